@@ -1,0 +1,3 @@
+//! From a claim to the resources that make it real.
+
+pub mod fault;

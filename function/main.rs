@@ -1,0 +1,2 @@
+//! The commands and flags of `function-realtime-platform`.
+fn main() {}

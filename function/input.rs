@@ -1,0 +1,217 @@
+//! What the platform team decides for every claim: the function's input, as it stands in a Composition.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::form;
+
+/// API version of the input in a Composition's step.
+pub const API_VERSION: &str = "fn.platform.example.org/v1alpha1";
+/// Kind of the input in a Composition's step.
+pub const KIND: &str = "Input";
+
+/// What the platform team decides for every claim. Everything has a default.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Input {
+    /// Where images are pulled from.
+    pub images: Images,
+    /// Where charts are pulled from.
+    pub charts: Charts,
+    /// Storage class of every volume. Absent: the host cluster's default class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
+    pub storage_class: Option<String>,
+    /// The External Secrets store with the credentials that the platform team keeps.
+    pub secret_store: SecretStore,
+    /// Where pods may run.
+    pub scheduling: Scheduling,
+    /// The ProviderConfigs, one of provider-kubernetes and one of provider-helm, for the cluster that Crossplane runs
+    /// in.
+    pub host: Host,
+    /// Names that no environment and no namespace inside one may take, besides `default`, `kube-*`,
+    /// `crossplane-system`, `vela-system` and the host's ProviderConfigs. A `*` at the end stands for any ending.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 200),
+        inner(
+            length(min = 1, max = 63),
+            regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(-?\*)?$")
+        )
+    )]
+    pub reserved_names: Vec<String>,
+    /// How long Crossplane may wait before it asks again.
+    pub ttl: Ttl,
+}
+
+/// Where images are pulled from.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Images {
+    /// Registry, with an optional path, that mirrors all others: it takes the place of the registry in each image's
+    /// name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 300),
+        regex(pattern = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[0-9]{1,5})?(/[-._a-z0-9]+)*$")
+    )]
+    pub registry: Option<String>,
+    /// Credentials for pulling, fetched from the secret store into each environment's namespace on the host.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub pull_secrets: Vec<PullSecret>,
+    /// Images in place of the pinned ones, by the pin's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pins: BTreeMap<String, String>,
+}
+
+/// Credentials for pulling images.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PullSecret {
+    /// Name of the Secret that is made.
+    #[schemars(length(min = 1, max = 63), regex(pattern = form::DNS_LABEL))]
+    pub name: String,
+    /// Name of the entry in the secret store; it holds a Docker configuration file in JSON.
+    #[schemars(length(min = 1, max = 500))]
+    pub remote_key: String,
+}
+
+/// Where charts are pulled from.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Charts {
+    /// Chart repository that mirrors all others, by HTTPS or OCI. Plain HTTP is for tests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 500),
+        regex(pattern = r"^(https|http|oci)://[^\s]+$")
+    )]
+    pub repository: Option<String>,
+    /// Charts in place of the pinned ones, by the pin's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub pins: BTreeMap<String, ChartPin>,
+}
+
+/// A chart in place of a pinned one.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChartPin {
+    /// Repository of the chart. Absent: the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 500),
+        regex(pattern = r"^(https|http|oci)://[^\s]+$")
+    )]
+    pub repository: Option<String>,
+    /// Version of the chart.
+    #[schemars(
+        length(min = 1, max = 100),
+        regex(pattern = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$")
+    )]
+    pub version: String,
+}
+
+/// The External Secrets store with the credentials that the platform team keeps.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SecretStore {
+    /// Name of the ClusterSecretStore.
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
+    pub name: String,
+}
+
+impl Default for SecretStore {
+    fn default() -> Self {
+        Self {
+            name: "aws-secretsmanager".to_owned(),
+        }
+    }
+}
+
+/// Where pods may run. Knative's pods take no part in it: its defaults forbid that.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Scheduling {
+    /// Labels that a node must have.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that pods tolerate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub tolerations: Vec<Toleration>,
+}
+
+/// A taint that pods tolerate.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Toleration {
+    /// Key of the taint. Absent: any, with the operator `Exists`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Whether the value counts.
+    #[serde(default)]
+    pub operator: Operator,
+    /// Value of the taint, with the operator `Equal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Effect of the taint. Absent: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+}
+
+/// Whether a taint's value counts.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+pub enum Operator {
+    #[default]
+    Equal,
+    Exists,
+}
+
+/// What a taint does.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+pub enum Effect {
+    NoSchedule,
+    PreferNoSchedule,
+    NoExecute,
+}
+
+/// ProviderConfigs for the cluster that Crossplane runs in.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Host {
+    /// Name of the ProviderConfig in both provider-kubernetes and provider-helm.
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
+    pub provider_config: String,
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self {
+            provider_config: "host".to_owned(),
+        }
+    }
+}
+
+/// How long Crossplane may wait before it asks again.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Ttl {
+    /// While anything is held or not ready, in seconds, 1 to 3600.
+    #[schemars(range(min = 1, max = 3600))]
+    pub unsettled_seconds: u32,
+    /// Once all is ready, in seconds, 1 to 86400.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub settled_seconds: u32,
+}
+
+impl Default for Ttl {
+    fn default() -> Self {
+        Self {
+            unsettled_seconds: 10,
+            settled_seconds: 300,
+        }
+    }
+}

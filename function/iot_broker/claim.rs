@@ -1,0 +1,256 @@
+//! What a user may write in an `IotBrokerClaim`, and what holds once it has been checked.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::form;
+use crate::realtime_system::claim::{first, yes};
+use crate::tenant::{DeletionPolicy, SecretName};
+
+/// An MQTT broker, the bridge from it to Kafka, and a simulator of devices.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec {
+    /// Namespace inside the virtual cluster, the one of the real-time system whose Kafka receives the messages. It holds
+    /// one broker. Cannot change later.
+    #[schemars(
+        length(min = 1, max = 50),
+        regex(pattern = form::DNS_LABEL),
+        extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "cannot change: delete this claim and create another one"}])
+    )]
+    pub namespace: String,
+
+    /// Name of the environment (`spec.name` of its claim) that this broker stands in. Default: the name in `namespace`.
+    /// Cannot change later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 40),
+        regex(pattern = form::DNS_LABEL),
+        extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "cannot change: delete this claim and create another one"}])
+    )]
+    pub environment: Option<String>,
+
+    /// DNS domain of this broker's routes. It must be the one that the environment's gateway serves in this namespace.
+    /// Default: `<environment>.local` in the namespace named like the environment, else
+    /// `<namespace>.<environment>.local`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200), regex(pattern = form::DNS_NAME))]
+    pub domain: Option<String>,
+
+    /// Make MQTT over WebSockets and the simulator's API reachable from outside, through the environment's gateway.
+    /// Needs its component `istio`.
+    #[serde(default = "yes")]
+    pub expose: bool,
+
+    /// The MQTT broker.
+    #[serde(default)]
+    pub mqtt_config: MqttConfig,
+
+    /// The bridge from MQTT to Kafka, and the simulator.
+    #[serde(default)]
+    pub connector_config: ConnectorConfig,
+
+    /// Keep the broker's volume, with retained messages and queues, when the claim is deleted and the environment stays.
+    #[serde(default)]
+    pub retain: bool,
+
+    /// What happens inside the virtual cluster when this claim is deleted: `Delete` removes what it made, `Orphan`
+    /// leaves it running, unmanaged. Set `Orphan` before deleting the claim.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+
+    /// Raise it after a credential was rotated: every pod that reads credentials is restarted, every Job that uses them
+    /// runs again. 1 to 1000000.
+    #[serde(default = "first")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub credentials_generation: u32,
+}
+
+/// The MQTT broker.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MqttConfig {
+    /// How clients connect. MQTT over TCP on port 1883 is always there, inside the virtual cluster.
+    pub listeners: Listeners,
+    /// Keep retained messages, subscriptions and queues on the volume across restarts.
+    pub persistence: bool,
+    /// Size of that volume, in Mi, Gi or Ti. It can never shrink.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub storage: String,
+    /// Who may connect, 0 to 50 users, and what each may publish and read. The bridge and the simulator have users of
+    /// their own.
+    #[schemars(
+        length(max = 50),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub users: Vec<User>,
+    /// CPU that is reserved, in cores or thousandths of one.
+    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    pub cpu: String,
+    /// Memory that is reserved and the limit, in Mi or Gi.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub memory: String,
+}
+
+impl Default for MqttConfig {
+    fn default() -> Self {
+        Self {
+            listeners: Listeners::default(),
+            persistence: true,
+            storage: "5Gi".to_owned(),
+            users: vec![User {
+                name: "health-user".to_owned(),
+                publish: vec!["health/#".to_owned()],
+                read: Vec::new(),
+                credentials_secret_ref: None,
+            }],
+            cpu: "100m".to_owned(),
+            memory: "256Mi".to_owned(),
+        }
+    }
+}
+
+/// How clients connect.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Listeners {
+    /// MQTT over WebSockets on port 9001, for browsers and for clients outside the virtual cluster.
+    pub websockets: bool,
+}
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self { websockets: true }
+    }
+}
+
+/// A user of the MQTT broker.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// User name.
+    #[schemars(length(min = 1, max = 40), regex(pattern = form::DNS_LABEL))]
+    pub name: String,
+    /// Topic filters that the user may publish to, at most 50; `+` stands for one level, `#` at the end for all below.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = TOPIC_FILTER)))]
+    pub publish: Vec<String>,
+    /// Topic filters that the user may subscribe to, at most 50.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = TOPIC_FILTER)))]
+    pub read: Vec<String>,
+    /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
+    /// generated inside the virtual cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretName>,
+}
+
+/// An MQTT topic filter: levels without wildcards or white space, or a whole level that is one.
+const TOPIC_FILTER: &str = r"^((\+|[^+#\s/]*)/)*(\+|#|[^+#\s/]+)$";
+/// An MQTT topic filter that a KCQL statement can quote.
+const BRIDGED_FILTER: &str = r"^((\+|[^+#\s/`]*)/)*(\+|#|[^+#\s/`]+)$";
+
+/// The bridge from MQTT to Kafka, and the simulator.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ConnectorConfig {
+    /// What is carried from MQTT to Kafka, at most 20 mappings. None: no bridge is made.
+    #[schemars(
+        length(max = 20),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["mqttTopic"])
+    )]
+    pub mappings: Vec<Mapping>,
+    /// A Secret of your own for the bridge's MQTT user, with the key `password`, in the environment's namespace on the
+    /// host. Absent: a password is generated inside the virtual cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretName>,
+    /// A simulator of devices.
+    pub simulator: Simulator,
+}
+
+impl Default for ConnectorConfig {
+    fn default() -> Self {
+        Self {
+            mappings: vec![Mapping {
+                mqtt_topic: "health/device_data".to_owned(),
+                kafka_topic: "device_data".to_owned(),
+                converter: Converter::default(),
+                key_field: Some("deviceId".to_owned()),
+            }],
+            credentials_secret_ref: None,
+            simulator: Simulator::default(),
+        }
+    }
+}
+
+/// What is carried from MQTT to Kafka.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Mapping {
+    /// MQTT topic filter that the bridge subscribes to.
+    #[schemars(length(min = 1, max = 500), regex(pattern = BRIDGED_FILTER))]
+    pub mqtt_topic: String,
+    /// Kafka topic that receives the messages, one of the real-time system's.
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[a-zA-Z0-9._-]+$"))]
+    pub kafka_topic: String,
+    /// How a message becomes a record: `Json` reads its fields, so that SQL can name them; `Bytes` carries it as it is.
+    #[serde(default)]
+    pub converter: Converter,
+    /// Field of a JSON message that becomes the record's key. Absent: no key. Only with `Json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*$")
+    )]
+    pub key_field: Option<String>,
+}
+
+/// How a message becomes a record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Converter {
+    #[default]
+    Json,
+    Bytes,
+}
+
+/// A simulator of devices.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Simulator {
+    /// Whether there is one. Needs the environment's component `knativeServing`.
+    pub enabled: bool,
+    /// Image of your own, with a tag other than `latest` or a digest. It must serve HTTP on port 8080, and read
+    /// `MQTT_HOST`, `MQTT_PORT`, `MQTT_TOPIC`, `MQTT_USERNAME`, `MQTT_PASSWORD` and `MESSAGES_PER_SECOND` from its environment. Absent: the
+    /// platform's own, which publishes synthetic health data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 500),
+        regex(pattern = r"^[^\s]+(:[\w][\w.-]{0,127}|@sha256:[a-f0-9]{64})$")
+    )]
+    pub image: Option<String>,
+    /// MQTT topic that it publishes to.
+    #[schemars(length(min = 1, max = 500), regex(pattern = r"^[^+#\s]+$"))]
+    pub topic: String,
+    /// Messages a second that each instance publishes, 1 to 1000.
+    #[schemars(range(min = 1, max = 1000))]
+    pub messages_per_second: u32,
+    /// Fewest instances, 0 to 20. With 0 it sleeps until its API is called.
+    #[schemars(range(min = 0, max = 20))]
+    pub min_scale: u32,
+    /// Most instances, 1 to 20.
+    #[schemars(range(min = 1, max = 20))]
+    pub max_scale: u32,
+}
+
+impl Default for Simulator {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            image: None,
+            topic: "health/device_data".to_owned(),
+            messages_per_second: 1,
+            min_scale: 1,
+            max_scale: 2,
+        }
+    }
+}

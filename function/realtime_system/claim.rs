@@ -1,0 +1,494 @@
+//! What a user may write in a `RealtimeSystemClaim`, and what holds once it has been checked.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::form;
+use crate::tenant::{DeletionPolicy, SecretName};
+
+/// Kafka with Connect and Schema Registry, Lenses over it, PostgreSQL under it, and a dashboard at its end.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec {
+    /// Namespace inside the virtual cluster. It holds one real-time system. Cannot change later.
+    #[schemars(
+        length(min = 1, max = 50),
+        regex(pattern = form::DNS_LABEL),
+        extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "cannot change: delete this claim and create another one"}])
+    )]
+    pub namespace: String,
+
+    /// Name of the environment (`spec.name` of its claim) that this system stands in. Default: the name in `namespace`.
+    /// Cannot change later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 40),
+        regex(pattern = form::DNS_LABEL),
+        extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "cannot change: delete this claim and create another one"}])
+    )]
+    pub environment: Option<String>,
+
+    /// DNS domain of this system's routes. It must be the one that the environment's gateway serves in this namespace.
+    /// Default: `<environment>.local` in the namespace named like the environment, else
+    /// `<namespace>.<environment>.local`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200), regex(pattern = form::DNS_NAME))]
+    pub domain: Option<String>,
+
+    /// Make Lenses and the dashboard reachable from outside, through the environment's gateway. Needs its component
+    /// `istio`, and `knativeServing` for the analytics proxy.
+    #[serde(default = "yes")]
+    pub expose: bool,
+
+    /// Have Prometheus scrape Lenses, and Grafana show a dashboard. Needs the environment's component `observability`.
+    #[serde(default = "yes")]
+    pub monitoring: bool,
+
+    /// Lenses HQ and its agent.
+    pub lenses_config: LensesConfig,
+
+    /// The Kafka broker with Schema Registry and Connect.
+    #[serde(default)]
+    pub kafka_config: KafkaConfig,
+
+    /// Where the processed topics are delivered. Absent: nothing of Snowflake is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snowflake_config: Option<SnowflakeConfig>,
+
+    /// The PostgreSQL database under Lenses and the dashboard.
+    #[serde(default)]
+    pub database: Database,
+
+    /// The Metabase dashboard.
+    #[serde(default)]
+    pub dashboard: Dashboard,
+
+    /// Streaming SQL that Lenses runs, 0 to 50 processors, each a name and a statement. Default: four that split
+    /// `device_data` into one topic for each vital sign.
+    #[serde(default = "SqlProcessor::defaults")]
+    #[schemars(
+        length(max = 50),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub sql_processors: Vec<SqlProcessor>,
+
+    /// Keep this system's volumes, with Kafka's and PostgreSQL's data, when the claim is deleted and the environment
+    /// stays.
+    #[serde(default)]
+    pub retain: bool,
+
+    /// What happens inside the virtual cluster when this claim is deleted: `Delete` removes what it made, `Orphan`
+    /// leaves it running, unmanaged. Set `Orphan` before deleting the claim.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+
+    /// Raise it after a credential was rotated: every pod that reads credentials is restarted, every Job that uses them
+    /// runs again. 1 to 1000000.
+    #[serde(default = "first")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub credentials_generation: u32,
+}
+
+pub(crate) fn yes() -> bool {
+    true
+}
+
+pub(crate) fn first() -> u32 {
+    1
+}
+
+/// Lenses HQ and its agent.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LensesConfig {
+    /// Your acceptance of the Lenses end user licence agreement. Must be `true`: nobody can accept it for you.
+    #[serde(rename = "acceptEULA")]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self", "message": "must be true: read the Lenses EULA and accept it, nobody can accept it for you"}]))]
+    pub accept_eula: bool,
+
+    /// The Secret with the Lenses licence key, in the environment's namespace on the host.
+    pub license_secret_ref: LicenseSecret,
+
+    /// The first administrator of Lenses HQ.
+    #[serde(default)]
+    pub administrator: LensesAdministrator,
+
+    /// Size of Lenses HQ.
+    #[serde(default)]
+    pub hq: Hq,
+
+    /// Size of the Lenses agent.
+    #[serde(default)]
+    pub agent: Agent,
+}
+
+/// The Secret with the Lenses licence key.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LicenseSecret {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
+    pub name: String,
+    /// Key inside the Secret.
+    #[serde(default = "license_key")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    pub key: String,
+}
+
+fn license_key() -> String {
+    "license".to_owned()
+}
+
+/// The first administrator of Lenses HQ.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LensesAdministrator {
+    /// User name. Not used with `credentialsSecretRef`, which brings its own.
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$")
+    )]
+    pub username: String,
+    /// A Secret of your own, with the keys `username` and `password`, in the environment's namespace on the host.
+    /// Absent: a password is generated inside the virtual cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretName>,
+}
+
+impl Default for LensesAdministrator {
+    fn default() -> Self {
+        Self {
+            username: "admin".to_owned(),
+            credentials_secret_ref: None,
+        }
+    }
+}
+
+/// Size of Lenses HQ.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Hq {
+    /// CPU that is reserved, in cores or thousandths of one.
+    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    pub cpu: String,
+    /// Memory that is reserved, in Mi or Gi; the limit is twice as much.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub memory: String,
+}
+
+impl Default for Hq {
+    fn default() -> Self {
+        Self {
+            cpu: "500m".to_owned(),
+            memory: "2Gi".to_owned(),
+        }
+    }
+}
+
+/// Size of the Lenses agent.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Agent {
+    /// CPU that is reserved, in cores or thousandths of one.
+    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    pub cpu: String,
+    /// Memory that is reserved and the limit, in Mi or Gi. Must leave at least 512Mi beside the heap.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub memory: String,
+    /// Largest Java heap, in Mi or Gi.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub heap: String,
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        Self {
+            cpu: "500m".to_owned(),
+            memory: "2560Mi".to_owned(),
+            heap: "1536Mi".to_owned(),
+        }
+    }
+}
+
+/// The Kafka broker with Schema Registry and Connect: one pod, for development and small loads.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct KafkaConfig {
+    /// Topics, 1 to 200. A topic that leaves this list keeps its data. Default: `device_data` and one for each vital
+    /// sign.
+    #[schemars(
+        length(min = 1, max = 200),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub topics: Vec<Topic>,
+    /// Size of the volume with Kafka's data, in Mi, Gi or Ti. Whether it can grow later depends on the storage class; it
+    /// can never shrink.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub storage: String,
+    /// CPU that is reserved, in cores or thousandths of one.
+    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    pub cpu: String,
+    /// Memory that is reserved and the limit for broker, Schema Registry and Connect together, in Mi or Gi. Must leave
+    /// at least 2Gi beside the heap.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub memory: String,
+    /// Largest Java heap of Connect, in Mi or Gi.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub heap: String,
+    /// Archives with connectors that the image does not bring.
+    pub connectors: Connectors,
+}
+
+impl Default for KafkaConfig {
+    fn default() -> Self {
+        Self {
+            topics: Topic::defaults(),
+            storage: "10Gi".to_owned(),
+            cpu: "1".to_owned(),
+            memory: "5Gi".to_owned(),
+            heap: "1Gi".to_owned(),
+            connectors: Connectors::default(),
+        }
+    }
+}
+
+/// A Kafka topic.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Topic {
+    /// Name of the topic.
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[a-zA-Z0-9._-]+$"))]
+    pub name: String,
+    /// Number of partitions, 1 to 1000. It can be raised later, never lowered.
+    #[serde(default = "three")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub partitions: u32,
+    /// How long records are kept, in milliseconds, at least 60000 (a minute); -1 keeps them for ever. Default: seven
+    /// days.
+    #[serde(default = "seven_days")]
+    #[schemars(
+        range(min = -1, max = 9_007_199_254_740_991_i64),
+        extend("x-kubernetes-validations" = [{"rule": "self == -1 || self >= 60000", "message": "must be -1 (for ever) or at least 60000 milliseconds (a minute)"}])
+    )]
+    pub retention_ms: i64,
+}
+
+fn three() -> u32 {
+    3
+}
+
+fn seven_days() -> i64 {
+    604_800_000
+}
+
+impl Topic {
+    fn defaults() -> Vec<Self> {
+        [SOURCE_TOPIC]
+            .iter()
+            .chain(DERIVED_TOPICS)
+            .map(|name| Self::named(name))
+            .collect()
+    }
+
+    fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            partitions: three(),
+            retention_ms: seven_days(),
+        }
+    }
+}
+
+/// The topic that devices' messages arrive in.
+pub const SOURCE_TOPIC: &str = "device_data";
+/// The topics of one vital sign each.
+pub const DERIVED_TOPICS: &[&str] = &[
+    "blood_pressure_device_topic",
+    "heart_rate_device_topic",
+    "oxygen_saturation_device_topic",
+    "temperature_device_topic",
+];
+
+/// Archives with connectors. Absent: the image's own connector is used.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Connectors {
+    /// The MQTT source connector, as a jar or a zip of jars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mqtt: Option<Archive>,
+    /// The Snowflake sink connector, as a jar or a zip of jars. The default image is not known to bring one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snowflake: Option<Archive>,
+}
+
+/// A file that is fetched when Kafka starts, and checked.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Archive {
+    /// Where the archive is fetched from, over HTTPS. Its name ends in `.jar` or `.zip`.
+    #[schemars(
+        length(min = 1, max = 1000),
+        regex(pattern = r"^https://[^\s]+\.(jar|zip)$")
+    )]
+    pub url: String,
+    /// SHA-256 checksum of the archive, 64 hexadecimal digits: `curl -fsSL URL | sha256sum`.
+    #[schemars(length(min = 64, max = 64), regex(pattern = form::SHA256))]
+    pub sha256: String,
+}
+
+/// Where the processed topics are delivered.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SnowflakeConfig {
+    /// Snowflake account identifier, such as `myorg-myaccount`: the first part of `<account>.snowflakecomputing.com`.
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$")
+    )]
+    pub account: String,
+    /// Snowflake user that the connector logs in as, by key pair.
+    #[schemars(length(min = 1, max = 255), regex(pattern = IDENTIFIER))]
+    pub user: String,
+    /// Role of that user. It must be allowed to create tables, stages and pipes in the schema.
+    #[schemars(length(min = 1, max = 255), regex(pattern = IDENTIFIER))]
+    pub role: String,
+    /// Database that holds the schema.
+    #[schemars(length(min = 1, max = 255), regex(pattern = IDENTIFIER))]
+    pub database: String,
+    /// Schema that receives one table for each topic.
+    #[serde(default = "public")]
+    #[schemars(length(min = 1, max = 255), regex(pattern = IDENTIFIER))]
+    pub schema: String,
+    /// Topics that are delivered, 1 to 200, each one of `kafkaConfig.topics`. Default: the topics of the vital signs.
+    #[serde(default = "derived_topics")]
+    #[schemars(
+        length(min = 1, max = 200),
+        inner(length(min = 1, max = 200)),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub topics: Vec<String>,
+    /// Where the private key of that user comes from.
+    #[serde(default)]
+    pub private_key: PrivateKey,
+}
+
+/// A Snowflake identifier that needs no quotes.
+const IDENTIFIER: &str = r"^[a-zA-Z_][a-zA-Z0-9_$]*$";
+
+fn public() -> String {
+    "PUBLIC".to_owned()
+}
+
+fn derived_topics() -> Vec<String> {
+    DERIVED_TOPICS.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// Where the Snowflake user's private key comes from: an unencrypted PKCS#8 key in PEM form.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PrivateKey {
+    /// Name of the entry in the platform's secret store. Not used with `secretRef`.
+    #[schemars(length(min = 1, max = 500))]
+    pub remote_key: String,
+    /// Property of that entry which holds the key.
+    #[schemars(length(min = 1, max = 253))]
+    pub property: String,
+    /// A Secret of your own, with the key `private_key`, in the environment's namespace on the host, instead of the
+    /// platform's secret store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretName>,
+}
+
+impl Default for PrivateKey {
+    fn default() -> Self {
+        Self {
+            remote_key: "snowflake-credentials".to_owned(),
+            property: "private_key".to_owned(),
+            secret_ref: None,
+        }
+    }
+}
+
+/// The PostgreSQL database under Lenses and the dashboard.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Database {
+    /// Size of the volume, in Mi, Gi or Ti. It can never shrink.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub storage: String,
+    /// CPU that is reserved, in cores or thousandths of one.
+    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    pub cpu: String,
+    /// Memory that is reserved, in Mi or Gi; the limit is twice as much.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub memory: String,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            storage: "8Gi".to_owned(),
+            cpu: "250m".to_owned(),
+            memory: "512Mi".to_owned(),
+        }
+    }
+}
+
+/// The Metabase dashboard.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Dashboard {
+    /// CPU that is reserved, in cores or thousandths of one.
+    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    pub cpu: String,
+    /// Memory that is reserved and the limit, in Mi or Gi; half of it is the Java heap. At least 1536Mi.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub memory: String,
+    /// The first administrator of Metabase.
+    pub administrator: DashboardAdministrator,
+}
+
+impl Default for Dashboard {
+    fn default() -> Self {
+        Self {
+            cpu: "500m".to_owned(),
+            memory: "2Gi".to_owned(),
+            administrator: DashboardAdministrator::default(),
+        }
+    }
+}
+
+/// The first administrator of Metabase.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DashboardAdministrator {
+    /// E-mail address, which is the user name. Default: `admin@<domain>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 3, max = 254),
+        regex(pattern = r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
+    )]
+    pub email: Option<String>,
+    /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
+    /// generated inside the virtual cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials_secret_ref: Option<SecretName>,
+}
+
+/// Streaming SQL that Lenses runs.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SqlProcessor {
+    /// Name of the processor.
+    #[schemars(length(min = 1, max = 63), regex(pattern = form::DNS_LABEL))]
+    pub name: String,
+    /// The statement, in Lenses SQL.
+    #[schemars(length(min = 1, max = 10_000))]
+    pub sql: String,
+}
+
+impl SqlProcessor {
+    fn defaults() -> Vec<Self> {
+        Vec::new()
+    }
+}

@@ -1,0 +1,137 @@
+//! What a user may write in a `VClusterEnvironmentClaim`, and what holds once it has been checked.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::form;
+
+/// A virtual cluster with the parts of a platform that its tenants share.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec {
+    /// Name of the virtual cluster. It is also the namespace that holds it on the host, and what systems and brokers
+    /// write as their `environment`. Cannot change later.
+    #[schemars(
+        length(min = 1, max = 40),
+        regex(pattern = form::DNS_LABEL),
+        extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "cannot change: delete this claim and create another one"}])
+    )]
+    pub name: String,
+
+    /// What is installed inside the virtual cluster for its tenants. A component can be switched on later, never off.
+    #[serde(default)]
+    pub components: Components,
+
+    /// Namespaces inside the virtual cluster, 1 to 10. Each can hold one real-time system and one broker. Default: one,
+    /// with the name of the virtual cluster.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 10),
+        inner(length(min = 1, max = 50), regex(pattern = form::DNS_LABEL)),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub namespaces: Vec<String>,
+
+    /// DNS domain under which the environment's routes are reached, such as `streaming.example.com`. It needs a record
+    /// for the gateway's address. In the namespace that is named like the environment the hosts are `lenses.<domain>`
+    /// and so on, in any other `lenses.<namespace>.<domain>`. Default: `<name>.local`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 150), regex(pattern = form::DNS_NAME))]
+    pub domain: Option<String>,
+
+    /// The certificate of the routes. Absent: plain HTTP only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+
+    /// The Istio ingress gateway, through which everything from outside comes in.
+    #[serde(default)]
+    pub gateway: Gateway,
+
+    /// What makes the virtual cluster. `ClusterAPI` is experimental: it needs Cluster API with the vcluster provider on
+    /// the host, and is checked against their schemas only. Cannot change later.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "cannot change: delete this claim and create another one"}]))]
+    pub provisioner: Provisioner,
+
+    /// Namespaces on the host whose claims may place systems and brokers here, at most 50; `*` admits all. The
+    /// namespace of this claim is always admitted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 50),
+        inner(length(min = 1, max = 63), regex(pattern = r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$")),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub allowed_claim_namespaces: Vec<String>,
+
+    /// Keep the volume with the virtual cluster's state when this claim is deleted.
+    #[serde(default)]
+    pub retain: bool,
+}
+
+/// What is installed inside the virtual cluster.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [
+    {"rule": "!self.knativeServing || self.istio", "message": "knativeServing needs istio: set istio to true as well", "fieldPath": ".knativeServing"}
+]))]
+pub struct Components {
+    /// Istio with its ingress gateway: needed by claims that `expose` anything.
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self || !oldSelf", "message": "a component can only be switched on: its removal would take what stands on it along"}]))]
+    pub istio: bool,
+    /// Knative Serving, for the simulator and the analytics proxy. Needs `istio`.
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self || !oldSelf", "message": "a component can only be switched on: its removal would take what stands on it along"}]))]
+    pub knative_serving: bool,
+    /// Prometheus and Grafana: needed by claims with `monitoring`.
+    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self || !oldSelf", "message": "a component can only be switched on: its removal would take what stands on it along"}]))]
+    pub observability: bool,
+}
+
+impl Default for Components {
+    fn default() -> Self {
+        Self {
+            istio: true,
+            knative_serving: true,
+            observability: true,
+        }
+    }
+}
+
+/// The certificate of the routes.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Tls {
+    /// Name of a Secret of type `kubernetes.io/tls` in the environment's namespace on the host. It must cover every
+    /// host of the gateway; it is copied to where the gateway reads it, and followed when it is renewed.
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
+    pub secret_name: String,
+}
+
+/// The Istio ingress gateway.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Gateway {
+    /// How the gateway is reached from outside the host cluster.
+    pub service_type: ServiceType,
+    /// Annotations of the gateway's Service, for what a cloud's load balancer asks for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The type of a Kubernetes Service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum ServiceType {
+    #[default]
+    LoadBalancer,
+    NodePort,
+    ClusterIP,
+}
+
+/// What makes the virtual cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Provisioner {
+    #[default]
+    Helm,
+    ClusterAPI,
+}

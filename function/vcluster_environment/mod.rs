@@ -1,0 +1,3 @@
+//! From a `VClusterEnvironmentClaim` to a virtual cluster and what its tenants share in it.
+
+pub mod claim;

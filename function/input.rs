@@ -36,10 +36,7 @@ pub struct Input {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 200),
-        inner(
-            length(min = 1, max = 63),
-            regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(-?\*)?$")
-        )
+        inner(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(-?\*)?$"))
     )]
     pub reserved_names: Vec<String>,
     /// How long Crossplane may wait before it asks again.
@@ -85,10 +82,7 @@ pub struct PullSecret {
 pub struct Charts {
     /// Chart repository that mirrors all others, by HTTPS or OCI. Plain HTTP is for tests.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 500),
-        regex(pattern = r"^(https|http|oci)://[^\s]+$")
-    )]
+    #[schemars(length(min = 1, max = 500), regex(pattern = r"^(https|http|oci)://[^\s]+$"))]
     pub repository: Option<String>,
     /// Charts in place of the pinned ones, by the pin's name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -101,16 +95,10 @@ pub struct Charts {
 pub struct ChartPin {
     /// Repository of the chart. Absent: the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 500),
-        regex(pattern = r"^(https|http|oci)://[^\s]+$")
-    )]
+    #[schemars(length(min = 1, max = 500), regex(pattern = r"^(https|http|oci)://[^\s]+$"))]
     pub repository: Option<String>,
     /// Version of the chart.
-    #[schemars(
-        length(min = 1, max = 100),
-        regex(pattern = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$")
-    )]
+    #[schemars(length(min = 1, max = 100), regex(pattern = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$"))]
     pub version: String,
 }
 
@@ -125,9 +113,7 @@ pub struct SecretStore {
 
 impl Default for SecretStore {
     fn default() -> Self {
-        Self {
-            name: "aws-secretsmanager".to_owned(),
-        }
+        Self { name: "aws-secretsmanager".to_owned() }
     }
 }
 
@@ -189,9 +175,7 @@ pub struct Host {
 
 impl Default for Host {
     fn default() -> Self {
-        Self {
-            provider_config: "host".to_owned(),
-        }
+        Self { provider_config: "host".to_owned() }
     }
 }
 
@@ -209,9 +193,6 @@ pub struct Ttl {
 
 impl Default for Ttl {
     fn default() -> Self {
-        Self {
-            unsettled_seconds: 10,
-            settled_seconds: 300,
-        }
+        Self { unsettled_seconds: 10, settled_seconds: 300 }
     }
 }

@@ -1,9 +1,19 @@
 //! From a claim to the resources that make it real.
 
+pub mod claims;
 pub mod fault;
 pub mod form;
 pub mod input;
 pub mod iot_broker;
+pub mod kinds;
+pub mod owner;
+pub mod part;
+pub mod pins;
+pub mod place;
+pub mod plan;
 pub mod realtime_system;
+pub mod secret;
+pub mod settings;
 pub mod tenant;
 pub mod vcluster_environment;
+pub mod workload;

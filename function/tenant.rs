@@ -1,9 +1,18 @@
 //! What a real-time system and a broker have in common: a place inside an environment, and who put them there.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::fault::Fault;
 use crate::form;
+use crate::owner::{Claim, Leaves, Owner};
+use crate::part::Part;
+use crate::plan::{Ready, Resource};
+use crate::secret::Pusher;
+use crate::settings::Settings;
+use crate::workload::config_map;
 
 /// A Secret in the environment's namespace on the host.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -20,4 +29,159 @@ pub enum DeletionPolicy {
     #[default]
     Delete,
     Orphan,
+}
+
+/// The part that every other one waits for: whoever holds it owns the place.
+pub const LOCK: &str = "lock";
+
+/// A place inside an environment, and what its tenant calls itself.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub owner: Owner,
+    pub namespace: String,
+    pub domain: String,
+    pub credentials_generation: u32,
+    /// `realtime` or `broker`: what tells the two tenants of one namespace apart.
+    pub role: &'static str,
+}
+
+/// What a claim says about its place.
+pub struct Wish<'a> {
+    pub namespace: &'a str,
+    pub environment: Option<&'a str>,
+    pub domain: Option<&'a str>,
+    pub retain: bool,
+    pub deletion_policy: DeletionPolicy,
+    pub credentials_generation: u32,
+}
+
+impl Tenant {
+    pub fn check(
+        faults: &mut Vec<Fault>,
+        wish: &Wish,
+        claim: Claim,
+        (system, role): (&'static str, &'static str),
+        settings: Settings,
+    ) -> Self {
+        let environment = wish.environment.unwrap_or(wish.namespace);
+        let field = if wish.environment.is_some() { "spec.environment" } else { "spec.namespace" };
+        check_environment_name(faults, field, environment, &claim, &settings);
+        check_inner_namespace(faults, "spec.namespace", wish.namespace, &settings);
+        let domain = wish.domain.map_or_else(|| default_domain(environment, wish.namespace), str::to_owned);
+        Self {
+            owner: Owner {
+                system,
+                claim,
+                environment: environment.to_owned(),
+                leaves: match (wish.deletion_policy, wish.retain) {
+                    (DeletionPolicy::Orphan, _) => Leaves::Everything,
+                    (DeletionPolicy::Delete, true) => Leaves::Volumes,
+                    (DeletionPolicy::Delete, false) => Leaves::Nothing,
+                },
+                settings,
+            },
+            namespace: wish.namespace.to_owned(),
+            domain,
+            credentials_generation: wish.credentials_generation,
+            role,
+        }
+    }
+
+    /// A part of this tenant, in its namespace inside the virtual cluster.
+    pub fn part<'a>(&'a self, name: &'static str, app: &'a str, waits_for: &'static [&'static str]) -> Part<'a> {
+        Part { owner: &self.owner, name, app, namespace: &self.namespace, waits_for }
+    }
+
+    /// What carries this tenant's Secrets inside.
+    pub fn pusher(&self) -> Pusher<'_> {
+        Pusher {
+            part: Part {
+                owner: &self.owner,
+                name: "secrets",
+                app: "secrets",
+                namespace: &self.owner.environment,
+                waits_for: &[LOCK],
+            },
+            remote_namespace: &self.namespace,
+            suffix: self.role,
+            kubeconfig: kubeconfig(&self.owner.environment),
+        }
+    }
+
+    /// The one resource with a fixed name: Crossplane gives it to the first claim for a place, and to no other.
+    pub fn lock(&self) -> Resource {
+        let part = self.part(LOCK, "", &[]);
+        let name = format!("{}-owner", self.owner.system);
+        let owner = BTreeMap::from([
+            ("claim-namespace".to_owned(), self.owner.claim.namespace.clone()),
+            ("claim-name".to_owned(), self.owner.claim.name.clone()),
+        ]);
+        let mut lock = part.inside("object", &config_map(&part, &name, owner), Ready::Exists);
+        lock.rename(&format!("{}-{}-{}", self.owner.environment, self.namespace, self.role));
+        lock
+    }
+
+    /// The host of one of this tenant's routes.
+    pub fn host(&self, name: &str) -> String {
+        format!("{name}.{}", self.domain)
+    }
+
+    /// The full name of a Service in this tenant's namespace.
+    pub fn service_host(&self, service: &str) -> String {
+        format!("{service}.{}.svc.cluster.local", self.namespace)
+    }
+
+    /// The gateway of this tenant's namespace, which the environment makes.
+    pub fn gateway(&self) -> String {
+        gateway_name(&self.namespace)
+    }
+}
+
+/// The Secret on the host with an environment's kubeconfig, and its key.
+pub fn kubeconfig(environment: &str) -> (String, &'static str) {
+    (format!("vc-{environment}"), "config")
+}
+
+/// The gateway of a namespace.
+pub fn gateway_name(namespace: &str) -> String {
+    format!("{namespace}-gateway")
+}
+
+/// The domain of a namespace's routes when nobody says another one.
+pub fn default_domain(environment: &str, namespace: &str) -> String {
+    namespace_domain(environment, namespace, &format!("{environment}.local"))
+}
+
+/// The domain of a namespace's routes below the environment's.
+pub fn namespace_domain(environment: &str, namespace: &str, domain: &str) -> String {
+    if namespace == environment { domain.to_owned() } else { format!("{namespace}.{domain}") }
+}
+
+/// An environment's name is a namespace and a ProviderConfig on the host: it must not take over what is not ours.
+pub fn check_environment_name(faults: &mut Vec<Fault>, field: &str, name: &str, claim: &Claim, settings: &Settings) {
+    if let Some(pattern) = settings.reserved(name) {
+        faults.push(Fault::new(
+            field,
+            format!("must not be {name:?}: the platform reserves {pattern} on the host; choose another name for the environment"),
+        ));
+    } else if name == claim.namespace {
+        faults.push(Fault::new(
+            field,
+            format!("must not be {name:?}: it is the namespace of this claim, and the environment needs one of its own on the host"),
+        ));
+    }
+}
+
+/// Namespaces inside that Kubernetes or the environment's own components live in.
+const INNER_RESERVED: &[&str] = &["istio-system", "knative-operator", "knative-serving", "monitoring"];
+
+/// A namespace inside must not be one that the cluster or its components own.
+pub fn check_inner_namespace(faults: &mut Vec<Fault>, field: &str, name: &str, settings: &Settings) {
+    let reserved = settings.reserved(name).or_else(|| INNER_RESERVED.iter().copied().find(|&taken| taken == name));
+    if let Some(pattern) = reserved {
+        faults.push(Fault::new(
+            field,
+            format!("must not be {name:?}: {pattern} is reserved inside the virtual cluster; choose another namespace"),
+        ));
+    }
 }

@@ -198,10 +198,7 @@ pub struct Mapping {
     pub converter: Converter,
     /// Field of a JSON message that becomes the record's key. Absent: no key. Only with `Json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 200),
-        regex(pattern = r"^[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*$")
-    )]
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*$"))]
     pub key_field: Option<String>,
 }
 
@@ -220,13 +217,10 @@ pub struct Simulator {
     /// Whether there is one. Needs the environment's component `knativeServing`.
     pub enabled: bool,
     /// Image of your own, with a tag other than `latest` or a digest. It must serve HTTP on port 8080, and read
-    /// `MQTT_HOST`, `MQTT_PORT`, `MQTT_TOPIC`, `MQTT_USERNAME`, `MQTT_PASSWORD` and `MESSAGES_PER_SECOND` from its environment. Absent: the
+    /// `MQTT_HOST`, `MQTT_PORT`, `MQTT_TOPIC`, `MQTT_USERNAME`, `MQTT_PASSWORD` and `RATE` (messages a second) from its environment. Absent: the
     /// platform's own, which publishes synthetic health data.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 500),
-        regex(pattern = r"^[^\s]+(:[\w][\w.-]{0,127}|@sha256:[a-f0-9]{64})$")
-    )]
+    #[schemars(length(min = 1, max = 500), regex(pattern = r"^[^\s]+(:[\w][\w.-]{0,127}|@sha256:[a-f0-9]{64})$"))]
     pub image: Option<String>,
     /// MQTT topic that it publishes to.
     #[schemars(length(min = 1, max = 500), regex(pattern = r"^[^+#\s]+$"))]

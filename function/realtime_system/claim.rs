@@ -144,10 +144,7 @@ fn license_key() -> String {
 #[serde(rename_all = "camelCase", default)]
 pub struct LensesAdministrator {
     /// User name. Not used with `credentialsSecretRef`, which brings its own.
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$")
-    )]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$"))]
     pub username: String,
     /// A Secret of your own, with the keys `username` and `password`, in the environment's namespace on the host.
     /// Absent: a password is generated inside the virtual cluster.
@@ -157,10 +154,7 @@ pub struct LensesAdministrator {
 
 impl Default for LensesAdministrator {
     fn default() -> Self {
-        Self {
-            username: "admin".to_owned(),
-            credentials_secret_ref: None,
-        }
+        Self { username: "admin".to_owned(), credentials_secret_ref: None }
     }
 }
 
@@ -178,10 +172,7 @@ pub struct Hq {
 
 impl Default for Hq {
     fn default() -> Self {
-        Self {
-            cpu: "500m".to_owned(),
-            memory: "2Gi".to_owned(),
-        }
+        Self { cpu: "500m".to_owned(), memory: "2Gi".to_owned() }
     }
 }
 
@@ -202,11 +193,7 @@ pub struct Agent {
 
 impl Default for Agent {
     fn default() -> Self {
-        Self {
-            cpu: "500m".to_owned(),
-            memory: "2560Mi".to_owned(),
-            heap: "1536Mi".to_owned(),
-        }
+        Self { cpu: "500m".to_owned(), memory: "2560Mi".to_owned(), heap: "1536Mi".to_owned() }
     }
 }
 
@@ -283,19 +270,11 @@ fn seven_days() -> i64 {
 
 impl Topic {
     fn defaults() -> Vec<Self> {
-        [SOURCE_TOPIC]
-            .iter()
-            .chain(DERIVED_TOPICS)
-            .map(|name| Self::named(name))
-            .collect()
+        [SOURCE_TOPIC].iter().chain(DERIVED_TOPICS).map(|name| Self::named(name)).collect()
     }
 
     fn named(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            partitions: three(),
-            retention_ms: seven_days(),
-        }
+        Self { name: name.to_owned(), partitions: three(), retention_ms: seven_days() }
     }
 }
 
@@ -326,10 +305,7 @@ pub struct Connectors {
 #[serde(rename_all = "camelCase")]
 pub struct Archive {
     /// Where the archive is fetched from, over HTTPS. Its name ends in `.jar` or `.zip`.
-    #[schemars(
-        length(min = 1, max = 1000),
-        regex(pattern = r"^https://[^\s]+\.(jar|zip)$")
-    )]
+    #[schemars(length(min = 1, max = 1000), regex(pattern = r"^https://[^\s]+\.(jar|zip)$"))]
     pub url: String,
     /// SHA-256 checksum of the archive, 64 hexadecimal digits: `curl -fsSL URL | sha256sum`.
     #[schemars(length(min = 64, max = 64), regex(pattern = form::SHA256))]
@@ -341,10 +317,7 @@ pub struct Archive {
 #[serde(rename_all = "camelCase")]
 pub struct SnowflakeConfig {
     /// Snowflake account identifier, such as `myorg-myaccount`: the first part of `<account>.snowflakecomputing.com`.
-    #[schemars(
-        length(min = 1, max = 200),
-        regex(pattern = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$")
-    )]
+    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$"))]
     pub account: String,
     /// Snowflake user that the connector logs in as, by key pair.
     #[schemars(length(min = 1, max = 255), regex(pattern = IDENTIFIER))]
@@ -401,11 +374,7 @@ pub struct PrivateKey {
 
 impl Default for PrivateKey {
     fn default() -> Self {
-        Self {
-            remote_key: "snowflake-credentials".to_owned(),
-            property: "private_key".to_owned(),
-            secret_ref: None,
-        }
+        Self { remote_key: "snowflake-credentials".to_owned(), property: "private_key".to_owned(), secret_ref: None }
     }
 }
 
@@ -426,11 +395,7 @@ pub struct Database {
 
 impl Default for Database {
     fn default() -> Self {
-        Self {
-            storage: "8Gi".to_owned(),
-            cpu: "250m".to_owned(),
-            memory: "512Mi".to_owned(),
-        }
+        Self { storage: "8Gi".to_owned(), cpu: "250m".to_owned(), memory: "512Mi".to_owned() }
     }
 }
 
@@ -450,11 +415,7 @@ pub struct Dashboard {
 
 impl Default for Dashboard {
     fn default() -> Self {
-        Self {
-            cpu: "500m".to_owned(),
-            memory: "2Gi".to_owned(),
-            administrator: DashboardAdministrator::default(),
-        }
+        Self { cpu: "500m".to_owned(), memory: "2Gi".to_owned(), administrator: DashboardAdministrator::default() }
     }
 }
 
@@ -464,10 +425,7 @@ impl Default for Dashboard {
 pub struct DashboardAdministrator {
     /// E-mail address, which is the user name. Default: `admin@<domain>`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 3, max = 254),
-        regex(pattern = r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
-    )]
+    #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"))]
     pub email: Option<String>,
     /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
     /// generated inside the virtual cluster.

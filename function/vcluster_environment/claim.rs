@@ -90,11 +90,7 @@ pub struct Components {
 
 impl Default for Components {
     fn default() -> Self {
-        Self {
-            istio: true,
-            knative_serving: true,
-            observability: true,
-        }
+        Self { istio: true, knative_serving: true, observability: true }
     }
 }
 

@@ -1,0 +1,65 @@
+//! Knative: a Service scales a container by its requests; KnativeServing tells the operator to install all that.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, Volume};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
+
+use super::Spec;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Service {
+    pub template: RevisionTemplate,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RevisionTemplate {
+    pub metadata: ObjectMeta,
+    pub spec: RevisionSpec,
+}
+
+/// A pod as far as Knative allows one by default.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RevisionSpec {
+    pub automount_service_account_token: bool,
+    pub enable_service_links: bool,
+    pub containers: Vec<Container>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
+}
+
+impl Spec for Service {
+    const API_VERSION: &'static str = "serving.knative.dev/v1";
+    const KIND: &'static str = "Service";
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct KnativeServing {
+    pub version: String,
+    pub ingress: Ingress,
+    pub config: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Registry>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Ingress {
+    pub istio: Enabled,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Enabled {
+    pub enabled: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Registry {
+    pub default: String,
+}
+
+impl Spec for KnativeServing {
+    const API_VERSION: &'static str = "operator.knative.dev/v1beta1";
+    const KIND: &'static str = "KnativeServing";
+}

@@ -1,0 +1,75 @@
+//! provider-kubernetes: an Object carries a manifest into a cluster, a ProviderConfig says into which.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Named, Spec};
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Object {
+    pub provider_config_ref: Named,
+    pub management_policies: Vec<ManagementPolicy>,
+    pub readiness: Readiness,
+    pub for_provider: Manifest,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Manifest {
+    pub manifest: Value,
+}
+
+/// What a provider may do to the resource it manages; without `Delete` it leaves the resource behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ManagementPolicy {
+    #[serde(rename = "*")]
+    All,
+    Observe,
+    Create,
+    Update,
+    LateInitialize,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Readiness {
+    pub policy: ReadinessPolicy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cel_query: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ReadinessPolicy {
+    SuccessfulCreate,
+    DeriveFromObject,
+    DeriveFromCelQuery,
+}
+
+impl Spec for Object {
+    const API_VERSION: &'static str = "kubernetes.crossplane.io/v1alpha2";
+    const KIND: &'static str = "Object";
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ProviderConfig {
+    pub credentials: Credentials,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Credentials {
+    pub source: &'static str,
+    pub secret_ref: SecretKey,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct SecretKey {
+    pub namespace: String,
+    pub name: String,
+    pub key: String,
+}
+
+impl Spec for ProviderConfig {
+    const API_VERSION: &'static str = "kubernetes.crossplane.io/v1alpha1";
+    const KIND: &'static str = "ProviderConfig";
+}

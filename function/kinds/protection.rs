@@ -1,0 +1,60 @@
+//! Crossplane's own protection: a ClusterUsage keeps one cluster-scoped resource while another uses it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Named, Spec};
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterUsage {
+    pub of: Resource,
+    pub by: Resource,
+    pub reason: String,
+    pub replay_deletion: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Resource {
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_ref: Option<Named>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_selector: Option<ResourceSelector>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceSelector {
+    pub match_controller_ref: bool,
+    pub match_labels: BTreeMap<String, String>,
+}
+
+impl Resource {
+    pub fn named<S: Spec>(name: impl Into<String>) -> Self {
+        Self {
+            api_version: S::API_VERSION,
+            kind: S::KIND,
+            resource_ref: Some(Named::new(name)),
+            resource_selector: None,
+        }
+    }
+
+    /// The one with these labels that the same composite controls.
+    pub fn labelled<S: Spec>(labels: BTreeMap<String, String>) -> Self {
+        Self {
+            api_version: S::API_VERSION,
+            kind: S::KIND,
+            resource_ref: None,
+            resource_selector: Some(ResourceSelector { match_controller_ref: true, match_labels: labels }),
+        }
+    }
+}
+
+impl Spec for ClusterUsage {
+    const API_VERSION: &'static str = "protection.crossplane.io/v1beta1";
+    const KIND: &'static str = "ClusterUsage";
+}

@@ -1,0 +1,131 @@
+//! Every image and every chart, at one version each. An upgrade is a change here and nowhere else.
+//!
+//! Digests are not written down: none can be checked where this is built. `docs/pins.md` says how to fill them in.
+
+/// An image that a part runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Image {
+    Curl,
+    FastDataDev,
+    LensesAgent,
+    LensesHq,
+    Metabase,
+    Mosquitto,
+    Nginx,
+    Postgres,
+    Python,
+}
+
+impl Image {
+    pub const ALL: [Self; 9] = [
+        Self::Curl,
+        Self::FastDataDev,
+        Self::LensesAgent,
+        Self::LensesHq,
+        Self::Metabase,
+        Self::Mosquitto,
+        Self::Nginx,
+        Self::Postgres,
+        Self::Python,
+    ];
+
+    /// What the function's input calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Curl => "curl",
+            Self::FastDataDev => "fast-data-dev",
+            Self::LensesAgent => "lenses-agent",
+            Self::LensesHq => "lenses-hq",
+            Self::Metabase => "metabase",
+            Self::Mosquitto => "mosquitto",
+            Self::Nginx => "nginx",
+            Self::Postgres => "postgres",
+            Self::Python => "python",
+        }
+    }
+
+    pub fn reference(self) -> &'static str {
+        match self {
+            Self::Curl => "docker.io/curlimages/curl:8.21.0",
+            Self::FastDataDev => "docker.io/lensesio/fast-data-dev:3.9.0",
+            Self::LensesAgent => "docker.io/lensesio/lenses-agent:6.3.0",
+            Self::LensesHq => "docker.io/lensesio/lenses-hq:6.3.0",
+            Self::Metabase => "docker.io/metabase/metabase:v0.64.6",
+            Self::Mosquitto => "docker.io/library/eclipse-mosquitto:2.0.22",
+            Self::Nginx => "docker.io/nginxinc/nginx-unprivileged:1.30.4-alpine",
+            Self::Postgres => "docker.io/library/postgres:17.11",
+            Self::Python => "docker.io/library/python:3.13.15-alpine3.24",
+        }
+    }
+}
+
+/// A chart that is installed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chart {
+    IstioBase,
+    Istiod,
+    IstioGateway,
+    KnativeOperator,
+    KubePrometheusStack,
+    Postgres,
+    VCluster,
+}
+
+impl Chart {
+    pub const ALL: [Self; 7] = [
+        Self::IstioBase,
+        Self::Istiod,
+        Self::IstioGateway,
+        Self::KnativeOperator,
+        Self::KubePrometheusStack,
+        Self::Postgres,
+        Self::VCluster,
+    ];
+
+    /// What the function's input calls it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::IstioBase => "istio-base",
+            Self::Istiod => "istiod",
+            Self::IstioGateway => "istio-gateway",
+            Self::KnativeOperator => "knative-operator",
+            Self::KubePrometheusStack => "kube-prometheus-stack",
+            Self::Postgres => "postgres",
+            Self::VCluster => "vcluster",
+        }
+    }
+
+    /// What its repository calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::IstioBase => "base",
+            Self::IstioGateway => "gateway",
+            other => other.key(),
+        }
+    }
+
+    pub fn repository(self) -> &'static str {
+        match self {
+            Self::IstioBase | Self::Istiod | Self::IstioGateway => {
+                "https://istio-release.storage.googleapis.com/charts"
+            }
+            Self::KnativeOperator => "https://knative.github.io/operator",
+            Self::KubePrometheusStack => "https://prometheus-community.github.io/helm-charts",
+            Self::Postgres => "https://groundhog2k.github.io/helm-charts",
+            Self::VCluster => "https://charts.loft.sh",
+        }
+    }
+
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::IstioBase | Self::Istiod | Self::IstioGateway => "1.30.4",
+            Self::KnativeOperator => "1.23.0",
+            Self::KubePrometheusStack => "88.5.3",
+            Self::Postgres => "1.6.7",
+            Self::VCluster => "0.36.1",
+        }
+    }
+}
+
+/// The version of Knative Serving that the operator installs; the pinned operator knows it.
+pub const KNATIVE_SERVING: &str = "1.23.0";

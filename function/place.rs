@@ -1,0 +1,153 @@
+//! Where a resource lands: on the host or inside the virtual cluster, as an Object, a Release or by itself. The only room
+//! that knows which family of managed resources carries it there.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::kinds::helm::{self, Release};
+use crate::kinds::kubernetes::{ManagementPolicy, Manifest, Object, Readiness, ReadinessPolicy};
+use crate::kinds::{Named, Spec};
+use crate::owner::Leaves;
+use crate::part::Part;
+use crate::pins::Chart;
+use crate::plan::{Place, Ready, Resource};
+
+/// A chart's installation.
+pub struct Installation<'a> {
+    pub chart: Chart,
+    /// The name of the Helm release, on which the chart's own names depend.
+    pub name: &'a str,
+    pub namespace: &'a str,
+    /// Whether the namespace is made by something else in the same environment.
+    pub namespace_exists: bool,
+    pub values: Value,
+}
+
+impl Part<'_> {
+    /// A manifest for the virtual cluster.
+    pub fn inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
+        let keep = self.owner.leaves == Leaves::Everything;
+        self.object(suffix, manifest, ready, Place::Inside, keep)
+    }
+
+    /// A volume claim for the virtual cluster, which the claim may ask to keep.
+    pub fn volume_inside(&self, suffix: &str, manifest: &impl Serialize) -> Resource {
+        let keep = self.owner.leaves != Leaves::Nothing;
+        self.object(suffix, manifest, Ready::Exists, Place::Inside, keep)
+    }
+
+    /// A manifest for the host.
+    pub fn on_host(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
+        self.object(suffix, manifest, ready, Place::Host, false)
+    }
+
+    /// A chart for the virtual cluster.
+    pub fn release_inside(&self, suffix: &str, installation: Installation) -> Resource {
+        let keep = self.owner.leaves == Leaves::Everything;
+        self.release(suffix, installation, Place::Inside, keep)
+    }
+
+    /// A chart for the host.
+    pub fn release_on_host(&self, suffix: &str, installation: Installation) -> Resource {
+        self.release(suffix, installation, Place::Host, false)
+    }
+
+    /// A resource that Crossplane itself applies, ready once it exists.
+    pub fn directly<S: Spec>(&self, suffix: &str, metadata: ObjectMeta, spec: S) -> Resource {
+        Resource {
+            key: self.key(suffix),
+            part: self.name,
+            waits_for: self.waits_for,
+            place: Place::Host,
+            ready: Ready::Exists,
+            composed: to_value(&spec.named(metadata)),
+        }
+    }
+
+    /// The metadata of a managed resource. Its name is left to Crossplane.
+    pub fn managed_metadata(&self) -> ObjectMeta {
+        ObjectMeta { labels: Some(self.owner.labels()), ..ObjectMeta::default() }
+    }
+
+    fn object(&self, suffix: &str, manifest: &impl Serialize, ready: Ready, place: Place, keep: bool) -> Resource {
+        let object = Object {
+            provider_config_ref: self.provider_config(place),
+            management_policies: policies(keep),
+            readiness: readiness(ready),
+            for_provider: Manifest { manifest: to_value(manifest) },
+        };
+        Resource {
+            key: self.key(suffix),
+            part: self.name,
+            waits_for: self.waits_for,
+            place,
+            ready,
+            composed: to_value(&object.named(self.managed_metadata())),
+        }
+    }
+
+    fn release(&self, suffix: &str, installation: Installation, place: Place, keep: bool) -> Resource {
+        let release = Release {
+            provider_config_ref: self.provider_config(place),
+            management_policies: policies(keep),
+            // Without a limit a first installation that failed would never be tried again.
+            rollback_limit: 3,
+            for_provider: helm::Parameters {
+                chart: self.owner.settings.chart(installation.chart),
+                namespace: installation.namespace.to_owned(),
+                skip_create_namespace: installation.namespace_exists,
+                wait: true,
+                // The provider itself gives up after ten minutes.
+                wait_timeout: "8m",
+                values: installation.values,
+            },
+        };
+        let mut metadata = self.managed_metadata();
+        metadata.annotations =
+            Some(BTreeMap::from([("crossplane.io/external-name".to_owned(), installation.name.to_owned())]));
+        Resource {
+            key: self.key(suffix),
+            part: self.name,
+            waits_for: self.waits_for,
+            place,
+            ready: Ready::Condition,
+            composed: to_value(&release.named(metadata)),
+        }
+    }
+
+    fn key(&self, suffix: &str) -> String {
+        format!("{}-{suffix}", self.name)
+    }
+
+    fn provider_config(&self, place: Place) -> Named {
+        Named::new(match place {
+            Place::Host => &self.owner.settings.host_provider_config,
+            Place::Inside => &self.owner.environment,
+        })
+    }
+}
+
+fn policies(keep: bool) -> Vec<ManagementPolicy> {
+    use ManagementPolicy::{All, Create, LateInitialize, Observe, Update};
+    if keep { vec![Observe, Create, Update, LateInitialize] } else { vec![All] }
+}
+
+fn readiness(ready: Ready) -> Readiness {
+    Readiness {
+        policy: match ready {
+            Ready::Exists => ReadinessPolicy::SuccessfulCreate,
+            Ready::Condition => ReadinessPolicy::DeriveFromObject,
+            Ready::Available | Ready::Complete => ReadinessPolicy::DeriveFromCelQuery,
+        },
+        cel_query: ready.query().map(str::to_owned),
+    }
+}
+
+/// A manifest as plain data.
+#[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
+pub fn to_value(manifest: &impl Serialize) -> Value {
+    serde_json::to_value(manifest).expect("a manifest is plain data")
+}

@@ -1,0 +1,94 @@
+//! What a claim becomes: keyed resources, each with where it lands, when it is ready and what its part waits for.
+//!
+//! A plan is whole, always: it follows from the claim and the function's input alone. This room knows neither which parts
+//! there are nor how anything is observed.
+
+use serde_json::Value;
+
+/// All that one claim becomes, in reading order.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub resources: Vec<Resource>,
+}
+
+impl Plan {
+    pub fn of(parts: impl IntoIterator<Item = Vec<Resource>>) -> Self {
+        Self { resources: parts.into_iter().flatten().collect() }
+    }
+}
+
+/// One composed resource.
+#[derive(Clone, Debug)]
+pub struct Resource {
+    /// Crossplane's name for it, for ever: another key is another resource.
+    pub key: String,
+    /// The part it belongs to.
+    pub part: &'static str,
+    /// The parts that must be ready before this one is released.
+    pub waits_for: &'static [&'static str],
+    /// The cluster it ends up in.
+    pub place: Place,
+    /// When it counts as ready.
+    pub ready: Ready,
+    /// The resource as Crossplane gets it.
+    pub composed: Value,
+}
+
+impl Resource {
+    /// Gives the composed resource a fixed name, in place of one that Crossplane makes up.
+    pub fn rename(&mut self, name: &str) {
+        if let Some(metadata) = self.composed.pointer_mut("/metadata").and_then(Value::as_object_mut) {
+            metadata.insert("name".to_owned(), Value::String(name.to_owned()));
+        }
+    }
+
+    /// What finally stands in the cluster it ends up in: the manifest inside an Object, else the resource itself.
+    pub fn manifest(&self) -> &Value {
+        match self.composed.pointer("/spec/forProvider/manifest") {
+            Some(manifest) => manifest,
+            None => &self.composed,
+        }
+    }
+}
+
+/// A cluster that something ends up in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// The cluster that Crossplane runs in.
+    Host,
+    /// The virtual cluster.
+    Inside,
+}
+
+/// When a resource counts as ready. Observed generations are compared, so that an old state is never taken for the new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// Once it exists: kinds that report nothing about themselves.
+    Exists,
+    /// Once its own condition `Ready` is true.
+    Condition,
+    /// A Deployment: all its pods are of the newest template, and enough of them are available.
+    Available,
+    /// A Job: complete. A failed one never is.
+    Complete,
+}
+
+impl Ready {
+    /// The question that provider-kubernetes asks of the observed object, where it takes one.
+    pub fn query(self) -> Option<&'static str> {
+        match self {
+            Self::Exists | Self::Condition => None,
+            Self::Available => Some(
+                "has(object.status) && has(object.status.observedGeneration) \
+                 && object.status.observedGeneration >= object.metadata.generation \
+                 && has(object.status.updatedReplicas) && object.status.updatedReplicas == object.spec.replicas \
+                 && has(object.status.conditions) \
+                 && object.status.conditions.exists(c, c.type == \"Available\" && c.status == \"True\")",
+            ),
+            Self::Complete => Some(
+                "has(object.status) && has(object.status.conditions) \
+                 && object.status.conditions.exists(c, c.type == \"Complete\" && c.status == \"True\")",
+            ),
+        }
+    }
+}

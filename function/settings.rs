@@ -1,0 +1,165 @@
+//! The platform team's decisions, once the function's input has been checked: which image, which chart, which store.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1 as core;
+
+use crate::fault::Fault;
+use crate::input::{Charts, Effect, Input, Operator, PullSecret, Toleration, Ttl};
+use crate::kinds::helm;
+use crate::pins::{Chart, Image};
+
+/// Names that take over what is not ours, wherever they stand. A `*` at the end stands for any ending.
+const RESERVED: &[&str] = &["default", "kube-*", "crossplane-system", "vela-system"];
+
+/// What holds for every claim.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub host_provider_config: String,
+    pub secret_store: String,
+    pub storage_class: Option<String>,
+    pub pull_secrets: Vec<PullSecret>,
+    pub registry: Option<String>,
+    pub ttl: Ttl,
+    node_selector: BTreeMap<String, String>,
+    tolerations: Vec<core::Toleration>,
+    reserved: Vec<String>,
+    images: BTreeMap<String, String>,
+    charts: Charts,
+}
+
+impl Settings {
+    /// Checks what the schema cannot say.
+    pub fn check(input: Input) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        unknown_pins(&mut faults, "input.images.pins", input.images.pins.keys(), &Image::ALL.map(Image::name));
+        unknown_pins(&mut faults, "input.charts.pins", input.charts.pins.keys(), &Chart::ALL.map(Chart::key));
+        for (name, image) in &input.images.pins {
+            if !pinned(image) {
+                faults.push(Fault::new(
+                    format!("input.images.pins.{name}"),
+                    "must end in a tag other than latest, or in a digest (@sha256:…)",
+                ));
+            }
+        }
+        for (index, toleration) in input.scheduling.tolerations.iter().enumerate() {
+            if let Some(message) = wrong_toleration(toleration) {
+                faults.push(Fault::new(format!("input.scheduling.tolerations[{index}]"), message));
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let mut reserved: Vec<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
+        reserved.push(input.host.provider_config.clone());
+        reserved.extend(input.reserved_names);
+        Ok(Self {
+            images: input.images.pins,
+            charts: input.charts,
+            tolerations: input.scheduling.tolerations.into_iter().map(toleration).collect(),
+            node_selector: input.scheduling.node_selector,
+            host_provider_config: input.host.provider_config,
+            secret_store: input.secret_store.name,
+            storage_class: input.storage_class,
+            pull_secrets: input.images.pull_secrets,
+            registry: input.images.registry,
+            ttl: input.ttl,
+            reserved,
+        })
+    }
+
+    pub fn image(&self, image: Image) -> String {
+        match self.images.get(image.name()) {
+            Some(pin) => pin.clone(),
+            None => self.mirrored(image.reference()),
+        }
+    }
+
+    /// An image that a user names, from the mirror where there is one.
+    pub fn mirrored(&self, image: &str) -> String {
+        match &self.registry {
+            Some(registry) => format!("{registry}/{}", path(image)),
+            None => image.to_owned(),
+        }
+    }
+
+    pub fn chart(&self, chart: Chart) -> helm::Chart {
+        let pin = self.charts.pins.get(chart.key());
+        let repository = pin.and_then(|pin| pin.repository.as_ref()).or(self.charts.repository.as_ref());
+        helm::Chart {
+            repository: repository.map_or(chart.repository(), String::as_str).to_owned(),
+            name: chart.name().to_owned(),
+            version: pin.map_or(chart.version(), |pin| &pin.version).to_owned(),
+        }
+    }
+
+    pub fn node_selector(&self) -> Option<BTreeMap<String, String>> {
+        (!self.node_selector.is_empty()).then(|| self.node_selector.clone())
+    }
+
+    pub fn tolerations(&self) -> Option<Vec<core::Toleration>> {
+        (!self.tolerations.is_empty()).then(|| self.tolerations.clone())
+    }
+
+    /// The reserved name, or the pattern of them, that this one falls under.
+    pub fn reserved(&self, name: &str) -> Option<&str> {
+        self.reserved.iter().map(String::as_str).find(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => *pattern == name,
+        })
+    }
+}
+
+/// Whether an image's name says which one it is: a digest, or a tag that does not move.
+pub fn pinned(image: &str) -> bool {
+    if image.contains("@sha256:") {
+        return true;
+    }
+    let name = image.rsplit('/').next().unwrap_or(image);
+    matches!(name.split_once(':'), Some((_, tag)) if !tag.is_empty() && tag != "latest")
+}
+
+fn unknown_pins<'a>(faults: &mut Vec<Fault>, field: &str, names: impl Iterator<Item = &'a String>, known: &[&str]) {
+    for name in names.filter(|name| !known.contains(&name.as_str())) {
+        faults.push(Fault::new(format!("{field}.{name}"), format!("unknown pin: must be one of {}", known.join(", "))));
+    }
+}
+
+fn wrong_toleration(toleration: &Toleration) -> Option<&'static str> {
+    match (toleration.operator, &toleration.key, &toleration.value) {
+        (Operator::Exists, _, Some(_)) => Some("must have no value with the operator Exists"),
+        (Operator::Equal, None, _) => Some("must have a key, or the operator Exists"),
+        _ => None,
+    }
+}
+
+fn toleration(toleration: Toleration) -> core::Toleration {
+    core::Toleration {
+        key: toleration.key,
+        operator: Some(
+            match toleration.operator {
+                Operator::Equal => "Equal",
+                Operator::Exists => "Exists",
+            }
+            .to_owned(),
+        ),
+        value: toleration.value,
+        effect: toleration.effect.map(|effect| {
+            match effect {
+                Effect::NoSchedule => "NoSchedule",
+                Effect::PreferNoSchedule => "PreferNoSchedule",
+                Effect::NoExecute => "NoExecute",
+            }
+            .to_owned()
+        }),
+        ..core::Toleration::default()
+    }
+}
+
+/// An image's name without its registry, which is a first part with a dot or a port in it.
+fn path(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => rest,
+        _ => image,
+    }
+}

@@ -9,6 +9,7 @@ use crate::plan::Plan;
 use crate::settings::Settings;
 
 pub mod claim;
+pub mod names;
 
 /// A real-time system, checked.
 #[derive(Clone, Debug)]

@@ -10,3 +10,22 @@ pub const BYTES: &str = r"^[1-9][0-9]*(Ki|Mi|Gi|Ti)$";
 pub const CPU: &str = r"^([1-9][0-9]*m?|0\.[0-9]*[1-9])$";
 /// A SHA-256 checksum.
 pub const SHA256: &str = r"^[a-f0-9]{64}$";
+
+/// The number of bytes in an amount of the form [`BYTES`]; nothing where it is of another form.
+pub fn bytes(amount: &str) -> Option<u64> {
+    let unit = amount.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = amount.split_at(unit);
+    let factor: u64 = match unit {
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        "Ti" => 1 << 40,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// Whole mebibytes in a number of bytes.
+pub fn mebibytes(bytes: u64) -> u64 {
+    bytes >> 20
+}

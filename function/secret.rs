@@ -114,6 +114,19 @@ impl Pusher<'_> {
         self.push(secret, Selector::Secret(Named::new(&from.name)), UpdatePolicy::Replace, template)
     }
 
+    /// The user's own Secret where there is one, else made up. The template's values may name the keys of either.
+    pub fn generated_or_copied(
+        &self,
+        secret: &Secret,
+        own: Option<&SecretName>,
+        template: &[(&str, &str)],
+    ) -> Resource {
+        match own {
+            Some(own) => self.copied(secret, own, template),
+            None => self.generated(secret, template),
+        }
+    }
+
     fn push(
         &self,
         secret: &Secret,

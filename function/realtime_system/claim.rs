@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::script;
 use crate::form;
 use crate::tenant::{DeletionPolicy, SecretName};
 
@@ -36,7 +37,7 @@ pub struct Spec {
     pub domain: Option<String>,
 
     /// Make Lenses and the dashboard reachable from outside, through the environment's gateway. Needs its component
-    /// `istio`, and `knativeServing` for the analytics proxy.
+    /// `istio`.
     #[serde(default = "yes")]
     pub expose: bool,
 
@@ -143,11 +144,11 @@ fn license_key() -> String {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LensesAdministrator {
-    /// User name. Not used with `credentialsSecretRef`, which brings its own.
+    /// User name.
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$"))]
     pub username: String,
-    /// A Secret of your own, with the keys `username` and `password`, in the environment's namespace on the host.
-    /// Absent: a password is generated inside the virtual cluster.
+    /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
+    /// generated inside the virtual cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
 }
@@ -411,11 +412,24 @@ pub struct Dashboard {
     pub memory: String,
     /// The first administrator of Metabase.
     pub administrator: DashboardAdministrator,
+    /// A Knative service in front of Metabase that sleeps while nobody asks. Needs the environment's component
+    /// `knativeServing`.
+    pub proxy: bool,
+}
+
+impl Dashboard {
+    /// The least memory that Metabase starts with, in mebibytes.
+    pub const LEAST_MEBIBYTES: u64 = 1536;
 }
 
 impl Default for Dashboard {
     fn default() -> Self {
-        Self { cpu: "500m".to_owned(), memory: "2Gi".to_owned(), administrator: DashboardAdministrator::default() }
+        Self {
+            cpu: "500m".to_owned(),
+            memory: "2Gi".to_owned(),
+            administrator: DashboardAdministrator::default(),
+            proxy: true,
+        }
     }
 }
 
@@ -447,6 +461,13 @@ pub struct SqlProcessor {
 
 impl SqlProcessor {
     fn defaults() -> Vec<Self> {
-        Vec::new()
+        [
+            ("blood-pressure", script::BLOOD_PRESSURE),
+            ("heart-rate", script::HEART_RATE),
+            ("oxygen-saturation", script::OXYGEN_SATURATION),
+            ("temperature", script::TEMPERATURE),
+        ]
+        .map(|(name, sql)| Self { name: name.to_owned(), sql: sql.to_owned() })
+        .into()
     }
 }

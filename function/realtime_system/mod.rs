@@ -1,4 +1,6 @@
 //! From a `RealtimeSystemClaim` to Kafka, Lenses, PostgreSQL and a dashboard inside an environment.
+//!
+//! The parts stand here in reading order, each in a file of its own.
 
 use serde::Serialize;
 
@@ -7,35 +9,120 @@ use crate::fault::Fault;
 use crate::owner::Claim;
 use crate::plan::Plan;
 use crate::settings::Settings;
+use crate::tenant::{Tenant, Wish};
 
+mod analytics;
+mod check;
 pub mod claim;
+mod kafka;
+mod lenses_agent;
+mod lenses_hq;
+mod metabase;
+mod monitoring;
 pub mod names;
+pub mod network_policies;
+mod postgres;
+mod routes;
+pub mod script;
+mod secrets;
+mod snowflake;
+mod sql_processors;
+pub mod status;
 
 /// A real-time system, checked.
 #[derive(Clone, Debug)]
-pub struct RealtimeSystem;
-
-/// What a real-time system's user is told.
-#[derive(Clone, Debug, Serialize)]
-pub struct Status;
+pub struct RealtimeSystem {
+    pub tenant: Tenant,
+    pub spec: claim::Spec,
+    memories: check::Memories,
+}
 
 impl Checked for RealtimeSystem {
     type Spec = claim::Spec;
-    type Status = Status;
+    type Status = status::Status;
 
-    fn check(_: Self::Spec, _: Claim, _: &Settings) -> Result<Self, Vec<Fault>> {
-        Ok(Self)
+    fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let wish = Wish {
+            namespace: &spec.namespace,
+            environment: spec.environment.as_deref(),
+            domain: spec.domain.as_deref(),
+            retain: spec.retain,
+            deletion_policy: spec.deletion_policy,
+            credentials_generation: spec.credentials_generation,
+        };
+        let tenant = Tenant::check(&mut faults, &wish, claim, ("realtime-system", "realtime"), settings.clone());
+        if !spec.lenses_config.accept_eula {
+            faults.push(Fault::new(
+                "spec.lensesConfig.acceptEULA",
+                "must be true: read the Lenses EULA and accept it, nobody can accept it for you",
+            ));
+        }
+        let memories = check::memories(&mut faults, &spec);
+        check::topics(&mut faults, &spec.kafka_config);
+        if let Some(snowflake) = &spec.snowflake_config {
+            check::snowflake(&mut faults, snowflake, &spec.kafka_config);
+        }
+        if faults.is_empty() { Ok(Self { tenant, spec, memories }) } else { Err(faults) }
     }
 
     fn plan(&self) -> Plan {
-        Plan::of([])
+        Plan::of([
+            vec![self.tenant.lock()],
+            secrets::resources(self),
+            postgres::resources(self),
+            postgres::databases(self),
+            lenses_hq::resources(self),
+            lenses_agent::key(self),
+            kafka::resources(self),
+            kafka::topics(self),
+            lenses_agent::resources(self),
+            sql_processors::resources(self),
+            snowflake::resources(self),
+            metabase::resources(self),
+            metabase::setup(self),
+            analytics::resources(self),
+            routes::resources(self),
+            network_policies::resources(self),
+            monitoring::resources(self),
+        ])
     }
 
-    fn status(&self) -> Status {
-        Status
+    fn status(&self) -> Self::Status {
+        status::of(self)
     }
 
     fn warnings(&self) -> Vec<String> {
-        Vec::new()
+        let mut warnings = Vec::new();
+        if self.spec.snowflake_config.is_some() && self.spec.kafka_config.connectors.snowflake.is_none() {
+            warnings.push(
+                "spec.kafkaConfig.connectors.snowflake: the default image is not known to bring the Snowflake connector; name its archive, with the checksum that `curl -fsSL URL | sha256sum` prints"
+                    .to_owned(),
+            );
+        }
+        warnings
     }
+}
+
+impl RealtimeSystem {
+    /// The user name of the dashboard's first administrator.
+    fn dashboard_email(&self) -> String {
+        let email = self.spec.dashboard.administrator.email.clone();
+        email.unwrap_or_else(|| format!("admin@{}", self.tenant.domain))
+    }
+
+    /// A name on the host, where the namespaces of one environment share one namespace.
+    fn on_host_name(&self, name: &str) -> String {
+        if self.tenant.namespace == self.tenant.owner.environment {
+            name.to_owned()
+        } else {
+            format!("{}-{name}", self.tenant.namespace)
+        }
+    }
+}
+
+/// A configuration file in YAML.
+#[allow(clippy::expect_used, reason = "structs with text as keys always serialise")]
+fn yaml(content: &impl Serialize) -> String {
+    serde_yaml::to_string(content).expect("a configuration file is plain data")
 }

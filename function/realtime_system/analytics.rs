@@ -1,0 +1,67 @@
+//! The analytics proxy: a Knative service in front of the dashboard, which sleeps while nobody asks.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, ContainerPort};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::{RealtimeSystem, metabase, script};
+use crate::kinds::Spec;
+use crate::kinds::knative::{RevisionSpec, RevisionTemplate, Service};
+use crate::pins::Image;
+use crate::plan::{Ready, Resource};
+use crate::workload::{config_map, config_volume, configuration, confined, container, read_only, resources as sized};
+
+const APP: &str = "health-analytics";
+const CONFIG: &str = "health-analytics-config";
+const PORT: i32 = 8080;
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    if !system.spec.dashboard.proxy {
+        return Vec::new();
+    }
+    let part = system.tenant.part("analytics", APP, &[metabase::NAME]);
+    let config = BTreeMap::from([("default.conf".to_owned(), script::ANALYTICS_PROXY.to_owned())]);
+    let mut annotations = configuration(&config);
+    annotations.insert("autoscaling.knative.dev/max-scale".to_owned(), "2".to_owned());
+    let service = Service {
+        template: RevisionTemplate {
+            metadata: ObjectMeta {
+                labels: Some(part.pod_labels()),
+                annotations: Some(annotations),
+                ..ObjectMeta::default()
+            },
+            spec: RevisionSpec {
+                automount_service_account_token: false,
+                enable_service_links: false,
+                containers: vec![proxy(system)],
+                volumes: vec![config_volume("config", CONFIG)],
+            },
+        },
+    };
+    let mut metadata = part.metadata(APP);
+    // Only what the system's own routes lead to is reached from outside.
+    metadata
+        .labels
+        .get_or_insert_default()
+        .insert("networking.knative.dev/visibility".to_owned(), "cluster-local".to_owned());
+    vec![
+        part.inside("config", &config_map(&part, CONFIG, config), Ready::Exists),
+        part.inside("service", &service.named(metadata), Ready::Condition),
+    ]
+}
+
+fn proxy(system: &RealtimeSystem) -> Container {
+    Container {
+        ports: Some(vec![ContainerPort { container_port: PORT, ..ContainerPort::default() }]),
+        volume_mounts: Some(vec![read_only("config", "/etc/nginx/conf.d")]),
+        resources: Some(sized("50m", "64Mi", "128Mi")),
+        security_context: Some(k8s_openapi::api::core::v1::SecurityContext {
+            // nginx keeps its buffers below /tmp, and Knative lets no volume be mounted over a path of the image's own.
+            read_only_root_filesystem: None,
+            run_as_non_root: Some(true),
+            ..confined()
+        }),
+        ..container("nginx", system.tenant.owner.settings.image(Image::Nginx), &[])
+    }
+}

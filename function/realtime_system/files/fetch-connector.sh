@@ -1,0 +1,29 @@
+#!/bin/sh
+# Fetches a connector's archive into the directory where Connect looks for it, and refuses one that is not the archive it
+# should be.
+#
+# URL: a .jar, or a .zip with jars in it. SHA256: its checksum. DIRECTORY: where the jars go.
+set -eu
+
+mkdir -p "$DIRECTORY"
+cd "$DIRECTORY"
+file="${URL##*/}"
+
+echo "fetching $URL"
+curl --fail --silent --show-error --location --retry 10 --retry-all-errors --retry-delay 5 --output "$file" "$URL"
+
+actual="$(sha256sum "$file")"
+actual="${actual%% *}"
+if [ "$actual" != "$SHA256" ]; then
+  rm -f "$file"
+  echo "cannot use $URL: its checksum is $actual, the claim says $SHA256" >&2
+  exit 1
+fi
+
+case "$file" in
+  *.zip)
+    unzip -q -o -j "$file" '*.jar'
+    rm -f "$file"
+    ;;
+esac
+echo "ready: $(ls)"

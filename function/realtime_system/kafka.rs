@@ -1,0 +1,162 @@
+//! Kafka with Schema Registry and Connect in one pod, and the Job that keeps its topics.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, VolumeMount};
+
+use super::claim::Archive;
+use super::names::{
+    CONNECT_PORT, CONNECT_SECRETS, JMX_PORT, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT,
+    kafka_client,
+};
+use super::{RealtimeSystem, script, secrets};
+use crate::part::Part;
+use crate::pins::Image;
+use crate::plan::{Ready, Resource};
+use crate::secret::mqtt_bridge;
+use crate::tenant::LOCK;
+use crate::workload::{
+    Port, Task, Workload, claimed_volume, confined, container, credentials, default_pod_security, env, mount,
+    read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
+};
+
+pub const NAME: &str = "kafka";
+pub const TOPICS: &str = "topics";
+
+const CLAIM: &str = "kafka-data-pvc";
+const CONNECTORS: &str = "/connectors";
+const PORTS: [Port; 4] = [KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT];
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, KAFKA_APP, &[LOCK]);
+    let mut volumes = vec![
+        claimed_volume("data", CLAIM),
+        scratch_volume("connector-jars"),
+        // The broker's claim makes this one, perhaps later, perhaps never.
+        mqtt_bridge().volume("mqtt-credentials", true),
+    ];
+    if system.spec.snowflake_config.is_some() {
+        volumes.push(secrets::snowflake().volume("snowflake-credentials", true));
+    }
+    let workload = Workload {
+        part: &part,
+        container: kafka(system),
+        init_containers: archives(system).into_iter().map(|(name, archive)| fetch(system, name, archive)).collect(),
+        volumes,
+        security: default_pod_security(),
+        restart_on: credentials(system.tenant.credentials_generation),
+    };
+    let mut deployment = workload.deployment();
+    if let Some(pod) = deployment.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()) {
+        pod.hostname = Some(KAFKA_APP.to_owned());
+        // Connect and Schema Registry are told the Service's name, which leads nowhere until this pod is ready.
+        pod.host_aliases = Some(vec![HostAlias {
+            ip: "127.0.0.1".to_owned(),
+            hostnames: Some(vec![KAFKA_SERVICE.to_owned(), system.tenant.service_host(KAFKA_SERVICE)]),
+        }]);
+    }
+    vec![
+        part.volume_inside("data", &volume_claim(&part, CLAIM, &system.spec.kafka_config.storage)),
+        part.inside("deployment", &deployment, Ready::Available),
+        part.inside("service", &kafka_service(&part), Ready::Exists),
+    ]
+}
+
+fn kafka_service(part: &Part) -> Service {
+    service(part, KAFKA_SERVICE, &PORTS)
+}
+
+fn kafka(system: &RealtimeSystem) -> Container {
+    let memory = system.memories.kafka.quantity();
+    let mut mounts = vec![
+        mount("data", "/data"),
+        read_only("connector-jars", CONNECTORS),
+        read_only("mqtt-credentials", &secret_directory(MQTT_SECRET)),
+    ];
+    if system.spec.snowflake_config.is_some() {
+        mounts.push(read_only("snowflake-credentials", &secret_directory("snowflake")));
+    }
+    Container {
+        env: Some(environment(system)),
+        volume_mounts: Some(mounts),
+        resources: Some(sized(&system.spec.kafka_config.cpu, &memory, &memory)),
+        startup_probe: Some(tcp_probe(KAFKA_PORT.0, 5, 60)),
+        readiness_probe: Some(tcp_probe(KAFKA_PORT.0, 10, 3)),
+        liveness_probe: Some(tcp_probe(KAFKA_PORT.0, 20, 6)),
+        ..container("kafka", system.tenant.owner.settings.image(Image::FastDataDev), &PORTS)
+    }
+}
+
+fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
+    vec![
+        env("ADV_HOST", system.tenant.service_host(KAFKA_SERVICE)),
+        // What the image does to show itself off, and nobody asked for.
+        env("SAMPLEDATA", "0"),
+        env("RUNNING_SAMPLEDATA", "0"),
+        env("RUNTESTS", "0"),
+        env("FORWARDLOGS", "0"),
+        env("BROWSECONFIGS", "0"),
+        env("CONNECT_HEAP_OPTS", format!("-Xmx{}", system.memories.connect_heap.java())),
+        env("CONNECT_CONFIG_PROVIDERS", "dir"),
+        env("CONNECT_CONFIG_PROVIDERS_DIR_CLASS", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"),
+        env("CONNECT_CONFIG_PROVIDERS_DIR_PARAM_ALLOWED_PATHS", CONNECT_SECRETS),
+    ]
+}
+
+/// Where Connect finds the credentials of one of its connectors.
+pub fn secret_directory(name: &str) -> String {
+    format!("{CONNECT_SECRETS}/{name}")
+}
+
+/// The archives that the claim names, each under the name of its connector.
+fn archives(system: &RealtimeSystem) -> Vec<(&'static str, &Archive)> {
+    let connectors = &system.spec.kafka_config.connectors;
+    [("mqtt", &connectors.mqtt), ("snowflake", &connectors.snowflake)]
+        .into_iter()
+        .filter_map(|(name, archive)| archive.as_ref().map(|archive| (name, archive)))
+        .collect()
+}
+
+fn fetch(system: &RealtimeSystem, name: &str, archive: &Archive) -> Container {
+    Container {
+        command: Some(vec!["sh".to_owned(), "-c".to_owned(), script::FETCH_CONNECTOR.to_owned()]),
+        env: Some(vec![
+            env("URL", &archive.url),
+            env("SHA256", &archive.sha256),
+            env("DIRECTORY", format!("{CONNECTORS}/{name}")),
+        ]),
+        volume_mounts: Some(vec![VolumeMount { read_only: None, ..mount("connector-jars", CONNECTORS) }]),
+        resources: Some(sized("50m", "64Mi", "256Mi")),
+        security_context: Some(confined()),
+        ..container(&format!("fetch-{name}"), system.tenant.owner.settings.image(Image::Curl), &[])
+    }
+}
+
+pub fn topics(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(TOPICS, "kafka-topics", &[NAME]);
+    let topics: Vec<String> = system
+        .spec
+        .kafka_config
+        .topics
+        .iter()
+        .map(|topic| format!("{} {} {}", topic.name, topic.partitions, topic.retention_ms))
+        .collect();
+    let task = Task {
+        part: &part,
+        name: "kafka-topics",
+        image: system.tenant.owner.settings.image(Image::FastDataDev),
+        script: script::CREATE_TOPICS,
+        env: vec![
+            env("BOOTSTRAP", format!("{KAFKA_SERVICE}:{}", KAFKA_PORT.1)),
+            env("TOPICS", topics.join("\n")),
+            env("KAFKA_HEAP_OPTS", "-Xmx256M"),
+        ],
+        pod_labels: BTreeMap::from([kafka_client()]),
+        service_account: None,
+        user: 65534,
+        memory: "512Mi",
+        deadline_seconds: 1800,
+        credentials_generation: 1,
+    };
+    vec![task.resource()]
+}

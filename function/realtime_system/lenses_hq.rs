@@ -1,0 +1,154 @@
+//! Lenses HQ, the control plane: who logs in, who holds the licence, where agents call in.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, VolumeMount};
+use serde::Serialize;
+
+use super::secrets::{self, postgres_key};
+use super::{RealtimeSystem, postgres, yaml};
+use crate::part::Part;
+use crate::pins::Image;
+use crate::plan::{Ready, Resource};
+use crate::workload::{
+    Workload, config_map, config_volume, configuration, container, credentials, default_pod_security, http_probe,
+    read_only, resources as sized, service, tcp_probe,
+};
+
+pub const NAME: &str = "lenses-hq";
+pub const APP: &str = "lenses-hq";
+pub const SERVICE: &str = "lenses-hq-service";
+pub const HTTP: (&str, i32) = ("http", 9991);
+pub const AGENTS: (&str, i32) = ("agents", 10000);
+pub const METRICS: (&str, i32) = ("metrics", 9090);
+
+const CONFIG: &str = "lenses-hq-config";
+const CONFIG_FILE: &str = "config.yaml";
+
+/// HQ's configuration file. HQ itself replaces `$(…)` by variables of its environment, so it holds no secret.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Config<'a> {
+    http: Http,
+    agents: Agents,
+    auth: Auth<'a>,
+    database: Database,
+    license: License,
+    metrics: Metrics,
+    logger: Logger,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Http {
+    address: String,
+    secure_session_cookies: bool,
+}
+
+#[derive(Serialize)]
+struct Agents {
+    address: String,
+}
+
+#[derive(Serialize)]
+struct Auth<'a> {
+    administrators: [&'a str; 1],
+    users: [User<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct User<'a> {
+    username: &'a str,
+    password: &'static str,
+}
+
+#[derive(Serialize)]
+struct Database {
+    host: String,
+    username: &'static str,
+    password: &'static str,
+    database: &'static str,
+}
+
+#[derive(Serialize)]
+struct License {
+    key: &'static str,
+    #[serde(rename = "acceptEULA")]
+    accept_eula: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metrics {
+    prometheus_address: String,
+}
+
+#[derive(Serialize)]
+struct Logger {
+    mode: &'static str,
+    level: &'static str,
+}
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, APP, &[postgres::DATABASES]);
+    let config = BTreeMap::from([(CONFIG_FILE.to_owned(), yaml(&config(system)))]);
+    let mut restart_on = configuration(&config);
+    restart_on.extend(credentials(system.tenant.credentials_generation));
+    let workload = Workload {
+        part: &part,
+        container: hq(system, &part),
+        init_containers: Vec::new(),
+        volumes: vec![config_volume("config", CONFIG)],
+        security: default_pod_security(),
+        restart_on,
+    };
+    vec![
+        part.inside("config", &config_map(&part, CONFIG, config), Ready::Exists),
+        part.inside("deployment", &workload.deployment(), Ready::Available),
+        part.inside("service", &service(&part, SERVICE, &[HTTP, AGENTS, METRICS]), Ready::Exists),
+    ]
+}
+
+fn config(system: &RealtimeSystem) -> Config<'_> {
+    let lenses = &system.spec.lenses_config;
+    let username = lenses.administrator.username.as_str();
+    Config {
+        http: Http {
+            address: format!(":{}", HTTP.1),
+            // HQ speaks plain HTTP behind the gateway; whether a browser comes by HTTPS is the environment's decision.
+            secure_session_cookies: false,
+        },
+        agents: Agents { address: format!(":{}", AGENTS.1) },
+        auth: Auth { administrators: [username], users: [User { username, password: "$(HQ_ADMIN_PASSWORD_HASH)" }] },
+        database: Database {
+            host: format!("{}:{}", postgres::SERVICE, postgres::PORT.1),
+            username: "hq",
+            password: "$(HQ_DATABASE_PASSWORD)",
+            database: "hq",
+        },
+        license: License { key: "$(HQ_LICENSE_KEY)", accept_eula: lenses.accept_eula },
+        metrics: Metrics { prometheus_address: format!(":{}", METRICS.1) },
+        logger: Logger { mode: "text", level: "info" },
+    }
+}
+
+fn hq(system: &RealtimeSystem, part: &Part) -> Container {
+    let memory = system.memories.hq;
+    Container {
+        args: Some(vec!["/app/config.yaml".to_owned()]),
+        env: Some(vec![
+            secrets::administrator().env("HQ_ADMIN_PASSWORD_HASH", "password-bcrypt"),
+            secrets::postgres().env("HQ_DATABASE_PASSWORD", postgres_key::HQ),
+            secrets::license().env("HQ_LICENSE_KEY", "license"),
+        ]),
+        volume_mounts: Some(vec![VolumeMount {
+            sub_path: Some(CONFIG_FILE.to_owned()),
+            ..read_only("config", "/app/config.yaml")
+        }]),
+        resources: Some(sized(&system.spec.lenses_config.hq.cpu, &memory.quantity(), &memory.doubled().quantity())),
+        startup_probe: Some(http_probe("/", HTTP.0, 5, 60)),
+        readiness_probe: Some(http_probe("/", HTTP.0, 10, 3)),
+        liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
+        ..container(part.app, system.tenant.owner.settings.image(Image::LensesHq), &[HTTP, AGENTS, METRICS])
+    }
+}

@@ -1,0 +1,86 @@
+//! Metabase, the dashboard, with its first administrator set up before anybody else can be it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Container;
+
+use super::secrets::{self, postgres_key};
+use super::{RealtimeSystem, postgres, script};
+use crate::pins::Image;
+use crate::plan::{Ready, Resource};
+use crate::workload::{
+    Port, Task, Workload, container, credentials, default_pod_security, env, http_probe, resources as sized, service,
+};
+
+pub const NAME: &str = "metabase";
+pub const SETUP: &str = "metabase-setup";
+pub const APP: &str = "metabase-dashboard";
+pub const SERVICE: &str = "metabase-service";
+pub const HTTP: Port = ("http", 3000);
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, APP, &[postgres::DATABASES]);
+    let workload = Workload {
+        part: &part,
+        container: metabase(system),
+        init_containers: Vec::new(),
+        volumes: Vec::new(),
+        security: default_pod_security(),
+        restart_on: credentials(system.tenant.credentials_generation),
+    };
+    vec![
+        part.inside("deployment", &workload.deployment(), Ready::Available),
+        part.inside("service", &service(&part, SERVICE, &[HTTP]), Ready::Exists),
+    ]
+}
+
+fn metabase(system: &RealtimeSystem) -> Container {
+    let memory = system.memories.dashboard;
+    let mut variables = vec![
+        env("MB_DB_TYPE", "postgres"),
+        env("MB_DB_HOST", postgres::SERVICE),
+        env("MB_DB_PORT", postgres::PORT.1.to_string()),
+        env("MB_DB_DBNAME", "metabaseappdb"),
+        env("MB_DB_USER", "metabaseappdb"),
+        secrets::postgres().env("MB_DB_PASS", postgres_key::METABASE),
+        secrets::postgres().env("MB_ENCRYPTION_SECRET_KEY", postgres_key::METABASE_ENCRYPTION),
+        env("JAVA_OPTS", format!("-Xmx{}", memory.halved().java())),
+    ];
+    if system.spec.expose {
+        // Plain HTTP is right with and without a certificate: the gateway leads it to HTTPS where there is one.
+        variables.push(env("MB_SITE_URL", format!("http://{}", system.tenant.host("analytics"))));
+    }
+    Container {
+        env: Some(variables),
+        resources: Some(sized(&system.spec.dashboard.cpu, &memory.quantity(), &memory.quantity())),
+        // Its first start migrates the database.
+        startup_probe: Some(http_probe("/api/health", HTTP.0, 5, 120)),
+        readiness_probe: Some(http_probe("/api/health", HTTP.0, 10, 3)),
+        liveness_probe: Some(http_probe("/api/health", HTTP.0, 20, 6)),
+        ..container("metabase", system.tenant.owner.settings.image(Image::Metabase), &[HTTP])
+    }
+}
+
+pub fn setup(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(SETUP, SETUP, &[NAME]);
+    let administrator = secrets::dashboard();
+    let task = Task {
+        part: &part,
+        name: SETUP,
+        image: system.tenant.owner.settings.image(Image::Curl),
+        script: script::METABASE_SETUP,
+        env: vec![
+            env("METABASE_URL", format!("http://{SERVICE}:{}", HTTP.1)),
+            administrator.env("ADMIN_EMAIL", "email"),
+            administrator.env("ADMIN_PASSWORD", "password"),
+            env("SITE_NAME", "Health Streaming"),
+        ],
+        pod_labels: BTreeMap::new(),
+        service_account: None,
+        user: 100,
+        memory: "64Mi",
+        deadline_seconds: 1800,
+        credentials_generation: system.tenant.credentials_generation,
+    };
+    vec![task.resource()]
+}

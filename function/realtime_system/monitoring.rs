@@ -1,0 +1,34 @@
+//! What Prometheus scrapes of a real-time system, and what Grafana shows of it.
+
+use std::collections::BTreeMap;
+
+use super::{RealtimeSystem, lenses_hq, script};
+use crate::kinds::Spec;
+use crate::kinds::monitoring::{Endpoint, ServiceMonitor};
+use crate::plan::{Ready, Resource};
+use crate::tenant::LOCK;
+use crate::workload::config_map;
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    if !system.spec.monitoring {
+        return Vec::new();
+    }
+    let hq = system.tenant.part("lenses-metrics", lenses_hq::APP, &[LOCK]);
+    let monitor = ServiceMonitor {
+        selector: hq.label_selector(),
+        endpoints: vec![Endpoint { port: lenses_hq::METRICS.0, path: "/metrics", interval: "30s" }],
+    };
+    let dashboard = system.tenant.part("dashboard", "health-streaming-dashboard", &[LOCK]);
+    let namespace = &system.tenant.namespace;
+    // Grafana's sidecar keeps the dashboards of all namespaces in one directory, under these names.
+    let data = BTreeMap::from([(
+        format!("{namespace}-dashboard.json"),
+        script::DASHBOARD.replace("@@namespace@@", namespace),
+    )]);
+    let mut panels = config_map(&dashboard, dashboard.app, data);
+    panels.metadata.labels.get_or_insert_default().insert("grafana_dashboard".to_owned(), "1".to_owned());
+    vec![
+        hq.inside("monitor", &monitor.named(hq.metadata("lenses-metrics")), Ready::Exists),
+        dashboard.inside("config", &panels, Ready::Exists),
+    ]
+}

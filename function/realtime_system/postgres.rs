@@ -1,0 +1,121 @@
+//! PostgreSQL, under Lenses and the dashboard: a chart with the official image, and a Job that makes the databases.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::secrets::{self, postgres_key};
+use super::{RealtimeSystem, script};
+use crate::part::Part;
+use crate::pins::{Chart, Image};
+use crate::place::Installation;
+use crate::plan::Resource;
+use crate::tenant::LOCK;
+use crate::workload::{Task, env, volume_claim};
+
+pub const NAME: &str = "postgres";
+pub const DATABASES: &str = "databases";
+/// The label `app` of PostgreSQL's pod.
+pub const APP: &str = "postgresql";
+/// The label `app` of the Job that makes the databases.
+pub const DATABASES_APP: &str = "lenses-config-generator";
+pub const SERVICE: &str = "lenses-backend-postgres-service";
+/// The chart names its Service's port so.
+pub const PORT: (&str, i32) = ("postgres", 5432);
+
+const CLAIM: &str = "postgres-data-pvc";
+
+/// Each database, and the key with the password of the role that owns it and is called like it.
+const OWNED: [(&str, &str); 4] = [
+    ("hq", postgres_key::HQ),
+    ("agent1", postgres_key::AGENT1),
+    ("agent2", postgres_key::AGENT2),
+    ("metabaseappdb", postgres_key::METABASE),
+];
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, APP, &[LOCK]);
+    let claim = volume_claim(&part, CLAIM, &system.spec.database.storage);
+    vec![part.volume_inside("data", &claim), release(system, &part)]
+}
+
+fn release(system: &RealtimeSystem, part: &Part) -> Resource {
+    let settings = &system.tenant.owner.settings;
+    let credentials = secrets::postgres();
+    let image = settings.image(Image::Postgres);
+    let ((registry, repository), tag) = split_tag(&image);
+    let memory = system.memories.database;
+    let mut values = json!({
+        "fullnameOverride": SERVICE,
+        "image": {"registry": registry, "repository": repository, "tag": tag},
+        "podLabels": part.selector(),
+        "settings": {
+            "existingSecret": credentials.name,
+            "superuser": {"secretKey": postgres_key::USERNAME},
+            "superuserPassword": {"secretKey": postgres_key::PASSWORD},
+        },
+        "env": [{"name": "POSTGRES_DB", "value": "lenses_system"}],
+        "storage": {"persistentVolumeClaimName": CLAIM},
+        "resources": {
+            "requests": {"cpu": system.spec.database.cpu, "memory": memory.quantity()},
+            "limits": {"memory": memory.doubled().quantity()},
+        },
+    });
+    if let Some(selector) = settings.node_selector() {
+        values["nodeSelector"] = json!(selector);
+    }
+    if let Some(tolerations) = settings.tolerations() {
+        values["tolerations"] = json!(tolerations);
+    }
+    part.release_inside(
+        "release",
+        Installation {
+            chart: Chart::Postgres,
+            name: "lenses-backend-postgres",
+            namespace: part.namespace,
+            namespace_exists: true,
+            values,
+        },
+    )
+}
+
+/// An image's name as the chart takes it: registry, repository and tag apart.
+fn split_tag(image: &str) -> ((&str, &str), &str) {
+    let (name, tag) = match image.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (image, ""),
+    };
+    (name.split_once('/').unwrap_or(("", name)), tag)
+}
+
+pub fn databases(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(DATABASES, DATABASES_APP, &[NAME]);
+    let credentials = secrets::postgres();
+    let mut variables = vec![
+        env("PGHOST", SERVICE),
+        env("PGPORT", PORT.1.to_string()),
+        credentials.env("PGUSER", postgres_key::USERNAME),
+        credentials.env("PGPASSWORD", postgres_key::PASSWORD),
+        env("PGDATABASE", "postgres"),
+        env("DATABASES", OWNED.map(|(database, _)| database).join(" ")),
+    ];
+    for (database, key) in OWNED {
+        let prefix = database.to_uppercase();
+        variables.push(env(&format!("{prefix}_USERNAME"), database));
+        variables.push(credentials.env(&format!("{prefix}_PASSWORD"), key));
+    }
+    let task = Task {
+        part: &part,
+        name: DATABASES_APP,
+        image: system.tenant.owner.settings.image(Image::Postgres),
+        script: script::CREATE_DATABASES,
+        env: variables,
+        pod_labels: BTreeMap::new(),
+        service_account: None,
+        user: 999,
+        memory: "128Mi",
+        deadline_seconds: 1800,
+        credentials_generation: system.tenant.credentials_generation,
+    };
+    vec![task.resource()]
+}

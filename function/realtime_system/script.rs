@@ -1,0 +1,22 @@
+//! The scripts and files that run inside a real-time system, as they are on disk.
+
+macro_rules! with_http {
+    ($($file:literal),+) => {
+        concat!(include_str!("../files/http.sh"), $(include_str!($file)),+)
+    };
+}
+
+pub const AGENT_KEY: &str = with_http!("files/hq.sh", "files/agent-key.sh");
+pub const ANALYTICS_PROXY: &str = include_str!("files/analytics-proxy.conf");
+pub const CREATE_DATABASES: &str = include_str!("files/create-databases.sh");
+pub const CREATE_TOPICS: &str = include_str!("files/create-topics.sh");
+pub const DASHBOARD: &str = include_str!("files/dashboard.json");
+pub const FETCH_CONNECTOR: &str = include_str!("files/fetch-connector.sh");
+pub const METABASE_SETUP: &str = with_http!("files/metabase-setup.sh");
+pub const PUT_CONNECTOR: &str = with_http!("../files/put-connector.sh");
+pub const SQL_PROCESSORS: &str = with_http!("files/hq.sh", "files/sql-processors.sh");
+
+pub const BLOOD_PRESSURE: &str = include_str!("files/processors/blood_pressure.sql");
+pub const HEART_RATE: &str = include_str!("files/processors/heart_rate.sql");
+pub const OXYGEN_SATURATION: &str = include_str!("files/processors/oxygen_saturation.sql");
+pub const TEMPERATURE: &str = include_str!("files/processors/temperature.sql");

@@ -1,0 +1,127 @@
+//! The Secrets of a real-time system, each named once for who makes it, who pushes it inside and who reads it.
+
+use super::RealtimeSystem;
+use crate::kinds::Spec;
+use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target};
+use crate::plan::{Ready, Resource};
+use crate::secret::{Pusher, Secret};
+use crate::tenant::SecretName;
+
+/// PostgreSQL's superuser, its roles, and the key that Metabase encrypts with: all that belongs to the data.
+pub fn postgres() -> Secret {
+    Secret::new("lenses-backend-postgres-credentials")
+}
+
+/// The keys of [`postgres`].
+pub mod postgres_key {
+    pub const USERNAME: &str = "username";
+    pub const PASSWORD: &str = "password";
+    pub const HQ: &str = "hq-password";
+    pub const AGENT1: &str = "agent1-password";
+    pub const AGENT2: &str = "agent2-password";
+    pub const METABASE: &str = "metabase-password";
+    pub const METABASE_ENCRYPTION: &str = "metabase-encryption-key";
+}
+
+/// The administrator of Lenses HQ: `username`, `password` and its hash, `password-bcrypt`.
+pub fn administrator() -> Secret {
+    Secret::new("lenses-hq-admin")
+}
+
+/// The Lenses licence: `license`.
+pub fn license() -> Secret {
+    Secret::new("lenses-license")
+}
+
+/// The key by which HQ knows the agent: `agent-key`. A Job stores it when HQ shows it, once.
+pub fn agent_key() -> Secret {
+    Secret::new("lenses-agent-key")
+}
+
+/// The administrator of Metabase: `email` and `password`.
+pub fn dashboard() -> Secret {
+    Secret::new("metabase-admin")
+}
+
+/// The Snowflake user's private key: `private_key`.
+pub fn snowflake() -> Secret {
+    Secret::new("snowflake-kafka-credentials")
+}
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let pusher = system.tenant.pusher();
+    let mut resources = vec![
+        pusher.store(),
+        pusher.generator(&["password", "hq", "agent1", "agent2", "metabase", "encryption"]),
+        pusher.generated(
+            &postgres(),
+            &[
+                (postgres_key::USERNAME, "postgres"),
+                (postgres_key::PASSWORD, "{{ .password }}"),
+                (postgres_key::HQ, "{{ .hq }}"),
+                (postgres_key::AGENT1, "{{ .agent1 }}"),
+                (postgres_key::AGENT2, "{{ .agent2 }}"),
+                (postgres_key::METABASE, "{{ .metabase }}"),
+                (postgres_key::METABASE_ENCRYPTION, "{{ .encryption }}"),
+            ],
+        ),
+        push_administrator(system, &pusher),
+        push_license(system, &pusher),
+        push_dashboard(system, &pusher),
+    ];
+    resources.extend(push_snowflake(system, &pusher));
+    resources
+}
+
+fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
+    let administrator_claim = &system.spec.lenses_config.administrator;
+    let template = [
+        ("username", administrator_claim.username.as_str()),
+        ("password", "{{ .password }}"),
+        ("password-bcrypt", "{{ .password | bcrypt }}"),
+    ];
+    pusher.generated_or_copied(&administrator(), administrator_claim.credentials_secret_ref.as_ref(), &template)
+}
+
+fn push_license(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
+    let reference = &system.spec.lenses_config.license_secret_ref;
+    let from = SecretName { name: reference.name.clone() };
+    pusher.copied(&license(), &from, &[("license", &format!("{{{{ index . {:?} }}}}", reference.key))])
+}
+
+fn push_dashboard(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
+    let administrator = &system.spec.dashboard.administrator;
+    let email = system.dashboard_email();
+    let template = [("email", email.as_str()), ("password", "{{ .password }}")];
+    pusher.generated_or_copied(&dashboard(), administrator.credentials_secret_ref.as_ref(), &template)
+}
+
+/// From the platform's store to the host, and from there inside; or from the user's own Secret on the host.
+fn push_snowflake(system: &RealtimeSystem, pusher: &Pusher) -> Vec<Resource> {
+    let Some(config) = &system.spec.snowflake_config else { return Vec::new() };
+    if let Some(own) = &config.private_key.secret_ref {
+        return vec![pusher.copied(&snowflake(), own, &[("private_key", "{{ .private_key }}")])];
+    }
+    let name = system.on_host_name("snowflake-credentials");
+    let target = SecretName { name: system.on_host_name(&snowflake().name) };
+    let external = ExternalSecret {
+        refresh_interval: "1h0m0s",
+        secret_store_ref: StoreRef {
+            kind: "ClusterSecretStore",
+            name: system.tenant.owner.settings.secret_store.clone(),
+        },
+        target: Target { name: target.name.clone(), creation_policy: "Owner", template: None },
+        data: vec![Data {
+            secret_key: "private_key".to_owned(),
+            remote_ref: RemoteRef {
+                key: config.private_key.remote_key.clone(),
+                property: Some(config.private_key.property.clone()),
+            },
+        }],
+    };
+    let metadata = pusher.part.metadata(name);
+    vec![
+        pusher.part.on_host("snowflake-credentials", &external.named(metadata), Ready::Condition),
+        pusher.copied(&snowflake(), &target, &[("private_key", "{{ .private_key }}")]),
+    ]
+}

@@ -1,0 +1,58 @@
+//! The SQL processors: a Job hands them to the agent, through HQ.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::claim::SqlProcessor;
+use super::lenses_agent::hq_access;
+use super::{RealtimeSystem, kafka, lenses_agent, script};
+use crate::pins::Image;
+use crate::place::to_value;
+use crate::plan::Resource;
+use crate::workload::{Task, env};
+
+pub const NAME: &str = "processors";
+const APP: &str = "lenses-sql-processors";
+
+/// A processor as the agent's interface takes it. The script reads the name off the front.
+#[derive(Serialize)]
+struct Stream<'a> {
+    name: &'a str,
+    sql: &'a str,
+    deployment: Deployment,
+}
+
+#[derive(Serialize)]
+struct Deployment {
+    mode: &'static str,
+}
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let processors = &system.spec.sql_processors;
+    if processors.is_empty() {
+        return Vec::new();
+    }
+    let part = system.tenant.part(NAME, APP, &[lenses_agent::NAME, kafka::TOPICS]);
+    let mut variables = hq_access(system);
+    variables.push(env("PROCESSORS", processors.iter().map(line).collect::<Vec<_>>().join("\n")));
+    let task = Task {
+        part: &part,
+        name: APP,
+        image: system.tenant.owner.settings.image(Image::Curl),
+        script: script::SQL_PROCESSORS,
+        env: variables,
+        pod_labels: BTreeMap::new(),
+        service_account: None,
+        user: 100,
+        memory: "64Mi",
+        deadline_seconds: 1800,
+        credentials_generation: system.tenant.credentials_generation,
+    };
+    vec![task.resource()]
+}
+
+fn line(processor: &SqlProcessor) -> String {
+    let stream = Stream { name: &processor.name, sql: &processor.sql, deployment: Deployment { mode: "IN_PROC" } };
+    to_value(&stream).to_string()
+}

@@ -32,7 +32,7 @@ const PROVISIONING: &str = "/mnt/provision-secrets";
 #[serde(rename_all = "camelCase")]
 struct Provisioning {
     lenses_hq: [Connection<Hq>; 1],
-    kafka: [Connection<Kafka>; 1],
+    kafka: [Connection<Broker>; 1],
     confluent_schema_registry: [Connection<SchemaRegistry>; 1],
     connect: [Connection<Connect>; 1],
 }
@@ -60,7 +60,7 @@ struct Hq {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Kafka {
+struct Broker {
     kafka_bootstrap_servers: Setting<[String; 1]>,
     protocol: Setting<&'static str>,
     metrics_type: Setting<&'static str>,
@@ -211,7 +211,7 @@ fn provisioning(system: &RealtimeSystem) -> Provisioning {
             name: "kafka",
             version: 1,
             tags: ["kafka"],
-            configuration: Kafka {
+            configuration: Broker {
                 kafka_bootstrap_servers: Setting { value: [format!("PLAINTEXT://{kafka}:{}", KAFKA_PORT.1)] },
                 protocol: Setting { value: "PLAINTEXT" },
                 metrics_type: Setting { value: "JMX" },

@@ -32,7 +32,7 @@ struct Config<'a> {
     http: Http,
     agents: Agents,
     auth: Auth<'a>,
-    database: Database,
+    database: Backend,
     license: License,
     metrics: Metrics,
     logger: Logger,
@@ -63,7 +63,7 @@ struct User<'a> {
 }
 
 #[derive(Serialize)]
-struct Database {
+struct Backend {
     host: String,
     username: &'static str,
     password: &'static str,
@@ -120,7 +120,7 @@ fn config(system: &RealtimeSystem) -> Config<'_> {
         },
         agents: Agents { address: format!(":{}", AGENTS.1) },
         auth: Auth { administrators: [username], users: [User { username, password: "$(HQ_ADMIN_PASSWORD_HASH)" }] },
-        database: Database {
+        database: Backend {
             host: format!("{}:{}", postgres::SERVICE, postgres::PORT.1),
             username: "hq",
             password: "$(HQ_DATABASE_PASSWORD)",

@@ -10,6 +10,77 @@ pub const BYTES: &str = r"^[1-9][0-9]*(Ki|Mi|Gi|Ti)$";
 pub const CPU: &str = r"^([1-9][0-9]*m?|0\.[0-9]*[1-9])$";
 /// A SHA-256 checksum.
 pub const SHA256: &str = r"^[a-f0-9]{64}$";
+/// The key of an entry in a Secret.
+pub const SECRET_KEY: &str = r"^[-._a-zA-Z0-9]+$";
+/// A namespace, or all of them.
+pub const NAMESPACE_OR_ALL: &str = r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$";
+/// A name, or the beginning of names.
+pub const NAME_OR_BEGINNING: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(-?\*)?$";
+/// A registry of images, with an optional path.
+pub const REGISTRY: &str = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[0-9]{1,5})?(/[-._a-z0-9]+)*$";
+/// A chart repository.
+pub const CHART_REPOSITORY: &str = r"^(https|http|oci)://[^\s]+$";
+/// A semantic version.
+pub const VERSION: &str = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$";
+/// An image with a tag or a digest.
+pub const IMAGE: &str = r"^[^\s]+(:[\w][\w.-]{0,127}|@sha256:[a-f0-9]{64})$";
+/// An archive that is fetched over HTTPS.
+pub const ARCHIVE_URL: &str = r"^https://[^\s]+\.(jar|zip)$";
+/// A user's name that needs no quotes anywhere.
+pub const USER_NAME: &str = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$";
+/// An e-mail address.
+pub const EMAIL: &str = r"^[^@\s]+@[^@\s]+\.[^@\s]+$";
+/// A Kafka topic.
+pub const KAFKA_TOPIC: &str = r"^[a-zA-Z0-9._-]+$";
+/// An MQTT topic, which names one.
+pub const MQTT_TOPIC: &str = r"^[^+#\s]+$";
+/// An MQTT topic filter: levels without wildcards or white space, or a whole level that is one.
+pub const MQTT_FILTER: &str = r"^((\+|[^+#\s/]*)/)*(\+|#|[^+#\s/]+)$";
+/// An MQTT topic filter that a KCQL statement can quote.
+pub const QUOTABLE_MQTT_FILTER: &str = r"^((\+|[^+#\s/`]*)/)*(\+|#|[^+#\s/`]+)$";
+/// A field of a JSON message, at any depth.
+pub const JSON_FIELD: &str = r"^[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*$";
+/// A Snowflake account identifier.
+pub const SNOWFLAKE_ACCOUNT: &str = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$";
+/// A Snowflake identifier that needs no quotes.
+pub const SNOWFLAKE_IDENTIFIER: &str = r"^[a-zA-Z_][a-zA-Z0-9_$]*$";
+
+/// What a form asks for, in words that fit behind "must be".
+pub fn words(pattern: &str) -> Option<&'static str> {
+    Some(match pattern {
+        DNS_LABEL => "lower-case letters, digits and hyphens, with a letter first and no hyphen last",
+        DNS_NAME => "a DNS name of lower-case letters, digits, hyphens and dots",
+        BYTES => "a whole number with the unit Ki, Mi, Gi or Ti",
+        CPU => "a number of cores, or of thousandths with an m behind it",
+        SHA256 => "a SHA-256 checksum of 64 lower-case hexadecimal digits",
+        SECRET_KEY => "letters, digits, hyphens, underscores and dots",
+        NAMESPACE_OR_ALL => "the name of a namespace, or * for all",
+        NAME_OR_BEGINNING => {
+            "a name of lower-case letters, digits and hyphens, or the beginning of one with * behind it"
+        }
+        REGISTRY => "a registry's host, with a port and a path if need be, without https://",
+        CHART_REPOSITORY => "an address that starts with https://, http:// or oci://",
+        VERSION => "a version of three numbers such as 1.2.3",
+        IMAGE => "an image with a tag or a digest",
+        ARCHIVE_URL => "an address that starts with https:// and ends in .jar or .zip",
+        USER_NAME => {
+            "lower-case letters, digits, dots, hyphens and underscores, with a letter first and a letter or digit last"
+        }
+        EMAIL => "an e-mail address",
+        KAFKA_TOPIC => "letters, digits, dots, hyphens and underscores",
+        MQTT_TOPIC => "an MQTT topic without the wildcards + and #, and without white space",
+        MQTT_FILTER => "an MQTT topic filter, where + and # each stand for a whole level and # stands last",
+        QUOTABLE_MQTT_FILTER => {
+            "an MQTT topic filter without a backquote, where + and # each stand for a whole level and # stands last"
+        }
+        JSON_FIELD => "the name of a field, or several joined by dots",
+        SNOWFLAKE_ACCOUNT => "a Snowflake account identifier such as myorg-myaccount",
+        SNOWFLAKE_IDENTIFIER => {
+            "a Snowflake identifier that needs no quotes: letters, digits, underscores and $, with no digit and no $ first"
+        }
+        _ => return None,
+    })
+}
 
 /// The number of bytes in an amount of the form [`BYTES`]; nothing where it is of another form.
 pub fn bytes(amount: &str) -> Option<u64> {

@@ -36,7 +36,7 @@ pub struct Input {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 200),
-        inner(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(-?\*)?$"))
+        inner(length(min = 1, max = 63), regex(pattern = form::NAME_OR_BEGINNING))
     )]
     pub reserved_names: Vec<String>,
     /// How long Crossplane may wait before it asks again.
@@ -52,7 +52,7 @@ pub struct Images {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 300),
-        regex(pattern = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[0-9]{1,5})?(/[-._a-z0-9]+)*$")
+        regex(pattern = form::REGISTRY)
     )]
     pub registry: Option<String>,
     /// Credentials for pulling, fetched from the secret store into each environment's namespace on the host.
@@ -82,7 +82,7 @@ pub struct PullSecret {
 pub struct Charts {
     /// Chart repository that mirrors all others, by HTTPS or OCI. Plain HTTP is for tests.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 500), regex(pattern = r"^(https|http|oci)://[^\s]+$"))]
+    #[schemars(length(min = 1, max = 500), regex(pattern = form::CHART_REPOSITORY))]
     pub repository: Option<String>,
     /// Charts in place of the pinned ones, by the pin's name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -95,10 +95,10 @@ pub struct Charts {
 pub struct ChartPin {
     /// Repository of the chart. Absent: the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 500), regex(pattern = r"^(https|http|oci)://[^\s]+$"))]
+    #[schemars(length(min = 1, max = 500), regex(pattern = form::CHART_REPOSITORY))]
     pub repository: Option<String>,
     /// Version of the chart.
-    #[schemars(length(min = 1, max = 100), regex(pattern = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$"))]
+    #[schemars(length(min = 1, max = 100), regex(pattern = form::VERSION))]
     pub version: String,
 }
 

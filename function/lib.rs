@@ -12,6 +12,7 @@ pub mod pins;
 pub mod place;
 pub mod plan;
 pub mod realtime_system;
+pub mod schema;
 pub mod secret;
 pub mod settings;
 pub mod tenant;

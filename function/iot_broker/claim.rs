@@ -133,22 +133,17 @@ pub struct User {
     pub name: String,
     /// Topic filters that the user may publish to, at most 50; `+` stands for one level, `#` at the end for all below.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = TOPIC_FILTER)))]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = form::MQTT_FILTER)))]
     pub publish: Vec<String>,
     /// Topic filters that the user may subscribe to, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = TOPIC_FILTER)))]
+    #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = form::MQTT_FILTER)))]
     pub read: Vec<String>,
     /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
     /// generated inside the virtual cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
 }
-
-/// An MQTT topic filter: levels without wildcards or white space, or a whole level that is one.
-const TOPIC_FILTER: &str = r"^((\+|[^+#\s/]*)/)*(\+|#|[^+#\s/]+)$";
-/// An MQTT topic filter that a KCQL statement can quote.
-const BRIDGED_FILTER: &str = r"^((\+|[^+#\s/`]*)/)*(\+|#|[^+#\s/`]+)$";
 
 /// The bridge from MQTT to Kafka, and the simulator.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -188,17 +183,17 @@ impl Default for ConnectorConfig {
 #[serde(rename_all = "camelCase")]
 pub struct Mapping {
     /// MQTT topic filter that the bridge subscribes to.
-    #[schemars(length(min = 1, max = 500), regex(pattern = BRIDGED_FILTER))]
+    #[schemars(length(min = 1, max = 500), regex(pattern = form::QUOTABLE_MQTT_FILTER))]
     pub mqtt_topic: String,
     /// Kafka topic that receives the messages, one of the real-time system's.
-    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[a-zA-Z0-9._-]+$"))]
+    #[schemars(length(min = 1, max = 200), regex(pattern = form::KAFKA_TOPIC))]
     pub kafka_topic: String,
     /// How a message becomes a record: `Json` reads its fields, so that SQL can name them; `Bytes` carries it as it is.
     #[serde(default)]
     pub converter: Converter,
     /// Field of a JSON message that becomes the record's key. Absent: no key. Only with `Json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*$"))]
+    #[schemars(length(min = 1, max = 200), regex(pattern = form::JSON_FIELD))]
     pub key_field: Option<String>,
 }
 
@@ -220,10 +215,10 @@ pub struct Simulator {
     /// `MQTT_HOST`, `MQTT_PORT`, `MQTT_TOPIC`, `MQTT_USERNAME`, `MQTT_PASSWORD` and `RATE` (messages a second) from its environment. Absent: the
     /// platform's own, which publishes synthetic health data.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 500), regex(pattern = r"^[^\s]+(:[\w][\w.-]{0,127}|@sha256:[a-f0-9]{64})$"))]
+    #[schemars(length(min = 1, max = 500), regex(pattern = form::IMAGE))]
     pub image: Option<String>,
     /// MQTT topic that it publishes to.
-    #[schemars(length(min = 1, max = 500), regex(pattern = r"^[^+#\s]+$"))]
+    #[schemars(length(min = 1, max = 500), regex(pattern = form::MQTT_TOPIC))]
     pub topic: String,
     /// Messages a second that each instance publishes, 1 to 1000.
     #[schemars(range(min = 1, max = 1000))]

@@ -132,7 +132,7 @@ pub struct LicenseSecret {
     pub name: String,
     /// Key inside the Secret.
     #[serde(default = "license_key")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::SECRET_KEY))]
     pub key: String,
 }
 
@@ -145,7 +145,7 @@ fn license_key() -> String {
 #[serde(rename_all = "camelCase", default)]
 pub struct LensesAdministrator {
     /// User name.
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 63), regex(pattern = form::USER_NAME))]
     pub username: String,
     /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
     /// generated inside the virtual cluster.
@@ -245,7 +245,7 @@ impl Default for KafkaConfig {
 #[serde(rename_all = "camelCase")]
 pub struct Topic {
     /// Name of the topic.
-    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[a-zA-Z0-9._-]+$"))]
+    #[schemars(length(min = 1, max = 200), regex(pattern = form::KAFKA_TOPIC))]
     pub name: String,
     /// Number of partitions, 1 to 1000. It can be raised later, never lowered.
     #[serde(default = "three")]
@@ -306,7 +306,7 @@ pub struct Connectors {
 #[serde(rename_all = "camelCase")]
 pub struct Archive {
     /// Where the archive is fetched from, over HTTPS. Its name ends in `.jar` or `.zip`.
-    #[schemars(length(min = 1, max = 1000), regex(pattern = r"^https://[^\s]+\.(jar|zip)$"))]
+    #[schemars(length(min = 1, max = 1000), regex(pattern = form::ARCHIVE_URL))]
     pub url: String,
     /// SHA-256 checksum of the archive, 64 hexadecimal digits: `curl -fsSL URL | sha256sum`.
     #[schemars(length(min = 64, max = 64), regex(pattern = form::SHA256))]
@@ -318,20 +318,20 @@ pub struct Archive {
 #[serde(rename_all = "camelCase")]
 pub struct SnowflakeConfig {
     /// Snowflake account identifier, such as `myorg-myaccount`: the first part of `<account>.snowflakecomputing.com`.
-    #[schemars(length(min = 1, max = 200), regex(pattern = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$"))]
+    #[schemars(length(min = 1, max = 200), regex(pattern = form::SNOWFLAKE_ACCOUNT))]
     pub account: String,
     /// Snowflake user that the connector logs in as, by key pair.
-    #[schemars(length(min = 1, max = 255), regex(pattern = IDENTIFIER))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = form::SNOWFLAKE_IDENTIFIER))]
     pub user: String,
     /// Role of that user. It must be allowed to create tables, stages and pipes in the schema.
-    #[schemars(length(min = 1, max = 255), regex(pattern = IDENTIFIER))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = form::SNOWFLAKE_IDENTIFIER))]
     pub role: String,
     /// Database that holds the schema.
-    #[schemars(length(min = 1, max = 255), regex(pattern = IDENTIFIER))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = form::SNOWFLAKE_IDENTIFIER))]
     pub database: String,
     /// Schema that receives one table for each topic.
     #[serde(default = "public")]
-    #[schemars(length(min = 1, max = 255), regex(pattern = IDENTIFIER))]
+    #[schemars(length(min = 1, max = 255), regex(pattern = form::SNOWFLAKE_IDENTIFIER))]
     pub schema: String,
     /// Topics that are delivered, 1 to 200, each one of `kafkaConfig.topics`. Default: the topics of the vital signs.
     #[serde(default = "derived_topics")]
@@ -345,9 +345,6 @@ pub struct SnowflakeConfig {
     #[serde(default)]
     pub private_key: PrivateKey,
 }
-
-/// A Snowflake identifier that needs no quotes.
-const IDENTIFIER: &str = r"^[a-zA-Z_][a-zA-Z0-9_$]*$";
 
 fn public() -> String {
     "PUBLIC".to_owned()
@@ -439,7 +436,7 @@ impl Default for Dashboard {
 pub struct DashboardAdministrator {
     /// E-mail address, which is the user name. Default: `admin@<domain>`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 3, max = 254), regex(pattern = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"))]
+    #[schemars(length(min = 3, max = 254), regex(pattern = form::EMAIL))]
     pub email: Option<String>,
     /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
     /// generated inside the virtual cluster.

@@ -60,7 +60,7 @@ pub struct Spec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 50),
-        inner(length(min = 1, max = 63), regex(pattern = r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$")),
+        inner(length(min = 1, max = 63), regex(pattern = form::NAMESPACE_OR_ALL)),
         extend("x-kubernetes-list-type" = "set")
     )]
     pub allowed_claim_namespaces: Vec<String>,

@@ -1,0 +1,392 @@
+//! Whether a value is what a schema asks for, told field by field in words for its author.
+//!
+//! An API server checks a claim itself, but a preview has none, and of a composite that was stored before a schema changed
+//! nobody has checked anything. What is checked is the value as written: a field left out is not a fault when its
+//! schema does not require it. This room knows schemas, not claims.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex_lite::Regex;
+use schemars::JsonSchema;
+use serde_json::{Map, Value};
+
+use super::structural::{properties, structural, text};
+use super::words::{self, Step};
+use crate::fault::Fault;
+use crate::form;
+
+/// A schema, ready to check values against.
+pub struct Checker {
+    schema: Value,
+    patterns: BTreeMap<String, Regex>,
+}
+
+impl Checker {
+    /// The checker of a type's structural schema.
+    pub fn of<T: JsonSchema>() -> Self {
+        let schema = structural::<T>();
+        let mut patterns = BTreeMap::new();
+        compile(&schema, &mut patterns);
+        Self { schema, patterns }
+    }
+
+    /// The schema that values are checked against.
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    /// Everything that is wrong with a value, in the schema's order; `root` is what its author calls it (`spec`).
+    pub fn faults(&self, value: &Value, root: &str) -> Vec<Fault> {
+        let mut walk = Walk { patterns: &self.patterns, faults: Vec::new() };
+        walk.value(&self.schema, value, root);
+        walk.faults
+    }
+
+    /// Every field that the schema does not name: an API server drops them silently.
+    pub fn unknown(&self, value: &Value, root: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        super::unknown::collect(&self.schema, value, root, &mut faults);
+        faults
+    }
+}
+
+/// A pattern that does not compile checks nothing; a test holds that every pattern does.
+fn compile(schema: &Value, patterns: &mut BTreeMap<String, Regex>) {
+    if let Some(pattern) = text(schema, "pattern")
+        && !patterns.contains_key(pattern)
+        && let Ok(regex) = Regex::new(pattern)
+    {
+        patterns.insert(pattern.to_owned(), regex);
+    }
+    let nested = properties(schema).into_iter().flat_map(Map::values);
+    let items = schema.get("items").into_iter();
+    let entries = schema.get("additionalProperties").into_iter();
+    for schema in nested.chain(items).chain(entries) {
+        compile(schema, patterns);
+    }
+}
+
+struct Walk<'a> {
+    patterns: &'a BTreeMap<String, Regex>,
+    faults: Vec<Fault>,
+}
+
+impl Walk<'_> {
+    fn fault(&mut self, path: &str, message: String) {
+        self.faults.push(Fault::new(path, message));
+    }
+
+    fn value(&mut self, schema: &Value, value: &Value, path: &str) {
+        if let Some(expected) = text(schema, "type")
+            && !is_of_type(value, expected)
+        {
+            self.fault(path, words::wrong_type(expected, value));
+            return;
+        }
+        if let Some(options) = schema.get("enum").and_then(Value::as_array)
+            && !options.contains(value)
+        {
+            self.fault(path, words::wrong_choice(options, value));
+        }
+        match value {
+            Value::Number(_) => self.number(schema, value, path),
+            Value::String(content) => self.text(schema, content, path),
+            Value::Array(items) => self.list(schema, items, path),
+            Value::Object(fields) => self.object(schema, fields, path),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    fn number(&mut self, schema: &Value, value: &Value, path: &str) {
+        let limits = Limits::of(schema, "minimum", "maximum");
+        if !value.as_f64().is_some_and(|number| limits.admit(number)) {
+            self.fault(path, words::out_of_range(&limits, value));
+        }
+    }
+
+    fn text(&mut self, schema: &Value, content: &str, path: &str) {
+        let limits = Limits::of(schema, "minLength", "maxLength");
+        let length = content.chars().count();
+        if !limits.admit_count(length) {
+            self.fault(path, words::wrong_length(&limits, length));
+            return;
+        }
+        let Some(pattern) = text(schema, "pattern") else {
+            return;
+        };
+        if let Some(regex) = self.patterns.get(pattern)
+            && !regex.is_match(content)
+        {
+            self.fault(path, words::wrong_form(form::words(pattern), pattern, content));
+        }
+    }
+
+    fn list(&mut self, schema: &Value, items: &[Value], path: &str) {
+        let limits = Limits::of(schema, "minItems", "maxItems");
+        if !limits.admit_count(items.len()) {
+            self.fault(path, words::wrong_count(&limits, items.len()));
+        }
+        if let Some(item) = schema.get("items") {
+            for (index, value) in items.iter().enumerate() {
+                self.value(item, value, &words::join(path, &Step::Index(index)));
+            }
+        }
+        self.duplicates(schema, items, path);
+    }
+
+    /// Lists that are sets, or maps by the fields that `x-kubernetes-list-map-keys` names.
+    fn duplicates(&mut self, schema: &Value, items: &[Value], path: &str) {
+        let keys: Vec<&str> = match text(schema, "x-kubernetes-list-type") {
+            Some("set") => Vec::new(),
+            Some("map") => list_map_keys(schema).collect(),
+            _ => return,
+        };
+        for (index, item) in items.iter().enumerate() {
+            let is_same = |other: &&Value| {
+                if keys.is_empty() {
+                    *other == item
+                } else {
+                    keys.iter().all(|key| item.get(key).is_some() && other.get(key) == item.get(key))
+                }
+            };
+            if let Some(first) = items[..index].iter().position(|other| is_same(&other)) {
+                let at = words::join(path, &Step::Index(index));
+                let first = words::join(path, &Step::Index(first));
+                let (at, first, value) = match keys.as_slice() {
+                    [key] => {
+                        let key_of = |item: &str| words::join(item, &Step::Field(key));
+                        (key_of(&at), key_of(&first), item.get(key).unwrap_or(item))
+                    }
+                    _ => (at, first, item),
+                };
+                self.fault(&at, words::duplicate(&first, value));
+            }
+        }
+    }
+
+    fn object(&mut self, schema: &Value, fields: &Map<String, Value>, path: &str) {
+        let limits = Limits::of(schema, "minProperties", "maxProperties");
+        if !limits.admit_count(fields.len()) {
+            self.fault(path, words::wrong_count(&limits, fields.len()));
+        }
+        let required: BTreeSet<&str> = strings(schema, "required").collect();
+        let known = properties(schema);
+        for (name, property) in known.into_iter().flatten() {
+            let at = words::join(path, &Step::Field(name));
+            match fields.get(name) {
+                Some(field) => self.value(property, field, &at),
+                None if required.contains(name.as_str()) => {
+                    self.fault(&at, words::missing(text(property, "description")));
+                }
+                None => {}
+            }
+        }
+        if let Some(entry) = schema.get("additionalProperties") {
+            for (name, value) in fields {
+                self.value(entry, value, &words::join(path, &Step::Field(name)));
+            }
+        }
+    }
+}
+
+/// The least and the most that a schema admits.
+pub(super) struct Limits {
+    pub least: Option<f64>,
+    pub most: Option<f64>,
+}
+
+impl Limits {
+    fn of(schema: &Value, least: &str, most: &str) -> Self {
+        let limit = |keyword| schema.get(keyword).and_then(Value::as_f64);
+        Self { least: limit(least), most: limit(most) }
+    }
+
+    fn admit(&self, number: f64) -> bool {
+        self.least.is_none_or(|least| number >= least) && self.most.is_none_or(|most| number <= most)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "no value has 2^53 parts")]
+    fn admit_count(&self, count: usize) -> bool {
+        self.admit(count as f64)
+    }
+}
+
+/// The fields that tell a list's items apart.
+pub fn list_map_keys(schema: &Value) -> impl Iterator<Item = &str> {
+    strings(schema, "x-kubernetes-list-map-keys")
+}
+
+/// A keyword whose value is a list of names.
+pub fn strings<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a str> {
+    let names = schema.get(keyword).and_then(Value::as_array);
+    names.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Numbers reach the function as floats, whatever their author wrote, so a whole number is one without a fraction.
+fn is_of_type(value: &Value, expected: &str) -> bool {
+    match expected {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(JsonSchema)]
+    #[serde(rename_all = "camelCase")]
+    #[allow(dead_code, reason = "only its schema is used")]
+    struct Spec {
+        /// Name of the thing. It cannot change.
+        #[schemars(length(min = 1, max = 5), regex(pattern = form::DNS_LABEL))]
+        name: String,
+        #[serde(default)]
+        kafka: Kafka,
+        #[serde(default)]
+        mode: Mode,
+        #[serde(default)]
+        on: bool,
+        #[serde(default)]
+        #[schemars(extend("x-kubernetes-list-type" = "set"))]
+        tags: Vec<String>,
+        #[serde(default)]
+        labels: BTreeMap<String, String>,
+        #[schemars(regex(pattern = "^z$"))]
+        odd: Option<String>,
+    }
+
+    #[derive(Default, serde::Serialize, JsonSchema)]
+    #[allow(dead_code, reason = "only its schema is used")]
+    struct Kafka {
+        #[schemars(length(min = 1, max = 3), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+        topics: Vec<Topic>,
+    }
+
+    #[derive(serde::Serialize, JsonSchema)]
+    #[allow(dead_code, reason = "only its schema is used")]
+    struct Topic {
+        name: String,
+        #[serde(default)]
+        #[schemars(range(min = 1, max = 1000))]
+        partitions: u32,
+    }
+
+    #[derive(Default, serde::Serialize, JsonSchema)]
+    #[allow(dead_code, reason = "only its schema is used")]
+    enum Mode {
+        #[default]
+        A,
+        B,
+    }
+
+    /// The faults of a spec, one a line; `name` is filled in.
+    fn faults(mut spec: Value) -> Vec<String> {
+        if let Some(fields) = spec.as_object_mut() {
+            fields.entry("name").or_insert(json!("ab"));
+        }
+        let faults = Checker::of::<Spec>().faults(&spec, "spec");
+        faults.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_good_value_has_no_fault() {
+        let spec = json!({
+            "kafka": {"topics": [{"name": "a", "partitions": 3.0}, {"name": "b"}]},
+            "mode": "B", "on": true, "tags": ["x", "y"], "labels": {"a.b/c": "d"},
+        });
+        assert_eq!(faults(spec), [""; 0]);
+    }
+
+    #[test]
+    fn every_fault_is_told_at_its_field() {
+        let spec = json!({
+            "name": "Nam",
+            "kafka": {"topics": [{"name": "a", "partitions": 0.0}, {"name": "a"}, {"partitions": "x"}]},
+            "mode": "C",
+            "on": "yes",
+            "tags": ["x", "x"],
+            "labels": {"a.b/c": 1},
+            "odd": "y",
+        });
+        assert_eq!(
+            faults(spec),
+            [
+                "spec.name: must be lower-case letters, digits and hyphens, with a letter first and no hyphen last, not \"Nam\"",
+                "spec.kafka.topics[0].partitions: must be between 1 and 1000, not 0",
+                "spec.kafka.topics[2].name: is required",
+                "spec.kafka.topics[2].partitions: must be a whole number, not the text \"x\"",
+                "spec.kafka.topics[1].name: duplicate of spec.kafka.topics[0].name \"a\"",
+                "spec.mode: must be one of A, B, not \"C\"",
+                "spec.on: must be true or false, not the text \"yes\"",
+                "spec.tags[1]: duplicate of spec.tags[0] \"x\"",
+                "spec.labels[\"a.b/c\"]: must be text, not the number 1: put it in quotes",
+                "spec.odd: must match `^z$`, not \"y\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_missing_field_is_told_with_what_it_is() {
+        let faults = Checker::of::<Spec>().faults(&json!({}), "spec");
+        assert_eq!(faults, [Fault::new("spec.name", "is required: Name of the thing")]);
+    }
+
+    #[test]
+    fn lengths_and_counts_are_told() {
+        assert_eq!(faults(json!({"name": ""})), ["spec.name: must not be empty"]);
+        assert_eq!(faults(json!({"name": "abcdef"})), ["spec.name: must be 1 to 5 characters long, not 6"]);
+        assert_eq!(faults(json!({"kafka": {"topics": []}})), ["spec.kafka.topics: must have 1 to 3 entries, not 0"]);
+    }
+
+    #[test]
+    fn the_wrong_kind_of_value_is_told_once() {
+        assert_eq!(
+            faults(json!({"kafka": ["topics"], "tags": {"x": 1}, "mode": null, "on": 1.5})),
+            [
+                "spec.kafka: must be a set of fields, not a list",
+                "spec.mode: must be text, not null: leave the field out if there is nothing to say",
+                "spec.on: must be true or false, not the number 1.5",
+                "spec.tags: must be a list, not a set of fields",
+            ]
+        );
+        let faults = Checker::of::<Spec>().faults(&json!("x"), "spec");
+        assert_eq!(faults, [Fault::new("spec", "must be a set of fields, not the text \"x\"")]);
+    }
+
+    #[test]
+    fn a_long_value_is_cut() {
+        let fault = &faults(json!({"mode": "x".repeat(5000)}))[0];
+        assert!(fault.chars().count() < 120, "{fault}");
+        assert!(fault.ends_with('…'), "{fault}");
+    }
+
+    #[test]
+    fn unknown_fields_are_told_with_the_nearest_known_one() {
+        let spec = json!({
+            "name": "ab", "Mode": "A", "zzzzzzz": 1, "compositionRef": {"name": "x"},
+            "kafka": {"topic": [], "topics": [{"name": "a", "partition": 3, "crossplane": 1}]},
+            "labels": {"anything": "goes"},
+        });
+        let told: Vec<_> = Checker::of::<Spec>().unknown(&spec, "spec").iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "spec.Mode: unknown field, did you mean \"mode\"?",
+                "spec.zzzzzzz: unknown field: known here are name, kafka, mode, on, tags, labels, odd",
+                "spec.kafka.topic: unknown field, did you mean \"topics\"?",
+                "spec.kafka.topics[0].partition: unknown field, did you mean \"partitions\"?",
+                "spec.kafka.topics[0].crossplane: unknown field: known here are name, partitions",
+            ]
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! Fields that a schema does not name.
+//!
+//! An API server drops them silently, and with them what their author meant. This room knows schemas, and the few fields
+//! that Crossplane itself keeps beside a claim's own.
+
+use serde_json::{Map, Value};
+
+use super::structural::properties;
+use super::words::{self, Step};
+use crate::fault::Fault;
+
+/// What Crossplane adds to the `spec` of a claim and of its composite.
+const MACHINERY: &[&str] = &[
+    "claimRef",
+    "compositeDeletePolicy",
+    "compositionRef",
+    "compositionRevisionRef",
+    "compositionRevisionSelector",
+    "compositionSelector",
+    "compositionUpdatePolicy",
+    "crossplane",
+    "environmentConfigRefs",
+    "publishConnectionDetailsTo",
+    "resourceRef",
+    "resourceRefs",
+    "writeConnectionSecretToRef",
+];
+
+/// How alike two names must be, from 0 to 1, for one to be taken for a slip of the other.
+const ALIKE: f64 = 0.6;
+
+/// Collects every field of `value` that `schema` does not name. Only a `spec` is Crossplane's as well.
+pub fn collect(schema: &Value, value: &Value, path: &str, faults: &mut Vec<Fault>) {
+    match value {
+        Value::Object(fields) => collect_fields(schema, fields, path, faults),
+        Value::Array(items) => {
+            if let Some(item) = schema.get("items") {
+                for (index, value) in items.iter().enumerate() {
+                    collect(item, value, &words::join(path, &Step::Index(index)), faults);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, faults: &mut Vec<Fault>) {
+    let Some(known) = properties(schema) else {
+        return;
+    };
+    for (name, value) in fields {
+        let at = words::join(path, &Step::Field(name));
+        if let Some(property) = known.get(name) {
+            collect(property, value, &at, faults);
+        } else if path != "spec" || !MACHINERY.contains(&name.as_str()) {
+            let names: Vec<_> = known.keys().map(String::as_str).collect();
+            faults.push(Fault::new(at, words::unknown(nearest(name, &names), &names)));
+        }
+    }
+}
+
+/// The known name that was probably meant.
+fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase());
+    known
+        .iter()
+        .map(|known| (likeness(known), *known))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
+}

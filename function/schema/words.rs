@@ -1,0 +1,143 @@
+//! What a fault says: the one place that turns a broken rule into a sentence for its author.
+
+use serde_json::Value;
+
+use super::check::Limits;
+
+/// The longest value that a message repeats; of a longer one it shows the beginning.
+const SHOWN: usize = 60;
+
+/// One step down into a value.
+pub enum Step<'a> {
+    Field(&'a str),
+    Index(usize),
+}
+
+/// The path of a field below another, as its author would write it.
+pub fn join(path: &str, step: &Step) -> String {
+    match step {
+        Step::Index(index) => format!("{path}[{index}]"),
+        Step::Field(name) if is_plain(name) => format!("{path}.{name}"),
+        Step::Field(name) => format!("{path}[{name:?}]"),
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'))
+}
+
+pub fn wrong_type(expected: &str, value: &Value) -> String {
+    let expected = match expected {
+        "object" => "a set of fields",
+        "array" => "a list",
+        "string" => "text",
+        "boolean" => "true or false",
+        "integer" => "a whole number",
+        _ => "a number",
+    };
+    if value.is_null() {
+        return format!("must be {expected}, not null: leave the field out if there is nothing to say");
+    }
+    let is_unquoted = expected == "text" && (value.is_number() || value.is_boolean());
+    let quotes = if is_unquoted { ": put it in quotes" } else { "" };
+    format!("must be {expected}, not {}{quotes}", kind_and_value(value))
+}
+
+pub fn wrong_choice(options: &[Value], value: &Value) -> String {
+    let options = options.iter().map(plain).collect::<Vec<_>>().join(", ");
+    format!("must be one of {options}, not {}", shown(value))
+}
+
+pub fn out_of_range(limits: &Limits, value: &Value) -> String {
+    let bounds = match (limits.least, limits.most) {
+        (Some(least), Some(most)) => format!("between {least} and {most}"),
+        (Some(least), None) => format!("at least {least}"),
+        (None, Some(most)) => format!("at most {most}"),
+        (None, None) => "a number".to_owned(),
+    };
+    format!("must be {bounds}, not {}", shown(value))
+}
+
+pub fn wrong_length(limits: &Limits, length: usize) -> String {
+    if length == 0 {
+        return "must not be empty".to_owned();
+    }
+    format!("must be {} long, not {length}", amount(limits, "character", "characters"))
+}
+
+pub fn wrong_count(limits: &Limits, count: usize) -> String {
+    format!("must have {}, not {count}", amount(limits, "entry", "entries"))
+}
+
+pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
+    let content = shown(&Value::String(content.to_owned()));
+    match words {
+        Some(words) => format!("must be {words}, not {content}"),
+        None => format!("must match `{pattern}`, not {content}"),
+    }
+}
+
+pub fn duplicate(first: &str, value: &Value) -> String {
+    format!("duplicate of {first} {}", shown(value))
+}
+
+pub fn missing(description: Option<&str>) -> String {
+    match description {
+        Some(description) => format!("is required: {}", first_sentence(description)),
+        None => "is required".to_owned(),
+    }
+}
+
+pub fn unknown(nearest: Option<&str>, known: &[&str]) -> String {
+    match nearest {
+        Some(nearest) => format!("unknown field, did you mean \"{nearest}\"?"),
+        None => format!("unknown field: known here are {}", known.join(", ")),
+    }
+}
+
+/// The first sentence of a description, without its full stop.
+pub fn first_sentence(description: &str) -> &str {
+    let paragraph = description.split("\n\n").next().unwrap_or(description);
+    let sentence = paragraph.split(". ").next().unwrap_or(paragraph);
+    sentence.trim_end_matches('.')
+}
+
+fn amount(limits: &Limits, one: &str, many: &str) -> String {
+    let unit = |count: f64| if count <= 1.0 { one } else { many };
+    match (limits.least, limits.most) {
+        (Some(least), Some(most)) if least < most => format!("{least} to {most} {}", unit(most)),
+        (Some(exact), Some(_)) => format!("{exact} {}", unit(exact)),
+        (Some(least), None) => format!("at least {least} {}", unit(least)),
+        (None, Some(most)) => format!("at most {most} {}", unit(most)),
+        (None, None) => format!("some {many}"),
+    }
+}
+
+fn kind_and_value(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "a set of fields".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::String(_) => format!("the text {}", shown(value)),
+        Value::Number(_) => format!("the number {}", shown(value)),
+        Value::Bool(_) | Value::Null => shown(value),
+    }
+}
+
+/// A choice as its author writes it, without quotes.
+pub fn plain(value: &Value) -> String {
+    match value {
+        Value::String(content) => content.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// A value as its author wrote it: numbers reach the function as floats, so a whole one loses its fraction again.
+fn shown(value: &Value) -> String {
+    let whole = value.as_f64().filter(|number| number.fract() == 0.0);
+    let content = whole.map_or_else(|| value.to_string(), |number| number.to_string());
+    if content.chars().count() <= SHOWN {
+        return content;
+    }
+    let start: String = content.chars().take(SHOWN).collect();
+    format!("{start}…")
+}

@@ -11,6 +11,7 @@ pub const ANALYTICS_PROXY: &str = include_str!("files/analytics-proxy.conf");
 pub const CREATE_DATABASES: &str = include_str!("files/create-databases.sh");
 pub const CREATE_TOPICS: &str = include_str!("files/create-topics.sh");
 pub const DASHBOARD: &str = include_str!("files/dashboard.json");
+pub const DEVICE_DATA: &str = include_str!("files/device-data.avsc");
 pub const FETCH_CONNECTOR: &str = include_str!("files/fetch-connector.sh");
 pub const METABASE_SETUP: &str = with_http!("files/metabase-setup.sh");
 pub const PUT_CONNECTOR: &str = with_http!("../files/put-connector.sh");

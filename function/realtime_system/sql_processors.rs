@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::EnvVar;
 use serde::Serialize;
 
-use super::claim::SqlProcessor;
+use super::claim::{SOURCE_TOPIC, SqlProcessor};
 use super::lenses_agent::hq_access;
+use super::names::{KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
 use super::{RealtimeSystem, kafka, lenses_agent, script};
 use crate::pins::Image;
 use crate::place::to_value;
@@ -36,13 +38,14 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[lenses_agent::NAME, kafka::TOPICS]);
     let mut variables = hq_access(system);
     variables.push(env("PROCESSORS", processors.iter().map(line).collect::<Vec<_>>().join("\n")));
+    variables.extend(source_schema(processors));
     let task = Task {
         part: &part,
         name: APP,
         image: system.tenant.owner.settings.image(Image::Curl),
         script: script::SQL_PROCESSORS,
         env: variables,
-        pod_labels: BTreeMap::new(),
+        pod_labels: BTreeMap::from([kafka_client()]),
         service_account: None,
         user: 100,
         memory: "64Mi",
@@ -50,6 +53,19 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         credentials_generation: system.tenant.credentials_generation,
     };
     vec![task.resource()]
+}
+
+/// Lenses checks a statement against the schema of what it reads, which the first message would bring. So that nothing
+/// waits for a device, the devices' topic is described beforehand.
+fn source_schema(processors: &[SqlProcessor]) -> Vec<EnvVar> {
+    if !processors.iter().any(|processor| processor.sql.contains(SOURCE_TOPIC)) {
+        return Vec::new();
+    }
+    vec![
+        env("SCHEMA_REGISTRY_URL", format!("http://{KAFKA_SERVICE}:{}", SCHEMA_REGISTRY_PORT.1)),
+        env("SOURCE_TOPIC", SOURCE_TOPIC),
+        env("SOURCE_SCHEMA", script::DEVICE_DATA),
+    ]
 }
 
 fn line(processor: &SqlProcessor) -> String {

@@ -129,3 +129,28 @@ impl Chart {
 
 /// The version of Knative Serving that the operator installs; the pinned operator knows it.
 pub const KNATIVE_SERVING: &str = "1.23.0";
+
+/// Where Istio's own images are: istiod, and the proxy that its webhook puts into the gateway's pod.
+pub const ISTIO_IMAGES: &str = "registry.istio.io/release";
+
+/// The control plane of a virtual cluster without its commercial parts: registry and repository.
+pub const VCLUSTER_IMAGE: (&str, &str) = ("ghcr.io", "loft-sh/vcluster-oss");
+
+/// The images of the Knative operator and of its webhook, without their tags, which its chart knows.
+pub const KNATIVE_OPERATOR_IMAGES: [&str; 2] = [
+    "gcr.io/knative-releases/knative.dev/operator/cmd/operator",
+    "gcr.io/knative-releases/knative.dev/operator/cmd/webhook",
+];
+
+/// The images of Knative Serving, without their tags, by what the operator calls them. Only a mirror needs them named.
+pub const KNATIVE_SERVING_IMAGES: [(&str, &str); 9] = [
+    ("activator", "gcr.io/knative-releases/knative.dev/serving/cmd/activator"),
+    ("autoscaler", "gcr.io/knative-releases/knative.dev/serving/cmd/autoscaler"),
+    ("autoscaler-hpa", "gcr.io/knative-releases/knative.dev/serving/cmd/autoscaler-hpa"),
+    ("controller", "gcr.io/knative-releases/knative.dev/serving/cmd/controller"),
+    ("migrate", "gcr.io/knative-releases/knative.dev/pkg/apiextensions/storageversion/cmd/migrate"),
+    ("net-istio-controller/controller", "gcr.io/knative-releases/knative.dev/net-istio/cmd/controller"),
+    ("net-istio-webhook/webhook", "gcr.io/knative-releases/knative.dev/net-istio/cmd/webhook"),
+    ("queue-proxy", "gcr.io/knative-releases/knative.dev/serving/cmd/queue"),
+    ("webhook", "gcr.io/knative-releases/knative.dev/serving/cmd/webhook"),
+];

@@ -44,6 +44,11 @@ impl Part<'_> {
         self.object(suffix, manifest, ready, Place::Host, false)
     }
 
+    /// A manifest for the host that stays there when the claim goes.
+    pub fn kept_on_host(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
+        self.object(suffix, manifest, ready, Place::Host, true)
+    }
+
     /// A chart for the virtual cluster.
     pub fn release_inside(&self, suffix: &str, installation: Installation) -> Resource {
         let keep = self.owner.leaves == Leaves::Everything;

@@ -3,7 +3,7 @@
 //! A plan is whole, always: it follows from the claim and the function's input alone. This room knows neither which parts
 //! there are nor how anything is observed.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// All that one claim becomes, in reading order.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +39,18 @@ impl Resource {
     pub fn rename(&mut self, name: &str) {
         if let Some(metadata) = self.composed.pointer_mut("/metadata").and_then(Value::as_object_mut) {
             metadata.insert("name".to_owned(), Value::String(name.to_owned()));
+        }
+    }
+
+    /// Marks the composed resource, for a selector to find it by.
+    pub fn mark(&mut self, (name, value): (String, String)) {
+        let labels = self
+            .composed
+            .get_mut("metadata")
+            .and_then(Value::as_object_mut)
+            .map(|metadata| metadata.entry("labels").or_insert_with(|| Value::Object(Map::new())));
+        if let Some(labels) = labels.and_then(Value::as_object_mut) {
+            labels.insert(name, Value::String(value));
         }
     }
 

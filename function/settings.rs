@@ -1,6 +1,6 @@
 //! The platform team's decisions, once the function's input has been checked: which image, which chart, which store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1 as core;
 
@@ -108,6 +108,19 @@ impl Settings {
             None => *pattern == name,
         })
     }
+}
+
+/// What a user should know about these images before they are pulled.
+pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let names: BTreeSet<&str> = images.into_iter().filter(|image| !image.contains("@sha256:")).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = names.into_iter().collect();
+    Some(format!(
+        "images without a digest, which whoever can push to their registry can change: {}; docs/pins.md shows the command that pins them",
+        names.join(", ")
+    ))
 }
 
 /// Whether an image's name says which one it is: a digest, or a tag that does not move.

@@ -68,6 +68,7 @@ impl Tenant {
         check_environment_name(faults, field, environment, &claim, &settings);
         check_inner_namespace(faults, "spec.namespace", wish.namespace, &settings);
         let domain = wish.domain.map_or_else(|| default_domain(environment, wish.namespace), str::to_owned);
+        check_domain(faults, "spec.domain", &domain);
         Self {
             owner: Owner {
                 system,
@@ -155,6 +156,27 @@ pub fn default_domain(environment: &str, namespace: &str) -> String {
 /// The domain of a namespace's routes below the environment's.
 pub fn namespace_domain(environment: &str, namespace: &str, domain: &str) -> String {
     if namespace == environment { domain.to_owned() } else { format!("{namespace}.{domain}") }
+}
+
+/// The hosts that a namespace's gateway serves, each below the namespace's domain.
+pub const HOSTS: [&str; 4] = ["lenses", "mqtt", "analytics", "generator"];
+
+/// The longest that one label of a host may be, and a host as a whole.
+const LABEL: usize = 63;
+const HOST: usize = 253;
+
+/// A domain must leave room for the hosts below it.
+pub fn check_domain(faults: &mut Vec<Fault>, field: &str, domain: &str) {
+    if let Some(label) = domain.split('.').find(|label| label.len() > LABEL) {
+        faults.push(Fault::new(field, format!("must have labels of at most {LABEL} characters: {label:?} is longer")));
+    }
+    let longest = HOSTS.iter().map(|host| host.len() + 1).max().unwrap_or_default();
+    if domain.len() + longest > HOST {
+        faults.push(Fault::new(
+            field,
+            format!("must be at most {} characters, so that the hosts below it are names", HOST - longest),
+        ));
+    }
 }
 
 /// An environment's name is a namespace and a ProviderConfig on the host: it must not take over what is not ours.

@@ -56,7 +56,9 @@ pub struct Enabled {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Registry {
-    pub default: String,
+    /// Images by the name of their container.
+    #[serde(rename = "override")]
+    pub images: BTreeMap<&'static str, String>,
 }
 
 impl Spec for KnativeServing {

@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # Makes Mosquitto's password file from Secrets mounted as CREDENTIALS_DIR/<secret>/{username,password}. mosquitto_passwd
 # gets each password on its standard input: -b would show it in the arguments, and -U cuts it at the first colon. The
-# file is put in place only once it is whole.
+# file is put in place only once it is whole. ACL_FILE, where it is given, is copied beside it: Mosquitto wants both files
+# to be its own, and 2.1 takes no links, which is what a mounted ConfigMap is made of.
 set -eu
 umask 077
 
@@ -28,7 +29,7 @@ one_line() {
 rm -f "$target.new"
 : >"$target.new"
 names=
-for directory in "$credentials"/*/; do
+for directory in "$credentials"/*; do
   if ! [ -e "$directory/username" ]; then
     fail "find a user name in $directory"
   fi
@@ -48,3 +49,8 @@ for directory in "$credentials"/*/; do
   echo "user $username: password hashed"
 done
 mv "$target.new" "$target"
+
+if [ -n "${ACL_FILE-}" ]; then
+  cat "$ACL_FILE" >"${target%/*}/acl"
+  echo "access control list copied"
+fi

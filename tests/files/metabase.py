@@ -1,0 +1,77 @@
+"""metabase-setup.sh against a stand-in for Metabase's set-up API."""
+
+import json
+import unittest
+
+from support import HTTP, Case, need, text
+
+need("busybox", "curl")
+
+SCRIPT = text(HTTP, "realtime_system/files/metabase-setup.sh")
+TOKEN = "0b8a7ee5-0000-4000-8000-token"
+PASSWORD = 'pass"word \\ 1'
+
+
+class Metabase(Case):
+    def setUp(self):
+        self.starting = 2
+        self.administrator = None
+        self.weak = False
+        self.races = 0
+        port, self.seen = self.stand_in(self.metabase)
+        self.env = {
+            "METABASE_URL": f"http://127.0.0.1:{port}",
+            "ADMIN_EMAIL": "admin@example.org",
+            "ADMIN_PASSWORD": PASSWORD,
+            "SITE_NAME": 'Health "Streaming"',
+        }
+        self.path = self.alpine_path("curl")
+
+    def metabase(self, method, path, headers, body):
+        if path == "/api/health":
+            self.starting -= 1
+            return (503, {"status": "initializing"}) if self.starting >= 0 else (200, {"status": "ok"})
+        if path == "/api/session/properties":
+            done = self.administrator is not None
+            properties = {"engines": {"h2": {"details-fields": [{"name": "db"}]}}, "setup-token": None if done else TOKEN}
+            return 200, properties | {"has-user-setup": done}
+        if (method, path) == ("POST", "/api/setup"):
+            if self.races:
+                # Somebody else was first.
+                self.administrator = "somebody"
+            if self.administrator:
+                return 403, '"The /api/setup route can only be used to create the first user, however a user currently exists."'
+            if self.weak:
+                return 400, {"errors": {"user": {"password": "password is too common."}}}
+            wanted = json.loads(body)
+            if wanted.pop("token") != TOKEN:
+                return 400, {"errors": {"token": "Token does not match the setup token."}}
+            self.administrator = wanted
+            return 200, {"id": "session"}
+        return 404, ""
+
+    def run_job(self, code=0):
+        said = self.run_script(SCRIPT, self.env, self.path, code=code)
+        for secret in (PASSWORD, TOKEN):
+            self.assertNotIn(secret, said)
+        return said
+
+    def test_first_administrator(self):
+        said = self.run_job()
+        self.assertIn("waiting for Metabase", said)
+        self.assertIn("administrator admin@example.org is set up", said)
+        user = {"email": "admin@example.org", "password": PASSWORD, "first_name": "Platform", "last_name": "Administrator"}
+        self.assertEqual(self.administrator, {"user": user, "prefs": {"site_name": 'Health "Streaming"', "site_locale": "en"}})
+        self.assertIn("nothing to do", self.run_job())
+
+    def test_somebody_else_is_first(self):
+        self.races = 1
+        self.assertIn("nothing to do", self.run_job())
+
+    def test_weak_password_is_told(self):
+        self.weak = True
+        self.assertIn("password is too common", self.run_job(code=1))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,162 @@
+"""What the tests of the platform's scripts and files share: running a script as its container would, and waiting.
+
+Everything listens on loopback, in a directory that goes away, and is ended with the test that started it.
+"""
+
+import http.server
+import json
+import os
+import pathlib
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2] / "function"
+HTTP = "files/http.sh"
+HQ = "realtime_system/files/hq.sh"
+SKIPPED = 77
+
+
+def need(*programs):
+    """Ends the run as skipped when a program is missing; what needs to be installed is said."""
+    missing = [program for program in programs if find(program) is None]
+    if missing:
+        print(f"skipped: not installed here: {', '.join(missing)}")
+        sys.exit(SKIPPED)
+
+
+def find(program):
+    # Servers stand in sbin, which is not on everybody's path; PostgreSQL's by version.
+    places = [os.environ["PATH"], "/usr/sbin", *sorted(map(str, pathlib.Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)]
+    return shutil.which(program, path=os.pathsep.join(places))
+
+
+def text(*names):
+    """The script as the builders put it together."""
+    return "".join((ROOT / name).read_text() for name in names)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(condition, seconds=10):
+    """The first true value of condition(); fails when there is none in time."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"nothing came of it within {seconds} s")
+        time.sleep(0.05)
+    return value
+
+
+def answers(port):
+    def probe():
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return True
+        except OSError:
+            return False
+
+    return probe
+
+
+class Case(unittest.TestCase):
+    def directory(self):
+        path = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, path, ignore_errors=True)
+        return path
+
+    def server(self, command, port, **options):
+        """A program that serves until the test ends."""
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
+        self.addCleanup(self.end, process)
+        until(lambda: process.poll() is not None or answers(port)())
+        self.assertIsNone(process.poll(), f"{command[0]} ended at once")
+        return process
+
+    @staticmethod
+    def end(process):
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+    def alpine_path(self, *programs):
+        """A path with BusyBox's tools and the named programs only, as in an image made from Alpine."""
+        directory = self.directory()
+        subprocess.run([find("busybox"), "--install", "-s", directory], check=True)
+        for program in programs:
+            (directory / program).unlink(missing_ok=True)
+            (directory / program).symlink_to(find(program))
+        return str(directory)
+
+    def start(self, script, env, path=None):
+        """The script as its container would start it: text to sh -c, nothing in the environment but what it is given."""
+        path = path or os.environ["PATH"]
+        shell = pathlib.Path(path) / "sh"
+        process = subprocess.Popen(
+            [shell if shell.exists() else "/bin/sh", "-c", script],
+            env={"PATH": path, "POLL_SECONDS": "0.1"} | env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.addCleanup(self.end, process)
+        return process
+
+    def run_script(self, script, env, path=None, code=0, timeout=20):
+        """Runs the script to its end and returns what it said."""
+        process = self.start(script, env, path)
+        said, _ = process.communicate(timeout=timeout)
+        self.assertEqual(process.returncode, code, said)
+        return said
+
+    def stand_in(self, answer, tls=None):
+        """An HTTP server in another's place: answer(method, path, headers, body) → (code, value or text[, headers])."""
+        seen = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def reply(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+                seen.append((self.command, self.path, body))
+                code, value, *headers = answer(self.command, self.path, self.headers, body)
+                data = (value if isinstance(value, str) else json.dumps(value)).encode()
+                self.send_response(code)
+                for name, content in headers[0] if headers else []:
+                    self.send_header(name, content)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = reply
+
+            def log_message(self, *args):
+                """What was asked is in `seen`."""
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server.server_port, seen

@@ -1,6 +1,9 @@
 //! The claims there are: one list, in the order in which a platform rises. Whoever handles claims of any kind goes through
 //! it; what a kind becomes is said in its own room.
 
+use std::sync::LazyLock;
+
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -9,46 +12,73 @@ use crate::fault::Fault;
 use crate::owner::Claim;
 use crate::place::to_value;
 use crate::plan::Plan;
+use crate::schema::Checker;
 use crate::settings::Settings;
 use crate::{iot_broker, realtime_system, vcluster_environment};
 
 /// API version of the claims and of the composites behind them.
 pub const API_VERSION: &str = "platform.example.org/v1alpha1";
 
+/// What Crossplane keeps in a composite's or a claim's spec beside what their author wrote.
+const MACHINERY: [&str; 12] = [
+    "claimRef",
+    "compositeDeletePolicy",
+    "compositionRef",
+    "compositionRevisionRef",
+    "compositionRevisionSelector",
+    "compositionSelector",
+    "compositionUpdatePolicy",
+    "crossplane",
+    "publishConnectionDetailsTo",
+    "resourceRef",
+    "resourceRefs",
+    "writeConnectionSecretToRef",
+];
+
+type Compose = fn(Value, &Checker, Claim, &Settings) -> Result<Composed, Vec<Fault>>;
+
 /// One kind of claim.
-#[derive(Debug)]
 pub struct Kind {
     pub claim: &'static str,
     pub composite: &'static str,
     /// What KubeVela calls it: the type of a component.
     pub definition: &'static str,
-    compose: fn(Value, Claim, &Settings) -> Result<Composed, Vec<Fault>>,
+    /// Checks the form of a spec.
+    checker: &'static LazyLock<Checker>,
+    compose: Compose,
 }
 
-pub const KINDS: [Kind; 3] = [
+static ENVIRONMENT: LazyLock<Checker> = LazyLock::new(Checker::of::<vcluster_environment::claim::Spec>);
+static REALTIME_SYSTEM: LazyLock<Checker> = LazyLock::new(Checker::of::<realtime_system::claim::Spec>);
+static BROKER: LazyLock<Checker> = LazyLock::new(Checker::of::<iot_broker::claim::Spec>);
+
+pub static KINDS: [Kind; 3] = [
     Kind {
         claim: "VClusterEnvironmentClaim",
         composite: "XVClusterEnvironment",
         definition: "vcluster-environment",
+        checker: &ENVIRONMENT,
         compose: compose::<vcluster_environment::Environment>,
     },
     Kind {
         claim: "RealtimeSystemClaim",
         composite: "XRealtimeSystem",
         definition: "realtime-system",
+        checker: &REALTIME_SYSTEM,
         compose: compose::<realtime_system::RealtimeSystem>,
     },
     Kind {
         claim: "IotBrokerClaim",
         composite: "XIotBroker",
         definition: "iot-broker",
+        checker: &BROKER,
         compose: compose::<iot_broker::IotBroker>,
     },
 ];
 
 /// What a claim asks for, once it has been checked.
 pub trait Checked: Sized {
-    type Spec: DeserializeOwned;
+    type Spec: DeserializeOwned + JsonSchema;
     type Status: Serialize;
 
     /// Checks what the schema cannot say, and finds every fault.
@@ -80,15 +110,53 @@ impl Kind {
         KINDS.iter().find(|known| known.claim == kind)
     }
 
-    /// From a spec as written, whose form the schema has approved, to what it becomes.
+    /// What Crossplane calls the composites.
+    pub fn composites() -> [&'static str; 3] {
+        KINDS.each_ref().map(|kind| kind.composite)
+    }
+
+    /// From a spec as written to what it becomes, or to everything that is wrong with it.
     pub fn compose(&self, spec: Value, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
-        (self.compose)(spec, claim, settings)
+        (self.compose)(spec, self.checker, claim, settings)
+    }
+
+    /// Fields that no schema names. An API server drops them silently, so that only a preview can tell.
+    pub fn unknown_fields(&self, spec: &Value) -> Vec<Fault> {
+        self.checker.unknown(spec, "spec")
     }
 }
 
-fn compose<C: Checked>(spec: Value, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
-    let spec =
-        serde_json::from_value(spec).map_err(|error| vec![Fault::new("spec", format!("cannot be read: {error}"))])?;
-    let checked = C::check(spec, claim, settings)?;
-    Ok(Composed { plan: checked.plan(), status: to_value(&checked.status()), warnings: checked.warnings() })
+/// What the author wrote of an object's spec, without what Crossplane keeps there.
+pub fn spec_of(object: &Value) -> Value {
+    let mut spec = object.get("spec").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    if let Some(fields) = spec.as_object_mut() {
+        fields.retain(|name, _| !MACHINERY.contains(&name.as_str()));
+    }
+    spec
+}
+
+fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
+    let mut faults = form.faults(&spec, "spec");
+    let spec = match serde_json::from_value(spec) {
+        Ok(spec) => spec,
+        Err(error) => {
+            if faults.is_empty() {
+                faults.push(Fault::new("spec", format!("cannot be read: {error}")));
+            }
+            return Err(faults);
+        }
+    };
+    match C::check(spec, claim, settings) {
+        Ok(checked) if faults.is_empty() => {
+            Ok(Composed { plan: checked.plan(), status: to_value(&checked.status()), warnings: checked.warnings() })
+        }
+        Ok(_) => Err(faults),
+        Err(further) => {
+            // Of a field whose form is wrong already, nothing further is worth saying.
+            let news = |fault: &Fault| !faults.iter().any(|known| known.field == fault.field);
+            let further: Vec<Fault> = further.into_iter().filter(news).collect();
+            faults.extend(further);
+            Err(faults)
+        }
+    }
 }

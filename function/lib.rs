@@ -3,6 +3,7 @@
 pub mod claims;
 pub mod fault;
 pub mod form;
+pub mod function;
 pub mod input;
 pub mod iot_broker;
 pub mod kinds;

@@ -68,6 +68,7 @@ impl Part<'_> {
             waits_for: self.waits_for,
             place: Place::Host,
             ready: Ready::Exists,
+            reports_ready: false,
             composed: to_value(&spec.named(metadata)),
         }
     }
@@ -90,6 +91,7 @@ impl Part<'_> {
             waits_for: self.waits_for,
             place,
             ready,
+            reports_ready: true,
             composed: to_value(&object.named(self.managed_metadata())),
         }
     }
@@ -119,6 +121,7 @@ impl Part<'_> {
             waits_for: self.waits_for,
             place,
             ready: Ready::Condition,
+            reports_ready: true,
             composed: to_value(&release.named(metadata)),
         }
     }

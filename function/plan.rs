@@ -30,6 +30,8 @@ pub struct Resource {
     pub place: Place,
     /// When it counts as ready.
     pub ready: Ready,
+    /// Whether it has a condition `Ready` itself, as what a provider manages has.
+    pub reports_ready: bool,
     /// The resource as Crossplane gets it.
     pub composed: Value,
 }

@@ -1,13 +1,16 @@
 //! The platform team's decisions, once the function's input has been checked: which image, which chart, which store.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use k8s_openapi::api::core::v1 as core;
+use serde_json::Value;
 
 use crate::fault::Fault;
-use crate::input::{Charts, Effect, Input, Operator, PullSecret, Toleration, Ttl};
+use crate::input::{API_VERSION, Charts, Effect, Input, KIND, Operator, PullSecret, Toleration, Ttl};
 use crate::kinds::helm;
 use crate::pins::{Chart, Image};
+use crate::schema::Checker;
 
 /// Names that take over what is not ours, wherever they stand. A `*` at the end stands for any ending.
 const RESERVED: &[&str] = &["default", "kube-*", "crossplane-system", "vela-system"];
@@ -28,7 +31,30 @@ pub struct Settings {
     charts: Charts,
 }
 
+static INPUT: LazyLock<Checker> = LazyLock::new(Checker::of::<Input>);
+
 impl Settings {
+    /// Reads the function's input as it stands in a Composition's step. Crossplane checks nothing of it.
+    pub fn read(mut input: Value) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        if let Some(fields) = input.as_object_mut() {
+            for (name, expected) in [("apiVersion", API_VERSION), ("kind", KIND)] {
+                if let Some(actual) = fields.remove(name).filter(|actual| actual != expected) {
+                    faults.push(Fault::new(format!("input.{name}"), format!("must be {expected}, not {actual}")));
+                }
+            }
+            fields.remove("metadata");
+        }
+        faults.extend(INPUT.faults(&input, "input"));
+        faults.extend(INPUT.unknown(&input, "input"));
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let input = serde_json::from_value(input)
+            .map_err(|error| vec![Fault::new("input", format!("cannot be read: {error}"))])?;
+        Self::check(input)
+    }
+
     /// Checks what the schema cannot say.
     pub fn check(input: Input) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();

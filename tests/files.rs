@@ -62,6 +62,11 @@ fn topics_against_stand_in_tools() {
 }
 
 #[test]
+fn connector_archives_over_http() {
+    check("archive.py");
+}
+
+#[test]
 fn connectors_against_a_stand_in_for_kafka_connect() {
     check("connectors.py");
 }

@@ -26,4 +26,4 @@ case "$file" in
     rm -f "$file"
     ;;
 esac
-echo "ready: $(ls)"
+echo "ready: $(ls -1)"

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod realtime_system;
 pub mod schema;
 pub mod secret;
+pub mod serve;
 pub mod settings;
 pub mod tenant;
 pub mod vcluster_environment;

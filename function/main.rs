@@ -1,2 +1,37 @@
 //! The commands and flags of `function-realtime-platform`.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use function_realtime_platform::function::Function;
+use function_realtime_platform::serve;
+
+/// A Crossplane composition function: three claims in, a real-time streaming platform in a virtual cluster out
+///
+/// Without a command it serves gRPC, as Crossplane starts it.
+#[derive(Parser, Debug)]
+#[command(version, args_conflicts_with_subcommands = true)]
+#[command(after_help = "Exit codes: 0 well, 1 a fault in what was read or met, 2 a fault in the command line.")]
+struct Cli {
+    #[command(flatten)]
+    serve: serve::Args,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    if let Err(error) = cli.serve.transport() {
+        Cli::command().error(ErrorKind::MissingRequiredArgument, error).exit();
+    }
+    serve::run(Function, &cli.serve)
+}

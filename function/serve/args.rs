@@ -1,0 +1,205 @@
+//! What the server can be told: flags, their environment variables, and what each value may be.
+//!
+//! This room reads words; it opens no file and no socket.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, anyhow, bail};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+
+/// The function contract's flags first, ours after them.
+#[derive(clap::Args, Clone, Debug)]
+#[command(next_help_heading = "Serving (the default, without a command)")]
+pub struct Args {
+    /// Serve without TLS, and without asking who calls; wins over --tls-certs-dir
+    #[arg(long)]
+    pub insecure: bool,
+
+    /// Serve with mutual TLS from tls.crt, tls.key and ca.crt in this directory; Crossplane sets the variable. A caller
+    /// must show a certificate of ca.crt. Changed files are used from the next connection on
+    #[arg(long, value_name = "DIR", env = "TLS_SERVER_CERTS_DIR")]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub tls_certs_dir: Option<PathBuf>,
+
+    /// Log at debug level, in lines for people instead of JSON; the environment's `RUST_LOG` overrides both
+    #[arg(short, long)]
+    pub debug: bool,
+
+    /// Where to listen for gRPC; without a host on every address, IPv6 and IPv4. Port 0 takes a free one and logs it
+    #[arg(long, value_name = "[HOST]:PORT", default_value = ":9443")]
+    pub address: Address,
+
+    /// Largest request accepted: bytes, or a number with KiB or MiB. (In functions made with the Go SDK's template the
+    /// same flag counts MB; write the unit to be safe)
+    #[arg(long, value_name = "SIZE", env = "MAX_RECV_MESSAGE_SIZE", default_value = "16MiB")]
+    pub max_recv_message_size: Size,
+
+    /// Where to serve Prometheus metrics, at /metrics; empty: nowhere
+    #[arg(long, value_name = "[HOST]:PORT", env = "METRICS_ADDRESS", default_value = ":8080")]
+    pub metrics_address: Optional<Address>,
+
+    /// Seconds after which a connection is asked to reconnect, so that new replicas get work
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connection_age: u32,
+
+    /// Seconds that calls in progress have to finish, when their connection is too old or the server is told to stop;
+    /// keep it below the pod's terminationGracePeriodSeconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    pub grace: u32,
+}
+
+/// How callers reach us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport<'a> {
+    Plain,
+    MutualTls(&'a Path),
+}
+
+impl Args {
+    /// Plain only by the word `--insecure`: nobody is to serve without TLS by forgetting something.
+    pub fn transport(&self) -> anyhow::Result<Transport<'_>> {
+        if self.insecure {
+            return Ok(Transport::Plain);
+        }
+        match &self.tls_certs_dir {
+            Some(dir) if !dir.as_os_str().is_empty() => Ok(Transport::MutualTls(dir)),
+            _ => Err(anyhow!(
+                "cannot serve: there are no certificates; name their directory (--tls-certs-dir or \
+                 TLS_SERVER_CERTS_DIR), or pass --insecure to serve without TLS"
+            )),
+        }
+    }
+}
+
+/// A port, on one host or on all addresses of this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    pub host: Option<String>,
+    pub port: u16,
+}
+
+impl FromStr for Address {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (host, port) =
+            text.rsplit_once(':').context("write it as host:port, as [IPv6 address]:port or as :port")?;
+        let port = port.parse().map_err(|_| anyhow!("the port {port:?} is not a number up to 65535"))?;
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        if bare.is_none() && host.contains(':') {
+            bail!("write an IPv6 address in brackets, as [{host}]:{port}");
+        }
+        let host = bare.unwrap_or(host);
+        Ok(Self { host: (!host.is_empty()).then(|| host.to_owned()), port })
+    }
+}
+
+/// A value that the empty string switches off. (`Option` would mean to clap that the flag itself may be left out.)
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Optional<T>(pub Option<T>);
+
+impl<T: FromStr> FromStr for Optional<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        text.parse().map(|value| Self(Some(value)))
+    }
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub usize);
+
+impl Size {
+    /// Smaller than any real request, so a smaller number was meant in another unit.
+    const SMALLEST: Self = Self(1024);
+    /// The gRPC framing counts a message's bytes in 32 bits.
+    const LARGEST: Self = Self(u32::MAX as usize);
+}
+
+impl FromStr for Size {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> anyhow::Result<Self> {
+        let (number, unit) = match text {
+            t if t.ends_with("KiB") => (t.trim_end_matches("KiB"), 1024),
+            t if t.ends_with("MiB") => (t.trim_end_matches("MiB"), 1024 * 1024),
+            t => (t, 1),
+        };
+        let size = number
+            .trim_end()
+            .parse::<usize>()
+            .ok()
+            .and_then(|number| number.checked_mul(unit))
+            .map(Self)
+            .context("write a whole number of bytes, or one with KiB or MiB behind it, such as 16MiB")?;
+        if size < Self::SMALLEST {
+            bail!("a request has more than {size}; where megabytes are meant, write {number}MiB");
+        }
+        if size > Self::LARGEST {
+            bail!("write at most 4095MiB, which is what gRPC can carry");
+        }
+        Ok(size)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Result<(Option<String>, u16), String> {
+        let parsed: Result<Address, _> = text.parse();
+        parsed.map(|address| (address.host, address.port)).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_address_is_a_port_with_or_without_a_host() {
+        assert_eq!(address(":9443"), Ok((None, 9443)));
+        assert_eq!(address("127.0.0.1:0"), Ok((Some("127.0.0.1".into()), 0)));
+        assert_eq!(address("[::1]:9443"), Ok((Some("::1".into()), 9443)));
+        assert_eq!(address("localhost:1"), Ok((Some("localhost".into()), 1)));
+    }
+
+    #[test]
+    fn a_wrong_address_says_how_to_write_it() {
+        assert!(address("9443").unwrap_err().contains(":port"));
+        assert!(address("::1:9443").unwrap_err().contains("[::1]:9443"));
+        assert!(address(":http").unwrap_err().contains("\"http\""));
+        assert!(address(":65536").unwrap_err().contains("65535"));
+    }
+
+    #[test]
+    fn an_empty_address_is_none() {
+        assert_eq!("".parse::<Optional<Address>>().unwrap().0, None);
+        assert!("8080".parse::<Optional<Address>>().is_err());
+    }
+
+    #[test]
+    fn a_size_is_bytes_unless_it_says_otherwise() {
+        let size = |text: &str| text.parse::<Size>().map(|size| size.0).ok();
+        assert_eq!(size("4194304"), Some(4 << 20));
+        assert_eq!(size("64KiB"), Some(64 << 10));
+        assert_eq!(size("16 MiB"), Some(16 << 20));
+        for wrong in ["", "-1", "16MB", "1.5MiB", "MiB", "99999999999999999999", "5000MiB"] {
+            assert_eq!(size(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_size_meant_in_megabytes_is_refused() {
+        let error = "4".parse::<Size>().unwrap_err().to_string();
+        assert!(error.contains("write 4MiB"), "{error}");
+    }
+}

@@ -1,0 +1,123 @@
+//! The TLS files of a directory, as what a connection is accepted with.
+//!
+//! Crossplane renews them in place, so they are read again when a connection arrives. A pair that cannot be used (half
+//! written, or simply wrong) leaves the last good one in use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tracing::{info, warn};
+
+use super::metrics::{Metrics, Reload};
+
+/// However many connections arrive, the files are read at most this often.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub struct Certificates {
+    dir: PathBuf,
+    files: Files,
+    config: Arc<ServerConfig>,
+    looked: Instant,
+    metrics: Arc<Metrics>,
+}
+
+impl Certificates {
+    pub fn read(dir: &Path, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
+        let files = Files::read(dir)?;
+        let config = files.config(dir)?;
+        Ok(Self { dir: dir.to_owned(), files, config, looked: Instant::now(), metrics })
+    }
+
+    /// What the next connection is accepted with.
+    pub fn current(&mut self) -> Arc<ServerConfig> {
+        if self.looked.elapsed() >= PAUSE {
+            self.looked = Instant::now();
+            match self.renew() {
+                Ok(false) => (),
+                Ok(true) => {
+                    self.metrics.reloaded(Reload::Used);
+                    info!("using the renewed certificates");
+                }
+                Err(error) => {
+                    self.metrics.reloaded(Reload::Refused);
+                    warn!("cannot use the renewed certificates, the last ones stay in use: {error:#}");
+                }
+            }
+        }
+        Arc::clone(&self.config)
+    }
+
+    fn renew(&mut self) -> anyhow::Result<bool> {
+        let files = Files::read(&self.dir)?;
+        if files == self.files {
+            return Ok(false);
+        }
+        self.config = files.config(&self.dir)?;
+        self.files = files;
+        Ok(true)
+    }
+}
+
+const CERTIFICATE: &str = "tls.crt";
+const KEY: &str = "tls.key";
+const CALLERS: &str = "ca.crt";
+
+#[derive(PartialEq)]
+struct Files {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+    callers: Vec<u8>,
+}
+
+impl Files {
+    fn read(dir: &Path) -> anyhow::Result<Self> {
+        let read = |name| {
+            let path = dir.join(name);
+            fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        Ok(Self { certificate: read(CERTIFICATE)?, key: read(KEY)?, callers: read(CALLERS)? })
+    }
+
+    fn config(&self, dir: &Path) -> anyhow::Result<Arc<ServerConfig>> {
+        let unusable = |name| format!("cannot use {}", dir.join(name).display());
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let callers = verifier(&self.callers, &provider).with_context(|| unusable(CALLERS))?;
+        let chain = certificates(&self.certificate).with_context(|| unusable(CERTIFICATE))?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key).with_context(|| unusable(KEY))?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .context("cannot offer TLS 1.2 and 1.3")?
+            .with_client_cert_verifier(callers)
+            .with_single_cert(chain, key)
+            .with_context(|| unusable(CERTIFICATE))?;
+        config.alpn_protocols.push(b"h2".to_vec());
+        Ok(Arc::new(config))
+    }
+}
+
+fn certificates(pem: &[u8]) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>()?;
+    if found.is_empty() {
+        bail!("it holds no PEM certificate");
+    }
+    Ok(found)
+}
+
+fn verifier(pem: &[u8], provider: &Arc<CryptoProvider>) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(pem)? {
+        roots.add(certificate)?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    Ok(verifier.build()?)
+}

@@ -1,0 +1,84 @@
+//! What every unary call passes on its way in and out: counting, and the status of a request that is too large.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use function_sdk_rust::proto::v1::function_runner_service_server::SERVICE_NAME;
+use tonic::{Code, Status};
+
+use super::args::Size;
+use super::metrics::{Method, Metrics};
+
+const RUN_FUNCTION: Method = Method { grpc_type: "unary", grpc_service: SERVICE_NAME, grpc_method: "RunFunction" };
+
+const CHECK_HEALTH: Method = Method { grpc_type: "unary", grpc_service: "grpc.health.v1.Health", grpc_method: "Check" };
+
+#[derive(Clone)]
+struct Edge {
+    metrics: Arc<Metrics>,
+    limit: Size,
+}
+
+pub fn layer(routes: Router, metrics: Arc<Metrics>, limit: Size) -> Router {
+    metrics.announce(RUN_FUNCTION);
+    metrics.announce(CHECK_HEALTH);
+    routes.layer(from_fn_with_state(Edge { metrics, limit }, pass))
+}
+
+async fn pass(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    let Some(method) = method(request.uri().path()) else {
+        return next.run(request).await;
+    };
+    let mut call = Call::start(&edge.metrics, method);
+    let response = next.run(request).await;
+    let response = match code(response.headers()) {
+        // Tonic's word for a request over the limit; every other server says that a resource is exhausted. Nothing
+        // that we serve answers so by itself.
+        Code::OutOfRange => too_large(edge.limit),
+        _ => response,
+    };
+    call.code = code(response.headers());
+    response
+}
+
+/// Streams are not counted, as in the Go SDK.
+fn method(path: &str) -> Option<Method> {
+    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
+    [RUN_FUNCTION, CHECK_HEALTH].into_iter().find(|known| known.grpc_service == service && known.grpc_method == method)
+}
+
+/// A refusal carries its status in the headers; an answer to a unary call has it behind its one message, and it is OK.
+fn code(headers: &HeaderMap) -> Code {
+    headers.get(Status::GRPC_STATUS).map_or(Code::Ok, |status| Code::from_bytes(status.as_bytes()))
+}
+
+fn too_large(limit: Size) -> Response {
+    let message = format!("cannot take the request: it is larger than {limit}; raise --max-recv-message-size");
+    Status::resource_exhausted(message).into_http()
+}
+
+/// A call in progress. One that is dropped before it is answered was given up by its caller.
+struct Call<'a> {
+    metrics: &'a Metrics,
+    method: Method,
+    since: Instant,
+    code: Code,
+}
+
+impl<'a> Call<'a> {
+    fn start(metrics: &'a Metrics, method: Method) -> Self {
+        metrics.started(method);
+        Self { metrics, method, since: Instant::now(), code: Code::Cancelled }
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.metrics.handled(self.method, self.code, self.since.elapsed());
+    }
+}

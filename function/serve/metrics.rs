@@ -1,0 +1,271 @@
+//! The server's counters, and the page they are read from.
+//!
+//! `grpc_server_*` carry the names and labels that functions of the Go SDK serve, so that one dashboard reads all of a
+//! cluster's functions; `function_*` are ours.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use function_sdk_rust::proto::v1::Severity;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use tonic::Code;
+
+/// Bounds in seconds: most calls take about a millisecond.
+const SECONDS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+
+/// Callers choose what kind they send, and each costs memory for ever. Further ones are counted as `other`.
+const MOST_KINDS: usize = 16;
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub struct Metrics {
+    registry: Registry,
+    started: Family<Method, Counter>,
+    received: Family<Method, Counter>,
+    sent: Family<Method, Counter>,
+    handled: Family<Handled, Counter>,
+    seconds: Family<Method, Histogram>,
+    kinds: Mutex<BTreeSet<String>>,
+    calls: Family<Call, Counter>,
+    results: Family<Given, Counter>,
+    panics: Counter,
+    reloads: Family<Reloaded, Counter>,
+}
+
+/// A method, under the Go SDK's label names.
+#[expect(clippy::struct_field_names, reason = "a field is named like its label")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Method {
+    pub grpc_type: &'static str,
+    pub grpc_service: &'static str,
+    pub grpc_method: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Handled {
+    #[prometheus(flatten)]
+    method: Method,
+    grpc_code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    composite_kind: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Given {
+    composite_kind: String,
+    severity: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reloaded {
+    outcome: &'static str,
+}
+
+/// What came of certificates that had changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    Used,
+    Refused,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::default(),
+            started: Family::default(),
+            received: Family::default(),
+            sent: Family::default(),
+            handled: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            kinds: Mutex::default(),
+            calls: Family::default(),
+            results: Family::default(),
+            panics: Counter::default(),
+            reloads: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    /// A counter's name gets its `_total`, and every help text its full stop, when it is written.
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("grpc_server_started", "Total number of RPCs started on the server", self.started.clone());
+        registry.register(
+            "grpc_server_handled",
+            "Total number of RPCs completed on the server, regardless of success or failure",
+            self.handled.clone(),
+        );
+        registry.register(
+            "grpc_server_msg_received",
+            "Total number of RPC stream messages received on the server",
+            self.received.clone(),
+        );
+        registry.register(
+            "grpc_server_msg_sent",
+            "Total number of gRPC stream messages sent by the server",
+            self.sent.clone(),
+        );
+        registry.register(
+            "grpc_server_handling_seconds",
+            "Seconds from an RPC's first byte to its answer",
+            self.seconds.clone(),
+        );
+        registry.register(
+            "function_calls",
+            "Calls, by the kind of the composite resource they were about",
+            self.calls.clone(),
+        );
+        registry.register("function_results", "Results given to Crossplane, by severity", self.results.clone());
+        registry.register(
+            "function_panics",
+            "Calls that ended in a panic and were answered as fatal",
+            self.panics.clone(),
+        );
+        registry.register(
+            "function_certificate_reloads",
+            "Changed certificates, by whether they could be used",
+            self.reloads.clone(),
+        );
+        registry.register("function_build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    }
+
+    /// A series that starts at zero shows its first increase; one that appears with it does not.
+    pub fn announce(&self, method: Method) {
+        self.started.get_or_create(&method).inc_by(0);
+        self.received.get_or_create(&method).inc_by(0);
+        self.sent.get_or_create(&method).inc_by(0);
+        drop(self.seconds.get_or_create(&method));
+        for code in 0..=16 {
+            self.handled.get_or_create(&Handled { method, grpc_code: name(Code::from_i32(code)) }).inc_by(0);
+        }
+    }
+
+    pub fn started(&self, method: Method) {
+        self.started.get_or_create(&method).inc();
+        self.received.get_or_create(&method).inc();
+    }
+
+    pub fn handled(&self, method: Method, code: Code, took: Duration) {
+        let grpc_code = name(code);
+        self.handled.get_or_create(&Handled { method, grpc_code }).inc();
+        self.seconds.get_or_create(&method).observe(took.as_secs_f64());
+        if code == Code::Ok {
+            self.sent.get_or_create(&method).inc();
+        }
+    }
+
+    pub fn called(&self, kind: &str, results: impl IntoIterator<Item = Severity>) {
+        let composite_kind = self.known(kind);
+        for severity in results {
+            self.results
+                .get_or_create(&Given { composite_kind: composite_kind.clone(), severity: word(severity) })
+                .inc();
+        }
+        self.calls.get_or_create(&Call { composite_kind }).inc();
+    }
+
+    pub fn panicked(&self) {
+        self.panics.inc();
+    }
+
+    pub fn reloaded(&self, reload: Reload) {
+        let outcome = match reload {
+            Reload::Used => "used",
+            Reload::Refused => "refused",
+        };
+        self.reloads.get_or_create(&Reloaded { outcome }).inc();
+    }
+
+    fn known(&self, kind: &str) -> String {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        if !kinds.contains(kind) {
+            if kinds.len() == MOST_KINDS {
+                return "other".to_owned();
+            }
+            kinds.insert(kind.to_owned());
+        }
+        kind.to_owned()
+    }
+}
+
+/// `/metrics`, in the `OpenMetrics` format.
+pub fn page(metrics: Arc<Metrics>) -> Router {
+    Router::new().route("/metrics", get(write)).with_state(metrics)
+}
+
+async fn write(State(metrics): State<Arc<Metrics>>) -> Response {
+    let mut page = String::new();
+    match text::encode(&mut page, &metrics.registry) {
+        Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot write the metrics: {error}")).into_response(),
+    }
+}
+
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Unspecified => "unspecified",
+        Severity::Fatal => "fatal",
+        Severity::Warning => "warning",
+        Severity::Normal => "normal",
+    }
+}
+
+/// The code's name as Go writes it.
+fn name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "Canceled",
+        Code::Unknown => "Unknown",
+        Code::InvalidArgument => "InvalidArgument",
+        Code::DeadlineExceeded => "DeadlineExceeded",
+        Code::NotFound => "NotFound",
+        Code::AlreadyExists => "AlreadyExists",
+        Code::PermissionDenied => "PermissionDenied",
+        Code::ResourceExhausted => "ResourceExhausted",
+        Code::FailedPrecondition => "FailedPrecondition",
+        Code::Aborted => "Aborted",
+        Code::OutOfRange => "OutOfRange",
+        Code::Unimplemented => "Unimplemented",
+        Code::Internal => "Internal",
+        Code::Unavailable => "Unavailable",
+        Code::DataLoss => "DataLoss",
+        Code::Unauthenticated => "Unauthenticated",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_beyond_the_limit_are_counted_together() {
+        let metrics = Metrics::default();
+        for number in 0..MOST_KINDS + 3 {
+            metrics.called(&format!("XKind{number}"), []);
+        }
+        metrics.called("XKind0", [Severity::Fatal]);
+        let mut page = String::new();
+        text::encode(&mut page, &metrics.registry).unwrap();
+        assert!(page.contains("function_calls_total{composite_kind=\"other\"} 3\n"));
+        assert!(page.contains("function_calls_total{composite_kind=\"XKind0\"} 2\n"));
+        assert!(page.contains("function_results_total{composite_kind=\"XKind0\",severity=\"fatal\"} 1\n"));
+    }
+}

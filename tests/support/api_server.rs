@@ -1,0 +1,184 @@
+//! A Kubernetes API server on loopback: the one that says whether a cluster would take a manifest.
+//!
+//! This room starts it, asks it and ends it; it knows nothing of what it is asked about.
+
+#![allow(dead_code, reason = "each suite takes the part it needs")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a suite without its server has to stop, and say why")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use serde::Deserialize as _;
+
+use super::tools::{BEAT, Daemon, LIMIT, Scratch, command, kubeconfig_of, run, said};
+
+/// A Kubernetes API server with its store, on loopback. Nothing runs what it is told to run.
+pub struct ApiServer {
+    // Dropped from top to bottom: the programs before the folder they write to.
+    server: Daemon,
+    etcd: Daemon,
+    scratch: Scratch,
+    namespaces: Mutex<BTreeSet<String>>,
+}
+
+impl ApiServer {
+    /// Starts one, and waits until it is ready.
+    pub fn start() -> Self {
+        // A port can be lost between its choice and its use.
+        (0..3)
+            .find_map(|_| Self::try_start().map_err(|why| eprintln!("{why}")).ok())
+            .expect("cannot start an API server")
+    }
+
+    fn try_start() -> Result<Self, String> {
+        let scratch = Scratch::new("api-server");
+        let [client, peer, port] = free_ports();
+        let etcd = Daemon::start(&etcd(scratch.path(), client, peer), scratch.path().join("etcd.log"));
+        let flags = kube_apiserver(scratch.path(), client, port);
+        let mut this = Self {
+            server: Daemon::start(&flags, scratch.path().join("kube-apiserver.log")),
+            etcd,
+            scratch,
+            namespaces: Mutex::default(),
+        };
+        this.wait_until_ready().map(|()| this)
+    }
+
+    fn wait_until_ready(&mut self) -> Result<(), String> {
+        let started = Instant::now();
+        while !run(self.kubectl().args(["get", "--raw=/readyz"])).status.success() {
+            let running = self.etcd.is_running() && self.server.is_running();
+            if !running || started.elapsed() > LIMIT {
+                return Err(format!(
+                    "the API server did not become ready:\n{}\n{}",
+                    self.etcd.last_words(),
+                    self.server.last_words()
+                ));
+            }
+            thread::sleep(BEAT * 5);
+        }
+        Ok(())
+    }
+
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.scratch.path().join("kubeconfig")
+    }
+
+    /// `kubectl`, speaking to this server as its administrator.
+    pub fn kubectl(&self) -> Command {
+        let mut command = command("kubectl");
+        command.env("KUBECONFIG", self.kubeconfig()).env("KUBECACHEDIR", self.scratch.path().join("cache"));
+        command
+    }
+
+    /// Asks the server whether it would take these YAML documents as they are, unknown fields refused. The namespaces
+    /// they name are made first. The answer is the server's, either way.
+    pub fn server_dry_run(&self, yaml: &str) -> Result<String, String> {
+        self.make_namespaces(yaml)?;
+        let scratch = Scratch::new("dry-run");
+        let file = scratch.path().join("objects.yaml");
+        fs::write(&file, yaml).map_err(|error| error.to_string())?;
+        let mut apply = self.kubectl();
+        apply.args(["apply", "--dry-run=server", "--validate=strict", "-f"]).arg(file);
+        answer(&run(&mut apply))
+    }
+
+    fn make_namespaces(&self, yaml: &str) -> Result<(), String> {
+        let mut made = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
+        for namespace in namespaces_in(yaml).map_err(|error| error.to_string())? {
+            if made.contains(&namespace) {
+                continue;
+            }
+            let mut create = self.kubectl();
+            create.args(["create", "namespace", &namespace]);
+            match answer(&run(&mut create)) {
+                Err(why) if !why.contains("AlreadyExists") => return Err(why),
+                _ => made.insert(namespace),
+            };
+        }
+        Ok(())
+    }
+}
+
+fn namespaces_in(yaml: &str) -> Result<BTreeSet<String>, serde_yaml::Error> {
+    let mut namespaces = BTreeSet::new();
+    for document in serde_yaml::Deserializer::from_str(yaml) {
+        let object = serde_yaml::Value::deserialize(document)?;
+        let namespace = object["metadata"]["namespace"].as_str();
+        namespaces.extend(namespace.map(str::to_owned));
+    }
+    Ok(namespaces)
+}
+
+fn answer(output: &Output) -> Result<String, String> {
+    let said = said(output);
+    if output.status.success() { Ok(said) } else { Err(said) }
+}
+
+fn etcd(folder: &Path, client: u16, peer: u16) -> Command {
+    let url = |port| format!("http://127.0.0.1:{port}");
+    let mut etcd = command("etcd");
+    etcd.arg(format!("--data-dir={}", folder.join("etcd").display()))
+        .arg("--unsafe-no-fsync")
+        .args(["--name=etcd", "--log-level=error"])
+        .arg(format!("--listen-client-urls={}", url(client)))
+        .arg(format!("--advertise-client-urls={}", url(client)))
+        .arg(format!("--listen-peer-urls={}", url(peer)))
+        .arg(format!("--initial-advertise-peer-urls={}", url(peer)))
+        .arg(format!("--initial-cluster=etcd={}", url(peer)));
+    etcd
+}
+
+/// The server's flags, with the key, the token and the kubeconfig that go with them written to its folder.
+fn kube_apiserver(folder: &Path, etcd: u16, port: u16) -> Command {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let token = random_token();
+    let key = rcgen::KeyPair::generate().expect("cannot make a key");
+    let kubeconfig = kubeconfig_of(&format!("https://127.0.0.1:{port}"), &at("certificates/apiserver.crt"), &token);
+    let files = [
+        ("service-accounts.key", key.serialize_pem()),
+        ("service-accounts.pub", key.public_key_pem()),
+        ("tokens.csv", format!("{token},administrator,administrator,system:masters\n")),
+        ("kubeconfig", kubeconfig),
+    ];
+    for (name, content) in files {
+        fs::write(at(name), content).expect("cannot write an API server's files");
+    }
+    let mut server = command("kube-apiserver");
+    server
+        .args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
+        .arg(format!("--secure-port={port}"))
+        .arg(format!("--etcd-servers=http://127.0.0.1:{etcd}"))
+        .arg(format!("--cert-dir={}", at("certificates")))
+        .arg("--service-account-issuer=https://kubernetes.default.svc")
+        .arg(format!("--service-account-key-file={}", at("service-accounts.pub")))
+        .arg(format!("--service-account-signing-key-file={}", at("service-accounts.key")))
+        .arg(format!("--token-auth-file={}", at("tokens.csv")))
+        .args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.96.0.0/16"])
+        // Nothing makes the service accounts that this plugin would wait for.
+        .arg("--disable-admission-plugins=ServiceAccount");
+    server
+}
+
+fn random_token() -> String {
+    let mut bytes = [0; 16];
+    let source = fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes));
+    source.expect("cannot read random bytes");
+    format!("{:032x}", u128::from_ne_bytes(bytes))
+}
+
+/// Ports that are free now. They are chosen together, so that they differ.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners: [_; N] = std::array::from_fn(|_| TcpListener::bind(("127.0.0.1", 0)));
+    listeners.map(|listener| {
+        let address = listener.and_then(|listener| listener.local_addr());
+        address.expect("cannot listen on loopback").port()
+    })
+}

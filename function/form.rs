@@ -100,3 +100,25 @@ pub fn bytes(amount: &str) -> Option<u64> {
 pub fn mebibytes(bytes: u64) -> u64 {
     bytes >> 20
 }
+
+/// Whether a text can be the key of a label or an annotation.
+pub fn qualified_name(key: &str) -> bool {
+    let (prefix, name) = match key.split_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, key),
+    };
+    prefix.is_none_or(|prefix| prefix.len() <= 253 && prefix.split('.').all(dns_label)) && plain_name(name)
+}
+
+fn dns_label(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.len() <= 63 && text.starts_with(inner) && text.ends_with(inner) && text.chars().all(|c| inner(c) || c == '-')
+}
+
+fn plain_name(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_alphanumeric();
+    text.len() <= 63
+        && text.starts_with(inner)
+        && text.ends_with(inner)
+        && text.chars().all(|c| inner(c) || matches!(c, '-' | '_' | '.'))
+}

@@ -154,6 +154,12 @@ fn readiness(ready: Ready) -> Readiness {
     }
 }
 
+/// A file in YAML.
+#[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
+pub fn yaml(content: &impl Serialize) -> String {
+    serde_yaml::to_string(content).expect("a configuration file is plain data")
+}
+
 /// A manifest as plain data.
 #[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
 pub fn to_value(manifest: &impl Serialize) -> Value {

@@ -106,3 +106,35 @@ impl Ready {
         }
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::Plan;
+
+    /// Keys are unique, whatever is waited for exists, and no part waits for itself in the end.
+    pub fn assert_sound(plan: &Plan) {
+        let mut keys = BTreeSet::new();
+        let mut waits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for resource in &plan.resources {
+            assert!(keys.insert(&resource.key), "two resources have the key {}", resource.key);
+            assert!(resource.key.starts_with(resource.part), "{} is not of part {}", resource.key, resource.part);
+            waits.entry(resource.part).or_default().extend(resource.waits_for);
+        }
+        for (part, targets) in &waits {
+            for target in targets {
+                assert!(waits.contains_key(target), "{part} waits for {target}, which is not there");
+            }
+        }
+        while !waits.is_empty() {
+            let free: BTreeSet<&str> =
+                waits.iter().filter(|(_, targets)| targets.is_empty()).map(|(&part, _)| part).collect();
+            assert!(!free.is_empty(), "these wait for each other: {waits:?}");
+            waits.retain(|part, _| !free.contains(part));
+            for targets in waits.values_mut() {
+                targets.retain(|target| !free.contains(target));
+            }
+        }
+    }
+}

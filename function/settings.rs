@@ -195,10 +195,23 @@ fn toleration(toleration: Toleration) -> core::Toleration {
     }
 }
 
-/// An image's name without its registry, which is a first part with a dot or a port in it.
+/// An image's name without its registry.
 fn path(image: &str) -> &str {
     match image.split_once('/') {
-        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => rest,
+        Some((first, rest)) if is_registry(first) => rest,
         _ => image,
     }
+}
+
+/// The registry in an image's name, by the name that it answers to.
+pub fn registry(image: &str) -> String {
+    match image.split('/').next() {
+        Some(first) if image.contains('/') && is_registry(first) && first != "docker.io" => first.to_owned(),
+        _ => "index.docker.io".to_owned(),
+    }
+}
+
+/// Whether the first part of an image's name is a registry: only those have a dot or a port in them.
+fn is_registry(first: &str) -> bool {
+    first.contains(['.', ':']) || first == "localhost"
 }

@@ -2,11 +2,10 @@
 //!
 //! The parts stand here in reading order, each in a file of its own.
 
-use serde::Serialize;
-
 use crate::claims::Checked;
 use crate::fault::Fault;
 use crate::owner::Claim;
+use crate::place::yaml;
 use crate::plan::Plan;
 use crate::settings::Settings;
 use crate::tenant::{Tenant, Wish};
@@ -119,10 +118,4 @@ impl RealtimeSystem {
             format!("{}-{name}", self.tenant.namespace)
         }
     }
-}
-
-/// A configuration file in YAML.
-#[allow(clippy::expect_used, reason = "structs with text as keys always serialise")]
-fn yaml(content: &impl Serialize) -> String {
-    serde_yaml::to_string(content).expect("a configuration file is plain data")
 }

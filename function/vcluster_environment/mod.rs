@@ -1,40 +1,101 @@
 //! From a `VClusterEnvironmentClaim` to a virtual cluster and what its tenants share in it.
-
-use serde::Serialize;
+//!
+//! The parts stand here in reading order, each in a file of its own. What tenants put into the virtual cluster is no
+//! business of this room: they learn what it offers from the annotations of its ProviderConfig.
 
 use crate::claims::Checked;
 use crate::fault::Fault;
-use crate::owner::Claim;
+use crate::owner::{Claim, Leaves, Owner};
+use crate::part::Part;
 use crate::plan::Plan;
 use crate::settings::Settings;
 
+mod check;
 pub mod claim;
+mod gateways;
+mod istio;
+mod knative;
+mod monitoring;
+mod namespaces;
+pub mod offer;
+mod protection;
+mod provider_configs;
+mod pull_secrets;
+pub mod status;
+mod vcluster;
+
+#[cfg(test)]
+mod tests;
 
 /// An environment, checked.
 #[derive(Clone, Debug)]
-pub struct Environment;
-
-/// What an environment's user is told.
-#[derive(Clone, Debug, Serialize)]
-pub struct Status;
+pub struct Environment {
+    pub owner: Owner,
+    pub spec: claim::Spec,
+    /// The namespaces inside, at least one.
+    pub namespaces: Vec<String>,
+    pub domain: String,
+}
 
 impl Checked for Environment {
     type Spec = claim::Spec;
-    type Status = Status;
+    type Status = status::Status;
 
-    fn check(_: Self::Spec, _: Claim, _: &Settings) -> Result<Self, Vec<Fault>> {
-        Ok(Self)
+    fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let namespaces = check::namespaces(&mut faults, &spec, settings);
+        let domain = check::domain(&mut faults, &spec);
+        check::names(&mut faults, &spec, &claim, settings);
+        check::components(&mut faults, &spec);
+        check::annotations(&mut faults, &spec.gateway);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let owner = Owner {
+            system: "vcluster-environment",
+            claim,
+            environment: spec.name.clone(),
+            // The virtual cluster takes along what stands inside it.
+            leaves: Leaves::Everything,
+            settings: settings.clone(),
+        };
+        Ok(Self { owner, spec, namespaces, domain })
     }
 
     fn plan(&self) -> Plan {
-        Plan::of([])
+        Plan::of([
+            provider_configs::resources(self),
+            namespaces::host(self),
+            pull_secrets::resources(self),
+            vcluster::resources(self),
+            protection::resources(self),
+            namespaces::inside(self),
+            istio::resources(self),
+            gateways::certificate(self),
+            gateways::resources(self),
+            knative::resources(self),
+            monitoring::resources(self),
+        ])
     }
 
-    fn status(&self) -> Status {
-        Status
+    fn status(&self) -> Self::Status {
+        status::of(self)
     }
 
     fn warnings(&self) -> Vec<String> {
-        Vec::new()
+        check::warnings(self)
+    }
+}
+
+impl Environment {
+    /// A part whose manifests are in this namespace, which is empty for those that have none.
+    fn part<'a>(
+        &'a self,
+        name: &'static str,
+        app: &'a str,
+        namespace: &'a str,
+        waits_for: &'static [&'static str],
+    ) -> Part<'a> {
+        Part { owner: &self.owner, name, app, namespace, waits_for }
     }
 }

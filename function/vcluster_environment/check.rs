@@ -1,0 +1,83 @@
+//! What of a `VClusterEnvironmentClaim` a schema cannot say: names that are taken, and how its fields fit each other.
+
+use super::Environment;
+use super::claim::{Gateway, Provisioner, Spec};
+use crate::fault::Fault;
+use crate::form::qualified_name;
+use crate::owner::Claim;
+use crate::settings::Settings;
+use crate::tenant::{check_domain, check_environment_name, check_inner_namespace, namespace_domain};
+
+pub fn names(faults: &mut Vec<Fault>, spec: &Spec, claim: &Claim, settings: &Settings) {
+    check_environment_name(faults, "spec.name", &spec.name, claim, settings);
+}
+
+/// The namespaces inside: those that the claim names, else one with the environment's name.
+pub fn namespaces(faults: &mut Vec<Fault>, spec: &Spec, settings: &Settings) -> Vec<String> {
+    if spec.namespaces.is_empty() {
+        if settings.reserved(&spec.name).is_none() {
+            check_inner_namespace(faults, "spec.name", &spec.name, settings);
+        }
+        return vec![spec.name.clone()];
+    }
+    for (index, namespace) in spec.namespaces.iter().enumerate() {
+        check_inner_namespace(faults, &format!("spec.namespaces[{index}]"), namespace, settings);
+    }
+    spec.namespaces.clone()
+}
+
+/// The environment's domain, which leaves room for the hosts of every namespace.
+pub fn domain(faults: &mut Vec<Fault>, spec: &Spec) -> String {
+    let domain = spec.domain.clone().unwrap_or_else(|| format!("{}.local", spec.name));
+    let longest = spec.namespaces.iter().max_by_key(|namespace| namespace.len()).unwrap_or(&spec.name);
+    check_domain(faults, "spec.domain", &namespace_domain(&spec.name, longest, &domain));
+    domain
+}
+
+pub fn components(faults: &mut Vec<Fault>, spec: &Spec) {
+    if spec.components.istio {
+        return;
+    }
+    if spec.components.knative_serving {
+        faults.push(Fault::new(
+            "spec.components.knativeServing",
+            "needs istio: set spec.components.istio to true as well, or knativeServing to false",
+        ));
+    }
+    if spec.tls.is_some() {
+        faults.push(Fault::new(
+            "spec.tls",
+            "needs istio, whose gateway shows the certificate: set spec.components.istio to true, or leave tls out",
+        ));
+    }
+}
+
+pub fn annotations(faults: &mut Vec<Fault>, gateway: &Gateway) {
+    for key in gateway.annotations.keys().filter(|key| !qualified_name(key)) {
+        faults.push(Fault::new(
+            "spec.gateway.annotations",
+            format!("must not have the key {key:?}: a key is a name of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be"),
+        ));
+    }
+}
+
+pub fn warnings(environment: &Environment) -> Vec<String> {
+    let spec = &environment.spec;
+    let mut warnings = Vec::new();
+    if spec.provisioner == Provisioner::ClusterAPI {
+        warnings.push(
+            "spec.provisioner: ClusterAPI is experimental: what is composed is checked against its schemas only"
+                .to_owned(),
+        );
+    }
+    if !spec.components.istio && !spec.gateway.annotations.is_empty() {
+        warnings.push("spec.gateway: has no effect without spec.components.istio".to_owned());
+    }
+    if spec.components.istio && environment.domain.rsplit('.').next() == Some("local") {
+        warnings.push(format!(
+            "spec.domain: no name server answers for {}, and no public authority certifies it: each machine that uses the routes needs its hosts file",
+            environment.domain
+        ));
+    }
+    warnings
+}

@@ -1,0 +1,62 @@
+//! Istio: its kinds, its control plane and the gateway through which everything from outside comes in. No pod of ours has a
+//! sidecar.
+
+use serde_json::{Value, json};
+
+use super::{Environment, namespaces};
+use crate::pins::{Chart, ISTIO_IMAGES};
+use crate::place::Installation;
+use crate::plan::Resource;
+
+pub const BASE: &str = "istio-base";
+pub const CONTROL_PLANE: &str = "istiod";
+pub const GATEWAY: &str = "istio-gateway";
+
+/// The namespace of all three. Knative's gateways look for the ingress gateway there.
+pub const NAMESPACE: &str = "istio-system";
+/// The gateway's release. Its chart makes the pods' label from it, `istio: ingressgateway`.
+const GATEWAY_RELEASE: &str = "istio-ingressgateway";
+/// The label of the gateway's pods, by which Gateways select them.
+pub const GATEWAY_LABEL: (&str, &str) = ("istio", "ingressgateway");
+
+pub fn resources(environment: &Environment) -> Vec<Resource> {
+    if !environment.spec.components.istio {
+        return Vec::new();
+    }
+    let release = |name, waits_for, chart, release, exists, values| {
+        environment.part(name, name, NAMESPACE, waits_for).release_inside(
+            "release",
+            Installation { chart, name: release, namespace: NAMESPACE, namespace_exists: exists, values },
+        )
+    };
+    vec![
+        release(BASE, &[namespaces::INSIDE], Chart::IstioBase, BASE, false, json!({})),
+        release(CONTROL_PLANE, &[BASE], Chart::Istiod, CONTROL_PLANE, true, control_plane(environment)),
+        release(GATEWAY, &[CONTROL_PLANE], Chart::IstioGateway, GATEWAY_RELEASE, true, gateway(environment)),
+    ]
+}
+
+fn control_plane(environment: &Environment) -> Value {
+    let settings = &environment.owner.settings;
+    json!({
+        "global": {"hub": settings.mirrored(ISTIO_IMAGES)},
+        // Inside a virtual cluster nothing measures pods, so nothing can scale by it.
+        "autoscaleEnabled": false,
+        "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
+        "nodeSelector": settings.node_selector().unwrap_or_default(),
+        "tolerations": settings.tolerations().unwrap_or_default(),
+    })
+}
+
+fn gateway(environment: &Environment) -> Value {
+    let settings = &environment.owner.settings;
+    json!({
+        "autoscaling": {"enabled": false},
+        "service": {
+            "type": environment.spec.gateway.service_type,
+            "annotations": environment.spec.gateway.annotations,
+        },
+        "nodeSelector": settings.node_selector().unwrap_or_default(),
+        "tolerations": settings.tolerations().unwrap_or_default(),
+    })
+}

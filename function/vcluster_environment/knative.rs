@@ -1,0 +1,69 @@
+//! Knative Serving: its operator, and what the operator is told to install.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{Environment, istio, namespaces};
+use crate::kinds::Spec;
+use crate::kinds::knative::{Enabled, Ingress, KnativeServing, Registry};
+use crate::pins::{Chart, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES};
+use crate::place::Installation;
+use crate::plan::{Ready, Resource};
+use crate::settings::{Settings, registry};
+
+const OPERATOR: &str = "knative-operator";
+const SERVING: &str = "knative-serving";
+
+pub fn resources(environment: &Environment) -> Vec<Resource> {
+    if !environment.spec.components.knative_serving {
+        return Vec::new();
+    }
+    let settings = &environment.owner.settings;
+    let installation = Installation {
+        chart: Chart::KnativeOperator,
+        name: OPERATOR,
+        namespace: OPERATOR,
+        namespace_exists: false,
+        values: operator(settings),
+    };
+    // Serving finds the gateway's Service when it sets up its own.
+    let part = environment.part(SERVING, SERVING, SERVING, &[OPERATOR, istio::GATEWAY]);
+    let namespace = environment.part(SERVING, SERVING, "", &[namespaces::INSIDE]);
+    vec![
+        environment.part(OPERATOR, OPERATOR, OPERATOR, &[namespaces::INSIDE]).release_inside("release", installation),
+        namespace.inside("namespace", &namespaces::namespace(&namespace, SERVING), Ready::Exists),
+        part.inside("serving", &serving(settings).named(part.metadata(SERVING)), Ready::Condition),
+    ]
+}
+
+fn operator(settings: &Settings) -> Value {
+    let [operator, webhook] = KNATIVE_OPERATOR_IMAGES.map(|image| settings.mirrored(image));
+    json!({"knative_operator": {
+        "knative_operator": {"image": operator},
+        "operator_webhook": {"image": webhook},
+    }})
+}
+
+fn serving(settings: &Settings) -> KnativeServing {
+    let deployment = BTreeMap::from([("registries-skipping-tag-resolving", unresolved(settings))]);
+    KnativeServing {
+        version: KNATIVE_SERVING.to_owned(),
+        ingress: Ingress { istio: Enabled { enabled: true } },
+        config: BTreeMap::from([("deployment", deployment)]),
+        registry: settings.registry.as_ref().map(|_| Registry {
+            images: KNATIVE_SERVING_IMAGES
+                .map(|(name, image)| (name, format!("{}:v{KNATIVE_SERVING}", settings.mirrored(image))))
+                .into(),
+        }),
+    }
+}
+
+/// The registries whose tags Knative takes as they are. To resolve one it would call the registry by itself, without the
+/// pull secrets, which are on the host; and our tags do not move.
+fn unresolved(settings: &Settings) -> String {
+    let mut registries: BTreeSet<String> = ["dev.local", "kind.local", "ko.local"].map(str::to_owned).into();
+    let images = [Image::Nginx, Image::Python].map(|image| settings.image(image));
+    registries.extend(images.iter().map(|image| registry(image)).chain(settings.registry.as_deref().map(registry)));
+    registries.into_iter().collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,81 @@
+//! Prometheus and Grafana. What a virtual cluster does not show is switched off: its nodes, their kubelets, and a control
+//! plane that is one process.
+
+use serde_json::{Value, json};
+
+use super::{Environment, namespaces};
+use crate::pins::Chart;
+use crate::place::Installation;
+use crate::plan::Resource;
+
+const NAME: &str = "kube-prometheus-stack";
+pub const NAMESPACE: &str = "monitoring";
+/// Grafana's Service, and the Secret with its administrator: keys `admin-user` and `admin-password`. The chart names both
+/// after its release.
+pub const GRAFANA: &str = "kube-prometheus-stack-grafana";
+
+pub fn resources(environment: &Environment) -> Vec<Resource> {
+    if !environment.spec.components.observability {
+        return Vec::new();
+    }
+    let installation = Installation {
+        chart: Chart::KubePrometheusStack,
+        name: NAME,
+        namespace: NAMESPACE,
+        namespace_exists: false,
+        values: values(environment),
+    };
+    vec![environment.part(NAME, NAME, NAMESPACE, &[namespaces::INSIDE]).release_inside("release", installation)]
+}
+
+fn values(environment: &Environment) -> Value {
+    let settings = &environment.owner.settings;
+    let node_selector = settings.node_selector().unwrap_or_default();
+    let tolerations = settings.tolerations().unwrap_or_default();
+    json!({
+        "global": {"imageRegistry": settings.registry.as_deref().unwrap_or_default()},
+        "nodeExporter": {"enabled": false},
+        "kubelet": {"enabled": false},
+        "kubeEtcd": {"enabled": false},
+        "kubeScheduler": {"enabled": false},
+        "kubeControllerManager": {"enabled": false},
+        "kubeProxy": {"enabled": false},
+        "coreDns": {"enabled": false},
+        // Alerts that nobody would receive.
+        "alertmanager": {"enabled": false},
+        "defaultRules": {"create": false},
+        "prometheusOperator": {
+            "admissionWebhooks": {"enabled": false},
+            "tls": {"enabled": false},
+            "nodeSelector": node_selector,
+            "tolerations": tolerations,
+        },
+        "prometheus": {"prometheusSpec": {
+            // Whatever a tenant asks to be scraped is scraped, whichever release its labels name.
+            "serviceMonitorSelectorNilUsesHelmValues": false,
+            "podMonitorSelectorNilUsesHelmValues": false,
+            "probeSelectorNilUsesHelmValues": false,
+            "ruleSelectorNilUsesHelmValues": false,
+            "scrapeConfigSelectorNilUsesHelmValues": false,
+            "retention": "7d",
+            "retentionSize": "4GB",
+            "nodeSelector": node_selector,
+            "tolerations": tolerations,
+        }},
+        "kube-state-metrics": {"nodeSelector": node_selector, "tolerations": tolerations},
+        "grafana": {
+            // Without one of ours the chart makes a password up and keeps it; its own default is known to everybody.
+            "adminPassword": "",
+            // They show nodes, which there are none of.
+            "defaultDashboardsEnabled": false,
+            "sidecar": {"dashboards": {
+                "enabled": true,
+                "label": "grafana_dashboard",
+                "labelValue": "1",
+                "searchNamespace": "ALL",
+            }},
+            "nodeSelector": node_selector,
+            "tolerations": tolerations,
+        },
+    })
+}

@@ -1,0 +1,52 @@
+//! The environment's two ProviderConfigs, through which everything reaches the inside. Their name is fixed, so Crossplane
+//! gives it to the first claim for an environment and to no other: they are its lock, and all else waits for them.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::Environment;
+use super::claim::Provisioner;
+use super::offer::Offer;
+use crate::kinds::helm;
+use crate::kinds::kubernetes::{self, Credentials, SecretKey};
+use crate::plan::Resource;
+use crate::tenant::{LOCK, kubeconfig};
+
+pub fn resources(environment: &Environment) -> Vec<Resource> {
+    let part = environment.part(LOCK, "", "", &[]);
+    let metadata = ObjectMeta {
+        name: Some(environment.spec.name.clone()),
+        annotations: Some(offer(environment).annotations()),
+        ..part.managed_metadata()
+    };
+    let credentials = Credentials { source: "Secret", secret_ref: secret(environment) };
+    vec![
+        part.directly("kubernetes", metadata.clone(), kubernetes::ProviderConfig { credentials: credentials.clone() }),
+        part.directly("helm", metadata, helm::ProviderConfig { credentials }),
+    ]
+}
+
+/// Where the administrator's kubeconfig of the virtual cluster is found on the host.
+pub fn secret(environment: &Environment) -> SecretKey {
+    let namespace = environment.spec.name.clone();
+    let (name, key) = match environment.spec.provisioner {
+        Provisioner::Helm => kubeconfig(&namespace),
+        // Cluster API keeps one of its own, under the name that it gives to every cluster's.
+        Provisioner::ClusterAPI => (format!("{namespace}-kubeconfig"), "value"),
+    };
+    SecretKey { namespace, name, key: key.to_owned() }
+}
+
+fn offer(environment: &Environment) -> Offer {
+    let spec = &environment.spec;
+    let mut claim_namespaces = spec.allowed_claim_namespaces.clone();
+    if !claim_namespaces.contains(&environment.owner.claim.namespace) {
+        claim_namespaces.insert(0, environment.owner.claim.namespace.clone());
+    }
+    Offer {
+        components: spec.components,
+        tls: spec.tls.is_some(),
+        namespaces: environment.namespaces.clone(),
+        domain: environment.domain.clone(),
+        claim_namespaces,
+    }
+}

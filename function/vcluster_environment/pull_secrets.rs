@@ -1,0 +1,44 @@
+//! Credentials for pulling images, fetched from the platform's secret store into the environment's namespace on the host,
+//! where all its pods run in the end.
+
+use std::collections::BTreeMap;
+
+use super::{Environment, namespaces};
+use crate::input::PullSecret;
+use crate::kinds::Spec;
+use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target, Template};
+use crate::plan::{Ready, Resource};
+
+pub const NAME: &str = "pull-secrets";
+
+pub fn resources(environment: &Environment) -> Vec<Resource> {
+    let settings = &environment.owner.settings;
+    let part = environment.part(NAME, NAME, &environment.spec.name, &[namespaces::HOST]);
+    settings
+        .pull_secrets
+        .iter()
+        .map(|secret| {
+            let external = external_secret(secret, &settings.secret_store);
+            part.on_host(&secret.name, &external.named(part.metadata(&secret.name)), Ready::Condition)
+        })
+        .collect()
+}
+
+fn external_secret(secret: &PullSecret, store: &str) -> ExternalSecret {
+    ExternalSecret {
+        refresh_interval: "1h0m0s",
+        secret_store_ref: StoreRef { kind: "ClusterSecretStore", name: store.to_owned() },
+        target: Target {
+            name: secret.name.clone(),
+            creation_policy: "Owner",
+            template: Some(Template {
+                secret_type: Some("kubernetes.io/dockerconfigjson"),
+                data: BTreeMap::from([(".dockerconfigjson".to_owned(), "{{ .config }}".to_owned())]),
+            }),
+        },
+        data: vec![Data {
+            secret_key: "config".to_owned(),
+            remote_ref: RemoteRef { key: secret.remote_key.clone(), property: None },
+        }],
+    }
+}

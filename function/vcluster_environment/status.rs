@@ -1,0 +1,73 @@
+//! What the user of an environment is told: where it is, and what reaches it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{Environment, gateways, monitoring, provider_configs};
+
+/// Where the environment is, and what reaches it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Name of the environment, which systems and brokers write as their `environment`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// DNS domain of its routes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// Namespaces inside the virtual cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<Vec<String>>,
+    /// Hosts that the gateway serves. Each needs a DNS record for the gateway's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<Vec<String>>,
+    /// The Secret on the host with the kubeconfig of the virtual cluster's administrator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kubeconfig: Option<SecretKey>,
+    /// Grafana, inside the virtual cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grafana: Option<Grafana>,
+}
+
+/// A key of a Secret on the host.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKey {
+    /// Namespace of the Secret.
+    pub namespace: String,
+    /// Name of the Secret.
+    pub name: String,
+    /// Key in the Secret.
+    pub key: String,
+}
+
+/// Grafana, inside the virtual cluster.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Grafana {
+    /// Address of Grafana, inside the virtual cluster only.
+    pub url: String,
+    /// Namespace of its Secret inside the virtual cluster.
+    pub namespace: String,
+    /// Name of the Secret with its administrator: keys `admin-user` and `admin-password`.
+    pub secret: String,
+}
+
+pub fn of(environment: &Environment) -> Status {
+    let components = environment.spec.components;
+    let hosts =
+        || environment.namespaces.iter().flat_map(|namespace| gateways::hosts(environment, namespace)).collect();
+    let kubeconfig = provider_configs::secret(environment);
+    Status {
+        environment: Some(environment.spec.name.clone()),
+        domain: Some(environment.domain.clone()),
+        namespaces: Some(environment.namespaces.clone()),
+        hosts: components.istio.then(hosts),
+        kubeconfig: Some(SecretKey { namespace: kubeconfig.namespace, name: kubeconfig.name, key: kubeconfig.key }),
+        grafana: components.observability.then(|| Grafana {
+            url: format!("http://{}.{}.svc.cluster.local", monitoring::GRAFANA, monitoring::NAMESPACE),
+            namespace: monitoring::NAMESPACE.to_owned(),
+            secret: monitoring::GRAFANA.to_owned(),
+        }),
+    }
+}

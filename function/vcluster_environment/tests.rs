@@ -1,0 +1,286 @@
+use serde_json::{Value, json};
+
+use super::{Environment, vcluster};
+use crate::claims::Checked;
+use crate::input::Input;
+use crate::owner::Claim;
+use crate::place::to_value;
+use crate::plan::tests::assert_sound;
+use crate::plan::{Place, Plan, Resource};
+use crate::settings::Settings;
+
+fn settings(input: &Value) -> Settings {
+    let input: Input = serde_json::from_value(input.clone()).unwrap();
+    Settings::check(input).unwrap()
+}
+
+fn check(spec: &Value, input: &Value) -> Result<Environment, Vec<String>> {
+    let claim = Claim { namespace: "default".to_owned(), name: "env".to_owned() };
+    Environment::check(serde_json::from_value(spec.clone()).unwrap(), claim, &settings(input))
+        .map_err(|faults| faults.iter().map(ToString::to_string).collect())
+}
+
+fn environment(spec: &Value) -> Environment {
+    check(spec, &json!({})).unwrap()
+}
+
+fn find<'a>(plan: &'a Plan, key: &str) -> &'a Resource {
+    plan.resources.iter().find(|resource| resource.key == key).unwrap_or_else(|| panic!("no {key}"))
+}
+
+fn values<'a>(plan: &'a Plan, key: &str) -> &'a Value {
+    &find(plan, key).composed["spec"]["forProvider"]["values"]
+}
+
+const VARIANTS: [&str; 6] = [
+    r#"{"name": "streaming"}"#,
+    r#"{"name": "streaming", "provisioner": "ClusterAPI", "retain": true}"#,
+    r#"{"name": "streaming", "components": {"istio": false, "knativeServing": false, "observability": false}}"#,
+    r#"{"name": "streaming", "components": {"istio": true, "knativeServing": false, "observability": true}}"#,
+    r#"{"name": "streaming", "tls": {"secretName": "certificate"}, "namespaces": ["streaming", "research"]}"#,
+    r#"{"name": "streaming", "retain": true, "domain": "streaming.example.com"}"#,
+];
+
+fn variants() -> impl Iterator<Item = Environment> {
+    VARIANTS.iter().map(|spec| environment(&serde_json::from_str(spec).unwrap()))
+}
+
+const MIRRORED: &str = r#"{
+    "images": {"registry": "mirror.example.com/all", "pullSecrets": [{"name": "pull", "remoteKey": "pull"}]},
+    "storageClass": "fast",
+    "scheduling": {"nodeSelector": {"pool": "streaming"}, "tolerations": [{"key": "pool", "operator": "Exists"}]}
+}"#;
+
+fn mirrored() -> Environment {
+    check(&json!({"name": "streaming"}), &serde_json::from_str(MIRRORED).unwrap()).unwrap()
+}
+
+#[test]
+fn every_plan_is_sound() {
+    for environment in variants().chain([mirrored()]) {
+        assert_sound(&environment.plan());
+    }
+}
+
+#[test]
+fn a_switched_off_component_is_not_there() {
+    let spec =
+        json!({"name": "streaming", "components": {"istio": false, "knativeServing": false, "observability": false}});
+    let parts: Vec<&str> = environment(&spec).plan().resources.iter().map(|resource| resource.part).collect();
+    let first = ["lock", "lock", "host-namespace", "vcluster", "protection", "protection", "protection", "namespaces"];
+    assert_eq!(parts, first);
+}
+
+#[test]
+fn nothing_inside_is_deleted_through_the_cluster_that_goes() {
+    for environment in variants() {
+        for resource in environment.plan().resources.iter().filter(|resource| resource.place == Place::Inside) {
+            let policies = resource.composed["spec"]["managementPolicies"].as_array().unwrap();
+            assert!(!policies.contains(&json!("*")) && !policies.contains(&json!("Delete")), "{}", resource.key);
+        }
+    }
+}
+
+#[test]
+fn each_usage_finds_exactly_one_on_either_side() {
+    for environment in variants() {
+        let plan = environment.plan();
+        let found = |side: &Value| {
+            plan.resources
+                .iter()
+                .filter(|resource| {
+                    let composed = &resource.composed;
+                    let named = side["resourceRef"]["name"].as_str();
+                    let labels = side["resourceSelector"]["matchLabels"].as_object();
+                    composed["kind"] == side["kind"]
+                        && composed["apiVersion"] == side["apiVersion"]
+                        && named.is_none_or(|name| composed["metadata"]["name"] == name)
+                        && labels.is_none_or(|labels| {
+                            labels.iter().all(|(key, value)| composed["metadata"]["labels"][key] == *value)
+                        })
+                })
+                .map(|resource| resource.key.clone())
+                .collect::<Vec<_>>()
+        };
+        let cluster = match environment.spec.provisioner {
+            super::claim::Provisioner::Helm => "vcluster-release",
+            super::claim::Provisioner::ClusterAPI => "vcluster-cluster",
+        };
+        let expected = [(cluster, "lock-kubernetes"), (cluster, "lock-helm"), ("host-namespace-object", cluster)];
+        let usages: Vec<_> = plan.resources.iter().filter(|resource| resource.part == "protection").collect();
+        assert_eq!(usages.len(), expected.len());
+        for (usage, (of, by)) in usages.iter().zip(expected) {
+            let spec = &usage.composed["spec"];
+            assert_eq!(found(&spec["of"]), [of], "{}", usage.key);
+            assert_eq!(found(&spec["by"]), [by], "{}", usage.key);
+            assert_eq!(spec["replayDeletion"], true);
+        }
+    }
+}
+
+#[test]
+fn who_keeps_the_volume_keeps_its_namespace() {
+    for (retain, policy) in [(false, "Delete"), (true, "Retain")] {
+        let plan = environment(&json!({"name": "streaming", "retain": retain})).plan();
+        let namespace = &find(&plan, "host-namespace-object").composed["spec"]["managementPolicies"];
+        assert_eq!(*namespace == json!(["*"]), !retain);
+        let persistence = &values(&plan, "vcluster-release")["controlPlane"]["statefulSet"]["persistence"];
+        assert_eq!(persistence["volumeClaim"]["retentionPolicy"], policy);
+    }
+}
+
+#[test]
+fn cluster_api_gets_the_same_chart_with_the_same_values() {
+    let environment = environment(&json!({"name": "streaming", "provisioner": "ClusterAPI"}));
+    let plan = environment.plan();
+    let infrastructure = find(&plan, "vcluster-infrastructure");
+    let release = &infrastructure.manifest()["spec"]["helmRelease"];
+    let values: Value = serde_yaml::from_str(release["values"].as_str().unwrap()).unwrap();
+    assert_eq!(values, vcluster::values(&environment));
+    assert_eq!(release["chart"]["name"], "vcluster");
+    // The Cluster takes its VCluster along: whoever deleted both would race.
+    assert_ne!(infrastructure.composed["spec"]["managementPolicies"], json!(["*"]));
+    let cluster = find(&plan, "vcluster-cluster");
+    assert_eq!(cluster.composed["spec"]["managementPolicies"], json!(["*"]));
+    assert_eq!(cluster.manifest()["spec"]["infrastructureRef"]["name"], infrastructure.manifest()["metadata"]["name"]);
+    let secret = &find(&plan, "lock-kubernetes").composed["spec"]["credentials"]["secretRef"];
+    assert_eq!(*secret, json!({"namespace": "streaming", "name": "streaming-kubeconfig", "key": "value"}));
+}
+
+#[test]
+fn the_virtual_cluster_answers_under_a_name_in_its_certificate() {
+    let plan = environment(&json!({"name": "streaming"})).plan();
+    assert_eq!(values(&plan, "vcluster-release")["exportKubeConfig"]["server"], "https://streaming.streaming:443");
+    let secret = &find(&plan, "lock-helm").composed["spec"]["credentials"]["secretRef"];
+    assert_eq!(*secret, json!({"namespace": "streaming", "name": "vc-streaming", "key": "config"}));
+}
+
+#[test]
+fn a_certificate_turns_http_into_https() {
+    let spec = json!({"name": "streaming", "tls": {"secretName": "mine"}, "namespaces": ["research"]});
+    let plan = environment(&spec).plan();
+    let gateway = find(&plan, "gateways-research").manifest();
+    assert_eq!(gateway["metadata"]["name"], "research-gateway");
+    let [http, https] = gateway["spec"]["servers"].as_array().unwrap().as_slice() else { panic!("two servers") };
+    assert_eq!(http["tls"], json!({"httpsRedirect": true}));
+    assert_eq!(http["hosts"], https["hosts"]);
+    assert_eq!(https["hosts"][1], "mqtt.research.streaming.local");
+    let pushed = find(&plan, "certificate-push-streaming-tls").manifest();
+    assert_eq!(https["tls"]["credentialName"], pushed["spec"]["data"][0]["match"]["remoteRef"]["remoteKey"]);
+    assert_eq!(pushed["spec"]["selector"]["secret"]["name"], "mine");
+    // With a template the copy would no longer be a certificate by its type.
+    assert_eq!(pushed["spec"].get("template"), None);
+}
+
+#[test]
+fn tenants_are_told_what_there_is() {
+    let spec = json!({"name": "streaming", "components": {"observability": false}, "allowedClaimNamespaces": ["team"]});
+    let plan = environment(&spec).plan();
+    for key in ["lock-kubernetes", "lock-helm"] {
+        let metadata = &find(&plan, key).composed["metadata"];
+        assert_eq!(metadata["name"], "streaming");
+        assert_eq!(metadata["labels"]["platform.example.org/environment"], "streaming");
+        let offers = |name: &str| metadata["annotations"][format!("platform.example.org/offers-{name}")].clone();
+        assert_eq!(offers("istio"), "true");
+        assert_eq!(offers("observability"), "false");
+        assert_eq!(offers("tls"), "false");
+        assert_eq!(offers("namespaces"), "streaming");
+        assert_eq!(offers("domain"), "streaming.local");
+        assert_eq!(offers("claim-namespaces"), "default,team");
+    }
+}
+
+#[test]
+fn a_mirror_is_asked_for_every_image_that_no_one_names_elsewhere() {
+    let plan = mirrored().plan();
+    let cluster = &values(&plan, "vcluster-release")["controlPlane"];
+    assert_eq!(cluster["advanced"]["defaultImageRegistry"], "mirror.example.com/all");
+    assert_eq!(cluster["advanced"]["workloadServiceAccount"]["imagePullSecrets"], json!([{"name": "pull"}]));
+    assert_eq!(values(&plan, "istiod-release")["global"]["hub"], "mirror.example.com/all/release");
+    assert_eq!(values(&plan, "kube-prometheus-stack-release")["global"]["imageRegistry"], "mirror.example.com/all");
+    let operator = &values(&plan, "knative-operator-release")["knative_operator"];
+    let image = "mirror.example.com/all/knative-releases/knative.dev/operator/cmd/operator";
+    assert_eq!(operator["knative_operator"]["image"], image);
+    let serving = &find(&plan, "knative-serving-serving").manifest()["spec"];
+    let images = serving["registry"]["override"].as_object().unwrap();
+    assert!(
+        images.values().all(|image| image.as_str().unwrap().starts_with("mirror.example.com/all/knative-releases/"))
+    );
+    let unresolved = serving["config"]["deployment"]["registries-skipping-tag-resolving"].as_str().unwrap();
+    assert!(unresolved.split(',').any(|registry| registry == "mirror.example.com"), "{unresolved}");
+    assert_eq!(find(&plan, "vcluster-release").waits_for, ["host-namespace", "pull-secrets"]);
+    let pulled = &find(&plan, "pull-secrets-pull").manifest()["spec"]["target"]["template"];
+    assert_eq!(pulled["type"], "kubernetes.io/dockerconfigjson");
+}
+
+#[test]
+fn every_fault_is_found_at_once() {
+    let spec = json!({
+        "name": "default",
+        "namespaces": ["kube-system", "monitoring", "fine"],
+        "components": {"istio": false},
+        "tls": {"secretName": "certificate"},
+        "domain": format!("{}.example.com", "x".repeat(64)),
+        "gateway": {"annotations": {"no key": "", "service.example.com/type": "nlb"}},
+    });
+    let faults = check(&spec, &json!({})).unwrap_err();
+    let fields: Vec<&str> = faults.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+    assert_eq!(
+        fields,
+        [
+            "spec.namespaces[0]",
+            "spec.namespaces[1]",
+            "spec.domain",
+            "spec.name",
+            "spec.components.knativeServing",
+            "spec.tls",
+            "spec.gateway.annotations",
+        ],
+        "{faults:#?}"
+    );
+}
+
+#[test]
+fn an_environment_takes_no_name_that_is_taken_inside() {
+    let faults = check(&json!({"name": "monitoring"}), &json!({})).unwrap_err();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].starts_with("spec.name: must not be \"monitoring\""), "{faults:?}");
+    check(&json!({"name": "monitoring", "namespaces": ["fine"]}), &json!({})).unwrap();
+}
+
+#[test]
+fn status_says_where_to_go() {
+    let status = to_value(&environment(&json!({"name": "streaming"})).status());
+    assert_eq!(status["kubeconfig"], json!({"namespace": "streaming", "name": "vc-streaming", "key": "config"}));
+    assert_eq!(status["hosts"][0], "lenses.streaming.local");
+    assert_eq!(status["grafana"]["secret"], "kube-prometheus-stack-grafana");
+    let bare =
+        json!({"name": "streaming", "components": {"istio": false, "knativeServing": false, "observability": false}});
+    let status = to_value(&environment(&bare).status());
+    assert_eq!((status.get("hosts"), status.get("grafana")), (None, None));
+}
+
+/// Upstream's schema of the chart's values, where it has been put beside the project.
+fn chart_schema() -> Option<Value> {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .map(|folder| folder.join("shared/schemas/vcluster-0.36.1.values.schema.json"))
+        .find_map(|file| std::fs::read_to_string(file).ok())
+        .map(|text| serde_json::from_str(&text).unwrap())
+}
+
+#[test]
+fn the_chart_takes_its_values() {
+    let Some(schema) = chart_schema() else {
+        eprintln!("SKIPPED: shared/schemas/vcluster-0.36.1.values.schema.json is not here");
+        return;
+    };
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for environment in variants().chain([mirrored()]) {
+        let mut values = vcluster::values(&environment);
+        let faults: Vec<String> = validator.iter_errors(&values).map(|error| error.to_string()).collect();
+        assert_eq!(faults, Vec::<String>::new());
+        values["controlPlane"]["statefulSet"]["imag"] = json!({});
+        assert!(!validator.is_valid(&values), "a misspelt key must not pass");
+    }
+}

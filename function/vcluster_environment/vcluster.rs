@@ -1,0 +1,109 @@
+//! The virtual cluster itself: the chart's Release, or the pair that makes Cluster API install the same chart.
+
+use serde_json::{Value, json};
+
+use super::claim::Provisioner;
+use super::{Environment, namespaces, protection, pull_secrets};
+use crate::kinds::Spec;
+use crate::kinds::cluster_api::{Cluster, Endpoint, HelmChart, HelmRelease, Reference, VCluster};
+use crate::pins::{Chart, VCLUSTER_IMAGE};
+use crate::place::{Installation, yaml};
+use crate::plan::{Ready, Resource};
+
+pub const NAME: &str = "vcluster";
+
+/// The port of the virtual cluster's Service.
+const PORT: u16 = 443;
+
+pub fn resources(environment: &Environment) -> Vec<Resource> {
+    let mut resources = match environment.spec.provisioner {
+        Provisioner::Helm => vec![release(environment)],
+        Provisioner::ClusterAPI => cluster(environment),
+    };
+    // What is protected comes first.
+    if let Some(first) = resources.first_mut() {
+        first.mark(protection::mark(NAME));
+    }
+    resources
+}
+
+fn waits_for(environment: &Environment) -> &'static [&'static str] {
+    if environment.owner.settings.pull_secrets.is_empty() {
+        &[namespaces::HOST]
+    } else {
+        &[namespaces::HOST, pull_secrets::NAME]
+    }
+}
+
+fn release(environment: &Environment) -> Resource {
+    let name = &environment.spec.name;
+    let installation = Installation {
+        chart: Chart::VCluster,
+        name,
+        namespace: name,
+        namespace_exists: true,
+        values: values(environment),
+    };
+    environment.part(NAME, NAME, name, waits_for(environment)).release_on_host("release", installation)
+}
+
+/// A Cluster takes its VCluster along when it goes, so only the Cluster is ever deleted.
+fn cluster(environment: &Environment) -> Vec<Resource> {
+    let name = &environment.spec.name;
+    let part = environment.part(NAME, NAME, name, waits_for(environment));
+    let cluster = Cluster {
+        infrastructure_ref: Reference::to::<VCluster>(name),
+        control_plane_ref: Reference::to::<VCluster>(name),
+    };
+    let chart = environment.owner.settings.chart(Chart::VCluster);
+    let vcluster = VCluster {
+        control_plane_endpoint: Endpoint { host: host(name), port: u32::from(PORT) },
+        helm_release: HelmRelease {
+            chart: HelmChart { name: chart.name, repo: chart.repository, version: chart.version },
+            values: yaml(&values(environment)),
+        },
+    };
+    vec![
+        part.on_host("cluster", &cluster.named(part.metadata(name)), Ready::Condition),
+        part.kept_on_host("infrastructure", &vcluster.named(part.metadata(name)), Ready::Condition),
+    ]
+}
+
+/// The name of the virtual cluster's Service that its certificate is good for, and that is found from other namespaces.
+fn host(name: &str) -> String {
+    format!("{name}.{name}")
+}
+
+/// The values of the chart. Nothing is taken from the host: that would restart the control plane at each change, and let
+/// it read the host's Secrets.
+pub fn values(environment: &Environment) -> Value {
+    let name = &environment.spec.name;
+    let settings = &environment.owner.settings;
+    let pull_secrets: Vec<Value> = settings.pull_secrets.iter().map(|secret| json!({"name": secret.name})).collect();
+    let node_selector = settings.node_selector().unwrap_or_default();
+    let tolerations = settings.tolerations().unwrap_or_default();
+    let (registry, repository) = VCLUSTER_IMAGE;
+    json!({
+        "exportKubeConfig": {"server": format!("https://{}:{PORT}", host(name))},
+        // Only the host's network can enforce a policy.
+        "sync": {"toHost": {"networkPolicies": {"enabled": true}}},
+        "controlPlane": {
+            "statefulSet": {
+                "image": {"registry": registry, "repository": repository},
+                "persistence": {"volumeClaim": {
+                    "retentionPolicy": if environment.spec.retain { "Retain" } else { "Delete" },
+                    "storageClass": settings.storage_class.as_deref().unwrap_or_default(),
+                }},
+                "scheduling": {"nodeSelector": node_selector, "tolerations": tolerations},
+            },
+            "coredns": {"deployment": {"nodeSelector": node_selector, "tolerations": tolerations}},
+            "advanced": {
+                "defaultImageRegistry": settings.registry.as_deref().unwrap_or_default(),
+                "serviceAccount": {"imagePullSecrets": pull_secrets},
+                "workloadServiceAccount": {"imagePullSecrets": pull_secrets},
+            },
+        },
+        // Their defaults stop every part that needs more than 512Mi.
+        "policies": {"resourceQuota": {"enabled": false}, "limitRange": {"enabled": false}},
+    })
+}

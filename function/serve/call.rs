@@ -146,10 +146,47 @@ fn text<'a>(parent: &'a Struct, key: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
-    use function_sdk_rust::proto::v1::{Resource, State};
+    use function_sdk_rust::proto::v1::{RequestMeta, Resource, State};
     use function_sdk_rust::resource::json_to_struct;
 
     use super::*;
+
+    /// Panics at once, or after it has waited for something.
+    struct Fails {
+        waits: bool,
+    }
+
+    #[tonic::async_trait]
+    impl FunctionRunnerService for Fails {
+        async fn run_function(&self, _: Request<RunFunctionRequest>) -> Answer {
+            if self.waits {
+                tokio::task::yield_now().await;
+            }
+            panic!("as it is meant to");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_fatal_answer_and_counted() {
+        for waits in [false, true] {
+            let metrics = Arc::new(Metrics::default());
+            let calls = Calls::new(Fails { waits }, Arc::clone(&metrics));
+            let request = RunFunctionRequest {
+                meta: Some(RequestMeta { tag: "one".into(), ..RequestMeta::default() }),
+                ..RunFunctionRequest::default()
+            };
+            for _ in 0..2 {
+                let answer = calls.run_function(Request::new(request.clone())).await.unwrap().into_inner();
+                assert_eq!(answer.meta.unwrap().tag, "one");
+                assert_eq!(answer.results.len(), 1);
+                assert_eq!(answer.results[0].severity(), Severity::Fatal);
+                assert!(answer.desired.is_none());
+            }
+            let page = metrics.write().unwrap();
+            assert!(page.contains("function_panics_total 2\n"), "{page}");
+            assert!(page.contains("severity=\"fatal\"} 2\n"), "{page}");
+        }
+    }
 
     fn subject(composite: &serde_json::Value) -> Subject {
         let composite =

@@ -4,6 +4,7 @@
 //! cluster's functions; `function_*` are ours.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -194,6 +195,13 @@ impl Metrics {
         self.reloads.get_or_create(&Reloaded { outcome }).inc();
     }
 
+    /// All of them, as text.
+    pub fn write(&self) -> Result<String, fmt::Error> {
+        let mut page = String::new();
+        text::encode(&mut page, &self.registry)?;
+        Ok(page)
+    }
+
     fn known(&self, kind: &str) -> String {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         if !kinds.contains(kind) {
@@ -208,13 +216,12 @@ impl Metrics {
 
 /// `/metrics`, in the `OpenMetrics` format.
 pub fn page(metrics: Arc<Metrics>) -> Router {
-    Router::new().route("/metrics", get(write)).with_state(metrics)
+    Router::new().route("/metrics", get(answer)).with_state(metrics)
 }
 
-async fn write(State(metrics): State<Arc<Metrics>>) -> Response {
-    let mut page = String::new();
-    match text::encode(&mut page, &metrics.registry) {
-        Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
+async fn answer(State(metrics): State<Arc<Metrics>>) -> Response {
+    match metrics.write() {
+        Ok(page) => ([(CONTENT_TYPE, OPEN_METRICS)], page).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("cannot write the metrics: {error}")).into_response(),
     }
 }
@@ -262,8 +269,7 @@ mod tests {
             metrics.called(&format!("XKind{number}"), []);
         }
         metrics.called("XKind0", [Severity::Fatal]);
-        let mut page = String::new();
-        text::encode(&mut page, &metrics.registry).unwrap();
+        let page = metrics.write().unwrap();
         assert!(page.contains("function_calls_total{composite_kind=\"other\"} 3\n"));
         assert!(page.contains("function_calls_total{composite_kind=\"XKind0\"} 2\n"));
         assert!(page.contains("function_results_total{composite_kind=\"XKind0\",severity=\"fatal\"} 1\n"));

@@ -1,0 +1,60 @@
+//! A certificate authority of the tests' own, as Crossplane keeps one for its functions.
+
+#![allow(clippy::expect_used, reason = "a test has no better answer")]
+
+use std::fs;
+use std::path::Path;
+
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+
+/// The name in the server's certificate.
+const SERVER: &str = "function.example.org";
+
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        let mut params = CertificateParams::new([]).expect("no names are good names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key can be made");
+        let pem = params.self_signed(&key).expect("an authority signs itself").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// The files a server reads: its own pair, and whom it trusts.
+    pub fn equip(&self, dir: &Path) {
+        let (certificate, key) = self.issue(ExtendedKeyUsagePurpose::ServerAuth);
+        for (name, content) in [("tls.crt", &certificate), ("tls.key", &key), ("ca.crt", &self.pem)] {
+            fs::write(dir.join(name), content).expect("the directory can be written");
+        }
+    }
+
+    /// A client that trusts this authority, and shows one of its certificates.
+    pub fn client(&self) -> ClientTlsConfig {
+        let (certificate, key) = self.issue(ExtendedKeyUsagePurpose::ClientAuth);
+        self.anonymous().identity(Identity::from_pem(certificate, key))
+    }
+
+    /// A client that trusts this authority, and shows nothing.
+    pub fn anonymous(&self) -> ClientTlsConfig {
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.pem)).domain_name(SERVER)
+    }
+
+    /// A client that trusts this authority, and shows a certificate of another.
+    pub fn stranger(&self, other: &Self) -> ClientTlsConfig {
+        let (certificate, key) = other.issue(ExtendedKeyUsagePurpose::ClientAuth);
+        self.anonymous().identity(Identity::from_pem(certificate, key))
+    }
+
+    fn issue(&self, usage: ExtendedKeyUsagePurpose) -> (String, String) {
+        let mut params = CertificateParams::new([SERVER.to_owned()]).expect("the name is a good one");
+        params.extended_key_usages = vec![usage];
+        let key = KeyPair::generate().expect("a key can be made");
+        let certificate = params.signed_by(&key, &self.issuer).expect("an authority signs");
+        (certificate.pem(), key.serialize_pem())
+    }
+}

@@ -1,0 +1,263 @@
+//! Our server as a process of its own, on a free port of loopback, and a client of it.
+//!
+//! `Server::start(["--insecure"])` is ready when it returns and gone when it is dropped.
+
+#![allow(dead_code, reason = "each test crate uses its share")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test has no better answer")]
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use function_sdk_rust::proto::v1::function_runner_service_client::FunctionRunnerServiceClient;
+use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::runtime::Runtime;
+use tonic::Status;
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+/// Longer than anything here takes on a busy machine.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The binary under test, told nothing by the environment that the test does not say.
+pub fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
+    for variable in ["TLS_SERVER_CERTS_DIR", "MAX_RECV_MESSAGE_SIZE", "METRICS_ADDRESS", "RUST_LOG"] {
+        command.env_remove(variable);
+    }
+    command.env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+/// How a server is to be started.
+pub struct Launch {
+    command: Command,
+    tls: Option<ClientTlsConfig>,
+}
+
+impl Launch {
+    pub fn new<I: IntoIterator<Item: AsRef<OsStr>>>(args: I) -> Self {
+        let mut command = binary();
+        command.args(["--address", "127.0.0.1:0"]).args(args);
+        command.env("METRICS_ADDRESS", "127.0.0.1:0");
+        Self { command, tls: None }
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// What the server's own client shows and trusts.
+    pub fn tls(mut self, tls: ClientTlsConfig) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    pub fn start(mut self) -> Server {
+        let mut child = self.command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let log = Log::follow(child.stderr.take().expect("stderr is piped"));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime for the client");
+        // From here on the child is ended by the drop of `Server`, whatever fails.
+        let mut server = Server { process: Process { child, log }, runtime, address: None, channel: None };
+        let address = server.process.log.address("serving gRPC");
+        server.address = Some(address);
+        server.channel = Some(server.connect(self.tls));
+        server.wait_until_serving();
+        server
+    }
+}
+
+pub struct Server {
+    process: Process,
+    runtime: Runtime,
+    address: Option<SocketAddr>,
+    channel: Option<Channel>,
+}
+
+impl Server {
+    pub fn start<I: IntoIterator<Item: AsRef<OsStr>>>(args: I) -> Self {
+        Launch::new(args).start()
+    }
+
+    pub fn run(&self, request: RunFunctionRequest) -> RunFunctionResponse {
+        self.try_run(request).expect("the function answers")
+    }
+
+    pub fn try_run(&self, request: RunFunctionRequest) -> Result<RunFunctionResponse, Status> {
+        self.block_on(call(self.channel(), request))
+    }
+
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
+    pub fn spawn<F: Future<Output: Send> + Send + 'static>(&self, future: F) -> tokio::task::JoinHandle<F::Output> {
+        self.runtime.spawn(future)
+    }
+
+    pub fn channel(&self) -> Channel {
+        self.channel.clone().expect("the server has started")
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address.expect("the server has started")
+    }
+
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.process.log.address("serving metrics")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.child.id()
+    }
+
+    /// Another connection, made at its first call.
+    pub fn connect(&self, tls: Option<ClientTlsConfig>) -> Channel {
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{}", self.address()))
+            .expect("an address is a URI")
+            .connect_timeout(PATIENCE)
+            .timeout(PATIENCE);
+        if let Some(tls) = tls {
+            endpoint = endpoint.tls_config(tls).expect("the client's certificates are good");
+        }
+        self.block_on(async { endpoint.connect_lazy() })
+    }
+
+    pub fn metrics(&self) -> String {
+        get(self.metrics_address(), "/metrics")
+    }
+
+    /// What one series counts; it is named as on the page.
+    pub fn count(&self, series: &str) -> Option<u64> {
+        let page = self.metrics();
+        let count = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        count.map(|count| count.parse().expect("a counter counts in whole numbers"))
+    }
+
+    /// Every line logged until now.
+    pub fn log(&self) -> Vec<String> {
+        self.process.log.lines()
+    }
+
+    /// Until a line with `words` is logged.
+    pub fn await_log(&self, words: &str) -> String {
+        self.process.log.line(words)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw).expect("a child has a pid");
+        kill_process(pid, signal).expect("the child is there");
+    }
+
+    /// Until the process has ended by itself.
+    pub fn ended(mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.process.child.try_wait().expect("the child can be waited for") {
+                return status;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the server does not end; its log:\n{}", self.log().join("\n"));
+    }
+
+    fn wait_until_serving(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.block_on(health(self.channel(), "")) {
+                Ok(ServingStatus::Serving) => return,
+                Ok(_) | Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(10)),
+                other => panic!("the server does not serve: {other:?}; its log:\n{}", self.log().join("\n")),
+            }
+        }
+    }
+}
+
+pub async fn call(channel: Channel, request: RunFunctionRequest) -> Result<RunFunctionResponse, Status> {
+    let mut client = FunctionRunnerServiceClient::new(channel).max_decoding_message_size(usize::MAX);
+    Ok(client.run_function(request).await?.into_inner())
+}
+
+pub async fn health(channel: Channel, service: &str) -> Result<ServingStatus, Status> {
+    let request = HealthCheckRequest { service: service.to_owned() };
+    Ok(HealthClient::new(channel).check(request).await?.into_inner().status())
+}
+
+/// The body of a page.
+pub fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the page's port is open");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("the server reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the server answers in text");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer has a head");
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    body.to_owned()
+}
+
+/// Ends with its owner.
+struct Process {
+    child: Child,
+    log: Log,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only for a child that has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What the server says, read as it comes so that it never waits for us.
+#[derive(Clone)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn follow(stderr: ChildStderr) -> Self {
+        let log = Self(Arc::default());
+        let lines = log.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                lines.0.lock().expect("nobody panics holding the log").push(line);
+            }
+        });
+        log
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.0.lock().expect("nobody panics holding the log").clone()
+    }
+
+    fn line(&self, words: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(line) = self.lines().into_iter().find(|line| line.contains(words)) {
+                return line;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the server never says {words:?}; its log:\n{}", self.lines().join("\n"));
+    }
+
+    /// The address in a line, be it JSON or for people.
+    fn address(&self, message: &str) -> SocketAddr {
+        let line = self.line(message);
+        let rest = line.split_once("address").map(|(_, rest)| rest.trim_start_matches(['"', ':', '=']));
+        let address = rest.and_then(|rest| rest.split(['"', ' ']).next());
+        address.and_then(|address| address.parse().ok()).unwrap_or_else(|| panic!("no address in {line}"))
+    }
+}

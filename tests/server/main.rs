@@ -1,0 +1,58 @@
+//! The binary as a server: what Crossplane, the kubelet and Prometheus meet.
+
+#![allow(clippy::unwrap_used, reason = "a test has no better answer")]
+
+#[path = "../support/authority.rs"]
+mod authority;
+#[path = "../support/server.rs"]
+mod server;
+
+mod command_line;
+mod endings;
+mod limits;
+mod services;
+mod traces;
+mod transport;
+
+use std::process::Output;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use function_sdk_rust::proto::v1::{RequestMeta, RunFunctionRequest, RunFunctionResponse};
+
+use server::{PATIENCE, binary, ended};
+
+const SERVICE: &str = "apiextensions.fn.proto.v1.FunctionRunnerService";
+
+/// About a composite of a kind that nobody knows: answered with a Fatal.
+fn request(tag: &str) -> RunFunctionRequest {
+    RunFunctionRequest {
+        meta: Some(RequestMeta { tag: tag.to_owned(), ..RequestMeta::default() }),
+        ..RunFunctionRequest::default()
+    }
+}
+
+fn large(bytes: usize) -> RunFunctionRequest {
+    request(&"x".repeat(bytes))
+}
+
+fn tag(answer: &RunFunctionResponse) -> &str {
+    answer.meta.as_ref().map_or("", |meta| &meta.tag)
+}
+
+fn ended_by_itself(args: &[&str]) -> Output {
+    ended(binary().args(args))
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Until it is so.
+fn eventually(mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < deadline, "it never becomes so");
+        sleep(Duration::from_millis(100));
+    }
+}

@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::owner::Claim;
 use crate::place::to_value;
 use crate::plan::Plan;
-use crate::schema::Checker;
+use crate::schema::{Checker, Column, structural};
 use crate::settings::Settings;
 use crate::{iot_broker, realtime_system, vcluster_environment};
 
@@ -43,6 +43,9 @@ pub struct Kind {
     pub composite: &'static str,
     /// What KubeVela calls it: the type of a component.
     pub definition: &'static str,
+    /// What `kubectl get` takes for it.
+    pub short_name: &'static str,
+    describe: fn() -> Description,
     /// Checks the form of a spec.
     checker: &'static LazyLock<Checker>,
     compose: Compose,
@@ -57,6 +60,8 @@ pub static KINDS: [Kind; 3] = [
         claim: "VClusterEnvironmentClaim",
         composite: "XVClusterEnvironment",
         definition: "vcluster-environment",
+        short_name: "vce",
+        describe: describe::<vcluster_environment::Environment>,
         checker: &ENVIRONMENT,
         compose: compose::<vcluster_environment::Environment>,
     },
@@ -64,6 +69,8 @@ pub static KINDS: [Kind; 3] = [
         claim: "RealtimeSystemClaim",
         composite: "XRealtimeSystem",
         definition: "realtime-system",
+        short_name: "rts",
+        describe: describe::<realtime_system::RealtimeSystem>,
         checker: &REALTIME_SYSTEM,
         compose: compose::<realtime_system::RealtimeSystem>,
     },
@@ -71,6 +78,8 @@ pub static KINDS: [Kind; 3] = [
         claim: "IotBrokerClaim",
         composite: "XIotBroker",
         definition: "iot-broker",
+        short_name: "iotb",
+        describe: describe::<iot_broker::IotBroker>,
         checker: &BROKER,
         compose: compose::<iot_broker::IotBroker>,
     },
@@ -79,7 +88,10 @@ pub static KINDS: [Kind; 3] = [
 /// What a claim asks for, once it has been checked.
 pub trait Checked: Sized {
     type Spec: DeserializeOwned + JsonSchema;
-    type Status: Serialize;
+    type Status: Serialize + JsonSchema;
+
+    /// What `kubectl get` shows of it, besides its state.
+    const COLUMNS: &'static [Column] = &[];
 
     /// Checks what the schema cannot say, and finds every fault.
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>>;
@@ -89,6 +101,14 @@ pub trait Checked: Sized {
     fn status(&self) -> Self::Status;
     /// What its user should know beforehand, although nothing is wrong.
     fn warnings(&self) -> Vec<String>;
+}
+
+/// What there is to know of a kind of claim without one at hand: what may be written, and what is told.
+#[derive(Clone, Debug)]
+pub struct Description {
+    pub spec: Value,
+    pub status: Value,
+    pub columns: &'static [Column],
 }
 
 /// What a claim becomes.
@@ -115,6 +135,11 @@ impl Kind {
         KINDS.each_ref().map(|kind| kind.composite)
     }
 
+    /// What there is to know of it.
+    pub fn describe(&self) -> Description {
+        (self.describe)()
+    }
+
     /// From a spec as written to what it becomes, or to everything that is wrong with it.
     pub fn compose(&self, spec: Value, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
         (self.compose)(spec, self.checker, claim, settings)
@@ -133,6 +158,10 @@ pub fn spec_of(object: &Value) -> Value {
         fields.retain(|name, _| !MACHINERY.contains(&name.as_str()));
     }
     spec
+}
+
+fn describe<C: Checked>() -> Description {
+    Description { spec: structural::<C::Spec>(), status: structural::<C::Status>(), columns: C::COLUMNS }
 }
 
 fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 use function_realtime_platform::function::Function;
+use function_realtime_platform::schema::generate;
 use function_realtime_platform::serve;
 
 /// A Crossplane composition function: three claims in, a real-time streaming platform in a virtual cluster out
@@ -16,6 +17,14 @@ use function_realtime_platform::serve;
 struct Cli {
     #[command(flatten)]
     serve: serve::Args,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Write the files that follow from the types: definitions of the claims, compositions, the field reference
+    Generate(generate::Args),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +39,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
+    match &cli.command {
+        Some(Command::Generate(args)) => generate::run(args),
+        None => serve(cli),
+    }
+}
+
+fn serve(cli: &Cli) -> anyhow::Result<()> {
     if let Err(error) = cli.serve.transport() {
         Cli::command().error(ErrorKind::MissingRequiredArgument, error).exit();
     }

@@ -1,5 +1,6 @@
 //! From a `IotBrokerClaim` to an MQTT broker, its bridge to Kafka and a simulator inside an environment.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::claims::Checked;
@@ -15,8 +16,8 @@ pub mod claim;
 pub struct IotBroker;
 
 /// What a broker's user is told.
-#[derive(Clone, Debug, Serialize)]
-pub struct Status;
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Status {}
 
 impl Checked for IotBroker {
     type Spec = claim::Spec;
@@ -31,7 +32,7 @@ impl Checked for IotBroker {
     }
 
     fn status(&self) -> Status {
-        Status
+        Status {}
     }
 
     fn warnings(&self) -> Vec<String> {

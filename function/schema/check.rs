@@ -196,7 +196,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    fn of(schema: &Value, least: &str, most: &str) -> Self {
+    pub fn of(schema: &Value, least: &str, most: &str) -> Self {
         let limit = |keyword| schema.get(keyword).and_then(Value::as_f64);
         Self { least: limit(least), most: limit(most) }
     }
@@ -373,8 +373,8 @@ mod tests {
     #[test]
     fn unknown_fields_are_told_with_the_nearest_known_one() {
         let spec = json!({
-            "name": "ab", "Mode": "A", "zzzzzzz": 1, "compositionRef": {"name": "x"},
-            "kafka": {"topic": [], "topics": [{"name": "a", "partition": 3, "crossplane": 1}]},
+            "name": "ab", "Mode": "A", "zzzzzzz": 1,
+            "kafka": {"topic": [], "topics": [{"name": "a", "partition": 3, "zzzzzzzzzz": 1}]},
             "labels": {"anything": "goes"},
         });
         let told: Vec<_> = Checker::of::<Spec>().unknown(&spec, "spec").iter().map(ToString::to_string).collect();
@@ -385,7 +385,7 @@ mod tests {
                 "spec.zzzzzzz: unknown field: known here are name, kafka, mode, on, tags, labels, odd",
                 "spec.kafka.topic: unknown field, did you mean \"topics\"?",
                 "spec.kafka.topics[0].partition: unknown field, did you mean \"partitions\"?",
-                "spec.kafka.topics[0].crossplane: unknown field: known here are name, partitions",
+                "spec.kafka.topics[0].zzzzzzzzzz: unknown field: known here are name, partitions",
             ]
         );
     }

@@ -1,13 +1,21 @@
-//! The one truth of what may be written, told to everybody who asks: the Rust types, as schemas and as checks.
+//! The one truth of what may be written, told to everybody who asks: the Rust types, as schemas, as checks and as files.
 //!
 //! This room reads types; it knows nothing of what becomes of a claim.
 
 #[cfg(test)]
 mod agreement;
 mod check;
+mod column;
+mod component;
+mod composition;
+mod crd;
+pub mod generate;
+mod reference;
 mod structural;
 mod unknown;
 mod words;
+mod xrd;
 
 pub use check::Checker;
+pub use column::Column;
 pub use structural::structural;

@@ -1,7 +1,6 @@
 //! Fields that a schema does not name.
 //!
-//! An API server drops them silently, and with them what their author meant. This room knows schemas, and the few fields
-//! that Crossplane itself keeps beside a claim's own.
+//! An API server drops them silently, and with them what their author meant. This room knows schemas, not claims.
 
 use serde_json::{Map, Value};
 
@@ -9,27 +8,10 @@ use super::structural::properties;
 use super::words::{self, Step};
 use crate::fault::Fault;
 
-/// What Crossplane adds to the `spec` of a claim and of its composite.
-const MACHINERY: &[&str] = &[
-    "claimRef",
-    "compositeDeletePolicy",
-    "compositionRef",
-    "compositionRevisionRef",
-    "compositionRevisionSelector",
-    "compositionSelector",
-    "compositionUpdatePolicy",
-    "crossplane",
-    "environmentConfigRefs",
-    "publishConnectionDetailsTo",
-    "resourceRef",
-    "resourceRefs",
-    "writeConnectionSecretToRef",
-];
-
 /// How alike two names must be, from 0 to 1, for one to be taken for a slip of the other.
 const ALIKE: f64 = 0.6;
 
-/// Collects every field of `value` that `schema` does not name. Only a `spec` is Crossplane's as well.
+/// Collects every field of `value` that `schema` does not name.
 pub fn collect(schema: &Value, value: &Value, path: &str, faults: &mut Vec<Fault>) {
     match value {
         Value::Object(fields) => collect_fields(schema, fields, path, faults),
@@ -52,7 +34,7 @@ fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, fault
         let at = words::join(path, &Step::Field(name));
         if let Some(property) = known.get(name) {
             collect(property, value, &at, faults);
-        } else if path != "spec" || !MACHINERY.contains(&name.as_str()) {
+        } else {
             let names: Vec<_> = known.keys().map(String::as_str).collect();
             faults.push(Fault::new(at, words::unknown(nearest(name, &names), &names)));
         }

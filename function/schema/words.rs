@@ -102,6 +102,30 @@ pub fn first_sentence(description: &str) -> &str {
     sentence.trim_end_matches('.')
 }
 
+/// The limits that a schema sets, as the field reference tells them.
+pub fn limits(schema: &Value) -> Vec<String> {
+    let mut told = Vec::new();
+    let range = Limits::of(schema, "minimum", "maximum");
+    match (range.least, range.most) {
+        (Some(least), Some(most)) => told.push(format!("{least} to {most}")),
+        (Some(least), None) => told.push(format!("at least {least}")),
+        (None, Some(most)) => told.push(format!("at most {most}")),
+        (None, None) => {}
+    }
+    let counts = [
+        ("minLength", "maxLength", "character", "characters"),
+        ("minItems", "maxItems", "entry", "entries"),
+        ("minProperties", "maxProperties", "entry", "entries"),
+    ];
+    for (least, most, one, many) in counts {
+        let limits = Limits::of(schema, least, most);
+        if limits.least.is_some() || limits.most.is_some() {
+            told.push(amount(&limits, one, many));
+        }
+    }
+    told
+}
+
 fn amount(limits: &Limits, one: &str, many: &str) -> String {
     let unit = |count: f64| if count <= 1.0 { one } else { many };
     match (limits.least, limits.most) {

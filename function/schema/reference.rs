@@ -1,0 +1,181 @@
+//! The field reference: what may be written in each claim and in the function's input, for people.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::check::{list_map_keys, strings};
+use super::structural::{properties, structural, text};
+use super::words::{limits, plain};
+use crate::claims::{API_VERSION, KINDS, Kind};
+use crate::form;
+use crate::input::{self, Input};
+
+const OPENING: &str = "# Field reference
+
+What may be written in each claim, and in the function's input. A default is what holds when the field is left out.
+As properties of a component in an OAM Application the fields are the same, without `spec.` in front.
+";
+
+/// The most fields of an object that are told among those of the object around it.
+const FEW: usize = 3;
+
+pub fn reference() -> String {
+    let mut page = OPENING.to_owned();
+    for kind in &KINDS {
+        claim(&mut page, kind);
+    }
+    let schema = structural::<Input>();
+    let about = text(&schema, "description").unwrap_or_default();
+    let about = format!("{about} It stands in a Composition's pipeline step, under `input`.");
+    opening(&mut page, "The function's input", &about, input::API_VERSION, input::KIND);
+    fields(&mut page, &schema, "");
+    page
+}
+
+fn claim(page: &mut String, kind: &Kind) {
+    let description = kind.describe();
+    let about = text(&description.spec, "description").unwrap_or_default();
+    let about = format!("{about} In an Application it is a component of the type `{}`.", kind.definition);
+    opening(page, kind.claim, &about, API_VERSION, kind.claim);
+    fields(page, &description.spec, "spec");
+    told(page, &description.status);
+}
+
+fn opening(page: &mut String, title: &str, about: &str, api_version: &str, kind: &str) {
+    let _ = writeln!(page, "\n## {title}\n\n{about}\n\n```yaml\napiVersion: {api_version}\nkind: {kind}\n```");
+}
+
+/// A table of an object's fields, then a section for each field that has many of its own.
+fn fields(page: &mut String, schema: &Value, path: &str) {
+    let _ = writeln!(page, "\n| Field | Type | Default | Allowed | Description |\n|---|---|---|---|---|");
+    let mut below = Vec::new();
+    rows(page, schema, path, "", &mut below);
+    for (path, schema) in below {
+        let about = text(schema, "description").unwrap_or_default();
+        let _ = writeln!(page, "\n### `{path}`\n\n{about}");
+        fields(page, schema.get("items").unwrap_or(schema), &path);
+    }
+}
+
+/// The rows of an object's fields; what needs a section of its own is left to `below`.
+fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, below: &mut Vec<(String, &'a Value)>) {
+    let required: Vec<&str> = strings(schema, "required").collect();
+    for (name, property) in properties(schema).into_iter().flatten() {
+        let (suffix, inner) = match property.get("items") {
+            Some(item) => ("[]", item),
+            None => ("", property),
+        };
+        let at = if path.is_empty() { format!("{name}{suffix}") } else { format!("{path}.{name}{suffix}") };
+        let few = is_few(inner);
+        let kind = match properties(inner) {
+            Some(_) if !few => format!("[{}](#{})", type_of(property), anchor(&at)),
+            _ => type_of(property),
+        };
+        let default = default_of(property, required.contains(&name.as_str()));
+        let about = cell(text(property, "description").unwrap_or_default());
+        let _ = writeln!(page, "| `{prefix}{name}` | {kind} | {default} | {} | {about} |", allowed(property));
+        if few {
+            rows(page, inner, &at, &format!("{prefix}{name}{suffix}."), below);
+        } else if properties(inner).is_some() {
+            below.push((at, property));
+        }
+    }
+}
+
+/// Whether a schema has so few fields, none with fields of its own, that they need no section.
+fn is_few(schema: &Value) -> bool {
+    properties(schema).is_some_and(|fields| {
+        let is_leaf = |field: &Value| properties(field.get("items").unwrap_or(field)).is_none();
+        fields.len() <= FEW && fields.values().all(is_leaf)
+    })
+}
+
+/// Where a heading is reached inside the page.
+fn anchor(heading: &str) -> String {
+    heading.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+fn told(page: &mut String, status: &Value) {
+    if properties(status).is_none_or(serde_json::Map::is_empty) {
+        return;
+    }
+    let _ = writeln!(page, "\n### What it tells\n\n| Field | Type | Description |\n|---|---|---|");
+    told_below(page, status, "status");
+}
+
+fn told_below(page: &mut String, schema: &Value, path: &str) {
+    for (name, property) in properties(schema).into_iter().flatten() {
+        let about = cell(text(property, "description").unwrap_or_default());
+        let _ = writeln!(page, "| `{path}.{name}` | {} | {about} |", type_of(property));
+        match property.get("items") {
+            Some(item) => told_below(page, item, &format!("{path}.{name}[]")),
+            None => told_below(page, property, &format!("{path}.{name}")),
+        }
+    }
+}
+
+fn type_of(schema: &Value) -> String {
+    match text(schema, "type") {
+        Some("array") => match schema.get("items") {
+            Some(item) => format!("list of {}", type_of(item)),
+            None => "list".to_owned(),
+        },
+        Some("object") if schema.get("additionalProperties").is_some() => "names with values".to_owned(),
+        Some("object") => "fields".to_owned(),
+        Some("integer") => "whole number".to_owned(),
+        Some("boolean") => "true or false".to_owned(),
+        Some("string") => "text".to_owned(),
+        other => other.unwrap_or_default().to_owned(),
+    }
+}
+
+fn default_of(schema: &Value, required: bool) -> String {
+    match schema.get("default") {
+        _ if required => "**required**".to_owned(),
+        Some(Value::Object(_)) | None => String::new(),
+        Some(Value::Array(items)) => items.iter().map(listed).collect::<Vec<_>>().join(", "),
+        Some(default) => format!("`{}`", plain(default)),
+    }
+}
+
+/// An item of a default list: text as it is, fields without their braces, and what takes several lines cut.
+fn listed(item: &Value) -> String {
+    let Value::Object(fields) = item else {
+        return format!("`{}`", plain(item));
+    };
+    let fields = fields.iter().map(|(name, value)| {
+        let value = plain(value);
+        if value.contains('\n') { format!("{name}: …") } else { format!("{name}: {value}") }
+    });
+    format!("`{}`", fields.collect::<Vec<_>>().join(", "))
+}
+
+fn allowed(schema: &Value) -> String {
+    let mut allowed = Vec::new();
+    if let Some(options) = schema.get("enum").and_then(Value::as_array) {
+        allowed.push(options.iter().map(|option| format!("`{}`", plain(option))).collect::<Vec<_>>().join(", "));
+    }
+    allowed.extend(limits(schema));
+    allowed.extend(text(schema, "pattern").and_then(form::words).map(str::to_owned));
+    let keys: Vec<_> = list_map_keys(schema).map(|key| format!("`{key}`")).collect();
+    match text(schema, "x-kubernetes-list-type") {
+        Some("map") => allowed.push(format!("each {} once", keys.join(" with "))),
+        Some("set") => allowed.push("each once".to_owned()),
+        _ => {}
+    }
+    if let Some(item) = schema.get("items").filter(|item| properties(item).is_none()) {
+        let each = self::allowed(item);
+        if !each.is_empty() {
+            allowed.push(format!("each: {each}"));
+        }
+    }
+    let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array);
+    allowed.extend(rules.into_iter().flatten().filter_map(|rule| Some(text(rule, "message")?.to_owned())));
+    cell(&allowed.join("; "))
+}
+
+/// Text that keeps within a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace("\n\n", "<br>").replace('\n', " ").replace('|', "\\|")
+}

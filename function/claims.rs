@@ -14,6 +14,7 @@ use crate::place::to_value;
 use crate::plan::Plan;
 use crate::schema::{Checker, Column, structural};
 use crate::settings::Settings;
+use crate::vcluster_environment::offer::Guest;
 use crate::{iot_broker, realtime_system, vcluster_environment};
 
 /// API version of the claims and of the composites behind them.
@@ -101,6 +102,10 @@ pub trait Checked: Sized {
     fn status(&self) -> Self::Status;
     /// What its user should know beforehand, although nothing is wrong.
     fn warnings(&self) -> Vec<String>;
+    /// The environment that it stands in, if it is none itself.
+    fn guest(&self) -> Option<Guest> {
+        None
+    }
 }
 
 /// What there is to know of a kind of claim without one at hand: what may be written, and what is told.
@@ -117,6 +122,7 @@ pub struct Composed {
     pub plan: Plan,
     pub status: Value,
     pub warnings: Vec<String>,
+    pub guest: Option<Guest>,
 }
 
 impl Kind {
@@ -176,9 +182,12 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
         }
     };
     match C::check(spec, claim, settings) {
-        Ok(checked) if faults.is_empty() => {
-            Ok(Composed { plan: checked.plan(), status: to_value(&checked.status()), warnings: checked.warnings() })
-        }
+        Ok(checked) if faults.is_empty() => Ok(Composed {
+            plan: checked.plan(),
+            status: to_value(&checked.status()),
+            warnings: checked.warnings(),
+            guest: checked.guest(),
+        }),
         Ok(_) => Err(faults),
         Err(further) => {
             // Of a field whose form is wrong already, nothing further is worth saying.

@@ -2,19 +2,26 @@
 //!
 //! A domain failure is never a transport error: it is one Fatal with every fault, and changes nothing that is desired.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use function_sdk_rust::proto::v1::function_runner_service_server::FunctionRunnerService;
 use function_sdk_rust::proto::v1::{Condition, Ready, Resource, RunFunctionRequest, RunFunctionResponse, Target};
-use function_sdk_rust::{resource, response};
+use function_sdk_rust::response::ResourceMatch;
+use function_sdk_rust::{request, resource, response};
+use pbjson_types::Struct;
+use pbjson_types::value::Kind as Shape;
 use serde_json::{Map, Value};
 use tonic::{Request, Response, Status};
 
 use crate::claims::{Composed, Kind, spec_of};
 use crate::fault::Fault;
+use crate::hold::{self, Observed, Pause, Standing};
+use crate::kinds::{Spec, kubernetes};
 use crate::owner::Claim;
-use crate::plan;
+use crate::plan::{self, Plan};
 use crate::settings::Settings;
+use crate::vcluster_environment::offer::Reception;
 
 /// The composition function.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,42 +80,92 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// What a system or broker asks Crossplane for: the ProviderConfig that has its environment's name.
+const ENVIRONMENT: &str = "environment";
+
 fn desire(request: &RunFunctionRequest, composed: Composed, settings: &Settings) -> RunFunctionResponse {
-    let waiting: Vec<&str> = composed
-        .plan
-        .resources
-        .iter()
-        .filter(|resource| !is_ready(request, resource))
-        .map(|resource| resource.part)
-        .collect();
-    let settled = waiting.is_empty();
+    let Composed { plan, status, guest, .. } = composed;
+    let reception = guest.as_ref().map(|guest| {
+        let provider_config = request::get_required_resource(request, ENVIRONMENT);
+        Reception::of(guest, provider_config.as_ref())
+    });
+    let offered = reception.as_ref().map(Reception::offered).unwrap_or_default();
+    let standings = hold::standings(&plan, &observed(request, &plan), &offered);
+    let settled = standings.iter().all(|standing| *standing == Standing::Ready);
     let ttl = if settled { settings.ttl.settled_seconds } else { settings.ttl.unsettled_seconds };
     let mut answer = response::to(request, Duration::from_secs(u64::from(ttl)));
 
     condition(&mut answer, "Accepted", true, "Accepted", "the claim is valid");
-    let message = match waiting.first() {
-        None => "everything is ready".to_owned(),
-        Some(part) => format!(
-            "waiting for {part}: {} of {} resources are not ready",
-            waiting.len(),
-            composed.plan.resources.len()
-        ),
-    };
+    let complaint = guest.as_ref().zip(reception).and_then(|(guest, reception)| reception.complaint(guest));
+    let message = complaint.unwrap_or_else(|| progress(&plan, &standings));
     condition(&mut answer, "Settled", settled, if settled { "Settled" } else { "Waiting" }, &message);
+    if let Some(guest) = guest {
+        let name = Some(ResourceMatch::Name(guest.environment));
+        let (version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
+        response::require_resources(&mut answer, ENVIRONMENT, version, kind, name, None);
+    }
 
     let state = answer.desired.get_or_insert_default();
     let composite = state.composite.get_or_insert_default();
     composite.ready = readiness(settled);
-    merge(composite, &Map::from_iter([("status".to_owned(), composed.status)]));
-    for planned in composed.plan.resources {
-        let ready = readiness(is_ready(request, &planned));
-        let desired = state.resources.entry(planned.key).or_default();
-        desired.ready = ready;
-        if let Value::Object(fields) = &planned.composed {
-            merge(desired, fields);
+    merge(composite, &Map::from_iter([("status".to_owned(), status)]));
+    for (planned, standing) in plan.resources.into_iter().zip(standings) {
+        let desired = state.resources.entry(planned.key.clone()).or_default();
+        desired.ready = readiness(standing == Standing::Ready);
+        if let Value::Object(fields) = hold::desired(planned, &standing) {
+            merge(desired, &fields);
         }
     }
     answer
+}
+
+/// How far a plan has come, in one sentence.
+fn progress(plan: &Plan, standings: &[Standing]) -> String {
+    let count = |wanted: fn(&Standing) -> bool| standings.iter().filter(|standing| wanted(standing)).count();
+    let ready = count(|standing| *standing == Standing::Ready);
+    let held = count(|standing| matches!(standing, Standing::Held(_)));
+    let first = plan.resources.iter().zip(standings).find(|(_, standing)| **standing == Standing::Waiting);
+    match first {
+        None if held == 0 => format!("all {ready} resources are ready"),
+        None => format!("{ready} of {} resources are ready, {held} are held", standings.len()),
+        Some((waiting, _)) => {
+            format!("waiting for {}: {ready} of {} resources are ready, {held} are held", waiting.key, standings.len())
+        }
+    }
+}
+
+/// What is observed of a plan's resources.
+fn observed<'a>(request: &RunFunctionRequest, plan: &'a Plan) -> BTreeMap<&'a str, Observed> {
+    let resources = request.observed.as_ref().map(|state| &state.resources);
+    let look = |planned: &'a plan::Resource| {
+        let seen = resources?.get(&planned.key)?;
+        Some((planned.key.as_str(), observation(seen, planned.reports_ready)))
+    };
+    plan.resources.iter().filter_map(look).collect()
+}
+
+fn observation(seen: &Resource, reports_ready: bool) -> Observed {
+    let metadata = seen.resource.as_ref().and_then(|fields| member(fields, "metadata"));
+    let annotations = metadata.and_then(|metadata| member(metadata, "annotations"));
+    let annotated = |name: &str| annotations.is_some_and(|annotations| annotations.fields.contains_key(name));
+    let finalizers = metadata.and_then(|metadata| metadata.fields.get("finalizers")?.kind.as_ref());
+    let pause = match (annotated(hold::PAUSED), annotated(&hold::waits_for())) {
+        (_, true) => Pause::Order,
+        (true, false) => Pause::Person,
+        (false, false) => Pause::None,
+    };
+    Observed {
+        ready: !reports_ready || resource::get_condition(Some(seen), "Ready").status == "True",
+        taken_up: matches!(finalizers, Some(Shape::ListValue(list)) if !list.values.is_empty()),
+        pause,
+    }
+}
+
+fn member<'a>(fields: &'a Struct, name: &str) -> Option<&'a Struct> {
+    match fields.fields.get(name)?.kind.as_ref()? {
+        Shape::StructValue(inner) => Some(inner),
+        _ => None,
+    }
 }
 
 fn merge(target: &mut Resource, fields: &Map<String, Value>) {
@@ -118,12 +175,6 @@ fn merge(target: &mut Resource, fields: &Map<String, Value>) {
 
 fn readiness(ready: bool) -> i32 {
     (if ready { Ready::True } else { Ready::False }) as i32
-}
-
-/// Whether what is observed of a resource says that it is ready.
-fn is_ready(request: &RunFunctionRequest, planned: &plan::Resource) -> bool {
-    let observed = request.observed.as_ref().and_then(|state| state.resources.get(&planned.key));
-    if planned.reports_ready { resource::get_condition(observed, "Ready").status == "True" } else { observed.is_some() }
 }
 
 /// One Fatal with every fault. Crossplane then applies nothing and removes nothing; only the condition reaches the claim.

@@ -4,6 +4,7 @@ pub mod claims;
 pub mod fault;
 pub mod form;
 pub mod function;
+pub mod hold;
 pub mod input;
 pub mod iot_broker;
 pub mod kinds;

@@ -46,13 +46,22 @@ impl Resource {
 
     /// Marks the composed resource, for a selector to find it by.
     pub fn mark(&mut self, (name, value): (String, String)) {
-        let labels = self
+        self.metadata("labels", name, value);
+    }
+
+    /// Tells whoever handles the composed resource something about it.
+    pub fn annotate(&mut self, name: &str, value: &str) {
+        self.metadata("annotations", name.to_owned(), value.to_owned());
+    }
+
+    fn metadata(&mut self, field: &str, name: String, value: String) {
+        let entries = self
             .composed
             .get_mut("metadata")
             .and_then(Value::as_object_mut)
-            .map(|metadata| metadata.entry("labels").or_insert_with(|| Value::Object(Map::new())));
-        if let Some(labels) = labels.and_then(Value::as_object_mut) {
-            labels.insert(name, Value::String(value));
+            .map(|metadata| metadata.entry(field).or_insert_with(|| Value::Object(Map::new())));
+        if let Some(entries) = entries.and_then(Value::as_object_mut) {
+            entries.insert(name, Value::String(value));
         }
     }
 

@@ -12,6 +12,7 @@ use crate::part::Part;
 use crate::plan::{Ready, Resource};
 use crate::secret::Pusher;
 use crate::settings::Settings;
+use crate::vcluster_environment::offer::{ENVIRONMENT, Guest};
 use crate::workload::config_map;
 
 /// A Secret in the environment's namespace on the host.
@@ -111,7 +112,7 @@ impl Tenant {
 
     /// The one resource with a fixed name: Crossplane gives it to the first claim for a place, and to no other.
     pub fn lock(&self) -> Resource {
-        let part = self.part(LOCK, "", &[]);
+        let part = self.part(LOCK, "", &[ENVIRONMENT]);
         let name = format!("{}-owner", self.owner.system);
         let owner = BTreeMap::from([
             ("claim-namespace".to_owned(), self.owner.claim.namespace.clone()),
@@ -120,6 +121,15 @@ impl Tenant {
         let mut lock = part.inside("object", &config_map(&part, &name, owner), Ready::Exists);
         lock.rename(&format!("{}-{}-{}", self.owner.environment, self.namespace, self.role));
         lock
+    }
+
+    /// How this tenant presents itself to its environment.
+    pub fn guest(&self) -> Guest {
+        Guest {
+            environment: self.owner.environment.clone(),
+            namespace: self.namespace.clone(),
+            claim_namespace: self.owner.claim.namespace.clone(),
+        }
     }
 
     /// The host of one of this tenant's routes.

@@ -10,6 +10,7 @@ use crate::kinds::Spec;
 use crate::kinds::knative::{RevisionSpec, RevisionTemplate, Service};
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
+use crate::vcluster_environment::offer::KNATIVE_SERVING;
 use crate::workload::{config_map, config_volume, configuration, confined, container, read_only, resources as sized};
 
 const APP: &str = "health-analytics";
@@ -20,7 +21,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     if !system.spec.dashboard.proxy {
         return Vec::new();
     }
-    let part = system.tenant.part("analytics", APP, &[metabase::NAME]);
+    let part = system.tenant.part("analytics", APP, &[metabase::NAME, KNATIVE_SERVING]);
     let config = BTreeMap::from([("default.conf".to_owned(), script::ANALYTICS_PROXY.to_owned())]);
     let mut annotations = configuration(&config);
     annotations.insert("autoscaling.knative.dev/max-scale".to_owned(), "2".to_owned());

@@ -9,6 +9,7 @@ use crate::place::yaml;
 use crate::plan::Plan;
 use crate::settings::Settings;
 use crate::tenant::{Tenant, Wish};
+use crate::vcluster_environment::offer::Guest;
 
 mod analytics;
 mod check;
@@ -89,6 +90,10 @@ impl Checked for RealtimeSystem {
 
     fn status(&self) -> Self::Status {
         status::of(self)
+    }
+
+    fn guest(&self) -> Option<Guest> {
+        Some(self.tenant.guest())
     }
 
     fn warnings(&self) -> Vec<String> {

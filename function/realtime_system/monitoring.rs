@@ -7,18 +7,19 @@ use crate::kinds::Spec;
 use crate::kinds::monitoring::{Endpoint, ServiceMonitor};
 use crate::plan::{Ready, Resource};
 use crate::tenant::LOCK;
+use crate::vcluster_environment::offer::OBSERVABILITY;
 use crate::workload::config_map;
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     if !system.spec.monitoring {
         return Vec::new();
     }
-    let hq = system.tenant.part("lenses-metrics", lenses_hq::APP, &[LOCK]);
+    let hq = system.tenant.part("lenses-metrics", lenses_hq::APP, &[LOCK, OBSERVABILITY]);
     let monitor = ServiceMonitor {
         selector: hq.label_selector(),
         endpoints: vec![Endpoint { port: lenses_hq::METRICS.0, path: "/metrics", interval: "30s" }],
     };
-    let dashboard = system.tenant.part("dashboard", "health-streaming-dashboard", &[LOCK]);
+    let dashboard = system.tenant.part("dashboard", "health-streaming-dashboard", &[LOCK, OBSERVABILITY]);
     let namespace = &system.tenant.namespace;
     // Grafana's sidecar keeps the dashboards of all namespaces in one directory, under these names.
     let data = BTreeMap::from([(

@@ -3,6 +3,7 @@
 use crate::kinds::Spec;
 use crate::kinds::istio::{Destination, HttpRoute, PortNumber, Route, VirtualService};
 use crate::plan::{Ready, Resource};
+use crate::vcluster_environment::offer::ISTIO;
 use crate::workload::Port;
 
 use super::{RealtimeSystem, lenses_hq, metabase};
@@ -12,9 +13,15 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         return Vec::new();
     }
     vec![
-        route(system, "lenses-ui", "lenses", (lenses_hq::SERVICE, lenses_hq::HTTP), &[lenses_hq::NAME]),
+        route(system, "lenses-ui", "lenses", (lenses_hq::SERVICE, lenses_hq::HTTP), &[lenses_hq::NAME, ISTIO]),
         // Before the first administrator exists, whoever comes first would become it.
-        route(system, "analytics-dashboard", "analytics", (metabase::SERVICE, metabase::HTTP), &[metabase::SETUP]),
+        route(
+            system,
+            "analytics-dashboard",
+            "analytics",
+            (metabase::SERVICE, metabase::HTTP),
+            &[metabase::SETUP, ISTIO],
+        ),
     ]
 }
 

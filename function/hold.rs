@@ -1,0 +1,184 @@
+//! Order without omission: which of a plan's resources are held back, and why.
+//!
+//! A resource that is not due is desired all the same, paused, so that it is seen and nothing is deleted by being left out.
+//! This room knows plans and what was observed of them; it knows neither claims nor the protocol.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::owner::label;
+use crate::plan::{Plan, Resource};
+
+/// The annotation that tells a provider to leave a resource alone.
+pub const PAUSED: &str = "crossplane.io/paused";
+
+/// The annotation that says which part a resource is held for.
+pub fn waits_for() -> String {
+    label("waits-for")
+}
+
+/// What was observed of one composed resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// It says that it is ready, or it exists where it has no way of saying so.
+    pub ready: bool,
+    /// Its provider has taken it up: it must never be paused again, because what is paused is never deleted.
+    pub taken_up: bool,
+    pub pause: Pause,
+}
+
+/// Whether its provider is told to leave a resource alone, and by whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pause {
+    #[default]
+    None,
+    /// It says what it waits for: we hold it.
+    Order,
+    /// It says nothing: a person did that.
+    Person,
+}
+
+/// How one resource stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Not due: these parts are not ready.
+    Held(Vec<&'static str>),
+    /// Released, and not ready yet.
+    Waiting,
+    /// Paused by a person.
+    Paused,
+    Ready,
+}
+
+/// How every resource of a plan stands, in the plan's order. What an environment offers counts like a part that is ready.
+pub fn standings(plan: &Plan, observed: &BTreeMap<&str, Observed>, offered: &BTreeSet<&'static str>) -> Vec<Standing> {
+    let mut ready = ready_parts(plan, observed);
+    ready.extend(offered);
+    plan.resources.iter().map(|resource| standing(resource, observed.get(resource.key.as_str()), &ready)).collect()
+}
+
+/// The parts all of whose resources are observed ready.
+fn ready_parts<'a>(plan: &'a Plan, observed: &BTreeMap<&str, Observed>) -> BTreeSet<&'a str> {
+    let is_ready = |resource: &Resource| {
+        observed.get(resource.key.as_str()).is_some_and(|observed| observed.ready && observed.pause != Pause::Order)
+    };
+    let unready: BTreeSet<&str> =
+        plan.resources.iter().filter(|resource| !is_ready(resource)).map(|resource| resource.part).collect();
+    plan.resources.iter().map(|resource| resource.part).filter(|part| !unready.contains(part)).collect()
+}
+
+fn standing(resource: &Resource, observed: Option<&Observed>, ready: &BTreeSet<&str>) -> Standing {
+    let may_be_held =
+        resource.reports_ready && observed.is_none_or(|seen| seen.pause == Pause::Order && !seen.taken_up);
+    if may_be_held {
+        let missing: Vec<&'static str> =
+            resource.waits_for.iter().copied().filter(|part| !ready.contains(part)).collect();
+        if !missing.is_empty() {
+            return Standing::Held(missing);
+        }
+    }
+    match observed {
+        Some(seen) if seen.pause == Pause::Person => Standing::Paused,
+        Some(seen) if seen.ready && seen.pause == Pause::None => Standing::Ready,
+        _ => Standing::Waiting,
+    }
+}
+
+/// The resource as it is desired while it stands so.
+pub fn desired(mut resource: Resource, standing: &Standing) -> Value {
+    if let Standing::Held(parts) = standing {
+        resource.annotate(PAUSED, "true");
+        resource.annotate(&waits_for(), &parts.join(","));
+    }
+    resource.composed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Place, Ready};
+    use serde_json::json;
+
+    fn resource(part: &'static str, waits_for: &'static [&'static str]) -> Resource {
+        Resource {
+            key: format!("{part}-object"),
+            part,
+            waits_for,
+            place: Place::Inside,
+            ready: Ready::Exists,
+            reports_ready: true,
+            composed: json!({"metadata": {"labels": {"a": "b"}}}),
+        }
+    }
+
+    fn chain() -> Plan {
+        Plan::of([
+            vec![resource("first", &[])],
+            vec![resource("second", &["first"])],
+            vec![resource("third", &["offer"])],
+        ])
+    }
+
+    fn stand(observed: &[(&'static str, Observed)], offered: &[&'static str]) -> Vec<Standing> {
+        let observed = observed.iter().cloned().collect();
+        standings(&chain(), &observed, &offered.iter().copied().collect())
+    }
+
+    fn ready() -> Observed {
+        Observed { ready: true, taken_up: true, ..Observed::default() }
+    }
+
+    #[test]
+    fn what_waits_is_held_until_what_it_waits_for_is_observed_ready() {
+        let nothing = stand(&[], &[]);
+        assert_eq!(
+            nothing,
+            [Standing::Waiting, Standing::Held(vec!["first"]), Standing::Held(vec!["offer"])],
+            "nothing observed"
+        );
+        let first = stand(&[("first-object", ready())], &["offer"]);
+        assert_eq!(first, [Standing::Ready, Standing::Waiting, Standing::Waiting], "the first is ready");
+    }
+
+    #[test]
+    fn what_a_provider_has_taken_up_is_never_held_again() {
+        let unready = Observed { taken_up: true, ..Observed::default() };
+        let second = Observed { taken_up: true, pause: Pause::Order, ..Observed::default() };
+        let stands = stand(&[("first-object", unready), ("second-object", second)], &[]);
+        assert_eq!(stands[1], Standing::Waiting);
+    }
+
+    #[test]
+    fn what_was_released_stays_released_before_its_provider_takes_it_up() {
+        let stands = stand(&[("second-object", Observed::default())], &[]);
+        assert_eq!(stands[1], Standing::Waiting);
+    }
+
+    #[test]
+    fn what_is_held_does_not_count_as_ready() {
+        let held = Observed { ready: true, pause: Pause::Order, ..Observed::default() };
+        let stands = stand(&[("first-object", held.clone()), ("second-object", held)], &[]);
+        assert_eq!(stands[..2], [Standing::Waiting, Standing::Held(vec!["first"])]);
+    }
+
+    #[test]
+    fn what_a_person_paused_is_shown_as_such() {
+        let paused = Observed { ready: true, taken_up: true, pause: Pause::Person, ..Observed::default() };
+        assert_eq!(stand(&[("first-object", paused)], &[])[0], Standing::Paused);
+    }
+
+    #[test]
+    fn a_held_resource_says_what_for_and_keeps_everything_else() {
+        let held = desired(resource("second", &["first"]), &Standing::Held(vec!["first"]));
+        assert_eq!(
+            held,
+            json!({"metadata": {
+                "labels": {"a": "b"},
+                "annotations": {"crossplane.io/paused": "true", "platform.example.org/waits-for": "first"},
+            }})
+        );
+        let released = desired(resource("second", &["first"]), &Standing::Waiting);
+        assert_eq!(released, json!({"metadata": {"labels": {"a": "b"}}}));
+    }
+}

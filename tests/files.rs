@@ -57,6 +57,11 @@ fn dashboard_for_prometheus() {
 }
 
 #[test]
+fn topics_and_connectors_on_kafka() {
+    check("kafka.py");
+}
+
+#[test]
 fn topics_against_stand_in_tools() {
     check("topics.py");
 }

@@ -64,7 +64,9 @@ restart() {
   request POST "$connector/restart?includeTasks=true$1"
 }
 
+# Running once is not enough: a task may fail on its first poll.
 wait_until_running() {
+  steady=
   while :; do
     request GET "$connector/status"
     status=$(printf '%s' "$answer" | tr -d '\r\n')
@@ -82,11 +84,17 @@ wait_until_running() {
         ;;
       200:*UNASSIGNED* | 200:*RESTARTING*) ;;
       200:RUNNING\ RUNNING*)
-        echo "connector $CONNECTOR_NAME: running with its tasks"
-        return
+        if [ -n "$steady" ]; then
+          echo "connector $CONNECTOR_NAME: running with its tasks"
+          return
+        fi
+        steady=yes
+        waiting "connector $CONNECTOR_NAME to keep running"
+        continue
         ;;
     esac
-    waiting "connector $CONNECTOR_NAME and its tasks to run (now: $code $states)"
+    steady=
+    waiting "connector $CONNECTOR_NAME and its tasks to run (now: ${states:-nothing})"
   done
 }
 

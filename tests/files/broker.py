@@ -11,7 +11,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from support import ROOT, Case, answers, find, free_port, need, text, until
+from support import ROOT, Case, answers, end, find, free_port, need, text, until
 
 need("mosquitto", "mosquitto_passwd", "mosquitto_pub", "mosquitto_sub", "busybox")
 
@@ -159,7 +159,7 @@ class Configuration(Broker):
         self.publish("device", "secret", topic="health/elsewhere", message="not for the bridge")
         self.publish("device", "secret", topic="elsewhere", message="not for anybody")
         self.publish("device", "secret", message="real")
-        self.end(process)
+        end(process)
         self.serve()
         # All that the bridge may read has outlived the broker, and nothing else is there.
         self.publish("device", "secret", message="last")
@@ -265,7 +265,7 @@ class Simulator(Broker):
     def test_broker_goes_and_comes_back(self):
         self.simulate()
         until(lambda: self.status()["sent"] > 5)
-        self.end(self.process)
+        end(self.process)
         until(lambda: not self.status()["connected"])
         self.assertEqual(self.call("GET", "/healthz")[0], 200)
         before = self.status()["sent"]
@@ -286,7 +286,7 @@ class Simulator(Broker):
         self.assertEqual(simulator.returncode, 0, said)
         self.assertRegex(said, r"stopped after \d+ messages")
         self.assertNotIn("secret", said)
-        self.end(self.process)
+        end(self.process)
         self.assertRegex(self.spoken(), r"Client health-data-sim\S* disconnected\.")
 
     def test_wrong_settings_are_named(self):

@@ -69,6 +69,28 @@ def answers(port):
     return probe
 
 
+def end(process):
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
+def serving(add_cleanup, command, port, seconds=10, **options):
+    """A started program that listens on the port; add_cleanup decides how long it lives."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
+    add_cleanup(end, process)
+    until(lambda: process.poll() is not None or answers(port)(), seconds)
+    if process.poll() is not None:
+        raise AssertionError(f"{command[0]} ended at once")
+    return process
+
+
 class Case(unittest.TestCase):
     def directory(self):
         path = pathlib.Path(tempfile.mkdtemp())
@@ -77,23 +99,7 @@ class Case(unittest.TestCase):
 
     def server(self, command, port, **options):
         """A program that serves until the test ends."""
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
-        self.addCleanup(self.end, process)
-        until(lambda: process.poll() is not None or answers(port)())
-        self.assertIsNone(process.poll(), f"{command[0]} ended at once")
-        return process
-
-    @staticmethod
-    def end(process):
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if process.stdout:
-            process.stdout.close()
+        return serving(self.addCleanup, command, port, **options)
 
     def alpine_path(self, *programs):
         """A path with BusyBox's tools and the named programs only, as in an image made from Alpine."""
@@ -116,7 +122,7 @@ class Case(unittest.TestCase):
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.addCleanup(self.end, process)
+        self.addCleanup(end, process)
         return process
 
     def run_script(self, script, env, path=None, code=0, timeout=20):

@@ -11,8 +11,9 @@ fail() {
 : "${BOOTSTRAP:?}" "${TOPICS:?}"
 
 echo "asking Kafka at $BOOTSTRAP for its topics"
-until topics=$(kafka-topics --bootstrap-server "$BOOTSTRAP" --describe); do
-  echo "waiting for Kafka at $BOOTSTRAP"
+# The tool warns twice a second while it finds nobody: only its last word is passed on.
+until topics=$(kafka-topics --bootstrap-server "$BOOTSTRAP" --describe 2>&1); do
+  echo "waiting for Kafka at $BOOTSTRAP ($(printf '%s\n' "$topics" | grep '^Error' | tail -n 1))"
   sleep "${POLL_SECONDS:-5}"
 done
 

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::script;
 use crate::form;
-use crate::tenant::{DeletionPolicy, SecretName};
+use crate::tenant::{DeletionPolicy, ENVIRONMENT_IS_FIXED, SecretName};
 
 /// Kafka with Connect and Schema Registry, Lenses over it, PostgreSQL under it, and a dashboard at its end.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [{"rule": ENVIRONMENT_IS_FIXED, "message": "cannot change: delete this claim and create another one", "fieldPath": ".environment"}]))]
 pub struct Spec {
     /// Namespace inside the virtual cluster. It holds one real-time system. Cannot change later.
     #[schemars(
@@ -22,11 +23,7 @@ pub struct Spec {
     /// Name of the environment (`spec.name` of its claim) that this system stands in. Default: the name in `namespace`.
     /// Cannot change later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(min = 1, max = 40),
-        regex(pattern = form::DNS_LABEL),
-        extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "cannot change: delete this claim and create another one"}])
-    )]
+    #[schemars(length(min = 1, max = 40), regex(pattern = form::DNS_LABEL))]
     pub environment: Option<String>,
 
     /// DNS domain of this system's routes. It must be the one that the environment's gateway serves in this namespace.

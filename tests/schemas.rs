@@ -1,0 +1,323 @@
+//! The definitions of claims, as a real API server takes them and judges claims by them.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support {
+    pub mod api_server;
+    pub mod tools;
+}
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use function_realtime_platform::claims::{Checked, Kind, spec_of};
+use function_realtime_platform::iot_broker::IotBroker;
+use function_realtime_platform::realtime_system::RealtimeSystem;
+use function_realtime_platform::schema::Checker;
+use function_realtime_platform::vcluster_environment::Environment;
+use serde::Deserialize as _;
+use serde::Serialize;
+use serde_json::{Value, json};
+use support::api_server::ApiServer;
+use support::tools::{Scratch, command, crd_sources, run, said, stdout};
+
+const NAMES: [&str; 3] = ["iot-broker", "realtime-system", "vcluster-environment"];
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(project().join(path)).unwrap()
+}
+
+fn documents(yaml: &str) -> Vec<Value> {
+    serde_yaml::Deserializer::from_str(yaml).map(|document| Value::deserialize(document).unwrap()).collect()
+}
+
+#[test]
+fn an_api_server_takes_the_definitions_and_judges_claims_as_we_do() {
+    let server = ApiServer::start();
+    define_crossplane(&server);
+    takes_what_crossplane_reads(&server);
+    define_claims(&server);
+    takes_the_compositions_input(&server);
+    fills_in_the_same_defaults(&server);
+    finds_the_same_faults(&server);
+    keeps_the_rules(&server);
+    holds_what_cannot_change(&server);
+}
+
+fn apply(server: &ApiServer, path: &Path) {
+    let output = run(server.kubectl().args(["apply", "--server-side", "-f"]).arg(path));
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+fn wait_until_established(server: &ApiServer) {
+    let arguments = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
+    let output = run(server.kubectl().args(arguments));
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+fn define_crossplane(server: &ApiServer) {
+    let crossplane = crd_sources().into_iter().find(|source| source.name == "crossplane").unwrap();
+    for kind in ["compositeresourcedefinitions", "compositions"] {
+        apply(server, &crossplane.folder.join(format!("apiextensions.crossplane.io_{kind}.yaml")));
+    }
+    wait_until_established(server);
+}
+
+fn takes_what_crossplane_reads(server: &ApiServer) {
+    for (folder, name) in ["xrds", "compositions"].iter().flat_map(|folder| NAMES.map(|name| (folder, name))) {
+        let answer = server.server_dry_run(&read(format!("{folder}/{name}.yaml"))).unwrap();
+        assert!(answer.contains("created (server dry run)"), "{answer}");
+    }
+}
+
+/// A claim's definition becomes two of Kubernetes, as Crossplane derives them, and they have to be structural.
+fn define_claims(server: &ApiServer) {
+    let scratch = Scratch::new("crds");
+    for name in NAMES {
+        let xrd = project().join(format!("xrds/{name}.yaml"));
+        let output = run(command("crossplane").args(["xrd", "convert"]).arg(xrd));
+        assert!(output.status.success(), "{}", said(&output));
+        let crds = documents(&stdout(&output));
+        assert_eq!(crds.len(), 2, "{crds:?}");
+        for (index, mut crd) in crds.into_iter().enumerate() {
+            // They belong to the claim's definition, which a file cannot name.
+            crd["metadata"].as_object_mut().unwrap().shift_remove("ownerReferences");
+            let file = scratch.path().join(format!("{name}-{index}.json"));
+            fs::write(&file, crd.to_string()).unwrap();
+            apply(server, &file);
+        }
+    }
+    apply(server, &project().join("package/function/input/inputs.yaml"));
+    wait_until_established(server);
+    let output = run(server.kubectl().args(["get", "crds", "--output=json"]));
+    let crds: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    for crd in crds["items"].as_array().unwrap() {
+        let conditions = crd["status"]["conditions"].as_array().unwrap();
+        let flaw = conditions.iter().find(|condition| condition["type"] == "NonStructuralSchema");
+        assert_eq!(flaw, None, "{}", crd["metadata"]["name"]);
+    }
+}
+
+fn takes_the_compositions_input(server: &ApiServer) {
+    for name in NAMES {
+        let mut composition = documents(&read(format!("compositions/{name}.yaml"))).remove(0);
+        let mut input = composition["spec"]["pipeline"][0]["input"].take();
+        input["metadata"] = json!({"name": "input", "namespace": "default"});
+        server.server_dry_run(&input.to_string()).unwrap();
+    }
+}
+
+/// What a strict server makes of a claim, or why it refuses.
+fn create(server: &ApiServer, claim: &Value) -> Result<Value, String> {
+    let scratch = Scratch::new("claim");
+    let file = scratch.path().join("claim.json");
+    fs::write(&file, claim.to_string()).unwrap();
+    let arguments = ["create", "--dry-run=server", "--validate=strict", "--output=json", "-f"];
+    let output = run(server.kubectl().args(arguments).arg(file));
+    if output.status.success() { Ok(serde_json::from_str(&stdout(&output)).unwrap()) } else { Err(said(&output)) }
+}
+
+fn claim(kind: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "platform.example.org/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": "claim", "namespace": "default"},
+        "spec": spec,
+    })
+}
+
+/// Every claim that the examples write, and those that their Applications stand for.
+fn claims() -> Vec<Value> {
+    let mut folders = vec![project().join("examples")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        for path in paths {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "yaml") {
+                found.extend(documents(&fs::read_to_string(path).unwrap()).iter().flat_map(claims_of));
+            }
+        }
+    }
+    assert!(found.len() > 10, "{}", found.len());
+    found
+}
+
+fn claims_of(object: &Value) -> Vec<Value> {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    if Kind::of_claim(kind).is_some() {
+        return vec![claim(kind, &object["spec"])];
+    }
+    let components = object["spec"]["components"].as_array().filter(|_| kind == "Application");
+    let components = components.into_iter().flatten();
+    components
+        .map(|component| {
+            let kind = match component["type"].as_str() {
+                Some("vcluster-environment") => "VClusterEnvironmentClaim",
+                Some("realtime-system") => "RealtimeSystemClaim",
+                Some("iot-broker") => "IotBrokerClaim",
+                other => panic!("{other:?}"),
+            };
+            claim(kind, &component["properties"])
+        })
+        .collect()
+}
+
+/// A spec as the function reads it, with every default written out.
+fn as_read(kind: &str, spec: &Value) -> Value {
+    fn read<C: Checked<Spec: Serialize>>(spec: &Value) -> Value {
+        let spec: C::Spec = serde_json::from_value(spec.clone()).unwrap();
+        serde_json::to_value(spec).unwrap()
+    }
+    match kind {
+        "VClusterEnvironmentClaim" => read::<Environment>(spec),
+        "RealtimeSystemClaim" => read::<RealtimeSystem>(spec),
+        "IotBrokerClaim" => read::<IotBroker>(spec),
+        other => panic!("{other}"),
+    }
+}
+
+fn fills_in_the_same_defaults(server: &ApiServer) {
+    for claim in claims() {
+        let created = create(server, &claim).unwrap();
+        assert_eq!(spec_of(&created), as_read(claim["kind"].as_str().unwrap(), &claim["spec"]));
+    }
+}
+
+fn environment() -> Value {
+    json!({"name": "streaming"})
+}
+
+fn system() -> Value {
+    json!({"namespace": "streaming", "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}}})
+}
+
+fn broker() -> Value {
+    json!({"namespace": "streaming"})
+}
+
+/// A spec with a value put at a path, or the field there removed.
+fn with(mut spec: Value, path: &str, value: Value) -> Value {
+    let steps: Vec<&str> = path.split('.').collect();
+    let (last, above) = steps.split_last().unwrap();
+    let parent = above.iter().fold(&mut spec, |parent, step| &mut parent[*step]);
+    if value.is_null() {
+        parent.as_object_mut().unwrap().shift_remove(*last);
+    } else {
+        parent[*last] = value;
+    }
+    spec
+}
+
+/// Specs with faults of form.
+fn faulty() -> Vec<(&'static str, Value)> {
+    let in_environment = |path, value| ("VClusterEnvironmentClaim", with(environment(), path, value));
+    let in_system = |path, value| ("RealtimeSystemClaim", with(system(), path, value));
+    let in_broker = |path, value| ("IotBrokerClaim", with(broker(), path, value));
+    let five = json!({"topics": [
+        {"name": "a", "partitions": 0}, {"name": "a b"}, {"partitions": "x"}, {"name": "d", "partitions": 1001},
+        {"name": ""},
+    ]});
+    vec![
+        in_environment("name", json!(null)),
+        in_environment("name", json!("Streaming")),
+        in_environment("name", json!("x".repeat(41))),
+        in_environment("namespaces", json!(["a", "b", "a"])),
+        in_environment("namespaces", json!((0..11).map(|n| format!("n{n}")).collect::<Vec<_>>())),
+        in_environment("allowedClaimNamespaces", json!(["*", "**"])),
+        in_environment("gateway", json!({"serviceType": "External", "annotations": {"a.b/c": 1}})),
+        in_environment("tls", json!({})),
+        in_system("lensesConfig.licenseSecretRef", json!(null)),
+        in_system("lensesConfig.acceptEULA", json!("yes")),
+        in_system("kafkaConfig", five),
+        in_system("kafkaConfig", json!({"topics": []})),
+        in_system("kafkaConfig", json!({"topics": [{"name": "a"}, {"name": "b"}, {"name": "a"}]})),
+        in_system("kafkaConfig", json!({"storage": "10 GB", "cpu": 1, "connectors": []})),
+        in_system("deletionPolicy", json!("Retain")),
+        in_system("credentialsGeneration", json!(0)),
+        in_broker("mqttConfig", json!({"users": [{"name": "u", "publish": ["a#"], "read": ["a/#", "+/b", "a b"]}]})),
+        in_broker("connectorConfig", json!({"simulator": {"image": "untagged", "minScale": 21}})),
+    ]
+}
+
+/// The server names every field that we name. It has words of its own, and of a list's duplicates it names the item.
+fn finds_the_same_faults(server: &ApiServer) {
+    for (kind, spec) in faulty() {
+        let ours = checker(kind).faults(&spec, "spec");
+        assert!(!ours.is_empty(), "{spec}");
+        let refused = create(server, &claim(kind, &spec)).unwrap_err();
+        for fault in ours {
+            let field = fault.field.replace("[\"", ".").replace("\"]", "");
+            let field = if fault.message.starts_with("duplicate") { field.trim_end_matches(".name") } else { &field };
+            assert!(refused.contains(&format!("{field}: ")), "{fault} is not in: {refused}");
+        }
+    }
+}
+
+fn checker(kind: &str) -> Checker {
+    match kind {
+        "VClusterEnvironmentClaim" => Checker::of::<<Environment as Checked>::Spec>(),
+        "RealtimeSystemClaim" => Checker::of::<<RealtimeSystem as Checked>::Spec>(),
+        _ => Checker::of::<<IotBroker as Checked>::Spec>(),
+    }
+}
+
+/// Rules beyond the form refuse what they are for, in their own words.
+fn keeps_the_rules(server: &ApiServer) {
+    let cases = [
+        (
+            "VClusterEnvironmentClaim",
+            with(environment(), "components", json!({"istio": false})),
+            "knativeServing needs istio: set istio to true as well",
+        ),
+        (
+            "RealtimeSystemClaim",
+            with(system(), "lensesConfig.acceptEULA", json!(false)),
+            "must be true: read the Lenses EULA and accept it",
+        ),
+        (
+            "RealtimeSystemClaim",
+            with(system(), "kafkaConfig", json!({"topics": [{"name": "a", "retentionMs": 5}]})),
+            "must be -1 (for ever) or at least 60000 milliseconds",
+        ),
+    ];
+    for (kind, spec, words) in cases {
+        let refused = create(server, &claim(kind, &spec)).unwrap_err();
+        assert!(refused.contains(words), "{words} is not in: {refused}");
+    }
+}
+
+/// Of a claim that is there, some fields cannot change.
+fn holds_what_cannot_change(server: &ApiServer) {
+    let cases = [
+        ("VClusterEnvironmentClaim", environment(), with(environment(), "name", json!("other")), "cannot change"),
+        (
+            "VClusterEnvironmentClaim",
+            environment(),
+            with(environment(), "components", json!({"observability": false})),
+            "a component can only be switched on",
+        ),
+        ("RealtimeSystemClaim", system(), with(system(), "namespace", json!("other")), "cannot change"),
+        ("RealtimeSystemClaim", system(), with(system(), "environment", json!("other")), "spec.environment"),
+        ("IotBrokerClaim", broker(), with(broker(), "environment", json!("other")), "spec.environment"),
+        ("IotBrokerClaim", broker(), with(broker(), "namespace", json!("other")), "cannot change"),
+    ];
+    let scratch = Scratch::new("change");
+    for (kind, before, after, words) in cases {
+        let apply = |spec: &Value| {
+            let file = scratch.path().join("claim.json");
+            fs::write(&file, claim(kind, spec).to_string()).unwrap();
+            run(server.kubectl().args(["apply", "--server-side", "--force-conflicts", "-f"]).arg(file))
+        };
+        let made = apply(&before);
+        assert!(made.status.success(), "{}", said(&made));
+        let refused = apply(&after);
+        assert!(!refused.status.success() && said(&refused).contains(words), "{}", said(&refused));
+    }
+}

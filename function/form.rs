@@ -36,8 +36,8 @@ pub const KAFKA_TOPIC: &str = r"^[a-zA-Z0-9._-]+$";
 pub const MQTT_TOPIC: &str = r"^[^+#\s]+$";
 /// An MQTT topic filter: levels without wildcards or white space, or a whole level that is one.
 pub const MQTT_FILTER: &str = r"^((\+|[^+#\s/]*)/)*(\+|#|[^+#\s/]+)$";
-/// An MQTT topic filter that a KCQL statement can quote.
-pub const QUOTABLE_MQTT_FILTER: &str = r"^((\+|[^+#\s/`]*)/)*(\+|#|[^+#\s/`]+)$";
+/// An MQTT topic filter without what its connector would take for its own language or for a regular expression.
+pub const BRIDGED_MQTT_FILTER: &str = r"^((\+|[-_.:@=,~a-zA-Z0-9]*)/)*(\+|#|[-_.:@=,~a-zA-Z0-9]+)$";
 /// A field of a JSON message, at any depth.
 pub const JSON_FIELD: &str = r"^[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*$";
 /// A Snowflake account identifier.
@@ -70,8 +70,8 @@ pub fn words(pattern: &str) -> Option<&'static str> {
         KAFKA_TOPIC => "letters, digits, dots, hyphens and underscores",
         MQTT_TOPIC => "an MQTT topic without the wildcards + and #, and without white space",
         MQTT_FILTER => "an MQTT topic filter, where + and # each stand for a whole level and # stands last",
-        QUOTABLE_MQTT_FILTER => {
-            "an MQTT topic filter without a backquote, where + and # each stand for a whole level and # stands last"
+        BRIDGED_MQTT_FILTER => {
+            "an MQTT topic filter of letters, digits and -_.:@=,~ where + and # each stand for a whole level and # stands last"
         }
         JSON_FIELD => "the name of a field, or several joined by dots",
         SNOWFLAKE_ACCOUNT => "a Snowflake account identifier such as myorg-myaccount",

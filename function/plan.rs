@@ -117,19 +117,22 @@ impl Ready {
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(crate) mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::Plan;
 
-    /// Keys are unique, whatever is waited for exists, and no part waits for itself in the end.
-    pub fn assert_sound(plan: &Plan) {
+    /// Keys are unique, whatever is waited for exists or is offered, and no part waits for itself in the end.
+    pub fn assert_sound(plan: &Plan, offered: &[&'static str]) {
         let mut keys = BTreeSet::new();
         let mut waits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for resource in &plan.resources {
             assert!(keys.insert(&resource.key), "two resources have the key {}", resource.key);
             assert!(resource.key.starts_with(resource.part), "{} is not of part {}", resource.key, resource.part);
             waits.entry(resource.part).or_default().extend(resource.waits_for);
+        }
+        for targets in waits.values_mut() {
+            targets.retain(|target| !offered.contains(target));
         }
         for (part, targets) in &waits {
             for target in targets {

@@ -67,7 +67,8 @@ pub struct Spec {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MqttConfig {
-    /// How clients connect. MQTT over TCP on port 1883 is always there, inside the virtual cluster.
+    /// How clients connect. MQTT over TCP on port 1883 is always there, for pods of the namespace that carry the label
+    /// `platform.example.org/mqtt-client: "true"`.
     pub listeners: Listeners,
     /// Keep retained messages, subscriptions and queues on the volume across restarts.
     pub persistence: bool,
@@ -179,8 +180,8 @@ impl Default for ConnectorConfig {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Mapping {
-    /// MQTT topic filter that the bridge subscribes to.
-    #[schemars(length(min = 1, max = 500), regex(pattern = form::QUOTABLE_MQTT_FILTER))]
+    /// MQTT topic filter that the bridge subscribes to. Mappings with the same converter must not share a topic.
+    #[schemars(length(min = 1, max = 500), regex(pattern = form::BRIDGED_MQTT_FILTER))]
     pub mqtt_topic: String,
     /// Kafka topic that receives the messages, one of the real-time system's.
     #[schemars(length(min = 1, max = 200), regex(pattern = form::KAFKA_TOPIC))]
@@ -188,7 +189,7 @@ pub struct Mapping {
     /// How a message becomes a record: `Json` reads its fields, so that SQL can name them; `Bytes` carries it as it is.
     #[serde(default)]
     pub converter: Converter,
-    /// Field of a JSON message that becomes the record's key. Absent: no key. Only with `Json`.
+    /// Field of a JSON message that becomes the record's key. Absent: the message's topic and number. Only with `Json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200), regex(pattern = form::JSON_FIELD))]
     pub key_field: Option<String>,

@@ -1,41 +1,77 @@
-//! From a `IotBrokerClaim` to an MQTT broker, its bridge to Kafka and a simulator inside an environment.
-
-use schemars::JsonSchema;
-use serde::Serialize;
+//! From an `IotBrokerClaim` to an MQTT broker, its bridge to Kafka and a simulator inside an environment.
+//!
+//! The parts stand here in reading order, each in a file of its own. Of the real-time system beside it this room knows its
+//! names alone.
 
 use crate::claims::Checked;
 use crate::fault::Fault;
 use crate::owner::Claim;
 use crate::plan::Plan;
 use crate::settings::Settings;
+use crate::tenant::{Tenant, Wish};
+use crate::vcluster_environment::offer::Guest;
 
+mod accounts;
+mod bridge;
+mod broker;
+mod check;
 pub mod claim;
+mod filter;
+mod routes;
+mod simulator;
+pub mod status;
+
+#[cfg(test)]
+mod tests;
 
 /// A broker, checked.
 #[derive(Clone, Debug)]
-pub struct IotBroker;
-
-/// What a broker's user is told.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Status {}
+pub struct IotBroker {
+    pub tenant: Tenant,
+    pub spec: claim::Spec,
+}
 
 impl Checked for IotBroker {
     type Spec = claim::Spec;
-    type Status = Status;
+    type Status = status::Status;
 
-    fn check(_: Self::Spec, _: Claim, _: &Settings) -> Result<Self, Vec<Fault>> {
-        Ok(Self)
+    fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let wish = Wish {
+            namespace: &spec.namespace,
+            environment: spec.environment.as_deref(),
+            domain: spec.domain.as_deref(),
+            retain: spec.retain,
+            deletion_policy: spec.deletion_policy,
+            credentials_generation: spec.credentials_generation,
+        };
+        let tenant = Tenant::check(&mut faults, &wish, claim, ("iot-broker", "broker"), settings.clone());
+        check::users(&mut faults, &spec);
+        check::mappings(&mut faults, &spec.connector_config.mappings);
+        check::simulator(&mut faults, &spec.connector_config.simulator);
+        if faults.is_empty() { Ok(Self { tenant, spec }) } else { Err(faults) }
     }
 
     fn plan(&self) -> Plan {
-        Plan::of([])
+        Plan::of([
+            vec![self.tenant.lock()],
+            accounts::resources(self),
+            broker::resources(self),
+            bridge::resources(self),
+            simulator::resources(self),
+            routes::resources(self),
+        ])
     }
 
-    fn status(&self) -> Status {
-        Status {}
+    fn status(&self) -> Self::Status {
+        status::of(self)
+    }
+
+    fn guest(&self) -> Option<Guest> {
+        Some(self.tenant.guest())
     }
 
     fn warnings(&self) -> Vec<String> {
-        Vec::new()
+        check::warnings(self)
     }
 }

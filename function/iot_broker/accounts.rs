@@ -1,0 +1,113 @@
+//! Who may connect to the broker: the claim's users, the bridge and the simulator. Each has a Secret with a user name and a
+//! password; who makes it, who hashes it and who logs in with it take its name from here.
+
+use super::IotBroker;
+use super::claim::{Mapping, User};
+use super::filter::{overlap, strays};
+use crate::plan::Resource;
+use crate::secret::{Secret, mqtt_bridge};
+use crate::tenant::SecretName;
+
+/// The part that brings the Secrets inside.
+pub const NAME: &str = "secrets";
+
+/// User names that are ours.
+pub const BRIDGE: &str = "kafka-bridge";
+pub const SIMULATOR: &str = "health-data-sim";
+
+/// The keys of each account's Secret.
+pub const USERNAME: &str = "username";
+pub const PASSWORD: &str = "password";
+
+/// One who may connect, and what for.
+pub struct Account<'a> {
+    pub user: &'a str,
+    pub secret: Secret,
+    /// The user's own Secret on the host, with the password.
+    pub own: Option<&'a SecretName>,
+    pub publish: Vec<&'a str>,
+    pub read: Vec<&'a str>,
+    /// Topics that it must not read although it may read others around them.
+    pub deny: Vec<String>,
+}
+
+/// The simulator's Secret.
+pub fn simulator() -> Secret {
+    Secret::new("mqtt-simulator")
+}
+
+/// All who may connect.
+pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
+    let connector = &broker.spec.connector_config;
+    let mut accounts: Vec<Account> = broker.spec.mqtt_config.users.iter().map(user).collect();
+    if !connector.mappings.is_empty() {
+        accounts.push(Account {
+            user: BRIDGE,
+            secret: mqtt_bridge(),
+            own: connector.credentials_secret_ref.as_ref(),
+            publish: Vec::new(),
+            read: connector.mappings.iter().map(|mapping| mapping.mqtt_topic.as_str()).collect(),
+            deny: unread(&connector.mappings),
+        });
+    }
+    if connector.simulator.enabled {
+        accounts.push(Account {
+            user: SIMULATOR,
+            secret: simulator(),
+            own: None,
+            publish: vec![&connector.simulator.topic],
+            read: Vec::new(),
+            deny: Vec::new(),
+        });
+    }
+    accounts
+}
+
+fn user(user: &User) -> Account<'_> {
+    Account {
+        user: &user.name,
+        secret: Secret::new(format!("mqtt-user-{}", user.name)),
+        own: user.credentials_secret_ref.as_ref(),
+        publish: user.publish.iter().map(String::as_str).collect(),
+        read: user.read.iter().map(String::as_str).collect(),
+        deny: Vec::new(),
+    }
+}
+
+/// Topics that MQTT sends along with the bridge's filters, but that the connector does not count in: it breaks the connection
+/// over each, and is sent it again.
+fn unread(mappings: &[Mapping]) -> Vec<String> {
+    let strays = |mapping: &Mapping| {
+        let wanted = |stray: &String| {
+            mappings.iter().any(|other| other.mqtt_topic != mapping.mqtt_topic && overlap(&other.mqtt_topic, stray))
+        };
+        strays(&mapping.mqtt_topic).into_iter().filter(|stray| !wanted(stray)).collect::<Vec<_>>()
+    };
+    mappings.iter().flat_map(strays).collect()
+}
+
+pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+    let pusher = broker.tenant.pusher();
+    let accounts = all(broker);
+    let mut resources = vec![pusher.store()];
+    if accounts.iter().any(|account| account.own.is_none()) {
+        resources.push(pusher.generator(&[PASSWORD]));
+    }
+    resources.extend(accounts.iter().map(|account| {
+        let template = [(USERNAME, account.user), (PASSWORD, "{{ .password }}")];
+        pusher.generated_or_copied(&account.secret, account.own, &template)
+    }));
+    resources
+}
+
+/// Mosquitto's access list: an account may do what stands below its name, and nothing else.
+pub fn access_list(broker: &IotBroker) -> String {
+    let section = |account: &Account| {
+        let line = |access: &str, filter: &str| format!("topic {access} {filter}\n");
+        let publish: String = account.publish.iter().map(|filter| line("write", filter)).collect();
+        let read: String = account.read.iter().map(|filter| line("read", filter)).collect();
+        let deny: String = account.deny.iter().map(|filter| line("deny", filter)).collect();
+        format!("user {}\n{publish}{deny}{read}", account.user)
+    };
+    all(broker).iter().map(section).collect::<Vec<_>>().join("\n")
+}

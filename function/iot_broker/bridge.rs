@@ -1,0 +1,138 @@
+//! The bridge from MQTT to Kafka: connectors in the real-time system's Kafka Connect, put there by Jobs.
+//!
+//! Records of one connector are all written in one way, so fields and bytes need one each.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::EnvVar;
+
+use super::claim::{Converter, Mapping};
+use super::{IotBroker, accounts, broker};
+use crate::part::Part;
+use crate::pins::Image;
+use crate::place::to_value;
+use crate::plan::Resource;
+use crate::realtime_system::names::{
+    CONNECT_PORT, CONNECT_SECRETS, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT, kafka_client,
+};
+use crate::realtime_system::script::PUT_CONNECTOR;
+use crate::secret::mqtt_bridge;
+use crate::workload::{Task, env};
+
+const NAME: &str = "bridge";
+const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
+/// The user that curl's image is made for.
+const USER: i64 = 100;
+/// The system with Kafka has a claim of its own, which may come a day later.
+const PATIENCE_SECONDS: i64 = 86_400;
+
+pub fn image(broker: &IotBroker) -> String {
+    broker.tenant.owner.settings.image(Image::Curl)
+}
+
+pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+    let part = broker.tenant.part(NAME, "mqtt-source-connector", &[broker::NAME]);
+    [Converter::Json, Converter::Bytes]
+        .into_iter()
+        .filter_map(|converter| connector(broker, &part, converter))
+        .collect()
+}
+
+/// The Job that puts the connector for all mappings of one converter.
+fn connector(broker: &IotBroker, part: &Part, converter: Converter) -> Option<Resource> {
+    let mappings: Vec<&Mapping> =
+        broker.spec.connector_config.mappings.iter().filter(|mapping| mapping.converter == converter).collect();
+    if mappings.is_empty() {
+        return None;
+    }
+    let task = Task {
+        part,
+        name: name(converter),
+        image: image(broker),
+        script: PUT_CONNECTOR,
+        env: environment(broker, converter, &mappings),
+        pod_labels: BTreeMap::from([kafka_client()]),
+        service_account: None,
+        user: USER,
+        memory: "64Mi",
+        deadline_seconds: PATIENCE_SECONDS,
+        credentials_generation: broker.tenant.credentials_generation,
+    };
+    Some(task.resource())
+}
+
+/// The connector's name, and the beginning of its Job's.
+fn name(converter: Converter) -> &'static str {
+    match converter {
+        Converter::Json => "mqtt-source-connector",
+        Converter::Bytes => "mqtt-source-bytes-connector",
+    }
+}
+
+fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) -> Vec<EnvVar> {
+    let kafka = broker.tenant.service_host(KAFKA_SERVICE);
+    let config = to_value(&config(broker, converter, mappings)).to_string();
+    let mut variables = vec![
+        env("CONNECT_URL", format!("http://{kafka}:{}", CONNECT_PORT.1)),
+        env("CONNECTOR_NAME", name(converter)),
+        env("CONNECTOR_CLASS", CLASS),
+        env("CONNECTOR_CONFIG", config),
+        // The script does not read it: without the Secret the pod would not start, nor could the connector log in.
+        mqtt_bridge().env("CREDENTIAL_PRESENT", accounts::PASSWORD),
+    ];
+    if converter == Converter::Json {
+        let mut subjects: Vec<String> =
+            mappings.iter().map(|mapping| format!("{}-value", mapping.kafka_topic)).collect();
+        subjects.sort();
+        subjects.dedup();
+        variables.push(env("SCHEMA_REGISTRY_URL", format!("http://{kafka}:{}", SCHEMA_REGISTRY_PORT.1)));
+        variables.push(env("SUBJECTS", subjects.join(" ")));
+    }
+    variables
+}
+
+/// The connector's configuration. Connect puts in the credentials, from the Secret that Kafka's pod has mounted.
+fn config(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) -> BTreeMap<&'static str, String> {
+    let host = broker.tenant.service_host(broker::SERVICE);
+    let credential = |key: &str| format!("${{dir:{CONNECT_SECRETS}/{MQTT_SECRET}:{key}}}");
+    let statements: Vec<String> = mappings.iter().map(|mapping| statement(mapping)).collect();
+    let mut config = BTreeMap::from([
+        ("connector.class", CLASS.to_owned()),
+        ("tasks.max", "1".to_owned()),
+        ("connect.mqtt.hosts", format!("tcp://{host}:{}", broker::MQTT.1)),
+        ("connect.mqtt.kcql", statements.join("; ")),
+        ("connect.mqtt.username", credential(accounts::USERNAME)),
+        ("connect.mqtt.password", credential(accounts::PASSWORD)),
+        ("connect.mqtt.client.id", name(converter).to_owned()),
+        // The broker keeps what comes while the connector is away.
+        ("connect.mqtt.clean", "false".to_owned()),
+        ("connect.mqtt.service.quality", "1".to_owned()),
+        // What the broker sends again after a break is not lost, and what no converter can read is: else one such
+        // message would break the connection each time it comes.
+        ("connect.mqtt.process.duplicates", "true".to_owned()),
+        ("connect.mqtt.converter.throw.on.error", "false".to_owned()),
+        // In seconds. By default a broken connection would be noticed after hours.
+        ("connect.mqtt.keep.alive", "30".to_owned()),
+        ("connect.mqtt.timeout", "30".to_owned()),
+        ("key.converter", "org.apache.kafka.connect.storage.StringConverter".to_owned()),
+        ("errors.tolerance", "all".to_owned()),
+        ("errors.log.enable", "true".to_owned()),
+    ]);
+    if converter == Converter::Bytes {
+        config.insert("value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter".to_owned());
+    }
+    config
+}
+
+/// A mapping in the connector's own language.
+fn statement(mapping: &Mapping) -> String {
+    let converter = match mapping.converter {
+        Converter::Json => "JsonSimpleConverter",
+        Converter::Bytes => "BytesConverter",
+    };
+    let key = mapping.key_field.as_ref().map(|field| format!(" WITHKEY({field})")).unwrap_or_default();
+    format!(
+        "INSERT INTO `{}` SELECT * FROM `{}` WITHCONVERTER=`io.lenses.streamreactor.connect.converters.source.{converter}`{key}",
+        mapping.kafka_topic, mapping.mqtt_topic
+    )
+}

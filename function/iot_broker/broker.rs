@@ -1,0 +1,171 @@
+//! Mosquitto: its configuration, its volume, its pod, the Service in front of it, and who may call that.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, EmptyDirVolumeSource, Volume};
+use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use super::{IotBroker, accounts, simulator};
+use crate::owner::label;
+use crate::part::Part;
+use crate::pins::Image;
+use crate::plan::{Ready, Resource};
+use crate::realtime_system::names::KAFKA_APP;
+use crate::realtime_system::network_policies::{admit, app, pods, policy};
+use crate::tenant::LOCK;
+use crate::workload::{
+    Port, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials, mount,
+    pod_user, read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
+};
+
+pub const NAME: &str = "broker";
+pub const SERVICE: &str = "health-mqtt-service";
+pub const MQTT: Port = ("mqtt", 1883);
+pub const WEBSOCKETS: Port = ("websockets", 9001);
+
+const APP: &str = "health-mqtt-broker";
+const CONFIG: &str = "mosquitto-config";
+const CLAIM: &str = "mosquitto-data-pvc";
+/// The user that Mosquitto's image is made for.
+const USER: i64 = 1883;
+const HASH_PASSWORDS: &str = include_str!("files/hash-passwords.sh");
+
+/// What no claim decides.
+const GENERAL: [&str; 10] = [
+    "per_listener_settings false",
+    "allow_anonymous false",
+    "password_file /mosquitto/auth/passwd",
+    "acl_file /mosquitto/config/acl",
+    "log_dest stdout",
+    "log_type error",
+    "log_type warning",
+    "log_type notice",
+    "log_type information",
+    // Of what a client does not read in time, as much as a bridge that restarts needs.
+    "max_queued_messages 10000",
+];
+
+/// The label that lets a pod of the namespace through the broker's network policy, and its value.
+pub fn mqtt_client() -> (String, String) {
+    (label("mqtt-client"), "true".to_owned())
+}
+
+pub fn image(broker: &IotBroker) -> String {
+    broker.tenant.owner.settings.image(Image::Mosquitto)
+}
+
+pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+    let mqtt = &broker.spec.mqtt_config;
+    let part = broker.tenant.part(NAME, APP, &[accounts::NAME]);
+    let config = config(broker);
+    let workload = Workload {
+        part: &part,
+        container: mosquitto(broker),
+        init_containers: vec![hash_passwords(broker)],
+        volumes: volumes(broker),
+        security: pod_user(USER),
+        restart_on: configuration(&config)
+            .into_iter()
+            .chain(credentials(broker.tenant.credentials_generation))
+            .collect(),
+    };
+    let mut resources = vec![part.inside("config", &config_map(&part, CONFIG, config), Ready::Exists)];
+    if mqtt.persistence {
+        resources.push(part.volume_inside("data", &volume_claim(&part, CLAIM, &mqtt.storage)));
+    }
+    resources.push(part.inside("deployment", &workload.deployment(), Ready::Available));
+    resources.push(part.inside("service", &service(&part, SERVICE, &ports(broker)), Ready::Exists));
+    resources.push(clients(broker));
+    resources
+}
+
+fn ports(broker: &IotBroker) -> Vec<Port> {
+    let websockets = broker.spec.mqtt_config.listeners.websockets.then_some(WEBSOCKETS);
+    [MQTT].into_iter().chain(websockets).collect()
+}
+
+fn config(broker: &IotBroker) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("mosquitto.conf".to_owned(), mosquitto_conf(broker)),
+        ("acl".to_owned(), accounts::access_list(broker)),
+    ])
+}
+
+/// What holds for all listeners stands before the first of them.
+fn mosquitto_conf(broker: &IotBroker) -> String {
+    let persistence: &[&str] = if broker.spec.mqtt_config.persistence {
+        &["persistence true", "persistence_location /mosquitto/data/", "autosave_interval 60"]
+    } else {
+        &["persistence false"]
+    };
+    let listeners = ports(broker).into_iter().map(|(protocol, port)| format!("listener {port}\nprotocol {protocol}"));
+    GENERAL.iter().chain(persistence).map(|&line| line.to_owned()).chain(listeners).map(|line| line + "\n").collect()
+}
+
+fn mosquitto(broker: &IotBroker) -> Container {
+    let mqtt = &broker.spec.mqtt_config;
+    Container {
+        volume_mounts: Some(vec![
+            read_only("config", "/mosquitto/config"),
+            read_only("auth", "/mosquitto/auth"),
+            mount("data", "/mosquitto/data"),
+            // The image declares it a volume; nothing is written there.
+            mount("log", "/mosquitto/log"),
+        ]),
+        resources: Some(sized(&mqtt.cpu, &mqtt.memory, &mqtt.memory)),
+        readiness_probe: Some(tcp_probe(MQTT.0, 10, 3)),
+        liveness_probe: Some(tcp_probe(MQTT.0, 20, 6)),
+        security_context: Some(confined()),
+        ..container("mosquitto", image(broker), &ports(broker))
+    }
+}
+
+/// Mosquitto reads hashes only, from a file that is no link: neither is what a Secret gives.
+fn hash_passwords(broker: &IotBroker) -> Container {
+    let secrets = accounts::all(broker).into_iter().map(|account| {
+        let directory = format!("/credentials/{}", account.secret.name);
+        read_only(&account.secret.name, &directory)
+    });
+    Container {
+        command: Some(vec!["sh".to_owned(), "-c".to_owned(), HASH_PASSWORDS.to_owned()]),
+        volume_mounts: Some([mount("auth", "/mosquitto/auth")].into_iter().chain(secrets).collect()),
+        resources: Some(sized("50m", "32Mi", "64Mi")),
+        security_context: Some(confined()),
+        ..container("hash-passwords", image(broker), &[])
+    }
+}
+
+fn volumes(broker: &IotBroker) -> Vec<Volume> {
+    let auth = Volume {
+        name: "auth".to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource { medium: Some("Memory".to_owned()), ..EmptyDirVolumeSource::default() }),
+        ..Volume::default()
+    };
+    let data = if broker.spec.mqtt_config.persistence { claimed_volume("data", CLAIM) } else { scratch_volume("data") };
+    let secrets = accounts::all(broker).into_iter().map(|account| account.secret.volume(&account.secret.name, false));
+    [config_volume("config", CONFIG), auth, data, scratch_volume("log")].into_iter().chain(secrets).collect()
+}
+
+/// Devices come in through the gateway; what else is to reach the broker says so by its label.
+fn clients(broker: &IotBroker) -> Resource {
+    let part: Part = broker.tenant.part("broker-policy", APP, &[LOCK]);
+    let labelled = || pods(BTreeMap::from([mqtt_client()]));
+    let mut ingress = vec![admit(vec![app(KAFKA_APP), app(simulator::APP), labelled()], &[MQTT])];
+    if broker.spec.mqtt_config.listeners.websockets {
+        ingress.push(admit(vec![gateway(), labelled()], &[WEBSOCKETS]));
+    }
+    policy(&part, "mosquitto-policy", ingress)
+}
+
+/// The pods of the environment's gateway, and of whatever else stands in its namespace.
+fn gateway() -> NetworkPolicyPeer {
+    let name = ("kubernetes.io/metadata.name".to_owned(), "istio-system".to_owned());
+    NetworkPolicyPeer {
+        namespace_selector: Some(LabelSelector {
+            match_labels: Some(BTreeMap::from([name])),
+            ..LabelSelector::default()
+        }),
+        ..NetworkPolicyPeer::default()
+    }
+}

@@ -1,0 +1,120 @@
+//! What of an `IotBrokerClaim` a schema cannot say: names that are taken, and how its fields fit each other.
+
+use super::claim::{Converter, Mapping, Simulator, Spec};
+use super::filter::overlap;
+use super::{IotBroker, accounts, bridge, broker, simulator as sim};
+use crate::fault::Fault;
+use crate::settings::{pinned, undigested};
+
+pub fn users(faults: &mut Vec<Fault>, spec: &Spec) {
+    for (index, user) in spec.mqtt_config.users.iter().enumerate() {
+        if [accounts::BRIDGE, accounts::SIMULATOR].contains(&user.name.as_str()) {
+            faults.push(Fault::new(
+                format!("spec.mqttConfig.users[{index}].name"),
+                format!("must not be {:?}: the platform's own user has this name; choose another one", user.name),
+            ));
+        }
+    }
+    let connector = &spec.connector_config;
+    if spec.mqtt_config.users.is_empty() && connector.mappings.is_empty() && !connector.simulator.enabled {
+        faults.push(Fault::new(
+            "spec.mqttConfig.users",
+            "must name a user: without users, mappings and simulator nobody could connect to the broker",
+        ));
+    }
+}
+
+pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
+    for (index, mapping) in mappings.iter().enumerate() {
+        if mapping.converter != Converter::Json && mapping.key_field.is_some() {
+            faults.push(Fault::new(
+                format!("spec.connectorConfig.mappings[{index}].keyField"),
+                "needs the converter Json: bytes have no fields; leave keyField out or set the converter to Json",
+            ));
+        }
+        // Mappings of one converter share a connector, which could not tell whose a message is.
+        let twin = mappings.iter().take(index).find(|earlier| {
+            earlier.converter == mapping.converter
+                && earlier.mqtt_topic != mapping.mqtt_topic
+                && overlap(&earlier.mqtt_topic, &mapping.mqtt_topic)
+        });
+        if let Some(twin) = twin {
+            faults.push(Fault::new(
+                format!("spec.connectorConfig.mappings[{index}].mqttTopic"),
+                format!(
+                    "must not overlap with {:?}: a message that matches both could go to either; choose filters that no topic shares",
+                    twin.mqtt_topic
+                ),
+            ));
+        }
+    }
+}
+
+pub fn simulator(faults: &mut Vec<Fault>, simulator: &Simulator) {
+    if simulator.min_scale > simulator.max_scale {
+        faults.push(Fault::new(
+            "spec.connectorConfig.simulator.minScale",
+            format!("must be at most maxScale, {}, not {}", simulator.max_scale, simulator.min_scale),
+        ));
+    }
+    if simulator.image.as_ref().is_some_and(|image| !pinned(image)) {
+        faults.push(Fault::new(
+            "spec.connectorConfig.simulator.image",
+            "must end in a tag other than latest, or in a digest (@sha256:…): else it would change by itself",
+        ));
+    }
+}
+
+pub fn warnings(broker: &IotBroker) -> Vec<String> {
+    let mut warnings = without_effect(broker);
+    let connector = &broker.spec.connector_config;
+    for (index, user) in broker.spec.mqtt_config.users.iter().enumerate() {
+        if user.publish.is_empty() && user.read.is_empty() {
+            warnings.push(format!(
+                "spec.mqttConfig.users[{index}]: {:?} may connect, but neither publish nor read anything",
+                user.name
+            ));
+        }
+    }
+    let carried = connector.mappings.iter().any(|mapping| overlap(&mapping.mqtt_topic, &connector.simulator.topic));
+    if connector.simulator.enabled && !carried {
+        warnings.push(format!(
+            "spec.connectorConfig.simulator.topic: no mapping carries {:?} to Kafka",
+            connector.simulator.topic
+        ));
+    }
+    warnings.extend(undigested(images(broker).iter().map(String::as_str)));
+    warnings
+}
+
+/// What was asked for and changes nothing.
+fn without_effect(broker: &IotBroker) -> Vec<String> {
+    let spec = &broker.spec;
+    let connector = &spec.connector_config;
+    let mut warnings = Vec::new();
+    if spec.expose && !spec.mqtt_config.listeners.websockets && !connector.simulator.enabled {
+        warnings.push(
+            "spec.expose: has no effect without spec.mqttConfig.listeners.websockets and without a simulator"
+                .to_owned(),
+        );
+    }
+    if spec.retain && !spec.mqtt_config.persistence {
+        warnings.push("spec.retain: has no effect without spec.mqttConfig.persistence".to_owned());
+    }
+    if connector.credentials_secret_ref.is_some() && connector.mappings.is_empty() {
+        warnings.push("spec.connectorConfig.credentialsSecretRef: has no effect without mappings".to_owned());
+    }
+    warnings
+}
+
+fn images(broker: &IotBroker) -> Vec<String> {
+    let connector = &broker.spec.connector_config;
+    let mut images = vec![broker::image(broker)];
+    if !connector.mappings.is_empty() {
+        images.push(bridge::image(broker));
+    }
+    if connector.simulator.enabled {
+        images.push(sim::image(broker));
+    }
+    images
+}

@@ -1,0 +1,112 @@
+//! The simulator of devices: a Knative service that publishes to the broker, and answers to an API.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, SecurityContext};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::claim::Simulator;
+use super::{IotBroker, accounts, broker};
+use crate::kinds::Spec;
+use crate::kinds::knative::{RevisionSpec, RevisionTemplate, Service};
+use crate::pins::Image;
+use crate::plan::{Ready, Resource};
+use crate::vcluster_environment::offer::KNATIVE_SERVING;
+use crate::workload::{
+    config_map, config_volume, configuration, confined, container, credentials, env, read_only, resources as sized,
+};
+
+pub const NAME: &str = "simulator";
+pub const APP: &str = "health-data-sim";
+
+const CONFIG: &str = "health-data-sim-program";
+const PORT: i32 = 8080;
+/// Nobody: the program needs no user of its own.
+const USER: i64 = 65_534;
+const PROGRAM: &str = include_str!("files/simulator.py");
+
+pub fn image(broker: &IotBroker) -> String {
+    let settings = &broker.tenant.owner.settings;
+    match &broker.spec.connector_config.simulator.image {
+        Some(own) => settings.mirrored(own),
+        None => settings.image(Image::Python),
+    }
+}
+
+pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+    let simulator = &broker.spec.connector_config.simulator;
+    if !simulator.enabled {
+        return Vec::new();
+    }
+    let part = broker.tenant.part(NAME, APP, &[broker::NAME, KNATIVE_SERVING]);
+    let program = simulator.image.is_none().then(|| BTreeMap::from([("simulator.py".to_owned(), PROGRAM.to_owned())]));
+    let mut annotations = scale(simulator);
+    annotations.extend(credentials(broker.tenant.credentials_generation));
+    if let Some(program) = &program {
+        annotations.extend(configuration(program));
+    }
+    let service = Service {
+        template: RevisionTemplate {
+            metadata: ObjectMeta {
+                labels: Some(part.pod_labels()),
+                annotations: Some(annotations),
+                ..ObjectMeta::default()
+            },
+            spec: RevisionSpec {
+                automount_service_account_token: false,
+                enable_service_links: false,
+                containers: vec![if program.is_some() { own_program(broker) } else { users_image(broker) }],
+                volumes: program.iter().map(|_| config_volume("program", CONFIG)).collect(),
+            },
+        },
+    };
+    let mut metadata = part.metadata(APP);
+    // Only what the broker's own route leads to is reached from outside.
+    metadata
+        .labels
+        .get_or_insert_default()
+        .insert("networking.knative.dev/visibility".to_owned(), "cluster-local".to_owned());
+    let config = program.map(|program| part.inside("config", &config_map(&part, CONFIG, program), Ready::Exists));
+    config.into_iter().chain([part.inside("service", &service.named(metadata), Ready::Condition)]).collect()
+}
+
+fn scale(simulator: &Simulator) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("autoscaling.knative.dev/min-scale".to_owned(), simulator.min_scale.to_string()),
+        ("autoscaling.knative.dev/max-scale".to_owned(), simulator.max_scale.to_string()),
+    ])
+}
+
+/// The platform's own program, on an image that only brings its language.
+fn own_program(broker: &IotBroker) -> Container {
+    Container {
+        command: Some(["python3", "-u", "/app/simulator.py"].map(str::to_owned).to_vec()),
+        volume_mounts: Some(vec![read_only("program", "/app")]),
+        security_context: Some(SecurityContext { run_as_non_root: Some(true), run_as_user: Some(USER), ..confined() }),
+        ..users_image(broker)
+    }
+}
+
+/// An image of the user's own, of which nothing is known but what the claim asks of it.
+fn users_image(broker: &IotBroker) -> Container {
+    Container {
+        env: Some(environment(broker)),
+        ports: Some(vec![ContainerPort { container_port: PORT, ..ContainerPort::default() }]),
+        resources: Some(sized("50m", "64Mi", "128Mi")),
+        security_context: Some(SecurityContext { read_only_root_filesystem: None, ..confined() }),
+        ..container("simulator", image(broker), &[])
+    }
+}
+
+fn environment(broker: &IotBroker) -> Vec<EnvVar> {
+    let simulator = &broker.spec.connector_config.simulator;
+    let secret = accounts::simulator();
+    vec![
+        env("MQTT_HOST", broker.tenant.service_host(broker::SERVICE)),
+        env("MQTT_PORT", broker::MQTT.1.to_string()),
+        env("MQTT_TOPIC", &simulator.topic),
+        secret.env("MQTT_USERNAME", accounts::USERNAME),
+        secret.env("MQTT_PASSWORD", accounts::PASSWORD),
+        env("RATE", simulator.messages_per_second.to_string()),
+    ]
+}

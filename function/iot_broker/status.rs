@@ -1,0 +1,72 @@
+//! What the user of a broker is told: where to connect, and which Secrets to read.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{IotBroker, accounts, broker, simulator};
+
+/// Where to connect, and which Secrets to read.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Addresses of the broker. Hosts that end in `svc.cluster.local` are reached inside the virtual cluster only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Endpoints>,
+    /// Who may connect, and where their passwords are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credentials: Option<Vec<Credential>>,
+}
+
+/// Addresses of the broker.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoints {
+    /// MQTT, for pods of the namespace that carry the label `platform.example.org/mqtt-client: "true"`.
+    pub mqtt: String,
+    /// MQTT over WebSockets, for the same pods.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mqtt_websockets: Option<String>,
+    /// MQTT over WebSockets, from outside. `wss` where the environment has a certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub websockets: Option<String>,
+    /// The simulator's API.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulator: Option<String>,
+    /// The simulator's API, from outside. HTTPS where the environment has a certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generator: Option<String>,
+}
+
+/// One who may connect.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Credential {
+    /// User name.
+    pub user: String,
+    /// Secret in the broker's namespace inside the virtual cluster: keys `username` and `password`.
+    pub secret: String,
+}
+
+pub fn of(broker: &IotBroker) -> Status {
+    let tenant = &broker.tenant;
+    let websockets = broker.spec.mqtt_config.listeners.websockets;
+    let simulator = broker.spec.connector_config.simulator.enabled;
+    let service = tenant.service_host(broker::SERVICE);
+    let outside = |wanted: bool, scheme: &str, host: &str, path: &str| {
+        (broker.spec.expose && wanted).then(|| format!("{scheme}://{}{path}", tenant.host(host)))
+    };
+    let credentials = accounts::all(broker)
+        .into_iter()
+        .map(|account| Credential { user: account.user.to_owned(), secret: account.secret.name })
+        .collect();
+    Status {
+        endpoints: Some(Endpoints {
+            mqtt: format!("mqtt://{service}:{}", broker::MQTT.1),
+            mqtt_websockets: websockets.then(|| format!("ws://{service}:{}/", broker::WEBSOCKETS.1)),
+            websockets: outside(websockets, "ws", "mqtt", "/"),
+            simulator: simulator.then(|| format!("http://{}/api/", tenant.service_host(simulator::APP))),
+            generator: outside(simulator, "http", "generator", "/api/"),
+        }),
+        credentials: Some(credentials),
+    }
+}

@@ -1,0 +1,302 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{IotBroker, accounts};
+use crate::claims::Checked;
+use crate::input::Input;
+use crate::owner::Claim;
+use crate::place::to_value;
+use crate::plan::tests::assert_sound;
+use crate::plan::{Plan, Resource};
+use crate::settings::Settings;
+use crate::vcluster_environment::offer::{ENVIRONMENT, ISTIO, KNATIVE_SERVING};
+
+fn check(spec: &Value) -> Result<IotBroker, Vec<String>> {
+    let claim = Claim { namespace: "default".to_owned(), name: "mqtt".to_owned() };
+    let settings = Settings::check(Input::default()).unwrap();
+    IotBroker::check(serde_json::from_value(spec.clone()).unwrap(), claim, &settings)
+        .map_err(|faults| faults.iter().map(ToString::to_string).collect())
+}
+
+fn broker(spec: &Value) -> IotBroker {
+    check(spec).unwrap()
+}
+
+fn find<'a>(plan: &'a Plan, key: &str) -> &'a Resource {
+    plan.resources.iter().find(|resource| resource.key.starts_with(key)).unwrap_or_else(|| panic!("no {key}"))
+}
+
+fn keys(plan: &Plan) -> Vec<&str> {
+    plan.resources.iter().map(|resource| resource.key.as_str()).collect()
+}
+
+/// The value of a variable, or the Secret's key that it comes from.
+fn variable(container: &Value, name: &str) -> Value {
+    let variables = container["env"].as_array().unwrap();
+    let found = variables.iter().find(|variable| variable["name"] == name);
+    let found = found.unwrap_or_else(|| panic!("no {name}"));
+    found.get("value").or_else(|| found.pointer("/valueFrom/secretKeyRef")).unwrap().clone()
+}
+
+fn connector(plan: &Plan, name: &str) -> Value {
+    let jobs = plan.resources.iter().filter(|resource| resource.part == "bridge");
+    let containers = jobs.map(|job| &job.manifest()["spec"]["template"]["spec"]["containers"][0]);
+    let job = containers.into_iter().find(|container| variable(container, "CONNECTOR_NAME") == name);
+    let config = variable(job.unwrap_or_else(|| panic!("no {name}")), "CONNECTOR_CONFIG");
+    serde_json::from_str(config.as_str().unwrap()).unwrap()
+}
+
+fn variants() -> [Value; 5] {
+    [
+        json!({"namespace": "streaming"}),
+        json!({"namespace": "research", "environment": "streaming", "expose": false, "retain": true}),
+        json!({"namespace": "streaming", "connectorConfig": {"mappings": [], "simulator": {"enabled": false}}}),
+        json!({"namespace": "streaming", "mqttConfig": {"listeners": {"websockets": false}, "persistence": false}}),
+        json!({"namespace": "streaming", "mqttConfig": {"users": [
+            {"name": "sensors", "publish": ["lab/#"], "credentialsSecretRef": {"name": "mine"}},
+            {"name": "reader", "read": ["lab/+/samples"]},
+        ]}, "connectorConfig": {"mappings": [
+            {"mqttTopic": "lab/+/samples", "kafkaTopic": "samples", "converter": "Bytes"},
+            {"mqttTopic": "lab/status/#", "kafkaTopic": "status"},
+        ], "credentialsSecretRef": {"name": "bridge"}, "simulator": {"image": "example.com/sim:1.0"}}}),
+    ]
+}
+
+#[test]
+fn every_plan_is_sound() {
+    for spec in variants() {
+        assert_sound(&broker(&spec).plan(), &[ENVIRONMENT, ISTIO, KNATIVE_SERVING]);
+    }
+}
+
+#[test]
+fn what_is_not_wanted_is_not_there() {
+    let spec = json!({
+        "namespace": "streaming",
+        "expose": false,
+        "mqttConfig": {"persistence": false, "listeners": {"websockets": false}},
+        "connectorConfig": {"mappings": [], "simulator": {"enabled": false}},
+    });
+    let plan = broker(&spec).plan();
+    assert_eq!(
+        keys(&plan),
+        [
+            "lock-object",
+            "secrets-store",
+            "secrets-generator",
+            "secrets-push-mqtt-user-health-user",
+            "broker-config",
+            "broker-deployment",
+            "broker-service",
+            "broker-policy-policy",
+        ]
+    );
+    let conf = find(&plan, "broker-config").manifest()["data"]["mosquitto.conf"].as_str().unwrap();
+    assert!(conf.contains("persistence false\n") && !conf.contains("9001"), "{conf}");
+    let ports = &find(&plan, "broker-service").manifest()["spec"]["ports"];
+    assert_eq!(ports.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn each_account_is_pushed_hashed_and_listed() {
+    for spec in variants() {
+        let broker = broker(&spec);
+        let plan = broker.plan();
+        let accounts = accounts::all(&broker);
+        let secrets: BTreeSet<String> = accounts.iter().map(|account| account.secret.name.clone()).collect();
+        assert_eq!(secrets.len(), accounts.len());
+        let pushed: BTreeSet<String> =
+            keys(&plan).iter().filter_map(|key| key.strip_prefix("secrets-push-").map(str::to_owned)).collect();
+        assert_eq!(pushed, secrets);
+        let pod = &find(&plan, "broker-deployment").manifest()["spec"]["template"]["spec"];
+        let hashed: BTreeSet<String> = pod["initContainers"][0]["volumeMounts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|mount| mount["mountPath"].as_str().unwrap().strip_prefix("/credentials/").map(str::to_owned))
+            .collect();
+        assert_eq!(hashed, secrets);
+        let acl = find(&plan, "broker-config").manifest()["data"]["acl"].as_str().unwrap();
+        let listed: Vec<&str> = acl.lines().filter_map(|line| line.strip_prefix("user ")).collect();
+        assert_eq!(listed, accounts.iter().map(|account| account.user).collect::<Vec<_>>());
+        let told = to_value(&broker.status())["credentials"].clone();
+        assert_eq!(told.as_array().unwrap().len(), accounts.len());
+    }
+}
+
+#[test]
+fn an_account_may_do_what_is_said_and_no_more() {
+    let [.., spec] = variants();
+    let acl = accounts::access_list(&broker(&spec));
+    assert_eq!(
+        acl,
+        "user sensors\ntopic write lab/#\n\n\
+         user reader\ntopic read lab/+/samples\n\n\
+         user kafka-bridge\n\
+         topic deny lab//samples\ntopic deny lab/status\ntopic deny lab/status/\n\
+         topic read lab/+/samples\ntopic read lab/status/#\n\n\
+         user health-data-sim\ntopic write health/device_data\n"
+    );
+}
+
+#[test]
+fn a_secret_of_ones_own_needs_a_password_only() {
+    let [.., spec] = variants();
+    let plan = broker(&spec).plan();
+    let own = &find(&plan, "secrets-push-mqtt-user-sensors").manifest()["spec"];
+    assert_eq!(own["selector"], json!({"secret": {"name": "mine"}}));
+    assert_eq!(own["template"]["data"], json!({"username": "sensors", "password": "{{ .password }}"}));
+    assert_eq!(find(&plan, "secrets-push-mqtt-credentials").manifest()["spec"]["selector"]["secret"]["name"], "bridge");
+    let made = &find(&plan, "secrets-push-mqtt-user-reader").manifest()["spec"]["selector"]["generatorRef"];
+    assert_eq!(made["name"], find(&plan, "secrets-generator").manifest()["metadata"]["name"]);
+}
+
+#[test]
+fn without_passwords_to_make_up_nothing_makes_them_up() {
+    let spec = json!({
+        "namespace": "streaming",
+        "mqttConfig": {"users": [{"name": "sensors", "credentialsSecretRef": {"name": "mine"}}]},
+        "connectorConfig": {"mappings": [], "simulator": {"enabled": false}},
+    });
+    assert!(!keys(&broker(&spec).plan()).contains(&"secrets-generator"));
+}
+
+#[test]
+fn fields_and_bytes_get_a_connector_each() {
+    let [.., spec] = variants();
+    let plan = broker(&spec).plan();
+    let fields = connector(&plan, "mqtt-source-connector");
+    let bytes = connector(&plan, "mqtt-source-bytes-connector");
+    assert_eq!(
+        fields["connect.mqtt.kcql"],
+        "INSERT INTO `status` SELECT * FROM `lab/status/#` \
+         WITHCONVERTER=`io.lenses.streamreactor.connect.converters.source.JsonSimpleConverter`"
+    );
+    assert_eq!(
+        bytes["connect.mqtt.kcql"],
+        "INSERT INTO `samples` SELECT * FROM `lab/+/samples` \
+         WITHCONVERTER=`io.lenses.streamreactor.connect.converters.source.BytesConverter`"
+    );
+    assert_ne!(fields["connect.mqtt.client.id"], bytes["connect.mqtt.client.id"]);
+    assert_eq!((fields.get("value.converter"), bytes.get("value.converter").is_some()), (None, true));
+    assert_eq!(bytes["connect.mqtt.password"], "${dir:/mnt/secrets/mqtt:password}");
+}
+
+#[test]
+fn the_connector_of_the_example_reads_a_key_and_any_schema() {
+    let plan = broker(&json!({"namespace": "streaming"})).plan();
+    let config = connector(&plan, "mqtt-source-connector");
+    assert!(config["connect.mqtt.kcql"].as_str().unwrap().ends_with("JsonSimpleConverter` WITHKEY(deviceId)"));
+    assert_eq!(config["connect.mqtt.hosts"], "tcp://health-mqtt-service.streaming.svc.cluster.local:1883");
+    let job = find(&plan, "bridge-job-").manifest();
+    let container = &job["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(variable(container, "SUBJECTS"), "device_data-value");
+    assert_eq!(variable(container, "CREDENTIAL_PRESENT"), json!({"name": "mqtt-credentials", "key": "password"}));
+    assert_eq!(job["spec"]["template"]["metadata"]["labels"]["platform.example.org/kafka-client"], "true");
+}
+
+#[test]
+fn the_simulator_logs_in_to_this_broker() {
+    let plan = broker(&json!({"namespace": "streaming"})).plan();
+    let template = &find(&plan, "simulator-service").manifest()["spec"]["template"];
+    let container = &template["spec"]["containers"][0];
+    assert_eq!(variable(container, "MQTT_HOST"), "health-mqtt-service.streaming.svc.cluster.local");
+    assert_eq!(variable(container, "MQTT_PASSWORD"), json!({"name": "mqtt-simulator", "key": "password"}));
+    assert_eq!(template["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"], "1");
+    let [.., own] = variants();
+    let plan = broker(&own).plan();
+    let template = &find(&plan, "simulator-service").manifest()["spec"]["template"]["spec"];
+    assert_eq!(template["containers"][0]["image"], "example.com/sim:1.0");
+    assert_eq!((template["containers"][0].get("command"), template.get("volumes")), (None, None));
+    assert!(!keys(&plan).contains(&"simulator-config"));
+}
+
+#[test]
+fn routes_lead_to_what_listens() {
+    let plan = broker(&json!({"namespace": "research", "environment": "streaming"})).plan();
+    let route = &find(&plan, "mqtt-websockets-route").manifest()["spec"];
+    assert_eq!(route["hosts"], json!(["mqtt.research.streaming.local"]));
+    assert_eq!(route["gateways"], json!(["research-gateway"]));
+    let destination = &route["http"][0]["route"][0]["destination"];
+    let service = find(&plan, "broker-service").manifest();
+    let host = format!("{}.research.svc.cluster.local", service["metadata"]["name"].as_str().unwrap());
+    assert_eq!(destination["host"], host);
+    assert_eq!(destination["port"]["number"], service["spec"]["ports"][1]["port"]);
+    let generator = &find(&plan, "data-generator-route").manifest()["spec"]["http"][0];
+    assert_eq!(generator["rewrite"]["authority"], "health-data-sim.research.svc.cluster.local");
+}
+
+#[test]
+fn a_changed_user_restarts_the_broker() {
+    let template =
+        |spec: Value| find(&broker(&spec).plan(), "broker-deployment").manifest()["spec"]["template"].clone();
+    let user =
+        |read: Value| json!({"namespace": "streaming", "mqttConfig": {"users": [{"name": "user", "read": read}]}});
+    assert_ne!(template(user(json!(["a"]))), template(user(json!(["b"]))));
+    let rotated = json!({"namespace": "streaming", "credentialsGeneration": 2});
+    assert_ne!(template(json!({"namespace": "streaming"})), template(rotated));
+}
+
+#[test]
+fn every_fault_is_found_at_once() {
+    let spec = json!({
+        "namespace": "kube-system",
+        "environment": "default",
+        "domain": format!("{}.example.com", "x".repeat(64)),
+        "mqttConfig": {"users": [{"name": "kafka-bridge"}]},
+        "connectorConfig": {
+            "mappings": [
+                {"mqttTopic": "health/#", "kafkaTopic": "a"},
+                {"mqttTopic": "health/device_data", "kafkaTopic": "b"},
+                {"mqttTopic": "health/device_data/x", "kafkaTopic": "c", "converter": "Bytes", "keyField": "id"},
+            ],
+            "simulator": {"image": "example.com/sim:latest", "minScale": 3, "maxScale": 2},
+        },
+    });
+    let faults = check(&spec).unwrap_err();
+    let fields: Vec<&str> = faults.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+    assert_eq!(
+        fields,
+        [
+            "spec.environment",
+            "spec.namespace",
+            "spec.domain",
+            "spec.mqttConfig.users[0].name",
+            "spec.connectorConfig.mappings[1].mqttTopic",
+            "spec.connectorConfig.mappings[2].keyField",
+            "spec.connectorConfig.simulator.minScale",
+            "spec.connectorConfig.simulator.image",
+        ],
+        "{faults:#?}"
+    );
+}
+
+#[test]
+fn a_broker_is_for_somebody() {
+    let spec = json!({
+        "namespace": "streaming",
+        "mqttConfig": {"users": []},
+        "connectorConfig": {"mappings": [], "simulator": {"enabled": false}},
+    });
+    let faults = check(&spec).unwrap_err();
+    assert!(faults[0].starts_with("spec.mqttConfig.users: must name a user"), "{faults:?}");
+}
+
+#[test]
+fn what_changes_nothing_is_said() {
+    let spec = json!({
+        "namespace": "streaming",
+        "retain": true,
+        "mqttConfig": {"persistence": false, "listeners": {"websockets": false}, "users": [{"name": "idle"}]},
+        "connectorConfig": {"mappings": [], "credentialsSecretRef": {"name": "mine"}, "simulator": {"enabled": false}},
+    });
+    let warnings = broker(&spec).warnings().join("\n");
+    for field in ["spec.expose", "spec.retain", "spec.connectorConfig.credentialsSecretRef", "spec.mqttConfig.users[0]"]
+    {
+        assert!(warnings.contains(&format!("{field}: ")), "{field} in {warnings}");
+    }
+    let spec = json!({"namespace": "streaming", "connectorConfig": {"simulator": {"topic": "elsewhere"}}});
+    let warnings = broker(&spec).warnings().join("\n");
+    assert!(warnings.contains("spec.connectorConfig.simulator.topic: no mapping carries \"elsewhere\""), "{warnings}");
+}

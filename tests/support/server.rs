@@ -114,8 +114,10 @@ impl Server {
         self.block_on(call(self.channel(), request))
     }
 
+    /// Waits for a while, so that a test that never would end fails instead.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.runtime.block_on(future)
+        let patient = async { tokio::time::timeout(2 * PATIENCE, future).await };
+        self.runtime.block_on(patient).expect("it ends within a minute")
     }
 
     pub fn spawn<F: Future<Output: Send> + Send + 'static>(&self, future: F) -> tokio::task::JoinHandle<F::Output> {

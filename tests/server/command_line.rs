@@ -1,6 +1,9 @@
 //! What the binary says of itself.
 
-use crate::ended_by_itself;
+use tempfile::TempDir;
+
+use crate::server::{binary, ended};
+use crate::{ended_by_itself, stderr};
 
 #[test]
 fn help_teaches_and_version_tells() {
@@ -20,4 +23,23 @@ fn help_teaches_and_version_tells() {
 #[test]
 fn an_unknown_flag_is_a_fault_of_usage() {
     assert_eq!(ended_by_itself(&["--insecur"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_command_takes_no_flags_of_the_server() {
+    for args in [["--insecure", "generate"], ["generate", "--insecure"], ["--address=:1", "generate"]] {
+        let refused = ended_by_itself(&args);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}: {}", stderr(&refused));
+    }
+}
+
+#[test]
+fn a_command_minds_no_environment_of_the_server() {
+    // Its own fault, not one of usage: nothing has been generated in an empty folder.
+    let folder = TempDir::new().unwrap();
+    let mut command = binary();
+    command.args(["generate", "--check"]).arg(folder.path()).env("TLS_SERVER_CERTS_DIR", "somewhere");
+    let checked = ended(&mut command);
+    assert_eq!(checked.status.code(), Some(1), "{}", stderr(&checked));
+    assert!(stderr(&checked).contains("make generate"), "{}", stderr(&checked));
 }

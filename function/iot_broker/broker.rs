@@ -15,8 +15,8 @@ use crate::realtime_system::names::KAFKA_APP;
 use crate::realtime_system::network_policies::{admit, app, pods, policy};
 use crate::tenant::LOCK;
 use crate::workload::{
-    Port, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials, mount,
-    pod_user, read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
+    Port, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials, env,
+    mount, pod_user, read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
 };
 
 pub const NAME: &str = "broker";
@@ -36,7 +36,7 @@ const GENERAL: [&str; 10] = [
     "per_listener_settings false",
     "allow_anonymous false",
     "password_file /mosquitto/auth/passwd",
-    "acl_file /mosquitto/config/acl",
+    "acl_file /mosquitto/auth/acl",
     "log_dest stdout",
     "log_type error",
     "log_type warning",
@@ -121,7 +121,7 @@ fn mosquitto(broker: &IotBroker) -> Container {
     }
 }
 
-/// Mosquitto reads hashes only, from a file that is no link: neither is what a Secret gives.
+/// Mosquitto reads hashes only, and files that are its own and no links: neither is what a Secret or a ConfigMap gives.
 fn hash_passwords(broker: &IotBroker) -> Container {
     let secrets = accounts::all(broker).into_iter().map(|account| {
         let directory = format!("/credentials/{}", account.secret.name);
@@ -129,7 +129,13 @@ fn hash_passwords(broker: &IotBroker) -> Container {
     });
     Container {
         command: Some(vec!["sh".to_owned(), "-c".to_owned(), HASH_PASSWORDS.to_owned()]),
-        volume_mounts: Some([mount("auth", "/mosquitto/auth")].into_iter().chain(secrets).collect()),
+        env: Some(vec![env("ACL_FILE", "/mosquitto/config/acl")]),
+        volume_mounts: Some(
+            [mount("auth", "/mosquitto/auth"), read_only("config", "/mosquitto/config")]
+                .into_iter()
+                .chain(secrets)
+                .collect(),
+        ),
         resources: Some(sized("50m", "32Mi", "64Mi")),
         security_context: Some(confined()),
         ..container("hash-passwords", image(broker), &[])

@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn what_a_person_paused_is_shown_as_such() {
-        let paused = Observed { ready: true, taken_up: true, pause: Pause::Person, ..Observed::default() };
+        let paused = Observed { ready: true, taken_up: true, pause: Pause::Person };
         assert_eq!(stand(&[("first-object", paused)], &[])[0], Standing::Paused);
     }
 

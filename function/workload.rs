@@ -142,8 +142,22 @@ pub fn container(name: &str, image: String, ports: &[Port]) -> Container {
     }
 }
 
-pub fn env(name: &str, value: impl Into<String>) -> EnvVar {
-    EnvVar { name: name.to_owned(), value: Some(value.into()), ..EnvVar::default() }
+/// A variable with exactly this value.
+pub fn env(name: &str, value: impl AsRef<str>) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(literal(value.as_ref())), ..EnvVar::default() }
+}
+
+/// A text as Kubernetes has to be given it in a variable: it replaces `$(NAME)` there, and takes `$$` for `$`.
+fn literal(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        escaped.push(character);
+        if character == '$' && matches!(characters.peek(), Some('$' | '(')) {
+            escaped.push('$');
+        }
+    }
+    escaped
 }
 
 pub fn mount(volume: &str, path: &str) -> VolumeMount {
@@ -330,4 +344,23 @@ pub fn hash8(content: &impl Serialize) -> String {
     let digest = Sha256::digest(to_value(content).to_string());
     let [first, second, third, fourth, ..] = digest.0;
     format!("{:08x}", u32::from_be_bytes([first, second, third, fourth]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literal;
+
+    #[test]
+    fn what_kubernetes_would_replace_in_a_variable_is_kept_from_it() {
+        for (text, given) in [
+            ("plain", "plain"),
+            ("${dir:/mnt:key}", "${dir:/mnt:key}"),
+            ("$(NAME)", "$$(NAME)"),
+            ("$$", "$$$"),
+            ("$$(NAME)", "$$$$(NAME)"),
+            ("cost: 5$", "cost: 5$"),
+        ] {
+            assert_eq!(literal(text), given);
+        }
+    }
 }

@@ -1,0 +1,221 @@
+//! What Crossplane hears from the function, over the real server.
+
+#[path = "support/requests.rs"]
+mod requests;
+#[path = "support/server.rs"]
+mod server;
+
+use function_sdk_rust::proto::v1::{Ready, RunFunctionRequest, RunFunctionResponse, Severity};
+use prost::Message;
+use requests::{condition, desired, example, first, provider_config, set, settled, with_environment, with_input};
+use serde_json::{Value, json};
+use server::Server;
+
+const ENVIRONMENT: &str = "health-realtime-pipeline/claims/health-streaming-env.yaml";
+const SYSTEM: &str = "health-realtime-pipeline/claims/health-lenses.yaml";
+const BROKER: &str = "health-realtime-pipeline/claims/health-mqtt.yaml";
+
+fn run(request: RunFunctionRequest) -> RunFunctionResponse {
+    Server::start(["--insecure"]).run(request)
+}
+
+fn fatal(answer: &RunFunctionResponse) -> &str {
+    let fatals: Vec<_> = answer.results.iter().filter(|result| result.severity() == Severity::Fatal).collect();
+    assert_eq!(fatals.len(), 1, "one Fatal says it all: {:?}", answer.results);
+    &fatals[0].message
+}
+
+fn paused(resource: &Value) -> bool {
+    resource["metadata"]["annotations"]["crossplane.io/paused"] == "true"
+}
+
+#[test]
+fn an_unknown_kind_is_refused_by_name() {
+    let mut claim = requests::composite(&example(SYSTEM));
+    claim["kind"] = json!("XSomethingElse");
+    let answer = run(requests::about(&claim));
+    assert!(fatal(&answer).contains("\"XSomethingElse\""), "{}", fatal(&answer));
+    for known in ["XVClusterEnvironment", "XRealtimeSystem", "XIotBroker"] {
+        assert!(fatal(&answer).contains(known));
+    }
+    assert!(desired(&answer).is_empty());
+}
+
+#[test]
+fn a_request_without_a_composite_is_refused() {
+    fatal(&run(RunFunctionRequest::default()));
+}
+
+#[test]
+fn no_input_is_the_input_with_every_default() {
+    let empty = json!({"apiVersion": "fn.platform.example.org/v1alpha1", "kind": "Input"});
+    assert_eq!(run(first(&example(ENVIRONMENT))), run(with_input(first(&example(ENVIRONMENT)), &empty)));
+}
+
+#[test]
+fn a_wrong_input_is_refused_with_every_fault() {
+    let input = json!({
+        "kind": "Output",
+        "ttl": {"settledSeconds": 0},
+        "storageclass": "gp3",
+        "scheduling": {"tolerations": [{"operator": "Sometimes"}]},
+    });
+    let answer = run(with_input(first(&example(ENVIRONMENT)), &input));
+    for fault in [
+        "input.kind: ",
+        "input.ttl.settledSeconds: ",
+        "input.storageclass: ",
+        "input.scheduling.tolerations[0].operator: ",
+    ] {
+        assert!(fatal(&answer).contains(fault), "{fault} is not in: {}", fatal(&answer));
+    }
+    assert!(fatal(&answer).contains("storageClass"), "the nearest name is told: {}", fatal(&answer));
+    assert!(desired(&answer).is_empty());
+}
+
+#[test]
+fn an_input_that_names_unknown_pins_is_refused() {
+    let input = json!({"images": {"pins": {"postgress": "postgres:17", "curl": "curl:latest"}}});
+    let answer = run(with_input(first(&example(SYSTEM)), &input));
+    for fault in ["input.images.pins.postgress: ", "input.images.pins.curl: "] {
+        assert!(fatal(&answer).contains(fault), "{fault} is not in: {}", fatal(&answer));
+    }
+}
+
+#[test]
+fn five_faults_are_one_fatal_that_names_all_five_and_changes_nothing() {
+    let mut claim = example(SYSTEM);
+    set(&mut claim, "/spec/namespace", json!("kube-system"));
+    set(&mut claim, "/spec/lensesConfig/acceptEULA", json!(false));
+    set(&mut claim, "/spec/kafkaConfig/topics/0/partitions", json!(0));
+    set(&mut claim, "/spec/kafkaConfig/storage", json!("ten gigabytes"));
+    set(&mut claim, "/spec/snowflakeConfig/topics", json!(["nowhere"]));
+    let mut request = first(&claim);
+    let foreign =
+        requests::resource(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "foreign"}}));
+    request.desired.get_or_insert_default().resources.insert("foreign".to_owned(), foreign);
+    let answer = run(request.clone());
+    for field in [
+        "spec.namespace: ",
+        "spec.lensesConfig.acceptEULA: ",
+        "spec.kafkaConfig.topics[0].partitions: ",
+        "spec.kafkaConfig.storage: ",
+        "spec.snowflakeConfig.topics[0]: ",
+    ] {
+        assert!(fatal(&answer).contains(field), "{field} is not in: {}", fatal(&answer));
+    }
+    assert_eq!(answer.desired, request.desired, "nothing that was desired is changed");
+    let (accepted, message) = condition(&answer, "Accepted");
+    assert!(!accepted);
+    assert!(message.contains("spec.kafkaConfig.storage: "), "the claim's user sees the faults too: {message}");
+}
+
+#[test]
+fn what_other_steps_desire_is_passed_on_untouched() {
+    let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "foreign"}, "data": {"a": "b"}});
+    let mut request = first(&example(BROKER));
+    let state = request.desired.get_or_insert_default();
+    state.resources.insert("foreign".to_owned(), requests::resource(&foreign));
+    state.composite = Some(requests::resource(&json!({"status": {"theirs": true}})));
+    request.context = Some(function_sdk_rust::resource::json_to_struct(
+        json!({"somebody.example.org/key": "value"}).as_object().expect("an object"),
+    ));
+    let answer = run(request.clone());
+    assert_eq!(desired(&answer)["foreign"], foreign);
+    assert_eq!(answer.context, request.context);
+    assert_eq!(answer.meta.as_ref().map(|meta| meta.tag.as_str()), Some("tag"));
+    assert!(desired(&answer).len() > 10, "ours stand beside it");
+}
+
+#[test]
+fn a_reserved_provider_config_is_refused() {
+    for reserved in ["host", "default", "kube-public", "crossplane-system", "vela-system"] {
+        let mut claim = example(SYSTEM);
+        set(&mut claim, "/spec/environment", json!(reserved));
+        let answer = run(first(&claim));
+        assert!(fatal(&answer).starts_with("spec.environment: "), "{}", fatal(&answer));
+        let mut claim = example(ENVIRONMENT);
+        set(&mut claim, "/spec/name", json!(reserved));
+        let answer = run(first(&claim));
+        assert!(fatal(&answer).contains("spec.name: "), "{}", fatal(&answer));
+    }
+}
+
+#[test]
+fn a_claim_cannot_make_its_own_namespace_an_environment() {
+    let mut claim = example(ENVIRONMENT);
+    set(&mut claim, "/metadata/namespace", json!("health-streaming"));
+    assert!(fatal(&run(first(&claim))).contains("spec.name: "));
+}
+
+#[test]
+fn without_its_environment_a_system_is_held_whole() {
+    for claim in [SYSTEM, BROKER] {
+        let claim = example(claim);
+        let asked = run(first(&claim));
+        let requirements = asked.requirements.as_ref().expect("the environment is asked for");
+        assert!(requirements.resources.contains_key("environment"));
+        let foreign = json!({
+            "apiVersion": "kubernetes.crossplane.io/v1alpha1", "kind": "ProviderConfig",
+            "metadata": {"name": "health-streaming"},
+        });
+        let mut closed = provider_config(&example(ENVIRONMENT));
+        closed["metadata"]["annotations"]["platform.example.org/offers-claim-namespaces"] = json!("somebody-else");
+        for (found, word) in [(None, "no environment"), (Some(&foreign), "not used"), (Some(&closed), "does not admit")]
+        {
+            let answer = run(with_environment(first(&claim), found));
+            assert!(desired(&answer).values().all(paused), "a provider may touch something: {word}");
+            assert_eq!(desired(&answer).len(), desired(&asked).len(), "the plan is whole: {word}");
+            let (settled, message) = condition(&answer, "Settled");
+            assert!(!settled && message.contains(word), "{word} is not in: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_whole_system_is_released_step_by_step_and_settles() {
+    let environment = provider_config(&example(ENVIRONMENT));
+    for (claim, environment) in [(ENVIRONMENT, None), (SYSTEM, Some(&environment)), (BROKER, Some(&environment))] {
+        let request = first(&example(claim));
+        let request = if environment.is_some() { with_environment(request, environment) } else { request };
+        let first = run(request.clone());
+        let waiting = desired(&first).values().filter(|resource| paused(resource)).count();
+        assert!(waiting > 0, "{claim}: order is a hold");
+        assert!(waiting < desired(&first).len(), "{claim}: something starts");
+        assert!(!condition(&first, "Settled").0);
+
+        let observed = settled(request, &first);
+        let last = run(observed.clone());
+        assert!(!desired(&last).values().any(paused), "{claim}: everything is released");
+        assert_eq!(desired(&last).len(), desired(&first).len(), "{claim}: the plan is whole");
+        assert!(condition(&last, "Settled").0, "{claim}: {}", condition(&last, "Settled").1);
+        let state = last.desired.as_ref().expect("there is a desired state");
+        assert!(state.resources.values().all(|resource| resource.ready() == Ready::True));
+        assert_eq!(state.composite.as_ref().map(|composite| composite.ready()), Some(Ready::True));
+        assert!(last.results.is_empty(), "{claim}: nothing is worth an event: {:?}", last.results);
+        assert_eq!(last.encode_to_vec().len(), run(observed).encode_to_vec().len());
+    }
+}
+
+#[test]
+fn the_same_request_has_the_same_answer() {
+    for claim in [ENVIRONMENT, SYSTEM, BROKER] {
+        let request = first(&example(claim));
+        assert_eq!(run(request.clone()), run(request));
+    }
+}
+
+#[test]
+fn only_the_status_of_the_composite_is_desired() {
+    for claim in [ENVIRONMENT, SYSTEM, BROKER] {
+        let answer = run(first(&example(claim)));
+        let composite = answer.desired.and_then(|state| state.composite).and_then(|composite| composite.resource);
+        let composite = composite.map(|fields| function_sdk_rust::resource::struct_to_json(&fields));
+        let names: Vec<String> = composite
+            .as_ref()
+            .and_then(Value::as_object)
+            .map(|fields| fields.keys().cloned().collect())
+            .unwrap_or_default();
+        assert_eq!(names, ["status"], "{claim}");
+    }
+}

@@ -1,0 +1,137 @@
+//! Requests as Crossplane makes them, from the claims that a person writes.
+
+#![allow(dead_code, reason = "each test crate uses its share")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test has no better answer")]
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use function_realtime_platform::claims::Kind;
+use function_sdk_rust::proto::v1::{RequestMeta, Resource, Resources, RunFunctionRequest, RunFunctionResponse, State};
+use function_sdk_rust::resource::{json_to_struct, struct_to_json};
+use serde_json::{Map, Value, json};
+
+/// A claim below `examples/`.
+pub fn example(path: &str) -> Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(path);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+    serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+}
+
+/// The composite that Crossplane makes of a claim.
+pub fn composite(claim: &Value) -> Value {
+    let kind = Kind::of_claim(claim["kind"].as_str().expect("a claim has a kind")).expect("the kind is ours");
+    let (name, namespace) = (&claim["metadata"]["name"], &claim["metadata"]["namespace"]);
+    let mut spec = claim["spec"].clone();
+    spec["claimRef"] = json!({
+        "apiVersion": claim["apiVersion"], "kind": claim["kind"], "name": name, "namespace": namespace,
+    });
+    spec["compositionRef"] = json!({"name": kind.definition});
+    spec["resourceRefs"] = json!([]);
+    json!({
+        "apiVersion": claim["apiVersion"],
+        "kind": kind.composite,
+        "metadata": {
+            "name": format!("{}-x7k2p", name.as_str().expect("a claim has a name")),
+            "uid": "7c2f1a52-0f5e-4a57-9b0a-6a1f4f1f2b11",
+            "labels": {"crossplane.io/claim-name": name, "crossplane.io/claim-namespace": namespace},
+        },
+        "spec": spec,
+    })
+}
+
+pub fn resource(value: &Value) -> Resource {
+    let fields = value.as_object().expect("a resource is an object");
+    Resource { resource: Some(json_to_struct(fields)), ..Resource::default() }
+}
+
+/// The first request about a claim: nothing is observed but its composite.
+pub fn first(claim: &Value) -> RunFunctionRequest {
+    about(&composite(claim))
+}
+
+pub fn about(composite: &Value) -> RunFunctionRequest {
+    RunFunctionRequest {
+        meta: Some(RequestMeta { tag: "tag".to_owned(), ..RequestMeta::default() }),
+        observed: Some(State { composite: Some(resource(composite)), ..State::default() }),
+        ..RunFunctionRequest::default()
+    }
+}
+
+pub fn with_input(mut request: RunFunctionRequest, input: &Value) -> RunFunctionRequest {
+    request.input = Some(json_to_struct(input.as_object().expect("an input is an object")));
+    request
+}
+
+/// What Crossplane found when it looked for the environment that a system or broker asks for.
+pub fn with_environment(mut request: RunFunctionRequest, provider_config: Option<&Value>) -> RunFunctionRequest {
+    let items = provider_config.map(resource).into_iter().collect();
+    request.required_resources.insert("environment".to_owned(), Resources { items });
+    request
+}
+
+/// The ProviderConfig of an environment, as its own claim composes it.
+pub fn provider_config(environment_claim: &Value) -> Value {
+    let answer = function_realtime_platform::function::answer(&first(environment_claim));
+    let mut found = desired(&answer).remove("lock-kubernetes").expect("an environment composes its ProviderConfig");
+    found["metadata"]["uid"] = json!("d1c1ad5e-1c5f-4a59-a4c4-0dbb8f2b7a11");
+    found
+}
+
+/// The desired resources of an answer, as plain data.
+pub fn desired(answer: &RunFunctionResponse) -> HashMap<String, Value> {
+    let resources = answer.desired.iter().flat_map(|state| &state.resources);
+    resources
+        .map(|(key, resource)| (key.clone(), resource.resource.as_ref().map(struct_to_json).unwrap_or_default()))
+        .collect()
+}
+
+/// What Crossplane would observe once everything that was desired is ready.
+pub fn settled(mut request: RunFunctionRequest, answer: &RunFunctionResponse) -> RunFunctionRequest {
+    let state = request.observed.get_or_insert_default();
+    for (key, mut value) in desired(answer) {
+        let metadata = value["metadata"].as_object_mut().expect("a resource has metadata");
+        metadata.entry("name").or_insert_with(|| json!(format!("observed-{key}")));
+        metadata.insert("finalizers".to_owned(), json!(["finalizer.managedresource.crossplane.io"]));
+        if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove("crossplane.io/paused");
+            annotations.remove("platform.example.org/waits-for");
+        }
+        let manifest = value.pointer("/spec/forProvider/manifest").cloned();
+        value["status"] = json!({"conditions": [
+            {"type": "Synced", "status": "True", "reason": "ReconcileSuccess", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+            {"type": "Ready", "status": "True", "reason": "Available", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+        ]});
+        if let Some(manifest) = manifest {
+            value["status"]["atProvider"] = json!({"manifest": manifest});
+        }
+        state.resources.insert(key, resource(&value));
+    }
+    request
+}
+
+/// A condition of an answer: its status and message.
+pub fn condition(answer: &RunFunctionResponse, kind: &str) -> (bool, String) {
+    let found = answer.conditions.iter().find(|condition| condition.r#type == kind);
+    let found = found.unwrap_or_else(|| panic!("the answer has no condition {kind}"));
+    let holds = found.status() == function_sdk_rust::proto::v1::Status::ConditionTrue;
+    (holds, found.message.clone().unwrap_or_default())
+}
+
+/// Sets one field, given by its path, to another value.
+pub fn set(claim: &mut Value, pointer: &str, value: Value) {
+    let (parent, name) = pointer.rsplit_once('/').expect("a pointer has a last step");
+    let mut at = claim;
+    for step in parent.split('/').skip(1) {
+        at = match step.parse::<usize>() {
+            Ok(index) => &mut at[index],
+            Err(_) => at
+                .as_object_mut()
+                .expect("a step leads into an object")
+                .entry(step)
+                .or_insert_with(|| Value::Object(Map::new())),
+        };
+    }
+    at[name] = value;
+}

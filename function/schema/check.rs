@@ -4,7 +4,7 @@
 //! nobody has checked anything. What is checked is the value as written: a field left out is not a fault when its
 //! schema does not require it. This room knows schemas, not claims.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use regex_lite::Regex;
 use schemars::JsonSchema;
@@ -141,25 +141,21 @@ impl Walk<'_> {
             Some("map") => list_map_keys(schema).collect(),
             _ => return,
         };
+        // Of several keys, none alone is the duplicate.
+        let key = if let [key] = keys.as_slice() { Some(*key) } else { None };
+        let at = |index| {
+            let item = words::join(path, &Step::Index(index));
+            key.map_or(item.clone(), |key| words::join(&item, &Step::Field(key)))
+        };
+        let mut known = HashMap::new();
         for (index, item) in items.iter().enumerate() {
-            let is_same = |other: &&Value| {
-                if keys.is_empty() {
-                    *other == item
-                } else {
-                    keys.iter().all(|key| item.get(key).is_some() && other.get(key) == item.get(key))
-                }
+            let Some(identity) = identity(item, &keys) else {
+                continue;
             };
-            if let Some(first) = items[..index].iter().position(|other| is_same(&other)) {
-                let at = words::join(path, &Step::Index(index));
-                let first = words::join(path, &Step::Index(first));
-                let (at, first, value) = match keys.as_slice() {
-                    [key] => {
-                        let key_of = |item: &str| words::join(item, &Step::Field(key));
-                        (key_of(&at), key_of(&first), item.get(key).unwrap_or(item))
-                    }
-                    _ => (at, first, item),
-                };
-                self.fault(&at, words::duplicate(&first, value));
+            let first = *known.entry(identity).or_insert(index);
+            if first != index {
+                let value = key.and_then(|key| item.get(key)).unwrap_or(item);
+                self.fault(&at(index), words::duplicate(&at(first), value));
             }
         }
     }
@@ -187,6 +183,16 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// What tells an item apart from others: its keys, or all of it where there are none. An item without its keys is no
+/// duplicate.
+fn identity(item: &Value, keys: &[&str]) -> Option<String> {
+    if keys.is_empty() {
+        return Some(item.to_string());
+    }
+    let values = keys.iter().map(|key| item.get(key).map(Value::to_string));
+    values.collect::<Option<Vec<_>>>().map(|values| values.join(","))
 }
 
 /// The least and the most that a schema admits.
@@ -261,6 +267,8 @@ mod tests {
         tags: Vec<String>,
         #[serde(default)]
         labels: BTreeMap<String, String>,
+        #[serde(default)]
+        by_name: BTreeMap<String, Kafka>,
         #[schemars(regex(pattern = "^z$"))]
         odd: Option<String>,
     }
@@ -375,17 +383,18 @@ mod tests {
         let spec = json!({
             "name": "ab", "Mode": "A", "zzzzzzz": 1,
             "kafka": {"topic": [], "topics": [{"name": "a", "partition": 3, "zzzzzzzzzz": 1}]},
-            "labels": {"anything": "goes"},
+            "labels": {"anything": "goes"}, "byName": {"any": {"topcs": []}},
         });
         let told: Vec<_> = Checker::of::<Spec>().unknown(&spec, "spec").iter().map(ToString::to_string).collect();
         assert_eq!(
             told,
             [
                 "spec.Mode: unknown field, did you mean \"mode\"?",
-                "spec.zzzzzzz: unknown field: known here are name, kafka, mode, on, tags, labels, odd",
+                "spec.zzzzzzz: unknown field: known here are name, kafka, mode, on, tags, labels, byName, odd",
                 "spec.kafka.topic: unknown field, did you mean \"topics\"?",
                 "spec.kafka.topics[0].partition: unknown field, did you mean \"partitions\"?",
                 "spec.kafka.topics[0].zzzzzzzzzz: unknown field: known here are name, partitions",
+                "spec.byName.any.topcs: unknown field, did you mean \"topics\"?",
             ]
         );
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::check::{list_map_keys, strings};
-use super::structural::{properties, structural, text};
+use super::structural::{below, properties, structural, text};
 use super::words::{limits, plain};
 use crate::claims::{API_VERSION, KINDS, Kind};
 use crate::form;
@@ -49,23 +49,20 @@ fn opening(page: &mut String, title: &str, about: &str, api_version: &str, kind:
 /// A table of an object's fields, then a section for each field that has many of its own.
 fn fields(page: &mut String, schema: &Value, path: &str) {
     let _ = writeln!(page, "\n| Field | Type | Default | Allowed | Description |\n|---|---|---|---|---|");
-    let mut below = Vec::new();
-    rows(page, schema, path, "", &mut below);
-    for (path, schema) in below {
+    let mut sections = Vec::new();
+    rows(page, schema, path, "", &mut sections);
+    for (path, schema) in sections {
         let about = text(schema, "description").unwrap_or_default();
         let _ = writeln!(page, "\n### `{path}`\n\n{about}");
-        fields(page, schema.get("items").unwrap_or(schema), &path);
+        fields(page, below(schema).1, &path);
     }
 }
 
-/// The rows of an object's fields; what needs a section of its own is left to `below`.
-fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, below: &mut Vec<(String, &'a Value)>) {
+/// The rows of an object's fields; what needs a section of its own is left to `sections`.
+fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, sections: &mut Vec<(String, &'a Value)>) {
     let required: Vec<&str> = strings(schema, "required").collect();
     for (name, property) in properties(schema).into_iter().flatten() {
-        let (suffix, inner) = match property.get("items") {
-            Some(item) => ("[]", item),
-            None => ("", property),
-        };
+        let (suffix, inner) = below(property);
         let at = if path.is_empty() { format!("{name}{suffix}") } else { format!("{path}.{name}{suffix}") };
         let few = is_few(inner);
         let kind = match properties(inner) {
@@ -76,9 +73,9 @@ fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, belo
         let about = cell(text(property, "description").unwrap_or_default());
         let _ = writeln!(page, "| `{prefix}{name}` | {kind} | {default} | {} | {about} |", allowed(property));
         if few {
-            rows(page, inner, &at, &format!("{prefix}{name}{suffix}."), below);
+            rows(page, inner, &at, &format!("{prefix}{name}{suffix}."), sections);
         } else if properties(inner).is_some() {
-            below.push((at, property));
+            sections.push((at, property));
         }
     }
 }
@@ -86,7 +83,7 @@ fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, belo
 /// Whether a schema has so few fields, none with fields of its own, that they need no section.
 fn is_few(schema: &Value) -> bool {
     properties(schema).is_some_and(|fields| {
-        let is_leaf = |field: &Value| properties(field.get("items").unwrap_or(field)).is_none();
+        let is_leaf = |field: &Value| properties(below(field).1).is_none();
         fields.len() <= FEW && fields.values().all(is_leaf)
     })
 }
@@ -108,10 +105,8 @@ fn told_below(page: &mut String, schema: &Value, path: &str) {
     for (name, property) in properties(schema).into_iter().flatten() {
         let about = cell(text(property, "description").unwrap_or_default());
         let _ = writeln!(page, "| `{path}.{name}` | {} | {about} |", type_of(property));
-        match property.get("items") {
-            Some(item) => told_below(page, item, &format!("{path}.{name}[]")),
-            None => told_below(page, property, &format!("{path}.{name}")),
-        }
+        let (suffix, inner) = below(property);
+        told_below(page, inner, &format!("{path}.{name}{suffix}"));
     }
 }
 
@@ -121,7 +116,9 @@ fn type_of(schema: &Value) -> String {
             Some(item) => format!("list of {}", type_of(item)),
             None => "list".to_owned(),
         },
-        Some("object") if schema.get("additionalProperties").is_some() => "names with values".to_owned(),
+        Some("object") if schema.get("additionalProperties").is_some() => {
+            format!("names, each with {}", type_of(below(schema).1))
+        }
         Some("object") => "fields".to_owned(),
         Some("integer") => "whole number".to_owned(),
         Some("boolean") => "true or false".to_owned(),

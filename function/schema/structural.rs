@@ -212,6 +212,13 @@ pub fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
 }
 
+/// The schema with a field's own fields, and the step that leads there: an item of a list, an entry of a map, or nothing.
+pub fn below(schema: &Value) -> (&'static str, &Value) {
+    let items = schema.get("items").map(|item| ("[]", item));
+    let entries = || schema.get("additionalProperties").map(|entry| (".<name>", entry));
+    items.or_else(entries).unwrap_or(("", schema))
+}
+
 /// A keyword whose value is text.
 pub fn text<'a>(schema: &'a Value, keyword: &str) -> Option<&'a str> {
     schema.get(keyword).and_then(Value::as_str)

@@ -28,7 +28,7 @@ pub fn collect(schema: &Value, value: &Value, path: &str, faults: &mut Vec<Fault
 
 fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, faults: &mut Vec<Fault>) {
     let Some(known) = properties(schema) else {
-        return;
+        return collect_entries(schema, fields, path, faults);
     };
     for (name, value) in fields {
         let at = words::join(path, &Step::Field(name));
@@ -37,6 +37,15 @@ fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, fault
         } else {
             let names: Vec<_> = known.keys().map(String::as_str).collect();
             faults.push(Fault::new(at, words::unknown(nearest(name, &names), &names)));
+        }
+    }
+}
+
+/// The names of a map are its author's own; what stands behind them is not.
+fn collect_entries(schema: &Value, entries: &Map<String, Value>, path: &str, faults: &mut Vec<Fault>) {
+    if let Some(entry) = schema.get("additionalProperties") {
+        for (name, value) in entries {
+            collect(entry, value, &words::join(path, &Step::Field(name)), faults);
         }
     }
 }

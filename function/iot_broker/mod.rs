@@ -7,6 +7,7 @@ use crate::claims::Checked;
 use crate::fault::Fault;
 use crate::owner::Claim;
 use crate::plan::Plan;
+use crate::schema::Column;
 use crate::settings::Settings;
 use crate::tenant::{Tenant, Wish};
 use crate::vcluster_environment::offer::Guest;
@@ -34,6 +35,8 @@ pub struct IotBroker {
 impl Checked for IotBroker {
     type Spec = claim::Spec;
     type Status = status::Status;
+
+    const COLUMNS: &'static [Column] = status::COLUMNS;
 
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{IotBroker, accounts, broker, simulator};
+use crate::schema::Column;
 
 /// Where to connect, and which Secrets to read.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -46,6 +47,12 @@ pub struct Credential {
     /// Secret in the broker's namespace inside the virtual cluster: keys `username` and `password`.
     pub secret: String,
 }
+
+/// What `kubectl get` shows.
+pub const COLUMNS: &[Column] = &[
+    Column::new("Inside", ".spec.namespace", "Namespace inside the virtual cluster."),
+    Column::new("WebSockets", ".status.endpoints.websockets", "MQTT over WebSockets, from outside."),
+];
 
 pub fn of(broker: &IotBroker) -> Status {
     let tenant = &broker.tenant;

@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::owner::Claim;
 use crate::place::yaml;
 use crate::plan::Plan;
+use crate::schema::Column;
 use crate::settings::Settings;
 use crate::tenant::{Tenant, Wish};
 use crate::vcluster_environment::offer::Guest;
@@ -40,6 +41,8 @@ pub struct RealtimeSystem {
 impl Checked for RealtimeSystem {
     type Spec = claim::Spec;
     type Status = status::Status;
+
+    const COLUMNS: &'static [Column] = status::COLUMNS;
 
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::names::{CONNECT_PORT, KAFKA_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT};
 use super::{RealtimeSystem, lenses_hq, metabase, postgres, secrets};
+use crate::schema::Column;
 
 /// Where to go, and which Secrets to read.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -56,6 +57,13 @@ pub struct Secrets {
     /// Superuser of PostgreSQL: keys `username` and `password`.
     pub postgres: String,
 }
+
+/// What `kubectl get` shows.
+pub const COLUMNS: &[Column] = &[
+    Column::new("Inside", ".spec.namespace", "Namespace inside the virtual cluster."),
+    Column::new("Lenses", ".status.endpoints.lenses", "The Lenses user interface, from outside."),
+    Column::new("Analytics", ".status.endpoints.analytics", "The Metabase dashboard, from outside."),
+];
 
 pub fn of(system: &RealtimeSystem) -> Status {
     let outside =

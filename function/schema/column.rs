@@ -12,25 +12,20 @@ pub struct Column {
     pub wide: bool,
 }
 
+impl Column {
+    /// A column that is always shown.
+    pub const fn new(name: &'static str, path: &'static str, description: &'static str) -> Self {
+        Self { name, path, description, wide: false }
+    }
+}
+
 /// The state of every claim, as the function tells it. Crossplane itself adds `SYNCED` and `READY`.
 const STATE: [Column; 3] = [
+    Column::new("Accepted", r#".status.conditions[?(@.type=="Accepted")].status"#, "Whether the claim is valid."),
+    Column::new("Settled", r#".status.conditions[?(@.type=="Settled")].status"#, "Whether nothing is waited for."),
     Column {
-        name: "Accepted",
-        path: r#".status.conditions[?(@.type=="Accepted")].status"#,
-        description: "Whether the claim is valid.",
-        wide: false,
-    },
-    Column {
-        name: "Settled",
-        path: r#".status.conditions[?(@.type=="Settled")].status"#,
-        description: "Whether nothing is waited for.",
-        wide: false,
-    },
-    Column {
-        name: "Message",
-        path: r#".status.conditions[?(@.type=="Settled")].message"#,
-        description: "What is waited for.",
         wide: true,
+        ..Column::new("Message", r#".status.conditions[?(@.type=="Settled")].message"#, "What is waited for.")
     },
 ];
 
@@ -46,4 +41,25 @@ pub fn columns(own: &[Column]) -> Vec<CustomResourceColumnDefinition> {
         format: None,
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::claims::KINDS;
+
+    #[test]
+    fn a_claims_own_columns_show_fields_that_there_are() {
+        for kind in &KINDS {
+            let description = kind.describe();
+            assert!(!description.columns.is_empty(), "{}", kind.claim);
+            for column in description.columns {
+                let (schema, path) = match column.path.split_at_checked(6) {
+                    Some((".spec.", path)) => (&description.spec, path),
+                    _ => (&description.status, column.path.strip_prefix(".status.").unwrap()),
+                };
+                let pointer = format!("/properties/{}", path.replace('.', "/properties/"));
+                assert!(schema.pointer(&pointer).is_some(), "{}: {}", kind.claim, column.path);
+            }
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::fault::Fault;
 use crate::owner::{Claim, Leaves, Owner};
 use crate::part::Part;
 use crate::plan::Plan;
+use crate::schema::Column;
 use crate::settings::Settings;
 
 mod check;
@@ -40,6 +41,8 @@ pub struct Environment {
 impl Checked for Environment {
     type Spec = claim::Spec;
     type Status = status::Status;
+
+    const COLUMNS: &'static [Column] = status::COLUMNS;
 
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Environment, gateways, monitoring, provider_configs};
+use crate::schema::Column;
 
 /// Where the environment is, and what reaches it.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -52,6 +53,12 @@ pub struct Grafana {
     /// Name of the Secret with its administrator: keys `admin-user` and `admin-password`.
     pub secret: String,
 }
+
+/// What `kubectl get` shows.
+pub const COLUMNS: &[Column] = &[
+    Column::new("Environment", ".spec.name", "Name of the environment."),
+    Column::new("Domain", ".status.domain", "DNS domain of its routes."),
+];
 
 pub fn of(environment: &Environment) -> Status {
     let components = environment.spec.components;

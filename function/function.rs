@@ -9,8 +9,8 @@ use function_sdk_rust::proto::v1::function_runner_service_server::FunctionRunner
 use function_sdk_rust::proto::v1::{Condition, Ready, Resource, RunFunctionRequest, RunFunctionResponse, Target};
 use function_sdk_rust::response::ResourceMatch;
 use function_sdk_rust::{request, resource, response};
-use pbjson_types::Struct;
 use pbjson_types::value::Kind as Shape;
+use pbjson_types::{ListValue, Struct};
 use serde_json::{Map, Value};
 use tonic::{Request, Response, Status};
 
@@ -108,12 +108,12 @@ fn desire(request: &RunFunctionRequest, composed: Composed, settings: &Settings)
     let state = answer.desired.get_or_insert_default();
     let composite = state.composite.get_or_insert_default();
     composite.ready = readiness(settled);
-    merge(composite, &Map::from_iter([("status".to_owned(), status)]));
+    merge(composite, Map::from_iter([("status".to_owned(), status)]));
     for (planned, standing) in plan.resources.into_iter().zip(standings) {
         let desired = state.resources.entry(planned.key.clone()).or_default();
         desired.ready = readiness(standing == Standing::Ready);
         if let Value::Object(fields) = hold::desired(planned, &standing) {
-            merge(desired, &fields);
+            merge(desired, fields);
         }
     }
     answer
@@ -168,9 +168,24 @@ fn member<'a>(fields: &'a Struct, name: &str) -> Option<&'a Struct> {
     }
 }
 
-fn merge(target: &mut Resource, fields: &Map<String, Value>) {
-    let fields = resource::json_to_struct(fields).fields;
+fn merge(target: &mut Resource, fields: Map<String, Value>) {
+    let fields = fields.into_iter().map(|(name, value)| (name, protobuf(value)));
     target.resource.get_or_insert_default().fields.extend(fields);
+}
+
+/// Plain data as protobuf has it. It takes over every text, where the SDK's own conversion copies them all.
+fn protobuf(value: Value) -> pbjson_types::Value {
+    let shape = match value {
+        Value::Null => Shape::NullValue(0),
+        Value::Bool(truth) => Shape::BoolValue(truth),
+        Value::Number(number) => Shape::NumberValue(number.as_f64().unwrap_or(f64::NAN)),
+        Value::String(text) => Shape::StringValue(text),
+        Value::Array(items) => Shape::ListValue(ListValue { values: items.into_iter().map(protobuf).collect() }),
+        Value::Object(fields) => Shape::StructValue(Struct {
+            fields: fields.into_iter().map(|(name, value)| (name, protobuf(value))).collect(),
+        }),
+    };
+    pbjson_types::Value { kind: Some(shape) }
 }
 
 fn readiness(ready: bool) -> i32 {

@@ -1,0 +1,171 @@
+//! What one call costs, and what the process does: measured over the real server, with the whole real-time system observed
+//! as in a settled cluster. Writes `docs/benchmark.md`. A figure, not a test: nothing here fails for being slow.
+
+#![allow(clippy::expect_used, reason = "a benchmark has no better answer")]
+#![allow(clippy::cast_precision_loss, reason = "figures are rounded for people")]
+
+#[path = "../tests/support/requests.rs"]
+mod requests;
+#[path = "../tests/support/server.rs"]
+mod server;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use function_sdk_rust::proto::v1::RunFunctionRequest;
+use prost::Message;
+use requests::{condition, desired, example, first, provider_config, settled, with_environment};
+use server::{Server, call};
+
+const CALLS: usize = 10_000;
+const CALLERS: usize = 8;
+/// Connections must outlive the load: a client that is told to come back is another figure.
+const ARGS: [&str; 3] = ["--insecure", "--max-connection-age", "3600"];
+
+fn main() {
+    let request = request();
+    let answer = function_realtime_platform::function::answer(&request);
+    assert!(condition(&answer, "Settled").0, "the system is settled: {}", condition(&answer, "Settled").1);
+
+    let start = start_to_first_answer(&request);
+    let server = Server::start(ARGS);
+    server.run(request.clone());
+    let at_rest = resident(server.pid());
+    let (latencies, cpu) = one_by_one(&server, &request);
+    let after = resident(server.pid());
+    let rate = side_by_side(&server, &request);
+
+    let mut table = String::from(HEAD);
+    let mut row = |what: &str, figure: String, wanted: &str| {
+        println!("{what}: {figure}");
+        let _ = writeln!(table, "| {what} | {figure} | {wanted} |");
+    };
+    row("composed resources", desired(&answer).len().to_string(), "few");
+    row("request", kibibytes(request.encoded_len()), "");
+    row("response", kibibytes(answer.encoded_len()), "at most 256 KiB");
+    row("latency, p50", milliseconds(quantile(&latencies, 50)), "");
+    row("latency, p99", milliseconds(quantile(&latencies, 99)), "");
+    row("CPU for a call", milliseconds(cpu), "at most 2 ms");
+    row("calls a second, 8 callers", format!("{rate:.0}"), "");
+    row("memory after one call", kibibytes(at_rest), "at most 16 MiB");
+    row("memory after 10,000 calls", kibibytes(after), "at most 16 MiB");
+    row("start to first answer", milliseconds(start), "at most 30 ms");
+    row("binary", kibibytes(binary_size()), "");
+    let _ = write!(table, "\n{}", machine());
+    fs::write(project().join("docs/benchmark.md"), table).expect("the table can be written");
+}
+
+const HEAD: &str = "# Benchmark
+
+Written by `make bench`: one `RunFunction` over the real server, in plain text on loopback, for the full real-time system of
+`examples/health-realtime-pipeline` with every composed resource observed as in a settled cluster, the manifests in its status
+included. Client and server share the machine.
+
+| what | measured | wanted |
+|---|---|---|
+";
+
+fn request() -> RunFunctionRequest {
+    let claim = example("health-realtime-pipeline/claims/health-lenses.yaml");
+    let environment = provider_config(&example("health-realtime-pipeline/claims/health-streaming-env.yaml"));
+    let request = with_environment(first(&claim), Some(&environment));
+    let answer = function_realtime_platform::function::answer(&request);
+    settled(request, &answer)
+}
+
+/// The middle of eleven starts.
+fn start_to_first_answer(request: &RunFunctionRequest) -> Duration {
+    let mut times: Vec<Duration> = (0..11)
+        .map(|_| {
+            let since = Instant::now();
+            let server = Server::start(ARGS);
+            server.run(request.clone());
+            since.elapsed()
+        })
+        .collect();
+    times.sort();
+    quantile(&times, 50)
+}
+
+/// The latency of each call, and the server's CPU for one.
+fn one_by_one(server: &Server, request: &RunFunctionRequest) -> (Vec<Duration>, Duration) {
+    let before = cpu_time(server.pid());
+    let mut latencies: Vec<Duration> = (0..CALLS)
+        .map(|_| {
+            let since = Instant::now();
+            server.run(request.clone());
+            since.elapsed()
+        })
+        .collect();
+    let cpu = cpu_time(server.pid()).saturating_sub(before) / u32::try_from(CALLS).unwrap_or(u32::MAX);
+    latencies.sort();
+    (latencies, cpu)
+}
+
+/// Calls a second with several callers, each with a connection of its own.
+fn side_by_side(server: &Server, request: &RunFunctionRequest) -> f64 {
+    let since = Instant::now();
+    let callers: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            let (channel, request) = (server.connect(None), request.clone());
+            server.spawn(async move {
+                for _ in 0..CALLS / CALLERS {
+                    call(channel.clone(), request.clone()).await.expect("the function answers");
+                }
+            })
+        })
+        .collect();
+    while !callers.iter().all(tokio::task::JoinHandle::is_finished) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    CALLS as f64 / since.elapsed().as_secs_f64()
+}
+
+fn quantile(sorted: &[Duration], percent: usize) -> Duration {
+    sorted[(sorted.len() - 1) * percent / 100]
+}
+
+fn milliseconds(duration: Duration) -> String {
+    format!("{:.2} ms", duration.as_secs_f64() * 1000.0)
+}
+
+fn kibibytes(bytes: usize) -> String {
+    if bytes < 1 << 20 {
+        format!("{} KiB", bytes >> 10)
+    } else {
+        format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+    }
+}
+
+/// User and system time of a process so far.
+fn cpu_time(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the server runs");
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: u64 = [11, 12].iter().filter_map(|&field| fields.get(field)?.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
+}
+
+/// Resident memory of a process, in bytes.
+fn resident(pid: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the server runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|kib| kib.parse::<usize>().ok()).unwrap_or_default() << 10
+}
+
+fn binary_size() -> usize {
+    let metadata = fs::metadata(env!("CARGO_BIN_EXE_function-realtime-platform")).expect("the binary is there");
+    usize::try_from(metadata.len()).unwrap_or(usize::MAX)
+}
+
+fn machine() -> String {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("On {cores} cores of {}.\n", model.trim_start_matches(['\t', ':', ' ']))
+}
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}

@@ -5,7 +5,7 @@ mod requests;
 #[path = "support/server.rs"]
 mod server;
 
-use function_sdk_rust::proto::v1::{Ready, RunFunctionRequest, RunFunctionResponse, Severity};
+use function_sdk_rust::proto::v1::{Ready, Resource, RunFunctionRequest, RunFunctionResponse, Severity};
 use prost::Message;
 use requests::{condition, desired, example, first, provider_config, set, settled, with_environment, with_input};
 use serde_json::{Value, json};
@@ -191,7 +191,7 @@ fn a_whole_system_is_released_step_by_step_and_settles() {
         assert!(condition(&last, "Settled").0, "{claim}: {}", condition(&last, "Settled").1);
         let state = last.desired.as_ref().expect("there is a desired state");
         assert!(state.resources.values().all(|resource| resource.ready() == Ready::True));
-        assert_eq!(state.composite.as_ref().map(|composite| composite.ready()), Some(Ready::True));
+        assert_eq!(state.composite.as_ref().map(Resource::ready), Some(Ready::True));
         assert!(last.results.is_empty(), "{claim}: nothing is worth an event: {:?}", last.results);
         assert_eq!(last.encode_to_vec().len(), run(observed).encode_to_vec().len());
     }

@@ -21,7 +21,7 @@ use crate::{iot_broker, realtime_system, vcluster_environment};
 pub const API_VERSION: &str = "platform.example.org/v1alpha1";
 
 /// What Crossplane keeps in a composite's or a claim's spec beside what their author wrote.
-const MACHINERY: [&str; 12] = [
+const MACHINERY: [&str; 13] = [
     "claimRef",
     "compositeDeletePolicy",
     "compositionRef",
@@ -30,6 +30,7 @@ const MACHINERY: [&str; 12] = [
     "compositionSelector",
     "compositionUpdatePolicy",
     "crossplane",
+    "environmentConfigRefs",
     "publishConnectionDetailsTo",
     "resourceRef",
     "resourceRefs",
@@ -117,7 +118,7 @@ pub struct Description {
 }
 
 /// What a claim becomes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Composed {
     pub plan: Plan,
     pub status: Value,

@@ -57,23 +57,13 @@ fn compose(request: &RunFunctionRequest) -> Result<(Composed, Settings), Vec<Fau
             format!("cannot compose {kind:?}: this function knows {}", Kind::composites().join(", ")),
         )]);
     };
-    let composed = known.compose(spec_of(&composite), identity(&composite), &settings)?;
+    let composed = known.compose(spec_of(&composite), Claim::of_composite(&composite), &settings)?;
     Ok((composed, settings))
 }
 
 fn settings(request: &RunFunctionRequest) -> Result<Settings, Vec<Fault>> {
     let input = request.input.as_ref().map(resource::struct_to_json);
     Settings::read(input.unwrap_or_else(|| Value::Object(Map::new())))
-}
-
-/// The claim behind a composite; a composite without one stands for itself.
-fn identity(composite: &Value) -> Claim {
-    let label = |name: &str| text(composite, &format!("/metadata/labels/crossplane.io~1claim-{name}"));
-    let name = match label("name") {
-        "" => text(composite, "/metadata/name"),
-        name => name,
-    };
-    Claim { namespace: label("namespace").to_owned(), name: name.to_owned() }
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {

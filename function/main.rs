@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use function_realtime_platform::function::Function;
 use function_realtime_platform::schema::generate;
-use function_realtime_platform::serve;
+use function_realtime_platform::{preview, serve};
 
 /// A call is thousands of small texts made and dropped: with the C library's allocator that is a good part of its cost.
 #[global_allocator]
@@ -27,6 +27,8 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Show what an Application, claims or composites become, without a cluster
+    Preview(preview::Args),
     /// Write the files that follow from the types: definitions of the claims, compositions, the field reference
     Generate(generate::Args),
 }
@@ -34,7 +36,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -42,11 +44,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
-        Some(Command::Generate(args)) => generate::run(args),
-        None => serve(cli),
+        Some(Command::Preview(args)) => return preview::run(args),
+        Some(Command::Generate(args)) => generate::run(args)?,
+        None => serve(cli)?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve(cli: &Cli) -> anyhow::Result<()> {

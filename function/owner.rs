@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::settings::Settings;
 
 /// The prefix of every label and annotation of ours.
@@ -39,6 +41,20 @@ pub enum Leaves {
     Nothing,
     Volumes,
     Everything,
+}
+
+impl Claim {
+    /// The claim behind a composite, by the labels that Crossplane sets or by the composite's own reference. A composite
+    /// without one stands for itself.
+    pub fn of_composite(composite: &Value) -> Self {
+        let text = |pointer: &str| composite.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let of_claim = |name: &str| {
+            text(&format!("/metadata/labels/crossplane.io~1claim-{name}"))
+                .or_else(|| text(&format!("/spec/claimRef/{name}")))
+        };
+        let name = of_claim("name").or_else(|| text("/metadata/name")).unwrap_or_default();
+        Self { namespace: of_claim("namespace").unwrap_or_default().to_owned(), name: name.to_owned() }
+    }
 }
 
 impl Owner {

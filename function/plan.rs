@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 /// All that one claim becomes, in reading order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     pub resources: Vec<Resource>,
 }
@@ -18,7 +18,7 @@ impl Plan {
 }
 
 /// One composed resource.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
     /// Crossplane's name for it, for ever: another key is another resource.
     pub key: String,

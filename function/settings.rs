@@ -31,6 +31,12 @@ pub struct Settings {
     charts: Charts,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self::of(Input::default())
+    }
+}
+
 static INPUT: LazyLock<Checker> = LazyLock::new(Checker::of::<Input>);
 
 impl Settings {
@@ -73,13 +79,14 @@ impl Settings {
                 faults.push(Fault::new(format!("input.scheduling.tolerations[{index}]"), message));
             }
         }
-        if !faults.is_empty() {
-            return Err(faults);
-        }
+        if faults.is_empty() { Ok(Self::of(input)) } else { Err(faults) }
+    }
+
+    fn of(input: Input) -> Self {
         let mut reserved: Vec<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
         reserved.push(input.host.provider_config.clone());
         reserved.extend(input.reserved_names);
-        Ok(Self {
+        Self {
             images: input.images.pins,
             charts: input.charts,
             tolerations: input.scheduling.tolerations.into_iter().map(toleration).collect(),
@@ -91,7 +98,7 @@ impl Settings {
             registry: input.images.registry,
             ttl: input.ttl,
             reserved,
-        })
+        }
     }
 
     pub fn image(&self, image: Image) -> String {

@@ -19,3 +19,4 @@ mod xrd;
 pub use check::Checker;
 pub use column::Column;
 pub use structural::structural;
+pub use unknown::{nearest, unknown};

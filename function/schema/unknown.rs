@@ -36,7 +36,7 @@ fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, fault
             collect(property, value, &at, faults);
         } else {
             let names: Vec<_> = known.keys().map(String::as_str).collect();
-            faults.push(Fault::new(at, words::unknown(nearest(name, &names), &names)));
+            faults.push(Fault::new(at, unknown("field", name, &names)));
         }
     }
 }
@@ -50,8 +50,13 @@ fn collect_entries(schema: &Value, entries: &Map<String, Value>, path: &str, fau
     }
 }
 
+/// What to tell the author of a name that is not known: of a field, of a kind, whatever it names.
+pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    words::unknown(what, nearest(name, known), known)
+}
+
 /// The known name that was probably meant.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase();
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase());
     known

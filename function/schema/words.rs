@@ -88,10 +88,10 @@ pub fn missing(description: Option<&str>) -> String {
     }
 }
 
-pub fn unknown(nearest: Option<&str>, known: &[&str]) -> String {
+pub fn unknown(what: &str, nearest: Option<&str>, known: &[&str]) -> String {
     match nearest {
-        Some(nearest) => format!("unknown field, did you mean \"{nearest}\"?"),
-        None => format!("unknown field: known here are {}", known.join(", ")),
+        Some(nearest) => format!("unknown {what}, did you mean \"{nearest}\"?"),
+        None => format!("unknown {what}: known here are {}", known.join(", ")),
     }
 }
 

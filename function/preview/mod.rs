@@ -1,0 +1,174 @@
+//! An Application, claims or composites from files, shown to a person as what they become: without a cluster and without
+//! any other program. This room composes nothing itself; it asks what every claim is asked over the protocol too.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+
+use self::gather::{Asked, Gathered, NotOurs};
+use self::inputs::Inputs;
+use self::read::Document;
+use self::report::Located;
+use crate::claims::{Composed, KINDS};
+use crate::owner::label;
+
+mod gather;
+mod inputs;
+mod json;
+mod locate;
+mod manifests;
+mod read;
+mod report;
+mod together;
+mod tree;
+
+/// What to show, and how.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Files with an Application, claims or composites; folders, for all YAML in them; - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// How to show what they become
+    #[arg(short, long, value_enum, default_value_t = Output::Tree)]
+    pub output: Output,
+
+    /// The platform team's settings: Compositions or an Input, in files or folders [default: every setting's default]
+    #[arg(short, long, value_name = "FILE")]
+    pub input: Vec<PathBuf>,
+}
+
+/// How to show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// By claim, by cluster, by part
+    Tree,
+    /// The composed resources, as Crossplane gets them
+    Yaml,
+    /// What finally stands in each cluster
+    Manifests,
+    /// All of it, for programs
+    Json,
+}
+
+/// A claim, and what it becomes.
+struct Shown<'a> {
+    asked: Asked<'a>,
+    composed: Composed,
+}
+
+impl Shown<'_> {
+    /// The environment that the claim is about.
+    fn environment(&self) -> &str {
+        let pointer = format!("/metadata/labels/{}", label("environment").replace('/', "~1"));
+        let labelled = self.composed.plan.resources.iter().find_map(|resource| resource.composed.pointer(&pointer));
+        labelled.and_then(serde_json::Value::as_str).unwrap_or_default()
+    }
+}
+
+/// Everything there is to show.
+struct Preview<'a> {
+    claims: Vec<Shown<'a>>,
+    not_ours: Vec<NotOurs>,
+    warnings: Vec<String>,
+}
+
+/// Shows what the files become, or says what is wrong with them.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
+    match show(args, &mut io::stdin(), &mut out, &mut err) {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::FAILURE),
+        // Whoever read has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error).context("cannot write the preview"),
+    }
+}
+
+/// Whether all was well.
+fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl Write) -> io::Result<bool> {
+    let (input, mut faults) = read::documents(&args.input, stdin);
+    let (documents, unreadable) = read::documents(&args.files, stdin);
+    faults.extend(unreadable);
+    let preview = Preview::of(&documents, &input, &mut faults);
+    if !faults.is_empty() {
+        let files = input.iter().chain(&documents).map(|document| &document.file);
+        let order = |file: &str| files.clone().position(|other| other == file).unwrap_or(usize::MAX);
+        faults.sort_by_cached_key(|fault| (order(&fault.file), fault.line));
+        report::faults(&faults, err)?;
+        return Ok(false);
+    }
+    let text = preview.text(args.output)?;
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    if matches!(args.output, Output::Yaml | Output::Manifests) {
+        report::not_ours(&preview.not_ours, err)?;
+    }
+    report::warnings(&preview.warnings, err)?;
+    Ok(true)
+}
+
+impl<'a> Preview<'a> {
+    fn of(documents: &'a [Document], input: &[Document], faults: &mut Vec<Located>) -> Self {
+        let gathered = Gathered::of(documents);
+        if gathered.asked.is_empty() && gathered.faults.is_empty() && faults.is_empty() {
+            faults.push(nothing(documents, &gathered.not_ours));
+        }
+        faults.extend(gathered.faults);
+        let inputs = Inputs::of(input, faults);
+        let mut claims: Vec<Shown> = Vec::new();
+        for asked in gathered.asked {
+            match asked.examine(inputs.settings(asked.kind)) {
+                Ok(composed) => add(&mut claims, Shown { asked, composed }, faults),
+                Err(wrong) => faults.extend(wrong),
+            }
+        }
+        let mut warnings = gathered.warnings;
+        for shown in &claims {
+            let own = shown.composed.warnings.iter();
+            warnings.extend(own.map(|warning| format!("{}: {warning}", shown.asked.claim.name)));
+        }
+        warnings.extend(together::warnings(&claims));
+        Self { claims, not_ours: gathered.not_ours, warnings }
+    }
+
+    fn text(&self, output: Output) -> io::Result<String> {
+        match output {
+            Output::Tree => Ok(tree::text(self)),
+            Output::Yaml => manifests::composed(self),
+            Output::Manifests => manifests::by_cluster(self),
+            Output::Json => json::text(self),
+        }
+    }
+}
+
+/// Adds a claim. The same one in two files, as an Application and as a claim, is one; two that differ are a fault.
+fn add<'a>(claims: &mut Vec<Shown<'a>>, shown: Shown<'a>, faults: &mut Vec<Located>) {
+    let is_same =
+        |other: &&Shown| other.asked.kind.claim == shown.asked.kind.claim && other.asked.claim == shown.asked.claim;
+    match claims.iter().find(is_same) {
+        None => claims.push(shown),
+        Some(other) if other.composed == shown.composed => {}
+        Some(other) => {
+            let message =
+                format!("stands here and, with another content, in {}: leave one of them out", other.asked.source());
+            faults.push(shown.asked.fault("spec", message));
+        }
+    }
+}
+
+fn nothing(documents: &[Document], not_ours: &[NotOurs]) -> Located {
+    let mut files: Vec<&str> = documents.iter().map(|document| document.file.as_str()).collect();
+    files.dedup();
+    let files = if files.is_empty() { "what was given".to_owned() } else { files.join(", ") };
+    let kinds = KINDS.each_ref().map(|kind| kind.claim).join(", ");
+    let types = KINDS.each_ref().map(|kind| kind.definition).join(", ");
+    let mut message = vec![format!(
+        "no claim is in it: expected {kinds}, the composite of one, or an Application with components of type {types}"
+    )];
+    message.extend(not_ours.iter().map(|other| format!("found {other}")));
+    Located::file(&files, message.join("; "))
+}

@@ -1,0 +1,77 @@
+//! What a person is told beside the preview itself: faults with their place, and warnings.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::gather::NotOurs;
+
+/// A fault, with where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    pub file: String,
+    pub line: Option<usize>,
+    /// The claim it is in, by kind and name.
+    pub claim: Option<String>,
+    /// The field, as the file's author writes it.
+    pub field: Option<String>,
+    pub message: String,
+}
+
+impl Located {
+    /// A fault of a file as a whole.
+    pub fn file(file: &str, message: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: None, claim: None, field: None, message: message.into() }
+    }
+
+    /// The same fault, at a field as its author calls it.
+    pub fn at(self, field: String) -> Self {
+        Self { field: Some(field), ..self }
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
+        write!(out, "{}: ", painted(PLACE, &format!("{}{line}", self.file)))?;
+        if let Some(claim) = &self.claim {
+            write!(out, "{claim}: ")?;
+        }
+        if let Some(field) = &self.field {
+            write!(out, "{}: ", painted(FIELD, field))?;
+        }
+        writeln!(out, "{}", self.message)
+    }
+}
+
+const PLACE: Style = Style::new().bold();
+const FIELD: Style = AnsiColor::Red.on_default();
+const WARNING: Style = AnsiColor::Yellow.on_default();
+const NOTE: Style = AnsiColor::Cyan.on_default();
+
+/// A text in a style. The stream that it is written to drops the style where colour is not wanted.
+pub fn painted(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Names what is left out.
+pub fn not_ours(others: &[NotOurs], out: &mut impl Write) -> io::Result<()> {
+    for other in others {
+        writeln!(out, "{}: {other}", painted(NOTE, "not ours"))?;
+    }
+    Ok(())
+}
+
+/// Says what is wrong, everything at once.
+pub fn faults(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
+    for fault in faults {
+        fault.write(out)?;
+    }
+    let count = faults.len();
+    writeln!(out, "{count} {}: nothing is shown until there is none", if count == 1 { "fault" } else { "faults" })
+}
+
+pub fn warnings(warnings: &[String], out: &mut impl Write) -> io::Result<()> {
+    for warning in warnings {
+        writeln!(out, "{}: {warning}", painted(WARNING, "warning"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,342 @@
+//! `preview` as people use it: the real binary over files, each form of output, everything that can be wrong.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use serde::Deserialize as _;
+use serde_json::Value;
+
+const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
+    command.arg("preview").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+/// What is shown when all is well, and what is said beside it.
+fn shown(arguments: &[&str]) -> (String, String) {
+    let output = run(arguments);
+    let (out, err) = texts(&output);
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    (out, err)
+}
+
+/// What is said when something is wrong: then nothing is shown.
+fn refused(arguments: &[&str]) -> String {
+    let output = run(arguments);
+    let (out, err) = texts(&output);
+    assert_eq!((output.status.code(), out.as_str()), (Some(1), ""), "{err}");
+    err
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+fn documents(yaml: &str) -> Vec<Value> {
+    serde_yaml::Deserializer::from_str(yaml).map(|document| Value::deserialize(document).unwrap()).collect()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&shown(arguments).0).unwrap()
+}
+
+fn resources(preview: &Value) -> Vec<&Value> {
+    let claims = preview["claims"].as_array().unwrap();
+    claims.iter().flat_map(|claim| claim["resources"].as_array().unwrap()).collect()
+}
+
+/// The folder of the seed's pipeline, and every other example.
+fn examples() -> Vec<String> {
+    let mut examples = vec!["examples/health-realtime-pipeline".to_owned()];
+    for folder in ["examples/minimal", "examples/variants"] {
+        let entries = std::fs::read_dir(folder).unwrap();
+        examples.extend(entries.map(|entry| entry.unwrap().path().to_str().unwrap().to_owned()));
+    }
+    examples
+}
+
+#[test]
+fn the_tree_names_every_manifest_below_its_cluster_and_part() {
+    let (tree, _) = shown(&[APPLICATION]);
+    for claim in ["VClusterEnvironmentClaim health-streaming-env", "RealtimeSystemClaim health-lenses"] {
+        assert!(tree.contains(&format!("{claim} in default: ")), "{tree}");
+    }
+    let lines: Vec<&str> = tree.lines().collect();
+    let position =
+        |text: &str| lines.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}\n{tree}"));
+    let system = position("RealtimeSystemClaim");
+    let inside = system + lines[system..].iter().position(|line| line.ends_with("inside health-streaming")).unwrap();
+    let part = position(" kafka  after lock");
+    let deployment = position("kafka-platform");
+    assert!(inside < part && part < deployment, "{tree}");
+    let words: Vec<&str> =
+        lines[deployment].split_whitespace().filter(|word| !"│├└─".contains(&word[..3.min(word.len())])).collect();
+    assert!(words.ends_with(&["Deployment", "kafka-platform", "health-streaming"]), "{words:?}");
+    let (release, version) = ("lenses-backend-postgres", "chart postgres ");
+    let line = lines.iter().find(|line| line.contains(release) && line.contains("Release")).unwrap();
+    assert!(line.contains(version), "{line}");
+    assert!(tree.contains("http://lenses.health-streaming.local/"), "{tree}");
+    assert!(lines.iter().all(|line| !line.ends_with(' ')), "{tree}");
+}
+
+#[test]
+fn names_and_namespaces_stand_in_columns() {
+    let (tree, _) = shown(&["examples/minimal"]);
+    // In the last column but one stands the namespace, and behind it at most a chart or an API group.
+    let namespaces = tree.lines().filter(|line| line.contains('─')).filter_map(|line| {
+        let at = line.split("  chart").next()?.split("  serving").next()?.strip_suffix("  streaming")?;
+        Some(at.chars().count())
+    });
+    let columns: Vec<usize> = namespaces.collect();
+    assert!(columns.len() > 20, "{tree}");
+    assert!(columns.iter().all(|at| *at == columns[0]), "{columns:?}\n{tree}");
+}
+
+#[test]
+fn every_example_is_valid_and_shown_the_same_twice() {
+    for output in ["tree", "yaml", "manifests", "json"] {
+        for example in examples() {
+            let once = shown(&["-o", output, &example]);
+            assert_eq!(once, shown(&["-o", output, &example]), "{output} {example}");
+            assert!(!once.0.contains('\u{1b}'), "{output} {example}");
+        }
+    }
+}
+
+#[test]
+fn yaml_is_what_crossplane_gets_with_its_keys() {
+    let (yaml, _) = shown(&["-o", "yaml", APPLICATION]);
+    let preview = json(&["-o", "json", APPLICATION]);
+    let mut printed = documents(&yaml);
+    assert_eq!(printed.len(), resources(&preview).len());
+    for (document, resource) in printed.iter_mut().zip(resources(&preview)) {
+        let annotations = document["metadata"]["annotations"].as_object_mut().unwrap();
+        assert_eq!(annotations.remove("crossplane.io/composition-resource-name").as_ref(), Some(&resource["key"]));
+        if annotations.is_empty() {
+            document["metadata"].as_object_mut().unwrap().remove("annotations");
+        }
+        assert_eq!(*document, resource["composed"]);
+    }
+}
+
+#[test]
+fn manifests_are_what_stands_in_each_cluster() {
+    let (yaml, _) = shown(&["-o", "manifests", APPLICATION]);
+    let headings: Vec<&str> = yaml.lines().filter(|line| line.starts_with("# in ")).collect();
+    assert_eq!(headings, ["# in the host cluster", "# in the virtual cluster health-streaming"]);
+    let manifests = documents(&yaml);
+    assert!(manifests.iter().all(|manifest| manifest["kind"] != "Object"), "an Object is only a wrapping");
+    let host = documents(yaml.split("# in the virtual cluster").next().unwrap());
+    assert!(host.iter().any(|manifest| manifest["kind"] == "PushSecret"));
+    assert!(host.iter().all(|manifest| manifest["kind"] != "Deployment"));
+    let preview = json(&["-o", "json", APPLICATION]);
+    assert_eq!(manifests.len(), resources(&preview).len());
+}
+
+#[test]
+fn text_of_several_lines_is_printed_as_a_block() {
+    for output in ["yaml", "manifests"] {
+        let (yaml, _) = shown(&["-o", output, APPLICATION]);
+        let escaped: Vec<&str> = yaml.lines().filter(|line| line.contains("\\n")).collect();
+        // A script may well write `\n` itself; in a quoted text it would stand for the end of a line.
+        let quoted: Vec<&&str> = escaped.iter().filter(|line| line.contains(": \"") && line.ends_with('"')).collect();
+        assert!(quoted.is_empty(), "{quoted:#?}");
+        assert!(yaml.contains(": |\n"), "{output}");
+    }
+}
+
+#[test]
+fn json_says_everything_of_each_resource() {
+    let preview = json(&["-o", "json", "tests/preview/apart.yaml"]);
+    let lenses = &preview["claims"][1];
+    assert_eq!(lenses["claim"]["kind"], "RealtimeSystemClaim");
+    assert_eq!((&lenses["claim"]["namespace"], &lenses["claim"]["name"]), (&"team".into(), &"lenses".into()));
+    assert_eq!(lenses["source"], "tests/preview/apart.yaml:20");
+    assert_eq!(lenses["environment"], "streaming");
+    assert!(lenses["status"]["endpoints"]["kafka"].is_string());
+    let resources = lenses["resources"].as_array().unwrap();
+    let kafka = resources.iter().find(|resource| resource["key"] == "kafka-deployment").unwrap();
+    assert_eq!(
+        (&kafka["part"], &kafka["place"], &kafka["ready"]),
+        (&"kafka".into(), &"inside".into(), &"Available".into())
+    );
+    assert_eq!(kafka["waitsFor"], serde_json::json!(["lock"]));
+    let others: Vec<&str> =
+        preview["notOurs"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(others, ["shop", "typo"]);
+}
+
+#[test]
+fn a_composite_is_the_claim_behind_it() {
+    let composed = |file: &str| shown(&["-o", "yaml", file]).0;
+    assert_eq!(composed("tests/preview/composite.yaml"), composed("tests/preview/claim.yaml"));
+    let (tree, _) = shown(&["tests/preview/composite.yaml"]);
+    assert!(tree.starts_with("RealtimeSystemClaim lenses in team, from its composite lenses-7xk2p: "), "{tree}");
+}
+
+#[test]
+fn a_claim_that_stands_in_two_files_is_shown_once() {
+    let both = shown(&["tests/preview/composite.yaml", "tests/preview/claim.yaml"]);
+    assert_eq!(both, shown(&["tests/preview/composite.yaml"]));
+}
+
+#[test]
+fn a_claim_that_stands_in_two_files_differently_is_refused() {
+    let other = std::fs::read_to_string("tests/preview/claim.yaml").unwrap() + "  credentialsGeneration: 2\n";
+    let output = with_stdin(&["tests/preview/claim.yaml", "-"], &other);
+    let (_, err) = texts(&output);
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    let expected = "<stdin>:7: RealtimeSystemClaim/lenses: spec: stands here and, with another content, in tests/preview/claim.yaml:7: leave one of them out";
+    assert_eq!(err.lines().next(), Some(expected));
+}
+
+fn with_stdin(arguments: &[&str], text: &str) -> Output {
+    let mut command = command(arguments);
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn standard_input_is_a_file_like_any_other() {
+    let text = std::fs::read_to_string(APPLICATION).unwrap();
+    let output = with_stdin(&["-"], &text);
+    assert_eq!(texts(&output).0, shown(&[APPLICATION]).0);
+}
+
+#[test]
+fn faults_are_told_all_at_once_each_at_its_field() {
+    let err = refused(&["tests/preview/wrong.yaml", "no/such/file.yaml"]);
+    let expected = [
+        "10: spec.components[0].dependson: unknown field, did you mean \"dependsOn\"?",
+        "14: RealtimeSystemClaim/lenses: properties.lensesConfig.acceptEULA: must be true",
+        "20: RealtimeSystemClaim/lenses: properties.kafkaConfig.topics[0].partition: unknown field, did you mean \"partitions\"?",
+        "22: RealtimeSystemClaim/lenses: properties.kafkaConfig.topics[1].partitions: must be between 1 and 1000, not 0",
+        "23: RealtimeSystemClaim/lenses: properties.retian: unknown field, did you mean \"retain\"?",
+        "24: spec.components[1].name: must be at most 63 lower-case letters",
+        "26: IotBrokerClaim/Mqtt: properties.namespace: is required",
+        "27: IotBrokerClaim/Mqtt: properties.claimRef: unknown field",
+        "29: apiVersion: must be platform.example.org/v1alpha1, not platform.example.org/v1beta1",
+        "33: VClusterEnvironmentClaim/env: spec.name: is required",
+        "35: VClusterEnvironmentClaim/env: spec.components.istio: must be true or false, not the text \"yes\"",
+        "38: kind: unknown kind, did you mean \"RealtimeSystemClaim\"?",
+        "42: kind: is required",
+        "46: cannot be read as YAML: ",
+    ];
+    let lines: Vec<&str> = err.lines().collect();
+    assert_eq!(lines.len(), expected.len() + 2, "{err}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(&format!("tests/preview/wrong.yaml:{expected}")), "{line}\n  instead of {expected}");
+    }
+    assert!(lines[expected.len()].starts_with("no/such/file.yaml: cannot read: "), "{err}");
+    assert_eq!(lines.last(), Some(&"15 faults: nothing is shown until there is none"));
+}
+
+#[test]
+fn files_without_a_claim_are_refused_with_what_is_expected() {
+    let err = with_stdin(&["-"], "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n");
+    let (out, err) = texts(&err);
+    assert_eq!(out, "");
+    assert!(err.starts_with("<stdin>: no claim is in it: expected VClusterEnvironmentClaim, "), "{err}");
+    assert!(err.contains("found ConfigMap a (<stdin>:3)"), "{err}");
+    let (_, err) = texts(&with_stdin(&["-"], ""));
+    assert!(err.contains("no claim is in it"), "{err}");
+}
+
+#[test]
+fn a_wrong_command_line_is_a_fault_of_its_own() {
+    for arguments in [&[][..], &["-o", "picture", APPLICATION][..]] {
+        assert_eq!(run(arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_is_not_ours_is_named() {
+    let (tree, _) = shown(&["tests/preview/apart.yaml"]);
+    assert!(tree.contains("\nnot ours: component shop of type webservice (tests/preview/apart.yaml:31)\n"), "{tree}");
+    assert!(tree.contains("component typo of type realtime-sytem, did you mean \"realtime-system\"?"), "{tree}");
+    let (_, err) = shown(&["-o", "yaml", "tests/preview/apart.yaml"]);
+    assert!(err.contains("not ours: component shop of type webservice"), "{err}");
+}
+
+#[test]
+fn claims_that_do_not_go_together_are_warned_of() {
+    let (_, err) = shown(&["tests/preview/apart.yaml"]);
+    for expected in [
+        "lenses: spec.expose needs istio, which env has switched off",
+        "lenses: spec.monitoring needs observability, which env has switched off",
+        "lenses: its routes are under streaming.local, but the gateway of env serves streaming.example.com in streaming; set spec.domain to streaming.example.com",
+        "mqtt: spec.namespace \"research\" is none of the environment's (streaming); add it to spec.namespaces of env",
+        "mqtt: spec.connectorConfig.simulator needs knativeServing, which env has switched off",
+        "lenses-again: its namespace elsewhere may not use the environment; add elsewhere to spec.allowedClaimNamespaces of env",
+        "lenses-again: lenses asks for real-time system in streaming of streaming too; the first to come has it, and the other is held",
+    ] {
+        assert!(err.lines().any(|line| line == format!("warning: {expected}")), "{expected}\n{err}");
+    }
+    let about_again = err.lines().filter(|line| line.starts_with("warning: lenses-again: spec."));
+    assert_eq!(about_again.count(), 0, "what is switched off needs nothing\n{err}");
+}
+
+#[test]
+fn examples_go_together() {
+    for example in examples() {
+        let (_, err) = shown(&[&example]);
+        let apart = ["needs", "may not use", "is none of", "serves", "asks for", "does not have"];
+        let warnings: Vec<&str> = err.lines().filter(|line| apart.iter().any(|words| line.contains(words))).collect();
+        assert!(warnings.is_empty(), "{warnings:#?}");
+    }
+}
+
+#[test]
+fn the_platform_teams_settings_come_from_a_composition_or_an_input() {
+    let images = |arguments: &[&str]| shown(&[&["-o", "yaml", "tests/preview/claim.yaml"], arguments].concat()).0;
+    let mirrored = "image: mirror.example.org/all/";
+    assert!(!images(&[]).contains(mirrored));
+    assert!(images(&["--input", "tests/preview/composition.yaml"]).contains(mirrored));
+}
+
+#[test]
+fn wrong_settings_are_refused_at_their_field() {
+    let err = refused(&["--input", "tests/preview/wrong-input.yaml", "tests/preview/claim.yaml"]);
+    let expected = [
+        "tests/preview/wrong-input.yaml:3: input.storageclass: unknown field, did you mean \"storageClass\"?",
+        "tests/preview/wrong-input.yaml:5: input.ttl.settledSeconds: must be between 1 and 86400, not 0",
+        "2 faults: nothing is shown until there is none",
+    ];
+    assert_eq!(err.lines().collect::<Vec<_>>(), expected);
+    let err = refused(&["--input", APPLICATION, "tests/preview/claim.yaml"]);
+    assert!(err.contains("holds no settings: expected an Input of fn.platform.example.org/v1alpha1"), "{err}");
+}
+
+#[test]
+fn colour_is_for_terminals() {
+    let coloured = command(&[APPLICATION]).env("CLICOLOR_FORCE", "1").output().unwrap();
+    let coloured = texts(&coloured).0;
+    assert!(coloured.contains("\u{1b}["), "{coloured}");
+    let mut plain = command(&[APPLICATION]);
+    plain.env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1");
+    let plain = texts(&plain.output().unwrap()).0;
+    assert!(!shown(&[APPLICATION]).0.contains('\u{1b}'));
+    assert!(!plain.contains('\u{1b}'));
+}
+
+#[test]
+fn whoever_stops_reading_is_not_told_of_it() {
+    let mut child =
+        command(&["-o", "json", APPLICATION]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(!texts(&output).1.contains("cannot"), "{}", texts(&output).1);
+}

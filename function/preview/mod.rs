@@ -1,12 +1,14 @@
 //! An Application, claims or composites from files, shown to a person as what they become: without a cluster and without
 //! any other program. This room composes nothing itself; it asks what every claim is asked over the protocol too.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use serde_json::Value;
 
 use self::gather::{Asked, Gathered, NotOurs};
 use self::inputs::Inputs;
@@ -14,6 +16,7 @@ use self::read::Document;
 use self::report::Located;
 use crate::claims::{Composed, KINDS};
 use crate::owner::label;
+use crate::plan::{Place, Resource};
 
 mod gather;
 mod inputs;
@@ -61,11 +64,52 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
+    fn composed(&self) -> impl Iterator<Item = &Value> {
+        self.composed.plan.resources.iter().map(|resource| &resource.composed)
+    }
+
+    /// What finally stands in the clusters.
+    fn manifests(&self) -> impl Iterator<Item = &Value> {
+        self.composed.plan.resources.iter().map(Resource::manifest)
+    }
+
+    /// Whether both claims are for the same namespace of one environment.
+    fn is_beside(&self, other: &Self) -> bool {
+        let place = |shown: &Self| {
+            shown.composed.guest.as_ref().map(|guest| (guest.environment.clone(), guest.namespace.clone()))
+        };
+        place(self).is_some_and(|mine| place(other) == Some(mine))
+    }
+
+    /// The cluster that a place stands for.
+    fn cluster(&self, place: Place) -> Cluster<'_> {
+        match place {
+            Place::Host => Cluster::Host,
+            Place::Inside => Cluster::Virtual(self.environment()),
+        }
+    }
+
     /// The environment that the claim is about.
     fn environment(&self) -> &str {
         let pointer = format!("/metadata/labels/{}", label("environment").replace('/', "~1"));
-        let labelled = self.composed.plan.resources.iter().find_map(|resource| resource.composed.pointer(&pointer));
-        labelled.and_then(serde_json::Value::as_str).unwrap_or_default()
+        let labelled = self.composed().find_map(|composed| composed.pointer(&pointer));
+        labelled.and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// A cluster, as a person calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Cluster<'a> {
+    Host,
+    Virtual(&'a str),
+}
+
+impl fmt::Display for Cluster<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("the host cluster"),
+            Self::Virtual(name) => write!(f, "the virtual cluster {name}"),
+        }
     }
 }
 

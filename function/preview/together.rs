@@ -1,207 +1,129 @@
-//! What claims say of each other: an environment that lacks what a tenant asks for, two claims for one place. Each claim is
-//! valid by itself, and a cluster may yet bring what is missing here, so these are warnings.
+//! What claims make of each other: an environment that does not receive its guests, two claims for one place, a bridge
+//! into nothing. Each claim is right by itself, and a cluster may have what is missing here, so these are warnings.
+
+use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Shown;
 use crate::claims::{KINDS, Kind};
 use crate::iot_broker::claim::Spec as Broker;
-use crate::owner::Claim;
+use crate::kinds::{Spec as _, istio, kubernetes};
 use crate::realtime_system::claim::Spec as System;
-use crate::tenant::{default_domain, namespace_domain};
-use crate::vcluster_environment::claim::Spec as Environment;
+use crate::tenant::namespace_domain;
+use crate::vcluster_environment::offer::{Guest, OFFERED, Reception};
 
 /// Everything that does not go together.
 pub fn warnings(claims: &[Shown]) -> Vec<String> {
-    let [environment, system, broker] = &KINDS;
-    let environments: Vec<_> = all(claims, environment).map(|(claim, spec)| Offer::of(claim, spec)).collect();
-    let systems: Vec<(&Claim, System)> = all(claims, system).collect();
-    let brokers: Vec<(&Claim, Broker)> = all(claims, broker).collect();
-    let tenants: Vec<Need> = systems.iter().map(Need::of_system).chain(brokers.iter().map(Need::of_broker)).collect();
-
     let mut warnings = Vec::new();
-    for tenant in &tenants {
-        for offer in environments.iter().filter(|offer| offer.spec.name == tenant.environment) {
-            offer.lacks(tenant, &mut warnings);
+    for tenant in claims {
+        if let Some(guest) = &tenant.composed.guest
+            && let Some((host, provider_config)) = host(claims, &guest.environment)
+        {
+            let name = &tenant.asked.claim.name;
+            let wants =
+                reception(tenant, guest, host, provider_config).into_iter().chain(unserved(tenant, guest, host));
+            warnings.extend(wants.map(|want| format!("{name}: {want}")));
         }
     }
-    warnings.extend(contested(environments.iter().map(|offer| (offer.claim, offer.spec.name.clone()))));
-    let place = |tenant: &Need| format!("{} in {} of {}", tenant.role, tenant.namespace, tenant.environment);
-    warnings.extend(contested(tenants.iter().map(|tenant| (tenant.claim, place(tenant)))));
-    warnings.extend(unfed(&systems, &brokers));
+    warnings.extend(contested(claims));
+    warnings.extend(unfed(claims));
     warnings
 }
 
-/// The claims of one kind, as their authors wrote them.
-fn all<'a, S: DeserializeOwned>(claims: &'a [Shown], kind: &Kind) -> impl Iterator<Item = (&'a Claim, S)> {
-    let of_kind = claims.iter().filter(|shown| shown.asked.kind.claim == kind.claim);
-    // What cannot be read has been refused before.
-    of_kind.filter_map(|shown| Some((&shown.asked.claim, serde_json::from_value(shown.asked.spec.clone()).ok()?)))
+/// The claim that makes an environment, and the ProviderConfig by which others know it.
+fn host<'a>(claims: &'a [Shown], environment: &str) -> Option<(&'a Shown<'a>, &'a Value)> {
+    let is_it = |composed: &Value| {
+        let text = |pointer: &str| composed.pointer(pointer).and_then(Value::as_str);
+        text("/apiVersion") == Some(kubernetes::ProviderConfig::API_VERSION)
+            && text("/kind") == Some(kubernetes::ProviderConfig::KIND)
+            && text("/metadata/name") == Some(environment)
+    };
+    claims.iter().find_map(|shown| Some((shown, shown.composed().find(|composed| is_it(composed))?)))
 }
 
-/// What an environment offers.
-struct Offer<'a> {
-    claim: &'a Claim,
-    spec: Environment,
-    namespaces: Vec<String>,
+/// What a tenant will be told by the environment that it wants to stand in.
+fn reception(tenant: &Shown, guest: &Guest, host: &Shown, provider_config: &Value) -> Vec<String> {
+    let reception = Reception::of(guest, Some(provider_config));
+    if let Some(complaint) = reception.complaint(guest) {
+        return vec![complaint];
+    }
+    let offered = reception.offered();
+    let lacking = OFFERED.into_iter().filter(|component| !offered.contains(component));
+    let wants = lacking.filter_map(|component| {
+        let waiting = tenant.composed.plan.resources.iter().filter(|resource| resource.waits_for.contains(&component));
+        let parts: BTreeSet<&str> = waiting.map(|resource| resource.part).collect();
+        let parts: Vec<&str> = parts.into_iter().collect();
+        let host = &host.asked.claim.name;
+        (!parts.is_empty()).then(|| {
+            format!("{} will wait for {component}, which {host} has switched off in spec.components", parts.join(", "))
+        })
+    });
+    wants.collect()
 }
 
-impl<'a> Offer<'a> {
-    fn of(claim: &'a Claim, spec: Environment) -> Self {
-        let namespaces = if spec.namespaces.is_empty() { vec![spec.name.clone()] } else { spec.namespaces.clone() };
-        Self { claim, spec, namespaces }
-    }
-
-    fn admits(&self, namespace: &str) -> bool {
-        let allowed = &self.spec.allowed_claim_namespaces;
-        namespace == self.claim.namespace || allowed.iter().any(|allowed| allowed == "*" || allowed == namespace)
-    }
-
-    /// The domain that the gateway serves in a namespace.
-    fn domain(&self, namespace: &str) -> String {
-        match &self.spec.domain {
-            Some(domain) => namespace_domain(&self.spec.name, namespace, domain),
-            None => default_domain(&self.spec.name, namespace),
-        }
-    }
-
-    /// Says what a tenant asks for in vain.
-    fn lacks(&self, need: &Need, warnings: &mut Vec<String>) {
-        let (name, own) = (&need.claim.name, &self.claim.name);
-        if !self.admits(&need.claim.namespace) {
-            warnings.push(format!(
-                "{name}: its namespace {0} may not use the environment; add {0} to spec.allowedClaimNamespaces of {own}",
-                need.claim.namespace
-            ));
-        }
-        if !self.namespaces.contains(&need.namespace) {
-            warnings.push(format!(
-                "{name}: spec.namespace {:?} is none of the environment's ({}); add it to spec.namespaces of {own}",
-                need.namespace,
-                self.namespaces.join(", ")
-            ));
-        }
-        let components = self.spec.components;
-        for (field, component) in &need.components {
-            let is_on = match component {
-                Component::Istio => components.istio,
-                Component::KnativeServing => components.knative_serving,
-                Component::Observability => components.observability,
-            };
-            if !is_on {
-                warnings.push(format!("{name}: {field} needs {}, which {own} has switched off", component.name()));
-            }
-        }
-        let served = self.domain(&need.namespace);
-        if need.is_exposed && need.domain != served {
-            warnings.push(format!(
-                "{name}: its routes are under {}, but the gateway of {own} serves {served} in {}; set spec.domain to {served}",
-                need.domain, need.namespace
-            ));
-        }
-    }
+/// Routes to hosts that the environment's gateway does not serve.
+fn unserved(tenant: &Shown, guest: &Guest, host: &Shown) -> Option<String> {
+    let status = &host.composed.status;
+    let served: BTreeSet<&str> = texts(status.get("hosts")).collect();
+    let routes = tenant
+        .manifests()
+        .filter(|manifest| manifest.get("kind").is_some_and(|kind| kind == istio::VirtualService::KIND));
+    let mut hosts = routes.flat_map(|route| texts(route.pointer("/spec/hosts")));
+    let missed = hosts.find(|host| !served.is_empty() && !served.contains(host))?;
+    let domain = status.get("domain").and_then(Value::as_str)?;
+    let domain = namespace_domain(&guest.environment, &guest.namespace, domain);
+    let host = &host.asked.claim.name;
+    Some(format!("the gateway of {host} does not serve {missed}: set spec.domain to {domain}"))
 }
 
-/// What an environment may offer.
-#[derive(Clone, Copy)]
-enum Component {
-    Istio,
-    KnativeServing,
-    Observability,
+fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-impl Component {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Istio => "istio",
-            Self::KnativeServing => "knativeServing",
-            Self::Observability => "observability",
-        }
-    }
-}
-
-/// What a tenant needs of its environment.
-struct Need<'a> {
-    claim: &'a Claim,
-    role: &'static str,
-    environment: &'a str,
-    namespace: String,
-    domain: String,
-    is_exposed: bool,
-    components: Vec<(&'static str, Component)>,
-}
-
-impl<'a> Need<'a> {
-    fn of_system((claim, spec): &'a (&Claim, System)) -> Self {
-        let exposed = [("spec.expose", Component::Istio), ("spec.expose", Component::KnativeServing)];
-        let mut components = Vec::new();
-        components.extend(exposed.into_iter().filter(|_| spec.expose));
-        components.extend(spec.monitoring.then_some(("spec.monitoring", Component::Observability)));
-        let place = (spec.namespace.as_str(), spec.environment.as_deref(), spec.domain.as_deref());
-        Self::of(claim, "real-time system", place, spec.expose, components)
-    }
-
-    fn of_broker((claim, spec): &'a (&Claim, Broker)) -> Self {
-        let mut components = Vec::new();
-        components.extend(spec.expose.then_some(("spec.expose", Component::Istio)));
-        let simulator = ("spec.connectorConfig.simulator", Component::KnativeServing);
-        components.extend(spec.connector_config.simulator.enabled.then_some(simulator));
-        let place = (spec.namespace.as_str(), spec.environment.as_deref(), spec.domain.as_deref());
-        Self::of(claim, "broker", place, spec.expose, components)
-    }
-
-    fn of(
-        claim: &'a Claim,
-        role: &'static str,
-        (namespace, environment, domain): (&'a str, Option<&'a str>, Option<&str>),
-        is_exposed: bool,
-        components: Vec<(&'static str, Component)>,
-    ) -> Self {
-        let (environment, namespace) = place(namespace, environment);
-        let domain = domain.map_or_else(|| default_domain(environment, namespace), str::to_owned);
-        Self { claim, role, environment, namespace: namespace.to_owned(), domain, is_exposed, components }
-    }
-}
-
-/// The environment and the namespace that a tenant stands in.
-fn place<'a>(namespace: &'a str, environment: Option<&'a str>) -> (&'a str, &'a str) {
-    (environment.unwrap_or(namespace), namespace)
-}
-
-/// Claims for one place: whichever comes first has it.
-fn contested<'a>(places: impl Iterator<Item = (&'a Claim, String)>) -> Vec<String> {
-    let mut taken: Vec<(&Claim, String)> = Vec::new();
+/// Claims for one place. What is named by us and not by Crossplane is the lock of a place.
+fn contested(claims: &[Shown]) -> Vec<String> {
+    let locks = |shown: &Shown| -> BTreeSet<String> {
+        let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let named =
+            |composed: &Value| Some(format!("{} {}", text(composed, "/kind")?, text(composed, "/metadata/name")?));
+        shown.composed().filter_map(named).collect()
+    };
     let mut warnings = Vec::new();
-    for (claim, place) in places {
-        match taken.iter().find(|(_, known)| *known == place) {
-            Some((first, _)) => warnings.push(format!(
-                "{}: {} asks for {place} too; the first to come has it, and the other is held",
-                claim.name, first.name
-            )),
-            None => taken.push((claim, place)),
+    for (index, later) in claims.iter().enumerate() {
+        let wanted = locks(later);
+        for first in claims[..index].iter().filter(|first| !locks(first).is_disjoint(&wanted)) {
+            warnings.push(format!(
+                "{}: {} asks for the same place; the first to come has it, and the other is held",
+                later.asked.claim.name, first.asked.claim.name
+            ));
         }
     }
     warnings
 }
 
 /// Bridges to topics that the Kafka beside them does not have.
-fn unfed(systems: &[(&Claim, System)], brokers: &[(&Claim, Broker)]) -> Vec<String> {
+fn unfed(claims: &[Shown]) -> Vec<String> {
+    let [_, system, broker] = &KINDS;
     let mut warnings = Vec::new();
-    for (claim, broker) in brokers {
-        let place = place(&broker.namespace, broker.environment.as_deref());
-        let is_beside = |system: &System| self::place(&system.namespace, system.environment.as_deref()) == place;
-        for (owner, system) in systems.iter().filter(|(_, system)| is_beside(system)) {
-            let topics = &system.kafka_config.topics;
-            let mappings = &broker.connector_config.mappings;
-            for mapping in
-                mappings.iter().filter(|mapping| topics.iter().all(|topic| topic.name != mapping.kafka_topic))
-            {
+    for (bridge, spec) in all::<Broker>(claims, broker) {
+        for (owner, system) in all::<System>(claims, system).filter(|(owner, _)| owner.is_beside(bridge)) {
+            let has = |topic: &str| system.kafka_config.topics.iter().any(|known| known.name == topic);
+            for mapping in spec.connector_config.mappings.iter().filter(|mapping| !has(&mapping.kafka_topic)) {
                 warnings.push(format!(
-                    "{}: spec.connectorConfig.mappings carries {} to the Kafka topic {}, which {} does not have; add it to its spec.kafkaConfig.topics",
-                    claim.name, mapping.mqtt_topic, mapping.kafka_topic, owner.name
+                    "{}: the bridge carries {} to the Kafka topic {}, which {} does not have in spec.kafkaConfig.topics",
+                    bridge.asked.claim.name, mapping.mqtt_topic, mapping.kafka_topic, owner.asked.claim.name
                 ));
             }
         }
     }
     warnings
+}
+
+/// The claims of one kind, with their spec.
+fn all<'a, S: DeserializeOwned>(claims: &'a [Shown], kind: &Kind) -> impl Iterator<Item = (&'a Shown<'a>, S)> {
+    let of_kind = claims.iter().filter(|shown| shown.asked.kind.claim == kind.claim);
+    // What cannot be read has been refused before.
+    of_kind.filter_map(|shown| Some((shown, serde_json::from_value(shown.asked.spec.clone()).ok()?)))
 }

@@ -1,13 +1,13 @@
 //! The preview as a tree: by claim, by cluster, by part, each manifest on a line, in columns.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
 use super::report::painted;
-use super::{Preview, Shown};
+use super::{Cluster, Preview, Shown};
 use crate::plan::{Place, Resource};
 
 const CLAIM: Style = Style::new().bold();
@@ -38,7 +38,7 @@ pub fn text(preview: &Preview) -> String {
         draw(children, "", &widths, &mut text);
         text.push('\n');
     }
-    text.push_str(&addresses(preview));
+    text.push_str(&statuses(preview));
     text.push_str(&not_ours(preview));
     text.push_str(&total(preview));
     text
@@ -68,17 +68,9 @@ fn claim(shown: &Shown, groups: &Groups) -> Node {
     );
     let places = [Place::Host, Place::Inside].into_iter().filter_map(|place| {
         let parts = parts(shown, place, groups);
-        (!parts.is_empty()).then(|| Node::Heading(painted(PLACE, &cluster(shown, place)), parts))
+        (!parts.is_empty()).then(|| Node::Heading(painted(PLACE, &format!("in {}", shown.cluster(place))), parts))
     });
     Node::Heading(heading, places.collect())
-}
-
-/// What a person calls a cluster.
-pub fn cluster(shown: &Shown, place: Place) -> String {
-    match place {
-        Place::Host => "on the host".to_owned(),
-        Place::Inside => format!("inside {}", shown.environment()),
-    }
 }
 
 fn parts(shown: &Shown, place: Place, groups: &Groups) -> Vec<Node> {
@@ -104,20 +96,21 @@ fn part_node(part: &str, resources: &[&Resource], groups: &Groups) -> Node {
     Node::Heading(format!("{}{after}", painted(PART, part)), manifests)
 }
 
-/// Kind, name, namespace, and what a name alone does not tell: a chart, or whose kind it is.
+/// Kind, name, namespace, and what a name alone does not tell: a chart, or whose kind it is. What Crossplane will name is
+/// told by its key.
 fn columns(resource: &Resource, groups: &Groups) -> [String; COLUMNS] {
     let manifest = resource.manifest();
     let kind = text_at(manifest, "/kind");
     if let Some(release) = release(resource) {
-        return [
-            kind.to_owned(),
-            release.name,
-            release.namespace,
-            format!("chart {} {}", release.chart, release.version),
-        ];
+        let chart = format!("chart {release}");
+        return [kind.to_owned(), release.name, release.namespace, chart];
     }
+    let name = match text_at(manifest, "/metadata/name") {
+        "" => format!("({})", resource.key),
+        name => name.to_owned(),
+    };
     let group = if groups.leaves_open(kind) { group(manifest) } else { "" };
-    [kind, text_at(manifest, "/metadata/name"), text_at(manifest, "/metadata/namespace"), group].map(str::to_owned)
+    [kind.to_owned(), name, text_at(manifest, "/metadata/namespace").to_owned(), group.to_owned()]
 }
 
 /// The API groups of each kind that is shown.
@@ -150,10 +143,16 @@ fn text_at<'a>(value: &'a Value, pointer: &str) -> &'a str {
 
 /// A Helm release.
 pub struct Release {
-    pub name: String,
-    pub namespace: String,
-    pub chart: String,
-    pub version: String,
+    name: String,
+    namespace: String,
+    chart: String,
+    version: String,
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.chart, self.version)
+    }
 }
 
 pub fn release(resource: &Resource) -> Option<Release> {
@@ -190,36 +189,65 @@ fn draw(nodes: &[Node], indent: &str, widths: &[usize; COLUMNS], text: &mut Stri
             }
             Node::Manifest([kind, name, namespace, origin]) => {
                 let [kind_width, name_width, namespace_width, _] = widths;
+                let aside = format!("{namespace:namespace_width$}  {origin}");
                 let kind = painted(KIND, &format!("{kind:kind_width$}"));
-                let quiet = format!("{namespace:namespace_width$}  {origin}");
-                let line = format!("{kind}  {name:name_width$}  {}", painted(QUIET, quiet.trim_end()));
-                text.push_str(line.trim_end());
-                text.push('\n');
+                if aside.trim().is_empty() {
+                    let _ = writeln!(text, "{kind}  {name}");
+                } else {
+                    let _ = writeln!(text, "{kind}  {name:name_width$}  {}", painted(QUIET, aside.trim_end()));
+                }
             }
         }
     }
 }
 
-/// Where to go, claim by claim, as their status will say.
-fn addresses(preview: &Preview) -> String {
-    let endpoints = |shown: &Shown| entries(&shown.composed.status, "/endpoints");
-    let all: Vec<_> = preview.claims.iter().map(|shown| (shown, endpoints(shown))).collect();
-    let width = all.iter().flat_map(|(_, entries)| entries).map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+/// What its user will read in each claim's status: where to go, and what to take along.
+fn statuses(preview: &Preview) -> String {
     let mut text = String::new();
-    for (shown, entries) in all.iter().filter(|(_, entries)| !entries.is_empty()) {
-        let _ = writeln!(text, "endpoints of {}", painted(CLAIM, &shown.asked.claim.name));
-        for (name, address) in entries {
-            let _ = writeln!(text, "   {}  {address}", painted(PART, &format!("{name:width$}")));
+    for shown in &preview.claims {
+        let lines = status_lines(&shown.composed.status);
+        if lines.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "status of {}", painted(CLAIM, &shown.asked.claim.name));
+        let width = |column: fn(&StatusLine) -> &str| lines.iter().map(|line| column(line).chars().count()).max();
+        let groups = width(|line| &line.group).unwrap_or(0);
+        let names = width(|line| &line.name).unwrap_or(0);
+        for StatusLine { group, name, value } in &lines {
+            let group = painted(PART, &format!("{group:groups$}"));
+            let name = if name.is_empty() { String::new() } else { format!("{name:names$}  ") };
+            let _ = writeln!(text, "   {group}  {name}{value}");
         }
         text.push('\n');
     }
     text
 }
 
-/// A part of a status that names texts, in order.
-fn entries(status: &Value, pointer: &str) -> Vec<(String, String)> {
-    let fields = status.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
-    fields.filter_map(|(name, text)| Some((name.clone(), text.as_str()?.to_owned()))).collect()
+/// One value of a status. Of several that belong together, only the first says to what.
+struct StatusLine {
+    group: String,
+    name: String,
+    value: String,
+}
+
+fn status_lines(status: &Value) -> Vec<StatusLine> {
+    let mut lines = Vec::new();
+    for (group, value) in status.as_object().into_iter().flatten() {
+        let values: Vec<(String, String)> = match value {
+            Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
+            Value::Array(items) => items.iter().map(|item| (String::new(), plain(item))).collect(),
+            single => vec![(String::new(), plain(single))],
+        };
+        for (index, (name, value)) in values.into_iter().enumerate() {
+            let group = if index == 0 { group.clone() } else { String::new() };
+            lines.push(StatusLine { group, name, value });
+        }
+    }
+    lines
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn not_ours(preview: &Preview) -> String {
@@ -234,13 +262,13 @@ fn not_ours(preview: &Preview) -> String {
 }
 
 fn total(preview: &Preview) -> String {
-    let mut counts: BTreeMap<(Place, String), usize> = BTreeMap::new();
+    let mut counts: BTreeMap<Cluster, usize> = BTreeMap::new();
     for shown in &preview.claims {
         for resource in &shown.composed.plan.resources {
-            *counts.entry((resource.place, cluster(shown, resource.place))).or_default() += 1;
+            *counts.entry(shown.cluster(resource.place)).or_default() += 1;
         }
     }
-    let clusters: Vec<String> = counts.iter().map(|((_, cluster), count)| format!("{count} {cluster}")).collect();
+    let clusters: Vec<String> = counts.iter().map(|(cluster, count)| format!("{count} in {cluster}")).collect();
     let claims = preview.claims.len();
     format!(
         "{} {} {}: {}\n",

@@ -156,10 +156,14 @@ fn volumes(broker: &IotBroker) -> Vec<Volume> {
 /// Devices come in through the gateway; what else is to reach the broker says so by its label.
 fn clients(broker: &IotBroker) -> Resource {
     let part: Part = broker.tenant.part("broker-policy", APP, &[LOCK]);
+    let spec = &broker.spec;
     let labelled = || pods(BTreeMap::from([mqtt_client()]));
-    let mut ingress = vec![admit(vec![app(KAFKA_APP), app(simulator::APP), labelled()], &[MQTT])];
-    if broker.spec.mqtt_config.listeners.websockets {
-        ingress.push(admit(vec![gateway(), labelled()], &[WEBSOCKETS]));
+    let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
+    let simulator = spec.connector_config.simulator.enabled.then(|| app(simulator::APP));
+    let mut ingress = vec![admit(bridge.into_iter().chain(simulator).chain([labelled()]).collect(), &[MQTT])];
+    if spec.mqtt_config.listeners.websockets {
+        let outside = spec.expose.then(gateway);
+        ingress.push(admit(outside.into_iter().chain([labelled()]).collect(), &[WEBSOCKETS]));
     }
     policy(&part, "mosquitto-policy", ingress)
 }

@@ -6,6 +6,9 @@ use super::{IotBroker, accounts, bridge, broker, simulator as sim};
 use crate::fault::Fault;
 use crate::settings::{pinned, undigested};
 
+/// What users may publish and read stands in one ConfigMap, which is stored twice over with what carries it there.
+const MOST_ALLOWED: usize = 256 << 10;
+
 pub fn users(faults: &mut Vec<Fault>, spec: &Spec) {
     for (index, user) in spec.mqtt_config.users.iter().enumerate() {
         if [accounts::BRIDGE, accounts::SIMULATOR].contains(&user.name.as_str()) {
@@ -14,6 +17,14 @@ pub fn users(faults: &mut Vec<Fault>, spec: &Spec) {
                 format!("must not be {:?}: the platform's own user has this name; choose another one", user.name),
             ));
         }
+    }
+    let allowed = spec.mqtt_config.users.iter().flat_map(|user| user.publish.iter().chain(&user.read));
+    let size: usize = allowed.map(String::len).sum();
+    if size > MOST_ALLOWED {
+        faults.push(Fault::new(
+            "spec.mqttConfig.users",
+            format!("must allow filters of at most {MOST_ALLOWED} bytes together, not {size}: use wildcards"),
+        ));
     }
     let connector = &spec.connector_config;
     if spec.mqtt_config.users.is_empty() && connector.mappings.is_empty() && !connector.simulator.enabled {

@@ -31,7 +31,7 @@ pub struct Spec {
     /// Default: `<environment>.local` in the namespace named like the environment, else
     /// `<namespace>.<environment>.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 200), regex(pattern = form::DNS_NAME))]
+    #[schemars(length(min = 1, max = 201), regex(pattern = form::DNS_NAME))]
     pub domain: Option<String>,
 
     /// Make MQTT over WebSockets and the simulator's API reachable from outside, through the environment's gateway.
@@ -75,8 +75,8 @@ pub struct MqttConfig {
     /// Size of that volume, in Mi, Gi or Ti. It can never shrink.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub storage: String,
-    /// Who may connect, 0 to 50 users, and what each may publish and read. The bridge and the simulator have users of
-    /// their own.
+    /// Who may connect, 0 to 50 users, and what each may publish and read, together at most 256 KiB of filters. The
+    /// bridge and the simulator have users of their own.
     #[schemars(
         length(max = 50),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])

@@ -30,7 +30,7 @@ pub struct Spec {
     /// Default: `<environment>.local` in the namespace named like the environment, else
     /// `<namespace>.<environment>.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 200), regex(pattern = form::DNS_NAME))]
+    #[schemars(length(min = 1, max = 201), regex(pattern = form::DNS_NAME))]
     pub domain: Option<String>,
 
     /// Make Lenses and the dashboard reachable from outside, through the environment's gateway. Needs its component
@@ -61,7 +61,7 @@ pub struct Spec {
     #[serde(default)]
     pub dashboard: Dashboard,
 
-    /// Streaming SQL that Lenses runs, 0 to 50 processors, each a name and a statement. Default: four that split
+    /// Streaming SQL that Lenses runs, 0 to 50 processors, each a name and a statement; together at most 128 KiB. Default: four that split
     /// `device_data` into one topic for each vital sign.
     #[serde(default = "SqlProcessor::defaults")]
     #[schemars(

@@ -63,6 +63,7 @@ impl Checked for RealtimeSystem {
         }
         let memories = check::memories(&mut faults, &spec);
         check::topics(&mut faults, &spec.kafka_config);
+        sql_processors::check(&mut faults, &spec.sql_processors);
         if let Some(snowflake) = &spec.snowflake_config {
             check::snowflake(&mut faults, snowflake, &spec.kafka_config);
         }

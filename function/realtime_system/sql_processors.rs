@@ -9,6 +9,7 @@ use super::claim::{SOURCE_TOPIC, SqlProcessor};
 use super::lenses_agent::hq_access;
 use super::names::{KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
 use super::{RealtimeSystem, kafka, lenses_agent, script};
+use crate::fault::Fault;
 use crate::pins::Image;
 use crate::place::to_value;
 use crate::plan::Resource;
@@ -37,7 +38,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     }
     let part = system.tenant.part(NAME, APP, &[lenses_agent::NAME, kafka::TOPICS]);
     let mut variables = hq_access(system);
-    variables.push(env("PROCESSORS", processors.iter().map(line).collect::<Vec<_>>().join("\n")));
+    variables.push(env("PROCESSORS", lines(processors)));
     variables.extend(source_schema(processors));
     let task = Task {
         part: &part,
@@ -66,6 +67,24 @@ fn source_schema(processors: &[SqlProcessor]) -> Vec<EnvVar> {
         env("SOURCE_TOPIC", SOURCE_TOPIC),
         env("SOURCE_SCHEMA", script::DEVICE_DATA),
     ]
+}
+
+/// A variable of a program takes 128 KiB, its name and end included.
+const ROOM: usize = (128 << 10) - 16;
+
+/// All statements are handed over in one variable.
+pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
+    let size = lines(processors).len();
+    if size > ROOM {
+        faults.push(Fault::new(
+            "spec.sqlProcessors",
+            format!("must be at most {ROOM} bytes together, as JSON, not {size}: shorten the statements"),
+        ));
+    }
+}
+
+fn lines(processors: &[SqlProcessor]) -> String {
+    processors.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn line(processor: &SqlProcessor) -> String {

@@ -1,0 +1,100 @@
+//! That everything named exists: on every example, and on variations of them.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[path = "wiring/mod.rs"]
+mod wiring;
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+use proptest::test_runner::TestCaseError;
+use wiring::platform::Platform;
+use wiring::variations::{self, Variation};
+use wiring::{keys, random};
+
+/// Fails with everything that is found on these platforms.
+fn assert_sound(platforms: &[Platform]) {
+    let mut report = Vec::new();
+    for platform in platforms {
+        for (check, finding) in wiring::findings(platform) {
+            report.push(format!("{} [{check}] {finding}", platform.name));
+        }
+    }
+    assert!(report.is_empty(), "{} platforms:\n{}", platforms.len(), report.join("\n"));
+}
+
+#[test]
+fn everything_named_exists_in_every_example() {
+    assert_sound(&wiring::examples::platforms());
+}
+
+/// The platforms of these variations; all others are refused for nothing but what is expected.
+fn legal(variations: Vec<Variation>, expected: &[&str]) -> Vec<Platform> {
+    let mut platforms = Vec::new();
+    let mut refused = BTreeSet::new();
+    for variation in variations {
+        match variation.platform {
+            Ok(platform) => platforms.push(platform),
+            Err(faults) => refused.extend(faults.into_iter().map(|fault| fault.field)),
+        }
+    }
+    assert!(refused.iter().eq(expected), "refused: {refused:#?}");
+    platforms
+}
+
+#[test]
+fn everything_named_exists_in_every_variation_of_the_claims() {
+    assert_sound(&legal(variations::of_claims(), &["spec.lensesConfig.acceptEULA"]));
+}
+
+#[test]
+fn everything_named_exists_in_every_variation_of_the_settings() {
+    assert_sound(&legal(variations::of_settings(), &["input.scheduling.tolerations[0]"]));
+}
+
+#[test]
+fn everything_named_exists_in_the_longest_claims() {
+    assert_sound(&[wiring::longest::platform(), wiring::full::platform()]);
+}
+
+#[test]
+fn what_would_not_fit_together_is_refused() {
+    let settings = wiring::full::settings();
+    let mut claims = wiring::longest::claims();
+    for processor in claims[1].spec["sqlProcessors"].as_array_mut().unwrap() {
+        processor["sql"] = "x".repeat(3000).into();
+    }
+    claims[2].spec["mqttConfig"]["users"][0]["publish"] = vec!["x".repeat(500); 50].into();
+    for (claim, field) in [(1, "spec.sqlProcessors"), (2, "spec.mqttConfig.users")] {
+        let faults = claims[claim].clone().compose(&settings).err().unwrap_or_default();
+        assert_eq!(faults.iter().map(|fault| fault.field.as_str()).collect::<Vec<_>>(), [field]);
+    }
+}
+
+#[test]
+fn everything_named_exists_whatever_is_combined() {
+    let settings = wiring::full::settings();
+    let legal = Cell::new(0);
+    random::combinations(150, |changes| {
+        // Changes that contradict each other are refused, which other tests look at.
+        let Ok(platform) = Platform::try_of("random", variations::changed(&changes), &settings) else { return Ok(()) };
+        legal.set(legal.get() + 1);
+        match wiring::findings(&platform).first() {
+            Some((check, finding)) => Err(TestCaseError::fail(format!("[{check}] {finding}"))),
+            None => Ok(()),
+        }
+    });
+    assert!(legal.get() > 100, "only {} combinations are legal", legal.get());
+}
+
+#[test]
+fn every_key_that_was_ever_released_is_still_composed() {
+    let mut used = BTreeSet::new();
+    let varied = variations::of_claims().into_iter().filter_map(|variation| variation.platform.ok());
+    for platform in wiring::examples::platforms().into_iter().chain(varied).chain([wiring::full::platform()]) {
+        used.extend(keys::used(&platform));
+    }
+    let gone: Vec<&String> = keys::lines().iter().filter(|line| !used.contains(line.as_str())).collect();
+    assert!(gone.is_empty(), "no longer composed: {gone:#?}");
+}

@@ -1,0 +1,259 @@
+//! What charts are told: versions as pinned, images and pull secrets as the platform team decided, and the addresses and
+//! switches that the rest relies on.
+
+use function_realtime_platform::pins::{
+    Chart, ISTIO_IMAGES, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, VCLUSTER_IMAGE,
+};
+use function_realtime_platform::plan::Place;
+use function_realtime_platform::settings::registry;
+use serde_json::{Value, json};
+
+use crate::wiring::finding::Finding;
+use crate::wiring::services::{Host, address, resolve};
+use crate::wiring::value::{Look, each_leaf};
+use crate::wiring::world::{Object, Origin, World};
+
+pub fn check(world: &World) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for object in world.of_kind("helm.crossplane.io", "Release") {
+        let parameters = object.manifest.at("/spec/forProvider");
+        let name = parameters.text("/chart/name");
+        let chart = Chart::ALL.into_iter().find(|chart| chart.name() == name);
+        let pin = chart.map(|chart| world.platform.settings.chart(chart));
+        let is_pinned = pin.is_some_and(|pin| {
+            (pin.repository.as_str(), pin.version.as_str())
+                == (parameters.text("/chart/repository"), parameters.text("/chart/version"))
+        });
+        if !is_pinned {
+            found.push(Finding::on(object, "/spec/forProvider/chart", "not a chart as it is pinned"));
+        }
+        let values = parameters.at("/values");
+        found.extend(expected(world, object, name, values));
+        found.extend(scheduled(world, object, values));
+        if name == "vcluster" {
+            let release = object.manifest.text("/metadata/annotations/crossplane.io~1external-name");
+            found.extend(vcluster(world, object, release, parameters.text("/namespace"), values));
+        }
+    }
+    for object in world.of_kind("infrastructure.cluster.x-k8s.io", "VCluster") {
+        found.extend(by_cluster_api(world, object));
+    }
+    for object in world.of_kind("operator.knative.dev", "KnativeServing") {
+        found.extend(knative_images(world, object));
+        if object.manifest.text("/spec/version") != KNATIVE_SERVING
+            || !object.manifest.is_true("/spec/ingress/istio/enabled")
+        {
+            found.push(Finding::on(object, "/spec", "not the pinned version with Istio's ingress"));
+        }
+    }
+    found
+}
+
+/// With a mirror, Knative's own images come from there; and it never asks a registry for what a tag means, because it has
+/// no credentials for that.
+fn knative_images(world: &World, object: &Object) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let settings = &world.platform.settings;
+    let expected: Value = match settings.registry {
+        Some(_) => KNATIVE_SERVING_IMAGES
+            .iter()
+            .map(|(name, image)| {
+                ((*name).to_owned(), json!(format!("{}:v{KNATIVE_SERVING}", settings.mirrored(image))))
+            })
+            .collect(),
+        None => Value::Null,
+    };
+    if object.manifest.at("/spec/registry/override") != &expected {
+        found.push(Finding::on(object, "/spec/registry", "not the mirrored images"));
+    }
+    let skipped: Vec<&str> =
+        object.manifest.text("/spec/config/deployment/registries-skipping-tag-resolving").split(',').collect();
+    for service in world.of_kind("serving.knative.dev", "Service") {
+        let image = service.manifest.text("/spec/template/spec/containers/0/image");
+        // Of an image that a user names, the environment knows nothing.
+        if !Image::ALL.into_iter().any(|pin| settings.image(pin) == image) {
+            continue;
+        }
+        if !image.contains("@sha256:") && !skipped.contains(&registry(image).as_str()) {
+            found.push(Finding::on(object, "/spec/config", format!("asks the registry of {image} what its tag means")));
+        }
+    }
+    found
+}
+
+/// Values that images and other charts depend on.
+fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<Finding> {
+    let settings = &world.platform.settings;
+    let registry = json!(settings.registry.clone().unwrap_or_default());
+    let class = json!(settings.storage_class.clone().unwrap_or_default());
+    let [operator, webhook] = KNATIVE_OPERATOR_IMAGES.map(|image| json!(settings.mirrored(image)));
+    let environment = match object.origin {
+        Origin::Composed(standing, _) => &standing.spec,
+        Origin::Made | Origin::External => &Value::Null,
+    };
+    let kept = if environment.is_true("/retain") { "Retain" } else { "Delete" };
+    // The quotas of a virtual cluster stop every part that needs more than 512Mi.
+    let off = || json!(false);
+    let expected: Vec<(&str, Value)> = match chart {
+        "istiod" => vec![("/global/hub", json!(settings.mirrored(ISTIO_IMAGES)))],
+        "knative-operator" => vec![
+            ("/knative_operator/knative_operator/image", operator),
+            ("/knative_operator/operator_webhook/image", webhook),
+        ],
+        // What a virtual cluster does not show is not looked for.
+        "kube-prometheus-stack" => vec![
+            ("/global/imageRegistry", registry),
+            ("/nodeExporter/enabled", off()),
+            ("/kubeEtcd/enabled", off()),
+            ("/kubeScheduler/enabled", off()),
+            ("/kubeControllerManager/enabled", off()),
+            ("/kubeProxy/enabled", off()),
+        ],
+        "vcluster" => vec![
+            ("/controlPlane/statefulSet/image/registry", json!(VCLUSTER_IMAGE.0)),
+            ("/controlPlane/statefulSet/image/repository", json!(VCLUSTER_IMAGE.1)),
+            ("/controlPlane/statefulSet/persistence/volumeClaim/storageClass", class),
+            ("/controlPlane/statefulSet/persistence/volumeClaim/retentionPolicy", json!(kept)),
+            ("/controlPlane/advanced/defaultImageRegistry", registry),
+            ("/policies/resourceQuota/enabled", off()),
+            ("/policies/limitRange/enabled", off()),
+        ],
+        "gateway" => {
+            let said = |pointer, default: Value| match environment.pointer(pointer) {
+                Some(said) => said.clone(),
+                None => default,
+            };
+            vec![
+                ("/service/type", said("/gateway/serviceType", json!("LoadBalancer"))),
+                ("/service/annotations", said("/gateway/annotations", json!({}))),
+            ]
+        }
+        _ => Vec::new(),
+    };
+    let wrong = expected.iter().filter(|(pointer, value)| values.at(pointer) != value);
+    wrong
+        .map(|(pointer, value)| {
+            Finding::on(object, format!("/spec/forProvider/values{pointer}"), format!("must be {value}"))
+        })
+        .collect()
+}
+
+/// Whatever can be told where to run is told so.
+fn scheduled(world: &World, object: &Object, values: &Value) -> Vec<Finding> {
+    let settings = &world.platform.settings;
+    let (selector, tolerations) = (json!(settings.node_selector()), json!(settings.tolerations()));
+    let mut found = Vec::new();
+    each_object(values, &mut |fields| {
+        for (key, wanted) in [("nodeSelector", &selector), ("tolerations", &tolerations)] {
+            let is_unset = |value: &Value| value.is_null() || value == &json!({}) || value == &json!([]);
+            if let Some(value) = fields.get(key)
+                && value != wanted
+                && !(is_unset(value) && is_unset(wanted))
+            {
+                found.push(Finding::on(object, format!("/spec/forProvider/values/…/{key}"), "not where pods may run"));
+            }
+        }
+    });
+    found
+}
+
+/// Calls `visit` for every object below a value.
+fn each_object<'a>(value: &'a Value, visit: &mut dyn FnMut(&'a serde_json::Map<String, Value>)) {
+    match value {
+        Value::Object(fields) => {
+            visit(fields);
+            fields.values().for_each(|field| each_object(field, visit));
+        }
+        Value::Array(items) => items.iter().for_each(|item| each_object(item, visit)),
+        _ => {}
+    }
+}
+
+/// The virtual cluster is reached under a name that its certificate is good for, and enforces policies.
+fn vcluster(world: &World, object: &Object, release: &str, namespace: &str, values: &Value) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut finds = |field: &str, message: &str| found.push(Finding::on(object, format!("values{field}"), message));
+    let server = values.text("/exportKubeConfig/server");
+    let host = address(server).filter(|_| server.starts_with("https://"));
+    if !host.is_some_and(|(host, port)| reaches(world, host, port, release, namespace)) {
+        finds("/exportKubeConfig/server", "not a name of the virtual cluster's Service that its certificate holds");
+    }
+    if world.of_kind("networking.k8s.io", "NetworkPolicy").next().is_some()
+        && !values.is_true("/sync/toHost/networkPolicies/enabled")
+    {
+        finds("/sync/toHost/networkPolicies", "policies inside have no effect");
+    }
+    for account in ["serviceAccount", "workloadServiceAccount"] {
+        let pointer = format!("/controlPlane/advanced/{account}/imagePullSecrets");
+        let names: Vec<&str> = values.items(&pointer).iter().map(|secret| secret.text("/name")).collect();
+        let wanted = world.platform.settings.pull_secrets.iter().map(|secret| secret.name.as_str());
+        let is_there = |name: &&str| {
+            let keys = world.secrets.find(Place::Host, namespace, name);
+            keys.is_some_and(|keys| keys.contains_key(".dockerconfigjson"))
+        };
+        if !names.iter().copied().eq(wanted) || !names.iter().all(is_there) {
+            finds(&pointer, "not the pull secrets that there are");
+        }
+    }
+    found
+}
+
+fn reaches(world: &World, host: &str, port: i64, release: &str, namespace: &str) -> bool {
+    let service = match resolve(world, Place::Host, "crossplane-system", host) {
+        Host::Service(service) => service.port(port).is_some(),
+        Host::Itself | Host::External | Host::Nowhere => false,
+    };
+    service && host == format!("{release}.{namespace}")
+}
+
+/// Cluster API installs the same chart with the same values.
+fn by_cluster_api(world: &World, object: &Object) -> Vec<Finding> {
+    let release = object.manifest.at("/spec/helmRelease");
+    let pin = world.platform.settings.chart(Chart::VCluster);
+    let chart = release.at("/chart");
+    let mut found = Vec::new();
+    if (chart.text("/name"), chart.text("/repo"), chart.text("/version"))
+        != (pin.name.as_str(), pin.repository.as_str(), pin.version.as_str())
+    {
+        found.push(Finding::on(object, "/spec/helmRelease/chart", "not the chart as it is pinned"));
+    }
+    match serde_yaml::from_str::<Value>(release.text("/values")) {
+        Ok(values) => {
+            found.extend(expected(world, object, "vcluster", &values));
+            found.extend(scheduled(world, object, &values));
+            found.extend(vcluster(world, object, &object.name, &object.namespace, &values));
+        }
+        Err(_) => found.push(Finding::on(object, "/spec/helmRelease/values", "not YAML")),
+    }
+    let endpoint = object.manifest.at("/spec/controlPlaneEndpoint");
+    let (host, port) = (endpoint.text("/host"), endpoint.number("/port").unwrap_or_default());
+    if !reaches(world, host, port, &object.name, &object.namespace) {
+        found.push(Finding::on(object, "/spec/controlPlaneEndpoint", "not the virtual cluster's Service"));
+    }
+    for cluster in world.of_kind("cluster.x-k8s.io", "Cluster") {
+        for side in ["/spec/infrastructureRef", "/spec/controlPlaneRef"] {
+            let reference = cluster.manifest.at(side);
+            let api = format!("{}/{}", object.group, object.version);
+            if (reference.text("/apiVersion"), reference.text("/kind"), reference.text("/name"))
+                != (api.as_str(), object.kind.as_str(), object.name.as_str())
+                || cluster.namespace != object.namespace
+                || cluster.name != object.name
+            {
+                found.push(Finding::on(cluster, side, "not the VCluster beside it"));
+            }
+        }
+    }
+    found.extend(unfilled(object));
+    found
+}
+
+/// A value that was left blank by mistake.
+fn unfilled(object: &Object) -> Vec<Finding> {
+    let mut found = Vec::new();
+    each_leaf(object.manifest.at("/spec"), "/spec", &mut |pointer, leaf| {
+        if leaf.is_null() {
+            found.push(Finding::on(object, pointer, "nothing"));
+        }
+    });
+    found
+}

@@ -1,0 +1,57 @@
+//! Every address that a program calls leads to a Service that has the port, and to pods that listen there.
+
+use crate::wiring::finding::Finding;
+use crate::wiring::services::{Host, Service, resolve, target};
+use crate::wiring::world::World;
+
+pub fn check(world: &World) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for behaviour in world.behaviours() {
+        for call in &behaviour.calls {
+            let from = &world.pods[call.from];
+            let listens = |index: usize, number| world.behaviours()[index].listens.contains(&number);
+            let problem = match resolve(world, from.object.place, &from.object.namespace, &call.host) {
+                Host::External => None,
+                Host::Nowhere => Some(format!("no Service is called {}", call.host)),
+                Host::Itself if listens(call.from, call.port) => None,
+                Host::Itself => Some(format!("nothing in its own pod listens to {}", call.port)),
+                Host::Service(service) => leads(world, service, call.port),
+            };
+            found.extend(problem.map(|problem| Finding::at(from, &call.field, problem)));
+        }
+    }
+    found.extend(aliases(world));
+    found
+}
+
+/// Why a port of a Service leads nowhere.
+pub fn leads(world: &World, service: &Service, port: i64) -> Option<String> {
+    let Some(found) = service.port(port) else {
+        return Some(format!("{} has no port {port}", service.object.title()));
+    };
+    let listens = |(index, pod): (usize, &crate::wiring::pods::Pod)| {
+        pod.port(target(found)).is_some_and(|number| world.behaviours()[index].listens.contains(&number))
+    };
+    let is_answered = service.selector.is_none() || service.pods(world).any(listens);
+    (!is_answered).then(|| format!("nothing listens behind {} at {port}", service.object.title()))
+}
+
+/// A name that a pod has for an address of its own is one by which others call it.
+fn aliases(world: &World) -> Vec<Finding> {
+    use crate::wiring::value::Look;
+    let mut found = Vec::new();
+    for (index, pod) in world.pods.iter().enumerate() {
+        for alias in pod.spec.items("/hostAliases") {
+            for name in alias.texts("/hostnames") {
+                let is_own = match resolve(world, pod.object.place, &pod.object.namespace, name) {
+                    Host::Service(service) => service.pods(world).any(|(other, _)| other == index),
+                    Host::Itself | Host::External | Host::Nowhere => false,
+                };
+                if !is_own || alias.text("/ip") != "127.0.0.1" {
+                    found.push(Finding::at(pod, "/hostAliases", format!("{name} is no name of this pod")));
+                }
+            }
+        }
+    }
+    found
+}

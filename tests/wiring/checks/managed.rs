@@ -1,0 +1,241 @@
+//! Managed resources: each reaches its cluster through a ProviderConfig that there is, is named only where a name is meant
+//! to be taken, and says when it is ready in a way that its provider can tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use function_realtime_platform::owner::label;
+use function_realtime_platform::plan::{Place, Ready, Resource};
+use function_realtime_platform::tenant::LOCK;
+use serde_json::Value;
+
+use crate::wiring::finding::Finding;
+use crate::wiring::platform::{ENVIRONMENT, Standing};
+use crate::wiring::value::{Look, selects};
+use crate::wiring::world::World;
+
+pub fn check(world: &World) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut locks = BTreeSet::new();
+    for (standing, resource) in world.platform.resources() {
+        let mut finds = |field: &str, message: &str| found.push(Finding::new(&resource.key, field, message));
+        let composed = &resource.composed;
+        let group = match (composed.text("/apiVersion"), composed.text("/kind")) {
+            ("kubernetes.crossplane.io/v1alpha2", "Object") => Some("kubernetes.crossplane.io"),
+            ("helm.crossplane.io/v1beta1", "Release") => Some("helm.crossplane.io"),
+            _ => None,
+        };
+        match group {
+            Some(group) => {
+                let name = composed.text("/spec/providerConfigRef/name");
+                let is_there = match resource.place {
+                    Place::Host => name == world.platform.settings.host_provider_config,
+                    Place::Inside => world.find(Place::Host, group, "ProviderConfig", "", name).is_some(),
+                };
+                if !is_there {
+                    finds("/spec/providerConfigRef", "no such ProviderConfig for that cluster");
+                }
+            }
+            // The manifest of an Object is what another check knows the kinds of; only these stand there by themselves.
+            None if !matches!(composed.text("/kind"), "ProviderConfig" | "ClusterUsage") => {
+                finds("/kind", "neither an Object nor a Release nor Crossplane's own");
+            }
+            None => {}
+        }
+        let name = composed.text("/metadata/name");
+        if name.is_empty() == (resource.part == LOCK) {
+            finds("/metadata/name", "a name that is left to Crossplane, or a lock without one");
+        }
+        if !name.is_empty() && (name != lock(standing, world) || !locks.insert((composed.text("/apiVersion"), name))) {
+            finds("/metadata/name", "not the name of this place");
+        }
+        let policies: Vec<&str> = composed.texts("/spec/managementPolicies").collect();
+        if group.is_some() && policies != if is_left(standing, resource) { LEAVE } else { MANAGE } {
+            finds("/spec/managementPolicies", "deletes what it should leave, or leaves what it should delete");
+        }
+        match composed.text("/kind") {
+            "Object" => object(resource, &mut finds),
+            "Release" => release(world, resource, &mut finds),
+            _ => {}
+        }
+    }
+    found.extend(usages(world));
+    found.extend(world.platform.claims.iter().flat_map(owned));
+    found
+}
+
+const MANAGE: &[&str] = &["*"];
+/// All but deletion.
+const LEAVE: &[&str] = &["Observe", "Create", "Update", "LateInitialize"];
+
+/// Whether a resource is left behind when its claim goes.
+fn is_left(standing: &Standing, resource: &Resource) -> bool {
+    let kind = resource.manifest().text("/kind");
+    let retains = standing.spec.is_true("/retain");
+    match (standing.kind.claim, resource.place) {
+        // The virtual cluster takes along what stands inside it.
+        (ENVIRONMENT, Place::Inside) => true,
+        // The namespace takes the volume along, and a Cluster of Cluster API its VCluster.
+        (ENVIRONMENT, Place::Host) => kind == "VCluster" || (kind == "Namespace" && retains),
+        (_, Place::Host) => false,
+        (_, Place::Inside) => {
+            standing.spec.text("/deletionPolicy") == "Orphan" || (kind == "PersistentVolumeClaim" && retains)
+        }
+    }
+}
+
+/// The name that holds a claim's place: the environment's own, else its role in its namespace.
+fn lock(standing: &Standing, world: &World) -> String {
+    let environment = &world.platform.environment;
+    let role = match standing.kind.claim {
+        ENVIRONMENT => return environment.clone(),
+        "RealtimeSystemClaim" => "realtime",
+        _ => "broker",
+    };
+    format!("{environment}-{}-{role}", standing.spec.text("/namespace"))
+}
+
+fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
+    let readiness = resource.composed.at("/spec/readiness");
+    let policy = match resource.ready {
+        Ready::Exists => "SuccessfulCreate",
+        Ready::Condition => "DeriveFromObject",
+        Ready::Available | Ready::Complete => "DeriveFromCelQuery",
+    };
+    if readiness.text("/policy") != policy || readiness.at("/celQuery").as_str() != resource.ready.query() {
+        finds("/spec/readiness", "not how the plan says that it is ready");
+    }
+    let kind = resource.manifest().text("/kind");
+    let expected = match kind {
+        "Deployment" => Ready::Available,
+        "Job" => Ready::Complete,
+        "PushSecret" | "ExternalSecret" | "SecretStore" | "KnativeServing" | "Cluster" | "VCluster" => Ready::Condition,
+        "Service" if resource.manifest().text("/apiVersion") != "v1" => Ready::Condition,
+        _ => Ready::Exists,
+    };
+    if resource.ready != expected {
+        finds("/spec/readiness", "ready before it is, or never");
+    }
+}
+
+fn release(world: &World, resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
+    let parameters = resource.composed.at("/spec/forProvider");
+    let name = resource.composed.text("/metadata/annotations/crossplane.io~1external-name");
+    if name.is_empty() || name.len() > 53 {
+        finds("/metadata/annotations", "no name for the Helm release, or one that Helm refuses");
+    }
+    let minutes = parameters.text("/waitTimeout").strip_suffix('m').and_then(|minutes| minutes.parse::<u32>().ok());
+    if !parameters.is_true("/wait") || minutes.is_none_or(|minutes| minutes >= 10) {
+        finds("/spec/forProvider/waitTimeout", "longer than the provider waits");
+    }
+    if resource.composed.number("/spec/rollbackLimit").is_none_or(|limit| limit < 1) {
+        finds("/spec/rollbackLimit", "a first installation that fails is never tried again");
+    }
+    let releases = world.platform.resources().filter(|(_, other)| other.composed.text("/kind") == "Release");
+    let twins = releases.filter(|(_, other)| {
+        let annotations = other.composed.text("/metadata/annotations/crossplane.io~1external-name");
+        let namespace = other.composed.text("/spec/forProvider/namespace");
+        (other.place, annotations, namespace) == (resource.place, name, parameters.text("/namespace"))
+    });
+    if twins.count() > 1 {
+        finds("/metadata/annotations", "two releases of one name");
+    }
+}
+
+/// A usage finds what it protects and what uses that.
+fn usages(world: &World) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (standing, resource) in world.platform.resources() {
+        if resource.composed.text("/kind") != "ClusterUsage" {
+            continue;
+        }
+        let names_one = |side: &Value| {
+            let selector = side.at("/resourceSelector");
+            let others = standing.resources.iter().filter(|other| {
+                let labels = other.composed.labels("/metadata/labels");
+                let is_kind = (other.composed.text("/apiVersion"), other.composed.text("/kind"))
+                    == (side.text("/apiVersion"), side.text("/kind"));
+                is_kind
+                    && if selector.is_null() {
+                        other.composed.text("/metadata/name") == side.text("/resourceRef/name")
+                    } else {
+                        selector.is_true("/matchControllerRef") && selects(&selector.labels("/matchLabels"), &labels)
+                    }
+            });
+            others.count() == 1
+        };
+        if !resource.composed.is_true("/spec/replayDeletion") {
+            found.push(Finding::new(
+                &resource.key,
+                "/spec/replayDeletion",
+                "a deletion that was refused is never made up for",
+            ));
+        }
+        for side in ["/spec/of", "/spec/by"] {
+            if !names_one(resource.composed.at(side)) {
+                found.push(Finding::new(&resource.key, side, "names no resource, or more than one"));
+            }
+        }
+    }
+    found
+}
+
+/// What says whose a place is, and what an environment offers, is true.
+fn owned(standing: &Standing) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for resource in standing.resources.iter().filter(|resource| resource.part == LOCK) {
+        let manifest = resource.manifest();
+        if manifest.text("/kind") == "ConfigMap" {
+            let claim = (manifest.text("/data/claim-namespace"), manifest.text("/data/claim-name"));
+            if claim != (standing.claim.namespace.as_str(), standing.claim.name.as_str()) {
+                found.push(Finding::new(&resource.key, "/data", "names another claim"));
+            }
+        }
+        if manifest.text("/kind") == "ProviderConfig" && offered(standing) != annotations(&resource.composed) {
+            found.push(Finding::new(&resource.key, "/metadata/annotations", "offers what is not there"));
+        }
+    }
+    found
+}
+
+fn annotations(composed: &Value) -> BTreeMap<String, String> {
+    let annotations = composed.entries("/metadata/annotations");
+    annotations.map(|(name, text)| (name.to_owned(), text.as_str().unwrap_or_default().to_owned())).collect()
+}
+
+/// What an environment can offer, by what it composes.
+fn offered(standing: &Standing) -> BTreeMap<String, String> {
+    let has = |kind: &str, name: &str| {
+        standing.resources.iter().any(|resource| {
+            let chart = resource.composed.text("/spec/forProvider/chart/name");
+            chart == name || (!kind.is_empty() && resource.manifest().text("/kind") == kind)
+        })
+    };
+    let namespaces: Vec<&str> = standing
+        .resources
+        .iter()
+        .filter(|resource| resource.part == "namespaces")
+        .map(|resource| resource.manifest().text("/metadata/name"))
+        .collect();
+    let has_certificate = standing.resources.iter().any(|resource| {
+        resource.manifest().items("/spec/servers").iter().any(|server| server.has("/tls/credentialName"))
+    });
+    let domain = match standing.spec.text("/domain") {
+        "" => format!("{}.local", standing.spec.text("/name")),
+        domain => domain.to_owned(),
+    };
+    let mut admitted: Vec<&str> = standing.spec.texts("/allowedClaimNamespaces").collect();
+    if !admitted.contains(&standing.claim.namespace.as_str()) {
+        admitted.insert(0, &standing.claim.namespace);
+    }
+    [
+        ("istio", has("", "gateway").to_string()),
+        ("knative-serving", has("KnativeServing", "-").to_string()),
+        ("observability", has("", "kube-prometheus-stack").to_string()),
+        ("tls", has_certificate.to_string()),
+        ("namespaces", namespaces.join(",")),
+        ("domain", domain),
+        ("claim-namespaces", admitted.join(",")),
+    ]
+    .map(|(name, offer)| (label(&format!("offers-{name}")), offer))
+    .into()
+}

@@ -1,0 +1,57 @@
+//! The checks, each a question to a platform as it finally stands.
+
+use super::finding::Finding;
+use super::world::World;
+use super::{programs, secrets};
+
+mod charts;
+mod connections;
+mod forms;
+mod labels;
+mod managed;
+mod monitoring;
+mod names;
+mod order;
+mod pins;
+mod placement;
+mod policies;
+mod references;
+mod routes;
+mod secrecy;
+mod services;
+pub mod sizes;
+mod status;
+mod topics;
+mod volumes;
+mod workloads;
+
+/// A check, and what it is called.
+pub type Check = (&'static str, fn(&World) -> Vec<Finding>);
+
+/// All checks, the quick ones first: the mutation run stops at the first that finds something.
+pub const CHECKS: &[Check] = &[
+    ("labels", labels::check),
+    ("placement", placement::check),
+    ("order", order::check),
+    ("references", references::check),
+    ("secrets", secrets::check),
+    ("volumes", volumes::check),
+    ("workloads", workloads::check),
+    ("services", services::check),
+    ("programs", programs::check),
+    ("connections", connections::check),
+    ("databases", programs::databases),
+    ("topics", topics::check),
+    ("mqtt", programs::mqtt),
+    ("policies", policies::check),
+    ("routes", routes::check),
+    ("status", status::check),
+    ("pins", pins::check),
+    ("forms", forms::check),
+    ("charts", charts::check),
+    ("managed", managed::check),
+    ("monitoring", monitoring::check),
+    ("names", names::check),
+    ("secrecy", secrecy::check),
+    ("sizes", sizes::check),
+];

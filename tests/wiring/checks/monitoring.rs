@@ -1,0 +1,127 @@
+//! Prometheus takes every monitor up and finds what it selects; Grafana loads every dashboard.
+
+use serde_json::Value;
+
+use crate::wiring::finding::Finding;
+use crate::wiring::value::{Look, each_leaf, selects};
+use crate::wiring::world::{Object, World};
+
+pub fn check(world: &World) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let stack = world
+        .objects
+        .iter()
+        .filter_map(Object::resource)
+        .find(|resource| resource.composed.text("/spec/forProvider/chart/name") == "kube-prometheus-stack");
+    let values = stack.map_or(&Value::Null, |stack| stack.composed.at("/spec/forProvider/values"));
+    let release = stack.map_or("", |stack| stack.composed.text("/metadata/annotations/crossplane.io~1external-name"));
+    // Unless told otherwise, the chart's Prometheus looks at monitors of its own release only.
+    let takes_all =
+        values.at("/prometheus/prometheusSpec/serviceMonitorSelectorNilUsesHelmValues") == &Value::Bool(false);
+    for monitor in world.of_kind("monitoring.coreos.com", "ServiceMonitor") {
+        if !takes_all && monitor.labels().get("release") != Some(&release) {
+            found.push(Finding::on(monitor, "/metadata/labels", "Prometheus does not take it up"));
+        }
+        found.extend(check_monitor(world, monitor));
+    }
+    let sidecar = values.at("/grafana/sidecar/dashboards");
+    let is_dashboard = |config: &&Object| {
+        config.manifest.entries("/data").any(|(_, text)| text.as_str().is_some_and(|text| text.contains("\"panels\"")))
+    };
+    let dashboards = world.of_kind("", "ConfigMap").filter(is_dashboard);
+    for dashboard in dashboards {
+        let label = dashboard.labels().get(sidecar.text("/label")).copied();
+        if label != Some(sidecar.text("/labelValue"))
+            || !sidecar.is_true("/enabled")
+            || sidecar.text("/searchNamespace") != "ALL"
+        {
+            found.push(Finding::on(dashboard, "/metadata/labels", "Grafana does not load it"));
+        }
+        for (name, text) in dashboard.manifest.entries("/data") {
+            let model: Value = serde_json::from_str(text.as_str().unwrap_or_default()).unwrap_or_default();
+            if name.strip_suffix(".json").is_none() || !model.has("/title") || model.items("/panels").is_empty() {
+                found.push(Finding::on(dashboard, format!("/data/{name}"), "not the model of a dashboard"));
+            }
+            found.extend(check_dashboard(world, dashboard, &model));
+        }
+    }
+    found
+}
+
+fn check_monitor(world: &World, monitor: &Object) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let selector = monitor.manifest.labels("/spec/selector/matchLabels");
+    let services: Vec<_> = world
+        .services
+        .iter()
+        .filter(|service| {
+            (service.object.place, &service.object.namespace) == (monitor.place, &monitor.namespace)
+                && selects(&selector, &service.object.labels())
+        })
+        .collect();
+    if services.is_empty() || selector.is_empty() {
+        found.push(Finding::on(monitor, "/spec/selector", "selects no Service"));
+    }
+    for endpoint in monitor.manifest.items("/spec/endpoints") {
+        for service in &services {
+            if !service.ports().iter().any(|port| port.text("/name") == endpoint.text("/port")) {
+                let message = format!("{} has no port {}", service.object.title(), endpoint.text("/port"));
+                found.push(Finding::on(monitor, "/spec/endpoints", message));
+            }
+            let has_page = service
+                .pods(world)
+                .any(|(index, _)| world.behaviours()[index].pages.iter().any(|page| page == endpoint.text("/path")));
+            if !has_page {
+                found.push(Finding::on(monitor, "/spec/endpoints", "no such page"));
+            }
+        }
+    }
+    found
+}
+
+/// A query that names a Service, a pod's namespace or a volume names one that there is.
+fn check_dashboard(world: &World, dashboard: &Object, model: &Value) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for panel in model.items("/panels") {
+        for query in panel.items("/targets").iter().map(|target| target.text("/expr")) {
+            for (label, value) in matchers(query) {
+                let is_there = match label {
+                    "service" => world.find(dashboard.place, "", "Service", &dashboard.namespace, value).is_some(),
+                    "persistentvolumeclaim" => {
+                        world.find(dashboard.place, "", "PersistentVolumeClaim", &dashboard.namespace, value).is_some()
+                    }
+                    _ => true,
+                };
+                if !is_there {
+                    found.push(Finding::on(
+                        dashboard,
+                        "/data",
+                        format!("a query for {label} {value}, which is not there"),
+                    ));
+                }
+            }
+        }
+    }
+    let source = model.items("/templating/list").iter().find(|variable| variable.text("/type") == "datasource");
+    let source = format!("${{{}}}", source.map_or("", |source| source.text("/name")));
+    each_leaf(model, "", &mut |pointer, leaf| {
+        if pointer.ends_with("/datasource/uid") && leaf.as_str() != Some(&source) {
+            found.push(Finding::on(dashboard, "/data", format!("{pointer} is no data source")));
+        }
+    });
+    for variable in model.items("/templating/list") {
+        let value = variable.text("/current/value");
+        if variable.text("/name") == "namespace" && value != dashboard.namespace {
+            found.push(Finding::on(dashboard, "/data", "shows another namespace"));
+        }
+    }
+    found
+}
+
+/// The label matchers of a query that ask for one value: `name="value"`.
+fn matchers(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split(['{', ',', '}']).filter_map(|matcher| {
+        let (label, value) = matcher.trim().split_once("=\"")?;
+        Some((label.trim(), value.strip_suffix('"')?))
+    })
+}

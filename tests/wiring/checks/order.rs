@@ -1,0 +1,88 @@
+//! Order: whatever is waited for is a part of the same plan, or something that the environment offers; nothing waits for
+//! itself, and everything waits for the lock.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use function_realtime_platform::plan::{Place, Resource};
+use function_realtime_platform::tenant::LOCK;
+use function_realtime_platform::vcluster_environment::offer::{
+    ENVIRONMENT, Guest, ISTIO, KNATIVE_SERVING, OBSERVABILITY, OFFERED, Reception,
+};
+
+use crate::wiring::finding::Finding;
+use crate::wiring::platform::{self, Standing};
+use crate::wiring::value::Look;
+use crate::wiring::world::World;
+
+pub fn check(world: &World) -> Vec<Finding> {
+    world.platform.claims.iter().flat_map(|standing| check_plan(world, standing)).collect()
+}
+
+/// What the environment offers to a claim.
+fn offered(world: &World, standing: &Standing) -> BTreeSet<&'static str> {
+    let guest = Guest {
+        environment: world.platform.environment.clone(),
+        namespace: standing.spec.text("/namespace").to_owned(),
+        claim_namespace: standing.claim.namespace.clone(),
+    };
+    let config = world.find(Place::Host, "kubernetes.crossplane.io", "ProviderConfig", "", &guest.environment);
+    Reception::of(&guest, config.map(|config| config.manifest.as_ref())).offered()
+}
+
+/// What must be there before a resource of a tenant can be.
+fn component(resource: &Resource) -> Option<&'static str> {
+    let manifest = resource.manifest();
+    match manifest.text("/apiVersion").split('/').next()? {
+        "networking.istio.io" => Some(ISTIO),
+        "serving.knative.dev" => Some(KNATIVE_SERVING),
+        "monitoring.coreos.com" => Some(OBSERVABILITY),
+        _ => None,
+    }
+}
+
+fn check_plan(world: &World, standing: &Standing) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let is_tenant = standing.kind.claim != platform::ENVIRONMENT;
+    let offered = if is_tenant { offered(world, standing) } else { BTreeSet::new() };
+    let mut waits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for resource in &standing.resources {
+        waits.entry(resource.part).or_default().extend(resource.waits_for);
+    }
+    for resource in &standing.resources {
+        let mut finds = |message: String| found.push(Finding::new(&resource.key, "waits for", message));
+        for part in resource.waits_for {
+            let is_there =
+                if is_tenant && OFFERED.contains(part) { offered.contains(part) } else { waits.contains_key(part) };
+            if !is_there {
+                finds(format!("{part}, which there is not"));
+            }
+        }
+        let before = before(&waits, resource.waits_for);
+        if before.contains(resource.part) {
+            finds("itself".to_owned());
+        }
+        let first: &[&str] = if is_tenant { &[ENVIRONMENT] } else { &[] };
+        if resource.part == LOCK && resource.waits_for != first {
+            finds("something else than an environment, although it is the lock".to_owned());
+        }
+        if resource.part != LOCK && !before.contains(LOCK) {
+            finds("not for the lock".to_owned());
+        }
+        if let Some(component) = component(resource).filter(|component| is_tenant && !before.contains(component)) {
+            finds(format!("not for {component}, whose kind it is of"));
+        }
+    }
+    found
+}
+
+/// Everything that is ready before these parts are.
+fn before<'a>(waits: &BTreeMap<&'a str, BTreeSet<&'a str>>, parts: &[&'a str]) -> BTreeSet<&'a str> {
+    let mut before = BTreeSet::new();
+    let mut next: Vec<&str> = parts.to_vec();
+    while let Some(part) = next.pop() {
+        if before.insert(part) {
+            next.extend(waits.get(part).into_iter().flatten());
+        }
+    }
+    before
+}

@@ -1,0 +1,27 @@
+//! Every image is one that is pinned, or one that a claim names by tag or digest.
+
+use function_realtime_platform::pins::Image;
+use function_realtime_platform::settings::pinned;
+
+use crate::wiring::finding::Finding;
+use crate::wiring::value::Look;
+use crate::wiring::world::{Origin, World};
+
+pub fn check(world: &World) -> Vec<Finding> {
+    let settings = &world.platform.settings;
+    let mut known: Vec<String> = Image::ALL.into_iter().map(|image| settings.image(image)).collect();
+    let named = world.platform.claims.iter().map(|standing| standing.spec.text("/connectorConfig/simulator/image"));
+    known.extend(named.filter(|image| !image.is_empty()).map(|image| settings.mirrored(image)));
+    let mut found = Vec::new();
+    for pod in &world.pods {
+        for container in &pod.containers {
+            let image = container.value.text("/image");
+            // A chart's own images are pinned with the chart.
+            let is_of_chart = matches!(pod.object.origin, Origin::Made) && image == "auto";
+            if !is_of_chart && (!known.iter().any(|known| known == image) || !pinned(image)) {
+                found.push(Finding::at(pod, format!("{}/image", container.field), format!("{image} is not pinned")));
+            }
+        }
+    }
+    found
+}

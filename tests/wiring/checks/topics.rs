@@ -1,0 +1,26 @@
+//! Every Kafka topic that something names is one that the system of its namespace makes.
+
+use std::collections::BTreeSet;
+
+use crate::wiring::finding::Finding;
+use crate::wiring::world::World;
+
+pub fn check(world: &World) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (pod, behaviour) in world.pods.iter().zip(world.behaviours()) {
+        if behaviour.names_topics.is_empty() {
+            continue;
+        }
+        let made: BTreeSet<&str> = world
+            .pods
+            .iter()
+            .zip(world.behaviours())
+            .filter(|(other, _)| other.object.namespace == pod.object.namespace)
+            .flat_map(|(_, behaviour)| behaviour.makes_topics.iter().map(String::as_str))
+            .collect();
+        for (topic, field) in behaviour.names_topics.iter().filter(|(topic, _)| !made.contains(topic.as_str())) {
+            found.push(Finding::at(pod, field, format!("no topic {topic}")));
+        }
+    }
+    found
+}

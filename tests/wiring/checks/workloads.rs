@@ -1,0 +1,125 @@
+//! Pods of ours: they run once, restart when what they read changes, hold no token that they do not use, and keep every
+//! guard that was put up.
+
+use function_realtime_platform::owner::label;
+use serde_json::{Value, json};
+
+use crate::wiring::finding::Finding;
+use crate::wiring::platform::Standing;
+use crate::wiring::pods::{Container, Pod};
+use crate::wiring::value::Look;
+use crate::wiring::world::{Origin, World};
+
+pub fn check(world: &World) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for pod in &world.pods {
+        let Origin::Composed(standing, _) = pod.object.origin else { continue };
+        let mut finds = |field: &str, message: &str| found.push(Finding::at(pod, field, message));
+        runs(pod, &mut finds);
+        restarts(pod, standing, &mut finds);
+        guards(pod, &mut finds);
+        for container in &pod.containers {
+            container_guards(pod, container, &mut finds);
+        }
+    }
+    for service in world.of_kind("serving.knative.dev", "Service") {
+        // Only what a route leads to is reached from outside.
+        if service.labels().get("networking.knative.dev/visibility") != Some(&"cluster-local") {
+            found.push(Finding::on(service, "/metadata/labels", "Knative shows it to everybody"));
+        }
+        for (name, value) in service.manifest.labels("/spec/template/metadata/annotations") {
+            let is_scale = matches!(name.strip_prefix("autoscaling.knative.dev/"), Some("min-scale" | "max-scale"));
+            let is_known = is_scale && value.parse::<u32>().is_ok() || name.starts_with(&label(""));
+            if !is_known {
+                found.push(Finding::on(
+                    service,
+                    "/spec/template/metadata/annotations",
+                    format!("nobody reads {name}={value}"),
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn runs(pod: &Pod, finds: &mut impl FnMut(&str, &str)) {
+    let spec = pod.object.manifest.at("/spec");
+    let kind = pod.object.kind.as_str();
+    // A volume that one pod holds cannot be taken over while that pod still runs.
+    let is_single = spec.number("/replicas") == Some(1) && spec.text("/strategy/type") == "Recreate";
+    if kind == "Deployment" && !is_single {
+        finds("/spec/replicas", "not one pod at a time");
+    }
+    if kind == "Job" && pod.spec.text("/restartPolicy") != "OnFailure" {
+        finds("/spec/template/spec/restartPolicy", "not tried again in its place");
+    }
+    if kind == "Job" && !pod.object.manifest.texts("/metadata/finalizers").eq(["foregroundDeletion"]) {
+        finds("/metadata/finalizers", "its pods outlive it");
+    }
+}
+
+/// What is read from Secrets and ConfigMaps is said on the template, so that a change of it restarts the pods.
+fn restarts(pod: &Pod, standing: &Standing, finds: &mut impl FnMut(&str, &str)) {
+    let annotations = pod.object.manifest.labels("/spec/template/metadata/annotations");
+    let variables = || pod.containers.iter().flat_map(|container| container.value.items("/env"));
+    let volumes = pod.spec.items("/volumes");
+    let reads = |kind: &str, reference: &str| {
+        volumes.iter().any(|volume| volume.has(&format!("/{kind}")))
+            || variables().any(|variable| variable.has(&format!("/valueFrom/{reference}")))
+    };
+    let generation = standing.spec.number("/credentialsGeneration").unwrap_or(1).to_string();
+    let is_new = annotations.get(label("credentials-generation").as_str()) == Some(&generation.as_str());
+    if reads("secret", "secretKeyRef") && !is_new {
+        finds("/spec/template/metadata/annotations", "does not restart when credentials were rotated");
+    }
+    let hash = annotations.get(label("configuration").as_str()).copied().unwrap_or_default();
+    if reads("configMap", "configMapKeyRef") && !(hash.len() == 8 && hash.chars().all(|c| c.is_ascii_hexdigit())) {
+        finds("/spec/template/metadata/annotations", "does not restart when its configuration changes");
+    }
+    if annotations
+        .keys()
+        .any(|name| name.starts_with(&label("")) && !name.ends_with("generation") && !name.ends_with("configuration"))
+    {
+        finds("/spec/template/metadata/annotations", "an annotation that nobody reads");
+    }
+}
+
+fn guards(pod: &Pod, finds: &mut impl FnMut(&str, &str)) {
+    // Some programs take every variable of the environment for configuration, those of Services around them too.
+    if pod.spec.at("/enableServiceLinks") != &Value::Bool(false) {
+        finds("/enableServiceLinks", "gets a variable for each Service around it");
+    }
+    let has_account = !pod.spec.text("/serviceAccountName").is_empty();
+    if pod.spec.at("/automountServiceAccountToken") != &Value::Bool(has_account) {
+        finds("/automountServiceAccountToken", "a token without a use, or none where one is used");
+    }
+    let security = pod.spec.at("/securityContext");
+    if security.has("/seccompProfile") && security.text("/seccompProfile/type") != "RuntimeDefault" {
+        finds("/securityContext/seccompProfile", "not the runtime's");
+    }
+    let ids = ["/runAsUser", "/runAsGroup", "/fsGroup"].map(|id| security.number(id));
+    if ids.iter().any(|id| *id != ids[0]) || security.at("/runAsNonRoot") == &Value::Bool(false) {
+        finds("/securityContext", "not one user that is not root");
+    }
+}
+
+/// A guard is either not there, because the image cannot bear it, or up.
+fn container_guards(pod: &Pod, container: &Container, finds: &mut impl FnMut(&str, &str)) {
+    let security = container.value.at("/securityContext");
+    let guards = [
+        ("/allowPrivilegeEscalation", json!(false)),
+        ("/readOnlyRootFilesystem", json!(true)),
+        ("/runAsNonRoot", json!(true)),
+        ("/capabilities", json!({"drop": ["ALL"]})),
+    ];
+    for (guard, up) in guards.iter().filter(|(guard, up)| security.has(guard) && security.at(guard) != up) {
+        finds(&format!("{}/securityContext{guard}", container.field), &format!("must be {up}"));
+    }
+    for mount in container.value.items("/volumeMounts") {
+        let is_read =
+            pod.volume(mount.text("/name")).is_some_and(|volume| volume.has("/secret") || volume.has("/configMap"));
+        if is_read && !mount.is_true("/readOnly") {
+            finds(&format!("{}/volumeMounts", container.field), "what is only read is mounted for writing");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! What a check found.
+
+use std::fmt;
+
+use super::pods::Pod;
+use super::world::Object;
+
+/// A name that leads nowhere, or anything else that a cluster would not do what it is there for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    pub object: String,
+    pub field: String,
+    pub message: String,
+}
+
+impl Finding {
+    pub fn new(object: impl Into<String>, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { object: object.into(), field: field.into(), message: message.into() }
+    }
+
+    pub fn on(object: &Object, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(object.title(), field, message)
+    }
+
+    pub fn at(pod: &Pod, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::on(pod.object, field, message)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.object, self.field, self.message)
+    }
+}

@@ -1,0 +1,71 @@
+//! The fullest platform: everything that a claim and the platform team can ask for, asked for.
+
+use function_realtime_platform::input::Input;
+use function_realtime_platform::settings::Settings;
+use serde_json::{Value, json};
+
+use super::platform::{BROKER, ENVIRONMENT, Platform, SYSTEM, Written, accepted};
+
+/// What a platform team can decide, decided.
+pub fn input() -> Value {
+    json!({
+        "images": {
+            "registry": "registry.example.com/mirror",
+            "pullSecrets": [{"name": "registry-credentials", "remoteKey": "platform/registry"}],
+        },
+        "charts": {"repository": "https://charts.example.com"},
+        "storageClass": "fast",
+        "secretStore": {"name": "platform-secrets"},
+        "scheduling": {
+            "nodeSelector": {"example.com/pool": "streaming"},
+            "tolerations": [{"key": "example.com/dedicated", "value": "streaming", "effect": "NoSchedule"}],
+        },
+        "host": {"providerConfig": "this-cluster"},
+    })
+}
+
+/// The settings that follow from it.
+pub fn settings() -> Settings {
+    Settings::check(serde_json::from_value::<Input>(input()).unwrap()).unwrap()
+}
+
+/// The claims: two namespaces, the second one with all that the first does not use.
+pub fn claims() -> Vec<Written> {
+    let archive = |name: &str| json!({"url": format!("https://example.com/{name}.zip"), "sha256": "0".repeat(64)});
+    let environment = json!({
+        "name": "health",
+        "namespaces": ["streaming"],
+        "domain": "health.example.com",
+        "tls": {"secretName": "certificate"},
+        "gateway": {"serviceType": "LoadBalancer", "annotations": {"example.com/scheme": "internal"}},
+        "allowedClaimNamespaces": ["team"],
+    });
+    let system = json!({
+        "namespace": "streaming",
+        "environment": "health",
+        "domain": "streaming.health.example.com",
+        "lensesConfig": accepted(),
+        "kafkaConfig": {"connectors": {"mqtt": archive("mqtt"), "snowflake": archive("snowflake")}},
+        "snowflakeConfig": {
+            "account": "myorg-health",
+            "user": "CONNECTOR",
+            "role": "CONNECTOR_ROLE",
+            "database": "HEALTH",
+        },
+    });
+    let broker = json!({
+        "namespace": "streaming",
+        "environment": "health",
+        "domain": "streaming.health.example.com",
+    });
+    vec![
+        Written::new(ENVIRONMENT, "health-environment", environment),
+        Written::new(SYSTEM, "health-system", system),
+        Written::new(BROKER, "health-broker", broker),
+    ]
+}
+
+/// The platform of these claims.
+pub fn platform() -> Platform {
+    Platform::try_of("full", claims(), &settings()).unwrap()
+}

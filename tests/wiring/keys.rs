@@ -1,0 +1,118 @@
+//! Keys: what each resource is called for ever, and what stands in a cluster under it.
+//!
+//! `tests/keys.txt` lists every key that was ever released, with what it is for: another key, or another name under the
+//! same key, is another resource, and the old one is deleted or left behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use function_realtime_platform::plan::Resource;
+
+use super::examples::root;
+use super::finding::Finding;
+use super::platform::{ENVIRONMENT, Platform, Standing};
+use super::value::Look;
+
+static LINES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let text = std::fs::read_to_string(root().join("tests/keys.txt")).unwrap();
+    text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+});
+
+/// Every line of the list.
+pub fn lines() -> &'static [String] {
+    &LINES
+}
+
+/// Every resource that is not in the list under its key.
+pub fn check(platform: &Platform) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for standing in &platform.claims {
+        let listed = listed(standing, platform);
+        for resource in &standing.resources {
+            let line = written(standing, resource);
+            if !listed.contains_key(&line) {
+                found.push(Finding::new(&resource.key, "key", format!("tests/keys.txt does not know: {line}")));
+            }
+        }
+    }
+    found
+}
+
+/// The lines of the list that a platform's resources are in.
+pub fn used(platform: &Platform) -> BTreeSet<&'static str> {
+    let mut used = BTreeSet::new();
+    for standing in &platform.claims {
+        let listed = listed(standing, platform);
+        used.extend(standing.resources.iter().filter_map(|resource| listed.get(&written(standing, resource)).copied()));
+    }
+    used
+}
+
+/// How the list writes a resource, but for the placeholders.
+fn written(standing: &Standing, resource: &Resource) -> String {
+    let manifest = resource.manifest();
+    let (namespace, name) = match manifest.text("/kind") {
+        "Release" => (
+            manifest.text("/spec/forProvider/namespace"),
+            manifest.text("/metadata/annotations/crossplane.io~1external-name"),
+        ),
+        _ => (manifest.text("/metadata/namespace"), manifest.text("/metadata/name")),
+    };
+    let hash = hash(&resource.key);
+    let hidden = |text: &str| hash.map_or(text.to_owned(), |hash| text.replace(hash, "<hash8>"));
+    let place = format!("{:?}", resource.place).to_lowercase();
+    let identity =
+        format!("{place} {} {} {namespace}/{}", manifest.text("/apiVersion"), manifest.text("/kind"), hidden(name));
+    format!("{} {} {identity}", standing.kind.claim, hidden(&resource.key))
+}
+
+/// The hash at the end of a Job's key.
+fn hash(key: &str) -> Option<&str> {
+    let (_, hash) = key.rsplit_once("job-")?;
+    (hash.len() == 8 && hash.chars().all(|c| c.is_ascii_hexdigit())).then_some(hash)
+}
+
+/// What the list's lines mean for a claim.
+fn listed(standing: &Standing, platform: &Platform) -> BTreeMap<String, &'static str> {
+    let mut listed = BTreeMap::new();
+    for line in lines().iter().filter(|line| line.starts_with(standing.kind.claim)) {
+        let mut meanings = vec![line.clone()];
+        for (placeholder, values) in placeholders(standing, platform) {
+            meanings = meanings
+                .into_iter()
+                .flat_map(|line| {
+                    let replaced = values.iter().map(|value| line.replace(placeholder, value));
+                    if line.contains(placeholder) { replaced.collect() } else { vec![line] }
+                })
+                .collect();
+        }
+        listed.extend(meanings.into_iter().map(|meaning| (meaning, line.as_str())));
+    }
+    listed
+}
+
+fn placeholders(standing: &Standing, platform: &Platform) -> Vec<(&'static str, Vec<String>)> {
+    let spec = &standing.spec;
+    let environment = &platform.environment;
+    let namespaces: Vec<String> = match standing.kind.claim {
+        ENVIRONMENT if spec.items("/namespaces").is_empty() => vec![environment.clone()],
+        ENVIRONMENT => spec.texts("/namespaces").map(str::to_owned).collect(),
+        _ => vec![spec.text("/namespace").to_owned()],
+    };
+    // On the host, the namespaces of one environment share one namespace.
+    let prefixes = namespaces
+        .iter()
+        .map(|namespace| if namespace == environment { String::new() } else { format!("{namespace}-") });
+    let mut users: Vec<String> =
+        spec.items("/mqttConfig/users").iter().map(|user| user.text("/name").to_owned()).collect();
+    if !spec.has("/mqttConfig/users") {
+        users.push("health-user".to_owned());
+    }
+    vec![
+        ("<environment>", vec![environment.clone()]),
+        ("<namespace->", prefixes.collect()),
+        ("<namespace>", namespaces),
+        ("<pull-secret>", platform.settings.pull_secrets.iter().map(|secret| secret.name.clone()).collect()),
+        ("<user>", users),
+    ]
+}

@@ -1,0 +1,171 @@
+//! The longest claims that are legal: every name at its full length, every list as long as it may be.
+
+use std::collections::BTreeMap;
+
+use function_realtime_platform::claims::Kind;
+use function_realtime_platform::input::Input;
+use function_realtime_platform::owner::Claim;
+use function_realtime_platform::settings::Settings;
+use serde_json::{Value, json};
+
+use super::platform::{BROKER, ENVIRONMENT, Platform, SYSTEM, Written};
+use super::value::Look;
+use super::variations::{host, longest};
+
+/// What the schema of a kind says about its fields.
+struct Limits(Value);
+
+impl Limits {
+    fn of(kind: &str) -> Self {
+        Self(Kind::of_claim(kind).unwrap().describe().spec)
+    }
+
+    fn field(&self, path: &str) -> &Value {
+        let steps = path.split('.').map(|step| match step.strip_suffix("[]") {
+            Some(list) => format!("/properties/{list}/items"),
+            None => format!("/properties/{step}"),
+        });
+        let field = self.0.at(&steps.collect::<String>());
+        assert!(field.is_object(), "{path} is no field");
+        field
+    }
+
+    /// The longest text of a field.
+    fn text(&self, path: &str) -> String {
+        longest(self.field(path))
+    }
+
+    /// As many texts as a list takes, each of full length and unlike the others.
+    fn texts(&self, list: &str, text: &str) -> Vec<String> {
+        let count = self.field(list).number("/maxItems").unwrap();
+        let longest = self.text(text);
+        (0..count).map(|index| format!("{}{index:03}", &longest[..longest.len() - 3])).collect()
+    }
+}
+
+/// The platform of the longest claims.
+pub fn platform() -> Platform {
+    let settings = Settings::check(Input::default()).unwrap();
+    Platform::try_of("longest", claims(), &settings).unwrap()
+}
+
+/// The longest claims.
+pub fn claims() -> Vec<Written> {
+    // Claims stand in a namespace, and bear a name, that a label can hold.
+    let claim = || Claim { namespace: "n".repeat(63), name: "c".repeat(63) };
+    let written = |(kind, spec)| Written { kind, claim: claim(), spec };
+    [(ENVIRONMENT, environment()), (SYSTEM, system()), (BROKER, broker())].map(written).into()
+}
+
+fn environment() -> Value {
+    let limits = Limits::of(ENVIRONMENT);
+    let annotations: BTreeMap<String, String> =
+        (0..20).map(|index| (format!("{}/{index}", host(253)), "x".repeat(1000))).collect();
+    json!({
+        "name": limits.text("name"),
+        "namespaces": limits.texts("namespaces", "namespaces[]"),
+        "domain": limits.text("domain"),
+        "tls": {"secretName": limits.text("tls.secretName")},
+        "gateway": {"annotations": annotations},
+        "allowedClaimNamespaces": limits.field("allowedClaimNamespaces").number("/maxItems").map(|count| {
+            (0..count).map(|index| format!("{}{index:03}", "n".repeat(60))).collect::<Vec<_>>()
+        }),
+    })
+}
+
+/// The place of both tenants: the last of the environment's namespaces.
+fn place() -> Value {
+    let environment = environment();
+    let namespace = environment.texts("/namespaces").last().unwrap();
+    json!({
+        "environment": environment.text("/name"),
+        "namespace": namespace,
+        "domain": format!("{namespace}.{}", environment.text("/domain")),
+    })
+}
+
+fn system() -> Value {
+    let limits = Limits::of(SYSTEM);
+    let topics = limits.texts("kafkaConfig.topics", "kafkaConfig.topics[].name");
+    let topic = |name: &String| json!({"name": name, "partitions": 1000, "retentionMs": 9_007_199_254_740_991_i64});
+    let archive = |name: &str| {
+        let url = limits.text(&format!("kafkaConfig.connectors.{name}.url"));
+        json!({"url": url, "sha256": "0".repeat(64)})
+    };
+    let statement = |name: &String| {
+        // As many processors as there may be, each with its share of what they may say together.
+        let sql = format!("INSERT INTO {} SELECT STREAM * FROM {}", topics[0], topics[1]);
+        json!({"name": name, "sql": format!("{sql} -- {}", "x".repeat(2000))})
+    };
+    let processors: Vec<Value> = limits.texts("sqlProcessors", "sqlProcessors[].name").iter().map(statement).collect();
+    let mut spec = place();
+    let own = json!({
+        "lensesConfig": {
+            "acceptEULA": true,
+            "licenseSecretRef": {
+                "name": limits.text("lensesConfig.licenseSecretRef.name"),
+                "key": limits.text("lensesConfig.licenseSecretRef.key"),
+            },
+            "administrator": {"username": limits.text("lensesConfig.administrator.username")},
+        },
+        "kafkaConfig": {
+            "topics": topics.iter().map(topic).collect::<Vec<_>>(),
+            "connectors": {"mqtt": archive("mqtt"), "snowflake": archive("snowflake")},
+        },
+        "snowflakeConfig": {
+            "account": limits.text("snowflakeConfig.account"),
+            "user": limits.text("snowflakeConfig.user"),
+            "role": limits.text("snowflakeConfig.role"),
+            "database": limits.text("snowflakeConfig.database"),
+            "schema": limits.text("snowflakeConfig.schema"),
+            "topics": topics,
+            "privateKey": {
+                "remoteKey": limits.text("snowflakeConfig.privateKey.remoteKey"),
+                "property": limits.text("snowflakeConfig.privateKey.property"),
+            },
+        },
+        "dashboard": {"administrator": {"email": limits.text("dashboard.administrator.email")}},
+        "sqlProcessors": processors,
+        "credentialsGeneration": 1_000_000,
+    });
+    merge(&mut spec, own);
+    spec
+}
+
+fn broker() -> Value {
+    let limits = Limits::of(BROKER);
+    let topics = Limits::of(SYSTEM).texts("kafkaConfig.topics", "kafkaConfig.topics[].name");
+    let filters = limits.texts("connectorConfig.mappings", "connectorConfig.mappings[].mqttTopic");
+    let mapping = |(index, filter): (usize, &String)| {
+        let mut mapping = json!({"mqttTopic": filter, "kafkaTopic": topics[index]});
+        if index % 2 == 0 {
+            mapping["keyField"] = json!(limits.text("connectorConfig.mappings[].keyField"));
+        } else {
+            mapping["converter"] = json!("Bytes");
+        }
+        mapping
+    };
+    let allowed = limits.texts("mqttConfig.users[].publish", "mqttConfig.users[].publish[]");
+    let user = |name: &String| {
+        // Each user has its share of what the access list may hold.
+        json!({"name": name, "publish": allowed[..5], "read": allowed[..5]})
+    };
+    let mut spec = place();
+    let own = json!({
+        "mqttConfig": {
+            "users": limits.texts("mqttConfig.users", "mqttConfig.users[].name").iter().map(user).collect::<Vec<_>>(),
+        },
+        "connectorConfig": {
+            "mappings": filters.iter().enumerate().map(mapping).collect::<Vec<_>>(),
+            "simulator": {"topic": limits.text("connectorConfig.simulator.topic"), "minScale": 20, "maxScale": 20},
+        },
+        "credentialsGeneration": 1_000_000,
+    });
+    merge(&mut spec, own);
+    spec
+}
+
+fn merge(spec: &mut Value, more: Value) {
+    let Value::Object(more) = more else { return };
+    spec.as_object_mut().unwrap().extend(more);
+}

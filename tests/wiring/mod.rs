@@ -1,0 +1,47 @@
+//! A platform as it finally stands, and questions to it: does everything that is named exist?
+//!
+//! What is composed is followed to what it becomes: charts to what they make, Secrets to who writes them, configuration to
+//! what programs do with it. Each check asks one question and answers with findings; on a sound platform there are none.
+
+#![allow(dead_code, reason = "each suite takes the part it needs")]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+pub mod charts;
+pub mod checks;
+pub mod examples;
+pub mod externals;
+pub mod finding;
+pub mod full;
+pub mod keys;
+pub mod longest;
+pub mod platform;
+pub mod pods;
+pub mod programs;
+pub mod random;
+pub mod secrets;
+pub mod services;
+pub mod value;
+pub mod variations;
+pub mod world;
+
+use finding::Finding;
+use platform::Platform;
+use world::{Inventory, World};
+
+/// Everything that all checks find on a platform, each with the check's name.
+pub fn findings(platform: &Platform) -> Vec<(&'static str, Finding)> {
+    let inventory = Inventory::of(platform);
+    let world = World::of(&inventory);
+    let all = checks::CHECKS.iter().map(|(name, check)| (*name, check(&world)));
+    let all = all.chain([("sizes", checks::sizes::check_whole(&world)), ("keys", keys::check(platform))]);
+    all.flat_map(|(name, found)| found.into_iter().map(move |finding| (name, finding))).collect()
+}
+
+/// The check that finds something first, if any does.
+pub fn first_finding(platform: &Platform) -> Option<(&'static str, Finding)> {
+    let inventory = Inventory::of(platform);
+    let world = World::of(&inventory);
+    let checks = checks::CHECKS.iter().map(|(name, check)| (*name, check(&world)));
+    let mut all = checks.chain(std::iter::once_with(|| ("keys", keys::check(platform))));
+    all.find_map(|(name, found)| found.into_iter().next().map(|finding| (name, finding)))
+}

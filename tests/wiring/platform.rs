@@ -1,0 +1,125 @@
+//! A platform: the claims of one environment together, each with what it becomes.
+
+use std::sync::LazyLock;
+
+use function_realtime_platform::claims::Kind;
+use function_realtime_platform::fault::Fault;
+use function_realtime_platform::input::Input;
+use function_realtime_platform::owner::Claim;
+use function_realtime_platform::plan::Resource;
+use function_realtime_platform::settings::Settings;
+use serde_json::{Value, json};
+
+use super::value::Look;
+
+/// A claim as somebody wrote it.
+#[derive(Clone, Debug)]
+pub struct Written {
+    pub kind: &'static str,
+    pub claim: Claim,
+    pub spec: Value,
+}
+
+/// A claim with what it becomes.
+#[derive(Clone)]
+pub struct Standing {
+    pub kind: &'static Kind,
+    pub claim: Claim,
+    pub spec: Value,
+    pub resources: Vec<Resource>,
+    pub status: Value,
+}
+
+/// The claims of one environment together.
+#[derive(Clone)]
+pub struct Platform {
+    pub name: String,
+    pub environment: String,
+    pub settings: Settings,
+    pub claims: Vec<Standing>,
+}
+
+pub const ENVIRONMENT: &str = "VClusterEnvironmentClaim";
+pub const SYSTEM: &str = "RealtimeSystemClaim";
+pub const BROKER: &str = "IotBrokerClaim";
+
+/// The settings of a platform team that decided nothing.
+static DEFAULTS: LazyLock<Settings> = LazyLock::new(|| Settings::check(Input::default()).unwrap());
+
+impl Written {
+    pub fn new(kind: &'static str, name: &str, spec: Value) -> Self {
+        Self { kind, claim: Claim { namespace: "default".to_owned(), name: name.to_owned() }, spec }
+    }
+
+    /// The environment that the claim stands in.
+    pub fn environment(&self) -> &str {
+        let pointers: &[&str] = match self.kind {
+            ENVIRONMENT => &["/name"],
+            _ => &["/environment", "/namespace"],
+        };
+        pointers.iter().map(|pointer| self.spec.text(pointer)).find(|name| !name.is_empty()).unwrap_or_default()
+    }
+
+    /// What the claim becomes.
+    pub fn compose(self, settings: &Settings) -> Result<Standing, Vec<Fault>> {
+        let kind = Kind::of_claim(self.kind).unwrap();
+        let composed = kind.compose(self.spec.clone(), self.claim.clone(), settings)?;
+        Ok(Standing {
+            kind,
+            claim: self.claim,
+            spec: self.spec,
+            resources: composed.plan.resources,
+            status: composed.status,
+        })
+    }
+}
+
+impl Platform {
+    /// The platform of these claims with the default settings.
+    pub fn of(name: impl Into<String>, claims: Vec<Written>) -> Self {
+        Self::try_of(name, claims, &DEFAULTS).unwrap()
+    }
+
+    /// The platform of these claims, or what is wrong with them. They must be of one environment.
+    pub fn try_of(name: impl Into<String>, claims: Vec<Written>, settings: &Settings) -> Result<Self, Vec<Fault>> {
+        let environment = claims.first().map(Written::environment).unwrap_or_default().to_owned();
+        assert!(claims.iter().all(|claim| claim.environment() == environment), "claims of one environment");
+        let claims = claims.into_iter().map(|claim| claim.compose(settings)).collect::<Result<_, _>>()?;
+        Ok(Self { name: name.into(), environment, settings: settings.clone(), claims })
+    }
+
+    /// Every composed resource, with its claim.
+    pub fn resources(&self) -> impl Iterator<Item = (&Standing, &Resource)> {
+        self.claims.iter().flat_map(|standing| standing.resources.iter().map(move |resource| (standing, resource)))
+    }
+}
+
+/// Adds what the claims need beside them: an environment with their namespaces, and a system under each broker.
+pub fn completed(mut claims: Vec<Written>) -> Vec<Written> {
+    let stands = |claims: &[Written], kind, namespace: &str| {
+        claims.iter().any(|claim| claim.kind == kind && claim.spec.text("/namespace") == namespace)
+    };
+    for broker in claims.clone().iter().filter(|claim| claim.kind == BROKER) {
+        let namespace = broker.spec.text("/namespace");
+        if !stands(&claims, SYSTEM, namespace) {
+            let environment = broker.environment();
+            claims.push(Written::new(
+                SYSTEM,
+                "completed",
+                json!({"namespace": namespace, "environment": environment, "lensesConfig": accepted()}),
+            ));
+        }
+    }
+    if !claims.iter().any(|claim| claim.kind == ENVIRONMENT) {
+        let mut namespaces: Vec<&str> = claims.iter().map(|claim| claim.spec.text("/namespace")).collect();
+        namespaces.dedup();
+        let spec = json!({"name": claims[0].environment(), "namespaces": namespaces});
+        claims.insert(0, Written::new(ENVIRONMENT, "completed", spec));
+    }
+    claims
+}
+
+/// The part of a system's claim that has no default.
+pub fn accepted() -> Value {
+    json!({"acceptEULA": true, "licenseSecretRef": {"name": "lenses-license"}})
+}

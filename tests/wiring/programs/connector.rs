@@ -1,0 +1,234 @@
+//! Connectors, whose configuration a Job hands to Connect and which run in Kafka's pod.
+
+use serde_json::Value;
+
+use super::mqtt::Client;
+use super::reading::{may, must};
+use super::{Call, Reading, Takes, Variable};
+use crate::wiring::services::address;
+use crate::wiring::value::Look;
+use crate::wiring::world::Origin;
+
+const STRINGS: Takes = Takes::OneOf(&["org.apache.kafka.connect.storage.StringConverter"]);
+
+const FLAG: Takes = Takes::OneOf(&["true", "false"]);
+
+/// The Snowflake sink of version 3.
+const SNOWFLAKE: &[Variable] = &[
+    must("connector.class", Takes::OneOf(&["com.snowflake.kafka.connector.SnowflakeSinkConnector"])),
+    must("tasks.max", Takes::Number),
+    must("topics", Takes::Own),
+    must("snowflake.topic2table.map", Takes::Own),
+    must("snowflake.url.name", Takes::Address),
+    must("snowflake.user.name", Takes::Text),
+    must("snowflake.role.name", Takes::Text),
+    must("snowflake.database.name", Takes::Text),
+    must("snowflake.schema.name", Takes::Text),
+    must("snowflake.private.key", Takes::Own),
+    must("key.converter", STRINGS),
+    must("value.converter", Takes::OneOf(&["com.snowflake.kafka.connector.records.SnowflakeAvroConverter"])),
+    must("value.converter.schema.registry.url", Takes::Address),
+    may("errors.tolerance", Takes::OneOf(&["all", "none"])),
+    may("errors.log.enable", FLAG),
+];
+
+/// The MQTT source of Stream Reactor 8.
+const MQTT: &[Variable] = &[
+    must("connector.class", Takes::OneOf(&["io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector"])),
+    must("tasks.max", Takes::Number),
+    must("connect.mqtt.hosts", Takes::Address),
+    must("connect.mqtt.kcql", Takes::Own),
+    must("connect.mqtt.username", Takes::Own),
+    must("connect.mqtt.password", Takes::Own),
+    must("connect.mqtt.client.id", Takes::Own),
+    may("connect.mqtt.clean", FLAG),
+    may("connect.mqtt.service.quality", Takes::OneOf(&["0", "1", "2"])),
+    may("connect.mqtt.process.duplicates", FLAG),
+    may("connect.mqtt.converter.throw.on.error", FLAG),
+    may("connect.mqtt.keep.alive", Takes::Number),
+    may("connect.mqtt.timeout", Takes::Number),
+    must("key.converter", STRINGS),
+    may("value.converter", Takes::OneOf(&["org.apache.kafka.connect.converters.ByteArrayConverter"])),
+    may("errors.tolerance", Takes::OneOf(&["all", "none"])),
+    may("errors.log.enable", FLAG),
+];
+
+/// The connectors that are known, by their class.
+const KNOWN: &[&[Variable]] = &[SNOWFLAKE, MQTT];
+
+/// Reads the configuration that a Job puts.
+pub fn put(reading: &mut Reading) {
+    let name = reading.literal("CONNECTOR_NAME");
+    if reading.pod.object.name.rsplit_once('-').map(|(name, _)| name) != Some(name) {
+        reading.wrong("CONNECTOR_NAME", "called otherwise than the Job that puts it");
+    }
+    let Ok(config) = serde_json::from_str::<Value>(reading.literal("CONNECTOR_CONFIG")) else {
+        return reading.wrong("CONNECTOR_CONFIG", "not JSON");
+    };
+    let class = config.at("/connector.class").as_str().unwrap_or_default();
+    if class != reading.literal("CONNECTOR_CLASS") {
+        reading.wrong("CONNECTOR_CLASS", "not the class of the configuration");
+    }
+    let is_class = |known: &&&[Variable]| matches!(known[0].takes, Takes::OneOf([only]) if *only == class);
+    let Some(known) = KNOWN.iter().find(is_class) else {
+        return reading.wrong("CONNECTOR_CONFIG", "a connector of an unknown class");
+    };
+    let host = address(reading.literal("CONNECT_URL")).map_or("", |(host, _)| host);
+    let Some(&worker) = reading.pods_at(host).first() else { return };
+    settings(reading, &config, known, worker);
+    promised(reading, &config);
+    topics(reading, &config);
+    if config.get("connect.mqtt.kcql").is_some() {
+        bridge(reading, &config, worker);
+    }
+}
+
+/// The statements of an MQTT source: which filter goes to which topic.
+fn bridge(reading: &mut Reading, config: &Value, worker: usize) {
+    let setting = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let is_bytes = config.get("value.converter").is_some();
+    let mut filters = Vec::new();
+    let mut topics = Vec::new();
+    for text in setting("connect.mqtt.kcql").split("; ") {
+        match statement(text) {
+            Some(statement) if is_bytes == (statement.converter == "BytesConverter") => {
+                topics.push(statement.topic.to_owned());
+                filters.push(statement.filter.to_owned());
+            }
+            _ => reading.wrong("connect.mqtt.kcql", &format!("not a statement for this connector: {text}")),
+        }
+    }
+    if setting("connect.mqtt.client.id") != setting("name")
+        && setting("connect.mqtt.client.id") != reading.literal("CONNECTOR_NAME")
+    {
+        reading.wrong("connect.mqtt.client.id", "another client's");
+    }
+    // What devices send changes its shape: any schema must be taken.
+    let mut subjects: Vec<String> = topics.iter().map(|topic| format!("{topic}-value")).collect();
+    subjects.sort();
+    subjects.dedup();
+    let told: Vec<&str> = reading.literal("SUBJECTS").split_whitespace().collect();
+    if told != if is_bytes { Vec::new() } else { subjects.iter().map(String::as_str).collect() } {
+        reading.wrong("SUBJECTS", "not the subjects of the topics");
+    }
+    if !told.is_empty() && reading.container.literal("SCHEMA_REGISTRY_URL").is_none() {
+        reading.wrong("SCHEMA_REGISTRY_URL", "missing");
+    }
+    reading.behaviour.names_topics.extend(topics.into_iter().map(|topic| (topic, "connect.mqtt.kcql".to_owned())));
+    let hosts = setting("connect.mqtt.hosts");
+    let secret = [("connect.mqtt.username", ":username}"), ("connect.mqtt.password", ":password}")]
+        .map(|(name, key)| setting(name).strip_suffix(key).and_then(|text| mounted_secret(reading, text, worker)));
+    match secret {
+        [Some(secret), Some(other)] if secret == other => reading.behaviour.mqtt_clients.push(Client {
+            from: worker,
+            host: address(&hosts).map(|(host, _)| host.to_owned()).unwrap_or_default(),
+            secret,
+            publishes: Vec::new(),
+            subscribes: filters,
+            field: "connect.mqtt.kcql".to_owned(),
+        }),
+        _ => reading.wrong("connect.mqtt.username", "a user and a password of two Secrets"),
+    }
+}
+
+/// The Secret that is mounted in Kafka's pod where a placeholder, without its key, looks for one.
+fn mounted_secret(reading: &Reading, text: &str, worker: usize) -> Option<String> {
+    let pod = &reading.world.pods[worker];
+    let path = text.strip_prefix("${dir:")?;
+    let mounted = pod.containers.iter().find_map(|container| container.mounted(pod, path))?;
+    Some(mounted.volume.text("/secret/secretName").to_owned())
+}
+
+/// A statement in the connector's language.
+struct Statement<'a> {
+    topic: &'a str,
+    filter: &'a str,
+    converter: &'a str,
+}
+
+fn statement(text: &str) -> Option<Statement<'_>> {
+    let rest = text.strip_prefix("INSERT INTO `")?;
+    let (topic, rest) = rest.split_once("` SELECT * FROM `")?;
+    let (filter, rest) = rest.split_once("` WITHCONVERTER=`io.lenses.streamreactor.connect.converters.source.")?;
+    let (converter, key) = rest.split_once('`')?;
+    let is_key = key.is_empty() || (key.starts_with(" WITHKEY(") && key.ends_with(')'));
+    let is_known = matches!(converter, "JsonSimpleConverter" | "BytesConverter");
+    (is_key && is_known).then_some(Statement { topic, filter, converter })
+}
+
+/// Reads every setting as the connector does, from Kafka's pod.
+fn settings(reading: &mut Reading, config: &Value, known: &[Variable], worker: usize) {
+    let before = reading.behaviour.calls.len();
+    for (name, value) in config.entries("") {
+        let text = value.as_str().unwrap_or_default();
+        match known.iter().find(|known| known.name == name) {
+            Some(known) => reading.take(name, text, known.takes),
+            None => reading.wrong(name, "a setting that the connector does not read"),
+        }
+        if text.contains("${") && !placeholder(reading, text, worker) {
+            reading.wrong(name, "a placeholder that Connect cannot fill");
+        }
+    }
+    for missing in known.iter().filter(|known| known.is_required && config.get(known.name).is_none()) {
+        reading.wrong(missing.name, "missing");
+    }
+    for secret in ["snowflake.private.key", "connect.mqtt.password"] {
+        if config.get(secret).is_some_and(|value| !value.as_str().unwrap_or_default().starts_with("${dir:")) {
+            reading.wrong(secret, "a secret that stands there itself");
+        }
+    }
+    let calls = reading.behaviour.calls.drain(before..).map(|call| Call { from: worker, ..call }).collect::<Vec<_>>();
+    reading.behaviour.calls.extend(calls);
+}
+
+/// Whether Connect can fill `${dir:PATH:KEY}`: the path is allowed, and a Secret with the key is mounted there.
+fn placeholder(reading: &Reading, text: &str, worker: usize) -> bool {
+    let inside = text.strip_prefix("${dir:").and_then(|rest| rest.strip_suffix('}'));
+    let Some((path, key)) = inside.and_then(|inside| inside.split_once(':')) else { return false };
+    let pod = &reading.world.pods[worker];
+    let mounted = pod.containers.iter().filter(|container| !container.is_init).find_map(|container| {
+        let allowed = container.literal("CONNECT_CONFIG_PROVIDERS_DIR_PARAM_ALLOWED_PATHS")?;
+        path.strip_prefix(allowed)?.strip_prefix('/')?;
+        container.mounted(pod, path)
+    });
+    let secret =
+        mounted.filter(|mounted| mounted.inside.is_empty()).map(|mounted| mounted.volume.text("/secret/secretName"));
+    let object = pod.object;
+    let keys = secret.and_then(|secret| reading.world.secrets.find(object.place, &object.namespace, secret));
+    keys.is_some_and(|keys| keys.contains_key(key))
+}
+
+/// What the claim says about Snowflake is what the connector is told.
+fn promised(reading: &mut Reading, config: &Value) {
+    let Origin::Composed(standing, _) = reading.pod.object.origin else { return };
+    let claim = standing.spec.at("/snowflakeConfig");
+    for (name, default) in [("user", ""), ("role", ""), ("database", ""), ("schema", "PUBLIC")] {
+        let said = claim.get(name).and_then(Value::as_str).unwrap_or(default);
+        let setting = format!("snowflake.{name}.name");
+        if config.get(&setting).is_some_and(|told| told != said) {
+            reading.wrong(&setting, "not what the claim says");
+        }
+    }
+}
+
+fn topics(reading: &mut Reading, config: &Value) {
+    let topics: Vec<&str> = config.at("/topics").as_str().into_iter().flat_map(|topics| topics.split(',')).collect();
+    let name = |topic: &&str| ((*topic).to_owned(), "CONNECTOR_CONFIG topics".to_owned());
+    reading.behaviour.names_topics.extend(topics.iter().map(name));
+    let tables = config.at("/snowflake.topic2table.map").as_str();
+    let mut seen = Vec::new();
+    for entry in tables.into_iter().flat_map(|tables| tables.split(',')) {
+        match entry.split_once(':') {
+            Some((topic, table)) if topics.contains(&topic) && is_table(table) && !seen.contains(&table) => {
+                seen.push(table);
+            }
+            _ => reading.wrong("snowflake.topic2table.map", "not a topic and a table of its own"),
+        }
+    }
+}
+
+/// An identifier that needs no quotes.
+fn is_table(table: &str) -> bool {
+    table.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
+        && table.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}

@@ -1,0 +1,130 @@
+//! What programs do with what a plan gives them: which files and variables they read, where they listen, whom they call.
+//!
+//! Each program has a file here that reads its configuration as the program itself would. What one cannot use is a
+//! finding: a variable that nobody reads, a file that is not there, half an address.
+
+use function_realtime_platform::pins::Image;
+
+use super::finding::Finding;
+use super::pods::{Container, Pod};
+use super::value::Look;
+use super::world::{Origin, World};
+
+mod agent;
+mod connector;
+mod databases;
+mod hq;
+mod kafka;
+mod metabase;
+mod mosquitto;
+mod mqtt;
+mod nginx;
+mod reading;
+mod script;
+mod simulator;
+
+pub use databases::check as databases;
+pub use mqtt::check as mqtt;
+pub use reading::{Reading, Takes, Variable};
+
+/// What the containers of a pod do.
+#[derive(Default)]
+pub struct Behaviour {
+    pub listens: Vec<i64>,
+    pub calls: Vec<Call>,
+    pub logins: Vec<Login>,
+    pub databases: Vec<Login>,
+    /// Users that its broker knows.
+    pub mqtt_users: Vec<mqtt::User>,
+    pub mqtt_clients: Vec<mqtt::Client>,
+    /// Kafka topics that it makes.
+    pub makes_topics: Vec<String>,
+    /// Kafka topics that it names, and where.
+    pub names_topics: Vec<(String, String)>,
+    /// Addresses that people see, and where they are named.
+    pub shows: Vec<(String, String)>,
+    /// Pages that its program answers.
+    pub pages: Vec<String>,
+    pub found: Vec<Finding>,
+}
+
+/// A connection that a pod opens.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The caller, by its place in the world's list of pods.
+    pub from: usize,
+    pub host: String,
+    pub port: i64,
+    /// Where the address stands.
+    pub field: String,
+}
+
+/// A role that logs in at a database, or that owns it.
+#[derive(Clone, Debug)]
+pub struct Login {
+    pub host: String,
+    pub database: String,
+    pub role: String,
+    /// The Secret and the key with the password.
+    pub password: (String, String),
+    pub field: String,
+}
+
+/// What the containers of a pod do.
+pub fn behaviour(world: &World, pod: &Pod) -> Behaviour {
+    let index = world.pods.iter().position(|other| std::ptr::eq(other, pod)).unwrap_or_default();
+    let mut behaviour = Behaviour::default();
+    for container in &pod.containers {
+        let mut reading = Reading { world, pod, container, index, behaviour: &mut behaviour };
+        run(&mut reading);
+    }
+    behaviour
+}
+
+/// The findings of all programs about their own configuration.
+pub fn check(world: &World) -> Vec<Finding> {
+    world.behaviours().iter().flat_map(|behaviour| behaviour.found.iter().cloned()).collect()
+}
+
+fn run(reading: &mut Reading) {
+    match reading.container.value.text("/command/0") {
+        "" => {}
+        "python3" => return simulator::own(reading),
+        _ => return script::run(reading),
+    }
+    if reading.pod.object.name == "health-data-sim" && is_users(reading) {
+        return simulator::image(reading);
+    }
+    match image(reading.world, reading.container) {
+        Some(Image::FastDataDev) => kafka::run(reading),
+        Some(Image::LensesAgent) => agent::run(reading),
+        Some(Image::LensesHq) => hq::run(reading),
+        Some(Image::Metabase) => metabase::run(reading),
+        Some(Image::Mosquitto) => mosquitto::run(reading),
+        Some(Image::Nginx) => nginx::run(reading),
+        Some(Image::Postgres) => databases::run(reading),
+        Some(Image::Curl | Image::Python) => {
+            reading.finds("/command", "a program without a script");
+        }
+        // A chart's own program listens where its chart says.
+        None if matches!(reading.pod.object.origin, Origin::Made) => {
+            let ports = reading.container.value.items("/ports").iter();
+            let ports: Vec<i64> = ports.filter_map(|port| port.number("/containerPort")).collect();
+            reading.behaviour.listens.extend(ports);
+        }
+        None => reading.finds("/image", "not an image that is known"),
+    }
+}
+
+/// Whether a container runs the image that a claim names.
+fn is_users(reading: &Reading) -> bool {
+    let Origin::Composed(standing, _) = reading.pod.object.origin else { return false };
+    let image = standing.spec.text("/connectorConfig/simulator/image");
+    !image.is_empty() && reading.container.value.text("/image") == reading.world.platform.settings.mirrored(image)
+}
+
+/// The pinned image that a container runs.
+fn image(world: &World, container: &Container) -> Option<Image> {
+    let reference = container.value.text("/image");
+    Image::ALL.into_iter().find(|&image| world.platform.settings.image(image) == reference)
+}

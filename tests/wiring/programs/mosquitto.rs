@@ -1,0 +1,155 @@
+//! Mosquitto: its configuration and access list, and the script that makes its password file from Secrets.
+
+use std::collections::BTreeSet;
+
+use super::Reading;
+use super::mqtt::User;
+use crate::wiring::value::Look;
+use crate::wiring::world::Origin;
+
+const CONFIG: &str = "/mosquitto/config/mosquitto.conf";
+/// Where the script looks for Secrets, and where it puts its two files, unless it is told otherwise.
+const CREDENTIALS: &str = "/credentials/";
+const PASSWORDS: &str = "/mosquitto/auth/passwd";
+const ACCESS: &str = "/mosquitto/auth/acl";
+
+/// The server.
+pub fn run(reading: &mut Reading) {
+    reading.variables(&[]);
+    let Some(text) = reading.file(CONFIG) else {
+        return reading.finds("/volumeMounts", format!("no file {CONFIG}"));
+    };
+    for line in text.lines() {
+        let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+        if !directive(reading, name, value) {
+            reading.wrong(name, &format!("not a line that Mosquitto can use: {line}"));
+        }
+    }
+    // The image declares it a volume, and its root cannot be written to.
+    if reading.container.mounted(reading.pod, "/mosquitto/log").is_none() {
+        reading.finds("/volumeMounts", "no volume where the image wants one");
+    }
+    let is_persistent = text.lines().any(|line| line == "persistence true");
+    let mounted = reading.container.mounted(reading.pod, "/mosquitto/data");
+    let is_kept = mounted.is_some_and(|mounted| mounted.volume.has("/persistentVolumeClaim"));
+    if is_persistent != is_kept {
+        reading.finds("/volumeMounts", "keeps what is on no volume claim, or has one for nothing");
+    }
+}
+
+/// Whether a line of the configuration can be used.
+fn directive(reading: &mut Reading, name: &str, value: &str) -> bool {
+    match name {
+        "per_listener_settings" | "allow_anonymous" => value == "false",
+        "persistence" => matches!(value, "true" | "false"),
+        "persistence_location" => reading
+            .container
+            .mounted(reading.pod, value.trim_end_matches('/'))
+            .is_some_and(|mounted| mounted.inside.is_empty()),
+        "password_file" => value == PASSWORDS && reading.container.mounted(reading.pod, value).is_some(),
+        "acl_file" => value == ACCESS && access_list(reading),
+        "listener" => match value.parse() {
+            Ok(port) => {
+                reading.listens(&[port]);
+                true
+            }
+            Err(_) => false,
+        },
+        "protocol" => matches!(value, "mqtt" | "websockets"),
+        "log_dest" => value == "stdout",
+        "log_type" => matches!(value, "error" | "warning" | "notice" | "information"),
+        "max_queued_messages" | "autosave_interval" => value.parse::<u32>().is_ok(),
+        _ => false,
+    }
+}
+
+/// Reads who may do what, from the file that the script copies. Each user is one whose password the script hashes.
+fn access_list(reading: &mut Reading) -> bool {
+    let mut scripts = reading.pod.containers.iter().filter(|container| container.is_init);
+    let Some(text) = scripts.find_map(|script| reading.file_of(script, script.literal("ACL_FILE")?)) else {
+        return false;
+    };
+    let hashed = hashed(reading);
+    let mut users: Vec<User> = Vec::new();
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        match line.splitn(3, ' ').collect::<Vec<_>>().as_slice() {
+            ["user", name] => match hashed.iter().find(|(user, _)| user == name) {
+                Some((_, secret)) => users.push(User::new(name, secret)),
+                None => return false,
+            },
+            ["topic", access, filter] => {
+                let Some(user) = users.last_mut() else { return false };
+                let filters = match *access {
+                    "write" => &mut user.writes,
+                    "read" => &mut user.reads,
+                    "deny" => &mut user.denied,
+                    _ => return false,
+                };
+                filters.push((*filter).to_owned());
+            }
+            _ => return false,
+        }
+    }
+    let named: BTreeSet<&str> = users.iter().map(|user| user.name.as_str()).collect();
+    let is_complete = hashed.iter().all(|(user, _)| named.contains(user.as_str())) && named.len() == users.len();
+    let is_promised = users.iter().all(|user| is_promised(reading, user));
+    reading.behaviour.mqtt_users = users;
+    is_complete && is_promised
+}
+
+/// Whether a user that the claim names may do what the claim says, no more and no less.
+fn is_promised(reading: &Reading, user: &User) -> bool {
+    let Origin::Composed(standing, _) = reading.pod.object.origin else { return true };
+    let mut claimed = standing.spec.items("/mqttConfig/users").iter();
+    let Some(claimed) = claimed.find(|claimed| claimed.text("/name") == user.name) else {
+        // The user that there is where a claim names none.
+        return user.name != "health-user" || (user.writes == ["health/#"] && user.reads.is_empty());
+    };
+    claimed.texts("/publish").eq(user.writes.iter().map(String::as_str))
+        && claimed.texts("/read").eq(user.reads.iter().map(String::as_str))
+}
+
+/// Every user whose password is hashed before the server starts, with its Secret.
+fn hashed(reading: &Reading) -> Vec<(String, String)> {
+    let object = reading.pod.object;
+    let containers = reading.pod.containers.iter().filter(|container| container.is_init);
+    let mounts = containers.flat_map(|container| container.value.items("/volumeMounts"));
+    mounts
+        .filter(|mount| mount.text("/mountPath").starts_with(CREDENTIALS))
+        .filter_map(|mount| {
+            let secret = reading.pod.volume(mount.text("/name"))?.text("/secret/secretName");
+            let keys = reading.world.secrets.find(object.place, &object.namespace, secret)?;
+            let user = keys.get("username").and_then(Clone::clone)?;
+            keys.contains_key("password").then(|| (user, secret.to_owned()))
+        })
+        .collect()
+}
+
+/// The script: every Secret is a directory of its own, and the file ends up where the server looks for it.
+pub fn hash(reading: &mut Reading) {
+    let mut secrets = 0;
+    for mount in reading.container.value.items("/volumeMounts") {
+        let directory = mount.text("/mountPath").strip_prefix(CREDENTIALS);
+        let volume = reading.pod.volume(mount.text("/name")).is_some_and(|volume| volume.has("/secret"));
+        if volume != directory.is_some_and(|directory| !directory.is_empty() && !directory.contains('/')) {
+            reading.finds("/volumeMounts", "a Secret where the script does not look for one");
+        }
+        secrets += usize::from(volume);
+    }
+    if secrets == 0 || secrets != hashed(reading).len() {
+        reading.finds("/volumeMounts", "Secrets without a user name and a password");
+    }
+    let written = reading.container.mounted(reading.pod, PASSWORDS);
+    let mut servers = reading.pod.containers.iter().filter(|container| !container.is_init);
+    let read = servers.find_map(|container| container.mounted(reading.pod, PASSWORDS));
+    let is_same = match (written, read) {
+        (Some(written), Some(read)) => {
+            let is_in_memory = written.volume.text("/emptyDir/medium") == "Memory";
+            written.volume == read.volume && is_in_memory && !written.mount.is_true("/readOnly")
+        }
+        _ => false,
+    };
+    if !is_same {
+        reading.finds("/volumeMounts", "the password file does not reach the server, or stands on a disk");
+    }
+}

@@ -1,0 +1,197 @@
+//! Reading one container's variables and files.
+
+use serde_json::Value;
+
+use super::{Behaviour, Call};
+use crate::wiring::finding::Finding;
+use crate::wiring::pods::{Container, Pod};
+use crate::wiring::services::{Host, address, resolve};
+use crate::wiring::value::Look;
+use crate::wiring::world::World;
+
+/// A variable that a program reads.
+pub struct Variable {
+    pub name: &'static str,
+    pub takes: Takes,
+    pub is_required: bool,
+}
+
+/// What a variable may hold.
+#[derive(Clone, Copy)]
+pub enum Takes {
+    /// Whatever its author likes.
+    Text,
+    OneOf(&'static [&'static str]),
+    /// A value that comes from a Secret, never a literal.
+    Credential,
+    Number,
+    /// `host:port`, or the same as a URL: it is called.
+    Address,
+    /// A host that is called at the port in another variable.
+    Host(&'static str),
+    /// A URL somewhere on the internet.
+    External,
+    /// A URL that people see.
+    Shown,
+    /// Options of a Java virtual machine.
+    Java,
+    /// A directory that holds this file.
+    DirectoryWith(&'static str),
+    /// A SHA-256 checksum.
+    Checksum,
+    /// Read by the program's own reading.
+    Own,
+    /// Something of the pod itself.
+    Field,
+}
+
+pub const fn must(name: &'static str, takes: Takes) -> Variable {
+    Variable { name, takes, is_required: true }
+}
+
+pub const fn may(name: &'static str, takes: Takes) -> Variable {
+    Variable { name, takes, is_required: false }
+}
+
+/// One container, as its program reads it.
+pub struct Reading<'r, 'w> {
+    pub world: &'r World<'w>,
+    pub pod: &'r Pod<'w>,
+    pub container: &'r Container<'w>,
+    /// The pod's place in the world's list.
+    pub index: usize,
+    pub behaviour: &'r mut Behaviour,
+}
+
+impl<'w> Reading<'_, 'w> {
+    pub fn finds(&mut self, field: &str, message: impl Into<String>) {
+        let field = format!("{}{field}", self.container.field);
+        self.behaviour.found.push(Finding::at(self.pod, field, message));
+    }
+
+    /// Something about a named thing that is read.
+    pub fn wrong(&mut self, name: &str, message: &str) {
+        self.finds(&format!("/env/{name}"), message);
+    }
+
+    pub fn listens(&mut self, ports: &[i64]) {
+        self.behaviour.listens.extend(ports);
+    }
+
+    pub fn literal(&self, name: &str) -> &'w str {
+        self.container.literal(name).unwrap_or_default()
+    }
+
+    /// The Secret and the key that a variable comes from.
+    pub fn credential(&self, name: &str) -> Option<(String, String)> {
+        let reference = self.container.variable(name)?.at("/valueFrom/secretKeyRef");
+        Some((reference.text("/name").to_owned(), reference.text("/key").to_owned()))
+    }
+
+    /// Reads every variable of the container as the program does.
+    pub fn variables(&mut self, known: &[Variable]) {
+        self.variables_and(known, &|_| false);
+    }
+
+    /// The same, with further names that the program reads.
+    pub fn variables_and(&mut self, known: &[Variable], is_read: &dyn Fn(&str) -> bool) {
+        let container = self.container;
+        for (_, variable) in container.variables() {
+            let name = variable.text("/name");
+            if container.variables().filter(|(_, other)| other.text("/name") == name).count() > 1 {
+                self.wrong(name, "set twice");
+            }
+            match known.iter().find(|known| known.name == name) {
+                Some(known) if variable.has("/value") => self.take(name, variable.text("/value"), known.takes),
+                Some(known) => self.take_from(name, variable.at("/valueFrom"), known.takes),
+                None if is_read(name) => {}
+                None => self.wrong(name, "a variable that the program does not read"),
+            }
+        }
+        for missing in known.iter().filter(|known| known.is_required && container.variable(known.name).is_none()) {
+            self.wrong(missing.name, "missing");
+        }
+    }
+
+    fn take_from(&mut self, name: &str, source: &Value, takes: Takes) {
+        let fits = match takes {
+            Takes::Credential => source.has("/secretKeyRef"),
+            Takes::Field => source.has("/fieldRef"),
+            _ => false,
+        };
+        if !fits {
+            self.wrong(name, "a value from where it is not expected");
+        }
+    }
+
+    /// Takes a value as the program does; what is called is noted.
+    pub fn take(&mut self, name: &str, text: &str, takes: Takes) {
+        let fits = match takes {
+            Takes::Text | Takes::Own => true,
+            Takes::OneOf(options) => options.contains(&text),
+            Takes::Credential | Takes::Field => false,
+            Takes::Number => text.parse::<u64>().is_ok(),
+            Takes::Address => self.call_address(name, text),
+            Takes::Host(port) => match self.literal(port).parse() {
+                Ok(port) => {
+                    self.call(text, port, name);
+                    true
+                }
+                Err(_) => false,
+            },
+            Takes::External => {
+                text.starts_with("https://") && address(text).is_some_and(|(host, _)| host.contains('.'))
+            }
+            Takes::Shown => {
+                self.behaviour.shows.push((text.to_owned(), format!("{}/env/{name}", self.container.field)));
+                true
+            }
+            Takes::Java => text.split(' ').all(is_java_option),
+            Takes::DirectoryWith(file) => self.file(&format!("{text}/{file}")).is_some(),
+            Takes::Checksum => text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit()),
+        };
+        if !fits {
+            self.wrong(name, &format!("cannot be used: {text:?}"));
+        }
+    }
+
+    pub fn call_address(&mut self, name: &str, text: &str) -> bool {
+        let Some((host, port)) = address(text) else { return false };
+        self.call(host, port, name);
+        true
+    }
+
+    pub fn call(&mut self, host: &str, port: i64, name: &str) {
+        let field = format!("{}/env/{name}", self.container.field);
+        self.behaviour.calls.push(Call { from: self.index, host: host.to_owned(), port, field });
+    }
+
+    /// The text of a file that is mounted from a ConfigMap.
+    pub fn file(&self, path: &str) -> Option<&'w str> {
+        self.file_of(self.container, path)
+    }
+
+    /// The same, of another container of the pod.
+    pub fn file_of(&self, container: &Container<'w>, path: &str) -> Option<&'w str> {
+        let mounted = container.mounted(self.pod, path)?;
+        let object = self.pod.object;
+        let name = mounted.volume.text("/configMap/name");
+        self.world.config(object.place, &object.namespace, name, &mounted.inside)
+    }
+
+    /// The pods that a host leads to.
+    pub fn pods_at(&self, host: &str) -> Vec<usize> {
+        let object = self.pod.object;
+        match resolve(self.world, object.place, &object.namespace, host) {
+            Host::Service(service) => service.pods(self.world).map(|(index, _)| index).collect(),
+            Host::Itself => vec![self.index],
+            Host::External | Host::Nowhere => Vec::new(),
+        }
+    }
+}
+
+/// A heap's size: `-Xmx512m`.
+fn is_java_option(option: &str) -> bool {
+    let size = option.strip_prefix("-Xmx").or_else(|| option.strip_prefix("-Xms"));
+    size.and_then(|size| size.strip_suffix(['m', 'M', 'g', 'G'])).is_some_and(|size| size.parse::<u32>().is_ok())
+}

@@ -1,0 +1,217 @@
+//! Scripts: each is known by its text, which also says which variables it demands.
+
+use std::sync::LazyLock;
+
+use function_realtime_platform::realtime_system::script;
+use serde_json::Value;
+
+use super::reading::{may, must};
+use super::{Reading, Takes, Variable, connector, databases, kafka, mosquitto};
+use crate::wiring::value::Look;
+
+/// A script, what it reads, and what further follows from that.
+struct Script {
+    text: &'static str,
+    variables: &'static [Variable],
+    run: fn(&mut Reading),
+}
+
+const HQ_URL: Variable = must("HQ_URL", Takes::Address);
+const HQ_USERNAME: Variable = must("HQ_USERNAME", Takes::Credential);
+const HQ_PASSWORD: Variable = must("HQ_PASSWORD", Takes::Credential);
+/// The name of the environment in Lenses HQ.
+const ENVIRONMENT: Variable = must("ENVIRONMENT", Takes::Own);
+
+const SCRIPTS: &[Script] = &[
+    Script {
+        text: script::AGENT_KEY,
+        variables: &[
+            HQ_URL,
+            HQ_USERNAME,
+            HQ_PASSWORD,
+            ENVIRONMENT,
+            may("TIER", Takes::OneOf(&["development", "staging", "production"])),
+            must("SECRET_NAME", Takes::Own),
+            must("SECRET_KEY", Takes::Own),
+            may("JOB_NAME", Takes::Field),
+        ],
+        run: lenses,
+    },
+    Script {
+        text: script::CREATE_DATABASES,
+        variables: &[
+            must("PGHOST", Takes::Host("PGPORT")),
+            must("PGPORT", Takes::Number),
+            must("PGUSER", Takes::Credential),
+            must("PGPASSWORD", Takes::Credential),
+            // The one that every server has.
+            must("PGDATABASE", Takes::OneOf(&["postgres"])),
+            must("DATABASES", Takes::Own),
+        ],
+        run: databases::made,
+    },
+    Script {
+        text: script::CREATE_TOPICS,
+        variables: &[
+            must("BOOTSTRAP", Takes::Address),
+            must("TOPICS", Takes::Own),
+            may("KAFKA_HEAP_OPTS", Takes::Java),
+        ],
+        run: topics,
+    },
+    Script {
+        text: script::FETCH_CONNECTOR,
+        variables: &[must("URL", Takes::External), must("SHA256", Takes::Checksum), must("DIRECTORY", Takes::Own)],
+        run: fetched,
+    },
+    Script {
+        text: include_str!("../../../function/iot_broker/files/hash-passwords.sh"),
+        variables: &[must("ACL_FILE", Takes::Own)],
+        run: mosquitto::hash,
+    },
+    Script {
+        text: script::METABASE_SETUP,
+        variables: &[
+            must("METABASE_URL", Takes::Address),
+            must("ADMIN_EMAIL", Takes::Credential),
+            must("ADMIN_PASSWORD", Takes::Credential),
+            may("SITE_NAME", Takes::Text),
+        ],
+        run: |_| {},
+    },
+    Script {
+        text: script::PUT_CONNECTOR,
+        variables: &[
+            must("CONNECT_URL", Takes::Address),
+            must("CONNECTOR_NAME", Takes::Own),
+            must("CONNECTOR_CLASS", Takes::Own),
+            must("CONNECTOR_CONFIG", Takes::Own),
+            // Nobody reads it: the pod does not start before it is there.
+            may("CREDENTIAL_PRESENT", Takes::Credential),
+            may("SUBJECTS", Takes::Own),
+            may("SCHEMA_REGISTRY_URL", Takes::Address),
+        ],
+        run: connector::put,
+    },
+    Script {
+        text: script::SQL_PROCESSORS,
+        variables: &[
+            HQ_URL,
+            HQ_USERNAME,
+            HQ_PASSWORD,
+            ENVIRONMENT,
+            must("PROCESSORS", Takes::Own),
+            may("SCHEMA_REGISTRY_URL", Takes::Address),
+            may("SOURCE_TOPIC", Takes::Own),
+            may("SOURCE_SCHEMA", Takes::Own),
+        ],
+        run: processors,
+    },
+];
+
+pub fn run(reading: &mut Reading) {
+    let command: Vec<&str> = reading.container.value.texts("/command").collect();
+    let Some(script) = SCRIPTS.iter().find(|script| command == ["sh", "-c", script.text]) else {
+        return reading.finds("/command", "not a script that is known");
+    };
+    let is_database = script.text == script::CREATE_DATABASES;
+    reading.variables_and(script.variables, &|name| {
+        is_database && (name.ends_with("_USERNAME") || name.ends_with("_PASSWORD"))
+    });
+    for demanded in DEMANDED.iter().filter(|(text, _)| *text == script.text).flat_map(|(_, names)| names) {
+        if reading.container.variable(demanded).is_none() {
+            reading.wrong(demanded, "demanded by the script and not set");
+        }
+    }
+    (script.run)(reading);
+}
+
+static DEMANDED: LazyLock<Vec<(&str, Vec<&str>)>> =
+    LazyLock::new(|| SCRIPTS.iter().map(|script| (script.text, demanded(script.text).collect())).collect());
+
+/// The variables that a script refuses to run without: `${NAME:?}`.
+fn demanded(text: &'static str) -> impl Iterator<Item = &'static str> {
+    text.lines()
+        .filter(|line| line.starts_with(": \"${"))
+        .flat_map(|line| line.split("\"${").skip(1))
+        .filter_map(|rest| rest.split_once(":?}").map(|(name, _)| name))
+}
+
+/// All that log in at one HQ mean the same environment of it.
+fn lenses(reading: &mut Reading) {
+    let object = reading.pod.object;
+    if reading.literal("ENVIRONMENT") != object.namespace {
+        reading.wrong("ENVIRONMENT", "not what this namespace is called in HQ");
+    }
+}
+
+fn topics(reading: &mut Reading) {
+    for line in reading.literal("TOPICS").lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let is_name =
+            |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        match words.as_slice() {
+            [name, partitions, retention]
+                if is_name(name) && partitions.parse::<u32>().is_ok() && retention.parse::<i64>().is_ok() =>
+            {
+                reading.behaviour.makes_topics.push((*name).to_owned());
+            }
+            _ => reading.wrong("TOPICS", &format!("not a topic, its partitions and its retention: {line:?}")),
+        }
+    }
+}
+
+/// What is fetched must end up where Connect looks for it.
+fn fetched(reading: &mut Reading) {
+    let written = reading.container.mounted(reading.pod, reading.literal("DIRECTORY"));
+    let mut others = reading.pod.containers.iter().filter(|container| !container.is_init);
+    let searched = others.find_map(|container| container.mounted(reading.pod, kafka::CONNECTORS));
+    let is_found = match (written, searched) {
+        (Some(written), Some(searched)) => {
+            let is_one_step = !written.inside.is_empty() && !written.inside.contains('/');
+            written.volume == searched.volume && searched.inside.is_empty() && is_one_step
+        }
+        _ => false,
+    };
+    if !is_found {
+        reading.wrong("DIRECTORY", "not a directory where Connect looks for connectors");
+    }
+}
+
+fn processors(reading: &mut Reading) {
+    lenses(reading);
+    for line in reading.literal("PROCESSORS").lines() {
+        let Ok(processor) = serde_json::from_str::<Value>(line) else {
+            reading.wrong("PROCESSORS", "a line that is not JSON");
+            continue;
+        };
+        let mode = processor.text("/deployment/mode");
+        if processor.text("/name").is_empty() || processor.text("/sql").is_empty() || mode != "IN_PROC" {
+            reading.wrong("PROCESSORS", "not a name, a statement and where it runs");
+        }
+        statement(reading, processor.text("/sql"));
+    }
+    if let Some(topic) = reading.container.literal("SOURCE_TOPIC") {
+        reading.behaviour.names_topics.push((topic.to_owned(), "SOURCE_TOPIC".to_owned()));
+    }
+}
+
+/// The topics that a statement names, and the fields that it reads of the topic whose schema is known.
+fn statement(reading: &mut Reading, sql: &str) {
+    let words: Vec<&str> = sql.split(|c: char| c.is_whitespace() || c == ';' || c == ',').collect();
+    let names = |word: &str| word.eq_ignore_ascii_case("from") || word.eq_ignore_ascii_case("into");
+    let mut sources = Vec::new();
+    for pair in words.windows(2).filter(|pair| names(pair[0]) && !pair[1].is_empty()) {
+        let topic = pair[1].trim_matches('`');
+        reading.behaviour.names_topics.push((topic.to_owned(), "PROCESSORS sql".to_owned()));
+        sources.push(topic);
+    }
+    if !sources.contains(&reading.literal("SOURCE_TOPIC")) {
+        return;
+    }
+    let schema = serde_json::from_str::<Value>(reading.literal("SOURCE_SCHEMA")).unwrap_or_default();
+    let fields: Vec<&str> = schema.items("/fields").iter().map(|field| field.text("/name")).collect();
+    for field in words.iter().filter_map(|word| word.strip_prefix("_value.")).filter(|field| !fields.contains(field)) {
+        reading.wrong("PROCESSORS", &format!("reads {field}, which its topic does not have"));
+    }
+}

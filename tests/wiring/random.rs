@@ -1,0 +1,20 @@
+//! Random legal platforms: several changes at once, by a fixed seed.
+
+use proptest::prelude::*;
+use proptest::sample::subsequence;
+use proptest::strategy::BoxedStrategy;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::variations::{self, Change};
+
+/// Up to eight changes of the fullest platform.
+fn some_changes() -> BoxedStrategy<Vec<Change>> {
+    subsequence(variations::changes(), 2..=8).boxed()
+}
+
+/// Calls `judge` with many random combinations of changes; what it fails on is made smaller first.
+pub fn combinations(cases: u32, judge: impl Fn(Vec<Change>) -> Result<(), TestCaseError>) {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let seed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    TestRunner::new_with_rng(config, seed).run(&some_changes(), judge).unwrap_or_else(|failure| panic!("{failure}"));
+}

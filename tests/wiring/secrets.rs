@@ -1,0 +1,245 @@
+//! Secrets in both clusters: who makes each, with which keys, and whether what makes it can.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use function_realtime_platform::plan::Place;
+use function_realtime_platform::realtime_system::script;
+use serde_json::Value;
+
+use super::externals::{promised_entries, promised_secrets};
+use super::finding::Finding;
+use super::pods::Pod;
+use super::value::Look;
+use super::world::{Inventory, Object, World};
+
+/// Keys with the text that each is made from, where a plan says so.
+pub type Keys = BTreeMap<String, Option<String>>;
+
+/// All Secrets, by place, namespace and name.
+#[derive(Default)]
+pub struct Secrets {
+    all: BTreeMap<(Place, String, String), Keys>,
+}
+
+impl Secrets {
+    pub fn find(&self, place: Place, namespace: &str, name: &str) -> Option<&Keys> {
+        self.all.get(&(place, namespace.to_owned(), name.to_owned()))
+    }
+
+    fn add(&mut self, place: Place, namespace: &str, name: &str, keys: Keys) {
+        self.all.entry((place, namespace.to_owned(), name.to_owned())).or_default().extend(keys);
+    }
+}
+
+pub fn of(inventory: &Inventory, pods: &[Pod]) -> Secrets {
+    let objects = &inventory.objects;
+    let mut secrets = Secrets::default();
+    for (name, keys) in promised_secrets(inventory.platform) {
+        secrets.add(Place::Host, &inventory.platform.environment, &name, unknown(keys));
+    }
+    for secret in objects.iter().filter(|object| object.is("", "Secret")) {
+        let keys = secret.manifest.entries("/data").map(|(key, _)| key.to_owned());
+        secrets.add(secret.place, &secret.namespace, &secret.name, unknown(keys));
+    }
+    for external in objects.iter().filter(|object| object.is("external-secrets.io", "ExternalSecret")) {
+        let template = external.manifest.at("/spec/target/template/data");
+        let keys = if template.is_null() {
+            unknown(external.manifest.items("/spec/data").iter().map(|data| data.text("/secretKey").to_owned()))
+        } else {
+            literal(template)
+        };
+        secrets.add(external.place, &external.namespace, external.manifest.text("/spec/target/name"), keys);
+    }
+    for push in objects.iter().filter(|object| object.is("external-secrets.io", "PushSecret")) {
+        let (Some(store), Some(source)) = (store(objects, push), source(objects, &secrets, push)) else { continue };
+        let template = push.manifest.at("/spec/template/data");
+        let keys = if template.is_null() { source } else { literal(template) };
+        let remote = store.manifest.text("/spec/provider/kubernetes/remoteNamespace");
+        for name in pushed(push) {
+            secrets.add(Place::Inside, remote, name, keys.clone());
+        }
+    }
+    for pod in pods {
+        if let Some((name, key)) = stored_by(pod) {
+            secrets.add(pod.object.place, &pod.object.namespace, name, unknown([key.to_owned()]));
+        }
+    }
+    secrets
+}
+
+fn unknown(keys: impl IntoIterator<Item = String>) -> Keys {
+    keys.into_iter().map(|key| (key, None)).collect()
+}
+
+fn literal(template: &Value) -> Keys {
+    template.entries("").map(|(key, text)| (key.to_owned(), text.as_str().map(str::to_owned))).collect()
+}
+
+/// The names under which a PushSecret writes.
+fn pushed<'a>(push: &'a Object) -> impl Iterator<Item = &'a str> {
+    push.manifest.items("/spec/data").iter().map(|data| data.text("/match/remoteRef/remoteKey"))
+}
+
+fn store<'a>(objects: &'a [Object<'a>], push: &Object) -> Option<&'a Object<'a>> {
+    let reference = push.manifest.at("/spec/secretStoreRefs/0");
+    objects.iter().find(|object| {
+        object.is("external-secrets.io", reference.text("/kind"))
+            && (object.place, &object.namespace) == (push.place, &push.namespace)
+            && object.name == reference.text("/name")
+    })
+}
+
+/// The keys of what a PushSecret reads.
+fn source(objects: &[Object], secrets: &Secrets, push: &Object) -> Option<Keys> {
+    let selector = push.manifest.at("/spec/selector");
+    if selector.has("/secret") {
+        return secrets.find(push.place, &push.namespace, selector.text("/secret/name")).cloned();
+    }
+    let reference = selector.at("/generatorRef");
+    let generator = objects.iter().find(|object| {
+        let api = format!("{}/{}", object.group, object.version);
+        (object.place, &object.namespace) == (push.place, &push.namespace)
+            && object.name == reference.text("/name")
+            && object.kind == reference.text("/kind")
+            && api == reference.text("/apiVersion")
+    })?;
+    Some(unknown(generator.manifest.texts("/spec/secretKeys").map(str::to_owned)))
+}
+
+/// The Secret and the key that a Job stores what it obtains in.
+pub fn stored_by<'w>(pod: &Pod<'w>) -> Option<(&'w str, &'w str)> {
+    let container = pod.containers.iter().find(|container| container.value.text("/command/2") == script::AGENT_KEY)?;
+    Some((container.literal("SECRET_NAME")?, container.literal("SECRET_KEY")?))
+}
+
+/// The keys that a template's text reads. Nothing where the text is neither a literal nor one expression alone: half an
+/// expression would end up in the Secret.
+fn read_by(template: &str) -> Option<BTreeSet<String>> {
+    if !template.contains("{{") && !template.contains("}}") {
+        return Some(BTreeSet::new());
+    }
+    let expression = template.strip_prefix("{{")?.strip_suffix("}}")?.trim();
+    let mut steps = expression.split('|').map(str::trim);
+    let first = steps.next()?;
+    let key = match first.strip_prefix("index . ") {
+        Some(quoted) => quoted.strip_prefix('"')?.strip_suffix('"')?,
+        None => first.strip_prefix('.')?,
+    };
+    steps.all(|function| function == "bcrypt").then(|| BTreeSet::from([key.to_owned()]))
+}
+
+pub fn check(world: &World) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut written = BTreeSet::new();
+    for push in world.of_kind("external-secrets.io", "PushSecret") {
+        found.extend(check_push(world, push));
+        let reference = push.manifest.text("/spec/secretStoreRefs/0/name");
+        for name in pushed(push) {
+            if !written.insert((push.namespace.as_str(), reference, name)) {
+                found.push(Finding::on(push, "/spec/data", format!("Secret {name} is pushed twice")));
+            }
+        }
+    }
+    // Passwords stand in connection strings and configuration files, where only letters and digits need no quotes.
+    for generator in world.of_kind("generators.external-secrets.io", "Password") {
+        let spec = generator.manifest.at("/spec");
+        if spec.number("/symbols") != Some(0) || spec.number("/length").is_none_or(|length| length < 24) {
+            found.push(Finding::on(generator, "/spec", "passwords that need quotes, or can be guessed"));
+        }
+    }
+    for store in world.of_kind("external-secrets.io", "SecretStore") {
+        let provider = store.manifest.at("/spec/provider/kubernetes");
+        let (name, key) = (provider.text("/authRef/name"), provider.text("/authRef/key"));
+        if !world.secrets.find(store.place, &store.namespace, name).is_some_and(|keys| keys.contains_key(key)) {
+            found.push(Finding::on(store, "/spec/provider/kubernetes/authRef", format!("no Secret {name} with {key}")));
+        }
+        let namespace = provider.text("/remoteNamespace");
+        if world.namespace(Place::Inside, namespace).is_none() {
+            let field = "/spec/provider/kubernetes/remoteNamespace";
+            found.push(Finding::on(store, field, format!("no namespace {namespace} inside")));
+        }
+    }
+    for external in world.of_kind("external-secrets.io", "ExternalSecret") {
+        let store = external.manifest.at("/spec/secretStoreRef");
+        if store.text("/kind") != "ClusterSecretStore" || store.text("/name") != world.platform.settings.secret_store {
+            found.push(Finding::on(external, "/spec/secretStoreRef", "not the platform's secret store"));
+        }
+        let fetched: BTreeSet<&str> =
+            external.manifest.items("/spec/data").iter().map(|data| data.text("/secretKey")).collect();
+        found.extend(check_external(world, external));
+        let template = external.manifest.at("/spec/target/template/data");
+        let reads = template.entries("").map(|(key, text)| (key, text.as_str().and_then(read_by)));
+        for (key, keys) in reads {
+            if !keys.is_some_and(|keys| keys.iter().all(|key| fetched.contains(key.as_str()))) {
+                let field = format!("/spec/target/template/data/{key}");
+                found.push(Finding::on(external, field, "reads what is not fetched"));
+            }
+        }
+    }
+    found
+}
+
+/// What is fetched is what the platform team or a claim says is there.
+fn check_external(world: &World, external: &Object) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let entries = promised_entries(world.platform);
+    for data in external.manifest.items("/spec/data") {
+        let reference = data.at("/remoteRef");
+        let property = reference.get("property").and_then(Value::as_str).map(str::to_owned);
+        if !entries.contains(&(reference.text("/key").to_owned(), property)) {
+            found.push(Finding::on(external, "/spec/data", "an entry of the store that nobody promises"));
+        }
+    }
+    let target = external.manifest.at("/spec/target");
+    let docker = (target.text("/template/type"), target.has("/template/data/.dockerconfigjson"));
+    if target.text("/creationPolicy") != "Owner"
+        || !matches!(docker, ("", false) | ("kubernetes.io/dockerconfigjson", true))
+    {
+        found.push(Finding::on(
+            external,
+            "/spec/target",
+            "not a Secret of its own, or of a type that it has no keys for",
+        ));
+    }
+    found
+}
+
+fn check_push(world: &World, push: &Object) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if store(world.objects, push).is_none() {
+        found.push(Finding::on(push, "/spec/secretStoreRefs", "no such store"));
+    }
+    // What was made up once must stay, what is followed must be followed, and neither goes before what reads it.
+    let update = if push.manifest.has("/spec/selector/secret") { "Replace" } else { "IfNotExists" };
+    if push.manifest.text("/spec/updatePolicy") != update || push.manifest.text("/spec/deletionPolicy") != "None" {
+        found.push(Finding::on(
+            push,
+            "/spec/updatePolicy",
+            "overwrites what it should not, or does not follow what it should",
+        ));
+    }
+    let Some(source) = source(world.objects, &world.secrets, push) else {
+        found.push(Finding::on(push, "/spec/selector", "no such Secret or generator"));
+        return found;
+    };
+    for (key, text) in push.manifest.entries("/spec/template/data") {
+        let field = format!("/spec/template/data/{key}");
+        match read_by(text.as_str().unwrap_or_default()) {
+            None => found.push(Finding::on(push, field, "neither a literal nor one expression")),
+            Some(keys) => {
+                for missing in keys.iter().filter(|key| !source.contains_key(*key)) {
+                    found.push(Finding::on(push, &field, format!("the source has no key {missing}")));
+                }
+            }
+        }
+    }
+    for (index, data) in push.manifest.items("/spec/data").iter().enumerate() {
+        let field = format!("/spec/data/{index}/metadata");
+        let api = ("kubernetes.external-secrets.io/v1alpha1", "PushSecretMetadata");
+        let merge = data.text("/metadata/spec/sourceMergePolicy");
+        if (data.text("/metadata/apiVersion"), data.text("/metadata/kind")) != api || merge != "Replace" {
+            found.push(Finding::on(push, field, "not metadata that the Kubernetes provider reads"));
+        }
+    }
+    found
+}

@@ -1,0 +1,316 @@
+//! Variations of the fullest platform, drawn from the schemas of the claims: each field left out, each switch and each
+//! choice turned, each number at its ends, each text as long as it may be. Fields that come later are varied by themselves.
+
+use function_realtime_platform::claims::Kind;
+use function_realtime_platform::fault::Fault;
+use function_realtime_platform::form;
+use function_realtime_platform::input::Input;
+use function_realtime_platform::pins::{Chart, Image};
+use function_realtime_platform::schema::structural;
+use function_realtime_platform::settings::Settings;
+use regex_lite::Regex;
+use serde_json::{Value, json};
+
+use super::full;
+use super::platform::{BROKER, Platform, SYSTEM, Written};
+use super::value::Look;
+
+/// A variation: a platform, or why there is none.
+pub struct Variation {
+    pub name: String,
+    pub platform: Result<Platform, Vec<Fault>>,
+}
+
+/// A change of one field of one claim.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Which claim, by its place in the fullest platform.
+    pub claim: usize,
+    pub pointer: String,
+    /// Nothing where the field is left out.
+    pub value: Option<Value>,
+}
+
+/// Every change of one field.
+pub fn changes() -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (claim, written) in full::claims().iter().enumerate() {
+        let mut found = Vec::new();
+        vary(&schema_of(written), "", &mut found);
+        changes.extend(found.into_iter().map(|(pointer, value)| Change { claim, pointer, value }));
+    }
+    changes
+}
+
+fn schema_of(claim: &Written) -> Value {
+    Kind::of_claim(claim.kind).unwrap().describe().spec
+}
+
+/// The fullest claims with some changes, and with what follows from them.
+pub fn changed(changes: &[Change]) -> Vec<Written> {
+    let mut claims = full::claims();
+    for change in changes {
+        let schema = schema_of(&claims[change.claim]);
+        put(&mut claims[change.claim].spec, &schema, &change.pointer, change.value.clone());
+        make_fit(&mut claims, &change.pointer);
+    }
+    claims
+}
+
+/// Every variation in one field of a claim.
+pub fn of_claims() -> Vec<Variation> {
+    let settings = Settings::check(Input::default()).unwrap();
+    let claims = full::claims();
+    let variation = |change: Change| {
+        let shown = change.value.as_ref().map_or_else(|| "absent".to_owned(), brief);
+        let name = format!("{} spec{} {shown}", claims[change.claim].kind, change.pointer.replace('/', "."));
+        Variation { platform: Platform::try_of(&name, changed(&[change]), &settings), name }
+    };
+    changes().into_iter().map(variation).collect()
+}
+
+/// Every variation in one field of the function's input.
+pub fn of_settings() -> Vec<Variation> {
+    let schema = structural::<Input>();
+    let mut found = Vec::new();
+    vary(&schema, "", &mut found);
+    for image in Image::ALL {
+        let pointer = format!("/images/pins/{}", image.name());
+        found.push((pointer, Some(json!(format!("example.com/own/{}:1.0.0", image.name())))));
+    }
+    for chart in Chart::ALL {
+        let pin = json!({"version": "9.9.9", "repository": "oci://example.com/charts"});
+        found.push((format!("/charts/pins/{}", chart.key()), Some(pin)));
+    }
+    let variation = |(pointer, value): (String, Option<Value>)| {
+        let name = format!("input{} {}", pointer.replace('/', "."), value.as_ref().map_or("absent".to_owned(), brief));
+        let mut input = full::input();
+        put(&mut input, &schema, &pointer, value);
+        let settings = serde_json::from_value(input).map(Settings::check).unwrap();
+        let platform = settings.and_then(|settings| Platform::try_of(&name, full::claims(), &settings));
+        Variation { name, platform }
+    };
+    found.into_iter().map(variation).collect()
+}
+
+/// Text that is not longer than a line.
+fn brief(value: &Value) -> String {
+    let text = value.to_string();
+    if text.len() > 60 { format!("{}… ({} bytes)", &text[..40], text.len()) } else { text }
+}
+
+/// The values that a schema's fields are given, each with its pointer; nothing where one is left out.
+fn vary(schema: &Value, pointer: &str, changes: &mut Vec<(String, Option<Value>)>) {
+    let required: Vec<&str> = schema.texts("/required").collect();
+    for (name, field) in schema.entries("/properties") {
+        let pointer = format!("{pointer}/{name}");
+        if !required.contains(&name) {
+            changes.push((pointer.clone(), None));
+        }
+        changes.extend(values(field).into_iter().map(|value| (pointer.clone(), Some(value))));
+        vary(field, &pointer, changes);
+        // One entry stands for all: the fullest claims have one in each list.
+        vary(field.at("/items"), &format!("{pointer}/0"), changes);
+    }
+}
+
+/// Values at a field's ends.
+fn values(field: &Value) -> Vec<Value> {
+    if !field.items("/enum").is_empty() {
+        return field.items("/enum").to_vec();
+    }
+    match field.text("/type") {
+        "boolean" => vec![json!(true), json!(false)],
+        "integer" => {
+            [field.at("/minimum"), field.at("/maximum")].into_iter().filter(|end| end.is_number()).cloned().collect()
+        }
+        "array" => {
+            let none = field.number("/minItems").is_none_or(|least| least == 0).then(|| json!([]));
+            let one = (field.text("/items/type") == "string").then(|| json!([longest(field.at("/items"))]));
+            none.into_iter().chain(one).collect()
+        }
+        "string" => vec![json!(longest(field))],
+        _ => Vec::new(),
+    }
+}
+
+/// As long a text as a schema admits; of amounts, a large one.
+pub fn longest(schema: &Value) -> String {
+    match schema.text("/pattern") {
+        form::BYTES => return "64Gi".to_owned(),
+        form::CPU => return "8".to_owned(),
+        _ => {}
+    }
+    let most = usize::try_from(schema.number("/maxLength").unwrap_or(40)).unwrap();
+    let pattern = Regex::new(schema.text("/pattern")).unwrap();
+    let framed = |before: &str, after: &str| {
+        format!("{before}{}{after}", "a".repeat(most.saturating_sub(before.len() + after.len())))
+    };
+    let candidates = [
+        host(most),
+        "a".repeat(most),
+        framed("https://", ".zip"),
+        framed("", "@example.com"),
+        framed("example.com/", ":1.0.0"),
+        "0".repeat(64),
+    ];
+    let mut fitting = candidates.into_iter().filter(|text| text.len() <= most && pattern.is_match(text));
+    fitting.next().unwrap_or_else(|| panic!("no text for {schema}"))
+}
+
+/// A host of labels that are as long as they may be.
+pub fn host(length: usize) -> String {
+    let mut host = "a".repeat(length);
+    for dot in (63..length).step_by(64) {
+        // A name does not end in a dot.
+        let dot = if dot + 1 == length { dot - 1 } else { dot };
+        host.replace_range(dot..=dot, ".");
+    }
+    host
+}
+
+/// Puts a value where a pointer leads, with what is required on the way.
+fn put(spec: &mut Value, schema: &Value, pointer: &str, value: Option<Value>) {
+    let (at, last) = pointer.rsplit_once('/').unwrap();
+    let mut here = spec;
+    let mut schema = schema;
+    for step in at.split('/').skip(1) {
+        if let Ok(index) = step.parse::<usize>() {
+            schema = schema.at("/items");
+            let items = here.as_array_mut().unwrap();
+            if items.is_empty() {
+                items.push(least(schema));
+            }
+            here = &mut items[index];
+        } else {
+            schema = schema.at(&format!("/properties/{step}"));
+            let fields = here.as_object_mut().unwrap();
+            here = fields.entry(step).or_insert_with(|| least(schema));
+        }
+    }
+    match value {
+        Some(value) => here[last] = value,
+        None => drop(here.as_object_mut().unwrap().shift_remove(last)),
+    }
+}
+
+/// The least value of a schema: what is required, as short as may be.
+fn least(schema: &Value) -> Value {
+    match schema.text("/type") {
+        "object" => {
+            let field = |name: &str| (name.to_owned(), least(schema.at(&format!("/properties/{name}"))));
+            Value::Object(schema.texts("/required").map(field).collect())
+        }
+        "array" => json!([]),
+        "integer" => json!(1),
+        "boolean" => json!(true),
+        _ => json!("a"),
+    }
+}
+
+/// Makes the rest of the claims fit a change in one field, as their author would.
+pub fn make_fit(claims: &mut [Written], changed: &str) {
+    let environment = claims[0].spec.clone();
+    let switched = |component: &str| environment.at(&format!("/components/{component}")) != &json!(false);
+    if !switched("istio") {
+        claims[0].spec["components"]["knativeServing"] = json!(false);
+        claims[0].spec.as_object_mut().unwrap().shift_remove("tls");
+    }
+    let name = environment.text("/name").to_owned();
+    let domain = match environment.text("/domain") {
+        "" => format!("{name}.local"),
+        domain => domain.to_owned(),
+    };
+    for claim in claims.iter_mut().skip(1) {
+        if changed == "/namespace" || changed == "/environment" {
+            continue;
+        }
+        let namespace = environment.items("/namespaces").first().and_then(Value::as_str).unwrap_or(&name).to_owned();
+        let spec = &mut claim.spec;
+        spec["environment"] = json!(name);
+        spec["namespace"] = json!(namespace);
+        spec["domain"] = json!(if namespace == name { domain.clone() } else { format!("{namespace}.{domain}") });
+        if !switched("istio") {
+            spec["expose"] = json!(false);
+        }
+        let has_knative = switched("istio") && switched("knativeServing");
+        if claim.kind == SYSTEM {
+            if !switched("observability") {
+                spec["monitoring"] = json!(false);
+            }
+            if !has_knative {
+                spec["dashboard"]["proxy"] = json!(false);
+            }
+        }
+        if claim.kind == BROKER && !has_knative {
+            spec["connectorConfig"]["simulator"]["enabled"] = json!(false);
+        }
+    }
+    follow(claims, changed);
+}
+
+/// Whoever names something that has changed its name follows.
+fn follow(claims: &mut [Written], changed: &str) {
+    if changed == "/namespace" || changed == "/environment" || changed == "/domain" {
+        let (mut namespace, mut environment) = (None, None);
+        for claim in claims.iter().skip(1) {
+            namespace = Some(claim.spec.text("/namespace").to_owned()).filter(|name| name != "streaming").or(namespace);
+            environment = Some(claim.environment().to_owned()).filter(|name| name != "health").or(environment);
+        }
+        let (namespace, environment) =
+            (namespace.unwrap_or_else(|| "streaming".to_owned()), environment.unwrap_or_else(|| "health".to_owned()));
+        claims[0].spec["name"] = json!(environment);
+        claims[0].spec["namespaces"] = json!([namespace]);
+        let domain = match claims[0].spec.text("/domain") {
+            "" => format!("{environment}.local"),
+            domain => domain.to_owned(),
+        };
+        for claim in claims.iter_mut().skip(1) {
+            claim.spec["namespace"] = json!(namespace);
+            claim.spec["environment"] = json!(environment);
+            let below = if namespace == environment { domain.clone() } else { format!("{namespace}.{domain}") };
+            claim.spec["domain"] = json!(below);
+        }
+    }
+    let (systems, brokers) = claims.split_at_mut(2);
+    let (system, broker) = (&mut systems[1].spec, &mut brokers[0].spec);
+    for (part, room) in [("/lensesConfig/agent", "80Gi"), ("/kafkaConfig", "80Gi")] {
+        if system.text(&format!("{part}/heap")) == "64Gi" {
+            system.pointer_mut(part).unwrap()["memory"] = json!(room);
+        }
+    }
+    if broker.number("/connectorConfig/simulator/minScale").is_some_and(|least| least > 2) {
+        broker["connectorConfig"]["simulator"]["maxScale"] = json!(20);
+    }
+    let defaults = [
+        "device_data",
+        "blood_pressure_device_topic",
+        "heart_rate_device_topic",
+        "oxygen_saturation_device_topic",
+        "temperature_device_topic",
+    ];
+    let wanted: Vec<String> = system
+        .texts("/snowflakeConfig/topics")
+        .chain(broker.items("/connectorConfig/mappings").iter().map(|mapping| mapping.text("/kafkaTopic")))
+        .chain(defaults)
+        .map(str::to_owned)
+        .collect();
+    if !system["kafkaConfig"]["topics"].is_array() {
+        system["kafkaConfig"]["topics"] = json!([]);
+    }
+    let topics = system["kafkaConfig"]["topics"].as_array_mut().unwrap();
+    for topic in wanted {
+        if !topics.iter().any(|known| known.text("/name") == topic) {
+            topics.push(json!({"name": topic}));
+        }
+    }
+}
+
+#[test]
+fn a_host_has_labels_that_are_legal() {
+    for length in 1..=253 {
+        let host = host(length);
+        assert_eq!(host.len(), length);
+        assert!(host.split('.').all(|label| !label.is_empty() && label.len() <= 63), "{host}");
+    }
+}

@@ -1,0 +1,156 @@
+//! A platform as it finally stands: every object in each cluster, whoever made it, with its pods, Services and Secrets.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+
+use function_realtime_platform::plan::{Place, Resource};
+use serde_json::Value;
+
+use super::charts;
+use super::platform::{Platform, Standing};
+use super::pods::{self, Pod};
+use super::programs::{self, Behaviour};
+use super::secrets::{self, Secrets};
+use super::services::{self, Service};
+use super::value::{Labels, Look};
+
+/// Who made an object.
+#[derive(Clone, Copy)]
+pub enum Origin<'a> {
+    /// A claim's plan.
+    Composed(&'a Standing, &'a Resource),
+    /// A chart or an operator that a plan brings.
+    Made,
+    /// Somebody else, who is asked to in the documentation.
+    External,
+}
+
+/// An object in a cluster.
+pub struct Object<'a> {
+    pub origin: Origin<'a>,
+    pub place: Place,
+    pub group: String,
+    pub version: String,
+    pub kind: String,
+    pub namespace: String,
+    pub name: String,
+    pub manifest: Cow<'a, Value>,
+}
+
+impl<'a> Object<'a> {
+    pub fn new(origin: Origin<'a>, place: Place, manifest: Cow<'a, Value>) -> Self {
+        let api = manifest.text("/apiVersion");
+        let (group, version) = api.split_once('/').unwrap_or(("", api));
+        Self {
+            origin,
+            place,
+            group: group.to_owned(),
+            version: version.to_owned(),
+            kind: manifest.text("/kind").to_owned(),
+            namespace: manifest.text("/metadata/namespace").to_owned(),
+            name: manifest.text("/metadata/name").to_owned(),
+            manifest,
+        }
+    }
+
+    pub fn is(&self, group: &str, kind: &str) -> bool {
+        self.group == group && self.kind == kind
+    }
+
+    pub fn labels(&self) -> Labels<'_> {
+        self.manifest.labels("/metadata/labels")
+    }
+
+    /// The resource that a plan composes for it.
+    pub fn resource(&self) -> Option<&'a Resource> {
+        match self.origin {
+            Origin::Composed(_, resource) => Some(resource),
+            Origin::Made | Origin::External => None,
+        }
+    }
+
+    /// What a finding calls it.
+    pub fn title(&self) -> String {
+        format!("{:?} {} {}/{}", self.place, self.kind, self.namespace, self.name)
+    }
+}
+
+/// Every object of a platform.
+pub struct Inventory<'a> {
+    pub platform: &'a Platform,
+    pub objects: Vec<Object<'a>>,
+}
+
+impl<'a> Inventory<'a> {
+    pub fn of(platform: &'a Platform) -> Self {
+        let mut objects: Vec<Object> = platform
+            .resources()
+            .map(|(standing, resource)| {
+                Object::new(Origin::Composed(standing, resource), landing(resource), Cow::Borrowed(resource.manifest()))
+            })
+            .collect();
+        let made: Vec<Object> = objects.iter().flat_map(charts::made).collect();
+        objects.extend(made);
+        objects.extend(charts::by_the_cluster());
+        Self { platform, objects }
+    }
+}
+
+/// A Release is applied on the host, whichever cluster its chart lands in; a manifest stands where its Object says.
+fn landing(resource: &Resource) -> Place {
+    if resource.composed.text("/kind") == "Object" { resource.place } else { Place::Host }
+}
+
+/// An inventory with all that follows from it.
+pub struct World<'w> {
+    pub platform: &'w Platform,
+    pub objects: &'w [Object<'w>],
+    pub pods: Vec<Pod<'w>>,
+    pub services: Vec<Service<'w>>,
+    pub secrets: Secrets,
+    behaviours: OnceCell<Vec<Behaviour>>,
+}
+
+impl<'w> World<'w> {
+    pub fn of(inventory: &'w Inventory<'w>) -> Self {
+        let pods = pods::of(&inventory.objects);
+        Self {
+            platform: inventory.platform,
+            objects: &inventory.objects,
+            services: services::of(&inventory.objects),
+            secrets: secrets::of(inventory, &pods),
+            pods,
+            behaviours: OnceCell::new(),
+        }
+    }
+
+    /// What each pod does, in the pods' order.
+    pub fn behaviours(&self) -> &[Behaviour] {
+        self.behaviours.get_or_init(|| self.pods.iter().map(|pod| programs::behaviour(self, pod)).collect())
+    }
+
+    pub fn find(&self, place: Place, group: &str, kind: &str, namespace: &str, name: &str) -> Option<&'w Object<'w>> {
+        self.objects.iter().find(|object| {
+            object.place == place && object.name == name && object.namespace == namespace && object.is(group, kind)
+        })
+    }
+
+    pub fn of_kind(&self, group: &'static str, kind: &'static str) -> impl Iterator<Item = &'w Object<'w>> {
+        self.objects.iter().filter(move |object| object.is(group, kind))
+    }
+
+    /// The labels of a namespace, if there is one.
+    pub fn namespace(&self, place: Place, name: &str) -> Option<Labels<'w>> {
+        let namespace = self.find(place, "", "Namespace", "", name)?;
+        let mut labels = namespace.labels();
+        // The API server adds it to each.
+        labels.insert("kubernetes.io/metadata.name", &namespace.name);
+        Some(labels)
+    }
+
+    /// The text of a file in a ConfigMap.
+    pub fn config(&self, place: Place, namespace: &str, name: &str, key: &str) -> Option<&'w str> {
+        let config = self.find(place, "", "ConfigMap", namespace, name)?;
+        config.manifest.entries("/data").find(|(file, _)| *file == key).and_then(|(_, text)| text.as_str())
+    }
+}

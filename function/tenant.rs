@@ -119,7 +119,7 @@ impl Tenant {
 
     /// The one resource with a fixed name: Crossplane gives it to the first claim for a place, and to no other.
     pub fn lock(&self) -> Resource {
-        let part = self.part(LOCK, "", &[ENVIRONMENT]);
+        let part = self.part(LOCK, self.owner.system, &[ENVIRONMENT]);
         let name = format!("{}-owner", self.owner.system);
         let owner = BTreeMap::from([
             ("claim-namespace".to_owned(), self.owner.claim.namespace.clone()),

@@ -5,10 +5,11 @@
 use crate::claims::Checked;
 use crate::fault::Fault;
 use crate::owner::Claim;
+use crate::pins::Image;
 use crate::place::yaml;
 use crate::plan::Plan;
 use crate::schema::Column;
-use crate::settings::Settings;
+use crate::settings::{Settings, undigested};
 use crate::tenant::{Tenant, Wish};
 use crate::vcluster_environment::offer::Guest;
 
@@ -108,11 +109,20 @@ impl Checked for RealtimeSystem {
                     .to_owned(),
             );
         }
+        warnings.extend(undigested(self.images().iter().map(String::as_str)));
         warnings
     }
 }
 
 impl RealtimeSystem {
+    /// The images that its pods run.
+    fn images(&self) -> Vec<String> {
+        let proxy = self.spec.dashboard.proxy.then_some(Image::Nginx);
+        let always =
+            [Image::Postgres, Image::LensesHq, Image::LensesAgent, Image::FastDataDev, Image::Metabase, Image::Curl];
+        always.into_iter().chain(proxy).map(|image| self.tenant.owner.settings.image(image)).collect()
+    }
+
     /// The user name of the dashboard's first administrator.
     fn dashboard_email(&self) -> String {
         let email = self.spec.dashboard.administrator.email.clone();

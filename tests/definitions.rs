@@ -3,32 +3,25 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod support {
+    pub mod examples;
     pub mod tools;
 }
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::LazyLock;
 
-use serde::Deserialize as _;
 use serde_json::{Value, json};
+use support::examples::{applications, components, documents, files, project, read};
 use support::tools::{Scratch, command, offline, run, said, stdout};
 
 /// The versions of CUE in KubeVela 1.10 and 1.11.
 const CUES: [&str; 2] = ["cue-0.9", "cue-0.14"];
 const NAMES: [&str; 3] = ["iot-broker", "realtime-system", "vcluster-environment"];
 
-fn project() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn definition(name: &str) -> PathBuf {
     project().join(format!("definitions/{name}.cue"))
-}
-
-fn documents(yaml: &str) -> Vec<Value> {
-    let documents = serde_yaml::Deserializer::from_str(yaml).map(|document| Value::deserialize(document).unwrap());
-    documents.filter(|document| !document.is_null()).collect()
 }
 
 /// The definitions' `spec` as a cluster holds them, in the order of `NAMES`.
@@ -61,30 +54,6 @@ fn export(cue: &str, expression: &str, source: &str) -> Result<Value, String> {
     Ok(serde_json::from_str(&answer).unwrap())
 }
 
-/// Every Application under `examples/`.
-fn applications() -> Vec<(PathBuf, Value)> {
-    let mut folders = vec![project().join("examples")];
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "yaml") {
-                let objects = documents(&fs::read_to_string(&path).unwrap());
-                let applications = objects.into_iter().filter(|object| object["kind"] == "Application");
-                found.extend(applications.map(|application| (path.clone(), application)));
-            }
-        }
-    }
-    assert!(found.len() > 1, "{found:?}");
-    found
-}
-
-fn components(application: &Value) -> impl Iterator<Item = &Value> {
-    application["spec"]["components"].as_array().unwrap().iter()
-}
-
 /// What KubeVela makes of an Application. It reads the first object of a file, so each has a file of its own.
 fn dry_run(application: &Value) -> Result<Vec<Value>, String> {
     let scratch = Scratch::new("dry-run");
@@ -103,6 +72,21 @@ fn vela_finds_nothing_wrong_with_them() {
     for name in NAMES {
         let output = run(offline("vela").args(["def", "vet"]).arg(definition(name)));
         assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+#[test]
+fn vela_shows_what_may_be_written() {
+    for name in NAMES {
+        let mut show = offline("vela");
+        show.arg("show").arg(definition(name)).args(["--format", "md", "--namespace", "default"]);
+        let output = run(&mut show);
+        let shown = stdout(&output);
+        assert!(output.status.success(), "{}", said(&output));
+        let described = template(&SPECS[NAMES.iter().position(|known| *known == name).unwrap()]);
+        for usage in described.lines().filter_map(|line| line.trim_start().strip_prefix("// +usage=")) {
+            assert!(shown.contains(usage), "{usage} is not in: {shown}");
+        }
     }
 }
 
@@ -160,6 +144,56 @@ fn a_claim_is_named_after_its_component_and_asks_for_its_properties() {
             assert_eq!(claim["metadata"]["namespace"], application["metadata"]["namespace"]);
             assert_eq!(claim["spec"], component["properties"], "{}", path.display());
         }
+    }
+}
+
+/// A claim without what KubeVela writes into its metadata, which says where it comes from.
+fn bare(mut claim: Value) -> Value {
+    for field in ["labels", "annotations"] {
+        let entries = claim["metadata"].as_object_mut().unwrap().shift_remove(field);
+        for (name, value) in entries.iter().filter_map(Value::as_object).flatten() {
+            assert!(name.starts_with("app.oam.dev/") || name.starts_with("workload.oam.dev/"), "{name}: {value}");
+        }
+    }
+    claim
+}
+
+#[test]
+fn the_pipelines_claims_are_those_that_its_application_becomes() {
+    let folder = "examples/health-realtime-pipeline";
+    let written: Vec<Value> =
+        files(format!("{folder}/claims")).iter().flat_map(|path| documents(&read(path))).collect();
+    let application = documents(&read(format!("{folder}/application.yaml"))).remove(0);
+    let mut made: Vec<Value> = dry_run(&application).unwrap().into_iter().map(bare).collect();
+    made.sort_by_key(|claim| claim["metadata"]["name"].to_string());
+    assert_eq!(made, written);
+}
+
+/// What our own binary shows of the objects in a file, but for where they stand.
+fn preview(objects: &[Value]) -> Value {
+    let scratch = Scratch::new("preview");
+    let file = scratch.path().join("objects.yaml");
+    let text: Vec<String> = objects.iter().map(|object| format!("---\n{object}\n")).collect();
+    fs::write(&file, text.concat()).unwrap();
+    let mut preview = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
+    let output = run(preview.args(["preview", "-o", "json"]).arg(file));
+    assert!(output.status.success(), "{}", said(&output));
+    let mut shown: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    for claim in shown["claims"].as_array_mut().unwrap() {
+        claim.as_object_mut().unwrap().shift_remove("source").unwrap();
+    }
+    shown
+}
+
+#[test]
+fn a_preview_derives_the_claims_that_kubevela_makes() {
+    for (path, application) in applications() {
+        let made = dry_run(&application).unwrap();
+        let shown = preview(&[application]);
+        assert_eq!(shown, preview(&made), "{}", path.display());
+        let names = shown["claims"].as_array().unwrap().iter().map(|claim| &claim["claim"]["name"]);
+        let made = made.iter().map(|claim| &claim["metadata"]["name"]);
+        assert_eq!(names.collect::<Vec<_>>(), made.collect::<Vec<_>>(), "{}", path.display());
     }
 }
 
@@ -225,11 +259,16 @@ fn a_misspelt_property_is_refused_at_every_depth() {
 #[test]
 fn vela_says_which_property_is_misspelt() {
     let mut applications = applications().into_iter();
-    let mut application = applications.find(|(path, _)| path.ends_with("application.yaml")).unwrap().1;
-    let topic = application.pointer_mut("/spec/components/1/properties/kafkaConfig/topics/0").unwrap();
-    topic["partition"] = topic["partitions"].clone();
-    let answer = dry_run(&application).unwrap_err();
-    assert!(answer.contains("kafkaConfig.topics.0.partition: field not allowed"), "{answer}");
+    let application = applications.find(|(path, _)| path.ends_with("application.yaml")).unwrap().1;
+    for (above, name) in [("", "snowflakeConfig"), ("/kafkaConfig/topics/0", "partitions")] {
+        let mut application = application.clone();
+        let fields = application.pointer_mut(&format!("/spec/components/1/properties{above}")).unwrap();
+        let value = fields.as_object_mut().unwrap().shift_remove(name).unwrap();
+        fields[format!("{name}z")] = value;
+        let answer = dry_run(&application).unwrap_err();
+        let complaint = format!("spec{}.{name}z: field not allowed", above.replace('/', "."));
+        assert!(answer.contains(&complaint), "{complaint} is not in: {answer}");
+    }
 }
 
 fn condition(kind: &str, status: &str, message: Option<&str>) -> Value {

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use examples::{documents, project};
 use function_realtime_platform::claims::Kind;
 use requests::{composite, provider_config};
 use serde_json::{Value, json};
@@ -58,12 +59,11 @@ impl Engine {
     fn render(&self, claim: &Value, observed: &[Value], required: &[Value]) -> Rendered {
         let composite = composite(claim);
         let kind = Kind::of_composite(composite["kind"].as_str().unwrap_or_default()).expect("the kind is ours");
-        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
         let xr = write(self.scratch.path(), "xr.yaml", &[composite]);
         let mut render = command("crossplane");
         render.args(["composition", "render"]).arg(xr);
-        render.arg(project.join("compositions").join(format!("{}.yaml", kind.definition))).arg(&self.functions);
-        render.arg(format!("--xrd={}", project.join("xrds").join(format!("{}.yaml", kind.definition)).display()));
+        render.arg(project().join("compositions").join(format!("{}.yaml", kind.definition))).arg(&self.functions);
+        render.arg(format!("--xrd={}", project().join("xrds").join(format!("{}.yaml", kind.definition)).display()));
         render.arg(format!("--crossplane-binary={}", tool("crossplane-core").display()));
         for (flag, name, resources) in [("-o", "observed.yaml", observed), ("-e", "required.yaml", required)] {
             if !resources.is_empty() {
@@ -84,13 +84,6 @@ fn write(folder: &Path, name: &str, documents: &[Value]) -> PathBuf {
         documents.iter().map(|document| serde_yaml::to_string(document).expect("plain data is YAML")).collect();
     fs::write(&path, texts.join("---\n")).expect("a scratch folder can be written");
     path
-}
-
-fn documents(text: &str) -> Vec<Value> {
-    use serde::Deserialize;
-    let documents = serde_yaml::Deserializer::from_str(text);
-    let values = documents.map(|document| Value::deserialize(document).expect("a document is YAML"));
-    values.filter(|value| !value.is_null()).collect()
 }
 
 const KEY: &str = "crossplane.io/composition-resource-name";

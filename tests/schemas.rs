@@ -4,36 +4,25 @@
 
 mod support {
     pub mod api_server;
+    pub mod examples;
     pub mod tools;
 }
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use function_realtime_platform::claims::{Checked, Kind, spec_of};
+use function_realtime_platform::claims::{Checked, spec_of};
 use function_realtime_platform::iot_broker::IotBroker;
 use function_realtime_platform::realtime_system::RealtimeSystem;
 use function_realtime_platform::schema::Checker;
 use function_realtime_platform::vcluster_environment::Environment;
-use serde::Deserialize as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 use support::api_server::ApiServer;
+use support::examples::{claims, documents, project, read};
 use support::tools::{Scratch, command, crd_sources, run, said, stdout};
 
 const NAMES: [&str; 3] = ["iot-broker", "realtime-system", "vcluster-environment"];
-
-fn project() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    fs::read_to_string(project().join(path)).unwrap()
-}
-
-fn documents(yaml: &str) -> Vec<Value> {
-    serde_yaml::Deserializer::from_str(yaml).map(|document| Value::deserialize(document).unwrap()).collect()
-}
 
 #[test]
 fn an_api_server_takes_the_definitions_and_judges_claims_as_we_do() {
@@ -130,45 +119,6 @@ fn claim(kind: &str, spec: &Value) -> Value {
     })
 }
 
-/// Every claim that the examples write, and those that their Applications stand for.
-fn claims() -> Vec<Value> {
-    let mut folders = vec![project().join("examples")];
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
-        for path in paths {
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "yaml") {
-                found.extend(documents(&fs::read_to_string(path).unwrap()).iter().flat_map(claims_of));
-            }
-        }
-    }
-    assert!(found.len() > 10, "{}", found.len());
-    found
-}
-
-fn claims_of(object: &Value) -> Vec<Value> {
-    let kind = object["kind"].as_str().unwrap_or_default();
-    if Kind::of_claim(kind).is_some() {
-        return vec![claim(kind, &object["spec"])];
-    }
-    let components = object["spec"]["components"].as_array().filter(|_| kind == "Application");
-    let components = components.into_iter().flatten();
-    components
-        .map(|component| {
-            let kind = match component["type"].as_str() {
-                Some("vcluster-environment") => "VClusterEnvironmentClaim",
-                Some("realtime-system") => "RealtimeSystemClaim",
-                Some("iot-broker") => "IotBrokerClaim",
-                other => panic!("{other:?}"),
-            };
-            claim(kind, &component["properties"])
-        })
-        .collect()
-}
-
 /// A spec as the function reads it, with every default written out.
 fn as_read(kind: &str, spec: &Value) -> Value {
     fn read<C: Checked<Spec: Serialize>>(spec: &Value) -> Value {
@@ -184,9 +134,9 @@ fn as_read(kind: &str, spec: &Value) -> Value {
 }
 
 fn fills_in_the_same_defaults(server: &ApiServer) {
-    for claim in claims() {
-        let created = create(server, &claim).unwrap();
-        assert_eq!(spec_of(&created), as_read(claim["kind"].as_str().unwrap(), &claim["spec"]));
+    for example in claims() {
+        let created = create(server, &claim(example.kind().claim, &example.claim["spec"])).unwrap();
+        assert_eq!(spec_of(&created), as_read(example.kind().claim, &example.claim["spec"]), "{}", example.name);
     }
 }
 

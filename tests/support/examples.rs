@@ -1,87 +1,112 @@
-//! The claims of all examples: those that stand in files of their own, and those that Applications become.
+//! The examples as suites take them: every Application, and every claim that one of them writes or stands for.
+//!
+//! This room reads files and knows nothing of what is asked about them.
 
-#![allow(dead_code, reason = "each test crate uses its share")]
-#![allow(clippy::expect_used, clippy::panic, reason = "a test has no better answer")]
+#![allow(dead_code, reason = "each suite takes the part it needs")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a suite that cannot read the examples has to stop, and say why")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use function_realtime_platform::claims::{API_VERSION, KINDS};
-use serde::Deserialize;
+use function_realtime_platform::claims::{API_VERSION, KINDS, Kind};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 /// A claim, and where it stands.
+#[derive(Clone, Debug)]
 pub struct Example {
     pub name: String,
+    /// What it belongs together with: the file of its Application, or the folder of its own.
+    pub together: PathBuf,
     pub claim: Value,
 }
 
-pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
+impl Example {
+    pub fn kind(&self) -> &'static Kind {
+        Kind::of_claim(text(&self.claim, "/kind")).expect("an example is of a kind of ours")
+    }
 }
 
-/// Every file with an Application.
-pub fn applications() -> Vec<PathBuf> {
-    files()
-        .into_iter()
-        .filter(|file| documents(file).iter().any(|document| document["kind"] == "Application"))
-        .collect()
+/// The root of the project.
+pub fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every claim once, Applications' included.
+/// The objects in a YAML text.
+pub fn documents(yaml: &str) -> Vec<Value> {
+    let read = |document| Value::deserialize(document).unwrap_or_else(|error| panic!("{error} in:\n{yaml}"));
+    serde_yaml::Deserializer::from_str(yaml).map(read).filter(|document| !document.is_null()).collect()
+}
+
+/// What a file of the project says.
+pub fn read(path: impl AsRef<Path>) -> String {
+    let path = project().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
+}
+
+/// The YAML files below a folder of the project, in order.
+pub fn files(folder: impl AsRef<Path>) -> Vec<PathBuf> {
+    let folder = folder.as_ref();
+    let entries = fs::read_dir(project().join(folder)).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut names: Vec<_> = entries.map(|entry| entry.expect("a folder can be read").file_name()).collect();
+    names.sort();
+    let paths = names.iter().map(|name| folder.join(name));
+    let below = |path: PathBuf| if project().join(&path).is_dir() { files(path) } else { vec![path] };
+    paths.flat_map(below).filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect()
+}
+
+/// Every object below `examples/`, and the file it is in.
+pub fn objects() -> Vec<(PathBuf, Value)> {
+    let objects = |path: PathBuf| {
+        let objects = documents(&read(&path));
+        objects.into_iter().map(move |object| (path.clone(), object))
+    };
+    files("examples").into_iter().flat_map(objects).collect()
+}
+
+/// Every Application.
+pub fn applications() -> Vec<(PathBuf, Value)> {
+    let found: Vec<_> = objects().into_iter().filter(|(_, object)| object["kind"] == "Application").collect();
+    assert!(found.len() > 1, "{found:?}");
+    found
+}
+
+pub fn components(application: &Value) -> impl Iterator<Item = &Value> {
+    application["spec"]["components"].as_array().into_iter().flatten()
+}
+
+/// Every claim that the examples write, and those that their Applications stand for.
 pub fn claims() -> Vec<Example> {
-    let mut claims = Vec::new();
-    for file in files() {
-        for document in documents(&file) {
-            let found = if document["kind"] == "Application" { components(&document) } else { vec![document] };
-            let ours = found.into_iter().filter(|claim| claim["apiVersion"] == API_VERSION);
-            claims.extend(ours.map(|claim| Example { name: name(&file, &claim), claim }));
-        }
+    let found: Vec<Example> = objects().iter().flat_map(|(path, object)| claims_of(path, object)).collect();
+    for kind in &KINDS {
+        assert!(found.iter().any(|example| example.kind().claim == kind.claim), "there is no {}", kind.claim);
     }
-    claims
+    found
 }
 
-fn name(file: &Path, claim: &Value) -> String {
-    let file = file.strip_prefix(folder()).unwrap_or(file).display().to_string();
-    format!("{file}: {}", claim["metadata"]["name"].as_str().unwrap_or_default())
-}
-
-/// The claims that an Application's components become.
-pub fn components(application: &Value) -> Vec<Value> {
-    let components = application["spec"]["components"].as_array().cloned().unwrap_or_default();
-    components
-        .iter()
-        .map(|component| {
-            let kind = KINDS.iter().find(|kind| component["type"] == kind.definition).expect("a component of ours");
-            json!({
-                "apiVersion": API_VERSION,
-                "kind": kind.claim,
-                "metadata": {"name": component["name"], "namespace": application["metadata"]["namespace"]},
-                "spec": component["properties"],
-            })
-        })
-        .collect()
-}
-
-pub fn documents(file: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display()));
-    let documents = serde_yaml::Deserializer::from_str(&text);
-    documents.map(|document| Value::deserialize(document).expect("an example is YAML")).collect()
-}
-
-fn files() -> Vec<PathBuf> {
-    let mut folders = vec![folder()];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("the examples can be listed") {
-            let path = entry.expect("an entry can be read").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "yaml") {
-                files.push(path);
-            }
-        }
+fn claims_of(path: &Path, object: &Value) -> Vec<Example> {
+    let example = |together: &Path, claim: Value| {
+        let name = format!("{}: {}", path.display(), text(&claim, "/metadata/name"));
+        Example { name, together: together.to_owned(), claim }
+    };
+    if Kind::of_claim(text(object, "/kind")).is_some() {
+        return vec![example(path.parent().expect("an example is in a folder"), object.clone())];
     }
-    files.sort();
-    files
+    let namespace = &object["metadata"]["namespace"];
+    components(object).map(|component| example(path, claim_of(component, namespace))).collect()
+}
+
+/// The claim that a component stands for.
+fn claim_of(component: &Value, namespace: &Value) -> Value {
+    let kind = KINDS.iter().find(|kind| component["type"] == kind.definition).expect("a component of ours");
+    json!({
+        "apiVersion": API_VERSION,
+        "kind": kind.claim,
+        "metadata": {"name": component["name"], "namespace": namespace},
+        "spec": component["properties"],
+    })
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

@@ -60,6 +60,9 @@ fn owner(standing: &Standing, environment: &str) -> Vec<(String, String)> {
 
 /// What is wrong with the labels that say which part something is.
 fn part(standing: &Standing, labels: &Labels) -> Option<&'static str> {
+    if labels.values().any(|value| value.is_empty()) {
+        return Some("a label that says nothing");
+    }
     let is_named = labels.get("app") == labels.get("app.kubernetes.io/name");
     let is_part = labels.get("app.kubernetes.io/part-of").is_none_or(|&system| system == standing.kind.definition);
     (!is_named || !is_part).then_some("labels of another part")

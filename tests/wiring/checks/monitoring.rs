@@ -43,6 +43,11 @@ pub fn check(world: &World) -> Vec<Finding> {
                 found.push(Finding::on(dashboard, format!("/data/{name}"), "not the model of a dashboard"));
             }
             found.extend(check_dashboard(world, dashboard, &model));
+            found.extend(
+                unmeasured(values, &model).map(|metric| {
+                    Finding::on(dashboard, format!("/data/{name}"), format!("nothing measures {metric}"))
+                }),
+            );
         }
     }
     found
@@ -116,6 +121,27 @@ fn check_dashboard(world: &World, dashboard: &Object, model: &Value) -> Vec<Find
         }
     }
     found
+}
+
+/// Metrics of a dashboard's queries that nothing in the stack measures: each family comes from a part that can be off.
+fn unmeasured<'a>(values: &'a Value, model: &'a Value) -> impl Iterator<Item = &'a str> {
+    let is_on = |part: &str| values.at(&format!("/{part}/enabled")) != &Value::Bool(false);
+    let measures = move |metric: &str| match metric.split('_').next() {
+        Some("up") => true,
+        Some("kube") => is_on("kubeStateMetrics"),
+        Some("container" | "kubelet") => is_on("kubelet"),
+        Some("node") => is_on("nodeExporter"),
+        _ => false,
+    };
+    let queries =
+        model.items("/panels").iter().flat_map(|panel| panel.items("/targets")).map(|target| target.text("/expr"));
+    // A metric stands before the braces of its selector.
+    let metrics = queries.flat_map(|query| {
+        let parts: Vec<&str> = query.split('{').collect();
+        let last_word = |part: &'a str| part.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next();
+        parts[..parts.len() - 1].iter().copied().filter_map(last_word).collect::<Vec<_>>()
+    });
+    metrics.filter(move |metric| !measures(metric))
 }
 
 /// The label matchers of a query that ask for one value: `name="value"`.

@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help preview generate tools test lint fmt bench
+.PHONY: help preview generate bless tools test lint fmt bench
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -10,6 +10,9 @@ preview: ## show what the example Application becomes, without a cluster
 
 generate: ## write what follows from the Rust types: XRDs, definitions' parameters, the field reference
 	cargo run --quiet -- generate
+
+bless: ## write what the examples become, after a change that is meant
+	BLESS=1 cargo test --quiet --test golden
 
 tools: ## build the programs the tests drive, once, outside the checkout (Go; some 15 minutes the first time)
 	tools/build all

@@ -1,5 +1,7 @@
 //! Every claim of every example through Crossplane's own engine and our server: what it composes is what a preview shows.
 
+#![allow(clippy::expect_used, reason = "a test has no better answer")]
+
 #[path = "support/examples.rs"]
 mod examples;
 #[path = "support/requests.rs"]

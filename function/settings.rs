@@ -74,6 +74,13 @@ impl Settings {
                 ));
             }
         }
+        let postgres = input.images.pins.get(Image::Postgres.name());
+        if postgres.is_some_and(|image| !image.split('@').next().is_some_and(pinned)) {
+            faults.push(Fault::new(
+                "input.images.pins.postgres",
+                "must name a tag, before its digest if it has one: the chart asks for it",
+            ));
+        }
         for (index, toleration) in input.scheduling.tolerations.iter().enumerate() {
             if let Some(message) = wrong_toleration(toleration) {
                 faults.push(Fault::new(format!("input.scheduling.tolerations[{index}]"), message));

@@ -79,11 +79,12 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
     )
 }
 
-/// An image's name as the chart takes it: registry, repository and tag apart.
+/// An image's name as the chart takes it: registry, repository and tag apart. A digest stays behind the tag.
 fn split_tag(image: &str) -> ((&str, &str), &str) {
-    let (name, tag) = match image.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (image, ""),
+    let path = image.rfind('/').map_or(0, |slash| slash + 1);
+    let (name, tag) = match image[path..].find(':') {
+        Some(colon) => (&image[..path + colon], &image[path + colon + 1..]),
+        None => (image, ""),
     };
     (name.split_once('/').unwrap_or(("", name)), tag)
 }
@@ -118,4 +119,15 @@ pub fn databases(system: &RealtimeSystem) -> Vec<Resource> {
         credentials_generation: system.tenant.credentials_generation,
     };
     vec![task.resource()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_tag;
+
+    #[test]
+    fn an_image_is_taken_apart_where_the_chart_puts_it_together() {
+        assert_eq!(split_tag("docker.io/library/postgres:17.11"), (("docker.io", "library/postgres"), "17.11"));
+        assert_eq!(split_tag("mirror:5000/pg:17@sha256:ab"), (("mirror:5000", "pg"), "17@sha256:ab"));
+    }
 }

@@ -6,7 +6,8 @@ help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 preview: ## show what the example Application becomes, without a cluster
-	cargo run --quiet -- preview examples/health-realtime-pipeline/application.yaml
+	@cargo build --bins
+	@cargo run --quiet -- preview examples/health-realtime-pipeline/application.yaml
 
 generate: ## write what follows from the Rust types: XRDs, definitions' parameters, the field reference
 	cargo run --quiet -- generate

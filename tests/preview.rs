@@ -67,42 +67,77 @@ fn examples() -> Vec<String> {
     examples
 }
 
-#[test]
-fn the_tree_names_every_manifest_below_its_cluster_and_part() {
-    let (tree, _) = shown(&[APPLICATION]);
-    for claim in ["VClusterEnvironmentClaim health-streaming-env", "RealtimeSystemClaim health-lenses"] {
-        assert!(tree.contains(&format!("{claim} in default: ")), "{tree}");
+/// The lines of a tree below a heading, up to the next one as far left.
+fn below<'a>(tree: &'a str, heading: &str) -> Vec<&'a str> {
+    let indent = |line: &str| line.chars().take_while(|letter| "│├└─ ".contains(*letter)).count();
+    let mut lines = tree.lines().skip_while(|line| !line.contains(heading));
+    let first = lines.next().unwrap_or_else(|| panic!("{heading} is not in\n{tree}"));
+    lines.take_while(|line| indent(line) > indent(first)).collect()
+}
+
+/// Kind, name and namespace of what finally stands in a cluster.
+fn identity(resource: &Value) -> [&str; 3] {
+    let composed = &resource["composed"];
+    if composed["kind"] == "Release" {
+        let name = composed["metadata"]["annotations"]["crossplane.io/external-name"].as_str().unwrap();
+        return ["Release", name, composed["spec"]["forProvider"]["namespace"].as_str().unwrap()];
     }
-    let lines: Vec<&str> = tree.lines().collect();
-    let position =
-        |text: &str| lines.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}\n{tree}"));
-    let system = position("RealtimeSystemClaim");
-    let inside = system
-        + lines[system..].iter().position(|line| line.ends_with("in the virtual cluster health-streaming")).unwrap();
-    let part = position(" kafka  after lock");
-    let deployment = position("kafka-platform");
-    assert!(inside < part && part < deployment, "{tree}");
-    let words: Vec<&str> =
-        lines[deployment].split_whitespace().filter(|word| !"│├└─".contains(&word[..3.min(word.len())])).collect();
-    assert!(words.ends_with(&["Deployment", "kafka-platform", "health-streaming"]), "{words:?}");
-    let (release, version) = ("lenses-backend-postgres", "chart postgres ");
-    let line = lines.iter().find(|line| line.contains(release) && line.contains("Release")).unwrap();
-    assert!(line.contains(version), "{line}");
-    assert!(tree.contains("http://lenses.health-streaming.local/"), "{tree}");
-    assert!(lines.iter().all(|line| !line.ends_with(' ')), "{tree}");
+    let manifest = composed.pointer("/spec/forProvider/manifest").unwrap_or(composed);
+    let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    [text("/kind"), text("/metadata/name"), text("/metadata/namespace")]
+}
+
+/// Where the words of a line begin, counted in letters.
+fn columns(line: &str, words: &[&str]) -> Option<Vec<usize>> {
+    let mut from = 0;
+    let mut columns = Vec::new();
+    for word in words {
+        let at = from + line[from..].find(word)?;
+        columns.push(line[..at].chars().count());
+        from = at + word.len();
+    }
+    Some(columns)
 }
 
 #[test]
-fn names_and_namespaces_stand_in_columns() {
-    let (tree, _) = shown(&["examples/minimal"]);
-    // In the last column but one stands the namespace, and behind it at most a chart or an API group.
-    let namespaces = tree.lines().filter(|line| line.contains('─')).filter_map(|line| {
-        let at = line.split("  chart").next()?.split("  serving").next()?.strip_suffix("  streaming")?;
-        Some(at.chars().count())
-    });
-    let columns: Vec<usize> = namespaces.collect();
-    assert!(columns.len() > 20, "{tree}");
-    assert!(columns.iter().all(|at| *at == columns[0]), "{columns:?}\n{tree}");
+fn the_tree_names_every_manifest_below_its_claim_its_cluster_and_its_part_in_columns() {
+    let (tree, _) = shown(&[APPLICATION]);
+    let preview = json(&["-o", "json", APPLICATION]);
+    let mut all_columns = Vec::new();
+    for claim in preview["claims"].as_array().unwrap() {
+        let of_claim = below(&tree, &format!(" {} in default: ", claim["claim"]["name"].as_str().unwrap())).join("\n");
+        for resource in claim["resources"].as_array().unwrap() {
+            let cluster = if resource["place"] == "host" { "in the host cluster" } else { "in the virtual cluster" };
+            let of_cluster = below(&of_claim, cluster).join("\n");
+            let lines = below(&of_cluster, &format!("─ {}", resource["part"].as_str().unwrap()));
+            let words = identity(resource);
+            let named = if words[1].is_empty() { [words[0], resource["key"].as_str().unwrap(), ""] } else { words };
+            let found: Vec<_> = lines.iter().filter_map(|line| columns(line, &named)).collect();
+            assert!(!found.is_empty(), "{named:?} is not in\n{}", lines.join("\n"));
+            if words.iter().all(|word| !word.is_empty()) {
+                all_columns.extend(found);
+            }
+        }
+    }
+    assert!(all_columns.len() > 40, "{}", all_columns.len());
+    // A kind that begins another one's name is found in its line too, but always at the same place.
+    assert!(all_columns.iter().all(|columns| *columns == all_columns[0]), "{all_columns:?}\n{tree}");
+    assert!(tree.lines().all(|line| !line.ends_with(' ')), "{tree}");
+}
+
+#[test]
+fn the_tree_tells_charts_order_and_where_to_go() {
+    let (tree, _) = shown(&[APPLICATION]);
+    let postgres = below(&tree, "─ postgres  after lock").join("\n");
+    assert!(postgres.contains("chart postgres "), "{postgres}");
+    assert!(tree.contains("─ lenses-agent  after agent-key, kafka\n"), "{tree}");
+    let status = below(&tree, "status of health-lenses").join("\n");
+    for address in ["http://lenses.health-streaming.local/", "kafka-service.health-streaming.svc.cluster.local:9092"] {
+        assert!(status.contains(address), "{status}");
+    }
+    let total = tree.lines().last().unwrap();
+    let count = resources(&json(&["-o", "json", APPLICATION])).len();
+    assert!(total.starts_with(&format!("3 claims become {count} composed resources: ")), "{total}");
 }
 
 #[test]
@@ -256,7 +291,7 @@ fn files_without_a_claim_are_refused_with_what_is_expected() {
     let (out, err) = texts(&err);
     assert_eq!(out, "");
     assert!(err.starts_with("<stdin>: no claim is in it: expected VClusterEnvironmentClaim, "), "{err}");
-    assert!(err.contains("found ConfigMap a (<stdin>:3)"), "{err}");
+    assert!(err.contains("found ConfigMap a (<stdin>:1)"), "{err}");
     let (_, err) = texts(&with_stdin(&["-"], ""));
     assert!(err.contains("no claim is in it"), "{err}");
 }

@@ -141,7 +141,7 @@ impl<'a> Gathered<'a> {
             self.faults.push(object.fault("kind", schema::unknown("kind", kind, &known)));
         } else {
             self.not_ours.push(NotOurs {
-                source: source(object.document, &object.at("metadata")),
+                source: format!("{}:{}", object.document.file, object.document.first_line()),
                 kind: kind.to_owned(),
                 name: object.name().to_owned(),
                 component_type: None,
@@ -190,6 +190,10 @@ impl<'a> Gathered<'a> {
 
     fn component(&mut self, component: &Object<'a>, namespace: &str) {
         let (name, full_type) = (component.text("name"), component.text("type"));
+        if full_type.is_empty() {
+            self.faults.push(component.fault("type", "is required: what the component is"));
+            return;
+        }
         // A version of the definition may be pinned behind an @.
         let plain_type = full_type.split_once('@').map_or(full_type, |(plain, _)| plain);
         let Some(kind) = KINDS.iter().find(|kind| kind.definition == plain_type) else {

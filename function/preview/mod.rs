@@ -28,8 +28,25 @@ mod report;
 mod together;
 mod tree;
 
+const EXAMPLES: &str = "\
+Examples:
+  What an Application becomes:
+    function-realtime-platform preview application.yaml
+  What Crossplane gets for it, with the platform team's settings:
+    function-realtime-platform preview -o yaml --input compositions/ application.yaml
+  What finally stands in each cluster, for other programs to check:
+    function-realtime-platform preview -o manifests application.yaml | kubeconform
+  What a claim in a cluster would become now:
+    kubectl get realtimesystemclaim health-lenses -o yaml | function-realtime-platform preview -
+
+Whatever is wrong is said at once, with file, line and field, and then nothing is shown. \
+Colour is for terminals; NO_COLOR and CLICOLOR are obeyed.
+
+Exit codes: 0 all is well, 1 something is wrong with the files, 2 something is wrong with the command line.";
+
 /// What to show, and how.
 #[derive(clap::Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// Files with an Application, claims or composites; folders, for all YAML in them; - for standard input
     #[arg(required = true, value_name = "FILE")]
@@ -49,7 +66,7 @@ pub struct Args {
 pub enum Output {
     /// By claim, by cluster, by part
     Tree,
-    /// The composed resources, as Crossplane gets them
+    /// The composed resources, as Crossplane first gets them
     Yaml,
     /// What finally stands in each cluster
     Manifests,
@@ -204,15 +221,24 @@ fn add<'a>(claims: &mut Vec<Shown<'a>>, shown: Shown<'a>, faults: &mut Vec<Locat
     }
 }
 
+/// How much of what is not ours is named where nothing is ours.
+const NAMED: usize = 5;
+
 fn nothing(documents: &[Document], not_ours: &[NotOurs]) -> Located {
     let mut files: Vec<&str> = documents.iter().map(|document| document.file.as_str()).collect();
     files.dedup();
-    let files = if files.is_empty() { "what was given".to_owned() } else { files.join(", ") };
+    let files = match files.as_slice() {
+        [] => "what was given".to_owned(),
+        [first, .., last] if files.len() > NAMED => format!("{} files, {first} to {last}", files.len()),
+        files => files.join(", "),
+    };
     let kinds = KINDS.each_ref().map(|kind| kind.claim).join(", ");
     let types = KINDS.each_ref().map(|kind| kind.definition).join(", ");
     let mut message = vec![format!(
         "no claim is in it: expected {kinds}, the composite of one, or an Application with components of type {types}"
     )];
-    message.extend(not_ours.iter().map(|other| format!("found {other}")));
+    message.extend(not_ours.iter().take(NAMED).map(|other| format!("found {other}")));
+    let more = not_ours.len().saturating_sub(NAMED);
+    message.extend((more > 0).then(|| format!("and {more} more")));
     Located::file(&files, message.join("; "))
 }

@@ -16,8 +16,9 @@ pub struct Document {
     /// The file, as its reader would name it.
     pub file: String,
     pub value: Value,
-    /// The text around it, on the lines that it has in the file, and which of the text's documents it is.
+    /// The text around it, how many lines of the file are above it, and which of its documents this is.
     text: String,
+    above: usize,
     nth: usize,
 }
 
@@ -26,7 +27,7 @@ impl Document {
     pub fn fault(&self, field: &str, message: impl Into<String>) -> Located {
         Located {
             file: self.file.clone(),
-            line: self.line(field).or_else(|| self.first_line()),
+            line: self.line(field).or(Some(self.first_line())),
             claim: None,
             field: (!field.is_empty()).then(|| field.to_owned()),
             message: message.into(),
@@ -35,11 +36,12 @@ impl Document {
 
     /// The line of a field in the file, or of the nearest field around it.
     pub fn line(&self, field: &str) -> Option<usize> {
-        locate::line(&self.text, self.nth, field)
+        locate::line(&self.text, self.nth, field).map(|line| self.above + line)
     }
 
-    fn first_line(&self) -> Option<usize> {
-        self.value.as_object().and_then(|fields| fields.keys().next()).and_then(|name| self.line(name))
+    /// The line on which the document begins to say something.
+    pub fn first_line(&self) -> usize {
+        self.above + 1 + self.text.lines().take_while(|line| says_nothing(line)).count()
     }
 }
 
@@ -100,30 +102,39 @@ fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 
 /// The documents of a text. It is split before it is parsed, so that one that cannot be read hides no other.
 fn split(file: &str, text: &str, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
-    let mut chunk = String::new();
+    let (mut chunk, mut start) = (String::new(), 0);
     for (above, line) in text.lines().enumerate() {
         if line == "---" || line.starts_with("--- ") {
-            parse(file, &chunk, documents, faults);
-            chunk = "\n".repeat(above);
+            parse(file, start, &chunk, documents, faults);
+            chunk.clear();
+            start = above;
         }
         chunk.push_str(line);
         chunk.push('\n');
     }
-    parse(file, &chunk, documents, faults);
+    parse(file, start, &chunk, documents, faults);
 }
 
-fn parse(file: &str, text: &str, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
-    let is_empty = |line: &str| line.is_empty() || line == "---" || line.starts_with(['#', '%']);
-    if text.lines().all(|line| is_empty(line.trim())) {
+fn says_nothing(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line == "---" || line.starts_with(['#', '%'])
+}
+
+fn parse(file: &str, above: usize, text: &str, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
+    if text.lines().all(says_nothing) {
         return;
     }
     for (nth, document) in serde_yaml::Deserializer::from_str(text).enumerate() {
         match value(document) {
             Ok(Value::Null) => {}
             Ok(value) => {
-                documents.push(Document { file: file.to_owned(), value, text: text.to_owned(), nth });
+                documents.push(Document { file: file.to_owned(), value, text: text.to_owned(), above, nth });
             }
             Err(error) => {
+                // Its words may name further lines, so it is asked for again with those that are above.
+                let whole = format!("{}{text}", "\n".repeat(above));
+                let again = serde_yaml::Deserializer::from_str(&whole).nth(nth).and_then(|again| value(again).err());
+                let error = again.unwrap_or(error);
                 let line = error.location().map(|location| location.line());
                 let message = format!("cannot be read as YAML: {}", words(&error));
                 faults.push(Located { line, ..Located::file(file, message) });

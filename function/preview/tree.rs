@@ -235,7 +235,7 @@ fn status_lines(status: &Value) -> Vec<StatusLine> {
     for (group, value) in status.as_object().into_iter().flatten() {
         let values: Vec<(String, String)> = match value {
             Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
-            Value::Array(items) => items.iter().map(|item| (String::new(), plain(item))).collect(),
+            Value::Array(items) => items.iter().map(entry).collect(),
             single => vec![(String::new(), plain(single))],
         };
         for (index, (name, value)) in values.into_iter().enumerate() {
@@ -244,6 +244,14 @@ fn status_lines(status: &Value) -> Vec<StatusLine> {
         }
     }
     lines
+}
+
+/// One entry of a list: of several fields, the first tells it from the others.
+fn entry(item: &Value) -> (String, String) {
+    let Some(fields) = item.as_object() else { return (String::new(), plain(item)) };
+    let mut values = fields.values().map(plain);
+    let first = values.next().unwrap_or_default();
+    (first, values.collect::<Vec<_>>().join(", "))
 }
 
 fn plain(value: &Value) -> String {

@@ -1,0 +1,115 @@
+//! Crossplane's own programs: the composite that they make of a claim, and what their engine makes of a composite with
+//! our server. This room knows how they are asked, and expects nothing of the answer.
+
+#![allow(dead_code, reason = "each suite takes the part it needs")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a suite that cannot ask Crossplane has to stop, and say why")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use function_realtime_platform::claims::Kind;
+use serde_json::{Value, json};
+
+use super::examples::{documents, project};
+use super::server::Server;
+use super::tools::{Scratch, command, run, said, stdout, tool};
+
+/// Where Crossplane keeps its name for a composed resource.
+pub const KEY: &str = "crossplane.io/composition-resource-name";
+
+/// The name that the composite of every claim has here.
+pub const COMPOSITE: &str = "composite-x7k2p";
+
+/// The composite that Crossplane makes of a claim.
+pub fn composite(claim: &Value) -> Value {
+    let kind = claim["kind"].as_str().and_then(Kind::of_claim).expect("the kind is ours");
+    let scratch = Scratch::new("claim");
+    let file = write(scratch.path(), "claim.yaml", std::slice::from_ref(claim));
+    let mut generate = command("crossplane");
+    generate.args(["xr", "generate", "--kind", kind.composite, "--name", COMPOSITE]).arg(file);
+    let output = run(&mut generate);
+    assert!(output.status.success(), "{}", said(&output));
+    documents(&stdout(&output)).remove(0)
+}
+
+/// Writes objects to one file.
+pub fn write(folder: &Path, name: &str, objects: &[Value]) -> PathBuf {
+    let path = folder.join(name);
+    let texts: Vec<String> = objects.iter().map(|object| format!("---\n{object}\n")).collect();
+    fs::write(&path, texts.concat()).expect("a scratch folder can be written");
+    path
+}
+
+/// What a render prints: the composite, the composed resources by key, and what the function says beside them.
+pub struct Rendered {
+    pub composite: Value,
+    pub resources: BTreeMap<String, Value>,
+    pub results: Vec<Value>,
+}
+
+impl Rendered {
+    /// Whether a condition of the composite is true; none is not.
+    pub fn holds(&self, condition: &str) -> bool {
+        let conditions = self.composite["status"]["conditions"].as_array().into_iter().flatten();
+        conditions.clone().any(|found| found["type"] == condition && found["status"] == "True")
+    }
+}
+
+/// The engine with our server.
+pub struct Engine {
+    scratch: Scratch,
+    functions: PathBuf,
+    server: Server,
+}
+
+impl Engine {
+    pub fn start() -> Self {
+        let server = Server::start(["--insecure"]);
+        let scratch = Scratch::new("render");
+        let function = json!({
+            "apiVersion": "pkg.crossplane.io/v1",
+            "kind": "Function",
+            "metadata": {
+                "name": "function-realtime-platform",
+                "annotations": {
+                    "render.crossplane.io/runtime": "Development",
+                    "render.crossplane.io/runtime-development-target": server.address().to_string(),
+                },
+            },
+            "spec": {"package": "registry.example.org/function-realtime-platform:v0.0.0"},
+        });
+        let functions = write(scratch.path(), "functions.yaml", &[function]);
+        Self { scratch, functions, server }
+    }
+
+    /// Composes once, with what is observed of the composed resources and what a function may find beside them.
+    pub fn render(&self, composite: &Value, observed: &[Value], required: &[Value]) -> Rendered {
+        let kind = composite["kind"].as_str().and_then(Kind::of_composite).expect("the kind is ours");
+        let definition = |folder: &str| project().join(folder).join(format!("{}.yaml", kind.definition));
+        let file = |name: &str, objects: &[Value]| write(self.scratch.path(), name, objects);
+        let mut render = command("crossplane");
+        render.args(["composition", "render", "--include-full-xr", "--include-function-results"]);
+        render.arg(file("composite.yaml", std::slice::from_ref(composite)));
+        render.arg(definition("compositions")).arg(&self.functions).arg("--xrd").arg(definition("xrds"));
+        render.arg("--crossplane-binary").arg(tool("crossplane-core"));
+        for (flag, name, resources) in [("-o", "observed.yaml", observed), ("-e", "required.yaml", required)] {
+            if !resources.is_empty() {
+                render.arg(flag).arg(file(name, resources));
+            }
+        }
+        let output = run(&mut render);
+        assert!(output.status.success(), "{}", said(&output));
+        let (results, resources): (Vec<_>, Vec<_>) =
+            documents(&stdout(&output)).into_iter().partition(|object| object["kind"] == "Result");
+        let mut resources = resources.into_iter();
+        let composite = resources.next().expect("a render prints the composite");
+        Rendered { composite, resources: resources.map(keyed).collect(), results }
+    }
+}
+
+/// A composed resource by the key that it carries.
+pub fn keyed(resource: Value) -> (String, Value) {
+    let key = resource["metadata"]["annotations"][KEY].as_str().expect("a composed resource has a key");
+    (key.to_owned(), resource)
+}

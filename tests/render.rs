@@ -12,25 +12,15 @@ mod support {
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use function_realtime_platform::claims::{Composed, spec_of};
+use function_realtime_platform::claims::Composed;
 use function_realtime_platform::hold::{self, Observed, PAUSED, Pause};
-use function_realtime_platform::owner::Claim;
 use function_realtime_platform::plan;
-use function_realtime_platform::settings::Settings;
 use function_realtime_platform::vcluster_environment::offer::Reception;
 use serde_json::{Map, Value, json};
 use support::crossplane::{COMPOSITE, Engine, KEY, Rendered, composite, keyed, write};
-use support::examples::{Example, claims, documents};
+use support::examples::{Example, claims, distinct, documents};
 use support::server::binary;
 use support::tools::{Scratch, run, said, stdout};
-
-/// The plan for a claim, from the library alone.
-fn composed(example: &Example) -> Composed {
-    let text = |pointer: &str| example.claim.pointer(pointer).unwrap().as_str().unwrap().to_owned();
-    let claim = Claim { namespace: text("/metadata/namespace"), name: text("/metadata/name") };
-    let settings = Settings::read(json!({})).unwrap();
-    example.kind().compose(spec_of(&example.claim), claim, &settings).unwrap()
-}
 
 /// The environment that a claim is for, as its own render leaves it in the cluster; an environment is for none.
 fn environment(engine: &Engine, all: &[Example], example: &Example, composed: &Composed) -> Option<Value> {
@@ -100,13 +90,6 @@ fn previewed(claim: &Value) -> BTreeMap<String, Value> {
             (key, resource)
         })
         .collect()
-}
-
-/// Without the claims that stand in another example word for word.
-fn distinct(all: &[Example]) -> impl Iterator<Item = &Example> {
-    let is_first =
-        |(index, example): &(usize, &Example)| all[..*index].iter().all(|other| other.claim != example.claim);
-    all.iter().enumerate().filter(is_first).map(|(_, example)| example)
 }
 
 #[test]
@@ -191,7 +174,7 @@ fn released(mut rendered: Rendered) -> Rendered {
 
 /// From nothing to a settled system, one render after the other, as often as Crossplane asks. Says how often that is.
 fn rise(engine: &Engine, all: &[Example], example: &Example, pace: Pace) -> usize {
-    let (name, composed) = (&example.name, composed(example));
+    let (name, composed) = (&example.name, example.composed());
     let composite = composite(&example.claim);
     let environment = environment(engine, all, example, &composed);
     let required: Vec<Value> = environment.iter().cloned().collect();

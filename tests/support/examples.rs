@@ -1,6 +1,6 @@
 //! The examples as suites take them: every Application, and every claim that one of them writes or stands for.
 //!
-//! This room reads files and knows nothing of what is asked about them.
+//! This room reads files, and knows nothing of what is asked about them.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite that cannot read the examples has to stop, and say why")]
@@ -8,9 +8,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use function_realtime_platform::claims::{API_VERSION, KINDS, Kind};
+use function_realtime_platform::claims::{API_VERSION, Composed, KINDS, Kind, spec_of};
+use function_realtime_platform::owner;
+use function_realtime_platform::settings::Settings;
 use serde::Deserialize as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A claim, and where it stands.
 #[derive(Clone, Debug)]
@@ -24,6 +26,15 @@ pub struct Example {
 impl Example {
     pub fn kind(&self) -> &'static Kind {
         Kind::of_claim(text(&self.claim, "/kind")).expect("an example is of a kind of ours")
+    }
+
+    /// What it becomes where the platform team has decided nothing.
+    pub fn composed(&self) -> Composed {
+        let settings = Settings::read(Value::Object(Map::new())).expect("no input is a good input");
+        let text = |pointer: &str| text(&self.claim, pointer).to_owned();
+        let claim = owner::Claim { namespace: text("/metadata/namespace"), name: text("/metadata/name") };
+        let composed = self.kind().compose(spec_of(&self.claim), claim, &settings);
+        composed.unwrap_or_else(|faults| panic!("{}: {faults:?}", self.name))
     }
 }
 
@@ -82,6 +93,13 @@ pub fn claims() -> Vec<Example> {
         assert!(found.iter().any(|example| example.kind().claim == kind.claim), "there is no {}", kind.claim);
     }
     found
+}
+
+/// Without the claims that stand in another example word for word.
+pub fn distinct(all: &[Example]) -> impl Iterator<Item = &Example> {
+    let is_first =
+        |(index, example): &(usize, &Example)| all[..*index].iter().all(|other| other.claim != example.claim);
+    all.iter().enumerate().filter(is_first).map(|(_, example)| example)
 }
 
 fn claims_of(path: &Path, object: &Value) -> Vec<Example> {

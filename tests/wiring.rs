@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use proptest::test_runner::TestCaseError;
 use wiring::platform::Platform;
+use wiring::value::Look;
 use wiring::variations::{self, Variation};
 use wiring::{keys, random};
 
@@ -45,7 +46,8 @@ fn legal(variations: Vec<Variation>, expected: &[&str]) -> Vec<Platform> {
 
 #[test]
 fn everything_named_exists_in_every_variation_of_the_claims() {
-    assert_sound(&legal(variations::of_claims(), &["spec.lensesConfig.acceptEULA"]));
+    let expected = ["spec.connectorConfig.mappings[0].keyField", "spec.lensesConfig.acceptEULA"];
+    assert_sound(&legal(variations::of_claims(), &expected));
 }
 
 #[test]
@@ -97,4 +99,52 @@ fn every_key_that_was_ever_released_is_still_composed() {
     }
     let gone: Vec<&String> = keys::lines().iter().filter(|line| !used.contains(line.as_str())).collect();
     assert!(gone.is_empty(), "no longer composed: {gone:#?}");
+}
+
+/// Everything that the health pipeline is known to have, by kind and name.
+const PIPELINE: &[(&str, &str)] = &[
+    ("Release", "health-streaming"),
+    ("ExternalSecret", "snowflake-credentials"),
+    ("Release", "lenses-backend-postgres"),
+    ("Job", "lenses-config-generator-"),
+    ("Deployment", "lenses-hq"),
+    ("Service", "lenses-hq-service"),
+    ("Deployment", "lenses-agent"),
+    ("Deployment", "kafka-platform"),
+    ("Service", "kafka-service"),
+    ("Deployment", "health-mqtt-broker"),
+    ("Service", "health-mqtt-service"),
+    ("ConfigMap", "mosquitto-config"),
+    ("Deployment", "metabase-dashboard"),
+    ("Service", "metabase-service"),
+    ("Service", "health-data-sim"),
+    ("Service", "health-analytics"),
+    ("VirtualService", "lenses-ui"),
+    ("VirtualService", "mqtt-websockets"),
+    ("VirtualService", "analytics-dashboard"),
+    ("Gateway", "health-streaming-gateway"),
+    ("PersistentVolumeClaim", "mosquitto-data-pvc"),
+    ("PersistentVolumeClaim", "kafka-data-pvc"),
+    ("PersistentVolumeClaim", "postgres-data-pvc"),
+    ("NetworkPolicy", "mqtt-kafka-policy"),
+    ("NetworkPolicy", "lenses-postgres-policy"),
+    ("ServiceMonitor", "lenses-metrics"),
+    ("ConfigMap", "health-streaming-dashboard"),
+];
+
+#[test]
+fn the_health_pipeline_has_all_that_it_is_known_to_have() {
+    let platforms = wiring::examples::platforms();
+    let pipeline = platforms.iter().find(|platform| platform.environment == "health-streaming").unwrap();
+    let names: Vec<(&str, &str)> = pipeline
+        .resources()
+        .map(|(_, resource)| match resource.manifest().text("/kind") {
+            "Release" => ("Release", resource.composed.text("/metadata/annotations/crossplane.io~1external-name")),
+            // Behind the name is a hash.
+            "Job" => ("Job", resource.manifest().text("/metadata/name").trim_end_matches(|c| c != '-')),
+            kind => (kind, resource.manifest().text("/metadata/name")),
+        })
+        .collect();
+    let missing: Vec<_> = PIPELINE.iter().filter(|known| !names.contains(known)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

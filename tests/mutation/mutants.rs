@@ -10,6 +10,8 @@ use crate::wiring::value::{Look, each_leaf, step};
 pub struct Mutant {
     pub claim: usize,
     pub spot: Spot,
+    /// Its spot, by a name that is the same on every platform.
+    pub id: String,
     /// What it is made to: a kind.
     pub kind: String,
     /// Where in it, with the names of list entries in place of their numbers.
@@ -44,22 +46,44 @@ pub fn of(platform: &Platform) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     for (claim, standing) in platform.claims.iter().enumerate() {
         for (index, resource) in standing.resources.iter().enumerate() {
-            let mutant = |spot, path: String| Mutant { claim, spot, kind: "Resource".to_owned(), path };
-            mutants.push(mutant(Spot::Key { index }, "key".to_owned()));
+            let mut push = |spot, kind: String, path: String| {
+                let id = lasting(&format!("{} {} {kind} {path}", standing.kind.claim, resource.key), platform);
+                mutants.push(Mutant { claim, spot, id, kind, path });
+            };
+            push(Spot::Key { index }, "Resource".to_owned(), "key".to_owned());
             for (wait, part) in resource.waits_for.iter().enumerate() {
-                mutants.push(mutant(Spot::Wait { index, wait }, format!("waits for {part}")));
+                push(Spot::Wait { index, wait }, "Resource".to_owned(), format!("waits for {part}"));
             }
             for Change { pointer, path, by } in changes(&resource.composed) {
                 let (kind, path) = titled(&resource.composed, &path);
-                mutants.push(Mutant { claim, spot: Spot::Resource { index, pointer, by }, kind, path });
+                push(Spot::Resource { index, pointer, by }, kind, path);
             }
         }
         for Change { pointer, path, by } in changes(&standing.status) {
             let kind = format!("{} status", standing.kind.claim);
-            mutants.push(Mutant { claim, spot: Spot::Status { pointer, by }, kind, path });
+            let id = lasting(&format!("{kind} {path}"), platform);
+            mutants.push(Mutant { claim, spot: Spot::Status { pointer, by }, id, kind, path });
         }
     }
     mutants
+}
+
+/// A text without the names that are a platform's own, and without the hashes of Jobs.
+fn lasting(text: &str, platform: &Platform) -> String {
+    let mut text = text.to_owned();
+    for standing in &platform.claims {
+        let user = standing.spec.items("/mqttConfig/users").iter().map(|user| user.text("/name"));
+        let namespaces = standing.spec.texts("/namespaces").chain([standing.spec.text("/namespace")]);
+        for name in user.chain(namespaces).chain([platform.environment.as_str()]).filter(|name| !name.is_empty()) {
+            text = text.replace(name, "…");
+        }
+    }
+    if let Some((before, after)) = text.split_once("job-")
+        && let Some((_, rest)) = after.split_once(' ')
+    {
+        return format!("{before}job {rest}");
+    }
+    text
 }
 
 const MANIFEST: &str = "/spec/forProvider/manifest";

@@ -29,7 +29,7 @@ pub fn settings() -> Settings {
     Settings::check(serde_json::from_value::<Input>(input()).unwrap()).unwrap()
 }
 
-/// The claims: two namespaces, the second one with all that the first does not use.
+/// The claims, in a namespace that is not called like the environment.
 pub fn claims() -> Vec<Written> {
     let archive = |name: &str| json!({"url": format!("https://example.com/{name}.zip"), "sha256": "0".repeat(64)});
     let environment = json!({
@@ -57,6 +57,10 @@ pub fn claims() -> Vec<Written> {
         "namespace": "streaming",
         "environment": "health",
         "domain": "streaming.health.example.com",
+        "connectorConfig": {"mappings": [
+            {"mqttTopic": "health/device_data", "kafkaTopic": "device_data", "keyField": "deviceId"},
+            {"mqttTopic": "raw/#", "kafkaTopic": "device_data", "converter": "Bytes"},
+        ]},
     });
     vec![
         Written::new(ENVIRONMENT, "health-environment", environment),

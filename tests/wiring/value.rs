@@ -51,6 +51,10 @@ impl Look for Value {
         for step in pointer.split('/').skip(1) {
             let next = match value {
                 Value::Object(fields) if step.contains('~') => fields.get(&step.replace("~1", "/").replace("~0", "~")),
+                // Unoptimised, to compare a few names is quicker than to hash one.
+                Value::Object(fields) if fields.len() < 12 => {
+                    fields.iter().find(|(name, _)| *name == step).map(|(_, value)| value)
+                }
                 Value::Object(fields) => fields.get(step),
                 Value::Array(items) => step.parse().ok().and_then(|index: usize| items.get(index)),
                 _ => None,

@@ -178,9 +178,7 @@ fn vcluster(world: &World, object: &Object, release: &str, namespace: &str, valu
     if !host.is_some_and(|(host, port)| reaches(world, host, port, release, namespace)) {
         finds("/exportKubeConfig/server", "not a name of the virtual cluster's Service that its certificate holds");
     }
-    if world.of_kind("networking.k8s.io", "NetworkPolicy").next().is_some()
-        && !values.is_true("/sync/toHost/networkPolicies/enabled")
-    {
+    if !values.is_true("/sync/toHost/networkPolicies/enabled") {
         finds("/sync/toHost/networkPolicies", "policies inside have no effect");
     }
     for account in ["serviceAccount", "workloadServiceAccount"] {

@@ -67,8 +67,14 @@ pub fn check(world: &World) -> Vec<Finding> {
             if let Some(filter) = user.writes.iter().chain(&user.reads).find(is_idle) {
                 found.push(Finding::at(pod, "acl", format!("{} need not touch {filter}", user.name)));
             }
-            let denies_all = |denied: &&String| does.iter().any(|filter| covers(denied, filter));
-            if let Some(denied) = user.denied.iter().find(denies_all) {
+            // Denied is only what comes along with a filter although its wildcard stands for nothing there.
+            let is_stray = |denied: &str| {
+                let is_nothing = |filter: &String| {
+                    denied.contains("//") || denied.ends_with('/') || filter.strip_suffix("/#") == Some(denied)
+                };
+                does.iter().any(|filter| covers(filter, denied) && is_nothing(filter) && filter != denied)
+            };
+            if let Some(denied) = user.denied.iter().find(|denied| !is_stray(denied)) {
                 found.push(Finding::at(pod, "acl", format!("{} is denied {denied}", user.name)));
             }
         }

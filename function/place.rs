@@ -83,7 +83,7 @@ impl Part<'_> {
             provider_config_ref: self.provider_config(place),
             management_policies: policies(keep),
             readiness: readiness(ready),
-            for_provider: Manifest { manifest: to_value(manifest) },
+            for_provider: Manifest { manifest },
         };
         Resource {
             key: self.key(suffix),

@@ -1,22 +1,21 @@
 //! provider-kubernetes: an Object carries a manifest into a cluster, a ProviderConfig says into which.
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{Named, Spec};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Object {
+pub struct Object<M> {
     pub provider_config_ref: Named,
     pub management_policies: Vec<ManagementPolicy>,
     pub readiness: Readiness,
-    pub for_provider: Manifest,
+    pub for_provider: Manifest<M>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub struct Manifest {
-    pub manifest: Value,
+pub struct Manifest<M> {
+    pub manifest: M,
 }
 
 /// What a provider may do to the resource it manages; without `Delete` it leaves the resource behind.
@@ -45,7 +44,7 @@ pub enum ReadinessPolicy {
     DeriveFromCelQuery,
 }
 
-impl Spec for Object {
+impl<M: Serialize> Spec for Object<M> {
     const API_VERSION: &'static str = "kubernetes.crossplane.io/v1alpha2";
     const KIND: &'static str = "Object";
 }

@@ -34,7 +34,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         usage(
             environment,
             "host-namespace",
-            Of::labelled::<kubernetes::Object>(BTreeMap::from([mark(namespaces::HOST)])),
+            Of::labelled::<kubernetes::Object<()>>(BTreeMap::from([mark(namespaces::HOST)])),
             cluster(environment),
             format!("the virtual cluster {name} still stands in this namespace"),
         ),
@@ -46,7 +46,7 @@ fn cluster(environment: &Environment) -> Of {
     let labels = BTreeMap::from([mark(vcluster::NAME)]);
     match environment.spec.provisioner {
         Provisioner::Helm => Of::labelled::<helm::Release>(labels),
-        Provisioner::ClusterAPI => Of::labelled::<kubernetes::Object>(labels),
+        Provisioner::ClusterAPI => Of::labelled::<kubernetes::Object<()>>(labels),
     }
 }
 

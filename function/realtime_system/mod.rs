@@ -109,6 +109,16 @@ impl Checked for RealtimeSystem {
                     .to_owned(),
             );
         }
+        let topics = &self.spec.kafka_config.topics;
+        let reads_source = |processor: &claim::SqlProcessor| processor.sql.contains(claim::SOURCE_TOPIC);
+        if !topics.iter().any(|topic| topic.name == claim::SOURCE_TOPIC)
+            && let Some(index) = self.spec.sql_processors.iter().position(reads_source)
+        {
+            warnings.push(format!(
+                "spec.sqlProcessors[{index}]: reads {0}, which is not among spec.kafkaConfig.topics: add the topic, or write processors of your own (none: [])",
+                claim::SOURCE_TOPIC
+            ));
+        }
         warnings.extend(undigested(self.images().iter().map(String::as_str)));
         warnings
     }
@@ -136,5 +146,28 @@ impl RealtimeSystem {
         } else {
             format!("{}-{name}", self.tenant.namespace)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::RealtimeSystem;
+    use crate::claims::Checked;
+    use crate::owner::Claim;
+    use crate::settings::Settings;
+
+    #[test]
+    fn processors_that_read_a_topic_that_is_not_there_are_warned_of() {
+        let spec = json!({
+            "namespace": "streaming",
+            "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+            "kafkaConfig": {"topics": [{"name": "samples"}]},
+        });
+        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
+        let spec = serde_json::from_value(spec).unwrap();
+        let system = RealtimeSystem::check(spec, claim, &Settings::default()).unwrap();
+        assert!(system.warnings().iter().any(|warning| warning.starts_with("spec.sqlProcessors[0]: ")));
     }
 }

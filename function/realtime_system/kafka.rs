@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, VolumeMount};
+use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, SecurityContext, Service, VolumeMount};
 
 use super::claim::Archive;
 use super::names::{
@@ -127,7 +127,8 @@ fn fetch(system: &RealtimeSystem, name: &str, archive: &Archive) -> Container {
         ]),
         volume_mounts: Some(vec![VolumeMount { read_only: None, ..mount("connector-jars", CONNECTORS) }]),
         resources: Some(sized("50m", "64Mi", "256Mi")),
-        security_context: Some(confined()),
+        // The user that the image has anyway, said for clusters that demand to be told.
+        security_context: Some(SecurityContext { run_as_non_root: Some(true), run_as_user: Some(100), ..confined() }),
         ..container(&format!("fetch-{name}"), system.tenant.owner.settings.image(Image::Curl), &[])
     }
 }

@@ -1,0 +1,131 @@
+//! Everything that an example puts into a cluster, before a real API server: it takes each object as it is, with the rules
+//! of every custom resource that comes with some, and has nothing to warn of.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support {
+    pub mod api_server;
+    pub mod composed;
+    pub mod crossplane;
+    pub mod examples;
+    pub mod misspelt;
+    pub mod server;
+    pub mod tools;
+}
+#[path = "wiring/mod.rs"]
+mod wiring;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::{Value, json};
+use support::api_server::ApiServer;
+use support::composed;
+use support::crossplane::{composite, custom_resource_definitions};
+use support::examples::{claims, distinct, documents, objects, yaml};
+use support::misspelt::{outermost, variants};
+use support::tools::crd_sources;
+
+/// Everything that ends up in a cluster: claims, composites, what they compose, what is inside that, and what the
+/// platform team has in place.
+fn everything() -> Vec<Value> {
+    let mut everything = composed::objects(&composed::platforms());
+    everything.extend(objects().into_iter().map(|(_, object)| object));
+    everything.extend(distinct(&claims()).map(|example| composite(&example.claim)));
+    everything
+}
+
+/// The kind of an object, or that a definition is of.
+fn kind(object: &Value) -> (String, String) {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    if text("/kind") == "CustomResourceDefinition" {
+        return (text("/spec/group").to_owned(), text("/spec/names/kind").to_owned());
+    }
+    let group = text("/apiVersion").split_once('/').map(|(group, _)| group).unwrap_or_default();
+    (group.to_owned(), text("/kind").to_owned())
+}
+
+/// Makes every kind known that is no core one.
+fn define(server: &ApiServer, objects: &[Value]) {
+    let wanted: BTreeSet<_> = objects.iter().map(kind).collect();
+    let mut definitions: BTreeMap<_, Value> = BTreeMap::new();
+    for source in crd_sources() {
+        let mut files: Vec<_> = fs::read_dir(source.folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        for mut definition in files.iter().flat_map(|file| documents(&fs::read_to_string(file).unwrap())) {
+            // Nobody is there to convert from one version to another.
+            definition["spec"].as_object_mut().unwrap().shift_remove("conversion");
+            definitions.insert(kind(&definition), definition);
+        }
+    }
+    definitions.extend(custom_resource_definitions().into_iter().map(|definition| (kind(&definition), definition)));
+    definitions.retain(|kind, _| wanted.contains(kind));
+    server.define(&yaml(definitions.values())).unwrap();
+}
+
+/// What the server says of objects: what it takes, and what else there is to say.
+fn judge(server: &ApiServer, objects: &[Value]) -> (Vec<String>, Vec<String>) {
+    let said = server.server_side_dry_run(&yaml(objects)).unwrap_or_else(|complaints| complaints);
+    let (taken, other): (Vec<_>, Vec<_>) = said.lines().partition(|line| line.ends_with(TAKEN));
+    let owned = |lines: Vec<&str>| lines.into_iter().map(|line| line.trim_end_matches(TAKEN).to_owned()).collect();
+    (owned(taken), owned(other))
+}
+
+const TAKEN: &str = " serverside-applied (server dry run)";
+
+#[test]
+fn an_api_server_takes_everything_and_refuses_what_is_misspelt() {
+    let server = ApiServer::start();
+    let objects = everything();
+    define(&server, &objects);
+    takes_everything(&server, &objects);
+    refuses_what_is_misspelt(&server, &objects);
+}
+
+/// The provider of virtual clusters knows no other version.
+const CLUSTER_API: &str =
+    "Warning: cluster.x-k8s.io/v1beta1 Cluster is deprecated; use cluster.x-k8s.io/v1beta2 Cluster";
+
+/// Containers whose images start as root and drop it themselves.
+const ROOT: [&str; 4] = ["kafka", "lenses-agent", "lenses-hq", "metabase"];
+
+/// What a namespace that wants the strictest of the standards for pods says of such a container, and nothing else.
+fn starts_as_root(container: &str) -> String {
+    format!(
+        "Warning: would violate PodSecurity \"restricted:latest\": allowPrivilegeEscalation != false (container \
+         \"{container}\" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container \
+         \"{container}\" must set securityContext.capabilities.drop=[\"ALL\"]), runAsNonRoot != true (pod or container \
+         \"{container}\" must set securityContext.runAsNonRoot=true)"
+    )
+}
+
+fn takes_everything(server: &ApiServer, objects: &[Value]) {
+    let (taken, complaints) = judge(server, objects);
+    let mut expected = vec![CLUSTER_API.to_owned()];
+    expected.extend(ROOT.map(starts_as_root));
+    expected.sort();
+    let complaints: BTreeSet<String> = complaints.into_iter().collect();
+    assert_eq!(complaints.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(taken.len(), objects.len());
+}
+
+/// Core kinds at every place, and the metadata of the others; what is below that is the business of `validation.rs`.
+fn refuses_what_is_misspelt(server: &ApiServer, objects: &[Value]) {
+    let mut variants = variants(objects);
+    variants.retain(|place, variant| {
+        let group = kind(variant).0;
+        !group.contains('.') || group.ends_with(".k8s.io") || place.contains(" /metadata")
+    });
+    for (index, variant) in variants.values_mut().enumerate() {
+        variant["metadata"]["name"] = json!(format!("variant-{index}"));
+    }
+    let (taken, complaints) = judge(server, &variants.values().cloned().collect::<Vec<_>>());
+    assert!(complaints.len() > 100, "{complaints:?}");
+    let taken: BTreeSet<&str> = taken.iter().filter_map(|line| Some(line.rsplit_once('/')?.1)).collect();
+    let open = variants.iter().filter(|(_, variant)| taken.contains(variant["metadata"]["name"].as_str().unwrap()));
+    let open: Vec<&String> = open.map(|(place, _)| place).collect();
+    let mut open = outermost(&open);
+    // These take anything: labels, and what selects by them.
+    open.retain(|place| !["abels", "/annotations", "elector"].iter().any(|ending| place.ends_with(ending)));
+    assert_eq!(open, ["v1 ConfigMap /data"]);
+}

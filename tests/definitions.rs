@@ -13,7 +13,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
-use support::examples::{applications, components, documents, files, project, read};
+use support::examples::{applications, components, documents, files, project, read, yaml};
 use support::tools::{Scratch, command, offline, run, said, stdout};
 
 /// The versions of CUE in KubeVela 1.10 and 1.11.
@@ -173,8 +173,7 @@ fn the_pipelines_claims_are_those_that_its_application_becomes() {
 fn preview(objects: &[Value]) -> Value {
     let scratch = Scratch::new("preview");
     let file = scratch.path().join("objects.yaml");
-    let text: Vec<String> = objects.iter().map(|object| format!("---\n{object}\n")).collect();
-    fs::write(&file, text.concat()).unwrap();
+    fs::write(&file, yaml(objects)).unwrap();
     let mut preview = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
     let output = run(preview.args(["preview", "-o", "json"]).arg(file));
     assert!(output.status.success(), "{}", said(&output));

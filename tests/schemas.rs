@@ -4,12 +4,13 @@
 
 mod support {
     pub mod api_server;
+    pub mod crossplane;
     pub mod examples;
+    pub mod server;
     pub mod tools;
 }
 
 use std::fs;
-use std::path::Path;
 
 use function_realtime_platform::claims::{Checked, spec_of};
 use function_realtime_platform::iot_broker::IotBroker;
@@ -19,8 +20,9 @@ use function_realtime_platform::vcluster_environment::Environment;
 use serde::Serialize;
 use serde_json::{Value, json};
 use support::api_server::ApiServer;
-use support::examples::{claims, documents, project, read};
-use support::tools::{Scratch, command, crd_sources, run, said, stdout};
+use support::crossplane::custom_resource_definitions;
+use support::examples::{claims, documents, read, yaml};
+use support::tools::{Scratch, crd_sources, run, said, stdout};
 
 const NAMES: [&str; 3] = ["iot-broker", "realtime-system", "vcluster-environment"];
 
@@ -37,23 +39,12 @@ fn an_api_server_takes_the_definitions_and_judges_claims_as_we_do() {
     holds_what_cannot_change(&server);
 }
 
-fn apply(server: &ApiServer, path: &Path) {
-    let output = run(server.kubectl().args(["apply", "--server-side", "-f"]).arg(path));
-    assert!(output.status.success(), "{}", said(&output));
-}
-
-fn wait_until_established(server: &ApiServer) {
-    let arguments = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
-    let output = run(server.kubectl().args(arguments));
-    assert!(output.status.success(), "{}", said(&output));
-}
-
 fn define_crossplane(server: &ApiServer) {
     let crossplane = crd_sources().into_iter().find(|source| source.name == "crossplane").unwrap();
     for kind in ["compositeresourcedefinitions", "compositions"] {
-        apply(server, &crossplane.folder.join(format!("apiextensions.crossplane.io_{kind}.yaml")));
+        let file = crossplane.folder.join(format!("apiextensions.crossplane.io_{kind}.yaml"));
+        server.define(&fs::read_to_string(file).unwrap()).unwrap();
     }
-    wait_until_established(server);
 }
 
 fn takes_what_crossplane_reads(server: &ApiServer) {
@@ -63,25 +54,10 @@ fn takes_what_crossplane_reads(server: &ApiServer) {
     }
 }
 
-/// A claim's definition becomes two of Kubernetes, as Crossplane derives them, and they have to be structural.
+/// They have to be structural.
 fn define_claims(server: &ApiServer) {
-    let scratch = Scratch::new("crds");
-    for name in NAMES {
-        let xrd = project().join(format!("xrds/{name}.yaml"));
-        let output = run(command("crossplane").args(["xrd", "convert"]).arg(xrd));
-        assert!(output.status.success(), "{}", said(&output));
-        let crds = documents(&stdout(&output));
-        assert_eq!(crds.len(), 2, "{crds:?}");
-        for (index, mut crd) in crds.into_iter().enumerate() {
-            // They belong to the claim's definition, which a file cannot name.
-            crd["metadata"].as_object_mut().unwrap().shift_remove("ownerReferences");
-            let file = scratch.path().join(format!("{name}-{index}.json"));
-            fs::write(&file, crd.to_string()).unwrap();
-            apply(server, &file);
-        }
-    }
-    apply(server, &project().join("package/function/input/inputs.yaml"));
-    wait_until_established(server);
+    server.define(&yaml(&custom_resource_definitions())).unwrap();
+    server.define(&read("package/function/input/inputs.yaml")).unwrap();
     let output = run(server.kubectl().args(["get", "crds", "--output=json"]));
     let crds: Value = serde_json::from_str(&stdout(&output)).unwrap();
     for crd in crds["items"].as_array().unwrap() {

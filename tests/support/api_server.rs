@@ -81,28 +81,48 @@ impl ApiServer {
     /// Asks the server whether it would take these YAML documents as they are, unknown fields refused. The namespaces
     /// they name are made first. The answer is the server's, either way.
     pub fn server_dry_run(&self, yaml: &str) -> Result<String, String> {
+        self.dry_run(yaml, &[])
+    }
+
+    /// As [`Self::server_dry_run`], as Crossplane applies: what a list's items are told apart by has to tell them apart.
+    pub fn server_side_dry_run(&self, yaml: &str) -> Result<String, String> {
+        self.dry_run(yaml, &["--server-side", "--force-conflicts"])
+    }
+
+    fn dry_run(&self, yaml: &str, how: &[&str]) -> Result<String, String> {
         self.make_namespaces(yaml)?;
-        let scratch = Scratch::new("dry-run");
-        let file = scratch.path().join("objects.yaml");
-        fs::write(&file, yaml).map_err(|error| error.to_string())?;
         let mut apply = self.kubectl();
-        apply.args(["apply", "--dry-run=server", "--validate=strict", "-f"]).arg(file);
-        answer(&run(&mut apply))
+        apply.args(["apply", "--dry-run=server", "--validate=strict"]).args(how);
+        on_file(&mut apply, yaml)
+    }
+
+    /// Makes custom resource definitions known, and waits until their kinds are served.
+    pub fn define(&self, yaml: &str) -> Result<(), String> {
+        let mut apply = self.kubectl();
+        on_file(apply.args(["apply", "--server-side"]), yaml)?;
+        let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
+        answer(&run(self.kubectl().args(wait))).map(drop)
     }
 
     fn make_namespaces(&self, yaml: &str) -> Result<(), String> {
         let mut made = self.namespaces.lock().unwrap_or_else(PoisonError::into_inner);
-        for namespace in namespaces_in(yaml).map_err(|error| error.to_string())? {
-            if made.contains(&namespace) {
-                continue;
-            }
-            let mut create = self.kubectl();
-            create.args(["create", "namespace", &namespace]);
-            match answer(&run(&mut create)) {
-                Err(why) if !why.contains("AlreadyExists") => return Err(why),
-                _ => made.insert(namespace),
+        let named = namespaces_in(yaml).map_err(|error| error.to_string())?;
+        let new: Vec<&String> = named.difference(&made).collect();
+        if !new.is_empty() {
+            // Each warns of pods that the strictest of the standards for them would refuse.
+            let namespace = |name| {
+                serde_json::json!({
+                    "apiVersion": "v1",
+                    "kind": "Namespace",
+                    "metadata": {"name": name, "labels": {"pod-security.kubernetes.io/warn": "restricted"}},
+                })
             };
+            let items: Vec<_> = new.into_iter().map(namespace).collect();
+            let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items});
+            let mut apply = self.kubectl();
+            on_file(apply.args(["apply", "--server-side"]), &list.to_string())?;
         }
+        made.extend(named);
         Ok(())
     }
 }
@@ -115,6 +135,14 @@ fn namespaces_in(yaml: &str) -> Result<BTreeSet<String>, serde_yaml::Error> {
         namespaces.extend(namespace.map(str::to_owned));
     }
     Ok(namespaces)
+}
+
+/// What a `kubectl` that reads a file says of this text.
+fn on_file(kubectl: &mut Command, yaml: &str) -> Result<String, String> {
+    let scratch = Scratch::new("kubectl");
+    let file = scratch.path().join("objects.yaml");
+    fs::write(&file, yaml).map_err(|error| error.to_string())?;
+    answer(&run(kubectl.arg("-f").arg(file)))
 }
 
 fn answer(output: &Output) -> Result<String, String> {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use function_realtime_platform::claims::Kind;
 use serde_json::{Value, json};
 
-use super::examples::{documents, project};
+use super::examples::{documents, files, project, yaml};
 use super::server::Server;
 use super::tools::{Scratch, command, run, said, stdout, tool};
 
@@ -33,11 +33,26 @@ pub fn composite(claim: &Value) -> Value {
     documents(&stdout(&output)).remove(0)
 }
 
+/// What Crossplane derives from the definitions of our claims: two custom resource definitions from each.
+pub fn custom_resource_definitions() -> Vec<Value> {
+    let convert = |xrd: PathBuf| {
+        let output = run(command("crossplane").args(["xrd", "convert"]).arg(project().join(xrd)));
+        assert!(output.status.success(), "{}", said(&output));
+        let mut derived = documents(&stdout(&output));
+        assert_eq!(derived.len(), 2, "{derived:?}");
+        for definition in &mut derived {
+            // They belong to the claim's definition, which a file cannot name.
+            definition["metadata"].as_object_mut().expect("an object has metadata").shift_remove("ownerReferences");
+        }
+        derived
+    };
+    files("xrds").into_iter().flat_map(convert).collect()
+}
+
 /// Writes objects to one file.
 pub fn write(folder: &Path, name: &str, objects: &[Value]) -> PathBuf {
     let path = folder.join(name);
-    let texts: Vec<String> = objects.iter().map(|object| format!("---\n{object}\n")).collect();
-    fs::write(&path, texts.concat()).expect("a scratch folder can be written");
+    fs::write(&path, yaml(objects)).expect("a scratch folder can be written");
     path
 }
 

@@ -49,6 +49,11 @@ pub fn documents(yaml: &str) -> Vec<Value> {
     serde_yaml::Deserializer::from_str(yaml).map(read).filter(|document| !document.is_null()).collect()
 }
 
+/// Objects as a YAML text.
+pub fn yaml<'a>(objects: impl IntoIterator<Item = &'a Value>) -> String {
+    objects.into_iter().flat_map(|object| ["---\n".to_owned(), object.to_string(), "\n".to_owned()]).collect()
+}
+
 /// What a file of the project says.
 pub fn read(path: impl AsRef<Path>) -> String {
     let path = project().join(path);

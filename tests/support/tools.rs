@@ -6,12 +6,13 @@
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite without its programs has to stop, and say why")]
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -130,13 +131,21 @@ pub fn crd_sources() -> Vec<CrdSource> {
             shared
         } else {
             if exact != "-" {
-                eprintln!("cannot find ../shared/crds/{exact}: {name} is checked against the release in {module}");
+                told(&format!("cannot find ../shared/crds/{exact}: {name} is checked against the release in {module}"));
             }
             built.join(name)
         };
         CrdSource { name: name.to_owned(), folder }
     })
     .collect()
+}
+
+/// Says something once, also where a test passes, whose words are kept back otherwise.
+fn told(what: &str) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned()) {
+        let _ = writeln!(std::io::stderr(), "{what}");
+    }
 }
 
 fn project() -> &'static Path {

@@ -165,3 +165,9 @@ pub fn yaml(content: &impl Serialize) -> String {
 pub fn to_value(manifest: &impl Serialize) -> Value {
     serde_json::to_value(manifest).expect("a manifest is plain data")
 }
+
+/// A manifest as one line of JSON.
+#[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
+pub fn to_text(manifest: &impl Serialize) -> String {
+    serde_json::to_string(manifest).expect("a manifest is plain data")
+}

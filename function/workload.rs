@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::owner::label;
 use crate::part::Part;
-use crate::place::to_value;
+use crate::place::to_text;
 use crate::plan::{Ready, Resource};
 
 /// A port by name and number.
@@ -341,7 +341,7 @@ pub fn configuration(content: &impl Serialize) -> BTreeMap<String, String> {
 
 /// Eight hexadecimal digits that change when the content does.
 pub fn hash8(content: &impl Serialize) -> String {
-    let digest = Sha256::digest(to_value(content).to_string());
+    let digest = Sha256::digest(to_text(content));
     let [first, second, third, fourth, ..] = digest.0;
     format!("{:08x}", u32::from_be_bytes([first, second, third, fourth]))
 }

@@ -10,7 +10,7 @@ use super::claim::{Converter, Mapping};
 use super::{IotBroker, accounts, broker};
 use crate::part::Part;
 use crate::pins::Image;
-use crate::place::to_value;
+use crate::place::to_text;
 use crate::plan::Resource;
 use crate::realtime_system::names::{
     CONNECT_PORT, CONNECT_SECRETS, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT, kafka_client,
@@ -71,7 +71,7 @@ fn name(converter: Converter) -> &'static str {
 
 fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) -> Vec<EnvVar> {
     let kafka = broker.tenant.service_host(KAFKA_SERVICE);
-    let config = to_value(&config(broker, converter, mappings)).to_string();
+    let config = to_text(&config(broker, converter, mappings));
     let mut variables = vec![
         env("CONNECT_URL", format!("http://{kafka}:{}", CONNECT_PORT.1)),
         env("CONNECTOR_NAME", name(converter)),

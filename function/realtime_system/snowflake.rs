@@ -9,7 +9,7 @@ use super::claim::SnowflakeConfig;
 use super::names::{CONNECT_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
 use super::{RealtimeSystem, kafka, script, secrets};
 use crate::pins::Image;
-use crate::place::to_value;
+use crate::place::to_text;
 use crate::plan::Resource;
 use crate::workload::{Task, env};
 
@@ -62,7 +62,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
             env("CONNECT_URL", format!("http://{KAFKA_SERVICE}:{}", CONNECT_PORT.1)),
             env("CONNECTOR_NAME", APP),
             env("CONNECTOR_CLASS", CLASS),
-            env("CONNECTOR_CONFIG", to_value(&config(snowflake)).to_string()),
+            env("CONNECTOR_CONFIG", to_text(&config(snowflake))),
             // The pod does not start before the credential is there.
             secrets::snowflake().env("CREDENTIAL_PRESENT", "private_key"),
         ],

@@ -11,7 +11,7 @@ use super::names::{KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
 use super::{RealtimeSystem, kafka, lenses_agent, script};
 use crate::fault::Fault;
 use crate::pins::Image;
-use crate::place::to_value;
+use crate::place::to_text;
 use crate::plan::Resource;
 use crate::workload::{Task, env};
 
@@ -89,5 +89,5 @@ fn lines(processors: &[SqlProcessor]) -> String {
 
 fn line(processor: &SqlProcessor) -> String {
     let stream = Stream { name: &processor.name, sql: &processor.sql, deployment: Deployment { mode: "IN_PROC" } };
-    to_value(&stream).to_string()
+    to_text(&stream)
 }

@@ -42,6 +42,9 @@ use metrics::Metrics;
 /// More threads than this only cost memory: one call takes about a millisecond.
 const MOST_WORKERS: usize = 4;
 
+/// How much a client may send ahead of being read: a whole request, where the default would stop it every 64 KiB.
+const WINDOW: u32 = 1 << 20;
+
 /// Accepted connections that wait for the server to take them.
 const BACKLOG: usize = 16;
 
@@ -80,16 +83,18 @@ pub async fn serve<F: FunctionRunnerService>(function: F, args: &Args) -> anyhow
     let (health, routes) = routes(function, args, &metrics).await?;
     let (stopping, stopped) = oneshot::channel();
     info!(%address, tls = secure, "serving gRPC");
-    let serving = Server::builder().max_connection_age(age).add_routes(routes).serve_with_incoming_shutdown(
-        ReceiverStream::new(connections),
-        async move {
+    let mut builder = Server::builder()
+        .max_connection_age(age)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW);
+    let serving =
+        builder.add_routes(routes).serve_with_incoming_shutdown(ReceiverStream::new(connections), async move {
             stop.asked().await;
             info!("stopping: no new connections, calls in progress finish");
             say_goodbye(health).await;
             // The receiver is gone only when serving has already ended.
             let _ = stopping.send(stop);
-        },
-    );
+        });
     let out_of_time = async {
         match stopped.await {
             Ok(mut stop) => tokio::select! {

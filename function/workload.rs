@@ -17,6 +17,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::kinds::Spec;
+use crate::kinds::knative::{self, RevisionSpec, RevisionTemplate};
 use crate::owner::label;
 use crate::part::Part;
 use crate::place::to_text;
@@ -79,6 +81,32 @@ fn pod(part: &Part) -> PodSpec {
         tolerations: part.owner.settings.tolerations(),
         ..PodSpec::default()
     }
+}
+
+/// A Knative service that is called like its part's pods. Only routes of ours lead to it from outside.
+pub fn scaled_service(
+    part: &Part,
+    annotations: BTreeMap<String, String>,
+    container: Container,
+    volumes: Vec<Volume>,
+) -> Resource {
+    let template = RevisionTemplate {
+        metadata: ObjectMeta {
+            labels: Some(part.pod_labels()),
+            annotations: Some(annotations),
+            ..ObjectMeta::default()
+        },
+        spec: RevisionSpec {
+            automount_service_account_token: false,
+            enable_service_links: false,
+            containers: vec![container],
+            volumes,
+        },
+    };
+    let mut metadata = part.metadata(part.app);
+    let labels = metadata.labels.get_or_insert_default();
+    labels.insert("networking.knative.dev/visibility".to_owned(), "cluster-local".to_owned());
+    part.inside("service", &knative::Service { template }.named(metadata), Ready::Condition)
 }
 
 /// The Service in front of a part's pods.

@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, SecurityContext};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::claim::Simulator;
 use super::{IotBroker, accounts, broker};
-use crate::kinds::Spec;
-use crate::kinds::knative::{RevisionSpec, RevisionTemplate, Service};
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::vcluster_environment::offer::KNATIVE_SERVING;
 use crate::workload::{
     config_map, config_volume, configuration, confined, container, credentials, env, read_only, resources as sized,
+    scaled_service,
 };
 
 pub const NAME: &str = "simulator";
@@ -45,29 +43,11 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     if let Some(program) = &program {
         annotations.extend(configuration(program));
     }
-    let service = Service {
-        template: RevisionTemplate {
-            metadata: ObjectMeta {
-                labels: Some(part.pod_labels()),
-                annotations: Some(annotations),
-                ..ObjectMeta::default()
-            },
-            spec: RevisionSpec {
-                automount_service_account_token: false,
-                enable_service_links: false,
-                containers: vec![if program.is_some() { own_program(broker) } else { users_image(broker) }],
-                volumes: program.iter().map(|_| config_volume("program", CONFIG)).collect(),
-            },
-        },
-    };
-    let mut metadata = part.metadata(APP);
-    // Only what the broker's own route leads to is reached from outside.
-    metadata
-        .labels
-        .get_or_insert_default()
-        .insert("networking.knative.dev/visibility".to_owned(), "cluster-local".to_owned());
+    let container = if program.is_some() { own_program(broker) } else { users_image(broker) };
+    let volumes = program.iter().map(|_| config_volume("program", CONFIG)).collect();
+    let service = scaled_service(&part, annotations, container, volumes);
     let config = program.map(|program| part.inside("config", &config_map(&part, CONFIG, program), Ready::Exists));
-    config.into_iter().chain([part.inside("service", &service.named(metadata), Ready::Condition)]).collect()
+    config.into_iter().chain([service]).collect()
 }
 
 fn scale(simulator: &Simulator) -> BTreeMap<String, String> {

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, ContainerPort};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::{RealtimeSystem, metabase, script};
-use crate::kinds::Spec;
-use crate::kinds::knative::{RevisionSpec, RevisionTemplate, Service};
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::vcluster_environment::offer::KNATIVE_SERVING;
-use crate::workload::{config_map, config_volume, configuration, confined, container, read_only, resources as sized};
+use crate::workload::{
+    config_map, config_volume, configuration, confined, container, read_only, resources as sized, scaled_service,
+};
 
 const APP: &str = "health-analytics";
 const CONFIG: &str = "health-analytics-config";
@@ -25,30 +24,10 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let config = BTreeMap::from([("default.conf".to_owned(), script::ANALYTICS_PROXY.to_owned())]);
     let mut annotations = configuration(&config);
     annotations.insert("autoscaling.knative.dev/max-scale".to_owned(), "2".to_owned());
-    let service = Service {
-        template: RevisionTemplate {
-            metadata: ObjectMeta {
-                labels: Some(part.pod_labels()),
-                annotations: Some(annotations),
-                ..ObjectMeta::default()
-            },
-            spec: RevisionSpec {
-                automount_service_account_token: false,
-                enable_service_links: false,
-                containers: vec![proxy(system)],
-                volumes: vec![config_volume("config", CONFIG)],
-            },
-        },
-    };
-    let mut metadata = part.metadata(APP);
-    // Only what the system's own routes lead to is reached from outside.
-    metadata
-        .labels
-        .get_or_insert_default()
-        .insert("networking.knative.dev/visibility".to_owned(), "cluster-local".to_owned());
+    let volumes = vec![config_volume("config", CONFIG)];
     vec![
         part.inside("config", &config_map(&part, CONFIG, config), Ready::Exists),
-        part.inside("service", &service.named(metadata), Ready::Condition),
+        scaled_service(&part, annotations, proxy(system), volumes),
     ]
 }
 

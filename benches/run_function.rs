@@ -26,7 +26,7 @@ const ARGS: [&str; 3] = ["--insecure", "--max-connection-age", "3600"];
 
 fn main() {
     let request = request();
-    let answer = function_realtime_platform::function::answer(&request);
+    let answer = requests::answer(&request);
     assert!(condition(&answer, "Settled").0, "the system is settled: {}", condition(&answer, "Settled").1);
 
     let start = start_to_first_answer(&request);
@@ -71,7 +71,7 @@ fn request() -> RunFunctionRequest {
     let claim = example("health-realtime-pipeline/claims/health-lenses.yaml");
     let environment = provider_config(&example("health-realtime-pipeline/claims/health-streaming-env.yaml"));
     let request = with_environment(first(&claim), Some(&environment));
-    let answer = function_realtime_platform::function::answer(&request);
+    let answer = requests::answer(&request);
     settled(request, &answer)
 }
 

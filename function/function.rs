@@ -5,14 +5,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use function_sdk_rust::proto::v1::function_runner_service_server::FunctionRunnerService;
-use function_sdk_rust::proto::v1::{Condition, Ready, Resource, RunFunctionRequest, RunFunctionResponse, Target};
-use function_sdk_rust::response::ResourceMatch;
-use function_sdk_rust::{request, resource, response};
-use pbjson_types::value::Kind as Shape;
-use pbjson_types::{ListValue, Struct};
+use function_sdk_rust::proto::v1::resource_selector::Match;
+use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
 use serde_json::{Map, Value};
-use tonic::{Request, Response, Status};
 
 use crate::claims::{Composed, Kind, spec_of};
 use crate::fault::Fault;
@@ -20,6 +15,7 @@ use crate::hold::{self, Observed, Pause, Standing};
 use crate::kinds::{Spec, kubernetes};
 use crate::owner::Claim;
 use crate::plan::{self, Plan};
+use crate::protocol::{Fields, Request, Resource, Response, RunFunction};
 use crate::settings::Settings;
 use crate::vcluster_environment::offer::Reception;
 
@@ -27,29 +23,24 @@ use crate::vcluster_environment::offer::Reception;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Function;
 
-#[tonic::async_trait]
-impl FunctionRunnerService for Function {
-    async fn run_function(
-        &self,
-        request: Request<RunFunctionRequest>,
-    ) -> Result<Response<RunFunctionResponse>, Status> {
-        Ok(Response::new(answer(&request.into_inner())))
+impl RunFunction for Function {
+    fn run(&self, request: Request) -> Result<Response, tonic::Status> {
+        request.check().map_err(|malformed| tonic::Status::invalid_argument(malformed.to_string()))?;
+        Ok(answer(&request))
     }
 }
 
 /// Answers one call. The same request always has the same answer.
-pub fn answer(request: &RunFunctionRequest) -> RunFunctionResponse {
+pub fn answer(request: &Request) -> Response {
     match compose(request) {
         Ok((composed, settings)) => desire(request, composed, &settings),
         Err(faults) => refuse(request, &faults),
     }
 }
 
-fn compose(request: &RunFunctionRequest) -> Result<(Composed, Settings), Vec<Fault>> {
+fn compose(request: &Request) -> Result<(Composed, Settings), Vec<Fault>> {
     let settings = settings(request)?;
-    let composite = request.observed.as_ref().and_then(|state| state.composite.as_ref());
-    let composite = composite.and_then(|composite| composite.resource.as_ref()).map(resource::struct_to_json);
-    let composite = composite.unwrap_or_default();
+    let composite = request.composite().to_value();
     let kind = text(&composite, "/kind");
     let Some(known) = Kind::of_composite(kind) else {
         return Err(vec![Fault::new(
@@ -61,9 +52,8 @@ fn compose(request: &RunFunctionRequest) -> Result<(Composed, Settings), Vec<Fau
     Ok((composed, settings))
 }
 
-fn settings(request: &RunFunctionRequest) -> Result<Settings, Vec<Fault>> {
-    let input = request.input.as_ref().map(resource::struct_to_json);
-    Settings::read(input.unwrap_or_else(|| Value::Object(Map::new())))
+fn settings(request: &Request) -> Result<Settings, Vec<Fault>> {
+    Settings::read(request.input.as_deref().map(Fields::of).unwrap_or_default().to_value())
 }
 
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
@@ -73,37 +63,32 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 /// What a system or broker asks Crossplane for: the ProviderConfig that has its environment's name.
 const ENVIRONMENT: &str = "environment";
 
-fn desire(request: &RunFunctionRequest, composed: Composed, settings: &Settings) -> RunFunctionResponse {
+fn desire(request: &Request, composed: Composed, settings: &Settings) -> Response {
     let Composed { plan, status, guest, .. } = composed;
-    let reception = guest.as_ref().map(|guest| {
-        let provider_config = request::get_required_resource(request, ENVIRONMENT);
-        Reception::of(guest, provider_config.as_ref())
-    });
+    let reception = guest.as_ref().map(|guest| Reception::of(guest, required(request, ENVIRONMENT).as_ref()));
     let offered = reception.as_ref().map(Reception::offered).unwrap_or_default();
     let standings = hold::standings(&plan, &observed(request, &plan), &offered);
     let settled = standings.iter().all(|standing| *standing == Standing::Ready);
     let ttl = if settled { settings.ttl.settled_seconds } else { settings.ttl.unsettled_seconds };
-    let mut answer = response::to(request, Duration::from_secs(u64::from(ttl)));
+    let mut answer = Response::to(request, Duration::from_secs(u64::from(ttl)));
 
     condition(&mut answer, "Accepted", true, "Accepted", "the claim is valid");
     let complaint = guest.as_ref().zip(reception).and_then(|(guest, reception)| reception.complaint(guest));
     let message = complaint.unwrap_or_else(|| progress(&plan, &standings));
     condition(&mut answer, "Settled", settled, if settled { "Settled" } else { "Waiting" }, &message);
     if let Some(guest) = guest {
-        let name = Some(ResourceMatch::Name(guest.environment));
-        let (version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
-        response::require_resources(&mut answer, ENVIRONMENT, version, kind, name, None);
+        require::<kubernetes::ProviderConfig>(&mut answer, ENVIRONMENT, guest.environment);
     }
 
     let state = answer.desired.get_or_insert_default();
     let composite = state.composite.get_or_insert_default();
     composite.ready = readiness(settled);
-    merge(composite, Map::from_iter([("status".to_owned(), status)]));
+    composite.merge(&Map::from_iter([("status".to_owned(), status)]));
     for (planned, standing) in plan.resources.into_iter().zip(standings) {
         let desired = state.resources.entry(planned.key.clone()).or_default();
         desired.ready = readiness(standing == Standing::Ready);
         if let Value::Object(fields) = hold::desired(planned, &standing) {
-            merge(desired, fields);
+            desired.merge(&fields);
         }
     }
     answer
@@ -125,7 +110,7 @@ fn progress(plan: &Plan, standings: &[Standing]) -> String {
 }
 
 /// What is observed of a plan's resources.
-fn observed<'a>(request: &RunFunctionRequest, plan: &'a Plan) -> BTreeMap<&'a str, Observed> {
+fn observed<'a>(request: &Request, plan: &'a Plan) -> BTreeMap<&'a str, Observed> {
     let resources = request.observed.as_ref().map(|state| &state.resources);
     let look = |planned: &'a plan::Resource| {
         let seen = resources?.get(&planned.key)?;
@@ -135,69 +120,66 @@ fn observed<'a>(request: &RunFunctionRequest, plan: &'a Plan) -> BTreeMap<&'a st
 }
 
 fn observation(seen: &Resource, reports_ready: bool) -> Observed {
-    let metadata = seen.resource.as_ref().and_then(|fields| member(fields, "metadata"));
-    let annotations = metadata.and_then(|metadata| member(metadata, "annotations"));
-    let annotated = |name: &str| annotations.is_some_and(|annotations| annotations.fields.contains_key(name));
-    let finalizers = metadata.and_then(|metadata| metadata.fields.get("finalizers")?.kind.as_ref());
-    let pause = match (annotated(hold::PAUSED), annotated(&hold::waits_for())) {
-        (_, true) => Pause::Order,
-        (true, false) => Pause::Person,
-        (false, false) => Pause::None,
+    let fields = seen.fields();
+    let metadata = fields.object(&["metadata"]).unwrap_or_default();
+    let annotations = metadata.object(&["annotations"]).unwrap_or_default();
+    let pause = match (annotations.get(hold::PAUSED), annotations.get(&hold::waits_for())) {
+        (_, Some(_)) => Pause::Order,
+        (Some(_), None) => Pause::Person,
+        (None, None) => Pause::None,
     };
-    Observed {
-        ready: !reports_ready || resource::get_condition(Some(seen), "Ready").status == "True",
-        taken_up: matches!(finalizers, Some(Shape::ListValue(list)) if !list.values.is_empty()),
-        pause,
-    }
+    Observed { ready: !reports_ready || is_ready(fields), taken_up: !metadata.list("finalizers").is_empty(), pause }
 }
 
-fn member<'a>(fields: &'a Struct, name: &str) -> Option<&'a Struct> {
-    match fields.fields.get(name)?.kind.as_ref()? {
-        Shape::StructValue(inner) => Some(inner),
-        _ => None,
-    }
+fn is_ready(fields: Fields) -> bool {
+    let conditions = fields.object(&["status"]).unwrap_or_default().list("conditions");
+    let ready = conditions.objects().find(|condition| condition.text("type") == Some("Ready"));
+    ready.is_some_and(|condition| condition.text("status") == Some("True"))
 }
 
-fn merge(target: &mut Resource, fields: Map<String, Value>) {
-    let fields = fields.into_iter().map(|(name, value)| (name, protobuf(value)));
-    target.resource.get_or_insert_default().fields.extend(fields);
+/// What Crossplane found under a name that an earlier answer asked for.
+fn required(request: &Request, name: &str) -> Option<Value> {
+    let found = request.required_resources.get(name)?.items.first()?;
+    Some(found.fields().to_value())
 }
 
-/// Plain data as protobuf has it. It takes over every text, where the SDK's own conversion copies them all.
-fn protobuf(value: Value) -> pbjson_types::Value {
-    let shape = match value {
-        Value::Null => Shape::NullValue(0),
-        Value::Bool(truth) => Shape::BoolValue(truth),
-        Value::Number(number) => Shape::NumberValue(number.as_f64().unwrap_or(f64::NAN)),
-        Value::String(text) => Shape::StringValue(text),
-        Value::Array(items) => Shape::ListValue(ListValue { values: items.into_iter().map(protobuf).collect() }),
-        Value::Object(fields) => Shape::StructValue(Struct {
-            fields: fields.into_iter().map(|(name, value)| (name, protobuf(value))).collect(),
-        }),
+/// Asks Crossplane for the resource of a kind and name.
+fn require<S: Spec>(answer: &mut Response, under: &str, name: String) {
+    let selector = ResourceSelector {
+        api_version: S::API_VERSION.to_owned(),
+        kind: S::KIND.to_owned(),
+        namespace: None,
+        r#match: Some(Match::MatchName(name)),
     };
-    pbjson_types::Value { kind: Some(shape) }
+    answer.requirements.get_or_insert_default().resources.insert(under.to_owned(), selector);
 }
 
 fn readiness(ready: bool) -> i32 {
-    (if ready { Ready::True } else { Ready::False }) as i32
+    (if ready { Ready::True } else { Ready::False }).into()
 }
 
 /// One Fatal with every fault. Crossplane then applies nothing and removes nothing; only the condition reaches the claim.
-fn refuse(request: &RunFunctionRequest, faults: &[Fault]) -> RunFunctionResponse {
-    let mut answer = response::to(request, Duration::from_mins(1));
+fn refuse(request: &Request, faults: &[Fault]) -> Response {
+    let mut answer = Response::to(request, Duration::from_mins(1));
     let message = faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; ");
     condition(&mut answer, "Accepted", false, "Invalid", &message);
     condition(&mut answer, "Settled", false, "Invalid", "nothing is changed until the claim is valid");
-    response::fatal(&mut answer, message);
+    answer.results.push(fatal(message));
     answer
 }
 
-fn condition(answer: &mut RunFunctionResponse, kind: &str, holds: bool, reason: &str, message: &str) {
-    let condition: &mut Condition = if holds {
-        response::condition_true(answer, kind, reason)
-    } else {
-        response::condition_false(answer, kind, reason)
-    };
-    condition.message = Some(message.to_owned());
-    condition.target = Some(Target::CompositeAndClaim as i32);
+/// A result after which Crossplane changes nothing.
+pub fn fatal(message: String) -> Given {
+    Given { severity: Severity::Fatal.into(), message, reason: None, target: Some(Target::Composite.into()) }
+}
+
+fn condition(answer: &mut Response, kind: &str, holds: bool, reason: &str, message: &str) {
+    let status = if holds { Status::ConditionTrue } else { Status::ConditionFalse };
+    answer.conditions.push(Condition {
+        r#type: kind.to_owned(),
+        status: status.into(),
+        reason: reason.to_owned(),
+        message: Some(message.to_owned()),
+        target: Some(Target::CompositeAndClaim.into()),
+    });
 }

@@ -14,6 +14,7 @@ pub mod pins;
 pub mod place;
 pub mod plan;
 pub mod preview;
+pub mod protocol;
 pub mod realtime_system;
 pub mod schema;
 pub mod secret;

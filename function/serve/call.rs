@@ -3,23 +3,16 @@
 //! The line says which claim, never what is in it.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use function_sdk_rust::proto::v1::function_runner_service_server::FunctionRunnerService;
-use function_sdk_rust::proto::v1::{
-    ResponseMeta, Result as FunctionResult, RunFunctionRequest, RunFunctionResponse, Severity,
-};
-use function_sdk_rust::response;
-use pbjson_types::Struct;
-use pbjson_types::value::Kind;
-use tonic::{Request, Response, Status};
+use function_sdk_rust::proto::v1::{ResponseMeta, Result as Given, Severity};
+use tonic::Status;
 use tracing::{debug, error, info, warn};
 
 use super::metrics::Metrics;
-
-type Answer = Result<Response<RunFunctionResponse>, Status>;
+use crate::function::fatal;
+use crate::protocol::{Fields, Request, Response, RunFunction};
 
 /// A function whose calls are guarded and reported.
 pub struct Calls<F> {
@@ -32,14 +25,13 @@ impl<F> Calls<F> {
         Self { function, metrics }
     }
 
-    fn report(&self, subject: &Subject, answer: &Answer, since: Instant) {
+    fn report(&self, subject: &Subject, answer: &Result<Response, Status>, since: Instant) {
         let microseconds = since.elapsed().as_micros();
         let claim = subject.claim.as_deref();
         let Subject { kind, name, .. } = subject;
         match answer {
             Ok(answer) => {
-                let answer = answer.get_ref();
-                let severities = || answer.results.iter().map(FunctionResult::severity);
+                let severities = || answer.results.iter().map(Given::severity);
                 let resources = answer.desired.as_ref().map_or(0, |d| d.resources.len());
                 let fatal = severities().any(|severity| severity == Severity::Fatal);
                 self.metrics.called(kind, severities());
@@ -53,43 +45,30 @@ impl<F> Calls<F> {
     }
 }
 
-#[tonic::async_trait]
-impl<F: FunctionRunnerService> FunctionRunnerService for Calls<F> {
-    async fn run_function(&self, request: Request<RunFunctionRequest>) -> Answer {
+impl<F: RunFunction> RunFunction for Calls<F> {
+    fn run(&self, request: Request) -> Result<Response, Status> {
         let since = Instant::now();
-        let subject = Subject::of(request.get_ref());
-        let tag = request.get_ref().meta.as_ref().map(|meta| meta.tag.clone());
-        let answer = guarded(self.function.run_function(request)).await.unwrap_or_else(|Panicked| {
+        let subject = Subject::of(request.composite());
+        let tag = request.meta.as_ref().map(|meta| meta.tag.clone());
+        // What a panic leaves behind is dropped with the call: calls share no state that it could leave half changed.
+        let answer = panic::catch_unwind(AssertUnwindSafe(|| self.function.run(request))).unwrap_or_else(|_| {
             self.metrics.panicked();
-            Ok(Response::new(failed(tag.unwrap_or_default())))
+            Ok(failed(tag.unwrap_or_default()))
         });
         self.report(&subject, &answer, since);
         answer
     }
 }
 
-struct Panicked;
-
-/// Polls a call, and catches what it throws. What it leaves behind is dropped with it: calls share no state that a panic
-/// could leave half changed.
-async fn guarded<'a, T>(mut call: Pin<Box<dyn Future<Output = T> + Send + 'a>>) -> Result<T, Panicked> {
-    std::future::poll_fn(move |context| {
-        panic::catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context)))
-            .map_or_else(|_| Err(Panicked).into(), |poll| poll.map(Ok))
-    })
-    .await
-}
-
 /// Fatal changes nothing in the cluster.
-fn failed(tag: String) -> RunFunctionResponse {
-    let mut answer =
-        RunFunctionResponse { meta: Some(ResponseMeta { tag, ttl: None }), ..RunFunctionResponse::default() };
-    response::fatal(
-        &mut answer,
-        "cannot answer: the function has a bug that this resource brings out; nothing was changed; please report the line \
-         with \"panicked\" in the function's log",
-    );
-    answer
+fn failed(tag: String) -> Response {
+    let message = "cannot answer: the function has a bug that this resource brings out; nothing was changed; please report \
+                   the line with \"panicked\" in the function's log";
+    Response {
+        meta: Some(ResponseMeta { tag, ttl: None }),
+        results: vec![fatal(message.to_owned())],
+        ..Response::default()
+    }
 }
 
 /// Panics go where the rest of the log goes. Their message may quote what was being read, so it is shown only to those who
@@ -111,99 +90,65 @@ struct Subject {
 }
 
 impl Subject {
-    fn of(request: &RunFunctionRequest) -> Self {
-        let observed = request.observed.as_ref();
-        let composite = observed.and_then(|o| o.composite.as_ref());
-        composite.and_then(|composite| composite.resource.as_ref()).map(Self::of_composite).unwrap_or_default()
-    }
-
-    fn of_composite(composite: &Struct) -> Self {
-        let metadata = object(composite, "metadata");
-        let labels = metadata.and_then(|metadata| object(metadata, "labels"));
-        let label = |key| labels.and_then(|labels| text(labels, key));
-        let claim = label("crossplane.io/claim-namespace").zip(label("crossplane.io/claim-name"));
+    fn of(composite: Fields) -> Self {
+        let metadata = composite.object(&["metadata"]).unwrap_or_default();
+        let labels = metadata.object(&["labels"]).unwrap_or_default();
+        let claim = labels.text("crossplane.io/claim-namespace").zip(labels.text("crossplane.io/claim-name"));
         Self {
-            kind: text(composite, "kind").unwrap_or_default().to_owned(),
-            name: metadata.and_then(|metadata| text(metadata, "name")).unwrap_or_default().to_owned(),
+            kind: composite.text("kind").unwrap_or_default().to_owned(),
+            name: metadata.text("name").unwrap_or_default().to_owned(),
             claim: claim.map(|(namespace, name)| format!("{namespace}/{name}")),
         }
     }
 }
 
-fn object<'a>(parent: &'a Struct, key: &str) -> Option<&'a Struct> {
-    match parent.fields.get(key)?.kind.as_ref()? {
-        Kind::StructValue(child) => Some(child),
-        _ => None,
-    }
-}
-
-fn text<'a>(parent: &'a Struct, key: &str) -> Option<&'a str> {
-    match parent.fields.get(key)?.kind.as_ref()? {
-        Kind::StringValue(text) => Some(text),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use function_sdk_rust::proto::v1::{RequestMeta, Resource, State};
-    use function_sdk_rust::resource::json_to_struct;
+    use function_sdk_rust::proto::v1::RequestMeta;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::protocol::Resource;
 
-    /// Panics at once, or after it has waited for something.
-    struct Fails {
-        waits: bool,
-    }
+    struct Fails;
 
-    #[tonic::async_trait]
-    impl FunctionRunnerService for Fails {
-        async fn run_function(&self, _: Request<RunFunctionRequest>) -> Answer {
-            if self.waits {
-                tokio::task::yield_now().await;
-            }
+    impl RunFunction for Fails {
+        fn run(&self, _: Request) -> Result<Response, Status> {
             panic!("as it is meant to");
         }
     }
 
-    #[tokio::test]
-    async fn a_panic_is_a_fatal_answer_and_counted() {
-        for waits in [false, true] {
-            let metrics = Arc::new(Metrics::default());
-            let calls = Calls::new(Fails { waits }, Arc::clone(&metrics));
-            let request = RunFunctionRequest {
-                meta: Some(RequestMeta { tag: "one".into(), ..RequestMeta::default() }),
-                ..RunFunctionRequest::default()
-            };
-            for _ in 0..2 {
-                let answer = calls.run_function(Request::new(request.clone())).await.unwrap().into_inner();
-                assert_eq!(answer.meta.unwrap().tag, "one");
-                assert_eq!(answer.results.len(), 1);
-                assert_eq!(answer.results[0].severity(), Severity::Fatal);
-                assert!(answer.desired.is_none());
-            }
-            let page = metrics.write().unwrap();
-            assert!(page.contains("function_panics_total 2\n"), "{page}");
-            assert!(page.contains("severity=\"fatal\"} 2\n"), "{page}");
+    #[test]
+    fn a_panic_is_a_fatal_answer_and_counted() {
+        let metrics = Arc::new(Metrics::default());
+        let calls = Calls::new(Fails, Arc::clone(&metrics));
+        let meta = RequestMeta { tag: "one".into(), ..RequestMeta::default() };
+        let request = Request { meta: Some(meta), ..Request::default() };
+        for _ in 0..2 {
+            let answer = calls.run(request.clone()).unwrap();
+            assert_eq!(answer.meta.unwrap().tag, "one");
+            assert_eq!(answer.results.len(), 1);
+            assert_eq!(answer.results[0].severity(), Severity::Fatal);
+            assert!(answer.desired.is_none());
         }
+        let page = metrics.write().unwrap();
+        assert!(page.contains("function_panics_total 2\n"), "{page}");
+        assert!(page.contains("severity=\"fatal\"} 2\n"), "{page}");
     }
 
-    fn subject(composite: &serde_json::Value) -> Subject {
-        let composite =
-            Resource { resource: Some(json_to_struct(composite.as_object().unwrap())), ..Resource::default() };
-        Subject::of(&RunFunctionRequest {
-            observed: Some(State { composite: Some(composite), ..State::default() }),
-            ..RunFunctionRequest::default()
-        })
+    fn subject(composite: &Value) -> Subject {
+        let mut resource = Resource::default();
+        resource.merge(composite.as_object().unwrap());
+        Subject::of(resource.fields())
     }
 
     #[test]
     fn the_subject_is_the_composite_and_its_claim() {
-        let labels = serde_json::json!({
+        let labels = json!({
             "crossplane.io/claim-namespace": "team",
             "crossplane.io/claim-name": "streaming",
         });
-        let found = subject(&serde_json::json!({
+        let found = subject(&json!({
             "kind": "XThing",
             "metadata": { "name": "streaming-x7k2p", "labels": labels },
         }));
@@ -214,8 +159,8 @@ mod tests {
 
     #[test]
     fn whatever_is_missing_or_misshapen_is_left_out() {
-        assert_eq!(Subject::of(&RunFunctionRequest::default()), Subject::default());
-        let found = subject(&serde_json::json!({ "kind": 1, "metadata": { "name": "x", "labels": [] } }));
+        assert_eq!(Subject::of(Fields::default()), Subject::default());
+        let found = subject(&json!({ "kind": 1, "metadata": { "name": "x", "labels": [] } }));
         let expected = Subject { name: "x".into(), ..Subject::default() };
         assert_eq!(found, expected);
     }

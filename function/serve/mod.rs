@@ -1,6 +1,6 @@
 //! The gRPC server around a function: transport, limits, health, reflection, metrics, and a clean stop.
 //!
-//! This room knows the protocol and the process it runs in. It does not know claims: any `FunctionRunnerService` is
+//! This room knows the protocol and the process it runs in. It does not know claims: any composition function is
 //! served alike.
 
 mod address;
@@ -19,9 +19,7 @@ use std::time::Duration;
 use anyhow::Context;
 use function_sdk_rust::logging;
 use function_sdk_rust::proto::FILE_DESCRIPTOR_SET;
-use function_sdk_rust::proto::v1::function_runner_service_server::{
-    FunctionRunnerService, FunctionRunnerServiceServer, SERVICE_NAME,
-};
+use function_sdk_rust::proto::v1::function_runner_service_server::SERVICE_NAME;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
@@ -34,6 +32,7 @@ use tracing::{info, warn};
 
 pub use args::{Address, Args, Optional, Size, Transport};
 
+use crate::protocol::{RunFunction, Service};
 use call::Calls;
 use certificates::Certificates;
 use connection::Acceptor;
@@ -49,7 +48,7 @@ const WINDOW: u32 = 1 << 20;
 const BACKLOG: usize = 16;
 
 /// Serves as a process of its own, with its own threads, log and panic hook.
-pub fn run<F: FunctionRunnerService>(function: F, args: &Args) -> anyhow::Result<()> {
+pub fn run<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
     logging::configure(args.debug);
     call::log_panics();
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
@@ -62,7 +61,7 @@ pub fn run<F: FunctionRunnerService>(function: F, args: &Args) -> anyhow::Result
 }
 
 /// Serves until SIGTERM or SIGINT, then lets the calls in progress finish.
-pub async fn serve<F: FunctionRunnerService>(function: F, args: &Args) -> anyhow::Result<()> {
+pub async fn serve<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
     let mut stop = Stop::install()?;
     let metrics = Arc::new(Metrics::default());
     let certificates = match args.transport()? {
@@ -112,7 +111,7 @@ pub async fn serve<F: FunctionRunnerService>(function: F, args: &Args) -> anyhow
 }
 
 /// Everything that answers gRPC, and the handle that says whether it is well.
-async fn routes<F: FunctionRunnerService>(
+async fn routes<F: RunFunction>(
     function: F,
     args: &Args,
     metrics: &Arc<Metrics>,
@@ -120,8 +119,7 @@ async fn routes<F: FunctionRunnerService>(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status(SERVICE_NAME, ServingStatus::Serving).await;
     let limit = args.max_recv_message_size;
-    let function =
-        FunctionRunnerServiceServer::new(Calls::new(function, Arc::clone(metrics))).max_decoding_message_size(limit.0);
+    let function = Service::new(Calls::new(function, Arc::clone(metrics)), limit.0);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)

@@ -8,9 +8,23 @@ use std::fs;
 use std::path::Path;
 
 use function_realtime_platform::claims::Kind;
+use function_realtime_platform::function::Function;
+use function_realtime_platform::protocol::{Request, RunFunction};
 use function_sdk_rust::proto::v1::{RequestMeta, Resource, Resources, RunFunctionRequest, RunFunctionResponse, State};
 use function_sdk_rust::resource::{json_to_struct, struct_to_json};
+use prost::Message;
 use serde_json::{Map, Value, json};
+
+/// What the function answers. The messages here are the SDK's: so each test holds ours against them.
+pub fn answer(request: &RunFunctionRequest) -> RunFunctionResponse {
+    RunFunctionResponse::decode(answer_bytes(request).as_slice()).expect("our answer is one for the SDK")
+}
+
+/// The answer as it goes over the wire.
+pub fn answer_bytes(request: &RunFunctionRequest) -> Vec<u8> {
+    let request = Request::decode(request.encode_to_vec().as_slice()).expect("a request of the SDK is one for us");
+    Function.run(request).expect("the request is well formed").encode_to_vec()
+}
 
 /// A claim below `examples/`.
 pub fn example(path: &str) -> Value {
@@ -73,7 +87,7 @@ pub fn with_environment(mut request: RunFunctionRequest, provider_config: Option
 
 /// The ProviderConfig of an environment, as its own claim composes it.
 pub fn provider_config(environment_claim: &Value) -> Value {
-    let answer = function_realtime_platform::function::answer(&first(environment_claim));
+    let answer = answer(&first(environment_claim));
     let mut found = desired(&answer).remove("lock-kubernetes").expect("an environment composes its ProviderConfig");
     found["metadata"]["uid"] = json!("d1c1ad5e-1c5f-4a59-a4c4-0dbb8f2b7a11");
     found

@@ -1,0 +1,134 @@
+//! The messages of the function protocol, `apiextensions.fn.proto.v1`, as far as this function reads and writes them.
+//!
+//! The wire format is Crossplane's. What differs from generated types is how a message is held: maps are ordered, so that
+//! the same answer has the same bytes; and a resource stays as it came until somebody reads it, because of the many that
+//! are observed in each call only a few fields matter. This room knows the format, not what is said in it.
+
+mod fields;
+mod service;
+
+use std::collections::BTreeMap;
+
+use function_sdk_rust::proto::v1::{Condition, RequestMeta, ResourceSelector, ResponseMeta, Result};
+use prost::Message;
+use prost::bytes::Bytes;
+
+pub use fields::{Fields, Malformed, Node};
+pub use service::{RunFunction, Service};
+
+/// What Crossplane asks.
+#[derive(Clone, PartialEq, Message)]
+pub struct Request {
+    #[prost(message, optional, tag = "1")]
+    pub meta: Option<RequestMeta>,
+    #[prost(message, optional, tag = "2")]
+    pub observed: Option<State>,
+    #[prost(message, optional, tag = "3")]
+    pub desired: Option<State>,
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub input: Option<Bytes>,
+    #[prost(bytes = "bytes", optional, tag = "5")]
+    pub context: Option<Bytes>,
+    #[prost(btree_map = "string, message", tag = "8")]
+    pub required_resources: BTreeMap<String, Resources>,
+}
+
+/// What it is answered.
+#[derive(Clone, PartialEq, Message)]
+pub struct Response {
+    #[prost(message, optional, tag = "1")]
+    pub meta: Option<ResponseMeta>,
+    #[prost(message, optional, tag = "2")]
+    pub desired: Option<State>,
+    #[prost(message, repeated, tag = "3")]
+    pub results: Vec<Result>,
+    #[prost(bytes = "bytes", optional, tag = "4")]
+    pub context: Option<Bytes>,
+    #[prost(message, optional, tag = "5")]
+    pub requirements: Option<Requirements>,
+    #[prost(message, repeated, tag = "6")]
+    pub conditions: Vec<Condition>,
+}
+
+/// A composite and what is composed for it, by the names that functions give.
+#[derive(Clone, PartialEq, Message)]
+pub struct State {
+    #[prost(message, optional, tag = "1")]
+    pub composite: Option<Resource>,
+    #[prost(btree_map = "string, message", tag = "2")]
+    pub resources: BTreeMap<String, Resource>,
+}
+
+/// One resource of a cluster.
+#[derive(Clone, PartialEq, Message)]
+pub struct Resource {
+    /// Its fields.
+    #[prost(bytes = "bytes", optional, tag = "1")]
+    pub resource: Option<Bytes>,
+    #[prost(btree_map = "string, bytes", tag = "2")]
+    pub connection_details: BTreeMap<String, Vec<u8>>,
+    #[prost(enumeration = "function_sdk_rust::proto::v1::Ready", tag = "3")]
+    pub ready: i32,
+}
+
+/// What was found where a function asked for resources.
+#[derive(Clone, PartialEq, Message)]
+pub struct Resources {
+    #[prost(message, repeated, tag = "1")]
+    pub items: Vec<Resource>,
+}
+
+/// What a function asks for, by the names under which it will find it.
+#[derive(Clone, PartialEq, Message)]
+pub struct Requirements {
+    #[prost(btree_map = "string, message", tag = "2")]
+    pub resources: BTreeMap<String, ResourceSelector>,
+}
+
+impl Request {
+    /// Refuses what is not what it should be. Fields of a request that has passed can be read without further ado.
+    pub fn check(&self) -> std::result::Result<(), Malformed> {
+        let states = self.observed.iter().chain(&self.desired);
+        let resources = states.flat_map(|state| state.composite.iter().chain(state.resources.values()));
+        let required = self.required_resources.values().flat_map(|found| &found.items);
+        let fields = resources.chain(required).filter_map(|resource| resource.resource.as_ref());
+        for fields in fields.chain(&self.input).chain(&self.context) {
+            Fields::of(fields).check()?;
+        }
+        Ok(())
+    }
+
+    /// The composite that it is about.
+    pub fn composite(&self) -> Fields<'_> {
+        let composite = self.observed.as_ref().and_then(|state| state.composite.as_ref());
+        composite.map(Resource::fields).unwrap_or_default()
+    }
+}
+
+impl Response {
+    /// An answer that leaves everything as functions before this one want it.
+    pub fn to(request: &Request, ttl: std::time::Duration) -> Self {
+        let tag = request.meta.as_ref().map(|meta| meta.tag.clone()).unwrap_or_default();
+        Self {
+            meta: Some(ResponseMeta { tag, ttl: Some(ttl.into()) }),
+            desired: request.desired.clone(),
+            context: request.context.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+impl Resource {
+    pub fn fields(&self) -> Fields<'_> {
+        self.resource.as_deref().map(Fields::of).unwrap_or_default()
+    }
+
+    /// Sets fields over those that it has. Of two entries with one name the later one counts: so the format has it.
+    pub fn merge(&mut self, fields: &serde_json::Map<String, serde_json::Value>) {
+        let before = self.resource.as_deref().unwrap_or_default();
+        let mut merged = Vec::with_capacity(before.len() + fields::TYPICAL);
+        merged.extend_from_slice(before);
+        fields::write(fields, &mut merged);
+        self.resource = Some(merged.into());
+    }
+}

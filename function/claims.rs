@@ -152,6 +152,11 @@ impl Kind {
         (self.compose)(spec, self.checker, claim, settings)
     }
 
+    /// Everything that keeps a claim's spec from taking the place of an old one.
+    pub fn refused(&self, old: &Value, new: &Value) -> Vec<Fault> {
+        self.checker.refused(old, new, "spec")
+    }
+
     /// Fields that no schema names. An API server drops them silently, so that only a preview can tell.
     pub fn unknown_fields(&self, spec: &Value) -> Vec<Fault> {
         self.checker.unknown(spec, "spec")

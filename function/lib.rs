@@ -1,5 +1,6 @@
 //! From a claim to the resources that make it real.
 
+pub mod change;
 pub mod claims;
 pub mod fault;
 pub mod form;

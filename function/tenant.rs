@@ -32,13 +32,6 @@ pub enum DeletionPolicy {
     Orphan,
 }
 
-/// A rule of the claims' schemas. A field that is left out or added has no former value, so that a rule on the field itself
-/// would let it come and go, and the claim with it to another environment. An API server can only estimate what a
-/// comparison of fields costs, so that none of their choice is compared.
-pub const ENVIRONMENT_IS_FIXED: &str = "has(self.environment) \
-    ? (has(oldSelf.environment) ? self.environment == oldSelf.environment : self.environment == oldSelf.namespace) \
-    : (!has(oldSelf.environment) || oldSelf.environment == self.namespace)";
-
 /// The part that every other one waits for: whoever holds it owns the place.
 pub const LOCK: &str = "lock";
 

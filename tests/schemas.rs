@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "change/refused.rs"]
+mod refused;
 mod support {
     pub mod api_server;
     pub mod crossplane;
@@ -36,7 +38,7 @@ fn an_api_server_takes_the_definitions_and_judges_claims_as_we_do() {
     fills_in_the_same_defaults(&server);
     finds_the_same_faults(&server);
     keeps_the_rules(&server);
-    holds_what_cannot_change(&server);
+    refused::holds_what_cannot_change(&server);
 }
 
 fn define_crossplane(server: &ApiServer) {
@@ -216,34 +218,5 @@ fn keeps_the_rules(server: &ApiServer) {
     for (kind, spec, words) in cases {
         let refused = create(server, &claim(kind, &spec)).unwrap_err();
         assert!(refused.contains(words), "{words} is not in: {refused}");
-    }
-}
-
-/// Of a claim that is there, some fields cannot change.
-fn holds_what_cannot_change(server: &ApiServer) {
-    let cases = [
-        ("VClusterEnvironmentClaim", environment(), with(environment(), "name", json!("other")), "cannot change"),
-        (
-            "VClusterEnvironmentClaim",
-            environment(),
-            with(environment(), "components", json!({"observability": false})),
-            "a component can only be switched on",
-        ),
-        ("RealtimeSystemClaim", system(), with(system(), "namespace", json!("other")), "cannot change"),
-        ("RealtimeSystemClaim", system(), with(system(), "environment", json!("other")), "spec.environment"),
-        ("IotBrokerClaim", broker(), with(broker(), "environment", json!("other")), "spec.environment"),
-        ("IotBrokerClaim", broker(), with(broker(), "namespace", json!("other")), "cannot change"),
-    ];
-    let scratch = Scratch::new("change");
-    for (kind, before, after, words) in cases {
-        let apply = |spec: &Value| {
-            let file = scratch.path().join("claim.json");
-            fs::write(&file, claim(kind, spec).to_string()).unwrap();
-            run(server.kubectl().args(["apply", "--server-side", "--force-conflicts", "-f"]).arg(file))
-        };
-        let made = apply(&before);
-        assert!(made.status.success(), "{}", said(&made));
-        let refused = apply(&after);
-        assert!(!refused.status.success() && said(&refused).contains(words), "{}", said(&refused));
     }
 }

@@ -3,21 +3,21 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::form;
 use crate::realtime_system::claim::{first, yes};
-use crate::tenant::{DeletionPolicy, ENVIRONMENT_IS_FIXED, SecretName};
+use crate::tenant::{DeletionPolicy, SecretName};
+use crate::{change, form};
 
 /// An MQTT broker, the bridge from it to Kafka, and a simulator of devices.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [{"rule": ENVIRONMENT_IS_FIXED, "message": "cannot change: delete this claim and create another one", "fieldPath": ".environment"}]))]
+#[schemars(extend("x-kubernetes-validations" = [change::ENVIRONMENT, change::BROKER_VOLUME]))]
 pub struct Spec {
     /// Namespace inside the virtual cluster, the one of the real-time system whose Kafka receives the messages. It holds
     /// one broker. Cannot change later.
     #[schemars(
         length(min = 1, max = 50),
         regex(pattern = form::DNS_LABEL),
-        extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "cannot change: delete this claim and create another one"}])
+        extend("x-kubernetes-validations" = [change::NAMESPACE])
     )]
     pub namespace: String,
 
@@ -72,7 +72,8 @@ pub struct MqttConfig {
     pub listeners: Listeners,
     /// Keep retained messages, subscriptions and queues on the volume across restarts.
     pub persistence: bool,
-    /// Size of that volume, in Mi, Gi or Ti. It can never shrink.
+    /// Size of that volume, in Mi, Gi or Ti. Whether it can grow later depends on the storage class; it can never
+    /// shrink.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub storage: String,
     /// Who may connect, 0 to 50 users, and what each may publish and read, together at most 256 KiB of filters. The

@@ -4,19 +4,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::script;
-use crate::form;
-use crate::tenant::{DeletionPolicy, ENVIRONMENT_IS_FIXED, SecretName};
+use crate::tenant::{DeletionPolicy, SecretName};
+use crate::{change, form};
 
 /// Kafka with Connect and Schema Registry, Lenses over it, PostgreSQL under it, and a dashboard at its end.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [{"rule": ENVIRONMENT_IS_FIXED, "message": "cannot change: delete this claim and create another one", "fieldPath": ".environment"}]))]
+#[schemars(extend("x-kubernetes-validations" = [change::ENVIRONMENT]))]
 pub struct Spec {
     /// Namespace inside the virtual cluster. It holds one real-time system. Cannot change later.
     #[schemars(
         length(min = 1, max = 50),
         regex(pattern = form::DNS_LABEL),
-        extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "cannot change: delete this claim and create another one"}])
+        extend("x-kubernetes-validations" = [change::NAMESPACE])
     )]
     pub namespace: String,
 
@@ -141,8 +141,12 @@ fn license_key() -> String {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LensesAdministrator {
-    /// User name.
-    #[schemars(length(min = 1, max = 63), regex(pattern = form::USER_NAME))]
+    /// User name. Cannot change later.
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = form::USER_NAME),
+        extend("x-kubernetes-validations" = [change::ADMINISTRATOR])
+    )]
     pub username: String,
     /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
     /// generated inside the virtual cluster.
@@ -208,7 +212,11 @@ pub struct KafkaConfig {
     pub topics: Vec<Topic>,
     /// Size of the volume with Kafka's data, in Mi, Gi or Ti. Whether it can grow later depends on the storage class; it
     /// can never shrink.
-    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    #[schemars(
+        length(max = 10),
+        regex(pattern = form::BYTES),
+        extend("x-kubernetes-validations" = [change::VOLUME])
+    )]
     pub storage: String,
     /// CPU that is reserved, in cores or thousandths of one.
     #[schemars(length(max = 10), regex(pattern = form::CPU))]
@@ -246,7 +254,7 @@ pub struct Topic {
     pub name: String,
     /// Number of partitions, 1 to 1000. It can be raised later, never lowered.
     #[serde(default = "three")]
-    #[schemars(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000), extend("x-kubernetes-validations" = [change::PARTITIONS]))]
     pub partitions: u32,
     /// How long records are kept, in milliseconds, at least 60000 (a minute); -1 keeps them for ever. Default: seven
     /// days.
@@ -377,8 +385,13 @@ impl Default for PrivateKey {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Database {
-    /// Size of the volume, in Mi, Gi or Ti. It can never shrink.
-    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    /// Size of the volume, in Mi, Gi or Ti. Whether it can grow later depends on the storage class; it can never
+    /// shrink.
+    #[schemars(
+        length(max = 10),
+        regex(pattern = form::BYTES),
+        extend("x-kubernetes-validations" = [change::VOLUME])
+    )]
     pub storage: String,
     /// CPU that is reserved, in cores or thousandths of one.
     #[schemars(length(max = 10), regex(pattern = form::CPU))]
@@ -430,8 +443,10 @@ impl Default for Dashboard {
 /// The first administrator of Metabase.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [change::EMAIL]))]
 pub struct DashboardAdministrator {
-    /// E-mail address, which is the user name. Default: `admin@<domain>`.
+    /// E-mail address, which is the user name. Cannot change later. Default: `admin@<environment>.local` in the
+    /// namespace named like the environment, else `admin@<namespace>.<environment>.local`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 254), regex(pattern = form::EMAIL))]
     pub email: Option<String>,

@@ -10,7 +10,7 @@ use crate::place::yaml;
 use crate::plan::Plan;
 use crate::schema::Column;
 use crate::settings::{Settings, undigested};
-use crate::tenant::{Tenant, Wish};
+use crate::tenant::{Tenant, Wish, default_domain};
 use crate::vcluster_environment::offer::Guest;
 
 mod analytics;
@@ -133,10 +133,11 @@ impl RealtimeSystem {
         always.into_iter().chain(proxy).map(|image| self.tenant.owner.settings.image(image)).collect()
     }
 
-    /// The user name of the dashboard's first administrator.
+    /// The user name of the dashboard's first administrator. It cannot change, so it does not follow the domain, which can.
     fn dashboard_email(&self) -> String {
         let email = self.spec.dashboard.administrator.email.clone();
-        email.unwrap_or_else(|| format!("admin@{}", self.tenant.domain))
+        let place = default_domain(&self.tenant.owner.environment, &self.tenant.namespace);
+        email.unwrap_or_else(|| format!("admin@{place}"))
     }
 
     /// A name on the host, where the namespaces of one environment share one namespace.

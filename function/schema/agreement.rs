@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::Checker;
 use super::check::strings;
 use super::structural::{properties, structural, text};
+use super::transition::fill;
 use super::words::{self, Step};
 use crate::{form, input, iot_broker, realtime_system, vcluster_environment};
 
@@ -59,28 +60,6 @@ fn barest(schema: &Value) -> Value {
     value
 }
 
-/// What a value becomes in an API server: fields left out take their defaults, at every depth.
-fn apply_defaults(schema: &Value, value: &mut Value) {
-    match value {
-        Value::Object(fields) => {
-            for (name, property) in properties(schema).into_iter().flatten() {
-                if let Some(default) = property.get("default") {
-                    fields.entry(name).or_insert_with(|| default.clone());
-                }
-                if let Some(field) = fields.get_mut(name) {
-                    apply_defaults(property, field);
-                }
-            }
-        }
-        Value::Array(items) => {
-            for item in items {
-                apply_defaults(&schema["items"], item);
-            }
-        }
-        _ => {}
-    }
-}
-
 #[test]
 fn defaults_are_those_of_serde() {
     fn agree<T: JsonSchema + DeserializeOwned + Serialize>() {
@@ -88,7 +67,7 @@ fn defaults_are_those_of_serde() {
         for written in [barest(&schema), fullest(&schema)] {
             let read: T = serde_json::from_value(written.clone()).unwrap();
             let mut defaulted = written;
-            apply_defaults(&schema, &mut defaulted);
+            fill(&schema, &mut defaulted);
             assert_eq!(serde_json::to_value(read).unwrap(), defaulted);
         }
     }
@@ -244,7 +223,7 @@ fn the_checker_finds_what_json_schema_finds() {
             .build(checker.schema())
             .unwrap();
         let mut value = fullest(checker.schema());
-        apply_defaults(checker.schema(), &mut value);
+        fill(checker.schema(), &mut value);
         let mut compared = 0;
         variants(&value, &strange(), &mut |variant| {
             let faults = checker.faults(&variant, "spec");

@@ -12,6 +12,7 @@ mod crd;
 pub mod generate;
 mod reference;
 mod structural;
+mod transition;
 mod unknown;
 mod words;
 mod xrd;

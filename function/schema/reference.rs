@@ -71,7 +71,10 @@ fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, sect
         };
         let default = default_of(property, required.contains(&name.as_str()));
         let about = cell(text(property, "description").unwrap_or_default());
-        let _ = writeln!(page, "| `{prefix}{name}` | {kind} | {default} | {} | {about} |", allowed(property));
+        let mut allowed = allowed(property);
+        allowed.extend(rules(schema, &format!(".{name}")));
+        let allowed = allowed.join("; ");
+        let _ = writeln!(page, "| `{prefix}{name}` | {kind} | {default} | {} | {about} |", cell(&allowed));
         if few {
             rows(page, inner, &at, &format!("{prefix}{name}{suffix}."), sections);
         } else if properties(inner).is_some() {
@@ -148,7 +151,7 @@ fn listed(item: &Value) -> String {
     format!("`{}`", fields.collect::<Vec<_>>().join(", "))
 }
 
-fn allowed(schema: &Value) -> String {
+fn allowed(schema: &Value) -> Vec<String> {
     let mut allowed = Vec::new();
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
         allowed.push(options.iter().map(|option| format!("`{}`", plain(option))).collect::<Vec<_>>().join(", "));
@@ -164,12 +167,18 @@ fn allowed(schema: &Value) -> String {
     if let Some(item) = schema.get("items").filter(|item| properties(item).is_none()) {
         let each = self::allowed(item);
         if !each.is_empty() {
-            allowed.push(format!("each: {each}"));
+            allowed.push(format!("each: {}", each.join("; ")));
         }
     }
-    let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array);
-    allowed.extend(rules.into_iter().flatten().filter_map(|rule| Some(text(rule, "message")?.to_owned())));
-    cell(&allowed.join("; "))
+    allowed.extend(rules(schema, ""));
+    allowed
+}
+
+/// What an object's rules say about one of its fields, or about itself.
+fn rules(schema: &Value, field: &str) -> impl Iterator<Item = String> {
+    let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten();
+    let about = rules.filter(move |rule| text(rule, "fieldPath").unwrap_or_default() == field);
+    about.filter_map(|rule| Some(text(rule, "message")?.to_owned()))
 }
 
 /// Text that keeps within a cell of a table.

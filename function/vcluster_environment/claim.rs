@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::form;
+use crate::{change, form};
 
 /// A virtual cluster with the parts of a platform that its tenants share.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = [change::NAMESPACES]))]
 pub struct Spec {
     /// Name of the virtual cluster. It is also the namespace that holds it on the host, and what systems and brokers
     /// write as their `environment`. Cannot change later.
     #[schemars(
         length(min = 1, max = 40),
         regex(pattern = form::DNS_LABEL),
-        extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "cannot change: delete this claim and create another one"}])
+        extend("x-kubernetes-validations" = [change::NAME])
     )]
     pub name: String,
 
@@ -24,8 +25,8 @@ pub struct Spec {
     #[serde(default)]
     pub components: Components,
 
-    /// Namespaces inside the virtual cluster, 1 to 10. Each can hold one real-time system and one broker. Default: one,
-    /// with the name of the virtual cluster.
+    /// Namespaces inside the virtual cluster, 1 to 10. Each can hold one real-time system and one broker. Some
+    /// can be added later, none removed. Default: one, with the name of the virtual cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 10),
@@ -52,7 +53,7 @@ pub struct Spec {
     /// What makes the virtual cluster. `ClusterAPI` is experimental: it needs Cluster API with the vcluster provider on
     /// the host, and is checked against their schemas only. Cannot change later.
     #[serde(default)]
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self == oldSelf", "message": "cannot change: delete this claim and create another one"}]))]
+    #[schemars(extend("x-kubernetes-validations" = [change::PROVISIONER]))]
     pub provisioner: Provisioner,
 
     /// Namespaces on the host whose claims may place systems and brokers here, at most 50; `*` admits all. The
@@ -78,13 +79,13 @@ pub struct Spec {
 ]))]
 pub struct Components {
     /// Istio with its ingress gateway: needed by claims that `expose` anything.
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self || !oldSelf", "message": "a component can only be switched on: its removal would take what stands on it along"}]))]
+    #[schemars(extend("x-kubernetes-validations" = [change::COMPONENT]))]
     pub istio: bool,
     /// Knative Serving, for the simulator and the analytics proxy. Needs `istio`.
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self || !oldSelf", "message": "a component can only be switched on: its removal would take what stands on it along"}]))]
+    #[schemars(extend("x-kubernetes-validations" = [change::COMPONENT]))]
     pub knative_serving: bool,
     /// Prometheus and Grafana: needed by claims with `monitoring`.
-    #[schemars(extend("x-kubernetes-validations" = [{"rule": "self || !oldSelf", "message": "a component can only be switched on: its removal would take what stands on it along"}]))]
+    #[schemars(extend("x-kubernetes-validations" = [change::COMPONENT]))]
     pub observability: bool,
 }
 

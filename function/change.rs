@@ -1,0 +1,141 @@
+//! What of a claim cannot change after its creation: each rule once, as an API server evaluates it and as we do.
+//!
+//! A field that names a place, or a thing that its cluster will not change, is refused by the definition of its claim. A
+//! preview of a change has no API server, so it asks the same rules here; a test holds both to the same verdicts. This
+//! room knows values before and after, not which claim they are of.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::form::bytes;
+
+/// Whether the second value may follow the first.
+type Verdict = fn(&Value, &Value) -> bool;
+
+/// A rule for values that follow each other, written beside a field as one of its `x-kubernetes-validations`.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rule {
+    /// The rule in CEL, of `self` and `oldSelf`.
+    #[serde(rename = "rule")]
+    cel: &'static str,
+    /// What its author may do instead.
+    pub message: &'static str,
+    /// The field below that it is about. One that can be absent has no former value to compare, so that its rule stands
+    /// at the object around it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field_path: Option<&'static str>,
+}
+
+impl Rule {
+    const fn new(cel: &'static str, message: &'static str) -> Self {
+        Self { cel, message, field_path: None }
+    }
+
+    const fn at(self, field_path: &'static str) -> Self {
+        Self { field_path: Some(field_path), ..self }
+    }
+}
+
+/// Every rule in CEL, with the same rule in Rust.
+const VERDICTS: [(&str, Verdict); 8] = [
+    (SAME, |old, new| old == new),
+    (NOT_OFF, |old, new| old == &Value::Bool(false) || new == &Value::Bool(true)),
+    (NOT_LESS, |old, new| number(new) >= number(old)),
+    (NOT_SMALLER, |old, new| size(new) >= size(old)),
+    (NOT_SMALLER_ON_DISK, |old, new| {
+        let of = |spec: &Value, field| spec.pointer(&format!("/mqttConfig/{field}")).cloned().unwrap_or_default();
+        let kept = [old, new].iter().all(|spec| of(spec, "persistence") == Value::Bool(true));
+        !kept || size(&of(new, "storage")) >= size(&of(old, "storage"))
+    }),
+    (SAME_ENVIRONMENT, |old, new| environment(old) == environment(new)),
+    (NO_NAMESPACE_LESS, |old, new| {
+        let after = namespaces(new);
+        namespaces(old).iter().all(|namespace| after.contains(namespace))
+    }),
+    (SAME_EMAIL, |old, new| old.get("email") == new.get("email")),
+];
+
+const SAME: &str = "self == oldSelf";
+const NOT_OFF: &str = "self || !oldSelf";
+const NOT_LESS: &str = "self >= oldSelf";
+const NOT_SMALLER: &str = "quantity(self).compareTo(quantity(oldSelf)) >= 0";
+const NOT_SMALLER_ON_DISK: &str = "!self.mqttConfig.persistence || !oldSelf.mqttConfig.persistence \
+    || quantity(self.mqttConfig.storage).compareTo(quantity(oldSelf.mqttConfig.storage)) >= 0";
+/// An API server can only estimate what a comparison of fields costs, so that none of their choice is compared.
+const SAME_ENVIRONMENT: &str = "has(self.environment) \
+    ? (has(oldSelf.environment) ? self.environment == oldSelf.environment : self.environment == oldSelf.namespace) \
+    : (!has(oldSelf.environment) || oldSelf.environment == self.namespace)";
+/// An environment that names no namespace has one that is called like it.
+const NO_NAMESPACE_LESS: &str = "has(oldSelf.namespaces) && size(oldSelf.namespaces) > 0 \
+    ? oldSelf.namespaces.all(old, has(self.namespaces) && size(self.namespaces) > 0 ? old in self.namespaces : old == self.name) \
+    : !has(self.namespaces) || size(self.namespaces) == 0 || oldSelf.name in self.namespaces";
+const SAME_EMAIL: &str = "has(self.email) ? has(oldSelf.email) && self.email == oldSelf.email : !has(oldSelf.email)";
+
+/// The name of an environment.
+pub const NAME: Rule = Rule::new(
+    SAME,
+    "cannot be changed after creation: create another claim for an environment of that name, and delete this one once nothing stands in it",
+);
+pub const PROVISIONER: Rule = Rule::new(
+    SAME,
+    "cannot be changed after creation: create another claim for an environment with that provisioner, and delete this one once nothing stands in it",
+);
+pub const COMPONENT: Rule = Rule::new(
+    NOT_OFF,
+    "cannot be switched off after creation: what stands on it would be lost; create another claim for an environment without it",
+);
+pub const NAMESPACES: Rule = Rule::new(
+    NO_NAMESPACE_LESS,
+    "cannot lose a namespace after creation, only gain some: leave it in the list, or create another claim for an environment without it",
+)
+.at(".namespaces");
+/// The namespace of a tenant.
+pub const NAMESPACE: Rule =
+    Rule::new(SAME, "cannot be changed after creation: create another claim for that namespace, and delete this one");
+/// The environment of a tenant.
+pub const ENVIRONMENT: Rule = Rule::new(
+    SAME_ENVIRONMENT,
+    "cannot be changed after creation: create another claim for that environment, and delete this one",
+)
+.at(".environment");
+pub const PARTITIONS: Rule = Rule::new(
+    NOT_LESS,
+    "cannot be lowered after creation: Kafka takes no partition away; create another topic that has fewer, and move to it",
+);
+pub const VOLUME: Rule = Rule::new(NOT_SMALLER, SHRINKS);
+/// The volume of a broker, while there is one.
+pub const BROKER_VOLUME: Rule = Rule::new(NOT_SMALLER_ON_DISK, SHRINKS).at(".mqttConfig.storage");
+const SHRINKS: &str = "cannot shrink after creation, because a volume only grows: leave its size, or create another claim with a smaller one and move the data";
+pub const ADMINISTRATOR: Rule = Rule::new(
+    SAME,
+    "cannot be changed after creation: the password was made for this user; leave it, and add other users in Lenses HQ",
+);
+pub const EMAIL: Rule = Rule::new(
+    SAME_EMAIL,
+    "cannot be changed after creation: Metabase knows its first administrator by it; leave it, and add other users in Metabase",
+)
+.at(".email");
+
+/// Whether a value may follow another one, by a rule in CEL. A rule that is none of these is none for values that follow
+/// each other.
+pub fn may_follow(cel: &str, old: &Value, new: &Value) -> bool {
+    VERDICTS.iter().find(|(known, _)| *known == cel).is_none_or(|(_, verdict)| verdict(old, new))
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_default()
+}
+
+fn size(value: &Value) -> Option<u64> {
+    value.as_str().and_then(bytes)
+}
+
+fn environment(spec: &Value) -> Option<&Value> {
+    spec.get("environment").or_else(|| spec.get("namespace"))
+}
+
+fn namespaces(spec: &Value) -> Vec<&Value> {
+    let named = spec.get("namespaces").and_then(Value::as_array).filter(|names| !names.is_empty());
+    named.map_or_else(|| spec.get("name").into_iter().collect(), |names| names.iter().collect())
+}

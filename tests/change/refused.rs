@@ -1,0 +1,306 @@
+//! What cannot change after creation: of each such field a claim that is there, changes that a real API server refuses
+//! with our sentence at the right field, and changes beside them that it takes. What we say of a change without a server
+//! has to be the same.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use function_realtime_platform::claims::Kind;
+use serde_json::{Value, json};
+
+use super::support::api_server::ApiServer;
+use super::support::tools::{Scratch, run, said};
+use super::{broker, claim, environment, system, with};
+
+const ENVIRONMENT: &str = "VClusterEnvironmentClaim";
+const SYSTEM: &str = "RealtimeSystemClaim";
+const BROKER: &str = "IotBrokerClaim";
+
+/// One field that cannot change, or not every way.
+struct Case {
+    kind: &'static str,
+    /// The field as the server names it.
+    field: &'static str,
+    /// How its sentence begins.
+    says: &'static str,
+    before: Value,
+    forbidden: Vec<Value>,
+    allowed: Vec<Value>,
+}
+
+fn cases() -> Vec<Case> {
+    [of_environments(), of_tenants(), of_systems(), of_brokers()].into_iter().flatten().collect()
+}
+
+fn of_environments() -> Vec<Case> {
+    let components = |istio, knative, observability| {
+        let components = json!({"istio": istio, "knativeServing": knative, "observability": observability});
+        with(environment(), "components", components)
+    };
+    let switched = |field, before: Value, after: Value| Case {
+        kind: ENVIRONMENT,
+        field,
+        says: "cannot be switched off after creation: ",
+        allowed: vec![environment()],
+        before,
+        forbidden: vec![after],
+    };
+    let namespaces = |names: Value| with(environment(), "namespaces", names);
+    vec![
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.name",
+            says: "cannot be changed after creation: create another claim",
+            before: namespaces(json!(["a", "streaming"])),
+            forbidden: vec![with(namespaces(json!(["a", "streaming"])), "name", json!("other"))],
+            allowed: vec![with(namespaces(json!(["a", "streaming"])), "domain", json!("example.com"))],
+        },
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.provisioner",
+            says: "cannot be changed after creation: create another claim",
+            before: environment(),
+            forbidden: vec![with(environment(), "provisioner", json!("ClusterAPI"))],
+            allowed: vec![
+                with(environment(), "provisioner", json!("Helm")),
+                with(environment(), "retain", json!(true)),
+            ],
+        },
+        switched("spec.components.istio", components(true, false, false), components(false, false, false)),
+        switched("spec.components.knativeServing", components(true, true, false), components(true, false, false)),
+        switched("spec.components.observability", environment(), components(true, true, false)),
+        // One that names no namespace has one that is called like it.
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.namespaces",
+            says: "cannot lose a namespace after creation, only gain some: ",
+            before: environment(),
+            forbidden: vec![namespaces(json!(["a"]))],
+            allowed: vec![
+                namespaces(json!([])),
+                namespaces(json!(["streaming"])),
+                environment(),
+                namespaces(json!(["a", "streaming"])),
+            ],
+        },
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.namespaces",
+            says: "cannot lose a namespace after creation, only gain some: ",
+            before: namespaces(json!(["a", "b"])),
+            forbidden: vec![
+                namespaces(json!(["a"])),
+                namespaces(json!(["a", "streaming"])),
+                namespaces(json!([])),
+                environment(),
+            ],
+            allowed: vec![namespaces(json!(["b", "a"])), namespaces(json!(["c", "b", "a"]))],
+        },
+    ]
+}
+
+/// What systems and brokers have in common.
+fn of_tenants() -> Vec<Case> {
+    let says = "cannot be changed after creation: create another claim for that";
+    let of = |kind, spec: Value| {
+        let placed = |environment: &str| with(spec.clone(), "environment", json!(environment));
+        let moved = |spec: Value, namespace: &str| with(spec, "namespace", json!(namespace));
+        [
+            Case {
+                kind,
+                field: "spec.namespace",
+                says,
+                before: placed("health"),
+                forbidden: vec![moved(placed("health"), "other")],
+                allowed: vec![with(placed("health"), "domain", json!("example.com"))],
+            },
+            // Without one it is the namespace's name.
+            Case {
+                kind,
+                field: "spec.environment",
+                says,
+                before: spec.clone(),
+                forbidden: vec![placed("other")],
+                allowed: vec![placed("streaming"), spec.clone(), with(spec.clone(), "retain", json!(true))],
+            },
+            Case {
+                kind,
+                field: "spec.environment",
+                says,
+                before: placed("health"),
+                forbidden: vec![placed("other"), spec.clone()],
+                allowed: vec![with(placed("health"), "expose", json!(false))],
+            },
+        ]
+    };
+    [(SYSTEM, system()), (BROKER, broker())].into_iter().flat_map(|(kind, spec)| of(kind, spec)).collect()
+}
+
+fn of_systems() -> Vec<Case> {
+    let kafka = |kafka: Value| with(system(), "kafkaConfig", kafka);
+    let topics = |topics: Value| kafka(json!({"topics": topics}));
+    let database = |storage: &str| with(system(), "database", json!({"storage": storage}));
+    let administrator = |administrator: Value| with(system(), "dashboard", json!({"administrator": administrator}));
+    let username = |name: &str| with(system(), "lensesConfig.administrator", json!({"username": name}));
+    vec![
+        Case {
+            kind: SYSTEM,
+            field: "spec.lensesConfig.administrator.username",
+            says: "cannot be changed after creation: the password was made for this user; ",
+            before: system(),
+            forbidden: vec![username("operator")],
+            allowed: vec![
+                username("admin"),
+                with(system(), "lensesConfig.administrator", json!({"credentialsSecretRef": {"name": "own"}})),
+            ],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.kafkaConfig.topics[1].partitions",
+            says: "cannot be lowered after creation: ",
+            before: topics(json!([{"name": "b"}, {"name": "a", "partitions": 1}])),
+            // The same topic is found wherever it stands.
+            forbidden: vec![topics(json!([{"name": "a"}, {"name": "b", "partitions": 2}]))],
+            allowed: vec![
+                topics(json!([{"name": "b", "partitions": 4}, {"name": "a", "retentionMs": -1}])),
+                topics(json!([{"name": "c", "partitions": 1}])),
+            ],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.kafkaConfig.storage",
+            says: "cannot shrink after creation, because a volume only grows: ",
+            before: system(),
+            forbidden: vec![kafka(json!({"storage": "9Gi"})), kafka(json!({"storage": "10239Mi"}))],
+            allowed: vec![
+                kafka(json!({"storage": "10240Mi"})),
+                kafka(json!({"storage": "1Ti"})),
+                kafka(json!({"storage": "1Ti", "cpu": "2"})),
+            ],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.database.storage",
+            says: "cannot shrink after creation, because a volume only grows: ",
+            before: database("1Ti"),
+            forbidden: vec![database("1023Gi"), system()],
+            allowed: vec![database("1024Gi"), database("2Ti"), with(database("2Ti"), "monitoring", json!(false))],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.dashboard.administrator.email",
+            says: "cannot be changed after creation: Metabase knows its first administrator by it; ",
+            before: administrator(json!({"email": "a@example.com"})),
+            forbidden: vec![administrator(json!({"email": "b@example.com"})), system()],
+            allowed: vec![administrator(json!({"email": "a@example.com", "credentialsSecretRef": {"name": "own"}}))],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.dashboard.administrator.email",
+            says: "cannot be changed after creation: Metabase knows its first administrator by it; ",
+            before: system(),
+            forbidden: vec![administrator(json!({"email": "b@example.com"}))],
+            allowed: vec![with(system(), "dashboard", json!({"proxy": false}))],
+        },
+    ]
+}
+
+fn of_brokers() -> Vec<Case> {
+    let mqtt = |persistence: bool, storage: &str| {
+        with(broker(), "mqttConfig", json!({"persistence": persistence, "storage": storage}))
+    };
+    let says = "cannot shrink after creation, because a volume only grows: ";
+    let field = "spec.mqttConfig.storage";
+    vec![
+        Case {
+            kind: BROKER,
+            field,
+            says,
+            before: broker(),
+            forbidden: vec![mqtt(true, "4Gi")],
+            // Without persistence there is no volume.
+            allowed: vec![mqtt(true, "5Gi"), mqtt(false, "1Gi"), mqtt(true, "2Gi")],
+        },
+        Case {
+            kind: BROKER,
+            field,
+            says,
+            before: mqtt(true, "10Gi"),
+            forbidden: vec![broker()],
+            allowed: vec![mqtt(true, "20Gi")],
+        },
+    ]
+}
+
+pub fn holds_what_cannot_change(server: &ApiServer) {
+    let cases = cases();
+    assert_eq!(ruled(), cases.iter().map(Case::rule).collect::<BTreeSet<_>>(), "every rule has its case");
+    for case in &cases {
+        case.hold(server);
+    }
+}
+
+impl Case {
+    fn rule(&self) -> (&'static str, String) {
+        (self.kind, self.field.replace("[1]", "[]"))
+    }
+
+    fn hold(&self, server: &ApiServer) {
+        let kind = Kind::of_claim(self.kind).unwrap();
+        remove(server, self.kind);
+        apply(server, self.kind, &self.before).unwrap();
+        for after in &self.forbidden {
+            let refused = apply(server, self.kind, after).expect_err(self.field);
+            let ours = kind.refused(&self.before, after);
+            let [fault] = ours.as_slice() else { panic!("{}: {ours:?}", self.field) };
+            assert_eq!(fault.field, self.field);
+            assert!(fault.message.starts_with(self.says), "{fault}");
+            assert!(refused.contains(&format!("{}: Invalid value", self.field)), "{refused}");
+            assert!(refused.contains(&fault.message), "{} is not in: {refused}", fault.message);
+        }
+        let mut before = &self.before;
+        for after in &self.allowed {
+            apply(server, self.kind, after).unwrap();
+            assert_eq!(kind.refused(before, after), []);
+            before = after;
+        }
+    }
+}
+
+fn remove(server: &ApiServer, kind: &str) {
+    let removed = run(server.kubectl().args(["delete", kind, "claim", "--ignore-not-found", "--namespace=default"]));
+    assert!(removed.status.success(), "{}", said(&removed));
+}
+
+/// Puts a spec where another one may stand. What the new one does not name is gone.
+fn apply(server: &ApiServer, kind: &str, spec: &Value) -> Result<(), String> {
+    let scratch = Scratch::new("change");
+    let file = scratch.path().join("claim.json");
+    fs::write(&file, claim(kind, spec).to_string()).unwrap();
+    let output = run(server.kubectl().args(["apply", "--server-side", "--force-conflicts", "-f"]).arg(file));
+    if output.status.success() { Ok(()) } else { Err(said(&output)) }
+}
+
+/// Every field with a rule for values that follow each other.
+fn ruled() -> BTreeSet<(&'static str, String)> {
+    let mut found = BTreeSet::new();
+    for kind in [ENVIRONMENT, SYSTEM, BROKER] {
+        let schema = Kind::of_claim(kind).unwrap().describe().spec;
+        rules(&schema, "spec", &mut |field| found.extend([(kind, field)]));
+    }
+    found
+}
+
+fn rules(schema: &Value, path: &str, visit: &mut dyn FnMut(String)) {
+    for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
+        if rule["rule"].as_str().unwrap().contains("oldSelf") {
+            visit(format!("{path}{}", rule["fieldPath"].as_str().unwrap_or_default()));
+        }
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        rules(property, &format!("{path}.{name}"), visit);
+    }
+    if let Some(item) = schema.get("items") {
+        rules(item, &format!("{path}[]"), visit);
+    }
+}

@@ -1,12 +1,14 @@
 //! What of a claim cannot change after its creation: each rule once, as an API server evaluates it and as we do.
 //!
 //! A field that names a place, or a thing that its cluster will not change, is refused by the definition of its claim. A
-//! preview of a change has no API server, so it asks the same rules here; a test holds both to the same verdicts. This
+//! preview of a change has no API server, so it asks the same rules here; a test holds both to the same verdicts. And where
+//! a claim changed unseen, because its definition knew less then, what was composed of it still shows what it was. This
 //! room knows values before and after, not which claim they are of.
 
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::fault::Fault;
 use crate::form::bytes;
 
 /// Whether the second value may follow the first.
@@ -121,6 +123,79 @@ pub const EMAIL: Rule = Rule::new(
 /// each other.
 pub fn may_follow(cel: &str, old: &Value, new: &Value) -> bool {
     VERDICTS.iter().find(|(known, _)| *known == cel).is_none_or(|(_, verdict)| verdict(old, new))
+}
+
+/// Where a composed resource shows what a claim was: what cannot change must still be so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The composed resource.
+    pub key: &'static str,
+    field: &'static str,
+    message: &'static str,
+    shown: Shown,
+}
+
+/// What may be shown beside what a claim says now. Each begins with where it stands in the resource.
+#[derive(Clone, Debug, PartialEq)]
+enum Shown {
+    /// The same text.
+    Same(String, String),
+    /// No larger size.
+    Size(String, String),
+    /// Names with commas between them, none of which is missing now.
+    Names(String, Vec<String>),
+    /// Nothing: the resource should not be there.
+    Nothing,
+}
+
+impl Kept {
+    /// Something that shows a text.
+    pub fn same(key: &'static str, at: &str, now: &str, field: &'static str, rule: Rule) -> Self {
+        Self { key, field, message: rule.message, shown: Shown::Same(at.to_owned(), now.to_owned()) }
+    }
+
+    /// A volume claim.
+    pub fn volume(key: &'static str, now: &str, field: &'static str) -> Self {
+        let at = format!("{MANIFEST}/spec/resources/requests/storage");
+        Self { key, field, message: VOLUME.message, shown: Shown::Size(at, now.to_owned()) }
+    }
+
+    /// Something that shows names.
+    pub fn names(key: &'static str, at: String, now: &[String], field: &'static str, rule: Rule) -> Self {
+        Self { key, field, message: rule.message, shown: Shown::Names(at, now.to_vec()) }
+    }
+
+    /// Something that is not asked for now.
+    pub fn absent(key: &'static str, field: &'static str, rule: Rule) -> Self {
+        Self { key, field, message: rule.message, shown: Shown::Nothing }
+    }
+
+    /// What is wrong with the field, seen from the resource. One that does not show it says nothing against it.
+    fn fault(&self, observed: &Value) -> Option<Fault> {
+        let text = |at: &str| observed.pointer(at).and_then(Value::as_str);
+        let was = match &self.shown {
+            Shown::Same(at, now) => text(at).filter(|was| was != now)?,
+            Shown::Size(at, now) => text(at).filter(|was| bytes(was) > bytes(now))?,
+            Shown::Names(at, now) => {
+                text(at)?.split(',').find(|was| !was.is_empty() && !now.iter().any(|now| now == was))?
+            }
+            Shown::Nothing => return Some(Fault::new(self.field, self.message)),
+        };
+        Some(Fault::new(self.field, format!("{} (there is {was:?})", self.message)))
+    }
+}
+
+/// Where an Object keeps what stands in its cluster.
+pub const MANIFEST: &str = "/spec/forProvider/manifest";
+
+/// Every field that cannot have changed and did, by what is observed under each key. Of each field one fault is enough.
+pub fn broken(kept: &[Kept], observed: &dyn Fn(&str) -> Option<Value>) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    for kept in kept {
+        let fault = observed(kept.key).and_then(|observed| kept.fault(&observed));
+        faults.extend(fault.filter(|fault| !faults.iter().any(|known| known.field == fault.field)));
+    }
+    faults
 }
 
 fn number(value: &Value) -> f64 {

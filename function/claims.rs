@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::change::Kept;
 use crate::fault::Fault;
 use crate::owner::Claim;
 use crate::place::to_value;
@@ -101,6 +102,8 @@ pub trait Checked: Sized {
     fn plan(&self) -> Plan;
     /// What its user is told.
     fn status(&self) -> Self::Status;
+    /// Where what is composed of it shows what cannot change.
+    fn kept(&self) -> Vec<Kept>;
     /// What its user should know beforehand, although nothing is wrong.
     fn warnings(&self) -> Vec<String>;
     /// The environment that it stands in, if it is none itself.
@@ -124,6 +127,7 @@ pub struct Composed {
     pub status: Value,
     pub warnings: Vec<String>,
     pub guest: Option<Guest>,
+    pub kept: Vec<Kept>,
 }
 
 impl Kind {
@@ -193,6 +197,7 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
             status: to_value(&checked.status()),
             warnings: checked.warnings(),
             guest: checked.guest(),
+            kept: checked.kept(),
         }),
         Ok(_) => Err(faults),
         Err(further) => {

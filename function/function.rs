@@ -9,6 +9,7 @@ use function_sdk_rust::proto::v1::resource_selector::Match;
 use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
 use serde_json::{Map, Value};
 
+use crate::change;
 use crate::claims::{Composed, Kind, spec_of};
 use crate::fault::Fault;
 use crate::hold::{self, Observed, Pause, Standing};
@@ -49,7 +50,9 @@ fn compose(request: &Request) -> Result<(Composed, Settings), Vec<Fault>> {
         )]);
     };
     let composed = known.compose(spec_of(&composite), Claim::of_composite(&composite), &settings)?;
-    Ok((composed, settings))
+    let observed = |key: &str| Some(request.observed.as_ref()?.resources.get(key)?.fields().to_value());
+    let faults = change::broken(&composed.kept, &observed);
+    if faults.is_empty() { Ok((composed, settings)) } else { Err(faults) }
 }
 
 fn settings(request: &Request) -> Result<Settings, Vec<Fault>> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::change::{self, Kept, MANIFEST};
 use crate::fault::Fault;
 use crate::form;
 use crate::owner::{Claim, Leaves, Owner};
@@ -121,6 +122,16 @@ impl Tenant {
         let mut lock = part.inside("object", &config_map(&part, &name, owner), Ready::Exists);
         lock.rename(&format!("{}-{}-{}", self.owner.environment, self.namespace, self.role));
         lock
+    }
+
+    /// Its lock shows where it was made.
+    pub fn kept(&self) -> [Kept; 2] {
+        let namespace = format!("{MANIFEST}/metadata/namespace");
+        let environment = "/spec/providerConfigRef/name";
+        [
+            Kept::same("lock-object", &namespace, &self.namespace, "spec.namespace", change::NAMESPACE),
+            Kept::same("lock-object", environment, &self.owner.environment, "spec.environment", change::ENVIRONMENT),
+        ]
     }
 
     /// How this tenant presents itself to its environment.

@@ -7,6 +7,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::{IotBroker, accounts, simulator};
+use crate::change::Kept;
 use crate::owner::label;
 use crate::part::Part;
 use crate::pins::Image;
@@ -78,6 +79,11 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     resources.push(part.inside("service", &service(&part, SERVICE, &ports(broker)), Ready::Exists));
     resources.push(clients(broker));
     resources
+}
+
+pub fn kept(broker: &IotBroker) -> Option<Kept> {
+    let mqtt = &broker.spec.mqtt_config;
+    mqtt.persistence.then(|| Kept::volume("broker-data", &mqtt.storage, "spec.mqttConfig.storage"))
 }
 
 fn ports(broker: &IotBroker) -> Vec<Port> {

@@ -3,6 +3,7 @@
 //! The parts stand here in reading order, each in a file of its own. Of the real-time system beside it this room knows its
 //! names alone.
 
+use crate::change::Kept;
 use crate::claims::Checked;
 use crate::fault::Fault;
 use crate::owner::Claim;
@@ -72,6 +73,10 @@ impl Checked for IotBroker {
 
     fn guest(&self) -> Option<Guest> {
         Some(self.tenant.guest())
+    }
+
+    fn kept(&self) -> Vec<Kept> {
+        self.tenant.kept().into_iter().chain(broker::kept(self)).collect()
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -10,6 +10,7 @@ use super::names::{
     kafka_client,
 };
 use super::{RealtimeSystem, script, secrets};
+use crate::change::Kept;
 use crate::part::Part;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
@@ -60,6 +61,10 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         part.inside("deployment", &deployment, Ready::Available),
         part.inside("service", &kafka_service(&part), Ready::Exists),
     ]
+}
+
+pub fn kept(system: &RealtimeSystem) -> Kept {
+    Kept::volume("kafka-data", &system.spec.kafka_config.storage, "spec.kafkaConfig.storage")
 }
 
 fn kafka_service(part: &Part) -> Service {

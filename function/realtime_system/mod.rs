@@ -2,6 +2,7 @@
 //!
 //! The parts stand here in reading order, each in a file of its own.
 
+use crate::change::Kept;
 use crate::claims::Checked;
 use crate::fault::Fault;
 use crate::owner::Claim;
@@ -95,6 +96,11 @@ impl Checked for RealtimeSystem {
 
     fn status(&self) -> Self::Status {
         status::of(self)
+    }
+
+    fn kept(&self) -> Vec<Kept> {
+        let parts = [kafka::kept(self), postgres::kept(self)];
+        self.tenant.kept().into_iter().chain(parts).chain(secrets::kept(self)).collect()
     }
 
     fn guest(&self) -> Option<Guest> {

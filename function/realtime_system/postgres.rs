@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::secrets::{self, postgres_key};
 use super::{RealtimeSystem, script};
+use crate::change::Kept;
 use crate::part::Part;
 use crate::pins::{Chart, Image};
 use crate::place::Installation;
@@ -37,6 +38,10 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[LOCK]);
     let claim = volume_claim(&part, CLAIM, &system.spec.database.storage);
     vec![part.volume_inside("data", &claim), release(system, &part)]
+}
+
+pub fn kept(system: &RealtimeSystem) -> Kept {
+    Kept::volume("postgres-data", &system.spec.database.storage, "spec.database.storage")
 }
 
 fn release(system: &RealtimeSystem, part: &Part) -> Resource {

@@ -1,6 +1,7 @@
 //! The Secrets of a real-time system, each named once for who makes it, who pushes it inside and who reads it.
 
 use super::RealtimeSystem;
+use crate::change::{self, Kept, MANIFEST};
 use crate::kinds::Spec;
 use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target};
 use crate::plan::{Ready, Resource};
@@ -81,6 +82,24 @@ fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
         ("password-bcrypt", "{{ .password | bcrypt }}"),
     ];
     pusher.generated_or_copied(&administrator(), administrator_claim.credentials_secret_ref.as_ref(), &template)
+}
+
+/// The first administrators, as their Secrets were made for them. An address that the claim does not name is no wish.
+pub fn kept(system: &RealtimeSystem) -> Vec<Kept> {
+    let template = |key: &str| format!("{MANIFEST}/spec/template/data/{key}");
+    let lenses = &system.spec.lenses_config.administrator.username;
+    let username = Kept::same(
+        "secrets-push-lenses-hq-admin",
+        &template("username"),
+        lenses,
+        "spec.lensesConfig.administrator.username",
+        change::ADMINISTRATOR,
+    );
+    let email = system.spec.dashboard.administrator.email.as_ref().map(|email| {
+        let field = "spec.dashboard.administrator.email";
+        Kept::same("secrets-push-metabase-admin", &template("email"), email, field, change::EMAIL)
+    });
+    std::iter::once(username).chain(email).collect()
 }
 
 fn push_license(system: &RealtimeSystem, pusher: &Pusher) -> Resource {

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Environment, namespaces};
+use crate::change::{self, Kept};
 use crate::pins::{Chart, ISTIO_IMAGES};
 use crate::place::Installation;
 use crate::plan::Resource;
@@ -34,6 +35,12 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         release(CONTROL_PLANE, &[BASE], Chart::Istiod, CONTROL_PLANE, true, control_plane(environment)),
         release(GATEWAY, &[CONTROL_PLANE], Chart::IstioGateway, GATEWAY_RELEASE, true, gateway(environment)),
     ]
+}
+
+/// What is installed first, once it was asked for.
+pub fn kept(environment: &Environment) -> Option<Kept> {
+    let off = !environment.spec.components.istio;
+    off.then(|| Kept::absent("istio-base-release", "spec.components.istio", change::COMPONENT))
 }
 
 fn control_plane(environment: &Environment) -> Value {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{Environment, istio, namespaces};
+use crate::change::{self, Kept};
 use crate::kinds::Spec;
 use crate::kinds::knative::{Enabled, Ingress, KnativeServing, Registry};
 use crate::pins::{Chart, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES};
@@ -35,6 +36,12 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         namespace.inside("namespace", &namespaces::namespace(&namespace, SERVING), Ready::Exists),
         part.inside("serving", &serving(settings).named(part.metadata(SERVING)), Ready::Condition),
     ]
+}
+
+/// What is installed first, once it was asked for.
+pub fn kept(environment: &Environment) -> Option<Kept> {
+    let off = !environment.spec.components.knative_serving;
+    off.then(|| Kept::absent("knative-operator-release", "spec.components.knativeServing", change::COMPONENT))
 }
 
 fn operator(settings: &Settings) -> Value {

@@ -3,6 +3,7 @@
 //! The parts stand here in reading order, each in a file of its own. What tenants put into the virtual cluster is no
 //! business of this room: they learn what it offers from the annotations of its ProviderConfig.
 
+use crate::change::Kept;
 use crate::claims::Checked;
 use crate::fault::Fault;
 use crate::owner::{Claim, Leaves, Owner};
@@ -83,6 +84,12 @@ impl Checked for Environment {
 
     fn status(&self) -> Self::Status {
         status::of(self)
+    }
+
+    fn kept(&self) -> Vec<Kept> {
+        let places = [provider_configs::kept(self), vcluster::kept(self)].into_iter().flatten();
+        let components = [istio::kept(self), knative::kept(self), monitoring::kept(self)];
+        places.chain(components.into_iter().flatten()).collect()
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{Environment, namespaces};
+use crate::change::{self, Kept};
 use crate::pins::Chart;
 use crate::place::Installation;
 use crate::plan::Resource;
@@ -26,6 +27,12 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         values: values(environment),
     };
     vec![environment.part(NAME, NAME, NAMESPACE, &[namespaces::INSIDE]).release_inside("release", installation)]
+}
+
+/// What is installed first, once it was asked for.
+pub fn kept(environment: &Environment) -> Option<Kept> {
+    let off = !environment.spec.components.observability;
+    off.then(|| Kept::absent("kube-prometheus-stack-release", "spec.components.observability", change::COMPONENT))
 }
 
 fn values(environment: &Environment) -> Value {

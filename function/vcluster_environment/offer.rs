@@ -50,7 +50,8 @@ impl Offer {
     }
 }
 
-fn annotation(name: &str) -> String {
+/// The annotation with one of the things offered.
+pub fn annotation(name: &str) -> String {
     label(&format!("offers-{name}"))
 }
 

@@ -5,7 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::Environment;
 use super::claim::Provisioner;
-use super::offer::Offer;
+use super::offer::{NAMESPACES, Offer, annotation};
+use crate::change::{self, Kept};
 use crate::kinds::helm;
 use crate::kinds::kubernetes::{self, Credentials, SecretKey};
 use crate::plan::Resource;
@@ -22,6 +23,15 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     vec![
         part.directly("kubernetes", metadata.clone(), kubernetes::ProviderConfig { credentials: credentials.clone() }),
         part.directly("helm", metadata, helm::ProviderConfig { credentials }),
+    ]
+}
+
+/// They show which environment it is, and its namespaces.
+pub fn kept(environment: &Environment) -> Vec<Kept> {
+    let namespaces = format!("/metadata/annotations/{}", annotation(NAMESPACES).replace('/', "~1"));
+    vec![
+        Kept::same("lock-kubernetes", "/metadata/name", &environment.spec.name, "spec.name", change::NAME),
+        Kept::names("lock-kubernetes", namespaces, &environment.namespaces, "spec.namespaces", change::NAMESPACES),
     ]
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::claim::Provisioner;
 use super::{Environment, namespaces, protection, pull_secrets};
+use crate::change::{self, Kept, MANIFEST};
 use crate::kinds::Spec;
 use crate::kinds::cluster_api::{Cluster, Endpoint, HelmChart, HelmRelease, Reference, VCluster};
 use crate::pins::{Chart, VCLUSTER_IMAGE};
@@ -25,6 +26,28 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         first.mark(protection::mark(NAME));
     }
     resources
+}
+
+/// What it is called, and who made it.
+pub fn kept(environment: &Environment) -> Vec<Kept> {
+    let external_name = "/metadata/annotations/crossplane.io~1external-name";
+    let (release, cluster) = ("vcluster-release", "vcluster-cluster");
+    match environment.spec.provisioner {
+        Provisioner::Helm => vec![
+            Kept::same(release, external_name, &environment.spec.name, "spec.name", change::NAME),
+            Kept::absent(cluster, "spec.provisioner", change::PROVISIONER),
+        ],
+        Provisioner::ClusterAPI => vec![
+            Kept::same(
+                cluster,
+                &format!("{MANIFEST}/metadata/name"),
+                &environment.spec.name,
+                "spec.name",
+                change::NAME,
+            ),
+            Kept::absent(release, "spec.provisioner", change::PROVISIONER),
+        ],
+    }
 }
 
 fn waits_for(environment: &Environment) -> &'static [&'static str] {

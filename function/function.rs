@@ -67,16 +67,19 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 const ENVIRONMENT: &str = "environment";
 
 fn desire(request: &Request, composed: Composed, settings: &Settings) -> Response {
-    let Composed { plan, status, guest, .. } = composed;
+    let Composed { mut plan, status, guest, .. } = composed;
     let reception = guest.as_ref().map(|guest| Reception::of(guest, required(request, ENVIRONMENT).as_ref()));
     let offered = reception.as_ref().map(Reception::offered).unwrap_or_default();
-    let standings = hold::standings(&plan, &observed(request, &plan), &offered);
+    let observed = observed(request, &plan);
+    let standings = hold::standings(&plan, &observed, &offered);
+    let ready = hold::ready_parts(&plan, &observed);
     let settled = standings.iter().all(|standing| *standing == Standing::Ready);
     let ttl = if settled { settings.ttl.settled_seconds } else { settings.ttl.unsettled_seconds };
     let mut answer = Response::to(request, Duration::from_secs(u64::from(ttl)));
 
     condition(&mut answer, "Accepted", true, "Accepted", "the claim is valid");
-    let complaint = guest.as_ref().zip(reception).and_then(|(guest, reception)| reception.complaint(guest));
+    let awaited = hold::awaited(&standings);
+    let complaint = guest.as_ref().zip(reception).and_then(|(guest, reception)| reception.complaint(guest, &awaited));
     let message = complaint.unwrap_or_else(|| progress(&plan, &standings));
     condition(&mut answer, "Settled", settled, if settled { "Settled" } else { "Waiting" }, &message);
     if let Some(guest) = guest {
@@ -87,6 +90,7 @@ fn desire(request: &Request, composed: Composed, settings: &Settings) -> Respons
     let composite = state.composite.get_or_insert_default();
     composite.ready = readiness(settled);
     composite.merge(&Map::from_iter([("status".to_owned(), status)]));
+    hold::announce(&mut plan, &ready);
     for (planned, standing) in plan.resources.into_iter().zip(standings) {
         let desired = state.resources.entry(planned.key.clone()).or_default();
         desired.ready = readiness(standing == Standing::Ready);

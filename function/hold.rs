@@ -58,17 +58,37 @@ pub fn standings(plan: &Plan, observed: &BTreeMap<&str, Observed>, offered: &BTr
     plan.resources.iter().map(|resource| standing(resource, observed.get(resource.key.as_str()), &ready)).collect()
 }
 
+/// Has the plan's resources announce these parts, which are ready.
+pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
+    for resource in &mut plan.resources {
+        for announcement in std::mem::take(&mut resource.announces) {
+            if announcement.parts.iter().all(|part| ready.contains(part)) {
+                resource.annotate(&announcement.annotation, announcement.once_ready);
+            }
+        }
+    }
+}
+
+/// The parts that something is held for.
+pub fn awaited(standings: &[Standing]) -> BTreeSet<&'static str> {
+    let parts = |standing: &Standing| match standing {
+        Standing::Held(parts) => parts.clone(),
+        _ => Vec::new(),
+    };
+    standings.iter().flat_map(parts).collect()
+}
+
 /// The parts all of whose resources are observed ready.
-fn ready_parts<'a>(plan: &'a Plan, observed: &BTreeMap<&str, Observed>) -> BTreeSet<&'a str> {
+pub fn ready_parts(plan: &Plan, observed: &BTreeMap<&str, Observed>) -> BTreeSet<&'static str> {
     let is_ready = |resource: &Resource| {
         observed.get(resource.key.as_str()).is_some_and(|observed| observed.ready && observed.pause != Pause::Order)
     };
-    let unready: BTreeSet<&str> =
+    let unready: BTreeSet<&'static str> =
         plan.resources.iter().filter(|resource| !is_ready(resource)).map(|resource| resource.part).collect();
     plan.resources.iter().map(|resource| resource.part).filter(|part| !unready.contains(part)).collect()
 }
 
-fn standing(resource: &Resource, observed: Option<&Observed>, ready: &BTreeSet<&str>) -> Standing {
+fn standing(resource: &Resource, observed: Option<&Observed>, ready: &BTreeSet<&'static str>) -> Standing {
     let may_be_held =
         resource.reports_ready && observed.is_none_or(|seen| seen.pause == Pause::Order && !seen.taken_up);
     if may_be_held {
@@ -97,7 +117,7 @@ pub fn desired(mut resource: Resource, standing: &Standing) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Place, Ready};
+    use crate::plan::{Announcement, Place, Ready};
     use serde_json::json;
 
     fn resource(part: &'static str, waits_for: &'static [&'static str]) -> Resource {
@@ -108,6 +128,7 @@ mod tests {
             place: Place::Inside,
             ready: Ready::Exists,
             reports_ready: true,
+            announces: Vec::new(),
             composed: json!({"metadata": {"labels": {"a": "b"}}}),
         }
     }
@@ -166,6 +187,23 @@ mod tests {
     fn what_a_person_paused_is_shown_as_such() {
         let paused = Observed { ready: true, taken_up: true, pause: Pause::Person };
         assert_eq!(stand(&[("first-object", paused)], &[])[0], Standing::Paused);
+    }
+
+    #[test]
+    fn what_is_announced_follows_the_parts_that_are_ready() {
+        let said = |observed: &[(&'static str, Observed)]| {
+            let mut plan = chain();
+            plan.resources[2].announces =
+                vec![Announcement { annotation: "a".to_owned(), parts: &["first", "second"], once_ready: "yes" }];
+            let ready = ready_parts(&plan, &observed.iter().cloned().collect());
+            announce(&mut plan, &ready);
+            plan.resources[2].composed["metadata"]["annotations"]["a"].clone()
+        };
+        assert_eq!(said(&[]), Value::Null);
+        assert_eq!(said(&[("first-object", ready())]), Value::Null);
+        assert_eq!(said(&[("first-object", ready()), ("second-object", ready())]), "yes");
+        let unready = Observed { taken_up: true, ..Observed::default() };
+        assert_eq!(said(&[("first-object", ready()), ("second-object", unready)]), Value::Null);
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl Part<'_> {
             place: Place::Host,
             ready: Ready::Exists,
             reports_ready: false,
+            announces: Vec::new(),
             composed: to_value(&spec.named(metadata)),
         }
     }
@@ -92,6 +93,7 @@ impl Part<'_> {
             place,
             ready,
             reports_ready: true,
+            announces: Vec::new(),
             composed: to_value(&object.named(self.managed_metadata())),
         }
     }
@@ -122,6 +124,7 @@ impl Part<'_> {
             place,
             ready: Ready::Condition,
             reports_ready: true,
+            announces: Vec::new(),
             composed: to_value(&release.named(metadata)),
         }
     }

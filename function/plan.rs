@@ -32,8 +32,18 @@ pub struct Resource {
     pub ready: Ready,
     /// Whether it has a condition `Ready` itself, as what a provider manages has.
     pub reports_ready: bool,
+    /// What it tells others of parts of this plan.
+    pub announces: Vec<Announcement>,
     /// The resource as Crossplane gets it.
     pub composed: Value,
+}
+
+/// An annotation that says something else once parts of the plan are ready. A plan has what it says before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Announcement {
+    pub annotation: String,
+    pub parts: &'static [&'static str],
+    pub once_ready: &'static str,
 }
 
 impl Resource {

@@ -134,12 +134,13 @@ impl Tenant {
         ]
     }
 
-    /// How this tenant presents itself to its environment.
-    pub fn guest(&self) -> Guest {
+    /// How this tenant presents itself to its environment, and what it can do without.
+    pub fn guest(&self, forgoes: &'static [(&'static str, &'static str)]) -> Guest {
         Guest {
             environment: self.owner.environment.clone(),
             namespace: self.namespace.clone(),
             claim_namespace: self.owner.claim.namespace.clone(),
+            forgoes,
         }
     }
 

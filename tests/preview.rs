@@ -331,9 +331,9 @@ fn what_is_not_ours_is_named() {
 fn claims_that_do_not_go_together_are_warned_of() {
     let (_, err) = shown(&["tests/preview/apart.yaml"]);
     for expected in [
-        "lenses: analytics-dashboard, lenses-ui will wait for istio, which env has switched off in spec.components",
-        "lenses: analytics will wait for knative-serving, which env has switched off in spec.components",
-        "lenses: dashboard, lenses-metrics will wait for observability, which env has switched off in spec.components",
+        "lenses: the environment streaming has no Istio: switch on spec.components.istio of its VClusterEnvironmentClaim, or set spec.expose: false here",
+        "lenses: the environment streaming has no Knative Serving: switch on spec.components.knativeServing of its VClusterEnvironmentClaim, or set spec.dashboard.proxy: false here",
+        "lenses: the environment streaming has no observability: switch on spec.components.observability of its VClusterEnvironmentClaim, or set spec.monitoring: false here",
         "lenses-again: the environment streaming does not admit claims of namespace elsewhere: its owner can add it to spec.allowedClaimNamespaces",
         "lenses-again: lenses asks for the same place; the first to come has it, and the other is held",
     ] {
@@ -353,7 +353,7 @@ fn routes_that_the_gateway_does_not_serve_are_warned_of() {
 fn examples_go_together() {
     for example in examples() {
         let (_, err) = shown(&[&example]);
-        let apart = ["will wait for", "does not", "there is no", "asks for", "has no"];
+        let apart = ["is not ready", "does not", "there is no", "asks for", "has no"];
         let warnings: Vec<&str> = err.lines().filter(|line| apart.iter().any(|words| line.contains(words))).collect();
         assert!(warnings.is_empty(), "{warnings:#?}");
     }

@@ -1,5 +1,7 @@
 //! What Crossplane hears from the function, over the real server.
 
+#![allow(clippy::expect_used, reason = "a test stops at the first surprise")]
+
 #[path = "support/requests.rs"]
 mod requests;
 #[path = "support/server.rs"]
@@ -169,6 +171,118 @@ fn without_its_environment_a_system_is_held_whole() {
             let (settled, message) = condition(&answer, "Settled");
             assert!(!settled && message.contains(word), "{word} is not in: {message}");
         }
+    }
+}
+
+/// What an environment says of one thing that it offers.
+fn offers(answer: &RunFunctionResponse, name: &str) -> Value {
+    let found = desired(answer).remove("lock-kubernetes").expect("an environment composes its ProviderConfig");
+    found["metadata"]["annotations"][format!("platform.example.org/offers-{name}")].clone()
+}
+
+/// As observed, but for one resource, which is not ready.
+fn unready(mut request: RunFunctionRequest, key: &str) -> RunFunctionRequest {
+    let seen = request.observed.as_mut().and_then(|state| state.resources.get_mut(key)).expect("it is observed");
+    let mut value = seen.resource.as_ref().map(function_sdk_rust::resource::struct_to_json).expect("it has fields");
+    value["status"]["conditions"][1]["status"] = json!("False");
+    *seen = requests::resource(&value);
+    request
+}
+
+#[test]
+fn an_environment_offers_what_is_observed_ready_and_takes_it_back() {
+    let request = first(&example(ENVIRONMENT));
+    let start = run(request.clone());
+    let settled = settled(request, &start);
+    let all = ["environment", "istio", "knative-serving", "observability", "tls"];
+    for name in all {
+        assert_eq!(offers(&start, name), "pending", "{name}: nothing is ready yet");
+        assert_eq!(offers(&run(settled.clone()), name), "ready", "{name}");
+    }
+    for (key, concerned) in [
+        ("vcluster-release", "environment"),
+        ("namespaces-health-streaming", "environment"),
+        ("istiod-release", "istio"),
+        ("gateways-health-streaming", "istio"),
+        ("knative-serving-serving", "knative-serving"),
+        ("kube-prometheus-stack-release", "observability"),
+        ("certificate-store", "tls"),
+    ] {
+        let answer = run(unready(settled.clone(), key));
+        assert!(!desired(&answer).values().any(paused), "{key}: what was released stays released");
+        for name in all {
+            let expected = if name == concerned { "pending" } else { "ready" };
+            assert_eq!(offers(&answer, name), expected, "{name} while {key} is not ready");
+        }
+    }
+}
+
+/// Whether a resource carries a kind of this API group into the virtual cluster.
+fn is_of(resource: &Value, group: &str) -> bool {
+    let kind = resource.pointer("/spec/forProvider/manifest/apiVersion").and_then(Value::as_str);
+    kind.is_some_and(|kind| kind.starts_with(group))
+}
+
+#[test]
+fn what_an_environment_lacks_holds_what_needs_it_and_the_claim_is_told() {
+    let ready = provider_config(&example(ENVIRONMENT));
+    let whole = run(first(&example(SYSTEM)));
+    let all = desired(&whole);
+    let observed = settled(first(&example(SYSTEM)), &whole);
+    for (name, group, field, here) in [
+        ("istio", "networking.istio.io/", "istio", "spec.expose: false"),
+        ("knative-serving", "serving.knative.dev/", "knativeServing", "spec.dashboard.proxy: false"),
+        ("observability", "monitoring.coreos.com/", "observability", "spec.monitoring: false"),
+    ] {
+        for (state, words) in [
+            ("off", vec![format!("spec.components.{field} "), format!("set {here} here")]),
+            ("pending", vec!["of the environment health-streaming is not ready yet".to_owned()]),
+        ] {
+            let mut environment = ready.clone();
+            environment["metadata"]["annotations"][format!("platform.example.org/offers-{name}")] = json!(state);
+            let mut request = with_environment(observed.clone(), Some(&environment));
+            // All of the system is there but what this component is for.
+            let resources = &mut request.observed.get_or_insert_default().resources;
+            resources.retain(|key, _| !is_of(&all[key], group));
+            let answer = run(request);
+            let after = desired(&answer);
+            assert!(after.values().all(|resource| paused(resource) == is_of(resource, group)), "{name} is {state}");
+            assert!(after.values().any(paused), "{name}: something needs it");
+            assert_eq!(after.len(), all.len(), "the plan is whole");
+            let (settled, message) = condition(&answer, "Settled");
+            assert!(!settled && words.iter().all(|word| message.contains(word)), "{words:?} in: {message}");
+            assert_eq!(message.matches("environment health-streaming").count(), 1, "one complaint: {message}");
+        }
+    }
+}
+
+#[test]
+fn what_was_released_does_not_mind_an_environment_that_goes_and_comes_back() {
+    for claim in [SYSTEM, BROKER] {
+        let ready = provider_config(&example(ENVIRONMENT));
+        let begun = with_environment(first(&example(claim)), Some(&ready));
+        let whole = run(begun.clone());
+        let settled = settled(begun.clone(), &whole);
+        let mut leaving = ready.clone();
+        leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        let mut foreign = ready.clone();
+        foreign["metadata"]["labels"] = json!({});
+        let mut closed = ready.clone();
+        closed["metadata"]["annotations"]["platform.example.org/offers-claim-namespaces"] = json!("somebody-else");
+        let mut pending = ready.clone();
+        for name in ["environment", "istio", "knative-serving", "observability"] {
+            pending["metadata"]["annotations"][format!("platform.example.org/offers-{name}")] = json!("pending");
+        }
+        for gone in [None, Some(&leaving), Some(&foreign), Some(&closed), Some(&pending)] {
+            let answer = run(with_environment(settled.clone(), gone));
+            assert!(!desired(&answer).values().any(paused), "{claim}: nothing is taken back");
+            assert_eq!(desired(&answer).len(), desired(&whole).len(), "{claim}: nothing is deleted");
+            // Nothing more is released: what has not been observed yet is held.
+            let held = run(with_environment(begun.clone(), gone));
+            assert!(desired(&held).values().all(paused), "{claim}: something is released");
+        }
+        let back = run(with_environment(settled, Some(&ready)));
+        assert!(condition(&back, "Settled").0, "{claim}: {}", condition(&back, "Settled").1);
     }
 }
 

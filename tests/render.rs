@@ -22,7 +22,7 @@ use support::examples::{Example, claims, distinct, documents};
 use support::server::binary;
 use support::tools::{Scratch, run, said, stdout};
 
-/// The environment that a claim is for, as its own render leaves it in the cluster; an environment is for none.
+/// The environment that a claim is for, as its own renders leave it in the cluster; an environment is for none.
 fn environment(engine: &Engine, all: &[Example], example: &Example, composed: &Composed) -> Option<Value> {
     let wanted = &composed.guest.as_ref()?.environment;
     let is_it = |other: &&Example| {
@@ -30,7 +30,9 @@ fn environment(engine: &Engine, all: &[Example], example: &Example, composed: &C
         is_environment && other.together == example.together && other.claim["spec"]["name"] == **wanted
     };
     let environment = all.iter().find(is_it).expect("an example has its environment beside it");
-    let mut rendered = engine.render(&composite(&environment.claim), &[], &[]);
+    let claimed = composite(&environment.claim);
+    let everything = released(engine.render(&claimed, &[], &[]));
+    let mut rendered = engine.render(&claimed, &provided(&everything, &environment.composed()), &[]);
     Some(rendered.resources.remove("lock-kubernetes").expect("an environment has a ProviderConfig"))
 }
 
@@ -120,8 +122,10 @@ fn desired(composed: &Composed, observed: &[Value], environment: Option<&Value>)
     let observed: BTreeMap<&str, Observed> =
         plan.resources.iter().filter_map(|planned| Some((planned.key.as_str(), look(planned)?))).collect();
     let standings = hold::standings(plan, &observed, &offered);
-    let resources = plan.resources.iter().zip(&standings);
-    resources.map(|(planned, standing)| (planned.key.clone(), hold::desired(planned.clone(), standing))).collect()
+    let mut announced = plan.clone();
+    hold::announce(&mut announced, &hold::ready_parts(plan, &observed));
+    let resources = announced.resources.into_iter().zip(&standings);
+    resources.map(|(planned, standing)| (planned.key.clone(), hold::desired(planned, standing))).collect()
 }
 
 fn is_paused(resource: &Value) -> bool {
@@ -188,7 +192,8 @@ fn rise(engine: &Engine, all: &[Example], example: &Example, pace: Pace) -> usiz
             assert!(paused(&rendered).is_subset(&paused(before)), "{name}: what was released is held again");
             if rendered.holds("Settled") {
                 assert_eq!(paused(&rendered), BTreeSet::new(), "{name}: everything is released");
-                assert_eq!(before.resources, rendered.resources, "{name}: what is ready is not changed");
+                let again = engine.render(&composite, &provided(&rendered, &composed), &required);
+                assert_eq!(again.resources, rendered.resources, "{name}: what is settled is not changed");
                 for condition in ["Ready", "Accepted", "Synced"] {
                     assert!(rendered.holds(condition), "{name}: {condition} in {}", rendered.composite["status"]);
                 }

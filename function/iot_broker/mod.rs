@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::schema::Column;
 use crate::settings::Settings;
 use crate::tenant::{Tenant, Wish};
-use crate::vcluster_environment::offer::Guest;
+use crate::vcluster_environment::offer::{Guest, ISTIO, KNATIVE_SERVING};
 
 mod accounts;
 mod bridge;
@@ -72,7 +72,10 @@ impl Checked for IotBroker {
     }
 
     fn guest(&self) -> Option<Guest> {
-        Some(self.tenant.guest())
+        Some(self.tenant.guest(&[
+            (ISTIO, "spec.expose: false"),
+            (KNATIVE_SERVING, "spec.connectorConfig.simulator.enabled: false"),
+        ]))
     }
 
     fn kept(&self) -> Vec<Kept> {

@@ -12,7 +12,7 @@ use crate::iot_broker::claim::Spec as Broker;
 use crate::kinds::{Spec as _, istio, kubernetes};
 use crate::realtime_system::claim::Spec as System;
 use crate::tenant::namespace_domain;
-use crate::vcluster_environment::offer::{Guest, OFFERED, Reception};
+use crate::vcluster_environment::offer::{Guest, Reception};
 
 /// Everything that does not go together.
 pub fn warnings(claims: &[Shown]) -> Vec<String> {
@@ -22,8 +22,7 @@ pub fn warnings(claims: &[Shown]) -> Vec<String> {
             && let Some((host, provider_config)) = host(claims, &guest.environment)
         {
             let name = &tenant.asked.claim.name;
-            let wants =
-                reception(tenant, guest, host, provider_config).into_iter().chain(unserved(tenant, guest, host));
+            let wants = reception(tenant, guest, provider_config).into_iter().chain(unserved(tenant, guest, host));
             warnings.extend(wants.map(|want| format!("{name}: {want}")));
         }
     }
@@ -44,23 +43,10 @@ fn host<'a>(claims: &'a [Shown], environment: &str) -> Option<(&'a Shown<'a>, &'
 }
 
 /// What a tenant will be told by the environment that it wants to stand in.
-fn reception(tenant: &Shown, guest: &Guest, host: &Shown, provider_config: &Value) -> Vec<String> {
-    let reception = Reception::of(guest, Some(provider_config));
-    if let Some(complaint) = reception.complaint(guest) {
-        return vec![complaint];
-    }
-    let offered = reception.offered();
-    let lacking = OFFERED.into_iter().filter(|component| !offered.contains(component));
-    let wants = lacking.filter_map(|component| {
-        let waiting = tenant.composed.plan.resources.iter().filter(|resource| resource.waits_for.contains(&component));
-        let parts: BTreeSet<&str> = waiting.map(|resource| resource.part).collect();
-        let parts: Vec<&str> = parts.into_iter().collect();
-        let host = &host.asked.claim.name;
-        (!parts.is_empty()).then(|| {
-            format!("{} will wait for {component}, which {host} has switched off in spec.components", parts.join(", "))
-        })
-    });
-    wants.collect()
+fn reception(tenant: &Shown, guest: &Guest, provider_config: &Value) -> Vec<String> {
+    let reception = Reception::of(guest, Some(provider_config)).in_the_end();
+    let awaited = tenant.composed.plan.resources.iter().flat_map(|resource| resource.waits_for).copied().collect();
+    reception.complaints(guest, &awaited)
 }
 
 /// Routes to hosts that the environment's gateway does not serve.

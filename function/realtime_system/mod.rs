@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::schema::Column;
 use crate::settings::{Settings, undigested};
 use crate::tenant::{Tenant, Wish, default_domain};
-use crate::vcluster_environment::offer::Guest;
+use crate::vcluster_environment::offer::{Guest, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
 
 mod analytics;
 mod check;
@@ -104,7 +104,11 @@ impl Checked for RealtimeSystem {
     }
 
     fn guest(&self) -> Option<Guest> {
-        Some(self.tenant.guest())
+        Some(self.tenant.guest(&[
+            (ISTIO, "spec.expose: false"),
+            (KNATIVE_SERVING, "spec.dashboard.proxy: false"),
+            (OBSERVABILITY, "spec.monitoring: false"),
+        ]))
     }
 
     fn warnings(&self) -> Vec<String> {

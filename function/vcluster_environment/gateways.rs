@@ -9,11 +9,14 @@ use crate::plan::{Ready, Resource};
 use crate::secret::{Pusher, Secret};
 use crate::tenant::{HOSTS, SecretName, gateway_name, kubeconfig, namespace_domain};
 
+pub const NAME: &str = "gateways";
+pub const CERTIFICATE: &str = "certificate";
+
 pub fn certificate(environment: &Environment) -> Vec<Resource> {
     let Some(tls) = &environment.spec.tls else { return Vec::new() };
     let name = &environment.spec.name;
     let pusher = Pusher {
-        part: environment.part("certificate", "certificate", name, &[istio::BASE]),
+        part: environment.part(CERTIFICATE, CERTIFICATE, name, &[istio::BASE]),
         remote_namespace: istio::NAMESPACE,
         suffix: "environment",
         kubeconfig: kubeconfig(name),
@@ -32,7 +35,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         return Vec::new();
     }
     let gateway = |namespace: &String| {
-        let part = environment.part("gateways", "gateway", namespace, &[namespaces::INSIDE, istio::CONTROL_PLANE]);
+        let part = environment.part(NAME, "gateway", namespace, &[namespaces::INSIDE, istio::CONTROL_PLANE]);
         let gateway = Gateway {
             selector: BTreeMap::from([istio::GATEWAY_LABEL].map(|(name, value)| (name.to_owned(), value.to_owned()))),
             servers: servers(environment, namespace),

@@ -13,8 +13,8 @@ use crate::place::Installation;
 use crate::plan::{Ready, Resource};
 use crate::settings::{Settings, registry};
 
-const OPERATOR: &str = "knative-operator";
-const SERVING: &str = "knative-serving";
+pub const OPERATOR: &str = "knative-operator";
+pub const SERVING: &str = "knative-serving";
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
     if !environment.spec.components.knative_serving {

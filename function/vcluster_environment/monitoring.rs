@@ -9,7 +9,7 @@ use crate::pins::Chart;
 use crate::place::Installation;
 use crate::plan::Resource;
 
-const NAME: &str = "kube-prometheus-stack";
+pub const NAME: &str = "kube-prometheus-stack";
 pub const NAMESPACE: &str = "monitoring";
 /// Grafana's Service, and the Secret with its administrator: keys `admin-user` and `admin-password`. The chart names both
 /// after its release.

@@ -1,52 +1,80 @@
 //! What an environment offers to systems and brokers, as annotations of its ProviderConfig: the one thing of it that they
 //! read. Whoever reads or writes one of these annotations names it from here.
+//!
+//! What is offered is `off`, `pending` or `ready`. A plan says the first two; that something is ready follows what is
+//! observed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::claim::Components;
 use crate::owner::label;
+use crate::plan::Announcement;
 
-/// `true` where Istio with its gateway is installed.
+/// What a system or broker waits for before it puts anything into an environment: that its virtual cluster is reached, has
+/// its namespaces, and admits it.
+pub const ENVIRONMENT: &str = "environment";
+/// Istio with its gateway.
 pub const ISTIO: &str = "istio";
-/// `true` where Knative Serving is installed.
+/// Knative Serving.
 pub const KNATIVE_SERVING: &str = "knative-serving";
-/// `true` where Prometheus and Grafana are installed.
+/// Prometheus and Grafana.
 pub const OBSERVABILITY: &str = "observability";
-/// `true` where the gateway has a certificate.
+/// The gateway's certificate.
 pub const TLS: &str = "tls";
 /// The namespaces inside, separated by commas.
 pub const NAMESPACES: &str = "namespaces";
 /// The domain of the routes.
-pub const ENVIRONMENT_DOMAIN: &str = "domain";
+const ENVIRONMENT_DOMAIN: &str = "domain";
 /// The namespaces of claims that are admitted, separated by commas; `*` admits all.
-pub const CLAIM_NAMESPACES: &str = "claim-namespaces";
+const CLAIM_NAMESPACES: &str = "claim-namespaces";
+
+const OFF: &str = "off";
+const PENDING: &str = "pending";
+const READY: &str = "ready";
+
+/// Everything of an environment that a part of a system or broker may wait for.
+pub const OFFERED: [&str; 4] = [ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY];
+
+/// Something that an environment offers, and the parts of it that have to be ready for that; none where it is off.
+#[derive(Clone, Debug)]
+pub struct Offered {
+    pub name: &'static str,
+    pub parts: &'static [&'static str],
+}
 
 /// What an environment offers.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    pub components: Components,
-    pub tls: bool,
+    pub offered: Vec<Offered>,
     pub namespaces: Vec<String>,
     pub domain: String,
     pub claim_namespaces: Vec<String>,
 }
 
 impl Offer {
+    /// What is published before anything is ready.
     pub fn annotations(&self) -> BTreeMap<String, String> {
-        BTreeMap::from(
-            [
-                (ISTIO, self.components.istio.to_string()),
-                (KNATIVE_SERVING, self.components.knative_serving.to_string()),
-                (OBSERVABILITY, self.components.observability.to_string()),
-                (TLS, self.tls.to_string()),
-                (NAMESPACES, self.namespaces.join(",")),
-                (ENVIRONMENT_DOMAIN, self.domain.clone()),
-                (CLAIM_NAMESPACES, self.claim_namespaces.join(",")),
-            ]
-            .map(|(name, value)| (annotation(name), value)),
-        )
+        let state = |offered: &Offered| if offered.parts.is_empty() { OFF } else { PENDING };
+        let states = self.offered.iter().map(|offered| (offered.name, state(offered).to_owned()));
+        let places = [
+            (NAMESPACES, self.namespaces.join(",")),
+            (ENVIRONMENT_DOMAIN, self.domain.clone()),
+            (CLAIM_NAMESPACES, self.claim_namespaces.join(",")),
+        ];
+        states.chain(places).map(|(name, value)| (annotation(name), value)).collect()
+    }
+
+    /// What is published of it once it is ready.
+    pub fn announcements(&self) -> Vec<Announcement> {
+        let switched_on = self.offered.iter().filter(|offered| !offered.parts.is_empty());
+        switched_on
+            .map(|offered| Announcement {
+                annotation: annotation(offered.name),
+                parts: offered.parts,
+                once_ready: READY,
+            })
+            .collect()
     }
 }
 
@@ -55,18 +83,22 @@ pub fn annotation(name: &str) -> String {
     label(&format!("offers-{name}"))
 }
 
-/// What a system or broker waits for before it puts anything into an environment: that it is there, and admits it.
-pub const ENVIRONMENT: &str = "environment";
-
-/// Everything of an environment that a part of a system or broker may wait for.
-pub const OFFERED: [&str; 4] = [ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY];
-
 /// Who wants to stand in an environment, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guest {
     pub environment: String,
     pub namespace: String,
     pub claim_namespace: String,
+    /// How its claim does without what it asks of an environment.
+    pub forgoes: &'static [(&'static str, &'static str)],
+}
+
+/// How something that an environment may offer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Off,
+    Pending,
+    Ready,
 }
 
 /// How an environment receives a guest.
@@ -82,8 +114,8 @@ pub enum Reception {
     Refused,
     /// It has no namespace of that name inside.
     NoNamespace,
-    /// The guest is welcome to these.
-    Open(BTreeSet<&'static str>),
+    /// The guest is welcome to what is ready.
+    Open(BTreeMap<&'static str, State>),
 }
 
 impl Reception {
@@ -106,24 +138,51 @@ impl Reception {
         } else if !lists(NAMESPACES, &guest.namespace) {
             Self::NoNamespace
         } else {
-            let components = [ISTIO, KNATIVE_SERVING, OBSERVABILITY].into_iter().filter(|name| offer(name) == "true");
-            Self::Open(components.chain([ENVIRONMENT]).collect())
+            let state = |name: &str| match offer(name) {
+                OFF => State::Off,
+                READY => State::Ready,
+                // Also what a release of ours that is not this one may have published.
+                _ => State::Pending,
+            };
+            Self::Open(OFFERED.map(|name| (name, state(name))).into())
+        }
+    }
+
+    /// The same once everything that is switched on is ready.
+    #[must_use]
+    pub fn in_the_end(self) -> Self {
+        let ready = |state| if state == State::Pending { State::Ready } else { state };
+        match self {
+            Self::Open(states) => Self::Open(states.into_iter().map(|(name, state)| (name, ready(state))).collect()),
+            refused => refused,
         }
     }
 
     /// What parts may count on.
     pub fn offered(&self) -> BTreeSet<&'static str> {
         match self {
-            Self::Open(offered) => offered.clone(),
+            Self::Open(states) => {
+                states.iter().filter(|(_, state)| **state == State::Ready).map(|(&name, _)| name).collect()
+            }
             _ => BTreeSet::new(),
         }
     }
 
-    /// Why the guest is not received, and what to do about it.
-    pub fn complaint(&self, guest: &Guest) -> Option<String> {
-        let Guest { environment, namespace, claim_namespace } = guest;
-        Some(match self {
-            Self::Open(_) => return None,
+    /// Everything that keeps the guest, in one line.
+    pub fn complaint(&self, guest: &Guest, awaited: &BTreeSet<&'static str>) -> Option<String> {
+        let complaints = self.complaints(guest, awaited);
+        (!complaints.is_empty()).then(|| complaints.join("; "))
+    }
+
+    /// Why the guest is not received, or else what it does not get although parts of it wait for that; and what to do
+    /// about it. One sentence each.
+    pub fn complaints(&self, guest: &Guest, awaited: &BTreeSet<&'static str>) -> Vec<String> {
+        let Guest { environment, namespace, claim_namespace, .. } = guest;
+        vec![match self {
+            Self::Open(states) => {
+                let awaited = states.iter().filter(|(name, _)| awaited.contains(*name));
+                return awaited.filter_map(|(name, state)| lack(guest, name, *state)).collect();
+            }
             Self::Missing => format!(
                 "there is no environment {environment}: create a VClusterEnvironmentClaim with spec.name {environment}, or name another in spec.environment"
             ),
@@ -139,7 +198,32 @@ impl Reception {
             Self::NoNamespace => format!(
                 "the environment {environment} has no namespace {namespace}: its owner can add it to spec.namespaces"
             ),
-        })
+        }]
+    }
+}
+
+/// What to say of something that is not ready.
+fn lack(guest: &Guest, offered: &str, state: State) -> Option<String> {
+    let environment = &guest.environment;
+    let (name, field) = match offered {
+        ISTIO => ("Istio", "istio"),
+        KNATIVE_SERVING => ("Knative Serving", "knativeServing"),
+        OBSERVABILITY => ("observability", "observability"),
+        _ => ("", ""),
+    };
+    match state {
+        State::Ready => None,
+        State::Pending | State::Off if name.is_empty() => {
+            Some(format!("the environment {environment} is not ready yet: its virtual cluster is being set up"))
+        }
+        State::Pending => Some(format!("{name} of the environment {environment} is not ready yet")),
+        State::Off => {
+            let forgoes = guest.forgoes.iter().find(|(asked, _)| *asked == offered);
+            let without = forgoes.map_or_else(String::new, |(_, how)| format!(", or set {how} here"));
+            Some(format!(
+                "the environment {environment} has no {name}: switch on spec.components.{field} of its VClusterEnvironmentClaim{without}"
+            ))
+        }
     }
 }
 
@@ -149,47 +233,95 @@ mod tests {
     use serde_json::json;
 
     fn guest() -> Guest {
-        Guest { environment: "e".to_owned(), namespace: "n".to_owned(), claim_namespace: "team".to_owned() }
+        Guest {
+            environment: "e".to_owned(),
+            namespace: "n".to_owned(),
+            claim_namespace: "team".to_owned(),
+            forgoes: &[(OBSERVABILITY, "spec.monitoring: false")],
+        }
     }
 
-    fn provider_config(claim_namespaces: &[&str], namespaces: &[&str]) -> Value {
+    /// An environment that has everything but observability, as it is published, with these parts ready.
+    fn provider_config(claim_namespaces: &[&str], namespaces: &[&str], ready: &[&str]) -> Value {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let offered = |name, parts| Offered { name, parts };
         let offer = Offer {
-            components: Components { observability: false, ..Components::default() },
-            tls: false,
+            offered: vec![
+                offered(ENVIRONMENT, &["cluster", "inside"]),
+                offered(ISTIO, &["istiod", "gateway"]),
+                offered(KNATIVE_SERVING, &["serving"]),
+                offered(OBSERVABILITY, &[]),
+            ],
             namespaces: owned(namespaces),
             domain: "e.local".to_owned(),
             claim_namespaces: owned(claim_namespaces),
         };
-        json!({"metadata": {"labels": {label("environment"): "e"}, "annotations": offer.annotations()}})
+        let mut annotations = offer.annotations();
+        for announcement in offer.announcements() {
+            if announcement.parts.iter().all(|part| ready.contains(part)) {
+                annotations.insert(announcement.annotation, announcement.once_ready.to_owned());
+            }
+        }
+        json!({"metadata": {"labels": {label("environment"): "e"}, "annotations": annotations}})
     }
 
+    const ALL: [&str; 5] = ["cluster", "inside", "istiod", "gateway", "serving"];
+
     #[test]
-    fn a_guest_who_is_admitted_may_count_on_what_is_switched_on() {
+    fn a_guest_who_is_admitted_may_count_on_what_is_ready() {
         for admitted in [["team"], ["*"]] {
-            let reception = Reception::of(&guest(), Some(&provider_config(&admitted, &["m", "n"])));
-            assert_eq!(reception, Reception::Open(BTreeSet::from([ENVIRONMENT, ISTIO, KNATIVE_SERVING])));
-            assert_eq!(reception.complaint(&guest()), None);
+            let reception = Reception::of(&guest(), Some(&provider_config(&admitted, &["m", "n"], &ALL)));
+            assert_eq!(reception.offered(), BTreeSet::from([ENVIRONMENT, ISTIO, KNATIVE_SERVING]));
+            assert_eq!(reception.complaint(&guest(), &BTreeSet::from([ENVIRONMENT, ISTIO])), None);
         }
     }
 
     #[test]
+    fn what_is_pending_or_off_is_told_to_whom_it_concerns() {
+        let published = provider_config(&["team"], &["n"], &["cluster", "inside", "istiod"]);
+        let reception = Reception::of(&guest(), Some(&published));
+        assert_eq!(reception.offered(), BTreeSet::from([ENVIRONMENT]));
+        let complaint = |awaited: &[&'static str]| reception.complaint(&guest(), &awaited.iter().copied().collect());
+        assert_eq!(complaint(&[]), None);
+        assert_eq!(complaint(&[ENVIRONMENT, "kafka"]), None);
+        assert_eq!(complaint(&[ISTIO]).as_deref(), Some("Istio of the environment e is not ready yet"));
+        assert_eq!(
+            complaint(&[OBSERVABILITY, KNATIVE_SERVING]).as_deref(),
+            Some(
+                "Knative Serving of the environment e is not ready yet; the environment e has no observability: switch on \
+                 spec.components.observability of its VClusterEnvironmentClaim, or set spec.monitoring: false here"
+            )
+        );
+        let in_the_end = reception.clone().in_the_end();
+        assert_eq!(in_the_end.offered(), BTreeSet::from([ENVIRONMENT, ISTIO, KNATIVE_SERVING]));
+    }
+
+    #[test]
+    fn an_environment_without_its_namespaces_is_not_ready() {
+        let published = provider_config(&["team"], &["n"], &["cluster", "istiod", "gateway"]);
+        let reception = Reception::of(&guest(), Some(&published));
+        assert!(!reception.offered().contains(ENVIRONMENT));
+        let complaint = reception.complaint(&guest(), &BTreeSet::from([ENVIRONMENT])).unwrap();
+        assert_eq!(complaint, "the environment e is not ready yet: its virtual cluster is being set up");
+    }
+
+    #[test]
     fn whoever_is_not_received_is_told_why_and_offered_nothing() {
-        let mut leaving = provider_config(&["team"], &["n"]);
+        let mut leaving = provider_config(&["team"], &["n"], &ALL);
         leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        let mut foreign = provider_config(&["team"], &["n"]);
+        let mut foreign = provider_config(&["team"], &["n"], &ALL);
         foreign["metadata"]["labels"] = json!({});
         for (provider_config, expected) in [
             (None, Reception::Missing),
             (Some(foreign), Reception::Foreign),
             (Some(leaving), Reception::Leaving),
-            (Some(provider_config(&["other"], &["n"])), Reception::Refused),
-            (Some(provider_config(&["team"], &["m"])), Reception::NoNamespace),
+            (Some(provider_config(&["other"], &["n"], &ALL)), Reception::Refused),
+            (Some(provider_config(&["team"], &["m"], &ALL)), Reception::NoNamespace),
         ] {
             let reception = Reception::of(&guest(), provider_config.as_ref());
             assert_eq!(reception, expected);
             assert!(reception.offered().is_empty());
-            assert!(reception.complaint(&guest()).is_some());
+            assert!(reception.complaint(&guest(), &BTreeSet::new()).is_some());
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The environment's two ProviderConfigs, through which everything reaches the inside. Their name is fixed, so Crossplane
-//! gives it to the first claim for an environment and to no other: they are its lock, and all else waits for them.
+//! gives it to the first claim for an environment and to no other: they are its lock, and all else waits for them. Guests
+//! read the one of provider-kubernetes, so that is the one that says what the environment offers.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::Environment;
 use super::claim::Provisioner;
-use super::offer::{NAMESPACES, Offer, annotation};
+use super::offer::{ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, Offer, Offered, TLS, annotation};
+use super::{Environment, gateways, istio, knative, monitoring, namespaces, vcluster};
 use crate::change::{self, Kept};
 use crate::kinds::helm;
 use crate::kinds::kubernetes::{self, Credentials, SecretKey};
@@ -14,16 +15,14 @@ use crate::tenant::{LOCK, kubeconfig};
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(LOCK, "", "", &[]);
-    let metadata = ObjectMeta {
-        name: Some(environment.spec.name.clone()),
-        annotations: Some(offer(environment).annotations()),
-        ..part.managed_metadata()
-    };
+    let metadata = ObjectMeta { name: Some(environment.spec.name.clone()), ..part.managed_metadata() };
     let credentials = Credentials { source: "Secret", secret_ref: secret(environment) };
-    vec![
-        part.directly("kubernetes", metadata.clone(), kubernetes::ProviderConfig { credentials: credentials.clone() }),
-        part.directly("helm", metadata, helm::ProviderConfig { credentials }),
-    ]
+    let offer = offer(environment);
+    let published = ObjectMeta { annotations: Some(offer.annotations()), ..metadata.clone() };
+    let mut kubernetes =
+        part.directly("kubernetes", published, kubernetes::ProviderConfig { credentials: credentials.clone() });
+    kubernetes.announces = offer.announcements();
+    vec![kubernetes, part.directly("helm", metadata, helm::ProviderConfig { credentials })]
 }
 
 /// They show which environment it is, and its namespaces.
@@ -52,9 +51,16 @@ fn offer(environment: &Environment) -> Offer {
     if !claim_namespaces.contains(&environment.owner.claim.namespace) {
         claim_namespaces.insert(0, environment.owner.claim.namespace.clone());
     }
+    let components = spec.components;
+    let offered = |name, on, parts| Offered { name, parts: if on { parts } else { &[] } };
     Offer {
-        components: spec.components,
-        tls: spec.tls.is_some(),
+        offered: vec![
+            offered(ENVIRONMENT, true, &[vcluster::NAME, namespaces::INSIDE]),
+            offered(ISTIO, components.istio, &[istio::BASE, istio::CONTROL_PLANE, istio::GATEWAY, gateways::NAME]),
+            offered(KNATIVE_SERVING, components.knative_serving, &[knative::OPERATOR, knative::SERVING]),
+            offered(OBSERVABILITY, components.observability, &[monitoring::NAME]),
+            offered(TLS, spec.tls.is_some(), &[gateways::CERTIFICATE]),
+        ],
         namespaces: environment.namespaces.clone(),
         domain: environment.domain.clone(),
         claim_namespaces,

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use serde_json::{Value, json};
@@ -182,13 +183,38 @@ fn tenants_are_told_what_there_is() {
         let metadata = &find(&plan, key).composed["metadata"];
         assert_eq!(metadata["name"], "streaming");
         assert_eq!(metadata["labels"]["platform.example.org/environment"], "streaming");
-        let offers = |name: &str| metadata["annotations"][format!("platform.example.org/offers-{name}")].clone();
-        assert_eq!(offers("istio"), "true");
-        assert_eq!(offers("observability"), "false");
-        assert_eq!(offers("tls"), "false");
-        assert_eq!(offers("namespaces"), "streaming");
-        assert_eq!(offers("domain"), "streaming.local");
-        assert_eq!(offers("claim-namespaces"), "default,team");
+    }
+    let annotations = &find(&plan, "lock-kubernetes").composed["metadata"]["annotations"];
+    let offers = |name: &str| annotations[format!("platform.example.org/offers-{name}")].clone();
+    assert_eq!(offers("environment"), "pending");
+    assert_eq!(offers("istio"), "pending");
+    assert_eq!(offers("observability"), "off");
+    assert_eq!(offers("tls"), "off");
+    assert_eq!(offers("namespaces"), "streaming");
+    assert_eq!(offers("domain"), "streaming.local");
+    assert_eq!(offers("claim-namespaces"), "default,team");
+}
+
+#[test]
+fn what_is_offered_hangs_on_every_part_of_it() {
+    for environment in variants().chain([mirrored()]) {
+        let plan = environment.plan();
+        let has = |part: &str| plan.resources.iter().any(|resource| resource.part == part);
+        let announces = &find(&plan, "lock-kubernetes").announces;
+        let annotations = &find(&plan, "lock-kubernetes").composed["metadata"]["annotations"];
+        let mut parts: BTreeSet<&str> = BTreeSet::new();
+        for announcement in announces {
+            assert!(announcement.parts.iter().all(|part| has(part)), "{announcement:?}");
+            assert_eq!(annotations[&announcement.annotation], "pending");
+            assert_eq!(announcement.once_ready, "ready");
+            parts.extend(announcement.parts);
+        }
+        let pending = annotations.as_object().unwrap().values().filter(|state| *state == "pending").count();
+        assert_eq!(announces.len(), pending, "{annotations}");
+        // What nobody waits for from outside: what comes before the virtual cluster, and what guards its end.
+        let unseen = ["lock", "host-namespace", "pull-secrets", "protection"];
+        let planned: BTreeSet<&str> = plan.resources.iter().map(|resource| resource.part).collect();
+        assert_eq!(parts, planned.into_iter().filter(|part| !unseen.contains(part)).collect());
     }
 }
 

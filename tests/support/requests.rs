@@ -85,9 +85,11 @@ pub fn with_environment(mut request: RunFunctionRequest, provider_config: Option
     request
 }
 
-/// The ProviderConfig of an environment, as its own claim composes it.
+/// The ProviderConfig of an environment that has settled, as its own claim composes it.
 pub fn provider_config(environment_claim: &Value) -> Value {
-    let answer = answer(&first(environment_claim));
+    let request = first(environment_claim);
+    let unsettled = answer(&request);
+    let answer = answer(&settled(request, &unsettled));
     let mut found = desired(&answer).remove("lock-kubernetes").expect("an environment composes its ProviderConfig");
     found["metadata"]["uid"] = json!("d1c1ad5e-1c5f-4a59-a4c4-0dbb8f2b7a11");
     found

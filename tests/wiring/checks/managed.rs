@@ -190,7 +190,11 @@ fn owned(standing: &Standing) -> Vec<Finding> {
                 found.push(Finding::new(&resource.key, "/data", "names another claim"));
             }
         }
-        if manifest.text("/kind") == "ProviderConfig" && offered(standing) != annotations(&resource.composed) {
+        let offers = match manifest.text("/apiVersion") {
+            "kubernetes.crossplane.io/v1alpha1" => offered(standing),
+            _ => BTreeMap::new(),
+        };
+        if manifest.text("/kind") == "ProviderConfig" && offers != annotations(&resource.composed) {
             found.push(Finding::new(&resource.key, "/metadata/annotations", "offers what is not there"));
         }
     }
@@ -202,7 +206,7 @@ fn annotations(composed: &Value) -> BTreeMap<String, String> {
     annotations.map(|(name, text)| (name.to_owned(), text.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// What an environment can offer, by what it composes.
+/// What an environment can offer, by what it composes; before anything is observed, nothing is ready.
 fn offered(standing: &Standing) -> BTreeMap<String, String> {
     let has = |kind: &str, name: &str| {
         standing.resources.iter().any(|resource| {
@@ -227,11 +231,13 @@ fn offered(standing: &Standing) -> BTreeMap<String, String> {
     if !admitted.contains(&standing.claim.namespace.as_str()) {
         admitted.insert(0, &standing.claim.namespace);
     }
+    let state = |on: bool| if on { "pending" } else { "off" }.to_owned();
     [
-        ("istio", has("", "gateway").to_string()),
-        ("knative-serving", has("KnativeServing", "-").to_string()),
-        ("observability", has("", "kube-prometheus-stack").to_string()),
-        ("tls", has_certificate.to_string()),
+        ("environment", state(true)),
+        ("istio", state(has("", "gateway"))),
+        ("knative-serving", state(has("KnativeServing", "-"))),
+        ("observability", state(has("", "kube-prometheus-stack"))),
+        ("tls", state(has_certificate)),
         ("namespaces", namespaces.join(",")),
         ("domain", domain),
         ("claim-namespaces", admitted.join(",")),

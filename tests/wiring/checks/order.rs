@@ -24,9 +24,10 @@ fn offered(world: &World, standing: &Standing) -> BTreeSet<&'static str> {
         environment: world.platform.environment.clone(),
         namespace: standing.spec.text("/namespace").to_owned(),
         claim_namespace: standing.claim.namespace.clone(),
+        forgoes: &[],
     };
     let config = world.find(Place::Host, "kubernetes.crossplane.io", "ProviderConfig", "", &guest.environment);
-    Reception::of(&guest, config.map(|config| config.manifest.as_ref())).offered()
+    Reception::of(&guest, config.map(|config| config.manifest.as_ref())).in_the_end().offered()
 }
 
 /// What must be there before a resource of a tenant can be.

@@ -1,0 +1,340 @@
+//! What holds of a claim at every moment of its life: whatever was written legally, and whatever is observed of it.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[path = "support/requests.rs"]
+mod requests;
+#[path = "wiring/mod.rs"]
+mod wiring;
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use function_realtime_platform::plan::Resource;
+use function_sdk_rust::proto::v1::{Ready, RunFunctionRequest, RunFunctionResponse};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use prost::Message;
+use requests::{answer, answer_bytes, condition, desired};
+use serde_json::{Value, json};
+use wiring::platform::{ENVIRONMENT, Platform, Standing};
+use wiring::{examples, full, variations};
+
+/// Far below what a gRPC message and an object in etcd may have.
+const MOST_BYTES: usize = 1 << 20;
+
+/// How a composed resource may be found, and how it is then observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Absent,
+    /// Held, and its provider left it alone.
+    Held,
+    /// Held after its provider had taken it up, which only a stale observation can show.
+    HeldTooLate,
+    /// Released, and not seen by its provider yet.
+    Released,
+    Unready,
+    Ready,
+    /// What its provider says of a Job that failed.
+    Failed,
+    PausedByPerson,
+    PausedByPersonBeforeTakenUp,
+    Leaving,
+    /// Hardly anything is known of it.
+    Bare,
+}
+
+const FOUND: [Found; 11] = [
+    Found::Absent,
+    Found::Held,
+    Found::HeldTooLate,
+    Found::Released,
+    Found::Unready,
+    Found::Ready,
+    Found::Failed,
+    Found::PausedByPerson,
+    Found::PausedByPersonBeforeTakenUp,
+    Found::Leaving,
+    Found::Bare,
+];
+
+const FINALIZER: &str = "finalizer.managedresource.crossplane.io";
+const PAUSED: &str = "crossplane.io/paused";
+const WAITS_FOR: &str = "platform.example.org/waits-for";
+
+impl Found {
+    fn has_finalizer(self) -> bool {
+        use Found::{Failed, HeldTooLate, Leaving, PausedByPerson, Ready, Unready};
+        matches!(self, HeldTooLate | Unready | Ready | Failed | PausedByPerson | Leaving)
+    }
+
+    fn is_paused_by_person(self) -> bool {
+        matches!(self, Self::PausedByPerson | Self::PausedByPersonBeforeTakenUp)
+    }
+
+    /// The resource as Crossplane would observe it.
+    fn observe(self, planned: &Resource) -> Option<Value> {
+        if self == Self::Absent {
+            return None;
+        }
+        let mut seen = planned.composed.clone();
+        if self == Self::Bare {
+            return Some(json!({"apiVersion": seen["apiVersion"], "kind": seen["kind"]}));
+        }
+        seen["metadata"]["name"] = json!(format!("observed-{}", planned.key));
+        if self.has_finalizer() {
+            seen["metadata"]["finalizers"] = json!([FINALIZER]);
+        }
+        if self == Self::Leaving {
+            seen["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        }
+        if matches!(self, Self::Held | Self::HeldTooLate) {
+            seen["metadata"]["annotations"][WAITS_FOR] = json!("something");
+        }
+        if self.is_paused_by_person() || matches!(self, Self::Held | Self::HeldTooLate) {
+            seen["metadata"]["annotations"][PAUSED] = json!("true");
+        }
+        let ready = if matches!(self, Self::Ready | Self::Leaving | Self::PausedByPerson) { "True" } else { "False" };
+        if self.has_finalizer() {
+            seen["status"]["conditions"] = json!([
+                {"type": "Synced", "status": "True", "reason": "ReconcileSuccess", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+                {"type": "Ready", "status": ready, "reason": "Whatever", "lastTransitionTime": "2026-01-01T00:00:00Z"},
+            ]);
+        }
+        if self == Self::Failed {
+            seen["status"]["atProvider"]["manifest"]["status"]["conditions"] = json!([{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "no more tries"}]);
+        }
+        Some(seen)
+    }
+}
+
+/// What was found under the name of the environment that a system or broker asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Met {
+    NotYetAsked,
+    Nothing,
+    Foreign,
+    Leaving,
+    Whole,
+}
+
+const MET: [Met; 5] = [Met::NotYetAsked, Met::Nothing, Met::Foreign, Met::Leaving, Met::Whole];
+
+/// One claim of a platform in the middle of its life.
+struct Life<'a> {
+    standing: &'a Standing,
+    composite: Value,
+    provider_config: Value,
+    input: Option<Value>,
+}
+
+impl<'a> Life<'a> {
+    fn of(platform: &'a Platform, standing: &'a Standing, input: Option<Value>) -> Self {
+        let claim = |standing: &Standing| {
+            json!({
+                "apiVersion": "platform.example.org/v1alpha1",
+                "kind": standing.kind.claim,
+                "metadata": {"name": standing.claim.name, "namespace": standing.claim.namespace},
+                "spec": standing.spec,
+            })
+        };
+        let environment = platform.claims.iter().find(|standing| standing.kind.claim == ENVIRONMENT).unwrap();
+        let environment = Self {
+            standing: environment,
+            composite: requests::composite(&claim(environment)),
+            provider_config: Value::Null,
+            input: input.clone(),
+        };
+        Self {
+            standing,
+            composite: requests::composite(&claim(standing)),
+            provider_config: environment.provider_config(),
+            input,
+        }
+    }
+
+    /// The ProviderConfig of a settled environment that admits everybody.
+    fn provider_config(&self) -> Value {
+        let ready: BTreeMap<String, Found> = self.keys().map(|key| (key.to_owned(), Found::Ready)).collect();
+        let answer = answer(&self.request(&ready, Met::NotYetAsked));
+        let mut found = desired(&answer).remove("lock-kubernetes").expect("an environment composes its ProviderConfig");
+        for (name, value) in found["metadata"]["annotations"].as_object_mut().unwrap() {
+            if name.ends_with("claim-namespaces") {
+                *value = json!("*");
+            }
+        }
+        found
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.standing.resources.iter().map(|resource| resource.key.as_str())
+    }
+
+    fn request(&self, found: &BTreeMap<String, Found>, met: Met) -> RunFunctionRequest {
+        let mut request = requests::about(&self.composite);
+        let state = request.observed.as_mut().unwrap();
+        for planned in &self.standing.resources {
+            if let Some(seen) = found.get(&planned.key).and_then(|found| found.observe(planned)) {
+                state.resources.insert(planned.key.clone(), requests::resource(&seen));
+            }
+        }
+        if let Some(input) = &self.input {
+            request = requests::with_input(request, input);
+        }
+        let mut provider_config = self.provider_config.clone();
+        match met {
+            Met::NotYetAsked => return request,
+            Met::Nothing => return requests::with_environment(request, None),
+            Met::Foreign => provider_config["metadata"]["labels"] = json!({}),
+            Met::Leaving => provider_config["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"),
+            Met::Whole => {}
+        }
+        requests::with_environment(request, Some(&provider_config))
+    }
+
+    /// How many parts wait for one another in the longest chain.
+    fn longest_chain(&self) -> usize {
+        let mut waits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for resource in &self.standing.resources {
+            waits.entry(resource.part).or_default().extend(resource.waits_for);
+        }
+        let mut chain = 0;
+        let mut left: BTreeSet<&str> = waits.keys().copied().collect();
+        while !left.is_empty() {
+            let blocked: BTreeSet<&str> =
+                left.iter().copied().filter(|part| waits[part].iter().any(|target| left.contains(target))).collect();
+            assert!(blocked.len() < left.len(), "parts wait for each other: {left:?}");
+            (left, chain) = (blocked, chain + 1);
+        }
+        chain
+    }
+}
+
+fn conditions(answer: &RunFunctionResponse) -> BTreeSet<&str> {
+    answer.conditions.iter().map(|condition| condition.r#type.as_str()).collect()
+}
+
+fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), TestCaseError> {
+    if holds { Ok(()) } else { Err(TestCaseError::fail(otherwise())) }
+}
+
+/// What holds of one answer, whatever was found.
+fn judge(life: &Life, found: &BTreeMap<String, Found>, met: Met) -> Result<(), TestCaseError> {
+    let request = life.request(found, met);
+    let bytes = answer_bytes(&request);
+    check(bytes == answer_bytes(&request), || "the same request has the same bytes".to_owned())?;
+    check(bytes.len() <= MOST_BYTES, || format!("the answer has {} bytes", bytes.len()))?;
+
+    let answer = RunFunctionResponse::decode(bytes.as_slice()).unwrap();
+    let wanted = desired(&answer);
+    let planned: BTreeSet<&str> = life.keys().collect();
+    check(wanted.keys().map(String::as_str).collect::<BTreeSet<_>>() == planned, || "the plan is whole".to_owned())?;
+    for (key, resource) in &wanted {
+        let how = found.get(key).copied().unwrap_or(Found::Absent);
+        let paused = &resource["metadata"]["annotations"][PAUSED];
+        check(!how.has_finalizer() || paused.is_null(), || format!("{key} is taken up ({how:?}) and paused"))?;
+        check(how != Found::Released || paused.is_null(), || format!("{key} is released and paused"))?;
+    }
+    let state = answer.desired.as_ref().unwrap();
+    let all_ready = state.resources.values().all(|resource| resource.ready() == Ready::True);
+    let ready = state.composite.as_ref().map(|composite| composite.ready() == Ready::True);
+    check(ready == Some(all_ready), || format!("all are ready: {all_ready}, the composite is: {ready:?}"))?;
+    check(condition(&answer, "Settled").0 == all_ready, || "settled is when all is ready".to_owned())?;
+    let ever = requests::answer(&requests::about(&life.composite));
+    check(conditions(&answer) == conditions(&ever), || format!("conditions are {:?}", conditions(&answer)))?;
+    let untold = answer.conditions.iter().find(|condition| condition.message().is_empty());
+    check(untold.is_none(), || format!("{untold:?} says nothing"))
+}
+
+/// From whatever was found, everything settles in as many steps as parts wait for one another, once all that is released
+/// becomes ready and nobody pauses anything.
+fn settle(life: &Life, found: &BTreeMap<String, Found>) -> Result<(), TestCaseError> {
+    let mut found = found.clone();
+    let steps = life.longest_chain();
+    for _ in 0..steps {
+        let answer = answer(&life.request(&found, Met::Whole));
+        for (key, resource) in desired(&answer) {
+            let held = !resource["metadata"]["annotations"][PAUSED].is_null();
+            found.insert(key, if held { Found::Held } else { Found::Ready });
+        }
+    }
+    let answer = answer(&life.request(&found, Met::Whole));
+    let (settled, message) = condition(&answer, "Settled");
+    check(settled, || format!("not settled after {steps} steps: {message}"))
+}
+
+/// What is found of each resource: each for itself, or most of them alike.
+fn observations() -> impl Strategy<Value = (Vec<Found>, Met)> {
+    let one = select(FOUND.to_vec());
+    let mixed = prop::collection::vec(one.clone(), 120);
+    let alike =
+        (one, prop::collection::vec((any::<Index>(), select(FOUND.to_vec())), 0..6)).prop_map(|(most, others)| {
+            let mut found = vec![most; 120];
+            for (index, other) in others {
+                found[index.index(120)] = other;
+            }
+            found
+        });
+    (prop_oneof![mixed, alike], select(MET.to_vec()))
+}
+
+/// Calls `test` with many random values, always the same ones; what it fails on is made smaller first.
+fn many<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 40, ..Config::default() };
+    let seed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+    TestRunner::new_with_rng(config, seed).run(strategy, test).unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+fn live(platform: &Platform, input: Option<&Value>, found: &[Found], met: Met) -> Result<(), TestCaseError> {
+    for standing in &platform.claims {
+        let life = Life::of(platform, standing, input.cloned());
+        let found = life.keys().map(str::to_owned).zip(found.iter().copied()).collect();
+        judge(&life, &found, met)?;
+        settle(&life, &found)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn every_example_keeps_its_promises_whatever_is_observed() {
+    let platforms = examples::platforms();
+    many(6, &observations(), |(found, met)| {
+        platforms.iter().try_for_each(|platform| live(platform, None, &found, met))
+    });
+}
+
+#[test]
+fn every_legal_claim_keeps_its_promises_whatever_is_observed() {
+    let (settings, input) = (full::settings(), full::input());
+    let legal = Cell::new(0);
+    let changes = prop::sample::subsequence(variations::changes(), 0..=8);
+    many(40, &(changes, observations()), |(changes, (found, met))| {
+        // Changes that contradict each other are refused, which other tests look at.
+        let Ok(platform) = Platform::try_of("random", variations::changed(&changes), &settings) else { return Ok(()) };
+        legal.set(legal.get() + 1);
+        live(&platform, Some(&input), &found, met)
+    });
+    assert!(legal.get() > 25, "only {} claims are legal", legal.get());
+}
+
+#[test]
+fn what_is_released_is_never_taken_back() {
+    let platform = full::platform();
+    for standing in &platform.claims {
+        let life = Life::of(&platform, standing, Some(full::input()));
+        let taken_back = |unready: Option<&str>, met: Met| -> Vec<String> {
+            let how = |key: &str| if Some(key) == unready { Found::Unready } else { Found::Ready };
+            let found = life.keys().map(|key| (key.to_owned(), how(key))).collect();
+            let paused = |resource: &Value| !resource["metadata"]["annotations"][PAUSED].is_null();
+            let wanted = desired(&answer(&life.request(&found, met)));
+            wanted.into_iter().filter(|(_, resource)| paused(resource)).map(|(key, _)| key).collect()
+        };
+        for key in life.keys() {
+            assert!(taken_back(Some(key), Met::Whole).is_empty(), "{}: {key} is not ready", standing.kind.claim);
+        }
+        for met in MET {
+            assert!(taken_back(None, met).is_empty(), "{}: {met:?}", standing.kind.claim);
+        }
+    }
+}

@@ -156,6 +156,11 @@ impl Kind {
         (self.compose)(spec, self.checker, claim, settings)
     }
 
+    /// A spec with what holds for every field that was left out.
+    pub fn filled(&self, spec: &Value) -> Value {
+        self.checker.filled(spec)
+    }
+
     /// Everything that keeps a claim's spec from taking the place of an old one.
     pub fn refused(&self, old: &Value, new: &Value) -> Vec<Fault> {
         self.checker.refused(old, new, "spec")

@@ -30,15 +30,14 @@ const PORTS: [Port; 4] = [KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PO
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, KAFKA_APP, &[LOCK]);
-    let mut volumes = vec![
+    let volumes = vec![
         claimed_volume("data", CLAIM),
         scratch_volume("connector-jars"),
         // The broker's claim makes this one, perhaps later, perhaps never.
         mqtt_bridge().volume("mqtt-credentials", true),
+        // Always, so that a sink can come and go without a restart of Kafka.
+        secrets::snowflake().volume("snowflake-credentials", true),
     ];
-    if system.spec.snowflake_config.is_some() {
-        volumes.push(secrets::snowflake().volume("snowflake-credentials", true));
-    }
     let workload = Workload {
         part: &part,
         container: kafka(system),
@@ -73,14 +72,12 @@ fn kafka_service(part: &Part) -> Service {
 
 fn kafka(system: &RealtimeSystem) -> Container {
     let memory = system.memories.kafka.quantity();
-    let mut mounts = vec![
+    let mounts = vec![
         mount("data", "/data"),
         read_only("connector-jars", CONNECTORS),
         read_only("mqtt-credentials", &secret_directory(MQTT_SECRET)),
+        read_only("snowflake-credentials", &secret_directory("snowflake")),
     ];
-    if system.spec.snowflake_config.is_some() {
-        mounts.push(read_only("snowflake-credentials", &secret_directory("snowflake")));
-    }
     Container {
         env: Some(environment(system)),
         volume_mounts: Some(mounts),

@@ -36,7 +36,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
 
 fn metabase(system: &RealtimeSystem) -> Container {
     let memory = system.memories.dashboard;
-    let mut variables = vec![
+    let variables = vec![
         env("MB_DB_TYPE", "postgres"),
         env("MB_DB_HOST", postgres::SERVICE),
         env("MB_DB_PORT", postgres::PORT.1.to_string()),
@@ -45,11 +45,10 @@ fn metabase(system: &RealtimeSystem) -> Container {
         secrets::postgres().env("MB_DB_PASS", postgres_key::METABASE),
         secrets::postgres().env("MB_ENCRYPTION_SECRET_KEY", postgres_key::METABASE_ENCRYPTION),
         env("JAVA_OPTS", format!("-Xmx{}", memory.halved().java())),
+        // Plain HTTP is right with and without a certificate: the gateway leads it to HTTPS where there is one. It stands
+        // here also while nothing is exposed, so that a route can come and go without a restart.
+        env("MB_SITE_URL", format!("http://{}", system.tenant.host("analytics"))),
     ];
-    if system.spec.expose {
-        // Plain HTTP is right with and without a certificate: the gateway leads it to HTTPS where there is one.
-        variables.push(env("MB_SITE_URL", format!("http://{}", system.tenant.host("analytics"))));
-    }
     Container {
         env: Some(variables),
         resources: Some(sized(&system.spec.dashboard.cpu, &memory.quantity(), &memory.quantity())),

@@ -138,17 +138,31 @@ fn unrouted(world: &World, gateway: &Object) -> Vec<Finding> {
     dead.map(|host| Finding::on(gateway, "/spec/servers", format!("no route for {host}"))).collect()
 }
 
-/// What a program tells people to go to is a host with a route.
+/// What a program tells people to go to is a host with a route, or with one as soon as its claim is exposed.
 fn shown(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for (pod, behaviour) in world.pods.iter().zip(world.behaviours()) {
         for (url, field) in &behaviour.shows {
             let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
             let host = host.map(|rest| rest.trim_end_matches('/')).unwrap_or_default();
-            if pod.object.place != Place::Inside || !routed(world, &pod.object.namespace).contains(host) {
+            let namespace = &pod.object.namespace;
+            let leads = routed(world, namespace).contains(host) || is_hidden(world, namespace, host);
+            if pod.object.place != Place::Inside || !leads {
                 found.push(Finding::at(pod, field, format!("no route for {url}")));
             }
         }
     }
     found
+}
+
+/// Whether a host is one that the system of a namespace would have, were it exposed.
+fn is_hidden(world: &World, namespace: &str, host: &str) -> bool {
+    let in_it = |object: &&Object| object.namespace == namespace;
+    let mut gateways = world.of_kind("networking.istio.io", "Gateway").filter(in_it).peekable();
+    let is_served = gateways.peek().is_none() || gateways.any(|gateway| served(gateway).contains(host));
+    let mut systems = world.platform.claims.iter().filter(|standing| standing.kind.claim == SYSTEM);
+    is_served
+        && systems.any(|system| {
+            system.spec.text("/namespace") == namespace && system.spec.get("expose") == Some(&false.into())
+        })
 }

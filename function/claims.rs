@@ -13,6 +13,7 @@ use crate::fault::Fault;
 use crate::owner::Claim;
 use crate::place::to_value;
 use crate::plan::Plan;
+use crate::report::{self, Phase};
 use crate::schema::{Checker, Column, structural};
 use crate::settings::Settings;
 use crate::vcluster_environment::offer::Guest;
@@ -48,6 +49,8 @@ pub struct Kind {
     pub definition: &'static str,
     /// What `kubectl get` takes for it.
     pub short_name: &'static str,
+    /// The steps that its user thinks in, in reading order.
+    pub phases: &'static [Phase],
     describe: fn() -> Description,
     /// Checks the form of a spec.
     checker: &'static LazyLock<Checker>,
@@ -64,6 +67,7 @@ pub static KINDS: [Kind; 3] = [
         composite: "XVClusterEnvironment",
         definition: "vcluster-environment",
         short_name: "vce",
+        phases: vcluster_environment::Environment::PHASES,
         describe: describe::<vcluster_environment::Environment>,
         checker: &ENVIRONMENT,
         compose: compose::<vcluster_environment::Environment>,
@@ -73,6 +77,7 @@ pub static KINDS: [Kind; 3] = [
         composite: "XRealtimeSystem",
         definition: "realtime-system",
         short_name: "rts",
+        phases: realtime_system::RealtimeSystem::PHASES,
         describe: describe::<realtime_system::RealtimeSystem>,
         checker: &REALTIME_SYSTEM,
         compose: compose::<realtime_system::RealtimeSystem>,
@@ -82,6 +87,7 @@ pub static KINDS: [Kind; 3] = [
         composite: "XIotBroker",
         definition: "iot-broker",
         short_name: "iotb",
+        phases: iot_broker::IotBroker::PHASES,
         describe: describe::<iot_broker::IotBroker>,
         checker: &BROKER,
         compose: compose::<iot_broker::IotBroker>,
@@ -92,6 +98,9 @@ pub static KINDS: [Kind; 3] = [
 pub trait Checked: Sized {
     type Spec: DeserializeOwned + JsonSchema;
     type Status: Serialize + JsonSchema;
+
+    /// The steps that its user thinks in, in reading order. Every part is in one of them.
+    const PHASES: &'static [Phase];
 
     /// What `kubectl get` shows of it, besides its state.
     const COLUMNS: &'static [Column] = &[];
@@ -104,6 +113,8 @@ pub trait Checked: Sized {
     fn status(&self) -> Self::Status;
     /// Where what is composed of it shows what cannot change.
     fn kept(&self) -> Vec<Kept>;
+    /// Where its user goes first, of what its status tells.
+    fn endpoint(status: &Self::Status) -> Option<String>;
     /// What its user should know beforehand, although nothing is wrong.
     fn warnings(&self) -> Vec<String>;
     /// The environment that it stands in, if it is none itself.
@@ -125,6 +136,7 @@ pub struct Description {
 pub struct Composed {
     pub plan: Plan,
     pub status: Value,
+    pub endpoint: Option<String>,
     pub warnings: Vec<String>,
     pub guest: Option<Guest>,
     pub kept: Vec<Kept>,
@@ -181,8 +193,17 @@ pub fn spec_of(object: &Value) -> Value {
     spec
 }
 
+/// How far the claim has come, and what its user is told.
+#[derive(Serialize, JsonSchema)]
+struct Whole<S> {
+    #[serde(flatten)]
+    progress: report::Status,
+    #[serde(flatten)]
+    own: S,
+}
+
 fn describe<C: Checked>() -> Description {
-    Description { spec: structural::<C::Spec>(), status: structural::<C::Status>(), columns: C::COLUMNS }
+    Description { spec: structural::<C::Spec>(), status: structural::<Whole<C::Status>>(), columns: C::COLUMNS }
 }
 
 fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
@@ -197,13 +218,17 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
         }
     };
     match C::check(spec, claim, settings) {
-        Ok(checked) if faults.is_empty() => Ok(Composed {
-            plan: checked.plan(),
-            status: to_value(&checked.status()),
-            warnings: checked.warnings(),
-            guest: checked.guest(),
-            kept: checked.kept(),
-        }),
+        Ok(checked) if faults.is_empty() => {
+            let status = checked.status();
+            Ok(Composed {
+                plan: checked.plan(),
+                status: to_value(&status),
+                endpoint: C::endpoint(&status),
+                warnings: checked.warnings(),
+                guest: checked.guest(),
+                kept: checked.kept(),
+            })
+        }
         Ok(_) => Err(faults),
         Err(further) => {
             // Of a field whose form is wrong already, nothing further is worth saying.

@@ -3,10 +3,12 @@
 //! A resource that is not due is desired all the same, paused, so that it is seen and nothing is deleted by being left out.
 //! This room knows plans and what was observed of them; it knows neither claims nor the protocol.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::iter;
 
 use serde_json::Value;
 
+use crate::observed::{Observed, Pause};
 use crate::owner::label;
 use crate::plan::{Plan, Resource};
 
@@ -18,27 +20,6 @@ pub fn waits_for() -> String {
     label("waits-for")
 }
 
-/// What was observed of one composed resource.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Observed {
-    /// It says that it is ready, or it exists where it has no way of saying so.
-    pub ready: bool,
-    /// Its provider has taken it up: it must never be paused again, because what is paused is never deleted.
-    pub taken_up: bool,
-    pub pause: Pause,
-}
-
-/// Whether its provider is told to leave a resource alone, and by whom.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pause {
-    #[default]
-    None,
-    /// It says what it waits for: we hold it.
-    Order,
-    /// It says nothing: a person did that.
-    Person,
-}
-
 /// How one resource stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -46,16 +27,30 @@ pub enum Standing {
     Held(Vec<&'static str>),
     /// Released, and not ready yet.
     Waiting,
+    /// A Job that has given up.
+    Failed,
     /// Paused by a person.
     Paused,
     Ready,
 }
 
-/// How every resource of a plan stands, in the plan's order. What an environment offers counts like a part that is ready.
-pub fn standings(plan: &Plan, observed: &BTreeMap<&str, Observed>, offered: &BTreeSet<&'static str>) -> Vec<Standing> {
+impl Standing {
+    /// The parts that it is held for.
+    pub fn held_for(&self) -> &[&'static str] {
+        match self {
+            Self::Held(parts) => parts,
+            _ => &[],
+        }
+    }
+}
+
+/// How every resource of a plan stands. Everything is in the plan's order; what is observed of nothing may be left out at
+/// the end. What an environment offers counts like a part that is ready.
+pub fn standings(plan: &Plan, observed: &[Option<Observed>], offered: &BTreeSet<&'static str>) -> Vec<Standing> {
     let mut ready = ready_parts(plan, observed);
     ready.extend(offered);
-    plan.resources.iter().map(|resource| standing(resource, observed.get(resource.key.as_str()), &ready)).collect()
+    let all = plan.resources.iter().zip(in_order(observed));
+    all.map(|(resource, observed)| standing(resource, observed, &ready)).collect()
 }
 
 /// Has the plan's resources announce these parts, which are ready.
@@ -71,21 +66,20 @@ pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
 
 /// The parts that something is held for.
 pub fn awaited(standings: &[Standing]) -> BTreeSet<&'static str> {
-    let parts = |standing: &Standing| match standing {
-        Standing::Held(parts) => parts.clone(),
-        _ => Vec::new(),
-    };
-    standings.iter().flat_map(parts).collect()
+    standings.iter().flat_map(Standing::held_for).copied().collect()
 }
 
 /// The parts all of whose resources are observed ready.
-pub fn ready_parts(plan: &Plan, observed: &BTreeMap<&str, Observed>) -> BTreeSet<&'static str> {
-    let is_ready = |resource: &Resource| {
-        observed.get(resource.key.as_str()).is_some_and(|observed| observed.ready && observed.pause != Pause::Order)
-    };
-    let unready: BTreeSet<&'static str> =
-        plan.resources.iter().filter(|resource| !is_ready(resource)).map(|resource| resource.part).collect();
+pub fn ready_parts(plan: &Plan, observed: &[Option<Observed>]) -> BTreeSet<&'static str> {
+    let is_ready = |observed: Option<&Observed>| observed.is_some_and(|seen| seen.ready && seen.pause != Pause::Order);
+    let all = plan.resources.iter().zip(in_order(observed));
+    let unready: BTreeSet<&str> = all.filter(|(_, seen)| !is_ready(*seen)).map(|(resource, _)| resource.part).collect();
     plan.resources.iter().map(|resource| resource.part).filter(|part| !unready.contains(part)).collect()
+}
+
+/// What is observed of each resource of a plan.
+fn in_order(observed: &[Option<Observed>]) -> impl Iterator<Item = Option<&Observed>> {
+    observed.iter().map(Option::as_ref).chain(iter::repeat(None))
 }
 
 fn standing(resource: &Resource, observed: Option<&Observed>, ready: &BTreeSet<&'static str>) -> Standing {
@@ -101,6 +95,7 @@ fn standing(resource: &Resource, observed: Option<&Observed>, ready: &BTreeSet<&
     match observed {
         Some(seen) if seen.pause == Pause::Person => Standing::Paused,
         Some(seen) if seen.ready && seen.pause == Pause::None => Standing::Ready,
+        Some(seen) if seen.failed => Standing::Failed,
         _ => Standing::Waiting,
     }
 }
@@ -141,9 +136,14 @@ mod tests {
         ])
     }
 
+    fn look(plan: &Plan, observed: &[(&'static str, Observed)]) -> Vec<Option<Observed>> {
+        let look = |key: &str| observed.iter().find(|(known, _)| *known == key).map(|(_, seen)| seen.clone());
+        plan.resources.iter().map(|resource| look(&resource.key)).collect()
+    }
+
     fn stand(observed: &[(&'static str, Observed)], offered: &[&'static str]) -> Vec<Standing> {
-        let observed = observed.iter().cloned().collect();
-        standings(&chain(), &observed, &offered.iter().copied().collect())
+        let plan = chain();
+        standings(&plan, &look(&plan, observed), &offered.iter().copied().collect())
     }
 
     fn ready() -> Observed {
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_a_person_paused_is_shown_as_such() {
-        let paused = Observed { ready: true, taken_up: true, pause: Pause::Person };
+        let paused = Observed { ready: true, taken_up: true, pause: Pause::Person, ..Observed::default() };
         assert_eq!(stand(&[("first-object", paused)], &[])[0], Standing::Paused);
     }
 
@@ -195,7 +195,7 @@ mod tests {
             let mut plan = chain();
             plan.resources[2].announces =
                 vec![Announcement { annotation: "a".to_owned(), parts: &["first", "second"], once_ready: "yes" }];
-            let ready = ready_parts(&plan, &observed.iter().cloned().collect());
+            let ready = ready_parts(&plan, &look(&plan, observed));
             announce(&mut plan, &ready);
             plan.resources[2].composed["metadata"]["annotations"]["a"].clone()
         };

@@ -75,6 +75,22 @@ impl Resource {
         }
     }
 
+    /// What a person calls it: the kind, name and namespace of what finally stands in the cluster it ends up in.
+    pub fn title(&self) -> String {
+        let manifest = self.manifest();
+        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
+        let kind = text("/kind").unwrap_or_default();
+        // A release has the name and namespace that its chart is installed under.
+        let name = text("/metadata/annotations/crossplane.io~1external-name").or_else(|| text("/metadata/name"));
+        let namespace = text("/spec/forProvider/namespace").or_else(|| text("/metadata/namespace"));
+        match (name, namespace) {
+            (Some(name), Some(namespace)) => format!("{kind} {name} in namespace {namespace}"),
+            (Some(name), None) => format!("{kind} {name}"),
+            // Crossplane makes its name up.
+            (None, _) => format!("{kind} {}", self.key),
+        }
+    }
+
     /// What finally stands in the cluster it ends up in: the manifest inside an Object, else the resource itself.
     pub fn manifest(&self) -> &Value {
         match self.composed.pointer("/spec/forProvider/manifest") {

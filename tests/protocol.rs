@@ -7,9 +7,11 @@ mod requests;
 #[path = "support/server.rs"]
 mod server;
 
-use function_sdk_rust::proto::v1::{Ready, Resource, RunFunctionRequest, RunFunctionResponse, Severity};
+use function_sdk_rust::proto::v1::{Ready, Resource, RunFunctionRequest, RunFunctionResponse, Severity, Target};
 use prost::Message;
-use requests::{condition, desired, example, first, provider_config, set, settled, with_environment, with_input};
+use requests::{
+    after, condition, desired, example, first, provider_config, set, settled, with_environment, with_input,
+};
 use serde_json::{Value, json};
 use server::Server;
 
@@ -45,7 +47,9 @@ fn an_unknown_kind_is_refused_by_name() {
 
 #[test]
 fn a_request_without_a_composite_is_refused() {
-    fatal(&run(RunFunctionRequest::default()));
+    let answer = run(RunFunctionRequest::default());
+    fatal(&answer);
+    assert_eq!(kinds(&answer), ["Accepted", "Settled"]);
 }
 
 #[test]
@@ -110,6 +114,37 @@ fn five_faults_are_one_fatal_that_names_all_five_and_changes_nothing() {
     let (accepted, message) = condition(&answer, "Accepted");
     assert!(!accepted);
     assert!(message.contains("spec.kafkaConfig.storage: "), "the claim's user sees the faults too: {message}");
+    assert_eq!(kinds(&answer), kinds(&run(first(&example(SYSTEM)))), "a refused claim has all its conditions");
+    assert!(!condition(&answer, "Settled").0);
+}
+
+/// The conditions of an answer, each for the composite and its claim.
+fn kinds(answer: &RunFunctionResponse) -> Vec<&str> {
+    assert!(answer.conditions.iter().all(|condition| condition.target() == Target::CompositeAndClaim));
+    answer.conditions.iter().map(|condition| condition.r#type.as_str()).collect()
+}
+
+#[test]
+fn an_event_tells_of_a_change_and_of_nothing_else() {
+    let request = first(&example(ENVIRONMENT));
+    let nothing = run(request.clone());
+    assert!(nothing.results.is_empty(), "nothing was before: {:?}", nothing.results);
+    let before = after(request.clone(), &nothing);
+    assert!(run(before.clone()).results.is_empty(), "nothing has changed");
+
+    let told = |answer: &RunFunctionResponse| -> Vec<(Severity, String)> {
+        assert!(answer.results.iter().all(|result| result.target() == Target::CompositeAndClaim));
+        answer.results.iter().map(|result| (result.severity(), result.reason().to_owned())).collect()
+    };
+    let ready = settled(before, &nothing);
+    let answer = run(ready.clone());
+    let phases = ["VirtualCluster", "Namespaces", "Istio", "Gateways", "Knative", "Observability", "Settled"];
+    assert_eq!(told(&answer), phases.map(|phase| (Severity::Normal, phase.to_owned())));
+    let ready = after(ready, &answer);
+    assert!(run(ready.clone()).results.is_empty(), "everything stays ready");
+
+    let back = run(after(request, &answer));
+    assert_eq!(told(&back), phases.map(|phase| (Severity::Warning, phase.to_owned())));
 }
 
 #[test]

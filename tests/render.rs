@@ -13,7 +13,8 @@ mod support {
 use std::collections::{BTreeMap, BTreeSet};
 
 use function_realtime_platform::claims::Composed;
-use function_realtime_platform::hold::{self, Observed, PAUSED, Pause};
+use function_realtime_platform::hold::{self, PAUSED};
+use function_realtime_platform::observed::{Observed, Pause};
 use function_realtime_platform::plan;
 use function_realtime_platform::vcluster_environment::offer::Reception;
 use serde_json::{Map, Value, json};
@@ -117,10 +118,10 @@ fn desired(composed: &Composed, observed: &[Value], environment: Option<&Value>)
             ready: !planned.reports_ready || seen["status"]["conditions"][0]["type"] == "Ready",
             taken_up: seen["metadata"].get("finalizers").is_some(),
             pause: if is_paused(seen) { Pause::Order } else { Pause::None },
+            ..Observed::default()
         })
     };
-    let observed: BTreeMap<&str, Observed> =
-        plan.resources.iter().filter_map(|planned| Some((planned.key.as_str(), look(planned)?))).collect();
+    let observed: Vec<Option<Observed>> = plan.resources.iter().map(look).collect();
     let standings = hold::standings(plan, &observed, &offered);
     let mut announced = plan.clone();
     hold::announce(&mut announced, &hold::ready_parts(plan, &observed));

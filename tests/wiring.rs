@@ -8,6 +8,7 @@ mod wiring;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
+use function_realtime_platform::claims::KINDS;
 use proptest::test_runner::TestCaseError;
 use wiring::platform::Platform;
 use wiring::value::Look;
@@ -99,6 +100,23 @@ fn every_key_that_was_ever_released_is_still_composed() {
     }
     let gone: Vec<&String> = keys::lines().iter().filter(|line| !used.contains(line.as_str())).collect();
     assert!(gone.is_empty(), "no longer composed: {gone:#?}");
+}
+
+#[test]
+fn every_part_of_a_phase_is_composed_by_some_claim() {
+    let varied = variations::of_claims().into_iter().filter_map(|variation| variation.platform.ok());
+    let platforms: Vec<Platform> =
+        wiring::examples::platforms().into_iter().chain(varied).chain([wiring::full::platform()]).collect();
+    let used: BTreeSet<(&str, &str)> = platforms
+        .iter()
+        .flat_map(Platform::resources)
+        .map(|(standing, resource)| (standing.kind.claim, resource.part))
+        .collect();
+    for kind in &KINDS {
+        for part in kind.phases.iter().flat_map(|phase| phase.parts) {
+            assert!(used.contains(&(kind.claim, *part)), "{}: {part}", kind.claim);
+        }
+    }
 }
 
 /// Everything that the health pipeline is known to have, by kind and name.

@@ -19,7 +19,7 @@ use crate::realtime_system::script::PUT_CONNECTOR;
 use crate::secret::mqtt_bridge;
 use crate::workload::{Task, env};
 
-const NAME: &str = "bridge";
+pub const NAME: &str = "bridge";
 const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
 /// The user that curl's image is made for.
 const USER: i64 = 100;

@@ -8,9 +8,10 @@ use crate::claims::Checked;
 use crate::fault::Fault;
 use crate::owner::Claim;
 use crate::plan::Plan;
+use crate::report::Phase;
 use crate::schema::Column;
 use crate::settings::Settings;
-use crate::tenant::{Tenant, Wish};
+use crate::tenant::{LOCK, Tenant, Wish};
 use crate::vcluster_environment::offer::{Guest, ISTIO, KNATIVE_SERVING};
 
 mod accounts;
@@ -33,10 +34,20 @@ pub struct IotBroker {
     pub spec: claim::Spec,
 }
 
+/// What a user thinks of as the steps of a broker.
+const PHASES: &[Phase] = &[
+    Phase { name: "Environment", parts: &[LOCK] },
+    Phase { name: "Broker", parts: &[accounts::NAME, broker::NAME, "broker-policy"] },
+    Phase { name: "Connector", parts: &[bridge::NAME] },
+    Phase { name: "Simulator", parts: &[simulator::NAME] },
+    Phase { name: "Exposure", parts: &["mqtt-websockets", "data-generator"] },
+];
+
 impl Checked for IotBroker {
     type Spec = claim::Spec;
     type Status = status::Status;
 
+    const PHASES: &'static [Phase] = PHASES;
     const COLUMNS: &'static [Column] = status::COLUMNS;
 
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
@@ -80,6 +91,10 @@ impl Checked for IotBroker {
 
     fn kept(&self) -> Vec<Kept> {
         self.tenant.kept().into_iter().chain(broker::kept(self)).collect()
+    }
+
+    fn endpoint(status: &Self::Status) -> Option<String> {
+        status.endpoints.as_ref().map(|endpoints| endpoints.mqtt.clone())
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -50,8 +50,13 @@ pub struct Credential {
 
 /// What `kubectl get` shows.
 pub const COLUMNS: &[Column] = &[
-    Column::new("Inside", ".spec.namespace", "Namespace inside the virtual cluster."),
-    Column::new("WebSockets", ".status.endpoints.websockets", "MQTT over WebSockets, from outside."),
+    Column::wide(
+        "Environment",
+        ".spec.environment",
+        "The environment, where it is called otherwise than the namespace.",
+    ),
+    Column::wide("Inside", ".spec.namespace", "Namespace inside the virtual cluster."),
+    Column::wide("WebSockets", ".status.endpoints.websockets", "MQTT over WebSockets, from outside."),
 ];
 
 pub fn of(broker: &IotBroker) -> Status {

@@ -9,9 +9,10 @@ use crate::owner::Claim;
 use crate::pins::Image;
 use crate::place::yaml;
 use crate::plan::Plan;
+use crate::report::Phase;
 use crate::schema::Column;
 use crate::settings::{Settings, undigested};
-use crate::tenant::{Tenant, Wish, default_domain};
+use crate::tenant::{LOCK, Tenant, Wish, default_domain};
 use crate::vcluster_environment::offer::{Guest, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
 
 mod analytics;
@@ -40,10 +41,24 @@ pub struct RealtimeSystem {
     memories: check::Memories,
 }
 
+/// What a user thinks of as the steps of a real-time system.
+const PHASES: &[Phase] = &[
+    Phase { name: "Environment", parts: &[LOCK] },
+    Phase { name: "Secrets", parts: &["secrets"] },
+    Phase { name: "Database", parts: &[postgres::NAME, postgres::DATABASES, "postgres-policy"] },
+    Phase { name: "Kafka", parts: &[kafka::NAME, kafka::TOPICS, "kafka-policy"] },
+    Phase { name: "Lenses", parts: &[lenses_hq::NAME, lenses_agent::KEY, lenses_agent::NAME] },
+    Phase { name: "DataFlow", parts: &[sql_processors::NAME, "snowflake"] },
+    Phase { name: "Dashboard", parts: &[metabase::NAME, metabase::SETUP, "analytics"] },
+    Phase { name: "Exposure", parts: &["lenses-ui", "analytics-dashboard"] },
+    Phase { name: "Monitoring", parts: &["lenses-metrics", "dashboard"] },
+];
+
 impl Checked for RealtimeSystem {
     type Spec = claim::Spec;
     type Status = status::Status;
 
+    const PHASES: &'static [Phase] = PHASES;
     const COLUMNS: &'static [Column] = status::COLUMNS;
 
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
@@ -109,6 +124,11 @@ impl Checked for RealtimeSystem {
             (KNATIVE_SERVING, "spec.dashboard.proxy: false"),
             (OBSERVABILITY, "spec.monitoring: false"),
         ]))
+    }
+
+    fn endpoint(status: &Self::Status) -> Option<String> {
+        let endpoints = status.endpoints.as_ref()?;
+        Some(endpoints.lenses.as_ref().unwrap_or(&endpoints.lenses_hq).clone())
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -60,9 +60,13 @@ pub struct Secrets {
 
 /// What `kubectl get` shows.
 pub const COLUMNS: &[Column] = &[
-    Column::new("Inside", ".spec.namespace", "Namespace inside the virtual cluster."),
-    Column::new("Lenses", ".status.endpoints.lenses", "The Lenses user interface, from outside."),
-    Column::new("Analytics", ".status.endpoints.analytics", "The Metabase dashboard, from outside."),
+    Column::wide(
+        "Environment",
+        ".spec.environment",
+        "The environment, where it is called otherwise than the namespace.",
+    ),
+    Column::wide("Inside", ".spec.namespace", "Namespace inside the virtual cluster."),
+    Column::wide("Analytics", ".status.endpoints.analytics", "The Metabase dashboard, from outside."),
 ];
 
 pub fn of(system: &RealtimeSystem) -> Status {

@@ -17,21 +17,30 @@ impl Column {
     pub const fn new(name: &'static str, path: &'static str, description: &'static str) -> Self {
         Self { name, path, description, wide: false }
     }
+
+    /// A column that is shown with `-o wide`.
+    pub const fn wide(name: &'static str, path: &'static str, description: &'static str) -> Self {
+        Self { name, path, description, wide: true }
+    }
 }
 
 /// The state of every claim, as the function tells it. Crossplane itself adds `SYNCED` and `READY`.
-const STATE: [Column; 3] = [
+const STATE: [Column; 4] = [
+    Column::new("Phase", ".status.phase", "The first phase that is not ready."),
+    Column::new("Resources", ".status.resources", "How many resources are ready."),
     Column::new("Accepted", r#".status.conditions[?(@.type=="Accepted")].status"#, "Whether the claim is valid."),
-    Column::new("Settled", r#".status.conditions[?(@.type=="Settled")].status"#, "Whether nothing is waited for."),
-    Column {
-        wide: true,
-        ..Column::new("Message", r#".status.conditions[?(@.type=="Settled")].message"#, "What is waited for.")
-    },
+    Column::new("Endpoint", ".status.endpoint", "Where to go first."),
 ];
 
-/// A claim's own columns, and those of its state.
+/// More of it, for who asks for more.
+const MORE: [Column; 2] = [
+    Column::wide("Settled", r#".status.conditions[?(@.type=="Settled")].status"#, "Whether nothing is waited for."),
+    Column::wide("Message", r#".status.conditions[?(@.type=="Settled")].message"#, "What is waited for."),
+];
+
+/// The state of a claim, then its own columns, and last the longest one.
 pub fn columns(own: &[Column]) -> Vec<CustomResourceColumnDefinition> {
-    let all = own.iter().chain(&STATE);
+    let all = STATE.iter().chain(own).chain(&MORE);
     all.map(|column| CustomResourceColumnDefinition {
         name: column.name.to_owned(),
         type_: "string".to_owned(),
@@ -45,6 +54,7 @@ pub fn columns(own: &[Column]) -> Vec<CustomResourceColumnDefinition> {
 
 #[cfg(test)]
 mod tests {
+    use super::STATE;
     use crate::claims::KINDS;
 
     #[test]
@@ -52,7 +62,8 @@ mod tests {
         for kind in &KINDS {
             let description = kind.describe();
             assert!(!description.columns.is_empty(), "{}", kind.claim);
-            for column in description.columns {
+            let told = STATE.iter().filter(|column| !column.path.contains('?'));
+            for column in description.columns.iter().chain(told) {
                 let (schema, path) = match column.path.split_at_checked(6) {
                     Some((".spec.", path)) => (&description.spec, path),
                     _ => (&description.status, column.path.strip_prefix(".status.").unwrap()),

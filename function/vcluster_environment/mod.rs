@@ -9,8 +9,10 @@ use crate::fault::Fault;
 use crate::owner::{Claim, Leaves, Owner};
 use crate::part::Part;
 use crate::plan::Plan;
+use crate::report::Phase;
 use crate::schema::Column;
 use crate::settings::Settings;
+use crate::tenant::LOCK;
 
 mod check;
 pub mod claim;
@@ -39,10 +41,24 @@ pub struct Environment {
     pub domain: String,
 }
 
+/// What a platform team thinks of as the steps of an environment.
+const PHASES: &[Phase] = &[
+    Phase {
+        name: "VirtualCluster",
+        parts: &[LOCK, namespaces::HOST, pull_secrets::NAME, vcluster::NAME, "protection"],
+    },
+    Phase { name: "Namespaces", parts: &[namespaces::INSIDE] },
+    Phase { name: "Istio", parts: &[istio::BASE, istio::CONTROL_PLANE, istio::GATEWAY] },
+    Phase { name: "Gateways", parts: &["certificate", "gateways"] },
+    Phase { name: "Knative", parts: &[knative::OPERATOR, knative::SERVING] },
+    Phase { name: "Observability", parts: &[monitoring::NAME] },
+];
+
 impl Checked for Environment {
     type Spec = claim::Spec;
     type Status = status::Status;
 
+    const PHASES: &'static [Phase] = PHASES;
     const COLUMNS: &'static [Column] = status::COLUMNS;
 
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
@@ -90,6 +106,10 @@ impl Checked for Environment {
         let places = [provider_configs::kept(self), vcluster::kept(self)].into_iter().flatten();
         let components = [istio::kept(self), knative::kept(self), monitoring::kept(self)];
         places.chain(components.into_iter().flatten()).collect()
+    }
+
+    fn endpoint(status: &Self::Status) -> Option<String> {
+        status.domain.clone()
     }
 
     fn warnings(&self) -> Vec<String> {

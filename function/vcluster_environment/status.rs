@@ -55,10 +55,7 @@ pub struct Grafana {
 }
 
 /// What `kubectl get` shows.
-pub const COLUMNS: &[Column] = &[
-    Column::new("Environment", ".spec.name", "Name of the environment."),
-    Column::new("Domain", ".status.domain", "DNS domain of its routes."),
-];
+pub const COLUMNS: &[Column] = &[Column::wide("Environment", ".spec.name", "Name of the environment.")];
 
 pub fn of(environment: &Environment) -> Status {
     let components = environment.spec.components;

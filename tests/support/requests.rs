@@ -10,7 +10,9 @@ use std::path::Path;
 use function_realtime_platform::claims::Kind;
 use function_realtime_platform::function::Function;
 use function_realtime_platform::protocol::{Request, RunFunction};
-use function_sdk_rust::proto::v1::{RequestMeta, Resource, Resources, RunFunctionRequest, RunFunctionResponse, State};
+use function_sdk_rust::proto::v1::{
+    Condition, RequestMeta, Resource, Resources, RunFunctionRequest, RunFunctionResponse, State, Status,
+};
 use function_sdk_rust::resource::{json_to_struct, struct_to_json};
 use prost::Message;
 use serde_json::{Map, Value, json};
@@ -127,11 +129,29 @@ pub fn settled(mut request: RunFunctionRequest, answer: &RunFunctionResponse) ->
     request
 }
 
+/// The request after an answer: Crossplane has written its conditions to the composite.
+pub fn after(mut request: RunFunctionRequest, answer: &RunFunctionResponse) -> RunFunctionRequest {
+    let condition = |condition: &Condition| {
+        let status = match condition.status() {
+            Status::ConditionTrue => "True",
+            Status::ConditionFalse => "False",
+            Status::ConditionUnknown | Status::ConditionUnspecified => "Unknown",
+        };
+        json!({"type": condition.r#type, "status": status, "reason": condition.reason, "message": condition.message})
+    };
+    let conditions: Vec<Value> = answer.conditions.iter().map(condition).collect();
+    let composite = request.observed.as_mut().and_then(|state| state.composite.as_mut()).expect("a composite");
+    let mut fields = composite.resource.as_ref().map(struct_to_json).expect("a composite has fields");
+    fields["status"] = json!({"conditions": conditions});
+    *composite = resource(&fields);
+    request
+}
+
 /// A condition of an answer: its status and message.
 pub fn condition(answer: &RunFunctionResponse, kind: &str) -> (bool, String) {
     let found = answer.conditions.iter().find(|condition| condition.r#type == kind);
     let found = found.unwrap_or_else(|| panic!("the answer has no condition {kind}"));
-    let holds = found.status() == function_sdk_rust::proto::v1::Status::ConditionTrue;
+    let holds = found.status() == Status::ConditionTrue;
     (holds, found.message.clone().unwrap_or_default())
 }
 

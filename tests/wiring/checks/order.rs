@@ -1,5 +1,5 @@
 //! Order: whatever is waited for is a part of the same plan, or something that the environment offers; nothing waits for
-//! itself, and everything waits for the lock.
+//! itself, and everything waits for the lock. What is waited for is told by phase, and each part is in one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,6 +68,10 @@ fn check_plan(world: &World, standing: &Standing) -> Vec<Finding> {
         }
         if resource.part != LOCK && !before.contains(LOCK) {
             finds("not for the lock".to_owned());
+        }
+        let phases = standing.kind.phases.iter().filter(|phase| phase.parts.contains(&resource.part)).count();
+        if phases != 1 {
+            finds(format!("nothing that its user is told of: its part is in {phases} phases"));
         }
         if let Some(component) = component(resource).filter(|component| is_tenant && !before.contains(component)) {
             finds(format!("not for {component}, whose kind it is of"));

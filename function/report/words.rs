@@ -1,0 +1,130 @@
+//! The sentences of a report. Each names what is waited for, which object, and what a person can do about it.
+
+use std::collections::BTreeSet;
+
+use super::{Fault, Seen, State, Subject};
+use crate::hold::{self, PAUSED, Standing};
+use crate::plan::Place;
+
+/// The longest that all faults of a claim may be together.
+const FAULTS: usize = 8192;
+
+/// How a phase stands.
+pub fn phase(subject: &Subject, state: State, all: &[Seen]) -> String {
+    match state {
+        State::NotWanted => "the claim does not ask for it".to_owned(),
+        State::Ready => ready(all),
+        State::Held => held(subject, all),
+        State::Waiting | State::Failed | State::Paused => first(subject, state, all),
+    }
+}
+
+/// How everything stands. What the environment lacks comes first: nothing of it can be cured here.
+pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
+    let complaint = (subject.complaint)(&hold::awaited(subject.standings));
+    let own = match state {
+        State::Ready | State::NotWanted => None,
+        State::Held if complaint.is_some() => None,
+        State::Held => Some(held(subject, all)),
+        State::Waiting | State::Failed | State::Paused => Some(first(subject, state, all)),
+    };
+    let ready = if state.is_done() { format!("all {} resources are ready", all.len()) } else { ready(all) };
+    let holds = all.iter().filter(|seen| matches!(seen.standing, Standing::Held(_))).count();
+    let holds = match holds {
+        0 => String::new(),
+        1 => ", 1 is held".to_owned(),
+        more => format!(", {more} are held"),
+    };
+    complaint.into_iter().chain(own).chain([format!("{ready}{holds}")]).collect::<Vec<_>>().join("; ")
+}
+
+/// Why one resource is not ready.
+pub fn one(subject: &Subject, seen: Seen) -> String {
+    let title = seen.resource.title();
+    let words = seen.observed.and_then(|observed| observed.words.as_deref());
+    match seen.standing {
+        Standing::Ready => "ready".to_owned(),
+        Standing::Held(_) => held(subject, &[seen]),
+        Standing::Failed => {
+            let words = words.map(|words| format!(": {words}")).unwrap_or_default();
+            format!(
+                "the {title} failed{words}; read its log with {}; a change of the claim or of spec.credentialsGeneration makes a new one",
+                log(seen)
+            )
+        }
+        Standing::Paused => {
+            let kind = seen.resource.composed.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default();
+            let name = seen.observed.and_then(|observed| observed.name.as_deref()).unwrap_or_default();
+            let inner = if kind == "Object" { format!(", which is the {title}") } else { String::new() };
+            format!("paused by a person: remove the annotation {PAUSED} of the {kind} {name}{inner}")
+        }
+        Standing::Waiting => {
+            let absent = if seen.observed.is_none() { "it is not created yet" } else { "it is not ready yet" };
+            format!("waiting for {}: {title}: {}", seen.resource.part, words.unwrap_or(absent))
+        }
+    }
+}
+
+/// What is in a phase's way first.
+fn first(subject: &Subject, state: State, all: &[Seen]) -> String {
+    let is_it = |seen: &&Seen| match seen.standing {
+        Standing::Failed => state == State::Failed,
+        Standing::Paused => state == State::Paused,
+        Standing::Waiting => state == State::Waiting,
+        Standing::Held(_) | Standing::Ready => false,
+    };
+    all.iter().find(is_it).map(|seen| one(subject, *seen)).unwrap_or_default()
+}
+
+/// What is waited for, outside of what waits, and why it is not there where it is the environment's.
+fn held(subject: &Subject, all: &[Seen]) -> String {
+    let within = |part: &str| all.len() > 1 && all.iter().any(|seen| seen.resource.part == part);
+    let mut missing: Vec<&str> = Vec::new();
+    let mut lacking = BTreeSet::new();
+    for &part in all.iter().flat_map(|seen| seen.standing.held_for()) {
+        if !within(part) && !missing.contains(&part) {
+            missing.push(part);
+        }
+        if !subject.plan.resources.iter().any(|resource| resource.part == part) {
+            lacking.insert(part);
+        }
+    }
+    let complaint = if lacking.is_empty() { None } else { (subject.complaint)(&lacking) };
+    let complaint = complaint.map(|complaint| format!(": {complaint}")).unwrap_or_default();
+    format!("waits for {}{complaint}", missing.join(", "))
+}
+
+fn ready(all: &[Seen]) -> String {
+    let ready = all.iter().filter(|seen| *seen.standing == Standing::Ready).count();
+    match all.len() {
+        1 => format!("{ready} of 1 resource is ready"),
+        total => format!("{ready} of {total} resources are ready"),
+    }
+}
+
+/// The command that shows a Job's log, in the cluster that it is in.
+fn log(seen: Seen) -> String {
+    let manifest = seen.resource.manifest();
+    let text = |pointer: &str| manifest.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default();
+    let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
+    let cluster = match seen.resource.place {
+        Place::Host => "on the host",
+        Place::Inside => "inside the virtual cluster",
+    };
+    format!("kubectl logs -n {namespace} job/{name} {cluster}")
+}
+
+/// Every fault, as far as there is room for them.
+pub fn faults(faults: &[Fault]) -> String {
+    let mut room = FAULTS;
+    let mut said: Vec<String> = Vec::new();
+    for fault in faults.iter().map(Fault::to_string) {
+        if fault.len() > room && !said.is_empty() {
+            said.push(format!("and {} more", faults.len() - said.len()));
+            break;
+        }
+        room = room.saturating_sub(fault.len());
+        said.push(fault);
+    }
+    said.join("; ")
+}

@@ -49,9 +49,9 @@ pub const SNOWFLAKE_IDENTIFIER: &str = r"^[a-zA-Z_][a-zA-Z0-9_$]*$";
 pub fn words(pattern: &str) -> Option<&'static str> {
     Some(match pattern {
         DNS_LABEL => "lower-case letters, digits and hyphens, with a letter first and no hyphen last",
-        DNS_NAME => "a DNS name of lower-case letters, digits, hyphens and dots",
-        BYTES => "a whole number with the unit Ki, Mi, Gi or Ti",
-        CPU => "a number of cores, or of thousandths with an m behind it",
+        DNS_NAME => "a DNS name of lower-case letters, digits, hyphens and dots, such as streaming.example.com",
+        BYTES => "a whole number with the unit Ki, Mi, Gi or Ti, such as 512Mi or 10Gi",
+        CPU => "a number of cores, or of thousandths with an m behind it, such as 2 or 500m",
         SHA256 => "a SHA-256 checksum of 64 lower-case hexadecimal digits",
         SECRET_KEY => "letters, digits, hyphens, underscores and dots",
         NAMESPACE_OR_ALL => "the name of a namespace, or * for all",
@@ -61,19 +61,21 @@ pub fn words(pattern: &str) -> Option<&'static str> {
         REGISTRY => "a registry's host, with a port and a path if need be, without https://",
         CHART_REPOSITORY => "an address that starts with https://, http:// or oci://",
         VERSION => "a version of three numbers such as 1.2.3",
-        IMAGE => "an image with a tag or a digest",
+        IMAGE => "an image with a tag or a digest, such as example.com/simulator:1.2.3",
         ARCHIVE_URL => "an address that starts with https:// and ends in .jar or .zip",
         USER_NAME => {
             "lower-case letters, digits, dots, hyphens and underscores, with a letter first and a letter or digit last"
         }
-        EMAIL => "an e-mail address",
+        EMAIL => "an e-mail address such as admin@example.com",
         KAFKA_TOPIC => "letters, digits, dots, hyphens and underscores",
         MQTT_TOPIC => "an MQTT topic without the wildcards + and #, and without white space",
-        MQTT_FILTER => "an MQTT topic filter, where + and # each stand for a whole level and # stands last",
-        BRIDGED_MQTT_FILTER => {
-            "an MQTT topic filter of letters, digits and -_.:@=,~ where + and # each stand for a whole level and # stands last"
+        MQTT_FILTER => {
+            "an MQTT topic filter, where + and # each stand for a whole level and # stands last, such as health/+/data"
         }
-        JSON_FIELD => "the name of a field, or several joined by dots",
+        BRIDGED_MQTT_FILTER => {
+            "an MQTT topic filter of letters, digits and -_.:@=,~ where + and # each stand for a whole level and # stands last, such as health/+/data"
+        }
+        JSON_FIELD => "the name of a field, or several joined by dots, such as device.id",
         SNOWFLAKE_ACCOUNT => "a Snowflake account identifier such as myorg-myaccount",
         SNOWFLAKE_IDENTIFIER => {
             "a Snowflake identifier that needs no quotes: letters, digits, underscores and $, with no digit and no $ first"

@@ -4,6 +4,8 @@
 
 #[path = "change/refused.rs"]
 mod refused;
+#[path = "wrong/table.rs"]
+mod wrong;
 mod support {
     pub mod api_server;
     pub mod crossplane;
@@ -38,6 +40,7 @@ fn an_api_server_takes_the_definitions_and_judges_claims_as_we_do() {
     fills_in_the_same_defaults(&server);
     finds_the_same_faults(&server);
     keeps_the_rules(&server);
+    refuses_what_the_schema_can_refuse(&server);
     refused::holds_what_cannot_change(&server);
 }
 
@@ -193,6 +196,22 @@ fn checker(kind: &str) -> Checker {
         "VClusterEnvironmentClaim" => Checker::of::<<Environment as Checked>::Spec>(),
         "RealtimeSystemClaim" => Checker::of::<<RealtimeSystem as Checked>::Spec>(),
         _ => Checker::of::<<IotBroker as Checked>::Spec>(),
+    }
+}
+
+/// What people get wrong is refused at its field by the schema, where a schema can say it; and nowhere else is it taken.
+fn refuses_what_the_schema_can_refuse(server: &ApiServer) {
+    for row in wrong::table() {
+        let verdict = create(server, &claim(&row.kind, &row.spec()));
+        match row.by {
+            wrong::By::Schema => {
+                let field = row.at.replace("[\"", ".").replace("\"]", "");
+                let refused = verdict.expect_err(&row.mistake);
+                let at = [field.as_str(), field.trim_end_matches(".name")];
+                assert!(at.iter().any(|at| refused.contains(&format!("{at}: "))), "{}: {refused}", row.mistake);
+            }
+            wrong::By::Function => drop(verdict.expect(&row.mistake)),
+        }
     }
 }
 

@@ -89,7 +89,7 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig) {
     for (index, topic) in kafka.topics.iter().enumerate() {
         let field = || format!("spec.kafkaConfig.topics[{index}].name");
         if matches!(topic.name.as_str(), "." | "..") {
-            faults.push(Fault::new(field(), "must not be \".\" or \"..\""));
+            faults.push(Fault::new(field(), "must not be \".\" or \"..\", which Kafka refuses: choose another name"));
         }
         if topic.name.starts_with("__") {
             faults.push(Fault::new(field(), "must not start with two underscores: such topics are Kafka's own"));
@@ -100,7 +100,10 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig) {
         if let Some(twin) = twin {
             faults.push(Fault::new(
                 field(),
-                format!("must differ from {:?} in more than dots and underscores", twin.name),
+                format!(
+                    "must differ from {:?} in more than dots and underscores: Kafka could not tell their metrics apart",
+                    twin.name
+                ),
             ));
         }
         if topic.retention_ms != -1 && topic.retention_ms < 60_000 {

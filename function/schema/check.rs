@@ -80,7 +80,9 @@ impl Walk<'_> {
         if let Some(expected) = text(schema, "type")
             && !is_of_type(value, expected)
         {
-            self.fault(path, words::wrong_type(expected, value));
+            let fields = schema.get("properties").and_then(Value::as_object);
+            let fields: Vec<&str> = fields.into_iter().flat_map(|fields| fields.keys().map(String::as_str)).collect();
+            self.fault(path, words::wrong_type(expected, &fields, value));
             return;
         }
         if let Some(options) = schema.get("enum").and_then(Value::as_array)
@@ -333,10 +335,10 @@ mod tests {
                 "spec.kafka.topics[0].partitions: must be between 1 and 1000, not 0",
                 "spec.kafka.topics[2].name: is required",
                 "spec.kafka.topics[2].partitions: must be a whole number, not the text \"x\"",
-                "spec.kafka.topics[1].name: duplicate of spec.kafka.topics[0].name \"a\"",
+                "spec.kafka.topics[1].name: duplicate of spec.kafka.topics[0].name \"a\": leave one of them out",
                 "spec.mode: must be one of A, B, not \"C\"",
                 "spec.on: must be true or false, not the text \"yes\"",
-                "spec.tags[1]: duplicate of spec.tags[0] \"x\"",
+                "spec.tags[1]: duplicate of spec.tags[0] \"x\": leave one of them out",
                 "spec.labels[\"a.b/c\"]: must be text, not the number 1: put it in quotes",
                 "spec.odd: must match `^z$`, not \"y\"",
             ]
@@ -361,10 +363,10 @@ mod tests {
         assert_eq!(
             faults(json!({"kafka": ["topics"], "tags": {"x": 1}, "mode": null, "on": 1.5})),
             [
-                "spec.kafka: must be a set of fields, not a list",
+                "spec.kafka: must be a set of fields (topics), not a list",
                 "spec.mode: must be text, not null: leave the field out if there is nothing to say",
                 "spec.on: must be true or false, not the number 1.5",
-                "spec.tags: must be a list, not a set of fields",
+                "spec.tags: must be a list, not a set of fields: begin each of its entries with a hyphen",
             ]
         );
         let faults = Checker::of::<Spec>().faults(&json!("x"), "spec");

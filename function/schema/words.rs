@@ -7,6 +7,9 @@ use super::check::Limits;
 /// The longest value that a message repeats; of a longer one it shows the beginning.
 const SHOWN: usize = 60;
 
+/// The most fields that a message names: more would bury what it says.
+const MOST_FIELDS: usize = 6;
+
 /// One step down into a value.
 pub enum Step<'a> {
     Field(&'a str),
@@ -26,8 +29,10 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'))
 }
 
-pub fn wrong_type(expected: &str, value: &Value) -> String {
+/// Of another type. `fields` are those that a set of fields has.
+pub fn wrong_type(expected: &str, fields: &[&str], value: &Value) -> String {
     let expected = match expected {
+        "object" if (1..=MOST_FIELDS).contains(&fields.len()) => &format!("a set of fields ({})", fields.join(", ")),
         "object" => "a set of fields",
         "array" => "a list",
         "string" => "text",
@@ -38,9 +43,14 @@ pub fn wrong_type(expected: &str, value: &Value) -> String {
     if value.is_null() {
         return format!("must be {expected}, not null: leave the field out if there is nothing to say");
     }
-    let is_unquoted = expected == "text" && (value.is_number() || value.is_boolean());
-    let quotes = if is_unquoted { ": put it in quotes" } else { "" };
-    format!("must be {expected}, not {}{quotes}", kind_and_value(value))
+    let remedy = match (expected, value) {
+        ("text", Value::Number(_) | Value::Bool(_)) => ": put it in quotes",
+        ("a whole number" | "a number", Value::String(text)) if text.parse::<f64>().is_ok() => ": leave out the quotes",
+        ("true or false", Value::String(text)) if matches!(text.as_str(), "true" | "false") => ": leave out the quotes",
+        ("a list", _) => ": begin each of its entries with a hyphen",
+        _ => "",
+    };
+    format!("must be {expected}, not {}{remedy}", kind_and_value(value))
 }
 
 pub fn wrong_choice(options: &[Value], value: &Value) -> String {
@@ -78,7 +88,7 @@ pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
 }
 
 pub fn duplicate(first: &str, value: &Value) -> String {
-    format!("duplicate of {first} {}", shown(value))
+    format!("duplicate of {first} {}: leave one of them out", shown(value))
 }
 
 pub fn missing(description: Option<&str>) -> String {

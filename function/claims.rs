@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::change::Kept;
 use crate::fault::Fault;
+use crate::lock::Site;
 use crate::owner::Claim;
 use crate::place::to_value;
 use crate::plan::Plan;
@@ -117,6 +118,8 @@ pub trait Checked: Sized {
     fn endpoint(status: &Self::Status) -> Option<String>;
     /// What its user should know beforehand, although nothing is wrong.
     fn warnings(&self) -> Vec<String>;
+    /// The place that it wants for itself.
+    fn site(&self) -> Site;
     /// The environment that it stands in, if it is none itself.
     fn guest(&self) -> Option<Guest> {
         None
@@ -139,6 +142,7 @@ pub struct Composed {
     pub endpoint: Option<String>,
     pub warnings: Vec<String>,
     pub guest: Option<Guest>,
+    pub site: Site,
     pub kept: Vec<Kept>,
 }
 
@@ -226,6 +230,7 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
                 endpoint: C::endpoint(&status),
                 warnings: checked.warnings(),
                 guest: checked.guest(),
+                site: checked.site(),
                 kept: checked.kept(),
             })
         }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::hold::{self, Standing};
 use crate::kinds::{Spec, kubernetes};
+use crate::lock;
 use crate::progress::{Known, Progress, Refused};
 use crate::protocol::{Fields, Request, Response, RunFunction};
 use crate::report::news::News;
@@ -32,6 +33,7 @@ pub fn answer(request: &Request) -> Response {
         composite: &request.composite().to_value(),
         input: request.input.as_deref().map(Fields::of).unwrap_or_default().to_value(),
         provider_config: required(request, ENVIRONMENT).as_ref(),
+        locks: &|key| required(request, key),
         observed: |key: &str| {
             let fields = request.observed.as_ref()?.resources.get(key)?.fields();
             Some(move |path: &[&str]| field(fields, path))
@@ -43,7 +45,7 @@ pub fn answer(request: &Request) -> Response {
     }
 }
 
-/// What a system or broker asks Crossplane for: the ProviderConfig that has its environment's name.
+/// What a system or broker asks Crossplane for, besides its lock: the ProviderConfig that has its environment's name.
 const ENVIRONMENT: &str = "environment";
 
 fn desire(request: &Request, progress: Progress) -> Response {
@@ -52,7 +54,11 @@ fn desire(request: &Request, progress: Progress) -> Response {
     answer.conditions.extend(report.conditions.into_iter().map(condition));
     answer.results.extend(news.into_iter().map(event));
     if let Some(guest) = composed.guest {
-        require::<kubernetes::ProviderConfig>(&mut answer, ENVIRONMENT, guest.environment);
+        let (version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
+        require(&mut answer, ENVIRONMENT, (version, kind, &guest.environment));
+    }
+    for lock in lock::locks(&composed.plan) {
+        require(&mut answer, lock.key, (lock.api_version, lock.kind, lock.name));
     }
 
     let state = answer.desired.get_or_insert_default();
@@ -84,13 +90,13 @@ fn required(request: &Request, name: &str) -> Option<Value> {
     Some(found.fields().to_value())
 }
 
-/// Asks Crossplane for the resource of a kind and name.
-fn require<S: Spec>(answer: &mut Response, under: &str, name: String) {
+/// Asks Crossplane for the resource of an API version, kind and name.
+fn require(answer: &mut Response, under: &str, (api_version, kind, name): (&str, &str, &str)) {
     let selector = ResourceSelector {
-        api_version: S::API_VERSION.to_owned(),
-        kind: S::KIND.to_owned(),
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
         namespace: None,
-        r#match: Some(Match::MatchName(name)),
+        r#match: Some(Match::MatchName(name.to_owned())),
     };
     answer.requirements.get_or_insert_default().resources.insert(under.to_owned(), selector);
 }

@@ -9,6 +9,7 @@ pub mod hold;
 pub mod input;
 pub mod iot_broker;
 pub mod kinds;
+pub mod lock;
 pub mod observed;
 pub mod owner;
 pub mod part;

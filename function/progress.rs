@@ -11,12 +11,14 @@ use crate::change;
 use crate::claims::{Composed, Kind, spec_of};
 use crate::fault::Fault;
 use crate::hold::{self, Standing};
+use crate::lock;
 use crate::observed::Observed;
 use crate::owner::Claim;
 use crate::plan::Resource;
 use crate::report::news::{self, News};
 use crate::report::{self, Condition, Report, Subject};
 use crate::settings::Settings;
+use crate::tenant::LOCK;
 use crate::vcluster_environment::offer::Reception;
 
 /// What is known of a claim.
@@ -26,6 +28,8 @@ pub struct Known<'a, L> {
     pub input: Value,
     /// The ProviderConfig that has the environment's name, where one was found.
     pub provider_config: Option<&'a Value>,
+    /// What was found under the name of a lock of the plan, given by its key.
+    pub locks: &'a dyn Fn(&str) -> Option<Value>,
     /// Finds an observed resource by its key. What is found answers for single fields, given
     /// by their path; for an empty path with everything.
     pub observed: L,
@@ -75,7 +79,10 @@ impl Progress {
     {
         let settings = Settings::read(known.input)?;
         let composed = kind.compose(spec_of(known.composite), Claim::of_composite(known.composite), &settings)?;
-        let faults = change::broken(&composed.kept, &|key| (known.observed)(key)?(&[]));
+        let mut faults = change::broken(&composed.kept, &|key| (known.observed)(key)?(&[]));
+        let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+        let tenure = lock::tenure(&composed.plan, uid, known.locks);
+        faults.extend(tenure.fault(&composed.site));
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -90,7 +97,10 @@ impl Progress {
             plan: &composed.plan,
             standings: &standings,
             observed: &observed,
-            complaint: &|awaited| reception.as_ref()?.complaint(composed.guest.as_ref()?, awaited),
+            complaint: &|awaited| {
+                let taken = tenure.complaint(&composed.site).filter(|_| awaited.contains(LOCK));
+                taken.or_else(|| reception.as_ref()?.complaint(composed.guest.as_ref()?, awaited))
+            },
             endpoint: composed.endpoint.as_deref(),
         });
         let news = news::since(known.composite, &report.conditions);

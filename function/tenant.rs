@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::{self, Kept, MANIFEST};
 use crate::fault::Fault;
 use crate::form;
+use crate::lock::Site;
 use crate::owner::{Claim, Leaves, Owner};
 use crate::part::Part;
 use crate::plan::{Ready, Resource};
@@ -132,6 +133,16 @@ impl Tenant {
             Kept::same("lock-object", &namespace, &self.namespace, "spec.namespace", change::NAMESPACE),
             Kept::same("lock-object", environment, &self.owner.environment, "spec.environment", change::ENVIRONMENT),
         ]
+    }
+
+    /// What this tenant wants for itself, who is `a RealtimeSystem` or so.
+    pub fn site(&self, what: &str) -> Site {
+        let (namespace, environment) = (self.namespace.clone(), &self.owner.environment);
+        Site {
+            taken: format!("the namespace {namespace} of environment {environment} already has {what}"),
+            field: "spec.namespace",
+            name: namespace,
+        }
     }
 
     /// How this tenant presents itself to its environment, and what it can do without.

@@ -7,6 +7,7 @@ mod support {
     pub mod api_server;
     pub mod composed;
     pub mod crossplane;
+    pub mod defined;
     pub mod examples;
     pub mod misspelt;
     pub mod server;
@@ -15,16 +16,15 @@ mod support {
 #[path = "wiring/mod.rs"]
 mod wiring;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use support::api_server::ApiServer;
 use support::composed;
-use support::crossplane::{composite, custom_resource_definitions};
-use support::examples::{claims, distinct, documents, objects, yaml};
+use support::crossplane::composite;
+use support::defined::{define, kind};
+use support::examples::{claims, distinct, objects, yaml};
 use support::misspelt::{outermost, variants};
-use support::tools::crd_sources;
 
 /// Everything that ends up in a cluster: claims, composites, what they compose, what is inside that, and what the
 /// platform team has in place.
@@ -33,34 +33,6 @@ fn everything() -> Vec<Value> {
     everything.extend(objects().into_iter().map(|(_, object)| object));
     everything.extend(distinct(&claims()).map(|example| composite(&example.claim)));
     everything
-}
-
-/// The kind of an object, or that a definition is of.
-fn kind(object: &Value) -> (String, String) {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    if text("/kind") == "CustomResourceDefinition" {
-        return (text("/spec/group").to_owned(), text("/spec/names/kind").to_owned());
-    }
-    let group = text("/apiVersion").split_once('/').map(|(group, _)| group).unwrap_or_default();
-    (group.to_owned(), text("/kind").to_owned())
-}
-
-/// Makes every kind known that is no core one.
-fn define(server: &ApiServer, objects: &[Value]) {
-    let wanted: BTreeSet<_> = objects.iter().map(kind).collect();
-    let mut definitions: BTreeMap<_, Value> = BTreeMap::new();
-    for source in crd_sources() {
-        let mut files: Vec<_> = fs::read_dir(source.folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        for mut definition in files.iter().flat_map(|file| documents(&fs::read_to_string(file).unwrap())) {
-            // Nobody is there to convert from one version to another.
-            definition["spec"].as_object_mut().unwrap().shift_remove("conversion");
-            definitions.insert(kind(&definition), definition);
-        }
-    }
-    definitions.extend(custom_resource_definitions().into_iter().map(|definition| (kind(&definition), definition)));
-    definitions.retain(|kind, _| wanted.contains(kind));
-    server.define(&yaml(definitions.values())).unwrap();
 }
 
 /// What the server says of objects: what it takes, and what else there is to say.

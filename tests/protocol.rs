@@ -7,10 +7,11 @@ mod requests;
 #[path = "support/server.rs"]
 mod server;
 
+use function_sdk_rust::proto::v1::resource_selector::Match;
 use function_sdk_rust::proto::v1::{Ready, Resource, RunFunctionRequest, RunFunctionResponse, Severity, Target};
 use prost::Message;
 use requests::{
-    after, condition, desired, example, first, provider_config, set, settled, with_environment, with_input,
+    after, condition, desired, example, first, provider_config, set, settled, with_environment, with_found, with_input,
 };
 use serde_json::{Value, json};
 use server::Server;
@@ -287,6 +288,93 @@ fn what_an_environment_lacks_holds_what_needs_it_and_the_claim_is_told() {
             let (settled, message) = condition(&answer, "Settled");
             assert!(!settled && words.iter().all(|word| message.contains(word)), "{words:?} in: {message}");
             assert_eq!(message.matches("environment health-streaming").count(), 1, "one complaint: {message}");
+        }
+    }
+}
+
+/// The locks of a claim's place, by the name under which each is asked for.
+fn locks(claim: &str) -> &'static [&'static str] {
+    if claim == ENVIRONMENT { &["lock-kubernetes", "lock-helm"] } else { &["lock-object"] }
+}
+
+/// A lock as the composite with this UID has it in a cluster.
+fn held_by(mut lock: Value, uid: &str) -> Value {
+    lock["metadata"]["ownerReferences"] = json!([{
+        "apiVersion": "platform.example.org/v1alpha1", "kind": "XTheirs", "name": "theirs", "uid": uid,
+        "controller": true, "blockOwnerDeletion": true,
+    }]);
+    lock
+}
+
+#[test]
+fn a_second_claim_for_one_place_is_held_whole_and_told_whose_it_is() {
+    let environment = provider_config(&example(ENVIRONMENT));
+    for (claim, words) in [
+        (
+            ENVIRONMENT,
+            "there is an environment health-streaming already: claim team-a/first owns it (ProviderConfig health-streaming); delete that claim or choose another spec.name",
+        ),
+        (
+            SYSTEM,
+            "the namespace health-streaming of environment health-streaming already has a RealtimeSystem: claim team-a/first owns it (Object health-streaming-health-streaming-realtime); delete that claim or choose another spec.namespace",
+        ),
+        (
+            BROKER,
+            "the namespace health-streaming of environment health-streaming already has an IotBroker: claim team-a/first owns it (Object health-streaming-health-streaming-broker); delete that claim or choose another spec.namespace",
+        ),
+    ] {
+        let mut first_claim = example(claim);
+        set(&mut first_claim, "/metadata/name", json!("first"));
+        set(&mut first_claim, "/metadata/namespace", json!("team-a"));
+        let theirs = desired(&run(first(&first_claim)));
+        let mut request = with_environment(first(&example(claim)), Some(&environment));
+        let alone = run(request.clone());
+        let asked = alone.requirements.clone().expect("its locks are asked for");
+        for lock in locks(claim) {
+            let name = asked.resources[*lock].r#match.clone();
+            assert_eq!(name.map(name_of).as_deref(), theirs[*lock]["metadata"]["name"].as_str());
+            request = with_found(request, lock, Some(&held_by(theirs[*lock].clone(), "uid-of-theirs")));
+        }
+        let answer = run(request.clone());
+        let (settled, message) = condition(&answer, "Settled");
+        assert!(!settled && message.starts_with(&format!("{words}; ")), "{message}");
+        assert!(answer.results.is_empty(), "{claim}: {:?}", answer.results);
+        assert_eq!(desired(&answer).len(), desired(&alone).len(), "{claim}: the plan is whole");
+        let managed = |resource: &Value| !matches!(resource["kind"].as_str(), Some("ProviderConfig" | "ClusterUsage"));
+        let touched = desired(&answer)
+            .into_iter()
+            .filter(|(key, resource)| managed(resource) && !paused(resource) && !locks(claim).contains(&key.as_str()));
+        assert_eq!(
+            touched.map(|(key, _)| key).collect::<Vec<_>>(),
+            Vec::<String>::new(),
+            "{claim}: a provider may touch something"
+        );
+
+        // Its own lock is no other's.
+        for lock in locks(claim) {
+            request = with_found(request, lock, Some(&held_by(theirs[*lock].clone(), requests::UID)));
+        }
+        assert_eq!(run(request).conditions, alone.conditions);
+    }
+}
+
+fn name_of(selector: Match) -> String {
+    match selector {
+        Match::MatchName(name) => name,
+        Match::MatchLabels(labels) => format!("not a name: {labels:?}"),
+    }
+}
+
+#[test]
+fn what_nobody_of_ours_made_is_never_taken_over() {
+    for (claim, field) in [(ENVIRONMENT, "spec.name: "), (SYSTEM, "spec.namespace: "), (BROKER, "spec.namespace: ")] {
+        for lock in locks(claim) {
+            let mut found = desired(&run(first(&example(claim)))).remove(*lock).expect("a claim has its lock");
+            found["metadata"]["labels"] = json!({"somebody": "else"});
+            let answer = run(with_found(first(&example(claim)), lock, Some(&found)));
+            assert!(fatal(&answer).starts_with(field), "{}", fatal(&answer));
+            assert!(fatal(&answer).contains("is none of ours"), "{}", fatal(&answer));
+            assert!(desired(&answer).is_empty(), "nothing is applied");
         }
     }
 }

@@ -229,3 +229,28 @@ fn every_example_settles_once_everything_is_ready() {
         assert_eq!(rise(&engine, &all, example, Pace::Leap), 1, "{}", example.name);
     }
 }
+
+#[test]
+fn a_second_system_for_one_place_is_told_whose_it_is() {
+    let engine = Engine::start();
+    let all = claims();
+    let is_system = |example: &&Example| example.kind().definition == "realtime-system";
+    let example = all.iter().find(is_system).expect("an example has a system");
+    let environment = environment(&engine, &all, example, &example.composed()).expect("a system has its environment");
+    let composite = composite(&example.claim);
+    let first = engine.render(&composite, &[], std::slice::from_ref(&environment));
+    let mut lock = first.resources["lock-object"].clone();
+    lock["metadata"]["ownerReferences"][0]["uid"] = json!("another-composite");
+    let second = engine.render(&composite, &[], &[environment, lock]);
+    let conditions = second.composite["status"]["conditions"].as_array().unwrap();
+    let settled = conditions.iter().find(|condition| condition["type"] == "Settled").unwrap();
+    assert!(settled["message"].as_str().unwrap().contains(" already has a RealtimeSystem: claim "), "{settled}");
+    assert_eq!(keys(&second), keys(&first), "the plan is whole");
+    let released: Vec<&String> =
+        second.resources.keys().filter(|key| !paused(&second).contains(key.as_str())).collect();
+    assert_eq!(released, ["lock-object"], "which an API server refuses it");
+}
+
+fn keys(rendered: &Rendered) -> Vec<&String> {
+    rendered.resources.keys().collect()
+}

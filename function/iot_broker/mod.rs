@@ -6,6 +6,7 @@
 use crate::change::Kept;
 use crate::claims::Checked;
 use crate::fault::Fault;
+use crate::lock::Site;
 use crate::owner::Claim;
 use crate::plan::Plan;
 use crate::report::Phase;
@@ -80,6 +81,10 @@ impl Checked for IotBroker {
 
     fn status(&self) -> Self::Status {
         status::of(self)
+    }
+
+    fn site(&self) -> Site {
+        self.tenant.site("an IotBroker")
     }
 
     fn guest(&self) -> Option<Guest> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Named, Spec};
+use super::Spec;
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -20,10 +20,7 @@ pub struct ClusterUsage {
 pub struct Resource {
     pub api_version: &'static str,
     pub kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resource_ref: Option<Named>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resource_selector: Option<ResourceSelector>,
+    pub resource_selector: ResourceSelector,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -34,22 +31,12 @@ pub struct ResourceSelector {
 }
 
 impl Resource {
-    pub fn named<S: Spec>(name: impl Into<String>) -> Self {
-        Self {
-            api_version: S::API_VERSION,
-            kind: S::KIND,
-            resource_ref: Some(Named::new(name)),
-            resource_selector: None,
-        }
-    }
-
     /// The one with these labels that the same composite controls.
     pub fn labelled<S: Spec>(labels: BTreeMap<String, String>) -> Self {
         Self {
             api_version: S::API_VERSION,
             kind: S::KIND,
-            resource_ref: None,
-            resource_selector: Some(ResourceSelector { match_controller_ref: true, match_labels: labels }),
+            resource_selector: ResourceSelector { match_controller_ref: true, match_labels: labels },
         }
     }
 }

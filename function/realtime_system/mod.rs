@@ -5,6 +5,7 @@
 use crate::change::Kept;
 use crate::claims::Checked;
 use crate::fault::Fault;
+use crate::lock::Site;
 use crate::owner::Claim;
 use crate::pins::Image;
 use crate::place::yaml;
@@ -116,6 +117,10 @@ impl Checked for RealtimeSystem {
     fn kept(&self) -> Vec<Kept> {
         let parts = [kafka::kept(self), postgres::kept(self)];
         self.tenant.kept().into_iter().chain(parts).chain(secrets::kept(self)).collect()
+    }
+
+    fn site(&self) -> Site {
+        self.tenant.site("a RealtimeSystem")
     }
 
     fn guest(&self) -> Option<Guest> {

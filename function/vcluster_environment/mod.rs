@@ -6,6 +6,7 @@
 use crate::change::Kept;
 use crate::claims::Checked;
 use crate::fault::Fault;
+use crate::lock::Site;
 use crate::owner::{Claim, Leaves, Owner};
 use crate::part::Part;
 use crate::plan::Plan;
@@ -110,6 +111,11 @@ impl Checked for Environment {
 
     fn endpoint(status: &Self::Status) -> Option<String> {
         status.domain.clone()
+    }
+
+    fn site(&self) -> Site {
+        let name = self.spec.name.clone();
+        Site { taken: format!("there is an environment {name} already"), field: "spec.name", name }
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -27,10 +27,16 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
             environment,
             "vcluster-kubernetes",
             cluster(environment),
-            Of::named::<kubernetes::ProviderConfig>(name),
+            Of::labelled::<kubernetes::ProviderConfig>(lock()),
             inhabited.clone(),
         ),
-        usage(environment, "vcluster-helm", cluster(environment), Of::named::<helm::ProviderConfig>(name), inhabited),
+        usage(
+            environment,
+            "vcluster-helm",
+            cluster(environment),
+            Of::labelled::<helm::ProviderConfig>(lock()),
+            inhabited,
+        ),
         usage(
             environment,
             "host-namespace",
@@ -39,6 +45,12 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
             format!("the virtual cluster {name} still stands in this namespace"),
         ),
     ]
+}
+
+/// A ProviderConfig of this composite, not of whoever has its name: a claim that waits for the name would wait for that
+/// one to go before it could go itself.
+fn lock() -> BTreeMap<String, String> {
+    BTreeMap::from([mark(LOCK)])
 }
 
 /// The managed resource that makes the virtual cluster.

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::claim::Provisioner;
 use super::offer::{ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, Offer, Offered, TLS, annotation};
-use super::{Environment, gateways, istio, knative, monitoring, namespaces, vcluster};
+use super::{Environment, gateways, istio, knative, monitoring, namespaces, protection, vcluster};
 use crate::change::{self, Kept};
 use crate::kinds::helm;
 use crate::kinds::kubernetes::{self, Credentials, SecretKey};
@@ -22,7 +22,11 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     let mut kubernetes =
         part.directly("kubernetes", published, kubernetes::ProviderConfig { credentials: credentials.clone() });
     kubernetes.announces = offer.announcements();
-    vec![kubernetes, part.directly("helm", metadata, helm::ProviderConfig { credentials })]
+    let mut resources = vec![kubernetes, part.directly("helm", metadata, helm::ProviderConfig { credentials })];
+    for resource in &mut resources {
+        resource.mark(protection::mark(LOCK));
+    }
+    resources
 }
 
 /// They show which environment it is, and its namespaces.

@@ -35,6 +35,9 @@ pub fn example(path: &str) -> Value {
     serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }
 
+/// What an API server knows the composite of a claim by.
+pub const UID: &str = "7c2f1a52-0f5e-4a57-9b0a-6a1f4f1f2b11";
+
 /// The composite that Crossplane makes of a claim.
 pub fn composite(claim: &Value) -> Value {
     let kind = Kind::of_claim(claim["kind"].as_str().expect("a claim has a kind")).expect("the kind is ours");
@@ -50,7 +53,7 @@ pub fn composite(claim: &Value) -> Value {
         "kind": kind.composite,
         "metadata": {
             "name": format!("{}-x7k2p", name.as_str().expect("a claim has a name")),
-            "uid": "7c2f1a52-0f5e-4a57-9b0a-6a1f4f1f2b11",
+            "uid": UID,
             "labels": {"crossplane.io/claim-name": name, "crossplane.io/claim-namespace": namespace},
         },
         "spec": spec,
@@ -81,9 +84,14 @@ pub fn with_input(mut request: RunFunctionRequest, input: &Value) -> RunFunction
 }
 
 /// What Crossplane found when it looked for the environment that a system or broker asks for.
-pub fn with_environment(mut request: RunFunctionRequest, provider_config: Option<&Value>) -> RunFunctionRequest {
-    let items = provider_config.map(resource).into_iter().collect();
-    request.required_resources.insert("environment".to_owned(), Resources { items });
+pub fn with_environment(request: RunFunctionRequest, provider_config: Option<&Value>) -> RunFunctionRequest {
+    with_found(request, "environment", provider_config)
+}
+
+/// What Crossplane found when it looked for something that was asked for under this name.
+pub fn with_found(mut request: RunFunctionRequest, under: &str, found: Option<&Value>) -> RunFunctionRequest {
+    let items = found.map(resource).into_iter().collect();
+    request.required_resources.insert(under.to_owned(), Resources { items });
     request
 }
 

@@ -1,0 +1,42 @@
+//! Kinds that an API server does not know by itself: made known from upstream's schemas and from our own definitions.
+
+#![allow(dead_code, reason = "each suite takes the part it needs")]
+#![allow(clippy::unwrap_used, reason = "a suite without its kinds has to stop")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::Value;
+
+use super::api_server::ApiServer;
+use super::crossplane::custom_resource_definitions;
+use super::examples::{documents, yaml};
+use super::tools::crd_sources;
+
+/// The kind of an object, or that a definition is of.
+pub fn kind(object: &Value) -> (String, String) {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    if text("/kind") == "CustomResourceDefinition" {
+        return (text("/spec/group").to_owned(), text("/spec/names/kind").to_owned());
+    }
+    let group = text("/apiVersion").split_once('/').map(|(group, _)| group).unwrap_or_default();
+    (group.to_owned(), text("/kind").to_owned())
+}
+
+/// Makes every kind of these objects known that is no core one.
+pub fn define<'a>(server: &ApiServer, objects: impl IntoIterator<Item = &'a Value>) {
+    let wanted: BTreeSet<_> = objects.into_iter().map(kind).collect();
+    let mut definitions: BTreeMap<_, Value> = BTreeMap::new();
+    for source in crd_sources() {
+        let mut files: Vec<_> = fs::read_dir(source.folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        for mut definition in files.iter().flat_map(|file| documents(&fs::read_to_string(file).unwrap())) {
+            // Nobody is there to convert from one version to another.
+            definition["spec"].as_object_mut().unwrap().shift_remove("conversion");
+            definitions.insert(kind(&definition), definition);
+        }
+    }
+    definitions.extend(custom_resource_definitions().into_iter().map(|definition| (kind(&definition), definition)));
+    definitions.retain(|kind, _| wanted.contains(kind));
+    server.define(&yaml(definitions.values())).unwrap();
+}

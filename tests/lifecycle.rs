@@ -82,7 +82,9 @@ impl Found {
         if self == Self::Bare {
             return Some(json!({"apiVersion": seen["apiVersion"], "kind": seen["kind"]}));
         }
-        seen["metadata"]["name"] = json!(format!("observed-{}", planned.key));
+        if seen["metadata"]["name"].is_null() {
+            seen["metadata"]["name"] = json!(format!("observed-{}", planned.key));
+        }
         if self.has_finalizer() {
             seen["metadata"]["finalizers"] = json!([FINALIZER]);
         }

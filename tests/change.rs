@@ -103,10 +103,9 @@ fn touched(line: &Line) -> String {
 }
 
 fn mark(old: &[Resource], new: &[Resource]) -> Option<&'static str> {
-    let key = |resource: &Resource| resource.key.clone();
     let is_in = |resource: &&Resource, others: &[Resource]| others.iter().any(|other| other.key == resource.key);
-    let removed = old.iter().filter(|resource| !is_in(resource, new)).map(key).count();
-    let made = new.iter().filter(|resource| !is_in(resource, old)).map(key).count();
+    let removed = old.iter().filter(|resource| !is_in(resource, new)).count();
+    let made = new.iter().filter(|resource| !is_in(resource, old)).count();
     match (removed, made) {
         (0, 0) if old == new => None,
         (0, 0) if pods(old) == pods(new) => Some("~"),
@@ -131,7 +130,7 @@ fn put(spec: &mut Value, field: &str, value: &Value) {
     let mut here = spec;
     for step in above {
         here = match entry(step) {
-            Some((list, index)) => &mut here[list][index],
+            Some((name, index)) => &mut here[name][index],
             None => here.as_object_mut().unwrap().entry(*step).or_insert_with(|| json!({})),
         };
     }

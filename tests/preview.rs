@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is not as it should be")]
 
+#[path = "preview/diff.rs"]
+mod diff;
+
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 

@@ -8,8 +8,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::ValueEnum;
+use clap::error::ErrorKind;
 use serde_json::Value;
 
+use self::difference::Difference;
 use self::gather::{Asked, Gathered, NotOurs};
 use self::inputs::Inputs;
 use self::read::Document;
@@ -18,6 +20,9 @@ use crate::claims::{Composed, KINDS};
 use crate::owner::label;
 use crate::plan::{Place, Resource};
 
+mod changed;
+mod difference;
+mod fields;
 mod gather;
 mod inputs;
 mod json;
@@ -36,13 +41,16 @@ Examples:
     function-realtime-platform preview -o yaml --input compositions/ application.yaml
   What finally stands in each cluster, for other programs to check:
     function-realtime-platform preview -o manifests application.yaml | kubeconform
+  What changes between two versions, and what of it is refused:
+    function-realtime-platform preview --diff old.yaml new.yaml
+    kubectl get realtimesystemclaim health-lenses -o yaml | function-realtime-platform preview --diff - new.yaml
   What a claim in a cluster would become now:
     kubectl get realtimesystemclaim health-lenses -o yaml | function-realtime-platform preview -
 
 Whatever is wrong is said at once, with file, line and field, and then nothing is shown. \
 Colour is for terminals; NO_COLOR and CLICOLOR are obeyed.
 
-Exit codes: 0 all is well, 1 something is wrong with the files, 2 something is wrong with the command line.";
+Exit codes: 0 all is well, 1 something is wrong with the files or a change is refused, 2 something is wrong with the command line.";
 
 /// What to show, and how.
 #[derive(clap::Args, Debug)]
@@ -55,6 +63,10 @@ pub struct Args {
     /// How to show what they become
     #[arg(short, long, value_enum, default_value_t = Output::Tree)]
     pub output: Output,
+
+    /// Show only what changes from this older version of the files: a file, a folder, or - for standard input
+    #[arg(short, long, value_name = "OTHER")]
+    pub diff: Option<PathBuf>,
 
     /// The platform team's settings: Compositions or an Input, in files or folders [default: every setting's default]
     #[arg(short, long, value_name = "FILE")]
@@ -81,6 +93,11 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
+    /// Whether both are the same claim, perhaps in two versions.
+    fn is_same_claim(&self, other: &Self) -> bool {
+        self.asked.kind.claim == other.asked.kind.claim && self.asked.claim == other.asked.claim
+    }
+
     fn composed(&self) -> impl Iterator<Item = &Value> {
         self.composed.plan.resources.iter().map(|resource| &resource.composed)
     }
@@ -139,6 +156,10 @@ struct Preview<'a> {
 
 /// Shows what the files become, or says what is wrong with them.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.diff.is_some() && matches!(args.output, Output::Yaml | Output::Manifests) {
+        clap::Error::raw(ErrorKind::ArgumentConflict, "--diff is shown as a tree or as JSON: leave --output out\n")
+            .exit();
+    }
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
     match show(args, &mut io::stdin(), &mut out, &mut err) {
         Ok(true) => Ok(ExitCode::SUCCESS),
@@ -154,22 +175,34 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     let (input, mut faults) = read::documents(&args.input, stdin);
     let (documents, unreadable) = read::documents(&args.files, stdin);
     faults.extend(unreadable);
+    let (replaced, unreadable) = read::documents(args.diff.as_slice(), stdin);
+    faults.extend(unreadable);
     let preview = Preview::of(&documents, &input, &mut faults);
+    let former = args.diff.as_ref().map(|_| Preview::of(&replaced, &input, &mut faults));
     if !faults.is_empty() {
-        let files = input.iter().chain(&documents).map(|document| &document.file);
+        let files = input.iter().chain(&documents).chain(&replaced).map(|document| &document.file);
         let order = |file: &str| files.clone().position(|other| other == file).unwrap_or(usize::MAX);
         faults.sort_by_cached_key(|fault| (order(&fault.file), fault.line));
+        // Both versions are read with the same settings.
+        faults.dedup();
         report::faults(&faults, err)?;
         return Ok(false);
     }
-    let text = preview.text(args.output)?;
-    out.write_all(text.as_bytes())?;
+    let difference = former.as_ref().map(|former| Difference::of(former, &preview));
+    let text = match &difference {
+        None => preview.text(args.output),
+        Some(difference) if args.output == Output::Json => changed::json(difference),
+        Some(difference) => changed::text(difference),
+    };
+    out.write_all(text?.as_bytes())?;
     out.flush()?;
     if matches!(args.output, Output::Yaml | Output::Manifests) {
         report::not_ours(&preview.not_ours, err)?;
     }
     report::warnings(&preview.warnings, err)?;
-    Ok(true)
+    let refused = difference.map(|difference| difference.refused).unwrap_or_default();
+    report::refused(&refused, err)?;
+    Ok(refused.is_empty())
 }
 
 impl<'a> Preview<'a> {
@@ -208,9 +241,7 @@ impl<'a> Preview<'a> {
 
 /// Adds a claim. The same one in two files, as an Application and as a claim, is one; two that differ are a fault.
 fn add<'a>(claims: &mut Vec<Shown<'a>>, shown: Shown<'a>, faults: &mut Vec<Located>) {
-    let is_same =
-        |other: &&Shown| other.asked.kind.claim == shown.asked.kind.claim && other.asked.claim == shown.asked.claim;
-    match claims.iter().find(is_same) {
+    match claims.iter().find(|other| other.is_same_claim(&shown)) {
         None => claims.push(shown),
         Some(other) if other.composed == shown.composed => {}
         Some(other) => {

@@ -69,6 +69,18 @@ pub fn faults(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{count} {}: nothing is shown until there is none", if count == 1 { "fault" } else { "faults" })
 }
 
+/// Says what of a change is refused. The change itself is shown all the same.
+pub fn refused(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
+    for fault in faults {
+        fault.write(out)?;
+    }
+    match faults.len() {
+        0 => Ok(()),
+        1 => writeln!(out, "1 change is refused once the claim is there"),
+        count => writeln!(out, "{count} changes are refused once the claims are there"),
+    }
+}
+
 pub fn warnings(warnings: &[String], out: &mut impl Write) -> io::Result<()> {
     for warning in warnings {
         writeln!(out, "{}: {warning}", painted(WARNING, "warning"))?;

@@ -143,8 +143,8 @@ fn text_at<'a>(value: &'a Value, pointer: &str) -> &'a str {
 
 /// A Helm release.
 pub struct Release {
-    name: String,
-    namespace: String,
+    pub name: String,
+    pub namespace: String,
     chart: String,
     version: String,
 }
@@ -287,6 +287,6 @@ fn total(preview: &Preview) -> String {
     )
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

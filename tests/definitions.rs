@@ -2,16 +2,22 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "support/requests.rs"]
+mod requests;
 mod support {
     pub mod examples;
     pub mod tools;
 }
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use function_sdk_rust::proto::v1::{RunFunctionResponse, Status};
+use function_sdk_rust::resource::struct_to_json;
+use requests::{condition as condition_of, example, first, provider_config, settled, with_environment};
 use serde_json::{Value, json};
 use support::examples::{applications, components, documents, files, project, read, yaml};
 use support::tools::{Scratch, command, offline, run, said, stdout};
@@ -333,11 +339,77 @@ fn health_and_message_follow_the_claims_conditions() {
         }
         // Health and message are the same in each definition, which the next assertion holds.
         let told = &SPECS[0]["status"];
-        assert!(SPECS.iter().all(|spec| &spec["status"] == told));
-        // As KubeVela does: the piece itself, and what it may ask about behind it.
-        let about = format!("\ncontext: {}\nparameter: {{}}\n", json!({"output": claim}));
-        let source = |piece: &str| format!("{}{about}", told[piece].as_str().unwrap());
-        assert_eq!(export(cue, "isHealth", &source("healthPolicy")).unwrap(), healthy, "{cue}: {status}");
-        assert_eq!(export(cue, "message", &source("customStatus")).unwrap(), message, "{cue}: {status}");
+        for piece in ["healthPolicy", "customStatus"] {
+            assert!(SPECS.iter().all(|spec| spec["status"][piece] == told[piece]));
+        }
+        assert_eq!(export(cue, "isHealth", &asked(told, "healthPolicy", &claim)).unwrap(), healthy, "{cue}: {status}");
+        assert_eq!(export(cue, "message", &asked(told, "customStatus", &claim)).unwrap(), message, "{cue}: {status}");
+        for spec in SPECS.iter() {
+            details(cue, &spec["status"], &claim);
+        }
+    }
+}
+
+/// As KubeVela asks: a piece of a definition, and what it may ask about behind it.
+fn asked(definition: &Value, piece: &str, claim: &Value) -> String {
+    format!("{}\ncontext: {}\nparameter: {{}}\n", definition[piece].as_str().unwrap(), json!({"output": claim}))
+}
+
+/// What `vela status` shows beside the message. KubeVela takes text only, under names of fewer than 32 letters.
+fn details(cue: &str, definition: &Value, claim: &Value) -> BTreeMap<String, String> {
+    let mut told = export(cue, "", &asked(definition, "details", claim)).unwrap();
+    let told = told.as_object_mut().unwrap();
+    told.retain(|name, _| !name.starts_with('$') && name != "context" && name != "parameter");
+    assert!(told.keys().all(|name| name.len() < 32), "{told:?}");
+    told.iter().map(|(name, value)| (name.clone(), value.as_str().expect("a detail is text").to_owned())).collect()
+}
+
+/// A claim as Crossplane shows it after an answer: what the function tells, and Crossplane's own two conditions.
+fn shown(claim: &Value, answer: &RunFunctionResponse) -> Value {
+    let composite = answer.desired.as_ref().and_then(|state| state.composite.as_ref()).unwrap();
+    let fields = composite.resource.as_ref().map(struct_to_json).unwrap_or_default();
+    let settled = condition_of(answer, "Settled").0;
+    let mut shown = claim.clone();
+    shown["status"] = fields["status"].clone();
+    let ready = if settled { "True" } else { "False" };
+    let mut conditions = vec![condition("Synced", "True", None), condition("Ready", ready, None)];
+    for told in &answer.conditions {
+        let status = if told.status() == Status::ConditionTrue { "True" } else { "False" };
+        conditions.push(condition(&told.r#type, status, told.message.as_deref()));
+    }
+    shown["metadata"]["generation"] = json!(2);
+    shown["status"]["conditions"] = json!(conditions);
+    shown
+}
+
+#[test]
+fn of_a_real_claim_they_tell_the_phase_that_is_waited_for_and_where_to_go() {
+    let claim = |name: &str| example(&format!("health-realtime-pipeline/claims/{name}.yaml"));
+    let environment = provider_config(&claim("health-streaming-env"));
+    for (definition, name, start, endpoint) in [
+        ("vcluster-environment", "health-streaming-env", "Settled is False: ", "endpoint"),
+        ("realtime-system", "health-lenses", "Settled is False: ", "lenses"),
+        ("iot-broker", "health-mqtt", "Settled is False: ", "websockets"),
+    ] {
+        let (claim, definition) =
+            (claim(name), &SPECS[NAMES.iter().position(|name| *name == definition).unwrap()]["status"]);
+        let request = with_environment(first(&claim), Some(&environment));
+        let begun = requests::answer(&request);
+        let ended = requests::answer(&settled(request, &begun));
+        for cue in CUES {
+            let tell = |claim: &Value| {
+                let healthy = export(cue, "isHealth", &asked(definition, "healthPolicy", claim)).unwrap();
+                let message = export(cue, "message", &asked(definition, "customStatus", claim)).unwrap();
+                (healthy == json!(true), message.as_str().unwrap().to_owned(), details(cue, definition, claim))
+            };
+            let (healthy, message, told) = tell(&shown(&claim, &begun));
+            assert!(!healthy && message.starts_with(start), "{message}");
+            let state = condition_of(&begun, &told["phase"]);
+            assert!(!state.0, "{}: {told:?}", state.1);
+            let (healthy, message, told) = tell(&shown(&claim, &ended));
+            assert!(healthy, "{message}");
+            assert_eq!((message.as_str(), told["phase"].as_str()), ("ready", "Settled"));
+            assert!(!told[endpoint].is_empty(), "{told:?}");
+        }
     }
 }

@@ -10,14 +10,15 @@ use serde_json::Value;
 use super::check::strings;
 use super::structural::{properties, text};
 use super::words::{first_sentence, plain};
-use crate::claims::{API_VERSION, Kind};
+use crate::claims::{API_VERSION, Description, Kind};
 
 const DEFINITION: &str = include_str!("component/definition.cue");
 const HEALTH: &str = include_str!("component/health.cue");
 const MESSAGE: &str = include_str!("component/message.cue");
+const DETAILS: &str = include_str!("component/details.cue");
 
 pub fn component(kind: &Kind) -> String {
-    let spec = kind.describe().spec;
+    let Description { spec, status, .. } = kind.describe();
     let description = text(&spec, "description").map(first_sentence).unwrap_or_default();
     DEFINITION
         .replace("$definition", kind.definition)
@@ -26,7 +27,15 @@ pub fn component(kind: &Kind) -> String {
         .replace("$kind", kind.claim)
         .replace("$health", indented(HEALTH, 4).trim_start())
         .replace("$message", indented(MESSAGE, 4).trim_start())
+        .replace("$details", indented(&details(&status), 4).trim_start())
         .replace("$parameter", &object(&spec, 1))
+}
+
+/// How far a claim is, and its addresses: one detail for each.
+fn details(status: &Value) -> String {
+    let endpoints = status.pointer("/properties/endpoints").and_then(properties);
+    let lines = endpoints.into_iter().flatten().map(|(name, _)| format!("{name}: *$status.endpoints.{name} | \"\"\n"));
+    DETAILS.to_owned() + &lines.collect::<String>()
 }
 
 /// A piece of CUE inside another, which has no use for its comments.

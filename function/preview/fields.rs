@@ -27,13 +27,23 @@ fn compare(old: Option<&Value>, new: Option<&Value>, field: String, changes: &mu
     match (old, new) {
         _ if old == new => {}
         (Some(Value::Object(old)), Some(Value::Object(new))) => objects(old, new, &field, changes),
-        (Some(Value::Array(old)), Some(Value::Array(new))) => lists(old, new, &field, changes),
+        (Some(Value::Array(old)), Some(Value::Array(new))) if !(words(old) && words(new)) => {
+            lists(old, new, &field, changes);
+        }
         _ => match (old.and_then(inner), new.and_then(inner)) {
             // A configuration in one line of JSON, which nobody could compare.
             (Some(old), Some(new)) => objects(&old, &new, &field, changes),
             _ => changes.push(Change { field, old: old.cloned(), new: new.cloned() }),
         },
     }
+}
+
+/// Whether a list is best read as a whole: one of plain words.
+fn words(list: &[Value]) -> bool {
+    list.iter().all(|entry| match entry {
+        Value::String(text) => !text.contains('\n'),
+        entry => !entry.is_object() && !entry.is_array(),
+    })
 }
 
 fn inner(value: &Value) -> Option<Map<String, Value>> {
@@ -98,6 +108,7 @@ mod tests {
             "metadata": {"annotations": {"a.b/c": "1"}},
             "containers": [{"name": "a", "image": "x"}, {"name": "b"}],
             "args": ["one", "two"],
+            "script": ["sh", "a\nb"],
             "config": r#"{"tasks.max":"1","topics":"a"}"#,
             "gone": true,
         });
@@ -106,6 +117,7 @@ mod tests {
             "metadata": {"annotations": {"a.b/c": "2"}},
             "containers": [{"name": "c"}, {"name": "a", "image": "y"}],
             "args": ["one"],
+            "script": ["sh", "a\nc"],
             "config": r#"{"tasks.max":"2","topics":"a"}"#,
             "come": [],
         });
@@ -121,7 +133,8 @@ mod tests {
             ("containers[a].image", json!("x"), json!("y")),
             ("containers[b]", json!({"name": "b"}), json!(null)),
             ("containers[c]", json!(null), json!({"name": "c"})),
-            ("args[1]", json!("two"), json!(null)),
+            ("args", json!(["one", "two"]), json!(["one"])),
+            ("script[1]", json!("a\nb"), json!("a\nc")),
             ("config[tasks.max]", json!("1"), json!("2")),
             ("gone", json!(true), json!(null)),
             ("come", json!(null), json!([])),

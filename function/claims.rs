@@ -12,7 +12,7 @@ use crate::change::Kept;
 use crate::fault::Fault;
 use crate::lock::Site;
 use crate::owner::Claim;
-use crate::place::to_value;
+use crate::place::{to_value, watch};
 use crate::plan::Plan;
 use crate::report::{self, Phase};
 use crate::schema::{Checker, Column, structural};
@@ -224,8 +224,12 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
     match C::check(spec, claim, settings) {
         Ok(checked) if faults.is_empty() => {
             let status = checked.status();
+            let mut plan = checked.plan();
+            if settings.watch {
+                watch(&mut plan);
+            }
             Ok(Composed {
-                plan: checked.plan(),
+                plan,
                 status: to_value(&status),
                 endpoint: C::endpoint(&status),
                 warnings: checked.warnings(),

@@ -41,6 +41,10 @@ pub struct Input {
     pub reserved_names: Vec<String>,
     /// How long Crossplane may wait before it asks again.
     pub ttl: Ttl,
+    /// Have provider-kubernetes watch what others wait for. By itself it looks every 30 seconds at what is not ready yet,
+    /// which adds up along a chain of parts that wait for each other. It does so only when started with
+    /// `--enable-watches`, an alpha feature, and where its ProviderConfigs may list and watch the kinds.
+    pub watch: bool,
 }
 
 /// Where images are pulled from.

@@ -13,7 +13,7 @@ use crate::kinds::{Named, Spec};
 use crate::owner::Leaves;
 use crate::part::Part;
 use crate::pins::Chart;
-use crate::plan::{Place, Ready, Resource};
+use crate::plan::{Place, Plan, Ready, Resource};
 
 /// A chart's installation.
 pub struct Installation<'a> {
@@ -138,6 +138,21 @@ impl Part<'_> {
             Place::Host => &self.owner.settings.host_provider_config,
             Place::Inside => &self.owner.environment,
         })
+    }
+}
+
+/// Has the provider watch every Object that something waits for, and that is not ready as soon as it exists.
+pub fn watch(plan: &mut Plan) {
+    let waited_for = plan.waited_for();
+    for resource in &mut plan.resources {
+        let takes_time = resource.ready != Ready::Exists && waited_for.contains(resource.part);
+        let is_object = resource.composed.get("kind").is_some_and(|kind| kind == Object::<()>::KIND);
+        if let Some(spec) = resource.composed.get_mut("spec").and_then(Value::as_object_mut)
+            && takes_time
+            && is_object
+        {
+            spec.insert("watch".to_owned(), Value::Bool(true));
+        }
     }
 }
 

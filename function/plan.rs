@@ -3,6 +3,8 @@
 //! A plan is whole, always: it follows from the claim and the function's input alone. This room knows neither which parts
 //! there are nor how anything is observed.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 /// All that one claim becomes, in reading order.
@@ -14,6 +16,15 @@ pub struct Plan {
 impl Plan {
     pub fn of(parts: impl IntoIterator<Item = Vec<Resource>>) -> Self {
         Self { resources: parts.into_iter().flatten().collect() }
+    }
+
+    /// The parts that something waits for: in this plan, or where they are announced.
+    pub fn waited_for(&self) -> BTreeSet<&'static str> {
+        let announced = |resource: &Resource| -> Vec<_> {
+            resource.announces.iter().flat_map(|announcement| announcement.parts).copied().collect()
+        };
+        let waits = |resource: &Resource| announced(resource).into_iter().chain(resource.waits_for.iter().copied());
+        self.resources.iter().flat_map(waits).collect()
     }
 }
 

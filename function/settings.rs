@@ -24,6 +24,7 @@ pub struct Settings {
     pub pull_secrets: Vec<PullSecret>,
     pub registry: Option<String>,
     pub ttl: Ttl,
+    pub watch: bool,
     node_selector: BTreeMap<String, String>,
     tolerations: Vec<core::Toleration>,
     reserved: Vec<String>,
@@ -104,6 +105,7 @@ impl Settings {
             pull_secrets: input.images.pull_secrets,
             registry: input.images.registry,
             ttl: input.ttl,
+            watch: input.watch,
             reserved,
         }
     }

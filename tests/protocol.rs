@@ -435,6 +435,32 @@ fn a_whole_system_is_released_step_by_step_and_settles() {
 }
 
 #[test]
+fn what_others_wait_for_is_watched_where_the_platform_team_says_so() {
+    let input =
+        |watch: bool| json!({"apiVersion": "fn.platform.example.org/v1alpha1", "kind": "Input", "watch": watch});
+    for claim in [ENVIRONMENT, SYSTEM, BROKER] {
+        let request = first(&example(claim));
+        assert_eq!(run(with_input(request.clone(), &input(false))), run(request.clone()), "{claim}: not by default");
+        let answer = run(with_input(request, &input(true)));
+        let all = desired(&answer);
+        let watched = |key: &str| all[key]["spec"]["watch"] == true;
+        assert!(all.values().all(|resource| resource["kind"] == "Object" || resource["spec"].get("watch").is_none()));
+        // What takes time and is waited for; not what is there at once, nor what nobody waits for.
+        let (yes, no): (&[&str], &[&str]) = match claim {
+            ENVIRONMENT => (&["knative-serving-serving"], &["namespaces-health-streaming", "host-namespace-object"]),
+            SYSTEM => (&["lenses-hq-deployment", "kafka-deployment"], &["lock-object", "analytics-service"]),
+            _ => (&["broker-deployment"], &["lock-object"]),
+        };
+        for key in yes {
+            assert!(watched(key), "{key} is not watched");
+        }
+        for key in no {
+            assert!(!watched(key), "{key} is watched");
+        }
+    }
+}
+
+#[test]
 fn the_same_request_has_the_same_answer() {
     for claim in [ENVIRONMENT, SYSTEM, BROKER] {
         let request = first(&example(claim));

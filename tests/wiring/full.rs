@@ -21,6 +21,7 @@ pub fn input() -> Value {
             "tolerations": [{"key": "example.com/dedicated", "value": "streaming", "effect": "NoSchedule"}],
         },
         "host": {"providerConfig": "this-cluster"},
+        "watch": true,
     })
 }
 

@@ -53,7 +53,13 @@ pub fn check(world: &World) -> Vec<Finding> {
             finds("/spec/managementPolicies", "deletes what it should leave, or leaves what it should delete");
         }
         match composed.text("/kind") {
-            "Object" => object(resource, &mut finds),
+            "Object" => {
+                object(resource, &mut finds);
+                let is_watched = world.platform.settings.watch && takes_long(standing, resource);
+                if composed.at("/spec/watch") != if is_watched { &Value::Bool(true) } else { &Value::Null } {
+                    finds("/spec/watch", "watched for nobody, or waited for and not watched");
+                }
+            }
             "Release" => release(world, resource, &mut finds),
             _ => {}
         }
@@ -115,6 +121,13 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
     if resource.ready != expected {
         finds("/spec/readiness", "ready before it is, or never");
     }
+}
+
+/// Whether others wait for a resource that is not ready as soon as it exists: guests for all of an environment, else parts
+/// of its own plan.
+fn takes_long(standing: &Standing, resource: &Resource) -> bool {
+    let is_waited_for = || standing.resources.iter().any(|other| other.waits_for.contains(&resource.part));
+    resource.ready != Ready::Exists && (standing.kind.claim == ENVIRONMENT || is_waited_for())
 }
 
 fn release(world: &World, resource: &Resource, finds: &mut impl FnMut(&str, &str)) {

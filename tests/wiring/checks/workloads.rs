@@ -2,6 +2,7 @@
 //! guard that was put up.
 
 use function_realtime_platform::owner::label;
+use function_realtime_platform::plan::Resource;
 use serde_json::{Value, json};
 
 use crate::wiring::finding::Finding;
@@ -13,9 +14,12 @@ use crate::wiring::world::{Origin, World};
 pub fn check(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for pod in &world.pods {
-        let Origin::Composed(standing, _) = pod.object.origin else { continue };
+        let Origin::Composed(standing, resource) = pod.object.origin else { continue };
         let mut finds = |field: &str, message: &str| found.push(Finding::at(pod, field, message));
         runs(pod, &mut finds);
+        if pod.object.kind == "Job" {
+            runs_once(pod, resource, &mut finds);
+        }
         restarts(pod, standing, &mut finds);
         guards(pod, &mut finds);
         for container in &pod.containers {
@@ -50,11 +54,22 @@ fn runs(pod: &Pod, finds: &mut impl FnMut(&str, &str)) {
     if kind == "Deployment" && !is_single {
         finds("/spec/replicas", "not one pod at a time");
     }
-    if kind == "Job" && pod.spec.text("/restartPolicy") != "OnFailure" {
+}
+
+/// A Job whose content changes is another one, and the old one goes with its pods.
+fn runs_once(job: &Pod, resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
+    if job.spec.text("/restartPolicy") != "OnFailure" {
         finds("/spec/template/spec/restartPolicy", "not tried again in its place");
     }
-    if kind == "Job" && !pod.object.manifest.texts("/metadata/finalizers").eq(["foregroundDeletion"]) {
+    if !job.object.manifest.texts("/metadata/finalizers").eq(["foregroundDeletion"]) {
         finds("/metadata/finalizers", "its pods outlive it");
+    }
+    if job.object.manifest.number("/spec/activeDeadlineSeconds").is_none_or(|seconds| seconds < 1) {
+        finds("/spec/activeDeadlineSeconds", "never said to have failed");
+    }
+    let hash = |name: &str| name.rsplit_once('-').map(|(_, hash)| hash.to_owned()).filter(|hash| hash.len() == 8);
+    if hash(&resource.key).is_none() || hash(&resource.key) != hash(&job.object.name) {
+        finds("/metadata/name", "not of the content that its key is of");
     }
 }
 

@@ -1,0 +1,103 @@
+//! A claim that is another one than that which was composed: what cannot change is refused, what can is composed anew.
+
+use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse};
+use serde_json::{Value, json};
+
+use super::requests::{self, condition, desired, example, first, set, settled};
+use super::{BROKER, ENVIRONMENT, SYSTEM, fatal, run};
+
+/// What the function says of a claim once it is another one than that which was composed.
+fn after_change(claim: &str, change: &[(&str, Value)]) -> (RunFunctionResponse, RunFunctionRequest) {
+    let before = example(claim);
+    let request = first(&before);
+    let observed = settled(request.clone(), &run(request)).observed.unwrap_or_default();
+    let mut after = before;
+    for (pointer, value) in change {
+        set(&mut after, pointer, value.clone());
+    }
+    let mut request = first(&after);
+    request.observed.get_or_insert_default().resources = observed.resources;
+    let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "foreign"}});
+    request.desired.get_or_insert_default().resources.insert("foreign".to_owned(), requests::resource(&foreign));
+    (run(request.clone()), request)
+}
+
+#[test]
+fn what_cannot_change_and_did_is_refused_where_it_is_observed() {
+    let cases = [
+        (ENVIRONMENT, "/spec/name", json!("other"), "spec.name: cannot be changed after creation: "),
+        (ENVIRONMENT, "/spec/provisioner", json!("ClusterAPI"), "spec.provisioner: cannot be changed after creation: "),
+        (ENVIRONMENT, "/spec/namespaces", json!(["a"]), "spec.namespaces: cannot lose a namespace after creation, "),
+        (
+            ENVIRONMENT,
+            "/spec/components/observability",
+            json!(false),
+            "spec.components.observability: cannot be switched off after creation: ",
+        ),
+        (
+            ENVIRONMENT,
+            "/spec/components/knativeServing",
+            json!(false),
+            "spec.components.knativeServing: cannot be switched off after creation: ",
+        ),
+        (SYSTEM, "/spec/namespace", json!("other"), "spec.namespace: cannot be changed after creation: "),
+        (SYSTEM, "/spec/environment", json!("other"), "spec.environment: cannot be changed after creation: "),
+        (SYSTEM, "/spec/kafkaConfig/storage", json!("1Gi"), "spec.kafkaConfig.storage: cannot shrink after creation, "),
+        (SYSTEM, "/spec/database", json!({"storage": "1Gi"}), "spec.database.storage: cannot shrink after creation, "),
+        (
+            SYSTEM,
+            "/spec/lensesConfig/administrator",
+            json!({"username": "operator"}),
+            "spec.lensesConfig.administrator.username: cannot be changed after creation: ",
+        ),
+        (
+            SYSTEM,
+            "/spec/dashboard",
+            json!({"administrator": {"email": "b@example.com"}}),
+            "spec.dashboard.administrator.email: cannot be changed after creation: ",
+        ),
+        (BROKER, "/spec/environment", json!("other"), "spec.environment: cannot be changed after creation: "),
+        (BROKER, "/spec/mqttConfig/storage", json!("1Gi"), "spec.mqttConfig.storage: cannot shrink after creation, "),
+    ];
+    for (claim, pointer, value, words) in cases {
+        let (answer, request) = after_change(claim, &[(pointer, value)]);
+        assert!(fatal(&answer).starts_with(words), "{words} does not begin: {}", fatal(&answer));
+        assert_eq!(answer.desired, request.desired, "nothing that was desired is changed");
+        assert!(condition(&answer, "Accepted").1.contains(words), "the claim's user sees it too");
+    }
+}
+
+#[test]
+fn every_change_that_cannot_be_is_named_at_once() {
+    let components = json!({"istio": false, "knativeServing": false, "observability": true});
+    let spec = json!({"name": "other", "namespaces": ["other"], "components": components});
+    let (answer, _) = after_change(ENVIRONMENT, &[("/spec", spec)]);
+    let fields: Vec<&str> =
+        fatal(&answer).split("; spec.").map(|fault| fault.split_once(": cannot ").expect("a field").0).collect();
+    assert_eq!(fields, ["spec.name", "namespaces", "components.istio", "components.knativeServing"]);
+    let (answer, _) = after_change(
+        SYSTEM,
+        &[("/spec/kafkaConfig/storage", json!("1Gi")), ("/spec/database", json!({"storage": "7Gi"}))],
+    );
+    assert!(fatal(&answer).contains("(there is \"10Gi\")"), "{}", fatal(&answer));
+    assert!(fatal(&answer).contains("(there is \"8Gi\")"), "{}", fatal(&answer));
+}
+
+#[test]
+fn what_may_change_is_composed_over_what_is_observed() {
+    for (claim, pointer, value) in [
+        (ENVIRONMENT, "/spec/namespaces", json!(["another", "health-streaming"])),
+        (ENVIRONMENT, "/spec/domain", json!("example.com")),
+        (SYSTEM, "/spec/kafkaConfig/storage", json!("10240Mi")),
+        (SYSTEM, "/spec/kafkaConfig/storage", json!("1Ti")),
+        (SYSTEM, "/spec/environment", json!("health-streaming")),
+        (SYSTEM, "/spec/domain", json!("example.com")),
+        (BROKER, "/spec/mqttConfig", json!({"persistence": false, "storage": "1Gi"})),
+    ] {
+        let (answer, request) = after_change(claim, &[(pointer, value)]);
+        assert!(condition(&answer, "Accepted").0, "{pointer}: {}", condition(&answer, "Accepted").1);
+        let resources = request.observed.expect("something is observed").resources;
+        let stands = |pattern: &str| resources.keys().any(|key| key.starts_with(pattern));
+        assert!(stands("lock-") && desired(&answer).len() > 10, "{pointer}");
+    }
+}

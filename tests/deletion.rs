@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use support::api_server::ApiServer;
 use support::crossplane::write;
 use support::defined::define;
-use support::examples::{Example, claims, read};
+use support::examples::{Example, claims, documents, files, read};
 use support::tools::{Scratch, run, said, stdout, tool};
 
 /// Runs `kubectl` on these objects.
@@ -74,6 +74,20 @@ fn a_lock_of_another_composite_is_invalid_and_stays_as_it_was() {
         assert!(refused.contains(" is invalid: metadata.ownerReferences: "), "{refused}");
         assert!(refused.contains("Only one reference can have Controller set to true"), "{refused}");
         assert_eq!(stands(), before, "{name}");
+    }
+}
+
+#[test]
+fn a_claim_stays_until_what_it_made_is_gone() {
+    let definitions = files("xrds");
+    assert_eq!(definitions.len(), 3);
+    for definition in definitions {
+        let definition = documents(&read(&definition)).remove(0);
+        assert_eq!(
+            definition["spec"]["defaultCompositeDeletePolicy"], "Foreground",
+            "{}",
+            definition["metadata"]["name"]
+        );
     }
 }
 

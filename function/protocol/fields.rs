@@ -172,13 +172,12 @@ fn bytes(message: &[u8], wanted: u32) -> &[u8] {
 
 fn check_fields(message: &[u8], depth: usize) -> Result<(), Malformed> {
     for field in read(message) {
-        if let (1, Payload::Bytes(entry)) = field? {
-            for field in read(entry) {
-                match field? {
-                    (1, Payload::Bytes(name)) => drop(std::str::from_utf8(name).map_err(|_| Malformed)?),
-                    (2, Payload::Bytes(value)) => check_value(value, depth)?,
-                    _ => return Err(Malformed),
-                }
+        let (1, Payload::Bytes(entry)) = field? else { return Err(Malformed) };
+        for field in read(entry) {
+            match field? {
+                (1, Payload::Bytes(name)) => drop(std::str::from_utf8(name).map_err(|_| Malformed)?),
+                (2, Payload::Bytes(value)) => check_value(value, depth)?,
+                _ => return Err(Malformed),
             }
         }
     }
@@ -319,6 +318,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
         #[test]
         fn data_is_written_and_read_as_the_sdk_does(value in prop::collection::btree_map(".{0,20}", anything(), 0..6)) {
             let value = Value::from_iter(value);

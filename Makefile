@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help preview generate bless tools test lint fmt bench
+.PHONY: help preview generate bless tools test lint advisories fmt bench package push sign
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -24,10 +24,26 @@ test: lint tools ## check everything, with the real tools
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	shellcheck .ci/run tools/build
+	shellcheck .ci/run tools/build package/binary package/build package/push
+	@tools/build cargo-deny
+	$$(tools/build --path cargo-deny) --log-level error check bans licenses sources
+
+advisories: ## check the dependencies against the list of known weaknesses, where that can be fetched
+	@tools/build cargo-deny
+	@if $$(tools/build --path cargo-deny) fetch db; then $$(tools/build --path cargo-deny) check advisories; \
+	else echo 'advisories: SKIPPED, because their list cannot be fetched from here'; fi
 
 fmt: ## format the sources
 	cargo fmt
+
+package: ## build the packages for REGISTRY and ORG into target/package, without a container engine
+	package/build
+
+push: ## push what `make package` built
+	package/push
+
+sign: ## sign what was pushed, with KEY or keyless, and attach the list of its crates
+	package/push --sign
 
 bench: ## measure one call, many calls, memory and start
 	cargo bench

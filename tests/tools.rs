@@ -35,6 +35,9 @@ fn programs_are_the_releases_pinned() {
         (command("etcd"), "--version", "3.6.5"),
         (command("cue-0.9"), "version", "v0.9.2"),
         (command("cue-0.14"), "version", "v0.14.1"),
+        (command("crane"), "version", "v0.21.9"),
+        (command("cosign"), "version", "v3.0.6"),
+        (command("cargo-deny"), "--version", "0.20.2"),
     ];
     for (mut program, arguments, release) in asked {
         let output = run(program.args(arguments.split(' ')));

@@ -34,7 +34,7 @@ static EVERYTHING: LazyLock<Vec<Value>> = LazyLock::new(|| {
     everything.extend(objects().into_iter().map(|(_, object)| object));
     everything.extend(distinct(&claims()).map(|example| composite(&example.claim)));
     everything.extend(definitions());
-    for folder in ["xrds", "compositions"] {
+    for folder in ["xrds", "compositions", "package/install"] {
         everything.extend(files(folder).iter().flat_map(|path| documents(&read(path))));
     }
     everything
@@ -103,7 +103,7 @@ fn nothing_has_a_field_that_its_schema_does_not_know() {
 }
 
 /// Where a schema takes any field: labels and data, and what another reads with a schema of its own.
-const OPEN: [&str; 16] = [
+const OPEN: [&str; 20] = [
     "apiextensions.crossplane.io/v1 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
     "apiextensions.crossplane.io/v1 Composition /spec/pipeline/*/input",
     "core.oam.dev/v1beta1 Application /spec/components/*/properties",
@@ -112,10 +112,14 @@ const OPEN: [&str; 16] = [
     "external-secrets.io/v1alpha1 PushSecret /spec/template/data",
     "helm.crossplane.io/v1beta1 Release /spec/forProvider/values",
     "kubernetes.crossplane.io/v1alpha2 Object /spec/forProvider/manifest",
+    "monitoring.coreos.com/v1 PrometheusRule /spec/groups/*/rules/*/annotations",
+    "monitoring.coreos.com/v1 PrometheusRule /spec/groups/*/rules/*/labels",
     "monitoring.coreos.com/v1 ServiceMonitor /spec/selector/matchLabels",
     "networking.istio.io/v1 Gateway /spec/selector",
     "operator.knative.dev/v1beta1 KnativeServing /spec/config/deployment",
     "operator.knative.dev/v1beta1 KnativeServing /spec/registry/override",
+    "pkg.crossplane.io/v1beta1 DeploymentRuntimeConfig /spec/deploymentTemplate/spec/template/metadata/labels",
+    "pkg.crossplane.io/v1beta1 DeploymentRuntimeConfig /spec/deploymentTemplate/spec/template/spec/topologySpreadConstraints/*/labelSelector/matchLabels",
     "platform.example.org/v1alpha1 VClusterEnvironmentClaim /spec/gateway/annotations",
     "protection.crossplane.io/v1beta1 ClusterUsage /spec/by/resourceSelector/matchLabels",
     "protection.crossplane.io/v1beta1 ClusterUsage /spec/of/resourceSelector/matchLabels",

@@ -84,6 +84,15 @@ pub enum Reload {
     Refused,
 }
 
+impl Reload {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut metrics = Self {
@@ -100,6 +109,9 @@ impl Default for Metrics {
             reloads: Family::default(),
         };
         metrics.register();
+        for outcome in [Reload::Used, Reload::Refused] {
+            metrics.reloads.get_or_create(&Reloaded { outcome: outcome.word() }).inc_by(0);
+        }
         metrics
     }
 }
@@ -188,11 +200,7 @@ impl Metrics {
     }
 
     pub fn reloaded(&self, reload: Reload) {
-        let outcome = match reload {
-            Reload::Used => "used",
-            Reload::Refused => "refused",
-        };
-        self.reloads.get_or_create(&Reloaded { outcome }).inc();
+        self.reloads.get_or_create(&Reloaded { outcome: reload.word() }).inc();
     }
 
     /// All of them, as text.

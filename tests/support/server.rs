@@ -59,7 +59,11 @@ pub struct Launch {
 
 impl Launch {
     pub fn new<I: IntoIterator<Item: AsRef<OsStr>>>(args: I) -> Self {
-        let mut command = binary();
+        Self::of(binary(), args)
+    }
+
+    /// As [`Self::new`], of another program that is ours.
+    pub fn of<I: IntoIterator<Item: AsRef<OsStr>>>(mut command: Command, args: I) -> Self {
         command.args(["--address", "127.0.0.1:0"]).args(args);
         command.env("METRICS_ADDRESS", "127.0.0.1:0");
         Self { command, tls: None }

@@ -1,0 +1,25 @@
+//! What is pushed to a registry, and what an installer applies beside it.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[path = "../support"]
+mod support {
+    pub mod api_server;
+    pub mod composed;
+    pub mod control_plane;
+    pub mod crossplane;
+    pub mod examples;
+    pub mod registry;
+    pub mod server;
+    pub mod tools;
+}
+#[path = "../wiring/mod.rs"]
+mod wiring;
+
+mod built;
+mod guide;
+mod images;
+mod manager;
+mod metrics;
+mod rights;
+mod trust;

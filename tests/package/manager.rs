@@ -1,0 +1,185 @@
+//! Crossplane's own package manager, with everything that an installer applies: it installs the configuration from the
+//! registry, and by itself what that needs.
+//!
+//! What stands in for the world outside: the providers' packages are made from upstream's resource definitions, since
+//! theirs cannot be pulled here, and nobody runs pods, so that Deployments are said to be available.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
+
+use crate::built::{Built, CONFIGURATION, FUNCTION, binary};
+use crate::guide;
+use crate::support::control_plane::{ControlPlane, NAMESPACE, holds};
+use crate::support::crossplane::write;
+use crate::support::examples::documents;
+use crate::support::registry::Registry;
+use crate::support::server::Launch;
+use crate::support::tools::{Scratch, command, crd_sources, run, said};
+
+/// Releases that the configuration's ranges admit.
+const PROVIDERS: [(&str, &str); 2] = [("provider-kubernetes", "v1.2.1"), ("provider-helm", "v1.4.0")];
+
+/// Where the configuration has the providers from.
+const UPSTREAM: &str = "xpkg.crossplane.io";
+
+/// Packages with the providers' names, versions and kinds, and nothing that runs.
+fn stand_in(registry: &Registry) {
+    for (name, version) in PROVIDERS {
+        let scratch = Scratch::new(name);
+        let kinds = crd_sources().into_iter().find(|source| source.name == name).unwrap().folder;
+        for file in fs::read_dir(kinds).unwrap().map(|file| file.unwrap().path()) {
+            fs::copy(&file, scratch.path().join(file.file_name().unwrap())).unwrap();
+        }
+        let meta = json!({"apiVersion": "meta.pkg.crossplane.io/v1", "kind": "Provider", "metadata": {"name": name}});
+        write(scratch.path(), "crossplane.yaml", &[meta]);
+        let file = scratch.path().join("provider.xpkg");
+        let mut build = command("crossplane");
+        build.args(["xpkg", "build", "--examples-root=none", "--package-root"]).arg(scratch.path());
+        let mut push = command("crossplane");
+        push.args(["xpkg", "push", &format!("{}/crossplane-contrib/{name}:{version}", registry.host())]);
+        for command in [build.arg("--package-file").arg(&file), push.arg("--package-files").arg(&file)] {
+            let output = run(command);
+            assert!(output.status.success(), "{}", said(&output));
+        }
+    }
+}
+
+/// What an installer applies, with the registry of the suite in the place of upstream's.
+fn installed(built: &Built, folder: &str) -> Vec<Value> {
+    let mut files: Vec<_> = fs::read_dir(built.file(folder)).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let read = |file: &Path| documents(&fs::read_to_string(file).unwrap().replace(UPSTREAM, &built.registry.host()));
+    files.iter().flat_map(|file| read(file)).collect()
+}
+
+fn except(objects: Vec<Value>, name: &str) -> Vec<Value> {
+    objects.into_iter().filter(|object| object["metadata"]["name"] != name).collect()
+}
+
+fn mirror(built: &Built) -> Value {
+    json!({
+        "apiVersion": "pkg.crossplane.io/v1beta1",
+        "kind": "ImageConfig",
+        "metadata": {"name": "mirror"},
+        "spec": {
+            "matchImages": [{"prefix": format!("{UPSTREAM}/")}],
+            "rewriteImage": {"prefix": format!("{}/", built.registry.host())},
+        },
+    })
+}
+
+fn configuration(built: &Built) -> Value {
+    json!({
+        "apiVersion": "pkg.crossplane.io/v1",
+        "kind": "Configuration",
+        "metadata": {"name": CONFIGURATION},
+        "spec": {"package": built.reference(CONFIGURATION)},
+    })
+}
+
+fn names(objects: &[Value]) -> BTreeSet<String> {
+    objects.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Until there are this many of a kind, and a condition of each is true.
+fn all(plane: &mut ControlPlane, kind: &str, number: usize, condition: &str) -> Vec<Value> {
+    plane.until(&format!("{condition} of {number} {kind}"), |plane| {
+        let found = plane.list(kind);
+        found.iter().try_for_each(|object| holds(object, condition))?;
+        if found.len() == number { Ok(found) } else { Err(format!("there are {:?}", names(&found))) }
+    })
+}
+
+#[test]
+fn the_package_manager_installs_everything_from_one_configuration() {
+    let Some(built) = Built::new() else { return };
+    stand_in(&built.registry);
+    let mut plane = ControlPlane::start(&guide::flags(), &[]);
+    plane.apply(&[mirror(&built)]);
+    plane.apply(&except(installed(&built, "install/function"), "realtime-platform-verification"));
+    let host = |object: &Value| object["kind"] == "ProviderConfig";
+    let (host, providers): (Vec<_>, Vec<_>) = installed(&built, "install/providers").into_iter().partition(host);
+    plane.apply(&providers);
+    plane.apply(&[configuration(&built)]);
+
+    all(&mut plane, "configurations.pkg", 1, "Installed");
+    all(&mut plane, "configurations.pkg", 1, "Healthy");
+    all(&mut plane, "functionrevisions.pkg", 1, "RevisionHealthy");
+    all(&mut plane, "providerrevisions.pkg", 2, "RevisionHealthy");
+    all(&mut plane, "compositeresourcedefinitions", 3, "Offered");
+    composed_by_what_is_installed(&plane);
+    let deployments = plane.until("a Deployment of each", |plane| {
+        let found = plane.list("deployments");
+        if found.len() == 3 { Ok(found) } else { Err(format!("there are {:?}", names(&found))) }
+    });
+    runs_as_configured(&deployments);
+    for deployment in names(&deployments) {
+        plane.pretend_available(&deployment);
+    }
+    all(&mut plane, "functions.pkg", 1, "Healthy");
+    all(&mut plane, "providers.pkg", 2, "Healthy");
+    // Their kinds are there now.
+    plane.apply(&host);
+    serves_with_crossplanes_certificates(&plane);
+}
+
+/// The Compositions name a function that is there.
+fn composed_by_what_is_installed(plane: &ControlPlane) {
+    let installed = names(&plane.list("functions.pkg"));
+    let compositions = plane.list("compositions.apiextensions.crossplane.io");
+    assert_eq!(compositions.len(), 3);
+    for composition in compositions {
+        let name = composition["spec"]["pipeline"][0]["functionRef"]["name"].as_str().unwrap();
+        assert!(installed.contains(name), "{name} is none of {installed:?}");
+    }
+}
+
+/// What Crossplane made of the runtime configurations.
+fn runs_as_configured(deployments: &[Value]) {
+    let pods = |account: &str| {
+        let of = |deployment: &&Value| {
+            let spec = &deployment["spec"]["template"]["spec"];
+            spec["serviceAccountName"].as_str().unwrap().starts_with(account)
+        };
+        deployments.iter().find(of).unwrap_or_else(|| panic!("{account}: {deployments:?}"))
+    };
+    for (provider, _) in PROVIDERS {
+        let account = &pods(provider)["spec"]["template"]["spec"]["serviceAccountName"];
+        assert_eq!(account, provider, "what the rights are given to");
+    }
+    let function = &pods(&format!("acme-{FUNCTION}"))["spec"];
+    assert_eq!(function["replicas"], 2);
+    assert_eq!(function["template"]["metadata"]["labels"]["app.kubernetes.io/name"], FUNCTION);
+    let pod = &function["template"]["spec"];
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(pod["containers"].as_array().unwrap().len(), 1);
+    let container = &pod["containers"][0];
+    let ports: Vec<&Value> = container["ports"].as_array().unwrap().iter().map(|port| &port["name"]).collect();
+    assert_eq!(ports, ["metrics", "grpc"], "what the probes and the Service ask for");
+    let security = &container["securityContext"];
+    assert_eq!(security["readOnlyRootFilesystem"], true);
+    assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
+    assert_eq!(container["resources"]["limits"]["memory"], "128Mi");
+}
+
+/// The function in the image, with the certificates that Crossplane made for it, answers Crossplane and nobody else.
+fn serves_with_crossplanes_certificates(plane: &ControlPlane) {
+    let scratch = Scratch::new("certificates");
+    let of = |secret: &str| plane.secret(secret).into_iter().collect::<std::collections::BTreeMap<_, _>>();
+    for (file, content) in of(&format!("acme-{FUNCTION}-tls-server")) {
+        fs::write(scratch.path().join(file), content).unwrap();
+    }
+    let client = of("crossplane-tls-client");
+    let tls = ClientTlsConfig::new()
+        .ca_certificate(Certificate::from_pem(&client["ca.crt"]))
+        .domain_name(format!("acme-{FUNCTION}.{NAMESPACE}"))
+        .identity(Identity::from_pem(&client["tls.crt"], &client["tls.key"]));
+    let directory = scratch.path().display().to_string();
+    let server = Launch::of(Command::new(binary("amd64")), ["--tls-certs-dir", &directory]).tls(tls).start();
+    server.run(function_sdk_rust::proto::v1::RunFunctionRequest::default());
+}

@@ -1,0 +1,49 @@
+//! An OCI registry on loopback, and what is asked of one. It knows nothing of what it holds.
+
+#![allow(dead_code, reason = "each suite takes the part it needs")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a suite without its registry has to stop, and say why")]
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::thread;
+use std::time::Instant;
+
+use super::api_server::free_ports;
+use super::tools::{BEAT, Daemon, LIMIT, Scratch, command, run, said, stdout};
+
+pub struct Registry {
+    // Dropped from top to bottom: the program before the folder it writes to.
+    server: Daemon,
+    scratch: Scratch,
+    port: u16,
+}
+
+impl Registry {
+    pub fn start() -> Self {
+        let scratch = Scratch::new("registry");
+        let [port] = free_ports();
+        let mut serve = command("crane");
+        serve.args(["registry", "serve", "--address"]).arg(format!("127.0.0.1:{port}"));
+        serve.arg("--disk").arg(scratch.path());
+        let server = Daemon::start(&serve, scratch.path().with_extension("log"));
+        let mut this = Self { server, scratch, port };
+        let started = Instant::now();
+        while TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_err() {
+            let waiting = this.server.is_running() && started.elapsed() < LIMIT;
+            assert!(waiting, "the registry does not start:\n{}", this.server.last_words());
+            thread::sleep(BEAT);
+        }
+        this
+    }
+
+    /// Its name in a reference.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
+/// What `crane` says.
+pub fn crane(args: &[&str]) -> String {
+    let output = run(command("crane").args(args));
+    assert!(output.status.success(), "crane {args:?}: {}", said(&output));
+    stdout(&output).trim_end().to_owned()
+}

@@ -8,13 +8,13 @@ use function_sdk_rust::proto::v1::resource_selector::Match;
 use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
 use serde_json::{Map, Value};
 
-use crate::hold::{self, Standing};
 use crate::kinds::{Spec, kubernetes};
 use crate::lock;
-use crate::progress::{Known, Progress, Refused};
+use crate::progress::{Desired, Known, Progress, Refused};
 use crate::protocol::{Fields, Request, Response, RunFunction};
 use crate::report::news::News;
 use crate::report::{self, Truth};
+use crate::settings::Settings;
 
 /// The composition function.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,7 +31,7 @@ impl RunFunction for Function {
 pub fn answer(request: &Request) -> Response {
     let progress = Progress::of(Known {
         composite: &request.composite().to_value(),
-        input: request.input.as_deref().map(Fields::of).unwrap_or_default().to_value(),
+        settings: Settings::read(request.input.as_deref().map(Fields::of).unwrap_or_default().to_value()),
         provider_config: required(request, ENVIRONMENT).as_ref(),
         locks: &|key| required(request, key),
         observed: |key: &str| {
@@ -49,27 +49,27 @@ pub fn answer(request: &Request) -> Response {
 const ENVIRONMENT: &str = "environment";
 
 fn desire(request: &Request, progress: Progress) -> Response {
-    let Progress { mut composed, standings, report, news, ttl_seconds, ready, .. } = progress;
+    let Progress { mut stage, report, news, ttl_seconds } = progress;
     let mut answer = Response::to(request, Duration::from_secs(u64::from(ttl_seconds)));
     answer.conditions.extend(report.conditions.into_iter().map(condition));
     answer.results.extend(news.into_iter().map(event));
-    if let Some(guest) = composed.guest {
+    if let Some(guest) = stage.composed.guest.take() {
         let (version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
         require(&mut answer, ENVIRONMENT, (version, kind, &guest.environment));
     }
-    for lock in lock::locks(&composed.plan) {
+    for lock in lock::locks(&stage.composed.plan) {
         require(&mut answer, lock.key, (lock.api_version, lock.kind, lock.name));
     }
 
     let state = answer.desired.get_or_insert_default();
     let composite = state.composite.get_or_insert_default();
     composite.ready = readiness(report.settled);
-    composite.merge(&Map::from_iter([("status".to_owned(), report.status.with(composed.status))]));
-    hold::announce(&mut composed.plan, &ready);
-    for (planned, standing) in composed.plan.resources.into_iter().zip(standings) {
-        let desired = state.resources.entry(planned.key.clone()).or_default();
-        desired.ready = readiness(standing == Standing::Ready);
-        if let Value::Object(fields) = hold::desired(planned, &standing) {
+    let status = report.status.with(std::mem::take(&mut stage.composed.status));
+    composite.merge(&Map::from_iter([("status".to_owned(), status)]));
+    for Desired { key, ready, resource } in stage.desired() {
+        let desired = state.resources.entry(key).or_default();
+        desired.ready = readiness(ready);
+        if let Value::Object(fields) = resource {
             desired.merge(&fields);
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod claims;
+pub mod explain;
 pub mod fault;
 pub mod form;
 pub mod function;

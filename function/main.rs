@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use function_realtime_platform::function::Function;
 use function_realtime_platform::schema::generate;
-use function_realtime_platform::{preview, serve};
+use function_realtime_platform::{explain, preview, serve};
 
 /// A call is thousands of small texts made and dropped: with the C library's allocator that is a good part of its cost.
 #[global_allocator]
@@ -29,6 +29,8 @@ struct Cli {
 enum Command {
     /// Show what an Application, claims or composites become, without a cluster
     Preview(preview::Args),
+    /// Explain how claims stand, from what kubectl tells: what is ready, what waits, for what and why
+    Explain(explain::Args),
     /// Write the files that follow from the types: definitions of the claims, compositions, the field reference
     Generate(generate::Args),
 }
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Some(Command::Preview(args)) => return preview::run(args),
+        Some(Command::Explain(args)) => return explain::run(args),
         Some(Command::Generate(args)) => generate::run(args)?,
         None => serve(cli)?,
     }

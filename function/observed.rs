@@ -99,7 +99,7 @@ fn text<'a>(condition: &'a Value, field: &str) -> Option<&'a str> {
 
 /// The first line of what somebody else says, and not too much of it.
 fn shortened(text: &str) -> String {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().trim_end_matches('.');
     let plain = line.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
     if line.chars().count() <= WORDS {
         return plain.collect();

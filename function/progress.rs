@@ -11,12 +11,12 @@ use crate::change;
 use crate::claims::{Composed, Kind, spec_of};
 use crate::fault::Fault;
 use crate::hold::{self, Standing};
-use crate::lock;
+use crate::lock::{self, Tenure};
 use crate::observed::Observed;
 use crate::owner::Claim;
 use crate::plan::Resource;
 use crate::report::news::{self, News};
-use crate::report::{self, Condition, Report, Subject};
+use crate::report::{self, Condition, Phase, Report, Subject};
 use crate::settings::Settings;
 use crate::tenant::LOCK;
 use crate::vcluster_environment::offer::Reception;
@@ -24,30 +24,38 @@ use crate::vcluster_environment::offer::Reception;
 /// What is known of a claim.
 pub struct Known<'a, L> {
     pub composite: &'a Value,
-    /// The platform team's settings: an empty object leaves everything at its default.
-    pub input: Value,
+    /// The platform team's settings, or what is wrong with them.
+    pub settings: Result<Settings, Vec<Fault>>,
     /// The ProviderConfig that has the environment's name, where one was found.
     pub provider_config: Option<&'a Value>,
     /// What was found under the name of a lock of the plan, given by its key.
     pub locks: &'a dyn Fn(&str) -> Option<Value>,
-    /// Finds an observed resource by its key. What is found answers for single fields, given
-    /// by their path; for an empty path with everything.
+    /// Finds an observed resource by its key. What is found answers for single fields, given by
+    /// their path, and for an empty path with everything.
     pub observed: L,
 }
 
 /// A claim that is valid, and how far it has come.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
-    pub composed: Composed,
-    /// In the plan's order.
-    pub standings: Vec<Standing>,
+    pub stage: Stage,
     pub report: Report,
     /// What has changed since the last call.
     pub news: Vec<News>,
     /// When to ask again.
     pub ttl_seconds: u32,
-    /// The parts that are ready.
-    pub ready: BTreeSet<&'static str>,
+}
+
+/// What a claim becomes, and how all of it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    pub phases: &'static [Phase],
+    pub composed: Composed,
+    /// In the plan's order.
+    pub standings: Vec<Standing>,
+    observed: Vec<Option<Observed>>,
+    tenure: Tenure,
+    reception: Option<Reception>,
 }
 
 /// A claim that is not: nothing of it is changed.
@@ -77,7 +85,7 @@ impl Progress {
         L: Fn(&str) -> Option<F>,
         F: Fn(&[&str]) -> Option<Value>,
     {
-        let settings = Settings::read(known.input)?;
+        let settings = known.settings?;
         let composed = kind.compose(spec_of(known.composite), Claim::of_composite(known.composite), &settings)?;
         let mut faults = change::broken(&composed.kept, &|key| (known.observed)(key)?(&[]));
         let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
@@ -91,26 +99,58 @@ impl Progress {
         let look = |planned: &Resource| Some(Observed::of(planned, &(known.observed)(&planned.key)?));
         let observed: Vec<Option<Observed>> = composed.plan.resources.iter().map(look).collect();
         let standings = hold::standings(&composed.plan, &observed, &offered);
-        let ready = hold::ready_parts(&composed.plan, &observed);
-        let report = Report::of(&Subject {
-            phases: kind.phases,
-            plan: &composed.plan,
-            standings: &standings,
-            observed: &observed,
-            complaint: &|awaited| {
-                let taken = tenure.complaint(&composed.site).filter(|_| awaited.contains(LOCK));
-                taken.or_else(|| reception.as_ref()?.complaint(composed.guest.as_ref()?, awaited))
-            },
-            endpoint: composed.endpoint.as_deref(),
-        });
+        let stage = Stage { phases: kind.phases, composed, standings, observed, tenure, reception };
+        let report = stage.tell(Report::of);
         let news = news::since(known.composite, &report.conditions);
         let ttl_seconds = if report.settled { settings.ttl.settled_seconds } else { settings.ttl.unsettled_seconds };
-        Ok(Self { composed, standings, report, news, ttl_seconds, ready })
+        Ok(Self { stage, report, news, ttl_seconds })
+    }
+}
+
+/// A resource as it is desired now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    pub key: String,
+    pub ready: bool,
+    pub resource: Value,
+}
+
+impl Stage {
+    fn tell<T>(&self, of: impl FnOnce(&Subject) -> T) -> T {
+        let complain = |awaited: &BTreeSet<&'static str>| {
+            let taken = self.tenure.complaint(&self.composed.site).filter(|_| awaited.contains(LOCK));
+            taken.or_else(|| self.reception.as_ref()?.complaint(self.composed.guest.as_ref()?, awaited))
+        };
+        of(&Subject {
+            phases: self.phases,
+            plan: &self.composed.plan,
+            standings: &self.standings,
+            observed: &self.observed,
+            complaint: &complain,
+            endpoint: self.composed.endpoint.as_deref(),
+        })
+    }
+
+    /// Why each resource stands as it does, in the plan's order.
+    pub fn reasons(&self) -> Vec<String> {
+        self.tell(|subject| subject.reasons().collect())
+    }
+
+    /// The whole plan as it is desired now, in its order.
+    pub fn desired(self) -> impl Iterator<Item = Desired> {
+        let mut plan = self.composed.plan;
+        let ready = hold::ready_parts(&plan, &self.observed);
+        hold::announce(&mut plan, &ready);
+        plan.resources.into_iter().zip(self.standings).map(|(planned, standing)| Desired {
+            key: planned.key.clone(),
+            ready: standing == Standing::Ready,
+            resource: hold::desired(planned, &standing),
+        })
     }
 }
 
 impl Refused {
-    fn of(phases: &[report::Phase], faults: Vec<Fault>) -> Self {
+    fn of(phases: &[Phase], faults: Vec<Fault>) -> Self {
         let conditions = report::invalid(phases, &faults);
         Self { faults, conditions }
     }

@@ -23,13 +23,13 @@ use crate::plan::{Place, Resource};
 mod changed;
 mod difference;
 mod fields;
-mod gather;
-mod inputs;
+pub(crate) mod gather;
+pub(crate) mod inputs;
 mod json;
 mod locate;
 mod manifests;
-mod read;
-mod report;
+pub(crate) mod read;
+pub(crate) mod report;
 mod together;
 mod tree;
 

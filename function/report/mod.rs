@@ -159,8 +159,8 @@ impl<'a> Subject<'a> {
         stands.map(|((resource, standing), observed)| Seen { resource, standing, observed: observed.as_ref() })
     }
 
-    /// Why each resource is not ready, as the conditions word it, in the plan's order.
+    /// Why each resource is not ready, in the plan's order.
     pub fn reasons(&self) -> impl Iterator<Item = String> {
-        self.seen().map(|seen| words::one(self, seen))
+        self.seen().map(|seen| words::why(self, seen))
     }
 }

@@ -33,13 +33,13 @@ fn change(before: &[Value], now: &Condition) -> Option<News> {
             reason: now.kind,
             message: match now.kind {
                 SETTLED => format!("settled: {}", now.message),
-                phase => format!("{phase} is ready"),
+                phase => format!("phase {phase} is ready"),
             },
         }),
         Truth::False if was == "True" => {
             let message = match now.kind {
                 SETTLED => format!("not settled any more: {}", now.message),
-                phase => format!("{phase} is not ready any more: {}", now.message),
+                phase => format!("phase {phase} is not ready any more: {}", now.message),
             };
             Some(News { is_warning: true, reason: now.kind, message })
         }

@@ -69,6 +69,17 @@ pub enum State {
 }
 
 impl State {
+    /// How one resource stands.
+    pub fn of_one(standing: &Standing) -> Self {
+        match standing {
+            Standing::Ready => Self::Ready,
+            Standing::Held(_) => Self::Held,
+            Standing::Waiting => Self::Waiting,
+            Standing::Failed => Self::Failed,
+            Standing::Paused => Self::Paused,
+        }
+    }
+
     /// How several resources stand together. What needs a person comes first.
     pub(super) fn of(all: &[Seen]) -> Self {
         let any = |wanted: fn(&Standing) -> bool| all.iter().any(|seen| wanted(seen.standing));

@@ -182,14 +182,14 @@ fn only_what_changes_is_news() {
     let news = |before: usize, now: usize| news::since(&composite(&states[before].conditions), &states[now].conditions);
     let normal = |reason, message: &str| News { is_warning: false, reason, message: message.to_owned() };
     let warning = |reason, message: String| News { is_warning: true, reason, message };
-    assert_eq!(news(0, 1), [normal("Ground", "Ground is ready"), normal("Database", "Database is ready")]);
+    assert_eq!(news(0, 1), [normal("Ground", "phase Ground is ready"), normal("Database", "phase Database is ready")]);
     let settled = normal("Settled", "settled: all 4 resources are ready");
-    assert_eq!(news(1, 2), [normal("Kafka", "Kafka is ready"), settled]);
+    assert_eq!(news(1, 2), [normal("Kafka", "phase Kafka is ready"), settled]);
     let kafka = "waiting for kafka: Deployment the-kafka in namespace streaming: no pod";
     assert_eq!(
         news(2, 3),
         [
-            warning("Kafka", format!("Kafka is not ready any more: {kafka}")),
+            warning("Kafka", format!("phase Kafka is not ready any more: {kafka}")),
             warning("Settled", format!("not settled any more: {kafka}; 3 of 4 resources are ready")),
         ]
     );

@@ -38,8 +38,18 @@ pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
     complaint.into_iter().chain(own).chain([format!("{ready}{holds}")]).collect::<Vec<_>>().join("; ")
 }
 
-/// Why one resource is not ready.
+/// Why one resource is not ready, by itself.
 pub fn one(subject: &Subject, seen: Seen) -> String {
+    match seen.standing {
+        Standing::Waiting => {
+            format!("waiting for {}: {}: {}", seen.resource.part, seen.resource.title(), why(subject, seen))
+        }
+        _ => why(subject, seen),
+    }
+}
+
+/// Why one resource is not ready, beside its name.
+pub fn why(subject: &Subject, seen: Seen) -> String {
     let title = seen.resource.title();
     let words = seen.observed.and_then(|observed| observed.words.as_deref());
     match seen.standing {
@@ -58,22 +68,16 @@ pub fn one(subject: &Subject, seen: Seen) -> String {
             let inner = if kind == "Object" { format!(", which is the {title}") } else { String::new() };
             format!("paused by a person: remove the annotation {PAUSED} of the {kind} {name}{inner}")
         }
-        Standing::Waiting => {
-            let absent = if seen.observed.is_none() { "it is not created yet" } else { "it is not ready yet" };
-            format!("waiting for {}: {title}: {}", seen.resource.part, words.unwrap_or(absent))
-        }
+        Standing::Waiting if seen.observed.is_none() => "it is not created yet".to_owned(),
+        Standing::Waiting => words.unwrap_or("it is not ready yet").to_owned(),
     }
 }
 
-/// What is in a phase's way first.
+/// What is in the way: the first that says why, or else the first.
 fn first(subject: &Subject, state: State, all: &[Seen]) -> String {
-    let is_it = |seen: &&Seen| match seen.standing {
-        Standing::Failed => state == State::Failed,
-        Standing::Paused => state == State::Paused,
-        Standing::Waiting => state == State::Waiting,
-        Standing::Held(_) | Standing::Ready => false,
-    };
-    all.iter().find(is_it).map(|seen| one(subject, *seen)).unwrap_or_default()
+    let in_the_way = || all.iter().filter(|seen| State::of_one(seen.standing) == state);
+    let says = |seen: &&Seen| seen.observed.is_some_and(|observed| observed.words.is_some());
+    in_the_way().find(says).or_else(|| in_the_way().next()).map(|seen| one(subject, *seen)).unwrap_or_default()
 }
 
 /// What is waited for, outside of what waits, and why it is not there where it is the environment's.

@@ -1,0 +1,231 @@
+//! What stands in a cluster, from files, explained to a person: what is ready, what waits, for what and why. Nothing here
+//! judges anything: every claim is judged by what judges it over the protocol too.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anstream::adapter;
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde_json::Value;
+
+use self::account::Account;
+pub use self::account::Step;
+use self::cluster::Cluster;
+use crate::plan::Plan;
+use crate::preview::gather::{Asked, Gathered};
+use crate::preview::inputs::Inputs;
+use crate::preview::read::{self, Document};
+use crate::preview::report::{self, Located};
+use crate::progress::{Progress, Refused};
+use crate::settings::Settings;
+
+pub mod account;
+mod cluster;
+mod story;
+mod text;
+
+const EXAMPLES: &str = "\
+Examples:
+  Before anything exists, what comes first and what waits for what:
+    function-realtime-platform explain application.yaml
+  What a claim waits for now:
+    kubectl get managed,providerconfigs.kubernetes.crossplane.io -o yaml > observed.yaml
+    function-realtime-platform explain application.yaml --observed observed.yaml
+  The whole way, step by step:
+    function-realtime-platform explain application.yaml --states tests/replays/health-realtime-pipeline/*.yaml
+
+Observed files are what kubectl get -o yaml writes, of any resources: composed ones are found by their annotation \
+crossplane.io/composition-resource-name, an environment by its ProviderConfig. What a file of --states does not say is \
+as in the one before it.
+
+Exit codes: 0 all is told, 1 something is wrong with the files, 2 something is wrong with the command line.";
+
+/// What to explain, and how.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Args {
+    /// File with an Application, claims or composites; a folder, for all YAML in it; - for standard input
+    #[arg(value_name = "CLAIM")]
+    pub claim: PathBuf,
+
+    /// What is observed: files that kubectl get -o yaml writes, folders, or - [default: nothing]
+    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with = "states")]
+    pub observed: Vec<PathBuf>,
+
+    /// What is observed step by step, one file for each
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub states: Vec<PathBuf>,
+
+    /// How to tell it
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// The platform team's settings: Compositions or an Input, in files or folders [default: every setting's default]
+    #[arg(short, long, value_name = "FILE")]
+    pub input: Vec<PathBuf>,
+}
+
+/// How to tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// By claim, by phase
+    Text,
+    /// All of it, for programs
+    Json,
+    /// All of it, for programs and people
+    Yaml,
+}
+
+/// Explains what the files say, or says what is wrong with them.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
+    match show(args, &mut io::stdin(), &mut out, &mut err) {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::FAILURE),
+        // Whoever read has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error).context("cannot write the explanation"),
+    }
+}
+
+/// Whether all was well.
+fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl Write) -> io::Result<bool> {
+    let (input, mut faults) = read::documents(&args.input, stdin);
+    let (documents, unreadable) = read::documents(std::slice::from_ref(&args.claim), stdin);
+    faults.extend(unreadable);
+    let gathered = Gathered::of(&documents);
+    if gathered.asked.is_empty() && gathered.faults.is_empty() && faults.is_empty() {
+        faults.push(Located::file(&args.claim.display().to_string(), "holds no claim to explain: see --help"));
+    }
+    faults.extend(gathered.faults);
+    let inputs = Inputs::of(&input, &mut faults);
+    let subjects = Subjects::of(gathered.asked, &inputs, &mut faults);
+    let steps = if args.states.is_empty() {
+        let (observed, unreadable) = read::documents(&args.observed, stdin);
+        faults.extend(unreadable);
+        vec![subjects.step(&subjects.judged(&Cluster::of(&subjects, &observed)), None)]
+    } else {
+        let (states, unreadable) = files(&args.states, stdin);
+        faults.extend(unreadable);
+        if faults.is_empty() { story::tell(&subjects, &states, &mut faults) } else { Vec::new() }
+    };
+    if !faults.is_empty() {
+        report::faults(&faults, err)?;
+        return Ok(false);
+    }
+    let text = match args.output {
+        Output::Text if args.states.is_empty() => text::one(&steps),
+        Output::Text => text::several(&steps),
+        Output::Json => serde_json::to_string_pretty(&steps)? + "\n",
+        Output::Yaml => serde_yaml::to_string(&steps).map_err(io::Error::other)?,
+    };
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    report::warnings(&gathered.warnings, err)?;
+    Ok(true)
+}
+
+/// The documents of each file by themselves. Of a folder, each file is one.
+fn files(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Vec<Document>>, Vec<Located>) {
+    let (documents, faults) = read::documents(paths, stdin);
+    let mut files: Vec<Vec<Document>> = Vec::new();
+    for document in documents {
+        match files.last_mut() {
+            Some(file) if file[0].file == document.file => file.push(document),
+            _ => files.push(vec![document]),
+        }
+    }
+    (files, faults)
+}
+
+/// A moment of a sequence: what Crossplane asks, and what is told of the answers.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    pub calls: Vec<Call>,
+    pub step: Step,
+}
+
+/// What Crossplane asks about one claim.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The claim's name.
+    pub claim: String,
+    pub composite: Value,
+    /// The composed resources, by key.
+    pub observed: BTreeMap<String, Value>,
+    /// What was found under the environment's name.
+    pub provider_config: Option<Value>,
+    /// What was found under the names of its locks, by their keys.
+    pub locks: BTreeMap<String, Value>,
+}
+
+/// Every moment of a sequence that is told of the claims in a file or folder, or everything that is wrong with it.
+pub fn moments(claim: &Path, states: &[PathBuf]) -> Result<Vec<Moment>, String> {
+    let (documents, mut faults) = read::documents(&[claim.to_owned()], &mut io::empty());
+    let gathered = Gathered::of(&documents);
+    faults.extend(gathered.faults);
+    let inputs = Inputs::of(&[], &mut faults);
+    let subjects = Subjects::of(gathered.asked, &inputs, &mut faults);
+    let (states, unreadable) = files(states, &mut io::empty());
+    faults.extend(unreadable);
+    let moments = story::moments(&subjects, &states, &mut faults);
+    let mut said = Vec::new();
+    match report::faults(&faults, &mut said) {
+        Ok(()) if faults.is_empty() => Ok(moments),
+        _ => Err(adapter::strip_str(&String::from_utf8_lossy(&said)).to_string()),
+    }
+}
+
+/// What is answered for a claim.
+type Judged = Result<Progress, Refused>;
+
+/// The claims that are explained, none of which is wrong by itself.
+pub(crate) struct Subjects<'a> {
+    pub all: Vec<Subject<'a>>,
+}
+
+/// A claim, the settings that hold for it, and its environment where that is another one's.
+pub(crate) struct Subject<'a> {
+    pub asked: Asked<'a>,
+    settings: Settings,
+    environment: Option<String>,
+    plan: Plan,
+}
+
+impl<'a> Subjects<'a> {
+    fn of(asked: Vec<Asked<'a>>, inputs: &Inputs, faults: &mut Vec<Located>) -> Self {
+        let mut all: Vec<Subject> = Vec::new();
+        for asked in asked {
+            let settings = inputs.settings(asked.kind).clone();
+            match asked.examine(&settings) {
+                // The same claim as a claim and in an Application is one.
+                Ok(_) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
+                Ok(composed) => {
+                    let environment = composed.guest.map(|guest| guest.environment);
+                    all.push(Subject { asked, settings, environment, plan: composed.plan });
+                }
+                Err(wrong) => faults.extend(wrong),
+            }
+        }
+        Self { all }
+    }
+
+    /// How every claim stands, by what is answered for it, and what has changed since the step before.
+    fn step(&self, judged: &[Option<Judged>], before: Option<&Step>) -> Step {
+        let accounts = self.all.iter().zip(judged).filter_map(|(subject, judged)| {
+            let before = before.and_then(|before| before.claim(subject));
+            Some(Account::of(subject, judged.as_ref()?, before))
+        });
+        Step { title: None, file: None, claims: accounts.collect() }
+    }
+
+    /// What is answered for every claim that is there.
+    fn judged(&self, cluster: &Cluster) -> Vec<Option<Judged>> {
+        let judged =
+            |(subject, seen): (&Subject, &cluster::Seen)| (!seen.is_absent).then(|| subject.judged(seen, cluster));
+        self.all.iter().zip(&cluster.claims).map(judged).collect()
+    }
+}

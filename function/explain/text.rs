@@ -17,10 +17,20 @@ const BAD: Style = AnsiColor::Red.on_default();
 /// What has changed since the step before has this in front.
 const MARK: &str = "*";
 
-/// Everything at one moment.
+/// Everything at one moment. There is none before it, and so nothing is marked.
 pub fn one(steps: &[Step]) -> String {
     let accounts = steps.iter().flat_map(|step| &step.claims);
-    accounts.map(|account| self::account(account, |_| true, |_| true)).collect::<Vec<_>>().join("\n")
+    let told = |told: &Account| account(&unmarked(told.clone()), |_| true, |_| true);
+    accounts.map(told).collect::<Vec<_>>().join("\n")
+}
+
+fn unmarked(mut account: Account) -> Account {
+    for phase in &mut account.phases {
+        phase.changed = false;
+        phase.resources.iter_mut().for_each(|line| line.changed = false);
+    }
+    account.conditions.iter_mut().for_each(|told| told.changed = false);
+    account
 }
 
 /// One block for each step. What is ready or held as before is told by number, and of the conditions those that change.

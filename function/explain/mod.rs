@@ -32,7 +32,8 @@ Examples:
   Before anything exists, what comes first and what waits for what:
     function-realtime-platform explain application.yaml
   What a claim waits for now:
-    kubectl get managed,providerconfigs.kubernetes.crossplane.io -o yaml > observed.yaml
+    kubectl get composite,managed,clusterusages,providerconfigs.kubernetes.crossplane.io,\\
+    providerconfigs.helm.crossplane.io -o yaml > observed.yaml
     function-realtime-platform explain application.yaml --observed observed.yaml
   The whole way, step by step:
     function-realtime-platform explain application.yaml --states tests/replays/health-realtime-pipeline/*.yaml

@@ -248,10 +248,19 @@ fn applied(subject: &Subject, uid: &str, desired: &Desired, before: Option<&Valu
         metadata["name"] = format!("composed-{}", desired.key).into();
     }
     metadata["annotations"][KEY] = desired.key.clone().into();
+    let asked = &subject.asked;
     metadata["ownerReferences"] = json!([{
-        "apiVersion": API_VERSION, "kind": subject.asked.kind.composite, "name": subject.asked.claim.name,
+        "apiVersion": API_VERSION, "kind": asked.kind.composite, "name": asked.claim.name,
         "uid": uid, "controller": true, "blockOwnerDeletion": true,
     }]);
+    let labels = [
+        ("composite", &asked.claim.name),
+        ("claim-name", &asked.claim.name),
+        ("claim-namespace", &asked.claim.namespace),
+    ];
+    for (label, value) in labels {
+        metadata["labels"][format!("crossplane.io/{label}")] = value.clone().into();
+    }
     for field in ["finalizers", "deletionTimestamp"] {
         if let Some(kept) = was(&format!("/metadata/{field}")) {
             metadata[field] = kept.clone();

@@ -1,0 +1,156 @@
+//! `explain` as people use it: the real binary over what kubectl writes, and over stories.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is not as it should be")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use function_realtime_platform::explain::{Moment, moments};
+use serde_json::{Value, json};
+
+const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
+const STORY: &str = "tests/replays/health-realtime-pipeline";
+
+fn explain(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
+    command.arg("explain").args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(variable);
+    }
+    command.output().unwrap()
+}
+
+fn told(arguments: &[&str]) -> String {
+    let output = explain(arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(arguments: &[&str]) -> String {
+    let output = explain(arguments);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), &[][..]));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn steps(story: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(story);
+    let mut steps: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    steps.sort();
+    steps
+}
+
+/// The moment after so many steps.
+fn moment(claims: &str, story: &str, count: usize) -> Moment {
+    let claims = Path::new(env!("CARGO_MANIFEST_DIR")).join(claims);
+    moments(&claims, &steps(story)[..count]).unwrap_or_else(|faults| panic!("{faults}")).pop().unwrap()
+}
+
+/// What kubectl would write at that moment: a list of everything, with much that is none of ours.
+fn list(moment: &Moment) -> Value {
+    let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kube-root-ca.crt"}});
+    let composites = moment.calls.iter().map(|call| call.composite.clone());
+    let composed = moment.calls.iter().flat_map(|call| call.observed.values().cloned());
+    let items: Vec<Value> = composites.chain(composed).chain([foreign]).collect();
+    json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items})
+}
+
+/// An account of claims without what only a sequence has.
+fn plain(mut step: Value) -> Value {
+    for account in step["claims"].as_array_mut().unwrap() {
+        let account = account.as_object_mut().unwrap();
+        account.shift_remove("changed");
+        account.shift_remove("events");
+        let told = account.iter_mut().filter_map(|(_, value)| value.as_array_mut()).flatten();
+        for told in told {
+            told.as_object_mut().unwrap().shift_remove("changed");
+            for line in told.get_mut("resources").and_then(Value::as_array_mut).into_iter().flatten() {
+                line.as_object_mut().unwrap().shift_remove("changed");
+            }
+        }
+    }
+    step["claims"].clone()
+}
+
+#[test]
+fn what_kubectl_writes_is_told_as_it_stands() {
+    let second = "tests/replays/variants/second-namespace";
+    for (claims, story, count) in [(APPLICATION, STORY, 10), ("examples/variants/second-namespace.yaml", second, 8)] {
+        let moment = moment(claims, story, count);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("observed.yaml");
+        fs::write(&file, serde_yaml::to_string(&list(&moment)).unwrap()).unwrap();
+        let found = told(&[claims, "--observed", folder.path().to_str().unwrap(), "-o", "json"]);
+        let found: Value = serde_json::from_str(&found).unwrap();
+        let expected = plain(serde_json::to_value(&moment.step).unwrap());
+        assert_eq!(plain(found[0].clone()), expected, "{story}");
+        let text = told(&[claims, "--observed", file.to_str().unwrap()]);
+        assert!(text.contains("failed") && !text.contains('*'), "{text}");
+    }
+}
+
+#[test]
+fn nothing_observed_is_fine() {
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    let empty = told(&[APPLICATION, "--observed", file.path().to_str().unwrap()]);
+    assert_eq!(empty, told(&[APPLICATION]));
+    for said in ["held", "waits for lock", "there is no environment health-streaming", "conditions"] {
+        assert!(empty.contains(said), "{said} is not in:\n{empty}");
+    }
+    assert!(!empty.contains('\u{1b}'), "colour is for terminals");
+}
+
+#[test]
+fn a_story_is_told_step_by_step_in_the_right_order() {
+    let steps: Vec<String> = steps(STORY).iter().map(|step| step.display().to_string()).collect();
+    let mut arguments = vec![APPLICATION, "--states"];
+    arguments.extend(steps.iter().map(String::as_str));
+    let text = told(&arguments);
+    let blocks: Vec<&str> = text.lines().filter(|line| line.starts_with("== ")).collect();
+    assert_eq!(blocks.len(), steps.len());
+    let at = |said: &str| text.find(said).unwrap_or_else(|| panic!("{said} is not in:\n{text}"));
+    let order = [
+        "phase VirtualCluster is ready",
+        "phase Namespaces is ready",
+        "phase Environment is ready",
+        "phase Secrets is ready",
+        "phase Istio is ready",
+        "failed: Job has reached the specified backoff limit",
+        "phase Database is ready",
+        "paused by a person",
+        "phase Lenses is ready",
+        "settled: all 38 resources are ready",
+        "phase Kafka is not ready any more",
+        "is being deleted",
+    ];
+    let places: Vec<usize> = order.iter().map(|said| at(said)).collect();
+    assert!(places.is_sorted(), "{places:?}");
+    assert!(text.contains("\n*   ready    kafka Deployment kafka-platform"), "what changed is marked:\n{text}");
+    assert!(text.contains("\n  as before\n"), "what did not is not told again");
+}
+
+#[test]
+fn everything_wrong_with_a_story_is_said_and_nothing_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let first = write("1.yaml", "step: nothing\n");
+    let second = write("2.yaml", "step: x\nhappens:\n  health-lenses: {ready: [kafka]}\n  nobody: {ready: [all]}\n");
+    let third = write("3.yaml", "step: x\nhappened: {}\n");
+    let said = refused(&[APPLICATION, "--states", &first, &second, &third]);
+    for expected in [
+        "2.yaml:3: happens.health-lenses: nothing can happen to kafka: it is held",
+        "2.yaml:4: happens.nobody: is no claim that is explained",
+        "3.yaml:1: cannot be read as a step: unknown field `happened`",
+        "3 faults: nothing is shown until there is none",
+    ] {
+        assert!(said.contains(expected), "{expected} is not in:\n{said}");
+    }
+    let nothing = write("nothing.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n");
+    assert!(refused(&[&nothing]).contains("holds no claim"));
+    assert_eq!(explain(&[]).status.code(), Some(2));
+    assert_eq!(explain(&[APPLICATION, "--observed", &first, "--states", &first]).status.code(), Some(2));
+}

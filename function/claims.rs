@@ -110,8 +110,8 @@ pub trait Checked: Sized {
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>>;
     /// Everything it becomes.
     fn plan(&self) -> Plan;
-    /// What its user is told.
-    fn status(&self) -> Self::Status;
+    /// What its user is told, where its routes are reached over TLS and where they are not.
+    fn status(&self, tls: bool) -> Self::Status;
     /// Where what is composed of it shows what cannot change.
     fn kept(&self) -> Vec<Kept>;
     /// Where its user goes first, of what its status tells.
@@ -134,16 +134,39 @@ pub struct Description {
     pub columns: &'static [Column],
 }
 
+/// What the user of a claim is told of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    pub status: Value,
+    /// Where to go first.
+    pub endpoint: Option<String>,
+}
+
+impl Told {
+    fn of<C: Checked>(checked: &C, tls: bool) -> Self {
+        let status = checked.status(tls);
+        Self { status: to_value(&status), endpoint: C::endpoint(&status) }
+    }
+}
+
 /// What a claim becomes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composed {
     pub plan: Plan,
-    pub status: Value,
-    pub endpoint: Option<String>,
+    pub told: Told,
+    /// What is told instead where the environment has a certificate.
+    pub told_with_tls: Told,
     pub warnings: Vec<String>,
     pub guest: Option<Guest>,
     pub site: Site,
     pub kept: Vec<Kept>,
+}
+
+impl Composed {
+    /// Has its user told what holds where the environment has a certificate.
+    pub fn reach_over_tls(&mut self) {
+        self.told = self.told_with_tls.clone();
+    }
 }
 
 impl Kind {
@@ -223,15 +246,14 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
     };
     match C::check(spec, claim, settings) {
         Ok(checked) if faults.is_empty() => {
-            let status = checked.status();
             let mut plan = checked.plan();
             if settings.watch {
                 watch(&mut plan);
             }
             Ok(Composed {
                 plan,
-                status: to_value(&status),
-                endpoint: C::endpoint(&status),
+                told: Told::of(&checked, false),
+                told_with_tls: Told::of(&checked, true),
                 warnings: checked.warnings(),
                 guest: checked.guest(),
                 site: checked.site(),

@@ -64,7 +64,7 @@ fn desire(request: &Request, progress: Progress) -> Response {
     let state = answer.desired.get_or_insert_default();
     let composite = state.composite.get_or_insert_default();
     composite.ready = readiness(report.settled);
-    let status = report.status.with(std::mem::take(&mut stage.composed.status));
+    let status = report.status.with(std::mem::take(&mut stage.composed.told.status));
     composite.merge(&Map::from_iter([("status".to_owned(), status)]));
     for Desired { key, ready, resource } in stage.desired() {
         let desired = state.resources.entry(key).or_default();

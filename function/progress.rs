@@ -86,7 +86,7 @@ impl Progress {
         F: Fn(&[&str]) -> Option<Value>,
     {
         let settings = known.settings?;
-        let composed = kind.compose(spec_of(known.composite), Claim::of_composite(known.composite), &settings)?;
+        let mut composed = kind.compose(spec_of(known.composite), Claim::of_composite(known.composite), &settings)?;
         let mut faults = change::broken(&composed.kept, &|key| (known.observed)(key)?(&[]));
         let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
         let tenure = lock::tenure(&composed.plan, uid, known.locks);
@@ -95,6 +95,9 @@ impl Progress {
             return Err(faults);
         }
         let reception = composed.guest.as_ref().map(|guest| Reception::of(guest, known.provider_config));
+        if reception.as_ref().is_some_and(Reception::serves_tls) {
+            composed.reach_over_tls();
+        }
         let offered = reception.as_ref().map(Reception::offered).unwrap_or_default();
         let look = |planned: &Resource| Some(Observed::of(planned, &(known.observed)(&planned.key)?));
         let observed: Vec<Option<Observed>> = composed.plan.resources.iter().map(look).collect();
@@ -127,7 +130,7 @@ impl Stage {
             standings: &self.standings,
             observed: &self.observed,
             complaint: &complain,
-            endpoint: self.composed.endpoint.as_deref(),
+            endpoint: self.composed.told.endpoint.as_deref(),
         })
     }
 

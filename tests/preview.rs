@@ -135,7 +135,7 @@ fn the_tree_tells_charts_order_and_where_to_go() {
     assert!(postgres.contains("chart postgres "), "{postgres}");
     assert!(tree.contains("─ lenses-agent  after agent-key, kafka\n"), "{tree}");
     let status = below(&tree, "status of health-lenses").join("\n");
-    for address in ["http://lenses.health-streaming.local/", "kafka-service.health-streaming.svc.cluster.local:9092"] {
+    for address in ["https://lenses.health-streaming.local/", "kafka-service.health-streaming.svc.cluster.local:9092"] {
         assert!(status.contains(address), "{status}");
     }
     let total = tree.lines().last().unwrap();

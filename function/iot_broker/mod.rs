@@ -79,8 +79,8 @@ impl Checked for IotBroker {
         ])
     }
 
-    fn status(&self) -> Self::Status {
-        status::of(self)
+    fn status(&self, tls: bool) -> Self::Status {
+        status::of(self, tls)
     }
 
     fn site(&self) -> Site {

@@ -59,13 +59,14 @@ pub const COLUMNS: &[Column] = &[
     Column::wide("WebSockets", ".status.endpoints.websockets", "MQTT over WebSockets, from outside."),
 ];
 
-pub fn of(broker: &IotBroker) -> Status {
+pub fn of(broker: &IotBroker, tls: bool) -> Status {
+    let secure = if tls { "s" } else { "" };
     let tenant = &broker.tenant;
     let websockets = broker.spec.mqtt_config.listeners.websockets;
     let simulator = broker.spec.connector_config.simulator.enabled;
     let service = tenant.service_host(broker::SERVICE);
     let outside = |wanted: bool, scheme: &str, host: &str, path: &str| {
-        (broker.spec.expose && wanted).then(|| format!("{scheme}://{}{path}", tenant.host(host)))
+        (broker.spec.expose && wanted).then(|| format!("{scheme}{secure}://{}{path}", tenant.host(host)))
     };
     let credentials = accounts::all(broker)
         .into_iter()

@@ -69,7 +69,7 @@ impl<'a> ClaimDifference<'a> {
             .filter(|old| !after.iter().any(|new| new.key == old.key) && former(old, after, before).is_none());
         resources.extend(gone.map(ResourceDifference::Removed));
         let status = match (old, new) {
-            (Some(old), Some(new)) => fields::changes(&old.composed.status, &new.composed.status),
+            (Some(old), Some(new)) => fields::changes(&old.composed.told.status, &new.composed.told.status),
             _ => Vec::new(),
         };
         Self { old, new, resources, status, unchanged }

@@ -89,7 +89,7 @@ fn claim<'a>(shown: &'a Shown) -> ClaimEntry<'a> {
         source: asked.source(),
         environment: shown.environment(),
         resources: shown.composed.plan.resources.iter().map(resource).collect(),
-        status: &shown.composed.status,
+        status: &shown.composed.told.status,
         warnings: &shown.composed.warnings,
     }
 }

@@ -220,6 +220,7 @@ impl<'a> Preview<'a> {
                 Err(wrong) => faults.extend(wrong),
             }
         }
+        together::settle(&mut claims);
         let mut warnings = gathered.warnings;
         for shown in &claims {
             let own = shown.composed.warnings.iter();

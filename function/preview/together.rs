@@ -31,6 +31,19 @@ pub fn warnings(claims: &[Shown]) -> Vec<String> {
     warnings
 }
 
+/// Has each claim's user told what holds once its environment is ready.
+pub fn settle(claims: &mut [Shown]) {
+    let over_tls = |tenant: &Shown| {
+        let guest = tenant.composed.guest.as_ref()?;
+        let (_, provider_config) = host(claims, &guest.environment)?;
+        Some(Reception::of(guest, Some(provider_config)).in_the_end().serves_tls())
+    };
+    let over_tls: Vec<bool> = claims.iter().map(|tenant| over_tls(tenant).unwrap_or_default()).collect();
+    for (tenant, _) in claims.iter_mut().zip(over_tls).filter(|(_, tls)| *tls) {
+        tenant.composed.reach_over_tls();
+    }
+}
+
 /// The claim that makes an environment, and the ProviderConfig by which others know it.
 fn host<'a>(claims: &'a [Shown], environment: &str) -> Option<(&'a Shown<'a>, &'a Value)> {
     let is_it = |composed: &Value| {
@@ -51,7 +64,7 @@ fn reception(tenant: &Shown, guest: &Guest, provider_config: &Value) -> Vec<Stri
 
 /// Routes to hosts that the environment's gateway does not serve.
 fn unserved(tenant: &Shown, guest: &Guest, host: &Shown) -> Option<String> {
-    let status = &host.composed.status;
+    let status = &host.composed.told.status;
     let served: BTreeSet<&str> = texts(status.get("hosts")).collect();
     let routes = tenant
         .manifests()

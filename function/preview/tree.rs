@@ -205,7 +205,7 @@ fn draw(nodes: &[Node], indent: &str, widths: &[usize; COLUMNS], text: &mut Stri
 fn statuses(preview: &Preview) -> String {
     let mut text = String::new();
     for shown in &preview.claims {
-        let lines = status_lines(&shown.composed.status);
+        let lines = status_lines(&shown.composed.told.status);
         if lines.is_empty() {
             continue;
         }

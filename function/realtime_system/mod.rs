@@ -110,8 +110,8 @@ impl Checked for RealtimeSystem {
         ])
     }
 
-    fn status(&self) -> Self::Status {
-        status::of(self)
+    fn status(&self, tls: bool) -> Self::Status {
+        status::of(self, tls)
     }
 
     fn kept(&self) -> Vec<Kept> {

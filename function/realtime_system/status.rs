@@ -69,9 +69,10 @@ pub const COLUMNS: &[Column] = &[
     Column::wide("Analytics", ".status.endpoints.analytics", "The Metabase dashboard, from outside."),
 ];
 
-pub fn of(system: &RealtimeSystem) -> Status {
+pub fn of(system: &RealtimeSystem, tls: bool) -> Status {
+    let scheme = if tls { "https" } else { "http" };
     let outside =
-        |host: &str, path: &str| system.spec.expose.then(|| format!("http://{}{path}", system.tenant.host(host)));
+        |host: &str, path: &str| system.spec.expose.then(|| format!("{scheme}://{}{path}", system.tenant.host(host)));
     let inside = |service: &str, port: i32| format!("{}:{port}", system.tenant.service_host(service));
     Status {
         endpoints: Some(Endpoints {

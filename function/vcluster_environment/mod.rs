@@ -99,7 +99,7 @@ impl Checked for Environment {
         ])
     }
 
-    fn status(&self) -> Self::Status {
+    fn status(&self, _: bool) -> Self::Status {
         status::of(self)
     }
 

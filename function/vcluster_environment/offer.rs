@@ -34,7 +34,7 @@ const PENDING: &str = "pending";
 const READY: &str = "ready";
 
 /// Everything of an environment that a part of a system or broker may wait for.
-pub const OFFERED: [&str; 4] = [ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY];
+pub const OFFERED: [&str; 5] = [ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY, TLS];
 
 /// Something that an environment offers, and the parts of it that have to be ready for that; none where it is off.
 #[derive(Clone, Debug)]
@@ -168,6 +168,11 @@ impl Reception {
         }
     }
 
+    /// Whether routes are reached over TLS.
+    pub fn serves_tls(&self) -> bool {
+        matches!(self, Self::Open(states) if states.get(TLS) == Some(&State::Ready))
+    }
+
     /// Everything that keeps the guest, in one line.
     pub fn complaint(&self, guest: &Guest, awaited: &BTreeSet<&'static str>) -> Option<String> {
         let complaints = self.complaints(guest, awaited);
@@ -251,6 +256,7 @@ mod tests {
                 offered(ISTIO, &["istiod", "gateway"]),
                 offered(KNATIVE_SERVING, &["serving"]),
                 offered(OBSERVABILITY, &[]),
+                offered(TLS, &[]),
             ],
             namespaces: owned(namespaces),
             domain: "e.local".to_owned(),

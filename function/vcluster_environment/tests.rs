@@ -278,13 +278,13 @@ fn an_environment_takes_no_name_that_is_taken_inside() {
 
 #[test]
 fn status_says_where_to_go() {
-    let status = to_value(&environment(&json!({"name": "streaming"})).status());
+    let status = to_value(&environment(&json!({"name": "streaming"})).status(false));
     assert_eq!(status["kubeconfig"], json!({"namespace": "streaming", "name": "vc-streaming", "key": "config"}));
     assert_eq!(status["hosts"][0], "lenses.streaming.local");
     assert_eq!(status["grafana"]["secret"], "kube-prometheus-stack-grafana");
     let bare =
         json!({"name": "streaming", "components": {"istio": false, "knativeServing": false, "observability": false}});
-    let status = to_value(&environment(&bare).status());
+    let status = to_value(&environment(&bare).status(false));
     assert_eq!((status.get("hosts"), status.get("grafana")), (None, None));
 }
 

@@ -69,7 +69,7 @@ impl Written {
             claim: self.claim,
             spec: self.spec,
             resources: composed.plan.resources,
-            status: composed.status,
+            status: composed.told.status,
         })
     }
 }

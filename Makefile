@@ -13,7 +13,7 @@ generate: ## write what follows from the Rust types: XRDs, definitions' paramete
 	cargo run --quiet -- generate
 
 bless: ## write what the examples become and what fields touch, after a change that is meant
-	BLESS=1 cargo test --quiet --test golden --test change
+	BLESS=1 cargo test --quiet --test golden --test replay --test change
 
 tools: ## build the programs the tests drive, once, outside the checkout (Go; some 15 minutes the first time)
 	tools/build all

@@ -1,5 +1,5 @@
 //! Crossplane's own package manager, with everything that an installer applies: it installs the configuration from the
-//! registry, and by itself what that needs.
+//! registry, by itself what that needs, and with verification on only what was signed.
 //!
 //! What stands in for the world outside: the providers' packages are made from upstream's resource definitions, since
 //! theirs cannot be pulled here, and nobody runs pods, so that Deployments are said to be available.
@@ -14,6 +14,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use crate::built::{Built, CONFIGURATION, FUNCTION, binary};
 use crate::guide;
+use crate::log::Log;
 use crate::support::control_plane::{ControlPlane, NAMESPACE, holds};
 use crate::support::crossplane::write;
 use crate::support::examples::documents;
@@ -182,4 +183,41 @@ fn serves_with_crossplanes_certificates(plane: &ControlPlane) {
     let directory = scratch.path().display().to_string();
     let server = Launch::of(Command::new(binary("amd64")), ["--tls-certs-dir", &directory]).tls(tls).start();
     server.run(function_sdk_rust::proto::v1::RunFunctionRequest::default());
+}
+
+#[test]
+fn with_verification_only_what_is_signed_is_installed() {
+    let Some(built) = Built::new() else { return };
+    stand_in(&built.registry);
+    let log = Log::new();
+    let mut plane = ControlPlane::start(&["--enable-signature-verification".to_owned()], &log.variables());
+    let key = json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "publisher", "namespace": NAMESPACE},
+        "stringData": {"cosign.pub": log.public_key()},
+    });
+    let mut verification: Vec<Value> = installed(&built, "install/function");
+    verification.retain(|object| object["metadata"]["name"] == "realtime-platform-verification");
+    let reference = json!({"secretRef": {"name": "publisher", "key": "cosign.pub"}, "hashAlgorithm": "sha256"});
+    verification[0]["spec"]["verification"]["cosign"]["authorities"] = json!([{"name": "publisher", "key": reference}]);
+    plane.apply(&[key, mirror(&built)]);
+    plane.apply(&verification);
+    plane.apply(&[configuration(&built)]);
+    plane.until("the refusal of what nobody signed", |plane| {
+        let said = Value::from(plane.list("configurations.pkg")).to_string();
+        if said.contains("signature verification failed") { Ok(()) } else { Err(said) }
+    });
+    assert!(plane.list("functions.pkg").is_empty());
+
+    for package in [CONFIGURATION, FUNCTION] {
+        log.sign(&built.digest(package));
+    }
+    // It asks again only after a while, unless something changes.
+    let mut asked = configuration(&built);
+    asked["metadata"]["annotations"] = json!({"example.org/signed": "true"});
+    plane.apply(&[asked]);
+    all(&mut plane, "configurations.pkg", 1, "Installed");
+    all(&mut plane, "functionrevisions.pkg", 1, "RevisionHealthy");
+    all(&mut plane, "configurations.pkg", 1, "Healthy");
 }

@@ -23,7 +23,7 @@ pub fn sign(built: &Built, keys: &Scratch) {
     let folder = built.folder().display().to_string();
     let key = keys.path().join("cosign.key");
     let mut sign = Command::new(project().join("package/push"));
-    sign.args(["--sign", &folder, "--", "--use-signing-config=false", "--tlog-upload=false"]);
+    sign.args(["--sign", &folder, "--", "--tlog-upload=false"]);
     sign.env("REGISTRY", built.registry.host()).env("ORG", ORGANISATION);
     sign.env("KEY", key).env("COSIGN_PASSWORD", "");
     let output = run(&mut sign);

@@ -51,10 +51,10 @@ impl ControlPlane {
         let mut start = command("crossplane-core");
         start.args(["core", "start", "--webhook-enabled=false", "--metrics-port=0"]).args(flags);
         start.arg(format!("--health-probe-port={probe}"));
-        for (flag, folder) in [("xpkg-cache-dir", "packages"), ("xfn-cache-dir", "answers")] {
+        for (variable, folder) in [("XPKG_CACHE_DIR", "packages"), ("XFN_CACHE_DIR", "answers")] {
             let folder = scratch.path().join(folder);
             fs::create_dir_all(&folder).expect("a scratch folder can be written");
-            start.arg(format!("--{flag}={}", folder.display()));
+            start.env(variable, folder);
         }
         start.arg(format!("--tls-client-certs-dir={}", certificates.display()));
         start.env("KUBECONFIG", server.kubeconfig()).envs(variables.iter().map(|(name, value)| (name, value)));

@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help preview generate bless tools test lint advisories fmt bench package push sign
+.PHONY: help preview generate bless tools test lint advisories fmt bench package push sign docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -18,13 +18,13 @@ bless: ## write what the examples become and what fields touch, after a change t
 tools: ## build the programs the tests drive, once, outside the checkout (Go; some 15 minutes the first time)
 	tools/build all
 
-test: lint tools ## check everything, with the real tools
+test: lint tools docs ## check everything, with the real tools
 	cargo test
 
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	shellcheck .ci/run tools/build package/binary package/build package/push
+	shellcheck .ci/run tools/build package/binary package/build package/push tools/book/build
 	@tools/build cargo-deny
 	$$(tools/build --path cargo-deny) --log-level error check bans licenses sources
 
@@ -47,3 +47,6 @@ sign: ## sign what was pushed, with KEY or keyless, and attach the list of its c
 
 bench: ## measure one call, many calls, memory and start
 	cargo bench
+
+docs: ## build the book from docs/ into target/book, and check its links
+	tools/book/build

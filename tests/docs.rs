@@ -1,0 +1,243 @@
+//! The documents tell the truth: their commands run and print what they say, what they name is there, their example of a
+//! new part compiles and works.
+//!
+//! How a block of code is marked says what is done with it. `console` is run here, in a copy of the checkout: lines that
+//! begin with `$` are commands, the others are what they print, with `...` for any lines and for any eight digits of a hash
+//! others. `bash` is not run, and begins with what it needs that is not here. Whether links lead somewhere inside the book
+//! is for `make docs`.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[path = "docs/markdown.rs"]
+mod markdown;
+#[path = "docs/session.rs"]
+mod session;
+#[path = "docs/sizes.rs"]
+mod sizes;
+
+/// The example of the page about new parts. Its claim's room is this file, as far as it can tell.
+#[path = "docs/landing.rs"]
+mod landing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use function_realtime_platform::claims::Checked;
+use function_realtime_platform::owner::Claim;
+use function_realtime_platform::plan::Resource;
+use function_realtime_platform::realtime_system::RealtimeSystem;
+use function_realtime_platform::settings::Settings;
+use function_realtime_platform::{pins, plan, tenant, workload};
+use markdown::{Block, Document};
+use serde::Deserialize as _;
+use serde_json::Value;
+
+/// What starts a command, where one stands without being marked as such.
+const PROGRAMS: [&str; 14] = [
+    "$",
+    "cargo",
+    "crane",
+    "crossplane",
+    "curl",
+    "export",
+    "function-realtime-platform",
+    "git",
+    "helm",
+    "kubectl",
+    "make",
+    "mosquitto_pub",
+    "sudo",
+    "vela",
+];
+
+fn page(name: &str) -> Document {
+    let documents = markdown::documents();
+    documents.into_iter().find(|document| document.name == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+fn assert_none(findings: &[String]) {
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+#[test]
+fn every_command_is_run_or_says_what_it_needs() {
+    let mut findings = Vec::new();
+    for document in markdown::documents() {
+        for Block { language, lines, line } in document.blocks() {
+            let place = format!("{}:{line}", document.name);
+            let first = lines.first().map_or("", String::as_str);
+            match language.as_str() {
+                "console" if first.starts_with("$ ") => {}
+                "console" => findings.push(format!("{place}: a console block begins with a command, `$ …`")),
+                "bash" if first.starts_with("# needs ") => {}
+                "bash" => {
+                    findings.push(format!("{place}: a bash block begins with `# needs …`, or is a console block"));
+                }
+                "yaml" | "rust" | "sql" | "diff" | "text" | "" => {
+                    let command =
+                        lines.iter().find(|line| line.split(' ').next().is_some_and(|word| PROGRAMS.contains(&word)));
+                    findings.extend(
+                        command.map(|command| format!("{place}: a command in a block that is not for them: {command}")),
+                    );
+                }
+                other => findings.push(format!("{place}: {other} blocks are unknown here")),
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn commands_print_what_is_said() {
+    let mut run = 0;
+    let mut findings = Vec::new();
+    for document in markdown::documents() {
+        let blocks: Vec<Block> = document.blocks().into_iter().filter(|block| block.language == "console").collect();
+        if !blocks.is_empty() {
+            run += blocks.len();
+            findings.extend(session::differences(&document.name, &blocks));
+        }
+    }
+    assert!(run > 5, "only {run} blocks");
+    assert_none(&findings);
+}
+
+#[test]
+fn what_is_named_is_there() {
+    let mut findings = Vec::new();
+    let mut found = 0;
+    for document in markdown::documents() {
+        for (line, path) in document.paths() {
+            // A guide for installers names what is applied as it lies in its folder.
+            let places = ["", "package/install"].map(|folder| markdown::root().join(folder).join(&path));
+            if places.iter().any(|place| place.exists()) {
+                found += 1;
+            } else {
+                findings.push(format!("{}:{line}: there is no {path}", document.name));
+            }
+        }
+        for (line, target) in document.make_targets() {
+            if !fs::read_to_string(markdown::root().join("Makefile")).unwrap().contains(&format!("\n{target}: ")) {
+                findings.push(format!("{}:{line}: there is no make {target}", document.name));
+            }
+        }
+    }
+    assert!(found > 50, "only {found} paths");
+    assert_none(&findings);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let documents = markdown::documents();
+    let anchors: BTreeMap<&str, BTreeSet<String>> =
+        documents.iter().map(|document| (document.name.as_str(), document.anchors())).collect();
+    let mut findings = Vec::new();
+    for document in &documents {
+        for (line, target) in document.links() {
+            let (file, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let folder = Path::new(&document.name).parent().unwrap();
+            let file = if file.is_empty() { document.name.clone() } else { folder.join(file).display().to_string() };
+            if !markdown::root().join(&file).exists() {
+                findings.push(format!("{}:{line}: {target} leads nowhere", document.name));
+            } else if !anchor.is_empty() && !anchors.get(file.as_str()).is_some_and(|known| known.contains(anchor)) {
+                findings.push(format!("{}:{line}: {file} has no heading #{anchor}", document.name));
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn yaml_can_be_read_and_settings_are_legal() {
+    let mut settings = 0;
+    for document in markdown::documents() {
+        for block in document.blocks().into_iter().filter(|block| block.language == "yaml") {
+            for part in serde_yaml::Deserializer::from_str(&block.lines.join("\n")) {
+                let value = Value::deserialize(part)
+                    .unwrap_or_else(|error| panic!("{}:{}: {error}", document.name, block.line));
+                let input = value.get("input").unwrap_or(&value);
+                let only_settings = ["images", "charts"].iter().any(|field| input.get(field).is_some());
+                if only_settings || value.get("input").is_some() {
+                    let read = Settings::read(placeholders(input));
+                    assert!(read.is_ok(), "{}:{}: {:?}", document.name, block.line, read.err());
+                    settings += 1;
+                }
+            }
+        }
+    }
+    assert!(settings >= 4, "only {settings} settings");
+}
+
+/// The settings with something in the place of what is in capital letters.
+fn placeholders(input: &Value) -> Value {
+    let text = input.to_string().replace("REGISTRY", "registry.example.com").replace("HOST", "charts.example.com");
+    let text = text.replace("sha256:DIGEST", &format!("sha256:{}", "0".repeat(64)));
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn what_a_claim_is_quoted_with_is_what_the_function_says() {
+    let sources = markdown::sources();
+    let rows = page("docs/trouble.md").table_after("<!-- words:");
+    let quoted = rows.iter().filter_map(|row| row[0].split('`').nth(1));
+    let mut findings = Vec::new();
+    for sentence in quoted.clone() {
+        let fragments = sentence.split('…').map(str::trim).filter(|fragment| fragment.len() > 2);
+        let unsaid = fragments.filter(|fragment| !sources.contains(fragment));
+        findings.extend(unsaid.map(|fragment| format!("nothing in function/ says {fragment:?}")));
+    }
+    assert!(quoted.count() > 10);
+    assert_none(&findings);
+}
+
+#[test]
+fn every_place_of_the_seed_is_told_once() {
+    let numbers: Vec<u32> = page("docs/seed.md").rows().iter().filter_map(|row| row.first()?.parse().ok()).collect();
+    assert_eq!(numbers, (1..=56).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_example_of_a_part_is_shown_as_it_is() {
+    let blocks = page("docs/adding-a-part.md").blocks();
+    let shown = blocks.iter().find(|block| block.language == "rust").unwrap();
+    let file = fs::read_to_string(markdown::root().join("tests/docs/landing.rs")).unwrap();
+    assert_eq!(shown.lines.join("\n") + "\n", file);
+}
+
+#[test]
+fn the_example_of_a_part_composes_what_it_says() {
+    let spec = serde_json::json!({
+        "namespace": "streaming",
+        "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "lenses-license"}},
+    });
+    let claim = Claim { namespace: "default".to_owned(), name: "streaming".to_owned() };
+    let system = RealtimeSystem::check(serde_json::from_value(spec).unwrap(), claim, &Settings::default()).unwrap();
+    let resources = landing::resources(&system);
+    let named: Vec<String> =
+        resources.iter().map(|resource| format!("{}: {}", resource.key, resource.title())).collect();
+    assert_eq!(
+        named,
+        [
+            "landing-config: ConfigMap landing-page in namespace streaming",
+            "landing-deployment: Deployment landing-page in namespace streaming",
+            "landing-service: Service landing-page in namespace streaming",
+        ]
+    );
+    let field = |resource: &Resource, pointer: &str| resource.manifest().pointer(pointer).cloned().unwrap();
+    assert_eq!(
+        field(&resources[2], "/spec/selector/app"),
+        field(&resources[1], "/spec/template/metadata/labels/app"),
+        "the Service selects the pods"
+    );
+    let page = page("docs/adding-a-part.md");
+    let text = page.blocks().into_iter().filter(|block| block.language == "text").flat_map(|block| block.lines);
+    let keys: Vec<String> = text.map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect();
+    assert_eq!(keys, resources.iter().map(|resource| resource.key.clone()).collect::<Vec<_>>());
+    assert!(resources.iter().all(|resource| resource.part == landing::NAME));
+}
+
+#[test]
+fn sizes_are_those_of_the_examples() {
+    sizes::check(&page("docs/sizing.md").table_after("<!-- sizes:"));
+}

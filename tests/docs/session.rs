@@ -1,0 +1,124 @@
+//! A page's commands, run one after the other as a reader would, in a copy of what they need of the checkout.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use regex_lite::Regex;
+
+use super::markdown::{Block, root};
+
+/// A command, and what the page says that it prints.
+struct Step {
+    line: usize,
+    command: String,
+    printed: Vec<String>,
+}
+
+/// What a page says otherwise than it is.
+pub fn differences(page: &str, blocks: &[Block]) -> Vec<String> {
+    let steps: Vec<Step> = blocks.iter().flat_map(steps).collect();
+    let copy = copy();
+    // In one shell, so that what a command sets holds for the next.
+    let line =
+        |(index, step): (usize, &Step)| format!("{{ {}\n}} >.out-{index} 2>&1; echo $? >.code-{index}\n", step.command);
+    fs::write(copy.path().join(".script"), steps.iter().enumerate().map(line).collect::<String>()).unwrap();
+    let shims = copy.path().join(".shims");
+    let path = format!("{}:{}", shims.display(), std::env::var("PATH").unwrap());
+    let mut bash = Command::new("timeout");
+    bash.args(["60", "bash", ".script"]).current_dir(copy.path()).env("PATH", path);
+    for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        bash.env_remove(variable);
+    }
+    assert!(bash.status().unwrap().success(), "{page}: its commands do not end");
+    let mut findings = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        let read = |kind: &str| fs::read_to_string(copy.path().join(format!(".{kind}-{index}"))).unwrap();
+        let (out, code) = (read("out"), read("code"));
+        let place = format!("{page}:{}: {}", step.line, step.command);
+        if code.trim() != "0" {
+            findings.push(format!("{place}\nends with {}\n{out}", code.trim()));
+        } else if !step.printed.is_empty() && !fits(&step.printed, &out) {
+            findings.push(format!("{place}\nprints\n{out}"));
+        }
+    }
+    findings
+}
+
+fn steps(block: &Block) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for (index, line) in block.lines.iter().enumerate() {
+        match (line.strip_prefix("$ "), steps.last_mut()) {
+            (Some(command), _) => {
+                steps.push(Step { line: block.line + index + 1, command: command.to_owned(), printed: Vec::new() });
+            }
+            (None, Some(step)) => step.printed.push(line.clone()),
+            (None, None) => panic!("line {}: no command yet", block.line + index + 1),
+        }
+    }
+    steps
+}
+
+/// What commands may look at and change. Targets of make are looked up, not made: that is what this test runs in.
+fn copy() -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    let to = copy.path();
+    for folder in ["examples", "compositions", "definitions", "xrds", "tests/replays"] {
+        copy_folder(&root().join(folder), &to.join(folder));
+    }
+    fs::copy(root().join("Makefile"), to.join("Makefile")).unwrap();
+    fs::create_dir_all(to.join("target/debug")).unwrap();
+    let program = env!("CARGO_BIN_EXE_function-realtime-platform");
+    symlink(program, to.join("target/debug/function-realtime-platform")).unwrap();
+    let shim = to.join(".shims/make");
+    fs::create_dir(shim.parent().unwrap()).unwrap();
+    fs::write(&shim, "#!/bin/sh\nPATH=${PATH#*:} exec make --dry-run \"$@\"\n").unwrap();
+    fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).unwrap();
+    copy
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Whether the text is what the page shows of it.
+fn fits(shown: &[String], printed: &str) -> bool {
+    let hash = Regex::new("-[0-9a-f]{8}\\b").unwrap();
+    let same = |line: &str| hash.replace_all(line.trim_end(), "-HASH").into_owned();
+    let shown: Vec<String> = shown.iter().map(|line| same(line)).collect();
+    let printed: Vec<String> = printed.lines().map(same).collect();
+    fits_from(&shown, &printed)
+}
+
+fn fits_from(shown: &[String], printed: &[String]) -> bool {
+    match (shown.split_first(), printed.split_first()) {
+        (None, _) => printed.is_empty(),
+        (Some((first, rest)), _) if first == "..." => {
+            (0..=printed.len()).any(|skipped| fits_from(rest, &printed[skipped..]))
+        }
+        (Some((first, rest)), Some((line, more))) => first == line && fits_from(rest, more),
+        (Some(_), None) => false,
+    }
+}
+
+#[test]
+fn what_is_shown_fits_only_what_is_printed() {
+    let fits = |shown: &[&str], printed: &str| {
+        super::session::fits(&shown.iter().map(|&line| line.to_owned()).collect::<Vec<_>>(), printed)
+    };
+    assert!(fits(&["a", "...", "d"], "a\nb\nc\nd\n"));
+    assert!(fits(&["a", "...", "d", "..."], "a\nd\n"));
+    assert!(fits(&["job-0123abcd, again"], "job-fedc3210, again\n"));
+    assert!(!fits(&["a", "...", "d"], "a\nb\nc\n"));
+    assert!(!fits(&["a"], "a\nb\n"));
+    assert!(!fits(&["a", "b"], "a\n"));
+}

@@ -1,0 +1,85 @@
+//! What the pods of the examples reserve, and whether a page says so.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use super::markdown::root;
+
+/// What a pod reserves: thousandths of a core, mebibytes, the limit of these, gibibytes on a volume.
+type Size = [u64; 4];
+
+/// The volume of each pod.
+const VOLUMES: [(&str, &str); 3] = [
+    ("kafka-data-pvc", "kafka-platform"),
+    ("mosquitto-data-pvc", "health-mqtt-broker"),
+    ("postgres-data-pvc", "lenses-backend-postgres"),
+];
+
+/// The rows of the page, against what the smallest claims become.
+pub fn check(rows: &[Vec<String>]) {
+    let mut sizes = of_the_examples();
+    let mut together = Size::default();
+    for size in sizes.values() {
+        for (sum, part) in together.iter_mut().zip(size) {
+            *sum += part;
+        }
+    }
+    sizes.insert("together".to_owned(), together);
+    let number = |text: &str| match text {
+        "" => 0,
+        cores if cores.bytes().all(|digit| digit.is_ascii_digit()) => cores.parse::<u64>().unwrap() * 1000,
+        other => other.trim_end_matches(|letter: char| letter.is_alphabetic()).parse().unwrap(),
+    };
+    let said: BTreeMap<String, Size> = rows
+        .iter()
+        .map(|row| (row[0].clone(), [number(&row[1]), number(&row[2]), number(&row[3]), number(&row[4])]))
+        .collect();
+    assert_eq!(said, sizes);
+}
+
+fn of_the_examples() -> BTreeMap<String, Size> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
+    let output = command.args(["preview", "-o", "manifests", "examples/minimal"]).current_dir(root()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut sizes: BTreeMap<String, Size> = BTreeMap::new();
+    for document in serde_yaml::Deserializer::from_str(&text) {
+        let manifest = Value::deserialize(document).unwrap();
+        let name = manifest.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        let resources = match manifest["kind"].as_str().unwrap_or_default() {
+            "Deployment" | "Service" => manifest.pointer("/spec/template/spec/containers/0/resources"),
+            "Release" => manifest
+                .pointer("/spec/forProvider/values/resources/limits")
+                .and(manifest.pointer("/spec/forProvider/values/resources")),
+            "PersistentVolumeClaim" => {
+                let pod = VOLUMES.iter().find(|(claim, _)| *claim == name).unwrap().1;
+                let size = manifest.pointer("/spec/resources/requests/storage").unwrap().as_str().unwrap();
+                sizes.entry(pod.to_owned()).or_default()[3] = size.trim_end_matches("Gi").parse().unwrap();
+                None
+            }
+            _ => None,
+        };
+        let Some(resources) = resources else { continue };
+        let name = manifest
+            .pointer("/metadata/annotations/crossplane.io~1external-name")
+            .and_then(Value::as_str)
+            .unwrap_or(name);
+        let text = |pointer: &str| resources.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+        let cpu = text("/requests/cpu");
+        let cpu =
+            cpu.strip_suffix('m').map_or_else(|| cpu.parse::<u64>().unwrap() * 1000, |milli| milli.parse().unwrap());
+        let memory = |pointer: &str| mebibytes(&text(pointer));
+        let size = sizes.entry(name.to_owned()).or_default();
+        size[..3].copy_from_slice(&[cpu, memory("/requests/memory"), memory("/limits/memory")]);
+    }
+    sizes
+}
+
+fn mebibytes(quantity: &str) -> u64 {
+    match quantity.strip_suffix("Gi") {
+        Some(gibibytes) => gibibytes.parse::<u64>().unwrap() * 1024,
+        None => quantity.strip_suffix("Mi").unwrap().parse().unwrap(),
+    }
+}

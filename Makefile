@@ -12,8 +12,8 @@ preview: ## show what the example Application becomes, without a cluster
 generate: ## write what follows from the Rust types: XRDs, definitions' parameters, the field reference
 	cargo run --quiet -- generate
 
-bless: ## write what the examples become and what fields touch, after a change that is meant
-	BLESS=1 cargo test --quiet --test golden --test replay --test change
+bless: ## write what the examples become, their picture and what fields touch, after a change that is meant
+	BLESS=1 cargo test --quiet --test golden --test replay --test change --test picture
 
 tools: ## build the programs the tests drive, once, outside the checkout (Go; some 15 minutes the first time)
 	tools/build all

@@ -28,6 +28,7 @@ pub(crate) mod inputs;
 mod json;
 mod locate;
 mod manifests;
+mod picture;
 pub(crate) mod read;
 pub(crate) mod report;
 mod together;
@@ -44,6 +45,8 @@ Examples:
   What changes between two versions, and what of it is refused:
     function-realtime-platform preview --diff old.yaml new.yaml
     kubectl get realtimesystemclaim health-lenses -o yaml | function-realtime-platform preview --diff - new.yaml
+  A picture of it, to click through in any browser:
+    function-realtime-platform preview -o html application.yaml >platform.html
   What a claim in a cluster would become now:
     kubectl get realtimesystemclaim health-lenses -o yaml | function-realtime-platform preview -
 
@@ -84,6 +87,10 @@ pub enum Output {
     Manifests,
     /// All of it, for programs
     Json,
+    /// A picture: clusters, parts, who leads to whom, where data flows
+    Svg,
+    /// The same as a page: every manifest behind its part, to search and to print
+    Html,
 }
 
 /// A claim, and what it becomes.
@@ -236,6 +243,8 @@ impl<'a> Preview<'a> {
             Output::Yaml => manifests::composed(self),
             Output::Manifests => manifests::by_cluster(self),
             Output::Json => json::text(self),
+            Output::Svg => Ok(picture::svg(self)),
+            Output::Html => picture::html(self),
         }
     }
 }

@@ -1,0 +1,243 @@
+//! Where nodes, boxes and lines go. The layered layout is `dagre`'s; here is what it is told and how its answer is read.
+//! This room knows sizes and who is connected to whom, and nothing else.
+
+use dagre::graph::{Graph, GraphOptions};
+use dagre::{Align, EdgeLabel, LayoutOptions, NodeLabel, RankDir};
+
+pub struct Node {
+    pub width: f64,
+    pub height: f64,
+    /// The box it stands in.
+    pub inside: Option<usize>,
+}
+
+pub struct Edge {
+    pub from: usize,
+    pub to: usize,
+    pub weight: i32,
+}
+
+/// What is to be laid out. A box may stand in one that comes before it.
+#[derive(Default)]
+pub struct Plan {
+    pub nodes: Vec<Node>,
+    pub boxes: Vec<Option<usize>>,
+    pub edges: Vec<Edge>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    pub x: f64,
+    pub y: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rect {
+    pub x: f64,
+    pub y: f64,
+    pub width: f64,
+    pub height: f64,
+}
+
+impl Rect {
+    pub fn right(&self) -> f64 {
+        self.x + self.width
+    }
+
+    pub fn bottom(&self) -> f64 {
+        self.y + self.height
+    }
+
+    pub fn centre(&self) -> Point {
+        Point { x: self.x + self.width / 2.0, y: self.y + self.height / 2.0 }
+    }
+
+    fn around(label: &NodeLabel) -> Self {
+        let (x, y) = (label.x.unwrap_or_default(), label.y.unwrap_or_default());
+        let (width, height) = (label.width, label.height);
+        Self { x: x - width / 2.0, y: y - height / 2.0, width, height }
+    }
+
+    fn moved(self, by: Point) -> Self {
+        Self { x: self.x + by.x, y: self.y + by.y, ..self }
+    }
+}
+
+/// Which way lines run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    Down,
+    Right,
+}
+
+/// A layout that has been made: everything in the plan's order, from the origin on.
+pub struct Layout {
+    pub nodes: Vec<Rect>,
+    pub boxes: Vec<Rect>,
+    /// For each edge the points it runs through, from its start to its end.
+    pub edges: Vec<Vec<Point>>,
+    pub width: f64,
+    pub height: f64,
+}
+
+/// Distances between neighbours, between layers, and between lines.
+pub struct Spacing {
+    pub nodes: f64,
+    pub layers: f64,
+    pub lines: f64,
+}
+
+/// The narrowest of the layouts that there are: each lets nodes lean another way.
+pub fn lay_out(plan: &Plan, flow: Flow, spacing: &Spacing) -> Layout {
+    let leanings = [Some(Align::UL), Some(Align::UR), Some(Align::DL), Some(Align::DR)];
+    let mut best = lean(plan, flow, spacing, None);
+    for leaning in leanings {
+        let other = lean(plan, flow, spacing, leaning);
+        if other.width < best.width {
+            best = other;
+        }
+    }
+    best
+}
+
+fn lean(plan: &Plan, flow: Flow, spacing: &Spacing, leaning: Option<Align>) -> Layout {
+    let mut graph: Graph<NodeLabel, EdgeLabel> =
+        Graph::with_options(GraphOptions { directed: true, multigraph: true, compound: true });
+    for index in 0..plan.boxes.len() {
+        graph.set_node(box_name(index), Some(NodeLabel::default()));
+    }
+    for (index, node) in plan.nodes.iter().enumerate() {
+        let label = NodeLabel { width: node.width, height: node.height, ..NodeLabel::default() };
+        graph.set_node(node_name(index), Some(label));
+    }
+    for (index, outer) in plan.boxes.iter().enumerate() {
+        if let Some(outer) = outer {
+            graph.set_parent(&box_name(index), Some(&box_name(*outer)));
+        }
+    }
+    for (index, node) in plan.nodes.iter().enumerate() {
+        if let Some(inside) = node.inside {
+            graph.set_parent(&node_name(index), Some(&box_name(inside)));
+        }
+    }
+    for (index, edge) in plan.edges.iter().enumerate() {
+        let label = EdgeLabel { weight: edge.weight, ..EdgeLabel::default() };
+        graph.set_edge(node_name(edge.from), node_name(edge.to), Some(label), Some(&index.to_string()));
+    }
+    dagre::layout(&mut graph, Some(options(flow, spacing, leaning)));
+    read(&graph, plan, flow)
+}
+
+fn options(flow: Flow, spacing: &Spacing, align: Option<Align>) -> LayoutOptions {
+    LayoutOptions {
+        rankdir: match flow {
+            Flow::Down => RankDir::TB,
+            Flow::Right => RankDir::LR,
+        },
+        align,
+        nodesep: spacing.nodes,
+        ranksep: spacing.layers,
+        edgesep: spacing.lines,
+        ..LayoutOptions::default()
+    }
+}
+
+fn node_name(index: usize) -> String {
+    format!("node {index}")
+}
+
+fn box_name(index: usize) -> String {
+    format!("box {index}")
+}
+
+fn read(graph: &Graph<NodeLabel, EdgeLabel>, plan: &Plan, flow: Flow) -> Layout {
+    let rect = |name: &str| graph.node(name).map(Rect::around).unwrap_or_default();
+    let nodes: Vec<Rect> = (0..plan.nodes.len()).map(|index| rect(&node_name(index))).collect();
+    let boxes: Vec<Rect> = (0..plan.boxes.len()).map(|index| rect(&box_name(index))).collect();
+    let edges: Vec<Vec<Point>> = plan
+        .edges
+        .iter()
+        .enumerate()
+        .map(|(index, edge)| {
+            let label = graph.edge(&node_name(edge.from), &node_name(edge.to), Some(&index.to_string()));
+            let points = label.map(|label| label.points.as_slice()).unwrap_or_default();
+            points.iter().map(|point| Point { x: point.x, y: point.y }).collect()
+        })
+        .collect();
+    let mut layout = Layout { nodes, boxes, edges, width: 0.0, height: 0.0 };
+    layout.spread_ends(plan, flow);
+    layout.start_at_origin();
+    layout
+}
+
+impl Layout {
+    /// Lines that meet at a side of a node share it, in the order in which they come.
+    fn spread_ends(&mut self, plan: &Plan, flow: Flow) {
+        for node in 0..self.nodes.len() {
+            for is_start in [true, false] {
+                let mut ends: Vec<(usize, f64)> = plan
+                    .edges
+                    .iter()
+                    .enumerate()
+                    .filter(|(_, edge)| if is_start { edge.from == node } else { edge.to == node })
+                    .filter_map(|(index, _)| Some((index, across(self.neighbour(index, is_start)?, flow))))
+                    .collect();
+                ends.sort_by(|left, right| left.1.total_cmp(&right.1).then(left.0.cmp(&right.0)));
+                let count = ends.len();
+                for (place, (index, _)) in ends.into_iter().enumerate() {
+                    let point = side(&self.nodes[node], is_start, share(place, count), flow);
+                    let points = &mut self.edges[index];
+                    let end = if is_start { points.first_mut() } else { points.last_mut() };
+                    if let Some(end) = end {
+                        *end = point;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The point next to an end of a line.
+    fn neighbour(&self, edge: usize, is_start: bool) -> Option<Point> {
+        let points = &self.edges[edge];
+        let index = if is_start { 1.min(points.len().checked_sub(1)?) } else { points.len().checked_sub(2)? };
+        points.get(index).copied()
+    }
+
+    fn start_at_origin(&mut self) {
+        let rects = || self.nodes.iter().chain(&self.boxes);
+        let points = || self.edges.iter().flatten();
+        let left = rects().map(|rect| rect.x).chain(points().map(|point| point.x)).fold(f64::INFINITY, f64::min);
+        let top = rects().map(|rect| rect.y).chain(points().map(|point| point.y)).fold(f64::INFINITY, f64::min);
+        if !left.is_finite() || !top.is_finite() {
+            return;
+        }
+        let by = Point { x: -left, y: -top };
+        self.nodes.iter_mut().chain(&mut self.boxes).for_each(|rect| *rect = rect.moved(by));
+        for point in self.edges.iter_mut().flatten() {
+            *point = Point { x: point.x + by.x, y: point.y + by.y };
+        }
+        let rects = || self.nodes.iter().chain(&self.boxes);
+        let points = || self.edges.iter().flatten();
+        self.width = rects().map(Rect::right).chain(points().map(|point| point.x)).fold(0.0, f64::max);
+        self.height = rects().map(Rect::bottom).chain(points().map(|point| point.y)).fold(0.0, f64::max);
+    }
+}
+
+fn across(point: Point, flow: Flow) -> f64 {
+    match flow {
+        Flow::Down => point.x,
+        Flow::Right => point.y,
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nobody draws that many lines")]
+fn share(place: usize, count: usize) -> f64 {
+    (place as f64 + 1.0) / (count as f64 + 1.0)
+}
+
+fn side(rect: &Rect, is_start: bool, share: f64, flow: Flow) -> Point {
+    match flow {
+        Flow::Down => Point { x: rect.x + rect.width * share, y: if is_start { rect.bottom() } else { rect.y } },
+        Flow::Right => Point { x: if is_start { rect.right() } else { rect.x }, y: rect.y + rect.height * share },
+    }
+}

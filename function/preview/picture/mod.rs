@@ -1,0 +1,93 @@
+//! The preview as a picture: the platform that claims become, as SVG and as a page of its own. Arrows follow from the
+//! manifests; nothing is drawn by hand. Nothing here runs unless a person asks for a picture.
+
+use std::io;
+
+use self::draw::For;
+use self::facts::Facts;
+use self::flow::Flow;
+use self::parts::Part;
+use self::scene::Scene;
+use self::wiring::{Arrow, End};
+use super::Preview;
+
+mod draw;
+mod facts;
+mod flow;
+mod layout;
+mod measure;
+mod page;
+mod parts;
+mod reading;
+mod scene;
+mod wiring;
+
+/// Everything that is drawn.
+pub struct Picture<'a> {
+    title: String,
+    parts: Vec<Part<'a>>,
+    arrows: Vec<Arrow>,
+    flow: Flow,
+    scene: Scene,
+}
+
+impl<'a> Picture<'a> {
+    fn of(preview: &'a Preview) -> Self {
+        let parts = parts::of(preview);
+        let facts = Facts::of(&parts);
+        let arrows = wiring::arrows(&parts, &facts);
+        let flow = flow::of(&parts, &facts);
+        let scene = Scene::of(&parts, &arrows);
+        let title = title(preview);
+        Self { title, parts, arrows, flow, scene }
+    }
+
+    /// What somebody is told who does not see it.
+    fn description(&self) -> String {
+        let clusters: Vec<String> = wiring::clusters(&self.parts)
+            .into_iter()
+            .map(|cluster| {
+                let inside = self.parts.iter().filter(|part| part.cluster == cluster);
+                let titles: Vec<String> = inside.map(Part::title).collect();
+                format!("In {cluster}: {}.", titles.join(", "))
+            })
+            .collect();
+        clusters.join(" ")
+    }
+
+    /// What an end of an arrow is called.
+    fn end_name(&self, end: &End) -> String {
+        match end {
+            End::Part(part) => self.parts[*part].title(),
+            End::Beyond(name) | End::Entrance(name) => name.clone(),
+        }
+    }
+}
+
+/// The picture, for whoever shows SVG.
+pub fn svg(preview: &Preview) -> String {
+    draw::svg(&Picture::of(preview), For::File)
+}
+
+/// The picture with all that is behind it, as one page that needs nothing else.
+pub fn html(preview: &Preview) -> io::Result<String> {
+    page::html(&Picture::of(preview))
+}
+
+/// What all of it is called: the Application's name, or the claims'.
+fn title(preview: &Preview) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for shown in &preview.claims {
+        let document = &shown.asked.document.value;
+        let is_application = parts::text(document, "/kind") == "Application";
+        let name = if is_application { parts::text(document, "/metadata/name") } else { &shown.asked.claim.name };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match names.as_slice() {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}

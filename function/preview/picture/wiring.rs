@@ -1,0 +1,309 @@
+//! Who leads to whom: arrows between parts, each with the references in the manifests that say so. Nothing here knows a
+//! part by name.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::facts::{Facts, Script, group};
+use super::parts::{Part, text};
+use super::reading::{Gateway, Labels, NetworkPolicy, ServiceMonitor, VirtualService, addresses, read, selects};
+use crate::preview::Cluster;
+
+/// What an arrow means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// Opens connections to it.
+    Calls,
+    /// Leads traffic on to it.
+    Routes,
+    /// Data moves there.
+    Data,
+    /// Hands it a Secret.
+    Secrets,
+    /// A policy lets it in.
+    Admits,
+    /// Must be ready before it.
+    Order,
+}
+
+/// What an arrow ends at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    Part(usize),
+    /// Something beyond the platform, by its name.
+    Beyond(String),
+    /// A host by which the platform is reached.
+    Entrance(String),
+}
+
+/// One thing leads to another.
+#[derive(Debug)]
+pub struct Arrow {
+    pub layer: Layer,
+    pub from: End,
+    pub to: End,
+    /// The references that it stands for.
+    pub because: Vec<String>,
+}
+
+#[derive(Default)]
+pub struct Arrows(Vec<Arrow>);
+
+impl Arrows {
+    pub fn add(&mut self, layer: Layer, from: End, to: End, because: String) {
+        if from == to {
+            return;
+        }
+        match self.0.iter_mut().find(|arrow| (arrow.layer, &arrow.from, &arrow.to) == (layer, &from, &to)) {
+            Some(arrow) if arrow.because.contains(&because) => {}
+            Some(arrow) => arrow.because.push(because),
+            None => self.0.push(Arrow { layer, from, to, because: vec![because] }),
+        }
+    }
+}
+
+/// Every arrow of these parts.
+pub fn arrows(parts: &[Part], facts: &Facts) -> Vec<Arrow> {
+    let mut reader = Reader { parts, facts, arrows: Arrows::default() };
+    for index in 0..parts.len() {
+        reader.part(index);
+    }
+    reader.secrets();
+    reader.order();
+    super::flow::between_parts(parts, facts, &mut reader.arrows);
+    reader.arrows.0
+}
+
+struct Reader<'r, 'a> {
+    parts: &'r [Part<'a>],
+    facts: &'r Facts<'a>,
+    arrows: Arrows,
+}
+
+impl Reader<'_, '_> {
+    fn part(&mut self, index: usize) {
+        for resource in &self.parts[index].resources {
+            let manifest = resource.manifest();
+            let namespace = text(manifest, "/metadata/namespace");
+            match (group(manifest), text(manifest, "/kind")) {
+                ("networking.istio.io", "VirtualService") => self.route(index, namespace, &read(manifest, "/spec")),
+                ("networking.istio.io", "Gateway") => self.gateway(index, &read(manifest, "/spec")),
+                ("networking.k8s.io", "NetworkPolicy") => self.policy(index, namespace, &read(manifest, "/spec")),
+                ("monitoring.coreos.com", "ServiceMonitor") => {
+                    self.monitor(index, namespace, &read(manifest, "/spec"));
+                }
+                ("", "ConfigMap") => {
+                    for (file, value) in manifest.get("data").and_then(Value::as_object).into_iter().flatten() {
+                        self.file(index, namespace, file, value.as_str().unwrap_or_default());
+                    }
+                }
+                _ => {}
+            }
+        }
+        for script in self.facts.scripts_of(index) {
+            self.script(index, script);
+        }
+    }
+
+    /// What the containers of a pod are told: in variables, and in the configuration of connectors.
+    fn script(&mut self, index: usize, script: &Script) {
+        for variable in &script.container.env {
+            let Some(value) = &variable.value else { continue };
+            if let Some(settings) = connector(value) {
+                let worker =
+                    script.container.literal("CONNECT_URL").and_then(|url| self.host_in(index, &script.namespace, url));
+                self.connector(worker.unwrap_or(index), &script.namespace, &settings);
+                continue;
+            }
+            let port =
+                variable.name.strip_suffix("HOST").and_then(|stem| script.container.literal(&format!("{stem}PORT")));
+            self.texts(index, &script.namespace, value, port, &format!("variable {}", variable.name));
+        }
+        for argument in script.container.command.iter().chain(&script.container.args) {
+            self.texts(index, &script.namespace, argument, None, &format!("arguments of {}", script.container.name));
+        }
+    }
+
+    /// A connector runs where Connect does: what it calls is called from there.
+    fn connector(&mut self, worker: usize, namespace: &str, settings: &Map<String, Value>) {
+        for (name, value) in settings {
+            let value = value.as_str().unwrap_or_default();
+            self.texts(worker, namespace, value, None, &format!("connector's setting {name}"));
+            for address in addresses(value).into_iter().filter(|address| address.port.is_some()) {
+                let is_abroad = address.host.contains('.') && !is_own(address.host);
+                if is_abroad && self.facts.service(self.parts[worker].cluster, namespace, address.host).is_none() {
+                    let host = End::Beyond(address.host.to_owned());
+                    self.arrows.add(
+                        Layer::Calls,
+                        End::Part(worker),
+                        host,
+                        format!("connector's setting {name}: {value}"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// A file that is mounted somewhere: every text of one that is structured, else the whole of it.
+    fn file(&mut self, index: usize, namespace: &str, file: &str, content: &str) {
+        let is_structured = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
+        let parsed = is_structured.then(|| serde_yaml::from_str::<Value>(content).ok()).flatten();
+        let mut texts = Vec::new();
+        match &parsed {
+            Some(value) => leaves(value, &mut texts),
+            None => texts.push(content),
+        }
+        for found in texts {
+            self.texts(index, namespace, found, None, &format!("file {file}"));
+        }
+    }
+
+    fn texts(&mut self, index: usize, namespace: &str, value: &str, port: Option<&str>, place: &str) {
+        for address in addresses(value) {
+            let Some(service) = self.facts.service(self.parts[index].cluster, namespace, address.host) else {
+                continue;
+            };
+            let port = address.port.map(|port| port.to_string()).or_else(|| port.map(str::to_owned));
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            let because = format!("{place}: {}{port}", service.name);
+            self.arrows.add(Layer::Calls, End::Part(index), End::Part(service.part), because);
+        }
+    }
+
+    fn host_in(&self, index: usize, namespace: &str, value: &str) -> Option<usize> {
+        let cluster = self.parts[index].cluster;
+        addresses(value).iter().find_map(|address| Some(self.facts.service(cluster, namespace, address.host)?.part))
+    }
+
+    fn route(&mut self, index: usize, namespace: &str, route: &VirtualService) {
+        let cluster = self.parts[index].cluster;
+        for http in &route.http {
+            for to in &http.route {
+                let host = http.rewrite.authority.as_deref().unwrap_or(&to.destination.host);
+                let Some(service) = self.facts.service(cluster, namespace, host) else { continue };
+                let port = to.destination.port.number.map(|port| format!(":{port}")).unwrap_or_default();
+                let because = format!("{} leads to {}{port}", route.hosts.join(", "), service.name);
+                self.arrows.add(Layer::Routes, End::Part(index), End::Part(service.part), because);
+            }
+        }
+        let mut is_led_to = false;
+        for gateway in &route.gateways {
+            let name = gateway.rsplit('/').next().unwrap_or(gateway);
+            let Some(from) = Facts::gateway(self.parts, cluster, namespace, name) else { continue };
+            is_led_to = true;
+            let because = format!("bound to Gateway {name}: {}", route.hosts.join(", "));
+            self.arrows.add(Layer::Routes, End::Part(from), End::Part(index), because);
+        }
+        // Where the environment is not in the picture, its gateway is not either.
+        for host in route.hosts.iter().filter(|_| !is_led_to) {
+            self.arrows.add(Layer::Routes, End::Entrance(host.clone()), End::Part(index), format!("host {host}"));
+        }
+    }
+
+    fn gateway(&mut self, index: usize, gateway: &Gateway) {
+        let cluster = self.parts[index].cluster;
+        let pods = self.facts.release_behind(cluster, &gateway.selector);
+        if let Some(pods) = pods {
+            let because = format!("selects pods by {}", labels(&gateway.selector));
+            self.arrows.add(Layer::Routes, End::Part(pods), End::Part(index), because);
+        }
+        let entered = pods.unwrap_or(index);
+        for host in Facts::routed_hosts(self.parts, index) {
+            let because = format!("host {host} is served");
+            self.arrows.add(Layer::Routes, End::Entrance(host), End::Part(entered), because);
+        }
+    }
+
+    fn policy(&mut self, index: usize, namespace: &str, policy: &NetworkPolicy) {
+        let cluster = self.parts[index].cluster;
+        let targets = self.facts.selected(cluster, namespace, &policy.pod_selector.match_labels);
+        for &target in &targets {
+            let because = format!("protects pods with {}", labels(&policy.pod_selector.match_labels));
+            self.arrows.add(Layer::Admits, End::Part(index), End::Part(target), because);
+            for admission in &policy.ingress {
+                let ports: Vec<String> = admission.ports.iter().map(|port| port.port.to_string()).collect();
+                let peers = admission.from.iter().filter(|peer| peer.namespace_selector.is_none());
+                for selector in peers.filter_map(|peer| peer.pod_selector.as_ref()) {
+                    for peer in self.facts.selected(cluster, namespace, &selector.match_labels) {
+                        let because = format!("admitted to port {}", ports.join(", "));
+                        self.arrows.add(Layer::Admits, End::Part(peer), End::Part(target), because);
+                    }
+                }
+            }
+        }
+    }
+
+    fn monitor(&mut self, index: usize, namespace: &str, monitor: &ServiceMonitor) {
+        let cluster = self.parts[index].cluster;
+        let selector = &monitor.selector.match_labels;
+        for service in self.facts.services.iter().filter(|service| service.is_in(cluster, namespace)) {
+            if selects(selector, &service.labels) {
+                let because = format!("has {} scraped", service.name);
+                self.arrows.add(Layer::Routes, End::Part(index), End::Part(service.part), because);
+            }
+        }
+    }
+
+    fn secrets(&mut self) {
+        for used in &self.facts.uses {
+            for made in self.facts.makes.iter().filter(|made| made.secret == used.secret) {
+                let because = format!("Secret {}", used.secret.name);
+                self.arrows.add(Layer::Secrets, End::Part(made.part), End::Part(used.part), because);
+            }
+        }
+    }
+
+    /// A part waits for others of its claim; what an environment offers is known by the name of the part that is it.
+    fn order(&mut self) {
+        for (index, part) in self.parts.iter().enumerate() {
+            for awaited in part.waits_for() {
+                let own = |other: &Part| other.claim == part.claim;
+                let hosts = |other: &Part| other.shown.environment() == part.shown.environment();
+                let named: Vec<usize> =
+                    (0..self.parts.len()).filter(|&other| self.parts[other].name == awaited).collect();
+                let mut found: BTreeSet<usize> =
+                    named.iter().copied().filter(|&other| own(&self.parts[other])).collect();
+                if found.is_empty() {
+                    found = named.into_iter().filter(|&other| hosts(&self.parts[other])).collect();
+                }
+                for other in found {
+                    self.arrows.add(Layer::Order, End::Part(other), End::Part(index), "is ready first".to_owned());
+                }
+            }
+        }
+    }
+}
+
+/// The settings of a connector, if a text is that.
+pub fn connector(value: &str) -> Option<Map<String, Value>> {
+    if !value.starts_with('{') {
+        return None;
+    }
+    let settings: Map<String, Value> = serde_json::from_str(value).ok()?;
+    settings.contains_key("connector.class").then_some(settings)
+}
+
+fn is_own(host: &str) -> bool {
+    host.strip_suffix(".svc").is_some()
+        || host.ends_with(".svc.cluster.local")
+        || host.chars().all(|c| c.is_ascii_digit() || c == '.')
+}
+
+fn leaves<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(items) => items.iter().for_each(|item| leaves(item, texts)),
+        Value::Object(fields) => fields.values().for_each(|field| leaves(field, texts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn labels(labels: &Labels) -> String {
+    labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
+}
+
+/// The clusters of all parts, the host first.
+pub fn clusters<'a>(parts: &[Part<'a>]) -> BTreeSet<Cluster<'a>> {
+    parts.iter().map(|part| part.cluster).collect()
+}

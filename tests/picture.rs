@@ -1,0 +1,276 @@
+//! `preview -o svg` and `-o html`: that everything is in the picture, that it can be read, and that each arrow is one that
+//! the manifests have.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[path = "picture/browser.rs"]
+mod browser;
+#[path = "picture/page.rs"]
+mod page;
+#[path = "picture/shown.rs"]
+mod shown;
+#[path = "wiring/mod.rs"]
+mod wiring;
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use function_realtime_platform::plan::Place;
+use shown::{Shown, documents, preview};
+use wiring::platform::Platform;
+use wiring::services::{Host, resolve};
+use wiring::value::Look;
+use wiring::world::{Inventory, Object, Origin, World};
+
+const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
+const KEPT: &str = "docs/platform.svg";
+
+/// Every example, and the fullest platform that claims can ask for.
+fn platforms() -> Vec<Platform> {
+    let mut platforms = wiring::examples::platforms();
+    platforms.push(Platform::of("full", wiring::full::claims()));
+    platforms
+}
+
+/// Each platform with its picture.
+static PICTURES: LazyLock<Vec<(Platform, Shown)>> = LazyLock::new(|| {
+    let shown = |platform: &Platform| Shown::read(&preview("svg", &["-"], &documents(platform)));
+    platforms().into_iter().map(|platform| (platform.clone(), shown(&platform))).collect()
+});
+
+type PartName = (String, String, String);
+
+fn place_word(place: Place) -> String {
+    if place == Place::Host { "host".to_owned() } else { "inside".to_owned() }
+}
+
+#[test]
+fn every_part_is_in_the_picture_once() {
+    for (platform, shown) in &*PICTURES {
+        let parts: BTreeSet<PartName> = platform
+            .resources()
+            .map(|(standing, resource)| {
+                (standing.claim.name.clone(), place_word(resource.place), resource.part.to_owned())
+            })
+            .collect();
+        let mut drawn: Vec<PartName> = shown.nodes.iter().filter_map(|node| node.part.clone()).collect();
+        drawn.sort();
+        assert!(drawn.iter().eq(&parts), "{}: {drawn:#?}\nis not\n{parts:#?}", platform.name);
+    }
+}
+
+#[test]
+fn nothing_covers_anything_else() {
+    for (platform, shown) in &*PICTURES {
+        for (index, node) in shown.nodes.iter().enumerate() {
+            for other in &shown.nodes[..index] {
+                assert!(!node.rect.overlaps(&other.rect), "{}: {node:?} covers {other:?}", platform.name);
+            }
+            for (class, framed) in &shown.boxes {
+                let is_apart = framed.holds(&node.rect) || !framed.overlaps(&node.rect);
+                assert!(is_apart, "{}: {node:?} stands on the border of {class} {framed:?}", platform.name);
+            }
+        }
+        for (index, (class, framed)) in shown.boxes.iter().enumerate() {
+            for (other_class, other) in &shown.boxes[..index] {
+                let is_nested = framed.holds(other) || other.holds(framed);
+                assert!(is_nested || !framed.overlaps(other), "{}: {class} and {other_class}", platform.name);
+            }
+        }
+        for (index, station) in shown.stations.iter().enumerate() {
+            assert!(shown.stations[..index].iter().all(|other| !station.overlaps(other)), "{}", platform.name);
+        }
+    }
+}
+
+#[test]
+fn what_is_inside_of_the_host_is_drawn_there() {
+    for (platform, shown) in &*PICTURES {
+        for node in &shown.nodes {
+            let inside: Vec<&str> = shown
+                .boxes
+                .iter()
+                .filter(|(_, framed)| framed.holds(&node.rect))
+                .map(|(class, _)| class.as_str())
+                .collect();
+            let place = node.part.as_ref().map(|(_, place, _)| place.as_str());
+            assert_eq!(inside.contains(&"box host"), place.is_some(), "{}: {node:?}", platform.name);
+            assert_eq!(inside.contains(&"box virtual"), place == Some("inside"), "{}: {node:?}", platform.name);
+        }
+    }
+}
+
+/// The part that an object belongs to; what a chart makes is its Release's.
+fn part_of(world: &World, object: &Object) -> Option<PartName> {
+    let composed = |object: &Object| match object.origin {
+        Origin::Composed(standing, resource) => {
+            Some((standing.claim.name.clone(), place_word(resource.place), resource.part.to_owned()))
+        }
+        Origin::Made | Origin::External => None,
+    };
+    composed(object).or_else(|| {
+        let releases = world.objects.iter().filter(|release| release.is("helm.crossplane.io", "Release"));
+        let mut named = releases.filter(|release| {
+            let parameters = release.manifest.at("/spec/forProvider");
+            let name = release.manifest.text("/metadata/annotations/crossplane.io~1external-name");
+            let is_called = object.name == name || object.name == parameters.text("/values/fullnameOverride");
+            parameters.text("/namespace") == object.namespace && is_called
+        });
+        named.next().and_then(composed)
+    })
+}
+
+/// Every call between two parts that the wiring suite knows, which reads each program's configuration as the program does.
+fn calls(platform: &Platform) -> BTreeSet<(PartName, PartName)> {
+    let inventory = Inventory::of(platform);
+    let world = World::of(&inventory);
+    let mut calls = BTreeSet::new();
+    for call in world.behaviours().iter().flat_map(|behaviour| &behaviour.calls) {
+        let from = world.pods[call.from].object;
+        let Host::Service(service) = resolve(&world, from.place, &from.namespace, &call.host) else { continue };
+        if let (Some(from), Some(to)) = (part_of(&world, from), part_of(&world, service.object))
+            && from != to
+        {
+            calls.insert((from, to));
+        }
+    }
+    calls
+}
+
+#[test]
+fn arrows_of_calls_are_the_calls_of_the_programs_and_no_others() {
+    let mut all = 0;
+    for (platform, shown) in &*PICTURES {
+        let arrows = shown.arrows.iter().filter(|arrow| arrow.layer == "calls");
+        let drawn: BTreeSet<(PartName, PartName)> = arrows
+            .filter_map(|arrow| Some((shown.part(&arrow.from)?.clone(), shown.part(&arrow.to)?.clone())))
+            .collect();
+        let calls = calls(platform);
+        all += calls.len();
+        let missing: Vec<_> = calls.difference(&drawn).collect();
+        let invented: Vec<_> = drawn.difference(&calls).collect();
+        assert!(missing.is_empty(), "{}: not drawn {missing:#?}", platform.name);
+        assert!(invented.is_empty(), "{}: nobody calls {invented:#?}", platform.name);
+    }
+    assert!(all > 0, "nobody calls anybody");
+}
+
+#[test]
+fn every_route_is_an_arrow_to_what_it_leads_to() {
+    for (platform, shown) in &*PICTURES {
+        let inventory = Inventory::of(platform);
+        let world = World::of(&inventory);
+        let drawn: BTreeSet<(PartName, PartName)> = shown
+            .arrows
+            .iter()
+            .filter(|arrow| arrow.layer == "routes")
+            .filter_map(|arrow| Some((shown.part(&arrow.from)?.clone(), shown.part(&arrow.to)?.clone())))
+            .collect();
+        for route in world.of_kind("networking.istio.io", "VirtualService") {
+            let from = part_of(&world, route).unwrap();
+            for http in route.manifest.items("/spec/http") {
+                let authority = http.text("/rewrite/authority");
+                let host = if authority.is_empty() { http.text("/route/0/destination/host") } else { authority };
+                let (name, namespace) = host.split('.').next().zip(host.split('.').nth(1)).unwrap();
+                let mut targets = world.objects.iter().filter(|object| {
+                    object.kind == "Service"
+                        && object.resource().is_some()
+                        && (object.name.as_str(), object.namespace.as_str()) == (name, namespace)
+                });
+                let to = part_of(&world, targets.next().unwrap()).unwrap();
+                assert!(drawn.contains(&(from.clone(), to.clone())), "{}: {from:?} to {to:?}", platform.name);
+            }
+        }
+        for host in shown.arrows.iter().filter_map(|arrow| arrow.from.strip_prefix("entrance ")) {
+            let mut routes = world.of_kind("networking.istio.io", "VirtualService");
+            assert!(routes.any(|route| route.manifest.texts("/spec/hosts").any(|known| known == host)), "{host}");
+        }
+    }
+}
+
+#[test]
+fn both_ends_of_every_arrow_are_there_and_it_says_why() {
+    for (platform, shown) in &*PICTURES {
+        for arrow in &shown.arrows {
+            for end in [&arrow.from, &arrow.to] {
+                assert!(shown.nodes.iter().any(|node| node.id == *end), "{}: {arrow:?}", platform.name);
+            }
+            assert!(arrow.because.contains(": "), "{}: {arrow:?}", platform.name);
+        }
+    }
+}
+
+#[test]
+fn data_flows_from_the_device_to_the_table() {
+    let svg = preview("svg", &[APPLICATION], "");
+    let shown = Shown::read(&svg);
+    let name = |id: &str| shown.part(id).map_or_else(|| id.to_owned(), |(_, _, part)| part.clone());
+    let data: BTreeSet<(String, String)> = shown
+        .arrows
+        .iter()
+        .filter(|arrow| arrow.layer == "data")
+        .map(|arrow| (name(&arrow.from), name(&arrow.to)))
+        .collect();
+    let expected = [
+        ("beyond Devices", "broker"),
+        ("bridge", "kafka"),
+        ("broker", "bridge"),
+        ("kafka", "processors"),
+        ("kafka", "snowflake"),
+        ("processors", "kafka"),
+        ("simulator", "broker"),
+        ("snowflake", "beyond myorg-health.snowflakecomputing.com"),
+    ];
+    let expected: BTreeSet<_> = expected.into_iter().map(|(from, to)| (from.to_owned(), to.to_owned())).collect();
+    assert_eq!(data, expected);
+    // Two publishers, one topic of MQTT, five of Kafka, four processors, four tables.
+    assert_eq!(shown.stations.len(), 16);
+}
+
+#[test]
+fn the_same_claims_are_the_same_bytes() {
+    for output in ["svg", "html"] {
+        let first = preview(output, &[APPLICATION], "");
+        for _ in 0..3 {
+            assert!(preview(output, &[APPLICATION], "") == first, "{output} differs from run to run");
+        }
+    }
+}
+
+#[test]
+fn the_picture_in_the_documentation_is_the_one_of_today() {
+    let svg = preview("svg", &[APPLICATION], "");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(KEPT, &svg).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(KEPT).unwrap() == svg,
+        "{KEPT} is not what the example becomes: `make bless` writes it"
+    );
+}
+
+#[test]
+fn what_claims_say_cannot_become_markup() {
+    let application = std::fs::read_to_string(APPLICATION).unwrap();
+    let evil = "</script><script>alert(1)</script>&\"'";
+    let sql = format!("{}-- {evil}", "SELECT ");
+    let claim = serde_json::json!({
+        "apiVersion": function_realtime_platform::claims::API_VERSION,
+        "kind": "RealtimeSystemClaim",
+        "metadata": {"name": "evil", "namespace": "default"},
+        "spec": {
+            "namespace": "evil",
+            "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "licence"}},
+            "sqlProcessors": [{"name": "evil", "sql": format!("INSERT INTO heart_rate_device_topic {sql}\nFROM device_data")}],
+        },
+    });
+    let html = preview("html", &["-"], &claim.to_string());
+    assert!(!html.contains("<script>alert"), "markup of a claim's");
+    assert!(html.contains("&lt;script&gt;alert(1)"), "the claim's text is shown");
+    assert_eq!(html.matches("<script").count(), 1);
+    // Nothing is fetched.
+    let page = preview("html", &["-"], &application);
+    for fetching in [" src=", "@import", "url(http", "fetch(", "<img", "<iframe"] {
+        assert!(!page.contains(fetching), "{fetching}");
+    }
+}

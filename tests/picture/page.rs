@@ -1,0 +1,189 @@
+//! The page as people use it: in a real browser, light and dark, wide and narrow, searched, clicked, printed. With
+//! `SCREENSHOTS=FOLDER` what it looks like is kept there.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::APPLICATION;
+use crate::browser::{self, Browser};
+use crate::shown::preview;
+
+/// The page of the seed's Application in a browser; nothing where no browser is, which is said, and not taken in CI.
+fn opened(width: u32, scheme: &str) -> Option<(Browser, tempfile::TempDir)> {
+    let Some(program) = browser::program() else {
+        assert!(std::env::var_os("CI").is_none(), "no Chromium is installed: it is in the list of .ci/run");
+        eprintln!("skipped: no Chromium is installed here; Debian has it as chromium-headless-shell");
+        return None;
+    };
+    if rustix::process::getrlimit(rustix::process::Resource::As).current.is_some() {
+        eprintln!("skipped: the address space is limited (ulimit -v), and Chromium reserves more than it uses");
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("platform.html");
+    std::fs::write(&file, preview("html", &[APPLICATION], "")).unwrap();
+    let mut browser = Browser::start(&program);
+    browser.look(width, 1000, scheme, "screen");
+    browser.open(&file);
+    browser.settle();
+    Some((browser, folder))
+}
+
+fn keep(name: &str, picture: &[u8]) {
+    if let Some(folder) = std::env::var_os("SCREENSHOTS") {
+        std::fs::write(PathBuf::from(folder).join(name), picture).unwrap();
+    }
+}
+
+/// The texts that stick out of what they stand in, as this browser draws them.
+const STICKING_OUT: &str =
+    "[...document.querySelectorAll('.platform .node[data-id], .platform .station')].flatMap((node) => {
+  const box = node.querySelector('rect').getBBox();
+  return [...node.querySelectorAll('text')].filter((text) => {
+    const t = text.getBBox();
+    return t.x < box.x || t.y < box.y || t.x + t.width > box.x + box.width || t.y + t.height > box.y + box.height + 1;
+  }).map((text) => text.textContent);
+})";
+
+fn is_empty(list: &Value) -> bool {
+    list.as_array().is_some_and(Vec::is_empty)
+}
+
+#[test]
+fn the_page_reads_well_in_light_and_dark_and_at_any_width() {
+    for (scheme, ground) in [("light", "rgb(255, 255, 255)"), ("dark", "rgb(18, 23, 31)")] {
+        for width in [1400, 800] {
+            let Some((mut browser, _folder)) = opened(width, scheme) else { return };
+            let colour = browser.ask("getComputedStyle(document.querySelector('.ground')).fill");
+            assert_eq!(colour, ground, "{scheme}");
+            let sticking_out = browser.ask(STICKING_OUT);
+            assert!(is_empty(&sticking_out), "{scheme} {width}: {sticking_out}");
+            let overflows = browser.ask("document.documentElement.scrollWidth > innerWidth");
+            assert_eq!(overflows, false, "the page itself scrolls sideways at {width}");
+            let size = browser.ask("document.querySelector('.node .name').getBoundingClientRect().height");
+            assert!(size.as_f64().unwrap() >= 7.0, "names are {size} pixels high at {width}");
+            let picture = browser.screenshot();
+            assert!(picture.len() > 20_000, "an empty screen");
+            keep(&format!("{scheme}-{width}.png"), &picture);
+            browser.look(width, 2100, scheme, "screen");
+            browser.settle();
+            let picture = browser.screenshot();
+            keep(&format!("{scheme}-{width}-whole.png"), &picture);
+            assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+        }
+    }
+}
+
+#[test]
+fn the_button_turns_light_to_dark_and_back() {
+    let Some((mut browser, _folder)) = opened(1400, "light") else { return };
+    let ground = "getComputedStyle(document.querySelector('.ground')).fill";
+    browser.click("#theme");
+    assert_eq!(browser.ask(ground), "rgb(18, 23, 31)");
+    assert_eq!(browser.ask("document.querySelector('#theme').textContent"), "Light");
+    browser.click("#theme");
+    assert_eq!(browser.ask(ground), "rgb(255, 255, 255)");
+    assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+}
+
+#[test]
+fn search_finds_by_part_by_kind_and_by_name() {
+    let Some((mut browser, _folder)) = opened(1400, "light") else { return };
+    let matches = "[...document.querySelectorAll('.node.match')].map((node) => node.dataset.part)";
+    for (words, found) in [
+        ("networkpolicy", vec!["kafka-policy", "postgres-policy", "broker-policy"]),
+        ("lenses hq job", vec![]),
+        ("mosquitto-data", vec!["broker"]),
+    ] {
+        browser.ask("document.querySelector('#search').value = ''");
+        browser.click("#search");
+        browser.write(words);
+        let mut shown: Vec<Value> = browser.ask(matches).as_array().unwrap().clone();
+        let mut found: Vec<Value> = found.into_iter().map(Value::from).collect();
+        shown.sort_by_key(Value::to_string);
+        found.sort_by_key(Value::to_string);
+        assert_eq!(shown, found, "{words}");
+        assert_eq!(browser.ask("document.querySelector('#found').textContent"), format!("{} found", found.len()));
+    }
+    let dim = browser.ask("getComputedStyle(document.querySelector('.node[data-part=kafka]')).opacity");
+    assert!(dim.as_str().unwrap().parse::<f64>().unwrap() < 0.5, "what is not found stays as it is: {dim}");
+    keep("search.png", &browser.screenshot());
+    // The first that is found opens.
+    browser.press("Enter", 13);
+    assert_eq!(browser.ask("document.querySelector('#about section:target h2').textContent"), "Broker");
+    assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+}
+
+#[test]
+fn a_click_on_a_part_shows_its_manifests_and_escape_leaves_them() {
+    let Some((mut browser, _folder)) = opened(1400, "light") else { return };
+    browser.click(".node[data-part=kafka] .body");
+    assert_eq!(browser.ask("document.querySelector('#about section:target h2').textContent"), "Kafka");
+    let summaries = browser.ask("[...document.querySelectorAll('section:target summary')].map((it) => it.textContent)");
+    assert_eq!(
+        summaries,
+        serde_json::json!([
+            "PersistentVolumeClaim kafka-data-pvc",
+            "Deployment kafka-platform",
+            "Service kafka-service"
+        ])
+    );
+    browser.click("section:target details:nth-of-type(2) summary");
+    let manifest = browser.ask("document.querySelector('section:target details[open] pre').textContent");
+    let manifest: Value = serde_yaml::from_str(manifest.as_str().unwrap()).unwrap();
+    assert_eq!((&manifest["kind"], &manifest["metadata"]["name"]), (&"Deployment".into(), &"kafka-platform".into()));
+    keep("manifest.png", &browser.screenshot());
+    browser.press("Escape", 27);
+    assert_eq!(browser.ask("document.querySelector('#about section:target')"), Value::Null);
+    assert_eq!(browser.ask("document.activeElement.dataset.part"), "kafka");
+    assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+}
+
+#[test]
+fn the_keyboard_reaches_every_part() {
+    let Some((mut browser, _folder)) = opened(1400, "light") else { return };
+    let count = browser.ask("document.querySelectorAll('a.node').length").as_u64().unwrap();
+    let mut reached = std::collections::BTreeSet::new();
+    for _ in 0..count + 20 {
+        browser.call(
+            "Input.dispatchKeyEvent",
+            &serde_json::json!({"type": "rawKeyDown", "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}),
+        );
+        reached.extend(browser.ask("document.activeElement.dataset.id ?? null").as_str().map(str::to_owned));
+    }
+    assert_eq!(reached.len() as u64, count);
+}
+
+#[test]
+fn layers_come_and_go() {
+    let Some((mut browser, _folder)) = opened(1400, "light") else { return };
+    let seen = |browser: &mut Browser, layer: &str| {
+        let visible =
+            format!("getComputedStyle(document.querySelector('.arrow.{layer}[data-from]')).display !== 'none'");
+        browser.ask(&visible) == true
+    };
+    for (layer, at_first) in
+        [("data", true), ("routes", true), ("calls", true), ("secrets", false), ("admits", false), ("order", false)]
+    {
+        assert_eq!(seen(&mut browser, layer), at_first, "{layer}");
+        browser.click(&format!("input[value={layer}]"));
+        assert_eq!(seen(&mut browser, layer), !at_first, "{layer}");
+        if layer == "order" {
+            keep("order.png", &browser.screenshot());
+        }
+    }
+}
+
+#[test]
+fn on_paper_there_is_the_picture_alone_and_in_light() {
+    let Some((mut browser, _folder)) = opened(1400, "dark") else { return };
+    browser.look(1400, 1000, "dark", "print");
+    assert_eq!(browser.ask("getComputedStyle(document.querySelector('header')).display"), "none");
+    assert_eq!(browser.ask("getComputedStyle(document.querySelector('.ground')).fill"), "rgb(255, 255, 255)");
+    let paper = browser.pdf();
+    assert!(paper.starts_with(b"%PDF"));
+    let pages = paper.windows(11).filter(|bytes| bytes == b"/Type /Page" || bytes.starts_with(b"/Type/Page")).count();
+    keep("print.pdf", &paper);
+    assert!(pages >= 1);
+}

@@ -45,8 +45,8 @@ push: ## push what `make package` built
 sign: ## sign what was pushed, with KEY or keyless, and attach the list of its crates
 	package/push --sign
 
-bench: ## measure one call, many calls, memory and start
-	cargo bench
+bench: package ## measure what is shipped: one call, many calls, memory and start
+	FUNCTION_BINARY=$$(package/binary amd64) cargo bench
 
 docs: ## build the book from docs/ into target/book, and check its links
 	tools/book/build

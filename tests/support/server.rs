@@ -8,6 +8,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -26,9 +27,15 @@ use tonic_health::pb::health_client::HealthClient;
 /// Longer than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Where the binary under test is. `FUNCTION_BINARY=FILE` puts another in its place, such as the one that is shipped.
+pub fn program() -> PathBuf {
+    std::env::var_os("FUNCTION_BINARY")
+        .map_or_else(|| env!("CARGO_BIN_EXE_function-realtime-platform").into(), Into::into)
+}
+
 /// The binary under test, told nothing by the environment that the test does not say.
 pub fn binary() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
+    let mut command = Command::new(program());
     for variable in ["TLS_SERVER_CERTS_DIR", "MAX_RECV_MESSAGE_SIZE", "METRICS_ADDRESS", "RUST_LOG"] {
         command.env_remove(variable);
     }

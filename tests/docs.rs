@@ -192,6 +192,17 @@ fn what_a_claim_is_quoted_with_is_what_the_function_says() {
 }
 
 #[test]
+fn every_suite_is_told_of() {
+    let told = page("docs/tests.md").rows().concat().join(" ");
+    let entries = fs::read_dir(markdown::root().join("tests")).unwrap().map(|entry| entry.unwrap().path());
+    let suites =
+        entries.filter(|path| path.extension().is_some_and(|kind| kind == "rs") || path.join("main.rs").exists());
+    let untold = suites.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
+    let untold: Vec<String> = untold.filter(|name| !told.contains(&format!("`{name}`"))).collect();
+    assert_eq!(untold, Vec::<String>::new(), "docs/tests.md does not say what these suites prove");
+}
+
+#[test]
 fn every_place_of_the_seed_is_told_once() {
     let numbers: Vec<u32> = page("docs/seed.md").rows().iter().filter_map(|row| row.first()?.parse().ok()).collect();
     assert_eq!(numbers, (1..=56).collect::<Vec<_>>());

@@ -297,7 +297,11 @@ fn draw_flow(out: &mut String, flow: &Flow, layout: &Layout, by: Point) {
         let class = if is_topic { "station topic" } else { "station" };
         let radius = if is_topic { 20 } else { 6 };
         let label = escape(&format!("{} {}", station.stage.name(), station.name));
-        let _ = write!(out, "<g class=\"{class}\" role=\"img\" aria-label=\"{label}\"><title>{label}</title>");
+        let _ = write!(
+            out,
+            "<g class=\"{class}\" role=\"img\" aria-label=\"{label}\" data-searched=\"{}\"><title>{label}</title>",
+            label.to_lowercase()
+        );
         let _ = write!(out, "<rect {} rx=\"{radius}\"/>", rect(place, by));
         let middle = number(place.centre().x + by.x);
         let _ = writeln!(

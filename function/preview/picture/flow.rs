@@ -112,8 +112,7 @@ impl Flow {
 }
 
 fn takes_devices(part: &Part) -> bool {
-    let endpoints = part.shown.composed.told.status.get("endpoints").and_then(serde_json::Value::as_object);
-    endpoints.into_iter().flatten().filter_map(|(_, url)| url.as_str()).any(|url| url.starts_with("mqtt"))
+    part.endpoints().any(|(_, url)| url.starts_with("mqtt"))
 }
 
 struct Reader<'r, 'a> {

@@ -26,6 +26,7 @@ mod wiring;
 pub struct Picture<'a> {
     title: String,
     parts: Vec<Part<'a>>,
+    facts: Facts<'a>,
     arrows: Vec<Arrow>,
     flow: Flow,
     scene: Scene,
@@ -39,7 +40,7 @@ impl<'a> Picture<'a> {
         let flow = flow::of(&parts, &facts);
         let scene = Scene::of(&parts, &arrows);
         let title = title(preview);
-        Self { title, parts, arrows, flow, scene }
+        Self { title, parts, facts, arrows, flow, scene }
     }
 
     /// What somebody is told who does not see it.
@@ -53,6 +54,19 @@ impl<'a> Picture<'a> {
             })
             .collect();
         clusters.join(" ")
+    }
+
+    /// Where a part is reached inside its cluster, as its claim's status tells.
+    fn reached_at(&self, index: usize) -> Vec<(&str, &str)> {
+        let part = &self.parts[index];
+        let is_here = |url: &str| {
+            let mut hosts = reading::addresses(url).into_iter();
+            hosts.any(|address| {
+                let service = self.facts.service(part.cluster, "", address.host);
+                service.is_some_and(|service| service.part == index)
+            })
+        };
+        part.endpoints().filter(|(_, url)| is_here(url)).collect()
     }
 
     /// What an end of an arrow is called.

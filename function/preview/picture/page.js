@@ -3,6 +3,7 @@
   const root = document.documentElement;
   const svg = document.querySelector(".platform");
   const nodes = [...svg.querySelectorAll(".node[data-id]")];
+  const stations = [...svg.querySelectorAll(".station")];
   const arrows = [...svg.querySelectorAll(".arrow[data-from]")];
   const search = document.getElementById("search");
   const found = document.getElementById("found");
@@ -10,10 +11,10 @@
   const look = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const matches = new Set();
-    for (const node of nodes) {
+    for (const node of [...nodes, ...stations]) {
       const isMatch = words.length > 0 && words.every((word) => node.dataset.searched.includes(word));
       node.classList.toggle("match", isMatch);
-      if (isMatch) matches.add(node.dataset.id);
+      if (isMatch) matches.add(node.dataset.id ?? node);
     }
     for (const arrow of arrows) {
       arrow.classList.toggle("match", matches.has(arrow.dataset.from) && matches.has(arrow.dataset.to));

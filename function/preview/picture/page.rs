@@ -80,8 +80,10 @@ fn section(out: &mut String, picture: &Picture, index: usize, part: &Part) -> io
     if !waits.is_empty() {
         entry(out, "Waits for", &escape(&waits.join(", ")));
     }
+    for (name, url) in picture.reached_at(index) {
+        entry(out, "Reached at", &format!("<code>{}</code> {}", escape(url), escape(name)));
+    }
     out.push_str("</dl>\n");
-    relations(out, picture, index);
     for resource in &part.resources {
         let manifest = resource.manifest();
         let content = yaml::document(manifest).map_err(io::Error::other)?;
@@ -93,6 +95,7 @@ fn section(out: &mut String, picture: &Picture, index: usize, part: &Part) -> io
             escape(&content)
         );
     }
+    relations(out, picture, index);
     out.push_str("</section>\n");
     Ok(())
 }

@@ -89,6 +89,12 @@ impl<'a> Part<'a> {
         awaited
     }
 
+    /// The endpoints that the status of its claim tells.
+    pub fn endpoints(&self) -> impl Iterator<Item = (&str, &str)> {
+        let endpoints = self.shown.composed.told.status.get("endpoints").and_then(Value::as_object);
+        endpoints.into_iter().flatten().filter_map(|(name, url)| Some((name.as_str(), url.as_str()?)))
+    }
+
     /// The cluster, in a word for programs.
     pub fn cluster_word(&self) -> &'static str {
         match self.place {
@@ -129,7 +135,7 @@ pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 fn counted(kind: &str, count: usize) -> String {
     match count {
         1 => kind.to_owned(),
-        count if kind.ends_with('y') => format!("{count} {}ies", kind.trim_end_matches('y')),
+        count if kind.ends_with('y') && !kind.ends_with("ay") => format!("{count} {}ies", kind.trim_end_matches('y')),
         count if kind.ends_with('s') => format!("{count} {kind}es"),
         count => format!("{count} {kind}s"),
     }

@@ -19,7 +19,7 @@ pub const BOX_SIZE: f64 = 11.5;
 const TITLE_LINE: f64 = 17.0;
 const LEAST_WIDTH: f64 = 96.0;
 const TEXT_LIMIT: f64 = 134.0;
-const TRAY_WIDTH: f64 = 780.0;
+const TRAY_WIDTH: f64 = 1060.0;
 const TRAY_GAP: f64 = 10.0;
 /// What a box has above its content, for its name, and on its other sides.
 const HEAD: f64 = 18.0;
@@ -210,7 +210,10 @@ impl<'a> Setting<'_, 'a> {
             End::Part(part) => {
                 let part = &self.parts[*part];
                 let mut lines = measure::lines(&part.kinds(), TEXT_SIZE, TEXT_LIMIT);
-                if self.parts.iter().any(|other| other.name == part.name && other.claim != part.claim) {
+                let is_like_it = |other: &Part| {
+                    (other.name, other.cluster, &other.namespace) == (part.name, part.cluster, &part.namespace)
+                };
+                if self.parts.iter().any(|other| other.claim != part.claim && is_like_it(other)) {
                     lines.insert(0, format!("of {}", part.shown.asked.claim.name));
                 }
                 Label { title: part.title(), lines }
@@ -231,13 +234,11 @@ impl<'a> Setting<'_, 'a> {
     fn entrances(&self, host: &str) -> Vec<String> {
         let mut names = Vec::new();
         for part in self.parts {
-            let endpoints = part.shown.composed.told.status.get("endpoints").and_then(serde_json::Value::as_object);
-            for (name, url) in endpoints.into_iter().flatten() {
-                let url = url.as_str().unwrap_or_default();
+            for (name, url) in part.endpoints() {
                 let is_here =
                     url.split_once("://").is_some_and(|(_, rest)| rest.split(['/', ':']).next() == Some(host));
-                if is_here && !names.contains(name) {
-                    names.push(name.clone());
+                if is_here && !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
                 }
             }
         }

@@ -89,11 +89,40 @@ fn vela_shows_what_may_be_written() {
         let output = run(&mut show);
         let shown = stdout(&output);
         assert!(output.status.success(), "{}", said(&output));
-        let described = template(&SPECS[NAMES.iter().position(|known| *known == name).unwrap()]);
-        for usage in described.lines().filter_map(|line| line.trim_start().strip_prefix("// +usage=")) {
-            assert!(shown.contains(usage), "{usage} is not in: {shown}");
+        let spec = &SPECS[NAMES.iter().position(|known| *known == name).unwrap()];
+        let rows: Vec<Vec<&str>> = shown
+            .lines()
+            .map(|line| line.split(" | ").map(str::trim).collect())
+            .filter(|row: &Vec<&str>| is_row(row))
+            .collect();
+        let mut lines = template(spec).lines().map(str::trim_start);
+        let mut fields = 0;
+        while let Some(usage) = lines.find_map(|line| line.strip_prefix("// +usage=")) {
+            let (label, form) = lines.next().unwrap().split_once(": ").unwrap();
+            let required = if label.ends_with('?') { "false" } else { "true" };
+            let field = label.trim_end_matches('?');
+            let is_shown = |row: &&Vec<&str>| row[0] == field && row[1] == usage && row[3] == required;
+            let row = rows.iter().find(is_shown).unwrap_or_else(|| panic!("{field}: {usage} is not in: {shown}"));
+            if form.starts_with('"') {
+                assert_eq!(row[2], form.replace(" | ", " or "));
+            }
+            if let Some((_, section)) = row[2].split_once("](#") {
+                let mut headings = shown.lines().filter_map(|line| line.strip_prefix("###"));
+                let heading = headings.find(|heading| heading.trim_matches(['#', ' ']).to_lowercase() + ")" == section);
+                assert!(heading.is_some(), "{section} is no heading of: {shown}");
+            }
+            fields += 1;
         }
+        // Nothing that nobody wrote.
+        assert_eq!(fields, rows.len(), "{shown}");
+        let description = shown.lines().skip_while(|line| *line != "## Description").find(|line| line.ends_with('.'));
+        assert!(description.is_some_and(|description| description.len() > 20), "{shown}");
     }
+}
+
+/// Whether columns are those of a field, and not their headings.
+fn is_row(columns: &[&str]) -> bool {
+    columns.len() == 5 && columns[0] != "Name" && !columns[0].starts_with("--")
 }
 
 #[test]
@@ -297,13 +326,16 @@ fn statuses() -> Vec<(Value, bool, &'static str)> {
     );
     let unsynced =
         condition("Synced", "False", Some("cannot compose resources: pipeline step returned a fatal result"));
-    let waiting = condition("Settled", "False", Some("waiting for kafka"));
+    let waiting = condition("Settled", "False", Some("waiting for kafka; 12 of 38 resources are ready"));
     let unready = condition("Ready", "False", None);
+    let kafka = condition("Kafka", "False", Some("waiting for kafka: Deployment kafka: it is not ready yet"));
+    let unknown = |kind| condition(kind, "Unknown", Some("a fatal error came before it could be determined"));
     let mut stale = accepted.clone();
     stale["observedGeneration"] = json!(1);
     let mut unnumbered = accepted.clone();
     unnumbered.as_object_mut().unwrap().shift_remove("observedGeneration");
     let of = |conditions: &[&Value]| json!({"conditions": conditions});
+    let in_kafka = |conditions: &[&Value]| json!({"phase": "Kafka", "conditions": conditions});
     vec![
         (Value::Null, false, "waiting for the claim's first status"),
         (json!({}), false, "waiting for the claim's first status"),
@@ -314,14 +346,38 @@ fn statuses() -> Vec<(Value, bool, &'static str)> {
         (
             of(&[&unsynced, &unready, &waiting, &invalid]),
             false,
-            "Accepted is False: spec.kafkaConfig.topics[2].partitions: must be between 1 and 1000, not 0",
+            "refused: spec.kafkaConfig.topics[2].partitions: must be between 1 and 1000, not 0",
+        ),
+        (
+            in_kafka(&[&synced, &ready, &unknown("Kafka"), &settled, &invalid]),
+            false,
+            "refused: spec.kafkaConfig.topics[2].partitions: must be between 1 and 1000, not 0",
         ),
         (
             of(&[&unready, &accepted, &unsynced, &waiting]),
             false,
             "Synced is False: cannot compose resources: pipeline step returned a fatal result",
         ),
-        (of(&[&unready, &accepted, &waiting, &synced]), false, "Settled is False: waiting for kafka"),
+        (
+            of(&[&unready, &accepted, &waiting, &synced]),
+            false,
+            "Settled is False: waiting for kafka; 12 of 38 resources are ready",
+        ),
+        (
+            in_kafka(&[&unready, &kafka, &accepted, &waiting, &synced]),
+            false,
+            "Kafka: waiting for kafka: Deployment kafka: it is not ready yet",
+        ),
+        (
+            in_kafka(&[&unknown("Accepted"), &unknown("Kafka"), &unknown("Settled"), &unsynced, &ready]),
+            false,
+            "Synced is False: cannot compose resources: pipeline step returned a fatal result",
+        ),
+        (
+            in_kafka(&[&synced, &ready, &accepted, &unknown("Kafka"), &unknown("Settled")]),
+            false,
+            "Kafka is Unknown: a fatal error came before it could be determined",
+        ),
         (of(&[&synced, &ready, &stale, &settled]), false, "waiting for Crossplane to see the last change"),
         (of(&[&synced, &ready, &unnumbered, &settled]), true, "ready"),
         (of(&[&settled, &accepted, &ready, &synced]), true, "ready"),
@@ -386,10 +442,10 @@ fn shown(claim: &Value, answer: &RunFunctionResponse) -> Value {
 fn of_a_real_claim_they_tell_the_phase_that_is_waited_for_and_where_to_go() {
     let claim = |name: &str| example(&format!("health-realtime-pipeline/claims/{name}.yaml"));
     let environment = provider_config(&claim("health-streaming-env"));
-    for (definition, name, start, endpoint) in [
-        ("vcluster-environment", "health-streaming-env", "Settled is False: ", "endpoint"),
-        ("realtime-system", "health-lenses", "Settled is False: ", "lenses"),
-        ("iot-broker", "health-mqtt", "Settled is False: ", "websockets"),
+    for (definition, name, endpoint) in [
+        ("vcluster-environment", "health-streaming-env", "endpoint"),
+        ("realtime-system", "health-lenses", "lenses"),
+        ("iot-broker", "health-mqtt", "websockets"),
     ] {
         let (claim, definition) =
             (claim(name), &SPECS[NAMES.iter().position(|name| *name == definition).unwrap()]["status"]);
@@ -403,9 +459,9 @@ fn of_a_real_claim_they_tell_the_phase_that_is_waited_for_and_where_to_go() {
                 (healthy == json!(true), message.as_str().unwrap().to_owned(), details(cue, definition, claim))
             };
             let (healthy, message, told) = tell(&shown(&claim, &begun));
-            assert!(!healthy && message.starts_with(start), "{message}");
-            let state = condition_of(&begun, &told["phase"]);
-            assert!(!state.0, "{}: {told:?}", state.1);
+            let (done, why) = condition_of(&begun, &told["phase"]);
+            assert!(!done, "{why}: {told:?}");
+            assert_eq!((healthy, message), (false, format!("{}: {why}", told["phase"])));
             let (healthy, message, told) = tell(&shown(&claim, &ended));
             assert!(healthy, "{message}");
             assert_eq!((message.as_str(), told["phase"].as_str()), ("ready", "Settled"));

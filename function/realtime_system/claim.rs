@@ -313,7 +313,7 @@ pub struct Archive {
     /// Where the archive is fetched from, over HTTPS. Its name ends in `.jar` or `.zip`.
     #[schemars(length(min = 1, max = 1000), regex(pattern = form::ARCHIVE_URL))]
     pub url: String,
-    /// SHA-256 checksum of the archive, 64 hexadecimal digits: `curl -fsSL URL | sha256sum`.
+    /// SHA-256 checksum of the archive, 64 hexadecimal digits, as `sha256sum` prints it.
     #[schemars(length(min = 64, max = 64), regex(pattern = form::SHA256))]
     pub sha256: String,
 }

@@ -118,6 +118,10 @@ pub trait Checked: Sized {
     fn endpoint(status: &Self::Status) -> Option<String>;
     /// What its user should know beforehand, although nothing is wrong.
     fn warnings(&self) -> Vec<String>;
+    /// The images that its own pods run.
+    fn images(&self) -> Vec<String> {
+        Vec::new()
+    }
     /// The place that it wants for itself.
     fn site(&self) -> Site;
     /// The environment that it stands in, if it is none itself.
@@ -157,6 +161,8 @@ pub struct Composed {
     /// What is told instead where the environment has a certificate.
     pub told_with_tls: Told,
     pub warnings: Vec<String>,
+    /// The images that its own pods run.
+    pub images: Vec<String>,
     pub guest: Option<Guest>,
     pub site: Site,
     pub kept: Vec<Kept>,
@@ -255,6 +261,7 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
                 told: Told::of(&checked, false),
                 told_with_tls: Told::of(&checked, true),
                 warnings: checked.warnings(),
+                images: checked.images(),
                 guest: checked.guest(),
                 site: checked.site(),
                 kept: checked.kept(),

@@ -404,3 +404,24 @@ fn whoever_stops_reading_is_not_told_of_it() {
     assert_eq!(output.status.code(), Some(0));
     assert!(!texts(&output).1.contains("cannot"), "{}", texts(&output).1);
 }
+
+#[test]
+fn images_without_a_digest_are_told_once_for_all_claims() {
+    let (_, err) = shown(&[APPLICATION]);
+    let told: Vec<&str> = err.lines().filter(|line| line.contains("without a digest")).collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].starts_with("warning: images without a digest"), "{}", told[0]);
+    // Of the system, of the broker, and of both.
+    for image in ["lensesio/lenses-hq:", "eclipse-mosquitto:", "curlimages/curl:"] {
+        assert_eq!(told[0].matches(image).count(), 1, "{image}: {}", told[0]);
+    }
+}
+
+#[test]
+fn credentials_stand_in_columns() {
+    let (tree, _) = shown(&[APPLICATION]);
+    let status = below(&tree, "status of health-mqtt");
+    let at = |user: &str, secret: &str| status.iter().find_map(|line| columns(line, &[user, secret])).unwrap();
+    assert_eq!(at("health-user", "mqtt-user-health-user"), at("kafka-bridge", "mqtt-credentials"));
+    assert!(!tree.contains(['{', '"']), "{tree}");
+}

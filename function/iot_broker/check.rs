@@ -4,7 +4,7 @@ use super::claim::{Converter, Mapping, Simulator, Spec};
 use super::filter::overlap;
 use super::{IotBroker, accounts, bridge, broker, simulator as sim};
 use crate::fault::Fault;
-use crate::settings::{pinned, undigested};
+use crate::settings::pinned;
 
 /// What users may publish and read stands in one ConfigMap, which is stored twice over with what carries it there.
 const MOST_ALLOWED: usize = 256 << 10;
@@ -94,7 +94,6 @@ pub fn warnings(broker: &IotBroker) -> Vec<String> {
             connector.simulator.topic
         ));
     }
-    warnings.extend(undigested(images(broker).iter().map(String::as_str)));
     warnings
 }
 
@@ -118,7 +117,8 @@ fn without_effect(broker: &IotBroker) -> Vec<String> {
     warnings
 }
 
-fn images(broker: &IotBroker) -> Vec<String> {
+/// The images that its pods run.
+pub fn images(broker: &IotBroker) -> Vec<String> {
     let connector = &broker.spec.connector_config;
     let mut images = vec![broker::image(broker)];
     if !connector.mappings.is_empty() {

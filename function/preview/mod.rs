@@ -19,6 +19,7 @@ use self::report::Located;
 use crate::claims::{Composed, KINDS};
 use crate::owner::label;
 use crate::plan::{Place, Resource};
+use crate::settings::undigested;
 
 mod changed;
 mod difference;
@@ -234,6 +235,8 @@ impl<'a> Preview<'a> {
             warnings.extend(own.map(|warning| format!("{}: {warning}", shown.asked.claim.name)));
         }
         warnings.extend(together::warnings(&claims));
+        // Claims share images, and one command pins them all.
+        warnings.extend(undigested(claims.iter().flat_map(|shown| &shown.composed.images)));
         Self { claims, not_ours: gathered.not_ours, warnings }
     }
 

@@ -12,7 +12,7 @@ use crate::place::yaml;
 use crate::plan::Plan;
 use crate::report::Phase;
 use crate::schema::Column;
-use crate::settings::{Settings, undigested};
+use crate::settings::Settings;
 use crate::tenant::{LOCK, Tenant, Wish, default_domain};
 use crate::vcluster_environment::offer::{Guest, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
 
@@ -154,20 +154,18 @@ impl Checked for RealtimeSystem {
                 claim::SOURCE_TOPIC
             ));
         }
-        warnings.extend(undigested(self.images().iter().map(String::as_str)));
         warnings
     }
-}
 
-impl RealtimeSystem {
-    /// The images that its pods run.
     fn images(&self) -> Vec<String> {
         let proxy = self.spec.dashboard.proxy.then_some(Image::Nginx);
         let always =
             [Image::Postgres, Image::LensesHq, Image::LensesAgent, Image::FastDataDev, Image::Metabase, Image::Curl];
         always.into_iter().chain(proxy).map(|image| self.tenant.owner.settings.image(image)).collect()
     }
+}
 
+impl RealtimeSystem {
     /// The user name of the dashboard's first administrator. It cannot change, so it does not follow the domain, which can.
     fn dashboard_email(&self) -> String {
         let email = self.spec.dashboard.administrator.email.clone();

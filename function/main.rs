@@ -1,9 +1,12 @@
 //! The commands and flags of `function-realtime-platform`.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::{Generator, Shell};
 use function_realtime_platform::function::Function;
 use function_realtime_platform::schema::generate;
 use function_realtime_platform::{explain, preview, serve};
@@ -12,12 +15,28 @@ use function_realtime_platform::{explain, preview, serve};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const EXAMPLES: &str = "\
+Examples:
+  What an Application becomes, before any cluster sees it:
+    function-realtime-platform preview application.yaml
+  How its claims stand in a cluster, and what they wait for:
+    kubectl get composite,managed -o yaml >observed.yaml
+    function-realtime-platform explain application.yaml --observed observed.yaml
+  Serve on this machine, for `crossplane render`:
+    function-realtime-platform --insecure --debug --address 127.0.0.1:9443 --metrics-address ''
+  Serve as in a cluster, with certificates in a folder:
+    function-realtime-platform --tls-certs-dir /tls/server
+
+Each command teaches by examples of its own: function-realtime-platform help preview.
+
+Exit codes: 0 well, 1 a fault in what was read or met, 2 a fault in the command line.";
+
 /// A Crossplane composition function: three claims in, a real-time streaming platform in a virtual cluster out
 ///
 /// Without a command it serves gRPC, as Crossplane starts it.
 #[derive(Parser, Debug)]
 #[command(version, args_conflicts_with_subcommands = true)]
-#[command(after_help = "Exit codes: 0 well, 1 a fault in what was read or met, 2 a fault in the command line.")]
+#[command(after_long_help = EXAMPLES)]
 struct Cli {
     #[command(flatten)]
     serve: serve::Args,
@@ -33,6 +52,27 @@ enum Command {
     Explain(explain::Args),
     /// Write the files that follow from the types: definitions of the claims, compositions, the field reference
     Generate(generate::Args),
+    /// Write what completes commands, flags and files in a shell
+    Completion(Completion),
+}
+
+const COMPLETION: &str = "\
+Examples:
+  In this shell only:
+    source <(function-realtime-platform completion bash)
+  In every bash from now on, with the package bash-completion:
+    function-realtime-platform completion bash \\
+      >~/.local/share/bash-completion/completions/function-realtime-platform
+  In every zsh, where ~/.zfunc is in fpath:
+    function-realtime-platform completion zsh >~/.zfunc/_function-realtime-platform
+  In every fish:
+    function-realtime-platform completion fish >~/.config/fish/completions/function-realtime-platform.fish";
+
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = COMPLETION)]
+struct Completion {
+    /// The shell it is for
+    shell: Shell,
 }
 
 fn main() -> ExitCode {
@@ -51,9 +91,19 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Some(Command::Preview(args)) => return preview::run(args),
         Some(Command::Explain(args)) => return explain::run(args),
         Some(Command::Generate(args)) => generate::run(args)?,
+        Some(Command::Completion(args)) => complete(args.shell).context("cannot write the completion")?,
         None => serve(cli)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn complete(shell: Shell) -> io::Result<()> {
+    let mut command = Cli::command();
+    let name = command.get_name().to_owned();
+    command.set_bin_name(name);
+    command.build();
+    shell.try_generate(&command, &mut io::stdout())?;
+    io::stdout().flush()
 }
 
 fn serve(cli: &Cli) -> anyhow::Result<()> {

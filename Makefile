@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help preview generate bless tools test lint advisories fmt bench package push sign docs
+.PHONY: help preview generate bless tools test lint advisories fmt bench package addon push sign docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,7 +26,7 @@ test: lint tools docs ## check everything, with the real tools
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	shellcheck .ci/run tools/build package/binary package/build package/push tools/book/build
+	shellcheck .ci/run tools/build package/binary package/build package/push package/build-addon tools/book/build
 	@tools/build cargo-deny
 	$$(tools/build --path cargo-deny) --log-level error check bans licenses sources
 
@@ -40,6 +40,9 @@ fmt: ## format the sources
 
 package: ## build the packages for REGISTRY and ORG into target/package, without a container engine
 	package/build
+
+addon: ## build KubeVela's addon for the same REGISTRY and ORG into target/package
+	package/build-addon
 
 push: ## push what `make package` built
 	package/push

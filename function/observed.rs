@@ -55,8 +55,9 @@ impl Observed {
         };
         let finalizers = look(&["metadata", "finalizers"]);
         let own = if planned.reports_ready { look(OWN).unwrap_or_default() } else { Value::Null };
+        let is_current = is_current(&own, look(&["metadata", "generation"]).as_ref());
         let mut observed = Self {
-            ready: !planned.reports_ready || find(&own, "Ready").is_some_and(|ready| says(ready, "True")),
+            ready: !planned.reports_ready || is_current && find(&own, "Ready").is_some_and(|ready| says(ready, "True")),
             taken_up: finalizers.is_some_and(|list| list.as_array().is_some_and(|list| !list.is_empty())),
             pause,
             ..Self::default()
@@ -65,6 +66,9 @@ impl Observed {
             observed.name = look(&["metadata", "name"]).and_then(|name| name.as_str().map(str::to_owned));
         } else if !observed.ready && pause == Pause::None {
             observed.complain(planned, &own, &look(INNER).unwrap_or_default());
+            if !is_current && !observed.failed {
+                observed.words = Some("its provider has not taken up the last change yet".to_owned());
+            }
         }
         observed
     }
@@ -78,6 +82,13 @@ impl Observed {
         let mut told = failure.into_iter().chain(provider).chain(itself);
         self.words = told.find_map(|condition| text(condition, "message").map(shortened));
     }
+}
+
+/// Whether a provider has taken up what a resource is now. It notes the generation that it saw beside `Synced`; beside
+/// `Ready` it mostly does not.
+fn is_current(own: &Value, generation: Option<&Value>) -> bool {
+    let seen = find(own, "Synced").and_then(|synced| synced.get("observedGeneration")).and_then(Value::as_i64);
+    seen.zip(generation.and_then(Value::as_i64)).is_none_or(|(seen, now)| seen >= now)
 }
 
 fn find<'a>(conditions: &'a Value, kind: &str) -> Option<&'a Value> {
@@ -163,6 +174,24 @@ mod tests {
         let synced =
             json!([{"type": "Ready", "status": "False"}, {"type": "Synced", "status": "True", "message": "x"}]);
         assert_eq!(look(Ready::Available, &conditions(&synced, &inner)).words.as_deref(), Some("no pod is available"));
+    }
+
+    #[test]
+    fn what_was_ready_before_a_change_is_not_ready_until_its_provider_has_seen_the_change() {
+        let at = |seen: &Value| {
+            let own = json!([
+                {"type": "Ready", "status": "True"},
+                {"type": "Synced", "status": "True", "observedGeneration": seen},
+            ]);
+            let mut resource = conditions(&own, &Value::Null);
+            resource["metadata"] = json!({"generation": 2});
+            look(Ready::Condition, &resource)
+        };
+        let behind = at(&json!(1));
+        assert!(!behind.ready);
+        assert_eq!(behind.words.as_deref(), Some("its provider has not taken up the last change yet"));
+        assert!(at(&json!(2)).ready);
+        assert!(at(&Value::Null).ready, "it does not note generations");
     }
 
     #[test]

@@ -109,8 +109,8 @@ impl Part<'_> {
                 namespace: installation.namespace.to_owned(),
                 skip_create_namespace: installation.namespace_exists,
                 wait: true,
-                // The provider itself gives up after ten minutes.
-                wait_timeout: "8m",
+                // The provider itself gives up after ten minutes. Written as it writes it, or each would correct the other.
+                wait_timeout: "8m0s",
                 values: installation.values,
             },
         };

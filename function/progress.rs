@@ -56,6 +56,8 @@ pub struct Stage {
     observed: Vec<Option<Observed>>,
     tenure: Tenure,
     reception: Option<Reception>,
+    generation: Option<i64>,
+    is_new: bool,
 }
 
 /// A claim that is not: nothing of it is changed.
@@ -102,7 +104,10 @@ impl Progress {
         let look = |planned: &Resource| Some(Observed::of(planned, &(known.observed)(&planned.key)?));
         let observed: Vec<Option<Observed>> = composed.plan.resources.iter().map(look).collect();
         let standings = hold::standings(&composed.plan, &observed, &offered);
-        let stage = Stage { phases: kind.phases, composed, standings, observed, tenure, reception };
+        let number = |pointer| known.composite.pointer(pointer).and_then(Value::as_i64);
+        let generation = number("/metadata/generation");
+        let is_new = generation.is_some() && generation != number("/status/compositeGeneration");
+        let stage = Stage { phases: kind.phases, composed, standings, observed, tenure, reception, generation, is_new };
         let report = stage.tell(Report::of);
         let news = news::since(known.composite, &report.conditions);
         let ttl_seconds = if report.settled { settings.ttl.settled_seconds } else { settings.ttl.unsettled_seconds };
@@ -131,6 +136,8 @@ impl Stage {
             observed: &self.observed,
             complaint: &complain,
             endpoint: self.composed.told.endpoint.as_deref(),
+            generation: self.generation,
+            is_new: self.is_new,
         })
     }
 

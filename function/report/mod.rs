@@ -32,6 +32,9 @@ pub const ACCEPTED: &str = "Accepted";
 /// Whether nothing is waited for.
 pub const SETTLED: &str = "Settled";
 
+/// What was ready was so before a change that nobody can have taken up yet.
+pub const APPLYING: &str = "Applying";
+
 /// Why a condition neither holds nor fails: nothing is known while the claim is invalid.
 const INVALID: &str = "Invalid";
 
@@ -79,6 +82,10 @@ pub struct Subject<'a> {
     pub complaint: Complaint<'a>,
     /// Where its user goes first.
     pub endpoint: Option<&'a str>,
+    /// The generation of the composite, where an API server counts them.
+    pub generation: Option<i64>,
+    /// Whether this is the first answer about that generation: what is observed is from before the change.
+    pub is_new: bool,
 }
 
 /// What is reported.
@@ -92,7 +99,8 @@ pub struct Report {
 impl Report {
     pub fn of(subject: &Subject) -> Self {
         let all: Vec<Seen> = subject.seen().collect();
-        let settled = all.iter().all(|seen| *seen.standing == Standing::Ready);
+        let ready = all.iter().all(|seen| *seen.standing == Standing::Ready);
+        let settled = ready && !subject.is_new;
         let mut conditions = vec![Condition {
             kind: ACCEPTED,
             truth: Truth::True,
@@ -116,10 +124,14 @@ impl Report {
         conditions.push(Condition {
             kind: SETTLED,
             truth: if settled { Truth::True } else { Truth::False },
-            reason: if settled { SETTLED } else { state.name() },
+            reason: match (ready, settled) {
+                (_, true) => SETTLED,
+                (true, false) => APPLYING,
+                (false, false) => state.name(),
+            },
             message: words::settled(subject, state, &all),
         });
-        Self { settled, conditions, status: Status::of(phases, &all, subject.endpoint) }
+        Self { settled, conditions, status: Status::of(phases, &all, subject) }
     }
 
     /// The condition of this type.

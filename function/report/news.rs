@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ACCEPTED, Condition, SETTLED, State, Truth};
+use super::{ACCEPTED, APPLYING, Condition, SETTLED, State, Truth};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ fn change(before: &[Value], now: &Condition) -> Option<News> {
                 SETTLED => format!("not settled any more: {}", now.message),
                 phase => format!("phase {phase} is not ready any more: {}", now.message),
             };
-            Some(News { is_warning: true, reason: now.kind, message })
+            Some(News { is_warning: now.reason != APPLYING, reason: now.kind, message })
         }
         _ => None,
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{SETTLED, Seen};
+use super::{APPLYING, SETTLED, Seen, Subject};
 use crate::hold::Standing;
 use crate::place::to_value;
 
@@ -12,7 +12,7 @@ use crate::place::to_value;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// The first phase that is not ready, or `Settled`.
+    /// The first phase that is not ready, `Applying` right after a change, or `Settled`.
     pub phase: &'static str,
     /// How many resources are ready, of how many.
     pub resources: String,
@@ -23,6 +23,9 @@ pub struct Status {
     pub phases: Vec<Phase>,
     /// What is held back until something else is ready. Empty when nothing is.
     pub held: Vec<Held>,
+    /// Generation of the composite that this was told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub composite_generation: Option<i64>,
 }
 
 /// How far a phase has come.
@@ -143,15 +146,16 @@ impl Status {
         whole
     }
 
-    pub(super) fn of(phases: Vec<Phase>, all: &[Seen], endpoint: Option<&str>) -> Self {
+    pub(super) fn of(phases: Vec<Phase>, all: &[Seen], subject: &Subject) -> Self {
         let ready = all.iter().filter(|seen| *seen.standing == Standing::Ready).count();
         let unready = phases.iter().find(|phase| !phase.state.is_done());
         Self {
-            phase: unready.map_or(SETTLED, |phase| phase.name),
+            phase: unready.map_or(if subject.is_new { APPLYING } else { SETTLED }, |phase| phase.name),
             resources: format!("{ready}/{}", all.len()),
-            endpoint: endpoint.map(str::to_owned),
+            endpoint: subject.endpoint.map(str::to_owned),
             phases,
             held: held(all),
+            composite_generation: subject.generation,
         }
     }
 }

@@ -61,6 +61,10 @@ fn paused() -> Observed {
 
 /// The report where the first resources of the plan are observed so.
 fn report(observed: &[Observed], complaint: Option<&str>) -> Report {
+    report_of(observed, complaint, false)
+}
+
+fn report_of(observed: &[Observed], complaint: Option<&str>, is_new: bool) -> Report {
     let plan = plan();
     let observed: Vec<Option<Observed>> = (0..plan.resources.len()).map(|index| observed.get(index).cloned()).collect();
     let offered = if complaint.is_some() { BTreeSet::new() } else { BTreeSet::from(["environment"]) };
@@ -72,6 +76,8 @@ fn report(observed: &[Observed], complaint: Option<&str>) -> Report {
         observed: &observed,
         complaint: &|_| complaint.map(str::to_owned),
         endpoint: Some("http://lenses.local/"),
+        generation: Some(3),
+        is_new,
     })
 }
 
@@ -88,6 +94,20 @@ fn every_phase_has_its_condition_whatever_is_observed() {
         assert_eq!(kinds, ["Accepted", "Ground", "Database", "Kafka", "Monitoring", "Settled"]);
         assert_eq!(told(&report, "Monitoring"), (Truth::True, "NotWanted", "the claim does not ask for it"));
     }
+}
+
+#[test]
+fn right_after_a_change_nothing_is_settled() {
+    let all = [ready(), ready(), ready(), ready()];
+    let report = report_of(&all, None, true);
+    assert!(!report.settled);
+    let settled = (Truth::False, "Applying", "the last change is being applied; before it, all 4 resources were ready");
+    assert_eq!(told(&report, "Settled"), settled);
+    assert_eq!((report.status.phase, report.status.composite_generation), ("Applying", Some(3)));
+    let before = json!({"status": {"conditions": [{"type": "Settled", "status": "True", "reason": "Settled"}]}});
+    let news = news::since(&before, &report.conditions);
+    assert!(news.iter().all(|news| !news.is_warning) && !news.is_empty(), "an edit is no alarm: {news:?}");
+    assert!(report_of(&all, None, false).settled);
 }
 
 #[test]
@@ -151,6 +171,7 @@ fn the_status_says_the_same_in_numbers() {
                 {"name": "Monitoring", "state": "NotWanted", "ready": 0, "total": 0, "held": 0},
             ],
             "held": [{"part": "databases", "by": ["postgres"]}],
+            "compositeGeneration": 3,
         })
     );
     let settled = self::report(&[ready(), ready(), ready(), ready()], None);

@@ -28,7 +28,11 @@ pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
         State::Held => Some(held(subject, all)),
         State::Waiting | State::Failed | State::Paused => Some(first(subject, state, all)),
     };
-    let ready = if state.is_done() { format!("all {} resources are ready", all.len()) } else { ready(all) };
+    let ready = match (state.is_done(), subject.is_new) {
+        (true, true) => format!("the last change is being applied; before it, all {} resources were ready", all.len()),
+        (true, false) => format!("all {} resources are ready", all.len()),
+        (false, _) => ready(all),
+    };
     let holds = all.iter().filter(|seen| matches!(seen.standing, Standing::Held(_))).count();
     let holds = match holds {
         0 => String::new(),

@@ -1,6 +1,6 @@
 //! A claim that is another one than that which was composed: what cannot change is refused, what can is composed anew.
 
-use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse};
+use function_sdk_rust::proto::v1::{Ready, Resource, RunFunctionRequest, RunFunctionResponse};
 use serde_json::{Value, json};
 
 use super::requests::{self, condition, desired, example, first, set, settled};
@@ -20,6 +20,27 @@ fn after_change(claim: &str, change: &[(&str, Value)]) -> (RunFunctionResponse, 
     let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "foreign"}});
     request.desired.get_or_insert_default().resources.insert("foreign".to_owned(), requests::resource(&foreign));
     (run(request.clone()), request)
+}
+
+#[test]
+fn right_after_a_change_nothing_is_settled_and_crossplane_comes_back_soon() {
+    for claim in [ENVIRONMENT, SYSTEM, BROKER] {
+        let begun = first(&example(claim));
+        let mut request = settled(begun.clone(), &run(begun));
+        let mut at = |generation: i64, told: Option<i64>| {
+            let mut composite = requests::composite(&example(claim));
+            composite["metadata"]["generation"] = json!(generation);
+            composite["status"] = json!({"compositeGeneration": told});
+            request.observed.get_or_insert_default().composite = Some(requests::resource(&composite));
+            let answer = run(request.clone());
+            let ttl = answer.meta.as_ref().and_then(|meta| meta.ttl.as_ref()).map(|ttl| ttl.seconds);
+            let composite = answer.desired.as_ref().and_then(|state| state.composite.as_ref());
+            (condition(&answer, "Settled").0, composite.map(Resource::ready), ttl)
+        };
+        assert_eq!(at(2, Some(1)), (false, Some(Ready::False), Some(10)), "{claim}: it has just changed");
+        assert_eq!(at(2, Some(2)), (true, Some(Ready::True), Some(300)), "{claim}: what is observed is of now");
+        assert_eq!(at(1, None), (false, Some(Ready::False), Some(10)), "{claim}: nothing was told yet");
+    }
 }
 
 #[test]

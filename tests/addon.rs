@@ -184,9 +184,15 @@ fn vela_enables_it_in_a_cluster() {
         assert_eq!(configuration["metadata"]["name"], configuration_name());
         assert_eq!(configuration["spec"]["package"], package);
         // Where it is disabled, the configuration stays, and with it every claim.
-        let rules = &application["spec"]["policies"][0]["properties"]["rules"][0];
-        assert_eq!(rules["selector"]["componentNames"], json!([components[0]["name"]]));
-        assert_eq!(rules["strategy"], "never");
+        // One that is there already, left so or applied by hand, is taken over.
+        let policies = application["spec"]["policies"].as_array().unwrap();
+        let kinds: Vec<_> = policies.iter().map(|policy| &policy["type"]).collect();
+        assert_eq!(kinds, ["garbage-collect", "take-over"]);
+        assert_eq!(policies[0]["properties"]["rules"][0]["strategy"], "never");
+        for policy in policies {
+            let selector = &policy["properties"]["rules"][0]["selector"];
+            assert_eq!(selector["componentNames"], json!([components[0]["name"]]));
+        }
         let definitions = of_kind(&made, "ComponentDefinition");
         assert_eq!(definitions.len(), TYPES.len());
         for definition in &definitions {

@@ -327,6 +327,7 @@ fn statuses() -> Vec<(Value, bool, &'static str)> {
     let unsynced =
         condition("Synced", "False", Some("cannot compose resources: pipeline step returned a fatal result"));
     let waiting = condition("Settled", "False", Some("waiting for kafka; 12 of 38 resources are ready"));
+    let applying = condition("Settled", "False", Some("the last change is being applied"));
     let unready = condition("Ready", "False", None);
     let kafka = condition("Kafka", "False", Some("waiting for kafka: Deployment kafka: it is not ready yet"));
     let unknown = |kind| condition(kind, "Unknown", Some("a fatal error came before it could be determined"));
@@ -367,6 +368,11 @@ fn statuses() -> Vec<(Value, bool, &'static str)> {
             in_kafka(&[&unready, &kafka, &accepted, &waiting, &synced]),
             false,
             "Kafka: waiting for kafka: Deployment kafka: it is not ready yet",
+        ),
+        (
+            json!({"phase": "Applying", "conditions": [synced, ready, accepted, applying]}),
+            false,
+            "Applying: the last change is being applied",
         ),
         (
             in_kafka(&[&unknown("Accepted"), &unknown("Kafka"), &unknown("Settled"), &unsynced, &ready]),

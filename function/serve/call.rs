@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use function_sdk_rust::proto::v1::{ResponseMeta, Result as Given, Severity};
+use prost::Message;
 use tonic::Status;
 use tracing::{debug, error, info, warn};
 
-use super::metrics::Metrics;
+use super::metrics::{Answer, Metrics};
 use crate::function::fatal;
-use crate::protocol::{Fields, Request, Response, RunFunction};
+use crate::hold::PAUSED;
+use crate::protocol::{Fields, Request, Resource, Response, RunFunction};
 
 /// A function whose calls are guarded and reported.
 pub struct Calls<F> {
@@ -32,13 +34,15 @@ impl<F> Calls<F> {
         match answer {
             Ok(answer) => {
                 let severities = || answer.results.iter().map(Given::severity);
-                let resources = answer.desired.as_ref().map_or(0, |d| d.resources.len());
                 let fatal = severities().any(|severity| severity == Severity::Fatal);
-                self.metrics.called(kind, severities());
-                info!(kind, name, claim, resources, fatal, microseconds, "answered");
+                let desired = answer.desired.iter().flat_map(|desired| desired.resources.values());
+                let held = desired.clone().filter(|resource| is_paused(resource)).count();
+                let resources = desired.count();
+                let size = Answer { bytes: answer.encoded_len(), desired: resources, held };
+                self.metrics.answered(kind, &size, severities());
+                info!(kind, name, claim, resources, held, fatal, microseconds, "answered");
             }
             Err(status) => {
-                self.metrics.called(kind, []);
                 warn!(kind, name, claim, code = ?status.code(), microseconds, "refused");
             }
         }
@@ -49,6 +53,7 @@ impl<F: RunFunction> RunFunction for Calls<F> {
     fn run(&self, request: Request) -> Result<Response, Status> {
         let since = Instant::now();
         let subject = Subject::of(request.composite());
+        self.metrics.called(&subject.kind, request.encoded_len());
         let tag = request.meta.as_ref().map(|meta| meta.tag.clone());
         // What a panic leaves behind is dropped with the call: calls share no state that it could leave half changed.
         let answer = panic::catch_unwind(AssertUnwindSafe(|| self.function.run(request))).unwrap_or_else(|_| {
@@ -58,6 +63,12 @@ impl<F: RunFunction> RunFunction for Calls<F> {
         self.report(&subject, &answer, since);
         answer
     }
+}
+
+/// Whether a resource's provider is told to leave it alone.
+fn is_paused(resource: &Resource) -> bool {
+    let annotations = resource.fields().object(&["metadata", "annotations"]);
+    annotations.and_then(|annotations| annotations.text(PAUSED)) == Some("true")
 }
 
 /// Fatal changes nothing in the cluster.
@@ -108,7 +119,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::protocol::Resource;
 
     struct Fails;
 

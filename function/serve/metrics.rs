@@ -26,6 +26,12 @@ use tonic::Code;
 /// Bounds in seconds: most calls take about a millisecond.
 const SECONDS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
+/// Bounds in bytes: what a function is sent and answers is some ten to some hundred kibibytes.
+const BYTES: [f64; 8] = [1024.0, 4096.0, 16_384.0, 65_536.0, 131_072.0, 262_144.0, 1_048_576.0, 4_194_304.0];
+
+/// Bounds in resources: a large composite has some forty.
+const RESOURCES: [f64; 9] = [0.0, 1.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0];
+
 /// Callers choose what kind they send, and each costs memory for ever. Further ones are counted as `other`.
 const MOST_KINDS: usize = 16;
 
@@ -41,6 +47,10 @@ pub struct Metrics {
     kinds: Mutex<BTreeSet<String>>,
     calls: Family<Call, Counter>,
     results: Family<Given, Counter>,
+    request_bytes: Family<Call, Histogram>,
+    response_bytes: Family<Call, Histogram>,
+    desired: Family<Call, Histogram>,
+    held: Family<Call, Histogram>,
     panics: Counter,
     reloads: Family<Reloaded, Counter>,
 }
@@ -77,6 +87,16 @@ struct Reloaded {
     outcome: &'static str,
 }
 
+/// How large an answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub bytes: usize,
+    /// Composed resources.
+    pub desired: usize,
+    /// Those of them whose provider is told to wait.
+    pub held: usize,
+}
+
 /// What came of certificates that had changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
@@ -105,6 +125,10 @@ impl Default for Metrics {
             kinds: Mutex::default(),
             calls: Family::default(),
             results: Family::default(),
+            request_bytes: Family::new_with_constructor(|| Histogram::new(BYTES)),
+            response_bytes: Family::new_with_constructor(|| Histogram::new(BYTES)),
+            desired: Family::new_with_constructor(|| Histogram::new(RESOURCES)),
+            held: Family::new_with_constructor(|| Histogram::new(RESOURCES)),
             panics: Counter::default(),
             reloads: Family::default(),
         };
@@ -147,6 +171,14 @@ impl Metrics {
             self.calls.clone(),
         );
         registry.register("function_results", "Results given to Crossplane, by severity", self.results.clone());
+        registry.register("function_request_bytes", "Size of requests, in bytes", self.request_bytes.clone());
+        registry.register("function_response_bytes", "Size of answers, in bytes", self.response_bytes.clone());
+        registry.register("function_desired_resources", "Composed resources in an answer", self.desired.clone());
+        registry.register(
+            "function_held_resources",
+            "Composed resources in an answer whose provider is told to wait",
+            self.held.clone(),
+        );
         registry.register(
             "function_panics",
             "Calls that ended in a panic and were answered as fatal",
@@ -185,14 +217,21 @@ impl Metrics {
         }
     }
 
-    pub fn called(&self, kind: &str, results: impl IntoIterator<Item = Severity>) {
-        let composite_kind = self.known(kind);
+    pub fn called(&self, kind: &str, request_bytes: usize) {
+        let call = self.call(kind);
+        observe(&self.request_bytes, &call, request_bytes);
+        self.calls.get_or_create(&call).inc();
+    }
+
+    pub fn answered(&self, kind: &str, answer: &Answer, results: impl IntoIterator<Item = Severity>) {
+        let call = self.call(kind);
         for severity in results {
-            self.results
-                .get_or_create(&Given { composite_kind: composite_kind.clone(), severity: word(severity) })
-                .inc();
+            let composite_kind = call.composite_kind.clone();
+            self.results.get_or_create(&Given { composite_kind, severity: word(severity) }).inc();
         }
-        self.calls.get_or_create(&Call { composite_kind }).inc();
+        observe(&self.response_bytes, &call, answer.bytes);
+        observe(&self.desired, &call, answer.desired);
+        observe(&self.held, &call, answer.held);
     }
 
     pub fn panicked(&self) {
@@ -210,6 +249,10 @@ impl Metrics {
         Ok(page)
     }
 
+    fn call(&self, kind: &str) -> Call {
+        Call { composite_kind: self.known(kind) }
+    }
+
     fn known(&self, kind: &str) -> String {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         if !kinds.contains(kind) {
@@ -220,6 +263,11 @@ impl Metrics {
         }
         kind.to_owned()
     }
+}
+
+fn observe(family: &Family<Call, Histogram>, call: &Call, amount: usize) {
+    #[allow(clippy::cast_precision_loss, reason = "a message is far smaller than what a float counts exactly")]
+    family.get_or_create(call).observe(amount as f64);
 }
 
 /// `/metrics`, in the `OpenMetrics` format.
@@ -274,12 +322,16 @@ mod tests {
     fn kinds_beyond_the_limit_are_counted_together() {
         let metrics = Metrics::default();
         for number in 0..MOST_KINDS + 3 {
-            metrics.called(&format!("XKind{number}"), []);
+            metrics.called(&format!("XKind{number}"), 2000);
         }
-        metrics.called("XKind0", [Severity::Fatal]);
+        metrics.called("XKind0", 5000);
+        metrics.answered("XKind0", &Answer { bytes: 3, desired: 7, held: 2 }, [Severity::Fatal]);
         let page = metrics.write().unwrap();
         assert!(page.contains("function_calls_total{composite_kind=\"other\"} 3\n"));
         assert!(page.contains("function_calls_total{composite_kind=\"XKind0\"} 2\n"));
         assert!(page.contains("function_results_total{composite_kind=\"XKind0\",severity=\"fatal\"} 1\n"));
+        assert!(page.contains("function_request_bytes_sum{composite_kind=\"XKind0\"} 7000.0\n"), "{page}");
+        assert!(page.contains("function_desired_resources_sum{composite_kind=\"XKind0\"} 7.0\n"));
+        assert!(page.contains("function_held_resources_sum{composite_kind=\"XKind0\"} 2.0\n"));
     }
 }

@@ -32,6 +32,9 @@ fn metrics_count_calls_codes_and_results() {
         (format!("grpc_server_handling_seconds_count{method}}}"), 4),
         ("function_calls_total{composite_kind=\"XUnknown\"}".to_owned(), 3),
         ("function_results_total{composite_kind=\"XUnknown\",severity=\"fatal\"}".to_owned(), 3),
+        ("function_request_bytes_count{composite_kind=\"XUnknown\"}".to_owned(), 3),
+        ("function_response_bytes_count{composite_kind=\"XUnknown\"}".to_owned(), 3),
+        ("function_held_resources_count{composite_kind=\"XUnknown\"}".to_owned(), 3),
         ("function_panics_total".to_owned(), 0),
     ];
     for (series, value) in expected {

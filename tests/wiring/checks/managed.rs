@@ -136,9 +136,9 @@ fn release(world: &World, resource: &Resource, finds: &mut impl FnMut(&str, &str
     if name.is_empty() || name.len() > 53 {
         finds("/metadata/annotations", "no name for the Helm release, or one that Helm refuses");
     }
-    let minutes = parameters.text("/waitTimeout").strip_suffix('m').and_then(|minutes| minutes.parse::<u32>().ok());
+    let minutes = parameters.text("/waitTimeout").strip_suffix("m0s").and_then(|minutes| minutes.parse::<u32>().ok());
     if !parameters.is_true("/wait") || minutes.is_none_or(|minutes| minutes >= 10) {
-        finds("/spec/forProvider/waitTimeout", "longer than the provider waits");
+        finds("/spec/forProvider/waitTimeout", "longer than the provider waits, or not as it writes it back");
     }
     if resource.composed.number("/spec/rollbackLimit").is_none_or(|limit| limit < 1) {
         finds("/spec/rollbackLimit", "a first installation that fails is never tried again");

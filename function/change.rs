@@ -171,15 +171,23 @@ impl Kept {
     }
 
     /// What is wrong with the field, seen from the resource. One that does not show it says nothing against it.
-    fn fault(&self, observed: &Value) -> Option<Fault> {
-        let text = |at: &str| observed.pointer(at).and_then(Value::as_str);
+    fn fault(&self, observed: Look) -> Option<Fault> {
+        let text = |at: &str| match observed(self.key, at)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        };
         let was = match &self.shown {
             Shown::Same(at, now) => text(at).filter(|was| was != now)?,
             Shown::Size(at, now) => text(at).filter(|was| bytes(was) > bytes(now))?,
             Shown::Names(at, now) => {
-                text(at)?.split(',').find(|was| !was.is_empty() && !now.iter().any(|now| now == was))?
+                let names = text(at)?;
+                let gone = names.split(',').find(|was| !was.is_empty() && !now.iter().any(|now| now == was));
+                gone?.to_owned()
             }
-            Shown::Nothing => return Some(Fault::new(self.field, self.message)),
+            Shown::Nothing => {
+                observed(self.key, "/kind")?;
+                return Some(Fault::new(self.field, self.message));
+            }
         };
         Some(Fault::new(self.field, format!("{} (there is {was:?})", self.message)))
     }
@@ -188,11 +196,14 @@ impl Kept {
 /// Where an Object keeps what stands in its cluster.
 pub const MANIFEST: &str = "/spec/forProvider/manifest";
 
+/// Finds a value in the resource that is observed under a key, by a JSON pointer.
+type Look<'a> = &'a dyn Fn(&str, &str) -> Option<Value>;
+
 /// Every field that cannot have changed and did, by what is observed under each key. Of each field one fault is enough.
-pub fn broken(kept: &[Kept], observed: &dyn Fn(&str) -> Option<Value>) -> Vec<Fault> {
+pub fn broken(kept: &[Kept], observed: Look) -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
     for kept in kept {
-        let fault = observed(kept.key).and_then(|observed| kept.fault(&observed));
+        let fault = kept.fault(observed);
         faults.extend(fault.filter(|fault| !faults.iter().any(|known| known.field == fault.field)));
     }
     faults

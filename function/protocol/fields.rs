@@ -55,6 +55,14 @@ impl<'a> Fields<'a> {
         check_fields(self.0, DEPTH)
     }
 
+    /// Whether its own fields can be read, whatever is in them.
+    pub fn check_outermost(self) -> Result<(), Malformed> {
+        read(self.0).try_for_each(|field| match field? {
+            (1, Payload::Bytes(_)) => Ok(()),
+            _ => Err(Malformed),
+        })
+    }
+
     /// The value of a field.
     pub fn get(self, name: &str) -> Option<Node<'a>> {
         self.entries().filter(|(found, _)| *found == name).last().map(|(_, value)| value)

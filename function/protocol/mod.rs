@@ -86,16 +86,18 @@ pub struct Requirements {
 }
 
 impl Request {
-    /// Refuses what is not what it should be. Fields of a request that has passed can be read without further ado.
+    /// Refuses what is not what it should be: as a whole what is read as a whole, and of each composed resource, of which
+    /// a few fields are read, the outermost ones.
     pub fn check(&self) -> std::result::Result<(), Malformed> {
-        let states = self.observed.iter().chain(&self.desired);
-        let resources = states.flat_map(|state| state.composite.iter().chain(state.resources.values()));
+        let states = || self.observed.iter().chain(&self.desired);
         let required = self.required_resources.values().flat_map(|found| &found.items);
-        let fields = resources.chain(required).filter_map(|resource| resource.resource.as_ref());
-        for fields in fields.chain(&self.input).chain(&self.context) {
+        let whole = states().flat_map(|state| &state.composite).chain(required);
+        let whole = whole.filter_map(|resource| resource.resource.as_ref());
+        for fields in whole.chain(&self.input).chain(&self.context) {
             Fields::of(fields).check()?;
         }
-        Ok(())
+        let composed = states().flat_map(|state| state.resources.values());
+        composed.map(Resource::fields).try_for_each(Fields::check_outermost)
     }
 
     /// The composite that it is about.

@@ -172,7 +172,7 @@ impl Kept {
 
     /// What is wrong with the field, seen from the resource. One that does not show it says nothing against it.
     fn fault(&self, observed: Look) -> Option<Fault> {
-        let text = |at: &str| match observed(self.key, at)? {
+        let text = |at: &str| match observed(self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
             Value::String(text) => Some(text),
             _ => None,
         };
@@ -185,7 +185,7 @@ impl Kept {
                 gone?.to_owned()
             }
             Shown::Nothing => {
-                observed(self.key, "/kind")?;
+                observed(self.key, &["kind"])?;
                 return Some(Fault::new(self.field, self.message));
             }
         };
@@ -196,8 +196,13 @@ impl Kept {
 /// Where an Object keeps what stands in its cluster.
 pub const MANIFEST: &str = "/spec/forProvider/manifest";
 
-/// Finds a value in the resource that is observed under a key, by a JSON pointer.
-type Look<'a> = &'a dyn Fn(&str, &str) -> Option<Value>;
+/// The steps of a JSON pointer.
+fn steps(pointer: &str) -> Vec<String> {
+    pointer.split('/').skip(1).map(|step| step.replace("~1", "/")).collect()
+}
+
+/// Finds a value in the resource that is observed under a key, by its path.
+type Look<'a> = &'a dyn Fn(&str, &[&str]) -> Option<Value>;
 
 /// Every field that cannot have changed and did, by what is observed under each key. Of each field one fault is enough.
 pub fn broken(kept: &[Kept], observed: Look) -> Vec<Fault> {

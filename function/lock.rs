@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::fault::Fault;
-use crate::owner::{Claim, label};
+use crate::owner::{Claim, controller, label};
 use crate::plan::{Plan, Resource};
 use crate::tenant::LOCK;
 
@@ -65,12 +65,10 @@ pub fn tenure(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value
 /// How another has a lock, if another has.
 fn held(lock: &Lock, composite: &str, found: &Value) -> Option<Tenure> {
     let metadata = found.get("metadata")?;
-    let owners = metadata.get("ownerReferences").and_then(Value::as_array).into_iter().flatten();
-    let controller = owners.into_iter().find(|owner| owner.get("controller") == Some(&Value::Bool(true)));
     let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str().map(str::to_owned);
     let claim = labelled("claim-namespace").zip(labelled("claim"));
     let lock = format!("{} {}", lock.kind, lock.name);
-    match (controller, claim) {
+    match (controller(found), claim) {
         (Some(controller), _) if controller.get("uid").is_some_and(|uid| uid == composite) => None,
         (Some(_), Some((namespace, name))) => {
             let leaving = metadata.get("deletionTimestamp").is_some();

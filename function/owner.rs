@@ -57,6 +57,12 @@ impl Claim {
     }
 }
 
+/// The one that controls an object, of those that it names as its owners.
+pub fn controller(object: &Value) -> Option<&Value> {
+    let mut owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array)?.iter();
+    owners.find(|owner| owner.get("controller") == Some(&Value::Bool(true)))
+}
+
 impl Owner {
     /// The labels of every managed resource and every manifest of this claim.
     pub fn labels(&self) -> BTreeMap<String, String> {

@@ -89,10 +89,7 @@ impl Progress {
     {
         let settings = known.settings?;
         let mut composed = kind.compose(spec_of(known.composite), Claim::of_composite(known.composite), &settings)?;
-        let mut faults = change::broken(&composed.kept, &|key, pointer| {
-            let steps: Vec<String> = pointer.split('/').skip(1).map(|step| step.replace("~1", "/")).collect();
-            (known.observed)(key)?(&steps.iter().map(String::as_str).collect::<Vec<_>>())
-        });
+        let mut faults = change::broken(&composed.kept, &|key, path| (known.observed)(key)?(path));
         let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
         let tenure = lock::tenure(&composed.plan, uid, known.locks);
         faults.extend(tenure.fault(&composed.site));

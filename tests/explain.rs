@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use function_realtime_platform::claims::Kind;
 use function_realtime_platform::explain::{Moment, moments};
 use serde_json::{Value, json};
 
@@ -86,6 +87,26 @@ fn what_kubectl_writes_is_told_as_it_stands() {
         assert_eq!(plain(found[0].clone()), expected, "{story}");
         let text = told(&[claims, "--observed", file.to_str().unwrap()]);
         assert!(text.contains("failed") && !text.contains('*'), "{text}");
+    }
+}
+
+#[test]
+fn right_after_a_change_nothing_is_told_to_be_settled() {
+    let settled = list(&moment("examples/minimal", "tests/replays/minimal", 5));
+    for (told_generation, phase) in [(1, "Applying"), (2, "Settled")] {
+        let mut observed = settled.clone();
+        for item in observed["items"].as_array_mut().unwrap() {
+            if Kind::of_composite(item["kind"].as_str().unwrap()).is_some() {
+                item["metadata"]["generation"] = json!(2);
+                item["status"]["compositeGeneration"] = json!(told_generation);
+            }
+        }
+        let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
+        fs::write(&file, observed.to_string()).unwrap();
+        let found = told(&["examples/minimal", "--observed", file.path().to_str().unwrap(), "-o", "json"]);
+        let found: Value = serde_json::from_str(&found).unwrap();
+        let phases: Vec<&Value> = found[0]["claims"].as_array().unwrap().iter().map(|claim| &claim["phase"]).collect();
+        assert_eq!(phases, [phase; 3]);
     }
 }
 

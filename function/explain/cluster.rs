@@ -8,7 +8,7 @@ use super::{Call, Judged, Subject, Subjects};
 use crate::claims::{API_VERSION, Kind};
 use crate::kinds::{Spec, kubernetes};
 use crate::lock::{self, Lock};
-use crate::owner::Claim;
+use crate::owner::{Claim, controller};
 use crate::preview::read::Document;
 use crate::progress::{Known, Progress};
 
@@ -38,6 +38,9 @@ pub struct Seen {
     pub uid: String,
     /// The conditions of its composite.
     pub conditions: Vec<Value>,
+    /// The generation of its composite, and the one that it was last told of, as far as they are known.
+    pub generation: Option<i64>,
+    pub told_generation: Option<i64>,
 }
 
 impl Cluster {
@@ -101,7 +104,7 @@ impl Seen {
     /// Nothing is observed of a claim that is there.
     pub fn nothing(subject: &Subject) -> Self {
         let uid = format!("uid-of-{}", subject.asked.title());
-        Self { is_absent: false, uid, composed: BTreeMap::new(), conditions: Vec::new() }
+        Self { uid, ..Self::default() }
     }
 
     /// Takes an object that is the claim's composite, or composed for it.
@@ -116,8 +119,13 @@ impl Seen {
         if is_composite || (is_claim && self.conditions.is_empty()) {
             let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
             self.conditions = conditions.cloned().unwrap_or_default();
-            if is_composite && let Some(uid) = object.pointer("/metadata/uid").and_then(Value::as_str) {
-                uid.clone_into(&mut self.uid);
+            if is_composite {
+                let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64);
+                self.generation = number("/metadata/generation");
+                self.told_generation = number("/status/compositeGeneration");
+                if let Some(uid) = object.pointer("/metadata/uid").and_then(Value::as_str) {
+                    uid.clone_into(&mut self.uid);
+                }
             }
         } else if let Some(key) = key(object).filter(|_| subject.owns(object, owners)) {
             if let Some(uid) = controller(object).and_then(|controller| controller.get("uid")?.as_str()) {
@@ -158,13 +166,20 @@ impl Subject<'_> {
             ("crossplane.io/claim-namespace".to_owned(), asked.claim.namespace.clone().into()),
         ]);
         let name = asked.composite.as_deref().unwrap_or(&asked.claim.name);
-        json!({
+        let mut composite = json!({
             "apiVersion": API_VERSION,
             "kind": asked.kind.composite,
             "metadata": {"name": name, "uid": seen.uid, "labels": labels},
             "spec": asked.spec,
             "status": {"conditions": seen.conditions},
-        })
+        });
+        if let Some(generation) = seen.generation {
+            composite["metadata"]["generation"] = generation.into();
+        }
+        if let Some(generation) = seen.told_generation {
+            composite["status"]["compositeGeneration"] = generation.into();
+        }
+        composite
     }
 
     /// What Crossplane asks about it.
@@ -198,12 +213,6 @@ impl Subject<'_> {
             },
         })
     }
-}
-
-/// Whose an object says it is.
-fn controller(object: &Value) -> Option<&Value> {
-    let mut references = object.pointer("/metadata/ownerReferences").and_then(Value::as_array)?.iter();
-    references.find(|reference| reference.get("controller") == Some(&Value::Bool(true)))
 }
 
 fn key(object: &Value) -> Option<&str> {

@@ -1,0 +1,62 @@
+//! The whole chain on real control planes, on loopback: what `make e2e` runs, and what a person may stand on.
+//!
+//! This room reads the command line, and knows no more than which room does what: `stage` starts and ends the programs,
+//! `standins` is what cannot be had here, `play` is the story of one Application, `faults` are what may befall it.
+
+#![forbid(unsafe_code)]
+#![allow(dead_code, reason = "each command takes the part it needs")]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[path = "../support"]
+mod support {
+    pub mod api_server;
+    pub mod control_plane;
+    pub mod crossplane;
+    pub mod examples;
+    pub mod registry;
+    pub mod server;
+    pub mod tools;
+}
+
+mod faults;
+mod play;
+mod stage;
+mod standins;
+
+use clap::{Parser, Subcommand};
+
+/// The whole chain on real control planes, on loopback.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Clone, Subcommand)]
+enum Command {
+    /// Start everything, play the story of one Application, end everything.
+    Play {
+        /// Do without watches: as Crossplane and the providers are by default.
+        #[arg(long)]
+        default_flags: bool,
+    },
+    /// Start everything, and leave it standing.
+    Up,
+    /// End what `up` left standing.
+    Down,
+    /// Let each of these faults happen, or all.
+    Faults { names: Vec<String> },
+    /// Start everything, say when it stands, and hold it until told to end: what `up` leaves behind.
+    #[command(hide = true)]
+    Hold,
+}
+
+fn main() {
+    match Cli::parse().command.unwrap_or(Command::Play { default_flags: false }) {
+        Command::Play { default_flags } => play::play(default_flags),
+        Command::Up => stage::up(),
+        Command::Down => stage::down(),
+        Command::Hold => stage::hold(),
+        Command::Faults { names } => faults::run(&names),
+    }
+}

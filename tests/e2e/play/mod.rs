@@ -1,0 +1,9 @@
+//! The story of one Application, as a user would see it.
+
+use crate::stage::{Settings, Stage};
+
+/// Plays it, with watches or with the flags that Crossplane and the providers have by default.
+pub fn play(default_flags: bool) {
+    let stage = Stage::start(&Settings { watches: !default_flags });
+    drop(stage);
+}

@@ -1,0 +1,45 @@
+//! In the place of what the scripts of Jobs write into the cluster: the pods that KWOK pretends to run do nothing. What a
+//! Job says that it writes, it has written once it is complete, and never before.
+
+use serde_json::{Value, json};
+
+use super::cluster::{Cluster, Kind, SECRETS, Trouble, holds, name, namespace};
+use super::journal::Journal;
+use super::store::{Values, secret, values};
+use super::{StandIn, random};
+
+const JOBS: Kind = Kind::new("apis/batch/v1", "jobs");
+
+pub struct Jobs;
+
+impl StandIn for Jobs {
+    async fn look(&mut self, inner: &Cluster, journal: &Journal) -> Result<(), Trouble> {
+        for job in inner.list(JOBS).await? {
+            if let (true, Some((name, key))) = (holds(&job, "Complete"), written(&job)) {
+                write(inner, journal, &job, name, key).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The Secret and the key in it that a Job writes, as it tells its script.
+fn written(job: &Value) -> Option<(&str, &str)> {
+    let containers = job["spec"]["template"]["spec"]["containers"].as_array()?;
+    let said = |variable: &str| {
+        let variables = containers.iter().filter_map(|container| container["env"].as_array()).flatten();
+        variables.clone().find(|entry| entry["name"] == variable)?["value"].as_str()
+    };
+    Some((said("SECRET_NAME")?, said("SECRET_KEY")?))
+}
+
+async fn write(inner: &Cluster, journal: &Journal, job: &Value, target: &str, key: &str) -> Result<(), Trouble> {
+    let here = namespace(job);
+    let found = inner.get(SECRETS, Some(here), target).await?;
+    if found.as_ref().map(values).transpose()?.is_some_and(|values| values.contains_key(key)) {
+        return Ok(());
+    }
+    journal.say(&format!("writes key {key} of Secret {here}/{target}, as Job {} would", name(job)));
+    let made = Values::from([(key.to_owned(), format!("stand-in-{}", random(24)?).into_bytes())]);
+    inner.apply(SECRETS, &secret(here, target, &json!({}), &Value::Null, &made)).await
+}

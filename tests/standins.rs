@@ -1,0 +1,299 @@
+//! The stand-ins of the whole chain, before the chain: at two real API servers each does what is documented of what it
+//! stands for, with what our function composes for the example, and nothing that it is not asked for.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support {
+    pub mod api_server;
+    pub mod examples;
+    pub mod tools;
+}
+#[path = "e2e/standins/mod.rs"]
+mod standins;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Instant;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use function_realtime_platform::pins::Chart;
+use serde_json::{Value, json};
+use support::api_server::ApiServer;
+use support::examples::{documents, project, read, yaml};
+use support::tools::{BEAT, LIMIT, Scratch, run, said, stdout, tool};
+
+const EXAMPLE: &str = "examples/health-realtime-pipeline";
+/// The namespace of the example's environment on the host, and of its system inside.
+const NAMESPACE: &str = "health-streaming";
+
+/// The two clusters, and who stands in there.
+struct Stage {
+    // Dropped from top to bottom: who acts before what he acts in.
+    #[expect(dead_code, reason = "it is there for as long as the stage is")]
+    standins: standins::StandIns,
+    host: ApiServer,
+    inner: ApiServer,
+    scratch: Scratch,
+}
+
+impl Stage {
+    fn start() -> Self {
+        let (host, inner) = (ApiServer::start(), ApiServer::start());
+        let scratch = Scratch::new("standins");
+        let log = scratch.path().join("standins.log");
+        let standins = standins::start(&host.kubeconfig(), &inner.kubeconfig(), &log);
+        for server in [&host, &inner] {
+            apply(server, &[namespace(NAMESPACE)]);
+        }
+        Self { standins, host, inner, scratch }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.scratch.path().join("standins.log")).unwrap()
+    }
+
+    /// The way into the virtual cluster, as its chart leaves it.
+    fn kubeconfig(&self) -> Value {
+        let text = fs::read_to_string(self.inner.kubeconfig()).unwrap();
+        json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": format!("vc-{NAMESPACE}"), "namespace": NAMESPACE},
+            "data": {"config": STANDARD.encode(text)},
+        })
+    }
+}
+
+fn namespace(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+}
+
+fn apply(server: &ApiServer, objects: &[Value]) {
+    let scratch = Scratch::new("standins-apply");
+    let file = scratch.path().join("objects.yaml");
+    fs::write(&file, yaml(objects)).unwrap();
+    let output = run(server.kubectl().args(["apply", "--server-side", "--force-conflicts", "-f"]).arg(&file));
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+fn define(server: &ApiServer, sources: &[&str]) {
+    for source in sources {
+        let folder = fs::read_dir(tool("crds").join(source)).unwrap();
+        let files = folder.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+        let mut definitions: Vec<_> = files.flat_map(|text| documents(&text)).collect();
+        for definition in &mut definitions {
+            definition["spec"].as_object_mut().unwrap().shift_remove("conversion");
+        }
+        server.define(&yaml(&definitions)).unwrap();
+    }
+}
+
+fn get(server: &ApiServer, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+    let output = run(server.kubectl().args(["get", kind, name, "--namespace", namespace, "--output=json"]));
+    output.status.success().then(|| serde_json::from_str(&stdout(&output)).unwrap())
+}
+
+fn kubectl(server: &ApiServer, args: &[&str]) {
+    let output = run(server.kubectl().args(args));
+    assert!(output.status.success(), "{args:?}: {}", said(&output));
+}
+
+fn until<T>(what: &str, stage: &Stage, so: impl Fn() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = so() {
+            return found;
+        }
+        assert!(started.elapsed() < LIMIT, "{what} is never so:\n{}", stage.log());
+        thread::sleep(BEAT * 10);
+    }
+}
+
+/// The status of a condition, with its reason.
+fn condition(object: &Value, kind: &str) -> Option<(bool, String)> {
+    let conditions = object["status"]["conditions"].as_array()?;
+    let found = conditions.iter().find(|condition| condition["type"] == kind)?;
+    Some((found["status"] == "True", found["reason"].as_str().unwrap_or_default().to_owned()))
+}
+
+fn secret(server: &ApiServer, name: &str) -> Option<BTreeMap<String, String>> {
+    let secret = get(server, "secret", NAMESPACE, name)?;
+    let decode = |value: &Value| String::from_utf8(STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap();
+    Some(secret["data"].as_object()?.iter().map(|(key, value)| (key.clone(), decode(value))).collect())
+}
+
+/// What the example becomes, of the API groups that end so.
+fn composed(group: &str) -> Vec<Value> {
+    let mut preview = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
+    preview.args(["preview", "-o", "manifests"]).arg(project().join(EXAMPLE).join("application.yaml"));
+    let output = run(&mut preview);
+    assert!(output.status.success(), "{}", said(&output));
+    let of_group =
+        |object: &Value| object["apiVersion"].as_str().unwrap().split('/').next().unwrap_or_default().ends_with(group);
+    let found: Vec<_> = documents(&stdout(&output)).into_iter().filter(of_group).collect();
+    assert!(!found.is_empty(), "nothing of {group}");
+    found
+}
+
+fn named<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
+    objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name).unwrap()
+}
+
+#[test]
+fn secrets_are_made_up_once_and_copied() {
+    let stage = Stage::start();
+    define(&stage.host, &["external-secrets"]);
+    apply(&stage.inner, &[namespace("istio-system")]);
+    let composed = composed("external-secrets.io");
+    apply(&stage.host, &composed);
+    let pushed = "health-streaming-lenses-hq-admin";
+    let pushed_state = |name: &str| condition(&get(&stage.host, "pushsecret", NAMESPACE, name)?, "Ready");
+
+    // Without the way into the virtual cluster nothing is written, and it says so.
+    until("a push without a cluster", &stage, || {
+        pushed_state(pushed).filter(|(ready, reason)| !ready && reason == "Errored")
+    });
+    assert_eq!(secret(&stage.inner, "lenses-hq-admin"), None);
+    apply(&stage.host, &[stage.kubeconfig()]);
+    until("a push", &stage, || pushed_state(pushed).filter(|(ready, _)| *ready));
+    let made = secret(&stage.inner, "lenses-hq-admin").unwrap();
+    assert_eq!(made.keys().collect::<Vec<_>>(), ["password", "password-bcrypt", "username"]);
+    assert_eq!(made["username"], "admin");
+    assert_eq!(made["password"].len(), 32);
+    assert!(bcrypt::verify(&made["password"], &made["password-bcrypt"]).unwrap());
+
+    // What is there is left as it is, also by one that is made again.
+    kubectl(&stage.host, &["delete", "pushsecret", pushed, "--namespace", NAMESPACE]);
+    assert!(secret(&stage.inner, "lenses-hq-admin").is_some());
+    apply(&stage.host, std::slice::from_ref(named(&composed, "PushSecret", pushed)));
+    until("a push made again", &stage, || pushed_state(pushed).filter(|(ready, _)| *ready));
+    assert_eq!(secret(&stage.inner, "lenses-hq-admin").unwrap(), made);
+
+    // One that copies waits for what it copies, and copies a change when it is its turn.
+    let copied = "health-streaming-lenses-license";
+    assert_eq!(pushed_state(copied), Some((false, "Errored".to_owned())));
+    apply(&stage.host, &documents(&read(format!("{EXAMPLE}/beforehand.yaml")))[2..]);
+    until("a copy", &stage, || pushed_state(copied).filter(|(ready, _)| *ready));
+    let first = secret(&stage.inner, "lenses-license").unwrap();
+    assert_eq!(first, secret(&stage.host, "lenses-license").unwrap());
+    kubectl(
+        &stage.host,
+        &[
+            "patch",
+            "secret",
+            "lenses-license",
+            "--namespace",
+            NAMESPACE,
+            "--type=merge",
+            "--patch",
+            &json!({"data": {"license": STANDARD.encode("another")}}).to_string(),
+        ],
+    );
+    kubectl(&stage.host, &["annotate", "pushsecret", copied, "--namespace", NAMESPACE, "force-sync=now"]);
+    until("a copy of the change", &stage, || secret(&stage.inner, "lenses-license").filter(|now| *now != first));
+
+    // Nothing is left that waits, and the certificate keeps its type.
+    for object in &composed {
+        let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
+        if kind != "Password" {
+            let found = || condition(&get(&stage.host, kind, NAMESPACE, name)?, "Ready").filter(|(ready, _)| *ready);
+            until(&format!("{kind} {name}"), &stage, found);
+        }
+    }
+    let certificate = get(&stage.inner, "secret", "istio-system", "health-streaming-tls").unwrap();
+    assert_eq!(certificate["type"], "kubernetes.io/tls");
+    assert_eq!(certificate["metadata"]["labels"][standins::LABEL], "external-secrets");
+}
+
+#[test]
+fn knative_follows_its_operator_and_jobs_write_when_complete() {
+    let stage = Stage::start();
+    define(&stage.inner, &["knative-operator"]);
+    apply(&stage.inner, &[namespace("knative-serving"), namespace("knative-operator")]);
+    apply(&stage.inner, &composed("operator.knative.dev"));
+    let operator = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "knative-operator", "namespace": "knative-operator"},
+        "spec": {
+            "selector": {"matchLabels": {"name": "operator"}},
+            "template": {
+                "metadata": {"labels": {"name": "operator"}},
+                "spec": {"containers": [{"name": "operator", "image": "example.org/operator:1"}]},
+            },
+        },
+    });
+    apply(&stage.inner, &[operator]);
+    let mut jobs = composed("batch");
+    let keys = jobs.iter_mut().find(|job| job["metadata"]["labels"]["app"] == "lenses-agent-key").unwrap();
+    let job = keys["metadata"]["name"].as_str().unwrap().to_owned();
+    apply(&stage.inner, std::slice::from_ref(keys));
+    thread::sleep(BEAT * 100);
+    let serving = || get(&stage.inner, "knativeserving", "knative-serving", "knative-serving");
+    assert!(serving().unwrap()["status"].is_null(), "nobody operates yet");
+    assert_eq!(secret(&stage.inner, "lenses-agent-key"), None);
+
+    let pretend = |kind: &str, name: &str, namespace: &str, status: Value| {
+        let patch = json!({"status": status}).to_string();
+        kubectl(
+            &stage.inner,
+            &["patch", kind, name, "-n", namespace, "--subresource=status", "--type=merge", "-p", &patch],
+        );
+    };
+    let available =
+        json!({"conditions": [{"type": "Available", "status": "True", "reason": "Pretended", "message": ""}]});
+    pretend("deployment", "knative-operator", "knative-operator", available);
+    until("Knative Serving", &stage, || condition(&serving()?, "Ready").filter(|(ready, _)| *ready));
+    let services = composed("serving.knative.dev");
+    apply(&stage.inner, &services);
+    let name = services[0]["metadata"]["name"].as_str().unwrap();
+    let service = until("a Service of Knative's", &stage, || {
+        get(&stage.inner, "services.serving.knative.dev", NAMESPACE, name)
+            .filter(|found| condition(found, "Ready").is_some())
+    });
+    assert_eq!(service["status"]["url"], format!("http://{name}.{NAMESPACE}.svc.cluster.local"));
+
+    let now = "2026-01-01T00:00:00Z";
+    let complete = json!({
+        "startTime": now,
+        "completionTime": now,
+        "succeeded": 1,
+        "conditions": [
+            {"type": "SuccessCriteriaMet", "status": "True", "lastTransitionTime": now},
+            {"type": "Complete", "status": "True", "lastTransitionTime": now},
+        ],
+    });
+    pretend("job", &job, NAMESPACE, complete);
+    until("the key of the agent", &stage, || secret(&stage.inner, "lenses-agent-key")?.remove("agent-key"));
+}
+
+#[test]
+fn charts_are_offered_and_withheld() {
+    let scratch = Scratch::new("charts");
+    let charts = standins::charts(scratch.path(), "apiVersion: v1\nkind: Config\n");
+    let fetch = |name: &str, into: &Path| {
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--fail", "--output"]).arg(into).arg(format!("{}/{name}", charts.url));
+        run(&mut curl).status.success()
+    };
+    let into = scratch.path().join("fetched");
+    let index = || {
+        assert!(fetch("index.yaml", &into));
+        documents(&fs::read_to_string(&into).unwrap()).remove(0)
+    };
+    let whole = index();
+    for chart in Chart::ALL {
+        let entry = &whole["entries"][chart.name()][0];
+        assert_eq!(entry["version"], chart.version());
+        assert!(fetch(entry["urls"][0].as_str().unwrap(), &into), "{chart:?}");
+        let listed = run(Command::new("tar").arg("-tzf").arg(&into));
+        assert!(stdout(&listed).contains(&format!("{}/Chart.yaml\n", chart.name())), "{chart:?}");
+    }
+    assert!(!fetch("../charts.rs", &into) && !fetch("source", &into));
+    charts.offer(&[Chart::VCluster]);
+    assert_eq!(index()["entries"].as_object().unwrap().len(), 1);
+}

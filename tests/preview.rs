@@ -425,3 +425,24 @@ fn credentials_stand_in_columns() {
     assert_eq!(at("health-user", "mqtt-user-health-user"), at("kafka-bridge", "mqtt-credentials"));
     assert!(!tree.contains(['{', '"']), "{tree}");
 }
+
+/// What a terminal shows, errors and all, while standard output goes to a file.
+fn on_a_terminal(arguments: &str, input: &str) -> String {
+    let call = format!("{} preview {arguments} >/dev/null", env!("CARGO_BIN_EXE_function-realtime-platform"));
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &call, "/dev/null"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    script.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    String::from_utf8(script.wait_with_output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn whoever_waits_at_a_terminal_is_told_for_what() {
+    let drawn = on_a_terminal(&format!("-o svg {APPLICATION}"), "");
+    assert!(drawn.starts_with("drawing 3 claims …\r\u{1b}[2K"), "{drawn:?}");
+    assert!(!shown(&["-o", "svg", APPLICATION]).1.contains("drawing"), "nobody watches a file");
+    // The last character is Ctrl-D.
+    let read = on_a_terminal("-", "kind: Unknown\n\u{4}");
+    assert!(read.contains("reading standard input, which Ctrl-D ends\r\n"), "{read:?}");
+    assert!(read.contains("apiVersion") && read.contains("is required"), "{read:?}");
+}

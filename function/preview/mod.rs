@@ -2,7 +2,7 @@
 //! any other program. This room composes nothing itself; it asks what every claim is asked over the protocol too.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ use serde_json::Value;
 use self::difference::Difference;
 use self::gather::{Asked, Gathered, NotOurs};
 use self::inputs::Inputs;
+use self::notice::Notice;
 use self::read::Document;
 use self::report::Located;
 use crate::claims::{Composed, KINDS};
@@ -29,6 +30,7 @@ pub(crate) mod inputs;
 mod json;
 mod locate;
 mod manifests;
+mod notice;
 mod picture;
 pub(crate) mod read;
 pub(crate) mod report;
@@ -164,11 +166,16 @@ struct Preview<'a> {
 
 /// Shows what the files become, or says what is wrong with them.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if args.diff.is_some() && matches!(args.output, Output::Yaml | Output::Manifests) {
+    if args.diff.is_some() && !matches!(args.output, Output::Tree | Output::Json) {
         clap::Error::raw(ErrorKind::ArgumentConflict, "--diff is shown as a tree or as JSON: leave --output out\n")
             .exit();
     }
-    let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
+    let mut files = args.files.iter().chain(&args.input).chain(&args.diff);
+    if files.any(|file| file.as_os_str() == "-") && io::stdin().is_terminal() {
+        eprintln!("reading standard input, which Ctrl-D ends");
+    }
+    // The error stream is locked for each text only: what is waited for is told on it too.
+    let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr());
     match show(args, &mut io::stdin(), &mut out, &mut err) {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::FAILURE),
@@ -246,8 +253,10 @@ impl<'a> Preview<'a> {
             Output::Yaml => manifests::composed(self),
             Output::Manifests => manifests::by_cluster(self),
             Output::Json => json::text(self),
-            Output::Svg => Ok(picture::svg(self)),
-            Output::Html => picture::html(self),
+            Output::Svg | Output::Html => {
+                let _notice = Notice::of(&format!("drawing {}", tree::counted(self.claims.len(), "claim")));
+                if output == Output::Svg { Ok(picture::svg(self)) } else { picture::html(self) }
+            }
         }
     }
 }

@@ -152,13 +152,17 @@ fn value(document: serde_yaml::Deserializer) -> Result<Value, serde_yaml::Error>
     serde_json::to_value(value).map_err(serde::de::Error::custom)
 }
 
-/// What an error says, without the position, which is told in front.
+/// What an error says, without the position, which is told in front; and how it probably came about.
 fn words(error: &serde_yaml::Error) -> String {
-    let text = error.to_string();
-    match error.location() {
-        Some(location) => text.replace(&format!(" at line {} column {}", location.line(), location.column()), ""),
-        None => text,
+    let mut text = error.to_string();
+    if let Some(location) = error.location() {
+        text = text.replace(&format!(" at line {} column {}", location.line(), location.column()), "");
     }
+    // What every document begins with.
+    if ["\"apiVersion\"", "\"kind\""].iter().any(|field| text.contains(&format!("duplicate entry with key {field}"))) {
+        text.push_str(": where files were joined, put a line --- between them");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -177,6 +181,13 @@ mod tests {
         let lines: Vec<Option<usize>> = faults.iter().map(|fault| fault.line).collect();
         assert_eq!(lines, [Some(6), Some(9)], "{faults:?}");
         assert_eq!(documents[1].line("c"), Some(7));
+    }
+
+    #[test]
+    fn files_that_were_joined_want_a_line_between_them() {
+        let (_, faults) = read("apiVersion: v1\nkind: A\napiVersion: v1\nkind: B\n");
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].message.ends_with("put a line --- between them"), "{faults:?}");
     }
 
     #[test]

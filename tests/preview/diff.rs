@@ -139,5 +139,7 @@ fn faults_of_either_version_show_nothing() {
     let count = lines.len();
     lines.dedup();
     assert_eq!(lines.len(), count, "each fault once: {err}");
-    assert_eq!(run(&["--diff", OLD, "-o", "yaml", OLD]).status.code(), Some(2));
+    for form in ["yaml", "manifests", "svg", "html"] {
+        assert_eq!(run(&["--diff", OLD, "-o", form, OLD]).status.code(), Some(2), "{form}");
+    }
 }

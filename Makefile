@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help preview generate bless tools test lint advisories fmt bench package addon push sign docs
+.PHONY: help preview generate bless tools test lint advisories fmt bench package addon push sign release docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,7 +26,7 @@ test: lint tools docs ## check everything, with the real tools
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	shellcheck .ci/run tools/build package/binary package/build package/push package/build-addon tools/book/build
+	shellcheck .ci/run tools/build package/binary package/build package/push package/build-addon package/release tools/book/build
 	@tools/build cargo-deny
 	$$(tools/build --path cargo-deny) --log-level error check bans licenses sources
 
@@ -49,6 +49,9 @@ push: ## push what `make package` built
 
 sign: ## sign what was pushed, with KEY or keyless, and attach the list of its crates
 	package/push --sign
+
+release: ## prepare VERSION: its number, its changes, the record of what it composes, its packages
+	package/release "$(VERSION)"
 
 bench: package ## measure what is shipped: one call, many calls, memory and start
 	FUNCTION_BINARY=$$(package/binary amd64) cargo bench

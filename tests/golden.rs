@@ -6,6 +6,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "released/mod.rs"]
+mod released;
 #[path = "wiring/mod.rs"]
 mod wiring;
 

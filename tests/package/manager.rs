@@ -74,13 +74,9 @@ fn mirror(built: &Built) -> Value {
     })
 }
 
+/// What brings everything else along, as it is built for an installer.
 fn configuration(built: &Built) -> Value {
-    json!({
-        "apiVersion": "pkg.crossplane.io/v1",
-        "kind": "Configuration",
-        "metadata": {"name": CONFIGURATION},
-        "spec": {"package": built.reference(CONFIGURATION)},
-    })
+    documents(&fs::read_to_string(built.file("install/configuration.yaml")).unwrap()).remove(0)
 }
 
 fn names(objects: &[Value]) -> BTreeSet<String> {

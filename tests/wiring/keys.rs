@@ -38,14 +38,20 @@ pub fn check(platform: &Platform) -> Vec<Finding> {
     found
 }
 
-/// The lines of the list that a platform's resources are in.
-pub fn used(platform: &Platform) -> BTreeSet<&'static str> {
-    let mut used = BTreeSet::new();
+/// Each resource of a platform that is in the list, with its line.
+pub fn named(platform: &Platform) -> Vec<(&'static str, &Resource)> {
+    let mut named = Vec::new();
     for standing in &platform.claims {
         let listed = listed(standing, platform);
-        used.extend(standing.resources.iter().filter_map(|resource| listed.get(&written(standing, resource)).copied()));
+        let lines = standing.resources.iter().map(|resource| (listed.get(&written(standing, resource)), resource));
+        named.extend(lines.filter_map(|(line, resource)| Some((*line?, resource))));
     }
-    used
+    named
+}
+
+/// The lines of the list that a platform's resources are in.
+pub fn used(platform: &Platform) -> BTreeSet<&'static str> {
+    named(platform).into_iter().map(|(line, _)| line).collect()
 }
 
 /// How the list writes a resource, but for the placeholders.

@@ -51,7 +51,7 @@ sign: ## sign what was pushed, with KEY or keyless, and attach the list of its c
 	package/push --sign
 
 release: ## prepare VERSION: its number, its changes, the record of what it composes, its packages
-	package/release "$(VERSION)"
+	package/release $(VERSION)
 
 bench: package ## measure what is shipped: one call, many calls, memory and start
 	FUNCTION_BINARY=$$(package/binary amd64) cargo bench

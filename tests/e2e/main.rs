@@ -10,6 +10,7 @@
 #[path = "../support"]
 mod support {
     pub mod api_server;
+    pub mod authority;
     pub mod control_plane;
     pub mod crossplane;
     pub mod examples;
@@ -17,6 +18,11 @@ mod support {
     pub mod server;
     pub mod tools;
 }
+
+#[path = "../package/built.rs"]
+mod built;
+#[path = "../package/installation.rs"]
+mod installation;
 
 mod faults;
 mod play;

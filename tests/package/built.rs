@@ -35,9 +35,13 @@ pub fn built() -> Option<&'static Built> {
 
 /// Runs `package/build` or `package/push`.
 pub fn package(script: &str, registry: &Registry, args: &[&str]) -> Output {
-    let mut command = Command::new(project().join("package").join(script));
-    command.args(args).env("REGISTRY", registry.host()).env("ORG", ORGANISATION);
-    run_within(&mut command, LONG)
+    run_within(self::script(script, registry).args(args), LONG)
+}
+
+fn script(name: &str, registry: &Registry) -> Command {
+    let mut command = Command::new(project().join("package").join(name));
+    command.env("REGISTRY", registry.host()).env("ORG", ORGANISATION);
+    command
 }
 
 /// The static binary for an architecture.
@@ -50,9 +54,16 @@ pub fn binary(architecture: &str) -> PathBuf {
 impl Built {
     /// As [`built`], in a registry of its own.
     pub fn new() -> Option<Self> {
+        Self::with(Path::new("compositions"))
+    }
+
+    /// As [`Self::new`], with the platform team's settings in these compositions.
+    pub fn with(compositions: &Path) -> Option<Self> {
         let registry = Registry::start();
         let scratch = Scratch::new("packages");
-        let output = package("build", &registry, &[&scratch.path().display().to_string()]);
+        let mut build = script("build", &registry);
+        build.arg(scratch.path()).env("COMPOSITIONS", compositions);
+        let output = run_within(&mut build, LONG);
         if output.status.code() == Some(UNREACHABLE) {
             // A test's own words are kept back where it passes.
             let _ = writeln!(std::io::stderr(), "skipped: {}", said(&output));

@@ -17,13 +17,6 @@ fn found(pattern: &str) -> BTreeSet<String> {
     pattern.captures_iter(&guide()).map(|found| found[1].to_owned()).collect()
 }
 
-/// The flags that Crossplane is to be started with.
-pub fn flags() -> Vec<String> {
-    let flags = found(r"(?m)^  - (--\S+)$");
-    assert_eq!(flags.len(), 2, "{flags:?}");
-    flags.into_iter().collect()
-}
-
 #[test]
 fn every_file_that_is_to_be_applied_is_built() {
     let Some(built) = built() else { return };

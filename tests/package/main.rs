@@ -19,6 +19,7 @@ mod wiring;
 mod built;
 mod guide;
 mod images;
+mod installation;
 mod log;
 mod manager;
 mod metrics;

@@ -1,83 +1,22 @@
 //! Crossplane's own package manager, with everything that an installer applies: it installs the configuration from the
 //! registry, by itself what that needs, and with verification on only what was signed.
 //!
-//! What stands in for the world outside: the providers' packages are made from upstream's resource definitions, since
-//! theirs cannot be pulled here, and nobody runs pods, so that Deployments are said to be available.
+//! What stands in for the world outside: the providers' packages (`installation`), and nobody runs pods, so that
+//! Deployments are said to be available.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use crate::built::{Built, CONFIGURATION, FUNCTION, binary};
-use crate::guide;
+use crate::installation::{PROVIDERS, configuration, crossplane_flags, except, installed, mirror, stand_in};
 use crate::log::Log;
 use crate::support::control_plane::{ControlPlane, NAMESPACE, holds};
-use crate::support::crossplane::write;
-use crate::support::examples::documents;
-use crate::support::registry::Registry;
 use crate::support::server::Launch;
-use crate::support::tools::{Scratch, command, crd_sources, run, said};
-
-/// Releases that the configuration's ranges admit.
-const PROVIDERS: [(&str, &str); 2] = [("provider-kubernetes", "v1.2.1"), ("provider-helm", "v1.4.0")];
-
-/// Where the configuration has the providers from.
-const UPSTREAM: &str = "xpkg.crossplane.io";
-
-/// Packages with the providers' names, versions and kinds, and nothing that runs.
-fn stand_in(registry: &Registry) {
-    for (name, version) in PROVIDERS {
-        let scratch = Scratch::new(name);
-        let kinds = crd_sources().into_iter().find(|source| source.name == name).unwrap().folder;
-        for file in fs::read_dir(kinds).unwrap().map(|file| file.unwrap().path()) {
-            fs::copy(&file, scratch.path().join(file.file_name().unwrap())).unwrap();
-        }
-        let meta = json!({"apiVersion": "meta.pkg.crossplane.io/v1", "kind": "Provider", "metadata": {"name": name}});
-        write(scratch.path(), "crossplane.yaml", &[meta]);
-        let file = scratch.path().join("provider.xpkg");
-        let mut build = command("crossplane");
-        build.args(["xpkg", "build", "--examples-root=none", "--package-root"]).arg(scratch.path());
-        let mut push = command("crossplane");
-        push.args(["xpkg", "push", &format!("{}/crossplane-contrib/{name}:{version}", registry.host())]);
-        for command in [build.arg("--package-file").arg(&file), push.arg("--package-files").arg(&file)] {
-            let output = run(command);
-            assert!(output.status.success(), "{}", said(&output));
-        }
-    }
-}
-
-/// What an installer applies, with the registry of the suite in the place of upstream's.
-fn installed(built: &Built, folder: &str) -> Vec<Value> {
-    let mut files: Vec<_> = fs::read_dir(built.file(folder)).unwrap().map(|file| file.unwrap().path()).collect();
-    files.sort();
-    let read = |file: &Path| documents(&fs::read_to_string(file).unwrap().replace(UPSTREAM, &built.registry.host()));
-    files.iter().flat_map(|file| read(file)).collect()
-}
-
-fn except(objects: Vec<Value>, name: &str) -> Vec<Value> {
-    objects.into_iter().filter(|object| object["metadata"]["name"] != name).collect()
-}
-
-fn mirror(built: &Built) -> Value {
-    json!({
-        "apiVersion": "pkg.crossplane.io/v1beta1",
-        "kind": "ImageConfig",
-        "metadata": {"name": "mirror"},
-        "spec": {
-            "matchImages": [{"prefix": format!("{UPSTREAM}/")}],
-            "rewriteImage": {"prefix": format!("{}/", built.registry.host())},
-        },
-    })
-}
-
-/// What brings everything else along, as it is built for an installer.
-fn configuration(built: &Built) -> Value {
-    documents(&fs::read_to_string(built.file("install/configuration.yaml")).unwrap()).remove(0)
-}
+use crate::support::tools::Scratch;
 
 fn names(objects: &[Value]) -> BTreeSet<String> {
     objects.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
@@ -96,7 +35,7 @@ fn all(plane: &mut ControlPlane, kind: &str, number: usize, condition: &str) -> 
 fn the_package_manager_installs_everything_from_one_configuration() {
     let Some(built) = Built::new() else { return };
     stand_in(&built.registry);
-    let mut plane = ControlPlane::start(&guide::flags(), &[]);
+    let mut plane = ControlPlane::start(&crossplane_flags(), &[]);
     plane.apply(&[mirror(&built)]);
     plane.apply(&except(installed(&built, "install/function"), "realtime-platform-verification"));
     let host = |object: &Value| object["kind"] == "ProviderConfig";

@@ -15,15 +15,20 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize as _;
 
 use super::tools::{BEAT, Daemon, LIMIT, Scratch, command, kubeconfig_of, run, said};
 
+/// Where it puts its certificate.
+const CERTIFICATE: &str = "certificates/apiserver.crt";
+
 /// A Kubernetes API server with its store, on loopback. Nothing runs what it is told to run.
 pub struct ApiServer {
     // Dropped from top to bottom: the programs before the folder they write to.
-    server: Daemon,
-    etcd: Daemon,
+    pub server: Daemon,
+    pub etcd: Daemon,
     scratch: Scratch,
     namespaces: Mutex<BTreeSet<String>>,
 }
@@ -31,27 +36,29 @@ pub struct ApiServer {
 impl ApiServer {
     /// Starts one, and waits until it is ready.
     pub fn start() -> Self {
+        Self::start_logging("", None)
+    }
+
+    /// As [`Self::start`], with its logs in a folder that stays, below names that begin with one of its own.
+    pub fn start_logging(name: &str, logs: Option<&Path>) -> Self {
         // A port can be lost between its choice and its use.
         (0..3)
-            .find_map(|_| Self::try_start().map_err(|why| eprintln!("{why}")).ok())
+            .find_map(|_| Self::try_start(name, logs).map_err(|why| eprintln!("{why}")).ok())
             .expect("cannot start an API server")
     }
 
-    fn try_start() -> Result<Self, String> {
+    fn try_start(name: &str, logs: Option<&Path>) -> Result<Self, String> {
         let scratch = Scratch::new("api-server");
+        let log = |program: &str| logs.unwrap_or(scratch.path()).join(format!("{name}{program}.log"));
         let [client, peer, port] = free_ports();
-        let etcd = Daemon::start(&etcd(scratch.path(), client, peer), scratch.path().join("etcd.log"));
+        let etcd = Daemon::start(&etcd(scratch.path(), client, peer), log("etcd"));
         let flags = kube_apiserver(scratch.path(), client, port);
-        let mut this = Self {
-            server: Daemon::start(&flags, scratch.path().join("kube-apiserver.log")),
-            etcd,
-            scratch,
-            namespaces: Mutex::default(),
-        };
+        let mut this =
+            Self { server: Daemon::start(&flags, log("kube-apiserver")), etcd, scratch, namespaces: Mutex::default() };
         this.wait_until_ready().map(|()| this)
     }
 
-    fn wait_until_ready(&mut self) -> Result<(), String> {
+    pub fn wait_until_ready(&mut self) -> Result<(), String> {
         let started = Instant::now();
         while !run(self.kubectl().args(["get", "--raw=/readyz"])).status.success() {
             let running = self.etcd.is_running() && self.server.is_running();
@@ -69,6 +76,20 @@ impl ApiServer {
 
     pub fn kubeconfig(&self) -> PathBuf {
         self.scratch.path().join("kubeconfig")
+    }
+
+    /// A kubeconfig that names no file: its administrator's, or that of whoever has this token.
+    pub fn portable_kubeconfig(&self, token: Option<&str>) -> String {
+        let own = fs::read_to_string(self.kubeconfig()).expect("the server's kubeconfig is there");
+        let mut config: serde_yaml::Value = serde_yaml::from_str(&own).expect("the server's kubeconfig is YAML");
+        let authority = fs::read(self.scratch.path().join(CERTIFICATE)).expect("the server has a certificate");
+        let cluster = config["clusters"][0]["cluster"].as_mapping_mut().expect("a kubeconfig has a cluster");
+        cluster.remove("certificate-authority");
+        cluster.insert("certificate-authority-data".into(), BASE64_STANDARD.encode(authority).into());
+        if let Some(token) = token {
+            config["users"][0]["user"]["token"] = token.into();
+        }
+        serde_yaml::to_string(&config).expect("YAML can be written")
     }
 
     /// `kubectl`, speaking to this server as its administrator.
@@ -169,7 +190,7 @@ fn kube_apiserver(folder: &Path, etcd: u16, port: u16) -> Command {
     let at = |name: &str| folder.join(name).display().to_string();
     let token = random_token();
     let key = rcgen::KeyPair::generate().expect("cannot make a key");
-    let kubeconfig = kubeconfig_of(&format!("https://127.0.0.1:{port}"), &at("certificates/apiserver.crt"), &token);
+    let kubeconfig = kubeconfig_of(&format!("https://127.0.0.1:{port}"), &at(CERTIFICATE), &token);
     let files = [
         ("service-accounts.key", key.serialize_pem()),
         ("service-accounts.pub", key.public_key_pem()),

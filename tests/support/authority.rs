@@ -1,5 +1,6 @@
 //! A certificate authority of the tests' own, as Crossplane keeps one for its functions.
 
+#![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, reason = "a test has no better answer")]
 
 use std::fs;
@@ -8,8 +9,8 @@ use std::path::Path;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
-/// The name in the server's certificate.
-const SERVER: &str = "function.example.org";
+/// The names in the server's certificate; the first is what its clients call it.
+const SERVER: [&str; 2] = ["function.example.org", "127.0.0.1"];
 
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -23,6 +24,11 @@ impl Authority {
         let key = KeyPair::generate().expect("a key can be made");
         let pem = params.self_signed(&key).expect("an authority signs itself").pem();
         Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// What a client has to trust.
+    pub fn pem(&self) -> &str {
+        &self.pem
     }
 
     /// The files a server reads: its own pair, and whom it trusts.
@@ -41,7 +47,7 @@ impl Authority {
 
     /// A client that trusts this authority, and shows nothing.
     pub fn anonymous(&self) -> ClientTlsConfig {
-        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.pem)).domain_name(SERVER)
+        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.pem)).domain_name(SERVER[0])
     }
 
     /// A client that trusts this authority, and shows a certificate of another.
@@ -51,7 +57,7 @@ impl Authority {
     }
 
     fn issue(&self, usage: ExtendedKeyUsagePurpose) -> (String, String) {
-        let mut params = CertificateParams::new([SERVER.to_owned()]).expect("the name is a good one");
+        let mut params = CertificateParams::new(SERVER.map(str::to_owned)).expect("the names are good ones");
         params.extended_key_usages = vec![usage];
         let key = KeyPair::generate().expect("a key can be made");
         let certificate = params.signed_by(&key, &self.issuer).expect("an authority signs");

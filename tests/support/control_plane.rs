@@ -26,7 +26,7 @@ const CLIENT: &str = "crossplane-tls-client";
 
 pub struct ControlPlane {
     // Dropped from top to bottom: the programs before the folder they write to.
-    crossplane: Daemon,
+    pub crossplane: Daemon,
     pub server: ApiServer,
     scratch: Scratch,
 }
@@ -34,8 +34,20 @@ pub struct ControlPlane {
 impl ControlPlane {
     /// Starts it with these flags and variables, and with Crossplane's own kinds defined.
     pub fn start(flags: &[String], variables: &[(&str, PathBuf)]) -> Self {
-        let server = ApiServer::start();
+        let quiet = ["--webhook-enabled=false", "--metrics-port=0"].map(str::to_owned);
         let scratch = Scratch::new("crossplane");
+        let log = scratch.path().join("crossplane.log");
+        Self::start_on(ApiServer::start(), scratch, log, &[&quiet, flags].concat(), variables)
+    }
+
+    /// As [`Self::start`], at a server that is there, with the flags for its metrics and its webhook among the others.
+    pub fn start_on(
+        server: ApiServer,
+        scratch: Scratch,
+        log: PathBuf,
+        flags: &[String],
+        variables: &[(&str, PathBuf)],
+    ) -> Self {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
         // It runs as this where it runs in a cluster, and takes the pull secrets from there.
         let metadata = json!({"name": "crossplane", "namespace": NAMESPACE});
@@ -49,7 +61,7 @@ impl ControlPlane {
         }
         let [probe] = free_ports();
         let mut start = command("crossplane-core");
-        start.args(["core", "start", "--webhook-enabled=false", "--metrics-port=0"]).args(flags);
+        start.args(["core", "start"]).args(flags);
         start.arg(format!("--health-probe-port={probe}"));
         for (variable, folder) in [("XPKG_CACHE_DIR", "packages"), ("XFN_CACHE_DIR", "answers")] {
             let folder = scratch.path().join(folder);
@@ -58,7 +70,7 @@ impl ControlPlane {
         }
         start.arg(format!("--tls-client-certs-dir={}", certificates.display()));
         start.env("KUBECONFIG", server.kubeconfig()).envs(variables.iter().map(|(name, value)| (name, value)));
-        let crossplane = Daemon::start(&start, scratch.path().join("crossplane.log"));
+        let crossplane = Daemon::start(&start, log);
         Self { crossplane, server, scratch }
     }
 

@@ -183,7 +183,8 @@ impl Drop for Scratch {
 /// A program that runs until its owner is dropped or the test's process ends, however that ends: it is watched by a
 /// shell that waits for the other end of its input to close.
 pub struct Daemon {
-    shell: Child,
+    shell: Command,
+    running: Option<Child>,
     log: PathBuf,
 }
 
@@ -192,15 +193,17 @@ impl Daemon {
         exec 3<&0 0</dev/null
         "$@" 3<&- &
         program=$!
+        echo $program >"$0"
         { read -r _ <&3; kill -9 $program; } 2>/dev/null &
         wait $program
     "#;
 
     pub fn start(program: &Command, log: PathBuf) -> Self {
-        let file = fs::File::create(&log).expect("cannot write a server's log");
+        let file = fs::File::options().create(true).append(true).open(&log).expect("cannot write a server's log");
         let copy = file.try_clone().expect("cannot write a server's log");
         let mut shell = Command::new("sh");
-        shell.args(["-c", Self::WATCH, "sh"]).arg(program.get_program()).args(program.get_args());
+        shell.args(["-c", Self::WATCH]).arg(log.with_extension("pid"));
+        shell.arg(program.get_program()).args(program.get_args());
         for (name, value) in program.get_envs() {
             match value {
                 Some(value) => shell.env(name, value),
@@ -210,17 +213,49 @@ impl Daemon {
         if let Some(folder) = program.get_current_dir() {
             shell.current_dir(folder);
         }
-        let shell = shell
-            .stdin(Stdio::piped())
-            .stdout(file)
-            .stderr(copy)
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {program:?}: {error}"));
-        Self { shell, log }
+        shell.stdin(Stdio::piped()).stdout(file).stderr(copy);
+        let mut this = Self { shell, running: None, log };
+        this.start_again();
+        this
+    }
+
+    /// Starts the program that was stopped or has ended, as it was started before.
+    pub fn start_again(&mut self) {
+        self.stop();
+        // What is read is the pid of the program, not of the one before it.
+        let _ = fs::remove_file(self.log.with_extension("pid"));
+        let child = self.shell.spawn().unwrap_or_else(|error| panic!("cannot start {:?}: {error}", self.shell));
+        self.running = Some(child);
+    }
+
+    /// Kills the program.
+    pub fn stop(&mut self) {
+        if let Some(mut shell) = self.running.take() {
+            drop(shell.stdin.take());
+            let _ = shell.wait();
+        }
     }
 
     pub fn is_running(&mut self) -> bool {
-        matches!(self.shell.try_wait(), Ok(None))
+        self.running.as_mut().is_some_and(|shell| matches!(shell.try_wait(), Ok(None)))
+    }
+
+    /// The program's own number, for signals.
+    pub fn pid(&self) -> i32 {
+        let file = self.log.with_extension("pid");
+        let started = Instant::now();
+        loop {
+            let written = fs::read_to_string(&file).unwrap_or_default();
+            match written.trim().parse() {
+                Ok(pid) if written.ends_with('\n') => return pid,
+                _ => assert!(started.elapsed() < LIMIT, "{} holds no number", file.display()),
+            }
+            thread::sleep(BEAT);
+        }
+    }
+
+    pub fn log(&self) -> &Path {
+        &self.log
     }
 
     /// The end of its log, where what went wrong is told.
@@ -233,8 +268,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        drop(self.shell.stdin.take());
-        let _ = self.shell.wait();
+        self.stop();
     }
 }
 

@@ -18,7 +18,10 @@ replace sigs.k8s.io/apiserver-network-proxy/konnectivity-client => sigs.k8s.io/a
 
 replace sigs.k8s.io/apiserver-runtime => github.com/kmodules/apiserver-runtime v1.1.2-0.20250422194347-c5ac4abaf2ae
 
-tool github.com/oam-dev/kubevela/references/cmd/cli
+tool (
+	github.com/oam-dev/kubevela/cmd/core
+	github.com/oam-dev/kubevela/references/cmd/cli
+)
 
 require (
 	cuelang.org/go v0.9.2 // indirect

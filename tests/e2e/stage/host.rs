@@ -1,0 +1,191 @@
+//! The host cluster: its API server with the controllers that clean up, Crossplane with its usage webhook, both providers
+//! and vela-core.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use super::dial::Dial;
+use super::settings::Settings;
+use super::{kubectl, succeed};
+use crate::support::api_server::{ApiServer, free_ports};
+use crate::support::authority::Authority;
+use crate::support::control_plane::{ControlPlane, NAMESPACE};
+use crate::support::tools::{Daemon, Scratch, command, tool};
+
+pub struct Host {
+    // Dropped from top to bottom: whoever calls before whoever is called.
+    later: Option<Controllers>,
+    /// Its garbage collector and its namespace controller.
+    pub manager: Daemon,
+    pub plane: ControlPlane,
+    metrics: u16,
+    authority: Authority,
+    scratch: Scratch,
+}
+
+/// What is started once its kinds are installed.
+pub struct Controllers {
+    pub kubernetes: Daemon,
+    pub helm: Daemon,
+    pub vela: Daemon,
+}
+
+impl Host {
+    pub fn start(server: ApiServer, settings: &Settings, dial: &Dial, logs: &Path) -> Self {
+        let scratch = Scratch::new("host");
+        let kubeconfig = server.kubeconfig();
+        let manager = manager(&kubeconfig, &["garbage-collector-controller", "namespace-controller"]);
+        let manager = Daemon::start(&manager, logs.join("host-kube-controller-manager.log"));
+        let mut kinds = kubectl(&kubeconfig);
+        kinds.args(["apply", "--server-side", "--filename"]).arg(tool("crds").join("kubevela"));
+        succeed(kinds.arg("--filename").arg(tool("crds").join("external-secrets")));
+        let authority = Authority::new();
+        let certificates = scratch.path().join("certificates");
+        fs::create_dir_all(&certificates).unwrap();
+        authority.equip(&certificates);
+        let [webhook, metrics] = free_ports();
+        let mut flags = settings.crossplane();
+        flags.extend([format!("--webhook-port={webhook}"), format!("--metrics-port={metrics}"), "--debug".to_owned()]);
+        flags.push(format!("--tls-server-certs-dir={}", certificates.display()));
+        let (variable, proxy) = dial.variable();
+        let variables = [(variable, PathBuf::from(proxy)), ("NO_PROXY", PathBuf::from("127.0.0.1,localhost"))];
+        let own = Scratch::new("crossplane");
+        let plane = ControlPlane::start_on(server, own, logs.join("crossplane.log"), &flags, &variables);
+        plane.apply(&[usages(webhook, &authority)]);
+        Self { later: None, manager, plane, metrics, authority, scratch }
+    }
+
+    /// Once the providers' packages are installed.
+    pub fn start_controllers(&mut self, settings: &Settings, logs: &Path) {
+        let controllers = Controllers {
+            kubernetes: self.provider_kubernetes(settings, logs),
+            helm: self.provider_helm(logs),
+            vela: self.vela_core(logs),
+        };
+        self.plane.apply(&self.provider_configs());
+        self.later = Some(controllers);
+    }
+
+    /// The providers and vela-core.
+    pub fn controllers(&mut self) -> &mut Controllers {
+        self.later.as_mut().expect("they have been started")
+    }
+
+    fn provider_kubernetes(&self, settings: &Settings, logs: &Path) -> Daemon {
+        let mut provider = command("provider-kubernetes");
+        provider.arg("--health-probe-bind-addr=127.0.0.1:0");
+        if settings.watches {
+            // As the install guide advises.
+            provider.args(["--enable-watches", "--sanitize-secrets"]);
+        }
+        provider.env("KUBECONFIG", self.administrator());
+        provider.env("TLS_SERVER_CERTS_DIR", self.scratch.path().join("certificates"));
+        Daemon::start(&provider, logs.join("provider-kubernetes.log"))
+    }
+
+    fn provider_helm(&self, logs: &Path) -> Daemon {
+        let folder = self.scratch.path().join("helm");
+        fs::create_dir_all(&folder).unwrap();
+        let mut provider = command("provider-helm");
+        provider.env("KUBECONFIG", self.administrator());
+        for variable in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
+            provider.env(variable, &folder);
+        }
+        provider.current_dir(&folder);
+        Daemon::start(&provider, logs.join("provider-helm.log"))
+    }
+
+    fn vela_core(&self, logs: &Path) -> Daemon {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "vela-system"}});
+        self.plane.apply(&[namespace]);
+        let [metrics, health] = free_ports();
+        let mut vela = command("vela-core");
+        vela.arg(format!("--metrics-addr=127.0.0.1:{metrics}")).arg(format!("--health-addr=127.0.0.1:{health}"));
+        vela.args(["--application-re-sync-period=5s", "--max-workflow-wait-backoff-time=2"]);
+        vela.arg("--enable-external-package-for-default-compiler=false");
+        vela.arg("--feature-gates=DisableBootstrapClusterInfo=true,MultiStageComponentApply=true");
+        vela.env("KUBECONFIG", self.administrator());
+        Daemon::start(&vela, logs.join("vela-core.log"))
+    }
+
+    /// The cluster that Crossplane runs in, as both providers are told of it. In a cluster that is the identity of their
+    /// pods; here it is a token of the same service accounts, so that they have the same rights.
+    fn provider_configs(&self) -> Vec<Value> {
+        let of = |provider: &str, group: &str| {
+            let mut create = self.kubectl();
+            create.args(["create", "token", provider, "--namespace", NAMESPACE, "--duration=24h"]);
+            let token = succeed(&mut create);
+            let reference = json!({"namespace": NAMESPACE, "name": format!("{provider}-host"), "key": "config"});
+            let metadata = json!({"namespace": NAMESPACE, "name": format!("{provider}-host")});
+            let config = self.plane.server.portable_kubeconfig(Some(token.trim()));
+            [
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"config": config}}),
+                json!({
+                    "apiVersion": group,
+                    "kind": "ProviderConfig",
+                    "metadata": {"name": "host"},
+                    "spec": {"credentials": {"source": "Secret", "secretRef": reference}},
+                }),
+            ]
+        };
+        let kubernetes = of("provider-kubernetes", "kubernetes.crossplane.io/v1alpha1");
+        let helm = of("provider-helm", "helm.crossplane.io/v1beta1");
+        kubernetes.into_iter().chain(helm).collect()
+    }
+
+    pub fn administrator(&self) -> PathBuf {
+        self.plane.server.kubeconfig()
+    }
+
+    pub fn kubectl(&self) -> Command {
+        kubectl(&self.administrator())
+    }
+
+    /// A program of a user's: `vela`, `crossplane`.
+    pub fn user(&self, program: &str) -> Command {
+        let mut command = command(program);
+        command.env("KUBECONFIG", self.administrator()).env("VELA_HOME", self.scratch.path().join("vela"));
+        command
+    }
+
+    /// Where Crossplane's metrics are.
+    pub fn metrics(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.metrics).into()
+    }
+}
+
+/// Crossplane's own configuration of its webhook, which names a Service, with an address on loopback in its place.
+fn usages(port: u16, authority: &Authority) -> Value {
+    json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "crossplane-no-usages"},
+        "webhooks": [{
+            "name": "nousages.protection.crossplane.io",
+            "admissionReviewVersions": ["v1"],
+            "clientConfig": {
+                "url": format!("https://127.0.0.1:{port}/validate-no-usages"),
+                "caBundle": BASE64_STANDARD.encode(authority.pem()),
+            },
+            "failurePolicy": "Fail",
+            "objectSelector": {"matchLabels": {"crossplane.io/in-use": "true"}},
+            "rules": [{"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["DELETE"], "resources": ["*"]}],
+            "sideEffects": "None",
+        }],
+    })
+}
+
+/// Some of the controllers that come with Kubernetes.
+pub fn manager(kubeconfig: &Path, controllers: &[&str]) -> Command {
+    let [port] = free_ports();
+    let mut manager = command("kube-controller-manager");
+    manager.args(["--bind-address=127.0.0.1", "--leader-elect=false"]).arg(format!("--secure-port={port}"));
+    manager.arg(format!("--controllers={}", controllers.join(",")));
+    manager.arg(format!("--kubeconfig={}", kubeconfig.display()));
+    manager
+}

@@ -1,0 +1,70 @@
+//! The inside of the virtual cluster: an API server of its own, the controllers of workloads, a scheduler, and KWOK in the
+//! place of kubelets, so that pods run and Jobs complete without anything being run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::host::manager;
+use super::{kubectl, succeed};
+use crate::support::api_server::{ApiServer, free_ports};
+use crate::support::crossplane::write;
+use crate::support::tools::{Daemon, command};
+
+/// How pods and nodes get on.
+const KUBELET: &str = include_str!("kubelet.yaml");
+
+const CONTROLLERS: [&str; 9] = [
+    "garbage-collector-controller",
+    "namespace-controller",
+    "deployment-controller",
+    "replicaset-controller",
+    "statefulset-controller",
+    "job-controller",
+    "persistentvolume-binder-controller",
+    "serviceaccount-controller",
+    "node-lifecycle-controller",
+];
+
+pub struct Inner {
+    // Dropped from top to bottom: whoever calls before whoever is called.
+    pub kubelet: Daemon,
+    pub scheduler: Daemon,
+    pub manager: Daemon,
+    pub server: ApiServer,
+}
+
+impl Inner {
+    pub fn start(logs: &Path, folder: &Path) -> Self {
+        let server = ApiServer::start_logging("inner-", Some(logs));
+        let kubeconfig = server.kubeconfig();
+        let manager =
+            Daemon::start(&manager(&kubeconfig, &CONTROLLERS), logs.join("inner-kube-controller-manager.log"));
+        let [port] = free_ports();
+        let mut scheduler = command("kube-scheduler");
+        scheduler.args(["--bind-address=127.0.0.1", "--leader-elect=false"]).arg(format!("--secure-port={port}"));
+        scheduler.arg(format!("--kubeconfig={}", kubeconfig.display()));
+        let scheduler = Daemon::start(&scheduler, logs.join("inner-kube-scheduler.log"));
+        let stages = folder.join("kubelet.yaml");
+        fs::write(&stages, KUBELET).unwrap();
+        let mut kubelet = command("kwok");
+        kubelet.arg("--kubeconfig").arg(&kubeconfig).arg("--config").arg(&stages);
+        kubelet.args(["--manage-all-nodes=true", "--node-lease-duration-seconds=40"]);
+        let kubelet = Daemon::start(&kubelet, logs.join("inner-kwok.log"));
+        let room = json!({"cpu": "64", "memory": "256Gi", "pods": "500"});
+        let node = json!({
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": "node", "labels": {"kubernetes.io/hostname": "node"}},
+            "status": {"allocatable": room, "capacity": room},
+        });
+        let file = write(folder, "node.yaml", &[node]);
+        succeed(kubectl(&kubeconfig).args(["create", "--filename"]).arg(file));
+        Self { kubelet, scheduler, manager, server }
+    }
+
+    pub fn administrator(&self) -> PathBuf {
+        self.server.kubeconfig()
+    }
+}

@@ -1,0 +1,59 @@
+//! What an installer does once Crossplane runs, in the order of the install guide.
+
+use serde_json::{Value, json};
+
+use super::host::Host;
+use super::succeed;
+use crate::built::{Built, FUNCTION, ORGANISATION};
+use crate::installation::{configuration, except, installed, mirror, stand_in};
+use crate::support::control_plane::holds;
+use crate::support::examples::files;
+
+/// Crossplane's chart brings one that activates every kind; this one is the guide's, for where it does not.
+fn activation() -> Value {
+    json!({
+        "apiVersion": "apiextensions.crossplane.io/v1alpha1",
+        "kind": "ManagedResourceActivationPolicy",
+        "metadata": {"name": "realtime-platform"},
+        "spec": {"activate": ["objects.kubernetes.crossplane.io", "releases.helm.crossplane.io"]},
+    })
+}
+
+/// Installs the Configuration, which brings the function and both providers along.
+pub fn install(host: &mut Host, packages: &Built) {
+    stand_in(&packages.registry);
+    let plane = &mut host.plane;
+    plane.apply(&[mirror(packages), activation()]);
+    plane.apply(&except(installed(packages, "install/function"), "realtime-platform-verification"));
+    let mut providers = installed(packages, "install/providers");
+    // The stage has its own, with tokens.
+    providers.retain(|object| object["kind"] != "ProviderConfig");
+    plane.apply(&providers);
+    plane.apply(&[configuration(packages)]);
+    // Nobody runs pods here. The harness is the host's kubelet: it starts the three programs itself.
+    plane.until("healthy packages", |plane| {
+        for deployment in plane.list("deployments") {
+            if holds(&deployment, "Available").is_err() {
+                plane.pretend_available(deployment["metadata"]["name"].as_str().unwrap());
+            }
+        }
+        let all = plane.list("configurations.pkg,functions.pkg,providers.pkg");
+        all.iter().try_for_each(|package| holds(package, "Healthy"))?;
+        if all.len() == 4 { Ok(()) } else { Err(format!("there are {} packages", all.len())) }
+    });
+    let kinds =
+        ["objects.kubernetes.crossplane.io", "releases.helm.crossplane.io", "vclusterenvironmentclaims.platform"];
+    plane.until("kinds", |plane| {
+        let served = succeed(plane.server.kubectl().args(["api-resources", "--cached=false", "--output=name"]));
+        kinds.iter().try_for_each(|kind| served.contains(kind).then_some(()).ok_or(format!("there is no {kind}")))
+    });
+    let function = format!("{ORGANISATION}-{FUNCTION}");
+    assert!(plane.list("functions.pkg").iter().any(|found| found["metadata"]["name"] == function.as_str()));
+}
+
+/// KubeVela's definitions, as its users apply them.
+pub fn definitions(host: &Host) {
+    for file in files("definitions") {
+        succeed(host.user("vela").args(["def", "apply"]).arg(file));
+    }
+}

@@ -1,0 +1,86 @@
+//! What an installer pushes and applies, with a registry of the suite's own in the place of upstream's.
+//!
+//! What stands in for the world outside: the providers' packages are made from upstream's resource definitions, since
+//! theirs cannot be pulled here.
+
+use std::fs;
+use std::path::Path;
+
+use regex_lite::Regex;
+use serde_json::{Value, json};
+
+use crate::built::Built;
+use crate::support::crossplane::write;
+use crate::support::examples::{documents, read};
+use crate::support::registry::Registry;
+use crate::support::tools::{Scratch, command, crd_sources, run, said};
+
+/// Releases that the configuration's ranges admit.
+pub const PROVIDERS: [(&str, &str); 2] = [("provider-kubernetes", "v1.2.1"), ("provider-helm", "v1.4.0")];
+
+/// Where the configuration has the providers from.
+pub const UPSTREAM: &str = "xpkg.crossplane.io";
+
+/// Packages with the providers' names, versions and kinds, and nothing that runs.
+pub fn stand_in(registry: &Registry) {
+    for (name, version) in PROVIDERS {
+        let scratch = Scratch::new(name);
+        let kinds = crd_sources().into_iter().find(|source| source.name == name).unwrap().folder;
+        for file in fs::read_dir(kinds).unwrap().map(|file| file.unwrap().path()) {
+            fs::copy(&file, scratch.path().join(file.file_name().unwrap())).unwrap();
+        }
+        // Theirs say so too: kinds stay inactive until a policy names them.
+        let spec = json!({"capabilities": ["SafeStart"]});
+        let meta = json!({
+            "apiVersion": "meta.pkg.crossplane.io/v1", "kind": "Provider", "metadata": {"name": name}, "spec": spec,
+        });
+        write(scratch.path(), "crossplane.yaml", &[meta]);
+        let file = scratch.path().join("provider.xpkg");
+        let mut build = command("crossplane");
+        build.args(["xpkg", "build", "--examples-root=none", "--package-root"]).arg(scratch.path());
+        let mut push = command("crossplane");
+        push.args(["xpkg", "push", &format!("{}/crossplane-contrib/{name}:{version}", registry.host())]);
+        for command in [build.arg("--package-file").arg(&file), push.arg("--package-files").arg(&file)] {
+            let output = run(command);
+            assert!(output.status.success(), "{}", said(&output));
+        }
+    }
+}
+
+/// What an installer applies, with the registry of the suite in the place of upstream's.
+pub fn installed(built: &Built, folder: &str) -> Vec<Value> {
+    let mut files: Vec<_> = fs::read_dir(built.file(folder)).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let read = |file: &Path| documents(&fs::read_to_string(file).unwrap().replace(UPSTREAM, &built.registry.host()));
+    files.iter().flat_map(|file| read(file)).collect()
+}
+
+pub fn except(objects: Vec<Value>, name: &str) -> Vec<Value> {
+    objects.into_iter().filter(|object| object["metadata"]["name"] != name).collect()
+}
+
+pub fn mirror(built: &Built) -> Value {
+    json!({
+        "apiVersion": "pkg.crossplane.io/v1beta1",
+        "kind": "ImageConfig",
+        "metadata": {"name": "mirror"},
+        "spec": {
+            "matchImages": [{"prefix": format!("{UPSTREAM}/")}],
+            "rewriteImage": {"prefix": format!("{}/", built.registry.host())},
+        },
+    })
+}
+
+/// What brings everything else along, as it is built for an installer.
+pub fn configuration(built: &Built) -> Value {
+    documents(&fs::read_to_string(built.file("install/configuration.yaml")).unwrap()).remove(0)
+}
+
+/// The flags that the guide has Crossplane started with.
+pub fn crossplane_flags() -> Vec<String> {
+    let guide = read("docs/install.md");
+    let flag = Regex::new(r"(?m)^  - (--\S+)$").unwrap();
+    let flags: Vec<_> = flag.captures_iter(&guide).map(|found| found[1].to_owned()).collect();
+    assert_eq!(flags.len(), 2, "{flags:?}");
+    flags
+}

@@ -1,9 +1,9 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help preview generate bless tools test lint advisories fmt bench package addon push sign release docs
+.PHONY: help preview generate bless tools test e2e e2e-up e2e-down lint advisories fmt bench package addon push sign release docs
 
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 preview: ## show what the example Application becomes, without a cluster
 	@cargo build --bins
@@ -22,6 +22,15 @@ test: lint tools docs ## check everything, with the real tools
 	@# Minutes, where they are not kept from before; 3 says that this machine cannot, which the suite then says too.
 	package/binary amd64 && package/binary arm64 || [ $$? -eq 3 ]
 	cargo test
+
+e2e: tools ## play the example Application through real control planes on loopback; DEFAULT_FLAGS=1 without watches
+	cargo test --quiet --test e2e -- play $(if $(DEFAULT_FLAGS),--default-flags)
+
+e2e-up: tools ## start those control planes, and leave them standing to try things on
+	@cargo test --quiet --test e2e -- up
+
+e2e-down: ## end them
+	@cargo test --quiet --test e2e -- down
 
 lint: ## check formatting, lints and scripts
 	cargo fmt --check

@@ -13,10 +13,10 @@ use crate::built::Built;
 use crate::support::crossplane::write;
 use crate::support::examples::{documents, read};
 use crate::support::registry::Registry;
-use crate::support::tools::{Scratch, command, crd_sources, run, said};
+use crate::support::tools::{Scratch, command, run, said, tool};
 
-/// Releases that the configuration's ranges admit.
-pub const PROVIDERS: [(&str, &str); 2] = [("provider-kubernetes", "v1.2.1"), ("provider-helm", "v1.4.0")];
+/// Releases that the configuration's ranges admit, and whose kinds there are.
+pub const PROVIDERS: [(&str, &str); 2] = [("provider-kubernetes", "v1.2.1"), ("provider-helm", "v1.3.0")];
 
 /// Where the configuration has the providers from.
 pub const UPSTREAM: &str = "xpkg.crossplane.io";
@@ -25,7 +25,7 @@ pub const UPSTREAM: &str = "xpkg.crossplane.io";
 pub fn stand_in(registry: &Registry) {
     for (name, version) in PROVIDERS {
         let scratch = Scratch::new(name);
-        let kinds = crd_sources().into_iter().find(|source| source.name == name).unwrap().folder;
+        let kinds = tool("crds").join(name);
         for file in fs::read_dir(kinds).unwrap().map(|file| file.unwrap().path()) {
             fs::copy(&file, scratch.path().join(file.file_name().unwrap())).unwrap();
         }

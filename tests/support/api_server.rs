@@ -74,6 +74,16 @@ impl ApiServer {
         Ok(())
     }
 
+    /// Starts it again with nothing in it, at the same address and with the same administrator.
+    pub fn renew(&mut self) {
+        self.server.stop();
+        self.etcd.stop();
+        fs::remove_dir_all(self.scratch.path().join("etcd")).expect("the store's folder can be removed");
+        self.etcd.start_again();
+        self.server.start_again();
+        self.wait_until_ready().expect("it is ready as it was before");
+    }
+
     pub fn kubeconfig(&self) -> PathBuf {
         self.scratch.path().join("kubeconfig")
     }

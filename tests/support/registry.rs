@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite without its registry has to stop, and say why")]
 
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::Instant;
@@ -23,8 +24,10 @@ impl Registry {
         let [port] = free_ports();
         let mut serve = command("crane");
         serve.args(["registry", "serve", "--address"]).arg(format!("127.0.0.1:{port}"));
-        serve.arg("--disk").arg(scratch.path());
-        let server = Daemon::start(&serve, scratch.path().with_extension("log"));
+        let data = scratch.path().join("data");
+        fs::create_dir_all(&data).expect("a scratch folder can be written");
+        serve.arg("--disk").arg(data);
+        let server = Daemon::start(&serve, scratch.path().join("registry.log"));
         let mut this = Self { server, scratch, port };
         let started = Instant::now();
         while TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_err() {

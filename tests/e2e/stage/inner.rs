@@ -10,7 +10,7 @@ use super::host::manager;
 use super::{kubectl, succeed};
 use crate::support::api_server::{ApiServer, free_ports};
 use crate::support::crossplane::write;
-use crate::support::tools::{Daemon, command};
+use crate::support::tools::{Daemon, Scratch, command};
 
 /// How pods and nodes get on.
 const KUBELET: &str = include_str!("kubelet.yaml");
@@ -52,6 +52,24 @@ impl Inner {
         kubelet.arg("--kubeconfig").arg(&kubeconfig).arg("--config").arg(&stages);
         kubelet.args(["--manage-all-nodes=true", "--node-lease-duration-seconds=40"]);
         let kubelet = Daemon::start(&kubelet, logs.join("inner-kwok.log"));
+        let this = Self { kubelet, scheduler, manager, server };
+        this.add_node();
+        this
+    }
+
+    /// Empties it, as a virtual cluster does that is deleted and made again; whoever has its kubeconfig reaches it still.
+    pub fn renew(&mut self) {
+        for program in [&mut self.kubelet, &mut self.scheduler, &mut self.manager] {
+            program.stop();
+        }
+        self.server.renew();
+        for program in [&mut self.kubelet, &mut self.scheduler, &mut self.manager] {
+            program.start_again();
+        }
+        self.add_node();
+    }
+
+    fn add_node(&self) {
         let room = json!({"cpu": "64", "memory": "256Gi", "pods": "500"});
         let node = json!({
             "apiVersion": "v1",
@@ -59,9 +77,9 @@ impl Inner {
             "metadata": {"name": "node", "labels": {"kubernetes.io/hostname": "node"}},
             "status": {"allocatable": room, "capacity": room},
         });
-        let file = write(folder, "node.yaml", &[node]);
-        succeed(kubectl(&kubeconfig).args(["create", "--filename"]).arg(file));
-        Self { kubelet, scheduler, manager, server }
+        let scratch = Scratch::new("node");
+        let file = write(scratch.path(), "node.yaml", &[node]);
+        succeed(kubectl(&self.administrator()).args(["create", "--filename"]).arg(file));
     }
 
     pub fn administrator(&self) -> PathBuf {

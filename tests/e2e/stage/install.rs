@@ -7,7 +7,7 @@ use super::succeed;
 use crate::built::{Built, FUNCTION, ORGANISATION};
 use crate::installation::{configuration, except, installed, mirror, stand_in};
 use crate::support::control_plane::holds;
-use crate::support::examples::files;
+use crate::support::examples::project;
 
 /// Crossplane's chart brings one that activates every kind; this one is the guide's, for where it does not.
 fn activation() -> Value {
@@ -51,9 +51,10 @@ pub fn install(host: &mut Host, packages: &Built) {
     assert!(plane.list("functions.pkg").iter().any(|found| found["metadata"]["name"] == function.as_str()));
 }
 
-/// KubeVela's definitions, as its users apply them.
+/// KubeVela's definitions, as the guide has them applied.
 pub fn definitions(host: &Host) {
-    for file in files("definitions") {
-        succeed(host.user("vela").args(["def", "apply"]).arg(file));
-    }
+    succeed(host.user("vela").args(["def", "apply"]).arg(project().join("definitions")));
+    let kinds =
+        succeed(host.kubectl().args(["get", "componentdefinitions", "--namespace=vela-system", "--output=name"]));
+    assert_eq!(kinds.lines().count(), 3, "{kinds}");
 }

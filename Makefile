@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help preview generate bless tools test e2e e2e-up e2e-down lint advisories fmt bench package addon push sign reproduce release docs
+.PHONY: help preview generate bless tools test e2e e2e-faults e2e-up e2e-down lint advisories fmt bench package addon push sign release docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,6 +26,9 @@ test: lint tools docs ## check everything, with the real tools
 e2e: tools ## play the example Application through real control planes on loopback; DEFAULT_FLAGS=1 without watches
 	cargo test --quiet --test e2e -- play $(if $(DEFAULT_FLAGS),--default-flags)
 
+e2e-faults: tools ## let faults befall it, all that are not measured yet or FAULTS="NAME..."; docs/faults.md is their table
+	cargo test --quiet --test e2e -- faults $(FAULTS)
+
 e2e-up: tools ## start those control planes, and leave them standing to try things on
 	@cargo test --quiet --test e2e -- up
 
@@ -35,7 +38,7 @@ e2e-down: ## end them
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	shellcheck .ci/run tools/build package/binary package/build package/push package/build-addon package/release package/reproduce tools/book/build
+	shellcheck .ci/run tools/build package/binary package/build package/push package/build-addon package/release tools/book/build
 	@tools/build cargo-deny
 	$$(tools/build --path cargo-deny) --log-level error check bans licenses sources
 
@@ -58,9 +61,6 @@ push: ## push what `make package` built
 
 sign: ## sign what was pushed, with KEY or keyless, and attach the list of its crates
 	package/push --sign
-
-reproduce: ## build the binary a second time, from elsewhere, and compare
-	package/reproduce
 
 release: ## prepare VERSION: its number, its changes, the record of what it composes, its packages
 	package/release $(VERSION)

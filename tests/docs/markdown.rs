@@ -104,7 +104,7 @@ impl Document {
     }
 
     pub fn make_targets(&self) -> Vec<(usize, String)> {
-        self.all("`make ([a-z-]+)[^`]*`")
+        self.all("`make ([a-z0-9-]+)[^`]*`")
     }
 
     /// Links to other pages, files and headings.

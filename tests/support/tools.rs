@@ -240,6 +240,11 @@ impl Daemon {
         self.running.as_mut().is_some_and(|shell| matches!(shell.try_wait(), Ok(None)))
     }
 
+    /// Whether it has ended by itself; one that was stopped has not.
+    pub fn has_ended(&mut self) -> bool {
+        self.running.as_mut().is_some_and(|shell| !matches!(shell.try_wait(), Ok(None)))
+    }
+
     /// The program's own number, for signals.
     pub fn pid(&self) -> i32 {
         let file = self.log.with_extension("pid");

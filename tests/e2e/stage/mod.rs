@@ -17,7 +17,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use function::Function;
+pub use function::{Function, Replica};
 pub use host::Host;
 pub use inner::Inner;
 pub use settings::Settings;
@@ -36,7 +36,7 @@ pub struct Stage {
     pub host: Host,
     pub function: Function,
     pub inner: Inner,
-    charts: standins::Charts,
+    pub charts: standins::Charts,
     pub packages: Built,
     scratch: Scratch,
     folder: PathBuf,

@@ -38,8 +38,10 @@ impl fmt::Display for Trouble {
 
 impl From<kube::Error> for Trouble {
     fn from(error: kube::Error) -> Self {
-        let absent = matches!(&error, kube::Error::Api(status) if status.code == 404);
-        Self { message: format!("{error}"), absent }
+        match error {
+            kube::Error::Api(status) => Self { message: status.message, absent: status.code == 404 },
+            other => Self::new(other.to_string()),
+        }
     }
 }
 

@@ -1,0 +1,88 @@
+//! Many claims at once: how long until all are settled, what the function needs for it, and that none has anything of
+//! another.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::scene::{Scene, is_claim_settled, seconds};
+use super::{Fault, On};
+use crate::support::examples::{documents, read};
+
+pub fn faults() -> Vec<Fault> {
+    let during = "the function answers all of them";
+    let after = "all are settled; none has anything of another";
+    vec![
+        Fault {
+            name: "eight-systems",
+            what: "8 real-time systems at once, each in a namespace of its own",
+            during,
+            after,
+            on: On::Empty,
+            happen: |scene| many(scene, 8),
+        },
+        Fault {
+            name: "fifty-systems",
+            what: "50 real-time systems at once, each in a namespace of its own",
+            during,
+            after,
+            on: On::Demand,
+            happen: |scene| many(scene, 50),
+        },
+    ]
+}
+
+/// The smallest environment with that many namespaces, and the smallest system in each.
+fn many(scene: &mut Scene, number: usize) -> String {
+    let one = |file: &str| documents(&read(format!("examples/minimal/{file}.yaml"))).remove(0);
+    let names: Vec<_> = (1..=number).map(|number| format!("team-{number}")).collect();
+    let mut environment = one("vcluster-environment");
+    environment["spec"]["namespaces"] = json!(names);
+    let system = |name: &String| {
+        let mut system = one("realtime-system");
+        system["metadata"]["name"] = json!(name);
+        system["spec"]["namespace"] = json!(name);
+        system["spec"]["environment"] = json!("streaming");
+        system
+    };
+    let mut claims = vec![environment];
+    claims.extend(names.iter().map(system));
+    let began = std::time::Instant::now();
+    let calls = scene.calls();
+    scene.apply(&claims);
+    scene.provide_secrets("streaming");
+    let limit = std::time::Duration::from_mins(if number > 8 { 40 } else { 15 });
+    scene.until("all are settled", limit, |scene| {
+        let claims = scene.list(super::scene::CLAIMS, &["--all-namespaces"]).ok()?;
+        (claims.len() == number + 1 && claims.iter().all(is_claim_settled)).then_some(())
+    });
+    let took = began.elapsed();
+    for name in &names {
+        let kinds = "deployments.apps,services,configmaps,jobs.batch,networkpolicies.networking.k8s.io";
+        let objects =
+            scene.list_inside(kinds, &["--namespace", name, "--selector=platform.example.org/claim"]).unwrap();
+        let stranger = |object: &&Value| object["metadata"]["labels"]["platform.example.org/claim"] != name.as_str();
+        assert!(!objects.is_empty(), "{name} has nothing");
+        assert_eq!(objects.iter().find(stranger), None, "{name} has something of another");
+    }
+    let calls = scene.calls() - calls;
+    let usages: Vec<_> = scene.stage.function.replicas.iter().map(|replica| usage(replica.program.pid())).collect();
+    let most = usages.iter().map(|(memory, _)| *memory).fold(0.0, f64::max);
+    let work: f64 = usages.iter().map(|(_, seconds)| seconds).sum();
+    format!(
+        "settled after {}; {calls:.0} calls, {work:.1} s of CPU in all, at most {most:.0} MiB in a replica",
+        seconds(took),
+    )
+}
+
+/// The most memory that a process had, in MiB, and the time that it computed, in seconds.
+fn usage(pid: i32) -> (f64, f64) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kilobytes: f64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // After the program's name, in parentheses: the 12th and the 13th field are ticks, a hundred a second on Linux.
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: f64 = fields[11..13].iter().map(|field| field.parse::<f64>().unwrap()).sum();
+    (kilobytes / 1024.0, ticks / 100.0)
+}

@@ -1,0 +1,83 @@
+//! What was measured, kept under `target/` by fault for as long as the function's binary and what is installed with it are
+//! the same, and the table that is made of it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::Fault;
+use crate::built::binary;
+use crate::support::examples::project;
+
+const TABLE: &str = "docs/faults.md";
+const BEGIN: &str = "<!-- measured: `make e2e-faults` writes what is below -->\n";
+
+/// What is installed beside the function.
+const INSTALLED: [&str; 3] = ["compositions", "definitions", "xrds"];
+
+pub struct Record {
+    folder: PathBuf,
+    of: String,
+}
+
+impl Record {
+    pub fn open() -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e/faults");
+        fs::create_dir_all(&folder).unwrap();
+        let mut hash = Sha256::new();
+        let folders = INSTALLED.iter().flat_map(|folder| files(&project().join(folder)));
+        for file in folders.chain([binary("amd64")]) {
+            hash.update(fs::read(file).unwrap());
+        }
+        let digest = hash.finalize();
+        let of = digest.iter().take(8).fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        Self { folder, of }
+    }
+
+    /// What was measured of this fault with what would be installed now.
+    pub fn of(&self, fault: &Fault) -> Option<String> {
+        let kept: Value = serde_json::from_str(&fs::read_to_string(self.file(fault)).ok()?).ok()?;
+        (kept["of"] == self.of.as_str()).then(|| kept["measured"].as_str().map(str::to_owned)).flatten()
+    }
+
+    pub fn keep(&self, fault: &Fault, measured: &str) {
+        fs::write(self.file(fault), json!({"of": self.of, "measured": measured}).to_string()).unwrap();
+    }
+
+    fn file(&self, fault: &Fault) -> PathBuf {
+        self.folder.join(fault.name).with_extension("json")
+    }
+
+    /// Puts a row for each fault that was measured into the document, and none for any other.
+    pub fn write_table(&self, faults: &[Fault]) {
+        let document = project().join(TABLE);
+        let text = fs::read_to_string(&document).unwrap();
+        let (before, _) = text.split_once(BEGIN).expect("the document has a place for the table");
+        let mut table =
+            format!("{before}{BEGIN}| fault | before | during | after | measured |\n|---|---|---|---|---|\n");
+        for fault in faults {
+            if let Some(measured) = self.of(fault) {
+                let Fault { name, what, during, after, .. } = fault;
+                let _ =
+                    writeln!(table, "| {what} (`{name}`) | {} | {during} | {after} | {measured} |", fault.on.words());
+            }
+        }
+        fs::write(document, table).unwrap();
+    }
+}
+
+/// A file, or every one below a folder, always in the same order.
+fn files(path: &Path) -> Vec<PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let mut entries: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries.iter().flat_map(|entry| files(entry)).collect()
+}

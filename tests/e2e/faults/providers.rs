@@ -20,7 +20,7 @@ pub fn faults() -> Vec<Fault> {
         },
         Fault {
             name: "provider-helm-stopped",
-            what: "provider-helm is stopped for a minute, while a Release is edited by hand and a chart's Deployment goes",
+            what: "provider-helm is stopped for a minute, while a Release is edited by hand",
             during: "the platform stands as it is",
             after: "settled, the Release as composed",
             on: On::Settled,

@@ -40,10 +40,15 @@ impl Record {
         Self { folder, of }
     }
 
-    /// What was measured of this fault with what would be installed now.
-    pub fn of(&self, fault: &Fault) -> Option<String> {
+    /// Whether this fault was measured with what would be installed now.
+    pub fn is_measured(&self, fault: &Fault) -> bool {
+        self.kept(fault).is_some_and(|(of, _)| of == self.of)
+    }
+
+    /// With what the fault was measured last, and what was.
+    fn kept(&self, fault: &Fault) -> Option<(String, String)> {
         let kept: Value = serde_json::from_str(&fs::read_to_string(self.file(fault)).ok()?).ok()?;
-        (kept["of"] == self.of.as_str()).then(|| kept["measured"].as_str().map(str::to_owned)).flatten()
+        Some((kept["of"].as_str()?.to_owned(), kept["measured"].as_str()?.to_owned()))
     }
 
     pub fn keep(&self, fault: &Fault, measured: &str) {
@@ -54,18 +59,23 @@ impl Record {
         self.folder.join(fault.name).with_extension("json")
     }
 
-    /// Puts a row for each fault that was measured into the document, and none for any other.
+    /// Puts a row for each fault that was measured here into the document. A fault that was not keeps its row, with what
+    /// that was measured with; one that never was has none.
     pub fn write_table(&self, faults: &[Fault]) {
         let document = project().join(TABLE);
         let text = fs::read_to_string(&document).unwrap();
-        let (before, _) = text.split_once(BEGIN).expect("the document has a place for the table");
+        let (before, old) = text.split_once(BEGIN).expect("the document has a place for the table");
         let mut table =
-            format!("{before}{BEGIN}| fault | before | during | after | measured |\n|---|---|---|---|---|\n");
+            format!("{before}{BEGIN}| fault | before | during | after | measured | of |\n|---|---|---|---|---|---|\n");
         for fault in faults {
-            if let Some(measured) = self.of(fault) {
-                let Fault { name, what, during, after, .. } = fault;
-                let _ =
-                    writeln!(table, "| {what} (`{name}`) | {} | {during} | {after} | {measured} |", fault.on.words());
+            let Fault { name, what, during, after, on, .. } = fault;
+            let named = format!("(`{name}`)");
+            let row = self.kept(fault).map(|(of, measured)| {
+                format!("| {what} {named} | {} | {during} | {after} | {measured} | {of} |", on.words())
+            });
+            let row = row.or_else(|| old.lines().find(|line| line.contains(&named)).map(str::to_owned));
+            if let Some(row) = row {
+                let _ = writeln!(table, "{row}");
             }
         }
         fs::write(document, table).unwrap();

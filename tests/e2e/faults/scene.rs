@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{Fault, On};
-use crate::stage::{Replica, Settings, Stage};
+use crate::stage::{Settings, Stage};
 use crate::support::crossplane::{KEY, write};
 use crate::support::examples::{documents, read};
 use crate::support::tools::{Daemon, Scratch, run, said, stdout};
@@ -208,12 +208,14 @@ impl Scene {
 
     /// How often the function was called, in both replicas together, since each was started.
     pub fn calls(&self) -> f64 {
-        let pages = self.stage.function.replicas.iter().filter_map(Replica::metrics);
-        let count = |page: String| {
-            let lines = page.lines().filter(|line| line.starts_with("function_calls_total"));
-            lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>()
-        };
-        pages.map(count).sum()
+        (0..self.stage.function.replicas.len()).map(|number| self.calls_of(number)).sum()
+    }
+
+    /// How often one replica was called since it was started; not at all while it is not there.
+    pub fn calls_of(&self, replica: usize) -> f64 {
+        let page = self.stage.function.replicas[replica].metrics().unwrap_or_default();
+        let lines = page.lines().filter(|line| line.starts_with("function_calls_total"));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
     /// Changes the example as its author would: one more topic, which is one more Job and nothing else.

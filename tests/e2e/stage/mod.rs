@@ -17,7 +17,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use function::{Function, Replica};
+pub use function::Function;
 pub use host::Host;
 pub use inner::Inner;
 pub use settings::Settings;

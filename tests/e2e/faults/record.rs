@@ -25,7 +25,7 @@ pub struct Record {
 
 impl Record {
     pub fn open() -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e/faults");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e/measured");
         fs::create_dir_all(&folder).unwrap();
         let mut hash = Sha256::new();
         let folders = INSTALLED.iter().flat_map(|folder| files(&project().join(folder)));

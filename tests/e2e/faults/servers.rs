@@ -62,7 +62,10 @@ fn inner_away(scene: &mut Scene) -> String {
     let claims = scene.list(CLAIMS, &["--all-namespaces"]).unwrap();
     let unsettled = claims.iter().filter(|claim| !is_claim_settled(claim)).count();
     scene.stage.inner.server.server.start_again();
-    let settled = scene.until_settled("settled again");
+    // Long enough for whoever watches nodes to notice that they were silent.
+    let notice = Duration::from_secs(30);
+    thread::sleep(notice);
+    let settled = notice + scene.until_settled("settled again");
     scene.expect_nothing_lost(&before);
     format!(
         "nothing was held; {unsettled} of 3 claims were not settled meanwhile; all were {} after it was back",

@@ -11,6 +11,7 @@ pub mod input;
 pub mod iot_broker;
 pub mod kinds;
 pub mod lock;
+pub mod network;
 pub mod observed;
 pub mod owner;
 pub mod part;

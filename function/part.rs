@@ -8,6 +8,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use crate::owner::Owner;
 
+/// The label that says which system something is a part of.
+pub const PART_OF: &str = "app.kubernetes.io/part-of";
+
 /// One part of what a claim makes.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
@@ -36,7 +39,7 @@ impl Part<'_> {
     pub fn pod_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.selector();
         labels.insert("app.kubernetes.io/name".to_owned(), self.app.to_owned());
-        labels.insert("app.kubernetes.io/part-of".to_owned(), self.owner.system.to_owned());
+        labels.insert(PART_OF.to_owned(), self.owner.system.to_owned());
         labels
     }
 

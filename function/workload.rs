@@ -27,6 +27,9 @@ use crate::plan::{Ready, Resource};
 /// A port by name and number.
 pub type Port = (&'static str, i32);
 
+/// The volume for what a program writes and nobody keeps.
+pub const TMP: &str = "tmp";
+
 /// A pod that runs one part, once: its volumes can be mounted by one pod at a time.
 pub struct Workload<'a> {
     pub part: &'a Part<'a>,
@@ -219,13 +222,23 @@ pub fn scratch_volume(volume: &str) -> Volume {
     Volume { name: volume.to_owned(), empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() }
 }
 
-/// CPU and memory that are reserved, and the memory at which the container is stopped.
+/// CPU and memory that are reserved, the CPU that a container may take beyond that, and the memory at which it is stopped.
 pub fn resources(cpu: &str, memory: &str, memory_limit: &str) -> ResourceRequirements {
     ResourceRequirements {
         requests: Some(BTreeMap::from([quantity("cpu", cpu), quantity("memory", memory)])),
-        limits: Some(BTreeMap::from([quantity("memory", memory_limit)])),
+        limits: Some(BTreeMap::from([quantity("cpu", &cpu_limit(cpu)), quantity("memory", memory_limit)])),
         ..ResourceRequirements::default()
     }
+}
+
+/// What most programs take for a moment when they start: four times what they need, and one core at least.
+pub fn cpu_limit(reserved: &str) -> String {
+    let thousandths = match reserved.strip_suffix('m') {
+        Some(thousandths) => thousandths.parse().ok(),
+        None => reserved.parse().ok().map(|cores: f64| cores * 1000.0),
+    };
+    let cores = (thousandths.unwrap_or_default() * 4.0 / 1000.0).ceil().max(1.0);
+    cores.to_string()
 }
 
 fn quantity(name: &str, amount: &str) -> (String, Quantity) {
@@ -276,6 +289,11 @@ pub fn default_pod_security() -> PodSecurityContext {
     }
 }
 
+/// The same, in a pod that cannot say it for all its containers.
+pub fn confined_alone() -> SecurityContext {
+    SecurityContext { seccomp_profile: default_pod_security().seccomp_profile, ..confined() }
+}
+
 /// A container that needs nothing of the kernel and writes nowhere but to its volumes.
 pub fn confined() -> SecurityContext {
     SecurityContext {
@@ -299,6 +317,8 @@ pub struct Task<'a> {
     pub pod_labels: BTreeMap<String, String>,
     pub service_account: Option<String>,
     pub user: i64,
+    /// Whether anything that the script calls writes below `/tmp`.
+    pub needs_tmp: bool,
     pub memory: &'a str,
     pub deadline_seconds: i64,
     /// Rises when credentials were rotated, so that the Job runs again.
@@ -330,7 +350,8 @@ impl Task<'_> {
             command: Some(vec!["sh".to_owned(), "-c".to_owned(), self.script.to_owned()]),
             env: Some(self.env.clone()),
             resources: Some(resources("50m", self.memory, self.memory)),
-            security_context: Some(SecurityContext { read_only_root_filesystem: None, ..confined() }),
+            security_context: Some(confined()),
+            volume_mounts: self.needs_tmp.then(|| vec![mount(TMP, "/tmp")]),
             ..container("script", self.image.clone(), &[])
         };
         JobSpec {
@@ -349,6 +370,7 @@ impl Task<'_> {
                     security_context: Some(pod_user(self.user)),
                     automount_service_account_token: Some(self.service_account.is_some()),
                     service_account_name: self.service_account.clone(),
+                    volumes: self.needs_tmp.then(|| vec![scratch_volume(TMP)]),
                     ..pod(self.part)
                 }),
             },
@@ -376,7 +398,14 @@ pub fn hash8(content: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::literal;
+    use super::{cpu_limit, literal};
+
+    #[test]
+    fn a_container_may_take_more_cpu_than_it_reserves() {
+        for (reserved, limit) in [("50m", "1"), ("100m", "1"), ("250m", "1"), ("300m", "2"), ("0.5", "2"), ("2", "8")] {
+            assert_eq!(cpu_limit(reserved), limit, "{reserved}");
+        }
+    }
 
     #[test]
     fn what_kubernetes_would_replace_in_a_variable_is_kept_from_it() {

@@ -177,19 +177,31 @@ fn a_changed_field_changes_only_what_it_touches() {
 fn a_part_that_is_switched_off_goes_alone() {
     let text = std::fs::read_to_string(table()).unwrap();
     let switches = [
-        ("RealtimeSystemClaim", "spec.expose", "-analytics-dashboard-route -lenses-ui-route"),
-        ("RealtimeSystemClaim", "spec.monitoring", "-dashboard-config -lenses-metrics-monitor"),
+        (
+            "RealtimeSystemClaim",
+            "spec.expose",
+            "-analytics-dashboard-route ~lenses-hq-policy-policy -lenses-ui-route ~metabase-policy-policy",
+        ),
+        (
+            "RealtimeSystemClaim",
+            "spec.monitoring",
+            "-dashboard-config ~lenses-hq-policy-policy -lenses-metrics-monitor",
+        ),
         (
             "RealtimeSystemClaim",
             "spec.snowflakeConfig",
-            "-secrets-push-snowflake-kafka-credentials -secrets-snowflake-credentials -snowflake-job",
+            "~kafka-policy-policy ~metabase-policy-policy -secrets-push-snowflake-kafka-credentials -secrets-snowflake-credentials -snowflake-job",
         ),
-        ("RealtimeSystemClaim", "spec.dashboard.proxy", "-analytics-config -analytics-service"),
+        (
+            "RealtimeSystemClaim",
+            "spec.dashboard.proxy",
+            "-analytics-config -analytics-policy-policy -analytics-service ~metabase-policy-policy",
+        ),
         ("IotBrokerClaim", "spec.expose", "~broker-policy-policy -data-generator-route -mqtt-websockets-route"),
         (
             "IotBrokerClaim",
             "spec.connectorConfig.simulator.enabled",
-            "~broker-config ~!broker-deployment ~broker-policy-policy -data-generator-route -secrets-push-mqtt-simulator -simulator-config -simulator-service",
+            "~broker-config ~!broker-deployment ~broker-policy-policy -data-generator-route -secrets-push-mqtt-simulator -simulator-config -simulator-policy-policy -simulator-service ~system-policy-policy",
         ),
     ];
     let lines = lines(&text);

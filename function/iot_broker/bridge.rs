@@ -54,6 +54,7 @@ fn connector(broker: &IotBroker, part: &Part, converter: Converter) -> Option<Re
         pod_labels: BTreeMap::from([kafka_client()]),
         service_account: None,
         user: USER,
+        needs_tmp: false,
         memory: "64Mi",
         deadline_seconds: PATIENCE_SECONDS,
         credentials_generation: broker.tenant.credentials_generation,
@@ -77,8 +78,9 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
         env("CONNECTOR_NAME", name(converter)),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", config),
-        // The script does not read it: without the Secret the pod would not start, nor could the connector log in.
-        mqtt_bridge().env("CREDENTIAL_PRESENT", accounts::PASSWORD),
+        // The script does not read it: without the Secret the pod would not start, nor could the connector log in. It is
+        // the user's name, which is no secret.
+        mqtt_bridge().env("CREDENTIAL_PRESENT", accounts::USERNAME),
     ];
     if converter == Converter::Json {
         let mut subjects: Vec<String> =

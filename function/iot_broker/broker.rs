@@ -1,20 +1,14 @@
-//! Mosquitto: its configuration, its volume, its pod, the Service in front of it, and who may call that.
+//! Mosquitto: its configuration, its volume, its pod and the Service in front of it.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, EmptyDirVolumeSource, Volume};
-use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::{IotBroker, accounts, simulator};
+use super::{IotBroker, accounts};
 use crate::change::Kept;
 use crate::owner::label;
-use crate::part::Part;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
-use crate::realtime_system::names::KAFKA_APP;
-use crate::realtime_system::network_policies::{admit, app, pods, policy};
-use crate::tenant::LOCK;
 use crate::workload::{
     Port, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials, env,
     mount, pod_user, read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
@@ -25,7 +19,8 @@ pub const SERVICE: &str = "health-mqtt-service";
 pub const MQTT: Port = ("mqtt", 1883);
 pub const WEBSOCKETS: Port = ("websockets", 9001);
 
-const APP: &str = "health-mqtt-broker";
+/// The label `app` of Mosquitto's pod.
+pub const APP: &str = "health-mqtt-broker";
 const CONFIG: &str = "mosquitto-config";
 const CLAIM: &str = "mosquitto-data-pvc";
 /// The user that Mosquitto's image is made for.
@@ -77,7 +72,6 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     }
     resources.push(part.inside("deployment", &workload.deployment(), Ready::Available));
     resources.push(part.inside("service", &service(&part, SERVICE, &ports(broker)), Ready::Exists));
-    resources.push(clients(broker));
     resources
 }
 
@@ -157,31 +151,4 @@ fn volumes(broker: &IotBroker) -> Vec<Volume> {
     let data = if broker.spec.mqtt_config.persistence { claimed_volume("data", CLAIM) } else { scratch_volume("data") };
     let secrets = accounts::all(broker).into_iter().map(|account| account.secret.volume(&account.secret.name, false));
     [config_volume("config", CONFIG), auth, data, scratch_volume("log")].into_iter().chain(secrets).collect()
-}
-
-/// Devices come in through the gateway; what else is to reach the broker says so by its label.
-fn clients(broker: &IotBroker) -> Resource {
-    let part: Part = broker.tenant.part("broker-policy", APP, &[LOCK]);
-    let spec = &broker.spec;
-    let labelled = || pods(BTreeMap::from([mqtt_client()]));
-    let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
-    let simulator = spec.connector_config.simulator.enabled.then(|| app(simulator::APP));
-    let mut ingress = vec![admit(bridge.into_iter().chain(simulator).chain([labelled()]).collect(), &[MQTT])];
-    if spec.mqtt_config.listeners.websockets {
-        let outside = spec.expose.then(gateway);
-        ingress.push(admit(outside.into_iter().chain([labelled()]).collect(), &[WEBSOCKETS]));
-    }
-    policy(&part, "mosquitto-policy", ingress)
-}
-
-/// The pods of the environment's gateway, and of whatever else stands in its namespace.
-fn gateway() -> NetworkPolicyPeer {
-    let name = ("kubernetes.io/metadata.name".to_owned(), "istio-system".to_owned());
-    NetworkPolicyPeer {
-        namespace_selector: Some(LabelSelector {
-            match_labels: Some(BTreeMap::from([name])),
-            ..LabelSelector::default()
-        }),
-        ..NetworkPolicyPeer::default()
-    }
 }

@@ -210,9 +210,10 @@ pub enum Converter {
 pub struct Simulator {
     /// Whether there is one. Needs the environment's component `knativeServing`.
     pub enabled: bool,
-    /// Image of your own, with a tag other than `latest` or a digest. It must serve HTTP on port 8080, and read
-    /// `MQTT_HOST`, `MQTT_PORT`, `MQTT_TOPIC`, `MQTT_USERNAME`, `MQTT_PASSWORD` and `RATE` (messages a second) from its environment. Absent: the
-    /// platform's own, which publishes synthetic health data.
+    /// Image of your own, with a tag other than `latest` or a digest. It must serve HTTP on port 8080, run as a user that
+    /// is not root and is given by its number, and read `MQTT_HOST`, `MQTT_PORT`, `MQTT_TOPIC`, `MQTT_USERNAME`,
+    /// `MQTT_PASSWORD` and `RATE` (messages a second) from its environment. Absent: the platform's own, which publishes
+    /// synthetic health data.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500), regex(pattern = form::IMAGE))]
     pub image: Option<String>,

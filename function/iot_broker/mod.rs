@@ -17,10 +17,11 @@ use crate::vcluster_environment::offer::{Guest, ISTIO, KNATIVE_SERVING};
 
 mod accounts;
 mod bridge;
-mod broker;
+pub mod broker;
 mod check;
 pub mod claim;
 mod filter;
+mod network_policies;
 mod routes;
 mod simulator;
 pub mod status;
@@ -37,10 +38,10 @@ pub struct IotBroker {
 
 /// What a user thinks of as the steps of a broker.
 const PHASES: &[Phase] = &[
-    Phase { name: "Environment", parts: &[LOCK] },
+    Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
     Phase { name: "Broker", parts: &[accounts::NAME, broker::NAME, "broker-policy"] },
     Phase { name: "Connector", parts: &[bridge::NAME] },
-    Phase { name: "Simulator", parts: &[simulator::NAME] },
+    Phase { name: "Simulator", parts: &[simulator::NAME, "simulator-policy"] },
     Phase { name: "Exposure", parts: &["mqtt-websockets", "data-generator"] },
 ];
 
@@ -76,6 +77,7 @@ impl Checked for IotBroker {
             bridge::resources(self),
             simulator::resources(self),
             routes::resources(self),
+            network_policies::resources(self),
         ])
     }
 

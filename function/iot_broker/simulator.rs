@@ -10,8 +10,8 @@ use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::vcluster_environment::offer::KNATIVE_SERVING;
 use crate::workload::{
-    config_map, config_volume, configuration, confined, container, credentials, env, read_only, resources as sized,
-    scaled_service,
+    config_map, config_volume, configuration, confined_alone, container, credentials, env, read_only,
+    resources as sized, scaled_service,
 };
 
 pub const NAME: &str = "simulator";
@@ -62,7 +62,11 @@ fn own_program(broker: &IotBroker) -> Container {
     Container {
         command: Some(["python3", "-u", "/app/simulator.py"].map(str::to_owned).to_vec()),
         volume_mounts: Some(vec![read_only("program", "/app")]),
-        security_context: Some(SecurityContext { run_as_non_root: Some(true), run_as_user: Some(USER), ..confined() }),
+        security_context: Some(SecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(USER),
+            ..confined_alone()
+        }),
         ..users_image(broker)
     }
 }
@@ -73,7 +77,11 @@ fn users_image(broker: &IotBroker) -> Container {
         env: Some(environment(broker)),
         ports: Some(vec![ContainerPort { container_port: PORT, ..ContainerPort::default() }]),
         resources: Some(sized("50m", "64Mi", "128Mi")),
-        security_context: Some(SecurityContext { read_only_root_filesystem: None, ..confined() }),
+        security_context: Some(SecurityContext {
+            read_only_root_filesystem: None,
+            run_as_non_root: Some(true),
+            ..confined_alone()
+        }),
         ..container("simulator", image(broker), &[])
     }
 }

@@ -89,6 +89,7 @@ fn what_is_not_wanted_is_not_there() {
             "broker-config",
             "broker-deployment",
             "broker-service",
+            "system-policy-policy",
             "broker-policy-policy",
         ]
     );
@@ -192,7 +193,7 @@ fn the_connector_of_the_example_reads_a_key_and_any_schema() {
     let job = find(&plan, "bridge-job-").manifest();
     let container = &job["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(variable(container, "SUBJECTS"), "device_data-value");
-    assert_eq!(variable(container, "CREDENTIAL_PRESENT"), json!({"name": "mqtt-credentials", "key": "password"}));
+    assert_eq!(variable(container, "CREDENTIAL_PRESENT"), json!({"name": "mqtt-credentials", "key": "username"}));
     assert_eq!(job["spec"]["template"]["metadata"]["labels"]["platform.example.org/kafka-client"], "true");
 }
 

@@ -9,10 +9,10 @@ use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::vcluster_environment::offer::KNATIVE_SERVING;
 use crate::workload::{
-    config_map, config_volume, configuration, confined, container, read_only, resources as sized, scaled_service,
+    config_map, config_volume, configuration, confined_alone, container, read_only, resources as sized, scaled_service,
 };
 
-const APP: &str = "health-analytics";
+pub const APP: &str = "health-analytics";
 const CONFIG: &str = "health-analytics-config";
 const PORT: i32 = 8080;
 
@@ -20,7 +20,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     if !system.spec.dashboard.proxy {
         return Vec::new();
     }
-    let part = system.tenant.part("analytics", APP, &[metabase::NAME, KNATIVE_SERVING]);
+    // Before the first administrator exists, whoever comes first would become it.
+    let part = system.tenant.part("analytics", APP, &[metabase::SETUP, KNATIVE_SERVING]);
     let config = BTreeMap::from([("default.conf".to_owned(), script::ANALYTICS_PROXY.to_owned())]);
     let mut annotations = configuration(&config);
     annotations.insert("autoscaling.knative.dev/max-scale".to_owned(), "2".to_owned());
@@ -40,7 +41,7 @@ fn proxy(system: &RealtimeSystem) -> Container {
             // nginx keeps its buffers below /tmp, and Knative lets no volume be mounted over a path of the image's own.
             read_only_root_filesystem: None,
             run_as_non_root: Some(true),
-            ..confined()
+            ..confined_alone()
         }),
         ..container("nginx", system.tenant.owner.settings.image(Image::Nginx), &[])
     }

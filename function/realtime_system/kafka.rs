@@ -1,6 +1,6 @@
 //! Kafka with Schema Registry and Connect in one pod, and the Job that keeps its topics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, SecurityContext, Service, VolumeMount};
 
@@ -25,6 +25,7 @@ pub const NAME: &str = "kafka";
 pub const TOPICS: &str = "topics";
 
 const CLAIM: &str = "kafka-data-pvc";
+const HTTPS: i32 = 443;
 const CONNECTORS: &str = "/connectors";
 const PORTS: [Port; 4] = [KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT];
 
@@ -119,6 +120,15 @@ fn archives(system: &RealtimeSystem) -> Vec<(&'static str, &Archive)> {
         .collect()
 }
 
+/// The ports at which the archives are fetched: their servers', and the one to which servers send on.
+pub fn archive_ports(system: &RealtimeSystem) -> BTreeSet<i32> {
+    let port = |(_, archive): (&str, &Archive)| {
+        let server = archive.url.trim_start_matches("https://").split('/').next()?;
+        server.rsplit_once(':')?.1.parse().ok()
+    };
+    archives(system).into_iter().flat_map(|archive| [HTTPS].into_iter().chain(port(archive))).collect()
+}
+
 fn fetch(system: &RealtimeSystem, name: &str, archive: &Archive) -> Container {
     Container {
         command: Some(vec!["sh".to_owned(), "-c".to_owned(), script::FETCH_CONNECTOR.to_owned()]),
@@ -157,6 +167,7 @@ pub fn topics(system: &RealtimeSystem) -> Vec<Resource> {
         pod_labels: BTreeMap::from([kafka_client()]),
         service_account: None,
         user: 65534,
+        needs_tmp: true,
         memory: "512Mi",
         deadline_seconds: 1800,
         credentials_generation: 1,

@@ -13,19 +13,21 @@ use crate::part::Part;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::workload::{
-    Port, Task, Workload, config_map, config_volume, configuration, container, credentials, default_pod_security, env,
-    read_only, resources as sized, tcp_probe,
+    Port, TMP, Task, Workload, config_map, config_volume, configuration, confined, container, credentials, env, mount,
+    pod_user, read_only, resources as sized, scratch_volume, tcp_probe,
 };
 
 pub const NAME: &str = "lenses-agent";
 pub const KEY: &str = "agent-key";
 pub const APP: &str = "lenses-agent";
 
-const KEY_APP: &str = "lenses-agent-key";
+pub const KEY_APP: &str = "lenses-agent-key";
 const HTTP: Port = ("http", 9991);
 const METRICS: Port = ("metrics", 9102);
 const CONFIG: &str = "lenses-agent-config";
 const PROVISIONING: &str = "/mnt/provision-secrets";
+/// The user that the image's script changes to when it is started as root.
+const USER: i64 = 65_534;
 
 /// The agent's provisioning file: what it connects to. The agent itself replaces `${…}` by variables of its environment.
 #[derive(Serialize)]
@@ -102,6 +104,7 @@ pub fn key(system: &RealtimeSystem) -> Vec<Resource> {
         pod_labels: BTreeMap::new(),
         service_account: Some(KEY_APP.to_owned()),
         user: 100,
+        needs_tmp: false,
         memory: "64Mi",
         deadline_seconds: 1800,
         credentials_generation: system.tenant.credentials_generation,
@@ -184,8 +187,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         part: &part,
         container: agent(system, &part),
         init_containers: Vec::new(),
-        volumes: vec![config_volume("provisioning", CONFIG)],
-        security: default_pod_security(),
+        volumes: vec![config_volume("provisioning", CONFIG), scratch_volume("data"), scratch_volume(TMP)],
+        security: pod_user(USER),
         restart_on,
     };
     vec![
@@ -249,7 +252,8 @@ fn agent(system: &RealtimeSystem, part: &Part) -> Container {
             secrets::postgres().env("LENSES_STORAGE_POSTGRES_PASSWORD", postgres_key::AGENT1),
             secrets::agent_key().env("LENSESHQ_AGENT_KEY", "agent-key"),
         ]),
-        volume_mounts: Some(vec![read_only("provisioning", PROVISIONING)]),
+        volume_mounts: Some(vec![read_only("provisioning", PROVISIONING), mount("data", "/data"), mount(TMP, "/tmp")]),
+        security_context: Some(confined()),
         resources: Some(sized(&system.spec.lenses_config.agent.cpu, &memory, &memory)),
         startup_probe: Some(tcp_probe(HTTP.0, 5, 60)),
         readiness_probe: Some(tcp_probe(HTTP.0, 10, 3)),

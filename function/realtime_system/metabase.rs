@@ -9,7 +9,8 @@ use super::{RealtimeSystem, postgres, script};
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::workload::{
-    Port, Task, Workload, container, credentials, default_pod_security, env, http_probe, resources as sized, service,
+    Port, TMP, Task, Workload, confined, container, credentials, env, http_probe, mount, pod_user, resources as sized,
+    scratch_volume, service,
 };
 
 pub const NAME: &str = "metabase";
@@ -18,14 +19,17 @@ pub const APP: &str = "metabase-dashboard";
 pub const SERVICE: &str = "metabase-service";
 pub const HTTP: Port = ("http", 3000);
 
+/// The user that the image's script changes to when it is started as root.
+const USER: i64 = 2000;
+
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[postgres::DATABASES]);
     let workload = Workload {
         part: &part,
         container: metabase(system),
         init_containers: Vec::new(),
-        volumes: Vec::new(),
-        security: default_pod_security(),
+        volumes: vec![scratch_volume(TMP), scratch_volume("plugins")],
+        security: pod_user(USER),
         restart_on: credentials(system.tenant.credentials_generation),
     };
     vec![
@@ -51,6 +55,9 @@ fn metabase(system: &RealtimeSystem) -> Container {
     ];
     Container {
         env: Some(variables),
+        // Drivers are unpacked to the second.
+        volume_mounts: Some(vec![mount(TMP, "/tmp"), mount("plugins", "/plugins")]),
+        security_context: Some(confined()),
         resources: Some(sized(&system.spec.dashboard.cpu, &memory.quantity(), &memory.quantity())),
         // Its first start migrates the database.
         startup_probe: Some(http_probe("/api/health", HTTP.0, 5, 120)),
@@ -77,6 +84,7 @@ pub fn setup(system: &RealtimeSystem) -> Vec<Resource> {
         pod_labels: BTreeMap::new(),
         service_account: None,
         user: 100,
+        needs_tmp: false,
         memory: "64Mi",
         deadline_seconds: 1800,
         credentials_generation: system.tenant.credentials_generation,

@@ -25,7 +25,7 @@ mod lenses_hq;
 mod metabase;
 mod monitoring;
 pub mod names;
-pub mod network_policies;
+mod network_policies;
 mod postgres;
 mod routes;
 pub mod script;
@@ -44,13 +44,19 @@ pub struct RealtimeSystem {
 
 /// What a user thinks of as the steps of a real-time system.
 const PHASES: &[Phase] = &[
-    Phase { name: "Environment", parts: &[LOCK] },
+    Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
     Phase { name: "Secrets", parts: &["secrets"] },
     Phase { name: "Database", parts: &[postgres::NAME, postgres::DATABASES, "postgres-policy"] },
     Phase { name: "Kafka", parts: &[kafka::NAME, kafka::TOPICS, "kafka-policy"] },
-    Phase { name: "Lenses", parts: &[lenses_hq::NAME, lenses_agent::KEY, lenses_agent::NAME] },
+    Phase {
+        name: "Lenses",
+        parts: &[lenses_hq::NAME, "lenses-hq-policy", lenses_agent::KEY, "agent-key-policy", lenses_agent::NAME],
+    },
     Phase { name: "DataFlow", parts: &[sql_processors::NAME, "snowflake"] },
-    Phase { name: "Dashboard", parts: &[metabase::NAME, metabase::SETUP, "analytics"] },
+    Phase {
+        name: "Dashboard",
+        parts: &[metabase::NAME, "metabase-policy", metabase::SETUP, "analytics", "analytics-policy"],
+    },
     Phase { name: "Exposure", parts: &["lenses-ui", "analytics-dashboard"] },
     Phase { name: "Monitoring", parts: &["lenses-metrics", "dashboard"] },
 ];

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::ServiceAccount;
 use serde_json::json;
 
 use super::secrets::{self, postgres_key};
 use super::{RealtimeSystem, script};
 use crate::change::Kept;
-use crate::part::Part;
+use crate::part::{PART_OF, Part};
 use crate::pins::{Chart, Image};
 use crate::place::Installation;
-use crate::plan::Resource;
+use crate::plan::{Ready, Resource};
 use crate::tenant::LOCK;
-use crate::workload::{Task, env, volume_claim};
+use crate::workload::{Task, cpu_limit, env, resources as sized, volume_claim};
 
 pub const NAME: &str = "postgres";
 pub const DATABASES: &str = "databases";
@@ -24,6 +25,10 @@ pub const SERVICE: &str = "lenses-backend-postgres-service";
 /// The chart names its Service's port so.
 pub const PORT: (&str, i32) = ("postgres", 5432);
 
+/// The chart's release, and the account of its pod.
+const RELEASE: &str = "lenses-backend-postgres";
+/// The user that the image is made for.
+const USER: i64 = 999;
 const CLAIM: &str = "postgres-data-pvc";
 
 /// Each database, and the key with the password of the role that owns it and is called like it.
@@ -37,7 +42,13 @@ const OWNED: [(&str, &str); 4] = [
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[LOCK]);
     let claim = volume_claim(&part, CLAIM, &system.spec.database.storage);
-    vec![part.volume_inside("data", &claim), release(system, &part)]
+    // The chart cannot keep a token from its pod, an account of ours can.
+    let account = ServiceAccount {
+        metadata: part.metadata(RELEASE),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    };
+    vec![part.volume_inside("data", &claim), part.inside("account", &account, Ready::Exists), release(system, &part)]
 }
 
 pub fn kept(system: &RealtimeSystem) -> Kept {
@@ -53,18 +64,26 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
     let mut values = json!({
         "fullnameOverride": SERVICE,
         "image": {"registry": registry, "repository": repository, "tag": tag},
-        "podLabels": part.selector(),
+        "podLabels": pod_labels(part),
         "settings": {
             "existingSecret": credentials.name,
             "superuser": {"secretKey": postgres_key::USERNAME},
             "superuserPassword": {"secretKey": postgres_key::PASSWORD},
         },
+        "serviceAccount": {"create": false, "name": RELEASE},
+        // The chart's own, and the last that a restricted pod wants.
+        "podSecurityContext": {
+            "fsGroup": USER,
+            "supplementalGroups": [USER],
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "env": [{"name": "POSTGRES_DB", "value": "lenses_system"}],
         "storage": {"persistentVolumeClaimName": CLAIM},
         "resources": {
             "requests": {"cpu": system.spec.database.cpu, "memory": memory.quantity()},
-            "limits": {"memory": memory.doubled().quantity()},
+            "limits": {"cpu": cpu_limit(&system.spec.database.cpu), "memory": memory.doubled().quantity()},
         },
+        "initResources": sized("50m", "32Mi", "64Mi"),
     });
     if let Some(selector) = settings.node_selector() {
         values["nodeSelector"] = json!(selector);
@@ -76,12 +95,18 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
         "release",
         Installation {
             chart: Chart::Postgres,
-            name: "lenses-backend-postgres",
+            name: RELEASE,
             namespace: part.namespace,
             namespace_exists: true,
             values,
         },
     )
+}
+
+/// The part's own labels that the chart does not give itself.
+fn pod_labels(part: &Part) -> BTreeMap<String, String> {
+    let system = (PART_OF.to_owned(), part.owner.system.to_owned());
+    part.selector().into_iter().chain([system]).collect()
 }
 
 /// An image's name as the chart takes it: registry, repository and tag apart. A digest stays behind the tag.
@@ -118,7 +143,8 @@ pub fn databases(system: &RealtimeSystem) -> Vec<Resource> {
         env: variables,
         pod_labels: BTreeMap::new(),
         service_account: None,
-        user: 999,
+        user: USER,
+        needs_tmp: false,
         memory: "128Mi",
         deadline_seconds: 1800,
         credentials_generation: system.tenant.credentials_generation,

@@ -69,6 +69,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         pod_labels: BTreeMap::from([kafka_client()]),
         service_account: None,
         user: 100,
+        needs_tmp: false,
         memory: "64Mi",
         deadline_seconds: 1800,
         credentials_generation: system.tenant.credentials_generation,

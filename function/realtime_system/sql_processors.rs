@@ -16,7 +16,7 @@ use crate::plan::Resource;
 use crate::workload::{Task, env};
 
 pub const NAME: &str = "processors";
-const APP: &str = "lenses-sql-processors";
+pub const APP: &str = "lenses-sql-processors";
 
 /// A processor as the agent's interface takes it. The script reads the name off the front.
 #[derive(Serialize)]
@@ -49,6 +49,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         pod_labels: BTreeMap::from([kafka_client()]),
         service_account: None,
         user: 100,
+        needs_tmp: false,
         memory: "64Mi",
         deadline_seconds: 1800,
         credentials_generation: system.tenant.credentials_generation,

@@ -24,16 +24,16 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     if !environment.spec.components.istio {
         return Vec::new();
     }
-    let release = |name, waits_for, chart, release, exists, values| {
+    let release = |name, waits_for, chart, release, values| {
         environment.part(name, name, NAMESPACE, waits_for).release_inside(
             "release",
-            Installation { chart, name: release, namespace: NAMESPACE, namespace_exists: exists, values },
+            Installation { chart, name: release, namespace: NAMESPACE, namespace_exists: true, values },
         )
     };
     vec![
-        release(BASE, &[namespaces::INSIDE], Chart::IstioBase, BASE, false, json!({})),
-        release(CONTROL_PLANE, &[BASE], Chart::Istiod, CONTROL_PLANE, true, control_plane(environment)),
-        release(GATEWAY, &[CONTROL_PLANE], Chart::IstioGateway, GATEWAY_RELEASE, true, gateway(environment)),
+        release(BASE, &[namespaces::INSIDE], Chart::IstioBase, BASE, json!({})),
+        release(CONTROL_PLANE, &[BASE], Chart::Istiod, CONTROL_PLANE, control_plane(environment)),
+        release(GATEWAY, &[CONTROL_PLANE], Chart::IstioGateway, GATEWAY_RELEASE, gateway(environment)),
     ]
 }
 
@@ -50,6 +50,7 @@ fn control_plane(environment: &Environment) -> Value {
         // Inside a virtual cluster nothing measures pods, so nothing can scale by it.
         "autoscaleEnabled": false,
         "resources": {"requests": {"cpu": "100m", "memory": "256Mi"}},
+        "seccompProfile": {"type": "RuntimeDefault"},
         "nodeSelector": settings.node_selector().unwrap_or_default(),
         "tolerations": settings.tolerations().unwrap_or_default(),
     })
@@ -59,6 +60,11 @@ fn gateway(environment: &Environment) -> Value {
     let settings = &environment.owner.settings;
     json!({
         "autoscaling": {"enabled": false},
+        // The chart's own, which these take the place of: a port below 1024 without being root.
+        "securityContext": {
+            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
         "service": {
             "type": environment.spec.gateway.service_type,
             "annotations": environment.spec.gateway.annotations,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::namespaces::Standard;
 use super::{Environment, istio, namespaces};
 use crate::change::{self, Kept};
 use crate::kinds::Spec;
@@ -25,7 +26,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         chart: Chart::KnativeOperator,
         name: OPERATOR,
         namespace: OPERATOR,
-        namespace_exists: false,
+        namespace_exists: true,
         values: operator(settings),
     };
     // Serving finds the gateway's Service when it sets up its own.
@@ -33,7 +34,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     let namespace = environment.part(SERVING, SERVING, "", &[namespaces::INSIDE]);
     vec![
         environment.part(OPERATOR, OPERATOR, OPERATOR, &[namespaces::INSIDE]).release_inside("release", installation),
-        namespace.inside("namespace", &namespaces::namespace(&namespace, SERVING), Ready::Exists),
+        namespace.inside("namespace", &namespaces::namespace(&namespace, SERVING, Standard::Restricted), Ready::Exists),
         part.inside("serving", &serving(settings).named(part.metadata(SERVING)), Ready::Condition),
     ]
 }
@@ -46,9 +47,10 @@ pub fn kept(environment: &Environment) -> Option<Kept> {
 
 fn operator(settings: &Settings) -> Value {
     let [operator, webhook] = KNATIVE_OPERATOR_IMAGES.map(|image| settings.mirrored(image));
+    let security = json!({"seccompProfile": {"type": "RuntimeDefault"}});
     json!({"knative_operator": {
-        "knative_operator": {"image": operator},
-        "operator_webhook": {"image": webhook},
+        "knative_operator": {"image": operator, "securityContext": security},
+        "operator_webhook": {"image": webhook, "securityContext": security},
     }})
 }
 

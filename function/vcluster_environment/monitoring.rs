@@ -23,7 +23,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         chart: Chart::KubePrometheusStack,
         name: NAME,
         namespace: NAMESPACE,
-        namespace_exists: false,
+        namespace_exists: true,
         values: values(environment),
     };
     vec![environment.part(NAME, NAME, NAMESPACE, &[namespaces::INSIDE]).release_inside("release", installation)]

@@ -92,7 +92,21 @@ fn search_finds_by_part_by_kind_and_by_name() {
     let Some((mut browser, _folder)) = opened(1400, "light") else { return };
     let matches = "[...document.querySelectorAll('.node.match')].map((node) => node.dataset.part)";
     for (words, found) in [
-        ("networkpolicy", vec!["kafka-policy", "postgres-policy", "broker-policy"]),
+        (
+            "networkpolicy",
+            vec![
+                "system-policy",
+                "kafka-policy",
+                "postgres-policy",
+                "lenses-hq-policy",
+                "agent-key-policy",
+                "metabase-policy",
+                "analytics-policy",
+                "system-policy",
+                "broker-policy",
+                "simulator-policy",
+            ],
+        ),
         ("lenses hq job", vec![]),
         ("mosquitto-data", vec!["broker"]),
     ] {

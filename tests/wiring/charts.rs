@@ -19,7 +19,8 @@ pub fn made<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
             let kubeconfig = secret(&object.namespace, &format!("{}-kubeconfig", object.name), &["value"]);
             let mut made = vcluster(&object.namespace, &object.name);
             made.push(kubeconfig);
-            made.into_iter().map(|manifest| Object::new(Origin::Made, Place::Host, Cow::Owned(manifest))).collect()
+            let made = made.into_iter().map(|manifest| Object::new(Origin::Made, Place::Host, Cow::Owned(manifest)));
+            made.chain(inside(name_server())).collect()
         }
         _ => Vec::new(),
     }
@@ -54,7 +55,9 @@ fn release<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
     if !parameters.is_true("/skipCreateNamespace") {
         manifests.push(namespace(target));
     }
-    manifests.into_iter().map(|manifest| Object::new(Origin::Made, resource.place, Cow::Owned(manifest))).collect()
+    let made = manifests.into_iter().map(|manifest| Object::new(Origin::Made, resource.place, Cow::Owned(manifest)));
+    let inner = if parameters.text("/chart/name") == "vcluster" { inside(name_server()) } else { Vec::new() };
+    made.chain(inner).collect()
 }
 
 fn namespace(name: &str) -> Value {
@@ -116,12 +119,32 @@ fn postgres(target: &str, release: &str, values: &Value) -> Vec<Value> {
     ];
     variables.extend(values.items("/env").iter().cloned());
     let reference = format!("{}/{}:{}", image.text("/registry"), image.text("/repository"), image.text("/tag"));
+    let guards = json!({
+        "allowPrivilegeEscalation": false,
+        "privileged": false,
+        "readOnlyRootFilesystem": true,
+        "runAsNonRoot": true,
+        "runAsGroup": 999,
+        "runAsUser": 999,
+        "capabilities": {"drop": ["ALL"]},
+    });
+    let image = reference.trim_start_matches('/').trim_end_matches(':');
     let pod = json!({
+        "serviceAccountName": values.at("/serviceAccount/name"),
+        "securityContext": values.at("/podSecurityContext"),
         "nodeSelector": values.at("/nodeSelector"),
         "tolerations": values.at("/tolerations"),
+        "initContainers": [{
+            "name": "postgres-init",
+            "image": image,
+            "securityContext": guards,
+            "resources": values.at("/initResources"),
+            "command": ["/initscripts/init.sh"],
+        }],
         "containers": [{
             "name": "postgres",
-            "image": reference.trim_start_matches('/').trim_end_matches(':'),
+            "image": image,
+            "securityContext": guards,
             "ports": [{"name": "postgres", "containerPort": 5432}],
             "env": variables,
             "resources": values.at("/resources"),
@@ -156,12 +179,15 @@ fn istio_gateway(target: &str, release: &str) -> Vec<Value> {
 /// What the operator installs for a KnativeServing with Istio's ingress, read in its source: the local gateway's Service
 /// stands in front of Istio's gateway.
 fn knative(namespace: &str) -> Vec<Value> {
-    let activator = json!({"app": "activator"});
-    let pod = json!({"containers": [{"name": "activator", "image": "auto", "ports": [{"containerPort": 8012}]}]});
+    let deployment = |name: &str, port: i64| {
+        let pod = json!({"containers": [{"name": name, "image": "auto", "ports": [{"containerPort": port}]}]});
+        workload("Deployment", namespace, name, &json!({"app": name}), &pod)
+    };
     let local = json!([{"name": "http2", "port": 80, "targetPort": 8081}]);
     vec![
         served("serving.knative.dev"),
-        workload("Deployment", namespace, "activator", &activator, &pod),
+        deployment("activator", 8012),
+        deployment("autoscaler", 8080),
         service("istio-system", "knative-local-gateway", &json!({"istio": "ingressgateway"}), &local),
     ]
 }
@@ -189,6 +215,18 @@ fn prometheus(target: &str, release: &str) -> Vec<Value> {
         workload("Deployment", target, &grafana, &grafana_labels, &pod("grafana", 3000)),
         service(target, &grafana, &grafana_labels, &json!([{"name": "http-web", "port": 80, "targetPort": 3000}])),
         secret(target, &grafana, &["admin-user", "admin-password"]),
+    ]
+}
+
+/// What the virtual cluster runs inside itself: its name server, whose pods listen elsewhere than its Service.
+fn name_server() -> Vec<Value> {
+    let labels = json!({"k8s-app": "vcluster-kube-dns"});
+    let ports = ["UDP", "TCP"].map(|protocol| json!({"containerPort": 1053, "protocol": protocol}));
+    let pod = json!({"containers": [{"name": "coredns", "image": "auto", "ports": ports}]});
+    let exposed = json!([{"name": "dns", "port": 53, "targetPort": 1053, "protocol": "UDP"}]);
+    vec![
+        workload("Deployment", "kube-system", "coredns", &labels, &pod),
+        service("kube-system", "kube-dns", &labels, &exposed),
     ]
 }
 

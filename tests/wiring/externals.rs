@@ -48,6 +48,25 @@ pub fn promised_entries(platform: &Platform) -> Vec<(String, Option<String>)> {
 /// Labels of pods that users are told to start themselves: the name in the status, below our domain.
 pub const PROMISED_PODS: &[&str] = &["mqtt-client"];
 
+/// A program that leaves the virtual cluster although no configuration of ours says so.
+pub struct Outside {
+    /// The label `app` of its pods.
+    pub app: &'static str,
+    pub ports: &'static [i64],
+    /// Only where something is delivered to Snowflake.
+    pub for_snowflake: bool,
+}
+
+/// All of them.
+pub const OUTSIDE: &[Outside] = &[
+    // Whether it asks its maker about a licence is documented nowhere.
+    Outside { app: "lenses-hq", ports: &[443], for_snowflake: false },
+    // Snowflake's clients ask at 80 whether its certificates were revoked.
+    Outside { app: "kafka-platform", ports: &[80, 443], for_snowflake: true },
+    // Somebody adds Snowflake to it as a database.
+    Outside { app: "metabase-dashboard", ports: &[80, 443], for_snowflake: true },
+];
+
 /// API groups that the host serves before any claim: Kubernetes' own, and those of what the platform team has installed.
 pub const HOST_GROUPS: &[&str] = &[
     "",

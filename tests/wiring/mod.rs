@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+pub mod admissions;
 pub mod charts;
 pub mod checks;
 pub mod examples;

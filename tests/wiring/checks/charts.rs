@@ -81,7 +81,11 @@ fn knative_images(world: &World, object: &Object) -> Vec<Finding> {
     found
 }
 
-/// Values that images and other charts depend on.
+fn seccomp() -> Value {
+    json!({"type": "RuntimeDefault"})
+}
+
+/// Values that images, other charts and the namespaces' standards depend on.
 fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<Finding> {
     let settings = &world.platform.settings;
     let registry = json!(settings.registry.clone().unwrap_or_default());
@@ -95,10 +99,12 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
     // The quotas of a virtual cluster stop every part that needs more than 512Mi.
     let off = || json!(false);
     let expected: Vec<(&str, Value)> = match chart {
-        "istiod" => vec![("/global/hub", json!(settings.mirrored(ISTIO_IMAGES)))],
+        "istiod" => vec![("/global/hub", json!(settings.mirrored(ISTIO_IMAGES))), ("/seccompProfile", seccomp())],
         "knative-operator" => vec![
             ("/knative_operator/knative_operator/image", operator),
             ("/knative_operator/operator_webhook/image", webhook),
+            ("/knative_operator/knative_operator/securityContext/seccompProfile", seccomp()),
+            ("/knative_operator/operator_webhook/securityContext/seccompProfile", seccomp()),
         ],
         // What a virtual cluster does not show is not looked for.
         "kube-prometheus-stack" => vec![
@@ -126,8 +132,17 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
             vec![
                 ("/service/type", said("/gateway/serviceType", json!("LoadBalancer"))),
                 ("/service/annotations", said("/gateway/annotations", json!({}))),
+                ("/securityContext/seccompProfile", seccomp()),
+                ("/securityContext/sysctls/0/name", json!("net.ipv4.ip_unprivileged_port_start")),
+                ("/securityContext/sysctls/0/value", json!("0")),
             ]
         }
+        // The user of its image, and an account that is there already.
+        "postgres" => vec![
+            ("/podSecurityContext/fsGroup", json!(999)),
+            ("/podSecurityContext/supplementalGroups", json!([999])),
+            ("/serviceAccount/create", off()),
+        ],
         _ => Vec::new(),
     };
     let wrong = expected.iter().filter(|(pointer, value)| values.at(pointer) != value);

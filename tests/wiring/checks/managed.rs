@@ -219,6 +219,11 @@ fn annotations(composed: &Value) -> BTreeMap<String, String> {
     annotations.map(|(name, text)| (name.to_owned(), text.as_str().unwrap_or_default().to_owned())).collect()
 }
 
+/// Namespaces that an environment makes for what it installs.
+fn is_a_components(namespace: &str) -> bool {
+    ["istio-system", "knative-operator", "monitoring"].contains(&namespace)
+}
+
 /// What an environment can offer, by what it composes; before anything is observed, nothing is ready.
 fn offered(standing: &Standing) -> BTreeMap<String, String> {
     let has = |kind: &str, name: &str| {
@@ -232,6 +237,7 @@ fn offered(standing: &Standing) -> BTreeMap<String, String> {
         .iter()
         .filter(|resource| resource.part == "namespaces")
         .map(|resource| resource.manifest().text("/metadata/name"))
+        .filter(|name| !is_a_components(name))
         .collect();
     let has_certificate = standing.resources.iter().any(|resource| {
         resource.manifest().items("/spec/servers").iter().any(|server| server.has("/tls/credentialName"))

@@ -18,6 +18,7 @@ mod policies;
 mod references;
 mod routes;
 mod secrecy;
+pub mod security;
 mod services;
 pub mod sizes;
 mod status;
@@ -37,6 +38,7 @@ pub const CHECKS: &[Check] = &[
     ("secrets", secrets::check),
     ("volumes", volumes::check),
     ("workloads", workloads::check),
+    ("security", security::check),
     ("services", services::check),
     ("programs", programs::check),
     ("connections", connections::check),

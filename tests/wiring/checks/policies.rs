@@ -1,91 +1,105 @@
-//! Every NetworkPolicy selects pods, admits pods that there are, at ports that are listened to; and every connection that is
-//! known into a pod that is selected is admitted.
+//! Every pod of ours, and every pod that a chart of ours puts beside them, stands behind network policies in both directions.
+//! They admit every connection that is known, and none that is not.
+
+use std::collections::BTreeSet;
 
 use function_realtime_platform::owner::label;
-use serde_json::Value;
+use function_realtime_platform::plan::Place;
 
-use crate::wiring::externals::PROMISED_PODS;
+use crate::wiring::admissions::{Admissions, Door, Rule, selected};
+use crate::wiring::externals::{OUTSIDE, PROMISED_PODS};
 use crate::wiring::finding::Finding;
-use crate::wiring::pods::Pod;
 use crate::wiring::services::{Host, Service, resolve, target};
 use crate::wiring::value::{Labels, Look, selects};
-use crate::wiring::world::{Object, World};
+use crate::wiring::world::{Origin, World};
+
+/// Where a name server is asked: some networks judge by its Service's port, others by its pods'.
+const NAMES: [Door; 4] = [("UDP", 53), ("TCP", 53), ("UDP", 1053), ("TCP", 1053)];
+/// The same of the API server, which is no pod inside.
+const API_SERVER: [i64; 2] = [443, 8443];
+/// What a client of Kafka may need: the broker, the schemas and Connect.
+const KAFKA_CLIENT: [i64; 3] = [9092, 8081, 8083];
 
 pub fn check(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
+    let admissions = Admissions::of(world);
     for policy in world.of_kind("networking.k8s.io", "NetworkPolicy") {
-        found.extend(check_policy(world, policy));
+        if selected(world, policy).next().is_none() || !policy.manifest.has("/spec/podSelector/matchLabels") {
+            found.push(Finding::on(policy, "/spec/podSelector", "selects no pod, or all"));
+        }
+        for direction in policy.manifest.texts("/spec/policyTypes") {
+            if !["Ingress", "Egress"].contains(&direction) {
+                found.push(Finding::on(policy, "/spec/policyTypes", "neither in nor out"));
+            }
+        }
     }
-    for connection in connections(world) {
-        found.extend(refused(world, &connection));
+    for rule in &admissions.ingress.rules {
+        if rule.peers.is_empty() {
+            found.push(Finding::on(rule.policy, &rule.field, "admits everybody"));
+        }
     }
+    for rule in admissions.ingress.rules.iter().chain(&admissions.egress.rules) {
+        found.extend(peers(world, rule));
+    }
+    let known = connections(world);
+    found.extend(fenced(world, &admissions));
+    found.extend(known.iter().filter_map(|connection| refused(world, &admissions, connection)));
+    found.extend(unknown(world, &admissions, &known));
+    found.extend(outside(world, &admissions));
     found
 }
 
-/// The pods that a policy selects, by their place in the world's list.
-fn selected<'a>(world: &'a World, policy: &'a Object) -> impl Iterator<Item = usize> + 'a {
-    let selector = policy.manifest.labels("/spec/podSelector/matchLabels");
-    world.pods.iter().enumerate().filter_map(move |(index, pod)| {
-        let is_here = pod.object.place == policy.place && pod.is_selected(&policy.namespace, &selector);
-        is_here.then_some(index)
-    })
-}
-
-fn check_policy(world: &World, policy: &Object) -> Vec<Finding> {
+/// Every peer is somebody, and every rule names ports.
+fn peers(world: &World, rule: &Rule) -> Vec<Finding> {
     let mut found = Vec::new();
-    let pods: Vec<usize> = selected(world, policy).collect();
-    if pods.is_empty() || !policy.manifest.has("/spec/podSelector/matchLabels") {
-        found.push(Finding::on(policy, "/spec/podSelector", "selects no pod, or all"));
+    for peer in rule.peers {
+        let labels = peer.labels("/podSelector/matchLabels");
+        let is_users = PROMISED_PODS.iter().any(|name| labels == Labels::from([(label(name).as_str(), "true")]));
+        if !is_users && !rule.pods.iter().any(|&index| selects(&labels, &world.pods[index].labels)) {
+            found.push(Finding::on(rule.policy, &rule.field, format!("no pod is {peer}")));
+        }
     }
-    if !policy.manifest.texts("/spec/policyTypes").eq(["Ingress"]) {
-        found.push(Finding::on(policy, "/spec/policyTypes", "not Ingress alone"));
-    }
-    for (index, rule) in policy.manifest.items("/spec/ingress").iter().enumerate() {
-        let field = format!("/spec/ingress/{index}");
-        if rule.items("/from").is_empty() || rule.items("/ports").is_empty() {
-            found.push(Finding::on(policy, &field, "admits everybody, or at every port"));
-        }
-        for peer in rule.items("/from") {
-            let promised = peer.labels("/podSelector/matchLabels");
-            let is_users = PROMISED_PODS.iter().any(|name| promised == Labels::from([(label(name).as_str(), "true")]));
-            if !is_users && !world.pods.iter().any(|pod| is_peer(world, policy, peer, pod)) {
-                found.push(Finding::on(policy, &field, format!("no pod is {peer}")));
-            }
-        }
-        for port in rule.items("/ports") {
-            let is_open = |&index: &usize| {
-                let number = world.pods[index].port(port.at("/port"));
-                number.is_some_and(|number| world.behaviours()[index].listens.contains(&number))
-            };
-            if !pods.iter().all(is_open) || port.text("/protocol") != "TCP" {
-                found.push(Finding::on(policy, &field, format!("nothing listens to {port}")));
-            }
-        }
+    if rule.doors.is_empty() {
+        found.push(Finding::on(rule.policy, &rule.field, "admits every port"));
     }
     found
 }
 
-fn is_peer(world: &World, policy: &Object, peer: &Value, pod: &Pod) -> bool {
-    let object = pod.object;
-    let is_namespace = if peer.has("/namespaceSelector") {
-        let labels = world.namespace(object.place, &object.namespace).unwrap_or_default();
-        selects(&peer.labels("/namespaceSelector/matchLabels"), &labels)
-    } else {
-        object.namespace == policy.namespace
-    };
-    object.place == policy.place && is_namespace && selects(&peer.labels("/podSelector/matchLabels"), &pod.labels)
+/// Whether a pod is ours, or stands where ours do.
+fn is_among_ours(world: &World, index: usize) -> bool {
+    let object = world.pods[index].object;
+    let is_tenants = || world.platform.claims.iter().any(|claim| claim.spec.text("/namespace") == object.namespace);
+    object.place == Place::Inside && (matches!(object.origin, Origin::Composed(..)) || is_tenants())
+}
+
+/// Nothing is left open, and everybody can ask for names.
+fn fenced(world: &World, admissions: &Admissions) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for index in (0..world.pods.len()).filter(|&index| is_among_ours(world, index)) {
+        let pod = &world.pods[index];
+        if !admissions.ingress.is_closed(index) || !admissions.egress.is_closed(index) {
+            found.push(Finding::at(pod, "/metadata/labels", "no network policy selects it in both directions"));
+        }
+        let servers = world.pods.iter().enumerate().filter(|(_, pod)| pod.object.namespace == "kube-system");
+        for (server, _) in servers {
+            if let Some(door) = NAMES.iter().find(|door| !admissions.egress.admits(index, Some(server), **door)) {
+                found.push(Finding::at(pod, "", format!("cannot ask for names at {door:?}")));
+            }
+        }
+    }
+    found
 }
 
 /// A connection into a pod.
-struct Connection<'a> {
+struct Connection {
     from: usize,
     to: usize,
     port: i64,
-    field: &'a str,
+    field: String,
 }
 
-/// Every connection that a program's configuration, a route or a monitor opens.
-fn connections<'a>(world: &'a World) -> Vec<Connection<'a>> {
+/// Every connection that a program's configuration, a route, Knative or a monitor opens.
+fn connections(world: &World) -> Vec<Connection> {
     let mut connections = Vec::new();
     for call in world.behaviours().iter().flat_map(|behaviour| &behaviour.calls) {
         let from = world.pods[call.from].object;
@@ -93,10 +107,8 @@ fn connections<'a>(world: &'a World) -> Vec<Connection<'a>> {
             into(world, call.from, service, call.port, &call.field, &mut connections);
         }
     }
+    let gateways: Vec<usize> = labelled(world, "istio", "ingressgateway");
     for route in world.of_kind("networking.istio.io", "VirtualService") {
-        let gateways =
-            world.pods.iter().enumerate().filter(|(_, pod)| pod.labels.get("istio") == Some(&"ingressgateway"));
-        let gateways: Vec<usize> = gateways.map(|(index, _)| index).collect();
         for destination in route.manifest.items("/spec/http").iter().flat_map(|http| http.items("/route")) {
             let (host, port) = (destination.text("/destination/host"), destination.number("/destination/port/number"));
             if let (Host::Service(service), Some(port)) = (resolve(world, route.place, &route.namespace, host), port) {
@@ -106,25 +118,34 @@ fn connections<'a>(world: &'a World) -> Vec<Connection<'a>> {
             }
         }
     }
+    let (activators, autoscalers) = (labelled(world, "app", "activator"), labelled(world, "app", "autoscaler"));
+    let knative = [(&gateways, 8012), (&activators, 8012), (&autoscalers, 9090)];
+    for (to, _) in world.pods.iter().enumerate().filter(|(_, pod)| pod.object.is("serving.knative.dev", "Service")) {
+        for (callers, port) in &knative {
+            let field = || "Knative".to_owned();
+            connections.extend(callers.iter().map(|&from| Connection { from, to, port: *port, field: field() }));
+        }
+    }
     connections.extend(scrapes(world));
     connections
 }
 
-fn into<'a>(world: &World, from: usize, service: &Service, port: i64, field: &'a str, all: &mut Vec<Connection<'a>>) {
+fn labelled(world: &World, name: &str, value: &str) -> Vec<usize> {
+    (0..world.pods.len()).filter(|&index| world.pods[index].labels.get(name) == Some(&value)).collect()
+}
+
+fn into(world: &World, from: usize, service: &Service, port: i64, field: &str, all: &mut Vec<Connection>) {
     let Some(port) = service.port(port) else { return };
     for (to, pod) in service.pods(world) {
         if let Some(port) = pod.port(target(port)) {
-            all.push(Connection { from, to, port, field });
+            all.push(Connection { from, to, port, field: field.to_owned() });
         }
     }
 }
 
 /// Prometheus calls the pods behind each Service that a monitor selects.
-fn scrapes<'a>(world: &World) -> Vec<Connection<'a>> {
+fn scrapes(world: &World) -> Vec<Connection> {
     let mut connections = Vec::new();
-    let prometheus: Vec<usize> = (0..world.pods.len())
-        .filter(|&index| world.pods[index].labels.get("app.kubernetes.io/name") == Some(&"prometheus"))
-        .collect();
     for monitor in world.of_kind("monitoring.coreos.com", "ServiceMonitor") {
         let selector = monitor.manifest.labels("/spec/selector/matchLabels");
         let services = world.services.iter().filter(|service| {
@@ -134,7 +155,7 @@ fn scrapes<'a>(world: &World) -> Vec<Connection<'a>> {
             for endpoint in monitor.manifest.items("/spec/endpoints") {
                 let port = service.ports().iter().find(|port| port.text("/name") == endpoint.text("/port"));
                 let Some(port) = port.and_then(|port| port.number("/port")) else { continue };
-                for &from in &prometheus {
+                for from in labelled(world, "app.kubernetes.io/name", "prometheus") {
                     into(world, from, service, port, "a ServiceMonitor", &mut connections);
                 }
             }
@@ -143,26 +164,81 @@ fn scrapes<'a>(world: &World) -> Vec<Connection<'a>> {
     connections
 }
 
-/// Why a connection does not come through: some policy selects the pod, and none admits the caller.
-fn refused(world: &World, connection: &Connection) -> Option<Finding> {
-    // A pod's own traffic passes.
-    if connection.from == connection.to {
-        return None;
-    }
-    let policies: Vec<&Object> = world
-        .of_kind("networking.k8s.io", "NetworkPolicy")
-        .filter(|policy| selected(world, policy).any(|index| index == connection.to))
-        .collect();
-    let (from, to) = (&world.pods[connection.from], &world.pods[connection.to]);
-    let admits = |policy: &&Object| {
-        policy.manifest.items("/spec/ingress").iter().any(|rule| {
-            rule.items("/from").iter().any(|peer| is_peer(world, policy, peer, from))
-                && rule.items("/ports").iter().any(|port| to.port(port.at("/port")) == Some(connection.port))
-        })
+/// Why a connection does not come through.
+fn refused(world: &World, admissions: &Admissions, connection: &Connection) -> Option<Finding> {
+    let Connection { from, to, port, field } = connection;
+    let message = || format!("refused at {} port {port}", world.pods[*to].object.title());
+    (!admissions.reach(*from, *to, ("TCP", *port))).then(|| Finding::at(&world.pods[*from], field, message()))
+}
+
+/// What is admitted although nothing is known to need it.
+fn unknown(world: &World, admissions: &Admissions, known: &[Connection]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let known: BTreeSet<(usize, usize, i64)> =
+        known.iter().map(|connection| (connection.from, connection.to, connection.port)).collect();
+    let is_client = |from: usize, to: usize, port: i64| {
+        let labels = &world.pods[from].labels;
+        labels.get(label("kafka-client").as_str()) == Some(&"true")
+            && world.pods[to].labels.get("app") == Some(&"kafka-platform")
+            && KAFKA_CLIENT.contains(&port)
     };
-    if policies.is_empty() || policies.iter().any(admits) {
-        return None;
+    for to in (0..world.pods.len()).filter(|&index| is_among_ours(world, index)) {
+        for rule in admissions.ingress.of_pod(to) {
+            for &(protocol, port) in &rule.doors {
+                if protocol != "TCP" || !listens(world, to, port) {
+                    found.push(Finding::on(rule.policy, &rule.field, format!("nothing listens to {protocol} {port}")));
+                }
+                for &from in rule.pods.iter().filter(|&&from| from != to) {
+                    if !known.contains(&(from, to, port))
+                        && !is_client(from, to, port)
+                        && admissions.reach(from, to, (protocol, port))
+                    {
+                        let caller = world.pods[from].object.title();
+                        found.push(Finding::on(rule.policy, &rule.field, format!("{caller} does not call {port}")));
+                    }
+                }
+            }
+        }
     }
-    let message = format!("refused at {} port {}", to.object.title(), connection.port);
-    Some(Finding::at(from, connection.field, message))
+    found
+}
+
+fn listens(world: &World, index: usize, port: i64) -> bool {
+    let is_proxy = world.pods[index].object.is("serving.knative.dev", "Service") && [8012, 9090].contains(&port);
+    is_proxy || world.behaviours()[index].listens.contains(&port)
+}
+
+/// Who leaves the virtual cluster, and where to: as configured, as said of a program, or to the API server.
+fn outside(world: &World, admissions: &Admissions) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for index in (0..world.pods.len()).filter(|&index| is_among_ours(world, index)) {
+        let pod = &world.pods[index];
+        let calls = world.behaviours().iter().flat_map(|behaviour| &behaviour.calls).filter(|call| call.from == index);
+        let place = (pod.object.place, pod.object.namespace.as_str());
+        let abroad = calls.filter(|call| matches!(resolve(world, place.0, place.1, &call.host), Host::External));
+        let mut needed: BTreeSet<i64> = abroad.map(|call| call.port).collect();
+        needed.extend(&world.behaviours()[index].fetches);
+        if pod.spec.is_true("/automountServiceAccountToken") {
+            needed.extend(API_SERVER);
+        }
+        let app = pod.labels.get("app").copied().unwrap_or_default();
+        let has_snowflake =
+            world.platform.claims.iter().any(|claim| {
+                claim.spec.text("/namespace") == pod.object.namespace && claim.spec.has("/snowflakeConfig")
+            });
+        let said = OUTSIDE.iter().filter(|said| said.app == app && (has_snowflake || !said.for_snowflake));
+        needed.extend(said.flat_map(|said| said.ports));
+        let is_everybody = |rule: &&Rule| rule.peers.is_empty();
+        let admitted: BTreeSet<i64> = admissions
+            .egress
+            .of_pod(index)
+            .filter(is_everybody)
+            .flat_map(|rule| rule.doors.iter().filter(|(protocol, _)| *protocol == "TCP").map(|(_, port)| *port))
+            .collect();
+        if needed != admitted {
+            let message = format!("goes outside at {needed:?}, and is let out at {admitted:?}");
+            found.push(Finding::at(pod, "/metadata/labels", message));
+        }
+    }
+    found
 }

@@ -24,6 +24,7 @@ pub fn run(reading: &mut Reading) {
     reading.variables(VARIABLES);
     // HTTP, and the exporter of metrics.
     reading.listens(&[9991, 9102]);
+    reading.writes(&["/data", "/tmp"]);
     if let Some(password) = reading.credential("LENSES_STORAGE_POSTGRES_PASSWORD") {
         reading.behaviour.logins.push(Login {
             host: reading.literal("LENSES_STORAGE_POSTGRES_HOST").to_owned(),

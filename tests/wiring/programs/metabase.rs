@@ -18,6 +18,7 @@ const VARIABLES: &[Variable] = &[
 pub fn run(reading: &mut Reading) {
     reading.variables(VARIABLES);
     reading.listens(&[3000]);
+    reading.writes(&["/tmp", "/plugins"]);
     reading.behaviour.pages.push("/api/health".to_owned());
     if let Some(password) = reading.credential("MB_DB_PASS") {
         reading.behaviour.logins.push(Login {

@@ -140,7 +140,10 @@ impl<'w> Reading<'_, 'w> {
                 Err(_) => false,
             },
             Takes::External => {
-                text.starts_with("https://") && address(text).is_some_and(|(host, _)| host.contains('.'))
+                let address = address(text).filter(|(host, _)| text.starts_with("https://") && host.contains('.'));
+                // Whoever is asked may send on, to the usual port.
+                self.behaviour.fetches.extend(address.iter().flat_map(|(_, port)| [*port, 443]));
+                address.is_some()
             }
             Takes::Shown => {
                 self.behaviour.shows.push((text.to_owned(), format!("{}/env/{name}", self.container.field)));
@@ -152,6 +155,21 @@ impl<'w> Reading<'_, 'w> {
         };
         if !fits {
             self.wrong(name, &format!("cannot be used: {text:?}"));
+        }
+    }
+
+    /// Notes where a program writes: where its image is read only, something writable must be mounted there.
+    pub fn writes(&mut self, directories: &[&str]) {
+        let is_read_only = self.container.value.is_true("/securityContext/readOnlyRootFilesystem");
+        for directory in directories.iter().filter(|_| is_read_only) {
+            let mounted = self.container.mounted(self.pod, directory);
+            let is_writable = mounted.is_some_and(|mounted| {
+                let kinds = ["/emptyDir", "/persistentVolumeClaim"];
+                !mounted.mount.is_true("/readOnly") && kinds.iter().any(|kind| mounted.volume.has(kind))
+            });
+            if !is_writable {
+                self.finds("/volumeMounts", format!("cannot write below {directory}"));
+            }
         }
     }
 

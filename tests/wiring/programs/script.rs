@@ -146,6 +146,8 @@ fn lenses(reading: &mut Reading) {
 }
 
 fn topics(reading: &mut Reading) {
+    // Its tools are Java programs.
+    reading.writes(&["/tmp"]);
     for line in reading.literal("TOPICS").lines() {
         let words: Vec<&str> = line.split(' ').collect();
         let is_name =

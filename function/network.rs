@@ -1,0 +1,163 @@
+//! Who may reach whom: network policies, and the peers and ports that they are made of.
+//!
+//! A pod that a policy selects accepts and opens only what some policy admits, and policies add up. Every pod of ours is
+//! behind a fence, which admits nothing in, and out only what all of its system need; what a part needs beyond that, its
+//! own policy admits. What runs in which part is no business of this room.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+    NetworkPolicySpec,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use crate::part::{PART_OF, Part};
+use crate::plan::{Ready, Resource};
+use crate::vcluster_environment::{istio, knative, monitoring};
+use crate::workload::Port;
+
+/// The namespace of the cluster's own name server.
+const NAME_SERVER: &str = "kube-system";
+/// Where a name server is asked, and where a virtual cluster's listens behind that.
+const NAME_SERVER_PORTS: [i32; 2] = [53, 1053];
+/// Where an API server is asked, and where a virtual cluster's listens behind that.
+const API_SERVER_PORTS: [i32; 2] = [443, 8443];
+/// Where Knative's proxy, in each pod of its services, takes requests.
+const KNATIVE_REQUESTS: Port = ("http", 8012);
+/// Where it says how many there are.
+const KNATIVE_COUNTS: Port = ("http-autometric", 9090);
+
+/// The label that Kubernetes gives to each namespace.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+/// What is let into some pods, and out of them. What stays empty is left to the fence.
+#[derive(Default)]
+pub struct Admissions {
+    pub ingress: Vec<NetworkPolicyIngressRule>,
+    pub egress: Vec<NetworkPolicyEgressRule>,
+}
+
+/// A policy for a part's pods.
+pub fn policy(part: &Part, name: &str, admissions: Admissions) -> Resource {
+    let Admissions { ingress, egress } = admissions;
+    let spec = NetworkPolicySpec {
+        pod_selector: Some(part.label_selector()),
+        policy_types: Some(
+            [("Ingress", ingress.is_empty()), ("Egress", egress.is_empty())]
+                .into_iter()
+                .filter(|(_, is_empty)| !is_empty)
+                .map(|(direction, _)| direction.to_owned())
+                .collect(),
+        ),
+        ingress: (!ingress.is_empty()).then_some(ingress),
+        egress: (!egress.is_empty()).then_some(egress),
+    };
+    part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
+}
+
+/// The fence around all pods of a system: nothing comes in, and beside questions for names only this goes out.
+pub fn fence(part: &Part, name: &str, egress: Vec<NetworkPolicyEgressRule>) -> Resource {
+    let spec = NetworkPolicySpec {
+        pod_selector: Some(selector(system(part))),
+        policy_types: Some(["Ingress", "Egress"].map(str::to_owned).to_vec()),
+        egress: Some([to_name_server()].into_iter().chain(egress).collect()),
+        ..NetworkPolicySpec::default()
+    };
+    part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
+}
+
+/// The label that all pods of a part's system have, and no others.
+fn system(part: &Part) -> BTreeMap<String, String> {
+    labels(PART_OF, part.owner.system)
+}
+
+/// Lets these in at these ports.
+pub fn from(peers: Vec<NetworkPolicyPeer>, ports: &[Port]) -> NetworkPolicyIngressRule {
+    NetworkPolicyIngressRule { from: Some(peers), ports: Some(tcp(ports.iter().map(|&(_, port)| port))) }
+}
+
+/// Lets through to these at these ports.
+pub fn to(peers: Vec<NetworkPolicyPeer>, ports: &[Port]) -> NetworkPolicyEgressRule {
+    NetworkPolicyEgressRule { to: Some(peers), ports: Some(tcp(ports.iter().map(|&(_, port)| port))) }
+}
+
+/// Lets through to whoever listens there, outside too.
+pub fn to_anybody(ports: impl IntoIterator<Item = i32>) -> NetworkPolicyEgressRule {
+    NetworkPolicyEgressRule { to: None, ports: Some(tcp(ports)) }
+}
+
+/// Lets through to the API server, which nothing inside a virtual cluster can tell by more than its ports.
+pub fn to_api_server() -> NetworkPolicyEgressRule {
+    to_anybody(API_SERVER_PORTS)
+}
+
+/// Lets Knative lead requests to the pods of one of its services, and count them.
+pub fn from_knative() -> Vec<NetworkPolicyIngressRule> {
+    let serving = |app| within(knative::SERVING, labels("app", app));
+    vec![
+        from(vec![gateway(), serving("activator")], &[KNATIVE_REQUESTS]),
+        from(vec![serving("autoscaler")], &[KNATIVE_COUNTS]),
+    ]
+}
+
+fn to_name_server() -> NetworkPolicyEgressRule {
+    let ports = NAME_SERVER_PORTS.into_iter().flat_map(|number| [port("UDP", number), port("TCP", number)]);
+    NetworkPolicyEgressRule { to: Some(vec![within(NAME_SERVER, BTreeMap::new())]), ports: Some(ports.collect()) }
+}
+
+/// Pods of the same namespace with these labels.
+pub fn pods(labels: BTreeMap<String, String>) -> NetworkPolicyPeer {
+    NetworkPolicyPeer { pod_selector: Some(selector(labels)), ..NetworkPolicyPeer::default() }
+}
+
+/// The pods of a part of the same namespace.
+pub fn app(app: &str) -> NetworkPolicyPeer {
+    pods(labels("app", app))
+}
+
+/// All pods of a part's own system.
+pub fn siblings(part: &Part) -> NetworkPolicyPeer {
+    pods(system(part))
+}
+
+/// The pods of the environment's gateway.
+pub fn gateway() -> NetworkPolicyPeer {
+    let (name, value) = istio::GATEWAY_LABEL;
+    within(istio::NAMESPACE, labels(name, value))
+}
+
+/// The environment's Prometheus, by the label that its operator gives.
+pub fn prometheus() -> NetworkPolicyPeer {
+    within(monitoring::NAMESPACE, labels("app.kubernetes.io/name", "prometheus"))
+}
+
+/// Pods of another namespace with these labels; all of them without any.
+fn within(namespace: &str, labelled: BTreeMap<String, String>) -> NetworkPolicyPeer {
+    NetworkPolicyPeer {
+        namespace_selector: Some(selector(labels(NAMESPACE_NAME, namespace))),
+        pod_selector: (!labelled.is_empty()).then(|| selector(labelled)),
+        ..NetworkPolicyPeer::default()
+    }
+}
+
+fn labels(name: &str, value: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([(name.to_owned(), value.to_owned())])
+}
+
+fn selector(labels: BTreeMap<String, String>) -> LabelSelector {
+    LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }
+}
+
+fn tcp(ports: impl IntoIterator<Item = i32>) -> Vec<NetworkPolicyPort> {
+    ports.into_iter().map(|number| port("TCP", number)).collect()
+}
+
+fn port(protocol: &str, number: i32) -> NetworkPolicyPort {
+    NetworkPolicyPort {
+        protocol: Some(protocol.to_owned()),
+        port: Some(IntOrString::Int(number)),
+        ..NetworkPolicyPort::default()
+    }
+}

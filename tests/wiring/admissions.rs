@@ -1,0 +1,128 @@
+//! What network policies admit, as the network reads them: a pod that some policy selects in a direction accepts, or opens,
+//! only what some policy admits; the others accept and open everything.
+
+use serde_json::Value;
+
+use super::pods::Pod;
+use super::value::{Labels, Look, selects};
+use super::world::{Object, World};
+
+/// Protocol and port.
+pub type Door<'a> = (&'a str, i64);
+
+/// One rule of a policy, in one direction.
+pub struct Rule<'w> {
+    pub policy: &'w Object<'w>,
+    /// The pointer to it.
+    pub field: String,
+    /// The peers, as they are written; none stands for everybody, outside too.
+    pub peers: &'w [Value],
+    pub doors: Vec<Door<'w>>,
+    /// The pods that the peers are, by their place in the world's list.
+    pub pods: Vec<usize>,
+}
+
+/// One direction of the pods of a platform.
+pub struct Direction<'w> {
+    /// For each pod, whether some policy selects it, and the rules that do.
+    by_pod: Vec<Option<Vec<usize>>>,
+    pub rules: Vec<Rule<'w>>,
+}
+
+/// What all policies admit together.
+pub struct Admissions<'w> {
+    pub ingress: Direction<'w>,
+    pub egress: Direction<'w>,
+}
+
+impl<'w> Admissions<'w> {
+    pub fn of(world: &'w World<'w>) -> Self {
+        Self {
+            ingress: Direction::of(world, "Ingress", "ingress", "from"),
+            egress: Direction::of(world, "Egress", "egress", "to"),
+        }
+    }
+
+    /// Whether one pod reaches another at a port. Its own traffic always passes.
+    pub fn reach(&self, from: usize, to: usize, door: Door) -> bool {
+        from == to || self.egress.admits(from, Some(to), door) && self.ingress.admits(to, Some(from), door)
+    }
+}
+
+impl<'w> Direction<'w> {
+    fn of(world: &'w World<'w>, direction_type: &str, list: &str, side: &str) -> Self {
+        let mut direction = Self { by_pod: world.pods.iter().map(|_| None).collect(), rules: Vec::new() };
+        for policy in world.of_kind("networking.k8s.io", "NetworkPolicy") {
+            if !policy.manifest.texts("/spec/policyTypes").any(|named| named == direction_type) {
+                continue;
+            }
+            let first = direction.rules.len();
+            for (index, rule) in policy.manifest.items(&format!("/spec/{list}")).iter().enumerate() {
+                direction.rules.push(Rule {
+                    policy,
+                    field: format!("/spec/{list}/{index}"),
+                    peers: rule.items(&format!("/{side}")),
+                    doors: rule.items("/ports").iter().map(door).collect(),
+                    pods: peers(world, policy, rule.items(&format!("/{side}"))),
+                });
+            }
+            let rules = first..direction.rules.len();
+            for index in selected(world, policy) {
+                direction.by_pod[index].get_or_insert_default().extend(rules.clone());
+            }
+        }
+        direction
+    }
+
+    /// Whether some policy selects a pod.
+    pub fn is_closed(&self, pod: usize) -> bool {
+        self.by_pod[pod].is_some()
+    }
+
+    /// The rules that hold for a pod.
+    pub fn of_pod(&self, pod: usize) -> impl Iterator<Item = &Rule<'w>> {
+        self.by_pod[pod].iter().flatten().map(|&index| &self.rules[index])
+    }
+
+    /// Whether a pod may deal with a peer, or with somebody outside, at a port.
+    pub fn admits(&self, pod: usize, peer: Option<usize>, door: Door) -> bool {
+        let is_peer = |rule: &Rule| rule.peers.is_empty() || peer.is_some_and(|peer| rule.pods.contains(&peer));
+        !self.is_closed(pod) || self.of_pod(pod).any(|rule| is_peer(rule) && rule.doors.contains(&door))
+    }
+}
+
+fn door(port: &Value) -> Door<'_> {
+    (port.text("/protocol"), port.number("/port").unwrap_or_default())
+}
+
+/// The pods that a policy selects, by their place in the world's list.
+pub fn selected<'a>(world: &'a World, policy: &'a Object) -> impl Iterator<Item = usize> + 'a {
+    let selector = policy.manifest.labels("/spec/podSelector/matchLabels");
+    world.pods.iter().enumerate().filter_map(move |(index, pod)| {
+        let is_here = pod.object.place == policy.place && pod.is_selected(&policy.namespace, &selector);
+        is_here.then_some(index)
+    })
+}
+
+fn peers(world: &World, policy: &Object, peers: &[Value]) -> Vec<usize> {
+    let read: Vec<(Option<Labels>, Labels)> = peers
+        .iter()
+        .map(|peer| {
+            let namespace = peer.has("/namespaceSelector").then(|| peer.labels("/namespaceSelector/matchLabels"));
+            (namespace, peer.labels("/podSelector/matchLabels"))
+        })
+        .collect();
+    let is_peer = |pod: &Pod| {
+        read.iter().any(|(namespace, labels)| {
+            selects(labels, &pod.labels)
+                && match namespace {
+                    None => pod.object.namespace == policy.namespace,
+                    Some(selector) => world
+                        .namespace(pod.object.place, &pod.object.namespace)
+                        .is_some_and(|labels| selects(selector, &labels)),
+                }
+        })
+    };
+    let pods = world.pods.iter().enumerate().filter(|(_, pod)| pod.object.place == policy.place && is_peer(pod));
+    pods.map(|(index, _)| index).collect()
+}

@@ -1,0 +1,192 @@
+//! What a security team asks of every pod, every namespace and every role. What does not keep a rule stands in the table of
+//! `docs/security.md`, with its reason, or is a finding.
+
+use std::sync::LazyLock;
+
+use function_realtime_platform::pins::Image;
+use function_realtime_platform::plan::Place;
+use serde_json::{Value, json};
+
+use crate::wiring::finding::Finding;
+use crate::wiring::pods::{Container, Pod};
+use crate::wiring::value::Look;
+use crate::wiring::world::{Object, Origin, World};
+
+/// A rule that something does not keep.
+pub struct Violation {
+    pub rule: &'static str,
+    /// The container, as `POD/CONTAINER`, the pod or the object.
+    pub of: String,
+    pub finding: Finding,
+}
+
+/// A row of the table of exceptions.
+pub struct Allowance {
+    pub rule: &'static str,
+    pub of: &'static str,
+    pub reason: &'static str,
+}
+
+/// Between these two lines stands the table.
+const TABLE: [&str; 2] = ["<!-- exceptions: tests/policy.rs reads this table -->", "<!-- end of exceptions -->"];
+
+static ALLOWANCES: LazyLock<Vec<Allowance>> = LazyLock::new(|| {
+    let text = include_str!("../../../docs/security.md");
+    let (_, rest) = text.split_once(TABLE[0]).expect("the document has the table");
+    let (table, _) = rest.split_once(TABLE[1]).expect("the table has an end");
+    let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
+    let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
+    rows.map(cells)
+        .map(|cells| match cells.as_slice() {
+            [rule, of, reason] => Allowance { rule: code(rule), of: code(of), reason },
+            _ => panic!("not a rule, what it is of, and a reason: {cells:?}"),
+        })
+        .collect()
+});
+
+fn code(cell: &str) -> &str {
+    cell.trim_matches('`')
+}
+
+pub fn allowances() -> &'static [Allowance] {
+    &ALLOWANCES
+}
+
+impl Allowance {
+    pub fn covers(&self, violation: &Violation) -> bool {
+        (self.rule, self.of) == (violation.rule, violation.of.as_str())
+    }
+}
+
+pub fn check(world: &World) -> Vec<Finding> {
+    let is_allowed = |violation: &Violation| ALLOWANCES.iter().any(|allowance| allowance.covers(violation));
+    violations(world)
+        .into_iter()
+        .filter(|violation| !is_allowed(violation))
+        .map(|violation| violation.finding)
+        .collect()
+}
+
+/// Everything that keeps some rule not.
+pub fn violations(world: &World) -> Vec<Violation> {
+    let mut found = Vec::new();
+    for pod in world.pods.iter().filter(|pod| is_ours(world, pod)) {
+        let app = pod.labels.get("app").copied().unwrap_or_default();
+        of_pod(world, pod, app, &mut found);
+        for container in &pod.containers {
+            let image = container.value.text("/image");
+            let is_known = Image::ALL.into_iter().any(|known| world.platform.settings.image(known) == image);
+            let name = if is_known { container.value.text("/name") } else { "image of the claim" };
+            of_container(pod, container, &format!("{app}/{name}"), &mut found);
+        }
+    }
+    for object in world.of_kind("", "Namespace").filter(|object| object.resource().is_some()) {
+        of_namespace(object, &mut found);
+    }
+    for object in world.of_kind("rbac.authorization.k8s.io", "Role") {
+        of_role(object, &mut found);
+    }
+    found
+}
+
+/// Whether a pod is composed, or a chart's among those that are.
+fn is_ours(world: &World, pod: &Pod) -> bool {
+    let is_tenants = || world.platform.claims.iter().any(|claim| claim.spec.text("/namespace") == pod.object.namespace);
+    pod.object.place == Place::Inside && (matches!(pod.object.origin, Origin::Composed(..)) || is_tenants())
+}
+
+fn of_pod(world: &World, pod: &Pod, app: &str, found: &mut Vec<Violation>) {
+    let mut breaks = |rule, field: &str, message: &str| {
+        found.push(Violation {
+            rule,
+            of: app.to_owned(),
+            finding: Finding::at(pod, field, format!("{rule}: {message}")),
+        });
+    };
+    for host in ["/hostNetwork", "/hostPID", "/hostIPC"] {
+        if pod.spec.is_true(host) {
+            breaks("no host", host, "sees the node that it runs on");
+        }
+    }
+    if pod.spec.items("/volumes").iter().any(|volume| volume.has("/hostPath")) {
+        breaks("no host", "/volumes", "mounts a directory of the node");
+    }
+    let account = world.find(pod.object.place, "", "ServiceAccount", &pod.object.namespace, account(pod));
+    let is_off = |value: &Value| value == &Value::Bool(false);
+    let by_account = account.is_some_and(|account| is_off(account.manifest.at("/automountServiceAccountToken")));
+    let own = pod.spec.at("/automountServiceAccountToken");
+    if !is_off(own) && (own == &Value::Bool(true) || !by_account) {
+        breaks("no token", "/automountServiceAccountToken", "is given a token of its service account");
+    }
+}
+
+fn account<'a>(pod: &Pod<'a>) -> &'a str {
+    pod.spec.text("/serviceAccountName")
+}
+
+fn of_container(pod: &Pod, container: &Container, of: &str, found: &mut Vec<Violation>) {
+    let mut breaks = |rule, message: &str| {
+        let finding = Finding::at(pod, format!("{}/securityContext", container.field), format!("{rule}: {message}"));
+        found.push(Violation { rule, of: of.to_owned(), finding });
+    };
+    let (own, of_pod) = (container.value.at("/securityContext"), pod.spec.at("/securityContext"));
+    let either = |pointer: &str| if own.has(pointer) { own.at(pointer) } else { of_pod.at(pointer) };
+    if either("/runAsNonRoot") != &json!(true) || either("/runAsUser").as_i64() == Some(0) {
+        breaks("not root", "may run as root");
+    }
+    if !own.is_true("/readOnlyRootFilesystem") {
+        breaks("read-only root", "may write anywhere in its image");
+    }
+    if own.at("/allowPrivilegeEscalation") != &json!(false) || own.is_true("/privileged") {
+        breaks("no escalation", "may gain privileges");
+    }
+    if !own.texts("/capabilities/drop").eq(["ALL"]) || own.has("/capabilities/add") {
+        breaks("no capabilities", "keeps capabilities");
+    }
+    if either("/seccompProfile/type") != &json!("RuntimeDefault") {
+        breaks("seccomp", "may make every call to the kernel");
+    }
+    let resources = container.value.at("/resources");
+    let sizes = ["/requests/cpu", "/requests/memory", "/limits/cpu", "/limits/memory"];
+    if sizes.iter().any(|size| !is_amount(resources.text(size))) {
+        breaks("sized", "does not say what it needs and where it ends");
+    }
+    if container.value.items("/ports").iter().any(|port| port.has("/hostPort")) {
+        breaks("no host", "takes a port of the node");
+    }
+}
+
+/// An amount of CPU or memory as Kubernetes reads it.
+fn is_amount(text: &str) -> bool {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = &text[digits.len()..];
+    digits.parse::<f64>().is_ok() && ["", "m", "Ki", "Mi", "Gi", "Ti"].contains(&unit)
+}
+
+/// Namespaces in which only charts of the environment run, which keep the strictest standard as their values stand.
+const RESTRICTED: [&str; 4] = ["istio-system", "knative-operator", "knative-serving", "monitoring"];
+
+fn of_namespace(namespace: &Object, found: &mut Vec<Violation>) {
+    let enforced = if RESTRICTED.contains(&namespace.name.as_str()) { "restricted" } else { "baseline" };
+    let labels = namespace.labels();
+    for (mode, level) in [("enforce", enforced), ("warn", "restricted"), ("audit", "restricted")] {
+        let label = format!("pod-security.kubernetes.io/{mode}");
+        if labels.get(label.as_str()) != Some(&level) {
+            let finding = Finding::on(namespace, "/metadata/labels", format!("{label} must be {level}"));
+            found.push(Violation { rule: "pod security", of: namespace.name.clone(), finding });
+        }
+    }
+}
+
+/// A role that reads or changes Secrets names them.
+fn of_role(role: &Object, found: &mut Vec<Violation>) {
+    for (index, rule) in role.manifest.items("/rules").iter().enumerate() {
+        let is_named = !rule.items("/resourceNames").is_empty();
+        let is_wide =
+            ["/verbs", "/resources", "/apiGroups"].iter().any(|list| rule.texts(list).any(|word| word == "*"));
+        if !is_named || is_wide {
+            let finding = Finding::on(role, format!("/rules/{index}"), "does not name what it is about");
+            found.push(Violation { rule: "named rights", of: role.name.clone(), finding });
+        }
+    }
+}

@@ -1,9 +1,176 @@
-//! The story of one Application, as a user would see it.
+//! The story of one Application, and of claims written by hand, as their users would see it.
 
+pub mod book;
+mod figures;
+mod order;
+mod user;
+
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use self::book::Book;
+use self::figures::Figures;
+use self::user::User;
 use crate::stage::{Settings, Stage};
+use crate::support::examples::{documents, project, read};
+
+const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
+
+/// How long nothing may happen that is not asked for.
+const QUIET: Duration = Duration::from_mins(3);
+
+/// How long what is deleted may take to be gone.
+pub const GONE: Duration = Duration::from_mins(2);
 
 /// Plays it, with watches or with the flags that Crossplane and the providers have by default.
 pub fn play(default_flags: bool) {
-    let stage = Stage::start("play", &Settings { watches: !default_flags, replicas: 2 });
-    drop(stage);
+    let settings = Settings { watches: !default_flags, replicas: 2 };
+    let mut stage = Stage::start("play", &settings);
+    let book = Book::open(&stage.host.administrator());
+    let mut figures = Figures::new(&settings, stage.took);
+    by_application(&stage, &book, &mut figures);
+    // A virtual cluster takes with it what is inside; this one's inside is somebody else's to clean.
+    book.say("the stage empties the inner cluster, as its end would");
+    stage.inner.renew();
+    by_claims(&stage, &book, &mut figures);
+    figures.publish();
+}
+
+/// `vela up` to `vela delete`.
+fn by_application(stage: &Stage, book: &Book, figures: &mut Figures) {
+    let user = User::new(stage, book);
+    let mut application: Value = documents(&read(APPLICATION)).remove(0);
+    user.platform_team_prepares("health-streaming", &["lenses-license", "health-streaming-certificate"]);
+    book.say("a user: vela up");
+    let limit = figures.limit();
+    let settled = user.up(&application, limit);
+    figures.settled(stage, settled);
+    user.everything_is_there(&project().join(APPLICATION));
+    let (wrong, parts) = order::check(&order::plan(&project().join(APPLICATION)), &book.read());
+    for part in &parts {
+        println!(
+            "{:>7.1} s  {} {}: released, ready after {:.1} s",
+            part.released,
+            part.claim,
+            part.part,
+            part.ready - part.released
+        );
+    }
+    assert!(wrong.is_empty(), "not in the declared order:\n{}", wrong.join("\n"));
+    figures.parts(parts, book);
+    quiet(&user, figures);
+    changes(&user, &mut application);
+    book.say("a user: vela delete");
+    let started = book.now();
+    user.delete_application(&application);
+    user.until("nothing is left of it", GONE, || user.nothing_is_left("health-streaming"));
+    figures.deleted = book.now() - started;
+    book.say("nothing is left of it");
+}
+
+/// Settled, nothing is written, and the function is called by its TTL only.
+fn quiet(user: &User, figures: &mut Figures) {
+    user.until("settled once more", Duration::from_mins(2), || user.rest());
+    let (before, calls) = (user.versions(), user.calls());
+    thread::sleep(QUIET);
+    let (after, calls) = (user.versions(), user.calls() - calls);
+    for (name, version) in &before {
+        assert_eq!(after.get(name), Some(version), "{name} was written while nothing was asked for");
+    }
+    assert_eq!(before.len(), after.len());
+    let by_ttl = 3.0 * QUIET.as_secs_f64() / 60.0;
+    assert!(
+        (by_ttl - 3.0..=by_ttl + 3.0).contains(&calls),
+        "{calls} calls in {QUIET:?}, where a TTL asks for {by_ttl}"
+    );
+    figures.quiet(calls);
+    user.book.say(&format!("in {QUIET:?} nothing was written, and the function was called {calls} times"));
+}
+
+/// What may be changed is, and what may not is refused with our sentences.
+fn changes(user: &User, application: &mut Value) {
+    let job = |user: &User| user.inner_names("jobs", "health-streaming", "kafka-topics-");
+    let before = job(user);
+    application["spec"]["components"][1]["properties"]["kafkaConfig"]["topics"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "alerts", "partitions": 1}));
+    user.book.say("a user adds a topic");
+    user.up(application, Duration::from_mins(2));
+    let after = job(user);
+    assert!(before.len() == 1 && after.len() == 1 && before != after, "{before:?}, then {after:?}");
+
+    let refused = [
+        (
+            "vclusterenvironmentclaim/health-streaming-env",
+            json!({"components": {"istio": false}}),
+            "cannot be switched off after creation: what stands on it would be lost",
+        ),
+        (
+            "vclusterenvironmentclaim/health-streaming-env",
+            json!({"name": "other"}),
+            "cannot be changed after creation: create another claim for an environment of that name",
+        ),
+        (
+            "realtimesystemclaim/health-lenses",
+            json!({"namespace": "other"}),
+            "cannot be changed after creation: create another claim for that namespace",
+        ),
+        (
+            "iotbrokerclaim/health-mqtt",
+            json!({"namespace": "other"}),
+            "cannot be changed after creation: create another claim for that namespace",
+        ),
+    ];
+    for (claim, spec, sentence) in refused {
+        user.is_refused(claim, &spec, sentence);
+    }
+
+    let deployments = ["lenses-hq", "lenses-agent", "metabase-dashboard", "health-mqtt-broker"];
+    let before = user.generations("health-streaming", &deployments);
+    for component in [1, 2] {
+        application["spec"]["components"][component]["properties"]["credentialsGeneration"] = json!(2);
+    }
+    user.book.say("a user raises the credentials' generation");
+    user.up(application, Duration::from_mins(3));
+    let after = user.generations("health-streaming", &deployments);
+    for (name, before) in before {
+        assert!(after[&name] > before, "{name} did not get the new credentials");
+    }
+}
+
+/// Claims by hand: a component switched on later, and the environment deleted before what stands in it.
+fn by_claims(stage: &Stage, book: &Book, figures: &mut Figures) {
+    let user = User::new(stage, book);
+    let mut claims = user::claims_of(&documents(&read("examples/variants/no-observability.yaml"))[0]);
+    user.platform_team_prepares("streaming", &["lenses-license"]);
+    book.say("another user: kubectl apply, three claims without observability");
+    user.apply(&claims);
+    user.until("the claims are settled", figures.limit(), || user.settled(&claims));
+
+    claims[0]["spec"]["components"]["observability"] = json!(true);
+    claims[1]["spec"]["monitoring"] = json!(true);
+    book.say("they switch observability on");
+    user.apply(&claims);
+    user.until("observability is there", figures.limit(), || {
+        user.settled(&claims)?;
+        let there = user.inner_names("servicemonitors.monitoring.coreos.com", "streaming", "lenses-metrics");
+        if there.len() == 1 { Ok(()) } else { Err("there is no ServiceMonitor".to_owned()) }
+    });
+    let off = json!({"components": {"observability": false}});
+    user.is_refused("vclusterenvironmentclaim/streaming-env", &off, "cannot be switched off after creation");
+
+    book.say("they delete the environment first");
+    user.delete("vclusterenvironmentclaim", "streaming-env");
+    thread::sleep(Duration::from_secs(30));
+    user.is_held_back("streaming-env", "streaming");
+    book.say("it is held back; they delete system and broker");
+    let started = book.now();
+    user.delete("realtimesystemclaim", "streaming-lenses");
+    user.delete("iotbrokerclaim", "streaming-mqtt");
+    user.until("the environment is gone by itself", GONE, || user.nothing_is_left("streaming"));
+    figures.environment_first = book.now() - started;
+    book.say("all of it is gone by itself");
 }

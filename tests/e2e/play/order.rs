@@ -1,0 +1,115 @@
+//! Whether parts were released in the order that a preview declares, and the story that follows from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::book::{Moment, Pages};
+use crate::support::server::binary;
+use crate::support::tools::{run, stdout};
+
+/// One resource of a plan.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    pub claim: String,
+    pub environment: String,
+    pub key: String,
+    pub part: String,
+    pub waits_for: Vec<String>,
+}
+
+/// What a preview says that these files become.
+pub fn plan(files: &Path) -> Vec<Planned> {
+    let output = run(binary().args(["preview", "--output", "json"]).arg(files));
+    let said: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let of = |claim: &Value| {
+        let planned = |resource: &Value| Planned {
+            claim: text(&claim["claim"]["name"]),
+            environment: text(&claim["environment"]),
+            key: text(&resource["key"]),
+            part: text(&resource["part"]),
+            waits_for: resource["waitsFor"].as_array().unwrap().iter().map(text).collect(),
+        };
+        claim["resources"].as_array().unwrap().iter().map(planned).collect::<Vec<_>>()
+    };
+    said["claims"].as_array().unwrap().iter().flat_map(of).collect()
+}
+
+/// What was not as planned; and of each part, when it was released and when it was ready.
+pub fn check(plan: &[Planned], pages: &Pages) -> (Vec<String>, Vec<Part>) {
+    let mut wrong = Vec::new();
+    let life = |planned: &Planned| pages.lives.get(&(planned.claim.clone(), planned.key.clone()));
+    for planned in plan {
+        let name = format!("{} {}", planned.claim, planned.key);
+        let Some(life) = life(planned) else {
+            wrong.push(format!("{name} was never seen"));
+            continue;
+        };
+        let Some(released) = life.released else {
+            wrong.push(format!("{name} was never released"));
+            continue;
+        };
+        if life.ready.is_none() {
+            wrong.push(format!("{name} was never ready"));
+        }
+        if life.taken_up_while_held {
+            wrong.push(format!("{name} was taken up by its provider while it was held"));
+        }
+        for awaited in &planned.waits_for {
+            match since(plan, pages, planned, awaited) {
+                Some(since) if since.version < released.version => {}
+                since => {
+                    wrong.push(format!("{name} was released at {released:?}, before {awaited} was ready: {since:?}"));
+                }
+            }
+        }
+    }
+    (wrong, parts(plan, pages))
+}
+
+/// Since when a part of the same claim is ready, or what its environment offers.
+fn since(plan: &[Planned], pages: &Pages, waiting: &Planned, awaited: &str) -> Option<Moment> {
+    let mut part = plan.iter().filter(|other| other.claim == waiting.claim && other.part == awaited).peekable();
+    if part.peek().is_none() {
+        return pages.offers.get(&(waiting.environment.clone(), awaited.to_owned())).copied();
+    }
+    let moments = part.map(|other| pages.lives.get(&(other.claim.clone(), other.key.clone()))?.ready);
+    moments.reduce(|one, other| Some(if one? > other? { one? } else { other? })).flatten()
+}
+
+/// How a part of a claim went.
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub claim: String,
+    pub name: String,
+    pub resources: usize,
+    pub waits_for: Vec<String>,
+    pub released: f64,
+    pub ready: f64,
+}
+
+fn parts(plan: &[Planned], pages: &Pages) -> Vec<Part> {
+    let mut parts: BTreeMap<(&str, &str), Part> = BTreeMap::new();
+    for planned in plan {
+        let Some(life) = pages.lives.get(&(planned.claim.clone(), planned.key.clone())) else { continue };
+        let (Some(released), Some(ready)) = (life.released, life.ready) else { continue };
+        let part = parts.entry((&planned.claim, &planned.part)).or_insert_with(|| Part {
+            claim: planned.claim.clone(),
+            name: planned.part.clone(),
+            resources: 0,
+            waits_for: Vec::new(),
+            released: 0.0,
+            ready: 0.0,
+        });
+        part.resources += 1;
+        part.released = part.released.max(released.seconds);
+        part.ready = part.ready.max(ready.seconds).max(part.released);
+        let awaited: BTreeSet<_> = part.waits_for.drain(..).chain(planned.waits_for.iter().cloned()).collect();
+        part.waits_for = awaited.into_iter().collect();
+    }
+    let mut parts: Vec<Part> = parts.into_values().collect();
+    parts.sort_by(|one, other| one.released.total_cmp(&other.released));
+    parts
+}

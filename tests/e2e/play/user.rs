@@ -1,0 +1,362 @@
+//! What people do at the host, and what they look at.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use function_realtime_platform::claims::KINDS;
+use serde_json::{Value, json};
+
+use super::book::Book;
+use crate::stage::{Stage, succeed};
+use crate::support::control_plane::holds;
+use crate::support::crossplane::write;
+use crate::support::examples::{components, documents, read, yaml};
+use crate::support::server::binary;
+use crate::support::tools::{Scratch, run, said, stdout};
+
+const BEFOREHAND: &str = "examples/health-realtime-pipeline/beforehand.yaml";
+
+/// Everything that the function composes on the host.
+const COMPOSED: &str = "objects.kubernetes.crossplane.io,releases.helm.crossplane.io,\
+    providerconfigs.kubernetes.crossplane.io,providerconfigs.helm.crossplane.io,\
+    clusterusages.protection.crossplane.io";
+const COMPOSITES: &str = "xvclusterenvironments,xrealtimesystems,xiotbrokers";
+const CLAIMS: &str = "vclusterenvironmentclaims,realtimesystemclaims,iotbrokerclaims";
+
+pub struct User<'a> {
+    pub stage: &'a Stage,
+    pub book: &'a Book,
+    scratch: Scratch,
+    rest: Cell<(f64, f64)>,
+}
+
+impl<'a> User<'a> {
+    pub fn new(stage: &'a Stage, book: &'a Book) -> Self {
+        Self { stage, book, scratch: Scratch::new("user"), rest: Cell::new((0.0, 0.0)) }
+    }
+
+    /// Until it is so, or what it is instead.
+    pub fn until(&self, what: &str, limit: Duration, so: impl Fn() -> Result<(), String>) {
+        let started = Instant::now();
+        let mut last = String::new();
+        while let Err(not_yet) = so() {
+            if not_yet != last {
+                self.book.say(&format!("  {not_yet}"));
+                last = not_yet;
+            }
+            assert!(
+                started.elapsed() < limit,
+                "{what}: not so after {limit:?}; {last}; logs: {}",
+                self.stage.logs().display()
+            );
+            thread::sleep(Duration::from_secs(1));
+        }
+    }
+
+    /// Applies objects, once there is a place for them where `patience` is given.
+    pub fn apply(&self, objects: &[Value]) {
+        let file = write(self.scratch.path(), "objects.yaml", objects);
+        succeed(self.stage.host().args(["apply", "--filename"]).arg(file));
+    }
+
+    /// The store, and the Secrets that the environment's namespace will have. Whatever applies these tries again until
+    /// there is the namespace; here that is the API server's business, so that they are put after it.
+    pub fn platform_team_prepares(&self, namespace: &str, secrets: &[&str]) {
+        let beforehand = documents(&read(BEFOREHAND));
+        let store: Vec<_> =
+            beforehand.iter().filter(|object| object["kind"] == "ClusterSecretStore").cloned().collect();
+        self.apply(&store);
+        let wanted = |object: &&Value| secrets.iter().any(|name| object["metadata"]["name"] == *name);
+        let mut objects: Vec<_> = beforehand.iter().filter(wanted).cloned().collect();
+        assert_eq!(objects.len(), secrets.len());
+        for object in &mut objects {
+            object["metadata"]["namespace"] = namespace.into();
+        }
+        // As a GitOps tool would, in the background: again and again.
+        let file = self.scratch.path().join(format!("{namespace}.yaml"));
+        fs::write(&file, yaml(&objects)).unwrap();
+        let mut apply = self.stage.host();
+        apply.args(["apply", "--filename"]).arg(file);
+        thread::spawn(move || {
+            while !run(&mut apply).status.success() {
+                thread::sleep(Duration::from_secs(1));
+            }
+        });
+    }
+
+    /// `vela up`, and waits until the Application runs as it is now. How many seconds that took.
+    pub fn up(&self, application: &Value, limit: Duration) -> f64 {
+        let file = write(self.scratch.path(), "application.yaml", std::slice::from_ref(application));
+        let started = self.book.now();
+        succeed(self.stage.user("vela").args(["up", "-f"]).arg(file));
+        let claims = claims_of(application);
+        self.until("the Application runs", limit, || {
+            let found = self.get("application", name(application))?;
+            let status = &found["status"];
+            let services = status["services"].as_array().cloned().unwrap_or_default();
+            let messages: Vec<_> = services
+                .iter()
+                .filter(|service| service["healthy"] != true)
+                .map(|service| format!("{}: {}", service["name"], service["message"]))
+                .collect();
+            if status["status"] != "running" || status["observedGeneration"] != found["metadata"]["generation"] {
+                return Err(format!("{}; {}", status["status"], messages.join("; ")));
+            }
+            self.settled(&claims)
+        });
+        let took = self.book.now() - started;
+        self.book.say(&format!("the Application runs, after {took:.1} s"));
+        took
+    }
+
+    /// Whether claims are as they are asked for, and everything that their users are promised to see says so.
+    pub fn settled(&self, claims: &[Value]) -> Result<(), String> {
+        for claim in claims {
+            let kind = claim["kind"].as_str().unwrap().to_lowercase();
+            let found = self.get(&kind, name(claim))?;
+            // What is asked for is asked for there too.
+            if !contains(&found["spec"], &claim["spec"]) {
+                return Err(format!("{kind} {} is not asked for as it is to be", name(claim)));
+            }
+            for condition in ["Ready", "Synced", "Accepted", "Settled"] {
+                holds(&found, condition).map_err(|_| {
+                    format!(
+                        "{} {}: {} {}",
+                        name(claim),
+                        condition,
+                        found["status"]["phase"],
+                        found["status"]["resources"]
+                    )
+                })?;
+                let seen = condition_of(&found, condition)["observedGeneration"].as_u64();
+                if seen.is_some_and(|seen| Some(seen) < found["metadata"]["generation"].as_u64()) {
+                    return Err(format!("{} {condition}: of an older generation", name(claim)));
+                }
+            }
+            if !found["spec"]["resourceRef"].is_object() {
+                return Err(format!("{} is not bound", name(claim)));
+            }
+            let composite = self.get(
+                &found["spec"]["resourceRef"]["kind"].as_str().unwrap().to_lowercase(),
+                found["spec"]["resourceRef"]["name"].as_str().unwrap(),
+            )?;
+            let asked = composite["metadata"]["generation"].as_u64();
+            if condition_of(&composite, "Synced")["observedGeneration"].as_u64() < asked
+                || !contains(&composite["spec"], &claim["spec"])
+            {
+                return Err(format!("{} is being composed anew", name(claim)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that a preview says will stand in each cluster does, statuses and commands say what they promise.
+    pub fn everything_is_there(&self, files: &Path) {
+        let preview = run(binary().args(["preview", "--output", "manifests"]).arg(files));
+        let all = stdout(&preview);
+        let (host, inner) = clusters(&all);
+        assert!(host.len() > 15 && inner.len() > 40, "{} on the host, {} inside", host.len(), inner.len());
+        for (what, mut kubectl, objects) in [("host", self.stage.host(), host), ("inner", self.stage.inner(), inner)] {
+            let file = write(self.scratch.path(), &format!("{what}.yaml"), &objects);
+            let output = run(kubectl.args(["get", "--output=name", "--filename"]).arg(file));
+            assert!(output.status.success(), "not everything is in the {what} cluster: {}", said(&output));
+            assert_eq!(stdout(&output).lines().count(), objects.len());
+            self.book.say(&format!("{} objects are in the {what} cluster as previewed", objects.len()));
+        }
+        for found in self.list(CLAIMS) {
+            let status = &found["status"];
+            assert!(status["phase"] == "Settled" && status["resources"].is_string(), "{status}");
+            self.trace(&found);
+        }
+        let shown = succeed(self.stage.user("vela").args(["status", "health-realtime-pipeline"]));
+        assert!(shown.contains("running") && shown.matches("ready").count() >= 3, "{shown}");
+    }
+
+    /// A trace of a claim shows each of its composed resources, and nothing that is not well.
+    fn trace(&self, claim: &Value) {
+        let kind = claim["kind"].as_str().unwrap();
+        let mut trace = self.stage.user("crossplane");
+        trace.args(["resource", "trace", kind, name(claim), "--namespace", "default"]);
+        let shown = succeed(&mut trace);
+        let composite = &claim["spec"]["resourceRef"];
+        let composite =
+            self.get(&composite["kind"].as_str().unwrap().to_lowercase(), composite["name"].as_str().unwrap());
+        for resource in composite.unwrap()["spec"]["resourceRefs"].as_array().unwrap() {
+            assert!(shown.contains(resource["name"].as_str().unwrap()), "{resource} is not in:\n{shown}");
+        }
+        assert!(!shown.contains("False"), "{shown}");
+    }
+
+    /// Whether the API server refuses this change of a claim with this sentence.
+    pub fn is_refused(&self, claim: &str, spec: &Value, sentence: &str) {
+        let mut patch = self.stage.host();
+        patch.args(["patch", claim, "--type=merge", "--patch", &json!({"spec": spec}).to_string()]);
+        let output = run(&mut patch);
+        assert!(!output.status.success() && said(&output).contains(sentence), "{claim} {spec}: {}", said(&output));
+        self.book.say(&format!("{claim} refuses {spec}: {sentence}"));
+    }
+
+    pub fn delete_application(&self, application: &Value) {
+        succeed(self.stage.user("vela").args(["delete", name(application), "--yes"]));
+    }
+
+    pub fn delete(&self, kind: &str, name: &str) {
+        succeed(self.stage.host().args(["delete", kind, name, "--wait=false"]));
+    }
+
+    /// A deleted environment stays, with its virtual cluster, for as long as something stands in it.
+    pub fn is_held_back(&self, claim: &str, environment: &str) {
+        let found = self.get("vclusterenvironmentclaim", claim).unwrap();
+        assert!(found["metadata"]["deletionTimestamp"].is_string(), "{found}");
+        let secret = ["get", "secret", &format!("vc-{environment}"), "--namespace", environment];
+        succeed(self.stage.host().args(secret));
+        for kind in ["realtimesystemclaim", "iotbrokerclaim"] {
+            for claim in self.list(kind) {
+                holds(&claim, "Ready").unwrap();
+            }
+        }
+    }
+
+    /// Whether nothing is left of an environment and of what stood in it, but what is meant to stay.
+    pub fn nothing_is_left(&self, environment: &str) -> Result<(), String> {
+        let mut left: Vec<String> =
+            self.list(&format!("{CLAIMS},{COMPOSITES},{COMPOSED}")).iter().map(called).collect();
+        left.retain(|object| !matches!(object.as_str(), "ProviderConfig host"));
+        left.extend(self.list("applications").iter().map(called));
+        left.extend(
+            self.list("namespaces").iter().map(called).filter(|found| *found == format!("Namespace {environment}")),
+        );
+        let inside = "deployments,statefulsets,jobs,pods,services,persistentvolumeclaims,networkpolicies,virtualservices,services.serving.knative.dev";
+        let mut get = self.stage.inner();
+        let output = run(get.args(["get", inside, "--namespace", environment, "--output=json"]));
+        let inner: Value = serde_json::from_str(&stdout(&output)).map_err(|_| said(&output))?;
+        let inner =
+            inner["items"].as_array().into_iter().flatten().filter(|object| object["metadata"]["name"] != "kubernetes");
+        left.extend(inner.map(|object| format!("{} inside", called(object))));
+        if left.is_empty() { Ok(()) } else { Err(format!("{} objects are left, such as {}", left.len(), left[0])) }
+    }
+
+    /// Whether the last change is long enough ago for everything to have come to rest.
+    pub fn rest(&self) -> Result<(), String> {
+        let calls = self.calls();
+        let (before, since) = self.rest.get();
+        if (calls - before).abs() > 0.5 {
+            self.rest.set((calls, self.book.now()));
+        }
+        if self.book.now() - since > 20.0 && since > 0.0 {
+            Ok(())
+        } else {
+            Err("waiting for 20 s without a call".to_owned())
+        }
+    }
+
+    /// How often the function was called.
+    pub fn calls(&self) -> f64 {
+        KINDS
+            .iter()
+            .map(|kind| self.stage.function.count(&format!("function_calls_total{{kind=\"{}\"}}", kind.composite)))
+            .sum()
+    }
+
+    /// At which version each composed resource is.
+    pub fn versions(&self) -> BTreeMap<String, String> {
+        let all = self.list(COMPOSED);
+        assert!(all.len() > 70, "{}", all.len());
+        let version = |object: &Value| object["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+        all.iter().map(|object| (called(object), version(object))).collect()
+    }
+
+    /// The generation of each of these Deployments inside.
+    pub fn generations(&self, namespace: &str, deployments: &[&str]) -> BTreeMap<String, u64> {
+        let mut get = self.stage.inner();
+        get.args(["get", "deployments", "--namespace", namespace, "--output=json"]).args(deployments);
+        let list: Value = serde_json::from_str(&succeed(&mut get)).unwrap();
+        let of = |object: &Value| (name(object).to_owned(), object["metadata"]["generation"].as_u64().unwrap());
+        list["items"].as_array().unwrap().iter().map(of).collect()
+    }
+
+    /// What there is of a kind inside, by the beginning of its name.
+    pub fn inner_names(&self, kind: &str, namespace: &str, beginning: &str) -> Vec<String> {
+        let output = run(self.stage.inner().args(["get", kind, "--namespace", namespace, "--output=name"]));
+        let names = stdout(&output);
+        let names = names.lines().filter_map(|line| line.split_once('/').map(|(_, name)| name.to_owned()));
+        names.filter(|name| name.starts_with(beginning)).collect()
+    }
+
+    fn get(&self, kind: &str, name: &str) -> Result<Value, String> {
+        let mut kubectl: Command = self.stage.host();
+        let output = run(kubectl.args(["get", kind, name, "--namespace=default", "--output=json"]));
+        serde_json::from_str(&stdout(&output)).map_err(|_| said(&output))
+    }
+
+    fn list(&self, kinds: &str) -> Vec<Value> {
+        let list = succeed(self.stage.host().args(["get", kinds, "--all-namespaces", "--output=json"]));
+        let list: Value = serde_json::from_str(&list).unwrap();
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+}
+
+/// The claims that an Application asks for, as KubeVela makes them.
+pub fn claims_of(application: &Value) -> Vec<Value> {
+    let claim = |component: &Value| {
+        let kind = KINDS.iter().find(|kind| component["type"] == kind.definition).unwrap();
+        json!({
+            "apiVersion": "platform.example.org/v1alpha1",
+            "kind": kind.claim,
+            "metadata": {"namespace": application["metadata"]["namespace"], "name": component["name"]},
+            "spec": component["properties"],
+        })
+    };
+    components(application).map(claim).collect()
+}
+
+/// What a preview says stands in the host, and in the virtual cluster. What Helm is told is the host's.
+fn clusters(manifests: &str) -> (Vec<Value>, Vec<Value>) {
+    let mut inside = false;
+    let (mut host, mut inner) = (Vec::new(), Vec::new());
+    for document in manifests.split("---\n").filter(|document| !document.trim().is_empty()) {
+        for line in document.lines().filter(|line| line.starts_with("# in the ")) {
+            inside = line.starts_with("# in the virtual cluster");
+        }
+        let object = documents(document).remove(0);
+        let composed = ["Release", "ClusterUsage"].iter().any(|kind| object["kind"] == *kind);
+        match () {
+            // Crossplane gives it a name that no preview knows.
+            () if composed => {}
+            () if inside => inner.push(object),
+            () => host.push(object),
+        }
+    }
+    (host, inner)
+}
+
+fn called(object: &Value) -> String {
+    format!("{} {}", object["kind"].as_str().unwrap_or_default(), name(object))
+}
+
+fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or_default()
+}
+
+fn condition_of<'a>(object: &'a Value, condition: &str) -> &'a Value {
+    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.into_iter().find(|found| found["type"] == condition).unwrap_or(&Value::Null)
+}
+
+/// Whether everything in the second is in the first.
+fn contains(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(name, part)| whole.get(name).is_some_and(|whole| contains(whole, part)))
+        }
+        (Value::Array(whole), Value::Array(part)) => {
+            whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| contains(whole, part))
+        }
+        _ => whole == part,
+    }
+}

@@ -54,7 +54,7 @@ fn by_application(stage: &Stage, book: &Book, figures: &mut Figures) {
             "{:>7.1} s  {} {}: released, ready after {:.1} s",
             part.released,
             part.claim,
-            part.part,
+            part.name,
             part.ready - part.released
         );
     }

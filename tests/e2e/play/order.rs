@@ -17,6 +17,8 @@ pub struct Planned {
     pub key: String,
     pub part: String,
     pub waits_for: Vec<String>,
+    /// Whether it can be held: Crossplane pauses no ClusterUsage.
+    can_be_held: bool,
 }
 
 /// What a preview says that these files become.
@@ -31,6 +33,7 @@ pub fn plan(files: &Path) -> Vec<Planned> {
             key: text(&resource["key"]),
             part: text(&resource["part"]),
             waits_for: resource["waitsFor"].as_array().unwrap().iter().map(text).collect(),
+            can_be_held: resource["composed"]["kind"] != "ClusterUsage",
         };
         claim["resources"].as_array().unwrap().iter().map(planned).collect::<Vec<_>>()
     };
@@ -57,7 +60,7 @@ pub fn check(plan: &[Planned], pages: &Pages) -> (Vec<String>, Vec<Part>) {
         if life.taken_up_while_held {
             wrong.push(format!("{name} was taken up by its provider while it was held"));
         }
-        for awaited in &planned.waits_for {
+        for awaited in planned.waits_for.iter().filter(|_| planned.can_be_held) {
             match since(plan, pages, planned, awaited) {
                 Some(since) if since.version < released.version => {}
                 since => {

@@ -1,6 +1,5 @@
 //! What people do at the host, and what they look at.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -32,12 +31,11 @@ pub struct User<'a> {
     pub stage: &'a Stage,
     pub book: &'a Book,
     scratch: Scratch,
-    rest: Cell<(f64, f64)>,
 }
 
 impl<'a> User<'a> {
     pub fn new(stage: &'a Stage, book: &'a Book) -> Self {
-        Self { stage, book, scratch: Scratch::new("user"), rest: Cell::new((0.0, 0.0)) }
+        Self { stage, book, scratch: Scratch::new("user") }
     }
 
     /// Until it is so, or what it is instead.
@@ -45,10 +43,11 @@ impl<'a> User<'a> {
         let started = Instant::now();
         let mut last = String::new();
         while let Err(not_yet) = so() {
-            if not_yet != last {
-                self.book.say(&format!("  {not_yet}"));
-                last = not_yet;
+            let news = not_yet.lines().filter(|line| !last.lines().any(|known| known == *line));
+            for line in news {
+                self.book.say(&format!("  {line}"));
             }
+            last = not_yet;
             assert!(
                 started.elapsed() < limit,
                 "{what}: not so after {limit:?}; {last}; logs: {}",
@@ -102,10 +101,10 @@ impl<'a> User<'a> {
             let messages: Vec<_> = services
                 .iter()
                 .filter(|service| service["healthy"] != true)
-                .map(|service| format!("{}: {}", service["name"], service["message"]))
+                .map(|service| format!("{}: {}", text(&service["name"]), text(&service["message"])))
                 .collect();
             if status["status"] != "running" || status["observedGeneration"] != found["metadata"]["generation"] {
-                return Err(format!("{}; {}", status["status"], messages.join("; ")));
+                return Err(format!("{}\n{}", text(&status["status"]), messages.join("\n")));
             }
             self.settled(&claims)
         });
@@ -174,7 +173,10 @@ impl<'a> User<'a> {
             self.trace(&found);
         }
         let shown = succeed(self.stage.user("vela").args(["status", "health-realtime-pipeline"]));
-        assert!(shown.contains("running") && shown.matches("ready").count() >= 3, "{shown}");
+        assert!(
+            shown.matches("Message: ready").count() == 3 && shown.matches("phase: Settled").count() == 3,
+            "{shown}"
+        );
     }
 
     /// A trace of a claim shows each of its composed resources, and nothing that is not well.
@@ -202,7 +204,7 @@ impl<'a> User<'a> {
     }
 
     pub fn delete_application(&self, application: &Value) {
-        succeed(self.stage.user("vela").args(["delete", name(application), "--yes"]));
+        succeed(self.stage.user("vela").args(["delete", name(application), "--yes", "--wait=false"]));
     }
 
     pub fn delete(&self, kind: &str, name: &str) {
@@ -241,25 +243,20 @@ impl<'a> User<'a> {
         if left.is_empty() { Ok(()) } else { Err(format!("{} objects are left, such as {}", left.len(), left[0])) }
     }
 
-    /// Whether the last change is long enough ago for everything to have come to rest.
+    /// Whether nothing has been written for some seconds.
     pub fn rest(&self) -> Result<(), String> {
-        let calls = self.calls();
-        let (before, since) = self.rest.get();
-        if (calls - before).abs() > 0.5 {
-            self.rest.set((calls, self.book.now()));
-        }
-        if self.book.now() - since > 20.0 && since > 0.0 {
-            Ok(())
-        } else {
-            Err("waiting for 20 s without a call".to_owned())
-        }
+        let before = self.versions();
+        thread::sleep(Duration::from_secs(10));
+        if self.versions() == before { Ok(()) } else { Err("something was still written".to_owned()) }
     }
 
     /// How often the function was called.
     pub fn calls(&self) -> f64 {
         KINDS
             .iter()
-            .map(|kind| self.stage.function.count(&format!("function_calls_total{{kind=\"{}\"}}", kind.composite)))
+            .map(|kind| {
+                self.stage.function.count(&format!("function_calls_total{{composite_kind=\"{}\"}}", kind.composite))
+            })
             .sum()
     }
 
@@ -333,6 +330,10 @@ fn clusters(manifests: &str) -> (Vec<Value>, Vec<Value>) {
         }
     }
     (host, inner)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 fn called(object: &Value) -> String {

@@ -13,7 +13,7 @@ mod storage;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, exit};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,8 @@ impl Stage {
             let (inner, charts) = inside.join().unwrap();
             say("the inner cluster and the charts are there");
             let compositions = settings.compositions(&scratch.path().join("compositions"), &charts.url);
-            let packages = Built::with(&compositions).expect("the packages cannot be built on this machine");
+            // Nothing is here yet that has to be ended; why it cannot be has been said.
+            let packages = Built::with(&compositions).unwrap_or_else(|| exit(std::env::var_os("CI").is_some().into()));
             say("the packages are pushed");
             (inner, charts, packages, server.join().unwrap())
         });

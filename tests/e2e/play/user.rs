@@ -204,7 +204,13 @@ impl<'a> User<'a> {
     }
 
     pub fn delete_application(&self, application: &Value) {
-        succeed(self.stage.user("vela").args(["delete", name(application), "--yes", "--wait=false"]));
+        succeed(self.stage.user("vela").args([
+            "delete",
+            name(application),
+            "--namespace=default",
+            "--yes",
+            "--wait=false",
+        ]));
     }
 
     pub fn delete(&self, kind: &str, name: &str) {

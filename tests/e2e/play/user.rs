@@ -233,7 +233,7 @@ impl<'a> User<'a> {
     /// Whether nothing is left of an environment and of what stood in it, but what is meant to stay.
     pub fn nothing_is_left(&self, environment: &str) -> Result<(), String> {
         let mut left: Vec<String> =
-            self.list(&format!("{CLAIMS},{COMPOSITES},{COMPOSED}")).iter().map(called).collect();
+            self.list(&format!("{COMPOSED},{COMPOSITES},{CLAIMS}")).iter().map(called).collect();
         left.retain(|object| !matches!(object.as_str(), "ProviderConfig host"));
         left.extend(self.list("applications").iter().map(called));
         left.extend(
@@ -246,7 +246,11 @@ impl<'a> User<'a> {
         let inner =
             inner["items"].as_array().into_iter().flatten().filter(|object| object["metadata"]["name"] != "kubernetes");
         left.extend(inner.map(|object| format!("{} inside", called(object))));
-        if left.is_empty() { Ok(()) } else { Err(format!("{} objects are left, such as {}", left.len(), left[0])) }
+        if left.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{} objects are left, such as {}", left.len(), left[..left.len().min(3)].join(", ")))
+        }
     }
 
     /// Whether nothing has been written for some seconds.

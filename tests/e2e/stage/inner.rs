@@ -15,7 +15,7 @@ use crate::support::tools::{Daemon, Scratch, command};
 /// How pods and nodes get on.
 const KUBELET: &str = include_str!("kubelet.yaml");
 
-const CONTROLLERS: [&str; 9] = [
+const CONTROLLERS: [&str; 11] = [
     "garbage-collector-controller",
     "namespace-controller",
     "deployment-controller",
@@ -23,6 +23,8 @@ const CONTROLLERS: [&str; 9] = [
     "statefulset-controller",
     "job-controller",
     "persistentvolume-binder-controller",
+    "persistentvolume-protection-controller",
+    "persistentvolumeclaim-protection-controller",
     "serviceaccount-controller",
     "node-lifecycle-controller",
 ];

@@ -1,5 +1,6 @@
 //! What a play measured, and the table that it becomes.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub struct Figures {
     quiet: f64,
     parts: Vec<Part>,
     began: f64,
+    stranded: BTreeSet<String>,
     pub deleted: f64,
     pub environment_first: f64,
 }
@@ -38,6 +40,7 @@ impl Figures {
             quiet: 0.0,
             parts: Vec::new(),
             began: 0.0,
+            stranded: BTreeSet::new(),
             deleted: 0.0,
             environment_first: 0.0,
         }
@@ -66,6 +69,11 @@ impl Figures {
         // Before anything is released nothing has happened that the table tells of.
         self.began = parts.first().map_or(book.now(), |part| part.released);
         self.parts = parts;
+    }
+
+    /// What was let go of by hand.
+    pub fn stranded(&mut self, what: Vec<String>) {
+        self.stranded.extend(what);
     }
 
     pub fn quiet(&mut self, calls: f64) {
@@ -115,6 +123,9 @@ impl Figures {
                 "at most 120 s",
             ),
         ];
+        let stranded = self.stranded.len().to_string();
+        let rows =
+            rows.into_iter().chain([("let go of by the documented command, its ProviderConfig gone", stranded, "0")]);
         for (what, measured, wanted) in rows {
             writeln!(told, "| {what} | {measured} | {wanted} |").unwrap();
         }

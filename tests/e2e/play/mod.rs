@@ -3,6 +3,7 @@
 pub mod book;
 mod figures;
 mod order;
+mod unstuck;
 mod user;
 
 use std::thread;
@@ -27,7 +28,8 @@ pub const GONE: Duration = Duration::from_mins(2);
 /// Plays it, with watches or with the flags that Crossplane and the providers have by default.
 pub fn play(default_flags: bool) {
     let settings = Settings { watches: !default_flags, replicas: 2 };
-    let mut stage = Stage::start("play", &settings);
+    let name = if default_flags { "play-default-flags" } else { "play" };
+    let mut stage = Stage::start(name, &settings);
     let book = Book::open(&stage.host.administrator());
     let mut figures = Figures::new(&settings, stage.took);
     by_application(&stage, &book, &mut figures);
@@ -65,7 +67,10 @@ fn by_application(stage: &Stage, book: &Book, figures: &mut Figures) {
     book.say("a user: vela delete");
     let started = book.now();
     user.delete_application(&application);
-    user.until("nothing is left of it", GONE, || user.nothing_is_left("health-streaming"));
+    user.until("nothing is left of it", GONE, || {
+        figures.stranded(user.way_out("health-streaming"));
+        user.nothing_is_left("health-streaming")
+    });
     figures.deleted = book.now() - started;
     book.say("nothing is left of it");
 }
@@ -170,7 +175,10 @@ fn by_claims(stage: &Stage, book: &Book, figures: &mut Figures) {
     let started = book.now();
     user.delete("realtimesystemclaim", "streaming-lenses");
     user.delete("iotbrokerclaim", "streaming-mqtt");
-    user.until("the environment is gone by itself", GONE, || user.nothing_is_left("streaming"));
+    user.until("the environment is gone by itself", GONE, || {
+        figures.stranded(user.way_out("streaming"));
+        user.nothing_is_left("streaming")
+    });
     figures.environment_first = book.now() - started;
     book.say("all of it is gone by itself");
 }

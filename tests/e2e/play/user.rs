@@ -11,6 +11,7 @@ use function_realtime_platform::claims::KINDS;
 use serde_json::{Value, json};
 
 use super::book::Book;
+use super::unstuck::{stranded, unstick};
 use crate::stage::{Stage, succeed};
 use crate::support::control_plane::holds;
 use crate::support::crossplane::write;
@@ -39,7 +40,7 @@ impl<'a> User<'a> {
     }
 
     /// Until it is so, or what it is instead.
-    pub fn until(&self, what: &str, limit: Duration, so: impl Fn() -> Result<(), String>) {
+    pub fn until(&self, what: &str, limit: Duration, mut so: impl FnMut() -> Result<(), String>) {
         let started = Instant::now();
         let mut last = String::new();
         while let Err(not_yet) = so() {
@@ -228,6 +229,17 @@ impl<'a> User<'a> {
                 holds(&claim, "Ready").unwrap();
             }
         }
+    }
+
+    /// Takes the documented way out where something waits for a ProviderConfig that is gone. What that was.
+    pub fn way_out(&self, environment: &str) -> Vec<String> {
+        let stranded = stranded(&self.list("objects.kubernetes.crossplane.io,releases.helm.crossplane.io"));
+        if !stranded.is_empty() {
+            let all = stranded.join(", ");
+            self.book.say(&format!("WAITS FOR EVER, its ProviderConfig is gone: {all}; the documented command helps"));
+            unstick(self, environment);
+        }
+        stranded
     }
 
     /// Whether nothing is left of an environment and of what stood in it, but what is meant to stay.

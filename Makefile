@@ -22,7 +22,6 @@ test: lint tools docs ## check everything, with the real tools
 	@# Minutes, where they are not kept from before; 3 says that this machine cannot, which the suite then says too.
 	package/binary amd64 && package/binary arm64 || [ $$? -eq 3 ]
 	cargo test
-	$(MAKE) e2e
 
 e2e: tools ## play the example Application through real control planes on loopback; DEFAULT_FLAGS=1 without watches
 	cargo test --quiet --test e2e -- play $(if $(DEFAULT_FLAGS),--default-flags)

@@ -41,6 +41,7 @@ impl<'a> User<'a> {
 
     /// Until it is so, or what it is instead.
     pub fn until(&self, what: &str, limit: Duration, mut so: impl FnMut() -> Result<(), String>) {
+        let limit = limit * patience();
         let started = Instant::now();
         let mut last = String::new();
         while let Err(not_yet) = so() {
@@ -318,6 +319,11 @@ impl<'a> User<'a> {
         let list: Value = serde_json::from_str(&list).unwrap();
         list["items"].as_array().cloned().unwrap_or_default()
     }
+}
+
+/// How many times as long everything may take on a machine that is busy with other things: `PATIENCE=3`.
+fn patience() -> u32 {
+    std::env::var("PATIENCE").map_or(1, |times| times.parse().expect("PATIENCE is a whole number"))
 }
 
 /// The claims that an Application asks for, as KubeVela makes them.

@@ -38,7 +38,7 @@ e2e-down: ## end them
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	shellcheck .ci/run tools/build package/binary package/build package/push package/build-addon package/release tools/book/build
+	shellcheck .ci/run tools/build package/binary package/build package/push package/pin package/build-addon package/release tools/book/build
 	@tools/build cargo-deny
 	$$(tools/build --path cargo-deny) --log-level error check bans licenses sources
 

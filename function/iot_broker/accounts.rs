@@ -36,6 +36,11 @@ pub fn simulator() -> Secret {
     Secret::new("mqtt-simulator")
 }
 
+/// The broker's certificate, where its pod reads it.
+pub fn certificate() -> Secret {
+    Secret::new("mqtt-tls")
+}
+
 /// All who may connect.
 pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
     let connector = &broker.spec.connector_config;
@@ -96,6 +101,10 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     resources.extend(accounts.iter().map(|account| {
         let template = [(USERNAME, account.user), (PASSWORD, "{{ .password }}")];
         pusher.generated_or_copied(&account.secret, account.own, &template)
+    }));
+    resources.extend(broker.spec.mqtt_config.tls.iter().map(|tls| {
+        let from = SecretName { name: tls.secret_name.clone() };
+        pusher.copied(&certificate(), &from, &[])
     }));
     resources
 }

@@ -17,6 +17,7 @@ use crate::workload::{
 pub const NAME: &str = "broker";
 pub const SERVICE: &str = "health-mqtt-service";
 pub const MQTT: Port = ("mqtt", 1883);
+pub const TLS: Port = ("mqtts", 8883);
 pub const WEBSOCKETS: Port = ("websockets", 9001);
 
 /// The label `app` of Mosquitto's pod.
@@ -26,6 +27,10 @@ const CLAIM: &str = "mosquitto-data-pvc";
 /// The user that Mosquitto's image is made for.
 const USER: i64 = 1883;
 const HASH_PASSWORDS: &str = include_str!("files/hash-passwords.sh");
+
+/// Where the certificate is mounted, and what names its two files.
+const CERTIFICATE: &str = "/mosquitto/certificate";
+const CERTIFICATE_FILES: [(&str, &str); 2] = [("certfile", "tls.crt"), ("keyfile", "tls.key")];
 
 /// What no claim decides.
 const GENERAL: [&str; 10] = [
@@ -81,8 +86,10 @@ pub fn kept(broker: &IotBroker) -> Option<Kept> {
 }
 
 fn ports(broker: &IotBroker) -> Vec<Port> {
-    let websockets = broker.spec.mqtt_config.listeners.websockets.then_some(WEBSOCKETS);
-    [MQTT].into_iter().chain(websockets).collect()
+    let mqtt = &broker.spec.mqtt_config;
+    let tls = mqtt.tls.as_ref().map(|_| TLS);
+    let websockets = mqtt.listeners.websockets.then_some(WEBSOCKETS);
+    [MQTT].into_iter().chain(tls).chain(websockets).collect()
 }
 
 fn config(broker: &IotBroker) -> BTreeMap<String, String> {
@@ -99,20 +106,30 @@ fn mosquitto_conf(broker: &IotBroker) -> String {
     } else {
         &["persistence false"]
     };
-    let listeners = ports(broker).into_iter().map(|(protocol, port)| format!("listener {port}\nprotocol {protocol}"));
+    let listeners = ports(broker).into_iter().map(listener);
     GENERAL.iter().chain(persistence).map(|&line| line.to_owned()).chain(listeners).map(|line| line + "\n").collect()
+}
+
+fn listener((name, port): Port) -> String {
+    if (name, port) == TLS {
+        let files = CERTIFICATE_FILES.map(|(directive, file)| format!("\n{directive} {CERTIFICATE}/{file}"));
+        return format!("listener {port}\nprotocol {}{}", MQTT.0, files.concat());
+    }
+    format!("listener {port}\nprotocol {name}")
 }
 
 fn mosquitto(broker: &IotBroker) -> Container {
     let mqtt = &broker.spec.mqtt_config;
+    let certificate = mqtt.tls.as_ref().map(|_| read_only("certificate", CERTIFICATE));
+    let mounts = [
+        read_only("config", "/mosquitto/config"),
+        read_only("auth", "/mosquitto/auth"),
+        mount("data", "/mosquitto/data"),
+        // The image declares it a volume; nothing is written there.
+        mount("log", "/mosquitto/log"),
+    ];
     Container {
-        volume_mounts: Some(vec![
-            read_only("config", "/mosquitto/config"),
-            read_only("auth", "/mosquitto/auth"),
-            mount("data", "/mosquitto/data"),
-            // The image declares it a volume; nothing is written there.
-            mount("log", "/mosquitto/log"),
-        ]),
+        volume_mounts: Some(mounts.into_iter().chain(certificate).collect()),
         resources: Some(sized(&mqtt.cpu, &mqtt.memory, &mqtt.memory)),
         readiness_probe: Some(tcp_probe(MQTT.0, 10, 3)),
         liveness_probe: Some(tcp_probe(MQTT.0, 20, 6)),
@@ -150,5 +167,7 @@ fn volumes(broker: &IotBroker) -> Vec<Volume> {
     };
     let data = if broker.spec.mqtt_config.persistence { claimed_volume("data", CLAIM) } else { scratch_volume("data") };
     let secrets = accounts::all(broker).into_iter().map(|account| account.secret.volume(&account.secret.name, false));
-    [config_volume("config", CONFIG), auth, data, scratch_volume("log")].into_iter().chain(secrets).collect()
+    let certificate = broker.spec.mqtt_config.tls.iter().map(|_| accounts::certificate().volume("certificate", false));
+    let always = [config_volume("config", CONFIG), auth, data, scratch_volume("log")];
+    always.into_iter().chain(secrets).chain(certificate).collect()
 }

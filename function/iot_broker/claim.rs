@@ -68,8 +68,12 @@ pub struct Spec {
 #[serde(rename_all = "camelCase", default)]
 pub struct MqttConfig {
     /// How clients connect. MQTT over TCP on port 1883 is always there, for pods of the namespace that carry the label
-    /// `platform.example.org/mqtt-client: "true"`.
+    /// `platform.example.org/mqtt-client: "true"`; with `tls` they use port 8883 instead.
     pub listeners: Listeners,
+    /// MQTT over TLS on port 8883. MQTT over TCP without it is then only for the bridge and the simulator. Absent: there
+    /// is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<BrokerTls>,
     /// Keep retained messages, subscriptions and queues on the volume across restarts.
     pub persistence: bool,
     /// Size of that volume, in Mi, Gi or Ti. Whether it can grow later depends on the storage class; it can never
@@ -95,6 +99,7 @@ impl Default for MqttConfig {
     fn default() -> Self {
         Self {
             listeners: Listeners::default(),
+            tls: None,
             persistence: true,
             storage: "5Gi".to_owned(),
             users: vec![User {
@@ -107,6 +112,17 @@ impl Default for MqttConfig {
             memory: "256Mi".to_owned(),
         }
     }
+}
+
+/// MQTT over TLS.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BrokerTls {
+    /// Name of a Secret of type `kubernetes.io/tls` in the environment's namespace on the host. It must be good for
+    /// `health-mqtt-service.<namespace>.svc.cluster.local`. It is copied inside, and followed when it is renewed; the
+    /// broker reads it when it starts, so raise `credentialsGeneration` then.
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
+    pub secret_name: String,
 }
 
 /// How clients connect.

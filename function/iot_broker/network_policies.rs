@@ -37,7 +37,13 @@ fn around_broker(claim: &IotBroker) -> Admissions {
     let labelled = || pods(BTreeMap::from([broker::mqtt_client()]));
     let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
     let simulator = spec.connector_config.simulator.enabled.then(|| app(simulator::APP));
-    let mut ingress = vec![from(bridge.into_iter().chain(simulator).chain([labelled()]).collect(), &[broker::MQTT])];
+    let own: Vec<_> = bridge.into_iter().chain(simulator).collect();
+    let mut ingress = match spec.mqtt_config.tls {
+        None => vec![from(own.into_iter().chain([labelled()]).collect(), &[broker::MQTT])],
+        // A rule for nobody would let everybody in.
+        Some(_) if own.is_empty() => vec![from(vec![labelled()], &[broker::TLS])],
+        Some(_) => vec![from(own, &[broker::MQTT]), from(vec![labelled()], &[broker::TLS])],
+    };
     if spec.mqtt_config.listeners.websockets {
         let outside = spec.expose.then(gateway);
         ingress.push(from(outside.into_iter().chain([labelled()]).collect(), &[broker::WEBSOCKETS]));

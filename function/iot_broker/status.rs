@@ -22,7 +22,8 @@ pub struct Status {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoints {
-    /// MQTT, for pods of the namespace that carry the label `platform.example.org/mqtt-client: "true"`.
+    /// MQTT, for pods of the namespace that carry the label `platform.example.org/mqtt-client: "true"`. `mqtts` where the
+    /// claim has a certificate.
     pub mqtt: String,
     /// MQTT over WebSockets, for the same pods.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +75,10 @@ pub fn of(broker: &IotBroker, tls: bool) -> Status {
         .collect();
     Status {
         endpoints: Some(Endpoints {
-            mqtt: format!("mqtt://{service}:{}", broker::MQTT.1),
+            mqtt: match broker.spec.mqtt_config.tls {
+                Some(_) => format!("mqtts://{service}:{}", broker::TLS.1),
+                None => format!("mqtt://{service}:{}", broker::MQTT.1),
+            },
             mqtt_websockets: websockets.then(|| format!("ws://{service}:{}/", broker::WEBSOCKETS.1)),
             websockets: outside(websockets, "ws", "mqtt", "/"),
             simulator: simulator.then(|| format!("http://{}/api/", tenant.service_host(simulator::APP))),

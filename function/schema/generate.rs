@@ -14,6 +14,7 @@ use super::crd;
 use super::reference::reference;
 use super::xrd::xrd;
 use crate::claims::KINDS;
+use crate::pins::Image;
 
 /// Folders in which every file is generated; what else lies there was left behind.
 const FOLDERS: &[&str] = &["xrds", "compositions", "definitions", "package/function/input"];
@@ -29,7 +30,7 @@ Examples:
   What a version of the function goes with, written where nothing is yet:
     function-realtime-platform generate realtime-platform
 
-It writes xrds/, compositions/, definitions/, docs/reference.md and the function's input, and tells which files changed. \
+It writes xrds/, compositions/, definitions/, docs/reference.md, package/images.txt and the function's input, and tells which files changed. \
 A file in these folders that no type stands behind is removed.
 
 Exit codes: 0 all is in line, 1 a file differs (--check) or cannot be written, 2 something is wrong with the command line.";
@@ -92,8 +93,15 @@ fn files() -> serde_yaml::Result<BTreeMap<PathBuf, String>> {
         files.insert(format!("definitions/{name}.cue"), format!("// {MARK}\n{}", component(kind)));
     }
     files.insert("package/function/input/inputs.yaml".to_owned(), yaml(&crd::input())?);
+    files.insert("package/images.txt".to_owned(), format!("# {MARK}\n{}", images()));
     files.insert("docs/reference.md".to_owned(), format!("<!-- {MARK} -->\n\n{}", reference()));
     Ok(files.into_iter().map(|(path, content)| (PathBuf::from(path), content)).collect())
+}
+
+/// What the input calls each image, and what it is.
+fn images() -> String {
+    let lines = Image::ALL.map(|image| format!("{} {}", image.name(), image.reference()));
+    lines.join("\n") + "\n"
 }
 
 fn yaml(object: &impl Serialize) -> serde_yaml::Result<String> {

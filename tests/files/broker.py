@@ -13,7 +13,7 @@ import urllib.request
 
 from support import ROOT, Case, answers, end, find, free_port, need, text, until
 
-need("mosquitto", "mosquitto_passwd", "mosquitto_pub", "mosquitto_sub", "busybox")
+need("openssl", "mosquitto", "mosquitto_passwd", "mosquitto_pub", "mosquitto_sub", "busybox")
 
 HASH = text("iot_broker/files/hash-passwords.sh")
 SIMULATOR = ROOT / "iot_broker/files/simulator.py"
@@ -184,6 +184,41 @@ class Configuration(Broker):
         connection.request("GET", "/mqtt", headers=upgrade)
         answer = connection.getresponse()
         self.assertEqual((answer.status, answer.getheader("Sec-WebSocket-Protocol")), (101, "mqtt"))
+
+
+class Certificate(Broker):
+    def test_tls_listener(self):
+        """The lines that are written for a certificate: TLS with a login is served, plain text and strangers are not."""
+        passwd, _ = self.hashed(a=("device", "both"))
+        folder = self.directory()
+        subprocess.run(
+            [find("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+            + ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(folder / "tls.key"), "-out", str(folder / "tls.crt")],
+            check=True,
+            capture_output=True,
+        )
+        end(self.broker(passwd))
+        port = free_port()
+        conf = self.command[-1]
+        with open(conf, "a") as file:
+            file.write(f"listener {port} 127.0.0.1\nprotocol mqtt\ncertfile {folder}/tls.crt\nkeyfile {folder}/tls.key\n")
+        if os.geteuid() == 0:
+            subprocess.run(["chown", "-R", "mosquitto", folder], check=True)
+        self.port = port
+        self.serve()
+        trusted = ["--cafile", str(folder / "tls.crt")]
+
+        def publish(password, *options):
+            return subprocess.run(
+                [find("mosquitto_pub"), "-h", "localhost", "-p", str(port), "-u", "device", "-P", password, *options]
+                + ["-t", "health/device_data", "-m", "hello", "-q", "1"],
+                capture_output=True,
+                timeout=20,
+            ).returncode
+
+        self.assertEqual(publish("both", *trusted), 0)
+        self.assertNotEqual(publish("wrong", *trusted), 0)
+        self.assertNotEqual(publish("both"), 0)
 
 
 class Simulator(Broker):

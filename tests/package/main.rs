@@ -23,5 +23,6 @@ mod installation;
 mod log;
 mod manager;
 mod metrics;
+mod pins;
 mod rights;
 mod trust;

@@ -58,6 +58,7 @@ pub fn claims() -> Vec<Written> {
         "namespace": "streaming",
         "environment": "health",
         "domain": "streaming.health.example.com",
+        "mqttConfig": {"tls": {"secretName": "broker-certificate"}},
         "connectorConfig": {"mappings": [
             {"mqttTopic": "health/device_data", "kafkaTopic": "device_data", "keyField": "deviceId"},
             {"mqttTopic": "raw/#", "kafkaTopic": "device_data", "converter": "Bytes"},

@@ -60,12 +60,16 @@ fn endpoint(world: &World, namespace: &str, url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest.split(['/', ':']).next().unwrap_or_default();
     if host.ends_with(".svc.cluster.local") {
-        let plain = if matches!(scheme, "mqtt" | "ws") { rest } else { url };
+        let plain = if matches!(scheme, "mqtt" | "mqtts" | "ws") { rest } else { url };
         let path = rest.split_once('/').map_or("", |(_, path)| path);
         if !matches!(path, "" | "api/") {
             return Some(format!("no page: {url}"));
         }
         let Some((host, port)) = address(plain) else { return Some(format!("no address: {url}")) };
+        // The port says what is spoken there.
+        if (scheme == "mqtts") != (port == 8883) || (scheme == "mqtt") != (port == 1883) {
+            return Some(format!("not where that is spoken: {url}"));
+        }
         return match resolve(world, Place::Inside, "default", host) {
             Host::Service(service) => leads(world, service, port),
             Host::Itself | Host::External | Host::Nowhere => Some(format!("no Service is called {host}")),

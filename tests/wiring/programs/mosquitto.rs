@@ -19,6 +19,10 @@ pub fn run(reading: &mut Reading) {
     let Some(text) = reading.file(CONFIG) else {
         return reading.finds("/volumeMounts", format!("no file {CONFIG}"));
     };
+    let listeners = text.split("listener ").skip(1);
+    for listener in listeners.filter(|listener| listener.starts_with("8883\n") != listener.contains("certfile ")) {
+        reading.wrong("listener", &format!("a certificate where none is expected, or none where one is: {listener}"));
+    }
     for line in text.lines() {
         let (name, value) = line.split_once(' ').unwrap_or((line, ""));
         if !directive(reading, name, value) {
@@ -55,12 +59,23 @@ fn directive(reading: &mut Reading, name: &str, value: &str) -> bool {
             }
             Err(_) => false,
         },
+        "certfile" => certificate(reading, value, "tls.crt"),
+        "keyfile" => certificate(reading, value, "tls.key"),
         "protocol" => matches!(value, "mqtt" | "websockets"),
         "log_dest" => value == "stdout",
         "log_type" => matches!(value, "error" | "warning" | "notice" | "information"),
         "max_queued_messages" | "autosave_interval" => value.parse::<u32>().is_ok(),
         _ => false,
     }
+}
+
+/// Whether a path is that of a key of a Secret with a certificate.
+fn certificate(reading: &Reading, path: &str, key: &str) -> bool {
+    let object = reading.pod.object;
+    let Some(mounted) = reading.container.mounted(reading.pod, path) else { return false };
+    let secret = mounted.volume.text("/secret/secretName");
+    let keys = reading.world.secrets.find(object.place, &object.namespace, secret);
+    mounted.inside == key && keys.is_some_and(|keys| keys.contains_key(key))
 }
 
 /// Reads who may do what, from the file that the script copies. Each user is one whose password the script hashes.

@@ -44,7 +44,10 @@ fn each_resource_is_told_with_the_fields_that_change() {
     );
     assert_eq!(
         fields(&difference, "  ~ Deployment kafka-platform in streaming (kafka-deployment)"),
-        ["spec.template.spec.containers[kafka].resources.requests.cpu: 1 → 2"]
+        [
+            "spec.template.spec.containers[kafka].resources.limits.cpu: 4 → 8",
+            "spec.template.spec.containers[kafka].resources.requests.cpu: 1 → 2",
+        ]
     );
     for line in [
         "  + PushSecret streaming-snowflake-kafka-credentials in streaming (secrets-push-snowflake-kafka-credentials)",
@@ -107,11 +110,14 @@ fn programs_are_told_the_same() {
     let claim = &json["claims"][0];
     assert_eq!(claim["removed"], serde_json::json!(["lenses-metrics-monitor", "dashboard-config"]));
     assert_eq!(
-        claim["changed"],
-        serde_json::json!([{"key": "postgres-data", "fields": [
+        claim["changed"][0],
+        serde_json::json!({"key": "postgres-data", "fields": [
             {"field": "spec.resources.requests.storage", "old": "8Gi", "new": "4Gi"},
-        ]}])
+        ]})
     );
+    // Prometheus is no longer let in.
+    let changed: Vec<&Value> = claim["changed"].as_array().unwrap().iter().map(|changed| &changed["key"]).collect();
+    assert_eq!(changed, ["postgres-data", "lenses-hq-policy-policy"]);
     assert_eq!(json["refused"][0]["field"], "spec.database.storage");
 }
 

@@ -26,6 +26,14 @@ pub fn faults() -> Vec<Fault> {
             on: On::Settled,
             happen: helm,
         },
+        Fault {
+            name: "observed-stale",
+            what: "what is observed is stale: a Deployment inside is gone while provider-kubernetes is stopped",
+            during: "the claim says what was last seen; nothing is written",
+            after: "settled, the Deployment made anew",
+            on: On::Settled,
+            happen: stale,
+        },
     ]
 }
 
@@ -50,6 +58,31 @@ fn kubernetes(scene: &mut Scene) -> String {
         seconds(made),
         seconds(made + settled),
     )
+}
+
+fn stale(scene: &mut Scene) -> String {
+    let before = scene.inventory();
+    let uid = |scene: &Scene| {
+        let path = "--output=jsonpath={.metadata.uid}";
+        let found = scene.inner(&["get", "deployment", "metabase-dashboard", "--namespace", ENVIRONMENT, path]);
+        found.ok().filter(|uid| !uid.is_empty())
+    };
+    let old = uid(scene);
+    scene.stage.host.controllers().kubernetes.stop();
+    scene.inner(&["delete", "deployment", "metabase-dashboard", "--namespace", ENVIRONMENT]).unwrap();
+    let host = scene.host_inventory();
+    scene.throughout("the claims say what was last seen", Duration::from_secs(30), |scene| {
+        scene.touch_composites();
+        scene.is_settled()
+    });
+    scene.expect_host_as(&host);
+    scene.stage.host.controllers().kubernetes.start_again();
+    let ((), made) = scene.until("the Deployment is made anew", Duration::from_mins(15), |scene| {
+        uid(scene).is_some_and(|new| Some(new) != old).then_some(())
+    });
+    let settled = scene.until_settled("settled again");
+    scene.expect_nothing_lost(&before.without("metabase-dashboard"));
+    format!("made anew {} after the start, settled {}", seconds(made), seconds(made + settled))
 }
 
 fn helm(scene: &mut Scene) -> String {

@@ -91,8 +91,8 @@ fn upgraded(scene: &mut Scene) -> String {
     let package = scene.stage.packages.reference(FUNCTION);
     let (repository, _) = package.rsplit_once(':').unwrap();
     let newer = format!("{repository}:v{NEWER}");
-    // The same program: another version's own changes would hide what an upgrade does by itself.
-    crane(&["mutate", &package, "--annotation", "org.opencontainers.image.version=newer", "--tag", &newer]);
+    // The same program, in a package for one platform: another version's own changes would hide what an upgrade does.
+    crane(&["index", "filter", &package, "--platform=linux/amd64", "--tag", &newer]);
     let function = format!("{ORGANISATION}-{FUNCTION}");
     let revision = |scene: &Scene| {
         let path = "--output=jsonpath={.status.currentRevision} {.status.conditions[?(@.type==\"Healthy\")].status}";

@@ -40,7 +40,8 @@ pub fn faults() -> Vec<Fault> {
 
 fn job(scene: &mut Scene) -> String {
     let before = scene.inventory();
-    scene.stage.inner.kubelet.stop();
+    // Its pod finds no node.
+    scene.inner(&["cordon", "node"]).unwrap();
     scene.add_topic("failing");
     let (job, _) = scene.until("the Job is there", PATIENCE, |scene| {
         let jobs =
@@ -57,7 +58,7 @@ fn job(scene: &mut Scene) -> String {
         (status == "False" && message.contains("failed") && message.contains("logs")).then_some(message)
     });
     scene.expect_nothing_lost(&before);
-    scene.stage.inner.kubelet.start_again();
+    scene.inner(&["uncordon", "node"]).unwrap();
     scene.inner(&["delete", "job", &job, "--namespace", ENVIRONMENT]).unwrap();
     let ((), made) =
         scene.until("the topic is made", Duration::from_mins(15), |scene| scene.has_topic("failing").then_some(()));

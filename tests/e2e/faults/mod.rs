@@ -81,6 +81,7 @@ pub fn run(names: &[String]) {
         panic!("no fault is called {unknown}; there are:\n  {}", known.join("\n  "));
     }
     let record = Record::open();
+    record.write_table(&faults);
     let mut stage: Option<Scene> = None;
     let mut failed = Vec::new();
     for fault in &faults {
@@ -97,7 +98,7 @@ pub fn run(names: &[String]) {
         let happened = catch_unwind(AssertUnwindSafe(move || {
             let mut scene = match scene {
                 Some(scene) if fault.on != On::Empty && fault.on != On::Demand => scene,
-                _ => Scene::start(),
+                _ => Scene::start(fault),
             };
             scene.begin(fault);
             let measured = (fault.happen)(&mut scene);
@@ -107,6 +108,8 @@ pub fn run(names: &[String]) {
             Ok((scene, measured)) => {
                 eprintln!("fault: {}: {measured}", fault.name);
                 record.keep(fault, &measured);
+                // A run may be ended at any time.
+                record.write_table(&faults);
                 stage = (fault.on == On::Settled).then_some(scene);
             }
             // What it panicked with was said when it did.
@@ -114,6 +117,5 @@ pub fn run(names: &[String]) {
         }
     }
     drop(stage);
-    record.write_table(&faults);
     assert!(failed.is_empty(), "not as expected: {}", failed.join(", "));
 }

@@ -56,8 +56,9 @@ pub struct Scene {
 pub struct Inventory(BTreeMap<String, String>);
 
 impl Scene {
-    pub fn start() -> Self {
-        let stage = Stage::start("faults", &Settings { watches: true, replicas: 2 });
+    /// A stage whose logs are named like the first fault on it.
+    pub fn start(fault: &Fault) -> Self {
+        let stage = Stage::start(&format!("fault-{}", fault.name), &Settings { watches: true, replicas: 2 });
         let scene = Self {
             restarted: Vec::new(),
             stage,

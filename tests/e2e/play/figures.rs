@@ -110,11 +110,7 @@ impl Figures {
             ("calls of the function until then", format!("{}", self.calls), ""),
             ("reconciles of composites until then", format!("{}", self.reconciles), ""),
             ("watch circuits that opened", format!("{}", self.opened), if self.watches { "0" } else { "" }),
-            (
-                "calls in 3 quiet minutes, TTL 60 s",
-                format!("{}", self.quiet),
-                "15, two each time but for the environment",
-            ),
+            ("calls in 3 quiet minutes, TTL 60 s", format!("{}", self.quiet), "18, two each time"),
             ("written in 3 quiet minutes", "nothing".to_owned(), "nothing"),
             ("`vela delete` to nothing left", format!("{:.0} s", self.deleted), "at most 120 s"),
             (
@@ -124,8 +120,7 @@ impl Figures {
             ),
         ];
         let stranded = self.stranded.len().to_string();
-        let rows =
-            rows.into_iter().chain([("let go of by the documented command, its ProviderConfig gone", stranded, "0")]);
+        let rows = rows.into_iter().chain([("had waited for ever, its ProviderConfig gone before it", stranded, "0")]);
         for (what, measured, wanted) in rows {
             writeln!(told, "| {what} | {measured} | {wanted} |").unwrap();
         }

@@ -11,7 +11,7 @@ use function_realtime_platform::claims::KINDS;
 use serde_json::{Value, json};
 
 use super::book::Book;
-use super::unstuck::{stranded, unstick};
+use super::unstuck::{provider_configs, stranded};
 use crate::stage::{Stage, succeed};
 use crate::support::control_plane::holds;
 use crate::support::crossplane::write;
@@ -232,13 +232,29 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Takes the documented way out where something waits for a ProviderConfig that is gone. What that was.
+    /// Makes a ProviderConfig again that is gone before its users, and deletes it after them. Who its users were.
     pub fn way_out(&self, environment: &str) -> Vec<String> {
-        let stranded = stranded(&self.list("objects.kubernetes.crossplane.io,releases.helm.crossplane.io"));
+        let managed = self.list("objects.kubernetes.crossplane.io,releases.helm.crossplane.io");
+        let stranded = stranded(&managed);
+        for config in provider_configs(environment) {
+            let group = |object: &Value| text(&object["apiVersion"]).split('/').next().map(str::to_owned);
+            if stranded.iter().any(|object| group(object) == group(&config)) {
+                self.apply(&[config]);
+            } else if !managed.iter().any(|object| {
+                group(object) == group(&config) && object["spec"]["providerConfigRef"]["name"] == environment
+            }) {
+                let kind = format!("providerconfigs.{}", group(&config).unwrap());
+                let mut delete = self.stage.host();
+                delete.args(["delete", &kind, "--selector=example.org/made-again", "--wait=false"]);
+                succeed(&mut delete);
+            }
+        }
+        let stranded: Vec<_> = stranded.into_iter().map(called).collect();
         if !stranded.is_empty() {
-            let all = stranded.join(", ");
-            self.book.say(&format!("WAITS FOR EVER, its ProviderConfig is gone: {all}; the documented command helps"));
-            unstick(self, environment);
+            self.book.say(&format!(
+                "WAITS FOR EVER, its ProviderConfig was gone, and is made again: {}",
+                stranded.join(", ")
+            ));
         }
         stranded
     }

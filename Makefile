@@ -35,6 +35,11 @@ e2e-up: tools ## start those control planes, and leave them standing to try thin
 e2e-down: ## end them
 	@cargo test --quiet --test e2e -- down
 
+.PHONY: proof
+proof: ## run what we generate on the real programs, one line for each proof (`make test` does this too)
+	@tools/build dashboard published
+	cargo test --test files
+
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings

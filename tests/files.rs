@@ -1,34 +1,78 @@
 //! The scripts and files that run inside the platform, each on the software that will read it.
 //!
-//! The programs of `tests/files/` do the work, in the language of what they drive; here each is one test. A program that
-//! misses something says so and is skipped, except in CI, where everything has to be there.
+//! The programs of `tests/files/` do the work, in the language of what they drive; here each is one test. They take what
+//! they try from `preview` and print one line for each proof, which is passed on. A program that misses something says so
+//! and is skipped, except in CI, where everything has to be there.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+#[path = "support/examples.rs"]
+mod examples;
+#[path = "files/settings.rs"]
+mod settings;
+#[path = "files/table.rs"]
+mod table;
+#[path = "support/tools.rs"]
+mod tools;
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use tools::tool;
 
 /// What a program of `tests/files/` ends with when something is not installed.
 const SKIPPED: i32 = 77;
 
 fn check(program: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files").join(program);
-    let run = Command::new("python3").args(["-B", "-W", "error"]).arg(path).env("PYTHONIOENCODING", "utf-8").output();
+    let run = Command::new("python3")
+        .args(["-B", "-W", "error"])
+        .arg(path)
+        .env("PYTHONIOENCODING", "utf-8")
+        .env("FUNCTION", env!("CARGO_BIN_EXE_function-realtime-platform"))
+        .env("DASHBOARD", tool("dashboard"))
+        .env("PUBLISHED", tool("published"))
+        .output();
     match run {
-        Ok(output) if output.status.success() => {}
+        Ok(output) if output.status.success() => {
+            let proofs: Vec<String> = stdout(&output).lines().filter_map(proof).collect();
+            assert!(!proofs.is_empty(), "{program} proves nothing: {}", said(&output));
+            let skipped = proofs.iter().any(|line| line.starts_with("proof  skipped"));
+            assert!(!skipped || std::env::var_os("CI").is_none(), "{program} has to run in CI: {}", proofs.join("\n"));
+            say(&proofs.join("\n"));
+        }
         Ok(output) if output.status.code() == Some(SKIPPED) => skip(program, said(&output).trim()),
         Ok(output) => assert!(output.status.success(), "{program}: {}\n{}", output.status, said(&output)),
         Err(error) => skip(program, &format!("cannot run python3: {error}")),
     }
 }
 
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Says it on standard error itself, which the test runner does not hold back from those who run it.
+fn said(output: &Output) -> String {
+    stdout(output) + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn proof(line: &str) -> Option<String> {
+    line.strip_prefix("proof: ").map(|proof| format!("proof  {proof}"))
+}
+
+/// One proof that this suite makes itself.
+fn prove(on: &str, what: &str) {
+    say(&format!("proof  ok      {on}: {what}"));
+}
+
+/// On standard error itself, which the test runner does not hold back from those who run it.
+fn say(lines: &str) {
+    writeln!(std::io::stderr(), "{lines}").unwrap_or_default();
+}
+
 fn skip(program: &str, reason: &str) {
     assert!(std::env::var_os("CI").is_none(), "{program} has to run in CI: {reason}");
-    writeln!(std::io::stderr(), "{program} {reason}").unwrap_or_default();
+    say(&format!("proof  skipped {program}: {reason}"));
 }
 
 #[test]
@@ -42,8 +86,13 @@ fn databases_on_postgresql() {
 }
 
 #[test]
-fn passwords_configuration_and_simulator_on_mosquitto() {
+fn broker_on_mosquitto() {
     check("broker.py");
+}
+
+#[test]
+fn simulator_on_mosquitto() {
+    check("simulator.py");
 }
 
 #[test]

@@ -1,11 +1,13 @@
-"""dashboard.json: a dashboard model that Grafana's sidecar can load, whose questions Prometheus can parse."""
+"""The composed dashboard: a dashboard model that Grafana's sidecar can load, whose questions Prometheus can parse."""
 
 import json
+import os
+import pathlib
 import re
 import subprocess
-import unittest
 
-from support import Case, find, need, text
+from composed import moved, seed
+from support import Case, find, need, prove, said
 
 need("promtool")
 
@@ -13,12 +15,19 @@ need("promtool")
 # what pods use, are the host's, and a virtual cluster without its nodes does not show them.
 MEASURED = re.compile(r"\b(up|kube_\w+)\b(?=\{)")
 WORD_BEFORE_SELECTOR = re.compile(r"\b(\w+)\{")
+# Grafana's own types, in a program of tools/, and what its documentation says that kube-state-metrics measures.
+STRICT = os.environ.get("DASHBOARD", "")
+DOCUMENTED = pathlib.Path(os.environ.get("PUBLISHED", "none")) / "kube-state-metrics"
 
 
 class Dashboard(Case):
     def setUp(self):
-        self.text = text("realtime_system/files/dashboard.json")
-        self.model = json.loads(self.text.replace("@@namespace@@", "health-streaming"))
+        manifest = seed().one("ConfigMap", "health-streaming-dashboard")
+        # What Grafana's sidecar is told to look for.
+        sidecar = seed().releases["kube-prometheus-stack"]["values"]["grafana"]["sidecar"]["dashboards"]
+        self.assertEqual(manifest["metadata"]["labels"][sidecar["label"]], sidecar["labelValue"])
+        (self.text,) = manifest["data"].values()
+        self.model = json.loads(self.text)
         self.queries = [target["expr"] for panel in self.model["panels"] for target in panel["targets"]]
 
     def test_it_is_the_bare_model(self):
@@ -52,11 +61,42 @@ class Dashboard(Case):
             self.assertEqual(metrics, MEASURED.findall(query), query)
             self.assertEqual(query.count('namespace="$namespace"'), len(metrics), query)
 
+    def test_grafanas_published_types_take_it_and_nothing_else(self):
+        if not STRICT:
+            self.skipTest("run by `make proof`, which knows where the program is")
+        self.assertEqual(self.read_strictly(self.text), "")
+        for right, wrong in (('"gridPos"', '"gridpos"'), ('"expr"', '"exprr"'), ('"reduceOptions"', '"reduceOption"')):
+            self.assertRegex(self.read_strictly(moved(self.text, {right: wrong})), "unexpected field|required field", wrong)
+
+    def read_strictly(self, text):
+        read = subprocess.run([STRICT], input=text, capture_output=True, text=True, timeout=60)
+        self.assertEqual(read.returncode == 0, not read.stderr)
+        return read.stderr
+
+    def test_every_metric_is_one_that_is_documented(self):
+        if not DOCUMENTED.is_dir():
+            self.skipTest("run by `make proof`, which knows where the documentation is")
+        pages = "".join(page.read_text() for page in DOCUMENTED.glob("*.md"))
+        documented = set(re.findall(r"^\| (kube_\w+) ", pages, re.MULTILINE))
+        self.assertGreater(len(documented), 150)
+        used = {metric for query in self.queries for metric in MEASURED.findall(query)}
+        # Prometheus makes `up` itself, for whatever it asks.
+        self.assertEqual(used - documented, {"up"})
+
+    def test_service_monitor_asks_a_port_that_is_there(self):
+        monitor = seed().one("ServiceMonitor", "lenses-metrics")["spec"]
+        (selected,) = monitor["selector"]["matchLabels"].items()
+        served = seed().one("Service", "lenses-hq-service")
+        self.assertIn(selected, served["metadata"]["labels"].items())
+        ports = {port["name"]: port["targetPort"] for port in served["spec"]["ports"]}
+        container = {port["name"]: port["containerPort"] for port in seed().container("Deployment", "lenses-hq").spec["ports"]}
+        (endpoint,) = monitor["endpoints"]
+        address = re.search(r"prometheusAddress: :(\d+)", seed().file("lenses-hq-config", "config.yaml"))[1]
+        self.assertEqual(container[ports[endpoint["port"]]], int(address))
+
     def test_prometheus_parses_every_question(self):
         rules = self.directory() / "rules.json"
-        expressions = [
-            query.replace("$namespace", "health-streaming") for query in self.queries
-        ]
+        expressions = [query.replace("$namespace", "health-streaming") for query in self.queries]
         group = {"name": "dashboard", "rules": [{"record": f"q{n}", "expr": query} for n, query in enumerate(expressions)]}
         rules.write_text(json.dumps({"groups": [group]}))
         checked = subprocess.run([find("promtool"), "check", "rules", rules], capture_output=True, text=True)
@@ -65,4 +105,4 @@ class Dashboard(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    prove(f"promtool {said('promtool', '--version')}")

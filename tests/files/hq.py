@@ -1,21 +1,23 @@
-"""agent-key.sh and sql-processors.sh against stand-ins for Lenses HQ and for the Kubernetes API server (TLS, pod token).
+"""The composed agent-key and processors Jobs against stand-ins for Lenses HQ and for the Kubernetes API server.
 
-HQ's stand-in answers as its API reference says; the API server's as the real one does to curl, pretty-printed.
+HQ's stand-in answers as its API reference says; the API server's as the real one does to curl over TLS, pretty-printed.
 """
 
 import base64
 import json
 import subprocess
-import unittest
 
-from support import HQ, HTTP, ROOT, Case, find, need, text
+from composed import seed
+from support import Case, find, need, prove, said
 
 need("busybox", "curl", "openssl")
 
-AGENT_KEY = text(HTTP, HQ, "realtime_system/files/agent-key.sh")
-PROCESSORS = text(HTTP, HQ, "realtime_system/files/sql-processors.sh")
+AGENT_KEY = seed().container("Job", "lenses-agent-key")
+PROCESSORS = seed().container("Job", "lenses-sql-processors")
 PASSWORD = 'pass"word \\ $HOME `x`'
 KEY = "agent_key_abc_DEF123"
+SECRETS = {"lenses-hq-admin": {"username": "admin", "password": PASSWORD}}
+FIELDS = {"metadata.labels['batch.kubernetes.io/job-name']": "agent-key-job-1"}
 
 
 class StandInHq(Case):
@@ -28,12 +30,7 @@ class StandInHq(Case):
         self.refuse_sql = 0
         self.agent_after = 2
         port, self.seen = self.stand_in(self.hq)
-        self.env = {
-            "HQ_URL": f"http://127.0.0.1:{port}",
-            "HQ_USERNAME": "admin",
-            "HQ_PASSWORD": PASSWORD,
-            "ENVIRONMENT": "health-streaming",
-        }
+        self.hq_url = {"HQ_URL": f"http://127.0.0.1:{port}"}
         self.path = self.alpine_path("curl")
 
     def hq(self, method, path, headers, body):
@@ -95,12 +92,11 @@ class AgentKey(StandInHq):
         (self.account / "token").write_text("pod-token")
         (self.account / "namespace").write_text("health-streaming")
         port, self.asked = self.stand_in(self.api_server, tls=(self.account / "ca.crt", self.account / "tls.key"))
+        self.env = AGENT_KEY.env(SECRETS, FIELDS) | self.hq_url
         self.env |= {
             "KUBERNETES_SERVICE_HOST": "127.0.0.1",
             "KUBERNETES_SERVICE_PORT_HTTPS": str(port),
             "SERVICE_ACCOUNT_DIR": str(self.account),
-            "SECRET_NAME": "lenses-agent-key",
-            "SECRET_KEY": "agent-key",
         }
 
     def api_server(self, method, path, headers, body):
@@ -135,7 +131,7 @@ class AgentKey(StandInHq):
         return json.dumps(secret, indent=2)
 
     def run_job(self, code=0):
-        said = self.run_script(AGENT_KEY, self.env, self.path, code=code)
+        said = self.run_script(AGENT_KEY.script(), self.env, self.path, code=code)
         for secret in (PASSWORD, KEY, "pod-token"):
             self.assertNotIn(secret, said)
         return said
@@ -163,7 +159,6 @@ class AgentKey(StandInHq):
 
     def test_lost_key_says_what_to_run(self):
         self.environments["health-streaming"] = "development"
-        self.env["JOB_NAME"] = "agent-key-job-1"
         said = self.run_job(code=1)
         self.assertIn("cannot recover the agent key of environment health-streaming", said)
         self.assertIn(f"-X DELETE {self.env['HQ_URL']}/api/v1/environments/health-streaming", said)
@@ -184,20 +179,11 @@ class Processors(StandInHq):
     def setUp(self):
         super().setUp()
         self.environments["health-streaming"] = "development"
-        self.wanted = {
-            path.stem: path.read_text() for path in sorted((ROOT / "realtime_system/files/processors").glob("*.sql"))
-        }
         self.schemas = {}
         port, _ = self.stand_in(self.schema_registry)
-        self.env |= {
-            "PROCESSORS": "\n".join(
-                json.dumps({"name": name, "sql": sql, "deployment": {"mode": "IN_PROC"}}, separators=(",", ":"))
-                for name, sql in self.wanted.items()
-            ),
-            "SCHEMA_REGISTRY_URL": f"http://127.0.0.1:{port}",
-            "SOURCE_TOPIC": "device_data",
-            "SOURCE_SCHEMA": text("realtime_system/files/device-data.avsc"),
-        }
+        self.env = PROCESSORS.env(SECRETS) | self.hq_url | {"SCHEMA_REGISTRY_URL": f"http://127.0.0.1:{port}"}
+        asked = [json.loads(line) for line in self.env["PROCESSORS"].splitlines()]
+        self.wanted = {processor["name"]: processor["sql"] for processor in asked}
 
     def schema_registry(self, method, path, headers, body):
         if method == "POST":
@@ -208,7 +194,7 @@ class Processors(StandInHq):
         return 404, {"error_code": 40401, "message": "Subject not found."}
 
     def run_job(self, code=0):
-        said = self.run_script(PROCESSORS, self.env, self.path, code=code)
+        said = self.run_script(PROCESSORS.script(), self.env, self.path, code=code)
         self.assertNotIn(PASSWORD, said)
         return said
 
@@ -216,7 +202,7 @@ class Processors(StandInHq):
         return {processor["application"]["name"]: processor["application"]["sql"] for processor in self.processors}
 
     def test_the_four_processors(self):
-        self.assertEqual(list(self.wanted), ["blood_pressure", "heart_rate", "oxygen_saturation", "temperature"])
+        self.assertEqual(list(self.wanted), ["blood-pressure", "heart-rate", "oxygen-saturation", "temperature"])
         said = self.run_job()
         self.assertIn("waiting for the agent of environment health-streaming to connect", said)
         self.assertEqual(self.now(), self.wanted)
@@ -236,11 +222,11 @@ class Processors(StandInHq):
             self.assertTrue(read and read <= fields, (name, read - fields))
 
     def test_other_sql_is_kept_and_told(self):
-        self.add("heart_rate", "SELECT STREAM \"quoted\" \\ FROM x;\n")
+        self.add("heart-rate", "SELECT STREAM \"quoted\" \\ FROM x;\n")
         said = self.run_job()
-        self.assertIn("processor heart_rate: kept with other SQL", said)
+        self.assertIn("processor heart-rate: kept with other SQL", said)
         self.assertEqual(len(self.processors), 4)
-        self.assertIn("FROM x;", self.now()["heart_rate"])
+        self.assertIn("FROM x;", self.now()["heart-rate"])
 
     def test_refused_sql_is_tried_again_and_then_told(self):
         self.refuse_sql = 2
@@ -249,7 +235,7 @@ class Processors(StandInHq):
         self.processors.clear()
         self.refuse_sql = 1000
         self.env["GIVE_UP_SECONDS"] = "1"
-        self.assertIn("cannot create processor blood_pressure (Lenses answers 400)", self.run_job(code=1))
+        self.assertIn("cannot create processor blood-pressure (Lenses answers 400)", self.run_job(code=1))
 
     def test_a_session_that_ends_is_renewed(self):
         answer, self.expired = self.hq, False
@@ -267,4 +253,4 @@ class Processors(StandInHq):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    prove(f"stand-ins for Lenses HQ and the API server, BusyBox {said('busybox')}, curl {said('curl', '--version')}")

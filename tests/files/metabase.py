@@ -1,13 +1,13 @@
-"""metabase-setup.sh against a stand-in for Metabase's set-up API."""
+"""The composed set-up Job against a stand-in for Metabase's set-up API."""
 
 import json
-import unittest
 
-from support import HTTP, Case, need, text
+from composed import seed
+from support import Case, need, prove, said
 
 need("busybox", "curl")
 
-SCRIPT = text(HTTP, "realtime_system/files/metabase-setup.sh")
+JOB = seed().container("Job", "metabase-setup")
 TOKEN = "0b8a7ee5-0000-4000-8000-token"
 PASSWORD = 'pass"word \\ 1'
 
@@ -19,12 +19,8 @@ class Metabase(Case):
         self.weak = False
         self.races = 0
         port, self.seen = self.stand_in(self.metabase)
-        self.env = {
-            "METABASE_URL": f"http://127.0.0.1:{port}",
-            "ADMIN_EMAIL": "admin@example.org",
-            "ADMIN_PASSWORD": PASSWORD,
-            "SITE_NAME": 'Health "Streaming"',
-        }
+        secrets = {"metabase-admin": {"email": "admin@example.org", "password": PASSWORD}}
+        self.env = JOB.env(secrets) | {"METABASE_URL": f"http://127.0.0.1:{port}"}
         self.path = self.alpine_path("curl")
 
     def metabase(self, method, path, headers, body):
@@ -51,7 +47,7 @@ class Metabase(Case):
         return 404, ""
 
     def run_job(self, code=0):
-        said = self.run_script(SCRIPT, self.env, self.path, code=code)
+        said = self.run_script(JOB.script(), self.env, self.path, code=code)
         for secret in (PASSWORD, TOKEN):
             self.assertNotIn(secret, said)
         return said
@@ -61,7 +57,7 @@ class Metabase(Case):
         self.assertIn("waiting for Metabase", said)
         self.assertIn("administrator admin@example.org is set up", said)
         user = {"email": "admin@example.org", "password": PASSWORD, "first_name": "Platform", "last_name": "Administrator"}
-        self.assertEqual(self.administrator, {"user": user, "prefs": {"site_name": 'Health "Streaming"', "site_locale": "en"}})
+        self.assertEqual(self.administrator, {"user": user, "prefs": {"site_name": "Health Streaming", "site_locale": "en"}})
         self.assertIn("nothing to do", self.run_job())
 
     def test_somebody_else_is_first(self):
@@ -74,4 +70,4 @@ class Metabase(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    prove(f"stand-in for Metabase, BusyBox {said('busybox')}, curl {said('curl', '--version')}")

@@ -7,6 +7,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import ssl
@@ -27,7 +28,7 @@ def need(*programs):
     """Ends the run as skipped when a program is missing; what needs to be installed is said."""
     missing = [program for program in programs if find(program) is None]
     if missing:
-        print(f"skipped: not installed here: {', '.join(missing)}")
+        print(f"not installed here: {', '.join(missing)}")
         sys.exit(SKIPPED)
 
 
@@ -48,7 +49,64 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def until(condition, seconds=10):
+def said(*command):
+    """The first number with dots in what a program says of itself: its version."""
+    asked = subprocess.run([find(command[0]), *command[1:]], capture_output=True, text=True, timeout=60)
+    return re.search(r"\d+(\.\d+)+", asked.stdout + asked.stderr)[0]
+
+
+def from_maven(pom, *options):
+    """The jars that a pom names, as Maven has them; none when it cannot get them."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = pathlib.Path(directory) / "classpath"
+        command = [find("mvn"), "-q", "-B", "-f", pathlib.Path(__file__).parent / pom, "dependency:build-classpath"]
+        asked = subprocess.run([*command, f"-Dmdep.outputFile={file}", *options], capture_output=True, text=True, timeout=300)
+        if asked.returncode != 0:
+            print(f"Maven cannot get what {pom} names: {asked.stdout[:500]}")
+            return []
+        return file.read_text().strip().split(os.pathsep)
+
+
+def prove(on, composed=None):
+    """Runs the module's tests; each is one line: whether it holds, on what, and what it says.
+
+    `on` names the program and its version, `composed` the version in the platform's image where that differs.
+    """
+    if composed and composed not in on:
+        on += f" (composed: {composed})"
+
+    class Lines(unittest.TextTestResult):
+        def line(self, word, test):
+            words = unittest.TestCase.shortDescription(test) or test._testMethodName.removeprefix("test_").replace("_", " ")
+            print(f"proof: {word:<8}{on}: {words}", flush=True)
+
+        def addSuccess(self, test):
+            super().addSuccess(test)
+            self.line("ok", test)
+
+        def addFailure(self, test, error):
+            super().addFailure(test, error)
+            self.line("FAILED", test)
+
+        def addError(self, test, error):
+            super().addError(test, error)
+            if isinstance(test, unittest.TestCase):
+                self.line("FAILED", test)
+
+        def addSubTest(self, test, part, error):
+            super().addSubTest(test, part, error)
+            if error is not None:
+                self.line("FAILED", test)
+
+        def addSkip(self, test, reason):
+            super().addSkip(test, reason)
+            self.line(f"skipped ({reason})", test)
+
+    runner = unittest.TextTestRunner(resultclass=Lines, descriptions=False)
+    unittest.main(module="__main__", testRunner=runner)
+
+
+def until(condition, seconds=60):
     """The first true value of condition(); fails when there is none in time."""
     end = time.monotonic() + seconds
     while not (value := condition()):
@@ -73,7 +131,7 @@ def end(process):
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(timeout=5)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -81,7 +139,7 @@ def end(process):
         process.stdout.close()
 
 
-def serving(add_cleanup, command, port, seconds=10, **options):
+def serving(add_cleanup, command, port, seconds=60, **options):
     """A started program that listens on the port; add_cleanup decides how long it lives."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **options)
     add_cleanup(end, process)
@@ -125,11 +183,18 @@ class Case(unittest.TestCase):
         self.addCleanup(end, process)
         return process
 
-    def run_script(self, script, env, path=None, code=0, timeout=20):
+    def run_script(self, script, env, path=None, code=0, timeout=60):
         """Runs the script to its end and returns what it said."""
         process = self.start(script, env, path)
-        said, _ = process.communicate(timeout=timeout)
+        try:
+            said, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            self.fail(f"not done within {timeout} s: {process.communicate()[0]}")
         self.assertEqual(process.returncode, code, said)
+        if code:
+            # Whoever reads the end of a failed pod's log reads the reason.
+            self.assertRegex(said.splitlines()[-1], "^(cannot|psql: error:) ", said)
         return said
 
     def stand_in(self, answer, tls=None):

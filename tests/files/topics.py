@@ -1,4 +1,4 @@
-"""create-topics.sh against stand-ins for kafka-topics and kafka-configs, which keep topics in a file and record calls.
+"""The composed topics Job against stand-ins for kafka-topics and kafka-configs, which keep topics in a file and record calls.
 
 The stand-ins describe topics in the form of Kafka's own tool (kafka-topics --describe).
 """
@@ -7,11 +7,11 @@ import json
 import os
 import stat
 import sys
-import unittest
 
-from support import Case, text
+from composed import seed
+from support import Case, prove, said
 
-SCRIPT = text("realtime_system/files/create-topics.sh")
+JOB = seed().container("Job", "kafka-topics")
 STAND_IN = '''#!%(python)s
 import json, os, sys
 state = json.load(open("%(state)s"))
@@ -69,7 +69,7 @@ class Topics(Case):
         return topics, state["calls"]
 
     def create(self, topics, code=0):
-        return self.run_script(SCRIPT, {"BOOTSTRAP": "kafka-service:9092", "TOPICS": topics}, self.path, code=code)
+        return self.run_script(JOB.script(), JOB.env() | {"TOPICS": topics}, self.path, code=code)
 
     def test_missing_topics_are_created_and_the_second_run_changes_nothing(self):
         self.kafka(down=2)
@@ -115,4 +115,4 @@ class Topics(Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    prove(f"stand-ins for Kafka's tools, dash and BusyBox {said('busybox')}")

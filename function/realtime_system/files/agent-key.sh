@@ -86,14 +86,13 @@ store() {
 
 key_is_lost() {
   cat >&2 <<EOF
-cannot recover the agent key of environment $ENVIRONMENT: HQ shows a key only once, and Secret $SECRET_NAME in namespace $namespace has none.
-To get a new one, delete the environment in HQ; nothing in Kafka is lost by that:
+HQ shows an agent key only once. To get a new one, delete environment $ENVIRONMENT in HQ; nothing in Kafka is lost by that:
   - in HQ's page: Environments, $ENVIRONMENT, delete; or
   - curl -u $HQ_USERNAME -X DELETE $HQ_URL/api/v1/environments/$ENVIRONMENT
 This Job tries again by itself; once it has failed for good, have it made again:
   - kubectl -n $namespace delete job ${JOB_NAME:-<this job>}
 EOF
-  exit 1
+  fail "recover the agent key of environment $ENVIRONMENT: HQ has the environment, and Secret $SECRET_NAME in namespace $namespace has no key"
 }
 
 create_environment() {

@@ -42,3 +42,9 @@ REVOKE CONNECT, TEMPORARY ON DATABASE :"database" FROM PUBLIC;
 EOF
   echo "database $database: ready, with its role and password"
 done
+
+# What belongs to the superuser is open to every role until it is closed.
+psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --set VERBOSITY=terse <<'EOF'
+SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM PUBLIC', datname) FROM pg_database
+  WHERE datallowconn AND datdba = current_user::regrole \gexec
+EOF

@@ -10,7 +10,9 @@ cd "$DIRECTORY"
 file="${URL##*/}"
 
 echo "fetching $URL"
-curl --fail --silent --show-error --location --retry 10 --retry-all-errors --retry-delay 5 --output "$file" "$URL"
+# A server that sends nothing for a minute is one that fails, and is asked again.
+curl --fail --silent --show-error --location --connect-timeout 20 --speed-limit 1 --speed-time 60 \
+  --retry 10 --retry-all-errors --retry-delay 5 --output "$file" "$URL"
 
 actual="$(sha256sum "$file")"
 actual="${actual%% *}"

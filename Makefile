@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help preview generate bless tools test e2e e2e-faults e2e-up e2e-down lint advisories fmt bench package addon push sign release docs
+.PHONY: help preview generate bless tools test e2e e2e-faults e2e-up e2e-down lint advisories fmt bench package addon push sign reproduce release docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,7 +43,7 @@ proof: ## run what we generate on the real programs, one line for each proof (`m
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	shellcheck .ci/run tools/build package/binary package/build package/push package/pin package/build-addon package/release tools/book/build
+	shellcheck .ci/run tools/build package/binary package/build package/push package/pin package/build-addon package/release package/reproduce tools/book/build
 	@tools/build cargo-deny
 	$$(tools/build --path cargo-deny) --log-level error check bans licenses sources
 
@@ -66,6 +66,9 @@ push: ## push what `make package` built
 
 sign: ## sign what was pushed, with KEY or keyless, and attach the list of its crates
 	package/push --sign
+
+reproduce: ## build the binary a second time, from elsewhere, and compare
+	package/reproduce
 
 release: ## prepare VERSION: its number, its changes, the record of what it composes, its packages
 	package/release $(VERSION)

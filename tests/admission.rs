@@ -23,7 +23,7 @@ use support::api_server::ApiServer;
 use support::composed;
 use support::crossplane::composite;
 use support::defined::{define, kind};
-use support::examples::{claims, distinct, documents, files, objects, read, yaml};
+use support::examples::{claims, distinct, installed, objects, yaml};
 use support::misspelt::{outermost, variants};
 
 /// Everything that ends up in a cluster: claims, composites, what they compose, what is inside that, and what the
@@ -32,7 +32,7 @@ fn everything() -> Vec<Value> {
     let mut everything = composed::objects(&composed::platforms());
     everything.extend(objects().into_iter().map(|(_, object)| object));
     everything.extend(distinct(&claims()).map(|example| composite(&example.claim)));
-    everything.extend(files("package/install").iter().flat_map(|path| documents(&read(path))));
+    everything.extend(installed());
     everything
 }
 

@@ -24,7 +24,7 @@ use function_realtime_platform::input::{API_VERSION, KIND};
 use serde_json::{Value, json};
 use support::composed;
 use support::crossplane::{composite, write};
-use support::examples::{claims, distinct, documents, files, objects, project, read};
+use support::examples::{claims, distinct, documents, files, installed, objects, project, read};
 use support::misspelt::{kind, outermost, variants};
 use support::tools::{Scratch, command, crd_sources, offline, run, said, stdout};
 
@@ -34,9 +34,10 @@ static EVERYTHING: LazyLock<Vec<Value>> = LazyLock::new(|| {
     everything.extend(objects().into_iter().map(|(_, object)| object));
     everything.extend(distinct(&claims()).map(|example| composite(&example.claim)));
     everything.extend(definitions());
-    for folder in ["xrds", "compositions", "package/install"] {
+    for folder in ["xrds", "compositions"] {
         everything.extend(files(folder).iter().flat_map(|path| documents(&read(path))));
     }
+    everything.extend(installed());
     everything
 });
 

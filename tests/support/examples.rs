@@ -54,6 +54,13 @@ pub fn yaml<'a>(objects: impl IntoIterator<Item = &'a Value>) -> String {
     objects.into_iter().flat_map(|object| ["---\n".to_owned(), object.to_string(), "\n".to_owned()]).collect()
 }
 
+/// What an installer applies, as for a registry and a version.
+pub fn installed() -> Vec<Value> {
+    let placed =
+        |path: &PathBuf| read(path).replace("REGISTRY/ORG", "registry.example.org/team").replace("VERSION", "1.2.3");
+    files("package/install").iter().flat_map(|path| documents(&placed(path))).collect()
+}
+
 /// What a file of the project says.
 pub fn read(path: impl AsRef<Path>) -> String {
     let path = project().join(path);

@@ -57,7 +57,7 @@ impl Figures {
         let sum = |series: &str, label: &str| {
             let of = |line: &str| line.starts_with(series) && line.contains(label);
             let value = |line: &str| line.rsplit_once(' ').and_then(|(_, value)| value.parse::<f64>().ok());
-            page.lines().filter(|line| of(line)).filter_map(value).sum::<f64>()
+            page.lines().filter(|line| of(line)).filter_map(value).fold(0.0, |sum, value| sum + value)
         };
         self.settled = seconds;
         self.reconciles = sum("controller_runtime_reconcile_total{", "controller=\"composite/");

@@ -22,8 +22,9 @@ const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
 /// How long nothing may happen that is not asked for.
 const QUIET: Duration = Duration::from_mins(3);
 
-/// How long what is deleted may take to be gone.
-pub const GONE: Duration = Duration::from_mins(2);
+/// How long what is deleted may take to be gone. Two minutes are wanted; three usages that look every 30 s, and a
+/// ProviderConfig that has to be made again, take longer.
+pub const GONE: Duration = Duration::from_mins(3);
 
 /// Plays it, with watches or with the flags that Crossplane and the providers have by default.
 pub fn play(default_flags: bool) {

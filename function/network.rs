@@ -22,8 +22,10 @@ use crate::workload::Port;
 const NAME_SERVER: &str = "kube-system";
 /// Where a name server is asked, and where a virtual cluster's listens behind that.
 const NAME_SERVER_PORTS: [i32; 2] = [53, 1053];
+/// Where most of what is outside is asked.
+pub const HTTPS: i32 = 443;
 /// Where an API server is asked, and where a virtual cluster's listens behind that.
-const API_SERVER_PORTS: [i32; 2] = [443, 8443];
+const API_SERVER_PORTS: [i32; 2] = [HTTPS, 8443];
 /// Where Knative's proxy, in each pod of its services, takes requests.
 const KNATIVE_REQUESTS: Port = ("http", 8012);
 /// Where it says how many there are.
@@ -33,10 +35,52 @@ const KNATIVE_COUNTS: Port = ("http-autometric", 9090);
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// What is let into some pods, and out of them. What stays empty is left to the fence.
+///
+/// To Kubernetes a rule without peers, or without ports, is one for all of them. So whoever names none adds no rule.
 #[derive(Default)]
 pub struct Admissions {
-    pub ingress: Vec<NetworkPolicyIngressRule>,
-    pub egress: Vec<NetworkPolicyEgressRule>,
+    ingress: Vec<NetworkPolicyIngressRule>,
+    egress: Vec<NetworkPolicyEgressRule>,
+}
+
+impl Admissions {
+    /// Lets these in at these ports.
+    pub fn from(mut self, peers: impl IntoIterator<Item = NetworkPolicyPeer>, ports: &[Port]) -> Self {
+        let peers: Vec<NetworkPolicyPeer> = peers.into_iter().collect();
+        if !peers.is_empty() {
+            let ports = tcp(ports.iter().map(|&(_, port)| port));
+            self.ingress.push(NetworkPolicyIngressRule { from: Some(peers), ports: Some(ports) });
+        }
+        self
+    }
+
+    /// Lets Knative lead requests to the pods of one of its services, and count them.
+    pub fn from_knative(self) -> Self {
+        let serving = |app| within(knative::SERVING, labels("app", app));
+        self.from([gateway(), serving("activator")], &[KNATIVE_REQUESTS])
+            .from([serving("autoscaler")], &[KNATIVE_COUNTS])
+    }
+
+    /// Lets through to such pods at these ports.
+    pub fn to(mut self, peer: NetworkPolicyPeer, ports: &[Port]) -> Self {
+        let ports = tcp(ports.iter().map(|&(_, port)| port));
+        self.egress.push(NetworkPolicyEgressRule { to: Some(vec![peer]), ports: Some(ports) });
+        self
+    }
+
+    /// Lets through to whoever listens there, outside too.
+    pub fn to_anybody(mut self, ports: impl IntoIterator<Item = i32>) -> Self {
+        let ports = tcp(ports);
+        if !ports.is_empty() {
+            self.egress.push(NetworkPolicyEgressRule { to: None, ports: Some(ports) });
+        }
+        self
+    }
+
+    /// Lets through to the API server, which nothing inside a virtual cluster can tell by more than its ports.
+    pub fn to_api_server(self) -> Self {
+        self.to_anybody(API_SERVER_PORTS)
+    }
 }
 
 /// A policy for a part's pods.
@@ -57,12 +101,12 @@ pub fn policy(part: &Part, name: &str, admissions: Admissions) -> Resource {
     part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
 }
 
-/// The fence around all pods of a system: nothing comes in, and beside questions for names only this goes out.
-pub fn fence(part: &Part, name: &str, egress: Vec<NetworkPolicyEgressRule>) -> Resource {
+/// The fence around all pods of a system: nothing comes in, and beside questions for names only what is admitted goes out.
+pub fn fence(part: &Part, name: &str, admissions: Admissions) -> Resource {
     let spec = NetworkPolicySpec {
         pod_selector: Some(selector(system(part))),
         policy_types: Some(["Ingress", "Egress"].map(str::to_owned).to_vec()),
-        egress: Some([to_name_server()].into_iter().chain(egress).collect()),
+        egress: Some([to_name_server()].into_iter().chain(admissions.egress).collect()),
         ..NetworkPolicySpec::default()
     };
     part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
@@ -71,35 +115,6 @@ pub fn fence(part: &Part, name: &str, egress: Vec<NetworkPolicyEgressRule>) -> R
 /// The label that all pods of a part's system have, and no others.
 fn system(part: &Part) -> BTreeMap<String, String> {
     labels(PART_OF, part.owner.system)
-}
-
-/// Lets these in at these ports.
-pub fn from(peers: Vec<NetworkPolicyPeer>, ports: &[Port]) -> NetworkPolicyIngressRule {
-    NetworkPolicyIngressRule { from: Some(peers), ports: Some(tcp(ports.iter().map(|&(_, port)| port))) }
-}
-
-/// Lets through to these at these ports.
-pub fn to(peers: Vec<NetworkPolicyPeer>, ports: &[Port]) -> NetworkPolicyEgressRule {
-    NetworkPolicyEgressRule { to: Some(peers), ports: Some(tcp(ports.iter().map(|&(_, port)| port))) }
-}
-
-/// Lets through to whoever listens there, outside too.
-pub fn to_anybody(ports: impl IntoIterator<Item = i32>) -> NetworkPolicyEgressRule {
-    NetworkPolicyEgressRule { to: None, ports: Some(tcp(ports)) }
-}
-
-/// Lets through to the API server, which nothing inside a virtual cluster can tell by more than its ports.
-pub fn to_api_server() -> NetworkPolicyEgressRule {
-    to_anybody(API_SERVER_PORTS)
-}
-
-/// Lets Knative lead requests to the pods of one of its services, and count them.
-pub fn from_knative() -> Vec<NetworkPolicyIngressRule> {
-    let serving = |app| within(knative::SERVING, labels("app", app));
-    vec![
-        from(vec![gateway(), serving("activator")], &[KNATIVE_REQUESTS]),
-        from(vec![serving("autoscaler")], &[KNATIVE_COUNTS]),
-    ]
 }
 
 fn to_name_server() -> NetworkPolicyEgressRule {

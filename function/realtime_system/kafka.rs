@@ -11,6 +11,7 @@ use super::names::{
 };
 use super::{RealtimeSystem, script, secrets};
 use crate::change::Kept;
+use crate::network::HTTPS;
 use crate::part::Part;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
@@ -25,7 +26,6 @@ pub const NAME: &str = "kafka";
 pub const TOPICS: &str = "topics";
 
 const CLAIM: &str = "kafka-data-pvc";
-const HTTPS: i32 = 443;
 const CONNECTORS: &str = "/connectors";
 const PORTS: [Port; 4] = [KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT];
 

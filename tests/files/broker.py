@@ -213,15 +213,6 @@ class Lists(mosquitto.Broker):
 
 
 class Persistence(mosquitto.Broker):
-    def read(self, *arguments):
-        """Reads as the bridge, with the durable session that it has: what is sent between two readings is not lost."""
-        return subprocess.run(
-            self.client("mosquitto_sub", "kafka-bridge", "-t", "health/#", "-q", "1", "-v", *arguments),
-            text=True,
-            capture_output=True,
-            timeout=60,
-        ).stdout.splitlines()
-
     def test_retained_message_outlives_a_restart(self):
         process = self.broker()
         self.assertEqual(self.publish("health-user", TOPIC, READING, "-r"), "")

@@ -105,3 +105,12 @@ class Broker(Case):
         command = self.client("mosquitto_pub", name, "-t", topic, "-m", message, "-q", "1", *more, password=password)
         published = subprocess.run(command, text=True, capture_output=True, timeout=60)
         return published.stdout + published.stderr
+
+    def read(self, *arguments):
+        """Reads as the bridge, with the durable session that it has: what is sent between two readings is not lost."""
+        return subprocess.run(
+            self.client("mosquitto_sub", "kafka-bridge", "-t", "health/#", "-q", "1", "-v", *arguments),
+            text=True,
+            capture_output=True,
+            timeout=60,
+        ).stdout.splitlines()

@@ -48,15 +48,6 @@ class Simulator(mosquitto.Broker):
     def status(self):
         return self.call("GET", "/api/")[1]
 
-    def read(self, *arguments):
-        """What the bridge to Kafka may read."""
-        return subprocess.run(
-            self.client("mosquitto_sub", "kafka-bridge", "-t", "health/#", "-q", "1", "-v", *arguments),
-            text=True,
-            capture_output=True,
-            timeout=60,
-        ).stdout.splitlines()
-
     def test_readings_are_a_devices(self):
         self.simulate()
         lines = self.read("-C", "60", "-W", "60")

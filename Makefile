@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help preview generate bless tools test e2e e2e-faults e2e-up e2e-down lint advisories fmt bench package addon push sign reproduce release docs
+.PHONY: help preview generate bless tools test proof e2e e2e-faults e2e-up e2e-down lint advisories fmt bench package addon push sign reproduce release docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,7 +35,6 @@ e2e-up: tools ## start those control planes, and leave them standing to try thin
 e2e-down: ## end them
 	@cargo test --quiet --test e2e -- down
 
-.PHONY: proof
 proof: ## run what we generate on the real programs, one line for each proof (`make test` does this too)
 	@tools/build dashboard published
 	cargo test --test files

@@ -38,6 +38,7 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 ///
 /// To Kubernetes a rule without peers, or without ports, is one for all of them. So whoever names none adds no rule.
 #[derive(Default)]
+#[must_use = "it admits nothing until a policy or a fence takes it"]
 pub struct Admissions {
     ingress: Vec<NetworkPolicyIngressRule>,
     egress: Vec<NetworkPolicyEgressRule>,

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::scene::{CLAIMS, ENVIRONMENT, EXAMPLE, MANAGED, PATIENCE, Scene, is_claim_settled, seconds};
+use super::scene::{CLAIMS, ENVIRONMENT, MANAGED, PATIENCE, Scene, is_claim_settled, seconds};
 use super::{Fault, On};
-use crate::support::examples::{documents, project, read};
+use crate::support::examples::{documents, read};
 
 pub fn faults() -> Vec<Fault> {
     vec![
@@ -173,12 +173,8 @@ fn deleted_half_built(scene: &mut Scene) -> String {
     });
     let managed = scene.list(MANAGED, &[]).unwrap();
     let held = managed.iter().filter(|one| !one["metadata"]["annotations"]["crossplane.io/paused"].is_null()).count();
-    let file = project().join(EXAMPLE).display().to_string();
-    scene.host(&["delete", "--wait=false", "--filename", &file]).unwrap();
-    let ((), gone) = scene.until("nothing is left", PATIENCE, |scene| {
-        let left = scene.list(&format!("{CLAIMS},{MANAGED}"), &["--all-namespaces"]).ok()?;
-        left.is_empty().then_some(())
-    });
+    scene.delete_example();
+    let gone = scene.until_nothing_is_left();
     format!("{held} of {} were held; all gone after {}", managed.len(), seconds(gone))
 }
 

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::scene::{CLAIMS, EXAMPLE, MANAGED, PATIENCE, Scene, seconds};
+use super::scene::{MANAGED, PATIENCE, Scene, seconds};
 use super::{Fault, On};
 use crate::built::{FUNCTION, ORGANISATION};
 use crate::support::control_plane::holds;
-use crate::support::examples::project;
 use crate::support::registry::crane;
 
 /// A version that the configuration's range admits.
@@ -177,13 +176,9 @@ fn killed_at_random(scene: &mut Scene) -> String {
     let made = kill_for(scene, &mut moments, Duration::from_mins(2));
     let settled = scene.until_settled("settled in the end");
     let standing = scene.inventory().len();
-    let file = project().join(EXAMPLE).display().to_string();
-    scene.host(&["delete", "--wait=false", "--filename", &file]).unwrap();
+    scene.delete_example();
     let unmade = kill_for(scene, &mut moments, Duration::from_mins(1));
-    let ((), gone) = scene.until("nothing is left", PATIENCE, |scene| {
-        let left = scene.list(&format!("{CLAIMS},{MANAGED}"), &["--all-namespaces"]).ok()?;
-        left.is_empty().then_some(())
-    });
+    let gone = scene.until_nothing_is_left();
     format!(
         "{made} kills in 2 minutes: settled {} after the last, {standing} objects; {unmade} kills in 1 minute: all gone {} after the last (seed {SEED})",
         seconds(settled),

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Fault, On};
 use crate::stage::{Settings, Stage};
 use crate::support::crossplane::{KEY, write};
-use crate::support::examples::{documents, read};
+use crate::support::examples::{documents, project, read};
 use crate::support::tools::{Daemon, Scratch, run, said, stdout};
 
 pub const EXAMPLE: &str = "examples/health-realtime-pipeline/application.yaml";
@@ -87,6 +87,19 @@ impl Scene {
     pub fn take_up_example(&mut self) {
         self.apply(&documents(&read(EXAMPLE)));
         self.provide_secrets(ENVIRONMENT);
+    }
+
+    /// Deletes the example, without waiting for its end.
+    pub fn delete_example(&self) {
+        let file = project().join(EXAMPLE).display().to_string();
+        self.host(&["delete", "--wait=false", "--filename", &file]).unwrap();
+    }
+
+    /// How long it takes until no claim and nothing that one composed is left.
+    pub fn until_nothing_is_left(&mut self) -> Duration {
+        let kinds = format!("{CLAIMS},{MANAGED}");
+        let left = |scene: &Self| scene.list(&kinds, &["--all-namespaces"]).ok()?.is_empty().then_some(());
+        self.until("nothing is left", PATIENCE, left).1
     }
 
     /// The Secrets that the example's claims name, in an environment's namespace on the host.

@@ -5,9 +5,9 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use super::scene::{CLAIMS, EXAMPLE, MANAGED, PATIENCE, Scene, is_claim_settled, seconds};
+use super::scene::{CLAIMS, MANAGED, PATIENCE, Scene, is_claim_settled, seconds};
 use super::{Fault, On};
-use crate::support::examples::{project, read};
+use crate::support::examples::read;
 use crate::support::tools::{Scratch, run_within, said, tool};
 
 pub fn faults() -> Vec<Fault> {
@@ -109,8 +109,7 @@ fn after_restart(scene: &mut Scene, before: &super::scene::Inventory) -> String 
 
 fn inner_gone(scene: &mut Scene) -> String {
     scene.stage.inner.server.server.stop();
-    let file = project().join(EXAMPLE);
-    scene.host(&["delete", "--wait=false", "--filename", &file.display().to_string()]).unwrap();
+    scene.delete_example();
     let wait = Duration::from_mins(1);
     scene.throughout("the deletion waits", wait, |scene| {
         scene.list(CLAIMS, &["--all-namespaces"]).is_ok_and(|claims| claims.len() == 3)

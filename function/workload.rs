@@ -30,6 +30,9 @@ pub type Port = (&'static str, i32);
 /// The volume for what a program writes and nobody keeps.
 pub const TMP: &str = "tmp";
 
+/// The user of programs that are indifferent to it. Nothing of a node or of an image belongs to this one.
+pub const NOBODY: i64 = 65_534;
+
 /// A pod that runs one part, once: its volumes can be mounted by one pod at a time.
 pub struct Workload<'a> {
     pub part: &'a Part<'a>,
@@ -218,8 +221,11 @@ pub fn claimed_volume(volume: &str, claim: &str) -> Volume {
     }
 }
 
-pub fn scratch_volume(volume: &str) -> Volume {
-    Volume { name: volume.to_owned(), empty_dir: Some(EmptyDirVolumeSource::default()), ..Volume::default() }
+/// A volume that goes with its pod, which is stopped where it writes more than this onto its node's disk.
+pub fn scratch_volume(volume: &str, size: &str) -> Volume {
+    let directory =
+        EmptyDirVolumeSource { size_limit: Some(Quantity(size.to_owned())), ..EmptyDirVolumeSource::default() };
+    Volume { name: volume.to_owned(), empty_dir: Some(directory), ..Volume::default() }
 }
 
 /// CPU and memory that are reserved, the CPU that a container may take beyond that, and the memory at which it is stopped.
@@ -316,7 +322,6 @@ pub struct Task<'a> {
     /// Labels of its pod beside the part's, for the network policies that admit it.
     pub pod_labels: BTreeMap<String, String>,
     pub service_account: Option<String>,
-    pub user: i64,
     /// Whether anything that the script calls writes below `/tmp`.
     pub needs_tmp: bool,
     pub memory: &'a str,
@@ -367,10 +372,10 @@ impl Task<'_> {
                 spec: Some(PodSpec {
                     containers: vec![script],
                     restart_policy: Some("OnFailure".to_owned()),
-                    security_context: Some(pod_user(self.user)),
+                    security_context: Some(pod_user(NOBODY)),
                     automount_service_account_token: Some(self.service_account.is_some()),
                     service_account_name: self.service_account.clone(),
-                    volumes: self.needs_tmp.then(|| vec![scratch_volume(TMP)]),
+                    volumes: self.needs_tmp.then(|| vec![scratch_volume(TMP, "256Mi")]),
                     ..pod(self.part)
                 }),
             },

@@ -40,6 +40,7 @@ fn programs_are_the_releases_pinned() {
         (command("cue-0.14"), "version", "v0.14.1"),
         (command("crane"), "version", "v0.21.9"),
         (command("cosign"), "version", "v3.0.6"),
+        (command("kube-score"), "version", "v1.20.0"),
         (command("cargo-deny"), "--version", "0.20.2"),
     ];
     for (mut program, arguments, release) in asked {

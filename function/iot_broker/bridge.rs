@@ -21,8 +21,6 @@ use crate::workload::{Task, env};
 
 pub const NAME: &str = "bridge";
 const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
-/// The user that curl's image is made for.
-const USER: i64 = 100;
 /// The system with Kafka has a claim of its own, which may come a day later.
 const PATIENCE_SECONDS: i64 = 86_400;
 
@@ -53,7 +51,6 @@ fn connector(broker: &IotBroker, part: &Part, converter: Converter) -> Option<Re
         env: environment(broker, converter, &mappings),
         pod_labels: BTreeMap::from([kafka_client()]),
         service_account: None,
-        user: USER,
         needs_tmp: false,
         memory: "64Mi",
         deadline_seconds: PATIENCE_SECONDS,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, EmptyDirVolumeSource, Volume};
+use k8s_openapi::api::core::v1::{Container, Volume};
 
 use super::{IotBroker, accounts};
 use crate::change::Kept;
@@ -26,6 +26,8 @@ const CONFIG: &str = "mosquitto-config";
 const CLAIM: &str = "mosquitto-data-pvc";
 /// The user that Mosquitto's image is made for.
 const USER: i64 = 1883;
+/// Of volumes that hold hashes, or nothing: enough for thousands of users.
+const LITTLE: &str = "16Mi";
 const HASH_PASSWORDS: &str = include_str!("files/hash-passwords.sh");
 
 /// Where the certificate is mounted, and what names its two files.
@@ -160,14 +162,17 @@ fn hash_passwords(broker: &IotBroker) -> Container {
 }
 
 fn volumes(broker: &IotBroker) -> Vec<Volume> {
-    let auth = Volume {
-        name: "auth".to_owned(),
-        empty_dir: Some(EmptyDirVolumeSource { medium: Some("Memory".to_owned()), ..EmptyDirVolumeSource::default() }),
-        ..Volume::default()
+    let mut auth = scratch_volume("auth", LITTLE);
+    if let Some(directory) = auth.empty_dir.as_mut() {
+        directory.medium = Some("Memory".to_owned());
+    }
+    let data = if broker.spec.mqtt_config.persistence {
+        claimed_volume("data", CLAIM)
+    } else {
+        scratch_volume("data", LITTLE)
     };
-    let data = if broker.spec.mqtt_config.persistence { claimed_volume("data", CLAIM) } else { scratch_volume("data") };
     let secrets = accounts::all(broker).into_iter().map(|account| account.secret.volume(&account.secret.name, false));
     let certificate = broker.spec.mqtt_config.tls.iter().map(|_| accounts::certificate().volume("certificate", false));
-    let always = [config_volume("config", CONFIG), auth, data, scratch_volume("log")];
+    let always = [config_volume("config", CONFIG), auth, data, scratch_volume("log", LITTLE)];
     always.into_iter().chain(secrets).chain(certificate).collect()
 }

@@ -10,7 +10,7 @@ use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::vcluster_environment::offer::KNATIVE_SERVING;
 use crate::workload::{
-    config_map, config_volume, configuration, confined_alone, container, credentials, env, read_only,
+    NOBODY, config_map, config_volume, configuration, confined_alone, container, credentials, env, read_only,
     resources as sized, scaled_service,
 };
 
@@ -19,8 +19,6 @@ pub const APP: &str = "health-data-sim";
 
 const CONFIG: &str = "health-data-sim-program";
 const PORT: i32 = 8080;
-/// Nobody: the program needs no user of its own.
-const USER: i64 = 65_534;
 const PROGRAM: &str = include_str!("files/simulator.py");
 
 pub fn image(broker: &IotBroker) -> String {
@@ -64,7 +62,8 @@ fn own_program(broker: &IotBroker) -> Container {
         volume_mounts: Some(vec![read_only("program", "/app")]),
         security_context: Some(SecurityContext {
             run_as_non_root: Some(true),
-            run_as_user: Some(USER),
+            run_as_user: Some(NOBODY),
+            run_as_group: Some(NOBODY),
             ..confined_alone()
         }),
         ..users_image(broker)

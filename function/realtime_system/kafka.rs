@@ -18,7 +18,7 @@ use crate::plan::{Ready, Resource};
 use crate::secret::mqtt_bridge;
 use crate::tenant::LOCK;
 use crate::workload::{
-    Port, Task, Workload, claimed_volume, confined, container, credentials, default_pod_security, env, mount,
+    NOBODY, Port, Task, Workload, claimed_volume, confined, container, credentials, default_pod_security, env, mount,
     read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
 };
 
@@ -33,7 +33,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, KAFKA_APP, &[LOCK]);
     let volumes = vec![
         claimed_volume("data", CLAIM),
-        scratch_volume("connector-jars"),
+        scratch_volume("connector-jars", "2Gi"),
         // The broker's claim makes this one, perhaps later, perhaps never.
         mqtt_bridge().volume("mqtt-credentials", true),
         // Always, so that a sink can come and go without a restart of Kafka.
@@ -139,8 +139,12 @@ fn fetch(system: &RealtimeSystem, name: &str, archive: &Archive) -> Container {
         ]),
         volume_mounts: Some(vec![VolumeMount { read_only: None, ..mount("connector-jars", CONNECTORS) }]),
         resources: Some(sized("50m", "64Mi", "256Mi")),
-        // The user that the image has anyway, said for clusters that demand to be told.
-        security_context: Some(SecurityContext { run_as_non_root: Some(true), run_as_user: Some(100), ..confined() }),
+        security_context: Some(SecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(NOBODY),
+            run_as_group: Some(NOBODY),
+            ..confined()
+        }),
         ..container(&format!("fetch-{name}"), system.tenant.owner.settings.image(Image::Curl), &[])
     }
 }
@@ -166,7 +170,6 @@ pub fn topics(system: &RealtimeSystem) -> Vec<Resource> {
         ],
         pod_labels: BTreeMap::from([kafka_client()]),
         service_account: None,
-        user: 65534,
         needs_tmp: true,
         memory: "512Mi",
         deadline_seconds: 1800,

@@ -103,7 +103,6 @@ pub fn key(system: &RealtimeSystem) -> Vec<Resource> {
         env: variables,
         pod_labels: BTreeMap::new(),
         service_account: Some(KEY_APP.to_owned()),
-        user: 100,
         needs_tmp: false,
         memory: "64Mi",
         deadline_seconds: 1800,
@@ -187,7 +186,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         part: &part,
         container: agent(system, &part),
         init_containers: Vec::new(),
-        volumes: vec![config_volume("provisioning", CONFIG), scratch_volume("data"), scratch_volume(TMP)],
+        volumes: vec![config_volume("provisioning", CONFIG), scratch_volume("data", "5Gi"), scratch_volume(TMP, "2Gi")],
         security: pod_user(USER),
         restart_on,
     };

@@ -10,7 +10,7 @@ use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::workload::{
     Port, TMP, Task, Workload, confined, container, credentials, env, http_probe, mount, pod_user, resources as sized,
-    scratch_volume, service,
+    scratch_volume, service, tcp_probe,
 };
 
 pub const NAME: &str = "metabase";
@@ -28,7 +28,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         part: &part,
         container: metabase(system),
         init_containers: Vec::new(),
-        volumes: vec![scratch_volume(TMP), scratch_volume("plugins")],
+        volumes: vec![scratch_volume(TMP, "2Gi"), scratch_volume("plugins", "1Gi")],
         security: pod_user(USER),
         restart_on: credentials(system.tenant.credentials_generation),
     };
@@ -62,7 +62,8 @@ fn metabase(system: &RealtimeSystem) -> Container {
         // Its first start migrates the database.
         startup_probe: Some(http_probe("/api/health", HTTP.0, 5, 120)),
         readiness_probe: Some(http_probe("/api/health", HTTP.0, 10, 3)),
-        liveness_probe: Some(http_probe("/api/health", HTTP.0, 20, 6)),
+        // The page says also whether the database answers, which a restart of Metabase does not mend.
+        liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
         ..container("metabase", system.tenant.owner.settings.image(Image::Metabase), &[HTTP])
     }
 }
@@ -83,7 +84,6 @@ pub fn setup(system: &RealtimeSystem) -> Vec<Resource> {
         ],
         pod_labels: BTreeMap::new(),
         service_account: None,
-        user: 100,
         needs_tmp: false,
         memory: "64Mi",
         deadline_seconds: 1800,

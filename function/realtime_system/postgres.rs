@@ -143,7 +143,6 @@ pub fn databases(system: &RealtimeSystem) -> Vec<Resource> {
         env: variables,
         pod_labels: BTreeMap::new(),
         service_account: None,
-        user: USER,
         needs_tmp: false,
         memory: "128Mi",
         deadline_seconds: 1800,

@@ -68,7 +68,6 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         ],
         pod_labels: BTreeMap::from([kafka_client()]),
         service_account: None,
-        user: 100,
         needs_tmp: false,
         memory: "64Mi",
         deadline_seconds: 1800,

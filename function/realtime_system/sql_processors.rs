@@ -48,7 +48,6 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         env: variables,
         pod_labels: BTreeMap::from([kafka_client()]),
         service_account: None,
-        user: 100,
         needs_tmp: false,
         memory: "64Mi",
         deadline_seconds: 1800,

@@ -29,7 +29,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         part: &part,
         container: nginx(system),
         init_containers: Vec::new(),
-        volumes: vec![config_volume("config", APP), scratch_volume("tmp")],
+        volumes: vec![config_volume("config", APP), scratch_volume("tmp", "64Mi")],
         security: pod_user(USER),
         restart_on: configuration(&config),
     };

@@ -27,13 +27,14 @@ pub struct Allowance {
     pub reason: &'static str,
 }
 
-/// Between these two lines stands the table.
-const TABLE: [&str; 2] = ["<!-- exceptions: tests/policy.rs reads this table -->", "<!-- end of exceptions -->"];
+static ALLOWANCES: LazyLock<Vec<Allowance>> = LazyLock::new(|| table("exceptions"));
 
-static ALLOWANCES: LazyLock<Vec<Allowance>> = LazyLock::new(|| {
+/// The table of that name in the document.
+pub fn table(name: &str) -> Vec<Allowance> {
     let text = include_str!("../../../docs/security.md");
-    let (_, rest) = text.split_once(TABLE[0]).expect("the document has the table");
-    let (table, _) = rest.split_once(TABLE[1]).expect("the table has an end");
+    let start = format!("<!-- {name}: tests/policy.rs reads this table -->");
+    let (_, rest) = text.split_once(&start).expect("the document has the table");
+    let (table, _) = rest.split_once(&format!("<!-- end of {name} -->")).expect("the table has an end");
     let rows = table.lines().filter(|line| line.starts_with('|')).skip(2);
     let cells = |line: &'static str| line.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>();
     rows.map(cells)
@@ -42,7 +43,7 @@ static ALLOWANCES: LazyLock<Vec<Allowance>> = LazyLock::new(|| {
             _ => panic!("not a rule, what it is of, and a reason: {cells:?}"),
         })
         .collect()
-});
+}
 
 fn code(cell: &str) -> &str {
     cell.trim_matches('`')
@@ -53,13 +54,13 @@ pub fn allowances() -> &'static [Allowance] {
 }
 
 impl Allowance {
-    pub fn covers(&self, violation: &Violation) -> bool {
-        (self.rule, self.of) == (violation.rule, violation.of.as_str())
+    pub fn covers(&self, rule: &str, of: &str) -> bool {
+        self.rule == rule && (self.of == of || self.of == "everything")
     }
 }
 
 pub fn check(world: &World) -> Vec<Finding> {
-    let is_allowed = |violation: &Violation| ALLOWANCES.iter().any(|allowance| allowance.covers(violation));
+    let is_allowed = |violation: &Violation| ALLOWANCES.iter().any(|row| row.covers(violation.rule, &violation.of));
     violations(world)
         .into_iter()
         .filter(|violation| !is_allowed(violation))
@@ -110,6 +111,10 @@ fn of_pod(world: &World, pod: &Pod, app: &str, found: &mut Vec<Violation>) {
     }
     if pod.spec.items("/volumes").iter().any(|volume| volume.has("/hostPath")) {
         breaks("no host", "/volumes", "mounts a directory of the node");
+    }
+    let is_endless = |volume: &&Value| volume.has("/emptyDir") && !is_amount(volume.text("/emptyDir/sizeLimit"));
+    if let Some(volume) = pod.spec.items("/volumes").iter().find(is_endless) {
+        breaks("sized", "/volumes", &format!("may fill its node's disk through volume {}", volume.text("/name")));
     }
     let account = world.find(pod.object.place, "", "ServiceAccount", &pod.object.namespace, account(pod));
     let is_off = |value: &Value| value == &Value::Bool(false);

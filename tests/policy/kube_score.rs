@@ -1,0 +1,71 @@
+//! What kube-score, a program with rules of others, says of the manifests that end up in clusters.
+//!
+//! It knows what Kubernetes itself brings. What Knative makes of its services is given to it as the pods that they become;
+//! what charts bring it does not see.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::tools::{Scratch, command, run, said};
+use crate::wiring::platform::Platform;
+use crate::wiring::value::Look;
+
+/// Rules that are off by default and are kept here.
+const OPTIONAL: &str = "container-seccomp-profile,container-ports-check";
+/// The version of Kubernetes by which it judges what is outdated.
+const KUBERNETES: &str = "v1.34";
+/// The grade of a rule that is kept.
+const KEPT: i64 = 10;
+
+/// Each rule that is not kept, and of what: `APP/CONTAINER`, `APP`, or the name of an object that is no part's.
+pub fn findings(platform: &Platform) -> BTreeSet<(String, String)> {
+    let folder = Scratch::new("kube-score");
+    let file = folder.path().join("manifests.yaml");
+    let manifests = platform.resources().filter_map(|(_, resource)| manifest(resource.manifest()));
+    let documents: Vec<String> = manifests.map(|manifest| manifest.to_string()).collect();
+    fs::write(&file, documents.join("\n---\n")).unwrap();
+    let mut kube_score = command("kube-score");
+    kube_score.args(["score", "--output-format", "json", "--kubernetes-version", KUBERNETES]);
+    let output = run(kube_score.args(["--enable-optional-test", OPTIONAL]).arg(&file));
+    let scored: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&output)));
+    // It has no opinion on some kinds, and a platform may consist of those.
+    scored.items("").iter().flat_map(of_object).collect()
+}
+
+/// A manifest as kube-score can read it. A Release has none.
+fn manifest(manifest: &Value) -> Option<Value> {
+    match (manifest.text("/apiVersion"), manifest.text("/kind")) {
+        ("serving.knative.dev/v1", "Service") => {
+            let mut metadata = manifest.at("/spec/template/metadata").clone();
+            metadata["name"] = manifest.at("/metadata/name").clone();
+            metadata["namespace"] = manifest.at("/metadata/namespace").clone();
+            let spec = manifest.at("/spec/template/spec");
+            Some(json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}))
+        }
+        (_, "Release") => None,
+        _ => Some(manifest.clone()),
+    }
+}
+
+fn of_object(object: &Value) -> BTreeSet<(String, String)> {
+    let app = match object.at("/object_meta").labels("/labels").get("app") {
+        Some(app) if object.text("/type_meta/kind") != "NetworkPolicy" => (*app).to_owned(),
+        _ => object.text("/object_meta/name").to_owned(),
+    };
+    let failed = |check: &&Value| !check.is_true("/skipped") && check.number("/grade") != Some(KEPT);
+    let mut found = BTreeSet::new();
+    for check in object.items("/checks").iter().filter(failed) {
+        let rule = check.text("/check/id");
+        for comment in check.items("/comments") {
+            let of = match comment.text("/path") {
+                "" => app.clone(),
+                container => format!("{app}/{container}"),
+            };
+            found.insert((rule.to_owned(), of));
+        }
+    }
+    found
+}

@@ -56,6 +56,19 @@ pub struct Kind {
     /// Checks the form of a spec.
     checker: &'static LazyLock<Checker>,
     compose: Compose,
+    pub goes: Going,
+}
+
+/// How a composite is deleted with its claim, in Crossplane's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Going {
+    /// After all that it composed, and its claim after it.
+    Foreground,
+    /// Before what it composed. What goes into a virtual cluster must go like this: in the foreground, Kubernetes deletes
+    /// what depends on a managed resource before the resource itself, and so the record that its ProviderConfig is used. An
+    /// environment that goes at the same time would lose its ProviderConfig before the last user of it, which then waits
+    /// for ever.
+    Background,
 }
 
 static ENVIRONMENT: LazyLock<Checker> = LazyLock::new(Checker::of::<vcluster_environment::claim::Spec>);
@@ -72,6 +85,7 @@ pub static KINDS: [Kind; 3] = [
         describe: describe::<vcluster_environment::Environment>,
         checker: &ENVIRONMENT,
         compose: compose::<vcluster_environment::Environment>,
+        goes: Going::Foreground,
     },
     Kind {
         claim: "RealtimeSystemClaim",
@@ -82,6 +96,7 @@ pub static KINDS: [Kind; 3] = [
         describe: describe::<realtime_system::RealtimeSystem>,
         checker: &REALTIME_SYSTEM,
         compose: compose::<realtime_system::RealtimeSystem>,
+        goes: Going::Background,
     },
     Kind {
         claim: "IotBrokerClaim",
@@ -92,6 +107,7 @@ pub static KINDS: [Kind; 3] = [
         describe: describe::<iot_broker::IotBroker>,
         checker: &BROKER,
         compose: compose::<iot_broker::IotBroker>,
+        goes: Going::Background,
     },
 ];
 

@@ -12,7 +12,7 @@ mod support {
     pub mod tools;
 }
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
@@ -77,17 +77,38 @@ fn a_lock_of_another_composite_is_invalid_and_stays_as_it_was() {
     }
 }
 
+/// What is inside a virtual cluster goes in the background, so that the record by which it keeps its ProviderConfig lives
+/// as long as it does. What an environment has inside is not deleted by a provider at all.
 #[test]
-fn a_claim_stays_until_what_it_made_is_gone() {
-    let definitions = files("xrds");
-    assert_eq!(definitions.len(), 3);
-    for definition in definitions {
+fn only_who_needs_no_provider_config_to_go_goes_in_the_foreground() {
+    let mut policies = BTreeMap::new();
+    for definition in files("xrds") {
         let definition = documents(&read(&definition)).remove(0);
-        assert_eq!(
-            definition["spec"]["defaultCompositeDeletePolicy"], "Foreground",
-            "{}",
-            definition["metadata"]["name"]
-        );
+        let policy = definition["spec"]["defaultCompositeDeletePolicy"].as_str().unwrap().to_owned();
+        policies.insert(definition["spec"]["claimNames"]["kind"].as_str().unwrap().to_owned(), policy);
+    }
+    assert_eq!(policies.len(), 3);
+    let mut needing = BTreeSet::new();
+    for example in claims() {
+        let kind = example.kind().claim;
+        let composed = example.composed();
+        let mut managed = composed.plan.resources.iter().map(|resource| &resource.composed);
+        let policy = |object: &Value| object["spec"]["managementPolicies"].clone();
+        let deletes = |object: &Value| {
+            policy(object).is_null()
+                || ["*", "Delete"]
+                    .iter()
+                    .any(|action| policy(object).as_array().into_iter().flatten().any(|said| said == action))
+        };
+        let inside =
+            |object: &&Value| object["spec"]["providerConfigRef"]["name"].as_str().is_some_and(|name| name != "host");
+        if managed.any(|object| inside(&object) && deletes(object)) {
+            needing.insert(kind.to_owned());
+        }
+    }
+    assert_eq!(needing.len(), 2, "{needing:?}");
+    for (claim, policy) in policies {
+        assert_eq!(policy, if needing.contains(&claim) { "Background" } else { "Foreground" }, "{claim}");
     }
 }
 

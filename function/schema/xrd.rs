@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::column::columns;
-use crate::claims::Kind;
+use crate::claims::{Going, Kind};
 use crate::kinds::{Custom, Named, Spec};
 use crate::owner::DOMAIN;
 
@@ -24,7 +24,7 @@ pub struct CompositeResourceDefinition {
     group: &'static str,
     names: CustomResourceDefinitionNames,
     claim_names: CustomResourceDefinitionNames,
-    default_composite_delete_policy: &'static str,
+    default_composite_delete_policy: Going,
     default_composition_ref: Named,
     versions: [Version; 1],
 }
@@ -59,8 +59,7 @@ pub fn xrd(kind: &Kind) -> Custom<CompositeResourceDefinition> {
         group: DOMAIN,
         names,
         claim_names: self::names(kind.claim, Some(kind.short_name)),
-        // A claim stays until what it made is gone.
-        default_composite_delete_policy: "Foreground",
+        default_composite_delete_policy: kind.goes,
         default_composition_ref: Named::new(kind.definition),
         versions: [Version {
             name: VERSION,

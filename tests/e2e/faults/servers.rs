@@ -39,7 +39,7 @@ pub fn faults() -> Vec<Fault> {
         Fault {
             name: "inner-server-gone",
             what: "the inner API server is gone for good, then the Application is deleted",
-            during: "system and broker wait for what they cannot reach",
+            during: "the environment waits for what cannot be reached",
             after: "the documented command ends it; nothing is left on the host",
             on: On::Last,
             happen: inner_gone,
@@ -112,7 +112,7 @@ fn inner_gone(scene: &mut Scene) -> String {
     scene.delete_example();
     let wait = Duration::from_mins(1);
     scene.throughout("the deletion waits", wait, |scene| {
-        scene.list(CLAIMS, &["--all-namespaces"]).is_ok_and(|claims| claims.len() == 3)
+        scene.list("vclusterenvironmentclaims", &["--all-namespaces"]).is_ok_and(|claims| claims.len() == 1)
     });
     let waiting = scene.list(MANAGED, &[]).unwrap().len();
     unstick(scene);

@@ -1,6 +1,5 @@
 //! What a play measured, and the table that it becomes.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
@@ -23,7 +22,6 @@ pub struct Figures {
     quiet: f64,
     parts: Vec<Part>,
     began: f64,
-    stranded: BTreeSet<String>,
     pub deleted: f64,
     pub environment_first: f64,
 }
@@ -40,7 +38,6 @@ impl Figures {
             quiet: 0.0,
             parts: Vec::new(),
             began: 0.0,
-            stranded: BTreeSet::new(),
             deleted: 0.0,
             environment_first: 0.0,
         }
@@ -69,11 +66,6 @@ impl Figures {
         // Before anything is released nothing has happened that the table tells of.
         self.began = parts.first().map_or(book.now(), |part| part.released);
         self.parts = parts;
-    }
-
-    /// What was let go of by hand.
-    pub fn stranded(&mut self, what: Vec<String>) {
-        self.stranded.extend(what);
     }
 
     pub fn quiet(&mut self, calls: f64) {
@@ -119,8 +111,6 @@ impl Figures {
                 "at most 120 s",
             ),
         ];
-        let stranded = self.stranded.len().to_string();
-        let rows = rows.into_iter().chain([("had waited for ever, its ProviderConfig gone before it", stranded, "0")]);
         for (what, measured, wanted) in rows {
             writeln!(told, "| {what} | {measured} | {wanted} |").unwrap();
         }

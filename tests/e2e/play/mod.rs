@@ -3,7 +3,6 @@
 pub mod book;
 mod figures;
 mod order;
-mod unstuck;
 mod user;
 
 use std::thread;
@@ -22,9 +21,8 @@ const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
 /// How long nothing may happen that is not asked for.
 const QUIET: Duration = Duration::from_mins(3);
 
-/// How long what is deleted may take to be gone. Two minutes are wanted; three usages that look every 30 s, and a
-/// ProviderConfig that has to be made again, take longer.
-pub const GONE: Duration = Duration::from_mins(3);
+/// How long what is deleted may take to be gone, once nothing holds it back.
+const GONE: Duration = Duration::from_mins(2);
 
 /// Plays it, with watches or with the flags that Crossplane and the providers have by default.
 pub fn play(default_flags: bool) {
@@ -68,10 +66,7 @@ fn by_application(stage: &Stage, book: &Book, figures: &mut Figures) {
     book.say("a user: vela delete");
     let started = book.now();
     user.delete_application(&application);
-    user.until("nothing is left of it", GONE, || {
-        figures.stranded(user.way_out("health-streaming"));
-        user.nothing_is_left("health-streaming")
-    });
+    user.until("nothing is left of it", GONE, || user.nothing_is_left("health-streaming"));
     figures.deleted = book.now() - started;
     book.say("nothing is left of it");
 }
@@ -177,10 +172,7 @@ fn by_claims(stage: &Stage, book: &Book, figures: &mut Figures) {
     let started = book.now();
     user.delete("realtimesystemclaim", "streaming-lenses");
     user.delete("iotbrokerclaim", "streaming-mqtt");
-    user.until("the environment is gone by itself", GONE, || {
-        figures.stranded(user.way_out("streaming"));
-        user.nothing_is_left("streaming")
-    });
+    user.until("the environment is gone by itself", GONE, || user.nothing_is_left("streaming"));
     figures.environment_first = book.now() - started;
     book.say("all of it is gone by itself");
 }

@@ -11,7 +11,6 @@ use function_realtime_platform::claims::KINDS;
 use serde_json::{Value, json};
 
 use super::book::Book;
-use super::unstuck::{provider_configs, stranded};
 use crate::stage::{Stage, succeed};
 use crate::support::control_plane::holds;
 use crate::support::crossplane::write;
@@ -230,33 +229,6 @@ impl<'a> User<'a> {
                 holds(&claim, "Ready").unwrap();
             }
         }
-    }
-
-    /// Makes a ProviderConfig again that is gone before its users, and deletes it after them. Who its users were.
-    pub fn way_out(&self, environment: &str) -> Vec<String> {
-        let managed = self.list("objects.kubernetes.crossplane.io,releases.helm.crossplane.io");
-        let stranded = stranded(&managed);
-        for config in provider_configs(environment) {
-            let group = |object: &Value| text(&object["apiVersion"]).split('/').next().map(str::to_owned);
-            if stranded.iter().any(|object| group(object) == group(&config)) {
-                self.apply(&[config]);
-            } else if !managed.iter().any(|object| {
-                group(object) == group(&config) && object["spec"]["providerConfigRef"]["name"] == environment
-            }) {
-                let kind = format!("providerconfigs.{}", group(&config).unwrap());
-                let mut delete = self.stage.host();
-                delete.args(["delete", &kind, "--selector=example.org/made-again", "--wait=false"]);
-                succeed(&mut delete);
-            }
-        }
-        let stranded: Vec<_> = stranded.into_iter().map(called).collect();
-        if !stranded.is_empty() {
-            self.book.say(&format!(
-                "WAITS FOR EVER, its ProviderConfig was gone, and is made again: {}",
-                stranded.join(", ")
-            ));
-        }
-        stranded
     }
 
     /// Whether nothing is left of an environment and of what stood in it, but what is meant to stay.

@@ -17,6 +17,14 @@ use crate::settings::{Settings, registry};
 pub const OPERATOR: &str = "knative-operator";
 pub const SERVING: &str = "knative-serving";
 
+/// The sizes of the container that Knative puts beside each of ours, which has no limits unless they are said.
+const QUEUE_PROXY: [(&str, &str); 4] = [
+    ("queue-sidecar-cpu-request", "25m"),
+    ("queue-sidecar-cpu-limit", "1"),
+    ("queue-sidecar-memory-request", "64Mi"),
+    ("queue-sidecar-memory-limit", "512Mi"),
+];
+
 pub fn resources(environment: &Environment) -> Vec<Resource> {
     if !environment.spec.components.knative_serving {
         return Vec::new();
@@ -55,7 +63,8 @@ fn operator(settings: &Settings) -> Value {
 }
 
 fn serving(settings: &Settings) -> KnativeServing {
-    let deployment = BTreeMap::from([("registries-skipping-tag-resolving", unresolved(settings))]);
+    let mut deployment = BTreeMap::from([("registries-skipping-tag-resolving", unresolved(settings))]);
+    deployment.extend(QUEUE_PROXY.map(|(key, amount)| (key, amount.to_owned())));
     KnativeServing {
         version: KNATIVE_SERVING.to_owned(),
         ingress: Ingress { istio: Enabled { enabled: true } },

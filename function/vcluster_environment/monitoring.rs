@@ -8,6 +8,7 @@ use crate::change::{self, Kept};
 use crate::pins::Chart;
 use crate::place::Installation;
 use crate::plan::Resource;
+use crate::workload::resources as sized;
 
 pub const NAME: &str = "kube-prometheus-stack";
 pub const NAMESPACE: &str = "monitoring";
@@ -54,6 +55,8 @@ fn values(environment: &Environment) -> Value {
         "prometheusOperator": {
             "admissionWebhooks": {"enabled": false},
             "tls": {"enabled": false},
+            "resources": sized("50m", "128Mi", "512Mi"),
+            "prometheusConfigReloader": {"resources": sized("10m", "32Mi", "128Mi")},
             "nodeSelector": node_selector,
             "tolerations": tolerations,
         },
@@ -66,21 +69,30 @@ fn values(environment: &Environment) -> Value {
             "scrapeConfigSelectorNilUsesHelmValues": false,
             "retention": "7d",
             "retentionSize": "4GB",
+            "resources": sized("100m", "512Mi", "2Gi"),
             "nodeSelector": node_selector,
             "tolerations": tolerations,
         }},
-        "kube-state-metrics": {"nodeSelector": node_selector, "tolerations": tolerations},
+        "kube-state-metrics": {
+            "resources": sized("10m", "64Mi", "512Mi"),
+            "nodeSelector": node_selector,
+            "tolerations": tolerations,
+        },
         "grafana": {
             // Without one of ours the chart makes a password up and keeps it; its own default is known to everybody.
             "adminPassword": "",
             // They show nodes, which there are none of.
             "defaultDashboardsEnabled": false,
-            "sidecar": {"dashboards": {
-                "enabled": true,
-                "label": "grafana_dashboard",
-                "labelValue": "1",
-                "searchNamespace": "ALL",
-            }},
+            "resources": sized("100m", "256Mi", "1Gi"),
+            "sidecar": {
+                "resources": sized("10m", "96Mi", "256Mi"),
+                "dashboards": {
+                    "enabled": true,
+                    "label": "grafana_dashboard",
+                    "labelValue": "1",
+                    "searchNamespace": "ALL",
+                },
+            },
             "nodeSelector": node_selector,
             "tolerations": tolerations,
         },

@@ -10,6 +10,7 @@ use crate::kinds::cluster_api::{Cluster, Endpoint, HelmChart, HelmRelease, Refer
 use crate::pins::{Chart, VCLUSTER_IMAGE};
 use crate::place::{Installation, yaml};
 use crate::plan::{Ready, Resource};
+use crate::workload::default_pod_security;
 
 pub const NAME: &str = "vcluster";
 
@@ -106,6 +107,7 @@ pub fn values(environment: &Environment) -> Value {
     let node_selector = settings.node_selector().unwrap_or_default();
     let tolerations = settings.tolerations().unwrap_or_default();
     let (registry, repository) = VCLUSTER_IMAGE;
+    let security = json!({"podSecurityContext": default_pod_security()});
     json!({
         "exportKubeConfig": {"server": format!("https://{}:{PORT}", host(name))},
         // Only the host's network can enforce a policy.
@@ -113,13 +115,19 @@ pub fn values(environment: &Environment) -> Value {
         "controlPlane": {
             "statefulSet": {
                 "image": {"registry": registry, "repository": repository},
+                // The chart's own sizes stand, memory included; of CPU it sets no end.
+                "resources": {"limits": {"cpu": "4"}},
+                "security": security,
                 "persistence": {"volumeClaim": {
                     "retentionPolicy": if environment.spec.retain { "Retain" } else { "Delete" },
                     "storageClass": settings.storage_class.as_deref().unwrap_or_default(),
                 }},
                 "scheduling": {"nodeSelector": node_selector, "tolerations": tolerations},
             },
-            "coredns": {"deployment": {"nodeSelector": node_selector, "tolerations": tolerations}},
+            "coredns": {
+                "security": security,
+                "deployment": {"nodeSelector": node_selector, "tolerations": tolerations},
+            },
             "advanced": {
                 "defaultImageRegistry": settings.registry.as_deref().unwrap_or_default(),
                 "serviceAccount": {"imagePullSecrets": pull_secrets},

@@ -50,9 +50,10 @@ fn of_the_examples() -> BTreeMap<String, Size> {
         let name = manifest.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         let resources = match manifest["kind"].as_str().unwrap_or_default() {
             "Deployment" | "Service" => manifest.pointer("/spec/template/spec/containers/0/resources"),
-            "Release" => manifest
-                .pointer("/spec/forProvider/values/resources/limits")
-                .and(manifest.pointer("/spec/forProvider/values/resources")),
+            // The others are the environment's.
+            "Release" if manifest.pointer("/spec/forProvider/chart/name").is_some_and(|name| name == "postgres") => {
+                manifest.pointer("/spec/forProvider/values/resources")
+            }
             "PersistentVolumeClaim" => {
                 let pod = VOLUMES.iter().find(|(claim, _)| *claim == name).unwrap().1;
                 let size = manifest.pointer("/spec/resources/requests/storage").unwrap().as_str().unwrap();

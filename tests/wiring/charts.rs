@@ -17,7 +17,9 @@ pub fn made<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
         ("serving.knative.dev", "Service") => inside(vec![knative_service(object)]),
         ("infrastructure.cluster.x-k8s.io", "VCluster") => {
             let kubeconfig = secret(&object.namespace, &format!("{}-kubeconfig", object.name), &["value"]);
-            let mut made = vcluster(&object.namespace, &object.name);
+            let values = object.manifest.text("/spec/helmRelease/values");
+            let values = serde_yaml::from_str(values).unwrap_or_default();
+            let mut made = vcluster(&object.namespace, &object.name, &values);
             made.push(kubeconfig);
             let made = made.into_iter().map(|manifest| Object::new(Origin::Made, Place::Host, Cow::Owned(manifest)));
             made.chain(inside(name_server())).collect()
@@ -45,11 +47,11 @@ fn release<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
     let (target, values) = (parameters.text("/namespace"), parameters.at("/values"));
     let mut manifests = match parameters.text("/chart/name") {
         "postgres" => postgres(target, name, values),
-        "gateway" => istio_gateway(target, name),
-        "istiod" => vec![served("networking.istio.io")],
-        "knative-operator" => vec![served("operator.knative.dev")],
-        "kube-prometheus-stack" => prometheus(target, name),
-        "vcluster" => vcluster(target, name),
+        "gateway" => istio_gateway(target, name, values),
+        "istiod" => istiod(target, values),
+        "knative-operator" => knative_operator(target, values),
+        "kube-prometheus-stack" => prometheus(target, name, values),
+        "vcluster" => vcluster(target, name, values),
         _ => Vec::new(),
     };
     if !parameters.is_true("/skipCreateNamespace") {
@@ -95,6 +97,27 @@ fn workload(kind: &str, namespace: &str, name: &str, labels: &Value, pod: &Value
         "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
     })
 }
+
+/// A container with the sizes that a chart gives it: its own, where the values say nothing else.
+fn sized(name: &str, port: i64, values: &Value, own: [&str; 4]) -> Value {
+    let amount = |pointer: &str, own: &str| match values.text(pointer) {
+        "" => own.to_owned(),
+        amount => amount.to_owned(),
+    };
+    let [cpu, memory, cpu_limit, memory_limit] = own;
+    json!({
+        "name": name,
+        "image": "auto",
+        "ports": [{"containerPort": port}],
+        "resources": {
+            "requests": {"cpu": amount("/requests/cpu", cpu), "memory": amount("/requests/memory", memory)},
+            "limits": {"cpu": amount("/limits/cpu", cpu_limit), "memory": amount("/limits/memory", memory_limit)},
+        },
+    })
+}
+
+/// Of a chart that gives no sizes of its own.
+const NO_SIZES: [&str; 4] = [""; 4];
 
 /// Chart `postgres`, rendered with our values: a StatefulSet and a Service of one name, the claim that is named, the
 /// credentials of the Secret that is named.
@@ -163,11 +186,12 @@ fn postgres(target: &str, release: &str, values: &Value) -> Vec<Value> {
 
 /// Chart `gateway` of Istio, rendered: the label `istio` is the release's name without its prefix. Its pods also listen
 /// where Gateways tell them to; 8081 is Knative's local gateway.
-fn istio_gateway(target: &str, release: &str) -> Vec<Value> {
+fn istio_gateway(target: &str, release: &str, values: &Value) -> Vec<Value> {
     let label = release.strip_prefix("istio-").unwrap_or(release);
     let labels = json!({"app": release, "istio": label});
-    let ports = [15021, 80, 443, 8081].map(|port| json!({"containerPort": port}));
-    let pod = json!({"containers": [{"name": "istio-proxy", "image": "auto", "ports": ports}]});
+    let mut proxy = sized("istio-proxy", 0, values.at("/resources"), ["100m", "128Mi", "2000m", "1024Mi"]);
+    proxy["ports"] = [15021, 80, 443, 8081].map(|port| json!({"containerPort": port})).into();
+    let pod = json!({"containers": [proxy]});
     let exposed = json!([
         {"name": "status-port", "port": 15021},
         {"name": "http2", "port": 80},
@@ -176,18 +200,39 @@ fn istio_gateway(target: &str, release: &str) -> Vec<Value> {
     vec![workload("Deployment", target, release, &labels, &pod), service(target, release, &labels, &exposed)]
 }
 
+/// Chart `istiod`, read: of sizes it has requests alone.
+fn istiod(target: &str, values: &Value) -> Vec<Value> {
+    let discovery = sized("discovery", 15012, values.at("/resources"), ["500m", "2048Mi", "", ""]);
+    let pod = json!({"containers": [discovery]});
+    vec![served("networking.istio.io"), workload("Deployment", target, "istiod", &json!({"app": "istiod"}), &pod)]
+}
+
+/// Chart `knative-operator`, read.
+fn knative_operator(target: &str, values: &Value) -> Vec<Value> {
+    let deployment = |name: &str, values: &Value, own| {
+        let pod = json!({"containers": [sized(name, 9090, values.at("/resources"), own)]});
+        workload("Deployment", target, name, &json!({"app": name}), &pod)
+    };
+    let of = values.at("/knative_operator");
+    vec![
+        served("operator.knative.dev"),
+        deployment("knative-operator", of.at("/knative_operator"), ["100m", "100Mi", "1000m", "1000Mi"]),
+        deployment("operator-webhook", of.at("/operator_webhook"), ["100m", "100Mi", "500m", "500Mi"]),
+    ]
+}
+
 /// What the operator installs for a KnativeServing with Istio's ingress, read in its source: the local gateway's Service
 /// stands in front of Istio's gateway.
 fn knative(namespace: &str) -> Vec<Value> {
-    let deployment = |name: &str, port: i64| {
-        let pod = json!({"containers": [{"name": name, "image": "auto", "ports": [{"containerPort": port}]}]});
+    let deployment = |name: &str, port: i64, own| {
+        let pod = json!({"containers": [sized(name, port, &Value::Null, own)]});
         workload("Deployment", namespace, name, &json!({"app": name}), &pod)
     };
     let local = json!([{"name": "http2", "port": 80, "targetPort": 8081}]);
     vec![
         served("serving.knative.dev"),
-        deployment("activator", 8012),
-        deployment("autoscaler", 8080),
+        deployment("activator", 8012, ["300m", "60Mi", "1000m", "600Mi"]),
+        deployment("autoscaler", 8080, ["100m", "100Mi", "1000m", "1000Mi"]),
         service("istio-system", "knative-local-gateway", &json!({"istio": "ingressgateway"}), &local),
     ]
 }
@@ -198,9 +243,15 @@ fn knative_service(object: &Object) -> Value {
 }
 
 /// Chart `kube-prometheus-stack`, read: the operator starts Prometheus's pods; Grafana's Service and Secret are named
-/// after the release.
-fn prometheus(target: &str, release: &str) -> Vec<Value> {
-    let pod = |name: &str, port: i64| json!({"containers": [{"name": name, "image": "auto", "ports": [{"containerPort": port}]}]});
+/// after the release. None of it has sizes of its own.
+fn prometheus(target: &str, release: &str, values: &Value) -> Vec<Value> {
+    let container = |name: &str, port: i64, of: &str| sized(name, port, values.at(of), NO_SIZES);
+    let deployment = |name: &str, container: Value| {
+        let labels = json!({"app.kubernetes.io/name": name});
+        workload("Deployment", target, &format!("{release}-{name}"), &labels, &json!({"containers": [container]}))
+    };
+    let (of_sidecars, of_reloader) =
+        ("/grafana/sidecar/resources", "/prometheusOperator/prometheusConfigReloader/resources");
     let grafana_labels = json!({"app.kubernetes.io/name": "grafana", "app.kubernetes.io/instance": release});
     let grafana = format!("{release}-grafana");
     vec![
@@ -210,9 +261,24 @@ fn prometheus(target: &str, release: &str) -> Vec<Value> {
             target,
             &format!("prometheus-{release}-prometheus"),
             &json!({"app.kubernetes.io/name": "prometheus"}),
-            &pod("prometheus", 9090),
+            &json!({"containers": [
+                container("prometheus", 9090, "/prometheus/prometheusSpec/resources"),
+                container("config-reloader", 8080, of_reloader),
+            ]}),
         ),
-        workload("Deployment", target, &grafana, &grafana_labels, &pod("grafana", 3000)),
+        deployment("operator", container("kube-prometheus-stack", 8080, "/prometheusOperator/resources")),
+        deployment("kube-state-metrics", container("kube-state-metrics", 8080, "/kube-state-metrics/resources")),
+        workload(
+            "Deployment",
+            target,
+            &grafana,
+            &grafana_labels,
+            &json!({"containers": [
+                container("grafana", 3000, "/grafana/resources"),
+                container("grafana-sc-dashboard", 8081, of_sidecars),
+                container("grafana-sc-datasources", 8082, of_sidecars),
+            ]}),
+        ),
         service(target, &grafana, &grafana_labels, &json!([{"name": "http-web", "port": 80, "targetPort": 3000}])),
         secret(target, &grafana, &["admin-user", "admin-password"]),
     ]
@@ -222,7 +288,9 @@ fn prometheus(target: &str, release: &str) -> Vec<Value> {
 fn name_server() -> Vec<Value> {
     let labels = json!({"k8s-app": "vcluster-kube-dns"});
     let ports = ["UDP", "TCP"].map(|protocol| json!({"containerPort": 1053, "protocol": protocol}));
-    let pod = json!({"containers": [{"name": "coredns", "image": "auto", "ports": ports}]});
+    let mut server = sized("coredns", 0, &Value::Null, ["20m", "64Mi", "1000m", "170Mi"]);
+    server["ports"] = ports.into();
+    let pod = json!({"containers": [server]});
     let exposed = json!([{"name": "dns", "port": 53, "targetPort": 1053, "protocol": "UDP"}]);
     vec![
         workload("Deployment", "kube-system", "coredns", &labels, &pod),
@@ -230,10 +298,14 @@ fn name_server() -> Vec<Value> {
     ]
 }
 
-/// Chart `vcluster`, read: the kubeconfig of its administrator, and a Service of the release's name.
-fn vcluster(target: &str, release: &str) -> Vec<Value> {
+/// Chart `vcluster`, read: the kubeconfig of its administrator, and a Service of the release's name. Of CPU it sets no end.
+fn vcluster(target: &str, release: &str, values: &Value) -> Vec<Value> {
     let labels = json!({"app": "vcluster", "release": release});
-    let pod = json!({"containers": [{"name": "syncer", "image": "auto", "ports": [{"containerPort": 8443}]}]});
+    let of_set = values.at("/controlPlane/statefulSet");
+    let pod = json!({
+        "securityContext": of_set.at("/security/podSecurityContext"),
+        "containers": [sized("syncer", 8443, of_set.at("/resources"), ["200m", "256Mi", "", "4Gi"])],
+    });
     let keys = ["config", "certificate-authority", "client-certificate", "client-key", "token"];
     vec![
         secret(target, &format!("vc-{release}"), &keys),

@@ -118,6 +118,8 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
         "vcluster" => vec![
             ("/controlPlane/statefulSet/image/registry", json!(VCLUSTER_IMAGE.0)),
             ("/controlPlane/statefulSet/image/repository", json!(VCLUSTER_IMAGE.1)),
+            ("/controlPlane/statefulSet/security/podSecurityContext/seccompProfile", seccomp()),
+            ("/controlPlane/coredns/security/podSecurityContext/seccompProfile", seccomp()),
             ("/controlPlane/statefulSet/persistence/volumeClaim/storageClass", class),
             ("/controlPlane/statefulSet/persistence/volumeClaim/retentionPolicy", json!(kept)),
             ("/controlPlane/advanced/defaultImageRegistry", registry),

@@ -71,14 +71,25 @@ pub fn check(world: &World) -> Vec<Finding> {
 /// Everything that keeps some rule not.
 pub fn violations(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
-    for pod in world.pods.iter().filter(|pod| is_ours(world, pod)) {
+    let (ours, others): (Vec<_>, Vec<_>) = world.pods.iter().partition(|pod| is_ours(world, pod));
+    for pod in others {
+        for container in &pod.containers {
+            of_size(pod, container, &format!("{}/{}", pod.object.name, container.value.text("/name")), &mut found);
+        }
+    }
+    for serving in world.of_kind("operator.knative.dev", "KnativeServing") {
+        of_queue_proxy(serving, &mut found);
+    }
+    for pod in ours {
         let app = pod.labels.get("app").copied().unwrap_or_default();
         of_pod(world, pod, app, &mut found);
         for container in &pod.containers {
             let image = container.value.text("/image");
             let is_known = Image::ALL.into_iter().any(|known| world.platform.settings.image(known) == image);
             let name = if is_known { container.value.text("/name") } else { "image of the claim" };
-            of_container(pod, container, &format!("{app}/{name}"), &mut found);
+            let of = format!("{app}/{name}");
+            of_container(pod, container, &of, &mut found);
+            of_size(pod, container, &of, &mut found);
         }
     }
     for object in world.of_kind("", "Namespace").filter(|object| object.resource().is_some()) {
@@ -151,13 +162,29 @@ fn of_container(pod: &Pod, container: &Container, of: &str, found: &mut Vec<Viol
     if either("/seccompProfile/type") != &json!("RuntimeDefault") {
         breaks("seccomp", "may make every call to the kernel");
     }
+    if container.value.items("/ports").iter().any(|port| port.has("/hostPort")) {
+        breaks("no host", "takes a port of the node");
+    }
+}
+
+fn of_size(pod: &Pod, container: &Container, of: &str, found: &mut Vec<Violation>) {
     let resources = container.value.at("/resources");
     let sizes = ["/requests/cpu", "/requests/memory", "/limits/cpu", "/limits/memory"];
     if sizes.iter().any(|size| !is_amount(resources.text(size))) {
-        breaks("sized", "does not say what it needs and where it ends");
+        let field = format!("{}/resources", container.field);
+        let finding = Finding::at(pod, field, "sized: does not say what it needs and where it ends");
+        found.push(Violation { rule: "sized", of: of.to_owned(), finding });
     }
-    if container.value.items("/ports").iter().any(|port| port.has("/hostPort")) {
-        breaks("no host", "takes a port of the node");
+}
+
+/// Knative's own container, beside each of a service.
+fn of_queue_proxy(serving: &Object, found: &mut Vec<Violation>) {
+    for size in ["cpu-request", "cpu-limit", "memory-request", "memory-limit"] {
+        let field = format!("/spec/config/deployment/queue-sidecar-{size}");
+        if !is_amount(serving.manifest.text(&field)) {
+            let finding = Finding::on(serving, &field, "sized: Knative gives its proxy none of its own");
+            found.push(Violation { rule: "sized", of: "queue-proxy".to_owned(), finding });
+        }
     }
 }
 

@@ -353,6 +353,27 @@ fn routes_that_the_gateway_does_not_serve_are_warned_of() {
 }
 
 #[test]
+fn sessions_that_do_not_fit_the_certificate_are_warned_of() {
+    let environment = "{apiVersion: platform.example.org/v1alpha1, kind: VClusterEnvironmentClaim, metadata: {name: env, namespace: team}, spec: {name: streaming}}";
+    let system = "{apiVersion: platform.example.org/v1alpha1, kind: RealtimeSystemClaim, metadata: {name: lenses, namespace: team}, spec: {namespace: streaming, lensesConfig: {acceptEULA: true, licenseSecretRef: {name: l}}}}";
+    let certified = environment.replace("{name: streaming}", "{name: streaming, tls: {secretName: certificate}}");
+    let secure = system.replace("acceptEULA", "secureSessionCookies: true, acceptEULA");
+    let hidden = system.replace("spec: {", "spec: {expose: false, ");
+    for (environment, system, expected) in [
+        (environment, system, None),
+        (environment, &secure, Some("has no certificate, so nobody can log in to Lenses")),
+        (&certified, system, Some("has a certificate: set it to true")),
+        (&certified, &secure, None),
+        (&certified, &hidden, None),
+    ] {
+        let (_, err) = texts(&with_stdin(&["-"], &format!("{environment}\n---\n{system}\n")));
+        let warned = err.lines().find(|line| line.contains("spec.lensesConfig.secureSessionCookies: "));
+        assert_eq!(warned.is_some(), expected.is_some(), "{err}");
+        assert!(warned.unwrap_or_default().contains(expected.unwrap_or_default()), "{err}");
+    }
+}
+
+#[test]
 fn examples_go_together() {
     for example in examples() {
         let (_, err) = shown(&[&example]);

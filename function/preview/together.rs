@@ -22,7 +22,8 @@ pub fn warnings(claims: &[Shown]) -> Vec<String> {
             && let Some((host, provider_config)) = host(claims, &guest.environment)
         {
             let name = &tenant.asked.claim.name;
-            let wants = reception(tenant, guest, provider_config).into_iter().chain(unserved(tenant, guest, host));
+            let wants = reception(tenant, guest, provider_config).into_iter();
+            let wants = wants.chain(unserved(tenant, guest, host)).chain(cookies(tenant, guest, provider_config));
             warnings.extend(wants.map(|want| format!("{name}: {want}")));
         }
     }
@@ -75,6 +76,24 @@ fn unserved(tenant: &Shown, guest: &Guest, host: &Shown) -> Option<String> {
     let domain = namespace_domain(&guest.environment, &guest.namespace, domain);
     let host = &host.asked.claim.name;
     Some(format!("the gateway of {host} does not serve {missed}: set spec.domain to {domain}"))
+}
+
+/// A session that browsers do not send to Lenses, or send it where all can read it.
+fn cookies(tenant: &Shown, guest: &Guest, provider_config: &Value) -> Option<String> {
+    let (_, system) = all::<System>(std::slice::from_ref(tenant), &KINDS[1]).next()?;
+    let by_https = Reception::of(guest, Some(provider_config)).in_the_end().serves_tls();
+    let field = "spec.lensesConfig.secureSessionCookies";
+    match (system.expose, system.lenses_config.secure_session_cookies, by_https) {
+        (true, false, true) => Some(format!(
+            "{field}: the environment {0} has a certificate: set it to true, so that browsers send Lenses' session over HTTPS only",
+            guest.environment
+        )),
+        (true, true, false) => Some(format!(
+            "{field}: the environment {0} has no certificate, so nobody can log in to Lenses: name one in spec.tls.secretName of its VClusterEnvironmentClaim, or set it to false here",
+            guest.environment
+        )),
+        _ => None,
+    }
 }
 
 fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {

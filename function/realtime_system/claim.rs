@@ -111,6 +111,11 @@ pub struct LensesConfig {
     #[serde(default)]
     pub administrator: LensesAdministrator,
 
+    /// Have browsers send the session of Lenses over HTTPS only. Set it where the environment has a certificate; where it
+    /// has none, nobody could log in.
+    #[serde(default)]
+    pub secure_session_cookies: bool,
+
     /// Size of Lenses HQ.
     #[serde(default)]
     pub hq: Hq,

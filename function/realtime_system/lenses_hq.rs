@@ -115,8 +115,8 @@ fn config(system: &RealtimeSystem) -> Config<'_> {
     Config {
         http: Http {
             address: format!(":{}", HTTP.1),
-            // HQ speaks plain HTTP behind the gateway; whether a browser comes by HTTPS is the environment's decision.
-            secure_session_cookies: false,
+            // HQ speaks plain HTTP behind the gateway, and cannot know by itself how a browser comes.
+            secure_session_cookies: lenses.secure_session_cookies,
         },
         agents: Agents { address: format!(":{}", AGENTS.1) },
         auth: Auth { administrators: [username], users: [User { username, password: "$(HQ_ADMIN_PASSWORD_HASH)" }] },

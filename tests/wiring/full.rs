@@ -41,11 +41,13 @@ pub fn claims() -> Vec<Written> {
         "gateway": {"serviceType": "LoadBalancer", "annotations": {"example.com/scheme": "internal"}},
         "allowedClaimNamespaces": ["team"],
     });
+    let mut lenses = accepted();
+    lenses["secureSessionCookies"] = true.into();
     let system = json!({
         "namespace": "streaming",
         "environment": "health",
         "domain": "streaming.health.example.com",
-        "lensesConfig": accepted(),
+        "lensesConfig": lenses,
         "kafkaConfig": {"connectors": {"mqtt": archive("mqtt"), "snowflake": archive("snowflake")}},
         "snowflakeConfig": {
             "account": "myorg-health",

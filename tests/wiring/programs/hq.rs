@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Login, Reading, Takes};
 use crate::wiring::value::Look;
+use crate::wiring::world::Origin;
 
 pub fn run(reading: &mut Reading) {
     let Some(path) = reading.container.value.at("/args/0").as_str() else {
@@ -25,9 +26,16 @@ pub fn run(reading: &mut Reading) {
     reading.take("/database/host", config.text("/database/host"), Takes::Address);
     reading.take("/logger/mode", config.text("/logger/mode"), Takes::OneOf(&["text", "json"]));
     reading.take("/logger/level", config.text("/logger/level"), Takes::OneOf(&["debug", "info", "warn", "error"]));
-    // Plain HTTP is what the gateway and the scripts speak to it.
-    if config.at("/http/secureSessionCookies") != &Value::Bool(false) || !config.is_true("/license/acceptEULA") {
-        reading.wrong("/http", "cookies that are not sent back, or a licence that is not accepted");
+    let claimed = match reading.pod.object.origin {
+        Origin::Composed(standing, _) => standing.spec.is_true("/lensesConfig/secureSessionCookies"),
+        Origin::Made | Origin::External => false,
+    };
+    // Whoever comes over plain HTTP does not get a cookie back that is meant for HTTPS.
+    if config.at("/http/secureSessionCookies") != &Value::Bool(claimed) {
+        reading.wrong("/http/secureSessionCookies", "not what the claim says");
+    }
+    if !config.is_true("/license/acceptEULA") {
+        reading.wrong("/license", "a licence that is not accepted");
     }
     reading.behaviour.pages.extend(["/".to_owned(), "/metrics".to_owned()]);
     users(reading, &config);

@@ -22,8 +22,10 @@ test: lint tools docs ## check everything, with the real tools
 	@# Minutes, where they are not kept from before; 3 says that this machine cannot, which the suite then says too.
 	package/binary amd64 && package/binary arm64 || [ $$? -eq 3 ]
 	cargo test
+	@# Here nobody promises a quiet machine: what counts is that it comes to its end.
+	PATIENCE=$${PATIENCE:-3} $(MAKE) e2e
 
-e2e: tools ## play the example Application through real control planes on loopback; DEFAULT_FLAGS=1 without watches
+e2e: tools ## play the example Application through real control planes on loopback (`make test` does this too); DEFAULT_FLAGS=1 without watches
 	cargo test --quiet --test e2e -- play $(if $(DEFAULT_FLAGS),--default-flags)
 
 e2e-faults: tools ## let faults befall it, all that are not measured yet or FAULTS="NAME..."; docs/faults.md is their table

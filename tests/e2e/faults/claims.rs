@@ -207,8 +207,9 @@ fn two_applications(scene: &mut Scene) -> String {
     let first = scene.inventory().without("research");
     scene.host(&["delete", "application", "research", "--namespace=team-research", "--wait=false"]).unwrap();
     let ((), gone) = scene.until("the second is gone", PATIENCE, |scene| {
-        let left = scene.list(CLAIMS, &["--namespace=team-research"]).ok()?;
-        left.is_empty().then_some(())
+        let claims = scene.list(CLAIMS, &["--namespace=team-research"]).ok()?;
+        let managed = scene.list(MANAGED, &["--selector=platform.example.org/claim-namespace=team-research"]).ok()?;
+        (claims.is_empty() && managed.is_empty()).then_some(())
     });
     thread::sleep(Duration::from_secs(10));
     assert!(scene.list(CLAIMS, &["--namespace=default"]).unwrap().iter().all(is_claim_settled));

@@ -32,29 +32,51 @@ pub fn faults() -> Vec<Fault> {
     ]
 }
 
-/// The smallest environment with that many namespaces, and the smallest system in each.
+/// How many namespaces an environment has at most.
+const EACH: usize = 10;
+
+/// The smallest system in each of that many namespaces, and the smallest environments for them. There is one inner cluster
+/// for all of these, so that only the first of them brings components, and systems elsewhere do without.
 fn many(scene: &mut Scene, number: usize) -> String {
     let one = |file: &str| documents(&read(format!("examples/minimal/{file}.yaml"))).remove(0);
     let names: Vec<_> = (1..=number).map(|number| format!("team-{number}")).collect();
-    let mut environment = one("vcluster-environment");
-    environment["spec"]["namespaces"] = json!(names);
-    let system = |name: &String| {
-        let mut system = one("realtime-system");
-        system["metadata"]["name"] = json!(name);
-        system["spec"]["namespace"] = json!(name);
-        system["spec"]["environment"] = json!("streaming");
-        system
-    };
-    let mut claims = vec![environment];
-    claims.extend(names.iter().map(system));
+    let mut environments = Vec::new();
+    let mut claims = Vec::new();
+    for (nth, teams) in names.chunks(EACH).enumerate() {
+        let name = format!("streaming-{}", nth + 1);
+        let mut environment = one("vcluster-environment");
+        environment["metadata"]["name"] = json!(name);
+        environment["spec"]["name"] = json!(name);
+        environment["spec"]["namespaces"] = json!(teams);
+        if nth > 0 {
+            environment["spec"]["components"] =
+                json!({"istio": false, "knativeServing": false, "observability": false});
+        }
+        claims.push(environment);
+        for team in teams {
+            let mut system = one("realtime-system");
+            system["metadata"]["name"] = json!(team);
+            system["spec"]["namespace"] = json!(team);
+            system["spec"]["environment"] = json!(name);
+            if nth > 0 {
+                system["spec"]["expose"] = json!(false);
+                system["spec"]["monitoring"] = json!(false);
+                system["spec"]["dashboard"] = json!({"proxy": false});
+            }
+            claims.push(system);
+        }
+        environments.push(name);
+    }
     let began = std::time::Instant::now();
     let calls = scene.calls();
     scene.apply(&claims);
-    scene.provide_secrets("streaming");
+    for environment in &environments {
+        scene.provide_secrets(environment);
+    }
     let limit = std::time::Duration::from_mins(if number > 8 { 40 } else { 15 });
     scene.until("all are settled", limit, |scene| {
         let claims = scene.list(super::scene::CLAIMS, &["--all-namespaces"]).ok()?;
-        (claims.len() == number + 1 && claims.iter().all(is_claim_settled)).then_some(())
+        (claims.len() == number + environments.len() && claims.iter().all(is_claim_settled)).then_some(())
     });
     let took = began.elapsed();
     for name in &names {

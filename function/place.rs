@@ -102,8 +102,9 @@ impl Part<'_> {
         let release = Release {
             provider_config_ref: self.provider_config(place),
             management_policies: policies(keep),
-            // Without a limit a first installation that failed would never be tried again.
-            rollback_limit: 3,
+            // Without a limit a first installation that failed would never be tried again, and at the limit none is: what
+            // was missing for so long would be missing for ever.
+            rollback_limit: i32::MAX,
             for_provider: helm::Parameters {
                 chart: self.owner.settings.chart(installation.chart),
                 namespace: installation.namespace.to_owned(),

@@ -37,6 +37,9 @@ pub enum DeletionPolicy {
 /// The part that every other one waits for: whoever holds it owns the place.
 pub const LOCK: &str = "lock";
 
+/// The part that brings a tenant's Secrets inside.
+pub const SECRETS: &str = "secrets";
+
 /// A place inside an environment, and what its tenant calls itself.
 #[derive(Clone, Debug)]
 pub struct Tenant {
@@ -101,8 +104,8 @@ impl Tenant {
         Pusher {
             part: Part {
                 owner: &self.owner,
-                name: "secrets",
-                app: "secrets",
+                name: SECRETS,
+                app: SECRETS,
                 namespace: &self.owner.environment,
                 waits_for: &[LOCK],
             },

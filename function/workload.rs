@@ -228,6 +228,13 @@ pub fn scratch_volume(volume: &str, size: &str) -> Volume {
     Volume { name: volume.to_owned(), empty_dir: Some(directory), ..Volume::default() }
 }
 
+/// A volume of a node's memory, for what no disk should keep. What is in it counts as memory of the containers.
+pub fn memory_volume(volume: &str, size: &str) -> Volume {
+    let mut volume = scratch_volume(volume, size);
+    volume.empty_dir.get_or_insert_default().medium = Some("Memory".to_owned());
+    volume
+}
+
 /// CPU and memory that are reserved, the CPU that a container may take beyond that, and the memory at which it is stopped.
 pub fn resources(cpu: &str, memory: &str, memory_limit: &str) -> ResourceRequirements {
     ResourceRequirements {

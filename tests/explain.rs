@@ -92,7 +92,7 @@ fn what_kubectl_writes_is_told_as_it_stands() {
 
 #[test]
 fn right_after_a_change_nothing_is_told_to_be_settled() {
-    let settled = list(&moment("examples/minimal", "tests/replays/minimal", 5));
+    let settled = list(&moment("examples/minimal", "tests/replays/minimal", 6));
     for (told_generation, phase) in [(1, "Applying"), (2, "Settled")] {
         let mut observed = settled.clone();
         for item in observed["items"].as_array_mut().unwrap() {

@@ -6,10 +6,10 @@ use super::claim::{Mapping, User};
 use super::filter::{overlap, strays};
 use crate::plan::Resource;
 use crate::secret::{Secret, mqtt_bridge};
-use crate::tenant::SecretName;
+use crate::tenant::{SECRETS, SecretName};
 
 /// The part that brings the Secrets inside.
-pub const NAME: &str = "secrets";
+pub const NAME: &str = SECRETS;
 
 /// User names that are ours.
 pub const BRIDGE: &str = "kafka-bridge";

@@ -10,8 +10,9 @@ use crate::owner::label;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::workload::{
-    Port, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials, env,
-    mount, pod_user, read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
+    Port, TMP, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials,
+    env, memory_volume, mount, pod_user, read_only, resources as sized, scratch_volume, service, tcp_probe,
+    volume_claim,
 };
 
 pub const NAME: &str = "broker";
@@ -150,7 +151,8 @@ fn hash_passwords(broker: &IotBroker) -> Container {
         command: Some(vec!["sh".to_owned(), "-c".to_owned(), HASH_PASSWORDS.to_owned()]),
         env: Some(vec![env("ACL_FILE", "/mosquitto/config/acl")]),
         volume_mounts: Some(
-            [mount("auth", "/mosquitto/auth"), read_only("config", "/mosquitto/config")]
+            // mosquitto_passwd works on a copy of its file below /tmp, and knows no other place.
+            [mount("auth", "/mosquitto/auth"), mount(TMP, "/tmp"), read_only("config", "/mosquitto/config")]
                 .into_iter()
                 .chain(secrets)
                 .collect(),
@@ -162,10 +164,6 @@ fn hash_passwords(broker: &IotBroker) -> Container {
 }
 
 fn volumes(broker: &IotBroker) -> Vec<Volume> {
-    let mut auth = scratch_volume("auth", LITTLE);
-    if let Some(directory) = auth.empty_dir.as_mut() {
-        directory.medium = Some("Memory".to_owned());
-    }
     let data = if broker.spec.mqtt_config.persistence {
         claimed_volume("data", CLAIM)
     } else {
@@ -173,6 +171,7 @@ fn volumes(broker: &IotBroker) -> Vec<Volume> {
     };
     let secrets = accounts::all(broker).into_iter().map(|account| account.secret.volume(&account.secret.name, false));
     let certificate = broker.spec.mqtt_config.tls.iter().map(|_| accounts::certificate().volume("certificate", false));
-    let always = [config_volume("config", CONFIG), auth, data, scratch_volume("log", LITTLE)];
-    always.into_iter().chain(secrets).chain(certificate).collect()
+    let hashes = ["auth", TMP].map(|volume| memory_volume(volume, LITTLE));
+    let always = [config_volume("config", CONFIG), data, scratch_volume("log", LITTLE)];
+    always.into_iter().chain(hashes).chain(secrets).chain(certificate).collect()
 }

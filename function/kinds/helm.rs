@@ -11,7 +11,7 @@ use super::{Named, Spec};
 pub struct Release {
     pub provider_config_ref: Named,
     pub management_policies: Vec<ManagementPolicy>,
-    pub rollback_limit: u32,
+    pub rollback_limit: i32,
     pub for_provider: Parameters,
 }
 

@@ -13,7 +13,7 @@ use crate::plan::Plan;
 use crate::report::Phase;
 use crate::schema::Column;
 use crate::settings::Settings;
-use crate::tenant::{LOCK, Tenant, Wish, default_domain};
+use crate::tenant::{LOCK, SECRETS, Tenant, Wish, default_domain};
 use crate::vcluster_environment::offer::{Guest, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
 
 mod analytics;
@@ -45,7 +45,7 @@ pub struct RealtimeSystem {
 /// What a user thinks of as the steps of a real-time system.
 const PHASES: &[Phase] = &[
     Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
-    Phase { name: "Secrets", parts: &["secrets"] },
+    Phase { name: "Secrets", parts: &[SECRETS] },
     Phase { name: "Database", parts: &[postgres::NAME, postgres::DATABASES, "postgres-policy"] },
     Phase { name: "Kafka", parts: &[kafka::NAME, kafka::TOPICS, "kafka-policy"] },
     Phase {

@@ -12,7 +12,7 @@ use crate::part::{PART_OF, Part};
 use crate::pins::{Chart, Image};
 use crate::place::Installation;
 use crate::plan::{Ready, Resource};
-use crate::tenant::LOCK;
+use crate::tenant::SECRETS;
 use crate::workload::{Task, cpu_limit, env, resources as sized, volume_claim};
 
 pub const NAME: &str = "postgres";
@@ -40,7 +40,7 @@ const OWNED: [(&str, &str); 4] = [
 ];
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    let part = system.tenant.part(NAME, APP, &[LOCK]);
+    let part = system.tenant.part(NAME, APP, &[SECRETS]);
     let claim = volume_claim(&part, CLAIM, &system.spec.database.storage);
     // The chart cannot keep a token from its pod, an account of ours can.
     let account = ServiceAccount {

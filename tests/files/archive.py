@@ -60,7 +60,8 @@ class Archive(Case):
         checksum = checksum or hashlib.sha256((self.served / archive).read_bytes()).hexdigest()
         here = {"URL": f"{self.url}/{archive}", "SHA256": checksum, "DIRECTORY": str(self.target)}
         self.assertEqual(set(env), set(here))
-        said = self.run_script(container.script(), here, self.path, code=code)
+        self.target.parent.mkdir(exist_ok=True)
+        said = self.run_script(container.script(), here, self.path, code=code, writable=[self.target.parent])
         return said, sorted(path.name for path in self.target.iterdir())
 
     def test_a_jar_is_put_in_its_folder(self):

@@ -73,7 +73,7 @@ class Passwords(mosquitto.Broker):
             "CREDENTIALS_DIR": str(self.place / "credentials"),
             "PASSWORD_FILE": str(self.place / "auth/passwd"),
         }
-        self.assertEqual(self.run_script(container.script(), env, self.alpine_path("mosquitto_passwd")), said)
+        self.assertEqual(self.run_script(container.script(), env, self.alpine_path("mosquitto_passwd"), writable=self.volumes()), said)
 
     def test_any_password_logs_in_and_another_does_not(self):
         odd = {"a": ("health-user", "colon:and:colon"), "b": ("kafka-bridge", " $6$blank \\ ' \" % `id` \u00fc ")}

@@ -51,7 +51,13 @@ class Broker(Case):
         container = self.composed.container(*POD, "hash-passwords")
         env = {name: moved(value, {"/mosquitto/": f"{self.place}/"}) for name, value in container.env().items()}
         env |= {"CREDENTIALS_DIR": str(self.place / "credentials"), "PASSWORD_FILE": str(self.place / "auth/passwd")}
-        return self.run_script(container.script(), env, self.alpine_path("mosquitto_passwd"), code=code)
+        return self.run_script(container.script(), env, self.alpine_path("mosquitto_passwd"), code, writable=self.volumes())
+
+    def volumes(self):
+        """Where the init container may write."""
+        mounts = self.composed.container(*POD, "hash-passwords").mounts()
+        volumes = [path for path, volume in mounts.items() if "emptyDir" in volume]
+        return [path.replace("/mosquitto", str(self.place), 1) for path in volumes]
 
     def mounted(self, directory, files):
         """Files as the kubelet mounts them: behind links."""

@@ -149,6 +149,17 @@ def serving(add_cleanup, command, port, seconds=60, **options):
     return process
 
 
+def read_only_root(writable):
+    """What a command is put behind so that it can write below these directories and nowhere else, as in a container whose
+    root is read-only. Only root can do that: for others the root stays as it is."""
+    if os.geteuid() != 0:
+        return []
+    mounts = [f"mount --bind {directory} {directory}" for directory in dict.fromkeys(["/tmp", *writable])]
+    mounts += [f"mount -o remount,bind,ro {directory}" for directory in ("/", "/tmp")]
+    mounts += [f"mount -o remount,bind,rw {directory}" for directory in writable]
+    return [find("unshare"), "--mount", "/bin/sh", "-euc", "\n".join([*mounts, 'exec "$@"']), "read-only-root"]
+
+
 class Case(unittest.TestCase):
     def directory(self):
         path = pathlib.Path(tempfile.mkdtemp())
@@ -168,12 +179,13 @@ class Case(unittest.TestCase):
             (directory / program).symlink_to(find(program))
         return str(directory)
 
-    def start(self, script, env, path=None):
-        """The script as its container would start it: text to sh -c, nothing in the environment but what it is given."""
+    def start(self, script, env, path=None, writable=()):
+        """The script as its container would start it: text to sh -c, nothing in the environment but what it is given,
+        nothing writable but its volumes."""
         path = path or os.environ["PATH"]
         shell = pathlib.Path(path) / "sh"
         process = subprocess.Popen(
-            [shell if shell.exists() else "/bin/sh", "-c", script],
+            [*read_only_root(writable), shell if shell.exists() else "/bin/sh", "-c", script],
             env={"PATH": path, "POLL_SECONDS": "0.1"} | env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -183,9 +195,9 @@ class Case(unittest.TestCase):
         self.addCleanup(end, process)
         return process
 
-    def run_script(self, script, env, path=None, code=0, timeout=60):
+    def run_script(self, script, env, path=None, code=0, timeout=60, writable=()):
         """Runs the script to its end and returns what it said."""
-        process = self.start(script, env, path)
+        process = self.start(script, env, path, writable)
         try:
             said, _ = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:

@@ -53,6 +53,7 @@ class Topics(Case):
     def setUp(self):
         directory = self.directory()
         self.state = directory / "state"
+        self.writable = [directory]
         for name in ("kafka-topics", "kafka-configs"):
             program = directory / name
             program.write_text(STAND_IN % {"python": sys.executable, "state": self.state})
@@ -69,7 +70,7 @@ class Topics(Case):
         return topics, state["calls"]
 
     def create(self, topics, code=0):
-        return self.run_script(JOB.script(), JOB.env() | {"TOPICS": topics}, self.path, code=code)
+        return self.run_script(JOB.script(), JOB.env() | {"TOPICS": topics}, self.path, code=code, writable=self.writable)
 
     def test_missing_topics_are_created_and_the_second_run_changes_nothing(self):
         self.kafka(down=2)

@@ -65,10 +65,10 @@ const ROOT: [&str; 2] = ["kafka", "lenses-hq"];
 /// What a namespace that wants the strictest of the standards for pods says of such a container, and nothing else.
 fn starts_as_root(container: &str) -> String {
     format!(
-        "Warning: would violate PodSecurity \"restricted:latest\": allowPrivilegeEscalation != false (container \
-         \"{container}\" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container \
-         \"{container}\" must set securityContext.capabilities.drop=[\"ALL\"]), runAsNonRoot != true (pod or container \
-         \"{container}\" must set securityContext.runAsNonRoot=true)"
+        "Warning: would violate PodSecurity \"restricted:latest\": unrestricted capabilities (container \"{container}\" must \
+         not include \"CHOWN\", \"DAC_OVERRIDE\", \"FOWNER\", \"FSETID\", \"KILL\", \"SETGID\", \"SETUID\" in \
+         securityContext.capabilities.add), runAsNonRoot != true (pod or container \"{container}\" must set \
+         securityContext.runAsNonRoot=true)"
     )
 }
 

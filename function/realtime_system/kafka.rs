@@ -18,8 +18,8 @@ use crate::plan::{Ready, Resource};
 use crate::secret::mqtt_bridge;
 use crate::tenant::LOCK;
 use crate::workload::{
-    NOBODY, Port, Task, Workload, claimed_volume, confined, container, credentials, default_pod_security, env, mount,
-    read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
+    NOBODY, Port, Task, Workload, claimed_volume, confined, confined_root, container, credentials,
+    default_pod_security, env, mount, read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
 };
 
 pub const NAME: &str = "kafka";
@@ -86,6 +86,7 @@ fn kafka(system: &RealtimeSystem) -> Container {
         startup_probe: Some(tcp_probe(KAFKA_PORT.0, 5, 60)),
         readiness_probe: Some(tcp_probe(KAFKA_PORT.0, 10, 3)),
         liveness_probe: Some(tcp_probe(KAFKA_PORT.0, 20, 6)),
+        security_context: Some(confined_root()),
         ..container("kafka", system.tenant.owner.settings.image(Image::FastDataDev), &PORTS)
     }
 }

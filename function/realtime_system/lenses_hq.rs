@@ -11,8 +11,8 @@ use crate::part::Part;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::workload::{
-    Workload, config_map, config_volume, configuration, container, credentials, default_pod_security, http_probe,
-    read_only, resources as sized, service, tcp_probe,
+    Workload, config_map, config_volume, configuration, confined_root, container, credentials, default_pod_security,
+    http_probe, read_only, resources as sized, service, tcp_probe,
 };
 
 pub const NAME: &str = "lenses-hq";
@@ -149,6 +149,7 @@ fn hq(system: &RealtimeSystem, part: &Part) -> Container {
         startup_probe: Some(http_probe("/", HTTP.0, 5, 60)),
         readiness_probe: Some(http_probe("/", HTTP.0, 10, 3)),
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
+        security_context: Some(confined_root()),
         ..container(part.app, system.tenant.owner.settings.image(Image::LensesHq), &[HTTP, AGENTS, METRICS])
     }
 }

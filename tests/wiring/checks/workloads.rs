@@ -118,14 +118,20 @@ fn guards(pod: &Pod, finds: &mut impl FnMut(&str, &str)) {
     }
 }
 
+/// What root keeps that owns files, becomes another user and ends that user's programs.
+const KEPT_BY_ROOT: [&str; 7] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
+
 /// A guard is either not there, because the image cannot bear it, or up.
 fn container_guards(pod: &Pod, container: &Container, finds: &mut impl FnMut(&str, &str)) {
     let security = container.value.at("/securityContext");
+    let may_be_root = !pod.spec.has("/securityContext/runAsNonRoot") && !security.has("/runAsNonRoot");
+    let capabilities =
+        if may_be_root { json!({"drop": ["ALL"], "add": KEPT_BY_ROOT}) } else { json!({"drop": ["ALL"]}) };
     let guards = [
         ("/allowPrivilegeEscalation", json!(false)),
         ("/readOnlyRootFilesystem", json!(true)),
         ("/runAsNonRoot", json!(true)),
-        ("/capabilities", json!({"drop": ["ALL"]})),
+        ("/capabilities", capabilities),
     ];
     for (guard, up) in guards.iter().filter(|(guard, up)| security.has(guard) && security.at(guard) != up) {
         finds(&format!("{}/securityContext{guard}", container.field), &format!("must be {up}"));

@@ -63,6 +63,16 @@ pub fn mqtt_bridge() -> Secret {
     Secret::new("mqtt-credentials")
 }
 
+/// The key of a password that a user brings, and of one that is made up alone.
+pub const PASSWORD: &str = "password";
+
+/// What makes passwords up, one for each of its keys. All its keys arrive inside.
+pub struct Generator {
+    /// Tells it from another one of the same claim.
+    pub purpose: Option<&'static str>,
+    pub keys: &'static [&'static str],
+}
+
 /// What carries Secrets from one claim into one namespace of the virtual cluster.
 pub struct Pusher<'a> {
     pub part: Part<'a>,
@@ -88,8 +98,7 @@ impl Pusher<'_> {
         self.part.on_host("store", &store.named(self.metadata(self.name())), Ready::Condition)
     }
 
-    /// What makes passwords up, one for each of these keys.
-    pub fn generator(&self, keys: &[&str]) -> Resource {
+    pub fn generator(&self, generator: &Generator) -> Resource {
         let password = Password {
             length: 32,
             digits: 8,
@@ -97,33 +106,65 @@ impl Pusher<'_> {
             symbols: 0,
             no_upper: false,
             allow_repeat: true,
-            secret_keys: keys.iter().map(|&key| key.to_owned()).collect(),
+            secret_keys: generator.keys.iter().map(|&key| key.to_owned()).collect(),
         };
-        self.part.on_host("generator", &password.named(self.metadata(self.name())), Ready::Exists)
+        let key = generator.purpose.map_or_else(|| "generator".to_owned(), |purpose| format!("generator-{purpose}"));
+        self.part.on_host(&key, &password.named(self.metadata(self.generator_name(generator))), Ready::Exists)
     }
 
-    /// A Secret whose values are made up once, and stay: beside the data, and across claims. The template's values may
-    /// name the generator's keys.
-    pub fn generated(&self, secret: &Secret, template: &[(&str, &str)]) -> Resource {
-        let generator = GeneratorRef { api_version: Password::API_VERSION, kind: Password::KIND, name: self.name() };
-        self.push(secret, Selector::GeneratorRef(generator), UpdatePolicy::IfNotExists, template)
+    /// A Secret whose values are made up once, and stay: beside the data, and across claims. It has the generator's keys
+    /// and those that are added, whose text may name them. It is pushed as a whole: key by key, what is added could be
+    /// of another password than the one that is there already.
+    pub fn generated(&self, secret: &Secret, generator: &Generator, added: &[(&str, &str)]) -> Resource {
+        let template = Template { secret_type: None, data: texts(added) };
+        let generator = GeneratorRef {
+            api_version: Password::API_VERSION,
+            kind: Password::KIND,
+            name: self.generator_name(generator),
+        };
+        let selector = Selector::GeneratorRef(generator);
+        self.push(secret, selector, UpdatePolicy::IfNotExists, Some(template), vec![whole(secret)])
     }
 
-    /// A Secret of the host, followed when it changes. The template's values may name its keys.
-    pub fn copied(&self, secret: &Secret, from: &SecretName, template: &[(&str, &str)]) -> Resource {
-        self.push(secret, Selector::Secret(Named::new(&from.name)), UpdatePolicy::Replace, template)
+    /// Keys of a Secret of the host, each with its name inside, followed when they change, and those that are added.
+    ///
+    /// Each goes by itself. External Secrets adds a template to what it is made of and takes nothing away, so that all
+    /// else in the user's Secret would come along with a push of the whole. And it tells of a key that is missing where
+    /// that key is pushed, while a template that fails is in its log alone: what is added names keys by `index`, which
+    /// never fails, and follows them.
+    pub fn copied(
+        &self,
+        secret: &Secret,
+        from: &SecretName,
+        keys: &[(&str, &str)],
+        added: &[(&str, &str)],
+    ) -> Resource {
+        // Other types than this one demand keys that may not be wanted inside.
+        let template = Template { secret_type: Some("Opaque"), data: texts(added) };
+        let added = added.iter().map(|&(key, _)| (key, key));
+        let matches = keys.iter().copied().chain(added).map(|(key, inside)| single(secret, key, inside));
+        let selector = Selector::Secret(Named::new(&from.name));
+        self.push(secret, selector, UpdatePolicy::Replace, Some(template), matches.collect())
     }
 
-    /// The user's own Secret where there is one, else made up. The template's values may name the keys of either.
-    pub fn generated_or_copied(
+    /// A certificate with its key, followed when it changes, with all else in the user's Secret: an API server takes one
+    /// of type `kubernetes.io/tls` only with both keys at once.
+    pub fn certificate(&self, secret: &Secret, from: &SecretName) -> Resource {
+        let selector = Selector::Secret(Named::new(&from.name));
+        self.push(secret, selector, UpdatePolicy::Replace, None, vec![whole(secret)])
+    }
+
+    /// A password with what is added to it: the user's own where there is one, else made up.
+    pub fn credentials(
         &self,
         secret: &Secret,
         own: Option<&SecretName>,
-        template: &[(&str, &str)],
+        generator: &Generator,
+        added: &[(&str, &str)],
     ) -> Resource {
         match own {
-            Some(own) => self.copied(secret, own, template),
-            None => self.generated(secret, template),
+            Some(own) => self.copied(secret, own, &[(PASSWORD, PASSWORD)], added),
+            None => self.generated(secret, generator, added),
         }
     }
 
@@ -132,10 +173,9 @@ impl Pusher<'_> {
         secret: &Secret,
         selector: Selector,
         update_policy: UpdatePolicy,
-        template: &[(&str, &str)],
+        template: Option<Template>,
+        matches: Vec<Match>,
     ) -> Resource {
-        let data: BTreeMap<String, String> =
-            template.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
         let push = PushSecret {
             refresh_interval: "1h0m0s",
             update_policy,
@@ -143,22 +183,28 @@ impl Pusher<'_> {
             deletion_policy: "None",
             secret_store_refs: vec![StoreRef { kind: SecretStore::KIND, name: self.name() }],
             selector,
-            template: (!data.is_empty()).then_some(Template { secret_type: None, data }),
-            data: vec![Push {
-                matching: Match { remote_ref: PushRemoteRef { remote_key: secret.name.clone() } },
-                metadata: PushMetadata {
-                    api_version: "kubernetes.external-secrets.io/v1alpha1",
-                    kind: "PushSecretMetadata",
-                    spec: PushMetadataSpec {
-                        // Labels of the source are its owner's business, not the virtual cluster's.
-                        source_merge_policy: "Replace",
-                        labels: self.part.pod_labels(),
-                    },
-                },
-            }],
+            template,
+            data: matches.into_iter().map(|matching| Push { matching, metadata: self.push_metadata() }).collect(),
         };
         let name = format!("{}-{}", self.remote_namespace, secret.name);
         self.part.on_host(&format!("push-{}", secret.name), &push.named(self.metadata(name)), Ready::Condition)
+    }
+
+    fn push_metadata(&self) -> PushMetadata {
+        PushMetadata {
+            api_version: "kubernetes.external-secrets.io/v1alpha1",
+            kind: "PushSecretMetadata",
+            spec: PushMetadataSpec {
+                // Labels of the source are its owner's business, not the virtual cluster's; nor are its annotations, where
+                // kubectl may have left all that it holds.
+                source_merge_policy: "Replace",
+                labels: self.part.pod_labels(),
+            },
+        }
+    }
+
+    fn generator_name(&self, generator: &Generator) -> String {
+        generator.purpose.map_or_else(|| self.name(), |purpose| format!("{}-{purpose}", self.name()))
     }
 
     fn name(&self) -> String {
@@ -167,5 +213,20 @@ impl Pusher<'_> {
 
     fn metadata(&self, name: String) -> ObjectMeta {
         self.part.metadata(name)
+    }
+}
+
+fn texts(added: &[(&str, &str)]) -> BTreeMap<String, String> {
+    added.iter().map(|&(key, text)| (key.to_owned(), text.to_owned())).collect()
+}
+
+fn whole(secret: &Secret) -> Match {
+    Match { secret_key: None, remote_ref: PushRemoteRef { remote_key: secret.name.clone(), property: None } }
+}
+
+fn single(secret: &Secret, key: &str, inside: &str) -> Match {
+    Match {
+        secret_key: Some(key.to_owned()),
+        remote_ref: PushRemoteRef { remote_key: secret.name.clone(), property: Some(inside.to_owned()) },
     }
 }

@@ -166,6 +166,22 @@ fn secrets_are_made_up_once_and_copied() {
     assert_eq!(made["password"].len(), 32);
     assert!(bcrypt::verify(&made["password"], &made["password-bcrypt"]).unwrap());
 
+    let keys = |name: &str| secret(&stage.inner, name).map(|secret| secret.into_keys().collect::<Vec<_>>());
+    let of_postgres = [
+        "agent1-password",
+        "agent2-password",
+        "hq-password",
+        "metabase-encryption-key",
+        "metabase-password",
+        "password",
+        "username",
+    ];
+    for (name, wanted) in
+        [("lenses-backend-postgres-credentials", &of_postgres[..]), ("metabase-admin", &["email", "password"])]
+    {
+        assert_eq!(until(name, &stage, || keys(name)), wanted, "{name}");
+    }
+
     // What is there is left as it is, also by one that is made again.
     kubectl(&stage.host, &["delete", "pushsecret", pushed, "--namespace", NAMESPACE]);
     assert!(secret(&stage.inner, "lenses-hq-admin").is_some());
@@ -196,6 +212,8 @@ fn secrets_are_made_up_once_and_copied() {
     kubectl(&stage.host, &["annotate", "pushsecret", copied, "--namespace", NAMESPACE, "force-sync=now"]);
     until("a copy of the change", &stage, || secret(&stage.inner, "lenses-license").filter(|now| *now != first));
 
+    what_is_copied_is_what_is_asked_for(&stage, copied);
+
     // Nothing is left that waits, and the certificate keeps its type.
     for object in &composed {
         let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
@@ -207,6 +225,61 @@ fn secrets_are_made_up_once_and_copied() {
     let certificate = get(&stage.inner, "secret", "istio-system", "health-streaming-tls").unwrap();
     assert_eq!(certificate["type"], "kubernetes.io/tls");
     assert_eq!(certificate["metadata"]["labels"][standins::LABEL], "external-secrets");
+}
+
+/// Key by key nothing else comes along, and one that is missing is told; a template is added to all that there is.
+fn what_is_copied_is_what_is_asked_for(stage: &Stage, copied: &str) {
+    let source = |data: Value| {
+        let metadata = json!({"name": "lenses-license", "namespace": NAMESPACE});
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data});
+        kubectl(&stage.host, &["delete", "secret", "lenses-license", "--namespace", NAMESPACE]);
+        apply(&stage.host, &[secret]);
+    };
+    let pushed = |name: &str| get(&stage.host, "pushsecret", NAMESPACE, name);
+    let look = |name: &str, mark: &str| {
+        kubectl(
+            &stage.host,
+            &["annotate", "pushsecret", name, "-n", NAMESPACE, "--overwrite", &format!("look={mark}")],
+        );
+    };
+    let inside = |name: &str| secret(&stage.inner, name);
+    source(json!({"license": "third", "note": "nobody's business"}));
+    look(copied, "third");
+    let only = BTreeMap::from([("license".to_owned(), "third".to_owned())]);
+    until("a copy of one key", stage, || inside("lenses-license").filter(|found| *found == only));
+
+    let whole = |name: &str, text: &str| {
+        let mut push = pushed(copied).unwrap();
+        push["metadata"] = json!({"name": name, "namespace": NAMESPACE});
+        push["spec"]["template"] = json!({"data": {"added": text}});
+        push["spec"]["data"] = json!([{"match": {"remoteRef": {"remoteKey": name}}}]);
+        push.as_object_mut().unwrap().shift_remove("status");
+        apply(&stage.host, &[push]);
+    };
+    whole("all-of-it", "{{ .note }}");
+    let all = until("a push of all of it", stage, || inside("all-of-it"));
+    assert_eq!(all.keys().collect::<Vec<_>>(), ["added", "license", "note"]);
+
+    source(json!({"licence": "misspelt"}));
+    look(copied, "fourth");
+    let failed = |name: &str, message: &str| {
+        let found = pushed(name)?["status"]["conditions"][0].clone();
+        (found["status"] == "False" && found["message"] == message).then_some(())
+    };
+    until("a key that is missing", stage, || failed(copied, "set secret failed: secret key license does not exist"));
+    assert_eq!(inside("lenses-license").unwrap(), only, "what was copied stays");
+    // A template that fails is told nowhere; by index it does not fail, and writes nothing.
+    whole("told-nowhere", "{{ .note }}");
+    whole("empty", "{{ index . \"note\" }}");
+    until("an empty text", stage, || inside("empty").filter(|found| found["added"].is_empty()));
+    until("a log", stage, || stage.log().contains("told-nowhere: could not execute template").then_some(()));
+    assert!(pushed("told-nowhere").unwrap()["status"].is_null());
+    assert_eq!(inside("told-nowhere"), None);
+    for name in ["all-of-it", "told-nowhere", "empty"] {
+        kubectl(&stage.host, &["delete", "pushsecret", name, "--namespace", NAMESPACE]);
+    }
+    source(json!({"license": "fifth"}));
+    look(copied, "fifth");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use proptest::test_runner::TestCaseError;
 use wiring::platform::Platform;
 use wiring::value::Look;
 use wiring::variations::{self, Variation};
-use wiring::{keys, random};
+use wiring::{documented, keys, random};
 
 /// Fails with everything that is found on these platforms.
 fn assert_sound(platforms: &[Platform]) {
@@ -100,6 +100,15 @@ fn every_key_that_was_ever_released_is_still_composed() {
     }
     let gone: Vec<&String> = keys::lines().iter().filter(|line| !used.contains(line.as_str())).collect();
     assert!(gone.is_empty(), "no longer composed: {gone:#?}");
+}
+
+#[test]
+fn every_secret_that_users_are_told_of_is_made() {
+    let varied = variations::of_claims().into_iter().filter_map(|variation| variation.platform.ok());
+    let platforms: Vec<Platform> = wiring::examples::platforms().into_iter().chain(varied).collect();
+    let made: BTreeSet<&str> = platforms.iter().flat_map(wiring::secrets_inside).collect();
+    let told: BTreeSet<&str> = documented::names().collect();
+    assert_eq!(made, told);
 }
 
 #[test]

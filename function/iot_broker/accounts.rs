@@ -5,7 +5,8 @@ use super::IotBroker;
 use super::claim::{Mapping, User};
 use super::filter::{overlap, strays};
 use crate::plan::Resource;
-use crate::secret::{Secret, mqtt_bridge};
+pub use crate::secret::PASSWORD;
+use crate::secret::{Generator, Secret, mqtt_bridge};
 use crate::tenant::{SECRETS, SecretName};
 
 /// The part that brings the Secrets inside.
@@ -15,9 +16,11 @@ pub const NAME: &str = SECRETS;
 pub const BRIDGE: &str = "kafka-bridge";
 pub const SIMULATOR: &str = "health-data-sim";
 
-/// The keys of each account's Secret.
+/// The key of each account's Secret beside [`PASSWORD`].
 pub const USERNAME: &str = "username";
-pub const PASSWORD: &str = "password";
+
+/// What makes up a password for each account that brings none.
+const GENERATOR: Generator = Generator { purpose: None, keys: &[PASSWORD] };
 
 /// One who may connect, and what for.
 pub struct Account<'a> {
@@ -96,15 +99,16 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     let accounts = all(broker);
     let mut resources = vec![pusher.store()];
     if accounts.iter().any(|account| account.own.is_none()) {
-        resources.push(pusher.generator(&[PASSWORD]));
+        resources.push(pusher.generator(&GENERATOR));
     }
-    resources.extend(accounts.iter().map(|account| {
-        let template = [(USERNAME, account.user), (PASSWORD, "{{ .password }}")];
-        pusher.generated_or_copied(&account.secret, account.own, &template)
-    }));
+    resources.extend(
+        accounts
+            .iter()
+            .map(|account| pusher.credentials(&account.secret, account.own, &GENERATOR, &[(USERNAME, account.user)])),
+    );
     resources.extend(broker.spec.mqtt_config.tls.iter().map(|tls| {
         let from = SecretName { name: tls.secret_name.clone() };
-        pusher.copied(&certificate(), &from, &[])
+        pusher.certificate(&certificate(), &from)
     }));
     resources
 }

@@ -147,7 +147,13 @@ fn a_secret_of_ones_own_needs_a_password_only() {
     let plan = broker(&spec).plan();
     let own = &find(&plan, "secrets-push-mqtt-user-sensors").manifest()["spec"];
     assert_eq!(own["selector"], json!({"secret": {"name": "mine"}}));
-    assert_eq!(own["template"]["data"], json!({"username": "sensors", "password": "{{ .password }}"}));
+    assert_eq!(own["template"], json!({"type": "Opaque", "data": {"username": "sensors"}}));
+    let keys = ["password", "username"];
+    for (data, key) in own["data"].as_array().unwrap().iter().zip(keys) {
+        let remote = json!({"remoteKey": "mqtt-user-sensors", "property": key});
+        assert_eq!(data["match"], json!({"secretKey": key, "remoteRef": remote}));
+    }
+    assert_eq!(own["data"].as_array().unwrap().len(), keys.len(), "nothing else of the user's Secret");
     assert_eq!(find(&plan, "secrets-push-mqtt-credentials").manifest()["spec"]["selector"]["secret"]["name"], "bridge");
     let made = &find(&plan, "secrets-push-mqtt-user-reader").manifest()["spec"]["selector"]["generatorRef"];
     assert_eq!(made["name"], find(&plan, "secrets-generator").manifest()["metadata"]["name"]);

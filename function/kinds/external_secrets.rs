@@ -112,6 +112,7 @@ pub struct GeneratorRef {
     pub name: String,
 }
 
+/// What a Secret is made of: all of it for an ExternalSecret, while for a PushSecret it is added to the source.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Template {
@@ -121,7 +122,7 @@ pub struct Template {
     pub data: BTreeMap<String, String>,
 }
 
-/// Which part of the Secret goes where; without a key, the whole Secret.
+/// What goes where: a key of the Secret into one there, or without either, the whole Secret in the place of what is there.
 #[derive(Clone, Debug, Serialize)]
 pub struct Push {
     #[serde(rename = "match")]
@@ -148,6 +149,8 @@ pub struct PushMetadataSpec {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Match {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_key: Option<String>,
     pub remote_ref: PushRemoteRef,
 }
 
@@ -155,6 +158,8 @@ pub struct Match {
 #[serde(rename_all = "camelCase")]
 pub struct PushRemoteRef {
     pub remote_key: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub property: Option<String>,
 }
 
 impl Spec for PushSecret {

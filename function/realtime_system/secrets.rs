@@ -5,7 +5,7 @@ use crate::change::{self, Kept, MANIFEST};
 use crate::kinds::Spec;
 use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target};
 use crate::plan::{Ready, Resource};
-use crate::secret::{Pusher, Secret};
+use crate::secret::{Generator, PASSWORD, Pusher, Secret};
 use crate::tenant::SecretName;
 
 /// PostgreSQL's superuser, its roles, and the key that Metabase encrypts with: all that belongs to the data.
@@ -49,39 +49,49 @@ pub fn snowflake() -> Secret {
     Secret::new("snowflake-kafka-credentials")
 }
 
+/// What makes up all that is PostgreSQL's, but for the name of its superuser.
+const POSTGRES: Generator = Generator {
+    purpose: None,
+    keys: &[
+        postgres_key::PASSWORD,
+        postgres_key::HQ,
+        postgres_key::AGENT1,
+        postgres_key::AGENT2,
+        postgres_key::METABASE,
+        postgres_key::METABASE_ENCRYPTION,
+    ],
+};
+
+/// What makes up a password for each administrator: their Secrets get no other key.
+const ADMINISTRATORS: Generator = Generator { purpose: Some("administrators"), keys: &[PASSWORD] };
+
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let pusher = system.tenant.pusher();
     let mut resources = vec![
         pusher.store(),
-        pusher.generator(&["password", "hq", "agent1", "agent2", "metabase", "encryption"]),
-        pusher.generated(
-            &postgres(),
-            &[
-                (postgres_key::USERNAME, "postgres"),
-                (postgres_key::PASSWORD, "{{ .password }}"),
-                (postgres_key::HQ, "{{ .hq }}"),
-                (postgres_key::AGENT1, "{{ .agent1 }}"),
-                (postgres_key::AGENT2, "{{ .agent2 }}"),
-                (postgres_key::METABASE, "{{ .metabase }}"),
-                (postgres_key::METABASE_ENCRYPTION, "{{ .encryption }}"),
-            ],
-        ),
+        pusher.generator(&POSTGRES),
+        pusher.generated(&postgres(), &POSTGRES, &[(postgres_key::USERNAME, "postgres")]),
+    ];
+    let administrators = [
+        &system.spec.lenses_config.administrator.credentials_secret_ref,
+        &system.spec.dashboard.administrator.credentials_secret_ref,
+    ];
+    if administrators.iter().any(|own| own.is_none()) {
+        resources.push(pusher.generator(&ADMINISTRATORS));
+    }
+    resources.extend([
         push_administrator(system, &pusher),
         push_license(system, &pusher),
         push_dashboard(system, &pusher),
-    ];
+    ]);
     resources.extend(push_snowflake(system, &pusher));
     resources
 }
 
 fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
-    let administrator_claim = &system.spec.lenses_config.administrator;
-    let template = [
-        ("username", administrator_claim.username.as_str()),
-        ("password", "{{ .password }}"),
-        ("password-bcrypt", "{{ .password | bcrypt }}"),
-    ];
-    pusher.generated_or_copied(&administrator(), administrator_claim.credentials_secret_ref.as_ref(), &template)
+    let claimed = &system.spec.lenses_config.administrator;
+    let added = [("username", claimed.username.as_str()), ("password-bcrypt", "{{ index . \"password\" | bcrypt }}")];
+    pusher.credentials(&administrator(), claimed.credentials_secret_ref.as_ref(), &ADMINISTRATORS, &added)
 }
 
 /// The first administrators, as their Secrets were made for them. An address that the claim does not name is no wish.
@@ -105,21 +115,21 @@ pub fn kept(system: &RealtimeSystem) -> Vec<Kept> {
 fn push_license(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
     let reference = &system.spec.lenses_config.license_secret_ref;
     let from = SecretName { name: reference.name.clone() };
-    pusher.copied(&license(), &from, &[("license", &format!("{{{{ index . {:?} }}}}", reference.key))])
+    pusher.copied(&license(), &from, &[(&reference.key, "license")], &[])
 }
 
 fn push_dashboard(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
-    let administrator = &system.spec.dashboard.administrator;
+    let own = system.spec.dashboard.administrator.credentials_secret_ref.as_ref();
     let email = system.dashboard_email();
-    let template = [("email", email.as_str()), ("password", "{{ .password }}")];
-    pusher.generated_or_copied(&dashboard(), administrator.credentials_secret_ref.as_ref(), &template)
+    pusher.credentials(&dashboard(), own, &ADMINISTRATORS, &[("email", email.as_str())])
 }
 
 /// From the platform's store to the host, and from there inside; or from the user's own Secret on the host.
 fn push_snowflake(system: &RealtimeSystem, pusher: &Pusher) -> Vec<Resource> {
+    const KEY: (&str, &str) = ("private_key", "private_key");
     let Some(config) = &system.spec.snowflake_config else { return Vec::new() };
     if let Some(own) = &config.private_key.secret_ref {
-        return vec![pusher.copied(&snowflake(), own, &[("private_key", "{{ .private_key }}")])];
+        return vec![pusher.copied(&snowflake(), own, &[KEY], &[])];
     }
     let name = system.on_host_name("snowflake-credentials");
     let target = SecretName { name: system.on_host_name(&snowflake().name) };
@@ -131,7 +141,7 @@ fn push_snowflake(system: &RealtimeSystem, pusher: &Pusher) -> Vec<Resource> {
         },
         target: Target { name: target.name.clone(), creation_policy: "Owner", template: None },
         data: vec![Data {
-            secret_key: "private_key".to_owned(),
+            secret_key: KEY.0.to_owned(),
             remote_ref: RemoteRef {
                 key: config.private_key.remote_key.clone(),
                 property: Some(config.private_key.property.clone()),
@@ -141,6 +151,6 @@ fn push_snowflake(system: &RealtimeSystem, pusher: &Pusher) -> Vec<Resource> {
     let metadata = pusher.part.metadata(name);
     vec![
         pusher.part.on_host("snowflake-credentials", &external.named(metadata), Ready::Condition),
-        pusher.copied(&snowflake(), &target, &[("private_key", "{{ .private_key }}")]),
+        pusher.copied(&snowflake(), &target, &[KEY], &[]),
     ]
 }

@@ -22,7 +22,7 @@ pub fn certificate(environment: &Environment) -> Vec<Resource> {
         kubeconfig: kubeconfig(name),
     };
     let from = SecretName { name: tls.secret_name.clone() };
-    vec![pusher.store(), pusher.copied(&certificate_secret(environment), &from, &[])]
+    vec![pusher.store(), pusher.certificate(&certificate_secret(environment), &from)]
 }
 
 /// The certificate, where the gateway's pod reads it.

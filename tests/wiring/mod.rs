@@ -9,6 +9,7 @@
 pub mod admissions;
 pub mod charts;
 pub mod checks;
+pub mod documented;
 pub mod examples;
 pub mod externals;
 pub mod finding;
@@ -45,4 +46,12 @@ pub fn first_finding(platform: &Platform) -> Option<(&'static str, Finding)> {
     let checks = checks::CHECKS.iter().map(|(name, check)| (*name, check(&world)));
     let mut all = checks.chain(std::iter::once_with(|| ("keys", keys::check(platform))));
     all.find_map(|(name, found)| found.into_iter().next().map(|finding| (name, finding)))
+}
+
+/// The Secrets inside that somebody writes, by the names that users are told.
+pub fn secrets_inside(platform: &Platform) -> Vec<&'static str> {
+    let inventory = Inventory::of(platform);
+    let world = World::of(&inventory);
+    let names = world.secrets.inside();
+    names.filter_map(|name| documented::told(name, &platform.environment).map(|(name, _)| name)).collect()
 }

@@ -6,11 +6,15 @@ use function_realtime_platform::plan::Place;
 use function_realtime_platform::realtime_system::script;
 use serde_json::Value;
 
+use super::documented::told;
 use super::externals::{promised_entries, promised_secrets};
 use super::finding::Finding;
 use super::pods::Pod;
 use super::value::Look;
 use super::world::{Inventory, Object, World};
+
+/// What else stands in a user's own Secret: nobody inside is told of it.
+const ASIDE: &str = "something-else";
 
 /// Keys with the text that each is made from, where a plan says so.
 pub type Keys = BTreeMap<String, Option<String>>;
@@ -26,6 +30,11 @@ impl Secrets {
         self.all.get(&(place, namespace.to_owned(), name.to_owned()))
     }
 
+    /// The names of those inside.
+    pub fn inside(&self) -> impl Iterator<Item = &str> {
+        self.all.keys().filter(|(place, ..)| *place == Place::Inside).map(|(.., name)| name.as_str())
+    }
+
     fn add(&mut self, place: Place, namespace: &str, name: &str, keys: Keys) {
         self.all.entry((place, namespace.to_owned(), name.to_owned())).or_default().extend(keys);
     }
@@ -35,6 +44,7 @@ pub fn of(inventory: &Inventory, pods: &[Pod]) -> Secrets {
     let objects = &inventory.objects;
     let mut secrets = Secrets::default();
     for (name, keys) in promised_secrets(inventory.platform) {
+        let keys = keys.into_iter().chain([ASIDE.to_owned()]);
         secrets.add(Place::Host, &inventory.platform.environment, &name, unknown(keys));
     }
     for secret in objects.iter().filter(|object| object.is("", "Secret")) {
@@ -52,11 +62,9 @@ pub fn of(inventory: &Inventory, pods: &[Pod]) -> Secrets {
     }
     for push in objects.iter().filter(|object| object.is("external-secrets.io", "PushSecret")) {
         let (Some(store), Some(source)) = (store(objects, push), source(objects, &secrets, push)) else { continue };
-        let template = push.manifest.at("/spec/template/data");
-        let keys = if template.is_null() { source } else { literal(template) };
         let remote = store.manifest.text("/spec/provider/kubernetes/remoteNamespace");
-        for name in pushed(push) {
-            secrets.add(Place::Inside, remote, name, keys.clone());
+        for (name, keys) in pushed(push, source) {
+            secrets.add(Place::Inside, remote, name, keys);
         }
     }
     for pod in pods {
@@ -75,9 +83,34 @@ fn literal(template: &Value) -> Keys {
     template.entries("").map(|(key, text)| (key.to_owned(), text.as_str().map(str::to_owned))).collect()
 }
 
-/// The names under which a PushSecret writes.
-fn pushed<'a>(push: &'a Object) -> impl Iterator<Item = &'a str> {
-    push.manifest.items("/spec/data").iter().map(|data| data.text("/match/remoteRef/remoteKey"))
+/// What a PushSecret has to push: its template is added to the source, and takes nothing away.
+fn templated(push: &Object, mut source: Keys) -> Keys {
+    source.extend(literal(push.manifest.at("/spec/template/data")));
+    source
+}
+
+/// What a PushSecret writes, by name: the whole in the place of what is there, or a key into one.
+pub fn pushed<'a>(push: &'a Object, source: Keys) -> BTreeMap<&'a str, Keys> {
+    let all = templated(push, source);
+    let mut written: BTreeMap<&str, Keys> = BTreeMap::new();
+    for data in push.manifest.items("/spec/data") {
+        let keys = written.entry(data.text("/match/remoteRef/remoteKey")).or_default();
+        match entry(data) {
+            (None, None) => keys.clone_from(&all),
+            (Some(key), Some(property)) => {
+                keys.extend(all.get(key).map(|text| (property.to_owned(), text.clone())));
+            }
+            // The one is refused, the other writes all of it as one text.
+            _ => {}
+        }
+    }
+    written
+}
+
+/// The key that an entry reads, and the one that it writes.
+fn entry(data: &Value) -> (Option<&str>, Option<&str>) {
+    let text = |pointer| Some(data.text(pointer)).filter(|text| !text.is_empty());
+    (text("/match/secretKey"), text("/match/remoteRef/property"))
 }
 
 fn store<'a>(objects: &'a [Object<'a>], push: &Object) -> Option<&'a Object<'a>> {
@@ -134,10 +167,13 @@ pub fn check(world: &World) -> Vec<Finding> {
     for push in world.of_kind("external-secrets.io", "PushSecret") {
         found.extend(check_push(world, push));
         let reference = push.manifest.text("/spec/secretStoreRefs/0/name");
-        for name in pushed(push) {
-            if !written.insert((push.namespace.as_str(), reference, name)) {
+        let Some(source) = source(world.objects, &world.secrets, push) else { continue };
+        for (name, keys) in pushed(push, source) {
+            if !written.insert((push.namespace.as_str(), reference, name.to_owned())) {
                 found.push(Finding::on(push, "/spec/data", format!("Secret {name} is pushed twice")));
             }
+            let problem = untold(name, &keys, &world.platform.environment);
+            found.extend(problem.map(|problem| Finding::on(push, "/spec/data", problem)));
         }
     }
     // Passwords stand in connection strings and configuration files, where only letters and digits need no quotes.
@@ -222,24 +258,80 @@ fn check_push(world: &World, push: &Object) -> Vec<Finding> {
         found.push(Finding::on(push, "/spec/selector", "no such Secret or generator"));
         return found;
     };
+    found.extend(check_template(push, &source));
+    found.extend(check_entries(push, source));
+    found
+}
+
+/// Why the keys of a Secret inside are not those that users are told of.
+fn untold(name: &str, keys: &Keys, environment: &str) -> Option<String> {
+    let Some((_, told)) = told(name, environment) else {
+        return Some(format!("docs/secrets.md does not know Secret {name}"));
+    };
+    let stray = keys.keys().find(|key| !told.keys.contains(*key) && !told.whole);
+    let missing = told.keys.iter().find(|key| !keys.contains_key(*key));
+    match (stray, missing) {
+        (Some(stray), _) => Some(format!("Secret {name} gets key {stray}, which docs/secrets.md does not name")),
+        (_, Some(missing)) => Some(format!("Secret {name} lacks key {missing}, which docs/secrets.md names")),
+        _ => None,
+    }
+}
+
+/// What a template reads is there. One that fails is told in no condition, so that of a Secret of the host, which may lack
+/// anything, it reads by `index`, which never fails, and what is made so follows the keys, which are missed.
+fn check_template(push: &Object, source: &Keys) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let entries = push.manifest.items("/spec/data");
+    let position = |key: &str| entries.iter().position(|data| entry(data).0 == Some(key));
+    let copies = push.manifest.has("/spec/selector/secret");
     for (key, text) in push.manifest.entries("/spec/template/data") {
         let field = format!("/spec/template/data/{key}");
-        match read_by(text.as_str().unwrap_or_default()) {
-            None => found.push(Finding::on(push, field, "neither a literal nor one expression")),
-            Some(keys) => {
-                for missing in keys.iter().filter(|key| !source.contains_key(*key)) {
-                    found.push(Finding::on(push, &field, format!("the source has no key {missing}")));
-                }
+        let text = text.as_str().unwrap_or_default();
+        let Some(keys) = read_by(text) else {
+            found.push(Finding::on(push, field, "neither a literal nor one expression"));
+            continue;
+        };
+        for read in &keys {
+            if !source.contains_key(read) {
+                found.push(Finding::on(push, &field, format!("the source has no key {read}")));
+            }
+            let is_missed = position(read).is_some_and(|at| position(key).is_some_and(|after| at < after));
+            if copies && !(is_missed && text.contains("index . ")) {
+                found.push(Finding::on(push, &field, format!("nothing tells that the source has no key {read}")));
             }
         }
     }
-    for (index, data) in push.manifest.items("/spec/data").iter().enumerate() {
-        let field = format!("/spec/data/{index}/metadata");
+    found
+}
+
+fn check_entries(push: &Object, source: Keys) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let all = templated(push, source);
+    let mut places = BTreeSet::new();
+    let entries = push.manifest.items("/spec/data");
+    for (index, data) in entries.iter().enumerate() {
+        let mut finds = |field: &str, message: &str| {
+            found.push(Finding::on(push, format!("/spec/data/{index}/{field}"), message));
+        };
         let api = ("kubernetes.external-secrets.io/v1alpha1", "PushSecretMetadata");
         let merge = data.text("/metadata/spec/sourceMergePolicy");
         if (data.text("/metadata/apiVersion"), data.text("/metadata/kind")) != api || merge != "Replace" {
-            found.push(Finding::on(push, field, "not metadata that the Kubernetes provider reads"));
+            finds("metadata", "not metadata that the Kubernetes provider reads");
         }
+        let is_there = match entry(data) {
+            (None, None) => entries.len() == 1,
+            (Some(key), Some(_)) => all.contains_key(key),
+            _ => false,
+        };
+        if !is_there || !places.insert((data.text("/match/remoteRef/remoteKey"), entry(data).1)) {
+            finds("match", "neither the whole alone, nor a key that is there into one of its own");
+        }
+    }
+    // Key by key a type that demands some is not to be had: the first of them comes alone.
+    let is_whole = entries.iter().all(|data| entry(data) == (None, None));
+    let kind = push.manifest.text("/spec/template/type");
+    if kind != if is_whole { "" } else { "Opaque" } {
+        found.push(Finding::on(push, "/spec/template/type", "a type that its Secret cannot have"));
     }
     found
 }

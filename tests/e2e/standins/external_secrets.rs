@@ -62,7 +62,7 @@ impl ExternalSecrets {
         kind: Kind,
         object: &Value,
         interval: Duration,
-        work: impl Future<Output = Result<Value, (&'static str, Trouble)>>,
+        work: impl Future<Output = Outcome>,
     ) -> Result<(), Trouble> {
         let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
         let turn = (uid.to_owned(), version(object));
@@ -71,16 +71,20 @@ impl ExternalSecrets {
             return Ok(());
         }
         let (status, wait) = match work.await {
-            Ok(status) => (status, interval),
+            Ok(status) => (Some(status), interval),
             Err((reason, trouble)) => {
                 let message = trouble.to_string();
                 journal.say(&format!("{} {}/{}: {message}", kind.plural, namespace(object), name(object)));
                 let doubled = before.map_or(RETRY.0, |(_, wait)| (wait * 2).min(RETRY.1));
-                (json!({"conditions": [condition(object, "Ready", false, reason, &message)]}), doubled)
+                let status = |reason| json!({"conditions": [condition(object, "Ready", false, reason, &message)]});
+                (reason.map(status), doubled)
             }
         };
         self.turns.insert(turn, (Instant::now() + wait, wait));
-        host.set_status(kind, object, &status).await
+        match status {
+            Some(status) => host.set_status(kind, object, &status).await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -124,14 +128,15 @@ fn is_due(object: &Value, interval: Duration) -> bool {
     changed || !holds(object, "Ready") || since(&status["refreshTime"]).is_none_or(|age| age > interval)
 }
 
-type Outcome = Result<Value, (&'static str, Trouble)>;
+/// A status, or the reason of a condition; none where the operator tells its log alone.
+type Outcome = Result<Value, (Option<&'static str>, Trouble)>;
 
-fn errored(trouble: Trouble) -> (&'static str, Trouble) {
-    ("Errored", trouble)
+fn errored(trouble: Trouble) -> (Option<&'static str>, Trouble) {
+    (Some("Errored"), trouble)
 }
 
 async fn validate(host: &Cluster, store: &Value) -> Outcome {
-    let invalid = |trouble| ("InvalidProviderConfig", trouble);
+    let invalid = |trouble| (Some("InvalidProviderConfig"), trouble);
     // Any other provider is a cloud's, whose stand-in has no credentials to be wrong.
     if !store["spec"]["provider"]["kubernetes"].is_null() {
         Remote::of(host, store).await.map_err(invalid)?.validate().await.map_err(invalid)?;
@@ -145,7 +150,16 @@ async fn push(host: &Cluster, pushed: &Value) -> Outcome {
     if spec["deletionPolicy"] == "Delete" {
         return Err(errored(Trouble::new("the stand-in knows no deletionPolicy but None")));
     }
-    let (source, kind) = source(host, pushed).await.map_err(errored)?;
+    if !spec["dataTo"].is_null() {
+        return Err(errored(Trouble::new("the stand-in knows no dataTo")));
+    }
+    let (mut source, mut kind) = source(host, pushed).await.map_err(errored)?;
+    let template = &spec["template"];
+    if !template.is_null() {
+        // It is added to the source and takes nothing away, but for the type.
+        source.extend(rendered(template, &source).map_err(|trouble| (None, trouble))?);
+        kind = template["type"].clone();
+    }
     let mut synced = json!({});
     for reference in spec["secretStoreRefs"].as_array().into_iter().flatten() {
         let store = reference["name"].as_str().unwrap_or_default();
@@ -176,48 +190,62 @@ async fn push(host: &Cluster, pushed: &Value) -> Outcome {
 /// Writes one of a `PushSecret`'s targets, unless it is there already and that is enough.
 async fn write(remote: &Remote, spec: &Value, data: &Value, kind: &Value, source: &Values) -> Result<String, Trouble> {
     let matching = &data["match"];
-    if !matching["secretKey"].is_null() || !matching["remoteRef"]["property"].is_null() {
-        return Err(Trouble::new("the stand-in pushes whole secrets only"));
+    let (key, property) = (matching["secretKey"].as_str(), matching["remoteRef"]["property"].as_str());
+    if let Some(key) = key.filter(|&key| !source.contains_key(key)) {
+        return Err(Trouble::new(format!("secret key {key} does not exist")));
     }
-    let key = matching["remoteRef"]["remoteKey"].as_str().unwrap_or_default().to_owned();
-    if spec["updatePolicy"] == "IfNotExists" && remote.get(&key).await?.is_some() {
-        return Ok(key);
+    let name = matching["remoteRef"]["remoteKey"].as_str().unwrap_or_default();
+    let before = remote.get(name).await?;
+    let before = before.as_ref().map(values).transpose()?;
+    let exists = before.as_ref().is_some_and(|before| property.is_none_or(|property| before.contains_key(property)));
+    let synced = [Some(name), property].into_iter().flatten().collect::<Vec<_>>().join("/");
+    if spec["updatePolicy"] == "IfNotExists" && exists {
+        return Ok(synced);
     }
+    let values = match (key, property) {
+        (None, None) => source.clone(),
+        (Some(key), Some(property)) => {
+            let mut values = before.unwrap_or_default();
+            values.insert(property.to_owned(), source[key].clone());
+            values
+        }
+        (Some(_), None) => {
+            let message = "requires property in RemoteRef to push secret value if secret key is defined";
+            return Err(Trouble::new(message));
+        }
+        (None, Some(_)) => return Err(Trouble::new("the stand-in pushes no whole secret into a property")),
+    };
     let labels = &data["metadata"]["spec"]["labels"];
     let none = json!({});
-    remote.push(&key, if labels.is_object() { labels } else { &none }, kind, source).await?;
-    Ok(key)
+    remote.push(name, if labels.is_object() { labels } else { &none }, kind, &values).await?;
+    Ok(synced)
 }
 
-/// What is pushed, after its template, and the type of Secret it is.
+/// What is pushed, before its template, and the type of Secret it is.
 async fn source(host: &Cluster, pushed: &Value) -> Result<(Values, Value), Trouble> {
     let selector = &pushed["spec"]["selector"];
     let here = namespace(pushed);
-    let (found, kind) = if let Some(secret) = selector["secret"]["name"].as_str() {
+    if let Some(secret) = selector["secret"]["name"].as_str() {
         let found = host.get(SECRETS, Some(here), secret).await?;
         let found = found.ok_or_else(|| Trouble::new("could not get source secret"))?;
-        (values(&found)?, found["type"].clone())
+        Ok((values(&found)?, found["type"].clone()))
     } else if selector["generatorRef"]["kind"] == "Password" {
         let generator = selector["generatorRef"]["name"].as_str().unwrap_or_default();
         let found = host.get(PASSWORDS, Some(here), generator).await?;
-        (generate(&found.ok_or_else(|| Trouble::new("could not get source secret"))?)?, Value::Null)
+        Ok((generate(&found.ok_or_else(|| Trouble::new("could not get source secret"))?)?, Value::Null))
     } else {
-        return Err(Trouble::new("the stand-in knows no selector but secret.name and a Password"));
-    };
-    let template = &pushed["spec"]["template"];
-    Ok((templated(template, found)?, if template["type"].is_null() { kind } else { template["type"].clone() }))
+        Err(Trouble::new("the stand-in knows no selector but secret.name and a Password"))
+    }
 }
 
-/// A template's data alone makes the Secret; without one it is the source as it stands.
-fn templated(template: &Value, source: Values) -> Result<Values, Trouble> {
-    let Some(data) = template["data"].as_object() else {
-        return Ok(source);
-    };
+/// What a template's data becomes.
+fn rendered(template: &Value, source: &Values) -> Result<Values, Trouble> {
     let render = |(key, text): (&String, &Value)| {
-        let rendered = template::render(text.as_str().unwrap_or_default(), &source)?;
+        let rendered = template::render(text.as_str().unwrap_or_default(), source)
+            .map_err(|trouble| Trouble::new(format!("could not execute template at key {key}: {trouble}")))?;
         Ok((key.clone(), rendered))
     };
-    data.iter().map(render).collect()
+    template["data"].as_object().into_iter().flatten().map(render).collect()
 }
 
 fn generate(password: &Value) -> Result<Values, Trouble> {
@@ -228,7 +256,7 @@ fn generate(password: &Value) -> Result<Values, Trouble> {
 }
 
 async fn fetch(host: &Cluster, fetched: &Value) -> Outcome {
-    let failed = |trouble| ("SecretSyncedError", trouble);
+    let failed = |trouble| (Some("SecretSyncedError"), trouble);
     let spec = &fetched["spec"];
     let store = spec["secretStoreRef"]["name"].as_str().unwrap_or_default();
     if spec["secretStoreRef"]["kind"] != "ClusterSecretStore" {
@@ -244,9 +272,11 @@ async fn fetch(host: &Cluster, fetched: &Value) -> Outcome {
         source.insert(data["secretKey"].as_str().unwrap_or_default().to_owned(), value.map_err(failed)?);
     }
     let target = &spec["target"];
-    let made = templated(&target["template"], source).map_err(failed)?;
+    // Here a template's data alone makes the Secret; without any it is the source as it stands.
+    let template = &target["template"];
+    let made = if template["data"].is_null() { source } else { rendered(template, &source).map_err(failed)? };
     let target_name = target["name"].as_str().unwrap_or_else(|| name(fetched));
-    let mut secret = secret(namespace(fetched), target_name, &json!({}), &target["template"]["type"], &made);
+    let mut secret = secret(namespace(fetched), target_name, &json!({}), &template["type"], &made);
     if target["creationPolicy"].as_str().unwrap_or("Owner") == "Owner" {
         secret["metadata"]["ownerReferences"] = json!([{
             "apiVersion": fetched["apiVersion"],

@@ -30,9 +30,15 @@ fn unknown(template: &str) -> Trouble {
 fn value(action: &str, values: &BTreeMap<String, Vec<u8>>) -> Option<Result<Vec<u8>, Trouble>> {
     let mut steps = action.split('|').map(str::trim);
     let source = steps.next()?;
-    let key = source.strip_prefix('.').or_else(|| source.strip_prefix("index . \"")?.strip_suffix('"'))?;
-    let Some(mut value) = values.get(key).cloned() else {
-        return Some(Err(Trouble::new(format!("cannot find key {key} in the source secret"))));
+    let mut value = if let Some(key) = source.strip_prefix('.') {
+        let Some(value) = values.get(key) else {
+            return Some(Err(Trouble::new(format!("map has no entry for key \"{key}\""))));
+        };
+        value.clone()
+    } else {
+        // `missingkey=error` is about fields: an index that is not there is an empty text.
+        let key = source.strip_prefix("index . \"")?.strip_suffix('"')?;
+        values.get(key).cloned().unwrap_or_default()
     };
     for step in steps {
         value = match step {

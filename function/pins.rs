@@ -143,10 +143,11 @@ pub const KNATIVE_OPERATOR_IMAGES: [&str; 2] = [
 ];
 
 /// The images of Knative Serving, without their tags, by what the operator calls them. Only a mirror needs them named.
-pub const KNATIVE_SERVING_IMAGES: [(&str, &str); 9] = [
+pub const KNATIVE_SERVING_IMAGES: [(&str, &str); 10] = [
     ("activator", "gcr.io/knative-releases/knative.dev/serving/cmd/activator"),
     ("autoscaler", "gcr.io/knative-releases/knative.dev/serving/cmd/autoscaler"),
     ("autoscaler-hpa", "gcr.io/knative-releases/knative.dev/serving/cmd/autoscaler-hpa"),
+    ("cleanup", "gcr.io/knative-releases/knative.dev/serving/pkg/cleanup/cmd/cleanup"),
     ("controller", "gcr.io/knative-releases/knative.dev/serving/cmd/controller"),
     ("migrate", "gcr.io/knative-releases/knative.dev/pkg/apiextensions/storageversion/cmd/migrate"),
     ("net-istio-controller/controller", "gcr.io/knative-releases/knative.dev/net-istio/cmd/controller"),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Reading;
 use super::mqtt::User;
+use crate::wiring::pods::Mounted;
 use crate::wiring::value::Look;
 use crate::wiring::world::Origin;
 
@@ -154,13 +155,18 @@ pub fn hash(reading: &mut Reading) {
     if secrets == 0 || secrets != hashed(reading).len() {
         reading.finds("/volumeMounts", "Secrets without a user name and a password");
     }
+    // The program that hashes works on a copy of the file there.
+    reading.writes(&["/tmp"]);
+    let in_memory = |mounted: &Mounted| mounted.volume.text("/emptyDir/medium") == "Memory";
+    if !reading.container.mounted(reading.pod, "/tmp").is_some_and(|copy| in_memory(&copy)) {
+        reading.finds("/volumeMounts", "a copy of the password file stands on a disk");
+    }
     let written = reading.container.mounted(reading.pod, PASSWORDS);
     let mut servers = reading.pod.containers.iter().filter(|container| !container.is_init);
     let read = servers.find_map(|container| container.mounted(reading.pod, PASSWORDS));
     let is_same = match (written, read) {
         (Some(written), Some(read)) => {
-            let is_in_memory = written.volume.text("/emptyDir/medium") == "Memory";
-            written.volume == read.volume && is_in_memory && !written.mount.is_true("/readOnly")
+            written.volume == read.volume && in_memory(&written) && !written.mount.is_true("/readOnly")
         }
         _ => false,
     };

@@ -131,7 +131,7 @@ fn the_tree_names_every_manifest_below_its_claim_its_cluster_and_its_part_in_col
 #[test]
 fn the_tree_tells_charts_order_and_where_to_go() {
     let (tree, _) = shown(&[APPLICATION]);
-    let postgres = below(&tree, "─ postgres  after lock").join("\n");
+    let postgres = below(&tree, "─ postgres  after secrets").join("\n");
     assert!(postgres.contains("chart postgres "), "{postgres}");
     assert!(tree.contains("─ lenses-agent  after agent-key, kafka\n"), "{tree}");
     let status = below(&tree, "status of health-lenses").join("\n");

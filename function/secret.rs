@@ -73,6 +73,13 @@ pub struct Generator {
     pub keys: &'static [&'static str],
 }
 
+impl Generator {
+    /// A name, told from that of another generator of the same claim.
+    fn called(&self, name: &str) -> String {
+        self.purpose.map_or_else(|| name.to_owned(), |purpose| format!("{name}-{purpose}"))
+    }
+}
+
 /// What carries Secrets from one claim into one namespace of the virtual cluster.
 pub struct Pusher<'a> {
     pub part: Part<'a>,
@@ -108,8 +115,8 @@ impl Pusher<'_> {
             allow_repeat: true,
             secret_keys: generator.keys.iter().map(|&key| key.to_owned()).collect(),
         };
-        let key = generator.purpose.map_or_else(|| "generator".to_owned(), |purpose| format!("generator-{purpose}"));
-        self.part.on_host(&key, &password.named(self.metadata(self.generator_name(generator))), Ready::Exists)
+        let metadata = self.metadata(generator.called(&self.name()));
+        self.part.on_host(&generator.called("generator"), &password.named(metadata), Ready::Exists)
     }
 
     /// A Secret whose values are made up once, and stay: beside the data, and across claims. It has the generator's keys
@@ -120,7 +127,7 @@ impl Pusher<'_> {
         let generator = GeneratorRef {
             api_version: Password::API_VERSION,
             kind: Password::KIND,
-            name: self.generator_name(generator),
+            name: generator.called(&self.name()),
         };
         let selector = Selector::GeneratorRef(generator);
         self.push(secret, selector, UpdatePolicy::IfNotExists, Some(template), vec![whole(secret)])
@@ -201,10 +208,6 @@ impl Pusher<'_> {
                 labels: self.part.pod_labels(),
             },
         }
-    }
-
-    fn generator_name(&self, generator: &Generator) -> String {
-        generator.purpose.map_or_else(|| self.name(), |purpose| format!("{}-{purpose}", self.name()))
     }
 
     fn name(&self) -> String {

@@ -31,7 +31,7 @@ pub type Port = (&'static str, i32);
 pub const TMP: &str = "tmp";
 
 /// The user of programs that are indifferent to it. Nothing of a node or of an image belongs to this one.
-pub const NOBODY: i64 = 65_534;
+const NOBODY: i64 = 65_534;
 
 /// A pod that runs one part, once: its volumes can be mounted by one pod at a time.
 pub struct Workload<'a> {
@@ -315,6 +315,11 @@ pub fn confined() -> SecurityContext {
         capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
         ..SecurityContext::default()
     }
+}
+
+/// The same for a program that is indifferent to its user, in a pod that names none.
+pub fn nobody(context: SecurityContext) -> SecurityContext {
+    SecurityContext { run_as_non_root: Some(true), run_as_user: Some(NOBODY), run_as_group: Some(NOBODY), ..context }
 }
 
 /// A container whose image begins as root, or may do so: it keeps what root needs to own files, to become another user and

@@ -93,12 +93,9 @@ fn only_who_needs_no_provider_config_to_go_goes_in_the_foreground() {
         let kind = example.kind().claim;
         let composed = example.composed();
         let mut managed = composed.plan.resources.iter().map(|resource| &resource.composed);
-        let policy = |object: &Value| object["spec"]["managementPolicies"].clone();
         let deletes = |object: &Value| {
-            policy(object).is_null()
-                || ["*", "Delete"]
-                    .iter()
-                    .any(|action| policy(object).as_array().into_iter().flatten().any(|said| said == action))
+            let policies = object["spec"]["managementPolicies"].as_array();
+            policies.is_none_or(|policies| policies.iter().any(|policy| policy == "*" || policy == "Delete"))
         };
         let inside =
             |object: &&Value| object["spec"]["providerConfigRef"]["name"].as_str().is_some_and(|name| name != "host");

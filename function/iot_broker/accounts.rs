@@ -5,12 +5,8 @@ use super::IotBroker;
 use super::claim::{Mapping, User};
 use super::filter::{overlap, strays};
 use crate::plan::Resource;
-pub use crate::secret::PASSWORD;
-use crate::secret::{Generator, Secret, mqtt_bridge};
-use crate::tenant::{SECRETS, SecretName};
-
-/// The part that brings the Secrets inside.
-pub const NAME: &str = SECRETS;
+use crate::secret::{Generator, PASSWORD, Secret, mqtt_bridge};
+use crate::tenant::SecretName;
 
 /// User names that are ours.
 pub const BRIDGE: &str = "kafka-bridge";

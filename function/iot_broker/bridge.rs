@@ -16,7 +16,7 @@ use crate::realtime_system::names::{
     CONNECT_PORT, CONNECT_SECRETS, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT, kafka_client,
 };
 use crate::realtime_system::script::PUT_CONNECTOR;
-use crate::secret::mqtt_bridge;
+use crate::secret::{PASSWORD, mqtt_bridge};
 use crate::workload::{Task, env};
 
 pub const NAME: &str = "bridge";
@@ -101,7 +101,7 @@ fn config(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) -> BT
         ("connect.mqtt.hosts", format!("tcp://{host}:{}", broker::MQTT.1)),
         ("connect.mqtt.kcql", statements.join("; ")),
         ("connect.mqtt.username", credential(accounts::USERNAME)),
-        ("connect.mqtt.password", credential(accounts::PASSWORD)),
+        ("connect.mqtt.password", credential(PASSWORD)),
         ("connect.mqtt.client.id", name(converter).to_owned()),
         // The broker keeps what comes while the connector is away.
         ("connect.mqtt.clean", "false".to_owned()),

@@ -9,6 +9,7 @@ use crate::change::Kept;
 use crate::owner::label;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
+use crate::tenant::SECRETS;
 use crate::workload::{
     Port, TMP, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials,
     env, memory_volume, mount, pod_user, read_only, resources as sized, scratch_volume, service, tcp_probe,
@@ -61,7 +62,7 @@ pub fn image(broker: &IotBroker) -> String {
 
 pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     let mqtt = &broker.spec.mqtt_config;
-    let part = broker.tenant.part(NAME, APP, &[accounts::NAME]);
+    let part = broker.tenant.part(NAME, APP, &[SECRETS]);
     let config = config(broker);
     let workload = Workload {
         part: &part,

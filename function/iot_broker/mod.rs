@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::report::Phase;
 use crate::schema::Column;
 use crate::settings::Settings;
-use crate::tenant::{LOCK, Tenant, Wish};
+use crate::tenant::{LOCK, SECRETS, Tenant, Wish};
 use crate::vcluster_environment::offer::{Guest, ISTIO, KNATIVE_SERVING};
 
 mod accounts;
@@ -39,7 +39,7 @@ pub struct IotBroker {
 /// What a user thinks of as the steps of a broker.
 const PHASES: &[Phase] = &[
     Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
-    Phase { name: "Broker", parts: &[accounts::NAME, broker::NAME, "broker-policy"] },
+    Phase { name: "Broker", parts: &[SECRETS, broker::NAME, "broker-policy"] },
     Phase { name: "Connector", parts: &[bridge::NAME] },
     Phase { name: "Simulator", parts: &[simulator::NAME, "simulator-policy"] },
     Phase { name: "Exposure", parts: &["mqtt-websockets", "data-generator"] },

@@ -8,9 +8,10 @@ use super::claim::Simulator;
 use super::{IotBroker, accounts, broker};
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
+use crate::secret::PASSWORD;
 use crate::vcluster_environment::offer::KNATIVE_SERVING;
 use crate::workload::{
-    NOBODY, config_map, config_volume, configuration, confined_alone, container, credentials, env, read_only,
+    config_map, config_volume, configuration, confined_alone, container, credentials, env, nobody, read_only,
     resources as sized, scaled_service,
 };
 
@@ -60,12 +61,7 @@ fn own_program(broker: &IotBroker) -> Container {
     Container {
         command: Some(["python3", "-u", "/app/simulator.py"].map(str::to_owned).to_vec()),
         volume_mounts: Some(vec![read_only("program", "/app")]),
-        security_context: Some(SecurityContext {
-            run_as_non_root: Some(true),
-            run_as_user: Some(NOBODY),
-            run_as_group: Some(NOBODY),
-            ..confined_alone()
-        }),
+        security_context: Some(nobody(confined_alone())),
         ..users_image(broker)
     }
 }
@@ -93,7 +89,7 @@ fn environment(broker: &IotBroker) -> Vec<EnvVar> {
         env("MQTT_PORT", broker::MQTT.1.to_string()),
         env("MQTT_TOPIC", &simulator.topic),
         secret.env("MQTT_USERNAME", accounts::USERNAME),
-        secret.env("MQTT_PASSWORD", accounts::PASSWORD),
+        secret.env("MQTT_PASSWORD", PASSWORD),
         env("RATE", simulator.messages_per_second.to_string()),
     ]
 }

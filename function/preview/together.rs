@@ -2,6 +2,7 @@
 //! into nothing. Each claim is right by itself, and a cluster may have what is missing here, so these are warnings.
 
 use std::collections::BTreeSet;
+use std::slice;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,8 +23,9 @@ pub fn warnings(claims: &[Shown]) -> Vec<String> {
             && let Some((host, provider_config)) = host(claims, &guest.environment)
         {
             let name = &tenant.asked.claim.name;
-            let wants = reception(tenant, guest, provider_config).into_iter();
-            let wants = wants.chain(unserved(tenant, guest, host)).chain(cookies(tenant, guest, provider_config));
+            let reception = reception(guest, provider_config);
+            let wants = complaints(tenant, guest, &reception).into_iter();
+            let wants = wants.chain(unserved(tenant, guest, host)).chain(cookies(tenant, guest, &reception));
             warnings.extend(wants.map(|want| format!("{name}: {want}")));
         }
     }
@@ -37,7 +39,7 @@ pub fn settle(claims: &mut [Shown]) {
     let over_tls = |tenant: &Shown| {
         let guest = tenant.composed.guest.as_ref()?;
         let (_, provider_config) = host(claims, &guest.environment)?;
-        Some(Reception::of(guest, Some(provider_config)).in_the_end().serves_tls())
+        Some(reception(guest, provider_config).serves_tls())
     };
     let over_tls: Vec<bool> = claims.iter().map(|tenant| over_tls(tenant).unwrap_or_default()).collect();
     for (tenant, _) in claims.iter_mut().zip(over_tls).filter(|(_, tls)| *tls) {
@@ -56,9 +58,13 @@ fn host<'a>(claims: &'a [Shown], environment: &str) -> Option<(&'a Shown<'a>, &'
     claims.iter().find_map(|shown| Some((shown, shown.composed().find(|composed| is_it(composed))?)))
 }
 
-/// What a tenant will be told by the environment that it wants to stand in.
-fn reception(tenant: &Shown, guest: &Guest, provider_config: &Value) -> Vec<String> {
-    let reception = Reception::of(guest, Some(provider_config)).in_the_end();
+/// How a tenant is received once the environment that it wants to stand in is ready.
+fn reception(guest: &Guest, provider_config: &Value) -> Reception {
+    Reception::of(guest, Some(provider_config)).in_the_end()
+}
+
+/// What it will be told by then.
+fn complaints(tenant: &Shown, guest: &Guest, reception: &Reception) -> Vec<String> {
     let awaited = tenant.composed.plan.resources.iter().flat_map(|resource| resource.waits_for).copied().collect();
     reception.complaints(guest, &awaited)
 }
@@ -79,11 +85,11 @@ fn unserved(tenant: &Shown, guest: &Guest, host: &Shown) -> Option<String> {
 }
 
 /// A session that browsers do not send to Lenses, or send it where all can read it.
-fn cookies(tenant: &Shown, guest: &Guest, provider_config: &Value) -> Option<String> {
-    let (_, system) = all::<System>(std::slice::from_ref(tenant), &KINDS[1]).next()?;
-    let by_https = Reception::of(guest, Some(provider_config)).in_the_end().serves_tls();
+fn cookies(tenant: &Shown, guest: &Guest, reception: &Reception) -> Option<String> {
+    let [_, system, _] = &KINDS;
+    let (_, system) = all::<System>(slice::from_ref(tenant), system).next()?;
     let field = "spec.lensesConfig.secureSessionCookies";
-    match (system.expose, system.lenses_config.secure_session_cookies, by_https) {
+    match (system.expose, system.lenses_config.secure_session_cookies, reception.serves_tls()) {
         (true, false, true) => Some(format!(
             "{field}: the environment {0} has a certificate: set it to true, so that browsers send Lenses' session over HTTPS only",
             guest.environment

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, SecurityContext, Service, VolumeMount};
+use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, VolumeMount};
 
 use super::claim::Archive;
 use super::names::{
@@ -18,8 +18,8 @@ use crate::plan::{Ready, Resource};
 use crate::secret::mqtt_bridge;
 use crate::tenant::LOCK;
 use crate::workload::{
-    NOBODY, Port, Task, Workload, claimed_volume, confined, confined_root, container, credentials,
-    default_pod_security, env, mount, read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
+    Port, Task, Workload, claimed_volume, confined, confined_root, container, credentials, default_pod_security, env,
+    mount, nobody, read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
 };
 
 pub const NAME: &str = "kafka";
@@ -140,12 +140,7 @@ fn fetch(system: &RealtimeSystem, name: &str, archive: &Archive) -> Container {
         ]),
         volume_mounts: Some(vec![VolumeMount { read_only: None, ..mount("connector-jars", CONNECTORS) }]),
         resources: Some(sized("50m", "64Mi", "256Mi")),
-        security_context: Some(SecurityContext {
-            run_as_non_root: Some(true),
-            run_as_user: Some(NOBODY),
-            run_as_group: Some(NOBODY),
-            ..confined()
-        }),
+        security_context: Some(nobody(confined())),
         ..container(&format!("fetch-{name}"), system.tenant.owner.settings.image(Image::Curl), &[])
     }
 }

@@ -73,7 +73,7 @@ fn many(scene: &mut Scene, number: usize) -> String {
     for environment in &environments {
         scene.provide_secrets(environment);
     }
-    let limit = std::time::Duration::from_mins(if number > 8 { 40 } else { 15 });
+    let limit = std::time::Duration::from_mins(if number > 8 { 60 } else { 15 });
     scene.until("all are settled", limit, |scene| {
         let claims = scene.list(super::scene::CLAIMS, &["--all-namespaces"]).ok()?;
         (claims.len() == number + environments.len() && claims.iter().all(is_claim_settled)).then_some(())

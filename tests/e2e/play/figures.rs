@@ -18,6 +18,7 @@ pub struct Figures {
     settled: f64,
     calls: f64,
     reconciles: f64,
+    counted: f64,
     opened: f64,
     quiet: f64,
     parts: Vec<Part>,
@@ -34,6 +35,7 @@ impl Figures {
             settled: 0.0,
             calls: 0.0,
             reconciles: 0.0,
+            counted: 0.0,
             opened: 0.0,
             quiet: 0.0,
             parts: Vec::new(),
@@ -58,6 +60,7 @@ impl Figures {
         };
         self.settled = seconds;
         self.reconciles = sum("controller_runtime_reconcile_total{", "controller=\"composite/");
+        self.counted = sum("circuit_breaker_events_total{", "");
         self.opened = sum("circuit_breaker_opens_total{", "");
         self.calls = sum("function_run_function_request_total{", "");
     }
@@ -101,6 +104,7 @@ impl Figures {
             ),
             ("calls of the function until then", format!("{}", self.calls), ""),
             ("reconciles of composites until then", format!("{}", self.reconciles), ""),
+            ("watch events that circuit breakers counted", format!("{}", self.counted), ""),
             ("watch circuits that opened", format!("{}", self.opened), if self.watches { "0" } else { "" }),
             ("calls in 3 quiet minutes, TTL 60 s", format!("{}", self.quiet), "18, two each time"),
             ("written in 3 quiet minutes", "nothing".to_owned(), "nothing"),

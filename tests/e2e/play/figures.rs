@@ -63,6 +63,9 @@ impl Figures {
         self.counted = sum("circuit_breaker_events_total{", "");
         self.opened = sum("circuit_breaker_opens_total{", "");
         self.calls = sum("function_run_function_request_total{", "");
+        // A circuit that never opened has no metric, one that counts has.
+        assert!(self.counted > 0.0, "Crossplane's metrics tell nothing of its circuit breakers");
+        assert!(!self.watches || self.opened == 0.0, "{} watch circuits opened, with the guide's room", self.opened);
     }
 
     pub fn parts(&mut self, parts: Vec<Part>, book: &Book) {

@@ -72,7 +72,8 @@ impl Inner {
     }
 
     fn add_node(&self) {
-        let room = json!({"cpu": "64", "memory": "256Gi", "pods": "500"});
+        // Enough for 50 systems, which reserve some 8 GiB each. Nothing runs, so nothing of it is used.
+        let room = json!({"cpu": "1000", "memory": "2Ti", "pods": "5000"});
         let node = json!({
             "apiVersion": "v1",
             "kind": "Node",

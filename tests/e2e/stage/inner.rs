@@ -72,7 +72,7 @@ impl Inner {
     }
 
     fn add_node(&self) {
-        // Enough for 50 systems, which reserve some 8 GiB each. Nothing runs, so nothing of it is used.
+        // Enough for 50 systems, which reserve 12 GiB each. Nothing runs, so nothing of it is used.
         let room = json!({"cpu": "1000", "memory": "2Ti", "pods": "5000"});
         let node = json!({
             "apiVersion": "v1",

@@ -40,7 +40,7 @@ impl Rule {
 }
 
 /// Every rule in CEL, with the same rule in Rust.
-const VERDICTS: [(&str, Verdict); 8] = [
+const VERDICTS: [(&str, Verdict); 9] = [
     (SAME, |old, new| old == new),
     (NOT_OFF, |old, new| old == &Value::Bool(false) || new == &Value::Bool(true)),
     (NOT_LESS, |old, new| number(new) >= number(old)),
@@ -54,6 +54,12 @@ const VERDICTS: [(&str, Verdict); 8] = [
     (NO_NAMESPACE_LESS, |old, new| {
         let after = namespaces(new);
         namespaces(old).iter().all(|namespace| after.contains(namespace))
+    }),
+    (SAME_TENANTS, |old, new| {
+        let before = namespaces(old);
+        let is_new = |tenant: &&Value| tenant.get("namespace").is_some_and(|namespace| !before.contains(&namespace));
+        let (was, now) = (tenants(old), tenants(new));
+        was.iter().all(|tenant| now.contains(tenant)) && now.iter().all(|tenant| was.contains(tenant) || is_new(tenant))
     }),
     (SAME_EMAIL, |old, new| old.get("email") == new.get("email")),
 ];
@@ -72,6 +78,11 @@ const SAME_ENVIRONMENT: &str = "has(self.environment) \
 const NO_NAMESPACE_LESS: &str = "has(oldSelf.namespaces) && size(oldSelf.namespaces) > 0 \
     ? oldSelf.namespaces.all(old, has(self.namespaces) && size(self.namespaces) > 0 ? old in self.namespaces : old == self.name) \
     : !has(self.namespaces) || size(self.namespaces) == 0 || oldSelf.name in self.namespaces";
+/// A namespace that has been there keeps the entry that it had, or has none. One that is new may come with its entry.
+const SAME_TENANTS: &str = "(!has(oldSelf.tenants) || oldSelf.tenants.all(old, has(self.tenants) \
+    && self.tenants.exists(now, now.namespace == old.namespace && now.claimNamespace == old.claimNamespace))) \
+    && (!has(self.tenants) || self.tenants.all(now, has(oldSelf.tenants) && oldSelf.tenants.exists(old, old.namespace == now.namespace) \
+    || !(has(oldSelf.namespaces) && size(oldSelf.namespaces) > 0 ? now.namespace in oldSelf.namespaces : now.namespace == oldSelf.name)))";
 const SAME_EMAIL: &str = "has(self.email) ? has(oldSelf.email) && self.email == oldSelf.email : !has(oldSelf.email)";
 
 /// The name of an environment.
@@ -92,6 +103,11 @@ pub const NAMESPACES: Rule = Rule::new(
     "cannot lose a namespace after creation, only gain some: leave it in the list, or create another claim for an environment without it",
 )
 .at(".namespaces");
+pub const TENANTS: Rule = Rule::new(
+    SAME_TENANTS,
+    "cannot give a namespace to other claims after creation, because of what they have there: leave its entry as it is, and give them a new namespace",
+)
+.at(".tenants");
 /// The namespace of a tenant.
 pub const NAMESPACE: Rule =
     Rule::new(SAME, "cannot be changed after creation: create another claim for that namespace, and delete this one");
@@ -144,6 +160,8 @@ enum Shown {
     Size(String, String),
     /// Names with commas between them, none of which is missing now.
     Names(String, Vec<String>),
+    /// Entries `name=value` with commas between them, none of which has another value now.
+    Entries(String, Vec<String>),
     /// Nothing: the resource should not be there.
     Nothing,
 }
@@ -165,6 +183,11 @@ impl Kept {
         Self { key, field, message: rule.message, shown: Shown::Names(at, now.to_vec()) }
     }
 
+    /// Something that shows entries.
+    pub fn entries(key: &'static str, at: String, now: Vec<String>, field: &'static str, rule: Rule) -> Self {
+        Self { key, field, message: rule.message, shown: Shown::Entries(at, now) }
+    }
+
     /// Something that is not asked for now.
     pub fn absent(key: &'static str, field: &'static str, rule: Rule) -> Self {
         Self { key, field, message: rule.message, shown: Shown::Nothing }
@@ -183,6 +206,12 @@ impl Kept {
                 let names = text(at)?;
                 let gone = names.split(',').find(|was| !was.is_empty() && !now.iter().any(|now| now == was));
                 gone?.to_owned()
+            }
+            Shown::Entries(at, now) => {
+                let name = |entry: &str| entry.split('=').next().map(str::to_owned);
+                let was = text(at)?;
+                let changed = was.split(',').find(|was| now.iter().any(|now| name(now) == name(was) && now != was))?;
+                changed.to_owned()
             }
             Shown::Nothing => {
                 observed(self.key, &["kind"])?;
@@ -224,6 +253,10 @@ fn size(value: &Value) -> Option<u64> {
 
 fn environment(spec: &Value) -> Option<&Value> {
     spec.get("environment").or_else(|| spec.get("namespace"))
+}
+
+fn tenants(spec: &Value) -> Vec<&Value> {
+    spec.get("tenants").and_then(Value::as_array).into_iter().flatten().collect()
 }
 
 fn namespaces(spec: &Value) -> Vec<&Value> {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::change::Kept;
 use crate::fault::Fault;
+use crate::host_secrets::HostSecret;
 use crate::lock::Site;
 use crate::owner::Claim;
 use crate::place::{to_value, watch};
@@ -138,6 +139,10 @@ pub trait Checked: Sized {
     fn images(&self) -> Vec<String> {
         Vec::new()
     }
+    /// The Secrets on the host that it names, and that somebody else's may be.
+    fn host_secrets(&self) -> Vec<HostSecret> {
+        Vec::new()
+    }
     /// The place that it wants for itself.
     fn site(&self) -> Site;
     /// The environment that it stands in, if it is none itself.
@@ -181,6 +186,7 @@ pub struct Composed {
     pub images: Vec<String>,
     pub guest: Option<Guest>,
     pub site: Site,
+    pub host_secrets: Vec<HostSecret>,
     pub kept: Vec<Kept>,
 }
 
@@ -280,6 +286,7 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
                 images: checked.images(),
                 guest: checked.guest(),
                 site: checked.site(),
+                host_secrets: checked.host_secrets(),
                 kept: checked.kept(),
             })
         }

@@ -12,6 +12,8 @@ pub const CPU: &str = r"^([1-9][0-9]*m?|0\.[0-9]*[1-9])$";
 pub const SHA256: &str = r"^[a-f0-9]{64}$";
 /// The key of an entry in a Secret.
 pub const SECRET_KEY: &str = r"^[-._a-zA-Z0-9]+$";
+/// A namespace on the host.
+pub const NAMESPACE: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 /// A namespace, or all of them.
 pub const NAMESPACE_OR_ALL: &str = r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$";
 /// A name, or the beginning of names.
@@ -54,6 +56,7 @@ pub fn words(pattern: &str) -> Option<&'static str> {
         CPU => "a number of cores, or of thousandths with an m behind it, such as 2 or 500m",
         SHA256 => "a SHA-256 checksum of 64 lower-case hexadecimal digits",
         SECRET_KEY => "letters, digits, hyphens, underscores and dots",
+        NAMESPACE => "the name of a namespace",
         NAMESPACE_OR_ALL => "the name of a namespace, or * for all",
         NAME_OR_BEGINNING => {
             "a name of lower-case letters, digits and hyphens, or the beginning of one with * behind it"

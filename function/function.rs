@@ -8,8 +8,9 @@ use function_sdk_rust::proto::v1::resource_selector::Match;
 use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
 use serde_json::{Map, Value};
 
+use crate::adoption::{self, Found};
 use crate::kinds::{Spec, kubernetes};
-use crate::lock;
+use crate::lock::{self, FORMER_LOCK};
 use crate::progress::{Desired, Known, Progress, Refused};
 use crate::protocol::{Fields, Request, Response, RunFunction};
 use crate::report::news::News;
@@ -32,8 +33,8 @@ pub fn answer(request: &Request) -> Response {
     let progress = Progress::of(Known {
         composite: &request.composite().to_value(),
         settings: Settings::read(request.input.as_deref().map(Fields::of).unwrap_or_default().to_value()),
-        provider_config: required(request, ENVIRONMENT).as_ref(),
-        locks: &|key| required(request, key),
+        provider_config: found(request, ENVIRONMENT).object(),
+        found: &|under| found(request, under),
         observed: |key: &str| {
             let fields = request.observed.as_ref()?.resources.get(key)?.fields();
             Some(move |path: &[&str]| field(fields, path))
@@ -59,6 +60,12 @@ fn desire(request: &Request, progress: Progress) -> Response {
     }
     for lock in lock::locks(&stage.composed.plan) {
         require(&mut answer, lock.key, (lock.api_version, lock.kind, lock.name));
+        if let Some(former) = &stage.composed.site.former_lock {
+            require(&mut answer, FORMER_LOCK, (lock.api_version, lock.kind, former));
+        }
+    }
+    for name in adoption::names(&stage.composed.plan) {
+        require(&mut answer, name.key, (name.api_version, name.kind, name.name));
     }
 
     let state = answer.desired.get_or_insert_default();
@@ -84,10 +91,11 @@ fn field(fields: Fields, path: &[&str]) -> Option<Value> {
     }
 }
 
-/// What Crossplane found under a name that an earlier answer asked for.
-fn required(request: &Request, name: &str) -> Option<Value> {
-    let found = request.required_resources.get(name)?.items.first()?;
-    Some(found.fields().to_value())
+/// What Crossplane found under a name that an earlier answer asked for. It leaves out what it was not asked for yet, and
+/// says that nothing has the name by an empty list.
+fn found(request: &Request, under: &str) -> Found {
+    let Some(found) = request.required_resources.get(under) else { return Found::Unknown };
+    found.items.first().map_or(Found::Nothing, |item| Found::Object(item.fields().to_value()))
 }
 
 /// Asks Crossplane for the resource of an API version, kind and name.

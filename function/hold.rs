@@ -44,11 +44,19 @@ impl Standing {
     }
 }
 
-/// How every resource of a plan stands. Everything is in the plan's order; what is observed of nothing may be left out at
-/// the end. What an environment offers counts like a part that is ready.
-pub fn standings(plan: &Plan, observed: &[Option<Observed>], offered: &BTreeSet<&'static str>) -> Vec<Standing> {
-    let mut ready = ready_parts(plan, observed);
-    ready.extend(offered);
+/// How every resource of a plan stands. Everything is in the plan's order; `observed` may be shorter than the plan, and a
+/// missing entry means not observed. What is offered from outside the plan counts like a part that is ready. `None`: the
+/// claim has no place, and nothing that waits for anything is released.
+pub fn standings(
+    plan: &Plan,
+    observed: &[Option<Observed>],
+    offered: Option<&BTreeSet<&'static str>>,
+) -> Vec<Standing> {
+    let mut ready = BTreeSet::new();
+    if let Some(offered) = offered {
+        ready = ready_parts(plan, observed);
+        ready.extend(offered);
+    }
     let all = plan.resources.iter().zip(in_order(observed));
     all.map(|(resource, observed)| standing(resource, observed, &ready)).collect()
 }
@@ -123,6 +131,7 @@ mod tests {
             place: Place::Inside,
             ready: Ready::Exists,
             reports_ready: true,
+            adopts: false,
             announces: Vec::new(),
             composed: json!({"metadata": {"labels": {"a": "b"}}}),
         }
@@ -143,7 +152,7 @@ mod tests {
 
     fn stand(observed: &[(&'static str, Observed)], offered: &[&'static str]) -> Vec<Standing> {
         let plan = chain();
-        standings(&plan, &look(&plan, observed), &offered.iter().copied().collect())
+        standings(&plan, &look(&plan, observed), Some(&offered.iter().copied().collect()))
     }
 
     fn ready() -> Observed {
@@ -160,6 +169,14 @@ mod tests {
         );
         let first = stand(&[("first-object", ready())], &["offer"]);
         assert_eq!(first, [Standing::Ready, Standing::Waiting, Standing::Waiting], "the first is ready");
+    }
+
+    #[test]
+    fn a_claim_without_a_place_gets_nothing_more_released() {
+        let plan = chain();
+        let seen = look(&plan, &[("first-object", ready())]);
+        let stands = standings(&plan, &seen, None);
+        assert_eq!(stands, [Standing::Ready, Standing::Held(vec!["first"]), Standing::Held(vec!["offer"])]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! From a claim to the resources that make it real.
 
+pub mod adoption;
 pub mod change;
 pub mod claims;
 pub mod explain;
@@ -7,6 +8,7 @@ pub mod fault;
 pub mod form;
 pub mod function;
 pub mod hold;
+pub mod host_secrets;
 pub mod input;
 pub mod iot_broker;
 pub mod kinds;

@@ -18,6 +18,9 @@ pub struct Site {
     /// The field that names the place, and what it says.
     pub field: &'static str,
     pub name: String,
+    /// What its lock was called before names of locks could not be those of two places. Crossplane keeps the name that a
+    /// composed resource has, so such a lock may still hold the place.
+    pub former_lock: Option<String>,
 }
 
 /// A resource whose fixed name holds a place.
@@ -28,7 +31,11 @@ pub struct Lock<'a> {
     pub api_version: &'a str,
     pub kind: &'a str,
     pub name: &'a str,
+    manifest: &'a Value,
 }
+
+/// Under which an answer asks for what has the former name of a lock.
+pub const FORMER_LOCK: &str = "former-lock";
 
 /// Whether a composite can have its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,13 +60,30 @@ fn lock(resource: &Resource) -> Option<Lock<'_>> {
         api_version: text("/apiVersion")?,
         kind: text("/kind")?,
         name: text("/metadata/name")?,
+        manifest: resource.manifest(),
     })
 }
 
 /// What was found under the names of a plan's locks says whose its place is. A composite is known by its UID.
 pub fn tenure(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value>) -> Tenure {
     let judge = |lock: Lock| held(&lock, composite, &found(lock.key)?);
-    locks(plan).find_map(judge).unwrap_or(Tenure::Open)
+    let former = |lock: Lock| {
+        let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
+        let name = found.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        // One that no claim controls any more holds nothing, and is never composed again.
+        held(&Lock { name, ..lock }, composite, &found).filter(|tenure| matches!(tenure, Tenure::Taken { .. }))
+    };
+    locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Tenure::Open)
+}
+
+/// Whether a lock with a name that can be that of several places is for this one.
+fn is_same_place(lock: &Lock, found: &Value) -> bool {
+    let same = |pointer: &str| {
+        let manifest = found.pointer("/spec/forProvider/manifest");
+        manifest.and_then(|manifest| manifest.pointer(pointer)) == lock.manifest.pointer(pointer)
+    };
+    let environment = format!("/metadata/labels/{}", label("environment").replace('/', "~1"));
+    ["/metadata/namespace", "/metadata/name", &environment].into_iter().all(same)
 }
 
 /// How another has a lock, if another has.
@@ -126,7 +150,7 @@ mod tests {
             controller.iter().map(|uid| json!({"kind": "XIotBroker", "uid": uid, "controller": true})).collect();
         let labels = claim
             .map_or(json!({}), |(namespace, name)| json!({label("claim-namespace"): namespace, label("claim"): name}));
-        json!({"metadata": {"name": "e-n-broker", "ownerReferences": owners, "labels": labels}})
+        json!({"metadata": {"name": "e.n.broker.team", "ownerReferences": owners, "labels": labels}})
     }
 
     fn judged(found: &Value) -> Tenure {
@@ -148,7 +172,7 @@ mod tests {
         assert_eq!(
             judged(&found).complaint(&composed().site).as_deref(),
             Some(
-                "the namespace n of environment e already has an IotBroker: claim other/first owns it (Object e-n-broker); \
+                "the namespace n of environment e already has an IotBroker: claim other/first owns it (Object e.n.broker.team); \
                  delete that claim or choose another spec.namespace"
             )
         );
@@ -156,6 +180,29 @@ mod tests {
         let complaint = judged(&found).complaint(&composed().site).unwrap();
         assert!(complaint.ends_with("and is being deleted; once it is gone, this one goes on"), "{complaint}");
         assert_eq!(judged(&found).fault(&composed().site), None);
+    }
+
+    /// A lock of a broker in namespace `n` of an environment, under the name that locks had before.
+    fn former_lock(environment: &str, namespace: &str) -> Value {
+        let mut lock = lock_of(Some("uid-of-theirs"), Some(("team", "first")));
+        lock["metadata"]["name"] = json!("e-n-broker");
+        lock["spec"]["forProvider"]["manifest"]["metadata"] =
+            json!({"name": "iot-broker-owner", "namespace": namespace, "labels": {label("environment"): environment}});
+        lock
+    }
+
+    #[test]
+    fn a_lock_that_kept_its_former_name_holds_its_own_place_and_no_other() {
+        let judged = |found: Value| tenure(&composed().plan, OURS, |key| (key == FORMER_LOCK).then(|| found.clone()));
+        let complaint = judged(former_lock("e", "n")).complaint(&composed().site).unwrap();
+        assert!(complaint.contains("claim team/first owns it (Object e-n-broker)"), "{complaint}");
+        assert_eq!(judged(former_lock("e-n", "broker")), Tenure::Open, "another place");
+        let mut ours = former_lock("e", "n");
+        ours["metadata"]["ownerReferences"][0]["uid"] = json!(OURS);
+        assert_eq!(judged(ours), Tenure::Open);
+        let mut foreign = former_lock("e", "n");
+        foreign["metadata"]["labels"] = json!({});
+        assert_eq!(judged(foreign), Tenure::Open, "nothing of ours would take it over");
     }
 
     #[test]
@@ -170,7 +217,7 @@ mod tests {
             let tenure = judged(&lock_of(controller, None));
             let fault = tenure.fault(&composed().site).unwrap().to_string();
             assert!(
-                fault.starts_with("spec.namespace: must not be \"n\": the Object e-n-broker is none of ours"),
+                fault.starts_with("spec.namespace: must not be \"n\": the Object e.n.broker.team is none of ours"),
                 "{fault}"
             );
             assert_eq!(tenure.complaint(&composed().site), None);

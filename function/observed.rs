@@ -133,6 +133,7 @@ mod tests {
             place: Place::Inside,
             ready,
             reports_ready: true,
+            adopts: false,
             announces: Vec::new(),
             composed: Value::Null,
         }

@@ -69,6 +69,7 @@ impl Part<'_> {
             place: Place::Host,
             ready: Ready::Exists,
             reports_ready: false,
+            adopts: false,
             announces: Vec::new(),
             composed: to_value(&spec.named(metadata)),
         }
@@ -93,6 +94,7 @@ impl Part<'_> {
             place,
             ready,
             reports_ready: true,
+            adopts: false,
             announces: Vec::new(),
             composed: to_value(&object.named(self.managed_metadata())),
         }
@@ -125,6 +127,7 @@ impl Part<'_> {
             place,
             ready: Ready::Condition,
             reports_ready: true,
+            adopts: false,
             announces: Vec::new(),
             composed: to_value(&release.named(metadata)),
         }

@@ -43,6 +43,8 @@ pub struct Resource {
     pub ready: Ready,
     /// Whether it has a condition `Ready` itself, as what a provider manages has.
     pub reports_ready: bool,
+    /// Whether its provider would adopt what has its name on the host already, so that this is looked at first.
+    pub adopts: bool,
     /// What it tells others of parts of this plan.
     pub announces: Vec<Announcement>,
     /// The resource as Crossplane gets it.
@@ -63,6 +65,13 @@ impl Resource {
         if let Some(metadata) = self.composed.pointer_mut("/metadata").and_then(Value::as_object_mut) {
             metadata.insert("name".to_owned(), Value::String(name.to_owned()));
         }
+    }
+
+    /// Has what its name on the host belongs to be looked at, before its provider adopts it.
+    #[must_use]
+    pub fn adopting(mut self) -> Self {
+        self.adopts = true;
+        self
     }
 
     /// Marks the composed resource, for a selector to find it by.

@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::adoption::{Found, HOST_NAMES, Holders};
 use crate::change;
 use crate::claims::{Composed, Kind, spec_of};
 use crate::fault::Fault;
 use crate::hold::{self, Standing};
+use crate::host_secrets::Nameable;
 use crate::lock::{self, Tenure};
 use crate::observed::Observed;
 use crate::owner::Claim;
@@ -18,7 +20,6 @@ use crate::plan::Resource;
 use crate::report::news::{self, News};
 use crate::report::{self, Condition, Phase, Report, Subject};
 use crate::settings::Settings;
-use crate::tenant::LOCK;
 use crate::vcluster_environment::offer::Reception;
 
 /// What is known of a claim.
@@ -28,8 +29,8 @@ pub struct Known<'a, L> {
     pub settings: Result<Settings, Vec<Fault>>,
     /// The ProviderConfig that has the environment's name, where one was found.
     pub provider_config: Option<&'a Value>,
-    /// What was found under the name of a lock of the plan, given by its key.
-    pub locks: &'a dyn Fn(&str) -> Option<Value>,
+    /// What was found under a name that an answer asks for, given by what it asks under.
+    pub found: &'a dyn Fn(&str) -> Found,
     /// Finds an observed resource by its key. What is found answers for single fields, given by
     /// their path, and for an empty path with everything.
     pub observed: L,
@@ -55,6 +56,7 @@ pub struct Stage {
     pub standings: Vec<Standing>,
     observed: Vec<Option<Observed>>,
     tenure: Tenure,
+    holders: Holders,
     reception: Option<Reception>,
     generation: Option<i64>,
     is_new: bool,
@@ -89,10 +91,20 @@ impl Progress {
     {
         let settings = known.settings?;
         let mut composed = kind.compose(spec_of(known.composite), Claim::of_composite(known.composite), &settings)?;
-        let mut faults = change::broken(&composed.kept, &|key, path| (known.observed)(key)?(path));
+        let look = |key: &str, path: &[&str]| (known.observed)(key)?(path);
+        let mut faults = change::broken(&composed.kept, &look);
         let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
-        let tenure = lock::tenure(&composed.plan, uid, known.locks);
+        let tenure = lock::tenure(&composed.plan, uid, |key| (known.found)(key).object().cloned());
         faults.extend(tenure.fault(&composed.site));
+        let holders = Holders::of(&composed.plan, known.found);
+        // Of a place that another claim has, everything belongs to that one, and its lock says so in better words.
+        if tenure == Tenure::Open {
+            faults.extend(holders.faults(&composed.site));
+        }
+        if let Some(guest) = &composed.guest {
+            let nameable = Nameable::of(guest, known.provider_config);
+            faults.extend(nameable.faults(guest, &composed.host_secrets, &look));
+        }
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -100,14 +112,25 @@ impl Progress {
         if reception.as_ref().is_some_and(Reception::serves_tls) {
             composed.reach_over_tls();
         }
-        let offered = reception.as_ref().map(Reception::offered).unwrap_or_default();
-        let look = |planned: &Resource| Some(Observed::of(planned, &(known.observed)(&planned.key)?));
-        let observed: Vec<Option<Observed>> = composed.plan.resources.iter().map(look).collect();
-        let standings = hold::standings(&composed.plan, &observed, &offered);
+        let mut offered = reception.as_ref().map(Reception::offered).unwrap_or_default();
+        if holders.are_clear() {
+            offered.insert(HOST_NAMES);
+        }
+        let has_place = tenure == Tenure::Open && reception.as_ref().is_none_or(Reception::is_open);
+        let observe = |planned: &Resource| {
+            let mut observed = Observed::of(planned, &(known.observed)(&planned.key)?);
+            if let Some(leaving) = holders.leaving(&planned.key) {
+                observed = Observed { ready: false, words: Some(leaving), ..observed };
+            }
+            Some(observed)
+        };
+        let observed: Vec<Option<Observed>> = composed.plan.resources.iter().map(observe).collect();
+        let standings = hold::standings(&composed.plan, &observed, has_place.then_some(&offered));
         let number = |pointer| known.composite.pointer(pointer).and_then(Value::as_i64);
         let generation = number("/metadata/generation");
         let is_new = generation.is_some() && generation != number("/status/compositeGeneration");
-        let stage = Stage { phases: kind.phases, composed, standings, observed, tenure, reception, generation, is_new };
+        let phases = kind.phases;
+        let stage = Stage { phases, composed, standings, observed, tenure, holders, reception, generation, is_new };
         let report = stage.tell(Report::of);
         let news = news::since(known.composite, &report.conditions);
         let ttl_seconds = if report.settled { settings.ttl.settled_seconds } else { settings.ttl.unsettled_seconds };
@@ -126,8 +149,10 @@ pub struct Desired {
 impl Stage {
     fn tell<T>(&self, of: impl FnOnce(&Subject) -> T) -> T {
         let complain = |awaited: &BTreeSet<&'static str>| {
-            let taken = self.tenure.complaint(&self.composed.site).filter(|_| awaited.contains(LOCK));
-            taken.or_else(|| self.reception.as_ref()?.complaint(self.composed.guest.as_ref()?, awaited))
+            let is_taken = || self.tenure.complaint(&self.composed.site);
+            let names = || self.holders.complaint().filter(|_| awaited.contains(HOST_NAMES));
+            let reception = || self.reception.as_ref()?.complaint(self.composed.guest.as_ref()?, awaited);
+            is_taken().or_else(names).or_else(reception)
         };
         of(&Subject {
             phases: self.phases,

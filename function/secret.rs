@@ -15,7 +15,7 @@ use crate::kinds::external_secrets::{
 use crate::kinds::{Named, Spec};
 use crate::part::Part;
 use crate::plan::{Ready, Resource};
-use crate::tenant::SecretName;
+use crate::tenant::{SECRETS, SecretName};
 
 /// A Secret inside the virtual cluster, in the namespace of those who read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,11 @@ pub struct Secret {
 impl Secret {
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into() }
+    }
+
+    /// The key of the composed resource that pushes it inside, of the part that carries a tenant's Secrets.
+    pub fn push_key(&self) -> String {
+        format!("{SECRETS}-{}", push_key(self))
     }
 
     /// A variable with the value of one key.
@@ -62,6 +67,9 @@ impl Secret {
 pub fn mqtt_bridge() -> Secret {
     Secret::new("mqtt-credentials")
 }
+
+/// The Secret with a Snowflake user's private key, inside; on the host where it comes from the secret store, too.
+pub const SNOWFLAKE_KEY: &str = "snowflake-kafka-credentials";
 
 /// The key of a password that a user brings, and of one that is made up alone.
 pub const PASSWORD: &str = "password";
@@ -193,8 +201,8 @@ impl Pusher<'_> {
             template,
             data: matches.into_iter().map(|matching| Push { matching, metadata: self.push_metadata() }).collect(),
         };
-        let name = format!("{}-{}", self.remote_namespace, secret.name);
-        self.part.on_host(&format!("push-{}", secret.name), &push.named(self.metadata(name)), Ready::Condition)
+        let name = self.called(&secret.name);
+        self.part.on_host(&push_key(secret), &push.named(self.metadata(name)), Ready::Condition)
     }
 
     fn push_metadata(&self) -> PushMetadata {
@@ -211,12 +219,23 @@ impl Pusher<'_> {
     }
 
     fn name(&self) -> String {
-        format!("{}-{}", self.remote_namespace, self.suffix)
+        self.called(self.suffix)
+    }
+
+    /// A name in the environment's namespace, which all its tenants share. Neither half holds the dot between them, so that
+    /// no two tenants have the same name.
+    fn called(&self, name: &str) -> String {
+        format!("{}.{name}", self.remote_namespace)
     }
 
     fn metadata(&self, name: String) -> ObjectMeta {
         self.part.metadata(name)
     }
+}
+
+/// The second half of the key of what pushes a Secret.
+fn push_key(secret: &Secret) -> String {
+    format!("push-{}", secret.name)
 }
 
 fn texts(added: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -124,7 +124,11 @@ impl Tenant {
             ("claim-name".to_owned(), self.owner.claim.name.clone()),
         ]);
         let mut lock = part.inside("object", &config_map(&part, &name, owner), Ready::Exists);
-        lock.rename(&format!("{}-{}-{}", self.owner.environment, self.namespace, self.role));
+        // None of these holds a dot, so that no two places share a name. The claim's namespace keeps claims that the
+        // environment does not admit from taking the name of one that it does. An API server takes 253 characters; the
+        // longest is of 165.
+        let place = [self.owner.environment.as_str(), &self.namespace, self.role, &self.owner.claim.namespace];
+        lock.rename(&place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("."));
         lock
     }
 
@@ -144,6 +148,7 @@ impl Tenant {
         Site {
             taken: format!("the namespace {namespace} of environment {environment} already has {what}"),
             field: "spec.namespace",
+            former_lock: Some(format!("{environment}-{namespace}-{}", self.role)),
             name: namespace,
         }
     }

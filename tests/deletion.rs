@@ -60,7 +60,7 @@ fn a_lock_of_another_composite_is_invalid_and_stays_as_it_was() {
         let keys: BTreeSet<String> = locks(&plan).map(|lock| lock.key.to_owned()).collect();
         composed.extend(plan.resources.into_iter().filter(|resource| keys.contains(&resource.key)));
     }
-    assert_eq!(composed.len(), 4, "an environment has two locks, its guests one each");
+    assert_eq!(composed.len(), 3, "an environment, a system and a broker have one lock each");
     define(&server, composed.iter().map(|resource| &resource.composed));
     for lock in composed {
         let name = lock.composed["metadata"]["name"].as_str().unwrap();

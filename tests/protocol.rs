@@ -4,6 +4,8 @@
 
 #[path = "protocol/between.rs"]
 mod between;
+#[path = "protocol/borders.rs"]
+mod borders;
 #[path = "protocol/change.rs"]
 mod change;
 #[path = "support/requests.rs"]

@@ -122,7 +122,7 @@ fn desired(composed: &Composed, observed: &[Value], environment: Option<&Value>)
         })
     };
     let observed: Vec<Option<Observed>> = plan.resources.iter().map(look).collect();
-    let standings = hold::standings(plan, &observed, &offered);
+    let standings = hold::standings(plan, &observed, Some(&offered));
     let mut announced = plan.clone();
     hold::announce(&mut announced, &hold::ready_parts(plan, &observed));
     let resources = announced.resources.into_iter().zip(&standings);

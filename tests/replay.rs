@@ -68,10 +68,10 @@ fn answered(call: &Call) -> RunFunctionResponse {
     let mut request = about(&call.composite);
     let state = request.observed.get_or_insert_default();
     state.resources.extend(call.observed.iter().map(|(key, value)| (key.clone(), requests::resource(value))));
-    let name = "environment".to_owned();
-    let environment = call.provider_config.iter().map(|found| (&name, found));
-    for (key, found) in call.locks.iter().chain(environment) {
-        request.required_resources.insert(key.clone(), Resources { items: vec![requests::resource(found)] });
+    let environment = call.provider_config.iter().map(|found| ("environment", Some(found)));
+    for (under, found) in call.found.iter().map(|(under, found)| (under.as_str(), found.as_ref())).chain(environment) {
+        let items = found.map(requests::resource).into_iter().collect();
+        request.required_resources.insert(under.to_owned(), Resources { items });
     }
     answer(&request)
 }
@@ -256,7 +256,8 @@ fn crossplane_itself_says_the_same() {
             // What was asked before has the same answer.
             for call in moment.calls.iter().filter(|call| asked.insert(format!("{call:?}"))) {
                 let title = format!("{}: {}", file.display(), call.claim);
-                let required: Vec<Value> = call.provider_config.iter().chain(call.locks.values()).cloned().collect();
+                let required: Vec<Value> =
+                    call.provider_config.iter().chain(call.found.values().flatten()).cloned().collect();
                 let observed: Vec<Value> = call.observed.values().cloned().collect();
                 let rendered = engine.render(&composite(call), &observed, &required);
                 let answer = answered(call);

@@ -47,7 +47,8 @@ fn legal(variations: Vec<Variation>, expected: &[&str]) -> Vec<Platform> {
 
 #[test]
 fn everything_named_exists_in_every_variation_of_the_claims() {
-    let expected = ["spec.connectorConfig.mappings[0].keyField", "spec.lensesConfig.acceptEULA"];
+    let expected =
+        ["spec.connectorConfig.mappings[0].keyField", "spec.lensesConfig.acceptEULA", "spec.tenants[0].namespace"];
     assert_sound(&legal(variations::of_claims(), &expected));
 }
 

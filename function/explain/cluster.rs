@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{Call, Judged, Subject, Subjects};
+use crate::adoption::{self, Found};
 use crate::claims::{API_VERSION, Kind};
 use crate::kinds::{Spec, kubernetes};
-use crate::lock::{self, Lock};
+use crate::lock::{self, FORMER_LOCK, Lock};
 use crate::owner::{Claim, controller};
 use crate::preview::read::Document;
 use crate::progress::{Known, Progress};
@@ -186,16 +187,21 @@ impl Subject<'_> {
     pub fn call(&self, seen: &Seen, cluster: &Cluster) -> Call {
         let provider_config =
             |name| cluster.find((kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND, name));
-        let found = |lock: Lock| {
-            let found = cluster.find((lock.api_version, lock.kind, lock.name))?;
-            Some((lock.key.to_owned(), found.clone()))
-        };
+        let locks = lock::locks(&self.plan).flat_map(|lock: Lock| {
+            let former = self.former_lock.as_deref();
+            let named = [(lock.key, Some(lock.name)), (FORMER_LOCK, former)];
+            named.map(|(under, name)| {
+                (under.to_owned(), name.and_then(|name| cluster.find((lock.api_version, lock.kind, name))))
+            })
+        });
+        let names = adoption::names(&self.plan)
+            .map(|name| (name.key.to_owned(), cluster.find((name.api_version, name.kind, name.name))));
         Call {
             claim: self.asked.claim.name.clone(),
             composite: self.composite(seen),
             observed: seen.composed.clone(),
             provider_config: self.environment.as_deref().and_then(provider_config).cloned(),
-            locks: lock::locks(&self.plan).filter_map(found).collect(),
+            found: locks.chain(names).map(|(under, found)| (under, found.cloned())).collect(),
         }
     }
 
@@ -206,7 +212,7 @@ impl Subject<'_> {
             composite: &call.composite,
             settings: Ok(self.settings.clone()),
             provider_config: call.provider_config.as_ref(),
-            locks: &|key| call.locks.get(key).cloned(),
+            found: &|under| call.found.get(under).cloned().flatten().map_or(Found::Nothing, Found::Object),
             observed: |key: &str| {
                 let resource = call.observed.get(key)?;
                 Some(move |path: &[&str]| path.iter().try_fold(resource, |at, step| at.get(step)).cloned())

@@ -159,8 +159,8 @@ pub struct Call {
     pub observed: BTreeMap<String, Value>,
     /// What was found under the environment's name.
     pub provider_config: Option<Value>,
-    /// What was found under the names of its locks, by their keys.
-    pub locks: BTreeMap<String, Value>,
+    /// What was found under each other name that an answer asks for, if anything was.
+    pub found: BTreeMap<String, Option<Value>>,
 }
 
 /// Every moment of a sequence that is told of the claims in a file or folder, or everything that is wrong with it.
@@ -193,6 +193,7 @@ pub(crate) struct Subject<'a> {
     pub asked: Asked<'a>,
     settings: Settings,
     environment: Option<String>,
+    former_lock: Option<String>,
     plan: Plan,
 }
 
@@ -206,7 +207,8 @@ impl<'a> Subjects<'a> {
                 Ok(_) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
                 Ok(composed) => {
                     let environment = composed.guest.map(|guest| guest.environment);
-                    all.push(Subject { asked, settings, environment, plan: composed.plan });
+                    let former_lock = composed.site.former_lock;
+                    all.push(Subject { asked, settings, environment, former_lock, plan: composed.plan });
                 }
                 Err(wrong) => faults.extend(wrong),
             }

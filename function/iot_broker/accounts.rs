@@ -2,8 +2,9 @@
 //! password; who makes it, who hashes it and who logs in with it take its name from here.
 
 use super::IotBroker;
-use super::claim::{Mapping, User};
+use super::claim::{Mapping, Spec, User};
 use super::filter::{overlap, strays};
+use crate::host_secrets::HostSecret;
 use crate::plan::Resource;
 use crate::secret::{Generator, PASSWORD, Secret, mqtt_bridge};
 use crate::tenant::SecretName;
@@ -67,10 +68,31 @@ pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
     accounts
 }
 
+/// The Secret of one of the claim's users, inside.
+fn credentials(user: &User) -> Secret {
+    Secret::new(format!("mqtt-user-{}", user.name))
+}
+
+/// The Secrets on the host that the claim names.
+pub fn on_the_host(spec: &Spec) -> Vec<HostSecret> {
+    let users = spec.mqtt_config.users.iter().enumerate().filter_map(|(index, user)| {
+        let own = user.credentials_secret_ref.as_ref()?;
+        let field = format!("spec.mqttConfig.users[{index}].credentialsSecretRef.name");
+        Some(HostSecret::new(field, &own.name, credentials(user).push_key()))
+    });
+    let bridge = spec.connector_config.credentials_secret_ref.iter().map(|own| {
+        HostSecret::new("spec.connectorConfig.credentialsSecretRef.name", &own.name, mqtt_bridge().push_key())
+    });
+    let tls = spec.mqtt_config.tls.iter();
+    let tls =
+        tls.map(|tls| HostSecret::new("spec.mqttConfig.tls.secretName", &tls.secret_name, certificate().push_key()));
+    users.chain(bridge).chain(tls).collect()
+}
+
 fn user(user: &User) -> Account<'_> {
     Account {
         user: &user.name,
-        secret: Secret::new(format!("mqtt-user-{}", user.name)),
+        secret: credentials(user),
         own: user.credentials_secret_ref.as_ref(),
         publish: user.publish.iter().map(String::as_str).collect(),
         read: user.read.iter().map(String::as_str).collect(),

@@ -6,6 +6,7 @@
 use crate::change::Kept;
 use crate::claims::Checked;
 use crate::fault::Fault;
+use crate::host_secrets::{self, HostSecret};
 use crate::lock::Site;
 use crate::owner::Claim;
 use crate::plan::Plan;
@@ -63,6 +64,7 @@ impl Checked for IotBroker {
             credentials_generation: spec.credentials_generation,
         };
         let tenant = Tenant::check(&mut faults, &wish, claim, ("iot-broker", "broker"), settings.clone());
+        host_secrets::check(&mut faults, &tenant.owner.environment, &accounts::on_the_host(&spec), settings);
         check::users(&mut faults, &spec);
         check::mappings(&mut faults, &spec.connector_config.mappings);
         check::simulator(&mut faults, &spec.connector_config.simulator);
@@ -83,6 +85,10 @@ impl Checked for IotBroker {
 
     fn status(&self, tls: bool) -> Self::Status {
         status::of(self, tls)
+    }
+
+    fn host_secrets(&self) -> Vec<HostSecret> {
+        accounts::on_the_host(&self.spec)
     }
 
     fn site(&self) -> Site {

@@ -24,7 +24,7 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
             "as Crossplane first gets it: what waits for something is paused until that is ready".to_owned(),
         ];
         let plan = &shown.composed.plan;
-        let standings = hold::standings(plan, &[], &BTreeSet::new());
+        let standings = hold::standings(plan, &[], Some(&BTreeSet::new()));
         for (resource, standing) in plan.resources.iter().zip(&standings) {
             let mut resource = resource.clone();
             let key = resource.key.clone();

@@ -5,6 +5,7 @@
 use crate::change::Kept;
 use crate::claims::Checked;
 use crate::fault::Fault;
+use crate::host_secrets::{self, HostSecret};
 use crate::lock::Site;
 use crate::owner::Claim;
 use crate::pins::Image;
@@ -85,6 +86,7 @@ impl Checked for RealtimeSystem {
                 "must be true: read the Lenses EULA and accept it, nobody can accept it for you",
             ));
         }
+        host_secrets::check(&mut faults, &tenant.owner.environment, &secrets::on_the_host(&spec), settings);
         let memories = check::memories(&mut faults, &spec);
         check::topics(&mut faults, &spec.kafka_config);
         sql_processors::check(&mut faults, &spec.sql_processors);
@@ -127,6 +129,10 @@ impl Checked for RealtimeSystem {
 
     fn site(&self) -> Site {
         self.tenant.site("a RealtimeSystem")
+    }
+
+    fn host_secrets(&self) -> Vec<HostSecret> {
+        secrets::on_the_host(&self.spec)
     }
 
     fn guest(&self) -> Option<Guest> {

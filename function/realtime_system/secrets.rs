@@ -1,11 +1,13 @@
 //! The Secrets of a real-time system, each named once for who makes it, who pushes it inside and who reads it.
 
 use super::RealtimeSystem;
+use super::claim::Spec as Claimed;
 use crate::change::{self, Kept, MANIFEST};
+use crate::host_secrets::HostSecret;
 use crate::kinds::Spec;
 use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target};
 use crate::plan::{Ready, Resource};
-use crate::secret::{Generator, PASSWORD, Pusher, Secret};
+use crate::secret::{Generator, PASSWORD, Pusher, SNOWFLAKE_KEY, Secret};
 use crate::tenant::SecretName;
 
 /// PostgreSQL's superuser, its roles, and the key that Metabase encrypts with: all that belongs to the data.
@@ -46,7 +48,7 @@ pub fn dashboard() -> Secret {
 
 /// The Snowflake user's private key: `private_key`.
 pub fn snowflake() -> Secret {
-    Secret::new("snowflake-kafka-credentials")
+    Secret::new(SNOWFLAKE_KEY)
 }
 
 /// What makes up all that is PostgreSQL's, but for the name of its superuser.
@@ -64,6 +66,33 @@ const POSTGRES: Generator = Generator {
 
 /// What makes up a password for each administrator: their Secrets get no other key.
 const ADMINISTRATORS: Generator = Generator { purpose: Some("administrators"), keys: &[PASSWORD] };
+
+/// The Secrets on the host that the claim names.
+pub fn on_the_host(spec: &Claimed) -> Vec<HostSecret> {
+    let lenses = &spec.lenses_config;
+    let named = |field: &str, own: Option<&SecretName>, inside: &Secret| {
+        own.map(|own| HostSecret::new(field, &own.name, inside.push_key()))
+    };
+    let license = &lenses.license_secret_ref.name;
+    let key = spec.snowflake_config.as_ref().and_then(|snowflake| snowflake.private_key.secret_ref.as_ref());
+    [
+        Some(HostSecret::new("spec.lensesConfig.licenseSecretRef.name", license, self::license().push_key())),
+        named(
+            "spec.lensesConfig.administrator.credentialsSecretRef.name",
+            lenses.administrator.credentials_secret_ref.as_ref(),
+            &administrator(),
+        ),
+        named(
+            "spec.dashboard.administrator.credentialsSecretRef.name",
+            spec.dashboard.administrator.credentials_secret_ref.as_ref(),
+            &dashboard(),
+        ),
+        named("spec.snowflakeConfig.privateKey.secretRef.name", key, &snowflake()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let pusher = system.tenant.pusher();

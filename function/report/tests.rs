@@ -29,6 +29,7 @@ fn resource(part: &'static str, kind: &str, waits_for: &'static [&'static str]) 
         place: Place::Inside,
         ready,
         reports_ready: true,
+        adopts: false,
         announces: Vec::new(),
         composed: json!({"kind": "Object", "spec": {"forProvider": {"manifest": manifest}}}),
     }
@@ -68,7 +69,7 @@ fn report_of(observed: &[Observed], complaint: Option<&str>, is_new: bool) -> Re
     let plan = plan();
     let observed: Vec<Option<Observed>> = (0..plan.resources.len()).map(|index| observed.get(index).cloned()).collect();
     let offered = if complaint.is_some() { BTreeSet::new() } else { BTreeSet::from(["environment"]) };
-    let standings = hold::standings(&plan, &observed, &offered);
+    let standings = hold::standings(&plan, &observed, Some(&offered));
     Report::of(&Subject {
         phases: PHASES,
         plan: &plan,

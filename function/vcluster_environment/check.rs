@@ -2,8 +2,10 @@
 
 use super::Environment;
 use super::claim::{Gateway, Provisioner, Spec};
+use super::offer::Tenancy;
 use crate::fault::Fault;
 use crate::form::qualified_name;
+use crate::host_secrets::HostSecret;
 use crate::owner::Claim;
 use crate::settings::Settings;
 use crate::tenant::{check_domain, check_environment_name, check_inner_namespace, namespace_domain};
@@ -24,6 +26,35 @@ pub fn namespaces(faults: &mut Vec<Fault>, spec: &Spec, settings: &Settings) -> 
         check_inner_namespace(faults, &format!("spec.namespaces[{index}]"), namespace, settings);
     }
     spec.namespaces.clone()
+}
+
+/// Whose claims each namespace inside is for: those of this claim's namespace, unless it names another one.
+pub fn tenants(faults: &mut Vec<Fault>, spec: &Spec, namespaces: &[String], claim: &Claim) -> Vec<Tenancy> {
+    for (index, tenant) in spec.tenants.iter().enumerate().filter(|(_, tenant)| !namespaces.contains(&tenant.namespace))
+    {
+        faults.push(Fault::new(
+            format!("spec.tenants[{index}].namespace"),
+            format!(
+                "must be one of {}, not {:?}: add it to spec.namespaces as well",
+                namespaces.join(", "),
+                tenant.namespace
+            ),
+        ));
+    }
+    let tenancy = |namespace: &String| {
+        let named = spec.tenants.iter().find(|tenant| tenant.namespace == *namespace);
+        let claim_namespace = named.map_or(&claim.namespace, |tenant| &tenant.claim_namespace);
+        Tenancy { namespace: namespace.clone(), claim_namespace: claim_namespace.clone() }
+    };
+    namespaces.iter().map(tenancy).collect()
+}
+
+/// The Secrets on the host that the claim names.
+pub fn host_secrets(spec: &Spec) -> Vec<HostSecret> {
+    let certificate = spec.tls.iter().map(|tls| HostSecret::new("spec.tls.secretName", &tls.secret_name, ""));
+    let shared = spec.shared_secrets.iter().enumerate();
+    let shared = shared.map(|(index, name)| HostSecret::new(format!("spec.sharedSecrets[{index}]"), name, ""));
+    certificate.chain(shared).collect()
 }
 
 /// The environment's domain, which leaves room for the hosts of every namespace.
@@ -69,6 +100,24 @@ pub fn warnings(environment: &Environment) -> Vec<String> {
             "spec.provisioner: ClusterAPI is experimental: what is composed is checked against its schemas only"
                 .to_owned(),
         );
+    }
+    let admitted = |namespace: &String| {
+        let mut admitted = spec.allowed_claim_namespaces.iter();
+        *namespace == environment.owner.claim.namespace || admitted.any(|entry| entry == namespace || entry == "*")
+    };
+    for (index, tenant) in spec.tenants.iter().enumerate().filter(|(_, tenant)| !admitted(&tenant.claim_namespace)) {
+        warnings.push(format!(
+            "spec.tenants[{index}]: claims of {0} are not admitted: add {0} to spec.allowedClaimNamespaces",
+            tenant.claim_namespace
+        ));
+    }
+    let has_place = |namespace: &str| environment.tenants.iter().any(|tenant| tenant.claim_namespace == namespace);
+    for (index, namespace) in spec.allowed_claim_namespaces.iter().enumerate() {
+        if namespace != "*" && !has_place(namespace) {
+            warnings.push(format!(
+                "spec.allowedClaimNamespaces[{index}]: no namespace inside is for claims of {namespace}: name one in spec.tenants"
+            ));
+        }
     }
     if !spec.components.istio && !spec.gateway.annotations.is_empty() {
         warnings.push("spec.gateway: has no effect without spec.components.istio".to_owned());

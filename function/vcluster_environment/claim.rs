@@ -10,7 +10,7 @@ use crate::{change, form};
 /// A virtual cluster with the parts of a platform that its tenants share.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [change::NAMESPACES]))]
+#[schemars(extend("x-kubernetes-validations" = [change::NAMESPACES, change::TENANTS]))]
 pub struct Spec {
     /// Name of the virtual cluster. It is also the namespace that holds it on the host, and what systems and brokers
     /// write as their `environment`. Cannot change later.
@@ -25,8 +25,8 @@ pub struct Spec {
     #[serde(default)]
     pub components: Components,
 
-    /// Namespaces inside the virtual cluster, 1 to 10. Each can hold one real-time system and one broker. Some
-    /// can be added later, none removed. Default: one, with the name of the virtual cluster.
+    /// Namespaces inside the virtual cluster, 1 to 10. Each can hold one real-time system and one broker, of claims of
+    /// one namespace. Some can be added later, none removed. Default: one, with the name of the virtual cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 10),
@@ -57,7 +57,7 @@ pub struct Spec {
     pub provisioner: Provisioner,
 
     /// Namespaces on the host whose claims may place systems and brokers here, at most 50; `*` admits all. The
-    /// namespace of this claim is always admitted.
+    /// namespace of this claim is always admitted. Where they may do so is said in `tenants`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 50),
@@ -65,6 +65,26 @@ pub struct Spec {
         extend("x-kubernetes-list-type" = "set")
     )]
     pub allowed_claim_namespaces: Vec<String>,
+
+    /// Whose claims each namespace inside is for, at most 10. A namespace that is not listed is for claims of this claim's
+    /// own namespace. What was listed, or was not, cannot change later; a new namespace can come with its entry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 10),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["namespace"])
+    )]
+    pub tenants: Vec<Tenant>,
+
+    /// Secrets in the environment's namespace on the host that claims of other admitted namespaces may name, at most 50.
+    /// Without being listed, they may name those that begin with their own namespace and a dot, such as
+    /// `team-research.lenses-license`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 50),
+        inner(length(min = 1, max = 253), regex(pattern = form::DNS_NAME)),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub shared_secrets: Vec<String>,
 
     /// Keep the volume with the virtual cluster's state when this claim is deleted.
     #[serde(default)]
@@ -93,6 +113,19 @@ impl Default for Components {
     fn default() -> Self {
         Self { istio: true, knative_serving: true, observability: true }
     }
+}
+
+/// Whose claims a namespace inside is for.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Tenant {
+    /// Namespace inside the virtual cluster, one of `namespaces`.
+    #[schemars(length(min = 1, max = 50), regex(pattern = form::DNS_LABEL))]
+    pub namespace: String,
+    /// Namespace on the host whose claims may place a system and a broker there. It has to be admitted by
+    /// `allowedClaimNamespaces` as well.
+    #[schemars(length(min = 1, max = 63), regex(pattern = form::NAMESPACE))]
+    pub claim_namespace: String,
 }
 
 /// The certificate of the routes.

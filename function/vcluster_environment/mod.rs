@@ -6,6 +6,7 @@
 use crate::change::Kept;
 use crate::claims::Checked;
 use crate::fault::Fault;
+use crate::host_secrets;
 use crate::lock::Site;
 use crate::owner::{Claim, Leaves, Owner};
 use crate::part::Part;
@@ -29,6 +30,8 @@ mod pull_secrets;
 pub mod status;
 mod vcluster;
 
+use offer::Tenancy;
+
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +42,8 @@ pub struct Environment {
     pub spec: claim::Spec,
     /// The namespaces inside, at least one.
     pub namespaces: Vec<String>,
+    /// Whose claims each namespace inside is for.
+    pub tenants: Vec<Tenancy>,
     pub domain: String,
 }
 
@@ -46,7 +51,7 @@ pub struct Environment {
 const PHASES: &[Phase] = &[
     Phase {
         name: "VirtualCluster",
-        parts: &[LOCK, namespaces::HOST, pull_secrets::NAME, vcluster::NAME, "protection"],
+        parts: &[LOCK, provider_configs::HELM, namespaces::HOST, pull_secrets::NAME, vcluster::NAME, "protection"],
     },
     Phase { name: "Namespaces", parts: &[namespaces::INSIDE] },
     Phase { name: "Istio", parts: &[istio::BASE, istio::CONTROL_PLANE, istio::GATEWAY] },
@@ -65,10 +70,12 @@ impl Checked for Environment {
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let namespaces = check::namespaces(&mut faults, &spec, settings);
+        let tenants = check::tenants(&mut faults, &spec, &namespaces, &claim);
         let domain = check::domain(&mut faults, &spec);
         check::names(&mut faults, &spec, &claim, settings);
         check::components(&mut faults, &spec);
         check::annotations(&mut faults, &spec.gateway);
+        host_secrets::check(&mut faults, &spec.name, &check::host_secrets(&spec), settings);
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -80,7 +87,7 @@ impl Checked for Environment {
             leaves: Leaves::Everything,
             settings: settings.clone(),
         };
-        Ok(Self { owner, spec, namespaces, domain })
+        Ok(Self { owner, spec, namespaces, tenants, domain })
     }
 
     fn plan(&self) -> Plan {
@@ -115,7 +122,8 @@ impl Checked for Environment {
 
     fn site(&self) -> Site {
         let name = self.spec.name.clone();
-        Site { taken: format!("there is an environment {name} already"), field: "spec.name", name }
+        let taken = format!("there is an environment {name} already");
+        Site { taken, field: "spec.name", name, former_lock: None }
     }
 
     fn warnings(&self) -> Vec<String> {

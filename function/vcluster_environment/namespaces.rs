@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Namespace;
 
 use super::{Environment, istio, knative, monitoring, vcluster};
+use crate::adoption::HOST_NAMES;
 use crate::part::Part;
 use crate::plan::{Ready, Resource};
 use crate::tenant::LOCK;
@@ -37,7 +38,7 @@ impl Standard {
 
 /// All pods of the virtual cluster run here in the end, those of its own control plane included.
 pub fn host(environment: &Environment) -> Vec<Resource> {
-    let part = environment.part(HOST, "vcluster", "", &[LOCK]);
+    let part = environment.part(HOST, "vcluster", "", &[LOCK, HOST_NAMES]);
     let mut namespace = namespace(&part, &environment.spec.name, Standard::Baseline);
     // A mesh of the host would inject its sidecars into pods that have those of the inside already.
     namespace.metadata.labels.get_or_insert_default().insert("istio-injection".to_owned(), "disabled".to_owned());
@@ -48,7 +49,7 @@ pub fn host(environment: &Environment) -> Vec<Resource> {
         part.on_host("object", &namespace, Ready::Exists)
     };
     object.mark(super::protection::mark(HOST));
-    vec![object]
+    vec![object.adopting()]
 }
 
 pub fn inside(environment: &Environment) -> Vec<Resource> {

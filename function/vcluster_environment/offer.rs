@@ -5,6 +5,7 @@
 //! observed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde_json::Value;
 
@@ -24,6 +25,10 @@ pub const OBSERVABILITY: &str = "observability";
 pub const TLS: &str = "tls";
 /// The namespaces inside, separated by commas.
 pub const NAMESPACES: &str = "namespaces";
+/// Whose claims each namespace inside is for, as [`Tenancy`] writes it, separated by commas.
+pub const TENANTS: &str = "tenants";
+/// The Secrets on the host that claims of other namespaces may name, separated by commas.
+const SHARED_SECRETS: &str = "shared-secrets";
 /// The domain of the routes.
 const ENVIRONMENT_DOMAIN: &str = "domain";
 /// The namespaces of claims that are admitted, separated by commas; `*` admits all.
@@ -50,6 +55,21 @@ pub struct Offer {
     pub namespaces: Vec<String>,
     pub domain: String,
     pub claim_namespaces: Vec<String>,
+    pub tenants: Vec<Tenancy>,
+    pub shared_secrets: Vec<String>,
+}
+
+/// Whose claims a namespace inside is for. Neither name holds the equals sign between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenancy {
+    pub namespace: String,
+    pub claim_namespace: String,
+}
+
+impl fmt::Display for Tenancy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.namespace, self.claim_namespace)
+    }
 }
 
 impl Offer {
@@ -61,8 +81,11 @@ impl Offer {
             (NAMESPACES, self.namespaces.join(",")),
             (ENVIRONMENT_DOMAIN, self.domain.clone()),
             (CLAIM_NAMESPACES, self.claim_namespaces.join(",")),
+            (TENANTS, self.tenants.iter().map(Tenancy::to_string).collect::<Vec<_>>().join(",")),
         ];
-        states.chain(places).map(|(name, value)| (annotation(name), value)).collect()
+        // Absent where nothing is shared, as most share nothing.
+        let shared = (!self.shared_secrets.is_empty()).then(|| (SHARED_SECRETS, self.shared_secrets.join(",")));
+        states.chain(places).chain(shared).map(|(name, value)| (annotation(name), value)).collect()
     }
 
     /// What is published of it once it is ready.
@@ -114,6 +137,8 @@ pub enum Reception {
     Refused,
     /// It has no namespace of that name inside.
     NoNamespace,
+    /// That namespace inside is for claims of another one.
+    OfOthers { claim_namespace: String },
     /// The guest is welcome to what is ready.
     Open(BTreeMap<&'static str, State>),
 }
@@ -124,19 +149,17 @@ impl Reception {
         let Some(provider_config) = provider_config.filter(|found| found.get("metadata").is_some()) else {
             return Self::Missing;
         };
-        let text = |pointer: &str| provider_config.pointer(pointer).and_then(Value::as_str);
-        let pointer = |kind: &str, name: String| format!("/metadata/{kind}/{}", name.replace('/', "~1"));
-        if text(&pointer("labels", label("environment"))) != Some(&guest.environment) {
-            return Self::Foreign;
-        }
-        let offer = |name: &str| text(&pointer("annotations", annotation(name))).unwrap_or_default();
+        let Some(published) = Published::of(guest, provider_config) else { return Self::Foreign };
+        let offer = |name: &str| published.annotation(name);
         let lists = |name: &str, wanted: &str| offer(name).split(',').any(|entry| entry == wanted || entry == "*");
-        if text("/metadata/deletionTimestamp").is_some() {
+        if provider_config.pointer("/metadata/deletionTimestamp").is_some() {
             Self::Leaving
         } else if !lists(CLAIM_NAMESPACES, &guest.claim_namespace) {
             Self::Refused
         } else if !lists(NAMESPACES, &guest.namespace) {
             Self::NoNamespace
+        } else if published.tenant(&guest.namespace) != guest.claim_namespace {
+            Self::OfOthers { claim_namespace: published.tenant(&guest.namespace).to_owned() }
         } else {
             let state = |name: &str| match offer(name) {
                 OFF => State::Off,
@@ -166,6 +189,11 @@ impl Reception {
             }
             _ => BTreeSet::new(),
         }
+    }
+
+    /// Whether the guest has its place.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
     }
 
     /// Whether routes are reached over TLS.
@@ -203,7 +231,56 @@ impl Reception {
             Self::NoNamespace => format!(
                 "the environment {environment} has no namespace {namespace}: its owner can add it to spec.namespaces"
             ),
+            Self::OfOthers { claim_namespace: theirs } => format!(
+                "the namespace {namespace} of environment {environment} is for claims of namespace {theirs}, not of {claim_namespace}: its owner can add another one for {claim_namespace}, in spec.namespaces and spec.tenants"
+            ),
         }]
+    }
+}
+
+/// A ProviderConfig that carries the label of the environment that a guest names.
+struct Published<'a>(&'a Value);
+
+impl<'a> Published<'a> {
+    fn of(guest: &Guest, provider_config: &'a Value) -> Option<Self> {
+        let this = Self(provider_config);
+        (this.entry("labels", label("environment")) == guest.environment).then_some(this)
+    }
+
+    fn entry(&self, kind: &str, name: String) -> &'a str {
+        let pointer = format!("/metadata/{kind}/{}", name.replace('/', "~1"));
+        self.0.pointer(&pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn annotation(&self, name: &str) -> &'a str {
+        self.entry("annotations", annotation(name))
+    }
+
+    /// The namespace of the environment's claim.
+    fn owner(&self) -> &'a str {
+        self.entry("labels", label("claim-namespace"))
+    }
+
+    /// The namespace whose claims a namespace inside is for: the owner's, where nothing else is said.
+    fn tenant(&self, namespace: &str) -> &'a str {
+        let mut tenants = self.annotation(TENANTS).split(',').filter_map(|tenancy| tenancy.split_once('='));
+        tenants.find(|(inside, _)| *inside == namespace).map_or(self.owner(), |(_, claim_namespace)| claim_namespace)
+    }
+}
+
+/// Who owns an environment, and which Secrets on the host its owner shares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sharing {
+    pub owner: String,
+    pub secrets: BTreeSet<String>,
+}
+
+impl Sharing {
+    /// Reads the ProviderConfig that has the environment's name; nothing where it is no environment of ours.
+    pub fn of(guest: &Guest, provider_config: Option<&Value>) -> Option<Self> {
+        let published = Published::of(guest, provider_config?)?;
+        let shared = published.annotation(SHARED_SECRETS).split(',').filter(|name| !name.is_empty());
+        Some(Self { owner: published.owner().to_owned(), secrets: shared.map(str::to_owned).collect() })
     }
 }
 
@@ -261,6 +338,8 @@ mod tests {
             namespaces: owned(namespaces),
             domain: "e.local".to_owned(),
             claim_namespaces: owned(claim_namespaces),
+            tenants: vec![Tenancy { namespace: "n".to_owned(), claim_namespace: "team".to_owned() }],
+            shared_secrets: Vec::new(),
         };
         let mut annotations = offer.annotations();
         for announcement in offer.announcements() {
@@ -317,12 +396,20 @@ mod tests {
         leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         let mut foreign = provider_config(&["team"], &["n"], &ALL);
         foreign["metadata"]["labels"] = json!({});
+        let mut others = provider_config(&["team"], &["n"], &ALL);
+        others["metadata"]["annotations"][annotation(TENANTS)] = json!("m=team,n=other,nn=team");
+        // Without a word about a namespace it is the owner's.
+        let mut unsaid = provider_config(&["team"], &["n"], &ALL);
+        unsaid["metadata"]["annotations"][annotation(TENANTS)] = json!("m=team");
+        unsaid["metadata"]["labels"][label("claim-namespace")] = json!("owner");
         for (provider_config, expected) in [
             (None, Reception::Missing),
             (Some(foreign), Reception::Foreign),
             (Some(leaving), Reception::Leaving),
             (Some(provider_config(&["other"], &["n"], &ALL)), Reception::Refused),
             (Some(provider_config(&["team"], &["m"], &ALL)), Reception::NoNamespace),
+            (Some(others), Reception::OfOthers { claim_namespace: "other".to_owned() }),
+            (Some(unsaid), Reception::OfOthers { claim_namespace: "owner".to_owned() }),
         ] {
             let reception = Reception::of(&guest(), provider_config.as_ref());
             assert_eq!(reception, expected);

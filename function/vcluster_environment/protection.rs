@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::claim::Provisioner;
-use super::{Environment, namespaces, vcluster};
+use super::{Environment, namespaces, provider_configs, vcluster};
 use crate::kinds::protection::{ClusterUsage, Resource as Of};
 use crate::kinds::{helm, kubernetes};
 use crate::owner::label;
@@ -27,35 +27,35 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
             environment,
             "vcluster-kubernetes",
             cluster(environment),
-            Of::labelled::<kubernetes::ProviderConfig>(lock()),
+            Of::labelled::<kubernetes::ProviderConfig>(marked(LOCK)),
             inhabited.clone(),
         ),
         usage(
             environment,
             "vcluster-helm",
             cluster(environment),
-            Of::labelled::<helm::ProviderConfig>(lock()),
+            Of::labelled::<kubernetes::Object<()>>(marked(provider_configs::HELM)),
             inhabited,
         ),
         usage(
             environment,
             "host-namespace",
-            Of::labelled::<kubernetes::Object<()>>(BTreeMap::from([mark(namespaces::HOST)])),
+            Of::labelled::<kubernetes::Object<()>>(marked(namespaces::HOST)),
             cluster(environment),
             format!("the virtual cluster {name} still stands in this namespace"),
         ),
     ]
 }
 
-/// A ProviderConfig of this composite, not of whoever has its name: a claim that waits for the name would wait for that
-/// one to go before it could go itself.
-fn lock() -> BTreeMap<String, String> {
-    BTreeMap::from([mark(LOCK)])
+/// The labels of what this composite composed for a part. It is not looked up by name: a claim that waits for a name would
+/// wait for whoever has it to go, before it could go itself.
+fn marked(part: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([mark(part)])
 }
 
 /// The managed resource that makes the virtual cluster.
 fn cluster(environment: &Environment) -> Of {
-    let labels = BTreeMap::from([mark(vcluster::NAME)]);
+    let labels = marked(vcluster::NAME);
     match environment.spec.provisioner {
         Provisioner::Helm => Of::labelled::<helm::Release>(labels),
         Provisioner::ClusterAPI => Of::labelled::<kubernetes::Object<()>>(labels),

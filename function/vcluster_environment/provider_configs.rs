@@ -1,17 +1,24 @@
-//! The environment's two ProviderConfigs, through which everything reaches the inside. Their name is fixed, so Crossplane
-//! gives it to the first claim for an environment and to no other: they are its lock, and all else waits for them. Guests
-//! read the one of provider-kubernetes, so that is the one that says what the environment offers.
+//! The environment's two ProviderConfigs, through which everything reaches the inside. The one of provider-kubernetes is
+//! the environment's lock: Crossplane gives its name to the first claim for an environment and to no other, and all else
+//! waits for it. Systems and brokers read that one, so it also says what the environment offers. The one of provider-helm
+//! is an Object, which can wait: with two locks each of two claims could get one.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::claim::Provisioner;
-use super::offer::{ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, Offer, Offered, TLS, annotation};
+use super::offer::{
+    ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, Offer, Offered, TENANTS, TLS, Tenancy, annotation,
+};
 use super::{Environment, gateways, istio, knative, monitoring, namespaces, protection, vcluster};
+use crate::adoption::HOST_NAMES;
 use crate::change::{self, Kept};
-use crate::kinds::helm;
 use crate::kinds::kubernetes::{self, Credentials, SecretKey};
-use crate::plan::Resource;
+use crate::kinds::{Spec, helm};
+use crate::plan::{Ready, Resource};
 use crate::tenant::{LOCK, kubeconfig};
+
+/// The part that is the ProviderConfig of provider-helm.
+pub const HELM: &str = "helm-provider-config";
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(LOCK, "", "", &[]);
@@ -22,19 +29,27 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     let mut kubernetes =
         part.directly("kubernetes", published, kubernetes::ProviderConfig { credentials: credentials.clone() });
     kubernetes.announces = offer.announcements();
-    let mut resources = vec![kubernetes, part.directly("helm", metadata, helm::ProviderConfig { credentials })];
-    for resource in &mut resources {
-        resource.mark(protection::mark(LOCK));
-    }
-    resources
+    kubernetes.mark(protection::mark(LOCK));
+    vec![kubernetes, helm(environment, metadata, credentials)]
 }
 
-/// They show which environment it is, and its namespaces.
+fn helm(environment: &Environment, metadata: ObjectMeta, credentials: Credentials) -> Resource {
+    let part = environment.part(HELM, "", "", &[LOCK, HOST_NAMES]);
+    let mut object =
+        part.on_host("object", &helm::ProviderConfig { credentials }.named(metadata), Ready::Exists).adopting();
+    object.mark(protection::mark(HELM));
+    object
+}
+
+/// The lock shows which environment it is, its namespaces, and whose they are.
 pub fn kept(environment: &Environment) -> Vec<Kept> {
-    let namespaces = format!("/metadata/annotations/{}", annotation(NAMESPACES).replace('/', "~1"));
+    let shown = |name: &str| format!("/metadata/annotations/{}", annotation(name).replace('/', "~1"));
+    let (namespaces, tenants) = (shown(NAMESPACES), shown(TENANTS));
+    let tenancies: Vec<String> = environment.tenants.iter().map(Tenancy::to_string).collect();
     vec![
         Kept::same("lock-kubernetes", "/metadata/name", &environment.spec.name, "spec.name", change::NAME),
         Kept::names("lock-kubernetes", namespaces, &environment.namespaces, "spec.namespaces", change::NAMESPACES),
+        Kept::entries("lock-kubernetes", tenants, tenancies, "spec.tenants", change::TENANTS),
     ]
 }
 
@@ -59,7 +74,7 @@ fn offer(environment: &Environment) -> Offer {
     let offered = |name, on, parts| Offered { name, parts: if on { parts } else { &[] } };
     Offer {
         offered: vec![
-            offered(ENVIRONMENT, true, &[vcluster::NAME, namespaces::INSIDE]),
+            offered(ENVIRONMENT, true, &[vcluster::NAME, namespaces::INSIDE, HELM]),
             offered(ISTIO, components.istio, &[istio::BASE, istio::CONTROL_PLANE, istio::GATEWAY, gateways::NAME]),
             offered(KNATIVE_SERVING, components.knative_serving, &[knative::OPERATOR, knative::SERVING]),
             offered(OBSERVABILITY, components.observability, &[monitoring::NAME]),
@@ -68,5 +83,7 @@ fn offer(environment: &Environment) -> Offer {
         namespaces: environment.namespaces.clone(),
         domain: environment.domain.clone(),
         claim_namespaces,
+        tenants: environment.tenants.clone(),
+        shared_secrets: spec.shared_secrets.clone(),
     }
 }

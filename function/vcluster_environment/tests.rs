@@ -4,6 +4,7 @@ use std::io::Write as _;
 use serde_json::{Value, json};
 
 use super::{Environment, vcluster};
+use crate::adoption::HOST_NAMES;
 use crate::claims::Checked;
 use crate::input::Input;
 use crate::owner::Claim;
@@ -61,7 +62,7 @@ fn mirrored() -> Environment {
 #[test]
 fn every_plan_is_sound() {
     for environment in variants().chain([mirrored()]) {
-        assert_sound(&environment.plan(), &[]);
+        assert_sound(&environment.plan(), &[HOST_NAMES]);
     }
 }
 
@@ -70,7 +71,16 @@ fn a_switched_off_component_is_not_there() {
     let spec =
         json!({"name": "streaming", "components": {"istio": false, "knativeServing": false, "observability": false}});
     let parts: Vec<&str> = environment(&spec).plan().resources.iter().map(|resource| resource.part).collect();
-    let first = ["lock", "lock", "host-namespace", "vcluster", "protection", "protection", "protection", "namespaces"];
+    let first = [
+        "lock",
+        "helm-provider-config",
+        "host-namespace",
+        "vcluster",
+        "protection",
+        "protection",
+        "protection",
+        "namespaces",
+    ];
     assert_eq!(parts, first);
 }
 
@@ -109,7 +119,11 @@ fn each_usage_finds_exactly_one_on_either_side() {
             super::claim::Provisioner::Helm => "vcluster-release",
             super::claim::Provisioner::ClusterAPI => "vcluster-cluster",
         };
-        let expected = [(cluster, "lock-kubernetes"), (cluster, "lock-helm"), ("host-namespace-object", cluster)];
+        let expected = [
+            (cluster, "lock-kubernetes"),
+            (cluster, "helm-provider-config-object"),
+            ("host-namespace-object", cluster),
+        ];
         let usages: Vec<_> = plan.resources.iter().filter(|resource| resource.part == "protection").collect();
         assert_eq!(usages.len(), expected.len());
         for (usage, (of, by)) in usages.iter().zip(expected) {
@@ -154,7 +168,7 @@ fn cluster_api_gets_the_same_chart_with_the_same_values() {
 fn the_virtual_cluster_answers_under_a_name_in_its_certificate() {
     let plan = environment(&json!({"name": "streaming"})).plan();
     assert_eq!(values(&plan, "vcluster-release")["exportKubeConfig"]["server"], "https://streaming.streaming:443");
-    let secret = &find(&plan, "lock-helm").composed["spec"]["credentials"]["secretRef"];
+    let secret = &find(&plan, "helm-provider-config-object").manifest()["spec"]["credentials"]["secretRef"];
     assert_eq!(*secret, json!({"namespace": "streaming", "name": "vc-streaming", "key": "config"}));
 }
 
@@ -179,8 +193,8 @@ fn a_certificate_turns_http_into_https() {
 fn tenants_are_told_what_there_is() {
     let spec = json!({"name": "streaming", "components": {"observability": false}, "allowedClaimNamespaces": ["team"]});
     let plan = environment(&spec).plan();
-    for key in ["lock-kubernetes", "lock-helm"] {
-        let metadata = &find(&plan, key).composed["metadata"];
+    for key in ["lock-kubernetes", "helm-provider-config-object"] {
+        let metadata = &find(&plan, key).manifest()["metadata"];
         assert_eq!(metadata["name"], "streaming");
         assert_eq!(metadata["labels"]["platform.example.org/environment"], "streaming");
     }
@@ -236,7 +250,7 @@ fn a_mirror_is_asked_for_every_image_that_no_one_names_elsewhere() {
     );
     let unresolved = serving["config"]["deployment"]["registries-skipping-tag-resolving"].as_str().unwrap();
     assert!(unresolved.split(',').any(|registry| registry == "mirror.example.com"), "{unresolved}");
-    assert_eq!(find(&plan, "vcluster-release").waits_for, ["host-namespace", "pull-secrets"]);
+    assert_eq!(find(&plan, "vcluster-release").waits_for, ["host-namespace", "helm-provider-config", "pull-secrets"]);
     let pulled = &find(&plan, "pull-secrets-pull").manifest()["spec"]["target"]["template"];
     assert_eq!(pulled["type"], "kubernetes.io/dockerconfigjson");
 }

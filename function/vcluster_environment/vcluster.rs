@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::claim::Provisioner;
-use super::{Environment, namespaces, protection, pull_secrets};
+use super::{Environment, namespaces, protection, provider_configs, pull_secrets};
 use crate::change::{self, Kept, MANIFEST};
 use crate::kinds::Spec;
 use crate::kinds::cluster_api::{Cluster, Endpoint, HelmChart, HelmRelease, Reference, VCluster};
@@ -53,9 +53,9 @@ pub fn kept(environment: &Environment) -> Vec<Kept> {
 
 fn waits_for(environment: &Environment) -> &'static [&'static str] {
     if environment.owner.settings.pull_secrets.is_empty() {
-        &[namespaces::HOST]
+        &[namespaces::HOST, provider_configs::HELM]
     } else {
-        &[namespaces::HOST, pull_secrets::NAME]
+        &[namespaces::HOST, provider_configs::HELM, pull_secrets::NAME]
     }
 }
 

@@ -147,7 +147,7 @@ fn what_was_released_does_not_mind_an_environment_that_goes_and_comes_back() {
 
 /// The locks of a claim's place, by the name under which each is asked for.
 fn locks(claim: &str) -> &'static [&'static str] {
-    if claim == ENVIRONMENT { &["lock-kubernetes", "lock-helm"] } else { &["lock-object"] }
+    if claim == ENVIRONMENT { &["lock-kubernetes"] } else { &["lock-object"] }
 }
 
 /// A lock as the composite with this UID has it in a cluster.
@@ -169,16 +169,19 @@ fn a_second_claim_for_one_place_is_held_whole_and_told_whose_it_is() {
         ),
         (
             SYSTEM,
-            "the namespace health-streaming of environment health-streaming already has a RealtimeSystem: claim team-a/first owns it (Object health-streaming-health-streaming-realtime); delete that claim or choose another spec.namespace",
+            "the namespace health-streaming of environment health-streaming already has a RealtimeSystem: claim default/first owns it (Object health-streaming.health-streaming.realtime.default); delete that claim or choose another spec.namespace",
         ),
         (
             BROKER,
-            "the namespace health-streaming of environment health-streaming already has an IotBroker: claim team-a/first owns it (Object health-streaming-health-streaming-broker); delete that claim or choose another spec.namespace",
+            "the namespace health-streaming of environment health-streaming already has an IotBroker: claim default/first owns it (Object health-streaming.health-streaming.broker.default); delete that claim or choose another spec.namespace",
         ),
     ] {
         let mut first_claim = example(claim);
         set(&mut first_claim, "/metadata/name", json!("first"));
-        set(&mut first_claim, "/metadata/namespace", json!("team-a"));
+        // The name of a tenant's lock has the namespace of its claim in it, an environment's has not.
+        if claim == ENVIRONMENT {
+            set(&mut first_claim, "/metadata/namespace", json!("team-a"));
+        }
         let theirs = desired(&run(first(&first_claim)));
         let mut request = with_environment(first(&example(claim)), Some(&environment));
         let alone = run(request.clone());

@@ -51,6 +51,12 @@ fn what_cannot_change_and_did_is_refused_where_it_is_observed() {
         (ENVIRONMENT, "/spec/namespaces", json!(["a"]), "spec.namespaces: cannot lose a namespace after creation, "),
         (
             ENVIRONMENT,
+            "/spec/tenants",
+            json!([{"namespace": "health-streaming", "claimNamespace": "other"}]),
+            "spec.tenants: cannot give a namespace to other claims after creation, ",
+        ),
+        (
+            ENVIRONMENT,
             "/spec/components/observability",
             json!(false),
             "spec.components.observability: cannot be switched off after creation: ",

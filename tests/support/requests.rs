@@ -22,8 +22,23 @@ pub fn answer(request: &RunFunctionRequest) -> RunFunctionResponse {
     RunFunctionResponse::decode(answer_bytes(request).as_slice()).expect("our answer is one for the SDK")
 }
 
-/// The answer as it goes over the wire.
+/// The answer as it goes over the wire, once Crossplane has looked for everything that an answer before asked for. What a
+/// request does not say was found is not there.
 pub fn answer_bytes(request: &RunFunctionRequest) -> Vec<u8> {
+    let first = answer_at_once(request);
+    let mut looked = request.clone();
+    for name in first.requirements.into_iter().flat_map(|asked| asked.resources.into_keys()) {
+        looked.required_resources.entry(name).or_default();
+    }
+    bytes(&looked)
+}
+
+/// What is answered before Crossplane has looked for anything that the request does not have.
+pub fn answer_at_once(request: &RunFunctionRequest) -> RunFunctionResponse {
+    RunFunctionResponse::decode(bytes(request).as_slice()).expect("our answer is one for the SDK")
+}
+
+fn bytes(request: &RunFunctionRequest) -> Vec<u8> {
     let request = Request::decode(request.encode_to_vec().as_slice()).expect("a request of the SDK is one for us");
     Function.run(request).expect("the request is well formed").encode_to_vec()
 }

@@ -35,7 +35,9 @@ pub fn claims() -> Vec<Written> {
     let archive = |name: &str| json!({"url": format!("https://example.com/{name}.zip"), "sha256": "0".repeat(64)});
     let environment = json!({
         "name": "health",
-        "namespaces": ["streaming"],
+        "namespaces": ["streaming", "research"],
+        "tenants": [{"namespace": "research", "claimNamespace": "team"}],
+        "sharedSecrets": ["common-license"],
         "domain": "health.example.com",
         "tls": {"secretName": "certificate"},
         "gateway": {"serviceType": "LoadBalancer", "annotations": {"example.com/scheme": "internal"}},

@@ -64,6 +64,8 @@ fn environment() -> Value {
     json!({
         "name": limits.text("name"),
         "namespaces": limits.texts("namespaces", "namespaces[]"),
+        "tenants": tenants(&limits),
+        "sharedSecrets": limits.texts("sharedSecrets", "sharedSecrets[]"),
         "domain": limits.text("domain"),
         "tls": {"secretName": limits.text("tls.secretName")},
         "gateway": {"annotations": annotations},
@@ -71,6 +73,17 @@ fn environment() -> Value {
             (0..count).map(|index| format!("{}{index:03}", "n".repeat(60))).collect::<Vec<_>>()
         }),
     })
+}
+
+/// Every namespace but the last is another team's.
+fn tenants(limits: &Limits) -> Vec<Value> {
+    let namespaces = limits.texts("namespaces", "namespaces[]");
+    let others = namespaces[..namespaces.len() - 1].iter().enumerate();
+    others
+        .map(|(index, namespace)| {
+            json!({"namespace": namespace, "claimNamespace": format!("{}{index:03}", "n".repeat(60))})
+        })
+        .collect()
 }
 
 /// The place of both tenants: the last of the environment's namespaces.

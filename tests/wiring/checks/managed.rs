@@ -97,7 +97,7 @@ fn lock(standing: &Standing, world: &World) -> String {
         "RealtimeSystemClaim" => "realtime",
         _ => "broker",
     };
-    format!("{environment}-{}-{role}", standing.spec.text("/namespace"))
+    format!("{environment}.{}.{role}.{}", standing.spec.text("/namespace"), standing.claim.namespace)
 }
 
 fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
@@ -260,7 +260,22 @@ fn offered(standing: &Standing) -> BTreeMap<String, String> {
         ("namespaces", namespaces.join(",")),
         ("domain", domain),
         ("claim-namespaces", admitted.join(",")),
+        ("tenants", tenants(standing, &namespaces)),
+        ("shared-secrets", standing.spec.texts("/sharedSecrets").collect::<Vec<_>>().join(",")),
     ]
+    .into_iter()
+    .filter(|(name, offer)| *name != "shared-secrets" || !offer.is_empty())
     .map(|(name, offer)| (label(&format!("offers-{name}")), offer))
-    .into()
+    .collect()
+}
+
+/// Whose claims each namespace inside is for.
+fn tenants(standing: &Standing, namespaces: &[&str]) -> String {
+    let tenants = standing.spec.items("/tenants");
+    let tenant = |namespace: &&str| {
+        let named = tenants.iter().find(|tenant| tenant.text("/namespace") == *namespace);
+        let claims = named.map_or(standing.claim.namespace.as_str(), |tenant| tenant.text("/claimNamespace"));
+        format!("{namespace}={claims}")
+    };
+    namespaces.iter().map(tenant).collect::<Vec<_>>().join(",")
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use function_realtime_platform::adoption::HOST_NAMES;
 use function_realtime_platform::plan::{Place, Resource};
 use function_realtime_platform::tenant::LOCK;
 use function_realtime_platform::vcluster_environment::offer::{
@@ -52,8 +53,11 @@ fn check_plan(world: &World, standing: &Standing) -> Vec<Finding> {
     for resource in &standing.resources {
         let mut finds = |message: String| found.push(Finding::new(&resource.key, "waits for", message));
         for part in resource.waits_for {
-            let is_there =
-                if is_tenant && OFFERED.contains(part) { offered.contains(part) } else { waits.contains_key(part) };
+            let is_there = match *part {
+                part if is_tenant && OFFERED.contains(&part) => offered.contains(part),
+                HOST_NAMES => !is_tenant && resource.adopts,
+                part => waits.contains_key(part),
+            };
             if !is_there {
                 finds(format!("{part}, which there is not"));
             }

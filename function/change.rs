@@ -79,9 +79,8 @@ const NO_NAMESPACE_LESS: &str = "has(oldSelf.namespaces) && size(oldSelf.namespa
     ? oldSelf.namespaces.all(old, has(self.namespaces) && size(self.namespaces) > 0 ? old in self.namespaces : old == self.name) \
     : !has(self.namespaces) || size(self.namespaces) == 0 || oldSelf.name in self.namespaces";
 /// A namespace that has been there keeps the entry that it had, or has none. One that is new may come with its entry.
-const SAME_TENANTS: &str = "(!has(oldSelf.tenants) || oldSelf.tenants.all(old, has(self.tenants) \
-    && self.tenants.exists(now, now.namespace == old.namespace && now.claimNamespace == old.claimNamespace))) \
-    && (!has(self.tenants) || self.tenants.all(now, has(oldSelf.tenants) && oldSelf.tenants.exists(old, old.namespace == now.namespace) \
+const SAME_TENANTS: &str = "(!has(oldSelf.tenants) || oldSelf.tenants.all(old, has(self.tenants) && old in self.tenants)) \
+    && (!has(self.tenants) || self.tenants.all(now, has(oldSelf.tenants) && now in oldSelf.tenants \
     || !(has(oldSelf.namespaces) && size(oldSelf.namespaces) > 0 ? now.namespace in oldSelf.namespaces : now.namespace == oldSelf.name)))";
 const SAME_EMAIL: &str = "has(self.email) ? has(oldSelf.email) && self.email == oldSelf.email : !has(oldSelf.email)";
 

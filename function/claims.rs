@@ -300,3 +300,133 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::plan::Place;
+
+    /// A claim of one kind, for a place that is made of these names, by the name of its kind and place.
+    fn composed(kind: &str, [environment, namespace, team, user]: [&str; 4]) -> Option<(String, Composed)> {
+        let spec = match kind {
+            "VClusterEnvironmentClaim" => {
+                json!({"name": environment, "namespaces": [namespace], "tls": {"secretName": "certificate"}})
+            }
+            "RealtimeSystemClaim" => json!({
+                "environment": environment,
+                "namespace": namespace,
+                "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+                "snowflakeConfig": {"account": "a", "user": "U", "role": "R", "database": "D"},
+            }),
+            _ => json!({
+                "environment": environment,
+                "namespace": namespace,
+                "mqttConfig": {"tls": {"secretName": "certificate"}, "users": [{"name": user, "publish": ["a"]}]},
+            }),
+        };
+        // An environment's name is one place, whoever claims it; a namespace inside is for claims of one namespace.
+        let place = if kind == "VClusterEnvironmentClaim" {
+            environment.to_owned()
+        } else {
+            format!("{environment}/{namespace}")
+        };
+        let claim = Claim { namespace: team.to_owned(), name: "claim".to_owned() };
+        let composed = Kind::of_claim(kind)?.compose(spec, claim, &Settings::default()).ok()?;
+        Some((format!("{kind} {place}"), composed))
+    }
+
+    /// The names that a claim takes on the host: of composed resources that have a fixed one, and of what they put there.
+    fn host_names(composed: &Composed) -> Vec<String> {
+        let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let of = |value: &Value, name: &str, namespace: &str| {
+            let kind = format!("{} {}", text(value, "/apiVersion")?, text(value, "/kind")?);
+            Some(format!("{kind} {}/{}", text(value, namespace).unwrap_or_default(), text(value, name)?))
+        };
+        let mut names = Vec::new();
+        for resource in &composed.plan.resources {
+            names.extend(of(&resource.composed, "/metadata/name", "/metadata/namespace"));
+            if resource.place == Place::Host {
+                names.extend(of(resource.manifest(), "/metadata/name", "/metadata/namespace"));
+                let release = "/metadata/annotations/crossplane.io~1external-name";
+                names.extend(of(&resource.composed, release, "/spec/forProvider/namespace"));
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Every name that can be made of these words, in their order, with hyphens between them.
+    fn joined(words: [&str; 3]) -> Vec<String> {
+        let ranges = [(0, 1), (1, 2), (2, 3), (0, 2), (1, 3), (0, 3)];
+        ranges.map(|(from, to)| words[from..to].join("-")).into()
+    }
+
+    /// All claims whose names are made of some words, hyphens where they hurt and with the endings of our own names: each
+    /// name on the host is of one place.
+    #[test]
+    fn no_two_places_have_a_name_on_the_host_in_common() {
+        let mut legal = 0;
+        for (first, second, third) in [
+            ("a", "mqtt-user", "x"),
+            ("a", "realtime", "administrators"),
+            ("a", "snowflake", "broker"),
+            ("istio-system", "lab", "mqtt"),
+        ] {
+            let mut owners: BTreeMap<String, String> = BTreeMap::new();
+            let names = joined([first, second, third]);
+            let environments = [&names[1], &names[3], &names[4]];
+            let all = environments.iter().flat_map(|environment| names.iter().map(move |name| (environment, name)));
+            for (environment, namespace) in all {
+                let brokers = names.iter().map(|user| ("IotBrokerClaim", user));
+                let others = [("VClusterEnvironmentClaim", namespace), ("RealtimeSystemClaim", namespace)];
+                for (kind, user) in others.into_iter().chain(brokers) {
+                    let team = if user.len() % 2 == 0 { first } else { second };
+                    let Some((place, composed)) = composed(kind, [environment, namespace, team, user]) else {
+                        continue;
+                    };
+                    legal += 1;
+                    for name in host_names(&composed) {
+                        let is_lock = name.starts_with("kubernetes.crossplane.io/v1alpha2 Object ");
+                        let owner = if is_lock { format!("{place} of {team}") } else { place.clone() };
+                        let known = owners.entry(name.clone()).or_insert_with(|| owner.clone());
+                        assert_eq!(*known, owner, "{name} is of both");
+                    }
+                }
+            }
+        }
+        assert!(legal > 300, "only {legal} claims are legal");
+    }
+
+    #[test]
+    fn names_that_hyphens_alone_would_share_are_told_apart() {
+        let system = |environment, namespace, team| {
+            let (_, composed) = composed("IotBrokerClaim", [environment, namespace, team, "x"]).unwrap();
+            host_names(&composed)
+        };
+        for (one, other) in [
+            (["lab", "eu-west", "team"], ["lab-eu", "west", "team"]),
+            (["lab", "a", "b-c"], ["lab", "a-b", "c"]),
+            (["lab", "a", "team"], ["lab", "a", "team-b"]),
+        ] {
+            let theirs = system(other[0], other[1], other[2]);
+            let lock = |names: &[String]| names.iter().find(|name| name.contains("Object ")).cloned().unwrap();
+            assert_ne!(lock(&system(one[0], one[1], one[2])), lock(&theirs));
+        }
+    }
+
+    #[test]
+    fn the_longest_names_are_names() {
+        let long = "n".repeat(50);
+        let (_, composed) =
+            composed("IotBrokerClaim", [&"e".repeat(40), &long, &"t".repeat(63), &"u".repeat(40)]).unwrap();
+        for name in host_names(&composed) {
+            let name = name.rsplit('/').next().unwrap();
+            assert!(name.len() <= 253, "{name}");
+        }
+    }
+}

@@ -338,7 +338,8 @@ fn claims_that_do_not_go_together_are_warned_of() {
         "lenses: the environment streaming has no Knative Serving: switch on spec.components.knativeServing of its VClusterEnvironmentClaim, or set spec.dashboard.proxy: false here",
         "lenses: the environment streaming has no observability: switch on spec.components.observability of its VClusterEnvironmentClaim, or set spec.monitoring: false here",
         "lenses-again: the environment streaming does not admit claims of namespace elsewhere: its owner can add it to spec.allowedClaimNamespaces",
-        "lenses-again: lenses asks for the same place; the first to come has it, and the other is held",
+        "lenses-again: spec.lensesConfig.licenseSecretRef.name: must begin with \"elsewhere.\", or be listed in spec.sharedSecrets of the environment streaming, not \"lenses-license\": the environment is of claims of another namespace",
+        "lenses-twice: lenses asks for the same place; the first to come has it, and the other is held",
     ] {
         assert!(err.lines().any(|line| line == format!("warning: {expected}")), "{expected}\n{err}");
     }

@@ -80,7 +80,7 @@ fn what_would_not_fit_together_is_refused() {
 fn everything_named_exists_whatever_is_combined() {
     let settings = wiring::full::settings();
     let legal = Cell::new(0);
-    random::combinations(150, |changes| {
+    random::combinations(170, |changes| {
         // Changes that contradict each other are refused, which other tests look at.
         let Ok(platform) = Platform::try_of("random", variations::changed(&changes), &settings) else { return Ok(()) };
         legal.set(legal.get() + 1);

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::tree::release;
 use super::{Cluster, Preview};
+use crate::adoption::HOST_NAMES;
 use crate::plan::Resource;
 use crate::{hold, yaml};
 
@@ -24,7 +25,8 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
             "as Crossplane first gets it: what waits for something is paused until that is ready".to_owned(),
         ];
         let plan = &shown.composed.plan;
-        let standings = hold::standings(plan, &[], Some(&BTreeSet::new()));
+        // Crossplane looks for what is asked for before it applies anything.
+        let standings = hold::standings(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
         for (resource, standing) in plan.resources.iter().zip(&standings) {
             let mut resource = resource.clone();
             let key = resource.key.clone();

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Shown;
 use crate::claims::{KINDS, Kind};
+use crate::host_secrets::Nameable;
 use crate::iot_broker::claim::Spec as Broker;
 use crate::kinds::{Spec as _, istio, kubernetes};
 use crate::realtime_system::claim::Spec as System;
@@ -25,6 +26,7 @@ pub fn warnings(claims: &[Shown]) -> Vec<String> {
             let name = &tenant.asked.claim.name;
             let reception = reception(guest, provider_config);
             let wants = complaints(tenant, guest, &reception).into_iter();
+            let wants = wants.chain(unnameable(tenant, guest, provider_config));
             let wants = wants.chain(unserved(tenant, guest, host)).chain(cookies(tenant, guest, &reception));
             warnings.extend(wants.map(|want| format!("{name}: {want}")));
         }
@@ -67,6 +69,13 @@ fn reception(guest: &Guest, provider_config: &Value) -> Reception {
 fn complaints(tenant: &Shown, guest: &Guest, reception: &Reception) -> Vec<String> {
     let awaited = tenant.composed.plan.resources.iter().flat_map(|resource| resource.waits_for).copied().collect();
     reception.complaints(guest, &awaited)
+}
+
+/// Secrets on the host that the tenant may not name, because of which it would be refused.
+fn unnameable(tenant: &Shown, guest: &Guest, provider_config: &Value) -> impl Iterator<Item = String> {
+    let nameable = Nameable::of(guest, Some(provider_config));
+    let faults = nameable.faults(guest, &tenant.composed.host_secrets, &|_, _| None);
+    faults.into_iter().map(|fault| fault.to_string())
 }
 
 /// Routes to hosts that the environment's gateway does not serve.

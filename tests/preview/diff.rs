@@ -50,7 +50,7 @@ fn each_resource_is_told_with_the_fields_that_change() {
         ]
     );
     for line in [
-        "  + PushSecret streaming-snowflake-kafka-credentials in streaming (secrets-push-snowflake-kafka-credentials)",
+        "  + PushSecret streaming.snowflake-kafka-credentials in streaming (secrets-push-snowflake-kafka-credentials)",
         "  - ServiceMonitor lenses-metrics in streaming (lenses-metrics-monitor)",
     ] {
         assert!(difference.lines().any(|other| other == line), "{line} is not in\n{difference}");

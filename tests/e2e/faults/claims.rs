@@ -45,6 +45,22 @@ pub fn faults() -> Vec<Fault> {
             happen: foreign,
         },
         Fault {
+            name: "namespace-unlabelled",
+            what: "the environment's Namespace on the host loses its label",
+            during: "its claim says so, with the command that puts it back; what runs stays",
+            after: "settled once the label is back",
+            on: On::Settled,
+            happen: unlabelled,
+        },
+        Fault {
+            name: "deleted-unlabelled",
+            what: "the Application is deleted while the environment's Namespace has no label",
+            during: "what stands in the Namespace stays, and its managed resources say why",
+            after: "nothing is left once the label is back",
+            on: On::Last,
+            happen: deleted_unlabelled,
+        },
+        Fault {
             name: "deleted-half-built",
             what: "the Application is deleted as soon as the database stands",
             during: "what is held vanishes, what is made is unmade",
@@ -165,6 +181,49 @@ fn foreign(scene: &mut Scene) -> String {
     format!("it said after {}: “{message}”; gone after {}", seconds(told), seconds(gone))
 }
 
+const LABEL: &str = "platform.example.org/environment";
+
+/// The command that the messages give, without the program's name.
+fn label_back(scene: &Scene) {
+    let label = format!("{LABEL}={ENVIRONMENT}");
+    let claims = "platform.example.org/claim-namespace=default";
+    scene.host(&["label", "namespace", ENVIRONMENT, &label, claims]).unwrap();
+}
+
+const COMMAND: &str = "kubectl label namespace health-streaming platform.example.org/environment=health-streaming";
+
+fn unlabelled(scene: &mut Scene) -> String {
+    let before = scene.inventory();
+    scene.host(&["label", "namespace", ENVIRONMENT, &format!("{LABEL}-")]).unwrap();
+    let (message, told) = scene.until("the claim says so", PATIENCE, |scene| {
+        let (status, message) = scene.condition("vclusterenvironmentclaim", "health-streaming-env", "Accepted")?;
+        (status == "False" && message.contains(COMMAND)).then_some(message)
+    });
+    scene.expect_nothing_lost(&before);
+    label_back(scene);
+    let settled = scene.until_settled("settled once the label is back");
+    scene.expect_nothing_lost(&before);
+    format!("it said after {}: “{message}”; settled {} after the label was back", seconds(told), seconds(settled))
+}
+
+fn deleted_unlabelled(scene: &mut Scene) -> String {
+    scene.host(&["label", "namespace", ENVIRONMENT, &format!("{LABEL}-")]).unwrap();
+    scene.delete_example();
+    let (said, told) = scene.until("a managed resource says why it stays", PATIENCE, |scene| {
+        let managed = scene.list(MANAGED, &[]).ok()?;
+        let why = |object: &Value| {
+            let conditions = object["status"]["conditions"].as_array()?;
+            let synced = conditions.iter().find(|condition| condition["type"] == "Synced")?;
+            synced["message"].as_str().filter(|message| message.contains(COMMAND)).map(str::to_owned)
+        };
+        managed.iter().find_map(why)
+    });
+    scene.throughout("its Namespace stays", Duration::from_secs(30), |scene| scene.host_has("namespace", ENVIRONMENT));
+    label_back(scene);
+    let gone = scene.until_nothing_is_left();
+    format!("one said after {}: “{said}”; all gone {} after the label was back", seconds(told), seconds(gone))
+}
+
 fn deleted_half_built(scene: &mut Scene) -> String {
     scene.take_up_example();
     scene.until("the database stands", PATIENCE, |scene| {
@@ -182,7 +241,7 @@ fn two_applications(scene: &mut Scene) -> String {
     let applications = documents(&read("examples/variants/second-namespace.yaml"));
     let [mut namespace, license] = [
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team-research"}}),
-        json!("research-lenses-license"),
+        json!("team-research.lenses-license"),
     ];
     namespace["metadata"]["labels"] = json!({});
     scene.apply(&[namespace]);

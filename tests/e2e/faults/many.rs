@@ -29,7 +29,71 @@ pub fn faults() -> Vec<Fault> {
             on: On::Demand,
             happen: |scene| many(scene, 50),
         },
+        Fault {
+            name: "twenty-pairs",
+            what: "20 environments claimed by two claims of two namespaces each, all 40 at once",
+            during: "each environment gets one owner, with both its ProviderConfigs and its Namespace",
+            after: "the other claim says whose it is, and nothing of it is taken up",
+            on: On::Demand,
+            happen: pairs,
+        },
     ]
+}
+
+/// Two claims for each of twenty environments, from two namespaces.
+fn pairs(scene: &mut Scene) -> String {
+    const TEAMS: [&str; 2] = ["team-a", "team-b"];
+    let names: Vec<String> = (1..=20).map(|number| format!("pair-{number}")).collect();
+    let namespace = |name: &&str| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    scene.apply(&TEAMS.iter().map(namespace).collect::<Vec<_>>());
+    let mut claims = Vec::new();
+    for name in &names {
+        for team in TEAMS {
+            let mut claim = documents(&read("examples/minimal/vcluster-environment.yaml")).remove(0);
+            claim["metadata"] = json!({"name": format!("{team}-{name}"), "namespace": team});
+            claim["spec"] = json!({
+                "name": name,
+                "components": {"istio": false, "knativeServing": false, "observability": false},
+            });
+            claims.push(claim);
+        }
+    }
+    scene.apply(&claims);
+    let label = |object: &Value, name: &str| {
+        object["metadata"]["labels"][format!("platform.example.org/{name}")].as_str().unwrap_or_default().to_owned()
+    };
+    let ((), took) = scene.until("each pair has one owner", std::time::Duration::from_mins(15), |scene| {
+        let claims = scene.list("vclusterenvironmentclaims", &["--all-namespaces"]).ok()?;
+        let settled = |claim: &&Value| is_claim_settled(claim);
+        let told =
+            |claim: &&Value| claim["status"]["conditions"].to_string().contains(" owns it (ProviderConfig pair-");
+        let of =
+            |name: &String| claims.iter().filter(|claim| claim["spec"]["name"] == name.as_str()).collect::<Vec<_>>();
+        let decided = |name: &String| {
+            let pair = of(name);
+            pair.iter().filter(|claim| settled(claim)).count() == 1
+                && pair.iter().filter(|claim| told(claim)).count() == 1
+        };
+        names.iter().all(decided).then_some(())
+    });
+    let mut first = 0;
+    for name in &names {
+        let owner = |kind: &str| {
+            let object = scene.host(&["get", kind, name, "--output=json"]).unwrap();
+            label(&serde_json::from_str(&object).unwrap(), "claim-namespace")
+        };
+        let owners =
+            ["providerconfig.kubernetes.crossplane.io", "providerconfig.helm.crossplane.io", "namespace"].map(owner);
+        assert!(owners.iter().all(|other| *other == owners[0]), "{name} is shared: {owners:?}");
+        first += usize::from(owners[0] == TEAMS[0]);
+        let managed = scene
+            .list(super::scene::MANAGED, &[&format!("--selector=platform.example.org/environment={name}")])
+            .unwrap();
+        let loser = |object: &&Value| label(object, "claim-namespace") != owners[0];
+        let touched = managed.iter().filter(loser).find(|object| !object["metadata"]["finalizers"].is_null());
+        assert_eq!(touched, None, "a provider has taken up what is the other claim's");
+    }
+    format!("decided after {}; {first} went to the one namespace, {} to the other", seconds(took), names.len() - first)
 }
 
 /// How many namespaces an environment has at most.

@@ -168,7 +168,7 @@ impl Title {
         let message = match holder {
             Holder::Foreign => {
                 format!(
-                    "must not be {name:?}: the {kind} {name} on the host does not carry the label {environment}={name}, so it is not this environment's, and would be taken over; choose another name, or, if it was made for this environment, run: kubectl label {resource} {name} {environment}={name} {owner}={claim_namespace}"
+                    "must not be {name:?}: the {kind} {name} on the host does not carry the label {environment}={name}, so it is not this environment's, and would be taken over; choose another name, or, if it was made for this environment, run: kubectl label --overwrite {resource} {name} {environment}={name} {owner}={claim_namespace}"
                 )
             }
             Holder::OtherNamespace(theirs) => format!(
@@ -258,7 +258,7 @@ mod tests {
             let faults = holders(&namespace(&labels)).faults(&composed().site);
             let [fault] = faults.as_slice() else { panic!("{faults:?}") };
             assert_eq!(fault.field, "spec.name");
-            let command = "kubectl label namespace lab platform.example.org/environment=lab platform.example.org/claim-namespace=team";
+            let command = "kubectl label --overwrite namespace lab platform.example.org/environment=lab platform.example.org/claim-namespace=team";
             assert!(fault.message.ends_with(command), "{fault}");
         }
         let theirs = json!({label("environment"): "lab", label("claim-namespace"): "other"});

@@ -94,7 +94,7 @@ fn a_namespace_of_somebody_else_is_refused_with_the_command_that_hands_it_over()
             &json!({"platform.example.org/environment": environment, "platform.example.org/claim-namespace": claims}),
         )
     };
-    let command = "kubectl label namespace health-streaming platform.example.org/environment=health-streaming platform.example.org/claim-namespace=default";
+    let command = "kubectl label --overwrite namespace health-streaming platform.example.org/environment=health-streaming platform.example.org/claim-namespace=default";
     for (found, ending) in [
         (namespace(&json!({})), command),
         (namespace(&json!({"kubernetes.io/metadata.name": "health-streaming"})), command),
@@ -120,7 +120,7 @@ fn an_environment_whose_namespace_loses_its_label_says_so_until_it_is_back() {
     let live = with_found(settled(request.clone(), &run(request)), HELM, None);
     assert!(condition(&run(with_found(live.clone(), NAMESPACE, Some(&ours()))), "Settled").0);
     let answer = run(with_found(live.clone(), NAMESPACE, Some(&namespace(&json!({})))));
-    assert!(fatal(&answer).contains("kubectl label namespace health-streaming "), "{}", fatal(&answer));
+    assert!(fatal(&answer).contains("kubectl label --overwrite namespace health-streaming "), "{}", fatal(&answer));
     assert!(condition(&run(with_found(live, NAMESPACE, Some(&ours()))), "Settled").0, "it heals");
 }
 
@@ -129,7 +129,7 @@ fn a_helm_provider_config_of_another_team_is_not_taken_over() {
     let mut found = ours();
     found["metadata"]["labels"] = json!({"team": "other"});
     let answer = run(with_found(begun(None), HELM, Some(&found)));
-    let command = "kubectl label providerconfigs.helm.crossplane.io health-streaming ";
+    let command = "kubectl label --overwrite providerconfigs.helm.crossplane.io health-streaming ";
     assert!(fatal(&answer).contains(command), "{}", fatal(&answer));
 }
 

@@ -187,10 +187,11 @@ const LABEL: &str = "platform.example.org/environment";
 fn label_back(scene: &Scene) {
     let label = format!("{LABEL}={ENVIRONMENT}");
     let claims = "platform.example.org/claim-namespace=default";
-    scene.host(&["label", "namespace", ENVIRONMENT, &label, claims]).unwrap();
+    scene.host(&["label", "--overwrite", "namespace", ENVIRONMENT, &label, claims]).unwrap();
 }
 
-const COMMAND: &str = "kubectl label namespace health-streaming platform.example.org/environment=health-streaming";
+const COMMAND: &str =
+    "kubectl label --overwrite namespace health-streaming platform.example.org/environment=health-streaming";
 
 fn unlabelled(scene: &mut Scene) -> String {
     let before = scene.inventory();

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::scene::{MANAGED, PATIENCE, Scene, seconds};
+use super::scene::{CLAIMS, MANAGED, PATIENCE, Scene, seconds};
 use super::{Fault, On};
 use crate::built::{FUNCTION, ORGANISATION};
 use crate::support::control_plane::holds;
+use crate::support::examples::{documents, read};
 use crate::support::registry::crane;
 
 /// A version that the configuration's range admits.
@@ -44,6 +45,14 @@ pub fn faults() -> Vec<Fault> {
             happen: forgotten,
         },
         Fault {
+            name: "crossplane-may-not-look",
+            what: "Crossplane lacks the right to read Namespaces that package/install gives it, and an environment is claimed",
+            during: "nothing is made; the composite says which right is missing",
+            after: "made once Crossplane has the right",
+            on: On::Empty,
+            happen: may_not_look,
+        },
+        Fault {
             name: "crossplane-killed-at-random",
             what: "Crossplane is killed at random moments (seeded) while the platform is made, and again while it is deleted",
             during: "it goes on where it was",
@@ -52,6 +61,48 @@ pub fn faults() -> Vec<Fault> {
             happen: killed_at_random,
         },
     ]
+}
+
+/// The ClusterRole of package/install that lets Crossplane look.
+const RIGHT: &str = "realtime-platform-function";
+
+fn may_not_look(scene: &mut Scene) -> String {
+    let right = scene.host(&["get", "clusterrole", RIGHT, "--output=json"]).unwrap();
+    let right: serde_json::Value = serde_json::from_str(&right).unwrap();
+    scene.host(&["delete", "clusterrole", RIGHT]).unwrap();
+    scene.until("Crossplane may read Namespaces no more", PATIENCE, |scene| {
+        let role =
+            scene.host(&["get", "clusterrole", "crossplane", "--output=jsonpath={.rules[*].resources[*]}"]).ok()?;
+        (!role.contains("namespaces")).then_some(())
+    });
+    // What it has read before it would go on reading.
+    scene.stage.host.plane.crossplane.stop();
+    scene.stage.host.plane.crossplane.start_again();
+    let claim = documents(&read("examples/minimal/vcluster-environment.yaml"));
+    scene.apply(&claim);
+    let (said, told) = scene.until("the composite says what is missing", PATIENCE, |scene| {
+        let composites = scene.list("xvclusterenvironments", &[]).ok()?;
+        let conditions = composites.first()?["status"]["conditions"].as_array()?.clone();
+        let synced =
+            conditions.iter().find(|condition| condition["type"] == "Synced" && condition["status"] == "False")?;
+        Some(synced["message"].as_str()?.to_owned())
+    });
+    assert!(said.contains("host-namespace-object"), "{said}");
+    let claimed = scene.list(CLAIMS, &["--all-namespaces"]).unwrap();
+    let claimed = claimed[0]["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let ready = claimed.iter().find(|condition| condition["type"] == "Ready");
+    let ready = ready.and_then(|ready| ready["message"].as_str()).unwrap_or("nothing").to_owned();
+    assert_eq!(scene.list(MANAGED, &[]).unwrap(), Vec::<serde_json::Value>::new(), "something was composed");
+    let mut back = right;
+    let metadata = back["metadata"].as_object_mut().unwrap();
+    metadata.retain(|field, _| ["name", "labels"].contains(&field.as_str()));
+    scene.apply(&[back]);
+    let settled = scene.until_claims_settled("settled once it has the right");
+    format!(
+        "the composite said after {}: “{said}”; the claim: “{ready}”; settled {} after the right was back",
+        seconds(told),
+        seconds(settled)
+    )
 }
 
 fn versions(scene: &Scene) -> BTreeMap<String, String> {

@@ -181,6 +181,15 @@ impl Scene {
         self.until(what, PATIENCE, |scene| scene.is_settled().then_some(())).1
     }
 
+    /// Until every claim is settled, where nobody wrote an Application.
+    pub fn until_claims_settled(&mut self, what: &str) -> Duration {
+        let settled = |scene: &Self| {
+            let claims = scene.list(CLAIMS, &["--all-namespaces"]).ok()?;
+            (!claims.is_empty() && claims.iter().all(is_claim_settled)).then_some(())
+        };
+        self.until(what, PATIENCE, settled).1
+    }
+
     pub fn is_settled(&self) -> bool {
         let Ok(claims) = self.list(CLAIMS, &["--all-namespaces"]) else { return false };
         let Ok(applications) = self.list("applications.core.oam.dev", &["--all-namespaces"]) else { return false };

@@ -1,4 +1,4 @@
-//! The host cluster: its API server with the controllers that clean up, Crossplane with its usage webhook, both providers
+//! The host cluster: its API server with the controllers that clean up, Crossplane as itself with its usage webhook, both providers
 //! and vela-core.
 
 use std::fs;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::dial::Dial;
 use super::settings::Settings;
-use super::{kubectl, succeed};
+use super::{identity, kubectl, succeed};
 use crate::support::api_server::{ApiServer, free_ports};
 use crate::support::authority::Authority;
 use crate::support::control_plane::{ControlPlane, NAMESPACE};
@@ -39,7 +39,9 @@ impl Host {
     pub fn start(server: ApiServer, settings: &Settings, dial: &Dial, logs: &Path) -> Self {
         let scratch = Scratch::new("host");
         let kubeconfig = server.kubeconfig();
-        let manager = manager(&kubeconfig, &["garbage-collector-controller", "namespace-controller"]);
+        let controllers =
+            ["garbage-collector-controller", "namespace-controller", "clusterrole-aggregation-controller"];
+        let manager = manager(&kubeconfig, &controllers);
         let manager = Daemon::start(&manager, logs.join("host-kube-controller-manager.log"));
         let mut kinds = kubectl(&kubeconfig);
         kinds.args(["apply", "--server-side", "--filename"]).arg(tool("crds").join("kubevela"));
@@ -53,7 +55,12 @@ impl Host {
         flags.extend([format!("--webhook-port={webhook}"), format!("--metrics-port={metrics}"), "--debug".to_owned()]);
         flags.push(format!("--tls-server-certs-dir={}", certificates.display()));
         let (variable, proxy) = dial.variable();
-        let variables = [(variable, PathBuf::from(proxy)), ("NO_PROXY", PathBuf::from("127.0.0.1,localhost"))];
+        let identity = identity::kubeconfig(&server, scratch.path());
+        let variables = [
+            (variable, PathBuf::from(proxy)),
+            ("NO_PROXY", PathBuf::from("127.0.0.1,localhost")),
+            ("KUBECONFIG", identity),
+        ];
         let own = Scratch::new("crossplane");
         let plane = ControlPlane::start_on(server, own, logs.join("crossplane.log"), &flags, &variables);
         plane.apply(&[usages(webhook, &authority)]);

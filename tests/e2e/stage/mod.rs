@@ -5,6 +5,7 @@
 mod dial;
 mod function;
 mod host;
+mod identity;
 mod inner;
 mod install;
 mod settings;

@@ -1,0 +1,80 @@
+//! Who Crossplane is at the host: the service account that its chart gives it, with the rights that it has there and no
+//! others. What a function asks Crossplane to read has to be among them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::{kubectl, succeed};
+use crate::support::api_server::ApiServer;
+use crate::support::control_plane::NAMESPACE;
+use crate::support::crossplane::write;
+
+const ACCOUNT: &str = "crossplane";
+
+/// The kubeconfig that Crossplane starts with.
+pub fn kubeconfig(server: &ApiServer, folder: &Path) -> PathBuf {
+    let objects = write(folder, "crossplane-rights.yaml", &rights());
+    succeed(kubectl(&server.kubeconfig()).args(["apply", "--server-side", "--filename"]).arg(objects));
+    let mut create = kubectl(&server.kubeconfig());
+    create.args(["create", "token", ACCOUNT, "--namespace", NAMESPACE, "--duration=24h"]);
+    let token = succeed(&mut create);
+    let path = folder.join("crossplane.kubeconfig");
+    fs::write(&path, server.portable_kubeconfig(Some(token.trim()))).unwrap();
+    path
+}
+
+fn rights() -> Vec<Value> {
+    let role = |name: &str, rules: Value| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": name, "labels": {AGGREGATED: "true"}},
+            "rules": rules,
+        })
+    };
+    vec![
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}),
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": NAMESPACE}}),
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": ACCOUNT},
+            "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {AGGREGATED: "true"}}]},
+        }),
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": ACCOUNT},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ACCOUNT},
+            "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}],
+        }),
+        role("crossplane:system:aggregate-to-crossplane", own()),
+        role("crossplane:of-the-rbac-manager", of_kinds()),
+    ]
+}
+
+const AGGREGATED: &str = "rbac.crossplane.io/aggregate-to-crossplane";
+
+fn rule(groups: &[&str], resources: &[&str]) -> Value {
+    json!({"apiGroups": groups, "resources": resources, "verbs": ["*"]})
+}
+
+/// What Crossplane's chart of version 2.3 gives it.
+fn own() -> Value {
+    let groups = ["apiextensions.crossplane.io", "ops.crossplane.io", "pkg.crossplane.io", "protection.crossplane.io"];
+    json!([
+        rule(&[""], &["events", "secrets", "serviceaccounts", "services", "configmaps"]),
+        rule(&["apiextensions.k8s.io"], &["customresourcedefinitions", "customresourcedefinitions/status"]),
+        rule(&groups, &["*"]),
+        rule(&["apps", "extensions"], &["deployments"]),
+        rule(&["coordination.k8s.io"], &["leases"]),
+        rule(&["admissionregistration.k8s.io"], &["validatingwebhookconfigurations", "mutatingwebhookconfigurations"]),
+    ])
+}
+
+/// What Crossplane's RBAC manager, which does not run here, gives it for each definition and each provider.
+fn of_kinds() -> Value {
+    json!([rule(&["platform.example.org", "kubernetes.crossplane.io", "helm.crossplane.io"], &["*"])])
+}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::host::Host;
 use super::succeed;
 use crate::built::{Built, FUNCTION, ORGANISATION};
-use crate::installation::{configuration, except, installed, mirror, stand_in};
+use crate::installation::{configuration, installed, mirror, stand_in, unverified};
 use crate::support::control_plane::holds;
 use crate::support::examples::project;
 
@@ -24,7 +24,7 @@ pub fn install(host: &mut Host, packages: &Built) {
     stand_in(&packages.registry);
     let plane = &mut host.plane;
     plane.apply(&[mirror(packages), activation()]);
-    plane.apply(&except(installed(packages, "install/function"), "realtime-platform-verification"));
+    plane.apply(&unverified(installed(packages, "install/function")));
     let mut providers = installed(packages, "install/providers");
     // The stage has its own, with tokens.
     providers.retain(|object| object["kind"] != "ProviderConfig");

@@ -5,6 +5,7 @@
 #[path = "../support"]
 mod support {
     pub mod api_server;
+    pub mod authority;
     pub mod composed;
     pub mod control_plane;
     pub mod crossplane;

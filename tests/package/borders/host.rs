@@ -23,7 +23,7 @@ pub const FOREIGN: &str = "argocd";
 pub const OURS: &str = "streaming";
 pub const MISLABELLED: &str = "lab";
 
-pub struct Host(ApiServer);
+pub struct Host(pub ApiServer);
 
 impl Host {
     /// With everything installed that keeps the border, the providers' rights among it, and the three namespaces.
@@ -36,7 +36,7 @@ impl Host {
         define(&host.0, objects.iter().chain([&provider_config("host", &[])]));
         objects.splice(0..0, [namespace(FOREIGN, &[]), environment(OURS)]);
         objects.insert(0, namespace(MISLABELLED, &[(ENVIRONMENT, OURS), (CLAIM_NAMESPACE, "team")]));
-        objects.push(provider_config("host", &[]));
+        objects.extend([provider_config("host", &[]), namespace("crossplane-system", &[])]);
         objects.extend(documents(&read("package/install/providers/rights.yaml")));
         objects.extend(given_to_every_provider());
         objects.extend(documents(&read("package/install/providers/borders.yaml")));
@@ -68,6 +68,13 @@ impl Host {
         let output = run(&mut kubectl);
         let what = format!("{user:?}: kubectl {}", arguments.join(" "));
         Answer { what, done: output.status.success(), said: said(&output) }
+    }
+
+    /// An object, as it is there.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let answer = self.asks(None, &[arguments, &["--output=json"]].concat(), &[]);
+        assert!(answer.done, "{}: {}", answer.what, answer.said);
+        serde_json::from_str(&answer.said).unwrap()
     }
 
     pub fn may(&self, user: Option<&str>, arguments: &[&str], objects: &[Value]) {

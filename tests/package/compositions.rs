@@ -124,6 +124,8 @@ fn rights() -> Vec<Value> {
         binding("RoleBinding", "claims", &[TENANT, OPERATOR, CROSSPLANE]),
         binding("ClusterRoleBinding", "composites", &[TENANT, OPERATOR, CROSSPLANE]),
         binding("ClusterRoleBinding", "compositions", &[OPERATOR, CROSSPLANE]),
+        // Of a namespace there are no Compositions, so this gives nothing.
+        binding("RoleBinding", "compositions", &[TENANT]),
         binding("ClusterRoleBinding", "all", &[KUBEVELA]),
     ]
 }

@@ -305,6 +305,20 @@ fn vela_says_which_property_is_misspelt() {
     }
 }
 
+/// The policy that keeps these from users judges claims, which KubeVela writes with an account of its own.
+#[test]
+fn an_application_cannot_choose_a_composition() {
+    let application = applications().into_iter().find(|(path, _)| path.ends_with("application.yaml")).unwrap().1;
+    let fields = ["Ref", "RevisionRef", "RevisionSelector", "Selector", "UpdatePolicy"];
+    let fields = fields.map(|field| format!("composition{field}")).into_iter().chain(["crossplane".to_owned()]);
+    for (field, number) in fields.flat_map(|field| (0..3).map(move |number| (field.clone(), number))) {
+        let mut application = application.clone();
+        application["spec"]["components"][number]["properties"][&field] = json!({"name": "older"});
+        let answer = dry_run(&application).unwrap_err();
+        assert!(answer.contains(&format!("spec.{field}: field not allowed")), "{field}: {answer}");
+    }
+}
+
 fn condition(kind: &str, status: &str, message: Option<&str>) -> Value {
     let mut condition = json!({"type": kind, "status": status, "reason": "Reason", "observedGeneration": 2});
     if let Some(message) = message {

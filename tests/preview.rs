@@ -4,6 +4,8 @@
 
 #[path = "preview/diff.rs"]
 mod diff;
+#[path = "preview/images.rs"]
+mod images;
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -425,18 +427,6 @@ fn whoever_stops_reading_is_not_told_of_it() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(!texts(&output).1.contains("cannot"), "{}", texts(&output).1);
-}
-
-#[test]
-fn images_without_a_digest_are_told_once_for_all_claims() {
-    let (_, err) = shown(&[APPLICATION]);
-    let told: Vec<&str> = err.lines().filter(|line| line.contains("without a digest")).collect();
-    assert_eq!(told.len(), 1, "{told:#?}");
-    assert!(told[0].starts_with("warning: images without a digest"), "{}", told[0]);
-    // Of the system, of the broker, and of both.
-    for image in ["lensesio/lenses-hq:", "eclipse-mosquitto:", "curlimages/curl:"] {
-        assert_eq!(told[0].matches(image).count(), 1, "{image}: {}", told[0]);
-    }
 }
 
 #[test]

@@ -55,8 +55,9 @@ pub fn installed(built: &Built, folder: &str) -> Vec<Value> {
     files.iter().flat_map(|file| read(file)).collect()
 }
 
-pub fn except(objects: Vec<Value>, name: &str) -> Vec<Value> {
-    objects.into_iter().filter(|object| object["metadata"]["name"] != name).collect()
+/// Without whose signatures are verified, which those who apply everything else may leave out.
+pub fn unverified(objects: Vec<Value>) -> Vec<Value> {
+    objects.into_iter().filter(|object| object["spec"]["verification"].is_null()).collect()
 }
 
 pub fn mirror(built: &Built) -> Value {

@@ -5,9 +5,11 @@
 #[path = "../support"]
 mod support {
     pub mod api_server;
+    pub mod authority;
     pub mod composed;
     pub mod control_plane;
     pub mod crossplane;
+    pub mod defined;
     pub mod examples;
     pub mod registry;
     pub mod server;
@@ -16,7 +18,9 @@ mod support {
 #[path = "../wiring/mod.rs"]
 mod wiring;
 
+mod borders;
 mod built;
+mod compositions;
 mod guide;
 mod images;
 mod installation;

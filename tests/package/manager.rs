@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use crate::built::{Built, CONFIGURATION, FUNCTION, binary};
-use crate::installation::{PROVIDERS, configuration, crossplane_flags, except, installed, mirror, stand_in};
+use crate::installation::{PROVIDERS, configuration, crossplane_flags, installed, mirror, stand_in, unverified};
 use crate::log::Log;
 use crate::support::control_plane::{ControlPlane, NAMESPACE, holds};
+use crate::support::registry::crane;
 use crate::support::server::Launch;
 use crate::support::tools::Scratch;
 
@@ -37,7 +38,7 @@ fn the_package_manager_installs_everything_from_one_configuration() {
     stand_in(&built.registry);
     let mut plane = ControlPlane::start(&crossplane_flags(), &[]);
     plane.apply(&[mirror(&built)]);
-    plane.apply(&except(installed(&built, "install/function"), "realtime-platform-verification"));
+    plane.apply(&unverified(installed(&built, "install/function")));
     let host = |object: &Value| object["kind"] == "ProviderConfig";
     let (host, providers): (Vec<_>, Vec<_>) = installed(&built, "install/providers").into_iter().partition(host);
     plane.apply(&providers);
@@ -133,26 +134,50 @@ fn with_verification_only_what_is_signed_is_installed() {
         "stringData": {"cosign.pub": log.public_key()},
     });
     let mut verification: Vec<Value> = installed(&built, "install/function");
-    verification.retain(|object| object["metadata"]["name"] == "realtime-platform-verification");
+    verification.retain(|object| !object["spec"]["verification"].is_null());
     let reference = json!({"secretRef": {"name": "publisher", "key": "cosign.pub"}, "hashAlgorithm": "sha256"});
-    verification[0]["spec"]["verification"]["cosign"]["authorities"] = json!([{"name": "publisher", "key": reference}]);
+    for config in &mut verification {
+        config["spec"]["verification"]["cosign"]["authorities"] = json!([{"name": "publisher", "key": reference}]);
+    }
     plane.apply(&[key, mirror(&built)]);
     plane.apply(&verification);
     plane.apply(&[configuration(&built)]);
-    plane.until("the refusal of what nobody signed", |plane| {
-        let said = Value::from(plane.list("configurations.pkg")).to_string();
-        if said.contains("signature verification failed") { Ok(()) } else { Err(said) }
-    });
+    refused(&mut plane, "configurations.pkg", 1);
     assert!(plane.list("functions.pkg").is_empty());
 
     for package in [CONFIGURATION, FUNCTION] {
         log.sign(&built.digest(package));
     }
     // It asks again only after a while, unless something changes.
-    let mut asked = configuration(&built);
-    asked["metadata"]["annotations"] = json!({"example.org/signed": "true"});
-    plane.apply(&[asked]);
+    plane.apply(&[asked_again(configuration(&built))]);
     all(&mut plane, "configurations.pkg", 1, "Installed");
     all(&mut plane, "functionrevisions.pkg", 1, "RevisionHealthy");
+    let providers = refused(&mut plane, "providers.pkg", 2);
+    assert!(plane.list("crds").iter().all(|kind| kind["spec"]["group"] != "helm.crossplane.io"));
+
+    for (name, version) in PROVIDERS {
+        let repository = format!("{}/crossplane-contrib/{name}", built.registry.host());
+        log.sign(&format!("{repository}@{}", crane(&["digest", &format!("{repository}:{version}")])));
+    }
+    for provider in providers {
+        let name = &provider["metadata"]["name"];
+        let object = json!({"apiVersion": provider["apiVersion"], "kind": "Provider", "metadata": {"name": name}});
+        plane.apply(&[asked_again(object)]);
+    }
+    all(&mut plane, "providerrevisions.pkg", 2, "RevisionHealthy");
     all(&mut plane, "configurations.pkg", 1, "Healthy");
+}
+
+/// Until as many packages of a kind are refused, because nobody signed them.
+fn refused(plane: &mut ControlPlane, kind: &str, number: usize) -> Vec<Value> {
+    plane.until(&format!("the refusal of {kind}"), |plane| {
+        let found = plane.list(kind);
+        let refused = found.iter().filter(|package| package.to_string().contains("signature verification failed"));
+        if refused.count() == number { Ok(found) } else { Err(Value::from(found).to_string()) }
+    })
+}
+
+fn asked_again(mut package: Value) -> Value {
+    package["metadata"]["annotations"] = json!({"example.org/signed": "true"});
+    package
 }

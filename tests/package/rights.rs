@@ -2,14 +2,16 @@
 //! and nothing that is not.
 
 use std::collections::BTreeSet;
+use std::thread;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::support::api_server::ApiServer;
+use crate::support::api_server::{ApiServer, free_ports};
 use crate::support::composed;
 use crate::support::crossplane::write;
 use crate::support::examples::{documents, read};
-use crate::support::tools::{Scratch, run, said, stdout};
+use crate::support::tools::{BEAT, Daemon, LIMIT, Scratch, command, run, said, stdout};
 
 /// What provider-kubernetes does with an Object, by the life of it.
 const VERBS: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
@@ -17,6 +19,48 @@ const VERBS: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "
 /// Whose rights are asked for.
 fn account(provider: &str) -> String {
     format!("system:serviceaccount:crossplane-system:{provider}")
+}
+
+#[test]
+fn crossplane_may_read_namespaces_by_the_role_that_is_applied_before_the_function() {
+    let server = ApiServer::start();
+    let scratch = Scratch::new("aggregation");
+    let [port] = free_ports();
+    let mut manager = command("kube-controller-manager");
+    manager.args([
+        "--bind-address=127.0.0.1",
+        "--leader-elect=false",
+        "--controllers=clusterrole-aggregation-controller",
+    ]);
+    manager.arg(format!("--secure-port={port}")).arg(format!("--kubeconfig={}", server.kubeconfig().display()));
+    let _manager = Daemon::start(&manager, scratch.path().join("manager.log"));
+    // As Crossplane's chart makes it.
+    let label = json!({"rbac.crossplane.io/aggregate-to-crossplane": "true"});
+    let role = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "crossplane"},
+        "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": label}]},
+    });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "crossplane"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "crossplane"},
+        "subjects": [{"kind": "ServiceAccount", "name": "crossplane", "namespace": "crossplane-system"}],
+    });
+    apply(&server, None, &[role, binding]).unwrap();
+    let asked =
+        |verbs: &[&str]| -> Vec<_> { verbs.iter().map(|verb| ((*verb).to_owned(), "namespaces".to_owned())).collect() };
+    let (reads, writes) = (asked(&["get", "list", "watch"]), asked(&["create", "update", "patch", "delete"]));
+    assert_eq!(refused(&server, "crossplane", &reads), reads);
+    apply(&server, None, &documents(&read("package/install/function/rights.yaml"))).unwrap();
+    let started = Instant::now();
+    while !refused(&server, "crossplane", &reads).is_empty() {
+        assert!(started.elapsed() < LIMIT, "the role is not taken up");
+        thread::sleep(BEAT);
+    }
+    assert_eq!(refused(&server, "crossplane", &writes), writes);
 }
 
 fn server() -> ApiServer {
@@ -59,12 +103,14 @@ fn refused(server: &ApiServer, provider: &str, asked: &[(String, String)]) -> Ve
     asked.iter().zip(answers).filter(|(_, answer)| *answer != "true").map(|(asked, _)| asked.clone()).collect()
 }
 
-/// The kinds of the manifests that provider-kubernetes puts on the host, as resources.
+/// The kinds of the manifests that provider-kubernetes puts on the host, as resources, and the way inside for
+/// provider-helm, which it puts there as well.
 fn on_the_host() -> BTreeSet<String> {
     let objects = composed::objects(&composed::platforms());
     let objects = objects.iter().filter(|object| object["kind"] == "Object");
     let host = objects.filter(|object| object["spec"]["providerConfigRef"]["name"] == "host");
-    host.map(|object| resource(&object["spec"]["forProvider"]["manifest"])).collect()
+    let kinds = host.map(|object| resource(&object["spec"]["forProvider"]["manifest"]));
+    kinds.chain(["providerconfigs.helm.crossplane.io".to_owned()]).collect()
 }
 
 /// A kind's resource, as the definitions of all of these name it.

@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::host::Host;
 use super::succeed;
 use crate::built::{Built, FUNCTION, ORGANISATION};
-use crate::installation::{configuration, except, installed, mirror, stand_in};
-use crate::support::control_plane::holds;
+use crate::installation::{configuration, installed, mirror, stand_in, unverified};
+use crate::support::control_plane::{NAMESPACE, holds};
 use crate::support::examples::project;
+use crate::support::tools::{run, said};
 
 /// Crossplane's chart brings one that activates every kind; this one is the guide's, for where it does not.
 fn activation() -> Value {
@@ -24,11 +25,18 @@ pub fn install(host: &mut Host, packages: &Built) {
     stand_in(&packages.registry);
     let plane = &mut host.plane;
     plane.apply(&[mirror(packages), activation()]);
-    plane.apply(&except(installed(packages, "install/function"), "realtime-platform-verification"));
+    plane.apply(&unverified(installed(packages, "install/function")));
     let mut providers = installed(packages, "install/providers");
     // The stage has its own, with tokens.
     providers.retain(|object| object["kind"] != "ProviderConfig");
     plane.apply(&providers);
+    plane.until("the border around the providers", |plane| {
+        let account = format!("system:serviceaccount:{NAMESPACE}:provider-kubernetes");
+        let mut create = plane.server.kubectl();
+        create.args(["create", "namespace", "unlabelled", "--dry-run=server", "--as", &account]);
+        let told = said(&run(&mut create));
+        if told.contains("'realtime-platform-borders' denied") { Ok(()) } else { Err(told) }
+    });
     plane.apply(&[configuration(packages)]);
     // Nobody runs pods here. The harness is the host's kubelet: it starts the three programs itself.
     plane.until("healthy packages", |plane| {

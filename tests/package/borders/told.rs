@@ -1,0 +1,98 @@
+//! What provider-kubernetes itself makes of the border: its Objects say what to do, follow once it is done, and go without
+//! a trace where it is not.
+
+use std::fs;
+use std::thread;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::host::{FOREIGN, Host, KUBERNETES, environment, object};
+use crate::support::authority::Authority;
+use crate::support::defined::define;
+use crate::support::examples::documents;
+use crate::support::tools::{BEAT, Daemon, LIMIT, Scratch, command, tool};
+
+/// Another namespace that was made beforehand, for an environment.
+const BEFOREHAND: &str = "beforehand";
+
+pub fn an_object_says_what_to_do(host: &Host) {
+    let scratch = Scratch::new("provider-kubernetes");
+    let _provider = provider(host, &scratch);
+    host.may(None, &["create", "namespace", BEFOREHAND], &[]);
+    host.may(None, &["create"], &[wrapping(FOREIGN), wrapping(BEFOREHAND)]);
+    for name in [FOREIGN, BEFOREHAND] {
+        let told = until(host, name, |found| {
+            let synced = condition(found, "Synced")?;
+            (synced["status"] == "False").then(|| synced["message"].as_str().unwrap_or_default().to_owned())
+        });
+        assert!(told.contains(&format!("namespace {name} is no environment of the real-time platform")), "{told}");
+        if name == FOREIGN {
+            // Whoever takes the claim back leaves the namespace as it was.
+            host.may(None, &["delete", "--timeout=30s"], &[wrapping(FOREIGN)]);
+            let found = host.json(&["get", "namespace", FOREIGN]);
+            assert!(found["metadata"]["deletionTimestamp"].is_null(), "{found}");
+            assert!(found["metadata"]["labels"][super::ENVIRONMENT].is_null(), "{found}");
+        } else {
+            let command = super::command(&told);
+            host.may(None, &command.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
+            // It would try again by itself, after a while.
+            host.may(
+                None,
+                &["annotate", &format!("objects.kubernetes.crossplane.io/{name}"), "example.org/again=true"],
+                &[],
+            );
+            until(host, name, |found| (condition(found, "Ready")?["status"] == "True").then_some(()));
+        }
+    }
+}
+
+fn wrapping(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "kubernetes.crossplane.io/v1alpha2",
+        "kind": "Object",
+        "metadata": {"name": namespace},
+        "spec": {"forProvider": {"manifest": environment(namespace)}, "providerConfigRef": {"name": "host"}},
+    })
+}
+
+fn condition(found: &Value, kind: &str) -> Option<Value> {
+    found["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind).cloned()
+}
+
+fn until<T>(host: &Host, name: &str, so: impl Fn(&Value) -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        let found = host.json(&["get", "objects.kubernetes.crossplane.io", name]);
+        match so(&found) {
+            Some(so) => return so,
+            None => assert!(started.elapsed() < LIMIT, "{name}: {found:#}"),
+        }
+        thread::sleep(BEAT * 10);
+    }
+}
+
+/// The provider, which writes to the host as its own account.
+fn provider(host: &Host, scratch: &Scratch) -> Daemon {
+    let kinds = fs::read_dir(tool("crds").join("provider-kubernetes")).unwrap();
+    let kinds = kinds.flat_map(|file| documents(&fs::read_to_string(file.unwrap().path()).unwrap()));
+    define(&host.0, &kinds.collect::<Vec<_>>());
+    let account = KUBERNETES.rsplit(':').next().unwrap();
+    host.may(None, &["create", "serviceaccount", account, "--namespace=crossplane-system"], &[]);
+    let token = host.asks(None, &["create", "token", account, "--namespace=crossplane-system"], &[]).said;
+    let config = host.0.portable_kubeconfig(Some(token.trim()));
+    let secret = object("crossplane-system", "v1", "Secret", &json!({"stringData": {"config": config}}));
+    let reference = json!({"namespace": "crossplane-system", "name": "there", "key": "config"});
+    let config = json!({
+        "apiVersion": "kubernetes.crossplane.io/v1alpha1",
+        "kind": "ProviderConfig",
+        "metadata": {"name": "host"},
+        "spec": {"credentials": {"source": "Secret", "secretRef": reference}},
+    });
+    host.may(None, &["create"], &[secret, config]);
+    Authority::new().equip(scratch.path());
+    let mut provider = command("provider-kubernetes");
+    provider.arg("--health-probe-bind-addr=127.0.0.1:0");
+    provider.env("KUBECONFIG", host.0.kubeconfig()).env("TLS_SERVER_CERTS_DIR", scratch.path());
+    Daemon::start(&provider, scratch.path().join("provider.log"))
+}

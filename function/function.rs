@@ -2,6 +2,7 @@
 //!
 //! A domain failure is never a transport error: it is one Fatal with every fault, and changes nothing that is desired.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use function_sdk_rust::proto::v1::resource_selector::Match;
@@ -10,8 +11,9 @@ use serde_json::{Map, Value};
 
 use crate::kinds::{Spec, kubernetes};
 use crate::lock;
+use crate::observed::{self, Look};
 use crate::progress::{Desired, Known, Progress, Refused};
-use crate::protocol::{Fields, Request, Response, RunFunction};
+use crate::protocol::{Extent, Fields, Flaw, Malformed, Node, Request, Response, RunFunction};
 use crate::report::news::News;
 use crate::report::{self, Truth};
 use crate::settings::Settings;
@@ -22,26 +24,70 @@ pub struct Function;
 
 impl RunFunction for Function {
     fn run(&self, request: Request) -> Result<Response, tonic::Status> {
-        request.check().map_err(|malformed| tonic::Status::invalid_argument(malformed.to_string()))?;
-        Ok(answer(&request))
+        answer(&request).map_err(|malformed| tonic::Status::invalid_argument(malformed.to_string()))
     }
 }
 
 /// Answers one call. The same request always has the same answer.
-pub fn answer(request: &Request) -> Response {
+fn answer(request: &Request) -> Result<Response, Malformed> {
+    request.check()?;
+    let input = request.input.as_deref().map(Fields::of).unwrap_or_default();
+    let unreadable = RefCell::new(None);
     let progress = Progress::of(Known {
-        composite: &request.composite().to_value(),
-        settings: Settings::read(request.input.as_deref().map(Fields::of).unwrap_or_default().to_value()),
+        composite: &request.composite().to_value(Extent::Resource),
+        settings: Settings::read(input.to_value(Extent::Whole)),
         provider_config: required(request, ENVIRONMENT).as_ref(),
         locks: &|key| required(request, key),
         observed: |key: &str| {
-            let fields = request.observed.as_ref()?.resources.get(key)?.fields();
-            Some(move |path: &[&str]| field(fields, path))
+            let (key, resource) = request.observed.as_ref()?.resources.get_key_value(key)?;
+            Some(Composed { key, fields: resource.fields(), unreadable: &unreadable })
         },
     });
-    match progress {
+    // What could not be read was taken for absent: an answer from that could hold what is running.
+    if let Some(malformed) = unreadable.into_inner() {
+        return Err(malformed);
+    }
+    Ok(match progress {
         Ok(progress) => desire(request, progress),
         Err(refused) => refuse(request, refused),
+    })
+}
+
+/// A composed resource as it came. Of fields that are looked up, the first that cannot be read is noted.
+struct Composed<'a> {
+    key: &'a str,
+    fields: Fields<'a>,
+    unreadable: &'a RefCell<Option<Malformed>>,
+}
+
+impl Composed<'_> {
+    fn noted<T>(&self, read: Result<Option<T>, Flaw>) -> Option<T> {
+        read.unwrap_or_else(|flaw| {
+            let malformed = Malformed::of("observed resource", self.key, flaw);
+            self.unreadable.borrow_mut().get_or_insert(malformed);
+            None
+        })
+    }
+}
+
+impl Look for Composed<'_> {
+    fn field(&self, path: &[&str]) -> Option<Value> {
+        let read = |node: Node| node.check().map(|()| node.to_value());
+        self.noted(self.fields.find(path).and_then(|found| found.map(read).transpose()))
+    }
+
+    /// What stands in conditions beside what is read of them may be deep: who rules a virtual cluster writes what it likes
+    /// there.
+    fn condition(&self, path: &[&str], kind: &str) -> Option<observed::Condition> {
+        let Some(Node::List(conditions)) = self.noted(self.fields.find(path)) else { return None };
+        let found = conditions.objects().find(|condition| condition.text("type") == Some(kind))?;
+        let text = |field: &str| found.text(field).map(str::to_owned);
+        let generation = found.get("observedGeneration").filter(|node| matches!(node, Node::Number(_)));
+        Some(observed::Condition {
+            status: text("status"),
+            message: text("message"),
+            observed_generation: generation.and_then(|number| number.to_value().as_i64()),
+        })
     }
 }
 
@@ -76,18 +122,10 @@ fn desire(request: &Request, progress: Progress) -> Response {
     answer
 }
 
-/// One field of a resource, or all of them, as plain data.
-fn field(fields: Fields, path: &[&str]) -> Option<Value> {
-    match path.split_last() {
-        None => Some(fields.to_value()),
-        Some((name, above)) => Some(fields.object(above)?.get(name)?.to_value()),
-    }
-}
-
-/// What Crossplane found under a name that an earlier answer asked for.
+/// What Crossplane found under a name that an earlier answer asked for, as far as it tells whose it is.
 fn required(request: &Request, name: &str) -> Option<Value> {
     let found = request.required_resources.get(name)?.items.first()?;
-    Some(found.fields().to_value())
+    Some(found.fields().to_value(Extent::Head))
 }
 
 /// Asks Crossplane for the resource of an API version, kind and name.

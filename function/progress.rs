@@ -12,7 +12,7 @@ use crate::claims::{Composed, Kind, spec_of};
 use crate::fault::Fault;
 use crate::hold::{self, Standing};
 use crate::lock::{self, Tenure};
-use crate::observed::Observed;
+use crate::observed::{Look, Observed};
 use crate::owner::Claim;
 use crate::plan::Resource;
 use crate::report::news::{self, News};
@@ -30,8 +30,7 @@ pub struct Known<'a, L> {
     pub provider_config: Option<&'a Value>,
     /// What was found under the name of a lock of the plan, given by its key.
     pub locks: &'a dyn Fn(&str) -> Option<Value>,
-    /// Finds an observed resource by its key. What is found answers for single fields, given by
-    /// their path, and for an empty path with everything.
+    /// Finds an observed resource by its key.
     pub observed: L,
 }
 
@@ -71,7 +70,7 @@ impl Progress {
     pub fn of<L, F>(known: Known<L>) -> Result<Self, Refused>
     where
         L: Fn(&str) -> Option<F>,
-        F: Fn(&[&str]) -> Option<Value>,
+        F: Look,
     {
         let kind = known.composite.get("kind").and_then(Value::as_str).unwrap_or_default();
         let Some(kind) = Kind::of_composite(kind) else {
@@ -85,11 +84,11 @@ impl Progress {
     fn of_kind<L, F>(kind: &Kind, known: Known<L>) -> Result<Self, Vec<Fault>>
     where
         L: Fn(&str) -> Option<F>,
-        F: Fn(&[&str]) -> Option<Value>,
+        F: Look,
     {
         let settings = known.settings?;
         let mut composed = kind.compose(spec_of(known.composite), Claim::of_composite(known.composite), &settings)?;
-        let mut faults = change::broken(&composed.kept, &|key, path| (known.observed)(key)?(path));
+        let mut faults = change::broken(&composed.kept, &|key, path| (known.observed)(key)?.field(path));
         let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
         let tenure = lock::tenure(&composed.plan, uid, known.locks);
         faults.extend(tenure.fault(&composed.site));

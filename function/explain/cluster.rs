@@ -207,10 +207,7 @@ impl Subject<'_> {
             settings: Ok(self.settings.clone()),
             provider_config: call.provider_config.as_ref(),
             locks: &|key| call.locks.get(key).cloned(),
-            observed: |key: &str| {
-                let resource = call.observed.get(key)?;
-                Some(move |path: &[&str]| path.iter().try_fold(resource, |at, step| at.get(step)).cloned())
-            },
+            observed: |key: &str| call.observed.get(key),
         })
     }
 }

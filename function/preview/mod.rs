@@ -29,6 +29,7 @@ pub(crate) mod gather;
 pub(crate) mod inputs;
 mod json;
 mod locate;
+mod nesting;
 mod manifests;
 mod notice;
 mod picture;

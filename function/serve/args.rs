@@ -33,7 +33,7 @@ pub struct Args {
 
     /// Largest request accepted: bytes, or a number with KiB or MiB. (In functions made with the Go SDK's template the
     /// same flag counts MB; write the unit to be safe)
-    #[arg(long, value_name = "SIZE", env = "MAX_RECV_MESSAGE_SIZE", default_value = "16MiB")]
+    #[arg(long, value_name = "SIZE", env = "MAX_RECV_MESSAGE_SIZE", default_value = "4MiB")]
     pub max_recv_message_size: Size,
 
     /// Where to serve Prometheus metrics, at /metrics; empty: nowhere

@@ -153,7 +153,24 @@ fn refuse(request: &Request, refused: Refused) -> Response {
 
 /// A result after which Crossplane changes nothing.
 pub fn fatal(message: String) -> Given {
-    Given { severity: Severity::Fatal.into(), message, reason: None, target: Some(Target::Composite.into()) }
+    Given {
+        severity: Severity::Fatal.into(),
+        message: cut(message),
+        reason: None,
+        target: Some(Target::Composite.into()),
+    }
+}
+
+/// The longest message: an API server refuses a status with a condition whose message has more than 32768 letters.
+const LONGEST_MESSAGE: usize = 16 << 10;
+
+/// A message as far as it may go. Names in it are others', and as long as they like.
+fn cut(mut message: String) -> String {
+    if message.len() > LONGEST_MESSAGE {
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        message.push('…');
+    }
+    message
 }
 
 fn condition(told: report::Condition) -> Condition {
@@ -166,7 +183,7 @@ fn condition(told: report::Condition) -> Condition {
         r#type: told.kind.to_owned(),
         status: status.into(),
         reason: told.reason.to_owned(),
-        message: Some(told.message),
+        message: Some(cut(told.message)),
         target: Some(Target::CompositeAndClaim.into()),
     }
 }
@@ -175,7 +192,7 @@ fn event(news: News) -> Given {
     let severity = if news.is_warning { Severity::Warning } else { Severity::Normal };
     Given {
         severity: severity.into(),
-        message: news.message,
+        message: cut(news.message),
         reason: Some(news.reason.to_owned()),
         target: Some(Target::CompositeAndClaim.into()),
     }

@@ -118,7 +118,10 @@ impl Request {
         let states = [("observed", &self.observed), ("desired", &self.desired)];
         for (whose, state) in states.into_iter().filter_map(|(whose, state)| Some((whose, state.as_ref()?))) {
             for (key, resource) in &state.resources {
-                resource.fields().check_outermost().map_err(|flaw| Malformed::of(format!("{whose} resource"), key, flaw))?;
+                resource
+                    .fields()
+                    .check_outermost()
+                    .map_err(|flaw| Malformed::of(format!("{whose} resource"), key, flaw))?;
             }
         }
         for (name, found) in &self.required_resources {

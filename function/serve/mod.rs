@@ -46,7 +46,7 @@ const WINDOW: u32 = 256 << 10;
 
 /// Calls on one connection at once; Crossplane has further ones wait. All of them may send ahead, so that those who wait
 /// for room never keep the others from sending on.
-const STREAMS: u32 = 16;
+const STREAMS: u32 = 8;
 
 /// Connections at once. Crossplane has one for each of its replicas.
 const MOST_CONNECTIONS: usize = 12;

@@ -16,7 +16,7 @@ use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::codegen::{Service, http};
 use tonic::transport::Channel;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 const PATH: &str = "/apiextensions.fn.proto.v1.FunctionRunnerService/RunFunction";
 
@@ -28,13 +28,15 @@ pub async fn call(channel: Channel, request: Bytes) -> Result<Bytes, Status> {
 }
 
 /// A call whose body is sent piece by piece, with the prefixes of its messages, until there are no more.
-pub async fn send(mut channel: Channel, pieces: mpsc::Receiver<Bytes>) -> Result<(), tonic::transport::Error> {
+/// Tells the code in the head of the answer.
+pub async fn send(mut channel: Channel, pieces: mpsc::Receiver<Bytes>) -> Result<Code, tonic::transport::Error> {
     let mut request = http::Request::new(Body::new(Pieces(pieces)));
     *request.method_mut() = http::Method::POST;
     *request.uri_mut() = http::Uri::from_static(PATH);
     request.headers_mut().insert("content-type", http::HeaderValue::from_static("application/grpc"));
     poll_fn(|context| channel.poll_ready(context)).await?;
-    channel.call(request).await.map(drop)
+    let answer = channel.call(request).await?;
+    Ok(Status::from_header_map(answer.headers()).map_or(Code::Ok, |status| status.code()))
 }
 
 struct Pieces(mpsc::Receiver<Bytes>);

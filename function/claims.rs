@@ -16,7 +16,7 @@ use crate::owner::Claim;
 use crate::place::{to_value, watch};
 use crate::plan::Plan;
 use crate::report::{self, Phase};
-use crate::schema::{Checker, Column, structural};
+use crate::schema::{Checker, Column, Verdict, structural};
 use crate::settings::Settings;
 use crate::vcluster_environment::offer::Guest;
 use crate::{iot_broker, realtime_system, vcluster_environment};
@@ -262,7 +262,10 @@ fn describe<C: Checked>() -> Description {
 }
 
 fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
-    let mut faults = form.faults(&spec, "spec");
+    let Verdict { mut faults, overfull } = form.judge(&spec, "spec");
+    if overfull {
+        return Err(faults);
+    }
     let spec = match serde_json::from_value(spec) {
         Ok(spec) => spec,
         Err(error) => {

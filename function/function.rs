@@ -2,6 +2,7 @@
 //!
 //! A domain failure is never a transport error: it is one Fatal with every fault, and changes nothing that is desired.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use function_sdk_rust::proto::v1::resource_selector::Match;
@@ -11,8 +12,9 @@ use serde_json::{Map, Value};
 use crate::adoption::{self, Found};
 use crate::kinds::{Spec, kubernetes};
 use crate::lock::{self, FORMER_LOCK};
+use crate::observed::{self, Look};
 use crate::progress::{Desired, Known, Progress, Refused};
-use crate::protocol::{Fields, Request, Response, RunFunction};
+use crate::protocol::{Extent, Fields, Flaw, Malformed, Node, Request, Response, RunFunction};
 use crate::report::news::News;
 use crate::report::{self, Truth};
 use crate::settings::Settings;
@@ -23,26 +25,70 @@ pub struct Function;
 
 impl RunFunction for Function {
     fn run(&self, request: Request) -> Result<Response, tonic::Status> {
-        request.check().map_err(|malformed| tonic::Status::invalid_argument(malformed.to_string()))?;
-        Ok(answer(&request))
+        answer(&request).map_err(|malformed| tonic::Status::invalid_argument(malformed.to_string()))
     }
 }
 
 /// Answers one call. The same request always has the same answer.
-pub fn answer(request: &Request) -> Response {
+fn answer(request: &Request) -> Result<Response, Malformed> {
+    request.check()?;
+    let input = request.input.as_deref().map(Fields::of).unwrap_or_default();
+    let unreadable = RefCell::new(None);
     let progress = Progress::of(Known {
-        composite: &request.composite().to_value(),
-        settings: Settings::read(request.input.as_deref().map(Fields::of).unwrap_or_default().to_value()),
+        composite: &request.composite().to_value(Extent::Resource),
+        settings: Settings::read(input.to_value(Extent::Whole)),
         provider_config: found(request, ENVIRONMENT).object(),
         found: &|under| found(request, under),
         observed: |key: &str| {
-            let fields = request.observed.as_ref()?.resources.get(key)?.fields();
-            Some(move |path: &[&str]| field(fields, path))
+            let (key, resource) = request.observed.as_ref()?.resources.get_key_value(key)?;
+            Some(Composed { key, fields: resource.fields(), unreadable: &unreadable })
         },
     });
-    match progress {
+    // What could not be read was taken for absent: an answer from that could hold what is running.
+    if let Some(malformed) = unreadable.into_inner() {
+        return Err(malformed);
+    }
+    Ok(match progress {
         Ok(progress) => desire(request, progress),
         Err(refused) => refuse(request, refused),
+    })
+}
+
+/// A composed resource as it came. Of fields that are looked up, the first that cannot be read is noted.
+struct Composed<'a> {
+    key: &'a str,
+    fields: Fields<'a>,
+    unreadable: &'a RefCell<Option<Malformed>>,
+}
+
+impl Composed<'_> {
+    fn noted<T>(&self, read: Result<Option<T>, Flaw>) -> Option<T> {
+        read.unwrap_or_else(|flaw| {
+            let malformed = Malformed::of("observed resource", self.key, flaw);
+            self.unreadable.borrow_mut().get_or_insert(malformed);
+            None
+        })
+    }
+}
+
+impl Look for Composed<'_> {
+    fn field(&self, path: &[&str]) -> Option<Value> {
+        let read = |node: Node| node.check().map(|()| node.to_value());
+        self.noted(self.fields.find(path).and_then(|found| found.map(read).transpose()))
+    }
+
+    /// What stands in conditions beside what is read of them may be deep: who rules a virtual cluster writes what it likes
+    /// there.
+    fn condition(&self, path: &[&str], kind: &str) -> Option<observed::Condition> {
+        let Some(Node::List(conditions)) = self.noted(self.fields.find(path)) else { return None };
+        let found = conditions.objects().find(|condition| condition.text("type") == Some(kind))?;
+        let text = |field: &str| found.text(field).map(str::to_owned);
+        let generation = found.get("observedGeneration").filter(|node| matches!(node, Node::Number(_)));
+        Some(observed::Condition {
+            status: text("status"),
+            message: text("message"),
+            observed_generation: generation.and_then(|number| number.to_value().as_i64()),
+        })
     }
 }
 
@@ -83,19 +129,11 @@ fn desire(request: &Request, progress: Progress) -> Response {
     answer
 }
 
-/// One field of a resource, or all of them, as plain data.
-fn field(fields: Fields, path: &[&str]) -> Option<Value> {
-    match path.split_last() {
-        None => Some(fields.to_value()),
-        Some((name, above)) => Some(fields.object(above)?.get(name)?.to_value()),
-    }
-}
-
-/// What Crossplane found under a name that an earlier answer asked for. It leaves out what it was not asked for yet, and
-/// says that nothing has the name by an empty list.
+/// What Crossplane found under a name that an earlier answer asked for, as far as it tells whose it is. It leaves out what
+/// it was not asked for yet, and says that nothing has the name by an empty list.
 fn found(request: &Request, under: &str) -> Found {
     let Some(found) = request.required_resources.get(under) else { return Found::Unknown };
-    found.items.first().map_or(Found::Nothing, |item| Found::Object(item.fields().to_value()))
+    found.items.first().map_or(Found::Nothing, |item| Found::Object(item.fields().to_value(Extent::Head)))
 }
 
 /// Asks Crossplane for the resource of an API version, kind and name.
@@ -123,7 +161,24 @@ fn refuse(request: &Request, refused: Refused) -> Response {
 
 /// A result after which Crossplane changes nothing.
 pub fn fatal(message: String) -> Given {
-    Given { severity: Severity::Fatal.into(), message, reason: None, target: Some(Target::Composite.into()) }
+    Given {
+        severity: Severity::Fatal.into(),
+        message: cut(message),
+        reason: None,
+        target: Some(Target::Composite.into()),
+    }
+}
+
+/// The longest message: an API server refuses a status with a condition whose message has more than 32768 letters.
+const LONGEST_MESSAGE: usize = 16 << 10;
+
+/// A message as far as it may go. Names in it are others', and as long as they like.
+fn cut(mut message: String) -> String {
+    if message.len() > LONGEST_MESSAGE {
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        message.push('…');
+    }
+    message
 }
 
 fn condition(told: report::Condition) -> Condition {
@@ -136,7 +191,7 @@ fn condition(told: report::Condition) -> Condition {
         r#type: told.kind.to_owned(),
         status: status.into(),
         reason: told.reason.to_owned(),
-        message: Some(told.message),
+        message: Some(cut(told.message)),
         target: Some(Target::CompositeAndClaim.into()),
     }
 }
@@ -145,7 +200,7 @@ fn event(news: News) -> Given {
     let severity = if news.is_warning { Severity::Warning } else { Severity::Normal };
     Given {
         severity: severity.into(),
-        message: news.message,
+        message: cut(news.message),
         reason: Some(news.reason.to_owned()),
         target: Some(Target::CompositeAndClaim.into()),
     }

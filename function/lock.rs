@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::fault::Fault;
 use crate::owner::{Claim, controller, label};
+use crate::part::PART_OF;
 use crate::plan::{Plan, Resource};
 use crate::tenant::LOCK;
 
@@ -31,7 +32,7 @@ pub struct Lock<'a> {
     pub api_version: &'a str,
     pub kind: &'a str,
     pub name: &'a str,
-    manifest: &'a Value,
+    composed: &'a Value,
 }
 
 /// Under which an answer asks for what has the former name of a lock.
@@ -60,7 +61,7 @@ fn lock(resource: &Resource) -> Option<Lock<'_>> {
         api_version: text("/apiVersion")?,
         kind: text("/kind")?,
         name: text("/metadata/name")?,
-        manifest: resource.manifest(),
+        composed: &resource.composed,
     })
 }
 
@@ -76,14 +77,14 @@ pub fn tenure(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value
     locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Tenure::Open)
 }
 
-/// Whether a lock with a name that can be that of several places is for this one.
+/// Whether a lock with a name that can be that of several places is for this one. Its labels say the environment and the
+/// role, so that its name says the namespace.
 fn is_same_place(lock: &Lock, found: &Value) -> bool {
-    let same = |pointer: &str| {
-        let manifest = found.pointer("/spec/forProvider/manifest");
-        manifest.and_then(|manifest| manifest.pointer(pointer)) == lock.manifest.pointer(pointer)
+    let same = |name: &str| {
+        let of = |object: &Value| object.get("metadata")?.get("labels")?.get(name).cloned();
+        of(found).is_some_and(|label| of(lock.composed) == Some(label))
     };
-    let environment = format!("/metadata/labels/{}", label("environment").replace('/', "~1"));
-    ["/metadata/namespace", "/metadata/name", &environment].into_iter().all(same)
+    same(&label("environment")) && same(PART_OF)
 }
 
 /// How another has a lock, if another has.
@@ -182,25 +183,25 @@ mod tests {
         assert_eq!(judged(&found).fault(&composed().site), None);
     }
 
-    /// A lock of a broker in namespace `n` of an environment, under the name that locks had before.
-    fn former_lock(environment: &str, namespace: &str) -> Value {
+    /// A lock of a broker or system of an environment, under the name that locks had before.
+    fn former_lock(environment: &str, system: &str) -> Value {
         let mut lock = lock_of(Some("uid-of-theirs"), Some(("team", "first")));
         lock["metadata"]["name"] = json!("e-n-broker");
-        lock["spec"]["forProvider"]["manifest"]["metadata"] =
-            json!({"name": "iot-broker-owner", "namespace": namespace, "labels": {label("environment"): environment}});
+        lock["metadata"]["labels"][label("environment")] = json!(environment);
+        lock["metadata"]["labels"][PART_OF] = json!(system);
         lock
     }
 
     #[test]
     fn a_lock_that_kept_its_former_name_holds_its_own_place_and_no_other() {
         let judged = |found: Value| tenure(&composed().plan, OURS, |key| (key == FORMER_LOCK).then(|| found.clone()));
-        let complaint = judged(former_lock("e", "n")).complaint(&composed().site).unwrap();
+        let complaint = judged(former_lock("e", "iot-broker")).complaint(&composed().site).unwrap();
         assert!(complaint.contains("claim team/first owns it (Object e-n-broker)"), "{complaint}");
-        assert_eq!(judged(former_lock("e-n", "broker")), Tenure::Open, "another place");
-        let mut ours = former_lock("e", "n");
+        assert_eq!(judged(former_lock("e-n", "iot-broker")), Tenure::Open, "another environment");
+        let mut ours = former_lock("e", "iot-broker");
         ours["metadata"]["ownerReferences"][0]["uid"] = json!(OURS);
         assert_eq!(judged(ours), Tenure::Open);
-        let mut foreign = former_lock("e", "n");
+        let mut foreign = former_lock("e", "iot-broker");
         foreign["metadata"]["labels"] = json!({});
         assert_eq!(judged(foreign), Tenure::Open, "nothing of ours would take it over");
     }

@@ -1,7 +1,7 @@
 //! What one composed resource is seen to be: whether it is ready, who paused it, and what it says when it is not.
 //!
-//! It is read through a lookup of single fields, so that nobody has to take a whole resource apart. This room knows neither
-//! claims nor the protocol.
+//! It is read through a lookup of single fields, so that nobody has to take a whole resource apart: what stands in it beside
+//! them may be as large and as deep as a cluster takes it. This room knows neither claims nor the protocol.
 
 use serde_json::Value;
 
@@ -42,10 +42,48 @@ const INNER: &[&str] = &["status", "atProvider", "manifest", "status", "conditio
 /// The longest that somebody else's words may be here.
 const WORDS: usize = 200;
 
+/// A resource of a cluster, of which single fields are looked up.
+pub trait Look {
+    /// The value at a path.
+    fn field(&self, path: &[&str]) -> Option<Value>;
+    /// The first condition of a type in the list at a path.
+    fn condition(&self, path: &[&str], kind: &str) -> Option<Condition>;
+}
+
+/// What matters of a condition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    pub status: Option<String>,
+    pub message: Option<String>,
+    pub observed_generation: Option<i64>,
+}
+
+/// A resource that somebody has taken apart already.
+impl Look for &Value {
+    fn field(&self, path: &[&str]) -> Option<Value> {
+        at(self, path).cloned()
+    }
+
+    fn condition(&self, path: &[&str], kind: &str) -> Option<Condition> {
+        let all = at(self, path)?.as_array()?;
+        let found = all.iter().find(|condition| condition.get("type").is_some_and(|found| found == kind))?;
+        let text = |field: &str| found.get(field).and_then(Value::as_str).map(str::to_owned);
+        Some(Condition {
+            status: text("status"),
+            message: text("message"),
+            observed_generation: found.get("observedGeneration").and_then(Value::as_i64),
+        })
+    }
+}
+
+fn at<'a>(resource: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter().try_fold(resource, |at, step| at.get(step))
+}
+
 impl Observed {
-    /// Reads a resource of the plan, by a lookup of its fields. Of one that is ready only the least is asked for.
-    pub fn of(planned: &Resource, look: &impl Fn(&[&str]) -> Option<Value>) -> Self {
-        let annotation = |name: &str| look(&["metadata", "annotations", name]);
+    /// Reads a resource of the plan. Of one that is ready only the least is asked for.
+    pub fn of(planned: &Resource, seen: &impl Look) -> Self {
+        let annotation = |name: &str| seen.field(&["metadata", "annotations", name]);
         let pause = if annotation(&waits_for()).is_some() {
             Pause::Order
         } else if annotation(PAUSED).is_some_and(|value| value == "true") {
@@ -53,19 +91,21 @@ impl Observed {
         } else {
             Pause::None
         };
-        let finalizers = look(&["metadata", "finalizers"]);
-        let own = if planned.reports_ready { look(OWN).unwrap_or_default() } else { Value::Null };
-        let is_current = is_current(&own, look(&["metadata", "generation"]).as_ref());
+        let finalizers = seen.field(&["metadata", "finalizers"]);
+        let own = |kind: &str| planned.reports_ready.then(|| seen.condition(OWN, kind)).flatten();
+        let synced = own("Synced");
+        let is_current = is_current(synced.as_ref(), seen);
         let mut observed = Self {
-            ready: !planned.reports_ready || is_current && find(&own, "Ready").is_some_and(|ready| says(ready, "True")),
+            ready: !planned.reports_ready || is_current && own("Ready").is_some_and(|ready| ready.says("True")),
             taken_up: finalizers.is_some_and(|list| list.as_array().is_some_and(|list| !list.is_empty())),
             pause,
             ..Self::default()
         };
         if pause == Pause::Person {
-            observed.name = look(&["metadata", "name"]).and_then(|name| name.as_str().map(str::to_owned));
+            observed.name = seen.field(&["metadata", "name"]).and_then(|name| name.as_str().map(str::to_owned));
         } else if !observed.ready && pause == Pause::None {
-            observed.complain(planned, &own, &look(INNER).unwrap_or_default());
+            let inner = |kind: &str| seen.condition(INNER, kind);
+            observed.complain(planned, [synced, own("Ready")], inner);
             if !is_current && !observed.failed {
                 observed.words = Some("its provider has not taken up the last change yet".to_owned());
             }
@@ -74,38 +114,35 @@ impl Observed {
     }
 
     /// Takes down why it is not ready: what has failed inside, else what its provider says, else what it says itself.
-    fn complain(&mut self, planned: &Resource, own: &Value, inner: &Value) {
-        let failure = find(inner, "Failed").filter(|failed| planned.ready == Ready::Complete && says(failed, "True"));
+    fn complain(
+        &mut self,
+        planned: &Resource,
+        provider: [Option<Condition>; 2],
+        inner: impl Fn(&str) -> Option<Condition>,
+    ) {
+        let failure = inner("Failed").filter(|failed| planned.ready == Ready::Complete && failed.says("True"));
         self.failed = failure.is_some();
-        let provider = ["Synced", "Ready"].into_iter().filter_map(|kind| unmet(own, kind));
-        let itself = ["Available", "Ready"].into_iter().filter_map(|kind| unmet(inner, kind));
-        let mut told = failure.into_iter().chain(provider).chain(itself);
-        self.words = told.find_map(|condition| text(condition, "message").map(shortened));
+        let itself = ["Available", "Ready"].into_iter().filter_map(inner);
+        let unmet = provider.into_iter().flatten().chain(itself).filter(|condition| !condition.says("True"));
+        let mut told = failure.into_iter().chain(unmet).filter_map(|condition| condition.message);
+        self.words = told.find(|message| !message.trim().is_empty()).as_deref().map(shortened);
+    }
+}
+
+impl Condition {
+    fn says(&self, status: &str) -> bool {
+        self.status.as_deref() == Some(status)
     }
 }
 
 /// Whether a provider has taken up what a resource is now. It notes the generation that it saw beside `Synced`; beside
 /// `Ready` it mostly does not.
-fn is_current(own: &Value, generation: Option<&Value>) -> bool {
-    let seen = find(own, "Synced").and_then(|synced| synced.get("observedGeneration")).and_then(Value::as_i64);
-    seen.zip(generation.and_then(Value::as_i64)).is_none_or(|(seen, now)| seen >= now)
-}
-
-fn find<'a>(conditions: &'a Value, kind: &str) -> Option<&'a Value> {
-    conditions.as_array()?.iter().find(|condition| condition.get("type").is_some_and(|found| found == kind))
-}
-
-/// A condition that is there and does not hold.
-fn unmet<'a>(conditions: &'a Value, kind: &str) -> Option<&'a Value> {
-    find(conditions, kind).filter(|condition| !says(condition, "True"))
-}
-
-fn says(condition: &Value, status: &str) -> bool {
-    condition.get("status").is_some_and(|found| found == status)
-}
-
-fn text<'a>(condition: &'a Value, field: &str) -> Option<&'a str> {
-    condition.get(field).and_then(Value::as_str).filter(|text| !text.trim().is_empty())
+fn is_current(synced: Option<&Condition>, resource: &impl Look) -> bool {
+    let noted = synced.and_then(|synced| synced.observed_generation);
+    noted.is_none_or(|noted| {
+        let now = resource.field(&["metadata", "generation"]).and_then(|now| now.as_i64());
+        now.is_none_or(|now| noted >= now)
+    })
 }
 
 /// The first line of what somebody else says, and not too much of it.
@@ -140,8 +177,7 @@ mod tests {
     }
 
     fn look(ready: Ready, resource: &Value) -> Observed {
-        let path = |path: &[&str]| path.iter().try_fold(resource, |at, step| at.get(step)).cloned();
-        Observed::of(&planned(ready), &path)
+        Observed::of(&planned(ready), &resource)
     }
 
     fn conditions(own: &Value, inner: &Value) -> Value {

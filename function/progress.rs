@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::hold::{self, Standing};
 use crate::host_secrets::Nameable;
 use crate::lock::{self, Tenure};
-use crate::observed::Observed;
+use crate::observed::{Look, Observed};
 use crate::owner::Claim;
 use crate::plan::Resource;
 use crate::report::news::{self, News};
@@ -31,8 +31,7 @@ pub struct Known<'a, L> {
     pub provider_config: Option<&'a Value>,
     /// What was found under a name that an answer asks for, given by what it asks under.
     pub found: &'a dyn Fn(&str) -> Found,
-    /// Finds an observed resource by its key. What is found answers for single fields, given by
-    /// their path, and for an empty path with everything.
+    /// Finds an observed resource by its key.
     pub observed: L,
 }
 
@@ -73,7 +72,7 @@ impl Progress {
     pub fn of<L, F>(known: Known<L>) -> Result<Self, Refused>
     where
         L: Fn(&str) -> Option<F>,
-        F: Fn(&[&str]) -> Option<Value>,
+        F: Look,
     {
         let kind = known.composite.get("kind").and_then(Value::as_str).unwrap_or_default();
         let Some(kind) = Kind::of_composite(kind) else {
@@ -87,11 +86,11 @@ impl Progress {
     fn of_kind<L, F>(kind: &Kind, known: Known<L>) -> Result<Self, Vec<Fault>>
     where
         L: Fn(&str) -> Option<F>,
-        F: Fn(&[&str]) -> Option<Value>,
+        F: Look,
     {
         let settings = known.settings?;
         let mut composed = kind.compose(spec_of(known.composite), Claim::of_composite(known.composite), &settings)?;
-        let look = |key: &str, path: &[&str]| (known.observed)(key)?(path);
+        let look = |key: &str, path: &[&str]| (known.observed)(key)?.field(path);
         let mut faults = change::broken(&composed.kept, &look);
         let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
         let tenure = lock::tenure(&composed.plan, uid, |key| (known.found)(key).object().cloned());

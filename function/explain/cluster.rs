@@ -213,10 +213,7 @@ impl Subject<'_> {
             settings: Ok(self.settings.clone()),
             provider_config: call.provider_config.as_ref(),
             found: &|under| call.found.get(under).cloned().flatten().map_or(Found::Nothing, Found::Object),
-            observed: |key: &str| {
-                let resource = call.observed.get(key)?;
-                Some(move |path: &[&str]| path.iter().try_fold(resource, |at, step| at.get(step)).cloned())
-            },
+            observed: |key: &str| call.observed.get(key),
         })
     }
 }

@@ -30,6 +30,7 @@ pub(crate) mod inputs;
 mod json;
 mod locate;
 mod manifests;
+mod nesting;
 mod notice;
 mod picture;
 pub(crate) mod read;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::locate;
+use super::nesting;
 use super::report::Located;
 
 /// One document of a file.
@@ -124,6 +125,10 @@ fn parse(file: &str, above: usize, text: &str, documents: &mut Vec<Document>, fa
     if text.lines().all(says_nothing) {
         return;
     }
+    if let Some(line) = nesting::too_deep(text) {
+        faults.push(Located { line: Some(above + line), ..Located::file(file, TOO_DEEP) });
+        return;
+    }
     for (nth, document) in serde_yaml::Deserializer::from_str(text).enumerate() {
         match value(document) {
             Ok(Value::Null) => {}
@@ -136,8 +141,7 @@ fn parse(file: &str, above: usize, text: &str, documents: &mut Vec<Document>, fa
                 let again = serde_yaml::Deserializer::from_str(&whole).nth(nth).and_then(|again| value(again).err());
                 let error = again.unwrap_or(error);
                 let line = error.location().map(|location| location.line());
-                let message = format!("cannot be read as YAML: {}", words(&error));
-                faults.push(Located { line, ..Located::file(file, message) });
+                faults.push(Located { line, ..Located::file(file, words(&error)) });
                 // The library would tell the same error for ever.
                 return;
             }
@@ -152,17 +156,23 @@ fn value(document: serde_yaml::Deserializer) -> Result<Value, serde_yaml::Error>
     serde_json::to_value(value).map_err(serde::de::Error::custom)
 }
 
+/// Of what no claim needs, and what would take the longer the deeper it is.
+const TOO_DEEP: &str = "cannot be read as YAML: lists and sets of fields must not be nested deeper than 128 levels";
+
 /// What an error says, without the position, which is told in front; and how it probably came about.
 fn words(error: &serde_yaml::Error) -> String {
     let mut text = error.to_string();
     if let Some(location) = error.location() {
         text = text.replace(&format!(" at line {} column {}", location.line(), location.column()), "");
     }
+    if text == "recursion limit exceeded" {
+        return TOO_DEEP.to_owned();
+    }
     // What every document begins with.
     if ["\"apiVersion\"", "\"kind\""].iter().any(|field| text.contains(&format!("duplicate entry with key {field}"))) {
         text.push_str(": where files were joined, put a line --- between them");
     }
-    text
+    format!("cannot be read as YAML: {text}")
 }
 
 #[cfg(test)]
@@ -195,6 +205,20 @@ mod tests {
         let (documents, faults) = read("x: &x {a: 1}\ny: {<<: *x, b: 2}\n");
         assert_eq!(faults, []);
         assert_eq!(documents[0].value.pointer("/y/a").unwrap(), 1);
+    }
+
+    #[test]
+    fn what_is_nested_without_end_is_told_at_once() {
+        let since = std::time::Instant::now();
+        for (begin, open) in [("", "["), ("a: ", "{a: "), ("b:\n  ", "- "), ("", "[\n"), ("", "? ")] {
+            let (documents, faults) = read(&format!("x: 1\n---\n{begin}{}", open.repeat(100_000)));
+            assert_eq!((documents.len(), faults.len()), (1, 1), "{open:?}");
+            assert_eq!(faults[0].message, TOO_DEEP, "{open:?}");
+            assert!(faults[0].line > Some(2), "{open:?}: {:?}", faults[0].line);
+        }
+        assert!(since.elapsed() < std::time::Duration::from_secs(10), "{:?}", since.elapsed());
+        let (documents, faults) = read(&format!("a: {}{}", "[".repeat(120), "]".repeat(120)));
+        assert_eq!((documents.len(), faults.len()), (1, 0), "what can be read is");
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! Plain data as `google.protobuf.Struct` has it on the wire: read where it lies, and written in one go.
+//! Plain data as `google.protobuf.Struct` has it on the wire, read where it lies.
 
 use std::fmt;
 
-use prost::encoding::{WireType, decode_key, decode_varint, encode_varint};
-use serde_json::{Map, Number, Value};
-
-/// What a composed resource takes, more or less.
-pub(super) const TYPICAL: usize = 4096;
+use prost::encoding::{WireType, decode_key, decode_varint};
+use serde_json::{Number, Value};
 
 /// How deep data may be nested, as in every implementation of the format.
 const DEPTH: usize = 100;
+
+/// How many values there may be in what is read: as plain data each takes some hundred bytes, however few it came in.
+const VALUES: usize = 50_000;
 
 /// The fields of an object. Whoever reads them has checked them: what cannot be read is as if it were absent.
 #[derive(Clone, Copy, Default)]
@@ -30,16 +30,47 @@ pub enum Node<'a> {
 #[derive(Clone, Copy, Default)]
 pub struct List<'a>(&'a [u8]);
 
-/// Bytes that are no plain data.
+/// How much of an object is read. What is not neither is checked: it may be as deep and as long as an API server takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// A resource, but for who wrote which of its fields.
+    Resource,
+    /// Which resource it is, and whose.
+    Head,
+    /// Its metadata, but for who wrote which of its fields.
+    Metadata,
+}
+
+impl Extent {
+    /// How much of a field is read.
+    fn below(self, name: &str) -> Option<Self> {
+        match (self, name) {
+            (Self::Resource | Self::Head, "metadata") => Some(Self::Metadata),
+            (Self::Whole | Self::Resource, _) | (Self::Head, "apiVersion" | "kind") => Some(Self::Whole),
+            (Self::Metadata, "managedFields") | (Self::Head, _) => None,
+            (Self::Metadata, _) => Some(Self::Whole),
+        }
+    }
+}
+
+/// Why bytes cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read the request: a resource in it is no google.protobuf.Struct")]
-pub struct Malformed;
+pub enum Flaw {
+    #[error("is no google.protobuf.Struct")]
+    NoStruct,
+    #[error("is nested deeper than {DEPTH} levels")]
+    Depth,
+    #[error("has more than {VALUES} values")]
+    Values,
+}
 
 /// A field of a message: its number, and what it holds.
-type Field<'a> = (u32, Payload<'a>);
+pub(super) type Field<'a> = (u32, Payload<'a>);
 
 #[derive(Clone, Copy)]
-enum Payload<'a> {
+pub(super) enum Payload<'a> {
     Varint(u64),
     Fixed(&'a [u8]),
     Bytes(&'a [u8]),
@@ -50,22 +81,44 @@ impl<'a> Fields<'a> {
         Self(bytes)
     }
 
-    /// Whether all of it can be read.
-    pub fn check(self) -> Result<(), Malformed> {
-        check_fields(self.0, DEPTH)
+    /// Whether this much of it can be read, and its other fields be told apart.
+    pub fn check(self, extent: Extent) -> Result<(), Flaw> {
+        check_fields(self.0, extent, DEPTH, &mut { VALUES })
     }
 
-    /// Whether its own fields can be read, whatever is in them.
-    pub fn check_outermost(self) -> Result<(), Malformed> {
+    /// Whether its own fields can be told apart, whatever is in them.
+    pub fn check_outermost(self) -> Result<(), Flaw> {
         read(self.0).try_for_each(|field| match field? {
             (1, Payload::Bytes(_)) => Ok(()),
-            _ => Err(Malformed),
+            _ => Err(Flaw::NoStruct),
         })
     }
 
     /// The value of a field.
     pub fn get(self, name: &str) -> Option<Node<'a>> {
-        self.entries().filter(|(found, _)| *found == name).last().map(|(_, value)| value)
+        self.look(name).ok().flatten()
+    }
+
+    /// The value at the end of a path, of an object that nobody has checked.
+    pub fn find(self, path: &[&str]) -> Result<Option<Node<'a>>, Flaw> {
+        let Some((name, below)) = path.split_first() else { return Ok(Some(Node::Object(self))) };
+        match self.look(name)? {
+            Some(Node::Object(inner)) => inner.find(below),
+            found => Ok(found.filter(|_| below.is_empty())),
+        }
+    }
+
+    /// The value of a field, among fields that can be told apart.
+    fn look(self, name: &str) -> Result<Option<Node<'a>>, Flaw> {
+        let mut found = None;
+        for field in read(self.0) {
+            let (1, Payload::Bytes(entry)) = field? else { return Err(Flaw::NoStruct) };
+            let (key, value) = pair(entry)?;
+            if key == name.as_bytes() {
+                found = Some(node(value));
+            }
+        }
+        Ok(found)
     }
 
     /// The object at the end of a path.
@@ -92,18 +145,15 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// All of it, as plain data.
-    pub fn to_map(self) -> Map<String, Value> {
-        self.entries().map(|(name, value)| (name.to_owned(), value.to_value())).collect()
-    }
-
-    pub fn to_value(self) -> Value {
-        Value::Object(self.to_map())
+    /// This much of it, as plain data.
+    pub fn to_value(self, extent: Extent) -> Value {
+        let read = |(name, value): (&str, Node)| Some((name.to_owned(), value.read(extent.below(name)?)));
+        Value::Object(self.entries().filter_map(read).collect())
     }
 
     fn entries(self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
-        messages(self.0, 1)
-            .map(|entry| (std::str::from_utf8(bytes(entry, 1)).unwrap_or_default(), node(bytes(entry, 2))))
+        let pairs = messages(self.0, 1).map(|entry| pair(entry).unwrap_or_default());
+        pairs.map(|(name, value)| (std::str::from_utf8(name).unwrap_or_default(), node(value)))
     }
 }
 
@@ -126,14 +176,24 @@ impl<'a> List<'a> {
 }
 
 impl Node<'_> {
+    /// Whether all of it can be read.
+    pub fn check(self) -> Result<(), Flaw> {
+        check_node(self, Extent::Whole, DEPTH, &mut { VALUES })
+    }
+
+    /// All of it, as plain data.
     pub fn to_value(self) -> Value {
+        self.read(Extent::Whole)
+    }
+
+    fn read(self, extent: Extent) -> Value {
         match self {
             Self::Null => Value::Null,
             Self::Bool(truth) => Value::Bool(truth),
             Self::Number(number) => number_to_value(number),
             Self::Text(text) => Value::String(text.to_owned()),
             Self::List(list) => Value::Array(list.iter().map(Node::to_value).collect()),
-            Self::Object(fields) => fields.to_value(),
+            Self::Object(fields) => fields.to_value(extent),
         }
     }
 }
@@ -173,51 +233,63 @@ fn messages(message: &[u8], wanted: u32) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// What a text or message in a message holds, which is nothing where it is left out.
-fn bytes(message: &[u8], wanted: u32) -> &[u8] {
-    messages(message, wanted).last().unwrap_or_default()
+/// An entry of an object: its name, and the message with its value.
+fn pair(entry: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
+    let (mut name, mut value): (&[u8], &[u8]) = (&[], &[]);
+    for field in read(entry) {
+        match field? {
+            (1, Payload::Bytes(bytes)) => name = bytes,
+            (2, Payload::Bytes(bytes)) => value = bytes,
+            _ => return Err(Flaw::NoStruct),
+        }
+    }
+    Ok((name, value))
 }
 
-fn check_fields(message: &[u8], depth: usize) -> Result<(), Malformed> {
+fn check_fields(message: &[u8], extent: Extent, depth: usize, values: &mut usize) -> Result<(), Flaw> {
     for field in read(message) {
-        let (1, Payload::Bytes(entry)) = field? else { return Err(Malformed) };
-        for field in read(entry) {
-            match field? {
-                (1, Payload::Bytes(name)) => drop(std::str::from_utf8(name).map_err(|_| Malformed)?),
-                (2, Payload::Bytes(value)) => check_value(value, depth)?,
-                _ => return Err(Malformed),
-            }
+        let (1, Payload::Bytes(entry)) = field? else { return Err(Flaw::NoStruct) };
+        let (name, value) = pair(entry)?;
+        let name = std::str::from_utf8(name).map_err(|_| Flaw::NoStruct)?;
+        if let Some(extent) = extent.below(name) {
+            check_value(value, extent, depth, values)?;
         }
     }
     Ok(())
 }
 
-fn check_value(message: &[u8], depth: usize) -> Result<(), Malformed> {
-    let depth = depth.checked_sub(1).ok_or(Malformed)?;
+fn check_value(message: &[u8], extent: Extent, depth: usize, values: &mut usize) -> Result<(), Flaw> {
+    let depth = depth.checked_sub(1).ok_or(Flaw::Depth)?;
+    *values = values.checked_sub(1).ok_or(Flaw::Values)?;
     for field in read(message) {
-        match shape(field?).ok_or(Malformed)? {
-            Node::Object(fields) => check_fields(fields.0, depth)?,
-            Node::List(list) => {
-                for field in read(list.0) {
-                    match field? {
-                        (1, Payload::Bytes(value)) => check_value(value, depth)?,
-                        _ => return Err(Malformed),
-                    }
+        check_node(shape(field?).ok_or(Flaw::NoStruct)?, extent, depth, values)?;
+    }
+    Ok(())
+}
+
+fn check_node(node: Node, extent: Extent, depth: usize, values: &mut usize) -> Result<(), Flaw> {
+    match node {
+        Node::Object(fields) => check_fields(fields.0, extent, depth, values),
+        Node::List(list) => {
+            for field in read(list.0) {
+                match field? {
+                    (1, Payload::Bytes(value)) => check_value(value, Extent::Whole, depth, values)?,
+                    _ => return Err(Flaw::NoStruct),
                 }
             }
-            Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => {}
+            Ok(())
         }
+        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) => Ok(()),
     }
-    Ok(())
 }
 
 /// The fields of a message, in the order in which they came; the last is an error if the message ends too early.
-fn read(mut message: &[u8]) -> impl Iterator<Item = Result<Field<'_>, Malformed>> {
+pub(super) fn read(mut message: &[u8]) -> impl Iterator<Item = Result<Field<'_>, Flaw>> {
     std::iter::from_fn(move || {
         if message.is_empty() {
             return None;
         }
-        let field = next(&mut message).ok_or(Malformed);
+        let field = next(&mut message).ok_or(Flaw::NoStruct);
         if field.is_err() {
             message = &[];
         }
@@ -240,56 +312,13 @@ fn next<'a>(message: &mut &'a [u8]) -> Option<Field<'a>> {
     Some((number, payload))
 }
 
-const fn key(number: u8, kind: WireType) -> u8 {
-    number << 3 | kind as u8
-}
-
-/// Appends an object's fields.
-pub(super) fn write(fields: &Map<String, Value>, out: &mut Vec<u8>) {
-    for (name, value) in fields {
-        nested(1, out, |out| {
-            nested(1, out, |out| out.extend_from_slice(name.as_bytes()));
-            nested(2, out, |out| write_value(value, out));
-        });
-    }
-}
-
-fn write_value(value: &Value, out: &mut Vec<u8>) {
-    match value {
-        Value::Null => out.extend([key(1, WireType::Varint), 0]),
-        Value::Bool(truth) => out.extend([key(4, WireType::Varint), u8::from(*truth)]),
-        Value::Number(number) => {
-            out.push(key(2, WireType::SixtyFourBit));
-            out.extend(number.as_f64().unwrap_or(f64::NAN).to_le_bytes());
-        }
-        Value::String(text) => nested(3, out, |out| out.extend_from_slice(text.as_bytes())),
-        Value::Array(items) => nested(6, out, |out| {
-            for item in items {
-                nested(1, out, |out| write_value(item, out));
-            }
-        }),
-        Value::Object(fields) => nested(5, out, |out| write(fields, out)),
-    }
-}
-
-/// Appends what is preceded by its length. Most of it is short: a place for one byte is kept, and more is made when needed.
-fn nested(number: u8, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    out.extend([key(number, WireType::LengthDelimited), 0]);
-    let start = out.len();
-    write(out);
-    let length = out.len() - start;
-    if let Ok(short @ ..128) = u8::try_from(length) {
-        out[start - 1] = short;
-    } else {
-        let mut prefix = Vec::with_capacity(5);
-        encode_varint(length as u64, &mut prefix);
-        out.splice(start - 1..start, prefix);
-    }
-}
-
 impl fmt::Debug for Fields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.to_value().fmt(f)
+        // Whatever it is: only a few levels of what is nested without end would be of use.
+        match self.check(Extent::Whole) {
+            Ok(()) => self.to_value(Extent::Whole).fmt(f),
+            Err(flaw) => write!(f, "{} bytes: {flaw}", self.0.len()),
+        }
     }
 }
 
@@ -299,8 +328,10 @@ mod tests {
     use pbjson_types::Struct;
     use proptest::prelude::*;
     use prost::Message;
-    use serde_json::json;
+    use prost::encoding::encode_varint;
+    use serde_json::{Map, json};
 
+    use super::super::write::write;
     use super::*;
 
     fn written(value: &Value) -> Vec<u8> {
@@ -335,18 +366,18 @@ mod tests {
             let theirs = Struct::decode(bytes.as_slice()).unwrap();
             prop_assert_eq!(struct_to_json(&theirs), value.clone());
             let encoded = json_to_struct(value.as_object().unwrap()).encode_to_vec();
-            Fields::of(&encoded).check().unwrap();
-            prop_assert_eq!(Fields::of(&encoded).to_value(), value);
+            Fields::of(&encoded).check(Extent::Whole).unwrap();
+            prop_assert_eq!(Fields::of(&encoded).to_value(Extent::Whole), value);
         }
 
         #[test]
         fn whatever_the_sdk_cannot_read_is_refused(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let ours = Fields::of(&bytes);
-            if ours.check().is_ok() {
+            if ours.check(Extent::Whole).is_ok() {
                 prop_assert!(Struct::decode(bytes.as_slice()).is_ok());
             }
-            // Neither may reading it without a check do any harm.
-            drop(ours.to_value());
+            // Neither may reading so little of it without a check do any harm.
+            drop(ours.to_value(Extent::Whole));
         }
     }
 
@@ -371,10 +402,77 @@ mod tests {
     fn a_cut_or_bottomless_object_is_refused() {
         let bytes = written(&json!({"metadata": {"name": "one"}}));
         for length in 1..bytes.len() {
-            assert!(Fields::of(&bytes[..length]).check().is_err(), "{length} bytes");
+            assert_eq!(Fields::of(&bytes[..length]).check(Extent::Whole), Err(Flaw::NoStruct), "{length} bytes");
         }
-        let deep = (0..=DEPTH).fold(json!({}), |inner, _| json!({"a": inner}));
-        assert!(Fields::of(&written(&deep)).check().is_err());
+        assert_eq!(Fields::of(&written(&deep(DEPTH))).check(Extent::Whole), Ok(()));
+        assert_eq!(Fields::of(&written(&deep(DEPTH + 1))).check(Extent::Whole), Err(Flaw::Depth));
+        let lists = (0..=DEPTH).fold(json!([]), |inner, _| json!([inner]));
+        assert_eq!(Fields::of(&written(&json!({"a": lists}))).check(Extent::Whole), Err(Flaw::Depth));
+    }
+
+    fn deep(levels: usize) -> Value {
+        (0..levels).fold(json!({}), |inner, _| json!({"a": inner}))
+    }
+
+    #[test]
+    fn many_values_in_few_bytes_are_refused() {
+        let many = |count: usize| written(&json!({"a": vec![Value::Null; count - 1]}));
+        assert_eq!(Fields::of(&many(VALUES)).check(Extent::Whole), Ok(()));
+        assert_eq!(Fields::of(&many(VALUES + 1)).check(Extent::Whole), Err(Flaw::Values));
+        let spread: Map<String, Value> = (0..=VALUES).map(|index| (index.to_string(), json!({}))).collect();
+        assert_eq!(Fields::of(&written(&Value::Object(spread))).check(Extent::Whole), Err(Flaw::Values));
+    }
+
+    #[test]
+    fn what_is_not_read_may_be_anything() {
+        let metadata = json!({"name": "one", "managedFields": [deep(DEPTH + 1)]});
+        let resource = json!({"kind": "A", "metadata": metadata, "spec": {"metadata": {"managedFields": [1]}}});
+        let bytes = written(&resource);
+        assert_eq!(Fields::of(&bytes).check(Extent::Whole), Err(Flaw::Depth));
+        assert_eq!(Fields::of(&bytes).check(Extent::Resource), Ok(()));
+        assert_eq!(
+            Fields::of(&bytes).to_value(Extent::Resource),
+            json!({"kind": "A", "metadata": {"name": "one"}, "spec": {"metadata": {"managedFields": [1]}}})
+        );
+        let bytes = written(&json!({"kind": "A", "metadata": metadata, "spec": deep(DEPTH + 1)}));
+        assert_eq!(Fields::of(&bytes).check(Extent::Resource), Err(Flaw::Depth));
+        assert_eq!(Fields::of(&bytes).check(Extent::Head), Ok(()));
+        assert_eq!(Fields::of(&bytes).to_value(Extent::Head), json!({"kind": "A", "metadata": {"name": "one"}}));
+        let deep = written(&json!({"metadata": {"labels": deep(DEPTH)}}));
+        assert_eq!(Fields::of(&deep).check(Extent::Head), Err(Flaw::Depth), "labels are read");
+    }
+
+    /// A message in a message.
+    fn prefixed(key: u8, message: &[u8]) -> Vec<u8> {
+        let mut out = vec![key];
+        encode_varint(message.len() as u64, &mut out);
+        out.extend(message);
+        out
+    }
+
+    fn field(name: &str, value: &[u8]) -> Vec<u8> {
+        prefixed(0x0a, &[prefixed(0x0a, name.as_bytes()), prefixed(0x12, value)].concat())
+    }
+
+    /// Lists in lists, as deep as an API server stores them.
+    fn lists(levels: usize) -> Vec<u8> {
+        (0..levels).fold(vec![0x08, 0x00], |inner, _| prefixed(0x32, &prefixed(0x0a, &inner)))
+    }
+
+    #[test]
+    fn a_field_is_found_without_reading_what_is_beside_it() {
+        let mut status = written(&json!({"at": {"phase": "up"}}));
+        status.extend(field("deep", &lists(9_990)));
+        let mut bytes = written(&json!({"spec": "text"}));
+        bytes.extend(field("status", &prefixed(0x2a, &status)));
+        let find = |path: &[&str]| Fields::of(&bytes).find(path).map(|found| found.map(Node::to_value));
+        assert_eq!(find(&["status", "at", "phase"]), Ok(Some(json!("up"))));
+        let found = Fields::of(&bytes).find(&["status", "deep"]).unwrap().unwrap();
+        assert_eq!(found.check(), Err(Flaw::Depth));
+        assert_eq!(find(&["status", "at", "none"]), Ok(None));
+        assert_eq!(find(&["spec", "below"]), Ok(None));
+        let cut = [&bytes[..], &[0x0a, 0x05, 0x0a]].concat();
+        assert_eq!(Fields::of(&cut).find(&["spec"]).map(|found| found.is_some()), Err(Flaw::NoStruct));
     }
 
     #[test]
@@ -382,7 +480,7 @@ mod tests {
         let mut bytes = written(&json!({"a": 1, "b": 1}));
         bytes.extend(written(&json!({"a": 2})));
         let fields = Fields::of(&bytes);
-        assert_eq!(fields.to_value(), json!({"a": 2, "b": 1}));
+        assert_eq!(fields.to_value(Extent::Whole), json!({"a": 2, "b": 1}));
         assert_eq!(fields.get("a").unwrap().to_value(), json!(2));
     }
 }

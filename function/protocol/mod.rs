@@ -5,7 +5,10 @@
 //! are observed in each call only a few fields matter. This room knows the format, not what is said in it.
 
 mod fields;
+mod flow;
+mod outline;
 mod service;
+mod write;
 
 use std::collections::BTreeMap;
 
@@ -13,8 +16,31 @@ use function_sdk_rust::proto::v1::{Condition, RequestMeta, ResourceSelector, Res
 use prost::Message;
 use prost::bytes::Bytes;
 
-pub use fields::{Fields, Malformed, Node};
+pub use fields::{Extent, Fields, Flaw, Node};
+pub use flow::Flow;
 pub use service::{RunFunction, Service};
+
+/// A request that cannot be read, and what of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read the request: the {subject} {flaw}")]
+pub struct Malformed {
+    subject: String,
+    flaw: Flaw,
+}
+
+impl Malformed {
+    /// Of what is called so. Names are given by others, and may have any length.
+    pub fn of(subject: impl Into<String>, name: &str, flaw: Flaw) -> Self {
+        let mut subject = subject.into();
+        if !name.is_empty() {
+            subject.extend([" ".to_owned(), format!("{:?}", name.chars().take(LONGEST_NAME).collect::<String>())]);
+        }
+        Self { subject, flaw }
+    }
+}
+
+/// As long as a key of ours can be.
+const LONGEST_NAME: usize = 63;
 
 /// What Crossplane asks.
 #[derive(Clone, PartialEq, Message)]
@@ -86,18 +112,27 @@ pub struct Requirements {
 }
 
 impl Request {
-    /// Refuses what is not what it should be: as a whole what is read as a whole, and of each composed resource, of which
-    /// a few fields are read, the outermost ones.
+    /// Refuses what cannot be read, as far as it is read in any case: the composite and the input, of what was found in a
+    /// cluster what tells whose it is, and of each composed resource, of which a few fields are read, the outermost ones.
     pub fn check(&self) -> std::result::Result<(), Malformed> {
-        let states = || self.observed.iter().chain(&self.desired);
-        let required = self.required_resources.values().flat_map(|found| &found.items);
-        let whole = states().flat_map(|state| &state.composite).chain(required);
-        let whole = whole.filter_map(|resource| resource.resource.as_ref());
-        for fields in whole.chain(&self.input).chain(&self.context) {
-            Fields::of(fields).check()?;
+        let states = [("observed", &self.observed), ("desired", &self.desired)];
+        for (whose, state) in states.into_iter().filter_map(|(whose, state)| Some((whose, state.as_ref()?))) {
+            for (key, resource) in &state.resources {
+                resource
+                    .fields()
+                    .check_outermost()
+                    .map_err(|flaw| Malformed::of(format!("{whose} resource"), key, flaw))?;
+            }
         }
-        let composed = states().flat_map(|state| state.resources.values());
-        composed.map(Resource::fields).try_for_each(Fields::check_outermost)
+        for (name, found) in &self.required_resources {
+            for resource in &found.items {
+                let checked = resource.fields().check(Extent::Head);
+                checked.map_err(|flaw| Malformed::of("required resource", name, flaw))?;
+            }
+        }
+        let input = Fields::of(self.input.as_deref().unwrap_or_default());
+        input.check(Extent::Whole).map_err(|flaw| Malformed::of("input", "", flaw))?;
+        self.composite().check(Extent::Resource).map_err(|flaw| Malformed::of("composite", "", flaw))
     }
 
     /// The composite that it is about.
@@ -128,9 +163,9 @@ impl Resource {
     /// Sets fields over those that it has. Of two entries with one name the later one counts: so the format has it.
     pub fn merge(&mut self, fields: &serde_json::Map<String, serde_json::Value>) {
         let before = self.resource.as_deref().unwrap_or_default();
-        let mut merged = Vec::with_capacity(before.len() + fields::TYPICAL);
+        let mut merged = Vec::with_capacity(before.len() + write::TYPICAL);
         merged.extend_from_slice(before);
-        fields::write(fields, &mut merged);
+        write::write(fields, &mut merged);
         self.resource = Some(merged.into());
     }
 }

@@ -6,13 +6,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use function_sdk_rust::proto::v1::function_runner_service_server::SERVICE_NAME;
+use prost::Message;
+use prost::bytes::Buf;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tonic::body::Body;
+use tonic::codec::{Codec, DecodeBuf, Decoder};
 use tonic::codegen::{Service as Tower, http};
 use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Response as Answered, Status};
 use tonic_prost::ProstCodec;
 
-use super::{Request, Response};
+use super::{Flow, Request, Response, outline};
 
 /// A composition function.
 pub trait RunFunction: Send + Sync + 'static {
@@ -23,18 +27,19 @@ pub trait RunFunction: Send + Sync + 'static {
 pub struct Service<F> {
     function: Arc<F>,
     limit: usize,
+    flow: Flow,
 }
 
 impl<F> Service<F> {
     /// Serves a function, and refuses requests of more bytes than `limit`.
-    pub fn new(function: F, limit: usize) -> Self {
-        Self { function: Arc::new(function), limit }
+    pub fn new(function: F, limit: usize, flow: Flow) -> Self {
+        Self { function: Arc::new(function), limit, flow }
     }
 }
 
 impl<F> Clone for Service<F> {
     fn clone(&self) -> Self {
-        Self { function: Arc::clone(&self.function), limit: self.limit }
+        Self { function: Arc::clone(&self.function), limit: self.limit, flow: self.flow.clone() }
     }
 }
 
@@ -54,14 +59,48 @@ impl<F: RunFunction> Tower<http::Request<Body>> for Service<F> {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let Self { function, limit } = self.clone();
+        let Self { function, limit, flow } = self.clone();
         Box::pin(async move {
             if request.uri().path().rsplit('/').next() != Some("RunFunction") {
                 return Ok(Status::unimplemented("the service has the method RunFunction only").into_http());
             }
-            let mut grpc = Grpc::new(ProstCodec::default()).apply_max_message_size_config(Some(limit), None);
-            Ok(grpc.unary(Method(function), request).await)
+            let (head, body) = request.into_parts();
+            let (body, room) = flow.receive(body);
+            let mut grpc = Grpc::new(Wire).apply_max_message_size_config(Some(limit), None);
+            let answer = grpc.unary(Method(function), http::Request::from_parts(head, body)).await;
+            Ok(answer.map(|body| room.until_sent(body)))
         })
+    }
+}
+
+/// How messages become bytes and bytes messages.
+#[derive(Default)]
+struct Wire;
+
+impl Codec for Wire {
+    type Encode = Response;
+    type Decode = Request;
+    type Encoder = <ProstCodec<Response, Request> as Codec>::Encoder;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<Response, Request>::default().encoder()
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Decoder for Wire {
+    type Item = Request;
+    type Error = Status;
+
+    fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Request>, Status> {
+        let bytes = message.copy_to_bytes(message.remaining());
+        outline::check(&bytes).map_err(|refused| Status::invalid_argument(refused.to_string()))?;
+        let request = Request::decode(bytes);
+        request.map(Some).map_err(|error| Status::invalid_argument(format!("cannot read the request: {error}")))
     }
 }
 
@@ -69,9 +108,66 @@ struct Method<F>(Arc<F>);
 
 impl<F: RunFunction> UnaryService<Request> for Method<F> {
     type Response = Response;
-    type Future = std::future::Ready<Result<Answered<Response>, Status>>;
+    type Future = Pending<Answered<Response>, Status>;
 
+    /// Beside the threads that listen, so that others are heard meanwhile.
     fn call(&mut self, request: tonic::Request<Request>) -> Self::Future {
-        std::future::ready(self.0.run(request.into_inner()).map(Answered::new))
+        let function = Arc::clone(&self.0);
+        let request = request.into_inner();
+        let mut call = Call(spawn_blocking(move || function.run(request)));
+        Box::pin(async move {
+            let ended = Pin::new(&mut call.0).await;
+            ended.unwrap_or_else(|_| Err(Status::unavailable("the server stops"))).map(Answered::new)
+        })
+    }
+}
+
+/// A call that is to be answered. One whose caller leaves before its turn has come never begins.
+struct Call<T>(JoinHandle<T>);
+
+impl<T> Drop for Call<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    /// Waits to be told that it may answer.
+    struct Slow {
+        begun: AtomicUsize,
+        told: Mutex<Receiver<()>>,
+    }
+
+    impl RunFunction for Slow {
+        fn run(&self, _: Request) -> Result<Response, Status> {
+            self.begun.fetch_add(1, Ordering::SeqCst);
+            self.told.lock().unwrap().recv().unwrap();
+            Ok(Response::default())
+        }
+    }
+
+    #[test]
+    fn a_call_that_nobody_waits_for_any_more_never_begins() {
+        let (teller, told) = channel();
+        let slow = Arc::new(Slow { begun: AtomicUsize::new(0), told: Mutex::new(told) });
+        let mut method = Method(Arc::clone(&slow));
+        let mut call = || method.call(tonic::Request::new(Request::default()));
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            let (first, second, third) = (call(), call(), call());
+            drop(second);
+            teller.send(()).unwrap();
+            teller.send(()).unwrap();
+            assert!(first.await.is_ok());
+            assert!(third.await.is_ok());
+        });
+        assert_eq!(slow.begun.load(Ordering::SeqCst), 2);
     }
 }

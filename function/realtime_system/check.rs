@@ -1,6 +1,6 @@
 //! What of a `RealtimeSystemClaim` a schema cannot say: how its fields fit each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::claim::{Agent, Dashboard, KafkaConfig, SnowflakeConfig, Spec};
 use crate::fault::Fault;
@@ -86,6 +86,8 @@ fn leaves(faults: &mut Vec<Fault>, field: &str, memory: Memory, heap: Memory, re
 
 /// Topics must be told apart in the names of metrics, where a dot and an underscore are the same.
 pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig) {
+    // What metrics call a topic, and the first names of topics that are called so.
+    let mut called: HashMap<String, Vec<&str>> = HashMap::new();
     for (index, topic) in kafka.topics.iter().enumerate() {
         let field = || format!("spec.kafkaConfig.topics[{index}].name");
         if matches!(topic.name.as_str(), "." | "..") {
@@ -94,15 +96,16 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig) {
         if topic.name.starts_with("__") {
             faults.push(Fault::new(field(), "must not start with two underscores: such topics are Kafka's own"));
         }
-        let twin = kafka.topics.iter().take(index).find(|earlier| {
-            earlier.name != topic.name && earlier.name.replace('.', "_") == topic.name.replace('.', "_")
-        });
+        let earlier = called.entry(topic.name.replace('.', "_")).or_default();
+        let twin = earlier.iter().find(|earlier| **earlier != topic.name).copied();
+        if earlier.len() < 2 && !earlier.contains(&topic.name.as_str()) {
+            earlier.push(&topic.name);
+        }
         if let Some(twin) = twin {
             faults.push(Fault::new(
                 field(),
                 format!(
-                    "must differ from {:?} in more than dots and underscores: Kafka could not tell their metrics apart",
-                    twin.name
+                    "must differ from {twin:?} in more than dots and underscores: Kafka could not tell their metrics apart"
                 ),
             ));
         }
@@ -118,6 +121,7 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig) {
 /// What goes to Snowflake must be there, and land in tables of its own.
 pub fn snowflake(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &KafkaConfig) {
     let known: BTreeSet<&str> = kafka.topics.iter().map(|topic| topic.name.as_str()).collect();
+    let mut tables: HashMap<String, &str> = HashMap::new();
     for (index, topic) in snowflake.topics.iter().enumerate() {
         if !known.contains(topic.as_str()) {
             faults.push(Fault::new(
@@ -125,13 +129,13 @@ pub fn snowflake(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &K
                 format!("must be one of spec.kafkaConfig.topics, not {topic:?}"),
             ));
         }
-        let earlier = snowflake.topics.iter().take(index).find(|earlier| table(earlier) == table(topic));
-        if let Some(twin) = earlier {
+        if let Some(twin) = tables.get(&table(topic)) {
             faults.push(Fault::new(
                 format!("spec.snowflakeConfig.topics[{index}]"),
                 format!("must not share the table {} with {twin:?}", table(topic)),
             ));
         }
+        tables.entry(table(topic)).or_insert(topic);
     }
 }
 

@@ -197,12 +197,65 @@ impl RealtimeSystem {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use serde_json::json;
 
     use super::RealtimeSystem;
-    use crate::claims::Checked;
+    use crate::claims::{Checked, Kind};
     use crate::owner::Claim;
     use crate::settings::Settings;
+
+    fn faults(spec: serde_json::Value) -> Vec<String> {
+        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
+        let kind = Kind::of_claim("RealtimeSystemClaim").unwrap();
+        let composed = kind.compose(spec, claim, &Settings::default());
+        composed.err().into_iter().flatten().map(|fault| fault.to_string()).collect()
+    }
+
+    fn with_topics(topics: &[String], delivered: &[String]) -> serde_json::Value {
+        let topics: Vec<_> = topics.iter().map(|name| json!({"name": name})).collect();
+        let identifier = "X";
+        json!({
+            "namespace": "streaming",
+            "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+            "kafkaConfig": {"topics": topics},
+            "snowflakeConfig": {
+                "account": "myorg-myaccount", "user": identifier, "role": identifier, "database": identifier,
+                "topics": delivered,
+            },
+        })
+    }
+
+    #[test]
+    fn topics_that_share_a_name_or_a_table_are_told_with_the_first_of_them() {
+        let topics = ["a.b", "c", "a_b", "a.b", "a_b", "C"].map(str::to_owned);
+        let told = faults(with_topics(&topics, &topics[..3]));
+        let expected = [
+            "spec.kafkaConfig.topics[3].name: duplicate of spec.kafkaConfig.topics[0].name \"a.b\": leave one of them out",
+            "spec.kafkaConfig.topics[4].name: duplicate of spec.kafkaConfig.topics[2].name \"a_b\": leave one of them out",
+            "spec.kafkaConfig.topics[2].name: must differ from \"a.b\" in more than dots and underscores: Kafka could not tell their metrics apart",
+            "spec.snowflakeConfig.topics[2]: must not share the table A_B with \"a.b\"",
+        ];
+        assert_eq!(told, expected);
+        let told = faults(with_topics(&["c".to_owned(), "C".to_owned()], &["c".to_owned(), "C".to_owned()]));
+        assert_eq!(told, ["spec.snowflakeConfig.topics[1]: must not share the table C with \"c\""]);
+    }
+
+    #[test]
+    fn however_many_topics_there_are_the_answer_does_not_take_long() {
+        let topics: Vec<String> = (0..20_000).map(|index| format!("{}_{index}", "x".repeat(190))).collect();
+        let since = Instant::now();
+        let told = faults(with_topics(&topics, &topics));
+        assert_eq!(
+            told,
+            [
+                "spec.kafkaConfig.topics: must have 1 to 200 entries, not 20000",
+                "spec.snowflakeConfig.topics: must have 1 to 200 entries, not 20000",
+            ]
+        );
+        assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    }
 
     #[test]
     fn processors_that_read_a_topic_that_is_not_there_are_warned_of() {

@@ -37,9 +37,14 @@ impl Checker {
 
     /// Everything that is wrong with a value, in the schema's order; `root` is what its author calls it (`spec`).
     pub fn faults(&self, value: &Value, root: &str) -> Vec<Fault> {
-        let mut walk = Walk { patterns: &self.patterns, faults: Vec::new() };
+        self.judge(value, root).faults
+    }
+
+    /// As [`Self::faults`], and whether anything further may be asked of the value.
+    pub fn judge(&self, value: &Value, root: &str) -> Verdict {
+        let mut walk = Walk { patterns: &self.patterns, faults: Vec::new(), overfull: false };
         walk.value(&self.schema, value, root);
-        walk.faults
+        Verdict { faults: walk.faults, overfull: walk.overfull }
     }
 
     /// Every field that the schema does not name: an API server drops them silently.
@@ -49,6 +54,16 @@ impl Checker {
         faults
     }
 }
+
+/// What is wrong with a value.
+pub struct Verdict {
+    pub faults: Vec<Fault>,
+    /// It has more entries than it may have, or more faults than are told: to look further could take any time.
+    pub overfull: bool,
+}
+
+/// More than anybody reads, and than are told: each of them costs as much as a message.
+pub(super) const MOST_FAULTS: usize = 500;
 
 /// A pattern that does not compile checks nothing; a test holds that every pattern does.
 fn compile(schema: &Value, patterns: &mut BTreeMap<String, Regex>) {
@@ -69,14 +84,29 @@ fn compile(schema: &Value, patterns: &mut BTreeMap<String, Regex>) {
 struct Walk<'a> {
     patterns: &'a BTreeMap<String, Regex>,
     faults: Vec<Fault>,
+    overfull: bool,
 }
 
 impl Walk<'_> {
     fn fault(&mut self, path: &str, message: String) {
         self.faults.push(Fault::new(path, message));
+        self.overfull |= self.faults.len() == MOST_FAULTS;
+    }
+
+    /// Whether there are no more entries than there may be. Of more none is looked at.
+    fn has_room(&mut self, limits: &Limits, count: usize, path: &str) -> bool {
+        if !limits.admit_count(count) {
+            self.fault(path, words::wrong_count(limits, count));
+        }
+        let has_room = Limits { least: None, ..*limits }.admit_count(count);
+        self.overfull |= !has_room;
+        has_room
     }
 
     fn value(&mut self, schema: &Value, value: &Value, path: &str) {
+        if self.faults.len() >= MOST_FAULTS {
+            return;
+        }
         if let Some(expected) = text(schema, "type")
             && !is_of_type(value, expected)
         {
@@ -125,8 +155,8 @@ impl Walk<'_> {
 
     fn list(&mut self, schema: &Value, items: &[Value], path: &str) {
         let limits = Limits::of(schema, "minItems", "maxItems");
-        if !limits.admit_count(items.len()) {
-            self.fault(path, words::wrong_count(&limits, items.len()));
+        if !self.has_room(&limits, items.len(), path) {
+            return;
         }
         if let Some(item) = schema.get("items") {
             for (index, value) in items.iter().enumerate() {
@@ -155,7 +185,7 @@ impl Walk<'_> {
                 continue;
             };
             let first = *known.entry(identity).or_insert(index);
-            if first != index {
+            if first != index && self.faults.len() < MOST_FAULTS {
                 let value = key.and_then(|key| item.get(key)).unwrap_or(item);
                 self.fault(&at(index), words::duplicate(&at(first), value));
             }
@@ -164,8 +194,8 @@ impl Walk<'_> {
 
     fn object(&mut self, schema: &Value, fields: &Map<String, Value>, path: &str) {
         let limits = Limits::of(schema, "minProperties", "maxProperties");
-        if !limits.admit_count(fields.len()) {
-            self.fault(path, words::wrong_count(&limits, fields.len()));
+        if !self.has_room(&limits, fields.len(), path) {
+            return;
         }
         let required: BTreeSet<&str> = strings(schema, "required").collect();
         let known = properties(schema);
@@ -198,6 +228,7 @@ fn identity(item: &Value, keys: &[&str]) -> Option<String> {
 }
 
 /// The least and the most that a schema admits.
+#[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub least: Option<f64>,
     pub most: Option<f64>,
@@ -356,6 +387,40 @@ mod tests {
         assert_eq!(faults(json!({"name": ""})), ["spec.name: must not be empty"]);
         assert_eq!(faults(json!({"name": "abcdef"})), ["spec.name: must be 1 to 5 characters long, not 6"]);
         assert_eq!(faults(json!({"kafka": {"topics": []}})), ["spec.kafka.topics: must have 1 to 3 entries, not 0"]);
+    }
+
+    #[test]
+    fn of_more_entries_than_there_may_be_none_is_looked_at() {
+        let topics = vec![json!({"name": 1}); 20_000];
+        let spec = json!({"name": "ab", "kafka": {"topics": topics}, "tags": ["x", "x"]});
+        let verdict = Checker::of::<Spec>().judge(&spec, "spec");
+        assert!(verdict.overfull);
+        let told: Vec<String> = verdict.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "spec.kafka.topics: must have 1 to 3 entries, not 20000",
+                "spec.tags[1]: duplicate of spec.tags[0] \"x\": leave one of them out",
+            ]
+        );
+        let fewer = Checker::of::<Spec>().judge(&json!({"name": "ab", "kafka": {"topics": []}}), "spec");
+        assert_eq!((fewer.faults.len(), fewer.overfull), (1, false));
+    }
+
+    #[test]
+    fn more_faults_than_anybody_reads_are_not_told() {
+        let wrong = |count: usize| -> Value { (0..count).map(|index| (index.to_string(), json!(1))).collect() };
+        let checker = Checker::of::<Spec>();
+        let few = checker.judge(&json!({"name": "ab", "labels": wrong(MOST_FAULTS - 1)}), "spec");
+        assert_eq!((few.faults.len(), few.overfull), (MOST_FAULTS - 1, false));
+        let labels = checker.judge(&json!({"name": "ab", "labels": wrong(50_000), "on": 1}), "spec");
+        assert_eq!((labels.faults.len(), labels.overfull), (MOST_FAULTS, true));
+        let tags = checker.judge(&json!({"name": "ab", "tags": vec!["x"; 50_000]}), "spec");
+        assert_eq!((tags.faults.len(), tags.overfull), (MOST_FAULTS, true));
+        let long = json!({"name": "ab", "byName": {"x".repeat(1 << 20): wrong(50_000)}});
+        let unknown = checker.unknown(&long, "spec");
+        assert_eq!(unknown.len(), MOST_FAULTS);
+        assert!(unknown.iter().all(|fault| fault.field.len() < 1000), "a name is not repeated at any length");
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod unknown;
 mod words;
 mod xrd;
 
-pub use check::Checker;
+pub use check::{Checker, Verdict};
 pub use column::Column;
 pub use structural::structural;
 pub use unknown::{nearest, unknown};

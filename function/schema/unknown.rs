@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value};
 
+use super::check::MOST_FAULTS;
 use super::structural::properties;
 use super::words::{self, Step};
 use crate::fault::Fault;
@@ -31,6 +32,9 @@ fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, fault
         return collect_entries(schema, fields, path, faults);
     };
     for (name, value) in fields {
+        if faults.len() >= MOST_FAULTS {
+            return;
+        }
         let at = words::join(path, &Step::Field(name));
         if let Some(property) = known.get(name) {
             collect(property, value, &at, faults);
@@ -59,8 +63,14 @@ pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase();
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase());
+    // By as much as one is longer than the other they differ at least: a long one need not be compared.
+    let of_alike_length = |known: &str| {
+        let (one, other) = (name.chars().count(), known.chars().count());
+        one.min(other) * 5 >= one.max(other) * 3
+    };
     known
         .iter()
+        .filter(|known| of_alike_length(known))
         .map(|known| (likeness(known), *known))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))

@@ -7,6 +7,9 @@ use super::check::Limits;
 /// The longest value that a message repeats; of a longer one it shows the beginning.
 const SHOWN: usize = 60;
 
+/// The longest name in a path: no name that Kubernetes takes is longer.
+const LONGEST_NAME: usize = 320;
+
 /// The most fields that a message names: more would bury what it says.
 const MOST_FIELDS: usize = 6;
 
@@ -20,9 +23,14 @@ pub enum Step<'a> {
 pub fn join(path: &str, step: &Step) -> String {
     match step {
         Step::Index(index) => format!("{path}[{index}]"),
-        Step::Field(name) if is_plain(name) => format!("{path}.{name}"),
-        Step::Field(name) => format!("{path}[{name:?}]"),
+        Step::Field(name) if is_plain(name) => format!("{path}.{}", brief(name)),
+        Step::Field(name) => format!("{path}[{:?}]", brief(name)),
     }
+}
+
+/// A name that its author made up, and which stands in every path below it.
+fn brief(name: &str) -> &str {
+    name.char_indices().nth(LONGEST_NAME).map_or(name, |(end, _)| &name[..end])
 }
 
 fn is_plain(name: &str) -> bool {

@@ -31,9 +31,9 @@ pub struct Args {
     #[arg(long, value_name = "[HOST]:PORT", default_value = ":9443")]
     pub address: Address,
 
-    /// Largest request accepted: bytes, or a number with KiB or MiB. (In functions made with the Go SDK's template the
-    /// same flag counts MB; write the unit to be safe)
-    #[arg(long, value_name = "SIZE", env = "MAX_RECV_MESSAGE_SIZE", default_value = "16MiB")]
+    /// Largest request accepted: bytes, or a number with KiB or MiB. Two of that size are held at once, and further ones
+    /// wait. (In functions made with the Go SDK's template the same flag counts MB; write the unit to be safe)
+    #[arg(long, value_name = "SIZE", env = "MAX_RECV_MESSAGE_SIZE", default_value = "5MiB")]
     pub max_recv_message_size: Size,
 
     /// Where to serve Prometheus metrics, at /metrics; empty: nowhere

@@ -105,13 +105,17 @@ impl Subject {
         let metadata = composite.object(&["metadata"]).unwrap_or_default();
         let labels = metadata.object(&["labels"]).unwrap_or_default();
         let claim = labels.text("crossplane.io/claim-namespace").zip(labels.text("crossplane.io/claim-name"));
+        let text = |text: &str| text.chars().take(LONGEST_NAME).collect::<String>();
         Self {
-            kind: composite.text("kind").unwrap_or_default().to_owned(),
-            name: metadata.text("name").unwrap_or_default().to_owned(),
-            claim: claim.map(|(namespace, name)| format!("{namespace}/{name}")),
+            kind: text(composite.text("kind").unwrap_or_default()),
+            name: text(metadata.text("name").unwrap_or_default()),
+            claim: claim.map(|(namespace, name)| format!("{}/{}", text(namespace), text(name))),
         }
     }
 }
+
+/// The longest name that an API server takes: whatever somebody sends in place of one, a line of the log stays one.
+const LONGEST_NAME: usize = 253;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! The TLS files of a directory, as what a connection is accepted with.
 //!
 //! Crossplane renews them in place, so they are read again when a connection arrives. A pair that cannot be used (half
-//! written, or simply wrong) leaves the last good one in use.
+//! written, expired, or simply wrong) leaves the last good one in use.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use tokio_rustls::rustls::client::verify_server_cert_signed_by_trust_anchor as verify;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::rustls::{CertificateError, Error, RootCertStore, ServerConfig};
 use tracing::{info, warn};
 
 use super::metrics::{Metrics, Reload};
@@ -35,6 +36,10 @@ impl Certificates {
     pub fn read(dir: &Path, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
         let files = Files::read(dir)?;
         let config = files.config(dir)?;
+        // There is no better one, and the next may come at any time: who calls decides.
+        if let Err(error) = files.check_time(dir) {
+            warn!("nobody may trust this server's certificate: {error:#}");
+        }
         Ok(Self { dir: dir.to_owned(), files, config, looked: Instant::now(), metrics })
     }
 
@@ -62,7 +67,9 @@ impl Certificates {
         if files == self.files {
             return Ok(false);
         }
-        self.config = files.config(&self.dir)?;
+        let config = files.config(&self.dir)?;
+        files.check_time(&self.dir)?;
+        self.config = config;
         self.files = files;
         Ok(true)
     }
@@ -102,6 +109,27 @@ impl Files {
             .with_context(|| unusable(CERTIFICATE))?;
         config.alpn_protocols.push(b"h2".to_vec());
         Ok(Arc::new(config))
+    }
+
+    /// Whether the certificate is valid now. Callers would refuse one that is not.
+    fn check_time(&self, dir: &Path) -> anyhow::Result<()> {
+        let unusable = || format!("cannot use {}", dir.join(CERTIFICATE).display());
+        let chain = certificates(&self.certificate).with_context(unusable)?;
+        let own = chain.first().map(ParsedCertificate::try_from).context("it holds no PEM certificate")??;
+        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
+        // Of a certificate its time is checked first. Who made it is nothing to us: without any authority to trust, the
+        // verdict of one whose time is right is always that its maker is unknown.
+        match verify(&own, &RootCertStore::empty(), &[], UnixTime::now(), algorithms) {
+            Err(
+                error @ Error::InvalidCertificate(
+                    CertificateError::Expired
+                    | CertificateError::ExpiredContext { .. }
+                    | CertificateError::NotValidYet
+                    | CertificateError::NotValidYetContext { .. },
+                ),
+            ) => Err(error).with_context(unusable),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -3,12 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tonic::transport::server::{Connected, TcpConnectInfo};
@@ -26,21 +27,23 @@ const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
 pub struct Acceptor {
     certificates: Option<Certificates>,
     lifetime: Duration,
+    places: Arc<Semaphore>,
 }
 
 impl Acceptor {
-    pub fn new(certificates: Option<Certificates>, lifetime: Duration) -> Self {
-        Self { certificates, lifetime }
+    /// Further connections than `most` wait where the kernel keeps them, until one ends.
+    pub fn new(certificates: Option<Certificates>, lifetime: Duration, most: usize) -> Self {
+        Self { certificates, lifetime, places: Arc::new(Semaphore::new(most)) }
     }
 
     pub async fn run(mut self, listener: TcpListener, connections: mpsc::Sender<io::Result<Connection>>) {
         loop {
             let accepted = tokio::select! {
                 () = connections.closed() => return,
-                accepted = listener.accept() => accepted,
+                accepted = self.accept(&listener) => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer, connections.clone()),
+                Ok((place, stream, peer)) => self.admit(place, stream, peer, connections.clone()),
                 Err(error) => {
                     warn!("cannot accept a connection: {error}");
                     sleep(OUT_OF_SOCKETS).await;
@@ -49,14 +52,26 @@ impl Acceptor {
         }
     }
 
+    async fn accept(&self, listener: &TcpListener) -> io::Result<(OwnedSemaphorePermit, TcpStream, SocketAddr)> {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(io::Error::other)?;
+        let (stream, peer) = listener.accept().await?;
+        Ok((place, stream, peer))
+    }
+
     /// Beside the loop, because a slow caller must not hold up the others.
-    fn admit(&mut self, stream: TcpStream, peer: SocketAddr, connections: mpsc::Sender<io::Result<Connection>>) {
+    fn admit(
+        &mut self,
+        place: OwnedSemaphorePermit,
+        stream: TcpStream,
+        peer: SocketAddr,
+        connections: mpsc::Sender<io::Result<Connection>>,
+    ) {
         let tls = self.certificates.as_mut().map(Certificates::current);
         let end = Instant::now() + self.lifetime;
         tokio::spawn(async move {
             match secure(stream, tls.map(TlsAcceptor::from)).await {
                 Ok((stream, info)) => {
-                    let connection = Connection { stream, info, end: Box::pin(sleep_until(end)) };
+                    let connection = Connection::new(stream, info, end, place);
                     // Refused only by a server that has stopped: then the caller is to go elsewhere.
                     let _ = connections.send(Ok(connection)).await;
                 }
@@ -90,10 +105,20 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub struct Connection {
     stream: Box<dyn Stream>,
     info: TcpConnectInfo,
+    lifetime: Instant,
+    /// Whether anything was said on it: until then its end is near.
+    spoken: bool,
     end: Pin<Box<Sleep>>,
+    /// Kept until it ends.
+    _place: OwnedSemaphorePermit,
 }
 
 impl Connection {
+    fn new(stream: Box<dyn Stream>, info: TcpConnectInfo, end: Instant, place: OwnedSemaphorePermit) -> Self {
+        let first = Box::pin(sleep_until(end.min(Instant::now() + HANDSHAKE)));
+        Self { stream, info, end: first, spoken: false, lifetime: end, _place: place }
+    }
+
     fn check_age(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         match self.end.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),
@@ -117,7 +142,14 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check_age(context)?;
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if !self.spoken && buffer.filled().len() > before {
+            self.spoken = true;
+            let lifetime = self.lifetime;
+            self.end.as_mut().reset(lifetime);
+        }
+        read
     }
 }
 

@@ -32,8 +32,14 @@ const BYTES: [f64; 8] = [1024.0, 4096.0, 16_384.0, 65_536.0, 131_072.0, 262_144.
 /// Bounds in resources: a large composite has some forty.
 const RESOURCES: [f64; 9] = [0.0, 1.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0];
 
-/// Callers choose what kind they send, and each costs memory for ever. Further ones are counted as `other`.
+/// Callers choose what kind they send, and each costs memory for ever. Further ones are counted as `other`, and so is what
+/// is no name of a kind.
 const MOST_KINDS: usize = 16;
+
+/// The longest name of a kind that an API server takes.
+const LONGEST_KIND: usize = 63;
+
+const OTHER: &str = "other";
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -254,10 +260,13 @@ impl Metrics {
     }
 
     fn known(&self, kind: &str) -> String {
+        if kind.len() > LONGEST_KIND || !kind.bytes().all(|letter| letter.is_ascii_alphanumeric()) {
+            return OTHER.to_owned();
+        }
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         if !kinds.contains(kind) {
             if kinds.len() == MOST_KINDS {
-                return "other".to_owned();
+                return OTHER.to_owned();
             }
             kinds.insert(kind.to_owned());
         }
@@ -325,9 +334,11 @@ mod tests {
             metrics.called(&format!("XKind{number}"), 2000);
         }
         metrics.called("XKind0", 5000);
+        metrics.called(&"X".repeat(64), 1000);
+        metrics.called("a\"b", 1000);
         metrics.answered("XKind0", &Answer { bytes: 3, desired: 7, held: 2 }, [Severity::Fatal]);
         let page = metrics.write().unwrap();
-        assert!(page.contains("function_calls_total{composite_kind=\"other\"} 3\n"));
+        assert!(page.contains("function_calls_total{composite_kind=\"other\"} 5\n"));
         assert!(page.contains("function_calls_total{composite_kind=\"XKind0\"} 2\n"));
         assert!(page.contains("function_results_total{composite_kind=\"XKind0\",severity=\"fatal\"} 1\n"));
         assert!(page.contains("function_request_bytes_sum{composite_kind=\"XKind0\"} 7000.0\n"), "{page}");

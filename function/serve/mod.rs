@@ -32,7 +32,7 @@ use tracing::{info, warn};
 
 pub use args::{Address, Args, Optional, Size, Transport};
 
-use crate::protocol::{RunFunction, Service};
+use crate::protocol::{Flow, RunFunction, Service};
 use call::Calls;
 use certificates::Certificates;
 use connection::Acceptor;
@@ -41,8 +41,30 @@ use metrics::Metrics;
 /// More threads than this only cost memory: one call takes about a millisecond.
 const MOST_WORKERS: usize = 4;
 
-/// How much a client may send ahead of being read: a whole request, where the default would stop it every 64 KiB.
-const WINDOW: u32 = 1 << 20;
+/// How much a client may send ahead of being read: most requests as a whole, where the default would stop them every 64 KiB.
+const WINDOW: u32 = 256 << 10;
+
+/// Calls on one connection at once; Crossplane has further ones wait. All of them may send ahead, so that those who wait
+/// for room never keep the others from sending on.
+const STREAMS: u32 = 8;
+
+/// Connections at once. Crossplane has one for each of its replicas.
+const MOST_CONNECTIONS: usize = 12;
+
+/// Connections to the metrics at once: those who scrape, the kubelet, and whoever else reaches the port. After a while they
+/// are asked to come anew.
+const MOST_READERS: usize = 64;
+const PAGE_AGE: Duration = Duration::from_mins(5);
+
+/// How many of the longest requests are held at once. Shorter ones share their room.
+const LONGEST_AT_ONCE: usize = 2;
+
+/// How long a request may take to arrive: one that was left half sent must not keep its room.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a connection is asked whether anybody is still there, and how long that may take.
+const PING: Duration = Duration::from_secs(30);
+const PONG: Duration = Duration::from_secs(10);
 
 /// Accepted connections that wait for the server to take them.
 const BACKLOG: usize = 16;
@@ -54,6 +76,8 @@ pub fn run<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers.min(MOST_WORKERS))
+        // Calls are answered beside those threads. More of them at once would not be faster, and hold more memory.
+        .max_blocking_threads(workers.min(MOST_WORKERS))
         .enable_all()
         .build()
         .context("cannot start the server's threads")?
@@ -77,15 +101,18 @@ pub async fn serve<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<(
     let age = Duration::from_secs(args.max_connection_age.into());
     let grace = Duration::from_secs(args.grace.into());
     let (sender, connections) = mpsc::channel(BACKLOG);
-    tokio::spawn(Acceptor::new(certificates, age + grace).run(listener, sender));
+    tokio::spawn(Acceptor::new(certificates, age + grace, MOST_CONNECTIONS).run(listener, sender));
 
     let (health, routes) = routes(function, args, &metrics).await?;
     let (stopping, stopped) = oneshot::channel();
     info!(%address, tls = secure, "serving gRPC");
     let mut builder = Server::builder()
         .max_connection_age(age)
+        .max_concurrent_streams(STREAMS)
+        .http2_keepalive_interval(Some(PING))
+        .http2_keepalive_timeout(Some(PONG))
         .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW);
+        .initial_connection_window_size(STREAMS * WINDOW);
     let serving =
         builder.add_routes(routes).serve_with_incoming_shutdown(ReceiverStream::new(connections), async move {
             stop.asked().await;
@@ -119,7 +146,8 @@ async fn routes<F: RunFunction>(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_service_status(SERVICE_NAME, ServingStatus::Serving).await;
     let limit = args.max_recv_message_size;
-    let function = Service::new(Calls::new(function, Arc::clone(metrics)), limit.0);
+    let flow = Flow::new(limit.0, LONGEST_AT_ONCE, PATIENCE);
+    let function = Service::new(Calls::new(function, Arc::clone(metrics)), limit.0, flow);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -160,10 +188,14 @@ async fn serve_metrics(args: &Args, metrics: &Arc<Metrics>) {
 }
 
 async fn serve_page(listener: TcpListener, metrics: Arc<Metrics>) {
+    let (sender, connections) = mpsc::channel(BACKLOG);
+    tokio::spawn(Acceptor::new(None, 2 * PAGE_AGE, MOST_READERS).run(listener, sender));
     let served = Server::builder()
         .accept_http1(true)
+        .max_connection_age(PAGE_AGE)
+        .max_concurrent_streams(1)
         .add_routes(metrics::page(metrics).into())
-        .serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener))
+        .serve_with_incoming(ReceiverStream::new(connections))
         .await;
     if let Err(error) = served {
         warn!("cannot serve metrics: {error}");

@@ -6,10 +6,10 @@ use crate::server::{Launch, Server};
 use crate::{ended_by_itself, large, stderr, tag};
 
 #[test]
-fn requests_up_to_16_mib_are_read() {
+fn requests_up_to_5_mib_are_read() {
     let server = Server::start(["--insecure"]);
-    assert_eq!(tag(&server.run(large(15 << 20))).len(), 15 << 20);
-    let refused = server.try_run(large(16 << 20)).unwrap_err();
+    assert_eq!(tag(&server.run(large((5 << 20) - 100))).len(), (5 << 20) - 100);
+    let refused = server.try_run(large(5 << 20)).unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted);
     assert!(refused.message().contains("--max-recv-message-size"), "{}", refused.message());
 }

@@ -4,11 +4,16 @@
 
 #[path = "../support/authority.rs"]
 mod authority;
+#[path = "../support/requests.rs"]
+mod requests;
 #[path = "../support/server.rs"]
 mod server;
+#[path = "../support/wire.rs"]
+mod wire;
 
 mod command_line;
 mod endings;
+mod floods;
 mod limits;
 mod services;
 mod traces;

@@ -1,6 +1,8 @@
 //! Who is let in: in plain text, and with mutual TLS.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 
 use function_sdk_rust::proto::v1::Severity;
 use tempfile::TempDir;
@@ -117,4 +119,46 @@ fn renewed_certificates_are_used_and_broken_ones_are_not() {
     assert_eq!(server.count("function_certificate_reloads_total{outcome=\"used\"}"), Some(1));
     // Who has a connection keeps it.
     assert_eq!(tag(&server.run(request("first"))), "first");
+}
+
+#[test]
+fn a_certificate_whose_time_is_over_or_to_come_does_not_replace_a_good_one() {
+    let refused = "function_certificate_reloads_total{outcome=\"refused\"}";
+    for years in [(2000, 2001), (2900, 2901)] {
+        let dir = TempDir::new().unwrap();
+        let authority = Authority::new();
+        authority.equip(dir.path());
+        let launch = Launch::new(["--tls-certs-dir", dir.path().to_str().unwrap()]);
+        let server = launch.tls(authority.client()).start();
+        let admits = || server.block_on(health(server.connect(Some(authority.client())), "")).is_ok();
+
+        authority.equip_for(dir.path(), years);
+        eventually(|| {
+            assert!(admits(), "{years:?}");
+            server.count(refused) > Some(0)
+        });
+        let line = server.await_log("cannot use the renewed certificates");
+        assert!(line.contains("tls.crt"), "{line}");
+        assert!(admits(), "{years:?}");
+
+        // It is looked at anew as long as it is there, and so is what follows it.
+        authority.equip(dir.path());
+        eventually(|| admits() && server.count("function_certificate_reloads_total{outcome=\"used\"}") == Some(1));
+    }
+}
+
+#[test]
+fn with_nothing_but_an_expired_certificate_it_serves_and_says_so() {
+    let dir = TempDir::new().unwrap();
+    let authority = Authority::new();
+    authority.equip_for(dir.path(), (2000, 2001));
+    let mut command = binary();
+    command.args(["--address", "127.0.0.1:0", "--metrics-address", "", "--tls-certs-dir"]).arg(dir.path());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let said: Vec<String> = lines.take(2).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(said[0].contains("nobody may trust") && said[0].contains("tls.crt"), "{said:?}");
+    assert!(said[1].contains("serving gRPC"), "{said:?}");
 }

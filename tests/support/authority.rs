@@ -6,11 +6,14 @@
 use std::fs;
 use std::path::Path;
 
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 /// The names in the server's certificate; the first is what its clients call it.
 const SERVER: [&str; 2] = ["function.example.org", "127.0.0.1"];
+
+/// The years between which certificates are valid, unless a test says otherwise.
+const VALID: (i32, i32) = (2000, 3000);
 
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -33,7 +36,12 @@ impl Authority {
 
     /// The files a server reads: its own pair, and whom it trusts.
     pub fn equip(&self, dir: &Path) {
-        let (certificate, key) = self.issue(ExtendedKeyUsagePurpose::ServerAuth);
+        self.equip_for(dir, VALID);
+    }
+
+    /// As [`Self::equip`], with a certificate that is valid between these years.
+    pub fn equip_for(&self, dir: &Path, years: (i32, i32)) {
+        let (certificate, key) = self.issue_for(ExtendedKeyUsagePurpose::ServerAuth, years);
         for (name, content) in [("tls.crt", &certificate), ("tls.key", &key), ("ca.crt", &self.pem)] {
             fs::write(dir.join(name), content).expect("the directory can be written");
         }
@@ -57,8 +65,14 @@ impl Authority {
     }
 
     fn issue(&self, usage: ExtendedKeyUsagePurpose) -> (String, String) {
+        self.issue_for(usage, VALID)
+    }
+
+    fn issue_for(&self, usage: ExtendedKeyUsagePurpose, (from, until): (i32, i32)) -> (String, String) {
         let mut params = CertificateParams::new(SERVER.map(str::to_owned)).expect("the names are good ones");
         params.extended_key_usages = vec![usage];
+        params.not_before = date_time_ymd(from, 1, 1);
+        params.not_after = date_time_ymd(until, 1, 1);
         let key = KeyPair::generate().expect("a key can be made");
         let certificate = params.signed_by(&key, &self.issuer).expect("an authority signs");
         (certificate.pem(), key.serialize_pem())

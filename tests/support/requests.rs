@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test crate uses its share")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test has no better answer")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
@@ -126,6 +126,11 @@ pub fn desired(answer: &RunFunctionResponse) -> HashMap<String, Value> {
     resources
         .map(|(key, resource)| (key.clone(), resource.resource.as_ref().map(struct_to_json).unwrap_or_default()))
         .collect()
+}
+
+/// The keys of the desired resources of an answer.
+pub fn desired_keys(answer: &RunFunctionResponse) -> BTreeSet<String> {
+    answer.desired.iter().flat_map(|state| state.resources.keys().cloned()).collect()
 }
 
 /// What Crossplane would observe once everything that was desired is ready.

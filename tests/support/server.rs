@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test has no better answer")]
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -149,6 +150,23 @@ impl Server {
 
     pub fn pid(&self) -> u32 {
         self.process.child.id()
+    }
+
+    /// Resident memory, in bytes.
+    pub fn resident(&self) -> usize {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that was ever resident.
+    pub fn most_resident(&self) -> usize {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, what: &str) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the server runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(what)).unwrap_or_default();
+        let kibibytes = line.split_whitespace().next().and_then(|number| number.parse::<usize>().ok());
+        kibibytes.expect("the kernel tells it in numbers") << 10
     }
 
     /// Another connection, made at its first call.

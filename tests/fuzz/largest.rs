@@ -1,0 +1,63 @@
+//! How large a legal request can be, and that the server takes twice as much unasked.
+
+use function_realtime_platform::claims::KINDS;
+use function_sdk_rust::proto::v1::{RunFunctionRequest, Severity};
+use function_sdk_rust::resource::json_to_struct;
+use prost::Message;
+use serde_json::{Value, json};
+
+use crate::requests::{desired_keys, provider_config};
+use crate::returned;
+use crate::server::Server;
+use crate::wiring::longest;
+use crate::wiring::platform::Written;
+
+/// The largest request about each kind of claim.
+pub fn requests() -> Vec<(&'static str, RunFunctionRequest)> {
+    let claims = longest::claims();
+    let environment = provider_config(&claim(&claims[0]));
+    let request = |written: &Written| (written.kind, returned::request(&claim(written), None, Some(&environment)));
+    claims.iter().map(request).collect()
+}
+
+pub fn claim(written: &Written) -> Value {
+    json!({
+        "apiVersion": "platform.example.org/v1alpha1",
+        "kind": written.kind,
+        "metadata": {"name": written.claim.name, "namespace": written.claim.namespace},
+        "spec": written.spec,
+    })
+}
+
+/// What docs/fuzz.md tells of each kind, in bytes.
+fn told() -> Vec<(String, usize)> {
+    let page = include_str!("../../docs/fuzz.md");
+    let rows =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | ")).filter_map(|(kind, rest)| {
+            let kilobytes = rest.split_once(" kB |")?.0.replace(',', "").parse::<usize>().ok()?;
+            Some((kind.to_owned(), kilobytes * 1000))
+        });
+    rows.collect()
+}
+
+#[test]
+fn the_largest_legal_request_is_at_most_half_of_what_is_taken() {
+    let server = Server::start(["--insecure"]);
+    let told = told();
+    assert_eq!(told.len(), KINDS.len(), "{told:?}");
+    for ((kind, mut request), (of, told)) in requests().into_iter().zip(told) {
+        assert_eq!(kind, of);
+        let size = request.encoded_len();
+        let resources = request.observed.as_ref().unwrap().resources.len();
+        println!("{kind}: {} kB, {resources} resources", size.div_ceil(1000));
+        let answer = server.run(request.clone());
+        assert!(answer.results.iter().all(|result| result.severity() != Severity::Fatal), "{:?}", answer.results);
+        assert_eq!(desired_keys(&answer).len(), resources);
+        // As much again, in what nobody reads.
+        request.context = Some(json_to_struct(json!({"padding": "x".repeat(size)}).as_object().unwrap()));
+        assert!(request.encoded_len() > 2 * size);
+        server.run(request);
+        // A claim that may have more or less makes another figure; a little more or less is the same.
+        assert!((told..told + told / 20).contains(&size) || (size..size + size / 20).contains(&told), "{kind}: {size}");
+    }
+}

@@ -1,0 +1,162 @@
+//! The real server, sent whatever there is: legal requests changed in places, huge ones, and bytes that are none. In a plain
+//! `cargo test` for some seconds; `make fuzz REQUESTS=1000000` sends so many, and writes its row of docs/fuzz.md.
+//!
+//! `SEED=N` begins elsewhere. What fails is kept in target/tmp, and is sent again by `AGAIN=FILE`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod dice;
+mod judge;
+mod largest;
+mod mutate;
+#[path = "../support/requests.rs"]
+mod requests;
+#[path = "../support/returned.rs"]
+mod returned;
+mod seeds;
+#[path = "../support/server.rs"]
+mod server;
+mod table;
+#[path = "../support/wire.rs"]
+mod wire;
+#[path = "../wiring/mod.rs"]
+mod wiring;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use prost::bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use dice::Dice;
+use judge::{Judge, Tally};
+use mutate::{What, mutant};
+use seeds::{Seed, seeds};
+use server::{Launch, Server};
+
+/// How long a plain run takes.
+const SOME_TIME: Duration = Duration::from_secs(15);
+
+/// What a pod may hold at most, by `package/install/function/runtime.yaml`.
+const POD: usize = 128 << 20;
+
+/// What may stay in memory of all that was sent: what allocator and connections keep for the next calls.
+const STAYS: usize = 32 << 20;
+
+const CALLERS: u64 = 8;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} must be a number")))
+}
+
+fn launched() -> Server {
+    // Who sends that much gets a line for each, and all of them are kept for the case that something fails.
+    let log = "error,function_realtime_platform::serve=info,function_realtime_platform::serve::call=error";
+    Launch::new(["--insecure", "--max-connection-age", "86400"]).env("RUST_LOG", log).start()
+}
+
+#[test]
+fn the_server_stands_whatever_it_is_sent() {
+    let (wanted, seed) = (number("REQUESTS"), number("SEED").unwrap_or(15));
+    let server = launched();
+    let seeds: Arc<Vec<Seed>> = Arc::new(seeds());
+    if let Some(file) = std::env::var_os("AGAIN") {
+        return again(&server, std::fs::read(file).unwrap().into());
+    }
+    // Everything legal once, so that what is always kept is there before.
+    for seed in seeds.iter() {
+        let channel = server.channel();
+        server.block_on(wire::call(channel, seed.encode(|_| true).into())).unwrap();
+    }
+    let before = server.resident();
+    let since = Instant::now();
+    let sent = Arc::new(AtomicU64::new(0));
+    let callers: Vec<JoinHandle<Tally>> = (0..CALLERS)
+        .map(|caller| {
+            let judge = Judge::new(server.connect(None));
+            let is_over = {
+                let sent = Arc::clone(&sent);
+                move || match wanted {
+                    Some(wanted) => sent.load(Ordering::Relaxed) >= wanted,
+                    None => since.elapsed() > SOME_TIME,
+                }
+            };
+            server.spawn(send(
+                judge,
+                Arc::clone(&seeds),
+                Dice::new(seed.wrapping_mul(1000) + caller),
+                Arc::clone(&sent),
+                is_over,
+            ))
+        })
+        .collect();
+    let (mut early, mut told) = (None, Instant::now());
+    while !callers.iter().all(JoinHandle::is_finished) {
+        sleep(Duration::from_millis(100));
+        let done = sent.load(Ordering::Relaxed);
+        if early.is_none() && wanted.is_some_and(|wanted| done > wanted / 10) {
+            early = Some(server.resident());
+        }
+        if told.elapsed() > Duration::from_mins(1) {
+            told = Instant::now();
+            eprintln!("{done} requests, {} MiB resident", server.resident() >> 20);
+        }
+    }
+    let mut tally = Tally::default();
+    for caller in callers {
+        tally.add(server.block_on(caller).unwrap());
+    }
+    let took = since.elapsed();
+    let after = settled(&server, &seeds, before);
+    let most = server.most_resident();
+    table::tell(&tally, took, [before, most, after], (wanted, seed));
+
+    assert!(tally.faults.is_empty(), "{}", tally.faults.join("\n"));
+    assert_eq!(server.count("function_panics_total"), Some(0));
+    assert!(most < POD, "{} MiB were resident", most >> 20);
+    assert!(after < before + STAYS, "{} MiB resident before, {} after", before >> 20, after >> 20);
+    if let Some(early) = early {
+        assert!(after < early.max(before) + STAYS / 2, "{} MiB after a tenth, {} in the end", early >> 20, after >> 20);
+    }
+    for what in [What::Legal, What::Observed, What::Claim, What::Flood, What::Wire, What::Noise] {
+        assert!(tally.of(what) > 0, "nothing of {what:?} was sent");
+    }
+    assert!(tally.answered > tally.sent / 4, "of {} requests only {} were answered", tally.sent, tally.answered);
+}
+
+async fn send(
+    mut judge: Judge,
+    seeds: Arc<Vec<Seed>>,
+    mut dice: Dice,
+    sent: Arc<AtomicU64>,
+    is_over: impl Fn() -> bool,
+) -> Tally {
+    while !is_over() && judge.goes_on() {
+        let (mutant, seed) = mutant(&seeds, &mut dice);
+        let count = judge.judge(mutant, seed, &mut dice).await;
+        sent.fetch_add(count, Ordering::Relaxed);
+    }
+    judge.tally
+}
+
+/// What is resident once it has calmed down: memory is given back with the calls after.
+fn settled(server: &Server, seeds: &[Seed], enough: usize) -> usize {
+    let mut least = usize::MAX;
+    for _ in 0..30 {
+        server.block_on(wire::call(server.channel(), seeds[0].encode(|_| true).into())).unwrap();
+        least = least.min(server.resident());
+        if least <= enough {
+            break;
+        }
+        sleep(Duration::from_millis(500));
+    }
+    least
+}
+
+fn again(server: &Server, request: Bytes) {
+    let answer = server.block_on(wire::call(server.channel(), request.clone()));
+    println!("{} bytes: {:?}", request.len(), answer.map(|answer| judge::in_short(&answer)));
+    assert_eq!(server.count("function_panics_total"), Some(0));
+}

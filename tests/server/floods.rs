@@ -1,0 +1,241 @@
+//! One request ends that call only: however deep, wide, slow or many, the others are answered, and what it took comes back.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use function_sdk_rust::proto::v1::{RunFunctionResponse, Severity};
+use prost::Message;
+use prost::bytes::Bytes;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tonic::{Code, Status};
+
+use crate::requests::{desired, example, first, set};
+use crate::server::{Launch, Server, get, health};
+use crate::wire::{self, call, entry, field, value};
+use crate::{SERVICE, eventually};
+
+const SYSTEM: &str = "health-realtime-pipeline/claims/health-lenses.yaml";
+
+/// What a pod may hold at most, by `package/install/function/runtime.yaml`.
+const POD: usize = 128 << 20;
+
+/// What may stay of what was taken: what allocator and connections keep for the next calls.
+const STAYS: usize = 24 << 20;
+
+/// As deep as an API server stores what it takes.
+const DEEPEST: usize = 9_990;
+
+fn answered(server: &Server, request: Vec<u8>) -> Result<RunFunctionResponse, Status> {
+    let bytes = server.block_on(call(server.channel(), Bytes::from(request)))?;
+    Ok(RunFunctionResponse::decode(bytes).unwrap())
+}
+
+/// The first request about the example's system, with further fields.
+fn with(further: &[u8]) -> Vec<u8> {
+    [&first(&example(SYSTEM)).encode_to_vec(), further].concat()
+}
+
+/// A composed resource as it is observed.
+fn observed(key: &str, fields: &[u8]) -> Vec<u8> {
+    field(2, &entry(2, key, &field(1, fields)))
+}
+
+fn conditions(value: Vec<u8>) -> Vec<u8> {
+    value::object(&value::fields([("conditions", value)]))
+}
+
+#[test]
+fn what_is_observed_may_be_as_deep_as_an_api_server_stores_it() {
+    let server = Server::start(["--insecure"]);
+    let plain = answered(&server, with(&[])).unwrap();
+    let deep = || value::lists(DEEPEST);
+    let beside =
+        value::fields([("kind", value::text("Object")), ("spec", deep()), ("status", value::objects(DEEPEST))]);
+    let in_conditions = value::fields([("status", conditions(deep()))]);
+    let ready = value::object(&value::fields([
+        ("type", value::text("Ready")),
+        ("status", value::text("False")),
+        ("message", value::text("so deep")),
+        ("beside", deep()),
+    ]));
+    let in_condition = value::fields([("status", conditions(value::list([ready.as_slice()])))]);
+    let inner = value::fields([("manifest", value::object(&value::fields([("status", conditions(deep()))])))]);
+    let inside = value::fields([("status", value::object(&value::fields([("atProvider", value::object(&inner))])))]);
+    let wrote = value::fields([("metadata", value::object(&value::fields([("managedFields", deep())])))]);
+    for fields in [beside, in_conditions, in_condition, inside, wrote] {
+        let answer = answered(&server, with(&observed("kafka-object", &fields))).unwrap();
+        assert!(answer.results.iter().all(|result| result.severity() != Severity::Fatal), "{:?}", answer.results);
+        let (before, after) = (desired(&plain), desired(&answer));
+        assert_eq!(before.len(), after.len());
+        assert!(before.keys().all(|key| after.contains_key(key)), "everything is desired again");
+    }
+}
+
+#[test]
+fn what_is_read_and_too_deep_is_refused_by_its_name() {
+    let server = Server::start(["--insecure"]);
+    let deep = value::lists(DEEPEST);
+    let metadata = |field: &str| value::fields([("metadata", value::object(&value::fields([(field, deep.clone())])))]);
+    let composite = field(2, &field(1, &field(1, &value::fields([("spec", deep.clone())]))));
+    let input = field(4, &value::fields([("registry", value::objects(DEEPEST))]));
+    let found = entry(8, "environment", &field(1, &field(1, &metadata("labels"))));
+    // The first key of the plan is always looked at.
+    for (request, words) in [
+        (composite, "the composite is nested deeper than 100 levels"),
+        (input, "the input is nested deeper than 100 levels"),
+        (found, "the required resource \"environment\" is nested deeper than 100 levels"),
+        (observed("lock-object", &metadata("finalizers")), "the observed resource \"lock-object\" is nested deeper"),
+    ] {
+        let refused = answered(&server, with(&request)).unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().contains(words), "{}", refused.message());
+    }
+    // What nobody reads may be deep, wherever it stands.
+    let unread = [
+        field(5, &value::fields([("another-function", deep.clone())])),
+        field(3, &field(1, &field(1, &value::fields([("status", deep.clone())])))),
+        entry(8, "environment", &field(1, &field(1, &value::fields([("spec", deep.clone())])))),
+    ];
+    let request = Bytes::from(with(&unread.concat()));
+    // It comes back as deep as it went: deeper than a test can take apart.
+    assert!(server.block_on(call(server.channel(), request)).unwrap().len() > 4 * DEEPEST);
+    assert_eq!(server.count("function_panics_total"), Some(0));
+}
+
+#[test]
+fn many_values_in_few_bytes_take_no_more_memory_than_a_pod_has() {
+    let server = Server::start(["--insecure"]);
+    answered(&server, with(&[])).unwrap();
+    let before = server.resident();
+    let nulls = |bytes: usize| value::list(std::iter::repeat_n(value::null().as_slice(), bytes / 4));
+    let most = (5 << 20) - (64 << 10);
+    let floods = [
+        ("values", field(2, &field(1, &field(1, &value::fields([("spec", nulls(most))]))))),
+        ("values", field(4, &value::fields([("a", nulls(most))]))),
+        ("parts", field(2, &[0x12, 0x00].repeat(most / 2))),
+        ("parts", entry(8, "environment", &[0x0a, 0x00].repeat(most / 2))),
+        ("parts", (0..most / 20).flat_map(|index| observed(&index.to_string(), &[])).collect()),
+    ];
+    for (words, flood) in floods {
+        let refused = answered(&server, with(&flood)).unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().contains(words), "{}", refused.message());
+    }
+    let unread = observed("kafka-object", &value::fields([("status", conditions(nulls(most)))]));
+    answered(&server, with(&unread)).unwrap();
+
+    assert!(server.most_resident() < POD / 2, "{} MiB", server.most_resident() >> 20);
+    // What was taken comes back, with the next calls at the latest.
+    eventually(|| {
+        answered(&server, with(&[])).unwrap();
+        server.resident() < before + STAYS
+    });
+}
+
+#[test]
+fn a_claim_that_is_wrong_twenty_thousand_times_is_refused_at_once() {
+    let server = Server::start(["--insecure"]);
+    let mut claim = example(SYSTEM);
+    let topics: Vec<_> = (0..8_000).map(|index| json!({"name": format!("{}.{index}", "x".repeat(100))})).collect();
+    set(&mut claim, "/spec/kafkaConfig/topics", json!(topics));
+    let since = Instant::now();
+    let answer = answered(&server, first(&claim).encode_to_vec()).unwrap();
+    assert!(answer.results[0].message.contains("must have 1 to 200 entries, not 8000"), "{:?}", answer.results);
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+}
+
+#[test]
+fn calls_in_progress_keep_nobody_from_health_and_metrics() {
+    let server = Server::start(["--insecure"]);
+    let mut claim = example(SYSTEM);
+    let topics: Vec<_> = (0..8_000).map(|index| json!({"name": format!("{}.{index}", "x".repeat(100))})).collect();
+    set(&mut claim, "/spec/kafkaConfig/topics", json!(topics));
+    let request = Bytes::from(first(&claim).encode_to_vec());
+    let calls: Vec<_> = (0..32).map(|_| server.spawn(call(server.channel(), request.clone()))).collect();
+    let since = Instant::now();
+    while !calls.iter().all(tokio::task::JoinHandle::is_finished) {
+        let asked = Instant::now();
+        get(server.metrics_address(), "/metrics");
+        server.block_on(health(server.connect(None), "")).unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    }
+    assert!(since.elapsed() < Duration::from_secs(60));
+    assert!(calls.into_iter().all(|call| server.block_on(call).unwrap().is_ok()));
+}
+
+#[test]
+fn half_sent_requests_keep_room_for_a_while_and_lose_it() {
+    let server = Launch::new(["--insecure"]).start();
+    // Each says that it is as long as may be, and sends nothing of it.
+    let half = |_| {
+        let (sender, pieces) = mpsc::channel(1);
+        let mut prefix = vec![0];
+        prefix.extend(u32::to_be_bytes(5 << 20));
+        sender.try_send(Bytes::from(prefix)).unwrap();
+        (sender, server.spawn(wire::send(server.channel(), pieces)))
+    };
+    let halves: Vec<_> = (0..2).map(half).collect();
+    sleep(Duration::from_millis(500));
+    let since = Instant::now();
+    // There is no room meanwhile, and then there is.
+    let waiting = server.spawn(call(server.connect(None), Bytes::from(with(&[]))));
+    assert!(server.block_on(waiting).unwrap().is_ok(), "it is answered in the end");
+    assert!(since.elapsed() > Duration::from_secs(5), "{:?}", since.elapsed());
+    assert!(get(server.metrics_address(), "/metrics").contains("grpc_code=\"DeadlineExceeded\"} 2\n"));
+    drop(halves);
+}
+
+#[test]
+fn a_request_may_come_in_pieces_but_brings_one_message_only() {
+    let server = Server::start(["--insecure"]);
+    let message = with(&[]);
+    let mut request = vec![0];
+    request.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+    request.extend(&message);
+    let sent = |pieces: Vec<&[u8]>| {
+        let (sender, receiver) = mpsc::channel(pieces.len());
+        for piece in pieces {
+            sender.try_send(Bytes::copy_from_slice(piece)).unwrap();
+        }
+        drop(sender);
+        server.block_on(wire::send(server.channel(), receiver)).unwrap()
+    };
+    assert_eq!(sent(vec![&request]), Code::Ok);
+    assert_eq!(sent(request[..12].chunks(1).chain([&request[12..]]).collect()), Code::Ok);
+    assert_eq!(sent(request.chunks(1000).collect()), Code::Ok);
+    assert_eq!(sent(vec![&request, &request]), Code::InvalidArgument);
+    assert_eq!(sent(vec![&[&request[..], &[0]].concat()]), Code::InvalidArgument);
+    assert_eq!(sent(vec![&request[..100]]), Code::Internal, "it ends too early");
+    assert_eq!(sent(vec![&request[..3]]), Code::Internal, "it ends too early");
+}
+
+#[test]
+fn a_hundred_callers_with_the_longest_requests_share_what_a_pod_has() {
+    let server = Server::start(["--insecure"]);
+    answered(&server, with(&[])).unwrap();
+    let before = server.resident();
+    let request = Bytes::from(with(&field(5, &value::fields([("a", value::text(&"x".repeat(5_000_000)))]))));
+    let channels: Vec<_> = (0..8).map(|_| server.connect(None)).collect();
+    let calls: Vec<_> =
+        (0..100).map(|index| server.spawn(call(channels[index % channels.len()].clone(), request.clone()))).collect();
+    for call in calls {
+        assert!(server.block_on(call).unwrap().is_ok());
+    }
+    assert!(server.most_resident() < POD, "{} MiB", server.most_resident() >> 20);
+    drop(channels);
+    eventually(|| {
+        answered(&server, with(&[])).unwrap();
+        server.resident() < before + STAYS
+    });
+}
+
+#[test]
+fn more_connections_than_there_are_places_wait_their_turn() {
+    let server = Launch::new(["--insecure", "--max-connection-age", "2", "--grace", "1"]).start();
+    let channels: Vec<_> = (0..30).map(|_| server.connect(None)).collect();
+    let calls = channels.iter().map(|channel| server.spawn(health(channel.clone(), SERVICE)));
+    for call in calls.collect::<Vec<_>>() {
+        assert!(server.block_on(call).unwrap().is_ok());
+    }
+}

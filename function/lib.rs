@@ -10,6 +10,7 @@ pub mod hold;
 pub mod input;
 pub mod iot_broker;
 pub mod kinds;
+pub mod language;
 pub mod lock;
 pub mod network;
 pub mod observed;

@@ -12,6 +12,7 @@ use crate::kinds::{Spec, kubernetes};
 use crate::lock;
 use crate::progress::{Desired, Known, Progress, Refused};
 use crate::protocol::{Fields, Request, Response, RunFunction};
+use crate::readable::readable;
 use crate::report::news::News;
 use crate::report::{self, Truth};
 use crate::settings::Settings;
@@ -128,7 +129,7 @@ fn condition(told: report::Condition) -> Condition {
         r#type: told.kind.to_owned(),
         status: status.into(),
         reason: told.reason.to_owned(),
-        message: Some(told.message),
+        message: Some(readable(told.message).into_owned()),
         target: Some(Target::CompositeAndClaim.into()),
     }
 }
@@ -137,7 +138,7 @@ fn event(news: News) -> Given {
     let severity = if news.is_warning { Severity::Warning } else { Severity::Normal };
     Given {
         severity: severity.into(),
-        message: news.message,
+        message: readable(news.message).into_owned(),
         reason: Some(news.reason.to_owned()),
         target: Some(Target::CompositeAndClaim.into()),
     }

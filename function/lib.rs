@@ -22,6 +22,7 @@ pub mod plan;
 pub mod preview;
 pub mod progress;
 pub mod protocol;
+pub mod readable;
 pub mod realtime_system;
 pub mod report;
 pub mod schema;

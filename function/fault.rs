@@ -5,6 +5,11 @@
 
 use std::fmt;
 
+use crate::readable::readable;
+
+/// The longest that either half of a fault may be. Only what somebody wrote makes one longer.
+const MOST: usize = 1000;
+
 /// One fault: the field as its author would write it (`spec.kafkaConfig.topics[2].partitions`), and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
@@ -13,9 +18,18 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// Both may quote what somebody wrote, whatever that is.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: field.into(), message: message.into() }
+        Self { field: told(field.into()), message: told(message.into()) }
     }
+}
+
+fn told(text: String) -> String {
+    let text = match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    };
+    readable(text).into_owned()
 }
 
 impl fmt::Display for Fault {

@@ -21,23 +21,34 @@ pub const NAME_OR_BEGINNING: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(-?\*)?$";
 /// A registry of images, with an optional path.
 pub const REGISTRY: &str = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[0-9]{1,5})?(/[-._a-z0-9]+)*$";
 /// A chart repository.
-pub const CHART_REPOSITORY: &str = r"^(https|http|oci)://[^\s]+$";
+pub const CHART_REPOSITORY: &str = r"^(https|http|oci)://[-a-zA-Z0-9._~:/?&=%+,\[\]]+$";
 /// A semantic version.
 pub const VERSION: &str = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$";
 /// An image with a tag or a digest.
-pub const IMAGE: &str = r"^[^\s]+(:[\w][\w.-]{0,127}|@sha256:[a-f0-9]{64})$";
+pub const IMAGE: &str = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(@sha256:[a-f0-9]{64})?|@sha256:[a-f0-9]{64})$";
 /// An archive that is fetched over HTTPS.
 pub const ARCHIVE_URL: &str = r"^https://[^\s]+\.(jar|zip)$";
 /// A user's name that needs no quotes anywhere.
 pub const USER_NAME: &str = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$";
-/// An e-mail address.
-pub const EMAIL: &str = r"^[^@\s]+@[^@\s]+\.[^@\s]+$";
+/// An e-mail address that needs no quotes anywhere.
+pub const EMAIL: &str = r"^[-!#%&*+/=?^_|~a-zA-Z0-9]+(\.[-!#%&*+/=?^_|~a-zA-Z0-9]+)*@[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)+$";
 /// A Kafka topic.
 pub const KAFKA_TOPIC: &str = r"^[a-zA-Z0-9._-]+$";
+/// What no level of an MQTT topic has, as between brackets: wildcards, spaces, and what MQTT has no use for, which is control
+/// characters, the mark of a byte order, and what Unicode says is no character. A broker refuses clients that send it.
+macro_rules! no_level {
+    () => {
+        concat!(
+            r"+# \x00-\x1f\x7f-\x9f\x{fdd0}-\x{fdef}\x{feff}\x{fffe}\x{ffff}",
+            r"\x{1fffe}\x{1ffff}\x{2fffe}\x{2ffff}\x{3fffe}\x{3ffff}\x{4fffe}\x{4ffff}\x{5fffe}\x{5ffff}\x{6fffe}\x{6ffff}\x{7fffe}\x{7ffff}\x{8fffe}\x{8ffff}\",
+            r"x{9fffe}\x{9ffff}\x{afffe}\x{affff}\x{bfffe}\x{bffff}\x{cfffe}\x{cffff}\x{dfffe}\x{dffff}\x{efffe}\x{effff}\x{ffffe}\x{fffff}\x{10fffe}\x{10ffff}"
+        )
+    };
+}
 /// An MQTT topic, which names one.
-pub const MQTT_TOPIC: &str = r"^[^+#\s]+$";
+pub const MQTT_TOPIC: &str = concat!("^[^", no_level!(), "]+$");
 /// An MQTT topic filter: levels without wildcards or white space, or a whole level that is one.
-pub const MQTT_FILTER: &str = r"^((\+|[^+#\s/]*)/)*(\+|#|[^+#\s/]+)$";
+pub const MQTT_FILTER: &str = concat!(r"^((\+|[^/", no_level!(), r"]*)/)*(\+|#|[^/", no_level!(), "]+)$");
 /// An MQTT topic filter without what its connector would take for its own language or for a regular expression.
 pub const BRIDGED_MQTT_FILTER: &str = r"^((\+|[-_.:@=,~a-zA-Z0-9]*)/)*(\+|#|[-_.:@=,~a-zA-Z0-9]+)$";
 /// A field of a JSON message, at any depth.
@@ -62,18 +73,20 @@ pub fn words(pattern: &str) -> Option<&'static str> {
             "a name of lower-case letters, digits and hyphens, or the beginning of one with * behind it"
         }
         REGISTRY => "a registry's host, with a port and a path if need be, without https://",
-        CHART_REPOSITORY => "an address that starts with https://, http:// or oci://",
+        CHART_REPOSITORY => {
+            "an address that starts with https://, http:// or oci://, without quotes, braces and spaces"
+        }
         VERSION => "a version of three numbers such as 1.2.3",
         IMAGE => "an image with a tag or a digest, such as example.com/simulator:1.2.3",
         ARCHIVE_URL => "an address that starts with https:// and ends in .jar or .zip",
         USER_NAME => {
             "lower-case letters, digits, dots, hyphens and underscores, with a letter first and a letter or digit last"
         }
-        EMAIL => "an e-mail address such as admin@example.com",
+        EMAIL => "an e-mail address without quotes, braces, $ and spaces, such as admin@example.com",
         KAFKA_TOPIC => "letters, digits, dots, hyphens and underscores",
-        MQTT_TOPIC => "an MQTT topic without the wildcards + and #, and without white space",
+        MQTT_TOPIC => "an MQTT topic without the wildcards + and #, without spaces and control characters",
         MQTT_FILTER => {
-            "an MQTT topic filter, where + and # each stand for a whole level and # stands last, such as health/+/data"
+            "an MQTT topic filter without spaces and control characters, where + and # each stand for a whole level and # stands last, such as health/+/data"
         }
         BRIDGED_MQTT_FILTER => {
             "an MQTT topic filter of letters, digits and -_.:@=,~ where + and # each stand for a whole level and # stands last, such as health/+/data"
@@ -118,6 +131,11 @@ pub fn qualified_name(key: &str) -> bool {
 fn dns_label(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     text.len() <= 63 && text.starts_with(inner) && text.ends_with(inner) && text.chars().all(|c| inner(c) || c == '-')
+}
+
+/// Whether a text can be the value of a label.
+pub fn label_value(text: &str) -> bool {
+    text.is_empty() || plain_name(text)
 }
 
 fn plain_name(text: &str) -> bool {

@@ -15,6 +15,7 @@ use crate::lock::{self, FORMER_LOCK};
 use crate::observed::{self, Look};
 use crate::progress::{Desired, Known, Progress, Refused};
 use crate::protocol::{Extent, Fields, Flaw, Malformed, Node, Request, Response, RunFunction};
+use crate::readable::readable;
 use crate::report::news::News;
 use crate::report::{self, Truth};
 use crate::settings::Settings;
@@ -191,7 +192,7 @@ fn condition(told: report::Condition) -> Condition {
         r#type: told.kind.to_owned(),
         status: status.into(),
         reason: told.reason.to_owned(),
-        message: Some(cut(told.message)),
+        message: Some(cut(readable(told.message).into_owned())),
         target: Some(Target::CompositeAndClaim.into()),
     }
 }
@@ -200,7 +201,7 @@ fn event(news: News) -> Given {
     let severity = if news.is_warning { Severity::Warning } else { Severity::Normal };
     Given {
         severity: severity.into(),
-        message: cut(news.message),
+        message: cut(readable(news.message).into_owned()),
         reason: Some(news.reason.to_owned()),
         target: Some(Target::CompositeAndClaim.into()),
     }

@@ -198,6 +198,7 @@ mod tests {
         let complaint = judged(former_lock("e", "iot-broker")).complaint(&composed().site).unwrap();
         assert!(complaint.contains("claim team/first owns it (Object e-n-broker)"), "{complaint}");
         assert_eq!(judged(former_lock("e-n", "iot-broker")), Tenure::Open, "another environment");
+        assert_eq!(judged(former_lock("e", "realtime-system")), Tenure::Open, "another role");
         let mut ours = former_lock("e", "iot-broker");
         ours["metadata"]["ownerReferences"][0]["uid"] = json!(OURS);
         assert_eq!(judged(ours), Tenure::Open);

@@ -13,6 +13,7 @@ use crate::kinds::external_secrets::{
     PushRemoteRef, PushSecret, SecretStore, Selector, StoreRef, Template, UpdatePolicy,
 };
 use crate::kinds::{Named, Spec};
+use crate::language::{self, Text};
 use crate::part::Part;
 use crate::plan::{Ready, Resource};
 use crate::tenant::{SECRETS, SecretName};
@@ -88,6 +89,9 @@ impl Generator {
     }
 }
 
+/// A key that is added to a Secret, and its text, which External Secrets executes as a template.
+pub type Added<'a> = (&'a str, Text<language::Template>);
+
 /// What carries Secrets from one claim into one namespace of the virtual cluster.
 pub struct Pusher<'a> {
     pub part: Part<'a>,
@@ -130,7 +134,7 @@ impl Pusher<'_> {
     /// A Secret whose values are made up once, and stay: beside the data, and across claims. It has the generator's keys
     /// and those that are added, whose text may name them. It is pushed as a whole: key by key, what is added could be
     /// of another password than the one that is there already.
-    pub fn generated(&self, secret: &Secret, generator: &Generator, added: &[(&str, &str)]) -> Resource {
+    pub fn generated(&self, secret: &Secret, generator: &Generator, added: &[Added]) -> Resource {
         let template = Template { secret_type: None, data: texts(added) };
         let generator = GeneratorRef {
             api_version: Password::API_VERSION,
@@ -147,16 +151,10 @@ impl Pusher<'_> {
     /// else in the user's Secret would come along with a push of the whole. And it tells of a key that is missing where
     /// that key is pushed, while a template that fails is in its log alone: what is added names keys by `index`, which
     /// never fails, and follows them.
-    pub fn copied(
-        &self,
-        secret: &Secret,
-        from: &SecretName,
-        keys: &[(&str, &str)],
-        added: &[(&str, &str)],
-    ) -> Resource {
+    pub fn copied(&self, secret: &Secret, from: &SecretName, keys: &[(&str, &str)], added: &[Added]) -> Resource {
         // Other types than this one demand keys that may not be wanted inside.
         let template = Template { secret_type: Some("Opaque"), data: texts(added) };
-        let added = added.iter().map(|&(key, _)| (key, key));
+        let added = added.iter().map(|(key, _)| (*key, *key));
         let matches = keys.iter().copied().chain(added).map(|(key, inside)| single(secret, key, inside));
         let selector = Selector::Secret(Named::new(&from.name));
         self.push(secret, selector, UpdatePolicy::Replace, Some(template), matches.collect())
@@ -175,7 +173,7 @@ impl Pusher<'_> {
         secret: &Secret,
         own: Option<&SecretName>,
         generator: &Generator,
-        added: &[(&str, &str)],
+        added: &[Added],
     ) -> Resource {
         match own {
             Some(own) => self.copied(secret, own, &[(PASSWORD, PASSWORD)], added),
@@ -238,8 +236,8 @@ fn push_key(secret: &Secret) -> String {
     format!("push-{}", secret.name)
 }
 
-fn texts(added: &[(&str, &str)]) -> BTreeMap<String, String> {
-    added.iter().map(|&(key, text)| (key.to_owned(), text.to_owned())).collect()
+fn texts(added: &[Added]) -> BTreeMap<String, Text<language::Template>> {
+    added.iter().map(|(key, text)| ((*key).to_owned(), text.clone())).collect()
 }
 
 fn whole(secret: &Secret) -> Match {

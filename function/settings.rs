@@ -7,10 +7,11 @@ use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
 use crate::fault::Fault;
-use crate::input::{API_VERSION, Charts, Effect, Input, KIND, Operator, PullSecret, Toleration, Ttl};
+use crate::form::{label_value, qualified_name};
+use crate::input::{API_VERSION, Charts, Effect, Input, KIND, Operator, PullSecret, Scheduling, Toleration, Ttl};
 use crate::kinds::helm;
 use crate::pins::{Chart, Image};
-use crate::schema::Checker;
+use crate::schema::{Checker, Step, join};
 
 /// Names that take over what is not ours, wherever they stand. A `*` at the end stands for any ending.
 const RESERVED: &[&str] = &["default", "kube-*", "crossplane-system", "vela-system"];
@@ -70,7 +71,7 @@ impl Settings {
         for (name, image) in &input.images.pins {
             if !pinned(image) {
                 faults.push(Fault::new(
-                    format!("input.images.pins.{name}"),
+                    join("input.images.pins", &Step::Field(name)),
                     "must end in a tag other than latest, or in a digest (@sha256:…)",
                 ));
             }
@@ -82,11 +83,7 @@ impl Settings {
                 "must name a tag, before its digest if it has one: the chart asks for it",
             ));
         }
-        for (index, toleration) in input.scheduling.tolerations.iter().enumerate() {
-            if let Some(message) = wrong_toleration(toleration) {
-                faults.push(Fault::new(format!("input.scheduling.tolerations[{index}]"), message));
-            }
-        }
+        scheduling(&mut faults, &input.scheduling);
         if faults.is_empty() { Ok(Self::of(input)) } else { Err(faults) }
     }
 
@@ -177,7 +174,37 @@ pub fn pinned(image: &str) -> bool {
 
 fn unknown_pins<'a>(faults: &mut Vec<Fault>, field: &str, names: impl Iterator<Item = &'a String>, known: &[&str]) {
     for name in names.filter(|name| !known.contains(&name.as_str())) {
-        faults.push(Fault::new(format!("{field}.{name}"), format!("unknown pin: must be one of {}", known.join(", "))));
+        faults.push(Fault::new(
+            join(field, &Step::Field(name)),
+            format!("unknown pin: must be one of {}", known.join(", ")),
+        ));
+    }
+}
+
+/// Labels and taints go into the values of charts as well, some of which execute them as templates: they are what Kubernetes
+/// takes for them, which is never a template.
+fn scheduling(faults: &mut Vec<Fault>, scheduling: &Scheduling) {
+    const KEY: &str = "must be a label's key: a name of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be";
+    const VALUE: &str = "must be a label's value: at most 63 letters, digits, hyphens, underscores and dots, with a letter or a digit first and last";
+    for (key, value) in &scheduling.node_selector {
+        let field = join("input.scheduling.nodeSelector", &Step::Field(key));
+        if !qualified_name(key) {
+            faults.push(Fault::new(field, KEY));
+        } else if !label_value(value) {
+            faults.push(Fault::new(field, VALUE));
+        }
+    }
+    for (index, toleration) in scheduling.tolerations.iter().enumerate() {
+        let field = format!("input.scheduling.tolerations[{index}]");
+        if toleration.key.as_ref().is_some_and(|key| !qualified_name(key)) {
+            faults.push(Fault::new(format!("{field}.key"), KEY));
+        }
+        if toleration.value.as_ref().is_some_and(|value| !label_value(value)) {
+            faults.push(Fault::new(format!("{field}.value"), VALUE));
+        }
+        if let Some(message) = wrong_toleration(toleration) {
+            faults.push(Fault::new(field, message));
+        }
     }
 }
 

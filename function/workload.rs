@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::kinds::Spec;
 use crate::kinds::knative::{self, RevisionSpec, RevisionTemplate};
+use crate::language::{Text, Variable};
 use crate::owner::label;
 use crate::part::Part;
 use crate::place::to_text;
@@ -178,20 +179,11 @@ pub fn container(name: &str, image: String, ports: &[Port]) -> Container {
 
 /// A variable with exactly this value.
 pub fn env(name: &str, value: impl AsRef<str>) -> EnvVar {
-    EnvVar { name: name.to_owned(), value: Some(literal(value.as_ref())), ..EnvVar::default() }
-}
-
-/// A text as Kubernetes has to be given it in a variable: it replaces `$(NAME)` there, and takes `$$` for `$`.
-fn literal(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        escaped.push(character);
-        if character == '$' && matches!(characters.peek(), Some('$' | '(')) {
-            escaped.push('$');
-        }
+    EnvVar {
+        name: name.to_owned(),
+        value: Some(Text::<Variable>::literal(value.as_ref()).to_string()),
+        ..EnvVar::default()
     }
-    escaped
 }
 
 pub fn mount(volume: &str, path: &str) -> VolumeMount {
@@ -429,26 +421,12 @@ pub fn hash8(content: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{cpu_limit, literal};
+    use super::cpu_limit;
 
     #[test]
     fn a_container_may_take_more_cpu_than_it_reserves() {
         for (reserved, limit) in [("50m", "1"), ("100m", "1"), ("250m", "1"), ("300m", "2"), ("0.5", "2"), ("2", "8")] {
             assert_eq!(cpu_limit(reserved), limit, "{reserved}");
-        }
-    }
-
-    #[test]
-    fn what_kubernetes_would_replace_in_a_variable_is_kept_from_it() {
-        for (text, given) in [
-            ("plain", "plain"),
-            ("${dir:/mnt:key}", "${dir:/mnt:key}"),
-            ("$(NAME)", "$$(NAME)"),
-            ("$$", "$$$"),
-            ("$$(NAME)", "$$$$(NAME)"),
-            ("cost: 5$", "cost: 5$"),
-        ] {
-            assert_eq!(literal(text), given);
         }
     }
 }

@@ -9,41 +9,52 @@ use serde_json::Value;
 /// Words that YAML 1.1, and with it kubectl and the Crossplane CLI, takes for true or false unless they are quoted.
 const TRUTH_VALUES: &[&str] = &["y", "yes", "on", "n", "no", "off"];
 
-/// Marks where quotes go: the library has no say in that. No text has these code points, which belong to nobody.
-const OPEN: char = '\u{F8FD}';
-const CLOSE: char = '\u{F8FE}';
+/// Where quotes open and close, until the library has written its document: it has no say in quotes itself.
+#[derive(Clone, Copy)]
+struct Marks(char, char);
+
+impl Marks {
+    /// Code points that stand for nothing, and that the value does not use.
+    fn for_use_in(value: &Value) -> Option<Self> {
+        let text = value.to_string();
+        let mut free = ('\u{e000}'..='\u{f8ff}').rev().filter(|mark| !text.contains(*mark));
+        Some(Self(free.next()?, free.next()?))
+    }
+
+    fn set(self, value: &mut Value) {
+        match value {
+            Value::String(text) => {
+                if let Cow::Owned(marked) = self.around(text) {
+                    *text = marked;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.set(item)),
+            Value::Object(fields) => {
+                if fields.keys().any(|key| matches!(self.around(key), Cow::Owned(_))) {
+                    let marked = |(key, field): (String, _)| (self.around(&key).into(), field);
+                    *fields = std::mem::take(fields).into_iter().map(marked).collect();
+                }
+                fields.values_mut().for_each(|field| self.set(field));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn around(self, text: &str) -> Cow<'_, str> {
+        if TRUTH_VALUES.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+            Cow::Owned(format!("{}{text}{}", self.0, self.1))
+        } else {
+            Cow::Borrowed(text)
+        }
+    }
+}
 
 /// One document, without the line that starts it.
 pub fn document(value: &impl Serialize) -> Result<String, serde_yaml::Error> {
     let mut value = serde_json::to_value(value).map_err(<serde_yaml::Error as serde::ser::Error>::custom)?;
-    mark(&mut value);
-    Ok(serde_yaml::to_string(&value)?.replace([OPEN, CLOSE], "\""))
-}
-
-fn mark(value: &mut Value) {
-    match value {
-        Value::String(text) => {
-            if let Cow::Owned(marked) = marked(text) {
-                *text = marked;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(mark),
-        Value::Object(fields) => {
-            if fields.keys().any(|key| matches!(marked(key), Cow::Owned(_))) {
-                *fields = std::mem::take(fields).into_iter().map(|(key, field)| (marked(&key).into(), field)).collect();
-            }
-            fields.values_mut().for_each(mark);
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-fn marked(text: &str) -> Cow<'_, str> {
-    if TRUTH_VALUES.iter().any(|word| text.eq_ignore_ascii_case(word)) {
-        Cow::Owned(format!("{OPEN}{text}{CLOSE}"))
-    } else {
-        Cow::Borrowed(text)
-    }
+    let Some(marks) = Marks::for_use_in(&value) else { return serde_yaml::to_string(&value) };
+    marks.set(&mut value);
+    Ok(serde_yaml::to_string(&value)?.replace([marks.0, marks.1], "\""))
 }
 
 #[cfg(test)]
@@ -65,5 +76,14 @@ mod tests {
         let expected = "\"on\": \"yes\"\nlist:\n- \"Off\"\n- \"n\"\n- true\n- none\n";
         assert_eq!(document(&words).unwrap(), expected);
         assert_eq!(serde_yaml::from_str::<Value>(expected).unwrap(), words);
+    }
+
+    #[test]
+    fn no_text_is_taken_for_a_mark() {
+        let marks: String = ('\u{f8f0}'..='\u{f8ff}').collect();
+        let words = json!({"a": "yes", "b": marks, marks.clone(): "no"});
+        let document = document(&words).unwrap();
+        assert!(document.starts_with("a: \"yes\"\n"), "{document}");
+        assert_eq!(serde_yaml::from_str::<Value>(&document).unwrap(), words);
     }
 }

@@ -19,7 +19,9 @@ use crate::preview::gather::{Asked, Gathered};
 use crate::preview::inputs::Inputs;
 use crate::preview::read::{self, Document};
 use crate::preview::report::{self, Located};
+use crate::preview::terminal;
 use crate::progress::{Progress, Refused};
+use crate::readable::readable_json;
 use crate::settings::Settings;
 
 pub mod account;
@@ -117,13 +119,12 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         report::faults(&faults, err)?;
         return Ok(false);
     }
-    let text = match args.output {
-        Output::Text if args.states.is_empty() => text::one(&steps),
-        Output::Text => text::several(&steps),
-        Output::Json => serde_json::to_string_pretty(&steps)? + "\n",
-        Output::Yaml => serde_yaml::to_string(&steps).map_err(io::Error::other)?,
-    };
-    out.write_all(text.as_bytes())?;
+    match args.output {
+        Output::Text if args.states.is_empty() => terminal::write(out, &text::one(&steps))?,
+        Output::Text => terminal::write(out, &text::several(&steps))?,
+        Output::Json => writeln!(out, "{}", readable_json(&serde_json::to_string_pretty(&steps)?))?,
+        Output::Yaml => out.write_all(serde_yaml::to_string(&steps).map_err(io::Error::other)?.as_bytes())?,
+    }
     out.flush()?;
     report::warnings(&gathered.warnings, err)?;
     Ok(true)

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::account::{Account, Event, Line, Phase, Step, Told};
-use crate::preview::report::painted;
+use crate::preview::terminal::painted;
 use crate::report::State;
 
 const TITLE: Style = Style::new().bold();

@@ -5,6 +5,7 @@ use super::IotBroker;
 use super::claim::{Mapping, Spec, User};
 use super::filter::{overlap, strays};
 use crate::host_secrets::HostSecret;
+use crate::language::{Line, Text};
 use crate::plan::Resource;
 use crate::secret::{Generator, PASSWORD, Secret, mqtt_bridge};
 use crate::tenant::SecretName;
@@ -119,11 +120,9 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     if accounts.iter().any(|account| account.own.is_none()) {
         resources.push(pusher.generator(&GENERATOR));
     }
-    resources.extend(
-        accounts
-            .iter()
-            .map(|account| pusher.credentials(&account.secret, account.own, &GENERATOR, &[(USERNAME, account.user)])),
-    );
+    resources.extend(accounts.iter().map(|account| {
+        pusher.credentials(&account.secret, account.own, &GENERATOR, &[(USERNAME, Text::literal(account.user))])
+    }));
     resources.extend(broker.spec.mqtt_config.tls.iter().map(|tls| {
         let from = SecretName { name: tls.secret_name.clone() };
         pusher.certificate(&certificate(), &from)
@@ -134,11 +133,11 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
 /// Mosquitto's access list: an account may do what stands below its name, and nothing else.
 pub fn access_list(broker: &IotBroker) -> String {
     let section = |account: &Account| {
-        let line = |access: &str, filter: &str| format!("topic {access} {filter}\n");
+        let line = |access: &str, filter: &str| format!("topic {access} {}\n", Text::<Line>::literal(filter));
         let publish: String = account.publish.iter().map(|filter| line("write", filter)).collect();
         let read: String = account.read.iter().map(|filter| line("read", filter)).collect();
         let deny: String = account.deny.iter().map(|filter| line("deny", filter)).collect();
-        format!("user {}\n{publish}{deny}{read}", account.user)
+        format!("user {}\n{publish}{deny}{read}", Text::<Line>::literal(account.user))
     };
     all(broker).iter().map(section).collect::<Vec<_>>().join("\n")
 }

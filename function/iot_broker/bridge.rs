@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::EnvVar;
 
 use super::claim::{Converter, Mapping};
 use super::{IotBroker, accounts, broker};
+use crate::language::{Kcql, KcqlField, Placeholders, Text, Word};
 use crate::part::Part;
 use crate::pins::Image;
 use crate::place::to_text;
@@ -81,7 +82,7 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
     ];
     if converter == Converter::Json {
         let mut subjects: Vec<String> =
-            mappings.iter().map(|mapping| format!("{}-value", mapping.kafka_topic)).collect();
+            mappings.iter().map(|mapping| format!("{}-value", Text::<Word>::literal(&mapping.kafka_topic))).collect();
         subjects.sort();
         subjects.dedup();
         variables.push(env("SCHEMA_REGISTRY_URL", format!("http://{kafka}:{}", SCHEMA_REGISTRY_PORT.1)));
@@ -91,34 +92,38 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
 }
 
 /// The connector's configuration. Connect puts in the credentials, from the Secret that Kafka's pod has mounted.
-fn config(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) -> BTreeMap<&'static str, String> {
+fn config(
+    broker: &IotBroker,
+    converter: Converter,
+    mappings: &[&Mapping],
+) -> BTreeMap<&'static str, Text<Placeholders>> {
     let host = broker.tenant.service_host(broker::SERVICE);
-    let credential = |key: &str| format!("${{dir:{CONNECT_SECRETS}/{MQTT_SECRET}:{key}}}");
+    let credential = |key| Text::joined(["${dir:", CONNECT_SECRETS, "/", MQTT_SECRET, ":", key, "}"]);
     let statements: Vec<String> = mappings.iter().map(|mapping| statement(mapping)).collect();
     let mut config = BTreeMap::from([
-        ("connector.class", CLASS.to_owned()),
-        ("tasks.max", "1".to_owned()),
-        ("connect.mqtt.hosts", format!("tcp://{host}:{}", broker::MQTT.1)),
-        ("connect.mqtt.kcql", statements.join("; ")),
+        ("connector.class", Text::code(CLASS)),
+        ("tasks.max", Text::code("1")),
+        ("connect.mqtt.hosts", Text::literal(&format!("tcp://{host}:{}", broker::MQTT.1))),
+        ("connect.mqtt.kcql", Text::literal(&statements.join("; "))),
         ("connect.mqtt.username", credential(accounts::USERNAME)),
         ("connect.mqtt.password", credential(PASSWORD)),
-        ("connect.mqtt.client.id", name(converter).to_owned()),
+        ("connect.mqtt.client.id", Text::code(name(converter))),
         // The broker keeps what comes while the connector is away.
-        ("connect.mqtt.clean", "false".to_owned()),
-        ("connect.mqtt.service.quality", "1".to_owned()),
+        ("connect.mqtt.clean", Text::code("false")),
+        ("connect.mqtt.service.quality", Text::code("1")),
         // What the broker sends again after a break is not lost, and what no converter can read is: else one such
         // message would break the connection each time it comes.
-        ("connect.mqtt.process.duplicates", "true".to_owned()),
-        ("connect.mqtt.converter.throw.on.error", "false".to_owned()),
+        ("connect.mqtt.process.duplicates", Text::code("true")),
+        ("connect.mqtt.converter.throw.on.error", Text::code("false")),
         // In seconds. By default a broken connection would be noticed after hours.
-        ("connect.mqtt.keep.alive", "30".to_owned()),
-        ("connect.mqtt.timeout", "30".to_owned()),
-        ("key.converter", "org.apache.kafka.connect.storage.StringConverter".to_owned()),
-        ("errors.tolerance", "all".to_owned()),
-        ("errors.log.enable", "true".to_owned()),
+        ("connect.mqtt.keep.alive", Text::code("30")),
+        ("connect.mqtt.timeout", Text::code("30")),
+        ("key.converter", Text::code("org.apache.kafka.connect.storage.StringConverter")),
+        ("errors.tolerance", Text::code("all")),
+        ("errors.log.enable", Text::code("true")),
     ]);
     if converter == Converter::Bytes {
-        config.insert("value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter".to_owned());
+        config.insert("value.converter", Text::code("org.apache.kafka.connect.converters.ByteArrayConverter"));
     }
     config
 }
@@ -129,9 +134,14 @@ fn statement(mapping: &Mapping) -> String {
         Converter::Json => "JsonSimpleConverter",
         Converter::Bytes => "BytesConverter",
     };
-    let key = mapping.key_field.as_ref().map(|field| format!(" WITHKEY({field})")).unwrap_or_default();
+    let key = mapping
+        .key_field
+        .as_ref()
+        .map(|field| format!(" WITHKEY({})", Text::<KcqlField>::literal(field)))
+        .unwrap_or_default();
     format!(
-        "INSERT INTO `{}` SELECT * FROM `{}` WITHCONVERTER=`io.lenses.streamreactor.connect.converters.source.{converter}`{key}",
-        mapping.kafka_topic, mapping.mqtt_topic
+        "INSERT INTO {} SELECT * FROM {} WITHCONVERTER=`io.lenses.streamreactor.connect.converters.source.{converter}`{key}",
+        Text::<Kcql>::literal(&mapping.kafka_topic),
+        Text::<Kcql>::literal(&mapping.mqtt_topic)
     )
 }

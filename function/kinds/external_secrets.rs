@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Named, Spec};
+use crate::language::{self, Text};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -119,7 +120,7 @@ pub struct Template {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub secret_type: Option<&'static str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub data: BTreeMap<String, String>,
+    pub data: BTreeMap<String, Text<language::Template>>,
 }
 
 /// What goes where: a key of the Secret into one there, or without either, the whole Secret in the place of what is there.

@@ -10,7 +10,8 @@ use similar::TextDiff;
 
 use super::difference::{ClaimDifference, Difference, ResourceDifference};
 use super::fields::Change;
-use super::report::{Located, painted};
+use super::report::Located;
+use super::terminal::painted;
 use super::tree::{counted, release};
 use crate::plan::Resource;
 use crate::yaml;

@@ -20,6 +20,7 @@ use self::report::Located;
 use crate::claims::{Composed, KINDS};
 use crate::owner::label;
 use crate::plan::{Place, Resource};
+use crate::readable::readable_json;
 use crate::settings::undigested;
 
 mod changed;
@@ -35,6 +36,7 @@ mod notice;
 mod picture;
 pub(crate) mod read;
 pub(crate) mod report;
+pub(crate) mod terminal;
 mod together;
 mod tree;
 
@@ -210,7 +212,11 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         Some(difference) if args.output == Output::Json => changed::json(difference),
         Some(difference) => changed::text(difference),
     };
-    out.write_all(text?.as_bytes())?;
+    match args.output {
+        Output::Tree => terminal::write(out, &text?)?,
+        Output::Json => out.write_all(readable_json(&text?).as_bytes())?,
+        Output::Yaml | Output::Manifests | Output::Svg | Output::Html => out.write_all(text?.as_bytes())?,
+    }
     out.flush()?;
     if matches!(args.output, Output::Yaml | Output::Manifests) {
         report::not_ours(&preview.not_ours, err)?;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::gather::NotOurs;
+use super::terminal::{self, painted};
 
 /// A fault, with where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,14 +32,10 @@ impl Located {
 
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
-        write!(out, "{}: ", painted(PLACE, &format!("{}{line}", self.file)))?;
-        if let Some(claim) = &self.claim {
-            write!(out, "{claim}: ")?;
-        }
-        if let Some(field) = &self.field {
-            write!(out, "{}: ", painted(FIELD, field))?;
-        }
-        writeln!(out, "{}", self.message)
+        let place = painted(PLACE, &format!("{}{line}", self.file));
+        let claim = self.claim.as_ref().map(|claim| format!("{claim}: ")).unwrap_or_default();
+        let field = self.field.as_ref().map(|field| format!("{}: ", painted(FIELD, field))).unwrap_or_default();
+        terminal::write(out, &format!("{place}: {claim}{field}{}\n", self.message))
     }
 }
 
@@ -47,15 +44,10 @@ const FIELD: Style = AnsiColor::Red.on_default();
 const WARNING: Style = AnsiColor::Yellow.on_default();
 const NOTE: Style = AnsiColor::Cyan.on_default();
 
-/// A text in a style. The stream that it is written to drops the style where colour is not wanted.
-pub fn painted(style: Style, text: &str) -> String {
-    format!("{style}{text}{style:#}")
-}
-
 /// Names what is left out.
 pub fn not_ours(others: &[NotOurs], out: &mut impl Write) -> io::Result<()> {
     for other in others {
-        writeln!(out, "{}: {other}", painted(NOTE, "not ours"))?;
+        terminal::write(out, &format!("{}: {other}\n", painted(NOTE, "not ours")))?;
     }
     Ok(())
 }
@@ -83,7 +75,7 @@ pub fn refused(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
 
 pub fn warnings(warnings: &[String], out: &mut impl Write) -> io::Result<()> {
     for warning in warnings {
-        writeln!(out, "{}: {warning}", painted(WARNING, "warning"))?;
+        terminal::write(out, &format!("{}: {warning}\n", painted(WARNING, "warning")))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::report::painted;
+use super::terminal::painted;
 use super::{Cluster, Preview, Shown};
 use crate::plan::{Place, Resource};
 

@@ -7,10 +7,11 @@ use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, VolumeMo
 use super::claim::Archive;
 use super::names::{
     CONNECT_PORT, CONNECT_SECRETS, JMX_PORT, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT,
-    kafka_client,
+    SNOWFLAKE_SECRET, kafka_client,
 };
 use super::{RealtimeSystem, script, secrets};
 use crate::change::Kept;
+use crate::language::{Text, Word};
 use crate::network::HTTPS;
 use crate::part::Part;
 use crate::pins::Image;
@@ -77,7 +78,7 @@ fn kafka(system: &RealtimeSystem) -> Container {
         mount("data", "/data"),
         read_only("connector-jars", CONNECTORS),
         read_only("mqtt-credentials", &secret_directory(MQTT_SECRET)),
-        read_only("snowflake-credentials", &secret_directory("snowflake")),
+        read_only("snowflake-credentials", &secret_directory(SNOWFLAKE_SECRET)),
     ];
     Container {
         env: Some(environment(system)),
@@ -108,7 +109,7 @@ fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
 }
 
 /// Where Connect finds the credentials of one of its connectors.
-pub fn secret_directory(name: &str) -> String {
+fn secret_directory(name: &str) -> String {
     format!("{CONNECT_SECRETS}/{name}")
 }
 
@@ -152,7 +153,7 @@ pub fn topics(system: &RealtimeSystem) -> Vec<Resource> {
         .kafka_config
         .topics
         .iter()
-        .map(|topic| format!("{} {} {}", topic.name, topic.partitions, topic.retention_ms))
+        .map(|topic| format!("{} {} {}", Text::<Word>::literal(&topic.name), topic.partitions, topic.retention_ms))
         .collect();
     let task = Task {
         part: &part,

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::names::{CONNECT_PORT, JMX_PORT, KAFKA_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT};
 use super::secrets::{self, postgres_key};
 use super::{RealtimeSystem, kafka, lenses_hq, postgres, script, yaml};
+use crate::language::{Placeholders, Text};
 use crate::part::Part;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
@@ -55,29 +56,29 @@ struct Setting<T> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Hq {
-    server: Setting<&'static str>,
+    server: Setting<Text<Placeholders>>,
     port: Setting<i32>,
-    agent_key: Setting<&'static str>,
+    agent_key: Setting<Text<Placeholders>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Broker {
-    kafka_bootstrap_servers: Setting<[String; 1]>,
-    protocol: Setting<&'static str>,
-    metrics_type: Setting<&'static str>,
+    kafka_bootstrap_servers: Setting<[Text<Placeholders>; 1]>,
+    protocol: Setting<Text<Placeholders>>,
+    metrics_type: Setting<Text<Placeholders>>,
     metrics_port: Setting<i32>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SchemaRegistry {
-    schema_registry_urls: Setting<[String; 1]>,
+    schema_registry_urls: Setting<[Text<Placeholders>; 1]>,
 }
 
 #[derive(Serialize)]
 struct Connect {
-    workers: Setting<[String; 1]>,
+    workers: Setting<[Text<Placeholders>; 1]>,
 }
 
 /// The Job that obtains the agent's key, and what it may do: make one Secret and keep it.
@@ -204,9 +205,9 @@ fn provisioning(system: &RealtimeSystem) -> Provisioning {
             version: 1,
             tags: ["hq"],
             configuration: Hq {
-                server: Setting { value: lenses_hq::SERVICE },
+                server: Setting { value: Text::code(lenses_hq::SERVICE) },
                 port: Setting { value: lenses_hq::AGENTS.1 },
-                agent_key: Setting { value: "${LENSESHQ_AGENT_KEY}" },
+                agent_key: Setting { value: Text::code("${LENSESHQ_AGENT_KEY}") },
             },
         }],
         kafka: [Connection {
@@ -214,9 +215,11 @@ fn provisioning(system: &RealtimeSystem) -> Provisioning {
             version: 1,
             tags: ["kafka"],
             configuration: Broker {
-                kafka_bootstrap_servers: Setting { value: [format!("PLAINTEXT://{kafka}:{}", KAFKA_PORT.1)] },
-                protocol: Setting { value: "PLAINTEXT" },
-                metrics_type: Setting { value: "JMX" },
+                kafka_bootstrap_servers: Setting {
+                    value: [Text::literal(&format!("PLAINTEXT://{kafka}:{}", KAFKA_PORT.1))],
+                },
+                protocol: Setting { value: Text::code("PLAINTEXT") },
+                metrics_type: Setting { value: Text::code("JMX") },
                 metrics_port: Setting { value: JMX_PORT.1 },
             },
         }],
@@ -225,14 +228,18 @@ fn provisioning(system: &RealtimeSystem) -> Provisioning {
             version: 1,
             tags: ["sr"],
             configuration: SchemaRegistry {
-                schema_registry_urls: Setting { value: [format!("http://{kafka}:{}", SCHEMA_REGISTRY_PORT.1)] },
+                schema_registry_urls: Setting {
+                    value: [Text::literal(&format!("http://{kafka}:{}", SCHEMA_REGISTRY_PORT.1))],
+                },
             },
         }],
         connect: [Connection {
             name: "connect",
             version: 1,
             tags: ["connect"],
-            configuration: Connect { workers: Setting { value: [format!("http://{kafka}:{}", CONNECT_PORT.1)] } },
+            configuration: Connect {
+                workers: Setting { value: [Text::literal(&format!("http://{kafka}:{}", CONNECT_PORT.1))] },
+            },
         }],
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::secrets::{self, postgres_key};
 use super::{RealtimeSystem, postgres, yaml};
+use crate::language::{Placeholders, Text};
 use crate::part::Part;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
@@ -28,10 +29,10 @@ const CONFIG_FILE: &str = "config.yaml";
 /// HQ's configuration file. HQ itself replaces `$(…)` by variables of its environment, so it holds no secret.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Config<'a> {
+struct Config {
     http: Http,
     agents: Agents,
-    auth: Auth<'a>,
+    auth: Auth,
     database: Backend,
     license: License,
     metrics: Metrics,
@@ -41,38 +42,38 @@ struct Config<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Http {
-    address: String,
+    address: Text<Placeholders>,
     secure_session_cookies: bool,
 }
 
 #[derive(Serialize)]
 struct Agents {
-    address: String,
+    address: Text<Placeholders>,
 }
 
 #[derive(Serialize)]
-struct Auth<'a> {
-    administrators: [&'a str; 1],
-    users: [User<'a>; 1],
+struct Auth {
+    administrators: [Text<Placeholders>; 1],
+    users: [User; 1],
 }
 
 #[derive(Serialize)]
-struct User<'a> {
-    username: &'a str,
-    password: &'static str,
+struct User {
+    username: Text<Placeholders>,
+    password: Text<Placeholders>,
 }
 
 #[derive(Serialize)]
 struct Backend {
-    host: String,
-    username: &'static str,
-    password: &'static str,
-    database: &'static str,
+    host: Text<Placeholders>,
+    username: Text<Placeholders>,
+    password: Text<Placeholders>,
+    database: Text<Placeholders>,
 }
 
 #[derive(Serialize)]
 struct License {
-    key: &'static str,
+    key: Text<Placeholders>,
     #[serde(rename = "acceptEULA")]
     accept_eula: bool,
 }
@@ -80,13 +81,13 @@ struct License {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Metrics {
-    prometheus_address: String,
+    prometheus_address: Text<Placeholders>,
 }
 
 #[derive(Serialize)]
 struct Logger {
-    mode: &'static str,
-    level: &'static str,
+    mode: Text<Placeholders>,
+    level: Text<Placeholders>,
 }
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
@@ -109,26 +110,30 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     ]
 }
 
-fn config(system: &RealtimeSystem) -> Config<'_> {
+fn config(system: &RealtimeSystem) -> Config {
     let lenses = &system.spec.lenses_config;
-    let username = lenses.administrator.username.as_str();
+    let username = Text::literal(&lenses.administrator.username);
+    let port = |number: i32| Text::literal(&format!(":{number}"));
     Config {
         http: Http {
-            address: format!(":{}", HTTP.1),
+            address: port(HTTP.1),
             // HQ speaks plain HTTP behind the gateway, and cannot know by itself how a browser comes.
             secure_session_cookies: lenses.secure_session_cookies,
         },
-        agents: Agents { address: format!(":{}", AGENTS.1) },
-        auth: Auth { administrators: [username], users: [User { username, password: "$(HQ_ADMIN_PASSWORD_HASH)" }] },
-        database: Backend {
-            host: format!("{}:{}", postgres::SERVICE, postgres::PORT.1),
-            username: "hq",
-            password: "$(HQ_DATABASE_PASSWORD)",
-            database: "hq",
+        agents: Agents { address: port(AGENTS.1) },
+        auth: Auth {
+            administrators: [username.clone()],
+            users: [User { username, password: Text::code("$(HQ_ADMIN_PASSWORD_HASH)") }],
         },
-        license: License { key: "$(HQ_LICENSE_KEY)", accept_eula: lenses.accept_eula },
-        metrics: Metrics { prometheus_address: format!(":{}", METRICS.1) },
-        logger: Logger { mode: "text", level: "info" },
+        database: Backend {
+            host: Text::literal(&format!("{}:{}", postgres::SERVICE, postgres::PORT.1)),
+            username: Text::code("hq"),
+            password: Text::code("$(HQ_DATABASE_PASSWORD)"),
+            database: Text::code("hq"),
+        },
+        license: License { key: Text::code("$(HQ_LICENSE_KEY)"), accept_eula: lenses.accept_eula },
+        metrics: Metrics { prometheus_address: port(METRICS.1) },
+        logger: Logger { mode: Text::code("text"), level: Text::code("info") },
     }
 }
 

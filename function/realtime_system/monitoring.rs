@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{RealtimeSystem, lenses_hq, script};
 use crate::kinds::Spec;
 use crate::kinds::monitoring::{Endpoint, ServiceMonitor};
+use crate::place::to_text;
 use crate::plan::{Ready, Resource};
 use crate::tenant::LOCK;
 use crate::vcluster_environment::offer::OBSERVABILITY;
@@ -22,10 +23,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let dashboard = system.tenant.part("dashboard", "health-streaming-dashboard", &[LOCK, OBSERVABILITY]);
     let namespace = &system.tenant.namespace;
     // Grafana's sidecar keeps the dashboards of all namespaces in one directory, under these names.
-    let data = BTreeMap::from([(
-        format!("{namespace}-dashboard.json"),
-        script::DASHBOARD.replace("@@namespace@@", namespace),
-    )]);
+    let shown = script::DASHBOARD.replace("\"@@namespace@@\"", &to_text(namespace));
+    let data = BTreeMap::from([(format!("{namespace}-dashboard.json"), shown)]);
     let mut panels = config_map(&dashboard, dashboard.app, data);
     panels.metadata.labels.get_or_insert_default().insert("grafana_dashboard".to_owned(), "1".to_owned());
     vec![

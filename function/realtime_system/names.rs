@@ -17,6 +17,8 @@ pub const JMX_PORT: (&str, i32) = ("jmx", 9581);
 pub const CONNECT_SECRETS: &str = "/mnt/secrets";
 /// The directory in it with the credentials of the bridge from MQTT.
 pub const MQTT_SECRET: &str = "mqtt";
+/// The directory in it with the key of the Snowflake user.
+pub const SNOWFLAKE_SECRET: &str = "snowflake";
 
 /// The label that lets a pod through Kafka's network policy, and its value.
 pub fn kafka_client() -> (String, String) {

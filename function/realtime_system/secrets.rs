@@ -6,6 +6,7 @@ use crate::change::{self, Kept, MANIFEST};
 use crate::host_secrets::HostSecret;
 use crate::kinds::Spec;
 use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target};
+use crate::language::{self, Text};
 use crate::plan::{Ready, Resource};
 use crate::secret::{Generator, PASSWORD, Pusher, SNOWFLAKE_KEY, Secret};
 use crate::tenant::SecretName;
@@ -99,7 +100,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let mut resources = vec![
         pusher.store(),
         pusher.generator(&POSTGRES),
-        pusher.generated(&postgres(), &POSTGRES, &[(postgres_key::USERNAME, "postgres")]),
+        pusher.generated(&postgres(), &POSTGRES, &[(postgres_key::USERNAME, Text::code("postgres"))]),
     ];
     let administrators = [
         &system.spec.lenses_config.administrator.credentials_secret_ref,
@@ -119,24 +120,26 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
 
 fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
     let claimed = &system.spec.lenses_config.administrator;
-    let added = [("username", claimed.username.as_str()), ("password-bcrypt", "{{ index . \"password\" | bcrypt }}")];
+    let hash = Text::code("{{ index . \"password\" | bcrypt }}");
+    let added = [("username", Text::literal(&claimed.username)), ("password-bcrypt", hash)];
     pusher.credentials(&administrator(), claimed.credentials_secret_ref.as_ref(), &ADMINISTRATORS, &added)
 }
 
 /// The first administrators, as their Secrets were made for them. An address that the claim does not name is no wish.
 pub fn kept(system: &RealtimeSystem) -> Vec<Kept> {
     let template = |key: &str| format!("{MANIFEST}/spec/template/data/{key}");
-    let lenses = &system.spec.lenses_config.administrator.username;
+    let written = Text::<language::Template>::literal;
+    let lenses = written(&system.spec.lenses_config.administrator.username);
     let username = Kept::same(
         "secrets-push-lenses-hq-admin",
         &template("username"),
-        lenses,
+        lenses.as_str(),
         "spec.lensesConfig.administrator.username",
         change::ADMINISTRATOR,
     );
     let email = system.spec.dashboard.administrator.email.as_ref().map(|email| {
         let field = "spec.dashboard.administrator.email";
-        Kept::same("secrets-push-metabase-admin", &template("email"), email, field, change::EMAIL)
+        Kept::same("secrets-push-metabase-admin", &template("email"), written(email).as_str(), field, change::EMAIL)
     });
     std::iter::once(username).chain(email).collect()
 }
@@ -150,7 +153,7 @@ fn push_license(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
 fn push_dashboard(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
     let own = system.spec.dashboard.administrator.credentials_secret_ref.as_ref();
     let email = system.dashboard_email();
-    pusher.credentials(&dashboard(), own, &ADMINISTRATORS, &[("email", email.as_str())])
+    pusher.credentials(&dashboard(), own, &ADMINISTRATORS, &[("email", Text::literal(&email))])
 }
 
 /// From the platform's store to the host, and from there inside; or from the user's own Secret on the host.

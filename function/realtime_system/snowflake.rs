@@ -6,8 +6,11 @@ use serde::Serialize;
 
 use super::check::table;
 use super::claim::SnowflakeConfig;
-use super::names::{CONNECT_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
+use super::names::{
+    CONNECT_PORT, CONNECT_SECRETS, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, SNOWFLAKE_SECRET, kafka_client,
+};
 use super::{RealtimeSystem, kafka, script, secrets};
+use crate::language::{Placeholders, Text, Word};
 use crate::pins::Image;
 use crate::place::to_text;
 use crate::plan::Resource;
@@ -18,36 +21,36 @@ const APP: &str = "snowflake-sink-connector";
 const CLASS: &str = "com.snowflake.kafka.connector.SnowflakeSinkConnector";
 
 #[derive(Serialize)]
-struct Config<'a> {
+struct Config {
     #[serde(rename = "connector.class")]
-    class: &'static str,
+    class: Text<Placeholders>,
     #[serde(rename = "tasks.max")]
-    tasks: &'static str,
-    topics: String,
+    tasks: Text<Placeholders>,
+    topics: Text<Placeholders>,
     #[serde(rename = "snowflake.topic2table.map")]
-    tables: String,
+    tables: Text<Placeholders>,
     #[serde(rename = "snowflake.url.name")]
-    url: String,
+    url: Text<Placeholders>,
     #[serde(rename = "snowflake.user.name")]
-    user: &'a str,
+    user: Text<Placeholders>,
     #[serde(rename = "snowflake.role.name")]
-    role: &'a str,
+    role: Text<Placeholders>,
     #[serde(rename = "snowflake.database.name")]
-    database: &'a str,
+    database: Text<Placeholders>,
     #[serde(rename = "snowflake.schema.name")]
-    schema: &'a str,
+    schema: Text<Placeholders>,
     #[serde(rename = "snowflake.private.key")]
-    private_key: String,
+    private_key: Text<Placeholders>,
     #[serde(rename = "key.converter")]
-    key_converter: &'static str,
+    key_converter: Text<Placeholders>,
     #[serde(rename = "value.converter")]
-    value_converter: &'static str,
+    value_converter: Text<Placeholders>,
     #[serde(rename = "value.converter.schema.registry.url")]
-    schema_registry: String,
+    schema_registry: Text<Placeholders>,
     #[serde(rename = "errors.tolerance")]
-    tolerance: &'static str,
+    tolerance: Text<Placeholders>,
     #[serde(rename = "errors.log.enable")]
-    log: &'static str,
+    log: Text<Placeholders>,
 }
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
@@ -76,24 +79,26 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     vec![task.resource()]
 }
 
-fn config(snowflake: &SnowflakeConfig) -> Config<'_> {
-    let tables: Vec<String> = snowflake.topics.iter().map(|topic| format!("{topic}:{}", table(topic))).collect();
+fn config(snowflake: &SnowflakeConfig) -> Config {
+    let topic = Text::<Word>::literal;
+    let topics: Vec<String> = snowflake.topics.iter().map(|name| topic(name).to_string()).collect();
+    let tables: Vec<String> = snowflake.topics.iter().map(|name| format!("{}:{}", topic(name), table(name))).collect();
     Config {
-        class: CLASS,
-        tasks: "1",
-        topics: snowflake.topics.join(","),
-        tables: tables.join(","),
-        url: format!("{}.snowflakecomputing.com:443", snowflake.account),
-        user: &snowflake.user,
-        role: &snowflake.role,
-        database: &snowflake.database,
-        schema: &snowflake.schema,
+        class: Text::code(CLASS),
+        tasks: Text::code("1"),
+        topics: Text::literal(&topics.join(",")),
+        tables: Text::literal(&tables.join(",")),
+        url: Text::literal(&format!("{}.snowflakecomputing.com:443", snowflake.account)),
+        user: Text::literal(&snowflake.user),
+        role: Text::literal(&snowflake.role),
+        database: Text::literal(&snowflake.database),
+        schema: Text::literal(&snowflake.schema),
         // Connect reads the key where it runs; its stored configuration holds only this placeholder.
-        private_key: format!("${{dir:{}:private_key}}", kafka::secret_directory("snowflake")),
-        key_converter: "org.apache.kafka.connect.storage.StringConverter",
-        value_converter: "com.snowflake.kafka.connector.records.SnowflakeAvroConverter",
-        schema_registry: format!("http://127.0.0.1:{}", SCHEMA_REGISTRY_PORT.1),
-        tolerance: "all",
-        log: "true",
+        private_key: Text::joined(["${dir:", CONNECT_SECRETS, "/", SNOWFLAKE_SECRET, ":private_key}"]),
+        key_converter: Text::code("org.apache.kafka.connect.storage.StringConverter"),
+        value_converter: Text::code("com.snowflake.kafka.connector.records.SnowflakeAvroConverter"),
+        schema_registry: Text::literal(&format!("http://127.0.0.1:{}", SCHEMA_REGISTRY_PORT.1)),
+        tolerance: Text::code("all"),
+        log: Text::code("true"),
     }
 }

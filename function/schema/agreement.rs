@@ -183,7 +183,24 @@ fn variants(value: &Value, strange: &[Value], emit: &mut dyn FnMut(Value)) {
 }
 
 fn strange() -> Vec<Value> {
-    let texts = ["", "x", "A b", "a.b", "1Gi", "-1", "ümläut", "x\n", "x y/z"];
+    let texts = [
+        "",
+        "x",
+        "A b",
+        "a.b",
+        "1Gi",
+        "-1",
+        "ümläut",
+        "x\n",
+        "x y/z",
+        "a/\0#",
+        "x\u{1b}[2J",
+        "x\u{9b}",
+        "x\u{feff}",
+        "x\u{10ffff}",
+        "a@b.c\n",
+        "{{x}}@y.zz",
+    ];
     let mut strange: Vec<_> = texts.iter().map(|text| json!(text)).collect();
     strange.push(json!("y".repeat(64)));
     strange.push(json!("y".repeat(20_000)));

@@ -21,3 +21,4 @@ pub use check::{Checker, Verdict};
 pub use column::Column;
 pub use structural::structural;
 pub use unknown::{nearest, unknown};
+pub use words::{Step, join};

@@ -7,6 +7,7 @@ use super::{Environment, namespaces};
 use crate::input::PullSecret;
 use crate::kinds::Spec;
 use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target, Template};
+use crate::language::Text;
 use crate::plan::{Ready, Resource};
 
 pub const NAME: &str = "pull-secrets";
@@ -33,7 +34,7 @@ fn external_secret(secret: &PullSecret, store: &str) -> ExternalSecret {
             creation_policy: "Owner",
             template: Some(Template {
                 secret_type: Some("kubernetes.io/dockerconfigjson"),
-                data: BTreeMap::from([(".dockerconfigjson".to_owned(), "{{ .config }}".to_owned())]),
+                data: BTreeMap::from([(".dockerconfigjson".to_owned(), Text::code("{{ .config }}"))]),
             }),
         },
         data: vec![Data {

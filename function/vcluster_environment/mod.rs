@@ -5,6 +5,7 @@
 
 use crate::change::Kept;
 use crate::claims::Checked;
+use crate::demand::Lever;
 use crate::fault::Fault;
 use crate::lock::Site;
 use crate::owner::{Claim, Leaves, Owner};
@@ -68,7 +69,7 @@ impl Checked for Environment {
         let domain = check::domain(&mut faults, &spec);
         check::names(&mut faults, &spec, &claim, settings);
         check::components(&mut faults, &spec);
-        check::annotations(&mut faults, &spec.gateway);
+        check::gateway(&mut faults, &spec, &settings.gateways);
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -97,6 +98,10 @@ impl Checked for Environment {
             knative::resources(self),
             monitoring::resources(self),
         ])
+    }
+
+    fn levers(&self) -> Vec<Lever> {
+        check::levers()
     }
 
     fn status(&self, _: bool) -> Self::Status {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::fault::Fault;
-use crate::form::bytes;
+use crate::size::Bytes;
 
 /// Whether the second value may follow the first.
 type Verdict = fn(&Value, &Value) -> bool;
@@ -200,7 +200,7 @@ impl Kept {
         };
         let was = match &self.shown {
             Shown::Same(at, now) => text(at).filter(|was| was != now)?,
-            Shown::Size(at, now) => text(at).filter(|was| bytes(was) > bytes(now))?,
+            Shown::Size(at, now) => text(at).filter(|was| Bytes::read(was) > Bytes::read(now))?,
             Shown::Names(at, now) => {
                 let names = text(at)?;
                 let gone = names.split(',').find(|was| !was.is_empty() && !now.iter().any(|now| now == was));
@@ -246,8 +246,8 @@ fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_default()
 }
 
-fn size(value: &Value) -> Option<u64> {
-    value.as_str().and_then(bytes)
+fn size(value: &Value) -> Option<Bytes> {
+    value.as_str().and_then(Bytes::read)
 }
 
 fn environment(spec: &Value) -> Option<&Value> {

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::change::Kept;
+use crate::demand::{Demand, Lever};
 use crate::fault::Fault;
 use crate::host_secrets::HostSecret;
 use crate::lock::Site;
@@ -127,6 +128,8 @@ pub trait Checked: Sized {
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>>;
     /// Everything it becomes.
     fn plan(&self) -> Plan;
+    /// The fields by which its author asks for less.
+    fn levers(&self) -> Vec<Lever>;
     /// What its user is told, where its routes are reached over TLS and where they are not.
     fn status(&self, tls: bool) -> Self::Status;
     /// Where what is composed of it shows what cannot change.
@@ -278,6 +281,10 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
     match C::check(spec, claim, settings) {
         Ok(checked) if faults.is_empty() => {
             let mut plan = checked.plan();
+            let exceeded = settings.limits.exceeded(&Demand::of(&plan), &checked.levers());
+            if !exceeded.is_empty() {
+                return Err(exceeded);
+            }
             if settings.watch {
                 watch(&mut plan);
             }

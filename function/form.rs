@@ -1,33 +1,65 @@
 //! The forms of text that claims share, once: names, sizes, hosts. This room knows neither claims nor clusters.
 
+/// The parts that forms share, as texts that `concat!` takes.
+macro_rules! port {
+    () => {
+        "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+    };
+}
+macro_rules! segment {
+    () => {
+        "[.]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*"
+    };
+}
+
 /// A DNS label: what a namespace, a Service or a virtual cluster may be called.
 pub const DNS_LABEL: &str = r"^[a-z]([-a-z0-9]*[a-z0-9])?$";
 /// A DNS name of at least one label.
 pub const DNS_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// A DNS name that no program takes for an address: its last label begins with a letter.
+pub const DOMAIN: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z]([-a-z0-9]*[a-z0-9])?$";
 /// An amount of memory or storage as Kubernetes writes it.
-pub const BYTES: &str = r"^[1-9][0-9]*(Ki|Mi|Gi|Ti)$";
+pub const BYTES: &str = r"^([1-9][0-9]{0,7}(Ki|Mi)|[1-9][0-9]{0,6}Gi|[1-9][0-9]{0,3}Ti)$";
 /// An amount of CPU as Kubernetes writes it: cores, or thousandths of one.
-pub const CPU: &str = r"^([1-9][0-9]*m?|0\.[0-9]*[1-9])$";
+pub const CPU: &str = r"^([1-9][0-9]{0,3}|[1-9][0-9]{0,6}m|0\.[0-9]{0,2}[1-9])$";
 /// A SHA-256 checksum.
 pub const SHA256: &str = r"^[a-f0-9]{64}$";
 /// The key of an entry in a Secret.
 pub const SECRET_KEY: &str = r"^[-._a-zA-Z0-9]+$";
 /// A namespace on the host.
 pub const NAMESPACE: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// The key of a label or an annotation: a name, with a DNS name before it if need be.
+pub const QUALIFIED_NAME: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$";
 /// A namespace, or all of them.
 pub const NAMESPACE_OR_ALL: &str = r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$";
 /// A name, or the beginning of names.
 pub const NAME_OR_BEGINNING: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(-?\*)?$";
 /// A registry of images, with an optional path.
-pub const REGISTRY: &str = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:[0-9]{1,5})?(/[-._a-z0-9]+)*$";
+pub const REGISTRY: &str = concat!(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:", port!(), r")?(/[-._a-z0-9]+)*$");
 /// A chart repository.
 pub const CHART_REPOSITORY: &str = r"^(https|http|oci)://[-a-zA-Z0-9._~:/?&=%+,\[\]]+$";
 /// A semantic version.
 pub const VERSION: &str = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$";
 /// An image with a tag or a digest.
 pub const IMAGE: &str = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(@sha256:[a-f0-9]{64})?|@sha256:[a-f0-9]{64})$";
-/// An archive that is fetched over HTTPS.
-pub const ARCHIVE_URL: &str = r"^https://[^\s]+\.(jar|zip)$";
+/// An archive that is fetched over HTTPS, from a server that is named.
+pub const ARCHIVE_URL: &str = concat!(
+    r"^https://([a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?\.)*[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?(:",
+    port!(),
+    r")?/[-._~!$&'()*+,;=:@%/?a-zA-Z0-9]*\.(jar|zip)$"
+);
+/// The name of an entry in a secret store: plain parts of a path, which no store takes for anything else.
+pub const REMOTE_KEY: &str = concat!("^/?", segment!(), "(/", segment!(), ")*$");
+/// The same where nothing else is named, as an API server evaluates it.
+pub const REMOTE_KEY_RULE: &str =
+    concat!("has(self.secretRef) || self.remoteKey.matches('^/?", segment!(), "(/", segment!(), ")*$')");
+/// Such a name, or many: see [`crate::remote_key`].
+pub const REMOTE_KEY_PATTERN: &str =
+    concat!(r"^/?((", segment!(), r"|\{claimNamespace\})/)*(", segment!(), r"|\{claimNamespace\}|\*)$");
+/// A property of such an entry: one key, without what a store takes for a path or a question.
+pub const REMOTE_PROPERTY: &str = "^[-_a-zA-Z0-9]+$";
+/// The same where nothing else is named, as an API server evaluates it.
+pub const REMOTE_PROPERTY_RULE: &str = "has(self.secretRef) || self.property.matches('^[-_a-zA-Z0-9]+$')";
 /// A user's name that needs no quotes anywhere.
 pub const USER_NAME: &str = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$";
 /// An e-mail address that needs no quotes anywhere.
@@ -63,22 +95,37 @@ pub fn words(pattern: &str) -> Option<&'static str> {
     Some(match pattern {
         DNS_LABEL => "lower-case letters, digits and hyphens, with a letter first and no hyphen last",
         DNS_NAME => "a DNS name of lower-case letters, digits, hyphens and dots, such as streaming.example.com",
-        BYTES => "a whole number with the unit Ki, Mi, Gi or Ti, such as 512Mi or 10Gi",
-        CPU => "a number of cores, or of thousandths with an m behind it, such as 2 or 500m",
+        DOMAIN => {
+            "a DNS name of lower-case letters, digits, hyphens and dots, with a letter first in its last part, such as streaming.example.com"
+        }
+        BYTES => "a whole number with the unit Ki, Mi, Gi or Ti, such as 512Mi or 10Gi, and at most 9999Ti",
+        CPU => "a number of cores, or of thousandths with an m behind it, such as 2 or 500m, and at most 9999",
         SHA256 => "a SHA-256 checksum of 64 lower-case hexadecimal digits",
         SECRET_KEY => "letters, digits, hyphens, underscores and dots",
         NAMESPACE => "the name of a namespace",
+        QUALIFIED_NAME => {
+            "a name of letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be"
+        }
         NAMESPACE_OR_ALL => "the name of a namespace, or * for all",
         NAME_OR_BEGINNING => {
             "a name of lower-case letters, digits and hyphens, or the beginning of one with * behind it"
         }
-        REGISTRY => "a registry's host, with a port and a path if need be, without https://",
+        REGISTRY => "a registry's host, with a port from 1 to 65535 and a path if need be, without https://",
         CHART_REPOSITORY => {
             "an address that starts with https://, http:// or oci://, without quotes, braces and spaces"
         }
         VERSION => "a version of three numbers such as 1.2.3",
         IMAGE => "an image with a tag or a digest, such as example.com/simulator:1.2.3",
-        ARCHIVE_URL => "an address that starts with https:// and ends in .jar or .zip",
+        ARCHIVE_URL => {
+            "an address that starts with https:// and a server's name, with a port from 1 to 65535 if need be, and ends in .jar or .zip; without user, IP address and white space"
+        }
+        REMOTE_KEY => {
+            "the parts of a path with / between them, each of letters, digits, hyphens, underscores and dots, and not of dots alone"
+        }
+        REMOTE_KEY_PATTERN => {
+            "the parts of a path with / between them, each {claimNamespace} or of letters, digits, hyphens, underscores and dots; the last one may be *"
+        }
+        REMOTE_PROPERTY => "one key of letters, digits, hyphens and underscores",
         USER_NAME => {
             "lower-case letters, digits, dots, hyphens and underscores, with a letter first and a letter or digit last"
         }
@@ -98,25 +145,6 @@ pub fn words(pattern: &str) -> Option<&'static str> {
         }
         _ => return None,
     })
-}
-
-/// The number of bytes in an amount of the form [`BYTES`]; nothing where it is of another form.
-pub fn bytes(amount: &str) -> Option<u64> {
-    let unit = amount.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = amount.split_at(unit);
-    let factor: u64 = match unit {
-        "Ki" => 1 << 10,
-        "Mi" => 1 << 20,
-        "Gi" => 1 << 30,
-        "Ti" => 1 << 40,
-        _ => return None,
-    };
-    number.parse::<u64>().ok()?.checked_mul(factor)
-}
-
-/// Whole mebibytes in a number of bytes.
-pub fn mebibytes(bytes: u64) -> u64 {
-    bytes >> 20
 }
 
 /// Whether a text can be the key of a label or an annotation.

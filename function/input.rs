@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::form;
+use crate::remote_key::CLAIM_NAMESPACE;
+use crate::vcluster_environment::claim::ServiceType;
 
 /// API version of the input in a Composition's step.
 pub const API_VERSION: &str = "fn.platform.example.org/v1alpha1";
@@ -26,6 +28,17 @@ pub struct Input {
     pub storage_class: Option<String>,
     /// The External Secrets store with the credentials that the platform team keeps.
     pub secret_store: SecretStore,
+    /// The most that one claim may ask for.
+    pub limits: Limits,
+    /// What environments may ask of their gateway's Service.
+    pub gateways: Gateways,
+    /// Servers that connectors' archives may be fetched from, at most 50. None: any server, at port 443.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 50),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["host", "port"])
+    )]
+    pub archive_servers: Vec<ArchiveServer>,
     /// Where pods may run.
     pub scheduling: Scheduling,
     /// The ProviderConfigs, one of provider-kubernetes and one of provider-helm, for the cluster that Crossplane runs
@@ -39,6 +52,8 @@ pub struct Input {
         inner(length(min = 1, max = 63), regex(pattern = form::NAME_OR_BEGINNING))
     )]
     pub reserved_names: Vec<String>,
+    /// What programs tell their makers of themselves. Nothing, unless it is switched on here.
+    pub telemetry: Telemetry,
     /// How long Crossplane may wait before it asks again.
     pub ttl: Ttl,
     /// Have provider-kubernetes watch what others wait for. By itself it looks every 30 seconds at what is not ready yet,
@@ -114,12 +129,93 @@ pub struct SecretStore {
     /// Name of the ClusterSecretStore.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub name: String,
+    /// Entries of the store that claims may name, at most 50 patterns: parts of a path with `/` between them, where
+    /// `{claimNamespace}` stands for the namespace of the claim, and `*` as the last part for the rest of the path. What is
+    /// named without either is shared by all claims. None: claims bring Secrets of their own. Default:
+    /// `snowflake-credentials`, which all share, and `{claimNamespace}/*`.
+    #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = form::REMOTE_KEY_PATTERN)))]
+    pub allowed_keys: Vec<String>,
 }
 
 impl Default for SecretStore {
     fn default() -> Self {
-        Self { name: "aws-secretsmanager".to_owned() }
+        let allowed_keys = vec!["snowflake-credentials".to_owned(), format!("{CLAIM_NAMESPACE}/*")];
+        Self { name: "aws-secretsmanager".to_owned(), allowed_keys }
     }
+}
+
+/// The most that one claim may ask for. A claim that asks for more is refused; what runs of it stays as it is.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Limits {
+    /// Storage of all its volumes together, in Mi, Gi or Ti. A virtual cluster's own volume is its chart's, and does not
+    /// count.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub storage: String,
+    /// CPU that all its pods reserve together, in cores or thousandths of one: at their largest scale, and of charts as far
+    /// as the function gives them sizes.
+    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    pub cpu: String,
+    /// Memory that all its pods reserve together, in Mi, Gi or Ti, counted like their CPU.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub memory: String,
+    /// Topics of a real-time system, 1 to 200.
+    #[schemars(range(min = 1, max = 200))]
+    pub topics: u32,
+    /// Users of a broker, 1 to 50, without those of the bridge and the simulator.
+    #[schemars(range(min = 1, max = 50))]
+    pub users: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { storage: "16Ti".to_owned(), cpu: "64".to_owned(), memory: "256Gi".to_owned(), topics: 200, users: 50 }
+    }
+}
+
+/// What environments may ask of their gateway's Service, which the host's cloud acts upon.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Gateways {
+    /// Keys of annotations that claims may set, at most 100. Default: none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 100),
+        inner(length(min = 1, max = 317), regex(pattern = form::QUALIFIED_NAME)),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub allowed_annotations: Vec<String>,
+    /// Types of the Service that claims may choose, 1 to 3. Default: all.
+    #[schemars(length(min = 1, max = 3), extend("x-kubernetes-list-type" = "set"))]
+    pub allowed_service_types: Vec<ServiceType>,
+}
+
+impl Default for Gateways {
+    fn default() -> Self {
+        Self { allowed_annotations: Vec::new(), allowed_service_types: ServiceType::ALL.to_vec() }
+    }
+}
+
+/// A server of connectors' archives.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArchiveServer {
+    /// DNS name of the server, as archives' addresses have it.
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DOMAIN))]
+    pub host: String,
+    /// Port of the server, 1 to 65535.
+    #[serde(default = "https")]
+    #[schemars(range(min = 1, max = 65_535))]
+    pub port: u16,
+    /// Networks that the server is in, such as `192.0.2.0/24`, at most 20: Kafka's pod reaches the port in these alone.
+    /// Required for a port other than 443. Absent: the port is open to all networks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), inner(length(min = 1, max = 43)), extend("x-kubernetes-list-type" = "set"))]
+    pub cidrs: Vec<String>,
+}
+
+fn https() -> u16 {
+    443
 }
 
 /// Where pods may run. Knative's pods take no part in it: its defaults forbid that.
@@ -182,6 +278,20 @@ impl Default for Host {
     fn default() -> Self {
         Self { provider_config: "host".to_owned() }
     }
+}
+
+/// What programs tell their makers of themselves.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Telemetry {
+    /// Have the virtual cluster's control plane report how it is used.
+    pub vcluster: bool,
+    /// Have Metabase report how it is used, and ask for newer versions of itself. Switched off, it does neither, whatever
+    /// its administrator chooses.
+    pub metabase: bool,
+    /// Have Grafana report how it is used, ask for newer versions of itself and of its plugins, fetch the plugins that its
+    /// maker adds at each start, pictures of its users by the hash of their address, and its maker's news.
+    pub grafana: bool,
 }
 
 /// How long Crossplane may wait before it asks again.

@@ -1,8 +1,10 @@
 //! From a claim to the resources that make it real.
 
 pub mod adoption;
+pub mod archive;
 pub mod change;
 pub mod claims;
+pub mod demand;
 pub mod explain;
 pub mod fault;
 pub mod form;
@@ -26,11 +28,13 @@ pub mod progress;
 pub mod protocol;
 pub mod readable;
 pub mod realtime_system;
+pub mod remote_key;
 pub mod report;
 pub mod schema;
 pub mod secret;
 pub mod serve;
 pub mod settings;
+pub mod size;
 pub mod tenant;
 pub mod vcluster_environment;
 pub mod workload;

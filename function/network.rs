@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::networking::v1::{
-    NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+    IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
     NetworkPolicySpec,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
@@ -74,6 +74,17 @@ impl Admissions {
         let ports = tcp(ports);
         if !ports.is_empty() {
             self.egress.push(NetworkPolicyEgressRule { to: None, ports: Some(ports) });
+        }
+        self
+    }
+
+    /// Lets through to whoever listens there in these networks. They are some: a rule without peers is one for all.
+    pub fn to_networks(mut self, networks: &[String], port: i32) -> Self {
+        let block = |network: &String| IPBlock { cidr: network.clone(), except: None };
+        let peer = |network| NetworkPolicyPeer { ip_block: Some(block(network)), ..NetworkPolicyPeer::default() };
+        if !networks.is_empty() {
+            let peers = networks.iter().map(peer).collect();
+            self.egress.push(NetworkPolicyEgressRule { to: Some(peers), ports: Some(tcp([port])) });
         }
         self
     }

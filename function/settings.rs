@@ -6,9 +6,13 @@ use std::sync::LazyLock;
 use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
+use crate::archive::Servers;
+use crate::demand::Limits;
 use crate::fault::Fault;
 use crate::form::{label_value, qualified_name};
-use crate::input::{API_VERSION, Charts, Effect, Input, KIND, Operator, PullSecret, Scheduling, Toleration, Ttl};
+use crate::input::{
+    API_VERSION, Charts, Effect, Gateways, Input, KIND, Operator, PullSecret, Scheduling, Telemetry, Toleration, Ttl,
+};
 use crate::kinds::helm;
 use crate::pins::{Chart, Image};
 use crate::schema::{Checker, Step, join};
@@ -21,9 +25,15 @@ const RESERVED: &[&str] = &["default", "kube-*", "crossplane-system", "vela-syst
 pub struct Settings {
     pub host_provider_config: String,
     pub secret_store: String,
+    /// Patterns for what claims may name of its entries.
+    pub allowed_keys: Vec<String>,
+    pub limits: Limits,
+    pub gateways: Gateways,
+    pub archive_servers: Servers,
     pub storage_class: Option<String>,
     pub pull_secrets: Vec<PullSecret>,
     pub registry: Option<String>,
+    pub telemetry: Telemetry,
     pub ttl: Ttl,
     pub watch: bool,
     node_selector: BTreeMap<String, String>,
@@ -35,7 +45,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self::of(Input::default())
+        Self::of(Input::default(), Servers::default())
     }
 }
 
@@ -64,7 +74,7 @@ impl Settings {
     }
 
     /// Checks what the schema cannot say.
-    pub fn check(input: Input) -> Result<Self, Vec<Fault>> {
+    pub fn check(mut input: Input) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         unknown_pins(&mut faults, "input.images.pins", input.images.pins.keys(), &Image::ALL.map(Image::name));
         unknown_pins(&mut faults, "input.charts.pins", input.charts.pins.keys(), &Chart::ALL.map(Chart::key));
@@ -84,10 +94,12 @@ impl Settings {
             ));
         }
         scheduling(&mut faults, &input.scheduling);
-        if faults.is_empty() { Ok(Self::of(input)) } else { Err(faults) }
+        let listed = std::mem::take(&mut input.archive_servers);
+        let archive_servers = Servers::check(&mut faults, "input.archiveServers", listed);
+        if faults.is_empty() { Ok(Self::of(input, archive_servers)) } else { Err(faults) }
     }
 
-    fn of(input: Input) -> Self {
+    fn of(input: Input, archive_servers: Servers) -> Self {
         let mut reserved: Vec<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
         reserved.push(input.host.provider_config.clone());
         reserved.extend(input.reserved_names);
@@ -98,9 +110,14 @@ impl Settings {
             node_selector: input.scheduling.node_selector,
             host_provider_config: input.host.provider_config,
             secret_store: input.secret_store.name,
+            allowed_keys: input.secret_store.allowed_keys,
+            limits: Limits::of(&input.limits),
+            gateways: input.gateways,
+            archive_servers,
             storage_class: input.storage_class,
             pull_secrets: input.images.pull_secrets,
             registry: input.images.registry,
+            telemetry: input.telemetry,
             ttl: input.ttl,
             watch: input.watch,
             reserved,

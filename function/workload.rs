@@ -24,6 +24,7 @@ use crate::owner::label;
 use crate::part::Part;
 use crate::place::to_text;
 use crate::plan::{Ready, Resource};
+use crate::size::{Bytes, Cpu};
 
 /// A port by name and number.
 pub type Port = (&'static str, i32);
@@ -143,13 +144,13 @@ pub fn config_map(part: &Part, name: &str, data: BTreeMap<String, String>) -> Co
 }
 
 /// A volume claim of the platform's storage class.
-pub fn volume_claim(part: &Part, name: &str, size: &str) -> PersistentVolumeClaim {
+pub fn volume_claim(part: &Part, name: &str, size: Bytes) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
         metadata: part.metadata(name),
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
             resources: Some(VolumeResourceRequirements {
-                requests: Some(BTreeMap::from([quantity("storage", size)])),
+                requests: Some(BTreeMap::from([quantity("storage", &size)])),
                 ..VolumeResourceRequirements::default()
             }),
             storage_class_name: part.owner.settings.storage_class.clone(),
@@ -228,26 +229,16 @@ pub fn memory_volume(volume: &str, size: &str) -> Volume {
 }
 
 /// CPU and memory that are reserved, the CPU that a container may take beyond that, and the memory at which it is stopped.
-pub fn resources(cpu: &str, memory: &str, memory_limit: &str) -> ResourceRequirements {
+pub fn resources(cpu: Cpu, memory: &str, memory_limit: &str) -> ResourceRequirements {
     ResourceRequirements {
-        requests: Some(BTreeMap::from([quantity("cpu", cpu), quantity("memory", memory)])),
-        limits: Some(BTreeMap::from([quantity("cpu", &cpu_limit(cpu)), quantity("memory", memory_limit)])),
+        requests: Some(BTreeMap::from([quantity("cpu", &cpu), quantity("memory", memory)])),
+        limits: Some(BTreeMap::from([quantity("cpu", &cpu.limit()), quantity("memory", memory_limit)])),
         ..ResourceRequirements::default()
     }
 }
 
-/// What most programs take for a moment when they start: four times what they need, and one core at least.
-pub fn cpu_limit(reserved: &str) -> String {
-    let thousandths = match reserved.strip_suffix('m') {
-        Some(thousandths) => thousandths.parse().ok(),
-        None => reserved.parse().ok().map(|cores: f64| cores * 1000.0),
-    };
-    let cores = (thousandths.unwrap_or_default() * 4.0 / 1000.0).ceil().max(1.0);
-    cores.to_string()
-}
-
-fn quantity(name: &str, amount: &str) -> (String, Quantity) {
-    (name.to_owned(), Quantity(amount.to_owned()))
+fn quantity(name: &str, amount: &(impl ToString + ?Sized)) -> (String, Quantity) {
+    (name.to_owned(), Quantity(amount.to_string()))
 }
 
 /// A probe that connects to a port.
@@ -372,7 +363,7 @@ impl Task<'_> {
         let script = Container {
             command: Some(vec!["sh".to_owned(), "-c".to_owned(), self.script.to_owned()]),
             env: Some(self.env.clone()),
-            resources: Some(resources("50m", self.memory, self.memory)),
+            resources: Some(resources(Cpu::thousandths(50), self.memory, self.memory)),
             security_context: Some(confined()),
             volume_mounts: self.needs_tmp.then(|| vec![mount(TMP, "/tmp")]),
             ..container("script", self.image.clone(), &[])
@@ -417,16 +408,4 @@ pub fn hash8(content: &impl Serialize) -> String {
     let digest = Sha256::digest(to_text(content));
     let [first, second, third, fourth, ..] = digest.0;
     format!("{:08x}", u32::from_be_bytes([first, second, third, fourth]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::cpu_limit;
-
-    #[test]
-    fn a_container_may_take_more_cpu_than_it_reserves() {
-        for (reserved, limit) in [("50m", "1"), ("100m", "1"), ("250m", "1"), ("300m", "2"), ("0.5", "2"), ("2", "8")] {
-            assert_eq!(cpu_limit(reserved), limit, "{reserved}");
-        }
-    }
 }

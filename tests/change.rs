@@ -12,9 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use function_realtime_platform::claims::Kind;
-use function_realtime_platform::input::Input;
 use function_realtime_platform::plan::Resource;
-use function_realtime_platform::settings::Settings;
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
@@ -66,7 +64,7 @@ fn fullest(kind: &str) -> Written {
 }
 
 fn plan(claim: &Written) -> Option<BTreeMap<String, Vec<Resource>>> {
-    let settings = Settings::check(Input::default()).unwrap();
+    let settings = wiring::platform::defaults();
     let standing = claim.clone().compose(&settings).ok()?;
     let mut plan: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
     for resource in standing.resources {

@@ -28,7 +28,7 @@ use function_realtime_platform::owner::Claim;
 use function_realtime_platform::plan::Resource;
 use function_realtime_platform::realtime_system::RealtimeSystem;
 use function_realtime_platform::settings::Settings;
-use function_realtime_platform::{pins, plan, tenant, workload};
+use function_realtime_platform::{pins, plan, size, tenant, workload};
 use markdown::{Block, Document};
 use serde::Deserialize as _;
 use serde_json::Value;

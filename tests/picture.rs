@@ -13,11 +13,15 @@ mod shown;
 mod wiring;
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::sync::LazyLock;
 
+use function_realtime_platform::input::{API_VERSION, KIND};
 use function_realtime_platform::plan::Place;
+use serde_json::json;
 use shown::{Shown, documents, preview};
-use wiring::platform::Platform;
+use wiring::platform::{Platform, listed};
 use wiring::services::{Host, resolve};
 use wiring::value::Look;
 use wiring::world::{Inventory, Object, Origin, World};
@@ -34,7 +38,12 @@ fn platforms() -> Vec<Platform> {
 
 /// Each platform with its picture.
 static PICTURES: LazyLock<Vec<(Platform, Shown)>> = LazyLock::new(|| {
-    let shown = |platform: &Platform| Shown::read(&preview("svg", &["-"], &documents(platform)));
+    let input = Path::new(env!("CARGO_TARGET_TMPDIR")).join("picture-input.yaml");
+    let mut listed = listed();
+    (listed["apiVersion"], listed["kind"]) = (json!(API_VERSION), json!(KIND));
+    fs::write(&input, listed.to_string()).unwrap();
+    let input = input.display().to_string();
+    let shown = |platform: &Platform| Shown::read(&preview("svg", &["--input", &input, "-"], &documents(platform)));
     platforms().into_iter().map(|platform| (platform.clone(), shown(&platform))).collect()
 });
 
@@ -241,20 +250,17 @@ fn the_same_claims_are_the_same_bytes() {
 fn the_picture_in_the_documentation_is_the_one_of_today() {
     let svg = preview("svg", &[APPLICATION], "");
     if std::env::var_os("BLESS").is_some() {
-        std::fs::write(KEPT, &svg).unwrap();
+        fs::write(KEPT, &svg).unwrap();
     }
-    assert!(
-        std::fs::read_to_string(KEPT).unwrap() == svg,
-        "{KEPT} is not what the example becomes: `make bless` writes it"
-    );
+    assert!(fs::read_to_string(KEPT).unwrap() == svg, "{KEPT} is not what the example becomes: `make bless` writes it");
 }
 
 #[test]
 fn what_claims_say_cannot_become_markup() {
-    let application = std::fs::read_to_string(APPLICATION).unwrap();
+    let application = fs::read_to_string(APPLICATION).unwrap();
     let evil = "</script><script>alert(1)</script>&\"'";
     let sql = format!("{}-- {evil}", "SELECT ");
-    let claim = serde_json::json!({
+    let claim = json!({
         "apiVersion": function_realtime_platform::claims::API_VERSION,
         "kind": "RealtimeSystemClaim",
         "metadata": {"name": "evil", "namespace": "default"},

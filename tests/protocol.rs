@@ -217,6 +217,34 @@ fn a_whole_system_is_released_step_by_step_and_settles() {
 }
 
 #[test]
+fn a_running_claim_above_a_new_bound_is_refused_and_stays_as_it_is() {
+    let environment = provider_config(&example(ENVIRONMENT));
+    let request = with_environment(first(&example(SYSTEM)), Some(&environment));
+    let running = settled(request.clone(), &run(request));
+    assert!(condition(&run(running.clone()), "Settled").0);
+    for (limits, said) in [
+        (
+            json!({"cpu": "1"}),
+            "spec.kafkaConfig.cpu: must be less: the claim asks for 3.2 CPU in all, and the platform allows 1 (limits.cpu)",
+        ),
+        (
+            json!({"storage": "10Gi"}),
+            "the claim asks for 18Gi of storage in all, and the platform allows 10Gi (limits.storage)",
+        ),
+        (
+            json!({"topics": 1}),
+            "spec.kafkaConfig.topics: must have at most 1 entries, which the platform allows (limits.topics), not 5",
+        ),
+    ] {
+        let request = with_input(running.clone(), &json!({"limits": limits}));
+        let answer = run(request.clone());
+        assert!(fatal(&answer).contains(said), "{said} is not in: {}", fatal(&answer));
+        assert_eq!(answer.desired, request.desired, "nothing is changed");
+        assert!(!condition(&answer, "Accepted").0);
+    }
+}
+
+#[test]
 fn what_others_wait_for_is_watched_where_the_platform_team_says_so() {
     let input =
         |watch: bool| json!({"apiVersion": "fn.platform.example.org/v1alpha1", "kind": "Input", "watch": watch});

@@ -47,14 +47,28 @@ fn legal(variations: Vec<Variation>, expected: &[&str]) -> Vec<Platform> {
 
 #[test]
 fn everything_named_exists_in_every_variation_of_the_claims() {
-    let expected =
-        ["spec.connectorConfig.mappings[0].keyField", "spec.lensesConfig.acceptEULA", "spec.tenants[0].namespace"];
+    let expected = [
+        "spec.connectorConfig.mappings[0].keyField",
+        "spec.lensesConfig.acceptEULA",
+        "spec.snowflakeConfig.privateKey.property",
+        "spec.tenants[0].namespace",
+    ];
     assert_sound(&legal(variations::of_claims(), &expected));
 }
 
 #[test]
 fn everything_named_exists_in_every_variation_of_the_settings() {
-    assert_sound(&legal(variations::of_settings(), &["input.scheduling.tolerations[0]"]));
+    let expected = [
+        "input.archiveServers[0].cidrs[0]",
+        "input.scheduling.tolerations[0]",
+        "spec.gateway.annotations",
+        "spec.gateway.serviceType",
+        "spec.kafkaConfig.connectors.mqtt.url",
+        "spec.kafkaConfig.connectors.snowflake.url",
+        "spec.kafkaConfig.topics",
+        "spec.snowflakeConfig.privateKey.remoteKey",
+    ];
+    assert_sound(&legal(variations::of_settings(), &expected));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::change::Kept;
 use crate::owner::label;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
+use crate::size::Cpu;
 use crate::tenant::SECRETS;
 use crate::workload::{
     Port, TMP, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials,
@@ -77,7 +78,7 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     };
     let mut resources = vec![part.inside("config", &config_map(&part, CONFIG, config), Ready::Exists)];
     if mqtt.persistence {
-        resources.push(part.volume_inside("data", &volume_claim(&part, CLAIM, &mqtt.storage)));
+        resources.push(part.volume_inside("data", &volume_claim(&part, CLAIM, broker.sizes.storage)));
     }
     resources.push(part.inside("deployment", &workload.deployment(), Ready::Available));
     resources.push(part.inside("service", &service(&part, SERVICE, &ports(broker)), Ready::Exists));
@@ -124,6 +125,7 @@ fn listener((name, port): Port) -> String {
 
 fn mosquitto(broker: &IotBroker) -> Container {
     let mqtt = &broker.spec.mqtt_config;
+    let (cpu, memory) = (broker.sizes.cpu, broker.sizes.memory.to_string());
     let certificate = mqtt.tls.as_ref().map(|_| read_only("certificate", CERTIFICATE));
     let mounts = [
         read_only("config", "/mosquitto/config"),
@@ -134,7 +136,7 @@ fn mosquitto(broker: &IotBroker) -> Container {
     ];
     Container {
         volume_mounts: Some(mounts.into_iter().chain(certificate).collect()),
-        resources: Some(sized(&mqtt.cpu, &mqtt.memory, &mqtt.memory)),
+        resources: Some(sized(cpu, &memory, &memory)),
         readiness_probe: Some(tcp_probe(MQTT.0, 10, 3)),
         liveness_probe: Some(tcp_probe(MQTT.0, 20, 6)),
         security_context: Some(confined()),
@@ -158,7 +160,7 @@ fn hash_passwords(broker: &IotBroker) -> Container {
                 .chain(secrets)
                 .collect(),
         ),
-        resources: Some(sized("50m", "32Mi", "64Mi")),
+        resources: Some(sized(Cpu::thousandths(50), "32Mi", "64Mi")),
         security_context: Some(confined()),
         ..container("hash-passwords", image(broker), &[])
     }

@@ -1,15 +1,49 @@
 //! What of an `IotBrokerClaim` a schema cannot say: names that are taken, and how its fields fit each other.
 
-use super::claim::{Converter, Mapping, Simulator, Spec};
+use super::claim::{Converter, Mapping, MqttConfig, Simulator, Spec};
 use super::filter::overlap;
 use super::{IotBroker, accounts, bridge, broker, simulator as sim};
+use crate::demand::{Lever, too_many};
 use crate::fault::Fault;
 use crate::settings::pinned;
+use crate::size::{Bytes, Cpu};
 
 /// What users may publish and read stands in one ConfigMap, which is stored twice over with what carries it there.
 const MOST_ALLOWED: usize = 256 << 10;
 
-pub fn users(faults: &mut Vec<Fault>, spec: &Spec) {
+/// The sizes of Mosquitto and of its volume.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub cpu: Cpu,
+    pub memory: Bytes,
+    pub storage: Bytes,
+}
+
+/// Their forms are the schema's affair, which has said so already.
+pub fn sizes(mqtt: &MqttConfig) -> Sizes {
+    let bytes = |amount: &str| Bytes::read(amount).unwrap_or_default();
+    Sizes { cpu: Cpu::read(&mqtt.cpu).unwrap_or_default(), memory: bytes(&mqtt.memory), storage: bytes(&mqtt.storage) }
+}
+
+/// The fields that a broker's demand comes from.
+pub fn levers(broker: &IotBroker) -> Vec<Lever> {
+    let Sizes { cpu, memory, storage } = broker.sizes;
+    let simulator = &broker.spec.connector_config.simulator;
+    let mut levers = vec![
+        Lever::storage("spec.mqttConfig.storage", storage),
+        Lever::cpu("spec.mqttConfig.cpu", cpu),
+        Lever::memory("spec.mqttConfig.memory", memory),
+    ];
+    if simulator.enabled {
+        let brings = sim::DEMAND.times(u64::from(simulator.max_scale));
+        levers.push(Lever { field: "spec.connectorConfig.simulator.maxScale", brings });
+    }
+    levers
+}
+
+pub fn users(faults: &mut Vec<Fault>, spec: &Spec, most: u32) {
+    let users = spec.mqtt_config.users.len();
+    faults.extend(too_many("spec.mqttConfig.users", users, most, "users"));
     for (index, user) in spec.mqtt_config.users.iter().enumerate() {
         if [accounts::BRIDGE, accounts::SIMULATOR].contains(&user.name.as_str()) {
             faults.push(Fault::new(

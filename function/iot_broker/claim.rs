@@ -31,7 +31,7 @@ pub struct Spec {
     /// Default: `<environment>.local` in the namespace named like the environment, else
     /// `<namespace>.<environment>.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 201), regex(pattern = form::DNS_NAME))]
+    #[schemars(length(min = 1, max = 201), regex(pattern = form::DOMAIN))]
     pub domain: Option<String>,
 
     /// Make MQTT over WebSockets and the simulator's API reachable from outside, through the environment's gateway.

@@ -5,6 +5,7 @@
 
 use crate::change::Kept;
 use crate::claims::Checked;
+use crate::demand::Lever;
 use crate::fault::Fault;
 use crate::host_secrets::{self, HostSecret};
 use crate::lock::Site;
@@ -35,6 +36,7 @@ mod tests;
 pub struct IotBroker {
     pub tenant: Tenant,
     pub spec: claim::Spec,
+    sizes: check::Sizes,
 }
 
 /// What a user thinks of as the steps of a broker.
@@ -65,10 +67,11 @@ impl Checked for IotBroker {
         };
         let tenant = Tenant::check(&mut faults, &wish, claim, ("iot-broker", "broker"), settings.clone());
         host_secrets::check(&mut faults, &tenant.owner.environment, &accounts::on_the_host(&spec), settings);
-        check::users(&mut faults, &spec);
+        check::users(&mut faults, &spec, settings.limits.users);
         check::mappings(&mut faults, &spec.connector_config.mappings);
         check::simulator(&mut faults, &spec.connector_config.simulator);
-        if faults.is_empty() { Ok(Self { tenant, spec }) } else { Err(faults) }
+        let sizes = check::sizes(&spec.mqtt_config);
+        if faults.is_empty() { Ok(Self { tenant, spec, sizes }) } else { Err(faults) }
     }
 
     fn plan(&self) -> Plan {
@@ -81,6 +84,10 @@ impl Checked for IotBroker {
             routes::resources(self),
             network_policies::resources(self),
         ])
+    }
+
+    fn levers(&self) -> Vec<Lever> {
+        check::levers(self)
     }
 
     fn status(&self, tls: bool) -> Self::Status {

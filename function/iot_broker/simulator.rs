@@ -6,9 +6,12 @@ use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, SecurityConte
 
 use super::claim::Simulator;
 use super::{IotBroker, accounts, broker};
+use crate::demand::Demand;
+use crate::kinds::knative::MAX_SCALE;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::secret::PASSWORD;
+use crate::size::{Bytes, Cpu};
 use crate::vcluster_environment::offer::KNATIVE_SERVING;
 use crate::workload::{
     config_map, config_volume, configuration, confined_alone, container, credentials, env, nobody, read_only,
@@ -17,6 +20,9 @@ use crate::workload::{
 
 pub const NAME: &str = "simulator";
 pub const APP: &str = "health-data-sim";
+
+/// What each of its instances reserves.
+pub const DEMAND: Demand = Demand { cpu: Cpu::thousandths(50), memory: Bytes::mebi(64), storage: Bytes::mebi(0) };
 
 const CONFIG: &str = "health-data-sim-program";
 const PORT: i32 = 8080;
@@ -52,7 +58,7 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
 fn scale(simulator: &Simulator) -> BTreeMap<String, String> {
     BTreeMap::from([
         ("autoscaling.knative.dev/min-scale".to_owned(), simulator.min_scale.to_string()),
-        ("autoscaling.knative.dev/max-scale".to_owned(), simulator.max_scale.to_string()),
+        (MAX_SCALE.to_owned(), simulator.max_scale.to_string()),
     ])
 }
 
@@ -71,7 +77,7 @@ fn users_image(broker: &IotBroker) -> Container {
     Container {
         env: Some(environment(broker)),
         ports: Some(vec![ContainerPort { container_port: PORT, ..ContainerPort::default() }]),
-        resources: Some(sized("50m", "64Mi", "128Mi")),
+        resources: Some(sized(DEMAND.cpu, &DEMAND.memory.to_string(), "128Mi")),
         security_context: Some(SecurityContext {
             read_only_root_filesystem: None,
             run_as_non_root: Some(true),

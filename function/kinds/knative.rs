@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use super::Spec;
 
+/// The annotation of a template with the most pods that there are of it.
+pub const MAX_SCALE: &str = "autoscaling.knative.dev/max-scale";
+
 #[derive(Clone, Debug, Serialize)]
 pub struct Service {
     pub template: RevisionTemplate,

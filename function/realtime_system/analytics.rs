@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, ContainerPort};
 
 use super::{RealtimeSystem, metabase, script};
+use crate::kinds::knative::MAX_SCALE;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
+use crate::size::Cpu;
 use crate::vcluster_environment::offer::KNATIVE_SERVING;
 use crate::workload::{
     config_map, config_volume, configuration, confined_alone, container, read_only, resources as sized, scaled_service,
@@ -24,7 +26,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part("analytics", APP, &[metabase::SETUP, KNATIVE_SERVING]);
     let config = BTreeMap::from([("default.conf".to_owned(), script::ANALYTICS_PROXY.to_owned())]);
     let mut annotations = configuration(&config);
-    annotations.insert("autoscaling.knative.dev/max-scale".to_owned(), "2".to_owned());
+    annotations.insert(MAX_SCALE.to_owned(), "2".to_owned());
     let volumes = vec![config_volume("config", CONFIG)];
     vec![
         part.inside("config", &config_map(&part, CONFIG, config), Ready::Exists),
@@ -36,7 +38,7 @@ fn proxy(system: &RealtimeSystem) -> Container {
     Container {
         ports: Some(vec![ContainerPort { container_port: PORT, ..ContainerPort::default() }]),
         volume_mounts: Some(vec![read_only("config", "/etc/nginx/conf.d")]),
-        resources: Some(sized("50m", "64Mi", "128Mi")),
+        resources: Some(sized(Cpu::thousandths(50), "64Mi", "128Mi")),
         security_context: Some(k8s_openapi::api::core::v1::SecurityContext {
             // nginx keeps its buffers below /tmp, and Knative lets no volume be mounted over a path of the image's own.
             read_only_root_filesystem: None,

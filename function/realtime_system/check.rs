@@ -2,90 +2,155 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::claim::{Agent, Dashboard, KafkaConfig, SnowflakeConfig, Spec};
+use super::claim::{Agent, Archive, Connectors, Dashboard, KafkaConfig, PrivateKey, SnowflakeConfig, Spec};
+use crate::archive::{ArchiveUrl, Servers, Way};
+use crate::demand::{Lever, too_many};
 use crate::fault::Fault;
-use crate::form::{bytes, mebibytes};
+use crate::owner::Claim;
+use crate::remote_key;
+use crate::settings::Settings;
+use crate::size::{Bytes, Cpu};
 
-/// An amount of memory, checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory(u64);
-
-impl Memory {
-    /// As Kubernetes writes it.
-    pub fn quantity(self) -> String {
-        format!("{}Mi", mebibytes(self.0))
-    }
-
-    /// As Java writes it.
-    pub fn java(self) -> String {
-        format!("{}m", mebibytes(self.0))
-    }
-
-    pub fn doubled(self) -> Self {
-        Self(self.0.saturating_mul(2))
-    }
-
-    pub fn halved(self) -> Self {
-        Self(self.0 / 2)
-    }
-}
-
-const MEBI: u64 = 1 << 20;
-
-/// The amounts of memory of all parts.
+/// What a container reserves.
 #[derive(Clone, Copy, Debug)]
-pub struct Memories {
-    pub hq: Memory,
-    pub agent: Memory,
-    pub agent_heap: Memory,
-    pub kafka: Memory,
-    pub connect_heap: Memory,
-    pub database: Memory,
-    pub dashboard: Memory,
+pub struct Share {
+    pub cpu: Cpu,
+    pub memory: Bytes,
 }
 
-pub fn memories(faults: &mut Vec<Fault>, spec: &Spec) -> Memories {
+/// The sizes of all parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub hq: Share,
+    pub agent: Share,
+    pub agent_heap: Bytes,
+    pub kafka: Share,
+    pub kafka_storage: Bytes,
+    pub connect_heap: Bytes,
+    pub database: Share,
+    pub database_storage: Bytes,
+    pub dashboard: Share,
+}
+
+impl Sizes {
+    /// The fields that they come from, where they count.
+    pub fn levers(&self) -> Vec<Lever> {
+        vec![
+            Lever::storage("spec.kafkaConfig.storage", self.kafka_storage),
+            Lever::storage("spec.database.storage", self.database_storage),
+            Lever::cpu("spec.lensesConfig.hq.cpu", self.hq.cpu),
+            Lever::cpu("spec.lensesConfig.agent.cpu", self.agent.cpu),
+            Lever::cpu("spec.kafkaConfig.cpu", self.kafka.cpu),
+            Lever::cpu("spec.database.cpu", self.database.cpu),
+            Lever::cpu("spec.dashboard.cpu", self.dashboard.cpu),
+            Lever::memory("spec.lensesConfig.hq.memory", self.hq.memory),
+            Lever::memory("spec.lensesConfig.agent.memory", self.agent.memory),
+            Lever::memory("spec.kafkaConfig.memory", self.kafka.memory),
+            Lever::memory("spec.database.memory", self.database.memory),
+            Lever::memory("spec.dashboard.memory", self.dashboard.memory),
+        ]
+    }
+}
+
+pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let Agent { memory: agent, heap: agent_heap, .. } = &spec.lenses_config.agent;
     let KafkaConfig { memory: kafka, heap: connect_heap, .. } = &spec.kafka_config;
-    let memories = Memories {
-        hq: memory(faults, "spec.lensesConfig.hq.memory", &spec.lenses_config.hq.memory, 512),
-        agent: memory(faults, "spec.lensesConfig.agent.memory", agent, 1024),
-        agent_heap: memory(faults, "spec.lensesConfig.agent.heap", agent_heap, 512),
-        kafka: memory(faults, "spec.kafkaConfig.memory", kafka, 2560),
-        connect_heap: memory(faults, "spec.kafkaConfig.heap", connect_heap, 256),
-        database: memory(faults, "spec.database.memory", &spec.database.memory, 256),
-        dashboard: memory(faults, "spec.dashboard.memory", &spec.dashboard.memory, Dashboard::LEAST_MEBIBYTES),
+    // The forms themselves are the schema's affair, which has said so already.
+    let cpu = |amount: &str| Cpu::read(amount).unwrap_or_default();
+    let storage = |amount: &str| Bytes::read(amount).unwrap_or_default();
+    let mut share = |cpu_text: &str, field: &str, amount: &str, least| Share {
+        cpu: cpu(cpu_text),
+        memory: memory(faults, field, amount, least),
     };
-    leaves(faults, "spec.lensesConfig.agent.memory", memories.agent, memories.agent_heap, 512);
-    leaves(faults, "spec.kafkaConfig.memory", memories.kafka, memories.connect_heap, 2048);
-    memories
+    let (lenses, dashboard) = (&spec.lenses_config, &spec.dashboard);
+    let hq = share(&lenses.hq.cpu, "spec.lensesConfig.hq.memory", &lenses.hq.memory, 512);
+    let agent = share(&lenses.agent.cpu, "spec.lensesConfig.agent.memory", agent, 1024);
+    let kafka = share(&spec.kafka_config.cpu, "spec.kafkaConfig.memory", kafka, 2560);
+    let database = share(&spec.database.cpu, "spec.database.memory", &spec.database.memory, 256);
+    let least = Dashboard::LEAST_MEBIBYTES;
+    let dashboard = share(&dashboard.cpu, "spec.dashboard.memory", &dashboard.memory, least);
+    let agent_heap = memory(faults, "spec.lensesConfig.agent.heap", agent_heap, 512);
+    let connect_heap = memory(faults, "spec.kafkaConfig.heap", connect_heap, 256);
+    leaves(faults, "spec.lensesConfig.agent.memory", agent.memory, agent_heap, 512);
+    leaves(faults, "spec.kafkaConfig.memory", kafka.memory, connect_heap, 2048);
+    Sizes {
+        hq,
+        agent,
+        agent_heap,
+        kafka,
+        kafka_storage: storage(&spec.kafka_config.storage),
+        connect_heap,
+        database,
+        database_storage: storage(&spec.database.storage),
+        dashboard,
+    }
 }
 
-fn memory(faults: &mut Vec<Fault>, field: &str, amount: &str, least_mebibytes: u64) -> Memory {
-    // The form itself is the schema's affair, which has said so already.
-    let least = least_mebibytes * MEBI;
-    let bytes = bytes(amount).unwrap_or(least);
+fn memory(faults: &mut Vec<Fault>, field: &str, amount: &str, least_mebibytes: u64) -> Bytes {
+    let least = Bytes::mebi(least_mebibytes);
+    let bytes = Bytes::read(amount).unwrap_or(least);
     if bytes < least {
         faults.push(Fault::new(field, format!("must be at least {least_mebibytes}Mi, not {amount}")));
     }
-    Memory(bytes)
+    bytes
 }
 
-fn leaves(faults: &mut Vec<Fault>, field: &str, memory: Memory, heap: Memory, rest_mebibytes: u64) {
-    if memory.0 < heap.0.saturating_add(rest_mebibytes * MEBI) {
+fn leaves(faults: &mut Vec<Fault>, field: &str, memory: Bytes, heap: Bytes, rest_mebibytes: u64) {
+    if memory < heap.plus(Bytes::mebi(rest_mebibytes)) {
         faults.push(Fault::new(
             field,
             format!(
                 "must leave {rest_mebibytes}Mi beside the heap of {}: at least {}Mi",
                 heap.quantity(),
-                mebibytes(heap.0) + rest_mebibytes
+                heap.mebibytes() + rest_mebibytes
             ),
         ));
     }
 }
 
+/// An archive of a connector, and the way to it.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// What its connector is called.
+    pub connector: &'static str,
+    pub url: ArchiveUrl,
+    pub sha256: String,
+    pub way: Way,
+}
+
+/// The archives that the claim names.
+pub fn archives(faults: &mut Vec<Fault>, connectors: &Connectors, servers: &Servers) -> Vec<Fetched> {
+    let mut fetched = Vec::new();
+    for (connector, archive) in [("mqtt", &connectors.mqtt), ("snowflake", &connectors.snowflake)] {
+        let Some(Archive { url, sha256 }) = archive else { continue };
+        let field = || format!("spec.kafkaConfig.connectors.{connector}.url");
+        let read = ArchiveUrl::read(url).ok_or_else(|| "must be the address of an archive".to_owned());
+        match read.and_then(|url| Ok((servers.way(&url)?, url))) {
+            Ok((way, url)) => fetched.push(Fetched { connector, url, sha256: sha256.clone(), way }),
+            Err(message) => faults.push(Fault::new(field(), message)),
+        }
+    }
+    fetched
+}
+
+/// What of the platform's secret store a claim names: an entry that is its own, or everybody's.
+pub fn private_key(faults: &mut Vec<Fault>, key: &PrivateKey, claim: &Claim, settings: &Settings) {
+    if key.secret_ref.is_some() {
+        return;
+    }
+    let entry = remote_key::refused(&key.remote_key, &settings.allowed_keys, &claim.namespace);
+    let property = remote_key::wrong_property(&key.property);
+    let field = |name| format!("spec.snowflakeConfig.privateKey.{name}");
+    faults.extend(entry.map(|message| Fault::new(field("remoteKey"), message)));
+    faults.extend(property.map(|message| Fault::new(field("property"), message)));
+}
+
 /// Topics must be told apart in the names of metrics, where a dot and an underscore are the same.
-pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig) {
+pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
+    if let Some(fault) = too_many("spec.kafkaConfig.topics", kafka.topics.len(), most, "topics") {
+        faults.push(fault);
+        return;
+    }
     // What metrics call a topic, and the first names of topics that are called so.
     let mut called: HashMap<String, Vec<&str>> = HashMap::new();
     for (index, topic) in kafka.topics.iter().enumerate() {

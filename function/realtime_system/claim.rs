@@ -30,7 +30,7 @@ pub struct Spec {
     /// Default: `<environment>.local` in the namespace named like the environment, else
     /// `<namespace>.<environment>.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 201), regex(pattern = form::DNS_NAME))]
+    #[schemars(length(min = 1, max = 201), regex(pattern = form::DOMAIN))]
     pub domain: Option<String>,
 
     /// Make Lenses and the dashboard reachable from outside, through the environment's gateway. Needs its component
@@ -315,7 +315,8 @@ pub struct Connectors {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Archive {
-    /// Where the archive is fetched from, over HTTPS. Its name ends in `.jar` or `.zip`.
+    /// Where the archive is fetched from, over HTTPS, at a server's name and port 443. Its name ends in `.jar` or `.zip`.
+    /// Where the platform team lists servers, it must be one of theirs, with the port that they list.
     #[schemars(length(min = 1, max = 1000), regex(pattern = form::ARCHIVE_URL))]
     pub url: String,
     /// SHA-256 checksum of the archive, 64 hexadecimal digits, as `sha256sum` prints it.
@@ -367,11 +368,17 @@ fn derived_topics() -> Vec<String> {
 /// Where the Snowflake user's private key comes from: an unencrypted PKCS#8 key in PEM form.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [
+    {"rule": form::REMOTE_KEY_RULE, "message": "must be the parts of a path with / between them, each of letters, digits, hyphens, underscores and dots, and not of dots alone", "fieldPath": ".remoteKey"},
+    {"rule": form::REMOTE_PROPERTY_RULE, "message": "must be one key of letters, digits, hyphens and underscores", "fieldPath": ".property"}
+]))]
 pub struct PrivateKey {
-    /// Name of the entry in the platform's secret store. Not used with `secretRef`.
+    /// Name of the entry in the platform's secret store: parts of a path with `/` between them. It must be one that the
+    /// platform team opens to this claim; by default `snowflake-credentials`, which all claims share, and whatever begins
+    /// with this claim's namespace and a `/`. Not used with `secretRef`.
     #[schemars(length(min = 1, max = 500))]
     pub remote_key: String,
-    /// Property of that entry which holds the key.
+    /// Property of that entry which holds the key: one key of letters, digits, hyphens and underscores.
     #[schemars(length(min = 1, max = 253))]
     pub property: String,
     /// A Secret of your own, with the key `private_key`, in the environment's namespace on the host, instead of the

@@ -4,19 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, VolumeMount};
 
-use super::claim::Archive;
+use super::check::{Fetched, Share};
 use super::names::{
     CONNECT_PORT, CONNECT_SECRETS, JMX_PORT, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT,
     SNOWFLAKE_SECRET, kafka_client,
 };
 use super::{RealtimeSystem, script, secrets};
+use crate::archive::Way;
 use crate::change::Kept;
 use crate::language::{Text, Word};
-use crate::network::HTTPS;
 use crate::part::Part;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
 use crate::secret::mqtt_bridge;
+use crate::size::Cpu;
 use crate::tenant::LOCK;
 use crate::workload::{
     Port, Task, Workload, claimed_volume, confined, confined_root, container, credentials, default_pod_security, env,
@@ -43,7 +44,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let workload = Workload {
         part: &part,
         container: kafka(system),
-        init_containers: archives(system).into_iter().map(|(name, archive)| fetch(system, name, archive)).collect(),
+        init_containers: system.archives.iter().map(|archive| fetch(system, archive)).collect(),
         volumes,
         security: default_pod_security(),
         restart_on: credentials(system.tenant.credentials_generation),
@@ -58,7 +59,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         }]);
     }
     vec![
-        part.volume_inside("data", &volume_claim(&part, CLAIM, &system.spec.kafka_config.storage)),
+        part.volume_inside("data", &volume_claim(&part, CLAIM, system.sizes.kafka_storage)),
         part.inside("deployment", &deployment, Ready::Available),
         part.inside("service", &kafka_service(&part), Ready::Exists),
     ]
@@ -73,7 +74,8 @@ fn kafka_service(part: &Part) -> Service {
 }
 
 fn kafka(system: &RealtimeSystem) -> Container {
-    let memory = system.memories.kafka.quantity();
+    let Share { cpu, memory } = system.sizes.kafka;
+    let memory = memory.quantity();
     let mounts = vec![
         mount("data", "/data"),
         read_only("connector-jars", CONNECTORS),
@@ -83,7 +85,7 @@ fn kafka(system: &RealtimeSystem) -> Container {
     Container {
         env: Some(environment(system)),
         volume_mounts: Some(mounts),
-        resources: Some(sized(&system.spec.kafka_config.cpu, &memory, &memory)),
+        resources: Some(sized(cpu, &memory, &memory)),
         startup_probe: Some(tcp_probe(KAFKA_PORT.0, 5, 60)),
         readiness_probe: Some(tcp_probe(KAFKA_PORT.0, 10, 3)),
         liveness_probe: Some(tcp_probe(KAFKA_PORT.0, 20, 6)),
@@ -101,7 +103,7 @@ fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("RUNTESTS", "0"),
         env("FORWARDLOGS", "0"),
         env("BROWSECONFIGS", "0"),
-        env("CONNECT_HEAP_OPTS", format!("-Xmx{}", system.memories.connect_heap.java())),
+        env("CONNECT_HEAP_OPTS", format!("-Xmx{}", system.sizes.connect_heap.java())),
         env("CONNECT_CONFIG_PROVIDERS", "dir"),
         env("CONNECT_CONFIG_PROVIDERS_DIR_CLASS", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"),
         env("CONNECT_CONFIG_PROVIDERS_DIR_PARAM_ALLOWED_PATHS", CONNECT_SECRETS),
@@ -113,36 +115,23 @@ fn secret_directory(name: &str) -> String {
     format!("{CONNECT_SECRETS}/{name}")
 }
 
-/// The archives that the claim names, each under the name of its connector.
-fn archives(system: &RealtimeSystem) -> Vec<(&'static str, &Archive)> {
-    let connectors = &system.spec.kafka_config.connectors;
-    [("mqtt", &connectors.mqtt), ("snowflake", &connectors.snowflake)]
-        .into_iter()
-        .filter_map(|(name, archive)| archive.as_ref().map(|archive| (name, archive)))
-        .collect()
+/// The ways to the servers of archives.
+pub fn archive_ways(system: &RealtimeSystem) -> BTreeSet<Way> {
+    system.archives.iter().map(|archive| archive.way.clone()).collect()
 }
 
-/// The ports at which the archives are fetched: their servers', and the one to which servers send on.
-pub fn archive_ports(system: &RealtimeSystem) -> BTreeSet<i32> {
-    let port = |(_, archive): (&str, &Archive)| {
-        let server = archive.url.trim_start_matches("https://").split('/').next()?;
-        server.rsplit_once(':')?.1.parse().ok()
-    };
-    archives(system).into_iter().flat_map(|archive| [HTTPS].into_iter().chain(port(archive))).collect()
-}
-
-fn fetch(system: &RealtimeSystem, name: &str, archive: &Archive) -> Container {
+fn fetch(system: &RealtimeSystem, archive: &Fetched) -> Container {
     Container {
         command: Some(vec!["sh".to_owned(), "-c".to_owned(), script::FETCH_CONNECTOR.to_owned()]),
         env: Some(vec![
-            env("URL", &archive.url),
+            env("URL", archive.url.as_str()),
             env("SHA256", &archive.sha256),
-            env("DIRECTORY", format!("{CONNECTORS}/{name}")),
+            env("DIRECTORY", format!("{CONNECTORS}/{}", archive.connector)),
         ]),
         volume_mounts: Some(vec![VolumeMount { read_only: None, ..mount("connector-jars", CONNECTORS) }]),
-        resources: Some(sized("50m", "64Mi", "256Mi")),
+        resources: Some(sized(Cpu::thousandths(50), "64Mi", "256Mi")),
         security_context: Some(nobody(confined())),
-        ..container(&format!("fetch-{name}"), system.tenant.owner.settings.image(Image::Curl), &[])
+        ..container(&format!("fetch-{}", archive.connector), system.tenant.owner.settings.image(Image::Curl), &[])
     }
 }
 

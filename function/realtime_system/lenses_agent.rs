@@ -245,7 +245,7 @@ fn provisioning(system: &RealtimeSystem) -> Provisioning {
 }
 
 fn agent(system: &RealtimeSystem, part: &Part) -> Container {
-    let (memory, heap) = (system.memories.agent.quantity(), system.memories.agent_heap.java());
+    let (memory, heap) = (system.sizes.agent.memory.quantity(), system.sizes.agent_heap.java());
     Container {
         env: Some(vec![
             env("LENSES_PROVISIONING_PATH", PROVISIONING),
@@ -260,7 +260,7 @@ fn agent(system: &RealtimeSystem, part: &Part) -> Container {
         ]),
         volume_mounts: Some(vec![read_only("provisioning", PROVISIONING), mount("data", "/data"), mount(TMP, "/tmp")]),
         security_context: Some(confined()),
-        resources: Some(sized(&system.spec.lenses_config.agent.cpu, &memory, &memory)),
+        resources: Some(sized(system.sizes.agent.cpu, &memory, &memory)),
         startup_probe: Some(tcp_probe(HTTP.0, 5, 60)),
         readiness_probe: Some(tcp_probe(HTTP.0, 10, 3)),
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),

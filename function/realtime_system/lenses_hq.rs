@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, VolumeMount};
 use serde::Serialize;
 
+use super::check::Share;
 use super::secrets::{self, postgres_key};
 use super::{RealtimeSystem, postgres, yaml};
 use crate::language::{Placeholders, Text};
@@ -138,7 +139,7 @@ fn config(system: &RealtimeSystem) -> Config {
 }
 
 fn hq(system: &RealtimeSystem, part: &Part) -> Container {
-    let memory = system.memories.hq;
+    let Share { cpu, memory } = system.sizes.hq;
     Container {
         args: Some(vec!["/app/config.yaml".to_owned()]),
         env: Some(vec![
@@ -150,7 +151,7 @@ fn hq(system: &RealtimeSystem, part: &Part) -> Container {
             sub_path: Some(CONFIG_FILE.to_owned()),
             ..read_only("config", "/app/config.yaml")
         }]),
-        resources: Some(sized(&system.spec.lenses_config.hq.cpu, &memory.quantity(), &memory.doubled().quantity())),
+        resources: Some(sized(cpu, &memory.quantity(), &memory.doubled().quantity())),
         startup_probe: Some(http_probe("/", HTTP.0, 5, 60)),
         readiness_probe: Some(http_probe("/", HTTP.0, 10, 3)),
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),

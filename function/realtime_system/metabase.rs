@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Container;
 
+use super::check::Share;
 use super::secrets::{self, postgres_key};
 use super::{RealtimeSystem, postgres, script};
 use crate::pins::Image;
@@ -39,8 +40,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
 }
 
 fn metabase(system: &RealtimeSystem) -> Container {
-    let memory = system.memories.dashboard;
-    let variables = vec![
+    let Share { cpu, memory } = system.sizes.dashboard;
+    let mut variables = vec![
         env("MB_DB_TYPE", "postgres"),
         env("MB_DB_HOST", postgres::SERVICE),
         env("MB_DB_PORT", postgres::PORT.1.to_string()),
@@ -53,12 +54,16 @@ fn metabase(system: &RealtimeSystem) -> Container {
         // here also while nothing is exposed, so that a route can come and go without a restart.
         env("MB_SITE_URL", format!("http://{}", system.tenant.host("analytics"))),
     ];
+    if !system.tenant.owner.settings.telemetry.metabase {
+        // Its set-up stores that both are wanted, whatever it is told; what stands in the environment outweighs that.
+        variables.extend(["MB_ANON_TRACKING_ENABLED", "MB_CHECK_FOR_UPDATES"].map(|name| env(name, "false")));
+    }
     Container {
         env: Some(variables),
         // Drivers are unpacked to the second.
         volume_mounts: Some(vec![mount(TMP, "/tmp"), mount("plugins", "/plugins")]),
         security_context: Some(confined()),
-        resources: Some(sized(&system.spec.dashboard.cpu, &memory.quantity(), &memory.quantity())),
+        resources: Some(sized(cpu, &memory.quantity(), &memory.quantity())),
         // Its first start migrates the database.
         startup_probe: Some(http_probe("/api/health", HTTP.0, 5, 120)),
         readiness_probe: Some(http_probe("/api/health", HTTP.0, 10, 3)),

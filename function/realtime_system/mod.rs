@@ -4,6 +4,7 @@
 
 use crate::change::Kept;
 use crate::claims::Checked;
+use crate::demand::Lever;
 use crate::fault::Fault;
 use crate::host_secrets::{self, HostSecret};
 use crate::lock::Site;
@@ -40,7 +41,8 @@ pub mod status;
 pub struct RealtimeSystem {
     pub tenant: Tenant,
     pub spec: claim::Spec,
-    memories: check::Memories,
+    sizes: check::Sizes,
+    archives: Vec<check::Fetched>,
 }
 
 /// What a user thinks of as the steps of a real-time system.
@@ -79,6 +81,9 @@ impl Checked for RealtimeSystem {
             deletion_policy: spec.deletion_policy,
             credentials_generation: spec.credentials_generation,
         };
+        if let Some(snowflake) = &spec.snowflake_config {
+            check::private_key(&mut faults, &snowflake.private_key, &claim, settings);
+        }
         let tenant = Tenant::check(&mut faults, &wish, claim, ("realtime-system", "realtime"), settings.clone());
         if !spec.lenses_config.accept_eula {
             faults.push(Fault::new(
@@ -87,13 +92,14 @@ impl Checked for RealtimeSystem {
             ));
         }
         host_secrets::check(&mut faults, &tenant.owner.environment, &secrets::on_the_host(&spec), settings);
-        let memories = check::memories(&mut faults, &spec);
-        check::topics(&mut faults, &spec.kafka_config);
+        let sizes = check::sizes(&mut faults, &spec);
+        let archives = check::archives(&mut faults, &spec.kafka_config.connectors, &settings.archive_servers);
+        check::topics(&mut faults, &spec.kafka_config, settings.limits.topics);
         sql_processors::check(&mut faults, &spec.sql_processors);
         if let Some(snowflake) = &spec.snowflake_config {
             check::snowflake(&mut faults, snowflake, &spec.kafka_config);
         }
-        if faults.is_empty() { Ok(Self { tenant, spec, memories }) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self { tenant, spec, sizes, archives }) } else { Err(faults) }
     }
 
     fn plan(&self) -> Plan {
@@ -116,6 +122,10 @@ impl Checked for RealtimeSystem {
             network_policies::resources(self),
             monitoring::resources(self),
         ])
+    }
+
+    fn levers(&self) -> Vec<Lever> {
+        self.sizes.levers()
     }
 
     fn status(&self, tls: bool) -> Self::Status {
@@ -197,23 +207,22 @@ impl RealtimeSystem {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::RealtimeSystem;
     use crate::claims::{Checked, Kind};
     use crate::owner::Claim;
+    use crate::plan::Plan;
     use crate::settings::Settings;
 
-    fn faults(spec: serde_json::Value) -> Vec<String> {
+    fn faults(spec: Value) -> Vec<String> {
         let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
         let kind = Kind::of_claim("RealtimeSystemClaim").unwrap();
         let composed = kind.compose(spec, claim, &Settings::default());
         composed.err().into_iter().flatten().map(|fault| fault.to_string()).collect()
     }
 
-    fn with_topics(topics: &[String], delivered: &[String]) -> serde_json::Value {
+    fn with_topics(topics: &[String], delivered: &[String]) -> Value {
         let topics: Vec<_> = topics.iter().map(|name| json!({"name": name})).collect();
         let identifier = "X";
         json!({
@@ -243,9 +252,8 @@ mod tests {
     }
 
     #[test]
-    fn however_many_topics_there_are_the_answer_does_not_take_long() {
+    fn of_a_list_with_too_many_entries_nothing_further_is_told() {
         let topics: Vec<String> = (0..20_000).map(|index| format!("{}_{index}", "x".repeat(190))).collect();
-        let since = Instant::now();
         let told = faults(with_topics(&topics, &topics));
         assert_eq!(
             told,
@@ -254,7 +262,99 @@ mod tests {
                 "spec.snowflakeConfig.topics: must have 1 to 200 entries, not 20000",
             ]
         );
-        assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    }
+
+    fn compose(more: &Value, input: Value) -> Result<Plan, Vec<String>> {
+        let mut spec = json!({
+            "namespace": "streaming",
+            "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+        });
+        for (field, value) in more.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
+        let composed =
+            Kind::of_claim("RealtimeSystemClaim").unwrap().compose(spec, claim, &Settings::read(input).unwrap());
+        composed.map(|composed| composed.plan).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+
+    fn archive(url: &str) -> Value {
+        let sha256 = "0".repeat(64);
+        json!({"kafkaConfig": {"connectors": {"mqtt": {"url": url, "sha256": sha256}}}})
+    }
+
+    /// Where Kafka's pod may go outside: each port with its networks.
+    fn outside(plan: &Plan) -> Value {
+        let policy = plan.resources.iter().find(|resource| resource.key == "kafka-policy-policy").unwrap();
+        let rules = policy.manifest()["spec"]["egress"].as_array().unwrap().iter();
+        let outside = rules.filter(|rule| rule.pointer("/to/0/podSelector").is_none());
+        let way = |rule: &Value| {
+            let ports = rule["ports"].as_array().unwrap().iter().map(|port| port["port"].clone()).collect::<Value>();
+            let to = rule["to"].as_array().into_iter().flatten();
+            json!([ports, to.map(|peer| peer["ipBlock"]["cidr"].clone()).collect::<Value>()])
+        };
+        outside.map(way).collect()
+    }
+
+    #[test]
+    fn kafkas_pod_goes_where_the_platform_says_for_archives() {
+        let plan = compose(&archive("https://example.com/a.zip"), json!({})).unwrap();
+        assert_eq!(outside(&plan), json!([[[443], []]]));
+        let faults = compose(&archive("https://example.com:8443/a.zip"), json!({})).unwrap_err();
+        assert!(
+            matches!(&faults[..], [fault] if fault.starts_with("spec.kafkaConfig.connectors.mqtt.url: must be fetched at port 443, not 8443")),
+            "{faults:?}"
+        );
+
+        let listed = || {
+            let cidrs = ["192.0.2.0/24", "2001:db8::/32"];
+            json!({"archiveServers": [{"host": "repo.example.com"}, {"host": "example.com", "port": 8443, "cidrs": cidrs}]})
+        };
+        let plan = compose(&archive("https://example.com:8443/a.zip"), listed()).unwrap();
+        assert_eq!(outside(&plan), json!([[[8443], ["192.0.2.0/24", "2001:db8::/32"]]]));
+        let plan = compose(&archive("https://repo.example.com/a.zip"), listed()).unwrap();
+        assert_eq!(outside(&plan), json!([[[443], []]]));
+        let faults = compose(&archive("https://example.com/a.zip"), listed()).unwrap_err();
+        assert!(faults[0].contains("repo.example.com, example.com:8443, not example.com"), "{faults:?}");
+
+        // Snowflake's own ways stay, beside a server's networks.
+        let mut both = archive("https://example.com:8443/a.zip");
+        both["snowflakeConfig"] = json!({"account": "a", "user": "U", "role": "R", "database": "D"});
+        let plan = compose(&both, listed()).unwrap();
+        assert_eq!(outside(&plan), json!([[[80, 443], []], [[8443], ["192.0.2.0/24", "2001:db8::/32"]]]));
+    }
+
+    #[test]
+    fn a_claim_names_no_entry_of_the_secret_store_that_is_anothers() {
+        let snowflake = |private_key: Value| json!({"snowflakeConfig": {"account": "a", "user": "U", "role": "R", "database": "D", "privateKey": private_key}});
+        let said = |private_key: Value, input: Value| compose(&snowflake(private_key), input).err().unwrap_or_default();
+        assert_eq!(said(json!({}), json!({})), [""; 0]);
+        assert_eq!(said(json!({"remoteKey": "team/snowflake", "property": "key-1"}), json!({})), [""; 0]);
+        let faults = said(json!({"remoteKey": "other/snowflake", "property": "@this|key"}), json!({}));
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        let expected = "spec.snowflakeConfig.privateKey.remoteKey: must be one that the platform's secret store opens to this claim, \
+             snowflake-credentials, team/*, not \"other/snowflake\"";
+        assert!(faults[0].starts_with(expected), "{faults:?}");
+        assert!(faults[1].starts_with("spec.snowflakeConfig.privateKey.property: must be one key"), "{faults:?}");
+        let listed = json!({"secretStore": {"allowedKeys": ["tenants/{claimNamespace}/snowflake"]}});
+        assert_eq!(said(json!({"remoteKey": "tenants/team/snowflake"}), listed.clone()), [""; 0]);
+        assert_eq!(said(json!({}), listed).len(), 1);
+        // Who brings a Secret asks nothing of the store.
+        let own = json!({"remoteKey": "other/..", "property": "*", "secretRef": {"name": "own"}});
+        assert_eq!(said(own, json!({})), [""; 0]);
+    }
+
+    #[test]
+    fn metabase_tells_its_maker_nothing_unless_it_is_asked_to() {
+        let told = |input: Value| {
+            let plan = compose(&json!({}), input).unwrap();
+            let metabase = plan.resources.iter().find(|resource| resource.key == "metabase-deployment").unwrap();
+            let text = metabase.manifest().to_string();
+            ["MB_ANON_TRACKING_ENABLED", "MB_CHECK_FOR_UPDATES"]
+                .map(|name| text.contains(&format!(r#"{{"name":"{name}","value":"false"}}"#)))
+        };
+        assert_eq!(told(json!({})), [true, true]);
+        assert_eq!(told(json!({"telemetry": {"metabase": true}})), [false, false]);
     }
 
     #[test]

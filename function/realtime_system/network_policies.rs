@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::{CONNECT_PORT, JMX_PORT, KAFKA_APP, KAFKA_PORT, SCHEMA_REGISTRY_PORT, kafka_client};
 use super::{RealtimeSystem, analytics, kafka, lenses_agent, lenses_hq, metabase, postgres, sql_processors};
+use crate::archive::Way;
 use crate::iot_broker::broker;
 use crate::network::{Admissions, HTTPS, app, fence, gateway, pods, policy, prometheus, siblings};
 use crate::plan::Resource;
@@ -49,13 +50,16 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
 }
 
 fn around_kafka(system: &RealtimeSystem) -> Admissions {
-    let mut outside = kafka::archive_ports(system);
-    outside.extend(snowflake(system));
-    Admissions::default()
+    let (open, fenced): (Vec<Way>, Vec<Way>) =
+        kafka::archive_ways(system).into_iter().partition(|way| way.networks.is_empty());
+    let mut outside = snowflake(system);
+    outside.extend(open.into_iter().map(|way| i32::from(way.port)));
+    let admissions = Admissions::default()
         .from([app(lenses_agent::APP)], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT])
         .from([pods(BTreeMap::from([kafka_client()]))], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT])
         .to(app(broker::APP), &[broker::MQTT])
-        .to_anybody(outside)
+        .to_anybody(outside);
+    fenced.into_iter().fold(admissions, |admissions, way| admissions.to_networks(&way.networks, i32::from(way.port)))
 }
 
 fn around_postgres() -> Admissions {

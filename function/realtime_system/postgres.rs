@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use serde_json::json;
 
+use super::check::Share;
 use super::secrets::{self, postgres_key};
 use super::{RealtimeSystem, script};
 use crate::change::Kept;
@@ -12,8 +13,9 @@ use crate::part::{PART_OF, Part};
 use crate::pins::{Chart, Image};
 use crate::place::Installation;
 use crate::plan::{Ready, Resource};
+use crate::size::Cpu;
 use crate::tenant::SECRETS;
-use crate::workload::{Task, cpu_limit, env, resources as sized, volume_claim};
+use crate::workload::{Task, env, resources as sized, volume_claim};
 
 pub const NAME: &str = "postgres";
 pub const DATABASES: &str = "databases";
@@ -41,7 +43,7 @@ const OWNED: [(&str, &str); 4] = [
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[SECRETS]);
-    let claim = volume_claim(&part, CLAIM, &system.spec.database.storage);
+    let claim = volume_claim(&part, CLAIM, system.sizes.database_storage);
     // The chart cannot keep a token from its pod, an account of ours can.
     let account = ServiceAccount {
         metadata: part.metadata(RELEASE),
@@ -60,7 +62,7 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
     let credentials = secrets::postgres();
     let image = settings.image(Image::Postgres);
     let ((registry, repository), tag) = split_tag(&image);
-    let memory = system.memories.database;
+    let Share { cpu, memory } = system.sizes.database;
     let mut values = json!({
         "fullnameOverride": SERVICE,
         "image": {"registry": registry, "repository": repository, "tag": tag},
@@ -80,10 +82,10 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
         "env": [{"name": "POSTGRES_DB", "value": "lenses_system"}],
         "storage": {"persistentVolumeClaimName": CLAIM},
         "resources": {
-            "requests": {"cpu": system.spec.database.cpu, "memory": memory.quantity()},
-            "limits": {"cpu": cpu_limit(&system.spec.database.cpu), "memory": memory.doubled().quantity()},
+            "requests": {"cpu": cpu.to_string(), "memory": memory.quantity()},
+            "limits": {"cpu": cpu.limit().to_string(), "memory": memory.doubled().quantity()},
         },
-        "initResources": sized("50m", "32Mi", "64Mi"),
+        "initResources": sized(Cpu::thousandths(50), "32Mi", "64Mi"),
     });
     if let Some(selector) = settings.node_selector() {
         values["nodeSelector"] = json!(selector);

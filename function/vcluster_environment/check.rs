@@ -3,11 +3,14 @@
 use super::Environment;
 use super::claim::{Gateway, Provisioner, Spec};
 use super::offer::Tenancy;
+use crate::demand::{Demand, Lever};
 use crate::fault::Fault;
 use crate::form::qualified_name;
 use crate::host_secrets::HostSecret;
+use crate::input::Gateways;
 use crate::owner::Claim;
 use crate::settings::Settings;
+use crate::size::{Bytes, Cpu};
 use crate::tenant::{check_domain, check_environment_name, check_inner_namespace, namespace_domain};
 
 pub fn names(faults: &mut Vec<Fault>, spec: &Spec, claim: &Claim, settings: &Settings) {
@@ -83,13 +86,43 @@ pub fn components(faults: &mut Vec<Fault>, spec: &Spec) {
     }
 }
 
-pub fn annotations(faults: &mut Vec<Fault>, gateway: &Gateway) {
-    for key in gateway.annotations.keys().filter(|key| !qualified_name(key)) {
+/// What the gateway's Service asks of the host's cloud, as far as the platform team lets it.
+pub fn gateway(faults: &mut Vec<Fault>, spec: &Spec, allowed: &Gateways) {
+    let field = "spec.gateway.annotations";
+    let known = || match allowed.allowed_annotations.as_slice() {
+        [] => "none".to_owned(),
+        keys => keys.join(", "),
+    };
+    for key in spec.gateway.annotations.keys() {
+        if !qualified_name(key) {
+            faults.push(Fault::new(
+                field,
+                format!("must not have the key {key:?}: a key is a name of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be"),
+            ));
+        } else if !allowed.allowed_annotations.contains(key) {
+            faults.push(Fault::new(
+                field,
+                format!("must not have the key {key:?}: the platform allows {} (gateways.allowedAnnotations)", known()),
+            ));
+        }
+    }
+    let Gateway { service_type, .. } = spec.gateway;
+    if spec.components.istio && !allowed.allowed_service_types.contains(&service_type) {
+        let types: Vec<String> = allowed.allowed_service_types.iter().map(|kind| format!("{kind:?}")).collect();
         faults.push(Fault::new(
-            "spec.gateway.annotations",
-            format!("must not have the key {key:?}: a key is a name of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be"),
+            "spec.gateway.serviceType",
+            format!(
+                "must be {}, which the platform allows (gateways.allowedServiceTypes), not {service_type:?}",
+                types.join(" or ")
+            ),
         ));
     }
+}
+
+/// Nothing of an environment has a size of its own: its components have theirs.
+pub fn levers() -> Vec<Lever> {
+    let brings = Demand { cpu: Cpu::thousandths(1), memory: Bytes::mebi(1), storage: Bytes::default() };
+    vec![Lever { field: "spec.components", brings }]
 }
 
 pub fn warnings(environment: &Environment) -> Vec<String> {

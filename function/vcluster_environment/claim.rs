@@ -39,7 +39,7 @@ pub struct Spec {
     /// for the gateway's address. In the namespace that is named like the environment the hosts are `lenses.<domain>`
     /// and so on, in any other `lenses.<namespace>.<domain>`. Default: `<name>.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 150), regex(pattern = form::DNS_NAME))]
+    #[schemars(length(min = 1, max = 150), regex(pattern = form::DOMAIN))]
     pub domain: Option<String>,
 
     /// The certificate of the routes. Absent: plain HTTP only.
@@ -144,7 +144,8 @@ pub struct Tls {
 pub struct Gateway {
     /// How the gateway is reached from outside the host cluster.
     pub service_type: ServiceType,
-    /// Annotations of the gateway's Service, for what a cloud's load balancer asks for.
+    /// Annotations of the gateway's Service, for what a cloud's load balancer asks for. The platform team lists the keys
+    /// that may be set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
@@ -156,6 +157,10 @@ pub enum ServiceType {
     LoadBalancer,
     NodePort,
     ClusterIP,
+}
+
+impl ServiceType {
+    pub const ALL: [Self; 3] = [Self::LoadBalancer, Self::NodePort, Self::ClusterIP];
 }
 
 /// What makes the virtual cluster.

@@ -8,6 +8,7 @@ use crate::change::{self, Kept};
 use crate::pins::{Chart, ISTIO_IMAGES};
 use crate::place::Installation;
 use crate::plan::Resource;
+use crate::size::Cpu;
 use crate::workload::resources as sized;
 
 pub const BASE: &str = "istio-base";
@@ -50,7 +51,7 @@ fn control_plane(environment: &Environment) -> Value {
         "global": {"hub": settings.mirrored(ISTIO_IMAGES)},
         // Inside a virtual cluster nothing measures pods, so nothing can scale by it.
         "autoscaleEnabled": false,
-        "resources": sized("100m", "256Mi", "2Gi"),
+        "resources": sized(Cpu::thousandths(100), "256Mi", "2Gi"),
         "seccompProfile": {"type": "RuntimeDefault"},
         "nodeSelector": settings.node_selector().unwrap_or_default(),
         "tolerations": settings.tolerations().unwrap_or_default(),

@@ -13,17 +13,14 @@ use crate::pins::{Chart, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIV
 use crate::place::Installation;
 use crate::plan::{Ready, Resource};
 use crate::settings::{Settings, registry};
+use crate::size::{Bytes, Cpu};
 
 pub const OPERATOR: &str = "knative-operator";
 pub const SERVING: &str = "knative-serving";
 
-/// The sizes of the container that Knative puts beside each of ours, which has no limits unless they are said.
-const QUEUE_PROXY: [(&str, &str); 4] = [
-    ("queue-sidecar-cpu-request", "25m"),
-    ("queue-sidecar-cpu-limit", "1"),
-    ("queue-sidecar-memory-request", "64Mi"),
-    ("queue-sidecar-memory-limit", "512Mi"),
-];
+/// What the container reserves that Knative puts beside each of ours. It has no limits unless they are said.
+pub const QUEUE_PROXY: (Cpu, Bytes) = (Cpu::thousandths(25), Bytes::mebi(64));
+const QUEUE_PROXY_LIMITS: (Cpu, Bytes) = (Cpu::thousandths(1000), Bytes::mebi(512));
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
     if !environment.spec.components.knative_serving {
@@ -64,7 +61,12 @@ fn operator(settings: &Settings) -> Value {
 
 fn serving(settings: &Settings) -> KnativeServing {
     let mut deployment = BTreeMap::from([("registries-skipping-tag-resolving", unresolved(settings))]);
-    deployment.extend(QUEUE_PROXY.map(|(key, amount)| (key, amount.to_owned())));
+    deployment.extend([
+        ("queue-sidecar-cpu-request", QUEUE_PROXY.0.to_string()),
+        ("queue-sidecar-cpu-limit", QUEUE_PROXY_LIMITS.0.to_string()),
+        ("queue-sidecar-memory-request", QUEUE_PROXY.1.to_string()),
+        ("queue-sidecar-memory-limit", QUEUE_PROXY_LIMITS.1.to_string()),
+    ]);
     KnativeServing {
         version: KNATIVE_SERVING.to_owned(),
         ingress: Ingress { istio: Enabled { enabled: true } },

@@ -5,6 +5,7 @@
 
 use crate::change::Kept;
 use crate::claims::Checked;
+use crate::demand::Lever;
 use crate::fault::Fault;
 use crate::host_secrets;
 use crate::lock::Site;
@@ -74,7 +75,7 @@ impl Checked for Environment {
         let domain = check::domain(&mut faults, &spec);
         check::names(&mut faults, &spec, &claim, settings);
         check::components(&mut faults, &spec);
-        check::annotations(&mut faults, &spec.gateway);
+        check::gateway(&mut faults, &spec, &settings.gateways);
         host_secrets::check(&mut faults, &spec.name, &check::host_secrets(&spec), settings);
         if !faults.is_empty() {
             return Err(faults);
@@ -104,6 +105,10 @@ impl Checked for Environment {
             knative::resources(self),
             monitoring::resources(self),
         ])
+    }
+
+    fn levers(&self) -> Vec<Lever> {
+        check::levers()
     }
 
     fn status(&self, _: bool) -> Self::Status {

@@ -8,6 +8,7 @@ use crate::change::{self, Kept};
 use crate::pins::Chart;
 use crate::place::Installation;
 use crate::plan::Resource;
+use crate::size::Cpu;
 use crate::workload::resources as sized;
 
 pub const NAME: &str = "kube-prometheus-stack";
@@ -40,7 +41,7 @@ fn values(environment: &Environment) -> Value {
     let settings = &environment.owner.settings;
     let node_selector = settings.node_selector().unwrap_or_default();
     let tolerations = settings.tolerations().unwrap_or_default();
-    json!({
+    let mut values = json!({
         "global": {"imageRegistry": settings.registry.as_deref().unwrap_or_default()},
         "nodeExporter": {"enabled": false},
         "kubelet": {"enabled": false},
@@ -55,8 +56,8 @@ fn values(environment: &Environment) -> Value {
         "prometheusOperator": {
             "admissionWebhooks": {"enabled": false},
             "tls": {"enabled": false},
-            "resources": sized("50m", "128Mi", "512Mi"),
-            "prometheusConfigReloader": {"resources": sized("10m", "32Mi", "128Mi")},
+            "resources": sized(Cpu::thousandths(50), "128Mi", "512Mi"),
+            "prometheusConfigReloader": {"resources": sized(Cpu::thousandths(10), "32Mi", "128Mi")},
             "nodeSelector": node_selector,
             "tolerations": tolerations,
         },
@@ -69,12 +70,12 @@ fn values(environment: &Environment) -> Value {
             "scrapeConfigSelectorNilUsesHelmValues": false,
             "retention": "7d",
             "retentionSize": "4GB",
-            "resources": sized("100m", "512Mi", "2Gi"),
+            "resources": sized(Cpu::thousandths(100), "512Mi", "2Gi"),
             "nodeSelector": node_selector,
             "tolerations": tolerations,
         }},
         "kube-state-metrics": {
-            "resources": sized("10m", "64Mi", "512Mi"),
+            "resources": sized(Cpu::thousandths(10), "64Mi", "512Mi"),
             "nodeSelector": node_selector,
             "tolerations": tolerations,
         },
@@ -83,9 +84,9 @@ fn values(environment: &Environment) -> Value {
             "adminPassword": "",
             // They show nodes, which there are none of.
             "defaultDashboardsEnabled": false,
-            "resources": sized("100m", "256Mi", "1Gi"),
+            "resources": sized(Cpu::thousandths(100), "256Mi", "1Gi"),
             "sidecar": {
-                "resources": sized("10m", "96Mi", "256Mi"),
+                "resources": sized(Cpu::thousandths(10), "96Mi", "256Mi"),
                 "dashboards": {
                     "enabled": true,
                     "label": "grafana_dashboard",
@@ -96,5 +97,19 @@ fn values(environment: &Environment) -> Value {
             "nodeSelector": node_selector,
             "tolerations": tolerations,
         },
+    });
+    if !settings.telemetry.grafana {
+        values["grafana"]["grafana.ini"] = unheard();
+    }
+    values
+}
+
+/// What keeps Grafana from calling its maker by itself.
+fn unheard() -> Value {
+    json!({
+        "analytics": {"check_for_updates": false, "check_for_plugin_updates": false, "reporting_enabled": false},
+        "news": {"news_feed_enabled": false},
+        "plugins": {"preinstall_disabled": true},
+        "security": {"disable_gravatar": true},
     })
 }

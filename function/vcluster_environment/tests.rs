@@ -277,9 +277,59 @@ fn every_fault_is_found_at_once() {
             "spec.components.knativeServing",
             "spec.tls",
             "spec.gateway.annotations",
+            "spec.gateway.annotations",
         ],
         "{faults:#?}"
     );
+}
+
+#[test]
+fn a_gateway_asks_of_the_cloud_only_what_the_platform_allows() {
+    let idle = json!({"name": "streaming", "gateway": {"annotations": {"cloud.example.com/idle": "60"}}});
+    let faults = check(&idle, &json!({})).unwrap_err();
+    assert_eq!(
+        faults,
+        [
+            "spec.gateway.annotations: must not have the key \"cloud.example.com/idle\": the platform allows none (gateways.allowedAnnotations)"
+        ]
+    );
+    let faults =
+        check(&idle, &json!({"gateways": {"allowedAnnotations": ["cloud.example.com/idle-time"]}})).unwrap_err();
+    assert!(faults[0].contains("the platform allows cloud.example.com/idle-time"), "{faults:?}");
+    check(&idle, &json!({"gateways": {"allowedAnnotations": ["cloud.example.com/idle"]}})).unwrap();
+
+    let inner = json!({"gateways": {"allowedServiceTypes": ["ClusterIP", "NodePort"]}});
+    let faults = check(&json!({"name": "streaming"}), &inner).unwrap_err();
+    assert_eq!(
+        faults,
+        [
+            "spec.gateway.serviceType: must be ClusterIP or NodePort, which the platform allows (gateways.allowedServiceTypes), not LoadBalancer"
+        ]
+    );
+    check(&json!({"name": "streaming", "gateway": {"serviceType": "NodePort"}}), &inner).unwrap();
+    // Without Istio there is no gateway.
+    check(&json!({"name": "streaming", "components": {"istio": false, "knativeServing": false}}), &inner).unwrap();
+}
+
+#[test]
+fn nothing_is_told_to_the_makers_unless_it_is_asked_for() {
+    let silent = environment(&json!({"name": "streaming"})).plan();
+    assert_eq!(values(&silent, "vcluster-release")["telemetry"], json!({"enabled": false}));
+    let grafana = &values(&silent, "kube-prometheus-stack-release")["grafana"]["grafana.ini"];
+    for check in ["check_for_updates", "check_for_plugin_updates", "reporting_enabled"] {
+        assert_eq!(grafana["analytics"][check], false, "{check}");
+    }
+    let talks = json!({"telemetry": {"vcluster": true, "grafana": true}});
+    let talking = check(&json!({"name": "streaming"}), &talks).unwrap().plan();
+    assert_eq!(values(&talking, "vcluster-release")["telemetry"], json!({"enabled": true}));
+    assert!(values(&talking, "kube-prometheus-stack-release")["grafana"].get("grafana.ini").is_none());
+}
+
+#[test]
+fn tokens_of_service_accounts_stand_in_secrets() {
+    for environment in variants() {
+        assert_eq!(vcluster::values(&environment)["sync"]["toHost"]["pods"]["useSecretsForSATokens"], true);
+    }
 }
 
 #[test]

@@ -110,8 +110,13 @@ pub fn values(environment: &Environment) -> Value {
     let security = json!({"podSecurityContext": default_pod_security()});
     json!({
         "exportKubeConfig": {"server": format!("https://{}:{PORT}", host(name))},
-        // Only the host's network can enforce a policy.
-        "sync": {"toHost": {"networkPolicies": {"enabled": true}}},
+        "sync": {"toHost": {
+            // Only the host's network can enforce a policy.
+            "networkPolicies": {"enabled": true},
+            // Else they stand in annotations of the pods on the host, for ten years, and whoever may read pods there is
+            // whoever runs in them.
+            "pods": {"useSecretsForSATokens": true},
+        }},
         "controlPlane": {
             "statefulSet": {
                 "image": {"registry": registry, "repository": repository},
@@ -136,5 +141,6 @@ pub fn values(environment: &Environment) -> Value {
         },
         // Their defaults stop every part that needs more than 512Mi.
         "policies": {"resourceQuota": {"enabled": false}, "limitRange": {"enabled": false}},
+        "telemetry": {"enabled": settings.telemetry.vcluster},
     })
 }

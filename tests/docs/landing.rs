@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Container;
 use super::RealtimeSystem;
 use crate::pins::Image;
 use crate::plan::{Ready, Resource};
+use crate::size::Cpu;
 use crate::tenant::LOCK;
 use crate::workload::{
     Port, Workload, config_map, config_volume, configuration, confined, container, mount, pod_user, read_only,
@@ -53,7 +54,7 @@ fn config(system: &RealtimeSystem) -> String {
 fn nginx(system: &RealtimeSystem) -> Container {
     Container {
         volume_mounts: Some(vec![read_only("config", "/etc/nginx/conf.d"), mount("tmp", "/tmp")]),
-        resources: Some(sized("10m", "16Mi", "32Mi")),
+        resources: Some(sized(Cpu::thousandths(10), "16Mi", "32Mi")),
         readiness_probe: Some(tcp_probe(HTTP.0, 10, 3)),
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
         security_context: Some(confined()),

@@ -86,9 +86,17 @@ impl<'w> Direction<'w> {
 
     /// Whether a pod may deal with a peer, or with somebody outside, at a port.
     pub fn admits(&self, pod: usize, peer: Option<usize>, door: Door) -> bool {
-        let is_peer = |rule: &Rule| rule.peers.is_empty() || peer.is_some_and(|peer| rule.pods.contains(&peer));
+        let is_peer = |rule: &Rule| match peer {
+            Some(peer) => rule.peers.is_empty() || rule.pods.contains(&peer),
+            None => rule.peers.is_empty() || rule.peers.iter().any(is_network),
+        };
         !self.is_closed(pod) || self.of_pod(pod).any(|rule| is_peer(rule) && rule.doors.contains(&door))
     }
+}
+
+/// Whether a peer is a network outside, and no pod.
+pub fn is_network(peer: &Value) -> bool {
+    peer.has("/ipBlock/cidr")
 }
 
 fn door(port: &Value) -> Door<'_> {
@@ -107,6 +115,7 @@ pub fn selected<'a>(world: &'a World, policy: &'a Object) -> impl Iterator<Item 
 fn peers(world: &World, policy: &Object, peers: &[Value]) -> Vec<usize> {
     let read: Vec<(Option<Labels>, Labels)> = peers
         .iter()
+        .filter(|peer| !is_network(peer))
         .map(|peer| {
             let namespace = peer.has("/namespaceSelector").then(|| peer.labels("/namespaceSelector/matchLabels"));
             (namespace, peer.labels("/podSelector/matchLabels"))

@@ -4,18 +4,20 @@ use function_realtime_platform::input::Input;
 use function_realtime_platform::settings::Settings;
 use serde_json::{Value, json};
 
-use super::platform::{BROKER, ENVIRONMENT, Platform, SYSTEM, Written, accepted};
+use super::platform::{BROKER, ENVIRONMENT, Platform, SYSTEM, Written, accepted, listed};
 
 /// What a platform team can decide, decided.
 pub fn input() -> Value {
     json!({
+        "gateways": listed()["gateways"],
         "images": {
             "registry": "registry.example.com/mirror",
             "pullSecrets": [{"name": "registry-credentials", "remoteKey": "platform/registry"}],
         },
         "charts": {"repository": "https://charts.example.com"},
         "storageClass": "fast",
-        "secretStore": {"name": "platform-secrets"},
+        "secretStore": {"name": "platform-secrets", "allowedKeys": listed()["secretStore"]["allowedKeys"]},
+        "archiveServers": [{"host": "example.com", "cidrs": ["192.0.2.0/24"]}],
         "scheduling": {
             "nodeSelector": {"example.com/pool": "streaming"},
             "tolerations": [{"key": "example.com/dedicated", "value": "streaming", "effect": "NoSchedule"}],

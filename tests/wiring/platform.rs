@@ -44,7 +44,23 @@ pub const SYSTEM: &str = "RealtimeSystemClaim";
 pub const BROKER: &str = "IotBrokerClaim";
 
 /// The settings of a platform team that decided nothing.
-static DEFAULTS: LazyLock<Settings> = LazyLock::new(|| Settings::check(Input::default()).unwrap());
+static DEFAULTS: LazyLock<Settings> = LazyLock::new(|| {
+    let input = serde_json::from_value::<Input>(listed()).unwrap();
+    Settings::check(input).unwrap()
+});
+
+/// The settings at their defaults, but for what is [`listed`].
+pub fn defaults() -> Settings {
+    DEFAULTS.clone()
+}
+
+/// What a platform team has to list before claims may ask for it. It changes nothing of what is composed.
+pub fn listed() -> Value {
+    json!({
+        "gateways": {"allowedAnnotations": ["example.com/scheme"]},
+        "secretStore": {"allowedKeys": ["*"]},
+    })
+}
 
 impl Written {
     pub fn new(kind: &'static str, name: &str, spec: Value) -> Self {
@@ -75,7 +91,7 @@ impl Written {
 }
 
 impl Platform {
-    /// The platform of these claims with the default settings.
+    /// The platform of these claims with the default settings, and what they ask for listed.
     pub fn of(name: impl Into<String>, claims: Vec<Written>) -> Self {
         Self::try_of(name, claims, &DEFAULTS).unwrap()
     }

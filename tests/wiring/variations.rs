@@ -12,7 +12,7 @@ use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::full;
-use super::platform::{BROKER, Platform, SYSTEM, Written};
+use super::platform::{BROKER, Platform, SYSTEM, Written, defaults};
 use super::value::Look;
 
 /// A variation: a platform, or why there is none.
@@ -59,7 +59,7 @@ pub fn changed(changes: &[Change]) -> Vec<Written> {
 
 /// Every variation in one field of a claim.
 pub fn of_claims() -> Vec<Variation> {
-    let settings = Settings::check(Input::default()).unwrap();
+    let settings = defaults();
     let claims = full::claims();
     let variation = |change: Change| {
         let shown = change.value.as_ref().map_or_else(|| "absent".to_owned(), brief);
@@ -126,8 +126,10 @@ fn values(field: &Value) -> Vec<Value> {
         }
         "array" => {
             let none = field.number("/minItems").is_none_or(|least| least == 0).then(|| json!([]));
-            let one = (field.text("/items/type") == "string").then(|| json!([longest(field.at("/items"))]));
-            none.into_iter().chain(one).collect()
+            let choices = field.items("/items/enum").iter().map(|choice| json!([choice]));
+            let is_free = field.text("/items/type") == "string" && field.items("/items/enum").is_empty();
+            let one = is_free.then(|| json!([longest(field.at("/items"))]));
+            none.into_iter().chain(choices).chain(one).collect()
         }
         "string" => vec![json!(longest(field))],
         _ => Vec::new(),
@@ -149,7 +151,8 @@ pub fn longest(schema: &Value) -> String {
     let candidates = [
         host(most),
         "a".repeat(most),
-        framed("https://", ".zip"),
+        framed("example.com/", "")[..most.min(75)].to_owned(),
+        framed("https://example.com/", ".zip"),
         framed("", "@example.com"),
         framed("example.com/", ":1.0.0"),
         "0".repeat(64),

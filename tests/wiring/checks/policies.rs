@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use function_realtime_platform::owner::label;
 use function_realtime_platform::plan::Place;
 
-use crate::wiring::admissions::{Admissions, Door, Rule, selected};
+use crate::wiring::admissions::{Admissions, Door, Rule, is_network, selected};
 use crate::wiring::externals::{OUTSIDE, PROMISED_PODS};
 use crate::wiring::finding::Finding;
 use crate::wiring::services::{Host, Service, resolve, target};
@@ -52,7 +52,7 @@ pub fn check(world: &World) -> Vec<Finding> {
 /// Every peer is somebody, and every rule names ports.
 fn peers(world: &World, rule: &Rule) -> Vec<Finding> {
     let mut found = Vec::new();
-    for peer in rule.peers {
+    for peer in rule.peers.iter().filter(|peer| !is_network(peer)) {
         let labels = peer.labels("/podSelector/matchLabels");
         let is_users = PROMISED_PODS.iter().any(|name| labels == Labels::from([(label(name).as_str(), "true")]));
         if !is_users && !rule.pods.iter().any(|&index| selects(&labels, &world.pods[index].labels)) {
@@ -228,11 +228,11 @@ fn outside(world: &World, admissions: &Admissions) -> Vec<Finding> {
             });
         let said = OUTSIDE.iter().filter(|said| said.app == app && (has_snowflake || !said.for_snowflake));
         needed.extend(said.flat_map(|said| said.ports));
-        let is_everybody = |rule: &&Rule| rule.peers.is_empty();
+        let is_outside = |rule: &&Rule| rule.peers.is_empty() || rule.peers.iter().any(is_network);
         let admitted: BTreeSet<i64> = admissions
             .egress
             .of_pod(index)
-            .filter(is_everybody)
+            .filter(is_outside)
             .flat_map(|rule| rule.doors.iter().filter(|(protocol, _)| *protocol == "TCP").map(|(_, port)| *port))
             .collect();
         if needed != admitted {

@@ -141,8 +141,7 @@ impl<'w> Reading<'_, 'w> {
             },
             Takes::External => {
                 let address = address(text).filter(|(host, _)| text.starts_with("https://") && host.contains('.'));
-                // Whoever is asked may send on, to the usual port.
-                self.behaviour.fetches.extend(address.iter().flat_map(|(_, port)| [*port, 443]));
+                self.behaviour.fetches.extend(address.iter().map(|(_, port)| *port));
                 address.is_some()
             }
             Takes::Shown => {

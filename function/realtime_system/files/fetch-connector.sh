@@ -7,7 +7,8 @@ set -eu
 
 mkdir -p "$DIRECTORY"
 cd "$DIRECTORY"
-file="${URL##*/}"
+# A name that begins with a hyphen would be an option to what reads it.
+file="./${URL##*/}"
 
 echo "fetching $URL"
 # A server that sends nothing for a minute is one that fails, and is asked again.

@@ -160,7 +160,7 @@ fn calls_in_progress_keep_nobody_from_health_and_metrics() {
         server.block_on(health(server.connect(None), "")).unwrap();
         assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     }
-    assert!(since.elapsed() < Duration::from_secs(60));
+    assert!(since.elapsed() < Duration::from_mins(1));
     assert!(calls.into_iter().all(|call| server.block_on(call).unwrap().is_ok()));
 }
 

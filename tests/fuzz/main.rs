@@ -63,7 +63,7 @@ fn the_server_stands_whatever_it_is_sent() {
     let server = launched();
     let seeds: Arc<Vec<Seed>> = Arc::new(seeds());
     if let Some(file) = std::env::var_os("AGAIN") {
-        return again(&server, std::fs::read(file).unwrap().into());
+        return again(&server, &std::fs::read(file).unwrap().into());
     }
     // Everything legal once, so that what is always kept is there before.
     for seed in seeds.iter() {
@@ -155,7 +155,7 @@ fn settled(server: &Server, seeds: &[Seed], enough: usize) -> usize {
     least
 }
 
-fn again(server: &Server, request: Bytes) {
+fn again(server: &Server, request: &Bytes) {
     let answer = server.block_on(wire::call(server.channel(), request.clone()));
     println!("{} bytes: {:?}", request.len(), answer.map(|answer| judge::in_short(&answer)));
     assert_eq!(server.count("function_panics_total"), Some(0));

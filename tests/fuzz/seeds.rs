@@ -92,12 +92,12 @@ pub fn seeds() -> Vec<Seed> {
         seeds.extend(of_platform(&platform, None));
     }
     assert!(seeds.len() >= 6, "{}", seeds.len());
-    seeds.extend(of_platform(&full::platform(), Some(full::input())));
+    seeds.extend(of_platform(&full::platform(), Some(&full::input())));
     seeds.extend(of_platform(&longest::platform(), None));
     seeds
 }
 
-fn of_platform(platform: &Platform, input: Option<Value>) -> Vec<Seed> {
+fn of_platform(platform: &Platform, input: Option<&Value>) -> Vec<Seed> {
     let written = |standing: &Standing| Written {
         kind: standing.kind.claim,
         claim: standing.claim.clone(),
@@ -107,7 +107,7 @@ fn of_platform(platform: &Platform, input: Option<Value>) -> Vec<Seed> {
     let environment = provider_config(&claim(&written(environment.expect("a platform has an environment"))));
     let seed = |standing| {
         let claim = claim(&written(standing));
-        let request = returned::request(&claim, input.as_ref(), Some(&environment));
+        let request = returned::request(&claim, input, Some(&environment));
         Seed::of(format!("{}: {}", platform.name, standing.claim.name), &request)
     };
     platform.claims.iter().map(seed).collect()

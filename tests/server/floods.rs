@@ -134,6 +134,21 @@ fn many_values_in_few_bytes_take_no_more_memory_than_a_pod_has() {
 }
 
 #[test]
+fn a_claim_with_as_many_values_as_are_read_fits_into_a_pod() {
+    let server = Server::start(["--insecure"]);
+    let mut claim = example("health-realtime-pipeline/claims/health-streaming-env.yaml");
+    let annotations: serde_json::Map<_, _> =
+        (0..49_000).map(|index| (format!("example.org/{index}"), json!("x".repeat(60)))).collect();
+    set(&mut claim, "/spec/gateway", json!({"annotations": annotations}));
+    let request = Bytes::from(first(&claim).encode_to_vec());
+    let calls: Vec<_> = (0..8).map(|_| server.spawn(call(server.channel(), request.clone()))).collect();
+    for call in calls {
+        server.block_on(call).unwrap().unwrap();
+    }
+    assert!(server.most_resident() < POD, "{} MiB", server.most_resident() >> 20);
+}
+
+#[test]
 fn a_claim_that_is_wrong_twenty_thousand_times_is_refused_at_once() {
     let server = Server::start(["--insecure"]);
     let mut claim = example(SYSTEM);
@@ -160,7 +175,7 @@ fn calls_in_progress_keep_nobody_from_health_and_metrics() {
         server.block_on(health(server.connect(None), "")).unwrap();
         assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     }
-    assert!(since.elapsed() < Duration::from_secs(60));
+    assert!(since.elapsed() < Duration::from_mins(1));
     assert!(calls.into_iter().all(|call| server.block_on(call).unwrap().is_ok()));
 }
 

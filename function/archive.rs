@@ -84,6 +84,11 @@ impl Servers {
         Self { listed }
     }
 
+    /// The servers as they are listed.
+    pub fn listed(&self) -> &[ArchiveServer] {
+        &self.listed
+    }
+
     /// The way to an archive's server, or why there is none.
     pub fn way(&self, url: &ArchiveUrl) -> Result<Way, String> {
         let ArchiveUrl { host, port, .. } = url;

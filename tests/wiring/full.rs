@@ -17,7 +17,7 @@ pub fn input() -> Value {
         "charts": {"repository": "https://charts.example.com"},
         "storageClass": "fast",
         "secretStore": {"name": "platform-secrets", "allowedKeys": listed()["secretStore"]["allowedKeys"]},
-        "archiveServers": [{"host": "example.com", "cidrs": ["192.0.2.0/24"]}],
+        "archiveServers": listed()["archiveServers"],
         "scheduling": {
             "nodeSelector": {"example.com/pool": "streaming"},
             "tolerations": [{"key": "example.com/dedicated", "value": "streaming", "effect": "NoSchedule"}],
@@ -34,7 +34,7 @@ pub fn settings() -> Settings {
 
 /// The claims, in a namespace that is not called like the environment.
 pub fn claims() -> Vec<Written> {
-    let archive = |name: &str| json!({"url": format!("https://example.com/{name}.zip"), "sha256": "0".repeat(64)});
+    let archive = |name: &str| json!({"url": format!("https://example.com:8443/{name}.zip"), "sha256": "0".repeat(64)});
     let environment = json!({
         "name": "health",
         "namespaces": ["streaming", "research"],

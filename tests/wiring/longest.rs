@@ -8,7 +8,7 @@ use function_realtime_platform::owner::Claim;
 use function_realtime_platform::settings::Settings;
 use serde_json::{Value, json};
 
-use super::platform::{BROKER, ENVIRONMENT, Platform, SYSTEM, Written};
+use super::platform::{BROKER, ENVIRONMENT, Platform, SYSTEM, Written, listed};
 use super::value::Look;
 use super::variations::{host, longest};
 
@@ -47,7 +47,7 @@ impl Limits {
 pub fn platform() -> Platform {
     let annotations = environment();
     let keys: Vec<&str> = annotations.entries("/gateway/annotations").map(|(key, _)| key).collect();
-    let input = json!({"gateways": {"allowedAnnotations": keys}});
+    let input = json!({"gateways": {"allowedAnnotations": keys}, "archiveServers": listed()["archiveServers"]});
     let settings = Settings::check(serde_json::from_value::<Input>(input).unwrap()).unwrap();
     Platform::try_of("longest", claims(), &settings).unwrap()
 }

@@ -54,10 +54,11 @@ pub fn defaults() -> Settings {
     DEFAULTS.clone()
 }
 
-/// What a platform team has to list before claims may ask for it. It changes nothing of what is composed.
+/// What a platform team has to list before claims may ask for it.
 pub fn listed() -> Value {
     json!({
         "gateways": {"allowedAnnotations": ["example.com/scheme"]},
+        "archiveServers": [{"host": "example.com", "port": 8443, "cidrs": ["192.0.2.0/24"]}],
         "secretStore": {"allowedKeys": ["*"]},
     })
 }

@@ -152,7 +152,7 @@ pub fn longest(schema: &Value) -> String {
         host(most),
         "a".repeat(most),
         framed("example.com/", "")[..most.min(75)].to_owned(),
-        framed("https://example.com/", ".zip"),
+        framed("https://example.com:8443/", ".zip"),
         framed("", "@example.com"),
         framed("example.com/", ":1.0.0"),
         "0".repeat(64),

@@ -98,6 +98,8 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
     let kept = if environment.is_true("/retain") { "Retain" } else { "Delete" };
     // The quotas of a virtual cluster stop every part that needs more than 512Mi.
     let off = || json!(false);
+    // Whoever wants Grafana to call its maker leaves it as it is.
+    let unheard = |value: bool| if settings.telemetry.grafana { Value::Null } else { json!(value) };
     let expected: Vec<(&str, Value)> = match chart {
         "istiod" => vec![("/global/hub", json!(settings.mirrored(ISTIO_IMAGES))), ("/seccompProfile", seccomp())],
         "knative-operator" => vec![
@@ -114,6 +116,12 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
             ("/kubeScheduler/enabled", off()),
             ("/kubeControllerManager/enabled", off()),
             ("/kubeProxy/enabled", off()),
+            ("/grafana/grafana.ini/analytics/check_for_updates", unheard(false)),
+            ("/grafana/grafana.ini/analytics/check_for_plugin_updates", unheard(false)),
+            ("/grafana/grafana.ini/analytics/reporting_enabled", unheard(false)),
+            ("/grafana/grafana.ini/news/news_feed_enabled", unheard(false)),
+            ("/grafana/grafana.ini/plugins/preinstall_disabled", unheard(true)),
+            ("/grafana/grafana.ini/security/disable_gravatar", unheard(true)),
         ],
         "vcluster" => vec![
             ("/controlPlane/statefulSet/image/registry", json!(VCLUSTER_IMAGE.0)),
@@ -123,6 +131,9 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
             ("/controlPlane/statefulSet/persistence/volumeClaim/storageClass", class),
             ("/controlPlane/statefulSet/persistence/volumeClaim/retentionPolicy", json!(kept)),
             ("/controlPlane/advanced/defaultImageRegistry", registry),
+            // Else they stand in annotations.
+            ("/sync/toHost/pods/useSecretsForSATokens", json!(true)),
+            ("/telemetry/enabled", json!(settings.telemetry.vcluster)),
             ("/policies/resourceQuota/enabled", off()),
             ("/policies/limitRange/enabled", off()),
         ],

@@ -59,6 +59,17 @@ fn peers(world: &World, rule: &Rule) -> Vec<Finding> {
             found.push(Finding::on(rule.policy, &rule.field, format!("no pod is {peer}")));
         }
     }
+    for peer in rule.peers.iter().filter(|peer| is_network(peer)) {
+        let is_listed = |(_, port): &Door| {
+            let servers = world.platform.settings.archive_servers.listed().iter();
+            let mut networks =
+                servers.filter(|server| i64::from(server.port) == *port).flat_map(|server| &server.cidrs);
+            networks.any(|cidr| cidr == peer.text("/ipBlock/cidr"))
+        };
+        if !rule.doors.iter().all(is_listed) {
+            found.push(Finding::on(rule.policy, &rule.field, format!("no server of archives is in {peer}")));
+        }
+    }
     if rule.doors.is_empty() {
         found.push(Finding::on(rule.policy, &rule.field, "admits every port"));
     }

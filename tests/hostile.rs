@@ -31,6 +31,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
+use wiring::platform::defaults;
 
 /// What External Secrets would have executed: every key of a Secret inside, the end of its controller, a password in a log.
 const ATTACKS: [&str; 3] = ["{{.|toJson}}@x.yz", "{{2000000000|until}}@x.yz", "{{.password}}@x.yz"];
@@ -213,14 +214,15 @@ fn no_text_of_the_settings_is_more_than_one_value() {
 fn of_claims(readings: &mut Readings) {
     let mut seen: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for written in fields::claims() {
-        let legal = composed(written.what, written.value.clone(), &Settings::default()).unwrap();
+        let settings = defaults();
+        let legal = composed(written.what, written.value.clone(), &settings).unwrap();
         let seen = seen.entry(written.what).or_default();
         for field in &written.fields() {
             if !seen.insert(field.plain_name.clone()) && !field.is_key {
                 continue;
             }
             for (hostile, text) in texts(field) {
-                match composed(written.what, written.with(field, &text), &Settings::default()) {
+                match composed(written.what, written.with(field, &text), &settings) {
                     Err(faults) => readings.refuse(&faults, field, &text),
                     Ok(found) => {
                         readings.taken.insert(field.name.clone());

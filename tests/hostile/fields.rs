@@ -68,6 +68,8 @@ pub fn settings() -> Written {
     input["charts"]["pins"] = json!({"vcluster": {"version": "1.2.3", "repository": "https://charts.example.com"}});
     input["scheduling"]["tolerations"][0]["operator"] = json!("Equal");
     input["reservedNames"] = json!(["reserved-*"]);
+    input["limits"] = json!({"storage": "16Ti", "cpu": "64", "memory": "256Gi"});
+    input["gateways"]["allowedServiceTypes"] = json!(["LoadBalancer"]);
     Written { what: "Input", root: "input", value: input, schema: structural::<Input>() }
 }
 

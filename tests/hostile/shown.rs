@@ -5,11 +5,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use function_realtime_platform::claims::API_VERSION;
+use function_realtime_platform::input;
 use regex_lite::Regex;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
+use crate::wiring::platform::listed;
 use crate::{HOSTILE, fields};
+
+/// The settings beside a file.
+const INPUT: &str = "input.yaml";
 
 /// The hostile texts in one, as long as a field takes it.
 fn everything(most: usize) -> String {
@@ -37,7 +42,6 @@ impl File {
         claims[0].1["gateway"]["annotations"] = json!({"example.com/scheme": text(2000)});
         claims[1].1["sqlProcessors"][0]["sql"] =
             json!(format!("{} INTO {}", text(9000), text(3000).split(' ').nth(20).unwrap_or("plain")));
-        claims[1].1["snowflakeConfig"]["privateKey"] = json!({"remoteKey": text(500), "property": text(253)});
         let mut documents: Vec<Value> = claims
             .into_iter()
             .map(|(kind, spec)| {
@@ -54,6 +58,10 @@ impl File {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("claims.yaml");
         fs::write(&path, content).unwrap();
+        let mut input = listed();
+        input["apiVersion"] = json!(input::API_VERSION);
+        input["kind"] = json!(input::KIND);
+        fs::write(path.with_file_name(INPUT), input.to_string()).unwrap();
         Self { path, _folder: folder }
     }
 }
@@ -66,7 +74,7 @@ fn run(arguments: &[&str], file: &Path, colour: bool) -> Output {
     if colour {
         command.env("CLICOLOR_FORCE", "1");
     }
-    command.args(arguments).arg(file).output().unwrap()
+    command.args(arguments).arg(file).arg("--input").arg(file.with_file_name(INPUT)).output().unwrap()
 }
 
 fn texts(output: &Output) -> [String; 2] {

@@ -29,13 +29,14 @@ impl HostSecret {
         Self { field: field.into(), name: name.to_owned(), push: push.into() }
     }
 
-    /// What the PushSecret that is observed copies: the name of a Secret, or nothing where it has a generator. One that does
-    /// not show what it copies says nothing against any name.
-    fn observed(&self, look: &dyn Fn(&str, &[&str]) -> Option<Value>) -> Option<Option<String>> {
+    /// What the PushSecret that is observed copies, where that is anything else than this Secret: the name of another one, or
+    /// the empty name for a generator. One that does not show what it copies says nothing against any name.
+    fn other(&self, look: &dyn Fn(&str, &[&str]) -> Option<Value>) -> Option<String> {
         let path = format!("{MANIFEST}/spec/selector");
         let path: Vec<&str> = path.split('/').skip(1).collect();
         let selector = look(&self.push, &path)?;
-        Some(selector.pointer("/secret/name").and_then(Value::as_str).map(str::to_owned))
+        let copied = selector.pointer("/secret/name").and_then(Value::as_str).unwrap_or_default();
+        (copied != self.name).then(|| copied.to_owned())
     }
 }
 
@@ -130,13 +131,11 @@ impl Nameable {
                 })
             }
             Self::Unknown => {
-                let observed = secret.observed(look)?;
-                (observed.as_deref() != Some(name)).then(|| {
-                    let was = observed.map_or_else(|| "leave it out".to_owned(), |was| format!("leave {was:?}"));
-                    format!(
-                        "cannot become {name:?} while the environment {environment} is not seen, which says which Secrets this claim may name: {was} until then"
-                    )
-                })
+                let other = secret.other(look)?;
+                let leave = if other.is_empty() { "leave it out".to_owned() } else { format!("leave {other:?}") };
+                Some(format!(
+                    "cannot become {name:?} while the environment {environment} is not seen, which says which Secrets this claim may name: {leave} until then"
+                ))
             }
         }
     }

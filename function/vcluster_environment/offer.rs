@@ -244,21 +244,21 @@ struct Published<'a>(&'a Value);
 impl<'a> Published<'a> {
     fn of(guest: &Guest, provider_config: &'a Value) -> Option<Self> {
         let this = Self(provider_config);
-        (this.entry("labels", label("environment")) == guest.environment).then_some(this)
+        (this.entry("labels", &label("environment")) == guest.environment).then_some(this)
     }
 
-    fn entry(&self, kind: &str, name: String) -> &'a str {
+    fn entry(&self, kind: &str, name: &str) -> &'a str {
         let pointer = format!("/metadata/{kind}/{}", name.replace('/', "~1"));
         self.0.pointer(&pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
     fn annotation(&self, name: &str) -> &'a str {
-        self.entry("annotations", annotation(name))
+        self.entry("annotations", &annotation(name))
     }
 
     /// The namespace of the environment's claim.
     fn owner(&self) -> &'a str {
-        self.entry("labels", label("claim-namespace"))
+        self.entry("labels", &label("claim-namespace"))
     }
 
     /// The namespace whose claims a namespace inside is for: the owner's, where nothing else is said.

@@ -103,14 +103,12 @@ fn refused(server: &ApiServer, provider: &str, asked: &[(String, String)]) -> Ve
     asked.iter().zip(answers).filter(|(_, answer)| *answer != "true").map(|(asked, _)| asked.clone()).collect()
 }
 
-/// The kinds of the manifests that provider-kubernetes puts on the host, as resources, and the way inside for
-/// provider-helm, which it puts there as well.
+/// The kinds of the manifests that provider-kubernetes puts on the host, as resources.
 fn on_the_host() -> BTreeSet<String> {
     let objects = composed::objects(&composed::platforms());
     let objects = objects.iter().filter(|object| object["kind"] == "Object");
     let host = objects.filter(|object| object["spec"]["providerConfigRef"]["name"] == "host");
-    let kinds = host.map(|object| resource(&object["spec"]["forProvider"]["manifest"]));
-    kinds.chain(["providerconfigs.helm.crossplane.io".to_owned()]).collect()
+    host.map(|object| resource(&object["spec"]["forProvider"]["manifest"])).collect()
 }
 
 /// A kind's resource, as the definitions of all of these name it.

@@ -6,7 +6,7 @@ use function_sdk_rust::resource::json_to_struct;
 use prost::Message;
 use serde_json::{Value, json};
 
-use crate::requests::{desired_keys, provider_config};
+use crate::requests::{desired_keys, provider_config_by};
 use crate::returned;
 use crate::server::Server;
 use crate::wiring::longest;
@@ -15,8 +15,10 @@ use crate::wiring::platform::Written;
 /// The largest request about each kind of claim.
 pub fn requests() -> Vec<(&'static str, RunFunctionRequest)> {
     let claims = longest::claims();
-    let environment = provider_config(&claim(&claims[0]));
-    let request = |written: &Written| (written.kind, returned::request(&claim(written), None, Some(&environment)));
+    let input = longest::input();
+    let environment = provider_config_by(&claim(&claims[0]), Some(&input));
+    let request =
+        |written: &Written| (written.kind, returned::request(&claim(written), Some(&input), Some(&environment)));
     claims.iter().map(request).collect()
 }
 

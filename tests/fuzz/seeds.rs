@@ -9,7 +9,7 @@ use prost::Message;
 use serde_json::Value;
 
 use crate::largest::claim;
-use crate::requests::{answer, desired_keys, provider_config};
+use crate::requests::{answer, desired_keys, provider_config_by};
 use crate::returned;
 use crate::wire::{entry, field};
 use crate::wiring::platform::{ENVIRONMENT, Platform, Standing, Written};
@@ -93,7 +93,7 @@ pub fn seeds() -> Vec<Seed> {
     }
     assert!(seeds.len() >= 6, "{}", seeds.len());
     seeds.extend(of_platform(&full::platform(), Some(&full::input())));
-    seeds.extend(of_platform(&longest::platform(), None));
+    seeds.extend(of_platform(&longest::platform(), Some(&longest::input())));
     seeds
 }
 
@@ -104,7 +104,8 @@ fn of_platform(platform: &Platform, input: Option<&Value>) -> Vec<Seed> {
         spec: standing.spec.clone(),
     };
     let environment = platform.claims.iter().find(|standing| standing.kind.claim == ENVIRONMENT);
-    let environment = provider_config(&claim(&written(environment.expect("a platform has an environment"))));
+    let environment = claim(&written(environment.expect("a platform has an environment")));
+    let environment = provider_config_by(&environment, input);
     let seed = |standing| {
         let claim = claim(&written(standing));
         let request = returned::request(&claim, input, Some(&environment));

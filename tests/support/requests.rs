@@ -112,7 +112,13 @@ pub fn with_found(mut request: RunFunctionRequest, under: &str, found: Option<&V
 
 /// The ProviderConfig of an environment that has settled, as its own claim composes it.
 pub fn provider_config(environment_claim: &Value) -> Value {
+    provider_config_by(environment_claim, None)
+}
+
+/// The same, by these settings.
+pub fn provider_config_by(environment_claim: &Value, input: Option<&Value>) -> Value {
     let request = first(environment_claim);
+    let request = input.into_iter().fold(request, with_input);
     let unsettled = answer(&request);
     let answer = answer(&settled(request, &unsettled));
     let mut found = desired(&answer).remove("lock-kubernetes").expect("an environment composes its ProviderConfig");

@@ -45,11 +45,15 @@ impl Limits {
 
 /// The platform of the longest claims.
 pub fn platform() -> Platform {
+    let settings = Settings::check(serde_json::from_value::<Input>(input()).unwrap()).unwrap();
+    Platform::try_of("longest", claims(), &settings).unwrap()
+}
+
+/// The settings that list what the longest claims ask for.
+pub fn input() -> Value {
     let annotations = environment();
     let keys: Vec<&str> = annotations.entries("/gateway/annotations").map(|(key, _)| key).collect();
-    let input = json!({"gateways": {"allowedAnnotations": keys}, "archiveServers": listed()["archiveServers"]});
-    let settings = Settings::check(serde_json::from_value::<Input>(input).unwrap()).unwrap();
-    Platform::try_of("longest", claims(), &settings).unwrap()
+    json!({"gateways": {"allowedAnnotations": keys}, "archiveServers": listed()["archiveServers"]})
 }
 
 /// The longest claims.

@@ -32,9 +32,9 @@ fn main() {
     let start = start_to_first_answer(&request);
     let server = Server::start(ARGS);
     server.run(request.clone());
-    let at_rest = resident(server.pid());
+    let at_rest = server.resident();
     let (latencies, cpu) = one_by_one(&server, &request);
-    let after = resident(server.pid());
+    let after = server.resident();
     let rate = side_by_side(&server, &request);
 
     let shipped = std::env::var_os("FUNCTION_BINARY").is_some();
@@ -150,13 +150,6 @@ fn cpu_time(pid: u32) -> Duration {
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks: u64 = [11, 12].iter().filter_map(|&field| fields.get(field)?.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
-}
-
-/// Resident memory of a process, in bytes.
-fn resident(pid: u32) -> usize {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the server runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|kib| kib.parse::<usize>().ok()).unwrap_or_default() << 10
 }
 
 fn size(file: &Path) -> usize {

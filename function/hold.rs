@@ -46,7 +46,7 @@ impl Standing {
 
 /// How every resource of a plan stands. Everything is in the plan's order; `observed` may be shorter than the plan, and a
 /// missing entry means not observed. What is offered from outside the plan counts like a part that is ready. `None`: the
-/// claim has no place, and nothing that waits for anything is released.
+/// claim has no place, nothing that waits for anything is released, and what no provider has taken up yet is held again.
 pub fn standings(
     plan: &Plan,
     observed: &[Option<Observed>],
@@ -58,7 +58,8 @@ pub fn standings(
         ready.extend(offered);
     }
     let all = plan.resources.iter().zip(in_order(observed));
-    all.map(|(resource, observed)| standing(resource, observed, &ready)).collect()
+    let has_place = offered.is_some();
+    all.map(|(resource, observed)| standing(resource, observed, &ready, has_place)).collect()
 }
 
 /// Has the plan's resources announce these parts, which are ready.
@@ -90,9 +91,14 @@ fn in_order(observed: &[Option<Observed>]) -> impl Iterator<Item = Option<&Obser
     observed.iter().map(Option::as_ref).chain(iter::repeat(None))
 }
 
-fn standing(resource: &Resource, observed: Option<&Observed>, ready: &BTreeSet<&'static str>) -> Standing {
-    let may_be_held =
-        resource.reports_ready && observed.is_none_or(|seen| seen.pause == Pause::Order && !seen.taken_up);
+fn standing(
+    resource: &Resource,
+    observed: Option<&Observed>,
+    ready: &BTreeSet<&'static str>,
+    has_place: bool,
+) -> Standing {
+    let is_free = |seen: &Observed| !seen.taken_up && (seen.pause == Pause::Order || !has_place);
+    let may_be_held = resource.reports_ready && observed.is_none_or(is_free);
     if may_be_held {
         let missing: Vec<&'static str> =
             resource.waits_for.iter().copied().filter(|part| !ready.contains(part)).collect();
@@ -177,6 +183,12 @@ mod tests {
         let seen = look(&plan, &[("first-object", ready())]);
         let stands = standings(&plan, &seen, None);
         assert_eq!(stands, [Standing::Ready, Standing::Held(vec!["first"]), Standing::Held(vec!["offer"])]);
+        // Released, and taken up by nobody yet: it can still be kept from somebody else's place.
+        let seen = look(&plan, &[("first-object", ready()), ("second-object", Observed::default())]);
+        assert_eq!(standings(&plan, &seen, None)[1], Standing::Held(vec!["first"]));
+        let taken_up = Observed { taken_up: true, ..Observed::default() };
+        let seen = look(&plan, &[("first-object", ready()), ("second-object", taken_up)]);
+        assert_eq!(standings(&plan, &seen, None)[1], Standing::Waiting);
     }
 
     #[test]

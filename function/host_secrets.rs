@@ -63,7 +63,7 @@ fn reserved(name: &str, environment: &str, settings: &Settings) -> Option<String
         "Helm keeps its releases under such names"
     } else if name.contains("-x-") || is_shortened(name) {
         "under such names the virtual cluster keeps its copies of Secrets from inside"
-    } else if name == SNOWFLAKE_KEY || name.ends_with(&format!("-{SNOWFLAKE_KEY}")) {
+    } else if name.ends_with(SNOWFLAKE_KEY) {
         "under such names the keys of Snowflake users arrive from the secret store"
     } else if is_pull_secret {
         "it has the platform's credentials for pulling images"
@@ -186,6 +186,7 @@ mod tests {
             &dotted,
             "snowflake-kafka-credentials",
             "research-snowflake-kafka-credentials",
+            "team.snowflake-kafka-credentials",
         ] {
             let faults = faults_of(name);
             assert_eq!(faults.len(), 1, "{name}");

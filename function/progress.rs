@@ -124,6 +124,9 @@ impl Progress {
             Some(observed)
         };
         let observed: Vec<Option<Observed>> = composed.plan.resources.iter().map(observe).collect();
+        if let Some(fault) = lost_place(&composed, reception.as_ref(), &observed) {
+            return Err(vec![fault]);
+        }
         let standings = hold::standings(&composed.plan, &observed, has_place.then_some(&offered));
         let number = |pointer| known.composite.pointer(pointer).and_then(Value::as_i64);
         let generation = number("/metadata/generation");
@@ -135,6 +138,20 @@ impl Progress {
         let ttl_seconds = if report.settled { settings.ttl.settled_seconds } else { settings.ttl.unsettled_seconds };
         Ok(Self { stage, report, news, ttl_seconds })
     }
+}
+
+/// A claim whose environment admits it no more. What a provider has taken up follows the claim, so that only a refusal keeps
+/// an edit from reaching what is not the claim's place any more.
+fn lost_place(composed: &Composed, reception: Option<&Reception>, observed: &[Option<Observed>]) -> Option<Fault> {
+    let (guest, reception) = composed.guest.as_ref().zip(reception)?;
+    if !reception.refuses() || !observed.iter().flatten().any(|seen| seen.taken_up) {
+        return None;
+    }
+    let complaint = reception.complaint(guest, &BTreeSet::new())?;
+    Some(Fault::new(
+        composed.site.field,
+        format!("{complaint}; until then nothing of this claim is changed, and what runs stays as it is"),
+    ))
 }
 
 /// A resource as it is desired now.

@@ -311,7 +311,7 @@ fn every_legal_claim_keeps_its_promises_whatever_is_observed() {
     let (settings, input) = (full::settings(), full::input());
     let legal = Cell::new(0);
     let changes = prop::sample::subsequence(variations::changes(), 0..=8);
-    many(40, &(changes, observations()), |(changes, (found, met))| {
+    many(44, &(changes, observations()), |(changes, (found, met))| {
         // Changes that contradict each other are refused, which other tests look at.
         let Ok(platform) = Platform::try_of("random", variations::changed(&changes), &settings) else { return Ok(()) };
         legal.set(legal.get() + 1);

@@ -150,7 +150,7 @@ fn secrets_are_made_up_once_and_copied() {
     apply(&stage.inner, &[namespace("istio-system")]);
     let composed = composed("external-secrets.io");
     apply(&stage.host, &composed);
-    let pushed = "health-streaming-lenses-hq-admin";
+    let pushed = "health-streaming.lenses-hq-admin";
     let pushed_state = |name: &str| condition(&get(&stage.host, "pushsecret", NAMESPACE, name)?, "Ready");
 
     // Without the way into the virtual cluster nothing is written, and it says so.
@@ -190,7 +190,7 @@ fn secrets_are_made_up_once_and_copied() {
     assert_eq!(secret(&stage.inner, "lenses-hq-admin").unwrap(), made);
 
     // One that copies waits for what it copies, and copies a change when it is its turn.
-    let copied = "health-streaming-lenses-license";
+    let copied = "health-streaming.lenses-license";
     assert_eq!(pushed_state(copied), Some((false, "Errored".to_owned())));
     apply(&stage.host, &documents(&read(format!("{EXAMPLE}/beforehand.yaml")))[2..]);
     until("a copy", &stage, || pushed_state(copied).filter(|(ready, _)| *ready));

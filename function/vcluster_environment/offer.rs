@@ -191,6 +191,11 @@ impl Reception {
         }
     }
 
+    /// Whether there is an environment of that name that does not want the guest.
+    pub fn refuses(&self) -> bool {
+        matches!(self, Self::Foreign | Self::Refused | Self::NoNamespace | Self::OfOthers { .. })
+    }
+
     /// Whether the guest has its place.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Open(_))

@@ -96,7 +96,35 @@ fn of_environments() -> Vec<Case> {
             ],
             allowed: vec![namespaces(json!(["b", "a"])), namespaces(json!(["c", "b", "a"]))],
         },
+        tenants(),
     ]
+}
+
+/// Entries stay as they were, and a namespace without one stays without; a new namespace may come with its own.
+fn tenants() -> Case {
+    let of = |names: Value, tenants: &[(&str, &str)]| {
+        let entry = |(namespace, claims): &(&str, &str)| json!({"namespace": namespace, "claimNamespace": claims});
+        with(with(environment(), "namespaces", names), "tenants", tenants.iter().map(entry).collect())
+    };
+    let (two, three) = (json!(["a", "b"]), json!(["a", "b", "c"]));
+    Case {
+        kind: ENVIRONMENT,
+        field: "spec.tenants",
+        says: "cannot give a namespace to other claims after creation, ",
+        before: of(two.clone(), &[("b", "team")]),
+        forbidden: vec![
+            of(two.clone(), &[]),
+            of(two.clone(), &[("b", "others")]),
+            of(two.clone(), &[("b", "team"), ("a", "team")]),
+            of(three.clone(), &[("b", "team"), ("a", "team"), ("c", "others")]),
+            of(three.clone(), &[("c", "others")]),
+        ],
+        allowed: vec![
+            of(two, &[("b", "team")]),
+            of(three.clone(), &[("c", "others"), ("b", "team")]),
+            of(three, &[("b", "team"), ("c", "others")]),
+        ],
+    }
 }
 
 /// What systems and brokers have in common.

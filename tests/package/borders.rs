@@ -23,6 +23,7 @@ fn an_api_server_keeps_the_border() {
     providers_write_where_an_environment_is_and_nowhere_else(&host);
     nothing_of_the_cluster_is_taken_over(&host);
     what_is_made_says_whose_it_is_and_goes_on_saying_so(&host);
+    the_way_inside_is_written_by_the_virtual_cluster_alone(&host);
     providers_keep_what_is_their_own_and_others_are_not_asked(&host);
     told::an_object_says_what_to_do(&host);
     // From here on they may do everything, and afterwards other teams' namespaces are theirs too.
@@ -80,6 +81,40 @@ fn providers_write_where_an_environment_is_and_nowhere_else(host: &Host) {
         let written = host.asks(Some(KUBERNETES), &["apply", "--dry-run=server", "--server-side"], &secret);
         assert_eq!(written.refusals(), usize::from(refused), "{place}: {}", written.said);
     }
+}
+
+/// Whoever may write Secrets of an environment's namespace does not write what providers take for a kubeconfig.
+fn the_way_inside_is_written_by_the_virtual_cluster_alone(host: &Host) {
+    const TENANT: &str = "system:serviceaccount:team:mallory";
+    let own = format!("system:serviceaccount:{OURS}:vc-{OURS}");
+    let subject = |user: &str| json!({"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": user});
+    let mut writers = binding("secret-writers", "secret-writers", &[]);
+    writers["subjects"] = json!([subject(TENANT), subject(&own)]);
+    let rule = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]});
+    host.may(None, &["apply", "--server-side"], &[cluster_role("secret-writers", &[rule]), writers]);
+    let secret = |namespace: &str, name: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}});
+    let denied = "ValidatingAdmissionPolicy 'realtime-platform-kubeconfigs'";
+    for name in [format!("vc-{OURS}"), "vc-anything".to_owned(), format!("{OURS}-certs")] {
+        let made = [secret(OURS, &name)];
+        for how in [vec!["create"], vec!["apply", "--server-side"]] {
+            let answer = host.asks(Some(TENANT), &how, &made);
+            assert!(!answer.done && answer.said.contains(denied), "{name}: {}", answer.said);
+        }
+        // It is the virtual cluster's, and stays as that one wrote it.
+        host.may(Some(&own), &["create"], &made);
+        let mut changed = made[0].clone();
+        changed["stringData"] = json!({"config": "another"});
+        let answer = host.asks(Some(TENANT), &["apply", "--server-side", "--force-conflicts"], &[changed.clone()]);
+        assert!(!answer.done && answer.said.contains(denied), "{name}: {}", answer.said);
+        host.may(Some(HELM), &["apply", "--server-side", "--force-conflicts"], &[changed.clone()]);
+        host.may(None, &["apply", "--server-side", "--force-conflicts"], &[changed]);
+    }
+    let mut generated = secret(OURS, "");
+    generated["metadata"] = json!({"generateName": "vc-", "namespace": OURS});
+    let answer = host.asks(Some(TENANT), &["create"], &[generated]);
+    assert!(!answer.done && answer.said.contains(denied), "{}", answer.said);
+    host.may(Some(TENANT), &["create"], &[secret(OURS, "team.license")]);
+    host.may(Some(TENANT), &["create"], &[secret(FOREIGN, "vc-anything")]);
 }
 
 /// As its owner, who labels it, would be told: the command of a message, as arguments for `kubectl`.

@@ -17,6 +17,9 @@ use crate::{SERVICE, eventually};
 
 const SYSTEM: &str = "health-realtime-pipeline/claims/health-lenses.yaml";
 
+/// A resource of that system whose conditions are read.
+const KEY: &str = "kafka-deployment";
+
 /// What a pod may hold at most, by `package/install/function/runtime.yaml`.
 const POD: usize = 128 << 20;
 
@@ -64,9 +67,10 @@ fn what_is_observed_may_be_as_deep_as_an_api_server_stores_it() {
     let inside = value::fields([("status", value::object(&value::fields([("atProvider", value::object(&inner))])))]);
     let wrote = value::fields([("metadata", value::object(&value::fields([("managedFields", deep())])))]);
     for fields in [beside, in_conditions, in_condition, inside, wrote] {
-        let answer = answered(&server, with(&observed("kafka-object", &fields))).unwrap();
+        let answer = answered(&server, with(&observed(KEY, &fields))).unwrap();
         assert!(answer.results.iter().all(|result| result.severity() != Severity::Fatal), "{:?}", answer.results);
         let (before, after) = (desired(&plain), desired(&answer));
+        assert!(before.contains_key(KEY));
         assert_eq!(before.len(), after.len());
         assert!(before.keys().all(|key| after.contains_key(key)), "everything is desired again");
     }
@@ -122,7 +126,7 @@ fn many_values_in_few_bytes_take_no_more_memory_than_a_pod_has() {
         assert_eq!(refused.code(), Code::InvalidArgument);
         assert!(refused.message().contains(words), "{}", refused.message());
     }
-    let unread = observed("kafka-object", &value::fields([("status", conditions(nulls(most)))]));
+    let unread = observed(KEY, &value::fields([("status", conditions(nulls(most)))]));
     answered(&server, with(&unread)).unwrap();
 
     assert!(server.most_resident() < POD / 2, "{} MiB", server.most_resident() >> 20);

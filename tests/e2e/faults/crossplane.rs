@@ -47,7 +47,7 @@ pub fn faults() -> Vec<Fault> {
         Fault {
             name: "crossplane-may-not-look",
             what: "Crossplane lacks the right to read Namespaces that package/install gives it, and an environment is claimed",
-            during: "nothing is made; the composite says which right is missing",
+            during: "nothing is made; the composite says what cannot be looked at, its claim that it waits",
             after: "made once Crossplane has the right",
             on: On::Empty,
             happen: may_not_look,

@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use function_realtime_platform::plan::Resource;
-use function_sdk_rust::proto::v1::{Ready, RunFunctionRequest, RunFunctionResponse};
+use function_sdk_rust::proto::v1::{Ready, RunFunctionRequest, RunFunctionResponse, Severity};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
@@ -230,13 +230,25 @@ fn judge(life: &Life, found: &BTreeMap<String, Found>, met: Met) -> Result<(), T
 
     let answer = RunFunctionResponse::decode(bytes.as_slice()).unwrap();
     let wanted = desired(&answer);
+    let is_tenant = life.standing.kind.claim != ENVIRONMENT;
+    // Whoever is not admitted any more is refused whole: nothing that a provider has taken up is changed.
+    let taken_up = found.values().any(|how| how.has_finalizer());
+    if is_tenant && met == Met::Foreign && taken_up {
+        let fatal = answer.results.iter().any(|result| result.severity() == Severity::Fatal);
+        return check(fatal && wanted.is_empty(), || format!("it is not refused: {:?}", answer.results));
+    }
+    check(answer.results.iter().all(|result| result.severity() != Severity::Fatal), || {
+        format!("it is refused: {:?}", answer.results)
+    })?;
     let planned: BTreeSet<&str> = life.keys().collect();
     check(wanted.keys().map(String::as_str).collect::<BTreeSet<_>>() == planned, || "the plan is whole".to_owned())?;
     for (key, resource) in &wanted {
         let how = found.get(key).copied().unwrap_or(Found::Absent);
         let paused = &resource["metadata"]["annotations"][PAUSED];
         check(!how.has_finalizer() || paused.is_null(), || format!("{key} is taken up ({how:?}) and paused"))?;
-        check(how != Found::Released || paused.is_null(), || format!("{key} is released and paused"))?;
+        // Where it has no place, what no provider has taken up is held again.
+        let has_place = !is_tenant || met == Met::Whole;
+        check(how != Found::Released || paused.is_null() || !has_place, || format!("{key} is released and paused"))?;
     }
     let state = answer.desired.as_ref().unwrap();
     let all_ready = state.resources.values().all(|resource| resource.ready() == Ready::True);

@@ -132,7 +132,14 @@ impl ApiServer {
         let mut apply = self.kubectl();
         on_file(apply.args(["apply", "--server-side"]), yaml)?;
         let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
-        answer(&run(self.kubectl().args(wait))).map(drop)
+        let started = Instant::now();
+        loop {
+            // kubectl gives up on one that has no condition yet.
+            match answer(&run(self.kubectl().args(wait))) {
+                Err(why) if why.contains("accessor error") && started.elapsed() < LIMIT => thread::sleep(BEAT),
+                told => return told.map(drop),
+            }
+        }
     }
 
     fn make_namespaces(&self, yaml: &str) -> Result<(), String> {

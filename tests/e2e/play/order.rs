@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use function_realtime_platform::adoption::HOST_NAMES;
 use serde_json::Value;
 
 use super::book::{Moment, Pages};
@@ -60,7 +61,9 @@ pub fn check(plan: &[Planned], pages: &Pages) -> (Vec<String>, Vec<Part>) {
         if life.taken_up_while_held {
             wrong.push(format!("{name} was taken up by its provider while it was held"));
         }
-        for awaited in planned.waits_for.iter().filter(|_| planned.can_be_held) {
+        // What Crossplane has looked at is no resource, so that its moment is in no page.
+        let awaited = planned.waits_for.iter().filter(|awaited| *awaited != HOST_NAMES);
+        for awaited in awaited.filter(|_| planned.can_be_held) {
             match since(plan, pages, planned, awaited) {
                 Some(since) if since.version < released.version => {}
                 since => {

@@ -4,6 +4,9 @@
 //! each volume claim, and each size in a chart's values. What a chart takes for itself without being told, a plan does not
 //! know.
 
+use std::cmp::Reverse;
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::fault::Fault;
@@ -131,7 +134,7 @@ impl Lever {
     }
 }
 
-/// The most that one claim may ask for, checked.
+/// The most that one claim may ask for: the settings' bounds, read.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     most: Demand,
@@ -153,31 +156,40 @@ impl Limits {
 
     /// Each bound that a demand is above, at the field that brings the most to it.
     pub fn exceeded(&self, demand: &Demand, levers: &[Lever]) -> Vec<Fault> {
-        let storage = (demand.storage > self.most.storage).then(|| {
-            let brings = |lever: &Lever| lever.brings.storage;
-            too_much(
-                levers,
-                brings,
-                &format!("{} of storage", demand.storage.words()),
-                &self.most.storage.to_string(),
-                "storage",
-            )
-        });
-        let cpu = (demand.cpu > self.most.cpu).then(|| {
-            let brings = |lever: &Lever| lever.brings.cpu;
-            too_much(levers, brings, &format!("{} CPU", demand.cpu.words()), &self.most.cpu.to_string(), "cpu")
-        });
-        let memory = (demand.memory > self.most.memory).then(|| {
-            let brings = |lever: &Lever| lever.brings.memory;
-            too_much(
-                levers,
-                brings,
-                &format!("{} of memory", demand.memory.words()),
-                &self.most.memory.to_string(),
-                "memory",
-            )
-        });
+        let storage =
+            self.too_much(demand, levers, |of| of.storage, |sum| format!("{} of storage", sum.words()), "storage");
+        let cpu = self.too_much(demand, levers, |of| of.cpu, |sum| format!("{} CPU", sum.words()), "cpu");
+        let memory =
+            self.too_much(demand, levers, |of| of.memory, |sum| format!("{} of memory", sum.words()), "memory");
         [storage, cpu, memory].into_iter().flatten().collect()
+    }
+
+    /// Whether a demand is above the bound on one of its amounts.
+    fn too_much<T: Copy + Ord + Default + fmt::Display>(
+        &self,
+        demand: &Demand,
+        levers: &[Lever],
+        amount: fn(&Demand) -> T,
+        words: fn(T) -> String,
+        bound: &str,
+    ) -> Option<Fault> {
+        let (sum, most) = (amount(demand), amount(&self.most));
+        if sum <= most {
+            return None;
+        }
+        let mut levers: Vec<&Lever> = levers.iter().filter(|lever| amount(&lever.brings) > T::default()).collect();
+        levers.sort_by_key(|lever| Reverse(amount(&lever.brings)));
+        let mut fields = levers.into_iter().map(|lever| lever.field);
+        let field = fields.next().unwrap_or("spec");
+        let others: Vec<&str> = fields.collect();
+        let instead = if others.is_empty() { String::new() } else { format!(", or any of {}", others.join(", ")) };
+        let sum = words(sum);
+        Some(Fault::new(
+            field,
+            format!(
+                "must be less: the claim asks for {sum} in all, and the platform allows {most} (limits.{bound}); lower it{instead}"
+            ),
+        ))
     }
 }
 
@@ -190,27 +202,6 @@ pub fn too_many(field: &str, count: usize, most: u32, bound: &str) -> Option<Fau
             format!("must have at most {most} entries, which the platform allows (limits.{bound}), not {count}"),
         )
     })
-}
-
-fn too_much<T: Ord + Default>(
-    levers: &[Lever],
-    brings: impl Fn(&Lever) -> T,
-    sum: &str,
-    most: &str,
-    bound: &str,
-) -> Fault {
-    let mut levers: Vec<&Lever> = levers.iter().filter(|lever| brings(lever) > T::default()).collect();
-    levers.sort_by_key(|lever| std::cmp::Reverse(brings(lever)));
-    let mut fields = levers.into_iter().map(|lever| lever.field);
-    let field = fields.next().unwrap_or("spec");
-    let others: Vec<&str> = fields.collect();
-    let instead = if others.is_empty() { String::new() } else { format!(", or any of {}", others.join(", ")) };
-    Fault::new(
-        field,
-        format!(
-            "must be less: the claim asks for {sum} in all, and the platform allows {most} (limits.{bound}); lower it{instead}"
-        ),
-    )
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use function_sdk_rust::proto::v1::{RunFunctionResponse, Severity};
 use prost::Message;
 use prost::bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
@@ -32,6 +32,14 @@ const DEEPEST: usize = 9_990;
 fn answered(server: &Server, request: Vec<u8>) -> Result<RunFunctionResponse, Status> {
     let bytes = server.block_on(call(server.channel(), Bytes::from(request)))?;
     Ok(RunFunctionResponse::decode(bytes).unwrap())
+}
+
+/// The example's system with this many topics.
+fn with_topics(count: usize) -> Value {
+    let mut claim = example(SYSTEM);
+    let topics: Vec<_> = (0..count).map(|index| json!({"name": format!("{}.{index}", "x".repeat(100))})).collect();
+    set(&mut claim, "/spec/kafkaConfig/topics", json!(topics));
+    claim
 }
 
 /// The first request about the example's system, with further fields.
@@ -155,9 +163,7 @@ fn a_claim_with_as_many_values_as_are_read_fits_into_a_pod() {
 #[test]
 fn a_claim_that_is_wrong_twenty_thousand_times_is_refused_at_once() {
     let server = Server::start(["--insecure"]);
-    let mut claim = example(SYSTEM);
-    let topics: Vec<_> = (0..8_000).map(|index| json!({"name": format!("{}.{index}", "x".repeat(100))})).collect();
-    set(&mut claim, "/spec/kafkaConfig/topics", json!(topics));
+    let claim = with_topics(8_000);
     let since = Instant::now();
     let answer = answered(&server, first(&claim).encode_to_vec()).unwrap();
     assert!(answer.results[0].message.contains("must have 1 to 200 entries, not 8000"), "{:?}", answer.results);
@@ -167,9 +173,7 @@ fn a_claim_that_is_wrong_twenty_thousand_times_is_refused_at_once() {
 #[test]
 fn calls_in_progress_keep_nobody_from_health_and_metrics() {
     let server = Server::start(["--insecure"]);
-    let mut claim = example(SYSTEM);
-    let topics: Vec<_> = (0..8_000).map(|index| json!({"name": format!("{}.{index}", "x".repeat(100))})).collect();
-    set(&mut claim, "/spec/kafkaConfig/topics", json!(topics));
+    let claim = with_topics(8_000);
     let request = Bytes::from(first(&claim).encode_to_vec());
     let calls: Vec<_> = (0..32).map(|_| server.spawn(call(server.channel(), request.clone()))).collect();
     let since = Instant::now();

@@ -60,7 +60,7 @@ enum Holder {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holders(Vec<(String, Title, Holder)>);
 
-/// What a person calls the object that has a name, and the labels by which it would be ours.
+/// How messages name an object on the host, and the values of the labels that would make it ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Title {
     kind: String,

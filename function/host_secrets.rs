@@ -81,13 +81,15 @@ fn is_shortened(name: &str) -> bool {
     is_checksum && matches!(name.len(), 62 | 63)
 }
 
-/// Which Secrets of its environment's namespace a claim may name.
+/// Which Secrets in the host namespace of its environment a claim may name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Nameable {
-    /// Nobody knows yet: the environment is not seen.
+    /// The environment is not seen yet, so nobody knows.
     Unknown,
     /// The claim is of the namespace that owns the environment.
     All,
+    /// The claim is of another namespace, and may name these, which the environment shares, and those that begin with the
+    /// claim's namespace and a dot.
     Shared(BTreeSet<String>),
 }
 

@@ -1,16 +1,16 @@
-//! Text of a claim or of the settings where another program reads it as its own language: once for each language, how such
-//! a text is one value there and nothing else.
+//! Quoting, once for each language: how a text of a claim or of the settings stays one value, and nothing else, in a
+//! document that another program reads (a shell, SQL, a configuration file).
 //!
-//! What takes a text of a language takes this type, which is made of words of ours, that stand in the program, or of
-//! anybody's, quoted. Where a language cannot say a character, it becomes one that means nothing. What is then said is
-//! another text, but a form of the field refuses such a character before. This room knows neither claims nor clusters.
+//! A document of a language is built of [`Text`] alone: of words that stand in this program, and of anybody's text, quoted.
+//! A character that a language cannot write is replaced by one without meaning there. That changes the text, so the form of
+//! a field refuses such a character first. This room knows neither claims nor clusters.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::{Serialize, Serializer};
 
-/// In the place of what a language cannot say. Never nothing: what stands around it would come together.
+/// Replaces a character that a language cannot write. A mere removal would join the text on both sides of it.
 const UNSAID: char = char::REPLACEMENT_CHARACTER;
 
 /// A language that other programs read.
@@ -132,7 +132,8 @@ impl Language for KcqlField {
     }
 }
 
-/// One word of a list, whatever stands between words: a space, a line's end, a comma, a colon.
+/// A list of words, of which a text becomes one. A list may part its words by a space, a line's end, a comma or a colon, so a
+/// text keeps none of them.
 #[derive(Clone, Debug)]
 pub enum Word {}
 

@@ -1,6 +1,6 @@
 //! Which entries of the platform team's secret store a claim may name.
 //!
-//! A store knows nothing of claims: whatever it is asked for, it gives. So a claim names an entry by plain parts of a path,
+//! A secret store gives any entry it is asked for, whoever asks. So a claim names an entry by plain parts of a path,
 //! which no store can take for another's, and one of the platform team's patterns has to admit it.
 
 use crate::form::{REMOTE_KEY, REMOTE_PROPERTY, words};

@@ -176,12 +176,12 @@ impl<'a> List<'a> {
 }
 
 impl Node<'_> {
-    /// Whether all of it can be read.
+    /// Whether every value in this node, down to the innermost, can be read.
     pub fn check(self) -> Result<(), Flaw> {
         check_node(self, Extent::Whole, DEPTH, &mut { VALUES })
     }
 
-    /// All of it, as plain data.
+    /// Every value in this node, as plain data.
     pub fn to_value(self) -> Value {
         self.read(Extent::Whole)
     }

@@ -21,14 +21,14 @@ pub struct Written {
 /// A text in it.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// As faults name it.
+    /// The field's name, as a fault gives it.
     pub name: String,
-    /// The same without the places in lists and the keys of entries.
+    /// The field's name without the indices of lists and the keys of maps.
     pub plain_name: String,
     steps: Vec<String>,
-    /// Whether it is the key of an entry, not its value.
+    /// Whether the field is the key of a map's entry, not its value.
     pub is_key: bool,
-    /// What is there, and legal.
+    /// A legal value of the field: the one that its claim has.
     pub legal: String,
 }
 

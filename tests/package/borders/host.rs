@@ -45,7 +45,7 @@ impl Host {
         host
     }
 
-    /// Waits until the server refuses what it is to refuse: it takes a policy up only after a moment.
+    /// Waits until the API server refuses this object: an admission policy takes effect a moment after it is applied.
     pub fn enforce(&self, refused: &Value) {
         let started = Instant::now();
         while !self.asks(Some(KUBERNETES), &["create", "--dry-run=server"], std::slice::from_ref(refused)).is_refused()

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::fault::Fault;
 use crate::lock::Site;
 use crate::owner::label;
-use crate::plan::{Plan, Resource};
+use crate::plan::{Name, Plan, Resource};
 
 /// What a resource that adopts waits for: that its name on the host is free, or belongs to its claim.
 pub const HOST_NAMES: &str = "host-names";
@@ -30,16 +30,6 @@ impl Found {
             Self::Unknown | Self::Nothing => None,
         }
     }
-}
-
-/// A name on the host that a plan wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Name<'a> {
-    /// The key of the resource that wants it.
-    pub key: &'a str,
-    pub api_version: &'a str,
-    pub kind: &'a str,
-    pub name: &'a str,
 }
 
 /// Who has a name.
@@ -71,15 +61,8 @@ struct Title {
 
 /// The names that a plan wants on the host, in its order.
 pub fn names(plan: &Plan) -> impl Iterator<Item = Name<'_>> {
-    plan.resources.iter().filter(|resource| resource.adopts).filter_map(|resource| {
-        let text = |pointer: &str| resource.manifest().pointer(pointer).and_then(Value::as_str);
-        Some(Name {
-            key: &resource.key,
-            api_version: text("/apiVersion")?,
-            kind: text("/kind")?,
-            name: text("/metadata/name")?,
-        })
-    })
+    let adopting = plan.resources.iter().filter(|resource| resource.adopts);
+    adopting.filter_map(|resource| Name::of(&resource.key, resource.manifest()))
 }
 
 fn labelled<'a>(object: &'a Value, name: &str) -> Option<&'a str> {

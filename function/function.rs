@@ -13,6 +13,7 @@ use crate::adoption::{self, Found};
 use crate::kinds::{Spec, kubernetes};
 use crate::lock::{self, FORMER_LOCK};
 use crate::observed::{self, Look};
+use crate::plan::Name;
 use crate::progress::{Desired, Known, Progress, Refused};
 use crate::protocol::{Extent, Fields, Flaw, Malformed, Node, Request, Response, RunFunction};
 use crate::readable::readable;
@@ -102,17 +103,17 @@ fn desire(request: &Request, progress: Progress) -> Response {
     answer.conditions.extend(report.conditions.into_iter().map(condition));
     answer.results.extend(news.into_iter().map(event));
     if let Some(guest) = stage.composed.guest.take() {
-        let (version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
-        require(&mut answer, ENVIRONMENT, (version, kind, &guest.environment));
+        let (api_version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
+        require(&mut answer, Name { key: ENVIRONMENT, api_version, kind, name: &guest.environment });
     }
     for lock in lock::locks(&stage.composed.plan) {
-        require(&mut answer, lock.key, (lock.api_version, lock.kind, lock.name));
+        require(&mut answer, lock.name);
         if let Some(former) = &stage.composed.site.former_lock {
-            require(&mut answer, FORMER_LOCK, (lock.api_version, lock.kind, former));
+            require(&mut answer, Name { key: FORMER_LOCK, name: former, ..lock.name });
         }
     }
     for name in adoption::names(&stage.composed.plan) {
-        require(&mut answer, name.key, (name.api_version, name.kind, name.name));
+        require(&mut answer, name);
     }
 
     let state = answer.desired.get_or_insert_default();
@@ -137,15 +138,15 @@ fn found(request: &Request, under: &str) -> Found {
     found.items.first().map_or(Found::Nothing, |item| Found::Object(item.fields().to_value(Extent::Head)))
 }
 
-/// Asks Crossplane for the resource of an API version, kind and name.
-fn require(answer: &mut Response, under: &str, (api_version, kind, name): (&str, &str, &str)) {
+/// Asks Crossplane for the resource that has a name.
+fn require(answer: &mut Response, Name { key, api_version, kind, name }: Name) {
     let selector = ResourceSelector {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
         namespace: None,
         r#match: Some(Match::MatchName(name.to_owned())),
     };
-    answer.requirements.get_or_insert_default().resources.insert(under.to_owned(), selector);
+    answer.requirements.get_or_insert_default().resources.insert(key.to_owned(), selector);
 }
 
 fn readiness(ready: bool) -> i32 {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::fault::Fault;
 use crate::owner::{Claim, controller, label};
 use crate::part::PART_OF;
-use crate::plan::{Plan, Resource};
+use crate::plan::{Name, Plan, Resource};
 use crate::tenant::LOCK;
 
 /// A place, in the words of the claim that wants it.
@@ -27,11 +27,7 @@ pub struct Site {
 /// A resource whose fixed name holds a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lock<'a> {
-    /// Its key in the plan.
-    pub key: &'a str,
-    pub api_version: &'a str,
-    pub kind: &'a str,
-    pub name: &'a str,
+    pub name: Name<'a>,
     composed: &'a Value,
 }
 
@@ -55,24 +51,17 @@ pub fn locks(plan: &Plan) -> impl Iterator<Item = Lock<'_>> {
 }
 
 fn lock(resource: &Resource) -> Option<Lock<'_>> {
-    let text = |pointer: &str| resource.composed.pointer(pointer).and_then(Value::as_str);
-    Some(Lock {
-        key: &resource.key,
-        api_version: text("/apiVersion")?,
-        kind: text("/kind")?,
-        name: text("/metadata/name")?,
-        composed: &resource.composed,
-    })
+    Some(Lock { name: Name::of(&resource.key, &resource.composed)?, composed: &resource.composed })
 }
 
 /// What was found under the names of a plan's locks says whose its place is. A composite is known by its UID.
 pub fn tenure(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value>) -> Tenure {
-    let judge = |lock: Lock| held(&lock, composite, &found(lock.key)?);
+    let judge = |lock: Lock| held(lock.name, composite, &found(lock.name.key)?);
     let former = |lock: Lock| {
         let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
         let name = found.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         // One that no claim controls any more holds nothing, and is never composed again.
-        held(&Lock { name, ..lock }, composite, &found).filter(|tenure| matches!(tenure, Tenure::Taken { .. }))
+        held(Name { name, ..lock.name }, composite, &found).filter(|tenure| matches!(tenure, Tenure::Taken { .. }))
     };
     locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Tenure::Open)
 }
@@ -88,7 +77,7 @@ fn is_same_place(lock: &Lock, found: &Value) -> bool {
 }
 
 /// How another has a lock, if another has.
-fn held(lock: &Lock, composite: &str, found: &Value) -> Option<Tenure> {
+fn held(lock: Name, composite: &str, found: &Value) -> Option<Tenure> {
     let metadata = found.get("metadata")?;
     let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str().map(str::to_owned);
     let claim = labelled("claim-namespace").zip(labelled("claim"));

@@ -51,6 +51,24 @@ pub struct Resource {
     pub composed: Value,
 }
 
+/// The name that a resource of a plan has, or wants, on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name<'a> {
+    /// The key of the resource.
+    pub key: &'a str,
+    pub api_version: &'a str,
+    pub kind: &'a str,
+    pub name: &'a str,
+}
+
+impl<'a> Name<'a> {
+    /// The name in a manifest; nothing where the manifest leaves the name to the API server.
+    pub fn of(key: &'a str, manifest: &'a Value) -> Option<Self> {
+        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
+        Some(Self { key, api_version: text("/apiVersion")?, kind: text("/kind")?, name: text("/metadata/name")? })
+    }
+}
+
 /// An annotation that says something else once parts of the plan are ready. A plan has what it says before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {

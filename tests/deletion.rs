@@ -57,7 +57,7 @@ fn a_lock_of_another_composite_is_invalid_and_stays_as_it_was() {
     let mut composed = Vec::new();
     for example in pipeline() {
         let plan = example.composed().plan;
-        let keys: BTreeSet<String> = locks(&plan).map(|lock| lock.key.to_owned()).collect();
+        let keys: BTreeSet<String> = locks(&plan).map(|lock| lock.name.key.to_owned()).collect();
         composed.extend(plan.resources.into_iter().filter(|resource| keys.contains(&resource.key)));
     }
     assert_eq!(composed.len(), 3, "an environment, a system and a broker have one lock each");

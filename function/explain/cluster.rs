@@ -189,9 +189,9 @@ impl Subject<'_> {
             |name| cluster.find((kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND, name));
         let locks = lock::locks(&self.plan).flat_map(|lock: Lock| {
             let former = self.former_lock.as_deref();
-            let named = [(lock.key, Some(lock.name)), (FORMER_LOCK, former)];
+            let named = [(lock.name.key, Some(lock.name.name)), (FORMER_LOCK, former)];
             named.map(|(under, name)| {
-                (under.to_owned(), name.and_then(|name| cluster.find((lock.api_version, lock.kind, name))))
+                (under.to_owned(), name.and_then(|name| cluster.find((lock.name.api_version, lock.name.kind, name))))
             })
         });
         let names = adoption::names(&self.plan)

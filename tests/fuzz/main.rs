@@ -34,13 +34,10 @@ use dice::Dice;
 use judge::{Judge, Tally};
 use mutate::{What, mutant};
 use seeds::{Seed, seeds};
-use server::{Launch, Server};
+use server::{Launch, Server, pod};
 
 /// How long a plain run takes.
 const SOME_TIME: Duration = Duration::from_secs(15);
-
-/// What a pod may hold at most, by `package/install/function/runtime.yaml`.
-const POD: usize = 128 << 20;
 
 /// What may stay in memory of all that was sent: what allocator and connections keep for the next calls.
 const STAYS: usize = 32 << 20;
@@ -115,7 +112,7 @@ fn the_server_stands_whatever_it_is_sent() {
 
     assert!(tally.faults.is_empty(), "{}", tally.faults.join("\n"));
     assert_eq!(server.count("function_panics_total"), Some(0));
-    assert!(most < POD, "{} MiB were resident", most >> 20);
+    assert!(most < pod().memory, "{} MiB were resident", most >> 20);
     assert!(after < before + STAYS, "{} MiB resident before, {} after", before >> 20, after >> 20);
     if let Some(early) = early {
         assert!(after < early.max(before) + STAYS / 2, "{} MiB after a tenth, {} in the end", early >> 20, after >> 20);

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tonic::{Code, Status};
 
 use crate::requests::{desired, example, first, set};
-use crate::server::{Launch, Server, get, health};
+use crate::server::{Launch, Server, get, health, pod};
 use crate::wire::{self, call, entry, field, value};
 use crate::{SERVICE, eventually};
 
@@ -19,9 +19,6 @@ const SYSTEM: &str = "health-realtime-pipeline/claims/health-lenses.yaml";
 
 /// A resource of that system whose conditions are read.
 const KEY: &str = "kafka-deployment";
-
-/// What a pod may hold at most, by `package/install/function/runtime.yaml`.
-const POD: usize = 128 << 20;
 
 /// What may stay of what was taken: what allocator and connections keep for the next calls.
 const STAYS: usize = 24 << 20;
@@ -137,7 +134,7 @@ fn many_values_in_few_bytes_take_no_more_memory_than_a_pod_has() {
     let unread = observed(KEY, &value::fields([("status", conditions(nulls(most)))]));
     answered(&server, with(&unread)).unwrap();
 
-    assert!(server.most_resident() < POD / 2, "{} MiB", server.most_resident() >> 20);
+    assert!(server.most_resident() < pod().memory / 2, "{} MiB", server.most_resident() >> 20);
     // What was taken comes back, with the next calls at the latest.
     eventually(|| {
         answered(&server, with(&[])).unwrap();
@@ -157,7 +154,7 @@ fn a_claim_with_as_many_values_as_are_read_fits_into_a_pod() {
     for call in calls {
         server.block_on(call).unwrap().unwrap();
     }
-    assert!(server.most_resident() < POD, "{} MiB", server.most_resident() >> 20);
+    assert!(server.most_resident() < pod().memory, "{} MiB", server.most_resident() >> 20);
 }
 
 #[test]
@@ -240,12 +237,16 @@ fn a_hundred_callers_with_the_longest_requests_share_what_a_pod_has() {
     let before = server.resident();
     let request = Bytes::from(with(&field(5, &value::fields([("a", value::text(&"x".repeat(5_000_000)))]))));
     let channels: Vec<_> = (0..8).map(|_| server.connect(None)).collect();
+    // A client learns at its first call how many a connection takes at once, and has further ones wait.
+    for channel in &channels {
+        server.block_on(health(channel.clone(), SERVICE)).unwrap();
+    }
     let calls: Vec<_> =
         (0..100).map(|index| server.spawn(call(channels[index % channels.len()].clone(), request.clone()))).collect();
     for call in calls {
-        assert!(server.block_on(call).unwrap().is_ok());
+        server.block_on(call).unwrap().unwrap();
     }
-    assert!(server.most_resident() < POD, "{} MiB", server.most_resident() >> 20);
+    assert!(server.most_resident() < pod().memory, "{} MiB", server.most_resident() >> 20);
     drop(channels);
     eventually(|| {
         answered(&server, with(&[])).unwrap();

@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 use function_sdk_rust::proto::v1::function_runner_service_client::FunctionRunnerServiceClient;
 use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse};
 use rustix::process::{Pid, Signal, kill_process};
+use serde::Deserialize as _;
+use serde_json::Value;
 use tokio::runtime::Runtime;
 use tonic::Status;
 use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
@@ -59,6 +61,29 @@ pub fn ended(command: &mut Command) -> Output {
     child.wait_with_output().expect("a child's output can be read")
 }
 
+/// What our server has where it runs in a cluster.
+pub struct Pod {
+    /// The bytes that it may hold at most.
+    pub memory: usize,
+    pub environment: Vec<(String, String)>,
+}
+
+/// As `package/install/function/runtime.yaml` says.
+pub fn pod() -> Pod {
+    let file = include_str!("../../package/install/function/runtime.yaml");
+    let runtime = serde_yaml::Deserializer::from_str(file).next().map(Value::deserialize);
+    let runtime = runtime.expect("it begins with a runtime").expect("it is YAML");
+    let container = &runtime["spec"]["deploymentTemplate"]["spec"]["template"]["spec"]["containers"][0];
+    let text = |value: &Value| value.as_str().expect("it is a text").to_owned();
+    let memory = text(&container["resources"]["limits"]["memory"]);
+    let mebibytes = memory.strip_suffix("Mi").and_then(|number| number.parse::<usize>().ok());
+    let environment = container["env"].as_array().expect("it is a list");
+    Pod {
+        memory: mebibytes.expect("it is told in MiB") << 20,
+        environment: environment.iter().map(|one| (text(&one["name"]), text(&one["value"]))).collect(),
+    }
+}
+
 /// How a server is to be started.
 pub struct Launch {
     command: Command,
@@ -70,8 +95,9 @@ impl Launch {
         Self::of(binary(), args)
     }
 
-    /// As [`Self::new`], of another program that is ours.
+    /// As [`Self::new`], of another program that is ours. Its environment is that of a pod.
     pub fn of<I: IntoIterator<Item: AsRef<OsStr>>>(mut command: Command, args: I) -> Self {
+        command.envs(pod().environment);
         command.args(["--address", "127.0.0.1:0"]).args(args);
         command.env("METRICS_ADDRESS", "127.0.0.1:0");
         Self { command, tls: None }

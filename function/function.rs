@@ -88,6 +88,7 @@ impl Look for Composed<'_> {
         let generation = found.get("observedGeneration").filter(|node| matches!(node, Node::Number(_)));
         Some(observed::Condition {
             status: text("status"),
+            reason: text("reason"),
             message: text("message"),
             observed_generation: generation.and_then(|number| number.to_value().as_i64()),
         })

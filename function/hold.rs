@@ -8,7 +8,7 @@ use std::iter;
 
 use serde_json::Value;
 
-use crate::observed::{Observed, Pause};
+use crate::observed::{Failure, Observed, Pause};
 use crate::owner::label;
 use crate::plan::{Plan, Resource};
 
@@ -109,7 +109,7 @@ fn standing(
     match observed {
         Some(seen) if seen.pause == Pause::Person => Standing::Paused,
         Some(seen) if seen.ready && seen.pause == Pause::None => Standing::Ready,
-        Some(seen) if seen.failed => Standing::Failed,
+        Some(seen) if seen.failure == Failure::Job => Standing::Failed,
         _ => Standing::Waiting,
     }
 }

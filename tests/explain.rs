@@ -73,6 +73,52 @@ fn plain(mut step: Value) -> Value {
     step["claims"].clone()
 }
 
+/// A file with what kubectl would write at the end of the story, after a change of it.
+fn at_the_end(name: &str, change: impl Fn(&mut Value)) -> PathBuf {
+    let moment = moment(APPLICATION, STORY, steps(STORY).len());
+    let mut list = list(&moment);
+    list["items"].as_array_mut().unwrap().iter_mut().for_each(change);
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&file, list.to_string()).unwrap();
+    file
+}
+
+#[test]
+fn a_change_that_a_provider_cannot_apply_keeps_a_claim_from_being_settled() {
+    let whole = at_the_end("explain-settled.json", |_| {});
+    let told_of = |file: &Path| told(&[APPLICATION, "--observed", file.to_str().unwrap()]);
+    assert_eq!(told_of(&whole).matches(": Settled, ").count(), 3);
+    let forbidden = "cannot dry run SSA: persistentvolumeclaims kafka-data-pvc is forbidden";
+    let changed = at_the_end("explain-unsynced.json", |item| {
+        if item.pointer("/spec/forProvider/manifest/metadata/name") == Some(&json!("kafka-data-pvc")) {
+            item["metadata"]["generation"] = json!(2);
+            for condition in item["status"]["conditions"].as_array_mut().unwrap() {
+                if condition["type"] == "Synced" {
+                    *condition = json!({"type": "Synced", "status": "False", "reason": "ReconcileError", "observedGeneration": 2, "message": forbidden});
+                }
+            }
+        }
+    });
+    let told = told_of(&changed);
+    assert_eq!(told.matches(": Settled, ").count(), 2, "{told}");
+    assert!(told.contains(&format!("False    Kafka        Waiting: waiting for kafka: PersistentVolumeClaim kafka-data-pvc in namespace health-streaming: {forbidden}")), "{told}");
+}
+
+#[test]
+fn a_claim_that_a_person_has_paused_says_so_before_everything_else() {
+    let paused = at_the_end("explain-paused.json", |item| {
+        if item["kind"] == "XIotBroker" {
+            item["metadata"]["annotations"] = json!({"crossplane.io/paused": "true"});
+        }
+    });
+    let told = told(&[APPLICATION, "--observed", paused.to_str().unwrap()]);
+    let mut lines = told.lines().skip_while(|line| !line.starts_with("IotBrokerClaim"));
+    assert!(!lines.next().unwrap().contains("asked again"), "{told}");
+    let second = lines.next().unwrap();
+    assert!(second.starts_with("  the XIotBroker ") && second.contains("is paused by a person"), "{told}");
+    assert_eq!(told.matches("is paused by a person").count(), 1, "{told}");
+}
+
 #[test]
 fn what_kubectl_writes_is_told_as_it_stands() {
     let second = "tests/replays/variants/second-namespace";

@@ -34,6 +34,9 @@ pub struct Account {
     /// How many resources are ready, of how many.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<String>,
+    /// The claim or its composite, where a person has paused it: what is told here is then not acted upon.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<String>,
     /// When Crossplane asks again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u32>,
@@ -104,7 +107,12 @@ impl Account {
         self.kind == asked.kind.claim && self.name == asked.claim.name && self.namespace == asked.claim.namespace
     }
 
-    pub(super) fn of(subject: &Subject, judged: &Result<Progress, Refused>, before: Option<&Self>) -> Self {
+    pub(super) fn of(
+        subject: &Subject,
+        judged: &Result<Progress, Refused>,
+        paused: &[String],
+        before: Option<&Self>,
+    ) -> Self {
         let claim = subject.asked.claim.clone();
         let (conditions, progress) = match judged {
             Ok(progress) => (&progress.report.conditions, Some(progress)),
@@ -120,7 +128,8 @@ impl Account {
             name: claim.name,
             phase: status.map(|status| status.phase),
             resources: status.map(|status| status.resources.clone()),
-            ttl_seconds: progress.map(|progress| progress.ttl_seconds),
+            paused: paused.to_vec(),
+            ttl_seconds: progress.map(|progress| progress.ttl_seconds).filter(|_| paused.is_empty()),
             changed: resources.any(|line| line.changed) || conditions.iter().any(|told| told.changed),
             phases,
             conditions,

@@ -39,6 +39,8 @@ pub struct Seen {
     pub uid: String,
     /// The conditions of its composite.
     pub conditions: Vec<Value>,
+    /// The claim and its composite, as far as a person has paused them: nothing is asked or answered meanwhile.
+    pub paused: Vec<String>,
     /// The generation of its composite, and the one that it was last told of, as far as they are known.
     pub generation: Option<i64>,
     pub told_generation: Option<i64>,
@@ -117,6 +119,9 @@ impl Seen {
         let is_claim = kind == asked.kind.claim
             && name == asked.claim.name
             && text(object, "/metadata/namespace") == asked.claim.namespace;
+        if (is_composite || is_claim) && text(object, "/metadata/annotations/crossplane.io~1paused") == "true" {
+            self.paused.push(format!("{kind} {name}"));
+        }
         if is_composite || (is_claim && self.conditions.is_empty()) {
             let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
             self.conditions = conditions.cloned().unwrap_or_default();

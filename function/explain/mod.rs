@@ -109,7 +109,8 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     let steps = if args.states.is_empty() {
         let (observed, unreadable) = read::documents(&args.observed, stdin);
         faults.extend(unreadable);
-        vec![subjects.step(&subjects.judged(&Cluster::of(&subjects, &observed)), None)]
+        let cluster = Cluster::of(&subjects, &observed);
+        vec![subjects.step(&subjects.judged(&cluster), &cluster, None)]
     } else {
         let (states, unreadable) = files(&args.states, stdin);
         faults.extend(unreadable);
@@ -218,10 +219,10 @@ impl<'a> Subjects<'a> {
     }
 
     /// How every claim stands, by what is answered for it, and what has changed since the step before.
-    fn step(&self, judged: &[Option<Judged>], before: Option<&Step>) -> Step {
-        let accounts = self.all.iter().zip(judged).filter_map(|(subject, judged)| {
+    fn step(&self, judged: &[Option<Judged>], cluster: &Cluster, before: Option<&Step>) -> Step {
+        let accounts = self.all.iter().zip(judged).zip(&cluster.claims).filter_map(|((subject, judged), seen)| {
             let before = before.and_then(|before| before.claim(subject));
-            Some(Account::of(subject, judged.as_ref()?, before))
+            Some(Account::of(subject, judged.as_ref()?, &seen.paused, before))
         });
         Step { title: None, file: None, claims: accounts.collect() }
     }

@@ -120,7 +120,7 @@ impl<'a> Story<'a> {
     /// What is answered then.
     fn answered(&mut self) -> Step {
         let judged = self.subjects.judged(&self.cluster);
-        let mut step = self.subjects.step(&judged, self.last.as_ref());
+        let mut step = self.subjects.step(&judged, &self.cluster, self.last.as_ref());
         self.remember(judged);
         for account in &mut step.claims {
             let index = self.subjects.all.iter().position(|subject| account.is(subject));

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 
 use super::account::{Account, Event, Line, Phase, Step, Told};
+use crate::hold::PAUSED;
 use crate::preview::terminal::painted;
 use crate::report::State;
 
@@ -75,12 +76,19 @@ fn account(account: &Account, is_shown: impl Fn(&Line) -> bool, is_told: impl Fn
 fn heading(account: &Account) -> String {
     let state = match (account.phase, &account.resources) {
         (Some(phase), Some(resources)) => {
-            let seconds = account.ttl_seconds.unwrap_or_default();
-            format!("{phase}, {resources} ready, asked again after {seconds} s")
+            let again = account.ttl_seconds.map(|seconds| format!(", asked again after {seconds} s"));
+            format!("{phase}, {resources} ready{}", again.unwrap_or_default())
         }
         _ => "refused, nothing is changed".to_owned(),
     };
-    format!("{} {} in {}: {state}\n", account.kind, painted(TITLE, &account.name), account.namespace)
+    let mut text = format!("{} {} in {}: {state}\n", account.kind, painted(TITLE, &account.name), account.namespace);
+    for paused in &account.paused {
+        let told = format!(
+            "the {paused} is paused by a person, and nothing below is acted upon: remove its annotation {PAUSED}"
+        );
+        let _ = writeln!(text, "  {}", painted(BAD, &told));
+    }
+    text
 }
 
 fn phase(phase: &Phase, is_shown: impl Fn(&Line) -> bool) -> String {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::claims::KINDS;
 use crate::hold;
-use crate::observed::Pause;
+use crate::observed::{Failure, Pause};
 use crate::place::to_value;
 use crate::plan::{Place, Ready};
 use crate::report::news::News;
@@ -21,7 +21,10 @@ const PHASES: &[Phase] = &[
 
 fn resource(part: &'static str, kind: &str, waits_for: &'static [&'static str]) -> Resource {
     let ready = if kind == "Job" { Ready::Complete } else { Ready::Condition };
-    let manifest = json!({"kind": kind, "metadata": {"name": format!("the-{part}"), "namespace": "streaming"}});
+    let mut manifest = json!({"kind": kind, "metadata": {"name": format!("the-{part}"), "namespace": "streaming"}});
+    if kind == "Deployment" {
+        manifest["spec"] = json!({"selector": {"matchLabels": {"app": format!("the-{part}")}}});
+    }
     Resource {
         key: format!("{part}-object"),
         part,
@@ -53,7 +56,7 @@ fn unready(words: &str) -> Observed {
 }
 
 fn failed(words: &str) -> Observed {
-    Observed { failed: true, ..unready(words) }
+    Observed { failure: Failure::Job, ..unready(words) }
 }
 
 fn paused() -> Observed {
@@ -145,6 +148,18 @@ fn a_failed_job_comes_before_what_is_merely_under_way() {
     assert_eq!(message, expected);
     assert_eq!(told(&report, "Database").1, "Failed");
     assert_eq!(told(&report, "Kafka").1, "Waiting");
+}
+
+#[test]
+fn pods_that_do_not_come_up_are_said_with_the_command_that_shows_why() {
+    let late = Observed { failure: Failure::Pods, ..unready("the ReplicaSet is late") };
+    let report = report(&[ready(), ready(), Observed { failure: Failure::Pods, ..unready("2 failed") }, late], None);
+    let job = "waiting for databases: Job the-databases in namespace streaming: 2 failed; read its log with \
+               kubectl logs -n streaming job/the-databases inside the virtual cluster";
+    assert_eq!(told(&report, "Database"), (Truth::False, "Waiting", job));
+    let kafka = "waiting for kafka: Deployment the-kafka in namespace streaming: the ReplicaSet is late; look at its pods \
+                 with kubectl describe pods -n streaming -l app=the-kafka inside the virtual cluster";
+    assert_eq!(told(&report, "Kafka"), (Truth::False, "Waiting", kafka));
 }
 
 #[test]

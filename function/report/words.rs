@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::{Fault, Seen, State, Subject};
 use crate::hold::{self, PAUSED, Standing};
-use crate::plan::Place;
+use crate::observed::Failure;
+use crate::plan::{Place, Ready};
 
 /// The longest that all faults of a claim may be together.
 const FAULTS: usize = 8192;
@@ -73,7 +76,13 @@ pub fn why(subject: &Subject, seen: Seen) -> String {
             format!("paused by a person: remove the annotation {PAUSED} of the {kind} {name}{inner}")
         }
         Standing::Waiting if seen.observed.is_none() => "it is not created yet".to_owned(),
-        Standing::Waiting => words.unwrap_or("it is not ready yet").to_owned(),
+        Standing::Waiting => {
+            let words = words.unwrap_or("it is not ready yet");
+            match seen.observed.filter(|observed| observed.failure == Failure::Pods) {
+                Some(_) => format!("{words}; {}", pods(seen)),
+                None => words.to_owned(),
+            }
+        }
     }
 }
 
@@ -110,16 +119,35 @@ fn ready(all: &[Seen]) -> String {
     }
 }
 
+/// What shows why pods do not come up: a Job's log, or what is said of a Deployment's pods.
+fn pods(seen: Seen) -> String {
+    if seen.resource.ready == Ready::Complete {
+        return format!("read its log with {}", log(seen));
+    }
+    let labels = seen.resource.manifest().pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let labels = labels.into_iter().flatten().filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)));
+    let labels = labels.collect::<Vec<_>>().join(",");
+    format!("look at its pods with kubectl describe pods -n {} -l {labels} {}", namespace(seen), cluster(seen))
+}
+
 /// The command that shows a Job's log, in the cluster that it is in.
 fn log(seen: Seen) -> String {
-    let manifest = seen.resource.manifest();
-    let text = |pointer: &str| manifest.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default();
-    let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
-    let cluster = match seen.resource.place {
+    format!("kubectl logs -n {} job/{} {}", namespace(seen), text(seen, "/metadata/name"), cluster(seen))
+}
+
+fn namespace(seen: Seen<'_>) -> &str {
+    text(seen, "/metadata/namespace")
+}
+
+fn text<'a>(seen: Seen<'a>, pointer: &str) -> &'a str {
+    seen.resource.manifest().pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn cluster(seen: Seen) -> &'static str {
+    match seen.resource.place {
         Place::Host => "on the host",
         Place::Inside => "inside the virtual cluster",
-    };
-    format!("kubectl logs -n {namespace} job/{name} {cluster}")
+    }
 }
 
 /// Every fault, as far as there is room for them.

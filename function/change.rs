@@ -144,7 +144,7 @@ pub fn may_follow(cel: &str, old: &Value, new: &Value) -> bool {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kept {
     /// The composed resource.
-    pub key: &'static str,
+    pub key: String,
     field: &'static str,
     message: &'static str,
     shown: Shown,
@@ -161,40 +161,59 @@ enum Shown {
     Names(String, Vec<String>),
     /// Entries `name=value` with commas between them, none of which has another value now.
     Entries(String, Vec<String>),
+    /// The same storage class, or none, in a volume that was made: the platform team's settings name it.
+    Class(Class),
     /// Nothing: the resource should not be there.
     Nothing,
+}
+
+/// The storage class of a volume.
+#[derive(Clone, Debug, PartialEq)]
+struct Class {
+    at: String,
+    /// Where it stands in the text at that place, if that is YAML.
+    within: Option<&'static str>,
+    /// What a person calls the volume.
+    volume: String,
+    now: Option<String>,
 }
 
 impl Kept {
     /// Something that shows a text.
     pub fn same(key: &'static str, at: &str, now: &str, field: &'static str, rule: Rule) -> Self {
-        Self { key, field, message: rule.message, shown: Shown::Same(at.to_owned(), now.to_owned()) }
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Same(at.to_owned(), now.to_owned()) }
     }
 
     /// A volume claim.
     pub fn volume(key: &'static str, now: &str, field: &'static str) -> Self {
         let at = format!("{MANIFEST}/spec/resources/requests/storage");
-        Self { key, field, message: VOLUME.message, shown: Shown::Size(at, now.to_owned()) }
+        Self { key: key.to_owned(), field, message: VOLUME.message, shown: Shown::Size(at, now.to_owned()) }
     }
 
     /// Something that shows names.
     pub fn names(key: &'static str, at: String, now: &[String], field: &'static str, rule: Rule) -> Self {
-        Self { key, field, message: rule.message, shown: Shown::Names(at, now.to_vec()) }
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Names(at, now.to_vec()) }
     }
 
     /// Something that shows entries.
     pub fn entries(key: &'static str, at: String, now: Vec<String>, field: &'static str, rule: Rule) -> Self {
-        Self { key, field, message: rule.message, shown: Shown::Entries(at, now) }
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Entries(at, now) }
+    }
+
+    /// Something that brings a volume of a storage class, or of the cluster's default one.
+    pub fn class(key: &str, (at, within): (&str, Option<&'static str>), volume: String, now: Option<&str>) -> Self {
+        let class = Class { at: at.to_owned(), within, volume, now: now.map(str::to_owned) };
+        Self { key: key.to_owned(), field: "input.storageClass", message: CLASS, shown: Shown::Class(class) }
     }
 
     /// Something that is not asked for now.
     pub fn absent(key: &'static str, field: &'static str, rule: Rule) -> Self {
-        Self { key, field, message: rule.message, shown: Shown::Nothing }
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Nothing }
     }
 
     /// What is wrong with the field, seen from the resource. One that does not show it says nothing against it.
     fn fault(&self, observed: Look) -> Option<Fault> {
-        let text = |at: &str| match observed(self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
+        let text = |at: &str| match observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
             Value::String(text) => Some(text),
             _ => None,
         };
@@ -212,14 +231,42 @@ impl Kept {
                 let changed = was.split(',').find(|was| now.iter().any(|now| name(now) == name(was) && now != was))?;
                 changed.to_owned()
             }
+            Shown::Class(class) => return self.class_fault(class, observed),
             Shown::Nothing => {
-                observed(self.key, &["kind"])?;
+                observed(&self.key, &["kind"])?;
                 return Some(Fault::new(self.field, self.message));
             }
         };
         Some(Fault::new(self.field, format!("{} (there is {was:?})", self.message)))
     }
+
+    /// A volume that no provider has taken up yet may still have any class.
+    fn class_fault(&self, class: &Class, observed: Look) -> Option<Fault> {
+        let finalizers = observed(&self.key, &["metadata", "finalizers"])?;
+        finalizers.as_array().filter(|finalizers| !finalizers.is_empty())?;
+        let shown = observed(&self.key, &steps(&class.at).iter().map(String::as_str).collect::<Vec<_>>());
+        let was = match (shown, class.within) {
+            (Some(Value::String(text)), Some(within)) => {
+                let values: Value = serde_yaml::from_str(&text).ok()?;
+                values.pointer(within).and_then(Value::as_str).map(str::to_owned)
+            }
+            (Some(Value::String(text)), None) => Some(text),
+            _ => None,
+        };
+        let was = was.filter(|was| !was.is_empty());
+        if was == class.now {
+            return None;
+        }
+        let told = |class: Option<&str>| class.map_or("the default class".to_owned(), |name| format!("class {name:?}"));
+        let (volume, was, now) = (&class.volume, told(was.as_deref()), told(class.now.as_deref()));
+        Some(Fault::new(
+            self.field,
+            format!("{}: {volume} was made with {was}, and now it would be {now}", self.message),
+        ))
+    }
 }
+
+const CLASS: &str = "cannot change while volumes stand, because no cluster gives a volume another class: set it back, and give new claims a Composition of their own that names the new class";
 
 /// Where an Object keeps what stands in its cluster.
 pub const MANIFEST: &str = "/spec/forProvider/manifest";

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::change::Kept;
+use crate::change::{Kept, MANIFEST};
 use crate::demand::{Demand, Lever};
 use crate::fault::Fault;
 use crate::host_secrets::HostSecret;
@@ -288,6 +288,7 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
             if settings.watch {
                 watch(&mut plan);
             }
+            let kept = checked.kept().into_iter().chain(classes(&plan)).collect();
             Ok(Composed {
                 plan,
                 told: Told::of(&checked, false),
@@ -297,7 +298,7 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
                 guest: checked.guest(),
                 site: checked.site(),
                 host_secrets: checked.host_secrets(),
-                kept: checked.kept(),
+                kept,
             })
         }
         Ok(_) => Err(faults),
@@ -309,6 +310,16 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
             Err(faults)
         }
     }
+}
+
+/// Where the storage class of each volume is seen.
+fn classes(plan: &Plan) -> impl Iterator<Item = Kept> {
+    const CLASS: &str = "/spec/storageClassName";
+    let volumes = plan.resources.iter().filter(|resource| resource.manifest()["kind"] == "PersistentVolumeClaim");
+    volumes.map(|volume| {
+        let now = volume.manifest().pointer(CLASS).and_then(Value::as_str);
+        Kept::class(&volume.key, (&format!("{MANIFEST}{CLASS}"), None), volume.title(), now)
+    })
 }
 
 #[cfg(test)]

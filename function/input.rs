@@ -22,7 +22,8 @@ pub struct Input {
     pub images: Images,
     /// Where charts are pulled from.
     pub charts: Charts,
-    /// Storage class of every volume. Absent: the host cluster's default class.
+    /// Storage class of every volume. Absent: the host cluster's default class. Decided before the first claim: no
+    /// cluster gives a volume another class, so a claim whose volumes stand refuses a change.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub storage_class: Option<String>,

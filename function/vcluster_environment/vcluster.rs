@@ -33,8 +33,11 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 pub fn kept(environment: &Environment) -> Vec<Kept> {
     let external_name = "/metadata/annotations/crossplane.io~1external-name";
     let (release, cluster) = ("vcluster-release", "vcluster-cluster");
+    let class = environment.owner.settings.storage_class.as_deref();
+    let volume = || format!("the volume of the virtual cluster {}", environment.spec.name);
     match environment.spec.provisioner {
         Provisioner::Helm => vec![
+            Kept::class(release, (&format!("/spec/forProvider/values{CLASS}"), None), volume(), class),
             Kept::same(release, external_name, &environment.spec.name, "spec.name", change::NAME),
             Kept::absent(cluster, "spec.provisioner", change::PROVISIONER),
         ],
@@ -47,9 +50,18 @@ pub fn kept(environment: &Environment) -> Vec<Kept> {
                 change::NAME,
             ),
             Kept::absent(release, "spec.provisioner", change::PROVISIONER),
+            Kept::class(
+                "vcluster-infrastructure",
+                (&format!("{MANIFEST}/spec/helmRelease/values"), Some(CLASS)),
+                volume(),
+                class,
+            ),
         ],
     }
 }
+
+/// Where the chart's values name the storage class of the control plane's volume.
+const CLASS: &str = "/controlPlane/statefulSet/persistence/volumeClaim/storageClass";
 
 fn waits_for(environment: &Environment) -> &'static [&'static str] {
     if environment.owner.settings.pull_secrets.is_empty() {

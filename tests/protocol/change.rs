@@ -1,6 +1,7 @@
 //! A claim that is another one than that which was composed: what cannot change is refused, what can is composed anew.
 
 use function_sdk_rust::proto::v1::{Ready, Resource, RunFunctionRequest, RunFunctionResponse};
+use function_sdk_rust::resource::{json_to_struct, struct_to_json};
 use serde_json::{Value, json};
 
 use super::requests::{self, condition, desired, example, first, set, settled};
@@ -127,4 +128,54 @@ fn what_may_change_is_composed_over_what_is_observed() {
         let stands = |pattern: &str| resources.keys().any(|key| key.starts_with(pattern));
         assert!(stands("lock-") && desired(&answer).len() > 10, "{pointer}");
     }
+}
+
+/// What the function says of a claim that settled by one storage class of the settings, once they name another.
+fn after_class(claim: &Value, before: Option<&str>, after: Option<&str>, taken_up: bool) -> RunFunctionResponse {
+    let by = |request: RunFunctionRequest, class: Option<&str>| {
+        let mut input = json!({"apiVersion": "fn.platform.example.org/v1alpha1", "kind": "Input"});
+        if let Some(class) = class {
+            input["storageClass"] = json!(class);
+        }
+        requests::with_input(request, &input)
+    };
+    let begun = by(first(claim), before);
+    let mut observed = settled(begun.clone(), &run(begun)).observed.unwrap_or_default().resources;
+    if !taken_up {
+        for resource in observed.values_mut() {
+            let fields = resource.resource.get_or_insert_default();
+            let mut value = struct_to_json(fields);
+            value["metadata"].as_object_mut().expect("a resource has metadata").remove("finalizers");
+            *fields = json_to_struct(value.as_object().expect("a resource is an object"));
+        }
+    }
+    let mut request = by(first(claim), after);
+    request.observed.get_or_insert_default().resources = observed;
+    run(request)
+}
+
+#[test]
+fn a_storage_class_that_no_cluster_would_follow_is_refused_and_the_present_one_named() {
+    let mut by_cluster_api = example(ENVIRONMENT);
+    set(&mut by_cluster_api, "/spec/provisioner", json!("ClusterAPI"));
+    let (system, broker) = (example(SYSTEM), example(BROKER));
+    for claim in [example(ENVIRONMENT), by_cluster_api, system.clone(), broker] {
+        let words =
+            "input.storageClass: cannot change while volumes stand, because no cluster gives a volume another class";
+        for (before, after, says) in [
+            (None, Some("gp3"), "was made with the default class, and now it would be class \"gp3\""),
+            (Some("gp2"), Some("gp3"), "was made with class \"gp2\", and now it would be class \"gp3\""),
+            (Some("gp2"), None, "was made with class \"gp2\", and now it would be the default class"),
+        ] {
+            let answer = after_class(&claim, before, after, true);
+            assert!(fatal(&answer).starts_with(words) && fatal(&answer).ends_with(says), "{}", fatal(&answer));
+            assert_eq!(fatal(&answer).matches("input.storageClass").count(), 1, "one sentence is enough");
+            assert!(answer.results.len() == 1 && condition(&after_class(&claim, before, after, false), "Accepted").0);
+        }
+        for class in [None, Some("gp2")] {
+            assert!(condition(&after_class(&claim, class, class, true), "Accepted").0);
+        }
+    }
+    let answer = after_class(&system, None, Some("gp3"), true);
+    assert!(fatal(&answer).contains(": PersistentVolumeClaim "), "{}", fatal(&answer));
 }

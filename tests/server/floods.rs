@@ -158,29 +158,26 @@ fn a_claim_with_as_many_values_as_are_read_fits_into_a_pod() {
 }
 
 #[test]
-fn a_claim_that_is_wrong_twenty_thousand_times_is_refused_at_once() {
+fn a_claim_with_thousands_of_topics_too_many_is_refused_with_one_fault() {
     let server = Server::start(["--insecure"]);
-    let claim = with_topics(8_000);
-    let since = Instant::now();
-    let answer = answered(&server, first(&claim).encode_to_vec()).unwrap();
-    assert!(answer.results[0].message.contains("must have 1 to 200 entries, not 8000"), "{:?}", answer.results);
-    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    let answer = answered(&server, first(&with_topics(8_000)).encode_to_vec()).unwrap();
+    let [refused] = answer.results.as_slice() else { panic!("{:?}", answer.results) };
+    assert_eq!(refused.message.matches("spec.").count(), 1, "nothing is looked at beyond the bound: {refused:?}");
+    assert!(refused.message.contains("must have 1 to 200 entries, not 8000"), "{refused:?}");
 }
 
 #[test]
 fn calls_in_progress_keep_nobody_from_health_and_metrics() {
     let server = Server::start(["--insecure"]);
-    let claim = with_topics(8_000);
-    let request = Bytes::from(first(&claim).encode_to_vec());
+    let request = Bytes::from(first(&with_topics(8_000)).encode_to_vec());
     let calls: Vec<_> = (0..32).map(|_| server.spawn(call(server.channel(), request.clone()))).collect();
-    let since = Instant::now();
+    let mut heard = 0;
     while !calls.iter().all(tokio::task::JoinHandle::is_finished) {
-        let asked = Instant::now();
         get(server.metrics_address(), "/metrics");
         server.block_on(health(server.connect(None), "")).unwrap();
-        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        heard += 1;
     }
-    assert!(since.elapsed() < Duration::from_mins(1));
+    assert!(heard > 1, "all calls had ended before anybody else was heard");
     assert!(calls.into_iter().all(|call| server.block_on(call).unwrap().is_ok()));
 }
 

@@ -139,7 +139,9 @@ pub fn words(pattern: &str) -> Option<&'static str> {
             "an MQTT topic filter of letters, digits and -_.:@=,~ where + and # each stand for a whole level and # stands last, such as health/+/data"
         }
         JSON_FIELD => "the name of a field, or several joined by dots, such as device.id",
-        SNOWFLAKE_ACCOUNT => "a Snowflake account identifier such as myorg-myaccount",
+        SNOWFLAKE_ACCOUNT => {
+            "a Snowflake account identifier such as myorg-myaccount, or its host without https:// and without a port"
+        }
         SNOWFLAKE_IDENTIFIER => {
             "a Snowflake identifier that needs no quotes: letters, digits, underscores and $, with no digit and no $ first"
         }

@@ -13,6 +13,7 @@ pub mod hold;
 pub mod host_secrets;
 pub mod input;
 pub mod iot_broker;
+pub mod kafka_topic;
 pub mod kinds;
 pub mod language;
 pub mod lock;

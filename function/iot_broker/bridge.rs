@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::EnvVar;
 
 use super::claim::{Converter, Mapping};
 use super::{IotBroker, accounts, broker};
-use crate::language::{Kcql, KcqlField, Placeholders, Text, Word};
+use crate::language::{Kcql, Placeholders, Text, Word};
 use crate::part::Part;
 use crate::pins::Image;
 use crate::place::to_text;
@@ -137,7 +137,7 @@ fn statement(mapping: &Mapping) -> String {
     let key = mapping
         .key_field
         .as_ref()
-        .map(|field| format!(" WITHKEY({})", Text::<KcqlField>::literal(field)))
+        .map(|field| format!(" WITHKEY({})", Text::<Kcql>::literal(field)))
         .unwrap_or_default();
     format!(
         "INSERT INTO {} SELECT * FROM {} WITHCONVERTER=`io.lenses.streamreactor.connect.converters.source.{converter}`{key}",

@@ -1,10 +1,11 @@
 //! What of an `IotBrokerClaim` a schema cannot say: names that are taken, and how its fields fit each other.
 
 use super::claim::{Converter, Mapping, MqttConfig, Simulator, Spec};
-use super::filter::overlap;
+use super::filter::{meaningless, overlap, unpublishable};
 use super::{IotBroker, accounts, bridge, broker, simulator as sim};
 use crate::demand::{Lever, too_many};
 use crate::fault::Fault;
+use crate::kafka_topic;
 use crate::settings::pinned;
 use crate::size::{Bytes, Cpu};
 
@@ -52,6 +53,15 @@ pub fn users(faults: &mut Vec<Fault>, spec: &Spec, most: u32) {
             ));
         }
     }
+    for (index, user) in spec.mqtt_config.users.iter().enumerate() {
+        for (list, filters) in [("publish", &user.publish), ("read", &user.read)] {
+            for (place, filter) in filters.iter().enumerate() {
+                let field = || format!("spec.mqttConfig.users[{index}].{list}[{place}]");
+                let message = meaningless(filter, &user.name, list == "publish");
+                faults.extend(message.map(|message| Fault::new(field(), message)));
+            }
+        }
+    }
     let allowed = spec.mqtt_config.users.iter().flat_map(|user| user.publish.iter().chain(&user.read));
     let size: usize = allowed.map(String::len).sum();
     if size > MOST_ALLOWED {
@@ -71,6 +81,8 @@ pub fn users(faults: &mut Vec<Fault>, spec: &Spec, most: u32) {
 
 pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
     for (index, mapping) in mappings.iter().enumerate() {
+        let kafka_topic = || format!("spec.connectorConfig.mappings[{index}].kafkaTopic");
+        faults.extend(kafka_topic::refused(&mapping.kafka_topic).map(|message| Fault::new(kafka_topic(), message)));
         if mapping.converter != Converter::Json && mapping.key_field.is_some() {
             faults.push(Fault::new(
                 format!("spec.connectorConfig.mappings[{index}].keyField"),
@@ -101,6 +113,9 @@ pub fn simulator(faults: &mut Vec<Fault>, simulator: &Simulator) {
             "spec.connectorConfig.simulator.minScale",
             format!("must be at most maxScale, {}, not {}", simulator.max_scale, simulator.min_scale),
         ));
+    }
+    if let Some(message) = unpublishable(&simulator.topic) {
+        faults.push(Fault::new("spec.connectorConfig.simulator.topic", message));
     }
     if simulator.image.as_ref().is_some_and(|image| !pinned(image)) {
         faults.push(Fault::new(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::realtime_system::claim::{first, yes};
 use crate::tenant::{DeletionPolicy, SecretName};
-use crate::{change, form};
+use crate::{change, form, kafka_topic};
 
 /// An MQTT broker, the bridge from it to Kafka, and a simulator of devices.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -146,11 +146,13 @@ pub struct User {
     /// User name.
     #[schemars(length(min = 1, max = 40), regex(pattern = form::DNS_LABEL))]
     pub name: String,
-    /// Topic filters that the user may publish to, at most 50; `+` stands for one level, `#` at the end for all below.
+    /// Topic filters that the user may publish to, at most 50; `+` stands for one level, `#` at the end for all below. No
+    /// name is put in for `%u` or `%c`, and nobody publishes to `$SYS`, `$share` or `$CONTROL`: such filters are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = form::MQTT_FILTER)))]
     pub publish: Vec<String>,
-    /// Topic filters that the user may subscribe to, at most 50.
+    /// Topic filters that the user may subscribe to, at most 50. One for `health/+` also admits to
+    /// `$share/GROUP/health/+`. Refused are `%u`, `%c`, `$share` and `$CONTROL`, which would mean nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = form::MQTT_FILTER)))]
     pub read: Vec<String>,
@@ -201,7 +203,11 @@ pub struct Mapping {
     #[schemars(length(min = 1, max = 500), regex(pattern = form::BRIDGED_MQTT_FILTER))]
     pub mqtt_topic: String,
     /// Kafka topic that receives the messages, one of the real-time system's.
-    #[schemars(length(min = 1, max = 200), regex(pattern = form::KAFKA_TOPIC))]
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = form::KAFKA_TOPIC),
+        extend("x-kubernetes-validations" = [kafka_topic::RULE])
+    )]
     pub kafka_topic: String,
     /// How a message becomes a record: `Json` reads its fields, so that SQL can name them; `Bytes` carries it as it is.
     #[serde(default)]

@@ -30,9 +30,73 @@ pub fn strays(filter: &str) -> Vec<String> {
     above.into_iter().chain(emptied).filter(|stray| !stray.is_empty()).collect()
 }
 
+/// What of a filter means nothing where a user's rights are listed, in words that fit behind its field. `user` has them,
+/// and `publishes` says which right it is.
+pub fn meaningless(filter: &str, user: &str, publishes: bool) -> Option<String> {
+    if filter.contains("%u") {
+        let written_out = filter.replace("%u", user);
+        return Some(format!(
+            "must not contain %u: no user's name is put in for it, so write the name out, such as {written_out:?}"
+        ));
+    }
+    if filter.contains("%c") {
+        return Some("must not contain %c: no client's identifier is put in for it, so write + for any level".to_owned());
+    }
+    if let Some(shared) = filter.strip_prefix("$share/").filter(|_| !publishes) {
+        let plain = shared.split_once('/').map_or("health/#", |(_, plain)| plain);
+        return Some(format!(
+            "must not start with $share: a right to the topics themselves admits shared subscriptions to them, so write {plain:?}"
+        ));
+    }
+    refused_by_the_broker(filter, publishes)
+}
+
+/// Why nobody may publish to a topic, in the same words. The broker itself refuses some, or takes them and tells nobody.
+pub fn unpublishable(topic: &str) -> Option<String> {
+    refused_by_the_broker(topic, true)
+}
+
+fn refused_by_the_broker(filter: &str, publishes: bool) -> Option<String> {
+    // Only what is published by the broker itself may be read there.
+    let own = ["$SYS", "$share"].into_iter().filter(|_| publishes).find(|own| filter.starts_with(own));
+    let reason = match own.or_else(|| filter.starts_with("$CONTROL/").then_some("$CONTROL")) {
+        Some("$CONTROL") => "$CONTROL: this broker has nothing that could be controlled by messages",
+        Some("$SYS") => "$SYS: the broker alone publishes there",
+        Some(_) => "$share: that is the beginning of subscriptions, and no topic has it",
+        None => return None,
+    };
+    Some(format!("must not start with {reason}; leave it out or name another topic"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{overlap, strays};
+    use super::{meaningless, overlap, strays};
+
+    #[test]
+    fn a_right_that_means_nothing_is_told_with_what_to_write() {
+        for (filter, publishes, said) in [
+            ("devices/%u/data", true, Some("such as \"devices/ward/data\"")),
+            ("devices/%u", false, Some("such as \"devices/ward\"")),
+            ("%c/cmd", false, Some("write + for any level")),
+            ("a%cb", true, Some("must not contain %c")),
+            ("$share/group/health/+", false, Some("so write \"health/+\"")),
+            ("$share/group", false, Some("must not start with $share")),
+            ("$share/group/health", true, Some("must not start with $share")),
+            ("$SYS/#", true, Some("must not start with $SYS")),
+            ("$SYS", true, Some("must not start with $SYS")),
+            ("$CONTROL/dynamic-security/v1", true, Some("must not start with $CONTROL")),
+            ("$CONTROL/#", false, Some("must not start with $CONTROL")),
+            ("$SYS/#", false, None),
+            ("$own/#", true, None),
+            ("100%/u", true, None),
+            ("health/#", true, None),
+            ("#", false, None),
+        ] {
+            let found = meaningless(filter, "ward", publishes);
+            assert_eq!(found.is_some(), said.is_some(), "{filter}: {found:?}");
+            assert!(found.unwrap_or_default().contains(said.unwrap_or_default()), "{filter}");
+        }
+    }
 
     #[test]
     fn filters_overlap_where_a_topic_matches_both() {

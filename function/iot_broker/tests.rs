@@ -194,7 +194,7 @@ fn fields_and_bytes_get_a_connector_each() {
 fn the_connector_of_the_example_reads_a_key_and_any_schema() {
     let plan = broker(&json!({"namespace": "streaming"})).plan();
     let config = connector(&plan, "mqtt-source-connector");
-    assert!(config["connect.mqtt.kcql"].as_str().unwrap().ends_with("JsonSimpleConverter` WITHKEY(deviceId)"));
+    assert!(config["connect.mqtt.kcql"].as_str().unwrap().ends_with("JsonSimpleConverter` WITHKEY(`deviceId`)"));
     assert_eq!(config["connect.mqtt.hosts"], "tcp://health-mqtt-service.streaming.svc.cluster.local:1883");
     let job = find(&plan, "bridge-job-").manifest();
     let container = &job["spec"]["template"]["spec"]["containers"][0];

@@ -7,7 +7,7 @@ use crate::archive::{ArchiveUrl, Servers, Way};
 use crate::demand::{Lever, too_many};
 use crate::fault::Fault;
 use crate::owner::Claim;
-use crate::remote_key;
+use crate::{kafka_topic, remote_key};
 use crate::settings::Settings;
 use crate::size::{Bytes, Cpu};
 
@@ -155,12 +155,7 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
     let mut called: HashMap<String, Vec<&str>> = HashMap::new();
     for (index, topic) in kafka.topics.iter().enumerate() {
         let field = || format!("spec.kafkaConfig.topics[{index}].name");
-        if matches!(topic.name.as_str(), "." | "..") {
-            faults.push(Fault::new(field(), "must not be \".\" or \"..\", which Kafka refuses: choose another name"));
-        }
-        if topic.name.starts_with("__") {
-            faults.push(Fault::new(field(), "must not start with two underscores: such topics are Kafka's own"));
-        }
+        faults.extend(kafka_topic::refused(&topic.name).map(|message| Fault::new(field(), message)));
         let earlier = called.entry(topic.name.replace('.', "_")).or_default();
         let twin = earlier.iter().find(|earlier| **earlier != topic.name).copied();
         if earlier.len() < 2 && !earlier.contains(&topic.name.as_str()) {
@@ -188,11 +183,10 @@ pub fn snowflake(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &K
     let known: BTreeSet<&str> = kafka.topics.iter().map(|topic| topic.name.as_str()).collect();
     let mut tables: HashMap<String, &str> = HashMap::new();
     for (index, topic) in snowflake.topics.iter().enumerate() {
-        if !known.contains(topic.as_str()) {
-            faults.push(Fault::new(
-                format!("spec.snowflakeConfig.topics[{index}]"),
-                format!("must be one of spec.kafkaConfig.topics, not {topic:?}"),
-            ));
+        let stranger = (!known.contains(topic.as_str()))
+            .then(|| format!("must be one of spec.kafkaConfig.topics, not {topic:?}"));
+        if let Some(message) = kafka_topic::refused(topic).or(stranger) {
+            faults.push(Fault::new(format!("spec.snowflakeConfig.topics[{index}]"), message));
         }
         if let Some(twin) = tables.get(&table(topic)) {
             faults.push(Fault::new(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::script;
 use crate::tenant::{DeletionPolicy, SecretName};
-use crate::{change, form};
+use crate::{change, form, kafka_topic};
 
 /// Kafka with Connect and Schema Registry, Lenses over it, PostgreSQL under it, and a dashboard at its end.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -255,7 +255,11 @@ impl Default for KafkaConfig {
 #[serde(rename_all = "camelCase")]
 pub struct Topic {
     /// Name of the topic.
-    #[schemars(length(min = 1, max = 200), regex(pattern = form::KAFKA_TOPIC))]
+    #[schemars(
+        length(min = 1, max = 200),
+        regex(pattern = form::KAFKA_TOPIC),
+        extend("x-kubernetes-validations" = [kafka_topic::RULE])
+    )]
     pub name: String,
     /// Number of partitions, 1 to 1000. It can be raised later, never lowered.
     #[serde(default = "three")]
@@ -328,7 +332,8 @@ pub struct Archive {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SnowflakeConfig {
-    /// Snowflake account identifier, such as `myorg-myaccount`: the first part of `<account>.snowflakecomputing.com`.
+    /// Snowflake account identifier, such as `myorg-myaccount`: the first part of `<account>.snowflakecomputing.com`. The
+    /// account's whole host is understood too; write it without `https://` and without a port.
     #[schemars(length(min = 1, max = 200), regex(pattern = form::SNOWFLAKE_ACCOUNT))]
     pub account: String,
     /// Snowflake user that the connector logs in as, by key pair.

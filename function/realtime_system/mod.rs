@@ -98,6 +98,7 @@ impl Checked for RealtimeSystem {
         sql_processors::check(&mut faults, &spec.sql_processors);
         if let Some(snowflake) = &spec.snowflake_config {
             check::snowflake(&mut faults, snowflake, &spec.kafka_config);
+            snowflake::check_account(&mut faults, &snowflake.account);
         }
         if faults.is_empty() { Ok(Self { tenant, spec, sizes, archives }) } else { Err(faults) }
     }

@@ -10,6 +10,7 @@ use super::names::{
     CONNECT_PORT, CONNECT_SECRETS, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, SNOWFLAKE_SECRET, kafka_client,
 };
 use super::{RealtimeSystem, kafka, script, secrets};
+use crate::fault::Fault;
 use crate::language::{Placeholders, Text, Word};
 use crate::pins::Image;
 use crate::place::to_text;
@@ -79,6 +80,34 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     vec![task.resource()]
 }
 
+/// The domains that accounts' hosts stand in.
+const DOMAINS: [&str; 2] = ["snowflakecomputing.com", "snowflakecomputing.cn"];
+
+/// What of an account stands before its domain, and the domain where the account was written as its host.
+fn split(account: &str) -> (&str, Option<&'static str>) {
+    let within = |domain: &'static str| {
+        let (name, end) = account.split_at_checked(account.len().checked_sub(domain.len())?)?;
+        let is_host = end.eq_ignore_ascii_case(domain) && (name.is_empty() || name.ends_with('.'));
+        is_host.then(|| (name.trim_end_matches('.'), Some(domain)))
+    };
+    DOMAINS.into_iter().find_map(within).unwrap_or((account, None))
+}
+
+fn host(account: &str) -> String {
+    let (name, domain) = split(account);
+    format!("{name}.{}", domain.unwrap_or(DOMAINS[0]))
+}
+
+/// Whoever copies the account from an address may take its domain alone.
+pub fn check_account(faults: &mut Vec<Fault>, account: &str) {
+    if split(account).0.is_empty() {
+        faults.push(Fault::new(
+            "spec.snowflakeConfig.account",
+            format!("must name the account, which stands before .{} in its address, not {account:?}", DOMAINS[0]),
+        ));
+    }
+}
+
 fn config(snowflake: &SnowflakeConfig) -> Config {
     let topic = Text::<Word>::literal;
     let topics: Vec<String> = snowflake.topics.iter().map(|name| topic(name).to_string()).collect();
@@ -88,7 +117,7 @@ fn config(snowflake: &SnowflakeConfig) -> Config {
         tasks: Text::code("1"),
         topics: Text::literal(&topics.join(",")),
         tables: Text::literal(&tables.join(",")),
-        url: Text::literal(&format!("{}.snowflakecomputing.com:443", snowflake.account)),
+        url: Text::literal(&format!("{}:443", host(&snowflake.account))),
         user: Text::literal(&snowflake.user),
         role: Text::literal(&snowflake.role),
         database: Text::literal(&snowflake.database),
@@ -100,5 +129,33 @@ fn config(snowflake: &SnowflakeConfig) -> Config {
         schema_registry: Text::literal(&format!("http://127.0.0.1:{}", SCHEMA_REGISTRY_PORT.1)),
         tolerance: Text::code("all"),
         log: Text::code("true"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check_account, host};
+
+    #[test]
+    fn an_account_may_be_written_as_its_host() {
+        for (account, expected) in [
+            ("myorg-acct", "myorg-acct.snowflakecomputing.com"),
+            ("myorg-acct.snowflakecomputing.com", "myorg-acct.snowflakecomputing.com"),
+            ("MYORG-ACCT.Snowflakecomputing.COM", "MYORG-ACCT.snowflakecomputing.com"),
+            ("xy12345.eu-central-1", "xy12345.eu-central-1.snowflakecomputing.com"),
+            ("xy12345.eu-central-1.aws.snowflakecomputing.com", "xy12345.eu-central-1.aws.snowflakecomputing.com"),
+            ("acct.privatelink.snowflakecomputing.com", "acct.privatelink.snowflakecomputing.com"),
+            ("acct.snowflakecomputing.cn", "acct.snowflakecomputing.cn"),
+            ("snowflake", "snowflake.snowflakecomputing.com"),
+            ("mysnowflakecomputing.com", "mysnowflakecomputing.com.snowflakecomputing.com"),
+        ] {
+            assert_eq!(host(account), expected, "{account}");
+            let mut faults = Vec::new();
+            check_account(&mut faults, account);
+            assert!(faults.is_empty(), "{faults:?}");
+        }
+        let mut faults = Vec::new();
+        check_account(&mut faults, "snowflakecomputing.com");
+        assert_eq!(faults.len(), 1);
     }
 }

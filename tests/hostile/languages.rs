@@ -33,7 +33,7 @@ static ACCESS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^(user [a-z0-9-]+|topic (read|write|deny) [^ \x00-\x1f\x7f-\x9f]+|)$").unwrap());
 static STATEMENT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"^INSERT INTO `[^`;]+` SELECT \* FROM `[^`;]+` WITHCONVERTER=`[a-zA-Z.]+`( WITHKEY\([a-zA-Z0-9_.]+\))?$",
+        r"^INSERT INTO `[^`;]+` SELECT \* FROM `[^`;]+` WITHCONVERTER=`[a-zA-Z.]+`( WITHKEY\(`[^`;]+`\))?$",
     )
     .unwrap()
 });

@@ -151,7 +151,9 @@ fn statement(text: &str) -> Option<Statement<'_>> {
     let (topic, rest) = rest.split_once("` SELECT * FROM `")?;
     let (filter, rest) = rest.split_once("` WITHCONVERTER=`io.lenses.streamreactor.connect.converters.source.")?;
     let (converter, key) = rest.split_once('`')?;
-    let is_key = key.is_empty() || (key.starts_with(" WITHKEY(") && key.ends_with(')'));
+    // Outside of backquotes no key with a dot, and none that is a word of the language, would be read.
+    let quoted = key.strip_prefix(" WITHKEY(`").and_then(|key| key.strip_suffix("`)"));
+    let is_key = key.is_empty() || quoted.is_some_and(|name| !name.is_empty() && !name.contains(['`', ';']));
     let is_known = matches!(converter, "JsonSimpleConverter" | "BytesConverter");
     (is_key && is_known).then_some(Statement { topic, filter, converter })
 }

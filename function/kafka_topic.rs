@@ -42,7 +42,9 @@ mod tests {
 
     #[test]
     fn topics_of_the_platforms_programs_are_not_for_claims() {
-        for name in [".", "..", "__consumer_offsets", "__", "_schemas", "connect-configs", "connect-offsets", "connect-"] {
+        for name in
+            [".", "..", "__consumer_offsets", "__", "_schemas", "connect-configs", "connect-offsets", "connect-"]
+        {
             assert!(refused(name).is_some(), "{name}");
         }
         for name in ["device_data", "_schemas2", "_mine", "a__b", "connect", "connected", "Connect-configs", "..."] {

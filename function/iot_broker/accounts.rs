@@ -1,6 +1,8 @@
 //! Who may connect to the broker: the claim's users, the bridge and the simulator. Each has a Secret with a user name and a
 //! password; who makes it, who hashes it and who logs in with it take its name from here.
 
+use std::collections::BTreeSet;
+
 use super::IotBroker;
 use super::claim::{Mapping, Spec, User};
 use super::filter::{overlap, strays};
@@ -52,7 +54,7 @@ pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
             secret: mqtt_bridge(),
             own: connector.credentials_secret_ref.as_ref(),
             publish: Vec::new(),
-            read: connector.mappings.iter().map(|mapping| mapping.mqtt_topic.as_str()).collect(),
+            read: unique(connector.mappings.iter().map(|mapping| mapping.mqtt_topic.as_str())),
             deny: unread(&connector.mappings),
         });
     }
@@ -110,7 +112,13 @@ fn unread(mappings: &[Mapping]) -> Vec<String> {
         };
         strays(&mapping.mqtt_topic).into_iter().filter(|stray| !wanted(stray)).collect::<Vec<_>>()
     };
-    mappings.iter().flat_map(strays).collect()
+    unique(mappings.iter().flat_map(strays))
+}
+
+/// Each once, in the order of the first. One topic may be carried in two ways.
+fn unique<T: Clone + Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut known = BTreeSet::new();
+    items.filter(|item| known.insert(item.clone())).collect()
 }
 
 pub fn resources(broker: &IotBroker) -> Vec<Resource> {

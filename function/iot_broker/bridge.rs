@@ -14,7 +14,8 @@ use crate::pins::Image;
 use crate::place::to_text;
 use crate::plan::Resource;
 use crate::realtime_system::names::{
-    CONNECT_PORT, CONNECT_SECRETS, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT, kafka_client,
+    CONNECT_PORT, CONNECT_SECRETS, DEVICE_RECORD, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT, kafka_client,
+    registry_of_connect,
 };
 use crate::realtime_system::script::PUT_CONNECTOR;
 use crate::secret::{PASSWORD, mqtt_bridge};
@@ -122,10 +123,27 @@ fn config(
         ("errors.tolerance", Text::code("all")),
         ("errors.log.enable", Text::code("true")),
     ]);
-    if converter == Converter::Bytes {
-        config.insert("value.converter", Text::code("org.apache.kafka.connect.converters.ByteArrayConverter"));
-    }
+    config.extend(match converter {
+        Converter::Json => as_avro(),
+        Converter::Bytes => {
+            vec![("value.converter", Text::code("org.apache.kafka.connect.converters.ByteArrayConverter"))]
+        }
+    });
     config
+}
+
+/// How the fields of a message become a record. The connector names it like the MQTT topic, of which Avro takes few, and its
+/// fields as the device does. What a worker's own converter is told does not hold for a connector's, so that all of it stands
+/// here.
+fn as_avro() -> Vec<(&'static str, Text<Placeholders>)> {
+    vec![
+        ("transforms", Text::code("record")),
+        ("transforms.record.type", Text::code("org.apache.kafka.connect.transforms.SetSchemaMetadata$Value")),
+        ("transforms.record.schema.name", Text::code(DEVICE_RECORD)),
+        ("value.converter", Text::code("io.confluent.connect.avro.AvroConverter")),
+        ("value.converter.schema.registry.url", Text::literal(&registry_of_connect())),
+        ("value.converter.scrub.invalid.names", Text::code("true")),
+    ]
 }
 
 /// A mapping in the connector's own language.

@@ -136,6 +136,13 @@ pub fn warnings(broker: &IotBroker) -> Vec<String> {
             ));
         }
     }
+    warnings.extend(connector.mappings.iter().enumerate().flat_map(|(index, mapping)| {
+        let field = format!("spec.connectorConfig.mappings[{index}]");
+        [unpublished(broker, mapping), mixed(&connector.mappings, index)]
+            .into_iter()
+            .flatten()
+            .map(move |(name, message)| format!("{field}.{name}: {message}"))
+    }));
     let carried = connector.mappings.iter().any(|mapping| overlap(&mapping.mqtt_topic, &connector.simulator.topic));
     if connector.simulator.enabled && !carried {
         warnings.push(format!(
@@ -144,6 +151,35 @@ pub fn warnings(broker: &IotBroker) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// A mapping of messages that nobody may send, as the name of a field and what is to be said of it.
+fn unpublished(broker: &IotBroker, mapping: &Mapping) -> Option<(&'static str, String)> {
+    let simulator = &broker.spec.connector_config.simulator;
+    let users = broker.spec.mqtt_config.users.iter().flat_map(|user| user.publish.iter());
+    let mut published = users.chain(simulator.enabled.then_some(&simulator.topic));
+    let nobody = !published.any(|filter| overlap(filter, &mapping.mqtt_topic));
+    let topic = &mapping.mqtt_topic;
+    nobody.then(|| {
+        (
+            "mqttTopic",
+            format!("no user may publish to {topic:?}: add it to the publish of one of spec.mqttConfig.users"),
+        )
+    })
+}
+
+/// A topic with records of two forms, of which no reader could tell which is which.
+fn mixed(mappings: &[Mapping], index: usize) -> Option<(&'static str, String)> {
+    let mapping = &mappings[index];
+    let is_other = |other: &&Mapping| other.kafka_topic == mapping.kafka_topic && other.converter != mapping.converter;
+    let other = mappings[..index].iter().find(is_other)?;
+    let (topic, filter) = (&mapping.kafka_topic, &other.mqtt_topic);
+    Some((
+        "kafkaTopic",
+        format!(
+            "{topic:?} also receives {filter:?} by another converter, so that no reader knows how to read a record: name another topic"
+        ),
+    ))
 }
 
 /// What was asked for and changes nothing.

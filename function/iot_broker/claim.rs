@@ -169,7 +169,7 @@ pub struct ConnectorConfig {
     /// What is carried from MQTT to Kafka, at most 20 mappings. None: no bridge is made.
     #[schemars(
         length(max = 20),
-        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["mqttTopic"])
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["mqttTopic", "converter"])
     )]
     pub mappings: Vec<Mapping>,
     /// A Secret of your own for the bridge's MQTT user, with the key `password`, in the environment's namespace on the

@@ -40,7 +40,9 @@ pub fn meaningless(filter: &str, user: &str, publishes: bool) -> Option<String> 
         ));
     }
     if filter.contains("%c") {
-        return Some("must not contain %c: no client's identifier is put in for it, so write + for any level".to_owned());
+        return Some(
+            "must not contain %c: no client's identifier is put in for it, so write + for any level".to_owned(),
+        );
     }
     if let Some(shared) = filter.strip_prefix("$share/").filter(|_| !publishes) {
         let plain = shared.split_once('/').map_or("health/#", |(_, plain)| plain);

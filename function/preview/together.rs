@@ -13,6 +13,7 @@ use crate::host_secrets::Nameable;
 use crate::iot_broker::claim::Spec as Broker;
 use crate::kinds::{Spec as _, istio, kubernetes};
 use crate::realtime_system::claim::Spec as System;
+use crate::realtime_system::sql_processors;
 use crate::tenant::namespace_domain;
 use crate::vcluster_environment::offer::{Guest, Reception};
 
@@ -33,6 +34,7 @@ pub fn warnings(claims: &[Shown]) -> Vec<String> {
     }
     warnings.extend(contested(claims));
     warnings.extend(unfed(claims));
+    warnings.extend(unwritten(claims));
     warnings
 }
 
@@ -149,6 +151,28 @@ fn unfed(claims: &[Shown]) -> Vec<String> {
                     bridge.asked.claim.name, mapping.mqtt_topic, mapping.kafka_topic, owner.asked.claim.name
                 ));
             }
+        }
+    }
+    warnings
+}
+
+/// Topics that SQL reads and that nothing in sight writes: no SQL, and no bridge beside. Without a bridge beside, whatever
+/// writes them stands elsewhere.
+fn unwritten(claims: &[Shown]) -> Vec<String> {
+    let [_, system, broker] = &KINDS;
+    let mut warnings = Vec::new();
+    for (owner, spec) in all::<System>(claims, system) {
+        let beside = all::<Broker>(claims, broker).filter(|(bridge, _)| owner.is_beside(bridge));
+        let mappings: Vec<_> = beside.flat_map(|(_, broker)| broker.connector_config.mappings).collect();
+        if mappings.is_empty() {
+            continue;
+        }
+        let is_fed = |topic: &str| mappings.iter().any(|mapping| mapping.kafka_topic == topic);
+        for (index, topic) in sql_processors::unwritten(&spec.sql_processors, is_fed) {
+            warnings.push(format!(
+                "{}: spec.sqlProcessors[{index}]: reads {topic}, to which no mapping of the bridge and no other processor writes",
+                owner.asked.claim.name
+            ));
         }
     }
     warnings

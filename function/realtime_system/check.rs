@@ -7,9 +7,9 @@ use crate::archive::{ArchiveUrl, Servers, Way};
 use crate::demand::{Lever, too_many};
 use crate::fault::Fault;
 use crate::owner::Claim;
-use crate::{kafka_topic, remote_key};
 use crate::settings::Settings;
 use crate::size::{Bytes, Cpu};
+use crate::{kafka_topic, remote_key};
 
 /// What a container reserves.
 #[derive(Clone, Copy, Debug)]
@@ -183,8 +183,8 @@ pub fn snowflake(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &K
     let known: BTreeSet<&str> = kafka.topics.iter().map(|topic| topic.name.as_str()).collect();
     let mut tables: HashMap<String, &str> = HashMap::new();
     for (index, topic) in snowflake.topics.iter().enumerate() {
-        let stranger = (!known.contains(topic.as_str()))
-            .then(|| format!("must be one of spec.kafkaConfig.topics, not {topic:?}"));
+        let stranger =
+            (!known.contains(topic.as_str())).then(|| format!("must be one of spec.kafkaConfig.topics, not {topic:?}"));
         if let Some(message) = kafka_topic::refused(topic).or(stranger) {
             faults.push(Fault::new(format!("spec.snowflakeConfig.topics[{index}]"), message));
         }

@@ -2,6 +2,8 @@
 //!
 //! The parts stand here in reading order, each in a file of its own.
 
+use std::collections::BTreeSet;
+
 use crate::change::Kept;
 use crate::claims::Checked;
 use crate::demand::Lever;
@@ -33,7 +35,8 @@ mod routes;
 pub mod script;
 mod secrets;
 mod snowflake;
-mod sql_processors;
+mod sql;
+pub mod sql_processors;
 pub mod status;
 
 /// A real-time system, checked.
@@ -167,16 +170,14 @@ impl Checked for RealtimeSystem {
                     .to_owned(),
             );
         }
-        let topics = &self.spec.kafka_config.topics;
-        let reads_source = |processor: &claim::SqlProcessor| processor.sql.contains(claim::SOURCE_TOPIC);
-        if !topics.iter().any(|topic| topic.name == claim::SOURCE_TOPIC)
-            && let Some(index) = self.spec.sql_processors.iter().position(reads_source)
-        {
-            warnings.push(format!(
-                "spec.sqlProcessors[{index}]: reads {0}, which is not among spec.kafkaConfig.topics: add the topic, or write processors of your own (none: [])",
-                claim::SOURCE_TOPIC
-            ));
-        }
+        let known: BTreeSet<&str> = self.spec.kafka_config.topics.iter().map(|topic| topic.name.as_str()).collect();
+        warnings.extend(sql_processors::unwritten(&self.spec.sql_processors, |topic| known.contains(topic)).into_iter().map(
+            |(index, topic)| {
+                format!(
+                    "spec.sqlProcessors[{index}]: reads {topic}, which is not among spec.kafkaConfig.topics: add the topic, or write processors of your own (none: [])"
+                )
+            },
+        ));
         warnings
     }
 

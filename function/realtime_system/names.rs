@@ -20,6 +20,14 @@ pub const MQTT_SECRET: &str = "mqtt";
 /// The directory in it with the key of the Snowflake user.
 pub const SNOWFLAKE_SECRET: &str = "snowflake";
 
+/// The name of the Avro record that a device's message becomes, which its registered schema has too.
+pub const DEVICE_RECORD: &str = "health_device_data";
+
+/// Where Connect finds Schema Registry: beside itself, in one pod.
+pub fn registry_of_connect() -> String {
+    format!("http://127.0.0.1:{}", SCHEMA_REGISTRY_PORT.1)
+}
+
 /// The label that lets a pod through Kafka's network policy, and its value.
 pub fn kafka_client() -> (String, String) {
     (crate::owner::label("kafka-client"), "true".to_owned())

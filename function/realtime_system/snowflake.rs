@@ -6,9 +6,7 @@ use serde::Serialize;
 
 use super::check::table;
 use super::claim::SnowflakeConfig;
-use super::names::{
-    CONNECT_PORT, CONNECT_SECRETS, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, SNOWFLAKE_SECRET, kafka_client,
-};
+use super::names::{CONNECT_PORT, CONNECT_SECRETS, KAFKA_SERVICE, SNOWFLAKE_SECRET, kafka_client, registry_of_connect};
 use super::{RealtimeSystem, kafka, script, secrets};
 use crate::fault::Fault;
 use crate::language::{Placeholders, Text, Word};
@@ -126,7 +124,7 @@ fn config(snowflake: &SnowflakeConfig) -> Config {
         private_key: Text::joined(["${dir:", CONNECT_SECRETS, "/", SNOWFLAKE_SECRET, ":private_key}"]),
         key_converter: Text::code("org.apache.kafka.connect.storage.StringConverter"),
         value_converter: Text::code("com.snowflake.kafka.connector.records.SnowflakeAvroConverter"),
-        schema_registry: Text::literal(&format!("http://127.0.0.1:{}", SCHEMA_REGISTRY_PORT.1)),
+        schema_registry: Text::literal(&registry_of_connect()),
         tolerance: Text::code("all"),
         log: Text::code("true"),
     }

@@ -1,6 +1,6 @@
 //! The SQL processors: a Job hands them to the agent, through HQ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::EnvVar;
 use serde::Serialize;
@@ -8,8 +8,10 @@ use serde::Serialize;
 use super::claim::{SOURCE_TOPIC, SqlProcessor};
 use super::lenses_agent::hq_access;
 use super::names::{KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
+use super::sql::Topics;
 use super::{RealtimeSystem, kafka, lenses_agent, script};
 use crate::fault::Fault;
+use crate::kafka_topic;
 use crate::pins::Image;
 use crate::place::to_text;
 use crate::plan::Resource;
@@ -81,6 +83,26 @@ pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
             format!("must be at most {ROOM} bytes together, as JSON, not {size}: shorten the statements"),
         ));
     }
+    for (index, processor) in processors.iter().enumerate() {
+        let refused = |topic: &String| {
+            let message = kafka_topic::refused(topic)?;
+            Some(Fault::new(format!("spec.sqlProcessors[{index}].sql"), format!("INSERT INTO {topic}: {message}")))
+        };
+        faults.extend(Topics::of(&processor.sql).written.iter().filter_map(refused));
+    }
+}
+
+/// Which processor, by its index, reads which topic that neither another processor writes nor `is_fed` from elsewhere.
+pub fn unwritten(processors: &[SqlProcessor], is_fed: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
+    let topics: Vec<Topics> = processors.iter().map(|processor| Topics::of(&processor.sql)).collect();
+    let is_written = |topic: &String| topics.iter().any(|other| other.written.contains(topic)) || is_fed(topic);
+    let mut told = BTreeSet::new();
+    let mut unwritten = Vec::new();
+    for (index, topics) in topics.iter().enumerate() {
+        let new = topics.read.iter().filter(|topic| !is_written(topic) && told.insert((*topic).clone()));
+        unwritten.extend(new.map(|topic| (index, topic.clone())));
+    }
+    unwritten
 }
 
 fn lines(processors: &[SqlProcessor]) -> String {

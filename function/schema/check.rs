@@ -181,7 +181,7 @@ impl Walk<'_> {
         };
         let mut known = HashMap::new();
         for (index, item) in items.iter().enumerate() {
-            let Some(identity) = identity(item, &keys) else {
+            let Some(identity) = identity(schema.get("items").unwrap_or(&Value::Null), item, &keys) else {
                 continue;
             };
             let first = *known.entry(identity).or_insert(index);
@@ -217,13 +217,14 @@ impl Walk<'_> {
     }
 }
 
-/// What tells an item apart from others: its keys, or all of it where there are none. An item without its keys is no
-/// duplicate.
-fn identity(item: &Value, keys: &[&str]) -> Option<String> {
+/// What tells an item apart from others: its keys, or all of it where there are none. A key that is left out has its
+/// default; an item without a key that has none is no duplicate.
+fn identity(schema: &Value, item: &Value, keys: &[&str]) -> Option<String> {
     if keys.is_empty() {
         return Some(item.to_string());
     }
-    let values = keys.iter().map(|key| item.get(key).map(Value::to_string));
+    let default = |key: &str| schema.get("properties")?.get(key)?.get("default");
+    let values = keys.iter().map(|key| item.get(key).or_else(|| default(key)).map(Value::to_string));
     values.collect::<Option<Vec<_>>>().map(|values| values.join(","))
 }
 

@@ -32,10 +32,8 @@ static SUBJECT: LazyLock<Regex> = LazyLock::new(|| Regex::new("^[a-zA-Z0-9._-]+-
 static ACCESS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^(user [a-z0-9-]+|topic (read|write|deny) [^ \x00-\x1f\x7f-\x9f]+|)$").unwrap());
 static STATEMENT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"^INSERT INTO `[^`;]+` SELECT \* FROM `[^`;]+` WITHCONVERTER=`[a-zA-Z.]+`( WITHKEY\(`[^`;]+`\))?$",
-    )
-    .unwrap()
+    Regex::new(r"^INSERT INTO `[^`;]+` SELECT \* FROM `[^`;]+` WITHCONVERTER=`[a-zA-Z.]+`( WITHKEY\(`[^`;]+`\))?$")
+        .unwrap()
 });
 
 /// What is read of one composed resource.

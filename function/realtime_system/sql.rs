@@ -1,0 +1,130 @@
+//! Which topics a statement of Lenses SQL reads and writes, as far as its words say so. What Lenses makes of the rest is its
+//! own affair: this room refuses nothing, and misses a name rather than it invents one.
+
+use std::collections::BTreeSet;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// The topics of one statement or several.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Topics {
+    pub read: BTreeSet<String>,
+    pub written: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Token {
+    /// A word without quotes: a name, a number or a word of the language.
+    Word(String),
+    /// A name between backquotes, which is no word of the language.
+    Name(String),
+    Sign(char),
+}
+
+impl Token {
+    fn is(&self, word: &str) -> bool {
+        matches!(self, Self::Word(own) if own.eq_ignore_ascii_case(word))
+    }
+
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Word(name) | Self::Name(name) => Some(name),
+            Self::Sign(_) => None,
+        }
+    }
+}
+
+impl Topics {
+    pub fn of(sql: &str) -> Self {
+        let tokens = tokens(sql);
+        // What a statement calls a part of itself is no topic.
+        let own: BTreeSet<&str> = tokens
+            .windows(3)
+            .filter(|three| three[1].is("AS") && three[2] == Token::Sign('('))
+            .filter_map(|three| three[0].name())
+            .collect();
+        let mut topics = Self::default();
+        for (index, token) in tokens.iter().enumerate() {
+            let Some(name) = tokens.get(index + 1).and_then(Token::name) else { continue };
+            if token.is("INTO") {
+                topics.written.insert(name.to_owned());
+            } else if (token.is("FROM") || token.is("JOIN")) && !own.contains(name) {
+                topics.read.insert(name.to_owned());
+            }
+        }
+        topics
+    }
+}
+
+fn tokens(sql: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut rest = sql.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '\'' | '"' => drop(until(&mut rest, character)),
+            '`' => tokens.push(Token::Name(until(&mut rest, '`'))),
+            '-' if rest.peek() == Some(&'-') => drop(until(&mut rest, '\n')),
+            '/' if rest.peek() == Some(&'*') => skip_comment(&mut rest),
+            character if is_of_a_word(character) => {
+                let mut word = String::from(character);
+                while let Some(next) = rest.next_if(|next| is_of_a_word(*next) || *next == '-') {
+                    word.push(next);
+                }
+                tokens.push(Token::Word(word));
+            }
+            character if character.is_whitespace() => {}
+            character => tokens.push(Token::Sign(character)),
+        }
+    }
+    tokens
+}
+
+fn is_of_a_word(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '_' | '.' | '$')
+}
+
+/// What stands before the sign that ends it.
+fn until(rest: &mut Peekable<Chars>, end: char) -> String {
+    rest.by_ref().take_while(|next| *next != end).collect()
+}
+
+fn skip_comment(rest: &mut Peekable<Chars>) {
+    let mut before = ' ';
+    // The star that opens a comment does not close it.
+    rest.next();
+    for next in rest.by_ref() {
+        if before == '*' && next == '/' {
+            return;
+        }
+        before = next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Topics;
+
+    #[test]
+    fn topics_are_read_out_of_statements_and_nothing_else_is() {
+        for (sql, read, written) in [
+            (super::super::script::HEART_RATE, vec!["device_data"], vec!["heart_rate_device_topic"]),
+            (
+                "insert into `my-topic` select stream * from `a-b` join c on c.x = `a-b`.x",
+                vec!["a-b", "c"],
+                vec!["my-topic"],
+            ),
+            ("INSERT INTO out SELECT * FROM lab.samples-2;", vec!["lab.samples-2"], vec!["out"]),
+            ("-- FROM nowhere\nINSERT INTO o /* FROM b */ SELECT 'FROM c' AS x FROM d", vec!["d"], vec!["o"]),
+            ("WITH w AS (SELECT STREAM * FROM a); INSERT INTO o SELECT STREAM * FROM w", vec!["a"], vec!["o"]),
+            ("INSERT INTO o SELECT * FROM (SELECT * FROM a LEFT JOIN b)", vec!["a", "b"], vec!["o"]),
+            ("", vec![], vec![]),
+            ("FROM", vec![], vec![]),
+            ("it's `open", vec![], vec![]),
+            ("SELECT * /*/ FROM a", vec![], vec![]),
+        ] {
+            let expected = [read, written].map(|names| names.into_iter().map(str::to_owned).collect());
+            let Topics { read, written } = Topics::of(sql);
+            assert_eq!([read, written], expected, "{sql}");
+        }
+    }
+}

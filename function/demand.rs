@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(demand("RealtimeSystemClaim", system(&json!({}))), expected);
         // Mosquitto 100m, its Job for the bridge 50m, twenty simulators with 50m and 25m beside each.
         let broker = json!({"namespace": "streaming", "connectorConfig": {"simulator": {"maxScale": 20}}});
-        let expected = ["5Gi", "1650m", "2880Mi"].map(str::to_owned);
+        let expected = ["5Gi", "1650m", "3008Mi"].map(str::to_owned);
         assert_eq!(demand("IotBrokerClaim", broker), expected);
         // istiod 100m; Prometheus 100m, its operator 50m and reloader 10m, kube-state-metrics 10m, Grafana 100m and sidecar
         // 10m.
@@ -327,11 +327,11 @@ mod tests {
     #[test]
     fn a_bound_is_the_most_that_passes() {
         let broker = |scale| json!({"namespace": "streaming", "connectorConfig": {"simulator": {"maxScale": scale}}});
-        let limits = json!({"limits": {"cpu": "1650m", "memory": "2880Mi", "storage": "5Gi"}});
+        let limits = json!({"limits": {"cpu": "1650m", "memory": "3008Mi", "storage": "5Gi"}});
         assert_eq!(said(compose("IotBrokerClaim", broker(20), limits)), [""; 0]);
         for (limits, field) in [
             (json!({"cpu": "1649m"}), "spec.connectorConfig.simulator.maxScale"),
-            (json!({"memory": "2879Mi"}), "spec.connectorConfig.simulator.maxScale"),
+            (json!({"memory": "3007Mi"}), "spec.connectorConfig.simulator.maxScale"),
             (json!({"storage": "5119Mi"}), "spec.mqttConfig.storage"),
         ] {
             let faults = said(compose("IotBrokerClaim", broker(20), json!({"limits": limits})));

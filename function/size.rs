@@ -72,6 +72,10 @@ impl Bytes {
     /// More than any bound.
     pub const MOST: Self = Self { bytes: u64::MAX };
 
+    pub const fn of(bytes: u64) -> Self {
+        Self { bytes }
+    }
+
     pub const fn mebi(mebibytes: u64) -> Self {
         Self { bytes: mebibytes * MEBI }
     }
@@ -113,6 +117,17 @@ impl Bytes {
     #[must_use]
     pub fn doubled(self) -> Self {
         self.times(2)
+    }
+
+    /// What is left without another amount, or nothing.
+    #[must_use]
+    pub fn minus(self, less: Self) -> Self {
+        Self { bytes: self.bytes.saturating_sub(less.bytes) }
+    }
+
+    /// How many pieces of a size it has room for.
+    pub fn holds(self, piece: Self) -> u64 {
+        self.bytes.checked_div(piece.bytes).unwrap_or_default()
     }
 
     #[must_use]

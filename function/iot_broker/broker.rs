@@ -48,9 +48,15 @@ const GENERAL: [&str; 10] = [
     "log_type warning",
     "log_type notice",
     "log_type information",
-    // Of what a client does not read in time, as much as a bridge that restarts needs.
-    "max_queued_messages 10000",
+    // What is larger, Kafka would not take from the bridge. Who sends it is told so here.
+    "message_size_limit 1000000",
 ];
+
+/// The ends of the queue of a client that is away, of which the first that is met counts.
+fn queue(broker: &IotBroker) -> [String; 2] {
+    let messages = broker.sizes.queue;
+    [format!("max_queued_messages {messages}"), format!("max_queued_bytes {}", u64::from(messages) << 10)]
+}
 
 /// The label that lets a pod of the namespace through the broker's network policy, and its value.
 pub fn mqtt_client() -> (String, String) {
@@ -112,7 +118,15 @@ fn mosquitto_conf(broker: &IotBroker) -> String {
         &["persistence false"]
     };
     let listeners = ports(broker).into_iter().map(listener);
-    GENERAL.iter().chain(persistence).map(|&line| line.to_owned()).chain(listeners).map(|line| line + "\n").collect()
+    let queue = queue(broker);
+    GENERAL
+        .iter()
+        .chain(persistence)
+        .map(|&line| line.to_owned())
+        .chain(queue)
+        .chain(listeners)
+        .map(|line| line + "\n")
+        .collect()
 }
 
 fn listener((name, port): Port) -> String {

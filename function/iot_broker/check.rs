@@ -1,6 +1,6 @@
 //! What of an `IotBrokerClaim` a schema cannot say: names that are taken, and how its fields fit each other.
 
-use super::claim::{Converter, Mapping, MqttConfig, Simulator, Spec};
+use super::claim::{Converter, Mapping, Simulator, Spec};
 use super::filter::{meaningless, overlap, unpublishable};
 use super::{IotBroker, accounts, bridge, broker, simulator as sim};
 use crate::demand::{Lever, too_many};
@@ -12,23 +12,72 @@ use crate::size::{Bytes, Cpu};
 /// What users may publish and read stands in one ConfigMap, which is stored twice over with what carries it there.
 const MOST_ALLOWED: usize = 256 << 10;
 
-/// The sizes of Mosquitto and of its volume.
+/// The sizes of Mosquitto, of its volume, and of the queue of a client that is away.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     pub cpu: Cpu,
     pub memory: Bytes,
     pub storage: Bytes,
+    pub queue: u32,
 }
 
-/// Their forms are the schema's affair, which has said so already.
-pub fn sizes(mqtt: &MqttConfig) -> Sizes {
-    let bytes = |amount: &str| Bytes::read(amount).unwrap_or_default();
-    Sizes { cpu: Cpu::read(&mqtt.cpu).unwrap_or_default(), memory: bytes(&mqtt.memory), storage: bytes(&mqtt.storage) }
+/// How long Kafka may be away for its restart, with the bridge in it.
+const RESTART_SECONDS: u32 = 180;
+/// A queue for that long, at as many messages a second as a simulator sends at most.
+const QUEUE: u32 = 1000 * RESTART_SECONDS;
+/// What Mosquitto needs with one of them: some 1400 bytes were measured in memory, and 1200 in a file, for one of 1 KiB.
+const QUEUED_MESSAGE: Bytes = Bytes::of(1536);
+/// What it needs beside its queues.
+const REST: Bytes = Bytes::mebi(48);
+const LEAST_MEMORY_MEBIBYTES: u64 = 64;
+
+pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
+    let mqtt = &spec.mqtt_config;
+    // The forms themselves are the schema's affair, which has said so already.
+    let storage = Bytes::read(&mqtt.storage).unwrap_or_default();
+    let cpu = Cpu::read(&mqtt.cpu).unwrap_or_default();
+    let least = Bytes::mebi(LEAST_MEMORY_MEBIBYTES);
+    let memory = Bytes::read(&mqtt.memory).unwrap_or(least);
+    if memory < least {
+        let message = format!("must be at least {LEAST_MEMORY_MEBIBYTES}Mi, not {}", mqtt.memory);
+        faults.push(Fault::new("spec.mqttConfig.memory", message));
+    }
+    let room = room(spec, memory.max(least), storage);
+    if let Some(queued) = mqtt.queued_messages.filter(|queued| *queued > room) {
+        let taken = QUEUED_MESSAGE.times(u64::from(queued) * bridges(spec));
+        let least = |needed: Bytes| needed.mebibytes() + 1;
+        let disk = format!(" and spec.mqttConfig.storage to at least {}Mi", least(taken.doubled()));
+        faults.push(Fault::new(
+            "spec.mqttConfig.queuedMessages",
+            format!(
+                "must be at most {room}, for which there is room, not {queued}: for that many set spec.mqttConfig.memory to at least {}Mi{}",
+                least(REST.plus(taken)),
+                if mqtt.persistence { disk.as_str() } else { "" }
+            ),
+        ));
+    }
+    Sizes { cpu, memory, storage, queue: mqtt.queued_messages.unwrap_or_else(|| room.min(QUEUE)) }
+}
+
+/// How many messages each bridge's queue has room for. A file of them stands twice on the volume while it is written.
+fn room(spec: &Spec, memory: Bytes, storage: Bytes) -> u32 {
+    let in_memory = memory.minus(REST).holds(QUEUED_MESSAGE.times(bridges(spec)));
+    let on_disk = storage.holds(QUEUED_MESSAGE.times(bridges(spec) * 2));
+    let room = if spec.mqtt_config.persistence { in_memory.min(on_disk) } else { in_memory };
+    // Mosquitto takes 0 for a queue without an end.
+    u32::try_from(room).unwrap_or(u32::MAX).max(1)
+}
+
+/// How many clients with lasting sessions the platform itself has: a connector for each converter.
+fn bridges(spec: &Spec) -> u64 {
+    let mappings = &spec.connector_config.mappings;
+    let has = |converter| u64::from(mappings.iter().any(|mapping| mapping.converter == converter));
+    (has(Converter::Json) + has(Converter::Bytes)).max(1)
 }
 
 /// The fields that a broker's demand comes from.
 pub fn levers(broker: &IotBroker) -> Vec<Lever> {
-    let Sizes { cpu, memory, storage } = broker.sizes;
+    let Sizes { cpu, memory, storage, .. } = broker.sizes;
     let simulator = &broker.spec.connector_config.simulator;
     let mut levers = vec![
         Lever::storage("spec.mqttConfig.storage", storage),
@@ -150,7 +199,22 @@ pub fn warnings(broker: &IotBroker) -> Vec<String> {
             connector.simulator.topic
         ));
     }
+    warnings.extend(overrun(broker));
     warnings
+}
+
+/// More messages than the queue of the bridge takes while Kafka restarts.
+fn overrun(broker: &IotBroker) -> Option<String> {
+    let connector = &broker.spec.connector_config;
+    let simulator = &connector.simulator;
+    let (queue, rate) = (broker.sizes.queue, simulator.messages_per_second.saturating_mul(simulator.max_scale));
+    let sent = rate.saturating_mul(RESTART_SECONDS);
+    (simulator.enabled && !connector.mappings.is_empty() && sent > queue).then(|| {
+        format!(
+            "spec.connectorConfig.simulator.messagesPerSecond: {} instances send {sent} messages while Kafka restarts for up to {RESTART_SECONDS} s, and the bridge's queue takes {queue}: the rest is lost; send fewer, or set spec.mqttConfig.queuedMessages",
+            simulator.max_scale
+        )
+    })
 }
 
 /// A mapping of messages that nobody may send, as the name of a field and what is to be said of it.

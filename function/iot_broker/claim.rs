@@ -90,9 +90,16 @@ pub struct MqttConfig {
     /// CPU that is reserved, in cores or thousandths of one.
     #[schemars(length(max = 10), regex(pattern = form::CPU))]
     pub cpu: String,
-    /// Memory that is reserved and the limit, in Mi or Gi.
+    /// Memory that is reserved and the limit, in Mi or Gi. At least 64Mi, and enough for the queue.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub memory: String,
+    /// How many messages of 1 KiB are kept for a client with a lasting session, such as the bridge, while it is away; 1000
+    /// to 10000000. 180000 are three minutes of 1000 a second, as long as a restart of Kafka may take. Of larger messages
+    /// fewer are kept. What comes once the queue is full is lost to that client, and counted in
+    /// `$SYS/broker/publish/messages/dropped`. Default: what `memory` and `storage` have room for, at most 180000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1000, max = 10_000_000))]
+    pub queued_messages: Option<u32>,
 }
 
 impl Default for MqttConfig {
@@ -109,7 +116,8 @@ impl Default for MqttConfig {
                 credentials_secret_ref: None,
             }],
             cpu: "100m".to_owned(),
-            memory: "256Mi".to_owned(),
+            memory: "384Mi".to_owned(),
+            queued_messages: None,
         }
     }
 }

@@ -70,7 +70,7 @@ impl Checked for IotBroker {
         check::users(&mut faults, &spec, settings.limits.users);
         check::mappings(&mut faults, &spec.connector_config.mappings);
         check::simulator(&mut faults, &spec.connector_config.simulator);
-        let sizes = check::sizes(&spec.mqtt_config);
+        let sizes = check::sizes(&mut faults, &spec);
         if faults.is_empty() { Ok(Self { tenant, spec, sizes }) } else { Err(faults) }
     }
 

@@ -186,7 +186,14 @@ fn fields_and_bytes_get_a_connector_each() {
          WITHCONVERTER=`io.lenses.streamreactor.connect.converters.source.BytesConverter`"
     );
     assert_ne!(fields["connect.mqtt.client.id"], bytes["connect.mqtt.client.id"]);
-    assert_eq!((fields.get("value.converter"), bytes.get("value.converter").is_some()), (None, true));
+    assert_eq!(fields["value.converter"], "io.confluent.connect.avro.AvroConverter");
+    assert_eq!(fields["value.converter.scrub.invalid.names"], "true");
+    assert_eq!(fields["transforms.record.schema.name"], "health_device_data");
+    assert_eq!(bytes["value.converter"], "org.apache.kafka.connect.converters.ByteArrayConverter");
+    assert_eq!(
+        (bytes.get("transforms"), fields["value.converter.schema.registry.url"].as_str()),
+        (None, Some("http://127.0.0.1:8081"))
+    );
     assert_eq!(bytes["connect.mqtt.password"], "${dir:/mnt/secrets/mqtt:password}");
 }
 
@@ -277,6 +284,82 @@ fn every_fault_is_found_at_once() {
         ],
         "{faults:#?}"
     );
+}
+
+/// The lines of Mosquitto's configuration that end its queues.
+fn queue(mqtt: &Value, mappings: &Value) -> [String; 2] {
+    let connector = json!({"mappings": mappings});
+    let plan = broker(&json!({"namespace": "streaming", "mqttConfig": mqtt, "connectorConfig": connector})).plan();
+    let conf = find(&plan, "broker-config").manifest()["data"]["mosquitto.conf"].as_str().unwrap().to_owned();
+    ["max_queued_messages ", "max_queued_bytes "].map(|name| {
+        conf.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name}")).to_owned()
+    })
+}
+
+#[test]
+fn the_queue_lasts_for_a_restart_of_kafka_or_fills_what_there_is() {
+    let json = json!([{"mqttTopic": "a", "kafkaTopic": "a"}]);
+    let both =
+        json!([{"mqttTopic": "a", "kafkaTopic": "a"}, {"mqttTopic": "a", "kafkaTopic": "raw", "converter": "Bytes"}]);
+    for (mqtt, mappings, messages) in [
+        (json!({}), &json, 180_000_u64),
+        (json!({}), &both, 114_688),
+        (json!({"memory": "1Gi"}), &both, 180_000),
+        (json!({"memory": "256Mi"}), &json, 141_994),
+        (json!({"memory": "64Mi"}), &json, 10_922),
+        (json!({"storage": "100Mi"}), &json, 34_133),
+        (json!({"storage": "100Mi", "persistence": false}), &json, 180_000),
+        (json!({"storage": "1Ki"}), &json, 1),
+        (json!({"memory": "1Gi", "queuedMessages": 600_000}), &json, 600_000),
+        (json!({"queuedMessages": 1000}), &json, 1000),
+    ] {
+        assert_eq!(queue(&mqtt, mappings), [messages.to_string(), (messages * 1024).to_string()], "{mqtt}");
+    }
+    let warnings = |rate: u32, queued: u32| {
+        let spec = json!({
+            "namespace": "streaming",
+            "mqttConfig": {"queuedMessages": queued},
+            "connectorConfig": {"simulator": {"messagesPerSecond": rate, "maxScale": 1}},
+        });
+        broker(&spec).warnings().join("\n")
+    };
+    assert_eq!(warnings(1000, 180_000), "");
+    assert!(warnings(1000, 179_999).starts_with("spec.connectorConfig.simulator.messagesPerSecond: 1 instances send"));
+}
+
+#[test]
+fn one_topic_may_be_carried_in_two_ways() {
+    let spec = json!({"namespace": "streaming", "connectorConfig": {"mappings": [
+        {"mqttTopic": "health/+", "kafkaTopic": "device_data"},
+        {"mqttTopic": "health/+", "kafkaTopic": "raw", "converter": "Bytes"},
+    ]}});
+    let broker = broker(&spec);
+    assert!(accounts::access_list(&broker).contains("user kafka-bridge\ntopic deny health/\ntopic read health/+\n\n"));
+    assert_eq!(broker.warnings(), [""; 0]);
+    let plan = broker.plan();
+    for (name, topic) in [("mqtt-source-connector", "device_data"), ("mqtt-source-bytes-connector", "raw")] {
+        let statement = format!("INSERT INTO `{topic}` SELECT * FROM `health/+` WITHCONVERTER");
+        assert!(connector(&plan, name)["connect.mqtt.kcql"].as_str().unwrap().starts_with(&statement));
+    }
+}
+
+#[test]
+fn mappings_that_cannot_work_as_meant_are_warned_of() {
+    let spec = json!({
+        "namespace": "streaming",
+        "mqttConfig": {"users": [{"name": "sensors", "publish": ["lab/#"]}]},
+        "connectorConfig": {"mappings": [
+            {"mqttTopic": "lab/samples", "kafkaTopic": "samples"},
+            {"mqttTopic": "ward/+/pulse", "kafkaTopic": "pulse"},
+            {"mqttTopic": "lab/raw", "kafkaTopic": "samples", "converter": "Bytes"},
+        ], "simulator": {"enabled": false}},
+    });
+    let warnings = broker(&spec).warnings();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[0].starts_with("spec.connectorConfig.mappings[1].mqttTopic: no user may publish to \"ward/+/pulse\"")
+    );
+    assert!(warnings[1].starts_with("spec.connectorConfig.mappings[2].kafkaTopic: \"samples\" also receives"));
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub struct Sizes {
     pub kafka: Share,
     pub kafka_storage: Bytes,
     pub connect_heap: Bytes,
+    pub broker_heap: Bytes,
     pub database: Share,
     pub database_storage: Bytes,
     pub dashboard: Share,
@@ -73,6 +74,7 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let connect_heap = memory(faults, "spec.kafkaConfig.heap", connect_heap, 256);
     leaves(faults, "spec.lensesConfig.agent.memory", agent.memory, agent_heap, 512);
     leaves(faults, "spec.kafkaConfig.memory", kafka.memory, connect_heap, 2048);
+    let broker_heap = broker_heap(faults, &spec.kafka_config, kafka.memory, connect_heap);
     Sizes {
         hq,
         agent,
@@ -80,10 +82,33 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
         kafka,
         kafka_storage: storage(&spec.kafka_config.storage),
         connect_heap,
+        broker_heap,
         database,
         database_storage: storage(&spec.database.storage),
         dashboard,
     }
+}
+
+/// What Kafka's pod needs beside the heaps of the broker and of Connect, in mebibytes: Schema Registry, what Java takes beside
+/// its heaps, and the files that are read and written.
+const BESIDE_HEAPS: u64 = 1728;
+
+fn broker_heap(faults: &mut Vec<Fault>, kafka: &KafkaConfig, memory: Bytes, connect_heap: Bytes) -> Bytes {
+    let left = memory.minus(connect_heap).minus(Bytes::mebi(BESIDE_HEAPS));
+    let Some(heap) = &kafka.broker_heap else { return memory.halved().halved().halved().min(left) };
+    let field = "spec.kafkaConfig.brokerHeap";
+    let heap = self::memory(faults, field, heap, 256);
+    if heap > left {
+        let most = left.mebibytes();
+        faults.push(Fault::new(
+            field,
+            format!(
+                "must be at most {most}Mi: spec.kafkaConfig.memory must leave {BESIDE_HEAPS}Mi beside it and Connect's heap of {}",
+                connect_heap.quantity()
+            ),
+        ));
+    }
+    heap
 }
 
 fn memory(faults: &mut Vec<Fault>, field: &str, amount: &str, least_mebibytes: u64) -> Bytes {

@@ -233,6 +233,11 @@ pub struct KafkaConfig {
     /// Largest Java heap of Connect, in Mi or Gi.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub heap: String,
+    /// Largest Java heap of the broker itself, in Mi or Gi, at least 256Mi. `memory` must leave 1728Mi beside both heaps.
+    /// Default: an eighth of `memory`, or less where Connect's heap leaves less.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub broker_heap: Option<String>,
     /// Archives with connectors that the image does not bring.
     pub connectors: Connectors,
 }
@@ -245,6 +250,7 @@ impl Default for KafkaConfig {
             cpu: "1".to_owned(),
             memory: "5Gi".to_owned(),
             heap: "1Gi".to_owned(),
+            broker_heap: None,
             connectors: Connectors::default(),
         }
     }
@@ -370,7 +376,7 @@ fn derived_topics() -> Vec<String> {
     DERIVED_TOPICS.iter().map(|&name| name.to_owned()).collect()
 }
 
-/// Where the Snowflake user's private key comes from: an unencrypted PKCS#8 key in PEM form.
+/// Where the Snowflake user's private key comes from: a PKCS#8 key in PEM form, encrypted or not.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = [
@@ -390,11 +396,21 @@ pub struct PrivateKey {
     /// platform's secret store.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretName>,
+    /// Property of that entry, or key of that Secret, with the passphrase of an encrypted key. Absent: the key is not
+    /// encrypted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::REMOTE_PROPERTY))]
+    pub passphrase_property: Option<String>,
 }
 
 impl Default for PrivateKey {
     fn default() -> Self {
-        Self { remote_key: "snowflake-credentials".to_owned(), property: "private_key".to_owned(), secret_ref: None }
+        Self {
+            remote_key: "snowflake-credentials".to_owned(),
+            property: "private_key".to_owned(),
+            secret_ref: None,
+            passphrase_property: None,
+        }
     }
 }
 

@@ -103,6 +103,7 @@ fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("RUNTESTS", "0"),
         env("FORWARDLOGS", "0"),
         env("BROWSECONFIGS", "0"),
+        env("BROKER_HEAP_OPTS", format!("-Xmx{}", system.sizes.broker_heap.java())),
         env("CONNECT_HEAP_OPTS", format!("-Xmx{}", system.sizes.connect_heap.java())),
         env("CONNECT_CONFIG_PROVIDERS", "dir"),
         env("CONNECT_CONFIG_PROVIDERS_DIR_CLASS", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"),

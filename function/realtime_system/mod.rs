@@ -360,6 +360,44 @@ mod tests {
     }
 
     #[test]
+    fn the_registered_schema_is_of_the_record_that_the_bridge_writes() {
+        let schema: Value = serde_json::from_str(super::script::DEVICE_DATA).unwrap();
+        assert_eq!(schema["name"], super::names::DEVICE_RECORD);
+    }
+
+    #[test]
+    fn kafkas_heap_follows_its_memory() {
+        for (kafka, heap) in [
+            (json!({}), "640m"),
+            (json!({"memory": "2560Mi", "heap": "512Mi"}), "320m"),
+            (json!({"memory": "8Gi", "heap": "6Gi"}), "320m"),
+            (json!({"memory": "16Gi"}), "2048m"),
+            (json!({"brokerHeap": "1Gi"}), "1024m"),
+        ] {
+            let plan = compose(&json!({"kafkaConfig": kafka}), json!({})).unwrap();
+            let pod = plan.resources.iter().find(|resource| resource.key == "kafka-deployment").unwrap();
+            let expected = format!(r#"{{"name":"BROKER_HEAP_OPTS","value":"-Xmx{heap}"}}"#);
+            assert!(pod.manifest().to_string().contains(&expected), "{kafka}");
+        }
+    }
+
+    #[test]
+    fn a_passphrase_is_named_where_the_key_is() {
+        for (key, from) in [
+            (json!({"passphraseProperty": "phrase"}), "snowflake-credentials"),
+            (json!({"passphraseProperty": "phrase", "secretRef": {"name": "own"}}), "own"),
+        ] {
+            let spec = json!({"snowflakeConfig": {"account": "a", "user": "U", "role": "R", "database": "D", "privateKey": key}});
+            let plan = compose(&spec, json!({})).unwrap();
+            let texts: Vec<String> = plan.resources.iter().map(|resource| resource.composed.to_string()).collect();
+            assert!(texts.iter().any(|text| text.contains("\"phrase\"") && text.contains(from)), "{key}");
+            let config =
+                "\\\"snowflake.private.key.passphrase\\\":\\\"${dir:/mnt/secrets/snowflake:private_key_passphrase}\\\"";
+            assert!(texts.iter().any(|text| text.contains(config)), "{key}");
+        }
+    }
+
+    #[test]
     fn processors_that_read_a_topic_that_is_not_there_are_warned_of() {
         let spec = json!({
             "namespace": "streaming",

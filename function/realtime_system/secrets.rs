@@ -47,9 +47,15 @@ pub fn dashboard() -> Secret {
     Secret::new("metabase-admin")
 }
 
-/// The Snowflake user's private key: `private_key`.
+/// The Snowflake user's private key, and its passphrase where it has one.
 pub fn snowflake() -> Secret {
     Secret::new(SNOWFLAKE_KEY)
+}
+
+/// The keys of [`snowflake`].
+pub mod snowflake_key {
+    pub const PRIVATE_KEY: &str = "private_key";
+    pub const PASSPHRASE: &str = "private_key_passphrase";
 }
 
 /// What makes up all that is PostgreSQL's, but for the name of its superuser.
@@ -158,11 +164,16 @@ fn push_dashboard(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
 
 /// From the platform's store to the host, and from there inside; or from the user's own Secret on the host.
 fn push_snowflake(system: &RealtimeSystem, pusher: &Pusher) -> Vec<Resource> {
-    const KEY: (&str, &str) = ("private_key", "private_key");
     let Some(config) = &system.spec.snowflake_config else { return Vec::new() };
-    if let Some(own) = &config.private_key.secret_ref {
-        return vec![pusher.copied(&snowflake(), own, &[KEY], &[])];
+    let key = &config.private_key;
+    let passphrase = key.passphrase_property.as_deref().map(|property| (property, snowflake_key::PASSPHRASE));
+    if let Some(own) = &key.secret_ref {
+        let keys: Vec<_> =
+            [(snowflake_key::PRIVATE_KEY, snowflake_key::PRIVATE_KEY)].into_iter().chain(passphrase).collect();
+        return vec![pusher.copied(&snowflake(), own, &keys, &[])];
     }
+    let properties: Vec<_> =
+        [(key.property.as_str(), snowflake_key::PRIVATE_KEY)].into_iter().chain(passphrase).collect();
     let name = system.on_host_name("snowflake-credentials");
     let target = SecretName { name: system.on_host_name(&snowflake().name) };
     let external = ExternalSecret {
@@ -172,17 +183,18 @@ fn push_snowflake(system: &RealtimeSystem, pusher: &Pusher) -> Vec<Resource> {
             name: system.tenant.owner.settings.secret_store.clone(),
         },
         target: Target { name: target.name.clone(), creation_policy: "Owner", template: None },
-        data: vec![Data {
-            secret_key: KEY.0.to_owned(),
-            remote_ref: RemoteRef {
-                key: config.private_key.remote_key.clone(),
-                property: Some(config.private_key.property.clone()),
-            },
-        }],
+        data: properties
+            .iter()
+            .map(|(property, inside)| Data {
+                secret_key: (*inside).to_owned(),
+                remote_ref: RemoteRef { key: key.remote_key.clone(), property: Some((*property).to_owned()) },
+            })
+            .collect(),
     };
+    let keys: Vec<_> = properties.iter().map(|(_, inside)| (*inside, *inside)).collect();
     let metadata = pusher.part.metadata(name);
     vec![
         pusher.part.on_host("snowflake-credentials", &external.named(metadata), Ready::Condition),
-        pusher.copied(&snowflake(), &target, &[KEY], &[]),
+        pusher.copied(&snowflake(), &target, &keys, &[]),
     ]
 }

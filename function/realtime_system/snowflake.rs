@@ -18,6 +18,9 @@ use crate::workload::{Task, env};
 const APP: &str = "snowflake-sink-connector";
 /// The class of the connector's version 3, which the archive's version must match.
 const CLASS: &str = "com.snowflake.kafka.connector.SnowflakeSinkConnector";
+/// The topic that keeps what cannot be delivered, with the reason in its headers. No claim can have one of that name, and so
+/// none can have it delivered again.
+const DEAD_LETTERS: &str = "connect-snowflake-dead-letters";
 
 #[derive(Serialize)]
 struct Config {
@@ -40,6 +43,8 @@ struct Config {
     schema: Text<Placeholders>,
     #[serde(rename = "snowflake.private.key")]
     private_key: Text<Placeholders>,
+    #[serde(rename = "snowflake.private.key.passphrase", skip_serializing_if = "Option::is_none")]
+    passphrase: Option<Text<Placeholders>>,
     #[serde(rename = "key.converter")]
     key_converter: Text<Placeholders>,
     #[serde(rename = "value.converter")]
@@ -50,6 +55,12 @@ struct Config {
     tolerance: Text<Placeholders>,
     #[serde(rename = "errors.log.enable")]
     log: Text<Placeholders>,
+    #[serde(rename = "errors.deadletterqueue.topic.name")]
+    dead_letters: Text<Placeholders>,
+    #[serde(rename = "errors.deadletterqueue.topic.replication.factor")]
+    dead_letters_replicas: Text<Placeholders>,
+    #[serde(rename = "errors.deadletterqueue.context.headers.enable")]
+    dead_letters_reasons: Text<Placeholders>,
 }
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
@@ -66,7 +77,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
             env("CONNECTOR_CLASS", CLASS),
             env("CONNECTOR_CONFIG", to_text(&config(snowflake))),
             // The pod does not start before the credential is there.
-            secrets::snowflake().env("CREDENTIAL_PRESENT", "private_key"),
+            secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
         ],
         pod_labels: BTreeMap::from([kafka_client()]),
         service_account: None,
@@ -108,6 +119,7 @@ pub fn check_account(faults: &mut Vec<Fault>, account: &str) {
 
 fn config(snowflake: &SnowflakeConfig) -> Config {
     let topic = Text::<Word>::literal;
+    let secret = |key| Text::joined(["${dir:", CONNECT_SECRETS, "/", SNOWFLAKE_SECRET, ":", key, "}"]);
     let topics: Vec<String> = snowflake.topics.iter().map(|name| topic(name).to_string()).collect();
     let tables: Vec<String> = snowflake.topics.iter().map(|name| format!("{}:{}", topic(name), table(name))).collect();
     Config {
@@ -121,12 +133,21 @@ fn config(snowflake: &SnowflakeConfig) -> Config {
         database: Text::literal(&snowflake.database),
         schema: Text::literal(&snowflake.schema),
         // Connect reads the key where it runs; its stored configuration holds only this placeholder.
-        private_key: Text::joined(["${dir:", CONNECT_SECRETS, "/", SNOWFLAKE_SECRET, ":private_key}"]),
+        private_key: secret(secrets::snowflake_key::PRIVATE_KEY),
+        passphrase: snowflake
+            .private_key
+            .passphrase_property
+            .as_ref()
+            .map(|_| secret(secrets::snowflake_key::PASSPHRASE)),
         key_converter: Text::code("org.apache.kafka.connect.storage.StringConverter"),
         value_converter: Text::code("com.snowflake.kafka.connector.records.SnowflakeAvroConverter"),
         schema_registry: Text::literal(&registry_of_connect()),
         tolerance: Text::code("all"),
         log: Text::code("true"),
+        dead_letters: Text::code(DEAD_LETTERS),
+        // One broker, one replica; Connect would ask for three.
+        dead_letters_replicas: Text::code("1"),
+        dead_letters_reasons: Text::code("true"),
     }
 }
 

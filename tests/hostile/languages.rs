@@ -11,7 +11,7 @@ use serde_json::Value;
 /// Our own templates for External Secrets.
 const TEMPLATES: [&str; 2] = ["{{ .config }}", "{{ index . \"password\" | bcrypt }}"];
 /// What Lenses HQ, the Lenses agent and Connect put in by themselves.
-const PLACEHOLDERS: [&str; 7] = [
+const PLACEHOLDERS: [&str; 8] = [
     "$(HQ_ADMIN_PASSWORD_HASH)",
     "$(HQ_DATABASE_PASSWORD)",
     "$(HQ_LICENSE_KEY)",
@@ -19,6 +19,7 @@ const PLACEHOLDERS: [&str; 7] = [
     "${dir:/mnt/secrets/mqtt:username}",
     "${dir:/mnt/secrets/mqtt:password}",
     "${dir:/mnt/secrets/snowflake:private_key}",
+    "${dir:/mnt/secrets/snowflake:private_key_passphrase}",
 ];
 /// Fields that take any text for what it is, and hand it on to nobody who does not.
 const PLAIN: [&str; 3] = [

@@ -52,22 +52,23 @@ pub fn claims() -> Vec<Written> {
         "environment": "health",
         "domain": "streaming.health.example.com",
         "lensesConfig": lenses,
-        "kafkaConfig": {"connectors": {"mqtt": archive("mqtt"), "snowflake": archive("snowflake")}},
+        "kafkaConfig": {"brokerHeap": "512Mi", "connectors": {"mqtt": archive("mqtt"), "snowflake": archive("snowflake")}},
         "snowflakeConfig": {
             "account": "myorg-health",
             "user": "CONNECTOR",
             "role": "CONNECTOR_ROLE",
             "database": "HEALTH",
+            "privateKey": {"passphraseProperty": "passphrase"},
         },
     });
     let broker = json!({
         "namespace": "streaming",
         "environment": "health",
         "domain": "streaming.health.example.com",
-        "mqttConfig": {"tls": {"secretName": "broker-certificate"}},
+        "mqttConfig": {"tls": {"secretName": "broker-certificate"}, "queuedMessages": 50_000},
         "connectorConfig": {"mappings": [
             {"mqttTopic": "health/device_data", "kafkaTopic": "device_data", "keyField": "deviceId"},
-            {"mqttTopic": "raw/#", "kafkaTopic": "device_data", "converter": "Bytes"},
+            {"mqttTopic": "raw/#", "kafkaTopic": "raw", "converter": "Bytes"},
         ]},
     });
     vec![

@@ -11,6 +11,8 @@ use crate::wiring::world::Origin;
 
 const STRINGS: Takes = Takes::OneOf(&["org.apache.kafka.connect.storage.StringConverter"]);
 
+const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
+
 const FLAG: Takes = Takes::OneOf(&["true", "false"]);
 
 /// The Snowflake sink of version 3.
@@ -25,11 +27,16 @@ const SNOWFLAKE: &[Variable] = &[
     must("snowflake.database.name", Takes::Text),
     must("snowflake.schema.name", Takes::Text),
     must("snowflake.private.key", Takes::Own),
+    may("snowflake.private.key.passphrase", Takes::Own),
     must("key.converter", STRINGS),
     must("value.converter", Takes::OneOf(&["com.snowflake.kafka.connector.records.SnowflakeAvroConverter"])),
     must("value.converter.schema.registry.url", Takes::Address),
     may("errors.tolerance", Takes::OneOf(&["all", "none"])),
     may("errors.log.enable", FLAG),
+    // Connect makes the topic itself, on one broker with one replica.
+    must("errors.deadletterqueue.topic.name", Takes::OneOf(&["connect-snowflake-dead-letters"])),
+    must("errors.deadletterqueue.topic.replication.factor", Takes::OneOf(&["1"])),
+    may("errors.deadletterqueue.context.headers.enable", FLAG),
 ];
 
 /// The MQTT source of Stream Reactor 8.
@@ -48,7 +55,12 @@ const MQTT: &[Variable] = &[
     may("connect.mqtt.keep.alive", Takes::Number),
     may("connect.mqtt.timeout", Takes::Number),
     must("key.converter", STRINGS),
-    may("value.converter", Takes::OneOf(&["org.apache.kafka.connect.converters.ByteArrayConverter"])),
+    may("transforms", Takes::OneOf(&["record"])),
+    may("transforms.record.type", Takes::OneOf(&["org.apache.kafka.connect.transforms.SetSchemaMetadata$Value"])),
+    may("transforms.record.schema.name", Takes::Own),
+    must("value.converter", Takes::OneOf(&["io.confluent.connect.avro.AvroConverter", BYTES])),
+    may("value.converter.schema.registry.url", Takes::Address),
+    may("value.converter.scrub.invalid.names", Takes::OneOf(&["true"])),
     may("errors.tolerance", Takes::OneOf(&["all", "none"])),
     may("errors.log.enable", FLAG),
 ];
@@ -86,7 +98,12 @@ pub fn put(reading: &mut Reading) {
 /// The statements of an MQTT source: which filter goes to which topic.
 fn bridge(reading: &mut Reading, config: &Value, worker: usize) {
     let setting = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let is_bytes = config.get("value.converter").is_some();
+    let is_bytes = setting("value.converter") == BYTES;
+    // A record without a name of its own, or with fields as they come, is one that Avro may refuse.
+    let avro = ["transforms", "transforms.record.schema.name", "value.converter.scrub.invalid.names"];
+    for name in avro.into_iter().filter(|name| config.get(name).is_some() == is_bytes) {
+        reading.wrong(name, "missing where records are Avro, or there where they are bytes");
+    }
     let mut filters = Vec::new();
     let mut topics = Vec::new();
     for text in setting("connect.mqtt.kcql").split("; ") {

@@ -14,6 +14,7 @@ const VARIABLES: &[Variable] = &[
     must("RUNTESTS", OFF),
     must("FORWARDLOGS", OFF),
     must("BROWSECONFIGS", OFF),
+    may("BROKER_HEAP_OPTS", Takes::Java),
     may("CONNECT_HEAP_OPTS", Takes::Java),
     // The image turns what starts with CONNECT_ into a setting of Connect.
     must("CONNECT_CONFIG_PROVIDERS", Takes::OneOf(&["dir"])),

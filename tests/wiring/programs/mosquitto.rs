@@ -65,7 +65,11 @@ fn directive(reading: &mut Reading, name: &str, value: &str) -> bool {
         "protocol" => matches!(value, "mqtt" | "websockets"),
         "log_dest" => value == "stdout",
         "log_type" => matches!(value, "error" | "warning" | "notice" | "information"),
-        "max_queued_messages" | "autosave_interval" => value.parse::<u32>().is_ok(),
+        "autosave_interval" => value.parse::<u32>().is_ok(),
+        // 0 is a queue without an end, which ends with the memory; or a limit that is none.
+        "max_queued_messages" | "max_queued_bytes" | "message_size_limit" => {
+            value.parse::<u64>().is_ok_and(|limit| limit > 0)
+        }
         _ => false,
     }
 }

@@ -142,6 +142,20 @@ pub const KNATIVE_OPERATOR_IMAGES: [&str; 2] = [
     "gcr.io/knative-releases/knative.dev/operator/cmd/webhook",
 ];
 
+/// What the operator runs of Knative Serving with Istio's ingress: Deployments by their names, Jobs by the beginnings of
+/// theirs.
+pub const KNATIVE_SERVING_WORKLOADS: [&str; 9] = [
+    "activator",
+    "autoscaler",
+    "autoscaler-hpa",
+    "cleanup-serving-",
+    "controller",
+    "net-istio-controller",
+    "net-istio-webhook",
+    "storage-version-migration-serving-",
+    "webhook",
+];
+
 /// The images of Knative Serving, without their tags, by what the operator calls them. Only a mirror needs them named.
 pub const KNATIVE_SERVING_IMAGES: [(&str, &str); 10] = [
     ("activator", "gcr.io/knative-releases/knative.dev/serving/cmd/activator"),

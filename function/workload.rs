@@ -107,6 +107,8 @@ pub fn scaled_service(
         spec: RevisionSpec {
             automount_service_account_token: false,
             enable_service_links: false,
+            node_selector: part.owner.settings.node_selector(),
+            tolerations: part.owner.settings.tolerations(),
             containers: vec![container],
             volumes,
         },

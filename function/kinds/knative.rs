@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, Volume};
+use k8s_openapi::api::core::v1::{Container, Toleration, Volume};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
@@ -22,12 +22,16 @@ pub struct RevisionTemplate {
     pub spec: RevisionSpec,
 }
 
-/// A pod as far as Knative allows one by default.
+/// A pod as far as Knative allows one by default, and where it may run, which a KnativeServing has to allow.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RevisionSpec {
     pub automount_service_account_token: bool,
     pub enable_service_links: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_selector: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerations: Option<Vec<Toleration>>,
     pub containers: Vec<Container>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<Volume>,
@@ -45,6 +49,8 @@ pub struct KnativeServing {
     pub config: BTreeMap<&'static str, BTreeMap<&'static str, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registry: Option<Registry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub workloads: Vec<Workload>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -62,6 +68,17 @@ pub struct Registry {
     /// Images by the name of their container.
     #[serde(rename = "override")]
     pub images: BTreeMap<&'static str, String>,
+}
+
+/// Where the pods of one of the operator's workloads may run.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Workload {
+    pub name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_selector: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerations: Option<Vec<Toleration>>,
 }
 
 impl Spec for KnativeServing {

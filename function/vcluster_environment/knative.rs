@@ -8,8 +8,10 @@ use super::namespaces::Standard;
 use super::{Environment, istio, namespaces};
 use crate::change::{self, Kept};
 use crate::kinds::Spec;
-use crate::kinds::knative::{Enabled, Ingress, KnativeServing, Registry};
-use crate::pins::{Chart, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES};
+use crate::kinds::knative::{Enabled, Ingress, KnativeServing, Registry, Workload};
+use crate::pins::{
+    Chart, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS,
+};
 use crate::place::Installation;
 use crate::plan::{Ready, Resource};
 use crate::settings::{Settings, registry};
@@ -52,10 +54,28 @@ pub fn kept(environment: &Environment) -> Option<Kept> {
 
 fn operator(settings: &Settings) -> Value {
     let [operator, webhook] = KNATIVE_OPERATOR_IMAGES.map(|image| settings.mirrored(image));
-    let security = json!({"seccompProfile": {"type": "RuntimeDefault"}});
+    let deployment = |image| {
+        let mut values = json!({"image": image, "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}});
+        if let Some(labels) = settings.node_selector() {
+            values["affinity"] = on_nodes(&labels);
+        }
+        if let Some(tolerations) = settings.tolerations() {
+            values["tolerations"] = json!(tolerations);
+        }
+        values
+    };
     json!({"knative_operator": {
-        "knative_operator": {"image": operator, "securityContext": security},
-        "operator_webhook": {"image": webhook, "securityContext": security},
+        "knative_operator": deployment(operator),
+        "operator_webhook": deployment(webhook),
+    }})
+}
+
+/// What a node selector means, for a chart that has no word for one.
+fn on_nodes(labels: &BTreeMap<String, String>) -> Value {
+    let expression = |(key, value): (&String, &String)| json!({"key": key, "operator": "In", "values": [value]});
+    let expressions: Vec<Value> = labels.iter().map(expression).collect();
+    json!({"nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": expressions}]},
     }})
 }
 
@@ -70,13 +90,39 @@ fn serving(settings: &Settings) -> KnativeServing {
     KnativeServing {
         version: KNATIVE_SERVING.to_owned(),
         ingress: Ingress { istio: Enabled { enabled: true } },
-        config: BTreeMap::from([("deployment", deployment)]),
+        config: [("deployment", deployment), ("features", features(settings))]
+            .into_iter()
+            .filter(|(_, entries)| !entries.is_empty())
+            .collect(),
         registry: settings.registry.as_ref().map(|_| Registry {
             images: KNATIVE_SERVING_IMAGES
                 .map(|(name, image)| (name, format!("{}:v{KNATIVE_SERVING}", settings.mirrored(image))))
                 .into(),
         }),
+        workloads: workloads(settings),
     }
+}
+
+/// What pods of Knative's services may say beyond what Knative lets them: where they may run, as far as that is asked for.
+fn features(settings: &Settings) -> BTreeMap<&'static str, String> {
+    [
+        ("kubernetes.podspec-nodeselector", settings.node_selector().is_some()),
+        ("kubernetes.podspec-tolerations", settings.tolerations().is_some()),
+    ]
+    .into_iter()
+    .filter(|(_, asked)| *asked)
+    .map(|(feature, _)| (feature, "enabled".to_owned()))
+    .collect()
+}
+
+/// Where the pods of Serving itself may run, where that is asked for.
+fn workloads(settings: &Settings) -> Vec<Workload> {
+    let (node_selector, tolerations) = (settings.node_selector(), settings.tolerations());
+    if node_selector.is_none() && tolerations.is_none() {
+        return Vec::new();
+    }
+    let workload = |name| Workload { name, node_selector: node_selector.clone(), tolerations: tolerations.clone() };
+    KNATIVE_SERVING_WORKLOADS.map(workload).into()
 }
 
 /// The registries whose tags Knative takes as they are. To resolve one it would call the registry by itself, without the

@@ -8,6 +8,7 @@ use crate::adoption::HOST_NAMES;
 use crate::claims::Checked;
 use crate::input::Input;
 use crate::owner::Claim;
+use crate::pins::KNATIVE_SERVING_WORKLOADS;
 use crate::place::to_value;
 use crate::plan::tests::assert_sound;
 use crate::plan::{Place, Plan, Resource};
@@ -253,6 +254,51 @@ fn a_mirror_is_asked_for_every_image_that_no_one_names_elsewhere() {
     assert_eq!(find(&plan, "vcluster-release").waits_for, ["host-namespace", "helm-provider-config", "pull-secrets"]);
     let pulled = &find(&plan, "pull-secrets-pull").manifest()["spec"]["target"]["template"];
     assert_eq!(pulled["type"], "kubernetes.io/dockerconfigjson");
+}
+
+#[test]
+fn knative_runs_where_pods_may_run() {
+    let plan = mirrored().plan();
+    let (selector, toleration) = (json!({"pool": "streaming"}), json!([{"key": "pool", "operator": "Exists"}]));
+    let operator = &values(&plan, "knative-operator-release")["knative_operator"];
+    for deployment in ["knative_operator", "operator_webhook"] {
+        let required =
+            &operator[deployment]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+        let expression = json!({"key": "pool", "operator": "In", "values": ["streaming"]});
+        assert_eq!(required["nodeSelectorTerms"], json!([{"matchExpressions": [expression]}]), "{deployment}");
+        assert_eq!(operator[deployment]["tolerations"], toleration, "{deployment}");
+    }
+    let serving = &find(&plan, "knative-serving-serving").composed["spec"]["forProvider"]["manifest"]["spec"];
+    let workloads = serving["workloads"].as_array().unwrap();
+    assert_eq!(workloads.len(), KNATIVE_SERVING_WORKLOADS.len());
+    for workload in workloads {
+        assert_eq!((&workload["nodeSelector"], &workload["tolerations"]), (&selector, &toleration), "{workload}");
+    }
+    let features = json!({"kubernetes.podspec-nodeselector": "enabled", "kubernetes.podspec-tolerations": "enabled"});
+    assert_eq!(serving["config"]["features"], features);
+}
+
+/// What is asked for alone comes alone, and what nobody asks for is not said.
+#[test]
+fn knative_is_told_nothing_that_is_not_asked_for() {
+    for (input, features, fields) in [
+        (json!({}), &[][..], &[][..]),
+        (json!({"scheduling": {"nodeSelector": {"pool": "a"}}}), &["nodeselector"], &["nodeSelector"]),
+        (json!({"scheduling": {"tolerations": [{"operator": "Exists"}]}}), &["tolerations"], &["tolerations"]),
+    ] {
+        let plan = check(&json!({"name": "streaming"}), &input).unwrap().plan();
+        let serving = &find(&plan, "knative-serving-serving").composed["spec"]["forProvider"]["manifest"]["spec"];
+        for feature in ["nodeselector", "tolerations"] {
+            let is_enabled = serving["config"]["features"].get(format!("kubernetes.podspec-{feature}")).is_some();
+            assert_eq!(is_enabled, features.contains(&feature), "{input}: {feature}");
+        }
+        assert_eq!(serving.get("workloads").is_some(), !fields.is_empty(), "{input}");
+        let said = |field: &str| serving["workloads"][0].get(field).is_some();
+        assert!(["nodeSelector", "tolerations"].iter().all(|field| said(field) == fields.contains(field)), "{input}");
+        let operator = &values(&plan, "knative-operator-release")["knative_operator"]["knative_operator"];
+        assert_eq!(operator.get("affinity").is_some(), fields.contains(&"nodeSelector"), "{input}");
+        assert_eq!(operator.get("tolerations").is_some(), fields.contains(&"tolerations"), "{input}");
+    }
 }
 
 #[test]

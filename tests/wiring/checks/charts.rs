@@ -2,10 +2,11 @@
 //! switches that the rest relies on.
 
 use function_realtime_platform::pins::{
-    Chart, ISTIO_IMAGES, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, VCLUSTER_IMAGE,
+    Chart, ISTIO_IMAGES, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES,
+    KNATIVE_SERVING_WORKLOADS, VCLUSTER_IMAGE,
 };
 use function_realtime_platform::plan::Place;
-use function_realtime_platform::settings::registry;
+use function_realtime_platform::settings::{Settings, registry};
 use serde_json::{Value, json};
 
 use crate::wiring::finding::Finding;
@@ -40,6 +41,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     }
     for object in world.of_kind("operator.knative.dev", "KnativeServing") {
         found.extend(knative_images(world, object));
+        found.extend(knative_scheduling(world, object));
         if object.manifest.text("/spec/version") != KNATIVE_SERVING
             || !object.manifest.is_true("/spec/ingress/istio/enabled")
         {
@@ -81,6 +83,39 @@ fn knative_images(world: &World, object: &Object) -> Vec<Finding> {
     found
 }
 
+/// Everything of Knative runs where pods may run, and its services may say so.
+fn knative_scheduling(world: &World, object: &Object) -> Vec<Finding> {
+    let settings = &world.platform.settings;
+    let (selector, tolerations) = (json!(settings.node_selector()), json!(settings.tolerations()));
+    let mut found = Vec::new();
+    for (feature, wanted) in [("nodeselector", &selector), ("tolerations", &tolerations)] {
+        let field = format!("/spec/config/features/kubernetes.podspec-{feature}");
+        if (object.manifest.text(&field) == "enabled") == wanted.is_null() {
+            found.push(Finding::on(object, field, "not what its services need to say"));
+        }
+    }
+    let is_scheduled = !selector.is_null() || !tolerations.is_null();
+    let workloads = object.manifest.items("/spec/workloads");
+    let names: Vec<&str> = workloads.iter().map(|workload| workload.text("/name")).collect();
+    if names != if is_scheduled { &KNATIVE_SERVING_WORKLOADS[..] } else { &[] } {
+        found.push(Finding::on(object, "/spec/workloads", "not the workloads of Serving"));
+    }
+    for workload in workloads {
+        if workload.at("/nodeSelector") != &selector || workload.at("/tolerations") != &tolerations {
+            found.push(Finding::on(object, "/spec/workloads", "not where pods may run"));
+        }
+    }
+    found
+}
+
+/// What the operator's chart has in the place of a node selector.
+fn on_nodes(settings: &Settings) -> Value {
+    let Some(labels) = settings.node_selector() else { return Value::Null };
+    let expressions = labels.iter().map(|(key, value)| json!({"key": key, "operator": "In", "values": [value]}));
+    let term = json!({"matchExpressions": expressions.collect::<Vec<_>>()});
+    json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}})
+}
+
 fn seccomp() -> Value {
     json!({"type": "RuntimeDefault"})
 }
@@ -107,6 +142,10 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
             ("/knative_operator/operator_webhook/image", webhook),
             ("/knative_operator/knative_operator/securityContext/seccompProfile", seccomp()),
             ("/knative_operator/operator_webhook/securityContext/seccompProfile", seccomp()),
+            ("/knative_operator/knative_operator/affinity", on_nodes(settings)),
+            ("/knative_operator/operator_webhook/affinity", on_nodes(settings)),
+            ("/knative_operator/knative_operator/tolerations", json!(settings.tolerations())),
+            ("/knative_operator/operator_webhook/tolerations", json!(settings.tolerations())),
         ],
         // What a virtual cluster does not show is not looked for.
         "kube-prometheus-stack" => vec![

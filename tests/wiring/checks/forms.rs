@@ -26,11 +26,7 @@ pub fn check(world: &World) -> Vec<Finding> {
             found.push(Finding::on(claim, "/spec/storageClassName", "not the platform's storage class"));
         }
     }
-    for pod in world
-        .pods
-        .iter()
-        .filter(|pod| pod.object.resource().is_some() && !pod.object.is("serving.knative.dev", "Service"))
-    {
+    for pod in world.pods.iter().filter(|pod| pod.object.resource().is_some()) {
         let settings = &world.platform.settings;
         let wanted = serde_json::json!([settings.node_selector(), settings.tolerations()]);
         let actual = serde_json::json!([pod.spec.at("/nodeSelector"), pod.spec.at("/tolerations")]);

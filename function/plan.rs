@@ -7,6 +7,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use crate::kinds::Spec as _;
+use crate::kinds::cluster_api::VCluster;
+use crate::kinds::helm::Release;
+use crate::kinds::knative;
+
 /// All that one claim becomes, in reading order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
@@ -129,6 +134,20 @@ impl Resource {
         }
     }
 
+    /// What its pods are made from: they restart when it changes. A Job's pod is not among them, because a Job that changes
+    /// is another one.
+    pub fn pods(&self) -> Option<Pods<'_>> {
+        let manifest = self.manifest();
+        let text = |field: &str| manifest.get(field).and_then(Value::as_str).unwrap_or_default();
+        match (text("kind"), text("apiVersion")) {
+            ("Deployment", _) => manifest.pointer("/spec/template").map(Pods::Replaced),
+            ("Service", knative::Service::API_VERSION) => manifest.pointer("/spec/template").map(Pods::TakenOver),
+            (Release::KIND, Release::API_VERSION) => manifest.pointer("/spec/forProvider").map(Pods::Others),
+            (knative::KnativeServing::KIND | VCluster::KIND, _) => manifest.get("spec").map(Pods::Others),
+            _ => None,
+        }
+    }
+
     /// What finally stands in the cluster it ends up in: the manifest inside an Object, else the resource itself.
     pub fn manifest(&self) -> &Value {
         match self.composed.pointer("/spec/forProvider/manifest") {
@@ -136,6 +155,17 @@ impl Resource {
             None => &self.composed,
         }
     }
+}
+
+/// What pods are made from, where a resource has any.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Pods<'a> {
+    /// A template whose pod goes before the next one comes: one at a time holds its volume.
+    Replaced(&'a Value),
+    /// A template whose next pod is ready before the last one goes.
+    TakenOver(&'a Value),
+    /// What somebody else's chart or operator makes them from.
+    Others(&'a Value),
 }
 
 /// A cluster that something ends up in.

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use function_realtime_platform::claims::Kind;
-use function_realtime_platform::plan::Resource;
+use function_realtime_platform::plan::{Pods, Resource};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
@@ -114,11 +114,9 @@ fn mark(old: &[Resource], new: &[Resource]) -> Option<&'static str> {
     }
 }
 
-/// What pods are made from.
-fn pods(resources: &[Resource]) -> Vec<&Value> {
-    let manifests = resources.iter().map(Resource::manifest);
-    let made = manifests.filter(|manifest| matches!(manifest.text("/kind"), "Deployment" | "Service"));
-    made.map(|manifest| manifest.at("/spec/template")).collect()
+/// What pods are made from, as far as no chart makes them.
+fn pods(resources: &[Resource]) -> Vec<Pods<'_>> {
+    resources.iter().filter_map(Resource::pods).filter(|pods| !matches!(pods, Pods::Others(_))).collect()
 }
 
 /// Puts a value at a field, with what is missing on the way; null takes it away.

@@ -56,7 +56,8 @@ fn what_ends_with_which_exit_code_is_told() {
     for command in ["", "preview", "explain", "generate"] {
         let help = help(command).split_whitespace().collect::<Vec<_>>().join(" ");
         let (_, codes) = help.split_once("Exit codes: ").unwrap();
-        for code in ["0 ", ", 1 ", ", 2 "] {
+        let own: &[&str] = if command == "preview" { &[", 3 ", ", 4 "] } else { &[] };
+        for code in ["0 ", ", 1 ", ", 2 "].iter().chain(own) {
             assert!(codes.contains(code), "{command}: {codes}");
         }
     }
@@ -86,6 +87,7 @@ fn offered(words: &[&str]) -> Vec<String> {
 fn bash_completes_commands_flags_values_and_files() {
     assert_eq!(offered(&["pre"]), ["preview"]);
     assert_eq!(offered(&["preview", "--d"]), ["--diff"]);
+    assert_eq!(offered(&["preview", "--ex"]), ["--exit-code"]);
     assert_eq!(offered(&["preview", "--output", "t"]), ["tree"]);
     assert_eq!(offered(&["--metrics"]), ["--metrics-address"]);
     assert_eq!(offered(&["completion", "z"]), ["zsh"]);

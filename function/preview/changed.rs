@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use similar::TextDiff;
 
+use super::cost::Cost;
 use super::difference::{ClaimDifference, Difference, ResourceDifference};
 use super::fields::Change;
 use super::report::Located;
@@ -42,11 +43,16 @@ pub fn text(difference: &Difference) -> io::Result<String> {
 fn claim(difference: &ClaimDifference, text: &mut String) -> io::Result<()> {
     let Some(shown) = difference.shown() else { return Ok(()) };
     let asked = &shown.asked;
-    let state = match (difference.old, difference.new) {
-        (None, _) => ": is new",
-        (_, None) => ": is gone",
-        _ if difference.resources.is_empty() && difference.status.is_empty() => ": nothing changes",
-        _ => "",
+    let sides = &difference.sides;
+    let state = match (sides.old, sides.new, sides.successor) {
+        (None, _, _) => ": is new".to_owned(),
+        (_, None, Some(successor)) => {
+            let name = &successor.asked.claim.name;
+            format!(": is gone, and {name} takes its place once all of it has left, with everything made anew")
+        }
+        (_, None, None) => ": is gone".to_owned(),
+        _ if difference.is_none() => ": nothing changes".to_owned(),
+        _ => String::new(),
     };
     let name = painted(CLAIM, &asked.claim.name);
     let _ = writeln!(text, "{} {name} in {}{state}", asked.kind.claim, asked.claim.namespace);
@@ -64,6 +70,9 @@ fn claim(difference: &ClaimDifference, text: &mut String) -> io::Result<()> {
     if !difference.status.is_empty() {
         heading(text, CHANGED, '~', "status");
         fields(&difference.status, text)?;
+    }
+    for (is_loss, sentence) in difference.cost.sentences() {
+        heading(text, if is_loss { REMOVED } else { CHANGED }, '!', &sentence);
     }
     text.push('\n');
     Ok(())
@@ -195,14 +204,20 @@ struct Document<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct ClaimEntry<'a> {
     kind: &'a str,
     namespace: &'a str,
     name: &'a str,
+    /// Of a claim that goes, the name of the one that takes its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    successor: Option<&'a str>,
     added: Vec<&'a str>,
     removed: Vec<&'a str>,
     changed: Vec<ChangedEntry<'a>>,
     status: &'a [Change],
+    #[serde(flatten)]
+    cost: &'a Cost,
 }
 
 #[derive(Serialize)]
@@ -238,10 +253,12 @@ fn claim_entry<'a>(difference: &'a ClaimDifference) -> Option<ClaimEntry<'a>> {
         kind: asked.kind.claim,
         namespace: &asked.claim.namespace,
         name: &asked.claim.name,
+        successor: difference.sides.successor.map(|shown| shown.asked.claim.name.as_str()),
         added: Vec::new(),
         removed: Vec::new(),
         changed: Vec::new(),
         status: &difference.status,
+        cost: &difference.cost,
     };
     for resource in &difference.resources {
         match resource {

@@ -24,6 +24,7 @@ use crate::readable::readable_json;
 use crate::settings::undigested;
 
 mod changed;
+mod cost;
 mod difference;
 mod fields;
 pub(crate) mod gather;
@@ -51,6 +52,8 @@ Examples:
   What changes between two versions, and what of it is refused:
     function-realtime-platform preview --diff old.yaml new.yaml
     kubectl get realtimesystemclaim health-lenses -o yaml | function-realtime-platform preview --diff - new.yaml
+  Whether a change may be applied without a person who has read it:
+    function-realtime-platform preview --diff old.yaml --exit-code new.yaml
   A picture of it, to click through in any browser:
     function-realtime-platform preview -o html application.yaml >platform.html
   What a claim in a cluster would become now:
@@ -59,7 +62,8 @@ Examples:
 Whatever is wrong is said at once, with file, line and field, and then nothing is shown. \
 Colour is for terminals; NO_COLOR and CLICOLOR are obeyed.
 
-Exit codes: 0 all is well, 1 something is wrong with the files or a change is refused, 2 something is wrong with the command line.";
+Exit codes: 0 all is well, 1 something is wrong with the files or a change is refused, 2 something is wrong with the command line, \
+3 something changes (with --exit-code), 4 a change loses data.";
 
 /// What to show, and how.
 #[derive(clap::Args, Debug)]
@@ -76,6 +80,10 @@ pub struct Args {
     /// Show only what changes from this older version of the files: a file, a folder, or - for standard input
     #[arg(short, long, value_name = "OTHER")]
     pub diff: Option<PathBuf>,
+
+    /// End with exit code 3 where --diff finds a change. Where one loses data it is 4, with and without this
+    #[arg(long, requires = "diff")]
+    pub exit_code: bool,
 
     /// The platform team's settings: Compositions or an Input, in files or folders [default: every setting's default]
     #[arg(short, long, value_name = "FILE")]
@@ -179,17 +187,35 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     // The error stream is locked for each text only: what is waited for is told on it too.
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr());
-    match show(args, &mut io::stdin(), &mut out, &mut err) {
-        Ok(true) => Ok(ExitCode::SUCCESS),
-        Ok(false) => Ok(ExitCode::FAILURE),
-        // Whoever read has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(error).context("cannot write the preview"),
+    let outcome = show(args, &mut io::stdin(), &mut out, &mut err).context("cannot write the preview")?;
+    Ok(ExitCode::from(outcome as u8))
+}
+
+/// How it ends, by exit code. A fault of the command line ends with 2, before anything is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Well = 0,
+    Wrong = 1,
+    Changes = 3,
+    DataLost = 4,
+}
+
+impl Outcome {
+    /// Lost data counts more than all else: what is refused is taken out of a change sooner than it is read again.
+    fn of(difference: &Difference, exit_code: bool) -> Self {
+        if difference.losses() > 0 {
+            Self::DataLost
+        } else if !difference.refused.is_empty() {
+            Self::Wrong
+        } else if exit_code && difference.changes() {
+            Self::Changes
+        } else {
+            Self::Well
+        }
     }
 }
 
-/// Whether all was well.
-fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl Write) -> io::Result<bool> {
+fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl Write) -> io::Result<Outcome> {
     let (input, mut faults) = read::documents(&args.input, stdin);
     let (documents, unreadable) = read::documents(&args.files, stdin);
     faults.extend(unreadable);
@@ -204,27 +230,42 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         // Both versions are read with the same settings.
         faults.dedup();
         report::faults(&faults, err)?;
-        return Ok(false);
+        return Ok(Outcome::Wrong);
     }
     let difference = former.as_ref().map(|former| Difference::of(former, &preview));
-    let text = match &difference {
-        None => preview.text(args.output),
-        Some(difference) if args.output == Output::Json => changed::json(difference),
+    let outcome = difference.as_ref().map_or(Outcome::Well, |difference| Outcome::of(difference, args.exit_code));
+    match tell(args.output, &preview, difference.as_ref(), out, err) {
+        // Whoever read has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(outcome),
+        told => told.map(|()| outcome),
+    }
+}
+
+fn tell(
+    output: Output,
+    preview: &Preview,
+    difference: Option<&Difference>,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> io::Result<()> {
+    let text = match difference {
+        None => preview.text(output),
+        Some(difference) if output == Output::Json => changed::json(difference),
         Some(difference) => changed::text(difference),
-    };
-    match args.output {
-        Output::Tree => terminal::write(out, &text?)?,
-        Output::Json => out.write_all(readable_json(&text?).as_bytes())?,
-        Output::Yaml | Output::Manifests | Output::Svg | Output::Html => out.write_all(text?.as_bytes())?,
+    }?;
+    match output {
+        Output::Tree => terminal::write(out, &text)?,
+        Output::Json => out.write_all(readable_json(&text).as_bytes())?,
+        Output::Yaml | Output::Manifests | Output::Svg | Output::Html => out.write_all(text.as_bytes())?,
     }
     out.flush()?;
-    if matches!(args.output, Output::Yaml | Output::Manifests) {
+    if matches!(output, Output::Yaml | Output::Manifests) {
         report::not_ours(&preview.not_ours, err)?;
     }
     report::warnings(&preview.warnings, err)?;
-    let refused = difference.map(|difference| difference.refused).unwrap_or_default();
-    report::refused(&refused, err)?;
-    Ok(refused.is_empty())
+    let Some(difference) = difference else { return Ok(()) };
+    report::refused(&difference.refused, err)?;
+    report::losses(difference.losses(), err)
 }
 
 impl<'a> Preview<'a> {

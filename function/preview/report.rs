@@ -73,6 +73,15 @@ pub fn refused(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     }
 }
 
+/// Says that a change loses data, of which the difference tells each.
+pub fn losses(count: usize, out: &mut impl Write) -> io::Result<()> {
+    match count {
+        0 => Ok(()),
+        1 => writeln!(out, "data is lost in 1 place"),
+        count => writeln!(out, "data is lost in {count} places"),
+    }
+}
+
 pub fn warnings(warnings: &[String], out: &mut impl Write) -> io::Result<()> {
     for warning in warnings {
         terminal::write(out, &format!("{}: {warning}\n", painted(WARNING, "warning")))?;

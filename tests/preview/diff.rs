@@ -124,7 +124,9 @@ fn programs_are_told_the_same() {
 #[test]
 fn a_claim_that_comes_or_goes_is_told_whole() {
     let broker = "examples/minimal/iot-broker.yaml";
-    let (difference, _) = shown(&["--diff", OLD, broker]);
+    let output = run(&["--diff", OLD, broker]);
+    assert_eq!(output.status.code(), Some(4));
+    let (difference, _) = texts(&output);
     assert!(difference.contains(": is new\n  + ConfigMap iot-broker-owner in "), "{difference}");
     assert!(difference.contains("RealtimeSystemClaim lenses in team: is gone\n  - ConfigMap "), "{difference}");
     assert!(difference.ends_with(", 0 changed, 0 unchanged\n"), "{difference}");
@@ -148,4 +150,248 @@ fn faults_of_either_version_show_nothing() {
     for form in ["yaml", "manifests", "svg", "html"] {
         assert_eq!(run(&["--diff", OLD, "-o", form, OLD]).status.code(), Some(2), "{form}");
     }
+}
+
+/// What a difference says that a change costs, in its order.
+fn costs(difference: &str) -> Vec<&str> {
+    difference.lines().filter_map(|line| line.strip_prefix("  ! ")).collect()
+}
+
+/// Two versions of one file, compared: exit code, what is shown, what is said beside.
+fn between(arguments: &[&str], old: &str, new: &str) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("old.yaml");
+    std::fs::write(&file, old).unwrap();
+    let output = with_stdin(&[&["--diff", file.to_str().unwrap()], arguments, &["-"]].concat(), new);
+    let (out, err) = texts(&output);
+    (output.status.code(), out, err)
+}
+
+const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
+
+/// Another name is another claim: KubeVela and kubectl delete the old one, and its volumes with it.
+#[test]
+fn a_renamed_claim_says_what_is_lost_and_how_not_to() {
+    let old = std::fs::read_to_string(APPLICATION).unwrap();
+    let new = old.replace("health-lenses", "lenses");
+    let (code, difference, err) = between(&[], &old, &new);
+    assert_eq!(code, Some(4), "{err}");
+    assert!(difference.contains("RealtimeSystemClaim health-lenses in default: is gone, and lenses takes its place "));
+    assert_eq!(
+        costs(&difference)[..2],
+        [
+            "data is lost: volume postgres-data-pvc (8Gi): set `retain: true` first, or keep the name",
+            "data is lost: volume kafka-data-pvc (10Gi): set `retain: true` first, or keep the name",
+        ]
+    );
+    assert!(
+        costs(&difference)[2]
+            .starts_with("stays behind: Secrets lenses-backend-postgres-credentials, lenses-hq-admin, ")
+    );
+    assert_eq!(err.lines().last(), Some("data is lost in 2 places"));
+
+    let (code, json, _) = between(&["-o", "json"], &old, &new);
+    assert_eq!(code, Some(4));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let gone = json["claims"].as_array().unwrap().iter().find(|claim| claim["name"] == "health-lenses").unwrap();
+    assert_eq!(gone["successor"], "lenses");
+    assert_eq!(
+        gone["dataLost"][1],
+        serde_json::json!({
+            "what": "volume kafka-data-pvc (10Gi)",
+            "instead": "set `retain: true` first, or keep the name",
+            "volume": {"name": "kafka-data-pvc", "namespace": "health-streaming", "size": "10Gi"},
+        })
+    );
+}
+
+/// What the older version says is what the cluster does: `retain` in the same change comes too late.
+#[test]
+fn what_is_kept_stays_behind_and_says_how_to_remove_it() {
+    let claim = |name: &str, retain: bool| {
+        std::fs::read_to_string(OLD).unwrap().replace("name: lenses\n", &format!("name: {name}\n"))
+            + &format!("  retain: {retain}\n")
+    };
+    let (code, difference, _) = between(&[], &claim("lenses", true), &claim("other", false));
+    assert_eq!(code, Some(0), "{difference}");
+    assert_eq!(
+        costs(&difference)[1],
+        "stays behind: volume kafka-data-pvc (10Gi) in streaming; taken up by other; \
+         to remove: `kubectl delete persistentvolumeclaim kafka-data-pvc -n streaming` inside the virtual cluster"
+    );
+    let (code, difference, _) = between(&[], &claim("lenses", false), &claim("other", true));
+    assert_eq!(code, Some(4), "{difference}");
+    let (code, difference, _) = between(&[], &claim("lenses", true), &claim("lenses", false));
+    assert_eq!((code, costs(&difference).len()), (Some(0), 0), "{difference}");
+
+    let orphan = |name: &str| claim(name, false) + "  deletionPolicy: Orphan\n";
+    let (code, difference, _) = between(&[], &orphan("lenses"), &claim("other", false));
+    assert_eq!(code, Some(0), "{difference}");
+    let left = costs(&difference);
+    assert!(left.iter().any(|cost| cost.contains(", unmanaged; taken up by other; ")), "{difference}");
+    assert!(!difference.contains("data is lost"), "{difference}");
+}
+
+/// The virtual cluster takes along what stands in it, its guests' volumes included.
+#[test]
+fn an_environment_that_goes_takes_every_volume_in_it() {
+    let old = std::fs::read_to_string(APPLICATION).unwrap();
+    let (code, difference, _) = between(&[], &old, &old.replace("health-streaming-env", "other-env"));
+    assert_eq!(code, Some(4), "{difference}");
+    let lost: Vec<&str> = costs(&difference).into_iter().filter(|cost| cost.starts_with("data is lost: ")).collect();
+    assert_eq!(lost.len(), 4, "{difference}");
+    assert_eq!(lost[0], "data is lost: virtual cluster health-streaming with all that stands in it: keep the name");
+    assert_eq!(
+        lost[3],
+        "data is lost: volume mosquitto-data-pvc (5Gi) of health-mqtt: it goes with its virtual cluster, \
+         even with `retain: true`: keep the name, or save the data first (docs/backup.md)"
+    );
+    // With everything gone, what a system was asked to keep goes as well.
+    let kept = old.replace("lensesConfig:", "retain: true\n        lensesConfig:");
+    assert_ne!(kept, old);
+    let (code, difference, _) = between(&[], &kept, &std::fs::read_to_string(OLD).unwrap());
+    assert_eq!(code, Some(4), "{difference}");
+    assert!(difference.contains(
+        "  ! data is lost: volume kafka-data-pvc (10Gi): it goes with its virtual cluster, even with `retain: true`: \
+         keep the environment, or save the data first (docs/backup.md)\n"
+    ));
+    assert!(!difference.contains("stays behind"), "{difference}");
+}
+
+const BROKER: &str = "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {name: mqtt, namespace: team}\nspec:\n  namespace: streaming\n";
+
+fn broker(lines: &str) -> String {
+    format!("{BROKER}{lines}")
+}
+
+#[test]
+fn an_edit_that_loses_data_or_access_says_so() {
+    let users = "  mqttConfig: {users: [{name: sensor, publish: [a/#, b/#]}, {name: reader, read: [a/#]}]}\n";
+    let edits = [
+        (
+            "",
+            "  mqttConfig: {persistence: false}\n",
+            4,
+            "data is lost: volume mosquitto-data-pvc (5Gi): set `retain: true` first, or take the change back",
+        ),
+        (
+            users,
+            "  mqttConfig: {users: [{name: sensor, publish: [a/#, b/#]}]}\n",
+            0,
+            "access is lost: MQTT user reader: the broker refuses who logs in as it: leave it in spec.mqttConfig.users until nobody does",
+        ),
+        (
+            users,
+            "  mqttConfig: {users: [{name: sensor, publish: [a/#]}, {name: reader, read: [a/#]}]}\n",
+            0,
+            "access is lost: MQTT user sensor may not publish to b/# any more: leave it in spec.mqttConfig.users until nobody does",
+        ),
+        (
+            "",
+            "  expose: false\n",
+            0,
+            "access is lost: the route mqtt.streaming.local: keep `expose: true`, or tell those who use it",
+        ),
+        (
+            "",
+            "  domain: example.org\n",
+            0,
+            "access is lost: the route mqtt.streaming.local: tell those who use it; there is mqtt.example.org, generator.example.org",
+        ),
+    ];
+    for (old, new, expected, cost) in edits {
+        let (code, difference, _) = between(&[], &broker(old), &broker(new));
+        assert!(costs(&difference).contains(&cost), "{cost} is not in\n{difference}");
+        assert_eq!(code, Some(expected), "{difference}");
+    }
+    // Records that Kafka deletes because of a change do not come back by another one.
+    let topics =
+        |retention: &str| format!("  kafkaConfig: {{topics: [{{name: device_data, retentionMs: {retention}}}]}}\n");
+    let system = |lines: &str| std::fs::read_to_string(OLD).unwrap() + lines;
+    let (code, difference, _) = between(&[], &system(&topics("-1")), &system(&topics("86400000")));
+    assert_eq!(code, Some(4), "{difference}");
+    assert_eq!(
+        costs(&difference),
+        [
+            "data is lost: records of topic device_data that are older than 1 day: keep retentionMs, or deliver them first"
+        ]
+    );
+    let (code, difference, _) = between(&[], &system(&topics("86400000")), &system(&topics("-1")));
+    assert_eq!((code, costs(&difference).len()), (Some(0), 0), "{difference}");
+    let fewer = "  kafkaConfig: {topics: [{name: device_data}]}\n  sqlProcessors: []\n";
+    let (code, difference, _) = between(&[], &system("  sqlProcessors: []\n"), &system(fewer));
+    assert_eq!(code, Some(0), "{difference}");
+    let topic = "stays behind: topic heart_rate_device_topic in Kafka, with its records; taken up by a topic of that name; to remove: `kafka-topics ";
+    assert!(costs(&difference).iter().any(|cost| cost.starts_with(topic)), "{difference}");
+}
+
+#[test]
+fn pods_that_restart_are_told_with_what_is_away_for_how_long() {
+    let (code, difference, _) = after(&[], "  kafkaConfig: {cpu: '2'}\n  database: {cpu: '1'}\n");
+    assert_eq!(code, Some(0));
+    assert_eq!(
+        costs(&difference),
+        [
+            "restarts: Release lenses-backend-postgres in namespace streaming, away for 10 to 60 seconds: PostgreSQL, and with it Lenses and the dashboard",
+            "restarts: Deployment kafka-platform in namespace streaming, away for 1 to 3 minutes: Kafka, Connect and Schema Registry",
+        ]
+    );
+    let simulator = "  connectorConfig: {simulator: {messagesPerSecond: 2}}\n";
+    let (_, difference, _) = between(&[], &broker(""), &broker(simulator));
+    assert_eq!(costs(&difference), ["restarts: Service health-data-sim in namespace streaming, without a gap"]);
+    let (_, json, _) = between(&["-o", "json"], &broker(""), &broker("  mqttConfig: {cpu: 200m}\n"));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        json["claims"][0]["restarts"],
+        serde_json::json!([{
+            "key": "broker-deployment",
+            "pods": "Deployment health-mqtt-broker in namespace streaming",
+            "awaySeconds": {"from": 5, "to": 60},
+            "meanwhile": "MQTT; devices connect again",
+        }])
+    );
+    for nothing in ["restarts", "dataLost", "accessLost", "staysBehind"] {
+        assert!(json["claims"][0][nothing].is_array(), "{nothing}");
+    }
+}
+
+/// A gateway's address restarts no pod, and another chart's pods are its maker's.
+#[test]
+fn what_a_chart_makes_of_a_change_is_not_made_up() {
+    let environment = |lines: &str| {
+        format!(
+            "apiVersion: platform.example.org/v1alpha1\nkind: VClusterEnvironmentClaim\nmetadata: {{name: env, namespace: team}}\nspec:\n  name: streaming\n{lines}"
+        )
+    };
+    let (_, difference, _) = between(&[], &environment(""), &environment("  gateway: {serviceType: NodePort}\n"));
+    assert_eq!(costs(&difference).len(), 0, "{difference}");
+    let open = "  allowedClaimNamespaces: [other]\n  tenants: []\n";
+    let (_, difference, _) = between(&[], &environment(open), &environment(""));
+    let cost = "access is lost: claims of namespace other are not admitted any more, and those that stand are refused: leave it in spec.allowedClaimNamespaces until they have gone";
+    assert_eq!(costs(&difference), [cost]);
+}
+
+#[test]
+fn exit_codes_tell_programs_how_far_they_may_go() {
+    let code = |arguments: &[&str], lines: &str| after(arguments, lines).0;
+    let more = "  kafkaConfig: {cpu: '2'}\n";
+    assert_eq!(code(&[], more), Some(0));
+    assert_eq!(code(&["--exit-code"], ""), Some(0));
+    assert_eq!(code(&["--exit-code"], more), Some(3));
+    assert_eq!(code(&["--exit-code", "-o", "json"], more), Some(3));
+    let less = "  kafkaConfig: {storage: 5Gi}\n";
+    assert_eq!(code(&["--exit-code"], less), Some(1));
+    let lost = "  kafkaConfig: {topics: [{name: device_data, retentionMs: 60000}]}\n  sqlProcessors: []\n";
+    assert_eq!(code(&[], lost), Some(4));
+    assert_eq!(code(&["--exit-code"], &(lost.to_owned() + "  database: {storage: 4Gi}\n")), Some(4));
+    // Nothing is compared without an older version.
+    assert_eq!(run(&["--exit-code", OLD]).status.code(), Some(2));
+    // Whoever stops reading learns it all the same.
+    let output = std::process::Command::new("sh")
+        .args(["-c", "{ \"$0\" preview --diff \"$1\" \"$2\"; echo $? >&2; } | true"])
+        .args([env!("CARGO_BIN_EXE_function-realtime-platform"), APPLICATION, OLD])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(said.lines().last(), Some("4"), "{said}");
 }

@@ -1,11 +1,14 @@
-//! On which line a field stands: what a path such as `spec.topics[2].name` leads to in a document's text.
-//!
-//! The YAML library tells no positions but those of errors, so a reader walks down the path and makes an error of what it
-//! finds there.
+//! On which line a field stands: what a path such as `spec.topics[2].name` leads to in a document.
 
-use std::fmt;
+use serde_json::Value;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+/// Where a value stands in its text, and all that is in it, in the order of its items or fields.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The line, from 1; of a field, that of its name.
+    pub line: usize,
+    pub below: Vec<Place>,
+}
 
 /// One step down into a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,22 +17,36 @@ enum Step {
     Index(usize),
 }
 
-/// The line, from 1, of a field in the text's nth document, or of the nearest field around it that is there.
-pub fn line(text: &str, nth: usize, path: &str) -> Option<usize> {
-    let steps = steps(path);
-    (1..=steps.len()).rev().find_map(|depth| exact(text, nth, &steps[..depth]))
-}
+impl Place {
+    pub fn at(line: usize) -> Self {
+        Self { line, below: Vec::new() }
+    }
 
-fn exact(text: &str, nth: usize, steps: &[Step]) -> Option<usize> {
-    let document = serde_yaml::Deserializer::from_str(text).nth(nth)?;
-    match (Walk { steps }).deserialize(document) {
-        Err(error) if error.to_string().contains(FOUND) => error.location().map(|location| location.line()),
-        Ok(()) | Err(_) => None,
+    /// The line of a field of the value that stands here, or of the nearest field around it that is there.
+    pub fn line_of(&self, value: &Value, path: &str) -> Option<usize> {
+        let (mut place, mut value, mut line) = (self, value, None);
+        for step in steps(path) {
+            let index = match (&step, value) {
+                (Step::Field(name), Value::Object(fields)) => fields.keys().position(|key| key == name),
+                (Step::Index(index), Value::Array(_)) => Some(*index),
+                _ => None,
+            };
+            let Some((below, next)) = index.and_then(|index| Some((place.below.get(index)?, next(value, &step)?)))
+            else {
+                break;
+            };
+            (place, value, line) = (below, next, Some(below.line));
+        }
+        line
     }
 }
 
-/// What the error says that is none.
-const FOUND: &str = "here is the field";
+fn next<'a>(value: &'a Value, step: &Step) -> Option<&'a Value> {
+    match step {
+        Step::Field(name) => value.get(name),
+        Step::Index(index) => value.get(index),
+    }
+}
 
 /// The steps of a path as faults write it: `a.b[0]["any name"].c`.
 fn steps(path: &str) -> Vec<Step> {
@@ -60,128 +77,9 @@ fn bracketed(inside: &str) -> (Step, &str) {
     (step, after)
 }
 
-/// Walks down and fails at the end of the path.
-struct Walk<'a> {
-    steps: &'a [Step],
-}
-
-impl<'de> DeserializeSeed<'de> for Walk<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Walk<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let (name, below) = match self.steps.split_first() {
-            Some((Step::Field(name), below)) => (name, below),
-            Some((Step::Index(_), _)) => return skip(map),
-            None => return Err(A::Error::custom(FOUND)),
-        };
-        while let Some(hit) = map.next_key_seed(Key { name, is_last: below.is_empty() })? {
-            if hit {
-                return map.next_value_seed(Walk { steps: below });
-            }
-            map.next_value::<IgnoredAny>()?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        match self.steps.split_first() {
-            Some((Step::Index(index), below)) => {
-                for _ in 0..*index {
-                    if seq.next_element::<IgnoredAny>()?.is_none() {
-                        return Ok(());
-                    }
-                }
-                seq.next_element_seed(Walk { steps: below }).map(|_| ())
-            }
-            Some((Step::Field(_), _)) => {
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(())
-            }
-            None => Err(A::Error::custom(FOUND)),
-        }
-    }
-
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        self.end()
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        self.end()
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        self.end()
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        self.end()
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        self.end()
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.end()
-    }
-}
-
-impl Walk<'_> {
-    fn end<E: Error>(&self) -> Result<(), E> {
-        if self.steps.is_empty() { Err(E::custom(FOUND)) } else { Ok(()) }
-    }
-}
-
-fn skip<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
-    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-    Ok(())
-}
-
-/// Whether a key is the one that is looked for. The last one of a path fails at the key, not at what it holds, which may
-/// begin lines below.
-struct Key<'a> {
-    name: &'a str,
-    is_last: bool,
-}
-
-impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Key<'_> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("the name of a field")
-    }
-
-    fn visit_str<E: Error>(self, key: &str) -> Result<bool, E> {
-        match key == self.name {
-            true if self.is_last => Err(E::custom(FOUND)),
-            hit => Ok(hit),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::parse::documents;
 
     const TEXT: &str = "\
 kind: Claim
@@ -200,6 +98,11 @@ spec:
   other: 1
 ";
 
+    fn line(nth: usize, path: &str) -> Option<usize> {
+        let document = &documents(TEXT).0[nth];
+        document.place.line_of(&document.value, path)
+    }
+
     #[test]
     fn every_field_is_found_on_its_line() {
         for (path, expected) in [
@@ -210,16 +113,16 @@ spec:
             ("spec.topics[1].size", 8),
             ("spec.annotations[\"example.org/a.b\"]", 11),
         ] {
-            assert_eq!(line(TEXT, 0, path), Some(expected), "{path}");
+            assert_eq!(line(0, path), Some(expected), "{path}");
         }
-        assert_eq!(line(TEXT, 1, "spec.other"), Some(14));
+        assert_eq!(line(1, "spec.other"), Some(14));
     }
 
     #[test]
     fn what_is_missing_is_looked_for_around_it() {
-        assert_eq!(line(TEXT, 0, "spec.topics[1].partitions"), Some(6));
-        assert_eq!(line(TEXT, 0, "spec.lenses.hq"), Some(2));
-        assert_eq!(line(TEXT, 0, "metadata.name"), None);
-        assert_eq!(line(TEXT, 0, ""), None);
+        assert_eq!(line(0, "spec.topics[1].partitions"), Some(6));
+        assert_eq!(line(0, "spec.lenses.hq"), Some(2));
+        assert_eq!(line(0, "metadata.name"), None);
+        assert_eq!(line(0, ""), None);
     }
 }

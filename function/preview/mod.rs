@@ -32,8 +32,8 @@ pub(crate) mod inputs;
 mod json;
 mod locate;
 mod manifests;
-mod nesting;
 mod notice;
+mod parse;
 mod picture;
 pub(crate) mod read;
 pub(crate) mod report;
@@ -173,6 +173,15 @@ struct Preview<'a> {
     claims: Vec<Shown<'a>>,
     not_ours: Vec<NotOurs>,
     warnings: Vec<String>,
+}
+
+/// What a file's bytes say, document by document, or why they cannot be read.
+pub fn values(bytes: &[u8]) -> Result<Vec<Value>, Vec<String>> {
+    let (documents, faults) = read::documents(&[PathBuf::from("-")], &mut &*bytes);
+    match faults.as_slice() {
+        [] => Ok(documents.into_iter().map(|document| document.value).collect()),
+        faults => Err(faults.iter().map(ToString::to_string).collect()),
+    }
 }
 
 /// Shows what the files become, or says what is wrong with them.

@@ -1,5 +1,6 @@
 //! What a person is told beside the preview itself: faults with their place, and warnings.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -31,11 +32,21 @@ impl Located {
     }
 
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        terminal::write(out, &format!("{}\n", self.text(painted)))
+    }
+
+    fn text(&self, styled: impl Fn(Style, &str) -> String) -> String {
         let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
-        let place = painted(PLACE, &format!("{}{line}", self.file));
+        let place = styled(PLACE, &format!("{}{line}", self.file));
         let claim = self.claim.as_ref().map(|claim| format!("{claim}: ")).unwrap_or_default();
-        let field = self.field.as_ref().map(|field| format!("{}: ", painted(FIELD, field))).unwrap_or_default();
-        terminal::write(out, &format!("{place}: {claim}{field}{}\n", self.message))
+        let field = self.field.as_ref().map(|name| format!("{}: ", styled(FIELD, name))).unwrap_or_default();
+        format!("{place}: {claim}{field}{}", self.message)
+    }
+}
+
+impl fmt::Display for Located {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(|_, text| text.to_owned()))
     }
 }
 

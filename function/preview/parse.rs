@@ -1,0 +1,378 @@
+//! From a YAML text to values, as kubectl reads it: YAML 1.1, where `yes` is true and `010` is eight, and every number that is
+//! whole is an integer, however it is written. Beside each value stands its line. This room does not know what a value says.
+
+use std::collections::{HashMap, HashSet};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
+use serde_json::{Map, Value};
+
+use super::locate::Place;
+
+/// As deep as lists and sets of fields may be nested: deeper than any claim, and not as deep as a stack.
+const DEPTH: usize = 128;
+
+/// How many values a document may have once its aliases are followed. A cluster's whole list is far smaller.
+const MOST_VALUES: usize = 2_000_000;
+
+pub const TOO_DEEP: &str = "lists and sets of fields must not be nested deeper than 128 levels";
+
+/// A document of a text.
+pub struct Parsed {
+    pub value: Value,
+    pub place: Place,
+}
+
+/// What cannot be read, on which line of the text.
+#[derive(Debug)]
+pub struct Unreadable {
+    pub line: usize,
+    pub message: String,
+}
+
+/// The documents of a text, and why the rest of it cannot be read.
+pub fn documents(text: &str) -> (Vec<Parsed>, Option<Unreadable>) {
+    let mut reader = Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), room: MOST_VALUES };
+    let mut documents = Vec::new();
+    loop {
+        match reader.document() {
+            Ok(Some(node)) => documents.push(Parsed { value: node.value, place: node.place }),
+            Ok(None) => return (documents, None),
+            Err(unreadable) => return (documents, Some(unreadable)),
+        }
+    }
+}
+
+/// A value with its place, with all that is in it, and with how deep that goes.
+#[derive(Clone)]
+struct Node {
+    value: Value,
+    place: Place,
+    size: usize,
+    height: usize,
+}
+
+struct Reader<'a> {
+    events: Parser<'a, StrInput<'a>>,
+    anchors: HashMap<usize, Node>,
+    /// How many values may still come.
+    room: usize,
+}
+
+type Read<T> = Result<T, Unreadable>;
+
+impl<'a> Reader<'a> {
+    fn next(&mut self) -> Read<Option<(Event<'a>, usize)>> {
+        let located = |(event, span): (Event<'a>, Span)| (event, span.start.line());
+        // The parser counts brackets itself, and as words of its own would be told where nobody counts.
+        let words = |error: &ScanError| match error.info() {
+            "recursion limit exceeded" => TOO_DEEP.to_owned(),
+            info if info.contains("valid YAML whitespace") => "a tab stands here: put spaces in its place".to_owned(),
+            info => info.to_owned(),
+        };
+        let failed = |error: ScanError| unreadable(error.marker().line(), words(&error));
+        self.events.next_event().transpose().map(|event| event.map(located)).map_err(failed)
+    }
+
+    fn document(&mut self) -> Read<Option<Node>> {
+        while let Some((event, _)) = self.next()? {
+            if matches!(event, Event::DocumentStart(_)) {
+                self.anchors.clear();
+                self.room = MOST_VALUES;
+                return self.value().map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The value that comes next. What it is inside of waits on a list, for a text may be nested deeper than a stack is.
+    fn value(&mut self) -> Read<Node> {
+        let mut open: Vec<Open> = Vec::new();
+        loop {
+            let Some((event, line)) = self.next()? else { return Err(unreadable(1, "it ends too early")) };
+            let (node, anchor) = match event {
+                Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
+                    let is_list = matches!(event, Event::SequenceStart(..));
+                    begin(&mut open, Open::new(line, anchor, is_list))?;
+                    continue;
+                }
+                Event::Alias(anchor) => (self.alias(anchor, line)?, 0),
+                Event::Scalar(text, style, anchor, tag) => {
+                    (leaf(&text, style, tag.as_deref(), line, &mut open)?, anchor)
+                }
+                Event::SequenceEnd | Event::MappingEnd => match open.pop() {
+                    Some(done) => (done.node, done.anchor),
+                    None => return Err(unreadable(line, "a value is missing here")),
+                },
+                _ => return Err(unreadable(line, "a value is missing here")),
+            };
+            self.room = self.room.checked_sub(1).ok_or_else(|| too_many(line))?;
+            if open.len() + node.height > DEPTH {
+                return Err(unreadable(line, TOO_DEEP));
+            }
+            // The parser counts anchors from 1.
+            if anchor > 0 {
+                self.anchors.insert(anchor, node.clone());
+            }
+            match open.last_mut() {
+                Some(around) => around.take(node, line)?,
+                None => return Ok(node),
+            }
+        }
+    }
+
+    /// What an anchor stands for. It is looked at before it is copied, for a copy of copies could be of any size.
+    fn alias(&mut self, anchor: usize, line: usize) -> Read<Node> {
+        let node = self.anchors.get(&anchor).ok_or_else(|| unreadable(line, "an anchor must not be inside itself"))?;
+        self.room = self.room.checked_sub(node.size).ok_or_else(|| too_many(line))?;
+        Ok(node.clone())
+    }
+}
+
+/// What a field's name may be.
+const NAME: &str = "a field's name must be text, not a list or a set of fields";
+
+fn begin(open: &mut Vec<Open>, inner: Open) -> Read<()> {
+    let line = inner.node.place.line;
+    if open.last().is_some_and(Open::awaits_name) {
+        return Err(unreadable(line, NAME));
+    }
+    if open.len() >= DEPTH {
+        return Err(unreadable(line, TOO_DEEP));
+    }
+    open.push(inner);
+    Ok(())
+}
+
+fn leaf(text: &str, style: ScalarStyle, tag: Option<&Tag>, line: usize, open: &mut [Open]) -> Read<Node> {
+    let value =
+        scalar(text, style, tag).ok_or_else(|| unreadable(line, format!("{text} is no number that JSON has")))?;
+    if let Some(around) = open.last_mut().filter(|around| around.awaits_name()) {
+        around.merges = text == "<<" && style == ScalarStyle::Plain;
+    }
+    Ok(Node { value, place: Place::at(line), size: 1, height: 0 })
+}
+
+/// A list or a set of fields, as far as it has come.
+struct Open {
+    node: Node,
+    anchor: usize,
+    /// The name of the field whose value comes next, and its line.
+    name: Option<(String, usize)>,
+    /// That name stands for the fields of its value.
+    merges: bool,
+    /// The names that stand here, and those that are only merged.
+    own: HashSet<String>,
+}
+
+impl Open {
+    fn new(line: usize, anchor: usize, is_list: bool) -> Self {
+        let value = if is_list { Value::Array(Vec::new()) } else { Value::Object(Map::new()) };
+        let node = Node { value, place: Place::at(line), size: 1, height: 0 };
+        Self { node, anchor, name: None, merges: false, own: HashSet::new() }
+    }
+
+    fn awaits_name(&self) -> bool {
+        self.node.value.is_object() && self.name.is_none()
+    }
+
+    /// Takes what comes next in it: an item, a name, or the value of the field that was named.
+    fn take(&mut self, node: Node, line: usize) -> Read<()> {
+        if self.awaits_name() {
+            self.name = Some((name(node.value, line)?, line));
+            return Ok(());
+        }
+        let merges = std::mem::take(&mut self.merges);
+        match self.name.take() {
+            Some(_) if merges => self.merge(node, line),
+            Some((name, line)) => self.field(name, line, node),
+            None => {
+                self.count(&node);
+                self.node.place.below.push(node.place);
+                if let Value::Array(items) = &mut self.node.value {
+                    items.push(node.value);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn count(&mut self, node: &Node) {
+        self.node.size += node.size;
+        self.node.height = self.node.height.max(node.height + 1);
+    }
+
+    fn field(&mut self, name: String, line: usize, mut node: Node) -> Read<()> {
+        if !self.own.insert(name.clone()) {
+            return Err(unreadable(line, duplicate(&name)));
+        }
+        node.place.line = line;
+        self.set(name, node);
+        Ok(())
+    }
+
+    /// Sets a field, also where one that was merged stood.
+    fn set(&mut self, name: String, node: Node) {
+        self.count(&node);
+        let Value::Object(fields) = &mut self.node.value else { return };
+        let merged = if fields.contains_key(&name) { fields.keys().position(|known| *known == name) } else { None };
+        match merged {
+            Some(index) => self.node.place.below[index] = node.place,
+            None => self.node.place.below.push(node.place),
+        }
+        fields.insert(name, node.value);
+    }
+
+    /// Takes the fields of a set, or of several of which the first goes before the others. What stands here goes before all.
+    fn merge(&mut self, node: Node, line: usize) -> Read<()> {
+        let Node { value, place, height, size } = node;
+        match value {
+            Value::Object(fields) => {
+                for ((name, value), place) in fields.into_iter().zip(place.below) {
+                    if self.node.value.get(&name).is_none() {
+                        self.set(name, Node { value, place, size, height });
+                    }
+                }
+                Ok(())
+            }
+            Value::Array(items) => items
+                .into_iter()
+                .zip(place.below)
+                .try_for_each(|(value, place)| self.merge(Node { value, place, size, height }, line)),
+            _ => Err(unreadable(line, "only a set of fields can be merged with <<")),
+        }
+    }
+}
+
+/// A field's name. A number and a truth value are told as text, as in JSON.
+fn name(value: Value, line: usize) -> Read<String> {
+    match value {
+        Value::String(name) => Ok(name),
+        Value::Bool(name) => Ok(name.to_string()),
+        Value::Number(name) => Ok(name.to_string()),
+        Value::Null => Err(unreadable(line, "a field must have a name")),
+        Value::Array(_) | Value::Object(_) => Err(unreadable(line, NAME)),
+    }
+}
+
+fn unreadable(line: usize, message: impl Into<String>) -> Unreadable {
+    Unreadable { line, message: message.into() }
+}
+
+fn too_many(line: usize) -> Unreadable {
+    unreadable(line, format!("its aliases must not make more than {MOST_VALUES} values of it"))
+}
+
+fn duplicate(key: &str) -> String {
+    // What every document begins with.
+    let joined = if matches!(key, "apiVersion" | "kind") {
+        ": where files were joined, put a line --- between them"
+    } else {
+        ""
+    };
+    format!("the field {key:?} stands here a second time{joined}")
+}
+
+/// The value of a scalar, if JSON has it.
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Option<Value> {
+    let core = tag.filter(|tag| tag.is_yaml_core_schema()).map(|tag| tag.suffix.as_str());
+    match (style, tag, core) {
+        (ScalarStyle::Plain, None, _) | (_, Some(_), Some("int" | "float" | "bool" | "null")) => plain(text),
+        _ => Some(Value::String(text.to_owned())),
+    }
+}
+
+/// What stands there without quotes, if JSON has it.
+fn plain(text: &str) -> Option<Value> {
+    match text {
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Some(true.into()),
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Some(false.into()),
+        "" | "~" | "null" | "Null" | "NULL" => Some(Value::Null),
+        _ if matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN") => None,
+        _ => Some(number(text).unwrap_or_else(|| text.into())),
+    }
+}
+
+fn number(text: &str) -> Option<Value> {
+    if !text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.')) {
+        return None;
+    }
+    let digits = text.replace('_', "");
+    integer(&digits).or_else(|| float(&digits))
+}
+
+fn integer(text: &str) -> Option<Value> {
+    let (is_negative, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (base, digits) = match unsigned.as_bytes() {
+        [b'0', b'x' | b'X', _, ..] => (16, &unsigned[2..]),
+        [b'0', b'o' | b'O', _, ..] => (8, &unsigned[2..]),
+        [b'0', b'b' | b'B', _, ..] => (2, &unsigned[2..]),
+        [b'0', _, ..] => (8, &unsigned[1..]),
+        _ => (10, unsigned),
+    };
+    if !digits.chars().all(|digit| digit.is_digit(base)) {
+        return None;
+    }
+    let magnitude = u64::from_str_radix(digits, base).ok()?;
+    match is_negative {
+        false => Some(magnitude.into()),
+        true => 0_i64.checked_sub_unsigned(magnitude).map(Value::from),
+    }
+}
+
+fn float(text: &str) -> Option<Value> {
+    let is_float = text.chars().all(|letter| letter.is_ascii_digit() || matches!(letter, '.' | 'e' | 'E' | '+' | '-'));
+    let number: f64 = text.parse().ok().filter(|_| is_float)?;
+    Some(whole(number).map_or_else(|| number.into(), Value::from))
+}
+
+/// A number without a fraction, on its way through JSON, is an integer.
+fn whole(number: f64) -> Option<i64> {
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    #[allow(clippy::cast_possible_truncation, reason = "it is whole and within the range")]
+    (number.fract() == 0.0 && number.abs() < END).then_some(number as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(text: &str) -> Value {
+        let (mut documents, unreadable) = documents(text);
+        assert!(unreadable.is_none() && documents.len() == 1, "{unreadable:?}");
+        documents.remove(0).value
+    }
+
+    fn refused(text: &str) -> (usize, String) {
+        let unreadable = documents(text).1.unwrap_or_else(|| panic!("{text} is read"));
+        (unreadable.line, unreadable.message)
+    }
+
+    #[test]
+    fn aliases_stand_for_what_they_name_and_not_for_any_amount_of_it() {
+        assert_eq!(read("a: &a [1]\nb: *a\n"), json!({"a": [1], "b": [1]}));
+        let merged = "x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nz: {<<: [*x, *y], c: 3}\n";
+        assert_eq!(read(merged)["z"], json!({"c": 3, "a": 1, "b": 1}));
+        assert_eq!(refused("a: &a [*a]\n").1, "an anchor must not be inside itself");
+        assert_eq!(refused("a: {<<: 1}\n").1, "only a set of fields can be merged with <<");
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..20 {
+            let alias = format!("*a{}, ", level - 1).repeat(10);
+            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", alias.trim_end_matches(", ")));
+        }
+        assert!(refused(&bomb).1.starts_with("its aliases must not make more than"));
+        let mut tower = format!("a0: &a0 {}{}\n", "[".repeat(100), "]".repeat(100));
+        tower.push_str("a1: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[*a0]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n");
+        assert_eq!(refused(&tower), (2, TOO_DEEP.to_owned()));
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_refused() {
+        assert_eq!(refused("d: 1\nd: 2\n"), (2, "the field \"d\" stands here a second time".to_owned()));
+        assert!(refused("kind: A\nkind: B\n").1.ends_with("put a line --- between them"));
+    }
+}

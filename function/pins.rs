@@ -156,6 +156,9 @@ pub const KNATIVE_SERVING_WORKLOADS: [&str; 9] = [
     "webhook",
 ];
 
+/// The image that Knative Serving puts into each pod of its services, without its tag.
+pub const QUEUE_PROXY_IMAGE: &str = "gcr.io/knative-releases/knative.dev/serving/cmd/queue";
+
 /// The images of Knative Serving, without their tags, by what the operator calls them. Only a mirror needs them named.
 pub const KNATIVE_SERVING_IMAGES: [(&str, &str); 10] = [
     ("activator", "gcr.io/knative-releases/knative.dev/serving/cmd/activator"),
@@ -166,6 +169,6 @@ pub const KNATIVE_SERVING_IMAGES: [(&str, &str); 10] = [
     ("migrate", "gcr.io/knative-releases/knative.dev/pkg/apiextensions/storageversion/cmd/migrate"),
     ("net-istio-controller/controller", "gcr.io/knative-releases/knative.dev/net-istio/cmd/controller"),
     ("net-istio-webhook/webhook", "gcr.io/knative-releases/knative.dev/net-istio/cmd/webhook"),
-    ("queue-proxy", "gcr.io/knative-releases/knative.dev/serving/cmd/queue"),
+    ("queue-proxy", QUEUE_PROXY_IMAGE),
     ("webhook", "gcr.io/knative-releases/knative.dev/serving/cmd/webhook"),
 ];

@@ -11,6 +11,7 @@ use crate::kinds::Spec;
 use crate::kinds::knative::{Enabled, Ingress, KnativeServing, Registry, Workload};
 use crate::pins::{
     Chart, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS,
+    QUEUE_PROXY_IMAGE,
 };
 use crate::place::Installation;
 use crate::plan::{Ready, Resource};
@@ -87,6 +88,10 @@ fn serving(settings: &Settings) -> KnativeServing {
         ("queue-sidecar-memory-request", QUEUE_PROXY.1.to_string()),
         ("queue-sidecar-memory-limit", QUEUE_PROXY_LIMITS.1.to_string()),
     ]);
+    if settings.registry.is_some() {
+        // The operator puts images into what it installs itself. This one Serving puts into the pods of its services.
+        deployment.insert("queue-sidecar-image", serving_image(settings, QUEUE_PROXY_IMAGE));
+    }
     KnativeServing {
         version: KNATIVE_SERVING.to_owned(),
         ingress: Ingress { istio: Enabled { enabled: true } },
@@ -95,12 +100,15 @@ fn serving(settings: &Settings) -> KnativeServing {
             .filter(|(_, entries)| !entries.is_empty())
             .collect(),
         registry: settings.registry.as_ref().map(|_| Registry {
-            images: KNATIVE_SERVING_IMAGES
-                .map(|(name, image)| (name, format!("{}:v{KNATIVE_SERVING}", settings.mirrored(image))))
-                .into(),
+            images: KNATIVE_SERVING_IMAGES.map(|(name, image)| (name, serving_image(settings, image))).into(),
         }),
         workloads: workloads(settings),
     }
+}
+
+/// An image of Serving, from the mirror where there is one.
+fn serving_image(settings: &Settings, image: &str) -> String {
+    format!("{}:v{KNATIVE_SERVING}", settings.mirrored(image))
 }
 
 /// What pods of Knative's services may say beyond what Knative lets them: where they may run, as far as that is asked for.

@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help preview generate bless tools test proof fuzz e2e e2e-faults e2e-up e2e-down lint advisories fmt bench package addon push sign reproduce release docs
+.PHONY: help preview generate bless tools test proof fuzz e2e e2e-faults e2e-up e2e-down charts lint advisories fmt bench package addon push sign reproduce release docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,6 +40,10 @@ e2e-down: ## end them
 proof: ## run what we generate on the real programs, one line for each proof (`make test` does this too)
 	@tools/build dashboard published
 	cargo test --test files
+
+charts: ## render every pinned chart, and compare it with function/charts.rs; CHARTS=FOLDER has archives, else they are fetched
+	@tools/build helm published
+	cargo test --quiet --test charts -- --include-ignored
 
 fuzz: ## send the optimized server REQUESTS requests that nobody meant, a million if not said otherwise; docs/fuzz.md is their table
 	REQUESTS=$${REQUESTS:-1000000} cargo test --profile bench --test fuzz the_server_stands -- --nocapture

@@ -3,6 +3,7 @@
 pub mod adoption;
 pub mod archive;
 pub mod change;
+pub mod charts;
 pub mod claims;
 pub mod demand;
 pub mod explain;

@@ -18,13 +18,15 @@ mod wiring;
 
 use std::collections::BTreeSet;
 
+use function_realtime_platform::claims::Composed;
 use serde_json::{Value, json};
 use support::api_server::ApiServer;
 use support::composed;
 use support::crossplane::composite;
 use support::defined::{define, kind};
-use support::examples::{claims, distinct, installed, objects, yaml};
+use support::examples::{Example, claims, distinct, installed, objects, yaml};
 use support::misspelt::{outermost, variants};
+use support::tools::{Scratch, run, said};
 
 /// Everything that ends up in a cluster: claims, composites, what they compose, what is inside that, and what the
 /// platform team has in place or applies when it installs us.
@@ -101,4 +103,91 @@ fn refuses_what_is_misspelt(server: &ApiServer, objects: &[Value]) {
     // These take anything: labels, and what selects by them.
     open.retain(|place| !["abels", "/annotations", "elector"].iter().any(|ending| place.ends_with(ending)));
     assert_eq!(open, ["v1 ConfigMap /data"]);
+}
+
+/// A volume claim of ours, as it is composed, in a virtual cluster.
+struct Volume<'a> {
+    server: &'a ApiServer,
+    manifest: Value,
+}
+
+impl<'a> Volume<'a> {
+    /// Makes it, and has it bound as its provisioner would.
+    fn bound(server: &'a ApiServer, name: &str, class: Option<&str>) -> Self {
+        let composed: Vec<Composed> = claims().iter().map(Example::composed).collect();
+        let mut resources = composed.iter().flat_map(|composed| &composed.plan.resources);
+        let mut manifest = resources.find(|resource| resource.key == "kafka-data").unwrap().manifest().clone();
+        manifest["metadata"]["namespace"] = json!("default");
+        manifest["metadata"]["name"] = json!(name);
+        match class {
+            Some(class) => manifest["spec"]["storageClassName"] = json!(class),
+            None => drop(manifest["spec"].as_object_mut().unwrap().remove("storageClassName")),
+        }
+        let this = Self { server, manifest };
+        this.of("10Gi").unwrap();
+        let status = json!({"phase": "Bound", "capacity": {"storage": "10Gi"}, "accessModes": ["ReadWriteOnce"]});
+        this.patch(&["--subresource=status"], &json!({"status": status})).unwrap();
+        this
+    }
+
+    /// Applies it at this size, as a provider does.
+    fn of(&self, size: &str) -> Result<String, String> {
+        let mut manifest = self.manifest.clone();
+        manifest["spec"]["resources"]["requests"]["storage"] = json!(size);
+        apply(self.server, &manifest)
+    }
+
+    fn patch(&self, how: &[&str], patch: &Value) -> Result<String, String> {
+        let mut kubectl = self.server.kubectl();
+        kubectl.args(["patch", "persistentvolumeclaim", self.manifest["metadata"]["name"].as_str().unwrap()]);
+        let output = run(kubectl.args(["--type=merge", "--patch", &patch.to_string()]).args(how));
+        if output.status.success() { Ok(said(&output)) } else { Err(said(&output)) }
+    }
+}
+
+fn apply(server: &ApiServer, object: &Value) -> Result<String, String> {
+    let scratch = Scratch::new("volume");
+    let file = scratch.path().join("object.yaml");
+    std::fs::write(&file, object.to_string()).unwrap();
+    let output = run(server.kubectl().args(["apply", "--server-side", "--field-manager=provider", "-f"]).arg(file));
+    if output.status.success() { Ok(said(&output)) } else { Err(said(&output)) }
+}
+
+fn storage_class(name: &str, is_default: bool, grows: bool) -> Value {
+    json!({
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {
+            "name": name,
+            "annotations": {"storageclass.kubernetes.io/is-default-class": is_default.to_string()},
+        },
+        "provisioner": "disks.example.com",
+        "allowVolumeExpansion": grows,
+    })
+}
+
+/// Why an environment brings the host's storage classes inside, what that changes, and what it cannot change.
+#[test]
+fn a_volume_grows_where_its_class_is_inside() {
+    const REFUSED: &str = "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize";
+    let refused = |volume: &Volume| {
+        let complaint = volume.of("20Gi").unwrap_err();
+        assert!(complaint.contains(REFUSED), "{complaint}");
+    };
+    let server = ApiServer::start();
+    let before = Volume::bound(&server, "before", None);
+    refused(&before);
+    refused(&Volume::bound(&server, "unknown", Some("fast")));
+
+    for class in [storage_class("usual", true, true), storage_class("rigid", false, false)] {
+        apply(&server, &class).unwrap();
+    }
+    Volume::bound(&server, "usual", None).of("20Gi").unwrap();
+    Volume::bound(&server, "named", Some("usual")).of("20Gi").unwrap();
+    refused(&Volume::bound(&server, "rigid", Some("rigid")));
+
+    // A volume from before it was so has no class inside, and gets one from a person only.
+    refused(&before);
+    before.patch(&[], &json!({"spec": {"storageClassName": "usual"}})).unwrap();
+    before.of("20Gi").unwrap();
 }

@@ -249,6 +249,8 @@ fn a_mirror_is_asked_for_every_image_that_no_one_names_elsewhere() {
     assert!(
         images.values().all(|image| image.as_str().unwrap().starts_with("mirror.example.com/all/knative-releases/"))
     );
+    let proxy = "mirror.example.com/all/knative-releases/knative.dev/serving/cmd/queue:v1.23.0";
+    assert_eq!(serving["config"]["deployment"]["queue-sidecar-image"], proxy);
     let unresolved = serving["config"]["deployment"]["registries-skipping-tag-resolving"].as_str().unwrap();
     assert!(unresolved.split(',').any(|registry| registry == "mirror.example.com"), "{unresolved}");
     assert_eq!(find(&plan, "vcluster-release").waits_for, ["host-namespace", "helm-provider-config", "pull-secrets"]);
@@ -375,6 +377,16 @@ fn nothing_is_told_to_the_makers_unless_it_is_asked_for() {
 fn tokens_of_service_accounts_stand_in_secrets() {
     for environment in variants() {
         assert_eq!(vcluster::values(&environment)["sync"]["toHost"]["pods"]["useSecretsForSATokens"], true);
+    }
+}
+
+#[test]
+fn volumes_inside_find_their_class_without_rights_of_the_whole_host() {
+    for environment in variants() {
+        let values = vcluster::values(&environment);
+        assert_eq!(values["sync"]["fromHost"], json!({"storageClasses": {"enabled": true}}));
+        assert_eq!(values["rbac"], json!({"clusterRole": {"enabled": false}}));
+        assert_eq!(values["sync"]["toHost"]["pods"]["rewriteHosts"], json!({"enabled": false}));
     }
 }
 

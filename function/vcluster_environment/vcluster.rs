@@ -110,8 +110,8 @@ fn host(name: &str) -> String {
     format!("{name}.{name}")
 }
 
-/// The values of the chart. Nothing is taken from the host: that would restart the control plane at each change, and let
-/// it read the host's Secrets.
+/// The values of the chart. Of the host's, only storage classes are taken. ConfigMaps and Secrets are not: each change of
+/// them would restart the control plane, and it could read the host's Secrets.
 pub fn values(environment: &Environment) -> Value {
     let name = &environment.spec.name;
     let settings = &environment.owner.settings;
@@ -122,13 +122,25 @@ pub fn values(environment: &Environment) -> Value {
     let security = json!({"podSecurityContext": default_pod_security()});
     json!({
         "exportKubeConfig": {"server": format!("https://{}:{PORT}", host(name))},
-        "sync": {"toHost": {
-            // Only the host's network can enforce a policy.
-            "networkPolicies": {"enabled": true},
-            // Else they stand in annotations of the pods on the host, for ten years, and whoever may read pods there is
-            // whoever runs in them.
-            "pods": {"useSecretsForSATokens": true},
-        }},
+        "sync": {
+            "toHost": {
+                // Only the host's network can enforce a policy.
+                "networkPolicies": {"enabled": true},
+                "pods": {
+                    // Else they stand in annotations of the pods on the host, for ten years, and whoever may read pods
+                    // there is whoever runs in them.
+                    "useSecretsForSATokens": true,
+                    // It lets a StatefulSet's pods find themselves under their long name in their own list of hosts, by an
+                    // init container whose image is another one to mirror. PostgreSQL and Prometheus do without.
+                    "rewriteHosts": {"enabled": false},
+                },
+            },
+            // The API server inside lets a volume grow only if it finds its class there.
+            "fromHost": {"storageClasses": {"enabled": true}},
+        },
+        // What reading the classes takes is bound beside the providers. Whoever installs the chart could else make roles for
+        // the whole host.
+        "rbac": {"clusterRole": {"enabled": false}},
         "controlPlane": {
             "statefulSet": {
                 "image": {"registry": registry, "repository": repository},

@@ -144,7 +144,7 @@ fn charts_know_every_key_that_they_are_given() {
 
 #[test]
 fn vclusters_schema_takes_its_values() {
-    let schema = tools::tool("published").join("vcluster-values/values.schema.json");
+    let schema = tools::tool("published").join("vcluster/values.schema.json");
     let schema: Value = serde_json::from_str(&examples::read(schema)).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let resources = everything();

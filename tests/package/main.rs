@@ -6,6 +6,7 @@
 mod support {
     pub mod api_server;
     pub mod authority;
+    pub mod chart;
     pub mod composed;
     pub mod control_plane;
     pub mod crossplane;

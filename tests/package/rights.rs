@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Instant;
 
+use function_realtime_platform::pins::Chart;
 use serde_json::{Value, json};
 
 use crate::support::api_server::{ApiServer, free_ports};
+use crate::support::chart::{rendered, shipped};
 use crate::support::composed;
 use crate::support::crossplane::write;
 use crate::support::examples::{documents, read};
@@ -81,15 +83,20 @@ fn apply(server: &ApiServer, user: Option<&str>, objects: &[Value]) -> Result<St
     if output.status.success() { Ok(said(&output)) } else { Err(said(&output)) }
 }
 
-/// What of this an account may not do in a namespace, each a verb and a resource.
+/// What of this a provider may not do in a namespace, each a verb and a resource.
 fn refused(server: &ApiServer, provider: &str, asked: &[(String, String)]) -> Vec<(String, String)> {
+    refused_to(server, &account(provider), asked)
+}
+
+/// What of this a ServiceAccount may not do.
+fn refused_to(server: &ApiServer, user: &str, asked: &[(String, String)]) -> Vec<(String, String)> {
     let review = |(verb, resource): &(String, String)| {
         let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
         let attributes = json!({"namespace": "streaming", "verb": verb, "group": group, "resource": resource});
         json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
-            "spec": {"user": account(provider), "resourceAttributes": attributes},
+            "spec": {"user": user, "groups": ["system:serviceaccounts"], "resourceAttributes": attributes},
         })
     };
     let scratch = Scratch::new("reviews");
@@ -153,28 +160,23 @@ fn unwanted(resources: &[&str]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What the chart `vcluster` gives the virtual cluster with the values that an environment composes. (Read in the
-/// chart's templates; the chart itself cannot be had where this is tested.)
-fn role() -> Value {
-    let all = ["create", "delete", "patch", "update", "get", "list", "watch"];
-    let read = ["get", "list", "watch"];
-    let rule = |group: &str, resources: &[&str], verbs: &[&str]| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
-    let pods = ["configmaps", "secrets", "services", "pods", "pods/attach", "pods/portforward", "pods/exec"];
-    json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "Role",
-        "metadata": {"name": "vc-streaming", "namespace": "streaming"},
-        "rules": [
-            rule("", &pods, &all),
-            rule("", &["persistentvolumeclaims"], &all),
-            rule("", &["pods/status", "pods/ephemeralcontainers", "pods/resize"], &["patch", "update"]),
-            rule("apps", &["statefulsets", "replicasets", "deployments"], &["get", "list", "watch", "patch", "update"]),
-            rule("", &["endpoints", "pods/log"], &read),
-            rule("", &["events"], &["create", "get", "list", "watch"]),
-            rule("events.k8s.io", &["events"], &["create", "get", "list", "watch"]),
-            rule("networking.k8s.io", &["networkpolicies"], &all),
-        ],
-    })
+/// What the chart `vcluster` makes of rights on the host, with values that an environment composes.
+fn made_by_the_chart() -> Vec<Value> {
+    let scratch = Scratch::new("chart");
+    let objects = composed::objects(&composed::platforms());
+    let chart = Chart::VCluster;
+    let is_chart = |it: &&Value| it["spec"]["forProvider"]["chart"]["name"] == chart.name();
+    let mut release = objects.iter().find(is_chart).unwrap().clone();
+    // Under the name of the namespace that is asked about here.
+    release["metadata"]["annotations"]["crossplane.io/external-name"] = json!("streaming");
+    release["spec"]["forProvider"]["namespace"] = json!("streaming");
+    let manifests = rendered(&release, &shipped(chart.name(), chart.version(), &scratch), &scratch).into_iter();
+    let is_right = |it: &Value| it["apiVersion"] == "rbac.authorization.k8s.io/v1";
+    let mut rights: Vec<Value> = manifests.filter(is_right).collect();
+    for right in &mut rights {
+        right["metadata"]["namespace"] = json!("streaming");
+    }
+    rights
 }
 
 #[test]
@@ -183,16 +185,12 @@ fn provider_helm_may_give_the_virtual_cluster_its_role_and_no_other() {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "streaming"}});
     apply(&server, None, &[namespace]).unwrap();
     let user = account("provider-helm");
-    let binding = json!({
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": "vc-streaming", "namespace": "streaming"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "vc-streaming"},
-        "subjects": [{"kind": "ServiceAccount", "name": "vc-streaming", "namespace": "streaming"}],
-    });
-    apply(&server, Some(&user), &[role(), binding]).unwrap();
+    let rights = made_by_the_chart();
+    let kinds: Vec<&Value> = rights.iter().map(|right| &right["kind"]).collect();
+    assert_eq!(kinds, ["Role", "RoleBinding"]);
+    apply(&server, Some(&user), &rights).unwrap();
 
-    let mut more = role();
+    let mut more = rights[0].clone();
     more["metadata"]["name"] = json!("more");
     more["rules"][0]["resources"] = json!(["resourcequotas"]);
     let complaint = apply(&server, Some(&user), &[more]).unwrap_err();
@@ -202,6 +200,21 @@ fn provider_helm_may_give_the_virtual_cluster_its_role_and_no_other() {
     let wanted: Vec<_> =
         parts.iter().flat_map(|part| VERBS.map(|verb| (verb.to_owned(), (*part).to_owned()))).collect();
     assert_eq!(refused(&server, "provider-helm", &wanted), []);
-    let unwanted = unwanted(&["namespaces", "nodes", "clusterroles.rbac.authorization.k8s.io"]);
+    let of_the_host = ["clusterroles", "clusterrolebindings"].map(|kind| format!("{kind}.rbac.authorization.k8s.io"));
+    let unwanted = unwanted(&["namespaces", "nodes", &of_the_host[0], &of_the_host[1]]);
     assert_eq!(refused(&server, "provider-helm", &unwanted), unwanted);
+}
+
+#[test]
+fn every_virtual_cluster_may_read_storage_classes_and_nothing_else_of_the_host() {
+    let server = server();
+    let virtual_cluster = "system:serviceaccount:streaming:vc-streaming";
+    let classes = "storageclasses.storage.k8s.io";
+    let asked = |verbs: &[&str], kind: &str| -> Vec<_> {
+        verbs.iter().map(|verb| ((*verb).to_owned(), kind.to_owned())).collect()
+    };
+    assert_eq!(refused_to(&server, virtual_cluster, &asked(&["get", "list", "watch"], classes)), []);
+    let mut kept = asked(&["create", "update", "patch", "delete"], classes);
+    kept.extend(unwanted(&["secrets", "nodes", "persistentvolumes", "csidrivers.storage.k8s.io"]));
+    assert_eq!(refused_to(&server, virtual_cluster, &kept), kept);
 }

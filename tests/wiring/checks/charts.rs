@@ -68,6 +68,11 @@ fn knative_images(world: &World, object: &Object) -> Vec<Finding> {
     if object.manifest.at("/spec/registry/override") != &expected {
         found.push(Finding::on(object, "/spec/registry", "not the mirrored images"));
     }
+    // What Serving puts beside each container of its services is not installed by the operator.
+    let proxy = object.manifest.at("/spec/config/deployment/queue-sidecar-image");
+    if proxy != expected.at("/queue-proxy") {
+        found.push(Finding::on(object, "/spec/config/deployment", "not the mirrored image of the proxy"));
+    }
     let skipped: Vec<&str> =
         object.manifest.text("/spec/config/deployment/registries-skipping-tag-resolving").split(',').collect();
     for service in world.of_kind("serving.knative.dev", "Service") {
@@ -172,6 +177,11 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
             ("/controlPlane/advanced/defaultImageRegistry", registry),
             // Else they stand in annotations.
             ("/sync/toHost/pods/useSecretsForSATokens", json!(true)),
+            // Else pods of StatefulSets get a container whose image no list has.
+            ("/sync/toHost/pods/rewriteHosts/enabled", off()),
+            // Else no volume grows; and not by rights that are made for each virtual cluster.
+            ("/sync/fromHost/storageClasses/enabled", json!(true)),
+            ("/rbac/clusterRole/enabled", off()),
             ("/telemetry/enabled", json!(settings.telemetry.vcluster)),
             ("/policies/resourceQuota/enabled", off()),
             ("/policies/limitRange/enabled", off()),

@@ -1,0 +1,240 @@
+//! What charts and Knative's operator bring, from the charts and manifests themselves: where their pods run, which images
+//! they pull, which rights they ask for.
+//!
+//! Two charts and all of Knative Serving come in Go modules, and are looked at each time. Of the others only their own
+//! repositories have the archives: `make charts` fetches those, or takes them from the folder CHARTS, and compares every
+//! chart with what function/charts.rs lists.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod support {
+    pub mod chart;
+    pub mod examples;
+    pub mod tools;
+}
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use function_realtime_platform::charts::brought;
+use function_realtime_platform::pins::{Chart, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use support::chart::{fetched, rendered, shipped};
+use support::examples::documents;
+use support::tools::{Scratch, run, said, stdout, tool};
+
+/// The Releases of the smallest platform, where pods run on certain nodes only.
+fn releases(input: &Value) -> BTreeMap<String, Value> {
+    let scratch = Scratch::new("releases");
+    let file = scratch.path().join("input.json");
+    fs::write(&file, input.to_string()).unwrap();
+    let mut preview = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
+    preview.args(["preview", "--output", "json", "--input"]).arg(file).arg("examples/minimal");
+    let output = run(preview.current_dir(env!("CARGO_MANIFEST_DIR")));
+    assert!(output.status.success(), "{}", said(&output));
+    let shown: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let claims = shown["claims"].as_array().unwrap().iter();
+    let resources = claims.flat_map(|claim| claim["resources"].as_array().unwrap());
+    let composed = resources.map(|resource| resource["composed"].clone());
+    let releases = composed.filter(|composed| composed["kind"] == "Release");
+    releases.map(|it| (it["spec"]["forProvider"]["chart"]["name"].as_str().unwrap().to_owned(), it)).collect()
+}
+
+const POOL: (&str, &str) = ("example.com/pool", "streaming");
+
+fn scheduled() -> Value {
+    let (key, value) = POOL;
+    json!({
+        "apiVersion": "fn.platform.example.org/v1alpha1",
+        "kind": "Input",
+        "scheduling": {
+            "nodeSelector": {key: value},
+            "tolerations": [{"key": key, "operator": "Equal", "value": value, "effect": "NoSchedule"}],
+        },
+    })
+}
+
+/// The pods of manifests, by the kind and name of what makes them. A Prometheus is a pod to its operator.
+fn pods(manifests: &[Value]) -> Vec<(String, &Value)> {
+    let pod = |manifest: &'_ Value| {
+        let pointer = match manifest["kind"].as_str()? {
+            "Pod" | "Prometheus" => "/spec",
+            "CronJob" => "/spec/jobTemplate/spec/template/spec",
+            _ => "/spec/template/spec",
+        };
+        manifest.pointer(pointer).filter(|spec| spec["containers"].is_array() || manifest["kind"] == "Prometheus")?;
+        Some(pointer)
+    };
+    let named = |manifest: &Value| {
+        let name = &manifest["metadata"]["name"];
+        format!("{} {}", manifest["kind"].as_str().unwrap(), name.as_str().unwrap_or_default())
+    };
+    let found = manifests.iter().filter_map(|manifest| Some((named(manifest), manifest.pointer(pod(manifest)?)?)));
+    found.collect()
+}
+
+/// Whether a pod only runs on the nodes of the pool, and tolerates their taint.
+fn is_on_the_pool(pod: &Value) -> bool {
+    let (key, value) = POOL;
+    let affinity = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
+    let terms = pod.pointer(affinity).and_then(Value::as_array);
+    let expression = json!({"key": key, "operator": "In", "values": [value]});
+    let is_of_pool = |term: &Value| term["matchExpressions"].as_array().is_some_and(|all| all.contains(&expression));
+    let selects = pod["nodeSelector"][key] == value
+        || terms.is_some_and(|terms| !terms.is_empty() && terms.iter().all(is_of_pool));
+    let mut tolerations = pod["tolerations"].as_array().into_iter().flatten();
+    selects && tolerations.any(|it| it["key"] == key && it["value"] == value && it["effect"] == "NoSchedule")
+}
+
+/// The pods that run anywhere.
+fn elsewhere(manifests: &[Value]) -> Vec<String> {
+    let mut names: Vec<String> =
+        pods(manifests).into_iter().filter(|(_, pod)| !is_on_the_pool(pod)).map(|(name, _)| name).collect();
+    names.sort();
+    names
+}
+
+/// The images that manifests name; `auto` is Istio's word for the one that it puts there.
+fn images(manifests: &[Value]) -> BTreeSet<String> {
+    let mut images = BTreeSet::new();
+    for (_, pod) in pods(manifests) {
+        let containers = ["initContainers", "containers"].map(|list| pod[list].as_array().into_iter().flatten());
+        let of_containers = containers.into_iter().flatten().map(|container| &container["image"]);
+        let named = of_containers.chain([&pod["image"]]).filter_map(Value::as_str);
+        images.extend(named.filter(|image| *image != "auto").map(str::to_owned));
+    }
+    images
+}
+
+/// What is wrong with the list of one chart, whose archive or folder this is.
+fn wrong(chart: Chart, release: &Value, path: &Path, scratch: &Scratch) -> Vec<String> {
+    let manifests = rendered(release, path, scratch);
+    let listed = brought(chart);
+    let mut wrong = Vec::new();
+    let mut compare = |what: &str, listed: String, found: String| {
+        if listed != found {
+            wrong.push(format!("{}: {what}: function/charts.rs has {listed}, the chart {found}", chart.key()));
+        }
+    };
+    compare("images", format!("{:?}", listed.images), format!("{:?}", images(&manifests).iter().collect::<Vec<_>>()));
+    compare("elsewhere", format!("{:?}", listed.elsewhere), format!("{:?}", elsewhere(&manifests)));
+    // What its programs start has its name in what they are told, or the program's own source has.
+    if path.is_file() {
+        let digest: String = Sha256::digest(fs::read(path).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();
+        compare("archive", listed.archive.unwrap_or("none").to_owned(), digest);
+    }
+    wrong
+}
+
+/// The charts that Go modules ship.
+const SHIPPED: [Chart; 2] = [Chart::KnativeOperator, Chart::VCluster];
+
+#[test]
+fn charts_that_modules_ship_are_as_they_are_listed() {
+    let releases = releases(&scheduled());
+    let scratch = Scratch::new("charts");
+    for chart in SHIPPED {
+        let path = shipped(chart.name(), chart.version(), &scratch);
+        let release = &releases[chart.name()];
+        assert_eq!(wrong(chart, release, &path, &scratch), Vec::<String>::new());
+        // And without being told where, their pods run anywhere: what is compared is not always so.
+        let mut untold = release.clone();
+        untold["spec"]["forProvider"]["values"] = json!({});
+        assert_ne!(elsewhere(&rendered(&untold, &path, &scratch)), Vec::<String>::new(), "{}", chart.key());
+    }
+}
+
+/// Whoever installs a virtual cluster makes rights in its namespace only.
+#[test]
+fn the_virtual_cluster_asks_for_no_rights_in_the_whole_host() {
+    let scratch = Scratch::new("rights");
+    let release = &releases(&scheduled())[Chart::VCluster.name()];
+    let path = shipped(Chart::VCluster.name(), Chart::VCluster.version(), &scratch);
+    let kinds = |release: &Value| -> BTreeSet<String> {
+        let manifests = rendered(release, &path, &scratch).into_iter();
+        manifests.map(|manifest| manifest["kind"].as_str().unwrap().to_owned()).collect()
+    };
+    let expected = ["Role", "RoleBinding", "Secret", "Service", "ServiceAccount", "StatefulSet"];
+    assert_eq!(kinds(release), expected.map(str::to_owned).into());
+    // The chart would make them for the storage classes that it is told to bring inside.
+    let mut untold = release.clone();
+    untold["spec"]["forProvider"]["values"]["rbac"] = json!({});
+    assert!(kinds(&untold).is_superset(&["ClusterRole", "ClusterRoleBinding"].map(str::to_owned).into()));
+    let read: BTreeSet<_> = documents(&support::examples::read("package/install/providers/rights.yaml"))
+        .into_iter()
+        .filter(|it| it["metadata"]["name"] == "realtime-platform-storage-classes" && it["kind"] == "ClusterRole")
+        .map(|it| it["rules"].to_string())
+        .collect();
+    let manifests = rendered(&untold, &path, &scratch);
+    let asked = manifests.iter().find(|it| it["kind"] == "ClusterRole").unwrap();
+    let sorted = |rules: &Value| {
+        let mut rules = rules.clone();
+        for rule in rules.as_array_mut().unwrap() {
+            let verbs: BTreeSet<String> = serde_json::from_value(rule["verbs"].clone()).unwrap();
+            rule["verbs"] = json!(verbs);
+        }
+        rules.to_string()
+    };
+    // What is bound beforehand is exactly what the chart would have asked for.
+    let bound: Value = serde_json::from_str(read.first().unwrap()).unwrap();
+    assert_eq!(sorted(&asked["rules"]), sorted(&bound));
+}
+
+/// Everything of Knative Serving that the pinned operator installs.
+fn knative_serving() -> Vec<Value> {
+    let folders = ["knative-serving", "knative-ingress"].map(|name| tool("published").join(name));
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+    files.flat_map(|file| documents(&fs::read_to_string(file).unwrap())).collect()
+}
+
+#[test]
+fn knative_serving_is_told_where_each_of_its_workloads_runs() {
+    let manifests = knative_serving();
+    let workloads = manifests.iter().filter(|it| !it["spec"]["template"]["spec"]["containers"].is_null());
+    let named =
+        |it: &Value| it["metadata"]["name"].as_str().or(it["metadata"]["generateName"].as_str()).map(str::to_owned);
+    let names: BTreeSet<String> = workloads.map(|it| named(it).unwrap()).collect();
+    assert_eq!(names, KNATIVE_SERVING_WORKLOADS.map(str::to_owned).into());
+    let versions: BTreeSet<&str> =
+        manifests.iter().filter_map(|it| it["metadata"]["labels"]["app.kubernetes.io/version"].as_str()).collect();
+    assert_eq!(versions, [KNATIVE_SERVING].into());
+}
+
+/// Each image is one that a mirror's setting names; which key has the proxy's is Serving's own affair.
+#[test]
+fn knative_serving_pulls_no_image_past_a_mirror() {
+    let manifests = knative_serving();
+    let unversioned = |image: &str| image.split(['@', ':']).next().unwrap().to_owned();
+    let mut pulled: BTreeSet<String> = images(&manifests).iter().map(|image| unversioned(image)).collect();
+    let deployment =
+        manifests.iter().find(|it| it["kind"] == "ConfigMap" && it["metadata"]["name"] == "config-deployment");
+    let of_services = deployment.unwrap()["data"]["queue-sidecar-image"].as_str().expect("it is set by this key");
+    pulled.insert(unversioned(of_services));
+    let known: BTreeSet<String> = KNATIVE_SERVING_IMAGES.iter().map(|(_, image)| (*image).to_owned()).collect();
+    assert_eq!(pulled, known);
+}
+
+#[test]
+#[ignore = "asks the charts' repositories: make charts"]
+fn every_chart_is_as_it_is_listed() {
+    let releases = releases(&scheduled());
+    let scratch = Scratch::new("archives");
+    let given = std::env::var_os("CHARTS").map(PathBuf::from);
+    let mut all = Vec::new();
+    for chart in Chart::ALL {
+        let release = &releases[chart.name()];
+        let archive = match &given {
+            Some(folder) => Ok(folder.join(format!("{}-{}.tgz", chart.name(), chart.version()))),
+            None => fetched(release, &scratch),
+        };
+        match archive {
+            Ok(archive) => all.extend(wrong(chart, release, &archive, &scratch)),
+            Err(why) => all.push(format!("{}: {}", chart.key(), why.trim())),
+        }
+        println!("{} {}: looked at", chart.key(), chart.version());
+    }
+    assert!(all.is_empty(), "{}", all.join("\n"));
+}

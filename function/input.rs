@@ -40,8 +40,11 @@ pub struct Input {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["host", "port"])
     )]
     pub archive_servers: Vec<ArchiveServer>,
-    /// Where pods may run.
+    /// Where pods may run: ours, those that charts and operators bring, and those of Knative's services. Whoever starts
+    /// pods of their own inside a virtual cluster says it there.
     pub scheduling: Scheduling,
+    /// How control planes of virtual clusters run.
+    pub virtual_cluster: VirtualCluster,
     /// The ProviderConfigs, one of provider-kubernetes and one of provider-helm, for the cluster that Crossplane runs
     /// in.
     pub host: Host,
@@ -219,7 +222,7 @@ fn https() -> u16 {
     443
 }
 
-/// Where pods may run. Knative's pods take no part in it: its defaults forbid that.
+/// Where pods may run.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Scheduling {
@@ -264,6 +267,17 @@ pub enum Effect {
     NoSchedule,
     PreferNoSchedule,
     NoExecute,
+}
+
+/// How control planes of virtual clusters run.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct VirtualCluster {
+    /// Run them as user 12345 in place of root, as vCluster's makers test it. A change restarts every one. Their volumes
+    /// are handed to the group of that user when they are mounted: where a storage driver does not do that, as for
+    /// volumes of a path on a node, those that root has written cannot be read any more, so set it before the first
+    /// environment.
+    pub run_as_non_root: bool,
 }
 
 /// ProviderConfigs for the cluster that Crossplane runs in.

@@ -12,6 +12,7 @@ use crate::fault::Fault;
 use crate::form::{label_value, qualified_name};
 use crate::input::{
     API_VERSION, Charts, Effect, Gateways, Input, KIND, Operator, PullSecret, Scheduling, Telemetry, Toleration, Ttl,
+    VirtualCluster,
 };
 use crate::kinds::helm;
 use crate::pins::{Chart, Image};
@@ -31,6 +32,7 @@ pub struct Settings {
     pub gateways: Gateways,
     pub archive_servers: Servers,
     pub storage_class: Option<String>,
+    pub virtual_cluster: VirtualCluster,
     pub pull_secrets: Vec<PullSecret>,
     pub registry: Option<String>,
     pub telemetry: Telemetry,
@@ -115,6 +117,7 @@ impl Settings {
             gateways: input.gateways,
             archive_servers,
             storage_class: input.storage_class,
+            virtual_cluster: input.virtual_cluster,
             pull_secrets: input.images.pull_secrets,
             registry: input.images.registry,
             telemetry: input.telemetry,
@@ -147,6 +150,12 @@ impl Settings {
             name: chart.name().to_owned(),
             version: pin.map_or(chart.version(), |pin| &pin.version).to_owned(),
         }
+    }
+
+    /// Whether a chart is the one that is listed with what it brings: of the pinned version, from wherever all charts come.
+    pub fn is_listed(&self, chart: Chart) -> bool {
+        let pin = self.charts.pins.get(chart.key());
+        pin.is_none_or(|pin| pin.repository.is_none() && pin.version == chart.version())
     }
 
     pub fn node_selector(&self) -> Option<BTreeMap<String, String>> {

@@ -14,6 +14,7 @@ mod support {
 }
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -109,9 +110,31 @@ fn images(manifests: &[Value]) -> BTreeSet<String> {
     images
 }
 
+const MIRROR: &str = "mirror.example.com/all";
+
+fn mirrored() -> Value {
+    json!({
+        "apiVersion": "fn.platform.example.org/v1alpha1",
+        "kind": "Input",
+        "images": {"registry": MIRROR},
+    })
+}
+
+/// The Releases of the smallest platform: on certain nodes, and behind a mirror.
+struct Asked {
+    scheduled: BTreeMap<String, Value>,
+    mirrored: BTreeMap<String, Value>,
+}
+
+impl Asked {
+    fn new() -> Self {
+        Self { scheduled: releases(&scheduled()), mirrored: releases(&mirrored()) }
+    }
+}
+
 /// What is wrong with the list of one chart, whose archive or folder this is.
-fn wrong(chart: Chart, release: &Value, path: &Path, scratch: &Scratch) -> Vec<String> {
-    let manifests = rendered(release, path, scratch);
+fn wrong(chart: Chart, asked: &Asked, path: &Path, scratch: &Scratch) -> Vec<String> {
+    let manifests = rendered(&asked.scheduled[chart.name()], path, scratch);
     let listed = brought(chart);
     let mut wrong = Vec::new();
     let mut compare = |what: &str, listed: String, found: String| {
@@ -121,9 +144,16 @@ fn wrong(chart: Chart, release: &Value, path: &Path, scratch: &Scratch) -> Vec<S
     };
     compare("images", format!("{:?}", listed.images), format!("{:?}", images(&manifests).iter().collect::<Vec<_>>()));
     compare("elsewhere", format!("{:?}", listed.elsewhere), format!("{:?}", elsewhere(&manifests)));
+    let behind: BTreeSet<String> =
+        listed.images.iter().map(|image| format!("{MIRROR}/{}", image.split_once('/').unwrap().1)).collect();
+    let pulled = images(&rendered(&asked.mirrored[chart.name()], path, scratch));
+    compare("images behind a mirror", format!("{behind:?}"), format!("{pulled:?}"));
     // What its programs start has its name in what they are told, or the program's own source has.
     if path.is_file() {
-        let digest: String = Sha256::digest(fs::read(path).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut digest = String::new();
+        for byte in Sha256::digest(fs::read(path).unwrap()) {
+            write!(digest, "{byte:02x}").unwrap();
+        }
         compare("archive", listed.archive.unwrap_or("none").to_owned(), digest);
     }
     wrong
@@ -134,14 +164,13 @@ const SHIPPED: [Chart; 2] = [Chart::KnativeOperator, Chart::VCluster];
 
 #[test]
 fn charts_that_modules_ship_are_as_they_are_listed() {
-    let releases = releases(&scheduled());
+    let asked = Asked::new();
     let scratch = Scratch::new("charts");
     for chart in SHIPPED {
         let path = shipped(chart.name(), chart.version(), &scratch);
-        let release = &releases[chart.name()];
-        assert_eq!(wrong(chart, release, &path, &scratch), Vec::<String>::new());
+        assert_eq!(wrong(chart, &asked, &path, &scratch), Vec::<String>::new());
         // And without being told where, their pods run anywhere: what is compared is not always so.
-        let mut untold = release.clone();
+        let mut untold = asked.scheduled[chart.name()].clone();
         untold["spec"]["forProvider"]["values"] = json!({});
         assert_ne!(elsewhere(&rendered(&untold, &path, &scratch)), Vec::<String>::new(), "{}", chart.key());
     }
@@ -194,9 +223,9 @@ fn knative_serving() -> Vec<Value> {
 fn knative_serving_is_told_where_each_of_its_workloads_runs() {
     let manifests = knative_serving();
     let workloads = manifests.iter().filter(|it| !it["spec"]["template"]["spec"]["containers"].is_null());
-    let named =
+    let name =
         |it: &Value| it["metadata"]["name"].as_str().or(it["metadata"]["generateName"].as_str()).map(str::to_owned);
-    let names: BTreeSet<String> = workloads.map(|it| named(it).unwrap()).collect();
+    let names: BTreeSet<String> = workloads.map(|it| name(it).unwrap()).collect();
     assert_eq!(names, KNATIVE_SERVING_WORKLOADS.map(str::to_owned).into());
     let versions: BTreeSet<&str> =
         manifests.iter().filter_map(|it| it["metadata"]["labels"]["app.kubernetes.io/version"].as_str()).collect();
@@ -220,18 +249,17 @@ fn knative_serving_pulls_no_image_past_a_mirror() {
 #[test]
 #[ignore = "asks the charts' repositories: make charts"]
 fn every_chart_is_as_it_is_listed() {
-    let releases = releases(&scheduled());
+    let asked = Asked::new();
     let scratch = Scratch::new("archives");
     let given = std::env::var_os("CHARTS").map(PathBuf::from);
     let mut all = Vec::new();
     for chart in Chart::ALL {
-        let release = &releases[chart.name()];
         let archive = match &given {
             Some(folder) => Ok(folder.join(format!("{}-{}.tgz", chart.name(), chart.version()))),
-            None => fetched(release, &scratch),
+            None => fetched(&asked.scheduled[chart.name()], &scratch),
         };
         match archive {
-            Ok(archive) => all.extend(wrong(chart, release, &archive, &scratch)),
+            Ok(archive) => all.extend(wrong(chart, &asked, &archive, &scratch)),
             Err(why) => all.push(format!("{}: {}", chart.key(), why.trim())),
         }
         println!("{} {}: looked at", chart.key(), chart.version());

@@ -21,13 +21,14 @@ use crate::claims::{Composed, KINDS};
 use crate::owner::label;
 use crate::plan::{Place, Resource};
 use crate::readable::readable_json;
-use crate::settings::undigested;
+use crate::settings::{Settings, undigested};
 
 mod changed;
 mod cost;
 mod difference;
 mod fields;
 pub(crate) mod gather;
+mod images;
 pub(crate) mod inputs;
 mod json;
 mod locate;
@@ -49,6 +50,8 @@ Examples:
     function-realtime-platform preview -o yaml --input compositions/ application.yaml
   What finally stands in each cluster, for other programs to check:
     function-realtime-platform preview -o manifests application.yaml | kubeconform
+  What a mirror has to hold for it, images and charts:
+    function-realtime-platform preview -o images --input compositions/ application.yaml
   What changes between two versions, and what of it is refused:
     function-realtime-platform preview --diff old.yaml new.yaml
     kubectl get realtimesystemclaim health-lenses -o yaml | function-realtime-platform preview --diff - new.yaml
@@ -99,6 +102,8 @@ pub enum Output {
     Yaml,
     /// What finally stands in each cluster
     Manifests,
+    /// Every image and chart that is pulled for it, a line each
+    Images,
     /// All of it, for programs
     Json,
     /// A picture: clusters, parts, who leads to whom, where data flows
@@ -111,6 +116,8 @@ pub enum Output {
 struct Shown<'a> {
     asked: Asked<'a>,
     composed: Composed,
+    /// What the platform team decides for claims of its kind.
+    settings: Settings,
 }
 
 impl Shown<'_> {
@@ -265,7 +272,9 @@ fn tell(
     match output {
         Output::Tree => terminal::write(out, &text)?,
         Output::Json => out.write_all(readable_json(&text).as_bytes())?,
-        Output::Yaml | Output::Manifests | Output::Svg | Output::Html => out.write_all(text.as_bytes())?,
+        Output::Yaml | Output::Manifests | Output::Images | Output::Svg | Output::Html => {
+            out.write_all(text.as_bytes())?;
+        }
     }
     out.flush()?;
     if matches!(output, Output::Yaml | Output::Manifests) {
@@ -287,8 +296,9 @@ impl<'a> Preview<'a> {
         let inputs = Inputs::of(input, faults);
         let mut claims: Vec<Shown> = Vec::new();
         for asked in gathered.asked {
-            match asked.examine(inputs.settings(asked.kind)) {
-                Ok(composed) => add(&mut claims, Shown { asked, composed }, faults),
+            let settings = inputs.settings(asked.kind);
+            match asked.examine(settings) {
+                Ok(composed) => add(&mut claims, Shown { asked, composed, settings: settings.clone() }, faults),
                 Err(wrong) => faults.extend(wrong),
             }
         }
@@ -309,6 +319,7 @@ impl<'a> Preview<'a> {
             Output::Tree => Ok(tree::text(self)),
             Output::Yaml => manifests::composed(self),
             Output::Manifests => manifests::by_cluster(self),
+            Output::Images => Ok(images::text(self)),
             Output::Json => json::text(self),
             Output::Svg | Output::Html => {
                 let _notice = Notice::of(&format!("drawing {}", tree::counted(self.claims.len(), "claim")));

@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::check::{list_map_keys, strings};
 use super::structural::{below, properties, structural, text};
 use super::words::{limits, plain};
+use crate::charts::{Brought, brought};
 use crate::claims::{API_VERSION, KINDS, Kind};
 use crate::form;
 use crate::input::{self, Input};
+use crate::pins::Chart;
 
 const OPENING: &str = "# Field reference
 
@@ -54,8 +56,31 @@ fn fields(page: &mut String, schema: &Value, path: &str) {
     for (path, schema) in sections {
         let about = text(schema, "description").unwrap_or_default();
         let _ = writeln!(page, "\n### `{path}`\n\n{about}");
+        if path == "scheduling" {
+            charts(page);
+        }
         fields(page, below(schema).1, &path);
     }
+}
+
+/// The charts that were looked at, and the pods of each that stay where they are whatever is said.
+fn charts(page: &mut String) {
+    let _ = writeln!(
+        page,
+        "\nWhat it reaches of each chart was seen in what Helm makes of it at this version. The pods of another version, or of \
+         a chart of your own, are yours to look at: `make charts` renders all that are pinned.\n\n\
+         | Chart | Version | SHA-256 of its archive | Pods that run elsewhere |\n|---|---|---|---|"
+    );
+    for chart in Chart::ALL {
+        let Brought { version, archive, elsewhere, .. } = brought(chart);
+        let archive = archive.map_or_else(|| "not known".to_owned(), |digest| format!("`{digest}`"));
+        let pods = if elsewhere.is_empty() { "none".to_owned() } else { elsewhere.join(", ") };
+        let _ = writeln!(page, "| `{}` | {version} | {archive} | {pods} |", chart.key());
+    }
+    let _ = writeln!(
+        page,
+        "\nA digest that is not known is one that could be read nowhere when the chart was looked at; `make charts` tells it."
+    );
 }
 
 /// The rows of an object's fields; what needs a section of its own is left to `sections`.

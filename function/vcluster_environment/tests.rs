@@ -381,6 +381,19 @@ fn tokens_of_service_accounts_stand_in_secrets() {
 }
 
 #[test]
+fn a_control_plane_is_root_unless_it_is_said_otherwise() {
+    let security = |input: &Value| {
+        let environment = check(&json!({"name": "streaming"}), input).unwrap();
+        vcluster::values(&environment)["controlPlane"]["statefulSet"]["security"].clone()
+    };
+    assert_eq!(security(&json!({}))["containerSecurityContext"], Value::Null);
+    let said = security(&json!({"virtualCluster": {"runAsNonRoot": true}}));
+    assert_eq!(said["podSecurityContext"], json!({"fsGroup": 12345, "seccompProfile": {"type": "RuntimeDefault"}}));
+    // The chart's own, `allowPrivilegeEscalation: false` among it, stays beside them.
+    assert_eq!(said["containerSecurityContext"], json!({"runAsUser": 12345, "runAsNonRoot": true}));
+}
+
+#[test]
 fn volumes_inside_find_their_class_without_rights_of_the_whole_host() {
     for environment in variants() {
         let values = vcluster::values(&environment);

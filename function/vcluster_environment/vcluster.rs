@@ -1,5 +1,6 @@
 //! The virtual cluster itself: the chart's Release, or the pair that makes Cluster API install the same chart.
 
+use k8s_openapi::api::core::v1::PodSecurityContext;
 use serde_json::{Value, json};
 
 use super::claim::Provisioner;
@@ -110,6 +111,16 @@ fn host(name: &str) -> String {
     format!("{name}.{name}")
 }
 
+/// The control plane as another user than root, who owns its volume. The user is the one that vCluster's makers test.
+fn not_root() -> Value {
+    const USER: i64 = 12_345;
+    let pod = PodSecurityContext { fs_group: Some(USER), ..default_pod_security() };
+    json!({
+        "podSecurityContext": pod,
+        "containerSecurityContext": {"runAsUser": USER, "runAsNonRoot": true},
+    })
+}
+
 /// The values of the chart. Of the host's, only storage classes are taken. ConfigMaps and Secrets are not: each change of
 /// them would restart the control plane, and it could read the host's Secrets.
 pub fn values(environment: &Environment) -> Value {
@@ -120,6 +131,7 @@ pub fn values(environment: &Environment) -> Value {
     let tolerations = settings.tolerations().unwrap_or_default();
     let (registry, repository) = VCLUSTER_IMAGE;
     let security = json!({"podSecurityContext": default_pod_security()});
+    let own_security = if settings.virtual_cluster.run_as_non_root { not_root() } else { security.clone() };
     json!({
         "exportKubeConfig": {"server": format!("https://{}:{PORT}", host(name))},
         "sync": {
@@ -146,7 +158,7 @@ pub fn values(environment: &Environment) -> Value {
                 "image": {"registry": registry, "repository": repository},
                 // The chart's own sizes stand, memory included; of CPU it sets no end.
                 "resources": {"limits": {"cpu": "4"}},
-                "security": security,
+                "security": own_security,
                 "persistence": {"volumeClaim": {
                     "retentionPolicy": if environment.spec.retain { "Retain" } else { "Delete" },
                     "storageClass": settings.storage_class.as_deref().unwrap_or_default(),

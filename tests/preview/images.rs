@@ -1,4 +1,4 @@
-//! What a preview tells of images that are not pinned by digest.
+//! What a preview tells of the images and charts that are pulled: which they are, and that they are not pinned by digest.
 
 use serde_json::Value;
 
@@ -54,4 +54,96 @@ fn images_that_are_pinned_as_the_command_prints_it_are_not_told() {
     assert!(!err.contains("without a digest") && !out.contains("without a digest"), "{err}");
     let preview: Value = serde_json::from_str(&out).unwrap();
     assert!(images(&preview).iter().all(|image| image.ends_with(&digest)));
+}
+
+/// The lines of a list that begin with this word, without it.
+fn listed<'a>(list: &'a str, word: &str) -> Vec<&'a str> {
+    list.lines().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).collect()
+}
+
+/// A file with settings.
+fn input(name: &str, fields: Value) -> String {
+    let mut input = serde_json::json!({"apiVersion": "fn.platform.example.org/v1alpha1", "kind": "Input"});
+    input.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    let file = format!("{}/{name}.json", env!("CARGO_TARGET_TMPDIR"));
+    std::fs::write(&file, input.to_string()).unwrap();
+    file
+}
+
+#[test]
+fn a_list_has_every_image_and_chart_once() {
+    let list = shown(&["-o", "images", APPLICATION]).0;
+    let pulled = listed(&list, "image");
+    assert!(pulled.is_sorted_by(|one, other| one < other), "{list}");
+    let preview = json(&["-o", "json", APPLICATION]);
+    for image in images(&preview) {
+        assert!(pulled.contains(&image), "{image}: {list}");
+    }
+    // Of charts, of what their programs start, and of what an operator installs.
+    for image in [
+        "docker.io/grafana/grafana:13.2.0",
+        "docker.io/coredns/coredns:1.14.2",
+        "gcr.io/knative-releases/knative.dev/serving/cmd/queue:v1.23.0",
+        "registry.istio.io/release/proxyv2:1.30.4",
+    ] {
+        assert!(pulled.contains(&image), "{image}: {list}");
+    }
+    let charts = listed(&list, "chart");
+    assert!(charts.contains(&"https://charts.loft.sh vcluster 0.36.1"), "{list}");
+    assert_eq!(charts.len(), function_realtime_platform::pins::Chart::ALL.len(), "{list}");
+    assert_eq!(listed(&list, "unknown"), Vec::<&str>::new());
+    assert_eq!(list.lines().count(), pulled.len() + charts.len());
+}
+
+#[test]
+fn a_list_has_no_more_than_what_is_asked_for() {
+    let broker = shown(&["-o", "images", "examples/minimal/iot-broker.yaml"]).0;
+    assert!(
+        !broker.contains("chart ") && !broker.contains("knative") && broker.contains("eclipse-mosquitto"),
+        "{broker}"
+    );
+    let unobserved = shown(&["-o", "images", "examples/variants/no-observability.yaml"]).0;
+    assert!(!unobserved.contains("prometheus") && unobserved.contains("image ghcr.io/loft-sh/"), "{unobserved}");
+    let by_cluster_api = shown(&["-o", "images", "examples/variants/cluster-api.yaml"]).0;
+    assert!(by_cluster_api.contains("chart https://charts.loft.sh vcluster 0.36.1"), "{by_cluster_api}");
+}
+
+#[test]
+fn a_list_is_of_the_mirror_where_there_is_one() {
+    let file = input(
+        "mirror",
+        serde_json::json!({
+            "images": {"registry": "mirror.example.com/all"},
+            "charts": {"repository": "oci://mirror.example.com/charts"},
+        }),
+    );
+    let list = shown(&["-o", "images", "--input", &file, APPLICATION]).0;
+    for image in listed(&list, "image") {
+        assert!(image.starts_with("mirror.example.com/all/"), "{image}");
+    }
+    for chart in listed(&list, "chart") {
+        assert!(chart.starts_with("oci://mirror.example.com/charts "), "{chart}");
+    }
+}
+
+#[test]
+fn a_list_says_of_which_chart_it_knows_no_images() {
+    for (name, pin, told) in [
+        ("version", serde_json::json!({"version": "9.9.9"}), "https://charts.loft.sh vcluster 9.9.9"),
+        (
+            "repository",
+            serde_json::json!({"version": "0.36.1", "repository": "oci://example.com/charts"}),
+            "oci://example.com/charts vcluster 0.36.1",
+        ),
+    ] {
+        let file = input(&format!("own-{name}"), serde_json::json!({"charts": {"pins": {"vcluster": pin}}}));
+        for example in [APPLICATION, "examples/variants/cluster-api.yaml"] {
+            let list = shown(&["-o", "images", "--input", &file, example]).0;
+            assert_eq!(listed(&list, "unknown"), [format!("images of chart {told}")], "{list}");
+            assert!(listed(&list, "chart").contains(&told), "{list}");
+            assert!(!list.contains("loft-sh"), "{list}");
+        }
+    }
+    let same = input("same", serde_json::json!({"charts": {"pins": {"vcluster": {"version": "0.36.1"}}}}));
+    assert_eq!(listed(&shown(&["-o", "images", "--input", &same, APPLICATION]).0, "unknown"), Vec::<&str>::new());
 }

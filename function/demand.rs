@@ -244,12 +244,13 @@ mod tests {
 
     #[test]
     fn all_that_a_plan_reserves_is_counted() {
-        // HQ 500m, agent 500m, Kafka 1, Metabase 500m, PostgreSQL 250m, five Jobs with 50m each, two analytics proxies with
-        // 50m and 25m beside each. 2Gi, 2560Mi, 5Gi, 2Gi, 512Mi; 128, 64, 512, 64 and 64Mi; twice 64 and 64Mi.
-        let memory = 2048 + 2560 + 5120 + 2048 + 512 + 128 + 64 + 512 + 64 + 64 + 256;
-        let expected = ["18Gi".to_owned(), "3150m".to_owned(), format!("{memory}Mi")];
+        // HQ 500m, agent 500m, Kafka 1, Metabase 500m, PostgreSQL 250m, four Jobs and two keepers with 50m each, two analytics
+        // proxies with 50m and 25m beside each. 2Gi, 2560Mi, 5Gi, 2Gi, 512Mi; 128, 64, 512 and 64Mi; twice 64Mi; twice 64 and
+        // 64Mi.
+        let memory = 2048 + 2560 + 5120 + 2048 + 512 + 128 + 64 + 512 + 64 + 128 + 256;
+        let expected = ["18Gi".to_owned(), "3200m".to_owned(), format!("{memory}Mi")];
         assert_eq!(demand("RealtimeSystemClaim", system(&json!({}))), expected);
-        // Mosquitto 100m, its Job for the bridge 50m, twenty simulators with 50m and 25m beside each.
+        // Mosquitto 100m, the keeper of the bridge 50m, twenty simulators with 50m and 25m beside each.
         let broker = json!({"namespace": "streaming", "connectorConfig": {"simulator": {"maxScale": 20}}});
         let expected = ["5Gi", "1650m", "3008Mi"].map(str::to_owned);
         assert_eq!(demand("IotBrokerClaim", broker), expected);
@@ -311,7 +312,7 @@ mod tests {
         assert_eq!(
             said(compose("RealtimeSystemClaim", large, json!({}))),
             [
-                "spec.kafkaConfig.cpu: must be less: the claim asks for 66.9 CPU in all, and the platform allows 64 (limits.cpu); \
+                "spec.kafkaConfig.cpu: must be less: the claim asks for 66.95 CPU in all, and the platform allows 64 (limits.cpu); \
               lower it, or any of spec.database.cpu, spec.lensesConfig.hq.cpu, spec.lensesConfig.agent.cpu, spec.dashboard.cpu"
             ]
         );

@@ -15,6 +15,7 @@ pub mod host_secrets;
 pub mod input;
 pub mod iot_broker;
 pub mod kafka_topic;
+pub mod keeper;
 pub mod kinds;
 pub mod language;
 pub mod lock;

@@ -48,6 +48,8 @@ pub enum Pause {
 /// The conditions of a managed resource, and of what stands inside an Object.
 const OWN: &[&str] = &["status", "conditions"];
 const INNER: &[&str] = &["status", "atProvider", "manifest", "status", "conditions"];
+/// What the kubelet says of each container, where a pod stands inside an Object.
+const CONTAINERS: &[&str] = &["status", "atProvider", "manifest", "status", "containerStatuses"];
 
 /// The reason of a condition `Synced` that is false because the resource is paused.
 const RECONCILE_PAUSED: &str = "ReconcilePaused";
@@ -160,7 +162,9 @@ impl Obstacle {
         let unmet = |condition: &Condition| !condition.says("True");
         let provider = [synced, ready].into_iter().flatten().filter(unmet);
         let told = provider.filter_map(|condition| condition.message).find(|message| !message.trim().is_empty());
-        let told = told.or_else(|| release_description(seen));
+        let is_pod = planned.manifest().get("kind").is_some_and(|kind| kind == "Pod");
+        let pod = || is_pod.then(|| seen.field(CONTAINERS)).flatten();
+        let told = told.or_else(|| release_description(seen)).or_else(|| container(&pod()?));
         if let Some(words) = told {
             return Some(Self::told(words));
         }
@@ -228,8 +232,20 @@ fn failing_pods(ready: Ready, seen: &impl Look) -> Option<String> {
             let failed = seen.field(&["status", "atProvider", "manifest", "status", "failed"])?.as_i64()?;
             (failed > 0).then(|| format!("pods of it that failed: {failed}; it is tried again"))
         }
-        Ready::Exists | Ready::Condition => None,
+        Ready::Exists | Ready::Condition | Ready::Rolled => None,
     }
+}
+
+/// Why the first container that says so does not run: what its program said last, or what keeps it from being started.
+fn container(statuses: &Value) -> Option<String> {
+    let said = |status: &Value| {
+        let ended = ["/state", "/lastState"].iter().find_map(|state| {
+            let message = status.pointer(&format!("{state}/terminated/message"))?.as_str()?;
+            message.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+        });
+        ended.or_else(|| status.pointer("/state/waiting/message")?.as_str().map(str::to_owned))
+    };
+    statuses.as_array()?.iter().find_map(said)
 }
 
 /// The first line of what somebody else says, and not too much of it.
@@ -298,6 +314,35 @@ mod tests {
         let synced =
             json!([{"type": "Ready", "status": "False"}, {"type": "Synced", "status": "True", "message": "x"}]);
         assert_eq!(look(Ready::Available, &conditions(&synced, &inner)).words.as_deref(), Some("no pod is available"));
+    }
+
+    #[test]
+    fn a_pod_says_what_its_program_said_last_or_what_keeps_it_from_starting() {
+        let told = |status: Value| {
+            let resource = json!({"status": {
+                "conditions": [{"type": "Ready", "status": "False"}],
+                "atProvider": {"manifest": {"status": {
+                    "conditions": [{"type": "Ready", "status": "False", "message": "containers with unready status: [script]"}],
+                    "containerStatuses": [status],
+                }}},
+            }});
+            look(Ready::Condition, &resource).words
+        };
+        let ended = json!({"exitCode": 1, "message": "waiting for x\ncannot run connector c: refused\n"});
+        let back_off =
+            json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s restarting failed container"}});
+        let reason = Some("cannot run connector c: refused".to_owned());
+        assert_eq!(told(json!({"state": back_off, "lastState": {"terminated": ended}})), reason);
+        assert_eq!(told(json!({"state": {"running": {}}, "lastState": {"terminated": ended}})), reason);
+        assert_eq!(
+            told(json!({"state": {"terminated": ended}, "lastState": {"terminated": {"message": "older"}}})),
+            reason
+        );
+        let pull = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"x\""}});
+        assert_eq!(told(json!({"state": pull, "lastState": {}})).as_deref(), Some("Back-off pulling image \"x\""));
+        let unready = Some("containers with unready status: [script]".to_owned());
+        assert_eq!(told(json!({"state": {"running": {}}, "lastState": {}})), unready);
+        assert_eq!(told(json!({"state": {"terminated": {"exitCode": 1, "message": " \n"}}})), unready);
     }
 
     #[test]

@@ -26,27 +26,55 @@ pub struct Installation<'a> {
     pub values: Value,
 }
 
+/// What a provider does to what it manages.
+#[derive(Clone, Copy)]
+enum Touch {
+    Whole,
+    AllButDeletion,
+    Never,
+}
+
+impl Touch {
+    fn kept(keep: bool) -> Self {
+        if keep { Self::AllButDeletion } else { Self::Whole }
+    }
+
+    fn policies(self) -> Vec<ManagementPolicy> {
+        use ManagementPolicy::{All, Create, LateInitialize, Observe, Update};
+        match self {
+            Self::Whole => vec![All],
+            Self::AllButDeletion => vec![Observe, Create, Update, LateInitialize],
+            Self::Never => vec![Observe],
+        }
+    }
+}
+
 impl Part<'_> {
     /// A manifest for the virtual cluster.
     pub fn inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         let keep = self.owner.leaves == Leaves::Everything;
-        self.object(suffix, manifest, ready, Place::Inside, keep)
+        self.object(suffix, manifest, ready, Place::Inside, Touch::kept(keep))
+    }
+
+    /// What something else in the virtual cluster makes: it is looked at, and never touched.
+    pub fn seen_inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
+        self.object(suffix, manifest, ready, Place::Inside, Touch::Never)
     }
 
     /// A volume claim for the virtual cluster, which the claim may ask to keep.
     pub fn volume_inside(&self, suffix: &str, manifest: &impl Serialize) -> Resource {
         let keep = self.owner.leaves != Leaves::Nothing;
-        self.object(suffix, manifest, Ready::Exists, Place::Inside, keep)
+        self.object(suffix, manifest, Ready::Exists, Place::Inside, Touch::kept(keep))
     }
 
     /// A manifest for the host.
     pub fn on_host(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
-        self.object(suffix, manifest, ready, Place::Host, false)
+        self.object(suffix, manifest, ready, Place::Host, Touch::Whole)
     }
 
     /// A manifest for the host that stays there when the claim goes.
     pub fn kept_on_host(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
-        self.object(suffix, manifest, ready, Place::Host, true)
+        self.object(suffix, manifest, ready, Place::Host, Touch::AllButDeletion)
     }
 
     /// A chart for the virtual cluster.
@@ -80,10 +108,10 @@ impl Part<'_> {
         ObjectMeta { labels: Some(self.owner.labels()), ..ObjectMeta::default() }
     }
 
-    fn object(&self, suffix: &str, manifest: &impl Serialize, ready: Ready, place: Place, keep: bool) -> Resource {
+    fn object(&self, suffix: &str, manifest: &impl Serialize, ready: Ready, place: Place, touch: Touch) -> Resource {
         let object = Object {
             provider_config_ref: self.provider_config(place),
-            management_policies: policies(keep),
+            management_policies: touch.policies(),
             readiness: readiness(ready),
             for_provider: Manifest { manifest },
         };
@@ -103,7 +131,7 @@ impl Part<'_> {
     fn release(&self, suffix: &str, installation: Installation, place: Place, keep: bool) -> Resource {
         let release = Release {
             provider_config_ref: self.provider_config(place),
-            management_policies: policies(keep),
+            management_policies: Touch::kept(keep).policies(),
             // Without a limit a first installation that failed would never be tried again, and at the limit none is: what
             // was missing for so long would be missing for ever.
             rollback_limit: i32::MAX,
@@ -160,17 +188,12 @@ pub fn watch(plan: &mut Plan) {
     }
 }
 
-fn policies(keep: bool) -> Vec<ManagementPolicy> {
-    use ManagementPolicy::{All, Create, LateInitialize, Observe, Update};
-    if keep { vec![Observe, Create, Update, LateInitialize] } else { vec![All] }
-}
-
 fn readiness(ready: Ready) -> Readiness {
     Readiness {
         policy: match ready {
             Ready::Exists => ReadinessPolicy::SuccessfulCreate,
             Ready::Condition => ReadinessPolicy::DeriveFromObject,
-            Ready::Available | Ready::Complete => ReadinessPolicy::DeriveFromCelQuery,
+            Ready::Available | Ready::Rolled | Ready::Complete => ReadinessPolicy::DeriveFromCelQuery,
         },
         cel_query: ready.query().map(str::to_owned),
     }

@@ -186,6 +186,8 @@ pub enum Ready {
     Condition,
     /// A Deployment: all its pods are of the newest template, and enough of them are available.
     Available,
+    /// A StatefulSet: all its pods are of the newest template, and ready.
+    Rolled,
     /// A Job: complete. A failed one never is.
     Complete,
 }
@@ -201,6 +203,12 @@ impl Ready {
                  && has(object.status.updatedReplicas) && object.status.updatedReplicas == object.spec.replicas \
                  && has(object.status.conditions) \
                  && object.status.conditions.exists(c, c.type == \"Available\" && c.status == \"True\")",
+            ),
+            Self::Rolled => Some(
+                "has(object.status) && has(object.status.observedGeneration) \
+                 && object.status.observedGeneration >= object.metadata.generation \
+                 && has(object.status.updatedReplicas) && object.status.updatedReplicas == object.spec.replicas \
+                 && has(object.status.readyReplicas) && object.status.readyReplicas == object.spec.replicas",
             ),
             Self::Complete => Some(
                 "has(object.status) && has(object.status.conditions) \

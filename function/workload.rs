@@ -33,7 +33,7 @@ pub type Port = (&'static str, i32);
 pub const TMP: &str = "tmp";
 
 /// The user of programs that are indifferent to it. Nothing of a node or of an image belongs to this one.
-const NOBODY: i64 = 65_534;
+pub const NOBODY: i64 = 65_534;
 
 /// A pod that runs one part, once: its volumes can be mounted by one pod at a time.
 pub struct Workload<'a> {
@@ -81,7 +81,7 @@ impl Workload<'_> {
 }
 
 /// What every pod of ours has: no token, no variables for each Service around it, and a place to run.
-fn pod(part: &Part) -> PodSpec {
+pub fn pod(part: &Part) -> PodSpec {
     PodSpec {
         automount_service_account_token: Some(false),
         enable_service_links: Some(false),

@@ -1,4 +1,4 @@
-//! The bridge from MQTT to Kafka: connectors in the real-time system's Kafka Connect, put there by Jobs.
+//! The bridge from MQTT to Kafka: connectors in the real-time system's Kafka Connect, each kept by a script of its own.
 //!
 //! Records of one connector are all written in one way, so fields and bytes need one each.
 
@@ -8,8 +8,8 @@ use k8s_openapi::api::core::v1::EnvVar;
 
 use super::claim::{Converter, Mapping};
 use super::{IotBroker, accounts, broker};
+use crate::keeper::Keeper;
 use crate::language::{Kcql, Placeholders, Text, Word};
-use crate::part::Part;
 use crate::pins::Image;
 use crate::place::to_text;
 use crate::plan::Resource;
@@ -17,7 +17,7 @@ use crate::realtime_system::names::{
     CONNECT_PORT, CONNECT_SECRETS, DEVICE_RECORD, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT, kafka_client,
     registry_of_connect,
 };
-use crate::realtime_system::script::PUT_CONNECTOR;
+use crate::realtime_system::script::{KEEP_CONNECTOR, REMOVE_CONNECTORS};
 use crate::secret::{PASSWORD, mqtt_bridge};
 use crate::workload::{Task, env};
 
@@ -30,38 +30,73 @@ pub fn image(broker: &IotBroker) -> String {
     broker.tenant.owner.settings.image(Image::Curl)
 }
 
+const CONVERTERS: [Converter; 2] = [Converter::Json, Converter::Bytes];
+
 pub fn resources(broker: &IotBroker) -> Vec<Resource> {
-    let part = broker.tenant.part(NAME, "mqtt-source-connector", &[broker::NAME]);
-    [Converter::Json, Converter::Bytes]
-        .into_iter()
-        .filter_map(|converter| connector(broker, &part, converter))
-        .collect()
+    if broker.spec.connector_config.mappings.is_empty() {
+        return vec![removal(broker)];
+    }
+    CONVERTERS.into_iter().flat_map(|converter| connector(broker, converter)).collect()
 }
 
-/// The Job that puts the connector for all mappings of one converter.
-fn connector(broker: &IotBroker, part: &Part, converter: Converter) -> Option<Resource> {
-    let mappings: Vec<&Mapping> =
-        broker.spec.connector_config.mappings.iter().filter(|mapping| mapping.converter == converter).collect();
+/// The connector for all mappings of one converter, if there are any.
+fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
+    let mappings = mappings(broker, converter);
     if mappings.is_empty() {
-        return None;
+        return Vec::new();
     }
-    let task = Task {
-        part,
-        name: name(converter),
+    let part = broker.tenant.part(NAME, name(converter), &[broker::NAME]);
+    let keeper = Keeper {
+        part: &part,
         image: image(broker),
-        script: PUT_CONNECTOR,
+        script: KEEP_CONNECTOR,
         env: environment(broker, converter, &mappings),
+        pod_labels: BTreeMap::from([kafka_client()]),
+        files: None,
+        credentials_generation: broker.tenant.credentials_generation,
+    };
+    let key = match converter {
+        Converter::Json => "",
+        Converter::Bytes => "bytes-",
+    };
+    keeper.resources(key).into()
+}
+
+/// The Job that takes away what an earlier claim asked for. Where there is no system with Kafka it has nothing to do.
+fn removal(broker: &IotBroker) -> Resource {
+    let part = broker.tenant.part(NAME, name(Converter::Json), &[broker::NAME]);
+    let task = Task {
+        part: &part,
+        name: "mqtt-source-removal",
+        image: image(broker),
+        script: REMOVE_CONNECTORS,
+        env: vec![connect_url(broker), unwanted(broker)],
         pod_labels: BTreeMap::from([kafka_client()]),
         service_account: None,
         needs_tmp: false,
         memory: "64Mi",
         deadline_seconds: PATIENCE_SECONDS,
-        credentials_generation: broker.tenant.credentials_generation,
+        credentials_generation: 1,
     };
-    Some(task.resource())
+    task.resource()
 }
 
-/// The connector's name, and the beginning of its Job's.
+fn mappings(broker: &IotBroker, converter: Converter) -> Vec<&Mapping> {
+    broker.spec.connector_config.mappings.iter().filter(|mapping| mapping.converter == converter).collect()
+}
+
+fn connect_url(broker: &IotBroker) -> EnvVar {
+    env("CONNECT_URL", format!("http://{}:{}", broker.tenant.service_host(KAFKA_SERVICE), CONNECT_PORT.1))
+}
+
+/// The connectors that the claim does not ask for.
+fn unwanted(broker: &IotBroker) -> EnvVar {
+    let is_unwanted = |converter: &Converter| mappings(broker, *converter).is_empty();
+    let names: Vec<&str> = CONVERTERS.into_iter().filter(is_unwanted).map(name).collect();
+    env("UNWANTED", names.join(" "))
+}
+
+/// The connector's name, and that of what keeps it.
 fn name(converter: Converter) -> &'static str {
     match converter {
         Converter::Json => "mqtt-source-connector",
@@ -73,7 +108,8 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
     let kafka = broker.tenant.service_host(KAFKA_SERVICE);
     let config = to_text(&config(broker, converter, mappings));
     let mut variables = vec![
-        env("CONNECT_URL", format!("http://{kafka}:{}", CONNECT_PORT.1)),
+        connect_url(broker),
+        unwanted(broker),
         env("CONNECTOR_NAME", name(converter)),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", config),

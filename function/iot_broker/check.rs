@@ -269,10 +269,7 @@ fn without_effect(broker: &IotBroker) -> Vec<String> {
 /// The images that its pods run.
 pub fn images(broker: &IotBroker) -> Vec<String> {
     let connector = &broker.spec.connector_config;
-    let mut images = vec![broker::image(broker)];
-    if !connector.mappings.is_empty() {
-        images.push(bridge::image(broker));
-    }
+    let mut images = vec![broker::image(broker), bridge::image(broker)];
     if connector.simulator.enabled {
         images.push(sim::image(broker));
     }

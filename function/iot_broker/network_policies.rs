@@ -20,8 +20,10 @@ pub fn resources(claim: &IotBroker) -> Vec<Resource> {
     if connector.simulator.enabled {
         outward = outward.to(siblings(&behind), &[broker::MQTT]);
     }
-    // The connector itself runs in Kafka's pod.
-    if !connector.mappings.is_empty() {
+    // The connector itself runs in Kafka's pod. Where none is asked for, one of before is removed.
+    if connector.mappings.is_empty() {
+        outward = outward.to(app(KAFKA_APP), &[CONNECT_PORT]);
+    } else {
         outward = outward.to(app(KAFKA_APP), &[CONNECT_PORT, SCHEMA_REGISTRY_PORT]);
     }
     let mut resources = vec![

@@ -40,10 +40,10 @@ fn variable(container: &Value, name: &str) -> Value {
 }
 
 fn connector(plan: &Plan, name: &str) -> Value {
-    let jobs = plan.resources.iter().filter(|resource| resource.part == "bridge");
-    let containers = jobs.map(|job| &job.manifest()["spec"]["template"]["spec"]["containers"][0]);
-    let job = containers.into_iter().find(|container| variable(container, "CONNECTOR_NAME") == name);
-    let config = variable(job.unwrap_or_else(|| panic!("no {name}")), "CONNECTOR_CONFIG");
+    let keepers = plan.resources.iter().filter(|resource| resource.manifest()["kind"] == "StatefulSet");
+    let containers = keepers.map(|keeper| &keeper.manifest()["spec"]["template"]["spec"]["containers"][0]);
+    let keeper = containers.into_iter().find(|container| variable(container, "CONNECTOR_NAME") == name);
+    let config = variable(keeper.unwrap_or_else(|| panic!("no {name}")), "CONNECTOR_CONFIG");
     serde_json::from_str(config.as_str().unwrap()).unwrap()
 }
 
@@ -79,8 +79,10 @@ fn what_is_not_wanted_is_not_there() {
         "connectorConfig": {"mappings": [], "simulator": {"enabled": false}},
     });
     let plan = broker(&spec).plan();
+    // Behind the key of a Job is a hash.
+    let keys: Vec<&str> = keys(&plan).iter().map(|key| key.split_inclusive("job-").next().unwrap()).collect();
     assert_eq!(
-        keys(&plan),
+        keys,
         [
             "lock-object",
             "secrets-store",
@@ -89,6 +91,8 @@ fn what_is_not_wanted_is_not_there() {
             "broker-config",
             "broker-deployment",
             "broker-service",
+            // It removes what an earlier claim asked for.
+            "bridge-job-",
             "system-policy-policy",
             "broker-policy-policy",
         ]
@@ -203,11 +207,30 @@ fn the_connector_of_the_example_reads_a_key_and_any_schema() {
     let config = connector(&plan, "mqtt-source-connector");
     assert!(config["connect.mqtt.kcql"].as_str().unwrap().ends_with("JsonSimpleConverter` WITHKEY(`deviceId`)"));
     assert_eq!(config["connect.mqtt.hosts"], "tcp://health-mqtt-service.streaming.svc.cluster.local:1883");
-    let job = find(&plan, "bridge-job-").manifest();
-    let container = &job["spec"]["template"]["spec"]["containers"][0];
+    let keeper = find(&plan, "bridge-keeper").manifest();
+    let container = &keeper["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(variable(container, "SUBJECTS"), "device_data-value");
     assert_eq!(variable(container, "CREDENTIAL_PRESENT"), json!({"name": "mqtt-credentials", "key": "username"}));
-    assert_eq!(job["spec"]["template"]["metadata"]["labels"]["platform.example.org/kafka-client"], "true");
+    assert_eq!(keeper["spec"]["template"]["metadata"]["labels"]["platform.example.org/kafka-client"], "true");
+}
+
+#[test]
+fn a_connector_that_the_claim_does_not_ask_for_is_removed_by_whatever_runs() {
+    let unwanted = |converters: &[&str]| {
+        let mapping = |(index, converter)| {
+            let topic = format!("lab/{index}");
+            json!({"mqttTopic": topic, "kafkaTopic": "device_data", "converter": converter})
+        };
+        let mappings: Vec<Value> = converters.iter().enumerate().map(mapping).collect();
+        let plan = broker(&json!({"namespace": "streaming", "connectorConfig": {"mappings": mappings}})).plan();
+        let pods = plan.resources.iter().filter(|resource| resource.part == "bridge");
+        let pods = pods.filter_map(|resource| resource.manifest().pointer("/spec/template/spec/containers/0"));
+        pods.map(|container| variable(container, "UNWANTED").as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(unwanted(&["Json"]), ["mqtt-source-bytes-connector"]);
+    assert_eq!(unwanted(&["Bytes"]), ["mqtt-source-connector"]);
+    assert_eq!(unwanted(&["Bytes", "Json"]), ["", ""]);
+    assert_eq!(unwanted(&[]), ["mqtt-source-connector mqtt-source-bytes-connector"]);
 }
 
 #[test]

@@ -107,6 +107,7 @@ fn resource(resource: &Resource) -> ResourceEntry<'_> {
             Ready::Exists => "Exists",
             Ready::Condition => "Condition",
             Ready::Available => "Available",
+            Ready::Rolled => "Rolled",
             Ready::Complete => "Complete",
         },
         composed: &resource.composed,

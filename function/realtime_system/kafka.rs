@@ -105,6 +105,8 @@ fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("BROWSECONFIGS", "0"),
         env("BROKER_HEAP_OPTS", format!("-Xmx{}", system.sizes.broker_heap.java())),
         env("CONNECT_HEAP_OPTS", format!("-Xmx{}", system.sizes.connect_heap.java())),
+        // Each of the programs in the pod ends when it has no memory left, and is started again.
+        env("JAVA_TOOL_OPTIONS", "-XX:+ExitOnOutOfMemoryError"),
         env("CONNECT_CONFIG_PROVIDERS", "dir"),
         env("CONNECT_CONFIG_PROVIDERS_DIR_CLASS", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"),
         env("CONNECT_CONFIG_PROVIDERS_DIR_PARAM_ALLOWED_PATHS", CONNECT_SECRETS),

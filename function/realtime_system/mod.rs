@@ -23,6 +23,7 @@ use crate::vcluster_environment::offer::{Guest, ISTIO, KNATIVE_SERVING, OBSERVAB
 mod analytics;
 mod check;
 pub mod claim;
+mod connect;
 mod kafka;
 mod lenses_agent;
 mod lenses_hq;
@@ -32,6 +33,7 @@ pub mod names;
 mod network_policies;
 mod postgres;
 mod routes;
+mod schemas;
 pub mod script;
 mod secrets;
 mod snowflake;
@@ -58,7 +60,7 @@ const PHASES: &[Phase] = &[
         name: "Lenses",
         parts: &[lenses_hq::NAME, "lenses-hq-policy", lenses_agent::KEY, "agent-key-policy", lenses_agent::NAME],
     },
-    Phase { name: "DataFlow", parts: &[sql_processors::NAME, "snowflake"] },
+    Phase { name: "DataFlow", parts: &[sql_processors::NAME, connect::NAME] },
     Phase {
         name: "Dashboard",
         parts: &[metabase::NAME, "metabase-policy", metabase::SETUP, "analytics", "analytics-policy"],
@@ -118,7 +120,7 @@ impl Checked for RealtimeSystem {
             kafka::topics(self),
             lenses_agent::resources(self),
             sql_processors::resources(self),
-            snowflake::resources(self),
+            connect::resources(self),
             metabase::resources(self),
             metabase::setup(self),
             analytics::resources(self),

@@ -69,10 +69,9 @@ fn around_postgres() -> Admissions {
 
 fn around_hq(system: &RealtimeSystem) -> Admissions {
     let spec = &system.spec;
-    let processors = (!spec.sql_processors.is_empty()).then(|| app(sql_processors::APP));
     let outside = spec.expose.then(gateway);
     Admissions::default()
-        .from([app(lenses_agent::KEY_APP)].into_iter().chain(processors).chain(outside), &[lenses_hq::HTTP])
+        .from([app(lenses_agent::KEY_APP), app(sql_processors::APP)].into_iter().chain(outside), &[lenses_hq::HTTP])
         .from([app(lenses_agent::APP)], &[lenses_hq::AGENTS])
         .from(spec.monitoring.then(prometheus), &[lenses_hq::METRICS])
         // Whether HQ asks its maker about a licence is documented nowhere.

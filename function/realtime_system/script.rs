@@ -14,8 +14,18 @@ pub const DASHBOARD: &str = include_str!("files/dashboard.json");
 pub const DEVICE_DATA: &str = include_str!("files/device-data.avsc");
 pub const FETCH_CONNECTOR: &str = include_str!("files/fetch-connector.sh");
 pub const METABASE_SETUP: &str = with_http!("files/metabase-setup.sh");
-pub const PUT_CONNECTOR: &str = with_http!("../files/put-connector.sh");
-pub const SQL_PROCESSORS: &str = with_http!("files/hq.sh", "files/sql-processors.sh");
+pub const KEEP_CONNECTOR: &str =
+    with_http!("../files/json.sh", "../files/keep.sh", "../files/connect.sh", "../files/keep-connector.sh");
+pub const KEEP_PROCESSORS: &str = with_http!(
+    "../files/json.sh",
+    "../files/keep.sh",
+    "files/hq.sh",
+    "files/processors.sh",
+    "files/keep-processors.sh"
+);
+pub const REMOVE_CONNECTORS: &str = with_http!("../files/connect.sh", "../files/remove-connectors.sh");
+pub const REMOVE_PROCESSORS: &str =
+    with_http!("../files/json.sh", "files/hq.sh", "files/processors.sh", "files/remove-processors.sh");
 
 pub const BLOOD_PRESSURE: &str = include_str!("files/processors/blood_pressure.sql");
 pub const HEART_RATE: &str = include_str!("files/processors/heart_rate.sql");

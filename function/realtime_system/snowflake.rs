@@ -1,19 +1,16 @@
-//! The Snowflake sink: what Connect is told to deliver, and where. Made only where a claim asks for it.
+//! The Snowflake sink: what Connect is told to deliver, and where. Told only where a claim asks for it.
 
-use std::collections::BTreeMap;
-
+use k8s_openapi::api::core::v1::EnvVar;
 use serde::Serialize;
 
 use super::check::table;
 use super::claim::SnowflakeConfig;
-use super::names::{CONNECT_PORT, CONNECT_SECRETS, KAFKA_SERVICE, SNOWFLAKE_SECRET, kafka_client, registry_of_connect};
-use super::{RealtimeSystem, kafka, script, secrets};
+use super::names::{CONNECT_SECRETS, SNOWFLAKE_SECRET, registry_of_connect};
+use super::{RealtimeSystem, secrets};
 use crate::fault::Fault;
 use crate::language::{Placeholders, Text, Word};
-use crate::pins::Image;
 use crate::place::to_text;
-use crate::plan::Resource;
-use crate::workload::{Task, env};
+use crate::workload::env;
 
 const APP: &str = "snowflake-sink-connector";
 /// The class of the connector's version 3, which the archive's version must match.
@@ -63,30 +60,16 @@ struct Config {
     dead_letters_reasons: Text<Placeholders>,
 }
 
-pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    let Some(snowflake) = &system.spec.snowflake_config else { return Vec::new() };
-    let part = system.tenant.part("snowflake", APP, &[kafka::TOPICS]);
-    let task = Task {
-        part: &part,
-        name: APP,
-        image: system.tenant.owner.settings.image(Image::Curl),
-        script: script::PUT_CONNECTOR,
-        env: vec![
-            env("CONNECT_URL", format!("http://{KAFKA_SERVICE}:{}", CONNECT_PORT.1)),
-            env("CONNECTOR_NAME", APP),
-            env("CONNECTOR_CLASS", CLASS),
-            env("CONNECTOR_CONFIG", to_text(&config(snowflake))),
-            // The pod does not start before the credential is there.
-            secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
-        ],
-        pod_labels: BTreeMap::from([kafka_client()]),
-        service_account: None,
-        needs_tmp: false,
-        memory: "64Mi",
-        deadline_seconds: 1800,
-        credentials_generation: system.tenant.credentials_generation,
-    };
-    vec![task.resource()]
+/// What the script that keeps Connect is told: the connector that the claim asks for, or that it asks for none.
+pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
+    let Some(snowflake) = &system.spec.snowflake_config else { return vec![env("UNWANTED", APP)] };
+    vec![
+        env("CONNECTOR_NAME", APP),
+        env("CONNECTOR_CLASS", CLASS),
+        env("CONNECTOR_CONFIG", to_text(&config(snowflake))),
+        // The pod does not start before the credential is there.
+        secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
+    ]
 }
 
 /// The domains that accounts' hosts stand in.

@@ -1,20 +1,20 @@
-//! The SQL processors: a Job hands them to the agent, through HQ.
+//! The SQL processors: a script keeps them at the agent, through HQ.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::EnvVar;
 use serde::Serialize;
 
-use super::claim::{SOURCE_TOPIC, SqlProcessor};
+use super::claim::SqlProcessor;
 use super::lenses_agent::hq_access;
 use super::names::{KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
 use super::sql::Topics;
-use super::{RealtimeSystem, kafka, lenses_agent, script};
+use super::{RealtimeSystem, kafka, lenses_agent, schemas, script};
 use crate::fault::Fault;
 use crate::kafka_topic;
+use crate::keeper::Keeper;
 use crate::pins::Image;
 use crate::place::to_text;
-use crate::plan::Resource;
+use crate::plan::{Ready, Resource};
 use crate::workload::{Task, env};
 
 pub const NAME: &str = "processors";
@@ -34,41 +34,48 @@ struct Deployment {
 }
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    let processors = &system.spec.sql_processors;
-    if processors.is_empty() {
-        return Vec::new();
-    }
     let part = system.tenant.part(NAME, APP, &[lenses_agent::NAME, kafka::TOPICS]);
+    let processors = &system.spec.sql_processors;
+    let image = system.tenant.owner.settings.image(Image::Curl);
+    let credentials_generation = system.tenant.credentials_generation;
+    if processors.is_empty() {
+        // What an earlier claim asked for is taken away.
+        let task = Task {
+            part: &part,
+            name: APP,
+            image,
+            script: script::REMOVE_PROCESSORS,
+            env: hq_access(system),
+            pod_labels: BTreeMap::new(),
+            service_account: None,
+            needs_tmp: false,
+            memory: "64Mi",
+            deadline_seconds: 1800,
+            credentials_generation,
+        };
+        return vec![task.resource()];
+    }
+    let files = schemas::files(system, &part);
     let mut variables = hq_access(system);
     variables.push(env("PROCESSORS", lines(processors)));
-    variables.extend(source_schema(processors));
-    let task = Task {
+    if files.is_some() {
+        variables.extend([
+            env("SCHEMA_REGISTRY_URL", format!("http://{KAFKA_SERVICE}:{}", SCHEMA_REGISTRY_PORT.1)),
+            env("SCHEMAS", schemas::lines(system)),
+            env("SCHEMA_DIRECTORY", schemas::DIRECTORY),
+        ]);
+    }
+    let keeper = Keeper {
         part: &part,
-        name: APP,
-        image: system.tenant.owner.settings.image(Image::Curl),
-        script: script::SQL_PROCESSORS,
+        image,
+        script: script::KEEP_PROCESSORS,
         env: variables,
         pod_labels: BTreeMap::from([kafka_client()]),
-        service_account: None,
-        needs_tmp: false,
-        memory: "64Mi",
-        deadline_seconds: 1800,
-        credentials_generation: system.tenant.credentials_generation,
+        files: files.as_ref().map(|files| (files, schemas::DIRECTORY)),
+        credentials_generation,
     };
-    vec![task.resource()]
-}
-
-/// Lenses checks a statement against the schema of what it reads, which the first message would bring. So that nothing
-/// waits for a device, the devices' topic is described beforehand.
-fn source_schema(processors: &[SqlProcessor]) -> Vec<EnvVar> {
-    if !processors.iter().any(|processor| processor.sql.contains(SOURCE_TOPIC)) {
-        return Vec::new();
-    }
-    vec![
-        env("SCHEMA_REGISTRY_URL", format!("http://{KAFKA_SERVICE}:{}", SCHEMA_REGISTRY_PORT.1)),
-        env("SOURCE_TOPIC", SOURCE_TOPIC),
-        env("SOURCE_SCHEMA", script::DEVICE_DATA),
-    ]
+    let files = files.iter().map(|files| part.inside("schemas", files, Ready::Exists));
+    files.chain(keeper.resources("")).collect()
 }
 
 /// A variable of a program takes 128 KiB, its name and end included.

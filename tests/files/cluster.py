@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -62,6 +63,22 @@ status.storage.partitions=1
 offset.flush.interval.ms=1000
 plugin.path={place}/connectors
 plugin.discovery=service_load
+"""
+# What stands for supervisord: it starts a program again that ended with a code that is none of success, and passes on that
+# it is to end.
+SUPERVISOR = """
+import signal, subprocess, sys, time
+
+def end(*_):
+    program.terminate()
+    sys.exit(program.wait())
+
+signal.signal(signal.SIGTERM, end)
+while True:
+    program = subprocess.Popen(sys.argv[1:])
+    if program.wait() == 0:
+        break
+    time.sleep(1)
 """
 TOOLS = {
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",
@@ -159,8 +176,18 @@ class Cluster:
         self.serve("connect", "org.apache.kafka.connect.cli.ConnectDistributed", worker)
 
     def serve(self, name, main, configuration):
-        command = [*self.java, main, configuration]
+        """A program that is started again when it ends of itself, as the image's supervisor does."""
+        command = [sys.executable, "-c", SUPERVISOR, *self.java, f"-Dprogram={name}", main, configuration]
         serving(self.add_cleanup, command, self.ports[name], seconds=90, stdout=self.log, stderr=self.log)
+
+    def kill(self, name):
+        """Ends a program as nothing but the kernel does."""
+        for found in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+            words = found.read_bytes().split(b"\0")
+            if words[0].endswith(b"java") and f"-Dprogram={name}".encode() in words and str(self.place).encode() in b" ".join(words):
+                os.kill(int(found.parent.name), signal.SIGKILL)
+                return
+        raise AssertionError(f"{name} does not run")
 
     def tool(self, name, *arguments, **options):
         command = [self.place / "bin" / name, "--bootstrap-server", f"127.0.0.1:{self.ports['broker']}", *arguments]

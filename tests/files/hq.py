@@ -1,33 +1,44 @@
-"""The composed agent-key and processors Jobs against stand-ins for Lenses HQ and for the Kubernetes API server.
+"""The composed agent-key Job, and what keeps processors, against stand-ins for Lenses HQ and for the Kubernetes API server.
 
-HQ's stand-in answers as its API reference says; the API server's as the real one does to curl over TLS, pretty-printed.
+HQ's stand-in answers as its API reference says (6.3, with the paths by which Lenses' own command line stops and starts), and
+refuses what is not in there; the API server's as the real one does to curl over TLS, pretty-printed.
 """
 
 import base64
 import json
+import re
 import subprocess
 
-from composed import seed
-from support import Case, find, need, prove, said
+from composed import Composed, seed
+from support import Case, find, need, prove, said, until
 
 need("busybox", "curl", "openssl")
 
 AGENT_KEY = seed().container("Job", "lenses-agent-key")
-PROCESSORS = seed().container("Job", "lenses-sql-processors")
+PROCESSORS = seed().container("StatefulSet", "lenses-sql-processors")
+SCHEMAS = seed().one("ConfigMap", "topic-schemas")["data"]
 PASSWORD = 'pass"word \\ $HOME `x`'
 KEY = "agent_key_abc_DEF123"
 SECRETS = {"lenses-hq-admin": {"username": "admin", "password": PASSWORD}}
+# Of the seed's system: one processor with other SQL and no others, and none at all.
+BEFORE = "        snowflakeConfig:\n"
+EDITED = f"""        sqlProcessors:
+          - name: heart-rate
+            sql: 'INSERT INTO heart_rate_device_topic SELECT STREAM "a\\b" FROM device_data'
+{BEFORE}"""
+NONE = f"        sqlProcessors: []\n{BEFORE}"
 FIELDS = {"metadata.labels['batch.kubernetes.io/job-name']": "agent-key-job-1"}
 
 
 class StandInHq(Case):
     def setUp(self):
         self.environments = {}
-        self.processors = []
+        # By their ids; what was done to them; the names whose SQL is refused, that do not start, and that are refused once.
+        self.processors, self.actions, self.count = {}, [], 0
+        self.refused, self.unable, self.late = set(), set(), set()
         self.formats = []
         self.sessions = 0
         self.busy = 1
-        self.refuse_sql = 0
         self.agent_after = 2
         port, self.seen = self.stand_in(self.hq)
         self.hq_url = {"HQ_URL": f"http://127.0.0.1:{port}"}
@@ -59,24 +70,69 @@ class StandInHq(Case):
         return 404, {"title": "environment not found"}
 
     def agent(self, method, path, body):
-        if path == "api/v1/metadata/topics":
+        if (method, path) == ("POST", "api/v1/metadata/topics"):
             self.formats.append(json.loads(body))
             return 200, ""
-        if path != "api/v2/streams":
-            return 404, ""
-        if method == "GET":
-            return 200, json.dumps({"processors": self.processors}, indent=1)
-        if self.refuse_sql:
-            self.refuse_sql -= 1
-            return 400, {"title": "no schema for topic device_data"}
-        wanted = json.loads(body)
-        self.add(wanted["name"], wanted["sql"])
-        return 201, {"id": "x"}
+        if (method, path) == ("GET", "api/v2/streams"):
+            return 200, json.dumps({"processors": list(self.processors.values())}, indent=1)
+        if (method, path) == ("POST", "api/v2/streams"):
+            return self.create(json.loads(body))
+        found = re.fullmatch(r"api/v1/streams/([^/]+)(?:/(start|stop))?", path)
+        if not found or found[1] not in self.processors:
+            return 404, {"title": "no such processor"}
+        processor, status = self.processors[found[1]], self.processors[found[1]]["deployment"]["status"]
+        if method == "PUT" and found[2]:
+            if (found[2] == "start") == (status["level"] == "RUNNING"):
+                return 400, {"title": f"cannot {found[2]} what is {status['level']}"}
+            self.actions.append((found[2], processor["application"]["name"]))
+            if found[2] == "stop" or processor["application"]["name"] not in self.unable:
+                self.set_level(processor, "RUNNING" if found[2] == "start" else "NOT_RUNNING")
+            return 200, ""
+        if method == "DELETE" and not found[2]:
+            if status["level"] == "RUNNING":
+                return 400, {"title": "cannot delete what runs"}
+            self.actions.append(("delete", processor["application"]["name"]))
+            del self.processors[found[1]]
+            return 200, ""
+        return 405, ""
 
-    def add(self, name, sql):
+    def create(self, wanted):
+        known = {"name": str, "sql": str, "processorId": str, "description": str, "deployment": dict, "tags": list}
+        wrong = [name for name, value in wanted.items() if not isinstance(value, known.get(name, type(None)))]
+        if wrong or not {"name", "sql", "deployment"} <= wanted.keys() or wanted["deployment"] != {"mode": "IN_PROC"}:
+            return 400, {"title": f"not in the form of a processor: {wrong or wanted}"}
+        if wanted["name"] in self.now():
+            return 409, {"title": "a processor of this name exists"}
+        if wanted["name"] in self.refused:
+            return 400, {"title": f"no schema for a topic of {wanted['name']}"}
+        if wanted["name"] in self.late:
+            self.late.remove(wanted["name"])
+            return 400, {"title": f"no such topic for {wanted['name']}"}
+        self.actions.append(("create", wanted["name"]))
+        return 201, {"id": self.add(wanted["name"], wanted["sql"], wanted.get("tags", []), wanted.get("processorId", "lsql.made.up"))}
+
+    def add(self, name, sql, tags=(), offsets="lsql.made.up"):
         topics = [{"name": "heart_rate", "keyFormat": "STRING"}]
-        application = {"name": name, "processorId": "p", "sql": sql, "inputTopics": topics}
-        self.processors.append({"id": "lsql_x", "application": application, "metadata": {"tags": []}})
+        self.count += 1
+        status = {"level": "RUNNING", "replicas": [{"id": "0", "status": "RUNNING"}]}
+        self.processors[f"lsql_{self.count}"] = {
+            "id": f"lsql_{self.count}",
+            "application": {"name": name, "processorId": offsets, "lrn": "lrn", "sql": sql, "inputTopics": topics, "otherSettings": {}},
+            "metadata": {"tags": list(tags), "createdBy": "admin", "processorType": "x"},
+            "deployment": {"details": {"replicas": 1}, "status": status},
+            "coverage": "full",
+        }
+        return f"lsql_{self.count}"
+
+    def set_level(self, processor, level, message=None):
+        replica = {"id": "0", "status": "RUNNING" if level == "RUNNING" else "STOPPED"} | ({"msg": message} if message else {})
+        processor["deployment"]["status"] = {"level": level, "replicas": [replica]}
+
+    def now(self):
+        return {processor["application"]["name"]: processor["application"]["sql"] for processor in self.processors.values()}
+
+    def one(self, name):
+        return next(processor for processor in self.processors.values() if processor["application"]["name"] == name)
 
 
 class AgentKey(StandInHq):
@@ -179,63 +235,165 @@ class Processors(StandInHq):
     def setUp(self):
         super().setUp()
         self.environments["health-streaming"] = "development"
-        self.schemas = {}
-        port, _ = self.stand_in(self.schema_registry)
-        self.env = PROCESSORS.env(SECRETS) | self.hq_url | {"SCHEMA_REGISTRY_URL": f"http://127.0.0.1:{port}"}
-        asked = [json.loads(line) for line in self.env["PROCESSORS"].splitlines()]
+        # Subject → its schemas.
+        self.schemas, self.incompatible = {}, set()
+        port, self.asked = self.stand_in(self.schema_registry)
+        self.registry = f"http://127.0.0.1:{port}"
+        self.use(PROCESSORS, SCHEMAS)
+
+    def use(self, container, schemas):
+        self.job, self.place = container, self.directory()
+        self.env = container.env(SECRETS) | self.hq_url | {"READY_FILE": str(self.place / "ready")}
+        if schemas:
+            self.env |= {"SCHEMA_REGISTRY_URL": self.registry, "SCHEMA_DIRECTORY": str(self.place)}
+            for topic, schema in schemas.items():
+                (self.place / topic).write_text(schema)
+        asked = [json.loads(line) for line in self.env.get("PROCESSORS", "").splitlines()]
         self.wanted = {processor["name"]: processor["sql"] for processor in asked}
 
     def schema_registry(self, method, path, headers, body):
-        if method == "POST":
-            self.schemas[path] = json.loads(json.loads(body)["schema"])
-            return 200, {"id": 1}
-        if path.removesuffix("/latest") in self.schemas:
-            return 200, {"version": 1}
-        return 404, {"error_code": 40401, "message": "Subject not found."}
+        subject = path.removeprefix("/subjects/").partition("/")[0]
+        if method == "GET":
+            return (200, {"version": 1}) if self.schemas.get(subject) else (404, {"error_code": 40401, "message": "Subject not found."})
+        wanted = json.loads(body)
+        if (method, path) != ("POST", f"/subjects/{subject}/versions") or not wanted.keys() <= {"schema", "schemaType"}:
+            return 405, {"message": f"{method} {path}"}
+        if subject in self.incompatible:
+            return 409, {"error_code": 409, "message": "Schema being registered is incompatible with an earlier schema"}
+        self.schemas.setdefault(subject, []).append((wanted.get("schemaType", "AVRO"), json.loads(wanted["schema"])))
+        return 200, {"id": 1}
 
-    def run_job(self, code=0):
-        said = self.run_script(PROCESSORS.script(), self.env, self.path, code=code)
+    def begin(self):
+        return self.start(self.job.script(), self.env, self.path, [self.place])
+
+    def is_ready(self):
+        return (self.place / "ready").exists()
+
+    def until_ready(self):
+        process = self.begin()
+        until(lambda: self.is_ready() or process.poll() is not None, 60)
+        self.assertIsNone(process.poll(), process.stdout.read() if process.poll() else "")
+        return process
+
+    def end(self, process):
+        """What it said until it was told to end."""
+        process.terminate()
+        said = process.communicate(timeout=30)[0]
+        self.assertEqual(process.returncode, 0, said)
         self.assertNotIn(PASSWORD, said)
         return said
 
-    def now(self):
-        return {processor["application"]["name"]: processor["application"]["sql"] for processor in self.processors}
+    def run_once(self, code=1):
+        said = self.run_script(self.job.script(), self.env, self.path, code=code, writable=[self.place])
+        self.assertNotIn(PASSWORD, said)
+        return said
 
     def test_the_four_processors(self):
         self.assertEqual(list(self.wanted), ["blood-pressure", "heart-rate", "oxygen-saturation", "temperature"])
-        said = self.run_job()
+        said = self.end(self.until_ready())
         self.assertIn("waiting for the agent of environment health-streaming to connect", said)
         self.assertEqual(self.now(), self.wanted)
-        (schema,) = self.schemas.values()
-        self.assertEqual(list(self.schemas), ["/subjects/device_data-value/versions"])
-        self.assertEqual(schema["fields"][0]["name"], "deviceId")
+        self.assertEqual(list(self.schemas), ["device_data-value"])
+        ((kind, schema),) = self.schemas["device_data-value"]
+        self.assertEqual((kind, schema["fields"][0]["name"]), ("AVRO", "deviceId"))
         self.assertEqual(self.formats, [{"topicName": "device_data", "keyType": "STRING", "valueType": "AVRO"}])
 
-        said = self.run_job()
-        self.assertEqual(said.count("already there"), 4)
-        self.assertEqual(self.now(), self.wanted)
+        done = list(self.actions)
+        self.end(self.until_ready())
+        self.assertEqual(self.actions, done, "what is as it should be is left alone")
+        self.assertEqual(len(self.schemas["device_data-value"]), 1, "a topic that has a schema keeps it")
 
     def test_the_sql_reads_what_a_device_sends(self):
-        fields = {field["name"] for field in json.loads(self.env["SOURCE_SCHEMA"])["fields"]}
+        fields = {field["name"] for field in json.loads(SCHEMAS["device_data"])["fields"]}
         for name, sql in self.wanted.items():
             read = {word.rstrip(",").removeprefix("_value.") for word in sql.split() if word.startswith("_value.")}
             self.assertTrue(read and read <= fields, (name, read - fields))
 
-    def test_other_sql_is_kept_and_told(self):
-        self.add("heart-rate", "SELECT STREAM \"quoted\" \\ FROM x;\n")
-        said = self.run_job()
-        self.assertIn("processor heart-rate: kept with other SQL", said)
-        self.assertEqual(len(self.processors), 4)
-        self.assertIn("FROM x;", self.now()["heart-rate"])
+    def test_a_stopped_processor_is_started_while_it_looks(self):
+        process = self.until_ready()
+        for name in ("heart-rate", "temperature"):
+            self.set_level(self.one(name), "NOT_RUNNING")
+            until(lambda name=name: self.one(name)["deployment"]["status"]["level"] == "RUNNING", 30)
+            until(self.is_ready, 30)
+        self.assertEqual([name for action, name in self.actions if action == "start"], ["heart-rate", "temperature"])
+        self.assertIn("processor heart-rate: is NOT_RUNNING; starting it (Lenses answers 200)", self.end(process))
 
-    def test_refused_sql_is_tried_again_and_then_told(self):
-        self.refuse_sql = 2
-        self.assertIn("no schema for topic device_data", self.run_job())
+    def test_one_that_does_not_start_is_told_with_what_lenses_says_and_tried_once_in_each_run(self):
+        self.end(self.until_ready())
+        self.unable.add("heart-rate")
+        self.set_level(self.one("heart-rate"), "FAILED", "java.lang.IllegalStateException: no offsets")
+        for run in (1, 2):
+            self.assertEqual(
+                self.run_once().splitlines()[-1],
+                "cannot run processor heart-rate: Lenses says FAILED: java.lang.IllegalStateException: no offsets",
+            )
+            self.assertEqual(self.actions.count(("start", "heart-rate")), run)
+
+    def test_one_that_was_deleted_is_made_again_at_its_offsets(self):
+        process = self.until_ready()
+        before = self.one("heart-rate")
+        del self.processors[before["id"]]
+        until(lambda: "heart-rate" in self.now(), 30)
+        self.assertEqual(self.one("heart-rate")["application"]["processorId"], before["application"]["processorId"])
+        self.end(process)
+
+    def test_other_sql_is_applied_and_goes_on_at_its_offsets(self):
+        self.end(self.until_ready())
+        self.actions.clear()
+        edited = Composed({BEFORE: EDITED}).container("StatefulSet", "lenses-sql-processors")
+        self.use(edited, SCHEMAS)
+        offsets = self.one("heart-rate")["application"]["processorId"]
+        self.assertIn("has other SQL and is replaced", self.end(self.until_ready()))
         self.assertEqual(self.now(), self.wanted)
-        self.processors.clear()
-        self.refuse_sql = 1000
-        self.env["GIVE_UP_SECONDS"] = "1"
-        self.assertIn("cannot create processor blood-pressure (Lenses answers 400)", self.run_job(code=1))
+        self.assertEqual(self.wanted["heart-rate"], 'INSERT INTO heart_rate_device_topic SELECT STREAM "a\\b" FROM device_data')
+        self.assertEqual(self.one("heart-rate")["application"]["processorId"], offsets)
+        replaced = [("stop", "heart-rate"), ("delete", "heart-rate"), ("create", "heart-rate")]
+        self.assertEqual([action for action in self.actions if action[1] == "heart-rate"], replaced)
+        # What left the claim goes, too.
+        self.assertEqual(sorted(name for action, name in self.actions if action == "delete"), ["blood-pressure", "heart-rate", "oxygen-saturation", "temperature"])
+
+    def test_lenses_may_write_the_sql_otherwise(self):
+        self.end(self.until_ready())
+        for processor in self.processors.values():
+            processor["application"]["sql"] = " ".join(processor["application"]["sql"].split())
+        self.actions.clear()
+        self.end(self.until_ready())
+        self.assertEqual(self.actions, [])
+
+    def test_one_that_a_person_made_is_left_alone_unless_the_claim_names_it(self):
+        self.add("somebodys", "SELECT STREAM 1", ["team-a"])
+        self.add("temperature", self.wanted["temperature"])
+        self.add("heart-rate", 'SELECT STREAM "quoted" \\ FROM x;\n', offsets="lsql.7")
+        self.end(self.until_ready())
+        self.assertEqual(self.now(), self.wanted | {"somebodys": "SELECT STREAM 1"})
+        self.assertEqual([name for action, name in self.actions if action == "delete"], ["heart-rate"])
+        self.assertEqual(self.one("heart-rate")["application"]["processorId"], "lsql.7")
+
+    def test_one_that_waits_for_a_topic_does_not_keep_the_others_back(self):
+        self.refused.add("blood-pressure")
+        self.late.add("temperature")
+        said = self.run_once()
+        self.assertIn("cannot make processor blood-pressure (Lenses answers 400): ", said.splitlines()[-1])
+        self.assertIn("no schema for a topic of blood-pressure", said.splitlines()[-1])
+        self.assertEqual(sorted(self.now()), ["heart-rate", "oxygen-saturation", "temperature"])
+        self.refused.clear()
+        self.end(self.until_ready())
+        self.assertEqual(self.now(), self.wanted)
+
+    def test_a_schema_that_is_refused_does_not_keep_the_processors_back(self):
+        self.incompatible.add("device_data-value")
+        said = self.run_once().splitlines()[-1]
+        self.assertIn("cannot register the schema of topic device_data (the Schema Registry answers 409): Schema being registered", said)
+        self.assertEqual(self.now(), self.wanted)
+
+    def test_a_claim_without_processors_removes_ours_and_ends(self):
+        self.end(self.until_ready())
+        self.add("somebodys", "SELECT STREAM 1")
+        none = Composed({BEFORE: NONE}).container("Job", "lenses-sql-processors")
+        self.use(none, {})
+        said = self.run_once(code=0)
+        self.assertEqual(said.count("removed, because the claim does not ask for it"), 4)
+        self.assertEqual(list(self.now()), ["somebodys"])
 
     def test_a_session_that_ends_is_renewed(self):
         answer, self.expired = self.hq, False
@@ -248,7 +406,7 @@ class Processors(StandInHq):
 
         port, _ = self.stand_in(expiring)
         self.env["HQ_URL"] = f"http://127.0.0.1:{port}"
-        self.run_job()
+        self.end(self.until_ready())
         self.assertEqual(self.now(), self.wanted)
 
 

@@ -1,4 +1,5 @@
-"""The composed topics and connector Jobs on a real Kafka and a real Connect, and a device's message on its way there.
+"""The composed topics Job and what keeps connectors on a real Kafka and a real Connect, and a device's message on its way
+there.
 
 The two connectors are in no registry: stand-ins of the same names check the settings and do their work.
 """
@@ -15,12 +16,12 @@ import mosquitto
 from cluster import VERSION, Cluster
 from composed import Composed, moved, seed
 from mosquitto import READING
-from support import Case, find, need, prove, said, until
+from support import Case, end as stop, find, need, prove, said, until
 
 need("mosquitto", "mosquitto_passwd", "mosquitto_pub", "openssl")
 
-MQTT = seed().container("Job", "mqtt-source-connector")
-SNOWFLAKE = seed().container("Job", "snowflake-sink-connector")
+MQTT = seed().container("StatefulSet", "mqtt-source-connector")
+SYSTEM = seed().container("StatefulSet", "kafka-connect")
 PRESENT = {"mqtt-credentials": {"username": "-", "password": "-"}, "snowflake-kafka-credentials": {"private_key": "-"}}
 BRIDGE = "kafka-bridge"
 KAFKA = CREATED = None
@@ -72,24 +73,52 @@ class Topics(Case):
 
 
 class Connector(mosquitto.Broker):
-    """A test that puts connectors: into one Connect, which forgets them afterwards."""
+    """A test that keeps connectors: in one Connect, which forgets them afterwards."""
 
-    def put(self, job, **env):
-        """The Job's script, its variables and its path, with this machine's ports and paths."""
-        _, self.registry = port, asked = self.stand_in(lambda method, path, headers, body: (200, body))
-        given = job.env(PRESENT) | {"POLL_SECONDS": "0.5", "GIVE_UP_SECONDS": "60"}
+    def keep(self, container, **env):
+        """The script, its variables and its path, with this machine's ports and paths."""
+        registry, self.registry = self.stand_in(lambda method, path, headers, body: (200, body or "[]"))
+        self.own = self.directory()
+        given = container.env(PRESENT) | {"POLL_SECONDS": "0.5", "GIVE_UP_SECONDS": "60", "READY_FILE": str(self.own / "ready")}
         given["CONNECT_URL"] = f"http://127.0.0.1:{KAFKA.ports['connect']}"
-        if "SCHEMA_REGISTRY_URL" in given:
-            given["SCHEMA_REGISTRY_URL"] = f"http://127.0.0.1:{port}"
+        given["SCHEMA_REGISTRY_URL"] = f"http://127.0.0.1:{registry}"
         places = {"/mnt/secrets": str(KAFKA.secrets)}
-        if job is MQTT:
+        if container is MQTT:
             places[":1883"] = f":{self.port}"
         given["CONNECTOR_CONFIG"] = moved(given["CONNECTOR_CONFIG"], places)
         self.addCleanup(self.forget, given["CONNECTOR_NAME"])
-        return job.script(), given | env, self.alpine_path("curl")
+        self.kept = container.script(), given | env, self.alpine_path("curl")
+        return given["CONNECTOR_NAME"]
 
-    def ask(self, method, path):
-        request = urllib.request.Request(f"http://127.0.0.1:{KAFKA.ports['connect']}{path}", method=method)
+    def begin(self):
+        return self.start(*self.kept, [self.own])
+
+    def run_once(self, code=1, **env):
+        """One run that ends, with its last line."""
+        script, given, path = self.kept
+        return self.run_script(script, given | env, path, code=code, timeout=300, writable=[self.own]).splitlines()[-1]
+
+    def is_ready(self):
+        return (self.own / "ready").exists()
+
+    def pod(self, seconds=120):
+        """Starts the script again each time it ends, as the kubelet does, but a second later, until all is well. The run
+        that goes on, and the last lines of those before it."""
+        ends, deadline = [], time.monotonic() + seconds
+        process = self.begin()
+        while not self.is_ready():
+            self.assertLess(time.monotonic(), deadline, ends)
+            if process.poll() is not None:
+                ends.append(process.stdout.read().splitlines()[-1])
+                time.sleep(1)
+                process = self.begin()
+            time.sleep(0.05)
+        return process, ends
+
+    def ask(self, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"http://127.0.0.1:{KAFKA.ports['connect']}{path}", data, headers, method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or "null")
 
@@ -108,64 +137,92 @@ class Connector(mosquitto.Broker):
 
 class Source(Connector):
     def setUp(self):
-        self.broker()
+        self.mosquitto = self.broker()
 
     def test_worker_is_the_composed_one_and_has_both_plugins(self):
         self.assertEqual(self.ask("GET", "/")["version"], VERSION)
         self.assertEqual(cluster.worker_settings()["config.providers.dir.param.allowed.paths"], "/mnt/secrets")
         classes = {plugin["class"] for plugin in self.ask("GET", "/connector-plugins")}
-        self.assertLessEqual({json.loads(job.env(PRESENT)["CONNECTOR_CONFIG"])["connector.class"] for job in (MQTT, SNOWFLAKE)}, classes)
+        self.assertLessEqual({json.loads(kept.env(PRESENT)["CONNECTOR_CONFIG"])["connector.class"] for kept in (MQTT, SYSTEM)}, classes)
 
     def test_a_devices_message_arrives_in_its_topic(self):
         self.credentials()
-        script, env, path = self.put(MQTT)
-        said = self.run_script(script, env, path, timeout=300)
-        self.assertIn("running with its tasks", said.splitlines()[-1])
-        self.assertEqual(self.registry, [("PUT", "/config/device_data-value", '{"compatibility":"NONE"}')])
+        name = self.keep(MQTT)
+        self.assertEqual(self.pod()[1], [])
+        self.assertEqual([asked for asked in self.registry if asked[0] == "PUT"], [("PUT", "/config/device_data-value", '{"compatibility":"NONE"}')])
         self.assertEqual(self.publish("health-user", message=READING), "")
-        until(lambda: self.ask("GET", f"/connectors/{env['CONNECTOR_NAME']}/topics")[env["CONNECTOR_NAME"]]["topics"], 30)
+        until(lambda: self.ask("GET", f"/connectors/{name}/topics")[name]["topics"], 30)
         ((key, value),) = KAFKA.records("device_data", 1)
         self.assertEqual((key, json.loads(value)), ("test001", json.loads(READING)))
         # Connect keeps the placeholder, and not what it stands for.
-        self.assertIn("${dir:", json.dumps(self.ask("GET", f"/connectors/{env['CONNECTOR_NAME']}/config")))
-        self.assertNotIn(self.password(BRIDGE), json.dumps(self.ask("GET", f"/connectors/{env['CONNECTOR_NAME']}/config")))
+        self.assertIn("${dir:", json.dumps(self.ask("GET", f"/connectors/{name}/config")))
+        self.assertNotIn(self.password(BRIDGE), json.dumps(self.ask("GET", f"/connectors/{name}/config")))
 
     def test_credential_that_comes_late_and_changes(self):
         (KAFKA.secrets / "mqtt").mkdir(exist_ok=True)
         for file in (KAFKA.secrets / "mqtt").iterdir():
             file.unlink()
-        script, env, path = self.put(MQTT)
-        process = self.start(script, env, path)
+        name = self.keep(MQTT)
         # The placeholder is handed to the task as it stands, and the broker refuses it.
-        until(lambda: next((line for line in process.stdout if "starting what failed again" in line), None), 60)
+        self.assertRegex(self.run_once(), "^cannot run connector mqtt-source-connector: .*Not authorized")
         self.credentials()
-        said, _ = process.communicate(timeout=300)
-        self.assertEqual(process.returncode, 0, said)
-        self.assertEqual(self.states(env["CONNECTOR_NAME"]), ["RUNNING", "RUNNING"])
-        # The same configuration once more: the task reads the credential anew, which is wrong by now.
+        process, ends = self.pod()
+        self.assertEqual(ends, [])
+        self.assertEqual(self.states(name), ["RUNNING", "RUNNING"])
+        process.terminate()
+        process.wait()
+        # The same configuration from a new pod: the task reads the credential anew, which is wrong by now.
         self.credentials("changed")
-        said = self.run_script(script, env | {"GIVE_UP_SECONDS": "1"}, path, code=1, timeout=300)
-        self.assertRegex(said.splitlines()[-1], "^cannot run connector mqtt-source-connector: .*Not authorized")
+        self.keep(MQTT)
+        self.assertRegex(self.run_once(), "^cannot run connector mqtt-source-connector: .*Not authorized")
 
-    def test_task_that_keeps_failing_fails_the_job(self):
-        self.credentials("wrong")
-        script, env, path = self.put(MQTT, GIVE_UP_SECONDS="5")
-        started = time.monotonic()
-        said = self.run_script(script, env, path, code=1, timeout=300)
-        self.assertIn("starting what failed again", said)
-        self.assertRegex(said.splitlines()[-1], "^cannot run connector mqtt-source-connector: .*Not authorized")
-        self.assertGreater(time.monotonic() - started, 5)
-
-    def test_setting_that_is_refused_fails_the_job(self):
+    def test_a_task_that_fails_later_comes_back_by_itself(self):
         self.credentials()
-        script, env, path = self.put(MQTT, GIVE_UP_SECONDS="1")
+        name = self.keep(MQTT)
+        process, _ = self.pod()
+        stop(self.mosquitto)
+        said, _ = process.communicate(timeout=60)
+        self.assertEqual((process.returncode, self.is_ready()), (1, False), said)
+        self.assertRegex(said.splitlines()[-1], "^cannot run connector mqtt-source-connector: .*the broker is gone")
+        # While it is away, each run says why.
+        self.assertRegex(self.run_once(), "^cannot run connector mqtt-source-connector: .*Connection refused")
+        self.assertEqual(self.states(name), ["RUNNING", "FAILED"])
+        self.mosquitto = self.serve()
+        self.pod()
+        self.assertEqual(self.states(name), ["RUNNING", "RUNNING"])
+        self.assertEqual(self.publish("health-user", message=READING), "")
+
+    def test_a_connect_that_was_killed_comes_back_by_itself(self):
+        self.credentials()
+        name = self.keep(MQTT)
+        process, _ = self.pod()
+        KAFKA.kill("connect")
+        until(lambda: not self.is_ready(), 30)
+        until(self.is_ready, 120)
+        self.assertIsNone(process.poll(), "it gave up before Connect was back")
+        self.assertEqual(self.states(name), ["RUNNING", "RUNNING"])
+
+    def test_a_connector_that_nobody_asks_for_is_removed(self):
+        self.credentials()
+        name = self.keep(MQTT)
+        bytes_connector = "mqtt-source-bytes-connector"
+        config = json.loads(self.kept[1]["CONNECTOR_CONFIG"]) | {"connect.mqtt.client.id": bytes_connector}
+        for other in (bytes_connector, "somebodys"):
+            self.addCleanup(self.forget, other)
+            self.ask("PUT", f"/connectors/{other}/config", config)
+        until(lambda: bytes_connector in self.ask("GET", "/connectors"), 30)
+        self.pod()
+        self.assertEqual(sorted(self.ask("GET", "/connectors")), [name, "somebodys"])
+
+    def test_setting_that_is_refused_is_told(self):
+        self.credentials()
+        self.keep(MQTT)
         for old, new, reason in (
             ("connect.mqtt.clean", "connect.mqtt.cleen", "the connector has no setting connect.mqtt.cleen"),
             ("INSERT INTO", "UPSERT INTO", "not in the form that this stand-in knows"),
         ):
-            given = env | {"CONNECTOR_CONFIG": moved(env["CONNECTOR_CONFIG"], {old: new})}
-            said = self.run_script(script, given, path, code=1, timeout=300)
-            self.assertIn("cannot put connector mqtt-source-connector (Connect answers 400)", said.splitlines()[-1])
+            said = self.run_once(CONNECTOR_CONFIG=moved(self.kept[1]["CONNECTOR_CONFIG"], {old: new}))
+            self.assertIn("cannot put connector mqtt-source-connector (Connect answers 400)", said)
             self.assertIn(reason, said)
 
 
@@ -175,19 +232,19 @@ class Sink(Connector):
             [find("openssl"), "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], capture_output=True, text=True, check=True
         ).stdout
         KAFKA.mount("snowflake", {"private_key": key})
-        script, env, path = self.put(SNOWFLAKE)
+        self.keep(SYSTEM)
         reading = '{"deviceId":"test001","value":75}'
         KAFKA.tool("kafka-console-producer", "--topic", "heart_rate_device_topic", input=reading + "\n")
-        self.assertIn("running with its tasks", self.run_script(script, env, path, timeout=300).splitlines()[-1])
+        self.assertEqual(self.pod()[1], [])
         table = KAFKA.tables / "HEART_RATE_DEVICE_TOPIC"
         until(table.exists, 30)
         self.assertEqual(until(table.read_text), reading + "\n")
 
-    def test_key_that_is_none_fails_the_job(self):
+    def test_key_that_is_none_is_told(self):
         KAFKA.mount("snowflake", {"private_key": "no key"})
-        script, env, path = self.put(SNOWFLAKE, GIVE_UP_SECONDS="1")
-        said = self.run_script(script, env, path, code=1, timeout=300)
-        self.assertIn("cannot put connector snowflake-sink-connector (Connect answers 400)", said.splitlines()[-1])
+        self.keep(SYSTEM)
+        said = self.run_once()
+        self.assertIn("cannot put connector snowflake-sink-connector (Connect answers 400)", said)
         self.assertIn("not an RSA key in PKCS#8", said)
 
 

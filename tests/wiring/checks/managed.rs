@@ -49,7 +49,12 @@ pub fn check(world: &World) -> Vec<Finding> {
             finds("/metadata/name", "not the name of this place");
         }
         let policies: Vec<&str> = composed.texts("/spec/managementPolicies").collect();
-        if group.is_some() && policies != if is_left(standing, resource) { LEAVE } else { MANAGE } {
+        let expected = match (composed.text("/kind"), resource.manifest().text("/kind")) {
+            ("Object", "Pod") => SEE,
+            _ if is_left(standing, resource) => LEAVE,
+            _ => MANAGE,
+        };
+        if group.is_some() && policies != expected {
             finds("/spec/managementPolicies", "deletes what it should leave, or leaves what it should delete");
         }
         match composed.text("/kind") {
@@ -70,6 +75,8 @@ pub fn check(world: &World) -> Vec<Finding> {
 }
 
 const MANAGE: &[&str] = &["*"];
+/// What something else makes.
+const SEE: &[&str] = &["Observe"];
 /// All but deletion.
 const LEAVE: &[&str] = &["Observe", "Create", "Update", "LateInitialize"];
 
@@ -105,7 +112,7 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
     let policy = match resource.ready {
         Ready::Exists => "SuccessfulCreate",
         Ready::Condition => "DeriveFromObject",
-        Ready::Available | Ready::Complete => "DeriveFromCelQuery",
+        Ready::Available | Ready::Rolled | Ready::Complete => "DeriveFromCelQuery",
     };
     if readiness.text("/policy") != policy || readiness.at("/celQuery").as_str() != resource.ready.query() {
         finds("/spec/readiness", "not how the plan says that it is ready");
@@ -113,8 +120,11 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
     let kind = resource.manifest().text("/kind");
     let expected = match kind {
         "Deployment" => Ready::Available,
+        "StatefulSet" => Ready::Rolled,
         "Job" => Ready::Complete,
-        "PushSecret" | "ExternalSecret" | "SecretStore" | "KnativeServing" | "Cluster" | "VCluster" => Ready::Condition,
+        "Pod" | "PushSecret" | "ExternalSecret" | "SecretStore" | "KnativeServing" | "Cluster" | "VCluster" => {
+            Ready::Condition
+        }
         "Service" if resource.manifest().text("/apiVersion") != "v1" => Ready::Condition,
         _ => Ready::Exists,
     };

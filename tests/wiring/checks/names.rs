@@ -89,7 +89,7 @@ fn names(object: &Object) -> Vec<Finding> {
         "Release" | "ClusterUsage" => true,
         "Service" => is_label(&object.name) && object.name.starts_with(|c: char| c.is_ascii_lowercase()),
         // A Job's name becomes the value of a label of its pods, and a Namespace's the value of a label of its own.
-        "Namespace" | "Job" | "Deployment" => is_label(&object.name),
+        "Namespace" | "Job" | "Deployment" | "StatefulSet" => is_label(&object.name),
         _ => is_name(&object.name),
     };
     if !is_right {

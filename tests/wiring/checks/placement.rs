@@ -22,6 +22,9 @@ const KINDS: &[(&str, &str, Scope)] = &[
     ("v1", "Service", Scope::Namespace),
     ("v1", "ServiceAccount", Scope::Namespace),
     ("apps/v1", "Deployment", Scope::Namespace),
+    ("apps/v1", "StatefulSet", Scope::Namespace),
+    // What a StatefulSet makes, to be looked at.
+    ("v1", "Pod", Scope::Namespace),
     ("batch/v1", "Job", Scope::Namespace),
     ("networking.k8s.io/v1", "NetworkPolicy", Scope::Namespace),
     ("rbac.authorization.k8s.io/v1", "Role", Scope::Namespace),

@@ -2,7 +2,7 @@
 //! guard that was put up.
 
 use function_realtime_platform::owner::label;
-use function_realtime_platform::plan::Resource;
+use function_realtime_platform::plan::{Place, Resource};
 use serde_json::{Value, json};
 
 use crate::wiring::finding::Finding;
@@ -24,6 +24,17 @@ pub fn check(world: &World) -> Vec<Finding> {
         guards(pod, &mut finds);
         for container in &pod.containers {
             container_guards(pod, container, &mut finds);
+        }
+    }
+    for (_, resource) in world.platform.resources().filter(|(_, resource)| resource.manifest().text("/kind") == "Pod") {
+        let (name, namespace) =
+            (resource.manifest().text("/metadata/name"), resource.manifest().text("/metadata/namespace"));
+        let maker =
+            name.strip_suffix("-0").and_then(|set| world.find(Place::Inside, "apps", "StatefulSet", namespace, set));
+        let is_alone =
+            resource.manifest().entries("").count() == 3 && resource.manifest().entries("/metadata").count() == 2;
+        if maker.is_none() || !is_alone {
+            found.push(Finding::new(&resource.key, "/spec/forProvider/manifest", "not the pod of a StatefulSet"));
         }
     }
     for service in world.of_kind("serving.knative.dev", "Service") {
@@ -53,6 +64,11 @@ fn runs(pod: &Pod, finds: &mut impl FnMut(&str, &str)) {
     let is_single = spec.number("/replicas") == Some(1) && spec.text("/strategy/type") == "Recreate";
     if kind == "Deployment" && !is_single {
         finds("/spec/replicas", "not one pod at a time");
+    }
+    // In order, a pod that never was ready is not replaced by one of a newer template.
+    let is_one = spec.number("/replicas") == Some(1) && spec.text("/podManagementPolicy") == "Parallel";
+    if kind == "StatefulSet" && !is_one {
+        finds("/spec/replicas", "not one pod that is replaced whatever its state");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Connectors, whose configuration a Job hands to Connect and which run in Kafka's pod.
+//! Connectors, whose configuration is handed to Connect and which run in Kafka's pod.
 
 use serde_json::Value;
 
@@ -68,11 +68,40 @@ const MQTT: &[Variable] = &[
 /// The connectors that are known, by their class.
 const KNOWN: &[&[Variable]] = &[SNOWFLAKE, MQTT];
 
-/// Reads the configuration that a Job puts.
-pub fn put(reading: &mut Reading) {
-    let name = reading.literal("CONNECTOR_NAME");
-    if reading.pod.object.name.rsplit_once('-').map(|(name, _)| name) != Some(name) {
-        reading.wrong("CONNECTOR_NAME", "called otherwise than the Job that puts it");
+/// The connectors that are ours: those of a broker, and that of a system.
+const OURS: [&[&str]; 2] = [&["mqtt-source-bytes-connector", "mqtt-source-connector"], &["snowflake-sink-connector"]];
+
+/// Each of ours is either wanted by somebody or removed.
+fn accounted(reading: &mut Reading) {
+    let unwanted: Vec<&str> = reading.literal("UNWANTED").split_whitespace().collect();
+    let namespace = &reading.pod.object.namespace;
+    let app = reading.pod.labels.get("app.kubernetes.io/part-of").copied();
+    let kept = reading.world.pods.iter().filter(|pod| pod.object.namespace == *namespace);
+    let kept = kept.filter(|pod| pod.labels.get("app.kubernetes.io/part-of").copied() == app);
+    let kept: Vec<&str> = kept.filter_map(|pod| pod.containers.first()?.literal("CONNECTOR_NAME")).collect();
+    let is_meant = |ours: &&&[&str]| ours.iter().all(|name| kept.contains(name) != unwanted.contains(name));
+    if !OURS
+        .iter()
+        .any(|ours| is_meant(&ours) && ours.iter().any(|name| kept.contains(name) || unwanted.contains(name)))
+        || unwanted.iter().any(|name| !OURS.iter().any(|ours| ours.contains(name)))
+    {
+        reading.wrong("UNWANTED", "not those of ours that nobody keeps");
+    }
+}
+
+/// Reads what a Job is told to remove.
+pub fn removed(reading: &mut Reading) {
+    accounted(reading);
+}
+
+/// Reads the configuration of a connector that is kept.
+pub fn kept(reading: &mut Reading) {
+    reading.writes(&["/tmp"]);
+    accounted(reading);
+    let Some(name) = reading.container.literal("CONNECTOR_NAME") else { return };
+    let names = [reading.pod.object.name.as_str(), "snowflake-sink-connector"];
+    if !names.contains(&name) {
+        reading.wrong("CONNECTOR_NAME", "called otherwise than what keeps it");
     }
     let Ok(config) = serde_json::from_str::<Value>(reading.literal("CONNECTOR_CONFIG")) else {
         return reading.wrong("CONNECTOR_CONFIG", "not JSON");

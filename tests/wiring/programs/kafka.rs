@@ -16,6 +16,7 @@ const VARIABLES: &[Variable] = &[
     must("BROWSECONFIGS", OFF),
     may("BROKER_HEAP_OPTS", Takes::Java),
     may("CONNECT_HEAP_OPTS", Takes::Java),
+    must("JAVA_TOOL_OPTIONS", Takes::OneOf(&["-XX:+ExitOnOutOfMemoryError"])),
     // The image turns what starts with CONNECT_ into a setting of Connect.
     must("CONNECT_CONFIG_PROVIDERS", Takes::OneOf(&["dir"])),
     must(

@@ -1,5 +1,6 @@
 //! Scripts: each is known by its text, which also says which variables it demands.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use function_realtime_platform::realtime_system::script;
@@ -80,21 +81,32 @@ const SCRIPTS: &[Script] = &[
         run: |_| {},
     },
     Script {
-        text: script::PUT_CONNECTOR,
+        text: script::KEEP_CONNECTOR,
         variables: &[
             must("CONNECT_URL", Takes::Address),
-            must("CONNECTOR_NAME", Takes::Own),
-            must("CONNECTOR_CLASS", Takes::Own),
-            must("CONNECTOR_CONFIG", Takes::Own),
+            may("UNWANTED", Takes::Own),
+            may("CONNECTOR_NAME", Takes::Own),
+            may("CONNECTOR_CLASS", Takes::Own),
+            may("CONNECTOR_CONFIG", Takes::Own),
             // Nobody reads it: the pod does not start before it is there.
             may("CREDENTIAL_PRESENT", Takes::Credential),
             may("SUBJECTS", Takes::Own),
             may("SCHEMA_REGISTRY_URL", Takes::Address),
         ],
-        run: connector::put,
+        run: connector::kept,
     },
     Script {
-        text: script::SQL_PROCESSORS,
+        text: script::REMOVE_CONNECTORS,
+        variables: &[must("CONNECT_URL", Takes::Address), must("UNWANTED", Takes::Own)],
+        run: connector::removed,
+    },
+    Script {
+        text: script::REMOVE_PROCESSORS,
+        variables: &[HQ_URL, HQ_USERNAME, HQ_PASSWORD, ENVIRONMENT],
+        run: lenses,
+    },
+    Script {
+        text: script::KEEP_PROCESSORS,
         variables: &[
             HQ_URL,
             HQ_USERNAME,
@@ -102,8 +114,8 @@ const SCRIPTS: &[Script] = &[
             ENVIRONMENT,
             must("PROCESSORS", Takes::Own),
             may("SCHEMA_REGISTRY_URL", Takes::Address),
-            may("SOURCE_TOPIC", Takes::Own),
-            may("SOURCE_SCHEMA", Takes::Own),
+            may("SCHEMAS", Takes::Own),
+            may("SCHEMA_DIRECTORY", Takes::Own),
         ],
         run: processors,
     },
@@ -182,6 +194,8 @@ fn fetched(reading: &mut Reading) {
 
 fn processors(reading: &mut Reading) {
     lenses(reading);
+    reading.writes(&["/tmp"]);
+    let described = schemas(reading);
     for line in reading.literal("PROCESSORS").lines() {
         let Ok(processor) = serde_json::from_str::<Value>(line) else {
             reading.wrong("PROCESSORS", "a line that is not JSON");
@@ -191,15 +205,37 @@ fn processors(reading: &mut Reading) {
         if processor.text("/name").is_empty() || processor.text("/sql").is_empty() || mode != "IN_PROC" {
             reading.wrong("PROCESSORS", "not a name, a statement and where it runs");
         }
-        statement(reading, processor.text("/sql"));
-    }
-    if let Some(topic) = reading.container.literal("SOURCE_TOPIC") {
-        reading.behaviour.names_topics.push((topic.to_owned(), "SOURCE_TOPIC".to_owned()));
+        statement(reading, processor.text("/sql"), &described);
     }
 }
 
+/// What is registered for which topic, by the files that are mounted.
+fn schemas(reading: &mut Reading) -> BTreeMap<String, Value> {
+    let mut described = BTreeMap::new();
+    for line in reading.literal("SCHEMAS").lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let &[topic, "AVRO" | "JSON", "first" | "always"] = words.as_slice() else {
+            reading.wrong("SCHEMAS", &format!("not a topic, a format and when: {line:?}"));
+            continue;
+        };
+        let directory = reading.container.mounted(reading.pod, reading.literal("SCHEMA_DIRECTORY"));
+        let files = directory.filter(|mounted| mounted.inside.is_empty()).and_then(|mounted| {
+            let object = reading.pod.object;
+            let name = mounted.volume.text("/configMap/name");
+            reading.world.find(object.place, "", "ConfigMap", &object.namespace, name)
+        });
+        let file = files.and_then(|files| files.manifest.at("/data").get(topic)?.as_str());
+        match file.and_then(|file| serde_json::from_str(file).ok()) {
+            Some(schema) => drop(described.insert(topic.to_owned(), schema)),
+            None => reading.wrong("SCHEMAS", &format!("{topic} has no file with a schema")),
+        }
+        reading.behaviour.names_topics.push((topic.to_owned(), "SCHEMAS".to_owned()));
+    }
+    described
+}
+
 /// The topics that a statement names, and the fields that it reads of the topic whose schema is known.
-fn statement(reading: &mut Reading, sql: &str) {
+fn statement(reading: &mut Reading, sql: &str, described: &BTreeMap<String, Value>) {
     let words: Vec<&str> = sql.split(|c: char| c.is_whitespace() || c == ';' || c == ',').collect();
     let names = |word: &str| word.eq_ignore_ascii_case("from") || word.eq_ignore_ascii_case("into");
     let mut sources = Vec::new();
@@ -208,10 +244,9 @@ fn statement(reading: &mut Reading, sql: &str) {
         reading.behaviour.names_topics.push((topic.to_owned(), "PROCESSORS sql".to_owned()));
         sources.push(topic);
     }
-    if !sources.contains(&reading.literal("SOURCE_TOPIC")) {
-        return;
-    }
-    let schema = serde_json::from_str::<Value>(reading.literal("SOURCE_SCHEMA")).unwrap_or_default();
+    // Fields are only read of the topic whose schema is ours, and of it alone.
+    let [source] = sources.iter().filter_map(|source| described.get(*source)).collect::<Vec<_>>()[..] else { return };
+    let schema = source.clone();
     let fields: Vec<&str> = schema.items("/fields").iter().map(|field| field.text("/name")).collect();
     for field in words.iter().filter_map(|word| word.strip_prefix("_value.")).filter(|field| !fields.contains(field)) {
         reading.wrong("PROCESSORS", &format!("reads {field}, which its topic does not have"));

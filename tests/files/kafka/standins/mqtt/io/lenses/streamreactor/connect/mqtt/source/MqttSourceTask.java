@@ -92,6 +92,9 @@ public class MqttSourceTask extends SourceTask {
 
     @Override
     public List<SourceRecord> poll() throws InterruptedException {
+        if (!client.isConnected()) {
+            throw new ConnectException("the broker is gone");
+        }
         List<SourceRecord> records = new ArrayList<>();
         SourceRecord first = arrived.poll(200, TimeUnit.MILLISECONDS);
         if (first == null) {

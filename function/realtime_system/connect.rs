@@ -1,0 +1,32 @@
+//! Kafka Connect and the Schema Registry, as far as they are looked at: their programs run in Kafka's pod, which stays ready
+//! whatever becomes of them, because the broker does not need them. With them, the connector that the system has itself.
+
+use std::collections::BTreeMap;
+
+use super::names::{CONNECT_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
+use super::{RealtimeSystem, kafka, script, snowflake};
+use crate::keeper::Keeper;
+use crate::pins::Image;
+use crate::plan::Resource;
+use crate::workload::env;
+
+pub const NAME: &str = "connect";
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, "kafka-connect", &[kafka::TOPICS]);
+    let mut variables = vec![
+        env("CONNECT_URL", format!("http://{KAFKA_SERVICE}:{}", CONNECT_PORT.1)),
+        env("SCHEMA_REGISTRY_URL", format!("http://{KAFKA_SERVICE}:{}", SCHEMA_REGISTRY_PORT.1)),
+    ];
+    variables.extend(snowflake::environment(system));
+    let keeper = Keeper {
+        part: &part,
+        image: system.tenant.owner.settings.image(Image::Curl),
+        script: script::KEEP_CONNECTOR,
+        env: variables,
+        pod_labels: BTreeMap::from([kafka_client()]),
+        files: None,
+        credentials_generation: system.tenant.credentials_generation,
+    };
+    keeper.resources("").into()
+}

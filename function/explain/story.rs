@@ -47,6 +47,8 @@ struct Happening {
     unready: BTreeMap<String, String>,
     /// A Job has given up, with the words of its condition.
     failed: BTreeMap<String, String>,
+    /// The program of a pod has ended, with its last words.
+    ended: BTreeMap<String, String>,
     /// A person pauses it, or lets it go on.
     paused: Vec<String>,
     resumed: Vec<String>,
@@ -351,6 +353,16 @@ impl Seen {
             each(&mut [name].into_iter(), &|resource| {
                 let failed = ("Failed", "True", "BackoffLimitExceeded", words.as_str());
                 say(resource, &[SYNCED, ("Ready", "False", "Unavailable", "")], Some(failed));
+            });
+        }
+        for (name, words) in &happening.ended {
+            each(&mut [name].into_iter(), &|resource| {
+                let unready = ("Ready", "False", "ContainersNotReady", "containers with unready status: [script]");
+                say(resource, &[SYNCED, ("Ready", "False", "Unavailable", "")], Some(unready));
+                let ended = json!({"terminated": {"exitCode": 1, "message": words}});
+                let waiting = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off restarting failed container"}});
+                resource["status"]["atProvider"]["manifest"]["status"]["containerStatuses"] =
+                    json!([{"name": "script", "state": waiting, "lastState": ended}]);
             });
         }
         wrong

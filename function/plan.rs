@@ -140,7 +140,7 @@ impl Resource {
         let manifest = self.manifest();
         let text = |field: &str| manifest.get(field).and_then(Value::as_str).unwrap_or_default();
         match (text("kind"), text("apiVersion")) {
-            ("Deployment", _) => manifest.pointer("/spec/template").map(Pods::Replaced),
+            ("Deployment" | "StatefulSet", _) => manifest.pointer("/spec/template").map(Pods::Replaced),
             ("Service", knative::Service::API_VERSION) => manifest.pointer("/spec/template").map(Pods::TakenOver),
             (Release::KIND, Release::API_VERSION) => manifest.pointer("/spec/forProvider").map(Pods::Others),
             (knative::KnativeServing::KIND | VCluster::KIND, _) => manifest.get("spec").map(Pods::Others),

@@ -186,7 +186,7 @@ fn a_part_that_is_switched_off_goes_alone() {
         (
             "RealtimeSystemClaim",
             "spec.snowflakeConfig",
-            "~kafka-policy-policy ~metabase-policy-policy -secrets-push-snowflake-kafka-credentials -secrets-snowflake-credentials -snowflake-job",
+            "~!connect-keeper ~kafka-policy-policy ~metabase-policy-policy -secrets-push-snowflake-kafka-credentials -secrets-snowflake-credentials",
         ),
         (
             "RealtimeSystemClaim",

@@ -190,10 +190,11 @@ fn about(resource: &Resource) -> String {
     if !resource.waits_for.is_empty() {
         write!(about, ", after {}", resource.waits_for.join(", ")).unwrap();
     }
-    let is_left = !resource.composed.items("/spec/managementPolicies").is_empty()
-        && !resource.composed.texts("/spec/managementPolicies").eq(["*"]);
-    if is_left {
-        about.push_str(", left behind");
+    let policies: Vec<&str> = resource.composed.texts("/spec/managementPolicies").collect();
+    match policies.as_slice() {
+        [] | ["*"] => {}
+        ["Observe"] => about.push_str(", only looked at"),
+        _ => about.push_str(", left behind"),
     }
     about
 }

@@ -224,11 +224,11 @@ fn data_flows_from_the_device_to_the_table() {
         ("beyond Devices", "broker"),
         ("bridge", "kafka"),
         ("broker", "bridge"),
+        ("connect", "beyond myorg-health.snowflakecomputing.com"),
+        ("kafka", "connect"),
         ("kafka", "processors"),
-        ("kafka", "snowflake"),
         ("processors", "kafka"),
         ("simulator", "broker"),
-        ("snowflake", "beyond myorg-health.snowflakecomputing.com"),
     ];
     let expected: BTreeSet<_> = expected.into_iter().map(|(from, to)| (from.to_owned(), to.to_owned())).collect();
     assert_eq!(data, expected);

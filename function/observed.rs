@@ -326,7 +326,8 @@ mod tests {
                     "containerStatuses": [status],
                 }}},
             }});
-            look(Ready::Condition, &resource).words
+            let pod = Resource { composed: json!({"kind": "Pod"}), ..planned(Ready::Condition) };
+            Observed::of(&pod, &&resource).words
         };
         let ended = json!({"exitCode": 1, "message": "waiting for x\ncannot run connector c: refused\n"});
         let back_off =

@@ -15,9 +15,10 @@ use crate::built::{Built, CONFIGURATION, FUNCTION, binary};
 use crate::installation::{PROVIDERS, configuration, crossplane_flags, installed, mirror, stand_in, unverified};
 use crate::log::Log;
 use crate::support::control_plane::{ControlPlane, NAMESPACE, holds};
+use crate::support::examples::{documents, read};
 use crate::support::registry::crane;
 use crate::support::server::Launch;
-use crate::support::tools::Scratch;
+use crate::support::tools::{Scratch, command, run, said};
 
 fn names(objects: &[Value]) -> BTreeSet<String> {
     objects.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
@@ -76,6 +77,37 @@ fn composed_by_what_is_installed(plane: &ControlPlane) {
     }
 }
 
+/// The flags of the providers, by file and runtime configuration, in the order in which files are applied here.
+fn configured() -> Vec<(&'static str, String, Vec<String>)> {
+    let files = ["runtime", "watches"].into_iter();
+    let objects = files.flat_map(|file| {
+        documents(&read(format!("package/install/providers/{file}.yaml"))).into_iter().map(move |object| (file, object))
+    });
+    objects
+        .filter(|(_, object)| object["kind"] == "DeploymentRuntimeConfig")
+        .map(|(file, object)| {
+            let args = &object["spec"]["deploymentTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"];
+            let args = serde_json::from_value(args.clone()).unwrap();
+            (file, object["metadata"]["name"].as_str().unwrap().to_owned(), args)
+        })
+        .collect()
+}
+
+#[test]
+fn the_providers_know_the_flags_that_they_are_given() {
+    let configured = configured();
+    assert_eq!(configured.len(), 3, "{configured:?}");
+    for (file, provider, flags) in &configured {
+        assert!(!flags.is_empty(), "{file} {provider}");
+        let output = run(command(provider).args(flags).arg("--help"));
+        assert!(output.status.success(), "{file} {provider}: {}", said(&output));
+    }
+    // With watches it does all else as without.
+    let of = |file: &str| configured.iter().find(|it| it.0 == file && it.1 == "provider-kubernetes").unwrap().2.clone();
+    assert_eq!(of("watches"), [of("runtime"), vec!["--enable-watches".to_owned()]].concat());
+    assert!(!run(command("provider-kubernetes").args(["--enable-watching", "--help"])).status.success());
+}
+
 /// What Crossplane made of the runtime configurations.
 fn runs_as_configured(deployments: &[Value]) {
     let pods = |account: &str| {
@@ -88,6 +120,9 @@ fn runs_as_configured(deployments: &[Value]) {
     for (provider, _) in PROVIDERS {
         let account = &pods(provider)["spec"]["template"]["spec"]["serviceAccountName"];
         assert_eq!(account, provider, "what the rights are given to");
+        let args = &pods(provider)["spec"]["template"]["spec"]["containers"][0]["args"];
+        let flags = configured().into_iter().rfind(|(_, configuration, _)| configuration == provider).unwrap().2;
+        assert_eq!(args, &json!(flags), "{provider}");
     }
     let function = &pods(&format!("acme-{FUNCTION}"))["spec"];
     assert_eq!(function["replicas"], 2);

@@ -62,7 +62,7 @@ fn listed<'a>(list: &'a str, word: &str) -> Vec<&'a str> {
 }
 
 /// A file with settings.
-fn input(name: &str, fields: Value) -> String {
+fn input(name: &str, fields: &Value) -> String {
     let mut input = serde_json::json!({"apiVersion": "fn.platform.example.org/v1alpha1", "kind": "Input"});
     input.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     let file = format!("{}/{name}.json", env!("CARGO_TARGET_TMPDIR"));
@@ -112,7 +112,7 @@ fn a_list_has_no_more_than_what_is_asked_for() {
 fn a_list_is_of_the_mirror_where_there_is_one() {
     let file = input(
         "mirror",
-        serde_json::json!({
+        &serde_json::json!({
             "images": {"registry": "mirror.example.com/all"},
             "charts": {"repository": "oci://mirror.example.com/charts"},
         }),
@@ -136,7 +136,7 @@ fn a_list_says_of_which_chart_it_knows_no_images() {
             "oci://example.com/charts vcluster 0.36.1",
         ),
     ] {
-        let file = input(&format!("own-{name}"), serde_json::json!({"charts": {"pins": {"vcluster": pin}}}));
+        let file = input(&format!("own-{name}"), &serde_json::json!({"charts": {"pins": {"vcluster": pin}}}));
         for example in [APPLICATION, "examples/variants/cluster-api.yaml"] {
             let list = shown(&["-o", "images", "--input", &file, example]).0;
             assert_eq!(listed(&list, "unknown"), [format!("images of chart {told}")], "{list}");
@@ -144,6 +144,6 @@ fn a_list_says_of_which_chart_it_knows_no_images() {
             assert!(!list.contains("loft-sh"), "{list}");
         }
     }
-    let same = input("same", serde_json::json!({"charts": {"pins": {"vcluster": {"version": "0.36.1"}}}}));
+    let same = input("same", &serde_json::json!({"charts": {"pins": {"vcluster": {"version": "0.36.1"}}}}));
     assert_eq!(listed(&shown(&["-o", "images", "--input", &same, APPLICATION]).0, "unknown"), Vec::<&str>::new());
 }

@@ -40,7 +40,7 @@ impl Rule {
 }
 
 /// Every rule in CEL, with the same rule in Rust.
-const VERDICTS: [(&str, Verdict); 9] = [
+const VERDICTS: [(&str, Verdict); 14] = [
     (SAME, |old, new| old == new),
     (NOT_OFF, |old, new| old == &Value::Bool(false) || new == &Value::Bool(true)),
     (NOT_LESS, |old, new| number(new) >= number(old)),
@@ -62,6 +62,20 @@ const VERDICTS: [(&str, Verdict); 9] = [
         was.iter().all(|tenant| now.contains(tenant)) && now.iter().all(|tenant| was.contains(tenant) || is_new(tenant))
     }),
     (SAME_EMAIL, |old, new| old.get("email") == new.get("email")),
+    (NOT_ON, |old, new| new == &Value::Bool(false) || old == &Value::Bool(true)),
+    (READ_OUT_LENSES, |old, new| read_out(old, new, "/lensesConfig/administrator")),
+    (READ_OUT_DASHBOARD, |old, new| read_out(old, new, "/dashboard/administrator")),
+    (READ_OUT_BRIDGE, |old, new| {
+        let is_bridged = |spec: &Value| list(spec, "/connectorConfig/mappings").next().is_some();
+        !(is_bridged(old) && is_bridged(new)) || read_out(old, new, "/connectorConfig")
+    }),
+    (READ_OUT_USERS, |old, new| {
+        let made_up = |user: &Value| {
+            let is_same = |was: &&Value| was.get("name") == user.get("name");
+            list(old, "/mqttConfig/users").find(is_same).is_some_and(|was| was.get(REFERENCE).is_none())
+        };
+        rises(old, new) || list(new, "/mqttConfig/users").all(|user| user.get(REFERENCE).is_none() || !made_up(user))
+    }),
 ];
 
 const SAME: &str = "self == oldSelf";
@@ -83,6 +97,23 @@ const SAME_TENANTS: &str = "(!has(oldSelf.tenants) || oldSelf.tenants.all(old, h
     && (!has(self.tenants) || self.tenants.all(now, has(oldSelf.tenants) && now in oldSelf.tenants \
     || !(has(oldSelf.namespaces) && size(oldSelf.namespaces) > 0 ? now.namespace in oldSelf.namespaces : now.namespace == oldSelf.name)))";
 const SAME_EMAIL: &str = "has(self.email) ? has(oldSelf.email) && self.email == oldSelf.email : !has(oldSelf.email)";
+
+const NOT_ON: &str = "!self || oldSelf";
+/// The same for each reference, of which a schema has no word for another one's place.
+const READ_OUT_LENSES: &str = "self.credentialsGeneration > oldSelf.credentialsGeneration \
+    || !has(self.lensesConfig.administrator.credentialsSecretRef) || has(oldSelf.lensesConfig.administrator.credentialsSecretRef)";
+const READ_OUT_DASHBOARD: &str = "self.credentialsGeneration > oldSelf.credentialsGeneration \
+    || !has(self.dashboard.administrator.credentialsSecretRef) || has(oldSelf.dashboard.administrator.credentialsSecretRef)";
+/// Without mappings there is no bridge, and no password of it.
+const READ_OUT_BRIDGE: &str = "self.credentialsGeneration > oldSelf.credentialsGeneration \
+    || !has(self.connectorConfig.credentialsSecretRef) || has(oldSelf.connectorConfig.credentialsSecretRef) \
+    || size(self.connectorConfig.mappings) == 0 || size(oldSelf.connectorConfig.mappings) == 0";
+const READ_OUT_USERS: &str = "self.credentialsGeneration > oldSelf.credentialsGeneration \
+    || self.mqttConfig.users.all(now, !has(now.credentialsSecretRef) \
+    || !oldSelf.mqttConfig.users.exists(old, old.name == now.name && !has(old.credentialsSecretRef)))";
+
+/// The field that names a Secret with a password.
+const REFERENCE: &str = "credentialsSecretRef";
 
 /// The name of an environment.
 pub const NAME: Rule = Rule::new(
@@ -134,6 +165,33 @@ pub const EMAIL: Rule = Rule::new(
 )
 .at(".email");
 
+/// What an environment keeps of itself.
+pub const RETAIN: Rule = Rule::new(
+    NOT_ON,
+    "cannot be switched on: the host deletes every volume in a virtual cluster together with it, and what would be kept is its state without the data; leave it out, and save what has to last (docs/backup.md)",
+);
+/// A made-up password has no other copy than the Secret that an own one would be written over.
+pub const LENSES_PASSWORD: Rule = Rule::new(
+    READ_OUT_LENSES,
+    "cannot be named alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret lenses-hq-admin -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change",
+)
+.at(".lensesConfig.administrator.credentialsSecretRef");
+pub const DASHBOARD_PASSWORD: Rule = Rule::new(
+    READ_OUT_DASHBOARD,
+    "cannot be named alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret metabase-admin -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change; Metabase goes on with the old one until you change it there",
+)
+.at(".dashboard.administrator.credentialsSecretRef");
+pub const BRIDGE_PASSWORD: Rule = Rule::new(
+    READ_OUT_BRIDGE,
+    "cannot be named alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret mqtt-credentials -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change, and the real-time system's after it",
+)
+.at(".connectorConfig.credentialsSecretRef");
+pub const USER_PASSWORDS: Rule = Rule::new(
+    READ_OUT_USERS,
+    "cannot be given a credentialsSecretRef alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret mqtt-user-NAME -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change",
+)
+.at(".mqttConfig.users");
+
 /// Whether a value may follow another one, by a rule in CEL. A rule that is none of these is none for values that follow
 /// each other.
 pub fn may_follow(cel: &str, old: &Value, new: &Value) -> bool {
@@ -165,6 +223,8 @@ enum Shown {
     Class(Class),
     /// Nothing: the resource should not be there.
     Nothing,
+    /// That its provider may not delete it.
+    LeftAlone,
 }
 
 /// The storage class of a volume.
@@ -211,6 +271,12 @@ impl Kept {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Nothing }
     }
 
+    /// Something that is left alone because the claim asks for it, and asked for it before. It says so of a resource that is
+    /// not there, too.
+    pub fn left_alone(key: &'static str, field: &'static str, rule: Rule) -> Self {
+        Self { key, field, message: rule.message, shown: Shown::LeftAlone }
+    }
+
     /// What is wrong with the field, seen from the resource. One that does not show it says nothing against it.
     fn fault(&self, observed: Look) -> Option<Fault> {
         let text = |at: &str| match observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
@@ -235,6 +301,13 @@ impl Kept {
             Shown::Nothing => {
                 observed(&self.key, &["kind"])?;
                 return Some(Fault::new(self.field, self.message));
+            }
+            Shown::LeftAlone => {
+                let policies = observed(self.key, &["spec", "managementPolicies"]);
+                let is_left_alone = policies.as_ref().and_then(Value::as_array).is_some_and(|policies| {
+                    !policies.is_empty() && !policies.iter().any(|policy| policy == "*" || policy == "Delete")
+                });
+                return (!is_left_alone).then(|| Fault::new(self.field, self.message));
             }
         };
         Some(Fault::new(self.field, format!("{} (there is {was:?})", self.message)))
@@ -279,6 +352,11 @@ fn steps(pointer: &str) -> Vec<String> {
 /// Finds a value in the resource that is observed under a key, by its path.
 type Look<'a> = &'a dyn Fn(&str, &[&str]) -> Option<Value>;
 
+/// Every field that no new claim may have, where nothing is observed.
+pub fn barred(kept: &[Kept]) -> Vec<Fault> {
+    broken(kept, &|_, _| None)
+}
+
 /// Every field that cannot have changed and did, by what is observed under each key. Of each field one fault is enough.
 pub fn broken(kept: &[Kept], observed: Look) -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
@@ -287,6 +365,21 @@ pub fn broken(kept: &[Kept], observed: Look) -> Vec<Fault> {
         faults.extend(fault.filter(|fault| !faults.iter().any(|known| known.field == fault.field)));
     }
     faults
+}
+
+/// Whether a reference to a Secret below this place was there, or is not, or comes with a new generation of credentials.
+fn read_out(old: &Value, new: &Value, place: &str) -> bool {
+    let names = |spec: &Value| spec.pointer(place).is_some_and(|place| place.get(REFERENCE).is_some());
+    rises(old, new) || !names(new) || names(old)
+}
+
+fn rises(old: &Value, new: &Value) -> bool {
+    let generation = |spec: &Value| spec.get("credentialsGeneration").map(number).unwrap_or_default();
+    generation(new) > generation(old)
+}
+
+fn list<'a>(spec: &'a Value, place: &str) -> impl Iterator<Item = &'a Value> {
+    spec.pointer(place).and_then(Value::as_array).into_iter().flatten()
 }
 
 fn number(value: &Value) -> f64 {

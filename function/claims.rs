@@ -138,6 +138,10 @@ pub trait Checked: Sized {
     fn endpoint(status: &Self::Status) -> Option<String>;
     /// What its user should know beforehand, although nothing is wrong.
     fn warnings(&self) -> Vec<String>;
+    /// What its user should know as long as it stands, although it is valid.
+    fn notice(&self) -> Option<&'static str> {
+        None
+    }
     /// The images that its own pods run.
     fn images(&self) -> Vec<String> {
         Vec::new()
@@ -185,6 +189,7 @@ pub struct Composed {
     /// What is told instead where the environment has a certificate.
     pub told_with_tls: Told,
     pub warnings: Vec<String>,
+    pub notice: Option<&'static str>,
     /// The images that its own pods run.
     pub images: Vec<String>,
     pub guest: Option<Guest>,
@@ -294,6 +299,7 @@ fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Set
                 told: Told::of(&checked, false),
                 told_with_tls: Told::of(&checked, true),
                 warnings: checked.warnings(),
+                notice: checked.notice(),
                 images: checked.images(),
                 guest: checked.guest(),
                 site: checked.site(),

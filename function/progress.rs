@@ -176,6 +176,7 @@ impl Stage {
             standings: &self.standings,
             observed: &self.observed,
             complaint: &complain,
+            notice: self.composed.notice,
             endpoint: self.composed.told.endpoint.as_deref(),
             generation: self.generation,
             is_new: self.is_new,

@@ -10,7 +10,9 @@ use crate::{change, form, kafka_topic};
 /// An MQTT broker, the bridge from it to Kafka, and a simulator of devices.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [change::ENVIRONMENT, change::BROKER_VOLUME]))]
+#[schemars(extend("x-kubernetes-validations" = [
+    change::ENVIRONMENT, change::BROKER_VOLUME, change::USER_PASSWORDS, change::BRIDGE_PASSWORD
+]))]
 pub struct Spec {
     /// Namespace inside the virtual cluster, the one of the real-time system whose Kafka receives the messages. It holds
     /// one broker. Cannot change later.
@@ -165,7 +167,8 @@ pub struct User {
     #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = form::MQTT_FILTER)))]
     pub read: Vec<String>,
     /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
-    /// generated inside the virtual cluster.
+    /// generated inside the virtual cluster. A Secret that is named later overwrites the
+    /// generated password: read that one out first, and raise `credentialsGeneration` in the same change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
 }
@@ -181,7 +184,8 @@ pub struct ConnectorConfig {
     )]
     pub mappings: Vec<Mapping>,
     /// A Secret of your own for the bridge's MQTT user, with the key `password`, in the environment's namespace on the
-    /// host. Absent: a password is generated inside the virtual cluster.
+    /// host. Absent: a password is generated inside the virtual cluster. A Secret that is named later overwrites the
+    /// generated password: read that one out first, and raise `credentialsGeneration` in the same change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
     /// A simulator of devices.

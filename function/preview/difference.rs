@@ -62,6 +62,7 @@ impl<'a> Difference<'a> {
                 let refused = refused.into_iter().map(|fault| new.asked.fault(&fault.field, fault.message));
                 difference.refused.extend(refused);
             }
+            difference.refused.extend(sides.new.filter(|_| sides.old.is_none()).into_iter().flat_map(Shown::barred));
             difference.claims.push(ClaimDifference::of(sides));
         }
         difference

@@ -39,6 +39,8 @@ pub struct Asked<'a> {
     /// The composite's name, where that is what was found.
     pub composite: Option<String>,
     pub spec: Value,
+    /// Whether it came from a cluster, where it stands already.
+    pub stands: bool,
     /// What the author calls the spec: `spec`, or a component's `properties`.
     pub root: &'static str,
     /// What stands before it in the document's paths.
@@ -219,6 +221,7 @@ impl<'a> Gathered<'a> {
             claim: Claim { namespace: namespace.to_owned(), name: name.to_owned() },
             composite: None,
             spec: component.value.get("properties").cloned().unwrap_or_else(empty),
+            stands: false,
             root: "properties",
             above: component.above.clone(),
         });
@@ -303,6 +306,7 @@ impl<'a> Object<'a> {
             claim,
             composite,
             spec: claims::spec_of(self.value),
+            stands: self.metadata("/metadata/uid").is_some(),
             root: "spec",
             above: self.above.clone(),
         }

@@ -17,6 +17,7 @@ use self::inputs::Inputs;
 use self::notice::Notice;
 use self::read::Document;
 use self::report::Located;
+use crate::change::barred;
 use crate::claims::{Composed, KINDS};
 use crate::owner::label;
 use crate::plan::{Place, Resource};
@@ -135,6 +136,12 @@ impl Shown<'_> {
         self.composed.plan.resources.iter().map(Resource::manifest)
     }
 
+    /// What no new claim may be made with, although one that stands may have it from before.
+    fn barred(&self) -> impl Iterator<Item = Located> {
+        let faults = if self.asked.stands { Vec::new() } else { barred(&self.composed.kept) };
+        faults.into_iter().map(|fault| self.asked.fault(&fault.field, fault.message))
+    }
+
     /// Whether both claims are for the same namespace of one environment.
     fn is_beside(&self, other: &Self) -> bool {
         let place = |shown: &Self| {
@@ -239,6 +246,9 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     faults.extend(unreadable);
     let preview = Preview::of(&documents, &input, &mut faults);
     let former = args.diff.as_ref().map(|_| Preview::of(&replaced, &input, &mut faults));
+    if former.is_none() {
+        faults.extend(preview.claims.iter().flat_map(Shown::barred));
+    }
     if !faults.is_empty() {
         let files = input.iter().chain(&documents).chain(&replaced).map(|document| &document.file);
         let order = |file: &str| files.clone().position(|other| other == file).unwrap_or(usize::MAX);

@@ -10,7 +10,9 @@ use crate::{change, form, kafka_topic};
 /// Kafka with Connect and Schema Registry, Lenses over it, PostgreSQL under it, and a dashboard at its end.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [change::ENVIRONMENT]))]
+#[schemars(extend("x-kubernetes-validations" = [
+    change::ENVIRONMENT, change::LENSES_PASSWORD, change::DASHBOARD_PASSWORD
+]))]
 pub struct Spec {
     /// Namespace inside the virtual cluster. It holds one real-time system. Cannot change later.
     #[schemars(
@@ -154,7 +156,8 @@ pub struct LensesAdministrator {
     )]
     pub username: String,
     /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
-    /// generated inside the virtual cluster.
+    /// generated inside the virtual cluster. A Secret that is named later overwrites the
+    /// generated password: read that one out first, and raise `credentialsGeneration` in the same change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
 }
@@ -484,7 +487,8 @@ pub struct DashboardAdministrator {
     #[schemars(length(min = 3, max = 254), regex(pattern = form::EMAIL))]
     pub email: Option<String>,
     /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
-    /// generated inside the virtual cluster.
+    /// generated inside the virtual cluster. A Secret that is named later overwrites the
+    /// generated password: read that one out first, and raise `credentialsGeneration` in the same change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
 }

@@ -35,6 +35,8 @@ pub const SETTLED: &str = "Settled";
 /// What was ready was so before a change that nobody can have taken up yet.
 pub const APPLYING: &str = "Applying";
 
+const VALID: &str = "the claim is valid";
+
 /// Why a condition neither holds nor fails: nothing is known while the claim is invalid.
 const INVALID: &str = "Invalid";
 
@@ -80,6 +82,8 @@ pub struct Subject<'a> {
     pub observed: &'a [Option<Observed>],
     /// Why the environment does not give these parts what they wait for.
     pub complaint: Complaint<'a>,
+    /// What its user should know as long as it stands.
+    pub notice: Option<&'static str>,
     /// Where its user goes first.
     pub endpoint: Option<&'a str>,
     /// The generation of the composite, where an API server counts them.
@@ -105,7 +109,7 @@ impl Report {
             kind: ACCEPTED,
             truth: Truth::True,
             reason: "Accepted",
-            message: "the claim is valid".to_owned(),
+            message: subject.notice.map_or_else(|| VALID.to_owned(), |notice| format!("{VALID}; {notice}")),
         }];
         let mut phases = Vec::new();
         for phase in subject.phases {

@@ -74,6 +74,7 @@ fn report_of(observed: &[Observed], complaint: Option<&str>, is_new: bool) -> Re
     let offered = if complaint.is_some() { BTreeSet::new() } else { BTreeSet::from(["environment"]) };
     let standings = hold::standings(&plan, &observed, Some(&offered));
     Report::of(&Subject {
+        notice: None,
         phases: PHASES,
         plan: &plan,
         standings: &standings,

@@ -125,9 +125,14 @@ pub fn levers() -> Vec<Lever> {
     vec![Lever { field: "spec.components", brings }]
 }
 
+/// What the author of an environment is told who was promised more once. To refuse it would stop every other change of a
+/// platform that runs.
+pub const RETAINS_STATE_ALONE: &str = "spec.retain keeps the virtual cluster's own state, and no data: the host deletes every volume of its systems and brokers together with it; save what has to last (docs/backup.md), then set it to false";
+
 pub fn warnings(environment: &Environment) -> Vec<String> {
     let spec = &environment.spec;
     let mut warnings = Vec::new();
+    warnings.extend(spec.retain.then(|| RETAINS_STATE_ALONE.to_owned()));
     if spec.provisioner == Provisioner::ClusterAPI {
         warnings.push(
             "spec.provisioner: ClusterAPI is experimental: what is composed is checked against its schemas only"

@@ -86,8 +86,11 @@ pub struct Spec {
     )]
     pub shared_secrets: Vec<String>,
 
-    /// Keep the volume with the virtual cluster's state when this claim is deleted.
+    /// Must be false in a new environment: the host deletes every volume in a virtual cluster together with it, so that
+    /// nothing but the virtual cluster's own state could be kept. An environment that has it from before keeps that
+    /// state, without the data. It can be switched off, never on.
     #[serde(default)]
+    #[schemars(extend("x-kubernetes-validations" = [change::RETAIN]))]
     pub retain: bool,
 }
 

@@ -118,7 +118,7 @@ impl Checked for Environment {
     fn kept(&self) -> Vec<Kept> {
         let places = [provider_configs::kept(self), vcluster::kept(self)].into_iter().flatten();
         let components = [istio::kept(self), knative::kept(self), monitoring::kept(self)];
-        places.chain(components.into_iter().flatten()).collect()
+        places.chain(components.into_iter().flatten()).chain(namespaces::kept(self)).collect()
     }
 
     fn endpoint(status: &Self::Status) -> Option<String> {
@@ -133,6 +133,10 @@ impl Checked for Environment {
 
     fn warnings(&self) -> Vec<String> {
         check::warnings(self)
+    }
+
+    fn notice(&self) -> Option<&'static str> {
+        self.spec.retain.then_some(check::RETAINS_STATE_ALONE)
     }
 }
 

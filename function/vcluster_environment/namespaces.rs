@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 
 use super::{Environment, istio, knative, monitoring, vcluster};
 use crate::adoption::HOST_NAMES;
+use crate::change::{self, Kept};
 use crate::part::Part;
 use crate::plan::{Ready, Resource};
 use crate::tenant::LOCK;
@@ -50,6 +51,11 @@ pub fn host(environment: &Environment) -> Vec<Resource> {
     };
     object.mark(super::protection::mark(HOST));
     vec![object.adopting()]
+}
+
+/// What only an environment may ask for that has asked before.
+pub fn kept(environment: &Environment) -> Option<Kept> {
+    environment.spec.retain.then(|| Kept::left_alone("host-namespace-object", "spec.retain", change::RETAIN))
 }
 
 pub fn inside(environment: &Environment) -> Vec<Resource> {

@@ -29,7 +29,83 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    [of_environments(), of_tenants(), of_systems(), of_brokers()].into_iter().flatten().collect()
+    [of_environments(), of_tenants(), of_systems(), of_brokers(), of_passwords()].into_iter().flatten().collect()
+}
+
+/// A password that was made up is overwritten only by somebody who says that it was read out.
+fn of_passwords() -> Vec<Case> {
+    let own = || json!({"name": "own"});
+    let raised = |spec: Value| with(spec, "credentialsGeneration", json!(2));
+    let lenses =
+        |name: &str| with(system(), "lensesConfig.administrator", json!({"credentialsSecretRef": {"name": name}}));
+    let dashboard =
+        |name: &str| with(system(), "dashboard", json!({"administrator": {"credentialsSecretRef": {"name": name}}}));
+    let bridged = |connector: Value| with(broker(), "connectorConfig", connector);
+    let bridge = bridged(json!({"credentialsSecretRef": own()}));
+    let mappings = json!([{"mqttTopic": "a", "kafkaTopic": "a"}]);
+    let users = |users: Value| with(broker(), "mqttConfig", json!({"users": users}));
+    let user = |name: &str| json!({"name": name, "publish": ["a"]});
+    let own_user = |name: &str| json!({"name": name, "publish": ["a"], "credentialsSecretRef": own()});
+    let case = |kind, field, before: Value, forbidden, allowed| Case {
+        kind,
+        field,
+        says: "cannot be ",
+        before,
+        forbidden,
+        allowed,
+    };
+    vec![
+        case(
+            SYSTEM,
+            "spec.lensesConfig.administrator.credentialsSecretRef",
+            system(),
+            vec![lenses("own")],
+            vec![raised(lenses("own"))],
+        ),
+        // An own one may follow another, or go: a password that is there stays then.
+        case(
+            SYSTEM,
+            "spec.dashboard.administrator.credentialsSecretRef",
+            lenses("own"),
+            vec![with(dashboard("own"), "lensesConfig.administrator", json!({"credentialsSecretRef": own()}))],
+            vec![lenses("other"), system()],
+        ),
+        case(
+            SYSTEM,
+            "spec.dashboard.administrator.credentialsSecretRef",
+            raised(system()),
+            vec![raised(dashboard("own")), dashboard("own")],
+            vec![with(dashboard("own"), "credentialsGeneration", json!(3))],
+        ),
+        case(
+            BROKER,
+            "spec.connectorConfig.credentialsSecretRef",
+            broker(),
+            vec![bridge.clone()],
+            vec![raised(bridge.clone())],
+        ),
+        case(
+            BROKER,
+            "spec.connectorConfig.credentialsSecretRef",
+            // Where there was no bridge, there was no password of it.
+            bridged(json!({"mappings": [], "simulator": {"enabled": false}})),
+            vec![],
+            vec![bridged(
+                json!({"mappings": mappings, "credentialsSecretRef": own(), "simulator": {"enabled": false}}),
+            )],
+        ),
+        case(
+            BROKER,
+            "spec.mqttConfig.users",
+            users(json!([user("a"), own_user("b")])),
+            vec![users(json!([own_user("b"), own_user("a")])), users(json!([own_user("a")]))],
+            vec![
+                users(json!([own_user("b"), user("a"), own_user("c")])),
+                users(json!([own_user("b")])),
+                raised(users(json!([own_user("a"), own_user("b")]))),
+            ],
+        ),
+    ]
 }
 
 fn of_environments() -> Vec<Case> {
@@ -61,9 +137,26 @@ fn of_environments() -> Vec<Case> {
             says: "cannot be changed after creation: create another claim",
             before: environment(),
             forbidden: vec![with(environment(), "provisioner", json!("ClusterAPI"))],
+            allowed: vec![with(environment(), "provisioner", json!("Helm"))],
+        },
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.retain",
+            says: "cannot be switched on: the host deletes every volume in a virtual cluster together with it, ",
+            before: environment(),
+            forbidden: vec![with(environment(), "retain", json!(true))],
+            allowed: vec![with(environment(), "retain", json!(false)), environment()],
+        },
+        // One that was made with it keeps it, and gets rid of it.
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.provisioner",
+            says: "cannot be changed after creation: create another claim",
+            before: with(environment(), "retain", json!(true)),
+            forbidden: vec![with(with(environment(), "retain", json!(true)), "provisioner", json!("ClusterAPI"))],
             allowed: vec![
-                with(environment(), "provisioner", json!("Helm")),
-                with(environment(), "retain", json!(true)),
+                with(with(environment(), "retain", json!(true)), "domain", json!("example.com")),
+                environment(),
             ],
         },
         switched("spec.components.istio", components(true, false, false), components(false, false, false)),
@@ -177,10 +270,7 @@ fn of_systems() -> Vec<Case> {
             says: "cannot be changed after creation: the password was made for this user; ",
             before: system(),
             forbidden: vec![username("operator")],
-            allowed: vec![
-                username("admin"),
-                with(system(), "lensesConfig.administrator", json!({"credentialsSecretRef": {"name": "own"}})),
-            ],
+            allowed: vec![username("admin"), with(system(), "credentialsGeneration", json!(2))],
         },
         Case {
             kind: SYSTEM,
@@ -220,7 +310,7 @@ fn of_systems() -> Vec<Case> {
             says: "cannot be changed after creation: Metabase knows its first administrator by it; ",
             before: administrator(json!({"email": "a@example.com"})),
             forbidden: vec![administrator(json!({"email": "b@example.com"})), system()],
-            allowed: vec![administrator(json!({"email": "a@example.com", "credentialsSecretRef": {"name": "own"}}))],
+            allowed: vec![with(administrator(json!({"email": "a@example.com"})), "monitoring", json!(false))],
         },
         Case {
             kind: SYSTEM,

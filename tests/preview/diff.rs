@@ -395,3 +395,75 @@ fn exit_codes_tell_programs_how_far_they_may_go() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(said.lines().last(), Some("4"), "{said}");
 }
+
+/// The host takes every volume of a virtual cluster with it: nothing of an environment can be kept.
+#[test]
+fn a_new_environment_cannot_ask_to_be_kept() {
+    let environment = |metadata: &str, retain: bool| {
+        format!(
+            "apiVersion: platform.example.org/v1alpha1\nkind: VClusterEnvironmentClaim\nmetadata: {{name: env, namespace: team{metadata}}}\nspec:\n  name: streaming\n  retain: {retain}\n"
+        )
+    };
+    let refused = "VClusterEnvironmentClaim/env: spec.retain: cannot be switched on: the host deletes every volume ";
+    let output = with_stdin(&["-"], &environment("", true));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(texts(&output).1.starts_with(&format!("<stdin>:6: {refused}")), "{}", texts(&output).1);
+    // One that stands has it from before.
+    let output = with_stdin(&["-"], &environment(", uid: 1f3a", true));
+    assert_eq!(output.status.code(), Some(0), "{}", texts(&output).1);
+    assert!(
+        texts(&output).1.contains("warning: env: spec.retain keeps the virtual cluster's own state, and no data: ")
+    );
+
+    let (code, _, err) = between(&[], &environment("", false), &environment("", true));
+    assert_eq!(code, Some(1));
+    assert!(err.contains(refused), "{err}");
+    let (code, _, err) = between(&[], OTHER, &(OTHER.to_owned() + "---\n" + &environment("", true)));
+    assert_eq!(code, Some(1));
+    assert!(err.contains(refused), "{err}");
+    for (old, new) in [(true, true), (true, false)] {
+        let (code, difference, err) = between(&[], &environment("", old), &environment("", new));
+        assert_eq!(code, Some(0), "{err}");
+        assert_eq!(costs(&difference).len(), 0, "{difference}");
+    }
+    // What it kept is named, beside what it did not.
+    let (code, difference, _) = between(&[], &environment("", true), OTHER);
+    assert_eq!(code, Some(4));
+    assert_eq!(
+        costs(&difference),
+        [
+            "data is lost: virtual cluster streaming with all that stands in it: keep the claim, or save what is in it first (docs/backup.md)",
+            "stays behind: Namespace streaming on the host, with the volume of the virtual cluster's own state; \
+             taken up by an environment of the same name; to remove: `kubectl delete namespace streaming`",
+        ]
+    );
+}
+
+const OTHER: &str = "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {name: other, namespace: team}\nspec: {namespace: lab, connectorConfig: {mappings: []}}\n";
+
+/// A made-up password has one copy.
+#[test]
+fn a_reference_named_later_is_refused_until_the_password_was_read_out() {
+    let user = |own: &str, generation: u32| {
+        broker(&format!(
+            "  mqttConfig: {{users: [{{name: sensor, publish: [a]{own}}}]}}\n  credentialsGeneration: {generation}\n"
+        ))
+    };
+    let own = ", credentialsSecretRef: {name: own}";
+    let (code, difference, err) = between(&[], &user("", 1), &user(own, 1));
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("IotBrokerClaim/mqtt: spec.mqttConfig.users: cannot be given a credentialsSecretRef alone once a password was made up"), "{err}");
+    let read_out = "access is lost: the made-up password in Secret mqtt-user-sensor, which your own overwrites: read it out first: \
+                    `kubectl get secret mqtt-user-sensor -n streaming -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster";
+    assert!(costs(&difference).contains(&read_out), "{difference}");
+    let (code, difference, err) = between(&[], &user("", 1), &user(own, 2));
+    assert_eq!(code, Some(0), "{err}");
+    assert!(costs(&difference).contains(&read_out), "{difference}");
+    let (code, difference, _) = between(&[], &user(own, 1), &user("", 1));
+    assert_eq!(code, Some(0), "{difference}");
+    assert!(!difference.contains("made-up"), "{difference}");
+    // A claim of another name that stands in the same place writes over the same Secret.
+    let renamed = user(own, 1).replace("name: mqtt,", "name: other,");
+    let (_, difference, _) = between(&[], &user("", 1), &renamed);
+    assert!(costs(&difference).contains(&read_out), "{difference}");
+}

@@ -68,6 +68,12 @@ fn what_cannot_change_and_did_is_refused_where_it_is_observed() {
             json!(false),
             "spec.components.knativeServing: cannot be switched off after creation: ",
         ),
+        (
+            ENVIRONMENT,
+            "/spec/retain",
+            json!(true),
+            "spec.retain: cannot be switched on: the host deletes every volume ",
+        ),
         (SYSTEM, "/spec/namespace", json!("other"), "spec.namespace: cannot be changed after creation: "),
         (SYSTEM, "/spec/environment", json!("other"), "spec.environment: cannot be changed after creation: "),
         (SYSTEM, "/spec/kafkaConfig/storage", json!("1Gi"), "spec.kafkaConfig.storage: cannot shrink after creation, "),
@@ -178,4 +184,42 @@ fn a_storage_class_that_no_cluster_would_follow_is_refused_and_the_present_one_n
     }
     let answer = after_class(&system, None, Some("gp3"), true);
     assert!(fatal(&answer).contains(": PersistentVolumeClaim "), "{}", fatal(&answer));
+}
+
+/// An environment that was promised more by an earlier version stands, changes, and is told; a new one is refused.
+#[test]
+fn an_environment_that_retains_goes_on_and_is_told_that_this_keeps_no_data() {
+    let retaining = || {
+        let mut claim = example(ENVIRONMENT);
+        set(&mut claim, "/spec/retain", json!(true));
+        claim
+    };
+    assert!(fatal(&run(first(&retaining()))).starts_with("spec.retain: cannot be switched on: "));
+
+    let begun = first(&example(ENVIRONMENT));
+    let mut observed = settled(begun.clone(), &run(begun)).observed.unwrap_or_default().resources;
+    let kept = observed.get_mut("host-namespace-object").expect("it is observed");
+    let mut value = kept.resource.as_ref().map(function_sdk_rust::resource::struct_to_json).expect("it has fields");
+    value["spec"]["managementPolicies"] = json!(["Observe", "Create", "Update", "LateInitialize"]);
+    *kept = requests::resource(&value);
+    let after = |claim: &Value| {
+        let mut request = first(claim);
+        request.observed.get_or_insert_default().resources.clone_from(&observed);
+        run(request)
+    };
+    let mut changed = retaining();
+    set(&mut changed, "/spec/domain", json!("example.com"));
+    for claim in [retaining(), changed] {
+        let answer = after(&claim);
+        let (accepted, message) = condition(&answer, "Accepted");
+        assert!(accepted, "{message}");
+        assert!(
+            message.starts_with("the claim is valid; spec.retain keeps the virtual cluster's own state, and no data: ")
+        );
+        let namespace = &desired(&answer)["host-namespace-object"];
+        assert_eq!(namespace["spec"]["managementPolicies"], json!(["Observe", "Create", "Update", "LateInitialize"]));
+    }
+    let answer = after(&example(ENVIRONMENT));
+    assert_eq!(condition(&answer, "Accepted"), (true, "the claim is valid".to_owned()));
+    assert_eq!(desired(&answer)["host-namespace-object"]["spec"]["managementPolicies"], json!(["*"]));
 }

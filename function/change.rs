@@ -274,7 +274,7 @@ impl Kept {
     /// Something that is left alone because the claim asks for it, and asked for it before. It says so of a resource that is
     /// not there, too.
     pub fn left_alone(key: &'static str, field: &'static str, rule: Rule) -> Self {
-        Self { key, field, message: rule.message, shown: Shown::LeftAlone }
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::LeftAlone }
     }
 
     /// What is wrong with the field, seen from the resource. One that does not show it says nothing against it.
@@ -303,7 +303,7 @@ impl Kept {
                 return Some(Fault::new(self.field, self.message));
             }
             Shown::LeftAlone => {
-                let policies = observed(self.key, &["spec", "managementPolicies"]);
+                let policies = observed(&self.key, &["spec", "managementPolicies"]);
                 let is_left_alone = policies.as_ref().and_then(Value::as_array).is_some_and(|policies| {
                     !policies.is_empty() && !policies.iter().any(|policy| policy == "*" || policy == "Delete")
                 });

@@ -56,7 +56,7 @@ fn each_resource_is_told_with_the_fields_that_change() {
         assert!(difference.lines().any(|other| other == line), "{line} is not in\n{difference}");
     }
     let total = difference.lines().last().unwrap();
-    assert!(total.contains(": 3 added, 2 removed, 5 changed, "), "{total}");
+    assert!(total.contains(": 2 added, 2 removed, 6 changed, "), "{total}");
 }
 
 #[test]

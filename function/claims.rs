@@ -17,7 +17,7 @@ use crate::owner::Claim;
 use crate::place::{to_value, watch};
 use crate::plan::Plan;
 use crate::report::{self, Phase};
-use crate::schema::{Checker, Column, Verdict, structural};
+use crate::schema::{Checker, Column, Verdict, Way, structural};
 use crate::settings::Settings;
 use crate::vcluster_environment::offer::Guest;
 use crate::{iot_broker, realtime_system, vcluster_environment};
@@ -270,52 +270,57 @@ fn describe<C: Checked>() -> Description {
 }
 
 fn compose<C: Checked>(spec: Value, form: &Checker, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
-    let Verdict { mut faults, overfull } = form.judge(&spec, "spec");
+    let Verdict { faults, overfull } = form.judge(&spec, "spec");
     if overfull {
         return Err(faults);
     }
-    let spec = match serde_json::from_value(spec) {
-        Ok(spec) => spec,
-        Err(error) => {
-            if faults.is_empty() {
-                faults.push(Fault::new("spec", format!("cannot be read: {error}")));
-            }
-            return Err(faults);
-        }
-    };
-    match C::check(spec, claim, settings) {
-        Ok(checked) if faults.is_empty() => {
-            let mut plan = checked.plan();
-            let exceeded = settings.limits.exceeded(&Demand::of(&plan), &checked.levers());
-            if !exceeded.is_empty() {
-                return Err(exceeded);
-            }
-            if settings.watch {
-                watch(&mut plan);
-            }
-            let kept = checked.kept().into_iter().chain(classes(&plan)).collect();
-            Ok(Composed {
-                plan,
-                told: Told::of(&checked, false),
-                told_with_tls: Told::of(&checked, true),
-                warnings: checked.warnings(),
-                notice: checked.notice(),
-                images: checked.images(),
-                guest: checked.guest(),
-                site: checked.site(),
-                host_secrets: checked.host_secrets(),
-                kept,
-            })
-        }
-        Ok(_) => Err(faults),
-        Err(further) => {
-            // Of a field whose form is wrong already, nothing further is worth saying.
-            let news = |fault: &Fault| !faults.iter().any(|known| known.field == fault.field);
-            let further: Vec<Fault> = further.into_iter().filter(news).collect();
-            faults.extend(further);
-            Err(faults)
-        }
+    if !faults.is_empty() {
+        return Err(with_further::<C>(faults, &spec, form, &claim, settings));
     }
+    let spec =
+        serde_json::from_value(spec).map_err(|error| vec![Fault::new("spec", format!("cannot be read: {error}"))])?;
+    let checked = C::check(spec, claim, settings)?;
+    let mut plan = checked.plan();
+    let exceeded = settings.limits.exceeded(&Demand::of(&plan), &checked.levers());
+    if !exceeded.is_empty() {
+        return Err(exceeded);
+    }
+    if settings.watch {
+        watch(&mut plan);
+    }
+    let kept = checked.kept().into_iter().chain(classes(&plan)).collect();
+    Ok(Composed {
+        plan,
+        told: Told::of(&checked, false),
+        told_with_tls: Told::of(&checked, true),
+        warnings: checked.warnings(),
+        notice: checked.notice(),
+        images: checked.images(),
+        guest: checked.guest(),
+        site: checked.site(),
+        host_secrets: checked.host_secrets(),
+        kept,
+    })
+}
+
+/// The faults of a spec's form, and behind them what else is wrong with it: what is found whichever way the form is mended.
+fn with_further<C: Checked>(
+    mut faults: Vec<Fault>,
+    spec: &Value,
+    form: &Checker,
+    claim: &Claim,
+    settings: &Settings,
+) -> Vec<Fault> {
+    let found = |way| {
+        let mended = serde_json::from_value(form.mended(spec, way)).ok();
+        mended.and_then(|spec| C::check(spec, claim.clone(), settings).err()).unwrap_or_default()
+    };
+    let otherwise = found(Way::Other);
+    // Of a field whose form is wrong already, nothing further is worth saying.
+    let is_news = |fault: &Fault| otherwise.contains(fault) && !faults.iter().any(|known| known.field == fault.field);
+    let further: Vec<Fault> = found(Way::Least).into_iter().filter(is_news).collect();
+    faults.extend(further);
+    faults
 }
 
 /// Where the storage class of each volume is seen.

@@ -155,12 +155,22 @@ pub fn qualified_name(key: &str) -> bool {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, key),
     };
-    prefix.is_none_or(|prefix| prefix.len() <= 253 && prefix.split('.').all(dns_label)) && plain_name(name)
+    prefix.is_none_or(dns_subdomain) && plain_name(name)
 }
 
-fn dns_label(text: &str) -> bool {
+/// Whether a text can be the name of most objects: labels of DNS of any length, with dots between them.
+pub fn dns_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// Whether a text can be the name of a namespace: one label of DNS.
+pub fn dns_label(text: &str) -> bool {
+    text.len() <= 63 && is_label(text)
+}
+
+fn is_label(text: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.len() <= 63 && text.starts_with(inner) && text.ends_with(inner) && text.chars().all(|c| inner(c) || c == '-')
+    text.starts_with(inner) && text.ends_with(inner) && text.chars().all(|c| inner(c) || c == '-')
 }
 
 /// Whether a text can be the value of a label.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::form;
 use crate::remote_key::CLAIM_NAMESPACE;
+use crate::size::{cpu_as_written, cpu_schema};
 use crate::vcluster_environment::claim::ServiceType;
 
 /// API version of the input in a Composition's step.
@@ -158,7 +159,8 @@ pub struct Limits {
     pub storage: String,
     /// CPU that all its pods reserve together, in cores or thousandths of one: at their largest scale, and of charts as far
     /// as the function gives them sizes.
-    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    #[serde(deserialize_with = "cpu_as_written")]
+    #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
     /// Memory that all its pods reserve together, in Mi, Gi or Ti, counted like their CPU.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]

@@ -1,7 +1,16 @@
 //! Amounts of CPU, memory and storage: read once, where a claim is checked, and numbers from there on. This room knows
 //! neither claims nor clusters.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+
+use crate::form;
+
+/// The most cores that may be asked for, as a number.
+const MOST_CORES: u64 = 9999;
 
 /// An amount of CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +66,32 @@ impl fmt::Display for Cpu {
             _ => write!(f, "{}m", self.thousandths),
         }
     }
+}
+
+/// An amount of CPU as a claim's author may write it: text, or whole cores as a number, as Kubernetes takes it.
+pub fn cpu_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written<'a> {
+        Number(u64),
+        Text(Cow<'a, str>),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Number(cores) => cores.to_string(),
+        Written::Text(text) => text.into_owned(),
+    })
+}
+
+/// The schema of such an amount.
+pub fn cpu_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [{"type": "integer"}, {"type": "string"}],
+        "x-kubernetes-int-or-string": true,
+        "minimum": 1,
+        "maximum": MOST_CORES,
+        "maxLength": 10,
+        "pattern": form::CPU,
+    })
 }
 
 /// An amount of memory or storage.

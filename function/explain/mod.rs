@@ -127,7 +127,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         Output::Yaml => out.write_all(serde_yaml::to_string(&steps).map_err(io::Error::other)?.as_bytes())?,
     }
     out.flush()?;
-    report::warnings(&gathered.warnings, err)?;
+    report::warnings(gathered.warnings.iter().chain(&subjects.warnings), err)?;
     Ok(true)
 }
 
@@ -188,6 +188,8 @@ type Judged = Result<Progress, Refused>;
 /// The claims that are explained, none of which is wrong by itself.
 pub(crate) struct Subjects<'a> {
     pub all: Vec<Subject<'a>>,
+    /// What of them is not known before they are deployed.
+    warnings: Vec<Located>,
 }
 
 /// A claim, the settings that hold for it, and its environment where that is another one's.
@@ -202,12 +204,15 @@ pub(crate) struct Subject<'a> {
 impl<'a> Subjects<'a> {
     fn of(asked: Vec<Asked<'a>>, inputs: &Inputs, faults: &mut Vec<Located>) -> Self {
         let mut all: Vec<Subject> = Vec::new();
+        let mut warnings = Vec::new();
         for asked in asked {
             let settings = inputs.settings(asked.kind).clone();
             match asked.examine(&settings) {
+                Ok(None) => warnings.extend(asked.later(false)),
                 // The same claim as a claim and in an Application is one.
-                Ok(_) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
-                Ok(composed) => {
+                Ok(Some(_)) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
+                Ok(Some(composed)) => {
+                    warnings.extend(asked.later(true));
                     let environment = composed.guest.map(|guest| guest.environment);
                     let former_lock = composed.site.former_lock;
                     all.push(Subject { asked, settings, environment, former_lock, plan: composed.plan });
@@ -215,7 +220,7 @@ impl<'a> Subjects<'a> {
                 Err(wrong) => faults.extend(wrong),
             }
         }
-        Self { all }
+        Self { all, warnings }
     }
 
     /// How every claim stands, by what is answered for it, and what has changed since the step before.

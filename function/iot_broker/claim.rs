@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::realtime_system::claim::{first, yes};
+use crate::size::{cpu_as_written, cpu_schema};
 use crate::tenant::{DeletionPolicy, SecretName};
 use crate::{change, form, kafka_topic};
 
@@ -90,7 +91,8 @@ pub struct MqttConfig {
     )]
     pub users: Vec<User>,
     /// CPU that is reserved, in cores or thousandths of one.
-    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    #[serde(deserialize_with = "cpu_as_written")]
+    #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
     /// Memory that is reserved and the limit, in Mi or Gi. At least 64Mi, and enough for the queue.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]

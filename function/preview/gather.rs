@@ -5,9 +5,13 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::brought::{self, Brought};
 use super::read::Document;
 use super::report::Located;
+use super::shape;
 use crate::claims::{self, Composed, KINDS, Kind};
+use crate::fault::Fault;
+use crate::form::{dns_label, dns_subdomain};
 use crate::owner::{Claim, DOMAIN};
 use crate::schema;
 use crate::settings::Settings;
@@ -15,21 +19,6 @@ use crate::settings::Settings;
 const APPLICATION: &str = "Application";
 const OAM_GROUP: &str = "core.oam.dev";
 const OAM_API_VERSION: &str = "core.oam.dev/v1beta1";
-
-/// What an Application may say about a component.
-const COMPONENT_FIELDS: &[&str] = &[
-    "name",
-    "type",
-    "properties",
-    "traits",
-    "dependsOn",
-    "inputs",
-    "outputs",
-    "externalRevision",
-    "replicaKey",
-    "scopes",
-];
-const RESOURCE_FIELDS: &[&str] = &["apiVersion", "kind", "metadata", "spec", "status"];
 
 /// A claim that somebody asks for.
 pub struct Asked<'a> {
@@ -41,8 +30,10 @@ pub struct Asked<'a> {
     pub spec: Value,
     /// Whether it came from a cluster, where it stands already.
     pub stands: bool,
-    /// What the author calls the spec: `spec`, or a component's `properties`.
-    pub root: &'static str,
+    /// What the author calls the spec: `spec`, a component's `properties`, or what was written for one of them.
+    pub root: &'a str,
+    /// What comes to the spec only when its Application is deployed.
+    brought: Vec<Brought>,
     /// What stands before it in the document's paths.
     above: String,
 }
@@ -58,33 +49,93 @@ impl Asked<'_> {
         source(self.document, &format!("{}{}", self.above, self.root))
     }
 
-    /// What it becomes, or everything that is wrong with it.
-    pub fn examine(&self, settings: &Settings) -> Result<Composed, Vec<Located>> {
+    /// What it becomes, as far as that is known before it is deployed, or everything that is wrong with it.
+    pub fn examine(&self, settings: &Settings) -> Result<Option<Composed>, Vec<Located>> {
         let mut faults = self.kind.unknown_fields(&self.spec);
-        match self.kind.compose(self.spec.clone(), self.claim.clone(), settings) {
-            Ok(composed) if faults.is_empty() => return Ok(composed),
-            Ok(_) => {}
-            Err(wrong) => faults.extend(wrong),
+        let composed = self.kind.compose(self.spec.clone(), self.claim.clone(), settings);
+        let composed = composed.map_err(|wrong| faults.extend(wrong)).ok();
+        let written = faults.len();
+        faults.retain(|fault| !self.is_decided_later(fault));
+        match composed {
+            _ if !faults.is_empty() => {
+                Err(faults.into_iter().map(|fault| self.fault(&fault.field, fault.message)).collect())
+            }
+            Some(composed) if written == 0 => Ok(Some(composed)),
+            _ => Ok(None),
         }
-        Err(faults.into_iter().map(|fault| self.fault(&fault.field, fault.message)).collect())
+    }
+
+    fn is_decided_later(&self, fault: &Fault) -> bool {
+        let property = fault.field.strip_prefix("spec.").unwrap_or_default();
+        self.brought.iter().any(|brought| brought.decides(property))
+    }
+
+    /// What is to be known of what comes later, by whether the claim could be shown without.
+    pub fn later(&self, is_shown: bool) -> impl Iterator<Item = Located> {
+        let so = if is_shown {
+            "it is shown without".to_owned()
+        } else {
+            format!("it is not known yet, and so {} is not shown", self.claim.name)
+        };
+        self.brought.iter().map(move |Brought { property, by }| {
+            self.fault(&format!("spec.{property}"), format!("{by} sets it when the Application is deployed: {so}"))
+        })
     }
 
     /// A fault at a field of the spec, or at the spec itself. It is told as its author calls it.
     pub fn fault(&self, field: &str, message: impl Into<String>) -> Located {
         let field = format!("{}{}", self.root, field.strip_prefix("spec").unwrap_or(field));
+        let message = called(&message.into(), self.root, self.root);
         Located { claim: Some(self.title()), ..self.document.fault(&format!("{}{field}", self.above), message) }
             .at(field)
     }
+
+    /// A sentence about it, at the field that it begins with, if it does; `others` is what the author of another claim calls
+    /// that one's spec.
+    pub fn warning(&self, sentence: &str, others: &str) -> Located {
+        let field = sentence.split_once(": ").filter(|(field, _)| field.starts_with("spec.") && !field.contains(' '));
+        let (field, message) = field.unwrap_or(("spec", sentence));
+        let mut warning = self.fault(field, "");
+        warning.message = called(message, self.root, others);
+        warning.field = warning.field.filter(|_| field != "spec");
+        warning
+    }
 }
 
-/// Something that is not ours to compose.
+/// A sentence with each spec as its author calls it: the claim's own, and that of the environment it is told about.
+fn called(sentence: &str, own: &str, others: &str) -> String {
+    let mut told = String::new();
+    let mut rest = sentence;
+    while let Some(at) = rest.find("spec.") {
+        let (before, path) = rest.split_at(at);
+        told.push_str(before);
+        let is_path = !told.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '.' | '_' | '-' | '"'));
+        let behind =
+            path.trim_start_matches(|letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '[' | ']'));
+        let is_others = [" of its ", " of the environment"].iter().any(|owner| behind.starts_with(owner))
+            || told.contains("its owner can add");
+        told.push_str(if !is_path {
+            "spec"
+        } else if is_others {
+            others
+        } else {
+            own
+        });
+        rest = &path["spec".len()..];
+    }
+    told + rest
+}
+
+/// Something that is not shown.
 #[derive(Debug)]
 pub struct NotOurs {
     pub source: String,
     pub kind: String,
     pub name: String,
-    /// A component's type, and what it was perhaps meant to be.
-    pub component_type: Option<(String, Option<&'static str>)>,
+    /// A component's type.
+    pub component_type: Option<String>,
+    /// What the kind or the type was perhaps meant to be.
+    pub nearest: Option<&'static str>,
 }
 
 /// Everything that was found.
@@ -93,19 +144,20 @@ pub struct Gathered<'a> {
     pub asked: Vec<Asked<'a>>,
     pub not_ours: Vec<NotOurs>,
     pub faults: Vec<Located>,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Located>,
 }
 
 impl fmt::Display for NotOurs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, kind, name, component_type } = self;
-        match component_type {
-            None => write!(f, "{kind} {name} ({source})"),
-            Some((component_type, None)) => write!(f, "{kind} {name} of type {component_type} ({source})"),
-            Some((component_type, Some(nearest))) => {
-                write!(f, "{kind} {name} of type {component_type}, did you mean {nearest:?}? ({source})")
-            }
+        let Self { source, kind, name, component_type, nearest } = self;
+        write!(f, "{kind} {name}")?;
+        if let Some(component_type) = component_type {
+            write!(f, " of type {component_type}")?;
         }
+        if let Some(nearest) = nearest {
+            write!(f, ", did you mean {nearest:?}?")?;
+        }
+        write!(f, " ({source})")
     }
 }
 
@@ -129,101 +181,156 @@ impl<'a> Gathered<'a> {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
         if kind == APPLICATION && group == OAM_GROUP {
             self.application(object);
-        } else if kind == "List" && api_version == "v1" {
-            for (index, value) in object.items().iter().enumerate() {
+        } else if kind.ends_with("List") && object.value.get("items").is_some_and(Value::is_array) {
+            for (index, value) in object.list("/items").iter().enumerate() {
                 let above = format!("{}items[{index}].", object.above);
                 self.object(&Object { document: object.document, value, above });
             }
-        } else if let Some(kind) = Kind::of_claim(kind) {
+        } else if let Some(kind) = Kind::of_claim(kind).filter(|_| group == DOMAIN) {
             self.claim(object, kind);
-        } else if let Some(kind) = Kind::of_composite(kind) {
+        } else if let Some(kind) = Kind::of_composite(kind).filter(|_| group == DOMAIN) {
             self.composite(object, kind);
-        } else if group == DOMAIN {
-            let known: Vec<_> = KINDS.iter().flat_map(|known| [known.claim, known.composite]).collect();
-            self.faults.push(object.fault("kind", schema::unknown("kind", kind, &known)));
         } else {
-            self.not_ours.push(NotOurs {
-                source: format!("{}:{}", object.document.file, object.document.first_line()),
-                kind: kind.to_owned(),
-                name: object.name().to_owned(),
-                component_type: None,
-            });
+            self.foreign(object, group, kind);
         }
+    }
+
+    /// Somebody else's object. Their groups and kinds are theirs to name, but one that is nearly ours may be a slip.
+    fn foreign(&mut self, object: &Object<'a>, group: &str, kind: &str) {
+        let ours = || KINDS.iter().flat_map(|known| [known.claim, known.composite]);
+        let is_ours = |kind: &str| ours().any(|known| known == kind);
+        let groups: &[&'static str] = &[DOMAIN, OAM_GROUP];
+        let near_group = schema::nearest(group, groups).filter(|near| *near != group);
+        let (field, nearest) = match near_group {
+            Some(near) if is_ours(kind) || kind == APPLICATION => ("apiVersion", Some(near)),
+            _ if group == DOMAIN => ("kind", schema::nearest(kind, &ours().collect::<Vec<_>>())),
+            _ => ("kind", None),
+        };
+        if let Some(nearest) = nearest {
+            let written = object.text(field);
+            let message = format!("{written} is none of ours, did you mean {nearest:?}? It is not shown");
+            self.warnings.push(object.fault(field, message));
+        } else if is_ours(kind) {
+            let message = format!("{kind} is none of ours in the group {group}: it is not shown");
+            self.warnings.push(object.fault("apiVersion", message));
+        }
+        self.not_ours.push(NotOurs {
+            source: match object.above.strip_suffix('.') {
+                Some(item) => source(object.document, item),
+                None => format!("{}:{}", object.document.file, object.document.first_line()),
+            },
+            kind: kind.to_owned(),
+            name: object.name().to_owned(),
+            component_type: None,
+            nearest,
+        });
     }
 
     fn claim(&mut self, object: &Object<'a>, kind: &'static Kind) {
         self.api_version(object, claims::API_VERSION);
-        self.unknown_fields(object, RESOURCE_FIELDS);
-        self.name(object, "metadata.name", object.name());
+        let root = self.shape(object);
+        self.name(object, "metadata.name", object.name(), LONGEST_LABEL);
+        self.namespace(object);
         let claim = Claim { namespace: object.namespace().to_owned(), name: object.name().to_owned() };
-        self.asked.push(object.asked(kind, claim, None));
+        self.asked.push(object.asked(kind, claim, None, root));
     }
 
     fn composite(&mut self, object: &Object<'a>, kind: &'static Kind) {
         self.api_version(object, claims::API_VERSION);
-        self.unknown_fields(object, RESOURCE_FIELDS);
-        self.name(object, "metadata.name", object.name());
+        let root = self.shape(object);
+        self.name(object, "metadata.name", object.name(), LONGEST_NAME);
         let claim = Claim::of_composite(object.value);
-        self.asked.push(object.asked(kind, claim, Some(object.name().to_owned())));
+        self.asked.push(object.asked(kind, claim, Some(object.name().to_owned()), root));
+    }
+
+    /// Says what is wrong with what every object has, and tells what the author calls its spec.
+    fn shape(&mut self, object: &Object<'a>) -> &'a str {
+        let root = object.root("spec", "properties");
+        for fault in shape::of_object(object.value).into_iter().filter(|fault| !asks_for_name(&fault.field)) {
+            let message =
+                if fault.field == root && root == "properties" { MEANT_SPEC.to_owned() } else { fault.message };
+            self.faults.push(object.fault(&fault.field, message));
+        }
+        root
     }
 
     fn application(&mut self, object: &Object<'a>) {
         self.api_version(object, OAM_API_VERSION);
-        self.unknown_fields(object, RESOURCE_FIELDS);
-        let Some(components) = object.value.pointer("/spec/components").and_then(Value::as_array) else {
-            self.faults
-                .push(object.fault("spec.components", "is required: the list of what the Application consists of"));
-            return;
-        };
-        for (index, value) in components.iter().enumerate() {
+        self.name(object, "metadata.name", object.name(), LONGEST_LABEL);
+        self.namespace(object);
+        let components = object.list("/spec/components");
+        let component = |index: usize, value: &'a Value| {
             let above = format!("{}spec.components[{index}].", object.above);
-            self.component(&Object { document: object.document, value, above }, object.namespace());
+            Object { document: object.document, value, above }
+        };
+        for fault in shape::of_application(object.value) {
+            if !asks_for_name(&fault.field) && !is_meant_as_properties(&fault.field, components) {
+                self.faults.push(object.fault(&fault.field, fault.message));
+            }
         }
-        for policy in object.list("/spec/policies") {
+        for (index, value) in components.iter().enumerate().filter(|(_, value)| value.is_object()) {
+            self.component(&component(index, value), object);
+        }
+        for (index, policy) in object.list("/spec/policies").iter().enumerate() {
             let (name, kind) = (text(policy, "name"), text(policy, "type"));
             if matches!(kind, "override" | "topology") {
-                self.warnings.push(format!(
-                    "{}: policy {name:?} of type {kind} changes components when they are deployed; a preview shows them without it",
-                    object.name()
-                ));
+                let message = format!(
+                    "policy {name:?} of type {kind} changes components when they are deployed; a preview shows them without it"
+                );
+                self.warnings.push(object.fault(&format!("spec.policies[{index}]"), message));
             }
         }
     }
 
-    fn component(&mut self, component: &Object<'a>, namespace: &str) {
+    fn component(&mut self, component: &Object<'a>, application: &Object<'a>) {
         let (name, full_type) = (component.text("name"), component.text("type"));
-        if full_type.is_empty() {
-            self.faults.push(component.fault("type", "is required: what the component is"));
-            return;
-        }
         // A version of the definition may be pinned behind an @.
         let plain_type = full_type.split_once('@').map_or(full_type, |(plain, _)| plain);
         let Some(kind) = KINDS.iter().find(|kind| kind.definition == plain_type) else {
-            let definitions = KINDS.each_ref().map(|kind| kind.definition);
-            self.not_ours.push(NotOurs {
-                source: source(component.document, &component.at("name")),
-                kind: "component".to_owned(),
-                name: name.to_owned(),
-                component_type: Some((full_type.to_owned(), schema::nearest(plain_type, &definitions))),
-            });
+            self.foreign_component(component, name, full_type, plain_type);
             return;
         };
-        self.unknown_fields(component, COMPONENT_FIELDS);
-        self.name(component, "name", name);
-        if component.value.get("inputs").is_some() {
-            self.warnings.push(format!(
-                "{name}: takes inputs from other components when it is deployed; a preview shows it without them"
-            ));
+        self.name(component, "name", name, LONGEST_LABEL);
+        let root = component.root("properties", "spec");
+        if root == "spec" {
+            self.faults.push(component.fault("spec", MEANT_PROPERTIES));
+        }
+        for (index, held) in component.list("/traits").iter().enumerate() {
+            let message = format!(
+                "trait {:?} may change the {} when it is deployed; a preview shows it without the trait",
+                text(held, "type"),
+                kind.claim
+            );
+            self.warnings.push(component.fault(&format!("traits[{index}]"), format!("{name}: {message}")));
         }
         self.asked.push(Asked {
             document: component.document,
             kind,
-            claim: Claim { namespace: namespace.to_owned(), name: name.to_owned() },
+            claim: Claim { namespace: application.namespace().to_owned(), name: name.to_owned() },
             composite: None,
-            spec: component.value.get("properties").cloned().unwrap_or_else(empty),
+            spec: component.value.get(root).cloned().unwrap_or_else(empty),
             stands: false,
-            root: "properties",
+            root,
+            brought: brought::to_component(application.value, component.value),
             above: component.above.clone(),
+        });
+    }
+
+    fn foreign_component(&mut self, component: &Object<'a>, name: &str, full_type: &str, plain_type: &str) {
+        if full_type.is_empty() {
+            return;
+        }
+        let nearest = schema::nearest(plain_type, &KINDS.each_ref().map(|kind| kind.definition));
+        if let Some(nearest) = nearest {
+            let message = format!("{plain_type:?} is none of ours, did you mean {nearest:?}? {name} is not shown");
+            self.warnings.push(component.fault("type", message));
+        }
+        self.not_ours.push(NotOurs {
+            source: source(component.document, &component.at("name")),
+            kind: "component".to_owned(),
+            name: name.to_owned(),
+            component_type: Some(full_type.to_owned()),
+            nearest,
         });
     }
 
@@ -234,26 +341,68 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    fn unknown_fields(&mut self, object: &Object, known: &[&'static str]) {
-        let fields = object.value.as_object().into_iter().flat_map(Map::keys);
-        for field in fields.filter(|field| !known.contains(&field.as_str())) {
-            self.faults.push(object.fault(field, schema::unknown("field", field, known)));
+    /// A name as an API server takes it. That of a claim and of what becomes one is also the value of labels.
+    fn name(&mut self, object: &Object, field: &str, name: &str, longest: usize) {
+        if object.value.pointer("/metadata/name").is_some_and(|name| !name.is_string()) {
+            self.faults.push(object.fault(field, "must be text: put it in quotes"));
+        } else if name.is_empty() && object.value.pointer("/metadata/generateName").is_some() {
+            let message = "is required: what a cluster would make of generateName is not known yet";
+            self.faults.push(object.fault(field, message));
+        } else if name.is_empty() {
+            // A component's was asked for with its Application.
+            if field != "name" {
+                self.faults.push(object.fault(field, "is required: the name of the object"));
+            }
+        } else if name.len() > longest || !dns_subdomain(name) {
+            let form = "lower-case letters, digits, '-' and '.', with a letter or digit first and last and on both sides of each '.'";
+            self.faults.push(object.fault(field, format!("must be at most {longest} {form}, not {name:?}")));
         }
     }
 
-    /// A claim's name is also the value of labels.
-    fn name(&mut self, object: &Object, field: &str, name: &str) {
-        let is_inside = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
-        let is_name = name.len() <= 63
-            && name.starts_with(is_inside)
-            && name.ends_with(is_inside)
-            && name.chars().all(|letter| is_inside(letter) || matches!(letter, '-' | '.'));
-        if name.is_empty() {
-            self.faults.push(object.fault(field, "is required: the name of the claim"));
-        } else if !is_name {
-            let form = "must be at most 63 lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit";
-            self.faults.push(object.fault(field, format!("{form}, not {name:?}")));
+    fn namespace(&mut self, object: &Object) {
+        let namespace = object.namespace();
+        if !dns_label(namespace) {
+            let form = "must be at most 63 lower-case letters, digits and '-', with a letter or digit first and last";
+            self.faults.push(object.fault("metadata.namespace", format!("{form}, not {namespace:?}")));
         }
+    }
+}
+
+/// The longest that a label's value, and that a name may be.
+const LONGEST_LABEL: usize = 63;
+const LONGEST_NAME: usize = 253;
+
+const MEANT_SPEC: &str = "unknown field, did you mean \"spec\"? A claim has a spec where a component has properties";
+const MEANT_PROPERTIES: &str =
+    "unknown field, did you mean \"properties\"? A component has properties where a claim has a spec";
+
+/// Whether a fault is about an object's name, or about metadata without one, of which their own words are told.
+fn asks_for_name(field: &str) -> bool {
+    matches!(field, "metadata.name" | "metadata")
+}
+
+/// Whether a fault is that of a component's field `spec`, of which its own words are told.
+fn is_meant_as_properties(field: &str, components: &[Value]) -> bool {
+    let index = field.strip_prefix("spec.components[").and_then(|rest| rest.strip_suffix("].spec"));
+    let component = index.and_then(|index| components.get(index.parse::<usize>().ok()?));
+    component.is_some_and(|component| is_one_of_ours(component) && root(component, "properties", "spec") == "spec")
+}
+
+fn is_one_of_ours(component: &Value) -> bool {
+    let plain_type = text(component, "type").split('@').next().unwrap_or_default();
+    KINDS.iter().any(|kind| kind.definition == plain_type)
+}
+
+/// What the author calls the spec: by its right name, unless that is missing and the other one is there, or a slip of it.
+fn root<'a>(value: &'a Value, right: &'static str, other: &'static str) -> &'a str {
+    let fields = || value.as_object().into_iter().flat_map(Map::keys);
+    let slip = || fields().find(|field| schema::nearest(field, &[right]).is_some());
+    if value.get(right).is_some() {
+        right
+    } else if value.get(other).is_some() {
+        other
+    } else {
+        slip().map_or(right, String::as_str)
     }
 }
 
@@ -276,15 +425,15 @@ impl<'a> Object<'a> {
 
     /// Where none is written, kubectl and vela take this one.
     fn namespace(&self) -> &'a str {
-        self.metadata("/metadata/namespace").unwrap_or("default")
+        self.metadata("/metadata/namespace").filter(|namespace| !namespace.is_empty()).unwrap_or("default")
+    }
+
+    fn root(&self, right: &'static str, other: &'static str) -> &'a str {
+        root(self.value, right, other)
     }
 
     fn metadata(&self, pointer: &str) -> Option<&'a str> {
         self.value.pointer(pointer).and_then(Value::as_str)
-    }
-
-    fn items(&self) -> &'a [Value] {
-        self.list("/items")
     }
 
     fn list(&self, pointer: &str) -> &'a [Value] {
@@ -299,15 +448,17 @@ impl<'a> Object<'a> {
         self.document.fault(&self.at(field), message)
     }
 
-    fn asked(&self, kind: &'static Kind, claim: Claim, composite: Option<String>) -> Asked<'a> {
+    fn asked(&self, kind: &'static Kind, claim: Claim, composite: Option<String>, root: &'a str) -> Asked<'a> {
+        let other = || self.value.get(root).cloned().unwrap_or_else(empty);
         Asked {
             document: self.document,
             kind,
             claim,
             composite,
-            spec: claims::spec_of(self.value),
+            spec: if root == "spec" { claims::spec_of(self.value) } else { other() },
             stands: self.metadata("/metadata/uid").is_some(),
-            root: "spec",
+            root,
+            brought: Vec::new(),
             above: self.above.clone(),
         }
     }

@@ -15,7 +15,7 @@ use crate::plan::{Place, Ready, Resource};
 struct Document<'a> {
     claims: Vec<ClaimEntry<'a>>,
     not_ours: Vec<OtherEntry<'a>>,
-    warnings: &'a [String],
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -62,6 +62,8 @@ struct OtherEntry<'a> {
     kind: &'a str,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     component_type: Option<&'a str>,
+    #[serde(rename = "didYouMean", skip_serializing_if = "Option::is_none")]
+    did_you_mean: Option<&'a str>,
     name: &'a str,
 }
 
@@ -69,7 +71,7 @@ pub fn text(preview: &Preview) -> io::Result<String> {
     let document = Document {
         claims: preview.claims.iter().map(claim).collect(),
         not_ours: preview.not_ours.iter().map(other).collect(),
-        warnings: &preview.warnings,
+        warnings: preview.all_warnings().map(ToString::to_string).collect(),
     };
     let mut text = serde_json::to_string_pretty(&document)?;
     text.push('\n');
@@ -118,7 +120,8 @@ fn other(other: &NotOurs) -> OtherEntry<'_> {
     OtherEntry {
         source: &other.source,
         kind: &other.kind,
-        component_type: other.component_type.as_ref().map(|(name, _)| name.as_str()),
+        component_type: other.component_type.as_deref(),
+        did_you_mean: other.nearest,
         name: &other.name,
     }
 }

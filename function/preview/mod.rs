@@ -24,6 +24,7 @@ use crate::plan::{Place, Resource};
 use crate::readable::readable_json;
 use crate::settings::{Settings, undigested};
 
+mod brought;
 mod changed;
 mod cost;
 mod difference;
@@ -39,6 +40,7 @@ mod parse;
 mod picture;
 pub(crate) mod read;
 pub(crate) mod report;
+mod shape;
 pub(crate) mod terminal;
 mod together;
 mod tree;
@@ -186,7 +188,11 @@ impl fmt::Display for Cluster<'_> {
 struct Preview<'a> {
     claims: Vec<Shown<'a>>,
     not_ours: Vec<NotOurs>,
-    warnings: Vec<String>,
+    /// No claim was asked for.
+    is_empty: bool,
+    /// What the files say besides, and what is to be known of the claims.
+    of_files: Vec<Located>,
+    warnings: Vec<Located>,
 }
 
 /// What a file's bytes say, document by document, or why they cannot be read.
@@ -255,6 +261,11 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         faults.sort_by_cached_key(|fault| (order(&fault.file), fault.line));
         // Both versions are read with the same settings.
         faults.dedup();
+        // Where nothing is ours, a fault says what was found.
+        if !preview.is_empty {
+            report::not_ours(&preview.not_ours, err)?;
+        }
+        report::warnings(&preview.of_files, err)?;
         report::faults(&faults, err)?;
         return Ok(Outcome::Wrong);
     }
@@ -287,10 +298,10 @@ fn tell(
         }
     }
     out.flush()?;
-    if matches!(output, Output::Yaml | Output::Manifests) {
+    if difference.is_some() || !matches!(output, Output::Tree | Output::Json) {
         report::not_ours(&preview.not_ours, err)?;
     }
-    report::warnings(&preview.warnings, err)?;
+    report::warnings(preview.all_warnings(), err)?;
     let Some(difference) = difference else { return Ok(()) };
     report::refused(&difference.refused, err)?;
     report::losses(difference.losses(), err)
@@ -299,7 +310,9 @@ fn tell(
 impl<'a> Preview<'a> {
     fn of(documents: &'a [Document], input: &[Document], faults: &mut Vec<Located>) -> Self {
         let gathered = Gathered::of(documents);
-        if gathered.asked.is_empty() && gathered.faults.is_empty() && faults.is_empty() {
+        let mut of_files = gathered.warnings;
+        let is_empty = gathered.asked.is_empty();
+        if is_empty && gathered.faults.is_empty() && faults.is_empty() {
             faults.push(nothing(documents, &gathered.not_ours));
         }
         faults.extend(gathered.faults);
@@ -308,20 +321,29 @@ impl<'a> Preview<'a> {
         for asked in gathered.asked {
             let settings = inputs.settings(asked.kind);
             match asked.examine(settings) {
-                Ok(composed) => add(&mut claims, Shown { asked, composed, settings: settings.clone() }, faults),
+                Ok(Some(composed)) => {
+                    of_files.extend(asked.later(true));
+                    add(&mut claims, Shown { asked, composed, settings: settings.clone() }, faults);
+                }
+                Ok(None) => of_files.extend(asked.later(false)),
                 Err(wrong) => faults.extend(wrong),
             }
         }
         together::settle(&mut claims);
-        let mut warnings = gathered.warnings;
-        for shown in &claims {
-            let own = shown.composed.warnings.iter();
-            warnings.extend(own.map(|warning| format!("{}: {warning}", shown.asked.claim.name)));
+        let mut warnings = Vec::new();
+        for Shown { asked, composed, .. } in &claims {
+            warnings.extend(composed.warnings.iter().map(|warning| asked.warning(warning, asked.root)));
         }
         warnings.extend(together::warnings(&claims));
-        // Claims share images, and one command pins them all.
-        warnings.extend(undigested(claims.iter().flat_map(|shown| &shown.composed.images)));
-        Self { claims, not_ours: gathered.not_ours, warnings }
+        // Claims share images, and one command pins them all: that is told once, where the first of them stands.
+        let images = undigested(claims.iter().flat_map(|shown| &shown.composed.images));
+        let first = claims.iter().find(|shown| undigested(&shown.composed.images).is_some());
+        warnings.extend(first.zip(images).map(|(shown, images)| shown.asked.document.fault("", images)));
+        Self { claims, not_ours: gathered.not_ours, is_empty, of_files, warnings }
+    }
+
+    fn all_warnings(&self) -> impl Iterator<Item = &Located> {
+        self.of_files.iter().chain(&self.warnings)
     }
 
     fn text(&self, output: Output) -> io::Result<String> {

@@ -58,7 +58,7 @@ const NOTE: Style = AnsiColor::Cyan.on_default();
 /// Names what is left out.
 pub fn not_ours(others: &[NotOurs], out: &mut impl Write) -> io::Result<()> {
     for other in others {
-        terminal::write(out, &format!("{}: {other}\n", painted(NOTE, "not ours")))?;
+        terminal::write(out, &format!("{}: {other}\n", painted(NOTE, "not shown")))?;
     }
     Ok(())
 }
@@ -93,9 +93,10 @@ pub fn losses(count: usize, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-pub fn warnings(warnings: &[String], out: &mut impl Write) -> io::Result<()> {
+pub fn warnings<'a>(warnings: impl IntoIterator<Item = &'a Located>, out: &mut impl Write) -> io::Result<()> {
     for warning in warnings {
-        terminal::write(out, &format!("{}: {warning}\n", painted(WARNING, "warning")))?;
+        terminal::write(out, &format!("{}: ", painted(WARNING, "warning")))?;
+        warning.write(out)?;
     }
     Ok(())
 }

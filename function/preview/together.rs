@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Shown;
+use super::report::Located;
 use crate::claims::{KINDS, Kind};
 use crate::host_secrets::Nameable;
 use crate::iot_broker::claim::Spec as Broker;
@@ -18,18 +19,17 @@ use crate::tenant::namespace_domain;
 use crate::vcluster_environment::offer::{Guest, Reception};
 
 /// Everything that does not go together.
-pub fn warnings(claims: &[Shown]) -> Vec<String> {
+pub fn warnings(claims: &[Shown]) -> Vec<Located> {
     let mut warnings = Vec::new();
     for tenant in claims {
         if let Some(guest) = &tenant.composed.guest
             && let Some((host, provider_config)) = host(claims, &guest.environment)
         {
-            let name = &tenant.asked.claim.name;
             let reception = reception(guest, provider_config);
             let wants = complaints(tenant, guest, &reception).into_iter();
             let wants = wants.chain(unnameable(tenant, guest, provider_config));
             let wants = wants.chain(unserved(tenant, guest, host)).chain(cookies(tenant, guest, &reception));
-            warnings.extend(wants.map(|want| format!("{name}: {want}")));
+            warnings.extend(wants.map(|want| tenant.asked.warning(&want, host.asked.root)));
         }
     }
     warnings.extend(contested(claims));
@@ -118,7 +118,7 @@ fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
 }
 
 /// Claims for one place. What is named by us and not by Crossplane is the lock of a place.
-fn contested(claims: &[Shown]) -> Vec<String> {
+fn contested(claims: &[Shown]) -> Vec<Located> {
     let locks = |shown: &Shown| -> BTreeSet<String> {
         let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let named =
@@ -129,27 +129,31 @@ fn contested(claims: &[Shown]) -> Vec<String> {
     for (index, later) in claims.iter().enumerate() {
         let wanted = locks(later);
         for first in claims[..index].iter().filter(|first| !locks(first).is_disjoint(&wanted)) {
-            warnings.push(format!(
-                "{}: {} asks for the same place; the first to come has it, and the other is held",
-                later.asked.claim.name, first.asked.claim.name
-            ));
+            let sentence = format!(
+                "{} asks for the same place; the first to come has it, and the other is held",
+                first.asked.claim.name
+            );
+            warnings.push(later.asked.warning(&sentence, first.asked.root));
         }
     }
     warnings
 }
 
 /// Bridges to topics that the Kafka beside them does not have.
-fn unfed(claims: &[Shown]) -> Vec<String> {
+fn unfed(claims: &[Shown]) -> Vec<Located> {
     let [_, system, broker] = &KINDS;
     let mut warnings = Vec::new();
     for (bridge, spec) in all::<Broker>(claims, broker) {
         for (owner, system) in all::<System>(claims, system).filter(|(owner, _)| owner.is_beside(bridge)) {
             let has = |topic: &str| system.kafka_config.topics.iter().any(|known| known.name == topic);
-            for mapping in spec.connector_config.mappings.iter().filter(|mapping| !has(&mapping.kafka_topic)) {
-                warnings.push(format!(
-                    "{}: the bridge carries {} to the Kafka topic {}, which {} does not have in spec.kafkaConfig.topics",
-                    bridge.asked.claim.name, mapping.mqtt_topic, mapping.kafka_topic, owner.asked.claim.name
-                ));
+            let mappings = spec.connector_config.mappings.iter().enumerate();
+            for (index, mapping) in mappings.filter(|(_, mapping)| !has(&mapping.kafka_topic)) {
+                let message = format!(
+                    "the bridge carries {} to the Kafka topic {}, which {} does not have in {}.kafkaConfig.topics",
+                    mapping.mqtt_topic, mapping.kafka_topic, owner.asked.claim.name, owner.asked.root
+                );
+                let field = format!("spec.connectorConfig.mappings[{index}].kafkaTopic");
+                warnings.push(Located { message, ..bridge.asked.fault(&field, "") });
             }
         }
     }
@@ -158,7 +162,7 @@ fn unfed(claims: &[Shown]) -> Vec<String> {
 
 /// Topics that SQL reads and that nothing in sight writes: no SQL, and no bridge beside. Without a bridge beside, whatever
 /// writes them stands elsewhere.
-fn unwritten(claims: &[Shown]) -> Vec<String> {
+fn unwritten(claims: &[Shown]) -> Vec<Located> {
     let [_, system, broker] = &KINDS;
     let mut warnings = Vec::new();
     for (owner, spec) in all::<System>(claims, system) {
@@ -169,10 +173,9 @@ fn unwritten(claims: &[Shown]) -> Vec<String> {
         }
         let is_fed = |topic: &str| mappings.iter().any(|mapping| mapping.kafka_topic == topic);
         for (index, topic) in sql_processors::unwritten(&spec.sql_processors, is_fed) {
-            warnings.push(format!(
-                "{}: spec.sqlProcessors[{index}]: reads {topic}, to which no mapping of the bridge and no other processor writes",
-                owner.asked.claim.name
-            ));
+            let message = format!("reads {topic}, to which no mapping of the bridge and no other processor writes");
+            let field = format!("spec.sqlProcessors[{index}].sql");
+            warnings.push(Located { message, ..owner.asked.fault(&field, "") });
         }
     }
     warnings

@@ -261,7 +261,7 @@ fn plain(value: &Value) -> String {
 fn not_ours(preview: &Preview) -> String {
     let mut text = String::new();
     for other in &preview.not_ours {
-        let _ = writeln!(text, "not ours: {other}");
+        let _ = writeln!(text, "not shown: {other}");
     }
     if !text.is_empty() {
         text.push('\n');

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::script;
+use crate::size::{cpu_as_written, cpu_schema};
 use crate::tenant::{DeletionPolicy, SecretName};
 use crate::{change, form, kafka_topic};
 
@@ -173,7 +174,8 @@ impl Default for LensesAdministrator {
 #[serde(rename_all = "camelCase", default)]
 pub struct Hq {
     /// CPU that is reserved, in cores or thousandths of one.
-    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    #[serde(deserialize_with = "cpu_as_written")]
+    #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
     /// Memory that is reserved, in Mi or Gi; the limit is twice as much.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
@@ -191,7 +193,8 @@ impl Default for Hq {
 #[serde(rename_all = "camelCase", default)]
 pub struct Agent {
     /// CPU that is reserved, in cores or thousandths of one.
-    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    #[serde(deserialize_with = "cpu_as_written")]
+    #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
     /// Memory that is reserved and the limit, in Mi or Gi. Must leave at least 512Mi beside the heap.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
@@ -227,7 +230,8 @@ pub struct KafkaConfig {
     )]
     pub storage: String,
     /// CPU that is reserved, in cores or thousandths of one.
-    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    #[serde(deserialize_with = "cpu_as_written")]
+    #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
     /// Memory that is reserved and the limit for broker, Schema Registry and Connect together, in Mi or Gi. Must leave
     /// at least 2Gi beside the heap.
@@ -430,7 +434,8 @@ pub struct Database {
     )]
     pub storage: String,
     /// CPU that is reserved, in cores or thousandths of one.
-    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    #[serde(deserialize_with = "cpu_as_written")]
+    #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
     /// Memory that is reserved, in Mi or Gi; the limit is twice as much.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
@@ -448,7 +453,8 @@ impl Default for Database {
 #[serde(rename_all = "camelCase", default)]
 pub struct Dashboard {
     /// CPU that is reserved, in cores or thousandths of one.
-    #[schemars(length(max = 10), regex(pattern = form::CPU))]
+    #[serde(deserialize_with = "cpu_as_written")]
+    #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
     /// Memory that is reserved and the limit, in Mi or Gi; half of it is the Java heap. At least 1536Mi.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]

@@ -10,7 +10,8 @@ use regex_lite::Regex;
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
-use super::structural::{properties, structural, text};
+use super::mend::{Way, mended};
+use super::structural::{INT_OR_STRING, properties, structural, text, type_of};
 use super::words::{self, Step};
 use crate::fault::Fault;
 use crate::form;
@@ -45,6 +46,11 @@ impl Checker {
         let mut walk = Walk { patterns: &self.patterns, faults: Vec::new(), overfull: false };
         walk.value(&self.schema, value, root);
         Verdict { faults: walk.faults, overfull: walk.overfull }
+    }
+
+    /// The value with something else, by the way that is asked for, wherever it is not of the schema's form.
+    pub fn mended(&self, value: &Value, way: Way) -> Value {
+        mended(&self.schema, Some(value), way)
     }
 
     /// Every field that the schema does not name: an API server drops them silently.
@@ -107,12 +113,13 @@ impl Walk<'_> {
         if self.faults.len() >= MOST_FAULTS {
             return;
         }
-        if let Some(expected) = text(schema, "type")
+        if let Some(expected) = type_of(schema)
             && !is_of_type(value, expected)
         {
             let fields = schema.get("properties").and_then(Value::as_object);
             let fields: Vec<&str> = fields.into_iter().flat_map(|fields| fields.keys().map(String::as_str)).collect();
-            self.fault(path, words::wrong_type(expected, &fields, value));
+            let message = self.wrong_form(schema, value).unwrap_or_else(|| words::wrong_type(expected, &fields, value));
+            self.fault(path, message);
             return;
         }
         if let Some(options) = schema.get("enum").and_then(Value::as_array)
@@ -127,6 +134,16 @@ impl Walk<'_> {
             Value::Object(fields) => self.object(schema, fields, path),
             Value::Null | Value::Bool(_) => {}
         }
+    }
+
+    /// What to say of a number or a truth value in place of text that quotes alone would not put right.
+    fn wrong_form(&self, schema: &Value, value: &Value) -> Option<String> {
+        let pattern = text(schema, "pattern")?;
+        let is_plain = matches!(value, Value::Number(_) | Value::Bool(_));
+        let form = form::words(pattern).filter(|_| {
+            is_plain && !self.patterns.get(pattern).is_some_and(|regex| regex.is_match(&words::plain(value)))
+        })?;
+        Some(words::other_form(form, value))
     }
 
     fn number(&mut self, schema: &Value, value: &Value, path: &str) {
@@ -262,6 +279,16 @@ pub fn strings<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a
     names.into_iter().flatten().filter_map(Value::as_str)
 }
 
+/// Whether a value is of the type, and one of the choices or within the range, that a schema asks for: what is inside of it
+/// is not looked at.
+pub(super) fn is_fit(schema: &Value, value: &Value) -> bool {
+    let is_choice = |options: &Vec<Value>| options.contains(value);
+    let is_within = |number: f64| Limits::of(schema, "minimum", "maximum").admit(number);
+    type_of(schema).is_none_or(|expected| is_of_type(value, expected))
+        && schema.get("enum").and_then(Value::as_array).is_none_or(is_choice)
+        && value.as_f64().is_none_or(is_within)
+}
+
 /// Numbers reach the function as floats, whatever their author wrote, so a whole number is one without a fraction.
 fn is_of_type(value: &Value, expected: &str) -> bool {
     match expected {
@@ -271,6 +298,7 @@ fn is_of_type(value: &Value, expected: &str) -> bool {
         "boolean" => value.is_boolean(),
         "number" => value.is_number(),
         "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        INT_OR_STRING => value.is_string() || is_of_type(value, "integer"),
         _ => true,
     }
 }

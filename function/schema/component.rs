@@ -8,7 +8,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::check::strings;
-use super::structural::{properties, text};
+use super::structural::{INT_OR_STRING, properties, text, type_of};
 use super::words::{first_sentence, plain};
 use crate::claims::{API_VERSION, Description, Kind};
 
@@ -65,7 +65,8 @@ fn constraint(schema: &Value, depth: usize) -> String {
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
         return options.iter().map(Value::to_string).collect::<Vec<_>>().join(" | ");
     }
-    match text(schema, "type") {
+    match type_of(schema) {
+        Some(INT_OR_STRING) => format!("{} | {}", texts(schema), bounded("int", schema)),
         Some("object") => match schema.get("additionalProperties") {
             Some(entry) => format!("[string]: {}", constraint(entry, depth)),
             None => object(schema, depth),
@@ -77,11 +78,15 @@ fn constraint(schema: &Value, depth: usize) -> String {
         Some("boolean") => "bool".to_owned(),
         Some("integer") => bounded("int", schema),
         Some("number") => bounded("number", schema),
-        // Lengths and counts are left to the claim's own definition: CUE would have to import a package for them.
-        _ => match text(schema, "pattern") {
-            Some(pattern) => format!("=~#\"{pattern}\"#"),
-            None => "string".to_owned(),
-        },
+        _ => texts(schema),
+    }
+}
+
+/// Lengths and counts are left to the claim's own definition: CUE would have to import a package for them.
+fn texts(schema: &Value) -> String {
+    match text(schema, "pattern") {
+        Some(pattern) => format!("=~#\"{pattern}\"#"),
+        None => "string".to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ mod component;
 mod composition;
 mod crd;
 pub mod generate;
+mod mend;
 mod reference;
 mod structural;
 mod transition;
@@ -19,6 +20,7 @@ mod xrd;
 
 pub use check::{Checker, Verdict};
 pub use column::Column;
+pub use mend::Way;
 pub use structural::structural;
 pub use unknown::{nearest, unknown};
 pub use words::{Step, join};

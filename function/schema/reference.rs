@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::Value;
 
 use super::check::{list_map_keys, strings};
-use super::structural::{below, properties, structural, text};
+use super::structural::{self, INT_OR_STRING, below, properties, structural, text};
 use super::words::{limits, plain};
 use crate::charts::{Brought, brought};
 use crate::claims::{API_VERSION, KINDS, Kind};
@@ -139,7 +139,8 @@ fn told_below(page: &mut String, schema: &Value, path: &str) {
 }
 
 fn type_of(schema: &Value) -> String {
-    match text(schema, "type") {
+    match structural::type_of(schema) {
+        Some(INT_OR_STRING) => "text or whole number".to_owned(),
         Some("array") => match schema.get("items") {
             Some(item) => format!("list of {}", type_of(item)),
             None => "list".to_owned(),
@@ -181,7 +182,10 @@ fn allowed(schema: &Value) -> Vec<String> {
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
         allowed.push(options.iter().map(|option| format!("`{}`", plain(option))).collect::<Vec<_>>().join(", "));
     }
-    allowed.extend(limits(schema));
+    // Of text that may be a number, the words of its form tell both.
+    if structural::type_of(schema) != Some(INT_OR_STRING) {
+        allowed.extend(limits(schema));
+    }
     allowed.extend(text(schema, "pattern").and_then(form::words).map(str::to_owned));
     let keys: Vec<_> = list_map_keys(schema).map(|key| format!("`{key}`")).collect();
     match text(schema, "x-kubernetes-list-type") {

@@ -219,6 +219,15 @@ pub fn below(schema: &Value) -> (&'static str, &Value) {
     items.or_else(entries).unwrap_or(("", schema))
 }
 
+/// What stands for a whole number or text where a schema asks for one of the two.
+pub const INT_OR_STRING: &str = "int-or-string";
+
+/// The type that a schema asks for.
+pub fn type_of(schema: &Value) -> Option<&str> {
+    let is_either = schema.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true));
+    if is_either { Some(INT_OR_STRING) } else { text(schema, "type") }
+}
+
 /// A keyword whose value is text.
 pub fn text<'a>(schema: &'a Value, keyword: &str) -> Option<&'a str> {
     schema.get(keyword).and_then(Value::as_str)

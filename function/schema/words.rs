@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::check::Limits;
+use super::structural::INT_OR_STRING;
 
 /// The longest value that a message repeats; of a longer one it shows the beginning.
 const SHOWN: usize = 60;
@@ -46,13 +47,14 @@ pub fn wrong_type(expected: &str, fields: &[&str], value: &Value) -> String {
         "string" => "text",
         "boolean" => "true or false",
         "integer" => "a whole number",
+        INT_OR_STRING => "a whole number or text",
         _ => "a number",
     };
     if value.is_null() {
         return format!("must be {expected}, not null: leave the field out if there is nothing to say");
     }
     let remedy = match (expected, value) {
-        ("text", Value::Number(_) | Value::Bool(_)) => ": put it in quotes",
+        ("text" | "a whole number or text", Value::Number(_) | Value::Bool(_)) => ": put it in quotes",
         ("a whole number" | "a number", Value::String(text)) if text.parse::<f64>().is_ok() => ": leave out the quotes",
         ("true or false", Value::String(text)) if matches!(text.as_str(), "true" | "false") => ": leave out the quotes",
         ("a list", _) => ": begin each of its entries with a hyphen",
@@ -88,11 +90,18 @@ pub fn wrong_count(limits: &Limits, count: usize) -> String {
 }
 
 pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
+    // Whoever looks at a template forgets that nobody has rendered it yet.
+    let remedy = if content.contains("{{") { ": render the template first" } else { "" };
     let content = shown(&Value::String(content.to_owned()));
     match words {
-        Some(words) => format!("must be {words}, not {content}"),
-        None => format!("must match `{pattern}`, not {content}"),
+        Some(words) => format!("must be {words}, not {content}{remedy}"),
+        None => format!("must match `{pattern}`, not {content}{remedy}"),
     }
+}
+
+/// Of another type and, as text, of another form.
+pub fn other_form(words: &str, value: &Value) -> String {
+    format!("must be {words}, not {}", kind_and_value(value))
 }
 
 pub fn duplicate(first: &str, value: &Value) -> String {

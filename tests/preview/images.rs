@@ -20,8 +20,11 @@ fn images(value: &Value) -> Vec<&str> {
 #[test]
 fn images_without_a_digest_are_told_once_for_all_claims() {
     let (_, err) = shown(&[APPLICATION]);
-    let told: Vec<&str> =
-        err.lines().filter_map(|line| line.strip_prefix("warning: images without a digest")).collect();
+    let told: Vec<&str> = err
+        .lines()
+        .filter(|line| line.starts_with("warning: ") && line.contains("images without a digest"))
+        .map(|line| line.trim_start_matches("warning: "))
+        .collect();
     assert_eq!(told.len(), 1, "{err}");
     let preview = json(&["-o", "json", APPLICATION]);
     let images = images(&preview);
@@ -30,7 +33,7 @@ fn images_without_a_digest_are_told_once_for_all_claims() {
         assert_eq!(told[0].matches(image).count(), 1, "{image}: {}", told[0]);
     }
     let mut warnings = preview["warnings"].as_array().unwrap().iter();
-    assert!(warnings.any(|warning| *warning == format!("images without a digest{}", told[0])));
+    assert!(warnings.any(|warning| warning == told[0]));
 }
 
 #[test]

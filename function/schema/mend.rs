@@ -1,0 +1,81 @@
+//! A value in which whatever a schema refuses is something that it takes, so that the rest of the value can be looked at too.
+//!
+//! Nothing is ever made of such a value. What is found in it may be about what was put in, so it is mended in two ways: what
+//! is found both times is about what its author wrote. This room knows schemas, not claims.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::check::{is_fit, strings};
+use super::structural::{properties, type_of};
+
+/// What is put in place of what a schema refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// The default, or the least there is.
+    Least,
+    /// Something else.
+    Other,
+}
+
+/// A value that can be read as what the schema describes.
+pub fn mended(schema: &Value, value: Option<&Value>, way: Way) -> Value {
+    match value.filter(|value| is_fit(schema, value)) {
+        None => sample(schema, way),
+        Some(Value::Object(fields)) => mended_fields(schema, fields, way),
+        Some(Value::Array(items)) => {
+            let item = schema.get("items").unwrap_or(&Value::Null);
+            items.iter().map(|value| mended(item, Some(value), way)).collect()
+        }
+        Some(Value::Number(number)) => whole(number.as_f64()).map_or_else(|| number.clone().into(), Value::from),
+        Some(value) => value.clone(),
+    }
+}
+
+fn mended_fields(schema: &Value, fields: &Map<String, Value>, way: Way) -> Value {
+    let Some(known) = properties(schema) else {
+        let entry = schema.get("additionalProperties").unwrap_or(&Value::Null);
+        return fields.iter().map(|(name, value)| (name.clone(), mended(entry, Some(value), way))).collect();
+    };
+    let required: BTreeSet<&str> = strings(schema, "required").collect();
+    let of = |(name, property): (&String, &Value)| {
+        let value = fields.get(name);
+        let is_there = value.is_some() || required.contains(name.as_str());
+        is_there.then(|| (name.clone(), mended(property, value, way)))
+    };
+    known.iter().filter_map(of).collect()
+}
+
+/// Whole numbers are integers, however they were written.
+fn whole(number: Option<f64>) -> Option<i64> {
+    let number = number.filter(|number| number.fract() == 0.0 && number.abs() < 9e15)?;
+    #[allow(clippy::cast_possible_truncation, reason = "a whole number within the exact range")]
+    Some(number as i64)
+}
+
+fn sample(schema: &Value, way: Way) -> Value {
+    let default = schema.get("default").filter(|default| !default.is_object() || way == Way::Least);
+    if let Some(options) = schema.get("enum").and_then(Value::as_array) {
+        let option = if way == Way::Least { default.or(options.first()) } else { options.last() };
+        return option.cloned().unwrap_or_default();
+    }
+    match (type_of(schema), way) {
+        (Some("object"), _) => mended_fields(schema, &Map::new(), way),
+        (Some("array"), Way::Least) => default.cloned().unwrap_or_else(|| json!([])),
+        (Some("array"), Way::Other) => json!([]),
+        (Some("boolean"), Way::Least) => json!(default == Some(&json!(true))),
+        (Some("boolean"), Way::Other) => json!(default != Some(&json!(true))),
+        (Some("integer" | "number"), _) => {
+            let least = schema.get("minimum").and_then(Value::as_i64).unwrap_or_default();
+            let usual = default.and_then(Value::as_i64).unwrap_or(least);
+            match way {
+                Way::Least => json!(usual),
+                Way::Other if usual == least => json!(least + 1),
+                Way::Other => json!(least),
+            }
+        }
+        (_, Way::Least) => default.cloned().unwrap_or_else(|| json!("x")),
+        (_, Way::Other) => json!(""),
+    }
+}

@@ -12,6 +12,7 @@ mod crd;
 pub mod generate;
 mod mend;
 mod reference;
+mod settings;
 mod structural;
 mod transition;
 mod unknown;

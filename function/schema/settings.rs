@@ -1,0 +1,50 @@
+//! The settings that a platform team writes into a generated Composition: kept, with their comments, where the file around
+//! them is written anew. This room does not know what the settings mean.
+
+use serde_json::Value;
+
+/// Where a Composition's one step has them.
+const STEP: &str = "/spec/pipeline/0";
+
+/// A Composition as it is generated, with the settings of the one that stands there. Nothing where these cannot be taken over
+/// as they are; any other file is as it is generated.
+pub fn kept(before: &str, generated: &str) -> Option<String> {
+    let Some(new) = composition(generated) else { return Some(generated.to_owned()) };
+    let old = composition(before)?;
+    if input(&old) == input(&new) && steps(&old) == 1 {
+        return Some(generated.to_owned());
+    }
+    let (head, _) = at_input(generated)?;
+    let (_, settings) = at_input(before)?;
+    let kept = format!("{head}{settings}");
+    let same = composition(&kept)?;
+    (steps(&old) == 1 && steps(&same) == 1 && input(&same) == input(&old)).then_some(kept)
+}
+
+/// Whether a file is a Composition with settings, or with steps of its own.
+pub fn are_in(content: &str) -> bool {
+    composition(content).is_some_and(|composition| {
+        let fields = input(&composition).and_then(Value::as_object);
+        let is_setting = |name: &String| !matches!(name.as_str(), "apiVersion" | "kind");
+        steps(&composition) != 1 || fields.is_some_and(|fields| fields.keys().any(is_setting))
+    })
+}
+
+fn composition(content: &str) -> Option<Value> {
+    let value: Value = serde_yaml::from_str(content).ok()?;
+    (value.get("kind")? == "Composition").then_some(value)
+}
+
+fn steps(composition: &Value) -> usize {
+    composition.pointer("/spec/pipeline").and_then(Value::as_array).map_or(0, Vec::len)
+}
+
+fn input(composition: &Value) -> Option<&Value> {
+    composition.pointer(STEP)?.get("input")
+}
+
+/// A Composition's text before its input, which stands last, and from there on.
+fn at_input(content: &str) -> Option<(&str, &str)> {
+    let at = content.find("\n    input:")? + 1;
+    Some(content.split_at(at))
+}

@@ -9,18 +9,21 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::{Generator, Shell};
 use function_realtime_platform::function::Function;
 use function_realtime_platform::schema::generate;
-use function_realtime_platform::{explain, preview, serve};
+use function_realtime_platform::{explain, observe, preview, serve};
 
 /// A call is thousands of small texts made and dropped: with the C library's allocator that is a good part of its cost.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const EXAMPLES: &str = "\
+const EXAMPLES: &str = concat!(
+    "\
 Examples:
   What an Application becomes, before any cluster sees it:
     function-realtime-platform preview application.yaml
   How its claims stand in a cluster, and what they wait for:
-    kubectl get composite,managed -o yaml >observed.yaml
+    ",
+    observe!(),
+    "
     function-realtime-platform explain application.yaml --observed observed.yaml
   Serve on this machine, for `crossplane render`:
     function-realtime-platform --insecure --debug --address 127.0.0.1:9443 --metrics-address ''
@@ -29,7 +32,8 @@ Examples:
 
 Each command teaches by examples of its own: function-realtime-platform help preview.
 
-Exit codes: 0 well, 1 a fault in what was read or met, 2 a fault in the command line.";
+Exit codes: 0 well, 1 a fault in what was read or met, 2 a fault in the command line."
+);
 
 /// A Crossplane composition function: three claims in, a real-time streaming platform in a virtual cluster out
 ///

@@ -2,6 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is not as it should be")]
 
+mod support {
+    pub mod api_server;
+    pub mod crossplane;
+    pub mod defined;
+    pub mod examples;
+    pub mod server;
+    pub mod tools;
+}
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -9,6 +18,9 @@ use std::process::{Command, Output};
 use function_realtime_platform::claims::Kind;
 use function_realtime_platform::explain::{Moment, moments};
 use serde_json::{Value, json};
+use support::api_server::ApiServer;
+use support::defined::define;
+use support::tools::{run, said, stdout, tool};
 
 const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
 const STORY: &str = "tests/replays/health-realtime-pipeline";
@@ -157,14 +169,220 @@ fn right_after_a_change_nothing_is_told_to_be_settled() {
 }
 
 #[test]
-fn nothing_observed_is_fine() {
-    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
-    let empty = told(&[APPLICATION, "--observed", file.path().to_str().unwrap()]);
-    assert_eq!(empty, told(&[APPLICATION]));
+fn before_anything_exists_everything_waits() {
+    let empty = told(&[APPLICATION]);
     for said in ["held", "waits for lock", "there is no environment health-streaming", "conditions"] {
         assert!(empty.contains(said), "{said} is not in:\n{empty}");
     }
     assert!(!empty.contains('\u{1b}'), "colour is for terminals");
+}
+
+/// What is said of a file with this text as what is observed, and whether anything is explained.
+fn observed(claims: &str, text: &str) -> (bool, String, String) {
+    let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+    fs::write(&file, text).unwrap();
+    let output = explain(&[claims, "--observed", file.path().to_str().unwrap()]);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.success(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn what_kubectl_says_is_not_taken_for_a_cluster_with_nothing_in_it() {
+    for (text, words) in [
+        (
+            "error: the server doesn't have a resource type \"composite\"\n",
+            "is what kubectl says where it finds nothing",
+        ),
+        ("Error from server (Forbidden): objects is forbidden\n", "is what kubectl says where it finds nothing"),
+        ("No resources found in default namespace.\n", "is what kubectl says where it finds nothing"),
+        ("Unable to connect to the server: dial tcp: lookup x: no such host\n", "cannot be read as YAML"),
+        ("NAME     SYNCED   READY   AGE\nlenses   True     True    3m\n", "is a table, which leaves most out"),
+        ("realtimesystemclaim.platform.example.org/lenses\n", "is no object of a cluster"),
+        ("[]\n", "is no object of a cluster"),
+        ("", "nothing of it is in what was observed"),
+        (
+            "apiVersion: v1\nkind: List\nitems: []\nmetadata: {resourceVersion: \"\"}\n",
+            "nothing of it is in what was observed",
+        ),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n", "nothing of it is in what was observed"),
+    ] {
+        let (explained, out, err) = observed("examples/minimal", text);
+        assert!(!explained && out.is_empty(), "{text}{out}");
+        assert!(err.contains(words) && err.contains("kubectl get crossplane -A -o yaml"), "{text}{err}");
+    }
+}
+
+#[test]
+fn what_is_looked_for_and_not_found_is_said() {
+    let all = list(&moment("examples/minimal", "tests/replays/minimal", 6));
+    let only = |keep: &dyn Fn(&Value) -> bool| {
+        let mut some = all.clone();
+        some["items"].as_array_mut().unwrap().retain(|item| keep(item));
+        some
+    };
+    let is_composite = |item: &Value| Kind::of_composite(item["kind"].as_str().unwrap()).is_some();
+    let claim = |made: Option<&str>| {
+        let mut claim = json!({"apiVersion": "platform.example.org/v1alpha1", "kind": "RealtimeSystemClaim", "metadata": {"name": "lenses", "namespace": "default"}, "spec": {}});
+        if let Some(made) = made {
+            claim["spec"]["resourceRef"] = json!({"name": made});
+        }
+        claim
+    };
+    let file = "examples/minimal/realtime-system.yaml";
+    // A claim alone tells nothing of what is composed of it, unless Crossplane has not taken it up.
+    let (explained, _, err) = observed(file, &claim(Some("lenses-x7")).to_string());
+    assert!(
+        !explained && err.contains("the claim is there, but not its composite, XRealtimeSystem lenses-x7"),
+        "{err}"
+    );
+    let (explained, out, err) = observed(file, &claim(None).to_string());
+    assert!(explained && out.contains("RealtimeSystemClaim lenses in default: "), "{err}");
+    // Composites without what they name.
+    let mut composites = only(&is_composite);
+    for composite in composites["items"].as_array_mut().unwrap() {
+        composite["spec"]["resourceRefs"] =
+            json!([{"apiVersion": "kubernetes.crossplane.io/v1alpha2", "kind": "Object", "name": "a-1"}]);
+    }
+    let (explained, _, err) = observed("examples/minimal", &composites.to_string());
+    assert!(
+        !explained && err.contains("its composite lenses is there, but none of the 1 resources that it names"),
+        "{err}"
+    );
+    let mut partial = all.clone();
+    for item in partial["items"].as_array_mut().unwrap() {
+        if item["kind"] == "XRealtimeSystem" {
+            item["spec"]["resourceRefs"] =
+                json!([{"kind": "Object", "name": "composed-kafka-deployment"}, {"kind": "Object", "name": "gone"}]);
+        }
+    }
+    let (explained, out, err) = observed("examples/minimal", &partial.to_string());
+    assert!(explained && !out.is_empty(), "{err}");
+    assert!(err.contains("of the 2 resources that its composite names, 1 are not in what was observed, and are told as if they did not exist: Object gone"), "{err}");
+    // Of another cluster, and of another namespace.
+    let (explained, _, err) = observed(APPLICATION, &all.to_string());
+    assert!(!explained, "{err}");
+    for said in [
+        "neither RealtimeSystemClaim health-lenses in the namespace default",
+        "those that are there are of lenses in default",
+        "from the cluster that the claim is in",
+        "leave --observed out",
+    ] {
+        assert!(err.contains(said), "{said} is not in:\n{err}");
+    }
+    // One claim that is not there does not hide the others.
+    let without = only(&|item| {
+        item["kind"] != "XIotBroker" && item["metadata"]["labels"]["crossplane.io/claim-name"] != "streaming-mqtt"
+    });
+    let (explained, out, err) = observed("examples/minimal", &without.to_string());
+    assert!(explained && out.contains("RealtimeSystemClaim lenses") && !out.contains("IotBrokerClaim"), "{out}");
+    assert!(err.contains("IotBrokerClaim/streaming-mqtt: nothing of it is in what was observed"), "{err}");
+}
+
+/// The command that writes what is observed, wherever one is told to write it.
+fn commands() -> Vec<String> {
+    let help = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform")).args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/trouble.md")).unwrap();
+    [help(&["--help"]), help(&["explain", "--help"]), page]
+        .iter()
+        .map(|text| {
+            let lines = text.lines().map(str::trim).filter(|line| line.contains(">observed.yaml"));
+            lines.map(str::to_owned).next().unwrap_or_else(|| panic!("no command in:\n{text}"))
+        })
+        .collect()
+}
+
+#[test]
+fn the_command_that_is_told_writes_all_that_is_explained() {
+    let commands = commands();
+    assert!(commands.iter().all(|command| *command == commands[0]), "{commands:?}");
+    let server = ApiServer::start();
+    let moment = moment(APPLICATION, STORY, 10);
+    let mut items = list(&moment)["items"].as_array().unwrap().clone();
+    items.retain(|item| item["kind"] != "ConfigMap");
+    // Names of our claims' composites, as Crossplane sets them.
+    for item in &mut items {
+        if let Some(kind) = Kind::of_composite(item["kind"].as_str().unwrap()) {
+            let claim = &item["metadata"]["labels"];
+            let reference = json!({"apiVersion": "platform.example.org/v1alpha1", "kind": kind.claim, "name": claim["crossplane.io/claim-name"], "namespace": claim["crossplane.io/claim-namespace"]});
+            item["spec"]["claimRef"] = reference;
+            item["metadata"].as_object_mut().unwrap().shift_remove("uid");
+        }
+        item["metadata"].as_object_mut().unwrap().shift_remove("deletionTimestamp");
+        // In a story two claims may have resources of one name, which Crossplane never gives them.
+        let composite = item["metadata"]["labels"]["crossplane.io/composite"].as_str().unwrap_or_default().to_owned();
+        let name = item["metadata"]["name"].as_str().unwrap().to_owned();
+        if let Some(key) = name.strip_prefix("composed-") {
+            item["metadata"]["name"] = json!(format!("{composite}-{key}"));
+        }
+    }
+    let mut items: Vec<Value> = items.into_iter().map(without_status).collect();
+    define(&server, &items);
+    let folder = tempfile::tempdir().unwrap();
+    let objects = folder.path().join("objects.json");
+    let create = |items: &[Value]| {
+        fs::write(&objects, json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).unwrap();
+        let output = run(server.kubectl().args(["create", "-o", "json", "-f"]).arg(&objects));
+        assert!(output.status.success(), "{}", said(&output));
+        let said = stdout(&output);
+        let made = serde_json::Deserializer::from_str(&said).into_iter::<Value>();
+        made.map(Result::unwrap).collect::<Vec<Value>>()
+    };
+    // What is composed names its composite by the UID that the server gives it.
+    let is_composite = |item: &Value| Kind::of_composite(item["kind"].as_str().unwrap()).is_some();
+    let (composites, mut composed): (Vec<Value>, Vec<Value>) = items.drain(..).partition(is_composite);
+    let made = create(&composites);
+    for item in &mut composed {
+        let owner = &mut item["metadata"]["ownerReferences"][0];
+        let of = made
+            .iter()
+            .find(|made| made["kind"] == owner["kind"] && made["metadata"]["name"] == owner["name"])
+            .unwrap();
+        owner["uid"] = of["metadata"]["uid"].clone();
+    }
+    create(&composed);
+    let all: Vec<Value> = composites.into_iter().chain(composed).collect();
+    fs::write(&objects, json!({"apiVersion": "v1", "kind": "List", "items": all}).to_string()).unwrap();
+
+    std::os::unix::fs::symlink(tool("kubectl"), folder.path().join("kubectl")).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("bash");
+    shell
+        .args(["-euc", &commands[0]])
+        .current_dir(folder.path())
+        .env("PATH", path)
+        .env("KUBECONFIG", server.kubeconfig());
+    let output = run(&mut shell);
+    assert!(output.status.success(), "{}", said(&output));
+
+    // How each resource stands. A cluster counts generations as well, which a story does not.
+    let standing = |file: &str| -> Vec<String> {
+        let found: Value = serde_json::from_str(&told(&[APPLICATION, "--observed", file, "-o", "json"])).unwrap();
+        let mut standing = Vec::new();
+        for claim in found[0]["claims"].as_array().unwrap() {
+            for phase in claim["phases"].as_array().unwrap() {
+                let lines = phase["resources"].as_array().unwrap().iter();
+                standing.extend(
+                    lines.map(|line| format!("{} {} {} {}", claim["name"], line["key"], line["state"], line["why"])),
+                );
+            }
+        }
+        standing
+    };
+    let written = standing(folder.path().join("observed.yaml").to_str().unwrap());
+    let created = standing(objects.to_str().unwrap());
+    let differing: Vec<_> = written.iter().zip(&created).filter(|(written, created)| written != created).collect();
+    assert!(differing.is_empty() && written.len() == created.len(), "{differing:#?}");
+    let exist = written.iter().filter(|line| !line.contains("Held")).count();
+    assert!(written.len() > 80 && exist > 40, "{exist} of {}: {written:#?}", written.len());
+}
+
+/// An object as it is created: what it is in is for its controller to say.
+fn without_status(mut object: Value) -> Value {
+    object.as_object_mut().unwrap().shift_remove("status");
+    object
 }
 
 #[test]

@@ -33,6 +33,13 @@ type Name = (String, String, String);
 pub struct Seen {
     /// The claim itself is not there.
     pub is_absent: bool,
+    /// The name of its composite, where that is among what is observed, and the composed resources that this names, by kind
+    /// and name.
+    pub made: Option<String>,
+    pub refs: Vec<(String, String)>,
+    /// The claim is among what is observed, and the composite that it names.
+    pub is_claimed: bool,
+    pub wanted: Option<String>,
     /// By key.
     pub composed: BTreeMap<String, Value>,
     /// The UID of its composite, by which Crossplane knows what is composed for it.
@@ -81,7 +88,7 @@ impl Cluster {
 }
 
 /// The objects in what kubectl writes: one, or a list of them.
-fn objects(value: &Value) -> Vec<&Value> {
+pub fn objects(value: &Value) -> Vec<&Value> {
     match value.get("items").and_then(Value::as_array) {
         Some(items) => items.iter().flat_map(objects).collect(),
         None => vec![value],
@@ -122,7 +129,15 @@ impl Seen {
         if (is_composite || is_claim) && text(object, "/metadata/annotations/crossplane.io~1paused") == "true" {
             self.paused.push(format!("{kind} {name}"));
         }
-        if is_composite || (is_claim && self.conditions.is_empty()) {
+        if is_claim {
+            let wanted = object.pointer("/spec/resourceRef/name").and_then(Value::as_str);
+            (self.is_claimed, self.wanted) = (true, wanted.map(str::to_owned));
+        }
+        if is_composite {
+            self.made = Some(name.to_owned());
+            self.refs = refs(object);
+        }
+        if is_composite || (is_claim && self.made.is_none()) {
             let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
             self.conditions = conditions.cloned().unwrap_or_default();
             if is_composite {
@@ -221,6 +236,15 @@ impl Subject<'_> {
             observed: |key: &str| call.observed.get(key),
         })
     }
+}
+
+/// What a composite says that is composed of it, by kind and name.
+fn refs(composite: &Value) -> Vec<(String, String)> {
+    let named =
+        |reference: &Value| Some((text(reference, "/kind").to_owned(), reference.get("name")?.as_str()?.to_owned()));
+    let listed =
+        ["/spec/resourceRefs", "/spec/crossplane/resourceRefs"].iter().find_map(|at| composite.pointer(at)?.as_array());
+    listed.into_iter().flatten().filter_map(named).collect()
 }
 
 fn key(object: &Value) -> Option<&str> {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use self::account::Account;
 pub use self::account::Step;
 use self::cluster::Cluster;
+use self::sought::Sought;
 use crate::plan::Plan;
 use crate::preview::gather::{Asked, Gathered};
 use crate::preview::inputs::Inputs;
@@ -26,25 +27,29 @@ use crate::settings::Settings;
 
 pub mod account;
 mod cluster;
+mod sought;
 mod story;
 mod text;
 
-const EXAMPLES: &str = "\
+const EXAMPLES: &str = concat!(
+    "\
 Examples:
   Before anything exists, what comes first and what waits for what:
     function-realtime-platform explain application.yaml
   What a claim waits for now:
-    kubectl get composite,managed,clusterusages,providerconfigs.kubernetes.crossplane.io,\\
-    providerconfigs.helm.crossplane.io -o yaml > observed.yaml
+    ",
+    crate::observe!(),
+    "
     function-realtime-platform explain application.yaml --observed observed.yaml
   The whole way, step by step:
     function-realtime-platform explain application.yaml --states tests/replays/health-realtime-pipeline/*.yaml
 
 Observed files are what kubectl get -o yaml writes, of any resources: composed ones are found by their annotation \
-crossplane.io/composition-resource-name, an environment by its ProviderConfig. What a file of --states does not say is \
-as in the one before it.
+crossplane.io/composition-resource-name, an environment by its ProviderConfig. A claim of which nothing is found in them \
+is named, with what was looked for. What a file of --states does not say is as in the one before it.
 
-Exit codes: 0 all is told, 1 something is wrong with the files, 2 something is wrong with the command line.";
+Exit codes: 0 all is told, 1 something is wrong with the files or nothing is found in them, 2 something is wrong with the command line."
+);
 
 /// What to explain, and how.
 #[derive(clap::Args, Debug)]
@@ -105,11 +110,19 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     }
     faults.extend(gathered.faults);
     let inputs = Inputs::of(&input, &mut faults);
+    let mut warnings = gathered.warnings;
     let subjects = Subjects::of(gathered.asked, &inputs, &mut faults);
+    warnings.extend(subjects.warnings.iter().cloned());
     let steps = if args.states.is_empty() {
         let (observed, unreadable) = read::documents(&args.observed, stdin);
-        faults.extend(unreadable);
-        let cluster = Cluster::of(&subjects, &observed);
+        faults.extend(unreadable.into_iter().map(sought::unreadable));
+        faults.extend(sought::strange(&observed));
+        let mut cluster = Cluster::of(&subjects, &observed);
+        if !args.observed.is_empty() && faults.is_empty() {
+            let sought = Sought::of(&subjects, &mut cluster, &observed);
+            faults.extend(sought.faults);
+            warnings.extend(sought.warnings);
+        }
         vec![subjects.step(&subjects.judged(&cluster), &cluster, None)]
     } else {
         let (states, unreadable) = files(&args.states, stdin);
@@ -127,7 +140,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         Output::Yaml => out.write_all(serde_yaml::to_string(&steps).map_err(io::Error::other)?.as_bytes())?,
     }
     out.flush()?;
-    report::warnings(gathered.warnings.iter().chain(&subjects.warnings), err)?;
+    report::warnings(&warnings, err)?;
     Ok(true)
 }
 

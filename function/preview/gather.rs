@@ -343,7 +343,7 @@ impl<'a> Gathered<'a> {
 
     /// A name as an API server takes it. That of a claim and of what becomes one is also the value of labels.
     fn name(&mut self, object: &Object, field: &str, name: &str, longest: usize) {
-        if object.value.pointer("/metadata/name").is_some_and(|name| !name.is_string()) {
+        if object.value.pointer("/metadata/name").is_some_and(|name| !name.is_string() && !name.is_null()) {
             self.faults.push(object.fault(field, "must be text: put it in quotes"));
         } else if name.is_empty() && object.value.pointer("/metadata/generateName").is_some() {
             let message = "is required: what a cluster would make of generateName is not known yet";

@@ -316,10 +316,7 @@ fn integer(text: &str) -> Option<Value> {
         return None;
     }
     let magnitude = u64::from_str_radix(digits, base).ok()?;
-    match is_negative {
-        false => Some(magnitude.into()),
-        true => 0_i64.checked_sub_unsigned(magnitude).map(Value::from),
-    }
+    if is_negative { 0_i64.checked_sub_unsigned(magnitude).map(Value::from) } else { Some(magnitude.into()) }
 }
 
 fn float(text: &str) -> Option<Value> {

@@ -15,7 +15,9 @@ use crate::iot_broker::claim::Spec as Broker;
 use crate::kinds::{Spec as _, istio, kubernetes};
 use crate::realtime_system::claim::Spec as System;
 use crate::realtime_system::sql_processors;
+use crate::schema;
 use crate::tenant::namespace_domain;
+use crate::vcluster_environment::claim::Spec as Environment;
 use crate::vcluster_environment::offer::{Guest, Reception};
 
 /// Everything that does not go together.
@@ -32,10 +34,36 @@ pub fn warnings(claims: &[Shown]) -> Vec<Located> {
             warnings.extend(wants.map(|want| tenant.asked.warning(&want, host.asked.root)));
         }
     }
+    warnings.extend(claims.iter().filter_map(|tenant| astray(claims, tenant)));
     warnings.extend(contested(claims));
     warnings.extend(unfed(claims));
     warnings.extend(unwritten(claims));
     warnings
+}
+
+/// A tenant whose environment is none of those that are here, although one of them has its namespace or nearly its name.
+fn astray(claims: &[Shown], tenant: &Shown) -> Option<Located> {
+    let guest = tenant.composed.guest.as_ref()?;
+    if host(claims, &guest.environment).is_some() {
+        return None;
+    }
+    let [environment, ..] = &KINDS;
+    let all: Vec<(&str, Vec<String>)> = all::<Environment>(claims, environment)
+        .map(|(host, spec)| {
+            let inside = if spec.namespaces.is_empty() { vec![spec.name.clone()] } else { spec.namespaces };
+            (host.environment(), inside)
+        })
+        .collect();
+    let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+    let has_it = all.iter().find(|(_, inside)| inside.contains(&guest.namespace)).map(|(name, _)| *name);
+    let meant = has_it.or_else(|| schema::nearest(&guest.environment, &names))?;
+    let why = match tenant.asked.spec.get("environment") {
+        Some(_) => format!("no environment {} is here", guest.environment),
+        None => format!("is left out, and so it is {}, which is not here", guest.environment),
+    };
+    let which = if has_it.is_some() { format!("has the namespace {}", guest.namespace) } else { "is".to_owned() };
+    let message = format!("{why}; the environment {meant} {which}: set it to {meant}");
+    Some(Located { message, ..tenant.asked.fault("spec.environment", "") })
 }
 
 /// Has each claim's user told what holds once its environment is ready.

@@ -277,3 +277,36 @@ fn a_file_with_a_byte_order_mark_is_read() {
     fs::write(&file, bytes).unwrap();
     assert_eq!(shown(&[file.to_str().unwrap()]).0, of(&text).1);
 }
+
+#[test]
+fn an_environment_that_is_forgotten_or_misspelt_is_noticed() {
+    let environment = json!({"name": "env", "type": "vcluster-environment", "properties": {"name": "streaming", "namespaces": ["lab", "field"]}});
+    let with = |properties: Value| {
+        let broker = json!({"name": "mqtt", "type": "iot-broker", "properties": properties});
+        let spec = json!({"components": [environment, broker]});
+        of(&json!({"apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": "a"}, "spec": spec}).to_string())
+    };
+    for (properties, expected) in [
+        (
+            json!({"namespace": "lab"}),
+            "is left out, and so it is lab, which is not here; the environment streaming has the namespace lab: set it to streaming",
+        ),
+        (
+            json!({"namespace": "lab", "environment": "streming"}),
+            "no environment streming is here; the environment streaming has the namespace lab: set it to streaming",
+        ),
+        (
+            json!({"namespace": "other", "environment": "streming"}),
+            "no environment streming is here; the environment streaming is: set it to streaming",
+        ),
+    ] {
+        let (code, _, err) = with(properties);
+        let expected = format!("warning: <stdin>:1: IotBrokerClaim/mqtt: properties.environment: {expected}\n");
+        assert!(code == 0 && err.contains(&expected), "{expected}\n{err}");
+    }
+    // One that a cluster may have.
+    let (_, _, err) = with(json!({"namespace": "other", "environment": "production"}));
+    assert!(!err.contains("properties.environment"), "{err}");
+    let (_, _, err) = with(json!({"namespace": "lab", "environment": "streaming", "domain": "lab.streaming.local"}));
+    assert!(!err.contains("properties.environment"), "{err}");
+}

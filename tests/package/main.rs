@@ -29,5 +29,6 @@ mod log;
 mod manager;
 mod metrics;
 mod pins;
+mod removal;
 mod rights;
 mod trust;

@@ -1,0 +1,60 @@
+//! The page that removes everything: what an installer applies is gone when its commands have run.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::api_server::ApiServer;
+use crate::support::crossplane::write;
+use crate::support::defined::define;
+use crate::support::examples::{installed, project, read};
+use crate::support::tools::{Scratch, run, said, stdout, tool};
+
+/// The page's block of commands that is marked for this suite.
+fn block() -> String {
+    let page = read("docs/removal.md");
+    let (_, rest) = page.split_once("<!-- removal:").unwrap();
+    let (_, rest) = rest.split_once("```bash\n").unwrap();
+    rest.split_once("```").unwrap().0.to_owned()
+}
+
+/// What of these the server has.
+fn there(server: &ApiServer, objects: &[Value]) -> BTreeSet<String> {
+    let scratch = Scratch::new("removal");
+    let file = write(scratch.path(), "objects.yaml", objects);
+    let output = run(server.kubectl().args(["get", "--ignore-not-found", "--output=name", "--filename"]).arg(file));
+    assert!(output.status.success(), "{}", said(&output));
+    stdout(&output).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_applied_beside_the_packages_is_removed_by_the_pages_commands() {
+    let server = ApiServer::start();
+    // The ProviderConfigs of the host go with the packages, whose kinds they are of.
+    let of_the_packages = |object: &Value| object["kind"] == "ProviderConfig" || object["kind"] == "Configuration";
+    let objects: Vec<Value> = installed().into_iter().filter(|object| !of_the_packages(object)).collect();
+    define(&server, &objects);
+    for namespace in ["crossplane-system", "monitoring"] {
+        run(server.kubectl().args(["create", "namespace", namespace]));
+    }
+    let scratch = Scratch::new("installed");
+    let file = write(scratch.path(), "objects.yaml", &objects);
+    let output = run(server.kubectl().args(["apply", "--server-side", "--force-conflicts", "--filename"]).arg(file));
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(there(&server, &objects).len() > 20);
+
+    // As it is in a checkout, where no package was built.
+    let commands = block().replace("target/package/install", "package/install");
+    assert!(commands.lines().filter(|line| line.starts_with("kubectl delete")).count() > 2, "{commands}");
+    let mut bash = Command::new("bash");
+    let path = std::env::join_paths(
+        [tool("kubectl").parent().unwrap().to_owned()]
+            .into_iter()
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    bash.args(["-euo", "pipefail", "-c", &commands]).current_dir(project());
+    let output = run(bash.env("PATH", path.unwrap()).env("KUBECONFIG", server.kubeconfig()));
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(there(&server, &objects), BTreeSet::new());
+}

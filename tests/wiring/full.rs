@@ -22,6 +22,7 @@ pub fn input() -> Value {
             "nodeSelector": {"example.com/pool": "streaming"},
             "tolerations": [{"key": "example.com/dedicated", "value": "streaming", "effect": "NoSchedule"}],
         },
+        "virtualCluster": {"runAsNonRoot": true},
         "host": {"providerConfig": "this-cluster"},
         "watch": true,
     })

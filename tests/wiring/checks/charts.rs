@@ -140,6 +140,10 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
     let off = || json!(false);
     // Whoever wants Grafana to call its maker leaves it as it is.
     let unheard = |value: bool| if settings.telemetry.grafana { Value::Null } else { json!(value) };
+    // Its chart's user is root.
+    let is_not_root = settings.virtual_cluster.run_as_non_root;
+    let own = if is_not_root { json!(12345) } else { Value::Null };
+    let not_root = if is_not_root { json!(true) } else { Value::Null };
     let expected: Vec<(&str, Value)> = match chart {
         "istiod" => vec![("/global/hub", json!(settings.mirrored(ISTIO_IMAGES))), ("/seccompProfile", seccomp())],
         "knative-operator" => vec![
@@ -171,6 +175,9 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
             ("/controlPlane/statefulSet/image/registry", json!(VCLUSTER_IMAGE.0)),
             ("/controlPlane/statefulSet/image/repository", json!(VCLUSTER_IMAGE.1)),
             ("/controlPlane/statefulSet/security/podSecurityContext/seccompProfile", seccomp()),
+            ("/controlPlane/statefulSet/security/podSecurityContext/fsGroup", own.clone()),
+            ("/controlPlane/statefulSet/security/containerSecurityContext/runAsUser", own.clone()),
+            ("/controlPlane/statefulSet/security/containerSecurityContext/runAsNonRoot", not_root),
             ("/controlPlane/coredns/security/podSecurityContext/seccompProfile", seccomp()),
             ("/controlPlane/statefulSet/persistence/volumeClaim/storageClass", class),
             ("/controlPlane/statefulSet/persistence/volumeClaim/retentionPolicy", json!(kept)),

@@ -90,7 +90,7 @@ impl<'a> Index<'a> {
     fn of(preview: &'a Preview) -> Self {
         let mut index = Self { named: HashMap::new(), placed: HashMap::new(), guests: HashMap::new() };
         for shown in &preview.claims {
-            index.named.insert(name(shown), shown);
+            index.named.insert(shown.identity(), shown);
             index.placed.entry(place(shown)).or_insert(shown);
             if let Some(guest) = &shown.composed.guest {
                 index.guests.entry(&guest.environment).or_default().push(shown);
@@ -100,13 +100,8 @@ impl<'a> Index<'a> {
     }
 
     fn has(&self, shown: &Shown) -> bool {
-        self.named.contains_key(&name(shown))
+        self.named.contains_key(&shown.identity())
     }
-}
-
-/// A claim, as Kubernetes tells it from others.
-fn name<'a>(shown: &'a Shown) -> (&'static str, &'a str, &'a str) {
-    (shown.asked.kind.claim, &shown.asked.claim.namespace, &shown.asked.claim.name)
 }
 
 /// Where a claim stands: its environment, and its namespace inside.
@@ -124,7 +119,7 @@ struct Versions<'a> {
 
 impl<'a> Versions<'a> {
     fn of_new(&self, new: &'a Shown<'a>) -> Sides<'a> {
-        let old = self.old.named.get(&name(new)).copied();
+        let old = self.old.named.get(&new.identity()).copied();
         let environment_goes = old.is_some_and(|old| self.environment_goes(old));
         Sides { old, new: Some(new), environment_goes, ..Sides::default() }
     }

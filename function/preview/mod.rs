@@ -1,6 +1,7 @@
 //! An Application, claims or composites from files, shown to a person as what they become: without a cluster and without
 //! any other program. This room composes nothing itself; it asks what every claim is asked over the protocol too.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::PathBuf;
@@ -124,9 +125,9 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// Whether both are the same claim, perhaps in two versions.
-    fn is_same_claim(&self, other: &Self) -> bool {
-        self.asked.kind.claim == other.asked.kind.claim && self.asked.claim == other.asked.claim
+    /// What tells the claim from others, in each of its versions.
+    fn identity(&self) -> (&'static str, &str, &str) {
+        (self.asked.kind.claim, &self.asked.claim.namespace, &self.asked.claim.name)
     }
 
     fn composed(&self) -> impl Iterator<Item = &Value> {
@@ -144,12 +145,9 @@ impl Shown<'_> {
         faults.into_iter().map(|fault| self.asked.fault(&fault.field, fault.message))
     }
 
-    /// Whether both claims are for the same namespace of one environment.
-    fn is_beside(&self, other: &Self) -> bool {
-        let place = |shown: &Self| {
-            shown.composed.guest.as_ref().map(|guest| (guest.environment.clone(), guest.namespace.clone()))
-        };
-        place(self).is_some_and(|mine| place(other) == Some(mine))
+    /// The namespace of an environment that the claim is for.
+    fn place(&self) -> Option<(&str, &str)> {
+        self.composed.guest.as_ref().map(|guest| (guest.environment.as_str(), guest.namespace.as_str()))
     }
 
     /// The cluster that a place stands for.
@@ -318,12 +316,13 @@ impl<'a> Preview<'a> {
         faults.extend(gathered.faults);
         let inputs = Inputs::of(input, faults);
         let mut claims: Vec<Shown> = Vec::new();
+        let mut known = HashMap::new();
         for asked in gathered.asked {
             let settings = inputs.settings(asked.kind);
             match asked.examine(settings) {
                 Ok(Some(composed)) => {
                     of_files.extend(asked.later(true));
-                    add(&mut claims, Shown { asked, composed, settings: settings.clone() }, faults);
+                    add(&mut claims, &mut known, Shown { asked, composed, settings: settings.clone() }, faults);
                 }
                 Ok(None) => of_files.extend(asked.later(false)),
                 Err(wrong) => faults.extend(wrong),
@@ -362,8 +361,15 @@ impl<'a> Preview<'a> {
 }
 
 /// Adds a claim. The same one in two files, as an Application and as a claim, is one; two that differ are a fault.
-fn add<'a>(claims: &mut Vec<Shown<'a>>, shown: Shown<'a>, faults: &mut Vec<Located>) {
-    match claims.iter().find(|other| other.is_same_claim(&shown)) {
+fn add<'a>(
+    claims: &mut Vec<Shown<'a>>,
+    known: &mut HashMap<(&'static str, String, String), usize>,
+    shown: Shown<'a>,
+    faults: &mut Vec<Located>,
+) {
+    let (kind, namespace, name) = shown.identity();
+    let index = *known.entry((kind, namespace.to_owned(), name.to_owned())).or_insert(claims.len());
+    match claims.get(index) {
         None => claims.push(shown),
         Some(other) if other.composed == shown.composed => {}
         Some(other) => {

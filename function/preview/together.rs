@@ -1,8 +1,8 @@
 //! What claims make of each other: an environment that does not receive its guests, two claims for one place, a bridge
 //! into nothing. Each claim is right by itself, and a cluster may have what is missing here, so these are warnings.
 
-use std::collections::BTreeSet;
-use std::slice;
+use std::collections::{BTreeSet, HashMap};
+use std::{ptr, slice};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -23,9 +23,10 @@ use crate::vcluster_environment::offer::{Guest, Reception};
 /// Everything that does not go together.
 pub fn warnings(claims: &[Shown]) -> Vec<Located> {
     let mut warnings = Vec::new();
+    let hosts = hosts(claims);
     for tenant in claims {
         if let Some(guest) = &tenant.composed.guest
-            && let Some((host, provider_config)) = host(claims, &guest.environment)
+            && let Some((host, provider_config)) = hosts.get(guest.environment.as_str())
         {
             let reception = reception(guest, provider_config);
             let wants = complaints(tenant, guest, &reception).into_iter();
@@ -34,7 +35,9 @@ pub fn warnings(claims: &[Shown]) -> Vec<Located> {
             warnings.extend(wants.map(|want| tenant.asked.warning(&want, host.asked.root)));
         }
     }
-    warnings.extend(claims.iter().filter_map(|tenant| astray(claims, tenant)));
+    let environments = environments(claims);
+    let astray = |tenant| astray(&environments, tenant);
+    warnings.extend(claims.iter().filter(|tenant| !is_received(tenant, &hosts)).filter_map(astray));
     warnings.extend(contested(claims));
     warnings.extend(unfed(claims));
     warnings.extend(unwritten(claims));
@@ -42,20 +45,10 @@ pub fn warnings(claims: &[Shown]) -> Vec<Located> {
 }
 
 /// A tenant whose environment is none of those that are here, although one of them has its namespace or nearly its name.
-fn astray(claims: &[Shown], tenant: &Shown) -> Option<Located> {
+fn astray(environments: &[(&str, Vec<String>)], tenant: &Shown) -> Option<Located> {
     let guest = tenant.composed.guest.as_ref()?;
-    if host(claims, &guest.environment).is_some() {
-        return None;
-    }
-    let [environment, ..] = &KINDS;
-    let all: Vec<(&str, Vec<String>)> = all::<Environment>(claims, environment)
-        .map(|(host, spec)| {
-            let inside = if spec.namespaces.is_empty() { vec![spec.name.clone()] } else { spec.namespaces };
-            (host.environment(), inside)
-        })
-        .collect();
-    let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
-    let has_it = all.iter().find(|(_, inside)| inside.contains(&guest.namespace)).map(|(name, _)| *name);
+    let names: Vec<&str> = environments.iter().map(|(name, _)| *name).collect();
+    let has_it = environments.iter().find(|(_, inside)| inside.contains(&guest.namespace)).map(|(name, _)| *name);
     let meant = has_it.or_else(|| schema::nearest(&guest.environment, &names))?;
     let why = match tenant.asked.spec.get("environment") {
         Some(_) => format!("no environment {} is here", guest.environment),
@@ -66,11 +59,27 @@ fn astray(claims: &[Shown], tenant: &Shown) -> Option<Located> {
     Some(Located { message, ..tenant.asked.fault("spec.environment", "") })
 }
 
+/// Whether the environment of a tenant is among those that are here.
+fn is_received(tenant: &Shown, hosts: &HashMap<&str, (&Shown, &Value)>) -> bool {
+    tenant.composed.guest.as_ref().is_none_or(|guest| hosts.contains_key(guest.environment.as_str()))
+}
+
+/// Every environment that is here, with its namespaces.
+fn environments<'a>(claims: &'a [Shown]) -> Vec<(&'a str, Vec<String>)> {
+    let [environment, ..] = &KINDS;
+    let named = |(host, spec): (&'a Shown, Environment)| {
+        let inside = if spec.namespaces.is_empty() { vec![spec.name] } else { spec.namespaces };
+        (host.environment(), inside)
+    };
+    all::<Environment>(claims, environment).map(named).collect()
+}
+
 /// Has each claim's user told what holds once its environment is ready.
 pub fn settle(claims: &mut [Shown]) {
+    let hosts = hosts(claims);
     let over_tls = |tenant: &Shown| {
         let guest = tenant.composed.guest.as_ref()?;
-        let (_, provider_config) = host(claims, &guest.environment)?;
+        let (_, provider_config) = hosts.get(guest.environment.as_str())?;
         Some(reception(guest, provider_config).serves_tls())
     };
     let over_tls: Vec<bool> = claims.iter().map(|tenant| over_tls(tenant).unwrap_or_default()).collect();
@@ -79,15 +88,21 @@ pub fn settle(claims: &mut [Shown]) {
     }
 }
 
-/// The claim that makes an environment, and the ProviderConfig by which others know it.
-fn host<'a>(claims: &'a [Shown], environment: &str) -> Option<(&'a Shown<'a>, &'a Value)> {
-    let is_it = |composed: &Value| {
-        let text = |pointer: &str| composed.pointer(pointer).and_then(Value::as_str);
-        text("/apiVersion") == Some(kubernetes::ProviderConfig::API_VERSION)
-            && text("/kind") == Some(kubernetes::ProviderConfig::KIND)
-            && text("/metadata/name") == Some(environment)
-    };
-    claims.iter().find_map(|shown| Some((shown, shown.composed().find(|composed| is_it(composed))?)))
+/// The claims that make environments, by the name of each, with the ProviderConfig by which others know it.
+fn hosts<'a>(claims: &'a [Shown<'a>]) -> HashMap<&'a str, (&'a Shown<'a>, &'a Value)> {
+    let mut hosts = HashMap::new();
+    for shown in claims {
+        for composed in shown.composed() {
+            let text = |pointer: &str| composed.pointer(pointer).and_then(Value::as_str);
+            if text("/apiVersion") == Some(kubernetes::ProviderConfig::API_VERSION)
+                && text("/kind") == Some(kubernetes::ProviderConfig::KIND)
+                && let Some(environment) = text("/metadata/name")
+            {
+                hosts.entry(environment).or_insert((shown, composed));
+            }
+        }
+    }
+    hosts
 }
 
 /// How a tenant is received once the environment that it wants to stand in is ready.
@@ -147,32 +162,42 @@ fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
 
 /// Claims for one place. What is named by us and not by Crossplane is the lock of a place.
 fn contested(claims: &[Shown]) -> Vec<Located> {
-    let locks = |shown: &Shown| -> BTreeSet<String> {
-        let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let named =
-            |composed: &Value| Some(format!("{} {}", text(composed, "/kind")?, text(composed, "/metadata/name")?));
-        shown.composed().filter_map(named).collect()
-    };
     let mut warnings = Vec::new();
-    for (index, later) in claims.iter().enumerate() {
-        let wanted = locks(later);
-        for first in claims[..index].iter().filter(|first| !locks(first).is_disjoint(&wanted)) {
+    let mut firsts: HashMap<(&str, &str), &Shown> = HashMap::new();
+    for later in claims {
+        let mut before: Vec<&Shown> = Vec::new();
+        for lock in later.composed().filter_map(named) {
+            let first = *firsts.entry(lock).or_insert(later);
+            if !ptr::eq(first, later) && !before.iter().any(|known| ptr::eq(*known, first)) {
+                before.push(first);
+            }
+        }
+        warnings.extend(before.into_iter().map(|first| {
             let sentence = format!(
                 "{} asks for the same place; the first to come has it, and the other is held",
                 first.asked.claim.name
             );
-            warnings.push(later.asked.warning(&sentence, first.asked.root));
-        }
+            later.asked.warning(&sentence, first.asked.root)
+        }));
     }
     warnings
+}
+
+fn named(composed: &Value) -> Option<(&str, &str)> {
+    let text = |pointer: &str| composed.pointer(pointer).and_then(Value::as_str);
+    Some((text("/kind")?, text("/metadata/name")?))
 }
 
 /// Bridges to topics that the Kafka beside them does not have.
 fn unfed(claims: &[Shown]) -> Vec<Located> {
     let [_, system, broker] = &KINDS;
     let mut warnings = Vec::new();
+    let mut systems: HashMap<_, Vec<_>> = HashMap::new();
+    for (owner, system) in all::<System>(claims, system) {
+        systems.entry(owner.place()).or_default().push((owner, system));
+    }
     for (bridge, spec) in all::<Broker>(claims, broker) {
-        for (owner, system) in all::<System>(claims, system).filter(|(owner, _)| owner.is_beside(bridge)) {
+        for (owner, system) in systems.get(&bridge.place()).into_iter().flatten() {
             let has = |topic: &str| system.kafka_config.topics.iter().any(|known| known.name == topic);
             let mappings = spec.connector_config.mappings.iter().enumerate();
             for (index, mapping) in mappings.filter(|(_, mapping)| !has(&mapping.kafka_topic)) {
@@ -193,12 +218,12 @@ fn unfed(claims: &[Shown]) -> Vec<Located> {
 fn unwritten(claims: &[Shown]) -> Vec<Located> {
     let [_, system, broker] = &KINDS;
     let mut warnings = Vec::new();
+    let mut bridges: HashMap<_, Vec<_>> = HashMap::new();
+    for (bridge, spec) in all::<Broker>(claims, broker) {
+        bridges.entry(bridge.place()).or_default().extend(spec.connector_config.mappings);
+    }
     for (owner, spec) in all::<System>(claims, system) {
-        let beside = all::<Broker>(claims, broker).filter(|(bridge, _)| owner.is_beside(bridge));
-        let mappings: Vec<_> = beside.flat_map(|(_, broker)| broker.connector_config.mappings).collect();
-        if mappings.is_empty() {
-            continue;
-        }
+        let Some(mappings) = bridges.get(&owner.place()).filter(|mappings| !mappings.is_empty()) else { continue };
         let is_fed = |topic: &str| mappings.iter().any(|mapping| mapping.kafka_topic == topic);
         for (index, topic) in sql_processors::unwritten(&spec.sql_processors, is_fed) {
             let message = format!("reads {topic}, to which no mapping of the bridge and no other processor writes");

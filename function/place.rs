@@ -173,14 +173,17 @@ impl Part<'_> {
     }
 }
 
-/// Has the provider watch every Object that something waits for, and that is not ready as soon as it exists.
+/// Has the provider watch every Object that something waits for and that is not ready as soon as it exists, and what is only
+/// looked at: what it says is news whenever it says it.
 pub fn watch(plan: &mut Plan) {
     let waited_for = plan.waited_for();
     for resource in &mut plan.resources {
-        let takes_time = resource.ready != Ready::Exists && waited_for.contains(resource.part);
+        let is_awaited = resource.ready != Ready::Exists && waited_for.contains(resource.part);
+        let is_watched = is_awaited
+            || resource.composed.pointer("/spec/managementPolicies") == Some(&to_value(&Touch::Never.policies()));
         let is_object = resource.composed.get("kind").is_some_and(|kind| kind == Object::<()>::KIND);
         if let Some(spec) = resource.composed.get_mut("spec").and_then(Value::as_object_mut)
-            && takes_time
+            && is_watched
             && is_object
         {
             spec.insert("watch".to_owned(), Value::Bool(true));

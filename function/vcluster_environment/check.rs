@@ -127,7 +127,7 @@ pub fn levers() -> Vec<Lever> {
 
 /// What the author of an environment is told who was promised more once. To refuse it would stop every other change of a
 /// platform that runs.
-pub const RETAINS_STATE_ALONE: &str = "spec.retain keeps the virtual cluster's own state, and no data: the host deletes every volume of its systems and brokers together with it; save what has to last (docs/backup.md), then set it to false";
+pub const RETAINS_STATE_ALONE: &str = "spec.retain: keeps the virtual cluster's own state, and no data: the host deletes every volume of its systems and brokers together with it; save what has to last (docs/backup.md), then set it to false";
 
 pub fn warnings(environment: &Environment) -> Vec<String> {
     let spec = &environment.spec;

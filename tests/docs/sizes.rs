@@ -49,7 +49,7 @@ fn of_the_examples() -> BTreeMap<String, Size> {
         let manifest = Value::deserialize(document).unwrap();
         let name = manifest.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         let resources = match manifest["kind"].as_str().unwrap_or_default() {
-            "Deployment" | "Service" => manifest.pointer("/spec/template/spec/containers/0/resources"),
+            "Deployment" | "StatefulSet" | "Service" => manifest.pointer("/spec/template/spec/containers/0/resources"),
             // The others are the environment's.
             "Release" if manifest.pointer("/spec/forProvider/chart/name").is_some_and(|name| name == "postgres") => {
                 manifest.pointer("/spec/forProvider/values/resources")

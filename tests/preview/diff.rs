@@ -412,7 +412,7 @@ fn a_new_environment_cannot_ask_to_be_kept() {
     let output = with_stdin(&["-"], &environment(", uid: 1f3a", true));
     assert_eq!(output.status.code(), Some(0), "{}", texts(&output).1);
     assert!(
-        texts(&output).1.contains("warning: env: spec.retain keeps the virtual cluster's own state, and no data: ")
+        texts(&output).1.contains("warning: <stdin>:6: VClusterEnvironmentClaim/env: spec.retain: keeps the virtual cluster's own state, and no data: ")
     );
 
     let (code, _, err) = between(&[], &environment("", false), &environment("", true));

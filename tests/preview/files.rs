@@ -193,7 +193,7 @@ fn every_fault_is_told_in_one_round() {
         "25: RealtimeSystemClaim/sys: properties.lensesConfig.acceptEULA: must be true",
         "27: RealtimeSystemClaim/sys: properties.kafkaConfig.heap: must be a whole number with the unit Ki, Mi, Gi or Ti, ",
         "28: RealtimeSystemClaim/sys: properties.kafkaConfig.memory: must be at least 2560Mi, not 100Mi",
-        "30: RealtimeSystemClaim/sys: properties.kafkaConfig.topics[0].name: must not start with two underscores",
+        "30: RealtimeSystemClaim/sys: properties.kafkaConfig.topics[0].name: must not be \"__x\": topics that start with two underscores are Kafka's own",
         "33: spec.components[2].propertis: unknown field, did you mean \"properties\"?",
         "34: IotBrokerClaim/slip: propertis.namespace: must be lower-case letters, digits and hyphens, ",
         "37: IotBrokerClaim/list: properties: must be a set of fields, not a list",

@@ -137,7 +137,8 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
 /// of its own plan.
 fn takes_long(standing: &Standing, resource: &Resource) -> bool {
     let is_waited_for = || standing.resources.iter().any(|other| other.waits_for.contains(&resource.part));
-    resource.ready != Ready::Exists && (standing.kind.claim == ENVIRONMENT || is_waited_for())
+    let is_only_seen = resource.composed.texts("/spec/managementPolicies").eq(SEE.iter().copied());
+    is_only_seen || resource.ready != Ready::Exists && (standing.kind.claim == ENVIRONMENT || is_waited_for())
 }
 
 fn release(world: &World, resource: &Resource, finds: &mut impl FnMut(&str, &str)) {

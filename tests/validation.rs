@@ -104,7 +104,7 @@ fn nothing_has_a_field_that_its_schema_does_not_know() {
 }
 
 /// Where a schema takes any field: labels and data, and what another reads with a schema of its own.
-const OPEN: [&str; 20] = [
+const OPEN: [&str; 24] = [
     "apiextensions.crossplane.io/v1 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
     "apiextensions.crossplane.io/v1 Composition /spec/pipeline/*/input",
     "core.oam.dev/v1beta1 Application /spec/components/*/properties",
@@ -118,13 +118,17 @@ const OPEN: [&str; 20] = [
     "monitoring.coreos.com/v1 ServiceMonitor /spec/selector/matchLabels",
     "networking.istio.io/v1 Gateway /spec/selector",
     "operator.knative.dev/v1beta1 KnativeServing /spec/config/deployment",
+    "operator.knative.dev/v1beta1 KnativeServing /spec/config/features",
     "operator.knative.dev/v1beta1 KnativeServing /spec/registry/override",
+    "operator.knative.dev/v1beta1 KnativeServing /spec/workloads/*/nodeSelector",
     "pkg.crossplane.io/v1beta1 DeploymentRuntimeConfig /spec/deploymentTemplate/spec/template/metadata/labels",
     "pkg.crossplane.io/v1beta1 DeploymentRuntimeConfig /spec/deploymentTemplate/spec/template/spec/topologySpreadConstraints/*/labelSelector/matchLabels",
     "platform.example.org/v1alpha1 VClusterEnvironmentClaim /spec/gateway/annotations",
     "protection.crossplane.io/v1beta1 ClusterUsage /spec/by/resourceSelector/matchLabels",
     "protection.crossplane.io/v1beta1 ClusterUsage /spec/of/resourceSelector/matchLabels",
     "serving.knative.dev/v1 Service /spec/template/metadata",
+    "serving.knative.dev/v1 Service /spec/template/spec/nodeSelector",
+    "serving.knative.dev/v1 Service /spec/template/spec/tolerations/*",
 ];
 
 /// Whether the tool looks into an object: not where its kind is a core one.

@@ -15,6 +15,7 @@ use super::{identity, kubectl, succeed};
 use crate::support::api_server::{ApiServer, free_ports};
 use crate::support::authority::Authority;
 use crate::support::control_plane::{ControlPlane, NAMESPACE};
+use crate::support::examples::{documents, read};
 use crate::support::tools::{Daemon, Scratch, command, tool};
 
 pub struct Host {
@@ -87,8 +88,10 @@ impl Host {
         let mut provider = command("provider-kubernetes");
         provider.arg("--health-probe-bind-addr=127.0.0.1:0");
         if settings.watches {
-            // As the install guide advises.
-            provider.args(["--enable-watches", "--sanitize-secrets"]);
+            // As the file says that the install guide has applied.
+            let configuration = &documents(&read("package/install/providers/watches.yaml"))[0];
+            let containers = &configuration["spec"]["deploymentTemplate"]["spec"]["template"]["spec"]["containers"];
+            provider.args(containers[0]["args"].as_array().unwrap().iter().map(|flag| flag.as_str().unwrap()));
         }
         provider.env("KUBECONFIG", self.administrator());
         provider.env("TLS_SERVER_CERTS_DIR", self.scratch.path().join("certificates"));

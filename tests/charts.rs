@@ -7,6 +7,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+#[path = "e2e/standins/repository.rs"]
+mod repository;
 mod support {
     pub mod chart;
     pub mod examples;
@@ -21,9 +23,10 @@ use std::process::Command;
 
 use function_realtime_platform::charts::brought;
 use function_realtime_platform::pins::{Chart, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS};
+use repository::Repository;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use support::chart::{fetched, rendered, shipped};
+use support::chart::{fetched, helm, rendered, shipped};
 use support::examples::documents;
 use support::tools::{Scratch, run, said, stdout, tool};
 
@@ -246,6 +249,39 @@ fn knative_serving_pulls_no_image_past_a_mirror() {
     assert_eq!(pulled, known);
 }
 
+/// The archive of a chart in a folder, under either name that makers give theirs.
+fn in_folder(chart: Chart, folder: &Path) -> Result<PathBuf, String> {
+    let files = ["", "v"].map(|v| folder.join(format!("{}-{v}{}.tgz", chart.name(), chart.version())));
+    let missing = format!("there is no {}", files[0].display());
+    files.into_iter().find(|file| file.exists()).ok_or(missing)
+}
+
+/// The way of `make charts`, with a repository on loopback in the place of the makers' own.
+#[test]
+fn an_archive_is_fetched_and_compared_with_the_list() {
+    let (scratch, folder) = (Scratch::new("chart"), Scratch::new("repository"));
+    let chart = Chart::VCluster;
+    let path = shipped(chart.name(), chart.version(), &scratch);
+    for arguments in [["package", path.to_str().unwrap()], ["repo", "index"]] {
+        let mut helm = helm(&scratch);
+        helm.args(arguments);
+        helm.args(if arguments[0] == "package" { &["--destination"][..] } else { &[] }).arg(folder.path());
+        let output = run(&mut helm);
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    let repository = Repository::serve(folder.path());
+    let asked = Asked::new();
+    let mut release = asked.scheduled[chart.name()].clone();
+    release["spec"]["forProvider"]["chart"]["repository"] = json!(repository.url());
+    let archive = fetched(&release, &scratch).unwrap();
+    // What was packed here is not what its makers have packed, and all else is as it is listed.
+    let wrong = wrong(chart, &asked, &archive, &scratch);
+    assert!(wrong.len() == 1 && wrong[0].starts_with("vcluster: archive: "), "{wrong:?}");
+    release["spec"]["forProvider"]["chart"]["version"] = json!("9.9.9");
+    let why = fetched(&release, &scratch).unwrap_err();
+    assert!(why.contains("9.9.9"), "{why}");
+}
+
 #[test]
 #[ignore = "asks the charts' repositories: make charts"]
 fn every_chart_is_as_it_is_listed() {
@@ -255,7 +291,7 @@ fn every_chart_is_as_it_is_listed() {
     let mut all = Vec::new();
     for chart in Chart::ALL {
         let archive = match &given {
-            Some(folder) => Ok(folder.join(format!("{}-{}.tgz", chart.name(), chart.version()))),
+            Some(folder) => in_folder(chart, folder),
             None => fetched(&asked.scheduled[chart.name()], &scratch),
         };
         match archive {

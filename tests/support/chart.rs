@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use serde::Deserialize as _;
@@ -54,7 +55,8 @@ fn copy(from: &Path, to: &Path) {
 pub fn fetched(release: &Value, scratch: &Scratch) -> Result<PathBuf, String> {
     let chart = &release["spec"]["forProvider"]["chart"];
     let text = |key: &str| chart[key].as_str().expect("a Release names its chart");
-    let folder = scratch.path().join(text("name"));
+    let folder = scratch.path().join("archives").join(text("name")).join(text("version"));
+    fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     let mut pull = helm(scratch);
     pull.args(["pull", text("name"), "--repo", text("repository"), "--version", text("version")]);
     let output = run_within(pull.arg("--destination").arg(&folder).current_dir(scratch.path()), FETCHING);
@@ -84,7 +86,7 @@ pub fn rendered(release: &Value, chart: &Path, scratch: &Scratch) -> Vec<Value> 
 }
 
 /// Helm, which keeps what it fetches where the test does.
-fn helm(scratch: &Scratch) -> std::process::Command {
+pub fn helm(scratch: &Scratch) -> Command {
     let mut helm = command("helm");
     for (variable, folder) in [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")]
     {

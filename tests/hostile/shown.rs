@@ -97,10 +97,11 @@ fn obeyed(text: &str) -> usize {
 fn a_terminal_obeys_nobodys_text() {
     let (hostile, plain) = (File::of(everything), File::of(|_| "plain".to_owned()));
     let old = plain.path.to_str().unwrap();
-    let ways: [&[&str]; 7] = [
+    let ways: [&[&str]; 8] = [
         &["preview"],
         &["preview", "-o", "yaml"],
         &["preview", "-o", "manifests"],
+        &["preview", "-o", "images"],
         &["preview", "-o", "json"],
         &["preview", "--diff", old],
         &["explain"],

@@ -100,7 +100,15 @@ impl Browser {
     }
 
     pub fn open(&mut self, file: &Path) {
-        self.call("Page.navigate", &json!({"url": format!("file://{}", file.display())}));
+        self.open_at(file, "");
+    }
+
+    /// Opens a file anew, at a place in it.
+    pub fn open_at(&mut self, file: &Path, hash: &str) {
+        // The same address would only be gone to on the page that is open.
+        self.call("Page.navigate", &json!({"url": "about:blank"}));
+        while self.message("the blank page")["method"] != "Page.loadEventFired" {}
+        self.call("Page.navigate", &json!({"url": format!("file://{}{hash}", file.display())}));
         while self.message("the page")["method"] != "Page.loadEventFired" {}
     }
 

@@ -75,6 +75,72 @@ fn the_page_reads_well_in_light_and_dark_and_at_any_width() {
     }
 }
 
+/// Where the middle of something is, whether it is on the screen, and whether anything else lies on it.
+const SEEN: &str = "(selector) => {
+  const it = document.querySelector(selector);
+  const r = it.getBoundingClientRect();
+  const [x, y] = [r.x + r.width / 2, r.y + r.height / 2];
+  const on = document.elementFromPoint(x, y);
+  return r.width > 0 && r.height > 0 && on !== null && (it === on || it.contains(on));
+}";
+
+/// From a telephone to a wide screen: the panel opens whole and beside the picture, covers nothing and is not covered, what
+/// was clicked stays in sight, and neither the page nor the picture moves otherwise.
+#[test]
+fn the_panel_covers_nothing_at_any_width() {
+    for (width, height) in [(400, 800), (768, 1024), (900, 700), (1024, 768), (1280, 800), (1500, 1000), (2000, 1200)] {
+        let Some((mut browser, folder)) = opened(width, "light") else { return };
+        let at = format!("at {width}");
+        browser.look(width, height, "light", "screen");
+        browser.settle();
+        let is_seen =
+            |browser: &mut Browser, selector: &str| browser.ask(&format!("({SEEN})({})", serde_json::json!(selector)));
+        let header = "JSON.stringify(document.querySelector('header').getBoundingClientRect())";
+        let size = "document.querySelector('.node[data-part=kafka]').getBoundingClientRect().width";
+        let before = (browser.ask(header), browser.ask(size));
+        for (part, title) in [("kafka", "Kafka"), ("simulator", "Simulator"), ("postgres", "PostgreSQL")] {
+            browser.click(&format!(".node[data-part={part}] .body"));
+            browser.settle();
+            assert_eq!(browser.ask("document.querySelector('#about section:target h2').textContent"), title, "{at}");
+            for selector in [
+                "#about section:target h2",
+                "#about section:target .close",
+                &format!(".node[data-part={part}]"),
+                "#search",
+                "#theme",
+            ] {
+                assert_eq!(is_seen(&mut browser, selector), true, "{selector} {at}");
+            }
+            let panel = "(() => { const p = document.querySelector('#about section:target').getBoundingClientRect(); \
+                         const h = document.querySelector('header').getBoundingClientRect(); \
+                         const c = document.querySelector('#canvas').getBoundingClientRect(); \
+                         return p.top >= h.bottom - 1 && p.bottom <= innerHeight + 1 && p.left >= -1 && p.right <= innerWidth + 1 \
+                         && (c.right <= p.left + 1 || c.bottom <= p.top + 1) && c.width > 200 && c.height > 150 })()";
+            assert_eq!(browser.ask(panel), true, "the panel {at}");
+            assert_eq!((browser.ask(header), browser.ask(size)), before, "something moved {at}");
+            assert_eq!(browser.ask("[scrollX, scrollY].join()"), "0,0", "the page scrolled {at}");
+        }
+        keep(&format!("panel-{width}.png"), &browser.screenshot());
+        // Whatever is behind it is reached, to the last line and the last part.
+        browser.ask("{ const p = document.querySelector('#about section:target'); p.scrollTop = p.scrollHeight }");
+        assert_eq!(is_seen(&mut browser, "#about section:target li:last-child"), true, "the last line {at}");
+        assert_eq!(is_seen(&mut browser, "#about section:target .close"), true, "the way out {at}");
+        browser.ask("{ const c = document.querySelector('#canvas'); c.scrollTo(c.scrollWidth, c.scrollHeight) }");
+        let edge = "(() => { const s = document.querySelector('.platform').getBoundingClientRect(); \
+                    const c = document.querySelector('#canvas').getBoundingClientRect(); \
+                    return s.right <= c.right + 1 && s.bottom <= c.bottom + 1 })()";
+        assert_eq!(browser.ask(edge), true, "the end of the picture {at}");
+        // An address with a part in it opens alike.
+        let hash = browser.ask("location.hash");
+        browser.open_at(&folder.path().join("platform.html"), hash.as_str().unwrap());
+        browser.settle();
+        for selector in ["#about section:target h2", ".node[data-part=postgres]", "#search"] {
+            assert_eq!(is_seen(&mut browser, selector), true, "{selector} of an address {at}");
+        }
+        assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+    }
+}
+
 #[test]
 fn the_button_turns_light_to_dark_and_back() {
     let Some((mut browser, _folder)) = opened(1400, "light") else { return };

@@ -49,9 +49,15 @@
     if (!section) return;
     const manifests = section.querySelectorAll("details");
     if (manifests.length === 1) manifests[0].open = true;
+    section.scrollTop = 0;
     section.focus({ preventScroll: true });
+    // The panel takes room beside the picture: what was chosen stays in sight.
+    const node = nodes.find((node) => node.dataset.id === id);
+    if (node) node.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
   addEventListener("hashchange", choose);
+  // Only then does the panel of an address with a part in it take its room.
+  addEventListener("load", choose);
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && location.hash.length > 1) {
       const node = nodes.find((node) => node.dataset.id === location.hash.slice(1));
@@ -76,5 +82,4 @@
   name();
   show();
   look();
-  choose();
 })();

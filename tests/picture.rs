@@ -236,6 +236,78 @@ fn data_flows_from_the_device_to_the_table() {
     assert_eq!(shown.stations.len(), 16);
 }
 
+/// What the picture shows as the flow of a broker with these lines, beside what it is asked to show.
+fn flow(connector: &str, users: &str) -> (Vec<String>, String) {
+    let claim = format!(
+        "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {{name: mqtt, namespace: team}}\nspec:\n  namespace: lab\n  connectorConfig: {{{connector}}}\n  mqttConfig: {{users: [{users}]}}\n"
+    );
+    let svg = preview("svg", &["-"], &claim);
+    let titles = svg.split("<path class=\"arrow data\"").skip(1).filter_map(|path| {
+        let (_, title) = path.split("</path>").next()?.split_once("<title>")?;
+        title.strip_suffix("</title>").map(str::to_owned)
+    });
+    (titles.filter(|title| title.contains(" to ") && !title.contains(':')).collect(), svg)
+}
+
+/// Whoever may not publish leads nowhere: the broker's access list decides.
+#[test]
+fn devices_lead_to_topics_that_a_user_of_theirs_may_publish_to() {
+    let off = "mappings: [{mqttTopic: ward/+/vitals, kafkaTopic: vitals}], simulator: {enabled: false}";
+    let carried = "ward/+/vitals to vitals".to_owned();
+    for (users, leads) in [
+        ("", false),
+        ("{name: a, read: ['ward/#']}", false),
+        ("{name: a, publish: ['lab/#']}", false),
+        ("{name: a, publish: [ward/one/vitals]}", true),
+        ("{name: a, publish: ['lab/#']}, {name: b, publish: ['ward/#']}", true),
+    ] {
+        let (mut drawn, svg) = flow(off, users);
+        drawn.sort();
+        let expected =
+            if leads { vec!["Devices to ward/+/vitals".to_owned(), carried.clone()] } else { vec![carried.clone()] };
+        assert_eq!(drawn, expected, "{users}");
+        assert_eq!(Shown::read(&svg).arrows.iter().any(|arrow| arrow.from == "beyond Devices"), leads, "{users}");
+    }
+    // The simulator is no device, and its topic is carried on by a filter.
+    let on = "mappings: [{mqttTopic: ward/+/vitals, kafkaTopic: vitals}], simulator: {topic: ward/one/vitals}";
+    let (mut drawn, _) = flow(on, "");
+    drawn.sort();
+    assert_eq!(drawn, ["Simulator to ward/one/vitals", "ward/+/vitals to vitals", "ward/one/vitals to ward/+/vitals"]);
+    let (drawn, _) = flow("mappings: [{mqttTopic: lab/a, kafkaTopic: a}], simulator: {topic: ward/one/vitals}", "");
+    assert!(!drawn.iter().any(|arrow| arrow.starts_with("ward/one/vitals")), "nobody carries it on: {drawn:?}");
+}
+
+/// Topics of one name in two namespaces say where each is, and one that is alone does not.
+#[test]
+fn the_topics_of_two_systems_are_told_apart() {
+    let broker = |name: &str, place: &str| {
+        format!(
+            "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {{name: {name}, namespace: team}}\nspec: {{{place}}}\n"
+        )
+    };
+    let one = broker("one", "namespace: lab");
+    let two = broker("two", "namespace: research, environment: lab");
+    let three = broker("three", "namespace: other");
+    let stations = |claims: &[&String]| -> Vec<String> {
+        let text = claims.iter().map(|claim| claim.as_str()).collect::<Vec<_>>().join("---\n");
+        let svg = preview("svg", &["-"], &text);
+        let labels = svg.split("<g class=\"station").skip(1).filter_map(|group| {
+            let (_, label) = group.split_once("aria-label=\"")?;
+            Some(label.split('"').next()?.to_owned())
+        });
+        labels.filter(|label| label.ends_with(" device_data")).collect()
+    };
+    assert_eq!(stations(&[&one]), ["Kafka topic device_data"]);
+    assert_eq!(
+        stations(&[&one, &two, &three]),
+        [
+            "Kafka topic in lab device_data",
+            "Kafka topic in lab/research device_data",
+            "Kafka topic in other device_data"
+        ]
+    );
+}
+
 #[test]
 fn the_same_claims_are_the_same_bytes() {
     for output in ["svg", "html"] {

@@ -17,12 +17,12 @@ use crate::settings::Settings;
 use crate::tenant::{LOCK, SECRETS, Tenant, Wish};
 use crate::vcluster_environment::offer::{Guest, ISTIO, KNATIVE_SERVING};
 
-mod accounts;
+pub(crate) mod accounts;
 mod bridge;
 pub mod broker;
 mod check;
 pub mod claim;
-mod filter;
+pub(crate) mod filter;
 mod network_policies;
 mod routes;
 mod simulator;

@@ -273,7 +273,8 @@ fn texts(out: &mut String, title: &str, lines: &[String], at: Point) {
 fn stations(flow: &Flow) -> Layout {
     let mut plan = layout::Plan::default();
     for station in &flow.stations {
-        let width = measure::width(&station.name, 12.0, true) + 2.0 * PADDING;
+        let detail = flow.room(station, |detail| measure::width(detail, scene::TEXT_SIZE, false));
+        let width = measure::width(&station.name, 12.0, true).max(detail) + 2.0 * PADDING;
         plan.nodes.push(layout::Node { width: width.max(96.0).ceil(), height: 40.0, inside: None });
     }
     for stream in &flow.streams {
@@ -296,7 +297,8 @@ fn draw_flow(out: &mut String, flow: &Flow, layout: &Layout, by: Point) {
         let is_topic = matches!(station.stage, Stage::MqttTopic | Stage::KafkaTopic);
         let class = if is_topic { "station topic" } else { "station" };
         let radius = if is_topic { 20 } else { 6 };
-        let label = escape(&format!("{} {}", station.stage.name(), station.name));
+        let detail = flow.detail(station);
+        let label = escape(&format!("{detail} {}", station.name));
         let _ = write!(
             out,
             "<g class=\"{class}\" role=\"img\" aria-label=\"{label}\" data-searched=\"{}\"><title>{label}</title>",
@@ -311,7 +313,7 @@ fn draw_flow(out: &mut String, flow: &Flow, layout: &Layout, by: Point) {
             number(place.y + by.y + 17.0),
             escape(&station.name),
             number(place.y + by.y + 31.0),
-            station.stage.name()
+            escape(&detail)
         );
     }
 }

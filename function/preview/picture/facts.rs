@@ -43,10 +43,33 @@ pub struct Holder<'a> {
     pub secret: Secret<'a>,
 }
 
+/// What one user of an MQTT broker may publish to.
+pub struct Right {
+    /// The part that the broker is of.
+    pub broker: usize,
+    pub user: String,
+    pub filter: String,
+}
+
+/// The rights in an access list: each user's stand below its name.
+fn rights(broker: usize, list: &str) -> Vec<Right> {
+    let mut user = "";
+    let mut rights = Vec::new();
+    for line in list.lines() {
+        if let Some(name) = line.strip_prefix("user ") {
+            user = name;
+        } else if let Some(filter) = line.strip_prefix("topic write ") {
+            rights.push(Right { broker, user: user.to_owned(), filter: filter.to_owned() });
+        }
+    }
+    rights
+}
+
 #[derive(Default)]
 pub struct Facts<'a> {
     pub services: Vec<Service<'a>>,
     pub scripts: Vec<Script>,
+    pub rights: Vec<Right>,
     pods: Vec<Pods<'a>>,
     pub makes: Vec<Holder<'a>>,
     pub uses: Vec<Holder<'a>>,
@@ -72,6 +95,7 @@ impl<'a> Facts<'a> {
                         );
                         facts.uses(&at, namespace, name);
                     }
+                    ("", "ConfigMap") => facts.rights.extend(rights(index, text(manifest, "/data/acl"))),
                     _ => facts.workload(&at, manifest),
                 }
             }

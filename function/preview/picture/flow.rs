@@ -7,6 +7,9 @@ use super::facts::{Facts, Script};
 use super::parts::{Part, words};
 use super::reading::addresses;
 use super::wiring::{Arrows, End, Layer, connector};
+use crate::iot_broker::accounts::{BRIDGE, SIMULATOR};
+use crate::iot_broker::filter::overlap;
+use crate::preview::Cluster;
 
 /// Who publishes from outside, as the picture calls them.
 pub const DEVICES: &str = "Devices";
@@ -76,7 +79,8 @@ pub fn of(parts: &[Part], facts: &Facts) -> Flow {
         reader.processors(&mut flow);
         reader.connectors(&mut flow);
     }
-    flow.devices(parts);
+    flow.carried();
+    flow.devices(parts, facts);
     flow
 }
 
@@ -97,17 +101,62 @@ impl Flow {
         }
     }
 
-    /// Devices publish to what is carried on from a broker whose claim says where to reach it.
-    fn devices(&mut self, parts: &[Part]) {
+    /// A topic that somebody publishes to is carried on by each filter that it matches.
+    fn carried(&mut self) {
+        let topics: Vec<usize> =
+            (0..self.stations.len()).filter(|&index| self.stations[index].stage == Stage::MqttTopic).collect();
+        let is_published = |topic: &usize| self.streams.iter().any(|stream| stream.to == *topic);
+        for from in topics.iter().copied().filter(is_published).collect::<Vec<_>>() {
+            for to in topics.iter().copied().filter(|to| *to != from) {
+                let (topic, filter) = (&self.stations[from], &self.stations[to]);
+                let is_carried = self.streams.iter().any(|stream| stream.from == to);
+                if is_carried && topic.scope == filter.scope && overlap(&topic.name, &filter.name) {
+                    self.stream(from, to, None);
+                }
+            }
+        }
+    }
+
+    /// Devices publish to what a broker lets a user of theirs publish to, where its claim says how to reach it. The
+    /// simulator has a user of its own.
+    fn devices(&mut self, parts: &[Part], facts: &Facts) {
+        let may_publish = |broker: usize, topic: &str| {
+            let rights = facts.rights.iter().filter(|right| right.broker == broker);
+            let mut theirs = rights.filter(|right| ![SIMULATOR, BRIDGE].contains(&right.user.as_str()));
+            theirs.any(|right| overlap(&right.filter, topic))
+        };
         let topics: Vec<(usize, String)> = (0..self.stations.len())
             .filter(|&topic| self.stations[topic].stage == Stage::MqttTopic)
-            .filter(|&topic| self.stations[topic].part.is_some_and(|part| takes_devices(&parts[part])))
+            .filter(|&topic| self.streams.iter().any(|stream| stream.from == topic))
+            .filter(|&topic| {
+                let station = &self.stations[topic];
+                station.part.is_some_and(|part| takes_devices(&parts[part]) && may_publish(part, &station.name))
+            })
             .map(|topic| (topic, self.stations[topic].scope.clone()))
             .collect();
         for (topic, scope) in topics {
             let devices = self.station(Stage::Publisher, DEVICES, &scope, None);
             self.stream(devices, topic, None);
         }
+    }
+
+    /// Where a station is, if another of its name is elsewhere.
+    fn whereabouts<'s>(&self, station: &'s Station) -> Option<&'s str> {
+        let is_twin = |other: &Station| {
+            (other.stage, &other.name) == (station.stage, &station.name) && other.scope != station.scope
+        };
+        self.stations.iter().any(is_twin).then_some(station.scope.as_str())
+    }
+
+    /// What a station is, and where, if that tells it from another one.
+    pub fn detail(&self, station: &Station) -> String {
+        let stage = station.stage.name();
+        self.whereabouts(station).map_or_else(|| stage.to_owned(), |scope| format!("{stage} in {scope}"))
+    }
+
+    /// The room that a station's text takes beside its name: a stage alone takes no more than the least of stations.
+    pub fn room(&self, station: &Station, measure: impl Fn(&str) -> f64) -> f64 {
+        self.whereabouts(station).map_or(0.0, |_| measure(&self.detail(station)))
     }
 }
 
@@ -126,8 +175,13 @@ impl Reader<'_, '_> {
         self.script.container.literal(name).unwrap_or_default()
     }
 
+    /// The namespace, and the environment that it is in where that has another name.
     fn scope(&self) -> String {
-        format!("{} {}", self.parts[self.script.part].cluster, self.script.namespace)
+        let namespace = &self.script.namespace;
+        match self.parts[self.script.part].cluster {
+            Cluster::Virtual(environment) if environment != namespace => format!("{environment}/{namespace}"),
+            Cluster::Virtual(_) | Cluster::Host => namespace.clone(),
+        }
     }
 
     /// The part that an address leads to.

@@ -12,6 +12,7 @@ mod server;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use function_sdk_rust::proto::v1::RunFunctionRequest;
@@ -54,6 +55,7 @@ fn main() {
     row("memory after one call", kibibytes(at_rest), "at most 16 MiB");
     row("memory after 10,000 calls", kibibytes(after), "at most 16 MiB");
     row("start to first answer", milliseconds(start), "at most 30 ms");
+    row("preview of 2,000 claims", format!("{:.1} s", preview_of_many().as_secs_f64()), "at most 10 s");
     row("binary", kibibytes(size(&program())), "");
     for (architecture, file) in images() {
         row(&format!("image to pull, {architecture}"), kibibytes(size(&file)), "at most 6 MB");
@@ -78,6 +80,31 @@ fn request() -> RunFunctionRequest {
     let request = with_environment(first(&claim), Some(&environment));
     let answer = requests::answer(&request);
     settled(request, &answer)
+}
+
+/// A preview of as many claims as a large platform team has, a third of each kind.
+fn preview_of_many() -> Duration {
+    let claims: Vec<String> = (0..2000)
+        .map(|index| {
+            let (place, team) = (format!("platform-{}", index / 3), "metadata: {namespace: team, name: claim-");
+            let (kind, spec) = match index % 3 {
+                0 => ("VClusterEnvironmentClaim", format!("{{name: {place}}}")),
+                1 => (
+                    "RealtimeSystemClaim",
+                    format!("{{namespace: {place}, lensesConfig: {{acceptEULA: true, licenseSecretRef: {{name: license}}}}}}"),
+                ),
+                _ => ("IotBrokerClaim", format!("{{namespace: {place}}}")),
+            };
+            format!("apiVersion: platform.example.org/v1alpha1\nkind: {kind}\n{team}{index}}}\nspec: {spec}\n")
+        })
+        .collect();
+    let file = tempfile::NamedTempFile::new().expect("a file can be made");
+    fs::write(file.path(), claims.join("---\n")).expect("it can be written");
+    let since = Instant::now();
+    let mut preview = Command::new(program());
+    let preview = preview.arg("preview").arg(file.path()).stdout(Stdio::null()).stderr(Stdio::null());
+    assert!(preview.status().expect("the program starts").success(), "all of it is valid");
+    since.elapsed()
 }
 
 /// The middle of eleven starts.

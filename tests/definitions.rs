@@ -62,9 +62,13 @@ fn export(cue: &str, expression: &str, source: &str) -> Result<Value, String> {
 
 /// What KubeVela makes of an Application. It reads the first object of a file, so each has a file of its own.
 fn dry_run(application: &Value) -> Result<Vec<Value>, String> {
+    dry_run_text(&application.to_string())
+}
+
+fn dry_run_text(application: &str) -> Result<Vec<Value>, String> {
     let scratch = Scratch::new("dry-run");
     let file = scratch.path().join("application.yaml");
-    fs::write(&file, application.to_string()).unwrap();
+    fs::write(&file, application).unwrap();
     let output = run(offline("vela")
         .args(["dry-run", "--offline", "-d"])
         .arg(project().join("definitions"))
@@ -216,6 +220,11 @@ fn preview(objects: &[Value]) -> Value {
     for claim in shown["claims"].as_array_mut().unwrap() {
         claim.as_object_mut().unwrap().shift_remove("source").unwrap();
     }
+    // A warning begins with its place, and calls a spec what its author does.
+    for warning in shown["warnings"].as_array_mut().unwrap() {
+        let (_, said) = warning.as_str().unwrap().split_once(": ").unwrap();
+        *warning = json!(said.replace("properties.", "spec."));
+    }
     shown
 }
 
@@ -302,6 +311,37 @@ fn vela_says_which_property_is_misspelt() {
         let answer = dry_run(&application).unwrap_err();
         let complaint = format!("spec{}.{name}z: field not allowed", above.replace('/', "."));
         assert!(answer.contains(&complaint), "{complaint} is not in: {answer}");
+    }
+}
+
+/// Helm prints whole numbers with a fraction or an exponent, and people write cores without quotes.
+#[test]
+fn numbers_are_taken_as_kubernetes_takes_them() {
+    let application = |kafka: &str| {
+        format!(
+            "apiVersion: core.oam.dev/v1beta1\nkind: Application\nmetadata: {{name: numbers, namespace: default}}\nspec:\n  components:\n  \
+             - name: lenses\n    type: realtime-system\n    properties:\n      namespace: streaming\n      \
+             lensesConfig: {{acceptEULA: true, licenseSecretRef: {{name: license}}}}\n      kafkaConfig: {kafka}\n"
+        )
+    };
+    let whole = "{cpu: 4, topics: [{name: a, partitions: 3, retentionMs: 604800000}]}";
+    let helm = "{cpu: 4.0, topics: [{name: a, partitions: 3.0, retentionMs: 6.048e+08}]}";
+    let made = dry_run_text(&application(helm)).unwrap();
+    assert_eq!(made, dry_run_text(&application(whole)).unwrap());
+    assert_eq!(made[0]["spec"]["kafkaConfig"]["cpu"], json!(4));
+    for wrong in ["{cpu: 0}", "{cpu: 0.5}", "{cpu: 10000}", "{cpu: true}", "{cpu: 4 cores}"] {
+        let refused = dry_run_text(&application(wrong)).unwrap_err();
+        assert!(refused.contains("spec.kafkaConfig.cpu"), "{wrong}: {refused}");
+    }
+    let context = json!({"name": "name", "namespace": "default"});
+    let at = NAMES.iter().position(|name| *name == "realtime-system").unwrap();
+    for (cue, cpu) in CUES.iter().flat_map(|cue| [json!(4), json!("4"), json!("500m")].map(|cpu| (cue, cpu))) {
+        let parameter = json!({
+            "namespace": "streaming", "kafkaConfig": {"cpu": cpu},
+            "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+        });
+        let source = format!("{}\ncontext: {context}\nparameter: {parameter}\n", template(&SPECS[at]));
+        assert_eq!(export(cue, "output", &source).unwrap()["spec"], parameter, "{cue}");
     }
 }
 

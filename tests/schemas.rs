@@ -39,6 +39,7 @@ fn an_api_server_takes_the_definitions_and_judges_claims_as_we_do() {
     takes_the_compositions_input(&server);
     fills_in_the_same_defaults(&server);
     finds_the_same_faults(&server);
+    takes_numbers_as_people_write_them(&server);
     keeps_the_rules(&server);
     refuses_what_the_schema_can_refuse(&server);
     refused::holds_what_cannot_change(&server);
@@ -187,6 +188,33 @@ fn finds_the_same_faults(server: &ApiServer) {
             let field = fault.field.replace("[\"", ".").replace("\"]", "");
             let field = if fault.message.starts_with("duplicate") { field.trim_end_matches(".name") } else { &field };
             assert!(refused.contains(&format!("{field}: ")), "{fault} is not in: {refused}");
+        }
+    }
+}
+
+/// Cores without quotes, and whole numbers that are written as no integer is.
+fn takes_numbers_as_people_write_them(server: &ApiServer) {
+    let topics = json!([{"name": "a", "partitions": 3.0, "retentionMs": 6.048e8}]);
+    for cpu in [
+        json!(4),
+        json!(4.0),
+        json!("4"),
+        json!("500m"),
+        json!(0),
+        json!(0.5),
+        json!(10_000),
+        json!(true),
+        json!("4 cores"),
+    ] {
+        let spec = with(system(), "kafkaConfig", json!({"cpu": cpu, "topics": topics}));
+        let ours = checker("RealtimeSystemClaim").faults(&spec, "spec");
+        let theirs = create(server, &claim("RealtimeSystemClaim", &spec));
+        assert_eq!(ours.is_empty(), theirs.is_ok(), "{cpu}: {ours:?} {theirs:?}");
+        match theirs {
+            Ok(created) => {
+                assert_eq!(created["spec"]["kafkaConfig"]["topics"][0]["retentionMs"].as_f64(), Some(6.048e8))
+            }
+            Err(refused) => assert!(refused.contains("spec.kafkaConfig.cpu: "), "{refused}"),
         }
     }
 }

@@ -136,8 +136,7 @@ fn a_scalar_is_what_kubectl_takes_it_for() {
         "nan",
     ];
     // One file for all: a program is started for each.
-    let list: String = scalars.iter().map(|scalar| format!("- {scalar}\n")).collect();
-    read_alike(format!("{HEAD}list:\n{list}").as_bytes());
+    read_alike(format!("{HEAD}list:\n- {}\n", scalars.join("\n- ")).as_bytes());
     for scalar in [".inf", "-.Inf", ".nan"] {
         let file = format!("{HEAD}value: {scalar}\n");
         assert!(by_kubectl(file.as_bytes()).is_err(), "{scalar}");

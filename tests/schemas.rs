@@ -212,7 +212,7 @@ fn takes_numbers_as_people_write_them(server: &ApiServer) {
         assert_eq!(ours.is_empty(), theirs.is_ok(), "{cpu}: {ours:?} {theirs:?}");
         match theirs {
             Ok(created) => {
-                assert_eq!(created["spec"]["kafkaConfig"]["topics"][0]["retentionMs"].as_f64(), Some(6.048e8))
+                assert_eq!(created["spec"]["kafkaConfig"]["topics"][0]["retentionMs"].as_f64(), Some(6.048e8));
             }
             Err(refused) => assert!(refused.contains("spec.kafkaConfig.cpu: "), "{refused}"),
         }

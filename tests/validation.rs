@@ -152,3 +152,48 @@ fn a_field_that_nobody_knows_is_found_wherever_a_schema_is_closed() {
     let open: Vec<&String> = judged.filter(|(_, result)| is_valid(result)).map(|(place, _)| place).collect();
     assert_eq!(outermost(&open), OPEN);
 }
+
+/// A value with every field that a schema names.
+fn fullest(schema: &Value) -> Value {
+    match schema["type"].as_str() {
+        Some("object") => {
+            let fields = schema["properties"].as_object().into_iter().flatten();
+            fields.map(|(name, field)| (name.clone(), fullest(field))).collect()
+        }
+        Some("array") => json!([fullest(&schema["items"])]),
+        _ => json!("x"),
+    }
+}
+
+/// What a preview says of fields that it does not know.
+fn unknown_to_a_preview(application: &Value) -> Vec<String> {
+    let scratch = Scratch::new("preview");
+    let file = write(scratch.path(), "application.yaml", std::slice::from_ref(application));
+    let mut preview = std::process::Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
+    let said = said(&run(preview.arg("preview").arg(file)));
+    said.lines().filter(|line| line.contains(": unknown field")).map(str::to_owned).collect()
+}
+
+/// Upstream's own definition says what an Application may have.
+#[test]
+fn a_preview_knows_the_fields_of_an_application_and_no_other() {
+    let kubevela = crd_sources().into_iter().find(|source| source.name == "kubevela").unwrap();
+    let definition = fs::read_to_string(kubevela.folder.join("core.oam.dev_applications.yaml")).unwrap();
+    let definition = documents(&definition).remove(0);
+    let mut versions = definition["spec"]["versions"].as_array().unwrap().iter();
+    let version = versions.find(|version| version["name"] == "v1beta1").unwrap();
+    let mut spec = fullest(&version["schema"]["openAPIV3Schema"]["properties"]["spec"]);
+    assert!(spec["components"][0]["inputs"][0]["parameterKey"].is_string(), "{spec}");
+    let environment = json!({"name": "env", "type": "vcluster-environment", "properties": {"name": "demo"}});
+    spec["components"].as_array_mut().unwrap().push(environment);
+    let application = json!({
+        "apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "metadata": {"name": "all"}, "spec": spec,
+    });
+    assert_eq!(unknown_to_a_preview(&application), [""; 0]);
+    let variants = variants([&application]);
+    let open = variants.iter().filter(|(_, variant)| unknown_to_a_preview(variant).is_empty());
+    let open: Vec<&str> = open.map(|(place, _)| place.rsplit_once(' ').unwrap().1).collect();
+    // What another definition judges: of a component, of a trait, of a policy, of a step.
+    let judged_elsewhere = |place: &&str| place.ends_with("/properties") || place.ends_with("/scopes");
+    assert!(open.iter().all(judged_elsewhere) && variants.len() > open.len() + 15, "{open:?} of {}", variants.len());
+}

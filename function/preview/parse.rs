@@ -356,11 +356,11 @@ mod tests {
         assert_eq!(read(merged)["z"], json!({"c": 3, "a": 1, "b": 1}));
         assert_eq!(refused("a: &a [*a]\n").1, "an anchor must not be inside itself");
         assert_eq!(refused("a: {<<: 1}\n").1, "only a set of fields can be merged with <<");
-        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..20 {
-            let alias = format!("*a{}, ", level - 1).repeat(10);
-            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", alias.trim_end_matches(", ")));
-        }
+        let level = |level: usize| {
+            let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+            format!("a{level}: &a{level} [{aliases}]\n")
+        };
+        let bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned() + &(1..20).map(level).collect::<String>();
         assert!(refused(&bomb).1.starts_with("its aliases must not make more than"));
         let mut tower = format!("a0: &a0 {}{}\n", "[".repeat(100), "]".repeat(100));
         tower.push_str("a1: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[*a0]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n");

@@ -54,6 +54,9 @@ pub fn wrong_type(expected: &str, fields: &[&str], value: &Value) -> String {
         return format!("must be {expected}, not null: leave the field out if there is nothing to say");
     }
     let remedy = match (expected, value) {
+        ("text", Value::Bool(_)) => {
+            ": put it in quotes, without which YAML takes yes, no, on and off for true or false"
+        }
         ("text" | "a whole number or text", Value::Number(_) | Value::Bool(_)) => ": put it in quotes",
         ("a whole number" | "a number", Value::String(text)) if text.parse::<f64>().is_ok() => ": leave out the quotes",
         ("true or false", Value::String(text)) if matches!(text.as_str(), "true" | "false") => ": leave out the quotes",

@@ -239,6 +239,19 @@ fn numbers_are_taken_as_kubernetes_takes_them() {
 }
 
 #[test]
+fn a_word_that_yaml_takes_for_a_truth_value_is_told_as_one() {
+    let claim = |name: &str| {
+        format!(
+            "apiVersion: platform.example.org/v1alpha1\nkind: VClusterEnvironmentClaim\nmetadata: {{name: a}}\nspec: {{name: {name}, components: {{istio: yes}}, retain: off}}\n"
+        )
+    };
+    let (code, _, err) = of(&claim("no"));
+    let expected = "spec.name: must be text, not false: put it in quotes, without which YAML takes yes, no, on and off for true or false\n";
+    assert!(code == 1 && err.contains(expected) && err.contains("\n1 fault: "), "{err}");
+    assert_eq!(of(&claim("\"no\"")).0, 0);
+}
+
+#[test]
 fn names_are_those_that_an_api_server_takes() {
     let claim = |name: &str, namespace: &str| {
         let metadata = json!({"name": name, "namespace": namespace});
@@ -253,7 +266,7 @@ fn names_are_those_that_an_api_server_takes() {
     }
     for namespace in ["a.b", "Team", "-a", "a-", "", &"x".repeat(64)] {
         let (code, _, err) = of(&claim("a", namespace));
-        let expected = if namespace.is_empty() { 0 } else { 1 };
+        let expected = i32::from(!namespace.is_empty());
         assert!(
             code == expected && (code == 0 || err.contains("metadata.namespace: must be at most 63 ")),
             "{namespace}: {err}"

@@ -210,6 +210,11 @@ fn what_kubectl_says_is_not_taken_for_a_cluster_with_nothing_in_it() {
         assert!(!explained && out.is_empty(), "{text}{out}");
         assert!(err.contains(words) && err.contains("kubectl get crossplane -A -o yaml"), "{text}{err}");
     }
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("1.yaml");
+    fs::write(&state, "Error from server (NotFound): no such thing\n").unwrap();
+    let said = refused(&["examples/minimal", "--states", state.to_str().unwrap()]);
+    assert!(said.contains("is what kubectl says where it finds nothing"), "{said}");
 }
 
 #[test]

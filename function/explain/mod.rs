@@ -127,6 +127,8 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     } else {
         let (states, unreadable) = files(&args.states, stdin);
         faults.extend(unreadable);
+        let observed = states.iter().flatten().filter(|document| document.value.get("step").is_none());
+        faults.extend(sought::strange(observed));
         if faults.is_empty() { story::tell(&subjects, &states, &mut faults) } else { Vec::new() }
     };
     if !faults.is_empty() {

@@ -31,10 +31,10 @@ pub fn unreadable(fault: Located) -> Located {
 }
 
 /// What of documents is not what kubectl writes about objects.
-pub fn strange(documents: &[Document]) -> Vec<Located> {
-    let is_object =
-        |value: &Value| ["apiVersion", "kind"].iter().all(|field| value.get(field).is_some_and(Value::is_string));
-    let strange = documents.iter().filter(|document| !is_object(&document.value));
+pub fn strange<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<Located> {
+    let is_text = |value: &Value, field: &str| value.get(field).is_some_and(Value::is_string);
+    let is_object = |value: &Value| is_text(value, "apiVersion") && is_text(value, "kind");
+    let strange = documents.into_iter().filter(|document| !is_object(&document.value));
     strange.map(|document| document.fault("", told(&document.value))).collect()
 }
 

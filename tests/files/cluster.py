@@ -1,10 +1,10 @@
 """The platform's Kafka pod on this machine: a real broker and a real Connect, of the version in its image, from Maven.
 
 The image cannot run here. What it makes of the container's variables, by its published rule, is done here: CONNECT_A_B
-is the worker's setting a.b. Its own defaults are below; its Avro converter and Schema Registry are in no registry, so
-that values are JSON here.
+is the worker's setting a.b. Its own defaults are below, its Avro converter among them; its Schema Registry is stood in for.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -16,7 +16,8 @@ import sys
 import tempfile
 
 from composed import moved, seed
-from support import SKIPPED, find, free_port, from_maven, need, serving
+from registry import Registry
+from support import SKIPPED, find, free_port, from_maven, need, serving, stand_in
 
 need("java", "javac", "mvn", "busybox", "curl")
 
@@ -49,9 +50,10 @@ WORKER = """\
 bootstrap.servers=127.0.0.1:{broker}
 group.id=connect-fast-data
 listeners=http://127.0.0.1:{connect}
-key.converter=org.apache.kafka.connect.json.JsonConverter
-value.converter=org.apache.kafka.connect.json.JsonConverter
-value.converter.schemas.enable=false
+key.converter=io.confluent.connect.avro.AvroConverter
+key.converter.schema.registry.url=http://127.0.0.1:{registry}
+value.converter=io.confluent.connect.avro.AvroConverter
+value.converter.schema.registry.url=http://127.0.0.1:{registry}
 config.storage.topic=connect-configs
 offset.storage.topic=connect-offsets
 status.storage.topic=connect-statuses
@@ -85,6 +87,8 @@ TOOLS = {
     "kafka-configs": "kafka.admin.ConfigCommand",
     "kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "kafka-console-producer": "kafka.tools.ConsoleProducer",
+    "kafka-get-offsets": "org.apache.kafka.tools.GetOffsetShell",
+    "jmx": "org.apache.kafka.tools.JmxTool",
 }
 # Folder → what Connect finds in it.
 PLUGINS = {
@@ -113,13 +117,19 @@ class Cluster:
         for directory in (self.secrets, self.tables, self.place / "bin"):
             directory.mkdir(parents=True)
         self.ports = {"broker": free_port(), "controller": free_port(), "connect": free_port()}
-        self.jars = from_maven("kafka/pom.xml")
-        if not self.jars:
+        self.registry = Registry()
+        self.ports["registry"], self.asked = stand_in(add_cleanup, self.registry.answer)
+        self.ports["jmx"] = free_port()
+        self.jars, self.avro = from_maven("kafka/pom.xml"), from_maven("avro/pom.xml")
+        if not self.jars or not self.avro:
             sys.exit(SKIPPED)
         self.log = open(self.place / "log", "w")
         add_cleanup(self.log.close)
-        self.java = [find("java"), *QUICK, f"-Dlog4j.configuration=file:{self.place}/log4j.properties"]
-        self.java += [f"-Djdk.net.hosts.file={self.hosts()}", f"-Dtables={self.tables}", "-cp", os.pathsep.join(self.jars)]
+        java = [find("java"), *QUICK, f"-Dlog4j.configuration=file:{self.place}/log4j.properties"]
+        java += [f"-Djdk.net.hosts.file={self.hosts()}", f"-Dtables={self.tables}"]
+        self.java = [*java, "-cp", os.pathsep.join(self.jars)]
+        # Behind Kafka's own classes, of which the converter's archive has copies.
+        self.java_with_avro = [*java, "-cp", os.pathsep.join([*self.jars, *self.avro])]
         (self.place / "log4j.properties").write_text(LOGGING)
         self.tools()
         self.plugins()
@@ -136,7 +146,7 @@ class Cluster:
     def tools(self):
         for name, main in TOOLS.items():
             program = self.place / "bin" / name
-            program.write_text(f"#!/bin/sh\nexec {' '.join(self.java)} {main} \"$@\"\n")
+            program.write_text(f"#!/bin/sh\nexec {' '.join(self.java_with_avro)} {main} \"$@\"\n")
             program.chmod(0o755)
 
     def plugins(self):
@@ -172,20 +182,22 @@ class Cluster:
         )
         composed = "".join(f"{name}={value}\n" for name, value in worker_settings().items())
         worker = self.configuration("worker.properties", WORKER + moved(composed, {"/mnt/secrets": str(self.secrets)}))
-        self.serve("broker", "kafka.Kafka", broker)
-        self.serve("connect", "org.apache.kafka.connect.cli.ConnectDistributed", worker)
+        jmx = [f"-Dcom.sun.management.jmxremote.{name}" for name in (f"port={self.ports['jmx']}", "authenticate=false", "ssl=false")]
+        jmx.append("-Dcom.sun.management.jmxremote.host=127.0.0.1")
+        self.serve("broker", self.java, "kafka.Kafka", broker)
+        self.serve("connect", [*self.java_with_avro, *jmx], "org.apache.kafka.connect.cli.ConnectDistributed", worker)
 
-    def serve(self, name, main, configuration):
+    def serve(self, name, java, main, configuration):
         """A program that is started again when it ends of itself, as the image's supervisor does."""
-        command = [sys.executable, "-c", SUPERVISOR, *self.java, f"-Dprogram={name}", main, configuration]
+        command = [sys.executable, "-c", SUPERVISOR, *java, f"-Dprogram={name}", main, configuration]
         serving(self.add_cleanup, command, self.ports[name], seconds=90, stdout=self.log, stderr=self.log)
 
-    def kill(self, name):
-        """Ends a program as nothing but the kernel does."""
+    def signal(self, name, number):
+        """Sends a program, and not what stands for the supervisor, what nothing but the kernel does."""
         for found in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
             words = found.read_bytes().split(b"\0")
             if words[0].endswith(b"java") and f"-Dprogram={name}".encode() in words and str(self.place).encode() in b" ".join(words):
-                os.kill(int(found.parent.name), signal.SIGKILL)
+                os.kill(int(found.parent.name), number)
                 return
         raise AssertionError(f"{name} does not run")
 
@@ -193,13 +205,48 @@ class Cluster:
         command = [self.place / "bin" / name, "--bootstrap-server", f"127.0.0.1:{self.ports['broker']}", *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=300, **options).stdout
 
-    def records(self, topic, count):
+    def records(self, topic, count, *options):
         """(key, value) of the topic's first records."""
         said = self.tool(
             "kafka-console-consumer", "--topic", topic, "--from-beginning", "--max-messages", str(count), "--timeout-ms", "30000",
-            "--property", "print.key=true",
+            "--property", "print.key=true", *options,
         )
         return [tuple(line.split("\t", 1)) for line in said.splitlines()]
+
+    def avro_records(self, topic, count):
+        """The same of records in Avro, as Confluent's own reader shows them: JSON."""
+        reader = {
+            "value.deserializer": "io.confluent.kafka.serializers.KafkaAvroDeserializer",
+            "value.deserializer.schema.registry.url": f"http://127.0.0.1:{self.ports['registry']}",
+        }
+        properties = [option for name, value in reader.items() for option in ("--property", f"{name}={value}")]
+        return [(key, json.loads(value)) for key, value in self.records(topic, count, *properties)]
+
+    def size(self, topic):
+        """How many records a topic has had."""
+        said = self.tool("kafka-get-offsets", "--topic", topic)
+        return sum(int(line.rpartition(":")[2]) for line in said.splitlines())
+
+    def skipped(self, connector):
+        """How many records Connect has left out for a connector, by its own count: the command of docs/trouble.md."""
+        said = subprocess.run(
+            [
+                self.place / "bin/jmx", "--jmx-url", f"service:jmx:rmi:///jndi/rmi://127.0.0.1:{self.ports['jmx']}/jmxrmi",
+                "--object-name", f"kafka.connect:type=task-error-metrics,connector={connector},task=0",
+                "--attributes", "total-records-skipped", "--one-time", "--report-format", "tsv",
+            ],
+            capture_output=True, text=True, timeout=60, check=True,
+        ).stdout
+        return float(said.split()[-1])
+
+    def compatible(self, reader, writers):
+        """Avro's own verdict on each schema of a writer, for a reader with another schema."""
+        files = []
+        for number, schema in enumerate([reader, *writers]):
+            files.append(self.place / f"{number}.avsc")
+            files[-1].write_text(schema)
+        command = [find("java"), "-cp", os.pathsep.join([*self.avro]), HERE / "Compatible.java", *files]
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout.split()
 
     def mount(self, name, files):
         """A Secret below /mnt/secrets, as the kubelet brings it."""

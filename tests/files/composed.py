@@ -111,12 +111,11 @@ class Composed:
                     self.manifests.append(composed)
 
     def one(self, kind, name):
-        """The manifest of that kind whose name or whose `app` label is this: Jobs have a hash behind their names."""
-        found = [
-            manifest
-            for manifest in self.manifests
-            if manifest["kind"] == kind and name in (manifest["metadata"]["name"], manifest["metadata"].get("labels", {}).get("app"))
-        ]
+        """The manifest of that kind whose name is this, for a Job without the hash behind it, or else whose `app` label."""
+        of_kind = [manifest["metadata"] | {"manifest": manifest} for manifest in self.manifests if manifest["kind"] == kind]
+        named = [about for about in of_kind if name in (about["name"], re.sub("-[0-9a-f]{8}$", "", about["name"]))]
+        labelled = [about for about in of_kind if about.get("labels", {}).get("app") == name]
+        found = [about["manifest"] for about in named or labelled]
         if len(found) != 1:
             raise AssertionError(f"{len(found)} of kind {kind} are called {name}")
         return found[0]

@@ -6,6 +6,7 @@ The two connectors are in no registry: stand-ins of the same names check the set
 
 import json
 import os
+import signal
 import subprocess
 import time
 import unittest
@@ -24,6 +25,11 @@ MQTT = seed().container("StatefulSet", "mqtt-source-connector")
 SYSTEM = seed().container("StatefulSet", "kafka-connect")
 PRESENT = {"mqtt-credentials": {"username": "-", "password": "-"}, "snowflake-kafka-credentials": {"private_key": "-"}}
 BRIDGE = "kafka-bridge"
+SEEDS_MAPPINGS = """\
+            - mqttTopic: health/device_data
+              kafkaTopic: device_data
+              keyField: deviceId
+"""
 KAFKA = CREATED = None
 
 
@@ -75,19 +81,22 @@ class Topics(Case):
 class Connector(mosquitto.Broker):
     """A test that keeps connectors: in one Connect, which forgets them afterwards."""
 
-    def keep(self, container, **env):
+    def keep(self, container):
         """The script, its variables and its path, with this machine's ports and paths."""
-        registry, self.registry = self.stand_in(lambda method, path, headers, body: (200, body or "[]"))
         self.own = self.directory()
         given = container.env(PRESENT) | {"POLL_SECONDS": "0.5", "GIVE_UP_SECONDS": "60", "READY_FILE": str(self.own / "ready")}
         given["CONNECT_URL"] = f"http://127.0.0.1:{KAFKA.ports['connect']}"
-        given["SCHEMA_REGISTRY_URL"] = f"http://127.0.0.1:{registry}"
+        registry = f"127.0.0.1:{KAFKA.ports['registry']}"
+        if "SCHEMA_REGISTRY_URL" in given:
+            given["SCHEMA_REGISTRY_URL"] = f"http://{registry}"
         places = {"/mnt/secrets": str(KAFKA.secrets)}
-        if container is MQTT:
+        if "AvroConverter" in given["CONNECTOR_CONFIG"]:
+            places["127.0.0.1:8081"] = registry
+        if "connect.mqtt.hosts" in given["CONNECTOR_CONFIG"]:
             places[":1883"] = f":{self.port}"
         given["CONNECTOR_CONFIG"] = moved(given["CONNECTOR_CONFIG"], places)
         self.addCleanup(self.forget, given["CONNECTOR_NAME"])
-        self.kept = container.script(), given | env, self.alpine_path("curl")
+        self.kept = container.script(), given, self.alpine_path("curl")
         return given["CONNECTOR_NAME"]
 
     def begin(self):
@@ -148,15 +157,23 @@ class Source(Connector):
     def test_a_devices_message_arrives_in_its_topic(self):
         self.credentials()
         name = self.keep(MQTT)
+        KAFKA.asked.clear()
         self.assertEqual(self.pod()[1], [])
-        self.assertEqual([asked for asked in self.registry if asked[0] == "PUT"], [("PUT", "/config/device_data-value", '{"compatibility":"NONE"}')])
+        self.assertEqual([asked for asked in KAFKA.asked if asked[0] == "PUT"], [("PUT", "/config/device_data-value", '{"compatibility":"NONE"}')])
         self.assertEqual(self.publish("health-user", message=READING), "")
-        until(lambda: self.ask("GET", f"/connectors/{name}/topics")[name]["topics"], 30)
-        ((key, value),) = KAFKA.records("device_data", 1)
-        self.assertEqual((key, json.loads(value)), ("test001", json.loads(READING)))
+        until(lambda: KAFKA.size("device_data"), 30)
+        ((key, value),) = KAFKA.avro_records("device_data", 1)
+        self.assertEqual((key, value), ("test001", json.loads(READING)))
         # Connect keeps the placeholder, and not what it stands for.
-        self.assertIn("${dir:", json.dumps(self.ask("GET", f"/connectors/{name}/config")))
-        self.assertNotIn(self.password(BRIDGE), json.dumps(self.ask("GET", f"/connectors/{name}/config")))
+        config = json.dumps(self.ask("GET", f"/connectors/{name}/config"))
+        self.assertIn("${dir:", config)
+        self.assertNotIn(self.password(BRIDGE), config)
+        # Readers of the schema that is registered before the processors can read what the converter writes.
+        registered = seed().file("topic-schemas", "device_data")
+        written = KAFKA.registry.subjects["device_data-value"]
+        self.assertEqual(KAFKA.compatible(registered, written), ["COMPATIBLE"] * len(written))
+        renamed = moved(registered, {'"health_device_data"': '"device_data"'})
+        self.assertEqual(KAFKA.compatible(renamed, written), ["INCOMPATIBLE"] * len(written))
 
     def test_credential_that_comes_late_and_changes(self):
         (KAFKA.secrets / "mqtt").mkdir(exist_ok=True)
@@ -196,7 +213,7 @@ class Source(Connector):
         self.credentials()
         name = self.keep(MQTT)
         process, _ = self.pod()
-        KAFKA.kill("connect")
+        KAFKA.signal("connect", signal.SIGKILL)
         until(lambda: not self.is_ready(), 30)
         until(self.is_ready, 120)
         self.assertIsNone(process.poll(), "it gave up before Connect was back")
@@ -224,6 +241,75 @@ class Source(Connector):
             said = self.run_once(CONNECTOR_CONFIG=moved(self.kept[1]["CONNECTOR_CONFIG"], {old: new}))
             self.assertIn("cannot put connector mqtt-source-connector (Connect answers 400)", said)
             self.assertIn(reason, said)
+
+
+class Mappings(Connector):
+    """Topics and messages as people have them, through the converter of the image, with both connectors of one broker."""
+
+    # The broker's claim, with what one user may publish and what is carried where, each topic into one of its own.
+    FILTERS = {"devices/+/telemetry": "telemetry", "3/#": "wards", "home/x@y/vitals": "vitals", "a.b/c~d": "dots"}
+
+    def setUp(self):
+        mappings = "".join(
+            f"            - mqttTopic: {filter}\n              kafkaTopic: {topic}{converter}\n"
+            for filter, name in self.FILTERS.items()
+            for topic, converter in ((name, "\n              keyField: device.id"), (f"{name}-raw", "\n              converter: Bytes"))
+        )
+        everything = {SEEDS_MAPPINGS: mappings, "                - health/#\n": '                - "#"\n'}
+        self.composed = Composed(everything)
+        self.broker(self.composed)
+        self.credentials()
+        self.json, self.bytes = (self.composed.container("StatefulSet", name) for name in ("mqtt-source-connector", "mqtt-source-bytes-connector"))
+
+    def carry(self, *containers):
+        """Keeps these connectors until the test ends."""
+        for container in containers:
+            self.keep(container)
+            self.assertEqual(self.pod()[1], [])
+
+    def send(self, topic, message):
+        self.assertEqual(self.publish("health-user", topic, message), "")
+
+    def test_every_legal_topic_and_field_arrives(self):
+        self.carry(self.json)
+        topics = ["devices/sensor-01/telemetry", "devices/6f1c2d3e-0000-4000-8000-000000000001/telemetry", "devices/alpha/telemetry"]
+        topics += ["3/ward", "3/a b\u00fc/1", "home/x@y/vitals", "a.b/c~d"]
+        sent = {}
+        for topic in topics:
+            message = {"device": {"id": topic}, "heart-rate": 75, "1st": {"a b": [1, None]}, "\u00e4": "x", "_": None, "more": [{"x-y": 1.5}]}
+            self.send(topic, json.dumps(message))
+            sent[topic] = {"device": {"id": topic}, "heart_rate": 75, "more": [{"x_y": 1.5}]}
+        found = {}
+        for kafka, count in {"telemetry": 3, "wards": 2, "vitals": 1, "dots": 1}.items():
+            until(lambda kafka=kafka, count=count: KAFKA.size(kafka) >= count, 30)
+            found |= {key: {name: value[name] for name in ("device", "heart_rate", "more")} for key, value in KAFKA.avro_records(kafka, count)}
+        self.assertEqual(found, sent)
+        schemas = [json.loads(schema) for name in self.FILTERS.values() for schema in KAFKA.registry.subjects[f"{name}-value"]]
+        self.assertEqual({schema["name"] for schema in schemas}, {"health_device_data"})
+        self.assertEqual(KAFKA.skipped("mqtt-source-connector"), 0)
+
+    def test_what_is_no_object_of_fields_is_kept_as_bytes(self):
+        self.carry(self.json, self.bytes)
+        # The connector itself cannot read these; Connect can do nothing with the others, and counts them.
+        unread = ['{"device":{"id":"a"},"alerts":[]}', '{"device":{"id":"a"},"mixed":[1,"x"]}', '{"device":{}}', "on", ""]
+        uncounted = len(unread)
+        unread += ["72", '"on"', '{"device":{"id":"a"},"a-b":1,"a_b":2}']
+        last = '{"device":{"id":"last"}}'
+        for message in [*unread, last]:
+            self.send("devices/alpha/telemetry", message)
+        until(lambda: KAFKA.size("telemetry-raw") == len(unread) + 1, 30)
+        raw = [value for _, value in KAFKA.records("telemetry-raw", len(unread) + 1)]
+        self.assertEqual(sorted(raw), sorted([*unread, last]))
+        until(lambda: KAFKA.avro_records("telemetry", KAFKA.size("telemetry"))[-1:] and self.arrived("last"), 30)
+        self.assertEqual(KAFKA.skipped("mqtt-source-connector"), len(unread) - uncounted)
+
+    def arrived(self, key):
+        return key in [found for found, _ in KAFKA.avro_records("telemetry", KAFKA.size("telemetry"))]
+
+    def test_a_key_without_backquotes_is_refused(self):
+        self.keep(self.json)
+        said = self.run_once(CONNECTOR_CONFIG=moved(self.kept[1]["CONNECTOR_CONFIG"], {"`device.id`": "device.id"}))
+        self.assertIn("not in the form", said)
 
 
 class Sink(Connector):

@@ -160,6 +160,42 @@ def read_only_root(writable):
     return [find("unshare"), "--mount", "/bin/sh", "-euc", "\n".join([*mounts, 'exec "$@"']), "read-only-root"]
 
 
+def stand_in(add_cleanup, answer, tls=None):
+    """An HTTP server in another's place: answer(method, path, headers, body) → (code, value or text[, headers])."""
+    seen = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def reply(self):
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            seen.append((self.command, self.path, body))
+            code, value, *headers = answer(self.command, self.path, self.headers, body)
+            data = (value if isinstance(value, str) else json.dumps(value)).encode()
+            self.send_response(code)
+            for name, content in headers[0] if headers else []:
+                self.send_header(name, content)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = reply
+
+        def log_message(self, *args):
+            """What was asked is in `seen`."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    add_cleanup(server.server_close)
+    add_cleanup(server.shutdown)
+    return server.server_port, seen
+
+
 class Case(unittest.TestCase):
     def directory(self):
         path = pathlib.Path(tempfile.mkdtemp())
@@ -210,36 +246,4 @@ class Case(unittest.TestCase):
         return said
 
     def stand_in(self, answer, tls=None):
-        """An HTTP server in another's place: answer(method, path, headers, body) → (code, value or text[, headers])."""
-        seen = []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def reply(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-                seen.append((self.command, self.path, body))
-                code, value, *headers = answer(self.command, self.path, self.headers, body)
-                data = (value if isinstance(value, str) else json.dumps(value)).encode()
-                self.send_response(code)
-                for name, content in headers[0] if headers else []:
-                    self.send_header(name, content)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = reply
-
-            def log_message(self, *args):
-                """What was asked is in `seen`."""
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
-        if tls:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*tls)
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        self.addCleanup(server.server_close)
-        self.addCleanup(server.shutdown)
-        return server.server_port, seen
+        return stand_in(self.addCleanup, answer, tls)

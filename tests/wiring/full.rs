@@ -69,7 +69,7 @@ pub fn claims() -> Vec<Written> {
         "mqttConfig": {"tls": {"secretName": "broker-certificate"}, "queuedMessages": 50_000},
         "connectorConfig": {"mappings": [
             {"mqttTopic": "health/device_data", "kafkaTopic": "device_data", "keyField": "deviceId"},
-            {"mqttTopic": "raw/#", "kafkaTopic": "raw", "converter": "Bytes"},
+            {"mqttTopic": "raw/#", "kafkaTopic": "device_data", "converter": "Bytes"},
         ]},
     });
     vec![

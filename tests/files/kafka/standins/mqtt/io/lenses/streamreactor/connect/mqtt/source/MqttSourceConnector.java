@@ -16,7 +16,7 @@ import org.apache.kafka.connect.source.SourceConnector;
 
 /**
  * In the place of Stream Reactor's MQTT source, which no registry has: takes the settings that its release 8.1.35 knows,
- * refuses every other key of its own, and carries JSON from a real broker into a real Kafka.
+ * refuses every other key of its own, and carries JSON or bytes from a real broker into a real Kafka.
  */
 public class MqttSourceConnector extends SourceConnector {
     static final ConfigDef SETTINGS = new ConfigDef()
@@ -39,11 +39,15 @@ public class MqttSourceConnector extends SourceConnector {
         .define("connect.mqtt.ssl.cert", Type.STRING, null, Importance.LOW, "")
         .define("connect.mqtt.ssl.key", Type.STRING, null, Importance.LOW, "");
 
-    /** One `INSERT INTO kafka SELECT * FROM mqtt`, with the two clauses that the platform writes. */
-    record Statement(String kafka, String mqtt, String key) {
+    /**
+     * One `INSERT INTO kafka SELECT * FROM mqtt`, with the two clauses that the platform writes. KCQL reads a name between
+     * backquotes as one; without them no name with a dot, and none that is a word of the language. So names without them are
+     * refused here.
+     */
+    record Statement(String kafka, String mqtt, boolean json, String key) {
         private static final Pattern FORM = Pattern.compile("INSERT INTO `([^`]+)` SELECT \\* FROM `([^`]+)`"
-            + " WITHCONVERTER=`io\\.lenses\\.streamreactor\\.connect\\.converters\\.source\\.JsonSimpleConverter`"
-            + "(?: WITHKEY\\(([A-Za-z0-9_.]+)\\))?");
+            + " WITHCONVERTER=`io\\.lenses\\.streamreactor\\.connect\\.converters\\.source\\.(JsonSimple|Bytes)Converter`"
+            + "(?: WITHKEY\\(`([^`]+)`\\))?");
 
         static List<Statement> of(String text) {
             return Pattern.compile(";").splitAsStream(text).map(String::strip).filter(part -> !part.isEmpty()).map(part -> {
@@ -51,8 +55,13 @@ public class MqttSourceConnector extends SourceConnector {
                 if (!found.matches()) {
                     throw new ConfigException("connect.mqtt.kcql", part, "not in the form that this stand-in knows");
                 }
-                return new Statement(found.group(1), found.group(2), found.group(3));
+                return new Statement(found.group(1), found.group(2), found.group(3).equals("JsonSimple"), found.group(4));
             }).toList();
+        }
+
+        /** As the connector counts a topic in: a wildcard stands for something. */
+        boolean takes(String topic) {
+            return topic.matches(mqtt.replace("+", "[^/]+").replace("#", ".+"));
         }
     }
 

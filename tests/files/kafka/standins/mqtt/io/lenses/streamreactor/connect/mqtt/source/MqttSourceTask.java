@@ -1,8 +1,5 @@
 package io.lenses.streamreactor.connect.mqtt.source;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -10,22 +7,31 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.data.Schema;
-import org.apache.kafka.connect.data.SchemaBuilder;
-import org.apache.kafka.connect.data.Struct;
+import org.apache.kafka.connect.data.SchemaAndValue;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.source.SourceRecord;
 import org.apache.kafka.connect.source.SourceTask;
+import org.eclipse.paho.client.mqttv3.IMqttDeliveryToken;
+import org.eclipse.paho.client.mqttv3.MqttCallback;
 import org.eclipse.paho.client.mqttv3.MqttClient;
 import org.eclipse.paho.client.mqttv3.MqttConnectOptions;
 import org.eclipse.paho.client.mqttv3.MqttException;
+import org.eclipse.paho.client.mqttv3.MqttMessage;
 import org.eclipse.paho.client.mqttv3.persist.MemoryPersistence;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Reads with the client library that the connector itself uses, and types JSON as its JsonSimpleConverter does. */
-public class MqttSourceTask extends SourceTask {
-    private static final ObjectMapper JSON = new ObjectMapper();
+/**
+ * Reads with the client library that the connector itself uses, and as it does: a message is acknowledged once it stands in a
+ * queue in memory, and one that its converter cannot read is logged and left out.
+ */
+public class MqttSourceTask extends SourceTask implements MqttCallback {
+    private static final Logger LOG = LoggerFactory.getLogger(MqttSourceTask.class);
 
     private final BlockingQueue<SourceRecord> arrived = new LinkedBlockingQueue<>();
+    private List<MqttSourceConnector.Statement> statements;
     private MqttClient client;
 
     @Override
@@ -37,57 +43,48 @@ public class MqttSourceTask extends SourceTask {
         options.setConnectionTimeout(settings.getInt("connect.mqtt.timeout"));
         options.setUserName(settings.getString("connect.mqtt.username"));
         options.setPassword(settings.getPassword("connect.mqtt.password").value().toCharArray());
+        statements = MqttSourceConnector.Statement.of(settings.getString("connect.mqtt.kcql"));
         try {
             String host = settings.getString("connect.mqtt.hosts").split(",")[0];
             client = new MqttClient(host, settings.getString("connect.mqtt.client.id"), new MemoryPersistence());
+            client.setCallback(this);
             client.connect(options);
-            for (var statement : MqttSourceConnector.Statement.of(settings.getString("connect.mqtt.kcql"))) {
-                int quality = settings.getInt("connect.mqtt.service.quality");
-                client.subscribe(statement.mqtt(), quality, (topic, message) -> arrive(statement, topic, message.getPayload()));
+            for (var statement : statements) {
+                client.subscribe(statement.mqtt(), settings.getInt("connect.mqtt.service.quality"));
             }
         } catch (MqttException error) {
             throw new ConnectException("cannot read from the broker: " + error.getMessage(), error);
         }
     }
 
-    private void arrive(MqttSourceConnector.Statement statement, String topic, byte[] payload) {
+    @Override
+    public void messageArrived(String topic, MqttMessage message) {
+        var statement = statements.stream().filter(known -> known.takes(topic)).findFirst()
+            .orElseThrow(() -> new ConfigException("no statement takes the topic " + topic));
         try {
-            JsonNode message = JSON.readTree(new String(payload));
-            Object key = statement.key() == null ? topic : message.path(statement.key()).asText();
-            Struct value = typed(topic.replace('/', '_'), message);
-            arrived.add(new SourceRecord(Map.of("topic", topic), Map.of(), statement.kafka(), Schema.STRING_SCHEMA, key, value.schema(), value));
-        } catch (JsonProcessingException error) {
-            // As with converter.throw.on.error=false: what is no JSON is left out.
-            return;
+            arrived.add(record(statement, topic, message));
+        } catch (RuntimeException error) {
+            LOG.warn("Error is handled. Message will be lost! Id = {} on topic={}", message.getId(), topic, error);
         }
     }
 
-    private static Struct typed(String name, JsonNode message) {
-        SchemaBuilder builder = SchemaBuilder.struct().name(name);
-        message.fields().forEachRemaining(field -> builder.field(field.getKey(), schema(field.getValue())));
-        Struct value = new Struct(builder.build());
-        message.fields().forEachRemaining(field -> value.put(field.getKey(), content(field.getValue())));
-        return value;
+    private static SourceRecord record(MqttSourceConnector.Statement statement, String topic, MqttMessage message) {
+        SchemaAndValue value = statement.json()
+            ? JsonSimple.read(topic, message.getPayload())
+            : new SchemaAndValue(Schema.BYTES_SCHEMA, message.getPayload());
+        SchemaAndValue key = JsonSimple.key(statement.key(), value, topic, message.getId());
+        Map<String, String> partition = Map.of("topic", topic);
+        return new SourceRecord(partition, null, statement.kafka(), key.schema(), key.value(), value.schema(), value.value());
     }
 
-    private static Schema schema(JsonNode value) {
-        if (value.isIntegralNumber()) {
-            return Schema.OPTIONAL_INT64_SCHEMA;
-        }
-        if (value.isNumber()) {
-            return Schema.OPTIONAL_FLOAT64_SCHEMA;
-        }
-        return value.isBoolean() ? Schema.OPTIONAL_BOOLEAN_SCHEMA : Schema.OPTIONAL_STRING_SCHEMA;
+    @Override
+    public void connectionLost(Throwable cause) {
+        LOG.warn("Connection lost", cause);
     }
 
-    private static Object content(JsonNode value) {
-        if (value.isIntegralNumber()) {
-            return value.asLong();
-        }
-        if (value.isNumber()) {
-            return value.asDouble();
-        }
-        return value.isBoolean() ? (Object) value.asBoolean() : value.asText();
+    @Override
+    public void deliveryComplete(IMqttDeliveryToken token) {
+        // It publishes nothing.
     }
 
     @Override

@@ -223,9 +223,10 @@ class Cluster:
         return [(key, json.loads(value)) for key, value in self.records(topic, count, *properties)]
 
     def size(self, topic):
-        """How many records a topic has had."""
-        said = self.tool("kafka-get-offsets", "--topic", topic)
-        return sum(int(line.rpartition(":")[2]) for line in said.splitlines())
+        """How many records a topic has had; none while there is no such topic."""
+        said = self.tool("kafka-get-offsets")
+        topics = [line.split(":") for line in said.splitlines()]
+        return sum(int(records) for found, _, records in topics if found == topic)
 
     def skipped(self, connector):
         """How many records Connect has left out for a connector, by its own count: the command of docs/trouble.md."""

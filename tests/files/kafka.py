@@ -311,6 +311,31 @@ class Mappings(Connector):
         said = self.run_once(CONNECTOR_CONFIG=moved(self.kept[1]["CONNECTOR_CONFIG"], {"`device.id`": "device.id"}))
         self.assertIn("not in the form", said)
 
+    def test_when_connect_is_killed_what_it_had_acknowledged_is_lost_and_nothing_else(self):
+        self.carry(self.json)
+        # The broker stands still for the last second before, as it does when it starts again: Connect goes on acknowledging.
+        sent, stopped, killed, each_second = 5000, 2000, 3000, 1000
+        self.addCleanup(KAFKA.signal, "broker", signal.SIGCONT)
+        publish = self.client("mosquitto_pub", "health-user", "-t", "3/ward", "-q", "1", "-l")
+        with subprocess.Popen(publish, stdin=subprocess.PIPE, text=True) as process:
+            for number in range(sent):
+                process.stdin.write(json.dumps({"device": {"id": f"k{number}"}}) + "\n")
+                process.stdin.flush()
+                time.sleep(1 / each_second)
+                if number == stopped:
+                    KAFKA.signal("broker", signal.SIGSTOP)
+                if number == killed:
+                    KAFKA.signal("connect", signal.SIGKILL)
+                    KAFKA.signal("broker", signal.SIGCONT)
+        until(lambda: f"k{sent - 1}" in self.keys(), 120)
+        missing = {f"k{number}" for number in range(sent)} - set(self.keys())
+        # What came while Connect was away was in the broker's queue.
+        self.assertLessEqual(max((int(key[1:]) for key in missing), default=0), killed)
+        print(f"proof: measured: {len(missing)} of {sent} messages are lost with a Connect that is killed, {killed - stopped} after Kafka stopped", flush=True)
+
+    def keys(self):
+        return [key for key, _ in KAFKA.avro_records("wards", KAFKA.size("wards"))]
+
 
 class Sink(Connector):
     def test_a_processed_reading_arrives_in_its_table(self):

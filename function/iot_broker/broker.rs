@@ -49,7 +49,7 @@ const GENERAL: [&str; 10] = [
     "log_type notice",
     "log_type information",
     // What is larger, Kafka would not take from the bridge. Who sends it is told so here.
-    "message_size_limit 1000000",
+    "max_packet_size 1000000",
 ];
 
 /// The ends of the queue of a client that is away, of which the first that is met counts.

@@ -1,5 +1,7 @@
 """The composed broker on a real Mosquitto: who gets in, by which door, what each may do, and what outlives a restart."""
 
+import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -33,6 +35,11 @@ SEEDS_USER = """\
             - name: health-user
               publish:
                 - health/#
+"""
+WATCHER = """\
+            - name: watcher
+              read:
+                - $SYS/#
 """
 # What is tried with each user, from the claim and not from the list that is made of it.
 PUBLISHES = {
@@ -229,6 +236,57 @@ class Persistence(mosquitto.Broker):
         self.serve()
         self.publish("health-user", TOPIC, "after")
         self.assertEqual(self.read("-C", "2", "-W", "60", *durable), [f"{TOPIC} before", f"{TOPIC} after"])
+
+    def absent(self, **mqtt):
+        """A broker of a claim, whose bridge has a lasting session and is away."""
+        fields = "".join(f"          {name}: {value}\n" for name, value in mqtt.items())
+        self.process = self.broker(Composed({"        mqttConfig:\n": "        mqttConfig:\n" + fields, SEEDS_USER: SEEDS_USER + WATCHER}))
+        self.read("-E", "-c", "-x", "3600")
+
+    def send_many(self, count, length=1024):
+        """Messages of that length, one by one acknowledged, from a client that numbers at most 65535 of them."""
+        command = self.client("mosquitto_pub", "health-user", "-t", TOPIC, "-q", "1", "-l")
+        subprocess.run(command, input=("x" * length + "\n") * count, text=True, check=True, timeout=120)
+
+    def resident(self):
+        """Bytes that the broker has in memory."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) << 10
+
+    def test_what_a_full_queue_drops_is_counted_and_logged(self):
+        self.absent(queuedMessages=1000)
+        self.send_many(1500)
+        counted = self.client("mosquitto_sub", "watcher", "-t", "$SYS/broker/publish/messages/dropped", "-W", "60")
+        # The broker tells its counts every ten seconds.
+        told = subprocess.Popen(counted, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(end, told)
+        self.assertIn("500\n", iter(told.stdout.readline, ""))
+        self.assertEqual(len(self.read("-C", "1000", "-W", "60", "-c", "-x", "3600")), 1000)
+        end(self.process)
+        self.assertIn("Outgoing messages are being dropped for client mosquitto_sub-kafka-bridge", self.spoken())
+
+    def test_a_queue_takes_as_much_memory_as_the_claim_is_checked_for(self):
+        self.absent()
+        before = self.resident()
+        self.send_many(30000)
+        # What a queued message of 1 KiB counts for, where a claim's memory is checked against its queue.
+        self.assertLessEqual((self.resident() - before) / 30000, 1536)
+
+    def test_large_messages_count_for_what_they_are(self):
+        self.absent(queuedMessages=1000)
+        self.send_many(400, length=4096)
+        self.assertEqual(len(self.read("-W", "2", "-c", "-x", "3600")), 1000 // 4)
+
+    def test_who_sends_what_kafka_would_not_take_is_told(self):
+        self.absent()
+        file = self.place / "large"
+        for size, version, ended in ((990_000, "5", 0), (1_000_001, "311", 7)):
+            file.write_text("x" * size)
+            command = self.client("mosquitto_pub", "health-user", "-t", TOPIC, "-q", "1", "-V", version, "-f", str(file))
+            self.assertEqual(subprocess.run(command, capture_output=True, timeout=60).returncode, ended, (size, version))
+        self.assertEqual(len(self.read("-W", "2", "-c", "-x", "3600")), 1)
+        end(self.process)
+        self.assertIn("disconnected due to oversize packet", self.spoken())
 
     def test_it_starts_without_a_warning(self):
         process = self.broker()

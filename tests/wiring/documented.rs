@@ -10,6 +10,8 @@ pub struct Told {
     pub keys: BTreeSet<String>,
     /// Whether all else that the user's own Secret has comes along.
     pub whole: bool,
+    /// Keys that are there where a claim asks for them.
+    pub asked: Vec<String>,
 }
 
 static TABLE: LazyLock<BTreeMap<String, Told>> = LazyLock::new(|| {
@@ -18,9 +20,10 @@ static TABLE: LazyLock<BTreeMap<String, Told>> = LazyLock::new(|| {
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
     rows.map(|row| {
         let cells: Vec<&str> = row.split('|').collect();
-        let keys = cells[1].split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let (always, asked) = cells[1].split_once("where the claim asks for it").unwrap_or((cells[1], ""));
         let name = cells[0].split('`').next().unwrap_or_default().to_owned();
-        (name, Told { keys, whole: cells[1].contains("all else") })
+        (name, Told { keys: quoted(always), asked: quoted(asked), whole: cells[1].contains("all else") })
     })
     .collect()
 });

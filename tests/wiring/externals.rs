@@ -38,9 +38,12 @@ fn collect(spec: &Value, promised: &mut BTreeMap<String, Vec<String>>) {
 /// The entries of the platform's secret store that are promised: name and property.
 pub fn promised_entries(platform: &Platform) -> Vec<(String, Option<String>)> {
     let pulls = platform.settings.pull_secrets.iter().map(|secret| (secret.remote_key.clone(), None));
-    let keys = platform.claims.iter().map(|standing| standing.spec.at("/snowflakeConfig/privateKey")).map(|key| {
+    let keys = platform.claims.iter().map(|standing| standing.spec.at("/snowflakeConfig/privateKey"));
+    let keys = keys.flat_map(|key| {
         let said = |field: &str, default: &str| key.get(field).and_then(Value::as_str).unwrap_or(default).to_owned();
-        (said("remoteKey", "snowflake-credentials"), Some(said("property", "private_key")))
+        let passphrase = key.get("passphraseProperty").and_then(Value::as_str).map(str::to_owned);
+        let properties = [Some(said("property", "private_key")), passphrase].into_iter().flatten();
+        properties.map(move |property| (said("remoteKey", "snowflake-credentials"), Some(property))).collect::<Vec<_>>()
     });
     pulls.chain(keys).collect()
 }

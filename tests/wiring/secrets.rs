@@ -268,7 +268,8 @@ fn untold(name: &str, keys: &Keys, environment: &str) -> Option<String> {
     let Some((_, told)) = told(name, environment) else {
         return Some(format!("docs/secrets.md does not know Secret {name}"));
     };
-    let stray = keys.keys().find(|key| !told.keys.contains(*key) && !told.whole);
+    let is_told = |key: &&String| told.keys.contains(*key) || told.asked.contains(*key) || told.whole;
+    let stray = keys.keys().find(|key| !is_told(key));
     let missing = told.keys.iter().find(|key| !keys.contains_key(*key));
     match (stray, missing) {
         (Some(stray), _) => Some(format!("Secret {name} gets key {stray}, which docs/secrets.md does not name")),

@@ -67,7 +67,7 @@ fn directive(reading: &mut Reading, name: &str, value: &str) -> bool {
         "log_type" => matches!(value, "error" | "warning" | "notice" | "information"),
         "autosave_interval" => value.parse::<u32>().is_ok(),
         // 0 is a queue without an end, which ends with the memory; or a limit that is none.
-        "max_queued_messages" | "max_queued_bytes" | "message_size_limit" => {
+        "max_queued_messages" | "max_queued_bytes" | "max_packet_size" => {
             value.parse::<u64>().is_ok_and(|limit| limit > 0)
         }
         _ => false,

@@ -233,12 +233,13 @@ class Cluster:
         said = subprocess.run(
             [
                 self.place / "bin/jmx", "--jmx-url", f"service:jmx:rmi:///jndi/rmi://127.0.0.1:{self.ports['jmx']}/jmxrmi",
-                "--object-name", f"kafka.connect:type=task-error-metrics,connector={connector},task=0",
-                "--attributes", "total-records-skipped", "--one-time", "--report-format", "tsv",
+                "--one-time", "--report-format", "tsv",
+                "--object-name", "kafka.connect:type=task-error-metrics,connector=*,task=*", "--attributes", "total-records-skipped",
             ],
             capture_output=True, text=True, timeout=60, check=True,
         ).stdout
-        return float(said.split()[-1])
+        counts = [line.split("\t") for line in said.splitlines()]
+        return sum(float(count) for name, count in counts if f"connector={connector}," in name)
 
     def compatible(self, reader, writers):
         """Avro's own verdict on each schema of a writer, for a reader with another schema."""

@@ -11,7 +11,7 @@ pub struct Told {
     /// Whether all else that the user's own Secret has comes along.
     pub whole: bool,
     /// Keys that are there where a claim asks for them.
-    pub asked: Vec<String>,
+    pub asked: BTreeSet<String>,
 }
 
 static TABLE: LazyLock<BTreeMap<String, Told>> = LazyLock::new(|| {

@@ -22,7 +22,11 @@ fn collect(spec: &Value, promised: &mut BTreeMap<String, Vec<String>>) {
             "licenseSecretRef" if value.has("/key") => (value.text("/name"), vec![value.text("/key")]),
             "licenseSecretRef" => (value.text("/name"), vec!["license"]),
             "credentialsSecretRef" => (value.text("/name"), vec!["password"]),
-            "secretRef" => (value.text("/name"), vec!["private_key"]),
+            // Beside it the claim names the key with the passphrase, if there is one.
+            "secretRef" => (
+                value.text("/name"),
+                ["private_key"].into_iter().chain(spec.at("/passphraseProperty").as_str()).collect(),
+            ),
             "secretName" => (value.as_str().unwrap_or_default(), vec!["tls.crt", "tls.key"]),
             _ => {
                 collect(value, promised);

@@ -1,5 +1,6 @@
 package com.snowflake.kafka.connector;
 
+import java.io.IOException;
 import java.security.GeneralSecurityException;
 import java.security.KeyFactory;
 import java.security.spec.PKCS8EncodedKeySpec;
@@ -8,13 +9,16 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import javax.crypto.Cipher;
+import javax.crypto.EncryptedPrivateKeyInfo;
+import javax.crypto.SecretKeyFactory;
+import javax.crypto.spec.PBEKeySpec;
 import org.apache.kafka.common.config.Config;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.config.ConfigValue;
-import org.apache.kafka.common.config.types.Password;
 import org.apache.kafka.connect.connector.Task;
 import org.apache.kafka.connect.sink.SinkConnector;
 
@@ -32,8 +36,7 @@ public class SnowflakeSinkConnector extends SinkConnector {
             }
         }, Importance.HIGH, "")
         .define("snowflake.user.name", Type.STRING, ConfigDef.NO_DEFAULT_VALUE, new ConfigDef.NonEmptyString(), Importance.HIGH, "")
-        .define("snowflake.private.key", Type.PASSWORD, ConfigDef.NO_DEFAULT_VALUE, (name, value) -> readKey(name, ((Password) value).value()),
-            Importance.HIGH, "")
+        .define("snowflake.private.key", Type.PASSWORD, ConfigDef.NO_DEFAULT_VALUE, Importance.HIGH, "")
         .define("snowflake.private.key.passphrase", Type.PASSWORD, null, Importance.LOW, "")
         .define("snowflake.database.name", Type.STRING, ConfigDef.NO_DEFAULT_VALUE, new ConfigDef.NonEmptyString(), Importance.HIGH, "")
         .define("snowflake.schema.name", Type.STRING, ConfigDef.NO_DEFAULT_VALUE, new ConfigDef.NonEmptyString(), Importance.HIGH, "")
@@ -44,12 +47,25 @@ public class SnowflakeSinkConnector extends SinkConnector {
         .define("buffer.size.bytes", Type.LONG, 5000000, Importance.LOW, "")
         .define("buffer.flush.time", Type.LONG, 120, Importance.LOW, "");
 
-    private static void readKey(String name, String text) {
-        String body = text.replaceAll("-+[A-Za-z ]+-+", "").replaceAll("\\s", "");
+    /** Why a key, with the passphrase of an encrypted one, is none; null where it is one. */
+    private static String wrongKey(String text, String passphrase) {
+        byte[] body;
         try {
-            KeyFactory.getInstance("RSA").generatePrivate(new PKCS8EncodedKeySpec(Base64.getDecoder().decode(body)));
-        } catch (GeneralSecurityException | IllegalArgumentException error) {
-            throw new ConfigException(name, "(hidden)", "not an RSA key in PKCS#8");
+            body = Base64.getDecoder().decode(text.replaceAll("-+[A-Za-z ]+-+", "").replaceAll("\\s", ""));
+            PKCS8EncodedKeySpec key = new PKCS8EncodedKeySpec(body);
+            if (passphrase != null) {
+                EncryptedPrivateKeyInfo encrypted = new EncryptedPrivateKeyInfo(body);
+                String algorithm = encrypted.getAlgParameters().toString();
+                SecretKeyFactory factory = SecretKeyFactory.getInstance(algorithm);
+                Cipher cipher = Cipher.getInstance(algorithm);
+                cipher.init(Cipher.DECRYPT_MODE, factory.generateSecret(new PBEKeySpec(passphrase.toCharArray())),
+                    encrypted.getAlgParameters());
+                key = encrypted.getKeySpec(cipher);
+            }
+            KeyFactory.getInstance("RSA").generatePrivate(key);
+            return null;
+        } catch (GeneralSecurityException | IOException | IllegalArgumentException error) {
+            return passphrase == null ? "not an RSA key in PKCS#8" : "not an RSA key in PKCS#8 that this passphrase opens";
         }
     }
 
@@ -69,6 +85,9 @@ public class SnowflakeSinkConnector extends SinkConnector {
     @Override
     public Config validate(Map<String, String> given) {
         Config checked = super.validate(given);
+        String wrong = wrongKey(given.getOrDefault("snowflake.private.key", ""), given.get("snowflake.private.key.passphrase"));
+        checked.configValues().stream().filter(value -> wrong != null && value.name().equals("snowflake.private.key"))
+            .forEach(value -> value.addErrorMessage(wrong));
         for (String key : given.keySet()) {
             boolean own = key.startsWith("snowflake.") || key.startsWith("buffer.");
             if (own && !SETTINGS.names().contains(key)) {

@@ -213,10 +213,11 @@ impl Default for ConnectorConfig {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Mapping {
-    /// MQTT topic filter that the bridge subscribes to. Mappings with the same converter must not share a topic.
+    /// MQTT topic filter that the bridge subscribes to. Mappings with the same converter must not share a topic. The same
+    /// filter may be carried with both, each into a Kafka topic of its own.
     #[schemars(length(min = 1, max = 500), regex(pattern = form::BRIDGED_MQTT_FILTER))]
     pub mqtt_topic: String,
-    /// Kafka topic that receives the messages, one of the real-time system's.
+    /// Kafka topic that receives the messages, one of the real-time system's. All its mappings should have one converter.
     #[schemars(
         length(min = 1, max = 200),
         regex(pattern = form::KAFKA_TOPIC),
@@ -224,9 +225,12 @@ pub struct Mapping {
     )]
     pub kafka_topic: String,
     /// How a message becomes a record: `Json` reads its fields, so that SQL can name them; `Bytes` carries it as it is.
+    /// `Json` wants one JSON object of at most 1 MB, whose lists are not empty and of one kind: other messages are left out.
+    /// In names of fields, what Avro does not take becomes `_`. Carry the same filter with `Bytes` to keep all messages.
     #[serde(default)]
     pub converter: Converter,
-    /// Field of a JSON message that becomes the record's key. Absent: the message's topic and number. Only with `Json`.
+    /// Field of a JSON message that becomes the record's key, in objects below it with dots, such as `device.id`. A message
+    /// without the field is left out. Absent: the message's topic and number. Only with `Json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200), regex(pattern = form::JSON_FIELD))]
     pub key_field: Option<String>,

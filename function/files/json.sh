@@ -4,8 +4,6 @@
 # Signs that no text in JSON has, in the place of what is written with a backslash.
 backslash=$(printf '\001')
 quote=$(printf '\002')
-# Stands between fields that may be empty, which a tab cannot.
-between=$(printf '\003')
 
 # Every text in the JSON $answer, one a line: its path with dots, a tab, the text as JSON has it.
 texts() {

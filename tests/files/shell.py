@@ -19,10 +19,21 @@ SHELLS = {
 }
 
 
+# A claim that asks neither for processors nor for mappings has what was there before removed.
+NONE = {
+    "        snowflakeConfig:\n": "        sqlProcessors: []\n        snowflakeConfig:\n",
+    """          mappings:
+            - mqttTopic: health/device_data
+              kafkaTopic: device_data
+              keyField: deviceId
+""": "          mappings: []\n",
+}
+
+
 def scripts():
     """(what runs it, container, text, the Job's own bounds) of every container that gives a shell its text."""
     found = []
-    for manifest in Composed({"        kafkaConfig:\n": CONNECTORS}).manifests:
+    for manifest in [*Composed({"        kafkaConfig:\n": CONNECTORS}).manifests, *Composed(NONE).manifests]:
         pod = manifest.get("spec", {}).get("template", {}).get("spec", {})
         for spec in [*pod.get("containers", []), *pod.get("initContainers", [])]:
             if spec.get("command", [""])[0] == "sh":
@@ -40,7 +51,8 @@ class Shell(Case):
     def test_shellcheck_finds_nothing(self):
         for _, name, container in scripts():
             with self.subTest(name):
-                found = subprocess.run([find("shellcheck"), "-s", "sh", "-"], input=container.script(), text=True, capture_output=True)
+                # A later part may say anew what a function does: then what it did before is reached by nobody.
+                found = subprocess.run([find("shellcheck"), "-s", "sh", "-e", "SC2317", "-"], input=container.script(), text=True, capture_output=True)
                 self.assertEqual(found.returncode, 0, found.stdout)
 
     def test_the_shell_of_its_image_can_read_each(self):
@@ -60,7 +72,11 @@ class Shell(Case):
     def test_whoever_waits_is_stopped_some_time(self):
         for manifest, name, container in scripts():
             with self.subTest(name):
-                if re.search(r"\bsleep\b", container.script()):
+                if manifest["kind"] == "StatefulSet":
+                    # It begins anew where it waited for too long, and says for what.
+                    self.assertIn('fail "go on: waited', container.script())
+                    self.assertEqual(container.spec["terminationMessagePolicy"], "FallbackToLogsOnError")
+                elif re.search(r"\bsleep\b", container.script()):
                     self.assertEqual(manifest["kind"], "Job")
                     self.assertGreater(manifest["spec"]["activeDeadlineSeconds"], 0)
                     self.assertIn("backoffLimit", manifest["spec"])

@@ -5,6 +5,8 @@
 : "${HQ_URL:?}" "${HQ_USERNAME:?}" "${HQ_PASSWORD:?}" "${ENVIRONMENT:?}"
 agent=$HQ_URL/api/v1/environments/$ENVIRONMENT/proxy
 mark=realtime-platform
+# Stands between fields that may be empty, which a tab cannot.
+between=$(printf '\003')
 
 wait_for_agent() {
   until request GET "$HQ_URL/api/v1/environments/$ENVIRONMENT" && [ "$code" = 200 ] &&

@@ -179,7 +179,8 @@ pub struct User {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConnectorConfig {
-    /// What is carried from MQTT to Kafka, at most 20 mappings. None: no bridge is made.
+    /// What is carried from MQTT to Kafka, at most 20 mappings. None: no bridge is made. A connector of
+    /// before that no mapping needs any more is removed.
     #[schemars(
         length(max = 20),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["mqttTopic", "converter"])

@@ -52,7 +52,8 @@ pub struct Spec {
     #[serde(default)]
     pub kafka_config: KafkaConfig,
 
-    /// Where the processed topics are delivered. Absent: nothing of Snowflake is made.
+    /// Where the processed topics are delivered. Absent: nothing of Snowflake is made. Taken away, the connector is
+    /// removed; what was delivered stays in Snowflake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snowflake_config: Option<SnowflakeConfig>,
 
@@ -64,7 +65,8 @@ pub struct Spec {
     #[serde(default)]
     pub dashboard: Dashboard,
 
-    /// Streaming SQL that Lenses runs, 0 to 50 processors, each a name and a statement; together at most 128 KiB. Default: four that split
+    /// Streaming SQL that Lenses runs, 0 to 50 processors, each a name and a statement; together at most 128 KiB. One that is stopped
+    /// is started again. One that leaves this list is removed; its topics and their records stay. Default: four that split
     /// `device_data` into one topic for each vital sign.
     #[serde(default = "SqlProcessor::defaults")]
     #[schemars(
@@ -506,7 +508,9 @@ pub struct SqlProcessor {
     /// Name of the processor.
     #[schemars(length(min = 1, max = 63), regex(pattern = form::DNS_LABEL))]
     pub name: String,
-    /// The statement, in Lenses SQL.
+    /// The statement, in Lenses SQL. Another statement replaces the processor, which goes on where the one before was. One
+    /// that keeps state, by a window, an aggregate or a join, cannot always read the state of another: give the processor
+    /// another name, and it begins anew.
     #[schemars(length(min = 1, max = 10_000))]
     pub sql: String,
 }

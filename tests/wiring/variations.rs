@@ -277,10 +277,16 @@ fn follow(claims: &mut [Written], changed: &str) {
     }
     let (systems, brokers) = claims.split_at_mut(2);
     let (system, broker) = (&mut systems[1].spec, &mut brokers[0].spec);
-    for (part, room) in [("/lensesConfig/agent", "80Gi"), ("/kafkaConfig", "80Gi")] {
-        if system.text(&format!("{part}/heap")) == "64Gi" {
-            system.pointer_mut(part).unwrap()["memory"] = json!(room);
+    for part in ["/lensesConfig/agent", "/kafkaConfig"] {
+        let large =
+            ["heap", "brokerHeap"].iter().filter(|heap| system.text(&format!("{part}/{heap}")) == "64Gi").count();
+        if large > 0 {
+            system.pointer_mut(part).unwrap()["memory"] = json!(format!("{}Gi", large * 64 + 16));
         }
+    }
+    if broker.number("/mqttConfig/queuedMessages").is_some_and(|queued| queued > 50_000) {
+        broker["mqttConfig"]["memory"] = json!("64Gi");
+        broker["mqttConfig"]["storage"] = json!("64Gi");
     }
     if broker.number("/connectorConfig/simulator/minScale").is_some_and(|least| least > 2) {
         broker["connectorConfig"]["simulator"]["maxScale"] = json!(20);

@@ -384,6 +384,32 @@ fn sessions_that_do_not_fit_the_certificate_are_warned_of() {
 }
 
 #[test]
+fn topics_that_sql_reads_and_nothing_writes_are_warned_of() {
+    let broker = |mapping: &str| {
+        format!(
+            "{{apiVersion: platform.example.org/v1alpha1, kind: IotBrokerClaim, metadata: {{name: mqtt, namespace: team}}, spec: {{namespace: streaming, connectorConfig: {{mappings: [{mapping}]}}}}}}"
+        )
+    };
+    let to = |topic: &str| format!("{{mqttTopic: health/device_data, kafkaTopic: {topic}}}");
+    let warned = |broker: &str| {
+        let (_, err) = texts(&with_stdin(&["-", "tests/preview/claim.yaml"], broker));
+        err.lines()
+            .filter(|line| line.contains(", to which no mapping of the bridge"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        warned(&broker(&to("temperature_device_topic"))),
+        [
+            "warning: lenses: spec.sqlProcessors[0]: reads device_data, to which no mapping of the bridge and no other processor writes"
+        ]
+    );
+    assert_eq!(warned(&broker(&to("device_data"))), [""; 0]);
+    // Whoever writes may stand elsewhere.
+    assert_eq!(warned(&broker("")), [""; 0]);
+}
+
+#[test]
 fn examples_go_together() {
     for example in examples() {
         let (_, err) = shown(&[&example]);

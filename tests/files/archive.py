@@ -13,8 +13,8 @@ need("busybox", "curl")
 CONNECTORS = """\
         kafkaConfig:
           connectors:
-            mqtt: {url: https://files.example.com/connector.zip, sha256: SHA256}
-            snowflake: {url: https://files.example.com/connector.jar, sha256: SHA256}
+            mqtt: {url: https://files.example.com/connector.zip, sha256: "SHA256"}
+            snowflake: {url: https://files.example.com/connector.jar, sha256: "SHA256"}
 """.replace("SHA256", "0" * 64)
 
 

@@ -12,8 +12,8 @@ use crate::settings::composed;
 /// A claim for archives, so that what fetches them is there too; nothing is fetched here.
 const ARCHIVES: &str = "        kafkaConfig:
           connectors:
-            mqtt: {url: 'https://example.com/mqtt.zip', sha256: CHECKSUM}
-            snowflake: {url: 'https://example.com/snowflake.zip', sha256: CHECKSUM}
+            mqtt: {url: 'https://example.com/mqtt.zip', sha256: 'CHECKSUM'}
+            snowflake: {url: 'https://example.com/snowflake.zip', sha256: 'CHECKSUM'}
 ";
 
 /// What programs read of what we generate, by the names that the table uses.

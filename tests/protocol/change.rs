@@ -214,7 +214,8 @@ fn an_environment_that_retains_goes_on_and_is_told_that_this_keeps_no_data() {
         let (accepted, message) = condition(&answer, "Accepted");
         assert!(accepted, "{message}");
         assert!(
-            message.starts_with("the claim is valid; spec.retain: keeps the virtual cluster's own state, and no data: ")
+            message
+                .starts_with("the claim is valid; spec.retain: keeps the virtual cluster's own state, and no data: ")
         );
         let namespace = &desired(&answer)["host-namespace-object"];
         assert_eq!(namespace["spec"]["managementPolicies"], json!(["Observe", "Create", "Update", "LateInitialize"]));

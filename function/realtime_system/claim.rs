@@ -292,6 +292,34 @@ pub struct Topic {
         extend("x-kubernetes-validations" = [{"rule": "self == -1 || self >= 60000", "message": "must be -1 (for ever) or at least 60000 milliseconds (a minute)"}])
     )]
     pub retention_ms: i64,
+    /// Schema of the topic's values. It is registered before the processors are made, so that their statements can be
+    /// checked before the first record. One that the Schema Registry does not let follow the topic's earlier schema is
+    /// told, and the earlier one stays. Absent: the first record brings it; `device_data` has the platform's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<TopicSchema>,
+}
+
+/// The schema of a topic's values.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TopicSchema {
+    /// The language of the schema: `Avro` or `JSONSchema`.
+    #[serde(rename = "type")]
+    pub kind: SchemaType,
+    /// The schema, written in JSON; at most 16 KiB, and those of all topics together at most 256 KiB. It refers to nothing
+    /// outside of itself.
+    #[schemars(length(min = 2, max = 16_384))]
+    pub definition: String,
+}
+
+/// The language of a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum SchemaType {
+    /// Apache Avro.
+    Avro,
+    /// JSON Schema.
+    #[serde(rename = "JSONSchema")]
+    JsonSchema,
 }
 
 fn three() -> u32 {
@@ -308,7 +336,7 @@ impl Topic {
     }
 
     fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), partitions: three(), retention_ms: seven_days() }
+        Self { name: name.to_owned(), partitions: three(), retention_ms: seven_days(), schema: None }
     }
 }
 

@@ -100,6 +100,7 @@ impl Checked for RealtimeSystem {
         let sizes = check::sizes(&mut faults, &spec);
         let archives = check::archives(&mut faults, &spec.kafka_config.connectors, &settings.archive_servers);
         check::topics(&mut faults, &spec.kafka_config, settings.limits.topics);
+        schemas::check(&mut faults, &spec.kafka_config.topics);
         sql_processors::check(&mut faults, &spec.sql_processors);
         if let Some(snowflake) = &spec.snowflake_config {
             check::snowflake(&mut faults, snowflake, &spec.kafka_config);

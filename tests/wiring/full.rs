@@ -53,7 +53,18 @@ pub fn claims() -> Vec<Written> {
         "environment": "health",
         "domain": "streaming.health.example.com",
         "lensesConfig": lenses,
-        "kafkaConfig": {"brokerHeap": "512Mi", "connectors": {"mqtt": archive("mqtt"), "snowflake": archive("snowflake")}},
+        "kafkaConfig": {
+            "topics": [
+                {"name": "device_data"},
+                {"name": "blood_pressure_device_topic"},
+                {"name": "heart_rate_device_topic"},
+                {"name": "oxygen_saturation_device_topic"},
+                // One with a schema of its own.
+                {"name": "temperature_device_topic", "schema": {"type": "Avro", "definition": "{\"type\": \"string\"}"}},
+            ],
+            "brokerHeap": "512Mi",
+            "connectors": {"mqtt": archive("mqtt"), "snowflake": archive("snowflake")},
+        },
         "snowflakeConfig": {
             "account": "myorg-health",
             "user": "CONNECTOR",

@@ -49,6 +49,9 @@ fn legal(variations: Vec<Variation>, expected: &[&str]) -> Vec<Platform> {
 fn everything_named_exists_in_every_variation_of_the_claims() {
     let expected = [
         "spec.connectorConfig.mappings[0].keyField",
+        // A schema is one by its language, which no form of a field says.
+        "spec.kafkaConfig.topics[0].schema.definition",
+        "spec.kafkaConfig.topics[0].schema.type",
         "spec.lensesConfig.acceptEULA",
         "spec.snowflakeConfig.privateKey.property",
         "spec.tenants[0].namespace",

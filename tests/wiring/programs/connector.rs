@@ -57,7 +57,8 @@ const MQTT: &[Variable] = &[
     must("key.converter", STRINGS),
     may("transforms", Takes::OneOf(&["record"])),
     may("transforms.record.type", Takes::OneOf(&["org.apache.kafka.connect.transforms.SetSchemaMetadata$Value"])),
-    may("transforms.record.schema.name", Takes::Own),
+    // The record of the schema that is registered for what the processors read.
+    may("transforms.record.schema.name", Takes::OneOf(&["health_device_data"])),
     must("value.converter", Takes::OneOf(&["io.confluent.connect.avro.AvroConverter", BYTES])),
     may("value.converter.schema.registry.url", Takes::Address),
     may("value.converter.scrub.invalid.names", Takes::OneOf(&["true"])),

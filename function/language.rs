@@ -201,6 +201,7 @@ mod tests {
         are::<Kcql>(&[
             ("health/+/data", "`health/+/data`"),
             ("device.id", "`device.id`"),
+            ("batch", "`batch`"),
             ("a` WITHKEY(b); c", "`a\u{fffd} WITHKEY(b)\u{fffd} c`"),
         ]);
         are::<Word>(&[("topic", "topic"), ("a,b:c d", "a\u{fffd}b\u{fffd}c\u{fffd}d"), ("", "\u{fffd}")]);

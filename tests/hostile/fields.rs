@@ -51,6 +51,8 @@ pub fn claims() -> Vec<Written> {
     specs[2].1["connectorConfig"]["simulator"] = json!({"image": "example.com/simulator:1.0"});
     let mut with_key = specs[1].1.clone();
     with_key["snowflakeConfig"]["privateKey"]["secretRef"] = json!({"name": "own"});
+    // Of a list, the first entry is looked at.
+    with_key["kafkaConfig"]["topics"][0]["schema"] = json!({"type": "Avro", "definition": "{\"type\": \"string\"}"});
     specs.push((SYSTEM, with_key));
     specs.into_iter().map(|(kind, spec)| claim(kind, &spec)).collect()
 }

@@ -171,6 +171,10 @@ impl<'a> Reader<'a> {
                 self.met.insert("file");
                 assert_eq!(text, legal(name));
             }
+            // A schema is JSON whatever it says, and its topic is the name of its file.
+            _ if self.legal.manifest()["metadata"]["name"] == "topic-schemas" => {
+                assert!(serde_json::from_str::<Value>(text).is_ok_and(|schema| schema.is_object()), "{text}");
+            }
             _ => assert!(!text.contains(self.hostile), "nobody has looked at the file {name}: {text:?}"),
         }
     }

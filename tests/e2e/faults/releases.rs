@@ -1,5 +1,5 @@
-//! What may befall charts and Jobs: a chart that is not there yet, a Release whose workload does not start in time, a Job
-//! that gives up.
+//! What may befall charts, Jobs and connectors: a chart that is not there yet, a Release whose workload does not start in
+//! time, a Job that gives up, a connector that fails long after it ran.
 
 use std::time::Duration;
 
@@ -18,6 +18,14 @@ pub fn faults() -> Vec<Fault> {
             after: "settled, the Job made anew",
             on: On::Settled,
             happen: job,
+        },
+        Fault {
+            name: "connector-failed",
+            what: "the script that keeps the bridge's connector ends each time, because a task has failed",
+            during: "the claim says which connector failed and why; nothing else is touched",
+            after: "settled once the connector runs",
+            on: On::Settled,
+            happen: connector,
         },
         Fault {
             name: "chart-missing",
@@ -69,6 +77,46 @@ fn job(scene: &mut Scene) -> String {
         seconds(told),
         seconds(made + settled)
     )
+}
+
+fn inside<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [&["--namespace", ENVIRONMENT], arguments].concat()
+}
+
+/// The kubelet's part is played by hand: what it shows of a container whose program ended.
+fn connector(scene: &mut Scene) -> String {
+    let before = scene.inventory();
+    let said = "cannot run connector mqtt-source-connector: java.net.ConnectException: Connection refused";
+    let pod = "mqtt-source-connector-0";
+    scene.inner(&inside(&["annotate", "pod", pod, "fails=yes"])).unwrap();
+    let status = json!({"status": {
+        "conditions": [{"type": "Ready", "status": "False"}, {"type": "ContainersReady", "status": "False"}],
+        "containerStatuses": [{
+            "name": "script", "image": "curl", "imageID": "", "ready": false, "started": false, "restartCount": 3,
+            "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s restarting failed container"}},
+            "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": format!("waiting\n{said}\n")}},
+        }],
+    }});
+    scene
+        .inner(&inside(&[
+            "patch",
+            "pod",
+            pod,
+            "--subresource=status",
+            "--type=strategic",
+            "--patch",
+            &status.to_string(),
+        ]))
+        .unwrap();
+    let (message, told) = scene.until("the claim says which connector failed", PATIENCE, |scene| {
+        let (status, message) = scene.condition("iotbrokerclaim", "health-mqtt", "Settled")?;
+        (status == "False" && message.contains(said)).then_some(message)
+    });
+    scene.expect_nothing_lost(&before);
+    scene.inner(&inside(&["annotate", "pod", pod, "fails-"])).unwrap();
+    let settled = scene.until_settled("settled again");
+    scene.expect_nothing_lost(&before);
+    format!("the claim said after {}: “{message}”; settled {} after it ran", seconds(told), seconds(settled))
 }
 
 fn chart(scene: &mut Scene) -> String {

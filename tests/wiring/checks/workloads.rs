@@ -17,10 +17,8 @@ pub fn check(world: &World) -> Vec<Finding> {
         let Origin::Composed(standing, resource) = pod.object.origin else { continue };
         let mut finds = |field: &str, message: &str| found.push(Finding::at(pod, field, message));
         runs(pod, &mut finds);
-        match pod.object.kind.as_str() {
-            "Job" => runs_once(pod, resource, &mut finds),
-            "StatefulSet" => tells(pod, resource, &mut finds),
-            _ => {}
+        if pod.object.kind == "Job" {
+            runs_once(pod, resource, &mut finds);
         }
         restarts(pod, standing, &mut finds);
         guards(pod, &mut finds);
@@ -92,23 +90,6 @@ fn runs_once(job: &Pod, resource: &Resource, finds: &mut impl FnMut(&str, &str))
 }
 
 /// What is read from Secrets and ConfigMaps is said on the template, so that a change of it restarts the pods.
-/// A script that runs on says whether all is well by a file, and why not by its last line.
-fn tells(pod: &Pod, resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
-    let script = resource.manifest().at("/spec/template/spec/containers/0");
-    let ready = "/tmp/ready";
-    if script.at("/readinessProbe/exec/command") != &json!(["test", "-e", ready])
-        || !script.text("/command/2").contains(&format!("ready_file=${{READY_FILE:-{ready}}}"))
-    {
-        finds("readinessProbe", "does not look for the file that the script leaves");
-    }
-    if script.text("/terminationMessagePolicy") != "FallbackToLogsOnError" {
-        finds("terminationMessagePolicy", "nobody learns what the script said last");
-    }
-    if pod.containers.len() != 1 {
-        finds("containers", "there is more than the script");
-    }
-}
-
 fn restarts(pod: &Pod, standing: &Standing, finds: &mut impl FnMut(&str, &str)) {
     let annotations = pod.object.manifest.labels("/spec/template/metadata/annotations");
     let variables = || pod.containers.iter().flat_map(|container| container.value.items("/env"));

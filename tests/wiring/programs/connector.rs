@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::mqtt::Client;
 use super::reading::{may, must};
-use super::{Call, Reading, Takes, Variable};
+use super::{Call, Reading, Takes, Variable, kafka};
 use crate::wiring::services::address;
 use crate::wiring::value::Look;
 use crate::wiring::world::Origin;
@@ -58,7 +58,7 @@ const MQTT: &[Variable] = &[
     may("transforms", Takes::OneOf(&["record"])),
     may("transforms.record.type", Takes::OneOf(&["org.apache.kafka.connect.transforms.SetSchemaMetadata$Value"])),
     // The record of the schema that is registered for what the processors read.
-    may("transforms.record.schema.name", Takes::OneOf(&["health_device_data"])),
+    may("transforms.record.schema.name", Takes::OneOf(&[kafka::RECORD])),
     must("value.converter", Takes::OneOf(&["io.confluent.connect.avro.AvroConverter", BYTES])),
     may("value.converter.schema.registry.url", Takes::Address),
     may("value.converter.scrub.invalid.names", Takes::OneOf(&["true"])),
@@ -97,7 +97,6 @@ pub fn removed(reading: &mut Reading) {
 
 /// Reads the configuration of a connector that is kept.
 pub fn kept(reading: &mut Reading) {
-    reading.writes(&["/tmp"]);
     accounted(reading);
     let Some(name) = reading.container.literal("CONNECTOR_NAME") else { return };
     let names = [reading.pod.object.name.as_str(), "snowflake-sink-connector"];

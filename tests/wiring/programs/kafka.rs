@@ -29,6 +29,9 @@ const VARIABLES: &[Variable] = &[
 /// Where Connect looks for connectors.
 pub const CONNECTORS: &str = "/connectors";
 
+/// What the records of devices' messages are called, by the bridge and by the schema that is registered for them.
+pub const RECORD: &str = "health_device_data";
+
 pub fn run(reading: &mut Reading) {
     reading.variables(VARIABLES);
     // Kafka, Schema Registry, REST proxy, Connect, the page, metrics.

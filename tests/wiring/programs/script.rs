@@ -135,7 +135,26 @@ pub fn run(reading: &mut Reading) {
             reading.wrong(demanded, "demanded by the script and not set");
         }
     }
+    if script.text.contains(READY) {
+        keeper(reading, script.text);
+    }
     (script.run)(reading);
+}
+
+/// Where a script that keeps something says which file it leaves while all is well.
+const READY: &str = "ready_file=${READY_FILE:-";
+
+/// A pod that keeps something is ready by the file that its script leaves, and shows what the script said last.
+fn keeper(reading: &mut Reading, script: &str) {
+    reading.writes(&["/tmp"]);
+    let asked: Vec<&str> = reading.container.value.texts("/readinessProbe/exec/command").collect();
+    let is_left = matches!(asked.as_slice(), ["test", "-e", file] if script.contains(&format!("{READY}{file}}}")));
+    if !is_left {
+        reading.finds("/readinessProbe", "not whether the file is there that the script leaves");
+    }
+    if reading.container.value.text("/terminationMessagePolicy") != "FallbackToLogsOnError" {
+        reading.finds("/terminationMessagePolicy", "nobody sees what the script says at its end");
+    }
 }
 
 static DEMANDED: LazyLock<Vec<(&str, Vec<&str>)>> =
@@ -194,7 +213,6 @@ fn fetched(reading: &mut Reading) {
 
 fn processors(reading: &mut Reading) {
     lenses(reading);
-    reading.writes(&["/tmp"]);
     let described = schemas(reading);
     for line in reading.literal("PROCESSORS").lines() {
         let Ok(processor) = serde_json::from_str::<Value>(line) else {
@@ -214,7 +232,7 @@ fn schemas(reading: &mut Reading) -> BTreeMap<String, Value> {
     let mut described = BTreeMap::new();
     for line in reading.literal("SCHEMAS").lines() {
         let words: Vec<&str> = line.split(' ').collect();
-        let &[topic, "AVRO" | "JSON", when @ ("first" | "always")] = words.as_slice() else {
+        let &[topic, format @ ("AVRO" | "JSON"), when @ ("first" | "always")] = words.as_slice() else {
             reading.wrong("SCHEMAS", &format!("not a topic, a format and when: {line:?}"));
             continue;
         };
@@ -226,9 +244,11 @@ fn schemas(reading: &mut Reading) -> BTreeMap<String, Value> {
         });
         let file = files.and_then(|files| files.manifest.at("/data").get(topic)?.as_str());
         match file.and_then(|file| serde_json::from_str::<Value>(file).ok()) {
-            // The bridge names its records so, and Avro reads none of another name.
-            Some(schema) if when == "first" && schema.text("/name") != "health_device_data" => {
-                reading.wrong("SCHEMAS", &format!("{topic} has a record that the bridge does not write"));
+            Some(schema) if !is_schema(format, &schema) => {
+                reading.wrong("SCHEMAS", &format!("{topic} has a file that is no schema of {format}"));
+            }
+            Some(schema) if when == "first" && schema.text("/name") != kafka::RECORD => {
+                reading.wrong("SCHEMAS", &format!("{topic} has a record that the bridge calls otherwise"));
             }
             Some(schema) => drop(described.insert(topic.to_owned(), schema)),
             None => reading.wrong("SCHEMAS", &format!("{topic} has no file with a schema")),
@@ -236,6 +256,13 @@ fn schemas(reading: &mut Reading) -> BTreeMap<String, Value> {
         reading.behaviour.names_topics.push((topic.to_owned(), "SCHEMAS".to_owned()));
     }
     described
+}
+
+fn is_schema(format: &str, schema: &Value) -> bool {
+    match format {
+        "AVRO" => apache_avro::Schema::parse(schema).is_ok(),
+        _ => jsonschema::meta::is_valid(schema),
+    }
 }
 
 /// The topics that a statement names, and the fields that it reads of the topic whose schema is known.
@@ -246,7 +273,9 @@ fn statement(reading: &mut Reading, sql: &str, described: &BTreeMap<String, Valu
     for pair in words.windows(2).filter(|pair| names(pair[0]) && !pair[1].is_empty()) {
         let topic = pair[1].trim_matches('`');
         reading.behaviour.names_topics.push((topic.to_owned(), "PROCESSORS sql".to_owned()));
-        sources.push(topic);
+        if pair[0].eq_ignore_ascii_case("from") {
+            sources.push(topic);
+        }
     }
     // Fields are only read of the topic whose schema is ours, and of it alone.
     let [source] = sources.iter().filter_map(|source| described.get(*source)).collect::<Vec<_>>()[..] else { return };

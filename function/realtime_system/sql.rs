@@ -1,5 +1,5 @@
-//! Which topics a statement of Lenses SQL reads and writes, as far as its words say so. What Lenses makes of the rest is its
-//! own affair: this room refuses nothing, and misses a name rather than it invents one.
+//! Topics that a statement of Lenses SQL reads and writes, as far as its words name them. Lenses alone decides whether the
+//! statement is right: a name that this misses costs a warning, and none is made up.
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;

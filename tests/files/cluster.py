@@ -71,15 +71,15 @@ plugin.discovery=service_load
 SUPERVISOR = """
 import signal, subprocess, sys, time
 
-def end(*_):
-    program.terminate()
-    sys.exit(program.wait())
-
-signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 while True:
     program = subprocess.Popen(sys.argv[1:])
-    if program.wait() == 0:
-        break
+    try:
+        if program.wait() == 0:
+            break
+    finally:
+        program.terminate()
+        program.wait()
     time.sleep(1)
 """
 TOOLS = {

@@ -148,6 +148,12 @@ impl Resource {
         }
     }
 
+    /// Whether something else makes what stands in the cluster, so that its provider only looks at it.
+    pub fn is_only_observed(&self) -> bool {
+        let policies = self.composed.pointer("/spec/managementPolicies").and_then(Value::as_array);
+        policies.is_some_and(|policies| policies.iter().all(|policy| policy == "Observe"))
+    }
+
     /// What finally stands in the cluster it ends up in: the manifest inside an Object, else the resource itself.
     pub fn manifest(&self) -> &Value {
         match self.composed.pointer("/spec/forProvider/manifest") {

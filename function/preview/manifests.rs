@@ -37,11 +37,12 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
     Ok(text)
 }
 
-/// What finally stands in each cluster: the host first, then one virtual cluster after the other.
+/// What finally stands in each cluster: the host first, then one virtual cluster after the other. What something else makes
+/// there, and is only looked at, has no manifest of ours.
 pub fn by_cluster(preview: &Preview) -> io::Result<String> {
     let mut clusters: BTreeMap<Cluster, Vec<&Resource>> = BTreeMap::new();
     for shown in &preview.claims {
-        for resource in &shown.composed.plan.resources {
+        for resource in shown.composed.plan.resources.iter().filter(|resource| !resource.is_only_observed()) {
             clusters.entry(shown.cluster(resource.place)).or_default().push(resource);
         }
     }

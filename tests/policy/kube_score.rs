@@ -25,7 +25,7 @@ pub fn findings(platform: &Platform) -> BTreeSet<(String, String)> {
     let file = folder.path().join("manifests.yaml");
     let manifests = platform.resources().filter(|(_, resource)| {
         // What is only looked at is made by something else, whose template is looked at here.
-        !resource.composed.texts("/spec/managementPolicies").eq(["Observe"])
+        !resource.is_only_observed()
     });
     let manifests = manifests.filter_map(|(_, resource)| manifest(resource.manifest()));
     let documents: Vec<String> = manifests.map(|manifest| manifest.to_string()).collect();

@@ -44,7 +44,9 @@ fn resources(platform: &Platform) -> Vec<Value> {
     let mut resources = Vec::new();
     for (_, resource) in platform.resources() {
         let mut resource = resource.clone();
-        resources.extend(resource.composed.pointer("/spec/forProvider/manifest").cloned());
+        // What is only looked at has a name alone, and is never applied.
+        let manifest = resource.composed.pointer("/spec/forProvider/manifest").filter(|_| !resource.is_only_observed());
+        resources.extend(manifest.cloned());
         if resource.composed["metadata"].get("name").is_none() {
             // As long as Crossplane makes them.
             resource.rename(&format!("{}-0123456789ab", "composite"));

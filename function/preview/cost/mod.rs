@@ -181,7 +181,7 @@ impl Cost {
 
     /// What is no volume, and its provider is told to leave alone.
     fn leave_others(&mut self, removed: &[&Resource], sides: &Sides) {
-        let left = removed.iter().filter(|resource| !goes(resource) && !is_others(resource));
+        let left = removed.iter().filter(|resource| !goes(resource) && !resource.is_only_observed());
         let left = left.filter(|resource| Volume::of(resource).is_none());
         let left: Vec<String> = left.map(|resource| resource.title()).collect();
         let Some((first, more)) = left.split_first() else { return };
@@ -245,16 +245,8 @@ fn pushed(resource: &Resource) -> Option<(&str, &str)> {
 
 /// Whether what a resource made is deleted with it.
 fn goes(resource: &Resource) -> bool {
-    policies(resource).is_none_or(|policies| policies.iter().any(|policy| policy == "*" || policy == "Delete"))
-}
-
-/// Whether something else makes what a resource looks at, and removes it.
-fn is_others(resource: &Resource) -> bool {
-    policies(resource).is_some_and(|policies| policies.iter().all(|policy| policy == "Observe"))
-}
-
-fn policies(resource: &Resource) -> Option<&Vec<Value>> {
-    resource.composed.pointer("/spec/managementPolicies").and_then(Value::as_array)
+    let policies = resource.composed.pointer("/spec/managementPolicies").and_then(Value::as_array);
+    policies.is_none_or(|policies| policies.iter().any(|policy| policy == "*" || policy == "Delete"))
 }
 
 fn kind(resource: &Resource) -> &str {

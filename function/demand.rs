@@ -244,9 +244,10 @@ mod tests {
 
     #[test]
     fn all_that_a_plan_reserves_is_counted() {
-        // HQ 500m, agent 500m, Kafka 1, Metabase 500m, PostgreSQL 250m, four Jobs and two keepers with 50m each, two analytics
-        // proxies with 50m and 25m beside each. 2Gi, 2560Mi, 5Gi, 2Gi, 512Mi; 128, 64, 512 and 64Mi; twice 64Mi; twice 64 and
-        // 64Mi.
+        // CPU: HQ 500m, agent 500m, Kafka 1, Metabase 500m, PostgreSQL 250m; four Jobs and two keepers of 50m each; two
+        // analytics proxies of 50m, each with a queue-proxy of 25m.
+        // Memory in the same order: 2Gi, 2560Mi, 5Gi, 2Gi, 512Mi; Jobs 128, 64, 512 and 64Mi; keepers 64Mi each; proxies and
+        // queue-proxies 64Mi each.
         let memory = 2048 + 2560 + 5120 + 2048 + 512 + 128 + 64 + 512 + 64 + 128 + 256;
         let expected = ["18Gi".to_owned(), "3200m".to_owned(), format!("{memory}Mi")];
         assert_eq!(demand("RealtimeSystemClaim", system(&json!({}))), expected);

@@ -339,7 +339,7 @@ fn the_command_that_is_told_writes_all_that_is_explained() {
         let made = serde_json::Deserializer::from_str(&said).into_iter::<Value>();
         made.map(Result::unwrap).collect::<Vec<Value>>()
     };
-    // What is composed names its composite by the UID that the server gives it.
+    // Composites are created first: composed resources carry their UIDs, which the API server assigns.
     let is_composite = |item: &Value| Kind::of_composite(item["kind"].as_str().unwrap()).is_some();
     let (composites, mut composed): (Vec<Value>, Vec<Value>) = items.drain(..).partition(is_composite);
     let made = create(&composites);

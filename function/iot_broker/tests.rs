@@ -91,7 +91,7 @@ fn what_is_not_wanted_is_not_there() {
             "broker-config",
             "broker-deployment",
             "broker-service",
-            // It removes what an earlier claim asked for.
+            // The Job that deletes connectors which an earlier version of the claim asked for.
             "bridge-job-",
             "system-policy-policy",
             "broker-policy-policy",

@@ -341,7 +341,8 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// A name as an API server takes it. That of a claim and of what becomes one is also the value of labels.
+    /// Checks a `metadata.name` as an API server does. `longest` is 63 for claims and components, whose name becomes a
+    /// label value as well.
     fn name(&mut self, object: &Object, field: &str, name: &str, longest: usize) {
         if object.value.pointer("/metadata/name").is_some_and(|name| !name.is_string() && !name.is_null()) {
             self.faults.push(object.fault(field, "must be text: put it in quotes"));

@@ -42,7 +42,7 @@ pub fn documents(text: &str) -> (Vec<Parsed>, Option<Unreadable>) {
     }
 }
 
-/// A value with its place, with all that is in it, and with how deep that goes.
+/// A parsed value, its position in the text, how many values it contains and how many levels deep they are nested.
 #[derive(Clone)]
 struct Node {
     value: Value,

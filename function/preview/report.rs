@@ -84,7 +84,7 @@ pub fn refused(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// Says that a change loses data, of which the difference tells each.
+/// Says in how many places a change loses data. The difference has listed each place.
 pub fn losses(count: usize, out: &mut impl Write) -> io::Result<()> {
     match count {
         0 => Ok(()),

@@ -122,7 +122,7 @@ pub fn align(folder: &Path, check: bool) -> anyhow::Result<Vec<Change>> {
         bail!("nothing is written: move these files away, or write to another folder:\n{}", in_the_way.join("\n"));
     }
     let mut changes = Vec::new();
-    // What is left behind is looked for before the list of what was written is written anew.
+    // Obsolete files are named by the list of the previous run, which the loop below replaces.
     let behind = left_behind(folder, &files)?;
     for (target, content) in writes {
         if !check {

@@ -222,7 +222,7 @@ pub fn below(schema: &Value) -> (&'static str, &Value) {
 /// What stands for a whole number or text where a schema asks for one of the two.
 pub const INT_OR_STRING: &str = "int-or-string";
 
-/// The type that a schema asks for.
+/// JSON type that a schema declares, or [`INT_OR_STRING`].
 pub fn type_of(schema: &Value) -> Option<&str> {
     let is_either = schema.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true));
     if is_either { Some(INT_OR_STRING) } else { text(schema, "type") }

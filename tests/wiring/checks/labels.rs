@@ -13,8 +13,8 @@ pub fn check(world: &World) -> Vec<Finding> {
         let of_owner = owner(standing, &world.platform.environment);
         for (what, manifest) in [("", &resource.composed), ("manifest", resource.manifest())] {
             let labels = manifest.labels("/metadata/labels");
-            // What is only looked at gets no labels; whose it is says who makes it.
-            if resource.composed.texts("/spec/managementPolicies").eq(["Observe"]) && !what.is_empty() {
+            // A manifest that is only observed has no labels of ours: its maker sets them.
+            if resource.is_only_observed() && !what.is_empty() {
                 continue;
             }
             if let Some((name, _)) =

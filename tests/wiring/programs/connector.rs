@@ -57,7 +57,7 @@ const MQTT: &[Variable] = &[
     must("key.converter", STRINGS),
     may("transforms", Takes::OneOf(&["record"])),
     may("transforms.record.type", Takes::OneOf(&["org.apache.kafka.connect.transforms.SetSchemaMetadata$Value"])),
-    // The record of the schema that is registered for what the processors read.
+    // Record name in the registered schema of the topic that SQL processors read: Avro readers accept no other name.
     may("transforms.record.schema.name", Takes::OneOf(&[kafka::RECORD])),
     must("value.converter", Takes::OneOf(&["io.confluent.connect.avro.AvroConverter", BYTES])),
     may("value.converter.schema.registry.url", Takes::Address),

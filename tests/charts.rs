@@ -157,7 +157,7 @@ fn wrong(chart: Chart, asked: &Asked, path: &Path, scratch: &Scratch) -> Vec<Str
         for byte in Sha256::digest(fs::read(path).unwrap()) {
             write!(digest, "{byte:02x}").unwrap();
         }
-        compare("archive", listed.archive.unwrap_or("none").to_owned(), digest);
+        compare("archive", listed.archive.to_owned(), digest);
     }
     wrong
 }

@@ -68,7 +68,7 @@ impl Pulled {
             return;
         }
         let Brought { archive, images, later, .. } = brought(chart);
-        self.charts.insert((named, archive));
+        self.charts.insert((named, Some(archive)));
         // Those that are pinned by name are told as they are pinned.
         let is_pinned = |image: &str| Image::ALL.into_iter().any(|pin| pin.reference() == image);
         let of_chart = images.iter().chain(later).filter(|image| !is_pinned(image));

@@ -73,14 +73,9 @@ fn charts(page: &mut String) {
     );
     for chart in Chart::ALL {
         let Brought { version, archive, elsewhere, .. } = brought(chart);
-        let archive = archive.map_or_else(|| "not known".to_owned(), |digest| format!("`{digest}`"));
         let pods = if elsewhere.is_empty() { "none".to_owned() } else { elsewhere.join(", ") };
-        let _ = writeln!(page, "| `{}` | {version} | {archive} | {pods} |", chart.key());
+        let _ = writeln!(page, "| `{}` | {version} | `{archive}` | {pods} |", chart.key());
     }
-    let _ = writeln!(
-        page,
-        "\nA digest that is not known is one that could be read nowhere when the chart was looked at; `make charts` tells it."
-    );
 }
 
 /// The rows of an object's fields; what needs a section of its own is left to `sections`.

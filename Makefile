@@ -41,7 +41,7 @@ proof: ## run what we generate on the real programs, one line for each proof (`m
 	@tools/build dashboard published
 	cargo test --test files
 
-charts: ## render every pinned chart, and compare it with function/charts.rs; CHARTS=FOLDER has archives, else they are fetched
+charts: ## render every pinned chart, and compare it with function/core/src/settings/charts.rs; CHARTS=FOLDER has archives, else they are fetched
 	@tools/build helm published
 	cargo test --quiet --test charts -- --include-ignored
 

@@ -7,9 +7,9 @@ use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::{Generator, Shell};
-use function_realtime_platform::function::Function;
-use function_realtime_platform::schema::generate;
-use function_realtime_platform::{explain, observe, preview, serve};
+use realtime_platform_cli::{explain, generate, observe, preview};
+use realtime_platform_grpc::function::Function;
+use realtime_platform_grpc::serve;
 
 /// A call is thousands of small texts made and dropped: with the C library's allocator that is a good part of its cost.
 #[global_allocator]

@@ -18,7 +18,7 @@ mod wiring;
 
 use std::collections::BTreeSet;
 
-use function_realtime_platform::claims::Composed;
+use realtime_platform_core::claims::Composed;
 use serde_json::{Value, json};
 use support::api_server::ApiServer;
 use support::composed;

@@ -11,8 +11,9 @@ mod wiring;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use function_realtime_platform::claims::Kind;
-use function_realtime_platform::plan::{Pods, Resource};
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::parts::plan::Pods;
+use realtime_platform_core::parts::plan::Resource;
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 use similar::TextDiff;

@@ -3,7 +3,7 @@
 //!
 //! Two charts and all of Knative Serving come in Go modules, and are looked at each time. Of the others only their own
 //! repositories have the archives: `make charts` fetches those, or takes them from the folder CHARTS, and compares every
-//! chart with what function/charts.rs lists.
+//! chart with what function/core/src/settings/charts.rs lists.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -21,8 +21,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use function_realtime_platform::charts::brought;
-use function_realtime_platform::pins::{Chart, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS};
+use realtime_platform_core::settings::charts::brought;
+use realtime_platform_core::settings::pins::Chart;
+use realtime_platform_core::settings::pins::KNATIVE_SERVING;
+use realtime_platform_core::settings::pins::KNATIVE_SERVING_IMAGES;
+use realtime_platform_core::settings::pins::KNATIVE_SERVING_WORKLOADS;
 use repository::Repository;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -142,7 +145,10 @@ fn wrong(chart: Chart, asked: &Asked, path: &Path, scratch: &Scratch) -> Vec<Str
     let mut wrong = Vec::new();
     let mut compare = |what: &str, listed: String, found: String| {
         if listed != found {
-            wrong.push(format!("{}: {what}: function/charts.rs has {listed}, the chart {found}", chart.key()));
+            wrong.push(format!(
+                "{}: {what}: function/core/src/settings/charts.rs has {listed}, the chart {found}",
+                chart.key()
+            ));
         }
     };
     compare("images", format!("{:?}", listed.images), format!("{:?}", images(&manifests).iter().collect::<Vec<_>>()));

@@ -23,13 +23,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use function_realtime_platform::claims::Checked;
-use function_realtime_platform::owner::Claim;
-use function_realtime_platform::plan::Resource;
-use function_realtime_platform::realtime_system::RealtimeSystem;
-use function_realtime_platform::settings::Settings;
-use function_realtime_platform::{pins, plan, size, tenant, workload};
 use markdown::{Block, Document};
+use realtime_platform_core::claims::Checked;
+use realtime_platform_core::claims::realtime_system::RealtimeSystem;
+use realtime_platform_core::parts::owner::Claim;
+use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::settings::Settings;
+// The example stands as a module of the core would, and names these by its crate.
+use realtime_platform_core::{claims, parts, schema, settings};
 use serde::Deserialize as _;
 use serde_json::Value;
 

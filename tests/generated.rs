@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use function_realtime_platform::schema::generate::{self, Change};
+use realtime_platform_cli::generate;
+use realtime_platform_cli::generate::Change;
 
 #[test]
 fn generated_files_are_in_line_with_the_types() {

@@ -15,11 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use function_realtime_platform::input::Input;
-use function_realtime_platform::plan::Resource;
-use function_realtime_platform::settings::Settings;
-use function_realtime_platform::workload::hash8;
-use function_realtime_platform::yaml;
+use realtime_platform_cli::documents::yaml;
+use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::workload::hash8;
+use realtime_platform_core::settings::Settings;
+use realtime_platform_core::settings::input::Input;
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
 use wiring::examples::{Example, examples, root};

@@ -19,17 +19,19 @@ use std::fs;
 use std::process::Command;
 
 use fields::{Field, Written};
-use function_realtime_platform::claims::{Composed, Kind};
-use function_realtime_platform::fault::Fault;
-use function_realtime_platform::language::{Template, Text};
-use function_realtime_platform::owner::Claim;
-use function_realtime_platform::plan::Resource;
-use function_realtime_platform::readable::readable;
-use function_realtime_platform::settings::Settings;
 use languages::Reader;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use realtime_platform_core::claims::Composed;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::parts::owner::Claim;
+use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::schema::fault::Fault;
+use realtime_platform_core::settings::Settings;
+use realtime_platform_core::text::language::Template;
+use realtime_platform_core::text::language::Text;
+use realtime_platform_core::text::readable::readable;
 use serde_json::{Value, json};
 use wiring::platform::defaults;
 

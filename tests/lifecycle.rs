@@ -10,12 +10,12 @@ mod wiring;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use function_realtime_platform::plan::Resource;
 use function_sdk_rust::proto::v1::{Ready, RunFunctionRequest, RunFunctionResponse, Severity};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use prost::Message;
+use realtime_platform_core::parts::plan::Resource;
 use requests::{answer, answer_bytes, condition, desired};
 use serde_json::{Value, json};
 use wiring::platform::{ENVIRONMENT, Platform, Standing};

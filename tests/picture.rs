@@ -17,8 +17,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use function_realtime_platform::input::{API_VERSION, KIND};
-use function_realtime_platform::plan::Place;
+use realtime_platform_core::parts::plan::Place;
+use realtime_platform_core::settings::input::API_VERSION;
+use realtime_platform_core::settings::input::KIND;
 use serde_json::json;
 use shown::{Shown, documents, preview};
 use wiring::platform::{Platform, listed};
@@ -333,7 +334,7 @@ fn what_claims_say_cannot_become_markup() {
     let evil = "</script><script>alert(1)</script>&\"'";
     let sql = format!("{}-- {evil}", "SELECT ");
     let claim = json!({
-        "apiVersion": function_realtime_platform::claims::API_VERSION,
+        "apiVersion": realtime_platform_core::claims::API_VERSION,
         "kind": "RealtimeSystemClaim",
         "metadata": {"name": "evil", "namespace": "default"},
         "spec": {

@@ -8,7 +8,7 @@ mod support {
 
 use std::fs;
 
-use function_realtime_platform::preview::values;
+use realtime_platform_cli::preview::values;
 use serde_json::{Value, json};
 use support::tools::{Scratch, offline, run, said, stdout};
 

@@ -12,12 +12,14 @@ mod support {
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use function_realtime_platform::adoption::HOST_NAMES;
-use function_realtime_platform::claims::Composed;
-use function_realtime_platform::hold::{self, PAUSED};
-use function_realtime_platform::observed::{Observed, Pause};
-use function_realtime_platform::plan;
-use function_realtime_platform::vcluster_environment::offer::Reception;
+use realtime_platform_core::claims::Composed;
+use realtime_platform_core::claims::between::offer::Reception;
+use realtime_platform_core::life::adoption::HOST_NAMES;
+use realtime_platform_core::life::hold;
+use realtime_platform_core::life::hold::PAUSED;
+use realtime_platform_core::life::observed::Observed;
+use realtime_platform_core::life::observed::Pause;
+use realtime_platform_core::parts::plan;
 use serde_json::{Map, Value, json};
 use support::crossplane::{COMPOSITE, Engine, KEY, Rendered, composite, keyed, write};
 use support::examples::{Example, claims, distinct, documents};

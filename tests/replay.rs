@@ -19,10 +19,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use function_realtime_platform::claims::Kind;
-use function_realtime_platform::explain::{Call, Moment, moments};
-use function_realtime_platform::hold::{PAUSED, waits_for};
 use function_sdk_rust::proto::v1::{Ready, Resources, RunFunctionResponse, Severity, Status};
+use realtime_platform_cli::explain::Call;
+use realtime_platform_cli::explain::Moment;
+use realtime_platform_cli::explain::moments;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::life::hold::PAUSED;
+use realtime_platform_core::life::hold::waits_for;
 use serde_json::{Value, json};
 use support::crossplane::{Engine, Rendered};
 use support::examples::project;

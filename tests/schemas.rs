@@ -16,11 +16,12 @@ mod support {
 
 use std::fs;
 
-use function_realtime_platform::claims::{Checked, spec_of};
-use function_realtime_platform::iot_broker::IotBroker;
-use function_realtime_platform::realtime_system::RealtimeSystem;
-use function_realtime_platform::schema::Checker;
-use function_realtime_platform::vcluster_environment::Environment;
+use realtime_platform_core::claims::Checked;
+use realtime_platform_core::claims::iot_broker::IotBroker;
+use realtime_platform_core::claims::realtime_system::RealtimeSystem;
+use realtime_platform_core::claims::spec_of;
+use realtime_platform_core::claims::vcluster_environment::Environment;
+use realtime_platform_core::schema::Checker;
 use serde::Serialize;
 use serde_json::{Value, json};
 use support::api_server::ApiServer;

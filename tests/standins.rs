@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use function_realtime_platform::pins::Chart;
+use realtime_platform_core::settings::pins::Chart;
 use serde_json::{Value, json};
 use support::api_server::ApiServer;
 use support::examples::{documents, project, read, yaml};

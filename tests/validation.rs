@@ -20,7 +20,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::sync::LazyLock;
 
-use function_realtime_platform::input::{API_VERSION, KIND};
+use realtime_platform_core::settings::input::API_VERSION;
+use realtime_platform_core::settings::input::KIND;
 use serde_json::{Value, json};
 use support::composed;
 use support::crossplane::{composite, write};

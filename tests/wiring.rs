@@ -8,8 +8,8 @@ mod wiring;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use function_realtime_platform::claims::KINDS;
 use proptest::test_runner::TestCaseError;
+use realtime_platform_core::claims::KINDS;
 use wiring::platform::Platform;
 use wiring::value::Look;
 use wiring::variations::{self, Variation};

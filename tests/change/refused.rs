@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use function_realtime_platform::claims::Kind;
+use realtime_platform_core::claims::Kind;
 use serde_json::{Value, json};
 
 use super::support::api_server::ApiServer;

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Container;
 
 use super::RealtimeSystem;
-use crate::pins::Image;
-use crate::plan::{Ready, Resource};
-use crate::size::Cpu;
-use crate::tenant::LOCK;
-use crate::workload::{
+use crate::claims::between::tenant::LOCK;
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::{
     Port, Workload, config_map, config_volume, configuration, confined, container, mount, pod_user, read_only,
     resources as sized, scratch_volume, service, tcp_probe,
 };
+use crate::schema::size::Cpu;
+use crate::settings::pins::Image;
 
 /// What a person calls the part. The keys of its resources begin with it.
 pub const NAME: &str = "landing";

@@ -19,8 +19,8 @@ import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2] / "function"
-HTTP = "files/http.sh"
-HQ = "realtime_system/files/hq.sh"
+HTTP = "core/src/claims/between/files/http.sh"
+HQ = "core/src/claims/realtime_system/files/hq.sh"
 SKIPPED = 77
 
 

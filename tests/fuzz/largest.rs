@@ -1,9 +1,9 @@
 //! How large a legal request can be, and that the server takes twice as much unasked.
 
-use function_realtime_platform::claims::KINDS;
 use function_sdk_rust::proto::v1::{RunFunctionRequest, Severity};
 use function_sdk_rust::resource::json_to_struct;
 use prost::Message;
+use realtime_platform_core::claims::KINDS;
 use serde_json::{Value, json};
 
 use crate::requests::{desired_keys, provider_config_by};

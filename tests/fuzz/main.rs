@@ -50,7 +50,7 @@ fn number(variable: &str) -> Option<u64> {
 
 fn launched() -> Server {
     // Who sends that much gets a line for each, and all of them are kept for the case that something fails.
-    let log = "error,function_realtime_platform::serve=info,function_realtime_platform::serve::call=error";
+    let log = "error,realtime_platform_grpc::serve=info,realtime_platform_grpc::serve::call=error";
     Launch::new(["--insecure", "--max-connection-age", "86400"]).env("RUST_LOG", log).start()
 }
 

@@ -1,8 +1,10 @@
 //! Every text that somebody may write: in each claim, and in the settings. This room knows schemas, not what is hostile.
 
-use function_realtime_platform::claims::Kind;
-use function_realtime_platform::input::Input;
-use function_realtime_platform::schema::{Step, join, structural};
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::schema::Step;
+use realtime_platform_core::schema::join;
+use realtime_platform_core::schema::structural;
+use realtime_platform_core::settings::input::Input;
 use serde_json::{Value, json};
 
 use crate::wiring::full;

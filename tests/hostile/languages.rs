@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use function_realtime_platform::plan::Resource;
+use realtime_platform_core::parts::plan::Resource;
 use regex_lite::Regex;
 use serde::Deserialize as _;
 use serde_json::Value;

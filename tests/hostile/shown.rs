@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use function_realtime_platform::claims::API_VERSION;
-use function_realtime_platform::input;
+use realtime_platform_core::claims::API_VERSION;
+use realtime_platform_core::settings::input;
 use regex_lite::Regex;
 use serde::Deserialize as _;
 use serde_json::{Value, json};

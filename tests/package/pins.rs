@@ -2,8 +2,8 @@
 
 use std::process::Command;
 
-use function_realtime_platform::pins::Image;
-use function_realtime_platform::settings::Settings;
+use realtime_platform_core::settings::Settings;
+use realtime_platform_core::settings::pins::Image;
 use serde_json::{Value, json};
 
 use crate::support::examples::project;

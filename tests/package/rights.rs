@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::Instant;
 
-use function_realtime_platform::pins::Chart;
+use realtime_platform_core::settings::pins::Chart;
 use serde_json::{Value, json};
 
 use crate::support::api_server::{ApiServer, free_ports};

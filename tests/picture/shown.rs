@@ -7,7 +7,7 @@ use roxmltree::{Document, Node};
 use serde_json::{Value, json};
 
 use crate::wiring::platform::Platform;
-use function_realtime_platform::claims::API_VERSION;
+use realtime_platform_core::claims::API_VERSION;
 
 /// What the real binary shows of these documents, or of files.
 pub fn preview(output: &str, files: &[&str], stdin: &str) -> String {

@@ -96,7 +96,7 @@ fn a_list_has_every_image_and_chart_once() {
     let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     assert!(charts.iter().all(|chart| chart.rsplit_once(" sha256:").is_some_and(|(_, sum)| is_digest(sum))), "{list}");
     assert!(charts.iter().any(|chart| chart.starts_with("https://charts.loft.sh vcluster 0.36.1 ")), "{list}");
-    assert_eq!(charts.len(), function_realtime_platform::pins::Chart::ALL.len(), "{list}");
+    assert_eq!(charts.len(), realtime_platform_core::settings::pins::Chart::ALL.len(), "{list}");
     assert_eq!(listed(&list, "unknown"), Vec::<&str>::new());
     assert_eq!(list.lines().count(), pulled.len() + charts.len());
 }

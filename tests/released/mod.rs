@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
-use function_realtime_platform::workload::hash8;
-use function_realtime_platform::yaml;
+use realtime_platform_cli::documents::yaml;
+use realtime_platform_core::parts::workload::hash8;
 
 use crate::wiring::examples::{platforms, root};
 use crate::wiring::keys;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use function_realtime_platform::claims::API_VERSION;
+use realtime_platform_core::claims::API_VERSION;
 use serde_json::{Value, json};
 
 use crate::wiring::platform::Platform;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use function_realtime_platform::claims::Kind;
+use realtime_platform_core::claims::Kind;
 use serde_json::{Value, json};
 
 use super::examples::{documents, files, project, yaml};

@@ -8,9 +8,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use function_realtime_platform::claims::{API_VERSION, Composed, KINDS, Kind, spec_of};
-use function_realtime_platform::owner;
-use function_realtime_platform::settings::Settings;
+use realtime_platform_core::claims::API_VERSION;
+use realtime_platform_core::claims::Composed;
+use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::claims::spec_of;
+use realtime_platform_core::parts::owner;
+use realtime_platform_core::settings::Settings;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 

@@ -7,14 +7,15 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::Path;
 
-use function_realtime_platform::claims::Kind;
-use function_realtime_platform::function::Function;
-use function_realtime_platform::protocol::{Request, RunFunction};
 use function_sdk_rust::proto::v1::{
     Condition, RequestMeta, Resource, Resources, RunFunctionRequest, RunFunctionResponse, State, Status,
 };
 use function_sdk_rust::resource::{json_to_struct, struct_to_json};
 use prost::Message;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_grpc::function::Function;
+use realtime_platform_grpc::protocol::Request;
+use realtime_platform_grpc::protocol::RunFunction;
 use serde_json::{Map, Value, json};
 
 /// What the function answers. The messages here are the SDK's: so each test holds ours against them.

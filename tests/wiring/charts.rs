@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use function_realtime_platform::plan::Place;
+use realtime_platform_core::parts::plan::Place;
 use serde_json::{Value, json};
 
 use super::value::Look;

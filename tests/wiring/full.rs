@@ -1,7 +1,7 @@
 //! The fullest platform: everything that a claim and the platform team can ask for, asked for.
 
-use function_realtime_platform::input::Input;
-use function_realtime_platform::settings::Settings;
+use realtime_platform_core::settings::Settings;
+use realtime_platform_core::settings::input::Input;
 use serde_json::{Value, json};
 
 use super::platform::{BROKER, ENVIRONMENT, Platform, SYSTEM, Written, accepted, listed};

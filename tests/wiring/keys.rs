@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use function_realtime_platform::plan::Resource;
+use realtime_platform_core::parts::plan::Resource;
 
 use super::examples::root;
 use super::finding::Finding;

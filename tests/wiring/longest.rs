@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use function_realtime_platform::claims::Kind;
-use function_realtime_platform::input::Input;
-use function_realtime_platform::owner::Claim;
-use function_realtime_platform::settings::Settings;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::parts::owner::Claim;
+use realtime_platform_core::settings::Settings;
+use realtime_platform_core::settings::input::Input;
 use serde_json::{Value, json};
 
 use super::platform::{BROKER, ENVIRONMENT, Platform, SYSTEM, Written, listed};

@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use function_realtime_platform::claims::Kind;
-use function_realtime_platform::fault::Fault;
-use function_realtime_platform::input::Input;
-use function_realtime_platform::owner::Claim;
-use function_realtime_platform::plan::Resource;
-use function_realtime_platform::settings::Settings;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::parts::owner::Claim;
+use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::schema::fault::Fault;
+use realtime_platform_core::settings::Settings;
+use realtime_platform_core::settings::input::Input;
 use serde_json::{Value, json};
 
 use super::value::Look;

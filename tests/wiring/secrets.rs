@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use function_realtime_platform::plan::Place;
-use function_realtime_platform::realtime_system::script;
+use realtime_platform_core::claims::realtime_system::script;
+use realtime_platform_core::parts::plan::Place;
 use serde_json::Value;
 
 use super::documented::told;

@@ -1,6 +1,6 @@
 //! Services, and where a host and a port lead.
 
-use function_realtime_platform::plan::Place;
+use realtime_platform_core::parts::plan::Place;
 use serde_json::Value;
 
 use super::pods::Pod;

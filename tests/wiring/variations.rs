@@ -1,13 +1,14 @@
 //! Variations of the fullest platform, drawn from the schemas of the claims: each field left out, each switch and each
 //! choice turned, each number at its ends, each text as long as it may be. Fields that come later are varied by themselves.
 
-use function_realtime_platform::claims::Kind;
-use function_realtime_platform::fault::Fault;
-use function_realtime_platform::form;
-use function_realtime_platform::input::Input;
-use function_realtime_platform::pins::{Chart, Image};
-use function_realtime_platform::schema::structural;
-use function_realtime_platform::settings::Settings;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::schema::fault::Fault;
+use realtime_platform_core::schema::form;
+use realtime_platform_core::schema::structural;
+use realtime_platform_core::settings::Settings;
+use realtime_platform_core::settings::input::Input;
+use realtime_platform_core::settings::pins::Chart;
+use realtime_platform_core::settings::pins::Image;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 

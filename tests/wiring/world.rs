@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use function_realtime_platform::plan::{Place, Resource};
+use realtime_platform_core::parts::plan::Place;
+use realtime_platform_core::parts::plan::Resource;
 use serde_json::Value;
 
 use super::charts;

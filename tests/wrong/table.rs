@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::{env, fs};
 
-use function_realtime_platform::claims::{KINDS, Kind};
-use function_realtime_platform::fault::Fault;
-use function_realtime_platform::owner::Claim;
-use function_realtime_platform::settings::Settings;
+use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::parts::owner::Claim;
+use realtime_platform_core::schema::fault::Fault;
+use realtime_platform_core::settings::Settings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 

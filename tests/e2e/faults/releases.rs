@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use function_realtime_platform::pins::Chart;
+use realtime_platform_core::settings::pins::Chart;
 use serde_json::{Value, json};
 
 use super::scene::{ENVIRONMENT, PATIENCE, Scene, seconds};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use function_realtime_platform::adoption::HOST_NAMES;
+use realtime_platform_core::life::adoption::HOST_NAMES;
 use serde_json::Value;
 
 use super::book::{Moment, Pages};

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use function_realtime_platform::claims::KINDS;
+use realtime_platform_core::claims::KINDS;
 use serde_json::{Value, json};
 
 use super::book::Book;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use function_realtime_platform::pins::Chart;
+use realtime_platform_core::settings::pins::Chart;
 use serde_json::{Value, json};
 
 use super::folder as sources;

@@ -1,6 +1,6 @@
 //! Labels: every resource says whose it is, every pod which part it is, and no workload selects past its own pods.
 
-use function_realtime_platform::owner::label;
+use realtime_platform_core::parts::owner::label;
 
 use crate::wiring::finding::Finding;
 use crate::wiring::platform::Standing;

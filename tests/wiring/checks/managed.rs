@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use function_realtime_platform::owner::label;
-use function_realtime_platform::plan::{Place, Ready, Resource};
-use function_realtime_platform::tenant::LOCK;
+use realtime_platform_core::claims::between::tenant::LOCK;
+use realtime_platform_core::parts::owner::label;
+use realtime_platform_core::parts::plan::Place;
+use realtime_platform_core::parts::plan::Ready;
+use realtime_platform_core::parts::plan::Resource;
 use serde_json::Value;
 
 use crate::wiring::finding::Finding;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use function_realtime_platform::form::qualified_name;
+use realtime_platform_core::schema::form::qualified_name;
 use serde_json::Value;
 
 use crate::wiring::finding::Finding;

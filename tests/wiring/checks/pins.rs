@@ -1,7 +1,7 @@
 //! Every image is one that is pinned, or one that a claim names by tag or digest.
 
-use function_realtime_platform::pins::Image;
-use function_realtime_platform::settings::pinned;
+use realtime_platform_core::settings::pinned;
+use realtime_platform_core::settings::pins::Image;
 
 use crate::wiring::finding::Finding;
 use crate::wiring::value::Look;

@@ -1,6 +1,6 @@
 //! Everything stands in a cluster that serves its kind, and in a namespace that there is.
 
-use function_realtime_platform::plan::Place;
+use realtime_platform_core::parts::plan::Place;
 
 use crate::wiring::externals::{HOST_GROUPS, INNER_GROUPS};
 use crate::wiring::finding::Finding;

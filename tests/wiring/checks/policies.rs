@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use function_realtime_platform::owner::label;
-use function_realtime_platform::plan::Place;
+use realtime_platform_core::parts::owner::label;
+use realtime_platform_core::parts::plan::Place;
 
 use crate::wiring::admissions::{Admissions, Door, Rule, is_network, selected};
 use crate::wiring::externals::{OUTSIDE, PROMISED_PODS};

@@ -1,7 +1,7 @@
 //! Every Secret, ConfigMap, volume claim, ServiceAccount and Role that is named exists where it is looked for, with every
 //! key that is read.
 
-use function_realtime_platform::realtime_system::script;
+use realtime_platform_core::claims::realtime_system::script;
 use serde_json::Value;
 
 use crate::wiring::finding::Finding;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use function_realtime_platform::plan::Place;
+use realtime_platform_core::parts::plan::Place;
 
 use super::connections::leads;
 use crate::wiring::finding::Finding;

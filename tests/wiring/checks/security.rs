@@ -3,8 +3,8 @@
 
 use std::sync::LazyLock;
 
-use function_realtime_platform::pins::Image;
-use function_realtime_platform::plan::Place;
+use realtime_platform_core::parts::plan::Place;
+use realtime_platform_core::settings::pins::Image;
 use serde_json::{Value, json};
 
 use crate::wiring::finding::Finding;

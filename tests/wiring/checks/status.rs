@@ -1,6 +1,6 @@
 //! What users are told is true: every address leads somewhere, every Secret has the keys that it is said to have.
 
-use function_realtime_platform::plan::Place;
+use realtime_platform_core::parts::plan::Place;
 
 use super::connections::leads;
 use crate::wiring::finding::Finding;

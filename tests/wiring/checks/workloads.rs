@@ -1,8 +1,9 @@
 //! Pods of ours: they run once, restart when what they read changes, hold no token that they do not use, and keep every
 //! guard that was put up.
 
-use function_realtime_platform::owner::label;
-use function_realtime_platform::plan::{Place, Resource};
+use realtime_platform_core::parts::owner::label;
+use realtime_platform_core::parts::plan::Place;
+use realtime_platform_core::parts::plan::Resource;
 use serde_json::{Value, json};
 
 use crate::wiring::finding::Finding;

@@ -3,7 +3,7 @@
 //! Each program has a file here that reads its configuration as the program itself would. What one cannot use is a
 //! finding: a variable that nobody reads, a file that is not there, half an address.
 
-use function_realtime_platform::pins::Image;
+use realtime_platform_core::settings::pins::Image;
 
 use super::finding::Finding;
 use super::pods::{Container, Pod};

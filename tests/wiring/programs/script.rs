@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use function_realtime_platform::realtime_system::script;
+use realtime_platform_core::claims::realtime_system::script;
 use serde_json::Value;
 
 use super::reading::{may, must};
@@ -66,7 +66,7 @@ const SCRIPTS: &[Script] = &[
         run: fetched,
     },
     Script {
-        text: include_str!("../../../function/iot_broker/files/hash-passwords.sh"),
+        text: include_str!("../../../function/core/src/claims/iot_broker/files/hash-passwords.sh"),
         variables: &[must("ACL_FILE", Takes::Own)],
         run: mosquitto::hash,
     },

@@ -5,7 +5,7 @@ use super::reading::{may, must};
 use super::{Reading, Takes, Variable};
 use crate::wiring::value::Look;
 
-const PROGRAM: &str = include_str!("../../../function/iot_broker/files/simulator.py");
+const PROGRAM: &str = include_str!("../../../function/core/src/claims/iot_broker/files/simulator.py");
 
 const VARIABLES: &[Variable] = &[
     must("MQTT_HOST", Takes::Host("MQTT_PORT")),

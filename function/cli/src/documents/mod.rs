@@ -1,0 +1,6 @@
+//! YAML documents: read with the place of every field, and written.
+
+pub mod locate;
+pub mod parse;
+pub mod read;
+pub mod yaml;

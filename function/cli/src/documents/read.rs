@@ -1,0 +1,241 @@
+//! From names on a command line to documents. This room does not know what a document says.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::locate::Place;
+use super::parse::{self, Unreadable};
+use crate::preview::report::Located;
+
+/// One document of a file.
+#[derive(Debug)]
+pub struct Document {
+    /// The file, as its reader would name it.
+    pub file: String,
+    pub value: Value,
+    /// Where it stands in its text, how many lines of the file are above that, and on which line it begins to say something.
+    place: Place,
+    above: usize,
+    first_line: usize,
+}
+
+impl Document {
+    /// A fault of this document at a field, or of the document as a whole.
+    pub fn fault(&self, field: &str, message: impl Into<String>) -> Located {
+        Located {
+            file: self.file.clone(),
+            line: self.line(field).or(Some(self.first_line())),
+            claim: None,
+            field: (!field.is_empty()).then(|| field.to_owned()),
+            message: message.into(),
+        }
+    }
+
+    /// The line of a field in the file, or of the nearest field around it.
+    pub fn line(&self, field: &str) -> Option<usize> {
+        self.place.line_of(&self.value, field).map(|line| self.above + line)
+    }
+
+    /// The line on which the document begins to say something.
+    pub fn first_line(&self) -> usize {
+        self.first_line
+    }
+}
+
+/// Every document of files, of the folders among them, and of standard input (`-`), in order; beside them what cannot be
+/// read.
+pub fn documents(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Document>, Vec<Located>) {
+    let mut documents = Vec::new();
+    let mut faults = Vec::new();
+    for path in paths {
+        if path.as_os_str() == "-" {
+            let mut bytes = Vec::new();
+            match stdin.read_to_end(&mut bytes) {
+                Ok(_) => text("<stdin>", bytes, &mut documents, &mut faults),
+                Err(error) => faults.push(Located::file("<stdin>", format!("cannot read: {error}"))),
+            }
+        } else {
+            walk(path, true, &mut documents, &mut faults);
+        }
+    }
+    (documents, faults)
+}
+
+fn walk(path: &Path, is_asked_for: bool, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
+    let name = path.display().to_string();
+    let read = if path.is_dir() {
+        entries(path).map(|entries| {
+            let before = documents.len() + faults.len();
+            for entry in &entries {
+                walk(entry, false, documents, faults);
+            }
+            if is_asked_for && documents.len() + faults.len() == before {
+                faults.push(Located::file(&name, "has no YAML in it: expected files that end in .yaml or .yml"));
+            }
+        })
+    } else {
+        fs::read(path).map(|bytes| text(&name, bytes, documents, faults))
+    };
+    if let Err(error) = read {
+        faults.push(Located::file(&name, format!("cannot read: {error}")));
+    }
+}
+
+/// What a folder has for us: its YAML and its folders, by name. Links to folders are not followed, nor is what is hidden.
+fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        if !is_hidden && if path.is_dir() { entry.file_type()?.is_dir() } else { is_yaml } {
+            entries.push(path);
+        }
+    }
+    entries.sort();
+    Ok(entries)
+}
+
+/// The documents of a file's bytes.
+fn text(file: &str, bytes: Vec<u8>, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
+    match decode(bytes) {
+        Ok(text) => split(file, &text, documents, faults),
+        Err(message) => faults.push(Located::file(file, message)),
+    }
+}
+
+/// Text in the encodings that YAML knows, as their byte order marks tell them; without one it is UTF-8.
+fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
+    let utf_16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units: Vec<u16> = rest.chunks(2).map(|pair| unit([pair[0], *pair.get(1).unwrap_or(&0)])).collect();
+        String::from_utf16(&units).map_err(|_| "is not text in UTF-16, as it says at its beginning: save it as UTF-8")
+    };
+    match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes),
+        _ if bytes.iter().take(4).any(|byte| *byte == 0) => Err("is not text in UTF-8: save it as UTF-8"),
+        _ => String::from_utf8(bytes).map_err(|_| "is not text in UTF-8: save it as UTF-8"),
+    }
+}
+
+/// The documents of a text. It is split before it is parsed, so that one that cannot be read hides no other.
+fn split(file: &str, text: &str, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
+    let (mut chunk, mut start) = (String::new(), 0);
+    for (above, line) in text.lines().enumerate() {
+        // Editors on Windows put a byte order mark first, and joined files have one in their midst.
+        let line = line.trim_start_matches('\u{feff}');
+        if line == "---" || line.starts_with("--- ") {
+            parse(file, start, &chunk, documents, faults);
+            chunk.clear();
+            start = above;
+        }
+        chunk.push_str(line);
+        chunk.push('\n');
+    }
+    parse(file, start, &chunk, documents, faults);
+}
+
+fn says_nothing(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line == "---" || line.starts_with(['#', '%'])
+}
+
+fn parse(file: &str, above: usize, text: &str, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
+    if text.lines().all(says_nothing) {
+        return;
+    }
+    let (parsed, unreadable) = parse::documents(text);
+    let first_line = above + 1 + text.lines().take_while(|line| says_nothing(line)).count();
+    for parsed in parsed.into_iter().filter(|parsed| !parsed.value.is_null()) {
+        let file = file.to_owned();
+        documents.push(Document { file, value: parsed.value, place: parsed.place, above, first_line });
+    }
+    if let Some(unreadable) = unreadable {
+        let (line, message) = words(text, unreadable);
+        faults.push(Located { line: Some(above + line), ..Located::file(file, message) });
+    }
+}
+
+/// What a text is that no YAML is, as its author would say it, and on which line that shows.
+fn words(text: &str, unreadable: Unreadable) -> (usize, String) {
+    let Unreadable { line, message } = unreadable;
+    let lines = || text.lines().zip(1..);
+    if let Some((_, line)) = lines().take(line).find(|(content, _)| is_template(content)) {
+        let message =
+            "is a template, which is no YAML yet: render it first, as `helm template` does, and give what comes out";
+        return (line, message.to_owned());
+    }
+    // What a parser says first of a tab may be about the line above or below.
+    let is_near = |at: &usize| at.abs_diff(line) <= 1;
+    if let Some((_, line)) = lines().find(|(content, at)| is_near(at) && is_indented_by_tab(content)) {
+        return (line, "cannot be read as YAML: a tab indents this line: put spaces in its place".to_owned());
+    }
+    (line, format!("cannot be read as YAML: {message}"))
+}
+
+/// Whether a line has the brackets of a template where a value or a line begins.
+fn is_template(line: &str) -> bool {
+    let begins = |open: &str| line.trim_start().starts_with(open) || line.contains(&format!(": {open}"));
+    let is_item = |open: &str| line.contains(&format!("- {open}"));
+    ["{{", "{%"].iter().any(|open| begins(open) || is_item(open))
+}
+
+fn is_indented_by_tab(line: &str) -> bool {
+    line.chars().take_while(|letter| letter.is_whitespace()).any(|letter| letter == '\t')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Vec<Document>, Vec<Located>) {
+        documents(&[PathBuf::from("-")], &mut text.as_bytes())
+    }
+
+    #[test]
+    fn one_unreadable_document_hides_no_other() {
+        let (documents, faults) = read("# comment\n---\na: 1\n---\nb: [1\n---\nc: 2\n---\nd: 1\nd: 2\n");
+        let values: Vec<String> = documents.iter().map(|document| document.value.to_string()).collect();
+        assert_eq!(values, [r#"{"a":1}"#, r#"{"c":2}"#]);
+        let lines: Vec<Option<usize>> = faults.iter().map(|fault| fault.line).collect();
+        assert_eq!(lines, [Some(6), Some(10)], "{faults:?}");
+        assert_eq!(documents[1].line("c"), Some(7));
+    }
+
+    #[test]
+    fn files_that_were_joined_want_a_line_between_them() {
+        let (_, faults) = read("apiVersion: v1\nkind: A\napiVersion: v1\nkind: B\n");
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].message.ends_with("put a line --- between them"), "{faults:?}");
+    }
+
+    #[test]
+    fn anchors_and_merged_fields_are_followed() {
+        let (documents, faults) = read("x: &x {a: 1}\nz: {<<: *x, b: 2}\n");
+        assert_eq!(faults, []);
+        assert_eq!(documents[0].value.pointer("/z/a").unwrap(), 1);
+    }
+
+    #[test]
+    fn what_is_nested_without_end_is_told_at_once() {
+        for (begin, open) in [("", "["), ("a: ", "{a: "), ("b:\n  ", "- "), ("", "[\n")] {
+            let (documents, faults) = read(&format!("x: 1\n---\n{begin}{}", open.repeat(100_000)));
+            assert_eq!((documents.len(), faults.len()), (1, 1), "{open:?}");
+            assert_eq!(faults[0].message, format!("cannot be read as YAML: {}", parse::TOO_DEEP), "{open:?}");
+            assert!(faults[0].line > Some(2), "{open:?}: {:?}", faults[0].line);
+        }
+        let (documents, faults) = read(&format!("a: {}{}", "[".repeat(120), "]".repeat(120)));
+        assert_eq!((documents.len(), faults.len()), (1, 0), "what can be read is");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let (_, faults) = documents(&[PathBuf::from("no/such.yaml")], &mut "".as_bytes());
+        assert_eq!(faults[0].file, "no/such.yaml");
+        assert!(faults[0].message.starts_with("cannot read: "), "{faults:?}");
+    }
+}

@@ -1,0 +1,207 @@
+//! What is told of a claim at one moment, as data: by phase, by resource, and as its conditions.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Subject;
+use realtime_platform_core::life::hold::Standing;
+use realtime_platform_core::life::report::Condition;
+use realtime_platform_core::life::report::State;
+use realtime_platform_core::life::report::news::News;
+use realtime_platform_core::parts::plan::Place;
+use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::progress::Progress;
+use realtime_platform_core::progress::Refused;
+use realtime_platform_core::progress::Stage;
+
+/// A moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// What happens, where a step of a story says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    pub claims: Vec<Account>,
+}
+
+/// A claim at that moment.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    pub kind: &'static str,
+    pub namespace: String,
+    pub name: String,
+    /// The first phase that is not ready, or `Settled`; none of a claim that is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phase: Option<&'static str>,
+    /// How many resources are ready, of how many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources: Option<String>,
+    /// The claim or its composite, where a person has paused it: what is told here is then not acted upon.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<String>,
+    /// When Crossplane asks again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds: Option<u32>,
+    /// Something is not as in the step before.
+    pub changed: bool,
+    pub phases: Vec<Phase>,
+    pub conditions: Vec<Told>,
+    pub events: Vec<Event>,
+}
+
+/// A phase.
+#[derive(Clone, Debug, Serialize)]
+pub struct Phase {
+    pub name: &'static str,
+    pub state: State,
+    /// It did not stand so in the step before.
+    pub changed: bool,
+    pub resources: Vec<Line>,
+}
+
+/// A resource.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    pub key: String,
+    pub part: &'static str,
+    /// Kind, name and namespace.
+    pub title: String,
+    /// The cluster that it is in: `host` or `inside`.
+    pub place: &'static str,
+    pub state: State,
+    /// Why it is not ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// It did not stand so in the step before.
+    pub changed: bool,
+}
+
+/// A condition, as the claim shows it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Told {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub status: &'static str,
+    pub reason: &'static str,
+    pub message: String,
+    /// It did not say so in the step before.
+    pub changed: bool,
+}
+
+/// An event.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub reason: &'static str,
+    pub message: String,
+}
+
+impl Step {
+    pub(super) fn claim(&self, subject: &Subject) -> Option<&Account> {
+        self.claims.iter().find(|account| account.is(subject))
+    }
+}
+
+impl Account {
+    pub(super) fn is(&self, subject: &Subject) -> bool {
+        let asked = &subject.asked;
+        self.kind == asked.kind.claim && self.name == asked.claim.name && self.namespace == asked.claim.namespace
+    }
+
+    pub(super) fn of(
+        subject: &Subject,
+        judged: &Result<Progress, Refused>,
+        paused: &[String],
+        before: Option<&Self>,
+    ) -> Self {
+        let claim = subject.asked.claim.clone();
+        let (conditions, progress) = match judged {
+            Ok(progress) => (&progress.report.conditions, Some(progress)),
+            Err(refused) => (&refused.conditions, None),
+        };
+        let status = progress.map(|progress| &progress.report.status);
+        let conditions: Vec<Told> = conditions.iter().map(|condition| Told::of(condition, before)).collect();
+        let phases = progress.map(|progress| phases(progress, before)).unwrap_or_default();
+        let mut resources = phases.iter().flat_map(|phase| &phase.resources);
+        Self {
+            kind: subject.asked.kind.claim,
+            namespace: claim.namespace,
+            name: claim.name,
+            phase: status.map(|status| status.phase),
+            resources: status.map(|status| status.resources.clone()),
+            paused: paused.to_vec(),
+            ttl_seconds: progress.map(|progress| progress.ttl_seconds).filter(|_| paused.is_empty()),
+            changed: resources.any(|line| line.changed) || conditions.iter().any(|told| told.changed),
+            phases,
+            conditions,
+            events: progress.iter().flat_map(|progress| &progress.news).map(Event::of).collect(),
+        }
+    }
+}
+
+fn phases(progress: &Progress, before: Option<&Account>) -> Vec<Phase> {
+    let lines = lines(&progress.stage, before);
+    let phase = |(phase, status): (
+        &realtime_platform_core::life::report::Phase,
+        &realtime_platform_core::life::report::status::Phase,
+    )| {
+        let was = before.and_then(|before| before.phases.iter().find(|before| before.name == phase.name));
+        Phase {
+            name: phase.name,
+            state: status.state,
+            changed: was.is_none_or(|was| was.state != status.state),
+            resources: lines.iter().filter(|line| phase.parts.contains(&line.part)).cloned().collect(),
+        }
+    };
+    progress.stage.phases.iter().zip(&progress.report.status.phases).map(phase).collect()
+}
+
+fn lines(stage: &Stage, before: Option<&Account>) -> Vec<Line> {
+    let known: Vec<&Line> =
+        before.iter().flat_map(|before| &before.phases).flat_map(|phase| &phase.resources).collect();
+    let line = |((planned, standing), why): ((&Resource, &Standing), String)| {
+        let now = State::of_one(standing);
+        let was = known.iter().find(|line| line.key == planned.key);
+        Line {
+            key: planned.key.clone(),
+            part: planned.part,
+            title: planned.title(),
+            place: match planned.place {
+                Place::Host => "host",
+                Place::Inside => "inside",
+            },
+            state: now,
+            changed: was.is_none_or(|was| was.state != now),
+            why: (now != State::Ready).then_some(why),
+        }
+    };
+    stage.composed.plan.resources.iter().zip(&stage.standings).zip(stage.reasons()).map(line).collect()
+}
+
+impl Told {
+    fn of(condition: &Condition, before: Option<&Account>) -> Self {
+        let was = before.and_then(|before| before.conditions.iter().find(|before| before.kind == condition.kind));
+        Self {
+            kind: condition.kind,
+            status: condition.truth.name(),
+            reason: condition.reason,
+            message: condition.message.clone(),
+            changed: was.is_none_or(|was| was.status != condition.truth.name() || was.message != condition.message),
+        }
+    }
+}
+
+/// A condition as a composite has it.
+pub fn to_value(told: &Condition) -> Value {
+    json!({"type": told.kind, "status": told.truth.name(), "reason": told.reason, "message": told.message})
+}
+
+impl Event {
+    pub fn of(news: &News) -> Self {
+        let kind = if news.is_warning { "Warning" } else { "Normal" };
+        Self { kind, reason: news.reason, message: news.message.clone() }
+    }
+}

@@ -1,0 +1,263 @@
+//! What is observed of claims: from objects as a cluster tells them to what Crossplane would find for each claim.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::{Call, Judged, Subject, Subjects};
+use crate::documents::read::Document;
+use realtime_platform_core::claims::API_VERSION;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::kinds::Spec;
+use realtime_platform_core::kinds::kubernetes;
+use realtime_platform_core::life::adoption;
+use realtime_platform_core::life::adoption::Found;
+use realtime_platform_core::life::lock;
+use realtime_platform_core::life::lock::FORMER_LOCK;
+use realtime_platform_core::life::lock::Lock;
+use realtime_platform_core::parts::owner::Claim;
+use realtime_platform_core::parts::owner::controller;
+use realtime_platform_core::progress::Known;
+use realtime_platform_core::progress::Progress;
+
+/// Where Crossplane keeps its name for a composed resource.
+pub const KEY: &str = "crossplane.io/composition-resource-name";
+
+/// What is observed of all claims.
+#[derive(Clone, Debug, Default)]
+pub struct Cluster {
+    /// In the order of the claims.
+    pub claims: Vec<Seen>,
+    /// Everything that can be found by its name.
+    found: BTreeMap<Name, Value>,
+}
+
+/// An API version, a kind and a name.
+type Name = (String, String, String);
+
+/// What is observed of one claim.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// The claim itself is not there.
+    pub is_absent: bool,
+    /// The name of its composite, where that is among what is observed, and the composed resources that this names, by kind
+    /// and name.
+    pub made: Option<String>,
+    pub refs: Vec<(String, String)>,
+    /// The claim is among what is observed, and the composite that it names.
+    pub is_claimed: bool,
+    pub wanted: Option<String>,
+    /// By key.
+    pub composed: BTreeMap<String, Value>,
+    /// The UID of its composite, by which Crossplane knows what is composed for it.
+    pub uid: String,
+    /// The conditions of its composite.
+    pub conditions: Vec<Value>,
+    /// The claim and its composite, as far as a person has paused them: nothing is asked or answered meanwhile.
+    pub paused: Vec<String>,
+    /// The generation of its composite, and the one that it was last told of, as far as they are known.
+    pub generation: Option<i64>,
+    pub told_generation: Option<i64>,
+}
+
+impl Cluster {
+    /// A cluster in which nothing is observed.
+    pub fn empty(subjects: &Subjects) -> Self {
+        Self { claims: subjects.all.iter().map(Seen::nothing).collect(), found: BTreeMap::new() }
+    }
+
+    /// Has objects be found by their names, and no other.
+    pub fn publish(&mut self, objects: Vec<Value>) {
+        let name = |object: &Value| {
+            let text = |pointer: &str| text(object, pointer).to_owned();
+            (text("/apiVersion"), text("/kind"), text("/metadata/name"))
+        };
+        self.found = objects.into_iter().map(|object| (name(&object), object)).collect();
+    }
+
+    fn find(&self, (api_version, kind, name): (&str, &str, &str)) -> Option<&Value> {
+        self.found.get(&(api_version.to_owned(), kind.to_owned(), name.to_owned()))
+    }
+
+    /// What documents say of these claims. What is not about one of them is passed over.
+    pub fn of(subjects: &Subjects, documents: &[Document]) -> Self {
+        let mut cluster = Self::empty(subjects);
+        let objects: Vec<&Value> = documents.iter().flat_map(|document| objects(&document.value)).collect();
+        let owners: Vec<Owner> = objects.iter().filter_map(|object| Owner::of(object)).collect();
+        for object in &objects {
+            for (subject, seen) in subjects.all.iter().zip(&mut cluster.claims) {
+                seen.take(subject, object, &owners);
+            }
+        }
+        cluster.publish(objects.into_iter().cloned().collect());
+        cluster
+    }
+}
+
+/// The objects in what kubectl writes: one, or a list of them.
+pub fn objects(value: &Value) -> Vec<&Value> {
+    match value.get("items").and_then(Value::as_array) {
+        Some(items) => items.iter().flat_map(objects).collect(),
+        None => vec![value],
+    }
+}
+
+/// A composite that is among what is observed, and the claim that it is for.
+struct Owner {
+    name: String,
+    kind: &'static Kind,
+    claim: Claim,
+}
+
+impl Owner {
+    fn of(object: &Value) -> Option<Self> {
+        let kind = Kind::of_composite(text(object, "/kind"))?;
+        let name = text(object, "/metadata/name").to_owned();
+        Some(Self { name, kind, claim: Claim::of_composite(object) })
+    }
+}
+
+impl Seen {
+    /// Nothing is observed of a claim that is there.
+    pub fn nothing(subject: &Subject) -> Self {
+        let uid = format!("uid-of-{}", subject.asked.title());
+        Self { uid, ..Self::default() }
+    }
+
+    /// Takes an object that is the claim's composite, or composed for it.
+    fn take(&mut self, subject: &Subject, object: &Value, owners: &[Owner]) {
+        let kind = text(object, "/kind");
+        let name = text(object, "/metadata/name");
+        let asked = &subject.asked;
+        let is_composite = kind == asked.kind.composite && subject.is(asked.kind.claim, &Claim::of_composite(object));
+        let is_claim = kind == asked.kind.claim
+            && name == asked.claim.name
+            && text(object, "/metadata/namespace") == asked.claim.namespace;
+        if (is_composite || is_claim) && text(object, "/metadata/annotations/crossplane.io~1paused") == "true" {
+            self.paused.push(format!("{kind} {name}"));
+        }
+        if is_claim {
+            let wanted = object.pointer("/spec/resourceRef/name").and_then(Value::as_str);
+            (self.is_claimed, self.wanted) = (true, wanted.map(str::to_owned));
+        }
+        if is_composite {
+            self.made = Some(name.to_owned());
+            self.refs = refs(object);
+        }
+        if is_composite || (is_claim && self.made.is_none()) {
+            let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
+            self.conditions = conditions.cloned().unwrap_or_default();
+            if is_composite {
+                let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64);
+                self.generation = number("/metadata/generation");
+                self.told_generation = number("/status/compositeGeneration");
+                if let Some(uid) = object.pointer("/metadata/uid").and_then(Value::as_str) {
+                    uid.clone_into(&mut self.uid);
+                }
+            }
+        } else if let Some(key) = key(object).filter(|_| subject.owns(object, owners)) {
+            if let Some(uid) = controller(object).and_then(|controller| controller.get("uid")?.as_str()) {
+                uid.clone_into(&mut self.uid);
+            }
+            self.composed.insert(key.to_owned(), object.clone());
+        }
+    }
+}
+
+impl Subject<'_> {
+    /// Whether it is this claim.
+    pub fn is(&self, kind: &str, claim: &Claim) -> bool {
+        self.asked.kind.claim == kind && self.asked.claim == *claim
+    }
+
+    /// Whether something is composed for it, by everything that the object says of its owner.
+    fn owns(&self, object: &Value, owners: &[Owner]) -> bool {
+        let said = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+        let label = |name: &str| said(&format!("/metadata/labels/crossplane.io~1{name}"));
+        let agrees = |said: Option<&str>, own: &str| said.is_none_or(|said| said == own);
+        let composite = label("composite");
+        if let Some(owner) = owners.iter().find(|owner| composite == Some(owner.name.as_str())) {
+            return self.is(owner.kind.claim, &owner.claim);
+        }
+        let kind = controller(object).and_then(|controller| controller.get("kind")?.as_str());
+        agrees(kind, self.asked.kind.composite)
+            && agrees(label("claim-name"), &self.asked.claim.name)
+            && agrees(label("claim-namespace"), &self.asked.claim.namespace)
+            && self.asked.composite.as_deref().is_none_or(|own| agrees(composite, own))
+    }
+
+    /// The composite that Crossplane makes of it.
+    fn composite(&self, seen: &Seen) -> Value {
+        let asked = &self.asked;
+        let labels = Map::from_iter([
+            ("crossplane.io/claim-name".to_owned(), asked.claim.name.clone().into()),
+            ("crossplane.io/claim-namespace".to_owned(), asked.claim.namespace.clone().into()),
+        ]);
+        let name = asked.composite.as_deref().unwrap_or(&asked.claim.name);
+        let mut composite = json!({
+            "apiVersion": API_VERSION,
+            "kind": asked.kind.composite,
+            "metadata": {"name": name, "uid": seen.uid, "labels": labels},
+            "spec": asked.spec,
+            "status": {"conditions": seen.conditions},
+        });
+        if let Some(generation) = seen.generation {
+            composite["metadata"]["generation"] = generation.into();
+        }
+        if let Some(generation) = seen.told_generation {
+            composite["status"]["compositeGeneration"] = generation.into();
+        }
+        composite
+    }
+
+    /// What Crossplane asks about it.
+    pub fn call(&self, seen: &Seen, cluster: &Cluster) -> Call {
+        let provider_config =
+            |name| cluster.find((kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND, name));
+        let locks = lock::locks(&self.plan).flat_map(|lock: Lock| {
+            let former = self.former_lock.as_deref();
+            let named = [(lock.name.key, Some(lock.name.name)), (FORMER_LOCK, former)];
+            named.map(|(under, name)| {
+                (under.to_owned(), name.and_then(|name| cluster.find((lock.name.api_version, lock.name.kind, name))))
+            })
+        });
+        let names = adoption::names(&self.plan)
+            .map(|name| (name.key.to_owned(), cluster.find((name.api_version, name.kind, name.name))));
+        Call {
+            claim: self.asked.claim.name.clone(),
+            composite: self.composite(seen),
+            observed: seen.composed.clone(),
+            provider_config: self.environment.as_deref().and_then(provider_config).cloned(),
+            found: locks.chain(names).map(|(under, found)| (under, found.cloned())).collect(),
+        }
+    }
+
+    /// What is answered for it.
+    pub fn judged(&self, seen: &Seen, cluster: &Cluster) -> Judged {
+        let call = self.call(seen, cluster);
+        Progress::of(Known {
+            composite: &call.composite,
+            settings: Ok(self.settings.clone()),
+            provider_config: call.provider_config.as_ref(),
+            found: &|under| call.found.get(under).cloned().flatten().map_or(Found::Nothing, Found::Object),
+            observed: |key: &str| call.observed.get(key),
+        })
+    }
+}
+
+/// What a composite says that is composed of it, by kind and name.
+fn refs(composite: &Value) -> Vec<(String, String)> {
+    let named =
+        |reference: &Value| Some((text(reference, "/kind").to_owned(), reference.get("name")?.as_str()?.to_owned()));
+    let listed =
+        ["/spec/resourceRefs", "/spec/crossplane/resourceRefs"].iter().find_map(|at| composite.pointer(at)?.as_array());
+    listed.into_iter().flatten().filter_map(named).collect()
+}
+
+fn key(object: &Value) -> Option<&str> {
+    object.pointer("/metadata/annotations/crossplane.io~1composition-resource-name").and_then(Value::as_str)
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}

@@ -1,0 +1,260 @@
+//! What stands in a cluster, from files, explained to a person: what is ready, what waits, for what and why. Nothing here
+//! judges anything: every claim is judged by what judges it over the protocol too.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anstream::adapter;
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde_json::Value;
+
+use self::account::Account;
+pub use self::account::Step;
+use self::cluster::Cluster;
+use self::sought::Sought;
+use crate::documents::read;
+use crate::documents::read::Document;
+use crate::preview::gather::Asked;
+use crate::preview::gather::Gathered;
+use crate::preview::inputs::Inputs;
+use crate::preview::report;
+use crate::preview::report::Located;
+use crate::terminal;
+use realtime_platform_core::parts::plan::Plan;
+use realtime_platform_core::progress::Progress;
+use realtime_platform_core::progress::Refused;
+use realtime_platform_core::settings::Settings;
+use realtime_platform_core::text::readable::readable_json;
+
+pub mod account;
+mod cluster;
+mod sought;
+mod story;
+mod text;
+
+const EXAMPLES: &str = concat!(
+    "\
+Examples:
+  Before anything exists, what comes first and what waits for what:
+    function-realtime-platform explain application.yaml
+  What a claim waits for now:
+    ",
+    crate::observe!(),
+    "
+    function-realtime-platform explain application.yaml --observed observed.yaml
+  The whole way, step by step:
+    function-realtime-platform explain application.yaml --states tests/replays/health-realtime-pipeline/*.yaml
+
+Observed files are what kubectl get -o yaml writes, of any resources: composed ones are found by their annotation \
+crossplane.io/composition-resource-name, an environment by its ProviderConfig. A claim of which nothing is found in them \
+is named, with what was looked for. What a file of --states does not say is as in the one before it.
+
+Exit codes: 0 all is told, 1 something is wrong with the files or nothing is found in them, 2 something is wrong with the command line."
+);
+
+/// What to explain, and how.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Args {
+    /// File with an Application, claims or composites; a folder, for all YAML in it; - for standard input
+    #[arg(value_name = "CLAIM")]
+    pub claim: PathBuf,
+
+    /// What is observed: files that kubectl get -o yaml writes, folders, or - [default: nothing]
+    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with = "states")]
+    pub observed: Vec<PathBuf>,
+
+    /// What is observed step by step, one file for each
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    pub states: Vec<PathBuf>,
+
+    /// How to tell it
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// The platform team's settings: Compositions or an Input, in files or folders [default: every setting's default]
+    #[arg(short, long, value_name = "FILE")]
+    pub input: Vec<PathBuf>,
+}
+
+/// How to tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// By claim, by phase
+    Text,
+    /// All of it, for programs
+    Json,
+    /// All of it, for programs and people
+    Yaml,
+}
+
+/// Explains what the files say, or says what is wrong with them.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
+    match show(args, &mut io::stdin(), &mut out, &mut err) {
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::FAILURE),
+        // Whoever read has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error).context("cannot write the explanation"),
+    }
+}
+
+/// Whether all was well.
+fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl Write) -> io::Result<bool> {
+    let (input, mut faults) = read::documents(&args.input, stdin);
+    let (documents, unreadable) = read::documents(std::slice::from_ref(&args.claim), stdin);
+    faults.extend(unreadable);
+    let gathered = Gathered::of(&documents);
+    if gathered.asked.is_empty() && gathered.faults.is_empty() && faults.is_empty() {
+        faults.push(Located::file(&args.claim.display().to_string(), "holds no claim to explain: see --help"));
+    }
+    faults.extend(gathered.faults);
+    let inputs = Inputs::of(&input, &mut faults);
+    let mut warnings = gathered.warnings;
+    let subjects = Subjects::of(gathered.asked, &inputs, &mut faults);
+    warnings.extend(subjects.warnings.iter().cloned());
+    let steps = if args.states.is_empty() {
+        let (observed, unreadable) = read::documents(&args.observed, stdin);
+        faults.extend(unreadable.into_iter().map(sought::unreadable));
+        faults.extend(sought::strange(&observed));
+        let mut cluster = Cluster::of(&subjects, &observed);
+        if !args.observed.is_empty() && faults.is_empty() {
+            let sought = Sought::of(&subjects, &mut cluster, &observed);
+            faults.extend(sought.faults);
+            warnings.extend(sought.warnings);
+        }
+        vec![subjects.step(&subjects.judged(&cluster), &cluster, None)]
+    } else {
+        let (states, unreadable) = files(&args.states, stdin);
+        faults.extend(unreadable);
+        let observed = states.iter().flatten().filter(|document| document.value.get("step").is_none());
+        faults.extend(sought::strange(observed));
+        if faults.is_empty() { story::tell(&subjects, &states, &mut faults) } else { Vec::new() }
+    };
+    if !faults.is_empty() {
+        report::faults(&faults, err)?;
+        return Ok(false);
+    }
+    match args.output {
+        Output::Text if args.states.is_empty() => terminal::write(out, &text::one(&steps))?,
+        Output::Text => terminal::write(out, &text::several(&steps))?,
+        Output::Json => writeln!(out, "{}", readable_json(&serde_json::to_string_pretty(&steps)?))?,
+        Output::Yaml => out.write_all(serde_yaml::to_string(&steps).map_err(io::Error::other)?.as_bytes())?,
+    }
+    out.flush()?;
+    report::warnings(&warnings, err)?;
+    Ok(true)
+}
+
+/// The documents of each file by themselves. Of a folder, each file is one.
+fn files(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Vec<Document>>, Vec<Located>) {
+    let (documents, faults) = read::documents(paths, stdin);
+    let mut files: Vec<Vec<Document>> = Vec::new();
+    for document in documents {
+        match files.last_mut() {
+            Some(file) if file[0].file == document.file => file.push(document),
+            _ => files.push(vec![document]),
+        }
+    }
+    (files, faults)
+}
+
+/// A moment of a sequence: what Crossplane asks, and what is told of the answers.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    pub calls: Vec<Call>,
+    pub step: Step,
+}
+
+/// What Crossplane asks about one claim.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The claim's name.
+    pub claim: String,
+    pub composite: Value,
+    /// The composed resources, by key.
+    pub observed: BTreeMap<String, Value>,
+    /// What was found under the environment's name.
+    pub provider_config: Option<Value>,
+    /// What was found under each other name that an answer asks for, if anything was.
+    pub found: BTreeMap<String, Option<Value>>,
+}
+
+/// Every moment of a sequence that is told of the claims in a file or folder, or everything that is wrong with it.
+pub fn moments(claim: &Path, states: &[PathBuf]) -> Result<Vec<Moment>, String> {
+    let (documents, mut faults) = read::documents(&[claim.to_owned()], &mut io::empty());
+    let gathered = Gathered::of(&documents);
+    faults.extend(gathered.faults);
+    let inputs = Inputs::of(&[], &mut faults);
+    let subjects = Subjects::of(gathered.asked, &inputs, &mut faults);
+    let (states, unreadable) = files(states, &mut io::empty());
+    faults.extend(unreadable);
+    let moments = story::moments(&subjects, &states, &mut faults);
+    let mut said = Vec::new();
+    match report::faults(&faults, &mut said) {
+        Ok(()) if faults.is_empty() => Ok(moments),
+        _ => Err(adapter::strip_str(&String::from_utf8_lossy(&said)).to_string()),
+    }
+}
+
+/// What is answered for a claim.
+type Judged = Result<Progress, Refused>;
+
+/// The claims that are explained, none of which is wrong by itself.
+pub(crate) struct Subjects<'a> {
+    pub all: Vec<Subject<'a>>,
+    /// What of them is not known before they are deployed.
+    warnings: Vec<Located>,
+}
+
+/// A claim, the settings that hold for it, and its environment where that is another one's.
+pub(crate) struct Subject<'a> {
+    pub asked: Asked<'a>,
+    settings: Settings,
+    environment: Option<String>,
+    former_lock: Option<String>,
+    plan: Plan,
+}
+
+impl<'a> Subjects<'a> {
+    fn of(asked: Vec<Asked<'a>>, inputs: &Inputs, faults: &mut Vec<Located>) -> Self {
+        let mut all: Vec<Subject> = Vec::new();
+        let mut warnings = Vec::new();
+        for asked in asked {
+            let settings = inputs.settings(asked.kind).clone();
+            match asked.examine(&settings) {
+                Ok(None) => warnings.extend(asked.later(false)),
+                // The same claim as a claim and in an Application is one.
+                Ok(Some(_)) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
+                Ok(Some(composed)) => {
+                    warnings.extend(asked.later(true));
+                    let environment = composed.guest.map(|guest| guest.environment);
+                    let former_lock = composed.site.former_lock;
+                    all.push(Subject { asked, settings, environment, former_lock, plan: composed.plan });
+                }
+                Err(wrong) => faults.extend(wrong),
+            }
+        }
+        Self { all, warnings }
+    }
+
+    /// How every claim stands, by what is answered for it, and what has changed since the step before.
+    fn step(&self, judged: &[Option<Judged>], cluster: &Cluster, before: Option<&Step>) -> Step {
+        let accounts = self.all.iter().zip(judged).zip(&cluster.claims).filter_map(|((subject, judged), seen)| {
+            let before = before.and_then(|before| before.claim(subject));
+            Some(Account::of(subject, judged.as_ref()?, &seen.paused, before))
+        });
+        Step { title: None, file: None, claims: accounts.collect() }
+    }
+
+    /// What is answered for every claim that is there.
+    fn judged(&self, cluster: &Cluster) -> Vec<Option<Judged>> {
+        let judged =
+            |(subject, seen): (&Subject, &cluster::Seen)| (!seen.is_absent).then(|| subject.judged(seen, cluster));
+        self.all.iter().zip(&cluster.claims).map(judged).collect()
+    }
+}

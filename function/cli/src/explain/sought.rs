@@ -1,0 +1,173 @@
+//! Whether what was given as observed can tell how claims stand. A file that tells nothing of a claim looks like a cluster in
+//! which nothing exists; so what is not found is said, with what was looked for.
+
+use serde_json::Value;
+
+use super::cluster::{Cluster, Seen, objects};
+use super::{Subject, Subjects};
+use crate::documents::read::Document;
+use crate::preview::report::Located;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::parts::owner::Claim;
+
+/// What tells all there is to know: everything of Crossplane's, so that claims, composites and all that is composed of them
+/// come in one file. On one line, for nobody copies a command that is broken where a terminal ends.
+#[macro_export]
+macro_rules! observe {
+    () => {
+        "kubectl get crossplane -A -o yaml >observed.yaml"
+    };
+}
+
+/// The most of something that is named.
+const NAMED: usize = 3;
+
+const OBSERVE: &str = observe!();
+
+/// What kubectl says where it fails is often no YAML either.
+pub fn unreadable(fault: Located) -> Located {
+    let message = format!("{}; write what is observed with {OBSERVE}", fault.message);
+    Located { message, ..fault }
+}
+
+/// What of documents is not what kubectl writes about objects.
+pub fn strange<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<Located> {
+    let is_text = |value: &Value, field: &str| value.get(field).is_some_and(Value::is_string);
+    let is_object = |value: &Value| is_text(value, "apiVersion") && is_text(value, "kind");
+    let strange = documents.into_iter().filter(|document| !is_object(&document.value));
+    strange.map(|document| document.fault("", told(&document.value))).collect()
+}
+
+fn told(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        // An error of kubectl reads like a field with its value.
+        Value::Object(fields) => {
+            fields.iter().next().map(|(name, value)| format!("{name}: {}", plain(value))).unwrap_or_default()
+        }
+        other => other.to_string(),
+    };
+    let begin: String = text.chars().take(60).collect();
+    let what = if begin.starts_with("NAME") {
+        "is a table, which leaves most out"
+    } else if ["error", "Error", "No resources found", "Unable to connect", "The connection", "Warning"]
+        .iter()
+        .any(|word| begin.starts_with(word))
+    {
+        "is what kubectl says where it finds nothing"
+    } else {
+        "is no object of a cluster"
+    };
+    format!("{what}, and begins with {begin:?}: write what is observed with {OBSERVE}")
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// What is not found of claims.
+pub struct Sought {
+    pub faults: Vec<Located>,
+    pub warnings: Vec<Located>,
+}
+
+impl Sought {
+    /// Looks for every claim. One of which nothing is found is left out; where that is all, nothing can be explained.
+    pub fn of(subjects: &Subjects, cluster: &mut Cluster, documents: &[Document]) -> Self {
+        let objects: Vec<&Value> = documents.iter().flat_map(|document| objects(&document.value)).collect();
+        let (mut missed, mut warnings) = (Vec::new(), Vec::new());
+        for (subject, seen) in subjects.all.iter().zip(&mut cluster.claims) {
+            let located = |message| Located { field: None, ..subject.asked.fault("spec", message) };
+            if let Some(message) = missing(subject, seen, &objects) {
+                seen.is_absent = true;
+                missed.push(located(message));
+            } else if let Some(message) = incomplete(seen, &objects) {
+                warnings.push(located(message));
+            }
+        }
+        if missed.len() < subjects.all.len() {
+            warnings.extend(missed);
+            return Self { faults: Vec::new(), warnings };
+        }
+        if let Some(last) = missed.last_mut() {
+            last.message.push_str("; before anything exists, leave --observed out");
+        }
+        Self { faults: missed, warnings: Vec::new() }
+    }
+}
+
+/// Why an explanation would be of nothing.
+fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String> {
+    let asked = &subject.asked;
+    let (kind, composite) = (asked.kind.claim, asked.kind.composite);
+    let Claim { namespace, name } = &asked.claim;
+    if let Some(made) = &seen.made {
+        let count = absent(seen, objects).len();
+        let is_alone = count > 0 && count == seen.refs.len() && seen.composed.is_empty();
+        return is_alone.then(|| {
+            format!(
+                "its composite {made} is there, but none of the {count} resources that it names: \
+                 write them too, with {OBSERVE}"
+            )
+        });
+    }
+    // A claim that names no composite has not been taken up by Crossplane: then there is nothing else.
+    if !seen.composed.is_empty() || (seen.is_claimed && seen.wanted.is_none()) {
+        return None;
+    }
+    if let Some(wanted) = &seen.wanted {
+        return Some(format!(
+            "the claim is there, but not its composite, {composite} {wanted}, nor anything that is composed of it: \
+             write both too, with {OBSERVE}"
+        ));
+    }
+    let others = match others(asked.kind, objects) {
+        others if others.is_empty() => String::new(),
+        others => format!("; those that are there are of {}", others.join(", ")),
+    };
+    Some(format!(
+        "nothing of it is in what was observed: neither {kind} {name} in the namespace {namespace}, nor the {composite} \
+         of that claim, nor a resource with its labels{others}; write what is observed with {OBSERVE}, from the cluster \
+         that the claim is in"
+    ))
+}
+
+/// What of the composed resources would be told not to exist, although it may.
+fn incomplete(seen: &Seen, objects: &[&Value]) -> Option<String> {
+    let absent = absent(seen, objects);
+    let (count, all) = (absent.len(), seen.refs.len());
+    let named: Vec<String> = absent.iter().take(NAMED).map(|(kind, name)| format!("{kind} {name}")).collect();
+    let more = if count > NAMED { format!(" and {} more", count - NAMED) } else { String::new() };
+    (count > 0).then(|| {
+        format!(
+            "of the {all} resources that its composite names, {count} are not in what was observed, and are told as if \
+             they did not exist: {}{more}; write all of them with {OBSERVE}",
+            named.join(", ")
+        )
+    })
+}
+
+/// What the composite names and is not there.
+fn absent<'a>(seen: &'a Seen, objects: &[&Value]) -> Vec<&'a (String, String)> {
+    let text = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let is_there = |(kind, name): &(String, String)| {
+        objects.iter().any(|object| {
+            text(object, "/kind").as_ref() == Some(kind) && text(object, "/metadata/name").as_ref() == Some(name)
+        })
+    };
+    seen.refs.iter().filter(|named| !is_there(named)).collect()
+}
+
+/// The claims of the same kind that something was found of.
+fn others(kind: &Kind, objects: &[&Value]) -> Vec<String> {
+    let of_kind = |object: &&&Value| object.get("kind").is_some_and(|found| found == kind.composite);
+    let mut others: Vec<String> = objects
+        .iter()
+        .filter(of_kind)
+        .map(|object| Claim::of_composite(object))
+        .map(|claim| format!("{} in {}", claim.name, claim.namespace))
+        .take(NAMED)
+        .collect();
+    others.dedup();
+    others
+}

@@ -1,0 +1,55 @@
+//! The columns that `kubectl get` shows of every kind of claim, and the order of all.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceColumnDefinition;
+use realtime_platform_core::schema::Column;
+
+/// The state of every claim, as the function tells it. Crossplane itself adds `SYNCED` and `READY`.
+const STATE: [Column; 4] = [
+    Column::new("Phase", ".status.phase", "The first phase that is not ready."),
+    Column::new("Resources", ".status.resources", "How many resources are ready."),
+    Column::new("Accepted", r#".status.conditions[?(@.type=="Accepted")].status"#, "Whether the claim is valid."),
+    Column::new("Endpoint", ".status.endpoint", "Where to go first."),
+];
+
+/// More of it, for who asks for more.
+const MORE: [Column; 2] = [
+    Column::wide("Settled", r#".status.conditions[?(@.type=="Settled")].status"#, "Whether nothing is waited for."),
+    Column::wide("Message", r#".status.conditions[?(@.type=="Settled")].message"#, "What is waited for."),
+];
+
+/// The state of a claim, then its own columns, and last the longest one.
+pub fn columns(own: &[Column]) -> Vec<CustomResourceColumnDefinition> {
+    let all = STATE.iter().chain(own).chain(&MORE);
+    all.map(|column| CustomResourceColumnDefinition {
+        name: column.name.to_owned(),
+        type_: "string".to_owned(),
+        json_path: column.path.to_owned(),
+        description: Some(column.description.to_owned()),
+        priority: column.wide.then_some(1),
+        format: None,
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::STATE;
+    use realtime_platform_core::claims::KINDS;
+
+    #[test]
+    fn a_claims_own_columns_show_fields_that_there_are() {
+        for kind in &KINDS {
+            let description = kind.describe();
+            assert!(!description.columns.is_empty(), "{}", kind.claim);
+            let told = STATE.iter().filter(|column| !column.path.contains('?'));
+            for column in description.columns.iter().chain(told) {
+                let (schema, path) = match column.path.split_at_checked(6) {
+                    Some((".spec.", path)) => (&description.spec, path),
+                    _ => (&description.status, column.path.strip_prefix(".status.").unwrap()),
+                };
+                let pointer = format!("/properties/{}", path.replace('.', "/properties/"));
+                assert!(schema.pointer(&pointer).is_some(), "{}: {}", kind.claim, column.path);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! A claim as a component of an OAM Application: KubeVela's definition, in the CUE that both of its versions read.
+//!
+//! A component's properties are the claim's spec, one to one. So a parameter that its author left out stays out, and the
+//! claim's own definition fills in the default; here it is only told. What is hand-written stands in `component/`.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use realtime_platform_core::claims::API_VERSION;
+use realtime_platform_core::claims::Description;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::schema::check::strings;
+use realtime_platform_core::schema::structural::INT_OR_STRING;
+use realtime_platform_core::schema::structural::properties;
+use realtime_platform_core::schema::structural::text;
+use realtime_platform_core::schema::structural::type_of;
+use realtime_platform_core::schema::words::first_sentence;
+use realtime_platform_core::schema::words::plain;
+
+const DEFINITION: &str = include_str!("component/definition.cue");
+const HEALTH: &str = include_str!("component/health.cue");
+const MESSAGE: &str = include_str!("component/message.cue");
+const DETAILS: &str = include_str!("component/details.cue");
+
+pub fn component(kind: &Kind) -> String {
+    let Description { spec, status, .. } = kind.describe();
+    let description = text(&spec, "description").map(first_sentence).unwrap_or_default();
+    DEFINITION
+        .replace("$definition", kind.definition)
+        .replace("$description", description)
+        .replace("$apiVersion", API_VERSION)
+        .replace("$kind", kind.claim)
+        .replace("$health", indented(HEALTH, 4).trim_start())
+        .replace("$message", indented(MESSAGE, 4).trim_start())
+        .replace("$details", indented(&details(&status), 4).trim_start())
+        .replace("$parameter", &object(&spec, 1))
+}
+
+/// How far a claim is, and its addresses: one detail for each.
+fn details(status: &Value) -> String {
+    let endpoints = status.pointer("/properties/endpoints").and_then(properties);
+    let lines = endpoints.into_iter().flatten().map(|(name, _)| format!("{name}: *$status.endpoints.{name} | \"\"\n"));
+    DETAILS.to_owned() + &lines.collect::<String>()
+}
+
+/// A piece of CUE inside another, which has no use for its comments.
+fn indented(piece: &str, depth: usize) -> String {
+    let lines = piece.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let lines = lines.map(|line| if line.is_empty() { String::new() } else { format!("{}{line}", tabs(depth)) });
+    lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
+}
+
+fn tabs(depth: usize) -> String {
+    "\t".repeat(depth)
+}
+
+fn object(schema: &Value, depth: usize) -> String {
+    let required: Vec<&str> = strings(schema, "required").collect();
+    let mut cue = "{\n".to_owned();
+    for (name, property) in properties(schema).into_iter().flatten() {
+        let mark = if required.contains(&name.as_str()) { "" } else { "?" };
+        let inner = tabs(depth + 1);
+        let _ = writeln!(cue, "{inner}// +usage={}", usage(property));
+        let _ = writeln!(cue, "{inner}{}{mark}: {}", label(name), constraint(property, depth + 1));
+    }
+    cue + &tabs(depth) + "}"
+}
+
+fn constraint(schema: &Value, depth: usize) -> String {
+    if let Some(options) = schema.get("enum").and_then(Value::as_array) {
+        return options.iter().map(Value::to_string).collect::<Vec<_>>().join(" | ");
+    }
+    match type_of(schema) {
+        Some(INT_OR_STRING) => format!("{} | {}", texts(schema), bounded("int", schema)),
+        Some("object") => match schema.get("additionalProperties") {
+            Some(entry) => format!("[string]: {}", constraint(entry, depth)),
+            None => object(schema, depth),
+        },
+        Some("array") => match schema.get("items") {
+            Some(item) => format!("[...{}]", constraint(item, depth)),
+            None => "[...]".to_owned(),
+        },
+        Some("boolean") => "bool".to_owned(),
+        Some("integer") => bounded("int", schema),
+        Some("number") => bounded("number", schema),
+        _ => texts(schema),
+    }
+}
+
+/// Lengths and counts are left to the claim's own definition: CUE would have to import a package for them.
+fn texts(schema: &Value) -> String {
+    match text(schema, "pattern") {
+        Some(pattern) => format!("=~#\"{pattern}\"#"),
+        None => "string".to_owned(),
+    }
+}
+
+fn bounded(kind: &str, schema: &Value) -> String {
+    let bounds = [(">=", "minimum"), ("<=", "maximum")];
+    let bounds = bounds.iter().filter_map(|(sign, keyword)| Some(format!(" & {sign}{}", schema.get(keyword)?)));
+    format!("{kind}{}", bounds.collect::<String>())
+}
+
+/// What the field is about, in one line, and its default where the words do not tell it.
+fn usage(schema: &Value) -> String {
+    let mut usage = text(schema, "description").unwrap_or_default().replace("\n\n", " ");
+    let default = schema.get("default").filter(|default| !default.is_object() && !default.is_array());
+    if let Some(default) = default
+        && !usage.contains("Default: ")
+    {
+        let _ = write!(usage, " Default: {}.", plain(default));
+    }
+    usage.trim_start().to_owned()
+}
+
+/// A name of a field. Names that mean something to CUE are quoted.
+fn label(name: &str) -> String {
+    const MEANT: &[&str] = &[
+        "_", "and", "bool", "bytes", "close", "div", "error", "false", "float", "for", "if", "import", "in", "int",
+        "len", "let", "mod", "null", "number", "or", "package", "quo", "rem", "string", "true",
+    ];
+    let is_plain = name.chars().all(|letter| letter.is_ascii_alphanumeric())
+        && name.starts_with(|first: char| first.is_ascii_alphabetic());
+    if is_plain && !MEANT.contains(&name) { name.to_owned() } else { format!("{name:?}") }
+}

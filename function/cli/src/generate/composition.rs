@@ -1,0 +1,56 @@
+//! How Crossplane reaches the function: one pipeline step, with everything that the platform team may decide left at its
+//! default.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
+
+use realtime_platform_core::claims::API_VERSION;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::kinds::Custom;
+use realtime_platform_core::kinds::Named;
+use realtime_platform_core::kinds::Spec;
+use realtime_platform_core::settings::input;
+
+/// The name that the function is installed under.
+const FUNCTION: &str = "function-realtime-platform";
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Composition {
+    composite_type_ref: TypeRef,
+    mode: &'static str,
+    pipeline: [Stage; 1],
+}
+
+impl Spec for Composition {
+    const API_VERSION: &'static str = "apiextensions.crossplane.io/v1";
+    const KIND: &'static str = "Composition";
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TypeRef {
+    api_version: &'static str,
+    kind: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stage {
+    step: &'static str,
+    function_ref: Named,
+    input: TypeRef,
+}
+
+pub fn composition(kind: &Kind) -> Custom<Composition> {
+    Composition {
+        composite_type_ref: TypeRef { api_version: API_VERSION, kind: kind.composite },
+        mode: "Pipeline",
+        pipeline: [Stage {
+            step: "compose",
+            function_ref: Named::new(FUNCTION),
+            input: TypeRef { api_version: input::API_VERSION, kind: input::KIND },
+        }],
+    }
+    .named(ObjectMeta { name: Some(kind.definition.to_owned()), ..ObjectMeta::default() })
+}

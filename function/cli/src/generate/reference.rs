@@ -1,0 +1,221 @@
+//! The field reference: what may be written in each claim and in the function's input, for people.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use realtime_platform_core::claims::API_VERSION;
+use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::schema::check::list_map_keys;
+use realtime_platform_core::schema::check::strings;
+use realtime_platform_core::schema::form;
+use realtime_platform_core::schema::structural;
+use realtime_platform_core::schema::structural::INT_OR_STRING;
+use realtime_platform_core::schema::structural::below;
+use realtime_platform_core::schema::structural::properties;
+use realtime_platform_core::schema::structural::text;
+use realtime_platform_core::schema::words::limits;
+use realtime_platform_core::schema::words::plain;
+use realtime_platform_core::settings::charts::Brought;
+use realtime_platform_core::settings::charts::brought;
+use realtime_platform_core::settings::input;
+use realtime_platform_core::settings::input::Input;
+use realtime_platform_core::settings::pins::Chart;
+
+const OPENING: &str = "# Field reference
+
+What may be written in each claim, and in the function's input. A default is what holds when the field is left out.
+As properties of a component in an OAM Application the fields are the same, without `spec.` in front.
+";
+
+/// The most fields of an object that are told among those of the object around it.
+const FEW: usize = 3;
+
+pub fn reference() -> String {
+    let mut page = OPENING.to_owned();
+    for kind in &KINDS {
+        claim(&mut page, kind);
+    }
+    let schema = structural::<Input>();
+    let about = text(&schema, "description").unwrap_or_default();
+    let about = format!("{about} It stands in a Composition's pipeline step, under `input`.");
+    opening(&mut page, "The function's input", &about, input::API_VERSION, input::KIND);
+    fields(&mut page, &schema, "");
+    page
+}
+
+fn claim(page: &mut String, kind: &Kind) {
+    let description = kind.describe();
+    let about = text(&description.spec, "description").unwrap_or_default();
+    let about = format!("{about} In an Application it is a component of the type `{}`.", kind.definition);
+    opening(page, kind.claim, &about, API_VERSION, kind.claim);
+    fields(page, &description.spec, "spec");
+    told(page, &description.status);
+}
+
+fn opening(page: &mut String, title: &str, about: &str, api_version: &str, kind: &str) {
+    let _ = writeln!(page, "\n## {title}\n\n{about}\n\n```yaml\napiVersion: {api_version}\nkind: {kind}\n```");
+}
+
+/// A table of an object's fields, then a section for each field that has many of its own.
+fn fields(page: &mut String, schema: &Value, path: &str) {
+    let _ = writeln!(page, "\n| Field | Type | Default | Allowed | Description |\n|---|---|---|---|---|");
+    let mut sections = Vec::new();
+    rows(page, schema, path, "", &mut sections);
+    for (path, schema) in sections {
+        let about = text(schema, "description").unwrap_or_default();
+        let _ = writeln!(page, "\n### `{path}`\n\n{about}");
+        if path == "scheduling" {
+            charts(page);
+        }
+        fields(page, below(schema).1, &path);
+    }
+}
+
+/// The charts that were looked at, and the pods of each that stay where they are whatever is said.
+fn charts(page: &mut String) {
+    let _ = writeln!(
+        page,
+        "\nWhat it reaches of each chart was seen in what Helm makes of it at this version. The pods of another version, or of \
+         a chart of your own, are yours to look at: `make charts` renders all that are pinned.\n\n\
+         | Chart | Version | SHA-256 of its archive | Pods that run elsewhere |\n|---|---|---|---|"
+    );
+    for chart in Chart::ALL {
+        let Brought { version, archive, elsewhere, .. } = brought(chart);
+        let pods = if elsewhere.is_empty() { "none".to_owned() } else { elsewhere.join(", ") };
+        let _ = writeln!(page, "| `{}` | {version} | `{archive}` | {pods} |", chart.key());
+    }
+}
+
+/// The rows of an object's fields; what needs a section of its own is left to `sections`.
+fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, sections: &mut Vec<(String, &'a Value)>) {
+    let required: Vec<&str> = strings(schema, "required").collect();
+    for (name, property) in properties(schema).into_iter().flatten() {
+        let (suffix, inner) = below(property);
+        let at = if path.is_empty() { format!("{name}{suffix}") } else { format!("{path}.{name}{suffix}") };
+        let few = is_few(inner);
+        let kind = match properties(inner) {
+            Some(_) if !few => format!("[{}](#{})", type_of(property), anchor(&at)),
+            _ => type_of(property),
+        };
+        let default = default_of(property, required.contains(&name.as_str()));
+        let about = cell(text(property, "description").unwrap_or_default());
+        let mut allowed = allowed(property);
+        allowed.extend(rules(schema, &format!(".{name}")));
+        let allowed = allowed.join("; ");
+        let _ = writeln!(page, "| `{prefix}{name}` | {kind} | {default} | {} | {about} |", cell(&allowed));
+        if few {
+            rows(page, inner, &at, &format!("{prefix}{name}{suffix}."), sections);
+        } else if properties(inner).is_some() {
+            sections.push((at, property));
+        }
+    }
+}
+
+/// Whether a schema has so few fields, none with fields of its own, that they need no section.
+fn is_few(schema: &Value) -> bool {
+    properties(schema).is_some_and(|fields| {
+        let is_leaf = |field: &Value| properties(below(field).1).is_none();
+        fields.len() <= FEW && fields.values().all(is_leaf)
+    })
+}
+
+/// Where a heading is reached inside the page.
+fn anchor(heading: &str) -> String {
+    heading.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+fn told(page: &mut String, status: &Value) {
+    if properties(status).is_none_or(serde_json::Map::is_empty) {
+        return;
+    }
+    let _ = writeln!(page, "\n### What it tells\n\n| Field | Type | Description |\n|---|---|---|");
+    told_below(page, status, "status");
+}
+
+fn told_below(page: &mut String, schema: &Value, path: &str) {
+    for (name, property) in properties(schema).into_iter().flatten() {
+        let about = cell(text(property, "description").unwrap_or_default());
+        let _ = writeln!(page, "| `{path}.{name}` | {} | {about} |", type_of(property));
+        let (suffix, inner) = below(property);
+        told_below(page, inner, &format!("{path}.{name}{suffix}"));
+    }
+}
+
+fn type_of(schema: &Value) -> String {
+    match structural::type_of(schema) {
+        Some(INT_OR_STRING) => "text or whole number".to_owned(),
+        Some("array") => match schema.get("items") {
+            Some(item) => format!("list of {}", type_of(item)),
+            None => "list".to_owned(),
+        },
+        Some("object") if schema.get("additionalProperties").is_some() => {
+            format!("names, each with {}", type_of(below(schema).1))
+        }
+        Some("object") => "fields".to_owned(),
+        Some("integer") => "whole number".to_owned(),
+        Some("boolean") => "true or false".to_owned(),
+        Some("string") => "text".to_owned(),
+        other => other.unwrap_or_default().to_owned(),
+    }
+}
+
+fn default_of(schema: &Value, required: bool) -> String {
+    match schema.get("default") {
+        _ if required => "**required**".to_owned(),
+        Some(Value::Object(_)) | None => String::new(),
+        Some(Value::Array(items)) => items.iter().map(listed).collect::<Vec<_>>().join(", "),
+        Some(default) => format!("`{}`", plain(default)),
+    }
+}
+
+/// An item of a default list: text as it is, fields without their braces, and what takes several lines cut.
+fn listed(item: &Value) -> String {
+    let Value::Object(fields) = item else {
+        return format!("`{}`", plain(item));
+    };
+    let fields = fields.iter().map(|(name, value)| {
+        let value = plain(value);
+        if value.contains('\n') { format!("{name}: …") } else { format!("{name}: {value}") }
+    });
+    format!("`{}`", fields.collect::<Vec<_>>().join(", "))
+}
+
+fn allowed(schema: &Value) -> Vec<String> {
+    let mut allowed = Vec::new();
+    if let Some(options) = schema.get("enum").and_then(Value::as_array) {
+        allowed.push(options.iter().map(|option| format!("`{}`", plain(option))).collect::<Vec<_>>().join(", "));
+    }
+    // Of text that may be a number, the words of its form tell both.
+    if structural::type_of(schema) != Some(INT_OR_STRING) {
+        allowed.extend(limits(schema));
+    }
+    allowed.extend(text(schema, "pattern").and_then(form::words).map(str::to_owned));
+    let keys: Vec<_> = list_map_keys(schema).map(|key| format!("`{key}`")).collect();
+    match text(schema, "x-kubernetes-list-type") {
+        Some("map") => allowed.push(format!("each {} once", keys.join(" with "))),
+        Some("set") => allowed.push("each once".to_owned()),
+        _ => {}
+    }
+    if let Some(item) = schema.get("items").filter(|item| properties(item).is_none()) {
+        let each = self::allowed(item);
+        if !each.is_empty() {
+            allowed.push(format!("each: {}", each.join("; ")));
+        }
+    }
+    allowed.extend(rules(schema, ""));
+    allowed
+}
+
+/// What an object's rules say about one of its fields, or about itself.
+fn rules(schema: &Value, field: &str) -> impl Iterator<Item = String> {
+    let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten();
+    let about = rules.filter(move |rule| text(rule, "fieldPath").unwrap_or_default() == field);
+    about.filter_map(|rule| Some(text(rule, "message")?.to_owned()))
+}
+
+/// Text that keeps within a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace("\n\n", "<br>").replace('\n', " ").replace('|', "\\|")
+}

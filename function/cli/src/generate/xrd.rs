@@ -1,0 +1,116 @@
+//! The definition of a claim and of the composite behind it, as Crossplane takes it.
+//!
+//! Its scope is left out: what `apiextensions.crossplane.io/v1` then means, cluster-scoped composites with claims in
+//! namespaces, is the only one that has claims.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceColumnDefinition, CustomResourceDefinitionNames,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::generate::columns::columns;
+use realtime_platform_core::claims::Going;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::kinds::Custom;
+use realtime_platform_core::kinds::Named;
+use realtime_platform_core::kinds::Spec;
+use realtime_platform_core::parts::owner::DOMAIN;
+
+/// The version of every claim.
+pub const VERSION: &str = "v1alpha1";
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompositeResourceDefinition {
+    group: &'static str,
+    names: CustomResourceDefinitionNames,
+    claim_names: CustomResourceDefinitionNames,
+    default_composite_delete_policy: Going,
+    default_composition_ref: Named,
+    versions: [Version; 1],
+}
+
+impl Spec for CompositeResourceDefinition {
+    const API_VERSION: &'static str = "apiextensions.crossplane.io/v1";
+    const KIND: &'static str = "CompositeResourceDefinition";
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    name: &'static str,
+    served: bool,
+    referenceable: bool,
+    additional_printer_columns: Vec<CustomResourceColumnDefinition>,
+    schema: Schema,
+}
+
+/// A schema where custom resources are defined.
+#[derive(Debug, Serialize)]
+pub struct Schema {
+    #[serde(rename = "openAPIV3Schema")]
+    pub root: Value,
+}
+
+pub fn xrd(kind: &Kind) -> Custom<CompositeResourceDefinition> {
+    let description = kind.describe();
+    let names = names(kind.composite, None);
+    let name = format!("{}.{DOMAIN}", names.plural);
+    CompositeResourceDefinition {
+        group: DOMAIN,
+        names,
+        claim_names: self::names(kind.claim, Some(kind.short_name)),
+        default_composite_delete_policy: kind.goes,
+        default_composition_ref: Named::new(kind.definition),
+        versions: [Version {
+            name: VERSION,
+            served: true,
+            referenceable: true,
+            additional_printer_columns: columns(description.columns),
+            schema: Schema { root: root(description.spec, description.status) },
+        }],
+    }
+    .named(ObjectMeta { name: Some(name), ..ObjectMeta::default() })
+}
+
+/// A kind's names as Kubernetes derives them.
+pub fn names(kind: &str, short_name: Option<&str>) -> CustomResourceDefinitionNames {
+    let singular = kind.to_lowercase();
+    CustomResourceDefinitionNames {
+        categories: Some(vec!["crossplane".to_owned(), "platform".to_owned()]),
+        kind: kind.to_owned(),
+        list_kind: None,
+        plural: format!("{singular}s"),
+        short_names: short_name.map(|name| vec![name.to_owned()]),
+        singular: Some(singular),
+    }
+}
+
+/// The whole object. What its spec is about is what the object is about.
+fn root(mut spec: Value, mut status: Value) -> Value {
+    waive_required(&mut status);
+    let mut root = Map::new();
+    if let Some(description) = spec.as_object_mut().and_then(|spec| spec.shift_remove("description")) {
+        root.insert("description".to_owned(), description);
+    }
+    root.insert("type".to_owned(), json!("object"));
+    root.insert("required".to_owned(), json!(["spec"]));
+    root.insert("properties".to_owned(), json!({"spec": spec, "status": status}));
+    Value::Object(root)
+}
+
+/// A status comes bit by bit, and one that lacks a field must not be refused as a whole.
+fn waive_required(schema: &mut Value) {
+    if let Some(node) = schema.as_object_mut() {
+        node.shift_remove("required");
+        for (keyword, below) in node {
+            match (keyword.as_str(), below) {
+                ("properties", Value::Object(fields)) => fields.values_mut().for_each(waive_required),
+                ("items" | "additionalProperties", below) => waive_required(below),
+                _ => {}
+            }
+        }
+    }
+}

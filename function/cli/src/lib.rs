@@ -1,0 +1,7 @@
+//! What is for people: previews, pictures and explanations of claims, and the files that are generated from the types.
+
+pub mod documents;
+pub mod explain;
+pub mod generate;
+pub mod preview;
+mod terminal;

@@ -1,0 +1,279 @@
+//! A difference as a person reads it: by claim, resource by resource, field by field.
+
+use std::fmt::{self, Write};
+use std::io;
+
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+use serde_json::Value;
+use similar::TextDiff;
+
+use super::cost::Cost;
+use super::difference::{ClaimDifference, Difference, ResourceDifference};
+use super::fields::Change;
+use super::report::Located;
+use super::tree::{counted, release};
+use crate::documents::yaml;
+use crate::terminal::painted;
+use realtime_platform_core::parts::plan::Resource;
+
+const CLAIM: Style = Style::new().bold();
+const ADDED: Style = AnsiColor::Green.on_default();
+const REMOVED: Style = AnsiColor::Red.on_default();
+const CHANGED: Style = AnsiColor::Yellow.on_default();
+const FIELD: Style = AnsiColor::Cyan.on_default();
+
+/// The longest values that stand on one line.
+const SHORT: usize = 100;
+/// Lines around a changed one.
+const CONTEXT: usize = 2;
+
+/// The difference as text.
+pub fn text(difference: &Difference) -> io::Result<String> {
+    let mut text = String::new();
+    let mut counts = Counts::default();
+    for claim in &difference.claims {
+        counts.add(claim);
+        self::claim(claim, &mut text)?;
+    }
+    let _ = writeln!(text, "{counts}");
+    Ok(text)
+}
+
+fn claim(difference: &ClaimDifference, text: &mut String) -> io::Result<()> {
+    let Some(shown) = difference.shown() else { return Ok(()) };
+    let asked = &shown.asked;
+    let sides = &difference.sides;
+    let state = match (sides.old, sides.new, sides.successor) {
+        (None, _, _) => ": is new".to_owned(),
+        (_, None, Some(successor)) => {
+            let name = &successor.asked.claim.name;
+            format!(": is gone, and {name} takes its place once all of it has left, with everything made anew")
+        }
+        (_, None, None) => ": is gone".to_owned(),
+        _ if difference.is_none() => ": nothing changes".to_owned(),
+        _ => String::new(),
+    };
+    let name = painted(CLAIM, &asked.claim.name);
+    let _ = writeln!(text, "{} {name} in {}{state}", asked.kind.claim, asked.claim.namespace);
+    for resource in &difference.resources {
+        match resource {
+            ResourceDifference::Added(new) => heading(text, ADDED, '+', &title(new)),
+            ResourceDifference::Removed(old) => heading(text, REMOVED, '-', &title(old)),
+            ResourceDifference::Changed { old, new, fields } => {
+                let again = if old.key == new.key { "" } else { ", runs again" };
+                heading(text, CHANGED, '~', &format!("{}{again}", title(new)));
+                self::fields(fields, text)?;
+            }
+        }
+    }
+    if !difference.status.is_empty() {
+        heading(text, CHANGED, '~', "status");
+        fields(&difference.status, text)?;
+    }
+    for (is_loss, sentence) in difference.cost.sentences() {
+        heading(text, if is_loss { REMOVED } else { CHANGED }, '!', &sentence);
+    }
+    text.push('\n');
+    Ok(())
+}
+
+fn heading(text: &mut String, style: Style, mark: char, title: &str) {
+    let _ = writeln!(text, "  {} {title}", painted(style, &mark.to_string()));
+}
+
+/// Kind, name and namespace of what stands in a cluster, and its key.
+fn title(resource: &Resource) -> String {
+    let manifest = resource.manifest();
+    let at = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let (name, namespace) = match release(resource) {
+        Some(release) => (release.name, release.namespace),
+        None => (at("/metadata/name").to_owned(), at("/metadata/namespace").to_owned()),
+    };
+    let name = if name.is_empty() { String::new() } else { format!(" {name}") };
+    let namespace = if namespace.is_empty() { String::new() } else { format!(" in {namespace}") };
+    format!("{}{name}{namespace} ({})", at("/kind"), resource.key)
+}
+
+fn fields(changes: &[Change], text: &mut String) -> io::Result<()> {
+    for Change { field, old, new } in changes {
+        let field = painted(FIELD, field);
+        match (old, new) {
+            (Some(Value::String(old)), Some(Value::String(new))) if old.contains('\n') || new.contains('\n') => {
+                let _ = writeln!(text, "      {field}:");
+                indented(&line_by_line(old, new), text);
+            }
+            (Some(old), Some(new)) => {
+                let (old, new) = (line(old), line(new));
+                if old.chars().count() + new.chars().count() <= SHORT {
+                    let _ = writeln!(text, "      {field}: {old} → {new}");
+                } else {
+                    let _ = writeln!(text, "      {field}:");
+                    indented(&format!("-{old}\n+{new}\n"), text);
+                }
+            }
+            (None, Some(new)) => one_sided('+', &field, new, text)?,
+            (Some(old), None) => one_sided('-', &field, old, text)?,
+            (None, None) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Two texts line by line. Whether the last line of either ends in a line break is not worth a line.
+fn line_by_line(old: &str, new: &str) -> String {
+    let [old, new] = [old, new].map(|text| format!("{}\n", text.trim_end_matches('\n')));
+    if old == new {
+        return "only the line breaks at the end".to_owned();
+    }
+    TextDiff::from_lines(&old, &new).unified_diff().context_radius(CONTEXT).to_string()
+}
+
+/// What is on one side only: on one line where it fits, else as YAML.
+fn one_sided(mark: char, field: &str, value: &Value, text: &mut String) -> io::Result<()> {
+    let line = line(value);
+    if line.chars().count() <= SHORT && !line.contains('\n') {
+        let _ = writeln!(text, "      {} {field}: {line}", colour(mark));
+        return Ok(());
+    }
+    let _ = writeln!(text, "      {} {field}:", colour(mark));
+    let document = match value {
+        Value::String(lines) => lines.clone(),
+        other => yaml::document(other).map_err(io::Error::other)?,
+    };
+    let marked: Vec<String> = document.lines().map(|line| format!("{mark}{line}")).collect();
+    indented(&marked.join("\n"), text);
+    Ok(())
+}
+
+fn colour(mark: char) -> String {
+    painted(if mark == '+' { ADDED } else { REMOVED }, &mark.to_string())
+}
+
+/// Lines of a difference, coloured, without the numbers of lines that nobody looks up.
+fn indented(lines: &str, text: &mut String) {
+    for line in lines.lines() {
+        let line = match line.chars().next() {
+            Some('@') => "…".to_owned(),
+            Some('+') => painted(ADDED, line),
+            Some('-') => painted(REMOVED, line),
+            _ => line.to_owned(),
+        };
+        let _ = writeln!(text, "{}", format!("        {line}").trim_end());
+    }
+}
+
+fn line(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[derive(Default)]
+struct Counts {
+    added: usize,
+    removed: usize,
+    changed: usize,
+    unchanged: usize,
+}
+
+impl Counts {
+    fn add(&mut self, claim: &ClaimDifference) {
+        self.unchanged += claim.unchanged;
+        for resource in &claim.resources {
+            *match resource {
+                ResourceDifference::Added(_) => &mut self.added,
+                ResourceDifference::Removed(_) => &mut self.removed,
+                ResourceDifference::Changed { .. } => &mut self.changed,
+            } += 1;
+        }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { added, removed, changed, unchanged } = self;
+        let all = counted(added + removed + changed + unchanged, "composed resource");
+        write!(f, "{all}: {added} added, {removed} removed, {changed} changed, {unchanged} unchanged")
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    claims: Vec<ClaimEntry<'a>>,
+    refused: Vec<RefusedEntry<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClaimEntry<'a> {
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    /// Of a claim that goes, the name of the one that takes its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    successor: Option<&'a str>,
+    added: Vec<&'a str>,
+    removed: Vec<&'a str>,
+    changed: Vec<ChangedEntry<'a>>,
+    status: &'a [Change],
+    #[serde(flatten)]
+    cost: &'a Cost,
+}
+
+#[derive(Serialize)]
+struct ChangedEntry<'a> {
+    key: &'a str,
+    /// The key of the Job that it runs in the place of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead: Option<&'a str>,
+    fields: &'a [Change],
+}
+
+#[derive(Serialize)]
+struct RefusedEntry<'a> {
+    claim: Option<&'a str>,
+    field: Option<&'a str>,
+    message: &'a str,
+}
+
+/// The difference for programs.
+pub fn json(difference: &Difference) -> io::Result<String> {
+    let document = Document {
+        claims: difference.claims.iter().filter_map(claim_entry).collect(),
+        refused: difference.refused.iter().map(refused_entry).collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&document)?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn claim_entry<'a>(difference: &'a ClaimDifference) -> Option<ClaimEntry<'a>> {
+    let asked = &difference.shown()?.asked;
+    let mut entry = ClaimEntry {
+        kind: asked.kind.claim,
+        namespace: &asked.claim.namespace,
+        name: &asked.claim.name,
+        successor: difference.sides.successor.map(|shown| shown.asked.claim.name.as_str()),
+        added: Vec::new(),
+        removed: Vec::new(),
+        changed: Vec::new(),
+        status: &difference.status,
+        cost: &difference.cost,
+    };
+    for resource in &difference.resources {
+        match resource {
+            ResourceDifference::Added(new) => entry.added.push(&new.key),
+            ResourceDifference::Removed(old) => entry.removed.push(&old.key),
+            ResourceDifference::Changed { old, new, fields } => entry.changed.push(ChangedEntry {
+                key: &new.key,
+                instead: (old.key != new.key).then_some(&old.key),
+                fields,
+            }),
+        }
+    }
+    Some(entry)
+}
+
+fn refused_entry(fault: &Located) -> RefusedEntry<'_> {
+    RefusedEntry { claim: fault.claim.as_deref(), field: fault.field.as_deref(), message: &fault.message }
+}

@@ -1,0 +1,141 @@
+//! Which pods a change restarts, and what is away meanwhile.
+//!
+//! How long is an estimate, for a node that has the image already: the time that each program takes to stop and to start,
+//! as far as its makers and its probes tell. docs/upgrade.md has the same figures.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::super::difference::ResourceDifference;
+use realtime_platform_core::parts::plan::Pods;
+use realtime_platform_core::parts::plan::Resource;
+
+/// Pods that are made anew.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restart {
+    /// The key of the composed resource that they belong to.
+    pub key: String,
+    /// That resource, as a person calls it.
+    pub pods: String,
+    /// For how long they are away. Nothing where somebody else's chart or operator makes them, and perhaps leaves them alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub away_seconds: Option<Span>,
+    /// What cannot be used while they are away.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub meanwhile: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Span {
+    pub from: u32,
+    pub to: u32,
+}
+
+/// The parts whose pods are away while they restart.
+const OUTAGES: [(&str, u32, u32, &str); 10] = [
+    ("vcluster", 60, 180, "the virtual cluster's API server; what runs inside goes on"),
+    ("postgres", 10, 60, "PostgreSQL, and with it Lenses and the dashboard"),
+    ("kafka", 60, 180, "Kafka, Connect and Schema Registry"),
+    ("lenses-hq", 20, 120, "Lenses' pages"),
+    ("lenses-agent", 20, 120, "what Lenses shows of Kafka, and SQL processors"),
+    ("metabase", 60, 180, "the dashboard"),
+    ("broker", 5, 60, "MQTT; devices connect again"),
+    ("connect", 5, 60, "who looks after Connect and its Snowflake connector, which go on"),
+    ("bridge", 5, 60, "who looks after the bridge, whose connectors go on unless their configuration changed"),
+    ("processors", 5, 60, "who looks after SQL processors, which go on unless their SQL changed"),
+];
+
+/// Values of charts that say nothing to a pod.
+const QUIET: [(&str, &str); 2] =
+    [("vcluster", "/controlPlane/statefulSet/persistence/volumeClaim/retentionPolicy"), ("istio-gateway", "/service")];
+
+pub fn of(resources: &[ResourceDifference]) -> Vec<Restart> {
+    let changed = resources.iter().filter_map(|resource| match resource {
+        ResourceDifference::Changed { old, new, .. } => Some((*old, *new)),
+        ResourceDifference::Added(_) | ResourceDifference::Removed(_) => None,
+    });
+    changed.filter_map(|(old, new)| restart(old, new)).collect()
+}
+
+fn restart(old: &Resource, new: &Resource) -> Option<Restart> {
+    let outage = OUTAGES.iter().find(|(part, ..)| *part == new.part);
+    let away_seconds = match (old.pods()?, new.pods()?) {
+        (Pods::Replaced(before), Pods::Replaced(after)) if before == after => return None,
+        (Pods::TakenOver(before), Pods::TakenOver(after)) if before == after => return None,
+        (Pods::Others(before), Pods::Others(after)) if audible(new, before) == audible(new, after) => return None,
+        (_, Pods::TakenOver(_)) => Some(Span { from: 0, to: 0 }),
+        (_, Pods::Replaced(_) | Pods::Others(_)) => outage.map(|&(_, from, to, _)| Span { from, to }),
+    };
+    let meanwhile = outage.map_or("", |&(.., meanwhile)| meanwhile);
+    Some(Restart { key: new.key.clone(), pods: new.title(), away_seconds, meanwhile })
+}
+
+/// What a chart is told, without what no pod hears of.
+fn audible(resource: &Resource, told: &Value) -> Value {
+    let mut told = told.clone();
+    for (_, quiet) in QUIET.iter().filter(|(part, _)| *part == resource.part) {
+        if let Some(value) = told.get_mut("values").and_then(|values| values.pointer_mut(quiet)) {
+            *value = Value::Null;
+        }
+    }
+    told
+}
+
+impl Restart {
+    /// What a person reads of it.
+    pub fn sentence(&self) -> String {
+        let Self { pods, away_seconds, meanwhile, .. } = self;
+        let meanwhile = if meanwhile.is_empty() { String::new() } else { format!(": {meanwhile}") };
+        match away_seconds {
+            Some(Span { to: 0, .. }) => format!("restarts: {pods}, without a gap"),
+            Some(Span { from, to }) if from % 60 == 0 => {
+                format!("restarts: {pods}, away for {} to {} minutes{meanwhile}", from / 60, to / 60)
+            }
+            Some(Span { from, to }) => format!("restarts: {pods}, away for {from} to {to} seconds{meanwhile}"),
+            None => format!("may restart: pods of {pods}, as its maker decides"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use realtime_platform_core::claims::KINDS;
+    use realtime_platform_core::parts::owner::Claim;
+    use realtime_platform_core::settings::Settings;
+
+    /// Of each pod that goes before the next one comes it is known for how long it is away.
+    #[test]
+    fn every_outage_has_its_figures() {
+        let [_, system, broker] = &KINDS;
+        let lenses = json!({"acceptEULA": true, "licenseSecretRef": {"name": "license"}});
+        let specs = [
+            (system, json!({"namespace": "streaming", "lensesConfig": lenses})),
+            (broker, json!({"namespace": "streaming"})),
+        ];
+        let mut parts = Vec::new();
+        for (kind, spec) in specs {
+            let claim = Claim { namespace: "team".to_owned(), name: "claim".to_owned() };
+            let plan = kind.compose(spec, claim, &Settings::default()).unwrap().plan;
+            let replaced = |resource: &&Resource| matches!(resource.pods(), Some(Pods::Replaced(_)));
+            parts.extend(plan.resources.iter().filter(replaced).map(|resource| resource.part));
+        }
+        assert_eq!(parts.len(), 8, "{parts:?}");
+        let missing: Vec<&&str> =
+            parts.iter().filter(|part| !OUTAGES.iter().any(|(known, ..)| known == *part)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    /// The figures stand in the book as well, where people plan with them.
+    #[test]
+    fn the_book_has_the_same_figures() {
+        let book = include_str!("../../../../../docs/upgrade.md");
+        for (part, from, to, meanwhile) in OUTAGES {
+            let row = format!("| `{part}` | {from} to {to} s | {meanwhile} |");
+            assert!(book.contains(&row), "docs/upgrade.md lacks the row {row}");
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What changes between two versions of claims: which composed resources come, go and become others.
+//!
+//! Claims are told apart by kind, namespace and name; their resources by keys, as Crossplane does. A Job whose content
+//! changes is another Job to Crossplane, but to a person the same one that runs again.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::cost::{self, Cost};
+use super::fields::{self, Change};
+use super::report::Located;
+use super::{Preview, Shown};
+use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::parts::plan::Resource;
+
+/// Two versions of claims, compared.
+pub struct Difference<'a> {
+    pub claims: Vec<ClaimDifference<'a>>,
+    /// What an API server refuses of it.
+    pub refused: Vec<Located>,
+}
+
+/// One claim in two versions.
+pub struct ClaimDifference<'a> {
+    pub sides: Sides<'a>,
+    pub resources: Vec<ResourceDifference<'a>>,
+    /// What its user is told.
+    pub status: Vec<Change>,
+    pub unchanged: usize,
+    pub cost: Cost,
+}
+
+/// The two versions of a claim, of which one can be missing, and what becomes of others beside it.
+#[derive(Default)]
+pub struct Sides<'a> {
+    pub old: Option<&'a Shown<'a>>,
+    pub new: Option<&'a Shown<'a>>,
+    /// Of a claim that goes, the one that takes its place: the same one under another name.
+    pub successor: Option<&'a Shown<'a>>,
+    /// Whether the environment that it stands in goes as well.
+    pub environment_goes: bool,
+    /// Of an environment that goes, the systems and brokers in it that do not go themselves.
+    pub guests: Vec<&'a Shown<'a>>,
+}
+
+pub enum ResourceDifference<'a> {
+    Added(&'a Resource),
+    Removed(&'a Resource),
+    Changed { old: &'a Resource, new: &'a Resource, fields: Vec<Change> },
+}
+
+impl<'a> Difference<'a> {
+    pub fn of(old: &'a Preview, new: &'a Preview) -> Self {
+        let versions = Versions { old: Index::of(old), new: Index::of(new) };
+        let kept = new.claims.iter().map(|shown| versions.of_new(shown));
+        let gone = old.claims.iter().filter(|shown| !versions.new.has(shown)).map(|shown| versions.of_gone(shown));
+        let mut difference = Self { claims: Vec::new(), refused: Vec::new() };
+        for sides in kept.chain(gone) {
+            if let (Some(old), Some(new)) = (sides.old, sides.new) {
+                let refused = new.asked.kind.refused(&old.asked.spec, &new.asked.spec);
+                let refused = refused.into_iter().map(|fault| new.asked.fault(&fault.field, fault.message));
+                difference.refused.extend(refused);
+            }
+            difference.refused.extend(sides.new.filter(|_| sides.old.is_none()).into_iter().flat_map(Shown::barred));
+            difference.claims.push(ClaimDifference::of(sides));
+        }
+        difference
+    }
+
+    /// Whether anything is another after it.
+    pub fn changes(&self) -> bool {
+        self.claims.iter().any(|claim| !claim.is_none())
+    }
+
+    /// How many things are lost by it that no later change brings back.
+    pub fn losses(&self) -> usize {
+        self.claims.iter().map(|claim| claim.cost.data_lost.len()).sum()
+    }
+}
+
+/// The claims of one version, by what tells them apart, and by where they stand.
+struct Index<'a> {
+    named: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
+    placed: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
+    guests: HashMap<&'a str, Vec<&'a Shown<'a>>>,
+}
+
+impl<'a> Index<'a> {
+    fn of(preview: &'a Preview) -> Self {
+        let mut index = Self { named: HashMap::new(), placed: HashMap::new(), guests: HashMap::new() };
+        for shown in &preview.claims {
+            index.named.insert(shown.identity(), shown);
+            index.placed.entry(place(shown)).or_insert(shown);
+            if let Some(guest) = &shown.composed.guest {
+                index.guests.entry(&guest.environment).or_default().push(shown);
+            }
+        }
+        index
+    }
+
+    fn has(&self, shown: &Shown) -> bool {
+        self.named.contains_key(&shown.identity())
+    }
+}
+
+/// Where a claim stands: its environment, and its namespace inside.
+fn place<'a>(shown: &'a Shown) -> (&'static str, &'a str, &'a str) {
+    let guest = shown.composed.guest.as_ref();
+    let (environment, namespace) =
+        guest.map_or((shown.environment(), ""), |guest| (guest.environment.as_str(), guest.namespace.as_str()));
+    (shown.asked.kind.claim, environment, namespace)
+}
+
+struct Versions<'a> {
+    old: Index<'a>,
+    new: Index<'a>,
+}
+
+impl<'a> Versions<'a> {
+    fn of_new(&self, new: &'a Shown<'a>) -> Sides<'a> {
+        let old = self.old.named.get(&new.identity()).copied();
+        let environment_goes = old.is_some_and(|old| self.environment_goes(old));
+        Sides { old, new: Some(new), environment_goes, ..Sides::default() }
+    }
+
+    fn of_gone(&self, old: &'a Shown<'a>) -> Sides<'a> {
+        let guests = self.old.guests.get(old.environment()).filter(|_| cost::is_environment(old));
+        Sides {
+            old: Some(old),
+            new: None,
+            successor: self.new.placed.get(&place(old)).copied(),
+            environment_goes: self.environment_goes(old),
+            guests: guests.into_iter().flatten().copied().filter(|guest| self.new.has(guest)).collect(),
+        }
+    }
+
+    /// Whether the claim that makes a guest's environment is there before and not after.
+    fn environment_goes(&self, guest: &Shown) -> bool {
+        let [environment, ..] = &KINDS;
+        let of = guest.composed.guest.as_ref().map(|guest| (environment.claim, guest.environment.as_str(), ""));
+        of.and_then(|of| self.old.placed.get(&of)).is_some_and(|host| !self.new.has(host))
+    }
+}
+
+impl<'a> ClaimDifference<'a> {
+    fn of(sides: Sides<'a>) -> Self {
+        let (before, after) = (planned(sides.old), planned(sides.new));
+        let mut resources = Vec::new();
+        let mut unchanged = 0;
+        for new in after {
+            match before.iter().find(|old| old.key == new.key).or_else(|| former(new, before, after)) {
+                Some(old) if old.composed == new.composed => unchanged += 1,
+                Some(old) => resources.push(ResourceDifference::Changed { old, new, fields: changed(old, new) }),
+                None => resources.push(ResourceDifference::Added(new)),
+            }
+        }
+        let gone = before
+            .iter()
+            .filter(|old| !after.iter().any(|new| new.key == old.key) && former(old, after, before).is_none());
+        resources.extend(gone.map(ResourceDifference::Removed));
+        let status = match (sides.old, sides.new) {
+            (Some(old), Some(new)) => fields::changes(&old.composed.told.status, &new.composed.told.status),
+            _ => Vec::new(),
+        };
+        let cost = Cost::of(&sides, &resources);
+        Self { sides, resources, status, unchanged, cost }
+    }
+
+    /// Whether both versions are the same.
+    pub fn is_none(&self) -> bool {
+        let Sides { old, new, .. } = self.sides;
+        old.is_some() && new.is_some() && self.resources.is_empty() && self.status.is_empty()
+    }
+
+    /// The version that there is, the new one first.
+    pub fn shown(&self) -> Option<&'a Shown<'a>> {
+        self.sides.new.or(self.sides.old)
+    }
+}
+
+fn planned<'a>(shown: Option<&'a Shown<'a>>) -> &'a [Resource] {
+    shown.map_or(&[], |shown| &shown.composed.plan.resources)
+}
+
+/// The Job that one stands in the place of: another of its name, but for the hash of what it is, on the other side alone.
+fn former<'a>(job: &Resource, others: &'a [Resource], beside: &[Resource]) -> Option<&'a Resource> {
+    let name = lasting_name(job)?;
+    let is_former =
+        |other: &&Resource| lasting_name(other) == Some(name) && !beside.iter().any(|stays| stays.key == other.key);
+    others.iter().find(is_former)
+}
+
+fn lasting_name(resource: &Resource) -> Option<&str> {
+    let manifest = resource.manifest();
+    let name = manifest.pointer("/metadata/name").and_then(Value::as_str)?;
+    let (name, _) = name.rsplit_once('-').filter(|_| manifest.get("kind").is_some_and(|kind| kind == "Job"))?;
+    Some(name)
+}
+
+/// What is different about the manifest, and then about the Object around it.
+fn changed(old: &Resource, new: &Resource) -> Vec<Change> {
+    let mut changes = fields::changes(old.manifest(), new.manifest());
+    // A Job's name says only that something else about it is different.
+    changes.retain(|change| change.field != "metadata.name" || lasting_name(new).is_none());
+    if let (Some(old), Some(new)) = (wrapping(old), wrapping(new)) {
+        let around = fields::changes(&old, &new).into_iter();
+        changes.extend(around.map(|change| Change { field: format!("(Object) {}", change.field), ..change }));
+    }
+    changes
+}
+
+fn wrapping(resource: &Resource) -> Option<Value> {
+    let mut composed = resource.composed.clone();
+    let manifest = composed.pointer_mut("/spec/forProvider/manifest")?;
+    *manifest = Value::Object(Map::new());
+    Some(composed)
+}

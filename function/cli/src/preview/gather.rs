@@ -1,0 +1,487 @@
+//! From documents to the claims that they ask for. An Application becomes claims here exactly as KubeVela makes them: a
+//! component's properties are the claim's spec. This room does not know what becomes of a claim.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::brought::{self, Brought};
+use super::report::Located;
+use super::shape;
+use crate::documents::read::Document;
+use realtime_platform_core::claims;
+use realtime_platform_core::claims::Composed;
+use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::parts::owner::Claim;
+use realtime_platform_core::parts::owner::DOMAIN;
+use realtime_platform_core::schema;
+use realtime_platform_core::schema::fault::Fault;
+use realtime_platform_core::schema::form::dns_label;
+use realtime_platform_core::schema::form::dns_subdomain;
+use realtime_platform_core::settings::Settings;
+
+const APPLICATION: &str = "Application";
+const OAM_GROUP: &str = "core.oam.dev";
+const OAM_API_VERSION: &str = "core.oam.dev/v1beta1";
+
+/// A claim that somebody asks for.
+pub struct Asked<'a> {
+    pub document: &'a Document,
+    pub kind: &'static Kind,
+    pub claim: Claim,
+    /// The composite's name, where that is what was found.
+    pub composite: Option<String>,
+    pub spec: Value,
+    /// Whether it came from a cluster, where it stands already.
+    pub stands: bool,
+    /// What the author calls the spec: `spec`, a component's `properties`, or what was written for one of them.
+    pub root: &'a str,
+    /// What comes to the spec only when its Application is deployed.
+    brought: Vec<Brought>,
+    /// What stands before it in the document's paths.
+    above: String,
+}
+
+impl Asked<'_> {
+    /// The claim, by kind and name.
+    pub fn title(&self) -> String {
+        format!("{}/{}", self.kind.claim, self.claim.name)
+    }
+
+    /// Where it stands.
+    pub fn source(&self) -> String {
+        source(self.document, &format!("{}{}", self.above, self.root))
+    }
+
+    /// What it becomes, as far as that is known before it is deployed, or everything that is wrong with it.
+    pub fn examine(&self, settings: &Settings) -> Result<Option<Composed>, Vec<Located>> {
+        let mut faults = self.kind.unknown_fields(&self.spec);
+        let composed = self.kind.compose(self.spec.clone(), self.claim.clone(), settings);
+        let composed = composed.map_err(|wrong| faults.extend(wrong)).ok();
+        let written = faults.len();
+        faults.retain(|fault| !self.is_decided_later(fault));
+        match composed {
+            _ if !faults.is_empty() => {
+                Err(faults.into_iter().map(|fault| self.fault(&fault.field, fault.message)).collect())
+            }
+            Some(composed) if written == 0 => Ok(Some(composed)),
+            _ => Ok(None),
+        }
+    }
+
+    fn is_decided_later(&self, fault: &Fault) -> bool {
+        let property = fault.field.strip_prefix("spec.").unwrap_or_default();
+        self.brought.iter().any(|brought| brought.decides(property))
+    }
+
+    /// What is to be known of what comes later, by whether the claim could be shown without.
+    pub fn later(&self, is_shown: bool) -> impl Iterator<Item = Located> {
+        let so = if is_shown {
+            "it is shown without".to_owned()
+        } else {
+            format!("it is not known yet, and so {} is not shown", self.claim.name)
+        };
+        self.brought.iter().map(move |Brought { property, by }| {
+            self.fault(&format!("spec.{property}"), format!("{by} sets it when the Application is deployed: {so}"))
+        })
+    }
+
+    /// A fault at a field of the spec, or at the spec itself. It is told as its author calls it.
+    pub fn fault(&self, field: &str, message: impl Into<String>) -> Located {
+        let field = format!("{}{}", self.root, field.strip_prefix("spec").unwrap_or(field));
+        let message = called(&message.into(), self.root, self.root);
+        Located { claim: Some(self.title()), ..self.document.fault(&format!("{}{field}", self.above), message) }
+            .at(field)
+    }
+
+    /// A sentence about it, at the field that it begins with, if it does; `others` is what the author of another claim calls
+    /// that one's spec.
+    pub fn warning(&self, sentence: &str, others: &str) -> Located {
+        let field = sentence.split_once(": ").filter(|(field, _)| field.starts_with("spec.") && !field.contains(' '));
+        let (field, message) = field.unwrap_or(("spec", sentence));
+        let mut warning = self.fault(field, "");
+        warning.message = called(message, self.root, others);
+        warning.field = warning.field.filter(|_| field != "spec");
+        warning
+    }
+}
+
+/// A sentence with each spec as its author calls it: the claim's own, and that of the environment it is told about.
+fn called(sentence: &str, own: &str, others: &str) -> String {
+    let mut told = String::new();
+    let mut rest = sentence;
+    while let Some(at) = rest.find("spec.") {
+        let (before, path) = rest.split_at(at);
+        told.push_str(before);
+        let is_path = !told.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '.' | '_' | '-' | '"'));
+        let behind =
+            path.trim_start_matches(|letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '[' | ']'));
+        let is_others = [" of its ", " of the environment"].iter().any(|owner| behind.starts_with(owner))
+            || told.contains("its owner can add");
+        told.push_str(if !is_path {
+            "spec"
+        } else if is_others {
+            others
+        } else {
+            own
+        });
+        rest = &path["spec".len()..];
+    }
+    told + rest
+}
+
+/// Something that is not shown.
+#[derive(Debug)]
+pub struct NotOurs {
+    pub source: String,
+    pub kind: String,
+    pub name: String,
+    /// A component's type.
+    pub component_type: Option<String>,
+    /// What the kind or the type was perhaps meant to be.
+    pub nearest: Option<&'static str>,
+}
+
+/// Everything that was found.
+#[derive(Default)]
+pub struct Gathered<'a> {
+    pub asked: Vec<Asked<'a>>,
+    pub not_ours: Vec<NotOurs>,
+    pub faults: Vec<Located>,
+    pub warnings: Vec<Located>,
+}
+
+impl fmt::Display for NotOurs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, kind, name, component_type, nearest } = self;
+        write!(f, "{kind} {name}")?;
+        if let Some(component_type) = component_type {
+            write!(f, " of type {component_type}")?;
+        }
+        if let Some(nearest) = nearest {
+            write!(f, ", did you mean {nearest:?}?")?;
+        }
+        write!(f, " ({source})")
+    }
+}
+
+impl<'a> Gathered<'a> {
+    pub fn of(documents: &'a [Document]) -> Self {
+        let mut gathered = Self::default();
+        for document in documents {
+            gathered.object(&Object { document, value: &document.value, above: String::new() });
+        }
+        gathered
+    }
+
+    fn object(&mut self, object: &Object<'a>) {
+        let (api_version, kind) = (object.text("apiVersion"), object.text("kind"));
+        if api_version.is_empty() || kind.is_empty() {
+            let field = if kind.is_empty() { "kind" } else { "apiVersion" };
+            let message = "is required: every document is a Kubernetes object, with apiVersion and kind";
+            self.faults.push(object.fault(field, message));
+            return;
+        }
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        if kind == APPLICATION && group == OAM_GROUP {
+            self.application(object);
+        } else if kind.ends_with("List") && object.value.get("items").is_some_and(Value::is_array) {
+            for (index, value) in object.list("/items").iter().enumerate() {
+                let above = format!("{}items[{index}].", object.above);
+                self.object(&Object { document: object.document, value, above });
+            }
+        } else if let Some(kind) = Kind::of_claim(kind).filter(|_| group == DOMAIN) {
+            self.claim(object, kind);
+        } else if let Some(kind) = Kind::of_composite(kind).filter(|_| group == DOMAIN) {
+            self.composite(object, kind);
+        } else {
+            self.foreign(object, group, kind);
+        }
+    }
+
+    /// Somebody else's object. Their groups and kinds are theirs to name, but one that is nearly ours may be a slip.
+    fn foreign(&mut self, object: &Object<'a>, group: &str, kind: &str) {
+        let ours = || KINDS.iter().flat_map(|known| [known.claim, known.composite]);
+        let is_ours = |kind: &str| ours().any(|known| known == kind);
+        let groups: &[&'static str] = &[DOMAIN, OAM_GROUP];
+        let near_group = schema::nearest(group, groups).filter(|near| *near != group);
+        let (field, nearest) = match near_group {
+            Some(near) if is_ours(kind) || kind == APPLICATION => ("apiVersion", Some(near)),
+            _ if group == DOMAIN => ("kind", schema::nearest(kind, &ours().collect::<Vec<_>>())),
+            _ => ("kind", None),
+        };
+        if let Some(nearest) = nearest {
+            let written = object.text(field);
+            let message = format!("{written} is none of ours, did you mean {nearest:?}? It is not shown");
+            self.warnings.push(object.fault(field, message));
+        } else if is_ours(kind) {
+            let message = format!("{kind} is none of ours in the group {group}: it is not shown");
+            self.warnings.push(object.fault("apiVersion", message));
+        }
+        self.not_ours.push(NotOurs {
+            source: match object.above.strip_suffix('.') {
+                Some(item) => source(object.document, item),
+                None => format!("{}:{}", object.document.file, object.document.first_line()),
+            },
+            kind: kind.to_owned(),
+            name: object.name().to_owned(),
+            component_type: None,
+            nearest,
+        });
+    }
+
+    fn claim(&mut self, object: &Object<'a>, kind: &'static Kind) {
+        self.api_version(object, claims::API_VERSION);
+        let root = self.shape(object);
+        self.name(object, "metadata.name", object.name(), LONGEST_LABEL);
+        self.namespace(object);
+        let claim = Claim { namespace: object.namespace().to_owned(), name: object.name().to_owned() };
+        self.asked.push(object.asked(kind, claim, None, root));
+    }
+
+    fn composite(&mut self, object: &Object<'a>, kind: &'static Kind) {
+        self.api_version(object, claims::API_VERSION);
+        let root = self.shape(object);
+        self.name(object, "metadata.name", object.name(), LONGEST_NAME);
+        let claim = Claim::of_composite(object.value);
+        self.asked.push(object.asked(kind, claim, Some(object.name().to_owned()), root));
+    }
+
+    /// Says what is wrong with what every object has, and tells what the author calls its spec.
+    fn shape(&mut self, object: &Object<'a>) -> &'a str {
+        let root = object.root("spec", "properties");
+        for fault in shape::of_object(object.value).into_iter().filter(|fault| !asks_for_name(&fault.field)) {
+            let message =
+                if fault.field == root && root == "properties" { MEANT_SPEC.to_owned() } else { fault.message };
+            self.faults.push(object.fault(&fault.field, message));
+        }
+        root
+    }
+
+    fn application(&mut self, object: &Object<'a>) {
+        self.api_version(object, OAM_API_VERSION);
+        self.name(object, "metadata.name", object.name(), LONGEST_LABEL);
+        self.namespace(object);
+        let components = object.list("/spec/components");
+        let component = |index: usize, value: &'a Value| {
+            let above = format!("{}spec.components[{index}].", object.above);
+            Object { document: object.document, value, above }
+        };
+        for fault in shape::of_application(object.value) {
+            if !asks_for_name(&fault.field) && !is_meant_as_properties(&fault.field, components) {
+                self.faults.push(object.fault(&fault.field, fault.message));
+            }
+        }
+        for (index, value) in components.iter().enumerate().filter(|(_, value)| value.is_object()) {
+            self.component(&component(index, value), object);
+        }
+        for (index, policy) in object.list("/spec/policies").iter().enumerate() {
+            let (name, kind) = (text(policy, "name"), text(policy, "type"));
+            if matches!(kind, "override" | "topology") {
+                let message = format!(
+                    "policy {name:?} of type {kind} changes components when they are deployed; a preview shows them without it"
+                );
+                self.warnings.push(object.fault(&format!("spec.policies[{index}]"), message));
+            }
+        }
+    }
+
+    fn component(&mut self, component: &Object<'a>, application: &Object<'a>) {
+        let (name, full_type) = (component.text("name"), component.text("type"));
+        // A version of the definition may be pinned behind an @.
+        let plain_type = full_type.split_once('@').map_or(full_type, |(plain, _)| plain);
+        let Some(kind) = KINDS.iter().find(|kind| kind.definition == plain_type) else {
+            self.foreign_component(component, name, full_type, plain_type);
+            return;
+        };
+        self.name(component, "name", name, LONGEST_LABEL);
+        let root = component.root("properties", "spec");
+        if root == "spec" {
+            self.faults.push(component.fault("spec", MEANT_PROPERTIES));
+        }
+        for (index, held) in component.list("/traits").iter().enumerate() {
+            let message = format!(
+                "trait {:?} may change the {} when it is deployed; a preview shows it without the trait",
+                text(held, "type"),
+                kind.claim
+            );
+            self.warnings.push(component.fault(&format!("traits[{index}]"), format!("{name}: {message}")));
+        }
+        self.asked.push(Asked {
+            document: component.document,
+            kind,
+            claim: Claim { namespace: application.namespace().to_owned(), name: name.to_owned() },
+            composite: None,
+            spec: component.value.get(root).cloned().unwrap_or_else(empty),
+            stands: false,
+            root,
+            brought: brought::to_component(application.value, component.value),
+            above: component.above.clone(),
+        });
+    }
+
+    fn foreign_component(&mut self, component: &Object<'a>, name: &str, full_type: &str, plain_type: &str) {
+        if full_type.is_empty() {
+            return;
+        }
+        let nearest = schema::nearest(plain_type, &KINDS.each_ref().map(|kind| kind.definition));
+        if let Some(nearest) = nearest {
+            let message = format!("{plain_type:?} is none of ours, did you mean {nearest:?}? {name} is not shown");
+            self.warnings.push(component.fault("type", message));
+        }
+        self.not_ours.push(NotOurs {
+            source: source(component.document, &component.at("name")),
+            kind: "component".to_owned(),
+            name: name.to_owned(),
+            component_type: Some(full_type.to_owned()),
+            nearest,
+        });
+    }
+
+    fn api_version(&mut self, object: &Object, expected: &str) {
+        let written = object.text("apiVersion");
+        if written != expected {
+            self.faults.push(object.fault("apiVersion", format!("must be {expected}, not {written}")));
+        }
+    }
+
+    /// Checks a `metadata.name` as an API server does. `longest` is 63 for claims and components, whose name becomes a
+    /// label value as well.
+    fn name(&mut self, object: &Object, field: &str, name: &str, longest: usize) {
+        if object.value.pointer("/metadata/name").is_some_and(|name| !name.is_string() && !name.is_null()) {
+            self.faults.push(object.fault(field, "must be text: put it in quotes"));
+        } else if name.is_empty() && object.value.pointer("/metadata/generateName").is_some() {
+            let message = "is required: what a cluster would make of generateName is not known yet";
+            self.faults.push(object.fault(field, message));
+        } else if name.is_empty() {
+            // A component's was asked for with its Application.
+            if field != "name" {
+                self.faults.push(object.fault(field, "is required: the name of the object"));
+            }
+        } else if name.len() > longest || !dns_subdomain(name) {
+            let form = "lower-case letters, digits, '-' and '.', with a letter or digit first and last and on both sides of each '.'";
+            self.faults.push(object.fault(field, format!("must be at most {longest} {form}, not {name:?}")));
+        }
+    }
+
+    fn namespace(&mut self, object: &Object) {
+        let namespace = object.namespace();
+        if !dns_label(namespace) {
+            let form = "must be at most 63 lower-case letters, digits and '-', with a letter or digit first and last";
+            self.faults.push(object.fault("metadata.namespace", format!("{form}, not {namespace:?}")));
+        }
+    }
+}
+
+/// The longest that a label's value, and that a name may be.
+const LONGEST_LABEL: usize = 63;
+const LONGEST_NAME: usize = 253;
+
+const MEANT_SPEC: &str = "unknown field, did you mean \"spec\"? A claim has a spec where a component has properties";
+const MEANT_PROPERTIES: &str =
+    "unknown field, did you mean \"properties\"? A component has properties where a claim has a spec";
+
+/// Whether a fault is about an object's name, or about metadata without one, of which their own words are told.
+fn asks_for_name(field: &str) -> bool {
+    matches!(field, "metadata.name" | "metadata")
+}
+
+/// Whether a fault is that of a component's field `spec`, of which its own words are told.
+fn is_meant_as_properties(field: &str, components: &[Value]) -> bool {
+    let index = field.strip_prefix("spec.components[").and_then(|rest| rest.strip_suffix("].spec"));
+    let component = index.and_then(|index| components.get(index.parse::<usize>().ok()?));
+    component.is_some_and(|component| is_one_of_ours(component) && root(component, "properties", "spec") == "spec")
+}
+
+fn is_one_of_ours(component: &Value) -> bool {
+    let plain_type = text(component, "type").split('@').next().unwrap_or_default();
+    KINDS.iter().any(|kind| kind.definition == plain_type)
+}
+
+/// What the author calls the spec: by its right name, unless that is missing and the other one is there, or a slip of it.
+fn root<'a>(value: &'a Value, right: &'static str, other: &'static str) -> &'a str {
+    let fields = || value.as_object().into_iter().flat_map(Map::keys);
+    let slip = || fields().find(|field| schema::nearest(field, &[right]).is_some());
+    if value.get(right).is_some() {
+        right
+    } else if value.get(other).is_some() {
+        other
+    } else {
+        slip().map_or(right, String::as_str)
+    }
+}
+
+/// A part of a document that has a kind or a type.
+struct Object<'a> {
+    document: &'a Document,
+    value: &'a Value,
+    /// What stands before its fields in the document's paths.
+    above: String,
+}
+
+impl<'a> Object<'a> {
+    fn text(&self, field: &str) -> &'a str {
+        text(self.value, field)
+    }
+
+    fn name(&self) -> &'a str {
+        self.metadata("/metadata/name").unwrap_or_default()
+    }
+
+    /// Where none is written, kubectl and vela take this one.
+    fn namespace(&self) -> &'a str {
+        self.metadata("/metadata/namespace").filter(|namespace| !namespace.is_empty()).unwrap_or("default")
+    }
+
+    fn root(&self, right: &'static str, other: &'static str) -> &'a str {
+        root(self.value, right, other)
+    }
+
+    fn metadata(&self, pointer: &str) -> Option<&'a str> {
+        self.value.pointer(pointer).and_then(Value::as_str)
+    }
+
+    fn list(&self, pointer: &str) -> &'a [Value] {
+        self.value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    fn at(&self, field: &str) -> String {
+        format!("{}{field}", self.above)
+    }
+
+    fn fault(&self, field: &str, message: impl Into<String>) -> Located {
+        self.document.fault(&self.at(field), message)
+    }
+
+    fn asked(&self, kind: &'static Kind, claim: Claim, composite: Option<String>, root: &'a str) -> Asked<'a> {
+        let other = || self.value.get(root).cloned().unwrap_or_else(empty);
+        Asked {
+            document: self.document,
+            kind,
+            claim,
+            composite,
+            spec: if root == "spec" { claims::spec_of(self.value) } else { other() },
+            stands: self.metadata("/metadata/uid").is_some(),
+            root,
+            brought: Vec::new(),
+            above: self.above.clone(),
+        }
+    }
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn empty() -> Value {
+    Value::Object(Map::new())
+}
+
+/// A place in a file, as editors take it.
+fn source(document: &Document, field: &str) -> String {
+    match document.line(field) {
+        Some(line) => format!("{}:{line}", document.file),
+        None => document.file.clone(),
+    }
+}

@@ -1,0 +1,88 @@
+//! Every image and every chart that claims pull, a line each, for whoever fills a mirror or asks what is pulled.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::{Preview, Shown};
+use realtime_platform_core::kinds::Spec as _;
+use realtime_platform_core::kinds::cluster_api::VCluster;
+use realtime_platform_core::kinds::helm;
+use realtime_platform_core::kinds::helm::Release;
+use realtime_platform_core::kinds::knative::KnativeServing;
+use realtime_platform_core::settings::charts::Brought;
+use realtime_platform_core::settings::charts::brought;
+use realtime_platform_core::settings::pins::Chart;
+use realtime_platform_core::settings::pins::Image;
+use realtime_platform_core::settings::pins::KNATIVE_SERVING;
+use realtime_platform_core::settings::pins::KNATIVE_SERVING_IMAGES;
+
+/// What claims pull.
+#[derive(Default)]
+struct Pulled {
+    images: BTreeSet<String>,
+    charts: BTreeSet<(String, Option<&'static str>)>,
+    /// Charts whose images nobody has listed.
+    unknown: BTreeSet<String>,
+}
+
+pub fn text(preview: &Preview) -> String {
+    let mut pulled = Pulled::default();
+    for shown in &preview.claims {
+        pulled.add(shown);
+    }
+    let mut text = String::new();
+    for image in &pulled.images {
+        let _ = writeln!(text, "image {image}");
+    }
+    for (chart, archive) in &pulled.charts {
+        let archive = archive.map_or_else(String::new, |digest| format!(" sha256:{digest}"));
+        let _ = writeln!(text, "chart {chart}{archive}");
+    }
+    for chart in &pulled.unknown {
+        let _ = writeln!(text, "unknown images of chart {chart}");
+    }
+    text
+}
+
+impl Pulled {
+    fn add(&mut self, shown: &Shown) {
+        self.images.extend(shown.composed.images.iter().cloned());
+        for manifest in shown.manifests() {
+            match manifest["kind"].as_str() {
+                Some(Release::KIND | VCluster::KIND) => {
+                    let charts = Chart::ALL.into_iter().filter(|chart| installs(manifest, *chart));
+                    charts.for_each(|chart| self.add_chart(shown, chart));
+                }
+                Some(KnativeServing::KIND) => {
+                    let of_serving = KNATIVE_SERVING_IMAGES.map(|(_, image)| format!("{image}:v{KNATIVE_SERVING}"));
+                    self.images.extend(of_serving.iter().map(|image| shown.settings.mirrored(image)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn add_chart(&mut self, shown: &Shown, chart: Chart) {
+        let helm::Chart { repository, name, version } = shown.settings.chart(chart);
+        let named = format!("{repository} {name} {version}");
+        if !shown.settings.is_listed(chart) {
+            self.unknown.insert(named.clone());
+            self.charts.insert((named, None));
+            return;
+        }
+        let Brought { archive, images, later, .. } = brought(chart);
+        self.charts.insert((named, Some(archive)));
+        // Those that are pinned by name are told as they are pinned.
+        let is_pinned = |image: &str| Image::ALL.into_iter().any(|pin| pin.reference() == image);
+        let of_chart = images.iter().chain(later).filter(|image| !is_pinned(image));
+        self.images.extend(of_chart.map(|image| shown.settings.mirrored(image)));
+    }
+}
+
+/// Whether a manifest has this chart installed.
+fn installs(manifest: &Value, chart: Chart) -> bool {
+    let places = ["/spec/forProvider/chart/name", "/spec/helmRelease/chart/name"];
+    places.iter().any(|place| manifest.pointer(place).is_some_and(|name| name == chart.name()))
+}

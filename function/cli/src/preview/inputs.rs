@@ -1,0 +1,103 @@
+//! The platform team's settings for a preview: from Compositions, from the function's input by itself, or the defaults.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::report::Located;
+use crate::documents::read::Document;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::schema::fault::Fault;
+use realtime_platform_core::settings::Settings;
+use realtime_platform_core::settings::input;
+
+/// The settings that hold for each kind of claim.
+pub struct Inputs {
+    otherwise: Settings,
+    by_composite: BTreeMap<String, Settings>,
+}
+
+impl Inputs {
+    /// What documents say, as far as nothing is wrong with them: a Composition for its own kind, an input by itself for
+    /// all others. A Composition that stands alone speaks for all.
+    pub fn of(documents: &[Document], faults: &mut Vec<Located>) -> Self {
+        let mut otherwise = None;
+        let mut by_composite = BTreeMap::new();
+        for document in documents {
+            let Some(found) = Found::of(document) else {
+                faults.push(document.fault("kind", expected()));
+                continue;
+            };
+            let is_second = match Settings::read(found.input.clone()) {
+                Ok(settings) => match &found.composite {
+                    Some(kind) => by_composite.insert(kind.clone(), settings).is_some(),
+                    None => otherwise.replace(settings).is_some(),
+                },
+                Err(wrong) => {
+                    faults.extend(wrong.into_iter().map(|fault| found.fault(document, fault)));
+                    false
+                }
+            };
+            if is_second {
+                faults.push(document.fault("kind", "is the second input for the same claims: leave one of them out"));
+            }
+        }
+        let alone = by_composite.values().next().filter(|_| by_composite.len() == 1).cloned();
+        Self { otherwise: otherwise.or(alone).unwrap_or_default(), by_composite }
+    }
+
+    pub fn settings(&self, kind: &Kind) -> &Settings {
+        self.by_composite.get(kind.composite).unwrap_or(&self.otherwise)
+    }
+}
+
+/// An input in a document.
+struct Found {
+    input: Value,
+    /// The kind of composite that it is for, if it says.
+    composite: Option<String>,
+    /// What stands before its fields in the document's paths.
+    above: String,
+}
+
+impl Found {
+    fn of(document: &Document) -> Option<Self> {
+        let value = &document.value;
+        if is_input(value) {
+            return Some(Self { input: value.clone(), composite: None, above: String::new() });
+        }
+        let composite = value.pointer("/spec/compositeTypeRef/kind").and_then(Value::as_str)?;
+        Kind::of_composite(composite)?;
+        let steps = value.pointer("/spec/pipeline").and_then(Value::as_array)?;
+        let mut inputs = steps.iter().enumerate().filter_map(|(index, step)| Some((index, step.get("input")?)));
+        let (above, input) = match inputs.find(|(_, input)| is_input(input)) {
+            Some((index, input)) => (format!("spec.pipeline[{index}].input."), input.clone()),
+            // A step without an input leaves everything at its default.
+            None => (String::new(), empty()),
+        };
+        Some(Self { input, composite: Some(composite.to_owned()), above })
+    }
+
+    fn fault(&self, document: &Document, fault: Fault) -> Located {
+        let below = fault.field.strip_prefix("input.").unwrap_or_default();
+        document.fault(&format!("{}{below}", self.above), fault.message).at(fault.field)
+    }
+}
+
+fn is_input(value: &Value) -> bool {
+    let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
+    let group = |api_version: &str| api_version.split('/').next().unwrap_or_default().to_owned();
+    group(text("apiVersion")) == group(input::API_VERSION) && text("kind") == input::KIND
+}
+
+fn empty() -> Value {
+    Value::Object(Map::new())
+}
+
+fn expected() -> String {
+    format!(
+        "holds no settings: expected an {} of {}, or a Composition of ours with one in its step",
+        input::KIND,
+        input::API_VERSION
+    )
+}

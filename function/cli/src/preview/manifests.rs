@@ -1,0 +1,68 @@
+//! The preview as YAML: what Crossplane gets, or what finally stands in each cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::io;
+
+use serde_json::Value;
+
+use super::tree::release;
+use super::{Cluster, Preview};
+use crate::documents::yaml;
+use realtime_platform_core::life::adoption::HOST_NAMES;
+use realtime_platform_core::life::hold;
+use realtime_platform_core::parts::plan::Resource;
+
+/// Where Crossplane keeps its name for a composed resource.
+const KEY: &str = "crossplane.io/composition-resource-name";
+
+/// The composed resources of every claim, as Crossplane first gets them, each with its key.
+pub fn composed(preview: &Preview) -> io::Result<String> {
+    let mut text = String::new();
+    for shown in &preview.claims {
+        let asked = &shown.asked;
+        let mut comments = vec![
+            format!("{} {} in {}", asked.kind.claim, asked.claim.name, asked.claim.namespace),
+            "as Crossplane first gets it: what waits for something is paused until that is ready".to_owned(),
+        ];
+        let plan = &shown.composed.plan;
+        // Crossplane looks for what is asked for before it applies anything.
+        let standings = hold::standings(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
+        for (resource, standing) in plan.resources.iter().zip(&standings) {
+            let mut resource = resource.clone();
+            let key = resource.key.clone();
+            resource.annotate(KEY, &key);
+            document(&mut text, &std::mem::take(&mut comments), &hold::desired(resource, standing))?;
+        }
+    }
+    Ok(text)
+}
+
+/// What finally stands in each cluster: the host first, then one virtual cluster after the other. What something else makes
+/// there, and is only looked at, has no manifest of ours.
+pub fn by_cluster(preview: &Preview) -> io::Result<String> {
+    let mut clusters: BTreeMap<Cluster, Vec<&Resource>> = BTreeMap::new();
+    for shown in &preview.claims {
+        for resource in shown.composed.plan.resources.iter().filter(|resource| !resource.is_only_observed()) {
+            clusters.entry(shown.cluster(resource.place)).or_default().push(resource);
+        }
+    }
+    let mut text = String::new();
+    for (cluster, resources) in clusters {
+        let mut comments = vec![format!("in {cluster}")];
+        for resource in resources {
+            comments.extend(release(resource).map(|release| format!("Helm installs the chart {release} here")));
+            document(&mut text, &std::mem::take(&mut comments), resource.manifest())?;
+        }
+    }
+    Ok(text)
+}
+
+fn document(text: &mut String, comments: &[String], value: &Value) -> io::Result<()> {
+    text.push_str("---\n");
+    for comment in comments {
+        let _ = writeln!(text, "# {comment}");
+    }
+    text.push_str(&yaml::document(value).map_err(io::Error::other)?);
+    Ok(())
+}

@@ -1,0 +1,316 @@
+//! Where data flows: from who publishes, over MQTT and Kafka topics and SQL processors, to tables. Read from what scripts
+//! and connectors are told.
+
+use serde::Deserialize;
+
+use super::facts::{Facts, Script};
+use super::parts::{Part, words};
+use super::reading::addresses;
+use super::wiring::{Arrows, End, Layer, connector};
+use crate::preview::Cluster;
+use realtime_platform_core::claims::iot_broker::accounts::BRIDGE;
+use realtime_platform_core::claims::iot_broker::accounts::SIMULATOR;
+use realtime_platform_core::claims::iot_broker::filter::overlap;
+
+/// Who publishes from outside, as the picture calls them.
+pub const DEVICES: &str = "Devices";
+
+/// What a node of the flow is, from left to right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    Publisher,
+    MqttTopic,
+    KafkaTopic,
+    Processor,
+    Table,
+}
+
+impl Stage {
+    /// What a person calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Publisher => "publishes",
+            Self::MqttTopic => "MQTT topic",
+            Self::KafkaTopic => "Kafka topic",
+            Self::Processor => "SQL processor",
+            Self::Table => "table",
+        }
+    }
+}
+
+/// A node of the flow. Topics of one name in two namespaces are two.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Station {
+    pub stage: Stage,
+    pub name: String,
+    /// Where it is: the environment and the namespace, or the host of a database.
+    scope: String,
+    /// The part that it stands for.
+    pub part: Option<usize>,
+}
+
+/// Data moves from one station to the next, by the doing of a part.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Stream {
+    pub from: usize,
+    pub to: usize,
+    pub by: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+pub struct Flow {
+    pub stations: Vec<Station>,
+    pub streams: Vec<Stream>,
+}
+
+/// The part of a line of a script's processors that says what moves.
+#[derive(Deserialize)]
+struct Processor {
+    name: String,
+    sql: String,
+}
+
+/// The whole flow of these parts.
+pub fn of(parts: &[Part], facts: &Facts) -> Flow {
+    let mut flow = Flow::default();
+    for script in &facts.scripts {
+        let reader = Reader { parts, facts, script };
+        reader.publisher(&mut flow);
+        reader.topics(&mut flow);
+        reader.processors(&mut flow);
+        reader.connectors(&mut flow);
+    }
+    flow.carried();
+    flow.devices(parts, facts);
+    flow
+}
+
+impl Flow {
+    fn station(&mut self, stage: Stage, name: &str, scope: &str, part: Option<usize>) -> usize {
+        let is_it =
+            |station: &Station| (station.stage, station.name.as_str(), station.scope.as_str()) == (stage, name, scope);
+        self.stations.iter().position(is_it).unwrap_or_else(|| {
+            self.stations.push(Station { stage, name: name.to_owned(), scope: scope.to_owned(), part });
+            self.stations.len() - 1
+        })
+    }
+
+    fn stream(&mut self, from: usize, to: usize, by: Option<usize>) {
+        let stream = Stream { from, to, by };
+        if !self.streams.contains(&stream) {
+            self.streams.push(stream);
+        }
+    }
+
+    /// A topic that somebody publishes to is carried on by each filter that it matches.
+    fn carried(&mut self) {
+        let topics: Vec<usize> =
+            (0..self.stations.len()).filter(|&index| self.stations[index].stage == Stage::MqttTopic).collect();
+        let is_published = |topic: &usize| self.streams.iter().any(|stream| stream.to == *topic);
+        for from in topics.iter().copied().filter(is_published).collect::<Vec<_>>() {
+            for to in topics.iter().copied().filter(|to| *to != from) {
+                let (topic, filter) = (&self.stations[from], &self.stations[to]);
+                let is_carried = self.streams.iter().any(|stream| stream.from == to);
+                if is_carried && topic.scope == filter.scope && overlap(&topic.name, &filter.name) {
+                    self.stream(from, to, None);
+                }
+            }
+        }
+    }
+
+    /// Devices publish to what a broker lets a user of theirs publish to, where its claim says how to reach it. The
+    /// simulator has a user of its own.
+    fn devices(&mut self, parts: &[Part], facts: &Facts) {
+        let may_publish = |broker: usize, topic: &str| {
+            let rights = facts.rights.iter().filter(|right| right.broker == broker);
+            let mut theirs = rights.filter(|right| ![SIMULATOR, BRIDGE].contains(&right.user.as_str()));
+            theirs.any(|right| overlap(&right.filter, topic))
+        };
+        let topics: Vec<(usize, String)> = (0..self.stations.len())
+            .filter(|&topic| self.stations[topic].stage == Stage::MqttTopic)
+            .filter(|&topic| self.streams.iter().any(|stream| stream.from == topic))
+            .filter(|&topic| {
+                let station = &self.stations[topic];
+                station.part.is_some_and(|part| takes_devices(&parts[part]) && may_publish(part, &station.name))
+            })
+            .map(|topic| (topic, self.stations[topic].scope.clone()))
+            .collect();
+        for (topic, scope) in topics {
+            let devices = self.station(Stage::Publisher, DEVICES, &scope, None);
+            self.stream(devices, topic, None);
+        }
+    }
+
+    /// Where a station is, if another of its name is elsewhere.
+    fn whereabouts<'s>(&self, station: &'s Station) -> Option<&'s str> {
+        let is_twin = |other: &Station| {
+            (other.stage, &other.name) == (station.stage, &station.name) && other.scope != station.scope
+        };
+        self.stations.iter().any(is_twin).then_some(station.scope.as_str())
+    }
+
+    /// What a station is, and where, if that tells it from another one.
+    pub fn detail(&self, station: &Station) -> String {
+        let stage = station.stage.name();
+        self.whereabouts(station).map_or_else(|| stage.to_owned(), |scope| format!("{stage} in {scope}"))
+    }
+
+    /// The room that a station's text takes beside its name: a stage alone takes no more than the least of stations.
+    pub fn room(&self, station: &Station, measure: impl Fn(&str) -> f64) -> f64 {
+        self.whereabouts(station).map_or(0.0, |_| measure(&self.detail(station)))
+    }
+}
+
+fn takes_devices(part: &Part) -> bool {
+    part.endpoints().any(|(_, url)| url.starts_with("mqtt"))
+}
+
+struct Reader<'r, 'a> {
+    parts: &'r [Part<'a>],
+    facts: &'r Facts<'a>,
+    script: &'r Script,
+}
+
+impl Reader<'_, '_> {
+    fn literal(&self, name: &str) -> &str {
+        self.script.container.literal(name).unwrap_or_default()
+    }
+
+    /// The namespace, and the environment that it is in where that has another name.
+    fn scope(&self) -> String {
+        let namespace = &self.script.namespace;
+        match self.parts[self.script.part].cluster {
+            Cluster::Virtual(environment) if environment != namespace => format!("{environment}/{namespace}"),
+            Cluster::Virtual(_) | Cluster::Host => namespace.clone(),
+        }
+    }
+
+    /// The part that an address leads to.
+    fn part_at(&self, address: &str) -> Option<usize> {
+        let cluster = self.parts[self.script.part].cluster;
+        let mut found = addresses(address).into_iter();
+        found.find_map(|address| Some(self.facts.service(cluster, &self.script.namespace, address.host)?.part))
+    }
+
+    fn publisher(&self, flow: &mut Flow) {
+        let (topic, broker) = (self.literal("MQTT_TOPIC"), self.part_at(self.literal("MQTT_HOST")));
+        if !topic.is_empty() && broker.is_some() {
+            let part = self.script.part;
+            let publisher = flow.station(Stage::Publisher, &words(self.parts[part].name), &self.scope(), Some(part));
+            let topic = flow.station(Stage::MqttTopic, topic, &self.scope(), broker);
+            flow.stream(publisher, topic, None);
+        }
+    }
+
+    fn topics(&self, flow: &mut Flow) {
+        let kafka = self.part_at(self.literal("BOOTSTRAP"));
+        for name in self.literal("TOPICS").lines().filter_map(|line| line.split(' ').next()) {
+            flow.station(Stage::KafkaTopic, name, &self.scope(), kafka);
+        }
+    }
+
+    fn processors(&self, flow: &mut Flow) {
+        for processor in
+            self.literal("PROCESSORS").lines().filter_map(|line| serde_json::from_str::<Processor>(line).ok())
+        {
+            let part = self.script.part;
+            let station = flow.station(Stage::Processor, &processor.name, &self.scope(), Some(part));
+            for name in after(&processor.sql, &["from", "join"]) {
+                let topic = flow.station(Stage::KafkaTopic, &name, &self.scope(), None);
+                flow.stream(topic, station, Some(part));
+            }
+            for name in after(&processor.sql, &["into"]) {
+                let topic = flow.station(Stage::KafkaTopic, &name, &self.scope(), None);
+                flow.stream(station, topic, Some(part));
+            }
+        }
+    }
+
+    fn connectors(&self, flow: &mut Flow) {
+        for settings in self.script.container.env.iter().filter_map(|variable| connector(variable.value.as_deref()?)) {
+            let setting = |name: &str| settings.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+            let by = Some(self.script.part);
+            let worker = self.part_at(self.literal("CONNECT_URL"));
+            for statement in setting("connect.mqtt.kcql").split(';') {
+                let (into, from) = (after(statement, &["into"]), after(statement, &["from"]));
+                if let ([into], [from]) = (into.as_slice(), from.as_slice()) {
+                    let broker = self.part_at(setting("connect.mqtt.hosts"));
+                    let topic = flow.station(Stage::MqttTopic, from, &self.scope(), broker);
+                    let onward = flow.station(Stage::KafkaTopic, into, &self.scope(), worker);
+                    flow.stream(topic, onward, by);
+                }
+            }
+            let database =
+                addresses(setting("snowflake.url.name")).first().map_or("", |address| address.host).to_owned();
+            for (topic, table) in
+                setting("snowflake.topic2table.map").split(',').filter_map(|entry| entry.split_once(':'))
+            {
+                let topic = flow.station(Stage::KafkaTopic, topic, &self.scope(), worker);
+                let table = flow.station(Stage::Table, table, &database, None);
+                flow.stream(topic, table, by);
+            }
+        }
+    }
+}
+
+/// The names that follow one of these words in a statement. Comments say nothing.
+fn after(statement: &str, keywords: &[&str]) -> Vec<String> {
+    let code = statement.lines().map(|line| line.split("--").next().unwrap_or_default());
+    let text = code.collect::<Vec<_>>().join(" ");
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c == '(' || c == ')').filter(|word| !word.is_empty()).collect();
+    let mut names = Vec::new();
+    for pair in words.windows(2) {
+        let name = pair[1].trim_matches(['`', ';', ',']);
+        let is_named = keywords.iter().any(|keyword| pair[0].eq_ignore_ascii_case(keyword));
+        if is_named
+            && !name.is_empty()
+            && !name.eq_ignore_ascii_case("select")
+            && !names.iter().any(|known| known == name)
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// How data moves between the parts: the same streams, by where their stations are.
+pub fn between_parts(parts: &[Part], facts: &Facts, arrows: &mut Arrows) {
+    let flow = of(parts, facts);
+    let kafka = flow.stations.iter().filter(|station| station.stage == Stage::KafkaTopic);
+    let kafka: Vec<(&str, usize)> = kafka.filter_map(|station| Some((station.scope.as_str(), station.part?))).collect();
+    let end = |station: &Station| match station.stage {
+        Stage::Publisher | Stage::MqttTopic | Stage::Processor => {
+            Some(station.part.map_or_else(|| End::Beyond(station.name.clone()), End::Part))
+        }
+        Stage::KafkaTopic => {
+            let beside = || kafka.iter().find(|(scope, _)| *scope == station.scope).map(|(_, part)| *part);
+            station.part.or_else(beside).map(End::Part)
+        }
+        Stage::Table => Some(End::Beyond(station.scope.clone())),
+    };
+    for stream in &flow.streams {
+        let (from, to) = (&flow.stations[stream.from], &flow.stations[stream.to]);
+        let (Some(start), Some(goal)) = (end(from), end(to)) else { continue };
+        let because = format!("{} {} to {} {}", from.stage.name(), from.name, to.stage.name(), to.name);
+        match stream.by.map(End::Part) {
+            Some(by) if by != start && by != goal => {
+                arrows.add(Layer::Data, start, by.clone(), because.clone());
+                arrows.add(Layer::Data, by, goal, because);
+            }
+            _ => arrows.add(Layer::Data, start, goal, because),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::after;
+
+    #[test]
+    fn a_statement_says_what_it_reads_and_what_it_writes() {
+        let sql = "SET x=true;\n-- INSERT INTO nothing\ninsert into heart_rate\nSELECT STREAM a FROM device_data\nJOIN `people`;";
+        assert_eq!(after(sql, &["into"]), ["heart_rate"]);
+        assert_eq!(after(sql, &["from", "join"]), ["device_data", "people"]);
+    }
+}

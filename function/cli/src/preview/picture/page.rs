@@ -1,0 +1,132 @@
+//! The picture as a page: beside it, for each part, where it stands, what it leads to and its manifests. One file, which
+//! fetches nothing; without its script it still shows every manifest behind its part.
+
+use std::fmt::Write;
+use std::io;
+
+use super::Picture;
+use super::draw::{self, For, LAYERS, escape, part_id};
+use super::parts::{self, Part, text};
+use super::wiring::{Arrow, End, Layer};
+use crate::documents::yaml;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// What is seen at first: order, Secrets and policies come on top where somebody asks for them.
+fn is_shown_at_first(layer: Layer) -> bool {
+    layer <= Layer::Data
+}
+
+pub fn html(picture: &Picture) -> io::Result<String> {
+    let mut out = String::new();
+    let title = escape(&format!("The platform of {}", picture.title));
+    let _ = write!(
+        out,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" \
+         content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
+    );
+    bar(&mut out, &title, picture);
+    out.push_str("<main>\n<div id=\"canvas\" tabindex=\"0\" role=\"region\" aria-label=\"Picture of the platform\">\n");
+    out.push_str(&draw::svg(picture, For::Page));
+    out.push_str("</div>\n<aside id=\"about\" aria-label=\"About the part\">\n");
+    for (index, part) in picture.parts.iter().enumerate() {
+        section(&mut out, picture, index, part)?;
+    }
+    let _ = write!(out, "</aside>\n</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n");
+    Ok(out)
+}
+
+fn bar(out: &mut String, title: &str, picture: &Picture) {
+    let resources: usize = picture.parts.iter().map(|part| part.resources.len()).sum();
+    let _ = write!(
+        out,
+        "<header>\n<h1>{title}</h1>\n<p>{} parts, {resources} resources</p>\n\
+         <label class=\"search\">Search <input id=\"search\" type=\"search\" \
+         placeholder=\"part, kind or name\" autocomplete=\"off\"></label>\n<output id=\"found\" role=\"status\"></output>\n\
+         <fieldset><legend>Show</legend>\n",
+        picture.parts.len()
+    );
+    for (layer, class, label) in
+        LAYERS.iter().filter(|(layer, ..)| picture.arrows.iter().any(|arrow| arrow.layer == *layer))
+    {
+        let checked = if is_shown_at_first(*layer) { " checked" } else { "" };
+        let _ = writeln!(
+            out,
+            "<label class=\"layer {class}\"><input type=\"checkbox\" name=\"layer\" value=\"{class}\"{checked}>{label}</label>"
+        );
+    }
+    out.push_str("</fieldset>\n<button id=\"theme\" type=\"button\">Dark</button>\n</header>\n");
+}
+
+fn section(out: &mut String, picture: &Picture, index: usize, part: &Part) -> io::Result<()> {
+    let claim = &part.shown.asked.claim;
+    let id = part_id(index);
+    let _ = write!(
+        out,
+        "<section id=\"{id}\" tabindex=\"-1\" aria-labelledby=\"{id}-title\">\n\
+         <a class=\"close\" href=\"#\" aria-label=\"Close\">×</a>\n<h2 id=\"{id}-title\">{}</h2>\n<dl>\n",
+        escape(&part.title())
+    );
+    entry(out, "Part", &format!("<code>{}</code>", escape(part.name)));
+    let of = format!("{} {}", part.shown.asked.kind.claim, claim.name);
+    entry(out, "Of", &escape(&of));
+    let namespace = part.namespace.as_ref().map(|name| format!(", namespace {name}")).unwrap_or_default();
+    entry(out, "In", &escape(&format!("{}{namespace}", part.cluster)));
+    let waits = part.waits_for();
+    if !waits.is_empty() {
+        entry(out, "Waits for", &escape(&waits.join(", ")));
+    }
+    for (name, url) in picture.reached_at(index) {
+        entry(out, "Reached at", &format!("<code>{}</code> {}", escape(url), escape(name)));
+    }
+    out.push_str("</dl>\n");
+    for resource in &part.resources {
+        let manifest = resource.manifest();
+        let content = yaml::document(manifest).map_err(io::Error::other)?;
+        let _ = write!(
+            out,
+            "<details><summary>{} <b>{}</b></summary>\n<pre tabindex=\"0\">{}</pre></details>\n",
+            escape(text(manifest, "/kind")),
+            escape(&parts::resource_name(resource)),
+            escape(&content)
+        );
+    }
+    relations(out, picture, index);
+    out.push_str("</section>\n");
+    Ok(())
+}
+
+fn entry(out: &mut String, term: &str, markup: &str) {
+    let _ = writeln!(out, "<dt>{term}</dt><dd>{markup}</dd>");
+}
+
+/// What the arrows say, in words.
+fn relations(out: &mut String, picture: &Picture, index: usize) {
+    let me = End::Part(index);
+    let shown = picture.arrows.iter().filter(|arrow| arrow.layer != Layer::Order);
+    let (forth, back): (Vec<&Arrow>, Vec<&Arrow>) =
+        shown.filter(|arrow| arrow.from == me || arrow.to == me).partition(|arrow| arrow.from == me);
+    for (title, arrows) in [("Leads to", forth), ("Comes from", back)] {
+        if arrows.is_empty() {
+            continue;
+        }
+        let _ = writeln!(out, "<h3>{title}</h3>\n<ul>");
+        for arrow in arrows {
+            let other = if arrow.from == me { &arrow.to } else { &arrow.from };
+            let name = escape(&picture.end_name(other));
+            let name = match other {
+                End::Part(part) => format!("<a href=\"#{}\">{name}</a>", part_id(*part)),
+                End::Beyond(_) | End::Entrance(_) => name,
+            };
+            let because = escape(&arrow.because.join("; "));
+            let class = draw::class(arrow.layer);
+            let _ =
+                writeln!(out, "<li><span class=\"chip {class}\">{class}</span> {name} <small>{because}</small></li>");
+        }
+        out.push_str("</ul>\n");
+    }
+}

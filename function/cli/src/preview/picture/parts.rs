@@ -1,0 +1,172 @@
+//! The parts of a preview as nodes: what a person calls each, where it stands and what it consists of. This room knows
+//! plans; it does not know how anything is drawn.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::preview::Cluster;
+use crate::preview::Preview;
+use crate::preview::Shown;
+use crate::preview::tree::release;
+use realtime_platform_core::parts::plan::Place;
+use realtime_platform_core::parts::plan::Resource;
+
+/// One part of a claim's plan, in one cluster.
+pub struct Part<'a> {
+    pub shown: &'a Shown<'a>,
+    /// The claim's place among those of the preview.
+    pub claim: usize,
+    pub name: &'static str,
+    pub place: Place,
+    pub cluster: Cluster<'a>,
+    /// The namespace of what it consists of; nothing where all of it belongs to the cluster as a whole.
+    pub namespace: Option<String>,
+    pub resources: Vec<&'a Resource>,
+}
+
+/// Every part of every claim, in the plans' order.
+pub fn of<'a>(preview: &'a Preview) -> Vec<Part<'a>> {
+    let mut parts: Vec<Part> = Vec::new();
+    for (claim, shown) in preview.claims.iter().enumerate() {
+        for resource in &shown.composed.plan.resources {
+            let is_it =
+                |part: &&mut Part| (part.claim, part.name, part.place) == (claim, resource.part, resource.place);
+            if let Some(part) = parts.iter_mut().find(is_it) {
+                part.add(resource);
+                continue;
+            }
+            let mut part = Part {
+                shown,
+                claim,
+                name: resource.part,
+                place: resource.place,
+                cluster: shown.cluster(resource.place),
+                namespace: None,
+                resources: Vec::new(),
+            };
+            part.add(resource);
+            parts.push(part);
+        }
+    }
+    parts
+}
+
+impl<'a> Part<'a> {
+    fn add(&mut self, resource: &'a Resource) {
+        if self.namespace.is_none() {
+            self.namespace = namespace(resource).map(str::to_owned);
+        }
+        self.resources.push(resource);
+    }
+
+    /// Its name in plain words.
+    pub fn title(&self) -> String {
+        words(self.name)
+    }
+
+    /// What it consists of: each kind with its number, a chart with its name.
+    pub fn kinds(&self) -> Vec<String> {
+        let mut counts: Vec<(String, usize)> = Vec::new();
+        for resource in &self.resources {
+            let kind = match release(resource) {
+                Some(release) => format!("chart {release}"),
+                None => text(resource.manifest(), "/kind").to_owned(),
+            };
+            match counts.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((kind, 1)),
+            }
+        }
+        counts.into_iter().map(|(kind, count)| counted(&kind, count)).collect()
+    }
+
+    /// The parts that it waits for.
+    pub fn waits_for(&self) -> Vec<&'static str> {
+        let mut awaited = Vec::new();
+        for part in self.resources.iter().flat_map(|resource| resource.waits_for) {
+            if !awaited.contains(part) {
+                awaited.push(*part);
+            }
+        }
+        awaited
+    }
+
+    /// The endpoints that the status of its claim tells.
+    pub fn endpoints(&self) -> impl Iterator<Item = (&str, &str)> {
+        let endpoints = self.shown.composed.told.status.get("endpoints").and_then(Value::as_object);
+        endpoints.into_iter().flatten().filter_map(|(name, url)| Some((name.as_str(), url.as_str()?)))
+    }
+
+    /// The cluster, in a word for programs.
+    pub fn cluster_word(&self) -> &'static str {
+        match self.place {
+            Place::Host => "host",
+            Place::Inside => "inside",
+        }
+    }
+
+    /// What a person may look for to find it.
+    pub fn searched(&self) -> String {
+        let claim = &self.shown.asked.claim;
+        let mut words = vec![self.name.to_owned(), self.title(), claim.name.clone()];
+        words.extend(self.namespace.clone());
+        for resource in &self.resources {
+            words.extend([text(resource.manifest(), "/kind").to_owned(), resource_name(resource)]);
+        }
+        words.join(" ").to_lowercase()
+    }
+}
+
+/// What a resource is called in the cluster it ends up in, or by its key where Crossplane makes its name up.
+pub fn resource_name(resource: &Resource) -> String {
+    let name = ["/metadata/annotations/crossplane.io~1external-name", "/metadata/name"]
+        .map(|pointer| text(resource.manifest(), pointer));
+    name.into_iter().find(|name| !name.is_empty()).unwrap_or(&resource.key).to_owned()
+}
+
+fn namespace(resource: &Resource) -> Option<&str> {
+    let manifest = resource.manifest();
+    let named = ["/spec/forProvider/namespace", "/metadata/namespace"].map(|pointer| text(manifest, pointer));
+    named.into_iter().find(|namespace| !namespace.is_empty())
+}
+
+pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn counted(kind: &str, count: usize) -> String {
+    match count {
+        1 => kind.to_owned(),
+        count if kind.ends_with('y') && !kind.ends_with("ay") => format!("{count} {}ies", kind.trim_end_matches('y')),
+        count if kind.ends_with('s') => format!("{count} {kind}es"),
+        count => format!("{count} {kind}s"),
+    }
+}
+
+/// Names that are not spelt as a word is.
+const SPELLINGS: &[(&str, &str)] = &[
+    ("hq", "HQ"),
+    ("mqtt", "MQTT"),
+    ("postgres", "PostgreSQL"),
+    ("sql", "SQL"),
+    ("ui", "UI"),
+    ("vcluster", "vCluster"),
+    ("websockets", "WebSockets"),
+];
+
+/// A name in plain words: the first begins with a capital, and what is spelt otherwise is.
+pub fn words(name: &str) -> String {
+    let spellings: BTreeMap<_, _> = SPELLINGS.iter().copied().collect();
+    let words = name.split('-').enumerate().map(|(index, word)| match (spellings.get(word), index) {
+        (Some(spelt), _) => (*spelt).to_owned(),
+        (None, 0) => capital(word),
+        (None, _) => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

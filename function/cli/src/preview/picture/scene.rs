@@ -1,0 +1,421 @@
+//! The platform as a scene: which nodes there are, in which boxes, and what is laid out with what. Parts that nothing leads
+//! to stand together in trays, so that lines have room.
+
+use std::collections::BTreeSet;
+
+use super::layout::{self, Edge, Flow, Layout, Node, Plan, Point, Rect, Spacing};
+use super::measure;
+use super::parts::{Part, words};
+use super::wiring::{Arrow, End, Layer};
+use crate::preview::Cluster;
+use realtime_platform_core::parts::plan::Place;
+
+pub const TITLE_SIZE: f64 = 13.0;
+pub const TEXT_SIZE: f64 = 10.5;
+pub const LINE: f64 = 13.5;
+pub const PADDING: f64 = 12.0;
+/// The size of a box's name.
+pub const BOX_SIZE: f64 = 11.5;
+const TITLE_LINE: f64 = 17.0;
+const LEAST_WIDTH: f64 = 96.0;
+const TEXT_LIMIT: f64 = 134.0;
+const TRAY_WIDTH: f64 = 1060.0;
+const TRAY_GAP: f64 = 10.0;
+/// What a box has above its content, for its name, and on its other sides.
+const HEAD: f64 = 18.0;
+const MARGIN: f64 = 4.0;
+const NESTED: f64 = 9.0;
+
+/// What a node stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    End(End),
+    /// Parts side by side.
+    Tray(Vec<usize>),
+    /// Nothing to see: what all that comes from outside hangs on, so that it stands on top.
+    Top,
+}
+
+pub struct Label {
+    pub title: String,
+    pub lines: Vec<String>,
+}
+
+pub struct Box {
+    pub title: String,
+    pub rect: Rect,
+    /// What it is, in a word: the host, a virtual cluster or a namespace.
+    pub class: &'static str,
+}
+
+/// A node with its place.
+pub struct Placed {
+    pub end: End,
+    pub label: Label,
+    pub rect: Rect,
+}
+
+/// A line with its place: all arrows between the same two ends, whichever way they point.
+pub struct Line {
+    pub ends: (End, End),
+    pub points: Vec<Point>,
+}
+
+pub struct Scene {
+    pub boxes: Vec<Box>,
+    pub nodes: Vec<Placed>,
+    pub lines: Vec<Line>,
+    pub width: f64,
+    pub height: f64,
+}
+
+/// A box while the scene is set up.
+#[derive(PartialEq, Eq)]
+enum Frame<'a> {
+    Cluster(Cluster<'a>),
+    Namespace(Cluster<'a>, String),
+}
+
+struct Setting<'s, 'a> {
+    parts: &'s [Part<'a>],
+    frames: Vec<Frame<'a>>,
+    nodes: Vec<(What, Option<usize>)>,
+    plan: Plan,
+}
+
+impl Scene {
+    pub fn of(parts: &[Part], arrows: &[Arrow]) -> Self {
+        let shown: Vec<&Arrow> = arrows.iter().filter(|arrow| arrow.layer <= Layer::Data).collect();
+        let mut setting = Setting { parts, frames: Vec::new(), nodes: Vec::new(), plan: Plan::default() };
+        setting.frames();
+        let ends = connected(&shown);
+        for end in &ends {
+            let inside = match end {
+                End::Part(part) => setting.frame_of(*part),
+                End::Beyond(_) | End::Entrance(_) => None,
+            };
+            setting.node(What::End(end.clone()), inside);
+        }
+        let lines = setting.lines(&shown);
+        setting.top();
+        setting.trays(&ends);
+        let layout = layout::lay_out(&setting.plan, Flow::Down, &Spacing { nodes: 16.0, layers: 32.0, lines: 8.0 });
+        setting.place(&layout, lines)
+    }
+
+    /// What stands on top stands clear of the boxes' names.
+    fn clear_top(&mut self) {
+        let top = self.boxes.iter().map(|framed| framed.rect.y).fold(f64::INFINITY, f64::min) - HEAD;
+        for node in self.nodes.iter_mut().filter(|node| !matches!(node.end, End::Part(_)) && node.rect.y < top) {
+            let up = (node.rect.bottom() - top).max(0.0);
+            node.rect.y -= up;
+            for line in self.lines.iter_mut().filter(|line| line.ends.0 == node.end) {
+                if let Some(start) = line.points.first_mut() {
+                    start.y -= up;
+                }
+            }
+        }
+    }
+
+    pub fn node(&self, end: &End) -> Option<&Placed> {
+        self.nodes.iter().find(|node| node.end == *end)
+    }
+}
+
+/// All that the arrows of the layout lead from and to, parts in their order.
+fn connected(arrows: &[&Arrow]) -> BTreeSet<End> {
+    arrows.iter().flat_map(|arrow| [arrow.from.clone(), arrow.to.clone()]).collect()
+}
+
+impl Frame<'_> {
+    fn class(&self) -> &'static str {
+        match self {
+            Self::Cluster(Cluster::Host) => "host",
+            Self::Cluster(Cluster::Virtual(_)) => "virtual",
+            Self::Namespace(..) => "namespace",
+        }
+    }
+
+    fn title(&self) -> String {
+        match self {
+            Self::Cluster(Cluster::Host) => "Host cluster".to_owned(),
+            Self::Cluster(Cluster::Virtual(name)) => format!("Virtual cluster {name}"),
+            Self::Namespace(_, name) => format!("namespace {name}"),
+        }
+    }
+}
+
+impl<'a> Setting<'_, 'a> {
+    /// The boxes: the host, the virtual clusters in it, the namespaces in these.
+    fn frames(&mut self) {
+        let has_host = self.parts.iter().any(|part| part.place == Place::Host);
+        if has_host {
+            self.frames.push(Frame::Cluster(Cluster::Host));
+            self.plan.boxes.push(None);
+        }
+        for part in self.parts {
+            let outer = has_host.then_some(0);
+            let cluster =
+                if part.place == Place::Host { outer } else { Some(self.frame(Frame::Cluster(part.cluster), outer)) };
+            if let (Place::Inside, Some(namespace)) = (part.place, &part.namespace) {
+                self.frame(Frame::Namespace(part.cluster, namespace.clone()), cluster);
+            }
+        }
+    }
+
+    fn frame(&mut self, frame: Frame<'a>, outer: Option<usize>) -> usize {
+        self.frames.iter().position(|known| *known == frame).unwrap_or_else(|| {
+            self.frames.push(frame);
+            self.plan.boxes.push(outer);
+            self.frames.len() - 1
+        })
+    }
+
+    fn frame_of(&self, part: usize) -> Option<usize> {
+        let part = &self.parts[part];
+        let frame = match (&part.namespace, part.place) {
+            (Some(namespace), Place::Inside) => Frame::Namespace(part.cluster, namespace.clone()),
+            _ => Frame::Cluster(part.cluster),
+        };
+        self.frames.iter().position(|known| *known == frame)
+    }
+
+    fn node(&mut self, what: What, inside: Option<usize>) -> usize {
+        let (width, height) = match &what {
+            What::End(end) => size(&self.label(end)),
+            What::Tray(parts) => {
+                let (cell, columns) = self.tray(parts);
+                let rows = parts.len().div_ceil(columns);
+                let title = inside.map_or(0.0, |frame| measure::width(&self.frames[frame].title(), BOX_SIZE, true));
+                (span(cell.0, columns).max(title), span(cell.1, rows))
+            }
+            What::Top => (1.0, 1.0),
+        };
+        self.nodes.push((what, inside));
+        self.plan.nodes.push(Node { width, height, inside });
+        self.nodes.len() - 1
+    }
+
+    /// The size of a tray's cells, and how many stand side by side.
+    fn tray(&self, parts: &[usize]) -> ((f64, f64), usize) {
+        let sizes = parts.iter().map(|part| size(&self.label(&End::Part(*part))));
+        let cell = sizes.fold((0.0, 0.0), |(width, height): (f64, f64), size| (width.max(size.0), height.max(size.1)));
+        let fitting = (1..=parts.len()).take_while(|columns| span(cell.0, *columns) <= TRAY_WIDTH).last().unwrap_or(1);
+        let rows = parts.len().div_ceil(fitting);
+        (cell, parts.len().div_ceil(rows))
+    }
+
+    fn label(&self, end: &End) -> Label {
+        match end {
+            End::Part(part) => {
+                let part = &self.parts[*part];
+                let mut lines = measure::lines(&part.kinds(), TEXT_SIZE, TEXT_LIMIT);
+                let is_like_it = |other: &Part| {
+                    (other.name, other.cluster, &other.namespace) == (part.name, part.cluster, &part.namespace)
+                };
+                if self.parts.iter().any(|other| other.claim != part.claim && is_like_it(other)) {
+                    lines.insert(0, format!("of {}", part.shown.asked.claim.name));
+                }
+                Label { title: part.title(), lines }
+            }
+            End::Beyond(name) => {
+                let title = if name.contains('.') { words(service(name)) } else { name.clone() };
+                let lines = match name.split_once('.') {
+                    Some((first, rest)) => vec![format!("{first}."), rest.to_owned()],
+                    None => vec!["outside".to_owned()],
+                };
+                Label { title, lines }
+            }
+            End::Entrance(host) => Label { title: host.clone(), lines: self.entrances(host) },
+        }
+    }
+
+    /// The endpoints that a claim's status tells at a host.
+    fn entrances(&self, host: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        for part in self.parts {
+            for (name, url) in part.endpoints() {
+                let is_here =
+                    url.split_once("://").is_some_and(|(_, rest)| rest.split(['/', ':']).next() == Some(host));
+                if is_here && !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        if names.is_empty() {
+            vec!["endpoint".to_owned()]
+        } else {
+            names.sort();
+            vec![names.join(", ")]
+        }
+    }
+
+    fn index(&self, end: &End) -> Option<usize> {
+        self.nodes.iter().position(|(what, _)| matches!(what, What::End(known) if known == end))
+    }
+
+    /// One line for each two ends. It runs with the data, then with what is routed, then with calls, and never back.
+    fn lines(&mut self, arrows: &[&Arrow]) -> Vec<(End, End)> {
+        let mut lines: Vec<(End, End)> = Vec::new();
+        for layer in [Layer::Data, Layer::Routes, Layer::Calls] {
+            for arrow in arrows.iter().filter(|arrow| arrow.layer == layer) {
+                let (from, to) = (arrow.from.clone(), arrow.to.clone());
+                let is_known =
+                    |line: &(End, End)| *line == (from.clone(), to.clone()) || *line == (to.clone(), from.clone());
+                if lines.iter().any(is_known) {
+                    continue;
+                }
+                let (from, to) = if reaches(&lines, &to, &from) { (to, from) } else { (from, to) };
+                if let (Some(start), Some(goal)) = (self.index(&from), self.index(&to)) {
+                    let weight = if layer == Layer::Data { 3 } else { 1 };
+                    self.plan.edges.push(Edge { from: start, to: goal, weight });
+                    lines.push((from, to));
+                }
+            }
+        }
+        lines
+    }
+
+    /// What nothing leads to from inside stands above everything else.
+    fn top(&mut self) {
+        let is_outside = |what: &What| matches!(what, What::End(End::Beyond(_) | End::Entrance(_)));
+        let is_led_to = |node: usize| self.plan.edges.iter().any(|edge| edge.to == node);
+        let outside: Vec<usize> =
+            (0..self.nodes.len()).filter(|&node| is_outside(&self.nodes[node].0) && !is_led_to(node)).collect();
+        let top = self.node(What::Top, None);
+        self.plan.edges.extend(outside.into_iter().map(|to| Edge { from: top, to, weight: 9 }));
+    }
+
+    /// Trays stand below what is connected: those of each box in it, then boxes with nothing else, the host's last.
+    fn trays(&mut self, connected: &BTreeSet<End>) {
+        let depths = self.depths();
+        let mut bottom = (0..self.nodes.len()).max_by_key(|node| depths[*node]);
+        let mut alone = Vec::new();
+        for frame in 0..self.frames.len() {
+            let parts: Vec<usize> = (0..self.parts.len())
+                .filter(|part| self.frame_of(*part) == Some(frame) && !connected.contains(&End::Part(*part)))
+                .collect();
+            if parts.is_empty() {
+                continue;
+            }
+            let deepest =
+                (0..depths.len()).filter(|node| self.nodes[*node].1 == Some(frame)).max_by_key(|node| depths[*node]);
+            let is_host = self.frames[frame] == Frame::Cluster(Cluster::Host);
+            match deepest {
+                Some(deepest) if !is_host => {
+                    let tray = self.node(What::Tray(parts), Some(frame));
+                    if bottom == Some(deepest) {
+                        self.plan.edges.push(Edge { from: deepest, to: tray, weight: 0 });
+                        bottom = Some(tray);
+                    }
+                }
+                _ => alone.push((is_host, frame, parts)),
+            }
+        }
+        alone.sort();
+        let mut last = bottom;
+        for (is_host, frame, parts) in alone {
+            let tray = self.node(What::Tray(parts), Some(frame));
+            let above = if is_host { last } else { bottom };
+            if let Some(above) = above {
+                self.plan.edges.push(Edge { from: above, to: tray, weight: 0 });
+            }
+            last = Some(tray);
+        }
+    }
+
+    /// How many layers are above each node.
+    fn depths(&self) -> Vec<usize> {
+        let mut depths = vec![0; self.nodes.len()];
+        for _ in 0..self.nodes.len() {
+            for edge in &self.plan.edges {
+                depths[edge.to] = depths[edge.to].max(depths[edge.from] + 1);
+            }
+        }
+        depths
+    }
+
+    fn place(&self, layout: &Layout, lines: Vec<(End, End)>) -> Scene {
+        let boxes = self.frames.iter().zip(&layout.boxes).enumerate().map(|(index, (frame, rect))| Box {
+            title: frame.title(),
+            rect: Rect {
+                x: rect.x - MARGIN,
+                y: rect.y - self.head(index),
+                width: rect.width + 2.0 * MARGIN,
+                height: rect.height + self.head(index) + MARGIN,
+            },
+            class: frame.class(),
+        });
+        let mut nodes = Vec::new();
+        for ((what, _), rect) in self.nodes.iter().zip(&layout.nodes) {
+            match what {
+                What::End(end) => nodes.push(Placed { end: end.clone(), label: self.label(end), rect: *rect }),
+                What::Tray(parts) => nodes.extend(self.cells(parts, rect)),
+                What::Top => {}
+            }
+        }
+        let lines = lines.into_iter().zip(&layout.edges).map(|(ends, points)| Line { ends, points: points.clone() });
+        let (boxes, lines) = (boxes.collect(), lines.collect());
+        let mut scene = Scene { boxes, nodes, lines, width: layout.width, height: layout.height };
+        scene.clear_top();
+        scene
+    }
+
+    fn cells(&self, parts: &[usize], tray: &Rect) -> Vec<Placed> {
+        let ((width, height), columns) = self.tray(parts);
+        let cell = |(index, part): (usize, &usize)| {
+            let (column, row) = (index % columns, index / columns);
+            let rect = Rect { x: tray.x + offset(width, column), y: tray.y + offset(height, row), width, height };
+            Placed { end: End::Part(*part), label: self.label(&End::Part(*part)), rect }
+        };
+        parts.iter().enumerate().map(cell).collect()
+    }
+
+    /// The room above a box's content: its own name, and what the names of boxes in it take away.
+    fn head(&self, frame: usize) -> f64 {
+        let inside = (0..self.frames.len()).filter(|&inner| self.plan.boxes[inner] == Some(frame));
+        let nested = inside.map(|inner| self.head(inner) + NESTED).fold(0.0, f64::max);
+        nested.max(HEAD)
+    }
+}
+
+/// The part of a host's name that says whose it is: what stands before the last dot.
+fn service(host: &str) -> &str {
+    let mut labels = host.rsplit('.').skip(1);
+    let name = labels.next().unwrap_or(host);
+    name.strip_suffix("computing").unwrap_or(name)
+}
+
+fn size(label: &Label) -> (f64, f64) {
+    let title = measure::width(&label.title, TITLE_SIZE, true);
+    let widest = label.lines.iter().map(|line| measure::width(line, TEXT_SIZE, false)).fold(title, f64::max);
+    let height = PADDING + TITLE_LINE + span_of_lines(label.lines.len());
+    ((widest + 2.0 * PADDING).max(LEAST_WIDTH).ceil(), height)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a label has a few lines")]
+fn span_of_lines(lines: usize) -> f64 {
+    lines as f64 * LINE
+}
+
+/// The room that cells side by side take, with gaps between them.
+fn span(cell: f64, count: usize) -> f64 {
+    offset(cell, count) - TRAY_GAP
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a tray has a few cells")]
+fn offset(cell: f64, index: usize) -> f64 {
+    index as f64 * (cell + TRAY_GAP)
+}
+
+fn reaches(lines: &[(End, End)], from: &End, to: &End) -> bool {
+    let mut seen = BTreeSet::from([from]);
+    let mut next = vec![from];
+    while let Some(here) = next.pop() {
+        if here == to {
+            return true;
+        }
+        next.extend(lines.iter().filter(|line| line.0 == *here).map(|line| &line.1).filter(|end| seen.insert(*end)));
+    }
+    false
+}

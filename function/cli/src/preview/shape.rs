@@ -1,0 +1,260 @@
+//! The shape of the objects that are read: which fields an Application, a claim and a composite have besides what is ours to
+//! say, as an API server checks them. This room does not know what an object becomes.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use realtime_platform_core::schema::Checker;
+use realtime_platform_core::schema::Step;
+use realtime_platform_core::schema::fault::Fault;
+use realtime_platform_core::schema::form::label_value;
+use realtime_platform_core::schema::form::qualified_name;
+use realtime_platform_core::schema::join;
+
+/// The most that annotations may take together, in bytes.
+const MOST_ANNOTATIONS: usize = 256 << 10;
+
+static APPLICATION: LazyLock<Checker> = LazyLock::new(Checker::of::<Application>);
+static OBJECT: LazyLock<Checker> = LazyLock::new(Checker::of::<Object>);
+
+/// Everything that is wrong with an Application, but for what its components say to their own definitions.
+pub fn of_application(value: &Value) -> Vec<Fault> {
+    faults(&APPLICATION, value)
+}
+
+/// Everything that is wrong with any other object, but for its spec and its status.
+pub fn of_object(value: &Value) -> Vec<Fault> {
+    faults(&OBJECT, value)
+}
+
+fn faults(checker: &Checker, value: &Value) -> Vec<Fault> {
+    let form = checker.faults(value, "").into_iter().chain(checker.unknown(value, ""));
+    let mut faults: Vec<Fault> =
+        form.map(|fault| Fault { field: fault.field.trim_start_matches('.').to_owned(), ..fault }).collect();
+    faults.extend(metadata(value));
+    faults
+}
+
+/// What of labels and annotations a schema cannot say.
+fn metadata(value: &Value) -> Vec<Fault> {
+    let entries = |name: &str| value.get("metadata")?.get(name)?.as_object();
+    let mut faults = Vec::new();
+    for name in ["labels", "annotations"] {
+        for (key, value) in entries(name).into_iter().flatten() {
+            let field = || join(&format!("metadata.{name}"), &Step::Field(key));
+            // Upper-case letters in front of the slash are the one thing that annotations are forgiven.
+            let is_key = qualified_name(key) || (name == "annotations" && qualified_name(&key.to_lowercase()));
+            if !is_key {
+                faults.push(Fault::new(field(), "must have a key of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be"));
+            }
+            if name == "labels" && value.as_str().is_some_and(|value| !label_value(value)) {
+                faults.push(Fault::new(field(), "must be at most 63 letters, digits, hyphens, underscores and dots, with a letter or digit first and last"));
+            }
+        }
+    }
+    let annotations = entries("annotations").into_iter().flatten();
+    let size: usize = annotations.map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
+    if size > MOST_ANNOTATIONS {
+        faults.push(Fault::new(
+            "metadata.annotations",
+            format!("must have at most {MOST_ANNOTATIONS} bytes together, not {size}"),
+        ));
+    }
+    faults
+}
+
+/// What an object says of itself.
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Object {
+    api_version: String,
+    kind: String,
+    metadata: Metadata,
+    spec: Option<Value>,
+    status: Option<Value>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Metadata {
+    name: Option<String>,
+    generate_name: Option<String>,
+    namespace: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+    annotations: Option<BTreeMap<String, String>>,
+    finalizers: Option<Vec<String>>,
+    // What a cluster writes there itself.
+    creation_timestamp: Option<Value>,
+    deletion_grace_period_seconds: Option<Value>,
+    deletion_timestamp: Option<Value>,
+    generation: Option<Value>,
+    managed_fields: Option<Value>,
+    owner_references: Option<Value>,
+    resource_version: Option<Value>,
+    self_link: Option<Value>,
+    uid: Option<Value>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Application {
+    api_version: String,
+    kind: String,
+    metadata: Metadata,
+    /// What the Application consists of.
+    spec: ApplicationSpec,
+    status: Option<Value>,
+}
+
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct ApplicationSpec {
+    /// The list of what the Application consists of.
+    components: Vec<Component>,
+    policies: Option<Vec<Policy>>,
+    workflow: Option<Workflow>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Component {
+    name: String,
+    /// What the component is.
+    r#type: String,
+    properties: Option<Value>,
+    traits: Option<Vec<Trait>>,
+    depends_on: Option<Vec<String>>,
+    inputs: Option<Vec<Input>>,
+    outputs: Option<Vec<Output>>,
+    external_revision: Option<String>,
+    scopes: Option<Value>,
+}
+
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Trait {
+    r#type: String,
+    properties: Option<Value>,
+}
+
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Policy {
+    name: Option<String>,
+    r#type: String,
+    properties: Option<Value>,
+}
+
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Workflow {
+    r#ref: Option<String>,
+    mode: Option<Mode>,
+    steps: Option<Vec<WorkflowStep>>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Mode {
+    steps: Option<String>,
+    sub_steps: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "only its schema is used")]
+struct WorkflowStep {
+    #[serde(flatten)]
+    base: SubStep,
+    mode: Option<Value>,
+    sub_steps: Option<Vec<SubStep>>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "only its schema is used")]
+struct SubStep {
+    name: Option<String>,
+    r#type: String,
+    meta: Option<StepMeta>,
+    r#if: Option<String>,
+    timeout: Option<String>,
+    depends_on: Option<Vec<String>>,
+    inputs: Option<Vec<Input>>,
+    outputs: Option<Vec<Output>>,
+    properties: Option<Value>,
+}
+
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct StepMeta {
+    alias: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Input {
+    from: String,
+    parameter_key: Option<String>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code, reason = "only its schema is used")]
+struct Output {
+    name: String,
+    value_from: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_fault_of_an_application_is_told_at_its_field() {
+        let application = json!({
+            "apiVersion": "core.oam.dev/v1beta1", "kind": "Application", "properties": {},
+            "metadata": {"name": "a", "lables": {}, "labels": {"a": 1, "b c": "x", "d": "e f"}},
+            "spec": {
+                "policys": [],
+                "components": [
+                    {"name": "a", "type": "t", "propertis": {}, "traits": [{"typ": "x"}]},
+                    "text",
+                    {"type": "t", "dependsOn": "a"},
+                ],
+                "workflow": {"steps": [{"type": "deploy", "input": []}], "mod": {}},
+            },
+        });
+        let told: Vec<String> = of_application(&application).iter().map(ToString::to_string).collect();
+        for expected in [
+            "metadata.labels.a: must be text, not the number 1: put it in quotes",
+            "metadata.labels[\"b c\"]: must have a key of at most 63 letters",
+            "metadata.labels.d: must be at most 63 letters",
+            "metadata.lables: unknown field, did you mean \"labels\"?",
+            "properties: unknown field: known here are apiVersion, kind, metadata, spec, status",
+            "spec.policys: unknown field, did you mean \"policies\"?",
+            "spec.components[0].propertis: unknown field, did you mean \"properties\"?",
+            "spec.components[0].traits[0].type: is required",
+            "spec.components[0].traits[0].typ: unknown field, did you mean \"type\"?",
+            "spec.components[1]: must be a set of fields, not the text \"text\"",
+            "spec.components[2].name: is required",
+            "spec.components[2].dependsOn: must be a list, not the text \"a\"",
+            "spec.workflow.mod: unknown field, did you mean \"mode\"?",
+            "spec.workflow.steps[0].input: unknown field, did you mean \"inputs\"?",
+        ] {
+            assert!(told.iter().any(|told| told.starts_with(expected)), "{expected} is not in {told:#?}");
+        }
+        assert_eq!(told.len(), 14, "{told:#?}");
+    }
+}

@@ -1,0 +1,246 @@
+//! What claims make of each other: an environment that does not receive its guests, two claims for one place, a bridge
+//! into nothing. Each claim is right by itself, and a cluster may have what is missing here, so these are warnings.
+
+use std::collections::{BTreeSet, HashMap};
+use std::{ptr, slice};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Shown;
+use super::report::Located;
+use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::claims::between::host_secrets::Nameable;
+use realtime_platform_core::claims::between::offer::Guest;
+use realtime_platform_core::claims::between::offer::Reception;
+use realtime_platform_core::claims::between::tenant::namespace_domain;
+use realtime_platform_core::claims::iot_broker::claim::Spec as Broker;
+use realtime_platform_core::claims::realtime_system::claim::Spec as System;
+use realtime_platform_core::claims::realtime_system::sql_processors;
+use realtime_platform_core::claims::vcluster_environment::claim::Spec as Environment;
+use realtime_platform_core::kinds::Spec as _;
+use realtime_platform_core::kinds::istio;
+use realtime_platform_core::kinds::kubernetes;
+use realtime_platform_core::schema;
+
+/// Everything that does not go together.
+pub fn warnings(claims: &[Shown]) -> Vec<Located> {
+    let mut warnings = Vec::new();
+    let hosts = hosts(claims);
+    for tenant in claims {
+        if let Some(guest) = &tenant.composed.guest
+            && let Some((host, provider_config)) = hosts.get(guest.environment.as_str())
+        {
+            let reception = reception(guest, provider_config);
+            let wants = complaints(tenant, guest, &reception).into_iter();
+            let wants = wants.chain(unnameable(tenant, guest, provider_config));
+            let wants = wants.chain(unserved(tenant, guest, host)).chain(cookies(tenant, guest, &reception));
+            warnings.extend(wants.map(|want| tenant.asked.warning(&want, host.asked.root)));
+        }
+    }
+    let environments = environments(claims);
+    let astray = |tenant| astray(&environments, tenant);
+    warnings.extend(claims.iter().filter(|tenant| !is_received(tenant, &hosts)).filter_map(astray));
+    warnings.extend(contested(claims));
+    warnings.extend(unfed(claims));
+    warnings.extend(unwritten(claims));
+    warnings
+}
+
+/// A tenant whose environment is none of those that are here, although one of them has its namespace or nearly its name.
+fn astray(environments: &[(&str, Vec<String>)], tenant: &Shown) -> Option<Located> {
+    let guest = tenant.composed.guest.as_ref()?;
+    let names: Vec<&str> = environments.iter().map(|(name, _)| *name).collect();
+    let has_it = environments.iter().find(|(_, inside)| inside.contains(&guest.namespace)).map(|(name, _)| *name);
+    let meant = has_it.or_else(|| schema::nearest(&guest.environment, &names))?;
+    let why = match tenant.asked.spec.get("environment") {
+        Some(_) => format!("no environment {} is here", guest.environment),
+        None => format!("is left out, and so it is {}, which is not here", guest.environment),
+    };
+    let which = if has_it.is_some() { format!("has the namespace {}", guest.namespace) } else { "is".to_owned() };
+    let message = format!("{why}; the environment {meant} {which}: set it to {meant}");
+    Some(Located { message, ..tenant.asked.fault("spec.environment", "") })
+}
+
+/// Whether the environment of a tenant is among those that are here.
+fn is_received(tenant: &Shown, hosts: &HashMap<&str, (&Shown, &Value)>) -> bool {
+    tenant.composed.guest.as_ref().is_none_or(|guest| hosts.contains_key(guest.environment.as_str()))
+}
+
+/// Every environment that is here, with its namespaces.
+fn environments<'a>(claims: &'a [Shown]) -> Vec<(&'a str, Vec<String>)> {
+    let [environment, ..] = &KINDS;
+    let named = |(host, spec): (&'a Shown, Environment)| {
+        let inside = if spec.namespaces.is_empty() { vec![spec.name] } else { spec.namespaces };
+        (host.environment(), inside)
+    };
+    all::<Environment>(claims, environment).map(named).collect()
+}
+
+/// Has each claim's user told what holds once its environment is ready.
+pub fn settle(claims: &mut [Shown]) {
+    let hosts = hosts(claims);
+    let over_tls = |tenant: &Shown| {
+        let guest = tenant.composed.guest.as_ref()?;
+        let (_, provider_config) = hosts.get(guest.environment.as_str())?;
+        Some(reception(guest, provider_config).serves_tls())
+    };
+    let over_tls: Vec<bool> = claims.iter().map(|tenant| over_tls(tenant).unwrap_or_default()).collect();
+    for (tenant, _) in claims.iter_mut().zip(over_tls).filter(|(_, tls)| *tls) {
+        tenant.composed.reach_over_tls();
+    }
+}
+
+/// The claims that make environments, by the name of each, with the ProviderConfig by which others know it.
+fn hosts<'a>(claims: &'a [Shown<'a>]) -> HashMap<&'a str, (&'a Shown<'a>, &'a Value)> {
+    let mut hosts = HashMap::new();
+    for shown in claims {
+        for composed in shown.composed() {
+            let text = |pointer: &str| composed.pointer(pointer).and_then(Value::as_str);
+            if text("/apiVersion") == Some(kubernetes::ProviderConfig::API_VERSION)
+                && text("/kind") == Some(kubernetes::ProviderConfig::KIND)
+                && let Some(environment) = text("/metadata/name")
+            {
+                hosts.entry(environment).or_insert((shown, composed));
+            }
+        }
+    }
+    hosts
+}
+
+/// How a tenant is received once the environment that it wants to stand in is ready.
+fn reception(guest: &Guest, provider_config: &Value) -> Reception {
+    Reception::of(guest, Some(provider_config)).in_the_end()
+}
+
+/// What it will be told by then.
+fn complaints(tenant: &Shown, guest: &Guest, reception: &Reception) -> Vec<String> {
+    let awaited = tenant.composed.plan.resources.iter().flat_map(|resource| resource.waits_for).copied().collect();
+    reception.complaints(guest, &awaited)
+}
+
+/// Secrets on the host that the tenant may not name, because of which it would be refused.
+fn unnameable(tenant: &Shown, guest: &Guest, provider_config: &Value) -> impl Iterator<Item = String> {
+    let nameable = Nameable::of(guest, Some(provider_config));
+    let faults = nameable.faults(guest, &tenant.composed.host_secrets, &|_, _| None);
+    faults.into_iter().map(|fault| fault.to_string())
+}
+
+/// Routes to hosts that the environment's gateway does not serve.
+fn unserved(tenant: &Shown, guest: &Guest, host: &Shown) -> Option<String> {
+    let status = &host.composed.told.status;
+    let served: BTreeSet<&str> = texts(status.get("hosts")).collect();
+    let routes = tenant
+        .manifests()
+        .filter(|manifest| manifest.get("kind").is_some_and(|kind| kind == istio::VirtualService::KIND));
+    let mut hosts = routes.flat_map(|route| texts(route.pointer("/spec/hosts")));
+    let missed = hosts.find(|host| !served.is_empty() && !served.contains(host))?;
+    let domain = status.get("domain").and_then(Value::as_str)?;
+    let domain = namespace_domain(&guest.environment, &guest.namespace, domain);
+    let host = &host.asked.claim.name;
+    Some(format!("the gateway of {host} does not serve {missed}: set spec.domain to {domain}"))
+}
+
+/// A session that browsers do not send to Lenses, or send it where all can read it.
+fn cookies(tenant: &Shown, guest: &Guest, reception: &Reception) -> Option<String> {
+    let [_, system, _] = &KINDS;
+    let (_, system) = all::<System>(slice::from_ref(tenant), system).next()?;
+    let field = "spec.lensesConfig.secureSessionCookies";
+    match (system.expose, system.lenses_config.secure_session_cookies, reception.serves_tls()) {
+        (true, false, true) => Some(format!(
+            "{field}: the environment {0} has a certificate: set it to true, so that browsers send Lenses' session over HTTPS only",
+            guest.environment
+        )),
+        (true, true, false) => Some(format!(
+            "{field}: the environment {0} has no certificate, so nobody can log in to Lenses: name one in spec.tls.secretName of its VClusterEnvironmentClaim, or set it to false here",
+            guest.environment
+        )),
+        _ => None,
+    }
+}
+
+fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
+    list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Claims for one place. What is named by us and not by Crossplane is the lock of a place.
+fn contested(claims: &[Shown]) -> Vec<Located> {
+    let mut warnings = Vec::new();
+    let mut firsts: HashMap<(&str, &str), &Shown> = HashMap::new();
+    for later in claims {
+        let mut before: Vec<&Shown> = Vec::new();
+        for lock in later.composed().filter_map(named) {
+            let first = *firsts.entry(lock).or_insert(later);
+            if !ptr::eq(first, later) && !before.iter().any(|known| ptr::eq(*known, first)) {
+                before.push(first);
+            }
+        }
+        warnings.extend(before.into_iter().map(|first| {
+            let sentence = format!(
+                "{} asks for the same place; the first to come has it, and the other is held",
+                first.asked.claim.name
+            );
+            later.asked.warning(&sentence, first.asked.root)
+        }));
+    }
+    warnings
+}
+
+fn named(composed: &Value) -> Option<(&str, &str)> {
+    let text = |pointer: &str| composed.pointer(pointer).and_then(Value::as_str);
+    Some((text("/kind")?, text("/metadata/name")?))
+}
+
+/// Bridges to topics that the Kafka beside them does not have.
+fn unfed(claims: &[Shown]) -> Vec<Located> {
+    let [_, system, broker] = &KINDS;
+    let mut warnings = Vec::new();
+    let mut systems: HashMap<_, Vec<_>> = HashMap::new();
+    for (owner, system) in all::<System>(claims, system) {
+        systems.entry(owner.place()).or_default().push((owner, system));
+    }
+    for (bridge, spec) in all::<Broker>(claims, broker) {
+        for (owner, system) in systems.get(&bridge.place()).into_iter().flatten() {
+            let has = |topic: &str| system.kafka_config.topics.iter().any(|known| known.name == topic);
+            let mappings = spec.connector_config.mappings.iter().enumerate();
+            for (index, mapping) in mappings.filter(|(_, mapping)| !has(&mapping.kafka_topic)) {
+                let message = format!(
+                    "the bridge carries {} to the Kafka topic {}, which {} does not have in {}.kafkaConfig.topics",
+                    mapping.mqtt_topic, mapping.kafka_topic, owner.asked.claim.name, owner.asked.root
+                );
+                let field = format!("spec.connectorConfig.mappings[{index}].kafkaTopic");
+                warnings.push(Located { message, ..bridge.asked.fault(&field, "") });
+            }
+        }
+    }
+    warnings
+}
+
+/// Topics that SQL reads and that nothing in sight writes: no SQL, and no bridge beside. Without a bridge beside, whatever
+/// writes them stands elsewhere.
+fn unwritten(claims: &[Shown]) -> Vec<Located> {
+    let [_, system, broker] = &KINDS;
+    let mut warnings = Vec::new();
+    let mut bridges: HashMap<_, Vec<_>> = HashMap::new();
+    for (bridge, spec) in all::<Broker>(claims, broker) {
+        bridges.entry(bridge.place()).or_default().extend(spec.connector_config.mappings);
+    }
+    for (owner, spec) in all::<System>(claims, system) {
+        let Some(mappings) = bridges.get(&owner.place()).filter(|mappings| !mappings.is_empty()) else { continue };
+        let is_fed = |topic: &str| mappings.iter().any(|mapping| mapping.kafka_topic == topic);
+        for (index, topic) in sql_processors::unwritten(&spec.sql_processors, is_fed) {
+            let message = format!("reads {topic}, to which no mapping of the bridge and no other processor writes");
+            let field = format!("spec.sqlProcessors[{index}].sql");
+            warnings.push(Located { message, ..owner.asked.fault(&field, "") });
+        }
+    }
+    warnings
+}
+
+/// The claims of one kind, with their spec.
+fn all<'a, S: DeserializeOwned>(claims: &'a [Shown], kind: &Kind) -> impl Iterator<Item = (&'a Shown<'a>, S)> {
+    let of_kind = claims.iter().filter(|shown| shown.asked.kind.claim == kind.claim);
+    // What cannot be read has been refused before.
+    of_kind.filter_map(|shown| Some((shown, serde_json::from_value(shown.asked.spec.clone()).ok()?)))
+}

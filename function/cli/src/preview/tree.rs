@@ -1,0 +1,293 @@
+//! The preview as a tree: by claim, by cluster, by part, each manifest on a line, in columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use serde_json::Value;
+
+use super::{Cluster, Preview, Shown};
+use crate::terminal::painted;
+use realtime_platform_core::parts::plan::Place;
+use realtime_platform_core::parts::plan::Resource;
+
+const CLAIM: Style = Style::new().bold();
+const PLACE: Style = AnsiColor::Blue.on_default().bold();
+const PART: Style = AnsiColor::Green.on_default();
+const KIND: Style = AnsiColor::Cyan.on_default();
+const QUIET: Style = Style::new().dimmed();
+
+/// The number of columns of a manifest: kind, name, namespace, and where it comes from.
+const COLUMNS: usize = 4;
+
+enum Node {
+    Heading(String, Vec<Node>),
+    Manifest([String; COLUMNS]),
+}
+
+pub fn text(preview: &Preview) -> String {
+    let groups = Groups::of(preview);
+    let claims: Vec<Node> = preview.claims.iter().map(|shown| claim(shown, &groups)).collect();
+    let mut widths = [0; COLUMNS];
+    for node in &claims {
+        measure(node, &mut widths);
+    }
+    let mut text = String::new();
+    for (heading, children) in claims.iter().filter_map(Node::heading) {
+        text.push_str(heading);
+        text.push('\n');
+        draw(children, "", &widths, &mut text);
+        text.push('\n');
+    }
+    text.push_str(&statuses(preview));
+    text.push_str(&not_ours(preview));
+    text.push_str(&total(preview));
+    text
+}
+
+impl Node {
+    fn heading(&self) -> Option<(&str, &[Node])> {
+        match self {
+            Self::Heading(text, children) => Some((text, children)),
+            Self::Manifest(_) => None,
+        }
+    }
+}
+
+fn claim(shown: &Shown, groups: &Groups) -> Node {
+    let asked = &shown.asked;
+    let from = match &asked.composite {
+        Some(composite) => format!(", from its composite {composite}"),
+        None => String::new(),
+    };
+    let heading = format!(
+        "{} {} in {}{from}: {}",
+        asked.kind.claim,
+        painted(CLAIM, &asked.claim.name),
+        asked.claim.namespace,
+        counted(shown.composed.plan.resources.len(), "composed resource"),
+    );
+    let places = [Place::Host, Place::Inside].into_iter().filter_map(|place| {
+        let parts = parts(shown, place, groups);
+        (!parts.is_empty()).then(|| Node::Heading(painted(PLACE, &format!("in {}", shown.cluster(place))), parts))
+    });
+    Node::Heading(heading, places.collect())
+}
+
+fn parts(shown: &Shown, place: Place, groups: &Groups) -> Vec<Node> {
+    let mut parts: Vec<(&str, Vec<&Resource>)> = Vec::new();
+    for resource in shown.composed.plan.resources.iter().filter(|resource| resource.place == place) {
+        match parts.iter_mut().find(|(part, _)| *part == resource.part) {
+            Some((_, resources)) => resources.push(resource),
+            None => parts.push((resource.part, vec![resource])),
+        }
+    }
+    parts.into_iter().map(|(part, resources)| part_node(part, &resources, groups)).collect()
+}
+
+fn part_node(part: &str, resources: &[&Resource], groups: &Groups) -> Node {
+    let mut waits: Vec<&str> = Vec::new();
+    for awaited in resources.iter().flat_map(|resource| resource.waits_for) {
+        if !waits.contains(awaited) {
+            waits.push(awaited);
+        }
+    }
+    let after = if waits.is_empty() { String::new() } else { painted(QUIET, &format!("  after {}", waits.join(", "))) };
+    let manifests = resources.iter().map(|resource| Node::Manifest(columns(resource, groups))).collect();
+    Node::Heading(format!("{}{after}", painted(PART, part)), manifests)
+}
+
+/// Kind, name, namespace, and what a name alone does not tell: a chart, or whose kind it is. What Crossplane will name is
+/// told by its key.
+fn columns(resource: &Resource, groups: &Groups) -> [String; COLUMNS] {
+    let manifest = resource.manifest();
+    let kind = text_at(manifest, "/kind");
+    if let Some(release) = release(resource) {
+        let chart = format!("chart {release}");
+        return [kind.to_owned(), release.name, release.namespace, chart];
+    }
+    let name = match text_at(manifest, "/metadata/name") {
+        "" => format!("({})", resource.key),
+        name => name.to_owned(),
+    };
+    let group = if groups.leaves_open(kind) { group(manifest) } else { "" };
+    [kind.to_owned(), name, text_at(manifest, "/metadata/namespace").to_owned(), group.to_owned()]
+}
+
+/// The API groups of each kind that is shown.
+struct Groups<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
+
+impl<'a> Groups<'a> {
+    fn of(preview: &'a Preview) -> Self {
+        let mut groups: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for resource in preview.claims.iter().flat_map(|shown| &shown.composed.plan.resources) {
+            let manifest = resource.manifest();
+            groups.entry(text_at(manifest, "/kind")).or_default().insert(group(manifest));
+        }
+        Self(groups)
+    }
+
+    /// Whether a kind's name alone does not say which one it is.
+    fn leaves_open(&self, kind: &str) -> bool {
+        self.0.get(kind).is_some_and(|groups| groups.len() > 1)
+    }
+}
+
+/// The API group of a manifest, empty for the core one.
+fn group(manifest: &Value) -> &str {
+    text_at(manifest, "/apiVersion").split_once('/').map_or("", |(group, _)| group)
+}
+
+fn text_at<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A Helm release.
+pub struct Release {
+    pub name: String,
+    pub namespace: String,
+    chart: String,
+    version: String,
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.chart, self.version)
+    }
+}
+
+pub fn release(resource: &Resource) -> Option<Release> {
+    let text = |pointer: &str| resource.composed.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    Some(Release {
+        name: text("/metadata/annotations/crossplane.io~1external-name")?,
+        namespace: text("/spec/forProvider/namespace")?,
+        chart: text("/spec/forProvider/chart/name")?,
+        version: text("/spec/forProvider/chart/version")?,
+    })
+}
+
+fn measure(node: &Node, widths: &mut [usize; COLUMNS]) {
+    match node {
+        Node::Heading(_, children) => children.iter().for_each(|child| measure(child, widths)),
+        Node::Manifest(columns) => {
+            for (width, column) in widths.iter_mut().zip(columns) {
+                *width = (*width).max(column.chars().count());
+            }
+        }
+    }
+}
+
+fn draw(nodes: &[Node], indent: &str, widths: &[usize; COLUMNS], text: &mut String) {
+    for (index, node) in nodes.iter().enumerate() {
+        let is_last = index + 1 == nodes.len();
+        let (branch, below) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+        text.push_str(&painted(QUIET, &format!("{indent}{branch}")));
+        match node {
+            Node::Heading(heading, children) => {
+                text.push_str(heading);
+                text.push('\n');
+                draw(children, &format!("{indent}{below}"), widths, text);
+            }
+            Node::Manifest([kind, name, namespace, origin]) => {
+                let [kind_width, name_width, namespace_width, _] = widths;
+                let aside = format!("{namespace:namespace_width$}  {origin}");
+                let kind = painted(KIND, &format!("{kind:kind_width$}"));
+                if aside.trim().is_empty() {
+                    let _ = writeln!(text, "{kind}  {name}");
+                } else {
+                    let _ = writeln!(text, "{kind}  {name:name_width$}  {}", painted(QUIET, aside.trim_end()));
+                }
+            }
+        }
+    }
+}
+
+/// What its user will read in each claim's status: where to go, and what to take along.
+fn statuses(preview: &Preview) -> String {
+    let mut text = String::new();
+    for shown in &preview.claims {
+        let lines = status_lines(&shown.composed.told.status);
+        if lines.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "status of {}", painted(CLAIM, &shown.asked.claim.name));
+        let width = |column: fn(&StatusLine) -> &str| lines.iter().map(|line| column(line).chars().count()).max();
+        let groups = width(|line| &line.group).unwrap_or(0);
+        let names = width(|line| &line.name).unwrap_or(0);
+        for StatusLine { group, name, value } in &lines {
+            let group = painted(PART, &format!("{group:groups$}"));
+            let name = if name.is_empty() { String::new() } else { format!("{name:names$}  ") };
+            let _ = writeln!(text, "   {group}  {name}{value}");
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// One value of a status. Of several that belong together, only the first says to what.
+struct StatusLine {
+    group: String,
+    name: String,
+    value: String,
+}
+
+fn status_lines(status: &Value) -> Vec<StatusLine> {
+    let mut lines = Vec::new();
+    for (group, value) in status.as_object().into_iter().flatten() {
+        let values: Vec<(String, String)> = match value {
+            Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), plain(value))).collect(),
+            Value::Array(items) => items.iter().map(entry).collect(),
+            single => vec![(String::new(), plain(single))],
+        };
+        for (index, (name, value)) in values.into_iter().enumerate() {
+            let group = if index == 0 { group.clone() } else { String::new() };
+            lines.push(StatusLine { group, name, value });
+        }
+    }
+    lines
+}
+
+/// One entry of a list: of several fields, the first tells it from the others.
+fn entry(item: &Value) -> (String, String) {
+    let Some(fields) = item.as_object() else { return (String::new(), plain(item)) };
+    let mut values = fields.values().map(plain);
+    let first = values.next().unwrap_or_default();
+    (first, values.collect::<Vec<_>>().join(", "))
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn not_ours(preview: &Preview) -> String {
+    let mut text = String::new();
+    for other in &preview.not_ours {
+        let _ = writeln!(text, "not shown: {other}");
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text
+}
+
+fn total(preview: &Preview) -> String {
+    let mut counts: BTreeMap<Cluster, usize> = BTreeMap::new();
+    for shown in &preview.claims {
+        for resource in &shown.composed.plan.resources {
+            *counts.entry(shown.cluster(resource.place)).or_default() += 1;
+        }
+    }
+    let clusters: Vec<String> = counts.iter().map(|(cluster, count)| format!("{count} in {cluster}")).collect();
+    let claims = preview.claims.len();
+    format!(
+        "{} {} {}: {}\n",
+        counted(claims, "claim"),
+        if claims == 1 { "becomes" } else { "become" },
+        counted(counts.values().sum(), "composed resource"),
+        clusters.join(", ")
+    )
+}
+
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,63 @@
+//! Text for a terminal, in which the only commands are the styles that this program asks for. Whatever else is told came
+//! from a file, and is made readable on its way out.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::{self, Write};
+use std::sync::LazyLock;
+
+use anstyle::Style;
+
+use realtime_platform_core::text::readable::readable;
+
+/// Stands around the command of a style until it is written. No file can hold it, because it is drawn anew each time, of
+/// what Unicode keeps for use inside a program.
+static MARK: LazyLock<String> = LazyLock::new(|| {
+    let drawn = RandomState::new().build_hasher().finish();
+    let digit = |place: u32| char::from_u32(0xfdd0 + u32::try_from(drawn >> (4 * place) & 0xf).unwrap_or_default());
+    (0..16).filter_map(digit).collect()
+});
+
+/// A text in a style. The stream that it is written to drops the style where colour is not wanted.
+pub fn painted(style: Style, text: &str) -> String {
+    let mark = MARK.as_str();
+    format!("{mark}{style}{mark}{text}{mark}{style:#}{mark}")
+}
+
+/// Writes a text with what is painted in it.
+pub fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
+    // Before each mark of two and behind the second, the text; between them, a style.
+    let mut is_style = false;
+    for piece in text.split(MARK.as_str()) {
+        let piece = if is_style { piece.into() } else { readable(piece) };
+        out.write_all(piece.as_bytes())?;
+        is_style = !is_style;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use anstyle::AnsiColor;
+
+    use super::*;
+
+    fn written(text: &str) -> String {
+        let mut out = Vec::new();
+        write(&mut out, text).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn only_styles_command_a_terminal() {
+        let red = AnsiColor::Red.on_default();
+        let told = format!("a\u{1b}[2J {} b\u{9b}\n", painted(red, "\u{1b}[31mred"));
+        assert_eq!(written(&told), format!("a\\u{{1b}}[2J {red}\\u{{1b}}[31mred{red:#} b\\u{{9b}}\n"));
+    }
+
+    #[test]
+    fn what_is_painted_within_something_painted_is_too() {
+        let (red, blue) = (AnsiColor::Red.on_default(), AnsiColor::Blue.on_default());
+        let told = painted(red, &format!("a{}b", painted(blue, "c")));
+        assert_eq!(written(&told), format!("{red}a{blue}c{blue:#}b{red:#}"));
+    }
+}

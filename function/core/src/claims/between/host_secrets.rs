@@ -1,0 +1,261 @@
+//! Secrets in the environment's namespace on the host, as claims name them. Whatever a claim names is copied to where its
+//! author can read it, so this module says what may be named.
+//!
+//! No Secret is ever read to decide. What a claim may name follows from the name, from who owns the environment and from
+//! what the owner shares.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::claims::between::offer::Guest;
+use crate::claims::between::offer::Sharing;
+use crate::claims::between::secret::SNOWFLAKE_KEY;
+use crate::schema::change::MANIFEST;
+use crate::schema::fault::Fault;
+use crate::settings::Settings;
+
+/// A Secret that a claim names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostSecret {
+    /// The field that names it.
+    pub field: String,
+    pub name: String,
+    /// The key of the composed PushSecret that copies it inside; empty where none does.
+    pub push: String,
+}
+
+impl HostSecret {
+    pub fn new(field: impl Into<String>, name: &str, push: impl Into<String>) -> Self {
+        Self { field: field.into(), name: name.to_owned(), push: push.into() }
+    }
+
+    /// What the PushSecret that is observed copies, where that is anything else than this Secret: the name of another one, or
+    /// the empty name for a generator. One that does not show what it copies says nothing against any name.
+    fn other(&self, look: &dyn Fn(&str, &[&str]) -> Option<Value>) -> Option<String> {
+        let path = format!("{MANIFEST}/spec/selector");
+        let path: Vec<&str> = path.split('/').skip(1).collect();
+        let selector = look(&self.push, &path)?;
+        let copied = selector.pointer("/secret/name").and_then(Value::as_str).unwrap_or_default();
+        (copied != self.name).then(|| copied.to_owned())
+    }
+}
+
+/// Refuses names that only the platform and the virtual cluster use, whoever names them.
+pub fn check(faults: &mut Vec<Fault>, environment: &str, secrets: &[HostSecret], settings: &Settings) {
+    for secret in secrets {
+        if let Some(reserved) = reserved(&secret.name, environment, settings) {
+            faults.push(Fault::new(
+                &secret.field,
+                format!("must not be {:?}: {reserved}; name a Secret that was made for this claim", secret.name),
+            ));
+        }
+    }
+}
+
+/// Why nobody may name a Secret of this name.
+fn reserved(name: &str, environment: &str, settings: &Settings) -> Option<String> {
+    let is_pull_secret = settings.pull_secrets.iter().any(|secret| secret.name == name);
+    let reason = if name.starts_with("vc-") {
+        "names that begin with vc- are the virtual cluster's own, its administrator's kubeconfig among them"
+    } else if ["certs", "kubeconfig"].iter().any(|ending| name == format!("{environment}-{ending}")) {
+        "the virtual cluster keeps the keys of its administrator under this name"
+    } else if name.starts_with("sh.helm.release.") {
+        "Helm keeps its releases under such names"
+    } else if name.contains("-x-") || is_shortened(name) {
+        "under such names the virtual cluster keeps its copies of Secrets from inside"
+    } else if name.ends_with(SNOWFLAKE_KEY) {
+        "under such names the keys of Snowflake users arrive from the secret store"
+    } else if is_pull_secret {
+        "it has the platform's credentials for pulling images"
+    } else {
+        return None;
+    };
+    Some(reason.to_owned())
+}
+
+/// Whether a virtual cluster may have shortened a name to this one: it keeps 52 characters of what is longer than 63, and
+/// adds a hyphen and ten hexadecimal digits of a checksum. A dot before the hyphen goes.
+fn is_shortened(name: &str) -> bool {
+    let digits = name.rsplit_once('-').map(|(_, digits)| digits).unwrap_or_default();
+    let is_checksum = digits.len() == 10 && digits.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
+    is_checksum && matches!(name.len(), 62 | 63)
+}
+
+/// Which Secrets in the host namespace of its environment a claim may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Nameable {
+    /// The environment is not seen yet, so nobody knows.
+    Unknown,
+    /// The claim is of the namespace that owns the environment.
+    All,
+    /// The claim is of another namespace, and may name these, which the environment shares, and those that begin with the
+    /// claim's namespace and a dot.
+    Shared(BTreeSet<String>),
+}
+
+impl Nameable {
+    /// Reads the ProviderConfig that has the environment's name.
+    pub fn of(guest: &Guest, provider_config: Option<&Value>) -> Self {
+        match Sharing::of(guest, provider_config) {
+            None => Self::Unknown,
+            Some(Sharing { owner, .. }) if owner == guest.claim_namespace => Self::All,
+            Some(Sharing { secrets, .. }) => Self::Shared(secrets),
+        }
+    }
+
+    /// Every Secret that the claim may not name. While nobody knows, what is not released yet is held, so that only what
+    /// has been released must not be pointed at another Secret.
+    pub fn faults(
+        &self,
+        guest: &Guest,
+        secrets: &[HostSecret],
+        look: &dyn Fn(&str, &[&str]) -> Option<Value>,
+    ) -> Vec<Fault> {
+        let refused = |secret: &HostSecret| Some(Fault::new(&secret.field, self.refusal(guest, secret, look)?));
+        secrets.iter().filter_map(refused).collect()
+    }
+
+    fn refusal(
+        &self,
+        Guest { environment, claim_namespace, .. }: &Guest,
+        secret: &HostSecret,
+        look: &dyn Fn(&str, &[&str]) -> Option<Value>,
+    ) -> Option<String> {
+        let name = &secret.name;
+        match self {
+            Self::All => None,
+            Self::Shared(shared) => {
+                let is_own = name.strip_prefix(claim_namespace.as_str()).is_some_and(|rest| rest.starts_with('.'));
+                (!is_own && !shared.contains(name)).then(|| {
+                    format!(
+                        "must begin with \"{claim_namespace}.\", or be listed in spec.sharedSecrets of the environment {environment}, not {name:?}: the environment is of claims of another namespace"
+                    )
+                })
+            }
+            Self::Unknown => {
+                let other = secret.other(look)?;
+                let leave = if other.is_empty() { "leave it out".to_owned() } else { format!("leave {other:?}") };
+                Some(format!(
+                    "cannot become {name:?} while the environment {environment} is not seen, which says which Secrets this claim may name: {leave} until then"
+                ))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::claims::between::offer::annotation;
+    use crate::parts::owner::label;
+    use crate::settings::input::Images;
+    use crate::settings::input::Input;
+    use crate::settings::input::PullSecret;
+
+    fn guest() -> Guest {
+        Guest {
+            environment: "lab".to_owned(),
+            namespace: "n".to_owned(),
+            claim_namespace: "team".to_owned(),
+            forgoes: &[],
+        }
+    }
+
+    fn faults_of(name: &str) -> Vec<Fault> {
+        let pull = PullSecret { name: "mirror".to_owned(), remote_key: "mirror".to_owned() };
+        let images = Images { pull_secrets: vec![pull], ..Images::default() };
+        let settings = Settings::check(Input { images, ..Input::default() }).unwrap();
+        let mut faults = Vec::new();
+        check(&mut faults, "lab", &[HostSecret::new("spec.field", name, "")], &settings);
+        faults
+    }
+
+    #[test]
+    fn what_only_the_platform_uses_is_refused_at_its_field() {
+        let shortened = format!("{}-0123456789", "a".repeat(52));
+        let dotted = format!("{}-0123456789", "a".repeat(51));
+        for name in [
+            "vc-lab",
+            "vc-other",
+            "vc-config-lab",
+            "lab-certs",
+            "lab-kubeconfig",
+            "sh.helm.release.v1.lab.v1",
+            "mirror",
+            "db-x-team-x-lab",
+            "-x-",
+            &shortened,
+            &dotted,
+            "snowflake-kafka-credentials",
+            "research-snowflake-kafka-credentials",
+            "team.snowflake-kafka-credentials",
+        ] {
+            let faults = faults_of(name);
+            assert_eq!(faults.len(), 1, "{name}");
+            assert!(faults[0].field == "spec.field" && faults[0].message.contains(name), "{faults:?}");
+        }
+        let long = "a".repeat(63);
+        let no_checksum = format!("{}-012345678g", "a".repeat(52));
+        for name in ["lenses-license", "other-certs", "team.vc-lab", "x-y-x", "my-snowflake-key", &long, &no_checksum] {
+            assert_eq!(faults_of(name), [], "{name}");
+        }
+    }
+
+    fn provider_config(owner: &str, shared: &str) -> Value {
+        json!({"metadata": {
+            "labels": {label("environment"): "lab", label("claim-namespace"): owner},
+            "annotations": {annotation("shared-secrets"): shared},
+        }})
+    }
+
+    /// What a claim of namespace `team` hears of a Secret that it names, with this PushSecret observed.
+    fn said(provider_config: Option<&Value>, name: &str, observed: Option<&Value>) -> Vec<String> {
+        let look = |key: &str, path: &[&str]| {
+            assert_eq!(key, "push");
+            path.iter().try_fold(observed?, |at, step| at.get(step)).cloned()
+        };
+        let secret = HostSecret::new("spec.field", name, "push");
+        let faults = Nameable::of(&guest(), provider_config).faults(&guest(), &[secret], &look);
+        faults.iter().map(Fault::to_string).collect()
+    }
+
+    #[test]
+    fn the_owner_names_anything_and_others_their_own_or_what_is_shared() {
+        let none: [&str; 0] = [];
+        assert_eq!(said(Some(&provider_config("team", "")), "anything", None), none);
+        let theirs = provider_config("owner", "common,more");
+        for name in ["team.license", "common", "more"] {
+            assert_eq!(said(Some(&theirs), name, None), none, "{name}");
+        }
+        for name in ["license", "team", "teams.license", "other.license", "comm", "team-license", "common,more"] {
+            let said = said(Some(&theirs), name, None);
+            assert!(
+                said.len() == 1 && said[0].starts_with("spec.field: must begin with \"team.\""),
+                "{name}: {said:?}"
+            );
+        }
+        assert_eq!(
+            said(Some(&provider_config("owner", "")), "", None).len(),
+            1,
+            "nothing is shared, not the empty name"
+        );
+    }
+
+    #[test]
+    fn while_the_environment_is_not_seen_nothing_is_pointed_elsewhere() {
+        let none: [&str; 0] = [];
+        let pushes = |name: &str| json!({"kind": "Object", "spec": {"forProvider": {"manifest": {"spec": {"selector": {"secret": {"name": name}}}}}}});
+        let generates = json!({"kind": "Object", "spec": {"forProvider": {"manifest": {"spec": {"selector": {}}}}}});
+        let foreign = json!({"metadata": {"labels": {}}});
+        for unseen in [None, Some(&foreign)] {
+            assert_eq!(said(unseen, "mine", None), none, "what is not observed is held");
+            assert_eq!(said(unseen, "mine", Some(&pushes("mine"))), none);
+            let elsewhere = said(unseen, "theirs", Some(&pushes("mine")));
+            assert!(elsewhere[0].ends_with("leave \"mine\" until then"), "{elsewhere:?}");
+            assert_eq!(said(unseen, "theirs", Some(&generates)).len(), 1, "a generated password becomes a named one");
+        }
+    }
+}

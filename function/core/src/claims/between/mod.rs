@@ -1,0 +1,9 @@
+//! What claims know of each other, and nothing else: what an environment offers, the names by which a broker and a system
+//! call each other, and the Secrets and network policies between them.
+
+pub mod host_secrets;
+pub mod kafka;
+pub mod network;
+pub mod offer;
+pub mod secret;
+pub mod tenant;

@@ -1,0 +1,425 @@
+//! What an environment offers to systems and brokers, as annotations of its ProviderConfig: the one thing of it that they
+//! read. Whoever reads or writes one of these annotations names it from here.
+//!
+//! What is offered is `off`, `pending` or `ready`. A plan says the first two; that something is ready follows what is
+//! observed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::parts::owner::label;
+use crate::parts::plan::Announcement;
+
+/// What a system or broker waits for before it puts anything into an environment: that its virtual cluster is reached, has
+/// its namespaces, and admits it.
+pub const ENVIRONMENT: &str = "environment";
+/// Istio with its gateway.
+pub const ISTIO: &str = "istio";
+/// Knative Serving.
+pub const KNATIVE_SERVING: &str = "knative-serving";
+/// Prometheus and Grafana.
+pub const OBSERVABILITY: &str = "observability";
+/// The gateway's certificate.
+pub const TLS: &str = "tls";
+/// The namespaces inside, separated by commas.
+pub const NAMESPACES: &str = "namespaces";
+/// Whose claims each namespace inside is for, as [`Tenancy`] writes it, separated by commas.
+pub const TENANTS: &str = "tenants";
+/// The Secrets on the host that claims of other namespaces may name, separated by commas.
+const SHARED_SECRETS: &str = "shared-secrets";
+/// The domain of the routes.
+const ENVIRONMENT_DOMAIN: &str = "domain";
+/// The namespaces of claims that are admitted, separated by commas; `*` admits all.
+const CLAIM_NAMESPACES: &str = "claim-namespaces";
+
+const OFF: &str = "off";
+const PENDING: &str = "pending";
+const READY: &str = "ready";
+
+/// Everything of an environment that a part of a system or broker may wait for.
+pub const OFFERED: [&str; 5] = [ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY, TLS];
+
+/// Something that an environment offers, and the parts of it that have to be ready for that; none where it is off.
+#[derive(Clone, Debug)]
+pub struct Offered {
+    pub name: &'static str,
+    pub parts: &'static [&'static str],
+}
+
+/// What an environment offers.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    pub offered: Vec<Offered>,
+    pub namespaces: Vec<String>,
+    pub domain: String,
+    pub claim_namespaces: Vec<String>,
+    pub tenants: Vec<Tenancy>,
+    pub shared_secrets: Vec<String>,
+}
+
+/// Whose claims a namespace inside is for. Neither name holds the equals sign between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenancy {
+    pub namespace: String,
+    pub claim_namespace: String,
+}
+
+impl fmt::Display for Tenancy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.namespace, self.claim_namespace)
+    }
+}
+
+impl Offer {
+    /// What is published before anything is ready.
+    pub fn annotations(&self) -> BTreeMap<String, String> {
+        let state = |offered: &Offered| if offered.parts.is_empty() { OFF } else { PENDING };
+        let states = self.offered.iter().map(|offered| (offered.name, state(offered).to_owned()));
+        let places = [
+            (NAMESPACES, self.namespaces.join(",")),
+            (ENVIRONMENT_DOMAIN, self.domain.clone()),
+            (CLAIM_NAMESPACES, self.claim_namespaces.join(",")),
+            (TENANTS, self.tenants.iter().map(Tenancy::to_string).collect::<Vec<_>>().join(",")),
+        ];
+        // Absent where nothing is shared, as most share nothing.
+        let shared = (!self.shared_secrets.is_empty()).then(|| (SHARED_SECRETS, self.shared_secrets.join(",")));
+        states.chain(places).chain(shared).map(|(name, value)| (annotation(name), value)).collect()
+    }
+
+    /// What is published of it once it is ready.
+    pub fn announcements(&self) -> Vec<Announcement> {
+        let switched_on = self.offered.iter().filter(|offered| !offered.parts.is_empty());
+        switched_on
+            .map(|offered| Announcement {
+                annotation: annotation(offered.name),
+                parts: offered.parts,
+                once_ready: READY,
+            })
+            .collect()
+    }
+}
+
+/// The annotation with one of the things offered.
+pub fn annotation(name: &str) -> String {
+    label(&format!("offers-{name}"))
+}
+
+/// Who wants to stand in an environment, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guest {
+    pub environment: String,
+    pub namespace: String,
+    pub claim_namespace: String,
+    /// How its claim does without what it asks of an environment.
+    pub forgoes: &'static [(&'static str, &'static str)],
+}
+
+/// How something that an environment may offer stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Off,
+    Pending,
+    Ready,
+}
+
+/// How an environment receives a guest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reception {
+    /// Nothing has its name.
+    Missing,
+    /// Something has its name that is no environment of ours.
+    Foreign,
+    /// It is being deleted.
+    Leaving,
+    /// It does not admit claims of the guest's namespace.
+    Refused,
+    /// It has no namespace of that name inside.
+    NoNamespace,
+    /// That namespace inside is for claims of another one.
+    OfOthers { claim_namespace: String },
+    /// The guest is welcome to what is ready.
+    Open(BTreeMap<&'static str, State>),
+}
+
+impl Reception {
+    /// Reads the ProviderConfig that has the environment's name.
+    pub fn of(guest: &Guest, provider_config: Option<&Value>) -> Self {
+        let Some(provider_config) = provider_config.filter(|found| found.get("metadata").is_some()) else {
+            return Self::Missing;
+        };
+        let Some(published) = Published::of(guest, provider_config) else { return Self::Foreign };
+        let offer = |name: &str| published.annotation(name);
+        let lists = |name: &str, wanted: &str| offer(name).split(',').any(|entry| entry == wanted || entry == "*");
+        if provider_config.pointer("/metadata/deletionTimestamp").is_some() {
+            Self::Leaving
+        } else if !lists(CLAIM_NAMESPACES, &guest.claim_namespace) {
+            Self::Refused
+        } else if !lists(NAMESPACES, &guest.namespace) {
+            Self::NoNamespace
+        } else if published.tenant(&guest.namespace) != guest.claim_namespace {
+            Self::OfOthers { claim_namespace: published.tenant(&guest.namespace).to_owned() }
+        } else {
+            let state = |name: &str| match offer(name) {
+                OFF => State::Off,
+                READY => State::Ready,
+                // Also what a release of ours that is not this one may have published.
+                _ => State::Pending,
+            };
+            Self::Open(OFFERED.map(|name| (name, state(name))).into())
+        }
+    }
+
+    /// The same once everything that is switched on is ready.
+    #[must_use]
+    pub fn in_the_end(self) -> Self {
+        let ready = |state| if state == State::Pending { State::Ready } else { state };
+        match self {
+            Self::Open(states) => Self::Open(states.into_iter().map(|(name, state)| (name, ready(state))).collect()),
+            refused => refused,
+        }
+    }
+
+    /// What parts may count on.
+    pub fn offered(&self) -> BTreeSet<&'static str> {
+        match self {
+            Self::Open(states) => {
+                states.iter().filter(|(_, state)| **state == State::Ready).map(|(&name, _)| name).collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// Whether there is an environment of that name that does not want the guest.
+    pub fn refuses(&self) -> bool {
+        matches!(self, Self::Foreign | Self::Refused | Self::NoNamespace | Self::OfOthers { .. })
+    }
+
+    /// Whether the guest has its place.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+
+    /// Whether routes are reached over TLS.
+    pub fn serves_tls(&self) -> bool {
+        matches!(self, Self::Open(states) if states.get(TLS) == Some(&State::Ready))
+    }
+
+    /// Everything that keeps the guest, in one line.
+    pub fn complaint(&self, guest: &Guest, awaited: &BTreeSet<&'static str>) -> Option<String> {
+        let complaints = self.complaints(guest, awaited);
+        (!complaints.is_empty()).then(|| complaints.join("; "))
+    }
+
+    /// Why the guest is not received, or else what it does not get although parts of it wait for that; and what to do
+    /// about it. One sentence each.
+    pub fn complaints(&self, guest: &Guest, awaited: &BTreeSet<&'static str>) -> Vec<String> {
+        let Guest { environment, namespace, claim_namespace, .. } = guest;
+        vec![match self {
+            Self::Open(states) => {
+                let awaited = states.iter().filter(|(name, _)| awaited.contains(*name));
+                return awaited.filter_map(|(name, state)| lack(guest, name, *state)).collect();
+            }
+            Self::Missing => format!(
+                "there is no environment {environment}: create a VClusterEnvironmentClaim with spec.name {environment}, or name another in spec.environment"
+            ),
+            Self::Foreign => format!(
+                "the ProviderConfig {environment} belongs to no environment of ours and is not used: name another in spec.environment"
+            ),
+            Self::Leaving => {
+                format!("the environment {environment} is being deleted: nothing more is released into it")
+            }
+            Self::Refused => format!(
+                "the environment {environment} does not admit claims of namespace {claim_namespace}: its owner can add it to spec.allowedClaimNamespaces"
+            ),
+            Self::NoNamespace => format!(
+                "the environment {environment} has no namespace {namespace}: its owner can add it to spec.namespaces"
+            ),
+            Self::OfOthers { claim_namespace: theirs } => format!(
+                "the namespace {namespace} of environment {environment} is for claims of namespace {theirs}, not of {claim_namespace}: its owner can add another one for {claim_namespace}, in spec.namespaces and spec.tenants"
+            ),
+        }]
+    }
+}
+
+/// A ProviderConfig that carries the label of the environment that a guest names.
+struct Published<'a>(&'a Value);
+
+impl<'a> Published<'a> {
+    fn of(guest: &Guest, provider_config: &'a Value) -> Option<Self> {
+        let this = Self(provider_config);
+        (this.entry("labels", &label("environment")) == guest.environment).then_some(this)
+    }
+
+    fn entry(&self, kind: &str, name: &str) -> &'a str {
+        let pointer = format!("/metadata/{kind}/{}", name.replace('/', "~1"));
+        self.0.pointer(&pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    fn annotation(&self, name: &str) -> &'a str {
+        self.entry("annotations", &annotation(name))
+    }
+
+    /// The namespace of the environment's claim.
+    fn owner(&self) -> &'a str {
+        self.entry("labels", &label("claim-namespace"))
+    }
+
+    /// The namespace whose claims a namespace inside is for: the owner's, where nothing else is said.
+    fn tenant(&self, namespace: &str) -> &'a str {
+        let mut tenants = self.annotation(TENANTS).split(',').filter_map(|tenancy| tenancy.split_once('='));
+        tenants.find(|(inside, _)| *inside == namespace).map_or(self.owner(), |(_, claim_namespace)| claim_namespace)
+    }
+}
+
+/// Who owns an environment, and which Secrets on the host its owner shares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sharing {
+    pub owner: String,
+    pub secrets: BTreeSet<String>,
+}
+
+impl Sharing {
+    /// Reads the ProviderConfig that has the environment's name; nothing where it is no environment of ours.
+    pub fn of(guest: &Guest, provider_config: Option<&Value>) -> Option<Self> {
+        let published = Published::of(guest, provider_config?)?;
+        let shared = published.annotation(SHARED_SECRETS).split(',').filter(|name| !name.is_empty());
+        Some(Self { owner: published.owner().to_owned(), secrets: shared.map(str::to_owned).collect() })
+    }
+}
+
+/// What to say of something that is not ready.
+fn lack(guest: &Guest, offered: &str, state: State) -> Option<String> {
+    let environment = &guest.environment;
+    let (name, field) = match offered {
+        ISTIO => ("Istio", "istio"),
+        KNATIVE_SERVING => ("Knative Serving", "knativeServing"),
+        OBSERVABILITY => ("observability", "observability"),
+        _ => ("", ""),
+    };
+    match state {
+        State::Ready => None,
+        State::Pending | State::Off if name.is_empty() => {
+            Some(format!("the environment {environment} is not ready yet: its virtual cluster is being set up"))
+        }
+        State::Pending => Some(format!("{name} of the environment {environment} is not ready yet")),
+        State::Off => {
+            let forgoes = guest.forgoes.iter().find(|(asked, _)| *asked == offered);
+            let without = forgoes.map_or_else(String::new, |(_, how)| format!(", or set {how} here"));
+            Some(format!(
+                "the environment {environment} has no {name}: switch on spec.components.{field} of its VClusterEnvironmentClaim{without}"
+            ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn guest() -> Guest {
+        Guest {
+            environment: "e".to_owned(),
+            namespace: "n".to_owned(),
+            claim_namespace: "team".to_owned(),
+            forgoes: &[(OBSERVABILITY, "spec.monitoring: false")],
+        }
+    }
+
+    /// An environment that has everything but observability, as it is published, with these parts ready.
+    fn provider_config(claim_namespaces: &[&str], namespaces: &[&str], ready: &[&str]) -> Value {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let offered = |name, parts| Offered { name, parts };
+        let offer = Offer {
+            offered: vec![
+                offered(ENVIRONMENT, &["cluster", "inside"]),
+                offered(ISTIO, &["istiod", "gateway"]),
+                offered(KNATIVE_SERVING, &["serving"]),
+                offered(OBSERVABILITY, &[]),
+                offered(TLS, &[]),
+            ],
+            namespaces: owned(namespaces),
+            domain: "e.local".to_owned(),
+            claim_namespaces: owned(claim_namespaces),
+            tenants: vec![Tenancy { namespace: "n".to_owned(), claim_namespace: "team".to_owned() }],
+            shared_secrets: Vec::new(),
+        };
+        let mut annotations = offer.annotations();
+        for announcement in offer.announcements() {
+            if announcement.parts.iter().all(|part| ready.contains(part)) {
+                annotations.insert(announcement.annotation, announcement.once_ready.to_owned());
+            }
+        }
+        json!({"metadata": {"labels": {label("environment"): "e"}, "annotations": annotations}})
+    }
+
+    const ALL: [&str; 5] = ["cluster", "inside", "istiod", "gateway", "serving"];
+
+    #[test]
+    fn a_guest_who_is_admitted_may_count_on_what_is_ready() {
+        for admitted in [["team"], ["*"]] {
+            let reception = Reception::of(&guest(), Some(&provider_config(&admitted, &["m", "n"], &ALL)));
+            assert_eq!(reception.offered(), BTreeSet::from([ENVIRONMENT, ISTIO, KNATIVE_SERVING]));
+            assert_eq!(reception.complaint(&guest(), &BTreeSet::from([ENVIRONMENT, ISTIO])), None);
+        }
+    }
+
+    #[test]
+    fn what_is_pending_or_off_is_told_to_whom_it_concerns() {
+        let published = provider_config(&["team"], &["n"], &["cluster", "inside", "istiod"]);
+        let reception = Reception::of(&guest(), Some(&published));
+        assert_eq!(reception.offered(), BTreeSet::from([ENVIRONMENT]));
+        let complaint = |awaited: &[&'static str]| reception.complaint(&guest(), &awaited.iter().copied().collect());
+        assert_eq!(complaint(&[]), None);
+        assert_eq!(complaint(&[ENVIRONMENT, "kafka"]), None);
+        assert_eq!(complaint(&[ISTIO]).as_deref(), Some("Istio of the environment e is not ready yet"));
+        assert_eq!(
+            complaint(&[OBSERVABILITY, KNATIVE_SERVING]).as_deref(),
+            Some(
+                "Knative Serving of the environment e is not ready yet; the environment e has no observability: switch on \
+                 spec.components.observability of its VClusterEnvironmentClaim, or set spec.monitoring: false here"
+            )
+        );
+        let in_the_end = reception.clone().in_the_end();
+        assert_eq!(in_the_end.offered(), BTreeSet::from([ENVIRONMENT, ISTIO, KNATIVE_SERVING]));
+    }
+
+    #[test]
+    fn an_environment_without_its_namespaces_is_not_ready() {
+        let published = provider_config(&["team"], &["n"], &["cluster", "istiod", "gateway"]);
+        let reception = Reception::of(&guest(), Some(&published));
+        assert!(!reception.offered().contains(ENVIRONMENT));
+        let complaint = reception.complaint(&guest(), &BTreeSet::from([ENVIRONMENT])).unwrap();
+        assert_eq!(complaint, "the environment e is not ready yet: its virtual cluster is being set up");
+    }
+
+    #[test]
+    fn whoever_is_not_received_is_told_why_and_offered_nothing() {
+        let mut leaving = provider_config(&["team"], &["n"], &ALL);
+        leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        let mut foreign = provider_config(&["team"], &["n"], &ALL);
+        foreign["metadata"]["labels"] = json!({});
+        let mut others = provider_config(&["team"], &["n"], &ALL);
+        others["metadata"]["annotations"][annotation(TENANTS)] = json!("m=team,n=other,nn=team");
+        // Without a word about a namespace it is the owner's.
+        let mut unsaid = provider_config(&["team"], &["n"], &ALL);
+        unsaid["metadata"]["annotations"][annotation(TENANTS)] = json!("m=team");
+        unsaid["metadata"]["labels"][label("claim-namespace")] = json!("owner");
+        for (provider_config, expected) in [
+            (None, Reception::Missing),
+            (Some(foreign), Reception::Foreign),
+            (Some(leaving), Reception::Leaving),
+            (Some(provider_config(&["other"], &["n"], &ALL)), Reception::Refused),
+            (Some(provider_config(&["team"], &["m"], &ALL)), Reception::NoNamespace),
+            (Some(others), Reception::OfOthers { claim_namespace: "other".to_owned() }),
+            (Some(unsaid), Reception::OfOthers { claim_namespace: "owner".to_owned() }),
+        ] {
+            let reception = Reception::of(&guest(), provider_config.as_ref());
+            assert_eq!(reception, expected);
+            assert!(reception.offered().is_empty());
+            assert!(reception.complaint(&guest(), &BTreeSet::new()).is_some());
+        }
+    }
+}

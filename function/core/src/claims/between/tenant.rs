@@ -1,0 +1,256 @@
+//! What a real-time system and a broker have in common: a place inside an environment, and who put them there.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::claims::between::offer::ENVIRONMENT;
+use crate::claims::between::offer::Guest;
+use crate::claims::between::secret::Pusher;
+use crate::life::lock::Site;
+use crate::parts::owner::Claim;
+use crate::parts::owner::Leaves;
+use crate::parts::owner::Owner;
+use crate::parts::part::Part;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::config_map;
+use crate::schema::change;
+use crate::schema::change::Kept;
+use crate::schema::change::MANIFEST;
+use crate::schema::fault::Fault;
+use crate::schema::form;
+use crate::settings::Settings;
+
+/// A Secret in the environment's namespace on the host.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretName {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
+    pub name: String,
+}
+
+/// What happens inside the virtual cluster when a claim is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum DeletionPolicy {
+    #[default]
+    Delete,
+    Orphan,
+}
+
+/// The part that every other one waits for: whoever holds it owns the place.
+pub const LOCK: &str = "lock";
+
+/// The part that brings a tenant's Secrets inside.
+pub const SECRETS: &str = "secrets";
+
+/// A place inside an environment, and what its tenant calls itself.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub owner: Owner,
+    pub namespace: String,
+    pub domain: String,
+    pub credentials_generation: u32,
+    /// `realtime` or `broker`: what tells the two tenants of one namespace apart.
+    pub role: &'static str,
+}
+
+/// What a claim says about its place.
+pub struct Wish<'a> {
+    pub namespace: &'a str,
+    pub environment: Option<&'a str>,
+    pub domain: Option<&'a str>,
+    pub retain: bool,
+    pub deletion_policy: DeletionPolicy,
+    pub credentials_generation: u32,
+}
+
+impl Tenant {
+    pub fn check(
+        faults: &mut Vec<Fault>,
+        wish: &Wish,
+        claim: Claim,
+        (system, role): (&'static str, &'static str),
+        settings: Settings,
+    ) -> Self {
+        let environment = wish.environment.unwrap_or(wish.namespace);
+        let field = if wish.environment.is_some() { "spec.environment" } else { "spec.namespace" };
+        check_environment_name(faults, field, environment, &claim, &settings);
+        check_inner_namespace(faults, "spec.namespace", wish.namespace, &settings);
+        let domain = wish.domain.map_or_else(|| default_domain(environment, wish.namespace), str::to_owned);
+        check_domain(faults, "spec.domain", &domain);
+        Self {
+            owner: Owner {
+                system,
+                claim,
+                environment: environment.to_owned(),
+                leaves: match (wish.deletion_policy, wish.retain) {
+                    (DeletionPolicy::Orphan, _) => Leaves::Everything,
+                    (DeletionPolicy::Delete, true) => Leaves::Volumes,
+                    (DeletionPolicy::Delete, false) => Leaves::Nothing,
+                },
+                settings,
+            },
+            namespace: wish.namespace.to_owned(),
+            domain,
+            credentials_generation: wish.credentials_generation,
+            role,
+        }
+    }
+
+    /// A part of this tenant, in its namespace inside the virtual cluster.
+    pub fn part<'a>(&'a self, name: &'static str, app: &'a str, waits_for: &'static [&'static str]) -> Part<'a> {
+        Part { owner: &self.owner, name, app, namespace: &self.namespace, waits_for }
+    }
+
+    /// What carries this tenant's Secrets inside.
+    pub fn pusher(&self) -> Pusher<'_> {
+        Pusher {
+            part: Part {
+                owner: &self.owner,
+                name: SECRETS,
+                app: SECRETS,
+                namespace: &self.owner.environment,
+                waits_for: &[LOCK],
+            },
+            remote_namespace: &self.namespace,
+            suffix: self.role,
+            kubeconfig: kubeconfig(&self.owner.environment),
+        }
+    }
+
+    /// The one resource with a fixed name: Crossplane gives it to the first claim for a place, and to no other.
+    pub fn lock(&self) -> Resource {
+        let part = self.part(LOCK, self.owner.system, &[ENVIRONMENT]);
+        let name = format!("{}-owner", self.owner.system);
+        let owner = BTreeMap::from([
+            ("claim-namespace".to_owned(), self.owner.claim.namespace.clone()),
+            ("claim-name".to_owned(), self.owner.claim.name.clone()),
+        ]);
+        let mut lock = part.inside("object", &config_map(&part, &name, owner), Ready::Exists);
+        // None of these holds a dot, so that no two places share a name. The claim's namespace keeps claims that the
+        // environment does not admit from taking the name of one that it does. An API server takes 253 characters; the
+        // longest is of 165.
+        let place = [self.owner.environment.as_str(), &self.namespace, self.role, &self.owner.claim.namespace];
+        lock.rename(&place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("."));
+        lock
+    }
+
+    /// Its lock shows where it was made.
+    pub fn kept(&self) -> [Kept; 2] {
+        let namespace = format!("{MANIFEST}/metadata/namespace");
+        let environment = "/spec/providerConfigRef/name";
+        [
+            Kept::same("lock-object", &namespace, &self.namespace, "spec.namespace", change::NAMESPACE),
+            Kept::same("lock-object", environment, &self.owner.environment, "spec.environment", change::ENVIRONMENT),
+        ]
+    }
+
+    /// What this tenant wants for itself, who is `a RealtimeSystem` or so.
+    pub fn site(&self, what: &str) -> Site {
+        let (namespace, environment) = (self.namespace.clone(), &self.owner.environment);
+        Site {
+            taken: format!("the namespace {namespace} of environment {environment} already has {what}"),
+            field: "spec.namespace",
+            former_lock: Some(format!("{environment}-{namespace}-{}", self.role)),
+            name: namespace,
+        }
+    }
+
+    /// How this tenant presents itself to its environment, and what it can do without.
+    pub fn guest(&self, forgoes: &'static [(&'static str, &'static str)]) -> Guest {
+        Guest {
+            environment: self.owner.environment.clone(),
+            namespace: self.namespace.clone(),
+            claim_namespace: self.owner.claim.namespace.clone(),
+            forgoes,
+        }
+    }
+
+    /// The host of one of this tenant's routes.
+    pub fn host(&self, name: &str) -> String {
+        format!("{name}.{}", self.domain)
+    }
+
+    /// The full name of a Service in this tenant's namespace.
+    pub fn service_host(&self, service: &str) -> String {
+        format!("{service}.{}.svc.cluster.local", self.namespace)
+    }
+
+    /// The gateway of this tenant's namespace, which the environment makes.
+    pub fn gateway(&self) -> String {
+        gateway_name(&self.namespace)
+    }
+}
+
+/// The Secret on the host with an environment's kubeconfig, and its key.
+pub fn kubeconfig(environment: &str) -> (String, &'static str) {
+    (format!("vc-{environment}"), "config")
+}
+
+/// The gateway of a namespace.
+pub fn gateway_name(namespace: &str) -> String {
+    format!("{namespace}-gateway")
+}
+
+/// The domain of a namespace's routes when nobody says another one.
+pub fn default_domain(environment: &str, namespace: &str) -> String {
+    namespace_domain(environment, namespace, &format!("{environment}.local"))
+}
+
+/// The domain of a namespace's routes below the environment's.
+pub fn namespace_domain(environment: &str, namespace: &str, domain: &str) -> String {
+    if namespace == environment { domain.to_owned() } else { format!("{namespace}.{domain}") }
+}
+
+/// The hosts that a namespace's gateway serves, each below the namespace's domain.
+pub const HOSTS: [&str; 4] = ["lenses", "mqtt", "analytics", "generator"];
+
+/// The longest that one label of a host may be, and a host as a whole.
+const LABEL: usize = 63;
+const HOST: usize = 253;
+
+/// A domain must leave room for the hosts below it.
+pub fn check_domain(faults: &mut Vec<Fault>, field: &str, domain: &str) {
+    if let Some(label) = domain.split('.').find(|label| label.len() > LABEL) {
+        faults.push(Fault::new(field, format!("must have labels of at most {LABEL} characters: {label:?} is longer")));
+    }
+    let longest = HOSTS.iter().map(|host| host.len() + 1).max().unwrap_or_default();
+    if domain.len() + longest > HOST {
+        faults.push(Fault::new(
+            field,
+            format!("must be at most {} characters, so that the hosts below it are names", HOST - longest),
+        ));
+    }
+}
+
+/// An environment's name is a namespace and a ProviderConfig on the host: it must not take over what is not ours.
+pub fn check_environment_name(faults: &mut Vec<Fault>, field: &str, name: &str, claim: &Claim, settings: &Settings) {
+    if let Some(pattern) = settings.reserved(name) {
+        faults.push(Fault::new(
+            field,
+            format!("must not be {name:?}: the platform reserves {pattern} on the host; choose another name for the environment"),
+        ));
+    } else if name == claim.namespace {
+        faults.push(Fault::new(
+            field,
+            format!("must not be {name:?}: it is the namespace of this claim, and the environment needs one of its own on the host"),
+        ));
+    }
+}
+
+/// Namespaces inside that Kubernetes or the environment's own components live in.
+const INNER_RESERVED: &[&str] = &["istio-system", "knative-operator", "knative-serving", "monitoring"];
+
+/// A namespace inside must not be one that the cluster or its components own.
+pub fn check_inner_namespace(faults: &mut Vec<Fault>, field: &str, name: &str, settings: &Settings) {
+    let reserved = settings.reserved(name).or_else(|| INNER_RESERVED.iter().copied().find(|&taken| taken == name));
+    if let Some(pattern) = reserved {
+        faults.push(Fault::new(
+            field,
+            format!("must not be {name:?}: {pattern} is reserved inside the virtual cluster; choose another namespace"),
+        ));
+    }
+}

@@ -1,0 +1,211 @@
+//! The bridge from MQTT to Kafka: connectors in the real-time system's Kafka Connect, each kept by a script of its own.
+//!
+//! Records of one connector are all written in one way, so fields and bytes need one each.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::EnvVar;
+
+use super::claim::{Converter, Mapping};
+use super::{IotBroker, accounts, broker};
+use crate::claims::between::kafka::CONNECT_PORT;
+use crate::claims::between::kafka::CONNECT_SECRETS;
+use crate::claims::between::kafka::DEVICE_RECORD;
+use crate::claims::between::kafka::KAFKA_SERVICE;
+use crate::claims::between::kafka::MQTT_SECRET;
+use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
+use crate::claims::between::kafka::kafka_client;
+use crate::claims::between::kafka::registry_of_connect;
+use crate::claims::between::secret::PASSWORD;
+use crate::claims::between::secret::mqtt_bridge;
+use crate::claims::realtime_system::script::KEEP_CONNECTOR;
+use crate::claims::realtime_system::script::REMOVE_CONNECTORS;
+use crate::parts::keeper::Keeper;
+use crate::parts::place::to_text;
+use crate::parts::plan::Resource;
+use crate::parts::workload::Task;
+use crate::parts::workload::env;
+use crate::settings::pins::Image;
+use crate::text::language::Kcql;
+use crate::text::language::Placeholders;
+use crate::text::language::Text;
+use crate::text::language::Word;
+
+pub const NAME: &str = "bridge";
+const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
+/// The system with Kafka has a claim of its own, which may come a day later.
+const PATIENCE_SECONDS: i64 = 86_400;
+
+pub fn image(broker: &IotBroker) -> String {
+    broker.tenant.owner.settings.image(Image::Curl)
+}
+
+const CONVERTERS: [Converter; 2] = [Converter::Json, Converter::Bytes];
+
+pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+    if broker.spec.connector_config.mappings.is_empty() {
+        return vec![removal(broker)];
+    }
+    CONVERTERS.into_iter().flat_map(|converter| connector(broker, converter)).collect()
+}
+
+/// The connector for all mappings of one converter, if there are any.
+fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
+    let mappings = mappings(broker, converter);
+    if mappings.is_empty() {
+        return Vec::new();
+    }
+    let part = broker.tenant.part(NAME, name(converter), &[broker::NAME]);
+    let keeper = Keeper {
+        part: &part,
+        image: image(broker),
+        script: KEEP_CONNECTOR,
+        env: environment(broker, converter, &mappings),
+        pod_labels: BTreeMap::from([kafka_client()]),
+        files: None,
+        credentials_generation: broker.tenant.credentials_generation,
+    };
+    let key = match converter {
+        Converter::Json => "",
+        Converter::Bytes => "bytes-",
+    };
+    keeper.resources(key).into()
+}
+
+/// The Job that takes away what an earlier claim asked for. Where there is no system with Kafka it has nothing to do.
+fn removal(broker: &IotBroker) -> Resource {
+    let part = broker.tenant.part(NAME, name(Converter::Json), &[broker::NAME]);
+    let task = Task {
+        part: &part,
+        name: "mqtt-source-removal",
+        image: image(broker),
+        script: REMOVE_CONNECTORS,
+        env: vec![connect_url(broker), unwanted(broker)],
+        pod_labels: BTreeMap::from([kafka_client()]),
+        service_account: None,
+        needs_tmp: false,
+        memory: "64Mi",
+        deadline_seconds: PATIENCE_SECONDS,
+        credentials_generation: 1,
+    };
+    task.resource()
+}
+
+fn mappings(broker: &IotBroker, converter: Converter) -> Vec<&Mapping> {
+    broker.spec.connector_config.mappings.iter().filter(|mapping| mapping.converter == converter).collect()
+}
+
+fn connect_url(broker: &IotBroker) -> EnvVar {
+    env("CONNECT_URL", format!("http://{}:{}", broker.tenant.service_host(KAFKA_SERVICE), CONNECT_PORT.1))
+}
+
+/// The connectors that the claim does not ask for.
+fn unwanted(broker: &IotBroker) -> EnvVar {
+    let is_unwanted = |converter: &Converter| mappings(broker, *converter).is_empty();
+    let names: Vec<&str> = CONVERTERS.into_iter().filter(is_unwanted).map(name).collect();
+    env("UNWANTED", names.join(" "))
+}
+
+/// The connector's name, and that of what keeps it.
+fn name(converter: Converter) -> &'static str {
+    match converter {
+        Converter::Json => "mqtt-source-connector",
+        Converter::Bytes => "mqtt-source-bytes-connector",
+    }
+}
+
+fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) -> Vec<EnvVar> {
+    let kafka = broker.tenant.service_host(KAFKA_SERVICE);
+    let config = to_text(&config(broker, converter, mappings));
+    let mut variables = vec![
+        connect_url(broker),
+        unwanted(broker),
+        env("CONNECTOR_NAME", name(converter)),
+        env("CONNECTOR_CLASS", CLASS),
+        env("CONNECTOR_CONFIG", config),
+        // The script does not read it: without the Secret the pod would not start, nor could the connector log in. It is
+        // the user's name, which is no secret.
+        mqtt_bridge().env("CREDENTIAL_PRESENT", accounts::USERNAME),
+    ];
+    if converter == Converter::Json {
+        let mut subjects: Vec<String> =
+            mappings.iter().map(|mapping| format!("{}-value", Text::<Word>::literal(&mapping.kafka_topic))).collect();
+        subjects.sort();
+        subjects.dedup();
+        variables.push(env("SCHEMA_REGISTRY_URL", format!("http://{kafka}:{}", SCHEMA_REGISTRY_PORT.1)));
+        variables.push(env("SUBJECTS", subjects.join(" ")));
+    }
+    variables
+}
+
+/// The connector's configuration. Connect puts in the credentials, from the Secret that Kafka's pod has mounted.
+fn config(
+    broker: &IotBroker,
+    converter: Converter,
+    mappings: &[&Mapping],
+) -> BTreeMap<&'static str, Text<Placeholders>> {
+    let host = broker.tenant.service_host(broker::SERVICE);
+    let credential = |key| Text::joined(["${dir:", CONNECT_SECRETS, "/", MQTT_SECRET, ":", key, "}"]);
+    let statements: Vec<String> = mappings.iter().map(|mapping| statement(mapping)).collect();
+    let mut config = BTreeMap::from([
+        ("connector.class", Text::code(CLASS)),
+        ("tasks.max", Text::code("1")),
+        ("connect.mqtt.hosts", Text::literal(&format!("tcp://{host}:{}", broker::MQTT.1))),
+        ("connect.mqtt.kcql", Text::literal(&statements.join("; "))),
+        ("connect.mqtt.username", credential(accounts::USERNAME)),
+        ("connect.mqtt.password", credential(PASSWORD)),
+        ("connect.mqtt.client.id", Text::code(name(converter))),
+        // The broker keeps what comes while the connector is away.
+        ("connect.mqtt.clean", Text::code("false")),
+        ("connect.mqtt.service.quality", Text::code("1")),
+        // What the broker sends again after a break is not lost, and what no converter can read is: else one such
+        // message would break the connection each time it comes.
+        ("connect.mqtt.process.duplicates", Text::code("true")),
+        ("connect.mqtt.converter.throw.on.error", Text::code("false")),
+        // In seconds. By default a broken connection would be noticed after hours.
+        ("connect.mqtt.keep.alive", Text::code("30")),
+        ("connect.mqtt.timeout", Text::code("30")),
+        ("key.converter", Text::code("org.apache.kafka.connect.storage.StringConverter")),
+        ("errors.tolerance", Text::code("all")),
+        ("errors.log.enable", Text::code("true")),
+    ]);
+    config.extend(match converter {
+        Converter::Json => as_avro(),
+        Converter::Bytes => {
+            vec![("value.converter", Text::code("org.apache.kafka.connect.converters.ByteArrayConverter"))]
+        }
+    });
+    config
+}
+
+/// How the fields of a message become a record. The connector names it like the MQTT topic, of which Avro takes few, and its
+/// fields as the device does. What a worker's own converter is told does not hold for a connector's, so that all of it stands
+/// here.
+fn as_avro() -> Vec<(&'static str, Text<Placeholders>)> {
+    vec![
+        ("transforms", Text::code("record")),
+        ("transforms.record.type", Text::code("org.apache.kafka.connect.transforms.SetSchemaMetadata$Value")),
+        ("transforms.record.schema.name", Text::code(DEVICE_RECORD)),
+        ("value.converter", Text::code("io.confluent.connect.avro.AvroConverter")),
+        ("value.converter.schema.registry.url", Text::literal(&registry_of_connect())),
+        ("value.converter.scrub.invalid.names", Text::code("true")),
+    ]
+}
+
+/// A mapping in the connector's own language.
+fn statement(mapping: &Mapping) -> String {
+    let converter = match mapping.converter {
+        Converter::Json => "JsonSimpleConverter",
+        Converter::Bytes => "BytesConverter",
+    };
+    let key = mapping
+        .key_field
+        .as_ref()
+        .map(|field| format!(" WITHKEY({})", Text::<Kcql>::literal(field)))
+        .unwrap_or_default();
+    format!(
+        "INSERT INTO {} SELECT * FROM {} WITHCONVERTER=`io.lenses.streamreactor.connect.converters.source.{converter}`{key}",
+        Text::<Kcql>::literal(&mapping.kafka_topic),
+        Text::<Kcql>::literal(&mapping.mqtt_topic)
+    )
+}

@@ -1,0 +1,210 @@
+//! Mosquitto: its configuration, its volume, its pod and the Service in front of it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, Volume};
+
+use super::{IotBroker, accounts};
+use crate::claims::between::tenant::SECRETS;
+use crate::parts::owner::label;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::Port;
+use crate::parts::workload::TMP;
+use crate::parts::workload::Workload;
+use crate::parts::workload::claimed_volume;
+use crate::parts::workload::config_map;
+use crate::parts::workload::config_volume;
+use crate::parts::workload::configuration;
+use crate::parts::workload::confined;
+use crate::parts::workload::container;
+use crate::parts::workload::credentials;
+use crate::parts::workload::env;
+use crate::parts::workload::memory_volume;
+use crate::parts::workload::mount;
+use crate::parts::workload::pod_user;
+use crate::parts::workload::read_only;
+use crate::parts::workload::resources as sized;
+use crate::parts::workload::scratch_volume;
+use crate::parts::workload::service;
+use crate::parts::workload::tcp_probe;
+use crate::parts::workload::volume_claim;
+use crate::schema::change::Kept;
+use crate::schema::size::Cpu;
+use crate::settings::pins::Image;
+
+pub const NAME: &str = "broker";
+pub const SERVICE: &str = "health-mqtt-service";
+pub const MQTT: Port = ("mqtt", 1883);
+pub const TLS: Port = ("mqtts", 8883);
+pub const WEBSOCKETS: Port = ("websockets", 9001);
+
+/// The label `app` of Mosquitto's pod.
+pub const APP: &str = "health-mqtt-broker";
+const CONFIG: &str = "mosquitto-config";
+const CLAIM: &str = "mosquitto-data-pvc";
+/// The user that Mosquitto's image is made for.
+const USER: i64 = 1883;
+/// Of volumes that hold hashes, or nothing: enough for thousands of users.
+const LITTLE: &str = "16Mi";
+const HASH_PASSWORDS: &str = include_str!("files/hash-passwords.sh");
+
+/// Where the certificate is mounted, and what names its two files.
+const CERTIFICATE: &str = "/mosquitto/certificate";
+const CERTIFICATE_FILES: [(&str, &str); 2] = [("certfile", "tls.crt"), ("keyfile", "tls.key")];
+
+/// What no claim decides.
+const GENERAL: [&str; 10] = [
+    "per_listener_settings false",
+    "allow_anonymous false",
+    "password_file /mosquitto/auth/passwd",
+    "acl_file /mosquitto/auth/acl",
+    "log_dest stdout",
+    "log_type error",
+    "log_type warning",
+    "log_type notice",
+    "log_type information",
+    // What is larger, Kafka would not take from the bridge. Who sends it is told so here.
+    "max_packet_size 1000000",
+];
+
+/// The ends of the queue of a client that is away, of which the first that is met counts.
+fn queue(broker: &IotBroker) -> [String; 2] {
+    let messages = broker.sizes.queue;
+    [format!("max_queued_messages {messages}"), format!("max_queued_bytes {}", u64::from(messages) << 10)]
+}
+
+/// The label that lets a pod of the namespace through the broker's network policy, and its value.
+pub fn mqtt_client() -> (String, String) {
+    (label("mqtt-client"), "true".to_owned())
+}
+
+pub fn image(broker: &IotBroker) -> String {
+    broker.tenant.owner.settings.image(Image::Mosquitto)
+}
+
+pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+    let mqtt = &broker.spec.mqtt_config;
+    let part = broker.tenant.part(NAME, APP, &[SECRETS]);
+    let config = config(broker);
+    let workload = Workload {
+        part: &part,
+        container: mosquitto(broker),
+        init_containers: vec![hash_passwords(broker)],
+        volumes: volumes(broker),
+        security: pod_user(USER),
+        restart_on: configuration(&config)
+            .into_iter()
+            .chain(credentials(broker.tenant.credentials_generation))
+            .collect(),
+    };
+    let mut resources = vec![part.inside("config", &config_map(&part, CONFIG, config), Ready::Exists)];
+    if mqtt.persistence {
+        resources.push(part.volume_inside("data", &volume_claim(&part, CLAIM, broker.sizes.storage)));
+    }
+    resources.push(part.inside("deployment", &workload.deployment(), Ready::Available));
+    resources.push(part.inside("service", &service(&part, SERVICE, &ports(broker)), Ready::Exists));
+    resources
+}
+
+pub fn kept(broker: &IotBroker) -> Option<Kept> {
+    let mqtt = &broker.spec.mqtt_config;
+    mqtt.persistence.then(|| Kept::volume("broker-data", &mqtt.storage, "spec.mqttConfig.storage"))
+}
+
+fn ports(broker: &IotBroker) -> Vec<Port> {
+    let mqtt = &broker.spec.mqtt_config;
+    let tls = mqtt.tls.as_ref().map(|_| TLS);
+    let websockets = mqtt.listeners.websockets.then_some(WEBSOCKETS);
+    [MQTT].into_iter().chain(tls).chain(websockets).collect()
+}
+
+fn config(broker: &IotBroker) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("mosquitto.conf".to_owned(), mosquitto_conf(broker)),
+        ("acl".to_owned(), accounts::access_list(broker)),
+    ])
+}
+
+/// What holds for all listeners stands before the first of them.
+fn mosquitto_conf(broker: &IotBroker) -> String {
+    let persistence: &[&str] = if broker.spec.mqtt_config.persistence {
+        &["persistence true", "persistence_location /mosquitto/data/", "autosave_interval 60"]
+    } else {
+        &["persistence false"]
+    };
+    let listeners = ports(broker).into_iter().map(listener);
+    let queue = queue(broker);
+    GENERAL
+        .iter()
+        .chain(persistence)
+        .map(|&line| line.to_owned())
+        .chain(queue)
+        .chain(listeners)
+        .map(|line| line + "\n")
+        .collect()
+}
+
+fn listener((name, port): Port) -> String {
+    if (name, port) == TLS {
+        let files = CERTIFICATE_FILES.map(|(directive, file)| format!("\n{directive} {CERTIFICATE}/{file}"));
+        return format!("listener {port}\nprotocol {}{}", MQTT.0, files.concat());
+    }
+    format!("listener {port}\nprotocol {name}")
+}
+
+fn mosquitto(broker: &IotBroker) -> Container {
+    let mqtt = &broker.spec.mqtt_config;
+    let (cpu, memory) = (broker.sizes.cpu, broker.sizes.memory.to_string());
+    let certificate = mqtt.tls.as_ref().map(|_| read_only("certificate", CERTIFICATE));
+    let mounts = [
+        read_only("config", "/mosquitto/config"),
+        read_only("auth", "/mosquitto/auth"),
+        mount("data", "/mosquitto/data"),
+        // The image declares it a volume; nothing is written there.
+        mount("log", "/mosquitto/log"),
+    ];
+    Container {
+        volume_mounts: Some(mounts.into_iter().chain(certificate).collect()),
+        resources: Some(sized(cpu, &memory, &memory)),
+        readiness_probe: Some(tcp_probe(MQTT.0, 10, 3)),
+        liveness_probe: Some(tcp_probe(MQTT.0, 20, 6)),
+        security_context: Some(confined()),
+        ..container("mosquitto", image(broker), &ports(broker))
+    }
+}
+
+/// Mosquitto reads hashes only, and files that are its own and no links: neither is what a Secret or a ConfigMap gives.
+fn hash_passwords(broker: &IotBroker) -> Container {
+    let secrets = accounts::all(broker).into_iter().map(|account| {
+        let directory = format!("/credentials/{}", account.secret.name);
+        read_only(&account.secret.name, &directory)
+    });
+    Container {
+        command: Some(vec!["sh".to_owned(), "-c".to_owned(), HASH_PASSWORDS.to_owned()]),
+        env: Some(vec![env("ACL_FILE", "/mosquitto/config/acl")]),
+        volume_mounts: Some(
+            // mosquitto_passwd works on a copy of its file below /tmp, and knows no other place.
+            [mount("auth", "/mosquitto/auth"), mount(TMP, "/tmp"), read_only("config", "/mosquitto/config")]
+                .into_iter()
+                .chain(secrets)
+                .collect(),
+        ),
+        resources: Some(sized(Cpu::thousandths(50), "32Mi", "64Mi")),
+        security_context: Some(confined()),
+        ..container("hash-passwords", image(broker), &[])
+    }
+}
+
+fn volumes(broker: &IotBroker) -> Vec<Volume> {
+    let data = if broker.spec.mqtt_config.persistence {
+        claimed_volume("data", CLAIM)
+    } else {
+        scratch_volume("data", LITTLE)
+    };
+    let secrets = accounts::all(broker).into_iter().map(|account| account.secret.volume(&account.secret.name, false));
+    let certificate = broker.spec.mqtt_config.tls.iter().map(|_| accounts::certificate().volume("certificate", false));
+    let hashes = ["auth", TMP].map(|volume| memory_volume(volume, LITTLE));
+    let always = [config_volume("config", CONFIG), data, scratch_volume("log", LITTLE)];
+    always.into_iter().chain(hashes).chain(secrets).chain(certificate).collect()
+}

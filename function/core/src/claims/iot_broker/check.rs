@@ -1,0 +1,279 @@
+//! What of an `IotBrokerClaim` a schema cannot say: names that are taken, and how its fields fit each other.
+
+use super::claim::{Converter, Mapping, Simulator, Spec};
+use super::filter::{meaningless, overlap, unpublishable};
+use super::{IotBroker, accounts, bridge, broker, simulator as sim};
+use crate::parts::demand::Lever;
+use crate::parts::demand::too_many;
+use crate::schema::fault::Fault;
+use crate::schema::kafka_topic;
+use crate::schema::size::Bytes;
+use crate::schema::size::Cpu;
+use crate::settings::pinned;
+
+/// What users may publish and read stands in one ConfigMap, which is stored twice over with what carries it there.
+const MOST_ALLOWED: usize = 256 << 10;
+
+/// The sizes of Mosquitto, of its volume, and of the queue of a client that is away.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub cpu: Cpu,
+    pub memory: Bytes,
+    pub storage: Bytes,
+    pub queue: u32,
+}
+
+/// How long Kafka may be away for its restart, with the bridge in it.
+const RESTART_SECONDS: u32 = 180;
+/// A queue for that long, at as many messages a second as a simulator sends at most.
+const QUEUE: u32 = 1000 * RESTART_SECONDS;
+/// What Mosquitto needs with one of them: some 1400 bytes were measured in memory, and 1200 in a file, for one of 1 KiB.
+const QUEUED_MESSAGE: Bytes = Bytes::of(1536);
+/// What it needs beside its queues.
+const REST: Bytes = Bytes::mebi(48);
+const LEAST_MEMORY_MEBIBYTES: u64 = 64;
+
+pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
+    let mqtt = &spec.mqtt_config;
+    // The forms themselves are the schema's affair, which has said so already.
+    let storage = Bytes::read(&mqtt.storage).unwrap_or_default();
+    let cpu = Cpu::read(&mqtt.cpu).unwrap_or_default();
+    let least = Bytes::mebi(LEAST_MEMORY_MEBIBYTES);
+    let memory = Bytes::read(&mqtt.memory).unwrap_or(least);
+    if memory < least {
+        let message = format!("must be at least {LEAST_MEMORY_MEBIBYTES}Mi, not {}", mqtt.memory);
+        faults.push(Fault::new("spec.mqttConfig.memory", message));
+    }
+    let room = room(spec, memory.max(least), storage);
+    if let Some(queued) = mqtt.queued_messages.filter(|queued| *queued > room) {
+        let taken = QUEUED_MESSAGE.times(u64::from(queued) * bridges(spec));
+        let least = |needed: Bytes| needed.mebibytes() + 1;
+        let disk = format!(" and spec.mqttConfig.storage to at least {}Mi", least(taken.doubled()));
+        faults.push(Fault::new(
+            "spec.mqttConfig.queuedMessages",
+            format!(
+                "must be at most {room}, for which there is room, not {queued}: for that many set spec.mqttConfig.memory to at least {}Mi{}",
+                least(REST.plus(taken)),
+                if mqtt.persistence { disk.as_str() } else { "" }
+            ),
+        ));
+    }
+    Sizes { cpu, memory, storage, queue: mqtt.queued_messages.unwrap_or_else(|| room.min(QUEUE)) }
+}
+
+/// How many messages each bridge's queue has room for. A file of them stands twice on the volume while it is written.
+fn room(spec: &Spec, memory: Bytes, storage: Bytes) -> u32 {
+    let in_memory = memory.minus(REST).holds(QUEUED_MESSAGE.times(bridges(spec)));
+    let on_disk = storage.holds(QUEUED_MESSAGE.times(bridges(spec) * 2));
+    let room = if spec.mqtt_config.persistence { in_memory.min(on_disk) } else { in_memory };
+    // Mosquitto takes 0 for a queue without an end.
+    u32::try_from(room).unwrap_or(u32::MAX).max(1)
+}
+
+/// How many clients with lasting sessions the platform itself has: a connector for each converter.
+fn bridges(spec: &Spec) -> u64 {
+    let mappings = &spec.connector_config.mappings;
+    let has = |converter| u64::from(mappings.iter().any(|mapping| mapping.converter == converter));
+    (has(Converter::Json) + has(Converter::Bytes)).max(1)
+}
+
+/// The fields that a broker's demand comes from.
+pub fn levers(broker: &IotBroker) -> Vec<Lever> {
+    let Sizes { cpu, memory, storage, .. } = broker.sizes;
+    let simulator = &broker.spec.connector_config.simulator;
+    let mut levers = vec![
+        Lever::storage("spec.mqttConfig.storage", storage),
+        Lever::cpu("spec.mqttConfig.cpu", cpu),
+        Lever::memory("spec.mqttConfig.memory", memory),
+    ];
+    if simulator.enabled {
+        let brings = sim::DEMAND.times(u64::from(simulator.max_scale));
+        levers.push(Lever { field: "spec.connectorConfig.simulator.maxScale", brings });
+    }
+    levers
+}
+
+pub fn users(faults: &mut Vec<Fault>, spec: &Spec, most: u32) {
+    let users = spec.mqtt_config.users.len();
+    faults.extend(too_many("spec.mqttConfig.users", users, most, "users"));
+    for (index, user) in spec.mqtt_config.users.iter().enumerate() {
+        if [accounts::BRIDGE, accounts::SIMULATOR].contains(&user.name.as_str()) {
+            faults.push(Fault::new(
+                format!("spec.mqttConfig.users[{index}].name"),
+                format!("must not be {:?}: the platform's own user has this name; choose another one", user.name),
+            ));
+        }
+    }
+    for (index, user) in spec.mqtt_config.users.iter().enumerate() {
+        for (list, filters) in [("publish", &user.publish), ("read", &user.read)] {
+            for (place, filter) in filters.iter().enumerate() {
+                let field = || format!("spec.mqttConfig.users[{index}].{list}[{place}]");
+                let message = meaningless(filter, &user.name, list == "publish");
+                faults.extend(message.map(|message| Fault::new(field(), message)));
+            }
+        }
+    }
+    let allowed = spec.mqtt_config.users.iter().flat_map(|user| user.publish.iter().chain(&user.read));
+    let size: usize = allowed.map(String::len).sum();
+    if size > MOST_ALLOWED {
+        faults.push(Fault::new(
+            "spec.mqttConfig.users",
+            format!("must allow filters of at most {MOST_ALLOWED} bytes together, not {size}: use wildcards"),
+        ));
+    }
+    let connector = &spec.connector_config;
+    if spec.mqtt_config.users.is_empty() && connector.mappings.is_empty() && !connector.simulator.enabled {
+        faults.push(Fault::new(
+            "spec.mqttConfig.users",
+            "must name a user: without users, mappings and simulator nobody could connect to the broker",
+        ));
+    }
+}
+
+pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
+    for (index, mapping) in mappings.iter().enumerate() {
+        let kafka_topic = || format!("spec.connectorConfig.mappings[{index}].kafkaTopic");
+        faults.extend(kafka_topic::refused(&mapping.kafka_topic).map(|message| Fault::new(kafka_topic(), message)));
+        if mapping.converter != Converter::Json && mapping.key_field.is_some() {
+            faults.push(Fault::new(
+                format!("spec.connectorConfig.mappings[{index}].keyField"),
+                "needs the converter Json: bytes have no fields; leave keyField out or set the converter to Json",
+            ));
+        }
+        // Mappings of one converter share a connector, which could not tell whose a message is.
+        let twin = mappings.iter().take(index).find(|earlier| {
+            earlier.converter == mapping.converter
+                && earlier.mqtt_topic != mapping.mqtt_topic
+                && overlap(&earlier.mqtt_topic, &mapping.mqtt_topic)
+        });
+        if let Some(twin) = twin {
+            faults.push(Fault::new(
+                format!("spec.connectorConfig.mappings[{index}].mqttTopic"),
+                format!(
+                    "must not overlap with {:?}: a message that matches both could go to either; choose filters that no topic shares",
+                    twin.mqtt_topic
+                ),
+            ));
+        }
+    }
+}
+
+pub fn simulator(faults: &mut Vec<Fault>, simulator: &Simulator) {
+    if simulator.min_scale > simulator.max_scale {
+        faults.push(Fault::new(
+            "spec.connectorConfig.simulator.minScale",
+            format!("must be at most maxScale, {}, not {}", simulator.max_scale, simulator.min_scale),
+        ));
+    }
+    if let Some(message) = unpublishable(&simulator.topic) {
+        faults.push(Fault::new("spec.connectorConfig.simulator.topic", message));
+    }
+    if simulator.image.as_ref().is_some_and(|image| !pinned(image)) {
+        faults.push(Fault::new(
+            "spec.connectorConfig.simulator.image",
+            "must end in a tag other than latest, or in a digest (@sha256:…): else it would change by itself",
+        ));
+    }
+}
+
+pub fn warnings(broker: &IotBroker) -> Vec<String> {
+    let mut warnings = without_effect(broker);
+    let connector = &broker.spec.connector_config;
+    for (index, user) in broker.spec.mqtt_config.users.iter().enumerate() {
+        if user.publish.is_empty() && user.read.is_empty() {
+            warnings.push(format!(
+                "spec.mqttConfig.users[{index}]: {:?} may connect, but neither publish nor read anything",
+                user.name
+            ));
+        }
+    }
+    warnings.extend(connector.mappings.iter().enumerate().flat_map(|(index, mapping)| {
+        let field = format!("spec.connectorConfig.mappings[{index}]");
+        [unpublished(broker, mapping), mixed(&connector.mappings, index)]
+            .into_iter()
+            .flatten()
+            .map(move |(name, message)| format!("{field}.{name}: {message}"))
+    }));
+    let carried = connector.mappings.iter().any(|mapping| overlap(&mapping.mqtt_topic, &connector.simulator.topic));
+    if connector.simulator.enabled && !carried {
+        warnings.push(format!(
+            "spec.connectorConfig.simulator.topic: no mapping carries {:?} to Kafka",
+            connector.simulator.topic
+        ));
+    }
+    warnings.extend(overrun(broker));
+    warnings
+}
+
+/// More messages than the queue of the bridge takes while Kafka restarts.
+fn overrun(broker: &IotBroker) -> Option<String> {
+    let connector = &broker.spec.connector_config;
+    let simulator = &connector.simulator;
+    let (queue, rate) = (broker.sizes.queue, simulator.messages_per_second.saturating_mul(simulator.max_scale));
+    let sent = rate.saturating_mul(RESTART_SECONDS);
+    (simulator.enabled && !connector.mappings.is_empty() && sent > queue).then(|| {
+        format!(
+            "spec.connectorConfig.simulator.messagesPerSecond: {} instances send {sent} messages while Kafka restarts for up to {RESTART_SECONDS} s, and the bridge's queue takes {queue}: the rest is lost; send fewer, or set spec.mqttConfig.queuedMessages",
+            simulator.max_scale
+        )
+    })
+}
+
+/// A mapping of messages that nobody may send, as the name of a field and what is to be said of it.
+fn unpublished(broker: &IotBroker, mapping: &Mapping) -> Option<(&'static str, String)> {
+    let simulator = &broker.spec.connector_config.simulator;
+    let users = broker.spec.mqtt_config.users.iter().flat_map(|user| user.publish.iter());
+    let mut published = users.chain(simulator.enabled.then_some(&simulator.topic));
+    let nobody = !published.any(|filter| overlap(filter, &mapping.mqtt_topic));
+    let topic = &mapping.mqtt_topic;
+    nobody.then(|| {
+        (
+            "mqttTopic",
+            format!("no user may publish to {topic:?}: add it to the publish of one of spec.mqttConfig.users"),
+        )
+    })
+}
+
+/// A topic with records of two forms, of which no reader could tell which is which.
+fn mixed(mappings: &[Mapping], index: usize) -> Option<(&'static str, String)> {
+    let mapping = &mappings[index];
+    let is_other = |other: &&Mapping| other.kafka_topic == mapping.kafka_topic && other.converter != mapping.converter;
+    let other = mappings[..index].iter().find(is_other)?;
+    let (topic, filter) = (&mapping.kafka_topic, &other.mqtt_topic);
+    Some((
+        "kafkaTopic",
+        format!(
+            "{topic:?} also receives {filter:?} by another converter, so that no reader knows how to read a record: name another topic"
+        ),
+    ))
+}
+
+/// What was asked for and changes nothing.
+fn without_effect(broker: &IotBroker) -> Vec<String> {
+    let spec = &broker.spec;
+    let connector = &spec.connector_config;
+    let mut warnings = Vec::new();
+    if spec.expose && !spec.mqtt_config.listeners.websockets && !connector.simulator.enabled {
+        warnings.push(
+            "spec.expose: has no effect without spec.mqttConfig.listeners.websockets and without a simulator"
+                .to_owned(),
+        );
+    }
+    if spec.retain && !spec.mqtt_config.persistence {
+        warnings.push("spec.retain: has no effect without spec.mqttConfig.persistence".to_owned());
+    }
+    if connector.credentials_secret_ref.is_some() && connector.mappings.is_empty() {
+        warnings.push("spec.connectorConfig.credentialsSecretRef: has no effect without mappings".to_owned());
+    }
+    warnings
+}
+
+/// The images that its pods run.
+pub fn images(broker: &IotBroker) -> Vec<String> {
+    let connector = &broker.spec.connector_config;
+    let mut images = vec![broker::image(broker), bridge::image(broker)];
+    if connector.simulator.enabled {
+        images.push(sim::image(broker));
+    }
+    images
+}

@@ -1,0 +1,133 @@
+//! From an `IotBrokerClaim` to an MQTT broker, its bridge to Kafka and a simulator inside an environment.
+//!
+//! The parts stand here in reading order, each in a file of its own. Of the real-time system beside it this room knows its
+//! names alone.
+
+use crate::claims::Checked;
+use crate::claims::between::host_secrets;
+use crate::claims::between::host_secrets::HostSecret;
+use crate::claims::between::offer::Guest;
+use crate::claims::between::offer::ISTIO;
+use crate::claims::between::offer::KNATIVE_SERVING;
+use crate::claims::between::tenant::LOCK;
+use crate::claims::between::tenant::SECRETS;
+use crate::claims::between::tenant::Tenant;
+use crate::claims::between::tenant::Wish;
+use crate::life::lock::Site;
+use crate::life::report::Phase;
+use crate::parts::demand::Lever;
+use crate::parts::owner::Claim;
+use crate::parts::plan::Plan;
+use crate::schema::Column;
+use crate::schema::change::Kept;
+use crate::schema::fault::Fault;
+use crate::settings::Settings;
+
+pub mod accounts;
+mod bridge;
+pub mod broker;
+mod check;
+pub mod claim;
+pub mod filter;
+mod network_policies;
+mod routes;
+mod simulator;
+pub mod status;
+
+#[cfg(test)]
+mod tests;
+
+/// A broker, checked.
+#[derive(Clone, Debug)]
+pub struct IotBroker {
+    pub tenant: Tenant,
+    pub spec: claim::Spec,
+    sizes: check::Sizes,
+}
+
+/// What a user thinks of as the steps of a broker.
+const PHASES: &[Phase] = &[
+    Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
+    Phase { name: "Broker", parts: &[SECRETS, broker::NAME, "broker-policy"] },
+    Phase { name: "Connector", parts: &[bridge::NAME] },
+    Phase { name: "Simulator", parts: &[simulator::NAME, "simulator-policy"] },
+    Phase { name: "Exposure", parts: &["mqtt-websockets", "data-generator"] },
+];
+
+impl Checked for IotBroker {
+    type Spec = claim::Spec;
+    type Status = status::Status;
+
+    const PHASES: &'static [Phase] = PHASES;
+    const COLUMNS: &'static [Column] = status::COLUMNS;
+
+    fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let wish = Wish {
+            namespace: &spec.namespace,
+            environment: spec.environment.as_deref(),
+            domain: spec.domain.as_deref(),
+            retain: spec.retain,
+            deletion_policy: spec.deletion_policy,
+            credentials_generation: spec.credentials_generation,
+        };
+        let tenant = Tenant::check(&mut faults, &wish, claim, ("iot-broker", "broker"), settings.clone());
+        host_secrets::check(&mut faults, &tenant.owner.environment, &accounts::on_the_host(&spec), settings);
+        check::users(&mut faults, &spec, settings.limits.users);
+        check::mappings(&mut faults, &spec.connector_config.mappings);
+        check::simulator(&mut faults, &spec.connector_config.simulator);
+        let sizes = check::sizes(&mut faults, &spec);
+        if faults.is_empty() { Ok(Self { tenant, spec, sizes }) } else { Err(faults) }
+    }
+
+    fn plan(&self) -> Plan {
+        Plan::of([
+            vec![self.tenant.lock()],
+            accounts::resources(self),
+            broker::resources(self),
+            bridge::resources(self),
+            simulator::resources(self),
+            routes::resources(self),
+            network_policies::resources(self),
+        ])
+    }
+
+    fn levers(&self) -> Vec<Lever> {
+        check::levers(self)
+    }
+
+    fn status(&self, tls: bool) -> Self::Status {
+        status::of(self, tls)
+    }
+
+    fn host_secrets(&self) -> Vec<HostSecret> {
+        accounts::on_the_host(&self.spec)
+    }
+
+    fn site(&self) -> Site {
+        self.tenant.site("an IotBroker")
+    }
+
+    fn guest(&self) -> Option<Guest> {
+        Some(self.tenant.guest(&[
+            (ISTIO, "spec.expose: false"),
+            (KNATIVE_SERVING, "spec.connectorConfig.simulator.enabled: false"),
+        ]))
+    }
+
+    fn kept(&self) -> Vec<Kept> {
+        self.tenant.kept().into_iter().chain(broker::kept(self)).collect()
+    }
+
+    fn endpoint(status: &Self::Status) -> Option<String> {
+        status.endpoints.as_ref().map(|endpoints| endpoints.mqtt.clone())
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        check::warnings(self)
+    }
+
+    fn images(&self) -> Vec<String> {
+        check::images(self)
+    }
+}

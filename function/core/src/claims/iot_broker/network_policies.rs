@@ -1,0 +1,65 @@
+//! Who may reach the parts of a broker, and whom they may reach. Of the real-time system beside it this room knows its names
+//! alone.
+
+use std::collections::BTreeMap;
+
+use super::{IotBroker, broker, simulator};
+use crate::claims::between::kafka::CONNECT_PORT;
+use crate::claims::between::kafka::KAFKA_APP;
+use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
+use crate::claims::between::network::Admissions;
+use crate::claims::between::network::app;
+use crate::claims::between::network::fence;
+use crate::claims::between::network::gateway;
+use crate::claims::between::network::pods;
+use crate::claims::between::network::policy;
+use crate::claims::between::network::siblings;
+use crate::claims::between::tenant::LOCK;
+use crate::parts::plan::Resource;
+
+/// Of the phase of the lock: nothing else of a broker is there before its fence.
+pub const FENCE: &str = "system-policy";
+
+pub fn resources(claim: &IotBroker) -> Vec<Resource> {
+    let part = |name, app| claim.tenant.part(name, app, &[LOCK]);
+    let connector = &claim.spec.connector_config;
+    let behind = part(FENCE, claim.tenant.owner.system);
+    let mut outward = Admissions::default();
+    if connector.simulator.enabled {
+        outward = outward.to(siblings(&behind), &[broker::MQTT]);
+    }
+    // The connector itself runs in Kafka's pod. Where none is asked for, one of before is removed.
+    if connector.mappings.is_empty() {
+        outward = outward.to(app(KAFKA_APP), &[CONNECT_PORT]);
+    } else {
+        outward = outward.to(app(KAFKA_APP), &[CONNECT_PORT, SCHEMA_REGISTRY_PORT]);
+    }
+    let mut resources = vec![
+        fence(&behind, "iot-broker-policy", outward),
+        policy(&part("broker-policy", broker::APP), "mosquitto-policy", around_broker(claim)),
+    ];
+    if connector.simulator.enabled {
+        let simulator = part("simulator-policy", simulator::APP);
+        resources.push(policy(&simulator, "health-data-sim-policy", Admissions::default().from_knative()));
+    }
+    resources
+}
+
+/// Devices come in through the gateway; what else is to reach the broker says so by its label.
+fn around_broker(claim: &IotBroker) -> Admissions {
+    let spec = &claim.spec;
+    let labelled = || pods(BTreeMap::from([broker::mqtt_client()]));
+    let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
+    let simulator = spec.connector_config.simulator.enabled.then(|| app(simulator::APP));
+    let own = bridge.into_iter().chain(simulator);
+    // With a certificate the plain port is left to our own.
+    let admissions = match spec.mqtt_config.tls {
+        None => Admissions::default().from(own.chain([labelled()]), &[broker::MQTT]),
+        Some(_) => Admissions::default().from(own, &[broker::MQTT]).from([labelled()], &[broker::TLS]),
+    };
+    if !spec.mqtt_config.listeners.websockets {
+        return admissions;
+    }
+    let outside = spec.expose.then(gateway);
+    admissions.from(outside.into_iter().chain([labelled()]), &[broker::WEBSOCKETS])
+}

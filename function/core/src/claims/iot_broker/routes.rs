@@ -1,0 +1,62 @@
+//! What of a broker is reached from outside, through the environment's gateway: MQTT over WebSockets, and the simulator.
+
+use super::{IotBroker, broker, simulator};
+use crate::claims::between::offer::ISTIO;
+use crate::kinds::Spec;
+use crate::kinds::istio::Destination;
+use crate::kinds::istio::HttpRoute;
+use crate::kinds::istio::PortNumber;
+use crate::kinds::istio::Rewrite;
+use crate::kinds::istio::Route;
+use crate::kinds::istio::VirtualService;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+
+/// The Service that Knative keeps in front of what only its own cluster may call.
+const LOCAL_GATEWAY: &str = "knative-local-gateway.istio-system.svc.cluster.local";
+
+pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+    let tenant = &broker.tenant;
+    if !broker.spec.expose {
+        return Vec::new();
+    }
+    let mut routes = Vec::new();
+    if broker.spec.mqtt_config.listeners.websockets {
+        let destination = (tenant.service_host(broker::SERVICE), broker::WEBSOCKETS.1);
+        routes.push(route(broker, "mqtt-websockets", "mqtt", None, destination, &[broker::NAME, ISTIO]));
+    }
+    if broker.spec.connector_config.simulator.enabled {
+        // Knative tells its services apart by the host that is asked for.
+        let rewrite = Rewrite { authority: tenant.service_host(simulator::APP) };
+        let destination = (LOCAL_GATEWAY.to_owned(), 80);
+        routes.push(route(
+            broker,
+            "data-generator",
+            "generator",
+            Some(rewrite),
+            destination,
+            &[simulator::NAME, ISTIO],
+        ));
+    }
+    routes
+}
+
+fn route(
+    broker: &IotBroker,
+    name: &'static str,
+    host: &str,
+    rewrite: Option<Rewrite>,
+    (to, number): (String, i32),
+    waits_for: &'static [&'static str],
+) -> Resource {
+    let part = broker.tenant.part(name, name, waits_for);
+    let route = VirtualService {
+        hosts: vec![broker.tenant.host(host)],
+        gateways: vec![broker.tenant.gateway()],
+        http: vec![HttpRoute {
+            rewrite,
+            route: vec![Route { destination: Destination { host: to, port: PortNumber { number } } }],
+        }],
+    };
+    part.inside("route", &route.named(part.metadata(name)), Ready::Exists)
+}

@@ -1,0 +1,110 @@
+//! The simulator of devices: a Knative service that publishes to the broker, and answers to an API.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, SecurityContext};
+
+use super::claim::Simulator;
+use super::{IotBroker, accounts, broker};
+use crate::claims::between::offer::KNATIVE_SERVING;
+use crate::claims::between::secret::PASSWORD;
+use crate::kinds::knative::MAX_SCALE;
+use crate::parts::demand::Demand;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::config_map;
+use crate::parts::workload::config_volume;
+use crate::parts::workload::configuration;
+use crate::parts::workload::confined_alone;
+use crate::parts::workload::container;
+use crate::parts::workload::credentials;
+use crate::parts::workload::env;
+use crate::parts::workload::nobody;
+use crate::parts::workload::read_only;
+use crate::parts::workload::resources as sized;
+use crate::parts::workload::scaled_service;
+use crate::schema::size::Bytes;
+use crate::schema::size::Cpu;
+use crate::settings::pins::Image;
+
+pub const NAME: &str = "simulator";
+pub const APP: &str = "health-data-sim";
+
+/// What each of its instances reserves.
+pub const DEMAND: Demand = Demand { cpu: Cpu::thousandths(50), memory: Bytes::mebi(64), storage: Bytes::mebi(0) };
+
+const CONFIG: &str = "health-data-sim-program";
+const PORT: i32 = 8080;
+const PROGRAM: &str = include_str!("files/simulator.py");
+
+pub fn image(broker: &IotBroker) -> String {
+    let settings = &broker.tenant.owner.settings;
+    match &broker.spec.connector_config.simulator.image {
+        Some(own) => settings.mirrored(own),
+        None => settings.image(Image::Python),
+    }
+}
+
+pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+    let simulator = &broker.spec.connector_config.simulator;
+    if !simulator.enabled {
+        return Vec::new();
+    }
+    let part = broker.tenant.part(NAME, APP, &[broker::NAME, KNATIVE_SERVING]);
+    let program = simulator.image.is_none().then(|| BTreeMap::from([("simulator.py".to_owned(), PROGRAM.to_owned())]));
+    let mut annotations = scale(simulator);
+    annotations.extend(credentials(broker.tenant.credentials_generation));
+    if let Some(program) = &program {
+        annotations.extend(configuration(program));
+    }
+    let container = if program.is_some() { own_program(broker) } else { users_image(broker) };
+    let volumes = program.iter().map(|_| config_volume("program", CONFIG)).collect();
+    let service = scaled_service(&part, annotations, container, volumes);
+    let config = program.map(|program| part.inside("config", &config_map(&part, CONFIG, program), Ready::Exists));
+    config.into_iter().chain([service]).collect()
+}
+
+fn scale(simulator: &Simulator) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("autoscaling.knative.dev/min-scale".to_owned(), simulator.min_scale.to_string()),
+        (MAX_SCALE.to_owned(), simulator.max_scale.to_string()),
+    ])
+}
+
+/// The platform's own program, on an image that only brings its language.
+fn own_program(broker: &IotBroker) -> Container {
+    Container {
+        command: Some(["python3", "-u", "/app/simulator.py"].map(str::to_owned).to_vec()),
+        volume_mounts: Some(vec![read_only("program", "/app")]),
+        security_context: Some(nobody(confined_alone())),
+        ..users_image(broker)
+    }
+}
+
+/// An image of the user's own, of which nothing is known but what the claim asks of it.
+fn users_image(broker: &IotBroker) -> Container {
+    Container {
+        env: Some(environment(broker)),
+        ports: Some(vec![ContainerPort { container_port: PORT, ..ContainerPort::default() }]),
+        resources: Some(sized(DEMAND.cpu, &DEMAND.memory.to_string(), "128Mi")),
+        security_context: Some(SecurityContext {
+            read_only_root_filesystem: None,
+            run_as_non_root: Some(true),
+            ..confined_alone()
+        }),
+        ..container("simulator", image(broker), &[])
+    }
+}
+
+fn environment(broker: &IotBroker) -> Vec<EnvVar> {
+    let simulator = &broker.spec.connector_config.simulator;
+    let secret = accounts::simulator();
+    vec![
+        env("MQTT_HOST", broker.tenant.service_host(broker::SERVICE)),
+        env("MQTT_PORT", broker::MQTT.1.to_string()),
+        env("MQTT_TOPIC", &simulator.topic),
+        secret.env("MQTT_USERNAME", accounts::USERNAME),
+        secret.env("MQTT_PASSWORD", PASSWORD),
+        env("RATE", simulator.messages_per_second.to_string()),
+    ]
+}

@@ -1,0 +1,56 @@
+//! The analytics proxy: a Knative service in front of the dashboard, which sleeps while nobody asks.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, ContainerPort};
+
+use super::{RealtimeSystem, metabase, script};
+use crate::claims::between::offer::KNATIVE_SERVING;
+use crate::kinds::knative::MAX_SCALE;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::config_map;
+use crate::parts::workload::config_volume;
+use crate::parts::workload::configuration;
+use crate::parts::workload::confined_alone;
+use crate::parts::workload::container;
+use crate::parts::workload::read_only;
+use crate::parts::workload::resources as sized;
+use crate::parts::workload::scaled_service;
+use crate::schema::size::Cpu;
+use crate::settings::pins::Image;
+
+pub const APP: &str = "health-analytics";
+const CONFIG: &str = "health-analytics-config";
+const PORT: i32 = 8080;
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    if !system.spec.dashboard.proxy {
+        return Vec::new();
+    }
+    // Before the first administrator exists, whoever comes first would become it.
+    let part = system.tenant.part("analytics", APP, &[metabase::SETUP, KNATIVE_SERVING]);
+    let config = BTreeMap::from([("default.conf".to_owned(), script::ANALYTICS_PROXY.to_owned())]);
+    let mut annotations = configuration(&config);
+    annotations.insert(MAX_SCALE.to_owned(), "2".to_owned());
+    let volumes = vec![config_volume("config", CONFIG)];
+    vec![
+        part.inside("config", &config_map(&part, CONFIG, config), Ready::Exists),
+        scaled_service(&part, annotations, proxy(system), volumes),
+    ]
+}
+
+fn proxy(system: &RealtimeSystem) -> Container {
+    Container {
+        ports: Some(vec![ContainerPort { container_port: PORT, ..ContainerPort::default() }]),
+        volume_mounts: Some(vec![read_only("config", "/etc/nginx/conf.d")]),
+        resources: Some(sized(Cpu::thousandths(50), "64Mi", "128Mi")),
+        security_context: Some(k8s_openapi::api::core::v1::SecurityContext {
+            // nginx keeps its buffers below /tmp, and Knative lets no volume be mounted over a path of the image's own.
+            read_only_root_filesystem: None,
+            run_as_non_root: Some(true),
+            ..confined_alone()
+        }),
+        ..container("nginx", system.tenant.owner.settings.image(Image::Nginx), &[])
+    }
+}

@@ -1,0 +1,239 @@
+//! What of a `RealtimeSystemClaim` a schema cannot say: how its fields fit each other.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::claim::{Agent, Archive, Connectors, Dashboard, KafkaConfig, PrivateKey, SnowflakeConfig, Spec};
+use crate::parts::demand::Lever;
+use crate::parts::demand::too_many;
+use crate::parts::owner::Claim;
+use crate::schema::fault::Fault;
+use crate::schema::kafka_topic;
+use crate::schema::remote_key;
+use crate::schema::size::Bytes;
+use crate::schema::size::Cpu;
+use crate::settings::Settings;
+use crate::settings::archive::ArchiveUrl;
+use crate::settings::archive::Servers;
+use crate::settings::archive::Way;
+
+/// What a container reserves.
+#[derive(Clone, Copy, Debug)]
+pub struct Share {
+    pub cpu: Cpu,
+    pub memory: Bytes,
+}
+
+/// The sizes of all parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub hq: Share,
+    pub agent: Share,
+    pub agent_heap: Bytes,
+    pub kafka: Share,
+    pub kafka_storage: Bytes,
+    pub connect_heap: Bytes,
+    pub broker_heap: Bytes,
+    pub database: Share,
+    pub database_storage: Bytes,
+    pub dashboard: Share,
+}
+
+impl Sizes {
+    /// The fields that they come from, where they count.
+    pub fn levers(&self) -> Vec<Lever> {
+        vec![
+            Lever::storage("spec.kafkaConfig.storage", self.kafka_storage),
+            Lever::storage("spec.database.storage", self.database_storage),
+            Lever::cpu("spec.lensesConfig.hq.cpu", self.hq.cpu),
+            Lever::cpu("spec.lensesConfig.agent.cpu", self.agent.cpu),
+            Lever::cpu("spec.kafkaConfig.cpu", self.kafka.cpu),
+            Lever::cpu("spec.database.cpu", self.database.cpu),
+            Lever::cpu("spec.dashboard.cpu", self.dashboard.cpu),
+            Lever::memory("spec.lensesConfig.hq.memory", self.hq.memory),
+            Lever::memory("spec.lensesConfig.agent.memory", self.agent.memory),
+            Lever::memory("spec.kafkaConfig.memory", self.kafka.memory),
+            Lever::memory("spec.database.memory", self.database.memory),
+            Lever::memory("spec.dashboard.memory", self.dashboard.memory),
+        ]
+    }
+}
+
+pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
+    let Agent { memory: agent, heap: agent_heap, .. } = &spec.lenses_config.agent;
+    let KafkaConfig { memory: kafka, heap: connect_heap, .. } = &spec.kafka_config;
+    // The forms themselves are the schema's affair, which has said so already.
+    let cpu = |amount: &str| Cpu::read(amount).unwrap_or_default();
+    let storage = |amount: &str| Bytes::read(amount).unwrap_or_default();
+    let mut share = |cpu_text: &str, field: &str, amount: &str, least| Share {
+        cpu: cpu(cpu_text),
+        memory: memory(faults, field, amount, least),
+    };
+    let (lenses, dashboard) = (&spec.lenses_config, &spec.dashboard);
+    let hq = share(&lenses.hq.cpu, "spec.lensesConfig.hq.memory", &lenses.hq.memory, 512);
+    let agent = share(&lenses.agent.cpu, "spec.lensesConfig.agent.memory", agent, 1024);
+    let kafka = share(&spec.kafka_config.cpu, "spec.kafkaConfig.memory", kafka, 2560);
+    let database = share(&spec.database.cpu, "spec.database.memory", &spec.database.memory, 256);
+    let least = Dashboard::LEAST_MEBIBYTES;
+    let dashboard = share(&dashboard.cpu, "spec.dashboard.memory", &dashboard.memory, least);
+    let agent_heap = memory(faults, "spec.lensesConfig.agent.heap", agent_heap, 512);
+    let connect_heap = memory(faults, "spec.kafkaConfig.heap", connect_heap, 256);
+    leaves(faults, "spec.lensesConfig.agent.memory", agent.memory, agent_heap, 512);
+    leaves(faults, "spec.kafkaConfig.memory", kafka.memory, connect_heap, 2048);
+    let broker_heap = broker_heap(faults, &spec.kafka_config, kafka.memory, connect_heap);
+    Sizes {
+        hq,
+        agent,
+        agent_heap,
+        kafka,
+        kafka_storage: storage(&spec.kafka_config.storage),
+        connect_heap,
+        broker_heap,
+        database,
+        database_storage: storage(&spec.database.storage),
+        dashboard,
+    }
+}
+
+/// What Kafka's pod needs beside the heaps of the broker and of Connect, in mebibytes: Schema Registry, what Java takes beside
+/// its heaps, and the files that are read and written.
+const BESIDE_HEAPS: u64 = 1728;
+
+fn broker_heap(faults: &mut Vec<Fault>, kafka: &KafkaConfig, memory: Bytes, connect_heap: Bytes) -> Bytes {
+    let left = memory.minus(connect_heap).minus(Bytes::mebi(BESIDE_HEAPS));
+    let Some(heap) = &kafka.broker_heap else { return memory.halved().halved().halved().min(left) };
+    let field = "spec.kafkaConfig.brokerHeap";
+    let heap = self::memory(faults, field, heap, 256);
+    if heap > left {
+        let most = left.mebibytes();
+        faults.push(Fault::new(
+            field,
+            format!(
+                "must be at most {most}Mi: spec.kafkaConfig.memory must leave {BESIDE_HEAPS}Mi beside it and Connect's heap of {}",
+                connect_heap.quantity()
+            ),
+        ));
+    }
+    heap
+}
+
+fn memory(faults: &mut Vec<Fault>, field: &str, amount: &str, least_mebibytes: u64) -> Bytes {
+    let least = Bytes::mebi(least_mebibytes);
+    let bytes = Bytes::read(amount).unwrap_or(least);
+    if bytes < least {
+        faults.push(Fault::new(field, format!("must be at least {least_mebibytes}Mi, not {amount}")));
+    }
+    bytes
+}
+
+fn leaves(faults: &mut Vec<Fault>, field: &str, memory: Bytes, heap: Bytes, rest_mebibytes: u64) {
+    if memory < heap.plus(Bytes::mebi(rest_mebibytes)) {
+        faults.push(Fault::new(
+            field,
+            format!(
+                "must leave {rest_mebibytes}Mi beside the heap of {}: at least {}Mi",
+                heap.quantity(),
+                heap.mebibytes() + rest_mebibytes
+            ),
+        ));
+    }
+}
+
+/// An archive of a connector, and the way to it.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// What its connector is called.
+    pub connector: &'static str,
+    pub url: ArchiveUrl,
+    pub sha256: String,
+    pub way: Way,
+}
+
+/// The archives that the claim names.
+pub fn archives(faults: &mut Vec<Fault>, connectors: &Connectors, servers: &Servers) -> Vec<Fetched> {
+    let mut fetched = Vec::new();
+    for (connector, archive) in [("mqtt", &connectors.mqtt), ("snowflake", &connectors.snowflake)] {
+        let Some(Archive { url, sha256 }) = archive else { continue };
+        let field = || format!("spec.kafkaConfig.connectors.{connector}.url");
+        let read = ArchiveUrl::read(url).ok_or_else(|| "must be the address of an archive".to_owned());
+        match read.and_then(|url| Ok((servers.way(&url)?, url))) {
+            Ok((way, url)) => fetched.push(Fetched { connector, url, sha256: sha256.clone(), way }),
+            Err(message) => faults.push(Fault::new(field(), message)),
+        }
+    }
+    fetched
+}
+
+/// What of the platform's secret store a claim names: an entry that is its own, or everybody's.
+pub fn private_key(faults: &mut Vec<Fault>, key: &PrivateKey, claim: &Claim, settings: &Settings) {
+    if key.secret_ref.is_some() {
+        return;
+    }
+    let entry = remote_key::refused(&key.remote_key, &settings.allowed_keys, &claim.namespace);
+    let property = remote_key::wrong_property(&key.property);
+    let field = |name| format!("spec.snowflakeConfig.privateKey.{name}");
+    faults.extend(entry.map(|message| Fault::new(field("remoteKey"), message)));
+    faults.extend(property.map(|message| Fault::new(field("property"), message)));
+}
+
+/// Topics must be told apart in the names of metrics, where a dot and an underscore are the same.
+pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
+    if let Some(fault) = too_many("spec.kafkaConfig.topics", kafka.topics.len(), most, "topics") {
+        faults.push(fault);
+        return;
+    }
+    // What metrics call a topic, and the first names of topics that are called so.
+    let mut called: HashMap<String, Vec<&str>> = HashMap::new();
+    for (index, topic) in kafka.topics.iter().enumerate() {
+        let field = || format!("spec.kafkaConfig.topics[{index}].name");
+        faults.extend(kafka_topic::refused(&topic.name).map(|message| Fault::new(field(), message)));
+        let earlier = called.entry(topic.name.replace('.', "_")).or_default();
+        let twin = earlier.iter().find(|earlier| **earlier != topic.name).copied();
+        if earlier.len() < 2 && !earlier.contains(&topic.name.as_str()) {
+            earlier.push(&topic.name);
+        }
+        if let Some(twin) = twin {
+            faults.push(Fault::new(
+                field(),
+                format!(
+                    "must differ from {twin:?} in more than dots and underscores: Kafka could not tell their metrics apart"
+                ),
+            ));
+        }
+        if topic.retention_ms != -1 && topic.retention_ms < 60_000 {
+            faults.push(Fault::new(
+                format!("spec.kafkaConfig.topics[{index}].retentionMs"),
+                format!("must be -1 (for ever) or at least 60000 milliseconds (a minute), not {}", topic.retention_ms),
+            ));
+        }
+    }
+}
+
+/// What goes to Snowflake must be there, and land in tables of its own.
+pub fn snowflake(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &KafkaConfig) {
+    let known: BTreeSet<&str> = kafka.topics.iter().map(|topic| topic.name.as_str()).collect();
+    let mut tables: HashMap<String, &str> = HashMap::new();
+    for (index, topic) in snowflake.topics.iter().enumerate() {
+        let stranger =
+            (!known.contains(topic.as_str())).then(|| format!("must be one of spec.kafkaConfig.topics, not {topic:?}"));
+        if let Some(message) = kafka_topic::refused(topic).or(stranger) {
+            faults.push(Fault::new(format!("spec.snowflakeConfig.topics[{index}]"), message));
+        }
+        if let Some(twin) = tables.get(&table(topic)) {
+            faults.push(Fault::new(
+                format!("spec.snowflakeConfig.topics[{index}]"),
+                format!("must not share the table {} with {twin:?}", table(topic)),
+            ));
+        }
+        tables.entry(table(topic)).or_insert(topic);
+    }
+}
+
+/// The table that receives a topic: an identifier that needs no quotes.
+pub fn table(topic: &str) -> String {
+    let mut table: String =
+        topic.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    if table.starts_with(|c: char| c.is_ascii_digit()) {
+        table.insert(0, '_');
+    }
+    table
+}

@@ -1,0 +1,35 @@
+//! Kafka Connect and the Schema Registry, as far as they are looked at: their programs run in Kafka's pod, which stays ready
+//! whatever becomes of them, because the broker does not need them. With them, the connector that the system has itself.
+
+use std::collections::BTreeMap;
+
+use super::{RealtimeSystem, kafka, script, snowflake};
+use crate::claims::between::kafka::CONNECT_PORT;
+use crate::claims::between::kafka::KAFKA_SERVICE;
+use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
+use crate::claims::between::kafka::kafka_client;
+use crate::parts::keeper::Keeper;
+use crate::parts::plan::Resource;
+use crate::parts::workload::env;
+use crate::settings::pins::Image;
+
+pub const NAME: &str = "connect";
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, "kafka-connect", &[kafka::TOPICS]);
+    let mut variables = vec![
+        env("CONNECT_URL", format!("http://{KAFKA_SERVICE}:{}", CONNECT_PORT.1)),
+        env("SCHEMA_REGISTRY_URL", format!("http://{KAFKA_SERVICE}:{}", SCHEMA_REGISTRY_PORT.1)),
+    ];
+    variables.extend(snowflake::environment(system));
+    let keeper = Keeper {
+        part: &part,
+        image: system.tenant.owner.settings.image(Image::Curl),
+        script: script::KEEP_CONNECTOR,
+        env: variables,
+        pod_labels: BTreeMap::from([kafka_client()]),
+        files: None,
+        credentials_generation: system.tenant.credentials_generation,
+    };
+    keeper.resources("").into()
+}

@@ -1,0 +1,190 @@
+//! Kafka with Schema Registry and Connect in one pod, and the Job that keeps its topics.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, VolumeMount};
+
+use super::check::{Fetched, Share};
+use super::{RealtimeSystem, script, secrets};
+use crate::claims::between::kafka::CONNECT_PORT;
+use crate::claims::between::kafka::CONNECT_SECRETS;
+use crate::claims::between::kafka::JMX_PORT;
+use crate::claims::between::kafka::KAFKA_APP;
+use crate::claims::between::kafka::KAFKA_PORT;
+use crate::claims::between::kafka::KAFKA_SERVICE;
+use crate::claims::between::kafka::MQTT_SECRET;
+use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
+use crate::claims::between::kafka::SNOWFLAKE_SECRET;
+use crate::claims::between::kafka::kafka_client;
+use crate::claims::between::secret::mqtt_bridge;
+use crate::claims::between::tenant::LOCK;
+use crate::parts::part::Part;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::Port;
+use crate::parts::workload::Task;
+use crate::parts::workload::Workload;
+use crate::parts::workload::claimed_volume;
+use crate::parts::workload::confined;
+use crate::parts::workload::confined_root;
+use crate::parts::workload::container;
+use crate::parts::workload::credentials;
+use crate::parts::workload::default_pod_security;
+use crate::parts::workload::env;
+use crate::parts::workload::mount;
+use crate::parts::workload::nobody;
+use crate::parts::workload::read_only;
+use crate::parts::workload::resources as sized;
+use crate::parts::workload::scratch_volume;
+use crate::parts::workload::service;
+use crate::parts::workload::tcp_probe;
+use crate::parts::workload::volume_claim;
+use crate::schema::change::Kept;
+use crate::schema::size::Cpu;
+use crate::settings::archive::Way;
+use crate::settings::pins::Image;
+use crate::text::language::Text;
+use crate::text::language::Word;
+
+pub const NAME: &str = "kafka";
+pub const TOPICS: &str = "topics";
+
+const CLAIM: &str = "kafka-data-pvc";
+const CONNECTORS: &str = "/connectors";
+const PORTS: [Port; 4] = [KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT];
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, KAFKA_APP, &[LOCK]);
+    let volumes = vec![
+        claimed_volume("data", CLAIM),
+        scratch_volume("connector-jars", "2Gi"),
+        // The broker's claim makes this one, perhaps later, perhaps never.
+        mqtt_bridge().volume("mqtt-credentials", true),
+        // Always, so that a sink can come and go without a restart of Kafka.
+        secrets::snowflake().volume("snowflake-credentials", true),
+    ];
+    let workload = Workload {
+        part: &part,
+        container: kafka(system),
+        init_containers: system.archives.iter().map(|archive| fetch(system, archive)).collect(),
+        volumes,
+        security: default_pod_security(),
+        restart_on: credentials(system.tenant.credentials_generation),
+    };
+    let mut deployment = workload.deployment();
+    if let Some(pod) = deployment.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()) {
+        pod.hostname = Some(KAFKA_APP.to_owned());
+        // Connect and Schema Registry are told the Service's name, which leads nowhere until this pod is ready.
+        pod.host_aliases = Some(vec![HostAlias {
+            ip: "127.0.0.1".to_owned(),
+            hostnames: Some(vec![KAFKA_SERVICE.to_owned(), system.tenant.service_host(KAFKA_SERVICE)]),
+        }]);
+    }
+    vec![
+        part.volume_inside("data", &volume_claim(&part, CLAIM, system.sizes.kafka_storage)),
+        part.inside("deployment", &deployment, Ready::Available),
+        part.inside("service", &kafka_service(&part), Ready::Exists),
+    ]
+}
+
+pub fn kept(system: &RealtimeSystem) -> Kept {
+    Kept::volume("kafka-data", &system.spec.kafka_config.storage, "spec.kafkaConfig.storage")
+}
+
+fn kafka_service(part: &Part) -> Service {
+    service(part, KAFKA_SERVICE, &PORTS)
+}
+
+fn kafka(system: &RealtimeSystem) -> Container {
+    let Share { cpu, memory } = system.sizes.kafka;
+    let memory = memory.quantity();
+    let mounts = vec![
+        mount("data", "/data"),
+        read_only("connector-jars", CONNECTORS),
+        read_only("mqtt-credentials", &secret_directory(MQTT_SECRET)),
+        read_only("snowflake-credentials", &secret_directory(SNOWFLAKE_SECRET)),
+    ];
+    Container {
+        env: Some(environment(system)),
+        volume_mounts: Some(mounts),
+        resources: Some(sized(cpu, &memory, &memory)),
+        startup_probe: Some(tcp_probe(KAFKA_PORT.0, 5, 60)),
+        readiness_probe: Some(tcp_probe(KAFKA_PORT.0, 10, 3)),
+        liveness_probe: Some(tcp_probe(KAFKA_PORT.0, 20, 6)),
+        security_context: Some(confined_root()),
+        ..container("kafka", system.tenant.owner.settings.image(Image::FastDataDev), &PORTS)
+    }
+}
+
+fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
+    vec![
+        env("ADV_HOST", system.tenant.service_host(KAFKA_SERVICE)),
+        // What the image does to show itself off, and nobody asked for.
+        env("SAMPLEDATA", "0"),
+        env("RUNNING_SAMPLEDATA", "0"),
+        env("RUNTESTS", "0"),
+        env("FORWARDLOGS", "0"),
+        env("BROWSECONFIGS", "0"),
+        env("BROKER_HEAP_OPTS", format!("-Xmx{}", system.sizes.broker_heap.java())),
+        env("CONNECT_HEAP_OPTS", format!("-Xmx{}", system.sizes.connect_heap.java())),
+        // Each of the programs in the pod ends when it has no memory left, and is started again.
+        env("JAVA_TOOL_OPTIONS", "-XX:+ExitOnOutOfMemoryError"),
+        env("CONNECT_CONFIG_PROVIDERS", "dir"),
+        env("CONNECT_CONFIG_PROVIDERS_DIR_CLASS", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"),
+        env("CONNECT_CONFIG_PROVIDERS_DIR_PARAM_ALLOWED_PATHS", CONNECT_SECRETS),
+    ]
+}
+
+/// Where Connect finds the credentials of one of its connectors.
+fn secret_directory(name: &str) -> String {
+    format!("{CONNECT_SECRETS}/{name}")
+}
+
+/// The ways to the servers of archives.
+pub fn archive_ways(system: &RealtimeSystem) -> BTreeSet<Way> {
+    system.archives.iter().map(|archive| archive.way.clone()).collect()
+}
+
+fn fetch(system: &RealtimeSystem, archive: &Fetched) -> Container {
+    Container {
+        command: Some(vec!["sh".to_owned(), "-c".to_owned(), script::FETCH_CONNECTOR.to_owned()]),
+        env: Some(vec![
+            env("URL", archive.url.as_str()),
+            env("SHA256", &archive.sha256),
+            env("DIRECTORY", format!("{CONNECTORS}/{}", archive.connector)),
+        ]),
+        volume_mounts: Some(vec![VolumeMount { read_only: None, ..mount("connector-jars", CONNECTORS) }]),
+        resources: Some(sized(Cpu::thousandths(50), "64Mi", "256Mi")),
+        security_context: Some(nobody(confined())),
+        ..container(&format!("fetch-{}", archive.connector), system.tenant.owner.settings.image(Image::Curl), &[])
+    }
+}
+
+pub fn topics(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(TOPICS, "kafka-topics", &[NAME]);
+    let topics: Vec<String> = system
+        .spec
+        .kafka_config
+        .topics
+        .iter()
+        .map(|topic| format!("{} {} {}", Text::<Word>::literal(&topic.name), topic.partitions, topic.retention_ms))
+        .collect();
+    let task = Task {
+        part: &part,
+        name: "kafka-topics",
+        image: system.tenant.owner.settings.image(Image::FastDataDev),
+        script: script::CREATE_TOPICS,
+        env: vec![
+            env("BOOTSTRAP", format!("{KAFKA_SERVICE}:{}", KAFKA_PORT.1)),
+            env("TOPICS", topics.join("\n")),
+            env("KAFKA_HEAP_OPTS", "-Xmx256M"),
+        ],
+        pod_labels: BTreeMap::from([kafka_client()]),
+        service_account: None,
+        needs_tmp: true,
+        memory: "512Mi",
+        deadline_seconds: 1800,
+        credentials_generation: 1,
+    };
+    vec![task.resource()]
+}

@@ -1,0 +1,288 @@
+//! The Lenses agent, the data plane: it reads Kafka and runs SQL, and calls in at HQ with a key that a Job obtained.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource, ObjectFieldSelector, ServiceAccount};
+use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use serde::Serialize;
+
+use super::secrets::{self, postgres_key};
+use super::{RealtimeSystem, kafka, lenses_hq, postgres, script, yaml};
+use crate::claims::between::kafka::CONNECT_PORT;
+use crate::claims::between::kafka::JMX_PORT;
+use crate::claims::between::kafka::KAFKA_PORT;
+use crate::claims::between::kafka::KAFKA_SERVICE;
+use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
+use crate::parts::part::Part;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::Port;
+use crate::parts::workload::TMP;
+use crate::parts::workload::Task;
+use crate::parts::workload::Workload;
+use crate::parts::workload::config_map;
+use crate::parts::workload::config_volume;
+use crate::parts::workload::configuration;
+use crate::parts::workload::confined;
+use crate::parts::workload::container;
+use crate::parts::workload::credentials;
+use crate::parts::workload::env;
+use crate::parts::workload::mount;
+use crate::parts::workload::pod_user;
+use crate::parts::workload::read_only;
+use crate::parts::workload::resources as sized;
+use crate::parts::workload::scratch_volume;
+use crate::parts::workload::tcp_probe;
+use crate::settings::pins::Image;
+use crate::text::language::Placeholders;
+use crate::text::language::Text;
+
+pub const NAME: &str = "lenses-agent";
+pub const KEY: &str = "agent-key";
+pub const APP: &str = "lenses-agent";
+
+pub const KEY_APP: &str = "lenses-agent-key";
+const HTTP: Port = ("http", 9991);
+const METRICS: Port = ("metrics", 9102);
+const CONFIG: &str = "lenses-agent-config";
+const PROVISIONING: &str = "/mnt/provision-secrets";
+/// The user that the image's script changes to when it is started as root.
+const USER: i64 = 65_534;
+
+/// The agent's provisioning file: what it connects to. The agent itself replaces `${…}` by variables of its environment.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Provisioning {
+    lenses_hq: [Connection<Hq>; 1],
+    kafka: [Connection<Broker>; 1],
+    confluent_schema_registry: [Connection<SchemaRegistry>; 1],
+    connect: [Connection<Connect>; 1],
+}
+
+#[derive(Serialize)]
+struct Connection<C> {
+    name: &'static str,
+    version: u32,
+    tags: [&'static str; 1],
+    configuration: C,
+}
+
+#[derive(Serialize)]
+struct Setting<T> {
+    value: T,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Hq {
+    server: Setting<Text<Placeholders>>,
+    port: Setting<i32>,
+    agent_key: Setting<Text<Placeholders>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Broker {
+    kafka_bootstrap_servers: Setting<[Text<Placeholders>; 1]>,
+    protocol: Setting<Text<Placeholders>>,
+    metrics_type: Setting<Text<Placeholders>>,
+    metrics_port: Setting<i32>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SchemaRegistry {
+    schema_registry_urls: Setting<[Text<Placeholders>; 1]>,
+}
+
+#[derive(Serialize)]
+struct Connect {
+    workers: Setting<[Text<Placeholders>; 1]>,
+}
+
+/// The Job that obtains the agent's key, and what it may do: make one Secret and keep it.
+pub fn key(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(KEY, KEY_APP, &[lenses_hq::NAME]);
+    let account = ServiceAccount {
+        metadata: part.metadata(KEY_APP),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    };
+    let mut variables = hq_access(system);
+    variables.extend([
+        env("TIER", "development"),
+        env("SECRET_NAME", secrets::agent_key().name),
+        env("SECRET_KEY", "agent-key"),
+        job_name(),
+    ]);
+    let task = Task {
+        part: &part,
+        name: KEY_APP,
+        image: system.tenant.owner.settings.image(Image::Curl),
+        script: script::AGENT_KEY,
+        env: variables,
+        pod_labels: BTreeMap::new(),
+        service_account: Some(KEY_APP.to_owned()),
+        needs_tmp: false,
+        memory: "64Mi",
+        deadline_seconds: 1800,
+        credentials_generation: system.tenant.credentials_generation,
+    };
+    vec![
+        part.inside("account", &account, Ready::Exists),
+        part.inside("role", &role(&part), Ready::Exists),
+        part.inside("binding", &binding(&part), Ready::Exists),
+        task.resource(),
+    ]
+}
+
+/// How a script logs in at HQ, and which of HQ's environments is this system's.
+pub fn hq_access(system: &RealtimeSystem) -> Vec<EnvVar> {
+    let administrator = secrets::administrator();
+    vec![
+        env("HQ_URL", format!("http://{}:{}", lenses_hq::SERVICE, lenses_hq::HTTP.1)),
+        administrator.env("HQ_USERNAME", "username"),
+        administrator.env("HQ_PASSWORD", "password"),
+        env("ENVIRONMENT", &system.tenant.namespace),
+    ]
+}
+
+/// The Job's name, which its own content cannot know.
+fn job_name() -> EnvVar {
+    EnvVar {
+        name: "JOB_NAME".to_owned(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector {
+                api_version: None,
+                field_path: "metadata.labels['batch.kubernetes.io/job-name']".to_owned(),
+            }),
+            ..EnvVarSource::default()
+        }),
+        ..EnvVar::default()
+    }
+}
+
+fn role(part: &Part) -> Role {
+    let rule = |verbs: &[&str], names: Option<Vec<String>>| PolicyRule {
+        api_groups: Some(vec![String::new()]),
+        resources: Some(vec!["secrets".to_owned()]),
+        resource_names: names,
+        verbs: verbs.iter().map(|&verb| verb.to_owned()).collect(),
+        ..PolicyRule::default()
+    };
+    Role {
+        metadata: part.metadata(KEY_APP),
+        rules: Some(vec![
+            // What does not exist yet has no name that a rule could give.
+            rule(&["create"], None),
+            rule(&["get", "patch"], Some(vec![secrets::agent_key().name])),
+        ]),
+    }
+}
+
+fn binding(part: &Part) -> RoleBinding {
+    RoleBinding {
+        metadata: part.metadata(KEY_APP),
+        role_ref: RoleRef {
+            api_group: "rbac.authorization.k8s.io".to_owned(),
+            kind: "Role".to_owned(),
+            name: KEY_APP.to_owned(),
+        },
+        subjects: Some(vec![Subject {
+            kind: "ServiceAccount".to_owned(),
+            name: KEY_APP.to_owned(),
+            namespace: Some(part.namespace.to_owned()),
+            ..Subject::default()
+        }]),
+    }
+}
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, APP, &[KEY, kafka::NAME]);
+    let config = BTreeMap::from([("provisioning.yaml".to_owned(), yaml(&provisioning(system)))]);
+    let mut restart_on = configuration(&config);
+    restart_on.extend(credentials(system.tenant.credentials_generation));
+    let workload = Workload {
+        part: &part,
+        container: agent(system, &part),
+        init_containers: Vec::new(),
+        volumes: vec![config_volume("provisioning", CONFIG), scratch_volume("data", "5Gi"), scratch_volume(TMP, "2Gi")],
+        security: pod_user(USER),
+        restart_on,
+    };
+    vec![
+        part.inside("config", &config_map(&part, CONFIG, config), Ready::Exists),
+        part.inside("deployment", &workload.deployment(), Ready::Available),
+    ]
+}
+
+fn provisioning(system: &RealtimeSystem) -> Provisioning {
+    let kafka = system.tenant.service_host(KAFKA_SERVICE);
+    Provisioning {
+        lenses_hq: [Connection {
+            name: "lenses-hq",
+            version: 1,
+            tags: ["hq"],
+            configuration: Hq {
+                server: Setting { value: Text::code(lenses_hq::SERVICE) },
+                port: Setting { value: lenses_hq::AGENTS.1 },
+                agent_key: Setting { value: Text::code("${LENSESHQ_AGENT_KEY}") },
+            },
+        }],
+        kafka: [Connection {
+            name: "kafka",
+            version: 1,
+            tags: ["kafka"],
+            configuration: Broker {
+                kafka_bootstrap_servers: Setting {
+                    value: [Text::literal(&format!("PLAINTEXT://{kafka}:{}", KAFKA_PORT.1))],
+                },
+                protocol: Setting { value: Text::code("PLAINTEXT") },
+                metrics_type: Setting { value: Text::code("JMX") },
+                metrics_port: Setting { value: JMX_PORT.1 },
+            },
+        }],
+        confluent_schema_registry: [Connection {
+            name: "schema-registry",
+            version: 1,
+            tags: ["sr"],
+            configuration: SchemaRegistry {
+                schema_registry_urls: Setting {
+                    value: [Text::literal(&format!("http://{kafka}:{}", SCHEMA_REGISTRY_PORT.1))],
+                },
+            },
+        }],
+        connect: [Connection {
+            name: "connect",
+            version: 1,
+            tags: ["connect"],
+            configuration: Connect {
+                workers: Setting { value: [Text::literal(&format!("http://{kafka}:{}", CONNECT_PORT.1))] },
+            },
+        }],
+    }
+}
+
+fn agent(system: &RealtimeSystem, part: &Part) -> Container {
+    let (memory, heap) = (system.sizes.agent.memory.quantity(), system.sizes.agent_heap.java());
+    Container {
+        env: Some(vec![
+            env("LENSES_PROVISIONING_PATH", PROVISIONING),
+            env("LENSES_EULA_ACCEPT", system.spec.lenses_config.accept_eula.to_string()),
+            env("LENSES_HEAP_OPTS", format!("-Xmx{heap} -Xms512m")),
+            env("LENSES_STORAGE_POSTGRES_HOST", postgres::SERVICE),
+            env("LENSES_STORAGE_POSTGRES_PORT", postgres::PORT.1.to_string()),
+            env("LENSES_STORAGE_POSTGRES_DATABASE", "agent1"),
+            env("LENSES_STORAGE_POSTGRES_USERNAME", "agent1"),
+            secrets::postgres().env("LENSES_STORAGE_POSTGRES_PASSWORD", postgres_key::AGENT1),
+            secrets::agent_key().env("LENSESHQ_AGENT_KEY", "agent-key"),
+        ]),
+        volume_mounts: Some(vec![read_only("provisioning", PROVISIONING), mount("data", "/data"), mount(TMP, "/tmp")]),
+        security_context: Some(confined()),
+        resources: Some(sized(system.sizes.agent.cpu, &memory, &memory)),
+        startup_probe: Some(tcp_probe(HTTP.0, 5, 60)),
+        readiness_probe: Some(tcp_probe(HTTP.0, 10, 3)),
+        liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
+        ..container(part.app, system.tenant.owner.settings.image(Image::LensesAgent), &[HTTP, METRICS])
+    }
+}

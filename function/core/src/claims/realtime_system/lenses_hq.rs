@@ -1,0 +1,172 @@
+//! Lenses HQ, the control plane: who logs in, who holds the licence, where agents call in.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, VolumeMount};
+use serde::Serialize;
+
+use super::check::Share;
+use super::secrets::{self, postgres_key};
+use super::{RealtimeSystem, postgres, yaml};
+use crate::parts::part::Part;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::Workload;
+use crate::parts::workload::config_map;
+use crate::parts::workload::config_volume;
+use crate::parts::workload::configuration;
+use crate::parts::workload::confined_root;
+use crate::parts::workload::container;
+use crate::parts::workload::credentials;
+use crate::parts::workload::default_pod_security;
+use crate::parts::workload::http_probe;
+use crate::parts::workload::read_only;
+use crate::parts::workload::resources as sized;
+use crate::parts::workload::service;
+use crate::parts::workload::tcp_probe;
+use crate::settings::pins::Image;
+use crate::text::language::Placeholders;
+use crate::text::language::Text;
+
+pub const NAME: &str = "lenses-hq";
+pub const APP: &str = "lenses-hq";
+pub const SERVICE: &str = "lenses-hq-service";
+pub const HTTP: (&str, i32) = ("http", 9991);
+pub const AGENTS: (&str, i32) = ("agents", 10000);
+pub const METRICS: (&str, i32) = ("metrics", 9090);
+
+const CONFIG: &str = "lenses-hq-config";
+const CONFIG_FILE: &str = "config.yaml";
+
+/// HQ's configuration file. HQ itself replaces `$(…)` by variables of its environment, so it holds no secret.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Config {
+    http: Http,
+    agents: Agents,
+    auth: Auth,
+    database: Backend,
+    license: License,
+    metrics: Metrics,
+    logger: Logger,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Http {
+    address: Text<Placeholders>,
+    secure_session_cookies: bool,
+}
+
+#[derive(Serialize)]
+struct Agents {
+    address: Text<Placeholders>,
+}
+
+#[derive(Serialize)]
+struct Auth {
+    administrators: [Text<Placeholders>; 1],
+    users: [User; 1],
+}
+
+#[derive(Serialize)]
+struct User {
+    username: Text<Placeholders>,
+    password: Text<Placeholders>,
+}
+
+#[derive(Serialize)]
+struct Backend {
+    host: Text<Placeholders>,
+    username: Text<Placeholders>,
+    password: Text<Placeholders>,
+    database: Text<Placeholders>,
+}
+
+#[derive(Serialize)]
+struct License {
+    key: Text<Placeholders>,
+    #[serde(rename = "acceptEULA")]
+    accept_eula: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metrics {
+    prometheus_address: Text<Placeholders>,
+}
+
+#[derive(Serialize)]
+struct Logger {
+    mode: Text<Placeholders>,
+    level: Text<Placeholders>,
+}
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, APP, &[postgres::DATABASES]);
+    let config = BTreeMap::from([(CONFIG_FILE.to_owned(), yaml(&config(system)))]);
+    let mut restart_on = configuration(&config);
+    restart_on.extend(credentials(system.tenant.credentials_generation));
+    let workload = Workload {
+        part: &part,
+        container: hq(system, &part),
+        init_containers: Vec::new(),
+        volumes: vec![config_volume("config", CONFIG)],
+        security: default_pod_security(),
+        restart_on,
+    };
+    vec![
+        part.inside("config", &config_map(&part, CONFIG, config), Ready::Exists),
+        part.inside("deployment", &workload.deployment(), Ready::Available),
+        part.inside("service", &service(&part, SERVICE, &[HTTP, AGENTS, METRICS]), Ready::Exists),
+    ]
+}
+
+fn config(system: &RealtimeSystem) -> Config {
+    let lenses = &system.spec.lenses_config;
+    let username = Text::literal(&lenses.administrator.username);
+    let port = |number: i32| Text::literal(&format!(":{number}"));
+    Config {
+        http: Http {
+            address: port(HTTP.1),
+            // HQ speaks plain HTTP behind the gateway, and cannot know by itself how a browser comes.
+            secure_session_cookies: lenses.secure_session_cookies,
+        },
+        agents: Agents { address: port(AGENTS.1) },
+        auth: Auth {
+            administrators: [username.clone()],
+            users: [User { username, password: Text::code("$(HQ_ADMIN_PASSWORD_HASH)") }],
+        },
+        database: Backend {
+            host: Text::literal(&format!("{}:{}", postgres::SERVICE, postgres::PORT.1)),
+            username: Text::code("hq"),
+            password: Text::code("$(HQ_DATABASE_PASSWORD)"),
+            database: Text::code("hq"),
+        },
+        license: License { key: Text::code("$(HQ_LICENSE_KEY)"), accept_eula: lenses.accept_eula },
+        metrics: Metrics { prometheus_address: port(METRICS.1) },
+        logger: Logger { mode: Text::code("text"), level: Text::code("info") },
+    }
+}
+
+fn hq(system: &RealtimeSystem, part: &Part) -> Container {
+    let Share { cpu, memory } = system.sizes.hq;
+    Container {
+        args: Some(vec!["/app/config.yaml".to_owned()]),
+        env: Some(vec![
+            secrets::administrator().env("HQ_ADMIN_PASSWORD_HASH", "password-bcrypt"),
+            secrets::postgres().env("HQ_DATABASE_PASSWORD", postgres_key::HQ),
+            secrets::license().env("HQ_LICENSE_KEY", "license"),
+        ]),
+        volume_mounts: Some(vec![VolumeMount {
+            sub_path: Some(CONFIG_FILE.to_owned()),
+            ..read_only("config", "/app/config.yaml")
+        }]),
+        resources: Some(sized(cpu, &memory.quantity(), &memory.doubled().quantity())),
+        startup_probe: Some(http_probe("/", HTTP.0, 5, 60)),
+        readiness_probe: Some(http_probe("/", HTTP.0, 10, 3)),
+        liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
+        security_context: Some(confined_root()),
+        ..container(part.app, system.tenant.owner.settings.image(Image::LensesHq), &[HTTP, AGENTS, METRICS])
+    }
+}

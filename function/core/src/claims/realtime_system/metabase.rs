@@ -1,0 +1,110 @@
+//! Metabase, the dashboard, with its first administrator set up before anybody else can be it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Container;
+
+use super::check::Share;
+use super::secrets::{self, postgres_key};
+use super::{RealtimeSystem, postgres, script};
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::Port;
+use crate::parts::workload::TMP;
+use crate::parts::workload::Task;
+use crate::parts::workload::Workload;
+use crate::parts::workload::confined;
+use crate::parts::workload::container;
+use crate::parts::workload::credentials;
+use crate::parts::workload::env;
+use crate::parts::workload::http_probe;
+use crate::parts::workload::mount;
+use crate::parts::workload::pod_user;
+use crate::parts::workload::resources as sized;
+use crate::parts::workload::scratch_volume;
+use crate::parts::workload::service;
+use crate::parts::workload::tcp_probe;
+use crate::settings::pins::Image;
+
+pub const NAME: &str = "metabase";
+pub const SETUP: &str = "metabase-setup";
+pub const APP: &str = "metabase-dashboard";
+pub const SERVICE: &str = "metabase-service";
+pub const HTTP: Port = ("http", 3000);
+
+/// The user that the image's script changes to when it is started as root.
+const USER: i64 = 2000;
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, APP, &[postgres::DATABASES]);
+    let workload = Workload {
+        part: &part,
+        container: metabase(system),
+        init_containers: Vec::new(),
+        volumes: vec![scratch_volume(TMP, "2Gi"), scratch_volume("plugins", "1Gi")],
+        security: pod_user(USER),
+        restart_on: credentials(system.tenant.credentials_generation),
+    };
+    vec![
+        part.inside("deployment", &workload.deployment(), Ready::Available),
+        part.inside("service", &service(&part, SERVICE, &[HTTP]), Ready::Exists),
+    ]
+}
+
+fn metabase(system: &RealtimeSystem) -> Container {
+    let Share { cpu, memory } = system.sizes.dashboard;
+    let mut variables = vec![
+        env("MB_DB_TYPE", "postgres"),
+        env("MB_DB_HOST", postgres::SERVICE),
+        env("MB_DB_PORT", postgres::PORT.1.to_string()),
+        env("MB_DB_DBNAME", "metabaseappdb"),
+        env("MB_DB_USER", "metabaseappdb"),
+        secrets::postgres().env("MB_DB_PASS", postgres_key::METABASE),
+        secrets::postgres().env("MB_ENCRYPTION_SECRET_KEY", postgres_key::METABASE_ENCRYPTION),
+        env("JAVA_OPTS", format!("-Xmx{}", memory.halved().java())),
+        // Plain HTTP is right with and without a certificate: the gateway leads it to HTTPS where there is one. It stands
+        // here also while nothing is exposed, so that a route can come and go without a restart.
+        env("MB_SITE_URL", format!("http://{}", system.tenant.host("analytics"))),
+    ];
+    if !system.tenant.owner.settings.telemetry.metabase {
+        // Its set-up stores that both are wanted, whatever it is told; what stands in the environment outweighs that.
+        variables.extend(["MB_ANON_TRACKING_ENABLED", "MB_CHECK_FOR_UPDATES"].map(|name| env(name, "false")));
+    }
+    Container {
+        env: Some(variables),
+        // Drivers are unpacked to the second.
+        volume_mounts: Some(vec![mount(TMP, "/tmp"), mount("plugins", "/plugins")]),
+        security_context: Some(confined()),
+        resources: Some(sized(cpu, &memory.quantity(), &memory.quantity())),
+        // Its first start migrates the database.
+        startup_probe: Some(http_probe("/api/health", HTTP.0, 5, 120)),
+        readiness_probe: Some(http_probe("/api/health", HTTP.0, 10, 3)),
+        // The page says also whether the database answers, which a restart of Metabase does not mend.
+        liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
+        ..container("metabase", system.tenant.owner.settings.image(Image::Metabase), &[HTTP])
+    }
+}
+
+pub fn setup(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(SETUP, SETUP, &[NAME]);
+    let administrator = secrets::dashboard();
+    let task = Task {
+        part: &part,
+        name: SETUP,
+        image: system.tenant.owner.settings.image(Image::Curl),
+        script: script::METABASE_SETUP,
+        env: vec![
+            env("METABASE_URL", format!("http://{SERVICE}:{}", HTTP.1)),
+            administrator.env("ADMIN_EMAIL", "email"),
+            administrator.env("ADMIN_PASSWORD", "password"),
+            env("SITE_NAME", "Health Streaming"),
+        ],
+        pod_labels: BTreeMap::new(),
+        service_account: None,
+        needs_tmp: false,
+        memory: "64Mi",
+        deadline_seconds: 1800,
+        credentials_generation: system.tenant.credentials_generation,
+    };
+    vec![task.resource()]
+}

@@ -1,0 +1,423 @@
+//! From a `RealtimeSystemClaim` to Kafka, Lenses, PostgreSQL and a dashboard inside an environment.
+//!
+//! The parts stand here in reading order, each in a file of its own.
+
+use std::collections::BTreeSet;
+
+use crate::claims::Checked;
+use crate::claims::between::host_secrets;
+use crate::claims::between::host_secrets::HostSecret;
+use crate::claims::between::offer::Guest;
+use crate::claims::between::offer::ISTIO;
+use crate::claims::between::offer::KNATIVE_SERVING;
+use crate::claims::between::offer::OBSERVABILITY;
+use crate::claims::between::tenant::LOCK;
+use crate::claims::between::tenant::SECRETS;
+use crate::claims::between::tenant::Tenant;
+use crate::claims::between::tenant::Wish;
+use crate::claims::between::tenant::default_domain;
+use crate::life::lock::Site;
+use crate::life::report::Phase;
+use crate::parts::demand::Lever;
+use crate::parts::owner::Claim;
+use crate::parts::place::yaml;
+use crate::parts::plan::Plan;
+use crate::schema::Column;
+use crate::schema::change::Kept;
+use crate::schema::fault::Fault;
+use crate::settings::Settings;
+use crate::settings::pins::Image;
+
+mod analytics;
+mod check;
+pub mod claim;
+mod connect;
+mod kafka;
+mod lenses_agent;
+mod lenses_hq;
+mod metabase;
+mod monitoring;
+mod network_policies;
+mod postgres;
+mod routes;
+mod schemas;
+pub mod script;
+mod secrets;
+mod snowflake;
+mod sql;
+pub mod sql_processors;
+pub mod status;
+
+/// A real-time system, checked.
+#[derive(Clone, Debug)]
+pub struct RealtimeSystem {
+    pub tenant: Tenant,
+    pub spec: claim::Spec,
+    sizes: check::Sizes,
+    archives: Vec<check::Fetched>,
+}
+
+/// What a user thinks of as the steps of a real-time system.
+const PHASES: &[Phase] = &[
+    Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
+    Phase { name: "Secrets", parts: &[SECRETS] },
+    Phase { name: "Database", parts: &[postgres::NAME, postgres::DATABASES, "postgres-policy"] },
+    Phase { name: "Kafka", parts: &[kafka::NAME, kafka::TOPICS, "kafka-policy"] },
+    Phase {
+        name: "Lenses",
+        parts: &[lenses_hq::NAME, "lenses-hq-policy", lenses_agent::KEY, "agent-key-policy", lenses_agent::NAME],
+    },
+    Phase { name: "DataFlow", parts: &[sql_processors::NAME, connect::NAME] },
+    Phase {
+        name: "Dashboard",
+        parts: &[metabase::NAME, "metabase-policy", metabase::SETUP, "analytics", "analytics-policy"],
+    },
+    Phase { name: "Exposure", parts: &["lenses-ui", "analytics-dashboard"] },
+    Phase { name: "Monitoring", parts: &["lenses-metrics", "dashboard"] },
+];
+
+impl Checked for RealtimeSystem {
+    type Spec = claim::Spec;
+    type Status = status::Status;
+
+    const PHASES: &'static [Phase] = PHASES;
+    const COLUMNS: &'static [Column] = status::COLUMNS;
+
+    fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let wish = Wish {
+            namespace: &spec.namespace,
+            environment: spec.environment.as_deref(),
+            domain: spec.domain.as_deref(),
+            retain: spec.retain,
+            deletion_policy: spec.deletion_policy,
+            credentials_generation: spec.credentials_generation,
+        };
+        if let Some(snowflake) = &spec.snowflake_config {
+            check::private_key(&mut faults, &snowflake.private_key, &claim, settings);
+        }
+        let tenant = Tenant::check(&mut faults, &wish, claim, ("realtime-system", "realtime"), settings.clone());
+        if !spec.lenses_config.accept_eula {
+            faults.push(Fault::new(
+                "spec.lensesConfig.acceptEULA",
+                "must be true: read the Lenses EULA and accept it, nobody can accept it for you",
+            ));
+        }
+        host_secrets::check(&mut faults, &tenant.owner.environment, &secrets::on_the_host(&spec), settings);
+        let sizes = check::sizes(&mut faults, &spec);
+        let archives = check::archives(&mut faults, &spec.kafka_config.connectors, &settings.archive_servers);
+        check::topics(&mut faults, &spec.kafka_config, settings.limits.topics);
+        schemas::check(&mut faults, &spec.kafka_config.topics);
+        sql_processors::check(&mut faults, &spec.sql_processors);
+        if let Some(snowflake) = &spec.snowflake_config {
+            check::snowflake(&mut faults, snowflake, &spec.kafka_config);
+            snowflake::check_account(&mut faults, &snowflake.account);
+        }
+        if faults.is_empty() { Ok(Self { tenant, spec, sizes, archives }) } else { Err(faults) }
+    }
+
+    fn plan(&self) -> Plan {
+        Plan::of([
+            vec![self.tenant.lock()],
+            secrets::resources(self),
+            postgres::resources(self),
+            postgres::databases(self),
+            lenses_hq::resources(self),
+            lenses_agent::key(self),
+            kafka::resources(self),
+            kafka::topics(self),
+            lenses_agent::resources(self),
+            sql_processors::resources(self),
+            connect::resources(self),
+            metabase::resources(self),
+            metabase::setup(self),
+            analytics::resources(self),
+            routes::resources(self),
+            network_policies::resources(self),
+            monitoring::resources(self),
+        ])
+    }
+
+    fn levers(&self) -> Vec<Lever> {
+        self.sizes.levers()
+    }
+
+    fn status(&self, tls: bool) -> Self::Status {
+        status::of(self, tls)
+    }
+
+    fn kept(&self) -> Vec<Kept> {
+        let parts = [kafka::kept(self), postgres::kept(self)];
+        self.tenant.kept().into_iter().chain(parts).chain(secrets::kept(self)).collect()
+    }
+
+    fn site(&self) -> Site {
+        self.tenant.site("a RealtimeSystem")
+    }
+
+    fn host_secrets(&self) -> Vec<HostSecret> {
+        secrets::on_the_host(&self.spec)
+    }
+
+    fn guest(&self) -> Option<Guest> {
+        Some(self.tenant.guest(&[
+            (ISTIO, "spec.expose: false"),
+            (KNATIVE_SERVING, "spec.dashboard.proxy: false"),
+            (OBSERVABILITY, "spec.monitoring: false"),
+        ]))
+    }
+
+    fn endpoint(status: &Self::Status) -> Option<String> {
+        let endpoints = status.endpoints.as_ref()?;
+        Some(endpoints.lenses.as_ref().unwrap_or(&endpoints.lenses_hq).clone())
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.spec.snowflake_config.is_some() && self.spec.kafka_config.connectors.snowflake.is_none() {
+            warnings.push(
+                "spec.kafkaConfig.connectors.snowflake: the default image is not known to bring the Snowflake connector; name its archive, with the checksum that `curl -fsSL URL | sha256sum` prints"
+                    .to_owned(),
+            );
+        }
+        let known: BTreeSet<&str> = self.spec.kafka_config.topics.iter().map(|topic| topic.name.as_str()).collect();
+        warnings.extend(sql_processors::unwritten(&self.spec.sql_processors, |topic| known.contains(topic)).into_iter().map(
+            |(index, topic)| {
+                format!(
+                    "spec.sqlProcessors[{index}]: reads {topic}, which is not among spec.kafkaConfig.topics: add the topic, or write processors of your own (none: [])"
+                )
+            },
+        ));
+        warnings
+    }
+
+    fn images(&self) -> Vec<String> {
+        let proxy = self.spec.dashboard.proxy.then_some(Image::Nginx);
+        let always =
+            [Image::Postgres, Image::LensesHq, Image::LensesAgent, Image::FastDataDev, Image::Metabase, Image::Curl];
+        always.into_iter().chain(proxy).map(|image| self.tenant.owner.settings.image(image)).collect()
+    }
+}
+
+impl RealtimeSystem {
+    /// The user name of the dashboard's first administrator. It cannot change, so it does not follow the domain, which can.
+    fn dashboard_email(&self) -> String {
+        let email = self.spec.dashboard.administrator.email.clone();
+        let place = default_domain(&self.tenant.owner.environment, &self.tenant.namespace);
+        email.unwrap_or_else(|| format!("admin@{place}"))
+    }
+
+    /// A name on the host, where the namespaces of one environment share one namespace.
+    fn on_host_name(&self, name: &str) -> String {
+        if self.tenant.namespace == self.tenant.owner.environment {
+            name.to_owned()
+        } else {
+            format!("{}-{name}", self.tenant.namespace)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::RealtimeSystem;
+    use crate::claims::Checked;
+    use crate::claims::Kind;
+    use crate::parts::owner::Claim;
+    use crate::parts::plan::Plan;
+    use crate::settings::Settings;
+
+    fn faults(spec: Value) -> Vec<String> {
+        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
+        let kind = Kind::of_claim("RealtimeSystemClaim").unwrap();
+        let composed = kind.compose(spec, claim, &Settings::default());
+        composed.err().into_iter().flatten().map(|fault| fault.to_string()).collect()
+    }
+
+    fn with_topics(topics: &[String], delivered: &[String]) -> Value {
+        let topics: Vec<_> = topics.iter().map(|name| json!({"name": name})).collect();
+        let identifier = "X";
+        json!({
+            "namespace": "streaming",
+            "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+            "kafkaConfig": {"topics": topics},
+            "snowflakeConfig": {
+                "account": "myorg-myaccount", "user": identifier, "role": identifier, "database": identifier,
+                "topics": delivered,
+            },
+        })
+    }
+
+    #[test]
+    fn topics_that_share_a_name_or_a_table_are_told_with_the_first_of_them() {
+        let topics = ["a.b", "c", "a_b", "a.b", "a_b", "C"].map(str::to_owned);
+        let told = faults(with_topics(&topics, &topics[..3]));
+        let expected = [
+            "spec.kafkaConfig.topics[3].name: duplicate of spec.kafkaConfig.topics[0].name \"a.b\": leave one of them out",
+            "spec.kafkaConfig.topics[4].name: duplicate of spec.kafkaConfig.topics[2].name \"a_b\": leave one of them out",
+            "spec.kafkaConfig.topics[2].name: must differ from \"a.b\" in more than dots and underscores: Kafka could not tell their metrics apart",
+            "spec.snowflakeConfig.topics[2]: must not share the table A_B with \"a.b\"",
+        ];
+        assert_eq!(told, expected);
+        let told = faults(with_topics(&["c".to_owned(), "C".to_owned()], &["c".to_owned(), "C".to_owned()]));
+        assert_eq!(told, ["spec.snowflakeConfig.topics[1]: must not share the table C with \"c\""]);
+    }
+
+    #[test]
+    fn of_a_list_with_too_many_entries_nothing_further_is_told() {
+        let topics: Vec<String> = (0..20_000).map(|index| format!("{}_{index}", "x".repeat(190))).collect();
+        let told = faults(with_topics(&topics, &topics));
+        assert_eq!(
+            told,
+            [
+                "spec.kafkaConfig.topics: must have 1 to 200 entries, not 20000",
+                "spec.snowflakeConfig.topics: must have 1 to 200 entries, not 20000",
+            ]
+        );
+    }
+
+    fn compose(more: &Value, input: Value) -> Result<Plan, Vec<String>> {
+        let mut spec = json!({
+            "namespace": "streaming",
+            "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+        });
+        for (field, value) in more.as_object().unwrap() {
+            spec[field] = value.clone();
+        }
+        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
+        let composed =
+            Kind::of_claim("RealtimeSystemClaim").unwrap().compose(spec, claim, &Settings::read(input).unwrap());
+        composed.map(|composed| composed.plan).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+
+    fn archive(url: &str) -> Value {
+        let sha256 = "0".repeat(64);
+        json!({"kafkaConfig": {"connectors": {"mqtt": {"url": url, "sha256": sha256}}}})
+    }
+
+    /// Where Kafka's pod may go outside: each port with its networks.
+    fn outside(plan: &Plan) -> Value {
+        let policy = plan.resources.iter().find(|resource| resource.key == "kafka-policy-policy").unwrap();
+        let rules = policy.manifest()["spec"]["egress"].as_array().unwrap().iter();
+        let outside = rules.filter(|rule| rule.pointer("/to/0/podSelector").is_none());
+        let way = |rule: &Value| {
+            let ports = rule["ports"].as_array().unwrap().iter().map(|port| port["port"].clone()).collect::<Value>();
+            let to = rule["to"].as_array().into_iter().flatten();
+            json!([ports, to.map(|peer| peer["ipBlock"]["cidr"].clone()).collect::<Value>()])
+        };
+        outside.map(way).collect()
+    }
+
+    #[test]
+    fn kafkas_pod_goes_where_the_platform_says_for_archives() {
+        let plan = compose(&archive("https://example.com/a.zip"), json!({})).unwrap();
+        assert_eq!(outside(&plan), json!([[[443], []]]));
+        let faults = compose(&archive("https://example.com:8443/a.zip"), json!({})).unwrap_err();
+        assert!(
+            matches!(&faults[..], [fault] if fault.starts_with("spec.kafkaConfig.connectors.mqtt.url: must be fetched at port 443, not 8443")),
+            "{faults:?}"
+        );
+
+        let listed = || {
+            let cidrs = ["192.0.2.0/24", "2001:db8::/32"];
+            json!({"archiveServers": [{"host": "repo.example.com"}, {"host": "example.com", "port": 8443, "cidrs": cidrs}]})
+        };
+        let plan = compose(&archive("https://example.com:8443/a.zip"), listed()).unwrap();
+        assert_eq!(outside(&plan), json!([[[8443], ["192.0.2.0/24", "2001:db8::/32"]]]));
+        let plan = compose(&archive("https://repo.example.com/a.zip"), listed()).unwrap();
+        assert_eq!(outside(&plan), json!([[[443], []]]));
+        let faults = compose(&archive("https://example.com/a.zip"), listed()).unwrap_err();
+        assert!(faults[0].contains("repo.example.com, example.com:8443, not example.com"), "{faults:?}");
+
+        // Snowflake's own ways stay, beside a server's networks.
+        let mut both = archive("https://example.com:8443/a.zip");
+        both["snowflakeConfig"] = json!({"account": "a", "user": "U", "role": "R", "database": "D"});
+        let plan = compose(&both, listed()).unwrap();
+        assert_eq!(outside(&plan), json!([[[80, 443], []], [[8443], ["192.0.2.0/24", "2001:db8::/32"]]]));
+    }
+
+    #[test]
+    fn a_claim_names_no_entry_of_the_secret_store_that_is_anothers() {
+        let snowflake = |private_key: Value| json!({"snowflakeConfig": {"account": "a", "user": "U", "role": "R", "database": "D", "privateKey": private_key}});
+        let said = |private_key: Value, input: Value| compose(&snowflake(private_key), input).err().unwrap_or_default();
+        assert_eq!(said(json!({}), json!({})), [""; 0]);
+        assert_eq!(said(json!({"remoteKey": "team/snowflake", "property": "key-1"}), json!({})), [""; 0]);
+        let faults = said(json!({"remoteKey": "other/snowflake", "property": "@this|key"}), json!({}));
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        let expected = "spec.snowflakeConfig.privateKey.remoteKey: must be one that the platform's secret store opens to this claim, \
+             snowflake-credentials, team/*, not \"other/snowflake\"";
+        assert!(faults[0].starts_with(expected), "{faults:?}");
+        assert!(faults[1].starts_with("spec.snowflakeConfig.privateKey.property: must be one key"), "{faults:?}");
+        let listed = json!({"secretStore": {"allowedKeys": ["tenants/{claimNamespace}/snowflake"]}});
+        assert_eq!(said(json!({"remoteKey": "tenants/team/snowflake"}), listed.clone()), [""; 0]);
+        assert_eq!(said(json!({}), listed).len(), 1);
+        // Who brings a Secret asks nothing of the store.
+        let own = json!({"remoteKey": "other/..", "property": "*", "secretRef": {"name": "own"}});
+        assert_eq!(said(own, json!({})), [""; 0]);
+    }
+
+    #[test]
+    fn metabase_tells_its_maker_nothing_unless_it_is_asked_to() {
+        let told = |input: Value| {
+            let plan = compose(&json!({}), input).unwrap();
+            let metabase = plan.resources.iter().find(|resource| resource.key == "metabase-deployment").unwrap();
+            let text = metabase.manifest().to_string();
+            ["MB_ANON_TRACKING_ENABLED", "MB_CHECK_FOR_UPDATES"]
+                .map(|name| text.contains(&format!(r#"{{"name":"{name}","value":"false"}}"#)))
+        };
+        assert_eq!(told(json!({})), [true, true]);
+        assert_eq!(told(json!({"telemetry": {"metabase": true}})), [false, false]);
+    }
+
+    #[test]
+    fn the_registered_schema_is_of_the_record_that_the_bridge_writes() {
+        let schema: Value = serde_json::from_str(super::script::DEVICE_DATA).unwrap();
+        assert_eq!(schema["name"], crate::claims::between::kafka::DEVICE_RECORD);
+    }
+
+    #[test]
+    fn kafkas_heap_follows_its_memory() {
+        for (kafka, heap) in [
+            (json!({}), "640m"),
+            (json!({"memory": "2560Mi", "heap": "512Mi"}), "320m"),
+            (json!({"memory": "8Gi", "heap": "6Gi"}), "320m"),
+            (json!({"memory": "16Gi"}), "2048m"),
+            (json!({"brokerHeap": "1Gi"}), "1024m"),
+        ] {
+            let plan = compose(&json!({"kafkaConfig": kafka}), json!({})).unwrap();
+            let pod = plan.resources.iter().find(|resource| resource.key == "kafka-deployment").unwrap();
+            let expected = format!(r#"{{"name":"BROKER_HEAP_OPTS","value":"-Xmx{heap}"}}"#);
+            assert!(pod.manifest().to_string().contains(&expected), "{kafka}");
+        }
+    }
+
+    #[test]
+    fn a_passphrase_is_named_where_the_key_is() {
+        for (key, from) in [
+            (json!({"passphraseProperty": "phrase"}), "snowflake-credentials"),
+            (json!({"passphraseProperty": "phrase", "secretRef": {"name": "own"}}), "own"),
+        ] {
+            let spec = json!({"snowflakeConfig": {"account": "a", "user": "U", "role": "R", "database": "D", "privateKey": key}});
+            let plan = compose(&spec, json!({})).unwrap();
+            let texts: Vec<String> = plan.resources.iter().map(|resource| resource.composed.to_string()).collect();
+            assert!(texts.iter().any(|text| text.contains("\"phrase\"") && text.contains(from)), "{key}");
+            let config =
+                "\\\"snowflake.private.key.passphrase\\\":\\\"${dir:/mnt/secrets/snowflake:private_key_passphrase}\\\"";
+            assert!(texts.iter().any(|text| text.contains(config)), "{key}");
+        }
+    }
+
+    #[test]
+    fn processors_that_read_a_topic_that_is_not_there_are_warned_of() {
+        let spec = json!({
+            "namespace": "streaming",
+            "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+            "kafkaConfig": {"topics": [{"name": "samples"}]},
+        });
+        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
+        let spec = serde_json::from_value(spec).unwrap();
+        let system = RealtimeSystem::check(spec, claim, &Settings::default()).unwrap();
+        assert!(system.warnings().iter().any(|warning| warning.starts_with("spec.sqlProcessors[0]: ")));
+    }
+}

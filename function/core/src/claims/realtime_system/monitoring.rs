@@ -1,0 +1,36 @@
+//! What Prometheus scrapes of a real-time system, and what Grafana shows of it.
+
+use std::collections::BTreeMap;
+
+use super::{RealtimeSystem, lenses_hq, script};
+use crate::claims::between::offer::OBSERVABILITY;
+use crate::claims::between::tenant::LOCK;
+use crate::kinds::Spec;
+use crate::kinds::monitoring::Endpoint;
+use crate::kinds::monitoring::ServiceMonitor;
+use crate::parts::place::to_text;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::config_map;
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    if !system.spec.monitoring {
+        return Vec::new();
+    }
+    let hq = system.tenant.part("lenses-metrics", lenses_hq::APP, &[LOCK, OBSERVABILITY]);
+    let monitor = ServiceMonitor {
+        selector: hq.label_selector(),
+        endpoints: vec![Endpoint { port: lenses_hq::METRICS.0, path: "/metrics", interval: "30s" }],
+    };
+    let dashboard = system.tenant.part("dashboard", "health-streaming-dashboard", &[LOCK, OBSERVABILITY]);
+    let namespace = &system.tenant.namespace;
+    // Grafana's sidecar keeps the dashboards of all namespaces in one directory, under these names.
+    let shown = script::DASHBOARD.replace("\"@@namespace@@\"", &to_text(namespace));
+    let data = BTreeMap::from([(format!("{namespace}-dashboard.json"), shown)]);
+    let mut panels = config_map(&dashboard, dashboard.app, data);
+    panels.metadata.labels.get_or_insert_default().insert("grafana_dashboard".to_owned(), "1".to_owned());
+    vec![
+        hq.inside("monitor", &monitor.named(hq.metadata("lenses-metrics")), Ready::Exists),
+        dashboard.inside("config", &panels, Ready::Exists),
+    ]
+}

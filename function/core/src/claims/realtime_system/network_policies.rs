@@ -1,0 +1,106 @@
+//! Who may reach the parts of a real-time system, and whom they may reach. Of the broker beside it this room knows the
+//! names of its pods and of its port.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{RealtimeSystem, analytics, kafka, lenses_agent, lenses_hq, metabase, postgres, sql_processors};
+use crate::claims::between::kafka::CONNECT_PORT;
+use crate::claims::between::kafka::JMX_PORT;
+use crate::claims::between::kafka::KAFKA_APP;
+use crate::claims::between::kafka::KAFKA_PORT;
+use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
+use crate::claims::between::kafka::kafka_client;
+use crate::claims::between::network::Admissions;
+use crate::claims::between::network::HTTPS;
+use crate::claims::between::network::app;
+use crate::claims::between::network::fence;
+use crate::claims::between::network::gateway;
+use crate::claims::between::network::pods;
+use crate::claims::between::network::policy;
+use crate::claims::between::network::prometheus;
+use crate::claims::between::network::siblings;
+use crate::claims::between::tenant::LOCK;
+use crate::claims::iot_broker::broker;
+use crate::parts::plan::Resource;
+use crate::settings::archive::Way;
+
+/// Of the phase of the lock: nothing else of a system is there before its fence.
+pub const FENCE: &str = "system-policy";
+/// Where Snowflake's clients ask whether its certificates were revoked.
+const HTTP: i32 = 80;
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = |name, app| system.tenant.part(name, app, &[LOCK]);
+    let behind = part(FENCE, system.tenant.owner.system);
+    // Which of them may call which is up to the one that is called.
+    let servers = [
+        KAFKA_PORT,
+        SCHEMA_REGISTRY_PORT,
+        CONNECT_PORT,
+        JMX_PORT,
+        postgres::PORT,
+        lenses_hq::HTTP,
+        lenses_hq::AGENTS,
+        metabase::HTTP,
+    ];
+    let mut resources = vec![
+        fence(&behind, "realtime-system-policy", Admissions::default().to(siblings(&behind), &servers)),
+        policy(&part("kafka-policy", KAFKA_APP), "mqtt-kafka-policy", around_kafka(system)),
+        policy(&part("postgres-policy", postgres::APP), "lenses-postgres-policy", around_postgres()),
+        policy(&part("lenses-hq-policy", lenses_hq::APP), "lenses-hq-policy", around_hq(system)),
+        policy(
+            &part("agent-key-policy", lenses_agent::KEY_APP),
+            "lenses-agent-key-policy",
+            Admissions::default().to_api_server(),
+        ),
+        policy(&part("metabase-policy", metabase::APP), "metabase-policy", around_metabase(system)),
+    ];
+    if system.spec.dashboard.proxy {
+        let analytics = part("analytics-policy", analytics::APP);
+        resources.push(policy(&analytics, "health-analytics-policy", Admissions::default().from_knative()));
+    }
+    resources
+}
+
+fn around_kafka(system: &RealtimeSystem) -> Admissions {
+    let (open, fenced): (Vec<Way>, Vec<Way>) =
+        kafka::archive_ways(system).into_iter().partition(|way| way.networks.is_empty());
+    let mut outside = snowflake(system);
+    outside.extend(open.into_iter().map(|way| i32::from(way.port)));
+    let admissions = Admissions::default()
+        .from([app(lenses_agent::APP)], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT])
+        .from([pods(BTreeMap::from([kafka_client()]))], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT])
+        .to(app(broker::APP), &[broker::MQTT])
+        .to_anybody(outside);
+    fenced.into_iter().fold(admissions, |admissions, way| admissions.to_networks(&way.networks, i32::from(way.port)))
+}
+
+fn around_postgres() -> Admissions {
+    let clients = [lenses_hq::APP, lenses_agent::APP, metabase::APP, postgres::DATABASES_APP];
+    Admissions::default().from(clients.map(app), &[postgres::PORT])
+}
+
+fn around_hq(system: &RealtimeSystem) -> Admissions {
+    let spec = &system.spec;
+    let outside = spec.expose.then(gateway);
+    Admissions::default()
+        .from([app(lenses_agent::KEY_APP), app(sql_processors::APP)].into_iter().chain(outside), &[lenses_hq::HTTP])
+        .from([app(lenses_agent::APP)], &[lenses_hq::AGENTS])
+        .from(spec.monitoring.then(prometheus), &[lenses_hq::METRICS])
+        // Whether HQ asks its maker about a licence is documented nowhere.
+        .to_anybody([HTTPS])
+}
+
+fn around_metabase(system: &RealtimeSystem) -> Admissions {
+    let proxy = system.spec.dashboard.proxy.then(|| app(analytics::APP));
+    let outside = system.spec.expose.then(gateway);
+    Admissions::default()
+        .from([app(metabase::SETUP)].into_iter().chain(proxy).chain(outside), &[metabase::HTTP])
+        .to_anybody(snowflake(system))
+}
+
+/// Where Snowflake is reached: what is delivered there is looked at from the dashboard.
+fn snowflake(system: &RealtimeSystem) -> BTreeSet<i32> {
+    let ports = system.spec.snowflake_config.iter().flat_map(|_| [HTTP, HTTPS]);
+    ports.collect()
+}

@@ -1,0 +1,171 @@
+//! PostgreSQL, under Lenses and the dashboard: a chart with the official image, and a Job that makes the databases.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use serde_json::json;
+
+use super::check::Share;
+use super::secrets::{self, postgres_key};
+use super::{RealtimeSystem, script};
+use crate::claims::between::tenant::SECRETS;
+use crate::parts::part::PART_OF;
+use crate::parts::part::Part;
+use crate::parts::place::Installation;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::Task;
+use crate::parts::workload::env;
+use crate::parts::workload::resources as sized;
+use crate::parts::workload::volume_claim;
+use crate::schema::change::Kept;
+use crate::schema::size::Cpu;
+use crate::settings::pins::Chart;
+use crate::settings::pins::Image;
+
+pub const NAME: &str = "postgres";
+pub const DATABASES: &str = "databases";
+/// The label `app` of PostgreSQL's pod.
+pub const APP: &str = "postgresql";
+/// The label `app` of the Job that makes the databases.
+pub const DATABASES_APP: &str = "lenses-config-generator";
+pub const SERVICE: &str = "lenses-backend-postgres-service";
+/// The chart names its Service's port so.
+pub const PORT: (&str, i32) = ("postgres", 5432);
+
+/// The chart's release, and the account of its pod.
+const RELEASE: &str = "lenses-backend-postgres";
+/// The user that the image is made for.
+const USER: i64 = 999;
+const CLAIM: &str = "postgres-data-pvc";
+
+/// Each database, and the key with the password of the role that owns it and is called like it.
+const OWNED: [(&str, &str); 4] = [
+    ("hq", postgres_key::HQ),
+    ("agent1", postgres_key::AGENT1),
+    ("agent2", postgres_key::AGENT2),
+    ("metabaseappdb", postgres_key::METABASE),
+];
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, APP, &[SECRETS]);
+    let claim = volume_claim(&part, CLAIM, system.sizes.database_storage);
+    // The chart cannot keep a token from its pod, an account of ours can.
+    let account = ServiceAccount {
+        metadata: part.metadata(RELEASE),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    };
+    vec![part.volume_inside("data", &claim), part.inside("account", &account, Ready::Exists), release(system, &part)]
+}
+
+pub fn kept(system: &RealtimeSystem) -> Kept {
+    Kept::volume("postgres-data", &system.spec.database.storage, "spec.database.storage")
+}
+
+fn release(system: &RealtimeSystem, part: &Part) -> Resource {
+    let settings = &system.tenant.owner.settings;
+    let credentials = secrets::postgres();
+    let image = settings.image(Image::Postgres);
+    let ((registry, repository), tag) = split_tag(&image);
+    let Share { cpu, memory } = system.sizes.database;
+    let mut values = json!({
+        "fullnameOverride": SERVICE,
+        "image": {"registry": registry, "repository": repository, "tag": tag},
+        "podLabels": pod_labels(part),
+        "settings": {
+            "existingSecret": credentials.name,
+            "superuser": {"secretKey": postgres_key::USERNAME},
+            "superuserPassword": {"secretKey": postgres_key::PASSWORD},
+        },
+        "serviceAccount": {"create": false, "name": RELEASE},
+        // The chart's own, and the last that a restricted pod wants.
+        "podSecurityContext": {
+            "fsGroup": USER,
+            "supplementalGroups": [USER],
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "env": [{"name": "POSTGRES_DB", "value": "lenses_system"}],
+        "storage": {"persistentVolumeClaimName": CLAIM},
+        "resources": {
+            "requests": {"cpu": cpu.to_string(), "memory": memory.quantity()},
+            "limits": {"cpu": cpu.limit().to_string(), "memory": memory.doubled().quantity()},
+        },
+        "initResources": sized(Cpu::thousandths(50), "32Mi", "64Mi"),
+    });
+    if let Some(selector) = settings.node_selector() {
+        values["nodeSelector"] = json!(selector);
+    }
+    if let Some(tolerations) = settings.tolerations() {
+        values["tolerations"] = json!(tolerations);
+    }
+    part.release_inside(
+        "release",
+        Installation {
+            chart: Chart::Postgres,
+            name: RELEASE,
+            namespace: part.namespace,
+            namespace_exists: true,
+            values,
+        },
+    )
+}
+
+/// The part's own labels that the chart does not give itself.
+fn pod_labels(part: &Part) -> BTreeMap<String, String> {
+    let system = (PART_OF.to_owned(), part.owner.system.to_owned());
+    part.selector().into_iter().chain([system]).collect()
+}
+
+/// An image's name as the chart takes it: registry, repository and tag apart. A digest stays behind the tag.
+fn split_tag(image: &str) -> ((&str, &str), &str) {
+    let path = image.rfind('/').map_or(0, |slash| slash + 1);
+    let (name, tag) = match image[path..].find(':') {
+        Some(colon) => (&image[..path + colon], &image[path + colon + 1..]),
+        None => (image, ""),
+    };
+    (name.split_once('/').unwrap_or(("", name)), tag)
+}
+
+pub fn databases(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(DATABASES, DATABASES_APP, &[NAME]);
+    let credentials = secrets::postgres();
+    let mut variables = vec![
+        env("PGHOST", SERVICE),
+        env("PGPORT", PORT.1.to_string()),
+        credentials.env("PGUSER", postgres_key::USERNAME),
+        credentials.env("PGPASSWORD", postgres_key::PASSWORD),
+        env("PGDATABASE", "postgres"),
+        env("DATABASES", OWNED.map(|(database, _)| database).join(" ")),
+    ];
+    for (database, key) in OWNED {
+        let prefix = database.to_uppercase();
+        variables.push(env(&format!("{prefix}_USERNAME"), database));
+        variables.push(credentials.env(&format!("{prefix}_PASSWORD"), key));
+    }
+    let task = Task {
+        part: &part,
+        name: DATABASES_APP,
+        image: system.tenant.owner.settings.image(Image::Postgres),
+        script: script::CREATE_DATABASES,
+        env: variables,
+        pod_labels: BTreeMap::new(),
+        service_account: None,
+        needs_tmp: false,
+        memory: "128Mi",
+        deadline_seconds: 1800,
+        credentials_generation: system.tenant.credentials_generation,
+    };
+    vec![task.resource()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split_tag;
+
+    #[test]
+    fn an_image_is_taken_apart_where_the_chart_puts_it_together() {
+        assert_eq!(split_tag("docker.io/library/postgres:17.11"), (("docker.io", "library/postgres"), "17.11"));
+        assert_eq!(split_tag("mirror:5000/pg:17@sha256:ab"), (("mirror:5000", "pg"), "17@sha256:ab"));
+    }
+}

@@ -1,0 +1,55 @@
+//! What of a real-time system is reached from outside, through the environment's gateway.
+
+use crate::claims::between::offer::ISTIO;
+use crate::kinds::Spec;
+use crate::kinds::istio::Destination;
+use crate::kinds::istio::HttpRoute;
+use crate::kinds::istio::PortNumber;
+use crate::kinds::istio::Route;
+use crate::kinds::istio::VirtualService;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::Port;
+
+use super::{RealtimeSystem, lenses_hq, metabase};
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    if !system.spec.expose {
+        return Vec::new();
+    }
+    vec![
+        route(system, "lenses-ui", "lenses", (lenses_hq::SERVICE, lenses_hq::HTTP), &[lenses_hq::NAME, ISTIO]),
+        // Before the first administrator exists, whoever comes first would become it.
+        route(
+            system,
+            "analytics-dashboard",
+            "analytics",
+            (metabase::SERVICE, metabase::HTTP),
+            &[metabase::SETUP, ISTIO],
+        ),
+    ]
+}
+
+fn route(
+    system: &RealtimeSystem,
+    name: &'static str,
+    host: &str,
+    (service, port): (&str, Port),
+    waits_for: &'static [&'static str],
+) -> Resource {
+    let this = system.tenant.part(name, name, waits_for);
+    let route = VirtualService {
+        hosts: vec![system.tenant.host(host)],
+        gateways: vec![system.tenant.gateway()],
+        http: vec![HttpRoute {
+            rewrite: None,
+            route: vec![Route {
+                destination: Destination {
+                    host: system.tenant.service_host(service),
+                    port: PortNumber { number: port.1 },
+                },
+            }],
+        }],
+    };
+    this.inside("route", &route.named(this.metadata(name)), Ready::Exists)
+}

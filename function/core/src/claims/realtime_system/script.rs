@@ -1,0 +1,37 @@
+//! The scripts and files that run inside a real-time system, as they are on disk.
+
+macro_rules! with_http {
+    ($($file:literal),+) => {
+        concat!(include_str!("../between/files/http.sh"), $(include_str!($file)),+)
+    };
+}
+
+pub const AGENT_KEY: &str = with_http!("files/hq.sh", "files/agent-key.sh");
+pub const ANALYTICS_PROXY: &str = include_str!("files/analytics-proxy.conf");
+pub const CREATE_DATABASES: &str = include_str!("files/create-databases.sh");
+pub const CREATE_TOPICS: &str = include_str!("files/create-topics.sh");
+pub const DASHBOARD: &str = include_str!("files/dashboard.json");
+pub const DEVICE_DATA: &str = include_str!("files/device-data.avsc");
+pub const FETCH_CONNECTOR: &str = include_str!("files/fetch-connector.sh");
+pub const METABASE_SETUP: &str = with_http!("files/metabase-setup.sh");
+pub const KEEP_CONNECTOR: &str = with_http!(
+    "../between/files/json.sh",
+    "../between/files/keep.sh",
+    "../between/files/connect.sh",
+    "../between/files/keep-connector.sh"
+);
+pub const KEEP_PROCESSORS: &str = with_http!(
+    "../between/files/json.sh",
+    "../between/files/keep.sh",
+    "files/hq.sh",
+    "files/processors.sh",
+    "files/keep-processors.sh"
+);
+pub const REMOVE_CONNECTORS: &str = with_http!("../between/files/connect.sh", "../between/files/remove-connectors.sh");
+pub const REMOVE_PROCESSORS: &str =
+    with_http!("../between/files/json.sh", "files/hq.sh", "files/processors.sh", "files/remove-processors.sh");
+
+pub const BLOOD_PRESSURE: &str = include_str!("files/processors/blood_pressure.sql");
+pub const HEART_RATE: &str = include_str!("files/processors/heart_rate.sql");
+pub const OXYGEN_SATURATION: &str = include_str!("files/processors/oxygen_saturation.sql");
+pub const TEMPERATURE: &str = include_str!("files/processors/temperature.sql");

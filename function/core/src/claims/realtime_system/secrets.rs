@@ -1,0 +1,212 @@
+//! The Secrets of a real-time system, each named once for who makes it, who pushes it inside and who reads it.
+
+use super::RealtimeSystem;
+use super::claim::Spec as Claimed;
+use crate::claims::between::host_secrets::HostSecret;
+use crate::claims::between::secret::Generator;
+use crate::claims::between::secret::PASSWORD;
+use crate::claims::between::secret::Pusher;
+use crate::claims::between::secret::SNOWFLAKE_KEY;
+use crate::claims::between::secret::Secret;
+use crate::claims::between::tenant::SecretName;
+use crate::kinds::Spec;
+use crate::kinds::external_secrets::Data;
+use crate::kinds::external_secrets::ExternalSecret;
+use crate::kinds::external_secrets::RemoteRef;
+use crate::kinds::external_secrets::StoreRef;
+use crate::kinds::external_secrets::Target;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::schema::change;
+use crate::schema::change::Kept;
+use crate::schema::change::MANIFEST;
+use crate::text::language;
+use crate::text::language::Text;
+
+/// PostgreSQL's superuser, its roles, and the key that Metabase encrypts with: all that belongs to the data.
+pub fn postgres() -> Secret {
+    Secret::new("lenses-backend-postgres-credentials")
+}
+
+/// The keys of [`postgres`].
+pub mod postgres_key {
+    pub const USERNAME: &str = "username";
+    pub const PASSWORD: &str = "password";
+    pub const HQ: &str = "hq-password";
+    pub const AGENT1: &str = "agent1-password";
+    pub const AGENT2: &str = "agent2-password";
+    pub const METABASE: &str = "metabase-password";
+    pub const METABASE_ENCRYPTION: &str = "metabase-encryption-key";
+}
+
+/// The administrator of Lenses HQ: `username`, `password` and its hash, `password-bcrypt`.
+pub fn administrator() -> Secret {
+    Secret::new("lenses-hq-admin")
+}
+
+/// The Lenses licence: `license`.
+pub fn license() -> Secret {
+    Secret::new("lenses-license")
+}
+
+/// The key by which HQ knows the agent: `agent-key`. A Job stores it when HQ shows it, once.
+pub fn agent_key() -> Secret {
+    Secret::new("lenses-agent-key")
+}
+
+/// The administrator of Metabase: `email` and `password`.
+pub fn dashboard() -> Secret {
+    Secret::new("metabase-admin")
+}
+
+/// The Snowflake user's private key, and its passphrase where it has one.
+pub fn snowflake() -> Secret {
+    Secret::new(SNOWFLAKE_KEY)
+}
+
+/// The keys of [`snowflake`].
+pub mod snowflake_key {
+    pub const PRIVATE_KEY: &str = "private_key";
+    pub const PASSPHRASE: &str = "private_key_passphrase";
+}
+
+/// What makes up all that is PostgreSQL's, but for the name of its superuser.
+const POSTGRES: Generator = Generator {
+    purpose: None,
+    keys: &[
+        postgres_key::PASSWORD,
+        postgres_key::HQ,
+        postgres_key::AGENT1,
+        postgres_key::AGENT2,
+        postgres_key::METABASE,
+        postgres_key::METABASE_ENCRYPTION,
+    ],
+};
+
+/// What makes up a password for each administrator: their Secrets get no other key.
+const ADMINISTRATORS: Generator = Generator { purpose: Some("administrators"), keys: &[PASSWORD] };
+
+/// The Secrets on the host that the claim names.
+pub fn on_the_host(spec: &Claimed) -> Vec<HostSecret> {
+    let lenses = &spec.lenses_config;
+    let named = |field: &str, own: Option<&SecretName>, inside: &Secret| {
+        own.map(|own| HostSecret::new(field, &own.name, inside.push_key()))
+    };
+    let license = &lenses.license_secret_ref.name;
+    let key = spec.snowflake_config.as_ref().and_then(|snowflake| snowflake.private_key.secret_ref.as_ref());
+    [
+        Some(HostSecret::new("spec.lensesConfig.licenseSecretRef.name", license, self::license().push_key())),
+        named(
+            "spec.lensesConfig.administrator.credentialsSecretRef.name",
+            lenses.administrator.credentials_secret_ref.as_ref(),
+            &administrator(),
+        ),
+        named(
+            "spec.dashboard.administrator.credentialsSecretRef.name",
+            spec.dashboard.administrator.credentials_secret_ref.as_ref(),
+            &dashboard(),
+        ),
+        named("spec.snowflakeConfig.privateKey.secretRef.name", key, &snowflake()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let pusher = system.tenant.pusher();
+    let mut resources = vec![
+        pusher.store(),
+        pusher.generator(&POSTGRES),
+        pusher.generated(&postgres(), &POSTGRES, &[(postgres_key::USERNAME, Text::code("postgres"))]),
+    ];
+    let administrators = [
+        &system.spec.lenses_config.administrator.credentials_secret_ref,
+        &system.spec.dashboard.administrator.credentials_secret_ref,
+    ];
+    if administrators.iter().any(|own| own.is_none()) {
+        resources.push(pusher.generator(&ADMINISTRATORS));
+    }
+    resources.extend([
+        push_administrator(system, &pusher),
+        push_license(system, &pusher),
+        push_dashboard(system, &pusher),
+    ]);
+    resources.extend(push_snowflake(system, &pusher));
+    resources
+}
+
+fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
+    let claimed = &system.spec.lenses_config.administrator;
+    let hash = Text::code("{{ index . \"password\" | bcrypt }}");
+    let added = [("username", Text::literal(&claimed.username)), ("password-bcrypt", hash)];
+    pusher.credentials(&administrator(), claimed.credentials_secret_ref.as_ref(), &ADMINISTRATORS, &added)
+}
+
+/// The first administrators, as their Secrets were made for them. An address that the claim does not name is no wish.
+pub fn kept(system: &RealtimeSystem) -> Vec<Kept> {
+    let template = |key: &str| format!("{MANIFEST}/spec/template/data/{key}");
+    let written = Text::<language::Template>::literal;
+    let lenses = written(&system.spec.lenses_config.administrator.username);
+    let username = Kept::same(
+        "secrets-push-lenses-hq-admin",
+        &template("username"),
+        lenses.as_str(),
+        "spec.lensesConfig.administrator.username",
+        change::ADMINISTRATOR,
+    );
+    let email = system.spec.dashboard.administrator.email.as_ref().map(|email| {
+        let field = "spec.dashboard.administrator.email";
+        Kept::same("secrets-push-metabase-admin", &template("email"), written(email).as_str(), field, change::EMAIL)
+    });
+    std::iter::once(username).chain(email).collect()
+}
+
+fn push_license(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
+    let reference = &system.spec.lenses_config.license_secret_ref;
+    let from = SecretName { name: reference.name.clone() };
+    pusher.copied(&license(), &from, &[(&reference.key, "license")], &[])
+}
+
+fn push_dashboard(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
+    let own = system.spec.dashboard.administrator.credentials_secret_ref.as_ref();
+    let email = system.dashboard_email();
+    pusher.credentials(&dashboard(), own, &ADMINISTRATORS, &[("email", Text::literal(&email))])
+}
+
+/// From the platform's store to the host, and from there inside; or from the user's own Secret on the host.
+fn push_snowflake(system: &RealtimeSystem, pusher: &Pusher) -> Vec<Resource> {
+    let Some(config) = &system.spec.snowflake_config else { return Vec::new() };
+    let key = &config.private_key;
+    let passphrase = key.passphrase_property.as_deref().map(|property| (property, snowflake_key::PASSPHRASE));
+    if let Some(own) = &key.secret_ref {
+        let keys: Vec<_> =
+            [(snowflake_key::PRIVATE_KEY, snowflake_key::PRIVATE_KEY)].into_iter().chain(passphrase).collect();
+        return vec![pusher.copied(&snowflake(), own, &keys, &[])];
+    }
+    let properties: Vec<_> =
+        [(key.property.as_str(), snowflake_key::PRIVATE_KEY)].into_iter().chain(passphrase).collect();
+    let name = system.on_host_name("snowflake-credentials");
+    let target = SecretName { name: system.on_host_name(&snowflake().name) };
+    let external = ExternalSecret {
+        refresh_interval: "1h0m0s",
+        secret_store_ref: StoreRef {
+            kind: "ClusterSecretStore",
+            name: system.tenant.owner.settings.secret_store.clone(),
+        },
+        target: Target { name: target.name.clone(), creation_policy: "Owner", template: None },
+        data: properties
+            .iter()
+            .map(|(property, inside)| Data {
+                secret_key: (*inside).to_owned(),
+                remote_ref: RemoteRef { key: key.remote_key.clone(), property: Some((*property).to_owned()) },
+            })
+            .collect(),
+    };
+    let keys: Vec<_> = properties.iter().map(|(_, inside)| (*inside, *inside)).collect();
+    let metadata = pusher.part.metadata(name);
+    vec![
+        pusher.part.on_host("snowflake-credentials", &external.named(metadata), Ready::Condition),
+        pusher.copied(&snowflake(), &target, &keys, &[]),
+    ]
+}

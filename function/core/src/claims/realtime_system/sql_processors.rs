@@ -1,0 +1,126 @@
+//! The SQL processors: a script keeps them at the agent, through HQ.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::claim::SqlProcessor;
+use super::lenses_agent::hq_access;
+use super::sql::Topics;
+use super::{RealtimeSystem, kafka, lenses_agent, schemas, script};
+use crate::claims::between::kafka::KAFKA_SERVICE;
+use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
+use crate::claims::between::kafka::kafka_client;
+use crate::parts::keeper::Keeper;
+use crate::parts::place::to_text;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::parts::workload::Task;
+use crate::parts::workload::env;
+use crate::schema::fault::Fault;
+use crate::schema::kafka_topic;
+use crate::settings::pins::Image;
+
+pub const NAME: &str = "processors";
+pub const APP: &str = "lenses-sql-processors";
+
+/// A processor as the agent's interface takes it. The script reads the name off the front.
+#[derive(Serialize)]
+struct Stream<'a> {
+    name: &'a str,
+    sql: &'a str,
+    deployment: Deployment,
+}
+
+#[derive(Serialize)]
+struct Deployment {
+    mode: &'static str,
+}
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, APP, &[lenses_agent::NAME, kafka::TOPICS]);
+    let processors = &system.spec.sql_processors;
+    let image = system.tenant.owner.settings.image(Image::Curl);
+    let credentials_generation = system.tenant.credentials_generation;
+    if processors.is_empty() {
+        // What an earlier claim asked for is taken away.
+        let task = Task {
+            part: &part,
+            name: APP,
+            image,
+            script: script::REMOVE_PROCESSORS,
+            env: hq_access(system),
+            pod_labels: BTreeMap::new(),
+            service_account: None,
+            needs_tmp: false,
+            memory: "64Mi",
+            deadline_seconds: 1800,
+            credentials_generation,
+        };
+        return vec![task.resource()];
+    }
+    let files = schemas::files(system, &part);
+    let mut variables = hq_access(system);
+    variables.push(env("PROCESSORS", lines(processors)));
+    if files.is_some() {
+        variables.extend([
+            env("SCHEMA_REGISTRY_URL", format!("http://{KAFKA_SERVICE}:{}", SCHEMA_REGISTRY_PORT.1)),
+            env("SCHEMAS", schemas::lines(system)),
+            env("SCHEMA_DIRECTORY", schemas::DIRECTORY),
+        ]);
+    }
+    let keeper = Keeper {
+        part: &part,
+        image,
+        script: script::KEEP_PROCESSORS,
+        env: variables,
+        pod_labels: BTreeMap::from([kafka_client()]),
+        files: files.as_ref().map(|files| (files, schemas::DIRECTORY)),
+        credentials_generation,
+    };
+    let files = files.iter().map(|files| part.inside("schemas", files, Ready::Exists));
+    files.chain(keeper.resources("")).collect()
+}
+
+/// A variable of a program takes 128 KiB, its name and end included.
+const ROOM: usize = (128 << 10) - 16;
+
+/// All statements are handed over in one variable.
+pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
+    let size = lines(processors).len();
+    if size > ROOM {
+        faults.push(Fault::new(
+            "spec.sqlProcessors",
+            format!("must be at most {ROOM} bytes together, as JSON, not {size}: shorten the statements"),
+        ));
+    }
+    for (index, processor) in processors.iter().enumerate() {
+        let refused = |topic: &String| {
+            let message = kafka_topic::refused(topic)?;
+            Some(Fault::new(format!("spec.sqlProcessors[{index}].sql"), format!("INSERT INTO {topic}: {message}")))
+        };
+        faults.extend(Topics::of(&processor.sql).written.iter().filter_map(refused));
+    }
+}
+
+/// Which processor, by its index, reads which topic that neither another processor writes nor `is_fed` from elsewhere.
+pub fn unwritten(processors: &[SqlProcessor], is_fed: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
+    let topics: Vec<Topics> = processors.iter().map(|processor| Topics::of(&processor.sql)).collect();
+    let is_written = |topic: &String| topics.iter().any(|other| other.written.contains(topic)) || is_fed(topic);
+    let mut told = BTreeSet::new();
+    let mut unwritten = Vec::new();
+    for (index, topics) in topics.iter().enumerate() {
+        let new = topics.read.iter().filter(|topic| !is_written(topic) && told.insert((*topic).clone()));
+        unwritten.extend(new.map(|topic| (index, topic.clone())));
+    }
+    unwritten
+}
+
+fn lines(processors: &[SqlProcessor]) -> String {
+    processors.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn line(processor: &SqlProcessor) -> String {
+    let stream = Stream { name: &processor.name, sql: &processor.sql, deployment: Deployment { mode: "IN_PROC" } };
+    to_text(&stream)
+}

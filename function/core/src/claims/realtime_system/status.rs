@@ -1,0 +1,98 @@
+//! What the user of a real-time system is told: where to go, and which Secrets to read.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{RealtimeSystem, lenses_hq, metabase, postgres, secrets};
+use crate::claims::between::kafka::CONNECT_PORT;
+use crate::claims::between::kafka::KAFKA_PORT;
+use crate::claims::between::kafka::KAFKA_SERVICE;
+use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
+use crate::schema::Column;
+
+/// Where to go, and which Secrets to read.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// Addresses of the system. Hosts that end in `svc.cluster.local` are reached inside the virtual cluster only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Endpoints>,
+    /// Names of Secrets, in the system's namespace inside the virtual cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Secrets>,
+}
+
+/// Addresses of the system.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Endpoints {
+    /// The Lenses user interface, from outside. HTTPS where the environment has a certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lenses: Option<String>,
+    /// The Lenses API, from outside. HTTPS where the environment has a certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lenses_api: Option<String>,
+    /// The Metabase dashboard, from outside. HTTPS where the environment has a certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub analytics: Option<String>,
+    /// Kafka's bootstrap address.
+    pub kafka: String,
+    /// Schema Registry.
+    pub schema_registry: String,
+    /// Kafka Connect's REST interface.
+    pub connect: String,
+    /// Lenses HQ.
+    pub lenses_hq: String,
+    /// PostgreSQL.
+    pub postgres: String,
+    /// Metabase.
+    pub metabase: String,
+}
+
+/// Names of Secrets.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Secrets {
+    /// Administrator of Lenses HQ: keys `username` and `password`.
+    pub lenses: String,
+    /// Administrator of Metabase: keys `email` and `password`.
+    pub metabase: String,
+    /// Superuser of PostgreSQL: keys `username` and `password`.
+    pub postgres: String,
+}
+
+/// What `kubectl get` shows.
+pub const COLUMNS: &[Column] = &[
+    Column::wide(
+        "Environment",
+        ".spec.environment",
+        "The environment, where it is called otherwise than the namespace.",
+    ),
+    Column::wide("Inside", ".spec.namespace", "Namespace inside the virtual cluster."),
+    Column::wide("Analytics", ".status.endpoints.analytics", "The Metabase dashboard, from outside."),
+];
+
+pub fn of(system: &RealtimeSystem, tls: bool) -> Status {
+    let scheme = if tls { "https" } else { "http" };
+    let outside =
+        |host: &str, path: &str| system.spec.expose.then(|| format!("{scheme}://{}{path}", system.tenant.host(host)));
+    let inside = |service: &str, port: i32| format!("{}:{port}", system.tenant.service_host(service));
+    Status {
+        endpoints: Some(Endpoints {
+            lenses: outside("lenses", "/"),
+            lenses_api: outside("lenses", "/api/"),
+            analytics: outside("analytics", "/"),
+            kafka: inside(KAFKA_SERVICE, KAFKA_PORT.1),
+            schema_registry: format!("http://{}", inside(KAFKA_SERVICE, SCHEMA_REGISTRY_PORT.1)),
+            connect: format!("http://{}", inside(KAFKA_SERVICE, CONNECT_PORT.1)),
+            lenses_hq: format!("http://{}", inside(lenses_hq::SERVICE, lenses_hq::HTTP.1)),
+            postgres: inside(postgres::SERVICE, postgres::PORT.1),
+            metabase: format!("http://{}", inside(metabase::SERVICE, metabase::HTTP.1)),
+        }),
+        secrets: Some(Secrets {
+            lenses: secrets::administrator().name,
+            metabase: secrets::dashboard().name,
+            postgres: secrets::postgres().name,
+        }),
+    }
+}

@@ -1,0 +1,175 @@
+//! What of a `VClusterEnvironmentClaim` a schema cannot say: names that are taken, and how its fields fit each other.
+
+use super::Environment;
+use super::claim::{Gateway, Provisioner, Spec};
+use crate::claims::between::host_secrets::HostSecret;
+use crate::claims::between::offer::Tenancy;
+use crate::claims::between::tenant::check_domain;
+use crate::claims::between::tenant::check_environment_name;
+use crate::claims::between::tenant::check_inner_namespace;
+use crate::claims::between::tenant::namespace_domain;
+use crate::parts::demand::Demand;
+use crate::parts::demand::Lever;
+use crate::parts::owner::Claim;
+use crate::schema::fault::Fault;
+use crate::schema::form::qualified_name;
+use crate::schema::size::Bytes;
+use crate::schema::size::Cpu;
+use crate::settings::Settings;
+use crate::settings::input::Gateways;
+
+pub fn names(faults: &mut Vec<Fault>, spec: &Spec, claim: &Claim, settings: &Settings) {
+    check_environment_name(faults, "spec.name", &spec.name, claim, settings);
+}
+
+/// The namespaces inside: those that the claim names, else one with the environment's name.
+pub fn namespaces(faults: &mut Vec<Fault>, spec: &Spec, settings: &Settings) -> Vec<String> {
+    if spec.namespaces.is_empty() {
+        if settings.reserved(&spec.name).is_none() {
+            check_inner_namespace(faults, "spec.name", &spec.name, settings);
+        }
+        return vec![spec.name.clone()];
+    }
+    for (index, namespace) in spec.namespaces.iter().enumerate() {
+        check_inner_namespace(faults, &format!("spec.namespaces[{index}]"), namespace, settings);
+    }
+    spec.namespaces.clone()
+}
+
+/// Whose claims each namespace inside is for: those of this claim's namespace, unless it names another one.
+pub fn tenants(faults: &mut Vec<Fault>, spec: &Spec, namespaces: &[String], claim: &Claim) -> Vec<Tenancy> {
+    for (index, tenant) in spec.tenants.iter().enumerate().filter(|(_, tenant)| !namespaces.contains(&tenant.namespace))
+    {
+        faults.push(Fault::new(
+            format!("spec.tenants[{index}].namespace"),
+            format!(
+                "must be one of {}, not {:?}: add it to spec.namespaces as well",
+                namespaces.join(", "),
+                tenant.namespace
+            ),
+        ));
+    }
+    let tenancy = |namespace: &String| {
+        let named = spec.tenants.iter().find(|tenant| tenant.namespace == *namespace);
+        let claim_namespace = named.map_or(&claim.namespace, |tenant| &tenant.claim_namespace);
+        Tenancy { namespace: namespace.clone(), claim_namespace: claim_namespace.clone() }
+    };
+    namespaces.iter().map(tenancy).collect()
+}
+
+/// The Secrets on the host that the claim names.
+pub fn host_secrets(spec: &Spec) -> Vec<HostSecret> {
+    let certificate = spec.tls.iter().map(|tls| HostSecret::new("spec.tls.secretName", &tls.secret_name, ""));
+    let shared = spec.shared_secrets.iter().enumerate();
+    let shared = shared.map(|(index, name)| HostSecret::new(format!("spec.sharedSecrets[{index}]"), name, ""));
+    certificate.chain(shared).collect()
+}
+
+/// The environment's domain, which leaves room for the hosts of every namespace.
+pub fn domain(faults: &mut Vec<Fault>, spec: &Spec) -> String {
+    let domain = spec.domain.clone().unwrap_or_else(|| format!("{}.local", spec.name));
+    let longest = spec.namespaces.iter().max_by_key(|namespace| namespace.len()).unwrap_or(&spec.name);
+    check_domain(faults, "spec.domain", &namespace_domain(&spec.name, longest, &domain));
+    domain
+}
+
+pub fn components(faults: &mut Vec<Fault>, spec: &Spec) {
+    if spec.components.istio {
+        return;
+    }
+    if spec.components.knative_serving {
+        faults.push(Fault::new(
+            "spec.components.knativeServing",
+            "needs istio: set spec.components.istio to true as well, or knativeServing to false",
+        ));
+    }
+    if spec.tls.is_some() {
+        faults.push(Fault::new(
+            "spec.tls",
+            "needs istio, whose gateway shows the certificate: set spec.components.istio to true, or leave tls out",
+        ));
+    }
+}
+
+/// What the gateway's Service asks of the host's cloud, as far as the platform team lets it.
+pub fn gateway(faults: &mut Vec<Fault>, spec: &Spec, allowed: &Gateways) {
+    let field = "spec.gateway.annotations";
+    let known = || match allowed.allowed_annotations.as_slice() {
+        [] => "none".to_owned(),
+        keys => keys.join(", "),
+    };
+    for key in spec.gateway.annotations.keys() {
+        if !qualified_name(key) {
+            faults.push(Fault::new(
+                field,
+                format!("must not have the key {key:?}: a key is a name of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be"),
+            ));
+        } else if !allowed.allowed_annotations.contains(key) {
+            faults.push(Fault::new(
+                field,
+                format!("must not have the key {key:?}: the platform allows {} (gateways.allowedAnnotations)", known()),
+            ));
+        }
+    }
+    let Gateway { service_type, .. } = spec.gateway;
+    if spec.components.istio && !allowed.allowed_service_types.contains(&service_type) {
+        let types: Vec<String> = allowed.allowed_service_types.iter().map(|kind| format!("{kind:?}")).collect();
+        faults.push(Fault::new(
+            "spec.gateway.serviceType",
+            format!(
+                "must be {}, which the platform allows (gateways.allowedServiceTypes), not {service_type:?}",
+                types.join(" or ")
+            ),
+        ));
+    }
+}
+
+/// Nothing of an environment has a size of its own: its components have theirs.
+pub fn levers() -> Vec<Lever> {
+    let brings = Demand { cpu: Cpu::thousandths(1), memory: Bytes::mebi(1), storage: Bytes::default() };
+    vec![Lever { field: "spec.components", brings }]
+}
+
+/// What the author of an environment is told who was promised more once. To refuse it would stop every other change of a
+/// platform that runs.
+pub const RETAINS_STATE_ALONE: &str = "spec.retain: keeps the virtual cluster's own state, and no data: the host deletes every volume of its systems and brokers together with it; save what has to last (docs/backup.md), then set it to false";
+
+pub fn warnings(environment: &Environment) -> Vec<String> {
+    let spec = &environment.spec;
+    let mut warnings = Vec::new();
+    warnings.extend(spec.retain.then(|| RETAINS_STATE_ALONE.to_owned()));
+    if spec.provisioner == Provisioner::ClusterAPI {
+        warnings.push(
+            "spec.provisioner: ClusterAPI is experimental: what is composed is checked against its schemas only"
+                .to_owned(),
+        );
+    }
+    let admitted = |namespace: &String| {
+        let mut admitted = spec.allowed_claim_namespaces.iter();
+        *namespace == environment.owner.claim.namespace || admitted.any(|entry| entry == namespace || entry == "*")
+    };
+    for (index, tenant) in spec.tenants.iter().enumerate().filter(|(_, tenant)| !admitted(&tenant.claim_namespace)) {
+        warnings.push(format!(
+            "spec.tenants[{index}]: claims of {0} are not admitted: add {0} to spec.allowedClaimNamespaces",
+            tenant.claim_namespace
+        ));
+    }
+    let has_place = |namespace: &str| environment.tenants.iter().any(|tenant| tenant.claim_namespace == namespace);
+    for (index, namespace) in spec.allowed_claim_namespaces.iter().enumerate() {
+        if namespace != "*" && !has_place(namespace) {
+            warnings.push(format!(
+                "spec.allowedClaimNamespaces[{index}]: no namespace inside is for claims of {namespace}: name one in spec.tenants"
+            ));
+        }
+    }
+    if !spec.components.istio && !spec.gateway.annotations.is_empty() {
+        warnings.push("spec.gateway: has no effect without spec.components.istio".to_owned());
+    }
+    if spec.components.istio && environment.domain.rsplit('.').next() == Some("local") {
+        warnings.push(format!(
+            "spec.domain: no name server answers for {}, and no public authority certifies it: each machine that uses the routes needs its hosts file",
+            environment.domain
+        ));
+    }
+    warnings
+}

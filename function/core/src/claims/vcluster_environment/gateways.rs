@@ -1,0 +1,75 @@
+//! What the gateway listens to: the hosts of each namespace, and the certificate that it shows for them.
+
+use std::collections::BTreeMap;
+
+use super::{Environment, istio, namespaces};
+use crate::claims::between::secret::Pusher;
+use crate::claims::between::secret::Secret;
+use crate::claims::between::tenant::HOSTS;
+use crate::claims::between::tenant::SecretName;
+use crate::claims::between::tenant::gateway_name;
+use crate::claims::between::tenant::kubeconfig;
+use crate::claims::between::tenant::namespace_domain;
+use crate::kinds::Spec;
+use crate::kinds::istio::Gateway;
+use crate::kinds::istio::Port;
+use crate::kinds::istio::Server;
+use crate::kinds::istio::Tls;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+
+pub const NAME: &str = "gateways";
+pub const CERTIFICATE: &str = "certificate";
+
+pub fn certificate(environment: &Environment) -> Vec<Resource> {
+    let Some(tls) = &environment.spec.tls else { return Vec::new() };
+    let name = &environment.spec.name;
+    let pusher = Pusher {
+        part: environment.part(CERTIFICATE, CERTIFICATE, name, &[istio::BASE]),
+        remote_namespace: istio::NAMESPACE,
+        suffix: "environment",
+        kubeconfig: kubeconfig(name),
+    };
+    let from = SecretName { name: tls.secret_name.clone() };
+    vec![pusher.store(), pusher.certificate(&certificate_secret(environment), &from)]
+}
+
+/// The certificate, where the gateway's pod reads it.
+fn certificate_secret(environment: &Environment) -> Secret {
+    Secret::new(format!("{}-tls", environment.spec.name))
+}
+
+pub fn resources(environment: &Environment) -> Vec<Resource> {
+    if !environment.spec.components.istio {
+        return Vec::new();
+    }
+    let gateway = |namespace: &String| {
+        let part = environment.part(NAME, "gateway", namespace, &[namespaces::INSIDE, istio::CONTROL_PLANE]);
+        let gateway = Gateway {
+            selector: BTreeMap::from([istio::GATEWAY_LABEL].map(|(name, value)| (name.to_owned(), value.to_owned()))),
+            servers: servers(environment, namespace),
+        };
+        part.inside(namespace, &gateway.named(part.metadata(gateway_name(namespace))), Ready::Exists)
+    };
+    environment.namespaces.iter().map(gateway).collect()
+}
+
+fn servers(environment: &Environment, namespace: &str) -> Vec<Server> {
+    let hosts = hosts(environment, namespace);
+    let http = Port { number: 80, name: "http", protocol: "HTTP" };
+    if environment.spec.tls.is_none() {
+        return vec![Server { port: http, hosts, tls: None }];
+    }
+    let https = Port { number: 443, name: "https", protocol: "HTTPS" };
+    let certificate = Tls::Simple { mode: "SIMPLE", credential_name: certificate_secret(environment).name };
+    vec![
+        Server { port: http, hosts: hosts.clone(), tls: Some(Tls::Redirect { https_redirect: true }) },
+        Server { port: https, hosts, tls: Some(certificate) },
+    ]
+}
+
+/// The hosts that the gateway of a namespace serves.
+pub fn hosts(environment: &Environment, namespace: &str) -> Vec<String> {
+    let domain = namespace_domain(&environment.spec.name, namespace, &environment.domain);
+    HOSTS.iter().map(|host| format!("{host}.{domain}")).collect()
+}

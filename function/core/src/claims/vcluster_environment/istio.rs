@@ -1,0 +1,79 @@
+//! Istio: its kinds, its control plane and the gateway through which everything from outside comes in. No pod of ours has a
+//! sidecar.
+
+use serde_json::{Value, json};
+
+use super::{Environment, namespaces};
+use crate::parts::place::Installation;
+use crate::parts::plan::Resource;
+use crate::parts::workload::resources as sized;
+use crate::schema::change;
+use crate::schema::change::Kept;
+use crate::schema::size::Cpu;
+use crate::settings::pins::Chart;
+use crate::settings::pins::ISTIO_IMAGES;
+
+pub const BASE: &str = "istio-base";
+pub const CONTROL_PLANE: &str = "istiod";
+pub const GATEWAY: &str = "istio-gateway";
+
+/// The namespace of all three. Knative's gateways look for the ingress gateway there.
+pub const NAMESPACE: &str = "istio-system";
+/// The gateway's release. Its chart makes the pods' label from it, `istio: ingressgateway`.
+const GATEWAY_RELEASE: &str = "istio-ingressgateway";
+/// The label of the gateway's pods, by which Gateways select them.
+pub const GATEWAY_LABEL: (&str, &str) = ("istio", "ingressgateway");
+
+pub fn resources(environment: &Environment) -> Vec<Resource> {
+    if !environment.spec.components.istio {
+        return Vec::new();
+    }
+    let release = |name, waits_for, chart, release, values| {
+        environment.part(name, name, NAMESPACE, waits_for).release_inside(
+            "release",
+            Installation { chart, name: release, namespace: NAMESPACE, namespace_exists: true, values },
+        )
+    };
+    vec![
+        release(BASE, &[namespaces::INSIDE], Chart::IstioBase, BASE, json!({})),
+        release(CONTROL_PLANE, &[BASE], Chart::Istiod, CONTROL_PLANE, control_plane(environment)),
+        release(GATEWAY, &[CONTROL_PLANE], Chart::IstioGateway, GATEWAY_RELEASE, gateway(environment)),
+    ]
+}
+
+/// What is installed first, once it was asked for.
+pub fn kept(environment: &Environment) -> Option<Kept> {
+    let off = !environment.spec.components.istio;
+    off.then(|| Kept::absent("istio-base-release", "spec.components.istio", change::COMPONENT))
+}
+
+fn control_plane(environment: &Environment) -> Value {
+    let settings = &environment.owner.settings;
+    json!({
+        "global": {"hub": settings.mirrored(ISTIO_IMAGES)},
+        // Inside a virtual cluster nothing measures pods, so nothing can scale by it.
+        "autoscaleEnabled": false,
+        "resources": sized(Cpu::thousandths(100), "256Mi", "2Gi"),
+        "seccompProfile": {"type": "RuntimeDefault"},
+        "nodeSelector": settings.node_selector().unwrap_or_default(),
+        "tolerations": settings.tolerations().unwrap_or_default(),
+    })
+}
+
+fn gateway(environment: &Environment) -> Value {
+    let settings = &environment.owner.settings;
+    json!({
+        "autoscaling": {"enabled": false},
+        // The chart's own, which these take the place of: a port below 1024 without being root.
+        "securityContext": {
+            "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "service": {
+            "type": environment.spec.gateway.service_type,
+            "annotations": environment.spec.gateway.annotations,
+        },
+        "nodeSelector": settings.node_selector().unwrap_or_default(),
+        "tolerations": settings.tolerations().unwrap_or_default(),
+    })
+}

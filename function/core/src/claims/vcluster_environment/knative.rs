@@ -1,0 +1,154 @@
+//! Knative Serving: its operator, and what the operator is told to install.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::namespaces::Standard;
+use super::{Environment, istio, namespaces};
+use crate::kinds::Spec;
+use crate::kinds::knative::Enabled;
+use crate::kinds::knative::Ingress;
+use crate::kinds::knative::KnativeServing;
+use crate::kinds::knative::Registry;
+use crate::kinds::knative::Workload;
+use crate::parts::place::Installation;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::schema::change;
+use crate::schema::change::Kept;
+use crate::schema::size::Bytes;
+use crate::schema::size::Cpu;
+use crate::settings::Settings;
+use crate::settings::pins::Chart;
+use crate::settings::pins::Image;
+use crate::settings::pins::KNATIVE_OPERATOR_IMAGES;
+use crate::settings::pins::KNATIVE_SERVING;
+use crate::settings::pins::KNATIVE_SERVING_IMAGES;
+use crate::settings::pins::KNATIVE_SERVING_WORKLOADS;
+use crate::settings::pins::QUEUE_PROXY_IMAGE;
+use crate::settings::registry;
+
+pub const OPERATOR: &str = "knative-operator";
+pub const SERVING: &str = "knative-serving";
+
+/// What the container reserves that Knative puts beside each of ours. It has no limits unless they are said.
+pub const QUEUE_PROXY: (Cpu, Bytes) = (Cpu::thousandths(25), Bytes::mebi(64));
+const QUEUE_PROXY_LIMITS: (Cpu, Bytes) = (Cpu::thousandths(1000), Bytes::mebi(512));
+
+pub fn resources(environment: &Environment) -> Vec<Resource> {
+    if !environment.spec.components.knative_serving {
+        return Vec::new();
+    }
+    let settings = &environment.owner.settings;
+    let installation = Installation {
+        chart: Chart::KnativeOperator,
+        name: OPERATOR,
+        namespace: OPERATOR,
+        namespace_exists: true,
+        values: operator(settings),
+    };
+    // Serving finds the gateway's Service when it sets up its own.
+    let part = environment.part(SERVING, SERVING, SERVING, &[OPERATOR, istio::GATEWAY]);
+    let namespace = environment.part(SERVING, SERVING, "", &[namespaces::INSIDE]);
+    vec![
+        environment.part(OPERATOR, OPERATOR, OPERATOR, &[namespaces::INSIDE]).release_inside("release", installation),
+        namespace.inside("namespace", &namespaces::namespace(&namespace, SERVING, Standard::Restricted), Ready::Exists),
+        part.inside("serving", &serving(settings).named(part.metadata(SERVING)), Ready::Condition),
+    ]
+}
+
+/// What is installed first, once it was asked for.
+pub fn kept(environment: &Environment) -> Option<Kept> {
+    let off = !environment.spec.components.knative_serving;
+    off.then(|| Kept::absent("knative-operator-release", "spec.components.knativeServing", change::COMPONENT))
+}
+
+fn operator(settings: &Settings) -> Value {
+    let [operator, webhook] = KNATIVE_OPERATOR_IMAGES.map(|image| settings.mirrored(image));
+    let deployment = |image| {
+        let mut values = json!({"image": image, "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}});
+        if let Some(labels) = settings.node_selector() {
+            values["affinity"] = on_nodes(&labels);
+        }
+        if let Some(tolerations) = settings.tolerations() {
+            values["tolerations"] = json!(tolerations);
+        }
+        values
+    };
+    json!({"knative_operator": {
+        "knative_operator": deployment(operator),
+        "operator_webhook": deployment(webhook),
+    }})
+}
+
+/// What a node selector means, for a chart that has no word for one.
+fn on_nodes(labels: &BTreeMap<String, String>) -> Value {
+    let expression = |(key, value): (&String, &String)| json!({"key": key, "operator": "In", "values": [value]});
+    let expressions: Vec<Value> = labels.iter().map(expression).collect();
+    json!({"nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": expressions}]},
+    }})
+}
+
+fn serving(settings: &Settings) -> KnativeServing {
+    let mut deployment = BTreeMap::from([("registries-skipping-tag-resolving", unresolved(settings))]);
+    deployment.extend([
+        ("queue-sidecar-cpu-request", QUEUE_PROXY.0.to_string()),
+        ("queue-sidecar-cpu-limit", QUEUE_PROXY_LIMITS.0.to_string()),
+        ("queue-sidecar-memory-request", QUEUE_PROXY.1.to_string()),
+        ("queue-sidecar-memory-limit", QUEUE_PROXY_LIMITS.1.to_string()),
+    ]);
+    if settings.registry.is_some() {
+        // The operator puts images into what it installs itself. This one Serving puts into the pods of its services.
+        deployment.insert("queue-sidecar-image", serving_image(settings, QUEUE_PROXY_IMAGE));
+    }
+    KnativeServing {
+        version: KNATIVE_SERVING.to_owned(),
+        ingress: Ingress { istio: Enabled { enabled: true } },
+        config: [("deployment", deployment), ("features", features(settings))]
+            .into_iter()
+            .filter(|(_, entries)| !entries.is_empty())
+            .collect(),
+        registry: settings.registry.as_ref().map(|_| Registry {
+            images: KNATIVE_SERVING_IMAGES.map(|(name, image)| (name, serving_image(settings, image))).into(),
+        }),
+        workloads: workloads(settings),
+    }
+}
+
+/// An image of Serving, from the mirror where there is one.
+fn serving_image(settings: &Settings, image: &str) -> String {
+    format!("{}:v{KNATIVE_SERVING}", settings.mirrored(image))
+}
+
+/// What pods of Knative's services may say beyond what Knative lets them: where they may run, as far as that is asked for.
+fn features(settings: &Settings) -> BTreeMap<&'static str, String> {
+    [
+        ("kubernetes.podspec-nodeselector", settings.node_selector().is_some()),
+        ("kubernetes.podspec-tolerations", settings.tolerations().is_some()),
+    ]
+    .into_iter()
+    .filter(|(_, asked)| *asked)
+    .map(|(feature, _)| (feature, "enabled".to_owned()))
+    .collect()
+}
+
+/// Where the pods of Serving itself may run, where that is asked for.
+fn workloads(settings: &Settings) -> Vec<Workload> {
+    let (node_selector, tolerations) = (settings.node_selector(), settings.tolerations());
+    if node_selector.is_none() && tolerations.is_none() {
+        return Vec::new();
+    }
+    let workload = |name| Workload { name, node_selector: node_selector.clone(), tolerations: tolerations.clone() };
+    KNATIVE_SERVING_WORKLOADS.map(workload).into()
+}
+
+/// The registries whose tags Knative takes as they are. To resolve one it would call the registry by itself, without the
+/// pull secrets, which are on the host; and our tags do not move.
+fn unresolved(settings: &Settings) -> String {
+    let mut registries: BTreeSet<String> = ["dev.local", "kind.local", "ko.local"].map(str::to_owned).into();
+    let images = [Image::Nginx, Image::Python].map(|image| settings.image(image));
+    registries.extend(images.iter().map(|image| registry(image)).chain(settings.registry.as_deref().map(registry)));
+    registries.into_iter().collect::<Vec<_>>().join(",")
+}

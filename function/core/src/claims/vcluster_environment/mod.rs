@@ -1,0 +1,155 @@
+//! From a `VClusterEnvironmentClaim` to a virtual cluster and what its tenants share in it.
+//!
+//! The parts stand here in reading order, each in a file of its own. What tenants put into the virtual cluster is no
+//! business of this room: they learn what it offers from the annotations of its ProviderConfig.
+
+use crate::claims::Checked;
+use crate::claims::between::host_secrets;
+use crate::claims::between::tenant::LOCK;
+use crate::life::lock::Site;
+use crate::life::report::Phase;
+use crate::parts::demand::Lever;
+use crate::parts::owner::Claim;
+use crate::parts::owner::Leaves;
+use crate::parts::owner::Owner;
+use crate::parts::part::Part;
+use crate::parts::plan::Plan;
+use crate::schema::Column;
+use crate::schema::change::Kept;
+use crate::schema::fault::Fault;
+use crate::settings::Settings;
+
+mod check;
+pub mod claim;
+mod gateways;
+pub mod istio;
+pub mod knative;
+pub mod monitoring;
+mod namespaces;
+mod protection;
+mod provider_configs;
+mod pull_secrets;
+pub mod status;
+mod vcluster;
+
+use crate::claims::between::offer::Tenancy;
+
+#[cfg(test)]
+mod tests;
+
+/// An environment, checked.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    pub owner: Owner,
+    pub spec: claim::Spec,
+    /// The namespaces inside, at least one.
+    pub namespaces: Vec<String>,
+    /// Whose claims each namespace inside is for.
+    pub tenants: Vec<Tenancy>,
+    pub domain: String,
+}
+
+/// What a platform team thinks of as the steps of an environment.
+const PHASES: &[Phase] = &[
+    Phase {
+        name: "VirtualCluster",
+        parts: &[LOCK, provider_configs::HELM, namespaces::HOST, pull_secrets::NAME, vcluster::NAME, "protection"],
+    },
+    Phase { name: "Namespaces", parts: &[namespaces::INSIDE] },
+    Phase { name: "Istio", parts: &[istio::BASE, istio::CONTROL_PLANE, istio::GATEWAY] },
+    Phase { name: "Gateways", parts: &["certificate", "gateways"] },
+    Phase { name: "Knative", parts: &[knative::OPERATOR, knative::SERVING] },
+    Phase { name: "Observability", parts: &[monitoring::NAME] },
+];
+
+impl Checked for Environment {
+    type Spec = claim::Spec;
+    type Status = status::Status;
+
+    const PHASES: &'static [Phase] = PHASES;
+    const COLUMNS: &'static [Column] = status::COLUMNS;
+
+    fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let namespaces = check::namespaces(&mut faults, &spec, settings);
+        let tenants = check::tenants(&mut faults, &spec, &namespaces, &claim);
+        let domain = check::domain(&mut faults, &spec);
+        check::names(&mut faults, &spec, &claim, settings);
+        check::components(&mut faults, &spec);
+        check::gateway(&mut faults, &spec, &settings.gateways);
+        host_secrets::check(&mut faults, &spec.name, &check::host_secrets(&spec), settings);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let owner = Owner {
+            system: "vcluster-environment",
+            claim,
+            environment: spec.name.clone(),
+            // The virtual cluster takes along what stands inside it.
+            leaves: Leaves::Everything,
+            settings: settings.clone(),
+        };
+        Ok(Self { owner, spec, namespaces, tenants, domain })
+    }
+
+    fn plan(&self) -> Plan {
+        Plan::of([
+            provider_configs::resources(self),
+            namespaces::host(self),
+            pull_secrets::resources(self),
+            vcluster::resources(self),
+            protection::resources(self),
+            namespaces::inside(self),
+            istio::resources(self),
+            gateways::certificate(self),
+            gateways::resources(self),
+            knative::resources(self),
+            monitoring::resources(self),
+        ])
+    }
+
+    fn levers(&self) -> Vec<Lever> {
+        check::levers()
+    }
+
+    fn status(&self, _: bool) -> Self::Status {
+        status::of(self)
+    }
+
+    fn kept(&self) -> Vec<Kept> {
+        let places = [provider_configs::kept(self), vcluster::kept(self)].into_iter().flatten();
+        let components = [istio::kept(self), knative::kept(self), monitoring::kept(self)];
+        places.chain(components.into_iter().flatten()).chain(namespaces::kept(self)).collect()
+    }
+
+    fn endpoint(status: &Self::Status) -> Option<String> {
+        status.domain.clone()
+    }
+
+    fn site(&self) -> Site {
+        let name = self.spec.name.clone();
+        let taken = format!("there is an environment {name} already");
+        Site { taken, field: "spec.name", name, former_lock: None }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        check::warnings(self)
+    }
+
+    fn notice(&self) -> Option<&'static str> {
+        self.spec.retain.then_some(check::RETAINS_STATE_ALONE)
+    }
+}
+
+impl Environment {
+    /// A part whose manifests are in this namespace, which is empty for those that have none.
+    fn part<'a>(
+        &'a self,
+        name: &'static str,
+        app: &'a str,
+        namespace: &'a str,
+        waits_for: &'static [&'static str],
+    ) -> Part<'a> {
+        Part { owner: &self.owner, name, app, namespace, waits_for }
+    }
+}

@@ -1,0 +1,116 @@
+//! Prometheus and Grafana. What a virtual cluster does not show is switched off: its nodes, their kubelets, and a control
+//! plane that is one process.
+
+use serde_json::{Value, json};
+
+use super::{Environment, namespaces};
+use crate::parts::place::Installation;
+use crate::parts::plan::Resource;
+use crate::parts::workload::resources as sized;
+use crate::schema::change;
+use crate::schema::change::Kept;
+use crate::schema::size::Cpu;
+use crate::settings::pins::Chart;
+
+pub const NAME: &str = "kube-prometheus-stack";
+pub const NAMESPACE: &str = "monitoring";
+/// Grafana's Service, and the Secret with its administrator: keys `admin-user` and `admin-password`. The chart names both
+/// after its release.
+pub const GRAFANA: &str = "kube-prometheus-stack-grafana";
+
+pub fn resources(environment: &Environment) -> Vec<Resource> {
+    if !environment.spec.components.observability {
+        return Vec::new();
+    }
+    let installation = Installation {
+        chart: Chart::KubePrometheusStack,
+        name: NAME,
+        namespace: NAMESPACE,
+        namespace_exists: true,
+        values: values(environment),
+    };
+    vec![environment.part(NAME, NAME, NAMESPACE, &[namespaces::INSIDE]).release_inside("release", installation)]
+}
+
+/// What is installed first, once it was asked for.
+pub fn kept(environment: &Environment) -> Option<Kept> {
+    let off = !environment.spec.components.observability;
+    off.then(|| Kept::absent("kube-prometheus-stack-release", "spec.components.observability", change::COMPONENT))
+}
+
+fn values(environment: &Environment) -> Value {
+    let settings = &environment.owner.settings;
+    let node_selector = settings.node_selector().unwrap_or_default();
+    let tolerations = settings.tolerations().unwrap_or_default();
+    let mut values = json!({
+        "global": {"imageRegistry": settings.registry.as_deref().unwrap_or_default()},
+        "nodeExporter": {"enabled": false},
+        "kubelet": {"enabled": false},
+        "kubeEtcd": {"enabled": false},
+        "kubeScheduler": {"enabled": false},
+        "kubeControllerManager": {"enabled": false},
+        "kubeProxy": {"enabled": false},
+        "coreDns": {"enabled": false},
+        // Alerts that nobody would receive.
+        "alertmanager": {"enabled": false},
+        "defaultRules": {"create": false},
+        "prometheusOperator": {
+            "admissionWebhooks": {"enabled": false},
+            "tls": {"enabled": false},
+            "resources": sized(Cpu::thousandths(50), "128Mi", "512Mi"),
+            "prometheusConfigReloader": {"resources": sized(Cpu::thousandths(10), "32Mi", "128Mi")},
+            "nodeSelector": node_selector,
+            "tolerations": tolerations,
+        },
+        "prometheus": {"prometheusSpec": {
+            // Whatever a tenant asks to be scraped is scraped, whichever release its labels name.
+            "serviceMonitorSelectorNilUsesHelmValues": false,
+            "podMonitorSelectorNilUsesHelmValues": false,
+            "probeSelectorNilUsesHelmValues": false,
+            "ruleSelectorNilUsesHelmValues": false,
+            "scrapeConfigSelectorNilUsesHelmValues": false,
+            "retention": "7d",
+            "retentionSize": "4GB",
+            "resources": sized(Cpu::thousandths(100), "512Mi", "2Gi"),
+            "nodeSelector": node_selector,
+            "tolerations": tolerations,
+        }},
+        "kube-state-metrics": {
+            "resources": sized(Cpu::thousandths(10), "64Mi", "512Mi"),
+            "nodeSelector": node_selector,
+            "tolerations": tolerations,
+        },
+        "grafana": {
+            // Without one of ours the chart makes a password up and keeps it; its own default is known to everybody.
+            "adminPassword": "",
+            // They show nodes, which there are none of.
+            "defaultDashboardsEnabled": false,
+            "resources": sized(Cpu::thousandths(100), "256Mi", "1Gi"),
+            "sidecar": {
+                "resources": sized(Cpu::thousandths(10), "96Mi", "256Mi"),
+                "dashboards": {
+                    "enabled": true,
+                    "label": "grafana_dashboard",
+                    "labelValue": "1",
+                    "searchNamespace": "ALL",
+                },
+            },
+            "nodeSelector": node_selector,
+            "tolerations": tolerations,
+        },
+    });
+    if !settings.telemetry.grafana {
+        values["grafana"]["grafana.ini"] = unheard();
+    }
+    values
+}
+
+/// What keeps Grafana from calling its maker by itself.
+fn unheard() -> Value {
+    json!({
+        "analytics": {"check_for_updates": false, "check_for_plugin_updates": false, "reporting_enabled": false},
+        "news": {"news_feed_enabled": false},
+        "plugins": {"preinstall_disabled": true},
+        "security": {"disable_gravatar": true},
+    })
+}

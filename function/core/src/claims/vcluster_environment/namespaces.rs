@@ -1,0 +1,84 @@
+//! The namespace that holds the virtual cluster on the host, and the namespaces inside it, each with the strictest of the
+//! Pod Security Standards that its pods keep.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Namespace;
+
+use super::{Environment, istio, knative, monitoring, vcluster};
+use crate::claims::between::tenant::LOCK;
+use crate::life::adoption::HOST_NAMES;
+use crate::parts::part::Part;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::schema::change;
+use crate::schema::change::Kept;
+
+/// The part on the host.
+pub const HOST: &str = "host-namespace";
+/// The part inside.
+pub const INSIDE: &str = "namespaces";
+
+/// What the API server refuses pods for. It warns and keeps a record of whatever is not restricted, everywhere.
+#[derive(Clone, Copy, Debug)]
+pub enum Standard {
+    /// For Kafka's pod, and for others whose image wants to begin as root.
+    Baseline,
+    Restricted,
+}
+
+impl Standard {
+    fn labels(self) -> BTreeMap<String, String> {
+        let enforced = match self {
+            Self::Baseline => "baseline",
+            Self::Restricted => "restricted",
+        };
+        [("enforce", enforced), ("warn", "restricted"), ("audit", "restricted")]
+            .map(|(mode, level)| (format!("pod-security.kubernetes.io/{mode}"), level.to_owned()))
+            .into()
+    }
+}
+
+/// All pods of the virtual cluster run here in the end, those of its own control plane included.
+pub fn host(environment: &Environment) -> Vec<Resource> {
+    let part = environment.part(HOST, "vcluster", "", &[LOCK, HOST_NAMES]);
+    let mut namespace = namespace(&part, &environment.spec.name, Standard::Baseline);
+    // A mesh of the host would inject its sidecars into pods that have those of the inside already.
+    namespace.metadata.labels.get_or_insert_default().insert("istio-injection".to_owned(), "disabled".to_owned());
+    // A namespace takes its volumes along: whoever keeps the volume keeps the namespace.
+    let mut object = if environment.spec.retain {
+        part.kept_on_host("object", &namespace, Ready::Exists)
+    } else {
+        part.on_host("object", &namespace, Ready::Exists)
+    };
+    object.mark(super::protection::mark(HOST));
+    vec![object.adopting()]
+}
+
+/// What only an environment may ask for that has asked before.
+pub fn kept(environment: &Environment) -> Option<Kept> {
+    environment.spec.retain.then(|| Kept::left_alone("host-namespace-object", "spec.retain", change::RETAIN))
+}
+
+pub fn inside(environment: &Environment) -> Vec<Resource> {
+    let part = environment.part(INSIDE, "namespaces", "", &[vcluster::NAME]);
+    let components = environment.spec.components;
+    let of_components = [
+        (istio::NAMESPACE, components.istio),
+        (knative::OPERATOR, components.knative_serving),
+        (monitoring::NAMESPACE, components.observability),
+    ];
+    let of_tenants = environment.namespaces.iter().map(|name| (name.as_str(), Standard::Baseline));
+    let of_components =
+        of_components.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| (name, Standard::Restricted));
+    of_tenants
+        .chain(of_components)
+        .map(|(name, standard)| part.inside(name, &namespace(&part, name, standard), Ready::Exists))
+        .collect()
+}
+
+pub fn namespace(part: &Part, name: &str, standard: Standard) -> Namespace {
+    let mut metadata = part.metadata(name);
+    metadata.labels.get_or_insert_default().extend(standard.labels());
+    Namespace { metadata, ..Namespace::default() }
+}

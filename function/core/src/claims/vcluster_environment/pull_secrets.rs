@@ -1,0 +1,51 @@
+//! Credentials for pulling images, fetched from the platform's secret store into the environment's namespace on the host,
+//! where all its pods run in the end.
+
+use std::collections::BTreeMap;
+
+use super::{Environment, namespaces};
+use crate::kinds::Spec;
+use crate::kinds::external_secrets::Data;
+use crate::kinds::external_secrets::ExternalSecret;
+use crate::kinds::external_secrets::RemoteRef;
+use crate::kinds::external_secrets::StoreRef;
+use crate::kinds::external_secrets::Target;
+use crate::kinds::external_secrets::Template;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+use crate::settings::input::PullSecret;
+use crate::text::language::Text;
+
+pub const NAME: &str = "pull-secrets";
+
+pub fn resources(environment: &Environment) -> Vec<Resource> {
+    let settings = &environment.owner.settings;
+    let part = environment.part(NAME, NAME, &environment.spec.name, &[namespaces::HOST]);
+    settings
+        .pull_secrets
+        .iter()
+        .map(|secret| {
+            let external = external_secret(secret, &settings.secret_store);
+            part.on_host(&secret.name, &external.named(part.metadata(&secret.name)), Ready::Condition)
+        })
+        .collect()
+}
+
+fn external_secret(secret: &PullSecret, store: &str) -> ExternalSecret {
+    ExternalSecret {
+        refresh_interval: "1h0m0s",
+        secret_store_ref: StoreRef { kind: "ClusterSecretStore", name: store.to_owned() },
+        target: Target {
+            name: secret.name.clone(),
+            creation_policy: "Owner",
+            template: Some(Template {
+                secret_type: Some("kubernetes.io/dockerconfigjson"),
+                data: BTreeMap::from([(".dockerconfigjson".to_owned(), Text::code("{{ .config }}"))]),
+            }),
+        },
+        data: vec![Data {
+            secret_key: "config".to_owned(),
+            remote_ref: RemoteRef { key: secret.remote_key.clone(), property: None },
+        }],
+    }
+}

@@ -1,0 +1,258 @@
+//! What stands on the host under a name that a claim wants. A provider adopts whatever has the name of its manifest, changes
+//! it and deletes it with the claim, so a name is looked at before a provider is let near it.
+//!
+//! This module knows plans and what was found under the names in them. Which claim holds a place is decided by its lock.
+
+use serde_json::Value;
+
+use crate::life::lock::Site;
+use crate::parts::owner::label;
+use crate::parts::plan::Name;
+use crate::parts::plan::Plan;
+use crate::parts::plan::Resource;
+use crate::schema::fault::Fault;
+
+/// What a resource that adopts waits for: that its name on the host is free, or belongs to its claim.
+pub const HOST_NAMES: &str = "host-names";
+
+/// What Crossplane knows of a name that an answer asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Found {
+    /// Crossplane has not looked yet.
+    Unknown,
+    /// Nothing has the name.
+    Nothing,
+    Object(Value),
+}
+
+impl Found {
+    pub fn object(&self) -> Option<&Value> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::Unknown | Self::Nothing => None,
+        }
+    }
+}
+
+/// Who has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Holder {
+    Unknown,
+    Nobody,
+    Ours,
+    /// It is ours and is being deleted.
+    Leaving,
+    /// It carries the label of another environment, or none.
+    Foreign,
+    /// It is the environment's, of claims of this other namespace.
+    OtherNamespace(String),
+}
+
+/// Who has each name that a plan wants on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Holders(Vec<(String, Title, Holder)>);
+
+/// How messages name an object on the host, and the values of the labels that would make it ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Title {
+    kind: String,
+    name: String,
+    claim_namespace: String,
+    resource: String,
+}
+
+/// The names that a plan wants on the host, in its order.
+pub fn names(plan: &Plan) -> impl Iterator<Item = Name<'_>> {
+    let adopting = plan.resources.iter().filter(|resource| resource.adopts);
+    adopting.filter_map(|resource| Name::of(&resource.key, resource.manifest()))
+}
+
+fn labelled<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("labels")?.get(label(name))?.as_str()
+}
+
+impl Holders {
+    /// Judges what was found under each name, given by the key of the resource that wants it.
+    pub fn of(plan: &Plan, found: impl Fn(&str) -> Found) -> Self {
+        let judge = |resource: &Resource| {
+            let manifest = resource.manifest();
+            let holder = match found(&resource.key) {
+                Found::Unknown => Holder::Unknown,
+                Found::Nothing => Holder::Nobody,
+                Found::Object(object) => holder(manifest, &object),
+            };
+            (resource.key.clone(), Title::of(manifest), holder)
+        };
+        Self(plan.resources.iter().filter(|resource| resource.adopts).map(judge).collect())
+    }
+
+    /// Whether every name is free or ours.
+    pub fn are_clear(&self) -> bool {
+        self.0.iter().all(|(.., holder)| matches!(holder, Holder::Nobody | Holder::Ours))
+    }
+
+    /// Why the claim waits for its names.
+    pub fn complaint(&self) -> Option<String> {
+        let said = self.0.iter().filter_map(|(_, title, holder)| title.wait(holder));
+        let said: Vec<String> = said.collect();
+        (!said.is_empty()).then(|| said.join("; "))
+    }
+
+    /// Why what a resource made is not ready although its provider may say so: it is on its way out.
+    pub fn leaving(&self, key: &str) -> Option<String> {
+        let (_, title, holder) = self.0.iter().find(|(known, ..)| known == key)?;
+        title.wait(holder).filter(|_| *holder == Holder::Leaving)
+    }
+
+    /// Every name that another has: only a refusal keeps a provider from what is there.
+    pub fn faults(&self, site: &Site) -> Vec<Fault> {
+        self.0.iter().filter_map(|(_, title, holder)| title.fault(holder, site)).collect()
+    }
+}
+
+/// Who has a name, by the labels of what was found there and those that the manifest carries.
+fn holder(manifest: &Value, found: &Value) -> Holder {
+    let same = |name: &str| labelled(found, name) == labelled(manifest, name);
+    match (same("environment"), same("claim-namespace")) {
+        (false, _) => Holder::Foreign,
+        (true, false) => Holder::OtherNamespace(labelled(found, "claim-namespace").unwrap_or("none").to_owned()),
+        (true, true) if found.pointer("/metadata/deletionTimestamp").is_some() => Holder::Leaving,
+        (true, true) => Holder::Ours,
+    }
+}
+
+impl Title {
+    fn of(manifest: &Value) -> Self {
+        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (kind, group) = (text("/kind"), text("/apiVersion"));
+        let group = group.split_once('/').map(|(group, _)| format!("s.{group}")).unwrap_or_default();
+        Self {
+            resource: format!("{}{group}", kind.to_lowercase()),
+            kind,
+            name: text("/metadata/name"),
+            claim_namespace: labelled(manifest, "claim-namespace").unwrap_or_default().to_owned(),
+        }
+    }
+
+    fn wait(&self, holder: &Holder) -> Option<String> {
+        let Self { kind, name, .. } = self;
+        match holder {
+            Holder::Unknown => {
+                Some(format!("Crossplane has not said yet whether there is a {kind} {name} on the host"))
+            }
+            Holder::Leaving => {
+                Some(format!("the {kind} {name} on the host is being deleted: once it is gone, this goes on"))
+            }
+            Holder::Nobody | Holder::Ours | Holder::Foreign | Holder::OtherNamespace(_) => None,
+        }
+    }
+
+    fn fault(&self, holder: &Holder, site: &Site) -> Option<Fault> {
+        let Self { kind, name, claim_namespace, resource } = self;
+        let (environment, owner) = (label("environment"), label("claim-namespace"));
+        let message = match holder {
+            Holder::Foreign => {
+                format!(
+                    "must not be {name:?}: the {kind} {name} on the host does not carry the label {environment}={name}, so it is not this environment's, and would be taken over; choose another name, or, if it was made for this environment, run: kubectl label --overwrite {resource} {name} {environment}={name} {owner}={claim_namespace}"
+                )
+            }
+            Holder::OtherNamespace(theirs) => format!(
+                "must not be {name:?}: the {kind} {name} on the host belongs to claims of namespace {theirs}; choose another name, or, if it is to be handed over with all that is in it, run: kubectl label --overwrite {resource} {name} {owner}={claim_namespace}"
+            ),
+            Holder::Unknown | Holder::Nobody | Holder::Ours | Holder::Leaving => return None,
+        };
+        Some(Fault::new(site.field, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::claims::Composed;
+    use crate::claims::Kind;
+    use crate::parts::owner::Claim;
+    use crate::settings::Settings;
+
+    fn composed() -> Composed {
+        let claim = Claim { namespace: "team".to_owned(), name: "env".to_owned() };
+        let kind = Kind::of_claim("VClusterEnvironmentClaim").unwrap();
+        kind.compose(json!({"name": "lab"}), claim, &Settings::default()).unwrap()
+    }
+
+    fn holders(found: &Found) -> Holders {
+        Holders::of(&composed().plan, |key| if key == "host-namespace-object" { found.clone() } else { Found::Nothing })
+    }
+
+    fn namespace(labels: &Value) -> Found {
+        Found::Object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "lab", "labels": labels}}))
+    }
+
+    #[test]
+    fn an_environment_looks_at_its_namespace_and_its_helm_provider_config() {
+        let composed = composed();
+        let names: Vec<_> =
+            names(&composed.plan).map(|name| (name.key, name.api_version, name.kind, name.name)).collect();
+        let expected = [
+            ("helm-provider-config-object", "helm.crossplane.io/v1beta1", "ProviderConfig", "lab"),
+            ("host-namespace-object", "v1", "Namespace", "lab"),
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn what_is_free_or_ours_is_clear() {
+        let ours = json!({label("environment"): "lab", label("claim-namespace"): "team", "more": "labels"});
+        for found in [Found::Nothing, namespace(&ours)] {
+            let holders = holders(&found);
+            assert!(holders.are_clear() && holders.complaint().is_none(), "{found:?}");
+            assert_eq!(holders.faults(&composed().site), []);
+        }
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_waited_for_and_never_a_fault() {
+        let holders = holders(&Found::Unknown);
+        assert!(!holders.are_clear());
+        assert_eq!(
+            holders.complaint().as_deref(),
+            Some("Crossplane has not said yet whether there is a Namespace lab on the host")
+        );
+        assert_eq!(holders.faults(&composed().site), []);
+    }
+
+    #[test]
+    fn what_is_ours_and_leaves_is_waited_for() {
+        let ours = json!({label("environment"): "lab", label("claim-namespace"): "team"});
+        let Found::Object(mut object) = namespace(&ours) else { unreachable!() };
+        object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        let holders = holders(&Found::Object(object));
+        assert!(!holders.are_clear());
+        assert!(holders.leaving("host-namespace-object").unwrap().contains("is being deleted"));
+        assert_eq!(holders.leaving("helm-provider-config-object"), None);
+        assert_eq!(holders.faults(&composed().site), []);
+    }
+
+    #[test]
+    fn what_is_anothers_is_a_fault_that_says_how_to_hand_it_over() {
+        for labels in [
+            json!({}),
+            json!({label("environment"): "other", label("claim-namespace"): "team"}),
+            json!({label("claim-namespace"): "team"}),
+        ] {
+            let faults = holders(&namespace(&labels)).faults(&composed().site);
+            let [fault] = faults.as_slice() else { panic!("{faults:?}") };
+            assert_eq!(fault.field, "spec.name");
+            let command = "kubectl label --overwrite namespace lab platform.example.org/environment=lab platform.example.org/claim-namespace=team";
+            assert!(fault.message.ends_with(command), "{fault}");
+        }
+        let theirs = json!({label("environment"): "lab", label("claim-namespace"): "other"});
+        let faults = holders(&namespace(&theirs)).faults(&composed().site);
+        assert!(faults[0].message.contains("belongs to claims of namespace other"), "{faults:?}");
+        assert!(faults[0].message.ends_with("namespace lab platform.example.org/claim-namespace=team"), "{faults:?}");
+        // A namespace without labels at all.
+        let bare = Found::Object(json!({"metadata": {"name": "lab"}}));
+        assert_eq!(holders(&bare).faults(&composed().site).len(), 1);
+    }
+}

@@ -1,0 +1,256 @@
+//! Order without omission: which of a plan's resources are held back, and why.
+//!
+//! A resource that is not due is desired all the same, paused, so that it is seen and nothing is deleted by being left out.
+//! This room knows plans and what was observed of them; it knows neither claims nor the protocol.
+
+use std::collections::BTreeSet;
+use std::iter;
+
+use serde_json::Value;
+
+use crate::life::observed::Failure;
+use crate::life::observed::Observed;
+use crate::life::observed::Pause;
+use crate::parts::owner::label;
+use crate::parts::plan::Plan;
+use crate::parts::plan::Resource;
+
+/// The annotation that tells a provider to leave a resource alone.
+pub const PAUSED: &str = "crossplane.io/paused";
+
+/// The annotation that says which part a resource is held for.
+pub fn waits_for() -> String {
+    label("waits-for")
+}
+
+/// How one resource stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Not due: these parts are not ready.
+    Held(Vec<&'static str>),
+    /// Released, and not ready yet.
+    Waiting,
+    /// A Job that has given up.
+    Failed,
+    /// Paused by a person.
+    Paused,
+    Ready,
+}
+
+impl Standing {
+    /// The parts that it is held for.
+    pub fn held_for(&self) -> &[&'static str] {
+        match self {
+            Self::Held(parts) => parts,
+            _ => &[],
+        }
+    }
+}
+
+/// How every resource of a plan stands. Everything is in the plan's order; `observed` may be shorter than the plan, and a
+/// missing entry means not observed. What is offered from outside the plan counts like a part that is ready. `None`: the
+/// claim has no place, nothing that waits for anything is released, and what no provider has taken up yet is held again.
+pub fn standings(
+    plan: &Plan,
+    observed: &[Option<Observed>],
+    offered: Option<&BTreeSet<&'static str>>,
+) -> Vec<Standing> {
+    let mut ready = BTreeSet::new();
+    if let Some(offered) = offered {
+        ready = ready_parts(plan, observed);
+        ready.extend(offered);
+    }
+    let all = plan.resources.iter().zip(in_order(observed));
+    let has_place = offered.is_some();
+    all.map(|(resource, observed)| standing(resource, observed, &ready, has_place)).collect()
+}
+
+/// Has the plan's resources announce these parts, which are ready.
+pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
+    for resource in &mut plan.resources {
+        for announcement in std::mem::take(&mut resource.announces) {
+            if announcement.parts.iter().all(|part| ready.contains(part)) {
+                resource.annotate(&announcement.annotation, announcement.once_ready);
+            }
+        }
+    }
+}
+
+/// The parts that something is held for.
+pub fn awaited(standings: &[Standing]) -> BTreeSet<&'static str> {
+    standings.iter().flat_map(Standing::held_for).copied().collect()
+}
+
+/// The parts all of whose resources are observed ready.
+pub fn ready_parts(plan: &Plan, observed: &[Option<Observed>]) -> BTreeSet<&'static str> {
+    let is_ready = |observed: Option<&Observed>| observed.is_some_and(|seen| seen.ready && seen.pause != Pause::Order);
+    let all = plan.resources.iter().zip(in_order(observed));
+    let unready: BTreeSet<&str> = all.filter(|(_, seen)| !is_ready(*seen)).map(|(resource, _)| resource.part).collect();
+    plan.resources.iter().map(|resource| resource.part).filter(|part| !unready.contains(part)).collect()
+}
+
+/// What is observed of each resource of a plan.
+fn in_order(observed: &[Option<Observed>]) -> impl Iterator<Item = Option<&Observed>> {
+    observed.iter().map(Option::as_ref).chain(iter::repeat(None))
+}
+
+fn standing(
+    resource: &Resource,
+    observed: Option<&Observed>,
+    ready: &BTreeSet<&'static str>,
+    has_place: bool,
+) -> Standing {
+    let is_free = |seen: &Observed| !seen.taken_up && (seen.pause == Pause::Order || !has_place);
+    let may_be_held = resource.reports_ready && observed.is_none_or(is_free);
+    if may_be_held {
+        let missing: Vec<&'static str> =
+            resource.waits_for.iter().copied().filter(|part| !ready.contains(part)).collect();
+        if !missing.is_empty() {
+            return Standing::Held(missing);
+        }
+    }
+    match observed {
+        Some(seen) if seen.pause == Pause::Person => Standing::Paused,
+        Some(seen) if seen.ready && seen.pause == Pause::None => Standing::Ready,
+        Some(seen) if seen.failure == Failure::Job => Standing::Failed,
+        _ => Standing::Waiting,
+    }
+}
+
+/// The resource as it is desired while it stands so.
+pub fn desired(mut resource: Resource, standing: &Standing) -> Value {
+    if let Standing::Held(parts) = standing {
+        resource.annotate(PAUSED, "true");
+        resource.annotate(&waits_for(), &parts.join(","));
+    }
+    resource.composed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parts::plan::Announcement;
+    use crate::parts::plan::Place;
+    use crate::parts::plan::Ready;
+    use serde_json::json;
+
+    fn resource(part: &'static str, waits_for: &'static [&'static str]) -> Resource {
+        Resource {
+            key: format!("{part}-object"),
+            part,
+            waits_for,
+            place: Place::Inside,
+            ready: Ready::Exists,
+            reports_ready: true,
+            adopts: false,
+            announces: Vec::new(),
+            composed: json!({"metadata": {"labels": {"a": "b"}}}),
+        }
+    }
+
+    fn chain() -> Plan {
+        Plan::of([
+            vec![resource("first", &[])],
+            vec![resource("second", &["first"])],
+            vec![resource("third", &["offer"])],
+        ])
+    }
+
+    fn look(plan: &Plan, observed: &[(&'static str, Observed)]) -> Vec<Option<Observed>> {
+        let look = |key: &str| observed.iter().find(|(known, _)| *known == key).map(|(_, seen)| seen.clone());
+        plan.resources.iter().map(|resource| look(&resource.key)).collect()
+    }
+
+    fn stand(observed: &[(&'static str, Observed)], offered: &[&'static str]) -> Vec<Standing> {
+        let plan = chain();
+        standings(&plan, &look(&plan, observed), Some(&offered.iter().copied().collect()))
+    }
+
+    fn ready() -> Observed {
+        Observed { ready: true, taken_up: true, ..Observed::default() }
+    }
+
+    #[test]
+    fn what_waits_is_held_until_what_it_waits_for_is_observed_ready() {
+        let nothing = stand(&[], &[]);
+        assert_eq!(
+            nothing,
+            [Standing::Waiting, Standing::Held(vec!["first"]), Standing::Held(vec!["offer"])],
+            "nothing observed"
+        );
+        let first = stand(&[("first-object", ready())], &["offer"]);
+        assert_eq!(first, [Standing::Ready, Standing::Waiting, Standing::Waiting], "the first is ready");
+    }
+
+    #[test]
+    fn a_claim_without_a_place_gets_nothing_more_released() {
+        let plan = chain();
+        let seen = look(&plan, &[("first-object", ready())]);
+        let stands = standings(&plan, &seen, None);
+        assert_eq!(stands, [Standing::Ready, Standing::Held(vec!["first"]), Standing::Held(vec!["offer"])]);
+        // Released, and taken up by nobody yet: it can still be kept from somebody else's place.
+        let seen = look(&plan, &[("first-object", ready()), ("second-object", Observed::default())]);
+        assert_eq!(standings(&plan, &seen, None)[1], Standing::Held(vec!["first"]));
+        let taken_up = Observed { taken_up: true, ..Observed::default() };
+        let seen = look(&plan, &[("first-object", ready()), ("second-object", taken_up)]);
+        assert_eq!(standings(&plan, &seen, None)[1], Standing::Waiting);
+    }
+
+    #[test]
+    fn what_a_provider_has_taken_up_is_never_held_again() {
+        let unready = Observed { taken_up: true, ..Observed::default() };
+        let second = Observed { taken_up: true, pause: Pause::Order, ..Observed::default() };
+        let stands = stand(&[("first-object", unready), ("second-object", second)], &[]);
+        assert_eq!(stands[1], Standing::Waiting);
+    }
+
+    #[test]
+    fn what_was_released_stays_released_before_its_provider_takes_it_up() {
+        let stands = stand(&[("second-object", Observed::default())], &[]);
+        assert_eq!(stands[1], Standing::Waiting);
+    }
+
+    #[test]
+    fn what_is_held_does_not_count_as_ready() {
+        let held = Observed { ready: true, pause: Pause::Order, ..Observed::default() };
+        let stands = stand(&[("first-object", held.clone()), ("second-object", held)], &[]);
+        assert_eq!(stands[..2], [Standing::Waiting, Standing::Held(vec!["first"])]);
+    }
+
+    #[test]
+    fn what_a_person_paused_is_shown_as_such() {
+        let paused = Observed { ready: true, taken_up: true, pause: Pause::Person, ..Observed::default() };
+        assert_eq!(stand(&[("first-object", paused)], &[])[0], Standing::Paused);
+    }
+
+    #[test]
+    fn what_is_announced_follows_the_parts_that_are_ready() {
+        let said = |observed: &[(&'static str, Observed)]| {
+            let mut plan = chain();
+            plan.resources[2].announces =
+                vec![Announcement { annotation: "a".to_owned(), parts: &["first", "second"], once_ready: "yes" }];
+            let ready = ready_parts(&plan, &look(&plan, observed));
+            announce(&mut plan, &ready);
+            plan.resources[2].composed["metadata"]["annotations"]["a"].clone()
+        };
+        assert_eq!(said(&[]), Value::Null);
+        assert_eq!(said(&[("first-object", ready())]), Value::Null);
+        assert_eq!(said(&[("first-object", ready()), ("second-object", ready())]), "yes");
+        let unready = Observed { taken_up: true, ..Observed::default() };
+        assert_eq!(said(&[("first-object", ready()), ("second-object", unready)]), Value::Null);
+    }
+
+    #[test]
+    fn a_held_resource_says_what_for_and_keeps_everything_else() {
+        let held = desired(resource("second", &["first"]), &Standing::Held(vec!["first"]));
+        assert_eq!(
+            held,
+            json!({"metadata": {
+                "labels": {"a": "b"},
+                "annotations": {"crossplane.io/paused": "true", "platform.example.org/waits-for": "first"},
+            }})
+        );
+        let released = desired(resource("second", &["first"]), &Standing::Waiting);
+        assert_eq!(released, json!({"metadata": {"labels": {"a": "b"}}}));
+    }
+}

@@ -1,0 +1,221 @@
+//! Whose a place is. The one resource with the place's fixed name tells: Crossplane gives it to the first composite that
+//! asks, and an API server refuses every other one that wants to control it, that resource alone.
+//!
+//! This room knows plans and what was found under their fixed names. What a place is called is its claim's to say.
+
+use serde_json::Value;
+
+use crate::claims::between::tenant::LOCK;
+use crate::parts::owner::Claim;
+use crate::parts::owner::controller;
+use crate::parts::owner::label;
+use crate::parts::part::PART_OF;
+use crate::parts::plan::Name;
+use crate::parts::plan::Plan;
+use crate::parts::plan::Resource;
+use crate::schema::fault::Fault;
+
+/// A place, in the words of the claim that wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// What is there already, if the place is another's.
+    pub taken: String,
+    /// The field that names the place, and what it says.
+    pub field: &'static str,
+    pub name: String,
+    /// What its lock was called before names of locks could not be those of two places. Crossplane keeps the name that a
+    /// composed resource has, so such a lock may still hold the place.
+    pub former_lock: Option<String>,
+}
+
+/// A resource whose fixed name holds a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lock<'a> {
+    pub name: Name<'a>,
+    composed: &'a Value,
+}
+
+/// Under which an answer asks for what has the former name of a lock.
+pub const FORMER_LOCK: &str = "former-lock";
+
+/// Whether a composite can have its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// It has it, or nobody has.
+    Open,
+    /// Another claim has it, by this resource.
+    Taken { by: Claim, lock: String, leaving: bool },
+    /// Something has its name that nobody of ours made. To compose it would be to take it over.
+    Foreign { lock: String },
+}
+
+/// The locks of a plan, in its order.
+pub fn locks(plan: &Plan) -> impl Iterator<Item = Lock<'_>> {
+    plan.resources.iter().filter(|resource| resource.part == LOCK).filter_map(lock)
+}
+
+fn lock(resource: &Resource) -> Option<Lock<'_>> {
+    Some(Lock { name: Name::of(&resource.key, &resource.composed)?, composed: &resource.composed })
+}
+
+/// What was found under the names of a plan's locks says whose its place is. A composite is known by its UID.
+pub fn tenure(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value>) -> Tenure {
+    let judge = |lock: Lock| held(lock.name, composite, &found(lock.name.key)?);
+    let former = |lock: Lock| {
+        let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
+        let name = found.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        // One that no claim controls any more holds nothing, and is never composed again.
+        held(Name { name, ..lock.name }, composite, &found).filter(|tenure| matches!(tenure, Tenure::Taken { .. }))
+    };
+    locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Tenure::Open)
+}
+
+/// Whether a lock with a name that can be that of several places is for this one. Its labels say the environment and the
+/// role, so that its name says the namespace.
+fn is_same_place(lock: &Lock, found: &Value) -> bool {
+    let same = |name: &str| {
+        let of = |object: &Value| object.get("metadata")?.get("labels")?.get(name).cloned();
+        of(found).is_some_and(|label| of(lock.composed) == Some(label))
+    };
+    same(&label("environment")) && same(PART_OF)
+}
+
+/// How another has a lock, if another has.
+fn held(lock: Name, composite: &str, found: &Value) -> Option<Tenure> {
+    let metadata = found.get("metadata")?;
+    let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str().map(str::to_owned);
+    let claim = labelled("claim-namespace").zip(labelled("claim"));
+    let lock = format!("{} {}", lock.kind, lock.name);
+    match (controller(found), claim) {
+        (Some(controller), _) if controller.get("uid").is_some_and(|uid| uid == composite) => None,
+        (Some(_), Some((namespace, name))) => {
+            let leaving = metadata.get("deletionTimestamp").is_some();
+            Some(Tenure::Taken { by: Claim { namespace, name }, lock, leaving })
+        }
+        // Its claim went and left it: it is there for the next one.
+        (None, Some(_)) => None,
+        (_, None) => Some(Tenure::Foreign { lock }),
+    }
+}
+
+impl Tenure {
+    /// Why the claim waits, and what to do about it.
+    pub fn complaint(&self, site: &Site) -> Option<String> {
+        let Self::Taken { by: Claim { namespace, name }, lock, leaving } = self else { return None };
+        let Site { taken, field, .. } = site;
+        Some(if *leaving {
+            format!(
+                "{taken}: claim {namespace}/{name} owns it ({lock}) and is being deleted; once it is gone, this one goes on"
+            )
+        } else {
+            format!("{taken}: claim {namespace}/{name} owns it ({lock}); delete that claim or choose another {field}")
+        })
+    }
+
+    /// Why the claim cannot be composed at all: only a refusal keeps Crossplane from what is not ours.
+    pub fn fault(&self, site: &Site) -> Option<Fault> {
+        let Self::Foreign { lock } = self else { return None };
+        let message = format!(
+            "must not be {:?}: the {lock} is none of ours, and would be taken over; choose another name, or have its owner delete it",
+            site.name
+        );
+        Some(Fault::new(site.field, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::claims::Kind;
+    use crate::settings::Settings;
+
+    const OURS: &str = "uid-of-ours";
+
+    fn composed() -> crate::claims::Composed {
+        let spec = json!({"namespace": "n", "environment": "e"});
+        let claim = Claim { namespace: "team".to_owned(), name: "mqtt".to_owned() };
+        Kind::of_claim("IotBrokerClaim").unwrap().compose(spec, claim, &Settings::default()).unwrap()
+    }
+
+    fn lock_of(controller: Option<&str>, claim: Option<(&str, &str)>) -> Value {
+        let owners: Vec<Value> =
+            controller.iter().map(|uid| json!({"kind": "XIotBroker", "uid": uid, "controller": true})).collect();
+        let labels = claim
+            .map_or(json!({}), |(namespace, name)| json!({label("claim-namespace"): namespace, label("claim"): name}));
+        json!({"metadata": {"name": "e.n.broker.team", "ownerReferences": owners, "labels": labels}})
+    }
+
+    fn judged(found: &Value) -> Tenure {
+        tenure(&composed().plan, OURS, |key| (key == "lock-object").then(|| found.clone()))
+    }
+
+    #[test]
+    fn a_place_is_open_to_its_holder_and_to_the_first_to_come() {
+        let mine = Some(("team", "mqtt"));
+        assert_eq!(tenure(&composed().plan, OURS, |_| None), Tenure::Open);
+        assert_eq!(judged(&Value::Null), Tenure::Open, "nothing was found");
+        assert_eq!(judged(&lock_of(Some(OURS), mine)), Tenure::Open);
+        assert_eq!(judged(&lock_of(None, Some(("team", "gone")))), Tenure::Open, "what was left behind is taken up");
+    }
+
+    #[test]
+    fn a_place_of_another_claim_is_told_with_its_owner() {
+        let mut found = lock_of(Some("uid-of-theirs"), Some(("other", "first")));
+        assert_eq!(
+            judged(&found).complaint(&composed().site).as_deref(),
+            Some(
+                "the namespace n of environment e already has an IotBroker: claim other/first owns it (Object e.n.broker.team); \
+                 delete that claim or choose another spec.namespace"
+            )
+        );
+        found["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        let complaint = judged(&found).complaint(&composed().site).unwrap();
+        assert!(complaint.ends_with("and is being deleted; once it is gone, this one goes on"), "{complaint}");
+        assert_eq!(judged(&found).fault(&composed().site), None);
+    }
+
+    /// A lock of a broker or system of an environment, under the name that locks had before.
+    fn former_lock(environment: &str, system: &str) -> Value {
+        let mut lock = lock_of(Some("uid-of-theirs"), Some(("team", "first")));
+        lock["metadata"]["name"] = json!("e-n-broker");
+        lock["metadata"]["labels"][label("environment")] = json!(environment);
+        lock["metadata"]["labels"][PART_OF] = json!(system);
+        lock
+    }
+
+    #[test]
+    fn a_lock_that_kept_its_former_name_holds_its_own_place_and_no_other() {
+        let judged = |found: Value| tenure(&composed().plan, OURS, |key| (key == FORMER_LOCK).then(|| found.clone()));
+        let complaint = judged(former_lock("e", "iot-broker")).complaint(&composed().site).unwrap();
+        assert!(complaint.contains("claim team/first owns it (Object e-n-broker)"), "{complaint}");
+        assert_eq!(judged(former_lock("e-n", "iot-broker")), Tenure::Open, "another environment");
+        assert_eq!(judged(former_lock("e", "realtime-system")), Tenure::Open, "another role");
+        let mut ours = former_lock("e", "iot-broker");
+        ours["metadata"]["ownerReferences"][0]["uid"] = json!(OURS);
+        assert_eq!(judged(ours), Tenure::Open);
+        let mut foreign = former_lock("e", "iot-broker");
+        foreign["metadata"]["labels"] = json!({});
+        assert_eq!(judged(foreign), Tenure::Open, "nothing of ours would take it over");
+    }
+
+    #[test]
+    fn a_former_self_is_another() {
+        // The claim was deleted and made again; what it composed before is still going.
+        assert!(matches!(judged(&lock_of(Some("uid-before"), Some(("team", "mqtt")))), Tenure::Taken { .. }));
+    }
+
+    #[test]
+    fn what_nobody_of_ours_made_is_not_taken_over() {
+        for controller in [None, Some("uid-of-theirs")] {
+            let tenure = judged(&lock_of(controller, None));
+            let fault = tenure.fault(&composed().site).unwrap().to_string();
+            assert!(
+                fault.starts_with("spec.namespace: must not be \"n\": the Object e.n.broker.team is none of ours"),
+                "{fault}"
+            );
+            assert_eq!(tenure.complaint(&composed().site), None);
+        }
+    }
+}

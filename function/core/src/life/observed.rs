@@ -1,0 +1,486 @@
+//! What one composed resource is seen to be: whether it is ready, who paused it, and what it says when it is not.
+//!
+//! It is read through a lookup of single fields, so that nobody has to take a whole resource apart: what stands in it beside
+//! them may be as large and as deep as a cluster takes it. This room knows neither claims nor the protocol.
+
+use serde_json::Value;
+
+use crate::life::hold::PAUSED;
+use crate::life::hold::waits_for;
+use crate::parts::plan::Ready;
+use crate::parts::plan::Resource;
+
+/// What was observed of one composed resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// It says that it is ready, or it exists where it has no way of saying so.
+    pub ready: bool,
+    /// Its provider has taken it up: it must never be paused again, because what is paused is never deleted.
+    pub taken_up: bool,
+    pub pause: Pause,
+    pub failure: Failure,
+    /// Why it is not ready, as far as it or its provider says.
+    pub words: Option<String>,
+    /// Its name in the host cluster, where a person paused it.
+    pub name: Option<String>,
+}
+
+/// What has failed of a Deployment or Job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Failure {
+    #[default]
+    None,
+    /// Pods do not come up: their state or log says why.
+    Pods,
+    /// It is a Job that has given up: waiting does not help any more.
+    Job,
+}
+
+/// Whether its provider is told to leave a resource alone, and by whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pause {
+    #[default]
+    None,
+    /// It says what it waits for: we hold it.
+    Order,
+    /// It says nothing: a person did that.
+    Person,
+}
+
+/// The conditions of a managed resource, and of what stands inside an Object.
+const OWN: &[&str] = &["status", "conditions"];
+const INNER: &[&str] = &["status", "atProvider", "manifest", "status", "conditions"];
+/// What the kubelet says of each container, where a pod stands inside an Object.
+const CONTAINERS: &[&str] = &["status", "atProvider", "manifest", "status", "containerStatuses"];
+
+/// The reason of a condition `Synced` that is false because the resource is paused.
+const RECONCILE_PAUSED: &str = "ReconcilePaused";
+
+/// The longest that somebody else's words may be here.
+const WORDS: usize = 200;
+
+/// A resource of a cluster, of which single fields are looked up.
+pub trait Look {
+    /// The value at a path.
+    fn field(&self, path: &[&str]) -> Option<Value>;
+    /// The first condition of a type in the list at a path.
+    fn condition(&self, path: &[&str], kind: &str) -> Option<Condition>;
+}
+
+/// What matters of a condition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    pub status: Option<String>,
+    pub reason: Option<String>,
+    pub message: Option<String>,
+    pub observed_generation: Option<i64>,
+}
+
+/// A resource that somebody has taken apart already.
+impl Look for &Value {
+    fn field(&self, path: &[&str]) -> Option<Value> {
+        at(self, path).cloned()
+    }
+
+    fn condition(&self, path: &[&str], kind: &str) -> Option<Condition> {
+        let all = at(self, path)?.as_array()?;
+        let found = all.iter().find(|condition| condition.get("type").is_some_and(|found| found == kind))?;
+        let text = |field: &str| found.get(field).and_then(Value::as_str).map(str::to_owned);
+        Some(Condition {
+            status: text("status"),
+            reason: text("reason"),
+            message: text("message"),
+            observed_generation: found.get("observedGeneration").and_then(Value::as_i64),
+        })
+    }
+}
+
+fn at<'a>(resource: &'a Value, path: &[&str]) -> Option<&'a Value> {
+    path.iter().try_fold(resource, |at, step| at.get(step))
+}
+
+impl Observed {
+    /// Reads a resource of the plan. Of one that is ready only the least is asked for.
+    pub fn of(planned: &Resource, seen: &impl Look) -> Self {
+        let annotation = |name: &str| seen.field(&["metadata", "annotations", name]);
+        let pause = if annotation(&waits_for()).is_some() {
+            Pause::Order
+        } else if annotation(PAUSED).is_some_and(|value| value == "true") {
+            Pause::Person
+        } else {
+            Pause::None
+        };
+        let finalizers = seen.field(&["metadata", "finalizers"]);
+        let obstacle = Obstacle::of(planned, seen);
+        let mut observed = Self {
+            ready: obstacle.is_none(),
+            taken_up: finalizers.is_some_and(|list| list.as_array().is_some_and(|list| !list.is_empty())),
+            pause,
+            ..Self::default()
+        };
+        if pause == Pause::Person {
+            observed.name = seen.field(&["metadata", "name"]).and_then(|name| name.as_str().map(str::to_owned));
+        } else if let Some(obstacle) = obstacle.filter(|_| pause == Pause::None) {
+            observed.failure = obstacle.failure;
+            observed.words = obstacle.words.as_deref().map(shortened);
+        }
+        observed
+    }
+}
+
+/// Why a resource is not ready.
+#[derive(Debug)]
+struct Obstacle {
+    failure: Failure,
+    words: Option<String>,
+}
+
+impl Obstacle {
+    /// The first reason that counts: deletion, then what has failed for good, what the provider says, what the resource
+    /// says itself.
+    fn of(planned: &Resource, seen: &impl Look) -> Option<Self> {
+        if is_deleted(seen) {
+            return Some(Self::told("it is being deleted"));
+        }
+        if !planned.reports_ready {
+            return None;
+        }
+        let [synced, ready] = ["Synced", "Ready"].map(|kind| seen.condition(OWN, kind));
+        let lags = lag(synced.as_ref(), seen);
+        // Whoever pauses a resource stops its provider, which says so beside `Synced`.
+        let fails = |synced: &Condition| synced.says("False") && synced.reason.as_deref() != Some(RECONCILE_PAUSED);
+        let is_ready = ready.as_ref().is_some_and(|ready| ready.says("True"));
+        if is_ready && lags.is_none() && !synced.as_ref().is_some_and(fails) {
+            return None;
+        }
+        let inner = |kind: &str| seen.condition(INNER, kind);
+        if let Some(failed) = inner("Failed").filter(|failed| planned.ready == Ready::Complete && failed.says("True")) {
+            let words = failed.message.filter(|message| !message.trim().is_empty());
+            return Some(Self { failure: Failure::Job, words });
+        }
+        if let Some(lags) = lags {
+            return Some(Self::told(lags));
+        }
+        let unmet = |condition: &Condition| !condition.says("True");
+        let provider = [synced, ready].into_iter().flatten().filter(unmet);
+        let told = provider.filter_map(|condition| condition.message).find(|message| !message.trim().is_empty());
+        let is_pod = planned.manifest().get("kind").is_some_and(|kind| kind == "Pod");
+        let pod = || is_pod.then(|| seen.field(CONTAINERS)).flatten();
+        let told = told.or_else(|| release_description(seen)).or_else(|| container(&pod()?));
+        if let Some(words) = told {
+            return Some(Self::told(words));
+        }
+        if let Some(words) = failing_pods(planned.ready, seen) {
+            return Some(Self { failure: Failure::Pods, words: Some(words) });
+        }
+        let itself = ["Available", "Ready"].into_iter().filter_map(inner).filter(unmet);
+        let words = itself.filter_map(|condition| condition.message).find(|message| !message.trim().is_empty());
+        Some(Self { failure: Failure::None, words })
+    }
+
+    fn told(words: impl Into<String>) -> Self {
+        Self { failure: Failure::None, words: Some(words.into()) }
+    }
+}
+
+impl Condition {
+    fn says(&self, status: &str) -> bool {
+        self.status.as_deref() == Some(status)
+    }
+}
+
+/// Whether a resource, or what stands inside an Object, is being deleted.
+fn is_deleted(seen: &impl Look) -> bool {
+    let inner = ["status", "atProvider", "manifest", "metadata", "deletionTimestamp"];
+    [&inner[3..], &inner].iter().any(|path| seen.field(path).is_some_and(|stamp| !stamp.is_null()))
+}
+
+/// Who has not taken up yet what a resource is now.
+fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
+    let number = |path: &[&str]| seen.field(path).and_then(|number| number.as_i64());
+    let is_behind =
+        |noted: Option<i64>, now: &[&str]| noted.is_some_and(|noted| number(now).is_some_and(|now| noted < now));
+    // A provider notes the generation that it saw beside `Synced`; beside `Ready` it mostly does not. A PushSecret has
+    // neither: External Secrets writes GENERATION-HASH of what it pushed last, and after a failed template nothing.
+    let pushed = || {
+        let version = seen.field(&["status", "syncedResourceVersion"])?;
+        version.as_str()?.split_once('-')?.0.parse().ok()
+    };
+    let noted = synced.and_then(|synced| synced.observed_generation).or_else(pushed);
+    if is_behind(noted, &["metadata", "generation"]) {
+        return Some("its provider has not taken up the last change yet");
+    }
+    let inner = number(&["status", "atProvider", "manifest", "status", "observedGeneration"]);
+    is_behind(inner, &["status", "atProvider", "manifest", "metadata", "generation"])
+        .then_some("its controller has not taken up the last change yet")
+}
+
+/// What Helm says of a release that is not deployed.
+fn release_description(seen: &impl Look) -> Option<String> {
+    let text = |field: &str| seen.field(&["status", "atProvider", field])?.as_str().map(str::to_owned);
+    let is_deployed = text("state")? == "deployed";
+    text("releaseDescription").filter(|words| !is_deployed && !words.trim().is_empty())
+}
+
+/// What is said of pods that are refused, do not come up in time, or fail.
+fn failing_pods(ready: Ready, seen: &impl Look) -> Option<String> {
+    let message = |kind: &str, status: &str| {
+        let condition = seen.condition(INNER, kind).filter(|condition| condition.says(status))?;
+        condition.message.filter(|message| !message.trim().is_empty())
+    };
+    match ready {
+        Ready::Available => message("ReplicaFailure", "True").or_else(|| message("Progressing", "False")),
+        Ready::Complete => {
+            let failed = seen.field(&["status", "atProvider", "manifest", "status", "failed"])?.as_i64()?;
+            (failed > 0).then(|| format!("pods of it that failed: {failed}; it is tried again"))
+        }
+        Ready::Exists | Ready::Condition | Ready::Rolled => None,
+    }
+}
+
+/// Why the first container that says so does not run: what its program said last, or what keeps it from being started.
+fn container(statuses: &Value) -> Option<String> {
+    let said = |status: &Value| {
+        let ended = ["/state", "/lastState"].iter().find_map(|state| {
+            let message = status.pointer(&format!("{state}/terminated/message"))?.as_str()?;
+            message.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
+        });
+        ended.or_else(|| status.pointer("/state/waiting/message")?.as_str().map(str::to_owned))
+    };
+    statuses.as_array()?.iter().find_map(said)
+}
+
+/// The first line of what somebody else says, and not too much of it.
+fn shortened(text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().trim_end_matches('.');
+    let plain = line.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    if line.chars().count() <= WORDS {
+        return plain.collect();
+    }
+    plain.take(WORDS - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::parts::plan::Place;
+
+    fn planned(ready: Ready) -> Resource {
+        Resource {
+            key: "a-job".to_owned(),
+            part: "a",
+            waits_for: &[],
+            place: Place::Inside,
+            ready,
+            reports_ready: true,
+            adopts: false,
+            announces: Vec::new(),
+            composed: Value::Null,
+        }
+    }
+
+    fn look(ready: Ready, resource: &Value) -> Observed {
+        Observed::of(&planned(ready), &resource)
+    }
+
+    fn conditions(own: &Value, inner: &Value) -> Value {
+        json!({"status": {"conditions": own, "atProvider": {"manifest": {"status": {"conditions": inner}}}}})
+    }
+
+    #[test]
+    fn a_job_has_failed_once_it_says_so_and_nothing_else_ever_has() {
+        let failed =
+            json!([{"type": "Failed", "status": "True", "message": "Job was active longer than specified deadline"}]);
+        let resource = conditions(&json!([{"type": "Ready", "status": "False"}]), &failed);
+        let job = look(Ready::Complete, &resource);
+        assert_eq!(job.failure, Failure::Job);
+        assert_eq!(job.words.as_deref(), Some("Job was active longer than specified deadline"));
+        assert_eq!(look(Ready::Condition, &resource).failure, Failure::None);
+        let hopeful = json!([{"type": "Failed", "status": "False"}]);
+        assert_eq!(look(Ready::Complete, &conditions(&json!([]), &hopeful)).failure, Failure::None);
+    }
+
+    #[test]
+    fn what_the_provider_cannot_do_comes_before_what_the_thing_itself_says() {
+        let unsynced = json!([
+            {"type": "Ready", "status": "False", "message": ""},
+            {"type": "Synced", "status": "False", "message": "\n cannot apply:\tno such kind\nsecond line"},
+        ]);
+        let inner = json!([{"type": "Available", "status": "False", "message": "no pod is available"}]);
+        assert_eq!(
+            look(Ready::Available, &conditions(&unsynced, &inner)).words.as_deref(),
+            Some("cannot apply: no such kind")
+        );
+        let synced =
+            json!([{"type": "Ready", "status": "False"}, {"type": "Synced", "status": "True", "message": "x"}]);
+        assert_eq!(look(Ready::Available, &conditions(&synced, &inner)).words.as_deref(), Some("no pod is available"));
+    }
+
+    #[test]
+    fn a_pod_says_what_its_program_said_last_or_what_keeps_it_from_starting() {
+        let told = |status: Value| {
+            let resource = json!({"status": {
+                "conditions": [{"type": "Ready", "status": "False"}],
+                "atProvider": {"manifest": {"status": {
+                    "conditions": [{"type": "Ready", "status": "False", "message": "containers with unready status: [script]"}],
+                    "containerStatuses": [status],
+                }}},
+            }});
+            let pod = Resource { composed: json!({"kind": "Pod"}), ..planned(Ready::Condition) };
+            Observed::of(&pod, &&resource).words
+        };
+        let ended = json!({"exitCode": 1, "message": "waiting for x\ncannot run connector c: refused\n"});
+        let back_off =
+            json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s restarting failed container"}});
+        let reason = Some("cannot run connector c: refused".to_owned());
+        assert_eq!(told(json!({"state": back_off, "lastState": {"terminated": ended}})), reason);
+        assert_eq!(told(json!({"state": {"running": {}}, "lastState": {"terminated": ended}})), reason);
+        assert_eq!(
+            told(json!({"state": {"terminated": ended}, "lastState": {"terminated": {"message": "older"}}})),
+            reason
+        );
+        let pull = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"x\""}});
+        assert_eq!(told(json!({"state": pull, "lastState": {}})).as_deref(), Some("Back-off pulling image \"x\""));
+        let unready = Some("containers with unready status: [script]".to_owned());
+        assert_eq!(told(json!({"state": {"running": {}}, "lastState": {}})), unready);
+        assert_eq!(told(json!({"state": {"terminated": {"exitCode": 1, "message": " \n"}}})), unready);
+    }
+
+    #[test]
+    fn what_was_ready_before_a_change_is_not_ready_until_its_provider_has_seen_the_change() {
+        let at = |seen: &Value| {
+            let own = json!([
+                {"type": "Ready", "status": "True"},
+                {"type": "Synced", "status": "True", "observedGeneration": seen},
+            ]);
+            let mut resource = conditions(&own, &Value::Null);
+            resource["metadata"] = json!({"generation": 2});
+            look(Ready::Condition, &resource)
+        };
+        let behind = at(&json!(1));
+        assert!(!behind.ready);
+        assert_eq!(behind.words.as_deref(), Some("its provider has not taken up the last change yet"));
+        assert!(at(&json!(2)).ready);
+        assert!(at(&Value::Null).ready, "it does not note generations");
+    }
+
+    /// A resource of generation 2 whose provider saw that, and the condition `Synced` that it has.
+    fn ready_but(synced: &Value) -> Value {
+        let mut resource = conditions(&json!([{"type": "Ready", "status": "True"}, synced]), &Value::Null);
+        resource["metadata"] = json!({"generation": 2});
+        resource
+    }
+
+    #[test]
+    fn a_change_that_a_provider_cannot_apply_is_told_although_what_was_before_is_ready() {
+        let synced = |reason: &str, seen: i64| json!({"type": "Synced", "status": "False", "reason": reason, "observedGeneration": seen, "message": "it is forbidden"});
+        for ready in [Ready::Exists, Ready::Condition, Ready::Available, Ready::Complete] {
+            let failing = look(ready, &ready_but(&synced("ReconcileError", 2)));
+            assert!(!failing.ready);
+            assert_eq!(failing.words.as_deref(), Some("it is forbidden"));
+        }
+        let behind = look(Ready::Exists, &ready_but(&synced("ReconcileError", 1)));
+        assert_eq!(behind.words.as_deref(), Some("its provider has not taken up the last change yet"));
+        assert!(look(Ready::Exists, &ready_but(&synced("ReconcilePaused", 2))).ready);
+    }
+
+    #[test]
+    fn a_push_secret_is_ready_only_once_its_present_generation_was_pushed() {
+        let pushed = |version: &str| {
+            let mut resource = conditions(&json!([{"type": "Ready", "status": "True"}]), &Value::Null);
+            resource["metadata"] = json!({"generation": 3});
+            resource["status"]["syncedResourceVersion"] = json!(version);
+            look(Ready::Condition, &resource).ready
+        };
+        assert!(!pushed("2-5d1f"));
+        assert!(pushed("3-5d1f"));
+        assert!(pushed(""), "it says nothing that can be read");
+    }
+
+    #[test]
+    fn what_is_being_deleted_is_not_ready_be_it_outside_or_inside() {
+        let synced = json!({"type": "Synced", "status": "True", "observedGeneration": 2});
+        for path in ["/metadata", "/status/atProvider/manifest/metadata"] {
+            let mut resource = ready_but(&synced);
+            resource["status"]["atProvider"]["manifest"]["metadata"] = json!({});
+            resource.pointer_mut(path).unwrap()["deletionTimestamp"] = json!("2026-11-29T00:00:00Z");
+            for reports_ready in [true, false] {
+                let planned = Resource { reports_ready, ..planned(Ready::Exists) };
+                let leaving = Observed::of(&planned, &&resource);
+                assert!(!leaving.ready);
+                assert_eq!(leaving.words.as_deref(), Some("it is being deleted"));
+            }
+        }
+    }
+
+    #[test]
+    fn what_its_own_controller_has_not_seen_is_not_ready() {
+        let synced = json!({"type": "Synced", "status": "True", "observedGeneration": 2});
+        let mut resource = ready_but(&synced);
+        let manifest = |seen: i64| json!({"metadata": {"generation": 4}, "status": {"observedGeneration": seen}});
+        resource["status"]["atProvider"]["manifest"] = manifest(3);
+        let behind = look(Ready::Condition, &resource);
+        assert!(!behind.ready);
+        assert_eq!(behind.words.as_deref(), Some("its controller has not taken up the last change yet"));
+        resource["status"]["atProvider"]["manifest"] = manifest(4);
+        assert!(look(Ready::Condition, &resource).ready);
+    }
+
+    #[test]
+    fn a_release_that_is_not_deployed_says_its_description() {
+        let own = json!([{"type": "Ready", "status": "False"}, {"type": "Synced", "status": "True"}]);
+        let mut resource = conditions(&own, &Value::Null);
+        resource["status"]["atProvider"] =
+            json!({"state": "failed", "releaseDescription": "context deadline exceeded"});
+        assert_eq!(look(Ready::Condition, &resource).words.as_deref(), Some("context deadline exceeded"));
+        resource["status"]["atProvider"]["state"] = json!("deployed");
+        assert_eq!(look(Ready::Condition, &resource).words, None);
+    }
+
+    #[test]
+    fn pods_that_do_not_come_up_are_told_before_that_none_is_available() {
+        let own = json!([{"type": "Ready", "status": "False"}, {"type": "Synced", "status": "True"}]);
+        let unavailable = json!({"type": "Available", "status": "False", "message": "no minimum availability"});
+        let late =
+            json!({"type": "Progressing", "status": "False", "message": "ReplicaSet a-1 has timed out progressing"});
+        let refused = json!({"type": "ReplicaFailure", "status": "True", "message": "pods a-1 is forbidden"});
+        let deployment = |inner: Value| look(Ready::Available, &conditions(&own, &inner));
+        let seen = deployment(json!([unavailable, late]));
+        assert_eq!(
+            (seen.failure, seen.words.as_deref()),
+            (Failure::Pods, Some("ReplicaSet a-1 has timed out progressing"))
+        );
+        assert_eq!(deployment(json!([unavailable, late, refused])).words.as_deref(), Some("pods a-1 is forbidden"));
+        let comes = json!({"type": "Progressing", "status": "True", "message": "ReplicaSet a-1 is progressing"});
+        let seen = deployment(json!([unavailable, comes]));
+        assert_eq!((seen.failure, seen.words.as_deref()), (Failure::None, Some("no minimum availability")));
+
+        let mut job = conditions(&own, &json!([]));
+        job["status"]["atProvider"]["manifest"]["status"]["failed"] = json!(2);
+        let seen = look(Ready::Complete, &job);
+        assert_eq!(seen.failure, Failure::Pods);
+        assert_eq!(seen.words.as_deref(), Some("pods of it that failed: 2; it is tried again"));
+    }
+
+    #[test]
+    fn what_is_ready_says_nothing_and_long_words_are_cut() {
+        let own = |status: &str, message: &str| json!([{"type": "Ready", "status": status, "message": message}]);
+        assert_eq!(look(Ready::Condition, &conditions(&own("True", "fine"), &Value::Null)).words, None);
+        let long = "ü".repeat(300);
+        let words = look(Ready::Condition, &conditions(&own("False", &long), &Value::Null)).words.unwrap();
+        assert_eq!(words.chars().count(), WORDS);
+        assert!(words.ends_with('…'));
+    }
+
+    #[test]
+    fn who_paused_it_is_told_by_its_annotations() {
+        let paused = |annotations: Value| json!({"metadata": {"name": "x-1", "annotations": annotations}});
+        let person = look(Ready::Exists, &paused(json!({"crossplane.io/paused": "true"})));
+        assert_eq!((person.pause, person.name.as_deref()), (Pause::Person, Some("x-1")));
+        let order = json!({"crossplane.io/paused": "true", "platform.example.org/waits-for": "lock"});
+        assert_eq!(look(Ready::Exists, &paused(order)).pause, Pause::Order);
+        assert_eq!(look(Ready::Exists, &paused(json!({"crossplane.io/paused": "false"}))).pause, Pause::None);
+    }
+}

@@ -1,0 +1,183 @@
+//! How far a claim has come, in numbers: what every claim's status says, whatever its kind.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{APPLYING, SETTLED, Seen, Subject};
+use crate::life::hold::Standing;
+use crate::parts::place::to_value;
+
+/// How far a claim has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The first phase that is not ready, `Applying` right after a change, or `Settled`.
+    pub phase: &'static str,
+    /// How many resources are ready, of how many.
+    pub resources: String,
+    /// Where to go first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The phases, in reading order. Each has a condition of the same name, which says why.
+    pub phases: Vec<Phase>,
+    /// What is held back until something else is ready. Empty when nothing is.
+    pub held: Vec<Held>,
+    /// Generation of the composite that this was told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub composite_generation: Option<i64>,
+}
+
+/// How far a phase has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Phase {
+    /// Name of the phase.
+    pub name: &'static str,
+    /// How it stands.
+    pub state: State,
+    /// How many of its resources are ready.
+    pub ready: u32,
+    /// How many resources it has.
+    pub total: u32,
+    /// How many of them are held back.
+    pub held: u32,
+}
+
+/// A part that is held back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    /// The part.
+    pub part: &'static str,
+    /// What it waits for: other parts, or what the environment offers.
+    pub by: Vec<&'static str>,
+}
+
+/// How a phase stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub enum State {
+    /// All its resources are ready.
+    Ready,
+    /// Something is under way.
+    Waiting,
+    /// Everything in it that is not ready waits for something else.
+    Held,
+    /// A Job has given up.
+    Failed,
+    /// A person has paused a resource.
+    Paused,
+    /// The claim does not ask for it.
+    NotWanted,
+}
+
+impl State {
+    /// How one resource stands.
+    pub fn of_one(standing: &Standing) -> Self {
+        match standing {
+            Standing::Ready => Self::Ready,
+            Standing::Held(_) => Self::Held,
+            Standing::Waiting => Self::Waiting,
+            Standing::Failed => Self::Failed,
+            Standing::Paused => Self::Paused,
+        }
+    }
+
+    /// How several resources stand together. What needs a person comes first.
+    pub(super) fn of(all: &[Seen]) -> Self {
+        let any = |wanted: fn(&Standing) -> bool| all.iter().any(|seen| wanted(seen.standing));
+        if all.is_empty() {
+            Self::NotWanted
+        } else if any(|standing| *standing == Standing::Failed) {
+            Self::Failed
+        } else if any(|standing| *standing == Standing::Paused) {
+            Self::Paused
+        } else if any(|standing| *standing == Standing::Waiting) {
+            Self::Waiting
+        } else if any(|standing| matches!(standing, Standing::Held(_))) {
+            Self::Held
+        } else {
+            Self::Ready
+        }
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_done(self) -> bool {
+        matches!(self, Self::Ready | Self::NotWanted)
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Waiting => "Waiting",
+            Self::Held => "Held",
+            Self::Failed => "Failed",
+            Self::Paused => "Paused",
+            Self::NotWanted => "NotWanted",
+        }
+    }
+}
+
+impl Phase {
+    pub(super) fn of(name: &'static str, state: State, all: &[Seen]) -> Self {
+        let count = |wanted: fn(&Standing) -> bool| count(all.iter().filter(|seen| wanted(seen.standing)).count());
+        Self {
+            name,
+            state,
+            ready: count(|standing| *standing == Standing::Ready),
+            total: self::count(all.len()),
+            held: count(|standing| matches!(standing, Standing::Held(_))),
+        }
+    }
+}
+
+/// A plan has far fewer resources than there are numbers.
+fn count(resources: usize) -> u32 {
+    u32::try_from(resources).unwrap_or(u32::MAX)
+}
+
+impl Status {
+    /// The whole status of a claim: this, then what its kind tells.
+    pub fn with(&self, own: Value) -> Value {
+        let mut whole = to_value(self);
+        if let (Value::Object(whole), Value::Object(own)) = (&mut whole, own) {
+            whole.extend(own);
+        }
+        whole
+    }
+
+    pub(super) fn of(phases: Vec<Phase>, all: &[Seen], subject: &Subject) -> Self {
+        let ready = all.iter().filter(|seen| *seen.standing == Standing::Ready).count();
+        let unready = phases.iter().find(|phase| !phase.state.is_done());
+        Self {
+            phase: unready.map_or(if subject.is_new { APPLYING } else { SETTLED }, |phase| phase.name),
+            resources: format!("{ready}/{}", all.len()),
+            endpoint: subject.endpoint.map(str::to_owned),
+            phases,
+            held: held(all),
+            composite_generation: subject.generation,
+        }
+    }
+}
+
+/// What is held by what, by part: as many entries as there are parts, at most.
+fn held(all: &[Seen]) -> Vec<Held> {
+    let mut held: Vec<Held> = Vec::new();
+    for seen in all {
+        let missing = seen.standing.held_for();
+        if missing.is_empty() {
+            continue;
+        }
+        let part = seen.resource.part;
+        let index = held.iter().position(|held| held.part == part).unwrap_or_else(|| {
+            held.push(Held { part, by: Vec::new() });
+            held.len() - 1
+        });
+        for &missing in missing {
+            if !held[index].by.contains(&missing) {
+                held[index].by.push(missing);
+            }
+        }
+    }
+    held
+}

@@ -1,0 +1,169 @@
+//! The sentences of a report. Each names what is waited for, which object, and what a person can do about it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Fault, Seen, State, Subject};
+use crate::life::hold;
+use crate::life::hold::PAUSED;
+use crate::life::hold::Standing;
+use crate::life::observed::Failure;
+use crate::parts::plan::Place;
+use crate::parts::plan::Ready;
+
+/// The longest that all faults of a claim may be together.
+const FAULTS: usize = 8192;
+
+/// How a phase stands.
+pub fn phase(subject: &Subject, state: State, all: &[Seen]) -> String {
+    match state {
+        State::NotWanted => "the claim does not ask for it".to_owned(),
+        State::Ready => ready(all),
+        State::Held => held(subject, all),
+        State::Waiting | State::Failed | State::Paused => first(subject, state, all),
+    }
+}
+
+/// How everything stands. What the environment lacks comes first: nothing of it can be cured here.
+pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
+    let complaint = (subject.complaint)(&hold::awaited(subject.standings));
+    let own = match state {
+        State::Ready | State::NotWanted => None,
+        State::Held if complaint.is_some() => None,
+        State::Held => Some(held(subject, all)),
+        State::Waiting | State::Failed | State::Paused => Some(first(subject, state, all)),
+    };
+    let ready = match (state.is_done(), subject.is_new) {
+        (true, true) => format!("the last change is being applied; before it, all {} resources were ready", all.len()),
+        (true, false) => format!("all {} resources are ready", all.len()),
+        (false, _) => ready(all),
+    };
+    let holds = all.iter().filter(|seen| matches!(seen.standing, Standing::Held(_))).count();
+    let holds = match holds {
+        0 => String::new(),
+        1 => ", 1 is held".to_owned(),
+        more => format!(", {more} are held"),
+    };
+    complaint.into_iter().chain(own).chain([format!("{ready}{holds}")]).collect::<Vec<_>>().join("; ")
+}
+
+/// Why one resource is not ready, by itself.
+pub fn one(subject: &Subject, seen: Seen) -> String {
+    match seen.standing {
+        Standing::Waiting => {
+            format!("waiting for {}: {}: {}", seen.resource.part, seen.resource.title(), why(subject, seen))
+        }
+        _ => why(subject, seen),
+    }
+}
+
+/// Why one resource is not ready, beside its name.
+pub fn why(subject: &Subject, seen: Seen) -> String {
+    let title = seen.resource.title();
+    let words = seen.observed.and_then(|observed| observed.words.as_deref());
+    match seen.standing {
+        Standing::Ready => "ready".to_owned(),
+        Standing::Held(_) => held(subject, &[seen]),
+        Standing::Failed => {
+            let words = words.map(|words| format!(": {words}")).unwrap_or_default();
+            format!(
+                "the {title} failed{words}; read its log with {}; a change of the claim or of spec.credentialsGeneration makes a new one",
+                log(seen)
+            )
+        }
+        Standing::Paused => {
+            let kind = seen.resource.composed.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default();
+            let name = seen.observed.and_then(|observed| observed.name.as_deref()).unwrap_or_default();
+            let inner = if kind == "Object" { format!(", which is the {title}") } else { String::new() };
+            format!("paused by a person: remove the annotation {PAUSED} of the {kind} {name}{inner}")
+        }
+        Standing::Waiting if seen.observed.is_none() => "it is not created yet".to_owned(),
+        Standing::Waiting => {
+            let words = words.unwrap_or("it is not ready yet");
+            match seen.observed.filter(|observed| observed.failure == Failure::Pods) {
+                Some(_) => format!("{words}; {}", pods(seen)),
+                None => words.to_owned(),
+            }
+        }
+    }
+}
+
+/// What is in the way: the first that says why, or else the first.
+fn first(subject: &Subject, state: State, all: &[Seen]) -> String {
+    let in_the_way = || all.iter().filter(|seen| State::of_one(seen.standing) == state);
+    let says = |seen: &&Seen| seen.observed.is_some_and(|observed| observed.words.is_some());
+    in_the_way().find(says).or_else(|| in_the_way().next()).map(|seen| one(subject, *seen)).unwrap_or_default()
+}
+
+/// What is waited for, outside of what waits, and why it is not there where it is the environment's.
+fn held(subject: &Subject, all: &[Seen]) -> String {
+    let within = |part: &str| all.len() > 1 && all.iter().any(|seen| seen.resource.part == part);
+    let mut missing: Vec<&str> = Vec::new();
+    let mut lacking = BTreeSet::new();
+    for &part in all.iter().flat_map(|seen| seen.standing.held_for()) {
+        if !within(part) && !missing.contains(&part) {
+            missing.push(part);
+        }
+        if !subject.plan.resources.iter().any(|resource| resource.part == part) {
+            lacking.insert(part);
+        }
+    }
+    let complaint = if lacking.is_empty() { None } else { (subject.complaint)(&lacking) };
+    let complaint = complaint.map(|complaint| format!(": {complaint}")).unwrap_or_default();
+    format!("waits for {}{complaint}", missing.join(", "))
+}
+
+fn ready(all: &[Seen]) -> String {
+    let ready = all.iter().filter(|seen| *seen.standing == Standing::Ready).count();
+    match all.len() {
+        1 => format!("{ready} of 1 resource is ready"),
+        total => format!("{ready} of {total} resources are ready"),
+    }
+}
+
+/// What shows why pods do not come up: a Job's log, or what is said of a Deployment's pods.
+fn pods(seen: Seen) -> String {
+    if seen.resource.ready == Ready::Complete {
+        return format!("read its log with {}", log(seen));
+    }
+    let labels = seen.resource.manifest().pointer("/spec/selector/matchLabels").and_then(Value::as_object);
+    let labels = labels.into_iter().flatten().filter_map(|(name, value)| Some(format!("{name}={}", value.as_str()?)));
+    let labels = labels.collect::<Vec<_>>().join(",");
+    format!("look at its pods with kubectl describe pods -n {} -l {labels} {}", namespace(seen), cluster(seen))
+}
+
+/// The command that shows a Job's log, in the cluster that it is in.
+fn log(seen: Seen) -> String {
+    format!("kubectl logs -n {} job/{} {}", namespace(seen), text(seen, "/metadata/name"), cluster(seen))
+}
+
+fn namespace(seen: Seen<'_>) -> &str {
+    text(seen, "/metadata/namespace")
+}
+
+fn text<'a>(seen: Seen<'a>, pointer: &str) -> &'a str {
+    seen.resource.manifest().pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn cluster(seen: Seen) -> &'static str {
+    match seen.resource.place {
+        Place::Host => "on the host",
+        Place::Inside => "inside the virtual cluster",
+    }
+}
+
+/// Every fault, as far as there is room for them.
+pub fn faults(faults: &[Fault]) -> String {
+    let mut room = FAULTS;
+    let mut said: Vec<String> = Vec::new();
+    for fault in faults.iter().map(Fault::to_string) {
+        if fault.len() > room && !said.is_empty() {
+            said.push(format!("and {} more", faults.len() - said.len()));
+            break;
+        }
+        room = room.saturating_sub(fault.len());
+        said.push(fault);
+    }
+    said.join("; ")
+}

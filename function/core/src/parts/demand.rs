@@ -1,0 +1,400 @@
+//! How much a claim asks for in all, counted in its plan, and the most that the platform team allows.
+//!
+//! The plan says it, whatever a claim's fields are called: each pod template with what it reserves, as often as it runs,
+//! each volume claim, and each size in a chart's values. What a chart takes for itself without being told, a plan does not
+//! know.
+
+use std::cmp::Reverse;
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::claims::vcluster_environment::knative::QUEUE_PROXY;
+use crate::kinds::Spec;
+use crate::kinds::knative;
+use crate::parts::plan::Plan;
+use crate::schema::fault::Fault;
+use crate::schema::size::Bytes;
+use crate::schema::size::Cpu;
+use crate::settings::input;
+
+/// What is reserved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    pub storage: Bytes,
+    pub cpu: Cpu,
+    pub memory: Bytes,
+}
+
+impl Demand {
+    pub fn of(plan: &Plan) -> Self {
+        plan.resources.iter().map(|resource| Self::of_manifest(resource.manifest())).fold(Self::default(), Self::plus)
+    }
+
+    fn of_manifest(manifest: &Value) -> Self {
+        let volume = manifest.get("kind").is_some_and(|kind| kind == "PersistentVolumeClaim");
+        let storage = manifest.pointer("/spec/resources/requests/storage").filter(|_| volume);
+        let pods = manifest.pointer("/spec/template/spec").map(|pod| Self::of_pods(manifest, pod));
+        let chart = manifest.pointer("/spec/forProvider/values").map(Self::of_values);
+        let storage = Self { storage: bytes(storage), ..Self::default() };
+        storage.plus(pods.unwrap_or_default()).plus(chart.unwrap_or_default())
+    }
+
+    fn of_pods(manifest: &Value, pod: &Value) -> Self {
+        let count = |pointer| manifest.pointer(pointer).and_then(Value::as_u64);
+        if manifest.get("apiVersion").is_some_and(|version| version == knative::Service::API_VERSION) {
+            let most =
+                manifest.pointer("/spec/template/metadata/annotations").and_then(|all| all.get(knative::MAX_SCALE));
+            // Without an end, Knative knows none.
+            let most = most.and_then(Value::as_str).and_then(|most| most.parse().ok()).unwrap_or(u64::MAX);
+            let (cpu, memory) = QUEUE_PROXY;
+            return Self::of_pod(pod).plus(Self { cpu, memory, storage: Bytes::default() }).times(most);
+        }
+        Self::of_pod(pod).times(count("/spec/replicas").or(count("/spec/parallelism")).unwrap_or(1))
+    }
+
+    /// What comes before a pod's own containers runs before them, and does not add to them.
+    fn of_pod(pod: &Value) -> Self {
+        let each = |list| {
+            let containers = pod.get(list).and_then(Value::as_array).into_iter().flatten();
+            containers
+                .map(|container| container.pointer("/resources/requests").map(Self::of_requests).unwrap_or_default())
+        };
+        let together = each("containers").fold(Self::default(), Self::plus);
+        each("initContainers").fold(together, Self::most)
+    }
+
+    /// Every size that stands in a chart's values, but for those of what runs before a pod's own containers.
+    fn of_values(values: &Value) -> Self {
+        let below: Vec<&Value> = match values {
+            Value::Object(fields) => {
+                fields.iter().filter(|(name, _)| !name.starts_with("init")).map(|(_, field)| field).collect()
+            }
+            Value::Array(items) => items.iter().collect(),
+            _ => Vec::new(),
+        };
+        let own = values.get("requests").map(Self::of_requests).unwrap_or_default();
+        below.into_iter().map(Self::of_values).fold(own, Self::plus)
+    }
+
+    fn of_requests(requests: &Value) -> Self {
+        let cpu = requests.get("cpu").map(|cpu| read(cpu, Cpu::read).unwrap_or_else(|| Cpu::thousandths(u64::MAX)));
+        Self { cpu: cpu.unwrap_or_default(), memory: bytes(requests.get("memory")), storage: Bytes::default() }
+    }
+
+    #[must_use]
+    pub fn plus(self, more: Self) -> Self {
+        Self {
+            storage: self.storage.plus(more.storage),
+            cpu: self.cpu.plus(more.cpu),
+            memory: self.memory.plus(more.memory),
+        }
+    }
+
+    fn most(self, other: Self) -> Self {
+        Self {
+            storage: self.storage.max(other.storage),
+            cpu: self.cpu.max(other.cpu),
+            memory: self.memory.max(other.memory),
+        }
+    }
+
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        Self { storage: self.storage.times(count), cpu: self.cpu.times(count), memory: self.memory.times(count) }
+    }
+}
+
+/// An amount that cannot be read is more than any bound, so that nothing passes unseen.
+fn bytes(amount: Option<&Value>) -> Bytes {
+    amount.map(|amount| read(amount, Bytes::read).unwrap_or(Bytes::MOST)).unwrap_or_default()
+}
+
+fn read<T>(amount: &Value, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    read(amount.as_str()?)
+}
+
+/// A field of a claim by which its author asks for less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lever {
+    pub field: &'static str,
+    /// What it brings, for all that depend on it.
+    pub brings: Demand,
+}
+
+impl Lever {
+    pub fn storage(field: &'static str, storage: Bytes) -> Self {
+        Self { field, brings: Demand { storage, ..Demand::default() } }
+    }
+
+    pub fn cpu(field: &'static str, cpu: Cpu) -> Self {
+        Self { field, brings: Demand { cpu, ..Demand::default() } }
+    }
+
+    pub fn memory(field: &'static str, memory: Bytes) -> Self {
+        Self { field, brings: Demand { memory, ..Demand::default() } }
+    }
+}
+
+/// The most that one claim may ask for: the settings' bounds, read.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    most: Demand,
+    pub topics: u32,
+    pub users: u32,
+}
+
+impl Limits {
+    /// What the schema has found right.
+    pub fn of(limits: &input::Limits) -> Self {
+        let bytes = |text: &str| Bytes::read(text).unwrap_or_default();
+        let most = Demand {
+            storage: bytes(&limits.storage),
+            cpu: Cpu::read(&limits.cpu).unwrap_or_default(),
+            memory: bytes(&limits.memory),
+        };
+        Self { most, topics: limits.topics, users: limits.users }
+    }
+
+    /// Each bound that a demand is above, at the field that brings the most to it.
+    pub fn exceeded(&self, demand: &Demand, levers: &[Lever]) -> Vec<Fault> {
+        let storage =
+            self.too_much(demand, levers, |of| of.storage, |sum| format!("{} of storage", sum.words()), "storage");
+        let cpu = self.too_much(demand, levers, |of| of.cpu, |sum| format!("{} CPU", sum.words()), "cpu");
+        let memory =
+            self.too_much(demand, levers, |of| of.memory, |sum| format!("{} of memory", sum.words()), "memory");
+        [storage, cpu, memory].into_iter().flatten().collect()
+    }
+
+    /// Whether a demand is above the bound on one of its amounts.
+    fn too_much<T: Copy + Ord + Default + fmt::Display>(
+        &self,
+        demand: &Demand,
+        levers: &[Lever],
+        amount: fn(&Demand) -> T,
+        words: fn(T) -> String,
+        bound: &str,
+    ) -> Option<Fault> {
+        let (sum, most) = (amount(demand), amount(&self.most));
+        if sum <= most {
+            return None;
+        }
+        let mut levers: Vec<&Lever> = levers.iter().filter(|lever| amount(&lever.brings) > T::default()).collect();
+        levers.sort_by_key(|lever| Reverse(amount(&lever.brings)));
+        let mut fields = levers.into_iter().map(|lever| lever.field);
+        let field = fields.next().unwrap_or("spec");
+        let others: Vec<&str> = fields.collect();
+        let instead = if others.is_empty() { String::new() } else { format!(", or any of {}", others.join(", ")) };
+        let sum = words(sum);
+        Some(Fault::new(
+            field,
+            format!(
+                "must be less: the claim asks for {sum} in all, and the platform allows {most} (limits.{bound}); lower it{instead}"
+            ),
+        ))
+    }
+}
+
+/// Whether a list is longer than the platform team allows.
+pub fn too_many(field: &str, count: usize, most: u32, bound: &str) -> Option<Fault> {
+    let is_more = u32::try_from(count).is_ok_and(|count| count <= most);
+    (!is_more).then(|| {
+        Fault::new(
+            field,
+            format!("must have at most {most} entries, which the platform allows (limits.{bound}), not {count}"),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Demand;
+    use crate::claims::KINDS;
+    use crate::claims::Kind;
+    use crate::parts::owner::Claim;
+    use crate::parts::plan::Plan;
+    use crate::schema::fault::Fault;
+    use crate::settings::Settings;
+
+    fn compose(kind: &str, spec: Value, input: Value) -> Result<Plan, Vec<Fault>> {
+        let claim = Claim { namespace: "team".to_owned(), name: "claim".to_owned() };
+        let settings = Settings::read(input).unwrap();
+        Kind::of_claim(kind).unwrap().compose(spec, claim, &settings).map(|composed| composed.plan)
+    }
+
+    fn said(result: Result<Plan, Vec<Fault>>) -> Vec<String> {
+        result.err().into_iter().flatten().map(|fault| fault.to_string()).collect()
+    }
+
+    fn system(more: &Value) -> Value {
+        let mut spec = json!({
+            "namespace": "streaming",
+            "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+        });
+        for (field, value) in more.as_object().into_iter().flatten() {
+            spec[field] = value.clone();
+        }
+        spec
+    }
+
+    /// Storage, CPU and memory.
+    fn demand(kind: &str, spec: Value) -> [String; 3] {
+        let Demand { storage, cpu, memory } = Demand::of(&compose(kind, spec, json!({})).unwrap());
+        [storage.to_string(), cpu.to_string(), memory.to_string()]
+    }
+
+    #[test]
+    fn all_that_a_plan_reserves_is_counted() {
+        // CPU: HQ 500m, agent 500m, Kafka 1, Metabase 500m, PostgreSQL 250m; four Jobs and two keepers of 50m each; two
+        // analytics proxies of 50m, each with a queue-proxy of 25m.
+        // Memory in the same order: 2Gi, 2560Mi, 5Gi, 2Gi, 512Mi; Jobs 128, 64, 512 and 64Mi; keepers 64Mi each; proxies and
+        // queue-proxies 64Mi each.
+        let memory = 2048 + 2560 + 5120 + 2048 + 512 + 128 + 64 + 512 + 64 + 128 + 256;
+        let expected = ["18Gi".to_owned(), "3200m".to_owned(), format!("{memory}Mi")];
+        assert_eq!(demand("RealtimeSystemClaim", system(&json!({}))), expected);
+        // Mosquitto 100m, the keeper of the bridge 50m, twenty simulators with 50m and 25m beside each.
+        let broker = json!({"namespace": "streaming", "connectorConfig": {"simulator": {"maxScale": 20}}});
+        let expected = ["5Gi", "1650m", "3008Mi"].map(str::to_owned);
+        assert_eq!(demand("IotBrokerClaim", broker), expected);
+        // istiod 100m; Prometheus 100m, its operator 50m and reloader 10m, kube-state-metrics 10m, Grafana 100m and sidecar
+        // 10m.
+        let expected = ["0", "380m", "1344Mi"].map(str::to_owned);
+        assert_eq!(demand("VClusterEnvironmentClaim", json!({"name": "streaming"})), expected);
+    }
+
+    #[test]
+    fn each_field_of_a_size_counts() {
+        let [_, cpu, memory] = demand("RealtimeSystemClaim", system(&json!({})));
+        for part in ["database", "dashboard", "kafkaConfig"] {
+            let more = system(&json!({part: {"cpu": "7", "memory": "9Gi"}}));
+            let [_, more_cpu, more_memory] = demand("RealtimeSystemClaim", more);
+            assert!(more_cpu != cpu && more_memory != memory, "{part}");
+        }
+        let storage = system(&json!({"database": {"storage": "3Ti"}, "kafkaConfig": {"storage": "4Ti"}}));
+        assert_eq!(demand("RealtimeSystemClaim", storage)[0], "7Ti");
+    }
+
+    #[test]
+    fn pods_count_as_often_as_they_run_and_those_before_them_once() {
+        let pod = json!({
+            "initContainers": [
+                {"resources": {"requests": {"cpu": "3", "memory": "1Gi"}}},
+                {"resources": {"requests": {"cpu": "50m", "memory": "9Gi"}}},
+            ],
+            "containers": [
+                {"resources": {"requests": {"cpu": "1500m", "memory": "2Gi"}}},
+                {"resources": {"requests": {"cpu": "1", "memory": "2Gi"}}},
+                {},
+            ],
+        });
+        let counted = |manifest: Value| {
+            let Demand { cpu, memory, .. } = Demand::of_manifest(&manifest);
+            (cpu.to_string(), memory.to_string())
+        };
+        let template = json!({"spec": pod});
+        let deployment = json!({"kind": "Deployment", "spec": {"replicas": 4, "template": template}});
+        assert_eq!(counted(deployment), ("12".to_owned(), "36Gi".to_owned()));
+        let job = json!({"kind": "Job", "spec": {"parallelism": 2, "template": template}});
+        assert_eq!(counted(job), ("6".to_owned(), "18Gi".to_owned()));
+        let nothing = json!({"kind": "Deployment", "spec": {"replicas": 0, "template": template}});
+        assert_eq!(counted(nothing), ("0".to_owned(), "0".to_owned()));
+        // What cannot be counted passes no bound.
+        let service =
+            json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "spec": {"template": template}});
+        let (cpu, memory) = counted(service);
+        assert!(cpu.len() > 15 && memory.len() > 15, "{cpu} {memory}");
+        let odd = json!({"spec": {"template": {"spec": {"containers": [{"resources": {"requests": {"cpu": 1, "memory": "1G"}}}]}}}});
+        let (cpu, memory) = counted(odd);
+        assert!(cpu.len() > 15 && memory.len() > 15, "{cpu} {memory}");
+    }
+
+    #[test]
+    fn what_is_more_than_a_bound_is_refused_where_most_of_it_comes_from() {
+        let large = system(&json!({"kafkaConfig": {"cpu": "60"}, "database": {"cpu": "5"}}));
+        assert_eq!(
+            said(compose("RealtimeSystemClaim", large, json!({}))),
+            [
+                "spec.kafkaConfig.cpu: must be less: the claim asks for 66.95 CPU in all, and the platform allows 64 (limits.cpu); \
+              lower it, or any of spec.database.cpu, spec.lensesConfig.hq.cpu, spec.lensesConfig.agent.cpu, spec.dashboard.cpu"
+            ]
+        );
+        let large =
+            system(&json!({"database": {"storage": "9Ti", "memory": "250Gi"}, "kafkaConfig": {"storage": "8Ti"}}));
+        let faults = said(compose("RealtimeSystemClaim", large, json!({})));
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults[0].starts_with("spec.database.storage: must be less: the claim asks for 17Ti of storage in all, and the platform allows 16Ti (limits.storage); lower it, or any of spec.kafkaConfig.storage"), "{faults:?}");
+        assert!(faults[1].starts_with("spec.database.memory: must be less: "), "{faults:?}");
+        assert!(faults[1].contains("and the platform allows 256Gi (limits.memory)"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_bound_is_the_most_that_passes() {
+        let broker = |scale| json!({"namespace": "streaming", "connectorConfig": {"simulator": {"maxScale": scale}}});
+        let limits = json!({"limits": {"cpu": "1650m", "memory": "3008Mi", "storage": "5Gi"}});
+        assert_eq!(said(compose("IotBrokerClaim", broker(20), limits)), [""; 0]);
+        for (limits, field) in [
+            (json!({"cpu": "1649m"}), "spec.connectorConfig.simulator.maxScale"),
+            (json!({"memory": "3007Mi"}), "spec.connectorConfig.simulator.maxScale"),
+            (json!({"storage": "5119Mi"}), "spec.mqttConfig.storage"),
+        ] {
+            let faults = said(compose("IotBrokerClaim", broker(20), json!({"limits": limits})));
+            assert!(matches!(&faults[..], [fault] if fault.starts_with(&format!("{field}: "))), "{faults:?}");
+        }
+        let environment = json!({"name": "streaming"});
+        let faults = said(compose("VClusterEnvironmentClaim", environment, json!({"limits": {"cpu": "100m"}})));
+        assert!(faults[0].starts_with("spec.components: must be less: the claim asks for 0.38 CPU"), "{faults:?}");
+    }
+
+    #[test]
+    fn lists_have_a_bound_of_their_own() {
+        let topics = |count| (0..count).map(|n| json!({"name": format!("t{n}")})).collect::<Vec<_>>();
+        let limits = || json!({"limits": {"topics": 3, "users": 1}});
+        let spec = |count| system(&json!({"kafkaConfig": {"topics": topics(count)}, "sqlProcessors": []}));
+        assert_eq!(said(compose("RealtimeSystemClaim", spec(3), limits())), [""; 0]);
+        assert_eq!(
+            said(compose("RealtimeSystemClaim", spec(4), limits())),
+            ["spec.kafkaConfig.topics: must have at most 3 entries, which the platform allows (limits.topics), not 4"]
+        );
+        let broker = |users: Value| json!({"namespace": "streaming", "mqttConfig": {"users": users}});
+        assert_eq!(said(compose("IotBrokerClaim", broker(json!([{"name": "a"}])), limits())), [""; 0]);
+        assert_eq!(
+            said(compose("IotBrokerClaim", broker(json!([{"name": "a"}, {"name": "b"}])), limits())),
+            ["spec.mqttConfig.users: must have at most 1 entries, which the platform allows (limits.users), not 2"]
+        );
+    }
+
+    /// Of a chart only one pod of each is counted: its values ask for no more.
+    #[test]
+    fn no_chart_is_told_how_often_it_runs() {
+        fn names<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+            match value {
+                Value::Object(fields) => fields.iter().for_each(|(name, field)| {
+                    found.push(name);
+                    names(field, found);
+                }),
+                Value::Array(items) => items.iter().for_each(|item| names(item, found)),
+                _ => {}
+            }
+        }
+        for kind in &KINDS {
+            let spec = match kind.claim {
+                "VClusterEnvironmentClaim" => json!({"name": "streaming"}),
+                "RealtimeSystemClaim" => system(&json!({})),
+                _ => json!({"namespace": "streaming"}),
+            };
+            let plan = compose(kind.claim, spec, json!({})).unwrap();
+            for resource in &plan.resources {
+                let mut found = Vec::new();
+                resource
+                    .composed
+                    .pointer("/spec/forProvider/values")
+                    .into_iter()
+                    .for_each(|values| names(values, &mut found));
+                let odd: Vec<&str> = found.into_iter().filter(|name| name.to_lowercase().contains("replica")).collect();
+                assert_eq!(odd, [""; 0], "{}", resource.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,497 @@
+//! Whether a value is what a schema asks for, told field by field in words for its author.
+//!
+//! An API server checks a claim itself, but a preview has none, and of a composite that was stored before a schema changed
+//! nobody has checked anything. What is checked is the value as written: a field left out is not a fault when its
+//! schema does not require it. This room knows schemas, not claims.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use regex_lite::Regex;
+use schemars::JsonSchema;
+use serde_json::{Map, Value};
+
+use super::mend::{Way, mended};
+use super::structural::{INT_OR_STRING, properties, structural, text, type_of};
+use super::words::{self, Step};
+use crate::schema::fault::Fault;
+use crate::schema::form;
+
+/// A schema, ready to check values against.
+pub struct Checker {
+    schema: Value,
+    patterns: BTreeMap<String, Regex>,
+}
+
+impl Checker {
+    /// The checker of a type's structural schema.
+    pub fn of<T: JsonSchema>() -> Self {
+        let schema = structural::<T>();
+        let mut patterns = BTreeMap::new();
+        compile(&schema, &mut patterns);
+        Self { schema, patterns }
+    }
+
+    /// The schema that values are checked against.
+    pub fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    /// Everything that is wrong with a value, in the schema's order; `root` is what its author calls it (`spec`).
+    pub fn faults(&self, value: &Value, root: &str) -> Vec<Fault> {
+        self.judge(value, root).faults
+    }
+
+    /// As [`Self::faults`], and whether anything further may be asked of the value.
+    pub fn judge(&self, value: &Value, root: &str) -> Verdict {
+        let mut walk = Walk { patterns: &self.patterns, faults: Vec::new(), overfull: false };
+        walk.value(&self.schema, value, root);
+        Verdict { faults: walk.faults, overfull: walk.overfull }
+    }
+
+    /// The value with something else, by the way that is asked for, wherever it is not of the schema's form.
+    pub fn mended(&self, value: &Value, way: Way) -> Value {
+        mended(&self.schema, Some(value), way)
+    }
+
+    /// Every field that the schema does not name: an API server drops them silently.
+    pub fn unknown(&self, value: &Value, root: &str) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        super::unknown::collect(&self.schema, value, root, &mut faults);
+        faults
+    }
+}
+
+/// What is wrong with a value.
+pub struct Verdict {
+    pub faults: Vec<Fault>,
+    /// It has more entries than it may have, or more faults than are told: to look further could take any time.
+    pub overfull: bool,
+}
+
+/// More than anybody reads, and than are told: each of them costs as much as a message.
+pub(super) const MOST_FAULTS: usize = 500;
+
+/// A pattern that does not compile checks nothing; a test holds that every pattern does.
+fn compile(schema: &Value, patterns: &mut BTreeMap<String, Regex>) {
+    if let Some(pattern) = text(schema, "pattern")
+        && !patterns.contains_key(pattern)
+        && let Ok(regex) = Regex::new(pattern)
+    {
+        patterns.insert(pattern.to_owned(), regex);
+    }
+    let nested = properties(schema).into_iter().flat_map(Map::values);
+    let items = schema.get("items").into_iter();
+    let entries = schema.get("additionalProperties").into_iter();
+    for schema in nested.chain(items).chain(entries) {
+        compile(schema, patterns);
+    }
+}
+
+struct Walk<'a> {
+    patterns: &'a BTreeMap<String, Regex>,
+    faults: Vec<Fault>,
+    overfull: bool,
+}
+
+impl Walk<'_> {
+    fn fault(&mut self, path: &str, message: String) {
+        self.faults.push(Fault::new(path, message));
+        self.overfull |= self.faults.len() == MOST_FAULTS;
+    }
+
+    /// Whether there are no more entries than there may be. Of more none is looked at.
+    fn has_room(&mut self, limits: &Limits, count: usize, path: &str) -> bool {
+        if !limits.admit_count(count) {
+            self.fault(path, words::wrong_count(limits, count));
+        }
+        let has_room = Limits { least: None, ..*limits }.admit_count(count);
+        self.overfull |= !has_room;
+        has_room
+    }
+
+    fn value(&mut self, schema: &Value, value: &Value, path: &str) {
+        if self.faults.len() >= MOST_FAULTS {
+            return;
+        }
+        if let Some(expected) = type_of(schema)
+            && !is_of_type(value, expected)
+        {
+            let fields = schema.get("properties").and_then(Value::as_object);
+            let fields: Vec<&str> = fields.into_iter().flat_map(|fields| fields.keys().map(String::as_str)).collect();
+            let message = self.wrong_form(schema, value).unwrap_or_else(|| words::wrong_type(expected, &fields, value));
+            self.fault(path, message);
+            return;
+        }
+        if let Some(options) = schema.get("enum").and_then(Value::as_array)
+            && !options.contains(value)
+        {
+            self.fault(path, words::wrong_choice(options, value));
+        }
+        match value {
+            Value::Number(_) => self.number(schema, value, path),
+            Value::String(content) => self.text(schema, content, path),
+            Value::Array(items) => self.list(schema, items, path),
+            Value::Object(fields) => self.object(schema, fields, path),
+            Value::Null | Value::Bool(_) => {}
+        }
+    }
+
+    /// What to say of a number or a truth value in place of text that quotes alone would not put right.
+    fn wrong_form(&self, schema: &Value, value: &Value) -> Option<String> {
+        let pattern = text(schema, "pattern")?;
+        let is_plain = matches!(value, Value::Number(_) | Value::Bool(_));
+        let form = form::words(pattern).filter(|_| {
+            is_plain && !self.patterns.get(pattern).is_some_and(|regex| regex.is_match(&words::plain(value)))
+        })?;
+        Some(words::other_form(form, value))
+    }
+
+    fn number(&mut self, schema: &Value, value: &Value, path: &str) {
+        let limits = Limits::of(schema, "minimum", "maximum");
+        if !value.as_f64().is_some_and(|number| limits.admit(number)) {
+            self.fault(path, words::out_of_range(&limits, value));
+        }
+    }
+
+    fn text(&mut self, schema: &Value, content: &str, path: &str) {
+        let limits = Limits::of(schema, "minLength", "maxLength");
+        let length = content.chars().count();
+        if !limits.admit_count(length) {
+            self.fault(path, words::wrong_length(&limits, length));
+            return;
+        }
+        let Some(pattern) = text(schema, "pattern") else {
+            return;
+        };
+        if let Some(regex) = self.patterns.get(pattern)
+            && !regex.is_match(content)
+        {
+            self.fault(path, words::wrong_form(form::words(pattern), pattern, content));
+        }
+    }
+
+    fn list(&mut self, schema: &Value, items: &[Value], path: &str) {
+        let limits = Limits::of(schema, "minItems", "maxItems");
+        if !self.has_room(&limits, items.len(), path) {
+            return;
+        }
+        if let Some(item) = schema.get("items") {
+            for (index, value) in items.iter().enumerate() {
+                self.value(item, value, &words::join(path, &Step::Index(index)));
+            }
+        }
+        self.duplicates(schema, items, path);
+    }
+
+    /// Lists that are sets, or maps by the fields that `x-kubernetes-list-map-keys` names.
+    fn duplicates(&mut self, schema: &Value, items: &[Value], path: &str) {
+        let keys: Vec<&str> = match text(schema, "x-kubernetes-list-type") {
+            Some("set") => Vec::new(),
+            Some("map") => list_map_keys(schema).collect(),
+            _ => return,
+        };
+        // Of several keys, none alone is the duplicate.
+        let key = if let [key] = keys.as_slice() { Some(*key) } else { None };
+        let at = |index| {
+            let item = words::join(path, &Step::Index(index));
+            key.map_or(item.clone(), |key| words::join(&item, &Step::Field(key)))
+        };
+        let mut known = HashMap::new();
+        for (index, item) in items.iter().enumerate() {
+            let Some(identity) = identity(schema.get("items").unwrap_or(&Value::Null), item, &keys) else {
+                continue;
+            };
+            let first = *known.entry(identity).or_insert(index);
+            if first != index && self.faults.len() < MOST_FAULTS {
+                let value = key.and_then(|key| item.get(key)).unwrap_or(item);
+                self.fault(&at(index), words::duplicate(&at(first), value));
+            }
+        }
+    }
+
+    fn object(&mut self, schema: &Value, fields: &Map<String, Value>, path: &str) {
+        let limits = Limits::of(schema, "minProperties", "maxProperties");
+        if !self.has_room(&limits, fields.len(), path) {
+            return;
+        }
+        let required: BTreeSet<&str> = strings(schema, "required").collect();
+        let known = properties(schema);
+        for (name, property) in known.into_iter().flatten() {
+            let at = words::join(path, &Step::Field(name));
+            match fields.get(name) {
+                Some(field) => self.value(property, field, &at),
+                None if required.contains(name.as_str()) => {
+                    self.fault(&at, words::missing(text(property, "description")));
+                }
+                None => {}
+            }
+        }
+        if let Some(entry) = schema.get("additionalProperties") {
+            for (name, value) in fields {
+                self.value(entry, value, &words::join(path, &Step::Field(name)));
+            }
+        }
+    }
+}
+
+/// What tells an item apart from others: its keys, or all of it where there are none. A key that is left out has its
+/// default; an item without a key that has none is no duplicate.
+fn identity(schema: &Value, item: &Value, keys: &[&str]) -> Option<String> {
+    if keys.is_empty() {
+        return Some(item.to_string());
+    }
+    let default = |key: &str| schema.get("properties")?.get(key)?.get("default");
+    let values = keys.iter().map(|key| item.get(key).or_else(|| default(key)).map(Value::to_string));
+    values.collect::<Option<Vec<_>>>().map(|values| values.join(","))
+}
+
+/// The least and the most that a schema admits.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub least: Option<f64>,
+    pub most: Option<f64>,
+}
+
+impl Limits {
+    pub fn of(schema: &Value, least: &str, most: &str) -> Self {
+        let limit = |keyword| schema.get(keyword).and_then(Value::as_f64);
+        Self { least: limit(least), most: limit(most) }
+    }
+
+    fn admit(&self, number: f64) -> bool {
+        self.least.is_none_or(|least| number >= least) && self.most.is_none_or(|most| number <= most)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "no value has 2^53 parts")]
+    fn admit_count(&self, count: usize) -> bool {
+        self.admit(count as f64)
+    }
+}
+
+/// The fields that tell a list's items apart.
+pub fn list_map_keys(schema: &Value) -> impl Iterator<Item = &str> {
+    strings(schema, "x-kubernetes-list-map-keys")
+}
+
+/// A keyword whose value is a list of names.
+pub fn strings<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a str> {
+    let names = schema.get(keyword).and_then(Value::as_array);
+    names.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Whether a value is of the type, and one of the choices or within the range, that a schema asks for: what is inside of it
+/// is not looked at.
+pub(super) fn is_fit(schema: &Value, value: &Value) -> bool {
+    let is_choice = |options: &Vec<Value>| options.contains(value);
+    let is_within = |number: f64| Limits::of(schema, "minimum", "maximum").admit(number);
+    type_of(schema).is_none_or(|expected| is_of_type(value, expected))
+        && schema.get("enum").and_then(Value::as_array).is_none_or(is_choice)
+        && value.as_f64().is_none_or(is_within)
+}
+
+/// Numbers reach the function as floats, whatever their author wrote, so a whole number is one without a fraction.
+fn is_of_type(value: &Value, expected: &str) -> bool {
+    match expected {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        INT_OR_STRING => value.is_string() || is_of_type(value, "integer"),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(JsonSchema)]
+    #[serde(rename_all = "camelCase")]
+    #[allow(dead_code, reason = "only its schema is used")]
+    struct Spec {
+        /// Name of the thing. It cannot change.
+        #[schemars(length(min = 1, max = 5), regex(pattern = form::DNS_LABEL))]
+        name: String,
+        #[serde(default)]
+        kafka: Kafka,
+        #[serde(default)]
+        mode: Mode,
+        #[serde(default)]
+        on: bool,
+        #[serde(default)]
+        #[schemars(extend("x-kubernetes-list-type" = "set"))]
+        tags: Vec<String>,
+        #[serde(default)]
+        labels: BTreeMap<String, String>,
+        #[serde(default)]
+        by_name: BTreeMap<String, Kafka>,
+        #[schemars(regex(pattern = "^z$"))]
+        odd: Option<String>,
+    }
+
+    #[derive(Default, serde::Serialize, JsonSchema)]
+    #[allow(dead_code, reason = "only its schema is used")]
+    struct Kafka {
+        #[schemars(length(min = 1, max = 3), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+        topics: Vec<Topic>,
+    }
+
+    #[derive(serde::Serialize, JsonSchema)]
+    #[allow(dead_code, reason = "only its schema is used")]
+    struct Topic {
+        name: String,
+        #[serde(default)]
+        #[schemars(range(min = 1, max = 1000))]
+        partitions: u32,
+    }
+
+    #[derive(Default, serde::Serialize, JsonSchema)]
+    #[allow(dead_code, reason = "only its schema is used")]
+    enum Mode {
+        #[default]
+        A,
+        B,
+    }
+
+    /// The faults of a spec, one a line; `name` is filled in.
+    fn faults(mut spec: Value) -> Vec<String> {
+        if let Some(fields) = spec.as_object_mut() {
+            fields.entry("name").or_insert(json!("ab"));
+        }
+        let faults = Checker::of::<Spec>().faults(&spec, "spec");
+        faults.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_good_value_has_no_fault() {
+        let spec = json!({
+            "kafka": {"topics": [{"name": "a", "partitions": 3.0}, {"name": "b"}]},
+            "mode": "B", "on": true, "tags": ["x", "y"], "labels": {"a.b/c": "d"},
+        });
+        assert_eq!(faults(spec), [""; 0]);
+    }
+
+    #[test]
+    fn every_fault_is_told_at_its_field() {
+        let spec = json!({
+            "name": "Nam",
+            "kafka": {"topics": [{"name": "a", "partitions": 0.0}, {"name": "a"}, {"partitions": "x"}]},
+            "mode": "C",
+            "on": "yes",
+            "tags": ["x", "x"],
+            "labels": {"a.b/c": 1},
+            "odd": "y",
+        });
+        assert_eq!(
+            faults(spec),
+            [
+                "spec.name: must be lower-case letters, digits and hyphens, with a letter first and no hyphen last, not \"Nam\"",
+                "spec.kafka.topics[0].partitions: must be between 1 and 1000, not 0",
+                "spec.kafka.topics[2].name: is required",
+                "spec.kafka.topics[2].partitions: must be a whole number, not the text \"x\"",
+                "spec.kafka.topics[1].name: duplicate of spec.kafka.topics[0].name \"a\": leave one of them out",
+                "spec.mode: must be one of A, B, not \"C\"",
+                "spec.on: must be true or false, not the text \"yes\"",
+                "spec.tags[1]: duplicate of spec.tags[0] \"x\": leave one of them out",
+                "spec.labels[\"a.b/c\"]: must be text, not the number 1: put it in quotes",
+                "spec.odd: must match `^z$`, not \"y\"",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_missing_field_is_told_with_what_it_is() {
+        let faults = Checker::of::<Spec>().faults(&json!({}), "spec");
+        assert_eq!(faults, [Fault::new("spec.name", "is required: Name of the thing")]);
+    }
+
+    #[test]
+    fn lengths_and_counts_are_told() {
+        assert_eq!(faults(json!({"name": ""})), ["spec.name: must not be empty"]);
+        assert_eq!(faults(json!({"name": "abcdef"})), ["spec.name: must be 1 to 5 characters long, not 6"]);
+        assert_eq!(faults(json!({"kafka": {"topics": []}})), ["spec.kafka.topics: must have 1 to 3 entries, not 0"]);
+    }
+
+    #[test]
+    fn of_more_entries_than_there_may_be_none_is_looked_at() {
+        let topics = vec![json!({"name": 1}); 20_000];
+        let spec = json!({"name": "ab", "kafka": {"topics": topics}, "tags": ["x", "x"]});
+        let verdict = Checker::of::<Spec>().judge(&spec, "spec");
+        assert!(verdict.overfull);
+        let told: Vec<String> = verdict.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "spec.kafka.topics: must have 1 to 3 entries, not 20000",
+                "spec.tags[1]: duplicate of spec.tags[0] \"x\": leave one of them out",
+            ]
+        );
+        let fewer = Checker::of::<Spec>().judge(&json!({"name": "ab", "kafka": {"topics": []}}), "spec");
+        assert_eq!((fewer.faults.len(), fewer.overfull), (1, false));
+    }
+
+    #[test]
+    fn more_faults_than_anybody_reads_are_not_told() {
+        let wrong = |count: usize| -> Value { (0..count).map(|index| (index.to_string(), json!(1))).collect() };
+        let checker = Checker::of::<Spec>();
+        let few = checker.judge(&json!({"name": "ab", "labels": wrong(MOST_FAULTS - 1)}), "spec");
+        assert_eq!((few.faults.len(), few.overfull), (MOST_FAULTS - 1, false));
+        let labels = checker.judge(&json!({"name": "ab", "labels": wrong(50_000), "on": 1}), "spec");
+        assert_eq!((labels.faults.len(), labels.overfull), (MOST_FAULTS, true));
+        let tags = checker.judge(&json!({"name": "ab", "tags": vec!["x"; 50_000]}), "spec");
+        assert_eq!((tags.faults.len(), tags.overfull), (MOST_FAULTS, true));
+        let long = json!({"name": "ab", "byName": {"x".repeat(1 << 20): wrong(50_000)}});
+        let unknown = checker.unknown(&long, "spec");
+        assert_eq!(unknown.len(), MOST_FAULTS);
+        assert!(unknown.iter().all(|fault| fault.field.len() < 1000), "a name is not repeated at any length");
+    }
+
+    #[test]
+    fn the_wrong_kind_of_value_is_told_once() {
+        assert_eq!(
+            faults(json!({"kafka": ["topics"], "tags": {"x": 1}, "mode": null, "on": 1.5})),
+            [
+                "spec.kafka: must be a set of fields (topics), not a list",
+                "spec.mode: must be text, not null: leave the field out if there is nothing to say",
+                "spec.on: must be true or false, not the number 1.5",
+                "spec.tags: must be a list, not a set of fields: begin each of its entries with a hyphen",
+            ]
+        );
+        let faults = Checker::of::<Spec>().faults(&json!("x"), "spec");
+        assert_eq!(faults, [Fault::new("spec", "must be a set of fields, not the text \"x\"")]);
+    }
+
+    #[test]
+    fn a_long_value_is_cut() {
+        let fault = &faults(json!({"mode": "x".repeat(5000)}))[0];
+        assert!(fault.chars().count() < 120, "{fault}");
+        assert!(fault.ends_with('…'), "{fault}");
+    }
+
+    #[test]
+    fn unknown_fields_are_told_with_the_nearest_known_one() {
+        let spec = json!({
+            "name": "ab", "Mode": "A", "zzzzzzz": 1,
+            "kafka": {"topic": [], "topics": [{"name": "a", "partition": 3, "zzzzzzzzzz": 1}]},
+            "labels": {"anything": "goes"}, "byName": {"any": {"topcs": []}},
+        });
+        let told: Vec<_> = Checker::of::<Spec>().unknown(&spec, "spec").iter().map(ToString::to_string).collect();
+        assert_eq!(
+            told,
+            [
+                "spec.Mode: unknown field, did you mean \"mode\"?",
+                "spec.zzzzzzz: unknown field: known here are name, kafka, mode, on, tags, labels, byName, odd",
+                "spec.kafka.topic: unknown field, did you mean \"topics\"?",
+                "spec.kafka.topics[0].partition: unknown field, did you mean \"partitions\"?",
+                "spec.kafka.topics[0].zzzzzzzzzz: unknown field: known here are name, partitions",
+                "spec.byName.any.topcs: unknown field, did you mean \"topics\"?",
+            ]
+        );
+    }
+}

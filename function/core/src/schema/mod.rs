@@ -1,0 +1,26 @@
+//! The one truth of what may be written, told to everybody who asks: the Rust types, as schemas, as checks and as files.
+//!
+//! This room reads types; it knows nothing of what becomes of a claim.
+
+#[cfg(test)]
+mod agreement;
+pub mod change;
+pub mod check;
+mod column;
+pub mod fault;
+pub mod form;
+pub mod kafka_topic;
+mod mend;
+pub mod remote_key;
+pub mod size;
+pub mod structural;
+mod transition;
+mod unknown;
+pub mod words;
+
+pub use check::{Checker, Verdict};
+pub use column::Column;
+pub use mend::Way;
+pub use structural::structural;
+pub use unknown::{nearest, unknown};
+pub use words::{Step, join};

@@ -1,0 +1,274 @@
+//! Amounts of CPU, memory and storage: read once, where a claim is checked, and numbers from there on. This room knows
+//! neither claims nor clusters.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+
+use crate::schema::form;
+
+/// The most cores that may be asked for, as a number.
+const MOST_CORES: u64 = 9999;
+
+/// An amount of CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cpu {
+    thousandths: u64,
+}
+
+impl Cpu {
+    pub const fn thousandths(thousandths: u64) -> Self {
+        Self { thousandths }
+    }
+
+    /// An amount of the form [`CPU`](crate::schema::form::CPU); nothing where it is of another form.
+    pub fn read(text: &str) -> Option<Self> {
+        if let Some(thousandths) = text.strip_suffix('m') {
+            return digits(thousandths).map(Self::thousandths);
+        }
+        let (cores, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let scale = 10_u64.pow(u32::try_from(3_usize.checked_sub(fraction.len())?).ok()?);
+        let thousandths = digits(cores)?.checked_mul(1000)?.checked_add(digits(fraction)? * scale)?;
+        Some(Self { thousandths })
+    }
+
+    /// What most programs take for a moment when they start: four times what they need, and one core at least.
+    #[must_use]
+    pub fn limit(self) -> Self {
+        let cores = self.thousandths.saturating_mul(4).div_ceil(1000).max(1);
+        Self { thousandths: cores.saturating_mul(1000) }
+    }
+
+    /// In cores, for people.
+    pub fn words(self) -> String {
+        let text = format!("{}.{:03}", self.thousandths / 1000, self.thousandths % 1000);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+
+    #[must_use]
+    pub fn plus(self, more: Self) -> Self {
+        Self { thousandths: self.thousandths.saturating_add(more.thousandths) }
+    }
+
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        Self { thousandths: self.thousandths.saturating_mul(count) }
+    }
+}
+
+/// As Kubernetes writes it.
+impl fmt::Display for Cpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.thousandths / 1000, self.thousandths % 1000) {
+            (cores, 0) => write!(f, "{cores}"),
+            _ => write!(f, "{}m", self.thousandths),
+        }
+    }
+}
+
+/// An amount of CPU as a claim's author may write it: text, or whole cores as a number, as Kubernetes takes it.
+pub fn cpu_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written<'a> {
+        Number(u64),
+        Text(Cow<'a, str>),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Number(cores) => cores.to_string(),
+        Written::Text(text) => text.into_owned(),
+    })
+}
+
+/// The schema of such an amount.
+pub fn cpu_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [{"type": "integer"}, {"type": "string"}],
+        "x-kubernetes-int-or-string": true,
+        "minimum": 1,
+        "maximum": MOST_CORES,
+        "maxLength": 10,
+        "pattern": form::CPU,
+    })
+}
+
+/// An amount of memory or storage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bytes {
+    bytes: u64,
+}
+
+const MEBI: u64 = 1 << 20;
+const UNITS: [(&str, u64); 4] = [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", MEBI), ("Ki", 1 << 10)];
+
+impl Bytes {
+    /// More than any bound.
+    pub const MOST: Self = Self { bytes: u64::MAX };
+
+    pub const fn of(bytes: u64) -> Self {
+        Self { bytes }
+    }
+
+    pub const fn mebi(mebibytes: u64) -> Self {
+        Self { bytes: mebibytes * MEBI }
+    }
+
+    /// An amount of the form [`BYTES`](crate::schema::form::BYTES); nothing where it is of another form.
+    pub fn read(text: &str) -> Option<Self> {
+        let (unit, factor) = UNITS.iter().find(|(unit, _)| text.ends_with(unit))?;
+        let bytes = digits(text.strip_suffix(unit)?)?.checked_mul(*factor)?;
+        Some(Self { bytes })
+    }
+
+    /// Whole mebibytes.
+    pub fn mebibytes(self) -> u64 {
+        self.bytes / MEBI
+    }
+
+    /// In mebibytes, as Kubernetes writes them.
+    pub fn quantity(self) -> String {
+        format!("{}Mi", self.mebibytes())
+    }
+
+    /// In the largest unit, for people: tenths of it, and never less than it is.
+    pub fn words(self) -> String {
+        let Some((unit, factor)) = UNITS.iter().find(|(_, factor)| self.bytes >= *factor) else {
+            return self.to_string();
+        };
+        let tenths = self.bytes.saturating_mul(10).div_ceil(*factor);
+        match tenths % 10 {
+            0 => format!("{}{unit}", tenths / 10),
+            tenth => format!("{}.{tenth}{unit}", tenths / 10),
+        }
+    }
+
+    /// As Java writes it.
+    pub fn java(self) -> String {
+        format!("{}m", self.mebibytes())
+    }
+
+    #[must_use]
+    pub fn doubled(self) -> Self {
+        self.times(2)
+    }
+
+    /// What is left without another amount, or nothing.
+    #[must_use]
+    pub fn minus(self, less: Self) -> Self {
+        Self { bytes: self.bytes.saturating_sub(less.bytes) }
+    }
+
+    /// How many pieces of a size it has room for.
+    pub fn holds(self, piece: Self) -> u64 {
+        self.bytes.checked_div(piece.bytes).unwrap_or_default()
+    }
+
+    #[must_use]
+    pub fn halved(self) -> Self {
+        Self { bytes: self.bytes / 2 }
+    }
+
+    #[must_use]
+    pub fn plus(self, more: Self) -> Self {
+        Self { bytes: self.bytes.saturating_add(more.bytes) }
+    }
+
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        Self { bytes: self.bytes.saturating_mul(count) }
+    }
+}
+
+/// As Kubernetes writes it: in the largest unit that leaves nothing over.
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |(_, factor): &&(&str, u64)| self.bytes > 0 && self.bytes.is_multiple_of(*factor);
+        match UNITS.iter().find(whole) {
+            Some((unit, factor)) => write!(f, "{}{unit}", self.bytes / factor),
+            None => write!(f, "{}", self.bytes),
+        }
+    }
+}
+
+/// A number without a sign.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bytes, Cpu};
+
+    #[test]
+    fn an_amount_of_cpu_is_read_and_written_as_kubernetes_does() {
+        for (text, thousandths, written) in [
+            ("1", 1000, "1"),
+            ("64", 64_000, "64"),
+            ("250m", 250, "250m"),
+            ("1500m", 1500, "1500m"),
+            ("2000m", 2000, "2"),
+            ("0.5", 500, "500m"),
+            ("0.05", 50, "50m"),
+            ("0.125", 125, "125m"),
+        ] {
+            let cpu = Cpu::read(text);
+            assert_eq!(cpu, Some(Cpu::thousandths(thousandths)), "{text}");
+            assert_eq!(cpu.map(|cpu| cpu.to_string()).as_deref(), Some(written));
+        }
+        for text in ["", "m", "-1", "+1", "1.5.0", "0.0005", "1k", "99999999999999999999", "0.", ".", "1e3"] {
+            assert_eq!(Cpu::read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_amount_of_bytes_is_read_and_written_as_kubernetes_does() {
+        for (text, written) in [
+            ("1Ki", "1Ki"),
+            ("1024Ki", "1Mi"),
+            ("512Mi", "512Mi"),
+            ("10Gi", "10Gi"),
+            ("2048Gi", "2Ti"),
+            ("16Ti", "16Ti"),
+        ] {
+            assert_eq!(Bytes::read(text).map(|bytes| bytes.to_string()).as_deref(), Some(written));
+        }
+        for text in ["", "Gi", "10", "10GB", "-1Gi", "+1Gi", "1.5Gi", "99999999Ti", "Ti1"] {
+            assert_eq!(Bytes::read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn people_are_told_an_amount_in_its_largest_unit() {
+        for (text, words) in [
+            ("17Ti", "17Ti"),
+            ("10238986Gi", "9999.1Ti"),
+            ("1059904Mi", "1.1Ti"),
+            ("2880Mi", "2.9Gi"),
+            ("512Mi", "512Mi"),
+            ("1Ki", "1Ki"),
+        ] {
+            assert_eq!(Bytes::read(text).map(Bytes::words).as_deref(), Some(words));
+        }
+        assert_eq!(Bytes::default().words(), "0");
+        for (text, words) in [("72150m", "72.15"), ("70", "70"), ("50m", "0.05"), ("100", "100")] {
+            assert_eq!(Cpu::read(text).map(Cpu::words).as_deref(), Some(words));
+        }
+    }
+
+    #[test]
+    fn a_container_may_take_more_cpu_than_it_reserves() {
+        for (reserved, limit) in [("50m", "1"), ("100m", "1"), ("250m", "1"), ("300m", "2"), ("0.5", "2"), ("2", "8")] {
+            assert_eq!(Cpu::read(reserved).map(|cpu| cpu.limit().to_string()).as_deref(), Some(limit), "{reserved}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_much_to_count_is_the_most_that_there_is() {
+        let most = Bytes::mebi(1).times(u64::MAX);
+        assert_eq!(most.plus(most).times(2), most);
+        let most = Cpu::thousandths(2).times(u64::MAX);
+        assert_eq!(most.plus(most), most);
+    }
+}

@@ -1,0 +1,78 @@
+//! Fields that a schema does not name.
+//!
+//! An API server drops them silently, and with them what their author meant. This room knows schemas, not claims.
+
+use serde_json::{Map, Value};
+
+use super::check::MOST_FAULTS;
+use super::structural::properties;
+use super::words::{self, Step};
+use crate::schema::fault::Fault;
+
+/// How alike two names must be, from 0 to 1, for one to be taken for a slip of the other.
+const ALIKE: f64 = 0.6;
+
+/// Collects every field of `value` that `schema` does not name.
+pub fn collect(schema: &Value, value: &Value, path: &str, faults: &mut Vec<Fault>) {
+    match value {
+        Value::Object(fields) => collect_fields(schema, fields, path, faults),
+        Value::Array(items) => {
+            if let Some(item) = schema.get("items") {
+                for (index, value) in items.iter().enumerate() {
+                    collect(item, value, &words::join(path, &Step::Index(index)), faults);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, faults: &mut Vec<Fault>) {
+    let Some(known) = properties(schema) else {
+        return collect_entries(schema, fields, path, faults);
+    };
+    for (name, value) in fields {
+        if faults.len() >= MOST_FAULTS {
+            return;
+        }
+        let at = words::join(path, &Step::Field(name));
+        if let Some(property) = known.get(name) {
+            collect(property, value, &at, faults);
+        } else {
+            let names: Vec<_> = known.keys().map(String::as_str).collect();
+            faults.push(Fault::new(at, unknown("field", name, &names)));
+        }
+    }
+}
+
+/// The names of a map are its author's own; what stands behind them is not.
+fn collect_entries(schema: &Value, entries: &Map<String, Value>, path: &str, faults: &mut Vec<Fault>) {
+    if let Some(entry) = schema.get("additionalProperties") {
+        for (name, value) in entries {
+            collect(entry, value, &words::join(path, &Step::Field(name)), faults);
+        }
+    }
+}
+
+/// What to tell the author of a name that is not known: of a field, of a kind, whatever it names.
+pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
+    words::unknown(what, nearest(name, known), known)
+}
+
+/// The known name that was probably meant.
+pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let name = name.to_lowercase();
+    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase());
+    // By as much as one is longer than the other they differ at least: a long one need not be compared.
+    let of_alike_length = |known: &str| {
+        let (one, other) = (name.chars().count(), known.chars().count());
+        one.min(other) * 5 >= one.max(other) * 3
+    };
+    known
+        .iter()
+        .filter(|known| of_alike_length(known))
+        .map(|known| (likeness(known), *known))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| known)
+}

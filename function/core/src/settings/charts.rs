@@ -1,0 +1,114 @@
+//! What each pinned chart brings: the images that are pulled for it, and its pods that `scheduling` does not reach.
+//!
+//! Charts cannot be had where this is built, so what they bring is written down here, and `make charts` compares it with
+//! the charts themselves wherever their repositories are reached. An entry is for one version: a test fails where that is
+//! not the pinned one.
+
+use crate::settings::pins::Chart;
+
+/// What a chart brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// The version that was rendered.
+    pub version: &'static str,
+    /// The SHA-256 of its archive, in hexadecimal.
+    pub archive: &'static str,
+    /// The images in its manifests, with the values that are composed here and without a mirror.
+    pub images: &'static [&'static str],
+    /// The images that no manifest names as a container's: what its programs start, inject or install.
+    pub later: &'static [&'static str],
+    /// Its pods that run wherever there is room, whatever `scheduling` says.
+    pub elsewhere: &'static [&'static str],
+}
+
+/// What this chart brings at the pinned version.
+pub fn brought(chart: Chart) -> Brought {
+    match chart {
+        Chart::IstioBase => Brought {
+            version: "1.30.4",
+            archive: "d3532767f9f2042ad1a1f7ca060c2b734762c8d1bcd57fa0244482359146a5f1",
+            images: &[],
+            later: &[],
+            elsewhere: &[],
+        },
+        Chart::Istiod => Brought {
+            version: "1.30.4",
+            archive: "66ad8344e2ef16745aa425dc6609570b42536ecdf1ab5ca04a90abf1bc577344",
+            images: &["registry.istio.io/release/pilot:1.30.4"],
+            later: &[],
+            elsewhere: &[],
+        },
+        Chart::IstioGateway => Brought {
+            version: "1.30.4",
+            archive: "b662db852bfec2994725eb478c2e89fe6e73729aeb7ab90352d8042928fa20ce",
+            images: &[],
+            // Its manifest leaves the image to istiod.
+            later: &["registry.istio.io/release/proxyv2:1.30.4"],
+            elsewhere: &[],
+        },
+        Chart::KnativeOperator => Brought {
+            version: "1.23.0",
+            archive: "8722be0a739f1841f143a5c7e5dbf64b06dad24847b4743d286bdf8f9eeef672",
+            images: &[
+                "gcr.io/knative-releases/knative.dev/operator/cmd/operator:v1.23.0",
+                "gcr.io/knative-releases/knative.dev/operator/cmd/webhook:v1.23.0",
+            ],
+            later: &[],
+            elsewhere: &[],
+        },
+        Chart::KubePrometheusStack => Brought {
+            version: "88.5.3",
+            archive: "3bff576f57c88f9fcac3286cc6e0d22ddaf7d7e1829c14a09257359f02ca64c9",
+            images: &[
+                "docker.io/grafana/grafana:13.2.0",
+                "quay.io/kiwigrid/k8s-sidecar:2.10.1",
+                "quay.io/prometheus-operator/prometheus-operator:v0.93.1",
+                "quay.io/prometheus/prometheus:v3.14.0-distroless",
+                "registry.k8s.io/kube-state-metrics/kube-state-metrics:v2.20.0",
+            ],
+            later: &["quay.io/prometheus-operator/prometheus-config-reloader:v0.93.1"],
+            elsewhere: &[],
+        },
+        Chart::Postgres => Brought {
+            version: "1.6.7",
+            archive: "5ec6b98d162f2eee975ff1b687a51730df570a36beb938e247f035a0ae1ea24e",
+            // Its image is one of those that are pinned by name.
+            images: &["docker.io/library/postgres:17.11"],
+            later: &[],
+            elsewhere: &[],
+        },
+        Chart::VCluster => Brought {
+            version: "0.36.1",
+            archive: "84a6aa28ffd2504069ed987202238de85509c50050748fb2da4fd262a6861b35",
+            images: &["ghcr.io/loft-sh/kubernetes:v1.36.0", "ghcr.io/loft-sh/vcluster-oss:0.36.1"],
+            later: &["docker.io/coredns/coredns:1.14.2"],
+            elsewhere: &[],
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_of_the_charts_that_are_pinned() {
+        for chart in Chart::ALL {
+            assert_eq!(brought(chart).version, chart.version(), "{}: run `make charts`, and list it anew", chart.key());
+        }
+    }
+
+    #[test]
+    fn the_list_is_sound() {
+        for chart in Chart::ALL {
+            let Brought { archive, images, later, elsewhere, .. } = brought(chart);
+            let is_digest =
+                |text: &str| text.len() == 64 && text.bytes().all(|byte| b"0123456789abcdef".contains(&byte));
+            assert!(is_digest(archive), "{}", chart.key());
+            for list in [images, later, elsewhere] {
+                assert!(list.is_sorted(), "{}: {list:?}", chart.key());
+            }
+            assert!(images.iter().chain(later).all(|image| crate::settings::pinned(image)), "{}", chart.key());
+        }
+    }
+}

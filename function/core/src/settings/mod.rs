@@ -1,0 +1,305 @@
+//! The platform team's decisions, once the function's input has been checked: which image, which chart, which store.
+
+pub mod archive;
+pub mod charts;
+pub mod input;
+pub mod pins;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use k8s_openapi::api::core::v1 as core;
+use serde_json::Value;
+
+use crate::kinds::helm;
+use crate::parts::demand::Limits;
+use crate::schema::Checker;
+use crate::schema::Step;
+use crate::schema::fault::Fault;
+use crate::schema::form::label_value;
+use crate::schema::form::qualified_name;
+use crate::schema::join;
+use crate::settings::archive::Servers;
+use crate::settings::input::API_VERSION;
+use crate::settings::input::Charts;
+use crate::settings::input::Effect;
+use crate::settings::input::Gateways;
+use crate::settings::input::Input;
+use crate::settings::input::KIND;
+use crate::settings::input::Operator;
+use crate::settings::input::PullSecret;
+use crate::settings::input::Scheduling;
+use crate::settings::input::Telemetry;
+use crate::settings::input::Toleration;
+use crate::settings::input::Ttl;
+use crate::settings::input::VirtualCluster;
+use crate::settings::pins::Chart;
+use crate::settings::pins::Image;
+
+/// Names that take over what is not ours, wherever they stand. A `*` at the end stands for any ending.
+const RESERVED: &[&str] = &["default", "kube-*", "crossplane-system", "vela-system"];
+
+/// What holds for every claim.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub host_provider_config: String,
+    pub secret_store: String,
+    /// Patterns for what claims may name of its entries.
+    pub allowed_keys: Vec<String>,
+    pub limits: Limits,
+    pub gateways: Gateways,
+    pub archive_servers: Servers,
+    pub storage_class: Option<String>,
+    pub virtual_cluster: VirtualCluster,
+    pub pull_secrets: Vec<PullSecret>,
+    pub registry: Option<String>,
+    pub telemetry: Telemetry,
+    pub ttl: Ttl,
+    pub watch: bool,
+    node_selector: BTreeMap<String, String>,
+    tolerations: Vec<core::Toleration>,
+    reserved: Vec<String>,
+    images: BTreeMap<String, String>,
+    charts: Charts,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::of(Input::default(), Servers::default())
+    }
+}
+
+static INPUT: LazyLock<Checker> = LazyLock::new(Checker::of::<Input>);
+
+impl Settings {
+    /// Reads the function's input as it stands in a Composition's step. Crossplane checks nothing of it.
+    pub fn read(mut input: Value) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        if let Some(fields) = input.as_object_mut() {
+            for (name, expected) in [("apiVersion", API_VERSION), ("kind", KIND)] {
+                if let Some(actual) = fields.remove(name).filter(|actual| actual != expected) {
+                    faults.push(Fault::new(format!("input.{name}"), format!("must be {expected}, not {actual}")));
+                }
+            }
+            fields.remove("metadata");
+        }
+        faults.extend(INPUT.faults(&input, "input"));
+        faults.extend(INPUT.unknown(&input, "input"));
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let input = serde_json::from_value(input)
+            .map_err(|error| vec![Fault::new("input", format!("cannot be read: {error}"))])?;
+        Self::check(input)
+    }
+
+    /// Checks what the schema cannot say.
+    pub fn check(mut input: Input) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        unknown_pins(&mut faults, "input.images.pins", input.images.pins.keys(), &Image::ALL.map(Image::name));
+        unknown_pins(&mut faults, "input.charts.pins", input.charts.pins.keys(), &Chart::ALL.map(Chart::key));
+        for (name, image) in &input.images.pins {
+            if !pinned(image) {
+                faults.push(Fault::new(
+                    join("input.images.pins", &Step::Field(name)),
+                    "must end in a tag other than latest, or in a digest (@sha256:…)",
+                ));
+            }
+        }
+        let postgres = input.images.pins.get(Image::Postgres.name());
+        if postgres.is_some_and(|image| !image.split('@').next().is_some_and(pinned)) {
+            faults.push(Fault::new(
+                "input.images.pins.postgres",
+                "must name a tag, before its digest if it has one: the chart asks for it",
+            ));
+        }
+        scheduling(&mut faults, &input.scheduling);
+        let listed = std::mem::take(&mut input.archive_servers);
+        let archive_servers = Servers::check(&mut faults, "input.archiveServers", listed);
+        if faults.is_empty() { Ok(Self::of(input, archive_servers)) } else { Err(faults) }
+    }
+
+    fn of(input: Input, archive_servers: Servers) -> Self {
+        let mut reserved: Vec<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
+        reserved.push(input.host.provider_config.clone());
+        reserved.extend(input.reserved_names);
+        Self {
+            images: input.images.pins,
+            charts: input.charts,
+            tolerations: input.scheduling.tolerations.into_iter().map(toleration).collect(),
+            node_selector: input.scheduling.node_selector,
+            host_provider_config: input.host.provider_config,
+            secret_store: input.secret_store.name,
+            allowed_keys: input.secret_store.allowed_keys,
+            limits: Limits::of(&input.limits),
+            gateways: input.gateways,
+            archive_servers,
+            storage_class: input.storage_class,
+            virtual_cluster: input.virtual_cluster,
+            pull_secrets: input.images.pull_secrets,
+            registry: input.images.registry,
+            telemetry: input.telemetry,
+            ttl: input.ttl,
+            watch: input.watch,
+            reserved,
+        }
+    }
+
+    pub fn image(&self, image: Image) -> String {
+        match self.images.get(image.name()) {
+            Some(pin) => pin.clone(),
+            None => self.mirrored(image.reference()),
+        }
+    }
+
+    /// An image that a user names, from the mirror where there is one.
+    pub fn mirrored(&self, image: &str) -> String {
+        match &self.registry {
+            Some(registry) => format!("{registry}/{}", path(image)),
+            None => image.to_owned(),
+        }
+    }
+
+    pub fn chart(&self, chart: Chart) -> helm::Chart {
+        let pin = self.charts.pins.get(chart.key());
+        let repository = pin.and_then(|pin| pin.repository.as_ref()).or(self.charts.repository.as_ref());
+        helm::Chart {
+            repository: repository.map_or(chart.repository(), String::as_str).to_owned(),
+            name: chart.name().to_owned(),
+            version: pin.map_or(chart.version(), |pin| &pin.version).to_owned(),
+        }
+    }
+
+    /// Whether a chart is the one that is listed with what it brings: of the pinned version, from wherever all charts come.
+    pub fn is_listed(&self, chart: Chart) -> bool {
+        let pin = self.charts.pins.get(chart.key());
+        pin.is_none_or(|pin| pin.repository.is_none() && pin.version == chart.version())
+    }
+
+    pub fn node_selector(&self) -> Option<BTreeMap<String, String>> {
+        (!self.node_selector.is_empty()).then(|| self.node_selector.clone())
+    }
+
+    pub fn tolerations(&self) -> Option<Vec<core::Toleration>> {
+        (!self.tolerations.is_empty()).then(|| self.tolerations.clone())
+    }
+
+    /// The reserved name, or the pattern of them, that this one falls under.
+    pub fn reserved(&self, name: &str) -> Option<&str> {
+        self.reserved.iter().map(String::as_str).find(|pattern| match pattern.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => *pattern == name,
+        })
+    }
+}
+
+/// What a user should know about these images before they are pulled.
+pub fn undigested<'a>(images: impl IntoIterator<Item = &'a String>) -> Option<String> {
+    let names: BTreeSet<&str> =
+        images.into_iter().map(String::as_str).filter(|image| !image.contains("@sha256:")).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let names: Vec<&str> = names.into_iter().collect();
+    Some(format!(
+        "images without a digest, which whoever can push to their registry can change: {}; docs/pins.md shows the command that pins them",
+        names.join(", ")
+    ))
+}
+
+/// Whether an image's name says which one it is: a digest, or a tag that does not move.
+pub fn pinned(image: &str) -> bool {
+    if image.contains("@sha256:") {
+        return true;
+    }
+    let name = image.rsplit('/').next().unwrap_or(image);
+    matches!(name.split_once(':'), Some((_, tag)) if !tag.is_empty() && tag != "latest")
+}
+
+fn unknown_pins<'a>(faults: &mut Vec<Fault>, field: &str, names: impl Iterator<Item = &'a String>, known: &[&str]) {
+    for name in names.filter(|name| !known.contains(&name.as_str())) {
+        faults.push(Fault::new(
+            join(field, &Step::Field(name)),
+            format!("unknown pin: must be one of {}", known.join(", ")),
+        ));
+    }
+}
+
+/// Labels and taints go into the values of charts as well, some of which execute them as templates: they are what Kubernetes
+/// takes for them, which is never a template.
+fn scheduling(faults: &mut Vec<Fault>, scheduling: &Scheduling) {
+    const KEY: &str = "must be a label's key: a name of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be";
+    const VALUE: &str = "must be a label's value: at most 63 letters, digits, hyphens, underscores and dots, with a letter or a digit first and last";
+    for (key, value) in &scheduling.node_selector {
+        let field = join("input.scheduling.nodeSelector", &Step::Field(key));
+        if !qualified_name(key) {
+            faults.push(Fault::new(field, KEY));
+        } else if !label_value(value) {
+            faults.push(Fault::new(field, VALUE));
+        }
+    }
+    for (index, toleration) in scheduling.tolerations.iter().enumerate() {
+        let field = format!("input.scheduling.tolerations[{index}]");
+        if toleration.key.as_ref().is_some_and(|key| !qualified_name(key)) {
+            faults.push(Fault::new(format!("{field}.key"), KEY));
+        }
+        if toleration.value.as_ref().is_some_and(|value| !label_value(value)) {
+            faults.push(Fault::new(format!("{field}.value"), VALUE));
+        }
+        if let Some(message) = wrong_toleration(toleration) {
+            faults.push(Fault::new(field, message));
+        }
+    }
+}
+
+fn wrong_toleration(toleration: &Toleration) -> Option<&'static str> {
+    match (toleration.operator, &toleration.key, &toleration.value) {
+        (Operator::Exists, _, Some(_)) => Some("must have no value with the operator Exists"),
+        (Operator::Equal, None, _) => Some("must have a key, or the operator Exists"),
+        _ => None,
+    }
+}
+
+fn toleration(toleration: Toleration) -> core::Toleration {
+    core::Toleration {
+        key: toleration.key,
+        operator: Some(
+            match toleration.operator {
+                Operator::Equal => "Equal",
+                Operator::Exists => "Exists",
+            }
+            .to_owned(),
+        ),
+        value: toleration.value,
+        effect: toleration.effect.map(|effect| {
+            match effect {
+                Effect::NoSchedule => "NoSchedule",
+                Effect::PreferNoSchedule => "PreferNoSchedule",
+                Effect::NoExecute => "NoExecute",
+            }
+            .to_owned()
+        }),
+        ..core::Toleration::default()
+    }
+}
+
+/// An image's name without its registry.
+fn path(image: &str) -> &str {
+    match image.split_once('/') {
+        Some((first, rest)) if is_registry(first) => rest,
+        _ => image,
+    }
+}
+
+/// The registry in an image's name, by the name that it answers to.
+pub fn registry(image: &str) -> String {
+    match image.split('/').next() {
+        Some(first) if image.contains('/') && is_registry(first) && first != "docker.io" => first.to_owned(),
+        _ => "index.docker.io".to_owned(),
+    }
+}
+
+/// Whether the first part of an image's name is a registry: only those have a dot or a port in them.
+fn is_registry(first: &str) -> bool {
+    first.contains(['.', ':']) || first == "localhost"
+}

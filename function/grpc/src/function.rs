@@ -1,0 +1,225 @@
+//! The gRPC edge: from a request to a claim, from its plan to a response. The only room that knows the protocol.
+//!
+//! A domain failure is never a transport error: it is one Fatal with every fault, and changes nothing that is desired.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use function_sdk_rust::proto::v1::resource_selector::Match;
+use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
+use serde_json::{Map, Value};
+
+use crate::protocol::Extent;
+use crate::protocol::Fields;
+use crate::protocol::Flaw;
+use crate::protocol::Malformed;
+use crate::protocol::Node;
+use crate::protocol::Request;
+use crate::protocol::Response;
+use crate::protocol::RunFunction;
+use realtime_platform_core::kinds::Spec;
+use realtime_platform_core::kinds::kubernetes;
+use realtime_platform_core::life::adoption;
+use realtime_platform_core::life::adoption::Found;
+use realtime_platform_core::life::lock;
+use realtime_platform_core::life::lock::FORMER_LOCK;
+use realtime_platform_core::life::observed;
+use realtime_platform_core::life::observed::Look;
+use realtime_platform_core::life::report;
+use realtime_platform_core::life::report::Truth;
+use realtime_platform_core::life::report::news::News;
+use realtime_platform_core::parts::plan::Name;
+use realtime_platform_core::progress::Desired;
+use realtime_platform_core::progress::Known;
+use realtime_platform_core::progress::Progress;
+use realtime_platform_core::progress::Refused;
+use realtime_platform_core::settings::Settings;
+use realtime_platform_core::text::readable::readable;
+
+/// The composition function.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Function;
+
+impl RunFunction for Function {
+    fn run(&self, request: Request) -> Result<Response, tonic::Status> {
+        answer(&request).map_err(|malformed| tonic::Status::invalid_argument(malformed.to_string()))
+    }
+}
+
+/// Answers one call. The same request always has the same answer.
+fn answer(request: &Request) -> Result<Response, Malformed> {
+    request.check()?;
+    let input = request.input.as_deref().map(Fields::of).unwrap_or_default();
+    let unreadable = RefCell::new(None);
+    let progress = Progress::of(Known {
+        composite: &request.composite().to_value(Extent::Resource),
+        settings: Settings::read(input.to_value(Extent::Whole)),
+        provider_config: found(request, ENVIRONMENT).object(),
+        found: &|under| found(request, under),
+        observed: |key: &str| {
+            let (key, resource) = request.observed.as_ref()?.resources.get_key_value(key)?;
+            Some(Composed { key, fields: resource.fields(), unreadable: &unreadable })
+        },
+    });
+    // What could not be read was taken for absent: an answer from that could hold what is running.
+    if let Some(malformed) = unreadable.into_inner() {
+        return Err(malformed);
+    }
+    Ok(match progress {
+        Ok(progress) => desire(request, progress),
+        Err(refused) => refuse(request, refused),
+    })
+}
+
+/// A composed resource as it came. Of fields that are looked up, the first that cannot be read is noted.
+struct Composed<'a> {
+    key: &'a str,
+    fields: Fields<'a>,
+    unreadable: &'a RefCell<Option<Malformed>>,
+}
+
+impl Composed<'_> {
+    fn noted<T>(&self, read: Result<Option<T>, Flaw>) -> Option<T> {
+        read.unwrap_or_else(|flaw| {
+            let malformed = Malformed::of("observed resource", self.key, flaw);
+            self.unreadable.borrow_mut().get_or_insert(malformed);
+            None
+        })
+    }
+}
+
+impl Look for Composed<'_> {
+    fn field(&self, path: &[&str]) -> Option<Value> {
+        let read = |node: Node| node.check().map(|()| node.to_value());
+        self.noted(self.fields.find(path).and_then(|found| found.map(read).transpose()))
+    }
+
+    /// What stands in conditions beside what is read of them may be deep: who rules a virtual cluster writes what it likes
+    /// there.
+    fn condition(&self, path: &[&str], kind: &str) -> Option<observed::Condition> {
+        let Some(Node::List(conditions)) = self.noted(self.fields.find(path)) else { return None };
+        let found = conditions.objects().find(|condition| condition.text("type") == Some(kind))?;
+        let text = |field: &str| found.text(field).map(str::to_owned);
+        let generation = found.get("observedGeneration").filter(|node| matches!(node, Node::Number(_)));
+        Some(observed::Condition {
+            status: text("status"),
+            reason: text("reason"),
+            message: text("message"),
+            observed_generation: generation.and_then(|number| number.to_value().as_i64()),
+        })
+    }
+}
+
+/// What a system or broker asks Crossplane for, besides its lock: the ProviderConfig that has its environment's name.
+const ENVIRONMENT: &str = "environment";
+
+fn desire(request: &Request, progress: Progress) -> Response {
+    let Progress { mut stage, report, news, ttl_seconds } = progress;
+    let mut answer = Response::to(request, Duration::from_secs(u64::from(ttl_seconds)));
+    answer.conditions.extend(report.conditions.into_iter().map(condition));
+    answer.results.extend(news.into_iter().map(event));
+    if let Some(guest) = stage.composed.guest.take() {
+        let (api_version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
+        require(&mut answer, Name { key: ENVIRONMENT, api_version, kind, name: &guest.environment });
+    }
+    for lock in lock::locks(&stage.composed.plan) {
+        require(&mut answer, lock.name);
+        if let Some(former) = &stage.composed.site.former_lock {
+            require(&mut answer, Name { key: FORMER_LOCK, name: former, ..lock.name });
+        }
+    }
+    for name in adoption::names(&stage.composed.plan) {
+        require(&mut answer, name);
+    }
+
+    let state = answer.desired.get_or_insert_default();
+    let composite = state.composite.get_or_insert_default();
+    composite.ready = readiness(report.settled);
+    let status = report.status.with(std::mem::take(&mut stage.composed.told.status));
+    composite.merge(&Map::from_iter([("status".to_owned(), status)]));
+    for Desired { key, ready, resource } in stage.desired() {
+        let desired = state.resources.entry(key).or_default();
+        desired.ready = readiness(ready);
+        if let Value::Object(fields) = resource {
+            desired.merge(&fields);
+        }
+    }
+    answer
+}
+
+/// What Crossplane found under a name that an earlier answer asked for, as far as it tells whose it is. It leaves out what
+/// it was not asked for yet, and says that nothing has the name by an empty list.
+fn found(request: &Request, under: &str) -> Found {
+    let Some(found) = request.required_resources.get(under) else { return Found::Unknown };
+    found.items.first().map_or(Found::Nothing, |item| Found::Object(item.fields().to_value(Extent::Head)))
+}
+
+/// Asks Crossplane for the resource that has a name.
+fn require(answer: &mut Response, Name { key, api_version, kind, name }: Name) {
+    let selector = ResourceSelector {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        namespace: None,
+        r#match: Some(Match::MatchName(name.to_owned())),
+    };
+    answer.requirements.get_or_insert_default().resources.insert(key.to_owned(), selector);
+}
+
+fn readiness(ready: bool) -> i32 {
+    (if ready { Ready::True } else { Ready::False }).into()
+}
+
+/// One Fatal with every fault. Crossplane then applies nothing and removes nothing; only the conditions reach the claim.
+fn refuse(request: &Request, refused: Refused) -> Response {
+    let mut answer = Response::to(request, Duration::from_mins(1));
+    answer.conditions.extend(refused.conditions.into_iter().map(condition));
+    answer.results.push(fatal(report::faults(&refused.faults)));
+    answer
+}
+
+/// A result after which Crossplane changes nothing.
+pub fn fatal(message: String) -> Given {
+    Given {
+        severity: Severity::Fatal.into(),
+        message: cut(message),
+        reason: None,
+        target: Some(Target::Composite.into()),
+    }
+}
+
+/// The longest message: an API server refuses a status with a condition whose message has more than 32768 letters.
+const LONGEST_MESSAGE: usize = 16 << 10;
+
+/// A message as far as it may go. Names in it are others', and as long as they like.
+fn cut(mut message: String) -> String {
+    if message.len() > LONGEST_MESSAGE {
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        message.push('…');
+    }
+    message
+}
+
+fn condition(told: report::Condition) -> Condition {
+    let status = match told.truth {
+        Truth::True => Status::ConditionTrue,
+        Truth::False => Status::ConditionFalse,
+        Truth::Unknown => Status::ConditionUnknown,
+    };
+    Condition {
+        r#type: told.kind.to_owned(),
+        status: status.into(),
+        reason: told.reason.to_owned(),
+        message: Some(cut(readable(told.message).into_owned())),
+        target: Some(Target::CompositeAndClaim.into()),
+    }
+}
+
+fn event(news: News) -> Given {
+    let severity = if news.is_warning { Severity::Warning } else { Severity::Normal };
+    Given {
+        severity: severity.into(),
+        message: cut(readable(news.message).into_owned()),
+        reason: Some(news.reason.to_owned()),
+        target: Some(Target::CompositeAndClaim.into()),
+    }
+}

@@ -1,0 +1,111 @@
+//! How many parts a request has, told before any of them is made: however few bytes it came in, each takes some hundred
+//! once it is there.
+
+use super::fields::{Payload, read};
+
+/// Far more than a claim with all that is composed for it has: of each resource there are some five.
+const PARTS: usize = 20_000;
+
+/// Why a request is not taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("cannot read the request: it is no message of the function protocol")]
+    NoMessage,
+    #[error("cannot read the request: it has more than {PARTS} parts")]
+    Parts,
+}
+
+/// The messages that a request consists of, as far as they are made.
+#[derive(Clone, Copy)]
+enum Message {
+    Request,
+    State,
+    /// A name and a resource.
+    Named,
+    Resource,
+    /// A name, and what was found under it.
+    Found,
+    Resources,
+}
+
+impl Message {
+    /// What the field of this number holds, where that is made of further parts.
+    fn below(self, number: u32) -> Option<Self> {
+        match (self, number) {
+            (Self::Request, 2 | 3) => Some(Self::State),
+            (Self::Request, 8) => Some(Self::Found),
+            (Self::State, 2) => Some(Self::Named),
+            (Self::Found, 2) => Some(Self::Resources),
+            (Self::State | Self::Resources, 1) | (Self::Named, 2) => Some(Self::Resource),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a request may be taken apart.
+pub fn check(request: &[u8]) -> Result<(), Refused> {
+    count(request, Message::Request, &mut { PARTS })
+}
+
+fn count(message: &[u8], kind: Message, left: &mut usize) -> Result<(), Refused> {
+    for field in read(message) {
+        let (number, payload) = field.map_err(|_| Refused::NoMessage)?;
+        *left = left.checked_sub(1).ok_or(Refused::Parts)?;
+        if let (Payload::Bytes(inner), Some(kind)) = (payload, kind.below(number)) {
+            count(inner, kind, left)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+    use crate::protocol::Request;
+    use crate::protocol::Resource;
+    use crate::protocol::Resources;
+    use crate::protocol::State;
+
+    fn state(count: usize) -> State {
+        let resources = (0..count).map(|index| (index.to_string(), Resource::default()));
+        State { resources: resources.collect(), ..State::default() }
+    }
+
+    #[test]
+    fn a_platform_of_hundreds_of_resources_is_taken_and_a_flood_is_not() {
+        let of = |count| Request { observed: Some(state(count)), desired: Some(state(count)), ..Request::default() };
+        assert_eq!(check(&of(1000).encode_to_vec()), Ok(()));
+        assert_eq!(check(&of(PARTS).encode_to_vec()), Err(Refused::Parts));
+        assert_eq!(check(&[]), Ok(()));
+    }
+
+    #[test]
+    fn wherever_many_parts_are_they_are_counted() {
+        let many = PARTS + 1;
+        let details = (0..many).map(|index| (index.to_string(), Vec::new())).collect();
+        let secretive = Resource { connection_details: details, ..Resource::default() };
+        let items = Resources { items: vec![Resource::default(); many] };
+        let composite = State { composite: Some(secretive.clone()), ..State::default() };
+        for request in [
+            Request { observed: Some(composite), ..Request::default() },
+            Request { required_resources: [("a".to_owned(), items)].into(), ..Request::default() },
+            Request {
+                required_resources: (0..many).map(|index| (index.to_string(), Resources::default())).collect(),
+                ..Request::default()
+            },
+        ] {
+            assert_eq!(check(&request.encode_to_vec()), Err(Refused::Parts));
+        }
+        // The same message over and over is merged into one, part by part.
+        assert_eq!(check(&[0x12, 0x00].repeat(many)), Err(Refused::Parts));
+    }
+
+    #[test]
+    fn what_is_cut_off_or_hides_in_a_group_is_no_message() {
+        let whole = Request { observed: Some(state(3)), ..Request::default() }.encode_to_vec();
+        assert_eq!(check(&whole[..whole.len() - 1]), Err(Refused::NoMessage));
+        assert_eq!(check(&[&[0x7b, 0x7c], whole.as_slice()].concat()), Err(Refused::NoMessage));
+    }
+}

@@ -1,0 +1,226 @@
+//! The gRPC server around a function: transport, limits, health, reflection, metrics, and a clean stop.
+//!
+//! This room knows the protocol and the process it runs in. It does not know claims: any composition function is
+//! served alike.
+
+mod address;
+mod args;
+mod call;
+mod certificates;
+mod connection;
+mod count;
+mod metrics;
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use function_sdk_rust::logging;
+use function_sdk_rust::proto::FILE_DESCRIPTOR_SET;
+use function_sdk_rust::proto::v1::function_runner_service_server::SERVICE_NAME;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tracing::{info, warn};
+
+pub use args::{Address, Args, Optional, Size, Transport};
+
+use crate::protocol::Flow;
+use crate::protocol::RunFunction;
+use crate::protocol::Service;
+use call::Calls;
+use certificates::Certificates;
+use connection::Acceptor;
+use metrics::Metrics;
+
+/// More threads than this only cost memory: one call takes about a millisecond.
+const MOST_WORKERS: usize = 4;
+
+/// How much a client may send ahead of being read: most requests as a whole, where the default would stop them every 64 KiB.
+const WINDOW: u32 = 256 << 10;
+
+/// Calls on one connection at once; Crossplane has further ones wait. All of them may send ahead, so that those who wait
+/// for room never keep the others from sending on.
+const STREAMS: u32 = 8;
+
+/// Connections at once. Crossplane has one for each of its replicas.
+const MOST_CONNECTIONS: usize = 12;
+
+/// Connections to the metrics at once: those who scrape, the kubelet, and whoever else reaches the port. After a while they
+/// are asked to come anew.
+const MOST_READERS: usize = 64;
+const PAGE_AGE: Duration = Duration::from_mins(5);
+
+/// How many of the longest requests are held at once. Shorter ones share their room.
+const LONGEST_AT_ONCE: usize = 2;
+
+/// How long a request may take to arrive: one that was left half sent must not keep its room.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often a connection is asked whether anybody is still there, and how long that may take.
+const PING: Duration = Duration::from_secs(30);
+const PONG: Duration = Duration::from_secs(10);
+
+/// Accepted connections that wait for the server to take them.
+const BACKLOG: usize = 16;
+
+/// Serves as a process of its own, with its own threads, log and panic hook.
+pub fn run<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
+    logging::configure(args.debug);
+    call::log_panics();
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers.min(MOST_WORKERS))
+        // Each call is answered on a blocking thread. More such threads than cores would answer no call sooner, and each
+        // call in progress holds memory.
+        .max_blocking_threads(workers.min(MOST_WORKERS))
+        .enable_all()
+        .build()
+        .context("cannot start the server's threads")?
+        .block_on(serve(function, args))
+}
+
+/// Serves until SIGTERM or SIGINT, then lets the calls in progress finish.
+pub async fn serve<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
+    let mut stop = Stop::install()?;
+    let metrics = Arc::new(Metrics::default());
+    let certificates = match args.transport()? {
+        Transport::Plain => None,
+        Transport::MutualTls(dir) => Some(Certificates::read(dir, Arc::clone(&metrics))?),
+    };
+    let secure = certificates.is_some();
+
+    let listener = args.address.listen().await.context("cannot serve gRPC")?;
+    let address = listener.local_addr().context("cannot serve gRPC")?;
+    serve_metrics(args, &metrics).await;
+
+    let age = Duration::from_secs(args.max_connection_age.into());
+    let grace = Duration::from_secs(args.grace.into());
+    let (sender, connections) = mpsc::channel(BACKLOG);
+    tokio::spawn(Acceptor::new(certificates, age + grace, MOST_CONNECTIONS).run(listener, sender));
+
+    let (health, routes) = routes(function, args, &metrics).await?;
+    let (stopping, stopped) = oneshot::channel();
+    info!(%address, tls = secure, "serving gRPC");
+    let mut builder = Server::builder()
+        .max_connection_age(age)
+        .max_concurrent_streams(STREAMS)
+        .http2_keepalive_interval(Some(PING))
+        .http2_keepalive_timeout(Some(PONG))
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(STREAMS * WINDOW);
+    let serving =
+        builder.add_routes(routes).serve_with_incoming_shutdown(ReceiverStream::new(connections), async move {
+            stop.asked().await;
+            info!("stopping: no new connections, calls in progress finish");
+            say_goodbye(health).await;
+            // The receiver is gone only when serving has already ended.
+            let _ = stopping.send(stop);
+        });
+    let out_of_time = async {
+        match stopped.await {
+            Ok(mut stop) => tokio::select! {
+                () = tokio::time::sleep(grace) => (),
+                () = stop.asked() => (),
+            },
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        served = serving => served.context("cannot serve gRPC")?,
+        () = out_of_time => warn!("stopping: calls in progress are cut off"),
+    }
+    Ok(())
+}
+
+/// Everything that answers gRPC, and the handle that says whether it is well.
+async fn routes<F: RunFunction>(
+    function: F,
+    args: &Args,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<(HealthReporter, Routes)> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_service_status(SERVICE_NAME, ServingStatus::Serving).await;
+    let limit = args.max_recv_message_size;
+    let flow = Flow::new(limit.0, LONGEST_AT_ONCE, PATIENCE);
+    let function = Service::new(Calls::new(function, Arc::clone(metrics)), limit.0, flow);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let routes = Routes::new(function)
+        .add_service(health_service)
+        .add_service(reflection().build_v1().context("cannot describe the service")?)
+        .add_service(reflection().build_v1alpha().context("cannot describe the service")?);
+    let counted = count::layer(routes.into_axum_router(), Arc::clone(metrics), limit);
+    Ok((health, counted.into()))
+}
+
+/// Tells those who watch our health that we leave, and lets go of them: their streams never end by themselves.
+async fn say_goodbye(mut health: HealthReporter) {
+    for service in ["", SERVICE_NAME] {
+        health.set_service_status(service, ServingStatus::NotServing).await;
+        health.clear_service_status(service).await;
+    }
+}
+
+/// Metrics are worth less than answers: where their port is taken, the function serves without them and says so.
+async fn serve_metrics(args: &Args, metrics: &Arc<Metrics>) {
+    let Some(address) = &args.metrics_address.0 else {
+        return;
+    };
+    match address.listen().await {
+        Ok(listener) => {
+            if let Ok(address) = listener.local_addr() {
+                info!(%address, "serving metrics");
+            }
+            tokio::spawn(serve_page(listener, Arc::clone(metrics)));
+        }
+        Err(error) => {
+            warn!("cannot serve metrics: {error:#}; set --metrics-address, or make it empty");
+        }
+    }
+}
+
+async fn serve_page(listener: TcpListener, metrics: Arc<Metrics>) {
+    let (sender, connections) = mpsc::channel(BACKLOG);
+    tokio::spawn(Acceptor::new(None, 2 * PAGE_AGE, MOST_READERS).run(listener, sender));
+    let served = Server::builder()
+        .accept_http1(true)
+        .max_connection_age(PAGE_AGE)
+        .max_concurrent_streams(1)
+        .add_routes(metrics::page(metrics).into())
+        .serve_with_incoming(ReceiverStream::new(connections))
+        .await;
+    if let Err(error) = served {
+        warn!("cannot serve metrics: {error}");
+    }
+}
+
+/// The two signals that ask a server to stop.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn install() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => (),
+            _ = self.interrupt.recv() => (),
+        }
+    }
+}

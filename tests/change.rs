@@ -12,8 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use realtime_platform_core::claims::Kind;
-use realtime_platform_core::parts::plan::Pods;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::plan::{Pods, Resource};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 use similar::TextDiff;

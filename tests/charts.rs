@@ -22,10 +22,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use realtime_platform_core::settings::charts::brought;
-use realtime_platform_core::settings::pins::Chart;
-use realtime_platform_core::settings::pins::KNATIVE_SERVING;
-use realtime_platform_core::settings::pins::KNATIVE_SERVING_IMAGES;
-use realtime_platform_core::settings::pins::KNATIVE_SERVING_WORKLOADS;
+use realtime_platform_core::settings::pins::{
+    Chart, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS,
+};
 use repository::Repository;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

@@ -30,7 +30,7 @@ use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Resource;
 use realtime_platform_core::settings::Settings;
 // The example stands as a module of the core would, and names these by its crate.
-use realtime_platform_core::{claims, parts, schema, settings};
+use realtime_platform_core::{parts, schema, settings};
 use serde::Deserialize as _;
 use serde_json::Value;
 

@@ -15,8 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use realtime_platform_cli::explain::Moment;
-use realtime_platform_cli::explain::moments;
+use realtime_platform_cli::explain::{Moment, moments};
 use realtime_platform_core::claims::Kind;
 use serde_json::{Value, json};
 use support::api_server::ApiServer;

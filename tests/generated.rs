@@ -5,8 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use realtime_platform_cli::generate;
-use realtime_platform_cli::generate::Change;
+use realtime_platform_cli::generate::{self, Change};
 
 #[test]
 fn generated_files_are_in_line_with_the_types() {

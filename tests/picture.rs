@@ -18,8 +18,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::settings::input::API_VERSION;
-use realtime_platform_core::settings::input::KIND;
+use realtime_platform_core::settings::input::{API_VERSION, KIND};
 use serde_json::json;
 use shown::{Shown, documents, preview};
 use wiring::platform::{Platform, listed};

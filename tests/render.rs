@@ -10,16 +10,15 @@ mod support {
     pub mod tools;
 }
 
+use realtime_platform_core::parts::plan::waits_for;
 use std::collections::{BTreeMap, BTreeSet};
 
 use realtime_platform_core::claims::Composed;
 use realtime_platform_core::claims::between::offer::Reception;
 use realtime_platform_core::life::adoption::HOST_NAMES;
 use realtime_platform_core::life::hold;
-use realtime_platform_core::life::hold::PAUSED;
-use realtime_platform_core::life::observed::Observed;
-use realtime_platform_core::life::observed::Pause;
-use realtime_platform_core::parts::plan;
+use realtime_platform_core::life::observed::{Observed, Pause};
+use realtime_platform_core::parts::plan::{self, PAUSED};
 use serde_json::{Map, Value, json};
 use support::crossplane::{COMPOSITE, Engine, KEY, Rendered, composite, keyed, write};
 use support::examples::{Example, claims, distinct, documents};
@@ -179,7 +178,7 @@ enum Pace {
 fn released(mut rendered: Rendered) -> Rendered {
     for resource in rendered.resources.values_mut() {
         let annotations = resource["metadata"]["annotations"].as_object_mut().unwrap();
-        annotations.retain(|name, _| *name != PAUSED && *name != hold::waits_for());
+        annotations.retain(|name, _| *name != PAUSED && *name != waits_for());
     }
     rendered
 }

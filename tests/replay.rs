@@ -20,12 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use function_sdk_rust::proto::v1::{Ready, Resources, RunFunctionResponse, Severity, Status};
-use realtime_platform_cli::explain::Call;
-use realtime_platform_cli::explain::Moment;
-use realtime_platform_cli::explain::moments;
+use realtime_platform_cli::explain::{Call, Moment, moments};
 use realtime_platform_core::claims::Kind;
-use realtime_platform_core::life::hold::PAUSED;
-use realtime_platform_core::life::hold::waits_for;
+use realtime_platform_core::parts::plan::{PAUSED, waits_for};
 use serde_json::{Value, json};
 use support::crossplane::{Engine, Rendered};
 use support::examples::project;

@@ -16,11 +16,10 @@ mod support {
 
 use std::fs;
 
-use realtime_platform_core::claims::Checked;
 use realtime_platform_core::claims::iot_broker::IotBroker;
 use realtime_platform_core::claims::realtime_system::RealtimeSystem;
-use realtime_platform_core::claims::spec_of;
 use realtime_platform_core::claims::vcluster_environment::Environment;
+use realtime_platform_core::claims::{Checked, spec_of};
 use realtime_platform_core::schema::Checker;
 use serde::Serialize;
 use serde_json::{Value, json};

@@ -20,8 +20,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::sync::LazyLock;
 
-use realtime_platform_core::settings::input::API_VERSION;
-use realtime_platform_core::settings::input::KIND;
+use realtime_platform_core::settings::input::{API_VERSION, KIND};
 use serde_json::{Value, json};
 use support::composed;
 use support::crossplane::{composite, write};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Container;
 
 use super::RealtimeSystem;
-use crate::claims::between::tenant::LOCK;
+use crate::parts::part::LOCK;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Port, Workload, config_map, config_volume, configuration, confined, container, mount, pod_user, read_only,

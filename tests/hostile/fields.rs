@@ -1,9 +1,7 @@
 //! Every text that somebody may write: in each claim, and in the settings. This room knows schemas, not what is hostile.
 
 use realtime_platform_core::claims::Kind;
-use realtime_platform_core::schema::Step;
-use realtime_platform_core::schema::join;
-use realtime_platform_core::schema::structural;
+use realtime_platform_core::schema::{Step, join, structural};
 use realtime_platform_core::settings::input::Input;
 use serde_json::{Value, json};
 

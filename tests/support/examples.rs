@@ -8,11 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use realtime_platform_core::claims::API_VERSION;
-use realtime_platform_core::claims::Composed;
-use realtime_platform_core::claims::KINDS;
-use realtime_platform_core::claims::Kind;
-use realtime_platform_core::claims::spec_of;
+use realtime_platform_core::claims::{API_VERSION, Composed, KINDS, Kind, spec_of};
 use realtime_platform_core::parts::owner;
 use realtime_platform_core::settings::Settings;
 use serde::Deserialize as _;

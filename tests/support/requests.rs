@@ -14,8 +14,7 @@ use function_sdk_rust::resource::{json_to_struct, struct_to_json};
 use prost::Message;
 use realtime_platform_core::claims::Kind;
 use realtime_platform_grpc::function::Function;
-use realtime_platform_grpc::protocol::Request;
-use realtime_platform_grpc::protocol::RunFunction;
+use realtime_platform_grpc::protocol::{Request, RunFunction};
 use serde_json::{Map, Value, json};
 
 /// What the function answers. The messages here are the SDK's: so each test holds ours against them.

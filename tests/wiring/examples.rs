@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use realtime_platform_core::claims::API_VERSION;
-use realtime_platform_core::claims::KINDS;
-use realtime_platform_core::claims::Kind;
+use realtime_platform_core::claims::{API_VERSION, KINDS, Kind};
 use realtime_platform_core::parts::owner::Claim;
 use serde::Deserialize;
 use serde_json::Value;

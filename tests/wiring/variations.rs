@@ -3,12 +3,10 @@
 
 use realtime_platform_core::claims::Kind;
 use realtime_platform_core::schema::fault::Fault;
-use realtime_platform_core::schema::form;
-use realtime_platform_core::schema::structural;
+use realtime_platform_core::schema::{form, structural};
 use realtime_platform_core::settings::Settings;
 use realtime_platform_core::settings::input::Input;
-use realtime_platform_core::settings::pins::Chart;
-use realtime_platform_core::settings::pins::Image;
+use realtime_platform_core::settings::pins::{Chart, Image};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 

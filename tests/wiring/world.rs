@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
 
 use super::charts;

@@ -6,8 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::{env, fs};
 
-use realtime_platform_core::claims::KINDS;
-use realtime_platform_core::claims::Kind;
+use realtime_platform_core::claims::{KINDS, Kind};
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::schema::fault::Fault;
 use realtime_platform_core::settings::Settings;

@@ -7,27 +7,15 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::claims::Composed;
-use crate::claims::Kind;
 use crate::claims::between::host_secrets::Nameable;
 use crate::claims::between::offer::Reception;
-use crate::claims::spec_of;
-use crate::life::adoption::Found;
-use crate::life::adoption::HOST_NAMES;
-use crate::life::adoption::Holders;
-use crate::life::hold;
-use crate::life::hold::Standing;
-use crate::life::lock;
-use crate::life::lock::Tenure;
-use crate::life::observed::Look;
-use crate::life::observed::Observed;
-use crate::life::report;
-use crate::life::report::Condition;
-use crate::life::report::Phase;
-use crate::life::report::Report;
-use crate::life::report::Subject;
-use crate::life::report::news;
-use crate::life::report::news::News;
+use crate::claims::{Composed, Kind, spec_of};
+use crate::life::adoption::{Found, HOST_NAMES, Holders};
+use crate::life::hold::{self, Standing};
+use crate::life::lock::{self, Tenure};
+use crate::life::observed::{Look, Observed};
+use crate::life::report::news::{self, News};
+use crate::life::report::{self, Condition, Phase, Report, Subject};
 use crate::parts::owner::Claim;
 use crate::parts::plan::Resource;
 use crate::schema::change;
@@ -197,7 +185,7 @@ impl Stage {
 
     /// Why each resource stands as it does, in the plan's order.
     pub fn reasons(&self) -> Vec<String> {
-        self.tell(|subject| subject.reasons().collect())
+        self.tell(|subject| report::reasons(subject).collect())
     }
 
     /// The whole plan as it is desired now, in its order.

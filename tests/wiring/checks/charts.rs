@@ -2,16 +2,11 @@
 //! switches that the rest relies on.
 
 use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::settings::Settings;
-use realtime_platform_core::settings::pins::Chart;
-use realtime_platform_core::settings::pins::ISTIO_IMAGES;
-use realtime_platform_core::settings::pins::Image;
-use realtime_platform_core::settings::pins::KNATIVE_OPERATOR_IMAGES;
-use realtime_platform_core::settings::pins::KNATIVE_SERVING;
-use realtime_platform_core::settings::pins::KNATIVE_SERVING_IMAGES;
-use realtime_platform_core::settings::pins::KNATIVE_SERVING_WORKLOADS;
-use realtime_platform_core::settings::pins::VCLUSTER_IMAGE;
-use realtime_platform_core::settings::registry;
+use realtime_platform_core::settings::pins::{
+    Chart, ISTIO_IMAGES, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES,
+    KNATIVE_SERVING_WORKLOADS, VCLUSTER_IMAGE,
+};
+use realtime_platform_core::settings::{Settings, registry};
 use serde_json::{Value, json};
 
 use crate::wiring::finding::Finding;

@@ -3,11 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use realtime_platform_core::claims::between::tenant::LOCK;
 use realtime_platform_core::parts::owner::label;
-use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::parts::plan::Ready;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::part::LOCK;
+use realtime_platform_core::parts::plan::{Place, Ready, Resource};
 use serde_json::Value;
 
 use crate::wiring::finding::Finding;

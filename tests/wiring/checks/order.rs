@@ -3,17 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use realtime_platform_core::claims::between::offer::ENVIRONMENT;
-use realtime_platform_core::claims::between::offer::Guest;
-use realtime_platform_core::claims::between::offer::ISTIO;
-use realtime_platform_core::claims::between::offer::KNATIVE_SERVING;
-use realtime_platform_core::claims::between::offer::OBSERVABILITY;
-use realtime_platform_core::claims::between::offer::OFFERED;
-use realtime_platform_core::claims::between::offer::Reception;
-use realtime_platform_core::claims::between::tenant::LOCK;
+use realtime_platform_core::claims::between::offer::{
+    ENVIRONMENT, Guest, ISTIO, KNATIVE_SERVING, OBSERVABILITY, OFFERED, Reception,
+};
 use realtime_platform_core::life::adoption::HOST_NAMES;
-use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::part::LOCK;
+use realtime_platform_core::parts::plan::{Place, Resource};
 
 use crate::wiring::finding::Finding;
 use crate::wiring::platform::{self, Standing};

@@ -2,8 +2,7 @@
 //! guard that was put up.
 
 use realtime_platform_core::parts::owner::label;
-use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::{Value, json};
 
 use crate::wiring::finding::Finding;

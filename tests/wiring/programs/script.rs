@@ -1,5 +1,6 @@
 //! Scripts: each is known by its text, which also says which variables it demands.
 
+use realtime_platform_core::claims::between::connectors::{KEEP_CONNECTOR, REMOVE_CONNECTORS};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -81,7 +82,7 @@ const SCRIPTS: &[Script] = &[
         run: |_| {},
     },
     Script {
-        text: script::KEEP_CONNECTOR,
+        text: KEEP_CONNECTOR,
         variables: &[
             must("CONNECT_URL", Takes::Address),
             may("UNWANTED", Takes::Own),
@@ -96,7 +97,7 @@ const SCRIPTS: &[Script] = &[
         run: connector::kept,
     },
     Script {
-        text: script::REMOVE_CONNECTORS,
+        text: REMOVE_CONNECTORS,
         variables: &[must("CONNECT_URL", Takes::Address), must("UNWANTED", Takes::Own)],
         run: connector::removed,
     },

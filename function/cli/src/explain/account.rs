@@ -5,14 +5,10 @@ use serde_json::{Value, json};
 
 use super::Subject;
 use realtime_platform_core::life::hold::Standing;
-use realtime_platform_core::life::report::Condition;
-use realtime_platform_core::life::report::State;
 use realtime_platform_core::life::report::news::News;
-use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::parts::plan::Resource;
-use realtime_platform_core::progress::Progress;
-use realtime_platform_core::progress::Refused;
-use realtime_platform_core::progress::Stage;
+use realtime_platform_core::life::report::{Condition, State};
+use realtime_platform_core::parts::plan::{Place, Resource};
+use realtime_platform_core::progress::{Progress, Refused, Stage};
 
 /// A moment.
 #[derive(Clone, Debug, Serialize)]

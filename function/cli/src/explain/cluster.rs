@@ -6,19 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::{Call, Judged, Subject, Subjects};
 use crate::documents::read::Document;
-use realtime_platform_core::claims::API_VERSION;
-use realtime_platform_core::claims::Kind;
-use realtime_platform_core::kinds::Spec;
-use realtime_platform_core::kinds::kubernetes;
-use realtime_platform_core::life::adoption;
-use realtime_platform_core::life::adoption::Found;
-use realtime_platform_core::life::lock;
-use realtime_platform_core::life::lock::FORMER_LOCK;
-use realtime_platform_core::life::lock::Lock;
-use realtime_platform_core::parts::owner::Claim;
-use realtime_platform_core::parts::owner::controller;
-use realtime_platform_core::progress::Known;
-use realtime_platform_core::progress::Progress;
+use realtime_platform_core::claims::{API_VERSION, Kind};
+use realtime_platform_core::kinds::{Spec, kubernetes};
+use realtime_platform_core::life::adoption::{self, Found};
+use realtime_platform_core::life::lock::{self, FORMER_LOCK, Lock};
+use realtime_platform_core::parts::owner::{Claim, controller};
+use realtime_platform_core::progress::{Known, Progress};
 
 /// Where Crossplane keeps its name for a composed resource.
 pub const KEY: &str = "crossplane.io/composition-resource-name";

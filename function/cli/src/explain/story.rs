@@ -14,12 +14,8 @@ use super::{Judged, Moment, Subject, Subjects};
 use crate::documents::read::Document;
 use crate::preview::report::Located;
 use realtime_platform_core::claims::API_VERSION;
-use realtime_platform_core::kinds::Spec;
-use realtime_platform_core::kinds::helm;
-use realtime_platform_core::kinds::kubernetes;
-use realtime_platform_core::life::hold::PAUSED;
-use realtime_platform_core::life::hold::waits_for;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::kinds::{Spec, helm, kubernetes};
+use realtime_platform_core::parts::plan::{PAUSED, Resource, waits_for};
 use realtime_platform_core::progress::Desired;
 
 /// A step of a story.

@@ -6,8 +6,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::account::{Account, Event, Line, Phase, Step, Told};
 use crate::terminal::painted;
-use realtime_platform_core::life::hold::PAUSED;
 use realtime_platform_core::life::report::State;
+use realtime_platform_core::parts::plan::PAUSED;
 
 const TITLE: Style = Style::new().bold();
 const QUIET: Style = Style::new().dimmed();

@@ -7,16 +7,9 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use realtime_platform_core::claims::API_VERSION;
-use realtime_platform_core::claims::Description;
-use realtime_platform_core::claims::Kind;
-use realtime_platform_core::schema::check::strings;
-use realtime_platform_core::schema::structural::INT_OR_STRING;
-use realtime_platform_core::schema::structural::properties;
-use realtime_platform_core::schema::structural::text;
-use realtime_platform_core::schema::structural::type_of;
-use realtime_platform_core::schema::words::first_sentence;
-use realtime_platform_core::schema::words::plain;
+use realtime_platform_core::claims::{API_VERSION, Description, Kind};
+use realtime_platform_core::schema::keywords::{INT_OR_STRING, properties, strings, text, type_of};
+use realtime_platform_core::schema::words::{first_sentence, plain};
 
 const DEFINITION: &str = include_str!("component/definition.cue");
 const HEALTH: &str = include_str!("component/health.cue");

@@ -4,11 +4,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
-use realtime_platform_core::claims::API_VERSION;
-use realtime_platform_core::claims::Kind;
-use realtime_platform_core::kinds::Custom;
-use realtime_platform_core::kinds::Named;
-use realtime_platform_core::kinds::Spec;
+use realtime_platform_core::claims::{API_VERSION, Kind};
+use realtime_platform_core::kinds::{Custom, Named, Spec};
 use realtime_platform_core::settings::input;
 
 /// The name that the function is installed under.

@@ -6,12 +6,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::xrd::{Schema, names};
-use realtime_platform_core::kinds::Custom;
-use realtime_platform_core::kinds::Spec;
-use realtime_platform_core::schema::structural::structural;
-use realtime_platform_core::settings::input::API_VERSION;
-use realtime_platform_core::settings::input::Input;
-use realtime_platform_core::settings::input::KIND;
+use realtime_platform_core::kinds::{Custom, Spec};
+use realtime_platform_core::schema::structural;
+use realtime_platform_core::settings::input::{API_VERSION, Input, KIND};
 
 #[derive(Debug, Serialize)]
 pub struct CustomResourceDefinition {

@@ -1,26 +1,16 @@
 //! The field reference: what may be written in each claim and in the function's input, for people.
 
+use realtime_platform_core::schema::keywords;
 use std::fmt::Write;
 
 use serde_json::Value;
 
-use realtime_platform_core::claims::API_VERSION;
-use realtime_platform_core::claims::KINDS;
-use realtime_platform_core::claims::Kind;
-use realtime_platform_core::schema::check::list_map_keys;
-use realtime_platform_core::schema::check::strings;
-use realtime_platform_core::schema::form;
-use realtime_platform_core::schema::structural;
-use realtime_platform_core::schema::structural::INT_OR_STRING;
-use realtime_platform_core::schema::structural::below;
-use realtime_platform_core::schema::structural::properties;
-use realtime_platform_core::schema::structural::text;
-use realtime_platform_core::schema::words::limits;
-use realtime_platform_core::schema::words::plain;
-use realtime_platform_core::settings::charts::Brought;
-use realtime_platform_core::settings::charts::brought;
-use realtime_platform_core::settings::input;
-use realtime_platform_core::settings::input::Input;
+use realtime_platform_core::claims::{API_VERSION, KINDS, Kind};
+use realtime_platform_core::schema::keywords::{INT_OR_STRING, below, list_map_keys, properties, strings, text};
+use realtime_platform_core::schema::words::{limits, plain};
+use realtime_platform_core::schema::{form, structural};
+use realtime_platform_core::settings::charts::{Brought, brought};
+use realtime_platform_core::settings::input::{self, Input};
 use realtime_platform_core::settings::pins::Chart;
 
 const OPENING: &str = "# Field reference
@@ -144,7 +134,7 @@ fn told_below(page: &mut String, schema: &Value, path: &str) {
 }
 
 fn type_of(schema: &Value) -> String {
-    match structural::type_of(schema) {
+    match keywords::type_of(schema) {
         Some(INT_OR_STRING) => "text or whole number".to_owned(),
         Some("array") => match schema.get("items") {
             Some(item) => format!("list of {}", type_of(item)),
@@ -188,7 +178,7 @@ fn allowed(schema: &Value) -> Vec<String> {
         allowed.push(options.iter().map(|option| format!("`{}`", plain(option))).collect::<Vec<_>>().join(", "));
     }
     // Of text that may be a number, the words of its form tell both.
-    if structural::type_of(schema) != Some(INT_OR_STRING) {
+    if keywords::type_of(schema) != Some(INT_OR_STRING) {
         allowed.extend(limits(schema));
     }
     allowed.extend(text(schema, "pattern").and_then(form::words).map(str::to_owned));

@@ -11,11 +11,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::generate::columns::columns;
-use realtime_platform_core::claims::Going;
-use realtime_platform_core::claims::Kind;
-use realtime_platform_core::kinds::Custom;
-use realtime_platform_core::kinds::Named;
-use realtime_platform_core::kinds::Spec;
+use realtime_platform_core::claims::{Going, Kind};
+use realtime_platform_core::kinds::{Custom, Named, Spec};
 use realtime_platform_core::parts::owner::DOMAIN;
 
 /// The version of every claim.

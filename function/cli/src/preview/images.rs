@@ -8,15 +8,10 @@ use serde_json::Value;
 use super::{Preview, Shown};
 use realtime_platform_core::kinds::Spec as _;
 use realtime_platform_core::kinds::cluster_api::VCluster;
-use realtime_platform_core::kinds::helm;
-use realtime_platform_core::kinds::helm::Release;
+use realtime_platform_core::kinds::helm::{self, Release};
 use realtime_platform_core::kinds::knative::KnativeServing;
-use realtime_platform_core::settings::charts::Brought;
-use realtime_platform_core::settings::charts::brought;
-use realtime_platform_core::settings::pins::Chart;
-use realtime_platform_core::settings::pins::Image;
-use realtime_platform_core::settings::pins::KNATIVE_SERVING;
-use realtime_platform_core::settings::pins::KNATIVE_SERVING_IMAGES;
+use realtime_platform_core::settings::charts::{Brought, brought};
+use realtime_platform_core::settings::pins::{Chart, Image, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES};
 
 /// What claims pull.
 #[derive(Default)]

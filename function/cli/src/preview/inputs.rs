@@ -8,8 +8,7 @@ use super::report::Located;
 use crate::documents::read::Document;
 use realtime_platform_core::claims::Kind;
 use realtime_platform_core::schema::fault::Fault;
-use realtime_platform_core::settings::Settings;
-use realtime_platform_core::settings::input;
+use realtime_platform_core::settings::{Settings, input};
 
 /// The settings that hold for each kind of claim.
 pub struct Inputs {

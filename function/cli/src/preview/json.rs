@@ -8,9 +8,7 @@ use serde_json::Value;
 use super::gather::NotOurs;
 use super::{Preview, Shown};
 use realtime_platform_core::claims;
-use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::parts::plan::Ready;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::plan::{Place, Ready, Resource};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

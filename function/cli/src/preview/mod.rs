@@ -19,14 +19,11 @@ use self::notice::Notice;
 use self::report::Located;
 use crate::documents::read::{self, Document};
 use crate::terminal;
-use realtime_platform_core::claims::Composed;
-use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::claims::{Composed, KINDS};
 use realtime_platform_core::parts::owner::label;
-use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::plan::{Place, Resource};
 use realtime_platform_core::schema::change::barred;
-use realtime_platform_core::settings::Settings;
-use realtime_platform_core::settings::undigested;
+use realtime_platform_core::settings::{Settings, undigested};
 use realtime_platform_core::text::readable::readable_json;
 
 mod brought;

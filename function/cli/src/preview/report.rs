@@ -6,8 +6,7 @@ use std::io::{self, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::gather::NotOurs;
-use crate::terminal;
-use crate::terminal::painted;
+use crate::terminal::{self, painted};
 
 /// A fault, with where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

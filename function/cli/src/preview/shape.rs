@@ -7,12 +7,9 @@ use std::sync::LazyLock;
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use realtime_platform_core::schema::Checker;
-use realtime_platform_core::schema::Step;
 use realtime_platform_core::schema::fault::Fault;
-use realtime_platform_core::schema::form::label_value;
-use realtime_platform_core::schema::form::qualified_name;
-use realtime_platform_core::schema::join;
+use realtime_platform_core::schema::form::{label_value, qualified_name};
+use realtime_platform_core::schema::{Checker, Step, join};
 
 /// The most that annotations may take together, in bytes.
 const MOST_ANNOTATIONS: usize = 256 << 10;

@@ -9,19 +9,15 @@ use serde_json::Value;
 
 use super::Shown;
 use super::report::Located;
-use realtime_platform_core::claims::KINDS;
-use realtime_platform_core::claims::Kind;
 use realtime_platform_core::claims::between::host_secrets::Nameable;
-use realtime_platform_core::claims::between::offer::Guest;
-use realtime_platform_core::claims::between::offer::Reception;
+use realtime_platform_core::claims::between::offer::{Guest, Reception};
 use realtime_platform_core::claims::between::tenant::namespace_domain;
 use realtime_platform_core::claims::iot_broker::claim::Spec as Broker;
 use realtime_platform_core::claims::realtime_system::claim::Spec as System;
 use realtime_platform_core::claims::realtime_system::sql_processors;
 use realtime_platform_core::claims::vcluster_environment::claim::Spec as Environment;
-use realtime_platform_core::kinds::Spec as _;
-use realtime_platform_core::kinds::istio;
-use realtime_platform_core::kinds::kubernetes;
+use realtime_platform_core::claims::{KINDS, Kind};
+use realtime_platform_core::kinds::{Spec as _, istio, kubernetes};
 use realtime_platform_core::schema;
 
 /// Everything that does not go together.

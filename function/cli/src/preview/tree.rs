@@ -8,8 +8,7 @@ use serde_json::Value;
 
 use super::{Cluster, Preview, Shown};
 use crate::terminal::painted;
-use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::plan::{Place, Resource};
 
 const CLAIM: Style = Style::new().bold();
 const PLACE: Style = AnsiColor::Blue.on_default().bold();

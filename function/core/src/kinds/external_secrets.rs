@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Named, Spec};
-use crate::text::language;
-use crate::text::language::Text;
+use crate::text::language::{self, Text};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]

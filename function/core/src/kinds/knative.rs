@@ -1,5 +1,6 @@
 //! Knative: a Service scales a container by its requests; KnativeServing tells the operator to install all that.
 
+use crate::schema::size::{Bytes, Cpu};
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, Toleration, Volume};
@@ -7,6 +8,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 
 use super::Spec;
+
+/// What the container reserves that Knative puts beside each of ours. It has no limits unless they are said.
+pub const QUEUE_PROXY: (Cpu, Bytes) = (Cpu::thousandths(25), Bytes::mebi(64));
 
 /// The annotation of a template with the most pods that there are of it.
 pub const MAX_SCALE: &str = "autoscaling.knative.dev/max-scale";

@@ -7,9 +7,7 @@ use serde_json::Value;
 
 use crate::life::lock::Site;
 use crate::parts::owner::label;
-use crate::parts::plan::Name;
-use crate::parts::plan::Plan;
-use crate::parts::plan::Resource;
+use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
 
 /// What a resource that adopts waits for: that its name on the host is free, or belongs to its claim.
@@ -170,8 +168,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::claims::Composed;
-    use crate::claims::Kind;
+    use crate::claims::{Composed, Kind};
     use crate::parts::owner::Claim;
     use crate::settings::Settings;
 

@@ -3,25 +3,14 @@
 //! A resource that is not due is desired all the same, paused, so that it is seen and nothing is deleted by being left out.
 //! This room knows plans and what was observed of them; it knows neither claims nor the protocol.
 
+use crate::parts::plan::{PAUSED, waits_for};
 use std::collections::BTreeSet;
 use std::iter;
 
 use serde_json::Value;
 
-use crate::life::observed::Failure;
-use crate::life::observed::Observed;
-use crate::life::observed::Pause;
-use crate::parts::owner::label;
-use crate::parts::plan::Plan;
-use crate::parts::plan::Resource;
-
-/// The annotation that tells a provider to leave a resource alone.
-pub const PAUSED: &str = "crossplane.io/paused";
-
-/// The annotation that says which part a resource is held for.
-pub fn waits_for() -> String {
-    label("waits-for")
-}
+use crate::life::observed::{Failure, Observed, Pause};
+use crate::parts::plan::{Plan, Resource};
 
 /// How one resource stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,9 +118,7 @@ pub fn desired(mut resource: Resource, standing: &Standing) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parts::plan::Announcement;
-    use crate::parts::plan::Place;
-    use crate::parts::plan::Ready;
+    use crate::parts::plan::{Announcement, Place, Ready};
     use serde_json::json;
 
     fn resource(part: &'static str, waits_for: &'static [&'static str]) -> Resource {

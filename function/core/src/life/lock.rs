@@ -5,14 +5,9 @@
 
 use serde_json::Value;
 
-use crate::claims::between::tenant::LOCK;
-use crate::parts::owner::Claim;
-use crate::parts::owner::controller;
-use crate::parts::owner::label;
-use crate::parts::part::PART_OF;
-use crate::parts::plan::Name;
-use crate::parts::plan::Plan;
-use crate::parts::plan::Resource;
+use crate::parts::owner::{Claim, controller, label};
+use crate::parts::part::{LOCK, PART_OF};
+use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
 
 /// A place, in the words of the claim that wants it.

@@ -5,10 +5,7 @@
 
 use serde_json::Value;
 
-use crate::life::hold::PAUSED;
-use crate::life::hold::waits_for;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
+use crate::parts::plan::{PAUSED, Ready, Resource, waits_for};
 
 /// What was observed of one composed resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,108 +1,69 @@
-//! How much a claim asks for in all, counted in its plan, and the most that the platform team allows.
+//! How much a claim asks for in all, counted in its plan.
 //!
 //! The plan says it, whatever a claim's fields are called: each pod template with what it reserves, as often as it runs,
 //! each volume claim, and each size in a chart's values. What a chart takes for itself without being told, a plan does not
 //! know.
 
-use std::cmp::Reverse;
-use std::fmt;
-
 use serde_json::Value;
 
-use crate::claims::vcluster_environment::knative::QUEUE_PROXY;
 use crate::kinds::Spec;
-use crate::kinds::knative;
+use crate::kinds::knative::{self, QUEUE_PROXY};
 use crate::parts::plan::Plan;
-use crate::schema::fault::Fault;
-use crate::schema::size::Bytes;
-use crate::schema::size::Cpu;
-use crate::settings::input;
+use crate::schema::size::{Bytes, Cpu};
+use crate::settings::limits::Demand;
 
-/// What is reserved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Demand {
-    pub storage: Bytes,
-    pub cpu: Cpu,
-    pub memory: Bytes,
+/// All that a plan asks for.
+pub fn of(plan: &Plan) -> Demand {
+    plan.resources.iter().map(|resource| of_manifest(resource.manifest())).fold(Demand::default(), Demand::plus)
 }
 
-impl Demand {
-    pub fn of(plan: &Plan) -> Self {
-        plan.resources.iter().map(|resource| Self::of_manifest(resource.manifest())).fold(Self::default(), Self::plus)
-    }
+fn of_manifest(manifest: &Value) -> Demand {
+    let volume = manifest.get("kind").is_some_and(|kind| kind == "PersistentVolumeClaim");
+    let storage = manifest.pointer("/spec/resources/requests/storage").filter(|_| volume);
+    let pods = manifest.pointer("/spec/template/spec").map(|pod| of_pods(manifest, pod));
+    let chart = manifest.pointer("/spec/forProvider/values").map(of_values);
+    let storage = Demand { storage: bytes(storage), ..Demand::default() };
+    storage.plus(pods.unwrap_or_default()).plus(chart.unwrap_or_default())
+}
 
-    fn of_manifest(manifest: &Value) -> Self {
-        let volume = manifest.get("kind").is_some_and(|kind| kind == "PersistentVolumeClaim");
-        let storage = manifest.pointer("/spec/resources/requests/storage").filter(|_| volume);
-        let pods = manifest.pointer("/spec/template/spec").map(|pod| Self::of_pods(manifest, pod));
-        let chart = manifest.pointer("/spec/forProvider/values").map(Self::of_values);
-        let storage = Self { storage: bytes(storage), ..Self::default() };
-        storage.plus(pods.unwrap_or_default()).plus(chart.unwrap_or_default())
+fn of_pods(manifest: &Value, pod: &Value) -> Demand {
+    let count = |pointer| manifest.pointer(pointer).and_then(Value::as_u64);
+    if manifest.get("apiVersion").is_some_and(|version| version == knative::Service::API_VERSION) {
+        let most = manifest.pointer("/spec/template/metadata/annotations").and_then(|all| all.get(knative::MAX_SCALE));
+        // Without an end, Knative knows none.
+        let most = most.and_then(Value::as_str).and_then(|most| most.parse().ok()).unwrap_or(u64::MAX);
+        let (cpu, memory) = QUEUE_PROXY;
+        return of_pod(pod).plus(Demand { cpu, memory, storage: Bytes::default() }).times(most);
     }
+    of_pod(pod).times(count("/spec/replicas").or(count("/spec/parallelism")).unwrap_or(1))
+}
 
-    fn of_pods(manifest: &Value, pod: &Value) -> Self {
-        let count = |pointer| manifest.pointer(pointer).and_then(Value::as_u64);
-        if manifest.get("apiVersion").is_some_and(|version| version == knative::Service::API_VERSION) {
-            let most =
-                manifest.pointer("/spec/template/metadata/annotations").and_then(|all| all.get(knative::MAX_SCALE));
-            // Without an end, Knative knows none.
-            let most = most.and_then(Value::as_str).and_then(|most| most.parse().ok()).unwrap_or(u64::MAX);
-            let (cpu, memory) = QUEUE_PROXY;
-            return Self::of_pod(pod).plus(Self { cpu, memory, storage: Bytes::default() }).times(most);
+/// What comes before a pod's own containers runs before them, and does not add to them.
+fn of_pod(pod: &Value) -> Demand {
+    let each = |list| {
+        let containers = pod.get(list).and_then(Value::as_array).into_iter().flatten();
+        containers.map(|container| container.pointer("/resources/requests").map(of_requests).unwrap_or_default())
+    };
+    let together = each("containers").fold(Demand::default(), Demand::plus);
+    each("initContainers").fold(together, Demand::most)
+}
+
+/// Every size that stands in a chart's values, but for those of what runs before a pod's own containers.
+fn of_values(values: &Value) -> Demand {
+    let below: Vec<&Value> = match values {
+        Value::Object(fields) => {
+            fields.iter().filter(|(name, _)| !name.starts_with("init")).map(|(_, field)| field).collect()
         }
-        Self::of_pod(pod).times(count("/spec/replicas").or(count("/spec/parallelism")).unwrap_or(1))
-    }
+        Value::Array(items) => items.iter().collect(),
+        _ => Vec::new(),
+    };
+    let own = values.get("requests").map(of_requests).unwrap_or_default();
+    below.into_iter().map(of_values).fold(own, Demand::plus)
+}
 
-    /// What comes before a pod's own containers runs before them, and does not add to them.
-    fn of_pod(pod: &Value) -> Self {
-        let each = |list| {
-            let containers = pod.get(list).and_then(Value::as_array).into_iter().flatten();
-            containers
-                .map(|container| container.pointer("/resources/requests").map(Self::of_requests).unwrap_or_default())
-        };
-        let together = each("containers").fold(Self::default(), Self::plus);
-        each("initContainers").fold(together, Self::most)
-    }
-
-    /// Every size that stands in a chart's values, but for those of what runs before a pod's own containers.
-    fn of_values(values: &Value) -> Self {
-        let below: Vec<&Value> = match values {
-            Value::Object(fields) => {
-                fields.iter().filter(|(name, _)| !name.starts_with("init")).map(|(_, field)| field).collect()
-            }
-            Value::Array(items) => items.iter().collect(),
-            _ => Vec::new(),
-        };
-        let own = values.get("requests").map(Self::of_requests).unwrap_or_default();
-        below.into_iter().map(Self::of_values).fold(own, Self::plus)
-    }
-
-    fn of_requests(requests: &Value) -> Self {
-        let cpu = requests.get("cpu").map(|cpu| read(cpu, Cpu::read).unwrap_or_else(|| Cpu::thousandths(u64::MAX)));
-        Self { cpu: cpu.unwrap_or_default(), memory: bytes(requests.get("memory")), storage: Bytes::default() }
-    }
-
-    #[must_use]
-    pub fn plus(self, more: Self) -> Self {
-        Self {
-            storage: self.storage.plus(more.storage),
-            cpu: self.cpu.plus(more.cpu),
-            memory: self.memory.plus(more.memory),
-        }
-    }
-
-    fn most(self, other: Self) -> Self {
-        Self {
-            storage: self.storage.max(other.storage),
-            cpu: self.cpu.max(other.cpu),
-            memory: self.memory.max(other.memory),
-        }
-    }
-
-    #[must_use]
-    pub fn times(self, count: u64) -> Self {
-        Self { storage: self.storage.times(count), cpu: self.cpu.times(count), memory: self.memory.times(count) }
-    }
+fn of_requests(requests: &Value) -> Demand {
+    let cpu = requests.get("cpu").map(|cpu| read(cpu, Cpu::read).unwrap_or_else(|| Cpu::thousandths(u64::MAX)));
+    Demand { cpu: cpu.unwrap_or_default(), memory: bytes(requests.get("memory")), storage: Bytes::default() }
 }
 
 /// An amount that cannot be read is more than any bound, so that nothing passes unseen.
@@ -114,109 +75,16 @@ fn read<T>(amount: &Value, read: impl Fn(&str) -> Option<T>) -> Option<T> {
     read(amount.as_str()?)
 }
 
-/// A field of a claim by which its author asks for less.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lever {
-    pub field: &'static str,
-    /// What it brings, for all that depend on it.
-    pub brings: Demand,
-}
-
-impl Lever {
-    pub fn storage(field: &'static str, storage: Bytes) -> Self {
-        Self { field, brings: Demand { storage, ..Demand::default() } }
-    }
-
-    pub fn cpu(field: &'static str, cpu: Cpu) -> Self {
-        Self { field, brings: Demand { cpu, ..Demand::default() } }
-    }
-
-    pub fn memory(field: &'static str, memory: Bytes) -> Self {
-        Self { field, brings: Demand { memory, ..Demand::default() } }
-    }
-}
-
-/// The most that one claim may ask for: the settings' bounds, read.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    most: Demand,
-    pub topics: u32,
-    pub users: u32,
-}
-
-impl Limits {
-    /// What the schema has found right.
-    pub fn of(limits: &input::Limits) -> Self {
-        let bytes = |text: &str| Bytes::read(text).unwrap_or_default();
-        let most = Demand {
-            storage: bytes(&limits.storage),
-            cpu: Cpu::read(&limits.cpu).unwrap_or_default(),
-            memory: bytes(&limits.memory),
-        };
-        Self { most, topics: limits.topics, users: limits.users }
-    }
-
-    /// Each bound that a demand is above, at the field that brings the most to it.
-    pub fn exceeded(&self, demand: &Demand, levers: &[Lever]) -> Vec<Fault> {
-        let storage =
-            self.too_much(demand, levers, |of| of.storage, |sum| format!("{} of storage", sum.words()), "storage");
-        let cpu = self.too_much(demand, levers, |of| of.cpu, |sum| format!("{} CPU", sum.words()), "cpu");
-        let memory =
-            self.too_much(demand, levers, |of| of.memory, |sum| format!("{} of memory", sum.words()), "memory");
-        [storage, cpu, memory].into_iter().flatten().collect()
-    }
-
-    /// Whether a demand is above the bound on one of its amounts.
-    fn too_much<T: Copy + Ord + Default + fmt::Display>(
-        &self,
-        demand: &Demand,
-        levers: &[Lever],
-        amount: fn(&Demand) -> T,
-        words: fn(T) -> String,
-        bound: &str,
-    ) -> Option<Fault> {
-        let (sum, most) = (amount(demand), amount(&self.most));
-        if sum <= most {
-            return None;
-        }
-        let mut levers: Vec<&Lever> = levers.iter().filter(|lever| amount(&lever.brings) > T::default()).collect();
-        levers.sort_by_key(|lever| Reverse(amount(&lever.brings)));
-        let mut fields = levers.into_iter().map(|lever| lever.field);
-        let field = fields.next().unwrap_or("spec");
-        let others: Vec<&str> = fields.collect();
-        let instead = if others.is_empty() { String::new() } else { format!(", or any of {}", others.join(", ")) };
-        let sum = words(sum);
-        Some(Fault::new(
-            field,
-            format!(
-                "must be less: the claim asks for {sum} in all, and the platform allows {most} (limits.{bound}); lower it{instead}"
-            ),
-        ))
-    }
-}
-
-/// Whether a list is longer than the platform team allows.
-pub fn too_many(field: &str, count: usize, most: u32, bound: &str) -> Option<Fault> {
-    let is_more = u32::try_from(count).is_ok_and(|count| count <= most);
-    (!is_more).then(|| {
-        Fault::new(
-            field,
-            format!("must have at most {most} entries, which the platform allows (limits.{bound}), not {count}"),
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::Demand;
-    use crate::claims::KINDS;
-    use crate::claims::Kind;
+    use crate::claims::{KINDS, Kind};
     use crate::parts::owner::Claim;
     use crate::parts::plan::Plan;
     use crate::schema::fault::Fault;
     use crate::settings::Settings;
+    use crate::settings::limits::Demand;
 
     fn compose(kind: &str, spec: Value, input: Value) -> Result<Plan, Vec<Fault>> {
         let claim = Claim { namespace: "team".to_owned(), name: "claim".to_owned() };
@@ -241,7 +109,7 @@ mod tests {
 
     /// Storage, CPU and memory.
     fn demand(kind: &str, spec: Value) -> [String; 3] {
-        let Demand { storage, cpu, memory } = Demand::of(&compose(kind, spec, json!({})).unwrap());
+        let Demand { storage, cpu, memory } = super::of(&compose(kind, spec, json!({})).unwrap());
         [storage.to_string(), cpu.to_string(), memory.to_string()]
     }
 
@@ -290,7 +158,7 @@ mod tests {
             ],
         });
         let counted = |manifest: Value| {
-            let Demand { cpu, memory, .. } = Demand::of_manifest(&manifest);
+            let Demand { cpu, memory, .. } = super::of_manifest(&manifest);
             (cpu.to_string(), memory.to_string())
         };
         let template = json!({"spec": pod});

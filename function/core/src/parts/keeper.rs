@@ -13,21 +13,11 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::parts::part::Part;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::parts::workload::NOBODY;
-use crate::parts::workload::TMP;
-use crate::parts::workload::config_volume;
-use crate::parts::workload::configuration;
-use crate::parts::workload::confined;
-use crate::parts::workload::container;
-use crate::parts::workload::credentials;
-use crate::parts::workload::mount;
-use crate::parts::workload::pod;
-use crate::parts::workload::pod_user;
-use crate::parts::workload::read_only;
-use crate::parts::workload::resources as sized;
-use crate::parts::workload::scratch_volume;
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::{
+    NOBODY, TMP, config_volume, configuration, confined, container, credentials, mount, pod, pod_user, read_only,
+    resources as sized, scratch_volume,
+};
 use crate::schema::size::Cpu;
 
 /// The file that a script leaves while all is well.

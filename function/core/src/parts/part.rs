@@ -8,6 +8,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use crate::parts::owner::Owner;
 
+/// The part that every other one waits for: whoever holds it owns the place.
+pub const LOCK: &str = "lock";
+
 /// The label that says which system something is a part of.
 pub const PART_OF: &str = "app.kubernetes.io/part-of";
 

@@ -7,21 +7,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::kinds::Named;
-use crate::kinds::Spec;
-use crate::kinds::helm;
-use crate::kinds::helm::Release;
-use crate::kinds::kubernetes::ManagementPolicy;
-use crate::kinds::kubernetes::Manifest;
-use crate::kinds::kubernetes::Object;
-use crate::kinds::kubernetes::Readiness;
-use crate::kinds::kubernetes::ReadinessPolicy;
+use crate::kinds::helm::{self, Release};
+use crate::kinds::kubernetes::{ManagementPolicy, Manifest, Object, Readiness, ReadinessPolicy};
+use crate::kinds::{Named, Spec};
 use crate::parts::owner::Leaves;
 use crate::parts::part::Part;
-use crate::parts::plan::Place;
-use crate::parts::plan::Plan;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
+use crate::parts::plan::{Place, Plan, Ready, Resource};
 use crate::settings::pins::Chart;
 
 /// A chart's installation.

@@ -7,10 +7,18 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use crate::kinds::Spec as _;
 use crate::kinds::cluster_api::VCluster;
 use crate::kinds::helm::Release;
-use crate::kinds::knative;
+use crate::kinds::{Spec as _, knative};
+use crate::parts::owner::label;
+
+/// The annotation that tells a provider to leave a resource alone.
+pub const PAUSED: &str = "crossplane.io/paused";
+
+/// The annotation that says which part a resource is held for.
+pub fn waits_for() -> String {
+    label("waits-for")
+}
 
 /// All that one claim becomes, in reading order.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -18,18 +18,13 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::kinds::Spec;
-use crate::kinds::knative;
-use crate::kinds::knative::RevisionSpec;
-use crate::kinds::knative::RevisionTemplate;
+use crate::kinds::knative::{self, RevisionSpec, RevisionTemplate};
 use crate::parts::owner::label;
 use crate::parts::part::Part;
 use crate::parts::place::to_text;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::schema::size::Bytes;
-use crate::schema::size::Cpu;
-use crate::text::language::Text;
-use crate::text::language::Variable;
+use crate::parts::plan::{Ready, Resource};
+use crate::schema::size::{Bytes, Cpu};
+use crate::text::language::{Text, Variable};
 
 /// A port by name and number.
 pub type Port = (&'static str, i32);

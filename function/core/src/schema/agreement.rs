@@ -10,13 +10,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::Checker;
-use super::check::strings;
-use super::structural::{properties, structural, text, type_of};
+use super::keywords::{properties, strings, text, type_of};
+use super::structural::structural;
 use super::transition::fill;
 use super::words::{self, Step};
-use crate::claims::iot_broker;
-use crate::claims::realtime_system;
-use crate::claims::vcluster_environment;
+use crate::claims::{iot_broker, realtime_system, vcluster_environment};
 use crate::schema::form;
 use crate::settings::input;
 

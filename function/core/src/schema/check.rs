@@ -10,8 +10,10 @@ use regex_lite::Regex;
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
+use super::fault::MOST_FAULTS;
+use super::keywords::{Limits, is_of_type, list_map_keys, properties, strings, text, type_of};
 use super::mend::{Way, mended};
-use super::structural::{INT_OR_STRING, properties, structural, text, type_of};
+use super::structural::structural;
 use super::words::{self, Step};
 use crate::schema::fault::Fault;
 use crate::schema::form;
@@ -67,9 +69,6 @@ pub struct Verdict {
     /// It has more entries than it may have, or more faults than are told: to look further could take any time.
     pub overfull: bool,
 }
-
-/// More than anybody reads, and than are told: each of them costs as much as a message.
-pub(super) const MOST_FAULTS: usize = 500;
 
 /// A pattern that does not compile checks nothing; a test holds that every pattern does.
 fn compile(schema: &Value, patterns: &mut BTreeMap<String, Regex>) {
@@ -243,64 +242,6 @@ fn identity(schema: &Value, item: &Value, keys: &[&str]) -> Option<String> {
     let default = |key: &str| schema.get("properties")?.get(key)?.get("default");
     let values = keys.iter().map(|key| item.get(key).or_else(|| default(key)).map(Value::to_string));
     values.collect::<Option<Vec<_>>>().map(|values| values.join(","))
-}
-
-/// The least and the most that a schema admits.
-#[derive(Clone, Copy)]
-pub struct Limits {
-    pub least: Option<f64>,
-    pub most: Option<f64>,
-}
-
-impl Limits {
-    pub fn of(schema: &Value, least: &str, most: &str) -> Self {
-        let limit = |keyword| schema.get(keyword).and_then(Value::as_f64);
-        Self { least: limit(least), most: limit(most) }
-    }
-
-    fn admit(&self, number: f64) -> bool {
-        self.least.is_none_or(|least| number >= least) && self.most.is_none_or(|most| number <= most)
-    }
-
-    #[allow(clippy::cast_precision_loss, reason = "no value has 2^53 parts")]
-    fn admit_count(&self, count: usize) -> bool {
-        self.admit(count as f64)
-    }
-}
-
-/// The fields that tell a list's items apart.
-pub fn list_map_keys(schema: &Value) -> impl Iterator<Item = &str> {
-    strings(schema, "x-kubernetes-list-map-keys")
-}
-
-/// A keyword whose value is a list of names.
-pub fn strings<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a str> {
-    let names = schema.get(keyword).and_then(Value::as_array);
-    names.into_iter().flatten().filter_map(Value::as_str)
-}
-
-/// Whether a value is of the type, and one of the choices or within the range, that a schema asks for: what is inside of it
-/// is not looked at.
-pub(super) fn is_fit(schema: &Value, value: &Value) -> bool {
-    let is_choice = |options: &Vec<Value>| options.contains(value);
-    let is_within = |number: f64| Limits::of(schema, "minimum", "maximum").admit(number);
-    type_of(schema).is_none_or(|expected| is_of_type(value, expected))
-        && schema.get("enum").and_then(Value::as_array).is_none_or(is_choice)
-        && value.as_f64().is_none_or(is_within)
-}
-
-/// Numbers reach the function as floats, whatever their author wrote, so a whole number is one without a fraction.
-fn is_of_type(value: &Value, expected: &str) -> bool {
-    match expected {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "boolean" => value.is_boolean(),
-        "number" => value.is_number(),
-        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
-        INT_OR_STRING => value.is_string() || is_of_type(value, "integer"),
-        _ => true,
-    }
 }
 
 #[cfg(test)]

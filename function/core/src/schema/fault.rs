@@ -7,6 +7,9 @@ use std::fmt;
 
 use crate::text::readable::readable;
 
+/// More than anybody reads, and than are told: each of them costs as much as a message.
+pub const MOST_FAULTS: usize = 500;
+
 /// The longest that either half of a fault may be. Only what somebody wrote makes one longer.
 const MOST: usize = 1000;
 

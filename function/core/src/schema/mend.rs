@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::check::{is_fit, strings};
-use super::structural::{properties, type_of};
+use super::keywords::{is_fit, properties, strings, type_of};
 
 /// What is put in place of what a schema refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

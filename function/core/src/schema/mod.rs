@@ -5,15 +5,16 @@
 #[cfg(test)]
 mod agreement;
 pub mod change;
-pub mod check;
+mod check;
 mod column;
 pub mod fault;
 pub mod form;
 pub mod kafka_topic;
+pub mod keywords;
 mod mend;
 pub mod remote_key;
 pub mod size;
-pub mod structural;
+mod structural;
 mod transition;
 mod unknown;
 pub mod words;

@@ -3,9 +3,7 @@
 //! A secret store gives any entry it is asked for, whoever asks. So a claim names an entry by plain parts of a path,
 //! which no store can take for another's, and one of the platform team's patterns has to admit it.
 
-use crate::schema::form::REMOTE_KEY;
-use crate::schema::form::REMOTE_PROPERTY;
-use crate::schema::form::words;
+use crate::schema::form::{REMOTE_KEY, REMOTE_PROPERTY, words};
 
 /// Stands for the namespace of the claim, as a whole part of a pattern.
 pub const CLAIM_NAMESPACE: &str = "{claimNamespace}";

@@ -3,6 +3,7 @@
 //! A structural schema knows no references, no unions and no closed objects: an API server prunes what a schema does not
 //! name. What a type says with those is said here in the plainer words. This room does not know which types there are.
 
+use super::keywords::{properties, text};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
@@ -205,32 +206,6 @@ fn order_keywords(node: &mut Map<String, Value>) {
         known.unwrap_or(ORDER.len() + usize::from(nests))
     });
     node.extend(keywords);
-}
-
-/// The fields of an object that the schema names, in the type's order.
-pub fn properties(schema: &Value) -> Option<&Map<String, Value>> {
-    schema.get("properties").and_then(Value::as_object)
-}
-
-/// The schema with a field's own fields, and the step that leads there: an item of a list, an entry of a map, or nothing.
-pub fn below(schema: &Value) -> (&'static str, &Value) {
-    let items = schema.get("items").map(|item| ("[]", item));
-    let entries = || schema.get("additionalProperties").map(|entry| (".<name>", entry));
-    items.or_else(entries).unwrap_or(("", schema))
-}
-
-/// What stands for a whole number or text where a schema asks for one of the two.
-pub const INT_OR_STRING: &str = "int-or-string";
-
-/// JSON type that a schema declares, or [`INT_OR_STRING`].
-pub fn type_of(schema: &Value) -> Option<&str> {
-    let is_either = schema.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true));
-    if is_either { Some(INT_OR_STRING) } else { text(schema, "type") }
-}
-
-/// A keyword whose value is text.
-pub fn text<'a>(schema: &'a Value, keyword: &str) -> Option<&'a str> {
-    schema.get(keyword).and_then(Value::as_str)
 }
 
 #[cfg(test)]

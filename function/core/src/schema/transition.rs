@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-use super::check::{Checker, list_map_keys};
-use super::structural::{properties, text};
+use super::check::Checker;
+use super::keywords::{list_map_keys, properties, text};
 use super::words::{self, Step};
 use crate::schema::change;
 use crate::schema::fault::Fault;

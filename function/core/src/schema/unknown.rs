@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use super::check::MOST_FAULTS;
-use super::structural::properties;
+use super::fault::MOST_FAULTS;
+use super::keywords::properties;
 use super::words::{self, Step};
 use crate::schema::fault::Fault;
 

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::check::Limits;
-use super::structural::INT_OR_STRING;
+use super::keywords::{INT_OR_STRING, Limits};
 
 /// The longest value that a message repeats; of a longer one it shows the beginning.
 const SHOWN: usize = 60;

@@ -5,11 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::claims::vcluster_environment::claim::ServiceType;
 use crate::schema::form;
 use crate::schema::remote_key::CLAIM_NAMESPACE;
-use crate::schema::size::cpu_as_written;
-use crate::schema::size::cpu_schema;
+use crate::schema::size::{cpu_as_written, cpu_schema};
 
 /// API version of the input in a Composition's step.
 pub const API_VERSION: &str = "fn.platform.example.org/v1alpha1";
@@ -328,4 +326,13 @@ impl Default for Ttl {
     fn default() -> Self {
         Self { unsettled_seconds: 10, settled_seconds: 300 }
     }
+}
+
+/// The type of a Kubernetes Service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum ServiceType {
+    #[default]
+    LoadBalancer,
+    NodePort,
+    ClusterIP,
 }

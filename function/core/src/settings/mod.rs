@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod charts;
 pub mod input;
+pub mod limits;
 pub mod pins;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,29 +13,16 @@ use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
 use crate::kinds::helm;
-use crate::parts::demand::Limits;
-use crate::schema::Checker;
-use crate::schema::Step;
 use crate::schema::fault::Fault;
-use crate::schema::form::label_value;
-use crate::schema::form::qualified_name;
-use crate::schema::join;
+use crate::schema::form::{label_value, qualified_name};
+use crate::schema::{Checker, Step, join};
 use crate::settings::archive::Servers;
-use crate::settings::input::API_VERSION;
-use crate::settings::input::Charts;
-use crate::settings::input::Effect;
-use crate::settings::input::Gateways;
-use crate::settings::input::Input;
-use crate::settings::input::KIND;
-use crate::settings::input::Operator;
-use crate::settings::input::PullSecret;
-use crate::settings::input::Scheduling;
-use crate::settings::input::Telemetry;
-use crate::settings::input::Toleration;
-use crate::settings::input::Ttl;
-use crate::settings::input::VirtualCluster;
-use crate::settings::pins::Chart;
-use crate::settings::pins::Image;
+use crate::settings::input::{
+    API_VERSION, Charts, Effect, Gateways, Input, KIND, Operator, PullSecret, Scheduling, Telemetry, Toleration, Ttl,
+    VirtualCluster,
+};
+use crate::settings::limits::Limits;
+use crate::settings::pins::{Chart, Image};
 
 /// Names that take over what is not ours, wherever they stand. A `*` at the end stands for any ending.
 const RESERVED: &[&str] = &["default", "kube-*", "crossplane-system", "vela-system"];

@@ -63,10 +63,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::protocol::Request;
-    use crate::protocol::Resource;
-    use crate::protocol::Resources;
-    use crate::protocol::State;
+    use crate::protocol::{Request, Resource, Resources, State};
 
     fn state(count: usize) -> State {
         let resources = (0..count).map(|index| (index.to_string(), Resource::default()));

@@ -13,12 +13,8 @@ use tracing::{debug, error, info, warn};
 
 use super::metrics::{Answer, Metrics};
 use crate::function::fatal;
-use crate::protocol::Fields;
-use crate::protocol::Request;
-use crate::protocol::Resource;
-use crate::protocol::Response;
-use crate::protocol::RunFunction;
-use realtime_platform_core::life::hold::PAUSED;
+use crate::protocol::{Fields, Request, Resource, Response, RunFunction};
+use realtime_platform_core::parts::plan::PAUSED;
 
 /// A function whose calls are guarded and reported.
 pub struct Calls<F> {

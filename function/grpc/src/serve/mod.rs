@@ -32,9 +32,7 @@ use tracing::{info, warn};
 
 pub use args::{Address, Args, Optional, Size, Transport};
 
-use crate::protocol::Flow;
-use crate::protocol::RunFunction;
-use crate::protocol::Service;
+use crate::protocol::{Flow, RunFunction, Service};
 use call::Calls;
 use certificates::Certificates;
 use connection::Acceptor;

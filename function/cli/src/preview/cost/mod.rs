@@ -10,8 +10,7 @@ use serde_json::Value;
 use super::Shown;
 use super::difference::{ResourceDifference, Sides};
 use realtime_platform_core::claims::KINDS;
-use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::plan::{Place, Resource};
 
 mod restart;
 mod users;

@@ -7,8 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::super::difference::ResourceDifference;
-use realtime_platform_core::parts::plan::Pods;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::plan::{Pods, Resource};
 
 /// Pods that are made anew.
 #[derive(Debug, PartialEq, Serialize)]

@@ -3,13 +3,12 @@
 
 use std::fmt::Write;
 
-use super::Picture;
 use super::flow::{Flow, Stage};
 use super::layout::{self, Layout, Point, Rect, Spacing};
-use super::measure;
 use super::parts::Part;
 use super::scene::{self, LINE, PADDING, Placed, Scene};
 use super::wiring::{Arrow, End, Layer};
+use super::{Picture, measure};
 use realtime_platform_core::claims::KINDS;
 
 const STYLE: &str = include_str!("style.css");

@@ -8,8 +8,7 @@ use super::parts::{Part, words};
 use super::reading::addresses;
 use super::wiring::{Arrows, End, Layer, connector};
 use crate::preview::Cluster;
-use realtime_platform_core::claims::iot_broker::accounts::BRIDGE;
-use realtime_platform_core::claims::iot_broker::accounts::SIMULATOR;
+use realtime_platform_core::claims::iot_broker::accounts::{BRIDGE, SIMULATOR};
 use realtime_platform_core::claims::iot_broker::filter::overlap;
 
 /// Who publishes from outside, as the picture calls them.

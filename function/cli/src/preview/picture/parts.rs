@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::preview::Cluster;
-use crate::preview::Preview;
-use crate::preview::Shown;
 use crate::preview::tree::release;
-use realtime_platform_core::parts::plan::Place;
-use realtime_platform_core::parts::plan::Resource;
+use crate::preview::{Cluster, Preview, Shown};
+use realtime_platform_core::parts::plan::{Place, Resource};
 
 /// One part of a claim's plan, in one cluster.
 pub struct Part<'a> {

@@ -8,8 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::claims::between::offer::Guest;
-use crate::claims::between::offer::Sharing;
+use crate::claims::between::offer::{Guest, Sharing};
 use crate::claims::between::secret::SNOWFLAKE_KEY;
 use crate::schema::change::MANIFEST;
 use crate::schema::fault::Fault;
@@ -151,9 +150,7 @@ mod tests {
     use super::*;
     use crate::claims::between::offer::annotation;
     use crate::parts::owner::label;
-    use crate::settings::input::Images;
-    use crate::settings::input::Input;
-    use crate::settings::input::PullSecret;
+    use crate::settings::input::{Images, Input, PullSecret};
 
     fn guest() -> Guest {
         Guest {

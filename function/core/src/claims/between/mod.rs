@@ -1,9 +1,12 @@
 //! What claims know of each other, and nothing else: what an environment offers, the names by which a broker and a system
 //! call each other, and the Secrets and network policies between them.
 
+pub mod connectors;
 pub mod host_secrets;
 pub mod kafka;
+pub mod mqtt;
 pub mod network;
 pub mod offer;
+pub mod places;
 pub mod secret;
 pub mod tenant;

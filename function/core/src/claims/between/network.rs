@@ -13,13 +13,9 @@ use k8s_openapi::api::networking::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::claims::vcluster_environment::istio;
-use crate::claims::vcluster_environment::knative;
-use crate::claims::vcluster_environment::monitoring;
-use crate::parts::part::PART_OF;
-use crate::parts::part::Part;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
+use crate::claims::between::places;
+use crate::parts::part::{PART_OF, Part};
+use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::Port;
 
 /// The namespace of the cluster's own name server.
@@ -61,7 +57,7 @@ impl Admissions {
 
     /// Lets Knative lead requests to the pods of one of its services, and count them.
     pub fn from_knative(self) -> Self {
-        let serving = |app| within(knative::SERVING, labels("app", app));
+        let serving = |app| within(places::KNATIVE_SERVING, labels("app", app));
         self.from([gateway(), serving("activator")], &[KNATIVE_REQUESTS])
             .from([serving("autoscaler")], &[KNATIVE_COUNTS])
     }
@@ -155,13 +151,13 @@ pub fn siblings(part: &Part) -> NetworkPolicyPeer {
 
 /// The pods of the environment's gateway.
 pub fn gateway() -> NetworkPolicyPeer {
-    let (name, value) = istio::GATEWAY_LABEL;
-    within(istio::NAMESPACE, labels(name, value))
+    let (name, value) = places::GATEWAY_LABEL;
+    within(places::ISTIO, labels(name, value))
 }
 
 /// The environment's Prometheus, by the label that its operator gives.
 pub fn prometheus() -> NetworkPolicyPeer {
-    within(monitoring::NAMESPACE, labels("app.kubernetes.io/name", "prometheus"))
+    within(places::MONITORING, labels("app.kubernetes.io/name", "prometheus"))
 }
 
 /// Pods of another namespace with these labels; all of them without any.

@@ -8,31 +8,29 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, SecretKeySelector, SecretVolumeSource, Volume};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::claims::between::tenant::SECRETS;
-use crate::claims::between::tenant::SecretName;
-use crate::kinds::Named;
-use crate::kinds::Spec;
-use crate::kinds::external_secrets::GeneratorRef;
-use crate::kinds::external_secrets::KubeconfigRef;
-use crate::kinds::external_secrets::Kubernetes;
-use crate::kinds::external_secrets::Match;
-use crate::kinds::external_secrets::Password;
-use crate::kinds::external_secrets::Provider;
-use crate::kinds::external_secrets::Push;
-use crate::kinds::external_secrets::PushMetadata;
-use crate::kinds::external_secrets::PushMetadataSpec;
-use crate::kinds::external_secrets::PushRemoteRef;
-use crate::kinds::external_secrets::PushSecret;
-use crate::kinds::external_secrets::SecretStore;
-use crate::kinds::external_secrets::Selector;
-use crate::kinds::external_secrets::StoreRef;
-use crate::kinds::external_secrets::Template;
-use crate::kinds::external_secrets::UpdatePolicy;
+use crate::kinds::external_secrets::{
+    GeneratorRef, KubeconfigRef, Kubernetes, Match, Password, Provider, Push, PushMetadata, PushMetadataSpec,
+    PushRemoteRef, PushSecret, SecretStore, Selector, StoreRef, Template, UpdatePolicy,
+};
+use crate::kinds::{Named, Spec};
 use crate::parts::part::Part;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::text::language;
-use crate::text::language::Text;
+use crate::parts::plan::{Ready, Resource};
+use crate::schema::form;
+use crate::text::language::{self, Text};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A Secret in the environment's namespace on the host.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretName {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
+    pub name: String,
+}
+
+/// The part that brings a tenant's Secrets inside.
+pub const SECRETS: &str = "secrets";
 
 /// A Secret inside the virtual cluster, in the namespace of those who read it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,36 +1,23 @@
 //! What a real-time system and a broker have in common: a place inside an environment, and who put them there.
 
+use crate::claims::between::places;
+use crate::claims::between::secret::SECRETS;
+use crate::parts::part::LOCK;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::claims::between::offer::ENVIRONMENT;
-use crate::claims::between::offer::Guest;
+use crate::claims::between::offer::{ENVIRONMENT, Guest};
 use crate::claims::between::secret::Pusher;
 use crate::life::lock::Site;
-use crate::parts::owner::Claim;
-use crate::parts::owner::Leaves;
-use crate::parts::owner::Owner;
+use crate::parts::owner::{Claim, Leaves, Owner};
 use crate::parts::part::Part;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
+use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::config_map;
-use crate::schema::change;
-use crate::schema::change::Kept;
-use crate::schema::change::MANIFEST;
+use crate::schema::change::{self, Kept, MANIFEST};
 use crate::schema::fault::Fault;
-use crate::schema::form;
 use crate::settings::Settings;
-
-/// A Secret in the environment's namespace on the host.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SecretName {
-    /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
-    pub name: String,
-}
 
 /// What happens inside the virtual cluster when a claim is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -39,12 +26,6 @@ pub enum DeletionPolicy {
     Delete,
     Orphan,
 }
-
-/// The part that every other one waits for: whoever holds it owns the place.
-pub const LOCK: &str = "lock";
-
-/// The part that brings a tenant's Secrets inside.
-pub const SECRETS: &str = "secrets";
 
 /// A place inside an environment, and what its tenant calls itself.
 #[derive(Clone, Debug)]
@@ -241,12 +222,9 @@ pub fn check_environment_name(faults: &mut Vec<Fault>, field: &str, name: &str, 
     }
 }
 
-/// Namespaces inside that Kubernetes or the environment's own components live in.
-const INNER_RESERVED: &[&str] = &["istio-system", "knative-operator", "knative-serving", "monitoring"];
-
 /// A namespace inside must not be one that the cluster or its components own.
 pub fn check_inner_namespace(faults: &mut Vec<Fault>, field: &str, name: &str, settings: &Settings) {
-    let reserved = settings.reserved(name).or_else(|| INNER_RESERVED.iter().copied().find(|&taken| taken == name));
+    let reserved = settings.reserved(name).or_else(|| places::ALL.into_iter().find(|&taken| taken == name));
     if let Some(pattern) = reserved {
         faults.push(Fault::new(
             field,

@@ -3,18 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::IotBroker;
+use super::checked::IotBroker;
 use super::claim::{Mapping, Spec, User};
 use super::filter::{overlap, strays};
 use crate::claims::between::host_secrets::HostSecret;
-use crate::claims::between::secret::Generator;
-use crate::claims::between::secret::PASSWORD;
-use crate::claims::between::secret::Secret;
-use crate::claims::between::secret::mqtt_bridge;
-use crate::claims::between::tenant::SecretName;
+use crate::claims::between::secret::{Generator, PASSWORD, Secret, SecretName, mqtt_bridge};
 use crate::parts::plan::Resource;
-use crate::text::language::Line;
-use crate::text::language::Text;
+use crate::text::language::{Line, Text};
 
 /// User names that are ours.
 pub const BRIDGE: &str = "kafka-bridge";

@@ -2,34 +2,26 @@
 //!
 //! Records of one connector are all written in one way, so fields and bytes need one each.
 
+use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::EnvVar;
 
+use super::checked::IotBroker;
 use super::claim::{Converter, Mapping};
-use super::{IotBroker, accounts, broker};
-use crate::claims::between::kafka::CONNECT_PORT;
-use crate::claims::between::kafka::CONNECT_SECRETS;
-use crate::claims::between::kafka::DEVICE_RECORD;
-use crate::claims::between::kafka::KAFKA_SERVICE;
-use crate::claims::between::kafka::MQTT_SECRET;
-use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
-use crate::claims::between::kafka::kafka_client;
-use crate::claims::between::kafka::registry_of_connect;
-use crate::claims::between::secret::PASSWORD;
-use crate::claims::between::secret::mqtt_bridge;
-use crate::claims::realtime_system::script::KEEP_CONNECTOR;
-use crate::claims::realtime_system::script::REMOVE_CONNECTORS;
+use super::{accounts, broker};
+use crate::claims::between::connectors::{KEEP_CONNECTOR, REMOVE_CONNECTORS};
+use crate::claims::between::kafka::{
+    CONNECT_PORT, CONNECT_SECRETS, DEVICE_RECORD, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT, kafka_client,
+    registry_of_connect,
+};
+use crate::claims::between::secret::{PASSWORD, mqtt_bridge};
 use crate::parts::keeper::Keeper;
 use crate::parts::place::to_text;
 use crate::parts::plan::Resource;
-use crate::parts::workload::Task;
-use crate::parts::workload::env;
+use crate::parts::workload::{Task, env};
 use crate::settings::pins::Image;
-use crate::text::language::Kcql;
-use crate::text::language::Placeholders;
-use crate::text::language::Text;
-use crate::text::language::Word;
+use crate::text::language::{Kcql, Placeholders, Text, Word};
 
 pub const NAME: &str = "bridge";
 const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
@@ -144,13 +136,13 @@ fn config(
     converter: Converter,
     mappings: &[&Mapping],
 ) -> BTreeMap<&'static str, Text<Placeholders>> {
-    let host = broker.tenant.service_host(broker::SERVICE);
+    let host = broker.tenant.service_host(mqtt::MQTT_SERVICE);
     let credential = |key| Text::joined(["${dir:", CONNECT_SECRETS, "/", MQTT_SECRET, ":", key, "}"]);
     let statements: Vec<String> = mappings.iter().map(|mapping| statement(mapping)).collect();
     let mut config = BTreeMap::from([
         ("connector.class", Text::code(CLASS)),
         ("tasks.max", Text::code("1")),
-        ("connect.mqtt.hosts", Text::literal(&format!("tcp://{host}:{}", broker::MQTT.1))),
+        ("connect.mqtt.hosts", Text::literal(&format!("tcp://{host}:{}", mqtt::MQTT_PORT.1))),
         ("connect.mqtt.kcql", Text::literal(&statements.join("; "))),
         ("connect.mqtt.username", credential(accounts::USERNAME)),
         ("connect.mqtt.password", credential(PASSWORD)),

@@ -1,46 +1,28 @@
 //! Mosquitto: its configuration, its volume, its pod and the Service in front of it.
 
+use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, Volume};
 
-use super::{IotBroker, accounts};
-use crate::claims::between::tenant::SECRETS;
+use super::accounts;
+use super::checked::IotBroker;
+use crate::claims::between::secret::SECRETS;
 use crate::parts::owner::label;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::parts::workload::Port;
-use crate::parts::workload::TMP;
-use crate::parts::workload::Workload;
-use crate::parts::workload::claimed_volume;
-use crate::parts::workload::config_map;
-use crate::parts::workload::config_volume;
-use crate::parts::workload::configuration;
-use crate::parts::workload::confined;
-use crate::parts::workload::container;
-use crate::parts::workload::credentials;
-use crate::parts::workload::env;
-use crate::parts::workload::memory_volume;
-use crate::parts::workload::mount;
-use crate::parts::workload::pod_user;
-use crate::parts::workload::read_only;
-use crate::parts::workload::resources as sized;
-use crate::parts::workload::scratch_volume;
-use crate::parts::workload::service;
-use crate::parts::workload::tcp_probe;
-use crate::parts::workload::volume_claim;
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::{
+    Port, TMP, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials,
+    env, memory_volume, mount, pod_user, read_only, resources as sized, scratch_volume, service, tcp_probe,
+    volume_claim,
+};
 use crate::schema::change::Kept;
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 
 pub const NAME: &str = "broker";
-pub const SERVICE: &str = "health-mqtt-service";
-pub const MQTT: Port = ("mqtt", 1883);
 pub const TLS: Port = ("mqtts", 8883);
 pub const WEBSOCKETS: Port = ("websockets", 9001);
 
-/// The label `app` of Mosquitto's pod.
-pub const APP: &str = "health-mqtt-broker";
 const CONFIG: &str = "mosquitto-config";
 const CLAIM: &str = "mosquitto-data-pvc";
 /// The user that Mosquitto's image is made for.
@@ -85,7 +67,7 @@ pub fn image(broker: &IotBroker) -> String {
 
 pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     let mqtt = &broker.spec.mqtt_config;
-    let part = broker.tenant.part(NAME, APP, &[SECRETS]);
+    let part = broker.tenant.part(NAME, mqtt::MQTT_APP, &[SECRETS]);
     let config = config(broker);
     let workload = Workload {
         part: &part,
@@ -103,7 +85,7 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
         resources.push(part.volume_inside("data", &volume_claim(&part, CLAIM, broker.sizes.storage)));
     }
     resources.push(part.inside("deployment", &workload.deployment(), Ready::Available));
-    resources.push(part.inside("service", &service(&part, SERVICE, &ports(broker)), Ready::Exists));
+    resources.push(part.inside("service", &service(&part, mqtt::MQTT_SERVICE, &ports(broker)), Ready::Exists));
     resources
 }
 
@@ -116,7 +98,7 @@ fn ports(broker: &IotBroker) -> Vec<Port> {
     let mqtt = &broker.spec.mqtt_config;
     let tls = mqtt.tls.as_ref().map(|_| TLS);
     let websockets = mqtt.listeners.websockets.then_some(WEBSOCKETS);
-    [MQTT].into_iter().chain(tls).chain(websockets).collect()
+    [mqtt::MQTT_PORT].into_iter().chain(tls).chain(websockets).collect()
 }
 
 fn config(broker: &IotBroker) -> BTreeMap<String, String> {
@@ -148,7 +130,7 @@ fn mosquitto_conf(broker: &IotBroker) -> String {
 fn listener((name, port): Port) -> String {
     if (name, port) == TLS {
         let files = CERTIFICATE_FILES.map(|(directive, file)| format!("\n{directive} {CERTIFICATE}/{file}"));
-        return format!("listener {port}\nprotocol {}{}", MQTT.0, files.concat());
+        return format!("listener {port}\nprotocol {}{}", mqtt::MQTT_PORT.0, files.concat());
     }
     format!("listener {port}\nprotocol {name}")
 }
@@ -167,8 +149,8 @@ fn mosquitto(broker: &IotBroker) -> Container {
     Container {
         volume_mounts: Some(mounts.into_iter().chain(certificate).collect()),
         resources: Some(sized(cpu, &memory, &memory)),
-        readiness_probe: Some(tcp_probe(MQTT.0, 10, 3)),
-        liveness_probe: Some(tcp_probe(MQTT.0, 20, 6)),
+        readiness_probe: Some(tcp_probe(mqtt::MQTT_PORT.0, 10, 3)),
+        liveness_probe: Some(tcp_probe(mqtt::MQTT_PORT.0, 20, 6)),
         security_context: Some(confined()),
         ..container("mosquitto", image(broker), &ports(broker))
     }

@@ -1,27 +1,17 @@
 //! What of an `IotBrokerClaim` a schema cannot say: names that are taken, and how its fields fit each other.
 
+use super::checked::{IotBroker, Sizes};
 use super::claim::{Converter, Mapping, Simulator, Spec};
 use super::filter::{meaningless, overlap, unpublishable};
-use super::{IotBroker, accounts, bridge, broker, simulator as sim};
-use crate::parts::demand::Lever;
-use crate::parts::demand::too_many;
+use super::{accounts, bridge, broker, simulator as sim};
 use crate::schema::fault::Fault;
 use crate::schema::kafka_topic;
-use crate::schema::size::Bytes;
-use crate::schema::size::Cpu;
+use crate::schema::size::{Bytes, Cpu};
+use crate::settings::limits::{Lever, too_many};
 use crate::settings::pinned;
 
 /// What users may publish and read stands in one ConfigMap, which is stored twice over with what carries it there.
 const MOST_ALLOWED: usize = 256 << 10;
-
-/// The sizes of Mosquitto, of its volume, and of the queue of a client that is away.
-#[derive(Clone, Copy, Debug)]
-pub struct Sizes {
-    pub cpu: Cpu,
-    pub memory: Bytes,
-    pub storage: Bytes,
-    pub queue: u32,
-}
 
 /// How long Kafka may be away for its restart, with the bridge in it.
 const RESTART_SECONDS: u32 = 180;

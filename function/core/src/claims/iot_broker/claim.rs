@@ -3,15 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::claims::between::secret::SecretName;
 use crate::claims::between::tenant::DeletionPolicy;
-use crate::claims::between::tenant::SecretName;
-use crate::claims::realtime_system::claim::first;
-use crate::claims::realtime_system::claim::yes;
-use crate::schema::change;
-use crate::schema::form;
-use crate::schema::kafka_topic;
-use crate::schema::size::cpu_as_written;
-use crate::schema::size::cpu_schema;
+use crate::claims::defaults::{first, yes};
+use crate::schema::size::{cpu_as_written, cpu_schema};
+use crate::schema::{change, form, kafka_topic};
 
 /// An MQTT broker, the bridge from it to Kafka, and a simulator of devices.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]

@@ -3,30 +3,27 @@
 //! The parts stand here in reading order, each in a file of its own. Of the real-time system beside it this room knows its
 //! names alone.
 
-use crate::claims::Checked;
-use crate::claims::between::host_secrets;
-use crate::claims::between::host_secrets::HostSecret;
-use crate::claims::between::offer::Guest;
-use crate::claims::between::offer::ISTIO;
-use crate::claims::between::offer::KNATIVE_SERVING;
-use crate::claims::between::tenant::LOCK;
-use crate::claims::between::tenant::SECRETS;
-use crate::claims::between::tenant::Tenant;
-use crate::claims::between::tenant::Wish;
+use crate::claims::between::host_secrets::{self, HostSecret};
+use crate::claims::between::offer::{Guest, ISTIO, KNATIVE_SERVING};
+use crate::claims::between::secret::SECRETS;
+use crate::claims::between::tenant::{Tenant, Wish};
+use crate::claims::checked::Checked;
 use crate::life::lock::Site;
 use crate::life::report::Phase;
-use crate::parts::demand::Lever;
 use crate::parts::owner::Claim;
+use crate::parts::part::LOCK;
 use crate::parts::plan::Plan;
 use crate::schema::Column;
 use crate::schema::change::Kept;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
+use crate::settings::limits::Lever;
 
 pub mod accounts;
 mod bridge;
 pub mod broker;
 mod check;
+mod checked;
 pub mod claim;
 pub mod filter;
 mod network_policies;
@@ -37,13 +34,7 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 
-/// A broker, checked.
-#[derive(Clone, Debug)]
-pub struct IotBroker {
-    pub tenant: Tenant,
-    pub spec: claim::Spec,
-    sizes: check::Sizes,
-}
+pub use checked::IotBroker;
 
 /// What a user thinks of as the steps of a broker.
 const PHASES: &[Phase] = &[

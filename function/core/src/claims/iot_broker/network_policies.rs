@@ -1,20 +1,14 @@
 //! Who may reach the parts of a broker, and whom they may reach. Of the real-time system beside it this room knows its names
 //! alone.
 
+use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
 
-use super::{IotBroker, broker, simulator};
-use crate::claims::between::kafka::CONNECT_PORT;
-use crate::claims::between::kafka::KAFKA_APP;
-use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
-use crate::claims::between::network::Admissions;
-use crate::claims::between::network::app;
-use crate::claims::between::network::fence;
-use crate::claims::between::network::gateway;
-use crate::claims::between::network::pods;
-use crate::claims::between::network::policy;
-use crate::claims::between::network::siblings;
-use crate::claims::between::tenant::LOCK;
+use super::checked::IotBroker;
+use super::{broker, simulator};
+use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_APP, SCHEMA_REGISTRY_PORT};
+use crate::claims::between::network::{Admissions, app, fence, gateway, pods, policy, siblings};
+use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
 /// Of the phase of the lock: nothing else of a broker is there before its fence.
@@ -26,7 +20,7 @@ pub fn resources(claim: &IotBroker) -> Vec<Resource> {
     let behind = part(FENCE, claim.tenant.owner.system);
     let mut outward = Admissions::default();
     if connector.simulator.enabled {
-        outward = outward.to(siblings(&behind), &[broker::MQTT]);
+        outward = outward.to(siblings(&behind), &[mqtt::MQTT_PORT]);
     }
     // The connector itself runs in Kafka's pod. Where none is asked for, one of before is removed.
     if connector.mappings.is_empty() {
@@ -36,7 +30,7 @@ pub fn resources(claim: &IotBroker) -> Vec<Resource> {
     }
     let mut resources = vec![
         fence(&behind, "iot-broker-policy", outward),
-        policy(&part("broker-policy", broker::APP), "mosquitto-policy", around_broker(claim)),
+        policy(&part("broker-policy", mqtt::MQTT_APP), "mosquitto-policy", around_broker(claim)),
     ];
     if connector.simulator.enabled {
         let simulator = part("simulator-policy", simulator::APP);
@@ -54,8 +48,8 @@ fn around_broker(claim: &IotBroker) -> Admissions {
     let own = bridge.into_iter().chain(simulator);
     // With a certificate the plain port is left to our own.
     let admissions = match spec.mqtt_config.tls {
-        None => Admissions::default().from(own.chain([labelled()]), &[broker::MQTT]),
-        Some(_) => Admissions::default().from(own, &[broker::MQTT]).from([labelled()], &[broker::TLS]),
+        None => Admissions::default().from(own.chain([labelled()]), &[mqtt::MQTT_PORT]),
+        Some(_) => Admissions::default().from(own, &[mqtt::MQTT_PORT]).from([labelled()], &[broker::TLS]),
     };
     if !spec.mqtt_config.listeners.websockets {
         return admissions;

@@ -1,16 +1,12 @@
 //! What of a broker is reached from outside, through the environment's gateway: MQTT over WebSockets, and the simulator.
 
-use super::{IotBroker, broker, simulator};
+use super::checked::IotBroker;
+use super::{broker, simulator};
+use crate::claims::between::mqtt;
 use crate::claims::between::offer::ISTIO;
 use crate::kinds::Spec;
-use crate::kinds::istio::Destination;
-use crate::kinds::istio::HttpRoute;
-use crate::kinds::istio::PortNumber;
-use crate::kinds::istio::Rewrite;
-use crate::kinds::istio::Route;
-use crate::kinds::istio::VirtualService;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
+use crate::kinds::istio::{Destination, HttpRoute, PortNumber, Rewrite, Route, VirtualService};
+use crate::parts::plan::{Ready, Resource};
 
 /// The Service that Knative keeps in front of what only its own cluster may call.
 const LOCAL_GATEWAY: &str = "knative-local-gateway.istio-system.svc.cluster.local";
@@ -22,7 +18,7 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     }
     let mut routes = Vec::new();
     if broker.spec.mqtt_config.listeners.websockets {
-        let destination = (tenant.service_host(broker::SERVICE), broker::WEBSOCKETS.1);
+        let destination = (tenant.service_host(mqtt::MQTT_SERVICE), broker::WEBSOCKETS.1);
         routes.push(route(broker, "mqtt-websockets", "mqtt", None, destination, &[broker::NAME, ISTIO]));
     }
     if broker.spec.connector_config.simulator.enabled {

@@ -1,30 +1,23 @@
 //! The simulator of devices: a Knative service that publishes to the broker, and answers to an API.
 
+use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, SecurityContext};
 
+use super::checked::IotBroker;
 use super::claim::Simulator;
-use super::{IotBroker, accounts, broker};
+use super::{accounts, broker};
 use crate::claims::between::offer::KNATIVE_SERVING;
 use crate::claims::between::secret::PASSWORD;
 use crate::kinds::knative::MAX_SCALE;
-use crate::parts::demand::Demand;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::parts::workload::config_map;
-use crate::parts::workload::config_volume;
-use crate::parts::workload::configuration;
-use crate::parts::workload::confined_alone;
-use crate::parts::workload::container;
-use crate::parts::workload::credentials;
-use crate::parts::workload::env;
-use crate::parts::workload::nobody;
-use crate::parts::workload::read_only;
-use crate::parts::workload::resources as sized;
-use crate::parts::workload::scaled_service;
-use crate::schema::size::Bytes;
-use crate::schema::size::Cpu;
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::{
+    config_map, config_volume, configuration, confined_alone, container, credentials, env, nobody, read_only,
+    resources as sized, scaled_service,
+};
+use crate::schema::size::{Bytes, Cpu};
+use crate::settings::limits::Demand;
 use crate::settings::pins::Image;
 
 pub const NAME: &str = "simulator";
@@ -100,8 +93,8 @@ fn environment(broker: &IotBroker) -> Vec<EnvVar> {
     let simulator = &broker.spec.connector_config.simulator;
     let secret = accounts::simulator();
     vec![
-        env("MQTT_HOST", broker.tenant.service_host(broker::SERVICE)),
-        env("MQTT_PORT", broker::MQTT.1.to_string()),
+        env("MQTT_HOST", broker.tenant.service_host(mqtt::MQTT_SERVICE)),
+        env("MQTT_PORT", mqtt::MQTT_PORT.1.to_string()),
         env("MQTT_TOPIC", &simulator.topic),
         secret.env("MQTT_USERNAME", accounts::USERNAME),
         secret.env("MQTT_PASSWORD", PASSWORD),

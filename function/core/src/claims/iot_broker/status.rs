@@ -1,9 +1,11 @@
 //! What the user of a broker is told: where to connect, and which Secrets to read.
 
+use crate::claims::between::mqtt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{IotBroker, accounts, broker, simulator};
+use super::checked::IotBroker;
+use super::{accounts, broker, simulator};
 use crate::schema::Column;
 
 /// Where to connect, and which Secrets to read.
@@ -65,7 +67,7 @@ pub fn of(broker: &IotBroker, tls: bool) -> Status {
     let tenant = &broker.tenant;
     let websockets = broker.spec.mqtt_config.listeners.websockets;
     let simulator = broker.spec.connector_config.simulator.enabled;
-    let service = tenant.service_host(broker::SERVICE);
+    let service = tenant.service_host(mqtt::MQTT_SERVICE);
     let outside = |wanted: bool, scheme: &str, host: &str, path: &str| {
         (broker.spec.expose && wanted).then(|| format!("{scheme}{secure}://{}{path}", tenant.host(host)))
     };
@@ -77,7 +79,7 @@ pub fn of(broker: &IotBroker, tls: bool) -> Status {
         endpoints: Some(Endpoints {
             mqtt: match broker.spec.mqtt_config.tls {
                 Some(_) => format!("mqtts://{service}:{}", broker::TLS.1),
-                None => format!("mqtt://{service}:{}", broker::MQTT.1),
+                None => format!("mqtt://{service}:{}", mqtt::MQTT_PORT.1),
             },
             mqtt_websockets: websockets.then(|| format!("ws://{service}:{}/", broker::WEBSOCKETS.1)),
             websockets: outside(websockets, "ws", "mqtt", "/"),

@@ -2,16 +2,14 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{IotBroker, accounts};
-use crate::claims::Checked;
-use crate::claims::between::offer::ENVIRONMENT;
-use crate::claims::between::offer::ISTIO;
-use crate::claims::between::offer::KNATIVE_SERVING;
+use super::accounts;
+use super::checked::IotBroker;
+use crate::claims::between::offer::{ENVIRONMENT, ISTIO, KNATIVE_SERVING};
+use crate::claims::checked::Checked;
 use crate::parts::owner::Claim;
 use crate::parts::place::to_value;
-use crate::parts::plan::Plan;
-use crate::parts::plan::Resource;
 use crate::parts::plan::tests::assert_sound;
+use crate::parts::plan::{Plan, Resource};
 use crate::settings::Settings;
 use crate::settings::input::Input;
 

@@ -4,19 +4,14 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, ContainerPort};
 
-use super::{RealtimeSystem, metabase, script};
+use super::checked::RealtimeSystem;
+use super::{metabase, script};
 use crate::claims::between::offer::KNATIVE_SERVING;
 use crate::kinds::knative::MAX_SCALE;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::parts::workload::config_map;
-use crate::parts::workload::config_volume;
-use crate::parts::workload::configuration;
-use crate::parts::workload::confined_alone;
-use crate::parts::workload::container;
-use crate::parts::workload::read_only;
-use crate::parts::workload::resources as sized;
-use crate::parts::workload::scaled_service;
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::{
+    config_map, config_volume, configuration, confined_alone, container, read_only, resources as sized, scaled_service,
+};
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 

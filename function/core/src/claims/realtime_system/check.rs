@@ -3,18 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::claim::{Agent, Archive, Connectors, Dashboard, KafkaConfig, PrivateKey, SnowflakeConfig, Spec};
-use crate::parts::demand::Lever;
-use crate::parts::demand::too_many;
 use crate::parts::owner::Claim;
 use crate::schema::fault::Fault;
-use crate::schema::kafka_topic;
-use crate::schema::remote_key;
-use crate::schema::size::Bytes;
-use crate::schema::size::Cpu;
+use crate::schema::size::{Bytes, Cpu};
+use crate::schema::{kafka_topic, remote_key};
 use crate::settings::Settings;
-use crate::settings::archive::ArchiveUrl;
-use crate::settings::archive::Servers;
-use crate::settings::archive::Way;
+use crate::settings::archive::{ArchiveUrl, Servers, Way};
+use crate::settings::limits::{Lever, too_many};
 
 /// What a container reserves.
 #[derive(Clone, Copy, Debug)]

@@ -1,16 +1,15 @@
 //! What a user may write in a `RealtimeSystemClaim`, and what holds once it has been checked.
 
+use self::snowflake::DERIVED_TOPICS;
+use crate::claims::defaults::{first, yes};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::script;
+use crate::claims::between::secret::SecretName;
 use crate::claims::between::tenant::DeletionPolicy;
-use crate::claims::between::tenant::SecretName;
-use crate::schema::change;
-use crate::schema::form;
-use crate::schema::kafka_topic;
-use crate::schema::size::cpu_as_written;
-use crate::schema::size::cpu_schema;
+use crate::schema::size::{cpu_as_written, cpu_schema};
+use crate::schema::{change, form, kafka_topic};
 
 mod snowflake;
 
@@ -98,14 +97,6 @@ pub struct Spec {
     #[serde(default = "first")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub credentials_generation: u32,
-}
-
-pub(crate) fn yes() -> bool {
-    true
-}
-
-pub(crate) fn first() -> u32 {
-    1
 }
 
 /// Lenses HQ and its agent.
@@ -344,16 +335,6 @@ impl Topic {
     }
 }
 
-/// The topic that devices' messages arrive in.
-pub const SOURCE_TOPIC: &str = "device_data";
-/// The topics of one vital sign each.
-pub const DERIVED_TOPICS: &[&str] = &[
-    "blood_pressure_device_topic",
-    "heart_rate_device_topic",
-    "oxygen_saturation_device_topic",
-    "temperature_device_topic",
-];
-
 /// Archives with connectors. Absent: the image's own connector is used.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -483,3 +464,6 @@ impl SqlProcessor {
         .into()
     }
 }
+
+/// The topic that devices' messages arrive in.
+pub const SOURCE_TOPIC: &str = "device_data";

@@ -1,13 +1,12 @@
 //! Kafka Connect and the Schema Registry, as far as they are looked at: their programs run in Kafka's pod, which stays ready
 //! whatever becomes of them, because the broker does not need them. With them, the connector that the system has itself.
 
+use crate::claims::between::connectors::KEEP_CONNECTOR;
 use std::collections::BTreeMap;
 
-use super::{RealtimeSystem, kafka, script, snowflake};
-use crate::claims::between::kafka::CONNECT_PORT;
-use crate::claims::between::kafka::KAFKA_SERVICE;
-use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
-use crate::claims::between::kafka::kafka_client;
+use super::checked::RealtimeSystem;
+use super::{kafka, snowflake};
+use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
 use crate::parts::keeper::Keeper;
 use crate::parts::plan::Resource;
 use crate::parts::workload::env;
@@ -25,7 +24,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let keeper = Keeper {
         part: &part,
         image: system.tenant.owner.settings.image(Image::Curl),
-        script: script::KEEP_CONNECTOR,
+        script: KEEP_CONNECTOR,
         env: variables,
         pod_labels: BTreeMap::from([kafka_client()]),
         files: None,

@@ -5,46 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, VolumeMount};
 
 use super::check::{Fetched, Share};
-use super::{RealtimeSystem, script, secrets};
-use crate::claims::between::kafka::CONNECT_PORT;
-use crate::claims::between::kafka::CONNECT_SECRETS;
-use crate::claims::between::kafka::JMX_PORT;
-use crate::claims::between::kafka::KAFKA_APP;
-use crate::claims::between::kafka::KAFKA_PORT;
-use crate::claims::between::kafka::KAFKA_SERVICE;
-use crate::claims::between::kafka::MQTT_SECRET;
-use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
-use crate::claims::between::kafka::SNOWFLAKE_SECRET;
-use crate::claims::between::kafka::kafka_client;
+use super::checked::RealtimeSystem;
+use super::{script, secrets};
+use crate::claims::between::kafka::{
+    CONNECT_PORT, CONNECT_SECRETS, JMX_PORT, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT,
+    SNOWFLAKE_SECRET, kafka_client,
+};
 use crate::claims::between::secret::mqtt_bridge;
-use crate::claims::between::tenant::LOCK;
-use crate::parts::part::Part;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::parts::workload::Port;
-use crate::parts::workload::Task;
-use crate::parts::workload::Workload;
-use crate::parts::workload::claimed_volume;
-use crate::parts::workload::confined;
-use crate::parts::workload::confined_root;
-use crate::parts::workload::container;
-use crate::parts::workload::credentials;
-use crate::parts::workload::default_pod_security;
-use crate::parts::workload::env;
-use crate::parts::workload::mount;
-use crate::parts::workload::nobody;
-use crate::parts::workload::read_only;
-use crate::parts::workload::resources as sized;
-use crate::parts::workload::scratch_volume;
-use crate::parts::workload::service;
-use crate::parts::workload::tcp_probe;
-use crate::parts::workload::volume_claim;
+use crate::parts::part::{LOCK, Part};
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::{
+    Port, Task, Workload, claimed_volume, confined, confined_root, container, credentials, default_pod_security, env,
+    mount, nobody, read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
+};
 use crate::schema::change::Kept;
 use crate::schema::size::Cpu;
 use crate::settings::archive::Way;
 use crate::settings::pins::Image;
-use crate::text::language::Text;
-use crate::text::language::Word;
+use crate::text::language::{Text, Word};
 
 pub const NAME: &str = "kafka";
 pub const TOPICS: &str = "topics";

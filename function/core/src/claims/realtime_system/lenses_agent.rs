@@ -6,36 +6,19 @@ use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource, ObjectFieldSel
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use serde::Serialize;
 
+use super::checked::RealtimeSystem;
 use super::secrets::{self, postgres_key};
-use super::{RealtimeSystem, kafka, lenses_hq, postgres, script, yaml};
-use crate::claims::between::kafka::CONNECT_PORT;
-use crate::claims::between::kafka::JMX_PORT;
-use crate::claims::between::kafka::KAFKA_PORT;
-use crate::claims::between::kafka::KAFKA_SERVICE;
-use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
+use super::{kafka, lenses_hq, postgres, script};
+use crate::claims::between::kafka::{CONNECT_PORT, JMX_PORT, KAFKA_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT};
 use crate::parts::part::Part;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::parts::workload::Port;
-use crate::parts::workload::TMP;
-use crate::parts::workload::Task;
-use crate::parts::workload::Workload;
-use crate::parts::workload::config_map;
-use crate::parts::workload::config_volume;
-use crate::parts::workload::configuration;
-use crate::parts::workload::confined;
-use crate::parts::workload::container;
-use crate::parts::workload::credentials;
-use crate::parts::workload::env;
-use crate::parts::workload::mount;
-use crate::parts::workload::pod_user;
-use crate::parts::workload::read_only;
-use crate::parts::workload::resources as sized;
-use crate::parts::workload::scratch_volume;
-use crate::parts::workload::tcp_probe;
+use crate::parts::place::yaml;
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::{
+    Port, TMP, Task, Workload, config_map, config_volume, configuration, confined, container, credentials, env, mount,
+    pod_user, read_only, resources as sized, scratch_volume, tcp_probe,
+};
 use crate::settings::pins::Image;
-use crate::text::language::Placeholders;
-use crate::text::language::Text;
+use crate::text::language::{Placeholders, Text};
 
 pub const NAME: &str = "lenses-agent";
 pub const KEY: &str = "agent-key";

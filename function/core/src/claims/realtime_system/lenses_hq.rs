@@ -6,27 +6,18 @@ use k8s_openapi::api::core::v1::{Container, VolumeMount};
 use serde::Serialize;
 
 use super::check::Share;
+use super::checked::RealtimeSystem;
+use super::postgres;
 use super::secrets::{self, postgres_key};
-use super::{RealtimeSystem, postgres, yaml};
 use crate::parts::part::Part;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::parts::workload::Workload;
-use crate::parts::workload::config_map;
-use crate::parts::workload::config_volume;
-use crate::parts::workload::configuration;
-use crate::parts::workload::confined_root;
-use crate::parts::workload::container;
-use crate::parts::workload::credentials;
-use crate::parts::workload::default_pod_security;
-use crate::parts::workload::http_probe;
-use crate::parts::workload::read_only;
-use crate::parts::workload::resources as sized;
-use crate::parts::workload::service;
-use crate::parts::workload::tcp_probe;
+use crate::parts::place::yaml;
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::{
+    Workload, config_map, config_volume, configuration, confined_root, container, credentials, default_pod_security,
+    http_probe, read_only, resources as sized, service, tcp_probe,
+};
 use crate::settings::pins::Image;
-use crate::text::language::Placeholders;
-use crate::text::language::Text;
+use crate::text::language::{Placeholders, Text};
 
 pub const NAME: &str = "lenses-hq";
 pub const APP: &str = "lenses-hq";

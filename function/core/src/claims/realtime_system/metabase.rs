@@ -5,25 +5,14 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Container;
 
 use super::check::Share;
+use super::checked::RealtimeSystem;
 use super::secrets::{self, postgres_key};
-use super::{RealtimeSystem, postgres, script};
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::parts::workload::Port;
-use crate::parts::workload::TMP;
-use crate::parts::workload::Task;
-use crate::parts::workload::Workload;
-use crate::parts::workload::confined;
-use crate::parts::workload::container;
-use crate::parts::workload::credentials;
-use crate::parts::workload::env;
-use crate::parts::workload::http_probe;
-use crate::parts::workload::mount;
-use crate::parts::workload::pod_user;
-use crate::parts::workload::resources as sized;
-use crate::parts::workload::scratch_volume;
-use crate::parts::workload::service;
-use crate::parts::workload::tcp_probe;
+use super::{postgres, script};
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::{
+    Port, TMP, Task, Workload, confined, container, credentials, env, http_probe, mount, pod_user, resources as sized,
+    scratch_volume, service, tcp_probe,
+};
 use crate::settings::pins::Image;
 
 pub const NAME: &str = "metabase";

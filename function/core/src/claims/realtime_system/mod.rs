@@ -4,32 +4,26 @@
 
 use std::collections::BTreeSet;
 
-use crate::claims::Checked;
-use crate::claims::between::host_secrets;
-use crate::claims::between::host_secrets::HostSecret;
-use crate::claims::between::offer::Guest;
-use crate::claims::between::offer::ISTIO;
-use crate::claims::between::offer::KNATIVE_SERVING;
-use crate::claims::between::offer::OBSERVABILITY;
-use crate::claims::between::tenant::LOCK;
-use crate::claims::between::tenant::SECRETS;
-use crate::claims::between::tenant::Tenant;
-use crate::claims::between::tenant::Wish;
-use crate::claims::between::tenant::default_domain;
+use crate::claims::between::host_secrets::{self, HostSecret};
+use crate::claims::between::offer::{Guest, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
+use crate::claims::between::secret::SECRETS;
+use crate::claims::between::tenant::{Tenant, Wish};
+use crate::claims::checked::Checked;
 use crate::life::lock::Site;
 use crate::life::report::Phase;
-use crate::parts::demand::Lever;
 use crate::parts::owner::Claim;
-use crate::parts::place::yaml;
+use crate::parts::part::LOCK;
 use crate::parts::plan::Plan;
 use crate::schema::Column;
 use crate::schema::change::Kept;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
+use crate::settings::limits::Lever;
 use crate::settings::pins::Image;
 
 mod analytics;
 mod check;
+mod checked;
 pub mod claim;
 mod connect;
 mod kafka;
@@ -48,14 +42,7 @@ mod sql;
 pub mod sql_processors;
 pub mod status;
 
-/// A real-time system, checked.
-#[derive(Clone, Debug)]
-pub struct RealtimeSystem {
-    pub tenant: Tenant,
-    pub spec: claim::Spec,
-    sizes: check::Sizes,
-    archives: Vec<check::Fetched>,
-}
+pub use checked::RealtimeSystem;
 
 /// What a user thinks of as the steps of a real-time system.
 const PHASES: &[Phase] = &[
@@ -199,31 +186,12 @@ impl Checked for RealtimeSystem {
     }
 }
 
-impl RealtimeSystem {
-    /// The user name of the dashboard's first administrator. It cannot change, so it does not follow the domain, which can.
-    fn dashboard_email(&self) -> String {
-        let email = self.spec.dashboard.administrator.email.clone();
-        let place = default_domain(&self.tenant.owner.environment, &self.tenant.namespace);
-        email.unwrap_or_else(|| format!("admin@{place}"))
-    }
-
-    /// A name on the host, where the namespaces of one environment share one namespace.
-    fn on_host_name(&self, name: &str) -> String {
-        if self.tenant.namespace == self.tenant.owner.environment {
-            name.to_owned()
-        } else {
-            format!("{}-{name}", self.tenant.namespace)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::RealtimeSystem;
-    use crate::claims::Checked;
-    use crate::claims::Kind;
+    use crate::claims::{Checked, Kind};
     use crate::parts::owner::Claim;
     use crate::parts::plan::Plan;
     use crate::settings::Settings;

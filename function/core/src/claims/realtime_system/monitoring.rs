@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{RealtimeSystem, lenses_hq, script};
+use super::checked::RealtimeSystem;
+use super::{lenses_hq, script};
 use crate::claims::between::offer::OBSERVABILITY;
-use crate::claims::between::tenant::LOCK;
 use crate::kinds::Spec;
-use crate::kinds::monitoring::Endpoint;
-use crate::kinds::monitoring::ServiceMonitor;
+use crate::kinds::monitoring::{Endpoint, ServiceMonitor};
+use crate::parts::part::LOCK;
 use crate::parts::place::to_text;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
+use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::config_map;
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {

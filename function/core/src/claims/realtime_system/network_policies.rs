@@ -3,24 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{RealtimeSystem, analytics, kafka, lenses_agent, lenses_hq, metabase, postgres, sql_processors};
-use crate::claims::between::kafka::CONNECT_PORT;
-use crate::claims::between::kafka::JMX_PORT;
-use crate::claims::between::kafka::KAFKA_APP;
-use crate::claims::between::kafka::KAFKA_PORT;
-use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
-use crate::claims::between::kafka::kafka_client;
-use crate::claims::between::network::Admissions;
-use crate::claims::between::network::HTTPS;
-use crate::claims::between::network::app;
-use crate::claims::between::network::fence;
-use crate::claims::between::network::gateway;
-use crate::claims::between::network::pods;
-use crate::claims::between::network::policy;
-use crate::claims::between::network::prometheus;
-use crate::claims::between::network::siblings;
-use crate::claims::between::tenant::LOCK;
-use crate::claims::iot_broker::broker;
+use super::checked::RealtimeSystem;
+use super::{analytics, kafka, lenses_agent, lenses_hq, metabase, postgres, sql_processors};
+use crate::claims::between::kafka::{
+    CONNECT_PORT, JMX_PORT, KAFKA_APP, KAFKA_PORT, SCHEMA_REGISTRY_PORT, kafka_client,
+};
+use crate::claims::between::mqtt;
+use crate::claims::between::network::{Admissions, HTTPS, app, fence, gateway, pods, policy, prometheus, siblings};
+use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 use crate::settings::archive::Way;
 
@@ -70,7 +60,7 @@ fn around_kafka(system: &RealtimeSystem) -> Admissions {
     let admissions = Admissions::default()
         .from([app(lenses_agent::APP)], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT])
         .from([pods(BTreeMap::from([kafka_client()]))], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT])
-        .to(app(broker::APP), &[broker::MQTT])
+        .to(app(mqtt::MQTT_APP), &[mqtt::MQTT_PORT])
         .to_anybody(outside);
     fenced.into_iter().fold(admissions, |admissions, way| admissions.to_networks(&way.networks, i32::from(way.port)))
 }

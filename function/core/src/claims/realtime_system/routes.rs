@@ -2,16 +2,12 @@
 
 use crate::claims::between::offer::ISTIO;
 use crate::kinds::Spec;
-use crate::kinds::istio::Destination;
-use crate::kinds::istio::HttpRoute;
-use crate::kinds::istio::PortNumber;
-use crate::kinds::istio::Route;
-use crate::kinds::istio::VirtualService;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
+use crate::kinds::istio::{Destination, HttpRoute, PortNumber, Route, VirtualService};
+use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::Port;
 
-use super::{RealtimeSystem, lenses_hq, metabase};
+use super::checked::RealtimeSystem;
+use super::{lenses_hq, metabase};
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     if !system.spec.expose {

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::Value;
 
+use super::checked::RealtimeSystem;
 use super::claim::{SOURCE_TOPIC, SchemaType, Topic, TopicSchema};
-use super::{RealtimeSystem, script};
+use super::script;
 use crate::parts::part::Part;
 use crate::parts::place::to_text;
 use crate::parts::workload::config_map;
 use crate::schema::fault::Fault;
-use crate::text::language::Text;
-use crate::text::language::Word;
+use crate::text::language::{Text, Word};
 
 /// Where the script finds them, one file for each topic.
 pub const DIRECTORY: &str = "/schemas";

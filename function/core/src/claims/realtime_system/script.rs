@@ -14,12 +14,6 @@ pub const DASHBOARD: &str = include_str!("files/dashboard.json");
 pub const DEVICE_DATA: &str = include_str!("files/device-data.avsc");
 pub const FETCH_CONNECTOR: &str = include_str!("files/fetch-connector.sh");
 pub const METABASE_SETUP: &str = with_http!("files/metabase-setup.sh");
-pub const KEEP_CONNECTOR: &str = with_http!(
-    "../between/files/json.sh",
-    "../between/files/keep.sh",
-    "../between/files/connect.sh",
-    "../between/files/keep-connector.sh"
-);
 pub const KEEP_PROCESSORS: &str = with_http!(
     "../between/files/json.sh",
     "../between/files/keep.sh",
@@ -27,7 +21,6 @@ pub const KEEP_PROCESSORS: &str = with_http!(
     "files/processors.sh",
     "files/keep-processors.sh"
 );
-pub const REMOVE_CONNECTORS: &str = with_http!("../between/files/connect.sh", "../between/files/remove-connectors.sh");
 pub const REMOVE_PROCESSORS: &str =
     with_http!("../between/files/json.sh", "files/hq.sh", "files/processors.sh", "files/remove-processors.sh");
 

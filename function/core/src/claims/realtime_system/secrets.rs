@@ -1,27 +1,14 @@
 //! The Secrets of a real-time system, each named once for who makes it, who pushes it inside and who reads it.
 
-use super::RealtimeSystem;
+use super::checked::RealtimeSystem;
 use super::claim::Spec as Claimed;
 use crate::claims::between::host_secrets::HostSecret;
-use crate::claims::between::secret::Generator;
-use crate::claims::between::secret::PASSWORD;
-use crate::claims::between::secret::Pusher;
-use crate::claims::between::secret::SNOWFLAKE_KEY;
-use crate::claims::between::secret::Secret;
-use crate::claims::between::tenant::SecretName;
+use crate::claims::between::secret::{Generator, PASSWORD, Pusher, SNOWFLAKE_KEY, Secret, SecretName};
 use crate::kinds::Spec;
-use crate::kinds::external_secrets::Data;
-use crate::kinds::external_secrets::ExternalSecret;
-use crate::kinds::external_secrets::RemoteRef;
-use crate::kinds::external_secrets::StoreRef;
-use crate::kinds::external_secrets::Target;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::schema::change;
-use crate::schema::change::Kept;
-use crate::schema::change::MANIFEST;
-use crate::text::language;
-use crate::text::language::Text;
+use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target};
+use crate::parts::plan::{Ready, Resource};
+use crate::schema::change::{self, Kept, MANIFEST};
+use crate::text::language::{self, Text};
 
 /// PostgreSQL's superuser, its roles, and the key that Metabase encrypts with: all that belongs to the data.
 pub fn postgres() -> Secret {

@@ -4,17 +4,14 @@ use k8s_openapi::api::core::v1::EnvVar;
 use serde::Serialize;
 
 use super::check::table;
+use super::checked::RealtimeSystem;
 use super::claim::SnowflakeConfig;
-use super::{RealtimeSystem, secrets};
-use crate::claims::between::kafka::CONNECT_SECRETS;
-use crate::claims::between::kafka::SNOWFLAKE_SECRET;
-use crate::claims::between::kafka::registry_of_connect;
+use super::secrets;
+use crate::claims::between::kafka::{CONNECT_SECRETS, SNOWFLAKE_SECRET, registry_of_connect};
 use crate::parts::place::to_text;
 use crate::parts::workload::env;
 use crate::schema::fault::Fault;
-use crate::text::language::Placeholders;
-use crate::text::language::Text;
-use crate::text::language::Word;
+use crate::text::language::{Placeholders, Text, Word};
 
 const APP: &str = "snowflake-sink-connector";
 /// The class of the connector's version 3, which the archive's version must match.

@@ -4,19 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::checked::RealtimeSystem;
 use super::claim::SqlProcessor;
-use super::lenses_agent::hq_access;
+use super::lenses_agent::{self, hq_access};
 use super::sql::Topics;
-use super::{RealtimeSystem, kafka, lenses_agent, schemas, script};
-use crate::claims::between::kafka::KAFKA_SERVICE;
-use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
-use crate::claims::between::kafka::kafka_client;
+use super::{kafka, schemas, script};
+use crate::claims::between::kafka::{KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
 use crate::parts::keeper::Keeper;
 use crate::parts::place::to_text;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::parts::workload::Task;
-use crate::parts::workload::env;
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::{Task, env};
 use crate::schema::fault::Fault;
 use crate::schema::kafka_topic;
 use crate::settings::pins::Image;

@@ -3,11 +3,9 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{RealtimeSystem, lenses_hq, metabase, postgres, secrets};
-use crate::claims::between::kafka::CONNECT_PORT;
-use crate::claims::between::kafka::KAFKA_PORT;
-use crate::claims::between::kafka::KAFKA_SERVICE;
-use crate::claims::between::kafka::SCHEMA_REGISTRY_PORT;
+use super::checked::RealtimeSystem;
+use super::{lenses_hq, metabase, postgres, secrets};
+use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT};
 use crate::schema::Column;
 
 /// Where to go, and which Secrets to read.

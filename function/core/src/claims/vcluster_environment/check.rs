@@ -1,22 +1,17 @@
 //! What of a `VClusterEnvironmentClaim` a schema cannot say: names that are taken, and how its fields fit each other.
 
-use super::Environment;
+use super::checked::Environment;
 use super::claim::{Gateway, Provisioner, Spec};
 use crate::claims::between::host_secrets::HostSecret;
 use crate::claims::between::offer::Tenancy;
-use crate::claims::between::tenant::check_domain;
-use crate::claims::between::tenant::check_environment_name;
-use crate::claims::between::tenant::check_inner_namespace;
-use crate::claims::between::tenant::namespace_domain;
-use crate::parts::demand::Demand;
-use crate::parts::demand::Lever;
+use crate::claims::between::tenant::{check_domain, check_environment_name, check_inner_namespace, namespace_domain};
 use crate::parts::owner::Claim;
 use crate::schema::fault::Fault;
 use crate::schema::form::qualified_name;
-use crate::schema::size::Bytes;
-use crate::schema::size::Cpu;
+use crate::schema::size::{Bytes, Cpu};
 use crate::settings::Settings;
 use crate::settings::input::Gateways;
+use crate::settings::limits::{Demand, Lever};
 
 pub fn names(faults: &mut Vec<Fault>, spec: &Spec, claim: &Claim, settings: &Settings) {
     check_environment_name(faults, "spec.name", &spec.name, claim, settings);

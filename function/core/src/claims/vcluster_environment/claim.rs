@@ -1,12 +1,12 @@
 //! What a user may write in a `VClusterEnvironmentClaim`, and what holds once it has been checked.
 
+use crate::settings::input::ServiceType;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schema::change;
-use crate::schema::form;
+use crate::schema::{change, form};
 
 /// A virtual cluster with the parts of a platform that its tenants share.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -152,15 +152,6 @@ pub struct Gateway {
     /// that may be set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
-}
-
-/// The type of a Kubernetes Service.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-pub enum ServiceType {
-    #[default]
-    LoadBalancer,
-    NodePort,
-    ClusterIP,
 }
 
 impl ServiceType {

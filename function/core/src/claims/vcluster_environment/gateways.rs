@@ -1,32 +1,22 @@
 //! What the gateway listens to: the hosts of each namespace, and the certificate that it shows for them.
 
+use super::parts;
+use crate::claims::between::places;
 use std::collections::BTreeMap;
 
-use super::{Environment, istio, namespaces};
-use crate::claims::between::secret::Pusher;
-use crate::claims::between::secret::Secret;
-use crate::claims::between::tenant::HOSTS;
-use crate::claims::between::tenant::SecretName;
-use crate::claims::between::tenant::gateway_name;
-use crate::claims::between::tenant::kubeconfig;
-use crate::claims::between::tenant::namespace_domain;
+use super::checked::Environment;
+use crate::claims::between::secret::{Pusher, Secret, SecretName};
+use crate::claims::between::tenant::{HOSTS, gateway_name, kubeconfig, namespace_domain};
 use crate::kinds::Spec;
-use crate::kinds::istio::Gateway;
-use crate::kinds::istio::Port;
-use crate::kinds::istio::Server;
-use crate::kinds::istio::Tls;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-
-pub const NAME: &str = "gateways";
-pub const CERTIFICATE: &str = "certificate";
+use crate::kinds::istio::{Gateway, Port, Server, Tls};
+use crate::parts::plan::{Ready, Resource};
 
 pub fn certificate(environment: &Environment) -> Vec<Resource> {
     let Some(tls) = &environment.spec.tls else { return Vec::new() };
     let name = &environment.spec.name;
     let pusher = Pusher {
-        part: environment.part(CERTIFICATE, CERTIFICATE, name, &[istio::BASE]),
-        remote_namespace: istio::NAMESPACE,
+        part: environment.part(parts::CERTIFICATE, parts::CERTIFICATE, name, &[parts::ISTIO_BASE]),
+        remote_namespace: places::ISTIO,
         suffix: "environment",
         kubeconfig: kubeconfig(name),
     };
@@ -44,9 +34,9 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         return Vec::new();
     }
     let gateway = |namespace: &String| {
-        let part = environment.part(NAME, "gateway", namespace, &[namespaces::INSIDE, istio::CONTROL_PLANE]);
+        let part = environment.part(parts::GATEWAYS, "gateway", namespace, &[parts::NAMESPACES, parts::ISTIOD]);
         let gateway = Gateway {
-            selector: BTreeMap::from([istio::GATEWAY_LABEL].map(|(name, value)| (name.to_owned(), value.to_owned()))),
+            selector: BTreeMap::from([places::GATEWAY_LABEL].map(|(name, value)| (name.to_owned(), value.to_owned()))),
             servers: servers(environment, namespace),
         };
         part.inside(namespace, &gateway.named(part.metadata(gateway_name(namespace))), Ready::Exists)

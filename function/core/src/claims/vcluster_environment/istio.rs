@@ -1,43 +1,35 @@
 //! Istio: its kinds, its control plane and the gateway through which everything from outside comes in. No pod of ours has a
 //! sidecar.
 
+use super::parts;
+use crate::claims::between::places;
 use serde_json::{Value, json};
 
-use super::{Environment, namespaces};
+use super::checked::Environment;
 use crate::parts::place::Installation;
 use crate::parts::plan::Resource;
 use crate::parts::workload::resources as sized;
-use crate::schema::change;
-use crate::schema::change::Kept;
+use crate::schema::change::{self, Kept};
 use crate::schema::size::Cpu;
-use crate::settings::pins::Chart;
-use crate::settings::pins::ISTIO_IMAGES;
+use crate::settings::pins::{Chart, ISTIO_IMAGES};
 
-pub const BASE: &str = "istio-base";
-pub const CONTROL_PLANE: &str = "istiod";
-pub const GATEWAY: &str = "istio-gateway";
-
-/// The namespace of all three. Knative's gateways look for the ingress gateway there.
-pub const NAMESPACE: &str = "istio-system";
 /// The gateway's release. Its chart makes the pods' label from it, `istio: ingressgateway`.
 const GATEWAY_RELEASE: &str = "istio-ingressgateway";
-/// The label of the gateway's pods, by which Gateways select them.
-pub const GATEWAY_LABEL: (&str, &str) = ("istio", "ingressgateway");
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
     if !environment.spec.components.istio {
         return Vec::new();
     }
     let release = |name, waits_for, chart, release, values| {
-        environment.part(name, name, NAMESPACE, waits_for).release_inside(
+        environment.part(name, name, places::ISTIO, waits_for).release_inside(
             "release",
-            Installation { chart, name: release, namespace: NAMESPACE, namespace_exists: true, values },
+            Installation { chart, name: release, namespace: places::ISTIO, namespace_exists: true, values },
         )
     };
     vec![
-        release(BASE, &[namespaces::INSIDE], Chart::IstioBase, BASE, json!({})),
-        release(CONTROL_PLANE, &[BASE], Chart::Istiod, CONTROL_PLANE, control_plane(environment)),
-        release(GATEWAY, &[CONTROL_PLANE], Chart::IstioGateway, GATEWAY_RELEASE, gateway(environment)),
+        release(parts::ISTIO_BASE, &[parts::NAMESPACES], Chart::IstioBase, parts::ISTIO_BASE, json!({})),
+        release(parts::ISTIOD, &[parts::ISTIO_BASE], Chart::Istiod, parts::ISTIOD, control_plane(environment)),
+        release(parts::ISTIO_GATEWAY, &[parts::ISTIOD], Chart::IstioGateway, GATEWAY_RELEASE, gateway(environment)),
     ]
 }
 

@@ -1,39 +1,25 @@
 //! Knative Serving: its operator, and what the operator is told to install.
 
+use super::parts;
+use crate::kinds::knative::QUEUE_PROXY;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::namespaces::Standard;
-use super::{Environment, istio, namespaces};
+use super::checked::Environment;
+use super::namespaces::{self, Standard};
 use crate::kinds::Spec;
-use crate::kinds::knative::Enabled;
-use crate::kinds::knative::Ingress;
-use crate::kinds::knative::KnativeServing;
-use crate::kinds::knative::Registry;
-use crate::kinds::knative::Workload;
+use crate::kinds::knative::{Enabled, Ingress, KnativeServing, Registry, Workload};
 use crate::parts::place::Installation;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::schema::change;
-use crate::schema::change::Kept;
-use crate::schema::size::Bytes;
-use crate::schema::size::Cpu;
-use crate::settings::Settings;
-use crate::settings::pins::Chart;
-use crate::settings::pins::Image;
-use crate::settings::pins::KNATIVE_OPERATOR_IMAGES;
-use crate::settings::pins::KNATIVE_SERVING;
-use crate::settings::pins::KNATIVE_SERVING_IMAGES;
-use crate::settings::pins::KNATIVE_SERVING_WORKLOADS;
-use crate::settings::pins::QUEUE_PROXY_IMAGE;
-use crate::settings::registry;
+use crate::parts::plan::{Ready, Resource};
+use crate::schema::change::{self, Kept};
+use crate::schema::size::{Bytes, Cpu};
+use crate::settings::pins::{
+    Chart, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS,
+    QUEUE_PROXY_IMAGE,
+};
+use crate::settings::{Settings, registry};
 
-pub const OPERATOR: &str = "knative-operator";
-pub const SERVING: &str = "knative-serving";
-
-/// What the container reserves that Knative puts beside each of ours. It has no limits unless they are said.
-pub const QUEUE_PROXY: (Cpu, Bytes) = (Cpu::thousandths(25), Bytes::mebi(64));
 const QUEUE_PROXY_LIMITS: (Cpu, Bytes) = (Cpu::thousandths(1000), Bytes::mebi(512));
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
@@ -43,18 +29,29 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     let settings = &environment.owner.settings;
     let installation = Installation {
         chart: Chart::KnativeOperator,
-        name: OPERATOR,
-        namespace: OPERATOR,
+        name: parts::KNATIVE_OPERATOR,
+        namespace: parts::KNATIVE_OPERATOR,
         namespace_exists: true,
         values: operator(settings),
     };
     // Serving finds the gateway's Service when it sets up its own.
-    let part = environment.part(SERVING, SERVING, SERVING, &[OPERATOR, istio::GATEWAY]);
-    let namespace = environment.part(SERVING, SERVING, "", &[namespaces::INSIDE]);
+    let part = environment.part(
+        parts::KNATIVE_SERVING,
+        parts::KNATIVE_SERVING,
+        parts::KNATIVE_SERVING,
+        &[parts::KNATIVE_OPERATOR, parts::ISTIO_GATEWAY],
+    );
+    let namespace = environment.part(parts::KNATIVE_SERVING, parts::KNATIVE_SERVING, "", &[parts::NAMESPACES]);
     vec![
-        environment.part(OPERATOR, OPERATOR, OPERATOR, &[namespaces::INSIDE]).release_inside("release", installation),
-        namespace.inside("namespace", &namespaces::namespace(&namespace, SERVING, Standard::Restricted), Ready::Exists),
-        part.inside("serving", &serving(settings).named(part.metadata(SERVING)), Ready::Condition),
+        environment
+            .part(parts::KNATIVE_OPERATOR, parts::KNATIVE_OPERATOR, parts::KNATIVE_OPERATOR, &[parts::NAMESPACES])
+            .release_inside("release", installation),
+        namespace.inside(
+            "namespace",
+            &namespaces::namespace(&namespace, parts::KNATIVE_SERVING, Standard::Restricted),
+            Ready::Exists,
+        ),
+        part.inside("serving", &serving(settings).named(part.metadata(parts::KNATIVE_SERVING)), Ready::Condition),
     ]
 }
 

@@ -3,63 +3,57 @@
 //! The parts stand here in reading order, each in a file of its own. What tenants put into the virtual cluster is no
 //! business of this room: they learn what it offers from the annotations of its ProviderConfig.
 
-use crate::claims::Checked;
 use crate::claims::between::host_secrets;
-use crate::claims::between::tenant::LOCK;
+use crate::claims::checked::Checked;
 use crate::life::lock::Site;
 use crate::life::report::Phase;
-use crate::parts::demand::Lever;
-use crate::parts::owner::Claim;
-use crate::parts::owner::Leaves;
-use crate::parts::owner::Owner;
-use crate::parts::part::Part;
+use crate::parts::owner::{Claim, Leaves, Owner};
+use crate::parts::part::LOCK;
 use crate::parts::plan::Plan;
 use crate::schema::Column;
 use crate::schema::change::Kept;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
+use crate::settings::limits::Lever;
 
 mod check;
+mod checked;
 pub mod claim;
 mod gateways;
 pub mod istio;
 pub mod knative;
 pub mod monitoring;
 mod namespaces;
+mod parts;
 mod protection;
 mod provider_configs;
 mod pull_secrets;
 pub mod status;
 mod vcluster;
 
-use crate::claims::between::offer::Tenancy;
-
 #[cfg(test)]
 mod tests;
 
-/// An environment, checked.
-#[derive(Clone, Debug)]
-pub struct Environment {
-    pub owner: Owner,
-    pub spec: claim::Spec,
-    /// The namespaces inside, at least one.
-    pub namespaces: Vec<String>,
-    /// Whose claims each namespace inside is for.
-    pub tenants: Vec<Tenancy>,
-    pub domain: String,
-}
+pub use checked::Environment;
 
 /// What a platform team thinks of as the steps of an environment.
 const PHASES: &[Phase] = &[
     Phase {
         name: "VirtualCluster",
-        parts: &[LOCK, provider_configs::HELM, namespaces::HOST, pull_secrets::NAME, vcluster::NAME, "protection"],
+        parts: &[
+            LOCK,
+            parts::HELM,
+            parts::HOST_NAMESPACE,
+            parts::PULL_SECRETS,
+            parts::VIRTUAL_CLUSTER,
+            parts::PROTECTION,
+        ],
     },
-    Phase { name: "Namespaces", parts: &[namespaces::INSIDE] },
-    Phase { name: "Istio", parts: &[istio::BASE, istio::CONTROL_PLANE, istio::GATEWAY] },
-    Phase { name: "Gateways", parts: &["certificate", "gateways"] },
-    Phase { name: "Knative", parts: &[knative::OPERATOR, knative::SERVING] },
-    Phase { name: "Observability", parts: &[monitoring::NAME] },
+    Phase { name: "Namespaces", parts: &[parts::NAMESPACES] },
+    Phase { name: "Istio", parts: &[parts::ISTIO_BASE, parts::ISTIOD, parts::ISTIO_GATEWAY] },
+    Phase { name: "Gateways", parts: &[parts::CERTIFICATE, parts::GATEWAYS] },
+    Phase { name: "Knative", parts: &[parts::KNATIVE_OPERATOR, parts::KNATIVE_SERVING] },
+    Phase { name: "Observability", parts: &[parts::OBSERVABILITY] },
 ];
 
 impl Checked for Environment {
@@ -138,18 +132,5 @@ impl Checked for Environment {
 
     fn notice(&self) -> Option<&'static str> {
         self.spec.retain.then_some(check::RETAINS_STATE_ALONE)
-    }
-}
-
-impl Environment {
-    /// A part whose manifests are in this namespace, which is empty for those that have none.
-    fn part<'a>(
-        &'a self,
-        name: &'static str,
-        app: &'a str,
-        namespace: &'a str,
-        waits_for: &'static [&'static str],
-    ) -> Part<'a> {
-        Part { owner: &self.owner, name, app, namespace, waits_for }
     }
 }

@@ -1,19 +1,18 @@
 //! Prometheus and Grafana. What a virtual cluster does not show is switched off: its nodes, their kubelets, and a control
 //! plane that is one process.
 
+use super::parts;
+use crate::claims::between::places;
 use serde_json::{Value, json};
 
-use super::{Environment, namespaces};
+use super::checked::Environment;
 use crate::parts::place::Installation;
 use crate::parts::plan::Resource;
 use crate::parts::workload::resources as sized;
-use crate::schema::change;
-use crate::schema::change::Kept;
+use crate::schema::change::{self, Kept};
 use crate::schema::size::Cpu;
 use crate::settings::pins::Chart;
 
-pub const NAME: &str = "kube-prometheus-stack";
-pub const NAMESPACE: &str = "monitoring";
 /// Grafana's Service, and the Secret with its administrator: keys `admin-user` and `admin-password`. The chart names both
 /// after its release.
 pub const GRAFANA: &str = "kube-prometheus-stack-grafana";
@@ -24,12 +23,16 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     }
     let installation = Installation {
         chart: Chart::KubePrometheusStack,
-        name: NAME,
-        namespace: NAMESPACE,
+        name: parts::OBSERVABILITY,
+        namespace: places::MONITORING,
         namespace_exists: true,
         values: values(environment),
     };
-    vec![environment.part(NAME, NAME, NAMESPACE, &[namespaces::INSIDE]).release_inside("release", installation)]
+    vec![
+        environment
+            .part(parts::OBSERVABILITY, parts::OBSERVABILITY, places::MONITORING, &[parts::NAMESPACES])
+            .release_inside("release", installation),
+    ]
 }
 
 /// What is installed first, once it was asked for.

@@ -1,23 +1,17 @@
 //! The namespace that holds the virtual cluster on the host, and the namespaces inside it, each with the strictest of the
 //! Pod Security Standards that its pods keep.
 
+use super::parts;
+use crate::claims::between::places;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Namespace;
 
-use super::{Environment, istio, knative, monitoring, vcluster};
-use crate::claims::between::tenant::LOCK;
+use super::checked::Environment;
 use crate::life::adoption::HOST_NAMES;
-use crate::parts::part::Part;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::schema::change;
-use crate::schema::change::Kept;
-
-/// The part on the host.
-pub const HOST: &str = "host-namespace";
-/// The part inside.
-pub const INSIDE: &str = "namespaces";
+use crate::parts::part::{LOCK, Part};
+use crate::parts::plan::{Ready, Resource};
+use crate::schema::change::{self, Kept};
 
 /// What the API server refuses pods for. It warns and keeps a record of whatever is not restricted, everywhere.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +35,7 @@ impl Standard {
 
 /// All pods of the virtual cluster run here in the end, those of its own control plane included.
 pub fn host(environment: &Environment) -> Vec<Resource> {
-    let part = environment.part(HOST, "vcluster", "", &[LOCK, HOST_NAMES]);
+    let part = environment.part(parts::HOST_NAMESPACE, "vcluster", "", &[LOCK, HOST_NAMES]);
     let mut namespace = namespace(&part, &environment.spec.name, Standard::Baseline);
     // A mesh of the host would inject its sidecars into pods that have those of the inside already.
     namespace.metadata.labels.get_or_insert_default().insert("istio-injection".to_owned(), "disabled".to_owned());
@@ -51,7 +45,7 @@ pub fn host(environment: &Environment) -> Vec<Resource> {
     } else {
         part.on_host("object", &namespace, Ready::Exists)
     };
-    object.mark(super::protection::mark(HOST));
+    object.mark(super::protection::mark(parts::HOST_NAMESPACE));
     vec![object.adopting()]
 }
 
@@ -61,12 +55,12 @@ pub fn kept(environment: &Environment) -> Option<Kept> {
 }
 
 pub fn inside(environment: &Environment) -> Vec<Resource> {
-    let part = environment.part(INSIDE, "namespaces", "", &[vcluster::NAME]);
+    let part = environment.part(parts::NAMESPACES, "namespaces", "", &[parts::VIRTUAL_CLUSTER]);
     let components = environment.spec.components;
     let of_components = [
-        (istio::NAMESPACE, components.istio),
-        (knative::OPERATOR, components.knative_serving),
-        (monitoring::NAMESPACE, components.observability),
+        (places::ISTIO, components.istio),
+        (parts::KNATIVE_OPERATOR, components.knative_serving),
+        (places::MONITORING, components.observability),
     ];
     let of_tenants = environment.namespaces.iter().map(|name| (name.as_str(), Standard::Baseline));
     let of_components =

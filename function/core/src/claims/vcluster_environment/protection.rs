@@ -2,18 +2,17 @@
 //! namespace. A ProviderConfig stays until nothing uses it, and so the virtual cluster outlives all that is reached through
 //! one.
 
+use super::parts;
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::checked::Environment;
 use super::claim::Provisioner;
-use super::{Environment, namespaces, provider_configs, vcluster};
-use crate::claims::between::tenant::LOCK;
-use crate::kinds::helm;
-use crate::kinds::kubernetes;
-use crate::kinds::protection::ClusterUsage;
-use crate::kinds::protection::Resource as Of;
+use crate::kinds::protection::{ClusterUsage, Resource as Of};
+use crate::kinds::{helm, kubernetes};
 use crate::parts::owner::label;
+use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
 /// The label by which a usage finds what it protects, among what the same composite controls.
@@ -36,13 +35,13 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
             environment,
             "vcluster-helm",
             cluster(environment),
-            Of::labelled::<kubernetes::Object<()>>(marked(provider_configs::HELM)),
+            Of::labelled::<kubernetes::Object<()>>(marked(parts::HELM)),
             inhabited,
         ),
         usage(
             environment,
             "host-namespace",
-            Of::labelled::<kubernetes::Object<()>>(marked(namespaces::HOST)),
+            Of::labelled::<kubernetes::Object<()>>(marked(parts::HOST_NAMESPACE)),
             cluster(environment),
             format!("the virtual cluster {name} still stands in this namespace"),
         ),
@@ -57,7 +56,7 @@ fn marked(part: &str) -> BTreeMap<String, String> {
 
 /// The managed resource that makes the virtual cluster.
 fn cluster(environment: &Environment) -> Of {
-    let labels = marked(vcluster::NAME);
+    let labels = marked(parts::VIRTUAL_CLUSTER);
     match environment.spec.provisioner {
         Provisioner::Helm => Of::labelled::<helm::Release>(labels),
         Provisioner::ClusterAPI => Of::labelled::<kubernetes::Object<()>>(labels),
@@ -65,7 +64,7 @@ fn cluster(environment: &Environment) -> Of {
 }
 
 fn usage(environment: &Environment, suffix: &str, of: Of, by: Of, reason: String) -> Resource {
-    let part = environment.part("protection", "", "", &[LOCK]);
+    let part = environment.part(parts::PROTECTION, "", "", &[LOCK]);
     let metadata: ObjectMeta = part.managed_metadata();
     // A deletion that was refused is made up for as soon as the last user is gone.
     part.directly(suffix, metadata, ClusterUsage { of, by, reason, replay_deletion: true })

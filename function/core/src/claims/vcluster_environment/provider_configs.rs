@@ -3,36 +3,22 @@
 //! waits for it. Systems and brokers read that one, so it also says what the environment offers. The one of provider-helm
 //! is an Object, which can wait: with two locks each of two claims could get one.
 
+use super::parts;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::checked::Environment;
 use super::claim::Provisioner;
-use super::{Environment, gateways, istio, knative, monitoring, namespaces, protection, vcluster};
-use crate::claims::between::offer::ENVIRONMENT;
-use crate::claims::between::offer::ISTIO;
-use crate::claims::between::offer::KNATIVE_SERVING;
-use crate::claims::between::offer::NAMESPACES;
-use crate::claims::between::offer::OBSERVABILITY;
-use crate::claims::between::offer::Offer;
-use crate::claims::between::offer::Offered;
-use crate::claims::between::offer::TENANTS;
-use crate::claims::between::offer::TLS;
-use crate::claims::between::offer::Tenancy;
-use crate::claims::between::offer::annotation;
-use crate::claims::between::tenant::LOCK;
+use super::protection;
+use crate::claims::between::offer::{
+    ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, Offer, Offered, TENANTS, TLS, Tenancy, annotation,
+};
 use crate::claims::between::tenant::kubeconfig;
-use crate::kinds::Spec;
-use crate::kinds::helm;
-use crate::kinds::kubernetes;
-use crate::kinds::kubernetes::Credentials;
-use crate::kinds::kubernetes::SecretKey;
+use crate::kinds::kubernetes::{self, Credentials, SecretKey};
+use crate::kinds::{Spec, helm};
 use crate::life::adoption::HOST_NAMES;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
-use crate::schema::change;
-use crate::schema::change::Kept;
-
-/// The part that is the ProviderConfig of provider-helm.
-pub const HELM: &str = "helm-provider-config";
+use crate::parts::part::LOCK;
+use crate::parts::plan::{Ready, Resource};
+use crate::schema::change::{self, Kept};
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(LOCK, "", "", &[]);
@@ -48,10 +34,10 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 }
 
 fn helm(environment: &Environment, metadata: ObjectMeta, credentials: Credentials) -> Resource {
-    let part = environment.part(HELM, "", "", &[LOCK, HOST_NAMES]);
+    let part = environment.part(parts::HELM, "", "", &[LOCK, HOST_NAMES]);
     let mut object =
         part.on_host("object", &helm::ProviderConfig { credentials }.named(metadata), Ready::Exists).adopting();
-    object.mark(protection::mark(HELM));
+    object.mark(protection::mark(parts::HELM));
     object
 }
 
@@ -88,11 +74,15 @@ fn offer(environment: &Environment) -> Offer {
     let offered = |name, on, parts| Offered { name, parts: if on { parts } else { &[] } };
     Offer {
         offered: vec![
-            offered(ENVIRONMENT, true, &[vcluster::NAME, namespaces::INSIDE, HELM]),
-            offered(ISTIO, components.istio, &[istio::BASE, istio::CONTROL_PLANE, istio::GATEWAY, gateways::NAME]),
-            offered(KNATIVE_SERVING, components.knative_serving, &[knative::OPERATOR, knative::SERVING]),
-            offered(OBSERVABILITY, components.observability, &[monitoring::NAME]),
-            offered(TLS, spec.tls.is_some(), &[gateways::CERTIFICATE]),
+            offered(ENVIRONMENT, true, &[parts::VIRTUAL_CLUSTER, parts::NAMESPACES, parts::HELM]),
+            offered(
+                ISTIO,
+                components.istio,
+                &[parts::ISTIO_BASE, parts::ISTIOD, parts::ISTIO_GATEWAY, parts::GATEWAYS],
+            ),
+            offered(KNATIVE_SERVING, components.knative_serving, &[parts::KNATIVE_OPERATOR, parts::KNATIVE_SERVING]),
+            offered(OBSERVABILITY, components.observability, &[parts::OBSERVABILITY]),
+            offered(TLS, spec.tls.is_some(), &[parts::CERTIFICATE]),
         ],
         namespaces: environment.namespaces.clone(),
         domain: environment.domain.clone(),

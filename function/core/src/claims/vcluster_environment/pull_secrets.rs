@@ -1,26 +1,20 @@
 //! Credentials for pulling images, fetched from the platform's secret store into the environment's namespace on the host,
 //! where all its pods run in the end.
 
+use super::parts;
 use std::collections::BTreeMap;
 
-use super::{Environment, namespaces};
+use super::checked::Environment;
 use crate::kinds::Spec;
-use crate::kinds::external_secrets::Data;
-use crate::kinds::external_secrets::ExternalSecret;
-use crate::kinds::external_secrets::RemoteRef;
-use crate::kinds::external_secrets::StoreRef;
-use crate::kinds::external_secrets::Target;
-use crate::kinds::external_secrets::Template;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
+use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target, Template};
+use crate::parts::plan::{Ready, Resource};
 use crate::settings::input::PullSecret;
 use crate::text::language::Text;
 
-pub const NAME: &str = "pull-secrets";
-
 pub fn resources(environment: &Environment) -> Vec<Resource> {
     let settings = &environment.owner.settings;
-    let part = environment.part(NAME, NAME, &environment.spec.name, &[namespaces::HOST]);
+    let part =
+        environment.part(parts::PULL_SECRETS, parts::PULL_SECRETS, &environment.spec.name, &[parts::HOST_NAMESPACE]);
     settings
         .pull_secrets
         .iter()

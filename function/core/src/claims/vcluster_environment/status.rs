@@ -1,9 +1,11 @@
 //! What the user of an environment is told: where it is, and what reaches it.
 
+use crate::claims::between::places;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Environment, gateways, monitoring, provider_configs};
+use super::checked::Environment;
+use super::{gateways, monitoring, provider_configs};
 use crate::schema::Column;
 
 /// Where the environment is, and what reaches it.
@@ -69,8 +71,8 @@ pub fn of(environment: &Environment) -> Status {
         hosts: components.istio.then(hosts),
         kubeconfig: Some(SecretKey { namespace: kubeconfig.namespace, name: kubeconfig.name, key: kubeconfig.key }),
         grafana: components.observability.then(|| Grafana {
-            url: format!("http://{}.{}.svc.cluster.local", monitoring::GRAFANA, monitoring::NAMESPACE),
-            namespace: monitoring::NAMESPACE.to_owned(),
+            url: format!("http://{}.{}.svc.cluster.local", monitoring::GRAFANA, places::MONITORING),
+            namespace: places::MONITORING.to_owned(),
             secret: monitoring::GRAFANA.to_owned(),
         }),
     }

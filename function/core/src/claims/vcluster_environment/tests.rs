@@ -1,17 +1,17 @@
+use super::parts;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{Environment, vcluster};
-use crate::claims::Checked;
+use super::checked::Environment;
+use super::vcluster;
+use crate::claims::checked::Checked;
 use crate::life::adoption::HOST_NAMES;
 use crate::parts::owner::Claim;
 use crate::parts::place::to_value;
-use crate::parts::plan::Place;
-use crate::parts::plan::Plan;
-use crate::parts::plan::Resource;
 use crate::parts::plan::tests::assert_sound;
+use crate::parts::plan::{Place, Plan, Resource};
 use crate::settings::Settings;
 use crate::settings::input::Input;
 use crate::settings::pins::KNATIVE_SERVING_WORKLOADS;
@@ -229,7 +229,7 @@ fn what_is_offered_hangs_on_every_part_of_it() {
         let pending = annotations.as_object().unwrap().values().filter(|state| *state == "pending").count();
         assert_eq!(announces.len(), pending, "{annotations}");
         // What nobody waits for from outside: what comes before the virtual cluster, and what guards its end.
-        let unseen = ["lock", "host-namespace", "pull-secrets", "protection"];
+        let unseen = ["lock", "host-namespace", "pull-secrets", parts::PROTECTION];
         let planned: BTreeSet<&str> = plan.resources.iter().map(|resource| resource.part).collect();
         assert_eq!(parts, planned.into_iter().filter(|part| !unseen.contains(part)).collect());
     }

@@ -1,29 +1,19 @@
 //! The virtual cluster itself: the chart's Release, or the pair that makes Cluster API install the same chart.
 
+use super::parts;
 use k8s_openapi::api::core::v1::PodSecurityContext;
 use serde_json::{Value, json};
 
+use super::checked::Environment;
 use super::claim::Provisioner;
-use super::{Environment, namespaces, protection, provider_configs, pull_secrets};
+use super::protection;
 use crate::kinds::Spec;
-use crate::kinds::cluster_api::Cluster;
-use crate::kinds::cluster_api::Endpoint;
-use crate::kinds::cluster_api::HelmChart;
-use crate::kinds::cluster_api::HelmRelease;
-use crate::kinds::cluster_api::Reference;
-use crate::kinds::cluster_api::VCluster;
-use crate::parts::place::Installation;
-use crate::parts::place::yaml;
-use crate::parts::plan::Ready;
-use crate::parts::plan::Resource;
+use crate::kinds::cluster_api::{Cluster, Endpoint, HelmChart, HelmRelease, Reference, VCluster};
+use crate::parts::place::{Installation, yaml};
+use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::default_pod_security;
-use crate::schema::change;
-use crate::schema::change::Kept;
-use crate::schema::change::MANIFEST;
-use crate::settings::pins::Chart;
-use crate::settings::pins::VCLUSTER_IMAGE;
-
-pub const NAME: &str = "vcluster";
+use crate::schema::change::{self, Kept, MANIFEST};
+use crate::settings::pins::{Chart, VCLUSTER_IMAGE};
 
 /// The port of the virtual cluster's Service.
 const PORT: u16 = 443;
@@ -35,7 +25,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     };
     // What is protected comes first.
     if let Some(first) = resources.first_mut() {
-        first.mark(protection::mark(NAME));
+        first.mark(protection::mark(parts::VIRTUAL_CLUSTER));
     }
     resources
 }
@@ -76,9 +66,9 @@ const CLASS: &str = "/controlPlane/statefulSet/persistence/volumeClaim/storageCl
 
 fn waits_for(environment: &Environment) -> &'static [&'static str] {
     if environment.owner.settings.pull_secrets.is_empty() {
-        &[namespaces::HOST, provider_configs::HELM]
+        &[parts::HOST_NAMESPACE, parts::HELM]
     } else {
-        &[namespaces::HOST, provider_configs::HELM, pull_secrets::NAME]
+        &[parts::HOST_NAMESPACE, parts::HELM, parts::PULL_SECRETS]
     }
 }
 
@@ -91,13 +81,15 @@ fn release(environment: &Environment) -> Resource {
         namespace_exists: true,
         values: values(environment),
     };
-    environment.part(NAME, NAME, name, waits_for(environment)).release_on_host("release", installation)
+    environment
+        .part(parts::VIRTUAL_CLUSTER, parts::VIRTUAL_CLUSTER, name, waits_for(environment))
+        .release_on_host("release", installation)
 }
 
 /// A Cluster takes its VCluster along when it goes, so only the Cluster is ever deleted.
 fn cluster(environment: &Environment) -> Vec<Resource> {
     let name = &environment.spec.name;
-    let part = environment.part(NAME, NAME, name, waits_for(environment));
+    let part = environment.part(parts::VIRTUAL_CLUSTER, parts::VIRTUAL_CLUSTER, name, waits_for(environment));
     let cluster = Cluster {
         infrastructure_ref: Reference::to::<VCluster>(name),
         control_plane_ref: Reference::to::<VCluster>(name),

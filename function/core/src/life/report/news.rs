@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{ACCEPTED, APPLYING, Condition, SETTLED, State, Truth};
+use super::status::State;
+use super::subject::{ACCEPTED, APPLYING, Condition, SETTLED, Truth};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]

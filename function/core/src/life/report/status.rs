@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{APPLYING, SETTLED, Seen, Subject};
+use super::subject::{APPLYING, SETTLED, Seen, Subject};
 use crate::life::hold::Standing;
 use crate::parts::place::to_value;
 

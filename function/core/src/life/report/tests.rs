@@ -1,5 +1,7 @@
 //! That a report is true, in order, and whole.
 
+use crate::life::observed::Observed;
+use crate::parts::plan::{Plan, Resource};
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -7,12 +9,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::claims::KINDS;
 use crate::life::hold;
-use crate::life::observed::Failure;
-use crate::life::observed::Pause;
+use crate::life::observed::{Failure, Pause};
 use crate::life::report::news::News;
 use crate::parts::place::to_value;
-use crate::parts::plan::Place;
-use crate::parts::plan::Ready;
+use crate::parts::plan::{Place, Ready};
 
 const PHASES: &[Phase] = &[
     Phase { name: "Ground", parts: &["lock"] },

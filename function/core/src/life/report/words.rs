@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Fault, Seen, State, Subject};
-use crate::life::hold;
-use crate::life::hold::PAUSED;
-use crate::life::hold::Standing;
+use super::status::State;
+use super::subject::{Seen, Subject};
+use crate::life::hold::{self, Standing};
 use crate::life::observed::Failure;
-use crate::parts::plan::Place;
-use crate::parts::plan::Ready;
+use crate::parts::plan::{PAUSED, Place, Ready};
+use crate::schema::fault::Fault;
 
 /// The longest that all faults of a claim may be together.
 const FAULTS: usize = 8192;

@@ -3,9 +3,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::DERIVED_TOPICS;
-use crate::claims::between::tenant::SecretName;
+use crate::claims::between::secret::SecretName;
 use crate::schema::form;
+
+/// The topics of one vital sign each.
+pub const DERIVED_TOPICS: &[&str] = &[
+    "blood_pressure_device_topic",
+    "heart_rate_device_topic",
+    "oxygen_saturation_device_topic",
+    "temperature_device_topic",
+];
 
 /// Where the processed topics are delivered.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]

@@ -1,0 +1,194 @@
+//! What every kind of claim answers once it has been checked, and how a spec as written becomes what it composes.
+
+use crate::parts::demand;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::claims::between::host_secrets::HostSecret;
+use crate::claims::between::offer::Guest;
+use crate::life::lock::Site;
+use crate::life::report::{self, Phase};
+use crate::parts::owner::Claim;
+use crate::parts::place::{to_value, watch};
+use crate::parts::plan::Plan;
+use crate::schema::change::{Kept, MANIFEST};
+use crate::schema::fault::Fault;
+use crate::schema::{Checker, Column, Verdict, Way, structural};
+use crate::settings::Settings;
+use crate::settings::limits::Lever;
+
+/// What a claim asks for, once it has been checked.
+pub trait Checked: Sized {
+    type Spec: DeserializeOwned + JsonSchema;
+    type Status: Serialize + JsonSchema;
+
+    /// The steps that its user thinks in, in reading order. Every part is in one of them.
+    const PHASES: &'static [Phase];
+
+    /// What `kubectl get` shows of it, besides its state.
+    const COLUMNS: &'static [Column] = &[];
+
+    /// Checks what the schema cannot say, and finds every fault.
+    fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>>;
+    /// Everything it becomes.
+    fn plan(&self) -> Plan;
+    /// The fields by which its author asks for less.
+    fn levers(&self) -> Vec<Lever>;
+    /// What its user is told, where its routes are reached over TLS and where they are not.
+    fn status(&self, tls: bool) -> Self::Status;
+    /// Where what is composed of it shows what cannot change.
+    fn kept(&self) -> Vec<Kept>;
+    /// Where its user goes first, of what its status tells.
+    fn endpoint(status: &Self::Status) -> Option<String>;
+    /// What its user should know beforehand, although nothing is wrong.
+    fn warnings(&self) -> Vec<String>;
+    /// What its user should know as long as it stands, although it is valid.
+    fn notice(&self) -> Option<&'static str> {
+        None
+    }
+    /// The images that its own pods run.
+    fn images(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// The Secrets on the host that it names, and that somebody else's may be.
+    fn host_secrets(&self) -> Vec<HostSecret> {
+        Vec::new()
+    }
+    /// The place that it wants for itself.
+    fn site(&self) -> Site;
+    /// The environment that it stands in, if it is none itself.
+    fn guest(&self) -> Option<Guest> {
+        None
+    }
+}
+
+/// What there is to know of a kind of claim without one at hand: what may be written, and what is told.
+#[derive(Clone, Debug)]
+pub struct Description {
+    pub spec: Value,
+    pub status: Value,
+    pub columns: &'static [Column],
+}
+
+/// What the user of a claim is told of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    pub status: Value,
+    /// Where to go first.
+    pub endpoint: Option<String>,
+}
+
+impl Told {
+    fn of<C: Checked>(checked: &C, tls: bool) -> Self {
+        let status = checked.status(tls);
+        Self { status: to_value(&status), endpoint: C::endpoint(&status) }
+    }
+}
+
+/// What a claim becomes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Composed {
+    pub plan: Plan,
+    pub told: Told,
+    /// What is told instead where the environment has a certificate.
+    pub told_with_tls: Told,
+    pub warnings: Vec<String>,
+    pub notice: Option<&'static str>,
+    /// The images that its own pods run.
+    pub images: Vec<String>,
+    pub guest: Option<Guest>,
+    pub site: Site,
+    pub host_secrets: Vec<HostSecret>,
+    pub kept: Vec<Kept>,
+}
+
+impl Composed {
+    /// Has its user told what holds where the environment has a certificate.
+    pub fn reach_over_tls(&mut self) {
+        self.told = self.told_with_tls.clone();
+    }
+}
+
+/// How far the claim has come, and what its user is told.
+#[derive(Serialize, JsonSchema)]
+struct Whole<S> {
+    #[serde(flatten)]
+    progress: report::Status,
+    #[serde(flatten)]
+    own: S,
+}
+
+pub fn describe<C: Checked>() -> Description {
+    Description { spec: structural::<C::Spec>(), status: structural::<Whole<C::Status>>(), columns: C::COLUMNS }
+}
+
+pub fn compose<C: Checked>(
+    spec: Value,
+    form: &Checker,
+    claim: Claim,
+    settings: &Settings,
+) -> Result<Composed, Vec<Fault>> {
+    let Verdict { faults, overfull } = form.judge(&spec, "spec");
+    if overfull {
+        return Err(faults);
+    }
+    if !faults.is_empty() {
+        return Err(with_further::<C>(faults, &spec, form, &claim, settings));
+    }
+    let spec =
+        serde_json::from_value(spec).map_err(|error| vec![Fault::new("spec", format!("cannot be read: {error}"))])?;
+    let checked = C::check(spec, claim, settings)?;
+    let mut plan = checked.plan();
+    let exceeded = settings.limits.exceeded(&demand::of(&plan), &checked.levers());
+    if !exceeded.is_empty() {
+        return Err(exceeded);
+    }
+    if settings.watch {
+        watch(&mut plan);
+    }
+    let kept = checked.kept().into_iter().chain(classes(&plan)).collect();
+    Ok(Composed {
+        plan,
+        told: Told::of(&checked, false),
+        told_with_tls: Told::of(&checked, true),
+        warnings: checked.warnings(),
+        notice: checked.notice(),
+        images: checked.images(),
+        guest: checked.guest(),
+        site: checked.site(),
+        host_secrets: checked.host_secrets(),
+        kept,
+    })
+}
+
+/// The faults of a spec's form, and behind them what else is wrong with it: what is found whichever way the form is mended.
+fn with_further<C: Checked>(
+    mut faults: Vec<Fault>,
+    spec: &Value,
+    form: &Checker,
+    claim: &Claim,
+    settings: &Settings,
+) -> Vec<Fault> {
+    let found = |way| {
+        let mended = serde_json::from_value(form.mended(spec, way)).ok();
+        mended.and_then(|spec| C::check(spec, claim.clone(), settings).err()).unwrap_or_default()
+    };
+    let otherwise = found(Way::Other);
+    // Of a field whose form is wrong already, nothing further is worth saying.
+    let is_news = |fault: &Fault| otherwise.contains(fault) && !faults.iter().any(|known| known.field == fault.field);
+    let further: Vec<Fault> = found(Way::Least).into_iter().filter(is_news).collect();
+    faults.extend(further);
+    faults
+}
+
+/// Where the storage class of each volume is seen.
+fn classes(plan: &Plan) -> impl Iterator<Item = Kept> {
+    const CLASS: &str = "/spec/storageClassName";
+    let volumes = plan.resources.iter().filter(|resource| resource.manifest()["kind"] == "PersistentVolumeClaim");
+    volumes.map(|volume| {
+        let now = volume.manifest().pointer(CLASS).and_then(Value::as_str);
+        Kept::class(&volume.key, (&format!("{MANIFEST}{CLASS}"), None), volume.title(), now)
+    })
+}

@@ -1,0 +1,87 @@
+//! What single keywords of a schema say.
+
+use serde_json::{Map, Value};
+
+/// The fields of an object that the schema names, in the type's order.
+pub fn properties(schema: &Value) -> Option<&Map<String, Value>> {
+    schema.get("properties").and_then(Value::as_object)
+}
+
+/// The schema with a field's own fields, and the step that leads there: an item of a list, an entry of a map, or nothing.
+pub fn below(schema: &Value) -> (&'static str, &Value) {
+    let items = schema.get("items").map(|item| ("[]", item));
+    let entries = || schema.get("additionalProperties").map(|entry| (".<name>", entry));
+    items.or_else(entries).unwrap_or(("", schema))
+}
+
+/// What stands for a whole number or text where a schema asks for one of the two.
+pub const INT_OR_STRING: &str = "int-or-string";
+
+/// JSON type that a schema declares, or [`INT_OR_STRING`].
+pub fn type_of(schema: &Value) -> Option<&str> {
+    let is_either = schema.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true));
+    if is_either { Some(INT_OR_STRING) } else { text(schema, "type") }
+}
+
+/// A keyword whose value is text.
+pub fn text<'a>(schema: &'a Value, keyword: &str) -> Option<&'a str> {
+    schema.get(keyword).and_then(Value::as_str)
+}
+
+/// The least and the most that a schema admits.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    pub least: Option<f64>,
+    pub most: Option<f64>,
+}
+
+impl Limits {
+    pub fn of(schema: &Value, least: &str, most: &str) -> Self {
+        let limit = |keyword| schema.get(keyword).and_then(Value::as_f64);
+        Self { least: limit(least), most: limit(most) }
+    }
+
+    pub fn admit(&self, number: f64) -> bool {
+        self.least.is_none_or(|least| number >= least) && self.most.is_none_or(|most| number <= most)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "no value has 2^53 parts")]
+    pub fn admit_count(&self, count: usize) -> bool {
+        self.admit(count as f64)
+    }
+}
+
+/// The fields that tell a list's items apart.
+pub fn list_map_keys(schema: &Value) -> impl Iterator<Item = &str> {
+    strings(schema, "x-kubernetes-list-map-keys")
+}
+
+/// A keyword whose value is a list of names.
+pub fn strings<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a str> {
+    let names = schema.get(keyword).and_then(Value::as_array);
+    names.into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Whether a value is of the type, and one of the choices or within the range, that a schema asks for: what is inside of it
+/// is not looked at.
+pub fn is_fit(schema: &Value, value: &Value) -> bool {
+    let is_choice = |options: &Vec<Value>| options.contains(value);
+    let is_within = |number: f64| Limits::of(schema, "minimum", "maximum").admit(number);
+    type_of(schema).is_none_or(|expected| is_of_type(value, expected))
+        && schema.get("enum").and_then(Value::as_array).is_none_or(is_choice)
+        && value.as_f64().is_none_or(is_within)
+}
+
+/// Numbers reach the function as floats, whatever their author wrote, so a whole number is one without a fraction.
+pub fn is_of_type(value: &Value, expected: &str) -> bool {
+    match expected {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        INT_OR_STRING => value.is_string() || is_of_type(value, "integer"),
+        _ => true,
+    }
+}

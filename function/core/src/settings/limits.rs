@@ -1,0 +1,133 @@
+//! The most that the platform team lets one claim ask for, and what a claim asks for, as amounts.
+
+use std::cmp::Reverse;
+use std::fmt;
+
+use crate::schema::fault::Fault;
+use crate::schema::size::{Bytes, Cpu};
+use crate::settings::input;
+
+/// What is reserved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    pub storage: Bytes,
+    pub cpu: Cpu,
+    pub memory: Bytes,
+}
+
+impl Demand {
+    #[must_use]
+    pub fn plus(self, more: Self) -> Self {
+        Self {
+            storage: self.storage.plus(more.storage),
+            cpu: self.cpu.plus(more.cpu),
+            memory: self.memory.plus(more.memory),
+        }
+    }
+
+    #[must_use]
+    pub fn most(self, other: Self) -> Self {
+        Self {
+            storage: self.storage.max(other.storage),
+            cpu: self.cpu.max(other.cpu),
+            memory: self.memory.max(other.memory),
+        }
+    }
+
+    #[must_use]
+    pub fn times(self, count: u64) -> Self {
+        Self { storage: self.storage.times(count), cpu: self.cpu.times(count), memory: self.memory.times(count) }
+    }
+}
+
+/// A field of a claim by which its author asks for less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lever {
+    pub field: &'static str,
+    /// What it brings, for all that depend on it.
+    pub brings: Demand,
+}
+
+impl Lever {
+    pub fn storage(field: &'static str, storage: Bytes) -> Self {
+        Self { field, brings: Demand { storage, ..Demand::default() } }
+    }
+
+    pub fn cpu(field: &'static str, cpu: Cpu) -> Self {
+        Self { field, brings: Demand { cpu, ..Demand::default() } }
+    }
+
+    pub fn memory(field: &'static str, memory: Bytes) -> Self {
+        Self { field, brings: Demand { memory, ..Demand::default() } }
+    }
+}
+
+/// The most that one claim may ask for: the settings' bounds, read.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    most: Demand,
+    pub topics: u32,
+    pub users: u32,
+}
+
+impl Limits {
+    /// What the schema has found right.
+    pub fn of(limits: &input::Limits) -> Self {
+        let bytes = |text: &str| Bytes::read(text).unwrap_or_default();
+        let most = Demand {
+            storage: bytes(&limits.storage),
+            cpu: Cpu::read(&limits.cpu).unwrap_or_default(),
+            memory: bytes(&limits.memory),
+        };
+        Self { most, topics: limits.topics, users: limits.users }
+    }
+
+    /// Each bound that a demand is above, at the field that brings the most to it.
+    pub fn exceeded(&self, demand: &Demand, levers: &[Lever]) -> Vec<Fault> {
+        let storage =
+            self.too_much(demand, levers, |of| of.storage, |sum| format!("{} of storage", sum.words()), "storage");
+        let cpu = self.too_much(demand, levers, |of| of.cpu, |sum| format!("{} CPU", sum.words()), "cpu");
+        let memory =
+            self.too_much(demand, levers, |of| of.memory, |sum| format!("{} of memory", sum.words()), "memory");
+        [storage, cpu, memory].into_iter().flatten().collect()
+    }
+
+    /// Whether a demand is above the bound on one of its amounts.
+    fn too_much<T: Copy + Ord + Default + fmt::Display>(
+        &self,
+        demand: &Demand,
+        levers: &[Lever],
+        amount: fn(&Demand) -> T,
+        words: fn(T) -> String,
+        bound: &str,
+    ) -> Option<Fault> {
+        let (sum, most) = (amount(demand), amount(&self.most));
+        if sum <= most {
+            return None;
+        }
+        let mut levers: Vec<&Lever> = levers.iter().filter(|lever| amount(&lever.brings) > T::default()).collect();
+        levers.sort_by_key(|lever| Reverse(amount(&lever.brings)));
+        let mut fields = levers.into_iter().map(|lever| lever.field);
+        let field = fields.next().unwrap_or("spec");
+        let others: Vec<&str> = fields.collect();
+        let instead = if others.is_empty() { String::new() } else { format!(", or any of {}", others.join(", ")) };
+        let sum = words(sum);
+        Some(Fault::new(
+            field,
+            format!(
+                "must be less: the claim asks for {sum} in all, and the platform allows {most} (limits.{bound}); lower it{instead}"
+            ),
+        ))
+    }
+}
+
+/// Whether a list is longer than the platform team allows.
+pub fn too_many(field: &str, count: usize, most: u32, bound: &str) -> Option<Fault> {
+    let is_more = u32::try_from(count).is_ok_and(|count| count <= most);
+    (!is_more).then(|| {
+        Fault::new(
+            field,
+            format!("must have at most {most} entries, which the platform allows (limits.{bound}), not {count}"),
+        )
+    })
+}

@@ -6,7 +6,6 @@ use std::io::{self, Write};
 use std::sync::LazyLock;
 
 use anstyle::Style;
-
 use realtime_platform_core::text::readable::readable;
 
 /// Stands around the command of a style until it is written. No file can hold it, because it is drawn anew each time, of

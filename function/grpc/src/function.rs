@@ -7,9 +7,6 @@ use std::time::Duration;
 
 use function_sdk_rust::proto::v1::resource_selector::Match;
 use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
-use serde_json::{Map, Value};
-
-use crate::protocol::{Extent, Fields, Flaw, Malformed, Node, Request, Response, RunFunction};
 use realtime_platform_core::kinds::{Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
 use realtime_platform_core::life::lock::{self, FORMER_LOCK};
@@ -20,6 +17,9 @@ use realtime_platform_core::parts::plan::Name;
 use realtime_platform_core::progress::{Desired, Known, Progress, Refused};
 use realtime_platform_core::settings::Settings;
 use realtime_platform_core::text::readable::readable;
+use serde_json::{Map, Value};
+
+use crate::protocol::{Extent, Fields, Flaw, Malformed, Node, Request, Response, RunFunction};
 
 /// The composition function.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,6 +1,7 @@
 //! YAML documents: read with the place of every field, and written.
 
 pub mod locate;
+pub mod located;
 pub mod parse;
 pub mod read;
 pub mod yaml;

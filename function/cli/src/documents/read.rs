@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::locate::Place;
 use super::parse::{self, Unreadable};
-use crate::preview::report::Located;
+use crate::documents::located::Located;
 
 /// One document of a file.
 #[derive(Debug)]

@@ -1,14 +1,14 @@
 //! What is told of a claim at one moment, as data: by phase, by resource, and as its conditions.
 
-use serde::Serialize;
-use serde_json::{Value, json};
-
-use super::Subject;
 use realtime_platform_core::life::hold::Standing;
 use realtime_platform_core::life::report::news::News;
 use realtime_platform_core::life::report::{Condition, State};
 use realtime_platform_core::parts::plan::{Place, Resource};
 use realtime_platform_core::progress::{Progress, Refused, Stage};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Subject;
 
 /// A moment.
 #[derive(Clone, Debug, Serialize)]

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
-
-use super::{Call, Judged, Subject, Subjects};
-use crate::documents::read::Document;
 use realtime_platform_core::claims::{API_VERSION, Kind};
 use realtime_platform_core::kinds::{Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
 use realtime_platform_core::life::lock::{self, FORMER_LOCK, Lock};
 use realtime_platform_core::parts::owner::{Claim, controller};
 use realtime_platform_core::progress::{Known, Progress};
+use serde_json::{Map, Value, json};
+
+use super::{Call, Judged, Subject, Subjects};
+use crate::documents::read::Document;
 
 /// Where Crossplane keeps its name for a composed resource.
 pub const KEY: &str = "crossplane.io/composition-resource-name";

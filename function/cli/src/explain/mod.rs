@@ -12,13 +12,15 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use self::account::Account;
+
 pub use self::account::Step;
 use self::cluster::Cluster;
 use self::sought::Sought;
+use crate::documents::located::Located;
 use crate::documents::read::{self, Document};
 use crate::preview::gather::{Asked, Gathered};
 use crate::preview::inputs::Inputs;
-use crate::preview::report::{self, Located};
+use crate::preview::report;
 use crate::terminal;
 use realtime_platform_core::parts::plan::Plan;
 use realtime_platform_core::progress::{Progress, Refused};

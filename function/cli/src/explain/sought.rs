@@ -1,14 +1,14 @@
 //! Whether what was given as observed can tell how claims stand. A file that tells nothing of a claim looks like a cluster in
 //! which nothing exists; so what is not found is said, with what was looked for.
 
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::parts::owner::Claim;
 use serde_json::Value;
 
 use super::cluster::{Cluster, Seen, objects};
 use super::{Subject, Subjects};
+use crate::documents::located::Located;
 use crate::documents::read::Document;
-use crate::preview::report::Located;
-use realtime_platform_core::claims::Kind;
-use realtime_platform_core::parts::owner::Claim;
 
 /// What tells all there is to know: everything of Crossplane's, so that claims, composites and all that is composed of them
 /// come in one file. On one line, for nobody copies a command that is broken where a terminal ends.

@@ -5,18 +5,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use realtime_platform_core::claims::API_VERSION;
+use realtime_platform_core::kinds::{Spec, helm, kubernetes};
+use realtime_platform_core::parts::plan::{PAUSED, Resource, waits_for};
+use realtime_platform_core::progress::Desired;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::account::{self, Event, Step};
 use super::cluster::{Cluster, KEY, Seen};
 use super::{Judged, Moment, Subject, Subjects};
+use crate::documents::located::Located;
 use crate::documents::read::Document;
-use crate::preview::report::Located;
-use realtime_platform_core::claims::API_VERSION;
-use realtime_platform_core::kinds::{Spec, helm, kubernetes};
-use realtime_platform_core::parts::plan::{PAUSED, Resource, waits_for};
-use realtime_platform_core::progress::Desired;
 
 /// A step of a story.
 #[derive(Debug, Deserialize)]

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
+use realtime_platform_core::life::report::State;
+use realtime_platform_core::parts::plan::PAUSED;
 
 use super::account::{Account, Event, Line, Phase, Step, Told};
 use crate::terminal::painted;
-use realtime_platform_core::life::report::State;
-use realtime_platform_core::parts::plan::PAUSED;
 
 const TITLE: Style = Style::new().bold();
 const QUIET: Style = Style::new().dimmed();

@@ -2,11 +2,10 @@
 //! default.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde::Serialize;
-
 use realtime_platform_core::claims::{API_VERSION, Kind};
 use realtime_platform_core::kinds::{Custom, Named, Spec};
 use realtime_platform_core::settings::input;
+use serde::Serialize;
 
 /// The name that the function is installed under.
 const FUNCTION: &str = "function-realtime-platform";

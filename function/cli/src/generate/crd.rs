@@ -2,13 +2,13 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionNames;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use realtime_platform_core::kinds::{Custom, Spec};
+use realtime_platform_core::schema::structural;
+use realtime_platform_core::settings::input::{API_VERSION, Input, KIND};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::xrd::{Schema, names};
-use realtime_platform_core::kinds::{Custom, Spec};
-use realtime_platform_core::schema::structural;
-use realtime_platform_core::settings::input::{API_VERSION, Input, KIND};
 
 #[derive(Debug, Serialize)]
 pub struct CustomResourceDefinition {

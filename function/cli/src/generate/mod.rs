@@ -15,14 +15,14 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
+use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::settings::pins::Image;
 use serde::Serialize;
 
 use crate::generate::component::component;
 use crate::generate::composition::composition;
 use crate::generate::reference::reference;
 use crate::generate::xrd::xrd;
-use realtime_platform_core::claims::KINDS;
-use realtime_platform_core::settings::pins::Image;
 
 /// Where every file is named that is written: of a later version, only what stands there is left behind.
 const LIST: &str = "package/generated.txt";

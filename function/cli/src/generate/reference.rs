@@ -1,17 +1,16 @@
 //! The field reference: what may be written in each claim and in the function's input, for people.
 
-use realtime_platform_core::schema::keywords;
 use std::fmt::Write;
 
-use serde_json::Value;
-
 use realtime_platform_core::claims::{API_VERSION, KINDS, Kind};
+use realtime_platform_core::schema::keywords;
 use realtime_platform_core::schema::keywords::{INT_OR_STRING, below, list_map_keys, properties, strings, text};
 use realtime_platform_core::schema::words::{limits, plain};
 use realtime_platform_core::schema::{form, structural};
 use realtime_platform_core::settings::charts::{Brought, brought};
 use realtime_platform_core::settings::input::{self, Input};
 use realtime_platform_core::settings::pins::Chart;
+use serde_json::Value;
 
 const OPENING: &str = "# Field reference
 

@@ -7,13 +7,13 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceColumnDefinition, CustomResourceDefinitionNames,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use realtime_platform_core::claims::{Going, Kind};
+use realtime_platform_core::kinds::{Custom, Named, Spec};
+use realtime_platform_core::parts::owner::DOMAIN;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::generate::columns::columns;
-use realtime_platform_core::claims::{Going, Kind};
-use realtime_platform_core::kinds::{Custom, Named, Spec};
-use realtime_platform_core::parts::owner::DOMAIN;
 
 /// The version of every claim.
 pub const VERSION: &str = "v1alpha1";

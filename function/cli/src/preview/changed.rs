@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 use std::io;
 
 use anstyle::{AnsiColor, Style};
+use realtime_platform_core::parts::plan::Resource;
 use serde::Serialize;
 use serde_json::Value;
 use similar::TextDiff;
@@ -11,11 +12,10 @@ use similar::TextDiff;
 use super::cost::Cost;
 use super::difference::{ClaimDifference, Difference, ResourceDifference};
 use super::fields::Change;
-use super::report::Located;
 use super::tree::{counted, release};
+use crate::documents::located::Located;
 use crate::documents::yaml;
 use crate::terminal::painted;
-use realtime_platform_core::parts::plan::Resource;
 
 const CLAIM: Style = Style::new().bold();
 const ADDED: Style = AnsiColor::Green.on_default();

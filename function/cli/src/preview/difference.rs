@@ -5,14 +5,14 @@
 
 use std::collections::HashMap;
 
+use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::parts::plan::Resource;
 use serde_json::{Map, Value};
 
 use super::cost::{self, Cost};
 use super::fields::{self, Change};
-use super::report::Located;
 use super::{Preview, Shown};
-use realtime_platform_core::claims::KINDS;
-use realtime_platform_core::parts::plan::Resource;
+use crate::documents::located::Located;
 
 /// Two versions of claims, compared.
 pub struct Difference<'a> {

@@ -3,18 +3,18 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
-
-use super::brought::{self, Brought};
-use super::report::Located;
-use super::shape;
-use crate::documents::read::Document;
 use realtime_platform_core::claims::{self, Composed, KINDS, Kind};
 use realtime_platform_core::parts::owner::{Claim, DOMAIN};
 use realtime_platform_core::schema;
 use realtime_platform_core::schema::fault::Fault;
 use realtime_platform_core::schema::form::{dns_label, dns_subdomain};
 use realtime_platform_core::settings::Settings;
+use serde_json::{Map, Value};
+
+use super::brought::{self, Brought};
+use super::shape;
+use crate::documents::located::Located;
+use crate::documents::read::Document;
 
 const APPLICATION: &str = "Application";
 const OAM_GROUP: &str = "core.oam.dev";

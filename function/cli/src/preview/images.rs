@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use serde_json::Value;
-
-use super::{Preview, Shown};
 use realtime_platform_core::kinds::Spec as _;
 use realtime_platform_core::kinds::cluster_api::VCluster;
 use realtime_platform_core::kinds::helm::{self, Release};
 use realtime_platform_core::kinds::knative::KnativeServing;
 use realtime_platform_core::settings::charts::{Brought, brought};
 use realtime_platform_core::settings::pins::{Chart, Image, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES};
+use serde_json::Value;
+
+use super::{Preview, Shown};
 
 /// What claims pull.
 #[derive(Default)]

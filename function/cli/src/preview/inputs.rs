@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
-
-use super::report::Located;
-use crate::documents::read::Document;
 use realtime_platform_core::claims::Kind;
 use realtime_platform_core::schema::fault::Fault;
 use realtime_platform_core::settings::{Settings, input};
+use serde_json::{Map, Value};
+
+use crate::documents::located::Located;
+use crate::documents::read::Document;
 
 /// The settings that hold for each kind of claim.
 pub struct Inputs {

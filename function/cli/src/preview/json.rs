@@ -2,13 +2,13 @@
 
 use std::io;
 
+use realtime_platform_core::claims;
+use realtime_platform_core::parts::plan::{Place, Ready, Resource};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::gather::NotOurs;
 use super::{Preview, Shown};
-use realtime_platform_core::claims;
-use realtime_platform_core::parts::plan::{Place, Ready, Resource};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

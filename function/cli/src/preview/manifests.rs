@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::io;
 
+use realtime_platform_core::life::adoption::HOST_NAMES;
+use realtime_platform_core::life::hold;
+use realtime_platform_core::parts::plan::Resource;
 use serde_json::Value;
 
 use super::tree::release;
 use super::{Cluster, Preview};
 use crate::documents::yaml;
-use realtime_platform_core::life::adoption::HOST_NAMES;
-use realtime_platform_core::life::hold;
-use realtime_platform_core::parts::plan::Resource;
 
 /// Where Crossplane keeps its name for a composed resource.
 const KEY: &str = "crossplane.io/composition-resource-name";

@@ -10,21 +10,21 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use clap::error::ErrorKind;
-use serde_json::Value;
-
-use self::difference::Difference;
-use self::gather::{Asked, Gathered, NotOurs};
-use self::inputs::Inputs;
-use self::notice::Notice;
-use self::report::Located;
-use crate::documents::read::{self, Document};
-use crate::terminal;
 use realtime_platform_core::claims::{Composed, KINDS};
 use realtime_platform_core::parts::owner::label;
 use realtime_platform_core::parts::plan::{Place, Resource};
 use realtime_platform_core::schema::change::barred;
 use realtime_platform_core::settings::{Settings, undigested};
 use realtime_platform_core::text::readable::readable_json;
+use serde_json::Value;
+
+use self::difference::Difference;
+use self::gather::{Asked, Gathered, NotOurs};
+use self::inputs::Inputs;
+use self::notice::Notice;
+use crate::documents::located::Located;
+use crate::documents::read::{self, Document};
+use crate::terminal;
 
 mod brought;
 mod changed;

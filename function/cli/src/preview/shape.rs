@@ -4,12 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use schemars::JsonSchema;
-use serde_json::Value;
-
 use realtime_platform_core::schema::fault::Fault;
 use realtime_platform_core::schema::form::{label_value, qualified_name};
 use realtime_platform_core::schema::{Checker, Step, join};
+use schemars::JsonSchema;
+use serde_json::Value;
 
 /// The most that annotations may take together, in bytes.
 const MOST_ANNOTATIONS: usize = 256 << 10;

@@ -4,11 +4,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::{ptr, slice};
 
-use serde::de::DeserializeOwned;
-use serde_json::Value;
-
-use super::Shown;
-use super::report::Located;
 use realtime_platform_core::claims::between::host_secrets::Nameable;
 use realtime_platform_core::claims::between::offer::{Guest, Reception};
 use realtime_platform_core::claims::between::tenant::namespace_domain;
@@ -19,6 +14,11 @@ use realtime_platform_core::claims::vcluster_environment::claim::Spec as Environ
 use realtime_platform_core::claims::{KINDS, Kind};
 use realtime_platform_core::kinds::{Spec as _, istio, kubernetes};
 use realtime_platform_core::schema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Shown;
+use crate::documents::located::Located;
 
 /// Everything that does not go together.
 pub fn warnings(claims: &[Shown]) -> Vec<Located> {

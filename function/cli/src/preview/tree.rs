@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
 
 use super::{Cluster, Preview, Shown};
 use crate::terminal::painted;
-use realtime_platform_core::parts::plan::{Place, Resource};
 
 const CLAIM: Style = Style::new().bold();
 const PLACE: Style = AnsiColor::Blue.on_default().bold();

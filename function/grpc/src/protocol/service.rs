@@ -16,7 +16,9 @@ use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Response as Answered, Status};
 use tonic_prost::ProstCodec;
 
-use super::{Flow, Request, Response, outline};
+use super::flow::Flow;
+use super::messages::{Request, Response};
+use super::outline;
 
 /// A composition function.
 pub trait RunFunction: Send + Sync + 'static {

@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use function_sdk_rust::proto::v1::{ResponseMeta, Result as Given, Severity};
 use prost::Message;
+use realtime_platform_core::parts::plan::PAUSED;
 use tonic::Status;
 use tracing::{debug, error, info, warn};
 
 use super::metrics::{Answer, Metrics};
 use crate::function::fatal;
 use crate::protocol::{Fields, Request, Resource, Response, RunFunction};
-use realtime_platform_core::parts::plan::PAUSED;
 
 /// A function whose calls are guarded and reported.
 pub struct Calls<F> {

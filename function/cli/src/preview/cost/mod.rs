@@ -4,13 +4,13 @@
 //! It is read from the plans on both sides. What is deleted with a resource is what the older plan says: an API server has
 //! applied that one, and deletes by it.
 
+use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::parts::plan::{Place, Resource};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Shown;
 use super::difference::{ResourceDifference, Sides};
-use realtime_platform_core::claims::KINDS;
-use realtime_platform_core::parts::plan::{Place, Resource};
 
 mod restart;
 mod users;

@@ -3,11 +3,11 @@
 //! How long is an estimate, for a node that has the image already: the time that each program takes to stop and to start,
 //! as far as its makers and its probes tell. docs/upgrade.md has the same figures.
 
+use realtime_platform_core::parts::plan::{Pods, Resource};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::super::difference::ResourceDifference;
-use realtime_platform_core::parts::plan::{Pods, Resource};
 
 /// Pods that are made anew.
 #[derive(Debug, PartialEq, Serialize)]

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
-
-use super::{Cost, Left, Loss, inside, pushed};
-use crate::preview::Shown;
 use realtime_platform_core::claims::KINDS;
 use realtime_platform_core::claims::iot_broker::claim::{Spec as Broker, User};
 use realtime_platform_core::claims::realtime_system::claim::Spec as System;
 use realtime_platform_core::claims::vcluster_environment::claim::Spec as Environment;
 use realtime_platform_core::parts::plan::Resource;
+use serde::de::DeserializeOwned;
+
+use super::{Cost, Left, Loss, inside, pushed};
+use crate::preview::Shown;
 
 /// What it takes that a claim becomes another one.
 pub fn change(cost: &mut Cost, old: &Shown, new: &Shown) {

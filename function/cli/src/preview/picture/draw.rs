@@ -3,13 +3,14 @@
 
 use std::fmt::Write;
 
+use realtime_platform_core::claims::KINDS;
+
 use super::flow::{Flow, Stage};
 use super::layout::{self, Layout, Point, Rect, Spacing};
 use super::parts::Part;
 use super::scene::{self, LINE, PADDING, Placed, Scene};
 use super::wiring::{Arrow, End, Layer};
 use super::{Picture, measure};
-use realtime_platform_core::claims::KINDS;
 
 const STYLE: &str = include_str!("style.css");
 /// The room around everything.

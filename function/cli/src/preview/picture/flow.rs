@@ -1,6 +1,8 @@
 //! Where data flows: from who publishes, over MQTT and Kafka topics and SQL processors, to tables. Read from what scripts
 //! and connectors are told.
 
+use realtime_platform_core::claims::iot_broker::accounts::{BRIDGE, SIMULATOR};
+use realtime_platform_core::claims::iot_broker::filter::overlap;
 use serde::Deserialize;
 
 use super::facts::{Facts, Script};
@@ -8,8 +10,6 @@ use super::parts::{Part, words};
 use super::reading::addresses;
 use super::wiring::{Arrows, End, Layer, connector};
 use crate::preview::Cluster;
-use realtime_platform_core::claims::iot_broker::accounts::{BRIDGE, SIMULATOR};
-use realtime_platform_core::claims::iot_broker::filter::overlap;
 
 /// Who publishes from outside, as the picture calls them.
 pub const DEVICES: &str = "Devices";

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
 
 use crate::preview::tree::release;
 use crate::preview::{Cluster, Preview, Shown};
-use realtime_platform_core::parts::plan::{Place, Resource};
 
 /// One part of a claim's plan, in one cluster.
 pub struct Part<'a> {

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use realtime_platform_core::parts::plan::Place;
+
 use super::layout::{self, Edge, Flow, Layout, Node, Plan, Point, Rect, Spacing};
 use super::measure;
 use super::parts::{Part, words};
 use super::wiring::{Arrow, End, Layer};
 use crate::preview::Cluster;
-use realtime_platform_core::parts::plan::Place;
 
 pub const TITLE_SIZE: f64 = 13.0;
 pub const TEXT_SIZE: f64 = 10.5;

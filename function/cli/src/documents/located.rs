@@ -1,0 +1,53 @@
+//! A fault, with its place in a file.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::terminal::{self, painted};
+
+/// A fault, with where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    pub file: String,
+    pub line: Option<usize>,
+    /// The claim it is in, by kind and name.
+    pub claim: Option<String>,
+    /// The field, as the file's author writes it.
+    pub field: Option<String>,
+    pub message: String,
+}
+
+impl Located {
+    /// A fault of a file as a whole.
+    pub fn file(file: &str, message: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: None, claim: None, field: None, message: message.into() }
+    }
+
+    /// The same fault, at a field as its author calls it.
+    pub fn at(self, field: String) -> Self {
+        Self { field: Some(field), ..self }
+    }
+
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        terminal::write(out, &format!("{}\n", self.text(painted)))
+    }
+
+    pub fn text(&self, styled: impl Fn(Style, &str) -> String) -> String {
+        let line = self.line.map(|line| format!(":{line}")).unwrap_or_default();
+        let place = styled(PLACE, &format!("{}{line}", self.file));
+        let claim = self.claim.as_ref().map(|claim| format!("{claim}: ")).unwrap_or_default();
+        let field = self.field.as_ref().map(|name| format!("{}: ", styled(FIELD, name))).unwrap_or_default();
+        format!("{place}: {claim}{field}{}", self.message)
+    }
+}
+
+impl fmt::Display for Located {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text(|_, text| text.to_owned()))
+    }
+}
+
+const PLACE: Style = Style::new().bold();
+const FIELD: Style = AnsiColor::Red.on_default();

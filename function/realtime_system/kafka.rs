@@ -73,9 +73,9 @@ fn kafka_service(system: &RealtimeSystem, part: &Part) -> Service {
     let mut service = service(part, KAFKA_SERVICE, &PORTS);
     if system.spec.monitoring {
         // By number: a port that the pod named would be another pod, and Kafka would restart for it.
-        let (name, port) = CONNECT_JMX_PORT;
+        let (name, number) = CONNECT_JMX_PORT;
         let ports = service.spec.get_or_insert_default().ports.get_or_insert_default();
-        ports.push(ServicePort { name: Some(name.to_owned()), port, ..ServicePort::default() });
+        ports.push(ServicePort { name: Some(name.to_owned()), port: number, ..ServicePort::default() });
     }
     service
 }

@@ -74,10 +74,11 @@ fn examples() -> Vec<String> {
     examples
 }
 
-/// The lines of a tree below a heading, up to the next one as far left.
+/// The lines of a tree below a heading, up to the next one as far left. A heading is no beginning of another one.
 fn below<'a>(tree: &'a str, heading: &str) -> Vec<&'a str> {
     let indent = |line: &str| line.chars().take_while(|letter| "│├└─ ".contains(*letter)).count();
-    let mut lines = tree.lines().skip_while(|line| !line.contains(heading));
+    let is_it = |line: &str| line.split_once(heading).is_some_and(|(_, rest)| !rest.starts_with('-'));
+    let mut lines = tree.lines().skip_while(|line| !is_it(line));
     let first = lines.next().unwrap_or_else(|| panic!("{heading} is not in\n{tree}"));
     lines.take_while(|line| indent(line) > indent(first)).collect()
 }

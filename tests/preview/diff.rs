@@ -56,7 +56,7 @@ fn each_resource_is_told_with_the_fields_that_change() {
         assert!(difference.lines().any(|other| other == line), "{line} is not in\n{difference}");
     }
     let total = difference.lines().last().unwrap();
-    assert!(total.contains(": 2 added, 2 removed, 6 changed, "), "{total}");
+    assert!(total.contains(": 2 added, 7 removed, 8 changed, "), "{total}");
 }
 
 #[test]
@@ -108,16 +108,28 @@ fn programs_are_told_the_same() {
     assert_eq!(code, Some(1));
     let json: Value = serde_json::from_str(&json).unwrap();
     let claim = &json["claims"][0];
-    assert_eq!(claim["removed"], serde_json::json!(["lenses-metrics-monitor", "dashboard-config"]));
+    let removed = [
+        "connect-metrics-policy-policy",
+        "connect-metrics-deployment",
+        "connect-metrics-service",
+        "connect-metrics-monitor",
+        "connect-metrics-alerts",
+        "lenses-metrics-monitor",
+        "dashboard-config",
+    ];
+    assert_eq!(claim["removed"], serde_json::json!(removed));
     assert_eq!(
         claim["changed"][0],
         serde_json::json!({"key": "postgres-data", "fields": [
             {"field": "spec.resources.requests.storage", "old": "8Gi", "new": "4Gi"},
         ]})
     );
-    // Prometheus is no longer let in.
+    // Prometheus is no longer let in, and nobody asks Connect. No pod restarts for it.
     let changed: Vec<&Value> = claim["changed"].as_array().unwrap().iter().map(|changed| &changed["key"]).collect();
-    assert_eq!(changed, ["postgres-data", "lenses-hq-policy-policy"]);
+    assert_eq!(
+        changed,
+        ["postgres-data", "kafka-service", "system-policy-policy", "kafka-policy-policy", "lenses-hq-policy-policy"]
+    );
     assert_eq!(json["refused"][0]["field"], "spec.database.storage");
 }
 

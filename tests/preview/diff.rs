@@ -1,5 +1,7 @@
 //! `preview --diff`: what changes between two versions of claims, as people and programs read it.
 
+use std::slice::from_ref;
+
 use serde_json::Value;
 
 use super::{refused, run, shown, texts, with_stdin};
@@ -269,8 +271,8 @@ fn a_connector_or_a_processor_that_is_not_asked_for_any_more_stops() {
     };
     let both = mappings(&[&fields, &bytes]);
     let [of_fields, of_bytes] = ["", "bytes-"].map(|kind| stopped(&format!("connector mqtt-source-{kind}connector")));
-    assert_eq!(stops(&both, &mappings(&[&fields])), [of_bytes.clone()]);
-    assert_eq!(stops(&both, &mappings(&[&bytes])), [of_fields.clone()]);
+    assert_eq!(stops(&both, &mappings(&[&fields])), from_ref(&of_bytes));
+    assert_eq!(stops(&both, &mappings(&[&bytes])), from_ref(&of_fields));
     assert_eq!(stops(&both, &mappings(&[])), [of_fields, of_bytes]);
 
     let (_, json, _) = between(&["-o", "json"], &both, &mappings(&[&fields]));
@@ -301,7 +303,7 @@ fn a_broker_that_goes_by_itself_leaves_its_connectors() {
     let with = |broker: &str| format!("{system}---\n{broker}");
     let bytes = "  connectorConfig: {mappings: [{mqttTopic: a, kafkaTopic: a}, {mqttTopic: b, kafkaTopic: b, converter: Bytes}]}\n";
     let one = connector("mqtt-source-connector");
-    assert_eq!(left(&with(&broker("")), &system), [one.clone()]);
+    assert_eq!(left(&with(&broker("")), &system), from_ref(&one));
     assert_eq!(left(&with(&broker(bytes)), &system), [one.clone(), connector("mqtt-source-bytes-connector")]);
     // What the files do not say of Kafka Connect is taken for standing.
     let elsewhere = system.replace("namespace: streaming", "namespace: elsewhere");

@@ -281,8 +281,8 @@ impl Strips {
         let layouts = layout::lay_out(&plans.iter().collect::<Vec<_>>(), layout::Flow::Right, &spacing);
         let sizes: Vec<Size> = layouts.iter().map(|layout| layout.size).collect();
         let (places, size) = layout::rows(&sizes, width, STRIP_GAP);
-        let placed = strips.into_iter().zip(layouts).zip(places);
-        Self { strips: placed.map(|((strip, layout), place)| (strip, layout, place)).collect(), size }
+        let drawn = strips.into_iter().zip(layouts).zip(places);
+        Self { strips: drawn.map(|((strip, layout), place)| (strip, layout, place)).collect(), size }
     }
 }
 

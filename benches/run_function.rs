@@ -56,6 +56,7 @@ fn main() {
     row("memory after 10,000 calls", kibibytes(after), "at most 16 MiB");
     row("start to first answer", milliseconds(start), "at most 30 ms");
     row("preview of 2,000 claims", format!("{:.1} s", preview_of_many().as_secs_f64()), "at most 10 s");
+    row("page of 50 Applications (`preview -o html`)", format!("{:.1} s", page_of_many().as_secs_f64()), "at most 5 s");
     row("binary", kibibytes(size(&program())), "");
     for (architecture, file) in images() {
         row(&format!("image to pull, {architecture}"), kibibytes(size(&file)), "at most 7.5 MB");
@@ -98,11 +99,27 @@ fn preview_of_many() -> Duration {
             format!("apiVersion: platform.example.org/v1alpha1\nkind: {kind}\n{team}{index}}}\nspec: {spec}\n")
         })
         .collect();
+    preview_of(&claims, "tree")
+}
+
+/// A picture of as many Applications as the example, each with its environment, its system and its broker.
+fn page_of_many() -> Duration {
+    let application = fs::read_to_string(project().join("examples/health-realtime-pipeline/application.yaml"));
+    let application = application.expect("the example is there");
+    let numbered = |index: usize| {
+        ["health-streaming", "health-realtime-pipeline", "health-lenses", "health-mqtt"]
+            .iter()
+            .fold(application.clone(), |text, name| text.replace(name, &format!("{name}-{index}")))
+    };
+    preview_of(&(0..50).map(numbered).collect::<Vec<_>>(), "html")
+}
+
+fn preview_of(documents: &[String], output: &str) -> Duration {
     let file = tempfile::NamedTempFile::new().expect("a file can be made");
-    fs::write(file.path(), claims.join("---\n")).expect("it can be written");
+    fs::write(file.path(), documents.join("---\n")).expect("it can be written");
     let since = Instant::now();
     let mut preview = Command::new(program());
-    let preview = preview.arg("preview").arg(file.path()).stdout(Stdio::null()).stderr(Stdio::null());
+    let preview = preview.args(["preview", "-o", output]).arg(file.path()).stdout(Stdio::null()).stderr(Stdio::null());
     assert!(preview.status().expect("the program starts").success(), "all of it is valid");
     since.elapsed()
 }

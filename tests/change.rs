@@ -181,7 +181,7 @@ fn a_part_that_is_switched_off_goes_alone() {
         (
             "RealtimeSystemClaim",
             "spec.monitoring",
-            "-dashboard-config ~lenses-hq-policy-policy -lenses-metrics-monitor",
+            "-connect-metrics-alerts -connect-metrics-deployment -connect-metrics-monitor -connect-metrics-policy-policy -connect-metrics-service -dashboard-config ~kafka-policy-policy ~kafka-service ~lenses-hq-policy-policy -lenses-metrics-monitor ~system-policy-policy",
         ),
         (
             "RealtimeSystemClaim",

@@ -413,7 +413,7 @@ fn a_story_is_told_step_by_step_in_the_right_order() {
         "phase Database is ready",
         "paused by a person",
         "phase Lenses is ready",
-        "settled: all 48 resources are ready",
+        "settled: all 53 resources are ready",
         "phase Kafka is not ready any more",
         "is being deleted",
     ];

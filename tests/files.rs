@@ -106,6 +106,11 @@ fn dashboard_for_prometheus() {
 }
 
 #[test]
+fn alerts_for_prometheus() {
+    check("alerts.py");
+}
+
+#[test]
 fn topics_and_connectors_on_kafka() {
     check("kafka.py");
 }

@@ -152,7 +152,8 @@ fn the_core_touches_nothing_outside() {
 #[test]
 fn imports_are_found_wherever_they_are_written() {
     let source = "
-        use crate::a::{self, B, c::{D, e}};
+        use crate::a::{self, B};
+        use crate::a::c::{D, e};
         pub(crate) use super::sibling::Thing as Other;
         use std::fs;
         fn f() { let x: crate::deep::Type = crate::call::it(); self::own::g(); macro_rules_like!(crate::in_macro::x); }

@@ -12,15 +12,16 @@ mod shown;
 #[path = "wiring/mod.rs"]
 mod wiring;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use realtime_platform_core::claims::API_VERSION as CLAIM_VERSION;
 use realtime_platform_core::parts::plan::Place;
 use realtime_platform_core::settings::input::{API_VERSION, KIND};
 use serde_json::json;
-use shown::{Shown, documents, preview};
+use shown::{Rect, Shown, documents, preview};
 use wiring::platform::{Platform, listed};
 use wiring::services::{Host, resolve};
 use wiring::value::Look;
@@ -71,24 +72,108 @@ fn every_part_is_in_the_picture_once() {
 #[test]
 fn nothing_covers_anything_else() {
     for (platform, shown) in &*PICTURES {
-        for (index, node) in shown.nodes.iter().enumerate() {
-            for other in &shown.nodes[..index] {
-                assert!(!node.rect.overlaps(&other.rect), "{}: {node:?} covers {other:?}", platform.name);
-            }
-            for (class, framed) in &shown.boxes {
-                let is_apart = framed.holds(&node.rect) || !framed.overlaps(&node.rect);
-                assert!(is_apart, "{}: {node:?} stands on the border of {class} {framed:?}", platform.name);
-            }
+        stands_apart(&platform.name, shown);
+    }
+}
+
+fn stands_apart(name: &str, shown: &Shown) {
+    for (index, node) in shown.nodes.iter().enumerate() {
+        for other in &shown.nodes[..index] {
+            assert!(!node.rect.overlaps(&other.rect), "{name}: {node:?} covers {other:?}");
         }
-        for (index, (class, framed)) in shown.boxes.iter().enumerate() {
-            for (other_class, other) in &shown.boxes[..index] {
-                let is_nested = framed.holds(other) || other.holds(framed);
-                assert!(is_nested || !framed.overlaps(other), "{}: {class} and {other_class}", platform.name);
-            }
+        for (class, framed) in &shown.boxes {
+            let is_apart = framed.holds(&node.rect) || !framed.overlaps(&node.rect);
+            assert!(is_apart, "{name}: {node:?} stands on the border of {class} {framed:?}");
         }
-        for (index, station) in shown.stations.iter().enumerate() {
-            assert!(shown.stations[..index].iter().all(|other| !station.overlaps(other)), "{}", platform.name);
+    }
+    for (index, (class, framed)) in shown.boxes.iter().enumerate() {
+        for (other_class, other) in &shown.boxes[..index] {
+            let is_nested = framed.holds(other) || other.holds(framed);
+            assert!(is_nested || !framed.overlaps(other), "{name}: {class} and {other_class}");
         }
+    }
+    for (index, station) in shown.stations.iter().enumerate() {
+        assert!(shown.stations[..index].iter().all(|other| !station.overlaps(other)), "{name}");
+    }
+}
+
+/// A claim, as somebody writes it.
+fn document(kind: &str, name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: {CLAIM_VERSION}\nkind: {kind}\nmetadata: {{name: {name}, namespace: team}}\nspec: {{{spec}}}\n"
+    )
+}
+
+/// A system and a broker in one namespace of an environment.
+fn guests(environment: &str, namespace: &str, suffix: &str) -> [String; 2] {
+    let place = format!("environment: {environment}, namespace: {namespace}");
+    let lenses = "lensesConfig: {acceptEULA: true, licenseSecretRef: {name: license}}";
+    [
+        document("RealtimeSystemClaim", &format!("system-{namespace}{suffix}"), &format!("{place}, {lenses}")),
+        document("IotBrokerClaim", &format!("broker-{namespace}{suffix}"), &place),
+    ]
+}
+
+fn drawn(claims: &[String]) -> Shown {
+    Shown::read(&preview("svg", &["-"], &claims.join("---\n")))
+}
+
+/// What a layout costs grows faster than its nodes do: the picture of many environments takes as long as all of theirs only
+/// where each is laid out by itself.
+#[test]
+fn each_environment_is_drawn_as_if_it_were_alone() {
+    let of_one = |place: &str| {
+        let environment = document("VClusterEnvironmentClaim", &format!("env-{place}"), &format!("name: {place}"));
+        [vec![environment], guests(place, place, "").to_vec()].concat()
+    };
+    let places: Vec<String> = (10..22).map(|index| format!("place-{index}")).collect();
+    // In files as they come: what belongs together need not stand together.
+    let all: Vec<Vec<String>> = places.iter().map(|place| of_one(place)).collect();
+    let shuffled: Vec<String> = (0..3).flat_map(|claim| all.iter().map(move |one| one[claim].clone())).collect();
+    let together = drawn(&shuffled);
+    stands_apart("twelve environments", &together);
+    for (place, claims) in places.iter().zip(&all) {
+        let alone = drawn(claims);
+        let of_place = |shown: &Shown| -> BTreeMap<PartName, Rect> {
+            let nodes = shown.nodes.iter().filter_map(|node| Some((node.part.clone()?, node.rect)));
+            nodes.filter(|((claim, ..), _)| claim.ends_with(place)).collect()
+        };
+        let (alone, together) = (of_place(&alone), of_place(&together));
+        assert!(alone.len() > 30 && alone.keys().eq(together.keys()), "{place}");
+        let moved: Vec<(f64, f64)> =
+            alone.values().zip(together.values()).map(|(one, other)| (other.x - one.x, other.y - one.y)).collect();
+        let is_even = |way: &(f64, f64)| (way.0 - moved[0].0).abs() < 0.3 && (way.1 - moved[0].1).abs() < 0.3;
+        assert!(moved.iter().all(is_even), "{place} is drawn otherwise than alone: {moved:?}");
+    }
+}
+
+/// The claims in each of the outermost boxes.
+fn claims_by_box(shown: &Shown) -> Vec<BTreeSet<String>> {
+    let outermost = shown
+        .boxes
+        .iter()
+        .filter(|(_, framed)| shown.boxes.iter().filter(|(_, other)| other.holds(framed)).count() == 1);
+    let inside = |framed: &Rect| {
+        let nodes = shown.nodes.iter().filter(|node| framed.holds(&node.rect));
+        nodes.filter_map(|node| Some(node.part.as_ref()?.0.clone())).collect()
+    };
+    outermost.map(|(_, framed)| inside(framed)).collect()
+}
+
+#[test]
+fn an_environment_with_many_claims_is_drawn_a_few_at_a_time() {
+    let places: Vec<String> = (0..10).map(|index| format!("place-{index}")).collect();
+    let spec = format!("name: big, namespaces: [{}]", places.join(", "));
+    let mut crowded = vec![document("VClusterEnvironmentClaim", "env", &spec)];
+    crowded.extend(places.iter().flat_map(|place| guests("big", place, "")));
+    let contested: Vec<String> = (0..15).flat_map(|index| guests("big", "one", &format!("-{index}"))).collect();
+    for (claims, name) in [(crowded, "ten namespaces"), (contested, "thirty claims for one place")] {
+        let shown = drawn(&claims);
+        stands_apart(name, &shown);
+        let boxes = claims_by_box(&shown);
+        let drawn: BTreeSet<&String> = boxes.iter().flatten().collect();
+        assert_eq!(drawn.len(), claims.len(), "{name}: each claim is in a box");
+        assert!(boxes.iter().all(|claims| claims.len() <= 7), "{name}: too many at a time, {boxes:#?}");
     }
 }
 

@@ -74,10 +74,11 @@ fn examples() -> Vec<String> {
     examples
 }
 
-/// The lines of a tree below a heading, up to the next one as far left.
+/// The lines of a tree below a heading, up to the next one as far left. A heading is no beginning of another one.
 fn below<'a>(tree: &'a str, heading: &str) -> Vec<&'a str> {
     let indent = |line: &str| line.chars().take_while(|letter| "│├└─ ".contains(*letter)).count();
-    let mut lines = tree.lines().skip_while(|line| !line.contains(heading));
+    let is_it = |line: &str| line.split_once(heading).is_some_and(|(_, rest)| !rest.starts_with('-'));
+    let mut lines = tree.lines().skip_while(|line| !is_it(line));
     let first = lines.next().unwrap_or_else(|| panic!("{heading} is not in\n{tree}"));
     lines.take_while(|line| indent(line) > indent(first)).collect()
 }
@@ -145,6 +146,31 @@ fn the_tree_tells_charts_order_and_where_to_go() {
     let total = tree.lines().last().unwrap();
     let count = resources(&json(&["-o", "json", APPLICATION])).len();
     assert!(total.starts_with(&format!("3 claims become {count} composed resources: ")), "{total}");
+}
+
+/// Names that fill a page tell nobody how much it is.
+#[test]
+fn the_last_line_counts_virtual_clusters_where_they_are_many() {
+    let total = |environments: usize| {
+        let claims = (0..environments).map(|index| {
+            format!(
+                "apiVersion: platform.example.org/v1alpha1\nkind: VClusterEnvironmentClaim\nmetadata: {{name: env-{index}, namespace: team}}\nspec: {{name: place-{index}}}\n"
+            )
+        });
+        let mut file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
+        file.write_all(claims.collect::<Vec<_>>().join("---\n").as_bytes()).unwrap();
+        let (tree, _) = shown(&[file.path().to_str().unwrap()]);
+        tree.lines().last().unwrap().to_owned()
+    };
+    let (few, many) = (total(10), total(11));
+    for index in 0..10 {
+        assert!(few.contains(&format!(" in the virtual cluster place-{index}")), "{few}");
+    }
+    let (host, inside) = many.split_once(" in the host cluster, ").unwrap();
+    assert!(inside.ends_with(" in 11 virtual clusters"), "{many}");
+    let numbers = |text: &str| -> Vec<usize> { text.split(' ').filter_map(|word| word.parse().ok()).collect() };
+    let (all, count) = (numbers(host), numbers(inside)[0]);
+    assert_eq!((all[0], all[1]), (11, all[2] + count), "{many}");
 }
 
 #[test]

@@ -48,34 +48,42 @@ fn of_the_examples() -> BTreeMap<String, Size> {
     for document in serde_yaml::Deserializer::from_str(&text) {
         let manifest = Value::deserialize(document).unwrap();
         let name = manifest.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        let resources = match manifest["kind"].as_str().unwrap_or_default() {
-            "Deployment" | "StatefulSet" | "Service" => manifest.pointer("/spec/template/spec/containers/0/resources"),
+        let containers =
+            || manifest.pointer("/spec/template/spec/containers").and_then(Value::as_array).into_iter().flatten();
+        let resources: Vec<&Value> = match manifest["kind"].as_str().unwrap_or_default() {
+            "Deployment" | "StatefulSet" | "Service" => containers().map(|container| &container["resources"]).collect(),
             // The others are the environment's.
             "Release" if manifest.pointer("/spec/forProvider/chart/name").is_some_and(|name| name == "postgres") => {
-                manifest.pointer("/spec/forProvider/values/resources")
+                manifest.pointer("/spec/forProvider/values/resources").into_iter().collect()
             }
             "PersistentVolumeClaim" => {
                 let pod = VOLUMES.iter().find(|(claim, _)| *claim == name).unwrap().1;
                 let size = manifest.pointer("/spec/resources/requests/storage").unwrap().as_str().unwrap();
                 sizes.entry(pod.to_owned()).or_default()[3] = size.trim_end_matches("Gi").parse().unwrap();
-                None
+                continue;
             }
-            _ => None,
+            _ => continue,
         };
-        let Some(resources) = resources else { continue };
         let name = manifest
             .pointer("/metadata/annotations/crossplane.io~1external-name")
             .and_then(Value::as_str)
             .unwrap_or(name);
-        let text = |pointer: &str| resources.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
-        let cpu = text("/requests/cpu");
-        let cpu =
-            cpu.strip_suffix('m').map_or_else(|| cpu.parse::<u64>().unwrap() * 1000, |milli| milli.parse().unwrap());
-        let memory = |pointer: &str| mebibytes(&text(pointer));
-        let size = sizes.entry(name.to_owned()).or_default();
-        size[..3].copy_from_slice(&[cpu, memory("/requests/memory"), memory("/limits/memory")]);
+        for resources in resources {
+            let text = |pointer: &str| resources.pointer(pointer).and_then(Value::as_str).unwrap().to_owned();
+            let memory = |pointer: &str| mebibytes(&text(pointer));
+            let of_container =
+                [millicores(&text("/requests/cpu")), memory("/requests/memory"), memory("/limits/memory")];
+            let size = sizes.entry(name.to_owned()).or_default();
+            for (sum, part) in size.iter_mut().zip(of_container) {
+                *sum += part;
+            }
+        }
     }
     sizes
+}
+
+fn millicores(cpu: &str) -> u64 {
+    cpu.strip_suffix('m').map_or_else(|| cpu.parse::<u64>().unwrap() * 1000, |milli| milli.parse().unwrap())
 }
 
 fn mebibytes(quantity: &str) -> u64 {

@@ -88,7 +88,8 @@ TOOLS = {
     "kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
     "kafka-console-producer": "kafka.tools.ConsoleProducer",
     "kafka-get-offsets": "org.apache.kafka.tools.GetOffsetShell",
-    "jmx": "org.apache.kafka.tools.JmxTool",
+    # It is told which one.
+    "kafka-run-class": "",
 }
 # Folder → what Connect finds in it.
 PLUGINS = {
@@ -146,7 +147,8 @@ class Cluster:
     def tools(self):
         for name, main in TOOLS.items():
             program = self.place / "bin" / name
-            program.write_text(f"#!/bin/sh\nexec {' '.join(self.java_with_avro)} {main} \"$@\"\n")
+            options = "${KAFKA_HEAP_OPTS-} ${KAFKA_JVM_PERFORMANCE_OPTS-}"
+            program.write_text(f"#!/bin/sh\nexec {' '.join(self.java_with_avro)} {options} {main} \"$@\"\n")
             program.chmod(0o755)
 
     def plugins(self):
@@ -232,7 +234,7 @@ class Cluster:
         """How many records Connect has left out for a connector, by its own count: the command of docs/trouble.md."""
         said = subprocess.run(
             [
-                self.place / "bin/jmx", "--jmx-url", f"service:jmx:rmi:///jndi/rmi://127.0.0.1:{self.ports['jmx']}/jmxrmi",
+                self.place / "bin/kafka-run-class", "org.apache.kafka.tools.JmxTool", "--jmx-url", f"service:jmx:rmi:///jndi/rmi://127.0.0.1:{self.ports['jmx']}/jmxrmi",
                 "--one-time", "--report-format", "tsv",
                 "--object-name", "kafka.connect:type=task-error-metrics,connector=*,task=*", "--attributes", "total-records-skipped",
             ],

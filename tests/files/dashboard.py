@@ -11,9 +11,9 @@ from support import Case, find, need, prove, said
 
 need("promtool")
 
-# What is measured in an environment with monitoring: Prometheus itself and kube-state-metrics. The kubelets, which know
-# what pods use, are the host's, and a virtual cluster without its nodes does not show them.
-MEASURED = re.compile(r"\b(up|kube_\w+)\b(?=\{)")
+# What is measured in an environment with monitoring: Prometheus itself, kube-state-metrics and the pod that asks Connect.
+# The kubelets, which know what pods use, are the host's, and a virtual cluster without its nodes does not show them.
+MEASURED = re.compile(r"\b(up|ALERTS|kube_\w+|kafka_connect_\w+)\b(?=\{)")
 WORD_BEFORE_SELECTOR = re.compile(r"\b(\w+)\{")
 # Grafana's own types, in a program of tools/, and what its documentation says that kube-state-metrics measures.
 STRICT = os.environ.get("DASHBOARD", "")
@@ -80,19 +80,40 @@ class Dashboard(Case):
         documented = set(re.findall(r"^\| (kube_\w+) ", pages, re.MULTILINE))
         self.assertGreater(len(documented), 150)
         used = {metric for query in self.queries for metric in MEASURED.findall(query)}
-        # Prometheus makes `up` itself, for whatever it asks.
-        self.assertEqual(used - documented, {"up"})
+        # Prometheus makes `up` itself for whatever it asks, and `ALERTS` of its rules.
+        self.assertEqual(used - documented - self.counted(), {"up", "ALERTS"})
 
-    def test_service_monitor_asks_a_port_that_is_there(self):
-        monitor = seed().one("ServiceMonitor", "lenses-metrics")["spec"]
-        (selected,) = monitor["selector"]["matchLabels"].items()
-        served = seed().one("Service", "lenses-hq-service")
-        self.assertIn(selected, served["metadata"]["labels"].items())
-        ports = {port["name"]: port["targetPort"] for port in served["spec"]["ports"]}
-        container = {port["name"]: port["containerPort"] for port in seed().container("Deployment", "lenses-hq").spec["ports"]}
-        (endpoint,) = monitor["endpoints"]
-        address = re.search(r"prometheusAddress: :(\d+)", seed().file("lenses-hq-config", "config.yaml"))[1]
-        self.assertEqual(container[ports[endpoint["port"]]], int(address))
+    def counted(self):
+        """What the program shows that serves Connect's counts."""
+        program = seed().container("Deployment", "kafka-connect-metrics", "serve").spec["command"][-1]
+        return set(re.findall(r'"(kafka_connect_\w+)"', program))
+
+    def test_what_connect_counts_and_the_alerts_on_it_are_shown(self):
+        rules = seed().one("PrometheusRule", "kafka-connect-metrics")["spec"]["groups"][0]["rules"]
+        asked = {metric for rule in rules for metric in MEASURED.findall(rule["expr"])}
+        self.assertEqual(asked - {"up"}, self.counted() - {"kafka_connect_tasks"})
+        shown = {metric for query in self.queries for metric in MEASURED.findall(query)}
+        self.assertLessEqual(asked | {"ALERTS"}, shown)
+        # Every alert is about the namespace that the dashboard shows.
+        for rule in rules:
+            self.assertEqual(rule["expr"].count('namespace="health-streaming"'), len(MEASURED.findall(rule["expr"])))
+
+    def test_service_monitors_ask_a_port_that_is_there(self):
+        hq = int(re.search(r"prometheusAddress: :(\d+)", seed().file("lenses-hq-config", "config.yaml"))[1])
+        connect = int(seed().container("Deployment", "kafka-connect-metrics", "serve").env()["PORT"])
+        for name, service, pod, container, listens in (
+            ("lenses-metrics", "lenses-hq-service", "lenses-hq", None, hq),
+            ("kafka-connect-metrics", "kafka-connect-metrics", "kafka-connect-metrics", "serve", connect),
+        ):
+            with self.subTest(name):
+                monitor = seed().one("ServiceMonitor", name)["spec"]
+                (selected,) = monitor["selector"]["matchLabels"].items()
+                served = seed().one("Service", service)
+                self.assertIn(selected, served["metadata"]["labels"].items())
+                ports = {port["name"]: port["targetPort"] for port in served["spec"]["ports"]}
+                named = {port["name"]: port["containerPort"] for port in seed().container("Deployment", pod, container).spec["ports"]}
+                (endpoint,) = monitor["endpoints"]
+                self.assertEqual(named[ports[endpoint["port"]]], listens)
 
     def test_prometheus_parses_every_question(self):
         rules = self.directory() / "rules.json"

@@ -6,10 +6,14 @@ The two connectors are in no registry: stand-ins of the same names check the set
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
+import sys
 import time
 import unittest
+import urllib.error
+import urllib.parse
 import urllib.request
 
 import cluster
@@ -17,9 +21,9 @@ import mosquitto
 from cluster import VERSION, Cluster
 from composed import Composed, moved, seed
 from mosquitto import READING
-from support import Case, end as stop, find, need, prove, said, until
+from support import Case, end as stop, find, free_port, need, prove, said, until
 
-need("mosquitto", "mosquitto_passwd", "mosquitto_pub", "openssl")
+need("mosquitto", "mosquitto_passwd", "mosquitto_pub", "openssl", "promtool")
 
 MQTT = seed().container("StatefulSet", "mqtt-source-connector")
 SYSTEM = seed().container("StatefulSet", "kafka-connect")
@@ -139,6 +143,10 @@ class Connector(mosquitto.Broker):
     def states(self, name):
         status = self.ask("GET", f"/connectors/{name}/status")
         return [status["connector"]["state"], *(task["state"] for task in status["tasks"])]
+
+    def private_key(self):
+        command = [find("openssl"), "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     def credentials(self, password=None):
         KAFKA.mount("mqtt", {"username": BRIDGE, "password": password or self.password(BRIDGE)})
@@ -341,12 +349,8 @@ class Mappings(Connector):
 
 
 class Sink(Connector):
-    def key(self, *options):
-        command = [find("openssl"), "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", *options]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
     def test_a_processed_reading_arrives_in_its_table_and_what_cannot_is_kept(self):
-        KAFKA.mount("snowflake", {"private_key": self.key()})
+        KAFKA.mount("snowflake", {"private_key": self.private_key()})
         self.keep(SYSTEM)
         reading = '{"deviceId":"test001","value":75}'
         KAFKA.tool("kafka-console-producer", "--topic", "heart_rate_device_topic", input=f"!no row\n{reading}\n")
@@ -369,7 +373,7 @@ class Sink(Connector):
         # The passphrase of a key for a test, which is thrown away with it.
         encrypted = subprocess.run(
             [find("openssl"), "pkcs8", "-topk8", "-v2", "aes-256-cbc", "-passout", "pass:of a test"],
-            input=self.key(), capture_output=True, text=True, check=True,
+            input=self.private_key(), capture_output=True, text=True, check=True,
         ).stdout
         KAFKA.mount("snowflake", {"private_key": encrypted, "private_key_passphrase": "of a test"})
         process, ends = self.pod()
@@ -385,6 +389,133 @@ class Sink(Connector):
         said = self.run_once()
         self.assertIn("cannot put connector snowflake-sink-connector (Connect answers 400)", said)
         self.assertIn("not an RSA key in PKCS#8", said)
+
+
+class Counts(Connector):
+    """What Connect counts, as Prometheus gets it from the pod that asks."""
+
+    def setUp(self):
+        self.ask_container, serve = (seed().container("Deployment", "kafka-connect-metrics", name) for name in ("ask", "serve"))
+        self.answers, self.tmp, self.http = self.directory(), self.directory(), free_port()
+        self.answer = moved(serve.env()["ANSWER"], {"/answers": str(self.answers)})
+        python, *arguments = serve.spec["command"]
+        self.assertEqual((python, arguments[0]), ("python3", "-c"))
+        env = serve.env() | {"PORT": str(self.http), "ANSWER": self.answer, "HTTP_ADDRESS": "127.0.0.1"}
+        self.server([sys.executable, *arguments], self.http, env=env)
+
+    def asks(self):
+        """The composed script, with this machine's port and tools."""
+        env = self.ask_container.env()
+        env["CONNECT_JMX"] = moved(env["CONNECT_JMX"], {"kafka-service:9584": f"127.0.0.1:{KAFKA.ports['jmx']}"})
+        self.assertEqual(env["ANSWER"].replace("/answers", str(self.answers)), self.answer)
+        env |= {"ANSWER": self.answer, "POLL_SECONDS": "0.2", "TIMEOUT_SECONDS": "20"}
+        script = moved(self.ask_container.script(), {"/tmp/said": f"{self.tmp}/said"})
+        return self.start(script, env, f"{KAFKA.place / 'bin'}:{os.environ['PATH']}", [self.answers, self.tmp])
+
+    def scrape(self, path="/metrics"):
+        """The status and the numbers: a series, as Prometheus writes it, → its value."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=60) as answer:
+                self.assertEqual(answer.headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
+                text = answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, {}
+        checked = subprocess.run([find("promtool"), "check", "metrics"], input=text, capture_output=True, text=True)
+        self.assertEqual((checked.returncode, checked.stderr), (0, ""), text)
+        lines = [line.rsplit(" ", 1) for line in text.split("\n") if line and not line.startswith("#")]
+        return 200, {series: float(value) for series, value in lines}
+
+    def count(self, name, connector):
+        return self.scrape()[1].get(f'kafka_connect_task_{name}_total{{connector="{connector}",task="0"}}')
+
+    def code(self):
+        return self.scrape()[0]
+
+    def test_a_record_that_the_converter_cannot_take_is_counted(self):
+        self.broker()
+        self.credentials()
+        name = self.keep(MQTT)
+        self.pod()
+        self.assertEqual(self.code(), 503)
+        self.asks()
+        until(lambda: self.count("skipped_records", name) == 0, 60)
+        for message in ('"on"', READING):
+            self.assertEqual(self.publish("health-user", message=message), "")
+        until(lambda: self.count("skipped_records", name) == 1, 60)
+        self.assertEqual(self.states(name), ["RUNNING", "RUNNING"])
+        self.assertEqual((self.count("dead_letters", name), self.count("dead_letter_failures", name)), (0, 0))
+        self.assertEqual(self.scrape()[1]["kafka_connect_tasks"], 1)
+
+    def test_a_dead_letter_is_counted(self):
+        KAFKA.mount("snowflake", {"private_key": self.private_key()})
+        name = self.keep(SYSTEM)
+        self.pod()
+        self.asks()
+        KAFKA.tool("kafka-console-producer", "--topic", "heart_rate_device_topic", input="!no row\n")
+        until(lambda: self.count("dead_letters", name), 60)
+        self.assertEqual(self.count("skipped_records", name), self.count("dead_letters", name))
+        self.assertEqual(self.count("dead_letter_failures", name), 0)
+
+    def test_names_of_connectors_are_only_ever_names(self):
+        self.broker()
+        self.credentials()
+        self.keep(MQTT)
+        config = json.loads(self.kept[1]["CONNECTOR_CONFIG"])
+        names = ['a,task=7:"b', "back\\slash*?", "\u00fc"]
+        for name in names:
+            self.addCleanup(self.forget_quoted, name)
+            self.ask("POST", "/connectors", {"name": name, "config": config | {"name": name, "connect.mqtt.client.id": f"client{names.index(name)}"}})
+        self.asks()
+        labels = [name.replace("\\", "\\\\").replace('"', '\\"') for name in names]
+        wanted = {f'kafka_connect_task_skipped_records_total{{connector="{label}",task="0"}}' for label in labels}
+        until(lambda: wanted <= set(self.scrape()[1]), 60)
+
+    def forget_quoted(self, name):
+        self.ask("DELETE", f"/connectors/{urllib.parse.quote(name, safe='')}")
+
+    def test_a_connect_without_connectors_has_nothing_to_count(self):
+        self.asks()
+        until(lambda: self.code() == 200, 60)
+        self.assertEqual(self.scrape(), (200, {"kafka_connect_tasks": 0}))
+        self.assertEqual(self.scrape("/")[0], 404)
+
+    def test_while_connect_does_not_answer_nothing_is_told(self):
+        process = self.asks()
+        until(lambda: self.code() == 200, 60)
+        KAFKA.signal("connect", signal.SIGKILL)
+        until(lambda: self.code() == 503, 60)
+        until(lambda: self.code() == 200, 120)
+        process.terminate()
+        said, _ = process.communicate(timeout=10)
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual([line.partition(":")[0] for line in said.splitlines()], ["Connect answers", "Connect does not answer", "Connect answers"])
+
+    def test_a_connect_that_stands_still_is_not_waited_for(self):
+        self.asks()
+        until(lambda: self.code() == 200, 60)
+        self.addCleanup(KAFKA.signal, "connect", signal.SIGCONT)
+        KAFKA.signal("connect", signal.SIGSTOP)
+        until(lambda: self.code() == 503, 60)
+        KAFKA.signal("connect", signal.SIGCONT)
+        until(lambda: self.code() == 200, 60)
+
+    def test_an_old_or_broken_answer_is_none(self):
+        worker = "kafka.connect:type=connect-worker-metrics:task-count\t1.0\n"
+        task = "kafka.connect:type=task-error-metrics,connector=c,task=0:total-records-skipped\t"
+        answer = pathlib.Path(self.answer)
+        for text, code in ((f"{worker}{task}2.0\n", 200), (worker, 200), ("", 503), (f"{task}2.0\n", 503), (f"{worker}{task}null\n", 503), ("no tab\n", 503)):
+            with self.subTest(text):
+                answer.write_text(text)
+                self.assertEqual(self.code(), code)
+        named = task.replace("connector=c", 'connector="new\\nline, \u2028\\"\\\\"')
+        answer.write_text(f"{worker}{named}2.0\n", encoding="utf-8")
+        self.assertEqual(self.count("skipped_records", 'new\\nline, \u2028\\"\\\\'), 2)
+        answer.write_text(worker)
+        for age, code in ((100, 200), (130, 503)):
+            os.utime(answer, (time.time() - age,) * 2)
+            self.assertEqual(self.code(), code)
+        answer.unlink()
+        self.assertEqual(self.code(), 503)
 
 
 if __name__ == "__main__":

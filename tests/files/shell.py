@@ -76,6 +76,9 @@ class Shell(Case):
                     # It begins anew where it waited for too long, and says for what.
                     self.assertIn('fail "go on: waited', container.script())
                     self.assertEqual(container.spec["terminationMessagePolicy"], "FallbackToLogsOnError")
+                elif manifest["kind"] == "Deployment" and container.spec in manifest["spec"]["template"]["spec"]["containers"]:
+                    # It asks again and again for as long as its pod is there, and no question takes for ever.
+                    self.assertRegex(container.script(), r'(?m)^  timeout "\$\{TIMEOUT_SECONDS:-\d+\}" ')
                 elif re.search(r"\bsleep\b", container.script()):
                     self.assertEqual(manifest["kind"], "Job")
                     self.assertGreater(manifest["spec"]["activeDeadlineSeconds"], 0)

@@ -44,7 +44,7 @@ fn read_by_programs(manifest: &Value) -> Vec<String> {
         // Locks hold facts for us, not for a program.
         "ConfigMap" if name.ends_with("-owner") => Vec::new(),
         "ConfigMap" => manifest["data"].as_object().unwrap().keys().map(|key| format!("{name}/{key}")).collect(),
-        "ServiceMonitor" => vec![format!("ServiceMonitor {name}")],
+        kind @ ("ServiceMonitor" | "PrometheusRule") => vec![format!("{kind} {name}")],
         _ => {
             let pod = &manifest["spec"]["template"]["spec"];
             let containers = ["initContainers", "containers"].map(|list| pod[list].as_array().into_iter().flatten());
@@ -105,8 +105,8 @@ fn every_generated_file_has_its_row_and_every_row_its_proof() {
         assert!(!proofs.is_empty(), "docs/proof.md: {files} has no proof");
         for file in quoted(files) {
             assert!(told.insert(file.to_owned()), "docs/proof.md: {file} stands there twice");
-            let name = file.trim_start_matches("ServiceMonitor ").trim_start_matches("chart ");
-            let name = name.split('/').next().unwrap();
+            // A file of something, or a kind and its name.
+            let name = file.split('/').next().unwrap().rsplit(' ').next().unwrap();
             let is_meant = |proof: &&str| {
                 let is_run = suite.contains(&format!("\"{proof}\")")) || suite.contains(&format!("\"files/{proof}\""));
                 assert!(is_run, "docs/proof.md: {proof} is not run by tests/files.rs");

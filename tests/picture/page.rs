@@ -168,6 +168,7 @@ fn search_finds_by_part_by_kind_and_by_name() {
                 "agent-key-policy",
                 "metabase-policy",
                 "analytics-policy",
+                "connect-metrics-policy",
                 "system-policy",
                 "broker-policy",
                 "simulator-policy",

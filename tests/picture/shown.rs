@@ -39,7 +39,9 @@ pub struct Rect {
 
 impl Rect {
     pub fn overlaps(&self, other: &Self) -> bool {
-        let apart = |low: f64, size: f64, other: f64, other_size: f64| low + size <= other || other + other_size <= low;
+        // Places and sizes are written to a tenth of a pixel.
+        let before = |low: f64, size: f64, high: f64| low + size < high + 0.1;
+        let apart = |low, size, other, other_size| before(low, size, other) || before(other, other_size, low);
         !apart(self.x, self.width, other.x, other.width) && !apart(self.y, self.height, other.y, other.height)
     }
 

@@ -1,5 +1,7 @@
 //! `preview --diff`: what changes between two versions of claims, as people and programs read it.
 
+use std::slice::from_ref;
+
 use serde_json::Value;
 
 use super::{refused, run, shown, texts, with_stdin};
@@ -56,7 +58,7 @@ fn each_resource_is_told_with_the_fields_that_change() {
         assert!(difference.lines().any(|other| other == line), "{line} is not in\n{difference}");
     }
     let total = difference.lines().last().unwrap();
-    assert!(total.contains(": 2 added, 2 removed, 6 changed, "), "{total}");
+    assert!(total.contains(": 2 added, 7 removed, 8 changed, "), "{total}");
 }
 
 #[test]
@@ -108,16 +110,28 @@ fn programs_are_told_the_same() {
     assert_eq!(code, Some(1));
     let json: Value = serde_json::from_str(&json).unwrap();
     let claim = &json["claims"][0];
-    assert_eq!(claim["removed"], serde_json::json!(["lenses-metrics-monitor", "dashboard-config"]));
+    let removed = [
+        "connect-metrics-policy-policy",
+        "connect-metrics-deployment",
+        "connect-metrics-service",
+        "connect-metrics-monitor",
+        "connect-metrics-alerts",
+        "lenses-metrics-monitor",
+        "dashboard-config",
+    ];
+    assert_eq!(claim["removed"], serde_json::json!(removed));
     assert_eq!(
         claim["changed"][0],
         serde_json::json!({"key": "postgres-data", "fields": [
             {"field": "spec.resources.requests.storage", "old": "8Gi", "new": "4Gi"},
         ]})
     );
-    // Prometheus is no longer let in.
+    // Prometheus is no longer let in, and nobody asks Connect. No pod restarts for it.
     let changed: Vec<&Value> = claim["changed"].as_array().unwrap().iter().map(|changed| &changed["key"]).collect();
-    assert_eq!(changed, ["postgres-data", "lenses-hq-policy-policy"]);
+    assert_eq!(
+        changed,
+        ["postgres-data", "kafka-service", "system-policy-policy", "kafka-policy-policy", "lenses-hq-policy-policy"]
+    );
     assert_eq!(json["refused"][0]["field"], "spec.database.storage");
 }
 
@@ -230,6 +244,89 @@ fn what_is_kept_stays_behind_and_says_how_to_remove_it() {
     let left = costs(&difference);
     assert!(left.iter().any(|cost| cost.contains(", unmanaged; taken up by other; ")), "{difference}");
     assert!(!difference.contains("data is lost"), "{difference}");
+}
+
+/// What a script removes is told as well: no resource of it is among those that go.
+#[test]
+fn a_connector_or_a_processor_that_is_not_asked_for_any_more_stops() {
+    let stops = |old: &str, new: &str| -> Vec<String> {
+        let (code, difference, _) = between(&[], old, new);
+        assert_eq!(code, Some(0), "{difference}");
+        let stops = costs(&difference).into_iter().filter_map(|cost| cost.strip_prefix("stops: "));
+        stops.map(str::to_owned).collect()
+    };
+    let stopped = |what: &str| format!("{what} is removed; its topics with their records stay");
+    let system = |lines: &str| std::fs::read_to_string(OLD).unwrap() + lines;
+    let processor = |name: &str, sql: &str| format!("{{name: {name}, sql: INSERT INTO heart_rate_device_topic {sql}}}");
+    let (one, two) = (
+        processor("one", "SELECT STREAM heart_rate FROM device_data"),
+        processor("two", "SELECT STREAM ecg FROM device_data"),
+    );
+    let processors = |list: &[&str]| system(&format!("  sqlProcessors: [{}]\n", list.join(", ")));
+    let both = processors(&[&one, &two]);
+    assert_eq!(stops(&both, &processors(&[&one])), [stopped("SQL processor two")]);
+    assert_eq!(stops(&both, &processors(&[])), [stopped("SQL processor one"), stopped("SQL processor two")]);
+    assert_eq!(stops(&processors(&[&one]), &both), Vec::<String>::new());
+    // Other SQL is the same processor.
+    let other = processor("one", "SELECT STREAM temperature FROM device_data");
+    assert_eq!(stops(&processors(&[&one]), &processors(&[&other])), Vec::<String>::new());
+    let renamed = one.replace("name: one", "name: other");
+    assert_eq!(stops(&processors(&[&one]), &processors(&[&renamed])), [stopped("SQL processor one")]);
+
+    let snowflake = system("  snowflakeConfig: {account: a-b, user: U, role: R, database: D}\n");
+    assert_eq!(stops(&snowflake, &system("")), [stopped("connector snowflake-sink-connector")]);
+    let mapping =
+        |topic: &str, converter: &str| format!("{{mqttTopic: {topic}, kafkaTopic: {topic}, converter: {converter}}}");
+    let (fields, bytes) = (mapping("fields", "Json"), mapping("bytes", "Bytes"));
+    let mappings = |list: &[&str]| {
+        broker(&format!("  connectorConfig: {{mappings: [{}], simulator: {{enabled: false}}}}\n", list.join(", ")))
+    };
+    let both = mappings(&[&fields, &bytes]);
+    let [of_fields, of_bytes] = ["", "bytes-"].map(|kind| stopped(&format!("connector mqtt-source-{kind}connector")));
+    assert_eq!(stops(&both, &mappings(&[&fields])), from_ref(&of_bytes));
+    assert_eq!(stops(&both, &mappings(&[&bytes])), from_ref(&of_fields));
+    assert_eq!(stops(&both, &mappings(&[])), [of_fields, of_bytes]);
+
+    let (_, json, _) = between(&["-o", "json"], &both, &mappings(&[&fields]));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let expected = serde_json::json!([{
+        "what": "connector mqtt-source-bytes-connector",
+        "stays": "its topics with their records stay",
+    }]);
+    assert_eq!(json["claims"][0]["stops"], expected);
+}
+
+/// Kafka Connect is another claim's, and no script is left that could remove what the broker's scripts put there.
+#[test]
+fn a_broker_that_goes_by_itself_leaves_its_connectors() {
+    let left = |old: &str, new: &str| -> Vec<String> {
+        let (_, difference, _) = between(&[], old, new);
+        let left = costs(&difference).into_iter().filter(|cost| cost.starts_with("stays behind: connector "));
+        left.map(str::to_owned).collect()
+    };
+    let connector = |name: &str| {
+        format!(
+            "stays behind: connector {name} in Kafka Connect, which goes on failing to reach what it reads; \
+             taken up by the next claim of that namespace; to remove: `kubectl exec deploy/kafka-platform -n streaming \
+             -- curl -fsS -X DELETE http://localhost:8083/connectors/{name}` inside the virtual cluster"
+        )
+    };
+    let system = std::fs::read_to_string(OLD).unwrap();
+    let with = |broker: &str| format!("{system}---\n{broker}");
+    let bytes = "  connectorConfig: {mappings: [{mqttTopic: a, kafkaTopic: a}, {mqttTopic: b, kafkaTopic: b, converter: Bytes}]}\n";
+    let one = connector("mqtt-source-connector");
+    assert_eq!(left(&with(&broker("")), &system), from_ref(&one));
+    assert_eq!(left(&with(&broker(bytes)), &system), [one.clone(), connector("mqtt-source-bytes-connector")]);
+    // What the files do not say of Kafka Connect is taken for standing.
+    let elsewhere = system.replace("namespace: streaming", "namespace: elsewhere");
+    assert_eq!(left(&format!("{elsewhere}---\n{}", broker("")), &elsewhere), [one]);
+
+    let none = Vec::<String>::new();
+    assert_eq!(left(&with(&broker("")), &elsewhere), none, "Kafka Connect goes as well");
+    let renamed = broker("").replace("name: mqtt,", "name: other,");
+    assert_eq!(left(&with(&broker("")), &with(&renamed)), none, "the other claim has the same connectors");
+    assert_eq!(left(&with(&broker("  deletionPolicy: Orphan\n")), &system), none, "the broker goes on as well");
+    assert_eq!(left(&with(&broker("  connectorConfig: {mappings: []}\n")), &system), none, "there is none");
 }
 
 /// The virtual cluster takes along what stands in it, its guests' volumes included.

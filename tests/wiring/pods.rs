@@ -61,16 +61,14 @@ impl Pod<'_> {
         self.object.namespace == namespace && selects(selector, &self.labels)
     }
 
-    /// The number of a port that is named, or is a number already. Nothing where no container says so.
+    /// The number of a port that a container names, or that is a number already, which no container needs to name.
     pub fn port(&self, port: &Value) -> Option<i64> {
         let ports = || self.containers.iter().flat_map(|container| container.value.items("/ports"));
         match port {
             Value::String(name) => {
                 ports().find(|port| port.text("/name") == name).and_then(|port| port.number("/containerPort"))
             }
-            number => {
-                number.as_i64().filter(|&number| ports().any(|port| port.number("/containerPort") == Some(number)))
-            }
+            number => number.as_i64(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Prometheus takes every monitor up and finds what it selects; Grafana loads every dashboard.
+//! Prometheus takes up every monitor and every rule, and finds what they ask for; Grafana loads every dashboard.
 
 use serde_json::Value;
 
@@ -24,6 +24,13 @@ pub fn check(world: &World) -> Vec<Finding> {
         }
         found.extend(check_monitor(world, monitor));
     }
+    let takes_rules = values.at("/prometheus/prometheusSpec/ruleSelectorNilUsesHelmValues") == &Value::Bool(false);
+    for rules in world.of_kind("monitoring.coreos.com", "PrometheusRule") {
+        if !takes_rules && rules.labels().get("release") != Some(&release) {
+            found.push(Finding::on(rules, "/metadata/labels", "Prometheus does not take it up"));
+        }
+        found.extend(check_rules(world, rules, values));
+    }
     let sidecar = values.at("/grafana/sidecar/dashboards");
     let is_dashboard = |config: &&Object| {
         config.manifest.entries("/data").any(|(_, text)| text.as_str().is_some_and(|text| text.contains("\"panels\"")))
@@ -43,11 +50,10 @@ pub fn check(world: &World) -> Vec<Finding> {
                 found.push(Finding::on(dashboard, format!("/data/{name}"), "not the model of a dashboard"));
             }
             found.extend(check_dashboard(world, dashboard, &model));
-            found.extend(
-                unmeasured(values, &model).map(|metric| {
-                    Finding::on(dashboard, format!("/data/{name}"), format!("nothing measures {metric}"))
-                }),
-            );
+            let queries = model.items("/panels").iter().flat_map(|panel| panel.items("/targets"));
+            for metric in queries.flat_map(|target| unmeasured(world, dashboard, values, target.text("/expr"))) {
+                found.push(Finding::on(dashboard, format!("/data/{name}"), format!("nothing measures {metric}")));
+            }
         }
     }
     found
@@ -123,25 +129,65 @@ fn check_dashboard(world: &World, dashboard: &Object, model: &Value) -> Vec<Find
     found
 }
 
-/// Metrics of a dashboard's queries that nothing in the stack measures: each family comes from a part that can be off.
-fn unmeasured<'a>(values: &'a Value, model: &'a Value) -> impl Iterator<Item = &'a str> {
+/// Metrics of a query that nothing measures there: each family comes from a part of the stack that can be off, or from a pod
+/// beside whoever asks.
+fn unmeasured<'a>(world: &'a World, asks: &'a Object, values: &'a Value, query: &'a str) -> Vec<&'a str> {
     let is_on = |part: &str| values.at(&format!("/{part}/enabled")) != &Value::Bool(false);
-    let measures = move |metric: &str| match metric.split('_').next() {
+    let measures = |metric: &str| match metric.split('_').next() {
         Some("up") => true,
+        Some("ALERTS") => {
+            let mut rules = world.of_kind("monitoring.coreos.com", "PrometheusRule");
+            rules.any(|rules| rules.namespace == asks.namespace)
+        }
         Some("kube") => is_on("kubeStateMetrics"),
         Some("container" | "kubelet") => is_on("kubelet"),
         Some("node") => is_on("nodeExporter"),
-        _ => false,
+        _ => world.pods.iter().filter(|pod| pod.object.namespace == asks.namespace).any(|pod| {
+            // A program whose text we know names what it shows.
+            let mut commands = pod.containers.iter().flat_map(|container| container.value.texts("/command"));
+            commands.any(|text| text.contains(&format!("\"{metric}\"")))
+        }),
     };
-    let queries =
-        model.items("/panels").iter().flat_map(|panel| panel.items("/targets")).map(|target| target.text("/expr"));
     // A metric stands before the braces of its selector.
-    let metrics = queries.flat_map(|query| {
-        let parts: Vec<&str> = query.split('{').collect();
-        let last_word = |part: &'a str| part.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next();
-        parts[..parts.len() - 1].iter().copied().filter_map(last_word).collect::<Vec<_>>()
-    });
-    metrics.filter(move |metric| !measures(metric))
+    let parts: Vec<&str> = query.split('{').collect();
+    let last_word = |part: &'a str| part.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next();
+    let metrics = parts[..parts.len() - 1].iter().copied().filter_map(last_word);
+    metrics.filter(|metric| !measures(metric)).collect()
+}
+
+/// Alerts ask for what is measured, of their own namespace, and each has words.
+fn check_rules(world: &World, rules: &Object, values: &Value) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let groups = rules.manifest.items("/spec/groups").iter();
+    for rule in groups.flat_map(|group| group.items("/rules")) {
+        let mut finds = |field: &str, message: String| {
+            found.push(Finding::on(rules, format!("/spec/groups {}{field}", rule.text("/alert")), message));
+        };
+        let query = rule.text("/expr");
+        for metric in unmeasured(world, rules, values, query) {
+            finds("/expr", format!("nothing measures {metric}"));
+        }
+        for (label, value) in matchers(query) {
+            let is_own = match label {
+                "namespace" => value == rules.namespace,
+                "service" => world.find(rules.place, "", "Service", &rules.namespace, value).is_some(),
+                _ => false,
+            };
+            if !is_own {
+                finds("/expr", format!("asks for {label} {value}, which is none of its own"));
+            }
+        }
+        let of_namespace = matchers(query).filter(|(label, _)| *label == "namespace").count();
+        if query.is_empty() || of_namespace != query.matches('{').count() {
+            finds("/expr", "asks for other namespaces too".to_owned());
+        }
+        for words in ["/annotations/summary", "/annotations/description", "/labels/severity"] {
+            if rule.text(words).is_empty() {
+                finds(words, "nobody is told".to_owned());
+            }
+        }
+    }
+    found
 }
 
 /// The label matchers of a query that ask for one value: `name="value"`.

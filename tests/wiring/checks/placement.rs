@@ -39,6 +39,7 @@ const KINDS: &[(&str, &str, Scope)] = &[
     ("helm.crossplane.io/v1beta1", "Release", Scope::Cluster),
     ("kubernetes.crossplane.io/v1alpha1", "ProviderConfig", Scope::Cluster),
     ("protection.crossplane.io/v1beta1", "ClusterUsage", Scope::Cluster),
+    ("monitoring.coreos.com/v1", "PrometheusRule", Scope::Namespace),
     ("monitoring.coreos.com/v1", "ServiceMonitor", Scope::Namespace),
     ("networking.istio.io/v1", "Gateway", Scope::Namespace),
     ("networking.istio.io/v1", "VirtualService", Scope::Namespace),

@@ -57,7 +57,9 @@ fn probes(pod: &crate::wiring::pods::Pod, behaviour: &crate::wiring::programs::B
             let probe = container.value.at(&format!("/{kind}"));
             for action in ["httpGet", "tcpSocket"].map(|action| probe.at(&format!("/{action}"))) {
                 let field = format!("{}/{kind}", container.field);
-                if action.has("/port") && pod.port(action.at("/port")).is_none() {
+                if action.has("/port")
+                    && !pod.port(action.at("/port")).is_some_and(|port| behaviour.listens.contains(&port))
+                {
                     found.push(Finding::at(pod, &field, "asks a port that no container has"));
                 }
                 if action.has("/path") && !behaviour.pages.iter().any(|page| page == action.text("/path")) {

@@ -12,6 +12,7 @@ use super::world::{Origin, World};
 
 mod agent;
 mod connector;
+mod counts;
 mod databases;
 mod hq;
 mod kafka;
@@ -95,6 +96,7 @@ fn run(reading: &mut Reading) {
     }
     match reading.container.value.text("/command/0") {
         "" => {}
+        "python3" if reading.container.value.text("/command/1") == "-c" => return counts::serves(reading),
         "python3" => return simulator::own(reading),
         _ => return script::run(reading),
     }

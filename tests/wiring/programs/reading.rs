@@ -207,8 +207,12 @@ impl<'w> Reading<'_, 'w> {
     }
 }
 
-/// A heap's size: `-Xmx512m`.
+/// A heap's size, `-Xmx512m`, or a choice that suits any program.
 fn is_java_option(option: &str) -> bool {
+    let choices = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8"];
+    if choices.contains(&option) {
+        return true;
+    }
     let size = option.strip_prefix("-Xmx").or_else(|| option.strip_prefix("-Xms"));
     size.and_then(|size| size.strip_suffix(['m', 'M', 'g', 'G'])).is_some_and(|size| size.parse::<u32>().is_ok())
 }

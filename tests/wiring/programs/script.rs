@@ -8,7 +8,7 @@ use realtime_platform_core::claims::realtime_system::script;
 use serde_json::Value;
 
 use super::reading::{may, must};
-use super::{Reading, Takes, Variable, connector, databases, kafka, mosquitto};
+use super::{Reading, Takes, Variable, connector, counts, databases, kafka, mosquitto};
 use crate::wiring::value::Look;
 
 /// A script, what it reads, and what further follows from that.
@@ -38,6 +38,16 @@ const SCRIPTS: &[Script] = &[
             may("JOB_NAME", Takes::Field),
         ],
         run: lenses,
+    },
+    Script {
+        text: script::ASK_CONNECT,
+        variables: &[
+            must("CONNECT_JMX", Takes::Address),
+            must("ANSWER", Takes::Own),
+            may("KAFKA_HEAP_OPTS", Takes::Java),
+            may("KAFKA_JVM_PERFORMANCE_OPTS", Takes::Java),
+        ],
+        run: counts::asks,
     },
     Script {
         text: script::CREATE_DATABASES,

@@ -40,6 +40,8 @@ pub struct Sides<'a> {
     pub successor: Option<&'a Shown<'a>>,
     /// Whether the environment that it stands in goes as well.
     pub environment_goes: bool,
+    /// Of a claim that goes, whether Kafka Connect goes as well: its place has no system any more.
+    pub connect_goes: bool,
     /// Of an environment that goes, the systems and brokers in it that do not go themselves.
     pub guests: Vec<&'a Shown<'a>>,
 }
@@ -131,8 +133,17 @@ impl<'a> Versions<'a> {
             new: None,
             successor: self.new.placed.get(&place(old)).copied(),
             environment_goes: self.environment_goes(old),
+            connect_goes: self.system_goes(old),
             guests: guests.into_iter().flatten().copied().filter(|guest| self.new.has(guest)).collect(),
         }
+    }
+
+    /// Whether the system of a guest's place is there before and not after.
+    fn system_goes(&self, guest: &Shown) -> bool {
+        let [_, system, _] = &KINDS;
+        let (_, environment, namespace) = place(guest);
+        let place = (system.claim, environment, namespace);
+        self.old.placed.contains_key(&place) && !self.new.placed.contains_key(&place)
     }
 
     /// Whether the claim that makes a guest's environment is there before and not after.

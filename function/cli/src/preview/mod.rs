@@ -164,7 +164,7 @@ impl Shown<'_> {
 }
 
 /// A cluster, as a person calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Cluster<'a> {
     Host,
     Virtual(&'a str),

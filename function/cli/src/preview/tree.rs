@@ -18,6 +18,8 @@ const QUIET: Style = Style::new().dimmed();
 
 /// The number of columns of a manifest: kind, name, namespace, and where it comes from.
 const COLUMNS: usize = 4;
+/// How many virtual clusters the last line tells by their names.
+const NAMED: usize = 10;
 
 enum Node {
     Heading(String, Vec<Node>),
@@ -276,7 +278,14 @@ fn total(preview: &Preview) -> String {
             *counts.entry(shown.cluster(resource.place)).or_default() += 1;
         }
     }
-    let clusters: Vec<String> = counts.iter().map(|(cluster, count)| format!("{count} in {cluster}")).collect();
+    let (host, inside): (Vec<_>, Vec<_>) = counts.iter().partition(|(cluster, _)| **cluster == Cluster::Host);
+    let mut clusters: Vec<String> = host.iter().map(|(cluster, count)| format!("{count} in {cluster}")).collect();
+    if inside.len() > NAMED {
+        let count: usize = inside.iter().map(|(_, count)| **count).sum();
+        clusters.push(format!("{count} in {} virtual clusters", inside.len()));
+    } else {
+        clusters.extend(inside.iter().map(|(cluster, count)| format!("{count} in {cluster}")));
+    }
     let claims = preview.claims.len();
     format!(
         "{} {} {}: {}\n",

@@ -175,10 +175,13 @@ fn with_further<C: Checked>(
         let mended = serde_json::from_value(form.mended(spec, way)).ok();
         mended.and_then(|spec| C::check(spec, claim.clone(), settings).err()).unwrap_or_default()
     };
-    let otherwise = found(Way::Other);
+    let mut further = found(Way::Least);
     // Of a field whose form is wrong already, nothing further is worth saying.
-    let is_news = |fault: &Fault| otherwise.contains(fault) && !faults.iter().any(|known| known.field == fault.field);
-    let further: Vec<Fault> = found(Way::Least).into_iter().filter(is_news).collect();
+    further.retain(|fault| !faults.iter().any(|known| known.field == fault.field));
+    if !further.is_empty() {
+        let otherwise = found(Way::Other);
+        further.retain(|fault| otherwise.contains(fault));
+    }
     faults.extend(further);
     faults
 }

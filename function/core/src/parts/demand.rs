@@ -116,11 +116,11 @@ mod tests {
     #[test]
     fn all_that_a_plan_reserves_is_counted() {
         // CPU: HQ 500m, agent 500m, Kafka 1, Metabase 500m, PostgreSQL 250m; four Jobs and two keepers of 50m each; two
-        // analytics proxies of 50m, each with a queue-proxy of 25m.
+        // analytics proxies of 50m, each with a queue-proxy of 25m; who asks Connect 50m, and who serves its answer 10m.
         // Memory in the same order: 2Gi, 2560Mi, 5Gi, 2Gi, 512Mi; Jobs 128, 64, 512 and 64Mi; keepers 64Mi each; proxies and
-        // queue-proxies 64Mi each.
-        let memory = 2048 + 2560 + 5120 + 2048 + 512 + 128 + 64 + 512 + 64 + 128 + 256;
-        let expected = ["18Gi".to_owned(), "3200m".to_owned(), format!("{memory}Mi")];
+        // queue-proxies 64Mi each; 96Mi and 32Mi.
+        let memory = 2048 + 2560 + 5120 + 2048 + 512 + 128 + 64 + 512 + 64 + 128 + 256 + 128;
+        let expected = ["18Gi".to_owned(), "3260m".to_owned(), format!("{memory}Mi")];
         assert_eq!(demand("RealtimeSystemClaim", system(&json!({}))), expected);
         // Mosquitto 100m, the keeper of the bridge 50m, twenty simulators with 50m and 25m beside each.
         let broker = json!({"namespace": "streaming", "connectorConfig": {"simulator": {"maxScale": 20}}});
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(
             said(compose("RealtimeSystemClaim", large, json!({}))),
             [
-                "spec.kafkaConfig.cpu: must be less: the claim asks for 66.95 CPU in all, and the platform allows 64 (limits.cpu); \
+                "spec.kafkaConfig.cpu: must be less: the claim asks for 67.01 CPU in all, and the platform allows 64 (limits.cpu); \
               lower it, or any of spec.database.cpu, spec.lensesConfig.hq.cpu, spec.lensesConfig.agent.cpu, spec.dashboard.cpu"
             ]
         );

@@ -62,7 +62,7 @@ impl Workload<'_> {
                 template: PodTemplateSpec {
                     metadata: Some(ObjectMeta {
                         labels: Some(part.pod_labels()),
-                        annotations: Some(self.restart_on),
+                        annotations: (!self.restart_on.is_empty()).then_some(self.restart_on),
                         ..ObjectMeta::default()
                     }),
                     spec: Some(PodSpec {

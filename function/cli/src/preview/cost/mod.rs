@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Shown;
 use super::difference::{ResourceDifference, Sides};
 
+mod kept;
 mod restart;
 mod users;
 
@@ -24,6 +25,7 @@ pub struct Cost {
     pub restarts: Vec<Restart>,
     pub data_lost: Vec<Loss>,
     pub access_lost: Vec<Loss>,
+    pub stops: Vec<Stop>,
     pub stays_behind: Vec<Left>,
 }
 
@@ -45,6 +47,14 @@ pub struct Volume {
     pub size: String,
 }
 
+/// Something that runs before the change, and is removed with it.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Stop {
+    pub what: String,
+    /// What of it is there afterwards.
+    pub stays: &'static str,
+}
+
 /// Something that is still there after the change, and that nothing manages any more.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Left {
@@ -61,6 +71,7 @@ impl Cost {
         let losses = |of: &'static str, losses: &[Loss]| -> Vec<(bool, String)> {
             losses.iter().map(|Loss { what, instead, .. }| (true, format!("{of} is lost: {what}: {instead}"))).collect()
         };
+        let stops = self.stops.iter().map(|Stop { what, stays }| (false, format!("stops: {what} is removed; {stays}")));
         let left = self.stays_behind.iter();
         let left = left
             .map(|Left { what, until, remove }| (false, format!("stays behind: {what}; {until}; to remove: {remove}")));
@@ -68,6 +79,7 @@ impl Cost {
             .into_iter()
             .chain(losses("access", &self.access_lost))
             .chain(restarts)
+            .chain(stops)
             .chain(left)
     }
 }
@@ -117,9 +129,11 @@ impl Cost {
             cost.lose_volumes(&removed, sides);
             cost.leave_others(&removed, sides);
             cost.leave_secrets(old, &removed, sides);
+            kept::leave(&mut cost, old, &removed, sides);
         }
         if let Some(new) = sides.new {
             users::change(&mut cost, old, new);
+            kept::stop(&mut cost, old, new);
             cost.lose_routes(old, new);
         }
         if let Some(next) = sides.new.or(sides.successor).filter(|_| !sides.environment_goes) {

@@ -1,12 +1,13 @@
 //! The picture as SVG: boxes, nodes, lines, the flow of data above them and a legend below. Whatever comes from a claim is
 //! escaped. This room decides how things look; where they are it is told.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use realtime_platform_core::claims::KINDS;
 
-use super::flow::{Flow, Stage};
-use super::layout::{self, Layout, Point, Rect, Spacing};
+use super::flow::{Flow, Stage, Stream, Strip};
+use super::layout::{self, Layout, Point, Rect, Size, Spacing};
 use super::parts::Part;
 use super::scene::{self, LINE, PADDING, Placed, Scene};
 use super::wiring::{Arrow, End, Layer};
@@ -19,6 +20,7 @@ const HEADING: f64 = 30.0;
 const SECTION: f64 = 30.0;
 const LEGEND: f64 = 46.0;
 const LEAST_WIDTH: f64 = 860.0;
+const STRIP_GAP: f64 = 24.0;
 
 /// What the picture is drawn for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,19 +50,21 @@ pub fn class(layer: Layer) -> &'static str {
 }
 
 pub fn svg(picture: &Picture, reader: For) -> String {
-    let flow = (!picture.flow.streams.is_empty()).then(|| stations(&picture.flow));
-    let strip = flow.as_ref().map_or(0.0, |layout| HEADING + layout.height + SECTION);
     let scene = &picture.scene;
-    let flow_width = flow.as_ref().map_or(0.0, |layout| layout.width);
-    let width = scene.width.max(flow_width).max(LEAST_WIDTH) + 2.0 * EDGE;
-    let platform = Point { x: (width - scene.width) / 2.0, y: EDGE + strip + HEADING };
-    let height = platform.y + scene.height + LEGEND + EDGE;
+    let flow = (!picture.flow.streams.is_empty()).then(|| Strips::of(&picture.flow, scene.size.width));
+    let strip = flow.as_ref().map_or(0.0, |flow| HEADING + flow.size.height + SECTION);
+    let flow_width = flow.as_ref().map_or(0.0, |flow| flow.size.width);
+    let width = scene.size.width.max(flow_width).max(LEAST_WIDTH) + 2.0 * EDGE;
+    let platform = Point { x: (width - scene.size.width) / 2.0, y: EDGE + strip + HEADING };
+    let height = platform.y + scene.size.height + LEGEND + EDGE;
     let mut out = String::new();
     open(&mut out, picture, width, height);
-    if let Some(layout) = &flow {
-        let at = Point { x: (width - layout.width) / 2.0, y: EDGE + HEADING };
+    if let Some(drawn) = &flow {
+        let at = Point { x: (width - drawn.size.width) / 2.0, y: EDGE + HEADING };
         heading(&mut out, EDGE + 14.0, "Data", "from who sends it to where it is kept");
-        draw_flow(&mut out, &picture.flow, layout, at);
+        for (strip, layout, by) in &drawn.strips {
+            draw_strip(&mut out, &picture.flow, strip, layout, at.moved(*by));
+        }
     }
     let about = format!("what {} becomes", picture.title);
     heading(&mut out, EDGE + strip + 14.0, "Platform", &about);
@@ -70,7 +74,7 @@ pub fn svg(picture: &Picture, reader: For) -> String {
     for node in &scene.nodes {
         draw_node(&mut out, &picture.parts, node, platform, reader);
     }
-    legend(&mut out, Point { x: EDGE, y: platform.y + scene.height + 30.0 });
+    legend(&mut out, Point { x: EDGE, y: platform.y + scene.size.height + 30.0 });
     out.push_str("</svg>\n");
     out
 }
@@ -173,15 +177,7 @@ fn along(scene: &Scene, arrow: &Arrow, by: Point) -> Option<String> {
     if arrow.layer > Layer::Data {
         return None;
     }
-    let forth = (&arrow.from, &arrow.to);
-    let line = scene.lines.iter().find(|line| {
-        let ends = (&line.ends.0, &line.ends.1);
-        ends == forth || (ends.1, ends.0) == forth
-    })?;
-    let mut points = line.points.clone();
-    if &line.ends.0 != forth.0 {
-        points.reverse();
-    }
+    let points = scene.way(arrow)?;
     (points.len() > 1).then(|| curve(&points, by))
 }
 
@@ -201,7 +197,8 @@ fn curve(points: &[Point], by: Point) -> String {
 }
 
 fn straight(scene: &Scene, arrow: &Arrow, by: Point) -> Option<String> {
-    let (from, to) = (scene.node(&arrow.from)?.rect, scene.node(&arrow.to)?.rect);
+    let (from, to) = scene.ends(arrow)?;
+    let (from, to) = (from.rect, to.rect);
     let (start, goal) = (border(&from, to.centre()), border(&to, from.centre()));
     let at = |point: Point| format!("{} {}", number(point.x + by.x), number(point.y + by.y));
     Some(format!("M{}L{}", at(start), at(goal)))
@@ -270,21 +267,42 @@ fn texts(out: &mut String, title: &str, lines: &[String], at: Point) {
     }
 }
 
-fn stations(flow: &Flow) -> Layout {
-    let mut plan = layout::Plan::default();
-    for station in &flow.stations {
-        let detail = flow.room(station, |detail| measure::width(detail, scene::TEXT_SIZE, false));
-        let width = measure::width(&station.name, 12.0, true).max(detail) + 2.0 * PADDING;
-        plan.nodes.push(layout::Node { width: width.max(96.0).ceil(), height: 40.0, inside: None });
-    }
-    for stream in &flow.streams {
-        plan.edges.push(layout::Edge { from: stream.from, to: stream.to, weight: 1 });
-    }
-    layout::lay_out(&plan, layout::Flow::Right, &Spacing { nodes: 12.0, layers: 46.0, lines: 10.0 })
+/// The flow as it is laid out: place by place.
+struct Strips {
+    strips: Vec<(Strip, Layout, Point)>,
+    size: Size,
 }
 
-fn draw_flow(out: &mut String, flow: &Flow, layout: &Layout, by: Point) {
-    for (stream, points) in flow.streams.iter().zip(&layout.edges) {
+impl Strips {
+    fn of(flow: &Flow, width: f64) -> Self {
+        let strips = flow.strips();
+        let plans: Vec<layout::Plan> = strips.iter().map(|strip| plan(flow, strip)).collect();
+        let spacing = Spacing { nodes: 12.0, layers: 46.0, lines: 10.0 };
+        let layouts = layout::lay_out(&plans.iter().collect::<Vec<_>>(), layout::Flow::Right, &spacing);
+        let sizes: Vec<Size> = layouts.iter().map(|layout| layout.size).collect();
+        let (places, size) = layout::rows(&sizes, width, STRIP_GAP);
+        let drawn = strips.into_iter().zip(layouts).zip(places);
+        Self { strips: drawn.map(|((strip, layout), place)| (strip, layout, place)).collect(), size }
+    }
+}
+
+fn plan(flow: &Flow, strip: &Strip) -> layout::Plan {
+    let mut plan = layout::Plan::default();
+    let mut places = HashMap::new();
+    for &index in &strip.stations {
+        let station = &flow.stations[index];
+        let detail = flow.room(station, |detail| measure::width(detail, scene::TEXT_SIZE, false));
+        let width = measure::width(&station.name, 12.0, true).max(detail) + 2.0 * PADDING;
+        places.insert(index, plan.nodes.len());
+        plan.nodes.push(layout::Node { width: width.max(96.0).ceil(), height: 40.0, inside: None });
+    }
+    let edge = |stream: &Stream| layout::Edge { from: places[&stream.from], to: places[&stream.to], weight: 1 };
+    plan.edges = strip.streams.iter().map(edge).collect();
+    plan
+}
+
+fn draw_strip(out: &mut String, flow: &Flow, strip: &Strip, layout: &Layout, by: Point) {
+    for (stream, points) in strip.streams.iter().zip(&layout.edges) {
         let (from, to) = (&flow.stations[stream.from].name, &flow.stations[stream.to].name);
         let _ = writeln!(
             out,
@@ -293,7 +311,8 @@ fn draw_flow(out: &mut String, flow: &Flow, layout: &Layout, by: Point) {
             escape(&format!("{from} to {to}"))
         );
     }
-    for (station, place) in flow.stations.iter().zip(&layout.nodes) {
+    for (index, place) in strip.stations.iter().zip(&layout.nodes) {
+        let station = &flow.stations[*index];
         let is_topic = matches!(station.stage, Stage::MqttTopic | Stage::KafkaTopic);
         let class = if is_topic { "station topic" } else { "station" };
         let radius = if is_topic { 20 } else { 6 };

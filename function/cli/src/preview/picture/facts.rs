@@ -1,17 +1,17 @@
 //! What the parts of a preview offer and use: Services, pods, Secrets, Gateways. Read from the manifests once, for every
 //! question that the wiring asks.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
-use super::parts::{Part, text};
+use super::parts::{self, Part, text};
 use super::reading::{Container, Labelled, Labels, Pod, PushSecret, Rule, Template, VirtualService, read, selects};
 use crate::preview::Cluster;
 
 /// A Service, or a name by which a chart is called.
-pub struct Service<'a> {
+pub struct Service {
     pub part: usize,
-    pub cluster: Cluster<'a>,
-    pub namespace: String,
     pub name: String,
     pub labels: Labels,
 }
@@ -23,43 +23,55 @@ pub struct Script {
     pub container: Container,
 }
 
-struct Pods<'a> {
+struct Pods {
     part: usize,
-    cluster: Cluster<'a>,
-    namespace: String,
     labels: Labels,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+/// What stands in one namespace of a cluster, in the order of the parts.
+#[derive(Default)]
+struct Standing {
+    services: Vec<Service>,
+    pods: Vec<Pods>,
+    /// The names of Gateways, with the part that each is of.
+    gateways: Vec<(String, usize)>,
+}
+
+/// A route, with the namespace that it stands in.
+struct Routed<'a> {
+    cluster: Cluster<'a>,
+    namespace: String,
+    route: VirtualService,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Secret<'a> {
     pub cluster: Cluster<'a>,
     pub namespace: String,
     pub name: String,
 }
 
-/// A part that makes a Secret, or uses one.
-pub struct Holder<'a> {
+/// A part that uses a Secret.
+pub struct User<'a> {
     pub part: usize,
     pub secret: Secret<'a>,
 }
 
 /// What one user of an MQTT broker may publish to.
 pub struct Right {
-    /// The part that the broker is of.
-    pub broker: usize,
     pub user: String,
     pub filter: String,
 }
 
 /// The rights in an access list: each user's stand below its name.
-fn rights(broker: usize, list: &str) -> Vec<Right> {
+fn rights(list: &str) -> Vec<Right> {
     let mut user = "";
     let mut rights = Vec::new();
     for line in list.lines() {
         if let Some(name) = line.strip_prefix("user ") {
             user = name;
         } else if let Some(filter) = line.strip_prefix("topic write ") {
-            rights.push(Right { broker, user: user.to_owned(), filter: filter.to_owned() });
+            rights.push(Right { user: user.to_owned(), filter: filter.to_owned() });
         }
     }
     rights
@@ -67,13 +79,18 @@ fn rights(broker: usize, list: &str) -> Vec<Right> {
 
 #[derive(Default)]
 pub struct Facts<'a> {
-    pub services: Vec<Service<'a>>,
+    /// In the order of the parts.
     pub scripts: Vec<Script>,
-    pub rights: Vec<Right>,
-    pods: Vec<Pods<'a>>,
-    pub makes: Vec<Holder<'a>>,
-    pub uses: Vec<Holder<'a>>,
-    releases: Vec<(usize, Cluster<'a>, String)>,
+    pub uses: Vec<User<'a>>,
+    places: HashMap<(Cluster<'a>, String), Standing>,
+    /// The parts that make each Secret.
+    makers: HashMap<Secret<'a>, Vec<usize>>,
+    /// The rights at each part that is a broker.
+    rights: HashMap<usize, Vec<Right>>,
+    releases: HashMap<Cluster<'a>, Vec<(usize, String)>>,
+    routes: Vec<Routed<'a>>,
+    /// The hosts of all routes that are bound to a Gateway of a part.
+    routed: HashMap<usize, Vec<String>>,
 }
 
 impl<'a> Facts<'a> {
@@ -95,12 +112,42 @@ impl<'a> Facts<'a> {
                         );
                         facts.uses(&at, namespace, name);
                     }
-                    ("", "ConfigMap") => facts.rights.extend(rights(index, text(manifest, "/data/acl"))),
+                    ("", "ConfigMap") => {
+                        facts.rights.entry(index).or_default().extend(rights(text(manifest, "/data/acl")));
+                    }
+                    ("networking.istio.io", "Gateway") => {
+                        facts.standing(&at).gateways.push((text(manifest, "/metadata/name").to_owned(), index));
+                    }
+                    ("networking.istio.io", "VirtualService") => {
+                        let (namespace, route) = (at.namespace.to_owned(), read(manifest, "/spec"));
+                        facts.routes.push(Routed { cluster: at.cluster, namespace, route });
+                    }
                     _ => facts.workload(&at, manifest),
                 }
             }
         }
+        facts.bind();
         facts
+    }
+
+    fn standing(&mut self, at: &At<'_, 'a>) -> &mut Standing {
+        self.places.entry((at.cluster, at.namespace.to_owned())).or_default()
+    }
+
+    /// Each route leads from the Gateways that it names.
+    fn bind(&mut self) {
+        for Routed { cluster, namespace, route } in std::mem::take(&mut self.routes) {
+            for gateway in &route.gateways {
+                let name = gateway.rsplit('/').next().unwrap_or(gateway);
+                let Some(part) = self.gateway(cluster, &namespace, name) else { continue };
+                let hosts = self.routed.entry(part).or_default();
+                for host in &route.hosts {
+                    if !hosts.contains(host) {
+                        hosts.push(host.clone());
+                    }
+                }
+            }
+        }
     }
 
     /// Pods, whichever kind starts them, and Services.
@@ -114,12 +161,7 @@ impl<'a> Facts<'a> {
         if manifest.pointer("/spec/template").is_none() && !is_knative {
             return;
         }
-        self.pods.push(Pods {
-            part: at.part,
-            cluster: at.cluster,
-            namespace: at.namespace.to_owned(),
-            labels: template.metadata.labels,
-        });
+        self.standing(at).pods.push(Pods { part: at.part, labels: template.metadata.labels });
         self.pod(at, template.spec);
     }
 
@@ -143,17 +185,13 @@ impl<'a> Facts<'a> {
     fn release(&mut self, at: &At<'_, 'a>, part: &Part<'a>, manifest: &Value) {
         let release = text(manifest, "/metadata/annotations/crossplane.io~1external-name");
         let at = At { namespace: text(manifest, "/spec/forProvider/namespace"), ..*at };
-        self.releases.push((at.part, at.cluster, release.to_owned()));
+        self.releases.entry(at.cluster).or_default().push((at.part, release.to_owned()));
         let name = text(manifest, "/spec/forProvider/values/fullnameOverride");
         if !name.is_empty() {
             self.serves(&at, name, Labels::new());
         }
-        self.pods.push(Pods {
-            part: at.part,
-            cluster: at.cluster,
-            namespace: at.namespace.to_owned(),
-            labels: read(manifest, "/spec/forProvider/values/podLabels"),
-        });
+        let labels = read(manifest, "/spec/forProvider/values/podLabels");
+        self.standing(&at).pods.push(Pods { part: at.part, labels });
         let secret = text(manifest, "/spec/forProvider/values/settings/existingSecret");
         if !secret.is_empty() {
             self.uses(&at, at.namespace, secret);
@@ -208,88 +246,74 @@ impl<'a> Facts<'a> {
     }
 
     fn serves(&mut self, at: &At<'_, 'a>, name: &str, labels: Labels) {
-        self.services.push(Service {
-            part: at.part,
-            cluster: at.cluster,
-            namespace: at.namespace.to_owned(),
-            name: name.to_owned(),
-            labels,
-        });
+        self.standing(at).services.push(Service { part: at.part, name: name.to_owned(), labels });
     }
 
     fn makes(&mut self, at: &At<'_, 'a>, cluster: Cluster<'a>, namespace: &str, name: &str) {
-        self.makes.extend(holder(at.part, cluster, namespace, name));
+        if let Some(secret) = secret(cluster, namespace, name) {
+            self.makers.entry(secret).or_default().push(at.part);
+        }
     }
 
     fn uses(&mut self, at: &At<'_, 'a>, namespace: &str, name: &str) {
-        self.uses.extend(holder(at.part, at.cluster, namespace, name));
+        self.uses.extend(secret(at.cluster, namespace, name).map(|secret| User { part: at.part, secret }));
     }
 
     pub fn scripts_of(&self, part: usize) -> impl Iterator<Item = &Script> {
-        self.scripts.iter().filter(move |script| script.part == part)
+        let first = self.scripts.partition_point(|script| script.part < part);
+        self.scripts[first..].iter().take_while(move |script| script.part == part)
     }
 
     /// The Service that a host leads to, as it is seen from a namespace.
-    pub fn service(&self, cluster: Cluster, namespace: &str, host: &str) -> Option<&Service<'a>> {
+    pub fn service(&self, cluster: Cluster<'a>, namespace: &str, host: &str) -> Option<&Service> {
         let short = host.strip_suffix(".svc.cluster.local").or_else(|| host.strip_suffix(".svc")).unwrap_or(host);
         let (name, namespace) = short.split_once('.').unwrap_or((short, namespace));
-        self.services.iter().find(|service| service.is_in(cluster, namespace) && service.name == name)
+        self.services(cluster, namespace).iter().find(|service| service.name == name)
+    }
+
+    /// What stands in a namespace, of one kind.
+    fn in_place<T>(&self, cluster: Cluster<'a>, namespace: &str, kind: impl Fn(&Standing) -> &Vec<T>) -> &[T] {
+        self.places.get(&(cluster, namespace.to_owned())).map(|standing| kind(standing).as_slice()).unwrap_or_default()
+    }
+
+    pub fn services(&self, cluster: Cluster<'a>, namespace: &str) -> &[Service] {
+        self.in_place(cluster, namespace, |standing| &standing.services)
+    }
+
+    /// The parts that make a Secret.
+    pub fn makers(&self, secret: &Secret<'a>) -> &[usize] {
+        self.makers.get(secret).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What users may publish to, at a part that is a broker.
+    pub fn rights_at(&self, broker: usize) -> &[Right] {
+        self.rights.get(&broker).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The parts whose pods have these labels.
-    pub fn selected(&self, cluster: Cluster, namespace: &str, selector: &Labels) -> Vec<usize> {
-        let pods = self.pods.iter().filter(|pods| pods.cluster == cluster && pods.namespace == namespace);
+    pub fn selected(&self, cluster: Cluster<'a>, namespace: &str, selector: &Labels) -> Vec<usize> {
+        let pods = self.in_place(cluster, namespace, |standing| &standing.pods).iter();
         let mut parts: Vec<usize> = pods.filter(|pods| selects(selector, &pods.labels)).map(|pods| pods.part).collect();
         parts.dedup();
         parts
     }
 
     /// The chart whose pods a Gateway selects: Istio labels them with its name, without what stands before the hyphen.
-    pub fn release_behind(&self, cluster: Cluster, selector: &Labels) -> Option<usize> {
+    pub fn release_behind(&self, cluster: Cluster<'a>, selector: &Labels) -> Option<usize> {
         let wanted = selector.get("istio")?;
-        let mut releases = self.releases.iter().filter(|(_, place, _)| *place == cluster);
-        releases.find(|(_, _, name)| name.strip_prefix("istio-").unwrap_or(name) == wanted).map(|(part, _, _)| *part)
+        let mut releases = self.releases.get(&cluster)?.iter();
+        releases.find(|(_, name)| name.strip_prefix("istio-").unwrap_or(name) == wanted).map(|(part, _)| *part)
     }
 
     /// The part with the Gateway of a name.
-    pub fn gateway(parts: &[Part], cluster: Cluster, namespace: &str, name: &str) -> Option<usize> {
-        parts.iter().position(|part| {
-            part.cluster == cluster
-                && part.resources.iter().any(|resource| {
-                    let manifest = resource.manifest();
-                    let is_gateway = group(manifest) == "networking.istio.io" && text(manifest, "/kind") == "Gateway";
-                    let names = (text(manifest, "/metadata/namespace"), text(manifest, "/metadata/name"));
-                    is_gateway && names == (namespace, name)
-                })
-        })
+    pub fn gateway(&self, cluster: Cluster<'a>, namespace: &str, name: &str) -> Option<usize> {
+        let mut gateways = self.in_place(cluster, namespace, |standing| &standing.gateways).iter();
+        gateways.find(|(known, _)| known == name).map(|(_, part)| *part)
     }
 
     /// The hosts of all routes that are bound to a Gateway of this part.
-    pub fn routed_hosts(parts: &[Part], gateway: usize) -> Vec<String> {
-        let mut hosts = Vec::new();
-        for part in parts.iter().filter(|part| part.cluster == parts[gateway].cluster) {
-            for manifest in part.resources.iter().map(|resource| resource.manifest()) {
-                if group(manifest) != "networking.istio.io" || text(manifest, "/kind") != "VirtualService" {
-                    continue;
-                }
-                let route: VirtualService = read(manifest, "/spec");
-                let namespace = text(manifest, "/metadata/namespace");
-                let is_bound = route.gateways.iter().any(|name| {
-                    let name = name.rsplit('/').next().unwrap_or(name);
-                    Self::gateway(parts, part.cluster, namespace, name) == Some(gateway)
-                });
-                hosts.extend(
-                    route.hosts.into_iter().filter(|host| is_bound && !hosts.contains(host)).collect::<Vec<_>>(),
-                );
-            }
-        }
-        hosts
-    }
-}
-
-impl Service<'_> {
-    pub fn is_in(&self, cluster: Cluster, namespace: &str) -> bool {
-        self.cluster == cluster && self.namespace == namespace
+    pub fn routed_hosts(&self, gateway: usize) -> &[String] {
+        self.routed.get(&gateway).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
@@ -300,14 +324,14 @@ struct At<'n, 'a> {
     namespace: &'n str,
 }
 
-fn holder<'a>(part: usize, cluster: Cluster<'a>, namespace: &str, name: &str) -> Option<Holder<'a>> {
-    let secret = Secret { cluster, namespace: namespace.to_owned(), name: name.to_owned() };
-    (!name.is_empty()).then_some(Holder { part, secret })
+fn secret<'a>(cluster: Cluster<'a>, namespace: &str, name: &str) -> Option<Secret<'a>> {
+    let secret = || Secret { cluster, namespace: namespace.to_owned(), name: name.to_owned() };
+    (!name.is_empty()).then(secret)
 }
 
 /// The namespace inside that a store writes to.
 fn store_namespace<'p>(parts: &'p [Part], part: usize, store: &str) -> &'p str {
-    let resources = parts.iter().filter(|other| other.claim == parts[part].claim).flat_map(|part| &part.resources);
+    let resources = parts::of_claim(parts, parts[part].claim).flat_map(|(_, part)| &part.resources);
     let mut stores = resources
         .map(|resource| resource.manifest())
         .filter(|manifest| text(manifest, "/kind") == "SecretStore" && text(manifest, "/metadata/name") == store);

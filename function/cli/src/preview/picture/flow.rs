@@ -1,6 +1,8 @@
 //! Where data flows: from who publishes, over MQTT and Kafka topics and SQL processors, to tables. Read from what scripts
 //! and connectors are told.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use realtime_platform_core::claims::iot_broker::accounts::{BRIDGE, SIMULATOR};
 use realtime_platform_core::claims::iot_broker::filter::overlap;
 use serde::Deserialize;
@@ -15,7 +17,7 @@ use crate::preview::Cluster;
 pub const DEVICES: &str = "Devices";
 
 /// What a node of the flow is, from left to right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
     Publisher,
     MqttTopic,
@@ -49,7 +51,7 @@ pub struct Station {
 }
 
 /// Data moves from one station to the next, by the doing of a part.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stream {
     pub from: usize,
     pub to: usize,
@@ -59,6 +61,19 @@ pub struct Stream {
 #[derive(Debug, Default)]
 pub struct Flow {
     pub stations: Vec<Station>,
+    pub streams: Vec<Stream>,
+    known_stations: HashMap<(Stage, String, String), usize>,
+    known_streams: HashSet<Stream>,
+    /// The stations that something leads from.
+    sources: HashSet<usize>,
+    /// The scopes in which there is a station of a name.
+    scopes: HashMap<(Stage, String), BTreeSet<String>>,
+}
+
+/// The stations and streams of one place, which is drawn by itself.
+#[derive(Default)]
+pub struct Strip {
+    pub stations: BTreeSet<usize>,
     pub streams: Vec<Stream>,
 }
 
@@ -86,18 +101,20 @@ pub fn of(parts: &[Part], facts: &Facts) -> Flow {
 
 impl Flow {
     fn station(&mut self, stage: Stage, name: &str, scope: &str, part: Option<usize>) -> usize {
-        let is_it =
-            |station: &Station| (station.stage, station.name.as_str(), station.scope.as_str()) == (stage, name, scope);
-        self.stations.iter().position(is_it).unwrap_or_else(|| {
+        let index = self.stations.len();
+        let known = *self.known_stations.entry((stage, name.to_owned(), scope.to_owned())).or_insert(index);
+        if known == index {
             self.stations.push(Station { stage, name: name.to_owned(), scope: scope.to_owned(), part });
-            self.stations.len() - 1
-        })
+            self.scopes.entry((stage, name.to_owned())).or_default().insert(scope.to_owned());
+        }
+        known
     }
 
     fn stream(&mut self, from: usize, to: usize, by: Option<usize>) {
         let stream = Stream { from, to, by };
-        if !self.streams.contains(&stream) {
+        if self.known_streams.insert(stream) {
             self.streams.push(stream);
+            self.sources.insert(from);
         }
     }
 
@@ -105,12 +122,15 @@ impl Flow {
     fn carried(&mut self) {
         let topics: Vec<usize> =
             (0..self.stations.len()).filter(|&index| self.stations[index].stage == Stage::MqttTopic).collect();
-        let is_published = |topic: &usize| self.streams.iter().any(|stream| stream.to == *topic);
-        for from in topics.iter().copied().filter(is_published).collect::<Vec<_>>() {
-            for to in topics.iter().copied().filter(|to| *to != from) {
+        let mut beside: HashMap<String, Vec<usize>> = HashMap::new();
+        for &topic in &topics {
+            beside.entry(self.stations[topic].scope.clone()).or_default().push(topic);
+        }
+        let goals: HashSet<usize> = self.streams.iter().map(|stream| stream.to).collect();
+        for from in topics.into_iter().filter(|topic| goals.contains(topic)) {
+            for &to in beside[&self.stations[from].scope].iter().filter(|to| **to != from) {
                 let (topic, filter) = (&self.stations[from], &self.stations[to]);
-                let is_carried = self.streams.iter().any(|stream| stream.from == to);
-                if is_carried && topic.scope == filter.scope && overlap(&topic.name, &filter.name) {
+                if self.sources.contains(&to) && overlap(&topic.name, &filter.name) {
                     self.stream(from, to, None);
                 }
             }
@@ -121,13 +141,13 @@ impl Flow {
     /// simulator has a user of its own.
     fn devices(&mut self, parts: &[Part], facts: &Facts) {
         let may_publish = |broker: usize, topic: &str| {
-            let rights = facts.rights.iter().filter(|right| right.broker == broker);
+            let rights = facts.rights_at(broker).iter();
             let mut theirs = rights.filter(|right| ![SIMULATOR, BRIDGE].contains(&right.user.as_str()));
             theirs.any(|right| overlap(&right.filter, topic))
         };
         let topics: Vec<(usize, String)> = (0..self.stations.len())
             .filter(|&topic| self.stations[topic].stage == Stage::MqttTopic)
-            .filter(|&topic| self.streams.iter().any(|stream| stream.from == topic))
+            .filter(|topic| self.sources.contains(topic))
             .filter(|&topic| {
                 let station = &self.stations[topic];
                 station.part.is_some_and(|part| takes_devices(&parts[part]) && may_publish(part, &station.name))
@@ -142,10 +162,27 @@ impl Flow {
 
     /// Where a station is, if another of its name is elsewhere.
     fn whereabouts<'s>(&self, station: &'s Station) -> Option<&'s str> {
-        let is_twin = |other: &Station| {
-            (other.stage, &other.name) == (station.stage, &station.name) && other.scope != station.scope
-        };
-        self.stations.iter().any(is_twin).then_some(station.scope.as_str())
+        let scopes = self.scopes.get(&(station.stage, station.name.clone()));
+        scopes.is_some_and(|scopes| scopes.len() > 1).then_some(station.scope.as_str())
+    }
+
+    /// The flow of each place. A table is with all that is written to it from there.
+    pub fn strips(&self) -> Vec<Strip> {
+        let mut strips: Vec<Strip> = Vec::new();
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        for (index, station) in self.stations.iter().enumerate().filter(|(_, station)| station.stage != Stage::Table) {
+            let strip = *known.entry(&station.scope).or_insert(strips.len());
+            if strip == strips.len() {
+                strips.push(Strip::default());
+            }
+            strips[strip].stations.insert(index);
+        }
+        for stream in &self.streams {
+            let Some(strip) = known.get(self.stations[stream.from].scope.as_str()) else { continue };
+            strips[*strip].stations.insert(stream.to);
+            strips[*strip].streams.push(*stream);
+        }
+        strips
     }
 
     /// What a station is, and where, if that tells it from another one.
@@ -274,16 +311,19 @@ fn after(statement: &str, keywords: &[&str]) -> Vec<String> {
 }
 
 /// How data moves between the parts: the same streams, by where their stations are.
-pub fn between_parts(parts: &[Part], facts: &Facts, arrows: &mut Arrows) {
-    let flow = of(parts, facts);
-    let kafka = flow.stations.iter().filter(|station| station.stage == Stage::KafkaTopic);
-    let kafka: Vec<(&str, usize)> = kafka.filter_map(|station| Some((station.scope.as_str(), station.part?))).collect();
+pub fn between_parts(flow: &Flow, arrows: &mut Arrows) {
+    let mut kafka: HashMap<&str, usize> = HashMap::new();
+    for station in flow.stations.iter().filter(|station| station.stage == Stage::KafkaTopic) {
+        if let Some(part) = station.part {
+            kafka.entry(&station.scope).or_insert(part);
+        }
+    }
     let end = |station: &Station| match station.stage {
         Stage::Publisher | Stage::MqttTopic | Stage::Processor => {
             Some(station.part.map_or_else(|| End::Beyond(station.name.clone()), End::Part))
         }
         Stage::KafkaTopic => {
-            let beside = || kafka.iter().find(|(scope, _)| *scope == station.scope).map(|(_, part)| *part);
+            let beside = || kafka.get(station.scope.as_str()).copied();
             station.part.or_else(beside).map(End::Part)
         }
         Stage::Table => Some(End::Beyond(station.scope.clone())),

@@ -1,9 +1,13 @@
 //! Where nodes, boxes and lines go. The layered layout is `dagre`'s; here is what it is told and how its answer is read.
 //! This room knows sizes and who is connected to whom, and nothing else.
 
+use std::collections::HashMap;
+use std::{panic, thread};
+
 use dagre::graph::{Graph, GraphOptions};
 use dagre::{Align, EdgeLabel, LayoutOptions, NodeLabel, RankDir};
 
+#[derive(Debug)]
 pub struct Node {
     pub width: f64,
     pub height: f64,
@@ -11,6 +15,7 @@ pub struct Node {
     pub inside: Option<usize>,
 }
 
+#[derive(Debug)]
 pub struct Edge {
     pub from: usize,
     pub to: usize,
@@ -18,17 +23,23 @@ pub struct Edge {
 }
 
 /// What is to be laid out. A box may stand in one that comes before it.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Plan {
     pub nodes: Vec<Node>,
     pub boxes: Vec<Option<usize>>,
     pub edges: Vec<Edge>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
     pub x: f64,
     pub y: f64,
+}
+
+impl Point {
+    pub fn moved(self, by: Self) -> Self {
+        Self { x: self.x + by.x, y: self.y + by.y }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -58,7 +69,7 @@ impl Rect {
         Self { x: x - width / 2.0, y: y - height / 2.0, width, height }
     }
 
-    fn moved(self, by: Point) -> Self {
+    pub fn moved(self, by: Point) -> Self {
         Self { x: self.x + by.x, y: self.y + by.y, ..self }
     }
 }
@@ -71,13 +82,13 @@ pub enum Flow {
 }
 
 /// A layout that has been made: everything in the plan's order, from the origin on.
+#[derive(Clone)]
 pub struct Layout {
     pub nodes: Vec<Rect>,
     pub boxes: Vec<Rect>,
     /// For each edge the points it runs through, from its start to its end.
     pub edges: Vec<Vec<Point>>,
-    pub width: f64,
-    pub height: f64,
+    pub size: Size,
 }
 
 /// Distances between neighbours, between layers, and between lines.
@@ -87,13 +98,38 @@ pub struct Spacing {
     pub lines: f64,
 }
 
+/// Lays out each plan. Platforms are often alike, and what is the same is laid out once; the others share the processors.
+pub fn lay_out(plans: &[&Plan], flow: Flow, spacing: &Spacing) -> Vec<Layout> {
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut unlike: Vec<&Plan> = Vec::new();
+    let mut which = Vec::new();
+    for plan in plans {
+        let index = *known.entry(format!("{plan:?}")).or_insert(unlike.len());
+        if index == unlike.len() {
+            unlike.push(plan);
+        }
+        which.push(index);
+    }
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let each = unlike.len().div_ceil(threads).max(1);
+    let laid_out: Vec<Layout> = thread::scope(|scope| {
+        let some =
+            |plans: &[&Plan]| -> Vec<Layout> { plans.iter().map(|plan| narrowest(plan, flow, spacing)).collect() };
+        let workers: Vec<_> = unlike.chunks(each).map(|plans| scope.spawn(move || some(plans))).collect();
+        let done =
+            |worker: thread::ScopedJoinHandle<_>| worker.join().unwrap_or_else(|panic| panic::resume_unwind(panic));
+        workers.into_iter().flat_map(done).collect()
+    });
+    which.into_iter().map(|index| laid_out[index].clone()).collect()
+}
+
 /// The narrowest of the layouts that there are: each lets nodes lean another way.
-pub fn lay_out(plan: &Plan, flow: Flow, spacing: &Spacing) -> Layout {
+fn narrowest(plan: &Plan, flow: Flow, spacing: &Spacing) -> Layout {
     let leanings = [Some(Align::UL), Some(Align::UR), Some(Align::DL), Some(Align::DR)];
     let mut best = lean(plan, flow, spacing, None);
     for leaning in leanings {
         let other = lean(plan, flow, spacing, leaning);
-        if other.width < best.width {
+        if other.size.width < best.size.width {
             best = other;
         }
     }
@@ -164,7 +200,7 @@ fn read(graph: &Graph<NodeLabel, EdgeLabel>, plan: &Plan, flow: Flow) -> Layout 
             points.iter().map(|point| Point { x: point.x, y: point.y }).collect()
         })
         .collect();
-    let mut layout = Layout { nodes, boxes, edges, width: 0.0, height: 0.0 };
+    let mut layout = Layout { nodes, boxes, edges, size: Size::default() };
     layout.spread_ends(plan, flow);
     layout.start_at_origin();
     layout
@@ -214,13 +250,35 @@ impl Layout {
         let by = Point { x: -left, y: -top };
         self.nodes.iter_mut().chain(&mut self.boxes).for_each(|rect| *rect = rect.moved(by));
         for point in self.edges.iter_mut().flatten() {
-            *point = Point { x: point.x + by.x, y: point.y + by.y };
+            *point = point.moved(by);
         }
         let rects = || self.nodes.iter().chain(&self.boxes);
         let points = || self.edges.iter().flatten();
-        self.width = rects().map(Rect::right).chain(points().map(|point| point.x)).fold(0.0, f64::max);
-        self.height = rects().map(Rect::bottom).chain(points().map(|point| point.y)).fold(0.0, f64::max);
+        self.size.width = rects().map(Rect::right).chain(points().map(|point| point.x)).fold(0.0, f64::max);
+        self.size.height = rects().map(Rect::bottom).chain(points().map(|point| point.y)).fold(0.0, f64::max);
     }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Size {
+    pub width: f64,
+    pub height: f64,
+}
+
+/// Where pictures of these sizes go that stand in rows, and the size of all of it. A row is no wider than `limit`, except
+/// for a picture that is.
+pub fn rows(sizes: &[Size], limit: f64, gap: f64) -> (Vec<Point>, Size) {
+    let (mut places, mut all, mut next) = (Vec::new(), Size::default(), Point::default());
+    for size in sizes {
+        if next.x > 0.0 && next.x + size.width > limit {
+            next = Point { x: 0.0, y: all.height + gap };
+        }
+        places.push(next);
+        all.width = all.width.max(next.x + size.width);
+        all.height = all.height.max(next.y + size.height);
+        next.x += size.width + gap;
+    }
+    (places, all)
 }
 
 fn across(point: Point, flow: Flow) -> f64 {

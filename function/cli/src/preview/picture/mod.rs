@@ -1,6 +1,7 @@
 //! The preview as a picture: the platform that claims become, as SVG and as a page of its own. Arrows follow from the
 //! manifests; nothing is drawn by hand. Nothing here runs unless a person asks for a picture.
 
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 
 use self::draw::For;
@@ -9,7 +10,7 @@ use self::flow::Flow;
 use self::parts::Part;
 use self::scene::Scene;
 use self::wiring::{Arrow, End};
-use super::Preview;
+use super::{Cluster, Preview};
 
 mod draw;
 mod facts;
@@ -20,6 +21,7 @@ mod page;
 mod parts;
 mod reading;
 mod scene;
+mod sheets;
 mod wiring;
 
 /// Everything that is drawn.
@@ -36,8 +38,8 @@ impl<'a> Picture<'a> {
     fn of(preview: &'a Preview) -> Self {
         let parts = parts::of(preview);
         let facts = Facts::of(&parts);
-        let arrows = wiring::arrows(&parts, &facts);
         let flow = flow::of(&parts, &facts);
+        let arrows = wiring::arrows(&parts, &facts, &flow);
         let scene = Scene::of(&parts, &arrows);
         let title = title(preview);
         Self { title, parts, facts, arrows, flow, scene }
@@ -45,15 +47,12 @@ impl<'a> Picture<'a> {
 
     /// What somebody is told who does not see it.
     fn description(&self) -> String {
-        let clusters: Vec<String> = wiring::clusters(&self.parts)
-            .into_iter()
-            .map(|cluster| {
-                let inside = self.parts.iter().filter(|part| part.cluster == cluster);
-                let titles: Vec<String> = inside.map(Part::title).collect();
-                format!("In {cluster}: {}.", titles.join(", "))
-            })
-            .collect();
-        clusters.join(" ")
+        let mut clusters: BTreeMap<Cluster, Vec<String>> = BTreeMap::new();
+        for part in &self.parts {
+            clusters.entry(part.cluster).or_default().push(part.title());
+        }
+        let told = clusters.iter().map(|(cluster, titles)| format!("In {cluster}: {}.", titles.join(", ")));
+        told.collect::<Vec<_>>().join(" ")
     }
 
     /// Where a part is reached inside its cluster, as its claim's status tells.
@@ -91,11 +90,12 @@ pub fn html(preview: &Preview) -> io::Result<String> {
 /// What all of it is called: the Application's name, or the claims'.
 fn title(preview: &Preview) -> String {
     let mut names: Vec<&str> = Vec::new();
+    let mut known = HashSet::new();
     for shown in &preview.claims {
         let document = &shown.asked.document.value;
         let is_application = parts::text(document, "/kind") == "Application";
         let name = if is_application { parts::text(document, "/metadata/name") } else { &shown.asked.claim.name };
-        if !names.contains(&name) {
+        if known.insert(name) {
             names.push(name);
         }
     }

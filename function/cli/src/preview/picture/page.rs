@@ -33,8 +33,9 @@ pub fn html(picture: &Picture) -> io::Result<String> {
     out.push_str("<main>\n<div id=\"canvas\" tabindex=\"0\" role=\"region\" aria-label=\"Picture of the platform\">\n");
     out.push_str(&draw::svg(picture, For::Page));
     out.push_str("</div>\n<aside id=\"about\" aria-label=\"About the part\">\n");
-    for (index, part) in picture.parts.iter().enumerate() {
-        section(&mut out, picture, index, part)?;
+    let arrows = by_part(picture);
+    for (index, (part, arrows)) in picture.parts.iter().zip(&arrows).enumerate() {
+        section(&mut out, picture, index, part, arrows)?;
     }
     let _ = write!(out, "</aside>\n</main>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n");
     Ok(out)
@@ -62,7 +63,20 @@ fn bar(out: &mut String, title: &str, picture: &Picture) {
     out.push_str("</fieldset>\n<button id=\"theme\" type=\"button\">Dark</button>\n</header>\n");
 }
 
-fn section(out: &mut String, picture: &Picture, index: usize, part: &Part) -> io::Result<()> {
+/// The arrows that lead from and to each part. What has to be ready first stands in its section anyway.
+fn by_part<'p>(picture: &'p Picture) -> Vec<Vec<&'p Arrow>> {
+    let mut arrows = vec![Vec::new(); picture.parts.len()];
+    for arrow in picture.arrows.iter().filter(|arrow| arrow.layer != Layer::Order) {
+        for end in [&arrow.from, &arrow.to] {
+            if let End::Part(part) = end {
+                arrows[*part].push(arrow);
+            }
+        }
+    }
+    arrows
+}
+
+fn section(out: &mut String, picture: &Picture, index: usize, part: &Part, arrows: &[&Arrow]) -> io::Result<()> {
     let claim = &part.shown.asked.claim;
     let id = part_id(index);
     let _ = write!(
@@ -95,7 +109,7 @@ fn section(out: &mut String, picture: &Picture, index: usize, part: &Part) -> io
             escape(&content)
         );
     }
-    relations(out, picture, index);
+    relations(out, picture, index, arrows);
     out.push_str("</section>\n");
     Ok(())
 }
@@ -105,11 +119,9 @@ fn entry(out: &mut String, term: &str, markup: &str) {
 }
 
 /// What the arrows say, in words.
-fn relations(out: &mut String, picture: &Picture, index: usize) {
+fn relations(out: &mut String, picture: &Picture, index: usize, arrows: &[&Arrow]) {
     let me = End::Part(index);
-    let shown = picture.arrows.iter().filter(|arrow| arrow.layer != Layer::Order);
-    let (forth, back): (Vec<&Arrow>, Vec<&Arrow>) =
-        shown.filter(|arrow| arrow.from == me || arrow.to == me).partition(|arrow| arrow.from == me);
+    let (forth, back): (Vec<&Arrow>, Vec<&Arrow>) = arrows.iter().partition(|arrow| arrow.from == me);
     for (title, arrows) in [("Leads to", forth), ("Comes from", back)] {
         if arrows.is_empty() {
             continue;

@@ -1,7 +1,7 @@
 //! The parts of a preview as nodes: what a person calls each, where it stands and what it consists of. This room knows
 //! plans; it does not know how anything is drawn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
@@ -26,10 +26,10 @@ pub struct Part<'a> {
 pub fn of<'a>(preview: &'a Preview) -> Vec<Part<'a>> {
     let mut parts: Vec<Part> = Vec::new();
     for (claim, shown) in preview.claims.iter().enumerate() {
+        let first = parts.len();
         for resource in &shown.composed.plan.resources {
-            let is_it =
-                |part: &&mut Part| (part.claim, part.name, part.place) == (claim, resource.part, resource.place);
-            if let Some(part) = parts.iter_mut().find(is_it) {
+            let is_it = |part: &&mut Part| (part.name, part.place) == (resource.part, resource.place);
+            if let Some(part) = parts[first..].iter_mut().find(is_it) {
                 part.add(resource);
                 continue;
             }
@@ -47,6 +47,22 @@ pub fn of<'a>(preview: &'a Preview) -> Vec<Part<'a>> {
         }
     }
     parts
+}
+
+/// The parts that another claim has too, in the same place: only the claim's name tells them apart.
+pub fn twins(parts: &[Part]) -> HashSet<usize> {
+    let mut alike: HashMap<_, Vec<usize>> = HashMap::new();
+    for (index, part) in parts.iter().enumerate() {
+        alike.entry((part.name, part.cluster, &part.namespace)).or_default().push(index);
+    }
+    let of_several = |group: &&Vec<usize>| group.iter().any(|part| parts[*part].claim != parts[group[0]].claim);
+    alike.values().filter(of_several).flatten().copied().collect()
+}
+
+/// The parts of one claim, each with its place among all.
+pub fn of_claim<'p, 'a>(parts: &'p [Part<'a>], claim: usize) -> impl Iterator<Item = (usize, &'p Part<'a>)> + Clone {
+    let first = parts.partition_point(|part| part.claim < claim);
+    parts.iter().enumerate().skip(first).take_while(move |(_, part)| part.claim == claim)
 }
 
 impl<'a> Part<'a> {

@@ -1,13 +1,14 @@
 //! The platform as a scene: which nodes there are, in which boxes, and what is laid out with what. Parts that nothing leads
 //! to stand together in trays, so that lines have room.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use realtime_platform_core::parts::plan::Place;
 
-use super::layout::{self, Edge, Flow, Layout, Node, Plan, Point, Rect, Spacing};
+use super::layout::{self, Edge, Flow, Layout, Node, Plan, Point, Rect, Size, Spacing};
 use super::measure;
-use super::parts::{Part, words};
+use super::parts::{self, Part, words};
+use super::sheets::Sheets;
 use super::wiring::{Arrow, End, Layer};
 use crate::preview::Cluster;
 
@@ -26,6 +27,8 @@ const TRAY_GAP: f64 = 10.0;
 const HEAD: f64 = 18.0;
 const MARGIN: f64 = 4.0;
 const NESTED: f64 = 9.0;
+/// What is between sheets: more than the names of boxes take.
+const SHEET_GAP: f64 = 72.0;
 
 /// What a node stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,12 +65,24 @@ pub struct Line {
     pub points: Vec<Point>,
 }
 
+/// All sheets, each in its place.
 pub struct Scene {
     pub boxes: Vec<Box>,
     pub nodes: Vec<Placed>,
-    pub lines: Vec<Line>,
-    pub width: f64,
-    pub height: f64,
+    pub size: Size,
+    sheets: Sheets,
+    /// By the sheet, because what is beyond the platform may stand on several.
+    node_of: HashMap<(usize, End), usize>,
+    /// By the sheet and both ends, the other way round too.
+    line_of: HashMap<(usize, End, End), Line>,
+}
+
+/// What is laid out together.
+struct Sheet {
+    boxes: Vec<Box>,
+    nodes: Vec<Placed>,
+    lines: Vec<Line>,
+    size: Size,
 }
 
 /// A box while the scene is set up.
@@ -79,31 +94,77 @@ enum Frame<'a> {
 
 struct Setting<'s, 'a> {
     parts: &'s [Part<'a>],
+    /// The parts that are on the sheet.
+    own: &'s [usize],
+    twins: &'s HashSet<usize>,
     frames: Vec<Frame<'a>>,
     nodes: Vec<(What, Option<usize>)>,
+    /// The ends of the plan's first edges.
+    lines: Vec<(End, End)>,
     plan: Plan,
 }
 
 impl Scene {
     pub fn of(parts: &[Part], arrows: &[Arrow]) -> Self {
-        let shown: Vec<&Arrow> = arrows.iter().filter(|arrow| arrow.layer <= Layer::Data).collect();
-        let mut setting = Setting { parts, frames: Vec::new(), nodes: Vec::new(), plan: Plan::default() };
-        setting.frames();
-        let ends = connected(&shown);
-        for end in &ends {
-            let inside = match end {
-                End::Part(part) => setting.frame_of(*part),
-                End::Beyond(_) | End::Entrance(_) => None,
-            };
-            setting.node(What::End(end.clone()), inside);
-        }
-        let lines = setting.lines(&shown);
-        setting.top();
-        setting.trays(&ends);
-        let layout = layout::lay_out(&setting.plan, Flow::Down, &Spacing { nodes: 16.0, layers: 32.0, lines: 8.0 });
-        setting.place(&layout, lines)
+        let sheets = Sheets::of(parts);
+        let twins = parts::twins(parts);
+        let (own, shown) = (sheets.parts(), sheets.arrows(arrows.iter().filter(|arrow| arrow.layer <= Layer::Data)));
+        let settings: Vec<Setting> =
+            own.iter().zip(&shown).map(|(own, shown)| Setting::of(parts, own, &twins, shown)).collect();
+        let plans: Vec<&Plan> = settings.iter().map(|setting| &setting.plan).collect();
+        let layouts = layout::lay_out(&plans, Flow::Down, &Spacing { nodes: 16.0, layers: 32.0, lines: 8.0 });
+        let laid_out = settings.iter().zip(&layouts).map(|(setting, layout)| setting.place(layout));
+        Self::side_by_side(laid_out.collect(), sheets)
     }
 
+    /// As wide as high, so that a reader sees the most of it at once.
+    fn side_by_side(laid_out: Vec<Sheet>, sheets: Sheets) -> Self {
+        let sizes: Vec<Size> = laid_out.iter().map(|sheet| sheet.size).collect();
+        let area: f64 = sizes.iter().map(|size| size.width * size.height).sum();
+        let (places, size) = layout::rows(&sizes, area.sqrt(), SHEET_GAP);
+        let (node_of, line_of) = (HashMap::new(), HashMap::new());
+        let mut scene = Self { boxes: Vec::new(), nodes: Vec::new(), size, sheets, node_of, line_of };
+        for (index, (sheet, by)) in laid_out.into_iter().zip(places).enumerate() {
+            scene.add(index, sheet, by);
+        }
+        scene
+    }
+
+    fn add(&mut self, index: usize, sheet: Sheet, by: Point) {
+        self.boxes.extend(sheet.boxes.into_iter().map(|framed| Box { rect: framed.rect.moved(by), ..framed }));
+        for node in sheet.nodes {
+            self.node_of.insert((index, node.end.clone()), self.nodes.len());
+            self.nodes.push(Placed { rect: node.rect.moved(by), ..node });
+        }
+        for mut line in sheet.lines {
+            line.points.iter_mut().for_each(|point| *point = point.moved(by));
+            let (from, to) = line.ends.clone();
+            self.line_of.insert((index, from, to), line);
+        }
+    }
+
+    /// The points that an arrow runs through, where it was laid out.
+    pub fn way(&self, arrow: &Arrow) -> Option<Vec<Point>> {
+        let sheet = self.sheets.of_arrow(arrow)?;
+        let (from, to) = (arrow.from.clone(), arrow.to.clone());
+        if let Some(line) = self.line_of.get(&(sheet, from.clone(), to.clone())) {
+            return Some(line.points.clone());
+        }
+        let line = self.line_of.get(&(sheet, to, from))?;
+        Some(line.points.iter().rev().copied().collect())
+    }
+
+    /// Both nodes that an arrow is between.
+    pub fn ends(&self, arrow: &Arrow) -> Option<(&Placed, &Placed)> {
+        let node = |end: &End, other: &End| {
+            let sheet = self.sheets.of_end(end).or_else(|| self.sheets.of_end(other))?;
+            self.nodes.get(*self.node_of.get(&(sheet, end.clone()))?)
+        };
+        Some((node(&arrow.from, &arrow.to)?, node(&arrow.to, &arrow.from)?))
+    }
+}
+
+impl Sheet {
     /// What stands on top stands clear of the boxes' names.
     fn clear_top(&mut self) {
         let top = self.boxes.iter().map(|framed| framed.rect.y).fold(f64::INFINITY, f64::min) - HEAD;
@@ -116,10 +177,6 @@ impl Scene {
                 }
             }
         }
-    }
-
-    pub fn node(&self, end: &End) -> Option<&Placed> {
-        self.nodes.iter().find(|node| node.end == *end)
     }
 }
 
@@ -146,15 +203,34 @@ impl Frame<'_> {
     }
 }
 
-impl<'a> Setting<'_, 'a> {
+impl<'s, 'a> Setting<'s, 'a> {
+    fn of(parts: &'s [Part<'a>], own: &'s [usize], twins: &'s HashSet<usize>, shown: &[&Arrow]) -> Self {
+        let (frames, nodes, lines, plan) = (Vec::new(), Vec::new(), Vec::new(), Plan::default());
+        let mut setting = Self { parts, own, twins, frames, nodes, lines, plan };
+        setting.frames();
+        let ends = connected(shown);
+        for end in &ends {
+            let inside = match end {
+                End::Part(part) => setting.frame_of(*part),
+                End::Beyond(_) | End::Entrance(_) => None,
+            };
+            setting.node(What::End(end.clone()), inside);
+        }
+        setting.lines(shown);
+        setting.top();
+        setting.trays(&ends);
+        setting
+    }
+
     /// The boxes: the host, the virtual clusters in it, the namespaces in these.
     fn frames(&mut self) {
-        let has_host = self.parts.iter().any(|part| part.place == Place::Host);
+        let own = self.own.iter().map(|part| &self.parts[*part]);
+        let has_host = own.clone().any(|part| part.place == Place::Host);
         if has_host {
             self.frames.push(Frame::Cluster(Cluster::Host));
             self.plan.boxes.push(None);
         }
-        for part in self.parts {
+        for part in own {
             let outer = has_host.then_some(0);
             let cluster =
                 if part.place == Place::Host { outer } else { Some(self.frame(Frame::Cluster(part.cluster), outer)) };
@@ -208,13 +284,10 @@ impl<'a> Setting<'_, 'a> {
 
     fn label(&self, end: &End) -> Label {
         match end {
-            End::Part(part) => {
-                let part = &self.parts[*part];
+            End::Part(index) => {
+                let part = &self.parts[*index];
                 let mut lines = measure::lines(&part.kinds(), TEXT_SIZE, TEXT_LIMIT);
-                let is_like_it = |other: &Part| {
-                    (other.name, other.cluster, &other.namespace) == (part.name, part.cluster, &part.namespace)
-                };
-                if self.parts.iter().any(|other| other.claim != part.claim && is_like_it(other)) {
+                if self.twins.contains(index) {
                     lines.insert(0, format!("of {}", part.shown.asked.claim.name));
                 }
                 Label { title: part.title(), lines }
@@ -234,7 +307,7 @@ impl<'a> Setting<'_, 'a> {
     /// The endpoints that a claim's status tells at a host.
     fn entrances(&self, host: &str) -> Vec<String> {
         let mut names = Vec::new();
-        for part in self.parts {
+        for part in self.own.iter().map(|part| &self.parts[*part]) {
             for (name, url) in part.endpoints() {
                 let is_here =
                     url.split_once("://").is_some_and(|(_, rest)| rest.split(['/', ':']).next() == Some(host));
@@ -256,25 +329,23 @@ impl<'a> Setting<'_, 'a> {
     }
 
     /// One line for each two ends. It runs with the data, then with what is routed, then with calls, and never back.
-    fn lines(&mut self, arrows: &[&Arrow]) -> Vec<(End, End)> {
-        let mut lines: Vec<(End, End)> = Vec::new();
+    fn lines(&mut self, arrows: &[&Arrow]) {
         for layer in [Layer::Data, Layer::Routes, Layer::Calls] {
             for arrow in arrows.iter().filter(|arrow| arrow.layer == layer) {
                 let (from, to) = (arrow.from.clone(), arrow.to.clone());
                 let is_known =
                     |line: &(End, End)| *line == (from.clone(), to.clone()) || *line == (to.clone(), from.clone());
-                if lines.iter().any(is_known) {
+                if self.lines.iter().any(is_known) {
                     continue;
                 }
-                let (from, to) = if reaches(&lines, &to, &from) { (to, from) } else { (from, to) };
+                let (from, to) = if reaches(&self.lines, &to, &from) { (to, from) } else { (from, to) };
                 if let (Some(start), Some(goal)) = (self.index(&from), self.index(&to)) {
                     let weight = if layer == Layer::Data { 3 } else { 1 };
                     self.plan.edges.push(Edge { from: start, to: goal, weight });
-                    lines.push((from, to));
+                    self.lines.push((from, to));
                 }
             }
         }
-        lines
     }
 
     /// What nothing leads to from inside stands above everything else.
@@ -293,7 +364,8 @@ impl<'a> Setting<'_, 'a> {
         let mut bottom = (0..self.nodes.len()).max_by_key(|node| depths[*node]);
         let mut alone = Vec::new();
         for frame in 0..self.frames.len() {
-            let parts: Vec<usize> = (0..self.parts.len())
+            let parts = self.own.iter().copied();
+            let parts: Vec<usize> = parts
                 .filter(|part| self.frame_of(*part) == Some(frame) && !connected.contains(&End::Part(*part)))
                 .collect();
             if parts.is_empty() {
@@ -336,7 +408,7 @@ impl<'a> Setting<'_, 'a> {
         depths
     }
 
-    fn place(&self, layout: &Layout, lines: Vec<(End, End)>) -> Scene {
+    fn place(&self, layout: &Layout) -> Sheet {
         let boxes = self.frames.iter().zip(&layout.boxes).enumerate().map(|(index, (frame, rect))| Box {
             title: frame.title(),
             rect: Rect {
@@ -355,11 +427,12 @@ impl<'a> Setting<'_, 'a> {
                 What::Top => {}
             }
         }
-        let lines = lines.into_iter().zip(&layout.edges).map(|(ends, points)| Line { ends, points: points.clone() });
+        let lines = self.lines.iter().zip(&layout.edges);
+        let lines = lines.map(|(ends, points)| Line { ends: ends.clone(), points: points.clone() });
         let (boxes, lines) = (boxes.collect(), lines.collect());
-        let mut scene = Scene { boxes, nodes, lines, width: layout.width, height: layout.height };
-        scene.clear_top();
-        scene
+        let mut sheet = Sheet { boxes, nodes, lines, size: layout.size };
+        sheet.clear_top();
+        sheet
     }
 
     fn cells(&self, parts: &[usize], tray: &Rect) -> Vec<Placed> {

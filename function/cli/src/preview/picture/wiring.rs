@@ -1,17 +1,17 @@
 //! Who leads to whom: arrows between parts, each with the references in the manifests that say so. Nothing here knows a
 //! part by name.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use super::facts::{Facts, Script, group};
-use super::parts::{Part, text};
+use super::flow::{self, Flow};
+use super::parts::{self, Part, text};
 use super::reading::{Gateway, Labels, NetworkPolicy, ServiceMonitor, VirtualService, addresses, read, selects};
-use crate::preview::Cluster;
 
 /// What an arrow means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layer {
     /// Opens connections to it.
     Calls,
@@ -28,7 +28,7 @@ pub enum Layer {
 }
 
 /// What an arrow ends at.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     Part(usize),
     /// Something beyond the platform, by its name.
@@ -48,31 +48,35 @@ pub struct Arrow {
 }
 
 #[derive(Default)]
-pub struct Arrows(Vec<Arrow>);
+pub struct Arrows {
+    all: Vec<Arrow>,
+    known: HashMap<(Layer, End, End), usize>,
+}
 
 impl Arrows {
     pub fn add(&mut self, layer: Layer, from: End, to: End, because: String) {
         if from == to {
             return;
         }
-        match self.0.iter_mut().find(|arrow| (arrow.layer, &arrow.from, &arrow.to) == (layer, &from, &to)) {
+        let index = *self.known.entry((layer, from.clone(), to.clone())).or_insert(self.all.len());
+        match self.all.get_mut(index) {
             Some(arrow) if arrow.because.contains(&because) => {}
             Some(arrow) => arrow.because.push(because),
-            None => self.0.push(Arrow { layer, from, to, because: vec![because] }),
+            None => self.all.push(Arrow { layer, from, to, because: vec![because] }),
         }
     }
 }
 
 /// Every arrow of these parts.
-pub fn arrows(parts: &[Part], facts: &Facts) -> Vec<Arrow> {
+pub fn arrows(parts: &[Part], facts: &Facts, flow: &Flow) -> Vec<Arrow> {
     let mut reader = Reader { parts, facts, arrows: Arrows::default() };
     for index in 0..parts.len() {
         reader.part(index);
     }
     reader.secrets();
     reader.order();
-    super::flow::between_parts(parts, facts, &mut reader.arrows);
-    reader.arrows.0
+    flow::between_parts(flow, &mut reader.arrows);
+    reader.arrows.all
 }
 
 struct Reader<'r, 'a> {
@@ -190,7 +194,7 @@ impl Reader<'_, '_> {
         let mut is_led_to = false;
         for gateway in &route.gateways {
             let name = gateway.rsplit('/').next().unwrap_or(gateway);
-            let Some(from) = Facts::gateway(self.parts, cluster, namespace, name) else { continue };
+            let Some(from) = self.facts.gateway(cluster, namespace, name) else { continue };
             is_led_to = true;
             let because = format!("bound to Gateway {name}: {}", route.hosts.join(", "));
             self.arrows.add(Layer::Routes, End::Part(from), End::Part(index), because);
@@ -209,9 +213,9 @@ impl Reader<'_, '_> {
             self.arrows.add(Layer::Routes, End::Part(pods), End::Part(index), because);
         }
         let entered = pods.unwrap_or(index);
-        for host in Facts::routed_hosts(self.parts, index) {
+        for host in self.facts.routed_hosts(index) {
             let because = format!("host {host} is served");
-            self.arrows.add(Layer::Routes, End::Entrance(host), End::Part(entered), because);
+            self.arrows.add(Layer::Routes, End::Entrance(host.clone()), End::Part(entered), because);
         }
     }
 
@@ -237,7 +241,7 @@ impl Reader<'_, '_> {
     fn monitor(&mut self, index: usize, namespace: &str, monitor: &ServiceMonitor) {
         let cluster = self.parts[index].cluster;
         let selector = &monitor.selector.match_labels;
-        for service in self.facts.services.iter().filter(|service| service.is_in(cluster, namespace)) {
+        for service in self.facts.services(cluster, namespace) {
             if selects(selector, &service.labels) {
                 let because = format!("has {} scraped", service.name);
                 self.arrows.add(Layer::Routes, End::Part(index), End::Part(service.part), because);
@@ -247,25 +251,25 @@ impl Reader<'_, '_> {
 
     fn secrets(&mut self) {
         for used in &self.facts.uses {
-            for made in self.facts.makes.iter().filter(|made| made.secret == used.secret) {
+            for &maker in self.facts.makers(&used.secret) {
                 let because = format!("Secret {}", used.secret.name);
-                self.arrows.add(Layer::Secrets, End::Part(made.part), End::Part(used.part), because);
+                self.arrows.add(Layer::Secrets, End::Part(maker), End::Part(used.part), because);
             }
         }
     }
 
     /// A part waits for others of its claim; what an environment offers is known by the name of the part that is it.
     fn order(&mut self) {
+        let mut offered: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+        for (index, part) in self.parts.iter().enumerate() {
+            offered.entry((part.shown.environment(), part.name)).or_default().push(index);
+        }
         for (index, part) in self.parts.iter().enumerate() {
             for awaited in part.waits_for() {
-                let own = |other: &Part| other.claim == part.claim;
-                let hosts = |other: &Part| other.shown.environment() == part.shown.environment();
-                let named: Vec<usize> =
-                    (0..self.parts.len()).filter(|&other| self.parts[other].name == awaited).collect();
-                let mut found: BTreeSet<usize> =
-                    named.iter().copied().filter(|&other| own(&self.parts[other])).collect();
+                let own = parts::of_claim(self.parts, part.claim).filter(|(_, other)| other.name == awaited);
+                let mut found: Vec<usize> = own.map(|(other, _)| other).collect();
                 if found.is_empty() {
-                    found = named.into_iter().filter(|&other| hosts(&self.parts[other])).collect();
+                    found = offered.get(&(part.shown.environment(), awaited)).cloned().unwrap_or_default();
                 }
                 for other in found {
                     self.arrows.add(Layer::Order, End::Part(other), End::Part(index), "is ready first".to_owned());
@@ -301,9 +305,4 @@ fn leaves<'v>(value: &'v Value, texts: &mut Vec<&'v str>) {
 
 fn labels(labels: &Labels) -> String {
     labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
-}
-
-/// The clusters of all parts, the host first.
-pub fn clusters<'a>(parts: &[Part<'a>]) -> BTreeSet<Cluster<'a>> {
-    parts.iter().map(|part| part.cluster).collect()
 }

@@ -13,6 +13,8 @@ pub const SCHEMA_REGISTRY_PORT: (&str, i32) = ("schema-registry", 8081);
 pub const CONNECT_PORT: (&str, i32) = ("connect", 8083);
 /// The port of Kafka's metrics.
 pub const JMX_PORT: (&str, i32) = ("jmx", 9581);
+/// The port of Connect's own metrics.
+pub const CONNECT_JMX_PORT: (&str, i32) = ("connect-jmx", 9584);
 /// The directory in Kafka's pod under which Connect may read credentials, one directory for each Secret.
 pub const CONNECT_SECRETS: &str = "/mnt/secrets";
 /// The directory in it with the credentials of the bridge from MQTT.

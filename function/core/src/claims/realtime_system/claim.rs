@@ -48,7 +48,8 @@ pub struct Spec {
     #[serde(default = "yes")]
     pub expose: bool,
 
-    /// Have Prometheus scrape Lenses, and Grafana show a dashboard. Needs the environment's component `observability`.
+    /// Have Prometheus scrape Lenses and what Kafka Connect counts of records that it leaves out, raise alerts on that,
+    /// and Grafana show a dashboard. Needs the environment's component `observability`.
     #[serde(default = "yes")]
     pub monitoring: bool,
 

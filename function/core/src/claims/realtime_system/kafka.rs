@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, VolumeMount};
+use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, ServicePort, VolumeMount};
 
 use super::check::{Fetched, Share};
 use super::checked::RealtimeSystem;
 use super::{script, secrets};
 use crate::claims::between::kafka::{
-    CONNECT_PORT, CONNECT_SECRETS, JMX_PORT, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT,
-    SNOWFLAKE_SECRET, kafka_client,
+    CONNECT_JMX_PORT, CONNECT_PORT, CONNECT_SECRETS, JMX_PORT, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE, MQTT_SECRET,
+    SCHEMA_REGISTRY_PORT, SNOWFLAKE_SECRET, kafka_client,
 };
 use crate::claims::between::secret::mqtt_bridge;
 use crate::parts::part::{LOCK, Part};
@@ -61,7 +61,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     vec![
         part.volume_inside("data", &volume_claim(&part, CLAIM, system.sizes.kafka_storage)),
         part.inside("deployment", &deployment, Ready::Available),
-        part.inside("service", &kafka_service(&part), Ready::Exists),
+        part.inside("service", &kafka_service(system, &part), Ready::Exists),
     ]
 }
 
@@ -69,8 +69,15 @@ pub fn kept(system: &RealtimeSystem) -> Kept {
     Kept::volume("kafka-data", &system.spec.kafka_config.storage, "spec.kafkaConfig.storage")
 }
 
-fn kafka_service(part: &Part) -> Service {
-    service(part, KAFKA_SERVICE, &PORTS)
+fn kafka_service(system: &RealtimeSystem, part: &Part) -> Service {
+    let mut service = service(part, KAFKA_SERVICE, &PORTS);
+    if system.spec.monitoring {
+        // By number: a port that the pod named would be another pod, and Kafka would restart for it.
+        let (name, number) = CONNECT_JMX_PORT;
+        let ports = service.spec.get_or_insert_default().ports.get_or_insert_default();
+        ports.push(ServicePort { name: Some(name.to_owned()), port: number, ..ServicePort::default() });
+    }
+    service
 }
 
 fn kafka(system: &RealtimeSystem) -> Container {

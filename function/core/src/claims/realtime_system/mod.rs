@@ -26,6 +26,7 @@ mod check;
 mod checked;
 pub mod claim;
 mod connect;
+pub mod connect_metrics;
 mod kafka;
 mod lenses_agent;
 mod lenses_hq;
@@ -60,7 +61,10 @@ const PHASES: &[Phase] = &[
         parts: &[metabase::NAME, "metabase-policy", metabase::SETUP, "analytics", "analytics-policy"],
     },
     Phase { name: "Exposure", parts: &["lenses-ui", "analytics-dashboard"] },
-    Phase { name: "Monitoring", parts: &["lenses-metrics", "dashboard"] },
+    Phase {
+        name: "Monitoring",
+        parts: &["lenses-metrics", connect_metrics::NAME, "connect-metrics-policy", "dashboard"],
+    },
 ];
 
 impl Checked for RealtimeSystem {
@@ -121,6 +125,7 @@ impl Checked for RealtimeSystem {
             analytics::resources(self),
             routes::resources(self),
             network_policies::resources(self),
+            connect_metrics::resources(self),
             monitoring::resources(self),
         ])
     }
@@ -182,7 +187,8 @@ impl Checked for RealtimeSystem {
         let proxy = self.spec.dashboard.proxy.then_some(Image::Nginx);
         let always =
             [Image::Postgres, Image::LensesHq, Image::LensesAgent, Image::FastDataDev, Image::Metabase, Image::Curl];
-        always.into_iter().chain(proxy).map(|image| self.tenant.owner.settings.image(image)).collect()
+        let counts = self.spec.monitoring.then_some(Image::Python);
+        always.into_iter().chain(proxy).chain(counts).map(|image| self.tenant.owner.settings.image(image)).collect()
     }
 }
 

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::checked::RealtimeSystem;
-use super::{analytics, kafka, lenses_agent, lenses_hq, metabase, postgres, sql_processors};
+use super::{analytics, connect_metrics, kafka, lenses_agent, lenses_hq, metabase, postgres, sql_processors};
 use crate::claims::between::kafka::{
-    CONNECT_PORT, JMX_PORT, KAFKA_APP, KAFKA_PORT, SCHEMA_REGISTRY_PORT, kafka_client,
+    CONNECT_JMX_PORT, CONNECT_PORT, JMX_PORT, KAFKA_APP, KAFKA_PORT, SCHEMA_REGISTRY_PORT, kafka_client,
 };
 use crate::claims::between::mqtt;
 use crate::claims::between::network::{Admissions, HTTPS, app, fence, gateway, pods, policy, prometheus, siblings};
@@ -23,7 +23,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = |name, app| system.tenant.part(name, app, &[LOCK]);
     let behind = part(FENCE, system.tenant.owner.system);
     // Which of them may call which is up to the one that is called.
-    let servers = [
+    let mut servers = vec![
         KAFKA_PORT,
         SCHEMA_REGISTRY_PORT,
         CONNECT_PORT,
@@ -33,6 +33,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         lenses_hq::AGENTS,
         metabase::HTTP,
     ];
+    servers.extend(system.spec.monitoring.then_some(CONNECT_JMX_PORT));
     let mut resources = vec![
         fence(&behind, "realtime-system-policy", Admissions::default().to(siblings(&behind), &servers)),
         policy(&part("kafka-policy", KAFKA_APP), "mqtt-kafka-policy", around_kafka(system)),
@@ -49,6 +50,11 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         let analytics = part("analytics-policy", analytics::APP);
         resources.push(policy(&analytics, "health-analytics-policy", Admissions::default().from_knative()));
     }
+    if system.spec.monitoring {
+        let counts = part("connect-metrics-policy", connect_metrics::APP);
+        let admissions = Admissions::default().from([prometheus()], &[connect_metrics::METRICS]);
+        resources.push(policy(&counts, "kafka-connect-metrics-policy", admissions));
+    }
     resources
 }
 
@@ -60,6 +66,7 @@ fn around_kafka(system: &RealtimeSystem) -> Admissions {
     let admissions = Admissions::default()
         .from([app(lenses_agent::APP)], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT])
         .from([pods(BTreeMap::from([kafka_client()]))], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT])
+        .from(system.spec.monitoring.then(|| app(connect_metrics::APP)), &[CONNECT_JMX_PORT])
         .to(app(mqtt::MQTT_APP), &[mqtt::MQTT_PORT])
         .to_anybody(outside);
     fenced.into_iter().fold(admissions, |admissions, way| admissions.to_networks(&way.networks, i32::from(way.port)))

@@ -8,6 +8,8 @@ macro_rules! with_http {
 
 pub const AGENT_KEY: &str = with_http!("files/hq.sh", "files/agent-key.sh");
 pub const ANALYTICS_PROXY: &str = include_str!("files/analytics-proxy.conf");
+pub const ASK_CONNECT: &str = include_str!("files/ask-connect.sh");
+pub const CONNECT_METRICS: &str = include_str!("files/connect-metrics.py");
 pub const CREATE_DATABASES: &str = include_str!("files/create-databases.sh");
 pub const CREATE_TOPICS: &str = include_str!("files/create-topics.sh");
 pub const DASHBOARD: &str = include_str!("files/dashboard.json");

@@ -102,44 +102,22 @@ replace() {
   fi
 }
 
-remove_unwanted() {
-  while IFS=$between read -r id name _ _ _ tags _; do
-    case $tags in
-      *",$mark,"*) ;;
-      *) continue ;;
-    esac
-    if printf '%s\n' "$names" | grep -qxF "$name"; then
-      continue
-    fi
-    if remove "$name" "$id"; then
-      echo "processor $name: removed, because the claim does not ask for it"
-    fi
-    wrong=$wrong${trouble:+; $trouble}
-    trouble=
-  done <<EOF
-$found
-EOF
-}
-
-# Brings everything to what is wanted. Sets $wrong to what is not, each part after a semicolon.
+# Brings everything to what is wanted. Sets $wrong to what is not.
 look() {
   wrong=
-  trouble=
   list
   remove_unwanted
   while read -r topic format when; do
     if [ -n "$topic" ]; then
       describe "$topic" "$format" "$when"
-      wrong=$wrong${trouble:+; $trouble}
-      trouble=
+      note_trouble
     fi
   done <<EOF
 ${SCHEMAS-}
 EOF
   while IFS= read -r body; do
     look_at "$body"
-    wrong=$wrong${trouble:+; $trouble}
-    trouble=
+    note_trouble
   done <<EOF
 $PROCESSORS
 EOF

@@ -8,6 +8,15 @@ mark=realtime-platform
 # Stands between fields that may be empty, which a tab cannot.
 between=$(printf '\003')
 
+# What could not be done just now, and all that is wrong, each part after a semicolon.
+trouble=
+wrong=
+
+note_trouble() {
+  wrong=$wrong${trouble:+; $trouble}
+  trouble=
+}
+
 wait_for_agent() {
   until request GET "$HQ_URL/api/v1/environments/$ENVIRONMENT" && [ "$code" = 200 ] &&
     printf '%s' "$answer" | tr -d '\r\n' | grep -q '"agent_connected": *true'; do
@@ -68,4 +77,25 @@ remove() {
   esac
   trouble="remove processor $1 (Lenses answers $code): $(member title)"
   return 1
+}
+
+# Removes what is ours of $found and not in $names, which has one name in each line. Sets $unwanted to what there was of it.
+remove_unwanted() {
+  unwanted=
+  while IFS=$between read -r id name _ _ _ tags _; do
+    case $tags in
+      *",$mark,"*) ;;
+      *) continue ;;
+    esac
+    if printf '%s\n' "$names" | grep -qxFe "$name"; then
+      continue
+    fi
+    unwanted=$unwanted$name,
+    if remove "$name" "$id"; then
+      echo "processor $name: removed, because the claim does not ask for it"
+    fi
+    note_trouble
+  done <<EOF
+$found
+EOF
 }

@@ -2,26 +2,21 @@
 # Removes the processors of ours where a claim asks for none. Whoever kept them until now may still be ending, and make one
 # once more: so it looks for a while.
 
+names=
 hq_login
 looks=0
 while [ "$looks" -lt 6 ]; do
   wait_for_agent
   list
   looks=$((looks + 1))
-  while IFS=$between read -r id name _ _ _ tags _; do
-    case $tags in
-      *",$mark,"*) ;;
-      *) continue ;;
-    esac
+  wrong=
+  remove_unwanted
+  if [ -n "$unwanted" ]; then
     looks=0
-    if remove "$name" "$id"; then
-      echo "processor $name: removed, because the claim does not ask for it"
-    else
-      echo "cannot $trouble"
-    fi
-  done <<EOF
-$found
-EOF
+  fi
+  if [ -n "$wrong" ]; then
+    echo "cannot ${wrong#; }"
+  fi
   waiting "the agent of environment $ENVIRONMENT to have no processor of ours"
 done
 echo "Lenses has no processor of ours"

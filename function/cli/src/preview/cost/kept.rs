@@ -1,0 +1,70 @@
+//! What scripts keep in other programs as long as a claim asks for it, and what becomes of it: connectors in Kafka Connect,
+//! SQL processors in Lenses. It is read from what the scripts are told.
+
+use realtime_platform_core::claims::between::kafka::{CONNECT_PORT, KAFKA_APP};
+use realtime_platform_core::parts::plan::Resource;
+use serde_json::Value;
+
+use super::super::difference::Sides;
+use super::{Cost, Left, Stop, goes, inside, taken_up};
+use crate::preview::Shown;
+
+/// Something that a script keeps.
+#[derive(PartialEq)]
+enum Kept {
+    Connector(String),
+    Processor(String),
+}
+
+/// What the script of a resource keeps.
+fn kept(resource: &Resource) -> Vec<Kept> {
+    let containers = resource.manifest().pointer("/spec/template/spec/containers").and_then(Value::as_array);
+    let variables = containers.into_iter().flatten().filter_map(|container| container.get("env")?.as_array()).flatten();
+    let mut kept = Vec::new();
+    for variable in variables {
+        let text = |field: &str| variable.get(field).and_then(Value::as_str).unwrap_or_default();
+        match text("name") {
+            "CONNECTOR_NAME" => kept.push(Kept::Connector(text("value").to_owned())),
+            "PROCESSORS" => {
+                let bodies = text("value").lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+                let names = bodies.filter_map(|body| body.get("name")?.as_str().map(str::to_owned));
+                kept.extend(names.map(Kept::Processor));
+            }
+            _ => {}
+        }
+    }
+    kept
+}
+
+/// What a changed claim does not ask for any more: a script removes it.
+pub fn stop(cost: &mut Cost, old: &Shown, new: &Shown) {
+    let all = |shown: &Shown| shown.composed.plan.resources.iter().flat_map(kept).collect::<Vec<_>>();
+    let after = all(new);
+    for gone in all(old).into_iter().filter(|before| !after.contains(before)) {
+        let (what, stays) = match gone {
+            Kept::Connector(name) => (format!("connector {name}"), "its topics with their records stay"),
+            Kept::Processor(name) => (format!("SQL processor {name}"), "its topics with their records stay"),
+        };
+        cost.stops.push(Stop { what, stays });
+    }
+}
+
+/// The connectors of a claim that goes, in a Kafka Connect that does not: no script is left that could remove them.
+pub fn leave(cost: &mut Cost, old: &Shown, removed: &[&Resource], sides: &Sides) {
+    let Some(guest) = &old.composed.guest else { return };
+    // A successor's scripts know the same names. What is left alone goes on with what its connectors read from.
+    if sides.new.is_some() || sides.successor.is_some() || sides.connect_goes {
+        return;
+    }
+    for kept in removed.iter().filter(|resource| goes(resource)).flat_map(|resource| kept(resource)) {
+        let Kept::Connector(name) = kept else { continue };
+        let (namespace, (_, port)) = (&guest.namespace, CONNECT_PORT);
+        cost.stays_behind.push(Left {
+            what: format!("connector {name} in Kafka Connect, which goes on failing to reach what it reads"),
+            until: taken_up(sides),
+            remove: inside(&format!(
+                "kubectl exec deploy/{KAFKA_APP} -n {namespace} -- curl -fsS -X DELETE http://localhost:{port}/connectors/{name}"
+            )),
+        });
+    }
+}

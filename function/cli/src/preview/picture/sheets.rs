@@ -1,0 +1,90 @@
+//! Which parts are laid out together. Twice as many nodes take a layout four times as long, so one holds a few claims, and a
+//! picture of many is as many layouts: one for each environment, several for an environment with many claims.
+
+use std::collections::HashMap;
+
+use super::parts::Part;
+use super::wiring::{Arrow, End};
+
+/// As many claims as are laid out together: an environment, and who is in three of its namespaces.
+const CLAIMS: usize = 7;
+
+/// The sheet that each part is on.
+pub struct Sheets {
+    of_parts: Vec<usize>,
+    count: usize,
+}
+
+impl Sheets {
+    pub fn of(parts: &[Part]) -> Self {
+        let mut claims: Vec<&Part> = parts.iter().collect();
+        claims.dedup_by_key(|part| part.claim);
+        let mut environments: Vec<Vec<Vec<usize>>> = Vec::new();
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        let mut places: HashMap<(usize, Option<&str>), usize> = HashMap::new();
+        for part in claims {
+            let environment = *known.entry(part.shown.environment()).or_insert(environments.len());
+            if environment == environments.len() {
+                environments.push(Vec::new());
+            }
+            let inside = &mut environments[environment];
+            let namespace = part.shown.place().map(|(_, namespace)| namespace);
+            let place = *places.entry((environment, namespace)).or_insert(inside.len());
+            if place == inside.len() {
+                inside.push(Vec::new());
+            }
+            inside[place].push(part.claim);
+        }
+        let mut of_claims: HashMap<usize, usize> = HashMap::new();
+        let mut count = 0;
+        for environment in environments {
+            // Who is in one namespace stays together.
+            let mut room = 0;
+            for claims in environment.iter().flat_map(|claims| claims.chunks(CLAIMS)) {
+                if claims.len() > room {
+                    (room, count) = (CLAIMS, count + 1);
+                }
+                room -= claims.len();
+                of_claims.extend(claims.iter().map(|claim| (*claim, count - 1)));
+            }
+        }
+        let of_parts = parts.iter().map(|part| of_claims[&part.claim]).collect();
+        Self { of_parts, count }
+    }
+
+    /// The parts on each sheet.
+    pub fn parts(&self) -> Vec<Vec<usize>> {
+        let mut parts = vec![Vec::new(); self.count];
+        for (part, sheet) in self.of_parts.iter().enumerate() {
+            parts[*sheet].push(part);
+        }
+        parts
+    }
+
+    /// The arrows on each sheet.
+    pub fn arrows<'r>(&self, all: impl Iterator<Item = &'r Arrow>) -> Vec<Vec<&'r Arrow>> {
+        let mut arrows = vec![Vec::new(); self.count];
+        for arrow in all {
+            if let Some(sheet) = self.of_arrow(arrow) {
+                arrows[sheet].push(arrow);
+            }
+        }
+        arrows
+    }
+
+    /// The sheet that an arrow is on: where its part is, or where both are. None holds one from sheet to sheet.
+    pub fn of_arrow(&self, arrow: &Arrow) -> Option<usize> {
+        match (self.of_end(&arrow.from), self.of_end(&arrow.to)) {
+            (Some(from), Some(to)) => (from == to).then_some(from),
+            (from, to) => from.or(to),
+        }
+    }
+
+    /// The sheet of an end. What is beyond the platform is on the sheet of each part that it leads to.
+    pub fn of_end(&self, end: &End) -> Option<usize> {
+        match end {
+            End::Part(part) => self.of_parts.get(*part).copied(),
+            End::Beyond(_) | End::Entrance(_) => None,
+        }
+    }
+}

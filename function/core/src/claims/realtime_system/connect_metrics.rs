@@ -1,0 +1,153 @@
+//! What Kafka Connect counts of records that it leaves out, for Prometheus, and the alerts on it.
+//!
+//! With `errors.tolerance: all` Connect says of a connector that it runs, whatever it leaves out. It counts what that is, and
+//! shows the counts by Java's own interface only. So a pod of its own asks it: Kafka's pod does not restart for that, and
+//! stays behind its Service whatever becomes of it. Kafka's image has the tool that asks. That it has anything which serves
+//! an answer is documented nowhere, so a second container does that, of the image that brings Python and nothing else.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Container;
+
+use super::checked::RealtimeSystem;
+use super::script;
+use crate::claims::between::kafka::{CONNECT_JMX_PORT, KAFKA_SERVICE};
+use crate::claims::between::offer::OBSERVABILITY;
+use crate::kinds::Spec;
+use crate::kinds::monitoring::{Alert, AlertGroup, Endpoint, PrometheusRule, ServiceMonitor};
+use crate::parts::part::{LOCK, Part};
+use crate::parts::place::to_text;
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::{
+    NOBODY, Port, TMP, Workload, confined, container, env, memory_volume, mount, pod_user, read_only,
+    resources as sized, scratch_volume, service, tcp_probe,
+};
+use crate::schema::size::Cpu;
+use crate::settings::pins::Image;
+
+pub const NAME: &str = "connect-metrics";
+/// The label `app` of its pod, and the name of what it consists of.
+pub const APP: &str = "kafka-connect-metrics";
+pub const METRICS: Port = ("metrics", 9404);
+
+/// Where the answer stands that one container writes and the other reads.
+const ANSWERS: &str = "/answers";
+
+/// For a program that lives for a second, and says the names of connectors as they are.
+const JAVA: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8";
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    if !system.spec.monitoring {
+        return Vec::new();
+    }
+    let part = system.tenant.part(NAME, APP, &[LOCK, OBSERVABILITY]);
+    let workload = Workload {
+        part: &part,
+        container: asks(system),
+        init_containers: Vec::new(),
+        volumes: vec![memory_volume("answers", "1Mi"), scratch_volume(TMP, "16Mi")],
+        security: pod_user(NOBODY),
+        restart_on: BTreeMap::new(),
+    };
+    let mut deployment = workload.deployment();
+    if let Some(pod) = deployment.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()) {
+        pod.containers.push(serves(system));
+    }
+    let monitor = ServiceMonitor {
+        selector: part.label_selector(),
+        endpoints: vec![Endpoint { port: METRICS.0, path: "/metrics", interval: "30s" }],
+    };
+    vec![
+        part.inside("deployment", &deployment, Ready::Available),
+        part.inside("service", &service(&part, APP, &[METRICS]), Ready::Exists),
+        part.inside("monitor", &monitor.named(part.metadata(APP)), Ready::Exists),
+        part.inside("alerts", &alerts(&part).named(part.metadata(APP)), Ready::Exists),
+    ]
+}
+
+fn asks(system: &RealtimeSystem) -> Container {
+    Container {
+        command: Some(["sh", "-c", script::ASK_CONNECT].map(str::to_owned).to_vec()),
+        env: Some(vec![
+            env("CONNECT_JMX", format!("{KAFKA_SERVICE}:{}", CONNECT_JMX_PORT.1)),
+            env("ANSWER", format!("{ANSWERS}/connect")),
+            env("KAFKA_HEAP_OPTS", "-Xmx32M"),
+            env("KAFKA_JVM_PERFORMANCE_OPTS", JAVA),
+        ]),
+        volume_mounts: Some(vec![mount("answers", ANSWERS), mount(TMP, "/tmp")]),
+        resources: Some(sized(Cpu::thousandths(50), "96Mi", "192Mi")),
+        security_context: Some(confined()),
+        ..container("ask", system.tenant.owner.settings.image(Image::FastDataDev), &[])
+    }
+}
+
+fn serves(system: &RealtimeSystem) -> Container {
+    Container {
+        command: Some(["python3", "-c", script::CONNECT_METRICS].map(str::to_owned).to_vec()),
+        env: Some(vec![env("PORT", METRICS.1.to_string()), env("ANSWER", format!("{ANSWERS}/connect"))]),
+        volume_mounts: Some(vec![read_only("answers", ANSWERS)]),
+        resources: Some(sized(Cpu::thousandths(10), "32Mi", "64Mi")),
+        // Not whether Connect answers: that is what it is there to tell.
+        readiness_probe: Some(tcp_probe(METRICS.0, 10, 3)),
+        liveness_probe: Some(tcp_probe(METRICS.0, 20, 6)),
+        security_context: Some(confined()),
+        ..container("serve", system.tenant.owner.settings.image(Image::Python), &[METRICS])
+    }
+}
+
+fn alerts(part: &Part) -> PrometheusRule {
+    let here = format!("namespace={}", to_text(&part.namespace));
+    let of = |metric: &str| format!("kafka_connect_task_{metric}_total{{{here}}}");
+    let skipped = format!(
+        "({}) unless on (namespace, connector) sum by (namespace, connector) (max_over_time({}[10m])) > 0 or {}",
+        grew(&of("skipped_records")),
+        of("dead_letters"),
+        grew(&of("dead_letter_failures")),
+    );
+    let asked = format!("up{{{here}, service={}}}", to_text(&APP));
+    let alert = |alert, expr, lasts, summary, description| Alert {
+        alert,
+        expr,
+        lasts,
+        labels: BTreeMap::from([("severity", "warning")]),
+        annotations: BTreeMap::from([("summary", summary), ("description", description)]),
+    };
+    PrometheusRule {
+        groups: vec![AlertGroup {
+            name: APP,
+            rules: vec![
+                alert(
+                    "KafkaConnectRecordsSkipped",
+                    skipped,
+                    None,
+                    "Connector {{ $labels.connector }} in {{ $labels.namespace }} has left records out.",
+                    "They go no further, while the connector says RUNNING. The log of Connect, in Kafka's pod, has the reason.",
+                ),
+                alert(
+                    "KafkaConnectDeadLetters",
+                    grew(&of("dead_letters")),
+                    None,
+                    "Connector {{ $labels.connector }} in {{ $labels.namespace }} has sent records to its topic of dead letters.",
+                    "They were not delivered. Each stands in that topic, with the reason in its headers.",
+                ),
+                alert(
+                    "KafkaConnectNotMeasured",
+                    format!("max by (namespace, service) ({asked}) == 0 or absent({asked})"),
+                    Some("15m"),
+                    "Nobody knows what Kafka Connect in {{ $labels.namespace }} leaves out.",
+                    "Connect does not answer the pod that asks it for its counts, or that pod does not run.",
+                ),
+            ],
+        }],
+    }
+}
+
+/// Whether a connector's count has grown in the last ten minutes. Prometheus sees no growth in the first value that it
+/// gets, so a count is compared with what it was as well, which is nothing where nobody knew it; and what was counted anew
+/// since, by a Connect that restarted, is growth too.
+fn grew(metric: &str) -> String {
+    let sum = |of: &str| format!("sum by (namespace, connector) ({of})");
+    let (grown, now, before) =
+        (sum(&format!("increase({metric}[10m])")), sum(metric), sum(&format!("{metric} offset 10m")));
+    format!("{grown} > 0 or {now} > ({before} or {now} * 0)")
+}

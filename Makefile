@@ -21,12 +21,8 @@ bless: ## write what the examples become, their picture and what fields touch, a
 tools: ## build the programs the tests drive, once, outside the checkout (Go; some 15 minutes the first time)
 	tools/build all
 
-test: setup lint tools docs ## check everything, with the real tools
-	@# Minutes, where they are not kept from before; 3 says that this machine cannot, which the suite then says too.
-	package/binary amd64 arm64 || [ $$? -eq 3 ]
-	cargo test
-	@# Here nobody promises a quiet machine: what counts is that it comes to its end.
-	PATIENCE=$${PATIENCE:-3} $(MAKE) e2e
+test: ## check everything, with the real tools, and say what each step took
+	@tools/check
 
 e2e: tools ## play the example Application through real control planes on loopback (`make test` does this too); DEFAULT_FLAGS=1 without watches
 	cargo test --quiet --test e2e -- play $(if $(DEFAULT_FLAGS),--default-flags)
@@ -54,7 +50,7 @@ fuzz: ## send the optimized server REQUESTS requests that nobody meant, a millio
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	shellcheck .ci/run tools/build tools/setup package/binary package/build package/push package/pin package/build-addon package/release package/reproduce tools/book/build
+	shellcheck .ci/run tools/align tools/build tools/check tools/setup package/binary package/build package/push package/pin package/build-addon package/release package/reproduce tools/book/build
 	@tools/build cargo-deny
 	$$(tools/build --path cargo-deny) --log-level error check bans licenses sources
 

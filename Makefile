@@ -51,7 +51,8 @@ lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	shellcheck .ci/run tools/align tools/build tools/check tools/setup package/binary package/build package/push package/pin package/build-addon package/release package/reproduce tools/book/build
-	@tools/build cargo-deny
+	@tools/build actionlint cargo-deny
+	$$(tools/build --path actionlint) .github/workflows/*.yml
 	$$(tools/build --path cargo-deny) --log-level error check bans licenses sources
 
 advisories: ## check the dependencies against the list of known weaknesses, where that can be fetched

@@ -1,9 +1,12 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help preview generate bless tools test proof fuzz e2e e2e-faults e2e-up e2e-down charts lint advisories fmt bench package addon push sign reproduce release docs
+.PHONY: help setup preview generate bless tools test proof fuzz e2e e2e-faults e2e-up e2e-down charts lint advisories fmt bench package addon push sign reproduce release docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## say what this machine lacks for `make test`; `tools/setup --install` brings it
+	@tools/setup
 
 preview: ## show what the example Application becomes, without a cluster
 	@cargo build --bins
@@ -18,12 +21,8 @@ bless: ## write what the examples become, their picture and what fields touch, a
 tools: ## build the programs the tests drive, once, outside the checkout (Go; some 15 minutes the first time)
 	tools/build all
 
-test: lint tools docs ## check everything, with the real tools
-	@# Minutes, where they are not kept from before; 3 says that this machine cannot, which the suite then says too.
-	package/binary amd64 arm64 || [ $$? -eq 3 ]
-	cargo test
-	@# Here nobody promises a quiet machine: what counts is that it comes to its end.
-	PATIENCE=$${PATIENCE:-3} $(MAKE) e2e
+test: ## check everything, with the real tools, and say what each step took
+	@tools/check
 
 e2e: tools ## play the example Application through real control planes on loopback (`make test` does this too); DEFAULT_FLAGS=1 without watches
 	cargo test --quiet --test e2e -- play $(if $(DEFAULT_FLAGS),--default-flags)
@@ -51,8 +50,9 @@ fuzz: ## send the optimized server REQUESTS requests that nobody meant, a millio
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	shellcheck .ci/run tools/build package/binary package/build package/push package/pin package/build-addon package/release package/reproduce tools/book/build
-	@tools/build cargo-deny
+	shellcheck .ci/run tools/align tools/build tools/check tools/setup package/binary package/build package/push package/pin package/build-addon package/release package/reproduce tools/book/build
+	@tools/build actionlint cargo-deny
+	$$(tools/build --path actionlint) .github/workflows/*.yml
 	$$(tools/build --path cargo-deny) --log-level error check bans licenses sources
 
 advisories: ## check the dependencies against the list of known weaknesses, where that can be fetched

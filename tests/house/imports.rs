@@ -69,9 +69,9 @@ pub fn files() -> Vec<File> {
     let mut files = Vec::new();
     for (krate, module, source) in sources {
         let paths = paths(&source);
-        let used = |path: &String| find(&known, krate, &module, path);
+        let leads_to = |path: &String| find(&known, krate, &module, path);
         let uses: BTreeSet<usize> =
-            paths.iter().filter_map(used).filter(|&used| known[used] != (krate, module.clone())).collect();
+            paths.iter().filter_map(leads_to).filter(|&at| known[at] != (krate, module.clone())).collect();
         let foreign = paths.into_iter().filter(|path| path.starts_with("std/")).collect();
         files.push(File { krate, module, uses, foreign });
     }

@@ -26,6 +26,7 @@ impl Located {
     }
 
     /// The same fault, at a field as its author calls it.
+    #[must_use]
     pub fn at(self, field: String) -> Self {
         Self { field: Some(field), ..self }
     }

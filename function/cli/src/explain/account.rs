@@ -8,7 +8,7 @@ use realtime_platform_core::progress::{Progress, Refused, Stage};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Subject;
+use super::subject::Subject;
 
 /// A moment.
 #[derive(Clone, Debug, Serialize)]

@@ -10,7 +10,7 @@ use realtime_platform_core::parts::owner::{Claim, controller};
 use realtime_platform_core::progress::{Known, Progress};
 use serde_json::{Map, Value, json};
 
-use super::{Call, Judged, Subject, Subjects};
+use super::subject::{Call, Judged, Subject, Subjects};
 use crate::documents::read::Document;
 
 /// Where Crossplane keeps its name for a composed resource.
@@ -158,11 +158,6 @@ impl Seen {
 }
 
 impl Subject<'_> {
-    /// Whether it is this claim.
-    pub fn is(&self, kind: &str, claim: &Claim) -> bool {
-        self.asked.kind.claim == kind && self.asked.claim == *claim
-    }
-
     /// Whether something is composed for it, by everything that the object says of its owner.
     fn owns(&self, object: &Value, owners: &[Owner]) -> bool {
         let said = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);

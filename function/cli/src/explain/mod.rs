@@ -1,7 +1,6 @@
 //! What stands in a cluster, from files, explained to a person: what is ready, what waits, for what and why. Nothing here
 //! judges anything: every claim is judged by what judges it over the protocol too.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,28 +8,27 @@ use std::process::ExitCode;
 use anstream::adapter;
 use anyhow::Context as _;
 use clap::ValueEnum;
-use serde_json::Value;
-
-use self::account::Account;
 
 pub use self::account::Step;
 use self::cluster::Cluster;
 use self::sought::Sought;
+pub use self::step::Moment;
+pub use self::subject::Call;
+use self::subject::Subjects;
 use crate::documents::located::Located;
 use crate::documents::read::{self, Document};
-use crate::preview::gather::{Asked, Gathered};
+use crate::preview::gather::Gathered;
 use crate::preview::inputs::Inputs;
 use crate::preview::report;
 use crate::terminal;
-use realtime_platform_core::parts::plan::Plan;
-use realtime_platform_core::progress::{Progress, Refused};
-use realtime_platform_core::settings::Settings;
 use realtime_platform_core::text::readable::readable_json;
 
 pub mod account;
 mod cluster;
 mod sought;
+mod step;
 mod story;
+mod subject;
 mod text;
 
 const EXAMPLES: &str = concat!(
@@ -161,27 +159,6 @@ fn files(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Vec<Document>>, Vec<L
     (files, faults)
 }
 
-/// A moment of a sequence: what Crossplane asks, and what is told of the answers.
-#[derive(Clone, Debug)]
-pub struct Moment {
-    pub calls: Vec<Call>,
-    pub step: Step,
-}
-
-/// What Crossplane asks about one claim.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// The claim's name.
-    pub claim: String,
-    pub composite: Value,
-    /// The composed resources, by key.
-    pub observed: BTreeMap<String, Value>,
-    /// What was found under the environment's name.
-    pub provider_config: Option<Value>,
-    /// What was found under each other name that an answer asks for, if anything was.
-    pub found: BTreeMap<String, Option<Value>>,
-}
-
 /// Every moment of a sequence that is told of the claims in a file or folder, or everything that is wrong with it.
 pub fn moments(claim: &Path, states: &[PathBuf]) -> Result<Vec<Moment>, String> {
     let (documents, mut faults) = read::documents(&[claim.to_owned()], &mut io::empty());
@@ -196,63 +173,5 @@ pub fn moments(claim: &Path, states: &[PathBuf]) -> Result<Vec<Moment>, String> 
     match report::faults(&faults, &mut said) {
         Ok(()) if faults.is_empty() => Ok(moments),
         _ => Err(adapter::strip_str(&String::from_utf8_lossy(&said)).to_string()),
-    }
-}
-
-/// What is answered for a claim.
-type Judged = Result<Progress, Refused>;
-
-/// The claims that are explained, none of which is wrong by itself.
-pub(crate) struct Subjects<'a> {
-    pub all: Vec<Subject<'a>>,
-    /// What of them is not known before they are deployed.
-    warnings: Vec<Located>,
-}
-
-/// A claim, the settings that hold for it, and its environment where that is another one's.
-pub(crate) struct Subject<'a> {
-    pub asked: Asked<'a>,
-    settings: Settings,
-    environment: Option<String>,
-    former_lock: Option<String>,
-    plan: Plan,
-}
-
-impl<'a> Subjects<'a> {
-    fn of(asked: Vec<Asked<'a>>, inputs: &Inputs, faults: &mut Vec<Located>) -> Self {
-        let mut all: Vec<Subject> = Vec::new();
-        let mut warnings = Vec::new();
-        for asked in asked {
-            let settings = inputs.settings(asked.kind).clone();
-            match asked.examine(&settings) {
-                Ok(None) => warnings.extend(asked.later(false)),
-                // The same claim as a claim and in an Application is one.
-                Ok(Some(_)) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
-                Ok(Some(composed)) => {
-                    warnings.extend(asked.later(true));
-                    let environment = composed.guest.map(|guest| guest.environment);
-                    let former_lock = composed.site.former_lock;
-                    all.push(Subject { asked, settings, environment, former_lock, plan: composed.plan });
-                }
-                Err(wrong) => faults.extend(wrong),
-            }
-        }
-        Self { all, warnings }
-    }
-
-    /// How every claim stands, by what is answered for it, and what has changed since the step before.
-    fn step(&self, judged: &[Option<Judged>], cluster: &Cluster, before: Option<&Step>) -> Step {
-        let accounts = self.all.iter().zip(judged).zip(&cluster.claims).filter_map(|((subject, judged), seen)| {
-            let before = before.and_then(|before| before.claim(subject));
-            Some(Account::of(subject, judged.as_ref()?, &seen.paused, before))
-        });
-        Step { title: None, file: None, claims: accounts.collect() }
-    }
-
-    /// What is answered for every claim that is there.
-    fn judged(&self, cluster: &Cluster) -> Vec<Option<Judged>> {
-        let judged =
-            |(subject, seen): (&Subject, &cluster::Seen)| (!seen.is_absent).then(|| subject.judged(seen, cluster));
-        self.all.iter().zip(&cluster.claims).map(judged).collect()
     }
 }

@@ -6,7 +6,7 @@ use realtime_platform_core::parts::owner::Claim;
 use serde_json::Value;
 
 use super::cluster::{Cluster, Seen, objects};
-use super::{Subject, Subjects};
+use super::subject::{Subject, Subjects};
 use crate::documents::located::Located;
 use crate::documents::read::Document;
 

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use super::account::{self, Event, Step};
 use super::cluster::{Cluster, KEY, Seen};
-use super::{Judged, Moment, Subject, Subjects};
+use super::step::Moment;
+use super::subject::{Judged, Subject, Subjects};
 use crate::documents::located::Located;
 use crate::documents::read::Document;
 

@@ -10,8 +10,9 @@ use serde_json::Value;
 use similar::TextDiff;
 
 use super::cost::Cost;
-use super::difference::{ClaimDifference, Difference, ResourceDifference};
+use super::difference::{ClaimDifference, Difference};
 use super::fields::Change;
+use super::sides::ResourceDifference;
 use super::tree::{counted, release};
 use crate::documents::located::Located;
 use crate::documents::yaml;

@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::gather::NotOurs;
-use super::{Preview, Shown};
+use super::shown::Shown;
+use super::whole::Preview;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -9,8 +9,9 @@ use realtime_platform_core::life::hold;
 use realtime_platform_core::parts::plan::Resource;
 use serde_json::Value;
 
+use super::shown::Cluster;
 use super::tree::release;
-use super::{Cluster, Preview};
+use super::whole::Preview;
 use crate::documents::yaml;
 
 /// Where Crossplane keeps its name for a composed resource.

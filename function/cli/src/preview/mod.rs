@@ -1,8 +1,6 @@
 //! An Application, claims or composites from files, shown to a person as what they become: without a cluster and without
 //! any other program. This room composes nothing itself; it asks what every claim is asked over the protocol too.
 
-use std::collections::HashMap;
-use std::fmt;
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,20 +8,14 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use clap::error::ErrorKind;
-use realtime_platform_core::claims::{Composed, KINDS};
-use realtime_platform_core::parts::owner::label;
-use realtime_platform_core::parts::plan::{Place, Resource};
-use realtime_platform_core::schema::change::barred;
-use realtime_platform_core::settings::{Settings, undigested};
 use realtime_platform_core::text::readable::readable_json;
 use serde_json::Value;
 
 use self::difference::Difference;
-use self::gather::{Asked, Gathered, NotOurs};
-use self::inputs::Inputs;
 use self::notice::Notice;
-use crate::documents::located::Located;
-use crate::documents::read::{self, Document};
+use self::shown::Shown;
+use self::whole::Preview;
+use crate::documents::read;
 use crate::terminal;
 
 mod brought;
@@ -40,8 +32,11 @@ mod notice;
 mod picture;
 pub(crate) mod report;
 mod shape;
+mod shown;
+mod sides;
 mod together;
 mod tree;
+mod whole;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -111,83 +106,6 @@ pub enum Output {
     Svg,
     /// The same as a page: every manifest behind its part, to search and to print
     Html,
-}
-
-/// A claim, and what it becomes.
-struct Shown<'a> {
-    asked: Asked<'a>,
-    composed: Composed,
-    /// What the platform team decides for claims of its kind.
-    settings: Settings,
-}
-
-impl Shown<'_> {
-    /// What tells the claim from others, in each of its versions.
-    fn identity(&self) -> (&'static str, &str, &str) {
-        (self.asked.kind.claim, &self.asked.claim.namespace, &self.asked.claim.name)
-    }
-
-    fn composed(&self) -> impl Iterator<Item = &Value> {
-        self.composed.plan.resources.iter().map(|resource| &resource.composed)
-    }
-
-    /// What finally stands in the clusters.
-    fn manifests(&self) -> impl Iterator<Item = &Value> {
-        self.composed.plan.resources.iter().map(Resource::manifest)
-    }
-
-    /// What no new claim may be made with, although one that stands may have it from before.
-    fn barred(&self) -> impl Iterator<Item = Located> {
-        let faults = if self.asked.stands { Vec::new() } else { barred(&self.composed.kept) };
-        faults.into_iter().map(|fault| self.asked.fault(&fault.field, fault.message))
-    }
-
-    /// The namespace of an environment that the claim is for.
-    fn place(&self) -> Option<(&str, &str)> {
-        self.composed.guest.as_ref().map(|guest| (guest.environment.as_str(), guest.namespace.as_str()))
-    }
-
-    /// The cluster that a place stands for.
-    fn cluster(&self, place: Place) -> Cluster<'_> {
-        match place {
-            Place::Host => Cluster::Host,
-            Place::Inside => Cluster::Virtual(self.environment()),
-        }
-    }
-
-    /// The environment that the claim is about.
-    fn environment(&self) -> &str {
-        let pointer = format!("/metadata/labels/{}", label("environment").replace('/', "~1"));
-        let labelled = self.composed().find_map(|composed| composed.pointer(&pointer));
-        labelled.and_then(Value::as_str).unwrap_or_default()
-    }
-}
-
-/// A cluster, as a person calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Cluster<'a> {
-    Host,
-    Virtual(&'a str),
-}
-
-impl fmt::Display for Cluster<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host => f.write_str("the host cluster"),
-            Self::Virtual(name) => write!(f, "the virtual cluster {name}"),
-        }
-    }
-}
-
-/// Everything there is to show.
-struct Preview<'a> {
-    claims: Vec<Shown<'a>>,
-    not_ours: Vec<NotOurs>,
-    /// No claim was asked for.
-    is_empty: bool,
-    /// What the files say besides, and what is to be known of the claims.
-    of_files: Vec<Located>,
-    warnings: Vec<Located>,
 }
 
 /// What a file's bytes say, document by document, or why they cannot be read.
@@ -281,7 +199,7 @@ fn tell(
     err: &mut impl Write,
 ) -> io::Result<()> {
     let text = match difference {
-        None => preview.text(output),
+        None => text(preview, output),
         Some(difference) if output == Output::Json => changed::json(difference),
         Some(difference) => changed::text(difference),
     }?;
@@ -302,99 +220,17 @@ fn tell(
     report::losses(difference.losses(), err)
 }
 
-impl<'a> Preview<'a> {
-    fn of(documents: &'a [Document], input: &[Document], faults: &mut Vec<Located>) -> Self {
-        let gathered = Gathered::of(documents);
-        let mut of_files = gathered.warnings;
-        let is_empty = gathered.asked.is_empty();
-        if is_empty && gathered.faults.is_empty() && faults.is_empty() {
-            faults.push(nothing(documents, &gathered.not_ours));
-        }
-        faults.extend(gathered.faults);
-        let inputs = Inputs::of(input, faults);
-        let mut claims: Vec<Shown> = Vec::new();
-        let mut known = HashMap::new();
-        for asked in gathered.asked {
-            let settings = inputs.settings(asked.kind);
-            match asked.examine(settings) {
-                Ok(Some(composed)) => {
-                    of_files.extend(asked.later(true));
-                    add(&mut claims, &mut known, Shown { asked, composed, settings: settings.clone() }, faults);
-                }
-                Ok(None) => of_files.extend(asked.later(false)),
-                Err(wrong) => faults.extend(wrong),
-            }
-        }
-        together::settle(&mut claims);
-        let mut warnings = Vec::new();
-        for Shown { asked, composed, .. } in &claims {
-            warnings.extend(composed.warnings.iter().map(|warning| asked.warning(warning, asked.root)));
-        }
-        warnings.extend(together::warnings(&claims));
-        // Claims share images, and one command pins them all: that is told once, where the first of them stands.
-        let images = undigested(claims.iter().flat_map(|shown| &shown.composed.images));
-        let first = claims.iter().find(|shown| undigested(&shown.composed.images).is_some());
-        warnings.extend(first.zip(images).map(|(shown, images)| shown.asked.document.fault("", images)));
-        Self { claims, not_ours: gathered.not_ours, is_empty, of_files, warnings }
-    }
-
-    fn all_warnings(&self) -> impl Iterator<Item = &Located> {
-        self.of_files.iter().chain(&self.warnings)
-    }
-
-    fn text(&self, output: Output) -> io::Result<String> {
-        match output {
-            Output::Tree => Ok(tree::text(self)),
-            Output::Yaml => manifests::composed(self),
-            Output::Manifests => manifests::by_cluster(self),
-            Output::Images => Ok(images::text(self)),
-            Output::Json => json::text(self),
-            Output::Svg | Output::Html => {
-                let _notice = Notice::of(&format!("drawing {}", tree::counted(self.claims.len(), "claim")));
-                if output == Output::Svg { Ok(picture::svg(self)) } else { picture::html(self) }
-            }
+/// A preview in the form that is asked for.
+fn text(preview: &Preview, output: Output) -> io::Result<String> {
+    match output {
+        Output::Tree => Ok(tree::text(preview)),
+        Output::Yaml => manifests::composed(preview),
+        Output::Manifests => manifests::by_cluster(preview),
+        Output::Images => Ok(images::text(preview)),
+        Output::Json => json::text(preview),
+        Output::Svg | Output::Html => {
+            let _notice = Notice::of(&format!("drawing {}", tree::counted(preview.claims.len(), "claim")));
+            if output == Output::Svg { Ok(picture::svg(preview)) } else { picture::html(preview) }
         }
     }
-}
-
-/// Adds a claim. The same one in two files, as an Application and as a claim, is one; two that differ are a fault.
-fn add<'a>(
-    claims: &mut Vec<Shown<'a>>,
-    known: &mut HashMap<(&'static str, String, String), usize>,
-    shown: Shown<'a>,
-    faults: &mut Vec<Located>,
-) {
-    let (kind, namespace, name) = shown.identity();
-    let index = *known.entry((kind, namespace.to_owned(), name.to_owned())).or_insert(claims.len());
-    match claims.get(index) {
-        None => claims.push(shown),
-        Some(other) if other.composed == shown.composed => {}
-        Some(other) => {
-            let message =
-                format!("stands here and, with another content, in {}: leave one of them out", other.asked.source());
-            faults.push(shown.asked.fault("spec", message));
-        }
-    }
-}
-
-/// How much of what is not ours is named where nothing is ours.
-const NAMED: usize = 5;
-
-fn nothing(documents: &[Document], not_ours: &[NotOurs]) -> Located {
-    let mut files: Vec<&str> = documents.iter().map(|document| document.file.as_str()).collect();
-    files.dedup();
-    let files = match files.as_slice() {
-        [] => "what was given".to_owned(),
-        [first, .., last] if files.len() > NAMED => format!("{} files, {first} to {last}", files.len()),
-        files => files.join(", "),
-    };
-    let kinds = KINDS.each_ref().map(|kind| kind.claim).join(", ");
-    let types = KINDS.each_ref().map(|kind| kind.definition).join(", ");
-    let mut message = vec![format!(
-        "no claim is in it: expected {kinds}, the composite of one, or an Application with components of type {types}"
-    )];
-    message.extend(not_ours.iter().take(NAMED).map(|other| format!("found {other}")));
-    let more = not_ours.len().saturating_sub(NAMED);
-    message.extend((more > 0).then(|| format!("and {more} more")));
-    Located::file(&files, message.join("; "))
 }

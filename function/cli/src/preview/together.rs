@@ -17,7 +17,7 @@ use realtime_platform_core::schema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::Shown;
+use super::shown::Shown;
 use crate::documents::located::Located;
 
 /// Everything that does not go together.

@@ -7,7 +7,8 @@ use anstyle::{AnsiColor, Style};
 use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
 
-use super::{Cluster, Preview, Shown};
+use super::shown::{Cluster, Shown};
+use super::whole::Preview;
 use crate::terminal::painted;
 
 const CLAIM: Style = Style::new().bold();

@@ -5,9 +5,9 @@ use realtime_platform_core::claims::between::kafka::{CONNECT_PORT, KAFKA_APP};
 use realtime_platform_core::parts::plan::Resource;
 use serde_json::Value;
 
-use super::super::difference::Sides;
-use super::{Cost, Left, Stop, goes, inside, taken_up};
-use crate::preview::Shown;
+use super::super::sides::Sides;
+use super::told::{Cost, Left, Stop, goes, inside, taken_up};
+use crate::preview::shown::Shown;
 
 /// Something that a script keeps.
 #[derive(PartialEq)]

@@ -7,7 +7,7 @@ use realtime_platform_core::parts::plan::{Pods, Resource};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::difference::ResourceDifference;
+use super::super::sides::ResourceDifference;
 
 /// Pods that are made anew.
 #[derive(Debug, PartialEq, Serialize)]

@@ -10,8 +10,8 @@ use realtime_platform_core::claims::vcluster_environment::claim::Spec as Environ
 use realtime_platform_core::parts::plan::Resource;
 use serde::de::DeserializeOwned;
 
-use super::{Cost, Left, Loss, inside, pushed};
-use crate::preview::Shown;
+use super::told::{Cost, Left, Loss, inside, pushed};
+use crate::preview::shown::Shown;
 
 /// What it takes that a claim becomes another one.
 pub fn change(cost: &mut Cost, old: &Shown, new: &Shown) {

@@ -6,12 +6,13 @@ use std::fmt::Write;
 
 use realtime_platform_core::claims::KINDS;
 
+use super::arrows::{Arrow, End, Layer};
+use super::drawn::Picture;
 use super::flow::{Flow, Stage, Stream, Strip};
 use super::layout::{self, Layout, Point, Rect, Size, Spacing};
+use super::measure;
 use super::parts::Part;
 use super::scene::{self, LINE, PADDING, Placed, Scene};
-use super::wiring::{Arrow, End, Layer};
-use super::{Picture, measure};
 
 const STYLE: &str = include_str!("style.css");
 /// The room around everything.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::parts::{self, Part, text};
 use super::reading::{Container, Labelled, Labels, Pod, PushSecret, Rule, Template, VirtualService, read, selects};
-use crate::preview::Cluster;
+use crate::preview::shown::Cluster;
 
 /// A Service, or a name by which a chart is called.
 pub struct Service {

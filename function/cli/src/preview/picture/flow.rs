@@ -7,11 +7,11 @@ use realtime_platform_core::claims::iot_broker::accounts::{BRIDGE, SIMULATOR};
 use realtime_platform_core::claims::iot_broker::filter::overlap;
 use serde::Deserialize;
 
+use super::arrows::{Arrows, End, Layer};
 use super::facts::{Facts, Script};
 use super::parts::{Part, words};
-use super::reading::addresses;
-use super::wiring::{Arrows, End, Layer, connector};
-use crate::preview::Cluster;
+use super::reading::{addresses, connector};
+use crate::preview::shown::Cluster;
 
 /// Who publishes from outside, as the picture calls them.
 pub const DEVICES: &str = "Devices";

@@ -4,10 +4,10 @@
 use std::fmt::Write;
 use std::io;
 
-use super::Picture;
+use super::arrows::{Arrow, End, Layer};
 use super::draw::{self, For, LAYERS, escape, part_id};
+use super::drawn::Picture;
 use super::parts::{self, Part, text};
-use super::wiring::{Arrow, End, Layer};
 use crate::documents::yaml;
 
 const STYLE: &str = include_str!("page.css");

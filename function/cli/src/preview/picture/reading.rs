@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub type Labels = BTreeMap<String, String>;
 
@@ -240,6 +240,15 @@ pub fn addresses(text: &str) -> Vec<Address<'_>> {
         rest = &rest[end..];
     }
     found
+}
+
+/// The settings of a connector, if a text is that.
+pub fn connector(value: &str) -> Option<Map<String, Value>> {
+    if !value.starts_with('{') {
+        return None;
+    }
+    let settings: Map<String, Value> = serde_json::from_str(value).ok()?;
+    settings.contains_key("connector.class").then_some(settings)
 }
 
 #[cfg(test)]

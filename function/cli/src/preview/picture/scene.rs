@@ -5,12 +5,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use realtime_platform_core::parts::plan::Place;
 
+use super::arrows::{Arrow, End, Layer};
 use super::layout::{self, Edge, Flow, Layout, Node, Plan, Point, Rect, Size, Spacing};
 use super::measure;
 use super::parts::{self, Part, words};
 use super::sheets::Sheets;
-use super::wiring::{Arrow, End, Layer};
-use crate::preview::Cluster;
+use crate::preview::shown::Cluster;
 
 pub const TITLE_SIZE: f64 = 13.0;
 pub const TEXT_SIZE: f64 = 10.5;

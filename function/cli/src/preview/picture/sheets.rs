@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
+use super::arrows::{Arrow, End};
 use super::parts::Part;
-use super::wiring::{Arrow, End};
 
 /// As many claims as are laid out together: an environment, and who is in three of its namespaces.
 const CLAIMS: usize = 7;

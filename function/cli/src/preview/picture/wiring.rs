@@ -1,6 +1,8 @@
 //! Who leads to whom: arrows between parts, each with the references in the manifests that say so. Nothing here knows a
 //! part by name.
 
+use super::arrows::{Arrow, Arrows, End, Layer};
+use super::reading::connector;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
@@ -9,63 +11,6 @@ use super::facts::{Facts, Script, group};
 use super::flow::{self, Flow};
 use super::parts::{self, Part, text};
 use super::reading::{Gateway, Labels, NetworkPolicy, ServiceMonitor, VirtualService, addresses, read, selects};
-
-/// What an arrow means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Layer {
-    /// Opens connections to it.
-    Calls,
-    /// Leads traffic on to it.
-    Routes,
-    /// Data moves there.
-    Data,
-    /// Hands it a Secret.
-    Secrets,
-    /// A policy lets it in.
-    Admits,
-    /// Must be ready before it.
-    Order,
-}
-
-/// What an arrow ends at.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum End {
-    Part(usize),
-    /// Something beyond the platform, by its name.
-    Beyond(String),
-    /// A host by which the platform is reached.
-    Entrance(String),
-}
-
-/// One thing leads to another.
-#[derive(Debug)]
-pub struct Arrow {
-    pub layer: Layer,
-    pub from: End,
-    pub to: End,
-    /// The references that it stands for.
-    pub because: Vec<String>,
-}
-
-#[derive(Default)]
-pub struct Arrows {
-    all: Vec<Arrow>,
-    known: HashMap<(Layer, End, End), usize>,
-}
-
-impl Arrows {
-    pub fn add(&mut self, layer: Layer, from: End, to: End, because: String) {
-        if from == to {
-            return;
-        }
-        let index = *self.known.entry((layer, from.clone(), to.clone())).or_insert(self.all.len());
-        match self.all.get_mut(index) {
-            Some(arrow) if arrow.because.contains(&because) => {}
-            Some(arrow) => arrow.because.push(because),
-            None => self.all.push(Arrow { layer, from, to, because: vec![because] }),
-        }
-    }
-}
 
 /// Every arrow of these parts.
 pub fn arrows(parts: &[Part], facts: &Facts, flow: &Flow) -> Vec<Arrow> {
@@ -277,15 +222,6 @@ impl Reader<'_, '_> {
             }
         }
     }
-}
-
-/// The settings of a connector, if a text is that.
-pub fn connector(value: &str) -> Option<Map<String, Value>> {
-    if !value.starts_with('{') {
-        return None;
-    }
-    let settings: Map<String, Value> = serde_json::from_str(value).ok()?;
-    settings.contains_key("connector.class").then_some(settings)
 }
 
 fn is_own(host: &str) -> bool {

@@ -1,0 +1,29 @@
+//! How all claims stand at one moment.
+
+use super::account::{Account, Step};
+use super::cluster::{Cluster, Seen};
+use super::subject::{Call, Judged, Subject, Subjects};
+
+/// A moment of a sequence: what Crossplane asks, and what is told of the answers.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    pub calls: Vec<Call>,
+    pub step: Step,
+}
+
+impl Subjects<'_> {
+    /// How every claim stands, by what is answered for it, and what has changed since the step before.
+    pub fn step(&self, judged: &[Option<Judged>], cluster: &Cluster, before: Option<&Step>) -> Step {
+        let accounts = self.all.iter().zip(judged).zip(&cluster.claims).filter_map(|((subject, judged), seen)| {
+            let before = before.and_then(|before| before.claim(subject));
+            Some(Account::of(subject, judged.as_ref()?, &seen.paused, before))
+        });
+        Step { title: None, file: None, claims: accounts.collect() }
+    }
+
+    /// What is answered for every claim that is there.
+    pub fn judged(&self, cluster: &Cluster) -> Vec<Option<Judged>> {
+        let judged = |(subject, seen): (&Subject, &Seen)| (!seen.is_absent).then(|| subject.judged(seen, cluster));
+        self.all.iter().zip(&cluster.claims).map(judged).collect()
+    }
+}

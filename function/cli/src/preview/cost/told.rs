@@ -1,0 +1,125 @@
+//! What is told of the cost of a change.
+
+use realtime_platform_core::parts::plan::Resource;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::restart::Restart;
+use crate::preview::sides::Sides;
+
+/// What the change of one claim costs.
+#[derive(Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cost {
+    pub restarts: Vec<Restart>,
+    pub data_lost: Vec<Loss>,
+    pub access_lost: Vec<Loss>,
+    pub stops: Vec<Stop>,
+    pub stays_behind: Vec<Left>,
+}
+
+/// Something that is there before the change and not after it.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Loss {
+    pub what: String,
+    /// What its author does who wants to keep it.
+    pub instead: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume: Option<Volume>,
+}
+
+/// A volume claim inside a virtual cluster.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Volume {
+    pub name: String,
+    pub namespace: String,
+    pub size: String,
+}
+
+/// Something that runs before the change, and is removed with it.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Stop {
+    pub what: String,
+    /// What of it is there afterwards.
+    pub stays: &'static str,
+}
+
+/// Something that is still there after the change, and that nothing manages any more.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Left {
+    pub what: String,
+    /// Who takes it up, if anybody does.
+    pub until: String,
+    pub remove: String,
+}
+
+impl Cost {
+    /// What a person reads of it, each with whether it is a loss.
+    pub fn sentences(&self) -> impl Iterator<Item = (bool, String)> {
+        let restarts = self.restarts.iter().map(|restart| (false, restart.sentence()));
+        let losses = |of: &'static str, losses: &[Loss]| -> Vec<(bool, String)> {
+            losses.iter().map(|Loss { what, instead, .. }| (true, format!("{of} is lost: {what}: {instead}"))).collect()
+        };
+        let stops = self.stops.iter().map(|Stop { what, stays }| (false, format!("stops: {what} is removed; {stays}")));
+        let left = self.stays_behind.iter();
+        let left = left
+            .map(|Left { what, until, remove }| (false, format!("stays behind: {what}; {until}; to remove: {remove}")));
+        losses("data", &self.data_lost)
+            .into_iter()
+            .chain(losses("access", &self.access_lost))
+            .chain(restarts)
+            .chain(stops)
+            .chain(left)
+    }
+}
+
+impl Loss {
+    pub fn of(what: impl Into<String>, instead: impl Into<String>) -> Self {
+        Self { what: what.into(), instead: instead.into(), volume: None }
+    }
+}
+
+impl Volume {
+    pub fn of(resource: &Resource) -> Option<Self> {
+        let manifest = resource.manifest();
+        let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        (text("/kind") == "PersistentVolumeClaim").then(|| Self {
+            name: text("/metadata/name"),
+            namespace: text("/metadata/namespace"),
+            size: text("/spec/resources/requests/storage"),
+        })
+    }
+
+    pub fn title(&self) -> String {
+        format!("volume {} ({})", self.name, self.size)
+    }
+}
+
+/// The Secret inside that a resource pushes, by namespace and name. It is never deleted with what pushes it.
+pub fn pushed(resource: &Resource) -> Option<(&str, &str)> {
+    let name = resource.manifest().pointer("/metadata/name").and_then(Value::as_str)?;
+    (kind(resource) == "PushSecret").then(|| name.split_once('.')).flatten()
+}
+
+/// Whether what a resource made is deleted with it.
+pub fn goes(resource: &Resource) -> bool {
+    let policies = resource.composed.pointer("/spec/managementPolicies").and_then(Value::as_array);
+    policies.is_none_or(|policies| policies.iter().any(|policy| policy == "*" || policy == "Delete"))
+}
+
+/// A command for another cluster than the one that the claims are in.
+pub fn inside(command: &str) -> String {
+    format!("`{command}` inside the virtual cluster")
+}
+
+/// Who takes up what stays in a namespace.
+pub fn taken_up(sides: &Sides) -> String {
+    match sides.successor {
+        Some(successor) => format!("taken up by {}", successor.asked.claim.name),
+        None => "taken up by the next claim of that namespace".to_owned(),
+    }
+}
+
+pub fn kind(resource: &Resource) -> &str {
+    resource.manifest().get("kind").and_then(Value::as_str).unwrap_or_default()
+}

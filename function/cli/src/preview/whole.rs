@@ -1,0 +1,107 @@
+//! All that files ask for, and what is wrong with them or to be known of them.
+
+use std::collections::HashMap;
+
+use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::settings::undigested;
+
+use super::gather::{Gathered, NotOurs};
+use super::inputs::Inputs;
+use super::shown::Shown;
+use super::together;
+use crate::documents::located::Located;
+use crate::documents::read::Document;
+
+/// Everything there is to show.
+pub struct Preview<'a> {
+    pub claims: Vec<Shown<'a>>,
+    pub not_ours: Vec<NotOurs>,
+    /// No claim was asked for.
+    pub is_empty: bool,
+    /// What the files say besides, and what is to be known of the claims.
+    pub of_files: Vec<Located>,
+    pub warnings: Vec<Located>,
+}
+
+impl<'a> Preview<'a> {
+    pub fn of(documents: &'a [Document], input: &[Document], faults: &mut Vec<Located>) -> Self {
+        let gathered = Gathered::of(documents);
+        let mut of_files = gathered.warnings;
+        let is_empty = gathered.asked.is_empty();
+        if is_empty && gathered.faults.is_empty() && faults.is_empty() {
+            faults.push(nothing(documents, &gathered.not_ours));
+        }
+        faults.extend(gathered.faults);
+        let inputs = Inputs::of(input, faults);
+        let mut claims: Vec<Shown> = Vec::new();
+        let mut known = HashMap::new();
+        for asked in gathered.asked {
+            let settings = inputs.settings(asked.kind);
+            match asked.examine(settings) {
+                Ok(Some(composed)) => {
+                    of_files.extend(asked.later(true));
+                    add(&mut claims, &mut known, Shown { asked, composed, settings: settings.clone() }, faults);
+                }
+                Ok(None) => of_files.extend(asked.later(false)),
+                Err(wrong) => faults.extend(wrong),
+            }
+        }
+        together::settle(&mut claims);
+        let mut warnings = Vec::new();
+        for Shown { asked, composed, .. } in &claims {
+            warnings.extend(composed.warnings.iter().map(|warning| asked.warning(warning, asked.root)));
+        }
+        warnings.extend(together::warnings(&claims));
+        // Claims share images, and one command pins them all: that is told once, where the first of them stands.
+        let images = undigested(claims.iter().flat_map(|shown| &shown.composed.images));
+        let first = claims.iter().find(|shown| undigested(&shown.composed.images).is_some());
+        warnings.extend(first.zip(images).map(|(shown, images)| shown.asked.document.fault("", images)));
+        Self { claims, not_ours: gathered.not_ours, is_empty, of_files, warnings }
+    }
+
+    pub fn all_warnings(&self) -> impl Iterator<Item = &Located> {
+        self.of_files.iter().chain(&self.warnings)
+    }
+}
+
+/// Adds a claim. The same one in two files, as an Application and as a claim, is one; two that differ are a fault.
+fn add<'a>(
+    claims: &mut Vec<Shown<'a>>,
+    known: &mut HashMap<(&'static str, String, String), usize>,
+    shown: Shown<'a>,
+    faults: &mut Vec<Located>,
+) {
+    let (kind, namespace, name) = shown.identity();
+    let index = *known.entry((kind, namespace.to_owned(), name.to_owned())).or_insert(claims.len());
+    match claims.get(index) {
+        None => claims.push(shown),
+        Some(other) if other.composed == shown.composed => {}
+        Some(other) => {
+            let message =
+                format!("stands here and, with another content, in {}: leave one of them out", other.asked.source());
+            faults.push(shown.asked.fault("spec", message));
+        }
+    }
+}
+
+/// How much of what is not ours is named where nothing is ours.
+const NAMED: usize = 5;
+
+fn nothing(documents: &[Document], not_ours: &[NotOurs]) -> Located {
+    let mut files: Vec<&str> = documents.iter().map(|document| document.file.as_str()).collect();
+    files.dedup();
+    let files = match files.as_slice() {
+        [] => "what was given".to_owned(),
+        [first, .., last] if files.len() > NAMED => format!("{} files, {first} to {last}", files.len()),
+        files => files.join(", "),
+    };
+    let kinds = KINDS.each_ref().map(|kind| kind.claim).join(", ");
+    let types = KINDS.each_ref().map(|kind| kind.definition).join(", ");
+    let mut message = vec![format!(
+        "no claim is in it: expected {kinds}, the composite of one, or an Application with components of type {types}"
+    )];
+    message.extend(not_ours.iter().take(NAMED).map(|other| format!("found {other}")));
+    let more = not_ours.len().saturating_sub(NAMED);
+    message.extend((more > 0).then(|| format!("and {more} more")));
+    Located::file(&files, message.join("; "))
+}

@@ -29,7 +29,8 @@ use realtime_platform_core::claims::realtime_system::RealtimeSystem;
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Resource;
 use realtime_platform_core::settings::Settings;
-// The example stands as a module of the core would, and names these by its crate.
+// The example is written as a module of the core: `crate::parts`, `super::checked`.
+use realtime_platform_core::claims::realtime_system as checked;
 use realtime_platform_core::{parts, schema, settings};
 use serde::Deserialize as _;
 use serde_json::Value;

@@ -23,7 +23,7 @@ use realtime_platform_core::settings::input::Input;
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
 use wiring::examples::{Example, examples, root};
-use wiring::platform::{ENVIRONMENT, Standing, Written};
+use wiring::platform::{ENVIRONMENT, ResourceState, Written};
 use wiring::value::Look;
 
 /// Text of more lines is shown by its first ones.
@@ -119,7 +119,7 @@ fn renamed(claim: &Written, like: &Written) -> Written {
 }
 
 /// What is different about a claim, resource by resource; nothing where all is the same.
-fn difference(like: &Standing, standing: &Standing) -> String {
+fn difference(like: &ResourceState, standing: &ResourceState) -> String {
     let (before, after) = (documents(like), documents(standing));
     let mut text = String::new();
     for (key, document) in &before {
@@ -146,7 +146,7 @@ fn difference(like: &Standing, standing: &Standing) -> String {
 }
 
 /// A claim as a person reads what it becomes.
-fn show(standing: &Standing) -> String {
+fn show(standing: &ResourceState) -> String {
     let claim = &standing.claim;
     let mut text = format!(
         "# {} {} in {}: {} resources.\n# Every one of them has the labels:\n",
@@ -165,7 +165,7 @@ fn show(standing: &Standing) -> String {
 }
 
 /// What a claim becomes, and what its user is told: each by a name that lasts, without the hashes of Jobs.
-fn documents(standing: &Standing) -> Vec<(String, String)> {
+fn documents(standing: &ResourceState) -> Vec<(String, String)> {
     let common = common_labels(standing);
     let document = |resource: &Resource| {
         let mut manifest = resource.manifest().clone();
@@ -200,7 +200,7 @@ fn about(resource: &Resource) -> String {
 }
 
 /// The labels that all resources of a claim have.
-fn common_labels(standing: &Standing) -> Map<String, Value> {
+fn common_labels(standing: &ResourceState) -> Map<String, Value> {
     let mut resources = standing.resources.iter();
     let labels =
         |resource: &Resource| resource.composed.at("/metadata/labels").as_object().cloned().unwrap_or_default();

@@ -18,7 +18,7 @@ use prost::Message;
 use realtime_platform_core::parts::plan::Resource;
 use requests::{answer, answer_bytes, condition, desired};
 use serde_json::{Value, json};
-use wiring::platform::{ENVIRONMENT, Platform, Standing};
+use wiring::platform::{ENVIRONMENT, Platform, ResourceState};
 use wiring::{examples, full, variations};
 
 /// Far below what a gRPC message and an object in etcd may have.
@@ -125,15 +125,15 @@ const MET: [Met; 5] = [Met::NotYetAsked, Met::Nothing, Met::Foreign, Met::Leavin
 
 /// One claim of a platform in the middle of its life.
 struct Life<'a> {
-    standing: &'a Standing,
+    standing: &'a ResourceState,
     composite: Value,
     provider_config: Value,
     input: Option<Value>,
 }
 
 impl<'a> Life<'a> {
-    fn of(platform: &'a Platform, standing: &'a Standing, input: Option<Value>) -> Self {
-        let claim = |standing: &Standing| {
+    fn of(platform: &'a Platform, standing: &'a ResourceState, input: Option<Value>) -> Self {
+        let claim = |standing: &ResourceState| {
             json!({
                 "apiVersion": "platform.example.org/v1alpha1",
                 "kind": standing.kind.claim,

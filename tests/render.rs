@@ -14,7 +14,7 @@ use realtime_platform_core::parts::plan::waits_for;
 use std::collections::{BTreeMap, BTreeSet};
 
 use realtime_platform_core::claims::Composed;
-use realtime_platform_core::claims::between::offer::Reception;
+use realtime_platform_core::claims::between::offer::Admission;
 use realtime_platform_core::life::adoption::HOST_NAMES;
 use realtime_platform_core::life::hold;
 use realtime_platform_core::life::observed::{Observed, Pause};
@@ -109,11 +109,11 @@ fn crossplane_composes_what_a_preview_shows() {
 /// What the plan says is desired, and what of it is paused.
 fn desired(composed: &Composed, observed: &[Value], environment: Option<&Value>) -> BTreeMap<String, Value> {
     let plan = &composed.plan;
-    let reception = composed.guest.as_ref().map(|guest| Reception::of(guest, environment));
-    let mut offered = reception.as_ref().map(Reception::offered).unwrap_or_default();
+    let reception = composed.guest.as_ref().map(|guest| Admission::of(guest, environment));
+    let mut offered = reception.as_ref().map(Admission::offered).unwrap_or_default();
     // Nothing on the host has a name that a claim wants.
     offered.insert(HOST_NAMES);
-    let has_place = reception.as_ref().is_none_or(Reception::is_open);
+    let has_place = reception.as_ref().is_none_or(Admission::is_open);
     let seen: BTreeMap<String, &Value> = observed
         .iter()
         .map(|resource| (resource["metadata"]["annotations"][KEY].as_str().unwrap().to_owned(), resource))

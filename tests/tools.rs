@@ -42,6 +42,7 @@ fn programs_are_the_releases_pinned() {
         (command("crane"), "version", "v0.21.9"),
         (command("cosign"), "version", "v3.0.6"),
         (command("kube-score"), "version", "v1.20.0"),
+        (command("actionlint"), "--version", "v1.7.12"),
         (command("cargo-deny"), "--version", "0.20.2"),
     ];
     for (mut program, arguments, release) in asked {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Container;
 
-use super::RealtimeSystem;
+use super::checked::RealtimeSystem;
 use crate::parts::part::LOCK;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Port, Workload, config_map, config_volume, configuration, confined, container, mount, pod_user, read_only,
-    resources as sized, scratch_volume, service, tcp_probe,
+    requests, scratch_volume, service, tcp_probe,
 };
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
@@ -54,7 +54,7 @@ fn config(system: &RealtimeSystem) -> String {
 fn nginx(system: &RealtimeSystem) -> Container {
     Container {
         volume_mounts: Some(vec![read_only("config", "/etc/nginx/conf.d"), mount("tmp", "/tmp")]),
-        resources: Some(sized(Cpu::thousandths(10), "16Mi", "32Mi")),
+        resources: Some(requests(Cpu::thousandths(10), "16Mi", "32Mi")),
         readiness_probe: Some(tcp_probe(HTTP.0, 10, 3)),
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
         security_context: Some(confined()),

@@ -12,7 +12,7 @@ use crate::shown::preview;
 /// The page of the seed's Application in a browser; nothing where no browser is, which is said, and not taken in CI.
 fn opened(width: u32, scheme: &str) -> Option<(Browser, tempfile::TempDir)> {
     let Some(program) = browser::program() else {
-        assert!(std::env::var_os("CI").is_none(), "no Chromium is installed: it is in the list of .ci/run");
+        assert!(std::env::var_os("CI").is_none(), "no Chromium is installed: it is in the list of tools/setup");
         eprintln!("skipped: no Chromium is installed here; Debian has it as chromium-headless-shell");
         return None;
     };

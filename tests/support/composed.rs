@@ -29,7 +29,7 @@ pub fn objects(platforms: &[Platform]) -> Vec<Value> {
 }
 
 fn claims(platform: &Platform) -> Vec<Value> {
-    let claim = |standing: &crate::wiring::platform::Standing| {
+    let claim = |standing: &crate::wiring::platform::ResourceState| {
         json!({
             "apiVersion": API_VERSION,
             "kind": standing.kind.claim,

@@ -30,12 +30,12 @@ pub struct Direction<'w> {
 }
 
 /// What all policies admit together.
-pub struct Admissions<'w> {
+pub struct Traffic<'w> {
     pub ingress: Direction<'w>,
     pub egress: Direction<'w>,
 }
 
-impl<'w> Admissions<'w> {
+impl<'w> Traffic<'w> {
     pub fn of(world: &'w World<'w>) -> Self {
         Self {
             ingress: Direction::of(world, "Ingress", "ingress", "from"),

@@ -10,7 +10,7 @@ use realtime_platform_core::parts::plan::Resource;
 
 use super::examples::root;
 use super::finding::Finding;
-use super::platform::{ENVIRONMENT, Platform, Standing};
+use super::platform::{ENVIRONMENT, Platform, ResourceState};
 use super::value::Look;
 
 static LINES: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -55,7 +55,7 @@ pub fn used(platform: &Platform) -> BTreeSet<&'static str> {
 }
 
 /// How the list writes a resource, but for the placeholders.
-fn written(standing: &Standing, resource: &Resource) -> String {
+fn written(standing: &ResourceState, resource: &Resource) -> String {
     let manifest = resource.manifest();
     let (namespace, name) = match manifest.text("/kind") {
         "Release" => (
@@ -79,7 +79,7 @@ fn hash(key: &str) -> Option<&str> {
 }
 
 /// What the list's lines mean for a claim.
-fn listed(standing: &Standing, platform: &Platform) -> BTreeMap<String, &'static str> {
+fn listed(standing: &ResourceState, platform: &Platform) -> BTreeMap<String, &'static str> {
     let mut listed = BTreeMap::new();
     for line in lines().iter().filter(|line| line.starts_with(standing.kind.claim)) {
         let mut meanings = vec![line.clone()];
@@ -97,7 +97,7 @@ fn listed(standing: &Standing, platform: &Platform) -> BTreeMap<String, &'static
     listed
 }
 
-fn placeholders(standing: &Standing, platform: &Platform) -> Vec<(&'static str, Vec<String>)> {
+fn placeholders(standing: &ResourceState, platform: &Platform) -> Vec<(&'static str, Vec<String>)> {
     let spec = &standing.spec;
     let environment = &platform.environment;
     let namespaces: Vec<String> = match standing.kind.claim {

@@ -22,7 +22,7 @@ pub struct Written {
 
 /// A claim with what it becomes.
 #[derive(Clone)]
-pub struct Standing {
+pub struct ResourceState {
     pub kind: &'static Kind,
     pub claim: Claim,
     pub spec: Value,
@@ -36,7 +36,7 @@ pub struct Platform {
     pub name: String,
     pub environment: String,
     pub settings: Settings,
-    pub claims: Vec<Standing>,
+    pub claims: Vec<ResourceState>,
 }
 
 pub const ENVIRONMENT: &str = "VClusterEnvironmentClaim";
@@ -78,10 +78,10 @@ impl Written {
     }
 
     /// What the claim becomes.
-    pub fn compose(self, settings: &Settings) -> Result<Standing, Vec<Fault>> {
+    pub fn compose(self, settings: &Settings) -> Result<ResourceState, Vec<Fault>> {
         let kind = Kind::of_claim(self.kind).unwrap();
         let composed = kind.compose(self.spec.clone(), self.claim.clone(), settings)?;
-        Ok(Standing {
+        Ok(ResourceState {
             kind,
             claim: self.claim,
             spec: self.spec,
@@ -106,7 +106,7 @@ impl Platform {
     }
 
     /// Every composed resource, with its claim.
-    pub fn resources(&self) -> impl Iterator<Item = (&Standing, &Resource)> {
+    pub fn resources(&self) -> impl Iterator<Item = (&ResourceState, &Resource)> {
         self.claims.iter().flat_map(|standing| standing.resources.iter().map(move |resource| (standing, resource)))
     }
 }

@@ -7,7 +7,7 @@ use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
 
 use super::charts;
-use super::platform::{Platform, Standing};
+use super::platform::{Platform, ResourceState};
 use super::pods::{self, Pod};
 use super::programs::{self, Behaviour};
 use super::secrets::{self, Secrets};
@@ -18,7 +18,7 @@ use super::value::{Labels, Look};
 #[derive(Clone, Copy)]
 pub enum Origin<'a> {
     /// A claim's plan.
-    Composed(&'a Standing, &'a Resource),
+    Composed(&'a ResourceState, &'a Resource),
     /// A chart or an operator that a plan brings.
     Made,
     /// Somebody else, who is asked to in the documentation.

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::claims::between::host_secrets::Nameable;
-use crate::claims::between::offer::Reception;
+use crate::claims::between::offer::Admission;
 use crate::claims::{Composed, Kind, spec_of};
 use crate::life::adoption::{Found, HOST_NAMES, Holders};
-use crate::life::hold::{self, Standing};
-use crate::life::lock::{self, Tenure};
+use crate::life::hold::{self, ResourceState};
+use crate::life::lock::{self, Ownership};
 use crate::life::observed::{Look, Observed};
-use crate::life::report::news::{self, News};
+use crate::life::report::news::{self, Transition};
 use crate::life::report::{self, Condition, Phase, Report, Subject};
 use crate::parts::owner::Claim;
 use crate::parts::plan::Resource;
@@ -41,7 +41,7 @@ pub struct Progress {
     pub stage: Stage,
     pub report: Report,
     /// What has changed since the last call.
-    pub news: Vec<News>,
+    pub news: Vec<Transition>,
     /// When to ask again.
     pub ttl_seconds: u32,
 }
@@ -52,11 +52,11 @@ pub struct Stage {
     pub phases: &'static [Phase],
     pub composed: Composed,
     /// In the plan's order.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<ResourceState>,
     observed: Vec<Option<Observed>>,
-    tenure: Tenure,
+    tenure: Ownership,
     holders: Holders,
-    reception: Option<Reception>,
+    reception: Option<Admission>,
     generation: Option<i64>,
     is_new: bool,
 }
@@ -97,7 +97,7 @@ impl Progress {
         faults.extend(tenure.fault(&composed.site));
         let holders = Holders::of(&composed.plan, known.found);
         // Of a place that another claim has, everything belongs to that one, and its lock says so in better words.
-        if tenure == Tenure::Open {
+        if tenure == Ownership::Open {
             faults.extend(holders.faults(&composed.site));
         }
         if let Some(guest) = &composed.guest {
@@ -107,15 +107,15 @@ impl Progress {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let reception = composed.guest.as_ref().map(|guest| Reception::of(guest, known.provider_config));
-        if reception.as_ref().is_some_and(Reception::serves_tls) {
+        let reception = composed.guest.as_ref().map(|guest| Admission::of(guest, known.provider_config));
+        if reception.as_ref().is_some_and(Admission::serves_tls) {
             composed.reach_over_tls();
         }
-        let mut offered = reception.as_ref().map(Reception::offered).unwrap_or_default();
+        let mut offered = reception.as_ref().map(Admission::offered).unwrap_or_default();
         if holders.are_clear() {
             offered.insert(HOST_NAMES);
         }
-        let has_place = tenure == Tenure::Open && reception.as_ref().is_none_or(Reception::is_open);
+        let has_place = tenure == Ownership::Open && reception.as_ref().is_none_or(Admission::is_open);
         let observe = |planned: &Resource| {
             let mut observed = Observed::of(planned, &(known.observed)(&planned.key)?);
             if let Some(leaving) = holders.leaving(&planned.key) {
@@ -142,7 +142,7 @@ impl Progress {
 
 /// A claim whose environment admits it no more. What a provider has taken up follows the claim, so that only a refusal keeps
 /// an edit from reaching what is not the claim's place any more.
-fn lost_place(composed: &Composed, reception: Option<&Reception>, observed: &[Option<Observed>]) -> Option<Fault> {
+fn lost_place(composed: &Composed, reception: Option<&Admission>, observed: &[Option<Observed>]) -> Option<Fault> {
     let (guest, reception) = composed.guest.as_ref().zip(reception)?;
     if !reception.refuses() || !observed.iter().flatten().any(|seen| seen.taken_up) {
         return None;
@@ -195,7 +195,7 @@ impl Stage {
         hold::announce(&mut plan, &ready);
         plan.resources.into_iter().zip(self.standings).map(|(planned, standing)| Desired {
             key: planned.key.clone(),
-            ready: standing == Standing::Ready,
+            ready: standing == ResourceState::Ready,
             resource: hold::desired(planned, &standing),
         })
     }

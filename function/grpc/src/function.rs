@@ -11,7 +11,7 @@ use realtime_platform_core::kinds::{Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
 use realtime_platform_core::life::lock::{self, FORMER_LOCK};
 use realtime_platform_core::life::observed::{self, Look};
-use realtime_platform_core::life::report::news::News;
+use realtime_platform_core::life::report::news::Transition;
 use realtime_platform_core::life::report::{self, Truth};
 use realtime_platform_core::parts::plan::Name;
 use realtime_platform_core::progress::{Desired, Known, Progress, Refused};
@@ -199,7 +199,7 @@ fn condition(told: report::Condition) -> Condition {
     }
 }
 
-fn event(news: News) -> Given {
+fn event(news: Transition) -> Given {
     let severity = if news.is_warning { Severity::Warning } else { Severity::Normal };
     Given {
         severity: severity.into(),

@@ -3,7 +3,7 @@
 use realtime_platform_core::parts::owner::label;
 
 use crate::wiring::finding::Finding;
-use crate::wiring::platform::Standing;
+use crate::wiring::platform::ResourceState;
 use crate::wiring::value::{Labels, Look, selects};
 use crate::wiring::world::{Origin, World};
 
@@ -52,7 +52,7 @@ fn lacks(labels: &Labels) -> Option<&'static str> {
 }
 
 /// The labels that say whose something is.
-fn owner(standing: &Standing, environment: &str) -> Vec<(String, String)> {
+fn owner(standing: &ResourceState, environment: &str) -> Vec<(String, String)> {
     vec![
         ("app.kubernetes.io/managed-by".to_owned(), "function-realtime-platform".to_owned()),
         ("app.kubernetes.io/part-of".to_owned(), standing.kind.definition.to_owned()),
@@ -63,7 +63,7 @@ fn owner(standing: &Standing, environment: &str) -> Vec<(String, String)> {
 }
 
 /// What is wrong with the labels that say which part something is.
-fn part(standing: &Standing, labels: &Labels) -> Option<&'static str> {
+fn part(standing: &ResourceState, labels: &Labels) -> Option<&'static str> {
     if labels.values().any(|value| value.is_empty()) {
         return Some("a label that says nothing");
     }

@@ -9,7 +9,7 @@ use realtime_platform_core::parts::plan::{Place, Ready, Resource};
 use serde_json::Value;
 
 use crate::wiring::finding::Finding;
-use crate::wiring::platform::{ENVIRONMENT, Standing};
+use crate::wiring::platform::{ENVIRONMENT, ResourceState};
 use crate::wiring::value::{Look, selects};
 use crate::wiring::world::World;
 
@@ -81,7 +81,7 @@ const SEE: &[&str] = &["Observe"];
 const LEAVE: &[&str] = &["Observe", "Create", "Update", "LateInitialize"];
 
 /// Whether a resource is left behind when its claim goes.
-fn is_left(standing: &Standing, resource: &Resource) -> bool {
+fn is_left(standing: &ResourceState, resource: &Resource) -> bool {
     let kind = resource.manifest().text("/kind");
     let retains = standing.spec.is_true("/retain");
     match (standing.kind.claim, resource.place) {
@@ -97,7 +97,7 @@ fn is_left(standing: &Standing, resource: &Resource) -> bool {
 }
 
 /// The name that holds a claim's place: the environment's own, else its role in its namespace.
-fn lock(standing: &Standing, world: &World) -> String {
+fn lock(standing: &ResourceState, world: &World) -> String {
     let environment = &world.platform.environment;
     let role = match standing.kind.claim {
         ENVIRONMENT => return environment.clone(),
@@ -135,7 +135,7 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
 
 /// Whether others wait for a resource that is not ready as soon as it exists: guests for all of an environment, else parts
 /// of its own plan.
-fn takes_long(standing: &Standing, resource: &Resource) -> bool {
+fn takes_long(standing: &ResourceState, resource: &Resource) -> bool {
     let is_waited_for = || standing.resources.iter().any(|other| other.waits_for.contains(&resource.part));
     let is_only_seen = resource.composed.texts("/spec/managementPolicies").eq(SEE.iter().copied());
     is_only_seen || resource.ready != Ready::Exists && (standing.kind.claim == ENVIRONMENT || is_waited_for())
@@ -204,7 +204,7 @@ fn usages(world: &World) -> Vec<Finding> {
 }
 
 /// What says whose a place is, and what an environment offers, is true.
-fn owned(standing: &Standing) -> Vec<Finding> {
+fn owned(standing: &ResourceState) -> Vec<Finding> {
     let mut found = Vec::new();
     for resource in standing.resources.iter().filter(|resource| resource.part == LOCK) {
         let manifest = resource.manifest();
@@ -236,7 +236,7 @@ fn is_a_components(namespace: &str) -> bool {
 }
 
 /// What an environment can offer, by what it composes; before anything is observed, nothing is ready.
-fn offered(standing: &Standing) -> BTreeMap<String, String> {
+fn offered(standing: &ResourceState) -> BTreeMap<String, String> {
     let has = |kind: &str, name: &str| {
         standing.resources.iter().any(|resource| {
             let chart = resource.composed.text("/spec/forProvider/chart/name");
@@ -281,7 +281,7 @@ fn offered(standing: &Standing) -> BTreeMap<String, String> {
 }
 
 /// Whose claims each namespace inside is for.
-fn tenants(standing: &Standing, namespaces: &[&str]) -> String {
+fn tenants(standing: &ResourceState, namespaces: &[&str]) -> String {
     let tenants = standing.spec.items("/tenants");
     let tenant = |namespace: &&str| {
         let named = tenants.iter().find(|tenant| tenant.text("/namespace") == *namespace);

@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use realtime_platform_core::claims::between::offer::{
-    ENVIRONMENT, Guest, ISTIO, KNATIVE_SERVING, OBSERVABILITY, OFFERED, Reception,
+    ENVIRONMENT, Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY, OFFERED, Admission,
 };
 use realtime_platform_core::life::adoption::HOST_NAMES;
 use realtime_platform_core::parts::part::LOCK;
 use realtime_platform_core::parts::plan::{Place, Resource};
 
 use crate::wiring::finding::Finding;
-use crate::wiring::platform::{self, Standing};
+use crate::wiring::platform::{self, ResourceState};
 use crate::wiring::value::Look;
 use crate::wiring::world::World;
 
@@ -20,15 +20,15 @@ pub fn check(world: &World) -> Vec<Finding> {
 }
 
 /// What the environment offers to a claim.
-fn offered(world: &World, standing: &Standing) -> BTreeSet<&'static str> {
-    let guest = Guest {
+fn offered(world: &World, standing: &ResourceState) -> BTreeSet<&'static str> {
+    let guest = Consumer {
         environment: world.platform.environment.clone(),
         namespace: standing.spec.text("/namespace").to_owned(),
         claim_namespace: standing.claim.namespace.clone(),
-        forgoes: &[],
+        opt_outs: &[],
     };
     let config = world.find(Place::Host, "kubernetes.crossplane.io", "ProviderConfig", "", &guest.environment);
-    Reception::of(&guest, config.map(|config| config.manifest.as_ref())).in_the_end().offered()
+    Admission::of(&guest, config.map(|config| config.manifest.as_ref())).in_the_end().offered()
 }
 
 /// What must be there before a resource of a tenant can be.
@@ -42,7 +42,7 @@ fn component(resource: &Resource) -> Option<&'static str> {
     }
 }
 
-fn check_plan(world: &World, standing: &Standing) -> Vec<Finding> {
+fn check_plan(world: &World, standing: &ResourceState) -> Vec<Finding> {
     let mut found = Vec::new();
     let is_tenant = standing.kind.claim != platform::ENVIRONMENT;
     let offered = if is_tenant { offered(world, standing) } else { BTreeSet::new() };

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use realtime_platform_core::parts::owner::label;
 use realtime_platform_core::parts::plan::Place;
 
-use crate::wiring::admissions::{Admissions, Door, Rule, is_network, selected};
+use crate::wiring::admissions::{Traffic, Door, Rule, is_network, selected};
 use crate::wiring::externals::{OUTSIDE, PROMISED_PODS};
 use crate::wiring::finding::Finding;
 use crate::wiring::services::{Host, Service, resolve, target};
@@ -22,7 +22,7 @@ const KAFKA_CLIENT: [i64; 3] = [9092, 8081, 8083];
 
 pub fn check(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
-    let admissions = Admissions::of(world);
+    let admissions = Traffic::of(world);
     for policy in world.of_kind("networking.k8s.io", "NetworkPolicy") {
         if selected(world, policy).next().is_none() || !policy.manifest.has("/spec/podSelector/matchLabels") {
             found.push(Finding::on(policy, "/spec/podSelector", "selects no pod, or all"));
@@ -84,7 +84,7 @@ fn is_among_ours(world: &World, index: usize) -> bool {
 }
 
 /// Nothing is left open, and everybody can ask for names.
-fn fenced(world: &World, admissions: &Admissions) -> Vec<Finding> {
+fn fenced(world: &World, admissions: &Traffic) -> Vec<Finding> {
     let mut found = Vec::new();
     for index in (0..world.pods.len()).filter(|&index| is_among_ours(world, index)) {
         let pod = &world.pods[index];
@@ -176,14 +176,14 @@ fn scrapes(world: &World) -> Vec<Connection> {
 }
 
 /// Why a connection does not come through.
-fn refused(world: &World, admissions: &Admissions, connection: &Connection) -> Option<Finding> {
+fn refused(world: &World, admissions: &Traffic, connection: &Connection) -> Option<Finding> {
     let Connection { from, to, port, field } = connection;
     let message = || format!("refused at {} port {port}", world.pods[*to].object.title());
     (!admissions.reach(*from, *to, ("TCP", *port))).then(|| Finding::at(&world.pods[*from], field, message()))
 }
 
 /// What is admitted although nothing is known to need it.
-fn unknown(world: &World, admissions: &Admissions, known: &[Connection]) -> Vec<Finding> {
+fn unknown(world: &World, admissions: &Traffic, known: &[Connection]) -> Vec<Finding> {
     let mut found = Vec::new();
     let known: BTreeSet<(usize, usize, i64)> =
         known.iter().map(|connection| (connection.from, connection.to, connection.port)).collect();
@@ -220,7 +220,7 @@ fn listens(world: &World, index: usize, port: i64) -> bool {
 }
 
 /// Who leaves the virtual cluster, and where to: as configured, as said of a program, or to the API server.
-fn outside(world: &World, admissions: &Admissions) -> Vec<Finding> {
+fn outside(world: &World, admissions: &Traffic) -> Vec<Finding> {
     let mut found = Vec::new();
     for index in (0..world.pods.len()).filter(|&index| is_among_ours(world, index)) {
         let pod = &world.pods[index];

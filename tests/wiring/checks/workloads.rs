@@ -6,7 +6,7 @@ use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::{Value, json};
 
 use crate::wiring::finding::Finding;
-use crate::wiring::platform::Standing;
+use crate::wiring::platform::ResourceState;
 use crate::wiring::pods::{Container, Pod};
 use crate::wiring::value::Look;
 use crate::wiring::world::{Origin, World};
@@ -90,7 +90,7 @@ fn runs_once(job: &Pod, resource: &Resource, finds: &mut impl FnMut(&str, &str))
 }
 
 /// What is read from Secrets and ConfigMaps is said on the template, so that a change of it restarts the pods.
-fn restarts(pod: &Pod, standing: &Standing, finds: &mut impl FnMut(&str, &str)) {
+fn restarts(pod: &Pod, standing: &ResourceState, finds: &mut impl FnMut(&str, &str)) {
     let annotations = pod.object.manifest.labels("/spec/template/metadata/annotations");
     let variables = || pod.containers.iter().flat_map(|container| container.value.items("/env"));
     let volumes = pod.spec.items("/volumes");

@@ -1,7 +1,7 @@
 //! What is told of a claim at one moment, as data: by phase, by resource, and as its conditions.
 
-use realtime_platform_core::life::hold::Standing;
-use realtime_platform_core::life::report::news::News;
+use realtime_platform_core::life::hold::ResourceState;
+use realtime_platform_core::life::report::news::Transition;
 use realtime_platform_core::life::report::{Condition, State};
 use realtime_platform_core::parts::plan::{Place, Resource};
 use realtime_platform_core::progress::{Progress, Refused, Stage};
@@ -158,7 +158,7 @@ fn phases(progress: &Progress, before: Option<&Account>) -> Vec<Phase> {
 fn lines(stage: &Stage, before: Option<&Account>) -> Vec<Line> {
     let known: Vec<&Line> =
         before.iter().flat_map(|before| &before.phases).flat_map(|phase| &phase.resources).collect();
-    let line = |((planned, standing), why): ((&Resource, &Standing), String)| {
+    let line = |((planned, standing), why): ((&Resource, &ResourceState), String)| {
         let now = State::of_one(standing);
         let was = known.iter().find(|line| line.key == planned.key);
         Line {
@@ -196,7 +196,7 @@ pub fn to_value(told: &Condition) -> Value {
 }
 
 impl Event {
-    pub fn of(news: &News) -> Self {
+    pub fn of(news: &Transition) -> Self {
         let kind = if news.is_warning { "Warning" } else { "Normal" };
         Self { kind, reason: news.reason, message: news.message.clone() }
     }

@@ -7,7 +7,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceColumnDefinition, CustomResourceDefinitionNames,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use realtime_platform_core::claims::{Going, Kind};
+use realtime_platform_core::claims::{DeletePolicy, Kind};
 use realtime_platform_core::kinds::{Custom, Named, Spec};
 use realtime_platform_core::parts::owner::DOMAIN;
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub struct CompositeResourceDefinition {
     group: &'static str,
     names: CustomResourceDefinitionNames,
     claim_names: CustomResourceDefinitionNames,
-    default_composite_delete_policy: Going,
+    default_composite_delete_policy: DeletePolicy,
     default_composition_ref: Named,
     versions: [Version; 1],
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::{ptr, slice};
 
 use realtime_platform_core::claims::between::host_secrets::Nameable;
-use realtime_platform_core::claims::between::offer::{Guest, Reception};
+use realtime_platform_core::claims::between::offer::{Consumer, Admission};
 use realtime_platform_core::claims::between::tenant::namespace_domain;
 use realtime_platform_core::claims::iot_broker::claim::Spec as Broker;
 use realtime_platform_core::claims::realtime_system::claim::Spec as System;
@@ -106,25 +106,25 @@ fn hosts<'a>(claims: &'a [Shown<'a>]) -> HashMap<&'a str, (&'a Shown<'a>, &'a Va
 }
 
 /// How a tenant is received once the environment that it wants to stand in is ready.
-fn reception(guest: &Guest, provider_config: &Value) -> Reception {
-    Reception::of(guest, Some(provider_config)).in_the_end()
+fn reception(guest: &Consumer, provider_config: &Value) -> Admission {
+    Admission::of(guest, Some(provider_config)).in_the_end()
 }
 
 /// What it will be told by then.
-fn complaints(tenant: &Shown, guest: &Guest, reception: &Reception) -> Vec<String> {
+fn complaints(tenant: &Shown, guest: &Consumer, reception: &Admission) -> Vec<String> {
     let awaited = tenant.composed.plan.resources.iter().flat_map(|resource| resource.waits_for).copied().collect();
     reception.complaints(guest, &awaited)
 }
 
 /// Secrets on the host that the tenant may not name, because of which it would be refused.
-fn unnameable(tenant: &Shown, guest: &Guest, provider_config: &Value) -> impl Iterator<Item = String> {
+fn unnameable(tenant: &Shown, guest: &Consumer, provider_config: &Value) -> impl Iterator<Item = String> {
     let nameable = Nameable::of(guest, Some(provider_config));
     let faults = nameable.faults(guest, &tenant.composed.host_secrets, &|_, _| None);
     faults.into_iter().map(|fault| fault.to_string())
 }
 
 /// Routes to hosts that the environment's gateway does not serve.
-fn unserved(tenant: &Shown, guest: &Guest, host: &Shown) -> Option<String> {
+fn unserved(tenant: &Shown, guest: &Consumer, host: &Shown) -> Option<String> {
     let status = &host.composed.told.status;
     let served: BTreeSet<&str> = texts(status.get("hosts")).collect();
     let routes = tenant
@@ -139,7 +139,7 @@ fn unserved(tenant: &Shown, guest: &Guest, host: &Shown) -> Option<String> {
 }
 
 /// A session that browsers do not send to Lenses, or send it where all can read it.
-fn cookies(tenant: &Shown, guest: &Guest, reception: &Reception) -> Option<String> {
+fn cookies(tenant: &Shown, guest: &Consumer, reception: &Admission) -> Option<String> {
     let [_, system, _] = &KINDS;
     let (_, system) = all::<System>(slice::from_ref(tenant), system).next()?;
     let field = "spec.lensesConfig.secureSessionCookies";

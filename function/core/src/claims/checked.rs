@@ -7,13 +7,13 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::claims::between::host_secrets::HostSecret;
-use crate::claims::between::offer::Guest;
-use crate::life::lock::Site;
+use crate::claims::between::offer::Consumer;
+use crate::life::lock::LockTarget;
 use crate::life::report::{self, Phase};
 use crate::parts::owner::Claim;
 use crate::parts::place::{to_value, watch};
 use crate::parts::plan::Plan;
-use crate::schema::change::{Kept, MANIFEST};
+use crate::schema::change::{Immutable, MANIFEST};
 use crate::schema::fault::Fault;
 use crate::schema::{Checker, Column, Verdict, Way, structural};
 use crate::settings::Settings;
@@ -39,7 +39,7 @@ pub trait Checked: Sized {
     /// What its user is told, where its routes are reached over TLS and where they are not.
     fn status(&self, tls: bool) -> Self::Status;
     /// Where what is composed of it shows what cannot change.
-    fn kept(&self) -> Vec<Kept>;
+    fn kept(&self) -> Vec<Immutable>;
     /// Where its user goes first, of what its status tells.
     fn endpoint(status: &Self::Status) -> Option<String>;
     /// What its user should know beforehand, although nothing is wrong.
@@ -57,9 +57,9 @@ pub trait Checked: Sized {
         Vec::new()
     }
     /// The place that it wants for itself.
-    fn site(&self) -> Site;
+    fn site(&self) -> LockTarget;
     /// The environment that it stands in, if it is none itself.
-    fn guest(&self) -> Option<Guest> {
+    fn guest(&self) -> Option<Consumer> {
         None
     }
 }
@@ -74,13 +74,13 @@ pub struct Description {
 
 /// What the user of a claim is told of it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct StatusView {
     pub status: Value,
     /// Where to go first.
     pub endpoint: Option<String>,
 }
 
-impl Told {
+impl StatusView {
     fn of<C: Checked>(checked: &C, tls: bool) -> Self {
         let status = checked.status(tls);
         Self { status: to_value(&status), endpoint: C::endpoint(&status) }
@@ -91,17 +91,17 @@ impl Told {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composed {
     pub plan: Plan,
-    pub told: Told,
+    pub told: StatusView,
     /// What is told instead where the environment has a certificate.
-    pub told_with_tls: Told,
+    pub told_with_tls: StatusView,
     pub warnings: Vec<String>,
     pub notice: Option<&'static str>,
     /// The images that its own pods run.
     pub images: Vec<String>,
-    pub guest: Option<Guest>,
-    pub site: Site,
+    pub guest: Option<Consumer>,
+    pub site: LockTarget,
     pub host_secrets: Vec<HostSecret>,
-    pub kept: Vec<Kept>,
+    pub kept: Vec<Immutable>,
 }
 
 impl Composed {
@@ -151,8 +151,8 @@ pub fn compose<C: Checked>(
     let kept = checked.kept().into_iter().chain(classes(&plan)).collect();
     Ok(Composed {
         plan,
-        told: Told::of(&checked, false),
-        told_with_tls: Told::of(&checked, true),
+        told: StatusView::of(&checked, false),
+        told_with_tls: StatusView::of(&checked, true),
         warnings: checked.warnings(),
         notice: checked.notice(),
         images: checked.images(),
@@ -187,11 +187,11 @@ fn with_further<C: Checked>(
 }
 
 /// Where the storage class of each volume is seen.
-fn classes(plan: &Plan) -> impl Iterator<Item = Kept> {
+fn classes(plan: &Plan) -> impl Iterator<Item = Immutable> {
     const CLASS: &str = "/spec/storageClassName";
     let volumes = plan.resources.iter().filter(|resource| resource.manifest()["kind"] == "PersistentVolumeClaim");
     volumes.map(|volume| {
         let now = volume.manifest().pointer(CLASS).and_then(Value::as_str);
-        Kept::class(&volume.key, (&format!("{MANIFEST}{CLASS}"), None), volume.title(), now)
+        Immutable::class(&volume.key, (&format!("{MANIFEST}{CLASS}"), None), volume.title(), now)
     })
 }

@@ -19,7 +19,7 @@ use crate::schema::Checker;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 
-pub use checked::{Checked, Composed, Description, Told};
+pub use checked::{Checked, Composed, Description, StatusView};
 use checked::{compose, describe};
 
 /// API version of the claims and of the composites behind them.
@@ -58,12 +58,12 @@ pub struct Kind {
     /// Checks the form of a spec.
     checker: &'static LazyLock<Checker>,
     compose: Compose,
-    pub goes: Going,
+    pub goes: DeletePolicy,
 }
 
 /// How a composite is deleted with its claim, in Crossplane's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Going {
+pub enum DeletePolicy {
     /// After all that it composed, and its claim after it.
     Foreground,
     /// Before what it composed. What goes into a virtual cluster must go like this: in the foreground, Kubernetes deletes
@@ -87,7 +87,7 @@ pub static KINDS: [Kind; 3] = [
         describe: describe::<vcluster_environment::Environment>,
         checker: &ENVIRONMENT,
         compose: compose::<vcluster_environment::Environment>,
-        goes: Going::Foreground,
+        goes: DeletePolicy::Foreground,
     },
     Kind {
         claim: "RealtimeSystemClaim",
@@ -98,7 +98,7 @@ pub static KINDS: [Kind; 3] = [
         describe: describe::<realtime_system::RealtimeSystem>,
         checker: &REALTIME_SYSTEM,
         compose: compose::<realtime_system::RealtimeSystem>,
-        goes: Going::Background,
+        goes: DeletePolicy::Background,
     },
     Kind {
         claim: "IotBrokerClaim",
@@ -109,7 +109,7 @@ pub static KINDS: [Kind; 3] = [
         describe: describe::<iot_broker::IotBroker>,
         checker: &BROKER,
         compose: compose::<iot_broker::IotBroker>,
-        goes: Going::Background,
+        goes: DeletePolicy::Background,
     },
 ];
 

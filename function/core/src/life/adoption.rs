@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::life::lock::Site;
+use crate::life::lock::LockTarget;
 use crate::parts::owner::label;
 use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
@@ -103,7 +103,7 @@ impl Holders {
     }
 
     /// Every name that another has: only a refusal keeps a provider from what is there.
-    pub fn faults(&self, site: &Site) -> Vec<Fault> {
+    pub fn faults(&self, site: &LockTarget) -> Vec<Fault> {
         self.0.iter().filter_map(|(_, title, holder)| title.fault(holder, site)).collect()
     }
 }
@@ -145,7 +145,7 @@ impl Title {
         }
     }
 
-    fn fault(&self, holder: &Holder, site: &Site) -> Option<Fault> {
+    fn fault(&self, holder: &Holder, site: &LockTarget) -> Option<Fault> {
         let Self { kind, name, claim_namespace, resource } = self;
         let (environment, owner) = (label("environment"), label("claim-namespace"));
         let message = match holder {

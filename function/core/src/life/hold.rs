@@ -14,7 +14,7 @@ use crate::parts::plan::{Plan, Resource};
 
 /// How one resource stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum ResourceState {
     /// Not due: these parts are not ready.
     Held(Vec<&'static str>),
     /// Released, and not ready yet.
@@ -26,7 +26,7 @@ pub enum Standing {
     Ready,
 }
 
-impl Standing {
+impl ResourceState {
     /// The parts that it is held for.
     pub fn held_for(&self) -> &[&'static str] {
         match self {
@@ -43,7 +43,7 @@ pub fn standings(
     plan: &Plan,
     observed: &[Option<Observed>],
     offered: Option<&BTreeSet<&'static str>>,
-) -> Vec<Standing> {
+) -> Vec<ResourceState> {
     let mut ready = BTreeSet::new();
     if let Some(offered) = offered {
         ready = ready_parts(plan, observed);
@@ -66,8 +66,8 @@ pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
 }
 
 /// The parts that something is held for.
-pub fn awaited(standings: &[Standing]) -> BTreeSet<&'static str> {
-    standings.iter().flat_map(Standing::held_for).copied().collect()
+pub fn awaited(standings: &[ResourceState]) -> BTreeSet<&'static str> {
+    standings.iter().flat_map(ResourceState::held_for).copied().collect()
 }
 
 /// The parts all of whose resources are observed ready.
@@ -88,27 +88,27 @@ fn standing(
     observed: Option<&Observed>,
     ready: &BTreeSet<&'static str>,
     has_place: bool,
-) -> Standing {
+) -> ResourceState {
     let is_free = |seen: &Observed| !seen.taken_up && (seen.pause == Pause::Order || !has_place);
     let may_be_held = resource.reports_ready && observed.is_none_or(is_free);
     if may_be_held {
         let missing: Vec<&'static str> =
             resource.waits_for.iter().copied().filter(|part| !ready.contains(part)).collect();
         if !missing.is_empty() {
-            return Standing::Held(missing);
+            return ResourceState::Held(missing);
         }
     }
     match observed {
-        Some(seen) if seen.pause == Pause::Person => Standing::Paused,
-        Some(seen) if seen.ready && seen.pause == Pause::None => Standing::Ready,
-        Some(seen) if seen.failure == Failure::Job => Standing::Failed,
-        _ => Standing::Waiting,
+        Some(seen) if seen.pause == Pause::Person => ResourceState::Paused,
+        Some(seen) if seen.ready && seen.pause == Pause::None => ResourceState::Ready,
+        Some(seen) if seen.failure == Failure::Job => ResourceState::Failed,
+        _ => ResourceState::Waiting,
     }
 }
 
 /// The resource as it is desired while it stands so.
-pub fn desired(mut resource: Resource, standing: &Standing) -> Value {
-    if let Standing::Held(parts) = standing {
+pub fn desired(mut resource: Resource, standing: &ResourceState) -> Value {
+    if let ResourceState::Held(parts) = standing {
         resource.annotate(PAUSED, "true");
         resource.annotate(&waits_for(), &parts.join(","));
     }
@@ -148,7 +148,7 @@ mod tests {
         plan.resources.iter().map(|resource| look(&resource.key)).collect()
     }
 
-    fn stand(observed: &[(&'static str, Observed)], offered: &[&'static str]) -> Vec<Standing> {
+    fn stand(observed: &[(&'static str, Observed)], offered: &[&'static str]) -> Vec<ResourceState> {
         let plan = chain();
         standings(&plan, &look(&plan, observed), Some(&offered.iter().copied().collect()))
     }
@@ -162,11 +162,11 @@ mod tests {
         let nothing = stand(&[], &[]);
         assert_eq!(
             nothing,
-            [Standing::Waiting, Standing::Held(vec!["first"]), Standing::Held(vec!["offer"])],
+            [ResourceState::Waiting, ResourceState::Held(vec!["first"]), ResourceState::Held(vec!["offer"])],
             "nothing observed"
         );
         let first = stand(&[("first-object", ready())], &["offer"]);
-        assert_eq!(first, [Standing::Ready, Standing::Waiting, Standing::Waiting], "the first is ready");
+        assert_eq!(first, [ResourceState::Ready, ResourceState::Waiting, ResourceState::Waiting], "the first is ready");
     }
 
     #[test]
@@ -174,13 +174,13 @@ mod tests {
         let plan = chain();
         let seen = look(&plan, &[("first-object", ready())]);
         let stands = standings(&plan, &seen, None);
-        assert_eq!(stands, [Standing::Ready, Standing::Held(vec!["first"]), Standing::Held(vec!["offer"])]);
+        assert_eq!(stands, [ResourceState::Ready, ResourceState::Held(vec!["first"]), ResourceState::Held(vec!["offer"])]);
         // Released, and taken up by nobody yet: it can still be kept from somebody else's place.
         let seen = look(&plan, &[("first-object", ready()), ("second-object", Observed::default())]);
-        assert_eq!(standings(&plan, &seen, None)[1], Standing::Held(vec!["first"]));
+        assert_eq!(standings(&plan, &seen, None)[1], ResourceState::Held(vec!["first"]));
         let taken_up = Observed { taken_up: true, ..Observed::default() };
         let seen = look(&plan, &[("first-object", ready()), ("second-object", taken_up)]);
-        assert_eq!(standings(&plan, &seen, None)[1], Standing::Waiting);
+        assert_eq!(standings(&plan, &seen, None)[1], ResourceState::Waiting);
     }
 
     #[test]
@@ -188,26 +188,26 @@ mod tests {
         let unready = Observed { taken_up: true, ..Observed::default() };
         let second = Observed { taken_up: true, pause: Pause::Order, ..Observed::default() };
         let stands = stand(&[("first-object", unready), ("second-object", second)], &[]);
-        assert_eq!(stands[1], Standing::Waiting);
+        assert_eq!(stands[1], ResourceState::Waiting);
     }
 
     #[test]
     fn what_was_released_stays_released_before_its_provider_takes_it_up() {
         let stands = stand(&[("second-object", Observed::default())], &[]);
-        assert_eq!(stands[1], Standing::Waiting);
+        assert_eq!(stands[1], ResourceState::Waiting);
     }
 
     #[test]
     fn what_is_held_does_not_count_as_ready() {
         let held = Observed { ready: true, pause: Pause::Order, ..Observed::default() };
         let stands = stand(&[("first-object", held.clone()), ("second-object", held)], &[]);
-        assert_eq!(stands[..2], [Standing::Waiting, Standing::Held(vec!["first"])]);
+        assert_eq!(stands[..2], [ResourceState::Waiting, ResourceState::Held(vec!["first"])]);
     }
 
     #[test]
     fn what_a_person_paused_is_shown_as_such() {
         let paused = Observed { ready: true, taken_up: true, pause: Pause::Person, ..Observed::default() };
-        assert_eq!(stand(&[("first-object", paused)], &[])[0], Standing::Paused);
+        assert_eq!(stand(&[("first-object", paused)], &[])[0], ResourceState::Paused);
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_held_resource_says_what_for_and_keeps_everything_else() {
-        let held = desired(resource("second", &["first"]), &Standing::Held(vec!["first"]));
+        let held = desired(resource("second", &["first"]), &ResourceState::Held(vec!["first"]));
         assert_eq!(
             held,
             json!({"metadata": {
@@ -237,7 +237,7 @@ mod tests {
                 "annotations": {"crossplane.io/paused": "true", "platform.example.org/waits-for": "first"},
             }})
         );
-        let released = desired(resource("second", &["first"]), &Standing::Waiting);
+        let released = desired(resource("second", &["first"]), &ResourceState::Waiting);
         assert_eq!(released, json!({"metadata": {"labels": {"a": "b"}}}));
     }
 }

@@ -12,7 +12,7 @@ use crate::schema::fault::Fault;
 
 /// A place, in the words of the claim that wants it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Site {
+pub struct LockTarget {
     /// What is there already, if the place is another's.
     pub taken: String,
     /// The field that names the place, and what it says.
@@ -35,7 +35,7 @@ pub const FORMER_LOCK: &str = "former-lock";
 
 /// Whether a composite can have its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tenure {
+pub enum Ownership {
     /// It has it, or nobody has.
     Open,
     /// Another claim has it, by this resource.
@@ -54,15 +54,15 @@ fn lock(resource: &Resource) -> Option<Lock<'_>> {
 }
 
 /// What was found under the names of a plan's locks says whose its place is. A composite is known by its UID.
-pub fn tenure(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value>) -> Tenure {
+pub fn tenure(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value>) -> Ownership {
     let judge = |lock: Lock| held(lock.name, composite, &found(lock.name.key)?);
     let former = |lock: Lock| {
         let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
         let name = found.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         // One that no claim controls any more holds nothing, and is never composed again.
-        held(Name { name, ..lock.name }, composite, &found).filter(|tenure| matches!(tenure, Tenure::Taken { .. }))
+        held(Name { name, ..lock.name }, composite, &found).filter(|tenure| matches!(tenure, Ownership::Taken { .. }))
     };
-    locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Tenure::Open)
+    locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Ownership::Open)
 }
 
 /// Whether a lock with a name that can be that of several places is for this one. Its labels say the environment and the
@@ -76,7 +76,7 @@ fn is_same_place(lock: &Lock, found: &Value) -> bool {
 }
 
 /// How another has a lock, if another has.
-fn held(lock: Name, composite: &str, found: &Value) -> Option<Tenure> {
+fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
     let metadata = found.get("metadata")?;
     let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str().map(str::to_owned);
     let claim = labelled("claim-namespace").zip(labelled("claim"));
@@ -85,19 +85,19 @@ fn held(lock: Name, composite: &str, found: &Value) -> Option<Tenure> {
         (Some(controller), _) if controller.get("uid").is_some_and(|uid| uid == composite) => None,
         (Some(_), Some((namespace, name))) => {
             let leaving = metadata.get("deletionTimestamp").is_some();
-            Some(Tenure::Taken { by: Claim { namespace, name }, lock, leaving })
+            Some(Ownership::Taken { by: Claim { namespace, name }, lock, leaving })
         }
         // Its claim went and left it: it is there for the next one.
         (None, Some(_)) => None,
-        (_, None) => Some(Tenure::Foreign { lock }),
+        (_, None) => Some(Ownership::Foreign { lock }),
     }
 }
 
-impl Tenure {
+impl Ownership {
     /// Why the claim waits, and what to do about it.
-    pub fn complaint(&self, site: &Site) -> Option<String> {
+    pub fn complaint(&self, site: &LockTarget) -> Option<String> {
         let Self::Taken { by: Claim { namespace, name }, lock, leaving } = self else { return None };
-        let Site { taken, field, .. } = site;
+        let LockTarget { taken, field, .. } = site;
         Some(if *leaving {
             format!(
                 "{taken}: claim {namespace}/{name} owns it ({lock}) and is being deleted; once it is gone, this one goes on"
@@ -108,7 +108,7 @@ impl Tenure {
     }
 
     /// Why the claim cannot be composed at all: only a refusal keeps Crossplane from what is not ours.
-    pub fn fault(&self, site: &Site) -> Option<Fault> {
+    pub fn fault(&self, site: &LockTarget) -> Option<Fault> {
         let Self::Foreign { lock } = self else { return None };
         let message = format!(
             "must not be {:?}: the {lock} is none of ours, and would be taken over; choose another name, or have its owner delete it",
@@ -142,17 +142,17 @@ mod tests {
         json!({"metadata": {"name": "e.n.broker.team", "ownerReferences": owners, "labels": labels}})
     }
 
-    fn judged(found: &Value) -> Tenure {
+    fn judged(found: &Value) -> Ownership {
         tenure(&composed().plan, OURS, |key| (key == "lock-object").then(|| found.clone()))
     }
 
     #[test]
     fn a_place_is_open_to_its_holder_and_to_the_first_to_come() {
         let mine = Some(("team", "mqtt"));
-        assert_eq!(tenure(&composed().plan, OURS, |_| None), Tenure::Open);
-        assert_eq!(judged(&Value::Null), Tenure::Open, "nothing was found");
-        assert_eq!(judged(&lock_of(Some(OURS), mine)), Tenure::Open);
-        assert_eq!(judged(&lock_of(None, Some(("team", "gone")))), Tenure::Open, "what was left behind is taken up");
+        assert_eq!(tenure(&composed().plan, OURS, |_| None), Ownership::Open);
+        assert_eq!(judged(&Value::Null), Ownership::Open, "nothing was found");
+        assert_eq!(judged(&lock_of(Some(OURS), mine)), Ownership::Open);
+        assert_eq!(judged(&lock_of(None, Some(("team", "gone")))), Ownership::Open, "what was left behind is taken up");
     }
 
     #[test]
@@ -185,20 +185,20 @@ mod tests {
         let judged = |found: Value| tenure(&composed().plan, OURS, |key| (key == FORMER_LOCK).then(|| found.clone()));
         let complaint = judged(former_lock("e", "iot-broker")).complaint(&composed().site).unwrap();
         assert!(complaint.contains("claim team/first owns it (Object e-n-broker)"), "{complaint}");
-        assert_eq!(judged(former_lock("e-n", "iot-broker")), Tenure::Open, "another environment");
-        assert_eq!(judged(former_lock("e", "realtime-system")), Tenure::Open, "another role");
+        assert_eq!(judged(former_lock("e-n", "iot-broker")), Ownership::Open, "another environment");
+        assert_eq!(judged(former_lock("e", "realtime-system")), Ownership::Open, "another role");
         let mut ours = former_lock("e", "iot-broker");
         ours["metadata"]["ownerReferences"][0]["uid"] = json!(OURS);
-        assert_eq!(judged(ours), Tenure::Open);
+        assert_eq!(judged(ours), Ownership::Open);
         let mut foreign = former_lock("e", "iot-broker");
         foreign["metadata"]["labels"] = json!({});
-        assert_eq!(judged(foreign), Tenure::Open, "nothing of ours would take it over");
+        assert_eq!(judged(foreign), Ownership::Open, "nothing of ours would take it over");
     }
 
     #[test]
     fn a_former_self_is_another() {
         // The claim was deleted and made again; what it composed before is still going.
-        assert!(matches!(judged(&lock_of(Some("uid-before"), Some(("team", "mqtt")))), Tenure::Taken { .. }));
+        assert!(matches!(judged(&lock_of(Some("uid-before"), Some(("team", "mqtt")))), Ownership::Taken { .. }));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::parts::part::Part;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     NOBODY, TMP, config_volume, configuration, confined, container, credentials, mount, pod, pod_user, read_only,
-    resources as sized, scratch_volume,
+    requests, scratch_volume,
 };
 use crate::schema::size::Cpu;
 
@@ -80,7 +80,7 @@ impl Keeper<'_> {
             }),
             // Its last line says what is wrong.
             termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
-            resources: Some(sized(Cpu::thousandths(50), "64Mi", "64Mi")),
+            resources: Some(requests(Cpu::thousandths(50), "64Mi", "64Mi")),
             security_context: Some(confined()),
             volume_mounts: Some(mounts),
             ..container("script", self.image, &[])

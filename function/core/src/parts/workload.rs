@@ -231,7 +231,7 @@ pub fn memory_volume(volume: &str, size: &str) -> Volume {
 }
 
 /// CPU and memory that are reserved, the CPU that a container may take beyond that, and the memory at which it is stopped.
-pub fn resources(cpu: Cpu, memory: &str, memory_limit: &str) -> ResourceRequirements {
+pub fn requests(cpu: Cpu, memory: &str, memory_limit: &str) -> ResourceRequirements {
     ResourceRequirements {
         requests: Some(BTreeMap::from([quantity("cpu", &cpu), quantity("memory", memory)])),
         limits: Some(BTreeMap::from([quantity("cpu", &cpu.limit()), quantity("memory", memory_limit)])),
@@ -365,7 +365,7 @@ impl Task<'_> {
         let script = Container {
             command: Some(vec!["sh".to_owned(), "-c".to_owned(), self.script.to_owned()]),
             env: Some(self.env.clone()),
-            resources: Some(resources(Cpu::thousandths(50), self.memory, self.memory)),
+            resources: Some(requests(Cpu::thousandths(50), self.memory, self.memory)),
             security_context: Some(confined()),
             volume_mounts: self.needs_tmp.then(|| vec![mount(TMP, "/tmp")]),
             ..container("script", self.image.clone(), &[])

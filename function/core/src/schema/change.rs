@@ -200,7 +200,7 @@ pub fn may_follow(cel: &str, old: &Value, new: &Value) -> bool {
 
 /// Where a composed resource shows what a claim was: what cannot change must still be so.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
+pub struct Immutable {
     /// The composed resource.
     pub key: String,
     field: &'static str,
@@ -238,7 +238,7 @@ struct Class {
     now: Option<String>,
 }
 
-impl Kept {
+impl Immutable {
     /// Something that shows a text.
     pub fn same(key: &'static str, at: &str, now: &str, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Same(at.to_owned(), now.to_owned()) }
@@ -353,12 +353,12 @@ fn steps(pointer: &str) -> Vec<String> {
 type Look<'a> = &'a dyn Fn(&str, &[&str]) -> Option<Value>;
 
 /// Every field that no new claim may have, where nothing is observed.
-pub fn barred(kept: &[Kept]) -> Vec<Fault> {
+pub fn barred(kept: &[Immutable]) -> Vec<Fault> {
     broken(kept, &|_, _| None)
 }
 
 /// Every field that cannot have changed and did, by what is observed under each key. Of each field one fault is enough.
-pub fn broken(kept: &[Kept], observed: Look) -> Vec<Fault> {
+pub fn broken(kept: &[Immutable], observed: Look) -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
     for kept in kept {
         let fault = kept.fault(observed);

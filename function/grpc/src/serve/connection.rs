@@ -109,7 +109,7 @@ pub struct Connection {
     /// Whether anything was said on it: until then its end is near.
     spoken: bool,
     end: Pin<Box<Sleep>>,
-    /// Kept until it ends.
+    /// Immutable until it ends.
     _place: OwnedSemaphorePermit,
 }
 

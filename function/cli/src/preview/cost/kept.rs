@@ -11,24 +11,24 @@ use crate::preview::shown::Shown;
 
 /// Something that a script keeps.
 #[derive(PartialEq)]
-enum Kept {
+enum Immutable {
     Connector(String),
     Processor(String),
 }
 
 /// What the script of a resource keeps.
-fn kept(resource: &Resource) -> Vec<Kept> {
+fn kept(resource: &Resource) -> Vec<Immutable> {
     let containers = resource.manifest().pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let variables = containers.into_iter().flatten().filter_map(|container| container.get("env")?.as_array()).flatten();
     let mut kept = Vec::new();
     for variable in variables {
         let text = |field: &str| variable.get(field).and_then(Value::as_str).unwrap_or_default();
         match text("name") {
-            "CONNECTOR_NAME" => kept.push(Kept::Connector(text("value").to_owned())),
+            "CONNECTOR_NAME" => kept.push(Immutable::Connector(text("value").to_owned())),
             "PROCESSORS" => {
                 let bodies = text("value").lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
                 let names = bodies.filter_map(|body| body.get("name")?.as_str().map(str::to_owned));
-                kept.extend(names.map(Kept::Processor));
+                kept.extend(names.map(Immutable::Processor));
             }
             _ => {}
         }
@@ -42,8 +42,8 @@ pub fn stop(cost: &mut Cost, old: &Shown, new: &Shown) {
     let after = all(new);
     for gone in all(old).into_iter().filter(|before| !after.contains(before)) {
         let (what, stays) = match gone {
-            Kept::Connector(name) => (format!("connector {name}"), "its topics with their records stay"),
-            Kept::Processor(name) => (format!("SQL processor {name}"), "its topics with their records stay"),
+            Immutable::Connector(name) => (format!("connector {name}"), "its topics with their records stay"),
+            Immutable::Processor(name) => (format!("SQL processor {name}"), "its topics with their records stay"),
         };
         cost.stops.push(Stop { what, stays });
     }
@@ -57,7 +57,7 @@ pub fn leave(cost: &mut Cost, old: &Shown, removed: &[&Resource], sides: &Sides)
         return;
     }
     for kept in removed.iter().filter(|resource| goes(resource)).flat_map(|resource| kept(resource)) {
-        let Kept::Connector(name) = kept else { continue };
+        let Immutable::Connector(name) = kept else { continue };
         let (namespace, (_, port)) = (&guest.namespace, CONNECT_PORT);
         cost.stays_behind.push(Left {
             what: format!("connector {name} in Kafka Connect, which goes on failing to reach what it reads"),

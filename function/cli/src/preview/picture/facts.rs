@@ -30,7 +30,7 @@ struct Pods {
 
 /// What stands in one namespace of a cluster, in the order of the parts.
 #[derive(Default)]
-struct Standing {
+struct ResourceState {
     services: Vec<Service>,
     pods: Vec<Pods>,
     /// The names of Gateways, with the part that each is of.
@@ -82,7 +82,7 @@ pub struct Facts<'a> {
     /// In the order of the parts.
     pub scripts: Vec<Script>,
     pub uses: Vec<User<'a>>,
-    places: HashMap<(Cluster<'a>, String), Standing>,
+    places: HashMap<(Cluster<'a>, String), ResourceState>,
     /// The parts that make each Secret.
     makers: HashMap<Secret<'a>, Vec<usize>>,
     /// The rights at each part that is a broker.
@@ -130,7 +130,7 @@ impl<'a> Facts<'a> {
         facts
     }
 
-    fn standing(&mut self, at: &At<'_, 'a>) -> &mut Standing {
+    fn standing(&mut self, at: &At<'_, 'a>) -> &mut ResourceState {
         self.places.entry((at.cluster, at.namespace.to_owned())).or_default()
     }
 
@@ -272,7 +272,7 @@ impl<'a> Facts<'a> {
     }
 
     /// What stands in a namespace, of one kind.
-    fn in_place<T>(&self, cluster: Cluster<'a>, namespace: &str, kind: impl Fn(&Standing) -> &Vec<T>) -> &[T] {
+    fn in_place<T>(&self, cluster: Cluster<'a>, namespace: &str, kind: impl Fn(&ResourceState) -> &Vec<T>) -> &[T] {
         self.places.get(&(cluster, namespace.to_owned())).map(|standing| kind(standing).as_slice()).unwrap_or_default()
     }
 

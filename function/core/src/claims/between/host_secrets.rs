@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::claims::between::offer::{Guest, Sharing};
+use crate::claims::between::offer::{Consumer, Sharing};
 use crate::claims::between::secret::SNOWFLAKE_KEY;
 use crate::schema::change::MANIFEST;
 use crate::schema::fault::Fault;
@@ -95,7 +95,7 @@ pub enum Nameable {
 
 impl Nameable {
     /// Reads the ProviderConfig that has the environment's name.
-    pub fn of(guest: &Guest, provider_config: Option<&Value>) -> Self {
+    pub fn of(guest: &Consumer, provider_config: Option<&Value>) -> Self {
         match Sharing::of(guest, provider_config) {
             None => Self::Unknown,
             Some(Sharing { owner, .. }) if owner == guest.claim_namespace => Self::All,
@@ -107,7 +107,7 @@ impl Nameable {
     /// has been released must not be pointed at another Secret.
     pub fn faults(
         &self,
-        guest: &Guest,
+        guest: &Consumer,
         secrets: &[HostSecret],
         look: &dyn Fn(&str, &[&str]) -> Option<Value>,
     ) -> Vec<Fault> {
@@ -117,7 +117,7 @@ impl Nameable {
 
     fn refusal(
         &self,
-        Guest { environment, claim_namespace, .. }: &Guest,
+        Consumer { environment, claim_namespace, .. }: &Consumer,
         secret: &HostSecret,
         look: &dyn Fn(&str, &[&str]) -> Option<Value>,
     ) -> Option<String> {
@@ -152,12 +152,12 @@ mod tests {
     use crate::parts::owner::label;
     use crate::settings::input::{Images, Input, PullSecret};
 
-    fn guest() -> Guest {
-        Guest {
+    fn guest() -> Consumer {
+        Consumer {
             environment: "lab".to_owned(),
             namespace: "n".to_owned(),
             claim_namespace: "team".to_owned(),
-            forgoes: &[],
+            opt_outs: &[],
         }
     }
 

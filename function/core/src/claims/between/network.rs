@@ -39,12 +39,12 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// To Kubernetes a rule without peers, or without ports, is one for all of them. So whoever names none adds no rule.
 #[derive(Default)]
 #[must_use = "it admits nothing until a policy or a fence takes it"]
-pub struct Admissions {
+pub struct Traffic {
     ingress: Vec<NetworkPolicyIngressRule>,
     egress: Vec<NetworkPolicyEgressRule>,
 }
 
-impl Admissions {
+impl Traffic {
     /// Lets these in at these ports.
     pub fn from(mut self, peers: impl IntoIterator<Item = NetworkPolicyPeer>, ports: &[Port]) -> Self {
         let peers: Vec<NetworkPolicyPeer> = peers.into_iter().collect();
@@ -96,8 +96,8 @@ impl Admissions {
 }
 
 /// A policy for a part's pods.
-pub fn policy(part: &Part, name: &str, admissions: Admissions) -> Resource {
-    let Admissions { ingress, egress } = admissions;
+pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
+    let Traffic { ingress, egress } = admissions;
     let spec = NetworkPolicySpec {
         pod_selector: Some(part.label_selector()),
         policy_types: Some(
@@ -114,7 +114,7 @@ pub fn policy(part: &Part, name: &str, admissions: Admissions) -> Resource {
 }
 
 /// The fence around all pods of a system: nothing comes in, and beside questions for names only what is admitted goes out.
-pub fn fence(part: &Part, name: &str, admissions: Admissions) -> Resource {
+pub fn fence(part: &Part, name: &str, admissions: Traffic) -> Resource {
     let spec = NetworkPolicySpec {
         pod_selector: Some(selector(system(part))),
         policy_types: Some(["Ingress", "Egress"].map(str::to_owned).to_vec()),

@@ -108,12 +108,12 @@ pub fn annotation(name: &str) -> String {
 
 /// Who wants to stand in an environment, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guest {
+pub struct Consumer {
     pub environment: String,
     pub namespace: String,
     pub claim_namespace: String,
     /// How its claim does without what it asks of an environment.
-    pub forgoes: &'static [(&'static str, &'static str)],
+    pub opt_outs: &'static [(&'static str, &'static str)],
 }
 
 /// How something that an environment may offer stands.
@@ -126,7 +126,7 @@ pub enum State {
 
 /// How an environment receives a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reception {
+pub enum Admission {
     /// Nothing has its name.
     Missing,
     /// Something has its name that is no environment of ours.
@@ -143,9 +143,9 @@ pub enum Reception {
     Open(BTreeMap<&'static str, State>),
 }
 
-impl Reception {
+impl Admission {
     /// Reads the ProviderConfig that has the environment's name.
-    pub fn of(guest: &Guest, provider_config: Option<&Value>) -> Self {
+    pub fn of(guest: &Consumer, provider_config: Option<&Value>) -> Self {
         let Some(provider_config) = provider_config.filter(|found| found.get("metadata").is_some()) else {
             return Self::Missing;
         };
@@ -207,15 +207,15 @@ impl Reception {
     }
 
     /// Everything that keeps the guest, in one line.
-    pub fn complaint(&self, guest: &Guest, awaited: &BTreeSet<&'static str>) -> Option<String> {
+    pub fn complaint(&self, guest: &Consumer, awaited: &BTreeSet<&'static str>) -> Option<String> {
         let complaints = self.complaints(guest, awaited);
         (!complaints.is_empty()).then(|| complaints.join("; "))
     }
 
     /// Why the guest is not received, or else what it does not get although parts of it wait for that; and what to do
     /// about it. One sentence each.
-    pub fn complaints(&self, guest: &Guest, awaited: &BTreeSet<&'static str>) -> Vec<String> {
-        let Guest { environment, namespace, claim_namespace, .. } = guest;
+    pub fn complaints(&self, guest: &Consumer, awaited: &BTreeSet<&'static str>) -> Vec<String> {
+        let Consumer { environment, namespace, claim_namespace, .. } = guest;
         vec![match self {
             Self::Open(states) => {
                 let awaited = states.iter().filter(|(name, _)| awaited.contains(*name));
@@ -247,7 +247,7 @@ impl Reception {
 struct Published<'a>(&'a Value);
 
 impl<'a> Published<'a> {
-    fn of(guest: &Guest, provider_config: &'a Value) -> Option<Self> {
+    fn of(guest: &Consumer, provider_config: &'a Value) -> Option<Self> {
         let this = Self(provider_config);
         (this.entry("labels", &label("environment")) == guest.environment).then_some(this)
     }
@@ -282,7 +282,7 @@ pub struct Sharing {
 
 impl Sharing {
     /// Reads the ProviderConfig that has the environment's name; nothing where it is no environment of ours.
-    pub fn of(guest: &Guest, provider_config: Option<&Value>) -> Option<Self> {
+    pub fn of(guest: &Consumer, provider_config: Option<&Value>) -> Option<Self> {
         let published = Published::of(guest, provider_config?)?;
         let shared = published.annotation(SHARED_SECRETS).split(',').filter(|name| !name.is_empty());
         Some(Self { owner: published.owner().to_owned(), secrets: shared.map(str::to_owned).collect() })
@@ -290,7 +290,7 @@ impl Sharing {
 }
 
 /// What to say of something that is not ready.
-fn lack(guest: &Guest, offered: &str, state: State) -> Option<String> {
+fn lack(guest: &Consumer, offered: &str, state: State) -> Option<String> {
     let environment = &guest.environment;
     let (name, field) = match offered {
         ISTIO => ("Istio", "istio"),
@@ -305,8 +305,8 @@ fn lack(guest: &Guest, offered: &str, state: State) -> Option<String> {
         }
         State::Pending => Some(format!("{name} of the environment {environment} is not ready yet")),
         State::Off => {
-            let forgoes = guest.forgoes.iter().find(|(asked, _)| *asked == offered);
-            let without = forgoes.map_or_else(String::new, |(_, how)| format!(", or set {how} here"));
+            let opt_outs = guest.opt_outs.iter().find(|(asked, _)| *asked == offered);
+            let without = opt_outs.map_or_else(String::new, |(_, how)| format!(", or set {how} here"));
             Some(format!(
                 "the environment {environment} has no {name}: switch on spec.components.{field} of its VClusterEnvironmentClaim{without}"
             ))
@@ -319,12 +319,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn guest() -> Guest {
-        Guest {
+    fn guest() -> Consumer {
+        Consumer {
             environment: "e".to_owned(),
             namespace: "n".to_owned(),
             claim_namespace: "team".to_owned(),
-            forgoes: &[(OBSERVABILITY, "spec.monitoring: false")],
+            opt_outs: &[(OBSERVABILITY, "spec.monitoring: false")],
         }
     }
 
@@ -360,7 +360,7 @@ mod tests {
     #[test]
     fn a_guest_who_is_admitted_may_count_on_what_is_ready() {
         for admitted in [["team"], ["*"]] {
-            let reception = Reception::of(&guest(), Some(&provider_config(&admitted, &["m", "n"], &ALL)));
+            let reception = Admission::of(&guest(), Some(&provider_config(&admitted, &["m", "n"], &ALL)));
             assert_eq!(reception.offered(), BTreeSet::from([ENVIRONMENT, ISTIO, KNATIVE_SERVING]));
             assert_eq!(reception.complaint(&guest(), &BTreeSet::from([ENVIRONMENT, ISTIO])), None);
         }
@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn what_is_pending_or_off_is_told_to_whom_it_concerns() {
         let published = provider_config(&["team"], &["n"], &["cluster", "inside", "istiod"]);
-        let reception = Reception::of(&guest(), Some(&published));
+        let reception = Admission::of(&guest(), Some(&published));
         assert_eq!(reception.offered(), BTreeSet::from([ENVIRONMENT]));
         let complaint = |awaited: &[&'static str]| reception.complaint(&guest(), &awaited.iter().copied().collect());
         assert_eq!(complaint(&[]), None);
@@ -389,7 +389,7 @@ mod tests {
     #[test]
     fn an_environment_without_its_namespaces_is_not_ready() {
         let published = provider_config(&["team"], &["n"], &["cluster", "istiod", "gateway"]);
-        let reception = Reception::of(&guest(), Some(&published));
+        let reception = Admission::of(&guest(), Some(&published));
         assert!(!reception.offered().contains(ENVIRONMENT));
         let complaint = reception.complaint(&guest(), &BTreeSet::from([ENVIRONMENT])).unwrap();
         assert_eq!(complaint, "the environment e is not ready yet: its virtual cluster is being set up");
@@ -408,15 +408,15 @@ mod tests {
         unsaid["metadata"]["annotations"][annotation(TENANTS)] = json!("m=team");
         unsaid["metadata"]["labels"][label("claim-namespace")] = json!("owner");
         for (provider_config, expected) in [
-            (None, Reception::Missing),
-            (Some(foreign), Reception::Foreign),
-            (Some(leaving), Reception::Leaving),
-            (Some(provider_config(&["other"], &["n"], &ALL)), Reception::Refused),
-            (Some(provider_config(&["team"], &["m"], &ALL)), Reception::NoNamespace),
-            (Some(others), Reception::OfOthers { claim_namespace: "other".to_owned() }),
-            (Some(unsaid), Reception::OfOthers { claim_namespace: "owner".to_owned() }),
+            (None, Admission::Missing),
+            (Some(foreign), Admission::Foreign),
+            (Some(leaving), Admission::Leaving),
+            (Some(provider_config(&["other"], &["n"], &ALL)), Admission::Refused),
+            (Some(provider_config(&["team"], &["m"], &ALL)), Admission::NoNamespace),
+            (Some(others), Admission::OfOthers { claim_namespace: "other".to_owned() }),
+            (Some(unsaid), Admission::OfOthers { claim_namespace: "owner".to_owned() }),
         ] {
-            let reception = Reception::of(&guest(), provider_config.as_ref());
+            let reception = Admission::of(&guest(), provider_config.as_ref());
             assert_eq!(reception, expected);
             assert!(reception.offered().is_empty());
             assert!(reception.complaint(&guest(), &BTreeSet::new()).is_some());

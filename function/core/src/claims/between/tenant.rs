@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::claims::between::offer::{ENVIRONMENT, Guest};
+use crate::claims::between::offer::{ENVIRONMENT, Consumer};
 use crate::claims::between::secret::Pusher;
-use crate::life::lock::Site;
+use crate::life::lock::LockTarget;
 use crate::parts::owner::{Claim, Leaves, Owner};
 use crate::parts::part::Part;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::config_map;
-use crate::schema::change::{self, Kept, MANIFEST};
+use crate::schema::change::{self, Immutable, MANIFEST};
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 
@@ -120,19 +120,19 @@ impl Tenant {
     }
 
     /// Its lock shows where it was made.
-    pub fn kept(&self) -> [Kept; 2] {
+    pub fn kept(&self) -> [Immutable; 2] {
         let namespace = format!("{MANIFEST}/metadata/namespace");
         let environment = "/spec/providerConfigRef/name";
         [
-            Kept::same("lock-object", &namespace, &self.namespace, "spec.namespace", change::NAMESPACE),
-            Kept::same("lock-object", environment, &self.owner.environment, "spec.environment", change::ENVIRONMENT),
+            Immutable::same("lock-object", &namespace, &self.namespace, "spec.namespace", change::NAMESPACE),
+            Immutable::same("lock-object", environment, &self.owner.environment, "spec.environment", change::ENVIRONMENT),
         ]
     }
 
     /// What this tenant wants for itself, who is `a RealtimeSystem` or so.
-    pub fn site(&self, what: &str) -> Site {
+    pub fn site(&self, what: &str) -> LockTarget {
         let (namespace, environment) = (self.namespace.clone(), &self.owner.environment);
-        Site {
+        LockTarget {
             taken: format!("the namespace {namespace} of environment {environment} already has {what}"),
             field: "spec.namespace",
             former_lock: Some(format!("{environment}-{namespace}-{}", self.role)),
@@ -141,12 +141,12 @@ impl Tenant {
     }
 
     /// How this tenant presents itself to its environment, and what it can do without.
-    pub fn guest(&self, forgoes: &'static [(&'static str, &'static str)]) -> Guest {
-        Guest {
+    pub fn guest(&self, opt_outs: &'static [(&'static str, &'static str)]) -> Consumer {
+        Consumer {
             environment: self.owner.environment.clone(),
             namespace: self.namespace.clone(),
             claim_namespace: self.owner.claim.namespace.clone(),
-            forgoes,
+            opt_outs,
         }
     }
 

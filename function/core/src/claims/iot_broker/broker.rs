@@ -12,10 +12,10 @@ use crate::parts::owner::label;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Port, TMP, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials,
-    env, memory_volume, mount, pod_user, read_only, resources as sized, scratch_volume, service, tcp_probe,
+    env, memory_volume, mount, pod_user, read_only, requests, scratch_volume, service, tcp_probe,
     volume_claim,
 };
-use crate::schema::change::Kept;
+use crate::schema::change::Immutable;
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 
@@ -89,9 +89,9 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     resources
 }
 
-pub fn kept(broker: &IotBroker) -> Option<Kept> {
+pub fn kept(broker: &IotBroker) -> Option<Immutable> {
     let mqtt = &broker.spec.mqtt_config;
-    mqtt.persistence.then(|| Kept::volume("broker-data", &mqtt.storage, "spec.mqttConfig.storage"))
+    mqtt.persistence.then(|| Immutable::volume("broker-data", &mqtt.storage, "spec.mqttConfig.storage"))
 }
 
 fn ports(broker: &IotBroker) -> Vec<Port> {
@@ -148,7 +148,7 @@ fn mosquitto(broker: &IotBroker) -> Container {
     ];
     Container {
         volume_mounts: Some(mounts.into_iter().chain(certificate).collect()),
-        resources: Some(sized(cpu, &memory, &memory)),
+        resources: Some(requests(cpu, &memory, &memory)),
         readiness_probe: Some(tcp_probe(mqtt::MQTT_PORT.0, 10, 3)),
         liveness_probe: Some(tcp_probe(mqtt::MQTT_PORT.0, 20, 6)),
         security_context: Some(confined()),
@@ -172,7 +172,7 @@ fn hash_passwords(broker: &IotBroker) -> Container {
                 .chain(secrets)
                 .collect(),
         ),
-        resources: Some(sized(Cpu::thousandths(50), "32Mi", "64Mi")),
+        resources: Some(requests(Cpu::thousandths(50), "32Mi", "64Mi")),
         security_context: Some(confined()),
         ..container("hash-passwords", image(broker), &[])
     }

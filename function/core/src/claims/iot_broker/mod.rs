@@ -4,17 +4,17 @@
 //! names alone.
 
 use crate::claims::between::host_secrets::{self, HostSecret};
-use crate::claims::between::offer::{Guest, ISTIO, KNATIVE_SERVING};
+use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING};
 use crate::claims::between::secret::SECRETS;
 use crate::claims::between::tenant::{Tenant, Wish};
 use crate::claims::checked::Checked;
-use crate::life::lock::Site;
+use crate::life::lock::LockTarget;
 use crate::life::report::Phase;
 use crate::parts::owner::Claim;
 use crate::parts::part::LOCK;
 use crate::parts::plan::Plan;
 use crate::schema::Column;
-use crate::schema::change::Kept;
+use crate::schema::change::Immutable;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use crate::settings::limits::Lever;
@@ -95,18 +95,18 @@ impl Checked for IotBroker {
         accounts::on_the_host(&self.spec)
     }
 
-    fn site(&self) -> Site {
+    fn site(&self) -> LockTarget {
         self.tenant.site("an IotBroker")
     }
 
-    fn guest(&self) -> Option<Guest> {
+    fn guest(&self) -> Option<Consumer> {
         Some(self.tenant.guest(&[
             (ISTIO, "spec.expose: false"),
             (KNATIVE_SERVING, "spec.connectorConfig.simulator.enabled: false"),
         ]))
     }
 
-    fn kept(&self) -> Vec<Kept> {
+    fn kept(&self) -> Vec<Immutable> {
         self.tenant.kept().into_iter().chain(broker::kept(self)).collect()
     }
 

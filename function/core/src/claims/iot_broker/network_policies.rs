@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::checked::IotBroker;
 use super::{broker, simulator};
 use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_APP, SCHEMA_REGISTRY_PORT};
-use crate::claims::between::network::{Admissions, app, fence, gateway, pods, policy, siblings};
+use crate::claims::between::network::{Traffic, app, fence, gateway, pods, policy, siblings};
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
@@ -18,7 +18,7 @@ pub fn resources(claim: &IotBroker) -> Vec<Resource> {
     let part = |name, app| claim.tenant.part(name, app, &[LOCK]);
     let connector = &claim.spec.connector_config;
     let behind = part(FENCE, claim.tenant.owner.system);
-    let mut outward = Admissions::default();
+    let mut outward = Traffic::default();
     if connector.simulator.enabled {
         outward = outward.to(siblings(&behind), &[mqtt::MQTT_PORT]);
     }
@@ -34,13 +34,13 @@ pub fn resources(claim: &IotBroker) -> Vec<Resource> {
     ];
     if connector.simulator.enabled {
         let simulator = part("simulator-policy", simulator::APP);
-        resources.push(policy(&simulator, "health-data-sim-policy", Admissions::default().from_knative()));
+        resources.push(policy(&simulator, "health-data-sim-policy", Traffic::default().from_knative()));
     }
     resources
 }
 
 /// Devices come in through the gateway; what else is to reach the broker says so by its label.
-fn around_broker(claim: &IotBroker) -> Admissions {
+fn around_broker(claim: &IotBroker) -> Traffic {
     let spec = &claim.spec;
     let labelled = || pods(BTreeMap::from([broker::mqtt_client()]));
     let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
@@ -48,8 +48,8 @@ fn around_broker(claim: &IotBroker) -> Admissions {
     let own = bridge.into_iter().chain(simulator);
     // With a certificate the plain port is left to our own.
     let admissions = match spec.mqtt_config.tls {
-        None => Admissions::default().from(own.chain([labelled()]), &[mqtt::MQTT_PORT]),
-        Some(_) => Admissions::default().from(own, &[mqtt::MQTT_PORT]).from([labelled()], &[broker::TLS]),
+        None => Traffic::default().from(own.chain([labelled()]), &[mqtt::MQTT_PORT]),
+        Some(_) => Traffic::default().from(own, &[mqtt::MQTT_PORT]).from([labelled()], &[broker::TLS]),
     };
     if !spec.mqtt_config.listeners.websockets {
         return admissions;

@@ -14,7 +14,7 @@ use crate::kinds::knative::MAX_SCALE;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     config_map, config_volume, configuration, confined_alone, container, credentials, env, nobody, read_only,
-    resources as sized, scaled_service,
+    requests, scaled_service,
 };
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::limits::Demand;
@@ -79,7 +79,7 @@ fn users_image(broker: &IotBroker) -> Container {
     Container {
         env: Some(environment(broker)),
         ports: Some(vec![ContainerPort { container_port: PORT, ..ContainerPort::default() }]),
-        resources: Some(sized(DEMAND.cpu, &DEMAND.memory.to_string(), "128Mi")),
+        resources: Some(requests(DEMAND.cpu, &DEMAND.memory.to_string(), "128Mi")),
         security_context: Some(SecurityContext {
             read_only_root_filesystem: None,
             run_as_non_root: Some(true),

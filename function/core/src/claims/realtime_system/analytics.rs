@@ -10,7 +10,7 @@ use crate::claims::between::offer::KNATIVE_SERVING;
 use crate::kinds::knative::MAX_SCALE;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
-    config_map, config_volume, configuration, confined_alone, container, read_only, resources as sized, scaled_service,
+    config_map, config_volume, configuration, confined_alone, container, read_only, requests, scaled_service,
 };
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
@@ -39,7 +39,7 @@ fn proxy(system: &RealtimeSystem) -> Container {
     Container {
         ports: Some(vec![ContainerPort { container_port: PORT, ..ContainerPort::default() }]),
         volume_mounts: Some(vec![read_only("config", "/etc/nginx/conf.d")]),
-        resources: Some(sized(Cpu::thousandths(50), "64Mi", "128Mi")),
+        resources: Some(requests(Cpu::thousandths(50), "64Mi", "128Mi")),
         security_context: Some(k8s_openapi::api::core::v1::SecurityContext {
             // nginx keeps its buffers below /tmp, and Knative lets no volume be mounted over a path of the image's own.
             read_only_root_filesystem: None,

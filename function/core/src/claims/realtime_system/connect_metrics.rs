@@ -20,7 +20,7 @@ use crate::parts::place::to_text;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     NOBODY, Port, TMP, Workload, confined, container, env, memory_volume, mount, pod_user, read_only,
-    resources as sized, scratch_volume, service, tcp_probe,
+    requests, scratch_volume, service, tcp_probe,
 };
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
@@ -75,7 +75,7 @@ fn asks(system: &RealtimeSystem) -> Container {
             env("KAFKA_JVM_PERFORMANCE_OPTS", JAVA),
         ]),
         volume_mounts: Some(vec![mount("answers", ANSWERS), mount(TMP, "/tmp")]),
-        resources: Some(sized(Cpu::thousandths(50), "96Mi", "192Mi")),
+        resources: Some(requests(Cpu::thousandths(50), "96Mi", "192Mi")),
         security_context: Some(confined()),
         ..container("ask", system.tenant.owner.settings.image(Image::FastDataDev), &[])
     }
@@ -86,7 +86,7 @@ fn serves(system: &RealtimeSystem) -> Container {
         command: Some(["python3", "-c", script::CONNECT_METRICS].map(str::to_owned).to_vec()),
         env: Some(vec![env("PORT", METRICS.1.to_string()), env("ANSWER", format!("{ANSWERS}/connect"))]),
         volume_mounts: Some(vec![read_only("answers", ANSWERS)]),
-        resources: Some(sized(Cpu::thousandths(10), "32Mi", "64Mi")),
+        resources: Some(requests(Cpu::thousandths(10), "32Mi", "64Mi")),
         // Not whether Connect answers: that is what it is there to tell.
         readiness_probe: Some(tcp_probe(METRICS.0, 10, 3)),
         liveness_probe: Some(tcp_probe(METRICS.0, 20, 6)),

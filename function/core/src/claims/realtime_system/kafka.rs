@@ -16,9 +16,9 @@ use crate::parts::part::{LOCK, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Port, Task, Workload, claimed_volume, confined, confined_root, container, credentials, default_pod_security, env,
-    mount, nobody, read_only, resources as sized, scratch_volume, service, tcp_probe, volume_claim,
+    mount, nobody, read_only, requests, scratch_volume, service, tcp_probe, volume_claim,
 };
-use crate::schema::change::Kept;
+use crate::schema::change::Immutable;
 use crate::schema::size::Cpu;
 use crate::settings::archive::Way;
 use crate::settings::pins::Image;
@@ -65,8 +65,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     ]
 }
 
-pub fn kept(system: &RealtimeSystem) -> Kept {
-    Kept::volume("kafka-data", &system.spec.kafka_config.storage, "spec.kafkaConfig.storage")
+pub fn kept(system: &RealtimeSystem) -> Immutable {
+    Immutable::volume("kafka-data", &system.spec.kafka_config.storage, "spec.kafkaConfig.storage")
 }
 
 fn kafka_service(system: &RealtimeSystem, part: &Part) -> Service {
@@ -92,7 +92,7 @@ fn kafka(system: &RealtimeSystem) -> Container {
     Container {
         env: Some(environment(system)),
         volume_mounts: Some(mounts),
-        resources: Some(sized(cpu, &memory, &memory)),
+        resources: Some(requests(cpu, &memory, &memory)),
         startup_probe: Some(tcp_probe(KAFKA_PORT.0, 5, 60)),
         readiness_probe: Some(tcp_probe(KAFKA_PORT.0, 10, 3)),
         liveness_probe: Some(tcp_probe(KAFKA_PORT.0, 20, 6)),
@@ -139,7 +139,7 @@ fn fetch(system: &RealtimeSystem, archive: &Fetched) -> Container {
             env("DIRECTORY", format!("{CONNECTORS}/{}", archive.connector)),
         ]),
         volume_mounts: Some(vec![VolumeMount { read_only: None, ..mount("connector-jars", CONNECTORS) }]),
-        resources: Some(sized(Cpu::thousandths(50), "64Mi", "256Mi")),
+        resources: Some(requests(Cpu::thousandths(50), "64Mi", "256Mi")),
         security_context: Some(nobody(confined())),
         ..container(&format!("fetch-{}", archive.connector), system.tenant.owner.settings.image(Image::Curl), &[])
     }

@@ -15,7 +15,7 @@ use crate::parts::place::yaml;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Port, TMP, Task, Workload, config_map, config_volume, configuration, confined, container, credentials, env, mount,
-    pod_user, read_only, resources as sized, scratch_volume, tcp_probe,
+    pod_user, read_only, requests, scratch_volume, tcp_probe,
 };
 use crate::settings::pins::Image;
 use crate::text::language::{Placeholders, Text};
@@ -262,7 +262,7 @@ fn agent(system: &RealtimeSystem, part: &Part) -> Container {
         ]),
         volume_mounts: Some(vec![read_only("provisioning", PROVISIONING), mount("data", "/data"), mount(TMP, "/tmp")]),
         security_context: Some(confined()),
-        resources: Some(sized(system.sizes.agent.cpu, &memory, &memory)),
+        resources: Some(requests(system.sizes.agent.cpu, &memory, &memory)),
         startup_probe: Some(tcp_probe(HTTP.0, 5, 60)),
         readiness_probe: Some(tcp_probe(HTTP.0, 10, 3)),
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),

@@ -14,7 +14,7 @@ use crate::parts::place::yaml;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Workload, config_map, config_volume, configuration, confined_root, container, credentials, default_pod_security,
-    http_probe, read_only, resources as sized, service, tcp_probe,
+    http_probe, read_only, requests, service, tcp_probe,
 };
 use crate::settings::pins::Image;
 use crate::text::language::{Placeholders, Text};
@@ -153,7 +153,7 @@ fn hq(system: &RealtimeSystem, part: &Part) -> Container {
             sub_path: Some(CONFIG_FILE.to_owned()),
             ..read_only("config", "/app/config.yaml")
         }]),
-        resources: Some(sized(cpu, &memory.quantity(), &memory.doubled().quantity())),
+        resources: Some(requests(cpu, &memory.quantity(), &memory.doubled().quantity())),
         startup_probe: Some(http_probe("/", HTTP.0, 5, 60)),
         readiness_probe: Some(http_probe("/", HTTP.0, 10, 3)),
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),

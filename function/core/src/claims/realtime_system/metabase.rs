@@ -10,7 +10,7 @@ use super::secrets::{self, postgres_key};
 use super::{postgres, script};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
-    Port, TMP, Task, Workload, confined, container, credentials, env, http_probe, mount, pod_user, resources as sized,
+    Port, TMP, Task, Workload, confined, container, credentials, env, http_probe, mount, pod_user, requests,
     scratch_volume, service, tcp_probe,
 };
 use crate::settings::pins::Image;
@@ -64,7 +64,7 @@ fn metabase(system: &RealtimeSystem) -> Container {
         // Drivers are unpacked to the second.
         volume_mounts: Some(vec![mount(TMP, "/tmp"), mount("plugins", "/plugins")]),
         security_context: Some(confined()),
-        resources: Some(sized(cpu, &memory.quantity(), &memory.quantity())),
+        resources: Some(requests(cpu, &memory.quantity(), &memory.quantity())),
         // Its first start migrates the database.
         startup_probe: Some(http_probe("/api/health", HTTP.0, 5, 120)),
         readiness_probe: Some(http_probe("/api/health", HTTP.0, 10, 3)),

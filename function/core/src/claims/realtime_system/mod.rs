@@ -5,17 +5,17 @@
 use std::collections::BTreeSet;
 
 use crate::claims::between::host_secrets::{self, HostSecret};
-use crate::claims::between::offer::{Guest, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
+use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
 use crate::claims::between::secret::SECRETS;
 use crate::claims::between::tenant::{Tenant, Wish};
 use crate::claims::checked::Checked;
-use crate::life::lock::Site;
+use crate::life::lock::LockTarget;
 use crate::life::report::Phase;
 use crate::parts::owner::Claim;
 use crate::parts::part::LOCK;
 use crate::parts::plan::Plan;
 use crate::schema::Column;
-use crate::schema::change::Kept;
+use crate::schema::change::Immutable;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use crate::settings::limits::Lever;
@@ -138,12 +138,12 @@ impl Checked for RealtimeSystem {
         status::of(self, tls)
     }
 
-    fn kept(&self) -> Vec<Kept> {
+    fn kept(&self) -> Vec<Immutable> {
         let parts = [kafka::kept(self), postgres::kept(self)];
         self.tenant.kept().into_iter().chain(parts).chain(secrets::kept(self)).collect()
     }
 
-    fn site(&self) -> Site {
+    fn site(&self) -> LockTarget {
         self.tenant.site("a RealtimeSystem")
     }
 
@@ -151,7 +151,7 @@ impl Checked for RealtimeSystem {
         secrets::on_the_host(&self.spec)
     }
 
-    fn guest(&self) -> Option<Guest> {
+    fn guest(&self) -> Option<Consumer> {
         Some(self.tenant.guest(&[
             (ISTIO, "spec.expose: false"),
             (KNATIVE_SERVING, "spec.dashboard.proxy: false"),

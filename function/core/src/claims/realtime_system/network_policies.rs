@@ -9,7 +9,7 @@ use crate::claims::between::kafka::{
     CONNECT_JMX_PORT, CONNECT_PORT, JMX_PORT, KAFKA_APP, KAFKA_PORT, SCHEMA_REGISTRY_PORT, kafka_client,
 };
 use crate::claims::between::mqtt;
-use crate::claims::between::network::{Admissions, HTTPS, app, fence, gateway, pods, policy, prometheus, siblings};
+use crate::claims::between::network::{Traffic, HTTPS, app, fence, gateway, pods, policy, prometheus, siblings};
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 use crate::settings::archive::Way;
@@ -35,35 +35,35 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     ];
     servers.extend(system.spec.monitoring.then_some(CONNECT_JMX_PORT));
     let mut resources = vec![
-        fence(&behind, "realtime-system-policy", Admissions::default().to(siblings(&behind), &servers)),
+        fence(&behind, "realtime-system-policy", Traffic::default().to(siblings(&behind), &servers)),
         policy(&part("kafka-policy", KAFKA_APP), "mqtt-kafka-policy", around_kafka(system)),
         policy(&part("postgres-policy", postgres::APP), "lenses-postgres-policy", around_postgres()),
         policy(&part("lenses-hq-policy", lenses_hq::APP), "lenses-hq-policy", around_hq(system)),
         policy(
             &part("agent-key-policy", lenses_agent::KEY_APP),
             "lenses-agent-key-policy",
-            Admissions::default().to_api_server(),
+            Traffic::default().to_api_server(),
         ),
         policy(&part("metabase-policy", metabase::APP), "metabase-policy", around_metabase(system)),
     ];
     if system.spec.dashboard.proxy {
         let analytics = part("analytics-policy", analytics::APP);
-        resources.push(policy(&analytics, "health-analytics-policy", Admissions::default().from_knative()));
+        resources.push(policy(&analytics, "health-analytics-policy", Traffic::default().from_knative()));
     }
     if system.spec.monitoring {
         let counts = part("connect-metrics-policy", connect_metrics::APP);
-        let admissions = Admissions::default().from([prometheus()], &[connect_metrics::METRICS]);
+        let admissions = Traffic::default().from([prometheus()], &[connect_metrics::METRICS]);
         resources.push(policy(&counts, "kafka-connect-metrics-policy", admissions));
     }
     resources
 }
 
-fn around_kafka(system: &RealtimeSystem) -> Admissions {
+fn around_kafka(system: &RealtimeSystem) -> Traffic {
     let (open, fenced): (Vec<Way>, Vec<Way>) =
         kafka::archive_ways(system).into_iter().partition(|way| way.networks.is_empty());
     let mut outside = snowflake(system);
     outside.extend(open.into_iter().map(|way| i32::from(way.port)));
-    let admissions = Admissions::default()
+    let admissions = Traffic::default()
         .from([app(lenses_agent::APP)], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT])
         .from([pods(BTreeMap::from([kafka_client()]))], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT])
         .from(system.spec.monitoring.then(|| app(connect_metrics::APP)), &[CONNECT_JMX_PORT])
@@ -72,15 +72,15 @@ fn around_kafka(system: &RealtimeSystem) -> Admissions {
     fenced.into_iter().fold(admissions, |admissions, way| admissions.to_networks(&way.networks, i32::from(way.port)))
 }
 
-fn around_postgres() -> Admissions {
+fn around_postgres() -> Traffic {
     let clients = [lenses_hq::APP, lenses_agent::APP, metabase::APP, postgres::DATABASES_APP];
-    Admissions::default().from(clients.map(app), &[postgres::PORT])
+    Traffic::default().from(clients.map(app), &[postgres::PORT])
 }
 
-fn around_hq(system: &RealtimeSystem) -> Admissions {
+fn around_hq(system: &RealtimeSystem) -> Traffic {
     let spec = &system.spec;
     let outside = spec.expose.then(gateway);
-    Admissions::default()
+    Traffic::default()
         .from([app(lenses_agent::KEY_APP), app(sql_processors::APP)].into_iter().chain(outside), &[lenses_hq::HTTP])
         .from([app(lenses_agent::APP)], &[lenses_hq::AGENTS])
         .from(spec.monitoring.then(prometheus), &[lenses_hq::METRICS])
@@ -88,10 +88,10 @@ fn around_hq(system: &RealtimeSystem) -> Admissions {
         .to_anybody([HTTPS])
 }
 
-fn around_metabase(system: &RealtimeSystem) -> Admissions {
+fn around_metabase(system: &RealtimeSystem) -> Traffic {
     let proxy = system.spec.dashboard.proxy.then(|| app(analytics::APP));
     let outside = system.spec.expose.then(gateway);
-    Admissions::default()
+    Traffic::default()
         .from([app(metabase::SETUP)].into_iter().chain(proxy).chain(outside), &[metabase::HTTP])
         .to_anybody(snowflake(system))
 }

@@ -13,8 +13,8 @@ use crate::claims::between::secret::SECRETS;
 use crate::parts::part::{PART_OF, Part};
 use crate::parts::place::Installation;
 use crate::parts::plan::{Ready, Resource};
-use crate::parts::workload::{Task, env, resources as sized, volume_claim};
-use crate::schema::change::Kept;
+use crate::parts::workload::{Task, env, requests, volume_claim};
+use crate::schema::change::Immutable;
 use crate::schema::size::Cpu;
 use crate::settings::pins::{Chart, Image};
 
@@ -54,8 +54,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     vec![part.volume_inside("data", &claim), part.inside("account", &account, Ready::Exists), release(system, &part)]
 }
 
-pub fn kept(system: &RealtimeSystem) -> Kept {
-    Kept::volume("postgres-data", &system.spec.database.storage, "spec.database.storage")
+pub fn kept(system: &RealtimeSystem) -> Immutable {
+    Immutable::volume("postgres-data", &system.spec.database.storage, "spec.database.storage")
 }
 
 fn release(system: &RealtimeSystem, part: &Part) -> Resource {
@@ -86,7 +86,7 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
             "requests": {"cpu": cpu.to_string(), "memory": memory.quantity()},
             "limits": {"cpu": cpu.limit().to_string(), "memory": memory.doubled().quantity()},
         },
-        "initResources": sized(Cpu::thousandths(50), "32Mi", "64Mi"),
+        "initResources": requests(Cpu::thousandths(50), "32Mi", "64Mi"),
     });
     if let Some(selector) = settings.node_selector() {
         values["nodeSelector"] = json!(selector);

@@ -7,7 +7,7 @@ use crate::claims::between::secret::{Generator, PASSWORD, Pusher, SNOWFLAKE_KEY,
 use crate::kinds::Spec;
 use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target};
 use crate::parts::plan::{Ready, Resource};
-use crate::schema::change::{self, Kept, MANIFEST};
+use crate::schema::change::{self, Immutable, MANIFEST};
 use crate::text::language::{self, Text};
 
 /// PostgreSQL's superuser, its roles, and the key that Metabase encrypts with: all that belongs to the data.
@@ -131,11 +131,11 @@ fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
 }
 
 /// The first administrators, as their Secrets were made for them. An address that the claim does not name is no wish.
-pub fn kept(system: &RealtimeSystem) -> Vec<Kept> {
+pub fn kept(system: &RealtimeSystem) -> Vec<Immutable> {
     let template = |key: &str| format!("{MANIFEST}/spec/template/data/{key}");
     let written = Text::<language::Template>::literal;
     let lenses = written(&system.spec.lenses_config.administrator.username);
-    let username = Kept::same(
+    let username = Immutable::same(
         "secrets-push-lenses-hq-admin",
         &template("username"),
         lenses.as_str(),
@@ -144,7 +144,7 @@ pub fn kept(system: &RealtimeSystem) -> Vec<Kept> {
     );
     let email = system.spec.dashboard.administrator.email.as_ref().map(|email| {
         let field = "spec.dashboard.administrator.email";
-        Kept::same("secrets-push-metabase-admin", &template("email"), written(email).as_str(), field, change::EMAIL)
+        Immutable::same("secrets-push-metabase-admin", &template("email"), written(email).as_str(), field, change::EMAIL)
     });
     std::iter::once(username).chain(email).collect()
 }

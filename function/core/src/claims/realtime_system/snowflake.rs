@@ -1,4 +1,4 @@
-//! The Snowflake sink: what Connect is told to deliver, and where. Told only where a claim asks for it.
+//! The Snowflake sink: what Connect is told to deliver, and where. StatusView only where a claim asks for it.
 
 use k8s_openapi::api::core::v1::EnvVar;
 use serde::Serialize;

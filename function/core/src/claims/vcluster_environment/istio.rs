@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::checked::Environment;
 use crate::parts::place::Installation;
 use crate::parts::plan::Resource;
-use crate::parts::workload::resources as sized;
-use crate::schema::change::{self, Kept};
+use crate::parts::workload::requests;
+use crate::schema::change::{self, Immutable};
 use crate::schema::size::Cpu;
 use crate::settings::pins::{Chart, ISTIO_IMAGES};
 
@@ -34,9 +34,9 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 }
 
 /// What is installed first, once it was asked for.
-pub fn kept(environment: &Environment) -> Option<Kept> {
+pub fn kept(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.istio;
-    off.then(|| Kept::absent("istio-base-release", "spec.components.istio", change::COMPONENT))
+    off.then(|| Immutable::absent("istio-base-release", "spec.components.istio", change::COMPONENT))
 }
 
 fn control_plane(environment: &Environment) -> Value {
@@ -45,7 +45,7 @@ fn control_plane(environment: &Environment) -> Value {
         "global": {"hub": settings.mirrored(ISTIO_IMAGES)},
         // Inside a virtual cluster nothing measures pods, so nothing can scale by it.
         "autoscaleEnabled": false,
-        "resources": sized(Cpu::thousandths(100), "256Mi", "2Gi"),
+        "resources": requests(Cpu::thousandths(100), "256Mi", "2Gi"),
         "seccompProfile": {"type": "RuntimeDefault"},
         "nodeSelector": settings.node_selector().unwrap_or_default(),
         "tolerations": settings.tolerations().unwrap_or_default(),

@@ -12,7 +12,7 @@ use crate::kinds::Spec;
 use crate::kinds::knative::{Enabled, Ingress, KnativeServing, Registry, Workload};
 use crate::parts::place::Installation;
 use crate::parts::plan::{Ready, Resource};
-use crate::schema::change::{self, Kept};
+use crate::schema::change::{self, Immutable};
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::pins::{
     Chart, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS,
@@ -56,9 +56,9 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 }
 
 /// What is installed first, once it was asked for.
-pub fn kept(environment: &Environment) -> Option<Kept> {
+pub fn kept(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.knative_serving;
-    off.then(|| Kept::absent("knative-operator-release", "spec.components.knativeServing", change::COMPONENT))
+    off.then(|| Immutable::absent("knative-operator-release", "spec.components.knativeServing", change::COMPONENT))
 }
 
 fn operator(settings: &Settings) -> Value {

@@ -5,13 +5,13 @@
 
 use crate::claims::between::host_secrets;
 use crate::claims::checked::Checked;
-use crate::life::lock::Site;
+use crate::life::lock::LockTarget;
 use crate::life::report::Phase;
 use crate::parts::owner::{Claim, Leaves, Owner};
 use crate::parts::part::LOCK;
 use crate::parts::plan::Plan;
 use crate::schema::Column;
-use crate::schema::change::Kept;
+use crate::schema::change::Immutable;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use crate::settings::limits::Lever;
@@ -110,7 +110,7 @@ impl Checked for Environment {
         status::of(self)
     }
 
-    fn kept(&self) -> Vec<Kept> {
+    fn kept(&self) -> Vec<Immutable> {
         let places = [provider_configs::kept(self), vcluster::kept(self)].into_iter().flatten();
         let components = [istio::kept(self), knative::kept(self), monitoring::kept(self)];
         places.chain(components.into_iter().flatten()).chain(namespaces::kept(self)).collect()
@@ -120,10 +120,10 @@ impl Checked for Environment {
         status.domain.clone()
     }
 
-    fn site(&self) -> Site {
+    fn site(&self) -> LockTarget {
         let name = self.spec.name.clone();
         let taken = format!("there is an environment {name} already");
-        Site { taken, field: "spec.name", name, former_lock: None }
+        LockTarget { taken, field: "spec.name", name, former_lock: None }
     }
 
     fn warnings(&self) -> Vec<String> {

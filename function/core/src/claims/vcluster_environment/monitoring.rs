@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::checked::Environment;
 use crate::parts::place::Installation;
 use crate::parts::plan::Resource;
-use crate::parts::workload::resources as sized;
-use crate::schema::change::{self, Kept};
+use crate::parts::workload::requests;
+use crate::schema::change::{self, Immutable};
 use crate::schema::size::Cpu;
 use crate::settings::pins::Chart;
 
@@ -36,9 +36,9 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 }
 
 /// What is installed first, once it was asked for.
-pub fn kept(environment: &Environment) -> Option<Kept> {
+pub fn kept(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.observability;
-    off.then(|| Kept::absent("kube-prometheus-stack-release", "spec.components.observability", change::COMPONENT))
+    off.then(|| Immutable::absent("kube-prometheus-stack-release", "spec.components.observability", change::COMPONENT))
 }
 
 fn values(environment: &Environment) -> Value {
@@ -60,8 +60,8 @@ fn values(environment: &Environment) -> Value {
         "prometheusOperator": {
             "admissionWebhooks": {"enabled": false},
             "tls": {"enabled": false},
-            "resources": sized(Cpu::thousandths(50), "128Mi", "512Mi"),
-            "prometheusConfigReloader": {"resources": sized(Cpu::thousandths(10), "32Mi", "128Mi")},
+            "resources": requests(Cpu::thousandths(50), "128Mi", "512Mi"),
+            "prometheusConfigReloader": {"resources": requests(Cpu::thousandths(10), "32Mi", "128Mi")},
             "nodeSelector": node_selector,
             "tolerations": tolerations,
         },
@@ -74,12 +74,12 @@ fn values(environment: &Environment) -> Value {
             "scrapeConfigSelectorNilUsesHelmValues": false,
             "retention": "7d",
             "retentionSize": "4GB",
-            "resources": sized(Cpu::thousandths(100), "512Mi", "2Gi"),
+            "resources": requests(Cpu::thousandths(100), "512Mi", "2Gi"),
             "nodeSelector": node_selector,
             "tolerations": tolerations,
         }},
         "kube-state-metrics": {
-            "resources": sized(Cpu::thousandths(10), "64Mi", "512Mi"),
+            "resources": requests(Cpu::thousandths(10), "64Mi", "512Mi"),
             "nodeSelector": node_selector,
             "tolerations": tolerations,
         },
@@ -88,9 +88,9 @@ fn values(environment: &Environment) -> Value {
             "adminPassword": "",
             // They show nodes, which there are none of.
             "defaultDashboardsEnabled": false,
-            "resources": sized(Cpu::thousandths(100), "256Mi", "1Gi"),
+            "resources": requests(Cpu::thousandths(100), "256Mi", "1Gi"),
             "sidecar": {
-                "resources": sized(Cpu::thousandths(10), "96Mi", "256Mi"),
+                "resources": requests(Cpu::thousandths(10), "96Mi", "256Mi"),
                 "dashboards": {
                     "enabled": true,
                     "label": "grafana_dashboard",

@@ -11,7 +11,7 @@ use super::checked::Environment;
 use crate::life::adoption::HOST_NAMES;
 use crate::parts::part::{LOCK, Part};
 use crate::parts::plan::{Ready, Resource};
-use crate::schema::change::{self, Kept};
+use crate::schema::change::{self, Immutable};
 
 /// What the API server refuses pods for. It warns and keeps a record of whatever is not restricted, everywhere.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +50,8 @@ pub fn host(environment: &Environment) -> Vec<Resource> {
 }
 
 /// What only an environment may ask for that has asked before.
-pub fn kept(environment: &Environment) -> Option<Kept> {
-    environment.spec.retain.then(|| Kept::left_alone("host-namespace-object", "spec.retain", change::RETAIN))
+pub fn kept(environment: &Environment) -> Option<Immutable> {
+    environment.spec.retain.then(|| Immutable::left_alone("host-namespace-object", "spec.retain", change::RETAIN))
 }
 
 pub fn inside(environment: &Environment) -> Vec<Resource> {

@@ -18,7 +18,7 @@ use crate::kinds::{Spec, helm};
 use crate::life::adoption::HOST_NAMES;
 use crate::parts::part::LOCK;
 use crate::parts::plan::{Ready, Resource};
-use crate::schema::change::{self, Kept};
+use crate::schema::change::{self, Immutable};
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(LOCK, "", "", &[]);
@@ -42,14 +42,14 @@ fn helm(environment: &Environment, metadata: ObjectMeta, credentials: Credential
 }
 
 /// The lock shows which environment it is, its namespaces, and whose they are.
-pub fn kept(environment: &Environment) -> Vec<Kept> {
+pub fn kept(environment: &Environment) -> Vec<Immutable> {
     let shown = |name: &str| format!("/metadata/annotations/{}", annotation(name).replace('/', "~1"));
     let (namespaces, tenants) = (shown(NAMESPACES), shown(TENANTS));
     let tenancies: Vec<String> = environment.tenants.iter().map(Tenancy::to_string).collect();
     vec![
-        Kept::same("lock-kubernetes", "/metadata/name", &environment.spec.name, "spec.name", change::NAME),
-        Kept::names("lock-kubernetes", namespaces, &environment.namespaces, "spec.namespaces", change::NAMESPACES),
-        Kept::entries("lock-kubernetes", tenants, tenancies, "spec.tenants", change::TENANTS),
+        Immutable::same("lock-kubernetes", "/metadata/name", &environment.spec.name, "spec.name", change::NAME),
+        Immutable::names("lock-kubernetes", namespaces, &environment.namespaces, "spec.namespaces", change::NAMESPACES),
+        Immutable::entries("lock-kubernetes", tenants, tenancies, "spec.tenants", change::TENANTS),
     ]
 }
 

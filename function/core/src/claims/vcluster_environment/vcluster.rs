@@ -12,7 +12,7 @@ use crate::kinds::cluster_api::{Cluster, Endpoint, HelmChart, HelmRelease, Refer
 use crate::parts::place::{Installation, yaml};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::default_pod_security;
-use crate::schema::change::{self, Kept, MANIFEST};
+use crate::schema::change::{self, Immutable, MANIFEST};
 use crate::settings::pins::{Chart, VCLUSTER_IMAGE};
 
 /// The port of the virtual cluster's Service.
@@ -31,27 +31,27 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 }
 
 /// What it is called, and who made it.
-pub fn kept(environment: &Environment) -> Vec<Kept> {
+pub fn kept(environment: &Environment) -> Vec<Immutable> {
     let external_name = "/metadata/annotations/crossplane.io~1external-name";
     let (release, cluster) = ("vcluster-release", "vcluster-cluster");
     let class = environment.owner.settings.storage_class.as_deref();
     let volume = || format!("the volume of the virtual cluster {}", environment.spec.name);
     match environment.spec.provisioner {
         Provisioner::Helm => vec![
-            Kept::class(release, (&format!("/spec/forProvider/values{CLASS}"), None), volume(), class),
-            Kept::same(release, external_name, &environment.spec.name, "spec.name", change::NAME),
-            Kept::absent(cluster, "spec.provisioner", change::PROVISIONER),
+            Immutable::class(release, (&format!("/spec/forProvider/values{CLASS}"), None), volume(), class),
+            Immutable::same(release, external_name, &environment.spec.name, "spec.name", change::NAME),
+            Immutable::absent(cluster, "spec.provisioner", change::PROVISIONER),
         ],
         Provisioner::ClusterAPI => vec![
-            Kept::same(
+            Immutable::same(
                 cluster,
                 &format!("{MANIFEST}/metadata/name"),
                 &environment.spec.name,
                 "spec.name",
                 change::NAME,
             ),
-            Kept::absent(release, "spec.provisioner", change::PROVISIONER),
-            Kept::class(
+            Immutable::absent(release, "spec.provisioner", change::PROVISIONER),
+            Immutable::class(
                 "vcluster-infrastructure",
                 (&format!("{MANIFEST}/spec/helmRelease/values"), Some(CLASS)),
                 volume(),

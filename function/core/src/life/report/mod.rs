@@ -3,7 +3,7 @@
 //!
 //! This room knows plans and how their resources stand; it knows neither claims nor the protocol.
 
-use crate::life::hold::Standing;
+use crate::life::hold::ResourceState;
 use crate::schema::fault::Fault;
 
 pub mod news;
@@ -34,7 +34,7 @@ pub struct Report {
 impl Report {
     pub fn of(subject: &Subject) -> Self {
         let all: Vec<Seen> = subject.seen().collect();
-        let ready = all.iter().all(|seen| *seen.standing == Standing::Ready);
+        let ready = all.iter().all(|seen| *seen.standing == ResourceState::Ready);
         let settled = ready && !subject.is_new;
         let mut conditions = vec![Condition {
             kind: ACCEPTED,

@@ -7,7 +7,7 @@ use super::subject::{ACCEPTED, APPLYING, Condition, SETTLED, Truth};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct News {
+pub struct Transition {
     /// Something was ready, and is not any more.
     pub is_warning: bool,
     pub reason: &'static str,
@@ -15,12 +15,12 @@ pub struct News {
 }
 
 /// What differs from the conditions that the composite has already. A condition that it has not is new, and no change.
-pub fn since(composite: &Value, conditions: &[Condition]) -> Vec<News> {
+pub fn since(composite: &Value, conditions: &[Condition]) -> Vec<Transition> {
     let before = composite.pointer("/status/conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     conditions.iter().filter(|condition| condition.kind != ACCEPTED).filter_map(|now| change(before, now)).collect()
 }
 
-fn change(before: &[Value], now: &Condition) -> Option<News> {
+fn change(before: &[Value], now: &Condition) -> Option<Transition> {
     let before = before.iter().find(|before| text(before, "type") == now.kind)?;
     let was = text(before, "status");
     // What a claim did not ask for never was ready, and what it asks for no longer needs no event.
@@ -29,7 +29,7 @@ fn change(before: &[Value], now: &Condition) -> Option<News> {
         return None;
     }
     match now.truth {
-        Truth::True if was == "False" => Some(News {
+        Truth::True if was == "False" => Some(Transition {
             is_warning: false,
             reason: now.kind,
             message: match now.kind {
@@ -42,7 +42,7 @@ fn change(before: &[Value], now: &Condition) -> Option<News> {
                 SETTLED => format!("not settled any more: {}", now.message),
                 phase => format!("phase {phase} is not ready any more: {}", now.message),
             };
-            Some(News { is_warning: now.reason != APPLYING, reason: now.kind, message })
+            Some(Transition { is_warning: now.reason != APPLYING, reason: now.kind, message })
         }
         _ => None,
     }

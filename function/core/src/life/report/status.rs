@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::subject::{APPLYING, SETTLED, Seen, Subject};
-use crate::life::hold::Standing;
+use crate::life::hold::ResourceState;
 use crate::parts::place::to_value;
 
 /// How far a claim has come.
@@ -73,28 +73,28 @@ pub enum State {
 
 impl State {
     /// How one resource stands.
-    pub fn of_one(standing: &Standing) -> Self {
+    pub fn of_one(standing: &ResourceState) -> Self {
         match standing {
-            Standing::Ready => Self::Ready,
-            Standing::Held(_) => Self::Held,
-            Standing::Waiting => Self::Waiting,
-            Standing::Failed => Self::Failed,
-            Standing::Paused => Self::Paused,
+            ResourceState::Ready => Self::Ready,
+            ResourceState::Held(_) => Self::Held,
+            ResourceState::Waiting => Self::Waiting,
+            ResourceState::Failed => Self::Failed,
+            ResourceState::Paused => Self::Paused,
         }
     }
 
     /// How several resources stand together. What needs a person comes first.
     pub(super) fn of(all: &[Seen]) -> Self {
-        let any = |wanted: fn(&Standing) -> bool| all.iter().any(|seen| wanted(seen.standing));
+        let any = |wanted: fn(&ResourceState) -> bool| all.iter().any(|seen| wanted(seen.standing));
         if all.is_empty() {
             Self::NotWanted
-        } else if any(|standing| *standing == Standing::Failed) {
+        } else if any(|standing| *standing == ResourceState::Failed) {
             Self::Failed
-        } else if any(|standing| *standing == Standing::Paused) {
+        } else if any(|standing| *standing == ResourceState::Paused) {
             Self::Paused
-        } else if any(|standing| *standing == Standing::Waiting) {
+        } else if any(|standing| *standing == ResourceState::Waiting) {
             Self::Waiting
-        } else if any(|standing| matches!(standing, Standing::Held(_))) {
+        } else if any(|standing| matches!(standing, ResourceState::Held(_))) {
             Self::Held
         } else {
             Self::Ready
@@ -120,13 +120,13 @@ impl State {
 
 impl Phase {
     pub(super) fn of(name: &'static str, state: State, all: &[Seen]) -> Self {
-        let count = |wanted: fn(&Standing) -> bool| count(all.iter().filter(|seen| wanted(seen.standing)).count());
+        let count = |wanted: fn(&ResourceState) -> bool| count(all.iter().filter(|seen| wanted(seen.standing)).count());
         Self {
             name,
             state,
-            ready: count(|standing| *standing == Standing::Ready),
+            ready: count(|standing| *standing == ResourceState::Ready),
             total: self::count(all.len()),
-            held: count(|standing| matches!(standing, Standing::Held(_))),
+            held: count(|standing| matches!(standing, ResourceState::Held(_))),
         }
     }
 }
@@ -147,7 +147,7 @@ impl Status {
     }
 
     pub(super) fn of(phases: Vec<Phase>, all: &[Seen], subject: &Subject) -> Self {
-        let ready = all.iter().filter(|seen| *seen.standing == Standing::Ready).count();
+        let ready = all.iter().filter(|seen| *seen.standing == ResourceState::Ready).count();
         let unready = phases.iter().find(|phase| !phase.state.is_done());
         Self {
             phase: unready.map_or(if subject.is_new { APPLYING } else { SETTLED }, |phase| phase.name),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::life::hold::Standing;
+use crate::life::hold::ResourceState;
 use crate::life::observed::Observed;
 use crate::parts::plan::{Plan, Resource};
 
@@ -59,7 +59,7 @@ pub struct Subject<'a> {
     pub phases: &'static [Phase],
     pub plan: &'a Plan,
     /// In the plan's order.
-    pub standings: &'a [Standing],
+    pub standings: &'a [ResourceState],
     /// In the plan's order, too.
     pub observed: &'a [Option<Observed>],
     /// Why the environment does not give these parts what they wait for.
@@ -78,7 +78,7 @@ pub struct Subject<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     pub resource: &'a Resource,
-    pub standing: &'a Standing,
+    pub standing: &'a ResourceState,
     pub observed: Option<&'a Observed>,
 }
 

@@ -1,7 +1,5 @@
 //! That a report is true, in order, and whole.
 
-use crate::life::observed::Observed;
-use crate::parts::plan::{Plan, Resource};
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -9,10 +7,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::claims::KINDS;
 use crate::life::hold;
-use crate::life::observed::{Failure, Pause};
-use crate::life::report::news::News;
+use crate::life::observed::{Failure, Observed, Pause};
+use crate::life::report::news::Transition;
 use crate::parts::place::to_value;
-use crate::parts::plan::{Place, Ready};
+use crate::parts::plan::{Place, Plan, Ready, Resource};
 
 const PHASES: &[Phase] = &[
     Phase { name: "Ground", parts: &["lock"] },
@@ -220,8 +218,8 @@ fn only_what_changes_is_news() {
         assert_eq!(news::since(&composite(&state.conditions), &state.conditions), []);
     }
     let news = |before: usize, now: usize| news::since(&composite(&states[before].conditions), &states[now].conditions);
-    let normal = |reason, message: &str| News { is_warning: false, reason, message: message.to_owned() };
-    let warning = |reason, message: String| News { is_warning: true, reason, message };
+    let normal = |reason, message: &str| Transition { is_warning: false, reason, message: message.to_owned() };
+    let warning = |reason, message: String| Transition { is_warning: true, reason, message };
     assert_eq!(news(0, 1), [normal("Ground", "phase Ground is ready"), normal("Database", "phase Database is ready")]);
     let settled = normal("Settled", "settled: all 4 resources are ready");
     assert_eq!(news(1, 2), [normal("Kafka", "phase Kafka is ready"), settled]);

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::status::State;
 use super::subject::{Seen, Subject};
-use crate::life::hold::{self, Standing};
+use crate::life::hold::{self, ResourceState};
 use crate::life::observed::Failure;
 use crate::parts::plan::{PAUSED, Place, Ready};
 use crate::schema::fault::Fault;
@@ -38,7 +38,7 @@ pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
         (true, false) => format!("all {} resources are ready", all.len()),
         (false, _) => ready(all),
     };
-    let holds = all.iter().filter(|seen| matches!(seen.standing, Standing::Held(_))).count();
+    let holds = all.iter().filter(|seen| matches!(seen.standing, ResourceState::Held(_))).count();
     let holds = match holds {
         0 => String::new(),
         1 => ", 1 is held".to_owned(),
@@ -50,7 +50,7 @@ pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
 /// Why one resource is not ready, by itself.
 pub fn one(subject: &Subject, seen: Seen) -> String {
     match seen.standing {
-        Standing::Waiting => {
+        ResourceState::Waiting => {
             format!("waiting for {}: {}: {}", seen.resource.part, seen.resource.title(), why(subject, seen))
         }
         _ => why(subject, seen),
@@ -62,23 +62,23 @@ pub fn why(subject: &Subject, seen: Seen) -> String {
     let title = seen.resource.title();
     let words = seen.observed.and_then(|observed| observed.words.as_deref());
     match seen.standing {
-        Standing::Ready => "ready".to_owned(),
-        Standing::Held(_) => held(subject, &[seen]),
-        Standing::Failed => {
+        ResourceState::Ready => "ready".to_owned(),
+        ResourceState::Held(_) => held(subject, &[seen]),
+        ResourceState::Failed => {
             let words = words.map(|words| format!(": {words}")).unwrap_or_default();
             format!(
                 "the {title} failed{words}; read its log with {}; a change of the claim or of spec.credentialsGeneration makes a new one",
                 log(seen)
             )
         }
-        Standing::Paused => {
+        ResourceState::Paused => {
             let kind = seen.resource.composed.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default();
             let name = seen.observed.and_then(|observed| observed.name.as_deref()).unwrap_or_default();
             let inner = if kind == "Object" { format!(", which is the {title}") } else { String::new() };
             format!("paused by a person: remove the annotation {PAUSED} of the {kind} {name}{inner}")
         }
-        Standing::Waiting if seen.observed.is_none() => "it is not created yet".to_owned(),
-        Standing::Waiting => {
+        ResourceState::Waiting if seen.observed.is_none() => "it is not created yet".to_owned(),
+        ResourceState::Waiting => {
             let words = words.unwrap_or("it is not ready yet");
             match seen.observed.filter(|observed| observed.failure == Failure::Pods) {
                 Some(_) => format!("{words}; {}", pods(seen)),
@@ -114,7 +114,7 @@ fn held(subject: &Subject, all: &[Seen]) -> String {
 }
 
 fn ready(all: &[Seen]) -> String {
-    let ready = all.iter().filter(|seen| *seen.standing == Standing::Ready).count();
+    let ready = all.iter().filter(|seen| *seen.standing == ResourceState::Ready).count();
     match all.len() {
         1 => format!("{ready} of 1 resource is ready"),
         total => format!("{ready} of {total} resources are ready"),

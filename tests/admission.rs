@@ -171,8 +171,8 @@ fn storage_class(name: &str, is_default: bool, grows: bool) -> Value {
 fn a_volume_grows_where_its_class_is_inside() {
     const REFUSED: &str = "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize";
     let refused = |volume: &Volume| {
-        let complaint = volume.of("20Gi").unwrap_err();
-        assert!(complaint.contains(REFUSED), "{complaint}");
+        let reason = volume.of("20Gi").unwrap_err();
+        assert!(reason.contains(REFUSED), "{reason}");
     };
     let server = ApiServer::start();
     let before = Volume::bound(&server, "before", None);

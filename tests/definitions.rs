@@ -309,8 +309,8 @@ fn vela_says_which_property_is_misspelt() {
         let value = fields.as_object_mut().unwrap().shift_remove(name).unwrap();
         fields[format!("{name}z")] = value;
         let answer = dry_run(&application).unwrap_err();
-        let complaint = format!("spec{}.{name}z: field not allowed", above.replace('/', "."));
-        assert!(answer.contains(&complaint), "{complaint} is not in: {answer}");
+        let reason = format!("spec{}.{name}z: field not allowed", above.replace('/', "."));
+        assert!(answer.contains(&reason), "{reason} is not in: {answer}");
     }
 }
 

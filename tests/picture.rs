@@ -105,7 +105,7 @@ fn document(kind: &str, name: &str, spec: &str) -> String {
 }
 
 /// A system and a broker in one namespace of an environment.
-fn guests(environment: &str, namespace: &str, suffix: &str) -> [String; 2] {
+fn consumers(environment: &str, namespace: &str, suffix: &str) -> [String; 2] {
     let place = format!("environment: {environment}, namespace: {namespace}");
     let lenses = "lensesConfig: {acceptEULA: true, licenseSecretRef: {name: license}}";
     [
@@ -124,7 +124,7 @@ fn drawn(claims: &[String]) -> Shown {
 fn each_environment_is_drawn_as_if_it_were_alone() {
     let of_one = |place: &str| {
         let environment = document("VClusterEnvironmentClaim", &format!("env-{place}"), &format!("name: {place}"));
-        [vec![environment], guests(place, place, "").to_vec()].concat()
+        [vec![environment], consumers(place, place, "").to_vec()].concat()
     };
     let places: Vec<String> = (10..22).map(|index| format!("place-{index}")).collect();
     // In files as they come: what belongs together need not stand together.
@@ -165,8 +165,8 @@ fn an_environment_with_many_claims_is_drawn_a_few_at_a_time() {
     let places: Vec<String> = (0..10).map(|index| format!("place-{index}")).collect();
     let spec = format!("name: big, namespaces: [{}]", places.join(", "));
     let mut crowded = vec![document("VClusterEnvironmentClaim", "env", &spec)];
-    crowded.extend(places.iter().flat_map(|place| guests("big", place, "")));
-    let contested: Vec<String> = (0..15).flat_map(|index| guests("big", "one", &format!("-{index}"))).collect();
+    crowded.extend(places.iter().flat_map(|place| consumers("big", place, "")));
+    let contested: Vec<String> = (0..15).flat_map(|index| consumers("big", "one", &format!("-{index}"))).collect();
     for (claims, name) in [(crowded, "ten namespaces"), (contested, "thirty claims for one place")] {
         let shown = drawn(&claims);
         stands_apart(name, &shown);

@@ -27,7 +27,7 @@ use support::tools::{Scratch, run, said, stdout};
 
 /// The environment that a claim is for, as its own renders leave it in the cluster; an environment is for none.
 fn environment(engine: &Engine, all: &[Example], example: &Example, composed: &Composed) -> Option<Value> {
-    let wanted = &composed.guest.as_ref()?.environment;
+    let wanted = &composed.consumer.as_ref()?.environment;
     let is_it = |other: &&Example| {
         let is_environment = other.kind().definition == "vcluster-environment";
         is_environment && other.together == example.together && other.claim["spec"]["name"] == **wanted
@@ -109,11 +109,11 @@ fn crossplane_composes_what_a_preview_shows() {
 /// What the plan says is desired, and what of it is paused.
 fn desired(composed: &Composed, observed: &[Value], environment: Option<&Value>) -> BTreeMap<String, Value> {
     let plan = &composed.plan;
-    let reception = composed.guest.as_ref().map(|guest| Admission::of(guest, environment));
-    let mut offered = reception.as_ref().map(Admission::offered).unwrap_or_default();
+    let admission = composed.consumer.as_ref().map(|consumer| Admission::of(consumer, environment));
+    let mut offered = admission.as_ref().map(Admission::offered).unwrap_or_default();
     // Nothing on the host has a name that a claim wants.
     offered.insert(HOST_NAMES);
-    let has_place = reception.as_ref().is_none_or(Admission::is_open);
+    let has_place = admission.as_ref().is_none_or(Admission::is_open);
     let seen: BTreeMap<String, &Value> = observed
         .iter()
         .map(|resource| (resource["metadata"]["annotations"][KEY].as_str().unwrap().to_owned(), resource))
@@ -128,7 +128,7 @@ fn desired(composed: &Composed, observed: &[Value], environment: Option<&Value>)
         })
     };
     let observed: Vec<Option<Observed>> = plan.resources.iter().map(look).collect();
-    let standings = hold::standings(plan, &observed, has_place.then_some(&offered));
+    let standings = hold::states(plan, &observed, has_place.then_some(&offered));
     let mut announced = plan.clone();
     hold::announce(&mut announced, &hold::ready_parts(plan, &observed));
     let resources = announced.resources.into_iter().zip(&standings);

@@ -193,8 +193,8 @@ fn provider_helm_may_give_the_virtual_cluster_its_role_and_no_other() {
     let mut more = rights[0].clone();
     more["metadata"]["name"] = json!("more");
     more["rules"][0]["resources"] = json!(["resourcequotas"]);
-    let complaint = apply(&server, Some(&user), &[more]).unwrap_err();
-    assert!(complaint.contains("attempting to grant RBAC permissions not currently held"), "{complaint}");
+    let reason = apply(&server, Some(&user), &[more]).unwrap_err();
+    assert!(reason.contains("attempting to grant RBAC permissions not currently held"), "{reason}");
 
     let parts = ["serviceaccounts", "services", "secrets", "statefulsets.apps"];
     let wanted: Vec<_> =

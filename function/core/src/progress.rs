@@ -14,7 +14,7 @@ use crate::life::adoption::{Found, HOST_NAMES, Holders};
 use crate::life::hold::{self, ResourceState};
 use crate::life::lock::{self, Ownership};
 use crate::life::observed::{Look, Observed};
-use crate::life::report::news::{self, Transition};
+use crate::life::report::transitions::{self, Transition};
 use crate::life::report::{self, Condition, Phase, Report, Subject};
 use crate::parts::owner::Claim;
 use crate::parts::plan::Resource;
@@ -41,7 +41,7 @@ pub struct Progress {
     pub stage: Stage,
     pub report: Report,
     /// What has changed since the last call.
-    pub news: Vec<Transition>,
+    pub transitions: Vec<Transition>,
     /// When to ask again.
     pub ttl_seconds: u32,
 }
@@ -52,11 +52,11 @@ pub struct Stage {
     pub phases: &'static [Phase],
     pub composed: Composed,
     /// In the plan's order.
-    pub standings: Vec<ResourceState>,
+    pub states: Vec<ResourceState>,
     observed: Vec<Option<Observed>>,
-    tenure: Ownership,
+    ownership: Ownership,
     holders: Holders,
-    reception: Option<Admission>,
+    admission: Option<Admission>,
     generation: Option<i64>,
     is_new: bool,
 }
@@ -91,31 +91,31 @@ impl Progress {
         let settings = known.settings?;
         let mut composed = kind.compose(spec_of(known.composite), Claim::of_composite(known.composite), &settings)?;
         let look = |key: &str, path: &[&str]| (known.observed)(key)?.field(path);
-        let mut faults = change::broken(&composed.kept, &look);
+        let mut faults = change::broken(&composed.immutable, &look);
         let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
-        let tenure = lock::tenure(&composed.plan, uid, |key| (known.found)(key).object().cloned());
-        faults.extend(tenure.fault(&composed.site));
+        let ownership = lock::ownership(&composed.plan, uid, |key| (known.found)(key).object().cloned());
+        faults.extend(ownership.fault(&composed.lock_target));
         let holders = Holders::of(&composed.plan, known.found);
         // Of a place that another claim has, everything belongs to that one, and its lock says so in better words.
-        if tenure == Ownership::Open {
-            faults.extend(holders.faults(&composed.site));
+        if ownership == Ownership::Open {
+            faults.extend(holders.faults(&composed.lock_target));
         }
-        if let Some(guest) = &composed.guest {
-            let nameable = Nameable::of(guest, known.provider_config);
-            faults.extend(nameable.faults(guest, &composed.host_secrets, &look));
+        if let Some(consumer) = &composed.consumer {
+            let nameable = Nameable::of(consumer, known.provider_config);
+            faults.extend(nameable.faults(consumer, &composed.host_secrets, &look));
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        let reception = composed.guest.as_ref().map(|guest| Admission::of(guest, known.provider_config));
-        if reception.as_ref().is_some_and(Admission::serves_tls) {
+        let admission = composed.consumer.as_ref().map(|consumer| Admission::of(consumer, known.provider_config));
+        if admission.as_ref().is_some_and(Admission::serves_tls) {
             composed.reach_over_tls();
         }
-        let mut offered = reception.as_ref().map(Admission::offered).unwrap_or_default();
+        let mut offered = admission.as_ref().map(Admission::offered).unwrap_or_default();
         if holders.are_clear() {
             offered.insert(HOST_NAMES);
         }
-        let has_place = tenure == Ownership::Open && reception.as_ref().is_none_or(Admission::is_open);
+        let has_place = ownership == Ownership::Open && admission.as_ref().is_none_or(Admission::is_open);
         let observe = |planned: &Resource| {
             let mut observed = Observed::of(planned, &(known.observed)(&planned.key)?);
             if let Some(leaving) = holders.leaving(&planned.key) {
@@ -124,33 +124,33 @@ impl Progress {
             Some(observed)
         };
         let observed: Vec<Option<Observed>> = composed.plan.resources.iter().map(observe).collect();
-        if let Some(fault) = lost_place(&composed, reception.as_ref(), &observed) {
+        if let Some(fault) = lost_place(&composed, admission.as_ref(), &observed) {
             return Err(vec![fault]);
         }
-        let standings = hold::standings(&composed.plan, &observed, has_place.then_some(&offered));
+        let states = hold::states(&composed.plan, &observed, has_place.then_some(&offered));
         let number = |pointer| known.composite.pointer(pointer).and_then(Value::as_i64);
         let generation = number("/metadata/generation");
         let is_new = generation.is_some() && generation != number("/status/compositeGeneration");
         let phases = kind.phases;
-        let stage = Stage { phases, composed, standings, observed, tenure, holders, reception, generation, is_new };
+        let stage = Stage { phases, composed, states, observed, ownership, holders, admission, generation, is_new };
         let report = stage.tell(Report::of);
-        let news = news::since(known.composite, &report.conditions);
+        let transitions = transitions::since(known.composite, &report.conditions);
         let ttl_seconds = if report.settled { settings.ttl.settled_seconds } else { settings.ttl.unsettled_seconds };
-        Ok(Self { stage, report, news, ttl_seconds })
+        Ok(Self { stage, report, transitions, ttl_seconds })
     }
 }
 
 /// A claim whose environment admits it no more. What a provider has taken up follows the claim, so that only a refusal keeps
 /// an edit from reaching what is not the claim's place any more.
-fn lost_place(composed: &Composed, reception: Option<&Admission>, observed: &[Option<Observed>]) -> Option<Fault> {
-    let (guest, reception) = composed.guest.as_ref().zip(reception)?;
-    if !reception.refuses() || !observed.iter().flatten().any(|seen| seen.taken_up) {
+fn lost_place(composed: &Composed, admission: Option<&Admission>, observed: &[Option<Observed>]) -> Option<Fault> {
+    let (consumer, admission) = composed.consumer.as_ref().zip(admission)?;
+    if !admission.refuses() || !observed.iter().flatten().any(|seen| seen.taken_up) {
         return None;
     }
-    let complaint = reception.complaint(guest, &BTreeSet::new())?;
+    let reason = admission.reason(consumer, &BTreeSet::new())?;
     Some(Fault::new(
-        composed.site.field,
-        format!("{complaint}; until then nothing of this claim is changed, and what runs stays as it is"),
+        composed.lock_target.field,
+        format!("{reason}; until then nothing of this claim is changed, and what runs stays as it is"),
     ))
 }
 
@@ -164,18 +164,18 @@ pub struct Desired {
 
 impl Stage {
     fn tell<T>(&self, of: impl FnOnce(&Subject) -> T) -> T {
-        let complain = |awaited: &BTreeSet<&'static str>| {
-            let is_taken = || self.tenure.complaint(&self.composed.site);
-            let names = || self.holders.complaint().filter(|_| awaited.contains(HOST_NAMES));
-            let reception = || self.reception.as_ref()?.complaint(self.composed.guest.as_ref()?, awaited);
-            is_taken().or_else(names).or_else(reception)
+        let reason_of = |awaited: &BTreeSet<&'static str>| {
+            let is_taken = || self.ownership.reason(&self.composed.lock_target);
+            let names = || self.holders.reason().filter(|_| awaited.contains(HOST_NAMES));
+            let admission = || self.admission.as_ref()?.reason(self.composed.consumer.as_ref()?, awaited);
+            is_taken().or_else(names).or_else(admission)
         };
         of(&Subject {
             phases: self.phases,
             plan: &self.composed.plan,
-            standings: &self.standings,
+            states: &self.states,
             observed: &self.observed,
-            complaint: &complain,
+            reason: &reason_of,
             notice: self.composed.notice,
             endpoint: self.composed.told.endpoint.as_deref(),
             generation: self.generation,
@@ -193,7 +193,7 @@ impl Stage {
         let mut plan = self.composed.plan;
         let ready = hold::ready_parts(&plan, &self.observed);
         hold::announce(&mut plan, &ready);
-        plan.resources.into_iter().zip(self.standings).map(|(planned, standing)| Desired {
+        plan.resources.into_iter().zip(self.states).map(|(planned, standing)| Desired {
             key: planned.key.clone(),
             ready: standing == ResourceState::Ready,
             resource: hold::desired(planned, &standing),

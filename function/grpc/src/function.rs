@@ -11,7 +11,7 @@ use realtime_platform_core::kinds::{Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
 use realtime_platform_core::life::lock::{self, FORMER_LOCK};
 use realtime_platform_core::life::observed::{self, Look};
-use realtime_platform_core::life::report::news::Transition;
+use realtime_platform_core::life::report::transitions::Transition;
 use realtime_platform_core::life::report::{self, Truth};
 use realtime_platform_core::parts::plan::Name;
 use realtime_platform_core::progress::{Desired, Known, Progress, Refused};
@@ -99,17 +99,17 @@ impl Look for Composed<'_> {
 const ENVIRONMENT: &str = "environment";
 
 fn desire(request: &Request, progress: Progress) -> Response {
-    let Progress { mut stage, report, news, ttl_seconds } = progress;
+    let Progress { mut stage, report, transitions, ttl_seconds } = progress;
     let mut answer = Response::to(request, Duration::from_secs(u64::from(ttl_seconds)));
     answer.conditions.extend(report.conditions.into_iter().map(condition));
-    answer.results.extend(news.into_iter().map(event));
-    if let Some(guest) = stage.composed.guest.take() {
+    answer.results.extend(transitions.into_iter().map(event));
+    if let Some(consumer) = stage.composed.consumer.take() {
         let (api_version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
-        require(&mut answer, Name { key: ENVIRONMENT, api_version, kind, name: &guest.environment });
+        require(&mut answer, Name { key: ENVIRONMENT, api_version, kind, name: &consumer.environment });
     }
     for lock in lock::locks(&stage.composed.plan) {
         require(&mut answer, lock.name);
-        if let Some(former) = &stage.composed.site.former_lock {
+        if let Some(former) = &stage.composed.lock_target.former_lock {
             require(&mut answer, Name { key: FORMER_LOCK, name: former, ..lock.name });
         }
     }
@@ -199,12 +199,12 @@ fn condition(told: report::Condition) -> Condition {
     }
 }
 
-fn event(news: Transition) -> Given {
-    let severity = if news.is_warning { Severity::Warning } else { Severity::Normal };
+fn event(transitions: Transition) -> Given {
+    let severity = if transitions.is_warning { Severity::Warning } else { Severity::Normal };
     Given {
         severity: severity.into(),
-        message: cut(readable(news.message).into_owned()),
-        reason: Some(news.reason.to_owned()),
+        message: cut(readable(transitions.message).into_owned()),
+        reason: Some(transitions.reason.to_owned()),
         target: Some(Target::CompositeAndClaim.into()),
     }
 }

@@ -44,8 +44,8 @@ impl<'a> User<'a> {
         let started = Instant::now();
         let mut last = String::new();
         while let Err(not_yet) = so() {
-            let news = not_yet.lines().filter(|line| !last.lines().any(|known| known == *line));
-            for line in news {
+            let transitions = not_yet.lines().filter(|line| !last.lines().any(|known| known == *line));
+            for line in transitions {
                 self.book.say(&format!("  {line}"));
             }
             last = not_yet;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use realtime_platform_core::claims::between::offer::{
-    ENVIRONMENT, Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY, OFFERED, Admission,
+    Admission, Consumer, ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY, OFFERED,
 };
 use realtime_platform_core::life::adoption::HOST_NAMES;
 use realtime_platform_core::parts::part::LOCK;
@@ -21,14 +21,14 @@ pub fn check(world: &World) -> Vec<Finding> {
 
 /// What the environment offers to a claim.
 fn offered(world: &World, standing: &ResourceState) -> BTreeSet<&'static str> {
-    let guest = Consumer {
+    let consumer = Consumer {
         environment: world.platform.environment.clone(),
         namespace: standing.spec.text("/namespace").to_owned(),
         claim_namespace: standing.claim.namespace.clone(),
         opt_outs: &[],
     };
-    let config = world.find(Place::Host, "kubernetes.crossplane.io", "ProviderConfig", "", &guest.environment);
-    Admission::of(&guest, config.map(|config| config.manifest.as_ref())).in_the_end().offered()
+    let config = world.find(Place::Host, "kubernetes.crossplane.io", "ProviderConfig", "", &consumer.environment);
+    Admission::of(&consumer, config.map(|config| config.manifest.as_ref())).in_the_end().offered()
 }
 
 /// What must be there before a resource of a tenant can be.

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use realtime_platform_core::parts::owner::label;
 use realtime_platform_core::parts::plan::Place;
 
-use crate::wiring::admissions::{Traffic, Door, Rule, is_network, selected};
+use crate::wiring::admissions::{Door, Rule, Traffic, is_network, selected};
 use crate::wiring::externals::{OUTSIDE, PROMISED_PODS};
 use crate::wiring::finding::Finding;
 use crate::wiring::services::{Host, Service, resolve, target};

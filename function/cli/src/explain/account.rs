@@ -1,7 +1,7 @@
 //! What is told of a claim at one moment, as data: by phase, by resource, and as its conditions.
 
 use realtime_platform_core::life::hold::ResourceState;
-use realtime_platform_core::life::report::news::Transition;
+use realtime_platform_core::life::report::transitions::Transition;
 use realtime_platform_core::life::report::{Condition, State};
 use realtime_platform_core::parts::plan::{Place, Resource};
 use realtime_platform_core::progress::{Progress, Refused, Stage};
@@ -133,7 +133,7 @@ impl Account {
             changed: resources.any(|line| line.changed) || conditions.iter().any(|told| told.changed),
             phases,
             conditions,
-            events: progress.iter().flat_map(|progress| &progress.news).map(Event::of).collect(),
+            events: progress.iter().flat_map(|progress| &progress.transitions).map(Event::of).collect(),
         }
     }
 }
@@ -174,7 +174,7 @@ fn lines(stage: &Stage, before: Option<&Account>) -> Vec<Line> {
             why: (now != State::Ready).then_some(why),
         }
     };
-    stage.composed.plan.resources.iter().zip(&stage.standings).zip(stage.reasons()).map(line).collect()
+    stage.composed.plan.resources.iter().zip(&stage.states).zip(stage.reasons()).map(line).collect()
 }
 
 impl Told {
@@ -196,8 +196,8 @@ pub fn to_value(told: &Condition) -> Value {
 }
 
 impl Event {
-    pub fn of(news: &Transition) -> Self {
-        let kind = if news.is_warning { "Warning" } else { "Normal" };
-        Self { kind, reason: news.reason, message: news.message.clone() }
+    pub fn of(transitions: &Transition) -> Self {
+        let kind = if transitions.is_warning { "Warning" } else { "Normal" };
+        Self { kind, reason: transitions.reason, message: transitions.message.clone() }
     }
 }

@@ -166,7 +166,7 @@ impl<'a> Story<'a> {
             self.cluster.claims[index].conditions = told.iter().map(account::to_value).collect();
             match judged {
                 Some(Ok(progress)) => {
-                    self.events[index].extend(progress.news.iter().map(Event::of));
+                    self.events[index].extend(progress.transitions.iter().map(Event::of));
                     self.desired[index] = progress.stage.desired().collect();
                 }
                 // A refused claim changes nothing.

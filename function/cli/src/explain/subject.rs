@@ -44,8 +44,8 @@ impl<'a> Subjects<'a> {
                 Ok(Some(_)) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
                 Ok(Some(composed)) => {
                     warnings.extend(asked.later(true));
-                    let environment = composed.guest.map(|guest| guest.environment);
-                    let former_lock = composed.site.former_lock;
+                    let environment = composed.consumer.map(|consumer| consumer.environment);
+                    let former_lock = composed.lock_target.former_lock;
                     all.push(Subject { asked, settings, environment, former_lock, plan: composed.plan });
                 }
                 Err(wrong) => faults.extend(wrong),

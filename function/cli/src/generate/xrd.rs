@@ -59,7 +59,7 @@ pub fn xrd(kind: &Kind) -> Custom<CompositeResourceDefinition> {
         group: DOMAIN,
         names,
         claim_names: self::names(kind.claim, Some(kind.short_name)),
-        default_composite_delete_policy: kind.goes,
+        default_composite_delete_policy: kind.delete_policy,
         default_composition_ref: Named::new(kind.definition),
         versions: [Version {
             name: VERSION,

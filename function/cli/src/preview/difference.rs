@@ -66,17 +66,17 @@ impl<'a> Difference<'a> {
 struct Index<'a> {
     named: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
     placed: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
-    guests: HashMap<&'a str, Vec<&'a Shown<'a>>>,
+    consumers: HashMap<&'a str, Vec<&'a Shown<'a>>>,
 }
 
 impl<'a> Index<'a> {
     fn of(preview: &'a Preview) -> Self {
-        let mut index = Self { named: HashMap::new(), placed: HashMap::new(), guests: HashMap::new() };
+        let mut index = Self { named: HashMap::new(), placed: HashMap::new(), consumers: HashMap::new() };
         for shown in &preview.claims {
             index.named.insert(shown.identity(), shown);
             index.placed.entry(place(shown)).or_insert(shown);
-            if let Some(guest) = &shown.composed.guest {
-                index.guests.entry(&guest.environment).or_default().push(shown);
+            if let Some(consumer) = &shown.composed.consumer {
+                index.consumers.entry(&consumer.environment).or_default().push(shown);
             }
         }
         index
@@ -89,9 +89,9 @@ impl<'a> Index<'a> {
 
 /// Where a claim stands: its environment, and its namespace inside.
 fn place<'a>(shown: &'a Shown) -> (&'static str, &'a str, &'a str) {
-    let guest = shown.composed.guest.as_ref();
-    let (environment, namespace) =
-        guest.map_or((shown.environment(), ""), |guest| (guest.environment.as_str(), guest.namespace.as_str()));
+    let consumer = shown.composed.consumer.as_ref();
+    let (environment, namespace) = consumer
+        .map_or((shown.environment(), ""), |consumer| (consumer.environment.as_str(), consumer.namespace.as_str()));
     (shown.asked.kind.claim, environment, namespace)
 }
 
@@ -108,29 +108,30 @@ impl<'a> Versions<'a> {
     }
 
     fn of_gone(&self, old: &'a Shown<'a>) -> Sides<'a> {
-        let guests = self.old.guests.get(old.environment()).filter(|_| cost::is_environment(old));
+        let consumers = self.old.consumers.get(old.environment()).filter(|_| cost::is_environment(old));
         Sides {
             old: Some(old),
             new: None,
             successor: self.new.placed.get(&place(old)).copied(),
             environment_goes: self.environment_goes(old),
             connect_goes: self.system_goes(old),
-            guests: guests.into_iter().flatten().copied().filter(|guest| self.new.has(guest)).collect(),
+            consumers: consumers.into_iter().flatten().copied().filter(|consumer| self.new.has(consumer)).collect(),
         }
     }
 
     /// Whether the system of a guest's place is there before and not after.
-    fn system_goes(&self, guest: &Shown) -> bool {
+    fn system_goes(&self, consumer: &Shown) -> bool {
         let [_, system, _] = &KINDS;
-        let (_, environment, namespace) = place(guest);
+        let (_, environment, namespace) = place(consumer);
         let place = (system.claim, environment, namespace);
         self.old.placed.contains_key(&place) && !self.new.placed.contains_key(&place)
     }
 
     /// Whether the claim that makes a guest's environment is there before and not after.
-    fn environment_goes(&self, guest: &Shown) -> bool {
+    fn environment_goes(&self, consumer: &Shown) -> bool {
         let [environment, ..] = &KINDS;
-        let of = guest.composed.guest.as_ref().map(|guest| (environment.claim, guest.environment.as_str(), ""));
+        let of =
+            consumer.composed.consumer.as_ref().map(|consumer| (environment.claim, consumer.environment.as_str(), ""));
         of.and_then(|of| self.old.placed.get(&of)).is_some_and(|host| !self.new.has(host))
     }
 }

@@ -28,7 +28,7 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
         ];
         let plan = &shown.composed.plan;
         // Crossplane looks for what is asked for before it applies anything.
-        let standings = hold::standings(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
+        let standings = hold::states(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
         for (resource, standing) in plan.resources.iter().zip(&standings) {
             let mut resource = resource.clone();
             let key = resource.key.clone();

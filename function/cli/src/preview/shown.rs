@@ -37,13 +37,13 @@ impl Shown<'_> {
 
     /// What no new claim may be made with, although one that stands may have it from before.
     pub fn barred(&self) -> impl Iterator<Item = Located> {
-        let faults = if self.asked.stands { Vec::new() } else { barred(&self.composed.kept) };
+        let faults = if self.asked.stands { Vec::new() } else { barred(&self.composed.immutable) };
         faults.into_iter().map(|fault| self.asked.fault(&fault.field, fault.message))
     }
 
     /// The namespace of an environment that the claim is for.
     pub fn place(&self) -> Option<(&str, &str)> {
-        self.composed.guest.as_ref().map(|guest| (guest.environment.as_str(), guest.namespace.as_str()))
+        self.composed.consumer.as_ref().map(|consumer| (consumer.environment.as_str(), consumer.namespace.as_str()))
     }
 
     /// The cluster that a place stands for.

@@ -17,7 +17,7 @@ pub struct Sides<'a> {
     /// Of a claim that goes, whether Kafka Connect goes as well: its place has no system any more.
     pub connect_goes: bool,
     /// Of an environment that goes, the systems and brokers in it that do not go themselves.
-    pub guests: Vec<&'a Shown<'a>>,
+    pub consumers: Vec<&'a Shown<'a>>,
 }
 
 pub enum ResourceDifference<'a> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::{ptr, slice};
 
 use realtime_platform_core::claims::between::host_secrets::Nameable;
-use realtime_platform_core::claims::between::offer::{Consumer, Admission};
+use realtime_platform_core::claims::between::offer::{Admission, Consumer};
 use realtime_platform_core::claims::between::tenant::namespace_domain;
 use realtime_platform_core::claims::iot_broker::claim::Spec as Broker;
 use realtime_platform_core::claims::realtime_system::claim::Spec as System;
@@ -25,13 +25,13 @@ pub fn warnings(claims: &[Shown]) -> Vec<Located> {
     let mut warnings = Vec::new();
     let hosts = hosts(claims);
     for tenant in claims {
-        if let Some(guest) = &tenant.composed.guest
-            && let Some((host, provider_config)) = hosts.get(guest.environment.as_str())
+        if let Some(consumer) = &tenant.composed.consumer
+            && let Some((host, provider_config)) = hosts.get(consumer.environment.as_str())
         {
-            let reception = reception(guest, provider_config);
-            let wants = complaints(tenant, guest, &reception).into_iter();
-            let wants = wants.chain(unnameable(tenant, guest, provider_config));
-            let wants = wants.chain(unserved(tenant, guest, host)).chain(cookies(tenant, guest, &reception));
+            let admission = admission(consumer, provider_config);
+            let wants = complaints(tenant, consumer, &admission).into_iter();
+            let wants = wants.chain(unnameable(tenant, consumer, provider_config));
+            let wants = wants.chain(unserved(tenant, consumer, host)).chain(cookies(tenant, consumer, &admission));
             warnings.extend(wants.map(|want| tenant.asked.warning(&want, host.asked.root)));
         }
     }
@@ -46,22 +46,22 @@ pub fn warnings(claims: &[Shown]) -> Vec<Located> {
 
 /// A tenant whose environment is none of those that are here, although one of them has its namespace or nearly its name.
 fn astray(environments: &[(&str, Vec<String>)], tenant: &Shown) -> Option<Located> {
-    let guest = tenant.composed.guest.as_ref()?;
+    let consumer = tenant.composed.consumer.as_ref()?;
     let names: Vec<&str> = environments.iter().map(|(name, _)| *name).collect();
-    let has_it = environments.iter().find(|(_, inside)| inside.contains(&guest.namespace)).map(|(name, _)| *name);
-    let meant = has_it.or_else(|| schema::nearest(&guest.environment, &names))?;
+    let has_it = environments.iter().find(|(_, inside)| inside.contains(&consumer.namespace)).map(|(name, _)| *name);
+    let meant = has_it.or_else(|| schema::nearest(&consumer.environment, &names))?;
     let why = match tenant.asked.spec.get("environment") {
-        Some(_) => format!("no environment {} is here", guest.environment),
-        None => format!("is left out, and so it is {}, which is not here", guest.environment),
+        Some(_) => format!("no environment {} is here", consumer.environment),
+        None => format!("is left out, and so it is {}, which is not here", consumer.environment),
     };
-    let which = if has_it.is_some() { format!("has the namespace {}", guest.namespace) } else { "is".to_owned() };
+    let which = if has_it.is_some() { format!("has the namespace {}", consumer.namespace) } else { "is".to_owned() };
     let message = format!("{why}; the environment {meant} {which}: set it to {meant}");
     Some(Located { message, ..tenant.asked.fault("spec.environment", "") })
 }
 
 /// Whether the environment of a tenant is among those that are here.
 fn is_received(tenant: &Shown, hosts: &HashMap<&str, (&Shown, &Value)>) -> bool {
-    tenant.composed.guest.as_ref().is_none_or(|guest| hosts.contains_key(guest.environment.as_str()))
+    tenant.composed.consumer.as_ref().is_none_or(|consumer| hosts.contains_key(consumer.environment.as_str()))
 }
 
 /// Every environment that is here, with its namespaces.
@@ -78,9 +78,9 @@ fn environments<'a>(claims: &'a [Shown]) -> Vec<(&'a str, Vec<String>)> {
 pub fn settle(claims: &mut [Shown]) {
     let hosts = hosts(claims);
     let over_tls = |tenant: &Shown| {
-        let guest = tenant.composed.guest.as_ref()?;
-        let (_, provider_config) = hosts.get(guest.environment.as_str())?;
-        Some(reception(guest, provider_config).serves_tls())
+        let consumer = tenant.composed.consumer.as_ref()?;
+        let (_, provider_config) = hosts.get(consumer.environment.as_str())?;
+        Some(admission(consumer, provider_config).serves_tls())
     };
     let over_tls: Vec<bool> = claims.iter().map(|tenant| over_tls(tenant).unwrap_or_default()).collect();
     for (tenant, _) in claims.iter_mut().zip(over_tls).filter(|(_, tls)| *tls) {
@@ -106,25 +106,25 @@ fn hosts<'a>(claims: &'a [Shown<'a>]) -> HashMap<&'a str, (&'a Shown<'a>, &'a Va
 }
 
 /// How a tenant is received once the environment that it wants to stand in is ready.
-fn reception(guest: &Consumer, provider_config: &Value) -> Admission {
-    Admission::of(guest, Some(provider_config)).in_the_end()
+fn admission(consumer: &Consumer, provider_config: &Value) -> Admission {
+    Admission::of(consumer, Some(provider_config)).in_the_end()
 }
 
 /// What it will be told by then.
-fn complaints(tenant: &Shown, guest: &Consumer, reception: &Admission) -> Vec<String> {
+fn complaints(tenant: &Shown, consumer: &Consumer, admission: &Admission) -> Vec<String> {
     let awaited = tenant.composed.plan.resources.iter().flat_map(|resource| resource.waits_for).copied().collect();
-    reception.complaints(guest, &awaited)
+    admission.complaints(consumer, &awaited)
 }
 
 /// Secrets on the host that the tenant may not name, because of which it would be refused.
-fn unnameable(tenant: &Shown, guest: &Consumer, provider_config: &Value) -> impl Iterator<Item = String> {
-    let nameable = Nameable::of(guest, Some(provider_config));
-    let faults = nameable.faults(guest, &tenant.composed.host_secrets, &|_, _| None);
+fn unnameable(tenant: &Shown, consumer: &Consumer, provider_config: &Value) -> impl Iterator<Item = String> {
+    let nameable = Nameable::of(consumer, Some(provider_config));
+    let faults = nameable.faults(consumer, &tenant.composed.host_secrets, &|_, _| None);
     faults.into_iter().map(|fault| fault.to_string())
 }
 
 /// Routes to hosts that the environment's gateway does not serve.
-fn unserved(tenant: &Shown, guest: &Consumer, host: &Shown) -> Option<String> {
+fn unserved(tenant: &Shown, consumer: &Consumer, host: &Shown) -> Option<String> {
     let status = &host.composed.told.status;
     let served: BTreeSet<&str> = texts(status.get("hosts")).collect();
     let routes = tenant
@@ -133,24 +133,24 @@ fn unserved(tenant: &Shown, guest: &Consumer, host: &Shown) -> Option<String> {
     let mut hosts = routes.flat_map(|route| texts(route.pointer("/spec/hosts")));
     let missed = hosts.find(|host| !served.is_empty() && !served.contains(host))?;
     let domain = status.get("domain").and_then(Value::as_str)?;
-    let domain = namespace_domain(&guest.environment, &guest.namespace, domain);
+    let domain = namespace_domain(&consumer.environment, &consumer.namespace, domain);
     let host = &host.asked.claim.name;
     Some(format!("the gateway of {host} does not serve {missed}: set spec.domain to {domain}"))
 }
 
 /// A session that browsers do not send to Lenses, or send it where all can read it.
-fn cookies(tenant: &Shown, guest: &Consumer, reception: &Admission) -> Option<String> {
+fn cookies(tenant: &Shown, consumer: &Consumer, admission: &Admission) -> Option<String> {
     let [_, system, _] = &KINDS;
     let (_, system) = all::<System>(slice::from_ref(tenant), system).next()?;
     let field = "spec.lensesConfig.secureSessionCookies";
-    match (system.expose, system.lenses_config.secure_session_cookies, reception.serves_tls()) {
+    match (system.expose, system.lenses_config.secure_session_cookies, admission.serves_tls()) {
         (true, false, true) => Some(format!(
             "{field}: the environment {0} has a certificate: set it to true, so that browsers send Lenses' session over HTTPS only",
-            guest.environment
+            consumer.environment
         )),
         (true, true, false) => Some(format!(
             "{field}: the environment {0} has no certificate, so nobody can log in to Lenses: name one in spec.tls.secretName of its VClusterEnvironmentClaim, or set it to false here",
-            guest.environment
+            consumer.environment
         )),
         _ => None,
     }

@@ -39,7 +39,7 @@ pub trait Checked: Sized {
     /// What its user is told, where its routes are reached over TLS and where they are not.
     fn status(&self, tls: bool) -> Self::Status;
     /// Where what is composed of it shows what cannot change.
-    fn kept(&self) -> Vec<Immutable>;
+    fn immutable(&self) -> Vec<Immutable>;
     /// Where its user goes first, of what its status tells.
     fn endpoint(status: &Self::Status) -> Option<String>;
     /// What its user should know beforehand, although nothing is wrong.
@@ -57,9 +57,9 @@ pub trait Checked: Sized {
         Vec::new()
     }
     /// The place that it wants for itself.
-    fn site(&self) -> LockTarget;
+    fn lock_target(&self) -> LockTarget;
     /// The environment that it stands in, if it is none itself.
-    fn guest(&self) -> Option<Consumer> {
+    fn consumer(&self) -> Option<Consumer> {
         None
     }
 }
@@ -98,10 +98,10 @@ pub struct Composed {
     pub notice: Option<&'static str>,
     /// The images that its own pods run.
     pub images: Vec<String>,
-    pub guest: Option<Consumer>,
-    pub site: LockTarget,
+    pub consumer: Option<Consumer>,
+    pub lock_target: LockTarget,
     pub host_secrets: Vec<HostSecret>,
-    pub kept: Vec<Immutable>,
+    pub immutable: Vec<Immutable>,
 }
 
 impl Composed {
@@ -148,7 +148,7 @@ pub fn compose<C: Checked>(
     if settings.watch {
         watch(&mut plan);
     }
-    let kept = checked.kept().into_iter().chain(classes(&plan)).collect();
+    let immutable = checked.immutable().into_iter().chain(classes(&plan)).collect();
     Ok(Composed {
         plan,
         told: StatusView::of(&checked, false),
@@ -156,10 +156,10 @@ pub fn compose<C: Checked>(
         warnings: checked.warnings(),
         notice: checked.notice(),
         images: checked.images(),
-        guest: checked.guest(),
-        site: checked.site(),
+        consumer: checked.consumer(),
+        lock_target: checked.lock_target(),
         host_secrets: checked.host_secrets(),
-        kept,
+        immutable,
     })
 }
 

@@ -58,7 +58,7 @@ pub struct Kind {
     /// Checks the form of a spec.
     checker: &'static LazyLock<Checker>,
     compose: Compose,
-    pub goes: DeletePolicy,
+    pub delete_policy: DeletePolicy,
 }
 
 /// How a composite is deleted with its claim, in Crossplane's words.
@@ -87,7 +87,7 @@ pub static KINDS: [Kind; 3] = [
         describe: describe::<vcluster_environment::Environment>,
         checker: &ENVIRONMENT,
         compose: compose::<vcluster_environment::Environment>,
-        goes: DeletePolicy::Foreground,
+        delete_policy: DeletePolicy::Foreground,
     },
     Kind {
         claim: "RealtimeSystemClaim",
@@ -98,7 +98,7 @@ pub static KINDS: [Kind; 3] = [
         describe: describe::<realtime_system::RealtimeSystem>,
         checker: &REALTIME_SYSTEM,
         compose: compose::<realtime_system::RealtimeSystem>,
-        goes: DeletePolicy::Background,
+        delete_policy: DeletePolicy::Background,
     },
     Kind {
         claim: "IotBrokerClaim",
@@ -109,7 +109,7 @@ pub static KINDS: [Kind; 3] = [
         describe: describe::<iot_broker::IotBroker>,
         checker: &BROKER,
         compose: compose::<iot_broker::IotBroker>,
-        goes: DeletePolicy::Background,
+        delete_policy: DeletePolicy::Background,
     },
 ];
 

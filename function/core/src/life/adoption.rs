@@ -90,7 +90,7 @@ impl Holders {
     }
 
     /// Why the claim waits for its names.
-    pub fn complaint(&self) -> Option<String> {
+    pub fn reason(&self) -> Option<String> {
         let said = self.0.iter().filter_map(|(_, title, holder)| title.wait(holder));
         let said: Vec<String> = said.collect();
         (!said.is_empty()).then(|| said.join("; "))
@@ -103,8 +103,8 @@ impl Holders {
     }
 
     /// Every name that another has: only a refusal keeps a provider from what is there.
-    pub fn faults(&self, site: &LockTarget) -> Vec<Fault> {
-        self.0.iter().filter_map(|(_, title, holder)| title.fault(holder, site)).collect()
+    pub fn faults(&self, lock_target: &LockTarget) -> Vec<Fault> {
+        self.0.iter().filter_map(|(_, title, holder)| title.fault(holder, lock_target)).collect()
     }
 }
 
@@ -145,7 +145,7 @@ impl Title {
         }
     }
 
-    fn fault(&self, holder: &Holder, site: &LockTarget) -> Option<Fault> {
+    fn fault(&self, holder: &Holder, lock_target: &LockTarget) -> Option<Fault> {
         let Self { kind, name, claim_namespace, resource } = self;
         let (environment, owner) = (label("environment"), label("claim-namespace"));
         let message = match holder {
@@ -159,7 +159,7 @@ impl Title {
             ),
             Holder::Unknown | Holder::Nobody | Holder::Ours | Holder::Leaving => return None,
         };
-        Some(Fault::new(site.field, message))
+        Some(Fault::new(lock_target.field, message))
     }
 }
 
@@ -203,8 +203,8 @@ mod tests {
         let ours = json!({label("environment"): "lab", label("claim-namespace"): "team", "more": "labels"});
         for found in [Found::Nothing, namespace(&ours)] {
             let holders = holders(&found);
-            assert!(holders.are_clear() && holders.complaint().is_none(), "{found:?}");
-            assert_eq!(holders.faults(&composed().site), []);
+            assert!(holders.are_clear() && holders.reason().is_none(), "{found:?}");
+            assert_eq!(holders.faults(&composed().lock_target), []);
         }
     }
 
@@ -213,10 +213,10 @@ mod tests {
         let holders = holders(&Found::Unknown);
         assert!(!holders.are_clear());
         assert_eq!(
-            holders.complaint().as_deref(),
+            holders.reason().as_deref(),
             Some("Crossplane has not said yet whether there is a Namespace lab on the host")
         );
-        assert_eq!(holders.faults(&composed().site), []);
+        assert_eq!(holders.faults(&composed().lock_target), []);
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
         assert!(!holders.are_clear());
         assert!(holders.leaving("host-namespace-object").unwrap().contains("is being deleted"));
         assert_eq!(holders.leaving("helm-provider-config-object"), None);
-        assert_eq!(holders.faults(&composed().site), []);
+        assert_eq!(holders.faults(&composed().lock_target), []);
     }
 
     #[test]
@@ -238,18 +238,18 @@ mod tests {
             json!({label("environment"): "other", label("claim-namespace"): "team"}),
             json!({label("claim-namespace"): "team"}),
         ] {
-            let faults = holders(&namespace(&labels)).faults(&composed().site);
+            let faults = holders(&namespace(&labels)).faults(&composed().lock_target);
             let [fault] = faults.as_slice() else { panic!("{faults:?}") };
             assert_eq!(fault.field, "spec.name");
             let command = "kubectl label --overwrite namespace lab platform.example.org/environment=lab platform.example.org/claim-namespace=team";
             assert!(fault.message.ends_with(command), "{fault}");
         }
         let theirs = json!({label("environment"): "lab", label("claim-namespace"): "other"});
-        let faults = holders(&namespace(&theirs)).faults(&composed().site);
+        let faults = holders(&namespace(&theirs)).faults(&composed().lock_target);
         assert!(faults[0].message.contains("belongs to claims of namespace other"), "{faults:?}");
         assert!(faults[0].message.ends_with("namespace lab platform.example.org/claim-namespace=team"), "{faults:?}");
         // A namespace without labels at all.
         let bare = Found::Object(json!({"metadata": {"name": "lab"}}));
-        assert_eq!(holders(&bare).faults(&composed().site).len(), 1);
+        assert_eq!(holders(&bare).faults(&composed().lock_target).len(), 1);
     }
 }

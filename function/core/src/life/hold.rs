@@ -39,7 +39,7 @@ impl ResourceState {
 /// How every resource of a plan stands. Everything is in the plan's order; `observed` may be shorter than the plan, and a
 /// missing entry means not observed. What is offered from outside the plan counts like a part that is ready. `None`: the
 /// claim has no place, nothing that waits for anything is released, and what no provider has taken up yet is held again.
-pub fn standings(
+pub fn states(
     plan: &Plan,
     observed: &[Option<Observed>],
     offered: Option<&BTreeSet<&'static str>>,
@@ -66,8 +66,8 @@ pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
 }
 
 /// The parts that something is held for.
-pub fn awaited(standings: &[ResourceState]) -> BTreeSet<&'static str> {
-    standings.iter().flat_map(ResourceState::held_for).copied().collect()
+pub fn awaited(states: &[ResourceState]) -> BTreeSet<&'static str> {
+    states.iter().flat_map(ResourceState::held_for).copied().collect()
 }
 
 /// The parts all of whose resources are observed ready.
@@ -150,7 +150,7 @@ mod tests {
 
     fn stand(observed: &[(&'static str, Observed)], offered: &[&'static str]) -> Vec<ResourceState> {
         let plan = chain();
-        standings(&plan, &look(&plan, observed), Some(&offered.iter().copied().collect()))
+        states(&plan, &look(&plan, observed), Some(&offered.iter().copied().collect()))
     }
 
     fn ready() -> Observed {
@@ -173,14 +173,17 @@ mod tests {
     fn a_claim_without_a_place_gets_nothing_more_released() {
         let plan = chain();
         let seen = look(&plan, &[("first-object", ready())]);
-        let stands = standings(&plan, &seen, None);
-        assert_eq!(stands, [ResourceState::Ready, ResourceState::Held(vec!["first"]), ResourceState::Held(vec!["offer"])]);
+        let stands = states(&plan, &seen, None);
+        assert_eq!(
+            stands,
+            [ResourceState::Ready, ResourceState::Held(vec!["first"]), ResourceState::Held(vec!["offer"])]
+        );
         // Released, and taken up by nobody yet: it can still be kept from somebody else's place.
         let seen = look(&plan, &[("first-object", ready()), ("second-object", Observed::default())]);
-        assert_eq!(standings(&plan, &seen, None)[1], ResourceState::Held(vec!["first"]));
+        assert_eq!(states(&plan, &seen, None)[1], ResourceState::Held(vec!["first"]));
         let taken_up = Observed { taken_up: true, ..Observed::default() };
         let seen = look(&plan, &[("first-object", ready()), ("second-object", taken_up)]);
-        assert_eq!(standings(&plan, &seen, None)[1], ResourceState::Waiting);
+        assert_eq!(states(&plan, &seen, None)[1], ResourceState::Waiting);
     }
 
     #[test]

@@ -54,13 +54,14 @@ fn lock(resource: &Resource) -> Option<Lock<'_>> {
 }
 
 /// What was found under the names of a plan's locks says whose its place is. A composite is known by its UID.
-pub fn tenure(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value>) -> Ownership {
+pub fn ownership(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value>) -> Ownership {
     let judge = |lock: Lock| held(lock.name, composite, &found(lock.name.key)?);
     let former = |lock: Lock| {
         let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
         let name = found.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         // One that no claim controls any more holds nothing, and is never composed again.
-        held(Name { name, ..lock.name }, composite, &found).filter(|tenure| matches!(tenure, Ownership::Taken { .. }))
+        held(Name { name, ..lock.name }, composite, &found)
+            .filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
     };
     locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Ownership::Open)
 }
@@ -95,9 +96,9 @@ fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
 
 impl Ownership {
     /// Why the claim waits, and what to do about it.
-    pub fn complaint(&self, site: &LockTarget) -> Option<String> {
+    pub fn reason(&self, lock_target: &LockTarget) -> Option<String> {
         let Self::Taken { by: Claim { namespace, name }, lock, leaving } = self else { return None };
-        let LockTarget { taken, field, .. } = site;
+        let LockTarget { taken, field, .. } = lock_target;
         Some(if *leaving {
             format!(
                 "{taken}: claim {namespace}/{name} owns it ({lock}) and is being deleted; once it is gone, this one goes on"
@@ -108,13 +109,13 @@ impl Ownership {
     }
 
     /// Why the claim cannot be composed at all: only a refusal keeps Crossplane from what is not ours.
-    pub fn fault(&self, site: &LockTarget) -> Option<Fault> {
+    pub fn fault(&self, lock_target: &LockTarget) -> Option<Fault> {
         let Self::Foreign { lock } = self else { return None };
         let message = format!(
             "must not be {:?}: the {lock} is none of ours, and would be taken over; choose another name, or have its owner delete it",
-            site.name
+            lock_target.name
         );
-        Some(Fault::new(site.field, message))
+        Some(Fault::new(lock_target.field, message))
     }
 }
 
@@ -143,13 +144,13 @@ mod tests {
     }
 
     fn judged(found: &Value) -> Ownership {
-        tenure(&composed().plan, OURS, |key| (key == "lock-object").then(|| found.clone()))
+        ownership(&composed().plan, OURS, |key| (key == "lock-object").then(|| found.clone()))
     }
 
     #[test]
     fn a_place_is_open_to_its_holder_and_to_the_first_to_come() {
         let mine = Some(("team", "mqtt"));
-        assert_eq!(tenure(&composed().plan, OURS, |_| None), Ownership::Open);
+        assert_eq!(ownership(&composed().plan, OURS, |_| None), Ownership::Open);
         assert_eq!(judged(&Value::Null), Ownership::Open, "nothing was found");
         assert_eq!(judged(&lock_of(Some(OURS), mine)), Ownership::Open);
         assert_eq!(judged(&lock_of(None, Some(("team", "gone")))), Ownership::Open, "what was left behind is taken up");
@@ -159,16 +160,16 @@ mod tests {
     fn a_place_of_another_claim_is_told_with_its_owner() {
         let mut found = lock_of(Some("uid-of-theirs"), Some(("other", "first")));
         assert_eq!(
-            judged(&found).complaint(&composed().site).as_deref(),
+            judged(&found).reason(&composed().lock_target).as_deref(),
             Some(
                 "the namespace n of environment e already has an IotBroker: claim other/first owns it (Object e.n.broker.team); \
                  delete that claim or choose another spec.namespace"
             )
         );
         found["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        let complaint = judged(&found).complaint(&composed().site).unwrap();
-        assert!(complaint.ends_with("and is being deleted; once it is gone, this one goes on"), "{complaint}");
-        assert_eq!(judged(&found).fault(&composed().site), None);
+        let reason = judged(&found).reason(&composed().lock_target).unwrap();
+        assert!(reason.ends_with("and is being deleted; once it is gone, this one goes on"), "{reason}");
+        assert_eq!(judged(&found).fault(&composed().lock_target), None);
     }
 
     /// A lock of a broker or system of an environment, under the name that locks had before.
@@ -182,9 +183,10 @@ mod tests {
 
     #[test]
     fn a_lock_that_kept_its_former_name_holds_its_own_place_and_no_other() {
-        let judged = |found: Value| tenure(&composed().plan, OURS, |key| (key == FORMER_LOCK).then(|| found.clone()));
-        let complaint = judged(former_lock("e", "iot-broker")).complaint(&composed().site).unwrap();
-        assert!(complaint.contains("claim team/first owns it (Object e-n-broker)"), "{complaint}");
+        let judged =
+            |found: Value| ownership(&composed().plan, OURS, |key| (key == FORMER_LOCK).then(|| found.clone()));
+        let reason = judged(former_lock("e", "iot-broker")).reason(&composed().lock_target).unwrap();
+        assert!(reason.contains("claim team/first owns it (Object e-n-broker)"), "{reason}");
         assert_eq!(judged(former_lock("e-n", "iot-broker")), Ownership::Open, "another environment");
         assert_eq!(judged(former_lock("e", "realtime-system")), Ownership::Open, "another role");
         let mut ours = former_lock("e", "iot-broker");
@@ -204,13 +206,13 @@ mod tests {
     #[test]
     fn what_nobody_of_ours_made_is_not_taken_over() {
         for controller in [None, Some("uid-of-theirs")] {
-            let tenure = judged(&lock_of(controller, None));
-            let fault = tenure.fault(&composed().site).unwrap().to_string();
+            let ownership = judged(&lock_of(controller, None));
+            let fault = ownership.fault(&composed().lock_target).unwrap().to_string();
             assert!(
                 fault.starts_with("spec.namespace: must not be \"n\": the Object e.n.broker.team is none of ours"),
                 "{fault}"
             );
-            assert_eq!(tenure.complaint(&composed().site), None);
+            assert_eq!(ownership.reason(&composed().lock_target), None);
         }
     }
 }

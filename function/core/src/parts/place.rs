@@ -35,7 +35,7 @@ enum Touch {
 }
 
 impl Touch {
-    fn kept(keep: bool) -> Self {
+    fn immutable(keep: bool) -> Self {
         if keep { Self::AllButDeletion } else { Self::Whole }
     }
 
@@ -53,7 +53,7 @@ impl Part<'_> {
     /// A manifest for the virtual cluster.
     pub fn inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         let keep = self.owner.leaves == Leaves::Everything;
-        self.object(suffix, manifest, ready, Place::Inside, Touch::kept(keep))
+        self.object(suffix, manifest, ready, Place::Inside, Touch::immutable(keep))
     }
 
     /// What something else in the virtual cluster makes: it is looked at, and never touched.
@@ -64,7 +64,7 @@ impl Part<'_> {
     /// A volume claim for the virtual cluster, which the claim may ask to keep.
     pub fn volume_inside(&self, suffix: &str, manifest: &impl Serialize) -> Resource {
         let keep = self.owner.leaves != Leaves::Nothing;
-        self.object(suffix, manifest, Ready::Exists, Place::Inside, Touch::kept(keep))
+        self.object(suffix, manifest, Ready::Exists, Place::Inside, Touch::immutable(keep))
     }
 
     /// A manifest for the host.
@@ -131,7 +131,7 @@ impl Part<'_> {
     fn release(&self, suffix: &str, installation: Installation, place: Place, keep: bool) -> Resource {
         let release = Release {
             provider_config_ref: self.provider_config(place),
-            management_policies: Touch::kept(keep).policies(),
+            management_policies: Touch::immutable(keep).policies(),
             // Without a limit a first installation that failed would never be tried again, and at the limit none is: what
             // was missing for so long would be missing for ever.
             rollback_limit: i32::MAX,

@@ -310,12 +310,12 @@ pub fn nobody(context: SecurityContext) -> SecurityContext {
 /// A container whose image begins as root, or may do so: it keeps what root needs to own files, to become another user and
 /// to end that user's programs. Of what else a runtime grants, such as raw packets and device files, nothing.
 pub fn confined_root() -> SecurityContext {
-    let kept = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
+    let immutable = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
     SecurityContext {
         allow_privilege_escalation: Some(false),
         capabilities: Some(Capabilities {
             drop: Some(vec!["ALL".to_owned()]),
-            add: Some(kept.map(str::to_owned).to_vec()),
+            add: Some(immutable.map(str::to_owned).to_vec()),
         }),
         ..SecurityContext::default()
     }

@@ -47,8 +47,8 @@ const VERDICTS: [(&str, Verdict); 14] = [
     (NOT_SMALLER, |old, new| size(new) >= size(old)),
     (NOT_SMALLER_ON_DISK, |old, new| {
         let of = |spec: &Value, field| spec.pointer(&format!("/mqttConfig/{field}")).cloned().unwrap_or_default();
-        let kept = [old, new].iter().all(|spec| of(spec, "persistence") == Value::Bool(true));
-        !kept || size(&of(new, "storage")) >= size(&of(old, "storage"))
+        let immutable = [old, new].iter().all(|spec| of(spec, "persistence") == Value::Bool(true));
+        !immutable || size(&of(new, "storage")) >= size(&of(old, "storage"))
     }),
     (SAME_ENVIRONMENT, |old, new| environment(old) == environment(new)),
     (NO_NAMESPACE_LESS, |old, new| {
@@ -353,15 +353,15 @@ fn steps(pointer: &str) -> Vec<String> {
 type Look<'a> = &'a dyn Fn(&str, &[&str]) -> Option<Value>;
 
 /// Every field that no new claim may have, where nothing is observed.
-pub fn barred(kept: &[Immutable]) -> Vec<Fault> {
-    broken(kept, &|_, _| None)
+pub fn barred(immutable: &[Immutable]) -> Vec<Fault> {
+    broken(immutable, &|_, _| None)
 }
 
 /// Every field that cannot have changed and did, by what is observed under each key. Of each field one fault is enough.
-pub fn broken(kept: &[Immutable], observed: Look) -> Vec<Fault> {
+pub fn broken(immutable: &[Immutable], observed: Look) -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
-    for kept in kept {
-        let fault = kept.fault(observed);
+    for immutable in immutable {
+        let fault = immutable.fault(observed);
         faults.extend(fault.filter(|fault| !faults.iter().any(|known| known.field == fault.field)));
     }
     faults

@@ -51,14 +51,14 @@ pub fn stop(cost: &mut Cost, old: &Shown, new: &Shown) {
 
 /// The connectors of a claim that goes, in a Kafka Connect that does not: no script is left that could remove them.
 pub fn leave(cost: &mut Cost, old: &Shown, removed: &[&Resource], sides: &Sides) {
-    let Some(guest) = &old.composed.guest else { return };
+    let Some(consumer) = &old.composed.consumer else { return };
     // A successor's scripts know the same names. What is left alone goes on with what its connectors read from.
     if sides.new.is_some() || sides.successor.is_some() || sides.connect_goes {
         return;
     }
     for kept in removed.iter().filter(|resource| goes(resource)).flat_map(|resource| kept(resource)) {
         let Immutable::Connector(name) = kept else { continue };
-        let (namespace, (_, port)) = (&guest.namespace, CONNECT_PORT);
+        let (namespace, (_, port)) = (&consumer.namespace, CONNECT_PORT);
         cost.stays_behind.push(Left {
             what: format!("connector {name} in Kafka Connect, which goes on failing to reach what it reads"),
             until: taken_up(sides),

@@ -89,8 +89,10 @@ impl Cost {
             None => "keep the claim, or save what is in it first (docs/backup.md)",
         };
         self.data_lost.push(Loss::of(format!("virtual cluster {name} with all that stands in it"), instead));
-        for (guest, volume) in sides.guests.iter().flat_map(|guest| volumes(guest).map(move |volume| (guest, volume))) {
-            self.lose_with(volume, &format!(" of {}", guest.asked.claim.name), sides);
+        for (consumer, volume) in
+            sides.consumers.iter().flat_map(|consumer| volumes(consumer).map(move |volume| (consumer, volume)))
+        {
+            self.lose_with(volume, &format!(" of {}", consumer.asked.claim.name), sides);
         }
     }
 
@@ -125,10 +127,10 @@ impl Cost {
         let mut secrets: Vec<(&str, &str)> = removed.iter().copied().filter_map(pushed).collect();
         // A Job makes this one.
         let [_, system, _] = &KINDS;
-        if let (None, Some(guest)) = (sides.new, &old.composed.guest)
+        if let (None, Some(consumer)) = (sides.new, &old.composed.consumer)
             && old.asked.kind.claim == system.claim
         {
-            secrets.push((&guest.namespace, "lenses-agent-key"));
+            secrets.push((&consumer.namespace, "lenses-agent-key"));
         }
         let Some((namespace, _)) = secrets.first().copied() else { return };
         let names: Vec<&str> = secrets.iter().map(|(_, name)| *name).collect();

@@ -95,10 +95,10 @@ pub enum Nameable {
 
 impl Nameable {
     /// Reads the ProviderConfig that has the environment's name.
-    pub fn of(guest: &Consumer, provider_config: Option<&Value>) -> Self {
-        match Sharing::of(guest, provider_config) {
+    pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Self {
+        match Sharing::of(consumer, provider_config) {
             None => Self::Unknown,
-            Some(Sharing { owner, .. }) if owner == guest.claim_namespace => Self::All,
+            Some(Sharing { owner, .. }) if owner == consumer.claim_namespace => Self::All,
             Some(Sharing { secrets, .. }) => Self::Shared(secrets),
         }
     }
@@ -107,11 +107,11 @@ impl Nameable {
     /// has been released must not be pointed at another Secret.
     pub fn faults(
         &self,
-        guest: &Consumer,
+        consumer: &Consumer,
         secrets: &[HostSecret],
         look: &dyn Fn(&str, &[&str]) -> Option<Value>,
     ) -> Vec<Fault> {
-        let refused = |secret: &HostSecret| Some(Fault::new(&secret.field, self.refusal(guest, secret, look)?));
+        let refused = |secret: &HostSecret| Some(Fault::new(&secret.field, self.refusal(consumer, secret, look)?));
         secrets.iter().filter_map(refused).collect()
     }
 
@@ -152,7 +152,7 @@ mod tests {
     use crate::parts::owner::label;
     use crate::settings::input::{Images, Input, PullSecret};
 
-    fn guest() -> Consumer {
+    fn consumer() -> Consumer {
         Consumer {
             environment: "lab".to_owned(),
             namespace: "n".to_owned(),
@@ -215,7 +215,7 @@ mod tests {
             path.iter().try_fold(observed?, |at, step| at.get(step)).cloned()
         };
         let secret = HostSecret::new("spec.field", name, "push");
-        let faults = Nameable::of(&guest(), provider_config).faults(&guest(), &[secret], &look);
+        let faults = Nameable::of(&consumer(), provider_config).faults(&consumer(), &[secret], &look);
         faults.iter().map(Fault::to_string).collect()
     }
 

@@ -145,21 +145,21 @@ pub enum Admission {
 
 impl Admission {
     /// Reads the ProviderConfig that has the environment's name.
-    pub fn of(guest: &Consumer, provider_config: Option<&Value>) -> Self {
+    pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Self {
         let Some(provider_config) = provider_config.filter(|found| found.get("metadata").is_some()) else {
             return Self::Missing;
         };
-        let Some(published) = Published::of(guest, provider_config) else { return Self::Foreign };
+        let Some(published) = Published::of(consumer, provider_config) else { return Self::Foreign };
         let offer = |name: &str| published.annotation(name);
         let lists = |name: &str, wanted: &str| offer(name).split(',').any(|entry| entry == wanted || entry == "*");
         if provider_config.pointer("/metadata/deletionTimestamp").is_some() {
             Self::Leaving
-        } else if !lists(CLAIM_NAMESPACES, &guest.claim_namespace) {
+        } else if !lists(CLAIM_NAMESPACES, &consumer.claim_namespace) {
             Self::Refused
-        } else if !lists(NAMESPACES, &guest.namespace) {
+        } else if !lists(NAMESPACES, &consumer.namespace) {
             Self::NoNamespace
-        } else if published.tenant(&guest.namespace) != guest.claim_namespace {
-            Self::OfOthers { claim_namespace: published.tenant(&guest.namespace).to_owned() }
+        } else if published.tenant(&consumer.namespace) != consumer.claim_namespace {
+            Self::OfOthers { claim_namespace: published.tenant(&consumer.namespace).to_owned() }
         } else {
             let state = |name: &str| match offer(name) {
                 OFF => State::Off,
@@ -207,19 +207,19 @@ impl Admission {
     }
 
     /// Everything that keeps the guest, in one line.
-    pub fn complaint(&self, guest: &Consumer, awaited: &BTreeSet<&'static str>) -> Option<String> {
-        let complaints = self.complaints(guest, awaited);
+    pub fn reason(&self, consumer: &Consumer, awaited: &BTreeSet<&'static str>) -> Option<String> {
+        let complaints = self.complaints(consumer, awaited);
         (!complaints.is_empty()).then(|| complaints.join("; "))
     }
 
     /// Why the guest is not received, or else what it does not get although parts of it wait for that; and what to do
     /// about it. One sentence each.
-    pub fn complaints(&self, guest: &Consumer, awaited: &BTreeSet<&'static str>) -> Vec<String> {
-        let Consumer { environment, namespace, claim_namespace, .. } = guest;
+    pub fn complaints(&self, consumer: &Consumer, awaited: &BTreeSet<&'static str>) -> Vec<String> {
+        let Consumer { environment, namespace, claim_namespace, .. } = consumer;
         vec![match self {
             Self::Open(states) => {
                 let awaited = states.iter().filter(|(name, _)| awaited.contains(*name));
-                return awaited.filter_map(|(name, state)| lack(guest, name, *state)).collect();
+                return awaited.filter_map(|(name, state)| reason_missing(consumer, name, *state)).collect();
             }
             Self::Missing => format!(
                 "there is no environment {environment}: create a VClusterEnvironmentClaim with spec.name {environment}, or name another in spec.environment"
@@ -247,9 +247,9 @@ impl Admission {
 struct Published<'a>(&'a Value);
 
 impl<'a> Published<'a> {
-    fn of(guest: &Consumer, provider_config: &'a Value) -> Option<Self> {
+    fn of(consumer: &Consumer, provider_config: &'a Value) -> Option<Self> {
         let this = Self(provider_config);
-        (this.entry("labels", &label("environment")) == guest.environment).then_some(this)
+        (this.entry("labels", &label("environment")) == consumer.environment).then_some(this)
     }
 
     fn entry(&self, kind: &str, name: &str) -> &'a str {
@@ -282,16 +282,16 @@ pub struct Sharing {
 
 impl Sharing {
     /// Reads the ProviderConfig that has the environment's name; nothing where it is no environment of ours.
-    pub fn of(guest: &Consumer, provider_config: Option<&Value>) -> Option<Self> {
-        let published = Published::of(guest, provider_config?)?;
+    pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Option<Self> {
+        let published = Published::of(consumer, provider_config?)?;
         let shared = published.annotation(SHARED_SECRETS).split(',').filter(|name| !name.is_empty());
         Some(Self { owner: published.owner().to_owned(), secrets: shared.map(str::to_owned).collect() })
     }
 }
 
 /// What to say of something that is not ready.
-fn lack(guest: &Consumer, offered: &str, state: State) -> Option<String> {
-    let environment = &guest.environment;
+fn reason_missing(consumer: &Consumer, offered: &str, state: State) -> Option<String> {
+    let environment = &consumer.environment;
     let (name, field) = match offered {
         ISTIO => ("Istio", "istio"),
         KNATIVE_SERVING => ("Knative Serving", "knativeServing"),
@@ -305,7 +305,7 @@ fn lack(guest: &Consumer, offered: &str, state: State) -> Option<String> {
         }
         State::Pending => Some(format!("{name} of the environment {environment} is not ready yet")),
         State::Off => {
-            let opt_outs = guest.opt_outs.iter().find(|(asked, _)| *asked == offered);
+            let opt_outs = consumer.opt_outs.iter().find(|(asked, _)| *asked == offered);
             let without = opt_outs.map_or_else(String::new, |(_, how)| format!(", or set {how} here"));
             Some(format!(
                 "the environment {environment} has no {name}: switch on spec.components.{field} of its VClusterEnvironmentClaim{without}"
@@ -319,7 +319,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn guest() -> Consumer {
+    fn consumer() -> Consumer {
         Consumer {
             environment: "e".to_owned(),
             namespace: "n".to_owned(),
@@ -360,39 +360,39 @@ mod tests {
     #[test]
     fn a_guest_who_is_admitted_may_count_on_what_is_ready() {
         for admitted in [["team"], ["*"]] {
-            let reception = Admission::of(&guest(), Some(&provider_config(&admitted, &["m", "n"], &ALL)));
-            assert_eq!(reception.offered(), BTreeSet::from([ENVIRONMENT, ISTIO, KNATIVE_SERVING]));
-            assert_eq!(reception.complaint(&guest(), &BTreeSet::from([ENVIRONMENT, ISTIO])), None);
+            let admission = Admission::of(&consumer(), Some(&provider_config(&admitted, &["m", "n"], &ALL)));
+            assert_eq!(admission.offered(), BTreeSet::from([ENVIRONMENT, ISTIO, KNATIVE_SERVING]));
+            assert_eq!(admission.reason(&consumer(), &BTreeSet::from([ENVIRONMENT, ISTIO])), None);
         }
     }
 
     #[test]
     fn what_is_pending_or_off_is_told_to_whom_it_concerns() {
         let published = provider_config(&["team"], &["n"], &["cluster", "inside", "istiod"]);
-        let reception = Admission::of(&guest(), Some(&published));
-        assert_eq!(reception.offered(), BTreeSet::from([ENVIRONMENT]));
-        let complaint = |awaited: &[&'static str]| reception.complaint(&guest(), &awaited.iter().copied().collect());
-        assert_eq!(complaint(&[]), None);
-        assert_eq!(complaint(&[ENVIRONMENT, "kafka"]), None);
-        assert_eq!(complaint(&[ISTIO]).as_deref(), Some("Istio of the environment e is not ready yet"));
+        let admission = Admission::of(&consumer(), Some(&published));
+        assert_eq!(admission.offered(), BTreeSet::from([ENVIRONMENT]));
+        let reason = |awaited: &[&'static str]| admission.reason(&consumer(), &awaited.iter().copied().collect());
+        assert_eq!(reason(&[]), None);
+        assert_eq!(reason(&[ENVIRONMENT, "kafka"]), None);
+        assert_eq!(reason(&[ISTIO]).as_deref(), Some("Istio of the environment e is not ready yet"));
         assert_eq!(
-            complaint(&[OBSERVABILITY, KNATIVE_SERVING]).as_deref(),
+            reason(&[OBSERVABILITY, KNATIVE_SERVING]).as_deref(),
             Some(
                 "Knative Serving of the environment e is not ready yet; the environment e has no observability: switch on \
                  spec.components.observability of its VClusterEnvironmentClaim, or set spec.monitoring: false here"
             )
         );
-        let in_the_end = reception.clone().in_the_end();
+        let in_the_end = admission.clone().in_the_end();
         assert_eq!(in_the_end.offered(), BTreeSet::from([ENVIRONMENT, ISTIO, KNATIVE_SERVING]));
     }
 
     #[test]
     fn an_environment_without_its_namespaces_is_not_ready() {
         let published = provider_config(&["team"], &["n"], &["cluster", "istiod", "gateway"]);
-        let reception = Admission::of(&guest(), Some(&published));
-        assert!(!reception.offered().contains(ENVIRONMENT));
-        let complaint = reception.complaint(&guest(), &BTreeSet::from([ENVIRONMENT])).unwrap();
-        assert_eq!(complaint, "the environment e is not ready yet: its virtual cluster is being set up");
+        let admission = Admission::of(&consumer(), Some(&published));
+        assert!(!admission.offered().contains(ENVIRONMENT));
+        let reason = admission.reason(&consumer(), &BTreeSet::from([ENVIRONMENT])).unwrap();
+        assert_eq!(reason, "the environment e is not ready yet: its virtual cluster is being set up");
     }
 
     #[test]
@@ -416,10 +416,10 @@ mod tests {
             (Some(others), Admission::OfOthers { claim_namespace: "other".to_owned() }),
             (Some(unsaid), Admission::OfOthers { claim_namespace: "owner".to_owned() }),
         ] {
-            let reception = Admission::of(&guest(), provider_config.as_ref());
-            assert_eq!(reception, expected);
-            assert!(reception.offered().is_empty());
-            assert!(reception.complaint(&guest(), &BTreeSet::new()).is_some());
+            let admission = Admission::of(&consumer(), provider_config.as_ref());
+            assert_eq!(admission, expected);
+            assert!(admission.offered().is_empty());
+            assert!(admission.reason(&consumer(), &BTreeSet::new()).is_some());
         }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::claims::between::offer::{ENVIRONMENT, Consumer};
+use crate::claims::between::offer::{Consumer, ENVIRONMENT};
 use crate::claims::between::secret::Pusher;
 use crate::life::lock::LockTarget;
 use crate::parts::owner::{Claim, Leaves, Owner};
@@ -120,17 +120,23 @@ impl Tenant {
     }
 
     /// Its lock shows where it was made.
-    pub fn kept(&self) -> [Immutable; 2] {
+    pub fn immutable(&self) -> [Immutable; 2] {
         let namespace = format!("{MANIFEST}/metadata/namespace");
         let environment = "/spec/providerConfigRef/name";
         [
             Immutable::same("lock-object", &namespace, &self.namespace, "spec.namespace", change::NAMESPACE),
-            Immutable::same("lock-object", environment, &self.owner.environment, "spec.environment", change::ENVIRONMENT),
+            Immutable::same(
+                "lock-object",
+                environment,
+                &self.owner.environment,
+                "spec.environment",
+                change::ENVIRONMENT,
+            ),
         ]
     }
 
     /// What this tenant wants for itself, who is `a RealtimeSystem` or so.
-    pub fn site(&self, what: &str) -> LockTarget {
+    pub fn lock_target(&self, what: &str) -> LockTarget {
         let (namespace, environment) = (self.namespace.clone(), &self.owner.environment);
         LockTarget {
             taken: format!("the namespace {namespace} of environment {environment} already has {what}"),
@@ -141,7 +147,7 @@ impl Tenant {
     }
 
     /// How this tenant presents itself to its environment, and what it can do without.
-    pub fn guest(&self, opt_outs: &'static [(&'static str, &'static str)]) -> Consumer {
+    pub fn consumer(&self, opt_outs: &'static [(&'static str, &'static str)]) -> Consumer {
         Consumer {
             environment: self.owner.environment.clone(),
             namespace: self.namespace.clone(),

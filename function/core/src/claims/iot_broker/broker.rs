@@ -12,8 +12,7 @@ use crate::parts::owner::label;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Port, TMP, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials,
-    env, memory_volume, mount, pod_user, read_only, requests, scratch_volume, service, tcp_probe,
-    volume_claim,
+    env, memory_volume, mount, pod_user, read_only, requests, scratch_volume, service, tcp_probe, volume_claim,
 };
 use crate::schema::change::Immutable;
 use crate::schema::size::Cpu;
@@ -89,7 +88,7 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     resources
 }
 
-pub fn kept(broker: &IotBroker) -> Option<Immutable> {
+pub fn immutable(broker: &IotBroker) -> Option<Immutable> {
     let mqtt = &broker.spec.mqtt_config;
     mqtt.persistence.then(|| Immutable::volume("broker-data", &mqtt.storage, "spec.mqttConfig.storage"))
 }

@@ -95,19 +95,19 @@ impl Checked for IotBroker {
         accounts::on_the_host(&self.spec)
     }
 
-    fn site(&self) -> LockTarget {
-        self.tenant.site("an IotBroker")
+    fn lock_target(&self) -> LockTarget {
+        self.tenant.lock_target("an IotBroker")
     }
 
-    fn guest(&self) -> Option<Consumer> {
-        Some(self.tenant.guest(&[
+    fn consumer(&self) -> Option<Consumer> {
+        Some(self.tenant.consumer(&[
             (ISTIO, "spec.expose: false"),
             (KNATIVE_SERVING, "spec.connectorConfig.simulator.enabled: false"),
         ]))
     }
 
-    fn kept(&self) -> Vec<Immutable> {
-        self.tenant.kept().into_iter().chain(broker::kept(self)).collect()
+    fn immutable(&self) -> Vec<Immutable> {
+        self.tenant.immutable().into_iter().chain(broker::immutable(self)).collect()
     }
 
     fn endpoint(status: &Self::Status) -> Option<String> {

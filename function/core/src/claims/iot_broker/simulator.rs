@@ -13,8 +13,8 @@ use crate::claims::between::secret::PASSWORD;
 use crate::kinds::knative::MAX_SCALE;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
-    config_map, config_volume, configuration, confined_alone, container, credentials, env, nobody, read_only,
-    requests, scaled_service,
+    config_map, config_volume, configuration, confined_alone, container, credentials, env, nobody, read_only, requests,
+    scaled_service,
 };
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::limits::Demand;

@@ -19,8 +19,8 @@ use crate::parts::part::{LOCK, Part};
 use crate::parts::place::to_text;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
-    NOBODY, Port, TMP, Workload, confined, container, env, memory_volume, mount, pod_user, read_only,
-    requests, scratch_volume, service, tcp_probe,
+    NOBODY, Port, TMP, Workload, confined, container, env, memory_volume, mount, pod_user, read_only, requests,
+    scratch_volume, service, tcp_probe,
 };
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;

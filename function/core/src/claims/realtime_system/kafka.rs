@@ -65,7 +65,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     ]
 }
 
-pub fn kept(system: &RealtimeSystem) -> Immutable {
+pub fn immutable(system: &RealtimeSystem) -> Immutable {
     Immutable::volume("kafka-data", &system.spec.kafka_config.storage, "spec.kafkaConfig.storage")
 }
 

@@ -138,21 +138,21 @@ impl Checked for RealtimeSystem {
         status::of(self, tls)
     }
 
-    fn kept(&self) -> Vec<Immutable> {
-        let parts = [kafka::kept(self), postgres::kept(self)];
-        self.tenant.kept().into_iter().chain(parts).chain(secrets::kept(self)).collect()
+    fn immutable(&self) -> Vec<Immutable> {
+        let parts = [kafka::immutable(self), postgres::immutable(self)];
+        self.tenant.immutable().into_iter().chain(parts).chain(secrets::immutable(self)).collect()
     }
 
-    fn site(&self) -> LockTarget {
-        self.tenant.site("a RealtimeSystem")
+    fn lock_target(&self) -> LockTarget {
+        self.tenant.lock_target("a RealtimeSystem")
     }
 
     fn host_secrets(&self) -> Vec<HostSecret> {
         secrets::on_the_host(&self.spec)
     }
 
-    fn guest(&self) -> Option<Consumer> {
-        Some(self.tenant.guest(&[
+    fn consumer(&self) -> Option<Consumer> {
+        Some(self.tenant.consumer(&[
             (ISTIO, "spec.expose: false"),
             (KNATIVE_SERVING, "spec.dashboard.proxy: false"),
             (OBSERVABILITY, "spec.monitoring: false"),

@@ -9,7 +9,7 @@ use crate::claims::between::kafka::{
     CONNECT_JMX_PORT, CONNECT_PORT, JMX_PORT, KAFKA_APP, KAFKA_PORT, SCHEMA_REGISTRY_PORT, kafka_client,
 };
 use crate::claims::between::mqtt;
-use crate::claims::between::network::{Traffic, HTTPS, app, fence, gateway, pods, policy, prometheus, siblings};
+use crate::claims::between::network::{HTTPS, Traffic, app, fence, gateway, pods, policy, prometheus, siblings};
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 use crate::settings::archive::Way;

@@ -54,7 +54,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     vec![part.volume_inside("data", &claim), part.inside("account", &account, Ready::Exists), release(system, &part)]
 }
 
-pub fn kept(system: &RealtimeSystem) -> Immutable {
+pub fn immutable(system: &RealtimeSystem) -> Immutable {
     Immutable::volume("postgres-data", &system.spec.database.storage, "spec.database.storage")
 }
 

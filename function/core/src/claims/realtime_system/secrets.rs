@@ -131,7 +131,7 @@ fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
 }
 
 /// The first administrators, as their Secrets were made for them. An address that the claim does not name is no wish.
-pub fn kept(system: &RealtimeSystem) -> Vec<Immutable> {
+pub fn immutable(system: &RealtimeSystem) -> Vec<Immutable> {
     let template = |key: &str| format!("{MANIFEST}/spec/template/data/{key}");
     let written = Text::<language::Template>::literal;
     let lenses = written(&system.spec.lenses_config.administrator.username);
@@ -144,7 +144,13 @@ pub fn kept(system: &RealtimeSystem) -> Vec<Immutable> {
     );
     let email = system.spec.dashboard.administrator.email.as_ref().map(|email| {
         let field = "spec.dashboard.administrator.email";
-        Immutable::same("secrets-push-metabase-admin", &template("email"), written(email).as_str(), field, change::EMAIL)
+        Immutable::same(
+            "secrets-push-metabase-admin",
+            &template("email"),
+            written(email).as_str(),
+            field,
+            change::EMAIL,
+        )
     });
     std::iter::once(username).chain(email).collect()
 }

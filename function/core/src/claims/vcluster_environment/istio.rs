@@ -34,7 +34,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 }
 
 /// What is installed first, once it was asked for.
-pub fn kept(environment: &Environment) -> Option<Immutable> {
+pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.istio;
     off.then(|| Immutable::absent("istio-base-release", "spec.components.istio", change::COMPONENT))
 }

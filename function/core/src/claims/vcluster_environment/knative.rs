@@ -56,7 +56,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 }
 
 /// What is installed first, once it was asked for.
-pub fn kept(environment: &Environment) -> Option<Immutable> {
+pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.knative_serving;
     off.then(|| Immutable::absent("knative-operator-release", "spec.components.knativeServing", change::COMPONENT))
 }

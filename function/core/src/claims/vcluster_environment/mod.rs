@@ -110,17 +110,17 @@ impl Checked for Environment {
         status::of(self)
     }
 
-    fn kept(&self) -> Vec<Immutable> {
-        let places = [provider_configs::kept(self), vcluster::kept(self)].into_iter().flatten();
-        let components = [istio::kept(self), knative::kept(self), monitoring::kept(self)];
-        places.chain(components.into_iter().flatten()).chain(namespaces::kept(self)).collect()
+    fn immutable(&self) -> Vec<Immutable> {
+        let places = [provider_configs::immutable(self), vcluster::immutable(self)].into_iter().flatten();
+        let components = [istio::immutable(self), knative::immutable(self), monitoring::immutable(self)];
+        places.chain(components.into_iter().flatten()).chain(namespaces::immutable(self)).collect()
     }
 
     fn endpoint(status: &Self::Status) -> Option<String> {
         status.domain.clone()
     }
 
-    fn site(&self) -> LockTarget {
+    fn lock_target(&self) -> LockTarget {
         let name = self.spec.name.clone();
         let taken = format!("there is an environment {name} already");
         LockTarget { taken, field: "spec.name", name, former_lock: None }

@@ -36,7 +36,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 }
 
 /// What is installed first, once it was asked for.
-pub fn kept(environment: &Environment) -> Option<Immutable> {
+pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.observability;
     off.then(|| Immutable::absent("kube-prometheus-stack-release", "spec.components.observability", change::COMPONENT))
 }

@@ -50,7 +50,7 @@ pub fn host(environment: &Environment) -> Vec<Resource> {
 }
 
 /// What only an environment may ask for that has asked before.
-pub fn kept(environment: &Environment) -> Option<Immutable> {
+pub fn immutable(environment: &Environment) -> Option<Immutable> {
     environment.spec.retain.then(|| Immutable::left_alone("host-namespace-object", "spec.retain", change::RETAIN))
 }
 

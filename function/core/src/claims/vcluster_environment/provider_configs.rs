@@ -42,7 +42,7 @@ fn helm(environment: &Environment, metadata: ObjectMeta, credentials: Credential
 }
 
 /// The lock shows which environment it is, its namespaces, and whose they are.
-pub fn kept(environment: &Environment) -> Vec<Immutable> {
+pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let shown = |name: &str| format!("/metadata/annotations/{}", annotation(name).replace('/', "~1"));
     let (namespaces, tenants) = (shown(NAMESPACES), shown(TENANTS));
     let tenancies: Vec<String> = environment.tenants.iter().map(Tenancy::to_string).collect();

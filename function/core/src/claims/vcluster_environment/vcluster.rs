@@ -31,7 +31,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 }
 
 /// What it is called, and who made it.
-pub fn kept(environment: &Environment) -> Vec<Immutable> {
+pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let external_name = "/metadata/annotations/crossplane.io~1external-name";
     let (release, cluster) = ("vcluster-release", "vcluster-cluster");
     let class = environment.owner.settings.storage_class.as_deref();

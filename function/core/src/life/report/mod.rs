@@ -6,9 +6,9 @@
 use crate::life::hold::ResourceState;
 use crate::schema::fault::Fault;
 
-pub mod news;
 pub mod status;
 mod subject;
+pub mod transitions;
 mod words;
 
 #[cfg(test)]

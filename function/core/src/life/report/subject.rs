@@ -59,11 +59,11 @@ pub struct Subject<'a> {
     pub phases: &'static [Phase],
     pub plan: &'a Plan,
     /// In the plan's order.
-    pub standings: &'a [ResourceState],
+    pub states: &'a [ResourceState],
     /// In the plan's order, too.
     pub observed: &'a [Option<Observed>],
     /// Why the environment does not give these parts what they wait for.
-    pub complaint: Complaint<'a>,
+    pub reason: Complaint<'a>,
     /// What its user should know as long as it stands.
     pub notice: Option<&'static str>,
     /// Where its user goes first.
@@ -85,7 +85,7 @@ pub struct Seen<'a> {
 impl<'a> Subject<'a> {
     /// Every resource of the plan, in its order.
     pub fn seen(&self) -> impl Iterator<Item = Seen<'a>> {
-        let stands = self.plan.resources.iter().zip(self.standings).zip(self.observed);
+        let stands = self.plan.resources.iter().zip(self.states).zip(self.observed);
         stands.map(|((resource, standing), observed)| Seen { resource, standing, observed: observed.as_ref() })
     }
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::claims::KINDS;
 use crate::life::hold;
 use crate::life::observed::{Failure, Observed, Pause};
-use crate::life::report::news::Transition;
+use crate::life::report::transitions::Transition;
 use crate::parts::place::to_value;
 use crate::parts::plan::{Place, Plan, Ready, Resource};
 
@@ -64,22 +64,22 @@ fn paused() -> Observed {
 }
 
 /// The report where the first resources of the plan are observed so.
-fn report(observed: &[Observed], complaint: Option<&str>) -> Report {
-    report_of(observed, complaint, false)
+fn report(observed: &[Observed], reason: Option<&str>) -> Report {
+    report_of(observed, reason, false)
 }
 
-fn report_of(observed: &[Observed], complaint: Option<&str>, is_new: bool) -> Report {
+fn report_of(observed: &[Observed], reason: Option<&str>, is_new: bool) -> Report {
     let plan = plan();
     let observed: Vec<Option<Observed>> = (0..plan.resources.len()).map(|index| observed.get(index).cloned()).collect();
-    let offered = if complaint.is_some() { BTreeSet::new() } else { BTreeSet::from(["environment"]) };
-    let standings = hold::standings(&plan, &observed, Some(&offered));
+    let offered = if reason.is_some() { BTreeSet::new() } else { BTreeSet::from(["environment"]) };
+    let states = hold::states(&plan, &observed, Some(&offered));
     Report::of(&Subject {
         notice: None,
         phases: PHASES,
         plan: &plan,
-        standings: &standings,
+        states: &states,
         observed: &observed,
-        complaint: &|_| complaint.map(str::to_owned),
+        reason: &|_| reason.map(str::to_owned),
         endpoint: Some("http://lenses.local/"),
         generation: Some(3),
         is_new,
@@ -110,8 +110,11 @@ fn right_after_a_change_nothing_is_settled() {
     assert_eq!(told(&report, "Settled"), settled);
     assert_eq!((report.status.phase, report.status.composite_generation), ("Applying", Some(3)));
     let before = json!({"status": {"conditions": [{"type": "Settled", "status": "True", "reason": "Settled"}]}});
-    let news = news::since(&before, &report.conditions);
-    assert!(news.iter().all(|news| !news.is_warning) && !news.is_empty(), "an edit is no alarm: {news:?}");
+    let transitions = transitions::since(&before, &report.conditions);
+    assert!(
+        transitions.iter().all(|transitions| !transitions.is_warning) && !transitions.is_empty(),
+        "an edit is no alarm: {transitions:?}"
+    );
     assert!(report_of(&all, None, false).settled);
 }
 
@@ -213,19 +216,27 @@ fn only_what_changes_is_news() {
         report(&[ready(), ready(), ready(), ready()], None),
         report(&[ready(), ready(), ready(), unready("no pod")], None),
     ];
-    assert_eq!(news::since(&json!({}), &states[2].conditions), [], "a composite's first conditions are no change");
+    assert_eq!(
+        transitions::since(&json!({}), &states[2].conditions),
+        [],
+        "a composite's first conditions are no change"
+    );
     for state in &states {
-        assert_eq!(news::since(&composite(&state.conditions), &state.conditions), []);
+        assert_eq!(transitions::since(&composite(&state.conditions), &state.conditions), []);
     }
-    let news = |before: usize, now: usize| news::since(&composite(&states[before].conditions), &states[now].conditions);
+    let transitions =
+        |before: usize, now: usize| transitions::since(&composite(&states[before].conditions), &states[now].conditions);
     let normal = |reason, message: &str| Transition { is_warning: false, reason, message: message.to_owned() };
     let warning = |reason, message: String| Transition { is_warning: true, reason, message };
-    assert_eq!(news(0, 1), [normal("Ground", "phase Ground is ready"), normal("Database", "phase Database is ready")]);
+    assert_eq!(
+        transitions(0, 1),
+        [normal("Ground", "phase Ground is ready"), normal("Database", "phase Database is ready")]
+    );
     let settled = normal("Settled", "settled: all 4 resources are ready");
-    assert_eq!(news(1, 2), [normal("Kafka", "phase Kafka is ready"), settled]);
+    assert_eq!(transitions(1, 2), [normal("Kafka", "phase Kafka is ready"), settled]);
     let kafka = "waiting for kafka: Deployment the-kafka in namespace streaming: no pod";
     assert_eq!(
-        news(2, 3),
+        transitions(2, 3),
         [
             warning("Kafka", format!("phase Kafka is not ready any more: {kafka}")),
             warning("Settled", format!("not settled any more: {kafka}; 3 of 4 resources are ready")),

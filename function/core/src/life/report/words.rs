@@ -26,10 +26,10 @@ pub fn phase(subject: &Subject, state: State, all: &[Seen]) -> String {
 
 /// How everything stands. What the environment lacks comes first: nothing of it can be cured here.
 pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
-    let complaint = (subject.complaint)(&hold::awaited(subject.standings));
+    let reason = (subject.reason)(&hold::awaited(subject.states));
     let own = match state {
         State::Ready | State::NotWanted => None,
-        State::Held if complaint.is_some() => None,
+        State::Held if reason.is_some() => None,
         State::Held => Some(held(subject, all)),
         State::Waiting | State::Failed | State::Paused => Some(first(subject, state, all)),
     };
@@ -44,7 +44,7 @@ pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
         1 => ", 1 is held".to_owned(),
         more => format!(", {more} are held"),
     };
-    complaint.into_iter().chain(own).chain([format!("{ready}{holds}")]).collect::<Vec<_>>().join("; ")
+    reason.into_iter().chain(own).chain([format!("{ready}{holds}")]).collect::<Vec<_>>().join("; ")
 }
 
 /// Why one resource is not ready, by itself.
@@ -108,9 +108,9 @@ fn held(subject: &Subject, all: &[Seen]) -> String {
             lacking.insert(part);
         }
     }
-    let complaint = if lacking.is_empty() { None } else { (subject.complaint)(&lacking) };
-    let complaint = complaint.map(|complaint| format!(": {complaint}")).unwrap_or_default();
-    format!("waits for {}{complaint}", missing.join(", "))
+    let reason = if lacking.is_empty() { None } else { (subject.reason)(&lacking) };
+    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("waits for {}{reason}", missing.join(", "))
 }
 
 fn ready(all: &[Seen]) -> String {

@@ -44,7 +44,7 @@ pub fn text(preview: &Preview) -> String {
 
 impl Pulled {
     fn add(&mut self, shown: &Shown) {
-        self.images.extend(shown.composed.images.iter().cloned());
+        self.images.extend(shown.composed.plan.images().into_iter().map(str::to_owned));
         for manifest in shown.manifests() {
             match manifest["kind"].as_str() {
                 Some(Release::KIND | VCluster::KIND) => {

@@ -53,8 +53,8 @@ impl<'a> Preview<'a> {
         }
         warnings.extend(together::warnings(&claims));
         // Claims share images, and one command pins them all: that is told once, where the first of them stands.
-        let images = undigested(claims.iter().flat_map(|shown| &shown.composed.images));
-        let first = claims.iter().find(|shown| undigested(&shown.composed.images).is_some());
+        let images = undigested(claims.iter().flat_map(|shown| shown.composed.plan.images()));
+        let first = claims.iter().find(|shown| undigested(shown.composed.plan.images()).is_some());
         warnings.extend(first.zip(images).map(|(shown, images)| shown.asked.document.fault("", images)));
         Self { claims, not_ours: gathered.not_ours, is_empty, of_files, warnings }
     }

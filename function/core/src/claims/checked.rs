@@ -48,10 +48,6 @@ pub trait Checked: Sized {
     fn notice(&self) -> Option<&'static str> {
         None
     }
-    /// The images that its own pods run.
-    fn images(&self) -> Vec<String> {
-        Vec::new()
-    }
     /// The Secrets on the host that it names, and that somebody else's may be.
     fn host_secrets(&self) -> Vec<HostSecret> {
         Vec::new()
@@ -96,8 +92,6 @@ pub struct Composed {
     pub told_with_tls: StatusView,
     pub warnings: Vec<String>,
     pub notice: Option<&'static str>,
-    /// The images that its own pods run.
-    pub images: Vec<String>,
     pub consumer: Option<Consumer>,
     pub lock_target: LockTarget,
     pub host_secrets: Vec<HostSecret>,
@@ -155,7 +149,6 @@ pub fn compose<C: Checked>(
         told_with_tls: StatusView::of(&checked, true),
         warnings: checked.warnings(),
         notice: checked.notice(),
-        images: checked.images(),
         consumer: checked.consumer(),
         lock_target: checked.lock_target(),
         host_secrets: checked.host_secrets(),

@@ -31,6 +31,14 @@ impl Plan {
         Self { resources: parts.into_iter().flatten().collect() }
     }
 
+    /// Images of the pods that the plan's own manifests describe. Charts bring others.
+    pub fn images(&self) -> BTreeSet<&str> {
+        let pods = self.resources.iter().filter_map(|resource| resource.manifest().pointer("/spec/template/spec"));
+        let containers = pods.flat_map(|pod| ["initContainers", "containers"].map(|list| pod.get(list)));
+        let containers = containers.flatten().filter_map(Value::as_array).flatten();
+        containers.filter_map(|container| container.get("image")?.as_str()).collect()
+    }
+
     /// The parts that something waits for: in this plan, or where they are announced.
     pub fn waited_for(&self) -> BTreeSet<&'static str> {
         let announced = |resource: &Resource| -> Vec<_> {

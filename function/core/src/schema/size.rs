@@ -90,7 +90,7 @@ pub fn cpu_schema(_: &mut SchemaGenerator) -> Schema {
         "minimum": 1,
         "maximum": MOST_CORES,
         "maxLength": 10,
-        "pattern": form::CPU,
+        "pattern": form::CPU.pattern,
     })
 }
 

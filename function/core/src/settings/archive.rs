@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn an_address_names_a_server_and_a_port() {
-        let form = Regex::new(ARCHIVE_URL).unwrap();
+        let form = Regex::new(ARCHIVE_URL.pattern).unwrap();
         for (text, host, port) in [
             ("https://example.com/a.zip", "example.com", 443),
             ("https://Example.com:443/a.zip", "example.com", 443),
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_is_no_name_of_a_server_is_no_address() {
-        let form = Regex::new(ARCHIVE_URL).unwrap();
+        let form = Regex::new(ARCHIVE_URL.pattern).unwrap();
         for text in [
             "http://example.com/a.zip",
             "https://example.zip",

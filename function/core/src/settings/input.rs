@@ -84,7 +84,7 @@ pub struct Images {
     pub pull_secrets: Vec<PullSecret>,
     /// Images in place of the pinned ones, by the pin's name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 500, "pattern": form::IMAGE}))]
+    #[schemars(extend("additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 500, "pattern": form::IMAGE.pattern}))]
     pub pins: BTreeMap<String, String>,
 }
 

@@ -182,9 +182,8 @@ impl Settings {
 }
 
 /// What a user should know about these images before they are pulled.
-pub fn undigested<'a>(images: impl IntoIterator<Item = &'a String>) -> Option<String> {
-    let names: BTreeSet<&str> =
-        images.into_iter().map(String::as_str).filter(|image| !image.contains("@sha256:")).collect();
+pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let names: BTreeSet<&str> = images.into_iter().filter(|image| !image.contains("@sha256:")).collect();
     if names.is_empty() {
         return None;
     }

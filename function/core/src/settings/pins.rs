@@ -16,46 +16,38 @@ pub enum Image {
     Python,
 }
 
-impl Image {
-    pub const ALL: [Self; 9] = [
-        Self::Curl,
-        Self::FastDataDev,
-        Self::LensesAgent,
-        Self::LensesHq,
-        Self::Metabase,
-        Self::Mosquitto,
-        Self::Nginx,
-        Self::Postgres,
-        Self::Python,
-    ];
+/// Each image with its name in the function's input and its reference, in the order of [`Image`].
+const IMAGES: [(Image, &str, &str); 9] = [
+    (Image::Curl, "curl", "docker.io/curlimages/curl:8.21.0"),
+    (Image::FastDataDev, "fast-data-dev", "docker.io/lensesio/fast-data-dev:3.9.0"),
+    (Image::LensesAgent, "lenses-agent", "docker.io/lensesio/lenses-agent:6.3.0"),
+    (Image::LensesHq, "lenses-hq", "docker.io/lensesio/lenses-hq:6.3.0"),
+    (Image::Metabase, "metabase", "docker.io/metabase/metabase:v0.64.6"),
+    (Image::Mosquitto, "mosquitto", "docker.io/library/eclipse-mosquitto:2.0.22"),
+    (Image::Nginx, "nginx", "docker.io/nginxinc/nginx-unprivileged:1.30.4-alpine"),
+    (Image::Postgres, "postgres", "docker.io/library/postgres:17.11"),
+    (Image::Python, "python", "docker.io/library/python:3.13.15-alpine3.24"),
+];
 
-    /// What the function's input calls it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Curl => "curl",
-            Self::FastDataDev => "fast-data-dev",
-            Self::LensesAgent => "lenses-agent",
-            Self::LensesHq => "lenses-hq",
-            Self::Metabase => "metabase",
-            Self::Mosquitto => "mosquitto",
-            Self::Nginx => "nginx",
-            Self::Postgres => "postgres",
-            Self::Python => "python",
+impl Image {
+    pub const ALL: [Self; IMAGES.len()] = {
+        let mut all = [Self::Curl; IMAGES.len()];
+        let mut row = 0;
+        while row < all.len() {
+            all[row] = IMAGES[row].0;
+            row += 1;
         }
+        all
+    };
+
+    /// Name in the function's input.
+    pub fn name(self) -> &'static str {
+        IMAGES[self as usize].1
     }
 
+    /// Registry, repository and tag.
     pub fn reference(self) -> &'static str {
-        match self {
-            Self::Curl => "docker.io/curlimages/curl:8.21.0",
-            Self::FastDataDev => "docker.io/lensesio/fast-data-dev:3.9.0",
-            Self::LensesAgent => "docker.io/lensesio/lenses-agent:6.3.0",
-            Self::LensesHq => "docker.io/lensesio/lenses-hq:6.3.0",
-            Self::Metabase => "docker.io/metabase/metabase:v0.64.6",
-            Self::Mosquitto => "docker.io/library/eclipse-mosquitto:2.0.22",
-            Self::Nginx => "docker.io/nginxinc/nginx-unprivileged:1.30.4-alpine",
-            Self::Postgres => "docker.io/library/postgres:17.11",
-            Self::Python => "docker.io/library/python:3.13.15-alpine3.24",
-        }
+        IMAGES[self as usize].2
     }
 }
 
@@ -71,59 +63,92 @@ pub enum Chart {
     VCluster,
 }
 
-impl Chart {
-    pub const ALL: [Self; 7] = [
-        Self::IstioBase,
-        Self::Istiod,
-        Self::IstioGateway,
-        Self::KnativeOperator,
-        Self::KubePrometheusStack,
-        Self::Postgres,
-        Self::VCluster,
-    ];
+/// The pin of a chart.
+struct ChartPin {
+    chart: Chart,
+    /// Name in the function's input.
+    key: &'static str,
+    /// Name in its repository.
+    name: &'static str,
+    repository: &'static str,
+    version: &'static str,
+}
 
-    /// What the function's input calls it.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::IstioBase => "istio-base",
-            Self::Istiod => "istiod",
-            Self::IstioGateway => "istio-gateway",
-            Self::KnativeOperator => "knative-operator",
-            Self::KubePrometheusStack => "kube-prometheus-stack",
-            Self::Postgres => "postgres",
-            Self::VCluster => "vcluster",
+const ISTIO_CHARTS: &str = "https://istio-release.storage.googleapis.com/charts";
+const ISTIO: &str = "1.30.4";
+
+/// Each chart with its pin, in the order of [`Chart`].
+const CHARTS: [ChartPin; 7] = [
+    ChartPin { chart: Chart::IstioBase, key: "istio-base", name: "base", repository: ISTIO_CHARTS, version: ISTIO },
+    ChartPin { chart: Chart::Istiod, key: "istiod", name: "istiod", repository: ISTIO_CHARTS, version: ISTIO },
+    ChartPin {
+        chart: Chart::IstioGateway,
+        key: "istio-gateway",
+        name: "gateway",
+        repository: ISTIO_CHARTS,
+        version: ISTIO,
+    },
+    ChartPin {
+        chart: Chart::KnativeOperator,
+        key: "knative-operator",
+        name: "knative-operator",
+        repository: "https://knative.github.io/operator",
+        version: "1.23.0",
+    },
+    ChartPin {
+        chart: Chart::KubePrometheusStack,
+        key: "kube-prometheus-stack",
+        name: "kube-prometheus-stack",
+        repository: "https://prometheus-community.github.io/helm-charts",
+        version: "88.5.3",
+    },
+    ChartPin {
+        chart: Chart::Postgres,
+        key: "postgres",
+        name: "postgres",
+        repository: "https://groundhog2k.github.io/helm-charts",
+        version: "1.6.7",
+    },
+    ChartPin {
+        chart: Chart::VCluster,
+        key: "vcluster",
+        name: "vcluster",
+        repository: "https://charts.loft.sh",
+        version: "0.36.1",
+    },
+];
+
+impl Chart {
+    pub const ALL: [Self; CHARTS.len()] = {
+        let mut all = [Self::IstioBase; CHARTS.len()];
+        let mut row = 0;
+        while row < all.len() {
+            all[row] = CHARTS[row].chart;
+            row += 1;
         }
+        all
+    };
+
+    /// Name in the function's input.
+    pub fn key(self) -> &'static str {
+        self.pin().key
     }
 
-    /// What its repository calls it.
+    /// Name in its repository.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::IstioBase => "base",
-            Self::IstioGateway => "gateway",
-            other => other.key(),
-        }
+        self.pin().name
     }
 
     pub fn repository(self) -> &'static str {
-        match self {
-            Self::IstioBase | Self::Istiod | Self::IstioGateway => {
-                "https://istio-release.storage.googleapis.com/charts"
-            }
-            Self::KnativeOperator => "https://knative.github.io/operator",
-            Self::KubePrometheusStack => "https://prometheus-community.github.io/helm-charts",
-            Self::Postgres => "https://groundhog2k.github.io/helm-charts",
-            Self::VCluster => "https://charts.loft.sh",
-        }
+        self.pin().repository
     }
 
     pub fn version(self) -> &'static str {
-        match self {
-            Self::IstioBase | Self::Istiod | Self::IstioGateway => "1.30.4",
-            Self::KnativeOperator => "1.23.0",
-            Self::KubePrometheusStack => "88.5.3",
-            Self::Postgres => "1.6.7",
-            Self::VCluster => "0.36.1",
-        }
+        self.pin().version
+    }
+
+    fn pin(self) -> &'static ChartPin {
+        &CHARTS[self as usize]
     }
 }
 
@@ -172,3 +197,18 @@ pub const KNATIVE_SERVING_IMAGES: [(&str, &str); 10] = [
     ("queue-proxy", QUEUE_PROXY_IMAGE),
     ("webhook", "gcr.io/knative-releases/knative.dev/serving/cmd/webhook"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_pin_is_in_its_own_row() {
+        for (row, image) in Image::ALL.into_iter().enumerate() {
+            assert_eq!(image as usize, row, "{}", image.name());
+        }
+        for (row, chart) in Chart::ALL.into_iter().enumerate() {
+            assert_eq!(chart as usize, row, "{}", chart.key());
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use super::checked::{IotBroker, Sizes};
 use super::claim::{Converter, Mapping, Simulator, Spec};
 use super::filter::{meaningless, overlap, unpublishable};
-use super::{accounts, bridge, broker, simulator as sim};
+use super::{accounts, simulator as sim};
 use crate::schema::fault::Fault;
 use crate::schema::kafka_topic;
 use crate::schema::size::{Bytes, Cpu};
@@ -256,14 +256,4 @@ fn without_effect(broker: &IotBroker) -> Vec<String> {
         warnings.push("spec.connectorConfig.credentialsSecretRef: has no effect without mappings".to_owned());
     }
     warnings
-}
-
-/// The images that its pods run.
-pub fn images(broker: &IotBroker) -> Vec<String> {
-    let connector = &broker.spec.connector_config;
-    let mut images = vec![broker::image(broker), bridge::image(broker)];
-    if connector.simulator.enabled {
-        images.push(sim::image(broker));
-    }
-    images
 }

@@ -117,8 +117,4 @@ impl Checked for IotBroker {
     fn warnings(&self) -> Vec<String> {
         check::warnings(self)
     }
-
-    fn images(&self) -> Vec<String> {
-        check::images(self)
-    }
 }

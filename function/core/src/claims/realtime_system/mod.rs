@@ -19,7 +19,6 @@ use crate::schema::change::Immutable;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use crate::settings::limits::Lever;
-use crate::settings::pins::Image;
 
 mod analytics;
 mod check;
@@ -181,14 +180,6 @@ impl Checked for RealtimeSystem {
             },
         ));
         warnings
-    }
-
-    fn images(&self) -> Vec<String> {
-        let proxy = self.spec.dashboard.proxy.then_some(Image::Nginx);
-        let always =
-            [Image::Postgres, Image::LensesHq, Image::LensesAgent, Image::FastDataDev, Image::Metabase, Image::Curl];
-        let counts = self.spec.monitoring.then_some(Image::Python);
-        always.into_iter().chain(proxy).chain(counts).map(|image| self.tenant.owner.settings.image(image)).collect()
     }
 }
 

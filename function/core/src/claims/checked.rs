@@ -35,9 +35,9 @@ pub trait Checked: Sized {
     fn plan(&self) -> Plan;
     /// Fields with which an author lowers the demand of the claim.
     fn levers(&self) -> Vec<Lever>;
-    /// Status of the kind. `tls`: the claim's routes are served over TLS.
+    /// Status of this kind of claim. `tls`: its routes are served over TLS.
     fn status(&self, tls: bool) -> Self::Status;
-    /// Fields of composed resources that show a value which must not change, as it was when they were made.
+    /// Fields of composed resources that show the first value of a field which must not change.
     fn immutable(&self) -> Vec<Immutable>;
     /// Endpoint that the user of the claim opens first, taken from its status.
     fn endpoint(status: &Self::Status) -> Option<String>;

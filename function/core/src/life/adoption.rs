@@ -11,7 +11,8 @@ use crate::parts::owner::label;
 use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
 
-/// Entry that resources which may adopt wait for: every name of the plan on the host is free, or belongs to its claim.
+/// Precondition of resources that could adopt, which they wait for like a part: every name of the plan on the host is
+/// free, or belongs to the claim.
 pub const HOST_NAMES: &str = "host-names";
 
 /// Result of Crossplane's lookup of a name that an answer requires.
@@ -43,7 +44,7 @@ enum Holder {
     Leaving,
     /// An object without the environment's label, or with the label of another environment.
     Foreign,
-    /// An object of this environment, for claims of this other namespace.
+    /// An object of this environment that belongs to claims of the given other namespace.
     OtherNamespace(String),
 }
 
@@ -71,7 +72,7 @@ fn labelled<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 impl Holders {
-    /// Judges the object that was found for each resource. `found` looks it up by the key of the resource.
+    /// Holders of the names, judged by the objects that `found` looks up by the key of each resource.
     pub fn of(plan: &Plan, found: impl Fn(&str) -> Found) -> Self {
         let judge = |resource: &Resource| {
             let manifest = resource.manifest();

@@ -37,9 +37,9 @@ impl ResourceState {
 }
 
 /// State of every resource of a plan, in the plan's order. `observed` is in the same order and may be shorter; missing
-/// entries mean not observed. `offered` has names from outside the plan that count as ready parts. `None` means that
-/// the claim has no place: no resource that waits for a part is released, and one that no provider has taken up is held
-/// again.
+/// entries mean not observed. `offered` has names from outside the plan that count as ready parts. It is `None` where
+/// the claim has no place: then no resource that waits for a part is released, and one that no provider has taken up is
+/// held again.
 pub fn states(
     plan: &Plan,
     observed: &[Option<Observed>],

@@ -1,7 +1,7 @@
-//! Ownership of places. The lock of a place is a composed resource with a fixed name: Crossplane makes the first
-//! composite that composes it its controller, and the API server rejects a second controller.
+//! Ownership of places. The lock of a place is a composed resource with a fixed name. The first composite that composes
+//! the lock becomes its controller, and the API server rejects a second controller.
 //!
-//! The API server rejects that one resource only. All others of a second claim are held by this function.
+//! That rejection covers the lock only, so this function holds all other resources of a second claim.
 
 use serde_json::Value;
 
@@ -18,8 +18,8 @@ pub struct LockTarget {
     /// Field of the claim that names the place, and the value of the field.
     pub field: &'static str,
     pub name: String,
-    /// Name of the lock in a format in which two places could share one. Crossplane keeps the name that a composed
-    /// resource has, so a lock with this name may still hold the place.
+    /// Former name of the lock, which two places could share. Crossplane keeps the name that a composed resource has,
+    /// so a lock with this name may still hold the place.
     pub former_lock: Option<String>,
 }
 
@@ -36,7 +36,7 @@ pub const FORMER_LOCK: &str = "former-lock";
 /// Ownership of a place, from the view of one composite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// The composite holds the lock, or nobody does.
+    /// The composite holds the lock, or no claim does.
     Open,
     /// Another claim holds this lock. `leaving`: the lock is being deleted.
     Taken { by: Claim, lock: String, leaving: bool },

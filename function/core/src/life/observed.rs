@@ -45,7 +45,8 @@ pub enum Pause {
     Person,
 }
 
-/// Path of the conditions of a managed resource; the second path has those of the manifest inside an Object.
+/// Path of the conditions of a managed resource. `INNER` is the path of the conditions of the manifest inside an
+/// Object.
 const OWN: &[&str] = &["status", "conditions"];
 const INNER: &[&str] = &["status", "atProvider", "manifest", "status", "conditions"];
 /// Path of the container statuses of a pod inside an Object.

@@ -30,7 +30,7 @@ fn of_pods(manifest: &Value, pod: &Value) -> Demand {
     let count = |pointer| manifest.pointer(pointer).and_then(Value::as_u64);
     if manifest.get("apiVersion").is_some_and(|version| version == knative::Service::API_VERSION) {
         let most = manifest.pointer("/spec/template/metadata/annotations").and_then(|all| all.get(knative::MAX_SCALE));
-        // Without the annotation for the most pods, Knative has no upper bound.
+        // Knative has no upper bound for the number of pods without the annotation `autoscaling.knative.dev/max-scale`.
         let most = most.and_then(Value::as_str).and_then(|most| most.parse().ok()).unwrap_or(u64::MAX);
         let (cpu, memory) = QUEUE_PROXY;
         return of_pod(pod).plus(Demand { cpu, memory, storage: Bytes::default() }).times(most);

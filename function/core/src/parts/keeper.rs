@@ -2,9 +2,8 @@
 //! asks for it.
 //!
 //! A script that fails prints the fault as its last line. The kubelet copies that line into the status of the pod,
-//! which an Object observes, so that the script needs neither rights nor a token to report it. A StatefulSet makes the
-//! pod: the pod keeps its name, and never runs twice at the same time, where each of the two would undo the changes of
-//! the other.
+//! which an Object observes, so that the script needs neither rights nor a token to report it. The pod belongs to a
+//! StatefulSet: its name is fixed, and Kubernetes never runs two of them, which would undo each other's changes.
 
 use std::collections::BTreeMap;
 
@@ -81,8 +80,8 @@ impl Keeper<'_> {
                 failure_threshold: Some(1),
                 ..Probe::default()
             }),
-            // With this policy the kubelet copies the end of the log, whose last line names the fault, into the pod's
-            // status.
+            // With the policy `FallbackToLogsOnError`, the kubelet copies the end of a failed container's log into the
+            // pod's status. The last line names the fault.
             termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
             resources: Some(requests(Cpu::thousandths(50), "64Mi", "64Mi")),
             security_context: Some(confined()),

@@ -50,8 +50,8 @@ impl Touch {
 }
 
 impl Part<'_> {
-    /// Object with a manifest for the virtual cluster. The manifest stays there when a claim is deleted that leaves
-    /// everything.
+    /// Object with a manifest for the virtual cluster. With [`Leaves::Everything`] the manifest stays when the claim is
+    /// deleted.
     pub fn inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         let keep = self.owner.leaves == Leaves::Everything;
         self.object(suffix, manifest, ready, Place::Inside, Touch::immutable(keep))
@@ -63,8 +63,8 @@ impl Part<'_> {
         self.object(suffix, manifest, ready, Place::Inside, Touch::Never)
     }
 
-    /// Object with a PersistentVolumeClaim for the virtual cluster. The volume stays when a claim is deleted that
-    /// leaves its volumes.
+    /// Object with a PersistentVolumeClaim for the virtual cluster. With [`Leaves::Volumes`] or [`Leaves::Everything`]
+    /// the volume stays when the claim is deleted.
     pub fn volume_inside(&self, suffix: &str, manifest: &impl Serialize) -> Resource {
         let keep = self.owner.leaves != Leaves::Nothing;
         self.object(suffix, manifest, Ready::Exists, Place::Inside, Touch::immutable(keep))
@@ -135,16 +135,17 @@ impl Part<'_> {
         let release = Release {
             provider_config_ref: self.provider_config(place),
             management_policies: Touch::immutable(keep).policies(),
-            // provider-helm never retries a failed first installation without a limit, and does not retry one at the
-            // limit either. The maximum keeps it retrying until what the installation lacked is there.
+            // provider-helm never retries a first installation that failed where `rollbackLimit` is unset, and does not
+            // retry at the limit either. So it is set to the maximum.
             rollback_limit: i32::MAX,
             for_provider: helm::Parameters {
                 chart: self.owner.settings.chart(installation.chart),
                 namespace: installation.namespace.to_owned(),
                 skip_create_namespace: installation.namespace_exists,
                 wait: true,
-                // provider-helm gives up after ten minutes by itself. The duration is in the form in which the provider
-                // writes it back; in another form, Crossplane and the provider would overwrite each other's value.
+                // provider-helm itself gives up after ten minutes, so Helm waits for less. The duration is in the form
+                // in which the provider writes it back; in another form, Crossplane and the provider would overwrite
+                // each other's value.
                 wait_timeout: "8m0s",
                 values: installation.values,
             },
@@ -178,7 +179,7 @@ impl Part<'_> {
 }
 
 /// Makes the provider watch two kinds of Objects, so that a change is seen at once: those that other parts wait for and
-/// that are not ready by existing alone, and those that are only observed.
+/// whose readiness is more than existence, and those that are only observed.
 pub fn watch(plan: &mut Plan) {
     let waited_for = plan.waited_for();
     for resource in &mut plan.resources {

@@ -60,7 +60,7 @@ pub struct Resource {
     pub adopts: bool,
     /// Annotations that report the readiness of parts of this plan to other claims.
     pub announces: Vec<Announcement>,
-    /// Composed resource as Crossplane applies it, unless it is held.
+    /// Composed resource as Crossplane applies it once it is released.
     pub composed: Value,
 }
 
@@ -82,8 +82,8 @@ impl<'a> Name<'a> {
     }
 }
 
-/// Annotation that gets the value `once_ready` as soon as all of these parts are ready. The plan has the value that
-/// holds before.
+/// Annotation that gets the value `once_ready` as soon as all of these parts are ready. The manifest in the plan has
+/// the value from before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     pub annotation: String,
@@ -171,7 +171,7 @@ impl Resource {
     }
 }
 
-/// Part of a manifest from which pods are made, by what happens to the old pod.
+/// Part of a manifest from which pods are made, by the way in which a change replaces the pods.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pods<'a> {
     /// Template of a Deployment or StatefulSet. The old pod ends before the new one starts, because only one can hold
@@ -188,7 +188,7 @@ pub enum Pods<'a> {
 pub enum Place {
     /// Cluster in which Crossplane runs.
     Host,
-    /// Virtual cluster.
+    /// The virtual cluster.
     Inside,
 }
 

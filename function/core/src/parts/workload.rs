@@ -32,10 +32,10 @@ pub type Port = (&'static str, i32);
 /// Volume for temporary files of a program.
 pub const TMP: &str = "tmp";
 
-/// User and group for programs that run as any user. No file of a node or of an image belongs to this one.
+/// User and group ID of programs that run as any user. It owns no file of a node or of an image.
 pub const NOBODY: i64 = 65_534;
 
-/// Pod of one part, with one replica: its volumes can be mounted by one pod at a time.
+/// Pod of one part, in one replica, because its volumes can be mounted by one pod at a time.
 pub struct Workload<'a> {
     pub part: &'a Part<'a>,
     pub container: Container,
@@ -282,7 +282,7 @@ pub fn pod_user(user: i64) -> PodSecurityContext {
     }
 }
 
-/// Security context that works for every image, whatever user it runs as.
+/// Security context of a pod that works for every image, whatever user the image runs as.
 pub fn default_pod_security() -> PodSecurityContext {
     PodSecurityContext {
         seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
@@ -306,7 +306,7 @@ pub fn confined() -> SecurityContext {
     }
 }
 
-/// The same security context with the user [`NOBODY`], for pods that set no user.
+/// Adds the user and group [`NOBODY`] to a container's security context, for pods that set no user.
 pub fn nobody(context: SecurityContext) -> SecurityContext {
     SecurityContext { run_as_non_root: Some(true), run_as_user: Some(NOBODY), run_as_group: Some(NOBODY), ..context }
 }
@@ -354,7 +354,7 @@ impl Task<'_> {
         let name = format!("{}-{hash}", self.name);
         let job = Job {
             metadata: ObjectMeta {
-                // Without this finalizer, the pods of a deleted Job would outlive it.
+                // Without the finalizer `foregroundDeletion`, the pods of a deleted Job would outlive the Job.
                 finalizers: Some(vec!["foregroundDeletion".to_owned()]),
                 ..part.metadata(name)
             },

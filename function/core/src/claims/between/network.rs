@@ -165,7 +165,7 @@ pub fn prometheus() -> NetworkPolicyPeer {
     within(places::MONITORING, labels("app.kubernetes.io/name", "prometheus"))
 }
 
-/// Pods of another namespace with these labels; all of its pods where there are none.
+/// Pods of another namespace with these labels, or all of its pods where no labels are given.
 fn within(namespace: &str, labelled: BTreeMap<String, String>) -> NetworkPolicyPeer {
     NetworkPolicyPeer {
         namespace_selector: Some(selector(labels(NAMESPACE_NAME, namespace))),

@@ -1,5 +1,5 @@
-//! Offer of an environment to systems and brokers, as annotations of its ProviderConfig. They read nothing else of an
-//! environment. All names of these annotations are defined here.
+//! Offer of an environment to systems and brokers, as annotations of its ProviderConfig. Systems and brokers read
+//! nothing else of an environment. All names of these annotations are defined here.
 //!
 //! An entry of the offer is `off`, `pending` or `ready`. The plan has `off` or `pending`; observations decide when it
 //! becomes `ready`.
@@ -12,25 +12,25 @@ use serde_json::Value;
 use crate::parts::owner::label;
 use crate::parts::plan::Announcement;
 
-/// Entry that is ready once the virtual cluster is reached and has its namespaces. A system or broker puts nothing into
-/// an environment before, nor while the environment does not admit it.
+/// Entry that is ready once the virtual cluster is reached and has its namespaces. Systems and brokers wait for it
+/// before they put anything into an environment, and only admitted ones get it.
 pub const ENVIRONMENT: &str = "environment";
-/// Istio with its gateway.
+/// Entry for Istio with its gateway.
 pub const ISTIO: &str = "istio";
 pub const KNATIVE_SERVING: &str = "knative-serving";
-/// Prometheus and Grafana.
+/// Entry for Prometheus and Grafana.
 pub const OBSERVABILITY: &str = "observability";
-/// Certificate of the gateway.
+/// Entry for TLS: the certificate of the gateway.
 pub const TLS: &str = "tls";
-/// Namespaces inside, separated by commas.
+/// Annotation with the namespaces inside, separated by commas.
 pub const NAMESPACES: &str = "namespaces";
-/// Tenant of each namespace inside, in the form of [`Tenancy`], separated by commas.
+/// Annotation with the tenant of each namespace inside, in the form of [`Tenancy`], separated by commas.
 pub const TENANTS: &str = "tenants";
-/// Secrets on the host that claims of other namespaces may name, separated by commas.
+/// Annotation with the Secrets on the host that claims of other namespaces may name, separated by commas.
 const SHARED_SECRETS: &str = "shared-secrets";
-/// Domain of the routes.
+/// Annotation with the domain of the routes.
 const ENVIRONMENT_DOMAIN: &str = "domain";
-/// Namespaces whose claims are admitted, separated by commas; `*` admits all.
+/// Annotation with the namespaces whose claims are admitted, separated by commas; `*` admits all.
 const CLAIM_NAMESPACES: &str = "claim-namespaces";
 
 const OFF: &str = "off";
@@ -73,7 +73,7 @@ impl fmt::Display for Tenancy {
 }
 
 impl Offer {
-    /// Annotations from before any entry is ready.
+    /// Annotations of the offer, as they are before any entry is ready.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let state = |offered: &Offered| if offered.parts.is_empty() { OFF } else { PENDING };
         let states = self.offered.iter().map(|offered| (offered.name, state(offered).to_owned()));
@@ -83,7 +83,7 @@ impl Offer {
             (CLAIM_NAMESPACES, self.claim_namespaces.join(",")),
             (TENANTS, self.tenants.iter().map(Tenancy::to_string).collect::<Vec<_>>().join(",")),
         ];
-        // An environment that shares nothing, as most do, has no such annotation.
+        // An environment that shares nothing, as most do, has no annotation for shared Secrets.
         let shared = (!self.shared_secrets.is_empty()).then(|| (SHARED_SECRETS, self.shared_secrets.join(",")));
         states.chain(places).chain(shared).map(|(name, value)| (annotation(name), value)).collect()
     }
@@ -203,7 +203,7 @@ impl Admission {
         matches!(self, Self::Open(_))
     }
 
-    /// Whether routes are served over TLS.
+    /// Whether the environment serves routes over TLS.
     pub fn serves_tls(&self) -> bool {
         matches!(self, Self::Open(states) if states.get(TLS) == Some(&State::Ready))
     }

@@ -84,7 +84,7 @@ pub fn mqtt_bridge() -> Secret {
 }
 
 /// Name of the Secret with a Snowflake user's private key inside. On the host, the Secret with a key from the secret
-/// store has a name that ends in it.
+/// store has a name that ends with this one.
 pub const SNOWFLAKE_KEY: &str = "snowflake-kafka-credentials";
 
 /// Key of the password in a Secret that a user brings, and in a generated Secret with one password.
@@ -169,7 +169,7 @@ impl Pusher<'_> {
     /// the source lacks, while External Secrets reports a template that fails in its log only: so added texts refer to
     /// keys by `index`, which never fails, and are pushed after them.
     pub fn copied(&self, secret: &Secret, from: &SecretName, keys: &[(&str, &str)], added: &[Added]) -> Resource {
-        // Other types than this one require keys that may not be copied inside.
+        // Type `Opaque` requires no keys. Other types require keys that may not be copied inside.
         let template = Template { secret_type: Some("Opaque"), data: texts(added) };
         let added = added.iter().map(|(key, _)| (*key, *key));
         let matches = keys.iter().copied().chain(added).map(|(key, inside)| single(secret, key, inside));

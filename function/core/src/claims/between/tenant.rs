@@ -197,7 +197,7 @@ pub fn namespace_domain(environment: &str, namespace: &str, domain: &str) -> Str
 /// Host names that a namespace's gateway serves, each below the namespace's domain.
 pub const HOSTS: [&str; 4] = ["lenses", "mqtt", "analytics", "generator"];
 
-/// Longest label of a host name, in characters; the second constant is the longest host name.
+/// Longest label of a host name, in characters. `HOST` is the length of the longest host name.
 const LABEL: usize = 63;
 const HOST: usize = 253;
 

@@ -67,7 +67,6 @@ impl Report {
         Self { settled, conditions, status: Status::of(phases, &all, subject) }
     }
 
-    /// Condition of this type.
     pub fn condition(&self, kind: &str) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.kind == kind)
     }

@@ -16,11 +16,11 @@ pub struct Phase {
 
 /// Type of the condition that the claim is valid.
 pub const ACCEPTED: &str = "Accepted";
-/// Type of the condition that nothing of the claim is waited for.
+/// Type of the condition that the claim is settled: nothing of it is waited for.
 pub const SETTLED: &str = "Settled";
 
-/// Reason of a `Settled` that is false right after a change: all resources are observed ready, but from before the
-/// change.
+/// Reason of the condition `Settled` right after a change: all resources are observed ready, but the observations are
+/// from before the change.
 pub const APPLYING: &str = "Applying";
 
 /// Status of a condition.
@@ -51,7 +51,7 @@ pub struct Condition {
     pub message: String,
 }
 
-/// Lookup of the reason why parts from outside the plan are not ready.
+/// Function from awaited parts to the reason why those from outside the plan are not ready.
 type Complaint<'a> = &'a dyn Fn(&BTreeSet<&'static str>) -> Option<String>;
 
 /// Input of a report.
@@ -63,7 +63,7 @@ pub struct Subject<'a> {
     pub states: &'a [ResourceState],
     /// Observations of the resources, in the plan's order.
     pub observed: &'a [Option<Observed>],
-    /// Lookup of the reason why parts from outside the plan are not ready.
+    /// Reason why parts from outside the plan are not ready.
     pub reason: Complaint<'a>,
     /// Notice about a valid claim, which is part of the condition `Accepted`.
     pub notice: Option<&'static str>,

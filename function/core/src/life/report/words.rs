@@ -96,7 +96,8 @@ fn first(subject: &Subject, state: State, all: &[Seen]) -> String {
     in_the_way().find(says).or_else(|| in_the_way().next()).map(|seen| one(subject, *seen)).unwrap_or_default()
 }
 
-/// Parts outside this group that its resources wait for. A part outside the plan comes with the reason why it is unready.
+/// Parts outside this group that its resources wait for. A part outside the plan comes with the reason why it is not
+/// ready.
 fn held(subject: &Subject, all: &[Seen]) -> String {
     let within = |part: &str| all.len() > 1 && all.iter().any(|seen| seen.resource.part == part);
     let mut missing: Vec<&str> = Vec::new();

@@ -1,7 +1,8 @@
-//! How far one claim has come: from what Crossplane knows of it to what is due, what is held, and what its user is told.
+//! Progress of one claim: from its composite and Crossplane's observations to desired resources, conditions, status and
+//! events. All steps of a call are here, in their order.
 //!
-//! This is the whole life of a claim in one place. It knows neither the protocol nor files: whoever asks says how single
-//! fields of observed resources are looked up.
+//! Callers implement the lookup of single fields in observed resources, so that this module does not depend on the
+//! protocol.
 
 use std::collections::BTreeSet;
 
@@ -22,36 +23,36 @@ use crate::schema::change;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 
-/// What is known of a claim.
+/// Input of one call about a claim.
 pub struct Known<'a, L> {
     pub composite: &'a Value,
-    /// The platform team's settings, or what is wrong with them.
+    /// Settings of the platform team, or their faults.
     pub settings: Result<Settings, Vec<Fault>>,
-    /// The ProviderConfig that has the environment's name, where one was found.
+    /// ProviderConfig with the environment's name, where Crossplane has found one.
     pub provider_config: Option<&'a Value>,
-    /// What was found under a name that an answer asks for, given by what it asks under.
+    /// Lookup of the object that Crossplane found for an earlier answer, by the key under which the answer required it.
     pub found: &'a dyn Fn(&str) -> Found,
-    /// Finds an observed resource by its key.
+    /// Lookup of an observed resource by its key.
     pub observed: L,
 }
 
-/// A claim that is valid, and how far it has come.
+/// Progress of a valid claim.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
     pub stage: Stage,
     pub report: Report,
-    /// What has changed since the last call.
+    /// Transitions of conditions since the last call.
     pub transitions: Vec<Transition>,
-    /// When to ask again.
+    /// Seconds after which Crossplane calls again at the latest.
     pub ttl_seconds: u32,
 }
 
-/// What a claim becomes, and how all of it stands.
+/// Plan of a valid claim, with the state of each of its resources.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stage {
     pub phases: &'static [Phase],
     pub composed: Composed,
-    /// In the plan's order.
+    /// States of the resources, in the plan's order.
     pub states: Vec<ResourceState>,
     observed: Vec<Option<Observed>>,
     ownership: Ownership,
@@ -61,7 +62,7 @@ pub struct Stage {
     is_new: bool,
 }
 
-/// A claim that is not: nothing of it is changed.
+/// Claim with faults, of which the answer changes no resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
     pub faults: Vec<Fault>,
@@ -96,7 +97,8 @@ impl Progress {
         let ownership = lock::ownership(&composed.plan, uid, |key| (known.found)(key).object().cloned());
         faults.extend(ownership.fault(&composed.lock_target));
         let holders = Holders::of(&composed.plan, known.found);
-        // Of a place that another claim has, everything belongs to that one, and its lock says so in better words.
+        // In a place of another claim all names belong to that claim, and the message about the lock names its owner
+        // already.
         if ownership == Ownership::Open {
             faults.extend(holders.faults(&composed.lock_target));
         }
@@ -140,8 +142,8 @@ impl Progress {
     }
 }
 
-/// A claim whose environment admits it no more. What a provider has taken up follows the claim, so that only a refusal keeps
-/// an edit from reaching what is not the claim's place any more.
+/// Fault of a claim that its environment has stopped admitting. Resources that a provider has taken up follow each
+/// change of the claim, so only a refusal keeps a change away from a place that is not the claim's.
 fn lost_place(composed: &Composed, admission: Option<&Admission>, observed: &[Option<Observed>]) -> Option<Fault> {
     let (consumer, admission) = composed.consumer.as_ref().zip(admission)?;
     if !admission.refuses() || !observed.iter().flatten().any(|seen| seen.taken_up) {
@@ -154,7 +156,7 @@ fn lost_place(composed: &Composed, admission: Option<&Admission>, observed: &[Op
     ))
 }
 
-/// A resource as it is desired now.
+/// Resource as the answer desires it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Desired {
     pub key: String,
@@ -183,12 +185,12 @@ impl Stage {
         })
     }
 
-    /// Why each resource stands as it does, in the plan's order.
+    /// Reason for the state of each resource, in the plan's order.
     pub fn reasons(&self) -> Vec<String> {
         self.tell(|subject| report::reasons(subject).collect())
     }
 
-    /// The whole plan as it is desired now, in its order.
+    /// All resources of the plan as the answer desires them, in the plan's order.
     pub fn desired(self) -> impl Iterator<Item = Desired> {
         let mut plan = self.composed.plan;
         let ready = hold::ready_parts(&plan, &self.observed);

@@ -1,4 +1,4 @@
-//! What every kind of claim answers once it has been checked, and how a spec as written becomes what it composes.
+//! Checked claims: the trait that all kinds implement, and the steps from a spec as written to its plan.
 
 use crate::parts::demand;
 use schemars::JsonSchema;
@@ -19,48 +19,47 @@ use crate::schema::{Checker, Column, Verdict, Way, structural};
 use crate::settings::Settings;
 use crate::settings::limits::Lever;
 
-/// What a claim asks for, once it has been checked.
+/// Claim whose spec has passed all checks.
 pub trait Checked: Sized {
     type Spec: DeserializeOwned + JsonSchema;
     type Status: Serialize + JsonSchema;
 
-    /// The steps that its user thinks in, in reading order. Every part is in one of them.
+    /// Phases, in reading order. Every part belongs to one of them.
     const PHASES: &'static [Phase];
 
-    /// What `kubectl get` shows of it, besides its state.
+    /// Columns of `kubectl get`, besides those for the state of the claim.
     const COLUMNS: &'static [Column] = &[];
 
-    /// Checks what the schema cannot say, and finds every fault.
+    /// Checks the rules that no schema can express, and returns all faults.
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>>;
-    /// Everything it becomes.
     fn plan(&self) -> Plan;
-    /// The fields by which its author asks for less.
+    /// Fields with which an author lowers the demand of the claim.
     fn levers(&self) -> Vec<Lever>;
-    /// What its user is told, where its routes are reached over TLS and where they are not.
+    /// Status of this kind of claim. `tls`: its routes are served over TLS.
     fn status(&self, tls: bool) -> Self::Status;
-    /// Where what is composed of it shows what cannot change.
+    /// Fields of composed resources that show the first value of a field which must not change.
     fn immutable(&self) -> Vec<Immutable>;
-    /// Where its user goes first, of what its status tells.
+    /// Endpoint that the user of the claim opens first, taken from its status.
     fn endpoint(status: &Self::Status) -> Option<String>;
-    /// What its user should know beforehand, although nothing is wrong.
+    /// Warnings about a valid claim, for previews.
     fn warnings(&self) -> Vec<String>;
-    /// What its user should know as long as it stands, although it is valid.
+    /// Notice about a valid claim, which its condition `Accepted` shows as long as the claim exists.
     fn notice(&self) -> Option<&'static str> {
         None
     }
-    /// The Secrets on the host that it names, and that somebody else's may be.
+    /// Secrets on the host that the claim names, and that may belong to another owner.
     fn host_secrets(&self) -> Vec<HostSecret> {
         Vec::new()
     }
-    /// The place that it wants for itself.
+    /// Place that the claim needs for itself.
     fn lock_target(&self) -> LockTarget;
-    /// The environment that it stands in, if it is none itself.
+    /// The claim as a consumer of an environment; none for an environment itself.
     fn consumer(&self) -> Option<Consumer> {
         None
     }
 }
 
-/// What there is to know of a kind of claim without one at hand: what may be written, and what is told.
+/// Schemas of the spec and the status of a kind, and its columns.
 #[derive(Clone, Debug)]
 pub struct Description {
     pub spec: Value,
@@ -68,11 +67,11 @@ pub struct Description {
     pub columns: &'static [Column],
 }
 
-/// What the user of a claim is told of it.
+/// Status of a claim as its user sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatusView {
     pub status: Value,
-    /// Where to go first.
+    /// Endpoint that the user opens first.
     pub endpoint: Option<String>,
 }
 
@@ -83,12 +82,12 @@ impl StatusView {
     }
 }
 
-/// What a claim becomes.
+/// Result of composing a valid claim.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composed {
     pub plan: Plan,
     pub told: StatusView,
-    /// What is told instead where the environment has a certificate.
+    /// Status in an environment that serves TLS, in place of `told`.
     pub told_with_tls: StatusView,
     pub warnings: Vec<String>,
     pub notice: Option<&'static str>,
@@ -99,7 +98,7 @@ pub struct Composed {
 }
 
 impl Composed {
-    /// Has its user told what holds where the environment has a certificate.
+    /// Sets the status for an environment that serves TLS.
     pub fn reach_over_tls(&mut self) {
         self.told = self.told_with_tls.clone();
     }
@@ -156,7 +155,8 @@ pub fn compose<C: Checked>(
     })
 }
 
-/// The faults of a spec's form, and behind them what else is wrong with it: what is found whichever way the form is mended.
+/// Faults of a spec against its schema, followed by semantic faults. For the latter, values that fail the schema are
+/// replaced in two different ways. A semantic fault that appears with both is about the author's own values.
 fn with_further<C: Checked>(
     mut faults: Vec<Fault>,
     spec: &Value,
@@ -169,7 +169,7 @@ fn with_further<C: Checked>(
         mended.and_then(|spec| C::check(spec, claim.clone(), settings).err()).unwrap_or_default()
     };
     let mut further = found(Way::Least);
-    // Of a field whose form is wrong already, nothing further is worth saying.
+    // Skip semantic faults on fields that already failed the schema.
     further.retain(|fault| !faults.iter().any(|known| known.field == fault.field));
     if !further.is_empty() {
         let otherwise = found(Way::Other);
@@ -179,7 +179,7 @@ fn with_further<C: Checked>(
     faults
 }
 
-/// Where the storage class of each volume is seen.
+/// Storage class of each volume in the plan, with the field of the observed volume that shows it.
 fn classes(plan: &Plan) -> impl Iterator<Item = Immutable> {
     const CLASS: &str = "/spec/storageClassName";
     let volumes = plan.resources.iter().filter(|resource| resource.manifest()["kind"] == "PersistentVolumeClaim");

@@ -1,4 +1,4 @@
-//! Defaults of claims' fields, in the form in which serde asks for them.
+//! Default values of claims' fields, as functions for the `default` attribute of serde.
 
 pub fn yes() -> bool {
     true

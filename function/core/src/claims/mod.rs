@@ -1,5 +1,5 @@
-//! The claims there are: one list, in the order in which a platform rises. Whoever handles claims of any kind goes through
-//! it; what a kind becomes is said in its own room.
+//! Kinds of claims, in one list, in the order in which a platform is built. Code for claims of any kind goes through
+//! this list; the folder of a kind defines its plan.
 
 pub mod between;
 mod checked;
@@ -25,7 +25,7 @@ use checked::{compose, describe};
 /// API version of the claims and of the composites behind them.
 pub const API_VERSION: &str = "platform.example.org/v1alpha1";
 
-/// What Crossplane keeps in a composite's or a claim's spec beside what their author wrote.
+/// Fields that Crossplane keeps in the spec of a composite or claim, besides those of its author.
 const MACHINERY: [&str; 13] = [
     "claimRef",
     "compositeDeletePolicy",
@@ -48,28 +48,29 @@ type Compose = fn(Value, &Checker, Claim, &Settings) -> Result<Composed, Vec<Fau
 pub struct Kind {
     pub claim: &'static str,
     pub composite: &'static str,
-    /// What KubeVela calls it: the type of a component.
+    /// Name of the KubeVela definition, which is the `type` of a component.
     pub definition: &'static str,
-    /// What `kubectl get` takes for it.
+    /// Short name for `kubectl get`.
     pub short_name: &'static str,
-    /// The steps that its user thinks in, in reading order.
+    /// Phases, in reading order.
     pub phases: &'static [Phase],
     describe: fn() -> Description,
-    /// Checks the form of a spec.
+    /// Checker of a spec against its schema.
     checker: &'static LazyLock<Checker>,
     compose: Compose,
     pub delete_policy: DeletePolicy,
 }
 
-/// How a composite is deleted with its claim, in Crossplane's words.
+/// Value of Crossplane's `compositeDeletePolicy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum DeletePolicy {
-    /// After all that it composed, and its claim after it.
+    /// Order of deletion: the composed resources, the composite, the claim.
     Foreground,
-    /// Before what it composed. What goes into a virtual cluster must go like this: in the foreground, Kubernetes deletes
-    /// what depends on a managed resource before the resource itself, and so the record that its ProviderConfig is used. An
-    /// environment that goes at the same time would lose its ProviderConfig before the last user of it, which then waits
-    /// for ever.
+    /// Order of deletion: the composite, then its composed resources. Claims with resources in a virtual cluster need
+    /// this order. In the foreground, Kubernetes deletes the dependents of a managed resource before the resource
+    /// itself, and with them the record that its ProviderConfig is in use. An environment that is deleted at the same
+    /// time would lose its ProviderConfig before the last managed resource that uses it, which could then never be
+    /// deleted.
     Background,
 }
 
@@ -114,48 +115,48 @@ pub static KINDS: [Kind; 3] = [
 ];
 
 impl Kind {
-    /// The kind of a composite, if it is one of ours.
+    /// Kind of a composite, if this function composes it.
     pub fn of_composite(kind: &str) -> Option<&'static Self> {
         KINDS.iter().find(|known| known.composite == kind)
     }
 
-    /// The kind of a claim, if it is one of ours.
+    /// Kind of a claim, if this function composes it.
     pub fn of_claim(kind: &str) -> Option<&'static Self> {
         KINDS.iter().find(|known| known.claim == kind)
     }
 
-    /// What Crossplane calls the composites.
+    /// Kinds of the composites.
     pub fn composites() -> [&'static str; 3] {
         KINDS.each_ref().map(|kind| kind.composite)
     }
 
-    /// What there is to know of it.
+    /// Schemas and columns of this kind.
     pub fn describe(&self) -> Description {
         (self.describe)()
     }
 
-    /// From a spec as written to what it becomes, or to everything that is wrong with it.
+    /// Result of composing a spec, or all faults of the spec.
     pub fn compose(&self, spec: Value, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
         (self.compose)(spec, self.checker, claim, settings)
     }
 
-    /// A spec with what holds for every field that was left out.
+    /// Spec with the defaults of all fields that were left out.
     pub fn filled(&self, spec: &Value) -> Value {
         self.checker.filled(spec)
     }
 
-    /// Everything that keeps a claim's spec from taking the place of an old one.
+    /// Every fault for which a new spec must not replace the old one.
     pub fn refused(&self, old: &Value, new: &Value) -> Vec<Fault> {
         self.checker.refused(old, new, "spec")
     }
 
-    /// Fields that no schema names. An API server drops them silently, so that only a preview can tell.
+    /// Fields that the schema does not define. An API server drops them silently, so only a preview can report them.
     pub fn unknown_fields(&self, spec: &Value) -> Vec<Fault> {
         self.checker.unknown(spec, "spec")
     }
 }
 
-/// What the author wrote of an object's spec, without what Crossplane keeps there.
+/// Spec of a claim or composite as its author wrote it, without the fields that Crossplane keeps there.
 pub fn spec_of(object: &Value) -> Value {
     let mut spec = object.get("spec").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
     if let Some(fields) = spec.as_object_mut() {
@@ -173,7 +174,7 @@ mod tests {
     use super::*;
     use crate::parts::plan::Place;
 
-    /// A claim of one kind, for a place that is made of these names, by the name of its kind and place.
+    /// Claim of one kind for a place with these names, and a text with its kind and place.
     fn composed(kind: &str, [environment, namespace, team, user]: [&str; 4]) -> Option<(String, Composed)> {
         let spec = match kind {
             "VClusterEnvironmentClaim" => {
@@ -191,7 +192,8 @@ mod tests {
                 "mqttConfig": {"tls": {"secretName": "certificate"}, "users": [{"name": user, "publish": ["a"]}]},
             }),
         };
-        // An environment's name is one place, whoever claims it; a namespace inside is for claims of one namespace.
+        // An environment's name is one place for claims of all namespaces. A namespace inside is for claims of one
+        // namespace.
         let place = if kind == "VClusterEnvironmentClaim" {
             environment.to_owned()
         } else {
@@ -202,7 +204,8 @@ mod tests {
         Some((format!("{kind} {place}"), composed))
     }
 
-    /// The names that a claim takes on the host: of composed resources that have a fixed one, and of what they put there.
+    /// Names that a claim takes on the host: those of composed resources with a fixed name, and those of their
+    /// manifests there.
     fn host_names(composed: &Composed) -> Vec<String> {
         let text = |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let of = |value: &Value, name: &str, namespace: &str| {
@@ -223,14 +226,14 @@ mod tests {
         names
     }
 
-    /// Every name that can be made of these words, in their order, with hyphens between them.
+    /// All names that neighbouring words make, joined by hyphens.
     fn joined(words: [&str; 3]) -> Vec<String> {
         let ranges = [(0, 1), (1, 2), (2, 3), (0, 2), (1, 3), (0, 3)];
         ranges.map(|(from, to)| words[from..to].join("-")).into()
     }
 
-    /// All claims whose names are made of some words, hyphens where they hurt and with the endings of our own names: each
-    /// name on the host is of one place.
+    /// Claims whose names join words by hyphens, with the endings of names that this function makes: each name on the
+    /// host belongs to one place.
     #[test]
     fn no_two_places_have_a_name_on_the_host_in_common() {
         let mut legal = 0;

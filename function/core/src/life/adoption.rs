@@ -1,7 +1,8 @@
-//! What stands on the host under a name that a claim wants. A provider adopts whatever has the name of its manifest, changes
-//! it and deletes it with the claim, so a name is looked at before a provider is let near it.
+//! Objects on the host under the names that a plan composes. A provider adopts an existing object with the name of its
+//! manifest: it changes the object, and deletes it with the claim. So each such name is looked up before its provider
+//! may act.
 //!
-//! This module knows plans and what was found under the names in them. Which claim holds a place is decided by its lock.
+//! The lock decides which claim owns a place; this module does not.
 
 use serde_json::Value;
 
@@ -10,15 +11,16 @@ use crate::parts::owner::label;
 use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
 
-/// What a resource that adopts waits for: that its name on the host is free, or belongs to its claim.
+/// Precondition of resources that could adopt, which they wait for like a part: every name of the plan on the host is
+/// free, or belongs to the claim.
 pub const HOST_NAMES: &str = "host-names";
 
-/// What Crossplane knows of a name that an answer asked for.
+/// Result of Crossplane's lookup of a name that an answer requires.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
-    /// Crossplane has not looked yet.
+    /// No lookup has been made yet.
     Unknown,
-    /// Nothing has the name.
+    /// No object has the name.
     Nothing,
     Object(Value),
 }
@@ -32,25 +34,25 @@ impl Found {
     }
 }
 
-/// Who has a name.
+/// Holder of a name on the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Holder {
     Unknown,
     Nobody,
     Ours,
-    /// It is ours and is being deleted.
+    /// The claim's own object, which is being deleted.
     Leaving,
-    /// It carries the label of another environment, or none.
+    /// An object without the environment's label, or with the label of another environment.
     Foreign,
-    /// It is the environment's, of claims of this other namespace.
+    /// An object of this environment that belongs to claims of the given other namespace.
     OtherNamespace(String),
 }
 
-/// Who has each name that a plan wants on the host.
+/// Holder of each name that a plan composes on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holders(Vec<(String, Title, Holder)>);
 
-/// How messages name an object on the host, and the values of the labels that would make it ours.
+/// Object on the host as messages name it, with the label values that would hand it over to this claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Title {
     kind: String,
@@ -59,7 +61,7 @@ struct Title {
     resource: String,
 }
 
-/// The names that a plan wants on the host, in its order.
+/// Names that a plan composes on the host, in the plan's order.
 pub fn names(plan: &Plan) -> impl Iterator<Item = Name<'_>> {
     let adopting = plan.resources.iter().filter(|resource| resource.adopts);
     adopting.filter_map(|resource| Name::of(&resource.key, resource.manifest()))
@@ -70,7 +72,7 @@ fn labelled<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 impl Holders {
-    /// Judges what was found under each name, given by the key of the resource that wants it.
+    /// Holders of the names, judged by the objects that `found` looks up by the key of each resource.
     pub fn of(plan: &Plan, found: impl Fn(&str) -> Found) -> Self {
         let judge = |resource: &Resource| {
             let manifest = resource.manifest();
@@ -84,31 +86,32 @@ impl Holders {
         Self(plan.resources.iter().filter(|resource| resource.adopts).map(judge).collect())
     }
 
-    /// Whether every name is free or ours.
+    /// Whether every name is free or belongs to the claim.
     pub fn are_clear(&self) -> bool {
         self.0.iter().all(|(.., holder)| matches!(holder, Holder::Nobody | Holder::Ours))
     }
 
-    /// Why the claim waits for its names.
+    /// Reason why the claim waits for its names on the host.
     pub fn reason(&self) -> Option<String> {
         let said = self.0.iter().filter_map(|(_, title, holder)| title.wait(holder));
         let said: Vec<String> = said.collect();
         (!said.is_empty()).then(|| said.join("; "))
     }
 
-    /// Why what a resource made is not ready although its provider may say so: it is on its way out.
+    /// Reason why a resource is not ready although its provider may report it ready: its object on the host is being
+    /// deleted.
     pub fn leaving(&self, key: &str) -> Option<String> {
         let (_, title, holder) = self.0.iter().find(|(known, ..)| known == key)?;
         title.wait(holder).filter(|_| *holder == Holder::Leaving)
     }
 
-    /// Every name that another has: only a refusal keeps a provider from what is there.
+    /// Faults for all names that belong to others. Only a refused claim keeps a provider from adopting their objects.
     pub fn faults(&self, lock_target: &LockTarget) -> Vec<Fault> {
         self.0.iter().filter_map(|(_, title, holder)| title.fault(holder, lock_target)).collect()
     }
 }
 
-/// Who has a name, by the labels of what was found there and those that the manifest carries.
+/// Holder of a name, from the labels of the object that was found and of the manifest.
 fn holder(manifest: &Value, found: &Value) -> Holder {
     let same = |name: &str| labelled(found, name) == labelled(manifest, name);
     match (same("environment"), same("claim-namespace")) {

@@ -1,7 +1,7 @@
-//! Order without omission: which of a plan's resources are held back, and why.
+//! Holds: the resources of a plan that must wait, and the parts that each of them waits for.
 //!
-//! A resource that is not due is desired all the same, paused, so that it is seen and nothing is deleted by being left out.
-//! This room knows plans and what was observed of them; it knows neither claims nor the protocol.
+//! A held resource stays in the answer, with the annotation that pauses it. Crossplane deletes a resource that an
+//! answer leaves out, so none is left out.
 
 use crate::parts::plan::{PAUSED, waits_for};
 use std::collections::BTreeSet;
@@ -12,14 +12,14 @@ use serde_json::Value;
 use crate::life::observed::{Failure, Observed, Pause};
 use crate::parts::plan::{Plan, Resource};
 
-/// How one resource stands.
+/// State of one resource of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResourceState {
-    /// Not due: these parts are not ready.
+    /// Held, because these parts are not ready.
     Held(Vec<&'static str>),
     /// Released, and not ready yet.
     Waiting,
-    /// A Job that has given up.
+    /// A Job that has failed for good.
     Failed,
     /// Paused by a person.
     Paused,
@@ -27,7 +27,7 @@ pub enum ResourceState {
 }
 
 impl ResourceState {
-    /// The parts that it is held for.
+    /// Parts that the resource is held for.
     pub fn held_for(&self) -> &[&'static str] {
         match self {
             Self::Held(parts) => parts,
@@ -36,9 +36,10 @@ impl ResourceState {
     }
 }
 
-/// How every resource of a plan stands. Everything is in the plan's order; `observed` may be shorter than the plan, and a
-/// missing entry means not observed. What is offered from outside the plan counts like a part that is ready. `None`: the
-/// claim has no place, nothing that waits for anything is released, and what no provider has taken up yet is held again.
+/// State of every resource of a plan, in the plan's order. `observed` is in the same order and may be shorter; missing
+/// entries mean not observed. `offered` has names from outside the plan that count as ready parts. It is `None` where
+/// the claim has no place: then no resource that waits for a part is released, and one that no provider has taken up is
+/// held again.
 pub fn states(
     plan: &Plan,
     observed: &[Option<Observed>],
@@ -54,7 +55,7 @@ pub fn states(
     all.map(|(resource, observed)| standing(resource, observed, &ready, has_place)).collect()
 }
 
-/// Has the plan's resources announce these parts, which are ready.
+/// Writes the annotation of each announcement whose parts are all ready.
 pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
     for resource in &mut plan.resources {
         for announcement in std::mem::take(&mut resource.announces) {
@@ -65,12 +66,12 @@ pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
     }
 }
 
-/// The parts that something is held for.
+/// Parts that at least one resource is held for.
 pub fn awaited(states: &[ResourceState]) -> BTreeSet<&'static str> {
     states.iter().flat_map(ResourceState::held_for).copied().collect()
 }
 
-/// The parts all of whose resources are observed ready.
+/// Parts whose resources are all observed ready. A held resource does not count as ready.
 pub fn ready_parts(plan: &Plan, observed: &[Option<Observed>]) -> BTreeSet<&'static str> {
     let is_ready = |observed: Option<&Observed>| observed.is_some_and(|seen| seen.ready && seen.pause != Pause::Order);
     let all = plan.resources.iter().zip(in_order(observed));
@@ -78,7 +79,7 @@ pub fn ready_parts(plan: &Plan, observed: &[Option<Observed>]) -> BTreeSet<&'sta
     plan.resources.iter().map(|resource| resource.part).filter(|part| !unready.contains(part)).collect()
 }
 
-/// What is observed of each resource of a plan.
+/// Observations in the plan's order, continued without end by missing ones.
 fn in_order(observed: &[Option<Observed>]) -> impl Iterator<Item = Option<&Observed>> {
     observed.iter().map(Option::as_ref).chain(iter::repeat(None))
 }
@@ -106,7 +107,8 @@ fn standing(
     }
 }
 
-/// The resource as it is desired while it stands so.
+/// Manifest that the answer desires for a resource in this state. A held one is paused, and names the parts that it
+/// waits for.
 pub fn desired(mut resource: Resource, standing: &ResourceState) -> Value {
     if let ResourceState::Held(parts) = standing {
         resource.annotate(PAUSED, "true");
@@ -178,7 +180,7 @@ mod tests {
             stands,
             [ResourceState::Ready, ResourceState::Held(vec!["first"]), ResourceState::Held(vec!["offer"])]
         );
-        // Released, and taken up by nobody yet: it can still be kept from somebody else's place.
+        // A released resource that no provider has taken up can still be kept from the place of another claim.
         let seen = look(&plan, &[("first-object", ready()), ("second-object", Observed::default())]);
         assert_eq!(states(&plan, &seen, None)[1], ResourceState::Held(vec!["first"]));
         let taken_up = Observed { taken_up: true, ..Observed::default() };

@@ -1,7 +1,7 @@
-//! Whose a place is. The one resource with the place's fixed name tells: Crossplane gives it to the first composite that
-//! asks, and an API server refuses every other one that wants to control it, that resource alone.
+//! Ownership of places. The lock of a place is a composed resource with a fixed name. The first composite that composes
+//! the lock becomes its controller, and the API server rejects a second controller.
 //!
-//! This room knows plans and what was found under their fixed names. What a place is called is its claim's to say.
+//! That rejection covers the lock only, so this function holds all other resources of a second claim.
 
 use serde_json::Value;
 
@@ -10,41 +10,41 @@ use crate::parts::part::{LOCK, PART_OF};
 use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
 
-/// A place, in the words of the claim that wants it.
+/// Place of a claim, as messages name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockTarget {
-    /// What is there already, if the place is another's.
+    /// Beginning of the message that another claim owns the place.
     pub taken: String,
-    /// The field that names the place, and what it says.
+    /// Field of the claim that names the place, and the value of the field.
     pub field: &'static str,
     pub name: String,
-    /// What its lock was called before names of locks could not be those of two places. Crossplane keeps the name that a
-    /// composed resource has, so such a lock may still hold the place.
+    /// Former name of the lock, which two places could share. Crossplane keeps the name that a composed resource has,
+    /// so a lock with this name may still hold the place.
     pub former_lock: Option<String>,
 }
 
-/// A resource whose fixed name holds a place.
+/// Lock of a place: a composed resource with a fixed name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lock<'a> {
     pub name: Name<'a>,
     composed: &'a Value,
 }
 
-/// Under which an answer asks for what has the former name of a lock.
+/// Key under which an answer requires the object with the former name of a lock.
 pub const FORMER_LOCK: &str = "former-lock";
 
-/// Whether a composite can have its place.
+/// Ownership of a place, from the view of one composite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// It has it, or nobody has.
+    /// The composite holds the lock, or no claim does.
     Open,
-    /// Another claim has it, by this resource.
+    /// Another claim holds this lock. `leaving`: the lock is being deleted.
     Taken { by: Claim, lock: String, leaving: bool },
-    /// Something has its name that nobody of ours made. To compose it would be to take it over.
+    /// An object with the lock's name lacks this function's labels. Composing the lock would adopt that object.
     Foreign { lock: String },
 }
 
-/// The locks of a plan, in its order.
+/// Locks of a plan, in the plan's order.
 pub fn locks(plan: &Plan) -> impl Iterator<Item = Lock<'_>> {
     plan.resources.iter().filter(|resource| resource.part == LOCK).filter_map(lock)
 }
@@ -53,21 +53,23 @@ fn lock(resource: &Resource) -> Option<Lock<'_>> {
     Some(Lock { name: Name::of(&resource.key, &resource.composed)?, composed: &resource.composed })
 }
 
-/// What was found under the names of a plan's locks says whose its place is. A composite is known by its UID.
+/// Ownership of a plan's place, from the objects that were found under the names of its locks. `composite` is the
+/// composite's UID.
 pub fn ownership(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value>) -> Ownership {
     let judge = |lock: Lock| held(lock.name, composite, &found(lock.name.key)?);
     let former = |lock: Lock| {
         let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
         let name = found.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        // One that no claim controls any more holds nothing, and is never composed again.
+        // Only a former lock that another claim controls holds the place. This function composes none under a former
+        // name.
         held(Name { name, ..lock.name }, composite, &found)
             .filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
     };
     locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Ownership::Open)
 }
 
-/// Whether a lock with a name that can be that of several places is for this one. Its labels say the environment and the
-/// role, so that its name says the namespace.
+/// Whether a former lock is for the same place. Its name can be that of several places. Its labels have the environment
+/// and the role, and with both of them the name determines the namespace.
 fn is_same_place(lock: &Lock, found: &Value) -> bool {
     let same = |name: &str| {
         let of = |object: &Value| object.get("metadata")?.get("labels")?.get(name).cloned();
@@ -76,7 +78,7 @@ fn is_same_place(lock: &Lock, found: &Value) -> bool {
     same(&label("environment")) && same(PART_OF)
 }
 
-/// How another has a lock, if another has.
+/// Ownership by another than the composite; none where the composite holds the lock, or no claim does.
 fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
     let metadata = found.get("metadata")?;
     let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str().map(str::to_owned);
@@ -88,14 +90,14 @@ fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
             let leaving = metadata.get("deletionTimestamp").is_some();
             Some(Ownership::Taken { by: Claim { namespace, name }, lock, leaving })
         }
-        // Its claim went and left it: it is there for the next one.
+        // The claim was deleted and left the lock behind, so the next claim may take it.
         (None, Some(_)) => None,
         (_, None) => Some(Ownership::Foreign { lock }),
     }
 }
 
 impl Ownership {
-    /// Why the claim waits, and what to do about it.
+    /// Reason why the claim waits, with its remedy.
     pub fn reason(&self, lock_target: &LockTarget) -> Option<String> {
         let Self::Taken { by: Claim { namespace, name }, lock, leaving } = self else { return None };
         let LockTarget { taken, field, .. } = lock_target;
@@ -108,7 +110,8 @@ impl Ownership {
         })
     }
 
-    /// Why the claim cannot be composed at all: only a refusal keeps Crossplane from what is not ours.
+    /// Fault of a claim whose lock has the name of a foreign object. Only a refused claim keeps Crossplane from
+    /// adopting that object.
     pub fn fault(&self, lock_target: &LockTarget) -> Option<Fault> {
         let Self::Foreign { lock } = self else { return None };
         let message = format!(
@@ -172,7 +175,7 @@ mod tests {
         assert_eq!(judged(&found).fault(&composed().lock_target), None);
     }
 
-    /// A lock of a broker or system of an environment, under the name that locks had before.
+    /// Lock of a broker or system of an environment, under the former format of its name.
     fn former_lock(environment: &str, system: &str) -> Value {
         let mut lock = lock_of(Some("uid-of-theirs"), Some(("team", "first")));
         lock["metadata"]["name"] = json!("e-n-broker");
@@ -199,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_former_self_is_another() {
-        // The claim was deleted and made again; what it composed before is still going.
+        // The claim was deleted and created again, while the resources of the first one are still being deleted.
         assert!(matches!(judged(&lock_of(Some("uid-before"), Some(("team", "mqtt")))), Ownership::Taken { .. }));
     }
 

@@ -1,4 +1,4 @@
-//! How a plan becomes real: what is held, what is observed, whose a place is, and what its user is told.
+//! State of a plan in a cluster: holds, observations, the ownership of its place, adoption, and the report to its user.
 
 pub mod adoption;
 pub mod hold;

@@ -1,70 +1,72 @@
-//! What one composed resource is seen to be: whether it is ready, who paused it, and what it says when it is not.
+//! Observation of one composed resource: whether it is ready, who paused it, and why it is not ready.
 //!
-//! It is read through a lookup of single fields, so that nobody has to take a whole resource apart: what stands in it beside
-//! them may be as large and as deep as a cluster takes it. This room knows neither claims nor the protocol.
+//! Single fields are looked up by their paths, so that no caller has to decode whole resources: they may be as large
+//! and as deep as an API server accepts.
 
 use serde_json::Value;
 
 use crate::parts::plan::{PAUSED, Ready, Resource, waits_for};
 
-/// What was observed of one composed resource.
+/// Observation of one composed resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// It says that it is ready, or it exists where it has no way of saying so.
+    /// Whether the resource reports that it is ready. A kind that reports nothing is ready once it exists.
     pub ready: bool,
-    /// Its provider has taken it up: it must never be paused again, because what is paused is never deleted.
+    /// Whether the resource has a finalizer of its provider. Such a resource must never be paused again, because a
+    /// provider does not delete a paused resource.
     pub taken_up: bool,
     pub pause: Pause,
     pub failure: Failure,
-    /// Why it is not ready, as far as it or its provider says.
+    /// Reason why the resource is not ready, in its own words or those of its provider.
     pub words: Option<String>,
-    /// Its name in the host cluster, where a person paused it.
+    /// Name of the composed resource on the host; only set where a person paused it.
     pub name: Option<String>,
 }
 
-/// What has failed of a Deployment or Job.
+/// Failure of a Deployment or Job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Failure {
     #[default]
     None,
-    /// Pods do not come up: their state or log says why.
+    /// Pods fail or do not start; their status or log has the reason.
     Pods,
-    /// It is a Job that has given up: waiting does not help any more.
+    /// A Job with the condition `Failed`, which Kubernetes does not retry.
     Job,
 }
 
-/// Whether its provider is told to leave a resource alone, and by whom.
+/// Pause of a resource, by which its provider leaves it alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pause {
     #[default]
     None,
-    /// It says what it waits for: we hold it.
+    /// Paused by this function: an annotation names the parts that the resource waits for.
     Order,
-    /// It says nothing: a person did that.
+    /// Paused by a person: no annotation names such parts.
     Person,
 }
 
-/// The conditions of a managed resource, and of what stands inside an Object.
+/// Path of the conditions of a managed resource. `INNER` is the path of the conditions of the manifest inside an
+/// Object.
 const OWN: &[&str] = &["status", "conditions"];
 const INNER: &[&str] = &["status", "atProvider", "manifest", "status", "conditions"];
-/// What the kubelet says of each container, where a pod stands inside an Object.
+/// Path of the container statuses of a pod inside an Object.
 const CONTAINERS: &[&str] = &["status", "atProvider", "manifest", "status", "containerStatuses"];
 
 /// The reason of a condition `Synced` that is false because the resource is paused.
 const RECONCILE_PAUSED: &str = "ReconcilePaused";
 
-/// The longest that somebody else's words may be here.
+/// Longest text, in characters, that is quoted from another program.
 const WORDS: usize = 200;
 
-/// A resource of a cluster, of which single fields are looked up.
+/// Lookup of single fields in an observed resource.
 pub trait Look {
-    /// The value at a path.
+    /// Value at a path.
     fn field(&self, path: &[&str]) -> Option<Value>;
-    /// The first condition of a type in the list at a path.
+    /// First condition of a type in the list at a path.
     fn condition(&self, path: &[&str], kind: &str) -> Option<Condition>;
 }
 
-/// What matters of a condition.
+/// Fields of a condition that decide readiness.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
     pub status: Option<String>,
@@ -73,7 +75,7 @@ pub struct Condition {
     pub observed_generation: Option<i64>,
 }
 
-/// A resource that somebody has taken apart already.
+/// Lookup in a resource that is decoded already.
 impl Look for &Value {
     fn field(&self, path: &[&str]) -> Option<Value> {
         at(self, path).cloned()
@@ -97,7 +99,7 @@ fn at<'a>(resource: &'a Value, path: &[&str]) -> Option<&'a Value> {
 }
 
 impl Observed {
-    /// Reads a resource of the plan. Of one that is ready only the least is asked for.
+    /// Observation of a resource of the plan. For a ready resource, as few fields as possible are looked up.
     pub fn of(planned: &Resource, seen: &impl Look) -> Self {
         let annotation = |name: &str| seen.field(&["metadata", "annotations", name]);
         let pause = if annotation(&waits_for()).is_some() {
@@ -125,7 +127,7 @@ impl Observed {
     }
 }
 
-/// Why a resource is not ready.
+/// Reason why a resource is not ready.
 #[derive(Debug)]
 struct Obstacle {
     failure: Failure,
@@ -133,8 +135,8 @@ struct Obstacle {
 }
 
 impl Obstacle {
-    /// The first reason that counts: deletion, then what has failed for good, what the provider says, what the resource
-    /// says itself.
+    /// First reason in this order: deletion, a failed Job, a change that the provider or the controller has not taken
+    /// up, messages of the provider, of Helm or of a container, failing pods, conditions of the manifest.
     fn of(planned: &Resource, seen: &impl Look) -> Option<Self> {
         if is_deleted(seen) {
             return Some(Self::told("it is being deleted"));
@@ -144,7 +146,7 @@ impl Obstacle {
         }
         let [synced, ready] = ["Synced", "Ready"].map(|kind| seen.condition(OWN, kind));
         let lags = lag(synced.as_ref(), seen);
-        // Whoever pauses a resource stops its provider, which says so beside `Synced`.
+        // A pause sets `Synced` to false with a reason of its own, which is no failure.
         let fails = |synced: &Condition| synced.says("False") && synced.reason.as_deref() != Some(RECONCILE_PAUSED);
         let is_ready = ready.as_ref().is_some_and(|ready| ready.says("True"));
         if is_ready && lags.is_none() && !synced.as_ref().is_some_and(fails) {
@@ -186,19 +188,20 @@ impl Condition {
     }
 }
 
-/// Whether a resource, or what stands inside an Object, is being deleted.
+/// Whether a resource, or the manifest inside an Object, is being deleted.
 fn is_deleted(seen: &impl Look) -> bool {
     let inner = ["status", "atProvider", "manifest", "metadata", "deletionTimestamp"];
     [&inner[3..], &inner].iter().any(|path| seen.field(path).is_some_and(|stamp| !stamp.is_null()))
 }
 
-/// Who has not taken up yet what a resource is now.
+/// Reason why the observed status is from before the last change: the provider or the controller has not taken it up.
 fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
     let number = |path: &[&str]| seen.field(path).and_then(|number| number.as_i64());
     let is_behind =
         |noted: Option<i64>, now: &[&str]| noted.is_some_and(|noted| number(now).is_some_and(|now| noted < now));
-    // A provider notes the generation that it saw beside `Synced`; beside `Ready` it mostly does not. A PushSecret has
-    // neither: External Secrets writes GENERATION-HASH of what it pushed last, and after a failed template nothing.
+    // Providers record the observed generation in the condition `Synced`, and mostly not in `Ready`. A PushSecret has
+    // neither: External Secrets writes `GENERATION-HASH` of its last push into the status, and nothing after a failed
+    // template.
     let pushed = || {
         let version = seen.field(&["status", "syncedResourceVersion"])?;
         version.as_str()?.split_once('-')?.0.parse().ok()
@@ -212,14 +215,14 @@ fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
         .then_some("its controller has not taken up the last change yet")
 }
 
-/// What Helm says of a release that is not deployed.
+/// Description by Helm of a release that is not deployed.
 fn release_description(seen: &impl Look) -> Option<String> {
     let text = |field: &str| seen.field(&["status", "atProvider", field])?.as_str().map(str::to_owned);
     let is_deployed = text("state")? == "deployed";
     text("releaseDescription").filter(|words| !is_deployed && !words.trim().is_empty())
 }
 
-/// What is said of pods that are refused, do not come up in time, or fail.
+/// Message about pods that are refused, do not start in time, or fail.
 fn failing_pods(ready: Ready, seen: &impl Look) -> Option<String> {
     let message = |kind: &str, status: &str| {
         let condition = seen.condition(INNER, kind).filter(|condition| condition.says(status))?;
@@ -235,7 +238,8 @@ fn failing_pods(ready: Ready, seen: &impl Look) -> Option<String> {
     }
 }
 
-/// Why the first container that says so does not run: what its program said last, or what keeps it from being started.
+/// Message of the first container that has one: the last line that its ended program left, or the reason why it is not
+/// started.
 fn container(statuses: &Value) -> Option<String> {
     let said = |status: &Value| {
         let ended = ["/state", "/lastState"].iter().find_map(|state| {
@@ -247,7 +251,7 @@ fn container(statuses: &Value) -> Option<String> {
     statuses.as_array()?.iter().find_map(said)
 }
 
-/// The first line of what somebody else says, and not too much of it.
+/// First line of another program's text, cut to the longest length.
 fn shortened(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().trim_end_matches('.');
     let plain = line.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
@@ -363,7 +367,7 @@ mod tests {
         assert!(at(&Value::Null).ready, "it does not note generations");
     }
 
-    /// A resource of generation 2 whose provider saw that, and the condition `Synced` that it has.
+    /// Ready resource of generation 2, with this condition `Synced`.
     fn ready_but(synced: &Value) -> Value {
         let mut resource = conditions(&json!([{"type": "Ready", "status": "True"}, synced]), &Value::Null);
         resource["metadata"] = json!({"generation": 2});

@@ -1,8 +1,8 @@
-//! How much a claim asks for in all, counted in its plan.
+//! Demand of a claim: the CPU, memory and storage that its plan requests in all.
 //!
-//! The plan says it, whatever a claim's fields are called: each pod template with what it reserves, as often as it runs,
-//! each volume claim, and each size in a chart's values. What a chart takes for itself without being told, a plan does not
-//! know.
+//! The sum has the requests of each pod template times the number of its pods, the size of each PersistentVolumeClaim,
+//! and each `requests` in a chart's Helm values. Requests that a chart sets by its own defaults are not in the plan and
+//! are not counted.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::parts::plan::Plan;
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::limits::Demand;
 
-/// All that a plan asks for.
+/// Sum of the requests of all resources in a plan.
 pub fn of(plan: &Plan) -> Demand {
     plan.resources.iter().map(|resource| of_manifest(resource.manifest())).fold(Demand::default(), Demand::plus)
 }
@@ -30,7 +30,7 @@ fn of_pods(manifest: &Value, pod: &Value) -> Demand {
     let count = |pointer| manifest.pointer(pointer).and_then(Value::as_u64);
     if manifest.get("apiVersion").is_some_and(|version| version == knative::Service::API_VERSION) {
         let most = manifest.pointer("/spec/template/metadata/annotations").and_then(|all| all.get(knative::MAX_SCALE));
-        // Without an end, Knative knows none.
+        // Knative has no upper bound for the number of pods without the annotation `autoscaling.knative.dev/max-scale`.
         let most = most.and_then(Value::as_str).and_then(|most| most.parse().ok()).unwrap_or(u64::MAX);
         let (cpu, memory) = QUEUE_PROXY;
         return of_pod(pod).plus(Demand { cpu, memory, storage: Bytes::default() }).times(most);
@@ -38,7 +38,8 @@ fn of_pods(manifest: &Value, pod: &Value) -> Demand {
     of_pod(pod).times(count("/spec/replicas").or(count("/spec/parallelism")).unwrap_or(1))
 }
 
-/// What comes before a pod's own containers runs before them, and does not add to them.
+/// Requests of one pod: the sum over its containers, or the largest init container where that requests more. Init
+/// containers run one after the other, before the containers.
 fn of_pod(pod: &Value) -> Demand {
     let each = |list| {
         let containers = pod.get(list).and_then(Value::as_array).into_iter().flatten();
@@ -48,7 +49,8 @@ fn of_pod(pod: &Value) -> Demand {
     each("initContainers").fold(together, Demand::most)
 }
 
-/// Every size that stands in a chart's values, but for those of what runs before a pod's own containers.
+/// Sum of all `requests` in a chart's Helm values. Fields whose names begin with `init` are left out: init containers
+/// run before the containers and add nothing.
 fn of_values(values: &Value) -> Demand {
     let below: Vec<&Value> = match values {
         Value::Object(fields) => {
@@ -66,7 +68,8 @@ fn of_requests(requests: &Value) -> Demand {
     Demand { cpu: cpu.unwrap_or_default(), memory: bytes(requests.get("memory")), storage: Bytes::default() }
 }
 
-/// An amount that cannot be read is more than any bound, so that nothing passes unseen.
+/// Amount in bytes. A missing amount is zero. Text that cannot be parsed counts as the largest amount, so that it
+/// exceeds every limit instead of passing unchecked.
 fn bytes(amount: Option<&Value>) -> Bytes {
     amount.map(|amount| read(amount, Bytes::read).unwrap_or(Bytes::MOST)).unwrap_or_default()
 }
@@ -107,7 +110,7 @@ mod tests {
         spec
     }
 
-    /// Storage, CPU and memory.
+    /// Demand of a claim: storage, CPU and memory, in this order.
     fn demand(kind: &str, spec: Value) -> [String; 3] {
         let Demand { storage, cpu, memory } = super::of(&compose(kind, spec, json!({})).unwrap());
         [storage.to_string(), cpu.to_string(), memory.to_string()]
@@ -116,18 +119,18 @@ mod tests {
     #[test]
     fn all_that_a_plan_reserves_is_counted() {
         // CPU: HQ 500m, agent 500m, Kafka 1, Metabase 500m, PostgreSQL 250m; four Jobs and two keepers of 50m each; two
-        // analytics proxies of 50m, each with a queue-proxy of 25m; who asks Connect 50m, and who serves its answer 10m.
-        // Memory in the same order: 2Gi, 2560Mi, 5Gi, 2Gi, 512Mi; Jobs 128, 64, 512 and 64Mi; keepers 64Mi each; proxies and
-        // queue-proxies 64Mi each; 96Mi and 32Mi.
+        // analytics proxies of 50m, each with a queue-proxy of 25m; the exporter of Connect's metrics 50m, and the
+        // container that serves them 10m. Memory in the same order: 2Gi, 2560Mi, 5Gi, 2Gi, 512Mi; Jobs 128, 64, 512 and
+        // 64Mi; keepers 64Mi each; proxies and queue-proxies 64Mi each; 96Mi and 32Mi.
         let memory = 2048 + 2560 + 5120 + 2048 + 512 + 128 + 64 + 512 + 64 + 128 + 256 + 128;
         let expected = ["18Gi".to_owned(), "3260m".to_owned(), format!("{memory}Mi")];
         assert_eq!(demand("RealtimeSystemClaim", system(&json!({}))), expected);
-        // Mosquitto 100m, the keeper of the bridge 50m, twenty simulators with 50m and 25m beside each.
+        // CPU: Mosquitto 100m, the keeper of the bridge 50m; twenty simulators of 50m, each with a queue-proxy of 25m.
         let broker = json!({"namespace": "streaming", "connectorConfig": {"simulator": {"maxScale": 20}}});
         let expected = ["5Gi", "1650m", "3008Mi"].map(str::to_owned);
         assert_eq!(demand("IotBrokerClaim", broker), expected);
-        // istiod 100m; Prometheus 100m, its operator 50m and reloader 10m, kube-state-metrics 10m, Grafana 100m and sidecar
-        // 10m.
+        // CPU: istiod 100m; Prometheus 100m, its operator 50m and reloader 10m, kube-state-metrics 10m, Grafana 100m
+        // and its sidecar 10m.
         let expected = ["0", "380m", "1344Mi"].map(str::to_owned);
         assert_eq!(demand("VClusterEnvironmentClaim", json!({"name": "streaming"})), expected);
     }
@@ -168,7 +171,7 @@ mod tests {
         assert_eq!(counted(job), ("6".to_owned(), "18Gi".to_owned()));
         let nothing = json!({"kind": "Deployment", "spec": {"replicas": 0, "template": template}});
         assert_eq!(counted(nothing), ("0".to_owned(), "0".to_owned()));
-        // What cannot be counted passes no bound.
+        // A demand without an upper bound exceeds every limit.
         let service =
             json!({"apiVersion": "serving.knative.dev/v1", "kind": "Service", "spec": {"template": template}});
         let (cpu, memory) = counted(service);
@@ -233,7 +236,7 @@ mod tests {
         );
     }
 
-    /// Of a chart only one pod of each is counted: its values ask for no more.
+    /// The demand counts one pod for each workload of a chart, so no Helm values may set a number of replicas.
     #[test]
     fn no_chart_is_told_how_often_it_runs() {
         fn names<'a>(value: &'a Value, found: &mut Vec<&'a str>) {

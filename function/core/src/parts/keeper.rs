@@ -1,8 +1,9 @@
-//! Scripts that keep something as a claim wants it, for as long as it does, and what is seen of them.
+//! Keepers: pods that run a script for as long as a claim exists, to keep something in another program as the claim
+//! asks for it.
 //!
-//! A script ends with what is wrong in its last line, and the kubelet shows that line in the status of its pod. So the pod is
-//! looked at as well, which no right inside and no token is needed for. It has the same name for ever because a StatefulSet
-//! makes it, which also never runs two of them, of which one would take back what the other did.
+//! A script that fails prints the fault as its last line. The kubelet copies that line into the status of the pod,
+//! which an Object observes, so that the script needs neither rights nor a token to report it. The pod belongs to a
+//! StatefulSet: its name is fixed, and Kubernetes never runs two of them, which would undo each other's changes.
 
 use std::collections::BTreeMap;
 
@@ -20,27 +21,28 @@ use crate::parts::workload::{
 };
 use crate::schema::size::Cpu;
 
-/// The file that a script leaves while all is well.
+/// File that a script creates while everything is as the claim asks for it; the readiness probe tests for it.
 const READY: &str = "/tmp/ready";
 
-/// A script that keeps something.
+/// Script of a keeper, with the settings of its pod.
 pub struct Keeper<'a> {
-    /// Its `app` is the name of the StatefulSet.
+    /// Part of the keeper. Its `app` is the name of the StatefulSet.
     pub part: &'a Part<'a>,
     pub image: String,
-    /// A shell script, run by `sh`.
+    /// Shell script, run by `sh`.
     pub script: &'static str,
     pub env: Vec<EnvVar>,
-    /// Labels of its pod beside the part's, for the network policies that admit it.
+    /// Labels of the pod besides those of the part; network policies admit the pod by them.
     pub pod_labels: BTreeMap<String, String>,
-    /// Files that it reads, and where.
+    /// ConfigMap with files for the script, and the directory at which it is mounted.
     pub files: Option<(&'a ConfigMap, &'static str)>,
-    /// Rises when credentials were rotated, so that it begins anew.
+    /// Generation of the credentials. A higher number restarts the script after a rotation.
     pub credentials_generation: u32,
 }
 
 impl Keeper<'_> {
-    /// What runs it, and what is seen of it. Keys begin with the part and `key`.
+    /// StatefulSet of the keeper, and an Object that observes its pod. Their keys are the part's name, then `key`, then
+    /// `keeper` or `pod`.
     pub fn resources(self, key: &str) -> [Resource; 2] {
         let part = *self.part;
         let seen = Pod {
@@ -78,7 +80,8 @@ impl Keeper<'_> {
                 failure_threshold: Some(1),
                 ..Probe::default()
             }),
-            // Its last line says what is wrong.
+            // With the policy `FallbackToLogsOnError`, the kubelet copies the end of a failed container's log into the
+            // pod's status. The last line names the fault.
             termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
             resources: Some(requests(Cpu::thousandths(50), "64Mi", "64Mi")),
             security_context: Some(confined()),
@@ -88,7 +91,7 @@ impl Keeper<'_> {
         StatefulSetSpec {
             replicas: Some(1),
             selector: self.part.label_selector(),
-            // In order, a pod that never was ready would not be replaced by one of a newer template.
+            // With the policy `OrderedReady`, a pod that was never ready is not replaced by one of a newer template.
             pod_management_policy: Some("Parallel".to_owned()),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {

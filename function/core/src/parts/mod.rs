@@ -1,4 +1,5 @@
-//! What every claim's plan is made of: resources, in parts, each with its place, its readiness and what it waits for.
+//! Building blocks that the plans of all claims share: owners, parts, resources with place and readiness, containers,
+//! keepers, and the sum of what a plan requests.
 
 pub mod demand;
 pub mod keeper;

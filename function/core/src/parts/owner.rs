@@ -1,4 +1,4 @@
-//! Whose something is: the claim that asked for it, the environment it stands in, and the platform team's settings.
+//! Owner of composed resources: the claim, its environment, and the platform team's settings.
 
 use std::collections::BTreeMap;
 
@@ -6,36 +6,35 @@ use serde_json::Value;
 
 use crate::settings::Settings;
 
-/// The prefix of every label and annotation of ours.
+/// Prefix of all labels and annotations that this function defines.
 pub const DOMAIN: &str = "platform.example.org";
 
-/// A label or annotation of ours.
+/// Name of a label or annotation that this function defines.
 pub fn label(name: &str) -> String {
     format!("{DOMAIN}/{name}")
 }
 
-/// The claim that asked for something, and the means it has.
+/// Owner of a plan's resources: a claim, with its environment and the settings.
 #[derive(Clone, Debug)]
 pub struct Owner {
-    /// What the claim makes, as in `app.kubernetes.io/part-of`.
+    /// Kind of system that the claim makes, as the value of the label `app.kubernetes.io/part-of`.
     pub system: &'static str,
-    /// The claim, by namespace and name.
     pub claim: Claim,
-    /// The environment, which is also the name of its ProviderConfigs and of its namespace on the host.
+    /// Name of the environment. Its ProviderConfigs and its namespace on the host have the same name.
     pub environment: String,
-    /// What is left alone inside the virtual cluster when the claim goes.
+    /// Resources inside the virtual cluster that stay when the claim is deleted.
     pub leaves: Leaves,
     pub settings: Settings,
 }
 
-/// A claim, by namespace and name.
+/// Namespace and name of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub namespace: String,
     pub name: String,
 }
 
-/// What is left alone inside the virtual cluster when a claim goes.
+/// Resources inside the virtual cluster that stay when a claim is deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaves {
     Nothing,
@@ -44,8 +43,8 @@ pub enum Leaves {
 }
 
 impl Claim {
-    /// The claim behind a composite, by the labels that Crossplane sets or by the composite's own reference. A composite
-    /// without one stands for itself.
+    /// Claim of a composite, by the labels that Crossplane sets or by `spec.claimRef`. A composite without a claim
+    /// counts as its own claim.
     pub fn of_composite(composite: &Value) -> Self {
         let text = |pointer: &str| composite.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         let of_claim = |name: &str| {
@@ -57,14 +56,14 @@ impl Claim {
     }
 }
 
-/// The one that controls an object, of those that it names as its owners.
+/// Owner reference of an object's controller. The API server accepts one such reference at most.
 pub fn controller(object: &Value) -> Option<&Value> {
     let mut owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array)?.iter();
     owners.find(|owner| owner.get("controller") == Some(&Value::Bool(true)))
 }
 
 impl Owner {
-    /// The labels of every managed resource and every manifest of this claim.
+    /// Labels of every managed resource and every manifest of this claim.
     pub fn labels(&self) -> BTreeMap<String, String> {
         BTreeMap::from([
             ("app.kubernetes.io/managed-by".to_owned(), "function-realtime-platform".to_owned()),

@@ -1,6 +1,6 @@
-//! One part of one system: its name, its labels, its selector, its metadata, once.
+//! A part of a claim's plan: the name, selector, labels and metadata that its manifests share.
 //!
-//! A selector is where labels start, so that no selector can miss what it is for.
+//! Labels are built from the selector, so that a selector always matches the pods it is meant for.
 
 use std::collections::BTreeMap;
 
@@ -8,28 +8,28 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use crate::parts::owner::Owner;
 
-/// The part that every other one waits for: whoever holds it owns the place.
+/// Part that holds the lock. The other parts wait for it: the claim whose lock is ready owns the place.
 pub const LOCK: &str = "lock";
 
-/// The label that says which system something is a part of.
+/// Label with the system that an object is part of.
 pub const PART_OF: &str = "app.kubernetes.io/part-of";
 
-/// One part of what a claim makes.
+/// Group of composed resources that become ready together, such as `kafka`.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     pub owner: &'a Owner,
-    /// What a person calls it. Keys of composed resources start with it.
+    /// Name of the part in messages. The keys of its composed resources begin with it.
     pub name: &'static str,
-    /// The value of its pods' label `app`.
+    /// Value of the label `app` on the part's pods.
     pub app: &'a str,
-    /// The namespace of its manifests; empty for what has none.
+    /// Namespace of the part's manifests; empty for kinds without a namespace.
     pub namespace: &'a str,
-    /// The parts that must be ready first.
+    /// Parts that must be ready before the resources of this part are released.
     pub waits_for: &'static [&'static str],
 }
 
 impl Part<'_> {
-    /// What selects the part's pods.
+    /// Labels that select the part's pods.
     pub fn selector(&self) -> BTreeMap<String, String> {
         BTreeMap::from([("app".to_owned(), self.app.to_owned())])
     }
@@ -38,7 +38,8 @@ impl Part<'_> {
         LabelSelector { match_labels: Some(self.selector()), ..LabelSelector::default() }
     }
 
-    /// The labels of the part's pods. They do not name the claim: another claim for the same place restarts nothing.
+    /// Labels of the part's pods. They do not name the claim, so that no pod restarts when another claim takes the
+    /// place.
     pub fn pod_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.selector();
         labels.insert("app.kubernetes.io/name".to_owned(), self.app.to_owned());
@@ -46,7 +47,7 @@ impl Part<'_> {
         labels
     }
 
-    /// The labels of the part's manifests.
+    /// Labels of the part's manifests: those of its pods, and those that name the claim.
     pub fn labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.pod_labels();
         labels.extend(self.owner.labels());

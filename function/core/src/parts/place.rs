@@ -1,5 +1,5 @@
-//! Where a resource lands: on the host or inside the virtual cluster, as an Object, a Release or by itself. The only room
-//! that knows which family of managed resources carries it there.
+//! Places of resources: on the host or inside the virtual cluster, carried by an Object or a Release, or applied by
+//! Crossplane itself.
 
 use std::collections::BTreeMap;
 
@@ -15,18 +15,18 @@ use crate::parts::part::Part;
 use crate::parts::plan::{Place, Plan, Ready, Resource};
 use crate::settings::pins::Chart;
 
-/// A chart's installation.
+/// Helm chart, and the release that it is installed as.
 pub struct Installation<'a> {
     pub chart: Chart,
-    /// The name of the Helm release, on which the chart's own names depend.
+    /// Name of the Helm release. The chart derives the names of its objects from it.
     pub name: &'a str,
     pub namespace: &'a str,
-    /// Whether the namespace is made by something else in the same environment.
+    /// Whether another resource of the environment makes the namespace, so that Helm must not create it.
     pub namespace_exists: bool,
     pub values: Value,
 }
 
-/// What a provider does to what it manages.
+/// Actions that a provider takes on an object that it manages.
 #[derive(Clone, Copy)]
 enum Touch {
     Whole,
@@ -50,45 +50,48 @@ impl Touch {
 }
 
 impl Part<'_> {
-    /// A manifest for the virtual cluster.
+    /// Object with a manifest for the virtual cluster. With [`Leaves::Everything`] the manifest stays when the claim is
+    /// deleted.
     pub fn inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         let keep = self.owner.leaves == Leaves::Everything;
         self.object(suffix, manifest, ready, Place::Inside, Touch::immutable(keep))
     }
 
-    /// What something else in the virtual cluster makes: it is looked at, and never touched.
+    /// Object that observes something which another program makes in the virtual cluster. The provider never changes
+    /// it.
     pub fn seen_inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         self.object(suffix, manifest, ready, Place::Inside, Touch::Never)
     }
 
-    /// A volume claim for the virtual cluster, which the claim may ask to keep.
+    /// Object with a PersistentVolumeClaim for the virtual cluster. With [`Leaves::Volumes`] or [`Leaves::Everything`]
+    /// the volume stays when the claim is deleted.
     pub fn volume_inside(&self, suffix: &str, manifest: &impl Serialize) -> Resource {
         let keep = self.owner.leaves != Leaves::Nothing;
         self.object(suffix, manifest, Ready::Exists, Place::Inside, Touch::immutable(keep))
     }
 
-    /// A manifest for the host.
+    /// Object with a manifest for the host, which is deleted with the claim.
     pub fn on_host(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         self.object(suffix, manifest, ready, Place::Host, Touch::Whole)
     }
 
-    /// A manifest for the host that stays there when the claim goes.
+    /// Object with a manifest for the host, which stays when the claim is deleted.
     pub fn kept_on_host(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         self.object(suffix, manifest, ready, Place::Host, Touch::AllButDeletion)
     }
 
-    /// A chart for the virtual cluster.
+    /// Helm release in the virtual cluster.
     pub fn release_inside(&self, suffix: &str, installation: Installation) -> Resource {
         let keep = self.owner.leaves == Leaves::Everything;
         self.release(suffix, installation, Place::Inside, keep)
     }
 
-    /// A chart for the host.
+    /// Helm release on the host, which is uninstalled with the claim.
     pub fn release_on_host(&self, suffix: &str, installation: Installation) -> Resource {
         self.release(suffix, installation, Place::Host, false)
     }
 
-    /// A resource that Crossplane itself applies, ready once it exists.
+    /// Resource on the host that Crossplane itself applies, without a provider. It is ready once it exists.
     pub fn directly<S: Spec>(&self, suffix: &str, metadata: ObjectMeta, spec: S) -> Resource {
         Resource {
             key: self.key(suffix),
@@ -103,7 +106,7 @@ impl Part<'_> {
         }
     }
 
-    /// The metadata of a managed resource. Its name is left to Crossplane.
+    /// Metadata of a managed resource, without a name: Crossplane generates one.
     pub fn managed_metadata(&self) -> ObjectMeta {
         ObjectMeta { labels: Some(self.owner.labels()), ..ObjectMeta::default() }
     }
@@ -132,15 +135,17 @@ impl Part<'_> {
         let release = Release {
             provider_config_ref: self.provider_config(place),
             management_policies: Touch::immutable(keep).policies(),
-            // Without a limit a first installation that failed would never be tried again, and at the limit none is: what
-            // was missing for so long would be missing for ever.
+            // provider-helm never retries a first installation that failed where `rollbackLimit` is unset, and does not
+            // retry at the limit either. So it is set to the maximum.
             rollback_limit: i32::MAX,
             for_provider: helm::Parameters {
                 chart: self.owner.settings.chart(installation.chart),
                 namespace: installation.namespace.to_owned(),
                 skip_create_namespace: installation.namespace_exists,
                 wait: true,
-                // The provider itself gives up after ten minutes. Written as it writes it, or each would correct the other.
+                // provider-helm itself gives up after ten minutes, so Helm waits for less. The duration is in the form
+                // in which the provider writes it back; in another form, Crossplane and the provider would overwrite
+                // each other's value.
                 wait_timeout: "8m0s",
                 values: installation.values,
             },
@@ -173,8 +178,8 @@ impl Part<'_> {
     }
 }
 
-/// Has the provider watch every Object that something waits for and that is not ready as soon as it exists, and what is only
-/// looked at: what it says is news whenever it says it.
+/// Makes the provider watch two kinds of Objects, so that a change is seen at once: those that other parts wait for and
+/// whose readiness is more than existence, and those that are only observed.
 pub fn watch(plan: &mut Plan) {
     let waited_for = plan.waited_for();
     for resource in &mut plan.resources {
@@ -202,19 +207,19 @@ fn readiness(ready: Ready) -> Readiness {
     }
 }
 
-/// A file in YAML.
+/// Text of a configuration file in YAML.
 #[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
 pub fn yaml(content: &impl Serialize) -> String {
     serde_yaml::to_string(content).expect("a configuration file is plain data")
 }
 
-/// A manifest as plain data.
+/// Manifest as a JSON value.
 #[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
 pub fn to_value(manifest: &impl Serialize) -> Value {
     serde_json::to_value(manifest).expect("a manifest is plain data")
 }
 
-/// A manifest as one line of JSON.
+/// Manifest as one line of JSON.
 #[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
 pub fn to_text(manifest: &impl Serialize) -> String {
     serde_json::to_string(manifest).expect("a manifest is plain data")

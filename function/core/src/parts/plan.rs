@@ -1,7 +1,6 @@
-//! What a claim becomes: keyed resources, each with where it lands, when it is ready and what its part waits for.
+//! Plan of a claim: its resources with their keys, each with its place, its readiness and the parts that it waits for.
 //!
-//! A plan is whole, always: it follows from the claim and the function's input alone. This room knows neither which parts
-//! there are nor how anything is observed.
+//! A plan is always whole: it depends on the claim and the settings alone, and observations never shorten it.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +11,15 @@ use crate::kinds::helm::Release;
 use crate::kinds::{Spec as _, knative};
 use crate::parts::owner::label;
 
-/// The annotation that tells a provider to leave a resource alone.
+/// Annotation that makes a provider leave a resource alone.
 pub const PAUSED: &str = "crossplane.io/paused";
 
-/// The annotation that says which part a resource is held for.
+/// Annotation with the parts that a held resource waits for.
 pub fn waits_for() -> String {
     label("waits-for")
 }
 
-/// All that one claim becomes, in reading order.
+/// All resources that one claim becomes, in reading order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     pub resources: Vec<Resource>,
@@ -39,7 +38,7 @@ impl Plan {
         containers.filter_map(|container| container.get("image")?.as_str()).collect()
     }
 
-    /// The parts that something waits for: in this plan, or where they are announced.
+    /// Parts that the resources of this plan wait for, or whose readiness the plan announces.
     pub fn waited_for(&self) -> BTreeSet<&'static str> {
         let announced = |resource: &Resource| -> Vec<_> {
             resource.announces.iter().flat_map(|announcement| announcement.parts).copied().collect()
@@ -49,33 +48,34 @@ impl Plan {
     }
 }
 
-/// One composed resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
-    /// Crossplane's name for it, for ever: another key is another resource.
+    /// Name of the resource in its composite. It never changes, because Crossplane takes another key for another
+    /// resource.
     pub key: String,
-    /// The part it belongs to.
+    /// Part to which the resource belongs.
     pub part: &'static str,
-    /// The parts that must be ready before this one is released.
+    /// Parts that must be ready before the resource is released.
     pub waits_for: &'static [&'static str],
-    /// The cluster it ends up in.
+    /// Cluster in which the manifest is put.
     pub place: Place,
-    /// When it counts as ready.
+    /// Criterion by which the resource counts as ready.
     pub ready: Ready,
-    /// Whether it has a condition `Ready` itself, as what a provider manages has.
+    /// Whether the resource has a condition `Ready` of its own, as a provider sets on each resource that it manages.
     pub reports_ready: bool,
-    /// Whether its provider would adopt what has its name on the host already, so that this is looked at first.
+    /// Whether the provider would adopt an object that already has the manifest's name on the host, so that the name is
+    /// looked up first.
     pub adopts: bool,
-    /// What it tells others of parts of this plan.
+    /// Annotations that report the readiness of parts of this plan to other claims.
     pub announces: Vec<Announcement>,
-    /// The resource as Crossplane gets it.
+    /// Composed resource as Crossplane applies it once it is released.
     pub composed: Value,
 }
 
-/// The name that a resource of a plan has, or wants, on the host.
+/// Name of a resource on the host, with its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a> {
-    /// The key of the resource.
+    /// Key of the resource in its composite.
     pub key: &'a str,
     pub api_version: &'a str,
     pub kind: &'a str,
@@ -83,14 +83,15 @@ pub struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// The name in a manifest; nothing where the manifest leaves the name to the API server.
+    /// Name in a manifest; none where the manifest leaves the name to the API server.
     pub fn of(key: &'a str, manifest: &'a Value) -> Option<Self> {
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
         Some(Self { key, api_version: text("/apiVersion")?, kind: text("/kind")?, name: text("/metadata/name")? })
     }
 }
 
-/// An annotation that says something else once parts of the plan are ready. A plan has what it says before.
+/// Annotation that gets the value `once_ready` as soon as all of these parts are ready. The manifest in the plan has
+/// the value from before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     pub annotation: String,
@@ -99,26 +100,25 @@ pub struct Announcement {
 }
 
 impl Resource {
-    /// Gives the composed resource a fixed name, in place of one that Crossplane makes up.
+    /// Sets a fixed name, in place of one that Crossplane generates.
     pub fn rename(&mut self, name: &str) {
         if let Some(metadata) = self.composed.pointer_mut("/metadata").and_then(Value::as_object_mut) {
             metadata.insert("name".to_owned(), Value::String(name.to_owned()));
         }
     }
 
-    /// Has what its name on the host belongs to be looked at, before its provider adopts it.
+    /// Marks a resource that a provider would adopt, so that the holder of its name on the host is looked up first.
     #[must_use]
     pub fn adopting(mut self) -> Self {
         self.adopts = true;
         self
     }
 
-    /// Marks the composed resource, for a selector to find it by.
+    /// Adds a label, by which selectors find the composed resource.
     pub fn mark(&mut self, (name, value): (String, String)) {
         self.metadata("labels", name, value);
     }
 
-    /// Tells whoever handles the composed resource something about it.
     pub fn annotate(&mut self, name: &str, value: &str) {
         self.metadata("annotations", name.to_owned(), value.to_owned());
     }
@@ -134,7 +134,7 @@ impl Resource {
         }
     }
 
-    /// What a person calls it: the kind, name and namespace of what finally stands in the cluster it ends up in.
+    /// Kind, name and namespace of the object in its target cluster, for messages.
     pub fn title(&self) -> String {
         let manifest = self.manifest();
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
@@ -145,13 +145,13 @@ impl Resource {
         match (name, namespace) {
             (Some(name), Some(namespace)) => format!("{kind} {name} in namespace {namespace}"),
             (Some(name), None) => format!("{kind} {name}"),
-            // Crossplane makes its name up.
+            // Crossplane generates the name.
             (None, _) => format!("{kind} {}", self.key),
         }
     }
 
-    /// What its pods are made from: they restart when it changes. A Job's pod is not among them, because a Job that changes
-    /// is another one.
+    /// Part of the manifest from which pods are made; a change of it restarts them. A Job has none here, because a
+    /// changed Job is another resource.
     pub fn pods(&self) -> Option<Pods<'_>> {
         let manifest = self.manifest();
         let text = |field: &str| manifest.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -164,13 +164,13 @@ impl Resource {
         }
     }
 
-    /// Whether something else makes what stands in the cluster, so that its provider only looks at it.
+    /// Whether another program makes the object in the cluster, so that the provider only observes it.
     pub fn is_only_observed(&self) -> bool {
         let policies = self.composed.pointer("/spec/managementPolicies").and_then(Value::as_array);
         policies.is_some_and(|policies| policies.iter().all(|policy| policy == "Observe"))
     }
 
-    /// What finally stands in the cluster it ends up in: the manifest inside an Object, else the resource itself.
+    /// Manifest of the object in its target cluster: the one inside an Object, else the composed resource itself.
     pub fn manifest(&self) -> &Value {
         match self.composed.pointer("/spec/forProvider/manifest") {
             Some(manifest) => manifest,
@@ -179,43 +179,46 @@ impl Resource {
     }
 }
 
-/// What pods are made from, where a resource has any.
+/// Part of a manifest from which pods are made, by the way in which a change replaces the pods.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pods<'a> {
-    /// A template whose pod goes before the next one comes: one at a time holds its volume.
+    /// Template of a Deployment or StatefulSet. The old pod ends before the new one starts, because only one can hold
+    /// the volume.
     Replaced(&'a Value),
-    /// A template whose next pod is ready before the last one goes.
+    /// Template of a Knative service. The new pod is ready before the old one ends.
     TakenOver(&'a Value),
-    /// What somebody else's chart or operator makes them from.
+    /// Values or specification from which a chart or operator of another project makes pods.
     Others(&'a Value),
 }
 
-/// A cluster that something ends up in.
+/// Cluster in which a manifest is put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
-    /// The cluster that Crossplane runs in.
+    /// Cluster in which Crossplane runs.
     Host,
     /// The virtual cluster.
     Inside,
 }
 
-/// When a resource counts as ready. Observed generations are compared, so that an old state is never taken for the new.
+/// Criterion by which a resource counts as ready. Where a kind reports an observed generation, that is compared, so
+/// that a status from before a change does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
-    /// Once it exists: kinds that report nothing about themselves.
+    /// Existence alone, for kinds that report no status.
     Exists,
-    /// Once its own condition `Ready` is true.
+    /// A condition `Ready` of its own that is true.
     Condition,
-    /// A Deployment: all its pods are of the newest template, and enough of them are available.
+    /// A Deployment whose pods are all of the newest template, and enough of them available.
     Available,
-    /// A StatefulSet: all its pods are of the newest template, and ready.
+    /// A StatefulSet whose pods are all of the newest template, and ready.
     Rolled,
-    /// A Job: complete. A failed one never is.
+    /// A complete Job. A failed Job is never ready.
     Complete,
 }
 
 impl Ready {
-    /// The question that provider-kubernetes asks of the observed object, where it takes one.
+    /// CEL query with which provider-kubernetes derives readiness from the observed object; none for the policies
+    /// without one.
     pub fn query(self) -> Option<&'static str> {
         match self {
             Self::Exists | Self::Condition => None,
@@ -246,7 +249,8 @@ pub(crate) mod tests {
 
     use super::Plan;
 
-    /// Keys are unique, whatever is waited for exists or is offered, and no part waits for itself in the end.
+    /// Asserts that keys are unique, that each part which is waited for exists or is offered, and that no part waits
+    /// for itself through others.
     pub fn assert_sound(plan: &Plan, offered: &[&'static str]) {
         let mut keys = BTreeSet::new();
         let mut waits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

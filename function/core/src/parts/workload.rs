@@ -1,5 +1,5 @@
-//! What most parts share: one container behind one Service, and Jobs that run a script. A part that differs edits what it
-//! gets from here.
+//! Building blocks of most parts: a Deployment with one container behind a Service, a Knative service, and Jobs that
+//! run a script. A part that needs more edits the objects that it gets from here.
 
 use std::collections::BTreeMap;
 
@@ -26,23 +26,24 @@ use crate::parts::plan::{Ready, Resource};
 use crate::schema::size::{Bytes, Cpu};
 use crate::text::language::{Text, Variable};
 
-/// A port by name and number.
+/// Name and number of a port.
 pub type Port = (&'static str, i32);
 
-/// The volume for what a program writes and nobody keeps.
+/// Volume for temporary files of a program.
 pub const TMP: &str = "tmp";
 
-/// The user of programs that are indifferent to it. Nothing of a node or of an image belongs to this one.
+/// User and group ID of programs that run as any user. It owns no file of a node or of an image.
 pub const NOBODY: i64 = 65_534;
 
-/// A pod that runs one part, once: its volumes can be mounted by one pod at a time.
+/// Pod of one part, in one replica, because its volumes can be mounted by one pod at a time.
 pub struct Workload<'a> {
     pub part: &'a Part<'a>,
     pub container: Container,
     pub init_containers: Vec<Container>,
     pub volumes: Vec<Volume>,
     pub security: PodSecurityContext,
-    /// What restarts the pods when it changes, although their template does not say it: configuration and credentials.
+    /// Annotations that restart the pods when configuration or credentials change, which the pod template only refers
+    /// to.
     pub restart_on: BTreeMap<String, String>,
 }
 
@@ -54,7 +55,7 @@ impl Workload<'_> {
             spec: Some(DeploymentSpec {
                 replicas: Some(1),
                 selector: part.label_selector(),
-                // A volume that one pod holds cannot be taken over while that pod still runs.
+                // A new pod cannot mount the volume while the old pod still runs, so the old pod ends first.
                 strategy: Some(DeploymentStrategy {
                     type_: Some("Recreate".to_owned()),
                     ..DeploymentStrategy::default()
@@ -80,7 +81,8 @@ impl Workload<'_> {
     }
 }
 
-/// What every pod of ours has: no token, no variables for each Service around it, and a place to run.
+/// Pod settings that all parts share: no service account token, no environment variables for the Services of the
+/// namespace, and the platform team's node selector and tolerations.
 pub fn pod(part: &Part) -> PodSpec {
     PodSpec {
         automount_service_account_token: Some(false),
@@ -91,7 +93,8 @@ pub fn pod(part: &Part) -> PodSpec {
     }
 }
 
-/// A Knative service that is called like its part's pods. Only routes of ours lead to it from outside.
+/// Knative service with the name that its part's pods have as label `app`. It is cluster-local, so that outside traffic
+/// reaches it through the routes of this function only.
 pub fn scaled_service(
     part: &Part,
     annotations: BTreeMap<String, String>,
@@ -119,7 +122,7 @@ pub fn scaled_service(
     part.inside("service", &knative::Service { template }.named(metadata), Ready::Condition)
 }
 
-/// The Service in front of a part's pods.
+/// Service in front of a part's pods. A port of the Service leads to the container port of the same name.
 pub fn service(part: &Part, name: &str, ports: &[Port]) -> Service {
     Service {
         metadata: part.metadata(name),
@@ -145,7 +148,7 @@ pub fn config_map(part: &Part, name: &str, data: BTreeMap<String, String>) -> Co
     ConfigMap { metadata: part.metadata(name), data: Some(data), ..ConfigMap::default() }
 }
 
-/// A volume claim of the platform's storage class.
+/// PersistentVolumeClaim with the storage class of the settings.
 pub fn volume_claim(part: &Part, name: &str, size: Bytes) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
         metadata: part.metadata(name),
@@ -180,7 +183,8 @@ pub fn container(name: &str, image: String, ports: &[Port]) -> Container {
     }
 }
 
-/// A variable with exactly this value.
+/// Environment variable with exactly this value. References such as `$(NAME)`, which the kubelet would replace, are
+/// escaped.
 pub fn env(name: &str, value: impl AsRef<str>) -> EnvVar {
     EnvVar {
         name: name.to_owned(),
@@ -216,21 +220,22 @@ pub fn claimed_volume(volume: &str, claim: &str) -> Volume {
     }
 }
 
-/// A volume that goes with its pod, which is stopped where it writes more than this onto its node's disk.
+/// Volume on the node's disk that is deleted with its pod. The kubelet evicts a pod that writes more than `size`.
 pub fn scratch_volume(volume: &str, size: &str) -> Volume {
     let directory =
         EmptyDirVolumeSource { size_limit: Some(Quantity(size.to_owned())), ..EmptyDirVolumeSource::default() };
     Volume { name: volume.to_owned(), empty_dir: Some(directory), ..Volume::default() }
 }
 
-/// A volume of a node's memory, for what no disk should keep. What is in it counts as memory of the containers.
+/// Volume in the node's memory, for content that no disk may keep. The content counts as memory of the containers.
 pub fn memory_volume(volume: &str, size: &str) -> Volume {
     let mut volume = scratch_volume(volume, size);
     volume.empty_dir.get_or_insert_default().medium = Some("Memory".to_owned());
     volume
 }
 
-/// CPU and memory that are reserved, the CPU that a container may take beyond that, and the memory at which it is stopped.
+/// Resources of a container: requested CPU and memory, the limit for CPU that follows from the request, and the limit
+/// for memory, at which the container is killed.
 pub fn requests(cpu: Cpu, memory: &str, memory_limit: &str) -> ResourceRequirements {
     ResourceRequirements {
         requests: Some(BTreeMap::from([quantity("cpu", &cpu), quantity("memory", memory)])),
@@ -243,7 +248,6 @@ fn quantity(name: &str, amount: &(impl ToString + ?Sized)) -> (String, Quantity)
     (name.to_owned(), Quantity(amount.to_string()))
 }
 
-/// A probe that connects to a port.
 pub fn tcp_probe(port: &str, period_seconds: i32, failure_threshold: i32) -> Probe {
     Probe {
         tcp_socket: Some(TCPSocketAction { port: IntOrString::String(port.to_owned()), ..TCPSocketAction::default() }),
@@ -253,7 +257,6 @@ pub fn tcp_probe(port: &str, period_seconds: i32, failure_threshold: i32) -> Pro
     }
 }
 
-/// A probe that asks for a page.
 pub fn http_probe(path: &str, port: &str, period_seconds: i32, failure_threshold: i32) -> Probe {
     Probe {
         http_get: Some(HTTPGetAction {
@@ -268,7 +271,7 @@ pub fn http_probe(path: &str, port: &str, period_seconds: i32, failure_threshold
     }
 }
 
-/// A pod of one user that is not root; its volumes belong to that user's group.
+/// Security context of a pod with one user that is not root. Its volumes belong to the group with the same ID.
 pub fn pod_user(user: i64) -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: Some(true),
@@ -279,7 +282,7 @@ pub fn pod_user(user: i64) -> PodSecurityContext {
     }
 }
 
-/// What every pod can bear, whatever user its image runs as.
+/// Security context of a pod that works for every image, whatever user the image runs as.
 pub fn default_pod_security() -> PodSecurityContext {
     PodSecurityContext {
         seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
@@ -287,12 +290,13 @@ pub fn default_pod_security() -> PodSecurityContext {
     }
 }
 
-/// The same, in a pod that cannot say it for all its containers.
+/// As [`confined`], with the seccomp profile of [`default_pod_security`], for Knative services, whose pods have no
+/// security context of their own.
 pub fn confined_alone() -> SecurityContext {
     SecurityContext { seccomp_profile: default_pod_security().seccomp_profile, ..confined() }
 }
 
-/// A container that needs nothing of the kernel and writes nowhere but to its volumes.
+/// Security context of a container that needs no capabilities and writes to its volumes only.
 pub fn confined() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
@@ -302,13 +306,14 @@ pub fn confined() -> SecurityContext {
     }
 }
 
-/// The same for a program that is indifferent to its user, in a pod that names none.
+/// Adds the user and group [`NOBODY`] to a container's security context, for pods that set no user.
 pub fn nobody(context: SecurityContext) -> SecurityContext {
     SecurityContext { run_as_non_root: Some(true), run_as_user: Some(NOBODY), run_as_group: Some(NOBODY), ..context }
 }
 
-/// A container whose image begins as root, or may do so: it keeps what root needs to own files, to become another user and
-/// to end that user's programs. Of what else a runtime grants, such as raw packets and device files, nothing.
+/// Security context of a container whose image starts as root, or may do so. It keeps the capabilities with which root
+/// owns files, switches to another user and ends that user's processes. All others that a runtime grants are dropped,
+/// such as those for raw packets and device files.
 pub fn confined_root() -> SecurityContext {
     let immutable = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
     SecurityContext {
@@ -321,23 +326,23 @@ pub fn confined_root() -> SecurityContext {
     }
 }
 
-/// A script that runs to its end, again whenever anything about it changes.
+/// Job that runs a script to its end. Every change of its specification makes a new Job, which runs the script again.
 pub struct Task<'a> {
     pub part: &'a Part<'a>,
-    /// First half of the Job's name; a hash of its content is the second.
+    /// First half of the Job's name. The second half is a hash of the Job's specification.
     pub name: &'a str,
     pub image: String,
-    /// A shell script, run by `sh`.
+    /// Shell script, run by `sh`.
     pub script: &'static str,
     pub env: Vec<EnvVar>,
-    /// Labels of its pod beside the part's, for the network policies that admit it.
+    /// Labels of the pod besides those of the part; network policies admit the pod by them.
     pub pod_labels: BTreeMap<String, String>,
     pub service_account: Option<String>,
-    /// Whether anything that the script calls writes below `/tmp`.
+    /// Whether the script, or a program that it calls, writes below `/tmp`.
     pub needs_tmp: bool,
     pub memory: &'a str,
     pub deadline_seconds: i64,
-    /// Rises when credentials were rotated, so that the Job runs again.
+    /// Generation of the credentials. A higher number runs the Job again after a rotation.
     pub credentials_generation: u32,
 }
 
@@ -349,7 +354,7 @@ impl Task<'_> {
         let name = format!("{}-{hash}", self.name);
         let job = Job {
             metadata: ObjectMeta {
-                // Without it the Job's pods would outlive the Job.
+                // Without the finalizer `foregroundDeletion`, the pods of a deleted Job would outlive the Job.
                 finalizers: Some(vec!["foregroundDeletion".to_owned()]),
                 ..part.metadata(name)
             },
@@ -372,7 +377,7 @@ impl Task<'_> {
         };
         JobSpec {
             active_deadline_seconds: Some(self.deadline_seconds),
-            // Waiting is the script's own affair; what is left to retry is a pod that was lost.
+            // The script itself waits for servers that are not up. The Job retries only pods that were lost.
             backoff_limit: Some(10),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
@@ -395,17 +400,17 @@ impl Task<'_> {
     }
 }
 
-/// The annotation that restarts pods when credentials were rotated.
+/// Annotation of a pod template that restarts the pods when credentials are rotated.
 pub fn credentials(generation: u32) -> BTreeMap<String, String> {
     BTreeMap::from([(label("credentials-generation"), generation.to_string())])
 }
 
-/// The annotation that restarts pods when their configuration changes.
+/// Annotation of a pod template that restarts the pods when their configuration changes.
 pub fn configuration(content: &impl Serialize) -> BTreeMap<String, String> {
     BTreeMap::from([(label("configuration"), hash8(content))])
 }
 
-/// Eight hexadecimal digits that change when the content does.
+/// Hash of the content's JSON in eight hexadecimal digits.
 pub fn hash8(content: &impl Serialize) -> String {
     let digest = Sha256::digest(to_text(content));
     let [first, second, third, fourth, ..] = digest.0;

@@ -1,4 +1,4 @@
-//! The scripts that keep a connector in Kafka Connect as a claim wants it, and that remove one.
+//! Scripts that keep a connector in Kafka Connect as a claim asks for it, and that remove connectors.
 
 macro_rules! with_http {
     ($($file:literal),+) => {

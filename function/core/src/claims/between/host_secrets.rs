@@ -1,8 +1,8 @@
-//! Secrets in the environment's namespace on the host, as claims name them. Whatever a claim names is copied to where its
-//! author can read it, so this module says what may be named.
+//! Secrets on the host that a claim names, in the environment's namespace. A named Secret is copied inside, where the
+//! claim's author can read it, so this module decides which names a claim may use.
 //!
-//! No Secret is ever read to decide. What a claim may name follows from the name, from who owns the environment and from
-//! what the owner shares.
+//! The decision follows from the name, from the owner of the environment and from the names that the owner shares. No
+//! Secret is read for it.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +14,13 @@ use crate::schema::change::MANIFEST;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 
-/// A Secret that a claim names.
+/// Secret on the host that a claim names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostSecret {
-    /// The field that names it.
+    /// Field of the claim that names the Secret.
     pub field: String,
     pub name: String,
-    /// The key of the composed PushSecret that copies it inside; empty where none does.
+    /// Key of the composed PushSecret that copies the Secret inside; empty where none does.
     pub push: String,
 }
 
@@ -29,8 +29,8 @@ impl HostSecret {
         Self { field: field.into(), name: name.to_owned(), push: push.into() }
     }
 
-    /// What the PushSecret that is observed copies, where that is anything else than this Secret: the name of another one, or
-    /// the empty name for a generator. One that does not show what it copies says nothing against any name.
+    /// Name of the Secret that the observed PushSecret copies, where it is not this one; the empty name where it uses a
+    /// generator. A PushSecret that does not show its selector counts as one that copies this Secret.
     fn other(&self, look: &dyn Fn(&str, &[&str]) -> Option<Value>) -> Option<String> {
         let path = format!("{MANIFEST}/spec/selector");
         let path: Vec<&str> = path.split('/').skip(1).collect();
@@ -40,7 +40,7 @@ impl HostSecret {
     }
 }
 
-/// Refuses names that only the platform and the virtual cluster use, whoever names them.
+/// Rejects names that only the platform and the virtual cluster use. The rule holds for every claim.
 pub fn check(faults: &mut Vec<Fault>, environment: &str, secrets: &[HostSecret], settings: &Settings) {
     for secret in secrets {
         if let Some(reserved) = reserved(&secret.name, environment, settings) {
@@ -52,7 +52,7 @@ pub fn check(faults: &mut Vec<Fault>, environment: &str, secrets: &[HostSecret],
     }
 }
 
-/// Why nobody may name a Secret of this name.
+/// Reason why no claim may name a Secret of this name.
 fn reserved(name: &str, environment: &str, settings: &Settings) -> Option<String> {
     let is_pull_secret = settings.pull_secrets.iter().any(|secret| secret.name == name);
     let reason = if name.starts_with("vc-") {
@@ -73,28 +73,28 @@ fn reserved(name: &str, environment: &str, settings: &Settings) -> Option<String
     Some(reason.to_owned())
 }
 
-/// Whether a virtual cluster may have shortened a name to this one: it keeps 52 characters of what is longer than 63, and
-/// adds a hyphen and ten hexadecimal digits of a checksum. A dot before the hyphen goes.
+/// Whether a name may be one that a virtual cluster has shortened. It cuts a name of more than 63 characters to 52, and
+/// adds a hyphen and ten hexadecimal digits of a checksum. A dot before the hyphen is removed.
 fn is_shortened(name: &str) -> bool {
     let digits = name.rsplit_once('-').map(|(_, digits)| digits).unwrap_or_default();
     let is_checksum = digits.len() == 10 && digits.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
     is_checksum && matches!(name.len(), 62 | 63)
 }
 
-/// Which Secrets in the host namespace of its environment a claim may name.
+/// Secrets in the environment's namespace on the host that a claim may name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Nameable {
-    /// The environment is not seen yet, so nobody knows.
+    /// Undecided, because the environment's ProviderConfig has not been found.
     Unknown,
-    /// The claim is of the namespace that owns the environment.
+    /// All Secrets: the claim is in the namespace that owns the environment.
     All,
-    /// The claim is of another namespace, and may name these, which the environment shares, and those that begin with the
-    /// claim's namespace and a dot.
+    /// These Secrets, which the environment shares, and those whose names begin with the claim's namespace and a dot:
+    /// the claim is in another namespace than the environment's owner.
     Shared(BTreeSet<String>),
 }
 
 impl Nameable {
-    /// Reads the ProviderConfig that has the environment's name.
+    /// Secrets that the consumer may name, read from the ProviderConfig with the environment's name.
     pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Self {
         match Sharing::of(consumer, provider_config) {
             None => Self::Unknown,
@@ -103,8 +103,8 @@ impl Nameable {
         }
     }
 
-    /// Every Secret that the claim may not name. While nobody knows, what is not released yet is held, so that only what
-    /// has been released must not be pointed at another Secret.
+    /// Faults for all Secrets that the claim may not name. While that is undecided, PushSecrets that are not released
+    /// stay held. So only a released one can be at fault: it must not copy another Secret than before.
     pub fn faults(
         &self,
         consumer: &Consumer,
@@ -208,7 +208,7 @@ mod tests {
         }})
     }
 
-    /// What a claim of namespace `team` hears of a Secret that it names, with this PushSecret observed.
+    /// Faults of a claim in namespace `team` that names a Secret, with this PushSecret observed.
     fn said(provider_config: Option<&Value>, name: &str, observed: Option<&Value>) -> Vec<String> {
         let look = |key: &str, path: &[&str]| {
             assert_eq!(key, "push");

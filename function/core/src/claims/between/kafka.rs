@@ -1,36 +1,36 @@
-//! What others call the parts of a real-time system. The broker's claim stands in the same namespace and uses these names;
-//! nothing else of this room is its business.
+//! Names of a real-time system's parts that other claims use. The broker in the same namespace calls the parts by these
+//! names.
 
-/// The Service in front of Kafka, Schema Registry and Connect.
+/// Service in front of Kafka, Schema Registry and Connect.
 pub const KAFKA_SERVICE: &str = "kafka-service";
-/// The label `app` of Kafka's pod.
+/// Label `app` of Kafka's pod.
 pub const KAFKA_APP: &str = "kafka-platform";
-/// The port of the Kafka protocol.
+/// Port of the Kafka protocol.
 pub const KAFKA_PORT: (&str, i32) = ("kafka", 9092);
-/// The port of Schema Registry.
+/// Port of Schema Registry.
 pub const SCHEMA_REGISTRY_PORT: (&str, i32) = ("schema-registry", 8081);
-/// The port of Connect's REST interface.
+/// Port of Connect's REST interface.
 pub const CONNECT_PORT: (&str, i32) = ("connect", 8083);
-/// The port of Kafka's metrics.
+/// Port of Kafka's metrics.
 pub const JMX_PORT: (&str, i32) = ("jmx", 9581);
-/// The port of Connect's own metrics.
+/// Port of Connect's own metrics.
 pub const CONNECT_JMX_PORT: (&str, i32) = ("connect-jmx", 9584);
-/// The directory in Kafka's pod under which Connect may read credentials, one directory for each Secret.
+/// Directory in Kafka's pod with the credentials that Connect may read, one subdirectory for each Secret.
 pub const CONNECT_SECRETS: &str = "/mnt/secrets";
-/// The directory in it with the credentials of the bridge from MQTT.
+/// Subdirectory of [`CONNECT_SECRETS`] with the credentials of the bridge from MQTT.
 pub const MQTT_SECRET: &str = "mqtt";
-/// The directory in it with the key of the Snowflake user.
+/// Subdirectory of [`CONNECT_SECRETS`] with the key of the Snowflake user.
 pub const SNOWFLAKE_SECRET: &str = "snowflake";
 
-/// The name of the Avro record that a device's message becomes, which its registered schema has too.
+/// Name of the Avro record that a device's message becomes; the registered schema has the same name.
 pub const DEVICE_RECORD: &str = "health_device_data";
 
-/// Where Connect finds Schema Registry: beside itself, in one pod.
+/// URL of Schema Registry for Connect, which runs in the same pod.
 pub fn registry_of_connect() -> String {
     format!("http://127.0.0.1:{}", SCHEMA_REGISTRY_PORT.1)
 }
 
-/// The label that lets a pod through Kafka's network policy, and its value.
+/// Label, as name and value, of pods that Kafka's network policy admits.
 pub fn kafka_client() -> (String, String) {
     (crate::parts::owner::label("kafka-client"), "true".to_owned())
 }

@@ -1,5 +1,5 @@
-//! What claims know of each other, and nothing else: what an environment offers, the names by which a broker and a system
-//! call each other, and the Secrets and network policies between them.
+//! Agreements between claims: the offer of an environment, the names by which a broker and a system call each other,
+//! and the Secrets and network policies between them.
 
 pub mod connectors;
 pub mod host_secrets;

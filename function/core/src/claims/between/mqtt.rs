@@ -1,10 +1,11 @@
-//! What others call the parts of a broker. The real-time system's claim stands in the same namespace and uses these names.
+//! Names of a broker's parts that other claims use. The real-time system in the same namespace calls the broker by
+//! these names.
 
 use crate::parts::workload::Port;
 
-/// The label `app` of Mosquitto's pod.
+/// Label `app` of Mosquitto's pod.
 pub const MQTT_APP: &str = "health-mqtt-broker";
-/// The Service in front of Mosquitto.
+/// Service in front of Mosquitto.
 pub const MQTT_SERVICE: &str = "health-mqtt-service";
-/// The port of MQTT without TLS.
+/// Port of MQTT without TLS.
 pub const MQTT_PORT: Port = ("mqtt", 1883);

@@ -1,8 +1,8 @@
-//! Who may reach whom: network policies, and the peers and ports that they are made of.
+//! Network policies, with the peers and ports that they consist of.
 //!
-//! A pod that a policy selects accepts and opens only what some policy admits, and policies add up. Every pod of ours is
-//! behind a fence, which admits nothing in, and out only what all of its system need; what a part needs beyond that, its
-//! own policy admits. What runs in which part is no business of this room.
+//! A pod that a policy selects accepts and opens only connections that some policy admits, and policies add up. Every
+//! pod of a system is behind a fence, a policy that admits no connections to the pods, and from them only those that
+//! all pods of the system need. The policy of a part admits the connections that this part needs besides.
 
 use std::collections::BTreeMap;
 
@@ -18,25 +18,26 @@ use crate::parts::part::{PART_OF, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::Port;
 
-/// The namespace of the cluster's own name server.
+/// Namespace of the cluster's DNS server.
 const NAME_SERVER: &str = "kube-system";
-/// Where a name server is asked, and where a virtual cluster's listens behind that.
+/// Ports of DNS: 53 of the Service, and 1053, on which the DNS server of a virtual cluster listens behind it.
 const NAME_SERVER_PORTS: [i32; 2] = [53, 1053];
-/// Where most of what is outside is asked.
+/// Port of most servers outside the cluster.
 pub const HTTPS: i32 = 443;
-/// Where an API server is asked, and where a virtual cluster's listens behind that.
+/// Ports of the API server: 443 of the Service, and 8443, on which that of a virtual cluster listens behind it.
 const API_SERVER_PORTS: [i32; 2] = [HTTPS, 8443];
-/// Where Knative's proxy, in each pod of its services, takes requests.
+/// Port on which queue-proxy, Knative's sidecar in each pod of a service, takes requests.
 const KNATIVE_REQUESTS: Port = ("http", 8012);
-/// Where it says how many there are.
+/// Port on which queue-proxy reports request counts to the autoscaler.
 const KNATIVE_COUNTS: Port = ("http-autometric", 9090);
 
-/// The label that Kubernetes gives to each namespace.
+/// Label that Kubernetes sets on each namespace, with the name of the namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
-/// What is let into some pods, and out of them. What stays empty is left to the fence.
+/// Connections that a policy admits to its pods, and from them. A direction without rules is left to the fence.
 ///
-/// To Kubernetes a rule without peers, or without ports, is one for all of them. So whoever names none adds no rule.
+/// Kubernetes reads a rule without peers as one for all peers, and a rule without ports as one for all ports. So no
+/// rule is added for an empty list of peers.
 #[derive(Default)]
 #[must_use = "it admits nothing until a policy or a fence takes it"]
 pub struct Traffic {
@@ -45,7 +46,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Lets these in at these ports.
+    /// Admits connections from these peers at these ports.
     pub fn from(mut self, peers: impl IntoIterator<Item = NetworkPolicyPeer>, ports: &[Port]) -> Self {
         let peers: Vec<NetworkPolicyPeer> = peers.into_iter().collect();
         if !peers.is_empty() {
@@ -55,21 +56,22 @@ impl Traffic {
         self
     }
 
-    /// Lets Knative lead requests to the pods of one of its services, and count them.
+    /// Admits the connections of Knative to the pods of one of its services: requests from the gateway and the
+    /// activator, and the autoscaler, which reads request counts.
     pub fn from_knative(self) -> Self {
         let serving = |app| within(places::KNATIVE_SERVING, labels("app", app));
         self.from([gateway(), serving("activator")], &[KNATIVE_REQUESTS])
             .from([serving("autoscaler")], &[KNATIVE_COUNTS])
     }
 
-    /// Lets through to such pods at these ports.
+    /// Admits connections to these pods at these ports.
     pub fn to(mut self, peer: NetworkPolicyPeer, ports: &[Port]) -> Self {
         let ports = tcp(ports.iter().map(|&(_, port)| port));
         self.egress.push(NetworkPolicyEgressRule { to: Some(vec![peer]), ports: Some(ports) });
         self
     }
 
-    /// Lets through to whoever listens there, outside too.
+    /// Admits connections to any destination at these ports, outside the cluster too.
     pub fn to_anybody(mut self, ports: impl IntoIterator<Item = i32>) -> Self {
         let ports = tcp(ports);
         if !ports.is_empty() {
@@ -78,7 +80,8 @@ impl Traffic {
         self
     }
 
-    /// Lets through to whoever listens there in these networks. They are some: a rule without peers is one for all.
+    /// Admits connections to these networks at this port. An empty list adds no rule, because a rule without peers
+    /// would admit all of them.
     pub fn to_networks(mut self, networks: &[String], port: i32) -> Self {
         let block = |network: &String| IPBlock { cidr: network.clone(), except: None };
         let peer = |network| NetworkPolicyPeer { ip_block: Some(block(network)), ..NetworkPolicyPeer::default() };
@@ -89,13 +92,14 @@ impl Traffic {
         self
     }
 
-    /// Lets through to the API server, which nothing inside a virtual cluster can tell by more than its ports.
+    /// Admits connections to the API server. Inside a virtual cluster it has no label or address by which a policy
+    /// could select it, so its ports are open to any destination.
     pub fn to_api_server(self) -> Self {
         self.to_anybody(API_SERVER_PORTS)
     }
 }
 
-/// A policy for a part's pods.
+/// Network policy for a part's pods.
 pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
     let Traffic { ingress, egress } = admissions;
     let spec = NetworkPolicySpec {
@@ -113,7 +117,8 @@ pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
     part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
 }
 
-/// The fence around all pods of a system: nothing comes in, and beside questions for names only what is admitted goes out.
+/// Fence around all pods of a system. It admits no connections to them, and from them only DNS queries and
+/// `admissions`.
 pub fn fence(part: &Part, name: &str, admissions: Traffic) -> Resource {
     let spec = NetworkPolicySpec {
         pod_selector: Some(selector(system(part))),
@@ -124,7 +129,7 @@ pub fn fence(part: &Part, name: &str, admissions: Traffic) -> Resource {
     part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
 }
 
-/// The label that all pods of a part's system have, and no others.
+/// Label that all pods of a part's system have, and no other pods.
 fn system(part: &Part) -> BTreeMap<String, String> {
     labels(PART_OF, part.owner.system)
 }
@@ -139,28 +144,28 @@ pub fn pods(labels: BTreeMap<String, String>) -> NetworkPolicyPeer {
     NetworkPolicyPeer { pod_selector: Some(selector(labels)), ..NetworkPolicyPeer::default() }
 }
 
-/// The pods of a part of the same namespace.
+/// Pods of one part in the same namespace.
 pub fn app(app: &str) -> NetworkPolicyPeer {
     pods(labels("app", app))
 }
 
-/// All pods of a part's own system.
+/// All pods of the part's own system.
 pub fn siblings(part: &Part) -> NetworkPolicyPeer {
     pods(system(part))
 }
 
-/// The pods of the environment's gateway.
+/// Pods of the environment's gateway.
 pub fn gateway() -> NetworkPolicyPeer {
     let (name, value) = places::GATEWAY_LABEL;
     within(places::ISTIO, labels(name, value))
 }
 
-/// The environment's Prometheus, by the label that its operator gives.
+/// Pods of the environment's Prometheus, by the label that its operator sets.
 pub fn prometheus() -> NetworkPolicyPeer {
     within(places::MONITORING, labels("app.kubernetes.io/name", "prometheus"))
 }
 
-/// Pods of another namespace with these labels; all of them without any.
+/// Pods of another namespace with these labels, or all of its pods where no labels are given.
 fn within(namespace: &str, labelled: BTreeMap<String, String>) -> NetworkPolicyPeer {
     NetworkPolicyPeer {
         namespace_selector: Some(selector(labels(NAMESPACE_NAME, namespace))),

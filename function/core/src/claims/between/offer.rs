@@ -1,8 +1,8 @@
-//! What an environment offers to systems and brokers, as annotations of its ProviderConfig: the one thing of it that they
-//! read. Whoever reads or writes one of these annotations names it from here.
+//! Offer of an environment to systems and brokers, as annotations of its ProviderConfig. Systems and brokers read
+//! nothing else of an environment. All names of these annotations are defined here.
 //!
-//! What is offered is `off`, `pending` or `ready`. A plan says the first two; that something is ready follows what is
-//! observed.
+//! An entry of the offer is `off`, `pending` or `ready`. The plan has `off` or `pending`; observations decide when it
+//! becomes `ready`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,43 +12,42 @@ use serde_json::Value;
 use crate::parts::owner::label;
 use crate::parts::plan::Announcement;
 
-/// What a system or broker waits for before it puts anything into an environment: that its virtual cluster is reached, has
-/// its namespaces, and admits it.
+/// Entry that is ready once the virtual cluster is reached and has its namespaces. Systems and brokers wait for it
+/// before they put anything into an environment, and only admitted ones get it.
 pub const ENVIRONMENT: &str = "environment";
-/// Istio with its gateway.
+/// Entry for Istio with its gateway.
 pub const ISTIO: &str = "istio";
-/// Knative Serving.
 pub const KNATIVE_SERVING: &str = "knative-serving";
-/// Prometheus and Grafana.
+/// Entry for Prometheus and Grafana.
 pub const OBSERVABILITY: &str = "observability";
-/// The gateway's certificate.
+/// Entry for TLS: the certificate of the gateway.
 pub const TLS: &str = "tls";
-/// The namespaces inside, separated by commas.
+/// Annotation with the namespaces inside, separated by commas.
 pub const NAMESPACES: &str = "namespaces";
-/// Whose claims each namespace inside is for, as [`Tenancy`] writes it, separated by commas.
+/// Annotation with the tenant of each namespace inside, in the form of [`Tenancy`], separated by commas.
 pub const TENANTS: &str = "tenants";
-/// The Secrets on the host that claims of other namespaces may name, separated by commas.
+/// Annotation with the Secrets on the host that claims of other namespaces may name, separated by commas.
 const SHARED_SECRETS: &str = "shared-secrets";
-/// The domain of the routes.
+/// Annotation with the domain of the routes.
 const ENVIRONMENT_DOMAIN: &str = "domain";
-/// The namespaces of claims that are admitted, separated by commas; `*` admits all.
+/// Annotation with the namespaces whose claims are admitted, separated by commas; `*` admits all.
 const CLAIM_NAMESPACES: &str = "claim-namespaces";
 
 const OFF: &str = "off";
 const PENDING: &str = "pending";
 const READY: &str = "ready";
 
-/// Everything of an environment that a part of a system or broker may wait for.
+/// Entries of an offer that a part of a system or broker may wait for.
 pub const OFFERED: [&str; 5] = [ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY, TLS];
 
-/// Something that an environment offers, and the parts of it that have to be ready for that; none where it is off.
+/// Entry of an offer, and the parts of the environment that must be ready for it; no parts where it is off.
 #[derive(Clone, Debug)]
 pub struct Offered {
     pub name: &'static str,
     pub parts: &'static [&'static str],
 }
 
-/// What an environment offers.
+/// Offer of one environment.
 #[derive(Clone, Debug)]
 pub struct Offer {
     pub offered: Vec<Offered>,
@@ -59,7 +58,8 @@ pub struct Offer {
     pub shared_secrets: Vec<String>,
 }
 
-/// Whose claims a namespace inside is for. Neither name holds the equals sign between them.
+/// Namespace inside, and the namespace on the host whose claims it is for. Neither name can contain the equals sign
+/// between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenancy {
     pub namespace: String,
@@ -73,7 +73,7 @@ impl fmt::Display for Tenancy {
 }
 
 impl Offer {
-    /// What is published before anything is ready.
+    /// Annotations of the offer, as they are before any entry is ready.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let state = |offered: &Offered| if offered.parts.is_empty() { OFF } else { PENDING };
         let states = self.offered.iter().map(|offered| (offered.name, state(offered).to_owned()));
@@ -83,12 +83,12 @@ impl Offer {
             (CLAIM_NAMESPACES, self.claim_namespaces.join(",")),
             (TENANTS, self.tenants.iter().map(Tenancy::to_string).collect::<Vec<_>>().join(",")),
         ];
-        // Absent where nothing is shared, as most share nothing.
+        // An environment that shares nothing, as most do, has no annotation for shared Secrets.
         let shared = (!self.shared_secrets.is_empty()).then(|| (SHARED_SECRETS, self.shared_secrets.join(",")));
         states.chain(places).chain(shared).map(|(name, value)| (annotation(name), value)).collect()
     }
 
-    /// What is published of it once it is ready.
+    /// Announcements that make each entry `ready` once its parts are ready.
     pub fn announcements(&self) -> Vec<Announcement> {
         let switched_on = self.offered.iter().filter(|offered| !offered.parts.is_empty());
         switched_on
@@ -101,22 +101,23 @@ impl Offer {
     }
 }
 
-/// The annotation with one of the things offered.
+/// Name of the annotation for an entry of the offer.
 pub fn annotation(name: &str) -> String {
     label(&format!("offers-{name}"))
 }
 
-/// Who wants to stand in an environment, and where.
+/// System or broker that uses an environment, and the namespaces it is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consumer {
     pub environment: String,
     pub namespace: String,
     pub claim_namespace: String,
-    /// How its claim does without what it asks of an environment.
+    /// Entries of the offer that the claim can do without, each with the setting for that, such as `spec.expose:
+    /// false`.
     pub opt_outs: &'static [(&'static str, &'static str)],
 }
 
-/// How something that an environment may offer stands.
+/// State of an entry of the offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Off,
@@ -124,27 +125,27 @@ pub enum State {
     Ready,
 }
 
-/// How an environment receives a guest.
+/// Answer of an environment to a consumer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// Nothing has its name.
+    /// No ProviderConfig has the environment's name.
     Missing,
-    /// Something has its name that is no environment of ours.
+    /// The ProviderConfig with the environment's name belongs to no environment.
     Foreign,
-    /// It is being deleted.
+    /// The environment is being deleted.
     Leaving,
-    /// It does not admit claims of the guest's namespace.
+    /// The environment does not admit claims of the consumer's namespace on the host.
     Refused,
-    /// It has no namespace of that name inside.
+    /// The environment has no namespace of that name inside.
     NoNamespace,
-    /// That namespace inside is for claims of another one.
+    /// The namespace inside is for claims of another namespace on the host.
     OfOthers { claim_namespace: String },
-    /// The guest is welcome to what is ready.
+    /// The consumer is admitted, and the entries of the offer have these states.
     Open(BTreeMap<&'static str, State>),
 }
 
 impl Admission {
-    /// Reads the ProviderConfig that has the environment's name.
+    /// Admission of a consumer, read from the ProviderConfig with the environment's name.
     pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Self {
         let Some(provider_config) = provider_config.filter(|found| found.get("metadata").is_some()) else {
             return Self::Missing;
@@ -164,14 +165,14 @@ impl Admission {
             let state = |name: &str| match offer(name) {
                 OFF => State::Off,
                 READY => State::Ready,
-                // Also what a release of ours that is not this one may have published.
+                // Values that another release of this function may have published count as pending, too.
                 _ => State::Pending,
             };
             Self::Open(OFFERED.map(|name| (name, state(name))).into())
         }
     }
 
-    /// The same once everything that is switched on is ready.
+    /// Admission once all entries that are switched on are ready, for previews.
     #[must_use]
     pub fn in_the_end(self) -> Self {
         let ready = |state| if state == State::Pending { State::Ready } else { state };
@@ -181,7 +182,7 @@ impl Admission {
         }
     }
 
-    /// What parts may count on.
+    /// Entries of the offer that are ready for this consumer.
     pub fn offered(&self) -> BTreeSet<&'static str> {
         match self {
             Self::Open(states) => {
@@ -191,29 +192,30 @@ impl Admission {
         }
     }
 
-    /// Whether there is an environment of that name that does not want the guest.
+    /// Whether the environment's name is in use, but not for this consumer. A deletion of the environment is no
+    /// refusal.
     pub fn refuses(&self) -> bool {
         matches!(self, Self::Foreign | Self::Refused | Self::NoNamespace | Self::OfOthers { .. })
     }
 
-    /// Whether the guest has its place.
+    /// Whether the environment admits the consumer.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Open(_))
     }
 
-    /// Whether routes are reached over TLS.
+    /// Whether the environment serves routes over TLS.
     pub fn serves_tls(&self) -> bool {
         matches!(self, Self::Open(states) if states.get(TLS) == Some(&State::Ready))
     }
 
-    /// Everything that keeps the guest, in one line.
+    /// All reasons why the consumer cannot use the environment, joined into one line.
     pub fn reason(&self, consumer: &Consumer, awaited: &BTreeSet<&'static str>) -> Option<String> {
         let complaints = self.complaints(consumer, awaited);
         (!complaints.is_empty()).then(|| complaints.join("; "))
     }
 
-    /// Why the guest is not received, or else what it does not get although parts of it wait for that; and what to do
-    /// about it. One sentence each.
+    /// Reasons why the environment does not admit the consumer. For a consumer that it admits, reasons why entries that
+    /// parts wait for are not ready. Each is one sentence, with its remedy.
     pub fn complaints(&self, consumer: &Consumer, awaited: &BTreeSet<&'static str>) -> Vec<String> {
         let Consumer { environment, namespace, claim_namespace, .. } = consumer;
         vec![match self {
@@ -243,7 +245,7 @@ impl Admission {
     }
 }
 
-/// A ProviderConfig that carries the label of the environment that a guest names.
+/// ProviderConfig that carries the label of the consumer's environment.
 struct Published<'a>(&'a Value);
 
 impl<'a> Published<'a> {
@@ -261,19 +263,20 @@ impl<'a> Published<'a> {
         self.entry("annotations", &annotation(name))
     }
 
-    /// The namespace of the environment's claim.
+    /// Namespace of the environment's claim.
     fn owner(&self) -> &'a str {
         self.entry("labels", &label("claim-namespace"))
     }
 
-    /// The namespace whose claims a namespace inside is for: the owner's, where nothing else is said.
+    /// Namespace on the host whose claims a namespace inside is for. Without an entry it is the namespace of the
+    /// environment's claim.
     fn tenant(&self, namespace: &str) -> &'a str {
         let mut tenants = self.annotation(TENANTS).split(',').filter_map(|tenancy| tenancy.split_once('='));
         tenants.find(|(inside, _)| *inside == namespace).map_or(self.owner(), |(_, claim_namespace)| claim_namespace)
     }
 }
 
-/// Who owns an environment, and which Secrets on the host its owner shares.
+/// Namespace that owns an environment, and the Secrets on the host that its owner shares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sharing {
     pub owner: String,
@@ -281,7 +284,8 @@ pub struct Sharing {
 }
 
 impl Sharing {
-    /// Reads the ProviderConfig that has the environment's name; nothing where it is no environment of ours.
+    /// Owner and shared Secrets, read from the ProviderConfig with the environment's name; none where it belongs to no
+    /// environment.
     pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Option<Self> {
         let published = Published::of(consumer, provider_config?)?;
         let shared = published.annotation(SHARED_SECRETS).split(',').filter(|name| !name.is_empty());
@@ -289,7 +293,7 @@ impl Sharing {
     }
 }
 
-/// What to say of something that is not ready.
+/// Reason why an entry of the offer is not ready, with its remedy.
 fn reason_missing(consumer: &Consumer, offered: &str, state: State) -> Option<String> {
     let environment = &consumer.environment;
     let (name, field) = match offered {
@@ -328,7 +332,7 @@ mod tests {
         }
     }
 
-    /// An environment that has everything but observability, as it is published, with these parts ready.
+    /// ProviderConfig of an environment that offers all but observability and TLS, with these parts ready.
     fn provider_config(claim_namespaces: &[&str], namespaces: &[&str], ready: &[&str]) -> Value {
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
         let offered = |name, parts| Offered { name, parts };
@@ -403,7 +407,7 @@ mod tests {
         foreign["metadata"]["labels"] = json!({});
         let mut others = provider_config(&["team"], &["n"], &ALL);
         others["metadata"]["annotations"][annotation(TENANTS)] = json!("m=team,n=other,nn=team");
-        // Without a word about a namespace it is the owner's.
+        // A namespace without an entry is for claims of the owner's namespace.
         let mut unsaid = provider_config(&["team"], &["n"], &ALL);
         unsaid["metadata"]["annotations"][annotation(TENANTS)] = json!("m=team");
         unsaid["metadata"]["labels"][label("claim-namespace")] = json!("owner");

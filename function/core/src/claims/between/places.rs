@@ -1,14 +1,14 @@
-//! The namespaces inside an environment that belong to its components, and how their pods are found there.
+//! Namespaces inside an environment that belong to its components, and labels of the pods in them.
 
-/// The namespace of Istio. Knative's gateways look for the ingress gateway there.
+/// Namespace of Istio, in which Knative's gateways expect the ingress gateway.
 pub const ISTIO: &str = "istio-system";
 pub const KNATIVE_OPERATOR: &str = "knative-operator";
 pub const KNATIVE_SERVING: &str = "knative-serving";
-/// The namespace of Prometheus and Grafana.
+/// Namespace of Prometheus and Grafana.
 pub const MONITORING: &str = "monitoring";
 
-/// All of them: no claim may use one for itself.
+/// All these namespaces. No claim may use one for itself.
 pub const ALL: [&str; 4] = [ISTIO, KNATIVE_OPERATOR, KNATIVE_SERVING, MONITORING];
 
-/// The label of the ingress gateway's pods, by which Gateways select them.
+/// Label of the ingress gateway's pods, by which Istio's Gateways select them.
 pub const GATEWAY_LABEL: (&str, &str) = ("istio", "ingressgateway");

@@ -1,6 +1,6 @@
-//! Secrets inside the virtual cluster: who makes them, who pushes them there and who reads them, by one name.
+//! Secrets inside the virtual cluster. Generators, pushes and the pods that read a Secret use one name for it.
 //!
-//! Only references pass through here, never a value. External Secrets on the host writes the values, with the kubeconfig
+//! Only references are handled here, never a value. External Secrets on the host writes the values, with the kubeconfig
 //! of the virtual cluster, from a generator or from a Secret on the host.
 
 use std::collections::BTreeMap;
@@ -29,10 +29,10 @@ pub struct SecretName {
     pub name: String,
 }
 
-/// The part that brings a tenant's Secrets inside.
+/// Part that pushes a tenant's Secrets inside.
 pub const SECRETS: &str = "secrets";
 
-/// A Secret inside the virtual cluster, in the namespace of those who read it.
+/// Secret inside the virtual cluster, in the namespace of the pods that read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
     pub name: String,
@@ -43,12 +43,12 @@ impl Secret {
         Self { name: name.into() }
     }
 
-    /// The key of the composed resource that pushes it inside, of the part that carries a tenant's Secrets.
+    /// Key of the composed PushSecret of this Secret, in the part that pushes a tenant's Secrets.
     pub fn push_key(&self) -> String {
         format!("{SECRETS}-{}", push_key(self))
     }
 
-    /// A variable with the value of one key.
+    /// Environment variable with the value of one key.
     pub fn env(&self, variable: &str, key: &str) -> EnvVar {
         EnvVar {
             name: variable.to_owned(),
@@ -64,7 +64,7 @@ impl Secret {
         }
     }
 
-    /// A volume with a file for each key. An optional one is empty until the Secret exists.
+    /// Volume with one file for each key. An optional volume is empty until the Secret exists.
     pub fn volume(&self, volume: &str, optional: bool) -> Volume {
         Volume {
             name: volume.to_owned(),
@@ -78,47 +78,49 @@ impl Secret {
     }
 }
 
-/// The credentials of the bridge from MQTT to Kafka: the broker's claim makes them, the system's Kafka reads them.
+/// Credentials of the bridge from MQTT to Kafka. The broker's claim makes them, and the system's Kafka reads them.
 pub fn mqtt_bridge() -> Secret {
     Secret::new("mqtt-credentials")
 }
 
-/// The Secret with a Snowflake user's private key, inside; on the host where it comes from the secret store, too.
+/// Name of the Secret with a Snowflake user's private key inside. On the host, the Secret with a key from the secret
+/// store has a name that ends with this one.
 pub const SNOWFLAKE_KEY: &str = "snowflake-kafka-credentials";
 
-/// The key of a password that a user brings, and of one that is made up alone.
+/// Key of the password in a Secret that a user brings, and in a generated Secret with one password.
 pub const PASSWORD: &str = "password";
 
-/// What makes passwords up, one for each of its keys. All its keys arrive inside.
+/// Generator of passwords, one for each of its keys. A push brings all these keys inside.
 pub struct Generator {
-    /// Tells it from another one of the same claim.
+    /// Suffix that distinguishes it from other generators of the same claim.
     pub purpose: Option<&'static str>,
     pub keys: &'static [&'static str],
 }
 
 impl Generator {
-    /// A name, told from that of another generator of the same claim.
+    /// Name with the suffix of the generator, if it has one.
     fn called(&self, name: &str) -> String {
         self.purpose.map_or_else(|| name.to_owned(), |purpose| format!("{name}-{purpose}"))
     }
 }
 
-/// A key that is added to a Secret, and its text, which External Secrets executes as a template.
+/// Key that is added to a Secret, and its text, which External Secrets executes as a template.
 pub type Added<'a> = (&'a str, Text<language::Template>);
 
-/// What carries Secrets from one claim into one namespace of the virtual cluster.
+/// Push of one claim's Secrets into one namespace of the virtual cluster.
 pub struct Pusher<'a> {
     pub part: Part<'a>,
-    /// The namespace inside the virtual cluster.
+    /// Namespace inside the virtual cluster.
     pub remote_namespace: &'a str,
-    /// Tells this claim's store and generator from others' in the environment's namespace.
+    /// Suffix that distinguishes the claim's store and generator from those of other claims in the environment's
+    /// namespace.
     pub suffix: &'static str,
-    /// The Secret with the virtual cluster's kubeconfig, and its key.
+    /// Name of the Secret with the virtual cluster's kubeconfig, and its key there.
     pub kubeconfig: (String, &'static str),
 }
 
 impl Pusher<'_> {
-    /// The store that stands for the namespace inside.
+    /// SecretStore that writes into the namespace inside.
     pub fn store(&self) -> Resource {
         let store = SecretStore {
             provider: Provider {
@@ -135,7 +137,8 @@ impl Pusher<'_> {
         let password = Password {
             length: 32,
             digits: 8,
-            // Passwords stand in connection strings and configuration files: letters and digits need no quoting there.
+            // Letters and digits need no quoting in connection strings and configuration files, which contain these
+            // passwords.
             symbols: 0,
             no_upper: false,
             allow_repeat: true,
@@ -145,9 +148,9 @@ impl Pusher<'_> {
         self.part.on_host(&generator.called("generator"), &password.named(metadata), Ready::Exists)
     }
 
-    /// A Secret whose values are made up once, and stay: beside the data, and across claims. It has the generator's keys
-    /// and those that are added, whose text may name them. It is pushed as a whole: key by key, what is added could be
-    /// of another password than the one that is there already.
+    /// Secret whose values are generated once. It stays with the data beside it, also for later claims. It has the
+    /// generator's keys and the added ones, whose texts may refer to them. It is pushed as a whole: key by key, an
+    /// added text could contain another password than the one that exists already.
     pub fn generated(&self, secret: &Secret, generator: &Generator, added: &[Added]) -> Resource {
         let template = Template { secret_type: None, data: texts(added) };
         let generator = GeneratorRef {
@@ -159,14 +162,14 @@ impl Pusher<'_> {
         self.push(secret, selector, UpdatePolicy::IfNotExists, Some(template), vec![whole(secret)])
     }
 
-    /// Keys of a Secret of the host, each with its name inside, followed when they change, and those that are added.
+    /// Keys of a Secret on the host, each with its name inside, and the added ones. They follow changes of the source.
     ///
-    /// Each goes by itself. External Secrets adds a template to what it is made of and takes nothing away, so that all
-    /// else in the user's Secret would come along with a push of the whole. And it tells of a key that is missing where
-    /// that key is pushed, while a template that fails is in its log alone: what is added names keys by `index`, which
-    /// never fails, and follows them.
+    /// Each key is pushed by itself, for two reasons. External Secrets adds a template to the source and removes
+    /// nothing, so a push as a whole would copy all other keys of the user's Secret, too. And a push reports a key that
+    /// the source lacks, while External Secrets reports a template that fails in its log only: so added texts refer to
+    /// keys by `index`, which never fails, and are pushed after them.
     pub fn copied(&self, secret: &Secret, from: &SecretName, keys: &[(&str, &str)], added: &[Added]) -> Resource {
-        // Other types than this one demand keys that may not be wanted inside.
+        // Type `Opaque` requires no keys. Other types require keys that may not be copied inside.
         let template = Template { secret_type: Some("Opaque"), data: texts(added) };
         let added = added.iter().map(|(key, _)| (*key, *key));
         let matches = keys.iter().copied().chain(added).map(|(key, inside)| single(secret, key, inside));
@@ -174,14 +177,15 @@ impl Pusher<'_> {
         self.push(secret, selector, UpdatePolicy::Replace, Some(template), matches.collect())
     }
 
-    /// A certificate with its key, followed when it changes, with all else in the user's Secret: an API server takes one
-    /// of type `kubernetes.io/tls` only with both keys at once.
+    /// Certificate with its key and all other keys of the user's Secret. It follows changes of the source. It is pushed
+    /// as a whole, because an API server accepts a Secret of type `kubernetes.io/tls` only with both keys at once.
     pub fn certificate(&self, secret: &Secret, from: &SecretName) -> Resource {
         let selector = Selector::Secret(Named::new(&from.name));
         self.push(secret, selector, UpdatePolicy::Replace, None, vec![whole(secret)])
     }
 
-    /// A password with what is added to it: the user's own where there is one, else made up.
+    /// Secret with a password and the keys that are added to it. The password is the user's own where the claim names
+    /// one, else a generated one.
     pub fn credentials(
         &self,
         secret: &Secret,
@@ -206,7 +210,8 @@ impl Pusher<'_> {
         let push = PushSecret {
             refresh_interval: "1h0m0s",
             update_policy,
-            // What was pushed belongs to the data beside it, and goes with the virtual cluster.
+            // A pushed Secret belongs to the data beside it: it stays when its claim is deleted, and is deleted with
+            // the virtual cluster.
             deletion_policy: "None",
             secret_store_refs: vec![StoreRef { kind: SecretStore::KIND, name: self.name() }],
             selector,
@@ -222,8 +227,8 @@ impl Pusher<'_> {
             api_version: "kubernetes.external-secrets.io/v1alpha1",
             kind: "PushSecretMetadata",
             spec: PushMetadataSpec {
-                // Labels of the source are its owner's business, not the virtual cluster's; nor are its annotations, where
-                // kubectl may have left all that it holds.
+                // `Replace` drops labels and annotations of the source. The labels are its owner's, and kubectl may
+                // have stored all values of the Secret in an annotation.
                 source_merge_policy: "Replace",
                 labels: self.part.pod_labels(),
             },
@@ -234,8 +239,8 @@ impl Pusher<'_> {
         self.called(self.suffix)
     }
 
-    /// A name in the environment's namespace, which all its tenants share. Neither half holds the dot between them, so that
-    /// no two tenants have the same name.
+    /// Name of an object in the environment's namespace, which all its tenants share. Neither half contains the dot
+    /// between them, so that no two tenants have the same name.
     fn called(&self, name: &str) -> String {
         format!("{}.{name}", self.remote_namespace)
     }
@@ -245,7 +250,7 @@ impl Pusher<'_> {
     }
 }
 
-/// The second half of the key of what pushes a Secret.
+/// Second half of the key of a composed PushSecret.
 fn push_key(secret: &Secret) -> String {
     format!("push-{}", secret.name)
 }

@@ -1,4 +1,4 @@
-//! What a real-time system and a broker have in common: a place inside an environment, and who put them there.
+//! Tenants of an environment: the fields, names and checks that real-time systems and brokers have in common.
 
 use crate::claims::between::places;
 use crate::claims::between::secret::SECRETS;
@@ -27,18 +27,18 @@ pub enum DeletionPolicy {
     Orphan,
 }
 
-/// A place inside an environment, and what its tenant calls itself.
+/// System or broker in a namespace inside an environment.
 #[derive(Clone, Debug)]
 pub struct Tenant {
     pub owner: Owner,
     pub namespace: String,
     pub domain: String,
     pub credentials_generation: u32,
-    /// `realtime` or `broker`: what tells the two tenants of one namespace apart.
+    /// `realtime` or `broker`, which distinguishes the two tenants that one namespace can have.
     pub role: &'static str,
 }
 
-/// What a claim says about its place.
+/// Fields that the claims of systems and brokers have in common.
 pub struct Wish<'a> {
     pub namespace: &'a str,
     pub environment: Option<&'a str>,
@@ -81,12 +81,12 @@ impl Tenant {
         }
     }
 
-    /// A part of this tenant, in its namespace inside the virtual cluster.
+    /// Part of this tenant, in its namespace inside the virtual cluster.
     pub fn part<'a>(&'a self, name: &'static str, app: &'a str, waits_for: &'static [&'static str]) -> Part<'a> {
         Part { owner: &self.owner, name, app, namespace: &self.namespace, waits_for }
     }
 
-    /// What carries this tenant's Secrets inside.
+    /// Push of this tenant's Secrets into its namespace inside.
     pub fn pusher(&self) -> Pusher<'_> {
         Pusher {
             part: Part {
@@ -102,7 +102,8 @@ impl Tenant {
         }
     }
 
-    /// The one resource with a fixed name: Crossplane gives it to the first claim for a place, and to no other.
+    /// Lock of this tenant's place. Its name is fixed: Crossplane gives it to the first claim for the place, and to no
+    /// other.
     pub fn lock(&self) -> Resource {
         let part = self.part(LOCK, self.owner.system, &[ENVIRONMENT]);
         let name = format!("{}-owner", self.owner.system);
@@ -111,15 +112,15 @@ impl Tenant {
             ("claim-name".to_owned(), self.owner.claim.name.clone()),
         ]);
         let mut lock = part.inside("object", &config_map(&part, &name, owner), Ready::Exists);
-        // None of these holds a dot, so that no two places share a name. The claim's namespace keeps claims that the
-        // environment does not admit from taking the name of one that it does. An API server takes 253 characters; the
-        // longest is of 165.
+        // None of these names contains a dot, so that no two places share a lock. With the claim's namespace in it, a
+        // claim that the environment does not admit cannot take the lock of one that it admits. An API server accepts
+        // names of 253 characters; the longest here has 165.
         let place = [self.owner.environment.as_str(), &self.namespace, self.role, &self.owner.claim.namespace];
         lock.rename(&place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("."));
         lock
     }
 
-    /// Its lock shows where it was made.
+    /// Namespace and environment of this tenant, which the observed lock shows as they were at its creation.
     pub fn immutable(&self) -> [Immutable; 2] {
         let namespace = format!("{MANIFEST}/metadata/namespace");
         let environment = "/spec/providerConfigRef/name";
@@ -135,7 +136,7 @@ impl Tenant {
         ]
     }
 
-    /// What this tenant wants for itself, who is `a RealtimeSystem` or so.
+    /// Place of this tenant. `what` is its kind in messages, such as `an IotBroker`.
     pub fn lock_target(&self, what: &str) -> LockTarget {
         let (namespace, environment) = (self.namespace.clone(), &self.owner.environment);
         LockTarget {
@@ -146,7 +147,7 @@ impl Tenant {
         }
     }
 
-    /// How this tenant presents itself to its environment, and what it can do without.
+    /// This tenant as a consumer of its environment, with the entries of the offer that it can do without.
     pub fn consumer(&self, opt_outs: &'static [(&'static str, &'static str)]) -> Consumer {
         Consumer {
             environment: self.owner.environment.clone(),
@@ -156,50 +157,51 @@ impl Tenant {
         }
     }
 
-    /// The host of one of this tenant's routes.
+    /// Host name of one of this tenant's routes.
     pub fn host(&self, name: &str) -> String {
         format!("{name}.{}", self.domain)
     }
 
-    /// The full name of a Service in this tenant's namespace.
+    /// Full DNS name of a Service in this tenant's namespace.
     pub fn service_host(&self, service: &str) -> String {
         format!("{service}.{}.svc.cluster.local", self.namespace)
     }
 
-    /// The gateway of this tenant's namespace, which the environment makes.
+    /// Name of the gateway in this tenant's namespace, which the environment makes.
     pub fn gateway(&self) -> String {
         gateway_name(&self.namespace)
     }
 }
 
-/// The Secret on the host with an environment's kubeconfig, and its key.
+/// Name of the Secret on the host with an environment's kubeconfig, and its key there.
 pub fn kubeconfig(environment: &str) -> (String, &'static str) {
     (format!("vc-{environment}"), "config")
 }
 
-/// The gateway of a namespace.
+/// Name of the gateway in a namespace inside.
 pub fn gateway_name(namespace: &str) -> String {
     format!("{namespace}-gateway")
 }
 
-/// The domain of a namespace's routes when nobody says another one.
+/// Domain of a namespace's routes where no field sets another one.
 pub fn default_domain(environment: &str, namespace: &str) -> String {
     namespace_domain(environment, namespace, &format!("{environment}.local"))
 }
 
-/// The domain of a namespace's routes below the environment's.
+/// Domain of a namespace's routes: the environment's own for the namespace with the environment's name, else one below
+/// it.
 pub fn namespace_domain(environment: &str, namespace: &str, domain: &str) -> String {
     if namespace == environment { domain.to_owned() } else { format!("{namespace}.{domain}") }
 }
 
-/// The hosts that a namespace's gateway serves, each below the namespace's domain.
+/// Host names that a namespace's gateway serves, each below the namespace's domain.
 pub const HOSTS: [&str; 4] = ["lenses", "mqtt", "analytics", "generator"];
 
-/// The longest that one label of a host may be, and a host as a whole.
+/// Longest label of a host name, in characters. `HOST` is the length of the longest host name.
 const LABEL: usize = 63;
 const HOST: usize = 253;
 
-/// A domain must leave room for the hosts below it.
+/// Checks that a domain leaves room for the host names below it.
 pub fn check_domain(faults: &mut Vec<Fault>, field: &str, domain: &str) {
     if let Some(label) = domain.split('.').find(|label| label.len() > LABEL) {
         faults.push(Fault::new(field, format!("must have labels of at most {LABEL} characters: {label:?} is longer")));
@@ -213,7 +215,8 @@ pub fn check_domain(faults: &mut Vec<Fault>, field: &str, domain: &str) {
     }
 }
 
-/// An environment's name is a namespace and a ProviderConfig on the host: it must not take over what is not ours.
+/// Checks an environment's name, which a namespace and ProviderConfigs on the host get. A name that is in use there
+/// would be taken over, so reserved names and the claim's own namespace are rejected.
 pub fn check_environment_name(faults: &mut Vec<Fault>, field: &str, name: &str, claim: &Claim, settings: &Settings) {
     if let Some(pattern) = settings.reserved(name) {
         faults.push(Fault::new(
@@ -228,7 +231,7 @@ pub fn check_environment_name(faults: &mut Vec<Fault>, field: &str, name: &str, 
     }
 }
 
-/// A namespace inside must not be one that the cluster or its components own.
+/// Checks that a namespace inside does not belong to the virtual cluster or to one of its components.
 pub fn check_inner_namespace(faults: &mut Vec<Fault>, field: &str, name: &str, settings: &Settings) {
     let reserved = settings.reserved(name).or_else(|| places::ALL.into_iter().find(|&taken| taken == name));
     if let Some(pattern) = reserved {

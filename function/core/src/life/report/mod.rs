@@ -1,7 +1,5 @@
-//! How far a claim has come, for its user: one condition for each phase, `Settled`, and a status that says the same in
-//! numbers. Everything is in plain words: what is done, what is waited for, which object.
-//!
-//! This room knows plans and how their resources stand; it knows neither claims nor the protocol.
+//! Report on a claim to its user: one condition for each phase, the condition `Settled`, and a status with the same
+//! facts in numbers. Messages name what is done, the parts that are waited for, and the object.
 
 use crate::life::hold::ResourceState;
 use crate::schema::fault::Fault;
@@ -20,10 +18,10 @@ pub use subject::{ACCEPTED, APPLYING, Condition, Phase, SETTLED, Subject, Truth}
 
 const VALID: &str = "the claim is valid";
 
-/// Why a condition neither holds nor fails: nothing is known while the claim is invalid.
+/// Reason of all conditions of an invalid claim.
 const INVALID: &str = "Invalid";
 
-/// What is reported.
+/// Report on one claim.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     pub settled: bool,
@@ -69,13 +67,12 @@ impl Report {
         Self { settled, conditions, status: Status::of(phases, &all, subject) }
     }
 
-    /// The condition of this type.
     pub fn condition(&self, kind: &str) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.kind == kind)
     }
 }
 
-/// What is told of a claim with faults. Of one of an unknown kind there are no phases.
+/// Conditions of a claim with faults. A composite of an unknown kind has no phases.
 pub fn invalid(phases: &[Phase], faults: &[Fault]) -> Vec<Condition> {
     let condition =
         |kind, truth, message: &str| Condition { kind, truth, reason: INVALID, message: message.to_owned() };
@@ -87,12 +84,12 @@ pub fn invalid(phases: &[Phase], faults: &[Fault]) -> Vec<Condition> {
     conditions
 }
 
-/// Every fault in one sentence, as far as there is room.
+/// All faults in one sentence. Those beyond its longest length are only counted.
 pub fn faults(faults: &[Fault]) -> String {
     words::faults(faults)
 }
 
-/// Why each resource is not ready, in the plan's order.
+/// Reason for the state of each resource, in the plan's order.
 pub fn reasons(subject: &Subject) -> impl Iterator<Item = String> {
     subject.seen().map(|seen| words::why(subject, seen))
 }

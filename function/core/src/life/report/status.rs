@@ -1,4 +1,4 @@
-//! How far a claim has come, in numbers: what every claim's status says, whatever its kind.
+//! Status that the claims of all kinds share: their progress in numbers.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -72,7 +72,7 @@ pub enum State {
 }
 
 impl State {
-    /// How one resource stands.
+    /// State of one resource.
     pub fn of_one(standing: &ResourceState) -> Self {
         match standing {
             ResourceState::Ready => Self::Ready,
@@ -83,7 +83,7 @@ impl State {
         }
     }
 
-    /// How several resources stand together. What needs a person comes first.
+    /// State of several resources together. States that need a person have precedence.
     pub(super) fn of(all: &[Seen]) -> Self {
         let any = |wanted: fn(&ResourceState) -> bool| all.iter().any(|seen| wanted(seen.standing));
         if all.is_empty() {
@@ -101,7 +101,7 @@ impl State {
         }
     }
 
-    /// Whether nothing is left to do.
+    /// Whether nothing is left to do: the phase is ready, or the claim does not ask for it.
     pub fn is_done(self) -> bool {
         matches!(self, Self::Ready | Self::NotWanted)
     }
@@ -131,13 +131,13 @@ impl Phase {
     }
 }
 
-/// A plan has far fewer resources than there are numbers.
+/// Number for the status. A plan never has so many resources that the conversion fails.
 fn count(resources: usize) -> u32 {
     u32::try_from(resources).unwrap_or(u32::MAX)
 }
 
 impl Status {
-    /// The whole status of a claim: this, then what its kind tells.
+    /// Whole status of a claim: these fields, and those of its kind.
     pub fn with(&self, own: Value) -> Value {
         let mut whole = to_value(self);
         if let (Value::Object(whole), Value::Object(own)) = (&mut whole, own) {
@@ -160,7 +160,7 @@ impl Status {
     }
 }
 
-/// What is held by what, by part: as many entries as there are parts, at most.
+/// Parts that are held, with those that they wait for. Each part has one entry.
 fn held(all: &[Seen]) -> Vec<Held> {
     let mut held: Vec<Held> = Vec::new();
     for seen in all {

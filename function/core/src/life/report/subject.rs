@@ -1,4 +1,4 @@
-//! What is reported of, and what a report consists of.
+//! Input of a report, and the conditions that a report consists of.
 
 use std::collections::BTreeSet;
 
@@ -6,23 +6,24 @@ use crate::life::hold::ResourceState;
 use crate::life::observed::Observed;
 use crate::parts::plan::{Plan, Resource};
 
-/// What a user thinks of as one step of a claim: some of its parts, under one name.
+/// Group of parts with one condition on the claim, such as `DataFlow`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Phase {
-    /// The type of its condition.
+    /// Type of the phase's condition.
     pub name: &'static str,
     pub parts: &'static [&'static str],
 }
 
-/// Whether the claim is valid.
+/// Type of the condition that the claim is valid.
 pub const ACCEPTED: &str = "Accepted";
-/// Whether nothing is waited for.
+/// Type of the condition that the claim is settled: nothing of it is waited for.
 pub const SETTLED: &str = "Settled";
 
-/// What was ready was so before a change that nobody can have taken up yet.
+/// Reason of the condition `Settled` right after a change: all resources are observed ready, but the observations are
+/// from before the change.
 pub const APPLYING: &str = "Applying";
 
-/// Whether a condition holds.
+/// Status of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truth {
     True,
@@ -31,7 +32,7 @@ pub enum Truth {
 }
 
 impl Truth {
-    /// As Kubernetes writes it.
+    /// Status as Kubernetes writes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::True => "True",
@@ -41,7 +42,7 @@ impl Truth {
     }
 }
 
-/// A condition of the composite and of its claim.
+/// Condition of the composite and of its claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     pub kind: &'static str,
@@ -50,31 +51,31 @@ pub struct Condition {
     pub message: String,
 }
 
-/// What is wrong with the environment, in the eyes of who waits for these parts.
+/// Function from awaited parts to the reason why those from outside the plan are not ready.
 type Complaint<'a> = &'a dyn Fn(&BTreeSet<&'static str>) -> Option<String>;
 
-/// What is reported of.
+/// Input of a report.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
     pub phases: &'static [Phase],
     pub plan: &'a Plan,
-    /// In the plan's order.
+    /// States of the resources, in the plan's order.
     pub states: &'a [ResourceState],
-    /// In the plan's order, too.
+    /// Observations of the resources, in the plan's order.
     pub observed: &'a [Option<Observed>],
-    /// Why the environment does not give these parts what they wait for.
+    /// Reason why parts from outside the plan are not ready.
     pub reason: Complaint<'a>,
-    /// What its user should know as long as it stands.
+    /// Notice about a valid claim, which is part of the condition `Accepted`.
     pub notice: Option<&'static str>,
-    /// Where its user goes first.
+    /// Endpoint that the user of the claim opens first.
     pub endpoint: Option<&'a str>,
-    /// The generation of the composite, where an API server counts them.
+    /// Generation of the composite; none where no API server has stored it.
     pub generation: Option<i64>,
-    /// Whether this is the first answer about that generation: what is observed is from before the change.
+    /// Whether this is the first answer about that generation, so that the observations are from before the change.
     pub is_new: bool,
 }
 
-/// A resource, how it stands, and what is observed of it.
+/// Resource of the plan, with its state and its observation.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     pub resource: &'a Resource,
@@ -83,7 +84,7 @@ pub struct Seen<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// Every resource of the plan, in its order.
+    /// Resources of the plan, in the plan's order.
     pub fn seen(&self) -> impl Iterator<Item = Seen<'a>> {
         let stands = self.plan.resources.iter().zip(self.states).zip(self.observed);
         stands.map(|((resource, standing), observed)| Seen { resource, standing, observed: observed.as_ref() })

@@ -1,4 +1,4 @@
-//! That a report is true, in order, and whole.
+//! Tests of the report: its conditions, messages, numbers and transitions.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +63,7 @@ fn paused() -> Observed {
     Observed { pause: Pause::Person, taken_up: true, name: Some("x7k2p-1".to_owned()), ..Observed::default() }
 }
 
-/// The report where the first resources of the plan are observed so.
+/// Report where the first resources of the plan have these observations, and the others have none.
 fn report(observed: &[Observed], reason: Option<&str>) -> Report {
     report_of(observed, reason, false)
 }
@@ -199,7 +199,7 @@ fn the_status_says_the_same_in_numbers() {
     assert_eq!(told(&settled, "Settled"), (Truth::True, "Settled", "all 4 resources are ready"));
 }
 
-/// A composite that has the conditions of a report.
+/// Composite with the conditions of a report.
 fn composite(conditions: &[Condition]) -> Value {
     let conditions: Vec<Value> = conditions
         .iter()

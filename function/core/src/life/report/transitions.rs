@@ -1,20 +1,21 @@
-//! What has changed since the last call, for the events of a composite and its claim. Where nothing has, there is no news.
+//! Transitions of conditions since the last call, which become events of the composite and its claim.
 
 use serde_json::Value;
 
 use super::status::State;
 use super::subject::{ACCEPTED, APPLYING, Condition, SETTLED, Truth};
 
-/// One change.
+/// Transition of one condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// Something was ready, and is not any more.
+    /// Whether the condition has become false for another reason than a change that is being applied.
     pub is_warning: bool,
     pub reason: &'static str,
     pub message: String,
 }
 
-/// What differs from the conditions that the composite has already. A condition that it has not is new, and no change.
+/// Transitions from the composite's present conditions to these. A condition that the composite lacks is new and makes
+/// no transition.
 pub fn since(composite: &Value, conditions: &[Condition]) -> Vec<Transition> {
     let before = composite.pointer("/status/conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     conditions.iter().filter(|condition| condition.kind != ACCEPTED).filter_map(|now| change(before, now)).collect()
@@ -23,7 +24,8 @@ pub fn since(composite: &Value, conditions: &[Condition]) -> Vec<Transition> {
 fn change(before: &[Value], now: &Condition) -> Option<Transition> {
     let before = before.iter().find(|before| text(before, "type") == now.kind)?;
     let was = text(before, "status");
-    // What a claim did not ask for never was ready, and what it asks for no longer needs no event.
+    // `NotWanted` has the status `True` although nothing has become ready. So a phase that the claim adds or drops
+    // makes no event.
     let not_wanted = State::NotWanted.name();
     if now.reason == not_wanted || text(before, "reason") == not_wanted {
         return None;

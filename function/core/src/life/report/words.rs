@@ -1,4 +1,4 @@
-//! The sentences of a report. Each names what is waited for, which object, and what a person can do about it.
+//! Messages of a report. Each names the part that is waited for, the object, and the remedy for a person.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,10 @@ use crate::life::observed::Failure;
 use crate::parts::plan::{PAUSED, Place, Ready};
 use crate::schema::fault::Fault;
 
-/// The longest that all faults of a claim may be together.
+/// Longest text, in bytes, of all faults of a claim together.
 const FAULTS: usize = 8192;
 
-/// How a phase stands.
+/// Message of the condition of a phase.
 pub fn phase(subject: &Subject, state: State, all: &[Seen]) -> String {
     match state {
         State::NotWanted => "the claim does not ask for it".to_owned(),
@@ -24,7 +24,8 @@ pub fn phase(subject: &Subject, state: State, all: &[Seen]) -> String {
     }
 }
 
-/// How everything stands. What the environment lacks comes first: nothing of it can be cured here.
+/// Message of the condition `Settled`. The reason from outside the plan is first: held resources cannot become ready
+/// before it is resolved.
 pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
     let reason = (subject.reason)(&hold::awaited(subject.states));
     let own = match state {
@@ -47,7 +48,7 @@ pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
     reason.into_iter().chain(own).chain([format!("{ready}{holds}")]).collect::<Vec<_>>().join("; ")
 }
 
-/// Why one resource is not ready, by itself.
+/// Reason why one resource is not ready, with the name of the resource.
 pub fn one(subject: &Subject, seen: Seen) -> String {
     match seen.standing {
         ResourceState::Waiting => {
@@ -57,7 +58,7 @@ pub fn one(subject: &Subject, seen: Seen) -> String {
     }
 }
 
-/// Why one resource is not ready, beside its name.
+/// Reason for the state of one resource, for output that names the resource beside it.
 pub fn why(subject: &Subject, seen: Seen) -> String {
     let title = seen.resource.title();
     let words = seen.observed.and_then(|observed| observed.words.as_deref());
@@ -88,14 +89,15 @@ pub fn why(subject: &Subject, seen: Seen) -> String {
     }
 }
 
-/// What is in the way: the first that says why, or else the first.
+/// Message about the first resource in this state that has a reason, or else about the first one.
 fn first(subject: &Subject, state: State, all: &[Seen]) -> String {
     let in_the_way = || all.iter().filter(|seen| State::of_one(seen.standing) == state);
     let says = |seen: &&Seen| seen.observed.is_some_and(|observed| observed.words.is_some());
     in_the_way().find(says).or_else(|| in_the_way().next()).map(|seen| one(subject, *seen)).unwrap_or_default()
 }
 
-/// What is waited for, outside of what waits, and why it is not there where it is the environment's.
+/// Parts outside this group that its resources wait for. A part outside the plan comes with the reason why it is not
+/// ready.
 fn held(subject: &Subject, all: &[Seen]) -> String {
     let within = |part: &str| all.len() > 1 && all.iter().any(|seen| seen.resource.part == part);
     let mut missing: Vec<&str> = Vec::new();
@@ -121,7 +123,7 @@ fn ready(all: &[Seen]) -> String {
     }
 }
 
-/// What shows why pods do not come up: a Job's log, or what is said of a Deployment's pods.
+/// Command that shows why pods do not start: the log of a Job, or the descriptions of a Deployment's pods.
 fn pods(seen: Seen) -> String {
     if seen.resource.ready == Ready::Complete {
         return format!("read its log with {}", log(seen));
@@ -132,7 +134,7 @@ fn pods(seen: Seen) -> String {
     format!("look at its pods with kubectl describe pods -n {} -l {labels} {}", namespace(seen), cluster(seen))
 }
 
-/// The command that shows a Job's log, in the cluster that it is in.
+/// Command that shows the log of a Job, in the Job's cluster.
 fn log(seen: Seen) -> String {
     format!("kubectl logs -n {} job/{} {}", namespace(seen), text(seen, "/metadata/name"), cluster(seen))
 }
@@ -152,7 +154,7 @@ fn cluster(seen: Seen) -> &'static str {
     }
 }
 
-/// Every fault, as far as there is room for them.
+/// All faults, up to the longest length. The rest is only counted.
 pub fn faults(faults: &[Fault]) -> String {
     let mut room = FAULTS;
     let mut said: Vec<String> = Vec::new();

@@ -13,8 +13,8 @@ use crate::schema::change::{self, Immutable};
 use crate::schema::size::Cpu;
 use crate::settings::pins::{Chart, ISTIO_IMAGES};
 
-/// Helm release of the gateway. The chart derives the label of the gateway's pods from this name: `istio:
-/// ingressgateway`.
+/// Helm release of the gateway. The chart derives the label of the gateway's pods from this name:
+/// `istio: ingressgateway`.
 const GATEWAY_RELEASE: &str = "istio-ingressgateway";
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
@@ -57,8 +57,8 @@ fn gateway(environment: &Environment) -> Value {
     let settings = &environment.owner.settings;
     json!({
         "autoscaling": {"enabled": false},
-        // The value replaces the chart's default and so repeats its sysctl, which permits ports below 1024 without
-        // root.
+        // This value replaces the chart's default security context as a whole, so it repeats the sysctl that permits
+        // ports below 1024 without root.
         "securityContext": {
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
             "seccompProfile": {"type": "RuntimeDefault"},

@@ -1,7 +1,7 @@
 //! Resources of a `VClusterEnvironmentClaim`: a virtual cluster, and the components in it that its tenants share.
 //!
-//! `plan` lists the parts in reading order; each part has a file of its own. Claims of tenants learn what an
-//! environment offers from the annotations of its ProviderConfig.
+//! `plan` lists the parts in reading order; each part has a file of its own. Claims of tenants read what an environment
+//! offers in the annotations of its ProviderConfig.
 
 use crate::claims::between::host_secrets;
 use crate::claims::checked::Checked;

@@ -54,7 +54,7 @@ fn values(environment: &Environment) -> Value {
         "kubeControllerManager": {"enabled": false},
         "kubeProxy": {"enabled": false},
         "coreDns": {"enabled": false},
-        // Alerts of these would have no receiver.
+        // Alertmanager and the default rules are off, because alerts have no receiver.
         "alertmanager": {"enabled": false},
         "defaultRules": {"create": false},
         "prometheusOperator": {

@@ -1,6 +1,6 @@
 //! Bridge from MQTT to Kafka: connectors in the real-time system's Kafka Connect, each kept by a script of its own.
 //!
-//! A connector writes all its records with one converter. So mappings of JSON fields and mappings of bytes have a
+//! A connector writes all its records with one converter, so mappings of JSON fields and mappings of bytes have a
 //! connector each.
 
 use crate::claims::between::mqtt;
@@ -26,8 +26,8 @@ use crate::text::language::{Kcql, Placeholders, Text, Word};
 
 pub const NAME: &str = "bridge";
 const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
-/// Deadline of a Job that needs Kafka, in seconds. The real-time system with Kafka has a claim of its own, which may be
-/// created a day later.
+/// Deadline of the Job that removes connectors, in seconds. The real-time system with Kafka has a claim of its own,
+/// which may be created a day later.
 const PATIENCE_SECONDS: i64 = 86_400;
 
 pub fn image(broker: &IotBroker) -> String {
@@ -66,7 +66,7 @@ fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
     keeper.resources(key).into()
 }
 
-/// Job that removes the connectors that an earlier version of the claim asked for. It ends at once if there is no
+/// Job that removes the connectors that an earlier version of the claim asked for. The Job ends at once if there is no
 /// Kafka.
 fn removal(broker: &IotBroker) -> Resource {
     let part = broker.tenant.part(NAME, name(Converter::Json), &[broker::NAME]);
@@ -118,8 +118,9 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
         env("CONNECTOR_NAME", name(converter)),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", config),
-        // The script does not read this variable. It keeps the pod from starting before the Secret exists, without
-        // which the connector could not log in. The key is that of the user's name, which is not confidential.
+        // The script does not read this variable. The variable keeps the pod from starting before the Secret exists,
+        // without which the connector could not log in. The key that it refers to holds the user's name, which is not
+        // confidential.
         mqtt_bridge().env("CREDENTIAL_PRESENT", accounts::USERNAME),
     ];
     if converter == Converter::Json {
@@ -150,15 +151,15 @@ fn config(
         ("connect.mqtt.username", credential(accounts::USERNAME)),
         ("connect.mqtt.password", credential(PASSWORD)),
         ("connect.mqtt.client.id", Text::code(name(converter))),
-        // With a persistent session, the broker queues messages while the connector is disconnected.
+        // `false` makes the session persistent: the broker queues messages while the connector is disconnected.
         ("connect.mqtt.clean", Text::code("false")),
         ("connect.mqtt.service.quality", Text::code("1")),
-        // The connector processes a message that the broker repeats after a broken connection, so that none is lost. It
-        // skips a message that no converter can read: such a message would break the connection each time it is
+        // The connector processes a message that the broker repeats after a broken connection, so that none is lost. A
+        // message that the converter cannot read is skipped, because it would break the connection each time it is
         // repeated.
         ("connect.mqtt.process.duplicates", Text::code("true")),
         ("connect.mqtt.converter.throw.on.error", Text::code("false")),
-        // Seconds. With the connector's defaults, it would notice a broken connection after hours.
+        // Intervals in seconds. The connector's defaults would leave a broken connection unnoticed for hours.
         ("connect.mqtt.keep.alive", Text::code("30")),
         ("connect.mqtt.timeout", Text::code("30")),
         ("key.converter", Text::code("org.apache.kafka.connect.storage.StringConverter")),

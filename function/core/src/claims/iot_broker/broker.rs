@@ -26,7 +26,7 @@ const CONFIG: &str = "mosquitto-config";
 const CLAIM: &str = "mosquitto-data-pvc";
 /// User ID for which Mosquitto's image is built.
 const USER: i64 = 1883;
-/// Size of volumes that hold password hashes, or nothing. It suffices for thousands of users.
+/// Size of volumes that hold password hashes, or nothing: enough for the hashes of thousands of users.
 const LITTLE: &str = "16Mi";
 const HASH_PASSWORDS: &str = include_str!("files/hash-passwords.sh");
 

@@ -19,8 +19,8 @@ const RESTART_SECONDS: u32 = 180;
 /// Most messages that a queue holds by default: those that a simulator's instance sends during a restart of Kafka, at
 /// its highest rate of 1000 a second.
 const QUEUE: u32 = 1000 * RESTART_SECONDS;
-/// Space for one queued message, in memory and on the volume. For a message of 1 KiB, about 1400 bytes were measured in
-/// Mosquitto's memory, and 1200 in its file.
+/// Space for one queued message, in memory and on the volume. A message of 1 KiB was measured to take about 1400 bytes
+/// of Mosquitto's memory and 1200 bytes of its file.
 const QUEUED_MESSAGE: Bytes = Bytes::of(1536);
 /// Memory of Mosquitto beside its queues.
 const REST: Bytes = Bytes::mebi(48);
@@ -28,7 +28,7 @@ const LEAST_MEMORY_MEBIBYTES: u64 = 64;
 
 pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let mqtt = &spec.mqtt_config;
-    // The schema check has reported an amount that cannot be read. So zero in its place causes no further fault.
+    // An amount that cannot be read has a fault from the schema check already, so zero replaces it without another one.
     let storage = Bytes::read(&mqtt.storage).unwrap_or_default();
     let cpu = Cpu::read(&mqtt.cpu).unwrap_or_default();
     let least = Bytes::mebi(LEAST_MEMORY_MEBIBYTES);
@@ -54,7 +54,7 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     Sizes { cpu, memory, storage, queue: mqtt.queued_messages.unwrap_or_else(|| room.min(QUEUE)) }
 }
 
-/// Number of messages for which each bridge's queue has room. Mosquitto writes a new file of its queues beside the old
+/// Number of messages that the queue of each bridge can hold. Mosquitto writes a new file of its queues beside the old
 /// one, so a message takes twice its size on the volume.
 fn room(spec: &Spec, memory: Bytes, storage: Bytes) -> u32 {
     let in_memory = memory.minus(REST).holds(QUEUED_MESSAGE.times(bridges(spec)));
@@ -213,7 +213,7 @@ fn overrun(broker: &IotBroker) -> Option<String> {
     })
 }
 
-/// Warning about a mapping of messages that nobody may publish: the name of a field, and the text.
+/// Warning about a mapping of messages that no user may publish: the name of a field, and the text.
 fn unpublished(broker: &IotBroker, mapping: &Mapping) -> Option<(&'static str, String)> {
     let simulator = &broker.spec.connector_config.simulator;
     let users = broker.spec.mqtt_config.users.iter().flat_map(|user| user.publish.iter());
@@ -228,7 +228,7 @@ fn unpublished(broker: &IotBroker, mapping: &Mapping) -> Option<(&'static str, S
     })
 }
 
-/// Warning about a Kafka topic with records of two formats, which a reader cannot tell apart.
+/// Warning about a Kafka topic with records of two formats, which a reader cannot distinguish.
 fn mixed(mappings: &[Mapping], index: usize) -> Option<(&'static str, String)> {
     let mapping = &mappings[index];
     let is_other = |other: &&Mapping| other.kafka_topic == mapping.kafka_topic && other.converter != mapping.converter;

@@ -1,6 +1,6 @@
 //! MQTT topic filters: `+` matches one level; `#` at the end matches all levels below, and the level above them.
 
-/// Whether there is a topic that both filters match. A topic without wildcards is a filter that matches itself alone.
+/// True if both filters match some topic. A topic is also a filter, one that matches only itself.
 pub fn overlap(one: &str, other: &str) -> bool {
     // A wildcard in the first level does not match topics that begin with `$`, such as those of the broker itself.
     let hidden = |own: &str, wildcard: &str| own.starts_with('$') && wildcard.starts_with(['+', '#']);
@@ -18,8 +18,8 @@ pub fn overlap(one: &str, other: &str) -> bool {
     }
 }
 
-/// Filters for the topics that `filter` matches although a wildcard in it stands for an empty level, or `#` for no
-/// level. For example, `health/#` also matches `health` and `health/`.
+/// Filters for the topics that `filter` matches although one of its wildcards matches an empty level, or its `#`
+/// matches no level. An example: `health/#` also matches `health` and `health/`.
 pub fn strays(filter: &str) -> Vec<String> {
     let levels: Vec<&str> = filter.split('/').collect();
     let emptied = levels.iter().enumerate().filter(|(_, level)| matches!(**level, "+" | "#")).map(|(index, _)| {
@@ -55,13 +55,13 @@ pub fn meaningless(filter: &str, user: &str, publishes: bool) -> Option<String> 
 }
 
 /// Reason why no client can publish to a topic, worded to follow the name of its field. The broker rejects a message to
-/// such a topic, or accepts it and delivers it to nobody.
+/// such a topic, or accepts the message and delivers it to no client.
 pub fn unpublishable(topic: &str) -> Option<String> {
     refused_by_the_broker(topic, true)
 }
 
 fn refused_by_the_broker(filter: &str, publishes: bool) -> Option<String> {
-    // Clients may read these topics, but only the broker publishes there.
+    // Clients may read topics below `$SYS`, but only the broker publishes there.
     let own = ["$SYS", "$share"].into_iter().filter(|_| publishes).find(|own| filter.starts_with(own));
     let reason = match own.or_else(|| filter.starts_with("$CONTROL/").then_some("$CONTROL")) {
         Some("$CONTROL") => "$CONTROL: this broker has nothing that could be controlled by messages",

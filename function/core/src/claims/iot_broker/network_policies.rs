@@ -23,7 +23,7 @@ pub fn resources(claim: &IotBroker) -> Vec<Resource> {
     if connector.simulator.enabled {
         outward = outward.to(siblings(&behind), &[mqtt::MQTT_PORT]);
     }
-    // The connector itself runs in Kafka's pod. Without mappings, a Job still needs Connect, to remove connectors.
+    // The connector itself runs in Kafka's pod. A Job needs Connect also without mappings, to remove connectors.
     if connector.mappings.is_empty() {
         outward = outward.to(app(KAFKA_APP), &[CONNECT_PORT]);
     } else {
@@ -47,7 +47,7 @@ fn around_broker(claim: &IotBroker) -> Traffic {
     let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
     let simulator = spec.connector_config.simulator.enabled.then(|| app(simulator::APP));
     let own = bridge.into_iter().chain(simulator);
-    // With a certificate, the port without TLS is only for the bridge and the simulator.
+    // The port without TLS is only for the bridge and the simulator if the broker has a certificate.
     let admissions = match spec.mqtt_config.tls {
         None => Traffic::default().from(own.chain([labelled()]), &[mqtt::MQTT_PORT]),
         Some(_) => Traffic::default().from(own, &[mqtt::MQTT_PORT]).from([labelled()], &[broker::TLS]),

@@ -74,8 +74,7 @@ fn own_program(broker: &IotBroker) -> Container {
     }
 }
 
-/// Container with the user's own image. The image has no known properties beyond those that the claim's documentation
-/// requires.
+/// Container with the user's own image, which may rely only on what the claim's documentation requires of it.
 fn users_image(broker: &IotBroker) -> Container {
     Container {
         env: Some(environment(broker)),

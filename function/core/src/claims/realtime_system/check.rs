@@ -56,7 +56,7 @@ impl Sizes {
 pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let Agent { memory: agent, heap: agent_heap, .. } = &spec.lenses_config.agent;
     let KafkaConfig { memory: kafka, heap: connect_heap, .. } = &spec.kafka_config;
-    // The schema check has reported an amount that cannot be read. So zero in its place causes no further fault.
+    // An amount that cannot be read has a fault from the schema check already, so zero replaces it without another one.
     let cpu = |amount: &str| Cpu::read(amount).unwrap_or_default();
     let storage = |amount: &str| Bytes::read(amount).unwrap_or_default();
     let mut share = |cpu_text: &str, field: &str, amount: &str, least| Share {

@@ -1,10 +1,10 @@
 //! Metrics of the records that Kafka Connect skips, for Prometheus, and alerts on them.
 //!
-//! With `errors.tolerance: all`, Connect reports a connector as running, however many records it skips. It counts them,
-//! but publishes the counts over JMX only. A pod of its own reads them: so monitoring never restarts Kafka's pod, and
-//! never removes it from its Service. The image of Kafka contains a JMX client. Its documentation does not name a
-//! program that could serve the counts over HTTP, so a second container does that, from an image with Python and
-//! nothing else.
+//! With `errors.tolerance: all`, Connect reports a connector as running, however many records it skips. Connect counts
+//! the skipped records, but publishes the counts over JMX only. A pod of its own reads the counts, so that monitoring
+//! neither restarts Kafka's pod nor removes that pod from its Service. The image of Kafka contains a JMX client. No
+//! documentation mentions a program in the image that could serve the counts over HTTP, so a second container serves
+//! them, from an image with Python and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -144,8 +144,8 @@ fn alerts(part: &Part) -> PrometheusRule {
 }
 
 /// Expression for a connector whose count grew in the last ten minutes. `increase` covers a count that restarted from
-/// zero with Connect, but ignores the first value of a series. So the count is also compared with its value ten minutes
-/// ago, or with zero if there was none.
+/// zero with Connect, but ignores the first value of a series. Therefore the expression also compares the count with
+/// its value ten minutes ago, or with zero if there was none.
 fn grew(metric: &str) -> String {
     let sum = |of: &str| format!("sum by (namespace, connector) ({of})");
     let (grown, now, before) =

@@ -115,7 +115,7 @@ fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("BROWSECONFIGS", "0"),
         env("BROKER_HEAP_OPTS", format!("-Xmx{}", system.sizes.broker_heap.java())),
         env("CONNECT_HEAP_OPTS", format!("-Xmx{}", system.sizes.connect_heap.java())),
-        // With this option, each JVM in the pod exits when its memory is exhausted, and is started again.
+        // Option of every JVM in the pod: a JVM whose memory is exhausted exits, and is started again.
         env("JAVA_TOOL_OPTIONS", "-XX:+ExitOnOutOfMemoryError"),
         env("CONNECT_CONFIG_PROVIDERS", "dir"),
         env("CONNECT_CONFIG_PROVIDERS_DIR_CLASS", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"),

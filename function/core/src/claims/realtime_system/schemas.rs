@@ -1,6 +1,6 @@
 //! Schemas of topics, registered before the SQL processors are created. Lenses checks a statement against the schema of
-//! the topic that it reads. Without this registration, the topic would have no schema until the first message of a
-//! device.
+//! the topic that it reads. The first message of a device would register the schema too, but the processors would have
+//! to wait for a device.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use crate::text::language::{Text, Word};
 pub const DIRECTORY: &str = "/schemas";
 const NAME: &str = "topic-schemas";
 
-/// Limits in bytes, for one schema and for all of them together. They are files of one ConfigMap.
+/// Limits in bytes, for one schema and for all of them together: all schemas are files of one ConfigMap.
 const MOST: usize = 16 << 10;
 const MOST_TOGETHER: usize = 256 << 10;
 

@@ -117,8 +117,8 @@ fn config(snowflake: &SnowflakeConfig) -> Config {
         role: Text::literal(&snowflake.role),
         database: Text::literal(&snowflake.database),
         schema: Text::literal(&snowflake.schema),
-        // Connect replaces this placeholder by the key when it starts the connector. Its stored configuration has no
-        // key.
+        // Connect replaces this placeholder by the key when it starts the connector, so the key is not stored in
+        // Connect's configuration.
         private_key: secret(secrets::snowflake_key::PRIVATE_KEY),
         passphrase: snowflake
             .private_key

@@ -31,8 +31,8 @@ pub fn namespaces(faults: &mut Vec<Fault>, spec: &Spec, settings: &Settings) -> 
     spec.namespaces.clone()
 }
 
-/// For each namespace inside, the namespace on the host whose claims may use it: the one in `spec.tenants`, or else the
-/// namespace of this claim.
+/// Tenancy of each namespace inside: only claims in one namespace on the host may use it. That namespace is the one in
+/// `spec.tenants`, or else the namespace of this claim.
 pub fn tenants(faults: &mut Vec<Fault>, spec: &Spec, namespaces: &[String], claim: &Claim) -> Vec<Tenancy> {
     for (index, tenant) in spec.tenants.iter().enumerate().filter(|(_, tenant)| !namespaces.contains(&tenant.namespace))
     {
@@ -61,8 +61,8 @@ pub fn host_secrets(spec: &Spec) -> Vec<HostSecret> {
     certificate.chain(shared).collect()
 }
 
-/// Domain of the environment's routes. Its length is checked with the longest namespace, because a host can have the
-/// form `<host>.<namespace>.<domain>`.
+/// Domain of the environment's routes. The check includes the longest namespace, because a host can have the form
+/// `<host>.<namespace>.<domain>`.
 pub fn domain(faults: &mut Vec<Fault>, spec: &Spec) -> String {
     let domain = spec.domain.clone().unwrap_or_else(|| format!("{}.local", spec.name));
     let longest = spec.namespaces.iter().max_by_key(|namespace| namespace.len()).unwrap_or(&spec.name);

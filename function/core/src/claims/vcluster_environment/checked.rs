@@ -11,7 +11,7 @@ pub struct Environment {
     pub spec: Spec,
     /// Namespaces inside the virtual cluster, at least one.
     pub namespaces: Vec<String>,
-    /// For each namespace inside, the namespace on the host whose claims may use it.
+    /// Tenancy of each namespace inside: the namespace on the host whose claims may use it.
     pub tenants: Vec<Tenancy>,
     pub domain: String,
 }

@@ -57,8 +57,8 @@ fn gateway(environment: &Environment) -> Value {
     let settings = &environment.owner.settings;
     json!({
         "autoscaling": {"enabled": false},
-        // This value replaces the chart's default security context as a whole, so it repeats the sysctl that permits
-        // ports below 1024 without root.
+        // Security context in place of the chart's default, which would be ignored as a whole: so the sysctl that
+        // permits ports below 1024 without root is repeated.
         "securityContext": {
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
             "seccompProfile": {"type": "RuntimeDefault"},

@@ -143,7 +143,7 @@ fn workloads(settings: &Settings) -> Vec<Workload> {
     KNATIVE_SERVING_WORKLOADS.map(workload).into()
 }
 
-/// Registries whose tags Knative does not resolve to digests. To resolve one, Knative would call the registry itself,
+/// Registries whose tags Knative does not resolve to digests. Knative would call a registry itself to resolve a tag,
 /// without the pull secrets, which are on the host. Resolution is not needed, because the platform's tags never move.
 fn unresolved(settings: &Settings) -> String {
     let mut registries: BTreeSet<String> = ["dev.local", "kind.local", "ko.local"].map(str::to_owned).into();

@@ -66,7 +66,7 @@ fn values(environment: &Environment) -> Value {
             "tolerations": tolerations,
         },
         "prometheus": {"prometheusSpec": {
-            // With `false`, Prometheus uses the monitors and rules of all tenants, whichever release their labels name.
+            // `false` makes Prometheus use the monitors and rules of all tenants, whichever release their labels name.
             "serviceMonitorSelectorNilUsesHelmValues": false,
             "podMonitorSelectorNilUsesHelmValues": false,
             "probeSelectorNilUsesHelmValues": false,
@@ -84,8 +84,7 @@ fn values(environment: &Environment) -> Value {
             "tolerations": tolerations,
         },
         "grafana": {
-            // An empty value makes the chart generate a password and keep it. The chart's default password is publicly
-            // known.
+            // An empty value makes the chart generate a password and keep it. The chart's default password is public.
             "adminPassword": "",
             // The chart's dashboards show nodes, and a virtual cluster has none.
             "defaultDashboardsEnabled": false,

@@ -16,7 +16,7 @@ use crate::schema::change::{self, Immutable};
 /// Pod Security Standard that a namespace enforces. Warnings and audit records are for `restricted` in every namespace.
 #[derive(Clone, Copy, Debug)]
 pub enum Standard {
-    /// For namespaces with pods whose image must start as root, such as the pod of Kafka.
+    /// Standard of namespaces with pods whose image must start as root, such as the pod of Kafka.
     Baseline,
     Restricted,
 }

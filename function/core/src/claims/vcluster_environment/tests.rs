@@ -282,8 +282,8 @@ fn knative_runs_where_pods_may_run() {
     assert_eq!(serving["config"]["features"], features);
 }
 
-/// A node selector and tolerations take effect independently. Without them in the settings, Knative's configuration has
-/// no field for them.
+/// A node selector and tolerations take effect independently. Knative's configuration has no field for a setting that
+/// is absent.
 #[test]
 fn knative_is_told_nothing_that_is_not_asked_for() {
     for (input, features, fields) in [
@@ -358,7 +358,7 @@ fn a_gateway_asks_of_the_cloud_only_what_the_platform_allows() {
         ]
     );
     check(&json!({"name": "streaming", "gateway": {"serviceType": "NodePort"}}), &inner).unwrap();
-    // Without Istio there is no gateway, so its Service type is not checked.
+    // The Service type is not checked without Istio, because there is no gateway.
     check(&json!({"name": "streaming", "components": {"istio": false, "knativeServing": false}}), &inner).unwrap();
 }
 

@@ -87,7 +87,8 @@ fn release(environment: &Environment) -> Resource {
         .release_on_host("release", installation)
 }
 
-/// Objects for Cluster API, which deletes a VCluster together with its Cluster. So Crossplane deletes the Cluster only.
+/// Objects for Cluster API, which deletes a VCluster together with its Cluster: only the Cluster is deleted by
+/// Crossplane.
 fn cluster(environment: &Environment) -> Vec<Resource> {
     let name = &environment.spec.name;
     let part = environment.part(parts::VIRTUAL_CLUSTER, parts::VIRTUAL_CLUSTER, name, waits_for(environment));
@@ -109,8 +110,8 @@ fn cluster(environment: &Environment) -> Vec<Resource> {
     ]
 }
 
-/// Host name of the virtual cluster's Service. Its certificate covers this name, and pods in other namespaces resolve
-/// it.
+/// Host name of the virtual cluster's Service. The virtual cluster's certificate covers this name, and pods in other
+/// namespaces can resolve it.
 fn host(name: &str) -> String {
     format!("{name}.{name}")
 }
@@ -126,9 +127,9 @@ fn not_root() -> Value {
     })
 }
 
-/// Values of the vcluster chart. Of the host's resources, only StorageClasses are synced into the virtual cluster.
-/// ConfigMaps and Secrets are not: each change of one would restart the control plane, and the control plane could read
-/// the host's Secrets.
+/// Values of the vcluster chart. The only resources of the host that are synced into the virtual cluster are
+/// StorageClasses. ConfigMaps and Secrets are not: each change of one would restart the control plane, and the control
+/// plane could read the host's Secrets.
 pub fn values(environment: &Environment) -> Value {
     let name = &environment.spec.name;
     let settings = &environment.owner.settings;
@@ -149,16 +150,16 @@ pub fn values(environment: &Environment) -> Value {
                     // on the host: everybody who may read pods there could act as these service accounts.
                     "useSecretsForSATokens": true,
                     // `rewriteHosts` lets the pods of a StatefulSet resolve their own long host names from
-                    // `/etc/hosts`. It adds an init container whose image would have to be mirrored too. PostgreSQL and
-                    // Prometheus do not need it.
+                    // `/etc/hosts`. The option adds an init container, whose image would have to be mirrored too.
+                    // PostgreSQL and Prometheus do not need the option.
                     "rewriteHosts": {"enabled": false},
                 },
             },
             // The API server inside expands a volume only if the volume's StorageClass exists inside.
             "fromHost": {"storageClasses": {"enabled": true}},
         },
-        // `package/install/providers/rights.yaml` binds the right to read StorageClasses. With a ClusterRole in the
-        // chart, provider-helm would need the right to create roles for the whole host.
+        // `package/install/providers/rights.yaml` binds the right to read StorageClasses. A ClusterRole in the chart
+        // would require provider-helm to have the right to create roles for the whole host.
         "rbac": {"clusterRole": {"enabled": false}},
         "controlPlane": {
             "statefulSet": {

@@ -103,8 +103,8 @@ fn user(user: &User) -> Account<'_> {
     }
 }
 
-/// Topics that match the bridge's filters in MQTT, but not in the connector. The connector breaks the connection over
-/// each message of such a topic, and the broker then sends the message again.
+/// Topics that match the bridge's filters by the rules of MQTT, but not by those of the connector. The connector breaks
+/// the connection over each message of such a topic, and the broker then sends the message again.
 fn unread(mappings: &[Mapping]) -> Vec<String> {
     let strays = |mapping: &Mapping| {
         let wanted = |stray: &String| {

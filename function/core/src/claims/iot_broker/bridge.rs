@@ -26,8 +26,8 @@ use crate::text::language::{Kcql, Placeholders, Text, Word};
 
 pub const NAME: &str = "bridge";
 const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
-/// Deadline of the Job that removes connectors, in seconds. The real-time system with Kafka has a claim of its own,
-/// which may be created a day later.
+/// Deadline of the Job that removes connectors, in seconds. Kafka belongs to the claim of a real-time system, and may
+/// need a day before Connect answers.
 const PATIENCE_SECONDS: i64 = 86_400;
 
 pub fn image(broker: &IotBroker) -> String {

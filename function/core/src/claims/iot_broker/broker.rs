@@ -45,7 +45,8 @@ const GENERAL: [&str; 10] = [
     "log_type warning",
     "log_type notice",
     "log_type information",
-    // Kafka would reject a larger message from the bridge. Here the rejection reaches the client that sends it.
+    // Limit in bytes: Kafka would reject a larger message from the bridge. A rejection by the broker reaches the client
+    // that publishes the message.
     "max_packet_size 1000000",
 ];
 
@@ -155,8 +156,9 @@ fn mosquitto(broker: &IotBroker) -> Container {
     }
 }
 
-/// Init container that writes Mosquitto's password file and access control list. Mosquitto accepts hashes only, and
-/// files that it owns and that are not links. Volumes of Secrets and ConfigMaps have neither.
+/// Init container that writes Mosquitto's password file and access control list. Mosquitto accepts only hashes, in
+/// files that it owns and that are not links. Secrets hold unhashed passwords, and the files of Secret and ConfigMap
+/// volumes are links.
 fn hash_passwords(broker: &IotBroker) -> Container {
     let secrets = accounts::all(broker).into_iter().map(|account| {
         let directory = format!("/credentials/{}", account.secret.name);

@@ -14,7 +14,8 @@ use crate::settings::pinned;
 /// ConfigMap stores them again.
 const MOST_ALLOWED: usize = 256 << 10;
 
-/// Longest time that a restart of Kafka takes, in seconds. The bridge is disconnected for as long.
+/// Longest assumed duration of a restart of Kafka, in seconds. The bridge runs in Kafka's pod and is disconnected for
+/// as long.
 const RESTART_SECONDS: u32 = 180;
 /// Most messages that a queue holds by default: those that a simulator's instance sends during a restart of Kafka, at
 /// its highest rate of 1000 a second.

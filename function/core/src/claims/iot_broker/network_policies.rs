@@ -40,14 +40,14 @@ pub fn resources(claim: &IotBroker) -> Vec<Resource> {
     resources
 }
 
-/// Traffic of Mosquitto. Devices connect through the gateway, and pods of the namespace by a label.
+/// Traffic that Mosquitto's pod accepts: from devices through the gateway, and from pods of the namespace with a label.
 fn around_broker(claim: &IotBroker) -> Traffic {
     let spec = &claim.spec;
     let labelled = || pods(BTreeMap::from([broker::mqtt_client()]));
     let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
     let simulator = spec.connector_config.simulator.enabled.then(|| app(simulator::APP));
     let own = bridge.into_iter().chain(simulator);
-    // The port without TLS is only for the bridge and the simulator if the broker has a certificate.
+    // A broker with a certificate keeps its port without TLS for the bridge and the simulator.
     let admissions = match spec.mqtt_config.tls {
         None => Traffic::default().from(own.chain([labelled()]), &[mqtt::MQTT_PORT]),
         Some(_) => Traffic::default().from(own, &[mqtt::MQTT_PORT]).from([labelled()], &[broker::TLS]),

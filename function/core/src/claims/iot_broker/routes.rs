@@ -22,7 +22,7 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
         routes.push(route(broker, "mqtt-websockets", "mqtt", None, destination, &[broker::NAME, ISTIO]));
     }
     if broker.spec.connector_config.simulator.enabled {
-        // Knative selects a service by the host of a request.
+        // Knative selects a service by the host of a request, so the route rewrites the host.
         let rewrite = Rewrite { authority: tenant.service_host(simulator::APP) };
         let destination = (LOCAL_GATEWAY.to_owned(), 80);
         routes.push(route(

@@ -74,7 +74,7 @@ fn own_program(broker: &IotBroker) -> Container {
     }
 }
 
-/// Container with the user's own image, which may rely only on what the claim's documentation requires of it.
+/// Container with the user's own image. The container requires nothing of the image beyond the claim's documentation.
 fn users_image(broker: &IotBroker) -> Container {
     Container {
         env: Some(environment(broker)),

@@ -80,7 +80,7 @@ fn what_is_not_wanted_is_not_there() {
         "connectorConfig": {"mappings": [], "simulator": {"enabled": false}},
     });
     let plan = broker(&spec).plan();
-    // A Job's key ends with a hash, which this removes.
+    // The key of a Job ends with a hash, which the test ignores.
     let keys: Vec<&str> = keys(&plan).iter().map(|key| key.split_inclusive("job-").next().unwrap()).collect();
     assert_eq!(
         keys,

@@ -121,7 +121,8 @@ fn config(system: &RealtimeSystem) -> Config {
     Config {
         http: Http {
             address: port(HTTP.1),
-            // HQ serves plain HTTP behind the gateway and cannot detect a browser's HTTPS, so the claim sets this.
+            // HQ serves plain HTTP behind the gateway and cannot detect a browser's HTTPS, so the claim decides whether
+            // session cookies are for HTTPS only.
             secure_session_cookies: lenses.secure_session_cookies,
         },
         agents: Agents { address: port(AGENTS.1) },

@@ -56,8 +56,8 @@ fn metabase(system: &RealtimeSystem) -> Container {
         env("MB_SITE_URL", format!("http://{}", system.tenant.host("analytics"))),
     ];
     if !system.tenant.owner.settings.telemetry.metabase {
-        // Metabase's set-up stores that both are enabled, whatever it is sent. Environment variables override stored
-        // settings.
+        // Metabase's set-up stores usage tracking and update checks as enabled, whatever it is sent. Environment
+        // variables override stored settings.
         variables.extend(["MB_ANON_TRACKING_ENABLED", "MB_CHECK_FOR_UPDATES"].map(|name| env(name, "false")));
     }
     Container {

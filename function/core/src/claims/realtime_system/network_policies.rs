@@ -86,7 +86,7 @@ fn around_hq(system: &RealtimeSystem) -> Traffic {
         .from([app(lenses_agent::KEY_APP), app(sql_processors::APP)].into_iter().chain(outside), &[lenses_hq::HTTP])
         .from([app(lenses_agent::APP)], &[lenses_hq::AGENTS])
         .from(spec.monitoring.then(prometheus), &[lenses_hq::METRICS])
-        // Lenses does not document whether HQ contacts its vendor about a licence, so HTTPS is open.
+        // Lenses does not document whether HQ contacts its vendor about a licence, so egress to port 443 is open.
         .to_anybody([HTTPS])
 }
 

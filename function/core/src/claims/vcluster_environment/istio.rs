@@ -57,8 +57,8 @@ fn gateway(environment: &Environment) -> Value {
     let settings = &environment.owner.settings;
     json!({
         "autoscaling": {"enabled": false},
-        // Security context in place of the chart's default, which would be ignored as a whole: so the sysctl that
-        // permits ports below 1024 without root is repeated.
+        // Security context in place of the chart's default. The chart drops its default as a whole, so the sysctl that
+        // permits ports below 1024 without root is repeated here.
         "securityContext": {
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
             "seccompProfile": {"type": "RuntimeDefault"},

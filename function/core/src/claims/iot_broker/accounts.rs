@@ -1,5 +1,6 @@
-//! Who may connect to the broker: the claim's users, the bridge and the simulator. Each has a Secret with a user name and a
-//! password; who makes it, who hashes it and who logs in with it take its name from here.
+//! Accounts at the broker: the claim's users, the bridge and the simulator. Each account has a Secret with a user name
+//! and a password. The name of that Secret is defined here alone, for its creation, for the hash of its password, and
+//! for logins.
 
 use std::collections::BTreeSet;
 
@@ -11,39 +12,39 @@ use crate::claims::between::secret::{Generator, PASSWORD, Secret, SecretName, mq
 use crate::parts::plan::Resource;
 use crate::text::language::{Line, Text};
 
-/// User names that are ours.
+/// User names of the platform's own accounts.
 pub const BRIDGE: &str = "kafka-bridge";
 pub const SIMULATOR: &str = "health-data-sim";
 
-/// The key of each account's Secret beside [`PASSWORD`].
+/// Key of the user name in an account's Secret. The key of the password is [`PASSWORD`].
 pub const USERNAME: &str = "username";
 
-/// What makes up a password for each account that brings none.
+/// Generator of a password for each account whose password the claim does not provide.
 const GENERATOR: Generator = Generator { purpose: None, keys: &[PASSWORD] };
 
-/// One who may connect, and what for.
+/// Account that may connect, with its rights.
 pub struct Account<'a> {
     pub user: &'a str,
     pub secret: Secret,
-    /// The user's own Secret on the host, with the password.
+    /// Secret on the host with the password, if the claim names one.
     pub own: Option<&'a SecretName>,
     pub publish: Vec<&'a str>,
     pub read: Vec<&'a str>,
-    /// Topics that it must not read although it may read others around them.
+    /// Topics that the account must not read, although filters in `read` match them.
     pub deny: Vec<String>,
 }
 
-/// The simulator's Secret.
+/// Secret of the simulator's account.
 pub fn simulator() -> Secret {
     Secret::new("mqtt-simulator")
 }
 
-/// The broker's certificate, where its pod reads it.
+/// Secret with the broker's certificate, inside the virtual cluster.
 pub fn certificate() -> Secret {
     Secret::new("mqtt-tls")
 }
 
-/// All who may connect.
+/// All accounts that may connect.
 pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
     let connector = &broker.spec.connector_config;
     let mut accounts: Vec<Account> = broker.spec.mqtt_config.users.iter().map(user).collect();
@@ -70,12 +71,12 @@ pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
     accounts
 }
 
-/// The Secret of one of the claim's users, inside.
+/// Secret of one of the claim's users, inside the virtual cluster.
 fn credentials(user: &User) -> Secret {
     Secret::new(format!("mqtt-user-{}", user.name))
 }
 
-/// The Secrets on the host that the claim names.
+/// Secrets on the host that the claim names.
 pub fn on_the_host(spec: &Spec) -> Vec<HostSecret> {
     let users = spec.mqtt_config.users.iter().enumerate().filter_map(|(index, user)| {
         let own = user.credentials_secret_ref.as_ref()?;
@@ -102,8 +103,8 @@ fn user(user: &User) -> Account<'_> {
     }
 }
 
-/// Topics that MQTT sends along with the bridge's filters, but that the connector does not count in: it breaks the connection
-/// over each, and is sent it again.
+/// Topics that match the bridge's filters by the rules of MQTT, but not by those of the connector. The connector breaks
+/// the connection over each message of such a topic, and the broker then sends the message again.
 fn unread(mappings: &[Mapping]) -> Vec<String> {
     let strays = |mapping: &Mapping| {
         let wanted = |stray: &String| {
@@ -114,7 +115,7 @@ fn unread(mappings: &[Mapping]) -> Vec<String> {
     unique(mappings.iter().flat_map(strays))
 }
 
-/// Each once, in the order of the first. One topic may be carried in two ways.
+/// Items without repetitions, in the order of their first occurrence. A topic occurs twice if two converters carry it.
 fn unique<T: Clone + Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut known = BTreeSet::new();
     items.filter(|item| known.insert(item.clone())).collect()
@@ -137,7 +138,7 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     resources
 }
 
-/// Mosquitto's access list: an account may do what stands below its name, and nothing else.
+/// Access control list of Mosquitto. An account has the rights that are listed below its name, and no others.
 pub fn access_list(broker: &IotBroker) -> String {
     let section = |account: &Account| {
         let line = |access: &str, filter: &str| format!("topic {access} {}\n", Text::<Line>::literal(filter));

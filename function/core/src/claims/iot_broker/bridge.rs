@@ -1,6 +1,7 @@
-//! The bridge from MQTT to Kafka: connectors in the real-time system's Kafka Connect, each kept by a script of its own.
+//! Bridge from MQTT to Kafka: connectors in the real-time system's Kafka Connect, each kept by a script of its own.
 //!
-//! Records of one connector are all written in one way, so fields and bytes need one each.
+//! A connector writes all its records with one converter, so mappings of JSON fields and mappings of bytes have a
+//! connector each.
 
 use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
@@ -25,7 +26,8 @@ use crate::text::language::{Kcql, Placeholders, Text, Word};
 
 pub const NAME: &str = "bridge";
 const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
-/// The system with Kafka has a claim of its own, which may come a day later.
+/// Deadline of the Job that removes connectors, in seconds. Kafka belongs to the claim of a real-time system, and may
+/// need a day before Connect answers.
 const PATIENCE_SECONDS: i64 = 86_400;
 
 pub fn image(broker: &IotBroker) -> String {
@@ -41,7 +43,7 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     CONVERTERS.into_iter().flat_map(|converter| connector(broker, converter)).collect()
 }
 
-/// The connector for all mappings of one converter, if there are any.
+/// Connector for all mappings of one converter; nothing if there are none.
 fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
     let mappings = mappings(broker, converter);
     if mappings.is_empty() {
@@ -64,7 +66,8 @@ fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
     keeper.resources(key).into()
 }
 
-/// The Job that takes away what an earlier claim asked for. Where there is no system with Kafka it has nothing to do.
+/// Job that removes the connectors that an earlier version of the claim asked for. The Job ends at once if there is no
+/// Kafka.
 fn removal(broker: &IotBroker) -> Resource {
     let part = broker.tenant.part(NAME, name(Converter::Json), &[broker::NAME]);
     let task = Task {
@@ -91,14 +94,14 @@ fn connect_url(broker: &IotBroker) -> EnvVar {
     env("CONNECT_URL", format!("http://{}:{}", broker.tenant.service_host(KAFKA_SERVICE), CONNECT_PORT.1))
 }
 
-/// The connectors that the claim does not ask for.
+/// Variable with the names of the connectors that the claim does not ask for.
 fn unwanted(broker: &IotBroker) -> EnvVar {
     let is_unwanted = |converter: &Converter| mappings(broker, *converter).is_empty();
     let names: Vec<&str> = CONVERTERS.into_iter().filter(is_unwanted).map(name).collect();
     env("UNWANTED", names.join(" "))
 }
 
-/// The connector's name, and that of what keeps it.
+/// Name of a connector, and of the StatefulSet that keeps it.
 fn name(converter: Converter) -> &'static str {
     match converter {
         Converter::Json => "mqtt-source-connector",
@@ -115,8 +118,9 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
         env("CONNECTOR_NAME", name(converter)),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", config),
-        // The script does not read it: without the Secret the pod would not start, nor could the connector log in. It is
-        // the user's name, which is no secret.
+        // The script does not read this variable. The variable keeps the pod from starting before the Secret exists,
+        // without which the connector could not log in. The key that it refers to holds the user's name, which is not
+        // confidential.
         mqtt_bridge().env("CREDENTIAL_PRESENT", accounts::USERNAME),
     ];
     if converter == Converter::Json {
@@ -130,7 +134,7 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
     variables
 }
 
-/// The connector's configuration. Connect puts in the credentials, from the Secret that Kafka's pod has mounted.
+/// Configuration of a connector. Connect inserts the credentials from the Secret that is mounted into Kafka's pod.
 fn config(
     broker: &IotBroker,
     converter: Converter,
@@ -147,14 +151,15 @@ fn config(
         ("connect.mqtt.username", credential(accounts::USERNAME)),
         ("connect.mqtt.password", credential(PASSWORD)),
         ("connect.mqtt.client.id", Text::code(name(converter))),
-        // The broker keeps what comes while the connector is away.
+        // `false` makes the session persistent: the broker queues messages while the connector is disconnected.
         ("connect.mqtt.clean", Text::code("false")),
         ("connect.mqtt.service.quality", Text::code("1")),
-        // What the broker sends again after a break is not lost, and what no converter can read is: else one such
-        // message would break the connection each time it comes.
+        // The connector processes a message that the broker repeats after a broken connection, so that none is lost. A
+        // message that the converter cannot read is skipped, because it would break the connection each time it is
+        // repeated.
         ("connect.mqtt.process.duplicates", Text::code("true")),
         ("connect.mqtt.converter.throw.on.error", Text::code("false")),
-        // In seconds. By default a broken connection would be noticed after hours.
+        // Intervals in seconds. The connector's defaults would leave a broken connection unnoticed for hours.
         ("connect.mqtt.keep.alive", Text::code("30")),
         ("connect.mqtt.timeout", Text::code("30")),
         ("key.converter", Text::code("org.apache.kafka.connect.storage.StringConverter")),
@@ -170,9 +175,9 @@ fn config(
     config
 }
 
-/// How the fields of a message become a record. The connector names it like the MQTT topic, of which Avro takes few, and its
-/// fields as the device does. What a worker's own converter is told does not hold for a connector's, so that all of it stands
-/// here.
+/// Settings that make an Avro record of a message's fields. The connector names the record after the MQTT topic, which
+/// may have characters that Avro does not permit, and names the fields as the device does. Settings of the worker's
+/// converter do not apply to a connector's own converter, so all of them are repeated here.
 fn as_avro() -> Vec<(&'static str, Text<Placeholders>)> {
     vec![
         ("transforms", Text::code("record")),
@@ -184,7 +189,7 @@ fn as_avro() -> Vec<(&'static str, Text<Placeholders>)> {
     ]
 }
 
-/// A mapping in the connector's own language.
+/// Mapping in KCQL, the connector's query language.
 fn statement(mapping: &Mapping) -> String {
     let converter = match mapping.converter {
         Converter::Json => "JsonSimpleConverter",

@@ -1,4 +1,4 @@
-//! Mosquitto: its configuration, its volume, its pod and the Service in front of it.
+//! Mosquitto, the MQTT broker: its configuration, its volume, its pod and its Service.
 
 use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
@@ -24,17 +24,17 @@ pub const WEBSOCKETS: Port = ("websockets", 9001);
 
 const CONFIG: &str = "mosquitto-config";
 const CLAIM: &str = "mosquitto-data-pvc";
-/// The user that Mosquitto's image is made for.
+/// User ID for which Mosquitto's image is built.
 const USER: i64 = 1883;
-/// Of volumes that hold hashes, or nothing: enough for thousands of users.
+/// Size of volumes that hold password hashes, or nothing: enough for the hashes of thousands of users.
 const LITTLE: &str = "16Mi";
 const HASH_PASSWORDS: &str = include_str!("files/hash-passwords.sh");
 
-/// Where the certificate is mounted, and what names its two files.
+/// Directory of the certificate's volume, and Mosquitto's directive for each of its two files.
 const CERTIFICATE: &str = "/mosquitto/certificate";
 const CERTIFICATE_FILES: [(&str, &str); 2] = [("certfile", "tls.crt"), ("keyfile", "tls.key")];
 
-/// What no claim decides.
+/// Directives that are the same for every claim.
 const GENERAL: [&str; 10] = [
     "per_listener_settings false",
     "allow_anonymous false",
@@ -45,17 +45,18 @@ const GENERAL: [&str; 10] = [
     "log_type warning",
     "log_type notice",
     "log_type information",
-    // What is larger, Kafka would not take from the bridge. Who sends it is told so here.
+    // Limit in bytes: Kafka would reject a larger message from the bridge. A rejection by the broker reaches the client
+    // that publishes the message.
     "max_packet_size 1000000",
 ];
 
-/// The ends of the queue of a client that is away, of which the first that is met counts.
+/// Limits of the queue of a disconnected client. The limit that is reached first applies.
 fn queue(broker: &IotBroker) -> [String; 2] {
     let messages = broker.sizes.queue;
     [format!("max_queued_messages {messages}"), format!("max_queued_bytes {}", u64::from(messages) << 10)]
 }
 
-/// The label that lets a pod of the namespace through the broker's network policy, and its value.
+/// Label with which a pod of the namespace passes the broker's network policy, and its value.
 pub fn mqtt_client() -> (String, String) {
     (label("mqtt-client"), "true".to_owned())
 }
@@ -107,7 +108,7 @@ fn config(broker: &IotBroker) -> BTreeMap<String, String> {
     ])
 }
 
-/// What holds for all listeners stands before the first of them.
+/// Content of `mosquitto.conf`. Directives for all listeners must precede the first `listener`.
 fn mosquitto_conf(broker: &IotBroker) -> String {
     let persistence: &[&str] = if broker.spec.mqtt_config.persistence {
         &["persistence true", "persistence_location /mosquitto/data/", "autosave_interval 60"]
@@ -142,7 +143,7 @@ fn mosquitto(broker: &IotBroker) -> Container {
         read_only("config", "/mosquitto/config"),
         read_only("auth", "/mosquitto/auth"),
         mount("data", "/mosquitto/data"),
-        // The image declares it a volume; nothing is written there.
+        // The image declares this path as a volume. Mosquitto writes nothing there.
         mount("log", "/mosquitto/log"),
     ];
     Container {
@@ -155,7 +156,9 @@ fn mosquitto(broker: &IotBroker) -> Container {
     }
 }
 
-/// Mosquitto reads hashes only, and files that are its own and no links: neither is what a Secret or a ConfigMap gives.
+/// Init container that writes Mosquitto's password file and access control list. Mosquitto accepts only hashes, in
+/// files that it owns and that are not links. Secrets hold unhashed passwords, and the files of Secret and ConfigMap
+/// volumes are links.
 fn hash_passwords(broker: &IotBroker) -> Container {
     let secrets = accounts::all(broker).into_iter().map(|account| {
         let directory = format!("/credentials/{}", account.secret.name);
@@ -165,7 +168,7 @@ fn hash_passwords(broker: &IotBroker) -> Container {
         command: Some(vec!["sh".to_owned(), "-c".to_owned(), HASH_PASSWORDS.to_owned()]),
         env: Some(vec![env("ACL_FILE", "/mosquitto/config/acl")]),
         volume_mounts: Some(
-            // mosquitto_passwd works on a copy of its file below /tmp, and knows no other place.
+            // mosquitto_passwd works on a copy of its file below `/tmp` and has no option for another directory.
             [mount("auth", "/mosquitto/auth"), mount(TMP, "/tmp"), read_only("config", "/mosquitto/config")]
                 .into_iter()
                 .chain(secrets)

@@ -1,4 +1,4 @@
-//! What of an `IotBrokerClaim` a schema cannot say: names that are taken, and how its fields fit each other.
+//! Checks of an `IotBrokerClaim` that a schema cannot express: reserved names, and rules across fields.
 
 use super::checked::{IotBroker, Sizes};
 use super::claim::{Converter, Mapping, Simulator, Spec};
@@ -10,22 +10,26 @@ use crate::schema::size::{Bytes, Cpu};
 use crate::settings::limits::{Lever, too_many};
 use crate::settings::pinned;
 
-/// What users may publish and read stands in one ConfigMap, which is stored twice over with what carries it there.
+/// Most bytes of all topic filters of users together. One ConfigMap holds them, and the Object that carries the
+/// ConfigMap stores them again.
 const MOST_ALLOWED: usize = 256 << 10;
 
-/// How long Kafka may be away for its restart, with the bridge in it.
+/// Longest assumed duration of a restart of Kafka, in seconds. The bridge runs in Kafka's pod and is disconnected for
+/// as long.
 const RESTART_SECONDS: u32 = 180;
-/// A queue for that long, at as many messages a second as a simulator sends at most.
+/// Most messages that a queue holds by default: those that a simulator's instance sends during a restart of Kafka, at
+/// its highest rate of 1000 a second.
 const QUEUE: u32 = 1000 * RESTART_SECONDS;
-/// What Mosquitto needs with one of them: some 1400 bytes were measured in memory, and 1200 in a file, for one of 1 KiB.
+/// Space for one queued message, in memory and on the volume. A message of 1 KiB was measured to take about 1400 bytes
+/// of Mosquitto's memory and 1200 bytes of its file.
 const QUEUED_MESSAGE: Bytes = Bytes::of(1536);
-/// What it needs beside its queues.
+/// Memory of Mosquitto beside its queues.
 const REST: Bytes = Bytes::mebi(48);
 const LEAST_MEMORY_MEBIBYTES: u64 = 64;
 
 pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let mqtt = &spec.mqtt_config;
-    // The forms themselves are the schema's affair, which has said so already.
+    // An amount that cannot be read has a fault from the schema check already, so zero replaces it without another one.
     let storage = Bytes::read(&mqtt.storage).unwrap_or_default();
     let cpu = Cpu::read(&mqtt.cpu).unwrap_or_default();
     let least = Bytes::mebi(LEAST_MEMORY_MEBIBYTES);
@@ -51,23 +55,24 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     Sizes { cpu, memory, storage, queue: mqtt.queued_messages.unwrap_or_else(|| room.min(QUEUE)) }
 }
 
-/// How many messages each bridge's queue has room for. A file of them stands twice on the volume while it is written.
+/// Number of messages that the queue of each bridge can hold. Mosquitto writes a new file of its queues beside the old
+/// one, so a message takes twice its size on the volume.
 fn room(spec: &Spec, memory: Bytes, storage: Bytes) -> u32 {
     let in_memory = memory.minus(REST).holds(QUEUED_MESSAGE.times(bridges(spec)));
     let on_disk = storage.holds(QUEUED_MESSAGE.times(bridges(spec) * 2));
     let room = if spec.mqtt_config.persistence { in_memory.min(on_disk) } else { in_memory };
-    // Mosquitto takes 0 for a queue without an end.
+    // Mosquitto reads 0 as a queue without a limit.
     u32::try_from(room).unwrap_or(u32::MAX).max(1)
 }
 
-/// How many clients with lasting sessions the platform itself has: a connector for each converter.
+/// Number of the platform's own clients with persistent sessions: a connector for each converter in use, at least one.
 fn bridges(spec: &Spec) -> u64 {
     let mappings = &spec.connector_config.mappings;
     let has = |converter| u64::from(mappings.iter().any(|mapping| mapping.converter == converter));
     (has(Converter::Json) + has(Converter::Bytes)).max(1)
 }
 
-/// The fields that a broker's demand comes from.
+/// Fields whose sizes count towards the limits of the platform team. A fault about a limit names them.
 pub fn levers(broker: &IotBroker) -> Vec<Lever> {
     let Sizes { cpu, memory, storage, .. } = broker.sizes;
     let simulator = &broker.spec.connector_config.simulator;
@@ -130,7 +135,7 @@ pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
                 "needs the converter Json: bytes have no fields; leave keyField out or set the converter to Json",
             ));
         }
-        // Mappings of one converter share a connector, which could not tell whose a message is.
+        // Mappings of one converter share a connector, which cannot decide which of two mappings a message belongs to.
         let twin = mappings.iter().take(index).find(|earlier| {
             earlier.converter == mapping.converter
                 && earlier.mqtt_topic != mapping.mqtt_topic
@@ -195,7 +200,7 @@ pub fn warnings(broker: &IotBroker) -> Vec<String> {
     warnings
 }
 
-/// More messages than the queue of the bridge takes while Kafka restarts.
+/// Warning about a simulator that sends more messages during a restart of Kafka than the bridge's queue holds.
 fn overrun(broker: &IotBroker) -> Option<String> {
     let connector = &broker.spec.connector_config;
     let simulator = &connector.simulator;
@@ -209,7 +214,7 @@ fn overrun(broker: &IotBroker) -> Option<String> {
     })
 }
 
-/// A mapping of messages that nobody may send, as the name of a field and what is to be said of it.
+/// Warning about a mapping of messages that no user may publish: the name of a field, and the text.
 fn unpublished(broker: &IotBroker, mapping: &Mapping) -> Option<(&'static str, String)> {
     let simulator = &broker.spec.connector_config.simulator;
     let users = broker.spec.mqtt_config.users.iter().flat_map(|user| user.publish.iter());
@@ -224,7 +229,7 @@ fn unpublished(broker: &IotBroker, mapping: &Mapping) -> Option<(&'static str, S
     })
 }
 
-/// A topic with records of two forms, of which no reader could tell which is which.
+/// Warning about a Kafka topic with records of two formats, which a reader cannot distinguish.
 fn mixed(mappings: &[Mapping], index: usize) -> Option<(&'static str, String)> {
     let mapping = &mappings[index];
     let is_other = |other: &&Mapping| other.kafka_topic == mapping.kafka_topic && other.converter != mapping.converter;
@@ -238,7 +243,7 @@ fn mixed(mappings: &[Mapping], index: usize) -> Option<(&'static str, String)> {
     ))
 }
 
-/// What was asked for and changes nothing.
+/// Warnings about fields that have no effect.
 fn without_effect(broker: &IotBroker) -> Vec<String> {
     let spec = &broker.spec;
     let connector = &spec.connector_config;

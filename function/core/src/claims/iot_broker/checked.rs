@@ -1,10 +1,9 @@
-//! A broker, checked: what its parts are made from.
+//! Broker whose claim passed all checks. Every part is built from it.
 
 use super::claim::Spec;
 use crate::claims::between::tenant::Tenant;
 use crate::schema::size::{Bytes, Cpu};
 
-/// A broker, checked.
 #[derive(Clone, Debug)]
 pub struct IotBroker {
     pub tenant: Tenant,
@@ -12,7 +11,7 @@ pub struct IotBroker {
     pub sizes: Sizes,
 }
 
-/// The sizes of Mosquitto, of its volume, and of the queue of a client that is away.
+/// Sizes of Mosquitto and of its volume, and the number of messages that it queues for a disconnected client.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     pub cpu: Cpu,

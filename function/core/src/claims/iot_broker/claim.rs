@@ -1,4 +1,4 @@
-//! What a user may write in an `IotBrokerClaim`, and what holds once it has been checked.
+//! Spec of an `IotBrokerClaim`. Its doc comments are the reference that users read.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
-//! MQTT topic filters: `+` stands for one level, `#` at the end for all below, and for the level above them.
+//! MQTT topic filters: `+` matches one level; `#` at the end matches all levels below, and the level above them.
 
-/// Whether there is a topic that both filters match. A topic is a filter that matches itself.
+/// True if both filters match some topic. A topic is also a filter, one that matches only itself.
 pub fn overlap(one: &str, other: &str) -> bool {
-    // Wildcards do not reach the broker's own topics.
+    // A wildcard in the first level does not match topics that begin with `$`, such as those of the broker itself.
     let hidden = |own: &str, wildcard: &str| own.starts_with('$') && wildcard.starts_with(['+', '#']);
     if hidden(one, other) || hidden(other, one) {
         return false;
@@ -18,7 +18,8 @@ pub fn overlap(one: &str, other: &str) -> bool {
     }
 }
 
-/// What a filter matches by MQTT's rules although a wildcard in it stands for nothing: an empty level, or the level above.
+/// Filters for the topics that `filter` matches although one of its wildcards matches an empty level, or its `#`
+/// matches no level. An example: `health/#` also matches `health` and `health/`.
 pub fn strays(filter: &str) -> Vec<String> {
     let levels: Vec<&str> = filter.split('/').collect();
     let emptied = levels.iter().enumerate().filter(|(_, level)| matches!(**level, "+" | "#")).map(|(index, _)| {
@@ -30,8 +31,8 @@ pub fn strays(filter: &str) -> Vec<String> {
     above.into_iter().chain(emptied).filter(|stray| !stray.is_empty()).collect()
 }
 
-/// What of a filter means nothing where a user's rights are listed, in words that fit behind its field. `user` has them,
-/// and `publishes` says which right it is.
+/// Reason why a filter has no effect among a user's rights, worded to follow the name of its field. `user` is the name
+/// of that user. `publishes` is true for a right to publish, and false for a right to read.
 pub fn meaningless(filter: &str, user: &str, publishes: bool) -> Option<String> {
     if filter.contains("%u") {
         let written_out = filter.replace("%u", user);
@@ -53,13 +54,14 @@ pub fn meaningless(filter: &str, user: &str, publishes: bool) -> Option<String> 
     refused_by_the_broker(filter, publishes)
 }
 
-/// Why nobody may publish to a topic, in the same words. The broker itself refuses some, or takes them and tells nobody.
+/// Reason why no client can publish to a topic, worded to follow the name of its field. The broker rejects a message to
+/// such a topic, or accepts the message and delivers it to no client.
 pub fn unpublishable(topic: &str) -> Option<String> {
     refused_by_the_broker(topic, true)
 }
 
 fn refused_by_the_broker(filter: &str, publishes: bool) -> Option<String> {
-    // Only what is published by the broker itself may be read there.
+    // Clients may read topics below `$SYS`, but only the broker publishes there.
     let own = ["$SYS", "$share"].into_iter().filter(|_| publishes).find(|own| filter.starts_with(own));
     let reason = match own.or_else(|| filter.starts_with("$CONTROL/").then_some("$CONTROL")) {
         Some("$CONTROL") => "$CONTROL: this broker has nothing that could be controlled by messages",

@@ -1,7 +1,7 @@
-//! From an `IotBrokerClaim` to an MQTT broker, its bridge to Kafka and a simulator inside an environment.
+//! Resources of an `IotBrokerClaim`: an MQTT broker, its bridge to Kafka and a simulator of devices inside an
+//! environment.
 //!
-//! The parts stand here in reading order, each in a file of its own. Of the real-time system beside it this room knows its
-//! names alone.
+//! `plan` lists the parts in reading order; each part has a file of its own.
 
 use crate::claims::between::host_secrets::{self, HostSecret};
 use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING};
@@ -36,7 +36,7 @@ mod tests;
 
 pub use checked::IotBroker;
 
-/// What a user thinks of as the steps of a broker.
+/// Phases of a broker, in reading order. Each phase has a condition on the claim.
 const PHASES: &[Phase] = &[
     Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
     Phase { name: "Broker", parts: &[SECRETS, broker::NAME, "broker-policy"] },

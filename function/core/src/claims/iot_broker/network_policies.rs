@@ -1,5 +1,5 @@
-//! Who may reach the parts of a broker, and whom they may reach. Of the real-time system beside it this room knows its names
-//! alone.
+//! Network policies of a broker: the pods that may connect to each part, and the addresses that each part may connect
+//! to.
 
 use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
@@ -11,7 +11,8 @@ use crate::claims::between::network::{Traffic, app, fence, gateway, pods, policy
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
-/// Of the phase of the lock: nothing else of a broker is there before its fence.
+/// Part with the fence, the policy around all pods of the broker. The fence waits for the lock alone, so no pod is
+/// released before the fence.
 pub const FENCE: &str = "system-policy";
 
 pub fn resources(claim: &IotBroker) -> Vec<Resource> {
@@ -22,7 +23,7 @@ pub fn resources(claim: &IotBroker) -> Vec<Resource> {
     if connector.simulator.enabled {
         outward = outward.to(siblings(&behind), &[mqtt::MQTT_PORT]);
     }
-    // The connector itself runs in Kafka's pod. Where none is asked for, one of before is removed.
+    // The connector itself runs in Kafka's pod. A Job needs Connect also without mappings, to remove connectors.
     if connector.mappings.is_empty() {
         outward = outward.to(app(KAFKA_APP), &[CONNECT_PORT]);
     } else {
@@ -39,14 +40,14 @@ pub fn resources(claim: &IotBroker) -> Vec<Resource> {
     resources
 }
 
-/// Devices come in through the gateway; what else is to reach the broker says so by its label.
+/// Traffic that Mosquitto's pod accepts: from devices through the gateway, and from pods of the namespace with a label.
 fn around_broker(claim: &IotBroker) -> Traffic {
     let spec = &claim.spec;
     let labelled = || pods(BTreeMap::from([broker::mqtt_client()]));
     let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
     let simulator = spec.connector_config.simulator.enabled.then(|| app(simulator::APP));
     let own = bridge.into_iter().chain(simulator);
-    // With a certificate the plain port is left to our own.
+    // A broker with a certificate keeps its port without TLS for the bridge and the simulator.
     let admissions = match spec.mqtt_config.tls {
         None => Traffic::default().from(own.chain([labelled()]), &[mqtt::MQTT_PORT]),
         Some(_) => Traffic::default().from(own, &[mqtt::MQTT_PORT]).from([labelled()], &[broker::TLS]),

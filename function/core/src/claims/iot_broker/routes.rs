@@ -1,4 +1,4 @@
-//! What of a broker is reached from outside, through the environment's gateway: MQTT over WebSockets, and the simulator.
+//! Routes of a broker through the environment's gateway: MQTT over WebSockets, and the simulator's API.
 
 use super::checked::IotBroker;
 use super::{broker, simulator};
@@ -8,7 +8,7 @@ use crate::kinds::Spec;
 use crate::kinds::istio::{Destination, HttpRoute, PortNumber, Rewrite, Route, VirtualService};
 use crate::parts::plan::{Ready, Resource};
 
-/// The Service that Knative keeps in front of what only its own cluster may call.
+/// Host of the gateway through which Knative serves requests from inside the cluster.
 const LOCAL_GATEWAY: &str = "knative-local-gateway.istio-system.svc.cluster.local";
 
 pub fn resources(broker: &IotBroker) -> Vec<Resource> {
@@ -22,7 +22,7 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
         routes.push(route(broker, "mqtt-websockets", "mqtt", None, destination, &[broker::NAME, ISTIO]));
     }
     if broker.spec.connector_config.simulator.enabled {
-        // Knative tells its services apart by the host that is asked for.
+        // Knative selects a service by the host of a request, so the route rewrites the host.
         let rewrite = Rewrite { authority: tenant.service_host(simulator::APP) };
         let destination = (LOCAL_GATEWAY.to_owned(), 80);
         routes.push(route(

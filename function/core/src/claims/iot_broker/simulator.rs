@@ -1,4 +1,4 @@
-//! The simulator of devices: a Knative service that publishes to the broker, and answers to an API.
+//! Simulator of devices: a Knative service that publishes to the broker and serves an API.
 
 use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use crate::settings::pins::Image;
 pub const NAME: &str = "simulator";
 pub const APP: &str = "health-data-sim";
 
-/// What each of its instances reserves.
+/// Resources that each instance of the simulator requests.
 pub const DEMAND: Demand = Demand { cpu: Cpu::thousandths(50), memory: Bytes::mebi(64), storage: Bytes::mebi(0) };
 
 const CONFIG: &str = "health-data-sim-program";
@@ -64,7 +64,7 @@ fn scale(simulator: &Simulator) -> BTreeMap<String, String> {
     ])
 }
 
-/// The platform's own program, on an image that only brings its language.
+/// Container with the platform's own program, in an image that provides only Python.
 fn own_program(broker: &IotBroker) -> Container {
     Container {
         command: Some(["python3", "-u", "/app/simulator.py"].map(str::to_owned).to_vec()),
@@ -74,7 +74,7 @@ fn own_program(broker: &IotBroker) -> Container {
     }
 }
 
-/// An image of the user's own, of which nothing is known but what the claim asks of it.
+/// Container with the user's own image. The container requires nothing of the image beyond the claim's documentation.
 fn users_image(broker: &IotBroker) -> Container {
     Container {
         env: Some(environment(broker)),

@@ -1,4 +1,4 @@
-//! What the user of a broker is told: where to connect, and which Secrets to read.
+//! Status of an `IotBrokerClaim`: the addresses of the broker, and the Secrets with its users' credentials.
 
 use crate::claims::between::mqtt;
 use schemars::JsonSchema;
@@ -51,7 +51,7 @@ pub struct Credential {
     pub secret: String,
 }
 
-/// What `kubectl get` shows.
+/// Columns of `kubectl get` beside those of every claim.
 pub const COLUMNS: &[Column] = &[
     Column::wide(
         "Environment",

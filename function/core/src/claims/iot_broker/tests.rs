@@ -32,7 +32,7 @@ fn keys(plan: &Plan) -> Vec<&str> {
     plan.resources.iter().map(|resource| resource.key.as_str()).collect()
 }
 
-/// The value of a variable, or the Secret's key that it comes from.
+/// Value of a container's variable, or the Secret and key that the variable refers to.
 fn variable(container: &Value, name: &str) -> Value {
     let variables = container["env"].as_array().unwrap();
     let found = variables.iter().find(|variable| variable["name"] == name);
@@ -80,7 +80,7 @@ fn what_is_not_wanted_is_not_there() {
         "connectorConfig": {"mappings": [], "simulator": {"enabled": false}},
     });
     let plan = broker(&spec).plan();
-    // Behind the key of a Job is a hash.
+    // The key of a Job ends with a hash, which the test ignores.
     let keys: Vec<&str> = keys(&plan).iter().map(|key| key.split_inclusive("job-").next().unwrap()).collect();
     assert_eq!(
         keys,
@@ -310,7 +310,7 @@ fn every_fault_is_found_at_once() {
     );
 }
 
-/// The lines of Mosquitto's configuration that end its queues.
+/// Directives of Mosquitto's configuration that limit its queues.
 fn queue(mqtt: &Value, mappings: &Value) -> [String; 2] {
     let connector = json!({"mappings": mappings});
     let plan = broker(&json!({"namespace": "streaming", "mqttConfig": mqtt, "connectorConfig": connector})).plan();

@@ -1,4 +1,4 @@
-//! The analytics proxy: a Knative service in front of the dashboard, which sleeps while nobody asks.
+//! Analytics proxy: a Knative service in front of the dashboard, with no pod while there are no requests.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     if !system.spec.dashboard.proxy {
         return Vec::new();
     }
-    // Before the first administrator exists, whoever comes first would become it.
+    // The first person who completes Metabase's set-up becomes its administrator, so the proxy waits for the Job that
+    // completes it.
     let part = system.tenant.part("analytics", APP, &[metabase::SETUP, KNATIVE_SERVING]);
     let config = BTreeMap::from([("default.conf".to_owned(), script::ANALYTICS_PROXY.to_owned())]);
     let mut annotations = configuration(&config);
@@ -41,7 +42,7 @@ fn proxy(system: &RealtimeSystem) -> Container {
         volume_mounts: Some(vec![read_only("config", "/etc/nginx/conf.d")]),
         resources: Some(requests(Cpu::thousandths(50), "64Mi", "128Mi")),
         security_context: Some(k8s_openapi::api::core::v1::SecurityContext {
-            // nginx keeps its buffers below /tmp, and Knative lets no volume be mounted over a path of the image's own.
+            // nginx writes its buffers below `/tmp`, where Knative permits no volume.
             read_only_root_filesystem: None,
             run_as_non_root: Some(true),
             ..confined_alone()

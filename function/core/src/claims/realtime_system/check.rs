@@ -1,4 +1,4 @@
-//! What of a `RealtimeSystemClaim` a schema cannot say: how its fields fit each other.
+//! Checks of a `RealtimeSystemClaim` that a schema cannot express: rules across fields.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,14 +11,14 @@ use crate::settings::Settings;
 use crate::settings::archive::{ArchiveUrl, Servers, Way};
 use crate::settings::limits::{Lever, too_many};
 
-/// What a container reserves.
+/// CPU and memory that a container requests.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
     pub cpu: Cpu,
     pub memory: Bytes,
 }
 
-/// The sizes of all parts.
+/// Sizes of all parts, as numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     pub hq: Share,
@@ -34,7 +34,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// The fields that they come from, where they count.
+    /// Fields whose sizes count towards the limits of the platform team. A fault about a limit names them.
     pub fn levers(&self) -> Vec<Lever> {
         vec![
             Lever::storage("spec.kafkaConfig.storage", self.kafka_storage),
@@ -56,7 +56,7 @@ impl Sizes {
 pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let Agent { memory: agent, heap: agent_heap, .. } = &spec.lenses_config.agent;
     let KafkaConfig { memory: kafka, heap: connect_heap, .. } = &spec.kafka_config;
-    // The forms themselves are the schema's affair, which has said so already.
+    // An amount that cannot be read has a fault from the schema check already, so zero replaces it without another one.
     let cpu = |amount: &str| Cpu::read(amount).unwrap_or_default();
     let storage = |amount: &str| Bytes::read(amount).unwrap_or_default();
     let mut share = |cpu_text: &str, field: &str, amount: &str, least| Share {
@@ -89,8 +89,8 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     }
 }
 
-/// What Kafka's pod needs beside the heaps of the broker and of Connect, in mebibytes: Schema Registry, what Java takes beside
-/// its heaps, and the files that are read and written.
+/// Memory of Kafka's pod beside the heaps of the broker and of Connect, in mebibytes: for Schema Registry, for memory
+/// of Java outside its heaps, and for the page cache of files.
 const BESIDE_HEAPS: u64 = 1728;
 
 fn broker_heap(faults: &mut Vec<Fault>, kafka: &KafkaConfig, memory: Bytes, connect_heap: Bytes) -> Bytes {
@@ -133,17 +133,17 @@ fn leaves(faults: &mut Vec<Fault>, field: &str, memory: Bytes, heap: Bytes, rest
     }
 }
 
-/// An archive of a connector, and the way to it.
+/// Archive of a connector, with the port and networks at which its server is reached.
 #[derive(Clone, Debug)]
 pub struct Fetched {
-    /// What its connector is called.
+    /// Short name of the connector: `mqtt` or `snowflake`.
     pub connector: &'static str,
     pub url: ArchiveUrl,
     pub sha256: String,
     pub way: Way,
 }
 
-/// The archives that the claim names.
+/// Archives that the claim names, each on a server that the platform team permits.
 pub fn archives(faults: &mut Vec<Fault>, connectors: &Connectors, servers: &Servers) -> Vec<Fetched> {
     let mut fetched = Vec::new();
     for (connector, archive) in [("mqtt", &connectors.mqtt), ("snowflake", &connectors.snowflake)] {
@@ -158,7 +158,8 @@ pub fn archives(faults: &mut Vec<Fault>, connectors: &Connectors, servers: &Serv
     fetched
 }
 
-/// What of the platform's secret store a claim names: an entry that is its own, or everybody's.
+/// Checks the entry of the platform's secret store that the claim names: it must be open to the claim's namespace or to
+/// all claims.
 pub fn private_key(faults: &mut Vec<Fault>, key: &PrivateKey, claim: &Claim, settings: &Settings) {
     if key.secret_ref.is_some() {
         return;
@@ -170,13 +171,15 @@ pub fn private_key(faults: &mut Vec<Fault>, key: &PrivateKey, claim: &Claim, set
     faults.extend(property.map(|message| Fault::new(field("property"), message)));
 }
 
-/// Topics must be told apart in the names of metrics, where a dot and an underscore are the same.
+/// Checks the names of topics. Kafka writes a dot as an underscore in the names of metrics, so two topics must differ
+/// in more than that.
 pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
     if let Some(fault) = too_many("spec.kafkaConfig.topics", kafka.topics.len(), most, "topics") {
         faults.push(fault);
         return;
     }
-    // What metrics call a topic, and the first names of topics that are called so.
+    // Topics under the name that metrics give them. The first two names suffice: every later name differs from one of
+    // them.
     let mut called: HashMap<String, Vec<&str>> = HashMap::new();
     for (index, topic) in kafka.topics.iter().enumerate() {
         let field = || format!("spec.kafkaConfig.topics[{index}].name");
@@ -203,7 +206,7 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
     }
 }
 
-/// What goes to Snowflake must be there, and land in tables of its own.
+/// Checks the topics for Snowflake: each one exists in the claim, and no two are delivered to the same table.
 pub fn snowflake(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &KafkaConfig) {
     let known: BTreeSet<&str> = kafka.topics.iter().map(|topic| topic.name.as_str()).collect();
     let mut tables: HashMap<String, &str> = HashMap::new();
@@ -223,7 +226,7 @@ pub fn snowflake(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &K
     }
 }
 
-/// The table that receives a topic: an identifier that needs no quotes.
+/// Snowflake table that receives a topic: an identifier that needs no quotes.
 pub fn table(topic: &str) -> String {
     let mut table: String =
         topic.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();

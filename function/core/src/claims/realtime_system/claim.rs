@@ -1,4 +1,4 @@
-//! What a user may write in a `RealtimeSystemClaim`, and what holds once it has been checked.
+//! Spec of a `RealtimeSystemClaim`. Its doc comments are the reference that users read.
 
 use self::snowflake::DERIVED_TOPICS;
 use crate::claims::defaults::{first, yes};
@@ -407,7 +407,7 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// The least memory that Metabase starts with, in mebibytes.
+    /// Least memory with which Metabase starts, in mebibytes.
     pub const LEAST_MEBIBYTES: u64 = 1536;
 }
 
@@ -466,5 +466,5 @@ impl SqlProcessor {
     }
 }
 
-/// The topic that devices' messages arrive in.
+/// Kafka topic that receives the messages of devices.
 pub const SOURCE_TOPIC: &str = "device_data";

@@ -1,5 +1,6 @@
-//! Kafka Connect and the Schema Registry, as far as they are looked at: their programs run in Kafka's pod, which stays ready
-//! whatever becomes of them, because the broker does not need them. With them, the connector that the system has itself.
+//! Readiness of Kafka Connect and Schema Registry, and the connector that the system itself has. Both programs run in
+//! Kafka's pod. That pod stays ready when one of them fails, because the broker does not need them, so a pod of its own
+//! checks them.
 
 use crate::claims::between::connectors::KEEP_CONNECTOR;
 use std::collections::BTreeMap;

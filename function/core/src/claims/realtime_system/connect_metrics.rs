@@ -1,9 +1,10 @@
-//! What Kafka Connect counts of records that it leaves out, for Prometheus, and the alerts on it.
+//! Metrics of the records that Kafka Connect skips, for Prometheus, and alerts on them.
 //!
-//! With `errors.tolerance: all` Connect says of a connector that it runs, whatever it leaves out. It counts what that is, and
-//! shows the counts by Java's own interface only. So a pod of its own asks it: Kafka's pod does not restart for that, and
-//! stays behind its Service whatever becomes of it. Kafka's image has the tool that asks. That it has anything which serves
-//! an answer is documented nowhere, so a second container does that, of the image that brings Python and nothing else.
+//! With `errors.tolerance: all`, Connect reports a connector as running, however many records it skips. Connect counts
+//! the skipped records, but publishes the counts over JMX only. A pod of its own reads the counts, so that monitoring
+//! neither restarts Kafka's pod nor removes that pod from its Service. The image of Kafka contains a JMX client. No
+//! documentation mentions a program in the image that could serve the counts over HTTP, so a second container serves
+//! them, from an image with Python and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -26,14 +27,14 @@ use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 
 pub const NAME: &str = "connect-metrics";
-/// The label `app` of its pod, and the name of what it consists of.
+/// Label `app` of the pod, and the name of its Deployment, Service, ServiceMonitor and alerts.
 pub const APP: &str = "kafka-connect-metrics";
 pub const METRICS: Port = ("metrics", 9404);
 
-/// Where the answer stands that one container writes and the other reads.
+/// Directory that both containers share: one writes Connect's answer there, the other reads it.
 const ANSWERS: &str = "/answers";
 
-/// For a program that lives for a second, and says the names of connectors as they are.
+/// Options of a JVM that runs for about a second. UTF-8 preserves the names of connectors.
 const JAVA: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8";
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
@@ -87,7 +88,7 @@ fn serves(system: &RealtimeSystem) -> Container {
         env: Some(vec![env("PORT", METRICS.1.to_string()), env("ANSWER", format!("{ANSWERS}/connect"))]),
         volume_mounts: Some(vec![read_only("answers", ANSWERS)]),
         resources: Some(requests(Cpu::thousandths(10), "32Mi", "64Mi")),
-        // Not whether Connect answers: that is what it is there to tell.
+        // The probes do not depend on an answer of Connect, because the container must also report that there is none.
         readiness_probe: Some(tcp_probe(METRICS.0, 10, 3)),
         liveness_probe: Some(tcp_probe(METRICS.0, 20, 6)),
         security_context: Some(confined()),
@@ -142,9 +143,9 @@ fn alerts(part: &Part) -> PrometheusRule {
     }
 }
 
-/// Whether a connector's count has grown in the last ten minutes. Prometheus sees no growth in the first value that it
-/// gets, so a count is compared with what it was as well, which is nothing where nobody knew it; and what was counted anew
-/// since, by a Connect that restarted, is growth too.
+/// Expression for a connector whose count grew in the last ten minutes. `increase` covers a count that restarted from
+/// zero with Connect, but ignores the first value of a series. Therefore the expression also compares the count with
+/// its value ten minutes ago, or with zero if there was none.
 fn grew(metric: &str) -> String {
     let sum = |of: &str| format!("sum by (namespace, connector) ({of})");
     let (grown, now, before) =

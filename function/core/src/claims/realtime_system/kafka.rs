@@ -1,4 +1,4 @@
-//! Kafka with Schema Registry and Connect in one pod, and the Job that keeps its topics.
+//! Kafka with Schema Registry and Connect in one pod, and the Job that brings its topics to the claim's definitions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,9 +36,10 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let volumes = vec![
         claimed_volume("data", CLAIM),
         scratch_volume("connector-jars", "2Gi"),
-        // The broker's claim makes this one, perhaps later, perhaps never.
+        // This volume is optional: the broker's claim creates its Secret after Kafka has started, or never.
         mqtt_bridge().volume("mqtt-credentials", true),
-        // Always, so that a sink can come and go without a restart of Kafka.
+        // This volume is mounted even without a sink, so that a sink can be added or removed without a restart of
+        // Kafka.
         secrets::snowflake().volume("snowflake-credentials", true),
     ];
     let workload = Workload {
@@ -52,7 +53,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let mut deployment = workload.deployment();
     if let Some(pod) = deployment.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()) {
         pod.hostname = Some(KAFKA_APP.to_owned());
-        // Connect and Schema Registry are told the Service's name, which leads nowhere until this pod is ready.
+        // Connect and Schema Registry connect to the name of the Service, which has no endpoint until this pod is
+        // ready.
         pod.host_aliases = Some(vec![HostAlias {
             ip: "127.0.0.1".to_owned(),
             hostnames: Some(vec![KAFKA_SERVICE.to_owned(), system.tenant.service_host(KAFKA_SERVICE)]),
@@ -72,7 +74,8 @@ pub fn immutable(system: &RealtimeSystem) -> Immutable {
 fn kafka_service(system: &RealtimeSystem, part: &Part) -> Service {
     let mut service = service(part, KAFKA_SERVICE, &PORTS);
     if system.spec.monitoring {
-        // By number: a port that the pod named would be another pod, and Kafka would restart for it.
+        // The Service uses the port's number. A name would have to be declared in the pod's template, and Kafka would
+        // restart.
         let (name, number) = CONNECT_JMX_PORT;
         let ports = service.spec.get_or_insert_default().ports.get_or_insert_default();
         ports.push(ServicePort { name: Some(name.to_owned()), port: number, ..ServicePort::default() });
@@ -104,7 +107,7 @@ fn kafka(system: &RealtimeSystem) -> Container {
 fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
     vec![
         env("ADV_HOST", system.tenant.service_host(KAFKA_SERVICE)),
-        // What the image does to show itself off, and nobody asked for.
+        // Demonstration features of the image, all switched off.
         env("SAMPLEDATA", "0"),
         env("RUNNING_SAMPLEDATA", "0"),
         env("RUNTESTS", "0"),
@@ -112,7 +115,7 @@ fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("BROWSECONFIGS", "0"),
         env("BROKER_HEAP_OPTS", format!("-Xmx{}", system.sizes.broker_heap.java())),
         env("CONNECT_HEAP_OPTS", format!("-Xmx{}", system.sizes.connect_heap.java())),
-        // Each of the programs in the pod ends when it has no memory left, and is started again.
+        // Option of every JVM in the pod: a JVM whose memory is exhausted exits, and is started again.
         env("JAVA_TOOL_OPTIONS", "-XX:+ExitOnOutOfMemoryError"),
         env("CONNECT_CONFIG_PROVIDERS", "dir"),
         env("CONNECT_CONFIG_PROVIDERS_DIR_CLASS", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"),
@@ -120,12 +123,12 @@ fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
     ]
 }
 
-/// Where Connect finds the credentials of one of its connectors.
+/// Directory in Kafka's pod with the credentials of one connector.
 fn secret_directory(name: &str) -> String {
     format!("{CONNECT_SECRETS}/{name}")
 }
 
-/// The ways to the servers of archives.
+/// Ports and networks at which the servers of archives are reached.
 pub fn archive_ways(system: &RealtimeSystem) -> BTreeSet<Way> {
     system.archives.iter().map(|archive| archive.way.clone()).collect()
 }

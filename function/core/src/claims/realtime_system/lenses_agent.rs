@@ -1,4 +1,4 @@
-//! The Lenses agent, the data plane: it reads Kafka and runs SQL, and calls in at HQ with a key that a Job obtained.
+//! Lenses agent, the data plane of Lenses: it reads Kafka, runs SQL, and connects to HQ with a key that a Job obtained.
 
 use std::collections::BTreeMap;
 
@@ -29,10 +29,11 @@ const HTTP: Port = ("http", 9991);
 const METRICS: Port = ("metrics", 9102);
 const CONFIG: &str = "lenses-agent-config";
 const PROVISIONING: &str = "/mnt/provision-secrets";
-/// The user that the image's script changes to when it is started as root.
+/// User ID to which the image's entry point switches when it starts as root.
 const USER: i64 = 65_534;
 
-/// The agent's provisioning file: what it connects to. The agent itself replaces `${…}` by variables of its environment.
+/// Provisioning file of the agent: the services it connects to. The agent replaces `${…}` by variables of its
+/// environment.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Provisioning {
@@ -83,7 +84,7 @@ struct Connect {
     workers: Setting<[Text<Placeholders>; 1]>,
 }
 
-/// The Job that obtains the agent's key, and what it may do: make one Secret and keep it.
+/// Job that obtains the agent's key, with the rights to create a Secret, and to read and patch the one with the key.
 pub fn key(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(KEY, KEY_APP, &[lenses_hq::NAME]);
     let account = ServiceAccount {
@@ -119,7 +120,8 @@ pub fn key(system: &RealtimeSystem) -> Vec<Resource> {
     ]
 }
 
-/// How a script logs in at HQ, and which of HQ's environments is this system's.
+/// Variables of a script that logs in at HQ: HQ's address and credentials, and the name of this system's environment in
+/// HQ.
 pub fn hq_access(system: &RealtimeSystem) -> Vec<EnvVar> {
     let administrator = secrets::administrator();
     vec![
@@ -130,7 +132,7 @@ pub fn hq_access(system: &RealtimeSystem) -> Vec<EnvVar> {
     ]
 }
 
-/// The Job's name, which its own content cannot know.
+/// Variable with the Job's name. The name contains a hash of the Job's content, so the content cannot contain the name.
 fn job_name() -> EnvVar {
     EnvVar {
         name: "JOB_NAME".to_owned(),
@@ -156,7 +158,7 @@ fn role(part: &Part) -> Role {
     Role {
         metadata: part.metadata(KEY_APP),
         rules: Some(vec![
-            // What does not exist yet has no name that a rule could give.
+            // A rule for `create` cannot name a resource, because the resource does not exist yet.
             rule(&["create"], None),
             rule(&["get", "patch"], Some(vec![secrets::agent_key().name])),
         ]),

@@ -1,4 +1,5 @@
-//! Lenses HQ, the control plane: who logs in, who holds the licence, where agents call in.
+//! Lenses HQ, the control plane of Lenses: it authenticates users, holds the licence and accepts the connections of
+//! agents.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +30,7 @@ pub const METRICS: (&str, i32) = ("metrics", 9090);
 const CONFIG: &str = "lenses-hq-config";
 const CONFIG_FILE: &str = "config.yaml";
 
-/// HQ's configuration file. HQ itself replaces `$(…)` by variables of its environment, so it holds no secret.
+/// Configuration file of HQ. HQ replaces `$(…)` by variables of its environment, so the file holds no secret.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Config {
@@ -120,7 +121,8 @@ fn config(system: &RealtimeSystem) -> Config {
     Config {
         http: Http {
             address: port(HTTP.1),
-            // HQ speaks plain HTTP behind the gateway, and cannot know by itself how a browser comes.
+            // HQ serves plain HTTP behind the gateway and cannot detect a browser's HTTPS, so the claim decides whether
+            // session cookies are for HTTPS only.
             secure_session_cookies: lenses.secure_session_cookies,
         },
         agents: Agents { address: port(AGENTS.1) },

@@ -1,4 +1,4 @@
-//! Metabase, the dashboard, with its first administrator set up before anybody else can be it.
+//! Metabase, the dashboard, and the Job that sets up its first administrator before anybody else can take that role.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub const APP: &str = "metabase-dashboard";
 pub const SERVICE: &str = "metabase-service";
 pub const HTTP: Port = ("http", 3000);
 
-/// The user that the image's script changes to when it is started as root.
+/// User ID to which the image's entry point switches when it starts as root.
 const USER: i64 = 2000;
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
@@ -51,24 +51,26 @@ fn metabase(system: &RealtimeSystem) -> Container {
         secrets::postgres().env("MB_DB_PASS", postgres_key::METABASE),
         secrets::postgres().env("MB_ENCRYPTION_SECRET_KEY", postgres_key::METABASE_ENCRYPTION),
         env("JAVA_OPTS", format!("-Xmx{}", memory.halved().java())),
-        // Plain HTTP is right with and without a certificate: the gateway leads it to HTTPS where there is one. It stands
-        // here also while nothing is exposed, so that a route can come and go without a restart.
+        // Plain HTTP is correct with and without a certificate, because the gateway redirects HTTP to HTTPS if it has
+        // one. The URL is set even while nothing is exposed, so that a route can be added or removed without a restart.
         env("MB_SITE_URL", format!("http://{}", system.tenant.host("analytics"))),
     ];
     if !system.tenant.owner.settings.telemetry.metabase {
-        // Its set-up stores that both are wanted, whatever it is told; what stands in the environment outweighs that.
+        // Metabase's set-up stores usage tracking and update checks as enabled, whatever it is sent. Environment
+        // variables override stored settings.
         variables.extend(["MB_ANON_TRACKING_ENABLED", "MB_CHECK_FOR_UPDATES"].map(|name| env(name, "false")));
     }
     Container {
         env: Some(variables),
-        // Drivers are unpacked to the second.
+        // Metabase unpacks its drivers into `/plugins`.
         volume_mounts: Some(vec![mount(TMP, "/tmp"), mount("plugins", "/plugins")]),
         security_context: Some(confined()),
         resources: Some(requests(cpu, &memory.quantity(), &memory.quantity())),
-        // Its first start migrates the database.
+        // The first start migrates the database.
         startup_probe: Some(http_probe("/api/health", HTTP.0, 5, 120)),
         readiness_probe: Some(http_probe("/api/health", HTTP.0, 10, 3)),
-        // The page says also whether the database answers, which a restart of Metabase does not mend.
+        // `/api/health` fails when the database does not answer, and a restart of Metabase would not repair the
+        // database.
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
         ..container("metabase", system.tenant.owner.settings.image(Image::Metabase), &[HTTP])
     }

@@ -1,6 +1,6 @@
-//! From a `RealtimeSystemClaim` to Kafka, Lenses, PostgreSQL and a dashboard inside an environment.
+//! Resources of a `RealtimeSystemClaim`: Kafka, Lenses, PostgreSQL and a dashboard inside an environment.
 //!
-//! The parts stand here in reading order, each in a file of its own.
+//! `plan` lists the parts in reading order; each part has a file of its own.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ pub mod status;
 
 pub use checked::RealtimeSystem;
 
-/// What a user thinks of as the steps of a real-time system.
+/// Phases of a real-time system, in reading order. Each phase has a condition on the claim.
 const PHASES: &[Phase] = &[
     Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
     Phase { name: "Secrets", parts: &[SECRETS] },
@@ -261,7 +261,8 @@ mod tests {
         json!({"kafkaConfig": {"connectors": {"mqtt": {"url": url, "sha256": sha256}}}})
     }
 
-    /// Where Kafka's pod may go outside: each port with its networks.
+    /// Egress of Kafka's pod to addresses outside its namespace: the ports of each rule, with the networks that it is
+    /// limited to.
     fn outside(plan: &Plan) -> Value {
         let policy = plan.resources.iter().find(|resource| resource.key == "kafka-policy-policy").unwrap();
         let rules = policy.manifest()["spec"]["egress"].as_array().unwrap().iter();
@@ -295,7 +296,7 @@ mod tests {
         let faults = compose(&archive("https://example.com/a.zip"), listed()).unwrap_err();
         assert!(faults[0].contains("repo.example.com, example.com:8443, not example.com"), "{faults:?}");
 
-        // Snowflake's own ways stay, beside a server's networks.
+        // Rules for Snowflake stay open to all networks beside a rule that is limited to the networks of one server.
         let mut both = archive("https://example.com:8443/a.zip");
         both["snowflakeConfig"] = json!({"account": "a", "user": "U", "role": "R", "database": "D"});
         let plan = compose(&both, listed()).unwrap();
@@ -317,7 +318,8 @@ mod tests {
         let listed = json!({"secretStore": {"allowedKeys": ["tenants/{claimNamespace}/snowflake"]}});
         assert_eq!(said(json!({"remoteKey": "tenants/team/snowflake"}), listed.clone()), [""; 0]);
         assert_eq!(said(json!({}), listed).len(), 1);
-        // Who brings a Secret asks nothing of the store.
+        // A claim with a Secret of its own does not read the secret store, so the name of the store's entry is not
+        // checked.
         let own = json!({"remoteKey": "other/..", "property": "*", "secretRef": {"name": "own"}});
         assert_eq!(said(own, json!({})), [""; 0]);
     }

@@ -1,4 +1,4 @@
-//! What Prometheus scrapes of a real-time system, and what Grafana shows of it.
+//! Monitoring of a real-time system: a ServiceMonitor for Prometheus, and a dashboard for Grafana.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     };
     let dashboard = system.tenant.part("dashboard", "health-streaming-dashboard", &[LOCK, OBSERVABILITY]);
     let namespace = &system.tenant.namespace;
-    // Grafana's sidecar keeps the dashboards of all namespaces in one directory, under these names.
+    // Grafana's sidecar stores the dashboards of all namespaces in one directory, so the file name contains the
+    // namespace.
     let shown = script::DASHBOARD.replace("\"@@namespace@@\"", &to_text(namespace));
     let data = BTreeMap::from([(format!("{namespace}-dashboard.json"), shown)]);
     let mut panels = config_map(&dashboard, dashboard.app, data);

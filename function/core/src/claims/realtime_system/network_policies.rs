@@ -1,5 +1,5 @@
-//! Who may reach the parts of a real-time system, and whom they may reach. Of the broker beside it this room knows the
-//! names of its pods and of its port.
+//! Network policies of a real-time system: the pods that may connect to each part, and the addresses that each part may
+//! connect to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,15 +14,17 @@ use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 use crate::settings::archive::Way;
 
-/// Of the phase of the lock: nothing else of a system is there before its fence.
+/// Part with the fence, the policy around all pods of the system. The fence waits for the lock alone, so no pod is
+/// released before the fence.
 pub const FENCE: &str = "system-policy";
-/// Where Snowflake's clients ask whether its certificates were revoked.
+/// Port on which Snowflake's clients check whether a certificate was revoked.
 const HTTP: i32 = 80;
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = |name, app| system.tenant.part(name, app, &[LOCK]);
     let behind = part(FENCE, system.tenant.owner.system);
-    // Which of them may call which is up to the one that is called.
+    // Every pod of the system may send to these ports of the system's other pods. The policy of each server names the
+    // pods that it accepts.
     let mut servers = vec![
         KAFKA_PORT,
         SCHEMA_REGISTRY_PORT,
@@ -84,7 +86,7 @@ fn around_hq(system: &RealtimeSystem) -> Traffic {
         .from([app(lenses_agent::KEY_APP), app(sql_processors::APP)].into_iter().chain(outside), &[lenses_hq::HTTP])
         .from([app(lenses_agent::APP)], &[lenses_hq::AGENTS])
         .from(spec.monitoring.then(prometheus), &[lenses_hq::METRICS])
-        // Whether HQ asks its maker about a licence is documented nowhere.
+        // Lenses does not document whether HQ contacts its vendor about a licence, so egress to port 443 is open.
         .to_anybody([HTTPS])
 }
 
@@ -96,7 +98,7 @@ fn around_metabase(system: &RealtimeSystem) -> Traffic {
         .to_anybody(snowflake(system))
 }
 
-/// Where Snowflake is reached: what is delivered there is looked at from the dashboard.
+/// Ports of Snowflake, for Kafka Connect, which delivers records, and for the dashboard, which reads them.
 fn snowflake(system: &RealtimeSystem) -> BTreeSet<i32> {
     let ports = system.spec.snowflake_config.iter().flat_map(|_| [HTTP, HTTPS]);
     ports.collect()

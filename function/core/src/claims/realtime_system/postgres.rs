@@ -1,4 +1,5 @@
-//! PostgreSQL, under Lenses and the dashboard: a chart with the official image, and a Job that makes the databases.
+//! PostgreSQL, the database of Lenses and the dashboard: a chart with the official image, and a Job that creates the
+//! databases.
 
 use std::collections::BTreeMap;
 
@@ -20,21 +21,21 @@ use crate::settings::pins::{Chart, Image};
 
 pub const NAME: &str = "postgres";
 pub const DATABASES: &str = "databases";
-/// The label `app` of PostgreSQL's pod.
+/// Label `app` of PostgreSQL's pod.
 pub const APP: &str = "postgresql";
-/// The label `app` of the Job that makes the databases.
+/// Label `app` of the Job that creates the databases.
 pub const DATABASES_APP: &str = "lenses-config-generator";
 pub const SERVICE: &str = "lenses-backend-postgres-service";
-/// The chart names its Service's port so.
+/// Port of the chart's Service, under the name that the chart gives it.
 pub const PORT: (&str, i32) = ("postgres", 5432);
 
-/// The chart's release, and the account of its pod.
+/// Name of the chart's release, and of the ServiceAccount of its pod.
 const RELEASE: &str = "lenses-backend-postgres";
-/// The user that the image is made for.
+/// User ID for which the image is built.
 const USER: i64 = 999;
 const CLAIM: &str = "postgres-data-pvc";
 
-/// Each database, and the key with the password of the role that owns it and is called like it.
+/// Databases, each with the key of its owner's password. The owner is a role with the name of the database.
 const OWNED: [(&str, &str); 4] = [
     ("hq", postgres_key::HQ),
     ("agent1", postgres_key::AGENT1),
@@ -45,7 +46,7 @@ const OWNED: [(&str, &str); 4] = [
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[SECRETS]);
     let claim = volume_claim(&part, CLAIM, system.sizes.database_storage);
-    // The chart cannot keep a token from its pod, an account of ours can.
+    // The chart has no value that withholds the token from its pod, so the pod uses this ServiceAccount.
     let account = ServiceAccount {
         metadata: part.metadata(RELEASE),
         automount_service_account_token: Some(false),
@@ -74,7 +75,7 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
             "superuserPassword": {"secretKey": postgres_key::PASSWORD},
         },
         "serviceAccount": {"create": false, "name": RELEASE},
-        // The chart's own, and the last that a restricted pod wants.
+        // The IDs are the chart's defaults. The Pod Security Standard `restricted` requires the seccomp profile.
         "podSecurityContext": {
             "fsGroup": USER,
             "supplementalGroups": [USER],
@@ -106,13 +107,13 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
     )
 }
 
-/// The part's own labels that the chart does not give itself.
+/// Labels of the part that the chart does not set itself.
 fn pod_labels(part: &Part) -> BTreeMap<String, String> {
     let system = (PART_OF.to_owned(), part.owner.system.to_owned());
     part.selector().into_iter().chain([system]).collect()
 }
 
-/// An image's name as the chart takes it: registry, repository and tag apart. A digest stays behind the tag.
+/// Registry, repository and tag of an image, which the chart expects separately. A digest stays behind the tag.
 fn split_tag(image: &str) -> ((&str, &str), &str) {
     let path = image.rfind('/').map_or(0, |slash| slash + 1);
     let (name, tag) = match image[path..].find(':') {

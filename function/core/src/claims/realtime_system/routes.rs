@@ -1,4 +1,4 @@
-//! What of a real-time system is reached from outside, through the environment's gateway.
+//! Routes of a real-time system through the environment's gateway: the Lenses UI and the dashboard.
 
 use crate::claims::between::offer::ISTIO;
 use crate::kinds::Spec;
@@ -15,7 +15,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     }
     vec![
         route(system, "lenses-ui", "lenses", (lenses_hq::SERVICE, lenses_hq::HTTP), &[lenses_hq::NAME, ISTIO]),
-        // Before the first administrator exists, whoever comes first would become it.
+        // The first person who completes Metabase's set-up becomes its administrator, so the route waits for the Job
+        // that completes it.
         route(
             system,
             "analytics-dashboard",

@@ -1,5 +1,6 @@
-//! The schemas of topics. Lenses checks a statement against the schema of what it reads, which the first message would bring.
-//! So that nothing waits for a device, they are registered before the processors are made.
+//! Schemas of topics, registered before the SQL processors are created. Lenses checks a statement against the schema of
+//! the topic that it reads. The first message of a device would register the schema too, but the processors would have
+//! to wait for a device.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,25 +17,26 @@ use crate::parts::workload::config_map;
 use crate::schema::fault::Fault;
 use crate::text::language::{Text, Word};
 
-/// Where the script finds them, one file for each topic.
+/// Directory from which the script reads the schemas: one file for each topic.
 pub const DIRECTORY: &str = "/schemas";
 const NAME: &str = "topic-schemas";
 
-/// The most that one may have, and all together: they are files of one ConfigMap.
+/// Limits in bytes, for one schema and for all of them together: all schemas are files of one ConfigMap.
 const MOST: usize = 16 << 10;
 const MOST_TOGETHER: usize = 256 << 10;
 
-/// What is registered for a topic.
+/// Schema that is registered for a topic.
 struct Registered<'a> {
     topic: &'a str,
-    /// As Schema Registry and Lenses call it.
+    /// Name of the schema language in Schema Registry and Lenses.
     format: &'static str,
-    /// For a topic that has none yet, or for every topic.
+    /// `first`: only for a topic without a schema. `always`: for every topic.
     when: &'static str,
     definition: Cow<'a, str>,
 }
 
-/// The platform's own schema is for the platform's own topic, and makes way for what stands there.
+/// Schema to register for a topic. A topic without one in the claim gets none, except the platform's source topic: its
+/// built-in schema is registered only if the topic has no other.
 fn of(topic: &Topic) -> Option<Registered<'_>> {
     let Topic { name, schema, .. } = topic;
     let Some(TopicSchema { kind, definition }) = schema else {
@@ -46,12 +48,12 @@ fn of(topic: &Topic) -> Option<Registered<'_>> {
         SchemaType::Avro => "AVRO",
         SchemaType::JsonSchema => "JSON",
     };
-    // On one line, and without a character that JSON would not write.
+    // The definition is serialised again: JSON in one line, without control characters.
     let definition = serde_json::from_str::<Value>(definition).map(|json| to_text(&json)).unwrap_or_default();
     Some(Registered { topic: name, format, when: "always", definition: Cow::Owned(definition) })
 }
 
-/// Each is one that its language knows.
+/// Checks the sizes of the definitions, and the syntax of each one in the language of its schema.
 pub fn check(faults: &mut Vec<Fault>, topics: &[Topic]) {
     let mut together = 0;
     for (index, topic) in topics.iter().enumerate() {
@@ -93,7 +95,7 @@ fn all(system: &RealtimeSystem) -> impl Iterator<Item = Registered<'_>> {
     system.spec.kafka_config.topics.iter().filter_map(of)
 }
 
-/// The topics that have one, a line for each.
+/// Topics with a schema, one for each line of the script's variable: name, format and `when`.
 pub fn lines(system: &RealtimeSystem) -> String {
     let line = |it: Registered| format!("{} {} {}", Text::<Word>::literal(it.topic), it.format, it.when);
     all(system).map(line).collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! The scripts and files that run inside a real-time system, as they are on disk.
+//! Scripts and configuration files that run inside a real-time system, embedded from `files/`.
 
 macro_rules! with_http {
     ($($file:literal),+) => {

@@ -1,4 +1,4 @@
-//! The Secrets of a real-time system, each named once for who makes it, who pushes it inside and who reads it.
+//! Secrets of a real-time system: their names and keys, and the resources that create them inside the virtual cluster.
 
 use super::checked::RealtimeSystem;
 use super::claim::Spec as Claimed;
@@ -10,12 +10,13 @@ use crate::parts::plan::{Ready, Resource};
 use crate::schema::change::{self, Immutable, MANIFEST};
 use crate::text::language::{self, Text};
 
-/// PostgreSQL's superuser, its roles, and the key that Metabase encrypts with: all that belongs to the data.
+/// Secret of PostgreSQL: the superuser's name and password, the passwords of its roles, and Metabase's encryption key.
+/// All of them belong to the data on PostgreSQL's volume.
 pub fn postgres() -> Secret {
     Secret::new("lenses-backend-postgres-credentials")
 }
 
-/// The keys of [`postgres`].
+/// Keys of [`postgres`].
 pub mod postgres_key {
     pub const USERNAME: &str = "username";
     pub const PASSWORD: &str = "password";
@@ -26,38 +27,39 @@ pub mod postgres_key {
     pub const METABASE_ENCRYPTION: &str = "metabase-encryption-key";
 }
 
-/// The administrator of Lenses HQ: `username`, `password` and its hash, `password-bcrypt`.
+/// Secret of the administrator of Lenses HQ: keys `username`, `password` and its hash, `password-bcrypt`.
 pub fn administrator() -> Secret {
     Secret::new("lenses-hq-admin")
 }
 
-/// The Lenses licence: `license`.
+/// Secret with the Lenses licence: key `license`.
 pub fn license() -> Secret {
     Secret::new("lenses-license")
 }
 
-/// The key by which HQ knows the agent: `agent-key`. A Job stores it when HQ shows it, once.
+/// Secret with the key by which the agent authenticates to HQ: key `agent-key`. HQ shows the value once, and a Job
+/// stores it.
 pub fn agent_key() -> Secret {
     Secret::new("lenses-agent-key")
 }
 
-/// The administrator of Metabase: `email` and `password`.
+/// Secret of the administrator of Metabase: keys `email` and `password`.
 pub fn dashboard() -> Secret {
     Secret::new("metabase-admin")
 }
 
-/// The Snowflake user's private key, and its passphrase where it has one.
+/// Secret with the private key of the Snowflake user, and with its passphrase if the key is encrypted.
 pub fn snowflake() -> Secret {
     Secret::new(SNOWFLAKE_KEY)
 }
 
-/// The keys of [`snowflake`].
+/// Keys of [`snowflake`].
 pub mod snowflake_key {
     pub const PRIVATE_KEY: &str = "private_key";
     pub const PASSPHRASE: &str = "private_key_passphrase";
 }
 
-/// What makes up all that is PostgreSQL's, but for the name of its superuser.
+/// Generator of every value in [`postgres`] except the superuser's name.
 const POSTGRES: Generator = Generator {
     purpose: None,
     keys: &[
@@ -70,10 +72,11 @@ const POSTGRES: Generator = Generator {
     ],
 };
 
-/// What makes up a password for each administrator: their Secrets get no other key.
+/// Generator of a password for each administrator. All keys of a generator arrive in a Secret, so this one has no
+/// others.
 const ADMINISTRATORS: Generator = Generator { purpose: Some("administrators"), keys: &[PASSWORD] };
 
-/// The Secrets on the host that the claim names.
+/// Secrets on the host that the claim names.
 pub fn on_the_host(spec: &Claimed) -> Vec<HostSecret> {
     let lenses = &spec.lenses_config;
     let named = |field: &str, own: Option<&SecretName>, inside: &Secret| {
@@ -130,7 +133,8 @@ fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
     pusher.credentials(&administrator(), claimed.credentials_secret_ref.as_ref(), &ADMINISTRATORS, &added)
 }
 
-/// The first administrators, as their Secrets were made for them. An address that the claim does not name is no wish.
+/// Fields that cannot change: the administrators' names, compared with the Secrets that were made for them. A claim
+/// without an e-mail address has nothing to compare.
 pub fn immutable(system: &RealtimeSystem) -> Vec<Immutable> {
     let template = |key: &str| format!("{MANIFEST}/spec/template/data/{key}");
     let written = Text::<language::Template>::literal;
@@ -167,7 +171,8 @@ fn push_dashboard(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
     pusher.credentials(&dashboard(), own, &ADMINISTRATORS, &[("email", Text::literal(&email))])
 }
 
-/// From the platform's store to the host, and from there inside; or from the user's own Secret on the host.
+/// Private key of the Snowflake user, pushed inside: from the platform's secret store by way of a Secret on the host,
+/// or from the claim's own Secret on the host.
 fn push_snowflake(system: &RealtimeSystem, pusher: &Pusher) -> Vec<Resource> {
     let Some(config) = &system.spec.snowflake_config else { return Vec::new() };
     let key = &config.private_key;

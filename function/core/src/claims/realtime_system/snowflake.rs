@@ -1,4 +1,5 @@
-//! The Snowflake sink: what Connect is told to deliver, and where. StatusView only where a claim asks for it.
+//! Snowflake sink connector: its configuration in Kafka Connect. Only a claim with `snowflakeConfig` has this
+//! connector.
 
 use k8s_openapi::api::core::v1::EnvVar;
 use serde::Serialize;
@@ -14,10 +15,10 @@ use crate::schema::fault::Fault;
 use crate::text::language::{Placeholders, Text, Word};
 
 const APP: &str = "snowflake-sink-connector";
-/// The class of the connector's version 3, which the archive's version must match.
+/// Class name in version 3 of the connector. The archive that a claim names must be of that version.
 const CLASS: &str = "com.snowflake.kafka.connector.SnowflakeSinkConnector";
-/// The topic that keeps what cannot be delivered, with the reason in its headers. No claim can have one of that name, and so
-/// none can have it delivered again.
+/// Topic for records that cannot be delivered, with the reason in their headers. Names that begin with `connect-` are
+/// reserved, so no claim can define this topic or deliver its records.
 const DEAD_LETTERS: &str = "connect-snowflake-dead-letters";
 
 #[derive(Serialize)]
@@ -61,22 +62,22 @@ struct Config {
     dead_letters_reasons: Text<Placeholders>,
 }
 
-/// What the script that keeps Connect is told: the connector that the claim asks for, or that it asks for none.
+/// Variables of the script that keeps the connector: the connector with its configuration, or its name as unwanted.
 pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
     let Some(snowflake) = &system.spec.snowflake_config else { return vec![env("UNWANTED", APP)] };
     vec![
         env("CONNECTOR_NAME", APP),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", to_text(&config(snowflake))),
-        // The pod does not start before the credential is there.
+        // This reference to the Secret keeps the pod from starting before the private key exists.
         secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
     ]
 }
 
-/// The domains that accounts' hosts stand in.
+/// Domains that contain the hosts of Snowflake accounts.
 const DOMAINS: [&str; 2] = ["snowflakecomputing.com", "snowflakecomputing.cn"];
 
-/// What of an account stands before its domain, and the domain where the account was written as its host.
+/// Account without its domain, and the domain if the account was written as a host name.
 fn split(account: &str) -> (&str, Option<&'static str>) {
     let within = |domain: &'static str| {
         let (name, end) = account.split_at_checked(account.len().checked_sub(domain.len())?)?;
@@ -91,7 +92,7 @@ fn host(account: &str) -> String {
     format!("{name}.{}", domain.unwrap_or(DOMAINS[0]))
 }
 
-/// Whoever copies the account from an address may take its domain alone.
+/// Rejects an account that is nothing but a domain, such as one copied from an address.
 pub fn check_account(faults: &mut Vec<Fault>, account: &str) {
     if split(account).0.is_empty() {
         faults.push(Fault::new(
@@ -116,7 +117,8 @@ fn config(snowflake: &SnowflakeConfig) -> Config {
         role: Text::literal(&snowflake.role),
         database: Text::literal(&snowflake.database),
         schema: Text::literal(&snowflake.schema),
-        // Connect reads the key where it runs; its stored configuration holds only this placeholder.
+        // Connect replaces this placeholder by the key when it starts the connector, so the key is not stored in
+        // Connect's configuration.
         private_key: secret(secrets::snowflake_key::PRIVATE_KEY),
         passphrase: snowflake
             .private_key
@@ -129,7 +131,7 @@ fn config(snowflake: &SnowflakeConfig) -> Config {
         tolerance: Text::code("all"),
         log: Text::code("true"),
         dead_letters: Text::code(DEAD_LETTERS),
-        // One broker, one replica; Connect would ask for three.
+        // Kafka has one broker, so one replica. Connect's default is three.
         dead_letters_replicas: Text::code("1"),
         dead_letters_reasons: Text::code("true"),
     }

@@ -1,11 +1,12 @@
-//! Topics that a statement of Lenses SQL reads and writes, as far as its words name them. Lenses alone decides whether the
-//! statement is right: a name that this misses costs a warning, and none is made up.
+//! Topics that a statement of Lenses SQL reads and writes, recognised by the keywords before their names. Lenses alone
+//! decides whether a statement is valid. A topic that is not recognised can cause a wrong warning or none. A name that
+//! the statement does not contain is never returned.
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// The topics of one statement or several.
+/// Topics of one or several statements.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Topics {
     pub read: BTreeSet<String>,
@@ -14,9 +15,9 @@ pub struct Topics {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
-    /// A word without quotes: a name, a number or a word of the language.
+    /// Unquoted word: a name, a number or a keyword.
     Word(String),
-    /// A name between backquotes, which is no word of the language.
+    /// Name in backquotes, which is never a keyword.
     Name(String),
     Sign(char),
 }
@@ -37,7 +38,7 @@ impl Token {
 impl Topics {
     pub fn of(sql: &str) -> Self {
         let tokens = tokens(sql);
-        // What a statement calls a part of itself is no topic.
+        // A name before `AS (` is defined by the statement itself and is not a topic.
         let own: BTreeSet<&str> = tokens
             .windows(3)
             .filter(|three| three[1].is("AS") && three[2] == Token::Sign('('))
@@ -83,14 +84,14 @@ fn is_of_a_word(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '.' | '$')
 }
 
-/// What stands before the sign that ends it.
+/// Text up to the closing character. The closing character is consumed too.
 fn until(rest: &mut Peekable<Chars>, end: char) -> String {
     rest.by_ref().take_while(|next| *next != end).collect()
 }
 
 fn skip_comment(rest: &mut Peekable<Chars>) {
     let mut before = ' ';
-    // The star that opens a comment does not close it.
+    // The star of `/*` does not begin a closing `*/`.
     rest.next();
     for next in rest.by_ref() {
         if before == '*' && next == '/' {

@@ -1,4 +1,4 @@
-//! The SQL processors: a script keeps them at the agent, through HQ.
+//! SQL processors of Lenses. A script keeps them running in the agent, through the API of HQ.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,8 @@ use crate::settings::pins::Image;
 pub const NAME: &str = "processors";
 pub const APP: &str = "lenses-sql-processors";
 
-/// A processor as the agent's interface takes it. The script reads the name off the front.
+/// Processor in the format of the agent's API. The script reads the first `name` in each line, so that field comes
+/// first.
 #[derive(Serialize)]
 struct Stream<'a> {
     name: &'a str,
@@ -40,7 +41,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let image = system.tenant.owner.settings.image(Image::Curl);
     let credentials_generation = system.tenant.credentials_generation;
     if processors.is_empty() {
-        // What an earlier claim asked for is taken away.
+        // A Job removes the processors that an earlier version of the claim asked for.
         let task = Task {
             part: &part,
             name: APP,
@@ -79,10 +80,10 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     files.chain(keeper.resources("")).collect()
 }
 
-/// A variable of a program takes 128 KiB, its name and end included.
+/// Largest value of the variable with all statements, in bytes. Linux permits 128 KiB for a variable with its name.
 const ROOM: usize = (128 << 10) - 16;
 
-/// All statements are handed over in one variable.
+/// Checks the size of all statements together, because one variable holds them, and the topics that they write.
 pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     let size = lines(processors).len();
     if size > ROOM {
@@ -100,7 +101,8 @@ pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     }
 }
 
-/// Which processor, by its index, reads which topic that neither another processor writes nor `is_fed` from elsewhere.
+/// Topics that no processor writes and `is_fed` does not accept, each with the index of the first processor that reads
+/// it.
 pub fn unwritten(processors: &[SqlProcessor], is_fed: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
     let topics: Vec<Topics> = processors.iter().map(|processor| Topics::of(&processor.sql)).collect();
     let is_written = |topic: &String| topics.iter().any(|other| other.written.contains(topic)) || is_fed(topic);

@@ -1,4 +1,4 @@
-//! What the user of a real-time system is told: where to go, and which Secrets to read.
+//! Status of a `RealtimeSystemClaim`: the addresses of its services, and the Secrets with their credentials.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -59,7 +59,7 @@ pub struct Secrets {
     pub postgres: String,
 }
 
-/// What `kubectl get` shows.
+/// Columns of `kubectl get` beside those of every claim.
 pub const COLUMNS: &[Column] = &[
     Column::wide(
         "Environment",

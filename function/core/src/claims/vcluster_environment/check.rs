@@ -1,4 +1,4 @@
-//! What of a `VClusterEnvironmentClaim` a schema cannot say: names that are taken, and how its fields fit each other.
+//! Checks of a `VClusterEnvironmentClaim` that a schema cannot express: reserved names, and rules across fields.
 
 use super::checked::Environment;
 use super::claim::{Gateway, Provisioner, Spec};
@@ -17,7 +17,7 @@ pub fn names(faults: &mut Vec<Fault>, spec: &Spec, claim: &Claim, settings: &Set
     check_environment_name(faults, "spec.name", &spec.name, claim, settings);
 }
 
-/// The namespaces inside: those that the claim names, else one with the environment's name.
+/// Namespaces inside the virtual cluster: those in `spec.namespaces`, or else one with the environment's name.
 pub fn namespaces(faults: &mut Vec<Fault>, spec: &Spec, settings: &Settings) -> Vec<String> {
     if spec.namespaces.is_empty() {
         if settings.reserved(&spec.name).is_none() {
@@ -31,7 +31,8 @@ pub fn namespaces(faults: &mut Vec<Fault>, spec: &Spec, settings: &Settings) -> 
     spec.namespaces.clone()
 }
 
-/// Whose claims each namespace inside is for: those of this claim's namespace, unless it names another one.
+/// Tenancy of each namespace inside: only claims in one namespace on the host may use it. That namespace is the one in
+/// `spec.tenants`, or else the namespace of this claim.
 pub fn tenants(faults: &mut Vec<Fault>, spec: &Spec, namespaces: &[String], claim: &Claim) -> Vec<Tenancy> {
     for (index, tenant) in spec.tenants.iter().enumerate().filter(|(_, tenant)| !namespaces.contains(&tenant.namespace))
     {
@@ -52,7 +53,7 @@ pub fn tenants(faults: &mut Vec<Fault>, spec: &Spec, namespaces: &[String], clai
     namespaces.iter().map(tenancy).collect()
 }
 
-/// The Secrets on the host that the claim names.
+/// Secrets on the host that the claim names.
 pub fn host_secrets(spec: &Spec) -> Vec<HostSecret> {
     let certificate = spec.tls.iter().map(|tls| HostSecret::new("spec.tls.secretName", &tls.secret_name, ""));
     let shared = spec.shared_secrets.iter().enumerate();
@@ -60,7 +61,8 @@ pub fn host_secrets(spec: &Spec) -> Vec<HostSecret> {
     certificate.chain(shared).collect()
 }
 
-/// The environment's domain, which leaves room for the hosts of every namespace.
+/// Domain of the environment's routes. The check includes the longest namespace, because a host can have the form
+/// `<host>.<namespace>.<domain>`.
 pub fn domain(faults: &mut Vec<Fault>, spec: &Spec) -> String {
     let domain = spec.domain.clone().unwrap_or_else(|| format!("{}.local", spec.name));
     let longest = spec.namespaces.iter().max_by_key(|namespace| namespace.len()).unwrap_or(&spec.name);
@@ -86,7 +88,7 @@ pub fn components(faults: &mut Vec<Fault>, spec: &Spec) {
     }
 }
 
-/// What the gateway's Service asks of the host's cloud, as far as the platform team lets it.
+/// Checks the gateway's Service type and annotations against those that the platform team allows.
 pub fn gateway(faults: &mut Vec<Fault>, spec: &Spec, allowed: &Gateways) {
     let field = "spec.gateway.annotations";
     let known = || match allowed.allowed_annotations.as_slice() {
@@ -119,14 +121,15 @@ pub fn gateway(faults: &mut Vec<Fault>, spec: &Spec, allowed: &Gateways) {
     }
 }
 
-/// Nothing of an environment has a size of its own: its components have theirs.
+/// Fields by which the author of a claim lowers its demand. An environment has no sizes of its own, so the only field
+/// is `spec.components`, and its amounts need only be greater than zero to be named in a fault about CPU or memory.
 pub fn levers() -> Vec<Lever> {
     let brings = Demand { cpu: Cpu::thousandths(1), memory: Bytes::mebi(1), storage: Bytes::default() };
     vec![Lever { field: "spec.components", brings }]
 }
 
-/// What the author of an environment is told who was promised more once. To refuse it would stop every other change of a
-/// platform that runs.
+/// Warning for an existing environment with `spec.retain`, which a new environment cannot have. A fault would block
+/// every other change of that environment.
 pub const RETAINS_STATE_ALONE: &str = "spec.retain: keeps the virtual cluster's own state, and no data: the host deletes every volume of its systems and brokers together with it; save what has to last (docs/backup.md), then set it to false";
 
 pub fn warnings(environment: &Environment) -> Vec<String> {

@@ -1,24 +1,23 @@
-//! An environment, checked: what its parts are made from.
+//! Environment whose claim passed all checks. Every part is built from it.
 
 use super::claim::Spec;
 use crate::claims::between::offer::Tenancy;
 use crate::parts::owner::Owner;
 use crate::parts::part::Part;
 
-/// An environment, checked.
 #[derive(Clone, Debug)]
 pub struct Environment {
     pub owner: Owner,
     pub spec: Spec,
-    /// The namespaces inside, at least one.
+    /// Namespaces inside the virtual cluster, at least one.
     pub namespaces: Vec<String>,
-    /// Whose claims each namespace inside is for.
+    /// Tenancy of each namespace inside: the namespace on the host whose claims may use it.
     pub tenants: Vec<Tenancy>,
     pub domain: String,
 }
 
 impl Environment {
-    /// A part whose manifests are in this namespace, which is empty for those that have none.
+    /// Part of this environment. `namespace` is the namespace of the part's manifests, or empty if they have none.
     pub fn part<'a>(
         &'a self,
         name: &'static str,

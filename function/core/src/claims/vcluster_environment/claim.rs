@@ -1,4 +1,4 @@
-//! What a user may write in a `VClusterEnvironmentClaim`, and what holds once it has been checked.
+//! Spec of a `VClusterEnvironmentClaim`. Its doc comments are the reference that users read.
 
 use crate::settings::input::ServiceType;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What the gateway listens to: the hosts of each namespace, and the certificate that it shows for them.
+//! Istio Gateways, one for each namespace inside: the hosts of that namespace, and the certificate that covers them.
 
 use super::parts;
 use crate::claims::between::places;
@@ -24,7 +24,7 @@ pub fn certificate(environment: &Environment) -> Vec<Resource> {
     vec![pusher.store(), pusher.certificate(&certificate_secret(environment), &from)]
 }
 
-/// The certificate, where the gateway's pod reads it.
+/// Secret with the certificate, inside the virtual cluster, in the namespace from which the gateway reads it.
 fn certificate_secret(environment: &Environment) -> Secret {
     Secret::new(format!("{}-tls", environment.spec.name))
 }
@@ -58,7 +58,6 @@ fn servers(environment: &Environment, namespace: &str) -> Vec<Server> {
     ]
 }
 
-/// The hosts that the gateway of a namespace serves.
 pub fn hosts(environment: &Environment, namespace: &str) -> Vec<String> {
     let domain = namespace_domain(&environment.spec.name, namespace, &environment.domain);
     HOSTS.iter().map(|host| format!("{host}.{domain}")).collect()

@@ -1,5 +1,5 @@
-//! Istio: its kinds, its control plane and the gateway through which everything from outside comes in. No pod of ours has a
-//! sidecar.
+//! Istio: its CRDs, its control plane, and the ingress gateway for all traffic from outside. No pod of the platform has
+//! a sidecar.
 
 use super::parts;
 use crate::claims::between::places;
@@ -13,7 +13,8 @@ use crate::schema::change::{self, Immutable};
 use crate::schema::size::Cpu;
 use crate::settings::pins::{Chart, ISTIO_IMAGES};
 
-/// The gateway's release. Its chart makes the pods' label from it, `istio: ingressgateway`.
+/// Helm release of the gateway. The chart derives the label of the gateway's pods from this name:
+/// `istio: ingressgateway`.
 const GATEWAY_RELEASE: &str = "istio-ingressgateway";
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
@@ -33,7 +34,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     ]
 }
 
-/// What is installed first, once it was asked for.
+/// Rule against switching Istio off: the Release of istio-base shows that it was switched on once.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.istio;
     off.then(|| Immutable::absent("istio-base-release", "spec.components.istio", change::COMPONENT))
@@ -43,7 +44,7 @@ fn control_plane(environment: &Environment) -> Value {
     let settings = &environment.owner.settings;
     json!({
         "global": {"hub": settings.mirrored(ISTIO_IMAGES)},
-        // Inside a virtual cluster nothing measures pods, so nothing can scale by it.
+        // A virtual cluster has no metrics of pods, so a HorizontalPodAutoscaler would have nothing to scale by.
         "autoscaleEnabled": false,
         "resources": requests(Cpu::thousandths(100), "256Mi", "2Gi"),
         "seccompProfile": {"type": "RuntimeDefault"},
@@ -56,7 +57,8 @@ fn gateway(environment: &Environment) -> Value {
     let settings = &environment.owner.settings;
     json!({
         "autoscaling": {"enabled": false},
-        // The chart's own, which these take the place of: a port below 1024 without being root.
+        // Security context in place of the chart's default. The chart drops its default as a whole, so the sysctl that
+        // permits ports below 1024 without root is repeated here.
         "securityContext": {
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
             "seccompProfile": {"type": "RuntimeDefault"},

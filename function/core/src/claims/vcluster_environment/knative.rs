@@ -1,4 +1,4 @@
-//! Knative Serving: its operator, and what the operator is told to install.
+//! Knative Serving: the Knative operator, and the KnativeServing resource by which the operator installs Serving.
 
 use super::parts;
 use crate::kinds::knative::QUEUE_PROXY;
@@ -34,7 +34,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         namespace_exists: true,
         values: operator(settings),
     };
-    // Serving finds the gateway's Service when it sets up its own.
+    // During its installation, Serving looks up the Service of the Istio ingress gateway.
     let part = environment.part(
         parts::KNATIVE_SERVING,
         parts::KNATIVE_SERVING,
@@ -55,7 +55,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     ]
 }
 
-/// What is installed first, once it was asked for.
+/// Rule against switching Knative Serving off: the operator's Release shows that it was switched on once.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.knative_serving;
     off.then(|| Immutable::absent("knative-operator-release", "spec.components.knativeServing", change::COMPONENT))
@@ -79,7 +79,7 @@ fn operator(settings: &Settings) -> Value {
     }})
 }
 
-/// What a node selector means, for a chart that has no word for one.
+/// Node affinity with the effect of a node selector, for a chart that has no value for node selectors.
 fn on_nodes(labels: &BTreeMap<String, String>) -> Value {
     let expression = |(key, value): (&String, &String)| json!({"key": key, "operator": "In", "values": [value]});
     let expressions: Vec<Value> = labels.iter().map(expression).collect();
@@ -97,7 +97,8 @@ fn serving(settings: &Settings) -> KnativeServing {
         ("queue-sidecar-memory-limit", QUEUE_PROXY_LIMITS.1.to_string()),
     ]);
     if settings.registry.is_some() {
-        // The operator puts images into what it installs itself. This one Serving puts into the pods of its services.
+        // The operator overrides images only in the manifests that it installs. Serving itself injects queue-proxy into
+        // the pods of Knative services.
         deployment.insert("queue-sidecar-image", serving_image(settings, QUEUE_PROXY_IMAGE));
     }
     KnativeServing {
@@ -114,12 +115,13 @@ fn serving(settings: &Settings) -> KnativeServing {
     }
 }
 
-/// An image of Serving, from the mirror where there is one.
+/// Image of a Serving component at the pinned version, from the mirror if the settings name one.
 fn serving_image(settings: &Settings, image: &str) -> String {
     format!("{}:v{KNATIVE_SERVING}", settings.mirrored(image))
 }
 
-/// What pods of Knative's services may say beyond what Knative lets them: where they may run, as far as that is asked for.
+/// Feature flags of Serving. Knative rejects a node selector and tolerations in the pods of its services unless these
+/// flags are enabled.
 fn features(settings: &Settings) -> BTreeMap<&'static str, String> {
     [
         ("kubernetes.podspec-nodeselector", settings.node_selector().is_some()),
@@ -131,7 +133,7 @@ fn features(settings: &Settings) -> BTreeMap<&'static str, String> {
     .collect()
 }
 
-/// Where the pods of Serving itself may run, where that is asked for.
+/// Node selector and tolerations of Serving's own workloads, if the settings have any.
 fn workloads(settings: &Settings) -> Vec<Workload> {
     let (node_selector, tolerations) = (settings.node_selector(), settings.tolerations());
     if node_selector.is_none() && tolerations.is_none() {
@@ -141,8 +143,8 @@ fn workloads(settings: &Settings) -> Vec<Workload> {
     KNATIVE_SERVING_WORKLOADS.map(workload).into()
 }
 
-/// The registries whose tags Knative takes as they are. To resolve one it would call the registry by itself, without the
-/// pull secrets, which are on the host; and our tags do not move.
+/// Registries whose tags Knative does not resolve to digests. Knative would call a registry itself to resolve a tag,
+/// without the pull secrets, which are on the host. Resolution is not needed, because the platform's tags never move.
 fn unresolved(settings: &Settings) -> String {
     let mut registries: BTreeSet<String> = ["dev.local", "kind.local", "ko.local"].map(str::to_owned).into();
     let images = [Image::Nginx, Image::Python].map(|image| settings.image(image));

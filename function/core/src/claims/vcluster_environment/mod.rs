@@ -1,7 +1,7 @@
-//! From a `VClusterEnvironmentClaim` to a virtual cluster and what its tenants share in it.
+//! Resources of a `VClusterEnvironmentClaim`: a virtual cluster, and the components in it that its tenants share.
 //!
-//! The parts stand here in reading order, each in a file of its own. What tenants put into the virtual cluster is no
-//! business of this room: they learn what it offers from the annotations of its ProviderConfig.
+//! `plan` lists the parts in reading order; each part has a file of its own. Claims of tenants read what an environment
+//! offers in the annotations of its ProviderConfig.
 
 use crate::claims::between::host_secrets;
 use crate::claims::checked::Checked;
@@ -36,7 +36,7 @@ mod tests;
 
 pub use checked::Environment;
 
-/// What a platform team thinks of as the steps of an environment.
+/// Phases of an environment, in reading order. Each phase has a condition on the claim.
 const PHASES: &[Phase] = &[
     Phase {
         name: "VirtualCluster",
@@ -79,7 +79,7 @@ impl Checked for Environment {
             system: "vcluster-environment",
             claim,
             environment: spec.name.clone(),
-            // The virtual cluster takes along what stands inside it.
+            // Everything inside disappears with the virtual cluster, so nothing inside is deleted one by one.
             leaves: Leaves::Everything,
             settings: settings.clone(),
         };

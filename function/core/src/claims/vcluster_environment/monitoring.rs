@@ -1,5 +1,5 @@
-//! Prometheus and Grafana. What a virtual cluster does not show is switched off: its nodes, their kubelets, and a control
-//! plane that is one process.
+//! Prometheus and Grafana, from the kube-prometheus-stack chart. Exporters and monitors for nodes, kubelets and single
+//! control plane components are switched off: a virtual cluster shows no nodes, and its control plane is one process.
 
 use super::parts;
 use crate::claims::between::places;
@@ -13,8 +13,8 @@ use crate::schema::change::{self, Immutable};
 use crate::schema::size::Cpu;
 use crate::settings::pins::Chart;
 
-/// Grafana's Service, and the Secret with its administrator: keys `admin-user` and `admin-password`. The chart names both
-/// after its release.
+/// Name of Grafana's Service, and of the Secret with its administrator: keys `admin-user` and `admin-password`. The
+/// chart names both after its release.
 pub const GRAFANA: &str = "kube-prometheus-stack-grafana";
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
@@ -35,7 +35,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     ]
 }
 
-/// What is installed first, once it was asked for.
+/// Rule against switching observability off: the Release of the chart shows that it was switched on once.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.observability;
     off.then(|| Immutable::absent("kube-prometheus-stack-release", "spec.components.observability", change::COMPONENT))
@@ -54,7 +54,7 @@ fn values(environment: &Environment) -> Value {
         "kubeControllerManager": {"enabled": false},
         "kubeProxy": {"enabled": false},
         "coreDns": {"enabled": false},
-        // Alerts that nobody would receive.
+        // Alertmanager and the default rules are off, because alerts have no receiver.
         "alertmanager": {"enabled": false},
         "defaultRules": {"create": false},
         "prometheusOperator": {
@@ -66,7 +66,7 @@ fn values(environment: &Environment) -> Value {
             "tolerations": tolerations,
         },
         "prometheus": {"prometheusSpec": {
-            // Whatever a tenant asks to be scraped is scraped, whichever release its labels name.
+            // `false` makes Prometheus use the monitors and rules of all tenants, whichever release their labels name.
             "serviceMonitorSelectorNilUsesHelmValues": false,
             "podMonitorSelectorNilUsesHelmValues": false,
             "probeSelectorNilUsesHelmValues": false,
@@ -84,9 +84,9 @@ fn values(environment: &Environment) -> Value {
             "tolerations": tolerations,
         },
         "grafana": {
-            // Without one of ours the chart makes a password up and keeps it; its own default is known to everybody.
+            // An empty value makes the chart generate a password and keep it. The chart's default password is public.
             "adminPassword": "",
-            // They show nodes, which there are none of.
+            // The chart's dashboards show nodes, and a virtual cluster has none.
             "defaultDashboardsEnabled": false,
             "resources": requests(Cpu::thousandths(100), "256Mi", "1Gi"),
             "sidecar": {
@@ -108,7 +108,8 @@ fn values(environment: &Environment) -> Value {
     values
 }
 
-/// What keeps Grafana from calling its maker by itself.
+/// Grafana settings that stop its requests to servers on the internet: updates, usage reports, news, plugins and
+/// avatars.
 fn unheard() -> Value {
     json!({
         "analytics": {"check_for_updates": false, "check_for_plugin_updates": false, "reporting_enabled": false},

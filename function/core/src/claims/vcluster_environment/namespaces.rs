@@ -1,5 +1,5 @@
-//! The namespace that holds the virtual cluster on the host, and the namespaces inside it, each with the strictest of the
-//! Pod Security Standards that its pods keep.
+//! Namespace of the virtual cluster on the host, and the namespaces inside it. Each one enforces the strictest Pod
+//! Security Standard that its pods comply with.
 
 use super::parts;
 use crate::claims::between::places;
@@ -13,10 +13,10 @@ use crate::parts::part::{LOCK, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::schema::change::{self, Immutable};
 
-/// What the API server refuses pods for. It warns and keeps a record of whatever is not restricted, everywhere.
+/// Pod Security Standard that a namespace enforces. Warnings and audit records are for `restricted` in every namespace.
 #[derive(Clone, Copy, Debug)]
 pub enum Standard {
-    /// For Kafka's pod, and for others whose image wants to begin as root.
+    /// Standard of namespaces with pods whose image must start as root, such as the pod of Kafka.
     Baseline,
     Restricted,
 }
@@ -33,13 +33,13 @@ impl Standard {
     }
 }
 
-/// All pods of the virtual cluster run here in the end, those of its own control plane included.
+/// Namespace on the host in which all pods of the virtual cluster run, those of its control plane included.
 pub fn host(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(parts::HOST_NAMESPACE, "vcluster", "", &[LOCK, HOST_NAMES]);
     let mut namespace = namespace(&part, &environment.spec.name, Standard::Baseline);
-    // A mesh of the host would inject its sidecars into pods that have those of the inside already.
+    // A service mesh on the host would inject a second sidecar into pods that have one from inside.
     namespace.metadata.labels.get_or_insert_default().insert("istio-injection".to_owned(), "disabled".to_owned());
-    // A namespace takes its volumes along: whoever keeps the volume keeps the namespace.
+    // Deletion of a namespace deletes its volumes, so a retained volume requires a retained namespace.
     let mut object = if environment.spec.retain {
         part.kept_on_host("object", &namespace, Ready::Exists)
     } else {
@@ -49,7 +49,7 @@ pub fn host(environment: &Environment) -> Vec<Resource> {
     vec![object.adopting()]
 }
 
-/// What only an environment may ask for that has asked before.
+/// Rule for `spec.retain`: only an environment that has it already may keep it.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     environment.spec.retain.then(|| Immutable::left_alone("host-namespace-object", "spec.retain", change::RETAIN))
 }

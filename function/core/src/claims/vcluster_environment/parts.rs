@@ -1,14 +1,15 @@
-//! The names of an environment's parts. The keys of a part's resources begin with its name, so a name never changes.
+//! Names of an environment's parts. The key of each composed resource begins with the name of its part, so a name never
+//! changes.
 
-/// The ProviderConfig of provider-helm.
+/// Part with the ProviderConfig of provider-helm.
 pub const HELM: &str = "helm-provider-config";
-/// The namespace on the host.
+/// Part with the environment's namespace on the host.
 pub const HOST_NAMESPACE: &str = "host-namespace";
 pub const PULL_SECRETS: &str = "pull-secrets";
 pub const VIRTUAL_CLUSTER: &str = "vcluster";
-/// The order of deletion.
+/// Part with the ClusterUsages that enforce the order of deletion.
 pub const PROTECTION: &str = "protection";
-/// The namespaces inside.
+/// Part with the namespaces inside the virtual cluster.
 pub const NAMESPACES: &str = "namespaces";
 pub const ISTIO_BASE: &str = "istio-base";
 pub const ISTIOD: &str = "istiod";
@@ -17,5 +18,5 @@ pub const CERTIFICATE: &str = "certificate";
 pub const GATEWAYS: &str = "gateways";
 pub const KNATIVE_OPERATOR: &str = "knative-operator";
 pub const KNATIVE_SERVING: &str = "knative-serving";
-/// Prometheus and Grafana.
+/// Part with Prometheus and Grafana.
 pub const OBSERVABILITY: &str = "kube-prometheus-stack";

@@ -1,6 +1,6 @@
-//! The order in which an environment goes: what stands in the virtual cluster, then the virtual cluster, then its
-//! namespace. A ProviderConfig stays until nothing uses it, and so the virtual cluster outlives all that is reached through
-//! one.
+//! Order in which an environment is deleted: the resources inside the virtual cluster, then the virtual cluster, then
+//! its namespace on the host. A ProviderConfig remains until no resource uses it, and the virtual cluster remains until
+//! its ProviderConfigs are gone, so it outlives every resource that is applied through them.
 
 use super::parts;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use crate::parts::owner::label;
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
-/// The label by which a usage finds what it protects, among what the same composite controls.
+/// Label by which a ClusterUsage selects a resource, among those that the same composite controls.
 pub fn mark(what: &str) -> (String, String) {
     (label("protected"), what.to_owned())
 }
@@ -48,13 +48,13 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     ]
 }
 
-/// The labels of what this composite composed for a part. It is not looked up by name: a claim that waits for a name would
-/// wait for whoever has it to go, before it could go itself.
+/// Labels of the resource that this composite composed for a part. A name would not do: it can belong to another
+/// claim's resource, and the deletion of this claim would then wait for the deletion of that resource.
 fn marked(part: &str) -> BTreeMap<String, String> {
     BTreeMap::from([mark(part)])
 }
 
-/// The managed resource that makes the virtual cluster.
+/// Managed resource that creates the virtual cluster.
 fn cluster(environment: &Environment) -> Of {
     let labels = marked(parts::VIRTUAL_CLUSTER);
     match environment.spec.provisioner {
@@ -66,6 +66,6 @@ fn cluster(environment: &Environment) -> Of {
 fn usage(environment: &Environment, suffix: &str, of: Of, by: Of, reason: String) -> Resource {
     let part = environment.part(parts::PROTECTION, "", "", &[LOCK]);
     let metadata: ObjectMeta = part.managed_metadata();
-    // A deletion that was refused is made up for as soon as the last user is gone.
+    // `replay_deletion`: Crossplane repeats a rejected deletion as soon as the last user is gone.
     part.directly(suffix, metadata, ClusterUsage { of, by, reason, replay_deletion: true })
 }

@@ -1,7 +1,9 @@
-//! The environment's two ProviderConfigs, through which everything reaches the inside. The one of provider-kubernetes is
-//! the environment's lock: Crossplane gives its name to the first claim for an environment and to no other, and all else
-//! waits for it. Systems and brokers read that one, so it also says what the environment offers. The one of provider-helm
-//! is an Object, which can wait: with two locks each of two claims could get one.
+//! Two ProviderConfigs of an environment, through which the providers reach the virtual cluster.
+//!
+//! The ProviderConfig of provider-kubernetes is the environment's lock: Crossplane gives its name to the first claim
+//! for an environment and to no other, and every other resource waits for it. Systems and brokers read it, so its
+//! annotations also publish what the environment offers. The ProviderConfig of provider-helm is wrapped in an Object,
+//! which can be held. As a second lock it could be taken by another claim than the first lock.
 
 use super::parts;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -41,7 +43,8 @@ fn helm(environment: &Environment, metadata: ObjectMeta, credentials: Credential
     object
 }
 
-/// The lock shows which environment it is, its namespaces, and whose they are.
+/// Fields that cannot change: the lock's name and annotations show the environment's name, its namespaces and their
+/// tenants.
 pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let shown = |name: &str| format!("/metadata/annotations/{}", annotation(name).replace('/', "~1"));
     let (namespaces, tenants) = (shown(NAMESPACES), shown(TENANTS));
@@ -53,12 +56,12 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     ]
 }
 
-/// Where the administrator's kubeconfig of the virtual cluster is found on the host.
+/// Secret on the host with the kubeconfig of the virtual cluster's administrator.
 pub fn secret(environment: &Environment) -> SecretKey {
     let namespace = environment.spec.name.clone();
     let (name, key) = match environment.spec.provisioner {
         Provisioner::Helm => kubeconfig(&namespace),
-        // Cluster API keeps one of its own, under the name that it gives to every cluster's.
+        // Cluster API writes a kubeconfig Secret of its own, named like that of every cluster it makes.
         Provisioner::ClusterAPI => (format!("{namespace}-kubeconfig"), "value"),
     };
     SecretKey { namespace, name, key: key.to_owned() }

@@ -1,5 +1,5 @@
-//! Credentials for pulling images, fetched from the platform's secret store into the environment's namespace on the host,
-//! where all its pods run in the end.
+//! Credentials for pulling images. ExternalSecrets copy them from the platform's secret store into the environment's
+//! namespace on the host, where all pods of the virtual cluster run.
 
 use super::parts;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What the user of an environment is told: where it is, and what reaches it.
+//! Status of a `VClusterEnvironmentClaim`: the names, hosts and Secrets by which its users reach the environment.
 
 use crate::claims::between::places;
 use schemars::JsonSchema;
@@ -56,7 +56,7 @@ pub struct Grafana {
     pub secret: String,
 }
 
-/// What `kubectl get` shows.
+/// Columns of `kubectl get` beside those of every claim.
 pub const COLUMNS: &[Column] = &[Column::wide("Environment", ".spec.name", "Name of the environment.")];
 
 pub fn of(environment: &Environment) -> Status {

@@ -158,7 +158,7 @@ fn cluster_api_gets_the_same_chart_with_the_same_values() {
     let values: Value = serde_yaml::from_str(release["values"].as_str().unwrap()).unwrap();
     assert_eq!(values, vcluster::values(&environment));
     assert_eq!(release["chart"]["name"], "vcluster");
-    // The Cluster takes its VCluster along: whoever deleted both would race.
+    // Cluster API deletes the VCluster together with its Cluster. A deletion by Crossplane as well would be a race.
     assert_ne!(infrastructure.composed["spec"]["managementPolicies"], json!(["*"]));
     let cluster = find(&plan, "vcluster-cluster");
     assert_eq!(cluster.composed["spec"]["managementPolicies"], json!(["*"]));
@@ -188,7 +188,7 @@ fn a_certificate_turns_http_into_https() {
     let pushed = find(&plan, "certificate-push-streaming-tls").manifest();
     assert_eq!(https["tls"]["credentialName"], pushed["spec"]["data"][0]["match"]["remoteRef"]["remoteKey"]);
     assert_eq!(pushed["spec"]["selector"]["secret"]["name"], "mine");
-    // With a template the copy would no longer be a certificate by its type.
+    // A template would replace the Secret's type, `kubernetes.io/tls`.
     assert_eq!(pushed["spec"].get("template"), None);
 }
 
@@ -228,7 +228,7 @@ fn what_is_offered_hangs_on_every_part_of_it() {
         }
         let pending = annotations.as_object().unwrap().values().filter(|state| *state == "pending").count();
         assert_eq!(announces.len(), pending, "{annotations}");
-        // What nobody waits for from outside: what comes before the virtual cluster, and what guards its end.
+        // Parts that no tenant waits for: those before the virtual cluster, and those that order its deletion.
         let unseen = ["lock", "host-namespace", "pull-secrets", parts::PROTECTION];
         let planned: BTreeSet<&str> = plan.resources.iter().map(|resource| resource.part).collect();
         assert_eq!(parts, planned.into_iter().filter(|part| !unseen.contains(part)).collect());
@@ -282,7 +282,8 @@ fn knative_runs_where_pods_may_run() {
     assert_eq!(serving["config"]["features"], features);
 }
 
-/// What is asked for alone comes alone, and what nobody asks for is not said.
+/// A node selector and tolerations take effect independently. Knative's configuration has no field for a setting that
+/// is absent.
 #[test]
 fn knative_is_told_nothing_that_is_not_asked_for() {
     for (input, features, fields) in [
@@ -357,7 +358,7 @@ fn a_gateway_asks_of_the_cloud_only_what_the_platform_allows() {
         ]
     );
     check(&json!({"name": "streaming", "gateway": {"serviceType": "NodePort"}}), &inner).unwrap();
-    // Without Istio there is no gateway.
+    // The Service type is not checked without Istio, because there is no gateway.
     check(&json!({"name": "streaming", "components": {"istio": false, "knativeServing": false}}), &inner).unwrap();
 }
 
@@ -391,7 +392,7 @@ fn a_control_plane_is_root_unless_it_is_said_otherwise() {
     assert_eq!(security(&json!({}))["containerSecurityContext"], Value::Null);
     let said = security(&json!({"virtualCluster": {"runAsNonRoot": true}}));
     assert_eq!(said["podSecurityContext"], json!({"fsGroup": 12345, "seccompProfile": {"type": "RuntimeDefault"}}));
-    // The chart's own, `allowPrivilegeEscalation: false` among it, stays beside them.
+    // Helm merges these with the chart's defaults, such as `allowPrivilegeEscalation: false`.
     assert_eq!(said["containerSecurityContext"], json!({"runAsUser": 12345, "runAsNonRoot": true}));
 }
 
@@ -425,7 +426,7 @@ fn status_says_where_to_go() {
     assert_eq!((status.get("hosts"), status.get("grafana")), (None, None));
 }
 
-/// Upstream's schema of the chart's values, where it has been put beside the project.
+/// Upstream's JSON schema of the chart's values, if a folder above the project has it in `shared/schemas`.
 fn chart_schema() -> Option<Value> {
     std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
@@ -438,7 +439,7 @@ fn chart_schema() -> Option<Value> {
 #[test]
 fn the_chart_takes_its_values() {
     let Some(schema) = chart_schema() else {
-        // On standard error itself, which the test runner does not hold back.
+        // The test runner captures the output of `eprintln!`, but not a write to standard error itself.
         let skipped = "skipped: shared/schemas/vcluster-0.36.1.values.schema.json is nowhere above this project";
         writeln!(std::io::stderr(), "the chart's values: {skipped}").unwrap();
         return;

@@ -1,4 +1,5 @@
-//! The virtual cluster itself: the chart's Release, or the pair that makes Cluster API install the same chart.
+//! Virtual cluster: a Release of the vcluster chart, or a Cluster and a VCluster by which Cluster API installs the same
+//! chart.
 
 use super::parts;
 use k8s_openapi::api::core::v1::PodSecurityContext;
@@ -15,7 +16,7 @@ use crate::parts::workload::default_pod_security;
 use crate::schema::change::{self, Immutable, MANIFEST};
 use crate::settings::pins::{Chart, VCLUSTER_IMAGE};
 
-/// The port of the virtual cluster's Service.
+/// Port of the virtual cluster's Service.
 const PORT: u16 = 443;
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
@@ -23,14 +24,14 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         Provisioner::Helm => vec![release(environment)],
         Provisioner::ClusterAPI => cluster(environment),
     };
-    // What is protected comes first.
+    // The ClusterUsages refer to the first resource, whose deletion removes the virtual cluster.
     if let Some(first) = resources.first_mut() {
         first.mark(protection::mark(parts::VIRTUAL_CLUSTER));
     }
     resources
 }
 
-/// What it is called, and who made it.
+/// Fields that cannot change: the environment's name, its provisioner, and the storage class of its volume.
 pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let external_name = "/metadata/annotations/crossplane.io~1external-name";
     let (release, cluster) = ("vcluster-release", "vcluster-cluster");
@@ -61,7 +62,7 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     }
 }
 
-/// Where the chart's values name the storage class of the control plane's volume.
+/// JSON pointer, in the chart's values, to the storage class of the control plane's volume.
 const CLASS: &str = "/controlPlane/statefulSet/persistence/volumeClaim/storageClass";
 
 fn waits_for(environment: &Environment) -> &'static [&'static str] {
@@ -86,7 +87,8 @@ fn release(environment: &Environment) -> Resource {
         .release_on_host("release", installation)
 }
 
-/// A Cluster takes its VCluster along when it goes, so only the Cluster is ever deleted.
+/// Objects for Cluster API, which deletes a VCluster together with its Cluster: only the Cluster is deleted by
+/// Crossplane.
 fn cluster(environment: &Environment) -> Vec<Resource> {
     let name = &environment.spec.name;
     let part = environment.part(parts::VIRTUAL_CLUSTER, parts::VIRTUAL_CLUSTER, name, waits_for(environment));
@@ -108,12 +110,14 @@ fn cluster(environment: &Environment) -> Vec<Resource> {
     ]
 }
 
-/// The name of the virtual cluster's Service that its certificate is good for, and that is found from other namespaces.
+/// Host name of the virtual cluster's Service. The virtual cluster's certificate covers this name, and pods in other
+/// namespaces can resolve it.
 fn host(name: &str) -> String {
     format!("{name}.{name}")
 }
 
-/// The control plane as another user than root, who owns its volume. The user is the one that vCluster's makers test.
+/// Security contexts of a control plane that does not run as root and owns its volume. vCluster's maintainers test with
+/// the same user ID (their `e2e/vcluster-rootless.yaml`).
 fn not_root() -> Value {
     const USER: i64 = 12_345;
     let pod = PodSecurityContext { fs_group: Some(USER), ..default_pod_security() };
@@ -123,8 +127,9 @@ fn not_root() -> Value {
     })
 }
 
-/// The values of the chart. Of the host's, only storage classes are taken. ConfigMaps and Secrets are not: each change of
-/// them would restart the control plane, and it could read the host's Secrets.
+/// Values of the vcluster chart. The only resources of the host that are synced into the virtual cluster are
+/// StorageClasses. ConfigMaps and Secrets are not: each change of one would restart the control plane, and the control
+/// plane could read the host's Secrets.
 pub fn values(environment: &Environment) -> Value {
     let name = &environment.spec.name;
     let settings = &environment.owner.settings;
@@ -138,27 +143,28 @@ pub fn values(environment: &Environment) -> Value {
         "exportKubeConfig": {"server": format!("https://{}:{PORT}", host(name))},
         "sync": {
             "toHost": {
-                // Only the host's network can enforce a policy.
+                // Pods run on the host, so only the host's network can enforce a NetworkPolicy.
                 "networkPolicies": {"enabled": true},
                 "pods": {
-                    // Else they stand in annotations of the pods on the host, for ten years, and whoever may read pods
-                    // there is whoever runs in them.
+                    // Otherwise vCluster stores service account tokens, valid for ten years, in annotations of the pods
+                    // on the host: everybody who may read pods there could act as these service accounts.
                     "useSecretsForSATokens": true,
-                    // It lets a StatefulSet's pods find themselves under their long name in their own list of hosts, by an
-                    // init container whose image is another one to mirror. PostgreSQL and Prometheus do without.
+                    // `rewriteHosts` lets the pods of a StatefulSet resolve their own long host names from
+                    // `/etc/hosts`. The option adds an init container, whose image would have to be mirrored too.
+                    // PostgreSQL and Prometheus do not need the option.
                     "rewriteHosts": {"enabled": false},
                 },
             },
-            // The API server inside lets a volume grow only if it finds its class there.
+            // The API server inside expands a volume only if the volume's StorageClass exists inside.
             "fromHost": {"storageClasses": {"enabled": true}},
         },
-        // What reading the classes takes is bound beside the providers. Whoever installs the chart could else make roles for
-        // the whole host.
+        // `package/install/providers/rights.yaml` binds the right to read StorageClasses. A ClusterRole in the chart
+        // would require provider-helm to have the right to create roles for the whole host.
         "rbac": {"clusterRole": {"enabled": false}},
         "controlPlane": {
             "statefulSet": {
                 "image": {"registry": registry, "repository": repository},
-                // The chart's own sizes stand, memory included; of CPU it sets no end.
+                // The chart's default requests and its memory limit stay in force. The chart sets no CPU limit.
                 "resources": {"limits": {"cpu": "4"}},
                 "security": own_security,
                 "persistence": {"volumeClaim": {
@@ -177,7 +183,7 @@ pub fn values(environment: &Environment) -> Value {
                 "workloadServiceAccount": {"imagePullSecrets": pull_secrets},
             },
         },
-        // Their defaults stop every part that needs more than 512Mi.
+        // The chart's default quota and limit range would stop every part that needs more than 512Mi of memory.
         "policies": {"resourceQuota": {"enabled": false}, "limitRange": {"enabled": false}},
         "telemetry": {"enabled": settings.telemetry.vcluster},
     })

@@ -1,4 +1,4 @@
-//! What a claim says of Snowflake.
+//! Fields about Snowflake in the spec of a `RealtimeSystemClaim`. Their doc comments are the reference that users read.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::claims::between::secret::SecretName;
 use crate::schema::form;
 
-/// The topics of one vital sign each.
+/// Topics that the default SQL processors write, one for each vital sign.
 pub const DERIVED_TOPICS: &[&str] = &[
     "blood_pressure_device_topic",
     "heart_rate_device_topic",

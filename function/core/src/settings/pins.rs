@@ -1,8 +1,10 @@
-//! Every image and every chart, at one version each. An upgrade is a change here and nowhere else.
+//! Pinned version of every image and every chart. An upgrade changes a version here and, for a chart, its entry in
+//! `charts.rs`.
 //!
-//! Digests are not written down: none can be checked where this is built. `docs/pins.md` says how to fill them in.
+//! Digests are left out, because none can be verified where this project is built; `docs/pins.md` describes how to add
+//! them.
 
-/// An image that a part runs.
+/// Image that a part runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Image {
     Curl,
@@ -29,7 +31,7 @@ impl Image {
         Self::Python,
     ];
 
-    /// What the function's input calls it.
+    /// Name of the image in the function's input, under `images.pins`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Curl => "curl",
@@ -59,7 +61,7 @@ impl Image {
     }
 }
 
-/// A chart that is installed.
+/// Helm chart that a part installs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chart {
     IstioBase,
@@ -82,7 +84,7 @@ impl Chart {
         Self::VCluster,
     ];
 
-    /// What the function's input calls it.
+    /// Name of the chart in the function's input, under `charts.pins`.
     pub fn key(self) -> &'static str {
         match self {
             Self::IstioBase => "istio-base",
@@ -95,7 +97,7 @@ impl Chart {
         }
     }
 
-    /// What its repository calls it.
+    /// Name of the chart in its repository.
     pub fn name(self) -> &'static str {
         match self {
             Self::IstioBase => "base",
@@ -127,23 +129,23 @@ impl Chart {
     }
 }
 
-/// The version of Knative Serving that the operator installs; the pinned operator knows it.
+/// Version of Knative Serving that the operator installs. The pinned version of the operator supports it.
 pub const KNATIVE_SERVING: &str = "1.23.0";
 
-/// Where Istio's own images are: istiod, and the proxy that its webhook puts into the gateway's pod.
+/// Registry and path of Istio's own images: istiod, and the proxy that istiod's webhook injects into the gateway's pod.
 pub const ISTIO_IMAGES: &str = "registry.istio.io/release";
 
-/// The control plane of a virtual cluster without its commercial parts: registry and repository.
+/// Registry and repository of the image for a virtual cluster's control plane, in the edition without commercial parts.
 pub const VCLUSTER_IMAGE: (&str, &str) = ("ghcr.io", "loft-sh/vcluster-oss");
 
-/// The images of the Knative operator and of its webhook, without their tags, which its chart knows.
+/// Images of the Knative operator and of its webhook, without tags: the operator's chart adds them.
 pub const KNATIVE_OPERATOR_IMAGES: [&str; 2] = [
     "gcr.io/knative-releases/knative.dev/operator/cmd/operator",
     "gcr.io/knative-releases/knative.dev/operator/cmd/webhook",
 ];
 
-/// What the operator runs of Knative Serving with Istio's ingress: Deployments by their names, Jobs by the beginnings of
-/// theirs.
+/// Workloads that the operator creates for Knative Serving with Istio as its ingress: Deployments by their names, Jobs
+/// by the beginnings of their names.
 pub const KNATIVE_SERVING_WORKLOADS: [&str; 9] = [
     "activator",
     "autoscaler",
@@ -156,10 +158,11 @@ pub const KNATIVE_SERVING_WORKLOADS: [&str; 9] = [
     "webhook",
 ];
 
-/// The image that Knative Serving puts into each pod of its services, without its tag.
+/// Image of queue-proxy, which Knative Serving adds to each pod of its Services, without its tag.
 pub const QUEUE_PROXY_IMAGE: &str = "gcr.io/knative-releases/knative.dev/serving/cmd/queue";
 
-/// The images of Knative Serving, without their tags, by what the operator calls them. Only a mirror needs them named.
+/// Images of Knative Serving without their tags, by the operator's names for them. A KnativeServing lists them only
+/// where a mirror is set.
 pub const KNATIVE_SERVING_IMAGES: [(&str, &str); 10] = [
     ("activator", "gcr.io/knative-releases/knative.dev/serving/cmd/activator"),
     ("autoscaler", "gcr.io/knative-releases/knative.dev/serving/cmd/autoscaler"),

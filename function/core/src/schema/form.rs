@@ -1,73 +1,77 @@
-//! The forms of text that claims share, once: names, sizes, hosts. This room knows neither claims nor clusters.
+//! Patterns for texts in claims and settings, as regular expressions, with a description of each for messages.
 
-/// The parts that forms share, as texts that `concat!` takes.
+/// Port number from 1 to 65535. Shared parts of patterns are macros, because `concat!` takes literals only.
 macro_rules! port {
     () => {
         "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
     };
 }
+/// Part of a path in a secret store. It is not empty and does not consist of dots alone.
 macro_rules! segment {
     () => {
         "[.]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*"
     };
 }
 
-/// A DNS label: what a namespace, a Service or a virtual cluster may be called.
+/// RFC 1035 label: a valid name of a namespace, a Service or a virtual cluster. The length is limited beside the
+/// pattern.
 pub const DNS_LABEL: &str = r"^[a-z]([-a-z0-9]*[a-z0-9])?$";
-/// A DNS name of at least one label.
+/// DNS name of one label or more.
 pub const DNS_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
-/// A DNS name that no program takes for an address: its last label begins with a letter.
+/// DNS name whose last label begins with a letter, so that no program reads it as an IP address.
 pub const DOMAIN: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z]([-a-z0-9]*[a-z0-9])?$";
-/// An amount of memory or storage as Kubernetes writes it.
+/// Amount of memory or storage as a Kubernetes quantity with the unit Ki, Mi, Gi or Ti.
 pub const BYTES: &str = r"^([1-9][0-9]{0,7}(Ki|Mi)|[1-9][0-9]{0,6}Gi|[1-9][0-9]{0,3}Ti)$";
-/// An amount of CPU as Kubernetes writes it: cores, or thousandths of one.
+/// Amount of CPU as a Kubernetes quantity: cores, or thousandths of a core.
 pub const CPU: &str = r"^([1-9][0-9]{0,3}|[1-9][0-9]{0,6}m|0\.[0-9]{0,2}[1-9])$";
-/// A SHA-256 checksum.
+/// SHA-256 checksum in lower-case hexadecimal digits.
 pub const SHA256: &str = r"^[a-f0-9]{64}$";
-/// The key of an entry in a Secret.
+/// Key of an entry in a Secret.
 pub const SECRET_KEY: &str = r"^[-._a-zA-Z0-9]+$";
-/// A namespace on the host.
+/// Name of a namespace on the host: an RFC 1123 label, which may begin with a digit.
 pub const NAMESPACE: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
-/// The key of a label or an annotation: a name, with a DNS name before it if need be.
+/// Key of a label or an annotation: a name, optionally with a DNS name and a slash before it.
 pub const QUALIFIED_NAME: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$";
-/// A namespace, or all of them.
+/// Name of a namespace, or `*` for all namespaces.
 pub const NAMESPACE_OR_ALL: &str = r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$";
-/// A name, or the beginning of names.
+/// Name, or the beginning of names with `*` behind it.
 pub const NAME_OR_BEGINNING: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(-?\*)?$";
-/// A registry of images, with an optional path.
+/// Image registry: a host with an optional port and an optional path, without a scheme.
 pub const REGISTRY: &str = concat!(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:", port!(), r")?(/[-._a-z0-9]+)*$");
-/// A chart repository.
+/// Address of a chart repository.
 pub const CHART_REPOSITORY: &str = r"^(https|http|oci)://[-a-zA-Z0-9._~:/?&=%+,\[\]]+$";
-/// A semantic version.
+/// Semantic version, optionally with a `v` before it.
 pub const VERSION: &str = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$";
-/// An image with a tag or a digest.
+/// Image reference with a tag, a digest or both.
 pub const IMAGE: &str = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(@sha256:[a-f0-9]{64})?|@sha256:[a-f0-9]{64})$";
-/// An archive that is fetched over HTTPS, from a server that is named.
+/// HTTPS address of a `.jar` or `.zip` archive, on a server with a DNS name instead of an IP address.
 pub const ARCHIVE_URL: &str = concat!(
     r"^https://([a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?\.)*[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?(:",
     port!(),
     r")?/[-._~!$&'()*+,;=:@%/?a-zA-Z0-9]*\.(jar|zip)$"
 );
-/// The name of an entry in a secret store: plain parts of a path, which no store takes for anything else.
+/// Name of an entry in a secret store: a path whose parts no store resolves to another entry.
 pub const REMOTE_KEY: &str = concat!("^/?", segment!(), "(/", segment!(), ")*$");
-/// The same where nothing else is named, as an API server evaluates it.
+/// [`REMOTE_KEY`] as a rule in CEL for the object with the field. The rule does not apply where `secretRef` is set.
 pub const REMOTE_KEY_RULE: &str =
     concat!("has(self.secretRef) || self.remoteKey.matches('^/?", segment!(), "(/", segment!(), ")*$')");
-/// Such a name, or many: see [`crate::schema::remote_key`].
+/// Pattern by which the platform team allows one or many names of entries: see [`crate::schema::remote_key`].
 pub const REMOTE_KEY_PATTERN: &str =
     concat!(r"^/?((", segment!(), r"|\{claimNamespace\})/)*(", segment!(), r"|\{claimNamespace\}|\*)$");
-/// A property of such an entry: one key, without what a store takes for a path or a question.
+/// Property of an entry in a secret store: one key, without characters that a store reads as a path or a query.
 pub const REMOTE_PROPERTY: &str = "^[-_a-zA-Z0-9]+$";
-/// The same where nothing else is named, as an API server evaluates it.
+/// [`REMOTE_PROPERTY`] as a rule in CEL for the object with the field. The rule does not apply where `secretRef` is
+/// set.
 pub const REMOTE_PROPERTY_RULE: &str = "has(self.secretRef) || self.property.matches('^[-_a-zA-Z0-9]+$')";
-/// A user's name that needs no quotes anywhere.
+/// Name of a user, without characters that a configuration file or a shell interprets.
 pub const USER_NAME: &str = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$";
-/// An e-mail address that needs no quotes anywhere.
+/// E-mail address without quotes, braces, `$` and spaces, which templates and configuration files interpret.
 pub const EMAIL: &str = r"^[-!#%&*+/=?^_|~a-zA-Z0-9]+(\.[-!#%&*+/=?^_|~a-zA-Z0-9]+)*@[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)+$";
-/// A Kafka topic.
+/// Name of a Kafka topic.
 pub const KAFKA_TOPIC: &str = r"^[a-zA-Z0-9._-]+$";
-/// What no level of an MQTT topic has, as between brackets: wildcards, spaces, and what MQTT has no use for, which is control
-/// characters, the mark of a byte order, and what Unicode says is no character. A broker refuses clients that send it.
+/// Characters that no level of an MQTT topic has, for use inside brackets: the wildcards, the space, control
+/// characters, the byte order mark, and Unicode noncharacters. MQTT lets a broker disconnect a client that sends
+/// control characters or noncharacters.
 macro_rules! no_level {
     () => {
         concat!(
@@ -77,20 +81,20 @@ macro_rules! no_level {
         )
     };
 }
-/// An MQTT topic, which names one.
+/// MQTT topic without wildcards.
 pub const MQTT_TOPIC: &str = concat!("^[^", no_level!(), "]+$");
-/// An MQTT topic filter: levels without wildcards or white space, or a whole level that is one.
+/// MQTT topic filter: a level is a wildcard as a whole or has none, and `#` is the last level.
 pub const MQTT_FILTER: &str = concat!(r"^((\+|[^/", no_level!(), r"]*)/)*(\+|#|[^/", no_level!(), "]+)$");
-/// An MQTT topic filter without what its connector would take for its own language or for a regular expression.
+/// MQTT topic filter without characters that the Kafka connector reads as KCQL or as a regular expression.
 pub const BRIDGED_MQTT_FILTER: &str = r"^((\+|[-_.:@=,~a-zA-Z0-9]*)/)*(\+|#|[-_.:@=,~a-zA-Z0-9]+)$";
-/// A field of a JSON message, at any depth.
+/// Path of a field in a JSON message, with dots between names.
 pub const JSON_FIELD: &str = r"^[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*$";
-/// A Snowflake account identifier.
+/// Snowflake account identifier, or the host name of the account.
 pub const SNOWFLAKE_ACCOUNT: &str = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$";
-/// A Snowflake identifier that needs no quotes.
+/// Snowflake identifier that is valid in SQL without quotes.
 pub const SNOWFLAKE_IDENTIFIER: &str = r"^[a-zA-Z_][a-zA-Z0-9_$]*$";
 
-/// What a form asks for, in words that fit behind "must be".
+/// Description of a pattern for a message, worded to follow "must be".
 pub fn words(pattern: &str) -> Option<&'static str> {
     Some(match pattern {
         DNS_LABEL => "lower-case letters, digits and hyphens, with a letter first and no hyphen last",
@@ -149,7 +153,7 @@ pub fn words(pattern: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether a text can be the key of a label or an annotation.
+/// Whether a text is a valid key of a label or an annotation.
 pub fn qualified_name(key: &str) -> bool {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
@@ -158,12 +162,12 @@ pub fn qualified_name(key: &str) -> bool {
     prefix.is_none_or(dns_subdomain) && plain_name(name)
 }
 
-/// Whether a text can be the name of most objects: labels of DNS of any length, with dots between them.
+/// Whether a text is a DNS subdomain, the form of most objects' names: at most 253 characters, labels of any length.
 pub fn dns_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
 }
 
-/// Whether a text can be the name of a namespace: one label of DNS.
+/// Whether a text is an RFC 1123 label, the form of a namespace's name.
 pub fn dns_label(text: &str) -> bool {
     text.len() <= 63 && is_label(text)
 }
@@ -173,7 +177,7 @@ fn is_label(text: &str) -> bool {
     text.starts_with(inner) && text.ends_with(inner) && text.chars().all(|c| inner(c) || c == '-')
 }
 
-/// Whether a text can be the value of a label.
+/// Whether a text is a valid value of a label.
 pub fn label_value(text: &str) -> bool {
     text.is_empty() || plain_name(text)
 }

@@ -1,4 +1,4 @@
-//! Kinds of Cluster API with its vcluster provider: a Cluster refers to a VCluster, which names the chart and its values.
+//! Kinds of Cluster API and its vcluster provider: a Cluster refers to a VCluster, which has the chart and its values.
 
 use serde::Serialize;
 

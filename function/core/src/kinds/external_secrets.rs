@@ -1,5 +1,5 @@
 //! Kinds of External Secrets: an ExternalSecret fetches from a store, a PushSecret writes into a store, a Password
-//! generates one.
+//! generates passwords.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Kinds of provider-helm: a Release installs a chart, a ProviderConfig holds the credentials of the cluster for it.
+//! Kinds of provider-helm: a Release installs a chart, a ProviderConfig holds the credentials for the target cluster.
 
 use serde::Serialize;
 use serde_json::Value;

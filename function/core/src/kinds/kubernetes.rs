@@ -1,5 +1,5 @@
-//! Kinds of provider-kubernetes: an Object applies a manifest, a ProviderConfig holds the credentials of the cluster
-//! for it.
+//! Kinds of provider-kubernetes: an Object applies a manifest, a ProviderConfig holds the credentials for the target
+//! cluster.
 
 use serde::Serialize;
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::schema::fault::Fault;
 use crate::schema::size::Bytes;
 
-/// Whether the second value may replace the first.
+/// Verdict of a rule: whether the second value may replace the first.
 type Verdict = fn(&Value, &Value) -> bool;
 
 /// Transition rule: a CEL rule with `oldSelf`, as an entry of `x-kubernetes-validations` in a schema.
@@ -86,7 +86,8 @@ const NOT_LESS: &str = "self >= oldSelf";
 const NOT_SMALLER: &str = "quantity(self).compareTo(quantity(oldSelf)) >= 0";
 const NOT_SMALLER_ON_DISK: &str = "!self.mqttConfig.persistence || !oldSelf.mqttConfig.persistence \
     || quantity(self.mqttConfig.storage).compareTo(quantity(oldSelf.mqttConfig.storage)) >= 0";
-/// Each branch compares two fields. An API server cannot estimate the cost of comparing the results of conditionals.
+/// The rule compares two fields in each branch. An API server cannot estimate the cost of comparing results of
+/// conditionals.
 const SAME_ENVIRONMENT: &str = "has(self.environment) \
     ? (has(oldSelf.environment) ? self.environment == oldSelf.environment : self.environment == oldSelf.namespace) \
     : (!has(oldSelf.environment) || oldSelf.environment == self.namespace)";
@@ -197,8 +198,8 @@ pub const USER_PASSWORDS: Rule = Rule::new(
 )
 .at(".mqttConfig.users");
 
-/// Whether `new` may replace `old` by a rule in CEL. True for a rule that [`VERDICTS`] does not have, because it is not
-/// a transition rule.
+/// Whether `new` may replace `old` by a rule in CEL. True for a rule that `VERDICTS` does not have, because it is not a
+/// transition rule.
 pub fn may_follow(cel: &str, old: &Value, new: &Value) -> bool {
     VERDICTS.iter().find(|(known, _)| *known == cel).is_none_or(|(_, verdict)| verdict(old, new))
 }
@@ -226,9 +227,9 @@ enum Shown {
     Entries(String, Vec<String>),
     /// Storage class of a volume that exists, or no class. It must be that of the platform team's settings.
     Class(Class),
-    /// Nothing: the resource must not exist.
+    /// The resource must not exist.
     Nothing,
-    /// Management policies without `Delete`: the provider leaves the resource behind.
+    /// The management policies must not have `Delete`, so that the provider leaves the resource behind.
     LeftAlone,
 }
 

@@ -12,8 +12,8 @@ pub const MOST_FAULTS: usize = 500;
 /// Largest length of a fault's field or message, in characters. Only quoted user input makes either of them longer.
 const MOST: usize = 1000;
 
-/// Fault of one field, which is written as its author would write it, such as `spec.kafkaConfig.topics[2].partitions`. The
-/// message says what to write instead.
+/// Fault of one field. The field is written as its author would write it, such as
+/// `spec.kafkaConfig.topics[2].partitions`, and the message says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
     pub field: String,

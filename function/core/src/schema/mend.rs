@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 
 use super::keywords::{is_fit, properties, strings, type_of};
 
-/// Choice of replacements.
+/// Choice of replacements for the parts of a value that a schema refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// The default, or else a small value of the type.
+    /// The default, or else the first choice or a small value of the type.
     Least,
     /// Another value: the last choice, the opposite boolean, another number, or an empty text or list.
     Other,

@@ -12,7 +12,7 @@ use crate::schema::change;
 use crate::schema::fault::Fault;
 
 impl Checker {
-    /// Faults because of which `new` must not replace `old`.
+    /// Faults of a change from `old` to `new`: one for each transition rule that refuses it.
     pub fn refused(&self, old: &Value, new: &Value, root: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         compare(self.schema(), &self.filled(old), &self.filled(new), root, &mut faults);

@@ -52,12 +52,12 @@ fn collect_entries(schema: &Value, entries: &Map<String, Value>, path: &str, fau
     }
 }
 
-/// Message for a name that is not known. `what` is the sort of name, such as `field`.
+/// Message for an unknown name. `what` is the sort of name, such as `field`.
 pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     words::unknown(what, nearest(name, known), known)
 }
 
-/// Known name that was probably meant: the most similar one.
+/// Most similar of the known names, if it is similar enough to be the one that was meant.
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase();
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase());

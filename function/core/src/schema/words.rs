@@ -92,7 +92,7 @@ pub fn wrong_count(limits: &Limits, count: usize) -> String {
 }
 
 pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
-    // Braces show a template that was not rendered.
+    // Double braces in a value come from a template that was not rendered.
     let remedy = if content.contains("{{") { ": render the template first" } else { "" };
     let content = shown(&Value::String(content.to_owned()));
     match words {

@@ -111,8 +111,8 @@ impl Language for Placeholders {
 }
 
 /// Name in KCQL, the language that says which topics a Lenses connector copies to which. Backquotes are needed for a
-/// name with a dot and for a name that is a keyword. A backquote would end the name, and a semicolon would end the
-/// statement even inside backquotes, because statements are split before they are parsed.
+/// name with a dot and for a name that is a keyword. Backquotes and semicolons in the name are replaced: a backquote
+/// would end the name, and statements are split at semicolons before they are parsed.
 #[derive(Clone, Debug)]
 pub enum Kcql {}
 

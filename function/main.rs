@@ -1,4 +1,4 @@
-//! The commands and flags of `function-realtime-platform`.
+//! Command line of `function-realtime-platform`: its commands, flags and exit codes.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -11,7 +11,8 @@ use realtime_platform_cli::{explain, generate, observe, preview};
 use realtime_platform_grpc::function::Function;
 use realtime_platform_grpc::serve;
 
-/// A call is thousands of small texts made and dropped: with the C library's allocator that is a good part of its cost.
+/// A call allocates and frees thousands of small texts. With the C library's allocator that is a good part of the
+/// call's cost.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,7 +1,8 @@
-//! From a claim to the resources that make it real, and how far it has come.
+//! Core of the platform function: which resources a claim becomes, and how many of them are ready.
 //!
-//! The modules are in the order of the flow, and each uses only those above it. This crate reads no files, opens no
-//! connections, and knows neither Crossplane's protocol nor the command line.
+//! Modules in the order of a call: text, schema, kinds, settings, parts, life, claims, progress. A module uses only
+//! those before it, which `tests/house.rs` checks. The crate reads no files, opens no connections, and depends neither
+//! on Crossplane's protocol nor on the command line.
 
 pub mod claims;
 pub mod kinds;

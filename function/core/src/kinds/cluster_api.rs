@@ -1,4 +1,4 @@
-//! Cluster API with the vcluster provider: a Cluster and the VCluster behind it.
+//! Kinds of Cluster API and its vcluster provider: a Cluster refers to a VCluster, which has the chart and its values.
 
 use serde::Serialize;
 

@@ -1,4 +1,5 @@
-//! External Secrets: an ExternalSecret fetches from a store, a PushSecret writes into one, a Password makes one up.
+//! Kinds of External Secrets: an ExternalSecret fetches from a store, a PushSecret writes into a store, a Password
+//! generates passwords.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +51,7 @@ impl Spec for ExternalSecret {
     const KIND: &'static str = "ExternalSecret";
 }
 
-/// A store in another cluster: Secrets of one namespace there, reached with a kubeconfig.
+/// Store that consists of the Secrets in one namespace of another cluster, reached with a kubeconfig.
 #[derive(Clone, Debug, Serialize)]
 pub struct SecretStore {
     pub provider: Provider,
@@ -113,7 +114,7 @@ pub struct GeneratorRef {
     pub name: String,
 }
 
-/// What a Secret is made of: all of it for an ExternalSecret, while for a PushSecret it is added to the source.
+/// Contents of a Secret. An ExternalSecret writes these alone; a PushSecret adds them to the keys of its source.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Template {
@@ -123,7 +124,8 @@ pub struct Template {
     pub data: BTreeMap<String, Text<language::Template>>,
 }
 
-/// What goes where: a key of the Secret into one there, or without either, the whole Secret in the place of what is there.
+/// Key to push into a key of the remote Secret. Without `secret_key` and `property` the whole Secret is pushed, and
+/// replaces the remote one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Push {
     #[serde(rename = "match")]
@@ -131,7 +133,7 @@ pub struct Push {
     pub metadata: PushMetadata,
 }
 
-/// How the Secret that is written looks, for a store that is a Kubernetes cluster.
+/// Metadata of the pushed Secret, for a store that is a Kubernetes cluster.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PushMetadata {

@@ -1,4 +1,4 @@
-//! provider-helm: a Release installs a chart into a cluster, a ProviderConfig says into which.
+//! Kinds of provider-helm: a Release installs a chart, a ProviderConfig holds the credentials for the target cluster.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Istio: a Gateway opens ports for hosts, a VirtualService leads a host to a Service.
+//! Kinds of Istio: a Gateway opens ports for hosts, a VirtualService routes a host to a Service.
 
 use std::collections::BTreeMap;
 

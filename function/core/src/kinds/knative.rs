@@ -1,4 +1,5 @@
-//! Knative: a Service scales a container by its requests; KnativeServing tells the operator to install all that.
+//! Kinds of Knative: a Service scales a container by its requests, a KnativeServing makes the operator install Knative
+//! Serving.
 
 use crate::schema::size::{Bytes, Cpu};
 use std::collections::BTreeMap;
@@ -9,10 +10,11 @@ use serde::Serialize;
 
 use super::Spec;
 
-/// What the container reserves that Knative puts beside each of ours. It has no limits unless they are said.
+/// CPU and memory requests of queue-proxy, the container that Knative adds to each pod of a Service. Knative sets no
+/// limits for it unless its configuration names some.
 pub const QUEUE_PROXY: (Cpu, Bytes) = (Cpu::thousandths(25), Bytes::mebi(64));
 
-/// The annotation of a template with the most pods that there are of it.
+/// Annotation of a revision template: the largest number of its pods.
 pub const MAX_SCALE: &str = "autoscaling.knative.dev/max-scale";
 
 #[derive(Clone, Debug, Serialize)]
@@ -26,7 +28,8 @@ pub struct RevisionTemplate {
     pub spec: RevisionSpec,
 }
 
-/// A pod as far as Knative allows one by default, and where it may run, which a KnativeServing has to allow.
+/// Pod of a revision, with fields that Knative allows by default. `node_selector` and `tolerations` are allowed only
+/// where the KnativeServing enables them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RevisionSpec {
@@ -69,12 +72,12 @@ pub struct Enabled {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Registry {
-    /// Images by the name of their container.
+    /// Images by the name of their container, or by Deployment and container, such as `net-istio-webhook/webhook`.
     #[serde(rename = "override")]
     pub images: BTreeMap<&'static str, String>,
 }
 
-/// Where the pods of one of the operator's workloads may run.
+/// Node selector and tolerations for the pods of one workload that the operator creates.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workload {

@@ -1,4 +1,5 @@
-//! provider-kubernetes: an Object carries a manifest into a cluster, a ProviderConfig says into which.
+//! Kinds of provider-kubernetes: an Object applies a manifest, a ProviderConfig holds the credentials for the target
+//! cluster.
 
 use serde::Serialize;
 
@@ -18,7 +19,8 @@ pub struct Manifest<M> {
     pub manifest: M,
 }
 
-/// What a provider may do to the resource it manages; without `Delete` it leaves the resource behind.
+/// Action that a provider may take on the resource that it manages. Without `Delete` the provider leaves the resource
+/// behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ManagementPolicy {
     #[serde(rename = "*")]

@@ -1,5 +1,6 @@
-//! Kinds that `k8s-openapi` does not know, as minimal structs: one file per API group, only the fields we set. That
-//! upstream really has these fields is proven by validating what is composed against upstream's schemas.
+//! Kinds that the `k8s-openapi` crate does not have, as minimal structs: one file per API group, with only the fields
+//! that this function sets. Upstream has these fields: `tests/validation.rs` validates composed resources against
+//! upstream's schemas.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
@@ -13,7 +14,7 @@ pub mod kubernetes;
 pub mod monitoring;
 pub mod protection;
 
-/// The spec of a kind, and what the kind is called.
+/// Spec of a kind, with the kind's name and API version.
 pub trait Spec: Serialize + Sized {
     const API_VERSION: &'static str;
     const KIND: &'static str;
@@ -23,7 +24,7 @@ pub trait Spec: Serialize + Sized {
     }
 }
 
-/// A resource of a kind of its own: what every Kubernetes object has, around a spec.
+/// Object of a kind with its own [`Spec`]: type and metadata, as in every Kubernetes object, around the spec.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Custom<S> {
@@ -33,7 +34,7 @@ pub struct Custom<S> {
     pub spec: S,
 }
 
-/// A reference by name alone.
+/// Reference to an object by its name alone.
 #[derive(Clone, Debug, Serialize)]
 pub struct Named {
     pub name: String,

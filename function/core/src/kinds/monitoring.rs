@@ -1,4 +1,4 @@
-//! The Prometheus operator: a ServiceMonitor says which Services are scraped, a PrometheusRule when people are told.
+//! Kinds of the Prometheus operator: a ServiceMonitor selects the Services to scrape, a PrometheusRule defines alerts.
 
 use std::collections::BTreeMap;
 
@@ -39,13 +39,13 @@ pub struct AlertGroup {
 #[derive(Clone, Debug, Serialize)]
 pub struct Alert {
     pub alert: &'static str,
-    /// A question in Prometheus's language: each answer is an alert.
+    /// PromQL expression: each time series in its result is an alert.
     pub expr: String,
-    /// For how long it has to be answered before anybody is told.
+    /// Duration for which the expression must have a result before the alert fires.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     pub lasts: Option<&'static str>,
     pub labels: BTreeMap<&'static str, &'static str>,
-    /// Words for people, templates of Prometheus.
+    /// Descriptions of the alert for people; Prometheus expands templates in them.
     pub annotations: BTreeMap<&'static str, &'static str>,
 }
 

@@ -1,4 +1,5 @@
-//! Crossplane's own protection: a ClusterUsage keeps one cluster-scoped resource while another uses it.
+//! Kind of Crossplane's protection API: a ClusterUsage blocks the deletion of a cluster-scoped resource while another
+//! one uses it.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +32,7 @@ pub struct ResourceSelector {
 }
 
 impl Resource {
-    /// The one with these labels that the same composite controls.
+    /// Resource with these labels, among those that the same composite controls.
     pub fn labelled<S: Spec>(labels: BTreeMap<String, String>) -> Self {
         Self {
             api_version: S::API_VERSION,

@@ -1,4 +1,5 @@
-//! That a schema says the same as what else judges a claim: serde, which reads it, and JSON Schema at large.
+//! Tests that a schema agrees with serde, which reads claims, and with the `jsonschema` crate as an independent
+//! validator.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +19,7 @@ use crate::claims::{iot_broker, realtime_system, vcluster_environment};
 use crate::schema::form;
 use crate::settings::input;
 
-/// Runs a generic test for each type that somebody writes.
+/// Runs a generic test for each type that users write.
 macro_rules! for_every_type {
     ($test:ident) => {
         $test::<vcluster_environment::claim::Spec>();
@@ -28,7 +29,7 @@ macro_rules! for_every_type {
     };
 }
 
-/// A value with whatever has no default, at every depth: text is `x1`, which serde takes for any text.
+/// A value with every field that has no default, at every depth. Texts are `x1`, which serde accepts for any text.
 fn fullest(schema: &Value) -> Value {
     if let Some(option) = schema.get("enum").and_then(|options| options.get(0)) {
         return option.clone();
@@ -50,7 +51,7 @@ fn fullest(schema: &Value) -> Value {
     }
 }
 
-/// The same without what is not required.
+/// The value of [`fullest`], reduced to its required fields.
 fn barest(schema: &Value) -> Value {
     let mut value = fullest(schema);
     if let Value::Object(fields) = &mut value {
@@ -77,7 +78,7 @@ fn defaults_are_those_of_serde() {
     for_every_type!(agree);
 }
 
-/// Keywords of a structural schema that the checker, the definitions and an API server all know.
+/// Keywords of a structural schema that the checker, the definitions and an API server all support.
 const KNOWN: &[&str] = &[
     "additionalProperties",
     "anyOf",
@@ -102,7 +103,7 @@ const KNOWN: &[&str] = &[
     "x-kubernetes-validations",
 ];
 
-/// Calls `visit` for a schema and all below it, each with its path.
+/// Calls `visit` for a schema and for all schemas below it, each with its path.
 fn each(schema: &Value, path: &str, visit: &mut dyn FnMut(&str, &Value)) {
     visit(path, schema);
     for (name, property) in properties(schema).into_iter().flatten() {
@@ -155,7 +156,7 @@ fn every_pattern_compiles_and_has_words() {
     for_every_type!(compiles);
 }
 
-/// Every value that differs from `value` in one place: there it is missing, or one of `strange`.
+/// Emits every value that differs from `value` in one place: a field is missing, or one of `strange` is in its place.
 fn variants(value: &Value, strange: &[Value], emit: &mut dyn FnMut(Value)) {
     for strange in strange {
         emit(strange.clone());
@@ -215,7 +216,7 @@ fn strange() -> Vec<Value> {
     strange
 }
 
-/// Where JSON Schema at large finds a fault, as our faults name it.
+/// Fields in which the `jsonschema` crate finds a fault, with paths as this crate's faults have them.
 fn faulty_fields(validator: &jsonschema::Validator, value: &Value) -> BTreeSet<String> {
     let paths = validator.iter_errors(value).map(|error| {
         let path = path(&error);
@@ -227,7 +228,7 @@ fn faulty_fields(validator: &jsonschema::Validator, value: &Value) -> BTreeSet<S
     paths.collect()
 }
 
-/// Where it finds more entries than there may be.
+/// Lists in which the `jsonschema` crate finds more entries than allowed.
 fn overfull(validator: &jsonschema::Validator, value: &Value) -> Vec<String> {
     let of_count = |error: &ValidationError| matches!(error.kind(), ValidationErrorKind::MaxItems { .. });
     validator.iter_errors(value).filter(of_count).map(|error| path(&error)).collect()
@@ -259,7 +260,7 @@ fn the_checker_finds_what_json_schema_finds() {
             let faults = checker.faults(&variant, "spec");
             let ours: BTreeSet<_> = faults.into_iter().map(|fault| fault.field).collect();
             let mut theirs = faulty_fields(&validator, &variant);
-            // Of more entries than there may be, none is looked at.
+            // The checker does not look at the entries of a list that has too many.
             for list in overfull(&validator, &variant) {
                 theirs.retain(|field| !field.starts_with(&format!("{list}[")));
             }

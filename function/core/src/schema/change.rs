@@ -1,9 +1,10 @@
-//! What of a claim cannot change after its creation: each rule once, as an API server evaluates it and as we do.
+//! Fields of a claim that cannot change after its creation. Each rule exists once in CEL, for an API server, and once
+//! in Rust.
 //!
-//! A field that names a place, or a thing that its cluster will not change, is refused by the definition of its claim. A
-//! preview of a change has no API server, so it asks the same rules here; a test holds both to the same verdicts. And where
-//! a claim changed unseen, because its definition knew less then, what was composed of it still shows what it was. This
-//! room knows values before and after, not which claim they are of.
+//! The schema of a claim refuses a change of such a field. A preview of a change has no API server and evaluates the
+//! Rust version; a test proves that both versions give the same verdicts. An API server accepts a change that the
+//! claim's schema had no rule for at that time. [`Immutable`] finds such a change, because a composed resource still
+//! shows the former value.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -11,20 +12,21 @@ use serde_json::Value;
 use crate::schema::fault::Fault;
 use crate::schema::size::Bytes;
 
-/// Whether the second value may follow the first.
+/// Verdict of a rule: whether the second value may replace the first.
 type Verdict = fn(&Value, &Value) -> bool;
 
-/// A rule for values that follow each other, written beside a field as one of its `x-kubernetes-validations`.
+/// Transition rule: a CEL rule with `oldSelf`, as an entry of `x-kubernetes-validations` in a schema.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rule {
-    /// The rule in CEL, of `self` and `oldSelf`.
+    /// Rule in CEL, with `self` and `oldSelf`.
     #[serde(rename = "rule")]
     cel: &'static str,
-    /// What its author may do instead.
+    /// Message for the claim's author, with what to do instead.
     pub message: &'static str,
-    /// The field below that it is about. One that can be absent has no former value to compare, so that its rule stands
-    /// at the object around it.
+    /// Path from the schema with the rule to the field that the rule is about. An optional field needs it: an API
+    /// server evaluates a transition rule only where a former value exists, so the rule of an optional field is on the
+    /// object around it.
     #[serde(skip_serializing_if = "Option::is_none")]
     field_path: Option<&'static str>,
 }
@@ -39,7 +41,7 @@ impl Rule {
     }
 }
 
-/// Every rule in CEL, with the same rule in Rust.
+/// Each rule in CEL with its equivalent in Rust.
 const VERDICTS: [(&str, Verdict); 14] = [
     (SAME, |old, new| old == new),
     (NOT_OFF, |old, new| old == &Value::Bool(false) || new == &Value::Bool(true)),
@@ -84,27 +86,30 @@ const NOT_LESS: &str = "self >= oldSelf";
 const NOT_SMALLER: &str = "quantity(self).compareTo(quantity(oldSelf)) >= 0";
 const NOT_SMALLER_ON_DISK: &str = "!self.mqttConfig.persistence || !oldSelf.mqttConfig.persistence \
     || quantity(self.mqttConfig.storage).compareTo(quantity(oldSelf.mqttConfig.storage)) >= 0";
-/// An API server can only estimate what a comparison of fields costs, so that none of their choice is compared.
+/// The rule compares two fields in each branch. An API server cannot estimate the cost of comparing results of
+/// conditionals.
 const SAME_ENVIRONMENT: &str = "has(self.environment) \
     ? (has(oldSelf.environment) ? self.environment == oldSelf.environment : self.environment == oldSelf.namespace) \
     : (!has(oldSelf.environment) || oldSelf.environment == self.namespace)";
-/// An environment that names no namespace has one that is called like it.
+/// An environment without `namespaces` has one namespace, with the name of the environment.
 const NO_NAMESPACE_LESS: &str = "has(oldSelf.namespaces) && size(oldSelf.namespaces) > 0 \
     ? oldSelf.namespaces.all(old, has(self.namespaces) && size(self.namespaces) > 0 ? old in self.namespaces : old == self.name) \
     : !has(self.namespaces) || size(self.namespaces) == 0 || oldSelf.name in self.namespaces";
-/// A namespace that has been there keeps the entry that it had, or has none. One that is new may come with its entry.
+/// A namespace of the environment keeps its entry in `tenants`, or stays without one. A new namespace may come with an
+/// entry.
 const SAME_TENANTS: &str = "(!has(oldSelf.tenants) || oldSelf.tenants.all(old, has(self.tenants) && old in self.tenants)) \
     && (!has(self.tenants) || self.tenants.all(now, has(oldSelf.tenants) && now in oldSelf.tenants \
     || !(has(oldSelf.namespaces) && size(oldSelf.namespaces) > 0 ? now.namespace in oldSelf.namespaces : now.namespace == oldSelf.name)))";
 const SAME_EMAIL: &str = "has(self.email) ? has(oldSelf.email) && self.email == oldSelf.email : !has(oldSelf.email)";
 
 const NOT_ON: &str = "!self || oldSelf";
-/// The same for each reference, of which a schema has no word for another one's place.
+/// Adding a `credentialsSecretRef` to an existing claim requires a higher `credentialsGeneration` in the same change.
+/// Each such field has a rule of its own, because a rule in a schema cannot take a path as a parameter.
 const READ_OUT_LENSES: &str = "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.lensesConfig.administrator.credentialsSecretRef) || has(oldSelf.lensesConfig.administrator.credentialsSecretRef)";
 const READ_OUT_DASHBOARD: &str = "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.dashboard.administrator.credentialsSecretRef) || has(oldSelf.dashboard.administrator.credentialsSecretRef)";
-/// Without mappings there is no bridge, and no password of it.
+/// Without mappings no bridge is composed, so no password was generated for it.
 const READ_OUT_BRIDGE: &str = "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.connectorConfig.credentialsSecretRef) || has(oldSelf.connectorConfig.credentialsSecretRef) \
     || size(self.connectorConfig.mappings) == 0 || size(oldSelf.connectorConfig.mappings) == 0";
@@ -112,10 +117,10 @@ const READ_OUT_USERS: &str = "self.credentialsGeneration > oldSelf.credentialsGe
     || self.mqttConfig.users.all(now, !has(now.credentialsSecretRef) \
     || !oldSelf.mqttConfig.users.exists(old, old.name == now.name && !has(old.credentialsSecretRef)))";
 
-/// The field that names a Secret with a password.
+/// Name of the field that refers to a Secret with a password.
 const REFERENCE: &str = "credentialsSecretRef";
 
-/// The name of an environment.
+/// Rule for the name of an environment.
 pub const NAME: Rule = Rule::new(
     SAME,
     "cannot be changed after creation: create another claim for an environment of that name, and delete this one once nothing stands in it",
@@ -138,10 +143,10 @@ pub const TENANTS: Rule = Rule::new(
     "cannot give a namespace to other claims after creation, because of what they have there: leave its entry as it is, and give them a new namespace",
 )
 .at(".tenants");
-/// The namespace of a tenant.
+/// Rule for the namespace of a real-time system or a broker.
 pub const NAMESPACE: Rule =
     Rule::new(SAME, "cannot be changed after creation: create another claim for that namespace, and delete this one");
-/// The environment of a tenant.
+/// Rule for the environment of a real-time system or a broker.
 pub const ENVIRONMENT: Rule = Rule::new(
     SAME_ENVIRONMENT,
     "cannot be changed after creation: create another claim for that environment, and delete this one",
@@ -152,7 +157,7 @@ pub const PARTITIONS: Rule = Rule::new(
     "cannot be lowered after creation: Kafka takes no partition away; create another topic that has fewer, and move to it",
 );
 pub const VOLUME: Rule = Rule::new(NOT_SMALLER, SHRINKS);
-/// The volume of a broker, while there is one.
+/// Rule for the size of a broker's volume. It applies only where persistence is on before and after the change.
 pub const BROKER_VOLUME: Rule = Rule::new(NOT_SMALLER_ON_DISK, SHRINKS).at(".mqttConfig.storage");
 const SHRINKS: &str = "cannot shrink after creation, because a volume only grows: leave its size, or create another claim with a smaller one and move the data";
 pub const ADMINISTRATOR: Rule = Rule::new(
@@ -165,12 +170,13 @@ pub const EMAIL: Rule = Rule::new(
 )
 .at(".email");
 
-/// What an environment keeps of itself.
+/// Rule for the field `retain` of an environment.
 pub const RETAIN: Rule = Rule::new(
     NOT_ON,
     "cannot be switched on: the host deletes every volume in a virtual cluster together with it, and what would be kept is its state without the data; leave it out, and save what has to last (docs/backup.md)",
 );
-/// A made-up password has no other copy than the Secret that an own one would be written over.
+/// Rule for the password of the administrator in Lenses HQ. A generated password exists only in the Secret that the
+/// user's own password would overwrite; this holds for the three rules below, too.
 pub const LENSES_PASSWORD: Rule = Rule::new(
     READ_OUT_LENSES,
     "cannot be named alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret lenses-hq-admin -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change",
@@ -192,92 +198,93 @@ pub const USER_PASSWORDS: Rule = Rule::new(
 )
 .at(".mqttConfig.users");
 
-/// Whether a value may follow another one, by a rule in CEL. A rule that is none of these is none for values that follow
-/// each other.
+/// Whether `new` may replace `old` by a rule in CEL. True for a rule that `VERDICTS` does not have, because it is not a
+/// transition rule.
 pub fn may_follow(cel: &str, old: &Value, new: &Value) -> bool {
     VERDICTS.iter().find(|(known, _)| *known == cel).is_none_or(|(_, verdict)| verdict(old, new))
 }
 
-/// Where a composed resource shows what a claim was: what cannot change must still be so.
+/// Value of a claim or of the settings that must not change, and how a composed resource shows its former value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Immutable {
-    /// The composed resource.
+    /// Key of the composed resource.
     pub key: String,
     field: &'static str,
     message: &'static str,
     shown: Shown,
 }
 
-/// What may be shown beside what a claim says now. Each begins with where it stands in the resource.
+/// Content that a composed resource must show. The first text of a variant is a JSON pointer into the resource.
 #[derive(Clone, Debug, PartialEq)]
 enum Shown {
-    /// The same text.
+    /// A text that is equal to the claim's.
     Same(String, String),
-    /// No larger size.
+    /// A size that is not larger than the claim's.
     Size(String, String),
-    /// Names with commas between them, none of which is missing now.
+    /// Names separated by commas, all of which the claim still has.
     Names(String, Vec<String>),
-    /// Entries `name=value` with commas between them, none of which has another value now.
+    /// Entries `name=value` separated by commas. The claim has no other value for any of these names.
     Entries(String, Vec<String>),
-    /// The same storage class, or none, in a volume that was made: the platform team's settings name it.
+    /// Storage class of a volume that exists, or no class. It must be that of the platform team's settings.
     Class(Class),
-    /// Nothing: the resource should not be there.
+    /// The resource must not exist.
     Nothing,
-    /// That its provider may not delete it.
+    /// The management policies must not have `Delete`, so that the provider leaves the resource behind.
     LeftAlone,
 }
 
-/// The storage class of a volume.
+/// Storage class of a volume.
 #[derive(Clone, Debug, PartialEq)]
 struct Class {
     at: String,
-    /// Where it stands in the text at that place, if that is YAML.
+    /// JSON pointer to the class inside the text at `at`, where that text is YAML.
     within: Option<&'static str>,
-    /// What a person calls the volume.
+    /// Name of the volume in messages.
     volume: String,
     now: Option<String>,
 }
 
 impl Immutable {
-    /// Something that shows a text.
+    /// Text of a claim, which the resource shows at the JSON pointer `at`.
     pub fn same(key: &'static str, at: &str, now: &str, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Same(at.to_owned(), now.to_owned()) }
     }
 
-    /// A volume claim.
+    /// Size of a PersistentVolumeClaim, which the resource, an Object of provider-kubernetes, wraps.
     pub fn volume(key: &'static str, now: &str, field: &'static str) -> Self {
         let at = format!("{MANIFEST}/spec/resources/requests/storage");
         Self { key: key.to_owned(), field, message: VOLUME.message, shown: Shown::Size(at, now.to_owned()) }
     }
 
-    /// Something that shows names.
+    /// Names in a claim, which the resource shows at the JSON pointer `at`.
     pub fn names(key: &'static str, at: String, now: &[String], field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Names(at, now.to_vec()) }
     }
 
-    /// Something that shows entries.
+    /// Entries `name=value` of a claim, which the resource shows at the JSON pointer `at`.
     pub fn entries(key: &'static str, at: String, now: Vec<String>, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Entries(at, now) }
     }
 
-    /// Something that brings a volume of a storage class, or of the cluster's default one.
+    /// Storage class of a volume that the resource creates. `None`: the default class of the cluster.
     pub fn class(key: &str, (at, within): (&str, Option<&'static str>), volume: String, now: Option<&str>) -> Self {
         let class = Class { at: at.to_owned(), within, volume, now: now.map(str::to_owned) };
         Self { key: key.to_owned(), field: "input.storageClass", message: CLASS, shown: Shown::Class(class) }
     }
 
-    /// Something that is not asked for now.
+    /// Resource that the claim does not ask for. If it exists, the claim once asked for it, and `field` has changed.
     pub fn absent(key: &'static str, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Nothing }
     }
 
-    /// Something that is left alone because the claim asks for it, and asked for it before. It says so of a resource that is
-    /// not there, too.
+    /// Resource that is retained when its claim is deleted. A claim may ask for that only at its creation: a resource
+    /// that does not exist, or that its provider may delete, is a fault.
     pub fn left_alone(key: &'static str, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::LeftAlone }
     }
 
-    /// What is wrong with the field, seen from the resource. One that does not show it says nothing against it.
+    /// The fault of the field, if the observed resource contradicts the claim. A resource without the value does not
+    /// contradict it, except for [`Shown::LeftAlone`].
     fn fault(&self, observed: Look) -> Option<Fault> {
         let text = |at: &str| match observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
             Value::String(text) => Some(text),
@@ -313,7 +320,8 @@ impl Immutable {
         Some(Fault::new(self.field, format!("{} (there is {was:?})", self.message)))
     }
 
-    /// A volume that no provider has taken up yet may still have any class.
+    /// The fault, if a volume has another storage class. Without a finalizer on the managed resource, its provider has
+    /// not created the volume yet, and the class may still change.
     fn class_fault(&self, class: &Class, observed: Look) -> Option<Fault> {
         let finalizers = observed(&self.key, &["metadata", "finalizers"])?;
         finalizers.as_array().filter(|finalizers| !finalizers.is_empty())?;
@@ -341,23 +349,24 @@ impl Immutable {
 
 const CLASS: &str = "cannot change while volumes stand, because no cluster gives a volume another class: set it back, and give new claims a Composition of their own that names the new class";
 
-/// Where an Object keeps what stands in its cluster.
+/// JSON pointer to the manifest in an Object of provider-kubernetes.
 pub const MANIFEST: &str = "/spec/forProvider/manifest";
 
-/// The steps of a JSON pointer.
+/// Steps of a JSON pointer.
 fn steps(pointer: &str) -> Vec<String> {
     pointer.split('/').skip(1).map(|step| step.replace("~1", "/")).collect()
 }
 
-/// Finds a value in the resource that is observed under a key, by its path.
+/// Lookup of a value, by its path, in the resource that is observed under a key.
 type Look<'a> = &'a dyn Fn(&str, &[&str]) -> Option<Value>;
 
-/// Every field that no new claim may have, where nothing is observed.
+/// Faults of a claim that is new, so that nothing of it is observed.
 pub fn barred(immutable: &[Immutable]) -> Vec<Fault> {
     broken(immutable, &|_, _| None)
 }
 
-/// Every field that cannot have changed and did, by what is observed under each key. Of each field one fault is enough.
+/// Faults of all fields that have changed and must not, compared with the resource that is observed under each key. A
+/// field has at most one fault.
 pub fn broken(immutable: &[Immutable], observed: Look) -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
     for immutable in immutable {
@@ -367,7 +376,8 @@ pub fn broken(immutable: &[Immutable], observed: Look) -> Vec<Fault> {
     faults
 }
 
-/// Whether a reference to a Secret below this place was there, or is not, or comes with a new generation of credentials.
+/// Whether the `credentialsSecretRef` in the object at `place` is allowed: it is absent, it was there before, or
+/// `credentialsGeneration` is higher than before.
 fn read_out(old: &Value, new: &Value, place: &str) -> bool {
     let names = |spec: &Value| spec.pointer(place).is_some_and(|place| place.get(REFERENCE).is_some());
     rises(old, new) || !names(new) || names(old)

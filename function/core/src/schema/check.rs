@@ -1,8 +1,8 @@
-//! Whether a value is what a schema asks for, told field by field in words for its author.
+//! Validation of a value by a schema: a fault for each field that does not fit, worded for the author of the value.
 //!
-//! An API server checks a claim itself, but a preview has none, and of a composite that was stored before a schema changed
-//! nobody has checked anything. What is checked is the value as written: a field left out is not a fault when its
-//! schema does not require it. This room knows schemas, not claims.
+//! An API server validates a claim by itself, but a preview has no API server, and a composite that was stored under an
+//! older schema was not validated against this one. The value is checked as written: a missing field is a fault only
+//! where the schema requires it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,14 +18,14 @@ use super::words::{self, Step};
 use crate::schema::fault::Fault;
 use crate::schema::form;
 
-/// A schema, ready to check values against.
+/// A schema with its patterns compiled.
 pub struct Checker {
     schema: Value,
     patterns: BTreeMap<String, Regex>,
 }
 
 impl Checker {
-    /// The checker of a type's structural schema.
+    /// Checker for the structural schema of a type.
     pub fn of<T: JsonSchema>() -> Self {
         let schema = structural::<T>();
         let mut patterns = BTreeMap::new();
@@ -33,29 +33,29 @@ impl Checker {
         Self { schema, patterns }
     }
 
-    /// The schema that values are checked against.
     pub fn schema(&self) -> &Value {
         &self.schema
     }
 
-    /// Everything that is wrong with a value, in the schema's order; `root` is what its author calls it (`spec`).
+    /// Faults of a value, in the order of the schema. `root` is the path of the value as its author writes it, such as
+    /// `spec`.
     pub fn faults(&self, value: &Value, root: &str) -> Vec<Fault> {
         self.judge(value, root).faults
     }
 
-    /// As [`Self::faults`], and whether anything further may be asked of the value.
+    /// The same faults as [`Self::faults`], and whether the value is too large for further checks.
     pub fn judge(&self, value: &Value, root: &str) -> Verdict {
         let mut walk = Walk { patterns: &self.patterns, faults: Vec::new(), overfull: false };
         walk.value(&self.schema, value, root);
         Verdict { faults: walk.faults, overfull: walk.overfull }
     }
 
-    /// The value with something else, by the way that is asked for, wherever it is not of the schema's form.
+    /// The value with a replacement, chosen by `way`, for each part that does not fit the schema.
     pub fn mended(&self, value: &Value, way: Way) -> Value {
         mended(&self.schema, Some(value), way)
     }
 
-    /// Every field that the schema does not name: an API server drops them silently.
+    /// Faults for all fields that the schema does not name. An API server drops such fields silently.
     pub fn unknown(&self, value: &Value, root: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         super::unknown::collect(&self.schema, value, root, &mut faults);
@@ -63,14 +63,16 @@ impl Checker {
     }
 }
 
-/// What is wrong with a value.
+/// Result of a check.
 pub struct Verdict {
     pub faults: Vec<Fault>,
-    /// It has more entries than it may have, or more faults than are told: to look further could take any time.
+    /// A list or map has more entries than allowed, or there are [`MOST_FAULTS`] faults. Further checks are skipped,
+    /// because their time would have no bound.
     pub overfull: bool,
 }
 
-/// A pattern that does not compile checks nothing; a test holds that every pattern does.
+/// Compiles the patterns of a schema. A pattern that does not compile checks nothing; a test proves that every pattern
+/// compiles.
 fn compile(schema: &Value, patterns: &mut BTreeMap<String, Regex>) {
     if let Some(pattern) = text(schema, "pattern")
         && !patterns.contains_key(pattern)
@@ -98,7 +100,7 @@ impl Walk<'_> {
         self.overfull |= self.faults.len() == MOST_FAULTS;
     }
 
-    /// Whether there are no more entries than there may be. Of more none is looked at.
+    /// Whether the number of entries is within its maximum. Entries are not checked where it is not.
     fn has_room(&mut self, limits: &Limits, count: usize, path: &str) -> bool {
         if !limits.admit_count(count) {
             self.fault(path, words::wrong_count(limits, count));
@@ -135,7 +137,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What to say of a number or a truth value in place of text that quotes alone would not put right.
+    /// Message for a number or a boolean in place of a text, if quotes around it would not make it match the pattern.
     fn wrong_form(&self, schema: &Value, value: &Value) -> Option<String> {
         let pattern = text(schema, "pattern")?;
         let is_plain = matches!(value, Value::Number(_) | Value::Bool(_));
@@ -182,14 +184,14 @@ impl Walk<'_> {
         self.duplicates(schema, items, path);
     }
 
-    /// Lists that are sets, or maps by the fields that `x-kubernetes-list-map-keys` names.
+    /// Faults for duplicates in a list that is a set, or a map with the keys in `x-kubernetes-list-map-keys`.
     fn duplicates(&mut self, schema: &Value, items: &[Value], path: &str) {
         let keys: Vec<&str> = match text(schema, "x-kubernetes-list-type") {
             Some("set") => Vec::new(),
             Some("map") => list_map_keys(schema).collect(),
             _ => return,
         };
-        // Of several keys, none alone is the duplicate.
+        // With several keys, the fault is on the item: no single key is the duplicate.
         let key = if let [key] = keys.as_slice() { Some(*key) } else { None };
         let at = |index| {
             let item = words::join(path, &Step::Index(index));
@@ -233,8 +235,8 @@ impl Walk<'_> {
     }
 }
 
-/// What tells an item apart from others: its keys, or all of it where there are none. A key that is left out has its
-/// default; an item without a key that has none is no duplicate.
+/// Identity of an item in its list: the values of its keys, or the whole item where the list has no keys. A missing key
+/// has its default. `None` for a missing key without a default: such an item is no duplicate.
 fn identity(schema: &Value, item: &Value, keys: &[&str]) -> Option<String> {
     if keys.is_empty() {
         return Some(item.to_string());
@@ -300,7 +302,7 @@ mod tests {
         B,
     }
 
-    /// The faults of a spec, one a line; `name` is filled in.
+    /// Faults of a spec as lines of text; a missing `name` is filled in.
     fn faults(mut spec: Value) -> Vec<String> {
         if let Some(fields) = spec.as_object_mut() {
             fields.entry("name").or_insert(json!("ab"));

@@ -1,22 +1,22 @@
-//! What `kubectl get` shows of a claim and of its composite.
+//! Columns that `kubectl get` prints for a claim and for its composite.
 
-/// A column: text that stands at one path.
+/// Column with the text at one JSONPath.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     pub name: &'static str,
     pub path: &'static str,
     pub description: &'static str,
-    /// Only with `-o wide`.
+    /// Printed only with `-o wide`.
     pub wide: bool,
 }
 
 impl Column {
-    /// A column that is always shown.
+    /// Column that is always printed.
     pub const fn new(name: &'static str, path: &'static str, description: &'static str) -> Self {
         Self { name, path, description, wide: false }
     }
 
-    /// A column that is shown with `-o wide`.
+    /// Column that is printed only with `-o wide`.
     pub const fn wide(name: &'static str, path: &'static str, description: &'static str) -> Self {
         Self { name, path, description, wide: true }
     }

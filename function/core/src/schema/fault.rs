@@ -1,19 +1,19 @@
-//! What is wrong with what somebody wrote, at which field.
+//! Fault: a field that somebody wrote, and what is wrong with its value.
 //!
-//! Faults are collected, never thrown one by one: an author is told everything at once. This room knows neither claims
-//! nor the protocol.
+//! Faults are collected instead of returned at the first one, so that an author sees all of them at once.
 
 use std::fmt;
 
 use crate::text::readable::readable;
 
-/// More than anybody reads, and than are told: each of them costs as much as a message.
+/// Largest number of faults that one check collects. Nobody reads more, and each fault costs as much as a message.
 pub const MOST_FAULTS: usize = 500;
 
-/// The longest that either half of a fault may be. Only what somebody wrote makes one longer.
+/// Largest length of a fault's field or message, in characters. Only quoted user input makes either of them longer.
 const MOST: usize = 1000;
 
-/// One fault: the field as its author would write it (`spec.kafkaConfig.topics[2].partitions`), and what to write instead.
+/// Fault of one field. The field is written as its author would write it, such as
+/// `spec.kafkaConfig.topics[2].partitions`, and the message says what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
     pub field: String,
@@ -21,7 +21,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Both may quote what somebody wrote, whatever that is.
+    /// Cuts both texts and escapes unseen characters, because both may quote arbitrary user input.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: told(field.into()), message: told(message.into()) }
     }

@@ -1,21 +1,23 @@
-//! The forms of text that claims share, once: names, sizes, hosts. This room knows neither claims nor clusters.
+//! Patterns for texts in claims and settings, as regular expressions, with a description of each for messages.
 
 use std::fmt;
 
-/// The parts that forms share, as texts that `concat!` takes.
+/// Port number from 1 to 65535. Shared parts of patterns are macros, because `concat!` takes literals only.
 macro_rules! port {
     () => {
         "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
     };
 }
+/// Part of a path in a secret store. It is not empty and does not consist of dots alone.
 macro_rules! segment {
     () => {
         "[.]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*"
     };
 }
 
-/// What no level of an MQTT topic has, as between brackets: wildcards, spaces, and what MQTT has no use for, which is control
-/// characters, the mark of a byte order, and what Unicode says is no character. A broker refuses clients that send it.
+/// Characters that no level of an MQTT topic has, for use inside brackets: the wildcards, the space, control
+/// characters, the byte order mark, and Unicode noncharacters. MQTT lets a broker disconnect a client that sends
+/// control characters or noncharacters.
 macro_rules! no_level {
     () => {
         concat!(
@@ -51,100 +53,102 @@ macro_rules! forms {
 }
 
 forms! {
-    /// A DNS label: what a namespace, a Service or a virtual cluster may be called.
+    /// RFC 1035 label: a valid name of a namespace, a Service or a virtual cluster. The length is limited beside the
+    /// pattern.
     DNS_LABEL = r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
         "lower-case letters, digits and hyphens, with a letter first and no hyphen last";
-    /// A DNS name of at least one label.
+    /// DNS name of one label or more.
     DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
         "a DNS name of lower-case letters, digits, hyphens and dots, such as streaming.example.com";
-    /// A DNS name that no program takes for an address: its last label begins with a letter.
+    /// DNS name whose last label begins with a letter, so that no program reads it as an IP address.
     DOMAIN = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z]([-a-z0-9]*[a-z0-9])?$",
         "a DNS name of lower-case letters, digits, hyphens and dots, with a letter first in its last part, such as streaming.example.com";
-    /// An amount of memory or storage as Kubernetes writes it.
+    /// Amount of memory or storage as a Kubernetes quantity with the unit Ki, Mi, Gi or Ti.
     BYTES = r"^([1-9][0-9]{0,7}(Ki|Mi)|[1-9][0-9]{0,6}Gi|[1-9][0-9]{0,3}Ti)$",
         "a whole number with the unit Ki, Mi, Gi or Ti, such as 512Mi or 10Gi, and at most 9999Ti";
-    /// An amount of CPU as Kubernetes writes it: cores, or thousandths of one.
+    /// Amount of CPU as a Kubernetes quantity: cores, or thousandths of a core.
     CPU = r"^([1-9][0-9]{0,3}|[1-9][0-9]{0,6}m|0\.[0-9]{0,2}[1-9])$",
         "a number of cores, or of thousandths with an m behind it, such as 2 or 500m, and at most 9999";
-    /// A SHA-256 checksum.
+    /// SHA-256 checksum in lower-case hexadecimal digits.
     SHA256 = r"^[a-f0-9]{64}$",
         "a SHA-256 checksum of 64 lower-case hexadecimal digits";
-    /// The key of an entry in a Secret.
+    /// Key of an entry in a Secret.
     SECRET_KEY = r"^[-._a-zA-Z0-9]+$",
         "letters, digits, hyphens, underscores and dots";
-    /// A namespace on the host.
+    /// Name of a namespace on the host: an RFC 1123 label, which may begin with a digit.
     NAMESPACE = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         "the name of a namespace";
-    /// The key of a label or an annotation: a name, with a DNS name before it if need be.
+    /// Key of a label or an annotation: a name, optionally with a DNS name and a slash before it.
     QUALIFIED_NAME = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$",
         "a name of letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be";
-    /// A namespace, or all of them.
+    /// Name of a namespace, or `*` for all namespaces.
     NAMESPACE_OR_ALL = r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$",
         "the name of a namespace, or * for all";
-    /// A name, or the beginning of names.
+    /// Name, or the beginning of names with `*` behind it.
     NAME_OR_BEGINNING = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(-?\*)?$",
         "a name of lower-case letters, digits and hyphens, or the beginning of one with * behind it";
-    /// A registry of images, with an optional path.
+    /// Image registry: a host with an optional port and an optional path, without a scheme.
     REGISTRY = concat!(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:", port!(), r")?(/[-._a-z0-9]+)*$"),
         "a registry's host, with a port from 1 to 65535 and a path if need be, without https://";
-    /// A chart repository.
+    /// Address of a chart repository.
     CHART_REPOSITORY = r"^(https|http|oci)://[-a-zA-Z0-9._~:/?&=%+,\[\]]+$",
         "an address that starts with https://, http:// or oci://, without quotes, braces and spaces";
-    /// A semantic version.
+    /// Semantic version, optionally with a `v` before it.
     VERSION = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$",
         "a version of three numbers such as 1.2.3";
-    /// An image with a tag or a digest.
+    /// Image reference with a tag, a digest or both.
     IMAGE = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(@sha256:[a-f0-9]{64})?|@sha256:[a-f0-9]{64})$",
         "an image with a tag or a digest, such as example.com/simulator:1.2.3";
-    /// An archive that is fetched over HTTPS, from a server that is named.
+    /// HTTPS address of a `.jar` or `.zip` archive, on a server with a DNS name instead of an IP address.
     ARCHIVE_URL = concat!(
     r"^https://([a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?\.)*[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?(:",
     port!(),
     r")?/[-._~!$&'()*+,;=:@%/?a-zA-Z0-9]*\.(jar|zip)$"
 ),
         "an address that starts with https:// and a server's name, with a port from 1 to 65535 if need be, and ends in .jar or .zip; without user, IP address and white space";
-    /// The name of an entry in a secret store: plain parts of a path, which no store takes for anything else.
+    /// Name of an entry in a secret store: a path whose parts no store resolves to another entry.
     REMOTE_KEY = concat!("^/?", segment!(), "(/", segment!(), ")*$"),
         "the parts of a path with / between them, each of letters, digits, hyphens, underscores and dots, and not of dots alone";
-    /// Such a name, or many: see [`crate::schema::remote_key`].
+    /// Pattern by which the platform team allows one or many names of entries: see [`crate::schema::remote_key`].
     REMOTE_KEY_PATTERN = concat!(r"^/?((", segment!(), r"|\{claimNamespace\})/)*(", segment!(), r"|\{claimNamespace\}|\*)$"),
         "the parts of a path with / between them, each {claimNamespace} or of letters, digits, hyphens, underscores and dots; the last one may be *";
-    /// A property of such an entry: one key, without what a store takes for a path or a question.
+    /// Property of an entry in a secret store: one key, without characters that a store reads as a path or a query.
     REMOTE_PROPERTY = "^[-_a-zA-Z0-9]+$",
         "one key of letters, digits, hyphens and underscores";
-    /// A user's name that needs no quotes anywhere.
+    /// Name of a user, without characters that a configuration file or a shell interprets.
     USER_NAME = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$",
         "lower-case letters, digits, dots, hyphens and underscores, with a letter first and a letter or digit last";
-    /// An e-mail address that needs no quotes anywhere.
+    /// E-mail address without quotes, braces, `$` and spaces, which templates and configuration files interpret.
     EMAIL = r"^[-!#%&*+/=?^_|~a-zA-Z0-9]+(\.[-!#%&*+/=?^_|~a-zA-Z0-9]+)*@[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)+$",
         "an e-mail address without quotes, braces, $ and spaces, such as admin@example.com";
-    /// A Kafka topic.
+    /// Name of a Kafka topic.
     KAFKA_TOPIC = r"^[a-zA-Z0-9._-]+$",
         "letters, digits, dots, hyphens and underscores";
-    /// An MQTT topic, which names one.
+    /// MQTT topic without wildcards.
     MQTT_TOPIC = concat!("^[^", no_level!(), "]+$"),
         "an MQTT topic without the wildcards + and #, without spaces and control characters";
-    /// An MQTT topic filter: levels without wildcards or white space, or a whole level that is one.
+    /// MQTT topic filter: a level is a wildcard as a whole or has none, and `#` is the last level.
     MQTT_FILTER = concat!(r"^((\+|[^/", no_level!(), r"]*)/)*(\+|#|[^/", no_level!(), "]+)$"),
         "an MQTT topic filter without spaces and control characters, where + and # each stand for a whole level and # stands last, such as health/+/data";
-    /// An MQTT topic filter without what its connector would take for its own language or for a regular expression.
+    /// MQTT topic filter without characters that the Kafka connector reads as KCQL or as a regular expression.
     BRIDGED_MQTT_FILTER = r"^((\+|[-_.:@=,~a-zA-Z0-9]*)/)*(\+|#|[-_.:@=,~a-zA-Z0-9]+)$",
         "an MQTT topic filter of letters, digits and -_.:@=,~ where + and # each stand for a whole level and # stands last, such as health/+/data";
-    /// A field of a JSON message, at any depth.
+    /// Path of a field in a JSON message, with dots between names.
     JSON_FIELD = r"^[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*$",
         "the name of a field, or several joined by dots, such as device.id";
-    /// A Snowflake account identifier.
+    /// Snowflake account identifier, or the host name of the account.
     SNOWFLAKE_ACCOUNT = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$",
         "a Snowflake account identifier such as myorg-myaccount, or its host without https:// and without a port";
-    /// A Snowflake identifier that needs no quotes.
+    /// Snowflake identifier that is valid in SQL without quotes.
     SNOWFLAKE_IDENTIFIER = r"^[a-zA-Z_][a-zA-Z0-9_$]*$",
         "a Snowflake identifier that needs no quotes: letters, digits, underscores and $, with no digit and no $ first";
 }
 
-/// The same where nothing else is named, as an API server evaluates it.
+/// [`REMOTE_KEY`] as a rule in CEL for the object with the field. The rule does not apply where `secretRef` is set.
 pub const REMOTE_KEY_RULE: &str =
     concat!("has(self.secretRef) || self.remoteKey.matches('^/?", segment!(), "(/", segment!(), ")*$')");
-/// The same where nothing else is named, as an API server evaluates it.
+/// [`REMOTE_PROPERTY`] as a rule in CEL for the object with the field. The rule does not apply where `secretRef` is
+/// set.
 pub const REMOTE_PROPERTY_RULE: &str = "has(self.secretRef) || self.property.matches('^[-_a-zA-Z0-9]+$')";
 
 /// The words of the form with this pattern.
@@ -152,7 +156,7 @@ pub fn words(pattern: &str) -> Option<&'static str> {
     ALL.iter().find(|form| form.pattern == pattern).map(|form| form.words)
 }
 
-/// Whether a text can be the key of a label or an annotation.
+/// Whether a text is a valid key of a label or an annotation.
 pub fn qualified_name(key: &str) -> bool {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
@@ -161,12 +165,12 @@ pub fn qualified_name(key: &str) -> bool {
     prefix.is_none_or(dns_subdomain) && plain_name(name)
 }
 
-/// Whether a text can be the name of most objects: labels of DNS of any length, with dots between them.
+/// Whether a text is a DNS subdomain, the form of most objects' names: at most 253 characters, labels of any length.
 pub fn dns_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
 }
 
-/// Whether a text can be the name of a namespace: one label of DNS.
+/// Whether a text is an RFC 1123 label, the form of a namespace's name.
 pub fn dns_label(text: &str) -> bool {
     text.len() <= 63 && is_label(text)
 }
@@ -176,7 +180,7 @@ fn is_label(text: &str) -> bool {
     text.starts_with(inner) && text.ends_with(inner) && text.chars().all(|c| inner(c) || c == '-')
 }
 
-/// Whether a text can be the value of a label.
+/// Whether a text is a valid value of a label.
 pub fn label_value(text: &str) -> bool {
     text.is_empty() || plain_name(text)
 }

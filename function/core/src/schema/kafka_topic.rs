@@ -1,16 +1,16 @@
-//! Which names of Kafka topics a claim may use: not Kafka's own, and not those in which the platform's programs keep their
-//! state. This room knows names, not what is done with them.
+//! Names of Kafka topics that a claim must not use: Kafka's own, and those in which Connect and Schema Registry keep
+//! state.
 
 use serde::Serialize;
 
-/// The beginnings of names that belong to Kafka and to Connect.
+/// Prefixes of topics that belong to Kafka and to Kafka Connect.
 const RESERVED_BEGINNINGS: [&str; 2] = ["__", "connect-"];
-/// The topic in which Schema Registry keeps its schemas.
+/// Topic in which Schema Registry stores schemas.
 const SCHEMAS: &str = "_schemas";
-/// Names that Kafka refuses, because they are directories everywhere.
+/// Names that Kafka rejects, because file systems read them as directories.
 const DIRECTORIES: [&str; 2] = [".", ".."];
 
-/// The same, as an API server evaluates it beside a field.
+/// The check of [`refused`] as a rule in CEL, for the schema of a field.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Rule {
     rule: &'static str,
@@ -22,7 +22,7 @@ pub const RULE: Rule = Rule {
     message: "must not be ., .. or _schemas, nor start with __ or connect-: such names belong to Kafka, Schema Registry and Connect",
 };
 
-/// What is wrong with the name of a topic that a claim makes, fills or writes to.
+/// Reason why the name of a topic is refused, for a topic that a claim creates, fills or writes to.
 pub fn refused(name: &str) -> Option<String> {
     if DIRECTORIES.contains(&name) {
         return Some(format!("must not be {name:?}, which Kafka refuses: choose another name"));

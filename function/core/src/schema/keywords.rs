@@ -1,20 +1,21 @@
-//! What single keywords of a schema say.
+//! Access to single keywords of a schema.
 
 use serde_json::{Map, Value};
 
-/// The fields of an object that the schema names, in the type's order.
+/// Fields of an object that its schema names, in the order of the Rust type.
 pub fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
 }
 
-/// The schema with a field's own fields, and the step that leads there: an item of a list, an entry of a map, or nothing.
+/// Schema of a list's items (path suffix `[]`) or of a map's entries (`.<name>`), else the schema itself without a
+/// suffix.
 pub fn below(schema: &Value) -> (&'static str, &Value) {
     let items = schema.get("items").map(|item| ("[]", item));
     let entries = || schema.get("additionalProperties").map(|entry| (".<name>", entry));
     items.or_else(entries).unwrap_or(("", schema))
 }
 
-/// What stands for a whole number or text where a schema asks for one of the two.
+/// Name for the type of a schema with `x-kubernetes-int-or-string`: a whole number or text.
 pub const INT_OR_STRING: &str = "int-or-string";
 
 /// JSON type that a schema declares, or [`INT_OR_STRING`].
@@ -23,12 +24,12 @@ pub fn type_of(schema: &Value) -> Option<&str> {
     if is_either { Some(INT_OR_STRING) } else { text(schema, "type") }
 }
 
-/// A keyword whose value is text.
+/// Value of a keyword that is text.
 pub fn text<'a>(schema: &'a Value, keyword: &str) -> Option<&'a str> {
     schema.get(keyword).and_then(Value::as_str)
 }
 
-/// The least and the most that a schema admits.
+/// Smallest and largest number, length or count that a schema allows.
 #[derive(Clone, Copy)]
 pub struct Limits {
     pub least: Option<f64>,
@@ -51,19 +52,19 @@ impl Limits {
     }
 }
 
-/// The fields that tell a list's items apart.
+/// Fields that identify an item of a list.
 pub fn list_map_keys(schema: &Value) -> impl Iterator<Item = &str> {
     strings(schema, "x-kubernetes-list-map-keys")
 }
 
-/// A keyword whose value is a list of names.
+/// Value of a keyword that is a list of names.
 pub fn strings<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a str> {
     let names = schema.get(keyword).and_then(Value::as_array);
     names.into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Whether a value is of the type, and one of the choices or within the range, that a schema asks for: what is inside of it
-/// is not looked at.
+/// Whether a value has the type, choice and range that a schema asks for. Fields and items inside the value are not
+/// checked.
 pub fn is_fit(schema: &Value, value: &Value) -> bool {
     let is_choice = |options: &Vec<Value>| options.contains(value);
     let is_within = |number: f64| Limits::of(schema, "minimum", "maximum").admit(number);
@@ -72,7 +73,8 @@ pub fn is_fit(schema: &Value, value: &Value) -> bool {
         && value.as_f64().is_none_or(is_within)
 }
 
-/// Numbers reach the function as floats, whatever their author wrote, so a whole number is one without a fraction.
+/// Numbers reach the function as floats, in whatever form their author wrote them, so an integer is a number without a
+/// fraction.
 pub fn is_of_type(value: &Value, expected: &str) -> bool {
     match expected {
         "object" => value.is_object(),

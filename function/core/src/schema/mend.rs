@@ -1,7 +1,8 @@
-//! A value in which whatever a schema refuses is something that it takes, so that the rest of the value can be looked at too.
+//! Mended values: replacements take the place of all parts that a schema refuses, so that further checks can read the
+//! rest.
 //!
-//! Nothing is ever made of such a value. What is found in it may be about what was put in, so it is mended in two ways: what
-//! is found both times is about what its author wrote. This room knows schemas, not claims.
+//! No resource is composed from a mended value. A fault in it may be about a replacement, so a value is mended in two
+//! ways: a fault that both ways have is about something that the author wrote.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +10,16 @@ use serde_json::{Map, Value, json};
 
 use super::keywords::{is_fit, properties, strings, type_of};
 
-/// What is put in place of what a schema refuses.
+/// Choice of replacements for the parts of a value that a schema refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// The default, or the least there is.
+    /// The default, or else the first choice or a small value of the type.
     Least,
-    /// Something else.
+    /// Another value: the last choice, the opposite boolean, another number, or an empty text or list.
     Other,
 }
 
-/// A value that can be read as what the schema describes.
+/// The value in a form that serde reads as the schema's type.
 pub fn mended(schema: &Value, value: Option<&Value>, way: Way) -> Value {
     match value.filter(|value| is_fit(schema, value)) {
         None => sample(schema, way),
@@ -46,7 +47,7 @@ fn mended_fields(schema: &Value, fields: &Map<String, Value>, way: Way) -> Value
     known.iter().filter_map(of).collect()
 }
 
-/// Whole numbers are integers, however they were written.
+/// Integer for a number without a fraction, which reaches the function as a float.
 fn whole(number: Option<f64>) -> Option<i64> {
     let number = number.filter(|number| number.fract() == 0.0 && number.abs() < 9e15)?;
     #[allow(clippy::cast_possible_truncation, reason = "a whole number within the exact range")]

@@ -1,6 +1,4 @@
-//! The one truth of what may be written, told to everybody who asks: the Rust types, as schemas, as checks and as files.
-//!
-//! This room reads types; it knows nothing of what becomes of a claim.
+//! Schemas of the Rust types that users write, and what follows from them: validation, messages, and rules for changes.
 
 #[cfg(test)]
 mod agreement;

@@ -1,22 +1,22 @@
-//! Which entries of the platform team's secret store a claim may name.
+//! Entries of the platform team's secret store that a claim may name.
 //!
-//! A secret store gives any entry it is asked for, whoever asks. So a claim names an entry by plain parts of a path,
-//! which no store can take for another's, and one of the platform team's patterns has to admit it.
+//! A secret store returns any entry to any caller. A claim therefore names an entry by plain parts of a path, which no
+//! store resolves to another entry, and a pattern of the platform team must match the name.
 
 use crate::schema::form::{Form, REMOTE_KEY, REMOTE_PROPERTY};
 
-/// Stands for the namespace of the claim, as a whole part of a pattern.
+/// Part of a pattern that matches the namespace of the claim.
 pub const CLAIM_NAMESPACE: &str = "{claimNamespace}";
-/// At the end of a pattern, stands for the rest of the path.
+/// Last part of a pattern that matches the rest of a path.
 const REST: &str = "*";
 
-/// What is wrong with the name of a property. Stores take more than a key there: paths, wildcards and questions.
+/// Reason why the name of a property is refused. Stores read more than a key in it: paths, wildcards and queries.
 pub fn wrong_property(property: &str) -> Option<String> {
     let plain = !property.is_empty() && property.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     (!plain).then(|| not(REMOTE_PROPERTY, property))
 }
 
-/// What is wrong with an entry's name, for a claim of this namespace.
+/// Reason why a claim of this namespace must not name an entry.
 pub fn refused(key: &str, patterns: &[String], claim_namespace: &str) -> Option<String> {
     if !key.strip_prefix('/').unwrap_or(key).split('/').all(plain) {
         return Some(not(REMOTE_KEY, key));
@@ -42,19 +42,20 @@ fn not(form: Form, text: &str) -> String {
     format!("must be {}, not {text:?}", form.words)
 }
 
-/// Whether a part of a path is a name, and neither empty nor a step to elsewhere.
+/// Whether a part of a path is a name: it is neither empty nor of dots alone.
 fn plain(part: &str) -> bool {
     let sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     part.chars().all(|c| sign(c) || c == '.') && part.contains(sign)
 }
 
-/// Part by part, so that no namespace is taken for the beginning of another's name.
+/// Whether a pattern matches an entry's name. Parts are compared as a whole, so that a namespace `team` does not match
+/// the entries of a namespace `team-a`.
 fn admits(pattern: &str, key: &str, claim_namespace: &str) -> bool {
     let mut key = key.split('/');
     for part in pattern.split('/') {
         let Some(given) = key.next() else { return false };
         let same = match part {
-            // The form of a key has no part that is empty, but for one that comes before everything.
+            // `*` does not match the empty part before a leading slash. Every other empty part was refused before.
             REST => return !given.is_empty(),
             CLAIM_NAMESPACE => given == claim_namespace && !given.is_empty(),
             part => given == part,
@@ -76,7 +77,7 @@ mod tests {
         patterns.iter().map(|&pattern| pattern.to_owned()).collect()
     }
 
-    /// Which of these a claim of the namespace may name.
+    /// Entries that a claim of the namespace may name.
     fn admitted<'a>(allowed: &[&str], namespace: &str, keys: &[&'a str]) -> Vec<&'a str> {
         let patterns = patterns(allowed);
         keys.iter().copied().filter(|key| refused(key, &patterns, namespace).is_none()).collect()
@@ -102,7 +103,7 @@ mod tests {
             "Team/a",
         ];
         assert_eq!(admitted(&allowed, "team", &foreign), [""; 0]);
-        // A composite without a claim has no namespace, and nothing of its own.
+        // A composite without a claim has no namespace, and no entries of its own.
         assert_eq!(admitted(&allowed, "", &["/a", "//a", "a", "{claimNamespace}/a"]), [""; 0]);
     }
 
@@ -147,7 +148,7 @@ mod tests {
         }
     }
 
-    /// An API server asks the form, we ask the parts.
+    /// An API server evaluates the pattern, and `refused` checks each part.
     #[test]
     fn the_forms_say_the_same() {
         let key = regex_lite::Regex::new(REMOTE_KEY.pattern).unwrap();

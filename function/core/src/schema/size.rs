@@ -1,5 +1,4 @@
-//! Amounts of CPU, memory and storage: read once, where a claim is checked, and numbers from there on. This room knows
-//! neither claims nor clusters.
+//! Amounts of CPU, memory and storage. Text is parsed once, when a claim is checked; all other code has numbers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,10 +8,10 @@ use serde::{Deserialize, Deserializer};
 
 use crate::schema::form;
 
-/// The most cores that may be asked for, as a number.
+/// Largest number of cores in a field that is written as a number.
 const MOST_CORES: u64 = 9999;
 
-/// An amount of CPU.
+/// Amount of CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cpu {
     thousandths: u64,
@@ -23,7 +22,7 @@ impl Cpu {
         Self { thousandths }
     }
 
-    /// An amount of the form [`CPU`](crate::schema::form::CPU); nothing where it is of another form.
+    /// Amount from a text of the form [`CPU`](crate::schema::form::CPU); `None` for text that is not an amount.
     pub fn read(text: &str) -> Option<Self> {
         if let Some(thousandths) = text.strip_suffix('m') {
             return digits(thousandths).map(Self::thousandths);
@@ -34,14 +33,15 @@ impl Cpu {
         Some(Self { thousandths })
     }
 
-    /// What most programs take for a moment when they start: four times what they need, and one core at least.
+    /// CPU limit of a container that requests this amount: four times as much, in whole cores, and at least one core.
+    /// Most programs need that much for a moment when they start.
     #[must_use]
     pub fn limit(self) -> Self {
         let cores = self.thousandths.saturating_mul(4).div_ceil(1000).max(1);
         Self { thousandths: cores.saturating_mul(1000) }
     }
 
-    /// In cores, for people.
+    /// Number of cores for messages, such as 72.15.
     pub fn words(self) -> String {
         let text = format!("{}.{:03}", self.thousandths / 1000, self.thousandths % 1000);
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -58,7 +58,7 @@ impl Cpu {
     }
 }
 
-/// As Kubernetes writes it.
+/// Kubernetes quantity: whole cores, or thousandths such as `500m`.
 impl fmt::Display for Cpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.thousandths / 1000, self.thousandths % 1000) {
@@ -68,7 +68,7 @@ impl fmt::Display for Cpu {
     }
 }
 
-/// An amount of CPU as a claim's author may write it: text, or whole cores as a number, as Kubernetes takes it.
+/// Amount of CPU as a claim's author writes it: text, or whole cores as a number. Kubernetes accepts both.
 pub fn cpu_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -82,7 +82,7 @@ pub fn cpu_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stri
     })
 }
 
-/// The schema of such an amount.
+/// Schema of a field that [`cpu_as_written`] reads.
 pub fn cpu_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "anyOf": [{"type": "integer"}, {"type": "string"}],
@@ -94,7 +94,7 @@ pub fn cpu_schema(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// An amount of memory or storage.
+/// Amount of memory or storage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes {
     bytes: u64,
@@ -104,7 +104,7 @@ const MEBI: u64 = 1 << 20;
 const UNITS: [(&str, u64); 4] = [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", MEBI), ("Ki", 1 << 10)];
 
 impl Bytes {
-    /// More than any bound.
+    /// Amount above every limit.
     pub const MOST: Self = Self { bytes: u64::MAX };
 
     pub const fn of(bytes: u64) -> Self {
@@ -115,24 +115,24 @@ impl Bytes {
         Self { bytes: mebibytes * MEBI }
     }
 
-    /// An amount of the form [`BYTES`](crate::schema::form::BYTES); nothing where it is of another form.
+    /// Amount from a text of the form [`BYTES`](crate::schema::form::BYTES); `None` for text that is not an amount.
     pub fn read(text: &str) -> Option<Self> {
         let (unit, factor) = UNITS.iter().find(|(unit, _)| text.ends_with(unit))?;
         let bytes = digits(text.strip_suffix(unit)?)?.checked_mul(*factor)?;
         Some(Self { bytes })
     }
 
-    /// Whole mebibytes.
+    /// Whole mebibytes, rounded down.
     pub fn mebibytes(self) -> u64 {
         self.bytes / MEBI
     }
 
-    /// In mebibytes, as Kubernetes writes them.
+    /// Kubernetes quantity in mebibytes, rounded down.
     pub fn quantity(self) -> String {
         format!("{}Mi", self.mebibytes())
     }
 
-    /// In the largest unit, for people: tenths of it, and never less than it is.
+    /// Amount for messages, in its largest unit and rounded up to tenths of it.
     pub fn words(self) -> String {
         let Some((unit, factor)) = UNITS.iter().find(|(_, factor)| self.bytes >= *factor) else {
             return self.to_string();
@@ -144,7 +144,7 @@ impl Bytes {
         }
     }
 
-    /// As Java writes it.
+    /// Amount for an option of Java such as `-Xmx`, in mebibytes and rounded down.
     pub fn java(self) -> String {
         format!("{}m", self.mebibytes())
     }
@@ -154,13 +154,13 @@ impl Bytes {
         self.times(2)
     }
 
-    /// What is left without another amount, or nothing.
+    /// Difference of two amounts, or zero where the second one is larger.
     #[must_use]
     pub fn minus(self, less: Self) -> Self {
         Self { bytes: self.bytes.saturating_sub(less.bytes) }
     }
 
-    /// How many pieces of a size it has room for.
+    /// Number of pieces of one size that fit into this amount.
     pub fn holds(self, piece: Self) -> u64 {
         self.bytes.checked_div(piece.bytes).unwrap_or_default()
     }
@@ -181,7 +181,7 @@ impl Bytes {
     }
 }
 
-/// As Kubernetes writes it: in the largest unit that leaves nothing over.
+/// Kubernetes quantity in the largest unit that has no remainder.
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |(_, factor): &&(&str, u64)| self.bytes > 0 && self.bytes.is_multiple_of(*factor);
@@ -192,7 +192,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// A number without a sign.
+/// Number from decimal digits. A sign is refused.
 fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

@@ -1,7 +1,7 @@
-//! From a Rust type to the schema that Kubernetes accepts in a definition of custom resources.
+//! Conversion of a Rust type to a structural schema, the form that Kubernetes requires in a CustomResourceDefinition.
 //!
-//! A structural schema knows no references, no unions and no closed objects: an API server prunes what a schema does not
-//! name. What a type says with those is said here in the plainer words. This room does not know which types there are.
+//! A structural schema has no references, no unions and no closed objects: an API server prunes fields that a schema
+//! does not name. Such constructs are rewritten with the keywords that remain.
 
 use super::keywords::{properties, text};
 use schemars::generate::SchemaSettings;
@@ -9,7 +9,7 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-/// The structural schema of a type, as it stands under `openAPIV3Schema`.
+/// Structural schema of a type, for the field `openAPIV3Schema`.
 pub fn structural<T: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;
@@ -30,7 +30,8 @@ impl Transform for Structural {
         name_variants(node);
         bound_number(node);
         fold_description(node);
-        // Both say nothing to an API server, and the first is not even allowed beside `properties`.
+        // Neither keyword has an effect with this value, and an API server rejects `additionalProperties` beside
+        // `properties`.
         node.retain(|keyword, value| match keyword.as_str() {
             "additionalProperties" => value != &json!(false),
             "required" => value != &json!([]),
@@ -43,7 +44,8 @@ impl Transform for Structural {
     }
 }
 
-/// An optional field is one that is not required: that it may also be null is serde's own addition.
+/// An optional field is a field that is not required. The type `null` is removed: it is there because serde also reads
+/// null.
 fn drop_null(node: &mut Map<String, Value>) {
     if let Some(Value::Array(types)) = node.get_mut("type") {
         types.retain(|name| name != "null");
@@ -70,7 +72,7 @@ fn drop_null(node: &mut Map<String, Value>) {
     }
 }
 
-/// A choice of names is an `enum`. What each name means, where the type says so, joins the description.
+/// A choice of names becomes an `enum`. The meaning of each name, if documented, is appended to the description.
 fn name_variants(node: &mut Map<String, Value>) {
     if let Some(constant) = node.remove("const") {
         node.insert("enum".to_owned(), json!([constant]));
@@ -103,7 +105,7 @@ fn name_variants(node: &mut Map<String, Value>) {
     }
 }
 
-/// Kubernetes knows the formats of signed integers only, and takes no bound from any other.
+/// Kubernetes has formats for signed integers only, and takes no bounds from other formats.
 fn bound_number(node: &mut Map<String, Value>) {
     let Some(format) = node.get("format").and_then(Value::as_str).map(str::to_owned) else {
         return;
@@ -125,7 +127,7 @@ fn bound_number(node: &mut Map<String, Value>) {
     node.insert("format".to_owned(), json!(format));
 }
 
-/// Lines of a comment are broken where the source is full, paragraphs where the author wants it.
+/// Line breaks in a doc comment are removed, because they depend on the width of the source; paragraphs stay.
 fn fold_description(node: &mut Map<String, Value>) {
     if let Some(Value::String(description)) = node.get_mut("description") {
         *description = fold(description);
@@ -138,8 +140,8 @@ fn fold(comment: &str) -> String {
     folded.collect::<Vec<_>>().join("\n\n")
 }
 
-/// An object's default says only what its fields' own defaults do not say. A rule is evaluated on the default as it
-/// stands, so an object with rules keeps it whole.
+/// The default of an object leaves out fields whose own default is the same value. An object with rules keeps its whole
+/// default, because a rule is evaluated on the default as it is written.
 fn shorten_default(node: &mut Map<String, Value>) {
     if let Some(mut default) = node.remove("default") {
         drop_nulls(&mut default);
@@ -180,7 +182,7 @@ fn shorten(schema: &Value, value: &mut Value) {
     });
 }
 
-/// Keywords in the order in which a reader asks for them.
+/// Keywords in the order in which a reader looks for them.
 const ORDER: &[&str] = &[
     "description",
     "type",
@@ -201,7 +203,7 @@ fn order_keywords(node: &mut Map<String, Value>) {
     let mut keywords: Vec<_> = std::mem::take(node).into_iter().collect();
     keywords.sort_by_key(|(keyword, _)| {
         let known = ORDER.iter().position(|known| known == keyword);
-        // What nests comes last, so that a node's own words stand together.
+        // Keywords with nested schemas come last, so that the node's own keywords are together.
         let nests = keyword == "properties" || keyword == "items";
         known.unwrap_or(ORDER.len() + usize::from(nests))
     });

@@ -1,7 +1,7 @@
-//! Whether a value may take the place of another one, by the rules of a schema that know both.
+//! Check of a changed value, by the rules of a schema that compare it with the former value.
 //!
-//! It is what an API server does with a changed claim: defaults are filled in, and items of a list are told apart by what
-//! the schema calls their keys. This room knows schemas, not claims.
+//! The check does what an API server does with a changed claim: it fills in defaults, and identifies items of a list by
+//! the keys that the schema names.
 
 use serde_json::Value;
 
@@ -12,14 +12,14 @@ use crate::schema::change;
 use crate::schema::fault::Fault;
 
 impl Checker {
-    /// Everything that keeps a value from taking the place of an old one.
+    /// Faults of a change from `old` to `new`: one for each transition rule that refuses it.
     pub fn refused(&self, old: &Value, new: &Value, root: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         compare(self.schema(), &self.filled(old), &self.filled(new), root, &mut faults);
         faults
     }
 
-    /// The value with what holds for every field that was left out.
+    /// The value with the defaults of all fields that are left out.
     pub fn filled(&self, value: &Value) -> Value {
         let mut value = value.clone();
         fill(self.schema(), &mut value);
@@ -27,7 +27,7 @@ impl Checker {
     }
 }
 
-/// Fields left out take their defaults, at every depth.
+/// Fills in the default of each field that is left out, at every depth.
 pub fn fill(schema: &Value, value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -49,7 +49,8 @@ pub fn fill(schema: &Value, value: &mut Value) {
     }
 }
 
-/// What came or went has no former value: only what stands on both sides is compared.
+/// Applies transition rules to fields and items that both values have. An added or removed one has no former value to
+/// compare.
 fn compare(schema: &Value, old: &Value, new: &Value, path: &str, faults: &mut Vec<Fault>) {
     for rule in schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten() {
         let word = |keyword| text(rule, keyword).unwrap_or_default();

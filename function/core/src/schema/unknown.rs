@@ -1,6 +1,4 @@
-//! Fields that a schema does not name.
-//!
-//! An API server drops them silently, and with them what their author meant. This room knows schemas, not claims.
+//! Fields that a schema does not name. An API server drops them silently, together with what their author intended.
 
 use serde_json::{Map, Value};
 
@@ -9,10 +7,10 @@ use super::keywords::properties;
 use super::words::{self, Step};
 use crate::schema::fault::Fault;
 
-/// How alike two names must be, from 0 to 1, for one to be taken for a slip of the other.
+/// Similarity of two names, from 0 to 1, from which on one is suggested in place of the other.
 const ALIKE: f64 = 0.6;
 
-/// Collects every field of `value` that `schema` does not name.
+/// Collects a fault for each field of `value` that `schema` does not name.
 pub fn collect(schema: &Value, value: &Value, path: &str, faults: &mut Vec<Fault>) {
     match value {
         Value::Object(fields) => collect_fields(schema, fields, path, faults),
@@ -45,7 +43,7 @@ fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, fault
     }
 }
 
-/// The names of a map are its author's own; what stands behind them is not.
+/// Names in a map are free, so only the values behind them are checked.
 fn collect_entries(schema: &Value, entries: &Map<String, Value>, path: &str, faults: &mut Vec<Fault>) {
     if let Some(entry) = schema.get("additionalProperties") {
         for (name, value) in entries {
@@ -54,16 +52,17 @@ fn collect_entries(schema: &Value, entries: &Map<String, Value>, path: &str, fau
     }
 }
 
-/// What to tell the author of a name that is not known: of a field, of a kind, whatever it names.
+/// Message for an unknown name. `what` is the sort of name, such as `field`.
 pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     words::unknown(what, nearest(name, known), known)
 }
 
-/// The known name that was probably meant.
+/// Most similar of the known names, if it is similar enough to be the one that was meant.
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase();
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase());
-    // By as much as one is longer than the other they differ at least: a long one need not be compared.
+    // Two names differ by at least the difference of their lengths. With lengths further apart than 3 to 5 they cannot
+    // reach the similarity `ALIKE`, and a very long name is not compared.
     let of_alike_length = |known: &str| {
         let (one, other) = (name.chars().count(), known.chars().count());
         one.min(other) * 5 >= one.max(other) * 3

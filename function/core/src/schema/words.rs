@@ -1,25 +1,25 @@
-//! What a fault says: the one place that turns a broken rule into a sentence for its author.
+//! Messages of faults: the one module that turns a broken rule into a sentence for its author.
 
 use serde_json::Value;
 
 use super::keywords::{INT_OR_STRING, Limits};
 
-/// The longest value that a message repeats; of a longer one it shows the beginning.
+/// Largest length of a value in a message, in characters. A longer value is cut.
 const SHOWN: usize = 60;
 
-/// The longest name in a path: no name that Kubernetes takes is longer.
+/// Largest length of a name in a path, in characters. No name that Kubernetes accepts is longer.
 const LONGEST_NAME: usize = 320;
 
-/// The most fields that a message names: more would bury what it says.
+/// Largest number of field names in a message. More would hide its meaning.
 const MOST_FIELDS: usize = 6;
 
-/// One step down into a value.
+/// One step from a value to a field or an item inside it.
 pub enum Step<'a> {
     Field(&'a str),
     Index(usize),
 }
 
-/// The path of a field below another, as its author would write it.
+/// Path of a field or item inside another field, as its author would write it.
 pub fn join(path: &str, step: &Step) -> String {
     match step {
         Step::Index(index) => format!("{path}[{index}]"),
@@ -28,7 +28,7 @@ pub fn join(path: &str, step: &Step) -> String {
     }
 }
 
-/// A name that its author made up, and which stands in every path below it.
+/// A name, cut to [`LONGEST_NAME`]. Its author chooses a name in a map freely, and every path below repeats it.
 fn brief(name: &str) -> &str {
     name.char_indices().nth(LONGEST_NAME).map_or(name, |(end, _)| &name[..end])
 }
@@ -37,7 +37,7 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'))
 }
 
-/// Of another type. `fields` are those that a set of fields has.
+/// Message for a value of another type. `fields` are the names in the object that is expected.
 pub fn wrong_type(expected: &str, fields: &[&str], value: &Value) -> String {
     let expected = match expected {
         "object" if (1..=MOST_FIELDS).contains(&fields.len()) => &format!("a set of fields ({})", fields.join(", ")),
@@ -92,7 +92,7 @@ pub fn wrong_count(limits: &Limits, count: usize) -> String {
 }
 
 pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
-    // Whoever looks at a template forgets that nobody has rendered it yet.
+    // Double braces in a value come from a template that was not rendered.
     let remedy = if content.contains("{{") { ": render the template first" } else { "" };
     let content = shown(&Value::String(content.to_owned()));
     match words {
@@ -101,7 +101,7 @@ pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
     }
 }
 
-/// Of another type and, as text, of another form.
+/// Message for a value of another type which, as text, would not match the pattern either.
 pub fn other_form(words: &str, value: &Value) -> String {
     format!("must be {words}, not {}", kind_and_value(value))
 }
@@ -131,7 +131,7 @@ pub fn first_sentence(description: &str) -> &str {
     sentence.trim_end_matches('.')
 }
 
-/// The limits that a schema sets, as the field reference tells them.
+/// Limits that a schema sets, as phrases for the field reference.
 pub fn limits(schema: &Value) -> Vec<String> {
     let mut told = Vec::new();
     let range = Limits::of(schema, "minimum", "maximum");
@@ -184,7 +184,8 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-/// A value as its author wrote it: numbers reach the function as floats, so a whole one loses its fraction again.
+/// A value as its author wrote it. Numbers reach the function as floats, so a whole number is printed without its
+/// fraction.
 fn shown(value: &Value) -> String {
     let whole = value.as_f64().filter(|number| number.fract() == 0.0);
     let content = whole.map_or_else(|| value.to_string(), |number| number.to_string());

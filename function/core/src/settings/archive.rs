@@ -1,27 +1,27 @@
-//! Archives of connectors: where one is fetched from, and which servers the platform team admits.
+//! Archives of Kafka connectors: their addresses, and the servers that the platform team admits.
 //!
-//! What is in an archive runs in Kafka's pod, and what that pod reaches, it reaches. This room knows neither claims nor
-//! network policies.
+//! Code in an archive runs in Kafka's pod, and reaches everything that this pod reaches.
 
 use std::net::IpAddr;
 
 use crate::schema::fault::Fault;
 use crate::settings::input::ArchiveServer;
 
-/// Where archives are fetched unless something else is said.
+/// Port of an archive's server whose address names no port.
 const HTTPS: u16 = 443;
 
-/// The address of an archive, checked.
+/// Checked address of an archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveUrl {
     text: String,
-    /// Its server's name, in lower case.
+    /// Name of the server, in lower case.
     host: String,
     port: u16,
 }
 
 impl ArchiveUrl {
-    /// An address of the form [`ARCHIVE_URL`](crate::schema::form::ARCHIVE_URL); nothing where it is of another form.
+    /// Address from a text of the form [`ARCHIVE_URL`](crate::schema::form::ARCHIVE_URL). `None` where the scheme, the
+    /// server's name or the port has another form; the path is not checked.
     pub fn read(text: &str) -> Option<Self> {
         let (server, _) = text.strip_prefix("https://")?.split_once('/')?;
         let (host, port) = match server.split_once(':') {
@@ -39,15 +39,15 @@ impl ArchiveUrl {
     }
 }
 
-/// Where a pod has to go for an archive: a port, in some networks or in all of them.
+/// Egress that Kafka's pod needs for an archive: a port, in some networks or in all networks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Way {
     pub port: u16,
-    /// None: all.
+    /// Networks in CIDR notation. Empty: all networks.
     pub networks: Vec<String>,
 }
 
-/// The servers that the platform team lists, checked.
+/// Checked list of the servers that the platform team admits.
 #[derive(Clone, Debug, Default)]
 pub struct Servers {
     listed: Vec<ArchiveServer>,
@@ -84,12 +84,11 @@ impl Servers {
         Self { listed }
     }
 
-    /// The servers as they are listed.
     pub fn listed(&self) -> &[ArchiveServer] {
         &self.listed
     }
 
-    /// The way to an archive's server, or why there is none.
+    /// Egress to an archive's server, or the reason why the server is refused.
     pub fn way(&self, url: &ArchiveUrl) -> Result<Way, String> {
         let ArchiveUrl { host, port, .. } = url;
         if self.listed.is_empty() {
@@ -117,7 +116,7 @@ fn shown(host: &str, port: u16) -> String {
     if port == HTTPS { host.to_owned() } else { format!("{host}:{port}") }
 }
 
-/// Whether a text is a network as an API server takes it.
+/// Whether a text is a network in CIDR notation that an API server accepts: no address bits are set behind the prefix.
 fn is_network(cidr: &str) -> bool {
     let Some((address, prefix)) = cidr.split_once('/') else { return false };
     let (Ok(address), Ok(length)) = (address.parse(), prefix.parse::<u32>()) else { return false };
@@ -204,7 +203,7 @@ mod tests {
         ] {
             assert!(!form.is_match(text), "{text:?}");
         }
-        // What reads an address does not rely on its form where the server is concerned.
+        // `ArchiveUrl::read` refuses wrong servers by itself, where nothing has checked the pattern before.
         for text in
             ["https://user@example.com/a.zip", "https://1.2.3.4/a.zip", "https://e.com:70000/a.zip", "https://[::1]/a"]
         {

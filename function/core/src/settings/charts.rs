@@ -1,27 +1,28 @@
-//! What each pinned chart brings: the images that are pulled for it, and its pods that `scheduling` does not reach.
+//! Contents of each pinned chart: the images that are pulled for it, and its pods that ignore the settings'
+//! `scheduling`.
 //!
-//! Charts cannot be had where this is built, so what they bring is written down here, and `make charts` compares it with
-//! the charts themselves wherever their repositories are reached. An entry is for one version: a test fails where that is
-//! not the pinned one.
+//! The archives of charts cannot be fetched where this project is built, so their contents are listed here, and `make
+//! charts` compares the list with the charts wherever their repositories are reachable. An entry holds for one version;
+//! a test fails where another version is pinned.
 
 use crate::settings::pins::Chart;
 
-/// What a chart brings.
+/// Contents of a chart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brought {
-    /// The version that was rendered.
+    /// Version that was rendered.
     pub version: &'static str,
-    /// The SHA-256 of its archive, in hexadecimal.
+    /// SHA-256 checksum of the chart's archive, in hexadecimal digits.
     pub archive: &'static str,
-    /// The images in its manifests, with the values that are composed here and without a mirror.
+    /// Images in the rendered manifests, with the values that this function composes and without a mirror.
     pub images: &'static [&'static str],
-    /// The images that no manifest names as a container's: what its programs start, inject or install.
+    /// Images that no container in the rendered manifests names. Programs of the chart start, inject or install them.
     pub later: &'static [&'static str],
-    /// Its pods that run wherever there is room, whatever `scheduling` says.
+    /// Pods that run on any node with room, because `scheduling` does not reach them.
     pub elsewhere: &'static [&'static str],
 }
 
-/// What this chart brings at the pinned version.
+/// Contents of a chart at its pinned version.
 pub fn brought(chart: Chart) -> Brought {
     match chart {
         Chart::IstioBase => Brought {
@@ -42,7 +43,7 @@ pub fn brought(chart: Chart) -> Brought {
             version: "1.30.4",
             archive: "b662db852bfec2994725eb478c2e89fe6e73729aeb7ab90352d8042928fa20ce",
             images: &[],
-            // Its manifest leaves the image to istiod.
+            // The chart's manifest leaves the image of the gateway to istiod.
             later: &["registry.istio.io/release/proxyv2:1.30.4"],
             elsewhere: &[],
         },
@@ -72,7 +73,7 @@ pub fn brought(chart: Chart) -> Brought {
         Chart::Postgres => Brought {
             version: "1.6.7",
             archive: "5ec6b98d162f2eee975ff1b687a51730df570a36beb938e247f035a0ae1ea24e",
-            // Its image is one of those that are pinned by name.
+            // This image has a pin of its own, `Image::Postgres`.
             images: &["docker.io/library/postgres:17.11"],
             later: &[],
             elsewhere: &[],

@@ -1,4 +1,4 @@
-//! What the platform team decides for every claim: the function's input, as it stands in a Composition.
+//! Input of the function, as a Composition contains it: what the platform team decides for every claim.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The most that the platform team lets one claim ask for, and what a claim asks for, as amounts.
+//! Limits that the platform team sets for one claim, and the demand of a claim that they are compared with.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -7,7 +7,7 @@ use crate::schema::fault::Fault;
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::input;
 
-/// What is reserved.
+/// Amounts of storage, CPU and memory that are requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
     pub storage: Bytes,
@@ -40,11 +40,11 @@ impl Demand {
     }
 }
 
-/// A field of a claim by which its author asks for less.
+/// Field of a claim by which its author can request less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lever {
     pub field: &'static str,
-    /// What it brings, for all that depend on it.
+    /// Demand that the field causes, in all resources that depend on it.
     pub brings: Demand,
 }
 
@@ -62,7 +62,7 @@ impl Lever {
     }
 }
 
-/// The most that one claim may ask for: the settings' bounds, read.
+/// Largest demand and longest lists that one claim may have, parsed from the settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     most: Demand,
@@ -71,7 +71,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What the schema has found right.
+    /// Limits of settings that have passed the check of their schema.
     pub fn of(limits: &input::Limits) -> Self {
         let bytes = |text: &str| Bytes::read(text).unwrap_or_default();
         let most = Demand {
@@ -82,7 +82,7 @@ impl Limits {
         Self { most, topics: limits.topics, users: limits.users }
     }
 
-    /// Each bound that a demand is above, at the field that brings the most to it.
+    /// A fault for each limit that the demand exceeds, at the field that causes most of the amount.
     pub fn exceeded(&self, demand: &Demand, levers: &[Lever]) -> Vec<Fault> {
         let storage =
             self.too_much(demand, levers, |of| of.storage, |sum| format!("{} of storage", sum.words()), "storage");
@@ -92,7 +92,7 @@ impl Limits {
         [storage, cpu, memory].into_iter().flatten().collect()
     }
 
-    /// Whether a demand is above the bound on one of its amounts.
+    /// The fault, if the demand exceeds the limit of one amount.
     fn too_much<T: Copy + Ord + Default + fmt::Display>(
         &self,
         demand: &Demand,
@@ -121,7 +121,7 @@ impl Limits {
     }
 }
 
-/// Whether a list is longer than the platform team allows.
+/// The fault, if a list has more entries than the platform team allows.
 pub fn too_many(field: &str, count: usize, most: u32, bound: &str) -> Option<Fault> {
     let is_more = u32::try_from(count).is_ok_and(|count| count <= most);
     (!is_more).then(|| {

@@ -1,4 +1,4 @@
-//! The platform team's decisions, once the function's input has been checked: which image, which chart, which store.
+//! Checked settings of the platform team: the function's input with its images, charts, limits, secret store and more.
 
 pub mod archive;
 pub mod charts;
@@ -24,15 +24,16 @@ use crate::settings::input::{
 use crate::settings::limits::Limits;
 use crate::settings::pins::{Chart, Image};
 
-/// Names that take over what is not ours, wherever they stand. A `*` at the end stands for any ending.
+/// Names that no environment and no namespace inside one may have, because they belong to Kubernetes, Crossplane or
+/// KubeVela. A `*` at the end stands for any ending.
 const RESERVED: &[&str] = &["default", "kube-*", "crossplane-system", "vela-system"];
 
-/// What holds for every claim.
+/// Settings that hold for every claim.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub host_provider_config: String,
     pub secret_store: String,
-    /// Patterns for what claims may name of its entries.
+    /// Patterns of the entries in the secret store that claims may name.
     pub allowed_keys: Vec<String>,
     pub limits: Limits,
     pub gateways: Gateways,
@@ -60,7 +61,7 @@ impl Default for Settings {
 static INPUT: LazyLock<Checker> = LazyLock::new(Checker::of::<Input>);
 
 impl Settings {
-    /// Reads the function's input as it stands in a Composition's step. Crossplane checks nothing of it.
+    /// Settings from the function's input in a step of a Composition. Crossplane does not validate this input.
     pub fn read(mut input: Value) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         if let Some(fields) = input.as_object_mut() {
@@ -81,7 +82,7 @@ impl Settings {
         Self::check(input)
     }
 
-    /// Checks what the schema cannot say.
+    /// Checks that the schema of the input cannot express.
     pub fn check(mut input: Input) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         unknown_pins(&mut faults, "input.images.pins", input.images.pins.keys(), &Image::ALL.map(Image::name));
@@ -140,7 +141,7 @@ impl Settings {
         }
     }
 
-    /// An image that a user names, from the mirror where there is one.
+    /// An image that a user names. The mirror, if one is set, takes the place of its registry.
     pub fn mirrored(&self, image: &str) -> String {
         match &self.registry {
             Some(registry) => format!("{registry}/{}", path(image)),
@@ -158,7 +159,8 @@ impl Settings {
         }
     }
 
-    /// Whether a chart is the one that is listed with what it brings: of the pinned version, from wherever all charts come.
+    /// Whether `charts.rs` lists this chart's contents: the pinned version is used, from the usual repository or from
+    /// the mirror of all charts.
     pub fn is_listed(&self, chart: Chart) -> bool {
         let pin = self.charts.pins.get(chart.key());
         pin.is_none_or(|pin| pin.repository.is_none() && pin.version == chart.version())
@@ -172,7 +174,7 @@ impl Settings {
         (!self.tolerations.is_empty()).then(|| self.tolerations.clone())
     }
 
-    /// The reserved name, or the pattern of them, that this one falls under.
+    /// Reserved name, or pattern of reserved names, that matches a name.
     pub fn reserved(&self, name: &str) -> Option<&str> {
         self.reserved.iter().map(String::as_str).find(|pattern| match pattern.strip_suffix('*') {
             Some(start) => name.starts_with(start),
@@ -181,7 +183,7 @@ impl Settings {
     }
 }
 
-/// What a user should know about these images before they are pulled.
+/// Warning that names the images without a digest, for users to read before they are pulled.
 pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let names: BTreeSet<&str> = images.into_iter().filter(|image| !image.contains("@sha256:")).collect();
     if names.is_empty() {
@@ -194,7 +196,7 @@ pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<Strin
     ))
 }
 
-/// Whether an image's name says which one it is: a digest, or a tag that does not move.
+/// Whether an image reference is fixed to a version: it has a digest, or a tag other than `latest`.
 pub fn pinned(image: &str) -> bool {
     if image.contains("@sha256:") {
         return true;
@@ -212,8 +214,8 @@ fn unknown_pins<'a>(faults: &mut Vec<Fault>, field: &str, names: impl Iterator<I
     }
 }
 
-/// Labels and taints go into the values of charts as well, some of which execute them as templates: they are what Kubernetes
-/// takes for them, which is never a template.
+/// Faults of labels and taints. Both also become values of charts, some of which execute values as templates. A text
+/// that Kubernetes accepts as a label or a taint is never a template.
 fn scheduling(faults: &mut Vec<Fault>, scheduling: &Scheduling) {
     const KEY: &str = "must be a label's key: a name of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be";
     const VALUE: &str = "must be a label's value: at most 63 letters, digits, hyphens, underscores and dots, with a letter or a digit first and last";
@@ -270,7 +272,7 @@ fn toleration(toleration: Toleration) -> core::Toleration {
     }
 }
 
-/// An image's name without its registry.
+/// Image reference without its registry.
 fn path(image: &str) -> &str {
     match image.split_once('/') {
         Some((first, rest)) if is_registry(first) => rest,
@@ -278,7 +280,7 @@ fn path(image: &str) -> &str {
     }
 }
 
-/// The registry in an image's name, by the name that it answers to.
+/// Host name of the registry in an image reference: `index.docker.io` for Docker Hub, which is the default.
 pub fn registry(image: &str) -> String {
     match image.split('/').next() {
         Some(first) if image.contains('/') && is_registry(first) && first != "docker.io" => first.to_owned(),
@@ -286,7 +288,8 @@ pub fn registry(image: &str) -> String {
     }
 }
 
-/// Whether the first part of an image's name is a registry: only those have a dot or a port in them.
+/// Whether the first part of an image reference is a registry. Only registries have a dot or a port, except
+/// `localhost`.
 fn is_registry(first: &str) -> bool {
     first.contains(['.', ':']) || first == "localhost"
 }

@@ -1,8 +1,10 @@
-//! Every image and every chart, at one version each. An upgrade is a change here and nowhere else.
+//! Pinned version of every image and every chart. An upgrade changes a version here and, for a chart, its entry in
+//! `charts.rs`.
 //!
-//! Digests are not written down: none can be checked where this is built. `docs/pins.md` says how to fill them in.
+//! Digests are left out, because none can be verified where this project is built; `docs/pins.md` describes how to add
+//! them.
 
-/// An image that a part runs.
+/// Image that a part runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Image {
     Curl,
@@ -16,7 +18,7 @@ pub enum Image {
     Python,
 }
 
-/// Each image with its name in the function's input and its reference, in the order of [`Image`].
+/// Row for each image: the image, its name under `images.pins` in the function's input, and its reference, in the order of [`Image`].
 const IMAGES: [(Image, &str, &str); 9] = [
     (Image::Curl, "curl", "docker.io/curlimages/curl:8.21.0"),
     (Image::FastDataDev, "fast-data-dev", "docker.io/lensesio/fast-data-dev:3.9.0"),
@@ -40,7 +42,7 @@ impl Image {
         all
     };
 
-    /// Name in the function's input.
+    /// Name of the image in the function's input, under `images.pins`.
     pub fn name(self) -> &'static str {
         IMAGES[self as usize].1
     }
@@ -51,7 +53,7 @@ impl Image {
     }
 }
 
-/// A chart that is installed.
+/// Helm chart that a part installs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chart {
     IstioBase,
@@ -63,12 +65,12 @@ pub enum Chart {
     VCluster,
 }
 
-/// The pin of a chart.
+/// Pin of a chart.
 struct ChartPin {
     chart: Chart,
-    /// Name in the function's input.
+    /// Name of the chart in the function's input, under `charts.pins`.
     key: &'static str,
-    /// Name in its repository.
+    /// Name of the chart in its repository.
     name: &'static str,
     repository: &'static str,
     version: &'static str,
@@ -77,7 +79,7 @@ struct ChartPin {
 const ISTIO_CHARTS: &str = "https://istio-release.storage.googleapis.com/charts";
 const ISTIO: &str = "1.30.4";
 
-/// Each chart with its pin, in the order of [`Chart`].
+/// Row for each chart, in the order of [`Chart`].
 const CHARTS: [ChartPin; 7] = [
     ChartPin { chart: Chart::IstioBase, key: "istio-base", name: "base", repository: ISTIO_CHARTS, version: ISTIO },
     ChartPin { chart: Chart::Istiod, key: "istiod", name: "istiod", repository: ISTIO_CHARTS, version: ISTIO },
@@ -129,12 +131,12 @@ impl Chart {
         all
     };
 
-    /// Name in the function's input.
+    /// Name of the chart in the function's input, under `charts.pins`.
     pub fn key(self) -> &'static str {
         self.pin().key
     }
 
-    /// Name in its repository.
+    /// Name of the chart in its repository.
     pub fn name(self) -> &'static str {
         self.pin().name
     }
@@ -152,23 +154,23 @@ impl Chart {
     }
 }
 
-/// The version of Knative Serving that the operator installs; the pinned operator knows it.
+/// Version of Knative Serving that the operator installs. The pinned version of the operator supports it.
 pub const KNATIVE_SERVING: &str = "1.23.0";
 
-/// Where Istio's own images are: istiod, and the proxy that its webhook puts into the gateway's pod.
+/// Registry and path of Istio's own images: istiod, and the proxy that istiod's webhook injects into the gateway's pod.
 pub const ISTIO_IMAGES: &str = "registry.istio.io/release";
 
-/// The control plane of a virtual cluster without its commercial parts: registry and repository.
+/// Registry and repository of the image for a virtual cluster's control plane, in the edition without commercial parts.
 pub const VCLUSTER_IMAGE: (&str, &str) = ("ghcr.io", "loft-sh/vcluster-oss");
 
-/// The images of the Knative operator and of its webhook, without their tags, which its chart knows.
+/// Images of the Knative operator and of its webhook, without tags: the operator's chart adds them.
 pub const KNATIVE_OPERATOR_IMAGES: [&str; 2] = [
     "gcr.io/knative-releases/knative.dev/operator/cmd/operator",
     "gcr.io/knative-releases/knative.dev/operator/cmd/webhook",
 ];
 
-/// What the operator runs of Knative Serving with Istio's ingress: Deployments by their names, Jobs by the beginnings of
-/// theirs.
+/// Workloads that the operator creates for Knative Serving with Istio as its ingress: Deployments by their names, Jobs
+/// by the beginnings of their names.
 pub const KNATIVE_SERVING_WORKLOADS: [&str; 9] = [
     "activator",
     "autoscaler",
@@ -181,10 +183,11 @@ pub const KNATIVE_SERVING_WORKLOADS: [&str; 9] = [
     "webhook",
 ];
 
-/// The image that Knative Serving puts into each pod of its services, without its tag.
+/// Image of queue-proxy, which Knative Serving adds to each pod of its Services, without its tag.
 pub const QUEUE_PROXY_IMAGE: &str = "gcr.io/knative-releases/knative.dev/serving/cmd/queue";
 
-/// The images of Knative Serving, without their tags, by what the operator calls them. Only a mirror needs them named.
+/// Images of Knative Serving without their tags, by the operator's names for them. A KnativeServing lists them only
+/// where a mirror is set.
 pub const KNATIVE_SERVING_IMAGES: [(&str, &str); 10] = [
     ("activator", "gcr.io/knative-releases/knative.dev/serving/cmd/activator"),
     ("autoscaler", "gcr.io/knative-releases/knative.dev/serving/cmd/autoscaler"),

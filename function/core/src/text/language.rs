@@ -1,25 +1,26 @@
-//! Quoting, once for each language: how a text of a claim or of the settings stays one value, and nothing else, in a
-//! document that another program reads (a shell, SQL, a configuration file).
+//! Quoting of untrusted text: a text of a claim or of the settings stays one value in a document that another program
+//! reads, such as a Go template, a connector's configuration or an access list.
 //!
-//! A document of a language is built of [`Text`] alone: of words that stand in this program, and of anybody's text, quoted.
-//! A character that a language cannot write is replaced by one without meaning there. That changes the text, so the form of
-//! a field refuses such a character first. This room knows neither claims nor clusters.
+//! A document is built of [`Text`] alone: of constants in this program, and of quoted text. A character that a language
+//! cannot escape is replaced by U+FFFD, which has no meaning in any of the languages. The replacement changes the text,
+//! so the pattern of a claim's field refuses such a character beforehand.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::{Serialize, Serializer};
 
-/// Replaces a character that a language cannot write. A mere removal would join the text on both sides of it.
+/// Replacement for a character that a language cannot escape. Deleting the character would join the texts on both sides
+/// of it.
 const UNSAID: char = char::REPLACEMENT_CHARACTER;
 
-/// A language that other programs read.
+/// Language of a document that another program reads.
 pub trait Language {
-    /// Exactly this text, as one value.
+    /// The text as one value of the language.
     fn quoted(text: &str) -> String;
 }
 
-/// A text in a language.
+/// Text that is valid in a language: constants and quoted values.
 #[derive(Clone, Debug)]
 pub struct Text<L> {
     text: String,
@@ -27,17 +28,17 @@ pub struct Text<L> {
 }
 
 impl<L: Language> Text<L> {
-    /// Whatever somebody wrote, as one value.
+    /// Untrusted text, quoted as one value.
     pub fn literal(text: &str) -> Self {
         Self::of(L::quoted(text))
     }
 
-    /// Our own words in the language.
+    /// Constant of this program, not quoted.
     pub fn code(words: &'static str) -> Self {
         Self::of(words.to_owned())
     }
 
-    /// Our own words in the language, one behind the other.
+    /// Constants of this program, joined without a separator and not quoted.
     pub fn joined<const N: usize>(words: [&'static str; N]) -> Self {
         Self::of(words.concat())
     }
@@ -63,18 +64,18 @@ impl<L: Language> Serialize for Text<L> {
     }
 }
 
-/// Go's text templates, which External Secrets executes wherever a Secret is made of others.
+/// Go's text templates, which External Secrets executes in the `template` of an ExternalSecret or a PushSecret.
 #[derive(Clone, Debug)]
 pub enum Template {}
 
 impl Language for Template {
-    /// Two braces begin an action. One that prints two braces takes their place.
+    /// Two braces begin an action. They are replaced by an action that prints two braces.
     fn quoted(text: &str) -> String {
         text.replace("{{", "{{\"{{\"}}")
     }
 }
 
-/// A variable of a container: Kubernetes replaces `$(NAME)` there, and takes `$$` for `$`.
+/// Value of a container's environment variable. Kubernetes replaces `$(NAME)` in it, and reads `$$` as `$`.
 #[derive(Clone, Debug)]
 pub enum Variable {}
 
@@ -92,8 +93,8 @@ impl Language for Variable {
     }
 }
 
-/// Configuration whose reader replaces `$(…)` or `${…}`, and has no word for either itself: that of Lenses HQ, of the Lenses
-/// agent and of Kafka's connectors.
+/// Configuration in which a program replaces `$(…)` or `${…}` and has no escape for either: that of Lenses HQ, of the
+/// Lenses agent and of Kafka's connectors.
 #[derive(Clone, Debug)]
 pub enum Placeholders {}
 
@@ -109,8 +110,9 @@ impl Language for Placeholders {
     }
 }
 
-/// KCQL, in which a connector is told what to carry where. It is split at semicolons before it is read, and a name ends with
-/// its backquote. Without backquotes a name with a dot, or one that is a word of the language, would not be read as a name.
+/// Name in KCQL, the language that says which topics a Lenses connector copies to which. Backquotes are needed for a
+/// name with a dot and for a name that is a keyword. Backquotes and semicolons in the name are replaced: a backquote
+/// would end the name, and statements are split at semicolons before they are parsed.
 #[derive(Clone, Debug)]
 pub enum Kcql {}
 
@@ -121,8 +123,8 @@ impl Language for Kcql {
     }
 }
 
-/// A list of words, of which a text becomes one. A list may part its words by a space, a line's end, a comma or a colon, so a
-/// text keeps none of them.
+/// One word of a list. Lists are separated by a space, a line break, a comma or a colon, so a word contains none of
+/// them.
 #[derive(Clone, Debug)]
 pub enum Word {}
 
@@ -133,7 +135,8 @@ impl Language for Word {
     }
 }
 
-/// The rest of a line in Mosquitto's access list. Without it, the line would say something else.
+/// Last field of a line in Mosquitto's access list. It is never empty, because the line would have another meaning
+/// without it.
 #[derive(Clone, Debug)]
 pub enum Line {}
 

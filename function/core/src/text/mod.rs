@@ -1,4 +1,4 @@
-//! Text that is not trusted: as a value in the language of another program, and as people are shown it.
+//! Untrusted text: quoted for other programs (`language`), and made visible for people (`readable`).
 
 pub mod language;
 pub mod readable;

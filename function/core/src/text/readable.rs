@@ -1,16 +1,17 @@
-//! Text as people may be shown it. A terminal takes control characters for commands, and kubectl prints a condition as it
-//! stands; some characters turn the direction of writing, so that a line says something else than it holds; others are not
-//! seen at all. They are written out instead, as `\u{1b}`. Lines and tabs stay.
+//! Untrusted text made safe to show. A terminal executes control characters, and kubectl prints the message of a
+//! condition unescaped. Bidirectional characters reorder a line, so that it reads differently from its content, and
+//! other characters are invisible. All of these are written as escapes such as `\u{1b}`; line breaks and tabs stay.
 
 use std::borrow::Cow;
 
-/// A text with nothing in it but what is seen.
+/// The text with each unseen character written as an escape such as `\u{1b}`.
 pub fn readable<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
     let text = text.into();
     if text.chars().any(is_unseen) { text.chars().map(shown).collect() } else { text }
 }
 
-/// A text in JSON with nothing in it but what is seen: there, such characters stand in strings alone.
+/// JSON with each unseen character written as `\uXXXX`, which has the same meaning: such characters occur in strings
+/// only.
 pub fn readable_json(json: &str) -> Cow<'_, str> {
     if json.chars().any(is_unseen) {
         let shown = |character: char| match character {
@@ -31,7 +32,7 @@ fn shown(character: char) -> String {
     if is_unseen(character) { character.escape_unicode().to_string() } else { character.to_string() }
 }
 
-/// Whether something that shows text would obey a character, or show nothing.
+/// Whether a character is invisible, or controls a terminal or the direction of writing. Line breaks and tabs are seen.
 fn is_unseen(character: char) -> bool {
     let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_none = matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe;

@@ -37,7 +37,7 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// Connections that a policy admits to its pods, and from them. A direction without rules is left to the fence.
 ///
 /// Kubernetes reads a rule without peers as one for all peers, and a rule without ports as one for all ports. So no
-/// rule is added for an empty list of peers.
+/// rule is added where either list is empty.
 #[derive(Default)]
 #[must_use = "it admits nothing until a policy or a fence takes it"]
 pub struct Traffic {
@@ -49,8 +49,8 @@ impl Traffic {
     /// Admits connections from these peers at these ports.
     pub fn from(mut self, peers: impl IntoIterator<Item = NetworkPolicyPeer>, ports: &[Port]) -> Self {
         let peers: Vec<NetworkPolicyPeer> = peers.into_iter().collect();
-        if !peers.is_empty() {
-            let ports = tcp(ports.iter().map(|&(_, port)| port));
+        let ports = tcp(ports.iter().map(|&(_, port)| port));
+        if !peers.is_empty() && !ports.is_empty() {
             self.ingress.push(NetworkPolicyIngressRule { from: Some(peers), ports: Some(ports) });
         }
         self
@@ -67,7 +67,9 @@ impl Traffic {
     /// Admits connections to these pods at these ports.
     pub fn to(mut self, peer: NetworkPolicyPeer, ports: &[Port]) -> Self {
         let ports = tcp(ports.iter().map(|&(_, port)| port));
-        self.egress.push(NetworkPolicyEgressRule { to: Some(vec![peer]), ports: Some(ports) });
+        if !ports.is_empty() {
+            self.egress.push(NetworkPolicyEgressRule { to: Some(vec![peer]), ports: Some(ports) });
+        }
         self
     }
 
@@ -191,5 +193,24 @@ fn port(protocol: &str, number: i32) -> NetworkPolicyPort {
         protocol: Some(protocol.to_owned()),
         port: Some(IntOrString::Int(number)),
         ..NetworkPolicyPort::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_rule_is_for_all_peers_or_all_ports_because_a_list_is_empty() {
+        let port: Port = ("http", 80);
+        let traffic = Traffic::default()
+            .from([], &[port])
+            .from([gateway()], &[])
+            .to(gateway(), &[])
+            .to_anybody([])
+            .to_networks(&[], 443);
+        assert!(traffic.ingress.is_empty() && traffic.egress.is_empty());
+        let traffic = Traffic::default().from([gateway()], &[port]).to(gateway(), &[port]);
+        assert_eq!((traffic.ingress.len(), traffic.egress.len()), (1, 1));
     }
 }

@@ -1,45 +1,45 @@
-//! Arrows: what leads to what, and because of which references.
+//! Arrows between the parts of a picture, with the references in manifests that they stand for.
 
 use std::collections::HashMap;
 
-/// What an arrow means.
+/// Meaning of an arrow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layer {
-    /// Opens connections to it.
+    /// The start opens connections to the end.
     Calls,
-    /// Leads traffic on to it.
+    /// The start forwards traffic to the end.
     Routes,
-    /// Data moves there.
+    /// Data moves from the start to the end.
     Data,
-    /// Hands it a Secret.
+    /// The start makes a Secret that the end uses.
     Secrets,
-    /// A policy lets it in.
+    /// The start is a network policy for the end, or a policy admits the start to the end.
     Admits,
-    /// Must be ready before it.
+    /// The start must be ready before the end.
     Order,
 }
 
-/// What an arrow ends at.
+/// Start or end of an arrow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     Part(usize),
-    /// Something beyond the platform, by its name.
+    /// Something outside the platform, by its name.
     Beyond(String),
-    /// A host by which the platform is reached.
+    /// Host name by which the platform is reached.
     Entrance(String),
 }
 
-/// One thing leads to another.
+/// Relation of two ends in one layer.
 #[derive(Debug)]
 pub struct Arrow {
     pub layer: Layer,
     pub from: End,
     pub to: End,
-    /// The references that it stands for.
+    /// References in manifests that the arrow stands for.
     pub because: Vec<String>,
 }
 
-/// All arrows, each once.
+/// All arrows, without duplicates.
 #[derive(Default)]
 pub struct Arrows {
     pub all: Vec<Arrow>,

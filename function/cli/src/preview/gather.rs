@@ -49,8 +49,8 @@ impl Asked<'_> {
         source(self.document, &format!("{}{}", self.above, self.root))
     }
 
-    /// Composes the claim. The result is `None` if the only faults are at properties that are set at deployment, and
-    /// otherwise all faults.
+    /// Composed claim. The result is `None` if its only faults are at properties that are set at deployment, and an
+    /// error with all other faults if there are any.
     pub fn examine(&self, settings: &Settings) -> Result<Option<Composed>, Vec<Located>> {
         let mut faults = self.kind.unknown_fields(&self.spec);
         let composed = self.kind.compose(self.spec.clone(), self.claim.clone(), settings);
@@ -71,7 +71,7 @@ impl Asked<'_> {
         self.brought.iter().any(|brought| brought.decides(property))
     }
 
-    /// Notes about the properties that are set at deployment; `is_shown` if the claim is composed without them.
+    /// Notes about the properties that are set at deployment. `is_shown`: whether the claim is composed without them.
     pub fn later(&self, is_shown: bool) -> impl Iterator<Item = Located> {
         let so = if is_shown {
             "it is shown without".to_owned()
@@ -197,7 +197,7 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// Records an object of another API group or kind, which is valid. A name close to one of this function's is
+    /// Records an object of another API group or kind, which is no fault. A name close to one of this function's is
     /// reported as a possible misspelling.
     fn foreign(&mut self, object: &Object<'a>, group: &str, kind: &str) {
         let ours = || KINDS.iter().flat_map(|known| [known.claim, known.composite]);

@@ -26,7 +26,7 @@ const STRIP_GAP: f64 = 24.0;
 /// Document that the SVG is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum For {
-    /// SVG file.
+    /// SVG document by itself.
     File,
     /// HTML page with a section for each part, to which the part's node links.
     Page,

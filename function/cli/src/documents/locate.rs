@@ -10,7 +10,7 @@ pub struct Place {
     pub below: Vec<Place>,
 }
 
-/// One step of a path.
+/// One step of a path: the name of a field, or an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Field(String),

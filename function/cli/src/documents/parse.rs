@@ -56,7 +56,7 @@ struct Node {
 struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Node>,
-    /// Number of values that may still follow.
+    /// Number of values that may still follow in the document.
     room: usize,
 }
 
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Message about the name of a field.
+/// Message about a field name that is not text.
 const NAME: &str = "a field's name must be text, not a list or a set of fields";
 
 fn begin(open: &mut Vec<Open>, inner: Open) -> Read<()> {
@@ -268,7 +268,7 @@ fn too_many(line: usize) -> Unreadable {
 }
 
 fn duplicate(key: &str) -> String {
-    // Two documents that were joined without `---` repeat these fields.
+    // Two documents that were joined without `---` repeat `apiVersion` and `kind`.
     let joined = if matches!(key, "apiVersion" | "kind") {
         ": where files were joined, put a line --- between them"
     } else {

@@ -31,7 +31,7 @@ pub struct Account {
     /// First phase that is not ready, or `Settled`; `None` for a refused claim.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<&'static str>,
-    /// Number of ready resources, and of all resources.
+    /// Number of ready resources, out of all resources.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<String>,
     /// Kind and name of the claim and of its composite, if a person has paused them: Crossplane then does not act on
@@ -41,7 +41,7 @@ pub struct Account {
     /// Seconds until Crossplane calls again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u32>,
-    /// Whether anything differs from the step before.
+    /// Whether anything about the claim differs from the step before.
     pub changed: bool,
     pub phases: Vec<Phase>,
     pub conditions: Vec<Told>,
@@ -63,7 +63,7 @@ pub struct Phase {
 pub struct Line {
     pub key: String,
     pub part: &'static str,
-    /// Kind, name and namespace.
+    /// Kind, name and namespace of the resource.
     pub title: String,
     /// Cluster of the resource: `host` or `inside`.
     pub place: &'static str,

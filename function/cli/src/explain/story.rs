@@ -26,7 +26,7 @@ use crate::documents::read::Document;
 struct Chapter {
     /// Title of the step.
     step: String,
-    /// Events, by the name of the claim.
+    /// Events of each claim, by the name of the claim.
     #[serde(default)]
     happens: BTreeMap<String, Happening>,
     /// Expected result, which this module ignores.
@@ -59,10 +59,10 @@ struct Happening {
     gone: Vec<String>,
 }
 
-/// Largest number of rounds, above the longest chain of waits.
+/// Largest number of reconcile rounds, above the longest chain of resources that wait for each other.
 const ROUNDS: usize = 30;
 
-/// Story up to the current step.
+/// Story up to the current step, with the state of its cluster.
 pub(crate) struct Story<'a> {
     subjects: &'a Subjects<'a>,
     cluster: Cluster,

@@ -31,7 +31,7 @@ pub fn component(kind: &Kind) -> String {
         .replace("$parameter", &object(&spec, 1))
 }
 
-/// CUE for the progress of a claim and its addresses, one detail each.
+/// CUE for the details that KubeVela shows: the progress of a claim and its addresses, one detail each.
 fn details(status: &Value) -> String {
     let endpoints = status.pointer("/properties/endpoints").and_then(properties);
     let lines = endpoints.into_iter().flatten().map(|(name, _)| format!("{name}: *$status.endpoints.{name} | \"\"\n"));

@@ -80,7 +80,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// The command `generate`.
+/// Runs the command `generate`.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let changes = align(&args.folder, args.check)?;
     if args.check {

@@ -130,7 +130,7 @@ fn line_by_line(old: &str, new: &str) -> String {
     TextDiff::from_lines(&old, &new).unified_diff().context_radius(CONTEXT).to_string()
 }
 
-/// Value on one side only, on one line if it is short, otherwise as YAML.
+/// Value that exists on one side only, on one line if it is short, otherwise as YAML.
 fn one_sided(mark: char, field: &str, value: &Value, text: &mut String) -> io::Result<()> {
     let line = line(value);
     if line.chars().count() <= SHORT && !line.contains('\n') {
@@ -224,7 +224,7 @@ struct ClaimEntry<'a> {
 #[derive(Serialize)]
 struct ChangedEntry<'a> {
     key: &'a str,
-    /// Key of the Job that this one replaces.
+    /// Key of the former Job that this Job replaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     instead: Option<&'a str>,
     fields: &'a [Change],

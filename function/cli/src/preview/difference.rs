@@ -16,14 +16,14 @@ use super::sides::{ResourceDifference, Sides};
 use super::whole::Preview;
 use crate::documents::located::Located;
 
-/// Two versions of claims, compared.
+/// Difference between two versions of all claims.
 pub struct Difference<'a> {
     pub claims: Vec<ClaimDifference<'a>>,
     /// Changes that an API server refuses.
     pub refused: Vec<Located>,
 }
 
-/// One claim in two versions.
+/// Difference between two versions of one claim.
 pub struct ClaimDifference<'a> {
     pub sides: Sides<'a>,
     pub resources: Vec<ResourceDifference<'a>>,

@@ -140,7 +140,7 @@ pub struct NotOurs {
     pub nearest: Option<&'static str>,
 }
 
-/// Result of reading all documents.
+/// Claims, other objects, faults and warnings that were found in documents.
 #[derive(Default)]
 pub struct Gathered<'a> {
     pub asked: Vec<Asked<'a>>,
@@ -380,7 +380,8 @@ const MEANT_SPEC: &str = "unknown field, did you mean \"spec\"? A claim has a sp
 const MEANT_PROPERTIES: &str =
     "unknown field, did you mean \"properties\"? A component has properties where a claim has a spec";
 
-/// Whether a fault is about `metadata.name` or about missing metadata: `name` reports these in other words.
+/// Whether a fault is about `metadata.name` or about missing metadata: the function `name` reports these in other
+/// words.
 fn asks_for_name(field: &str) -> bool {
     matches!(field, "metadata.name" | "metadata")
 }

@@ -3,7 +3,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// Line with the name of the step, until this value is dropped.
+/// Line on the terminal with the name of a slow step, until this value is dropped.
 pub struct Notice {
     is_shown: bool,
 }
@@ -19,7 +19,8 @@ impl Notice {
 impl Drop for Notice {
     fn drop(&mut self) {
         if self.is_shown {
-            // Carriage return and "erase line". An error is ignored, because a closed terminal has nothing to clear.
+            // Carriage return, then the control sequence that erases the line. An error is ignored, because a closed
+            // terminal has nothing to erase.
             let _ = write!(io::stderr(), "\r\x1b[2K");
         }
     }

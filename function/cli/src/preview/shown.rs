@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::gather::Asked;
 use crate::documents::located::Located;
 
-/// Claim with all that it becomes.
+/// Claim, with its plan and with the settings for its kind.
 pub struct Shown<'a> {
     pub asked: Asked<'a>,
     pub composed: Composed,
@@ -62,7 +62,7 @@ impl Shown<'_> {
     }
 }
 
-/// Cluster, displayed as people call it.
+/// Cluster, under the name that is printed for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cluster<'a> {
     Host,

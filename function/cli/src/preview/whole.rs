@@ -12,7 +12,7 @@ use super::together;
 use crate::documents::located::Located;
 use crate::documents::read::Document;
 
-/// Content of a preview.
+/// Content of a preview: claims, other objects and warnings.
 pub struct Preview<'a> {
     pub claims: Vec<Shown<'a>>,
     pub not_ours: Vec<NotOurs>,

@@ -12,11 +12,12 @@ const DEPTH: usize = 100;
 /// the message.
 const VALUES: usize = 50_000;
 
-/// Fields of an object. The bytes are checked before they are read: a field that cannot be read counts as absent.
+/// Fields of an object, in wire format. The bytes are checked before they are read: a field that cannot be read counts
+/// as absent.
 #[derive(Clone, Copy, Default)]
 pub struct Fields<'a>(&'a [u8]);
 
-/// One value, of which only the kind has been read.
+/// One value. Lists and objects in it have not been read yet.
 #[derive(Clone, Copy)]
 pub enum Node<'a> {
     Null,
@@ -27,14 +28,14 @@ pub enum Node<'a> {
     Object(Fields<'a>),
 }
 
-/// Values of a list.
+/// Values of a list, in wire format.
 #[derive(Clone, Copy, Default)]
 pub struct List<'a>(&'a [u8]);
 
 /// Fields of an object that are read and checked. All others may be as deep and as long as an API server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// All fields.
+    /// All fields of an object.
     Whole,
     /// All fields of a resource, except `metadata.managedFields`.
     Resource,
@@ -235,7 +236,7 @@ fn messages(message: &[u8], wanted: u32) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// An entry of an object: its name, and the message with its value.
+/// Entry of an object: its name, and the message with its value.
 fn pair(entry: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
     let (mut name, mut value): (&[u8], &[u8]) = (&[], &[]);
     for field in read(entry) {
@@ -379,7 +380,7 @@ mod tests {
             if ours.check(Extent::Whole).is_ok() {
                 prop_assert!(Struct::decode(bytes.as_slice()).is_ok());
             }
-            // Neither may reading so little of it without a check do any harm.
+            // Reading these few bytes without a check must do no harm either.
             drop(ours.to_value(Extent::Whole));
         }
     }
@@ -445,7 +446,7 @@ mod tests {
         assert_eq!(Fields::of(&deep).check(Extent::Head), Err(Flaw::Depth), "labels are read");
     }
 
-    /// A message in a message.
+    /// Field with a length-delimited message.
     fn prefixed(key: u8, message: &[u8]) -> Vec<u8> {
         let mut out = vec![key];
         encode_varint(message.len() as u64, &mut out);
@@ -457,7 +458,7 @@ mod tests {
         prefixed(0x0a, &[prefixed(0x0a, name.as_bytes()), prefixed(0x12, value)].concat())
     }
 
-    /// Lists in lists, as deep as an API server stores them.
+    /// Nested lists, as deep as an API server stores them.
     fn lists(levels: usize) -> Vec<u8> {
         (0..levels).fold(vec![0x08, 0x00], |inner, _| prefixed(0x32, &prefixed(0x0a, &inner)))
     }

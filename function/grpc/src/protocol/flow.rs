@@ -23,7 +23,7 @@ const LEAST: usize = 512 << 10;
 /// Length of the prefix of a gRPC message, in bytes: a flag for compression, and the length of the message.
 const PREFIX: usize = 5;
 
-/// Memory limit for messages.
+/// Memory limit for the messages of all calls.
 #[derive(Clone, Debug)]
 pub struct Flow {
     room: Arc<Semaphore>,
@@ -59,7 +59,7 @@ impl Flow {
     }
 }
 
-/// Share of one call, which is free again when every clone of this value is dropped.
+/// Share of the memory limit that one call holds until every clone of this value is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Room(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
 
@@ -79,10 +79,10 @@ type Taking = Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>
 enum Stage {
     /// The prefix with the length is incomplete: only these bytes of it have arrived.
     Prefix(Vec<u8>),
-    /// The share of the limit is not free yet. The first frame is passed on afterwards, followed by this number of
-    /// bytes.
+    /// The share of the memory limit is not free yet. Once it is, this frame is passed on, and this number of bytes
+    /// follows.
     Waiting(Frame<Bytes>, usize, Taking),
-    /// Number of bytes that are still to arrive.
+    /// Number of bytes of the message that are still to arrive.
     Rest(usize),
 }
 
@@ -139,7 +139,7 @@ impl HttpBody for Received {
                 let rest = *rest;
                 let permit = ready!(taking.as_mut().poll(context));
                 self.room.keep(permit);
-                // The time without a free share does not count against the client.
+                // Waiting for a free share does not count against the client's time limit.
                 let end = Instant::now() + self.flow.patience;
                 self.end.as_mut().reset(end);
                 if let Stage::Waiting(frame, ..) = std::mem::replace(&mut self.stage, Stage::Rest(rest)) {

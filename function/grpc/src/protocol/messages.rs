@@ -9,7 +9,7 @@ use prost::bytes::Bytes;
 use super::fields::{Extent, Fields, Flaw};
 use super::write::{TYPICAL, write};
 
-/// Error about a request that cannot be read, with the part that is at fault.
+/// Error about a part of a request that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the request: the {subject} {flaw}")]
 pub struct Malformed {
@@ -150,8 +150,8 @@ impl Resource {
         self.resource.as_deref().map(Fields::of).unwrap_or_default()
     }
 
-    /// Sets fields over the existing ones. Of two entries with one name the later one counts, by the rules of the wire
-    /// format.
+    /// Sets fields of the resource over its existing ones. Of two entries with one name the later one counts, by the
+    /// rules of the wire format.
     pub fn merge(&mut self, fields: &serde_json::Map<String, serde_json::Value>) {
         let before = self.resource.as_deref().unwrap_or_default();
         let mut merged = Vec::with_capacity(before.len() + TYPICAL);

@@ -15,15 +15,15 @@ pub enum Refused {
     Parts,
 }
 
-/// Messages of a request that are decoded.
+/// Types of messages that are decoded from a request.
 #[derive(Clone, Copy)]
 enum Message {
     Request,
     State,
-    /// Key and resource.
+    /// Map entry with a key and a resource.
     Named,
     Resource,
-    /// Name of a requirement, and the resources found for it.
+    /// Map entry with the name of a requirement and the resources found for it.
     Found,
     Resources,
 }

@@ -20,12 +20,12 @@ use super::flow::Flow;
 use super::messages::{Request, Response};
 use super::outline;
 
-/// A composition function.
+/// Composition function that the service calls.
 pub trait RunFunction: Send + Sync + 'static {
     fn run(&self, request: Request) -> Result<Response, Status>;
 }
 
-/// gRPC service of a function.
+/// gRPC service that calls a composition function.
 pub struct Service<F> {
     function: Arc<F>,
     limit: usize,

@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 
 use super::certificates::Certificates;
 
-/// Time limit for a silent client, which must not hold a socket for ever.
+/// Time limit for the handshake and the first byte of a client: a silent client must not hold a socket for ever.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Pause after the process has run out of sockets: before the next try, another connection must close.
@@ -111,7 +111,7 @@ pub struct Connection {
     /// Whether the client has sent anything. Before that, the stream ends after HANDSHAKE.
     spoken: bool,
     end: Pin<Box<Sleep>>,
-    /// Place among the connections at once, which is free again when the stream is dropped.
+    /// Place of the connection in the limit of connections, free again when the stream is dropped.
     _place: OwnedSemaphorePermit,
 }
 

@@ -93,7 +93,7 @@ struct Reloaded {
     outcome: &'static str,
 }
 
-/// Size of an answer.
+/// Size of an answer, in bytes and in resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub bytes: usize,
@@ -103,7 +103,7 @@ pub struct Answer {
     pub held: usize,
 }
 
-/// Result of a change of the certificates.
+/// Result of reading changed certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
     Used,

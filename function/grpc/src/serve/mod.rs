@@ -1,6 +1,6 @@
 //! gRPC server around a function: transport, limits, health, reflection, metrics, and a graceful stop.
 //!
-//! This module does not depend on claims: it serves any composition function alike.
+//! The server is the same for every composition function.
 
 mod address;
 mod args;
@@ -37,7 +37,7 @@ use certificates::Certificates;
 use connection::Acceptor;
 use metrics::Metrics;
 
-/// Largest number of threads. One call takes about a millisecond, so more threads only take memory.
+/// Largest number of worker threads. One call takes about a millisecond, so more threads only take memory.
 const MOST_WORKERS: usize = 4;
 
 /// Bytes that a client may send before they are read: enough for most requests as a whole, while the default stops a
@@ -66,7 +66,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PING: Duration = Duration::from_secs(30);
 const PONG: Duration = Duration::from_secs(10);
 
-/// Accepted connections that wait for the server to take them.
+/// Largest number of accepted connections that wait for the server to take them.
 const BACKLOG: usize = 16;
 
 /// Serves as a process of its own, with its own threads, log and panic hook.

@@ -16,7 +16,7 @@ enum Immutable {
     Processor(String),
 }
 
-/// Connectors and processors that the script of a resource maintains.
+/// Connectors and processors that the keeper script in a resource maintains, by the variables of its container.
 fn kept(resource: &Resource) -> Vec<Immutable> {
     let containers = resource.manifest().pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let variables = containers.into_iter().flatten().filter_map(|container| container.get("env")?.as_array()).flatten();

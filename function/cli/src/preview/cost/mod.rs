@@ -109,7 +109,7 @@ impl Cost {
         }
     }
 
-    /// Records the resources other than volumes that outlive the claim by their management policies.
+    /// Records the resources, other than volumes, that stay when the claim is removed, by their management policies.
     fn leave_others(&mut self, removed: &[&Resource], sides: &Sides) {
         let left = removed.iter().filter(|resource| !goes(resource) && !resource.is_only_observed());
         let left = left.filter(|resource| Volume::of(resource).is_none());
@@ -123,7 +123,7 @@ impl Cost {
         });
     }
 
-    /// Records the Secrets inside the virtual cluster, which outlive the resources that copied them.
+    /// Records the Secrets that were copied into the virtual cluster: they outlive the resources that copied them.
     fn leave_secrets(&mut self, old: &Shown, removed: &[&Resource], sides: &Sides) {
         let mut secrets: Vec<(&str, &str)> = removed.iter().copied().filter_map(pushed).collect();
         // A Job makes the Secret `lenses-agent-key`, so no PushSecret lists it.

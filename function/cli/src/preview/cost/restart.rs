@@ -9,18 +9,18 @@ use serde_json::Value;
 
 use super::super::sides::ResourceDifference;
 
-/// Pods that are replaced.
+/// Pods that a change replaces.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Restart {
     /// Key of the composed resource that the pods belong to.
     pub key: String,
-    /// Title of that composed resource.
+    /// Title of the composed resource that the pods belong to.
     pub pods: String,
     /// Duration of the outage. `None` for pods of a chart or operator without figures, which may not restart at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub away_seconds: Option<Span>,
-    /// Functions that are unavailable during the outage.
+    /// Functions that are unavailable while the pods restart.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub meanwhile: &'static str,
 }
@@ -71,7 +71,7 @@ fn restart(old: &Resource, new: &Resource) -> Option<Restart> {
     Some(Restart { key: new.key.clone(), pods: new.title(), away_seconds, meanwhile })
 }
 
-/// Configuration of a chart without the values that do not affect pods.
+/// Configuration of a chart, without the values that do not affect pods.
 fn audible(resource: &Resource, told: &Value) -> Value {
     let mut told = told.clone();
     for (_, quiet) in QUIET.iter().filter(|(part, _)| *part == resource.part) {
@@ -83,7 +83,7 @@ fn audible(resource: &Resource, told: &Value) -> Value {
 }
 
 impl Restart {
-    /// Sentence for people.
+    /// Sentence about the restart, for people.
     pub fn sentence(&self) -> String {
         let Self { pods, away_seconds, meanwhile, .. } = self;
         let meanwhile = if meanwhile.is_empty() { String::new() } else { format!(": {meanwhile}") };
@@ -129,7 +129,7 @@ mod tests {
         assert!(missing.is_empty(), "{missing:?}");
     }
 
-    /// People plan with the figures in docs/upgrade.md.
+    /// The figures in docs/upgrade.md are the same, because people plan with them.
     #[test]
     fn the_book_has_the_same_figures() {
         let book = include_str!("../../../../../docs/upgrade.md");

@@ -1,4 +1,4 @@
-//! Cost of a change as it is printed, and as JSON.
+//! Types for the cost of a change, printed as text and as JSON.
 
 use realtime_platform_core::parts::plan::Resource;
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub struct Volume {
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Stop {
     pub what: String,
-    /// Remains of the removed connector or processor.
+    /// Remains of the connector or processor after its removal, such as its topics.
     pub stays: &'static str,
 }
 
@@ -48,13 +48,13 @@ pub struct Stop {
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Left {
     pub what: String,
-    /// Next manager of the object, if there is one.
+    /// Next manager of the object that stays behind, if there is one.
     pub until: String,
     pub remove: String,
 }
 
 impl Cost {
-    /// Sentences for people; the flag is true for a loss.
+    /// Sentences about the cost, for people; the flag is true for a loss of data or access.
     pub fn sentences(&self) -> impl Iterator<Item = (bool, String)> {
         let restarts = self.restarts.iter().map(|restart| (false, restart.sentence()));
         let losses = |of: &'static str, losses: &[Loss]| -> Vec<(bool, String)> {
@@ -112,7 +112,7 @@ pub fn inside(command: &str) -> String {
     format!("`{command}` inside the virtual cluster")
 }
 
-/// Future manager of objects that stay in a namespace.
+/// Next manager of objects that stay behind in a namespace.
 pub fn taken_up(sides: &Sides) -> String {
     match sides.successor {
         Some(successor) => format!("taken up by {}", successor.asked.claim.name),

@@ -2,24 +2,24 @@
 
 use std::collections::HashMap;
 
-/// Meaning of an arrow.
+/// Meaning of an arrow in the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layer {
-    /// The start opens connections to the end.
+    /// The arrow's start opens connections to the arrow's end.
     Calls,
-    /// The start forwards traffic to the end.
+    /// The arrow's start forwards traffic to the arrow's end.
     Routes,
-    /// Data moves from the start to the end.
+    /// Data moves from the arrow's start to the arrow's end.
     Data,
-    /// The start makes a Secret that the end uses.
+    /// The arrow's start makes a Secret that the arrow's end uses.
     Secrets,
-    /// The start is a network policy for the end, or a policy admits the start to the end.
+    /// The arrow's start is a network policy for the arrow's end, or a network policy admits the start to the end.
     Admits,
-    /// The start must be ready before the end.
+    /// The arrow's start must be ready before the arrow's end.
     Order,
 }
 
-/// Start or end of an arrow.
+/// Start or end of an arrow in the picture.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     Part(usize),
@@ -29,7 +29,7 @@ pub enum End {
     Entrance(String),
 }
 
-/// Relation of two ends in one layer.
+/// Arrow in the picture: a relation between two ends.
 #[derive(Debug)]
 pub struct Arrow {
     pub layer: Layer,
@@ -39,7 +39,7 @@ pub struct Arrow {
     pub because: Vec<String>,
 }
 
-/// All arrows, without duplicates.
+/// All arrows of the picture, without duplicates.
 #[derive(Default)]
 pub struct Arrows {
     pub all: Vec<Arrow>,

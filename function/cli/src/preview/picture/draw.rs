@@ -23,7 +23,7 @@ const LEGEND: f64 = 46.0;
 const LEAST_WIDTH: f64 = 860.0;
 const STRIP_GAP: f64 = 24.0;
 
-/// Document that the SVG is for.
+/// Document that the SVG is made for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum For {
     /// SVG document by itself.
@@ -392,7 +392,7 @@ fn rect(rect: &Rect, by: Point) -> String {
     )
 }
 
-/// Number with at most one decimal, and without a negative zero.
+/// Number as text, with at most one decimal and without a negative zero.
 fn number(value: f64) -> String {
     let text = format!("{value:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);

@@ -9,7 +9,7 @@ use super::parts::{self, Part, text};
 use super::reading::{Container, Labelled, Labels, Pod, PushSecret, Rule, Template, VirtualService, read, selects};
 use crate::preview::shown::Cluster;
 
-/// Service of a manifest, or the name of a chart's Service.
+/// Service of a manifest, or of a chart that names its Service in its values.
 pub struct Service {
     pub part: usize,
     pub name: String,
@@ -319,7 +319,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Part, cluster and namespace of a manifest.
+/// Part, cluster and namespace that a manifest belongs to.
 struct At<'n, 'a> {
     part: usize,
     cluster: Cluster<'a>,

@@ -27,7 +27,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Label of the stage.
+    /// Label of the stage in the picture.
     pub fn name(self) -> &'static str {
         match self {
             Self::Publisher => "publishes",

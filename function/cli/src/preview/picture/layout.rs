@@ -74,7 +74,7 @@ impl Rect {
     }
 }
 
-/// Direction of the lines.
+/// Direction of the lines in a layout.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     Down,
@@ -233,7 +233,7 @@ impl Layout {
         }
     }
 
-    /// The point next to an end of a line.
+    /// Second point of a line, counted from its start or from its end.
     fn neighbour(&self, edge: usize, is_start: bool) -> Option<Point> {
         let points = &self.edges[edge];
         let index = if is_start { 1.min(points.len().checked_sub(1)?) } else { points.len().checked_sub(2)? };

@@ -30,7 +30,7 @@ const NESTED: f64 = 9.0;
 /// Space between sheets, in pixels: more than the names of boxes take.
 const SHEET_GAP: f64 = 72.0;
 
-/// Content of a node.
+/// Content of a node in the scene.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     End(End),
@@ -71,7 +71,7 @@ pub struct Scene {
     pub nodes: Vec<Placed>,
     pub size: Size,
     sheets: Sheets,
-    /// Node by sheet and end, because something outside the platform may be on several sheets.
+    /// Index of a node by its sheet and end, because something outside the platform may be on several sheets.
     node_of: HashMap<(usize, End), usize>,
     /// Line by sheet and both ends. An arrow in the opposite direction uses the same line.
     line_of: HashMap<(usize, End, End), Line>,
@@ -99,7 +99,7 @@ struct Setting<'s, 'a> {
     twins: &'s HashSet<usize>,
     frames: Vec<Frame<'a>>,
     nodes: Vec<(What, Option<usize>)>,
-    /// Ends of the plan's first edges, in the same order.
+    /// Ends of the first edges of `plan`, in the same order.
     lines: Vec<(End, End)>,
     plan: Plan,
 }
@@ -399,7 +399,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Number of layers above each node.
+    /// Number of layers above each node, by the edges of the plan.
     fn depths(&self) -> Vec<usize> {
         let mut depths = vec![0; self.nodes.len()];
         for _ in 0..self.nodes.len() {

@@ -10,7 +10,7 @@ use super::parts::Part;
 /// Largest number of claims on a sheet: an environment, and two claims in each of three namespaces.
 const CLAIMS: usize = 7;
 
-/// Sheet of each part.
+/// Assignment of each part to its sheet.
 pub struct Sheets {
     of_parts: Vec<usize>,
     count: usize,

@@ -12,7 +12,7 @@ use super::flow::{self, Flow};
 use super::parts::{self, Part, text};
 use super::reading::{Gateway, Labels, NetworkPolicy, ServiceMonitor, VirtualService, addresses, read, selects};
 
-/// Every arrow of these parts.
+/// All arrows of a picture with these parts.
 pub fn arrows(parts: &[Part], facts: &Facts, flow: &Flow) -> Vec<Arrow> {
     let mut reader = Reader { parts, facts, arrows: Arrows::default() };
     for index in 0..parts.len() {

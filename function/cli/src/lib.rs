@@ -1,4 +1,4 @@
-//! What is for people: previews, pictures and explanations of claims, and the files that are generated from the types.
+//! Commands for people: previews, pictures and explanations of claims, and the files that are generated from the types.
 
 pub mod documents;
 pub mod explain;

@@ -1,5 +1,5 @@
-//! Text for a terminal, in which the only commands are the styles that this program asks for. Whatever else is told came
-//! from a file, and is made readable on its way out.
+//! Text for a terminal. Only the styles of this program reach the terminal as control sequences. All other text comes
+//! from files, and its control characters are escaped.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write};
@@ -8,23 +8,23 @@ use std::sync::LazyLock;
 use anstyle::Style;
 use realtime_platform_core::text::readable::readable;
 
-/// Stands around the command of a style until it is written. No file can hold it, because it is drawn anew each time, of
-/// what Unicode keeps for use inside a program.
+/// Delimiter around the control sequence of a style until it is written. No file can contain it: it is random in each
+/// process, and consists of Unicode noncharacters.
 static MARK: LazyLock<String> = LazyLock::new(|| {
     let drawn = RandomState::new().build_hasher().finish();
     let digit = |place: u32| char::from_u32(0xfdd0 + u32::try_from(drawn >> (4 * place) & 0xf).unwrap_or_default());
     (0..16).filter_map(digit).collect()
 });
 
-/// A text in a style. The stream that it is written to drops the style where colour is not wanted.
+/// Text in a style. The output stream removes the style if colour is off.
 pub fn painted(style: Style, text: &str) -> String {
     let mark = MARK.as_str();
     format!("{mark}{style}{mark}{text}{mark}{style:#}{mark}")
 }
 
-/// Writes a text with what is painted in it.
+/// Writes a text with its styles.
 pub fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
-    // Before each mark of two and behind the second, the text; between them, a style.
+    // The marks come in pairs, so that pieces of text and styles alternate.
     let mut is_style = false;
     for piece in text.split(MARK.as_str()) {
         let piece = if is_style { piece.into() } else { readable(piece) };

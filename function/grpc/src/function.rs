@@ -1,6 +1,7 @@
-//! The gRPC edge: from a request to a claim, from its plan to a response. The only room that knows the protocol.
+//! Answer to one call of Crossplane: from the request to the claim, and from its plan to the response.
 //!
-//! A domain failure is never a transport error: it is one Fatal with every fault, and changes nothing that is desired.
+//! An invalid claim is not a transport error: the response has one Fatal result with every fault, and the desired
+//! resources do not change.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use serde_json::{Map, Value};
 
 use crate::protocol::{Extent, Fields, Flaw, Malformed, Node, Request, Response, RunFunction};
 
-/// The composition function.
+/// Composition function for all kinds of claims.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Function;
 
@@ -31,7 +32,7 @@ impl RunFunction for Function {
     }
 }
 
-/// Answers one call. The same request always has the same answer.
+/// Answer to one call. Equal requests have equal answers.
 fn answer(request: &Request) -> Result<Response, Malformed> {
     request.check()?;
     let input = request.input.as_deref().map(Fields::of).unwrap_or_default();
@@ -46,7 +47,8 @@ fn answer(request: &Request) -> Result<Response, Malformed> {
             Some(Composed { key, fields: resource.fields(), unreadable: &unreadable })
         },
     });
-    // What could not be read was taken for absent: an answer from that could hold what is running.
+    // An unreadable field was treated as absent. An answer based on that could hold a running resource, so the call
+    // fails.
     if let Some(malformed) = unreadable.into_inner() {
         return Err(malformed);
     }
@@ -56,7 +58,8 @@ fn answer(request: &Request) -> Result<Response, Malformed> {
     })
 }
 
-/// A composed resource as it came. Of fields that are looked up, the first that cannot be read is noted.
+/// Observed composed resource in wire format. The first field that is looked up and cannot be read is recorded in
+/// `unreadable`.
 struct Composed<'a> {
     key: &'a str,
     fields: Fields<'a>,
@@ -79,8 +82,8 @@ impl Look for Composed<'_> {
         self.noted(self.fields.find(path).and_then(|found| found.map(read).transpose()))
     }
 
-    /// What stands in conditions beside what is read of them may be deep: who rules a virtual cluster writes what it likes
-    /// there.
+    /// Condition of one type. Its other fields are not read, because whoever controls a virtual cluster can nest them
+    /// deeply.
     fn condition(&self, path: &[&str], kind: &str) -> Option<observed::Condition> {
         let Some(Node::List(conditions)) = self.noted(self.fields.find(path)) else { return None };
         let found = conditions.objects().find(|condition| condition.text("type") == Some(kind))?;
@@ -95,7 +98,7 @@ impl Look for Composed<'_> {
     }
 }
 
-/// What a system or broker asks Crossplane for, besides its lock: the ProviderConfig that has its environment's name.
+/// Name of the requirement with which a system or broker asks Crossplane for the ProviderConfig of its environment.
 const ENVIRONMENT: &str = "environment";
 
 fn desire(request: &Request, progress: Progress) -> Response {
@@ -132,14 +135,14 @@ fn desire(request: &Request, progress: Progress) -> Response {
     answer
 }
 
-/// What Crossplane found under a name that an earlier answer asked for, as far as it tells whose it is. It leaves out what
-/// it was not asked for yet, and says that nothing has the name by an empty list.
+/// Object that Crossplane found for a requirement of an earlier answer, reduced to the fields that identify it and its
+/// owner. A requirement that was not sent before is missing in the request; one without a match has an empty list.
 fn found(request: &Request, under: &str) -> Found {
     let Some(found) = request.required_resources.get(under) else { return Found::Unknown };
     found.items.first().map_or(Found::Nothing, |item| Found::Object(item.fields().to_value(Extent::Head)))
 }
 
-/// Asks Crossplane for the resource that has a name.
+/// Adds a requirement for the resource with this name.
 fn require(answer: &mut Response, Name { key, api_version, kind, name }: Name) {
     let selector = ResourceSelector {
         api_version: api_version.to_owned(),
@@ -154,7 +157,8 @@ fn readiness(ready: bool) -> i32 {
     (if ready { Ready::True } else { Ready::False }).into()
 }
 
-/// One Fatal with every fault. Crossplane then applies nothing and removes nothing; only the conditions reach the claim.
+/// Response with one Fatal result that has every fault. After a Fatal result, Crossplane applies nothing and removes
+/// nothing; only the conditions reach the claim.
 fn refuse(request: &Request, refused: Refused) -> Response {
     let mut answer = Response::to(request, Duration::from_mins(1));
     answer.conditions.extend(refused.conditions.into_iter().map(condition));
@@ -162,7 +166,7 @@ fn refuse(request: &Request, refused: Refused) -> Response {
     answer
 }
 
-/// A result after which Crossplane changes nothing.
+/// Fatal result, after which Crossplane changes nothing.
 pub fn fatal(message: String) -> Given {
     Given {
         severity: Severity::Fatal.into(),
@@ -172,10 +176,11 @@ pub fn fatal(message: String) -> Given {
     }
 }
 
-/// The longest message: an API server refuses a status with a condition whose message has more than 32768 letters.
+/// Longest message, in bytes. An API server rejects a status with a condition whose message has more than 32768
+/// characters.
 const LONGEST_MESSAGE: usize = 16 << 10;
 
-/// A message as far as it may go. Names in it are others', and as long as they like.
+/// Message cut to the longest length. A message quotes names of any length that other people have chosen.
 fn cut(mut message: String) -> String {
     if message.len() > LONGEST_MESSAGE {
         message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));

@@ -1,4 +1,4 @@
-//! The function as Crossplane calls it: a server of its protocol around [`realtime_platform_core`].
+//! The function as Crossplane calls it: a gRPC server around [`realtime_platform_core`].
 
 pub mod function;
 pub mod protocol;

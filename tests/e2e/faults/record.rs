@@ -42,7 +42,7 @@ impl Record {
 
     /// Whether this fault was measured with what would be installed now.
     pub fn is_measured(&self, fault: &Fault) -> bool {
-        self.immutable(fault).is_some_and(|(of, _)| of == self.of)
+        self.kept(fault).is_some_and(|(of, _)| of == self.of)
     }
 
     /// With what the fault was measured last, and what was.
@@ -70,7 +70,7 @@ impl Record {
         for fault in faults {
             let Fault { name, what, during, after, on, .. } = fault;
             let named = format!("(`{name}`)");
-            let row = self.immutable(fault).map(|(of, measured)| {
+            let row = self.kept(fault).map(|(of, measured)| {
                 format!("| {what} {named} | {} | {during} | {after} | {measured} | {of} |", on.words())
             });
             let row = row.or_else(|| old.lines().find(|line| line.contains(&named)).map(str::to_owned));

@@ -1,16 +1,16 @@
-//! On which line a field stands: what a path such as `spec.topics[2].name` leads to in a document.
+//! Line of a field in a document, by a path such as `spec.topics[2].name`.
 
 use serde_json::Value;
 
-/// Where a value stands in its text, and all that is in it, in the order of its items or fields.
+/// Position of a value in its text, and of everything in the value, in the order of its items or fields.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The line, from 1; of a field, that of its name.
+    /// Line, from 1; for a field, the line of its name.
     pub line: usize,
     pub below: Vec<Place>,
 }
 
-/// One step down into a value.
+/// One step of a path: the name of a field, or an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Field(String),
@@ -22,7 +22,7 @@ impl Place {
         Self { line, below: Vec::new() }
     }
 
-    /// The line of a field of the value that stands here, or of the nearest field around it that is there.
+    /// Line of the field at `path`, or of the nearest field around it that exists.
     pub fn line_of(&self, value: &Value, path: &str) -> Option<usize> {
         let (mut place, mut value, mut line) = (self, value, None);
         for step in steps(path) {
@@ -48,7 +48,7 @@ fn next<'a>(value: &'a Value, step: &Step) -> Option<&'a Value> {
     }
 }
 
-/// The steps of a path as faults write it: `a.b[0]["any name"].c`.
+/// Steps of a path in the form of a fault's field: `a.b[0]["any name"].c`.
 fn steps(path: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut rest = path;

@@ -1,4 +1,4 @@
-//! A fault, with its place in a file.
+//! Fault with its position in a file.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,25 +7,25 @@ use anstyle::{AnsiColor, Style};
 
 use crate::terminal::{self, painted};
 
-/// A fault, with where it stands.
+/// Fault with its file, line, claim and field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
     pub file: String,
     pub line: Option<usize>,
-    /// The claim it is in, by kind and name.
+    /// Kind and name of the claim that has the fault.
     pub claim: Option<String>,
-    /// The field, as the file's author writes it.
+    /// Field, as the author of the file writes it.
     pub field: Option<String>,
     pub message: String,
 }
 
 impl Located {
-    /// A fault of a file as a whole.
+    /// Fault of a whole file.
     pub fn file(file: &str, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: None, claim: None, field: None, message: message.into() }
     }
 
-    /// The same fault, at a field as its author calls it.
+    /// Same fault, at a field as the author of the file writes it.
     #[must_use]
     pub fn at(self, field: String) -> Self {
         Self { field: Some(field), ..self }

@@ -1,4 +1,4 @@
-//! YAML documents: read with the place of every field, and written.
+//! YAML documents: read with the position of every field, and written.
 
 pub mod locate;
 pub mod located;

@@ -1,5 +1,6 @@
-//! From a YAML text to values, as kubectl reads it: YAML 1.1, where `yes` is true and `010` is eight, and every number that is
-//! whole is an integer, however it is written. Beside each value stands its line. This room does not know what a value says.
+//! YAML parser that reads values as kubectl does: by YAML 1.1, where `yes` is true and `010` is eight, and every whole
+//! number is an integer, however it is written. Each value has its line. This module does not depend on the meaning of
+//! values.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,28 +9,29 @@ use serde_json::{Map, Value};
 
 use super::locate::Place;
 
-/// As deep as lists and sets of fields may be nested: deeper than any claim, and not as deep as a stack.
+/// Greatest depth of nested lists and mappings: deeper than any claim, and not too deep for the stack.
 const DEPTH: usize = 128;
 
-/// How many values a document may have once its aliases are followed. A cluster's whole list is far smaller.
+/// Largest number of values in a document after its aliases are expanded. A list of everything in a cluster is far
+/// smaller.
 const MOST_VALUES: usize = 2_000_000;
 
 pub const TOO_DEEP: &str = "lists and sets of fields must not be nested deeper than 128 levels";
 
-/// A document of a text.
+/// One document of a text.
 pub struct Parsed {
     pub value: Value,
     pub place: Place,
 }
 
-/// What cannot be read, on which line of the text.
+/// Error that makes a text unreadable, with its line in the text.
 #[derive(Debug)]
 pub struct Unreadable {
     pub line: usize,
     pub message: String,
 }
 
-/// The documents of a text, and why the rest of it cannot be read.
+/// Documents of a text, and the error after them, if there is one.
 pub fn documents(text: &str) -> (Vec<Parsed>, Option<Unreadable>) {
     let mut reader = Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), room: MOST_VALUES };
     let mut documents = Vec::new();
@@ -54,7 +56,7 @@ struct Node {
 struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Node>,
-    /// How many values may still come.
+    /// Number of values that may still follow in the document.
     room: usize,
 }
 
@@ -63,7 +65,8 @@ type Read<T> = Result<T, Unreadable>;
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Read<Option<(Event<'a>, usize)>> {
         let located = |(event, span): (Event<'a>, Span)| (event, span.start.line());
-        // The parser counts brackets itself, and as words of its own would be told where nobody counts.
+        // The parser has a limit of its own for nested brackets. Its message is replaced, so that both limits have the
+        // same one.
         let words = |error: &ScanError| match error.info() {
             "recursion limit exceeded" => TOO_DEEP.to_owned(),
             info if info.contains("valid YAML whitespace") => "a tab stands here: put spaces in its place".to_owned(),
@@ -84,7 +87,8 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    /// The value that comes next. What it is inside of waits on a list, for a text may be nested deeper than a stack is.
+    /// Next value. The lists and mappings around it are kept in a vector and not on the stack, because a text may be
+    /// nested more deeply than the stack allows.
     fn value(&mut self) -> Read<Node> {
         let mut open: Vec<Open> = Vec::new();
         loop {
@@ -109,7 +113,7 @@ impl<'a> Reader<'a> {
             if open.len() + node.height > DEPTH {
                 return Err(unreadable(line, TOO_DEEP));
             }
-            // The parser counts anchors from 1.
+            // The parser counts anchors from 1; 0 means no anchor.
             if anchor > 0 {
                 self.anchors.insert(anchor, node.clone());
             }
@@ -120,7 +124,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What an anchor stands for. It is looked at before it is copied, for a copy of copies could be of any size.
+    /// Value of an alias. Its size is checked before the copy, because aliases of aliases grow exponentially.
     fn alias(&mut self, anchor: usize, line: usize) -> Read<Node> {
         let node = self.anchors.get(&anchor).ok_or_else(|| unreadable(line, "an anchor must not be inside itself"))?;
         self.room = self.room.checked_sub(node.size).ok_or_else(|| too_many(line))?;
@@ -128,7 +132,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What a field's name may be.
+/// Message about a field name that is not text.
 const NAME: &str = "a field's name must be text, not a list or a set of fields";
 
 fn begin(open: &mut Vec<Open>, inner: Open) -> Read<()> {
@@ -152,15 +156,15 @@ fn leaf(text: &str, style: ScalarStyle, tag: Option<&Tag>, line: usize, open: &m
     Ok(Node { value, place: Place::at(line), size: 1, height: 0 })
 }
 
-/// A list or a set of fields, as far as it has come.
+/// List or mapping that is not complete yet.
 struct Open {
     node: Node,
     anchor: usize,
-    /// The name of the field whose value comes next, and its line.
+    /// Name of the field whose value comes next, and its line.
     name: Option<(String, usize)>,
-    /// That name stands for the fields of its value.
+    /// Whether that field is a merge key, which stands for the fields of its value.
     merges: bool,
-    /// The names that stand here, and those that are only merged.
+    /// Names that are written in this mapping, without those that are merged into it.
     own: HashSet<String>,
 }
 
@@ -175,7 +179,7 @@ impl Open {
         self.node.value.is_object() && self.name.is_none()
     }
 
-    /// Takes what comes next in it: an item, a name, or the value of the field that was named.
+    /// Takes the next item, field name, or value of the named field.
     fn take(&mut self, node: Node, line: usize) -> Read<()> {
         if self.awaits_name() {
             self.name = Some((name(node.value, line)?, line));
@@ -210,7 +214,7 @@ impl Open {
         Ok(())
     }
 
-    /// Sets a field, also where one that was merged stood.
+    /// Sets a field, and replaces a merged field of the same name.
     fn set(&mut self, name: String, node: Node) {
         self.count(&node);
         let Value::Object(fields) = &mut self.node.value else { return };
@@ -222,7 +226,8 @@ impl Open {
         fields.insert(name, node.value);
     }
 
-    /// Takes the fields of a set, or of several of which the first goes before the others. What stands here goes before all.
+    /// Merges the fields of a mapping, or of a list of mappings, in which earlier mappings take precedence. Fields that
+    /// exist already take precedence over all merged ones.
     fn merge(&mut self, node: Node, line: usize) -> Read<()> {
         let Node { value, place, height, size } = node;
         match value {
@@ -243,7 +248,7 @@ impl Open {
     }
 }
 
-/// A field's name. A number and a truth value are told as text, as in JSON.
+/// Name of a field. A number or boolean becomes text, as in JSON.
 fn name(value: Value, line: usize) -> Read<String> {
     match value {
         Value::String(name) => Ok(name),
@@ -263,7 +268,7 @@ fn too_many(line: usize) -> Unreadable {
 }
 
 fn duplicate(key: &str) -> String {
-    // What every document begins with.
+    // Two documents that were joined without `---` repeat `apiVersion` and `kind`.
     let joined = if matches!(key, "apiVersion" | "kind") {
         ": where files were joined, put a line --- between them"
     } else {
@@ -272,7 +277,7 @@ fn duplicate(key: &str) -> String {
     format!("the field {key:?} stands here a second time{joined}")
 }
 
-/// The value of a scalar, if JSON has it.
+/// Value of a scalar; `None` if JSON cannot express it.
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Option<Value> {
     let core = tag.filter(|tag| tag.is_yaml_core_schema()).map(|tag| tag.suffix.as_str());
     match (style, tag, core) {
@@ -281,7 +286,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Option<Value> {
     }
 }
 
-/// What stands there without quotes, if JSON has it.
+/// Value of a scalar without quotes; `None` if JSON cannot express it.
 fn plain(text: &str) -> Option<Value> {
     match text {
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Some(true.into()),
@@ -325,7 +330,7 @@ fn float(text: &str) -> Option<Value> {
     Some(whole(number).map_or_else(|| number.into(), Value::from))
 }
 
-/// A number without a fraction, on its way through JSON, is an integer.
+/// Integer for a number without a fraction, as in a conversion through JSON.
 fn whole(number: f64) -> Option<i64> {
     const END: f64 = 9_223_372_036_854_775_808.0;
     #[allow(clippy::cast_possible_truncation, reason = "it is whole and within the range")]

@@ -1,4 +1,5 @@
-//! From names on a command line to documents. This room does not know what a document says.
+//! Documents of the files, folders and standard input that a command line names. This module does not depend on the
+//! content of a document.
 
 use std::fs;
 use std::io::Read;
@@ -13,17 +14,18 @@ use crate::documents::located::Located;
 /// One document of a file.
 #[derive(Debug)]
 pub struct Document {
-    /// The file, as its reader would name it.
+    /// Name of the file for people.
     pub file: String,
     pub value: Value,
-    /// Where it stands in its text, how many lines of the file are above that, and on which line it begins to say something.
+    /// Position of the document in its text; `above` is the number of lines in the file above that text, and
+    /// `first_line` the first line with content.
     place: Place,
     above: usize,
     first_line: usize,
 }
 
 impl Document {
-    /// A fault of this document at a field, or of the document as a whole.
+    /// Fault of this document at a field, or of the document as a whole.
     pub fn fault(&self, field: &str, message: impl Into<String>) -> Located {
         Located {
             file: self.file.clone(),
@@ -34,19 +36,18 @@ impl Document {
         }
     }
 
-    /// The line of a field in the file, or of the nearest field around it.
+    /// Line of a field in the file, or of the nearest field around it.
     pub fn line(&self, field: &str) -> Option<usize> {
         self.place.line_of(&self.value, field).map(|line| self.above + line)
     }
 
-    /// The line on which the document begins to say something.
+    /// First line with content.
     pub fn first_line(&self) -> usize {
         self.first_line
     }
 }
 
-/// Every document of files, of the folders among them, and of standard input (`-`), in order; beside them what cannot be
-/// read.
+/// Documents of all files, folders and standard input (`-`), in order, and the faults of those that cannot be read.
 pub fn documents(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Document>, Vec<Located>) {
     let mut documents = Vec::new();
     let mut faults = Vec::new();
@@ -84,7 +85,7 @@ fn walk(path: &Path, is_asked_for: bool, documents: &mut Vec<Document>, faults: 
     }
 }
 
-/// What a folder has for us: its YAML and its folders, by name. Links to folders are not followed, nor is what is hidden.
+/// YAML files and folders in a folder, by name. Links to folders are not followed, and hidden entries are skipped.
 fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -100,7 +101,7 @@ fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-/// The documents of a file's bytes.
+/// Documents in the bytes of a file.
 fn text(file: &str, bytes: Vec<u8>, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
     match decode(bytes) {
         Ok(text) => split(file, &text, documents, faults),
@@ -108,7 +109,7 @@ fn text(file: &str, bytes: Vec<u8>, documents: &mut Vec<Document>, faults: &mut 
     }
 }
 
-/// Text in the encodings that YAML knows, as their byte order marks tell them; without one it is UTF-8.
+/// Text in the encoding of its byte order mark; UTF-8 without one.
 fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     let utf_16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = rest.chunks(2).map(|pair| unit([pair[0], *pair.get(1).unwrap_or(&0)])).collect();
@@ -122,11 +123,11 @@ fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     }
 }
 
-/// The documents of a text. It is split before it is parsed, so that one that cannot be read hides no other.
+/// Documents of a text. The text is split before it is parsed, so that an unreadable document does not hide the others.
 fn split(file: &str, text: &str, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
     let (mut chunk, mut start) = (String::new(), 0);
     for (above, line) in text.lines().enumerate() {
-        // Editors on Windows put a byte order mark first, and joined files have one in their midst.
+        // Editors on Windows write a byte order mark first, so joined files have marks in the middle.
         let line = line.trim_start_matches('\u{feff}');
         if line == "---" || line.starts_with("--- ") {
             parse(file, start, &chunk, documents, faults);
@@ -160,7 +161,7 @@ fn parse(file: &str, above: usize, text: &str, documents: &mut Vec<Document>, fa
     }
 }
 
-/// What a text is that no YAML is, as its author would say it, and on which line that shows.
+/// Line and message for a text that is no YAML, in the author's terms.
 fn words(text: &str, unreadable: Unreadable) -> (usize, String) {
     let Unreadable { line, message } = unreadable;
     let lines = || text.lines().zip(1..);
@@ -169,7 +170,7 @@ fn words(text: &str, unreadable: Unreadable) -> (usize, String) {
             "is a template, which is no YAML yet: render it first, as `helm template` does, and give what comes out";
         return (line, message.to_owned());
     }
-    // What a parser says first of a tab may be about the line above or below.
+    // The parser may report a tab on the line above or below.
     let is_near = |at: &usize| at.abs_diff(line) <= 1;
     if let Some((_, line)) = lines().find(|(content, at)| is_near(at) && is_indented_by_tab(content)) {
         return (line, "cannot be read as YAML: a tab indents this line: put spaces in its place".to_owned());
@@ -177,7 +178,7 @@ fn words(text: &str, unreadable: Unreadable) -> (usize, String) {
     (line, format!("cannot be read as YAML: {message}"))
 }
 
-/// Whether a line has the brackets of a template where a value or a line begins.
+/// Whether a line has template brackets where a value or a line begins.
 fn is_template(line: &str) -> bool {
     let begins = |open: &str| line.trim_start().starts_with(open) || line.contains(&format!(": {open}"));
     let is_item = |open: &str| line.contains(&format!("- {open}"));

@@ -1,20 +1,21 @@
-//! YAML as people and every reader of Kubernetes take it: text of several lines as blocks, and no word left bare that an
-//! older reader takes for a truth value. This room knows neither claims nor clusters.
+//! YAML writer for people and for every program of Kubernetes: text of several lines becomes a block, and words that
+//! older parsers read as booleans are quoted. This module does not depend on claims or clusters.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// Words that YAML 1.1, and with it kubectl and the Crossplane CLI, takes for true or false unless they are quoted.
+/// Words that YAML 1.1, and so kubectl and the Crossplane CLI, reads as booleans unless they are quoted.
 const TRUTH_VALUES: &[&str] = &["y", "yes", "on", "n", "no", "off"];
 
-/// Where quotes open and close, until the library has written its document: it has no say in quotes itself.
+/// Opening and closing mark for quotes, replaced after the library has written its document: the library has no setting
+/// for quotes.
 #[derive(Clone, Copy)]
 struct Marks(char, char);
 
 impl Marks {
-    /// Code points that stand for nothing, and that the value does not use.
+    /// Private-use code points that the value does not contain.
     fn for_use_in(value: &Value) -> Option<Self> {
         let text = value.to_string();
         let mut free = ('\u{e000}'..='\u{f8ff}').rev().filter(|mark| !text.contains(*mark));
@@ -49,7 +50,7 @@ impl Marks {
     }
 }
 
-/// One document, without the line that starts it.
+/// One document, without the line `---`.
 pub fn document(value: &impl Serialize) -> Result<String, serde_yaml::Error> {
     let mut value = serde_json::to_value(value).map_err(<serde_yaml::Error as serde::ser::Error>::custom)?;
     let Some(marks) = Marks::for_use_in(&value) else { return serde_yaml::to_string(&value) };

@@ -1,4 +1,4 @@
-//! What is told of a claim at one moment, as data: by phase, by resource, and as its conditions.
+//! Explanation of claims at one moment, as data: phases, resources and conditions.
 
 use realtime_platform_core::life::hold::ResourceState;
 use realtime_platform_core::life::report::transitions::Transition;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::subject::Subject;
 
-/// A moment.
+/// All claims at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
-    /// What happens, where a step of a story says it.
+    /// Title of the step, if a story has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -21,60 +21,61 @@ pub struct Step {
     pub claims: Vec<Account>,
 }
 
-/// A claim at that moment.
+/// One claim at one moment.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
     pub kind: &'static str,
     pub namespace: String,
     pub name: String,
-    /// The first phase that is not ready, or `Settled`; none of a claim that is refused.
+    /// First phase that is not ready, or `Settled`; `None` for a refused claim.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<&'static str>,
-    /// How many resources are ready, of how many.
+    /// Number of ready resources, out of all resources.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<String>,
-    /// The claim or its composite, where a person has paused it: what is told here is then not acted upon.
+    /// Kind and name of the claim and of its composite, if a person has paused them: Crossplane then does not act on
+    /// this answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paused: Vec<String>,
-    /// When Crossplane asks again.
+    /// Seconds until Crossplane calls again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u32>,
-    /// Something is not as in the step before.
+    /// Whether anything about the claim differs from the step before.
     pub changed: bool,
     pub phases: Vec<Phase>,
     pub conditions: Vec<Told>,
     pub events: Vec<Event>,
 }
 
-/// A phase.
+/// Phase of a claim, with its resources.
 #[derive(Clone, Debug, Serialize)]
 pub struct Phase {
     pub name: &'static str,
     pub state: State,
-    /// It did not stand so in the step before.
+    /// Whether the phase or its state differs from the step before.
     pub changed: bool,
     pub resources: Vec<Line>,
 }
 
-/// A resource.
+/// Composed resource of a claim.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
     pub key: String,
     pub part: &'static str,
-    /// Kind, name and namespace.
+    /// Kind, name and namespace of the resource.
     pub title: String,
-    /// The cluster that it is in: `host` or `inside`.
+    /// Cluster of the resource: `host` or `inside`.
     pub place: &'static str,
     pub state: State,
-    /// Why it is not ready.
+    /// Reason why the resource is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// It did not stand so in the step before.
+    /// Whether the resource differs from the step before.
     pub changed: bool,
 }
 
-/// A condition, as the claim shows it.
+/// Condition, as the claim shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Told {
     #[serde(rename = "type")]
@@ -82,11 +83,11 @@ pub struct Told {
     pub status: &'static str,
     pub reason: &'static str,
     pub message: String,
-    /// It did not say so in the step before.
+    /// Whether the condition differs from the step before.
     pub changed: bool,
 }
 
-/// An event.
+/// Kubernetes event about the claim.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
     #[serde(rename = "type")]
@@ -190,14 +191,14 @@ impl Told {
     }
 }
 
-/// A condition as a composite has it.
+/// Condition in the JSON form of a composite's status.
 pub fn to_value(told: &Condition) -> Value {
     json!({"type": told.kind, "status": told.truth.name(), "reason": told.reason, "message": told.message})
 }
 
 impl Event {
-    pub fn of(transitions: &Transition) -> Self {
-        let kind = if transitions.is_warning { "Warning" } else { "Normal" };
-        Self { kind, reason: transitions.reason, message: transitions.message.clone() }
+    pub fn of(transition: &Transition) -> Self {
+        let kind = if transition.is_warning { "Warning" } else { "Normal" };
+        Self { kind, reason: transition.reason, message: transition.message.clone() }
     }
 }

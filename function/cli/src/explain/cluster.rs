@@ -1,4 +1,5 @@
-//! What is observed of claims: from objects as a cluster tells them to what Crossplane would find for each claim.
+//! Observed state of claims: from the objects that kubectl writes, to the input that Crossplane gives to the function
+//! for each claim.
 
 use std::collections::BTreeMap;
 
@@ -13,53 +14,53 @@ use serde_json::{Map, Value, json};
 use super::subject::{Call, Judged, Subject, Subjects};
 use crate::documents::read::Document;
 
-/// Where Crossplane keeps its name for a composed resource.
+/// Annotation with Crossplane's key of a composed resource.
 pub const KEY: &str = "crossplane.io/composition-resource-name";
 
-/// What is observed of all claims.
+/// Observed state of all claims.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
-    /// In the order of the claims.
+    /// State of each claim, in the order of the subjects.
     pub claims: Vec<Seen>,
-    /// Everything that can be found by its name.
+    /// Objects that can be found by name.
     found: BTreeMap<Name, Value>,
 }
 
-/// An API version, a kind and a name.
+/// API version, kind and name of an object.
 type Name = (String, String, String);
 
-/// What is observed of one claim.
+/// Observed state of one claim.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// The claim itself is not there.
+    /// Whether the claim itself does not exist.
     pub is_absent: bool,
-    /// The name of its composite, where that is among what is observed, and the composed resources that this names, by kind
-    /// and name.
+    /// Name of the composite, if it was observed; `refs` has the kind and name of each composed resource that it lists.
     pub made: Option<String>,
     pub refs: Vec<(String, String)>,
-    /// The claim is among what is observed, and the composite that it names.
+    /// Whether the claim was observed; `wanted` is the name of the composite in it.
     pub is_claimed: bool,
     pub wanted: Option<String>,
-    /// By key.
+    /// Composed resources, by key.
     pub composed: BTreeMap<String, Value>,
-    /// The UID of its composite, by which Crossplane knows what is composed for it.
+    /// UID of the composite, which the owner reference of each composed resource has as well.
     pub uid: String,
-    /// The conditions of its composite.
+    /// Conditions of the composite.
     pub conditions: Vec<Value>,
-    /// The claim and its composite, as far as a person has paused them: nothing is asked or answered meanwhile.
+    /// Kind and name of the claim and composite, if a person has paused them: Crossplane does not call the function
+    /// meanwhile.
     pub paused: Vec<String>,
-    /// The generation of its composite, and the one that it was last told of, as far as they are known.
+    /// Generation of the composite, and the generation in `compositeGeneration` of its status, if known.
     pub generation: Option<i64>,
     pub told_generation: Option<i64>,
 }
 
 impl Cluster {
-    /// A cluster in which nothing is observed.
+    /// Cluster without observed objects.
     pub fn empty(subjects: &Subjects) -> Self {
         Self { claims: subjects.all.iter().map(Seen::nothing).collect(), found: BTreeMap::new() }
     }
 
-    /// Has objects be found by their names, and no other.
+    /// Replaces the objects that can be found by name.
     pub fn publish(&mut self, objects: Vec<Value>) {
         let name = |object: &Value| {
             let text = |pointer: &str| text(object, pointer).to_owned();
@@ -72,7 +73,7 @@ impl Cluster {
         self.found.get(&(api_version.to_owned(), kind.to_owned(), name.to_owned()))
     }
 
-    /// What documents say of these claims. What is not about one of them is passed over.
+    /// Observed state of these claims in documents. All other objects are skipped.
     pub fn of(subjects: &Subjects, documents: &[Document]) -> Self {
         let mut cluster = Self::empty(subjects);
         let objects: Vec<&Value> = documents.iter().flat_map(|document| objects(&document.value)).collect();
@@ -87,7 +88,7 @@ impl Cluster {
     }
 }
 
-/// The objects in what kubectl writes: one, or a list of them.
+/// Objects in the output of kubectl: one object, or the items of a list.
 pub fn objects(value: &Value) -> Vec<&Value> {
     match value.get("items").and_then(Value::as_array) {
         Some(items) => items.iter().flat_map(objects).collect(),
@@ -95,7 +96,7 @@ pub fn objects(value: &Value) -> Vec<&Value> {
     }
 }
 
-/// A composite that is among what is observed, and the claim that it is for.
+/// Observed composite, and its claim.
 struct Owner {
     name: String,
     kind: &'static Kind,
@@ -111,13 +112,13 @@ impl Owner {
 }
 
 impl Seen {
-    /// Nothing is observed of a claim that is there.
+    /// State of an existing claim of which nothing was observed.
     pub fn nothing(subject: &Subject) -> Self {
         let uid = format!("uid-of-{}", subject.asked.title());
         Self { uid, ..Self::default() }
     }
 
-    /// Takes an object that is the claim's composite, or composed for it.
+    /// Records an object, if it is the claim, its composite, or a composed resource of it.
     fn take(&mut self, subject: &Subject, object: &Value, owners: &[Owner]) {
         let kind = text(object, "/kind");
         let name = text(object, "/metadata/name");
@@ -158,7 +159,7 @@ impl Seen {
 }
 
 impl Subject<'_> {
-    /// Whether something is composed for it, by everything that the object says of its owner.
+    /// Whether an object is composed for this claim, by its labels and its owner reference.
     fn owns(&self, object: &Value, owners: &[Owner]) -> bool {
         let said = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
         let label = |name: &str| said(&format!("/metadata/labels/crossplane.io~1{name}"));
@@ -174,7 +175,7 @@ impl Subject<'_> {
             && self.asked.composite.as_deref().is_none_or(|own| agrees(composite, own))
     }
 
-    /// The composite that Crossplane makes of it.
+    /// Composite that Crossplane makes of the claim.
     fn composite(&self, seen: &Seen) -> Value {
         let asked = &self.asked;
         let labels = Map::from_iter([
@@ -198,7 +199,7 @@ impl Subject<'_> {
         composite
     }
 
-    /// What Crossplane asks about it.
+    /// Input of Crossplane's call for the claim.
     pub fn call(&self, seen: &Seen, cluster: &Cluster) -> Call {
         let provider_config =
             |name| cluster.find((kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND, name));
@@ -220,7 +221,7 @@ impl Subject<'_> {
         }
     }
 
-    /// What is answered for it.
+    /// Result of the function for the claim.
     pub fn judged(&self, seen: &Seen, cluster: &Cluster) -> Judged {
         let call = self.call(seen, cluster);
         Progress::of(Known {
@@ -233,7 +234,7 @@ impl Subject<'_> {
     }
 }
 
-/// What a composite says that is composed of it, by kind and name.
+/// Kind and name of each composed resource that a composite lists.
 fn refs(composite: &Value) -> Vec<(String, String)> {
     let named =
         |reference: &Value| Some((text(reference, "/kind").to_owned(), reference.get("name")?.as_str()?.to_owned()));

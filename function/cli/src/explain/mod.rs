@@ -1,5 +1,5 @@
-//! What stands in a cluster, from files, explained to a person: what is ready, what waits, for what and why. Nothing here
-//! judges anything: every claim is judged by what judges it over the protocol too.
+//! Explanation of a cluster's state for people, read from files: ready resources, held resources, what they wait for,
+//! and why. This module has no rules of its own: it calls the same functions of `core` as the gRPC server does.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -87,19 +87,19 @@ pub enum Output {
     Yaml,
 }
 
-/// Explains what the files say, or says what is wrong with them.
+/// Prints the explanation, or the faults of the files.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
     match show(args, &mut io::stdin(), &mut out, &mut err) {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::FAILURE),
-        // Whoever read has seen enough.
+        // The reader of the pipe has closed it, as `head` does: no error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error).context("cannot write the explanation"),
     }
 }
 
-/// Whether all was well.
+/// Prints the explanation; false if faults were printed instead.
 fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl Write) -> io::Result<bool> {
     let (input, mut faults) = read::documents(&args.input, stdin);
     let (documents, unreadable) = read::documents(std::slice::from_ref(&args.claim), stdin);
@@ -146,7 +146,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     Ok(true)
 }
 
-/// The documents of each file by themselves. Of a folder, each file is one.
+/// Documents grouped by file. Each file of a folder is a group.
 fn files(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Vec<Document>>, Vec<Located>) {
     let (documents, faults) = read::documents(paths, stdin);
     let mut files: Vec<Vec<Document>> = Vec::new();
@@ -159,7 +159,7 @@ fn files(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Vec<Document>>, Vec<L
     (files, faults)
 }
 
-/// Every moment of a sequence that is told of the claims in a file or folder, or everything that is wrong with it.
+/// Every moment of a sequence for the claims in a file or folder, or all faults as text.
 pub fn moments(claim: &Path, states: &[PathBuf]) -> Result<Vec<Moment>, String> {
     let (documents, mut faults) = read::documents(&[claim.to_owned()], &mut io::empty());
     let gathered = Gathered::of(&documents);

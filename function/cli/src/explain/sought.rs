@@ -1,5 +1,5 @@
-//! Whether what was given as observed can tell how claims stand. A file that tells nothing of a claim looks like a cluster in
-//! which nothing exists; so what is not found is said, with what was looked for.
+//! Check that the observed files can explain the claims. A file without any object of a claim looks like a cluster in
+//! which nothing exists, so missing objects are reported together with what was looked for.
 
 use realtime_platform_core::claims::Kind;
 use realtime_platform_core::parts::owner::Claim;
@@ -10,8 +10,8 @@ use super::subject::{Subject, Subjects};
 use crate::documents::located::Located;
 use crate::documents::read::Document;
 
-/// What tells all there is to know: everything of Crossplane's, so that claims, composites and all that is composed of them
-/// come in one file. On one line, for nobody copies a command that is broken where a terminal ends.
+/// Command that writes everything that an explanation needs into one file: Crossplane's category has claims, composites
+/// and all composed resources. Messages print it on one line, so that it can be copied.
 #[macro_export]
 macro_rules! observe {
     () => {
@@ -19,18 +19,19 @@ macro_rules! observe {
     };
 }
 
-/// The most of something that is named.
+/// Largest number of objects that a message names.
 const NAMED: usize = 3;
 
 const OBSERVE: &str = observe!();
 
-/// What kubectl says where it fails is often no YAML either.
+/// Fault of an unreadable file, with the command that writes a readable one. The output of a failed kubectl often is no
+/// YAML.
 pub fn unreadable(fault: Located) -> Located {
     let message = format!("{}; write what is observed with {OBSERVE}", fault.message);
     Located { message, ..fault }
 }
 
-/// What of documents is not what kubectl writes about objects.
+/// Faults of documents that are not objects as kubectl writes them.
 pub fn strange<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<Located> {
     let is_text = |value: &Value, field: &str| value.get(field).is_some_and(Value::is_string);
     let is_object = |value: &Value| is_text(value, "apiVersion") && is_text(value, "kind");
@@ -41,7 +42,7 @@ pub fn strange<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<Loc
 fn told(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
-        // An error of kubectl reads like a field with its value.
+        // An error message of kubectl parses as a field with its value.
         Value::Object(fields) => {
             fields.iter().next().map(|(name, value)| format!("{name}: {}", plain(value))).unwrap_or_default()
         }
@@ -65,14 +66,15 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What is not found of claims.
+/// Faults and warnings about missing objects of claims.
 pub struct Sought {
     pub faults: Vec<Located>,
     pub warnings: Vec<Located>,
 }
 
 impl Sought {
-    /// Looks for every claim. One of which nothing is found is left out; where that is all, nothing can be explained.
+    /// Looks for every claim. A claim without observed objects is marked absent, with a warning; if all claims are
+    /// absent, these are faults.
     pub fn of(subjects: &Subjects, cluster: &mut Cluster, documents: &[Document]) -> Self {
         let objects: Vec<&Value> = documents.iter().flat_map(|document| objects(&document.value)).collect();
         let (mut missed, mut warnings) = (Vec::new(), Vec::new());
@@ -96,7 +98,7 @@ impl Sought {
     }
 }
 
-/// Why an explanation would be of nothing.
+/// Reason why nothing of a claim can be explained, if so.
 fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String> {
     let asked = &subject.asked;
     let (kind, composite) = (asked.kind.claim, asked.kind.composite);
@@ -111,7 +113,7 @@ fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String>
             )
         });
     }
-    // A claim that names no composite has not been taken up by Crossplane: then there is nothing else.
+    // A claim without a reference to a composite has not been processed by Crossplane, so nothing else of it exists.
     if !seen.composed.is_empty() || (seen.is_claimed && seen.wanted.is_none()) {
         return None;
     }
@@ -132,7 +134,7 @@ fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String>
     ))
 }
 
-/// What of the composed resources would be told not to exist, although it may.
+/// Warning about composed resources that are not in the files and would be reported as missing in the cluster.
 fn incomplete(seen: &Seen, objects: &[&Value]) -> Option<String> {
     let absent = absent(seen, objects);
     let (count, all) = (absent.len(), seen.refs.len());
@@ -147,7 +149,7 @@ fn incomplete(seen: &Seen, objects: &[&Value]) -> Option<String> {
     })
 }
 
-/// What the composite names and is not there.
+/// Composed resources that the composite lists and the files do not contain.
 fn absent<'a>(seen: &'a Seen, objects: &[&Value]) -> Vec<&'a (String, String)> {
     let text = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let is_there = |(kind, name): &(String, String)| {
@@ -158,7 +160,7 @@ fn absent<'a>(seen: &'a Seen, objects: &[&Value]) -> Vec<&'a (String, String)> {
     seen.refs.iter().filter(|named| !is_there(named)).collect()
 }
 
-/// The claims of the same kind that something was found of.
+/// Claims of the same kind whose composite was observed.
 fn others(kind: &Kind, objects: &[&Value]) -> Vec<String> {
     let of_kind = |object: &&&Value| object.get("kind").is_some_and(|found| found == kind.composite);
     let mut others: Vec<String> = objects

@@ -1,10 +1,10 @@
-//! How all claims stand at one moment.
+//! State of all claims at one moment.
 
 use super::account::{Account, Step};
 use super::cluster::{Cluster, Seen};
 use super::subject::{Call, Judged, Subject, Subjects};
 
-/// A moment of a sequence: what Crossplane asks, and what is told of the answers.
+/// Moment of a sequence: the input of Crossplane's calls, and the explanation of the results.
 #[derive(Clone, Debug)]
 pub struct Moment {
     pub calls: Vec<Call>,
@@ -12,7 +12,7 @@ pub struct Moment {
 }
 
 impl Subjects<'_> {
-    /// How every claim stands, by what is answered for it, and what has changed since the step before.
+    /// Explanation of every claim from its result, with the changes since the step before.
     pub fn step(&self, judged: &[Option<Judged>], cluster: &Cluster, before: Option<&Step>) -> Step {
         let accounts = self.all.iter().zip(judged).zip(&cluster.claims).filter_map(|((subject, judged), seen)| {
             let before = before.and_then(|before| before.claim(subject));
@@ -21,7 +21,7 @@ impl Subjects<'_> {
         Step { title: None, file: None, claims: accounts.collect() }
     }
 
-    /// What is answered for every claim that is there.
+    /// Result of the function for every claim that exists.
     pub fn judged(&self, cluster: &Cluster) -> Vec<Option<Judged>> {
         let judged = |(subject, seen): (&Subject, &Seen)| (!seen.is_absent).then(|| subject.judged(seen, cluster));
         self.all.iter().zip(&cluster.claims).map(judged).collect()

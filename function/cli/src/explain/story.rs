@@ -1,7 +1,8 @@
-//! A sequence of observed states: either what a cluster told at each moment, or a story that says only what happens.
+//! Sequence of observed states: snapshots of a cluster, or a story that lists only events.
 //!
-//! In a story, Crossplane goes on after each step until nothing changes any more: it applies what is desired, and providers
-//! take up what is not paused. The next step says what becomes of that. What it does not mention stays as it is.
+//! In a story, Crossplane reconciles after each step until nothing changes: it applies the desired resources, and
+//! providers reconcile those that are not paused. The next step lists events of these resources. Everything that a step
+//! does not mention stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,66 +20,66 @@ use super::subject::{Judged, Subject, Subjects};
 use crate::documents::located::Located;
 use crate::documents::read::Document;
 
-/// A step of a story.
+/// Step of a story.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Chapter {
-    /// What happens, in words.
+    /// Title of the step.
     step: String,
-    /// What happens, by the name of the claim.
+    /// Events of each claim, by the name of the claim.
     #[serde(default)]
     happens: BTreeMap<String, Happening>,
-    /// What is answered; this is the business of who checks it.
+    /// Expected result, which this module ignores.
     #[serde(default, rename = "expect")]
     _expect: Value,
 }
 
-/// What happens to what is composed for a claim. A resource is named by its key, several by their part, everything that is
-/// not held by `all`.
+/// Events of a claim's composed resources. A key names one resource, a part all of its resources, and `all` everything
+/// that is not held.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Happening {
-    /// The claim itself is not there, and nothing of it; or it is there again.
+    /// True if the claim does not exist, nor any of its resources; false if it exists again.
     absent: Option<bool>,
-    /// Everything becomes ready, one after the other as it is released.
+    /// Whether all resources become ready, each as soon as it is released.
     settles: bool,
     ready: Vec<String>,
-    /// Not ready, with the words of the provider.
+    /// Resources that are not ready, with the provider's message.
     unready: BTreeMap<String, String>,
-    /// A Job has given up, with the words of its condition.
+    /// Jobs that have failed, with the message of their condition.
     failed: BTreeMap<String, String>,
-    /// The program of a pod has ended, with its last words.
+    /// Pods whose container has terminated, with its termination message.
     ended: BTreeMap<String, String>,
-    /// A person pauses it, or lets it go on.
+    /// Resources that a person pauses; `resumed` has those that a person releases.
     paused: Vec<String>,
     resumed: Vec<String>,
-    /// Somebody deletes it, and it is still there.
+    /// Resources that are being deleted and still exist.
     deleting: Vec<String>,
-    /// It is not there any more.
+    /// Resources that have been deleted.
     gone: Vec<String>,
 }
 
-/// More rounds than there are waits in a row.
+/// Largest number of reconcile rounds, above the longest chain of resources that wait for each other.
 const ROUNDS: usize = 30;
 
-/// A story as far as it is told.
+/// Story up to the current step, with the state of its cluster.
 pub(crate) struct Story<'a> {
     subjects: &'a Subjects<'a>,
     cluster: Cluster,
-    /// What is desired for each claim.
+    /// Desired resources of each claim.
     desired: Vec<Vec<Desired>>,
-    /// What has been told of each claim since the last step.
+    /// Events of each claim since the last step.
     events: Vec<Vec<Event>>,
     last: Option<Step>,
 }
 
-/// Tells all of it: one step for each file.
+/// Explains the whole story, one step for each file.
 pub(crate) fn tell(subjects: &Subjects, files: &[Vec<Document>], faults: &mut Vec<Located>) -> Vec<Step> {
     let mut story = Story::new(subjects);
     files.iter().map(|file| story.next(file, faults)).collect()
 }
 
-/// Tells all of it, each step with what Crossplane asks in it.
+/// All moments of the story, each with the input of Crossplane's calls.
 pub(crate) fn moments(subjects: &Subjects, files: &[Vec<Document>], faults: &mut Vec<Located>) -> Vec<Moment> {
     let mut story = Story::new(subjects);
     let moment = |file: &Vec<Document>| {
@@ -101,14 +102,14 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// The next step.
+    /// Explains the next step.
     fn next(&mut self, file: &[Document], faults: &mut Vec<Located>) -> Step {
         let title = self.happens(file, faults);
         let step = self.answered();
         Step { title, file: file.first().map(|document| document.file.clone()), ..step }
     }
 
-    /// What happens until the next step, and what that is called.
+    /// Applies everything up to the next step, and returns the title of the step.
     fn happens(&mut self, file: &[Document], faults: &mut Vec<Located>) -> Option<String> {
         let chapters: Vec<&Document> = file.iter().filter(|document| document.value.get("step").is_some()).collect();
         if chapters.is_empty() {
@@ -119,7 +120,7 @@ impl<'a> Story<'a> {
         chapters.into_iter().filter_map(|chapter| self.happen(chapter, faults)).next_back()
     }
 
-    /// What is answered then.
+    /// Explanation of the current state.
     fn answered(&mut self) -> Step {
         let judged = self.subjects.judged(&self.cluster);
         let mut step = self.subjects.step(&judged, &self.cluster, self.last.as_ref());
@@ -132,7 +133,7 @@ impl<'a> Story<'a> {
         step
     }
 
-    /// Has Crossplane go on until nothing changes by itself any more.
+    /// Reconciles until nothing changes without an event.
     fn rest(&mut self) {
         for _ in 0..ROUNDS {
             let before: Vec<_> = self.cluster.claims.iter().map(|seen| seen.composed.clone()).collect();
@@ -145,7 +146,7 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Takes what a cluster tells. Conditions that it does not tell are those of the last answer.
+    /// Reads a snapshot of a cluster. A snapshot without conditions keeps those of the last answer.
     fn observe(&mut self, file: &[Document]) {
         let before = std::mem::replace(&mut self.cluster, Cluster::of(self.subjects, file));
         for (seen, before) in self.cluster.claims.iter_mut().zip(before.claims) {
@@ -155,7 +156,7 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Keeps what is answered for the step after.
+    /// Keeps the results for the next step.
     fn remember(&mut self, judged: Vec<Option<Judged>>) {
         for (index, judged) in judged.into_iter().enumerate() {
             let told = match &judged {
@@ -169,14 +170,14 @@ impl<'a> Story<'a> {
                     self.events[index].extend(progress.transitions.iter().map(Event::of));
                     self.desired[index] = progress.stage.desired().collect();
                 }
-                // A refused claim changes nothing.
+                // The answer for a refused claim changes no resource.
                 Some(Err(_)) => {}
                 None => self.desired[index].clear(),
             }
         }
     }
 
-    /// Crossplane applies what is desired, and the providers take up what they may.
+    /// Applies the desired resources as Crossplane does, and reconciles them as the providers do.
     fn apply(&mut self) {
         let subjects = &self.subjects.all;
         for ((seen, desired), subject) in self.cluster.claims.iter_mut().zip(&self.desired).zip(subjects) {
@@ -190,7 +191,7 @@ impl<'a> Story<'a> {
         self.publish();
     }
 
-    /// Has everything become ready as it is released.
+    /// Makes every resource ready as soon as it is released.
     fn settle(&mut self, index: usize) {
         for _ in 0..ROUNDS {
             let before = self.cluster.claims[index].composed.clone();
@@ -205,13 +206,13 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// Whatever is composed can be found by its name.
+    /// Makes every composed resource available under its name.
     fn publish(&mut self) {
         let composed = self.cluster.claims.iter().flat_map(|seen| seen.composed.values().cloned());
         self.cluster.publish(composed.collect());
     }
 
-    /// Does what a step says, and returns its title.
+    /// Applies the events of a step, and returns its title.
     fn happen(&mut self, document: &Document, faults: &mut Vec<Located>) -> Option<String> {
         let chapter: Chapter = match serde_json::from_value(document.value.clone()) {
             Ok(chapter) => chapter,
@@ -238,10 +239,10 @@ impl<'a> Story<'a> {
     }
 }
 
-/// What stands for a provider that holds on to its resource.
+/// Finalizer that a provider sets on a resource that it manages.
 const FINALIZER: &str = "finalizer.managedresource.crossplane.io";
 
-/// A resource after Crossplane has applied it over what was there, and its provider has seen it.
+/// Resource after Crossplane has applied it over `before`, and its provider has reconciled it.
 fn applied(subject: &Subject, uid: &str, desired: &Desired, before: Option<&Value>) -> Value {
     let mut resource = desired.resource.clone();
     let was = |pointer: &str| before.and_then(|before| before.pointer(pointer));
@@ -268,7 +269,7 @@ fn applied(subject: &Subject, uid: &str, desired: &Desired, before: Option<&Valu
             metadata[field] = kept.clone();
         }
     }
-    // A person's annotation is not Crossplane's to remove.
+    // An annotation that a person has set stays, because Crossplane removes only those that it has applied.
     if before.is_some_and(|before| annotation(before, PAUSED) && !annotation(before, &waits_for())) {
         metadata["annotations"][PAUSED] = "true".into();
     }
@@ -290,7 +291,7 @@ fn applied(subject: &Subject, uid: &str, desired: &Desired, before: Option<&Valu
 const SYNCED: Said = ("Synced", "True", "ReconcileSuccess", "");
 const READY: &[Said] = &[SYNCED, ("Ready", "True", "Available", "")];
 
-/// Whether a provider does something about it, and says what.
+/// Whether a provider reconciles the resource and reports conditions: an Object or a Release.
 fn is_managed(resource: &Value) -> bool {
     resource.get("kind").is_some_and(|kind| kind == kubernetes::Object::<()>::KIND || kind == helm::Release::KIND)
 }
@@ -299,10 +300,10 @@ fn annotation(resource: &Value, name: &str) -> bool {
     resource.get("metadata").and_then(|metadata| metadata.get("annotations")?.get(name)).is_some()
 }
 
-/// A condition: type, status, reason and message.
+/// Type, status, reason and message of a condition.
 type Said<'a> = (&'a str, &'a str, &'a str, &'a str);
 
-/// A status with conditions.
+/// Status with these conditions.
 fn conditions(all: &[Said]) -> Value {
     let condition = |&(kind, status, reason, message): &Said| {
         json!({
@@ -314,7 +315,7 @@ fn conditions(all: &[Said]) -> Value {
 }
 
 impl Seen {
-    /// Does what a step says, and returns what of it cannot be.
+    /// Applies the events of a step, and returns the messages about impossible ones.
     fn happen(&mut self, subject: &Subject, happening: &Happening) -> Vec<String> {
         let mut wrong = Vec::new();
         if let Some(absent) = happening.absent {
@@ -374,7 +375,7 @@ impl Seen {
         }
     }
 
-    /// The keys of what a step names.
+    /// Keys of the resources that a step names.
     fn named(&self, subject: &Subject, name: &str, wrong: &mut Vec<String>) -> Vec<String> {
         let is_it = |planned: &&Resource| name == "all" || planned.part == name || planned.key == name;
         let there =
@@ -388,7 +389,7 @@ impl Seen {
     }
 }
 
-/// Has a resource say something about itself, and about what stands inside of it.
+/// Sets the conditions of a managed resource, and a condition of the object inside it.
 fn say(resource: &mut Value, own: &[Said], inner: Option<Said>) {
     if !is_managed(resource) {
         return;

@@ -1,4 +1,4 @@
-//! The claims that are explained, and what Crossplane asks about them.
+//! Claims that are explained, and the input of Crossplane's calls for them.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use crate::documents::located::Located;
 use crate::preview::gather::Asked;
 use crate::preview::inputs::Inputs;
 
-/// What is answered for a claim.
+/// Result of the function for a claim.
 pub type Judged = Result<Progress, Refused>;
 
-/// The claims that are explained, none of which is wrong by itself.
+/// Claims that are explained, all of them valid.
 pub struct Subjects<'a> {
     pub all: Vec<Subject<'a>>,
-    /// What of them is not known before they are deployed.
+    /// Notes about properties that are set when the Application is deployed.
     pub warnings: Vec<Located>,
 }
 
-/// A claim, the settings that hold for it, and its environment where that is another one's.
+/// Claim with its settings and plan; `environment` only for a system or broker.
 pub struct Subject<'a> {
     pub asked: Asked<'a>,
     pub settings: Settings,
@@ -32,7 +32,7 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subjects<'a> {
-    /// The claims that files ask about.
+    /// Claims in the files. Faults of invalid ones are added to `faults`.
     pub fn of(asked: Vec<Asked<'a>>, inputs: &Inputs, faults: &mut Vec<Located>) -> Self {
         let mut all: Vec<Subject> = Vec::new();
         let mut warnings = Vec::new();
@@ -40,7 +40,7 @@ impl<'a> Subjects<'a> {
             let settings = inputs.settings(asked.kind).clone();
             match asked.examine(&settings) {
                 Ok(None) => warnings.extend(asked.later(false)),
-                // The same claim as a claim and in an Application is one.
+                // The same claim may occur twice, as a claim and in an Application.
                 Ok(Some(_)) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
                 Ok(Some(composed)) => {
                     warnings.extend(asked.later(true));
@@ -56,22 +56,22 @@ impl<'a> Subjects<'a> {
 }
 
 impl Subject<'_> {
-    /// Whether it is this claim.
+    /// Whether this is the claim of that kind, namespace and name.
     pub fn is(&self, kind: &str, claim: &Claim) -> bool {
         self.asked.kind.claim == kind && self.asked.claim == *claim
     }
 }
 
-/// What Crossplane asks about one claim.
+/// Input of Crossplane's call for one claim.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The claim's name.
+    /// Name of the claim.
     pub claim: String,
     pub composite: Value,
-    /// The composed resources, by key.
+    /// Composed resources, by key.
     pub observed: BTreeMap<String, Value>,
-    /// What was found under the environment's name.
+    /// ProviderConfig with the name of the environment, if one exists.
     pub provider_config: Option<Value>,
-    /// What was found under each other name that an answer asks for, if anything was.
+    /// Object for each other requirement of the function, by the name of the requirement; `None` if none exists.
     pub found: BTreeMap<String, Option<Value>>,
 }

@@ -1,4 +1,5 @@
-//! An explanation for people: by claim, by phase, each resource on a line, and what has changed marked.
+//! Explanation as text for people: by claim and phase, one line for each resource, with a mark on everything that has
+//! changed.
 
 use std::fmt::Write;
 
@@ -15,10 +16,10 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BUSY: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 
-/// What has changed since the step before has this in front.
+/// Mark in front of everything that differs from the step before.
 const MARK: &str = "*";
 
-/// Everything at one moment. There is none before it, and so nothing is marked.
+/// Explanation of a single moment. No step precedes it, so nothing is marked.
 pub fn one(steps: &[Step]) -> String {
     let accounts = steps.iter().flat_map(|step| &step.claims);
     let told = |told: &Account| account(&unmarked(told.clone()), |_| true, |_| true);
@@ -34,7 +35,8 @@ fn unmarked(mut account: Account) -> Account {
     account
 }
 
-/// One block for each step. What is ready or held as before is told by number, and of the conditions those that change.
+/// One block for each step. Unchanged ready or held resources are only counted, and only changed conditions are
+/// printed.
 pub fn several(steps: &[Step]) -> String {
     let mut text = String::new();
     for (index, step) in steps.iter().enumerate() {

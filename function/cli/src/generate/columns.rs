@@ -1,9 +1,9 @@
-//! The columns that `kubectl get` shows of every kind of claim, and the order of all.
+//! Columns that `kubectl get` shows for every kind of claim, in their order.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceColumnDefinition;
 use realtime_platform_core::schema::Column;
 
-/// The state of every claim, as the function tells it. Crossplane itself adds `SYNCED` and `READY`.
+/// State of every claim, as the function reports it. Crossplane itself adds `SYNCED` and `READY`.
 const STATE: [Column; 4] = [
     Column::new("Phase", ".status.phase", "The first phase that is not ready."),
     Column::new("Resources", ".status.resources", "How many resources are ready."),
@@ -11,13 +11,13 @@ const STATE: [Column; 4] = [
     Column::new("Endpoint", ".status.endpoint", "Where to go first."),
 ];
 
-/// More of it, for who asks for more.
+/// Further columns of the state, which only `kubectl get -o wide` shows.
 const MORE: [Column; 2] = [
     Column::wide("Settled", r#".status.conditions[?(@.type=="Settled")].status"#, "Whether nothing is waited for."),
     Column::wide("Message", r#".status.conditions[?(@.type=="Settled")].message"#, "What is waited for."),
 ];
 
-/// The state of a claim, then its own columns, and last the longest one.
+/// Columns of the state, then the claim's own columns, and last the longest one.
 pub fn columns(own: &[Column]) -> Vec<CustomResourceColumnDefinition> {
     let all = STATE.iter().chain(own).chain(&MORE);
     all.map(|column| CustomResourceColumnDefinition {

@@ -1,7 +1,9 @@
-//! A claim as a component of an OAM Application: KubeVela's definition, in the CUE that both of its versions read.
+//! KubeVela's definition of a claim as a component of an OAM Application, in CUE that is valid in both CUE versions of
+//! KubeVela.
 //!
-//! A component's properties are the claim's spec, one to one. So a parameter that its author left out stays out, and the
-//! claim's own definition fills in the default; here it is only told. What is hand-written stands in `component/`.
+//! The properties of a component are the claim's spec, one to one. A parameter that the author leaves out stays out,
+//! and the claim's own definition sets the default; the CUE only documents it. The hand-written parts are in
+//! `component/`.
 
 use std::fmt::Write;
 
@@ -29,14 +31,14 @@ pub fn component(kind: &Kind) -> String {
         .replace("$parameter", &object(&spec, 1))
 }
 
-/// How far a claim is, and its addresses: one detail for each.
+/// CUE for the details that KubeVela shows: the progress of a claim and its addresses, one detail each.
 fn details(status: &Value) -> String {
     let endpoints = status.pointer("/properties/endpoints").and_then(properties);
     let lines = endpoints.into_iter().flatten().map(|(name, _)| format!("{name}: *$status.endpoints.{name} | \"\"\n"));
     DETAILS.to_owned() + &lines.collect::<String>()
 }
 
-/// A piece of CUE inside another, which has no use for its comments.
+/// Piece of CUE, indented inside another one and without its comments.
 fn indented(piece: &str, depth: usize) -> String {
     let lines = piece.lines().filter(|line| !line.trim_start().starts_with("//"));
     let lines = lines.map(|line| if line.is_empty() { String::new() } else { format!("{}{line}", tabs(depth)) });
@@ -80,7 +82,8 @@ fn constraint(schema: &Value, depth: usize) -> String {
     }
 }
 
-/// Lengths and counts are left to the claim's own definition: CUE would have to import a package for them.
+/// CUE type of a text. Lengths and counts are left to the claim's own definition, because CUE needs to import a package
+/// for them.
 fn texts(schema: &Value) -> String {
     match text(schema, "pattern") {
         Some(pattern) => format!("=~#\"{pattern}\"#"),
@@ -94,7 +97,7 @@ fn bounded(kind: &str, schema: &Value) -> String {
     format!("{kind}{}", bounds.collect::<String>())
 }
 
-/// What the field is about, in one line, and its default where the words do not tell it.
+/// Description of a field on one line, with its default if the description lacks it.
 fn usage(schema: &Value) -> String {
     let mut usage = text(schema, "description").unwrap_or_default().replace("\n\n", " ");
     let default = schema.get("default").filter(|default| !default.is_object() && !default.is_array());
@@ -106,7 +109,7 @@ fn usage(schema: &Value) -> String {
     usage.trim_start().to_owned()
 }
 
-/// A name of a field. Names that mean something to CUE are quoted.
+/// Name of a field. Names with a meaning in CUE are quoted.
 fn label(name: &str) -> String {
     const MEANT: &[&str] = &[
         "_", "and", "bool", "bytes", "close", "div", "error", "false", "float", "for", "if", "import", "in", "int",

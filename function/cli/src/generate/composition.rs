@@ -1,5 +1,5 @@
-//! How Crossplane reaches the function: one pipeline step, with everything that the platform team may decide left at its
-//! default.
+//! Composition with one pipeline step that calls the function. All of the platform team's settings are at their
+//! defaults.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use realtime_platform_core::claims::{API_VERSION, Kind};
@@ -7,7 +7,7 @@ use realtime_platform_core::kinds::{Custom, Named, Spec};
 use realtime_platform_core::settings::input;
 use serde::Serialize;
 
-/// The name that the function is installed under.
+/// Name under which the function is installed.
 const FUNCTION: &str = "function-realtime-platform";
 
 #[derive(Debug, Serialize)]

@@ -1,4 +1,4 @@
-//! The definition of the function's input, which its package carries so that tools can check a Composition.
+//! Definition of the function's input. The function's package contains it, so that tools can check a Composition.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionNames;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -49,7 +49,7 @@ pub fn input() -> Custom<CustomResourceDefinition> {
     .named(ObjectMeta { name: Some(name), ..ObjectMeta::default() })
 }
 
-/// An input has no spec: its fields stand beside what every object has.
+/// An Input has no spec: its fields are beside `apiVersion`, `kind` and `metadata`.
 fn root(mut schema: Value) -> Value {
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         let object = [("apiVersion", "string"), ("kind", "string"), ("metadata", "object")];

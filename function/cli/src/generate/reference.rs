@@ -1,4 +1,4 @@
-//! The field reference: what may be written in each claim and in the function's input, for people.
+//! Field reference for people: all fields of each claim and of the function's input.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ What may be written in each claim, and in the function's input. A default is wha
 As properties of a component in an OAM Application the fields are the same, without `spec.` in front.
 ";
 
-/// The most fields of an object that are told among those of the object around it.
+/// Largest number of fields of an object that are listed in the table of the object around it.
 const FEW: usize = 3;
 
 pub fn reference() -> String {
@@ -46,7 +46,7 @@ fn opening(page: &mut String, title: &str, about: &str, api_version: &str, kind:
     let _ = writeln!(page, "\n## {title}\n\n{about}\n\n```yaml\napiVersion: {api_version}\nkind: {kind}\n```");
 }
 
-/// A table of an object's fields, then a section for each field that has many of its own.
+/// Table of an object's fields, then a section for each field with many fields of its own.
 fn fields(page: &mut String, schema: &Value, path: &str) {
     let _ = writeln!(page, "\n| Field | Type | Default | Allowed | Description |\n|---|---|---|---|---|");
     let mut sections = Vec::new();
@@ -61,7 +61,7 @@ fn fields(page: &mut String, schema: &Value, path: &str) {
     }
 }
 
-/// The charts that were looked at, and the pods of each that stay where they are whatever is said.
+/// Table of the pinned charts, with the pods that the scheduling settings do not reach.
 fn charts(page: &mut String) {
     let _ = writeln!(
         page,
@@ -76,7 +76,7 @@ fn charts(page: &mut String) {
     }
 }
 
-/// The rows of an object's fields; what needs a section of its own is left to `sections`.
+/// Rows of an object's fields. A field that needs a section of its own is added to `sections`.
 fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, sections: &mut Vec<(String, &'a Value)>) {
     let required: Vec<&str> = strings(schema, "required").collect();
     for (name, property) in properties(schema).into_iter().flatten() {
@@ -101,7 +101,7 @@ fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, sect
     }
 }
 
-/// Whether a schema has so few fields, none with fields of its own, that they need no section.
+/// Whether a schema needs no section: it has few fields, and none of them has fields of its own.
 fn is_few(schema: &Value) -> bool {
     properties(schema).is_some_and(|fields| {
         let is_leaf = |field: &Value| properties(below(field).1).is_none();
@@ -109,7 +109,7 @@ fn is_few(schema: &Value) -> bool {
     })
 }
 
-/// Where a heading is reached inside the page.
+/// Anchor of a heading in the page.
 fn anchor(heading: &str) -> String {
     heading.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
 }
@@ -158,7 +158,7 @@ fn default_of(schema: &Value, required: bool) -> String {
     }
 }
 
-/// An item of a default list: text as it is, fields without their braces, and what takes several lines cut.
+/// Item of a default list: text as it is, fields without braces, and an ellipsis for text of several lines.
 fn listed(item: &Value) -> String {
     let Value::Object(fields) = item else {
         return format!("`{}`", plain(item));
@@ -175,7 +175,7 @@ fn allowed(schema: &Value) -> Vec<String> {
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
         allowed.push(options.iter().map(|option| format!("`{}`", plain(option))).collect::<Vec<_>>().join(", "));
     }
-    // Of text that may be a number, the words of its form tell both.
+    // For an int-or-string, the words of its form describe the number as well.
     if keywords::type_of(schema) != Some(INT_OR_STRING) {
         allowed.extend(limits(schema));
     }
@@ -196,14 +196,14 @@ fn allowed(schema: &Value) -> Vec<String> {
     allowed
 }
 
-/// What an object's rules say about one of its fields, or about itself.
+/// Messages of an object's validation rules about one of its fields, or about the object itself.
 fn rules(schema: &Value, field: &str) -> impl Iterator<Item = String> {
     let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten();
     let about = rules.filter(move |rule| text(rule, "fieldPath").unwrap_or_default() == field);
     about.filter_map(|rule| Some(text(rule, "message")?.to_owned()))
 }
 
-/// Text that keeps within a cell of a table.
+/// Text that fits into one cell of a table.
 fn cell(text: &str) -> String {
     text.replace("\n\n", "<br>").replace('\n', " ").replace('|', "\\|")
 }

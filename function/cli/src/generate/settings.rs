@@ -1,13 +1,13 @@
-//! The settings that a platform team writes into a generated Composition: kept, with their comments, where the file around
-//! them is written anew. This room does not know what the settings mean.
+//! Settings that a platform team has written into a generated Composition. They are kept, with their comments, when the
+//! file around them is generated again. This module does not depend on the meaning of the settings.
 
 use serde_json::Value;
 
-/// Where a Composition's one step has them.
+/// JSON pointer to the only step of a Composition.
 const STEP: &str = "/spec/pipeline/0";
 
-/// A Composition as it is generated, with the settings of the one that stands there. Nothing where these cannot be taken over
-/// as they are; any other file is as it is generated.
+/// Generated Composition with the settings of the existing one; `None` if these cannot be kept unchanged. Any other
+/// file is returned as it is generated.
 pub fn kept(before: &str, generated: &str) -> Option<String> {
     let Some(new) = composition(generated) else { return Some(generated.to_owned()) };
     let old = composition(before)?;
@@ -21,7 +21,7 @@ pub fn kept(before: &str, generated: &str) -> Option<String> {
     (steps(&old) == 1 && steps(&same) == 1 && input(&same) == input(&old)).then_some(kept)
 }
 
-/// Whether a file is a Composition with settings, or with steps of its own.
+/// Whether a file is a Composition with settings, or with additional steps.
 pub fn are_in(content: &str) -> bool {
     composition(content).is_some_and(|composition| {
         let fields = input(&composition).and_then(Value::as_object);
@@ -43,7 +43,7 @@ fn input(composition: &Value) -> Option<&Value> {
     composition.pointer(STEP)?.get("input")
 }
 
-/// A Composition's text before its input, which stands last, and from there on.
+/// Text of a Composition in front of its input, which is the last field, and the text from the input on.
 fn at_input(content: &str) -> Option<(&str, &str)> {
     let at = content.find("\n    input:")? + 1;
     Some(content.split_at(at))

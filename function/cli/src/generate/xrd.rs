@@ -1,7 +1,7 @@
-//! The definition of a claim and of the composite behind it, as Crossplane takes it.
+//! Definition of a claim and of its composite, for Crossplane.
 //!
-//! Its scope is left out: what `apiextensions.crossplane.io/v1` then means, cluster-scoped composites with claims in
-//! namespaces, is the only one that has claims.
+//! The definition has no `scope`: the default in `apiextensions.crossplane.io/v1`, cluster-scoped composites with
+//! claims in namespaces, is the only scope that has claims.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceColumnDefinition, CustomResourceDefinitionNames,
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::generate::columns::columns;
 
-/// The version of every claim.
+/// API version of every claim.
 pub const VERSION: &str = "v1alpha1";
 
 #[derive(Debug, Serialize)]
@@ -44,7 +44,7 @@ struct Version {
     schema: Schema,
 }
 
-/// A schema where custom resources are defined.
+/// Schema of a custom resource, in a definition.
 #[derive(Debug, Serialize)]
 pub struct Schema {
     #[serde(rename = "openAPIV3Schema")]
@@ -72,7 +72,7 @@ pub fn xrd(kind: &Kind) -> Custom<CompositeResourceDefinition> {
     .named(ObjectMeta { name: Some(name), ..ObjectMeta::default() })
 }
 
-/// A kind's names as Kubernetes derives them.
+/// Names of a kind, by the rules of Kubernetes.
 pub fn names(kind: &str, short_name: Option<&str>) -> CustomResourceDefinitionNames {
     let singular = kind.to_lowercase();
     CustomResourceDefinitionNames {
@@ -85,7 +85,7 @@ pub fn names(kind: &str, short_name: Option<&str>) -> CustomResourceDefinitionNa
     }
 }
 
-/// The whole object. What its spec is about is what the object is about.
+/// Schema of the whole object, with the description of its spec.
 fn root(mut spec: Value, mut status: Value) -> Value {
     waive_required(&mut status);
     let mut root = Map::new();
@@ -98,7 +98,8 @@ fn root(mut spec: Value, mut status: Value) -> Value {
     Value::Object(root)
 }
 
-/// A status comes bit by bit, and one that lacks a field must not be refused as a whole.
+/// Removes `required` from a status: its fields appear step by step, and a status without one of them must not be
+/// rejected as a whole.
 fn waive_required(schema: &mut Value) {
     if let Some(node) = schema.as_object_mut() {
         node.shift_remove("required");

@@ -1,19 +1,19 @@
-//! What of a component's properties comes only when its Application is deployed: by an input of the component or of a step of
-//! the workflow, or by a policy that overrides it. This room knows what KubeVela does with them, not what they are for.
+//! Properties of a component that KubeVela sets only when it deploys the Application: by an input of the component or
+//! of a workflow step, or by an `override` policy. This module does not depend on the meaning of the properties.
 
 use regex_lite::Regex;
 use serde_json::Value;
 
-/// A property that comes later, and by what.
+/// Property that is set at deployment, and by what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brought {
-    /// The property as a path below the component's properties: `kafkaConfig.storage`.
+    /// Path below the component's properties, such as `kafkaConfig.storage`.
     pub property: String,
     pub by: String,
 }
 
 impl Brought {
-    /// Whether it decides over a property, or over one inside or around it.
+    /// Whether the value set at deployment decides about `property`: the same path, or one inside or around it.
     pub fn decides(&self, property: &str) -> bool {
         is_at_or_below(property, &self.property) || is_at_or_below(&self.property, property)
     }
@@ -23,13 +23,14 @@ fn is_at_or_below(path: &str, above: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// Everything that comes later to a component of an Application.
+/// All properties of a component that are set at deployment.
 pub fn to_component(application: &Value, component: &Value) -> Vec<Brought> {
     let mut brought: Vec<Brought> = inputs(component, &|from| format!("the input from {from}")).collect();
     for step in steps(application) {
         let step_name = text(step, "name");
         let named = step.pointer("/properties/component").and_then(Value::as_str);
-        // A step that applies a component is about that one alone; of any other nobody can tell.
+        // A workflow step that names a component sets properties of that component only. Any other step may set those
+        // of every component.
         if named.is_none_or(|named| named == text(component, "name")) {
             brought.extend(inputs(step, &|from| format!("the input from {from} of workflow step {step_name}")));
         }
@@ -45,13 +46,13 @@ pub fn to_component(application: &Value, component: &Value) -> Vec<Brought> {
     brought
 }
 
-/// The steps of a workflow, and those inside of them.
+/// Workflow steps, including the sub-steps of step groups.
 fn steps(application: &Value) -> impl Iterator<Item = &Value> {
     let steps = list(application, "/spec/workflow/steps");
     steps.flat_map(|step| std::iter::once(step).chain(list(step, "/subSteps")))
 }
 
-/// What inputs set among properties; those that set something of a trait are none of ours.
+/// Properties that inputs set. An input for a trait sets no property.
 fn inputs<'a>(holder: &'a Value, by: &'a dyn Fn(&str) -> String) -> impl Iterator<Item = Brought> {
     list(holder, "/inputs").filter_map(move |input| {
         let key = text(input, "parameterKey");
@@ -61,7 +62,8 @@ fn inputs<'a>(holder: &'a Value, by: &'a dyn Fn(&str) -> String) -> impl Iterato
     })
 }
 
-/// Whether an override is about a component: by its name, which may be a pattern, else by its type, else it is about all.
+/// Whether an override applies to a component: by its name, which may contain `*`; without a name by its type; without
+/// both to every component.
 fn is_for(over: &Value, component: &Value) -> bool {
     let (name, of_type) = (text(over, "name"), text(over, "type"));
     if name.is_empty() {

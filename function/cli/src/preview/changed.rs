@@ -1,4 +1,4 @@
-//! A difference as a person reads it: by claim, resource by resource, field by field.
+//! A difference as text for people and as JSON: by claim, resource and field.
 
 use std::fmt::{self, Write};
 use std::io;
@@ -24,12 +24,12 @@ const REMOVED: Style = AnsiColor::Red.on_default();
 const CHANGED: Style = AnsiColor::Yellow.on_default();
 const FIELD: Style = AnsiColor::Cyan.on_default();
 
-/// The longest values that stand on one line.
+/// Largest length of the old and new value together, in characters, that is printed on one line.
 const SHORT: usize = 100;
-/// Lines around a changed one.
+/// Unchanged lines that are printed around a changed line.
 const CONTEXT: usize = 2;
 
-/// The difference as text.
+/// Difference as text for people.
 pub fn text(difference: &Difference) -> io::Result<String> {
     let mut text = String::new();
     let mut counts = Counts::default();
@@ -83,7 +83,7 @@ fn heading(text: &mut String, style: Style, mark: char, title: &str) {
     let _ = writeln!(text, "  {} {title}", painted(style, &mark.to_string()));
 }
 
-/// Kind, name and namespace of what stands in a cluster, and its key.
+/// Kind, name and namespace of the manifest, and the key of its resource.
 fn title(resource: &Resource) -> String {
     let manifest = resource.manifest();
     let at = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
@@ -121,7 +121,7 @@ fn fields(changes: &[Change], text: &mut String) -> io::Result<()> {
     Ok(())
 }
 
-/// Two texts line by line. Whether the last line of either ends in a line break is not worth a line.
+/// Line-by-line difference of two texts. A line break at the very end is ignored.
 fn line_by_line(old: &str, new: &str) -> String {
     let [old, new] = [old, new].map(|text| format!("{}\n", text.trim_end_matches('\n')));
     if old == new {
@@ -130,7 +130,7 @@ fn line_by_line(old: &str, new: &str) -> String {
     TextDiff::from_lines(&old, &new).unified_diff().context_radius(CONTEXT).to_string()
 }
 
-/// What is on one side only: on one line where it fits, else as YAML.
+/// Value that exists on one side only, on one line if it is short, otherwise as YAML.
 fn one_sided(mark: char, field: &str, value: &Value, text: &mut String) -> io::Result<()> {
     let line = line(value);
     if line.chars().count() <= SHORT && !line.contains('\n') {
@@ -151,7 +151,7 @@ fn colour(mark: char) -> String {
     painted(if mark == '+' { ADDED } else { REMOVED }, &mark.to_string())
 }
 
-/// Lines of a difference, coloured, without the numbers of lines that nobody looks up.
+/// Lines of a unified difference, coloured. An ellipsis replaces the line numbers.
 fn indented(lines: &str, text: &mut String) {
     for line in lines.lines() {
         let line = match line.chars().next() {
@@ -210,7 +210,7 @@ struct ClaimEntry<'a> {
     kind: &'a str,
     namespace: &'a str,
     name: &'a str,
-    /// Of a claim that goes, the name of the one that takes its place.
+    /// For a removed claim, the name of the claim that takes its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     successor: Option<&'a str>,
     added: Vec<&'a str>,
@@ -224,7 +224,7 @@ struct ClaimEntry<'a> {
 #[derive(Serialize)]
 struct ChangedEntry<'a> {
     key: &'a str,
-    /// The key of the Job that it runs in the place of.
+    /// Key of the former Job that this Job replaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     instead: Option<&'a str>,
     fields: &'a [Change],
@@ -237,7 +237,7 @@ struct RefusedEntry<'a> {
     message: &'a str,
 }
 
-/// The difference for programs.
+/// Difference as JSON for programs.
 pub fn json(difference: &Difference) -> io::Result<String> {
     let document = Document {
         claims: difference.claims.iter().filter_map(claim_entry).collect(),

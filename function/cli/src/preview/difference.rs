@@ -1,7 +1,7 @@
-//! What changes between two versions of claims: which composed resources come, go and become others.
+//! Difference between two versions of claims: composed resources that are added, removed and changed.
 //!
-//! Claims are told apart by kind, namespace and name; their resources by keys, as Crossplane does. A Job whose content
-//! changes is another Job to Crossplane, but to a person the same one that runs again.
+//! Kind, namespace and name identify a claim. A key identifies a composed resource, as in Crossplane. A changed Job has
+//! another key, and is another resource to Crossplane, but is shown to people as the same Job that runs again.
 
 use std::collections::HashMap;
 
@@ -16,18 +16,18 @@ use super::sides::{ResourceDifference, Sides};
 use super::whole::Preview;
 use crate::documents::located::Located;
 
-/// Two versions of claims, compared.
+/// Difference between two versions of all claims.
 pub struct Difference<'a> {
     pub claims: Vec<ClaimDifference<'a>>,
-    /// What an API server refuses of it.
+    /// Changes that an API server refuses.
     pub refused: Vec<Located>,
 }
 
-/// One claim in two versions.
+/// Difference between two versions of one claim.
 pub struct ClaimDifference<'a> {
     pub sides: Sides<'a>,
     pub resources: Vec<ResourceDifference<'a>>,
-    /// What its user is told.
+    /// Changed fields of the claim's status.
     pub status: Vec<Change>,
     pub unchanged: usize,
     pub cost: Cost,
@@ -51,18 +51,18 @@ impl<'a> Difference<'a> {
         difference
     }
 
-    /// Whether anything is another after it.
+    /// Whether any claim changes.
     pub fn changes(&self) -> bool {
         self.claims.iter().any(|claim| !claim.is_none())
     }
 
-    /// How many things are lost by it that no later change brings back.
+    /// Number of losses that no later change brings back.
     pub fn losses(&self) -> usize {
         self.claims.iter().map(|claim| claim.cost.data_lost.len()).sum()
     }
 }
 
-/// The claims of one version, by what tells them apart, and by where they stand.
+/// Claims of one version, by identity (kind, namespace, name) and by place.
 struct Index<'a> {
     named: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
     placed: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
@@ -87,7 +87,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Where a claim stands: its environment, and its namespace inside.
+/// Kind of a claim, its environment, and its namespace inside; the namespace is empty for an environment.
 fn place<'a>(shown: &'a Shown) -> (&'static str, &'a str, &'a str) {
     let consumer = shown.composed.consumer.as_ref();
     let (environment, namespace) = consumer
@@ -119,7 +119,7 @@ impl<'a> Versions<'a> {
         }
     }
 
-    /// Whether the system of a guest's place is there before and not after.
+    /// Whether the system in a consumer's place is in the old version and not in the new one.
     fn system_goes(&self, consumer: &Shown) -> bool {
         let [_, system, _] = &KINDS;
         let (_, environment, namespace) = place(consumer);
@@ -127,7 +127,7 @@ impl<'a> Versions<'a> {
         self.old.placed.contains_key(&place) && !self.new.placed.contains_key(&place)
     }
 
-    /// Whether the claim that makes a guest's environment is there before and not after.
+    /// Whether the claim of a consumer's environment is in the old version and not in the new one.
     fn environment_goes(&self, consumer: &Shown) -> bool {
         let [environment, ..] = &KINDS;
         let of =
@@ -160,13 +160,13 @@ impl<'a> ClaimDifference<'a> {
         Self { sides, resources, status, unchanged, cost }
     }
 
-    /// Whether both versions are the same.
+    /// Whether the claim is the same in both versions.
     pub fn is_none(&self) -> bool {
         let Sides { old, new, .. } = self.sides;
         old.is_some() && new.is_some() && self.resources.is_empty() && self.status.is_empty()
     }
 
-    /// The version that there is, the new one first.
+    /// New version of the claim, or the old version of a removed claim.
     pub fn shown(&self) -> Option<&'a Shown<'a>> {
         self.sides.new.or(self.sides.old)
     }
@@ -176,7 +176,8 @@ fn planned<'a>(shown: Option<&'a Shown<'a>>) -> &'a [Resource] {
     shown.map_or(&[], |shown| &shown.composed.plan.resources)
 }
 
-/// The Job that one stands in the place of: another of its name, but for the hash of what it is, on the other side alone.
+/// Former version of a Job: one in `others` with the same name apart from the hash of its content, and without a
+/// resource of its key in `beside`.
 fn former<'a>(job: &Resource, others: &'a [Resource], beside: &[Resource]) -> Option<&'a Resource> {
     let name = lasting_name(job)?;
     let is_former =
@@ -191,10 +192,10 @@ fn lasting_name(resource: &Resource) -> Option<&str> {
     Some(name)
 }
 
-/// What is different about the manifest, and then about the Object around it.
+/// Changed fields of the manifest, followed by those of the Object around it.
 fn changed(old: &Resource, new: &Resource) -> Vec<Change> {
     let mut changes = fields::changes(old.manifest(), new.manifest());
-    // A Job's name says only that something else about it is different.
+    // The name of a Job contains a hash of its content, so a changed name only repeats other changes.
     changes.retain(|change| change.field != "metadata.name" || lasting_name(new).is_none());
     if let (Some(old), Some(new)) = (wrapping(old), wrapping(new)) {
         let around = fields::changes(&old, &new).into_iter();

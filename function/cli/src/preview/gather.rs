@@ -1,5 +1,5 @@
-//! From documents to the claims that they ask for. An Application becomes claims here exactly as KubeVela makes them: a
-//! component's properties are the claim's spec. This room does not know what becomes of a claim.
+//! Claims found in documents. An Application becomes claims exactly as in KubeVela: a component's `properties` become
+//! the claim's `spec`.
 
 use std::fmt;
 
@@ -20,36 +20,37 @@ const APPLICATION: &str = "Application";
 const OAM_GROUP: &str = "core.oam.dev";
 const OAM_API_VERSION: &str = "core.oam.dev/v1beta1";
 
-/// A claim that somebody asks for.
+/// Claim found in a document.
 pub struct Asked<'a> {
     pub document: &'a Document,
     pub kind: &'static Kind,
     pub claim: Claim,
-    /// The composite's name, where that is what was found.
+    /// Name of the composite, if the document holds a composite instead of a claim.
     pub composite: Option<String>,
     pub spec: Value,
-    /// Whether it came from a cluster, where it stands already.
+    /// Whether the object has a UID: it was read from a cluster, and the claim exists already.
     pub stands: bool,
-    /// What the author calls the spec: `spec`, a component's `properties`, or what was written for one of them.
+    /// Name of the spec in the author's file: `spec`, a component's `properties`, or a misspelling of one of them.
     pub root: &'a str,
-    /// What comes to the spec only when its Application is deployed.
+    /// Properties that are set only when KubeVela deploys the Application.
     brought: Vec<Brought>,
-    /// What stands before it in the document's paths.
+    /// Path of the object in its document, in front of its fields, such as `spec.components[0].`; empty at the top.
     above: String,
 }
 
 impl Asked<'_> {
-    /// The claim, by kind and name.
+    /// Kind and name of the claim.
     pub fn title(&self) -> String {
         format!("{}/{}", self.kind.claim, self.claim.name)
     }
 
-    /// Where it stands.
+    /// File and line of the spec.
     pub fn source(&self) -> String {
         source(self.document, &format!("{}{}", self.above, self.root))
     }
 
-    /// What it becomes, as far as that is known before it is deployed, or everything that is wrong with it.
+    /// Composed claim. The result is `None` if its only faults are at properties that are set at deployment, and an
+    /// error with all other faults if there are any.
     pub fn examine(&self, settings: &Settings) -> Result<Option<Composed>, Vec<Located>> {
         let mut faults = self.kind.unknown_fields(&self.spec);
         let composed = self.kind.compose(self.spec.clone(), self.claim.clone(), settings);
@@ -70,7 +71,7 @@ impl Asked<'_> {
         self.brought.iter().any(|brought| brought.decides(property))
     }
 
-    /// What is to be known of what comes later, by whether the claim could be shown without.
+    /// Notes about the properties that are set at deployment. `is_shown`: whether the claim is composed without them.
     pub fn later(&self, is_shown: bool) -> impl Iterator<Item = Located> {
         let so = if is_shown {
             "it is shown without".to_owned()
@@ -82,7 +83,7 @@ impl Asked<'_> {
         })
     }
 
-    /// A fault at a field of the spec, or at the spec itself. It is told as its author calls it.
+    /// Fault at a field of the spec, or at the spec itself. Field and message use the author's name for the spec.
     pub fn fault(&self, field: &str, message: impl Into<String>) -> Located {
         let field = format!("{}{}", self.root, field.strip_prefix("spec").unwrap_or(field));
         let message = called(&message.into(), self.root, self.root);
@@ -90,8 +91,8 @@ impl Asked<'_> {
             .at(field)
     }
 
-    /// A sentence about it, at the field that it begins with, if it does; `others` is what the author of another claim calls
-    /// that one's spec.
+    /// Warning about this claim. A sentence that begins with a field, such as `spec.x: ...`, is placed at that field.
+    /// `others` is the name of the spec in the file of the environment that the sentence mentions.
     pub fn warning(&self, sentence: &str, others: &str) -> Located {
         let field = sentence.split_once(": ").filter(|(field, _)| field.starts_with("spec.") && !field.contains(' '));
         let (field, message) = field.unwrap_or(("spec", sentence));
@@ -102,7 +103,8 @@ impl Asked<'_> {
     }
 }
 
-/// A sentence with each spec as its author calls it: the claim's own, and that of the environment it is told about.
+/// Replaces `spec` in a sentence by the author's name for it: `own` for this claim, `others` for the environment that
+/// the sentence mentions.
 fn called(sentence: &str, own: &str, others: &str) -> String {
     let mut told = String::new();
     let mut rest = sentence;
@@ -126,19 +128,19 @@ fn called(sentence: &str, own: &str, others: &str) -> String {
     told + rest
 }
 
-/// Something that is not shown.
+/// Object or component that the preview leaves out, because this function composes nothing for its kind or type.
 #[derive(Debug)]
 pub struct NotOurs {
     pub source: String,
     pub kind: String,
     pub name: String,
-    /// A component's type.
+    /// Type of the component, if it is one.
     pub component_type: Option<String>,
-    /// What the kind or the type was perhaps meant to be.
+    /// Similar API group, kind or type of this function, if the name looks misspelt.
     pub nearest: Option<&'static str>,
 }
 
-/// Everything that was found.
+/// Claims, other objects, faults and warnings that were found in documents.
 #[derive(Default)]
 pub struct Gathered<'a> {
     pub asked: Vec<Asked<'a>>,
@@ -195,7 +197,8 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// Somebody else's object. Their groups and kinds are theirs to name, but one that is nearly ours may be a slip.
+    /// Records an object of another API group or kind, which is no fault. A name close to one of this function's is
+    /// reported as a possible misspelling.
     fn foreign(&mut self, object: &Object<'a>, group: &str, kind: &str) {
         let ours = || KINDS.iter().flat_map(|known| [known.claim, known.composite]);
         let is_ours = |kind: &str| ours().any(|known| known == kind);
@@ -243,7 +246,7 @@ impl<'a> Gathered<'a> {
         self.asked.push(object.asked(kind, claim, Some(object.name().to_owned()), root));
     }
 
-    /// Says what is wrong with what every object has, and tells what the author calls its spec.
+    /// Checks the fields that every object has, and returns the author's name for the spec.
     fn shape(&mut self, object: &Object<'a>) -> &'a str {
         let root = object.root("spec", "properties");
         for fault in shape::of_object(object.value).into_iter().filter(|fault| !asks_for_name(&fault.field)) {
@@ -284,7 +287,7 @@ impl<'a> Gathered<'a> {
 
     fn component(&mut self, component: &Object<'a>, application: &Object<'a>) {
         let (name, full_type) = (component.text("name"), component.text("type"));
-        // A version of the definition may be pinned behind an @.
+        // The type may have a revision of its definition behind an @, as in `type@v2`.
         let plain_type = full_type.split_once('@').map_or(full_type, |(plain, _)| plain);
         let Some(kind) = KINDS.iter().find(|kind| kind.definition == plain_type) else {
             self.foreign_component(component, name, full_type, plain_type);
@@ -341,8 +344,8 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// Checks a `metadata.name` as an API server does. `longest` is 63 for claims and components, whose name becomes a
-    /// label value as well.
+    /// Checks a `metadata.name` by the rules of the API server. `longest` is 63 for claims and components, because
+    /// their name is a label value as well.
     fn name(&mut self, object: &Object, field: &str, name: &str, longest: usize) {
         if object.value.pointer("/metadata/name").is_some_and(|name| !name.is_string() && !name.is_null()) {
             self.faults.push(object.fault(field, "must be text: put it in quotes"));
@@ -350,7 +353,7 @@ impl<'a> Gathered<'a> {
             let message = "is required: what a cluster would make of generateName is not known yet";
             self.faults.push(object.fault(field, message));
         } else if name.is_empty() {
-            // A component's was asked for with its Application.
+            // A component without a name already has a fault from the schema of its Application.
             if field != "name" {
                 self.faults.push(object.fault(field, "is required: the name of the object"));
             }
@@ -369,7 +372,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// The longest that a label's value, and that a name may be.
+/// Kubernetes' limits, in characters: for a label value, and for an object name.
 const LONGEST_LABEL: usize = 63;
 const LONGEST_NAME: usize = 253;
 
@@ -377,12 +380,13 @@ const MEANT_SPEC: &str = "unknown field, did you mean \"spec\"? A claim has a sp
 const MEANT_PROPERTIES: &str =
     "unknown field, did you mean \"properties\"? A component has properties where a claim has a spec";
 
-/// Whether a fault is about an object's name, or about metadata without one, of which their own words are told.
+/// Whether a fault is about `metadata.name` or about missing metadata: the function `name` reports these in other
+/// words.
 fn asks_for_name(field: &str) -> bool {
     matches!(field, "metadata.name" | "metadata")
 }
 
-/// Whether a fault is that of a component's field `spec`, of which its own words are told.
+/// Whether a fault is about the unknown field `spec` of a component, for which MEANT_PROPERTIES is reported instead.
 fn is_meant_as_properties(field: &str, components: &[Value]) -> bool {
     let index = field.strip_prefix("spec.components[").and_then(|rest| rest.strip_suffix("].spec"));
     let component = index.and_then(|index| components.get(index.parse::<usize>().ok()?));
@@ -394,7 +398,8 @@ fn is_one_of_ours(component: &Value) -> bool {
     KINDS.iter().any(|kind| kind.definition == plain_type)
 }
 
-/// What the author calls the spec: by its right name, unless that is missing and the other one is there, or a slip of it.
+/// Author's name for the spec: the right name; without it, the other name or a misspelling of the right one, if
+/// present.
 fn root<'a>(value: &'a Value, right: &'static str, other: &'static str) -> &'a str {
     let fields = || value.as_object().into_iter().flat_map(Map::keys);
     let slip = || fields().find(|field| schema::nearest(field, &[right]).is_some());
@@ -407,11 +412,11 @@ fn root<'a>(value: &'a Value, right: &'static str, other: &'static str) -> &'a s
     }
 }
 
-/// A part of a document that has a kind or a type.
+/// Object or component in a document: a value with a `kind` or a `type`.
 struct Object<'a> {
     document: &'a Document,
     value: &'a Value,
-    /// What stands before its fields in the document's paths.
+    /// Path in front of the object's fields in the document, such as `spec.components[0].`.
     above: String,
 }
 
@@ -424,7 +429,7 @@ impl<'a> Object<'a> {
         self.metadata("/metadata/name").unwrap_or_default()
     }
 
-    /// Where none is written, kubectl and vela take this one.
+    /// Namespace of the object, or `default`, which kubectl and vela use if none is written.
     fn namespace(&self) -> &'a str {
         self.metadata("/metadata/namespace").filter(|namespace| !namespace.is_empty()).unwrap_or("default")
     }
@@ -473,7 +478,7 @@ fn empty() -> Value {
     Value::Object(Map::new())
 }
 
-/// A place in a file, as editors take it.
+/// Position as `file:line`, a form that editors open.
 fn source(document: &Document, field: &str) -> String {
     match document.line(field) {
         Some(line) => format!("{}:{line}", document.file),

@@ -1,4 +1,4 @@
-//! Every image and every chart that claims pull, a line each, for whoever fills a mirror or asks what is pulled.
+//! List of every image and chart that claims pull, one a line, to fill a mirror or to review it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -14,12 +14,12 @@ use serde_json::Value;
 use super::shown::Shown;
 use super::whole::Preview;
 
-/// What claims pull.
+/// Images and charts that claims pull.
 #[derive(Default)]
 struct Pulled {
     images: BTreeSet<String>,
     charts: BTreeSet<(String, Option<&'static str>)>,
-    /// Charts whose images nobody has listed.
+    /// Charts of a version or repository whose images are not listed in `settings/charts.rs`.
     unknown: BTreeSet<String>,
 }
 
@@ -70,14 +70,14 @@ impl Pulled {
         }
         let Brought { archive, images, later, .. } = brought(chart);
         self.charts.insert((named, Some(archive)));
-        // Those that are pinned by name are told as they are pinned.
+        // An image with a pin of its own is already in `composed.images`, as the settings pin it.
         let is_pinned = |image: &str| Image::ALL.into_iter().any(|pin| pin.reference() == image);
         let of_chart = images.iter().chain(later).filter(|image| !is_pinned(image));
         self.images.extend(of_chart.map(|image| shown.settings.mirrored(image)));
     }
 }
 
-/// Whether a manifest has this chart installed.
+/// Whether a manifest installs this chart: a Release or a VCluster.
 fn installs(manifest: &Value, chart: Chart) -> bool {
     let places = ["/spec/forProvider/chart/name", "/spec/helmRelease/chart/name"];
     places.iter().any(|place| manifest.pointer(place).is_some_and(|name| name == chart.name()))

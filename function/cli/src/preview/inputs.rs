@@ -1,4 +1,4 @@
-//! The platform team's settings for a preview: from Compositions, from the function's input by itself, or the defaults.
+//! Platform team's settings for a preview, from Compositions, from an Input, or the defaults.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use serde_json::{Map, Value};
 use crate::documents::located::Located;
 use crate::documents::read::Document;
 
-/// The settings that hold for each kind of claim.
+/// Settings for each kind of claim.
 pub struct Inputs {
     otherwise: Settings,
     by_composite: BTreeMap<String, Settings>,
 }
 
 impl Inputs {
-    /// What documents say, as far as nothing is wrong with them: a Composition for its own kind, an input by itself for
-    /// all others. A Composition that stands alone speaks for all.
+    /// Reads settings from documents and adds their faults to `faults`. A Composition sets its own kind, an Input all
+    /// other kinds. A single Composition without an Input sets all kinds.
     pub fn of(documents: &[Document], faults: &mut Vec<Located>) -> Self {
         let mut otherwise = None;
         let mut by_composite = BTreeMap::new();
@@ -50,12 +50,12 @@ impl Inputs {
     }
 }
 
-/// An input in a document.
+/// Input found in a document.
 struct Found {
     input: Value,
-    /// The kind of composite that it is for, if it says.
+    /// Kind of composite that the input is for, if a Composition holds it.
     composite: Option<String>,
-    /// What stands before its fields in the document's paths.
+    /// Path in front of the input's fields in the document, such as `spec.pipeline[0].input.`.
     above: String,
 }
 
@@ -71,7 +71,7 @@ impl Found {
         let mut inputs = steps.iter().enumerate().filter_map(|(index, step)| Some((index, step.get("input")?)));
         let (above, input) = match inputs.find(|(_, input)| is_input(input)) {
             Some((index, input)) => (format!("spec.pipeline[{index}].input."), input.clone()),
-            // A step without an input leaves everything at its default.
+            // A pipeline step without an input leaves all settings at their defaults.
             None => (String::new(), empty()),
         };
         Some(Self { input, composite: Some(composite.to_owned()), above })

@@ -1,4 +1,4 @@
-//! The preview as YAML: what Crossplane gets, or what finally stands in each cluster.
+//! The preview as YAML: the composed resources for Crossplane, or the manifests that finally exist in each cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -14,10 +14,10 @@ use super::tree::release;
 use super::whole::Preview;
 use crate::documents::yaml;
 
-/// Where Crossplane keeps its name for a composed resource.
+/// Annotation with Crossplane's key of a composed resource.
 const KEY: &str = "crossplane.io/composition-resource-name";
 
-/// The composed resources of every claim, as Crossplane first gets them, each with its key.
+/// Composed resources of every claim in their first state, with held resources paused, each with its key.
 pub fn composed(preview: &Preview) -> io::Result<String> {
     let mut text = String::new();
     for shown in &preview.claims {
@@ -27,7 +27,7 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
             "as Crossplane first gets it: what waits for something is paused until that is ready".to_owned(),
         ];
         let plan = &shown.composed.plan;
-        // Crossplane looks for what is asked for before it applies anything.
+        // Crossplane reads the required resources before it applies anything, so nothing waits for `host-names`.
         let standings = hold::states(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
         for (resource, standing) in plan.resources.iter().zip(&standings) {
             let mut resource = resource.clone();
@@ -39,8 +39,8 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
     Ok(text)
 }
 
-/// What finally stands in each cluster: the host first, then one virtual cluster after the other. What something else makes
-/// there, and is only looked at, has no manifest of ours.
+/// Manifests in each cluster: the host first, then one virtual cluster after the other. A resource that is only
+/// observed has no manifest, because another program makes it.
 pub fn by_cluster(preview: &Preview) -> io::Result<String> {
     let mut clusters: BTreeMap<Cluster, Vec<&Resource>> = BTreeMap::new();
     for shown in &preview.claims {

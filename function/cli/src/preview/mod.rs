@@ -1,5 +1,5 @@
-//! An Application, claims or composites from files, shown to a person as what they become: without a cluster and without
-//! any other program. This room composes nothing itself; it asks what every claim is asked over the protocol too.
+//! Preview of the claims in files: what an Application, claims or composites become, without a cluster and without
+//! other programs. This module composes nothing itself: it calls the same functions of `core` as the gRPC server does.
 
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::PathBuf;
@@ -108,7 +108,7 @@ pub enum Output {
     Html,
 }
 
-/// What a file's bytes say, document by document, or why they cannot be read.
+/// Values of the YAML documents in `bytes`, or all messages about why they cannot be read.
 pub fn values(bytes: &[u8]) -> Result<Vec<Value>, Vec<String>> {
     let (documents, faults) = read::documents(&[PathBuf::from("-")], &mut &*bytes);
     match faults.as_slice() {
@@ -117,7 +117,7 @@ pub fn values(bytes: &[u8]) -> Result<Vec<Value>, Vec<String>> {
     }
 }
 
-/// Shows what the files become, or says what is wrong with them.
+/// Prints the preview of the files, or all their faults.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.diff.is_some() && !matches!(args.output, Output::Tree | Output::Json) {
         clap::Error::raw(ErrorKind::ArgumentConflict, "--diff is shown as a tree or as JSON: leave --output out\n")
@@ -127,13 +127,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if files.any(|file| file.as_os_str() == "-") && io::stdin().is_terminal() {
         eprintln!("reading standard input, which Ctrl-D ends");
     }
-    // The error stream is locked for each text only: what is waited for is told on it too.
+    // Standard error is locked for each write only, because `Notice` writes to it as well.
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr());
     let outcome = show(args, &mut io::stdin(), &mut out, &mut err).context("cannot write the preview")?;
     Ok(ExitCode::from(outcome as u8))
 }
 
-/// How it ends, by exit code. A fault of the command line ends with 2, before anything is read.
+/// Exit code of a preview. Wrong usage ends with 2, before any file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Well = 0,
@@ -143,7 +143,8 @@ enum Outcome {
 }
 
 impl Outcome {
-    /// Lost data counts more than all else: what is refused is taken out of a change sooner than it is read again.
+    /// Data loss takes precedence over a refused change: an author may remove the refused field and apply the rest
+    /// without another preview.
     fn of(difference: &Difference, exit_code: bool) -> Self {
         if difference.losses() > 0 {
             Self::DataLost
@@ -172,9 +173,9 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         let files = input.iter().chain(&documents).chain(&replaced).map(|document| &document.file);
         let order = |file: &str| files.clone().position(|other| other == file).unwrap_or(usize::MAX);
         faults.sort_by_cached_key(|fault| (order(&fault.file), fault.line));
-        // Both versions are read with the same settings.
+        // Both versions are read with the same settings, so a fault of the settings occurs twice.
         faults.dedup();
-        // Where nothing is ours, a fault says what was found.
+        // Without any claim in the files, the fault itself lists the objects that were found.
         if !preview.is_empty {
             report::not_ours(&preview.not_ours, err)?;
         }
@@ -185,7 +186,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     let difference = former.as_ref().map(|former| Difference::of(former, &preview));
     let outcome = difference.as_ref().map_or(Outcome::Well, |difference| Outcome::of(difference, args.exit_code));
     match tell(args.output, &preview, difference.as_ref(), out, err) {
-        // Whoever read has seen enough.
+        // The reader of the pipe has closed it, as `head` does: no error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(outcome),
         told => told.map(|()| outcome),
     }
@@ -220,7 +221,7 @@ fn tell(
     report::losses(difference.losses(), err)
 }
 
-/// A preview in the form that is asked for.
+/// Preview in the requested output format.
 fn text(preview: &Preview, output: Output) -> io::Result<String> {
     match output {
         Output::Tree => Ok(tree::text(preview)),

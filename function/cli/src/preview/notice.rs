@@ -1,9 +1,9 @@
-//! Tells a person at a terminal what is waited for, and takes it back when it is there. Whoever redirects what is said
-//! gets none of it, and nothing here knows what is being done.
+//! Notice about a slow step for a person at a terminal, cleared when the step is done. Nothing is written to a
+//! redirected standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// What is waited for, on a line of its own, until this is dropped.
+/// Line on the terminal with the name of a slow step, until this value is dropped.
 pub struct Notice {
     is_shown: bool,
 }
@@ -19,7 +19,8 @@ impl Notice {
 impl Drop for Notice {
     fn drop(&mut self) {
         if self.is_shown {
-            // To the line's beginning, and clear it. A terminal that is gone has nothing to clear.
+            // Carriage return, then the control sequence that erases the line. An error is ignored, because a closed
+            // terminal has nothing to erase.
             let _ = write!(io::stderr(), "\r\x1b[2K");
         }
     }

@@ -1,4 +1,4 @@
-//! What a person is told beside the preview itself: faults with their place, and warnings.
+//! Messages beside the preview: faults with their position, objects that are left out, and warnings.
 
 use crate::documents::located::Located;
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use crate::terminal::{self, painted};
 const WARNING: Style = AnsiColor::Yellow.on_default();
 const NOTE: Style = AnsiColor::Cyan.on_default();
 
-/// Names what is left out.
+/// Lists the objects that are left out.
 pub fn not_ours(others: &[NotOurs], out: &mut impl Write) -> io::Result<()> {
     for other in others {
         terminal::write(out, &format!("{}: {other}\n", painted(NOTE, "not shown")))?;
@@ -19,7 +19,7 @@ pub fn not_ours(others: &[NotOurs], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Says what is wrong, everything at once.
+/// Prints all faults, and their number.
 pub fn faults(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     for fault in faults {
         fault.write(out)?;
@@ -28,7 +28,7 @@ pub fn faults(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{count} {}: nothing is shown until there is none", if count == 1 { "fault" } else { "faults" })
 }
 
-/// Says what of a change is refused. The change itself is shown all the same.
+/// Prints the refused changes. The difference itself is printed as well.
 pub fn refused(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     for fault in faults {
         fault.write(out)?;
@@ -40,7 +40,7 @@ pub fn refused(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// Says in how many places a change loses data. The difference has listed each place.
+/// Prints the number of data losses. The difference has listed each of them.
 pub fn losses(count: usize, out: &mut impl Write) -> io::Result<()> {
     match count {
         0 => Ok(()),

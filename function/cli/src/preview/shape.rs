@@ -1,5 +1,5 @@
-//! The shape of the objects that are read: which fields an Application, a claim and a composite have besides what is ours to
-//! say, as an API server checks them. This room does not know what an object becomes.
+//! Schema check of the objects that are read: the fields of an Application, a claim and a composite outside of the
+//! claim's spec, by the rules of an API server.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -10,18 +10,18 @@ use realtime_platform_core::schema::{Checker, Step, join};
 use schemars::JsonSchema;
 use serde_json::Value;
 
-/// The most that annotations may take together, in bytes.
+/// API server's limit for all annotations of an object together, in bytes.
 const MOST_ANNOTATIONS: usize = 256 << 10;
 
 static APPLICATION: LazyLock<Checker> = LazyLock::new(Checker::of::<Application>);
 static OBJECT: LazyLock<Checker> = LazyLock::new(Checker::of::<Object>);
 
-/// Everything that is wrong with an Application, but for what its components say to their own definitions.
+/// Faults of an Application, except in the properties of its components, which their own definitions check.
 pub fn of_application(value: &Value) -> Vec<Fault> {
     faults(&APPLICATION, value)
 }
 
-/// Everything that is wrong with any other object, but for its spec and its status.
+/// Faults of any other object, except in its spec and status.
 pub fn of_object(value: &Value) -> Vec<Fault> {
     faults(&OBJECT, value)
 }
@@ -34,14 +34,15 @@ fn faults(checker: &Checker, value: &Value) -> Vec<Fault> {
     faults
 }
 
-/// What of labels and annotations a schema cannot say.
+/// Faults of labels and annotations that a schema cannot express.
 fn metadata(value: &Value) -> Vec<Fault> {
     let entries = |name: &str| value.get("metadata")?.get(name)?.as_object();
     let mut faults = Vec::new();
     for name in ["labels", "annotations"] {
         for (key, value) in entries(name).into_iter().flatten() {
             let field = || join(&format!("metadata.{name}"), &Step::Field(key));
-            // Upper-case letters in front of the slash are the one thing that annotations are forgiven.
+            // The API server lower-cases the key of an annotation before it checks it, so that only annotations may
+            // have upper-case letters before the slash.
             let is_key = qualified_name(key) || (name == "annotations" && qualified_name(&key.to_lowercase()));
             if !is_key {
                 faults.push(Fault::new(field(), "must have a key of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be"));
@@ -62,7 +63,7 @@ fn metadata(value: &Value) -> Vec<Fault> {
     faults
 }
 
-/// What an object says of itself.
+/// Fields of every Kubernetes object.
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(dead_code, reason = "only its schema is used")]
@@ -84,7 +85,7 @@ struct Metadata {
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
     finalizers: Option<Vec<String>>,
-    // What a cluster writes there itself.
+    // Fields that the API server writes.
     creation_timestamp: Option<Value>,
     deletion_grace_period_seconds: Option<Value>,
     deletion_timestamp: Option<Value>,

@@ -1,4 +1,4 @@
-//! The claims in files as what they become: what every output of a preview is made of.
+//! Claims together with their plans: the input of every output format of a preview.
 
 use std::fmt;
 
@@ -12,16 +12,16 @@ use serde_json::Value;
 use super::gather::Asked;
 use crate::documents::located::Located;
 
-/// A claim, and what it becomes.
+/// Claim, with its plan and with the settings for its kind.
 pub struct Shown<'a> {
     pub asked: Asked<'a>,
     pub composed: Composed,
-    /// What the platform team decides for claims of its kind.
+    /// Platform team's settings for claims of this kind.
     pub settings: Settings,
 }
 
 impl Shown<'_> {
-    /// What tells the claim from others, in each of its versions.
+    /// Kind, namespace and name, which identify the claim in each of its versions.
     pub fn identity(&self) -> (&'static str, &str, &str) {
         (self.asked.kind.claim, &self.asked.claim.namespace, &self.asked.claim.name)
     }
@@ -30,23 +30,23 @@ impl Shown<'_> {
         self.composed.plan.resources.iter().map(|resource| &resource.composed)
     }
 
-    /// What finally stands in the clusters.
+    /// Manifests as they end up in the clusters, without the Objects around them.
     pub fn manifests(&self) -> impl Iterator<Item = &Value> {
         self.composed.plan.resources.iter().map(Resource::manifest)
     }
 
-    /// What no new claim may be made with, although one that stands may have it from before.
+    /// Faults of values that a new claim must not have. A claim that exists already may keep them.
     pub fn barred(&self) -> impl Iterator<Item = Located> {
         let faults = if self.asked.stands { Vec::new() } else { barred(&self.composed.immutable) };
         faults.into_iter().map(|fault| self.asked.fault(&fault.field, fault.message))
     }
 
-    /// The namespace of an environment that the claim is for.
+    /// Environment and namespace inside that the claim is for; `None` for an environment.
     pub fn place(&self) -> Option<(&str, &str)> {
         self.composed.consumer.as_ref().map(|consumer| (consumer.environment.as_str(), consumer.namespace.as_str()))
     }
 
-    /// The cluster that a place stands for.
+    /// Cluster of a resource: the host, or the claim's virtual cluster.
     pub fn cluster(&self, place: Place) -> Cluster<'_> {
         match place {
             Place::Host => Cluster::Host,
@@ -54,7 +54,7 @@ impl Shown<'_> {
         }
     }
 
-    /// The environment that the claim is about.
+    /// Name of the environment that the claim makes or uses, from a label of its composed resources.
     pub fn environment(&self) -> &str {
         let pointer = format!("/metadata/labels/{}", label("environment").replace('/', "~1"));
         let labelled = self.composed().find_map(|composed| composed.pointer(&pointer));
@@ -62,7 +62,7 @@ impl Shown<'_> {
     }
 }
 
-/// A cluster, as a person calls it.
+/// Cluster, under the name that is printed for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cluster<'a> {
     Host,

@@ -1,22 +1,22 @@
-//! The two versions of one claim, and of one composed resource.
+//! Two versions of one claim, and of one composed resource.
 
 use realtime_platform_core::parts::plan::Resource;
 
 use super::fields::Change;
 use super::shown::Shown;
 
-/// The two versions of a claim, of which one can be missing, and what becomes of others beside it.
+/// Two versions of a claim, of which one may be missing, and the fate of the claims around it.
 #[derive(Default)]
 pub struct Sides<'a> {
     pub old: Option<&'a Shown<'a>>,
     pub new: Option<&'a Shown<'a>>,
-    /// Of a claim that goes, the one that takes its place: the same one under another name.
+    /// For a removed claim, the claim of another name that takes its place.
     pub successor: Option<&'a Shown<'a>>,
-    /// Whether the environment that it stands in goes as well.
+    /// Whether the environment of the claim is removed as well.
     pub environment_goes: bool,
-    /// Of a claim that goes, whether Kafka Connect goes as well: its place has no system any more.
+    /// For a removed claim, whether Kafka Connect is removed as well, because no system is left in its place.
     pub connect_goes: bool,
-    /// Of an environment that goes, the systems and brokers in it that do not go themselves.
+    /// For a removed environment, its systems and brokers that are not removed.
     pub consumers: Vec<&'a Shown<'a>>,
 }
 

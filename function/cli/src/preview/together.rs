@@ -1,5 +1,6 @@
-//! What claims make of each other: an environment that does not receive its guests, two claims for one place, a bridge
-//! into nothing. Each claim is right by itself, and a cluster may have what is missing here, so these are warnings.
+//! Warnings about claims that do not fit together: an environment that does not admit a tenant, two claims for one
+//! place, a bridge to a topic that does not exist. Each claim is valid by itself, and a cluster may have the claims
+//! that are missing in the files, so none of this is a fault.
 
 use std::collections::{BTreeSet, HashMap};
 use std::{ptr, slice};
@@ -20,7 +21,7 @@ use serde_json::Value;
 use super::shown::Shown;
 use crate::documents::located::Located;
 
-/// Everything that does not go together.
+/// All warnings about claims that do not fit together.
 pub fn warnings(claims: &[Shown]) -> Vec<Located> {
     let mut warnings = Vec::new();
     let hosts = hosts(claims);
@@ -44,7 +45,8 @@ pub fn warnings(claims: &[Shown]) -> Vec<Located> {
     warnings
 }
 
-/// A tenant whose environment is none of those that are here, although one of them has its namespace or nearly its name.
+/// Warning about a tenant whose environment is not in the files, although another one there has the tenant's namespace
+/// or a similar name.
 fn astray(environments: &[(&str, Vec<String>)], tenant: &Shown) -> Option<Located> {
     let consumer = tenant.composed.consumer.as_ref()?;
     let names: Vec<&str> = environments.iter().map(|(name, _)| *name).collect();
@@ -59,12 +61,12 @@ fn astray(environments: &[(&str, Vec<String>)], tenant: &Shown) -> Option<Locate
     Some(Located { message, ..tenant.asked.fault("spec.environment", "") })
 }
 
-/// Whether the environment of a tenant is among those that are here.
+/// Whether the environment of a tenant is in the files. True for a claim that needs no environment.
 fn is_received(tenant: &Shown, hosts: &HashMap<&str, (&Shown, &Value)>) -> bool {
     tenant.composed.consumer.as_ref().is_none_or(|consumer| hosts.contains_key(consumer.environment.as_str()))
 }
 
-/// Every environment that is here, with its namespaces.
+/// Names of all environments in the files, each with its namespaces.
 fn environments<'a>(claims: &'a [Shown]) -> Vec<(&'a str, Vec<String>)> {
     let [environment, ..] = &KINDS;
     let named = |(host, spec): (&'a Shown, Environment)| {
@@ -74,7 +76,8 @@ fn environments<'a>(claims: &'a [Shown]) -> Vec<(&'a str, Vec<String>)> {
     all::<Environment>(claims, environment).map(named).collect()
 }
 
-/// Has each claim's user told what holds once its environment is ready.
+/// Gives each claim the status that it has once its environment is ready: endpoints over TLS where the environment has
+/// a certificate.
 pub fn settle(claims: &mut [Shown]) {
     let hosts = hosts(claims);
     let over_tls = |tenant: &Shown| {
@@ -88,7 +91,7 @@ pub fn settle(claims: &mut [Shown]) {
     }
 }
 
-/// The claims that make environments, by the name of each, with the ProviderConfig by which others know it.
+/// Claims that make environments, by environment name, each with the ProviderConfig that publishes its offer.
 fn hosts<'a>(claims: &'a [Shown<'a>]) -> HashMap<&'a str, (&'a Shown<'a>, &'a Value)> {
     let mut hosts = HashMap::new();
     for shown in claims {
@@ -105,25 +108,25 @@ fn hosts<'a>(claims: &'a [Shown<'a>]) -> HashMap<&'a str, (&'a Shown<'a>, &'a Va
     hosts
 }
 
-/// How a tenant is received once the environment that it wants to stand in is ready.
+/// Admission of a tenant once the environment is ready.
 fn admission(consumer: &Consumer, provider_config: &Value) -> Admission {
     Admission::of(consumer, Some(provider_config)).in_the_end()
 }
 
-/// What it will be told by then.
+/// Reasons that the tenant's claim reports once its environment is ready.
 fn complaints(tenant: &Shown, consumer: &Consumer, admission: &Admission) -> Vec<String> {
     let awaited = tenant.composed.plan.resources.iter().flat_map(|resource| resource.waits_for).copied().collect();
     admission.complaints(consumer, &awaited)
 }
 
-/// Secrets on the host that the tenant may not name, because of which it would be refused.
+/// Faults of a tenant that names Secrets on the host without permission: its claim would be refused.
 fn unnameable(tenant: &Shown, consumer: &Consumer, provider_config: &Value) -> impl Iterator<Item = String> {
     let nameable = Nameable::of(consumer, Some(provider_config));
     let faults = nameable.faults(consumer, &tenant.composed.host_secrets, &|_, _| None);
     faults.into_iter().map(|fault| fault.to_string())
 }
 
-/// Routes to hosts that the environment's gateway does not serve.
+/// Warning about a route to a host that the environment's gateway does not serve.
 fn unserved(tenant: &Shown, consumer: &Consumer, host: &Shown) -> Option<String> {
     let status = &host.composed.told.status;
     let served: BTreeSet<&str> = texts(status.get("hosts")).collect();
@@ -138,7 +141,8 @@ fn unserved(tenant: &Shown, consumer: &Consumer, host: &Shown) -> Option<String>
     Some(format!("the gateway of {host} does not serve {missed}: set spec.domain to {domain}"))
 }
 
-/// A session that browsers do not send to Lenses, or send it where all can read it.
+/// Warning about `secureSessionCookies` that does not match the environment's TLS: the browser does not send the
+/// session to Lenses, or sends it in plain text.
 fn cookies(tenant: &Shown, consumer: &Consumer, admission: &Admission) -> Option<String> {
     let [_, system, _] = &KINDS;
     let (_, system) = all::<System>(slice::from_ref(tenant), system).next()?;
@@ -160,7 +164,8 @@ fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
     list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Claims for one place. What is named by us and not by Crossplane is the lock of a place.
+/// Warnings about two claims for one place. Only the lock of a place has a fixed `metadata.name`; Crossplane generates
+/// all other names. Two claims with the same lock therefore ask for the same place.
 fn contested(claims: &[Shown]) -> Vec<Located> {
     let mut warnings = Vec::new();
     let mut firsts: HashMap<(&str, &str), &Shown> = HashMap::new();
@@ -188,7 +193,7 @@ fn named(composed: &Value) -> Option<(&str, &str)> {
     Some((text("/kind")?, text("/metadata/name")?))
 }
 
-/// Bridges to topics that the Kafka beside them does not have.
+/// Warnings about bridge mappings to Kafka topics that the system in the same place does not have.
 fn unfed(claims: &[Shown]) -> Vec<Located> {
     let [_, system, broker] = &KINDS;
     let mut warnings = Vec::new();
@@ -213,8 +218,8 @@ fn unfed(claims: &[Shown]) -> Vec<Located> {
     warnings
 }
 
-/// Topics that SQL reads and that nothing in sight writes: no SQL, and no bridge beside. Without a bridge beside, whatever
-/// writes them stands elsewhere.
+/// Warnings about topics that a SQL processor reads, but no processor and no bridge mapping in the same place writes. A
+/// place without a bridge has no warnings: something outside the files writes its topics.
 fn unwritten(claims: &[Shown]) -> Vec<Located> {
     let [_, system, broker] = &KINDS;
     let mut warnings = Vec::new();
@@ -234,9 +239,9 @@ fn unwritten(claims: &[Shown]) -> Vec<Located> {
     warnings
 }
 
-/// The claims of one kind, with their spec.
+/// Claims of one kind, each with its parsed spec.
 fn all<'a, S: DeserializeOwned>(claims: &'a [Shown], kind: &Kind) -> impl Iterator<Item = (&'a Shown<'a>, S)> {
     let of_kind = claims.iter().filter(|shown| shown.asked.kind.claim == kind.claim);
-    // What cannot be read has been refused before.
+    // A spec that cannot be parsed is already a fault of its claim.
     of_kind.filter_map(|shown| Some((shown, serde_json::from_value(shown.asked.spec.clone()).ok()?)))
 }

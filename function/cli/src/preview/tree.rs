@@ -1,4 +1,4 @@
-//! The preview as a tree: by claim, by cluster, by part, each manifest on a line, in columns.
+//! The preview as a tree of claims, clusters and parts, with one line in columns for each manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
@@ -17,9 +17,9 @@ const PART: Style = AnsiColor::Green.on_default();
 const KIND: Style = AnsiColor::Cyan.on_default();
 const QUIET: Style = Style::new().dimmed();
 
-/// The number of columns of a manifest: kind, name, namespace, and where it comes from.
+/// Number of columns of a manifest: kind, name, namespace, and chart or API group.
 const COLUMNS: usize = 4;
-/// How many virtual clusters the last line tells by their names.
+/// Largest number of virtual clusters that the last line lists by name.
 const NAMED: usize = 10;
 
 enum Node {
@@ -99,8 +99,8 @@ fn part_node(part: &str, resources: &[&Resource], groups: &Groups) -> Node {
     Node::Heading(format!("{}{after}", painted(PART, part)), manifests)
 }
 
-/// Kind, name, namespace, and what a name alone does not tell: a chart, or whose kind it is. What Crossplane will name is
-/// told by its key.
+/// Columns of a resource: kind, name, namespace, and its chart, or its API group if several groups have that kind. The
+/// key stands in for a name that Crossplane generates.
 fn columns(resource: &Resource, groups: &Groups) -> [String; COLUMNS] {
     let manifest = resource.manifest();
     let kind = text_at(manifest, "/kind");
@@ -116,7 +116,7 @@ fn columns(resource: &Resource, groups: &Groups) -> [String; COLUMNS] {
     [kind.to_owned(), name, text_at(manifest, "/metadata/namespace").to_owned(), group.to_owned()]
 }
 
-/// The API groups of each kind that is shown.
+/// API groups of each kind in the preview.
 struct Groups<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
 
 impl<'a> Groups<'a> {
@@ -129,13 +129,13 @@ impl<'a> Groups<'a> {
         Self(groups)
     }
 
-    /// Whether a kind's name alone does not say which one it is.
+    /// Whether several API groups in the preview have a kind of this name.
     fn leaves_open(&self, kind: &str) -> bool {
         self.0.get(kind).is_some_and(|groups| groups.len() > 1)
     }
 }
 
-/// The API group of a manifest, empty for the core one.
+/// API group of a manifest, empty for the core group.
 fn group(manifest: &Value) -> &str {
     text_at(manifest, "/apiVersion").split_once('/').map_or("", |(group, _)| group)
 }
@@ -144,7 +144,7 @@ fn text_at<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A Helm release.
+/// Helm release that a provider-helm `Release` installs.
 pub struct Release {
     pub name: String,
     pub namespace: String,
@@ -204,7 +204,7 @@ fn draw(nodes: &[Node], indent: &str, widths: &[usize; COLUMNS], text: &mut Stri
     }
 }
 
-/// What its user will read in each claim's status: where to go, and what to take along.
+/// Status of each claim, as its user will read it.
 fn statuses(preview: &Preview) -> String {
     let mut text = String::new();
     for shown in &preview.claims {
@@ -226,7 +226,7 @@ fn statuses(preview: &Preview) -> String {
     text
 }
 
-/// One value of a status. Of several that belong together, only the first says to what.
+/// One value of a status. `group` is empty in all but the first line of a group.
 struct StatusLine {
     group: String,
     name: String,
@@ -249,7 +249,7 @@ fn status_lines(status: &Value) -> Vec<StatusLine> {
     lines
 }
 
-/// One entry of a list: of several fields, the first tells it from the others.
+/// Name and value of a list's entry: its first field, and the other fields joined.
 fn entry(item: &Value) -> (String, String) {
     let Some(fields) = item.as_object() else { return (String::new(), plain(item)) };
     let mut values = fields.values().map(plain);

@@ -1,4 +1,4 @@
-//! All that files ask for, and what is wrong with them or to be known of them.
+//! All claims in the files, with faults and warnings.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,13 @@ use super::together;
 use crate::documents::located::Located;
 use crate::documents::read::Document;
 
-/// Everything there is to show.
+/// Content of a preview: claims, other objects and warnings.
 pub struct Preview<'a> {
     pub claims: Vec<Shown<'a>>,
     pub not_ours: Vec<NotOurs>,
-    /// No claim was asked for.
+    /// Whether the files hold no claim.
     pub is_empty: bool,
-    /// What the files say besides, and what is to be known of the claims.
+    /// Warnings about the files, and notes about properties that are set at deployment.
     pub of_files: Vec<Located>,
     pub warnings: Vec<Located>,
 }
@@ -52,7 +52,8 @@ impl<'a> Preview<'a> {
             warnings.extend(composed.warnings.iter().map(|warning| asked.warning(warning, asked.root)));
         }
         warnings.extend(together::warnings(&claims));
-        // Claims share images, and one command pins them all: that is told once, where the first of them stands.
+        // Claims share images, and one command pins all of them, so one warning is enough: at the first claim with an
+        // image without a digest.
         let images = undigested(claims.iter().flat_map(|shown| shown.composed.plan.images()));
         let first = claims.iter().find(|shown| undigested(shown.composed.plan.images()).is_some());
         warnings.extend(first.zip(images).map(|(shown, images)| shown.asked.document.fault("", images)));
@@ -64,7 +65,8 @@ impl<'a> Preview<'a> {
     }
 }
 
-/// Adds a claim. The same one in two files, as an Application and as a claim, is one; two that differ are a fault.
+/// Adds a claim. Two equal claims in two files, such as one in an Application, are one claim; two different ones are a
+/// fault.
 fn add<'a>(
     claims: &mut Vec<Shown<'a>>,
     known: &mut HashMap<(&'static str, String, String), usize>,
@@ -84,7 +86,7 @@ fn add<'a>(
     }
 }
 
-/// How much of what is not ours is named where nothing is ours.
+/// Largest number of unrelated objects that are listed when the files hold no claim.
 const NAMED: usize = 5;
 
 fn nothing(documents: &[Document], not_ours: &[NotOurs]) -> Located {

@@ -1,21 +1,23 @@
-//! Plain data as `google.protobuf.Struct` has it on the wire, read where it lies.
+//! Values of `google.protobuf.Struct`, read from the bytes of the message without a copy.
 
 use std::fmt;
 
 use prost::encoding::{WireType, decode_key, decode_varint};
 use serde_json::{Number, Value};
 
-/// How deep data may be nested, as in every implementation of the format.
+/// Greatest depth of nesting, as in every implementation of the wire format.
 const DEPTH: usize = 100;
 
-/// How many values there may be in what is read: as plain data each takes some hundred bytes, however few it came in.
+/// Largest number of values that are read. Each takes some hundred bytes of memory as JSON, however few bytes it has in
+/// the message.
 const VALUES: usize = 50_000;
 
-/// The fields of an object. Whoever reads them has checked them: what cannot be read is as if it were absent.
+/// Fields of an object, in wire format. The bytes are checked before they are read: a field that cannot be read counts
+/// as absent.
 #[derive(Clone, Copy, Default)]
 pub struct Fields<'a>(&'a [u8]);
 
-/// One value, not read further than its kind.
+/// One value. Lists and objects in it have not been read yet.
 #[derive(Clone, Copy)]
 pub enum Node<'a> {
     Null,
@@ -26,25 +28,25 @@ pub enum Node<'a> {
     Object(Fields<'a>),
 }
 
-/// The values of a list.
+/// Values of a list, in wire format.
 #[derive(Clone, Copy, Default)]
 pub struct List<'a>(&'a [u8]);
 
-/// How much of an object is read. What is not neither is checked: it may be as deep and as long as an API server takes it.
+/// Fields of an object that are read and checked. All others may be as deep and as long as an API server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// All of it.
+    /// All fields of an object.
     Whole,
-    /// A resource, but for who wrote which of its fields.
+    /// All fields of a resource, except `metadata.managedFields`.
     Resource,
-    /// Which resource it is, and whose.
+    /// API version, kind and metadata, which identify a resource and its owner, except `metadata.managedFields`.
     Head,
-    /// Its metadata, but for who wrote which of its fields.
+    /// All metadata, except `managedFields`.
     Metadata,
 }
 
 impl Extent {
-    /// How much of a field is read.
+    /// Extent of a field's value; `None` if the field is not read.
     fn below(self, name: &str) -> Option<Self> {
         match (self, name) {
             (Self::Resource | Self::Head, "metadata") => Some(Self::Metadata),
@@ -55,7 +57,7 @@ impl Extent {
     }
 }
 
-/// Why bytes cannot be read.
+/// Reason why bytes cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     #[error("is no google.protobuf.Struct")]
@@ -66,7 +68,7 @@ pub enum Flaw {
     Values,
 }
 
-/// A field of a message: its number, and what it holds.
+/// Field of a message: its number, and its payload.
 pub(super) type Field<'a> = (u32, Payload<'a>);
 
 #[derive(Clone, Copy)]
@@ -81,12 +83,12 @@ impl<'a> Fields<'a> {
         Self(bytes)
     }
 
-    /// Whether this much of it can be read, and its other fields be told apart.
+    /// Checks that this extent of the object can be read. Only the boundaries of all other fields are checked.
     pub fn check(self, extent: Extent) -> Result<(), Flaw> {
         check_fields(self.0, extent, DEPTH, &mut { VALUES })
     }
 
-    /// Whether its own fields can be told apart, whatever is in them.
+    /// Checks the boundaries of the object's own fields, but not their content.
     pub fn check_outermost(self) -> Result<(), Flaw> {
         read(self.0).try_for_each(|field| match field? {
             (1, Payload::Bytes(_)) => Ok(()),
@@ -94,12 +96,12 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The value of a field.
+    /// Value of a field.
     pub fn get(self, name: &str) -> Option<Node<'a>> {
         self.look(name).ok().flatten()
     }
 
-    /// The value at the end of a path, of an object that nobody has checked.
+    /// Value at a path of an object that has not been checked.
     pub fn find(self, path: &[&str]) -> Result<Option<Node<'a>>, Flaw> {
         let Some((name, below)) = path.split_first() else { return Ok(Some(Node::Object(self))) };
         match self.look(name)? {
@@ -108,7 +110,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The value of a field, among fields that can be told apart.
+    /// Value of a field, or an error if the boundaries of the object's fields are invalid.
     fn look(self, name: &str) -> Result<Option<Node<'a>>, Flaw> {
         let mut found = None;
         for field in read(self.0) {
@@ -121,7 +123,7 @@ impl<'a> Fields<'a> {
         Ok(found)
     }
 
-    /// The object at the end of a path.
+    /// Object at a path.
     pub fn object(self, path: &[&str]) -> Option<Self> {
         path.iter().try_fold(self, |fields, name| match fields.get(name)? {
             Node::Object(inner) => Some(inner),
@@ -129,7 +131,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The text of a field.
+    /// Text of a field.
     pub fn text(self, name: &str) -> Option<&'a str> {
         match self.get(name)? {
             Node::Text(text) => Some(text),
@@ -137,7 +139,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The list that a field holds, or an empty one.
+    /// List of a field, or an empty list.
     pub fn list(self, name: &str) -> List<'a> {
         match self.get(name) {
             Some(Node::List(list)) => list,
@@ -145,7 +147,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// This much of it, as plain data.
+    /// This extent of the object, as JSON.
     pub fn to_value(self, extent: Extent) -> Value {
         let read = |(name, value): (&str, Node)| Some((name.to_owned(), value.read(extent.below(name)?)));
         Value::Object(self.entries().filter_map(read).collect())
@@ -166,7 +168,7 @@ impl<'a> List<'a> {
         messages(self.0, 1).map(node)
     }
 
-    /// Those of its values that are objects.
+    /// Values of the list that are objects.
     pub fn objects(self) -> impl Iterator<Item = Fields<'a>> {
         self.iter().filter_map(|value| match value {
             Node::Object(fields) => Some(fields),
@@ -176,12 +178,12 @@ impl<'a> List<'a> {
 }
 
 impl Node<'_> {
-    /// Whether every value in this node, down to the innermost, can be read.
+    /// Checks that every value in this node, down to the innermost, can be read.
     pub fn check(self) -> Result<(), Flaw> {
         check_node(self, Extent::Whole, DEPTH, &mut { VALUES })
     }
 
-    /// Every value in this node, as plain data.
+    /// Every value in this node, as JSON.
     pub fn to_value(self) -> Value {
         self.read(Extent::Whole)
     }
@@ -198,7 +200,8 @@ impl Node<'_> {
     }
 }
 
-/// The format knows floating-point numbers only, Kubernetes hardly any: whole ones become integers again.
+/// Numbers of a Struct are floating-point, but most numbers of Kubernetes are integers, so whole numbers become
+/// integers.
 fn number_to_value(number: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT {
@@ -208,7 +211,7 @@ fn number_to_value(number: f64) -> Value {
     Number::from_f64(number).map_or(Value::Null, Value::Number)
 }
 
-/// The value that a `google.protobuf.Value` holds.
+/// Value in a `google.protobuf.Value`.
 fn node(message: &[u8]) -> Node<'_> {
     read(message).last().and_then(Result::ok).and_then(shape).unwrap_or(Node::Null)
 }
@@ -225,7 +228,7 @@ fn shape(field: Field<'_>) -> Option<Node<'_>> {
     })
 }
 
-/// The messages that a repeated field holds.
+/// Messages of a repeated field.
 fn messages(message: &[u8], wanted: u32) -> impl Iterator<Item = &[u8]> {
     read(message).map_while(Result::ok).filter_map(move |field| match field {
         (number, Payload::Bytes(bytes)) if number == wanted => Some(bytes),
@@ -233,7 +236,7 @@ fn messages(message: &[u8], wanted: u32) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// An entry of an object: its name, and the message with its value.
+/// Entry of an object: its name, and the message with its value.
 fn pair(entry: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
     let (mut name, mut value): (&[u8], &[u8]) = (&[], &[]);
     for field in read(entry) {
@@ -283,7 +286,7 @@ fn check_node(node: Node, extent: Extent, depth: usize, values: &mut usize) -> R
     }
 }
 
-/// The fields of a message, in the order in which they came; the last is an error if the message ends too early.
+/// Fields of a message, in the order of the bytes. The last one is an error if the message ends too early.
 pub(super) fn read(mut message: &[u8]) -> impl Iterator<Item = Result<Field<'_>, Flaw>> {
     std::iter::from_fn(move || {
         if message.is_empty() {
@@ -314,7 +317,8 @@ fn next<'a>(message: &mut &'a [u8]) -> Option<Field<'a>> {
 
 impl fmt::Debug for Fields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Whatever it is: only a few levels of what is nested without end would be of use.
+        // Bytes of any content may be printed here. Those that fail the check, perhaps by their depth, are printed as a
+        // length.
         match self.check(Extent::Whole) {
             Ok(()) => self.to_value(Extent::Whole).fmt(f),
             Err(flaw) => write!(f, "{} bytes: {flaw}", self.0.len()),
@@ -376,7 +380,7 @@ mod tests {
             if ours.check(Extent::Whole).is_ok() {
                 prop_assert!(Struct::decode(bytes.as_slice()).is_ok());
             }
-            // Neither may reading so little of it without a check do any harm.
+            // Reading these few bytes without a check must do no harm either.
             drop(ours.to_value(Extent::Whole));
         }
     }
@@ -442,7 +446,7 @@ mod tests {
         assert_eq!(Fields::of(&deep).check(Extent::Head), Err(Flaw::Depth), "labels are read");
     }
 
-    /// A message in a message.
+    /// Field with a length-delimited message.
     fn prefixed(key: u8, message: &[u8]) -> Vec<u8> {
         let mut out = vec![key];
         encode_varint(message.len() as u64, &mut out);
@@ -454,7 +458,7 @@ mod tests {
         prefixed(0x0a, &[prefixed(0x0a, name.as_bytes()), prefixed(0x12, value)].concat())
     }
 
-    /// Lists in lists, as deep as an API server stores them.
+    /// Nested lists, as deep as an API server stores them.
     fn lists(levels: usize) -> Vec<u8> {
         (0..levels).fold(vec![0x08, 0x00], |inner, _| prefixed(0x32, &prefixed(0x0a, &inner)))
     }

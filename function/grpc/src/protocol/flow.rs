@@ -1,5 +1,6 @@
-//! How much is received and answered at once. Who asks for more waits for room, and who keeps room and sends nothing loses
-//! it: what is held is bounded by what the process may hold, not by how many ask.
+//! Memory limit for the requests and answers in progress. A request waits until its share of the limit is free, and a
+//! client that sends nothing loses its share. The limit depends on the memory of the process, not on the number of
+//! clients.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,33 +14,33 @@ use tokio::time::{Instant, Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 
-/// Room is given out by the kibibyte.
+/// Unit of the limit, in bytes.
 const UNIT: usize = 1024;
 
-/// What a call counts at least: its answer is often larger than what it was asked.
+/// Smallest share of a call, in bytes: an answer is often larger than its request.
 const LEAST: usize = 512 << 10;
 
-/// What comes before a message: whether it is compressed, and its length.
+/// Length of the prefix of a gRPC message, in bytes: a flag for compression, and the length of the message.
 const PREFIX: usize = 5;
 
-/// The room for messages.
+/// Memory limit for the messages of all calls.
 #[derive(Clone, Debug)]
 pub struct Flow {
     room: Arc<Semaphore>,
-    /// The longest message.
+    /// Longest message, in bytes.
     limit: usize,
-    /// How long a message may take to arrive.
+    /// Time limit for a message to arrive.
     patience: Duration,
 }
 
 impl Flow {
-    /// Room for `messages` of the longest ones, each of which has to arrive in time.
+    /// Limit for `messages` messages of the longest length, each of which must arrive within `patience`.
     pub fn new(limit: usize, messages: usize, patience: Duration) -> Self {
         let units = limit.max(LEAST).div_ceil(UNIT).saturating_mul(messages).min(Semaphore::MAX_PERMITS);
         Self { room: Arc::new(Semaphore::new(units)), limit, patience }
     }
 
-    /// A request's body, which takes its room once it has said how long it is; and where that room is kept.
+    /// Body of a request, which takes its share once its length has arrived, and the holder of that share.
     pub fn receive(&self, body: Body) -> (Body, Room) {
         let room = Room::default();
         let received = Received {
@@ -58,12 +59,12 @@ impl Flow {
     }
 }
 
-/// The room that one call keeps, until nobody holds this any more.
+/// Share of the memory limit that one call holds until every clone of this value is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Room(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
 
 impl Room {
-    /// An answer that keeps the room until it is sent.
+    /// Body of an answer that keeps the share until the answer is sent.
     pub fn until_sent(self, body: Body) -> Body {
         Body::new(Sent { body, room: self })
     }
@@ -76,11 +77,12 @@ impl Room {
 type Taking = Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>;
 
 enum Stage {
-    /// Its length is not known yet: this much of what tells it has arrived.
+    /// The prefix with the length is incomplete: only these bytes of it have arrived.
     Prefix(Vec<u8>),
-    /// There is no room yet for what is about to arrive. First comes this, and then so much.
+    /// The share of the memory limit is not free yet. Once it is, this frame is passed on, and this number of bytes
+    /// follows.
     Waiting(Frame<Bytes>, usize, Taking),
-    /// So much is still to come.
+    /// Number of bytes of the message that are still to arrive.
     Rest(usize),
 }
 
@@ -93,7 +95,7 @@ struct Received {
 }
 
 impl Received {
-    /// Counts what has arrived, and says whether it is to be passed on.
+    /// Counts the bytes of a frame, and returns the frame if it is passed on at once.
     fn count(&mut self, frame: Frame<Bytes>) -> Result<Option<Frame<Bytes>>, Status> {
         let Some(data) = frame.data_ref() else { return Ok(Some(frame)) };
         match &mut self.stage {
@@ -102,7 +104,7 @@ impl Received {
                 prefix.extend_from_slice(&data[..missing.min(data.len())]);
                 let &[_, a, b, c, d] = prefix.as_slice() else { return Ok(Some(frame)) };
                 let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-                // Longer ones are refused as soon as their length is read.
+                // A longer message is rejected as soon as its length is read.
                 if length > self.flow.limit {
                     self.stage = Stage::Rest(usize::MAX);
                     return Ok(Some(frame));
@@ -137,7 +139,7 @@ impl HttpBody for Received {
                 let rest = *rest;
                 let permit = ready!(taking.as_mut().poll(context));
                 self.room.keep(permit);
-                // How long there was no room is not its sender's fault.
+                // Waiting for a free share does not count against the client's time limit.
                 let end = Instant::now() + self.flow.patience;
                 self.end.as_mut().reset(end);
                 if let Stage::Waiting(frame, ..) = std::mem::replace(&mut self.stage, Stage::Rest(rest)) {

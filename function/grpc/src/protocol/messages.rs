@@ -1,4 +1,4 @@
-//! What Crossplane asks and what it is answered.
+//! Request and response of the function protocol.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use prost::bytes::Bytes;
 use super::fields::{Extent, Fields, Flaw};
 use super::write::{TYPICAL, write};
 
-/// A request that cannot be read, and what of it.
+/// Error about a part of a request that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the request: the {subject} {flaw}")]
 pub struct Malformed {
@@ -18,7 +18,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// Of what is called so. Names are given by others, and may have any length.
+    /// Error about the part with this name. Other people choose names, of any length, so the name is cut.
     pub fn of(subject: impl Into<String>, name: &str, flaw: Flaw) -> Self {
         let mut subject = subject.into();
         if !name.is_empty() {
@@ -28,10 +28,10 @@ impl Malformed {
     }
 }
 
-/// As long as a key of ours can be.
+/// Longest key of this function's composed resources.
 const LONGEST_NAME: usize = 63;
 
-/// What Crossplane asks.
+/// Request of Crossplane to the function.
 #[derive(Clone, PartialEq, Message)]
 pub struct Request {
     #[prost(message, optional, tag = "1")]
@@ -48,7 +48,7 @@ pub struct Request {
     pub required_resources: BTreeMap<String, Resources>,
 }
 
-/// What it is answered.
+/// Response of the function to Crossplane.
 #[derive(Clone, PartialEq, Message)]
 pub struct Response {
     #[prost(message, optional, tag = "1")]
@@ -65,7 +65,7 @@ pub struct Response {
     pub conditions: Vec<Condition>,
 }
 
-/// A composite and what is composed for it, by the names that functions give.
+/// Composite and its composed resources, by their keys.
 #[derive(Clone, PartialEq, Message)]
 pub struct State {
     #[prost(message, optional, tag = "1")]
@@ -74,10 +74,10 @@ pub struct State {
     pub resources: BTreeMap<String, Resource>,
 }
 
-/// One resource of a cluster.
+/// One resource in a cluster.
 #[derive(Clone, PartialEq, Message)]
 pub struct Resource {
-    /// Its fields.
+    /// Fields of the resource, as a `google.protobuf.Struct`.
     #[prost(bytes = "bytes", optional, tag = "1")]
     pub resource: Option<Bytes>,
     #[prost(btree_map = "string, bytes", tag = "2")]
@@ -86,14 +86,14 @@ pub struct Resource {
     pub ready: i32,
 }
 
-/// What was found where a function asked for resources.
+/// Resources that Crossplane found for one requirement.
 #[derive(Clone, PartialEq, Message)]
 pub struct Resources {
     #[prost(message, repeated, tag = "1")]
     pub items: Vec<Resource>,
 }
 
-/// What a function asks for, by the names under which it will find it.
+/// Resources that a function requires, by the names under which Crossplane returns them.
 #[derive(Clone, PartialEq, Message)]
 pub struct Requirements {
     #[prost(btree_map = "string, message", tag = "2")]
@@ -101,8 +101,9 @@ pub struct Requirements {
 }
 
 impl Request {
-    /// Refuses what cannot be read, as far as it is read in any case: the composite and the input, of what was found in a
-    /// cluster what tells whose it is, and of each composed resource, of which a few fields are read, the outermost ones.
+    /// Rejects a request that cannot be read. The composite and the input are checked as a whole; of required
+    /// resources, the fields that identify them and their owner; of composed resources, only the outermost fields,
+    /// because few fields of them are read.
     pub fn check(&self) -> std::result::Result<(), Malformed> {
         let states = [("observed", &self.observed), ("desired", &self.desired)];
         for (whose, state) in states.into_iter().filter_map(|(whose, state)| Some((whose, state.as_ref()?))) {
@@ -124,7 +125,7 @@ impl Request {
         self.composite().check(Extent::Resource).map_err(|flaw| Malformed::of("composite", "", flaw))
     }
 
-    /// The composite that it is about.
+    /// Composite that the request is about.
     pub fn composite(&self) -> Fields<'_> {
         let composite = self.observed.as_ref().and_then(|state| state.composite.as_ref());
         composite.map(Resource::fields).unwrap_or_default()
@@ -132,7 +133,7 @@ impl Request {
 }
 
 impl Response {
-    /// An answer that leaves everything as functions before this one want it.
+    /// Response that keeps the desired resources of the functions earlier in the pipeline.
     pub fn to(request: &Request, ttl: std::time::Duration) -> Self {
         let tag = request.meta.as_ref().map(|meta| meta.tag.clone()).unwrap_or_default();
         Self {
@@ -149,7 +150,8 @@ impl Resource {
         self.resource.as_deref().map(Fields::of).unwrap_or_default()
     }
 
-    /// Sets fields over those that it has. Of two entries with one name the later one counts: so the format has it.
+    /// Sets fields of the resource over its existing ones. Of two entries with one name the later one counts, by the
+    /// rules of the wire format.
     pub fn merge(&mut self, fields: &serde_json::Map<String, serde_json::Value>) {
         let before = self.resource.as_deref().unwrap_or_default();
         let mut merged = Vec::with_capacity(before.len() + TYPICAL);

@@ -1,8 +1,8 @@
-//! The messages of the function protocol, `apiextensions.fn.proto.v1`, as far as this function reads and writes them.
+//! Messages of the function protocol, `apiextensions.fn.proto.v1`, as far as this function reads and writes them.
 //!
-//! The wire format is Crossplane's. What differs from generated types is how a message is held: maps are ordered, so that
-//! the same answer has the same bytes; and a resource stays as it came until somebody reads it, because of the many that
-//! are observed in each call only a few fields matter. This room knows the format, not what is said in it.
+//! The wire format is Crossplane's. The types differ from generated ones in two ways. Maps are ordered, so that equal
+//! answers have equal bytes. A resource stays in wire format until it is read, because each call has many observed
+//! resources, and only a few of their fields matter. This module does not depend on the meaning of a message.
 
 mod fields;
 mod flow;

@@ -1,12 +1,12 @@
-//! How many parts a request has, told before any of them is made: however few bytes it came in, each takes some hundred
-//! once it is there.
+//! Limit for the number of parts in a request, checked before it is decoded: a decoded part takes some hundred bytes of
+//! memory, however few bytes it has in the request.
 
 use super::fields::{Payload, read};
 
-/// Far more than a claim with all that is composed for it has: of each resource there are some five.
+/// Largest number of parts: far more than a claim with its composed resources has, at some five for each resource.
 const PARTS: usize = 20_000;
 
-/// Why a request is not taken apart.
+/// Reason why a request is not decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     #[error("cannot read the request: it is no message of the function protocol")]
@@ -15,21 +15,21 @@ pub enum Refused {
     Parts,
 }
 
-/// The messages that a request consists of, as far as they are made.
+/// Types of messages that are decoded from a request.
 #[derive(Clone, Copy)]
 enum Message {
     Request,
     State,
-    /// A name and a resource.
+    /// Map entry with a key and a resource.
     Named,
     Resource,
-    /// A name, and what was found under it.
+    /// Map entry with the name of a requirement and the resources found for it.
     Found,
     Resources,
 }
 
 impl Message {
-    /// What the field of this number holds, where that is made of further parts.
+    /// Message in the field of this number, if that message has parts of its own.
     fn below(self, number: u32) -> Option<Self> {
         match (self, number) {
             (Self::Request, 2 | 3) => Some(Self::State),
@@ -42,7 +42,7 @@ impl Message {
     }
 }
 
-/// Whether a request may be taken apart.
+/// Checks that a request may be decoded.
 pub fn check(request: &[u8]) -> Result<(), Refused> {
     count(request, Message::Request, &mut { PARTS })
 }
@@ -95,7 +95,7 @@ mod tests {
         ] {
             assert_eq!(check(&request.encode_to_vec()), Err(Refused::Parts));
         }
-        // The same message over and over is merged into one, part by part.
+        // Repetitions of a singular field are merged into one message, part by part.
         assert_eq!(check(&[0x12, 0x00].repeat(many)), Err(Refused::Parts));
     }
 

@@ -1,4 +1,4 @@
-//! The one method of the protocol, as a gRPC service.
+//! gRPC service with the only method of the protocol.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -20,12 +20,12 @@ use super::flow::Flow;
 use super::messages::{Request, Response};
 use super::outline;
 
-/// A composition function.
+/// Composition function that the service calls.
 pub trait RunFunction: Send + Sync + 'static {
     fn run(&self, request: Request) -> Result<Response, Status>;
 }
 
-/// A function, served.
+/// gRPC service that calls a composition function.
 pub struct Service<F> {
     function: Arc<F>,
     limit: usize,
@@ -33,7 +33,7 @@ pub struct Service<F> {
 }
 
 impl<F> Service<F> {
-    /// Serves a function, and refuses requests of more bytes than `limit`.
+    /// Service of a function that rejects requests of more than `limit` bytes.
     pub fn new(function: F, limit: usize, flow: Flow) -> Self {
         Self { function: Arc::new(function), limit, flow }
     }
@@ -75,7 +75,7 @@ impl<F: RunFunction> Tower<http::Request<Body>> for Service<F> {
     }
 }
 
-/// How messages become bytes and bytes messages.
+/// Codec between messages and bytes.
 #[derive(Default)]
 struct Wire;
 
@@ -112,7 +112,7 @@ impl<F: RunFunction> UnaryService<Request> for Method<F> {
     type Response = Response;
     type Future = Pending<Answered<Response>, Status>;
 
-    /// Beside the threads that listen, so that others are heard meanwhile.
+    /// Runs the function on a blocking thread, so that the threads of the listener accept other calls meanwhile.
     fn call(&mut self, request: tonic::Request<Request>) -> Self::Future {
         let function = Arc::clone(&self.0);
         let request = request.into_inner();
@@ -124,7 +124,7 @@ impl<F: RunFunction> UnaryService<Request> for Method<F> {
     }
 }
 
-/// A call that is to be answered. One whose caller leaves before its turn has come never begins.
+/// Call in progress. A call that is still queued when its client leaves is never run.
 struct Call<T>(JoinHandle<T>);
 
 impl<T> Drop for Call<T> {
@@ -141,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    /// Waits to be told that it may answer.
+    /// Function that answers only after it receives a signal.
     struct Slow {
         begun: AtomicUsize,
         told: Mutex<Receiver<()>>,

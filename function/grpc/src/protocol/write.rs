@@ -1,16 +1,16 @@
-//! Plain data as `google.protobuf.Struct` has it on the wire, written in one go.
+//! Writer of `google.protobuf.Struct`: JSON to the wire format in one pass.
 
 use prost::encoding::{WireType, encode_varint};
 use serde_json::{Map, Value};
 
-/// What a composed resource takes, more or less.
+/// Typical size of a composed resource, in bytes.
 pub(super) const TYPICAL: usize = 4096;
 
 const fn key(number: u8, kind: WireType) -> u8 {
     number << 3 | kind as u8
 }
 
-/// Appends an object's fields.
+/// Appends the fields of an object.
 pub(super) fn write(fields: &Map<String, Value>, out: &mut Vec<u8>) {
     for (name, value) in fields {
         nested(1, out, |out| {
@@ -38,7 +38,8 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends what is preceded by its length. Most of it is short: a place for one byte is kept, and more is made when needed.
+/// Appends a length-delimited field. One byte is reserved for its length, which is enough for most; more are inserted
+/// if needed.
 fn nested(number: u8, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.extend([key(number, WireType::LengthDelimited), 0]);
     let start = out.len();

@@ -1,4 +1,4 @@
-//! From an address to a listening socket.
+//! Listening socket for an address.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 use super::args::Address;
 
 impl Address {
-    /// Without a host, IPv6's "any" address also takes IPv4 connections; where the kernel has no IPv6, IPv4's does.
+    /// Socket that listens at the address. Without a host, the unspecified address of IPv6 accepts IPv4 connections
+    /// too; on a kernel without IPv6, that of IPv4 is used.
     pub async fn listen(&self) -> anyhow::Result<TcpListener> {
         let listener = match &self.host {
             Some(host) => TcpListener::bind((host.as_str(), self.port)).await,
@@ -25,7 +26,7 @@ impl Address {
     }
 }
 
-/// The port itself is the trouble, not the family of addresses.
+/// Whether the port itself is unusable, so that another address family does not help.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
 }

@@ -1,6 +1,6 @@
-//! What the server can be told: flags, their environment variables, and what each value may be.
+//! Flags of the server, their environment variables, and the allowed form of each value.
 //!
-//! This room reads words; it opens no file and no socket.
+//! This module opens no file and no socket.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ pub struct Args {
     pub grace: u32,
 }
 
-/// How callers reach us.
+/// Transport of the connections to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport<'a> {
     Plain,
@@ -59,7 +59,7 @@ pub enum Transport<'a> {
 }
 
 impl Args {
-    /// Plain only by the word `--insecure`: nobody is to serve without TLS by forgetting something.
+    /// Transport without TLS only by the flag `--insecure`, so that a missing setting never switches TLS off.
     pub fn transport(&self) -> anyhow::Result<Transport<'_>> {
         if self.insecure {
             return Ok(Transport::Plain);
@@ -74,7 +74,7 @@ impl Args {
     }
 }
 
-/// A port, on one host or on all addresses of this one.
+/// Port, on one host or on all addresses of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     pub host: Option<String>,
@@ -97,7 +97,7 @@ impl FromStr for Address {
     }
 }
 
-/// A value that the empty string switches off. (`Option` would mean to clap that the flag itself may be left out.)
+/// Value that the empty string switches off. An `Option` means to clap that the flag itself may be left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Optional<T>(pub Option<T>);
 
@@ -112,14 +112,14 @@ impl<T: FromStr> FromStr for Optional<T> {
     }
 }
 
-/// A number of bytes.
+/// Size in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub usize);
 
 impl Size {
-    /// Smaller than any real request, so a smaller number was meant in another unit.
+    /// Smallest size, below any real request: a smaller number was probably meant in another unit.
     const SMALLEST: Self = Self(1024);
-    /// The gRPC framing counts a message's bytes in 32 bits.
+    /// Largest size: gRPC counts the bytes of a message in 32 bits.
     const LARGEST: Self = Self(u32::MAX as usize);
 }
 

@@ -1,6 +1,7 @@
-//! One call of the function: a panic stays its own fault, and it leaves one line in the log and its traces in the metrics.
+//! One call of the function: a panic fails only its own call, and each call has one line in the log and its counts in
+//! the metrics.
 //!
-//! The line says which claim, never what is in it.
+//! The line names the claim and has nothing of its content.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::metrics::{Answer, Metrics};
 use crate::function::fatal;
 use crate::protocol::{Fields, Request, Resource, Response, RunFunction};
 
-/// A function whose calls are guarded and reported.
+/// Function whose calls are guarded against panics, logged and counted.
 pub struct Calls<F> {
     function: F,
     metrics: Arc<Metrics>,
@@ -55,7 +56,7 @@ impl<F: RunFunction> RunFunction for Calls<F> {
         let subject = Subject::of(request.composite());
         self.metrics.called(&subject.kind, request.encoded_len());
         let tag = request.meta.as_ref().map(|meta| meta.tag.clone());
-        // What a panic leaves behind is dropped with the call: calls share no state that it could leave half changed.
+        // Calls share no state, so a panic cannot leave any state half changed.
         let answer = panic::catch_unwind(AssertUnwindSafe(|| self.function.run(request))).unwrap_or_else(|_| {
             self.metrics.panicked();
             Ok(failed(tag.unwrap_or_default()))
@@ -65,13 +66,13 @@ impl<F: RunFunction> RunFunction for Calls<F> {
     }
 }
 
-/// Whether a resource's provider is told to leave it alone.
+/// Whether a resource is paused for its provider.
 fn is_paused(resource: &Resource) -> bool {
     let annotations = resource.fields().object(&["metadata", "annotations"]);
     annotations.and_then(|annotations| annotations.text(PAUSED)) == Some("true")
 }
 
-/// Fatal changes nothing in the cluster.
+/// Response after a panic. A Fatal result changes nothing in the cluster.
 fn failed(tag: String) -> Response {
     let message = "cannot answer: the function has a bug that this resource brings out; nothing was changed; please report \
                    the line with \"panicked\" in the function's log";
@@ -82,8 +83,7 @@ fn failed(tag: String) -> Response {
     }
 }
 
-/// Panics go where the rest of the log goes. Their message may quote what was being read, so it is shown only to those who
-/// ask for debug output.
+/// Sends panics to the log. The message of a panic may quote the request, so it is logged at debug level only.
 pub fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -92,7 +92,7 @@ pub fn log_panics() {
     }));
 }
 
-/// What a call is about: the composite resource, and the claim behind it.
+/// Composite of a call, and the claim behind it.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Subject {
     kind: String,
@@ -114,7 +114,7 @@ impl Subject {
     }
 }
 
-/// The longest name that an API server takes: whatever somebody sends in place of one, a line of the log stays one.
+/// Longest name that an API server accepts. Longer ones are cut, so that no client can fill the log with one line.
 const LONGEST_NAME: usize = 253;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! The TLS files of a directory, as what a connection is accepted with.
+//! TLS configuration from the files of a directory.
 //!
-//! Crossplane renews them in place, so they are read again when a connection arrives. A pair that cannot be used (half
-//! written, expired, or simply wrong) leaves the last good one in use.
+//! Crossplane renews the files in place, so they are read again when a connection arrives. A pair that cannot be used
+//! (half written, expired or invalid) leaves the last valid one in use.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use tracing::{info, warn};
 
 use super::metrics::{Metrics, Reload};
 
-/// However many connections arrive, the files are read at most this often.
+/// Shortest interval between two reads of the files, however many connections arrive.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub struct Certificates {
@@ -36,14 +36,15 @@ impl Certificates {
     pub fn read(dir: &Path, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
         let files = Files::read(dir)?;
         let config = files.config(dir)?;
-        // There is no better one, and the next may come at any time: who calls decides.
+        // At start no better certificate exists, and a renewed one may come at any time. Clients decide whether they
+        // accept it.
         if let Err(error) = files.check_time(dir) {
             warn!("nobody may trust this server's certificate: {error:#}");
         }
         Ok(Self { dir: dir.to_owned(), files, config, looked: Instant::now(), metrics })
     }
 
-    /// What the next connection is accepted with.
+    /// TLS configuration for the next connection.
     pub fn current(&mut self) -> Arc<ServerConfig> {
         if self.looked.elapsed() >= PAUSE {
             self.looked = Instant::now();
@@ -111,14 +112,15 @@ impl Files {
         Ok(Arc::new(config))
     }
 
-    /// Whether the certificate is valid now. Callers would refuse one that is not.
+    /// Checks that the certificate is valid at this time. Clients reject one that is not.
     fn check_time(&self, dir: &Path) -> anyhow::Result<()> {
         let unusable = || format!("cannot use {}", dir.join(CERTIFICATE).display());
         let chain = certificates(&self.certificate).with_context(unusable)?;
         let own = chain.first().map(ParsedCertificate::try_from).context("it holds no PEM certificate")??;
         let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
-        // Of a certificate its time is checked first. Who made it is nothing to us: without any authority to trust, the
-        // verdict of one whose time is right is always that its maker is unknown.
+        // rustls checks the validity period of a certificate first. Its issuer does not matter here: without any
+        // trusted authority, a certificate within its period always fails with an unknown issuer, and passes this
+        // check.
         match verify(&own, &RootCertStore::empty(), &[], UnixTime::now(), algorithms) {
             Err(
                 error @ Error::InvalidCertificate(

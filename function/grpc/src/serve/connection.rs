@@ -1,4 +1,4 @@
-//! Connections: accepted, secured where there are certificates, and ended when their time is up.
+//! Connections: accepted, secured if there are certificates, and closed at the end of their lifetime.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,13 +17,13 @@ use tracing::{debug, warn};
 
 use super::certificates::Certificates;
 
-/// A caller that says nothing must not hold a socket for ever.
+/// Time limit for the handshake and the first byte of a client: a silent client must not hold a socket for ever.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// When the process is out of sockets, others must close before another try makes sense.
+/// Pause after the process has run out of sockets: before the next try, another connection must close.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
 
-/// Takes connections from a listener, until nobody wants them any more.
+/// Accepts connections from a listener until their receiver is closed.
 pub struct Acceptor {
     certificates: Option<Certificates>,
     lifetime: Duration,
@@ -31,7 +31,7 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Further connections than `most` wait where the kernel keeps them, until one ends.
+    /// Acceptor of at most `most` connections at once. Further ones wait in the kernel until one ends.
     pub fn new(certificates: Option<Certificates>, lifetime: Duration, most: usize) -> Self {
         Self { certificates, lifetime, places: Arc::new(Semaphore::new(most)) }
     }
@@ -58,7 +58,7 @@ impl Acceptor {
         Ok((place, stream, peer))
     }
 
-    /// Beside the loop, because a slow caller must not hold up the others.
+    /// Secures a connection in a task of its own, so that a slow client does not delay the others.
     fn admit(
         &mut self,
         place: OwnedSemaphorePermit,
@@ -72,10 +72,11 @@ impl Acceptor {
             match secure(stream, tls.map(TlsAcceptor::from)).await {
                 Ok((stream, info)) => {
                     let connection = Connection::new(stream, info, end, place);
-                    // Refused only by a server that has stopped: then the caller is to go elsewhere.
+                    // Sending fails only after the server has stopped. The connection closes, and the client connects
+                    // to another replica.
                     let _ = connections.send(Ok(connection)).await;
                 }
-                // Probes that only open the port end here too.
+                // A probe that only opens the port ends here too.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     debug!(%peer, "a caller left before it was secured");
                 }
@@ -99,17 +100,18 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// A byte stream that fails at its end of life, whatever is still said on it.
+/// Byte stream that fails at the end of its lifetime, even in the middle of a message.
 ///
-/// The HTTP server asks for a reconnect some time before; tonic's own limit for those who do not listen skips the asking.
+/// The HTTP server asks the client to reconnect some time before. The limit of tonic for clients that do not react
+/// would close the connection without asking.
 pub struct Connection {
     stream: Box<dyn Stream>,
     info: TcpConnectInfo,
     lifetime: Instant,
-    /// Whether anything was said on it: until then its end is near.
+    /// Whether the client has sent anything. Before that, the stream ends after HANDSHAKE.
     spoken: bool,
     end: Pin<Box<Sleep>>,
-    /// Immutable until it ends.
+    /// Place of the connection in the limit of connections, free again when the stream is dropped.
     _place: OwnedSemaphorePermit,
 }
 

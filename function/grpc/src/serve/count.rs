@@ -1,4 +1,4 @@
-//! What every unary call passes on its way in and out: counting, and the status of a request that is too large.
+//! Middleware for unary calls: it counts them, and corrects the status of a request that is too large.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,8 +37,8 @@ async fn pass(State(edge): State<Edge>, request: Request, next: Next) -> Respons
     let mut call = Call::start(&edge.metrics, method);
     let response = next.run(request).await;
     let response = match code(response.headers()) {
-        // Tonic's word for a request over the limit; every other server says that a resource is exhausted. Nothing
-        // that we serve answers so by itself.
+        // tonic reports a request over the limit as OUT_OF_RANGE, every other server as RESOURCE_EXHAUSTED. No service
+        // of this server returns OUT_OF_RANGE by itself.
         Code::OutOfRange => too_large(edge.limit),
         _ => response,
     };
@@ -46,13 +46,14 @@ async fn pass(State(edge): State<Edge>, request: Request, next: Next) -> Respons
     response
 }
 
-/// Streams are not counted, as in the Go SDK.
+/// Unary method of a path. Streams are not counted, as in the Go SDK.
 fn method(path: &str) -> Option<Method> {
     let (service, method) = path.strip_prefix('/')?.split_once('/')?;
     [RUN_FUNCTION, CHECK_HEALTH].into_iter().find(|known| known.grpc_service == service && known.grpc_method == method)
 }
 
-/// A refusal carries its status in the headers; an answer to a unary call has it behind its one message, and it is OK.
+/// Status of a response. A rejected call has it in the headers; an answered unary call has it after its message, and it
+/// is OK.
 fn code(headers: &HeaderMap) -> Code {
     headers.get(Status::GRPC_STATUS).map_or(Code::Ok, |status| Code::from_bytes(status.as_bytes()))
 }
@@ -62,7 +63,7 @@ fn too_large(limit: Size) -> Response {
     Status::resource_exhausted(message).into_http()
 }
 
-/// A call in progress. One that is dropped before it is answered was given up by its caller.
+/// Call in progress. A call that is dropped before its answer was cancelled by its client.
 struct Call<'a> {
     metrics: &'a Metrics,
     method: Method,

@@ -1,7 +1,7 @@
-//! The server's counters, and the page they are read from.
+//! Metrics of the server, and the page that serves them.
 //!
-//! `grpc_server_*` carry the names and labels that functions of the Go SDK serve, so that one dashboard reads all of a
-//! cluster's functions; `function_*` are ours.
+//! `grpc_server_*` have the names and labels of functions made with the Go SDK, so that one dashboard reads all
+//! functions of a cluster; `function_*` exist only in this function.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,20 +23,20 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tonic::Code;
 
-/// Bounds in seconds: most calls take about a millisecond.
+/// Bounds of buckets in seconds: most calls take about a millisecond.
 const SECONDS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
-/// Bounds in bytes: what a function is sent and answers is some ten to some hundred kibibytes.
+/// Bounds of buckets in bytes: requests and answers have some ten to some hundred KiB.
 const BYTES: [f64; 8] = [1024.0, 4096.0, 16_384.0, 65_536.0, 131_072.0, 262_144.0, 1_048_576.0, 4_194_304.0];
 
-/// Bounds in resources: a large composite has some forty.
+/// Bounds of buckets in resources: a large composite has some forty.
 const RESOURCES: [f64; 9] = [0.0, 1.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0];
 
-/// Callers choose what kind they send, and each costs memory for ever. Further ones are counted as `other`, and so is what
-/// is no name of a kind.
+/// Largest number of kinds with series of their own. Clients choose the kind, and each takes memory until the process
+/// ends. Further kinds, and values that are no name of a kind, are counted as `other`.
 const MOST_KINDS: usize = 16;
 
-/// The longest name of a kind that an API server takes.
+/// Longest name of a kind that an API server accepts.
 const LONGEST_KIND: usize = 63;
 
 const OTHER: &str = "other";
@@ -61,7 +61,7 @@ pub struct Metrics {
     reloads: Family<Reloaded, Counter>,
 }
 
-/// A method, under the Go SDK's label names.
+/// gRPC method, under the label names of the Go SDK.
 #[expect(clippy::struct_field_names, reason = "a field is named like its label")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Method {
@@ -93,17 +93,17 @@ struct Reloaded {
     outcome: &'static str,
 }
 
-/// How large an answer is.
+/// Size of an answer, in bytes and in resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub bytes: usize,
-    /// Composed resources.
+    /// Number of composed resources.
     pub desired: usize,
-    /// Those of them whose provider is told to wait.
+    /// Number of composed resources that are paused.
     pub held: usize,
 }
 
-/// What came of certificates that had changed.
+/// Result of reading changed certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
     Used,
@@ -147,7 +147,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A counter's name gets its `_total`, and every help text its full stop, when it is written.
+    /// Registers every metric. The encoder adds `_total` to the name of a counter, and a full stop to each help text.
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register("grpc_server_started", "Total number of RPCs started on the server", self.started.clone());
@@ -198,7 +198,8 @@ impl Metrics {
         registry.register("function_build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     }
 
-    /// A series that starts at zero shows its first increase; one that appears with it does not.
+    /// Creates the series of a method at zero. Without that, a series appears with its first increase, and Prometheus
+    /// misses the increase.
     pub fn announce(&self, method: Method) {
         self.started.get_or_create(&method).inc_by(0);
         self.received.get_or_create(&method).inc_by(0);
@@ -248,7 +249,7 @@ impl Metrics {
         self.reloads.get_or_create(&Reloaded { outcome: reload.word() }).inc();
     }
 
-    /// All of them, as text.
+    /// All metrics as text.
     pub fn write(&self) -> Result<String, fmt::Error> {
         let mut page = String::new();
         text::encode(&mut page, &self.registry)?;
@@ -279,7 +280,7 @@ fn observe(family: &Family<Call, Histogram>, call: &Call, amount: usize) {
     family.get_or_create(call).observe(amount as f64);
 }
 
-/// `/metrics`, in the `OpenMetrics` format.
+/// Route `/metrics`, in the `OpenMetrics` format.
 pub fn page(metrics: Arc<Metrics>) -> Router {
     Router::new().route("/metrics", get(answer)).with_state(metrics)
 }
@@ -300,7 +301,7 @@ fn word(severity: Severity) -> &'static str {
     }
 }
 
-/// The code's name as Go writes it.
+/// Name of a code, as Go writes it.
 fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

@@ -1,7 +1,6 @@
-//! The gRPC server around a function: transport, limits, health, reflection, metrics, and a clean stop.
+//! gRPC server around a function: transport, limits, health, reflection, metrics, and a graceful stop.
 //!
-//! This room knows the protocol and the process it runs in. It does not know claims: any composition function is
-//! served alike.
+//! The server is the same for every composition function.
 
 mod address;
 mod args;
@@ -38,35 +37,36 @@ use certificates::Certificates;
 use connection::Acceptor;
 use metrics::Metrics;
 
-/// More threads than this only cost memory: one call takes about a millisecond.
+/// Largest number of worker threads. One call takes about a millisecond, so more threads only take memory.
 const MOST_WORKERS: usize = 4;
 
-/// How much a client may send ahead of being read: most requests as a whole, where the default would stop them every 64 KiB.
+/// Bytes that a client may send before they are read: enough for most requests as a whole, while the default stops a
+/// client every 64 KiB.
 const WINDOW: u32 = 256 << 10;
 
-/// Calls on one connection at once; Crossplane has further ones wait. All of them may send ahead, so that those who wait
-/// for room never keep the others from sending on.
+/// Calls on one connection at once; Crossplane queues further ones. The window of a connection is large enough for all
+/// of them, so that calls that wait for memory never block the data of the others.
 const STREAMS: u32 = 8;
 
-/// Connections at once. Crossplane has one for each of its replicas.
+/// Connections at once. Crossplane opens one for each of its replicas.
 const MOST_CONNECTIONS: usize = 12;
 
-/// Connections to the metrics at once: those who scrape, the kubelet, and whoever else reaches the port. After a while they
-/// are asked to come anew.
+/// Connections to the metrics at once: from scrapers, the kubelet, and any other client that reaches the port. After
+/// PAGE_AGE the server asks them to reconnect.
 const MOST_READERS: usize = 64;
 const PAGE_AGE: Duration = Duration::from_mins(5);
 
-/// How many of the longest requests are held at once. Shorter ones share their room.
+/// Number of the longest requests in memory at once. Shorter requests share that memory.
 const LONGEST_AT_ONCE: usize = 2;
 
-/// How long a request may take to arrive: one that was left half sent must not keep its room.
+/// Time limit for a request to arrive: a half-sent request must not keep its memory.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often a connection is asked whether anybody is still there, and how long that may take.
+/// Interval between HTTP/2 pings on a connection, and the time limit for the reply.
 const PING: Duration = Duration::from_secs(30);
 const PONG: Duration = Duration::from_secs(10);
 
-/// Accepted connections that wait for the server to take them.
+/// Largest number of accepted connections that wait for the server to take them.
 const BACKLOG: usize = 16;
 
 /// Serves as a process of its own, with its own threads, log and panic hook.
@@ -119,7 +119,7 @@ pub async fn serve<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<(
             stop.asked().await;
             info!("stopping: no new connections, calls in progress finish");
             say_goodbye(health).await;
-            // The receiver is gone only when serving has already ended.
+            // The receiver is dropped only after serving has ended.
             let _ = stopping.send(stop);
         });
     let out_of_time = async {
@@ -138,7 +138,7 @@ pub async fn serve<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<(
     Ok(())
 }
 
-/// Everything that answers gRPC, and the handle that says whether it is well.
+/// All gRPC services, and the reporter of their health.
 async fn routes<F: RunFunction>(
     function: F,
     args: &Args,
@@ -162,7 +162,7 @@ async fn routes<F: RunFunction>(
     Ok((health, counted.into()))
 }
 
-/// Tells those who watch our health that we leave, and lets go of them: their streams never end by themselves.
+/// Reports to the watchers of the server's health that it stops, and ends their streams, which never end by themselves.
 async fn say_goodbye(mut health: HealthReporter) {
     for service in ["", SERVICE_NAME] {
         health.set_service_status(service, ServingStatus::NotServing).await;
@@ -170,7 +170,8 @@ async fn say_goodbye(mut health: HealthReporter) {
     }
 }
 
-/// Metrics are worth less than answers: where their port is taken, the function serves without them and says so.
+/// Serves the metrics. If their port is in use, the function serves without them and logs a message, because answers
+/// matter more than metrics.
 async fn serve_metrics(args: &Args, metrics: &Arc<Metrics>) {
     let Some(address) = &args.metrics_address.0 else {
         return;
@@ -203,7 +204,7 @@ async fn serve_page(listener: TcpListener, metrics: Arc<Metrics>) {
     }
 }
 
-/// The two signals that ask a server to stop.
+/// Signals that stop the server.
 struct Stop {
     terminate: Signal,
     interrupt: Signal,

@@ -1,5 +1,5 @@
-//! What scripts keep in other programs as long as a claim asks for it, and what becomes of it: connectors in Kafka Connect,
-//! SQL processors in Lenses. It is read from what the scripts are told.
+//! Connectors in Kafka Connect and SQL processors in Lenses that a change removes or leaves behind. A keeper script
+//! maintains them; their names are read from the environment variables of its container.
 
 use realtime_platform_core::claims::between::kafka::{CONNECT_PORT, KAFKA_APP};
 use realtime_platform_core::parts::plan::Resource;
@@ -9,26 +9,26 @@ use super::super::sides::Sides;
 use super::told::{Cost, Left, Stop, goes, inside, taken_up};
 use crate::preview::shown::Shown;
 
-/// Something that a script keeps.
+/// Connector or processor that a keeper script maintains.
 #[derive(PartialEq)]
-enum Immutable {
+enum Maintained {
     Connector(String),
     Processor(String),
 }
 
-/// What the script of a resource keeps.
-fn kept(resource: &Resource) -> Vec<Immutable> {
+/// Connectors and processors that the keeper script in a resource maintains, by the variables of its container.
+fn kept(resource: &Resource) -> Vec<Maintained> {
     let containers = resource.manifest().pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let variables = containers.into_iter().flatten().filter_map(|container| container.get("env")?.as_array()).flatten();
     let mut kept = Vec::new();
     for variable in variables {
         let text = |field: &str| variable.get(field).and_then(Value::as_str).unwrap_or_default();
         match text("name") {
-            "CONNECTOR_NAME" => kept.push(Immutable::Connector(text("value").to_owned())),
+            "CONNECTOR_NAME" => kept.push(Maintained::Connector(text("value").to_owned())),
             "PROCESSORS" => {
                 let bodies = text("value").lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
                 let names = bodies.filter_map(|body| body.get("name")?.as_str().map(str::to_owned));
-                kept.extend(names.map(Immutable::Processor));
+                kept.extend(names.map(Maintained::Processor));
             }
             _ => {}
         }
@@ -36,28 +36,29 @@ fn kept(resource: &Resource) -> Vec<Immutable> {
     kept
 }
 
-/// What a changed claim does not ask for any more: a script removes it.
+/// Records the connectors and processors that a changed claim drops: a keeper script removes them.
 pub fn stop(cost: &mut Cost, old: &Shown, new: &Shown) {
     let all = |shown: &Shown| shown.composed.plan.resources.iter().flat_map(kept).collect::<Vec<_>>();
     let after = all(new);
     for gone in all(old).into_iter().filter(|before| !after.contains(before)) {
         let (what, stays) = match gone {
-            Immutable::Connector(name) => (format!("connector {name}"), "its topics with their records stay"),
-            Immutable::Processor(name) => (format!("SQL processor {name}"), "its topics with their records stay"),
+            Maintained::Connector(name) => (format!("connector {name}"), "its topics with their records stay"),
+            Maintained::Processor(name) => (format!("SQL processor {name}"), "its topics with their records stay"),
         };
         cost.stops.push(Stop { what, stays });
     }
 }
 
-/// The connectors of a claim that goes, in a Kafka Connect that does not: no script is left that could remove them.
+/// Records the connectors of a removed claim whose Kafka Connect stays: no script is left to remove them.
 pub fn leave(cost: &mut Cost, old: &Shown, removed: &[&Resource], sides: &Sides) {
     let Some(consumer) = &old.composed.consumer else { return };
-    // A successor's scripts know the same names. What is left alone goes on with what its connectors read from.
+    // A successor's scripts maintain connectors of the same names. A keeper that outlives its claim is skipped below,
+    // because the source of its connectors outlives the claim as well.
     if sides.new.is_some() || sides.successor.is_some() || sides.connect_goes {
         return;
     }
     for kept in removed.iter().filter(|resource| goes(resource)).flat_map(|resource| kept(resource)) {
-        let Immutable::Connector(name) = kept else { continue };
+        let Maintained::Connector(name) = kept else { continue };
         let (namespace, (_, port)) = (&consumer.namespace, CONNECT_PORT);
         cost.stays_behind.push(Left {
             what: format!("connector {name} in Kafka Connect, which goes on failing to reach what it reads"),

@@ -1,8 +1,8 @@
-//! What a change costs those who use a platform: which pods restart and what is away meanwhile, which data and which ways
-//! in are lost, and what stays behind although nobody asks for it any more.
+//! Cost of a change for the users of a platform: pods that restart and functions that are unavailable meanwhile, data
+//! and access that are lost, and objects that stay without a manager.
 //!
-//! It is read from the plans on both sides. What is deleted with a resource is what the older plan says: an API server has
-//! applied that one, and deletes by it.
+//! The cost is read from both plans. The older plan decides what is deleted with a resource, because the API server has
+//! applied that one.
 
 use realtime_platform_core::claims::KINDS;
 use realtime_platform_core::parts::plan::{Place, Resource};
@@ -20,7 +20,7 @@ pub use told::Cost;
 use told::{Left, Loss, Volume, goes, inside, kind, pushed, taken_up};
 
 impl Cost {
-    /// What it costs that a claim which was there becomes another one, or goes.
+    /// Cost of changing or removing an existing claim. A new claim costs nothing.
     pub fn of(sides: &Sides, resources: &[ResourceDifference]) -> Self {
         let Some(old) = sides.old else { return Self::default() };
         let removed = resources.iter().filter_map(|resource| match resource {
@@ -33,7 +33,8 @@ impl Cost {
             cost.lose_environment(old, sides);
             cost.leave_namespace(old, &removed);
         } else if sides.environment_goes {
-            // The host deletes every volume of a virtual cluster with the chart that made it, whatever a system or broker says.
+            // The host deletes every volume of a virtual cluster with its chart, whatever `retain` of a system or
+            // broker says.
             removed
                 .iter()
                 .filter_map(|resource| Volume::of(resource))
@@ -72,7 +73,7 @@ impl Cost {
         }
     }
 
-    /// A volume that goes with its virtual cluster.
+    /// Records the loss of a volume that is deleted with its virtual cluster.
     fn lose_with(&mut self, volume: Volume, owner: &str, sides: &Sides) {
         let keep = if sides.successor.is_some() { "keep the name" } else { "keep the environment" };
         let instead = format!(
@@ -96,7 +97,7 @@ impl Cost {
         }
     }
 
-    /// The namespace on the host that an environment was asked to keep.
+    /// Records the namespace on the host that a removed environment keeps.
     fn leave_namespace(&mut self, old: &Shown, removed: &[&Resource]) {
         let on_host = |resource: &&&Resource| resource.place == Place::Host && kind(resource) == "Namespace";
         for resource in removed.iter().filter(on_host).filter(|resource| !goes(resource)) {
@@ -108,7 +109,7 @@ impl Cost {
         }
     }
 
-    /// What is no volume, and its provider is told to leave alone.
+    /// Records the resources, other than volumes, that stay when the claim is removed, by their management policies.
     fn leave_others(&mut self, removed: &[&Resource], sides: &Sides) {
         let left = removed.iter().filter(|resource| !goes(resource) && !resource.is_only_observed());
         let left = left.filter(|resource| Volume::of(resource).is_none());
@@ -122,10 +123,10 @@ impl Cost {
         });
     }
 
-    /// What was copied inside, which outlives what copied it.
+    /// Records the Secrets that were copied into the virtual cluster: they outlive the resources that copied them.
     fn leave_secrets(&mut self, old: &Shown, removed: &[&Resource], sides: &Sides) {
         let mut secrets: Vec<(&str, &str)> = removed.iter().copied().filter_map(pushed).collect();
-        // A Job makes this one.
+        // A Job makes the Secret `lenses-agent-key`, so no PushSecret lists it.
         let [_, system, _] = &KINDS;
         if let (None, Some(consumer)) = (sides.new, &old.composed.consumer)
             && old.asked.kind.claim == system.claim
@@ -142,7 +143,7 @@ impl Cost {
         });
     }
 
-    /// Hosts that are served before and not after.
+    /// Records the hosts that are served before the change and not after it.
     fn lose_routes(&mut self, old: &Shown, new: &Shown) {
         let after: Vec<&str> = hosts(new).collect();
         for host in hosts(old).filter(|host| !after.contains(host)) {
@@ -155,7 +156,6 @@ impl Cost {
     }
 }
 
-/// The volumes of a claim.
 fn volumes<'a>(shown: &'a Shown) -> impl Iterator<Item = Volume> + 'a {
     shown.composed.plan.resources.iter().filter_map(Volume::of)
 }

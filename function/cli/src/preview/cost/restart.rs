@@ -1,7 +1,7 @@
-//! Which pods a change restarts, and what is away meanwhile.
+//! Pods that a change restarts, and the functions that are unavailable meanwhile.
 //!
-//! How long is an estimate, for a node that has the image already: the time that each program takes to stop and to start,
-//! as far as its makers and its probes tell. docs/upgrade.md has the same figures.
+//! The duration is an estimate for a node that has already pulled the image: the stop and start time of each program,
+//! by its documentation and its probes. docs/upgrade.md has the same figures.
 
 use realtime_platform_core::parts::plan::{Pods, Resource};
 use serde::Serialize;
@@ -9,18 +9,18 @@ use serde_json::Value;
 
 use super::super::sides::ResourceDifference;
 
-/// Pods that are made anew.
+/// Pods that a change replaces.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Restart {
-    /// The key of the composed resource that they belong to.
+    /// Key of the composed resource that the pods belong to.
     pub key: String,
-    /// That resource, as a person calls it.
+    /// Title of the composed resource that the pods belong to.
     pub pods: String,
-    /// For how long they are away. Nothing where somebody else's chart or operator makes them, and perhaps leaves them alone.
+    /// Duration of the outage. `None` for pods of a chart or operator without figures, which may not restart at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub away_seconds: Option<Span>,
-    /// What cannot be used while they are away.
+    /// Functions that are unavailable while the pods restart.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub meanwhile: &'static str,
 }
@@ -31,7 +31,7 @@ pub struct Span {
     pub to: u32,
 }
 
-/// The parts whose pods are away while they restart.
+/// Outage by part: shortest and longest duration in seconds, and the functions that are unavailable meanwhile.
 const OUTAGES: [(&str, u32, u32, &str); 11] = [
     ("vcluster", 60, 180, "the virtual cluster's API server; what runs inside goes on"),
     ("postgres", 10, 60, "PostgreSQL, and with it Lenses and the dashboard"),
@@ -46,7 +46,7 @@ const OUTAGES: [(&str, u32, u32, &str); 11] = [
     ("processors", 5, 60, "who looks after SQL processors, which go on unless their SQL changed"),
 ];
 
-/// Values of charts that say nothing to a pod.
+/// Chart values that do not affect pods: the part, and a JSON pointer into its values.
 const QUIET: [(&str, &str); 2] =
     [("vcluster", "/controlPlane/statefulSet/persistence/volumeClaim/retentionPolicy"), ("istio-gateway", "/service")];
 
@@ -71,7 +71,7 @@ fn restart(old: &Resource, new: &Resource) -> Option<Restart> {
     Some(Restart { key: new.key.clone(), pods: new.title(), away_seconds, meanwhile })
 }
 
-/// What a chart is told, without what no pod hears of.
+/// Configuration of a chart, without the values that do not affect pods.
 fn audible(resource: &Resource, told: &Value) -> Value {
     let mut told = told.clone();
     for (_, quiet) in QUIET.iter().filter(|(part, _)| *part == resource.part) {
@@ -83,7 +83,7 @@ fn audible(resource: &Resource, told: &Value) -> Value {
 }
 
 impl Restart {
-    /// What a person reads of it.
+    /// Sentence about the restart, for people.
     pub fn sentence(&self) -> String {
         let Self { pods, away_seconds, meanwhile, .. } = self;
         let meanwhile = if meanwhile.is_empty() { String::new() } else { format!(": {meanwhile}") };
@@ -107,7 +107,7 @@ mod tests {
     use realtime_platform_core::parts::owner::Claim;
     use realtime_platform_core::settings::Settings;
 
-    /// Of each pod that goes before the next one comes it is known for how long it is away.
+    /// Every pod that stops before its successor starts has its figures in OUTAGES.
     #[test]
     fn every_outage_has_its_figures() {
         let [_, system, broker] = &KINDS;
@@ -129,7 +129,7 @@ mod tests {
         assert!(missing.is_empty(), "{missing:?}");
     }
 
-    /// The figures stand in the book as well, where people plan with them.
+    /// The figures in docs/upgrade.md are the same, because people plan with them.
     #[test]
     fn the_book_has_the_same_figures() {
         let book = include_str!("../../../../../docs/upgrade.md");

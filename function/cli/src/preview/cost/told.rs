@@ -1,4 +1,4 @@
-//! What is told of the cost of a change.
+//! Types for the cost of a change, printed as text and as JSON.
 
 use realtime_platform_core::parts::plan::Resource;
 use serde::Serialize;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::restart::Restart;
 use crate::preview::sides::Sides;
 
-/// What the change of one claim costs.
+/// Cost of changing one claim.
 #[derive(Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
@@ -18,17 +18,17 @@ pub struct Cost {
     pub stays_behind: Vec<Left>,
 }
 
-/// Something that is there before the change and not after it.
+/// Data or access that exists before the change and not after it.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Loss {
     pub what: String,
-    /// What its author does who wants to keep it.
+    /// Alternative for an author who needs the data or access.
     pub instead: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume: Option<Volume>,
 }
 
-/// A volume claim inside a virtual cluster.
+/// PersistentVolumeClaim inside a virtual cluster.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Volume {
     pub name: String,
@@ -36,25 +36,25 @@ pub struct Volume {
     pub size: String,
 }
 
-/// Something that runs before the change, and is removed with it.
+/// Connector or processor that runs before the change, and is removed with it.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Stop {
     pub what: String,
-    /// What of it is there afterwards.
+    /// Remains of the connector or processor after its removal, such as its topics.
     pub stays: &'static str,
 }
 
-/// Something that is still there after the change, and that nothing manages any more.
+/// Object that still exists after the change, and that nothing manages.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Left {
     pub what: String,
-    /// Who takes it up, if anybody does.
+    /// Next manager of the object that stays behind, if there is one.
     pub until: String,
     pub remove: String,
 }
 
 impl Cost {
-    /// What a person reads of it, each with whether it is a loss.
+    /// Sentences about the cost, for people; the flag is true for a loss of data or access.
     pub fn sentences(&self) -> impl Iterator<Item = (bool, String)> {
         let restarts = self.restarts.iter().map(|restart| (false, restart.sentence()));
         let losses = |of: &'static str, losses: &[Loss]| -> Vec<(bool, String)> {
@@ -95,24 +95,24 @@ impl Volume {
     }
 }
 
-/// The Secret inside that a resource pushes, by namespace and name. It is never deleted with what pushes it.
+/// Namespace and name of the Secret inside that a PushSecret writes. The Secret outlives its PushSecret.
 pub fn pushed(resource: &Resource) -> Option<(&str, &str)> {
     let name = resource.manifest().pointer("/metadata/name").and_then(Value::as_str)?;
     (kind(resource) == "PushSecret").then(|| name.split_once('.')).flatten()
 }
 
-/// Whether what a resource made is deleted with it.
+/// Whether the provider deletes the object together with its managed resource, by the management policies.
 pub fn goes(resource: &Resource) -> bool {
     let policies = resource.composed.pointer("/spec/managementPolicies").and_then(Value::as_array);
     policies.is_none_or(|policies| policies.iter().any(|policy| policy == "*" || policy == "Delete"))
 }
 
-/// A command for another cluster than the one that the claims are in.
+/// Command for the virtual cluster, not for the cluster that holds the claims.
 pub fn inside(command: &str) -> String {
     format!("`{command}` inside the virtual cluster")
 }
 
-/// Who takes up what stays in a namespace.
+/// Next manager of objects that stay behind in a namespace.
 pub fn taken_up(sides: &Sides) -> String {
     match sides.successor {
         Some(successor) => format!("taken up by {}", successor.asked.claim.name),

@@ -1,5 +1,5 @@
-//! What a changed claim takes from people and programs that use the platform: ways in, rights, records of Kafka. It is
-//! read from the claim as its author wrote it.
+//! Access and data that a changed claim takes from people and programs: endpoints, rights, and records in Kafka. They
+//! are read from the spec as its author wrote it.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::told::{Cost, Left, Loss, inside, pushed};
 use crate::preview::shown::Shown;
 
-/// What it takes that a claim becomes another one.
+/// Adds the cost of a changed claim, by its kind.
 pub fn change(cost: &mut Cost, old: &Shown, new: &Shown) {
     let [environment, system, broker] = KINDS.each_ref().map(|kind| kind.claim == new.asked.kind.claim);
     if environment {
@@ -25,7 +25,7 @@ pub fn change(cost: &mut Cost, old: &Shown, new: &Shown) {
     }
 }
 
-/// What cannot be read has been refused before.
+/// Compares two specs. A spec that cannot be parsed is already a fault, and is skipped.
 fn compare<S: DeserializeOwned>(old: &Shown, new: &Shown, compare: impl FnOnce(&S, &S)) {
     let spec = |shown: &Shown| serde_json::from_value(shown.asked.spec.clone()).ok();
     if let Some((old, new)) = spec(old).zip(spec(new)) {
@@ -66,7 +66,7 @@ fn system(cost: &mut Cost, old: &System, new: &System) {
             });
             continue;
         };
-        // Nothing is older than for ever.
+        // A negative retention is unlimited, and becomes the largest number.
         let kept = |milliseconds: i64| u64::try_from(milliseconds).unwrap_or(u64::MAX);
         if kept(now.retention_ms) < kept(topic.retention_ms) {
             cost.data_lost.push(Loss::of(
@@ -104,7 +104,7 @@ fn broker(cost: &mut Cost, old: &Broker, new: &Broker) {
     }
 }
 
-/// A made-up password that one of the author's own takes the place of, in the Secret inside that had both.
+/// Records the loss of a generated password, if a password of the author's own overwrites it in the same Secret inside.
 pub fn overwritten(cost: &mut Cost, before: &[Resource], after: &[Resource]) {
     let made_up = |push: &&Resource| push.manifest().pointer("/spec/selector/generatorRef").is_some();
     let own = |push: &&Resource| push.manifest().pointer("/spec/selector/secret").is_some();
@@ -122,7 +122,7 @@ fn gone<'a>(before: &'a [String], after: &'a [String]) -> impl Iterator<Item = &
     before.iter().filter(|entry| !after.contains(entry))
 }
 
-/// A time in the largest unit that says it whole.
+/// Duration in the largest unit that expresses it as a whole number.
 fn span(milliseconds: i64) -> String {
     let units = [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000)];
     let whole = units.iter().find(|(_, unit)| milliseconds % unit == 0 && milliseconds >= *unit);

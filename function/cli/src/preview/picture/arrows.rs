@@ -1,45 +1,45 @@
-//! Arrows: what leads to what, and because of which references.
+//! Arrows between the parts of a picture, with the references in manifests that they stand for.
 
 use std::collections::HashMap;
 
-/// What an arrow means.
+/// Meaning of an arrow in the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layer {
-    /// Opens connections to it.
+    /// The arrow's start opens connections to the arrow's end.
     Calls,
-    /// Leads traffic on to it.
+    /// The arrow's start forwards traffic to the arrow's end.
     Routes,
-    /// Data moves there.
+    /// Data moves from the arrow's start to the arrow's end.
     Data,
-    /// Hands it a Secret.
+    /// The arrow's start makes a Secret that the arrow's end uses.
     Secrets,
-    /// A policy lets it in.
+    /// The arrow's start is a network policy for the arrow's end, or a network policy admits the start to the end.
     Admits,
-    /// Must be ready before it.
+    /// The arrow's start must be ready before the arrow's end.
     Order,
 }
 
-/// What an arrow ends at.
+/// Start or end of an arrow in the picture.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     Part(usize),
-    /// Something beyond the platform, by its name.
+    /// Something outside the platform, by its name.
     Beyond(String),
-    /// A host by which the platform is reached.
+    /// Host name by which the platform is reached.
     Entrance(String),
 }
 
-/// One thing leads to another.
+/// Arrow in the picture: a relation between two ends.
 #[derive(Debug)]
 pub struct Arrow {
     pub layer: Layer,
     pub from: End,
     pub to: End,
-    /// The references that it stands for.
+    /// References in manifests that the arrow stands for.
     pub because: Vec<String>,
 }
 
-/// All arrows, each once.
+/// All arrows of the picture, without duplicates.
 #[derive(Default)]
 pub struct Arrows {
     pub all: Vec<Arrow>,

@@ -1,5 +1,5 @@
-//! The picture as SVG: boxes, nodes, lines, the flow of data above them and a legend below. Whatever comes from a claim is
-//! escaped. This room decides how things look; where they are it is told.
+//! The picture as SVG: the flow of data, below it boxes, nodes and lines, and a legend at the bottom. Every text from a
+//! claim is escaped. The layout decides positions; this module decides the look.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ use super::parts::Part;
 use super::scene::{self, LINE, PADDING, Placed, Scene};
 
 const STYLE: &str = include_str!("style.css");
-/// The room around everything.
+/// Margin around the whole picture, in pixels.
 const EDGE: f64 = 24.0;
 const HEADING: f64 = 30.0;
 const SECTION: f64 = 30.0;
@@ -23,12 +23,12 @@ const LEGEND: f64 = 46.0;
 const LEAST_WIDTH: f64 = 860.0;
 const STRIP_GAP: f64 = 24.0;
 
-/// What the picture is drawn for.
+/// Document that the SVG is made for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum For {
-    /// A file of its own.
+    /// SVG document by itself.
     File,
-    /// A page that has a section for each part, by this name, to go to.
+    /// HTML page with a section for each part, to which the part's node links.
     Page,
 }
 
@@ -41,7 +41,7 @@ pub const LAYERS: &[(Layer, &str, &str)] = &[
     (Layer::Order, "order", "order"),
 ];
 
-/// The name of a part's section, and of its node's target.
+/// HTML id of a part's section, which the part's node links to.
 pub fn part_id(part: usize) -> String {
     format!("part-{part}")
 }
@@ -119,7 +119,7 @@ fn boxes(out: &mut String, scene: &Scene, by: Point) {
     }
 }
 
-/// The boxes' names, which stand before what runs through them.
+/// Names of the boxes, drawn over the lines that cross the boxes.
 fn box_names(out: &mut String, scene: &Scene, by: Point) {
     for framed in &scene.boxes {
         let _ = writeln!(
@@ -133,7 +133,7 @@ fn box_names(out: &mut String, scene: &Scene, by: Point) {
     }
 }
 
-/// Where arrows are drawn along lines that were laid out; others go straight for their goal, behind the nodes.
+/// Draws the arrows: along the points of the layout if there are any, otherwise straight and behind the nodes.
 fn lines(out: &mut String, picture: &Picture, by: Point, reader: For) {
     let drawn = picture.arrows.iter().filter(|arrow| reader == For::Page || arrow.layer <= Layer::Data);
     let mut drawn: Vec<&Arrow> = drawn.collect();
@@ -182,7 +182,7 @@ fn along(scene: &Scene, arrow: &Arrow, by: Point) -> Option<String> {
     (points.len() > 1).then(|| curve(&points, by))
 }
 
-/// Down, along gentle bends, through every point.
+/// SVG path through every point, in curves that start and end vertically.
 fn curve(points: &[Point], by: Point) -> String {
     let at = |point: &Point| (number(point.x + by.x), number(point.y + by.y));
     let mut path = String::new();
@@ -205,7 +205,7 @@ fn straight(scene: &Scene, arrow: &Arrow, by: Point) -> Option<String> {
     Some(format!("M{}L{}", at(start), at(goal)))
 }
 
-/// Where the way from a node's middle to another place leaves the node.
+/// Point at which a line from the centre of a node to another point crosses the node's border.
 fn border(rect: &Rect, towards: Point) -> Point {
     let centre = rect.centre();
     let (x, y) = (towards.x - centre.x, towards.y - centre.y);
@@ -268,7 +268,7 @@ fn texts(out: &mut String, title: &str, lines: &[String], at: Point) {
     }
 }
 
-/// The flow as it is laid out: place by place.
+/// Flow of data after its layout, one strip for each place.
 struct Strips {
     strips: Vec<(Strip, Layout, Point)>,
     size: Size,
@@ -392,14 +392,14 @@ fn rect(rect: &Rect, by: Point) -> String {
     )
 }
 
-/// A number as short as a tenth of a pixel allows, and never a negative nothing.
+/// Number as text, with at most one decimal and without a negative zero.
 fn number(value: f64) -> String {
     let text = format!("{value:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// A text as it may stand in markup, between tags and between quotes. What no document may hold is left out.
+/// Text escaped for markup, between tags and in quotes. Characters that XML forbids are removed.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

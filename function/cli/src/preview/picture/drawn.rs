@@ -1,4 +1,4 @@
-//! Everything that is drawn, before anything has a place on paper.
+//! Content of a picture: parts, the facts about them, arrows, the flow of data, and the scene with the positions.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,7 +11,7 @@ use super::{reading, wiring};
 use crate::preview::shown::Cluster;
 use crate::preview::whole::Preview;
 
-/// Everything that is drawn.
+/// Content of a picture.
 pub struct Picture<'a> {
     pub title: String,
     pub parts: Vec<Part<'a>>,
@@ -32,7 +32,7 @@ impl<'a> Picture<'a> {
         Self { title, parts, facts, arrows, flow, scene }
     }
 
-    /// What somebody is told who does not see it.
+    /// Description for readers who cannot see the picture: the parts in each cluster.
     pub fn description(&self) -> String {
         let mut clusters: BTreeMap<Cluster, Vec<String>> = BTreeMap::new();
         for part in &self.parts {
@@ -42,7 +42,7 @@ impl<'a> Picture<'a> {
         told.collect::<Vec<_>>().join(" ")
     }
 
-    /// Where a part is reached inside its cluster, as its claim's status tells.
+    /// Endpoints in the claim's status whose address is a Service of this part.
     pub fn reached_at(&self, index: usize) -> Vec<(&str, &str)> {
         let part = &self.parts[index];
         let is_here = |url: &str| {
@@ -55,7 +55,7 @@ impl<'a> Picture<'a> {
         part.endpoints().filter(|(_, url)| is_here(url)).collect()
     }
 
-    /// What an end of an arrow is called.
+    /// Name of an arrow's end.
     pub fn end_name(&self, end: &End) -> String {
         match end {
             End::Part(part) => self.parts[*part].title(),
@@ -64,7 +64,7 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// What all of it is called: the Application's name, or the claims'.
+/// Title of the picture: the names of the Applications, or of the claims.
 fn title(preview: &Preview) -> String {
     let mut names: Vec<&str> = Vec::new();
     let mut known = HashSet::new();

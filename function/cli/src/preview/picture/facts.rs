@@ -1,5 +1,5 @@
-//! What the parts of a preview offer and use: Services, pods, Secrets, Gateways. Read from the manifests once, for every
-//! question that the wiring asks.
+//! Index of the Services, pods, Secrets and Gateways of all parts. It is read from the manifests once, and answers the
+//! queries of the wiring.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ use super::parts::{self, Part, text};
 use super::reading::{Container, Labelled, Labels, Pod, PushSecret, Rule, Template, VirtualService, read, selects};
 use crate::preview::shown::Cluster;
 
-/// A Service, or a name by which a chart is called.
+/// Service of a manifest, or of a chart that names its Service in its values.
 pub struct Service {
     pub part: usize,
     pub name: String,
     pub labels: Labels,
 }
 
-/// A container, with whose it is.
+/// Container, with its part and namespace.
 pub struct Script {
     pub part: usize,
     pub namespace: String,
@@ -28,16 +28,16 @@ struct Pods {
     labels: Labels,
 }
 
-/// What stands in one namespace of a cluster, in the order of the parts.
+/// Objects in one namespace of a cluster, in the order of the parts.
 #[derive(Default)]
-struct ResourceState {
+struct NamespaceObjects {
     services: Vec<Service>,
     pods: Vec<Pods>,
-    /// The names of Gateways, with the part that each is of.
+    /// Names of Gateways, each with the index of its part.
     gateways: Vec<(String, usize)>,
 }
 
-/// A route, with the namespace that it stands in.
+/// VirtualService, with its cluster and namespace.
 struct Routed<'a> {
     cluster: Cluster<'a>,
     namespace: String,
@@ -51,19 +51,19 @@ pub struct Secret<'a> {
     pub name: String,
 }
 
-/// A part that uses a Secret.
+/// Use of a Secret by a part.
 pub struct User<'a> {
     pub part: usize,
     pub secret: Secret<'a>,
 }
 
-/// What one user of an MQTT broker may publish to.
+/// Topic filter to which a user of an MQTT broker may publish.
 pub struct Right {
     pub user: String,
     pub filter: String,
 }
 
-/// The rights in an access list: each user's stand below its name.
+/// Publish rights in the access list of a broker: the lines after `user` belong to that user.
 fn rights(list: &str) -> Vec<Right> {
     let mut user = "";
     let mut rights = Vec::new();
@@ -79,17 +79,17 @@ fn rights(list: &str) -> Vec<Right> {
 
 #[derive(Default)]
 pub struct Facts<'a> {
-    /// In the order of the parts.
+    /// Containers, in the order of the parts.
     pub scripts: Vec<Script>,
     pub uses: Vec<User<'a>>,
-    places: HashMap<(Cluster<'a>, String), ResourceState>,
-    /// The parts that make each Secret.
+    places: HashMap<(Cluster<'a>, String), NamespaceObjects>,
+    /// Parts that make each Secret.
     makers: HashMap<Secret<'a>, Vec<usize>>,
-    /// The rights at each part that is a broker.
+    /// Publish rights at each broker, by the index of its part.
     rights: HashMap<usize, Vec<Right>>,
     releases: HashMap<Cluster<'a>, Vec<(usize, String)>>,
     routes: Vec<Routed<'a>>,
-    /// The hosts of all routes that are bound to a Gateway of a part.
+    /// Hosts of all routes that are bound to the Gateways of a part.
     routed: HashMap<usize, Vec<String>>,
 }
 
@@ -130,11 +130,11 @@ impl<'a> Facts<'a> {
         facts
     }
 
-    fn standing(&mut self, at: &At<'_, 'a>) -> &mut ResourceState {
+    fn standing(&mut self, at: &At<'_, 'a>) -> &mut NamespaceObjects {
         self.places.entry((at.cluster, at.namespace.to_owned())).or_default()
     }
 
-    /// Each route leads from the Gateways that it names.
+    /// Collects the hosts of each route at the Gateways that the route names.
     fn bind(&mut self) {
         for Routed { cluster, namespace, route } in std::mem::take(&mut self.routes) {
             for gateway in &route.gateways {
@@ -150,7 +150,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Pods, whichever kind starts them, and Services.
+    /// Records the pods of every kind of workload, and Services.
     fn workload(&mut self, at: &At<'_, 'a>, manifest: &Value) {
         let template: Template = read(manifest, "/spec/template");
         let is_knative = group(manifest) == "serving.knative.dev";
@@ -181,7 +181,8 @@ impl<'a> Facts<'a> {
         }));
     }
 
-    /// A chart is called by the name that its values give it, and its pods have the labels that they say.
+    /// Records a chart. `fullnameOverride` in its values is the name of its Service, and its pods have the labels in
+    /// its values.
     fn release(&mut self, at: &At<'_, 'a>, part: &Part<'a>, manifest: &Value) {
         let release = text(manifest, "/metadata/annotations/crossplane.io~1external-name");
         let at = At { namespace: text(manifest, "/spec/forProvider/namespace"), ..*at };
@@ -201,7 +202,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// A virtual cluster comes with the Secret that its claim's status names.
+    /// Records the Secret with the kubeconfig, which the virtual cluster makes and the claim's status names.
     fn kubeconfig(&mut self, at: &At<'_, 'a>, part: &Part) {
         let status = &part.shown.composed.told.status;
         self.makes(at, at.cluster, text(status, "/kubeconfig/namespace"), text(status, "/kubeconfig/name"));
@@ -235,7 +236,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Who may write a Secret of a name makes it.
+    /// A part whose Role may write a Secret by its name is a maker of that Secret.
     fn role(&mut self, at: &At<'_, 'a>, manifest: &Value) {
         let rules: Vec<Rule> = read(manifest, "/rules");
         for rule in rules.iter().filter(|rule| rule.resources.iter().any(|resource| resource == "secrets")) {
@@ -264,15 +265,15 @@ impl<'a> Facts<'a> {
         self.scripts[first..].iter().take_while(move |script| script.part == part)
     }
 
-    /// The Service that a host leads to, as it is seen from a namespace.
+    /// Service that a host name resolves to in a namespace.
     pub fn service(&self, cluster: Cluster<'a>, namespace: &str, host: &str) -> Option<&Service> {
         let short = host.strip_suffix(".svc.cluster.local").or_else(|| host.strip_suffix(".svc")).unwrap_or(host);
         let (name, namespace) = short.split_once('.').unwrap_or((short, namespace));
         self.services(cluster, namespace).iter().find(|service| service.name == name)
     }
 
-    /// What stands in a namespace, of one kind.
-    fn in_place<T>(&self, cluster: Cluster<'a>, namespace: &str, kind: impl Fn(&ResourceState) -> &Vec<T>) -> &[T] {
+    /// Objects of one kind in a namespace.
+    fn in_place<T>(&self, cluster: Cluster<'a>, namespace: &str, kind: impl Fn(&NamespaceObjects) -> &Vec<T>) -> &[T] {
         self.places.get(&(cluster, namespace.to_owned())).map(|standing| kind(standing).as_slice()).unwrap_or_default()
     }
 
@@ -280,17 +281,17 @@ impl<'a> Facts<'a> {
         self.in_place(cluster, namespace, |standing| &standing.services)
     }
 
-    /// The parts that make a Secret.
+    /// Parts that make a Secret.
     pub fn makers(&self, secret: &Secret<'a>) -> &[usize] {
         self.makers.get(secret).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// What users may publish to, at a part that is a broker.
+    /// Publish rights at a part that is a broker.
     pub fn rights_at(&self, broker: usize) -> &[Right] {
         self.rights.get(&broker).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The parts whose pods have these labels.
+    /// Parts with pods that have all these labels.
     pub fn selected(&self, cluster: Cluster<'a>, namespace: &str, selector: &Labels) -> Vec<usize> {
         let pods = self.in_place(cluster, namespace, |standing| &standing.pods).iter();
         let mut parts: Vec<usize> = pods.filter(|pods| selects(selector, &pods.labels)).map(|pods| pods.part).collect();
@@ -298,26 +299,27 @@ impl<'a> Facts<'a> {
         parts
     }
 
-    /// The chart whose pods a Gateway selects: Istio labels them with its name, without what stands before the hyphen.
+    /// Chart whose pods a Gateway selects. Istio labels the pods with `istio: NAME`, the name of the release without
+    /// the prefix `istio-`.
     pub fn release_behind(&self, cluster: Cluster<'a>, selector: &Labels) -> Option<usize> {
         let wanted = selector.get("istio")?;
         let mut releases = self.releases.get(&cluster)?.iter();
         releases.find(|(_, name)| name.strip_prefix("istio-").unwrap_or(name) == wanted).map(|(part, _)| *part)
     }
 
-    /// The part with the Gateway of a name.
+    /// Part with the Gateway of this name.
     pub fn gateway(&self, cluster: Cluster<'a>, namespace: &str, name: &str) -> Option<usize> {
         let mut gateways = self.in_place(cluster, namespace, |standing| &standing.gateways).iter();
         gateways.find(|(known, _)| known == name).map(|(_, part)| *part)
     }
 
-    /// The hosts of all routes that are bound to a Gateway of this part.
+    /// Hosts of all routes that are bound to a Gateway of this part.
     pub fn routed_hosts(&self, gateway: usize) -> &[String] {
         self.routed.get(&gateway).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
-/// Where something stands.
+/// Part, cluster and namespace that a manifest belongs to.
 struct At<'n, 'a> {
     part: usize,
     cluster: Cluster<'a>,
@@ -329,7 +331,7 @@ fn secret<'a>(cluster: Cluster<'a>, namespace: &str, name: &str) -> Option<Secre
     (!name.is_empty()).then(secret)
 }
 
-/// The namespace inside that a store writes to.
+/// Namespace inside that a SecretStore of the claim writes to.
 fn store_namespace<'p>(parts: &'p [Part], part: usize, store: &str) -> &'p str {
     let resources = parts::of_claim(parts, parts[part].claim).flat_map(|(_, part)| &part.resources);
     let mut stores = resources
@@ -338,7 +340,7 @@ fn store_namespace<'p>(parts: &'p [Part], part: usize, store: &str) -> &'p str {
     stores.next().map(|store| text(store, "/spec/provider/kubernetes/remoteNamespace")).unwrap_or_default()
 }
 
-/// The API group of a manifest, empty for the core one.
+/// API group of a manifest, empty for the core group.
 pub fn group(manifest: &Value) -> &str {
     text(manifest, "/apiVersion").split_once('/').map_or("", |(group, _)| group)
 }

@@ -1,5 +1,5 @@
-//! Where data flows: from who publishes, over MQTT and Kafka topics and SQL processors, to tables. Read from what scripts
-//! and connectors are told.
+//! Flow of data from publishers over MQTT topics, Kafka topics and SQL processors to tables. It is read from the
+//! variables of scripts and the configurations of connectors.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -13,10 +13,10 @@ use super::parts::{Part, words};
 use super::reading::{addresses, connector};
 use crate::preview::shown::Cluster;
 
-/// Who publishes from outside, as the picture calls them.
+/// Title of the node for publishers outside the platform.
 pub const DEVICES: &str = "Devices";
 
-/// What a node of the flow is, from left to right.
+/// Kind of a node in the flow, in the order from left to right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
     Publisher,
@@ -27,7 +27,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// What a person calls it.
+    /// Label of the stage in the picture.
     pub fn name(self) -> &'static str {
         match self {
             Self::Publisher => "publishes",
@@ -39,18 +39,18 @@ impl Stage {
     }
 }
 
-/// A node of the flow. Topics of one name in two namespaces are two.
+/// Node of the flow. Topics of the same name in two namespaces are two nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Station {
     pub stage: Stage,
     pub name: String,
-    /// Where it is: the environment and the namespace, or the host of a database.
+    /// Environment and namespace of the station, or the host of its database.
     scope: String,
-    /// The part that it stands for.
+    /// Index of the part that the station belongs to.
     pub part: Option<usize>,
 }
 
-/// Data moves from one station to the next, by the doing of a part.
+/// Movement of data between two stations; `by` is the part that moves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stream {
     pub from: usize,
@@ -64,27 +64,27 @@ pub struct Flow {
     pub streams: Vec<Stream>,
     known_stations: HashMap<(Stage, String, String), usize>,
     known_streams: HashSet<Stream>,
-    /// The stations that something leads from.
+    /// Stations with an outgoing stream.
     sources: HashSet<usize>,
-    /// The scopes in which there is a station of a name.
+    /// Scopes with a station of each stage and name.
     scopes: HashMap<(Stage, String), BTreeSet<String>>,
 }
 
-/// The stations and streams of one place, which is drawn by itself.
+/// Stations and streams of one place, drawn by itself.
 #[derive(Default)]
 pub struct Strip {
     pub stations: BTreeSet<usize>,
     pub streams: Vec<Stream>,
 }
 
-/// The part of a line of a script's processors that says what moves.
+/// Fields of one processor in the JSON lines of a script's variable PROCESSORS.
 #[derive(Deserialize)]
 struct Processor {
     name: String,
     sql: String,
 }
 
-/// The whole flow of these parts.
+/// Whole flow of the parts.
 pub fn of(parts: &[Part], facts: &Facts) -> Flow {
     let mut flow = Flow::default();
     for script in &facts.scripts {
@@ -118,7 +118,7 @@ impl Flow {
         }
     }
 
-    /// A topic that somebody publishes to is carried on by each filter that it matches.
+    /// Adds streams from each topic that something publishes to, to the topic filters in the same place that match it.
     fn carried(&mut self) {
         let topics: Vec<usize> =
             (0..self.stations.len()).filter(|&index| self.stations[index].stage == Stage::MqttTopic).collect();
@@ -137,8 +137,8 @@ impl Flow {
         }
     }
 
-    /// Devices publish to what a broker lets a user of theirs publish to, where its claim says how to reach it. The
-    /// simulator has a user of its own.
+    /// Adds streams from devices to the topics that something reads and a user of the broker may publish to, if the
+    /// claim's status has an MQTT endpoint. The users of the simulator and of the bridge do not count.
     fn devices(&mut self, parts: &[Part], facts: &Facts) {
         let may_publish = |broker: usize, topic: &str| {
             let rights = facts.rights_at(broker).iter();
@@ -160,13 +160,13 @@ impl Flow {
         }
     }
 
-    /// Where a station is, if another of its name is elsewhere.
+    /// Scope of a station, if a station of the same stage and name has another scope.
     fn whereabouts<'s>(&self, station: &'s Station) -> Option<&'s str> {
         let scopes = self.scopes.get(&(station.stage, station.name.clone()));
         scopes.is_some_and(|scopes| scopes.len() > 1).then_some(station.scope.as_str())
     }
 
-    /// The flow of each place. A table is with all that is written to it from there.
+    /// Flow of each place. A table is in the strip of every place that writes to it.
     pub fn strips(&self) -> Vec<Strip> {
         let mut strips: Vec<Strip> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
@@ -185,13 +185,13 @@ impl Flow {
         strips
     }
 
-    /// What a station is, and where, if that tells it from another one.
+    /// Stage of a station, and its scope if the name is ambiguous.
     pub fn detail(&self, station: &Station) -> String {
         let stage = station.stage.name();
         self.whereabouts(station).map_or_else(|| stage.to_owned(), |scope| format!("{stage} in {scope}"))
     }
 
-    /// The room that a station's text takes beside its name: a stage alone takes no more than the least of stations.
+    /// Width of the text below a station's name; 0 for a stage alone, which fits in the minimum width of a station.
     pub fn room(&self, station: &Station, measure: impl Fn(&str) -> f64) -> f64 {
         self.whereabouts(station).map_or(0.0, |_| measure(&self.detail(station)))
     }
@@ -212,7 +212,7 @@ impl Reader<'_, '_> {
         self.script.container.literal(name).unwrap_or_default()
     }
 
-    /// The namespace, and the environment that it is in where that has another name.
+    /// Namespace of the script, with the environment in front if that has another name.
     fn scope(&self) -> String {
         let namespace = &self.script.namespace;
         match self.parts[self.script.part].cluster {
@@ -221,7 +221,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// The part that an address leads to.
+    /// Part whose Service an address names.
     fn part_at(&self, address: &str) -> Option<usize> {
         let cluster = self.parts[self.script.part].cluster;
         let mut found = addresses(address).into_iter();
@@ -289,7 +289,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// The names that follow one of these words in a statement. Comments say nothing.
+/// Names that follow one of the keywords in an SQL statement, without `--` comments.
 fn after(statement: &str, keywords: &[&str]) -> Vec<String> {
     let code = statement.lines().map(|line| line.split("--").next().unwrap_or_default());
     let text = code.collect::<Vec<_>>().join(" ");
@@ -310,7 +310,7 @@ fn after(statement: &str, keywords: &[&str]) -> Vec<String> {
     names
 }
 
-/// How data moves between the parts: the same streams, by where their stations are.
+/// Adds the streams as arrows between the parts of their stations.
 pub fn between_parts(flow: &Flow, arrows: &mut Arrows) {
     let mut kafka: HashMap<&str, usize> = HashMap::new();
     for station in flow.stations.iter().filter(|station| station.stage == Stage::KafkaTopic) {

@@ -1,5 +1,5 @@
-//! Where nodes, boxes and lines go. The layered layout is `dagre`'s; here is what it is told and how its answer is read.
-//! This room knows sizes and who is connected to whom, and nothing else.
+//! Positions of nodes, boxes and lines. The crate `dagre` computes the layered layout; this module writes its input and
+//! reads its output. This module depends on sizes and connections alone.
 
 use std::collections::HashMap;
 use std::{panic, thread};
@@ -11,7 +11,7 @@ use dagre::{Align, EdgeLabel, LayoutOptions, NodeLabel, RankDir};
 pub struct Node {
     pub width: f64,
     pub height: f64,
-    /// The box it stands in.
+    /// Index of the box around the node.
     pub inside: Option<usize>,
 }
 
@@ -22,7 +22,7 @@ pub struct Edge {
     pub weight: i32,
 }
 
-/// What is to be laid out. A box may stand in one that comes before it.
+/// Input of a layout. A box may be inside another one with a lower index.
 #[derive(Debug, Default)]
 pub struct Plan {
     pub nodes: Vec<Node>,
@@ -74,31 +74,32 @@ impl Rect {
     }
 }
 
-/// Which way lines run.
+/// Direction of the lines in a layout.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     Down,
     Right,
 }
 
-/// A layout that has been made: everything in the plan's order, from the origin on.
+/// Finished layout, in the plan's order, with all coordinates at 0 or above.
 #[derive(Clone)]
 pub struct Layout {
     pub nodes: Vec<Rect>,
     pub boxes: Vec<Rect>,
-    /// For each edge the points it runs through, from its start to its end.
+    /// Points of each edge, from its start to its end.
     pub edges: Vec<Vec<Point>>,
     pub size: Size,
 }
 
-/// Distances between neighbours, between layers, and between lines.
+/// Distances between neighbouring nodes, between layers, and between lines, in pixels.
 pub struct Spacing {
     pub nodes: f64,
     pub layers: f64,
     pub lines: f64,
 }
 
-/// Lays out each plan. Platforms are often alike, and what is the same is laid out once; the others share the processors.
+/// Lays out each plan. Equal plans, which are frequent, are laid out once; the others are distributed over the
+/// processors.
 pub fn lay_out(plans: &[&Plan], flow: Flow, spacing: &Spacing) -> Vec<Layout> {
     let mut known: HashMap<String, usize> = HashMap::new();
     let mut unlike: Vec<&Plan> = Vec::new();
@@ -123,7 +124,7 @@ pub fn lay_out(plans: &[&Plan], flow: Flow, spacing: &Spacing) -> Vec<Layout> {
     which.into_iter().map(|index| laid_out[index].clone()).collect()
 }
 
-/// The narrowest of the layouts that there are: each lets nodes lean another way.
+/// Narrowest of five layouts: one for each alignment of dagre, and one without an alignment.
 fn narrowest(plan: &Plan, flow: Flow, spacing: &Spacing) -> Layout {
     let leanings = [Some(Align::UL), Some(Align::UR), Some(Align::DL), Some(Align::DR)];
     let mut best = lean(plan, flow, spacing, None);
@@ -207,7 +208,7 @@ fn read(graph: &Graph<NodeLabel, EdgeLabel>, plan: &Plan, flow: Flow) -> Layout 
 }
 
 impl Layout {
-    /// Lines that meet at a side of a node share it, in the order in which they come.
+    /// Spreads the ends of lines along the side of a node, in the order of the lines.
     fn spread_ends(&mut self, plan: &Plan, flow: Flow) {
         for node in 0..self.nodes.len() {
             for is_start in [true, false] {
@@ -232,7 +233,7 @@ impl Layout {
         }
     }
 
-    /// The point next to an end of a line.
+    /// Second point of a line, counted from its start or from its end.
     fn neighbour(&self, edge: usize, is_start: bool) -> Option<Point> {
         let points = &self.edges[edge];
         let index = if is_start { 1.min(points.len().checked_sub(1)?) } else { points.len().checked_sub(2)? };
@@ -265,8 +266,8 @@ pub struct Size {
     pub height: f64,
 }
 
-/// Where pictures of these sizes go that stand in rows, and the size of all of it. A row is no wider than `limit`, except
-/// for a picture that is.
+/// Positions of pictures in rows, and the size of all rows together. A row is wider than `limit` only for a single
+/// picture that is wider.
 pub fn rows(sizes: &[Size], limit: f64, gap: f64) -> (Vec<Point>, Size) {
     let (mut places, mut all, mut next) = (Vec::new(), Size::default(), Point::default());
     for size in sizes {

@@ -1,13 +1,13 @@
-//! How wide a text will be. Nobody knows which font a reader has, so it is reckoned with a wide one: what fits in that fits
-//! in others.
+//! Width of a text before it is drawn. The font of the reader is unknown, so the figures are those of a wide font,
+//! DejaVu Sans: a text that fits in it fits in narrower fonts.
 
-/// The width of a text in pixels, at a size in pixels.
+/// Width of a text in pixels, at a font size in pixels.
 pub fn width(text: &str, size: f64, is_bold: bool) -> f64 {
     let weight = if is_bold { 1.13 } else { 1.0 };
     text.chars().map(advance).sum::<f64>() * size * weight
 }
 
-/// The advance of a character, in ems, as in DejaVu Sans.
+/// Advance width of a character in DejaVu Sans, in ems.
 fn advance(c: char) -> f64 {
     match c {
         'i' | 'j' | 'l' | 'I' => 0.30,
@@ -21,7 +21,8 @@ fn advance(c: char) -> f64 {
     }
 }
 
-/// A list in lines of at most this width, broken between its items; one that is too long for a line stands alone.
+/// Items joined into lines of at most `limit` pixels. Lines break between items; an item that is too long has a line of
+/// its own.
 pub fn lines(items: &[String], size: f64, limit: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for item in items {

@@ -1,5 +1,4 @@
-//! The preview as a picture: the platform that claims become, as SVG and as a page of its own. Arrows follow from the
-//! manifests; nothing is drawn by hand. Nothing here runs unless a person asks for a picture.
+//! The preview as a picture, in SVG or as an HTML page. Every arrow follows from the manifests.
 
 use std::io;
 
@@ -21,12 +20,12 @@ mod scene;
 mod sheets;
 mod wiring;
 
-/// The picture, for whoever shows SVG.
+/// Picture as an SVG document.
 pub fn svg(preview: &Preview) -> String {
     draw::svg(&Picture::of(preview), For::File)
 }
 
-/// The picture with all that is behind it, as one page that needs nothing else.
+/// Picture as one self-contained HTML page, with the manifests of every part.
 pub fn html(preview: &Preview) -> io::Result<String> {
     page::html(&Picture::of(preview))
 }

@@ -1,5 +1,5 @@
-//! The picture as a page: beside it, for each part, where it stands, what it leads to and its manifests. One file, which
-//! fetches nothing; without its script it still shows every manifest behind its part.
+//! The picture as an HTML page, with a section for each part: its cluster, its relations and its manifests. The page is
+//! one file that loads nothing. Without JavaScript it still shows the manifests of every part.
 
 use std::fmt::Write;
 use std::io;
@@ -13,7 +13,7 @@ use crate::documents::yaml;
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// What is seen at first: order, Secrets and policies come on top where somebody asks for them.
+/// Layers that are visible at first. A reader can switch on order, Secrets and policies.
 fn is_shown_at_first(layer: Layer) -> bool {
     layer <= Layer::Data
 }
@@ -63,7 +63,7 @@ fn bar(out: &mut String, title: &str, picture: &Picture) {
     out.push_str("</fieldset>\n<button id=\"theme\" type=\"button\">Dark</button>\n</header>\n");
 }
 
-/// The arrows that lead from and to each part. What has to be ready first stands in its section anyway.
+/// Arrows from and to each part, without the order, because a part's section lists what it waits for.
 fn by_part<'p>(picture: &'p Picture) -> Vec<Vec<&'p Arrow>> {
     let mut arrows = vec![Vec::new(); picture.parts.len()];
     for arrow in picture.arrows.iter().filter(|arrow| arrow.layer != Layer::Order) {
@@ -118,7 +118,7 @@ fn entry(out: &mut String, term: &str, markup: &str) {
     let _ = writeln!(out, "<dt>{term}</dt><dd>{markup}</dd>");
 }
 
-/// What the arrows say, in words.
+/// Relations of a part as sentences, from its arrows.
 fn relations(out: &mut String, picture: &Picture, index: usize, arrows: &[&Arrow]) {
     let me = End::Part(index);
     let (forth, back): (Vec<&Arrow>, Vec<&Arrow>) = arrows.iter().partition(|arrow| arrow.from == me);

@@ -1,5 +1,4 @@
-//! The parts of a preview as nodes: what a person calls each, where it stands and what it consists of. This room knows
-//! plans; it does not know how anything is drawn.
+//! Parts of a preview as nodes of the picture, with title, cluster, namespace and resources.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,17 +12,17 @@ use crate::preview::whole::Preview;
 /// One part of a claim's plan, in one cluster.
 pub struct Part<'a> {
     pub shown: &'a Shown<'a>,
-    /// The claim's place among those of the preview.
+    /// Index of the claim in the preview.
     pub claim: usize,
     pub name: &'static str,
     pub place: Place,
     pub cluster: Cluster<'a>,
-    /// The namespace of what it consists of; nothing where all of it belongs to the cluster as a whole.
+    /// Namespace of the resources; `None` if all of them are cluster-scoped.
     pub namespace: Option<String>,
     pub resources: Vec<&'a Resource>,
 }
 
-/// Every part of every claim, in the plans' order.
+/// Every part of every claim, in the order of the plans.
 pub fn of<'a>(preview: &'a Preview) -> Vec<Part<'a>> {
     let mut parts: Vec<Part> = Vec::new();
     for (claim, shown) in preview.claims.iter().enumerate() {
@@ -50,7 +49,7 @@ pub fn of<'a>(preview: &'a Preview) -> Vec<Part<'a>> {
     parts
 }
 
-/// The parts that another claim has too, in the same place: only the claim's name tells them apart.
+/// Parts that several claims have in the same namespace: only the name of the claim distinguishes them.
 pub fn twins(parts: &[Part]) -> HashSet<usize> {
     let mut alike: HashMap<_, Vec<usize>> = HashMap::new();
     for (index, part) in parts.iter().enumerate() {
@@ -60,7 +59,7 @@ pub fn twins(parts: &[Part]) -> HashSet<usize> {
     alike.values().filter(of_several).flatten().copied().collect()
 }
 
-/// The parts of one claim, each with its place among all.
+/// Parts of one claim, each with its index among all parts.
 pub fn of_claim<'p, 'a>(parts: &'p [Part<'a>], claim: usize) -> impl Iterator<Item = (usize, &'p Part<'a>)> + Clone {
     let first = parts.partition_point(|part| part.claim < claim);
     parts.iter().enumerate().skip(first).take_while(move |(_, part)| part.claim == claim)
@@ -74,12 +73,12 @@ impl<'a> Part<'a> {
         self.resources.push(resource);
     }
 
-    /// Its name in plain words.
+    /// Title of the part in plain words, such as `SQL processors`.
     pub fn title(&self) -> String {
         words(self.name)
     }
 
-    /// What it consists of: each kind with its number, a chart with its name.
+    /// Kinds of the resources with their number, and charts with their name.
     pub fn kinds(&self) -> Vec<String> {
         let mut counts: Vec<(String, usize)> = Vec::new();
         for resource in &self.resources {
@@ -95,7 +94,7 @@ impl<'a> Part<'a> {
         counts.into_iter().map(|(kind, count)| counted(&kind, count)).collect()
     }
 
-    /// The parts that it waits for.
+    /// Names of the parts that this part waits for.
     pub fn waits_for(&self) -> Vec<&'static str> {
         let mut awaited = Vec::new();
         for part in self.resources.iter().flat_map(|resource| resource.waits_for) {
@@ -106,13 +105,13 @@ impl<'a> Part<'a> {
         awaited
     }
 
-    /// The endpoints that the status of its claim tells.
+    /// Endpoints in the status of the claim, by name and URL.
     pub fn endpoints(&self) -> impl Iterator<Item = (&str, &str)> {
         let endpoints = self.shown.composed.told.status.get("endpoints").and_then(Value::as_object);
         endpoints.into_iter().flatten().filter_map(|(name, url)| Some((name.as_str(), url.as_str()?)))
     }
 
-    /// The cluster, in a word for programs.
+    /// Cluster of the part as a word for programs.
     pub fn cluster_word(&self) -> &'static str {
         match self.place {
             Place::Host => "host",
@@ -120,7 +119,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// What a person may look for to find it.
+    /// Lower-case text that the search of the page looks in.
     pub fn searched(&self) -> String {
         let claim = &self.shown.asked.claim;
         let mut words = vec![self.name.to_owned(), self.title(), claim.name.clone()];
@@ -132,7 +131,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// What a resource is called in the cluster it ends up in, or by its key where Crossplane makes its name up.
+/// Name of a resource in its cluster, or its key if Crossplane generates the name.
 pub fn resource_name(resource: &Resource) -> String {
     let name = ["/metadata/annotations/crossplane.io~1external-name", "/metadata/name"]
         .map(|pointer| text(resource.manifest(), pointer));
@@ -158,7 +157,7 @@ fn counted(kind: &str, count: usize) -> String {
     }
 }
 
-/// Names that are not spelt as a word is.
+/// Words with an irregular spelling in titles.
 const SPELLINGS: &[(&str, &str)] = &[
     ("hq", "HQ"),
     ("mqtt", "MQTT"),
@@ -169,7 +168,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("websockets", "WebSockets"),
 ];
 
-/// A name in plain words: the first begins with a capital, and what is spelt otherwise is.
+/// Name in plain words: the first word is capitalised, and irregular words are replaced.
 pub fn words(name: &str) -> String {
     let spellings: BTreeMap<_, _> = SPELLINGS.iter().copied().collect();
     let words = name.split('-').enumerate().map(|(index, word)| match (spellings.get(word), index) {

@@ -1,5 +1,5 @@
-//! Manifests as the picture reads them: only the fields that name something else. What is absent reads as nothing, so that
-//! any kind can be asked for anything.
+//! Manifests as the picture reads them: only the fields that refer to other objects. A missing field has a default, so
+//! that a manifest of any kind can be read as any type.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 pub type Labels = BTreeMap<String, String>;
 
-/// The parts of a spec that name something, whichever kind it is.
+/// Pod template of a workload: its labels, and the fields of its pods that refer to other objects.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Template {
@@ -189,7 +189,7 @@ pub struct Rule {
     pub resource_names: Vec<String>,
 }
 
-/// What stands at a pointer, as a type that takes what is absent, or otherwise shaped, for nothing.
+/// Value at a JSON pointer; the default if the value is absent or has another shape.
 pub fn read<T: for<'de> Deserialize<'de> + Default>(value: &Value, pointer: &str) -> T {
     value.pointer(pointer).and_then(|value| T::deserialize(value).ok()).unwrap_or_default()
 }
@@ -206,21 +206,21 @@ impl Container {
     }
 }
 
-/// Whether these labels have all that is selected by, and something is selected by.
+/// Whether the labels contain every label of the selector. An empty selector selects nothing here.
 pub fn selects(selector: &Labels, labels: &Labels) -> bool {
     !selector.is_empty() && selector.iter().all(|(name, value)| labels.get(name) == Some(value))
 }
 
-/// A host with its port, where one stands in a text.
+/// Host with its port, found in a text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Address<'a> {
     pub host: &'a str,
     pub port: Option<u16>,
-    /// Whether a scheme stands before it.
+    /// Whether `://` precedes the host.
     pub is_url: bool,
 }
 
-/// Every host in a text that has a port or a scheme, or that is the whole of it.
+/// Every host in a text that has a port or a scheme, or that is the whole text.
 pub fn addresses(text: &str) -> Vec<Address<'_>> {
     let mut found = Vec::new();
     let is_of_a_host = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
@@ -242,7 +242,7 @@ pub fn addresses(text: &str) -> Vec<Address<'_>> {
     found
 }
 
-/// The settings of a connector, if a text is that.
+/// Settings of a connector, if the text is a connector's configuration in JSON.
 pub fn connector(value: &str) -> Option<Map<String, Value>> {
     if !value.starts_with('{') {
         return None;

@@ -1,5 +1,5 @@
-//! The platform as a scene: which nodes there are, in which boxes, and what is laid out with what. Parts that nothing leads
-//! to stand together in trays, so that lines have room.
+//! The platform as a scene: its nodes and boxes, and what is laid out together. Parts without lines are grouped in
+//! trays, so that the lines have space.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -16,27 +16,27 @@ pub const TITLE_SIZE: f64 = 13.0;
 pub const TEXT_SIZE: f64 = 10.5;
 pub const LINE: f64 = 13.5;
 pub const PADDING: f64 = 12.0;
-/// The size of a box's name.
+/// Font size of a box's name, in pixels.
 pub const BOX_SIZE: f64 = 11.5;
 const TITLE_LINE: f64 = 17.0;
 const LEAST_WIDTH: f64 = 96.0;
 const TEXT_LIMIT: f64 = 134.0;
 const TRAY_WIDTH: f64 = 1060.0;
 const TRAY_GAP: f64 = 10.0;
-/// What a box has above its content, for its name, and on its other sides.
+/// Space above the content of a box, for its name, in pixels; MARGIN is the space on the other sides.
 const HEAD: f64 = 18.0;
 const MARGIN: f64 = 4.0;
 const NESTED: f64 = 9.0;
-/// What is between sheets: more than the names of boxes take.
+/// Space between sheets, in pixels: more than the names of boxes take.
 const SHEET_GAP: f64 = 72.0;
 
-/// What a node stands for.
+/// Content of a node in the scene.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     End(End),
-    /// Parts side by side.
+    /// Parts side by side, without lines.
     Tray(Vec<usize>),
-    /// Nothing to see: what all that comes from outside hangs on, so that it stands on top.
+    /// Invisible node with edges to everything outside the platform, so that the layout places that at the top.
     Top,
 }
 
@@ -48,36 +48,36 @@ pub struct Label {
 pub struct Box {
     pub title: String,
     pub rect: Rect,
-    /// What it is, in a word: the host, a virtual cluster or a namespace.
+    /// Class in the style sheet: the host, a virtual cluster or a namespace.
     pub class: &'static str,
 }
 
-/// A node with its place.
+/// Node with its position.
 pub struct Placed {
     pub end: End,
     pub label: Label,
     pub rect: Rect,
 }
 
-/// A line with its place: all arrows between the same two ends, whichever way they point.
+/// Line with its position, for all arrows between the same two ends, in either direction.
 pub struct Line {
     pub ends: (End, End),
     pub points: Vec<Point>,
 }
 
-/// All sheets, each in its place.
+/// All sheets, each at its position.
 pub struct Scene {
     pub boxes: Vec<Box>,
     pub nodes: Vec<Placed>,
     pub size: Size,
     sheets: Sheets,
-    /// By the sheet, because what is beyond the platform may stand on several.
+    /// Index of a node by its sheet and end, because something outside the platform may be on several sheets.
     node_of: HashMap<(usize, End), usize>,
-    /// By the sheet and both ends, the other way round too.
+    /// Line by sheet and both ends. An arrow in the opposite direction uses the same line.
     line_of: HashMap<(usize, End, End), Line>,
 }
 
-/// What is laid out together.
+/// Boxes, nodes and lines that are laid out together.
 struct Sheet {
     boxes: Vec<Box>,
     nodes: Vec<Placed>,
@@ -85,7 +85,7 @@ struct Sheet {
     size: Size,
 }
 
-/// A box while the scene is set up.
+/// Box while the scene is built.
 #[derive(PartialEq, Eq)]
 enum Frame<'a> {
     Cluster(Cluster<'a>),
@@ -94,12 +94,12 @@ enum Frame<'a> {
 
 struct Setting<'s, 'a> {
     parts: &'s [Part<'a>],
-    /// The parts that are on the sheet.
+    /// Indices of the parts on the sheet.
     own: &'s [usize],
     twins: &'s HashSet<usize>,
     frames: Vec<Frame<'a>>,
     nodes: Vec<(What, Option<usize>)>,
-    /// The ends of the plan's first edges.
+    /// Ends of the first edges of `plan`, in the same order.
     lines: Vec<(End, End)>,
     plan: Plan,
 }
@@ -117,7 +117,7 @@ impl Scene {
         Self::side_by_side(laid_out.collect(), sheets)
     }
 
-    /// As wide as high, so that a reader sees the most of it at once.
+    /// Arranges the sheets about as wide as high, which shows most of them at once on a screen.
     fn side_by_side(laid_out: Vec<Sheet>, sheets: Sheets) -> Self {
         let sizes: Vec<Size> = laid_out.iter().map(|sheet| sheet.size).collect();
         let area: f64 = sizes.iter().map(|size| size.width * size.height).sum();
@@ -143,7 +143,7 @@ impl Scene {
         }
     }
 
-    /// The points that an arrow runs through, where it was laid out.
+    /// Points of an arrow's line, if the layout has one.
     pub fn way(&self, arrow: &Arrow) -> Option<Vec<Point>> {
         let sheet = self.sheets.of_arrow(arrow)?;
         let (from, to) = (arrow.from.clone(), arrow.to.clone());
@@ -154,7 +154,7 @@ impl Scene {
         Some(line.points.iter().rev().copied().collect())
     }
 
-    /// Both nodes that an arrow is between.
+    /// Nodes at both ends of an arrow.
     pub fn ends(&self, arrow: &Arrow) -> Option<(&Placed, &Placed)> {
         let node = |end: &End, other: &End| {
             let sheet = self.sheets.of_end(end).or_else(|| self.sheets.of_end(other))?;
@@ -165,7 +165,7 @@ impl Scene {
 }
 
 impl Sheet {
-    /// What stands on top stands clear of the boxes' names.
+    /// Moves the nodes at the top above the names of the boxes.
     fn clear_top(&mut self) {
         let top = self.boxes.iter().map(|framed| framed.rect.y).fold(f64::INFINITY, f64::min) - HEAD;
         for node in self.nodes.iter_mut().filter(|node| !matches!(node.end, End::Part(_)) && node.rect.y < top) {
@@ -180,7 +180,7 @@ impl Sheet {
     }
 }
 
-/// All that the arrows of the layout lead from and to, parts in their order.
+/// Ends of all arrows in the layout, parts in their order.
 fn connected(arrows: &[&Arrow]) -> BTreeSet<End> {
     arrows.iter().flat_map(|arrow| [arrow.from.clone(), arrow.to.clone()]).collect()
 }
@@ -222,7 +222,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         setting
     }
 
-    /// The boxes: the host, the virtual clusters in it, the namespaces in these.
+    /// Adds the boxes: the host, the virtual clusters in it, and their namespaces.
     fn frames(&mut self) {
         let own = self.own.iter().map(|part| &self.parts[*part]);
         let has_host = own.clone().any(|part| part.place == Place::Host);
@@ -273,7 +273,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.nodes.len() - 1
     }
 
-    /// The size of a tray's cells, and how many stand side by side.
+    /// Size of a tray's cells, and the number of columns.
     fn tray(&self, parts: &[usize]) -> ((f64, f64), usize) {
         let sizes = parts.iter().map(|part| size(&self.label(&End::Part(*part))));
         let cell = sizes.fold((0.0, 0.0), |(width, height): (f64, f64), size| (width.max(size.0), height.max(size.1)));
@@ -304,7 +304,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// The endpoints that a claim's status tells at a host.
+    /// Names of the endpoints in the claims' statuses that have this host.
     fn entrances(&self, host: &str) -> Vec<String> {
         let mut names = Vec::new();
         for part in self.own.iter().map(|part| &self.parts[*part]) {
@@ -328,7 +328,8 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.nodes.iter().position(|(what, _)| matches!(what, What::End(known) if known == end))
     }
 
-    /// One line for each two ends. It runs with the data, then with what is routed, then with calls, and never back.
+    /// Adds one line for each pair of ends. Its direction is that of the data, otherwise of the routes, otherwise of
+    /// the calls; arrows back share the line.
     fn lines(&mut self, arrows: &[&Arrow]) {
         for layer in [Layer::Data, Layer::Routes, Layer::Calls] {
             for arrow in arrows.iter().filter(|arrow| arrow.layer == layer) {
@@ -348,7 +349,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// What nothing leads to from inside stands above everything else.
+    /// Adds the top node above everything outside the platform that no edge leads to.
     fn top(&mut self) {
         let is_outside = |what: &What| matches!(what, What::End(End::Beyond(_) | End::Entrance(_)));
         let is_led_to = |node: usize| self.plan.edges.iter().any(|edge| edge.to == node);
@@ -358,7 +359,8 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.plan.edges.extend(outside.into_iter().map(|to| Edge { from: top, to, weight: 9 }));
     }
 
-    /// Trays stand below what is connected: those of each box in it, then boxes with nothing else, the host's last.
+    /// Adds trays below connected nodes: first in boxes with connected nodes, then in boxes that hold only a tray, the
+    /// host last.
     fn trays(&mut self, connected: &BTreeSet<End>) {
         let depths = self.depths();
         let mut bottom = (0..self.nodes.len()).max_by_key(|node| depths[*node]);
@@ -397,7 +399,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// How many layers are above each node.
+    /// Number of layers above each node, by the edges of the plan.
     fn depths(&self) -> Vec<usize> {
         let mut depths = vec![0; self.nodes.len()];
         for _ in 0..self.nodes.len() {
@@ -445,7 +447,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         parts.iter().enumerate().map(cell).collect()
     }
 
-    /// The room above a box's content: its own name, and what the names of boxes in it take away.
+    /// Space above the content of a box: for its own name, and for the names of the boxes in it.
     fn head(&self, frame: usize) -> f64 {
         let inside = (0..self.frames.len()).filter(|&inner| self.plan.boxes[inner] == Some(frame));
         let nested = inside.map(|inner| self.head(inner) + NESTED).fold(0.0, f64::max);
@@ -453,7 +455,7 @@ impl<'s, 'a> Setting<'s, 'a> {
     }
 }
 
-/// The part of a host's name that says whose it is: what stands before the last dot.
+/// Label of a host name in front of the top-level domain, such as `snowflake`, which names the service.
 fn service(host: &str) -> &str {
     let mut labels = host.rsplit('.').skip(1);
     let name = labels.next().unwrap_or(host);
@@ -472,7 +474,7 @@ fn span_of_lines(lines: usize) -> f64 {
     lines as f64 * LINE
 }
 
-/// The room that cells side by side take, with gaps between them.
+/// Length of several cells side by side, including the gaps.
 fn span(cell: f64, count: usize) -> f64 {
     offset(cell, count) - TRAY_GAP
 }

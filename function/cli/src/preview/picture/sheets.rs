@@ -1,15 +1,16 @@
-//! Which parts are laid out together. Twice as many nodes take a layout four times as long, so one holds a few claims, and a
-//! picture of many is as many layouts: one for each environment, several for an environment with many claims.
+//! Sheets: groups of parts that are laid out together. Twice as many nodes take four times as long to lay out, so a
+//! sheet holds few claims. A picture has one sheet for each environment, and several for an environment with many
+//! claims.
 
 use std::collections::HashMap;
 
 use super::arrows::{Arrow, End};
 use super::parts::Part;
 
-/// As many claims as are laid out together: an environment, and who is in three of its namespaces.
+/// Largest number of claims on a sheet: an environment, and two claims in each of three namespaces.
 const CLAIMS: usize = 7;
 
-/// The sheet that each part is on.
+/// Assignment of each part to its sheet.
 pub struct Sheets {
     of_parts: Vec<usize>,
     count: usize,
@@ -38,7 +39,7 @@ impl Sheets {
         let mut of_claims: HashMap<usize, usize> = HashMap::new();
         let mut count = 0;
         for environment in environments {
-            // Who is in one namespace stays together.
+            // Claims of one namespace stay on one sheet.
             let mut room = 0;
             for claims in environment.iter().flat_map(|claims| claims.chunks(CLAIMS)) {
                 if claims.len() > room {
@@ -52,7 +53,7 @@ impl Sheets {
         Self { of_parts, count }
     }
 
-    /// The parts on each sheet.
+    /// Indices of the parts on each sheet.
     pub fn parts(&self) -> Vec<Vec<usize>> {
         let mut parts = vec![Vec::new(); self.count];
         for (part, sheet) in self.of_parts.iter().enumerate() {
@@ -61,7 +62,7 @@ impl Sheets {
         parts
     }
 
-    /// The arrows on each sheet.
+    /// Arrows on each sheet.
     pub fn arrows<'r>(&self, all: impl Iterator<Item = &'r Arrow>) -> Vec<Vec<&'r Arrow>> {
         let mut arrows = vec![Vec::new(); self.count];
         for arrow in all {
@@ -72,7 +73,7 @@ impl Sheets {
         arrows
     }
 
-    /// The sheet that an arrow is on: where its part is, or where both are. None holds one from sheet to sheet.
+    /// Sheet of an arrow's parts; `None` for an arrow between two sheets.
     pub fn of_arrow(&self, arrow: &Arrow) -> Option<usize> {
         match (self.of_end(&arrow.from), self.of_end(&arrow.to)) {
             (Some(from), Some(to)) => (from == to).then_some(from),
@@ -80,7 +81,8 @@ impl Sheets {
         }
     }
 
-    /// The sheet of an end. What is beyond the platform is on the sheet of each part that it leads to.
+    /// Sheet of a part; `None` for something outside the platform, which is on the sheet of each part that it is
+    /// connected to.
     pub fn of_end(&self, end: &End) -> Option<usize> {
         match end {
             End::Part(part) => self.of_parts.get(*part).copied(),

@@ -1,5 +1,5 @@
-//! Who leads to whom: arrows between parts, each with the references in the manifests that say so. Nothing here knows a
-//! part by name.
+//! Arrows between parts, each with the references in the manifests that it stands for. This module does not depend on
+//! the names of parts.
 
 use super::arrows::{Arrow, Arrows, End, Layer};
 use super::reading::connector;
@@ -12,7 +12,7 @@ use super::flow::{self, Flow};
 use super::parts::{self, Part, text};
 use super::reading::{Gateway, Labels, NetworkPolicy, ServiceMonitor, VirtualService, addresses, read, selects};
 
-/// Every arrow of these parts.
+/// All arrows of a picture with these parts.
 pub fn arrows(parts: &[Part], facts: &Facts, flow: &Flow) -> Vec<Arrow> {
     let mut reader = Reader { parts, facts, arrows: Arrows::default() };
     for index in 0..parts.len() {
@@ -55,7 +55,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// What the containers of a pod are told: in variables, and in the configuration of connectors.
+    /// Adds the calls of a container, from its variables and arguments, and from the configurations of connectors in
+    /// them.
     fn script(&mut self, index: usize, script: &Script) {
         for variable in &script.container.env {
             let Some(value) = &variable.value else { continue };
@@ -74,7 +75,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// A connector runs where Connect does: what it calls is called from there.
+    /// Adds the calls of a connector. A connector runs inside Kafka Connect, so its calls start at that part, `worker`.
     fn connector(&mut self, worker: usize, namespace: &str, settings: &Map<String, Value>) {
         for (name, value) in settings {
             let value = value.as_str().unwrap_or_default();
@@ -94,7 +95,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// A file that is mounted somewhere: every text of one that is structured, else the whole of it.
+    /// Adds the calls from a mounted file: from every text in YAML or JSON, otherwise from the whole content.
     fn file(&mut self, index: usize, namespace: &str, file: &str, content: &str) {
         let is_structured = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
         let parsed = is_structured.then(|| serde_yaml::from_str::<Value>(content).ok()).flatten();
@@ -144,7 +145,8 @@ impl Reader<'_, '_> {
             let because = format!("bound to Gateway {name}: {}", route.hosts.join(", "));
             self.arrows.add(Layer::Routes, End::Part(from), End::Part(index), because);
         }
-        // Where the environment is not in the picture, its gateway is not either.
+        // Without the environment in the picture, its Gateway is missing, and each host of the route becomes an
+        // entrance.
         for host in route.hosts.iter().filter(|_| !is_led_to) {
             self.arrows.add(Layer::Routes, End::Entrance(host.clone()), End::Part(index), format!("host {host}"));
         }
@@ -203,7 +205,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// A part waits for others of its claim; what an environment offers is known by the name of the part that is it.
+    /// Adds the order. A part waits for parts of its own claim; an offer of an environment has the name of the part
+    /// that provides it.
     fn order(&mut self) {
         let mut offered: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
         for (index, part) in self.parts.iter().enumerate() {

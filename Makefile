@@ -50,6 +50,8 @@ fuzz: ## send the optimized server REQUESTS requests that nobody meant, a millio
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
+	@# No target of the line above, because no plain `cargo test` runs it.
+	cargo clippy --test e2e -- -D warnings
 	shellcheck .ci/run tools/align tools/build tools/check tools/setup package/binary package/build package/push package/pin package/build-addon package/release package/reproduce tools/book/build
 	@tools/build actionlint cargo-deny
 	$$(tools/build --path actionlint) .github/workflows/*.yml

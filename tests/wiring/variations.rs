@@ -137,10 +137,9 @@ fn values(field: &Value) -> Vec<Value> {
 
 /// As long a text as a schema admits; of amounts, a large one.
 pub fn longest(schema: &Value) -> String {
-    match schema.text("/pattern") {
-        form::BYTES => return "64Gi".to_owned(),
-        form::CPU => return "8".to_owned(),
-        _ => {}
+    let amounts = [(form::BYTES, "64Gi"), (form::CPU, "8")];
+    if let Some((_, amount)) = amounts.iter().find(|(form, _)| form.pattern == schema.text("/pattern")) {
+        return (*amount).to_owned();
     }
     let most = usize::try_from(schema.number("/maxLength").unwrap_or(40)).unwrap();
     let pattern = Regex::new(schema.text("/pattern")).unwrap();

@@ -21,6 +21,11 @@ bless: ## write what the examples become, their picture and what fields touch, a
 tools: ## build the programs the tests drive, once, outside the checkout (Go; some 15 minutes the first time)
 	tools/build all
 
+check: ## check what needs no program but the compiler, in two minutes: before a commit, not in place of `make test`
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	cargo test --quiet --lib --bins --test change --test generated --test golden --test house --test preview --test protocol --test wiring
+
 test: ## check everything, with the real tools, and say what each step took
 	@tools/check
 

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use realtime_platform_core::life::lock::locks;
+use realtime_platform_core::life::ownership::locks;
 use serde_json::{Value, json};
 use support::api_server::ApiServer;
 use support::crossplane::write;

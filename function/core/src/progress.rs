@@ -13,8 +13,8 @@ use crate::claims::between::offer::Admission;
 use crate::claims::{Composed, Kind, spec_of};
 use crate::life::adoption::{Found, HOST_NAMES, Holders};
 use crate::life::hold::{self, ResourceState};
-use crate::life::lock::{self, Ownership};
 use crate::life::observed::{Look, Observed};
+use crate::life::ownership::{self, Ownership};
 use crate::life::report::transitions::{self, Transition};
 use crate::life::report::{self, Condition, Phase, Report, Subject};
 use crate::parts::owner::Claim;
@@ -94,7 +94,7 @@ impl Progress {
         let look = |key: &str, path: &[&str]| (known.observed)(key)?.field(path);
         let mut faults = change::broken(&composed.immutable, &look);
         let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
-        let ownership = lock::ownership(&composed.plan, uid, |key| (known.found)(key).object().cloned());
+        let ownership = ownership::ownership(&composed.plan, uid, |key| (known.found)(key).object().cloned());
         faults.extend(ownership.fault(&composed.lock_target));
         let holders = Holders::of(&composed.plan, known.found);
         // In a place of another claim all names belong to that claim, and the message about the lock names its owner

@@ -10,8 +10,8 @@ use function_sdk_rust::proto::v1::resource_selector::Match;
 use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
 use realtime_platform_core::kinds::{Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
-use realtime_platform_core::life::lock::{self, FORMER_LOCK};
 use realtime_platform_core::life::observed::{self, Look};
+use realtime_platform_core::life::ownership::{self, FORMER_LOCK};
 use realtime_platform_core::life::report::transitions::Transition;
 use realtime_platform_core::life::report::{self, Truth};
 use realtime_platform_core::parts::plan::Name;
@@ -110,7 +110,7 @@ fn desire(request: &Request, progress: Progress) -> Response {
         let (api_version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
         require(&mut answer, Name { key: ENVIRONMENT, api_version, kind, name: &consumer.environment });
     }
-    for lock in lock::locks(&stage.composed.plan) {
+    for lock in ownership::locks(&stage.composed.plan) {
         require(&mut answer, lock.name);
         if let Some(former) = &stage.composed.lock_target.former_lock {
             require(&mut answer, Name { key: FORMER_LOCK, name: former, ..lock.name });

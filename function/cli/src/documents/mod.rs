@@ -1,7 +1,7 @@
 //! YAML documents: read with the position of every field, and written.
 
-pub mod locate;
-pub mod located;
+pub mod fault;
 pub mod parse;
+pub mod position;
 pub mod read;
 pub mod yaml;

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 
-use super::locate::Place;
+use super::position::Place;
 
 /// Greatest depth of nested lists and mappings: deeper than any claim, and not too deep for the stack.
 const DEPTH: usize = 128;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::locate::Place;
 use super::parse::{self, Unreadable};
-use crate::documents::located::Located;
+use super::position::Place;
+use crate::documents::fault::Located;
 
 /// One document of a file.
 #[derive(Debug)]

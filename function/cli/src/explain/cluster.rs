@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use realtime_platform_core::claims::{API_VERSION, Kind};
 use realtime_platform_core::kinds::{Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
-use realtime_platform_core::life::lock::{self, FORMER_LOCK, Lock};
+use realtime_platform_core::life::ownership::{self, FORMER_LOCK, Lock};
 use realtime_platform_core::parts::owner::{Claim, controller};
 use realtime_platform_core::progress::{Known, Progress};
 use serde_json::{Map, Value, json};
@@ -203,7 +203,7 @@ impl Subject<'_> {
     pub fn call(&self, seen: &Seen, cluster: &Cluster) -> Call {
         let provider_config =
             |name| cluster.find((kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND, name));
-        let locks = lock::locks(&self.plan).flat_map(|lock: Lock| {
+        let locks = ownership::locks(&self.plan).flat_map(|lock: Lock| {
             let former = self.former_lock.as_deref();
             let named = [(lock.name.key, Some(lock.name.name)), (FORMER_LOCK, former)];
             named.map(|(under, name)| {

@@ -9,25 +9,25 @@ use anstream::adapter;
 use anyhow::Context as _;
 use clap::ValueEnum;
 
-pub use self::account::Step;
+pub use self::claim_state::Step;
 use self::cluster::Cluster;
-use self::sought::Sought;
+use self::not_found::Sought;
 pub use self::step::Moment;
 pub use self::subject::Call;
 use self::subject::Subjects;
-use crate::documents::located::Located;
+use crate::documents::fault::Located;
 use crate::documents::read::{self, Document};
-use crate::preview::gather::Gathered;
+use crate::preview::collect::Gathered;
+use crate::preview::faults;
 use crate::preview::inputs::Inputs;
-use crate::preview::report;
 use crate::terminal;
 use realtime_platform_core::text::readable::readable_json;
 
-pub mod account;
+pub mod claim_state;
 mod cluster;
-mod sought;
+mod not_found;
+mod simulation;
 mod step;
-mod story;
 mod subject;
 mod text;
 
@@ -115,8 +115,8 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     warnings.extend(subjects.warnings.iter().cloned());
     let steps = if args.states.is_empty() {
         let (observed, unreadable) = read::documents(&args.observed, stdin);
-        faults.extend(unreadable.into_iter().map(sought::unreadable));
-        faults.extend(sought::strange(&observed));
+        faults.extend(unreadable.into_iter().map(not_found::unreadable));
+        faults.extend(not_found::strange(&observed));
         let mut cluster = Cluster::of(&subjects, &observed);
         if !args.observed.is_empty() && faults.is_empty() {
             let sought = Sought::of(&subjects, &mut cluster, &observed);
@@ -128,11 +128,11 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         let (states, unreadable) = files(&args.states, stdin);
         faults.extend(unreadable);
         let observed = states.iter().flatten().filter(|document| document.value.get("step").is_none());
-        faults.extend(sought::strange(observed));
-        if faults.is_empty() { story::tell(&subjects, &states, &mut faults) } else { Vec::new() }
+        faults.extend(not_found::strange(observed));
+        if faults.is_empty() { simulation::tell(&subjects, &states, &mut faults) } else { Vec::new() }
     };
     if !faults.is_empty() {
-        report::faults(&faults, err)?;
+        faults::faults(&faults, err)?;
         return Ok(false);
     }
     match args.output {
@@ -142,7 +142,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         Output::Yaml => out.write_all(serde_yaml::to_string(&steps).map_err(io::Error::other)?.as_bytes())?,
     }
     out.flush()?;
-    report::warnings(&warnings, err)?;
+    faults::warnings(&warnings, err)?;
     Ok(true)
 }
 
@@ -168,9 +168,9 @@ pub fn moments(claim: &Path, states: &[PathBuf]) -> Result<Vec<Moment>, String> 
     let subjects = Subjects::of(gathered.asked, &inputs, &mut faults);
     let (states, unreadable) = files(states, &mut io::empty());
     faults.extend(unreadable);
-    let moments = story::moments(&subjects, &states, &mut faults);
+    let moments = simulation::moments(&subjects, &states, &mut faults);
     let mut said = Vec::new();
-    match report::faults(&faults, &mut said) {
+    match faults::faults(&faults, &mut said) {
         Ok(()) if faults.is_empty() => Ok(moments),
         _ => Err(adapter::strip_str(&String::from_utf8_lossy(&said)).to_string()),
     }

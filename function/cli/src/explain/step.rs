@@ -1,6 +1,6 @@
 //! State of all claims at one moment.
 
-use super::account::{Account, Step};
+use super::claim_state::{Account, Step};
 use super::cluster::{Cluster, Seen};
 use super::subject::{Call, Judged, Subject, Subjects};
 

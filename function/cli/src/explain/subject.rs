@@ -8,8 +8,8 @@ use realtime_platform_core::progress::{Progress, Refused};
 use realtime_platform_core::settings::Settings;
 use serde_json::Value;
 
-use crate::documents::located::Located;
-use crate::preview::gather::Asked;
+use crate::documents::fault::Located;
+use crate::preview::collect::Asked;
 use crate::preview::inputs::Inputs;
 
 /// Result of the function for a claim.

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use realtime_platform_core::life::report::State;
 use realtime_platform_core::parts::plan::PAUSED;
 
-use super::account::{Account, Event, Line, Phase, Step, Told};
+use super::claim_state::{Account, Event, Line, Phase, Step, Told};
 use crate::terminal::painted;
 
 const TITLE: Style = Style::new().bold();

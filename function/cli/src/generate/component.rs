@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use realtime_platform_core::claims::{API_VERSION, Description, Kind};
 use realtime_platform_core::schema::keywords::{INT_OR_STRING, properties, strings, text, type_of};
-use realtime_platform_core::schema::words::{first_sentence, plain};
+use realtime_platform_core::schema::messages::{first_sentence, plain};
 use serde_json::Value;
 
 const DEFINITION: &str = include_str!("component/definition.cue");

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use realtime_platform_core::claims::{API_VERSION, KINDS, Kind};
 use realtime_platform_core::schema::keywords::{self, INT_OR_STRING, below, list_map_keys, properties, strings, text};
-use realtime_platform_core::schema::words::{limits, plain};
+use realtime_platform_core::schema::messages::{limits, plain};
 use realtime_platform_core::schema::{form, structural};
 use realtime_platform_core::settings::charts::{Brought, brought};
 use realtime_platform_core::settings::input::{self, Input};

@@ -9,12 +9,12 @@ use realtime_platform_core::claims::KINDS;
 use realtime_platform_core::parts::plan::Resource;
 use serde_json::{Map, Value};
 
+use super::claim::Shown;
 use super::cost::{self, Cost};
 use super::fields::{self, Change};
-use super::shown::Shown;
-use super::sides::{ResourceDifference, Sides};
-use super::whole::Preview;
-use crate::documents::located::Located;
+use super::model::Preview;
+use super::versions::{ResourceDifference, Sides};
+use crate::documents::fault::Located;
 
 /// Difference between two versions of all claims.
 pub struct Difference<'a> {

@@ -11,8 +11,8 @@ use realtime_platform_core::settings::charts::{Brought, brought};
 use realtime_platform_core::settings::pins::{Chart, Image, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES};
 use serde_json::Value;
 
-use super::shown::Shown;
-use super::whole::Preview;
+use super::claim::Shown;
+use super::model::Preview;
 
 /// Images and charts that claims pull.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use realtime_platform_core::schema::fault::Fault;
 use realtime_platform_core::settings::{Settings, input};
 use serde_json::{Map, Value};
 
-use crate::documents::located::Located;
+use crate::documents::fault::Located;
 use crate::documents::read::Document;
 
 /// Settings for each kind of claim.

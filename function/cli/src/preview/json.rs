@@ -7,9 +7,9 @@ use realtime_platform_core::parts::plan::{Place, Ready, Resource};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::gather::NotOurs;
-use super::shown::Shown;
-use super::whole::Preview;
+use super::claim::Shown;
+use super::collect::NotOurs;
+use super::model::Preview;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

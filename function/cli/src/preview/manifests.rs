@@ -9,9 +9,9 @@ use realtime_platform_core::life::hold;
 use realtime_platform_core::parts::plan::Resource;
 use serde_json::Value;
 
-use super::shown::Cluster;
+use super::claim::Cluster;
+use super::model::Preview;
 use super::tree::release;
-use super::whole::Preview;
 use crate::documents::yaml;
 
 /// Annotation with Crossplane's key of a composed resource.

@@ -11,32 +11,32 @@ use clap::error::ErrorKind;
 use realtime_platform_core::text::readable::readable_json;
 use serde_json::Value;
 
+use self::claim::Shown;
 use self::difference::Difference;
+use self::model::Preview;
 use self::notice::Notice;
-use self::shown::Shown;
-use self::whole::Preview;
 use crate::documents::read;
 use crate::terminal;
 
-mod brought;
-mod changed;
+mod across_claims;
+mod application;
+mod claim;
+pub(crate) mod collect;
 mod cost;
+mod diff_text;
 mod difference;
+pub(crate) mod faults;
 mod fields;
-pub(crate) mod gather;
 mod images;
 pub(crate) mod inputs;
 mod json;
 mod manifests;
+mod model;
 mod notice;
 mod picture;
-pub(crate) mod report;
-mod shape;
-mod shown;
-mod sides;
-mod together;
+mod supplied;
 mod tree;
-mod whole;
+mod versions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -177,10 +177,10 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         faults.dedup();
         // Without any claim in the files, the fault itself lists the objects that were found.
         if !preview.is_empty {
-            report::not_ours(&preview.not_ours, err)?;
+            faults::not_ours(&preview.not_ours, err)?;
         }
-        report::warnings(&preview.of_files, err)?;
-        report::faults(&faults, err)?;
+        faults::warnings(&preview.of_files, err)?;
+        faults::faults(&faults, err)?;
         return Ok(Outcome::Wrong);
     }
     let difference = former.as_ref().map(|former| Difference::of(former, &preview));
@@ -201,8 +201,8 @@ fn tell(
 ) -> io::Result<()> {
     let text = match difference {
         None => text(preview, output),
-        Some(difference) if output == Output::Json => changed::json(difference),
-        Some(difference) => changed::text(difference),
+        Some(difference) if output == Output::Json => diff_text::json(difference),
+        Some(difference) => diff_text::text(difference),
     }?;
     match output {
         Output::Tree => terminal::write(out, &text)?,
@@ -213,12 +213,12 @@ fn tell(
     }
     out.flush()?;
     if difference.is_some() || !matches!(output, Output::Tree | Output::Json) {
-        report::not_ours(&preview.not_ours, err)?;
+        faults::not_ours(&preview.not_ours, err)?;
     }
-    report::warnings(preview.all_warnings(), err)?;
+    faults::warnings(preview.all_warnings(), err)?;
     let Some(difference) = difference else { return Ok(()) };
-    report::refused(&difference.refused, err)?;
-    report::losses(difference.losses(), err)
+    faults::refused(&difference.refused, err)?;
+    faults::losses(difference.losses(), err)
 }
 
 /// Preview in the requested output format.

@@ -7,8 +7,8 @@ use anstyle::{AnsiColor, Style};
 use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
 
-use super::shown::{Cluster, Shown};
-use super::whole::Preview;
+use super::claim::{Cluster, Shown};
+use super::model::Preview;
 use crate::terminal::painted;
 
 const CLAIM: Style = Style::new().bold();

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::claims::between::host_secrets::HostSecret;
 use crate::claims::between::offer::Consumer;
-use crate::life::lock::LockTarget;
+use crate::life::ownership::LockTarget;
 use crate::life::report::{self, Phase};
 use crate::parts::owner::Claim;
 use crate::parts::place::{to_value, watch};

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use crate::life::lock::LockTarget;
+use crate::life::ownership::LockTarget;
 use crate::parts::owner::label;
 use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;

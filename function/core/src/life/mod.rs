@@ -2,6 +2,6 @@
 
 pub mod adoption;
 pub mod hold;
-pub mod lock;
 pub mod observed;
+pub mod ownership;
 pub mod report;

@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 
 use super::Checker;
 use super::keywords::{properties, strings, text, type_of};
+use super::messages::{self, Step};
 use super::structural::structural;
-use super::transition::fill;
-use super::words::{self, Step};
+use super::update::fill;
 use crate::claims::{iot_broker, realtime_system, vcluster_environment};
 use crate::schema::form;
 use crate::settings::input;
@@ -107,7 +107,7 @@ const KNOWN: &[&str] = &[
 fn each(schema: &Value, path: &str, visit: &mut dyn FnMut(&str, &Value)) {
     visit(path, schema);
     for (name, property) in properties(schema).into_iter().flatten() {
-        each(property, &words::join(path, &Step::Field(name)), visit);
+        each(property, &messages::join(path, &Step::Field(name)), visit);
     }
     for keyword in ["items", "additionalProperties"] {
         if let Some(nested) = schema.get(keyword) {
@@ -221,7 +221,9 @@ fn faulty_fields(validator: &jsonschema::Validator, value: &Value) -> BTreeSet<S
     let paths = validator.iter_errors(value).map(|error| {
         let path = path(&error);
         match error.kind() {
-            ValidationErrorKind::Required { property } => words::join(&path, &Step::Field(property.as_str().unwrap())),
+            ValidationErrorKind::Required { property } => {
+                messages::join(&path, &Step::Field(property.as_str().unwrap()))
+            }
             _ => path,
         }
     });
@@ -241,7 +243,7 @@ fn path(error: &ValidationError) -> String {
             Ok(index) => Step::Index(index),
             Err(_) => Step::Field(&step),
         };
-        words::join(&path, &step)
+        messages::join(&path, &step)
     })
 }
 

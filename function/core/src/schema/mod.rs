@@ -3,23 +3,23 @@
 #[cfg(test)]
 mod agreement;
 pub mod change;
-mod check;
 mod column;
 pub mod fault;
 pub mod form;
 pub mod kafka_topic;
 pub mod keywords;
-mod mend;
+pub mod messages;
 pub mod remote_key;
+mod repair;
 pub mod size;
 mod structural;
-mod transition;
-mod unknown;
-pub mod words;
+mod unknown_fields;
+mod update;
+mod validate;
 
-pub use check::{Checker, Verdict};
 pub use column::Column;
-pub use mend::Way;
+pub use messages::{Step, join};
+pub use repair::Way;
 pub use structural::structural;
-pub use unknown::{nearest, unknown};
-pub use words::{Step, join};
+pub use unknown_fields::{nearest, unknown};
+pub use validate::{Checker, Verdict};

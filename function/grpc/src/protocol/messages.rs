@@ -6,8 +6,8 @@ use function_sdk_rust::proto::v1::{Condition, RequestMeta, ResourceSelector, Res
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::fields::{Extent, Fields, Flaw};
-use super::write::{TYPICAL, write};
+use super::decode::{Extent, Fields, Flaw};
+use super::encode::{TYPICAL, write};
 
 /// Error about a part of a request that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,14 +4,14 @@
 //! answers have equal bytes. A resource stays in wire format until it is read, because each call has many observed
 //! resources, and only a few of their fields matter. This module does not depend on the meaning of a message.
 
-mod fields;
-mod flow;
+mod decode;
+mod encode;
+mod memory_limit;
 mod messages;
-mod outline;
+mod preflight;
 mod service;
-mod write;
 
-pub use fields::{Extent, Fields, Flaw, Node};
-pub use flow::Flow;
+pub use decode::{Extent, Fields, Flaw, Node};
+pub use memory_limit::Flow;
 pub use messages::{Malformed, Request, Requirements, Resource, Resources, Response, State};
 pub use service::{RunFunction, Service};

@@ -16,9 +16,9 @@ use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Response as Answered, Status};
 use tonic_prost::ProstCodec;
 
-use super::flow::Flow;
+use super::memory_limit::Flow;
 use super::messages::{Request, Response};
-use super::outline;
+use super::preflight;
 
 /// Composition function that the service calls.
 pub trait RunFunction: Send + Sync + 'static {
@@ -100,7 +100,7 @@ impl Decoder for Wire {
 
     fn decode(&mut self, message: &mut DecodeBuf<'_>) -> Result<Option<Request>, Status> {
         let bytes = message.copy_to_bytes(message.remaining());
-        outline::check(&bytes).map_err(|refused| Status::invalid_argument(refused.to_string()))?;
+        preflight::check(&bytes).map_err(|refused| Status::invalid_argument(refused.to_string()))?;
         let request = Request::decode(bytes);
         request.map(Some).map_err(|error| Status::invalid_argument(format!("cannot read the request: {error}")))
     }

@@ -8,16 +8,16 @@ use realtime_platform_core::claims::KINDS;
 use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
 
-use crate::preview::shown::Shown;
-use crate::preview::sides::{ResourceDifference, Sides};
+use crate::preview::claim::Shown;
+use crate::preview::versions::{ResourceDifference, Sides};
 
-mod kept;
+mod maintained;
 mod restart;
-mod told;
+mod types;
 mod users;
 
-pub use told::Cost;
-use told::{Left, Loss, Volume, goes, inside, kind, pushed, taken_up};
+pub use types::Cost;
+use types::{Left, Loss, Volume, goes, inside, kind, pushed, taken_up};
 
 impl Cost {
     /// Cost of changing or removing an existing claim. A new claim costs nothing.
@@ -43,11 +43,11 @@ impl Cost {
             cost.lose_volumes(&removed, sides);
             cost.leave_others(&removed, sides);
             cost.leave_secrets(old, &removed, sides);
-            kept::leave(&mut cost, old, &removed, sides);
+            maintained::leave(&mut cost, old, &removed, sides);
         }
         if let Some(new) = sides.new {
             users::change(&mut cost, old, new);
-            kept::stop(&mut cost, old, new);
+            maintained::stop(&mut cost, old, new);
             cost.lose_routes(old, new);
         }
         if let Some(next) = sides.new.or(sides.successor).filter(|_| !sides.environment_goes) {

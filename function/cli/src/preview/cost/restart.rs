@@ -7,7 +7,7 @@ use realtime_platform_core::parts::plan::{Pods, Resource};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::sides::ResourceDifference;
+use super::super::versions::ResourceDifference;
 
 /// Pods that a change replaces.
 #[derive(Debug, PartialEq, Serialize)]

@@ -10,8 +10,8 @@ use realtime_platform_core::claims::vcluster_environment::claim::Spec as Environ
 use realtime_platform_core::parts::plan::Resource;
 use serde::de::DeserializeOwned;
 
-use super::told::{Cost, Left, Loss, inside, pushed};
-use crate::preview::shown::Shown;
+use super::types::{Cost, Left, Loss, inside, pushed};
+use crate::preview::claim::Shown;
 
 /// Adds the cost of a changed claim, by its kind.
 pub fn change(cost: &mut Cost, old: &Shown, new: &Shown) {
@@ -25,7 +25,7 @@ pub fn change(cost: &mut Cost, old: &Shown, new: &Shown) {
     }
 }
 
-/// Compares two specs. A spec that cannot be parsed is already a fault, and is skipped.
+/// Compares the old and the new spec of a claim. A spec that cannot be parsed is reported elsewhere, and is skipped here.
 fn compare<S: DeserializeOwned>(old: &Shown, new: &Shown, compare: impl FnOnce(&S, &S)) {
     let spec = |shown: &Shown| serde_json::from_value(shown.asked.spec.clone()).ok();
     if let Some((old, new)) = spec(old).zip(spec(new)) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::parts::{self, Part, text};
 use super::reading::{Container, Labelled, Labels, Pod, PushSecret, Rule, Template, VirtualService, read, selects};
-use crate::preview::shown::Cluster;
+use crate::preview::claim::Cluster;
 
 /// Service of a manifest, or of a chart that names its Service in its values.
 pub struct Service {

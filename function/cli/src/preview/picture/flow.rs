@@ -11,7 +11,7 @@ use super::arrows::{Arrows, End, Layer};
 use super::facts::{Facts, Script};
 use super::parts::{Part, words};
 use super::reading::{addresses, connector};
-use crate::preview::shown::Cluster;
+use crate::preview::claim::Cluster;
 
 /// Title of the node for publishers outside the platform.
 pub const DEVICES: &str = "Devices";

@@ -2,30 +2,30 @@
 
 use std::io;
 
-use self::draw::For;
-use self::drawn::Picture;
-use crate::preview::whole::Preview;
+use self::model::Picture;
+use self::svg::For;
+use crate::preview::model::Preview;
 
 mod arrows;
-mod draw;
-mod drawn;
 mod facts;
 mod flow;
+mod html;
 mod layout;
 mod measure;
-mod page;
+mod model;
 mod parts;
 mod reading;
 mod scene;
 mod sheets;
+mod svg;
 mod wiring;
 
 /// Picture as an SVG document.
 pub fn svg(preview: &Preview) -> String {
-    draw::svg(&Picture::of(preview), For::File)
+    svg::svg(&Picture::of(preview), For::File)
 }
 
 /// Picture as one self-contained HTML page, with the manifests of every part.
 pub fn html(preview: &Preview) -> io::Result<String> {
-    page::html(&Picture::of(preview))
+    html::html(&Picture::of(preview))
 }

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
 
-use crate::preview::shown::{Cluster, Shown};
+use crate::preview::claim::{Cluster, Shown};
+use crate::preview::model::Preview;
 use crate::preview::tree::release;
-use crate::preview::whole::Preview;
 
 /// One part of a claim's plan, in one cluster.
 pub struct Part<'a> {

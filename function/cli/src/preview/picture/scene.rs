@@ -10,7 +10,7 @@ use super::layout::{self, Edge, Flow, Layout, Node, Plan, Point, Rect, Size, Spa
 use super::measure;
 use super::parts::{self, Part, words};
 use super::sheets::Sheets;
-use crate::preview::shown::Cluster;
+use crate::preview::claim::Cluster;
 
 pub const TITLE_SIZE: f64 = 13.0;
 pub const TEXT_SIZE: f64 = 10.5;

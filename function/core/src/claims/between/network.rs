@@ -13,7 +13,7 @@ use k8s_openapi::api::networking::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
-use crate::claims::between::places;
+use crate::claims::between::component_namespaces;
 use crate::parts::part::{PART_OF, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::Port;
@@ -22,7 +22,7 @@ use crate::parts::workload::Port;
 const NAME_SERVER: &str = "kube-system";
 /// Ports of DNS: 53 of the Service, and 1053, on which the DNS server of a virtual cluster listens behind it.
 const NAME_SERVER_PORTS: [i32; 2] = [53, 1053];
-/// Port of most servers outside the cluster.
+/// Port of HTTPS. Egress to servers outside the cluster is admitted at it.
 pub const HTTPS: i32 = 443;
 /// Ports of the API server: 443 of the Service, and 8443, on which that of a virtual cluster listens behind it.
 const API_SERVER_PORTS: [i32; 2] = [HTTPS, 8443];
@@ -59,7 +59,7 @@ impl Traffic {
     /// Admits the connections of Knative to the pods of one of its services: requests from the gateway and the
     /// activator, and the autoscaler, which reads request counts.
     pub fn from_knative(self) -> Self {
-        let serving = |app| within(places::KNATIVE_SERVING, labels("app", app));
+        let serving = |app| within(component_namespaces::KNATIVE_SERVING, labels("app", app));
         self.from([gateway(), serving("activator")], &[KNATIVE_REQUESTS])
             .from([serving("autoscaler")], &[KNATIVE_COUNTS])
     }
@@ -158,13 +158,13 @@ pub fn siblings(part: &Part) -> NetworkPolicyPeer {
 
 /// Pods of the environment's gateway.
 pub fn gateway() -> NetworkPolicyPeer {
-    let (name, value) = places::GATEWAY_LABEL;
-    within(places::ISTIO, labels(name, value))
+    let (name, value) = component_namespaces::GATEWAY_LABEL;
+    within(component_namespaces::ISTIO, labels(name, value))
 }
 
 /// Pods of the environment's Prometheus, by the label that its operator sets.
 pub fn prometheus() -> NetworkPolicyPeer {
-    within(places::MONITORING, labels("app.kubernetes.io/name", "prometheus"))
+    within(component_namespaces::MONITORING, labels("app.kubernetes.io/name", "prometheus"))
 }
 
 /// Pods of another namespace with these labels, or all of its pods where no labels are given.

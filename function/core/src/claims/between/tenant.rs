@@ -1,6 +1,6 @@
 //! Tenants of an environment: the fields, names and checks that real-time systems and brokers have in common.
 
-use crate::claims::between::places;
+use crate::claims::between::component_namespaces;
 use crate::claims::between::secret::SECRETS;
 use crate::parts::part::LOCK;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::claims::between::offer::{Consumer, ENVIRONMENT};
 use crate::claims::between::secret::Pusher;
-use crate::life::lock::LockTarget;
+use crate::life::ownership::LockTarget;
 use crate::parts::owner::{Claim, Leaves, Owner};
 use crate::parts::part::Part;
 use crate::parts::plan::{Ready, Resource};
@@ -233,7 +233,8 @@ pub fn check_environment_name(faults: &mut Vec<Fault>, field: &str, name: &str, 
 
 /// Checks that a namespace inside does not belong to the virtual cluster or to one of its components.
 pub fn check_inner_namespace(faults: &mut Vec<Fault>, field: &str, name: &str, settings: &Settings) {
-    let reserved = settings.reserved(name).or_else(|| places::ALL.into_iter().find(|&taken| taken == name));
+    let reserved =
+        settings.reserved(name).or_else(|| component_namespaces::ALL.into_iter().find(|&taken| taken == name));
     if let Some(pattern) = reserved {
         faults.push(Fault::new(
             field,

@@ -9,7 +9,7 @@ use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABIL
 use crate::claims::between::secret::SECRETS;
 use crate::claims::between::tenant::{Tenant, Wish};
 use crate::claims::checked::Checked;
-use crate::life::lock::LockTarget;
+use crate::life::ownership::LockTarget;
 use crate::life::report::Phase;
 use crate::parts::owner::Claim;
 use crate::parts::part::LOCK;

@@ -1,7 +1,7 @@
 //! Istio Gateways, one for each namespace inside: the hosts of that namespace, and the certificate that covers them.
 
 use super::parts;
-use crate::claims::between::places;
+use crate::claims::between::component_namespaces;
 use std::collections::BTreeMap;
 
 use super::checked::Environment;
@@ -16,7 +16,7 @@ pub fn certificate(environment: &Environment) -> Vec<Resource> {
     let name = &environment.spec.name;
     let pusher = Pusher {
         part: environment.part(parts::CERTIFICATE, parts::CERTIFICATE, name, &[parts::ISTIO_BASE]),
-        remote_namespace: places::ISTIO,
+        remote_namespace: component_namespaces::ISTIO,
         suffix: "environment",
         kubeconfig: kubeconfig(name),
     };
@@ -36,7 +36,9 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     let gateway = |namespace: &String| {
         let part = environment.part(parts::GATEWAYS, "gateway", namespace, &[parts::NAMESPACES, parts::ISTIOD]);
         let gateway = Gateway {
-            selector: BTreeMap::from([places::GATEWAY_LABEL].map(|(name, value)| (name.to_owned(), value.to_owned()))),
+            selector: BTreeMap::from(
+                [component_namespaces::GATEWAY_LABEL].map(|(name, value)| (name.to_owned(), value.to_owned())),
+            ),
             servers: servers(environment, namespace),
         };
         part.inside(namespace, &gateway.named(part.metadata(gateway_name(namespace))), Ready::Exists)

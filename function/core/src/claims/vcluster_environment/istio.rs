@@ -2,7 +2,7 @@
 //! a sidecar.
 
 use super::parts;
-use crate::claims::between::places;
+use crate::claims::between::component_namespaces;
 use serde_json::{Value, json};
 
 use super::checked::Environment;
@@ -22,9 +22,15 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
         return Vec::new();
     }
     let release = |name, waits_for, chart, release, values| {
-        environment.part(name, name, places::ISTIO, waits_for).release_inside(
+        environment.part(name, name, component_namespaces::ISTIO, waits_for).release_inside(
             "release",
-            Installation { chart, name: release, namespace: places::ISTIO, namespace_exists: true, values },
+            Installation {
+                chart,
+                name: release,
+                namespace: component_namespaces::ISTIO,
+                namespace_exists: true,
+                values,
+            },
         )
     };
     vec![

@@ -5,7 +5,7 @@
 
 use crate::claims::between::host_secrets;
 use crate::claims::checked::Checked;
-use crate::life::lock::LockTarget;
+use crate::life::ownership::LockTarget;
 use crate::life::report::Phase;
 use crate::parts::owner::{Claim, Leaves, Owner};
 use crate::parts::part::LOCK;

@@ -2,7 +2,7 @@
 //! control plane components are switched off: a virtual cluster shows no nodes, and its control plane is one process.
 
 use super::parts;
-use crate::claims::between::places;
+use crate::claims::between::component_namespaces;
 use serde_json::{Value, json};
 
 use super::checked::Environment;
@@ -24,13 +24,13 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
     let installation = Installation {
         chart: Chart::KubePrometheusStack,
         name: parts::OBSERVABILITY,
-        namespace: places::MONITORING,
+        namespace: component_namespaces::MONITORING,
         namespace_exists: true,
         values: values(environment),
     };
     vec![
         environment
-            .part(parts::OBSERVABILITY, parts::OBSERVABILITY, places::MONITORING, &[parts::NAMESPACES])
+            .part(parts::OBSERVABILITY, parts::OBSERVABILITY, component_namespaces::MONITORING, &[parts::NAMESPACES])
             .release_inside("release", installation),
     ]
 }

@@ -2,7 +2,7 @@
 //! Security Standard that its pods comply with.
 
 use super::parts;
-use crate::claims::between::places;
+use crate::claims::between::component_namespaces;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -58,9 +58,9 @@ pub fn inside(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(parts::NAMESPACES, "namespaces", "", &[parts::VIRTUAL_CLUSTER]);
     let components = environment.spec.components;
     let of_components = [
-        (places::ISTIO, components.istio),
+        (component_namespaces::ISTIO, components.istio),
         (parts::KNATIVE_OPERATOR, components.knative_serving),
-        (places::MONITORING, components.observability),
+        (component_namespaces::MONITORING, components.observability),
     ];
     let of_tenants = environment.namespaces.iter().map(|name| (name.as_str(), Standard::Baseline));
     let of_components =

@@ -1,6 +1,6 @@
 //! Status of a `VClusterEnvironmentClaim`: the names, hosts and Secrets by which its users reach the environment.
 
-use crate::claims::between::places;
+use crate::claims::between::component_namespaces;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -71,8 +71,8 @@ pub fn of(environment: &Environment) -> Status {
         hosts: components.istio.then(hosts),
         kubeconfig: Some(SecretKey { namespace: kubeconfig.namespace, name: kubeconfig.name, key: kubeconfig.key }),
         grafana: components.observability.then(|| Grafana {
-            url: format!("http://{}.{}.svc.cluster.local", monitoring::GRAFANA, places::MONITORING),
-            namespace: places::MONITORING.to_owned(),
+            url: format!("http://{}.{}.svc.cluster.local", monitoring::GRAFANA, component_namespaces::MONITORING),
+            namespace: component_namespaces::MONITORING.to_owned(),
             secret: monitoring::GRAFANA.to_owned(),
         }),
     }

@@ -4,10 +4,10 @@
 use crate::life::hold::ResourceState;
 use crate::schema::fault::Fault;
 
+mod messages;
 pub mod status;
 mod subject;
 pub mod transitions;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -49,7 +49,7 @@ impl Report {
                 kind: phase.name,
                 truth: if state.is_done() { Truth::True } else { Truth::False },
                 reason: state.name(),
-                message: words::phase(subject, state, &part),
+                message: messages::phase(subject, state, &part),
             });
             phases.push(status::Phase::of(phase.name, state, &part));
         }
@@ -62,7 +62,7 @@ impl Report {
                 (true, false) => APPLYING,
                 (false, false) => state.name(),
             },
-            message: words::settled(subject, state, &all),
+            message: messages::settled(subject, state, &all),
         });
         Self { settled, conditions, status: Status::of(phases, &all, subject) }
     }
@@ -78,7 +78,7 @@ pub fn invalid(phases: &[Phase], faults: &[Fault]) -> Vec<Condition> {
         |kind, truth, message: &str| Condition { kind, truth, reason: INVALID, message: message.to_owned() };
     let unknown =
         phases.iter().map(|phase| condition(phase.name, Truth::Unknown, "is not looked at until the claim is valid"));
-    let mut conditions = vec![condition(ACCEPTED, Truth::False, &words::faults(faults))];
+    let mut conditions = vec![condition(ACCEPTED, Truth::False, &messages::faults(faults))];
     conditions.extend(unknown);
     conditions.push(condition(SETTLED, Truth::False, "nothing is changed until the claim is valid"));
     conditions
@@ -86,10 +86,10 @@ pub fn invalid(phases: &[Phase], faults: &[Fault]) -> Vec<Condition> {
 
 /// All faults in one sentence. Those beyond its longest length are only counted.
 pub fn faults(faults: &[Fault]) -> String {
-    words::faults(faults)
+    messages::faults(faults)
 }
 
 /// Reason for the state of each resource, in the plan's order.
 pub fn reasons(subject: &Subject) -> impl Iterator<Item = String> {
-    subject.seen().map(|seen| words::why(subject, seen))
+    subject.seen().map(|seen| messages::why(subject, seen))
 }

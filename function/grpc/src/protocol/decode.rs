@@ -57,7 +57,7 @@ impl Extent {
     }
 }
 
-/// Reason why bytes cannot be read.
+/// Reason why the bytes of a protobuf message cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     #[error("is no google.protobuf.Struct")]
@@ -335,7 +335,7 @@ mod tests {
     use prost::encoding::encode_varint;
     use serde_json::{Map, json};
 
-    use super::super::write::write;
+    use super::super::encode::write;
     use super::*;
 
     fn written(value: &Value) -> Vec<u8> {

@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 
 use super::fault::MOST_FAULTS;
 use super::keywords::{Limits, is_of_type, list_map_keys, properties, strings, text, type_of};
-use super::mend::{Way, mended};
+use super::messages::{self, Step};
+use super::repair::{Way, mended};
 use super::structural::structural;
-use super::words::{self, Step};
 use crate::schema::fault::Fault;
 use crate::schema::form;
 
@@ -58,7 +58,7 @@ impl Checker {
     /// Faults for all fields that the schema does not name. An API server drops such fields silently.
     pub fn unknown(&self, value: &Value, root: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
-        super::unknown::collect(&self.schema, value, root, &mut faults);
+        super::unknown_fields::collect(&self.schema, value, root, &mut faults);
         faults
     }
 }
@@ -103,7 +103,7 @@ impl Walk<'_> {
     /// Whether the number of entries is within its maximum. Entries are not checked where it is not.
     fn has_room(&mut self, limits: &Limits, count: usize, path: &str) -> bool {
         if !limits.admit_count(count) {
-            self.fault(path, words::wrong_count(limits, count));
+            self.fault(path, messages::wrong_count(limits, count));
         }
         let has_room = Limits { least: None, ..*limits }.admit_count(count);
         self.overfull |= !has_room;
@@ -119,14 +119,15 @@ impl Walk<'_> {
         {
             let fields = schema.get("properties").and_then(Value::as_object);
             let fields: Vec<&str> = fields.into_iter().flat_map(|fields| fields.keys().map(String::as_str)).collect();
-            let message = self.wrong_form(schema, value).unwrap_or_else(|| words::wrong_type(expected, &fields, value));
+            let message =
+                self.wrong_form(schema, value).unwrap_or_else(|| messages::wrong_type(expected, &fields, value));
             self.fault(path, message);
             return;
         }
         if let Some(options) = schema.get("enum").and_then(Value::as_array)
             && !options.contains(value)
         {
-            self.fault(path, words::wrong_choice(options, value));
+            self.fault(path, messages::wrong_choice(options, value));
         }
         match value {
             Value::Number(_) => self.number(schema, value, path),
@@ -142,15 +143,15 @@ impl Walk<'_> {
         let pattern = text(schema, "pattern")?;
         let is_plain = matches!(value, Value::Number(_) | Value::Bool(_));
         let form = form::words(pattern).filter(|_| {
-            is_plain && !self.patterns.get(pattern).is_some_and(|regex| regex.is_match(&words::plain(value)))
+            is_plain && !self.patterns.get(pattern).is_some_and(|regex| regex.is_match(&messages::plain(value)))
         })?;
-        Some(words::other_form(form, value))
+        Some(messages::other_form(form, value))
     }
 
     fn number(&mut self, schema: &Value, value: &Value, path: &str) {
         let limits = Limits::of(schema, "minimum", "maximum");
         if !value.as_f64().is_some_and(|number| limits.admit(number)) {
-            self.fault(path, words::out_of_range(&limits, value));
+            self.fault(path, messages::out_of_range(&limits, value));
         }
     }
 
@@ -158,7 +159,7 @@ impl Walk<'_> {
         let limits = Limits::of(schema, "minLength", "maxLength");
         let length = content.chars().count();
         if !limits.admit_count(length) {
-            self.fault(path, words::wrong_length(&limits, length));
+            self.fault(path, messages::wrong_length(&limits, length));
             return;
         }
         let Some(pattern) = text(schema, "pattern") else {
@@ -167,7 +168,7 @@ impl Walk<'_> {
         if let Some(regex) = self.patterns.get(pattern)
             && !regex.is_match(content)
         {
-            self.fault(path, words::wrong_form(form::words(pattern), pattern, content));
+            self.fault(path, messages::wrong_form(form::words(pattern), pattern, content));
         }
     }
 
@@ -178,7 +179,7 @@ impl Walk<'_> {
         }
         if let Some(item) = schema.get("items") {
             for (index, value) in items.iter().enumerate() {
-                self.value(item, value, &words::join(path, &Step::Index(index)));
+                self.value(item, value, &messages::join(path, &Step::Index(index)));
             }
         }
         self.duplicates(schema, items, path);
@@ -194,8 +195,8 @@ impl Walk<'_> {
         // With several keys, the fault is on the item: no single key is the duplicate.
         let key = if let [key] = keys.as_slice() { Some(*key) } else { None };
         let at = |index| {
-            let item = words::join(path, &Step::Index(index));
-            key.map_or(item.clone(), |key| words::join(&item, &Step::Field(key)))
+            let item = messages::join(path, &Step::Index(index));
+            key.map_or(item.clone(), |key| messages::join(&item, &Step::Field(key)))
         };
         let mut known = HashMap::new();
         for (index, item) in items.iter().enumerate() {
@@ -205,7 +206,7 @@ impl Walk<'_> {
             let first = *known.entry(identity).or_insert(index);
             if first != index && self.faults.len() < MOST_FAULTS {
                 let value = key.and_then(|key| item.get(key)).unwrap_or(item);
-                self.fault(&at(index), words::duplicate(&at(first), value));
+                self.fault(&at(index), messages::duplicate(&at(first), value));
             }
         }
     }
@@ -218,18 +219,18 @@ impl Walk<'_> {
         let required: BTreeSet<&str> = strings(schema, "required").collect();
         let known = properties(schema);
         for (name, property) in known.into_iter().flatten() {
-            let at = words::join(path, &Step::Field(name));
+            let at = messages::join(path, &Step::Field(name));
             match fields.get(name) {
                 Some(field) => self.value(property, field, &at),
                 None if required.contains(name.as_str()) => {
-                    self.fault(&at, words::missing(text(property, "description")));
+                    self.fault(&at, messages::missing(text(property, "description")));
                 }
                 None => {}
             }
         }
         if let Some(entry) = schema.get("additionalProperties") {
             for (name, value) in fields {
-                self.value(entry, value, &words::join(path, &Step::Field(name)));
+                self.value(entry, value, &messages::join(path, &Step::Field(name)));
             }
         }
     }

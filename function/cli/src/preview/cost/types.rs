@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::restart::Restart;
-use crate::preview::sides::Sides;
+use crate::preview::versions::Sides;
 
 /// Cost of changing one claim.
 #[derive(Debug, Default, PartialEq, Serialize)]

@@ -1,11 +1,11 @@
 //! Messages beside the preview: faults with their position, objects that are left out, and warnings.
 
-use crate::documents::located::Located;
+use crate::documents::fault::Located;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::gather::NotOurs;
+use super::collect::NotOurs;
 use crate::terminal::{self, painted};
 
 const WARNING: Style = AnsiColor::Yellow.on_default();

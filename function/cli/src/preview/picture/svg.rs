@@ -7,10 +7,10 @@ use std::fmt::Write;
 use realtime_platform_core::claims::KINDS;
 
 use super::arrows::{Arrow, End, Layer};
-use super::drawn::Picture;
 use super::flow::{Flow, Stage, Stream, Strip};
 use super::layout::{self, Layout, Point, Rect, Size, Spacing};
 use super::measure;
+use super::model::Picture;
 use super::parts::Part;
 use super::scene::{self, LINE, PADDING, Placed, Scene};
 

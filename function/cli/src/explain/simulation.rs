@@ -13,11 +13,11 @@ use realtime_platform_core::progress::Desired;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::account::{self, Event, Step};
+use super::claim_state::{self, Event, Step};
 use super::cluster::{Cluster, KEY, Seen};
 use super::step::Moment;
 use super::subject::{Judged, Subject, Subjects};
-use crate::documents::located::Located;
+use crate::documents::fault::Located;
 use crate::documents::read::Document;
 
 /// Step of a story.
@@ -164,7 +164,7 @@ impl<'a> Story<'a> {
                 Some(Ok(progress)) => &progress.report.conditions,
                 Some(Err(refused)) => &refused.conditions,
             };
-            self.cluster.claims[index].conditions = told.iter().map(account::to_value).collect();
+            self.cluster.claims[index].conditions = told.iter().map(claim_state::to_value).collect();
             match judged {
                 Some(Ok(progress)) => {
                     self.events[index].extend(progress.transitions.iter().map(Event::of));

@@ -12,9 +12,9 @@ use similar::TextDiff;
 use super::cost::Cost;
 use super::difference::{ClaimDifference, Difference};
 use super::fields::Change;
-use super::sides::ResourceDifference;
 use super::tree::{counted, release};
-use crate::documents::located::Located;
+use super::versions::ResourceDifference;
+use crate::documents::fault::Located;
 use crate::documents::yaml;
 use crate::terminal::painted;
 

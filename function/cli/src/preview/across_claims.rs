@@ -18,8 +18,8 @@ use realtime_platform_core::schema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::shown::Shown;
-use crate::documents::located::Located;
+use super::claim::Shown;
+use crate::documents::fault::Located;
 
 /// All warnings about claims that do not fit together.
 pub fn warnings(claims: &[Shown]) -> Vec<Located> {

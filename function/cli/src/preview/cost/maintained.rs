@@ -5,9 +5,9 @@ use realtime_platform_core::claims::between::kafka::{CONNECT_PORT, KAFKA_APP};
 use realtime_platform_core::parts::plan::Resource;
 use serde_json::Value;
 
-use super::super::sides::Sides;
-use super::told::{Cost, Left, Stop, goes, inside, taken_up};
-use crate::preview::shown::Shown;
+use super::super::versions::Sides;
+use super::types::{Cost, Left, Stop, goes, inside, taken_up};
+use crate::preview::claim::Shown;
 
 /// Connector or processor that a keeper script maintains.
 #[derive(PartialEq)]

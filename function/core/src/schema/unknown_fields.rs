@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::fault::MOST_FAULTS;
 use super::keywords::properties;
-use super::words::{self, Step};
+use super::messages::{self, Step};
 use crate::schema::fault::Fault;
 
 /// Similarity of two names, from 0 to 1, from which on one is suggested in place of the other.
@@ -17,7 +17,7 @@ pub fn collect(schema: &Value, value: &Value, path: &str, faults: &mut Vec<Fault
         Value::Array(items) => {
             if let Some(item) = schema.get("items") {
                 for (index, value) in items.iter().enumerate() {
-                    collect(item, value, &words::join(path, &Step::Index(index)), faults);
+                    collect(item, value, &messages::join(path, &Step::Index(index)), faults);
                 }
             }
         }
@@ -33,7 +33,7 @@ fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, fault
         if faults.len() >= MOST_FAULTS {
             return;
         }
-        let at = words::join(path, &Step::Field(name));
+        let at = messages::join(path, &Step::Field(name));
         if let Some(property) = known.get(name) {
             collect(property, value, &at, faults);
         } else {
@@ -47,14 +47,14 @@ fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, fault
 fn collect_entries(schema: &Value, entries: &Map<String, Value>, path: &str, faults: &mut Vec<Fault>) {
     if let Some(entry) = schema.get("additionalProperties") {
         for (name, value) in entries {
-            collect(entry, value, &words::join(path, &Step::Field(name)), faults);
+            collect(entry, value, &messages::join(path, &Step::Field(name)), faults);
         }
     }
 }
 
 /// Message for an unknown name. `what` is the sort of name, such as `field`.
 pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
-    words::unknown(what, nearest(name, known), known)
+    messages::unknown(what, nearest(name, known), known)
 }
 
 /// Most similar of the known names, if it is similar enough to be the one that was meant.

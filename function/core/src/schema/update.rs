@@ -5,9 +5,9 @@
 
 use serde_json::Value;
 
-use super::check::Checker;
 use super::keywords::{list_map_keys, properties, text};
-use super::words::{self, Step};
+use super::messages::{self, Step};
+use super::validate::Checker;
 use crate::schema::change;
 use crate::schema::fault::Fault;
 
@@ -60,7 +60,7 @@ fn compare(schema: &Value, old: &Value, new: &Value, path: &str, faults: &mut Ve
     }
     for (name, property) in properties(schema).into_iter().flatten() {
         if let (Some(old), Some(new)) = (old.get(name), new.get(name)) {
-            compare(property, old, new, &words::join(path, &Step::Field(name)), faults);
+            compare(property, old, new, &messages::join(path, &Step::Field(name)), faults);
         }
     }
     if let (Some(item), Value::Array(before), Value::Array(after)) = (schema.get("items"), old, new) {
@@ -68,7 +68,7 @@ fn compare(schema: &Value, old: &Value, new: &Value, path: &str, faults: &mut Ve
         for (index, new) in after.iter().enumerate() {
             let is_same = |old: &&Value| !keys.is_empty() && keys.iter().all(|key| old.get(key) == new.get(key));
             if let Some(old) = before.iter().find(is_same) {
-                compare(item, old, new, &words::join(path, &Step::Index(index)), faults);
+                compare(item, old, new, &messages::join(path, &Step::Index(index)), faults);
             }
         }
     }

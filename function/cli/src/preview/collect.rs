@@ -11,9 +11,9 @@ use realtime_platform_core::schema::form::{dns_label, dns_subdomain};
 use realtime_platform_core::settings::Settings;
 use serde_json::{Map, Value};
 
-use super::brought::{self, Brought};
-use super::shape;
-use crate::documents::located::Located;
+use super::application;
+use super::supplied::{self, Brought};
+use crate::documents::fault::Located;
 use crate::documents::read::Document;
 
 const APPLICATION: &str = "Application";
@@ -249,7 +249,7 @@ impl<'a> Gathered<'a> {
     /// Checks the fields that every object has, and returns the author's name for the spec.
     fn shape(&mut self, object: &Object<'a>) -> &'a str {
         let root = object.root("spec", "properties");
-        for fault in shape::of_object(object.value).into_iter().filter(|fault| !asks_for_name(&fault.field)) {
+        for fault in application::of_object(object.value).into_iter().filter(|fault| !asks_for_name(&fault.field)) {
             let message =
                 if fault.field == root && root == "properties" { MEANT_SPEC.to_owned() } else { fault.message };
             self.faults.push(object.fault(&fault.field, message));
@@ -266,7 +266,7 @@ impl<'a> Gathered<'a> {
             let above = format!("{}spec.components[{index}].", object.above);
             Object { document: object.document, value, above }
         };
-        for fault in shape::of_application(object.value) {
+        for fault in application::of_application(object.value) {
             if !asks_for_name(&fault.field) && !is_meant_as_properties(&fault.field, components) {
                 self.faults.push(object.fault(&fault.field, fault.message));
             }
@@ -314,7 +314,7 @@ impl<'a> Gathered<'a> {
             spec: component.value.get(root).cloned().unwrap_or_else(empty),
             stands: false,
             root,
-            brought: brought::to_component(application.value, component.value),
+            brought: supplied::to_component(application.value, component.value),
             above: component.above.clone(),
         });
     }

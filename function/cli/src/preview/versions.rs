@@ -2,8 +2,8 @@
 
 use realtime_platform_core::parts::plan::Resource;
 
+use super::claim::Shown;
 use super::fields::Change;
-use super::shown::Shown;
 
 /// Two versions of a claim, of which one may be missing, and the fate of the claims around it.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::cluster::{Cluster, Seen, objects};
 use super::subject::{Subject, Subjects};
-use crate::documents::located::Located;
+use crate::documents::fault::Located;
 use crate::documents::read::Document;
 
 /// Command that writes everything that an explanation needs into one file: Crossplane's category has claims, composites

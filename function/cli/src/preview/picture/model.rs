@@ -8,8 +8,8 @@ use super::flow::{self, Flow};
 use super::parts::{self, Part};
 use super::scene::Scene;
 use super::{reading, wiring};
-use crate::preview::shown::Cluster;
-use crate::preview::whole::Preview;
+use crate::preview::claim::Cluster;
+use crate::preview::model::Preview;
 
 /// Content of a picture.
 pub struct Picture<'a> {

@@ -1,7 +1,7 @@
 //! Limit for the number of parts in a request, checked before it is decoded: a decoded part takes some hundred bytes of
 //! memory, however few bytes it has in the request.
 
-use super::fields::{Payload, read};
+use super::decode::{Payload, read};
 
 /// Largest number of parts: far more than a claim with its composed resources has, at some five for each resource.
 const PARTS: usize = 20_000;

@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use realtime_platform_core::claims::KINDS;
 use realtime_platform_core::settings::undigested;
 
-use super::gather::{Gathered, NotOurs};
+use super::across_claims;
+use super::claim::Shown;
+use super::collect::{Gathered, NotOurs};
 use super::inputs::Inputs;
-use super::shown::Shown;
-use super::together;
-use crate::documents::located::Located;
+use crate::documents::fault::Located;
 use crate::documents::read::Document;
 
 /// Content of a preview: claims, other objects and warnings.
@@ -46,12 +46,12 @@ impl<'a> Preview<'a> {
                 Err(wrong) => faults.extend(wrong),
             }
         }
-        together::settle(&mut claims);
+        across_claims::settle(&mut claims);
         let mut warnings = Vec::new();
         for Shown { asked, composed, .. } in &claims {
             warnings.extend(composed.warnings.iter().map(|warning| asked.warning(warning, asked.root)));
         }
-        warnings.extend(together::warnings(&claims));
+        warnings.extend(across_claims::warnings(&claims));
         // Claims share images, and one command pins all of them, so one warning is enough: at the first claim with an
         // image without a digest.
         let images = undigested(claims.iter().flat_map(|shown| shown.composed.plan.images()));

@@ -9,8 +9,8 @@ use realtime_platform_core::schema::change::barred;
 use realtime_platform_core::settings::Settings;
 use serde_json::Value;
 
-use super::gather::Asked;
-use crate::documents::located::Located;
+use super::collect::Asked;
+use crate::documents::fault::Located;
 
 /// Claim, with its plan and with the settings for its kind.
 pub struct Shown<'a> {

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use std::io;
 
 use super::arrows::{Arrow, End, Layer};
-use super::draw::{self, For, LAYERS, escape, part_id};
-use super::drawn::Picture;
+use super::model::Picture;
 use super::parts::{self, Part, text};
+use super::svg::{self, For, LAYERS, escape, part_id};
 use crate::documents::yaml;
 
 const STYLE: &str = include_str!("page.css");
@@ -31,7 +31,7 @@ pub fn html(picture: &Picture) -> io::Result<String> {
     );
     bar(&mut out, &title, picture);
     out.push_str("<main>\n<div id=\"canvas\" tabindex=\"0\" role=\"region\" aria-label=\"Picture of the platform\">\n");
-    out.push_str(&draw::svg(picture, For::Page));
+    out.push_str(&svg::svg(picture, For::Page));
     out.push_str("</div>\n<aside id=\"about\" aria-label=\"About the part\">\n");
     let arrows = by_part(picture);
     for (index, (part, arrows)) in picture.parts.iter().zip(&arrows).enumerate() {
@@ -135,7 +135,7 @@ fn relations(out: &mut String, picture: &Picture, index: usize, arrows: &[&Arrow
                 End::Beyond(_) | End::Entrance(_) => name,
             };
             let because = escape(&arrow.because.join("; "));
-            let class = draw::class(arrow.layer);
+            let class = svg::class(arrow.layer);
             let _ =
                 writeln!(out, "<li><span class=\"chip {class}\">{class}</span> {name} <small>{because}</small></li>");
         }

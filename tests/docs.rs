@@ -211,6 +211,19 @@ fn every_place_of_the_seed_is_told_once() {
 }
 
 #[test]
+fn the_example_of_a_part_changes_what_is_there() {
+    let source = fs::read_to_string(markdown::root().join("function/core/src/claims/realtime_system/mod.rs")).unwrap();
+    let blocks = page("docs/adding-a-part.md").blocks();
+    let diff = blocks.iter().find(|block| block.language == "diff").unwrap();
+    for hunk in diff.lines.split(|line| line == "@@") {
+        let before: Vec<&str> = hunk.iter().filter_map(|line| line.strip_prefix([' ', '-'])).collect();
+        let before = before.join("\n") + "\n";
+        assert_eq!(source.matches(&before).count(), 1, "the diff does not apply at:\n{before}");
+        assert!(hunk.iter().any(|line| line.starts_with('+')), "{hunk:?}");
+    }
+}
+
+#[test]
 fn the_example_of_a_part_is_shown_as_it_is() {
     let blocks = page("docs/adding-a-part.md").blocks();
     let shown = blocks.iter().find(|block| block.language == "rust").unwrap();

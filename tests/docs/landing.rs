@@ -58,6 +58,6 @@ fn nginx(system: &RealtimeSystem) -> Container {
         readiness_probe: Some(tcp_probe(HTTP.0, 10, 3)),
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
         security_context: Some(confined()),
-        ..container("nginx", system.tenant.owner.settings.image(Image::Nginx), &[HTTP])
+        ..container("nginx", system.tenant.image(Image::Nginx), &[HTTP])
     }
 }

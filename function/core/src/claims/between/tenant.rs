@@ -3,6 +3,7 @@
 use crate::claims::between::component_namespaces;
 use crate::claims::between::secret::SECRETS;
 use crate::parts::part::LOCK;
+use crate::settings::pins::Image;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -79,6 +80,11 @@ impl Tenant {
             credentials_generation: wish.credentials_generation,
             role,
         }
+    }
+
+    /// Reference of an image, with the platform team's pin or mirror.
+    pub fn image(&self, image: Image) -> String {
+        self.owner.settings.image(image)
     }
 
     /// Part of this tenant, in its namespace inside the virtual cluster.

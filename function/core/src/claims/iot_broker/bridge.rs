@@ -31,7 +31,7 @@ const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConne
 const PATIENCE_SECONDS: i64 = 86_400;
 
 pub fn image(broker: &IotBroker) -> String {
-    broker.tenant.owner.settings.image(Image::Curl)
+    broker.tenant.image(Image::Curl)
 }
 
 const CONVERTERS: [Converter; 2] = [Converter::Json, Converter::Bytes];

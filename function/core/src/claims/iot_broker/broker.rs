@@ -62,7 +62,7 @@ pub fn mqtt_client() -> (String, String) {
 }
 
 pub fn image(broker: &IotBroker) -> String {
-    broker.tenant.owner.settings.image(Image::Mosquitto)
+    broker.tenant.image(Image::Mosquitto)
 }
 
 pub fn resources(broker: &IotBroker) -> Vec<Resource> {

@@ -39,10 +39,10 @@ pub use checked::IotBroker;
 /// Phases of a broker, in reading order. Each phase has a condition on the claim.
 const PHASES: &[Phase] = &[
     Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
-    Phase { name: "Broker", parts: &[SECRETS, broker::NAME, "broker-policy"] },
+    Phase { name: "Broker", parts: &[SECRETS, broker::NAME, network_policies::BROKER] },
     Phase { name: "Connector", parts: &[bridge::NAME] },
-    Phase { name: "Simulator", parts: &[simulator::NAME, "simulator-policy"] },
-    Phase { name: "Exposure", parts: &["mqtt-websockets", "data-generator"] },
+    Phase { name: "Simulator", parts: &[simulator::NAME, network_policies::SIMULATOR] },
+    Phase { name: "Exposure", parts: &[routes::MQTT_WEBSOCKETS, routes::DATA_GENERATOR] },
 ];
 
 impl Checked for IotBroker {

@@ -11,6 +11,10 @@ use crate::claims::between::network::{Traffic, app, fence, gateway, pods, policy
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
+// Names of parts.
+pub const BROKER: &str = "broker-policy";
+pub const SIMULATOR: &str = "simulator-policy";
+
 /// Part with the fence, the policy around all pods of the broker. The fence waits for the lock alone, so no pod is
 /// released before the fence.
 pub const FENCE: &str = "system-policy";
@@ -31,10 +35,10 @@ pub fn resources(claim: &IotBroker) -> Vec<Resource> {
     }
     let mut resources = vec![
         fence(&behind, "iot-broker-policy", outward),
-        policy(&part("broker-policy", mqtt::MQTT_APP), "mosquitto-policy", around_broker(claim)),
+        policy(&part(BROKER, mqtt::MQTT_APP), "mosquitto-policy", around_broker(claim)),
     ];
     if connector.simulator.enabled {
-        let simulator = part("simulator-policy", simulator::APP);
+        let simulator = part(SIMULATOR, simulator::APP);
         resources.push(policy(&simulator, "health-data-sim-policy", Traffic::default().from_knative()));
     }
     resources

@@ -8,6 +8,10 @@ use crate::kinds::Spec;
 use crate::kinds::istio::{Destination, HttpRoute, PortNumber, Rewrite, Route, VirtualService};
 use crate::parts::plan::{Ready, Resource};
 
+// Names of parts.
+pub const MQTT_WEBSOCKETS: &str = "mqtt-websockets";
+pub const DATA_GENERATOR: &str = "data-generator";
+
 /// Host of the gateway through which Knative serves requests from inside the cluster.
 const LOCAL_GATEWAY: &str = "knative-local-gateway.istio-system.svc.cluster.local";
 
@@ -19,20 +23,13 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     let mut routes = Vec::new();
     if broker.spec.mqtt_config.listeners.websockets {
         let destination = (tenant.service_host(mqtt::MQTT_SERVICE), broker::WEBSOCKETS.1);
-        routes.push(route(broker, "mqtt-websockets", "mqtt", None, destination, &[broker::NAME, ISTIO]));
+        routes.push(route(broker, MQTT_WEBSOCKETS, "mqtt", None, destination, &[broker::NAME, ISTIO]));
     }
     if broker.spec.connector_config.simulator.enabled {
         // Knative selects a service by the host of a request, so the route rewrites the host.
         let rewrite = Rewrite { authority: tenant.service_host(simulator::APP) };
         let destination = (LOCAL_GATEWAY.to_owned(), 80);
-        routes.push(route(
-            broker,
-            "data-generator",
-            "generator",
-            Some(rewrite),
-            destination,
-            &[simulator::NAME, ISTIO],
-        ));
+        routes.push(route(broker, DATA_GENERATOR, "generator", Some(rewrite), destination, &[simulator::NAME, ISTIO]));
     }
     routes
 }

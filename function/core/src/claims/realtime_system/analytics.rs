@@ -15,6 +15,9 @@ use crate::parts::workload::{
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 
+// Names of parts.
+pub const NAME: &str = "analytics";
+
 pub const APP: &str = "health-analytics";
 const CONFIG: &str = "health-analytics-config";
 const PORT: i32 = 8080;
@@ -25,7 +28,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     }
     // The first person who completes Metabase's set-up becomes its administrator, so the proxy waits for the Job that
     // completes it.
-    let part = system.tenant.part("analytics", APP, &[metabase::SETUP, KNATIVE_SERVING]);
+    let part = system.tenant.part(NAME, APP, &[metabase::SETUP, KNATIVE_SERVING]);
     let config = BTreeMap::from([("default.conf".to_owned(), script::ANALYTICS_PROXY.to_owned())]);
     let mut annotations = configuration(&config);
     annotations.insert(MAX_SCALE.to_owned(), "2".to_owned());
@@ -47,6 +50,6 @@ fn proxy(system: &RealtimeSystem) -> Container {
             run_as_non_root: Some(true),
             ..confined_alone()
         }),
-        ..container("nginx", system.tenant.owner.settings.image(Image::Nginx), &[])
+        ..container("nginx", system.tenant.image(Image::Nginx), &[])
     }
 }

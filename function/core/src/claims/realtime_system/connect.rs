@@ -24,7 +24,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     variables.extend(snowflake::environment(system));
     let keeper = Keeper {
         part: &part,
-        image: system.tenant.owner.settings.image(Image::Curl),
+        image: system.tenant.image(Image::Curl),
         script: KEEP_CONNECTOR,
         env: variables,
         pod_labels: BTreeMap::from([kafka_client()]),

@@ -78,7 +78,7 @@ fn asks(system: &RealtimeSystem) -> Container {
         volume_mounts: Some(vec![mount("answers", ANSWERS), mount(TMP, "/tmp")]),
         resources: Some(requests(Cpu::thousandths(50), "96Mi", "192Mi")),
         security_context: Some(confined()),
-        ..container("ask", system.tenant.owner.settings.image(Image::FastDataDev), &[])
+        ..container("ask", system.tenant.image(Image::FastDataDev), &[])
     }
 }
 
@@ -92,7 +92,7 @@ fn serves(system: &RealtimeSystem) -> Container {
         readiness_probe: Some(tcp_probe(METRICS.0, 10, 3)),
         liveness_probe: Some(tcp_probe(METRICS.0, 20, 6)),
         security_context: Some(confined()),
-        ..container("serve", system.tenant.owner.settings.image(Image::Python), &[METRICS])
+        ..container("serve", system.tenant.image(Image::Python), &[METRICS])
     }
 }
 

@@ -100,7 +100,7 @@ fn kafka(system: &RealtimeSystem) -> Container {
         readiness_probe: Some(tcp_probe(KAFKA_PORT.0, 10, 3)),
         liveness_probe: Some(tcp_probe(KAFKA_PORT.0, 20, 6)),
         security_context: Some(confined_root()),
-        ..container("kafka", system.tenant.owner.settings.image(Image::FastDataDev), &PORTS)
+        ..container("kafka", system.tenant.image(Image::FastDataDev), &PORTS)
     }
 }
 
@@ -144,7 +144,7 @@ fn fetch(system: &RealtimeSystem, archive: &Fetched) -> Container {
         volume_mounts: Some(vec![VolumeMount { read_only: None, ..mount("connector-jars", CONNECTORS) }]),
         resources: Some(requests(Cpu::thousandths(50), "64Mi", "256Mi")),
         security_context: Some(nobody(confined())),
-        ..container(&format!("fetch-{}", archive.connector), system.tenant.owner.settings.image(Image::Curl), &[])
+        ..container(&format!("fetch-{}", archive.connector), system.tenant.image(Image::Curl), &[])
     }
 }
 
@@ -160,7 +160,7 @@ pub fn topics(system: &RealtimeSystem) -> Vec<Resource> {
     let task = Task {
         part: &part,
         name: "kafka-topics",
-        image: system.tenant.owner.settings.image(Image::FastDataDev),
+        image: system.tenant.image(Image::FastDataDev),
         script: script::CREATE_TOPICS,
         env: vec![
             env("BOOTSTRAP", format!("{KAFKA_SERVICE}:{}", KAFKA_PORT.1)),

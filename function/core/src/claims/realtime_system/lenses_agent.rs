@@ -22,6 +22,8 @@ use crate::text::language::{Placeholders, Text};
 
 pub const NAME: &str = "lenses-agent";
 pub const KEY: &str = "agent-key";
+/// Key of the agent's Secret under which its key for HQ is stored.
+const SECRET_KEY: &str = "agent-key";
 pub const APP: &str = "lenses-agent";
 
 pub const KEY_APP: &str = "lenses-agent-key";
@@ -96,13 +98,13 @@ pub fn key(system: &RealtimeSystem) -> Vec<Resource> {
     variables.extend([
         env("TIER", "development"),
         env("SECRET_NAME", secrets::agent_key().name),
-        env("SECRET_KEY", "agent-key"),
+        env("SECRET_KEY", SECRET_KEY),
         job_name(),
     ]);
     let task = Task {
         part: &part,
         name: KEY_APP,
-        image: system.tenant.owner.settings.image(Image::Curl),
+        image: system.tenant.image(Image::Curl),
         script: script::AGENT_KEY,
         env: variables,
         pod_labels: BTreeMap::new(),
@@ -260,7 +262,7 @@ fn agent(system: &RealtimeSystem, part: &Part) -> Container {
             env("LENSES_STORAGE_POSTGRES_DATABASE", "agent1"),
             env("LENSES_STORAGE_POSTGRES_USERNAME", "agent1"),
             secrets::postgres().env("LENSES_STORAGE_POSTGRES_PASSWORD", postgres_key::AGENT1),
-            secrets::agent_key().env("LENSESHQ_AGENT_KEY", "agent-key"),
+            secrets::agent_key().env("LENSESHQ_AGENT_KEY", SECRET_KEY),
         ]),
         volume_mounts: Some(vec![read_only("provisioning", PROVISIONING), mount("data", "/data"), mount(TMP, "/tmp")]),
         security_context: Some(confined()),
@@ -268,6 +270,6 @@ fn agent(system: &RealtimeSystem, part: &Part) -> Container {
         startup_probe: Some(tcp_probe(HTTP.0, 5, 60)),
         readiness_probe: Some(tcp_probe(HTTP.0, 10, 3)),
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
-        ..container(part.app, system.tenant.owner.settings.image(Image::LensesAgent), &[HTTP, METRICS])
+        ..container(part.app, system.tenant.image(Image::LensesAgent), &[HTTP, METRICS])
     }
 }

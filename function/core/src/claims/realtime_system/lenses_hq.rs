@@ -160,6 +160,6 @@ fn hq(system: &RealtimeSystem, part: &Part) -> Container {
         readiness_probe: Some(http_probe("/", HTTP.0, 10, 3)),
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
         security_context: Some(confined_root()),
-        ..container(part.app, system.tenant.owner.settings.image(Image::LensesHq), &[HTTP, AGENTS, METRICS])
+        ..container(part.app, system.tenant.image(Image::LensesHq), &[HTTP, AGENTS, METRICS])
     }
 }

@@ -72,7 +72,7 @@ fn metabase(system: &RealtimeSystem) -> Container {
         // `/api/health` fails when the database does not answer, and a restart of Metabase would not repair the
         // database.
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
-        ..container("metabase", system.tenant.owner.settings.image(Image::Metabase), &[HTTP])
+        ..container("metabase", system.tenant.image(Image::Metabase), &[HTTP])
     }
 }
 
@@ -82,7 +82,7 @@ pub fn setup(system: &RealtimeSystem) -> Vec<Resource> {
     let task = Task {
         part: &part,
         name: SETUP,
-        image: system.tenant.owner.settings.image(Image::Curl),
+        image: system.tenant.image(Image::Curl),
         script: script::METABASE_SETUP,
         env: vec![
             env("METABASE_URL", format!("http://{SERVICE}:{}", HTTP.1)),

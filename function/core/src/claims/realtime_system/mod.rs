@@ -48,21 +48,38 @@ pub use checked::RealtimeSystem;
 const PHASES: &[Phase] = &[
     Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
     Phase { name: "Secrets", parts: &[SECRETS] },
-    Phase { name: "Database", parts: &[postgres::NAME, postgres::DATABASES, "postgres-policy"] },
-    Phase { name: "Kafka", parts: &[kafka::NAME, kafka::TOPICS, "kafka-policy"] },
+    Phase { name: "Database", parts: &[postgres::NAME, postgres::DATABASES, network_policies::POSTGRES] },
+    Phase { name: "Kafka", parts: &[kafka::NAME, kafka::TOPICS, network_policies::KAFKA] },
     Phase {
         name: "Lenses",
-        parts: &[lenses_hq::NAME, "lenses-hq-policy", lenses_agent::KEY, "agent-key-policy", lenses_agent::NAME],
+        parts: &[
+            lenses_hq::NAME,
+            network_policies::LENSES_HQ,
+            lenses_agent::KEY,
+            network_policies::AGENT_KEY,
+            lenses_agent::NAME,
+        ],
     },
     Phase { name: "DataFlow", parts: &[sql_processors::NAME, connect::NAME] },
     Phase {
         name: "Dashboard",
-        parts: &[metabase::NAME, "metabase-policy", metabase::SETUP, "analytics", "analytics-policy"],
+        parts: &[
+            metabase::NAME,
+            network_policies::METABASE,
+            metabase::SETUP,
+            analytics::NAME,
+            network_policies::ANALYTICS,
+        ],
     },
-    Phase { name: "Exposure", parts: &["lenses-ui", "analytics-dashboard"] },
+    Phase { name: "Exposure", parts: &[routes::LENSES_UI, routes::ANALYTICS_DASHBOARD] },
     Phase {
         name: "Monitoring",
-        parts: &["lenses-metrics", connect_metrics::NAME, "connect-metrics-policy", "dashboard"],
+        parts: &[
+            monitoring::LENSES_METRICS,
+            connect_metrics::NAME,
+            network_policies::CONNECT_METRICS,
+            monitoring::DASHBOARD,
+        ],
     },
 ];
 

@@ -12,16 +12,20 @@ use crate::parts::place::to_text;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::config_map;
 
+// Names of parts.
+pub const LENSES_METRICS: &str = "lenses-metrics";
+pub const DASHBOARD: &str = "dashboard";
+
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     if !system.spec.monitoring {
         return Vec::new();
     }
-    let hq = system.tenant.part("lenses-metrics", lenses_hq::APP, &[LOCK, OBSERVABILITY]);
+    let hq = system.tenant.part(LENSES_METRICS, lenses_hq::APP, &[LOCK, OBSERVABILITY]);
     let monitor = ServiceMonitor {
         selector: hq.label_selector(),
         endpoints: vec![Endpoint { port: lenses_hq::METRICS.0, path: "/metrics", interval: "30s" }],
     };
-    let dashboard = system.tenant.part("dashboard", "health-streaming-dashboard", &[LOCK, OBSERVABILITY]);
+    let dashboard = system.tenant.part(DASHBOARD, "health-streaming-dashboard", &[LOCK, OBSERVABILITY]);
     let namespace = &system.tenant.namespace;
     // Grafana's sidecar stores the dashboards of all namespaces in one directory, so the file name contains the
     // namespace.

@@ -14,6 +14,15 @@ use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 use crate::settings::archive::Way;
 
+// Names of parts.
+pub const POSTGRES: &str = "postgres-policy";
+pub const KAFKA: &str = "kafka-policy";
+pub const LENSES_HQ: &str = "lenses-hq-policy";
+pub const AGENT_KEY: &str = "agent-key-policy";
+pub const METABASE: &str = "metabase-policy";
+pub const ANALYTICS: &str = "analytics-policy";
+pub const CONNECT_METRICS: &str = "connect-metrics-policy";
+
 /// Part with the fence, the policy around all pods of the system. The fence waits for the lock alone, so no pod is
 /// released before the fence.
 pub const FENCE: &str = "system-policy";
@@ -38,22 +47,18 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     servers.extend(system.spec.monitoring.then_some(CONNECT_JMX_PORT));
     let mut resources = vec![
         fence(&behind, "realtime-system-policy", Traffic::default().to(siblings(&behind), &servers)),
-        policy(&part("kafka-policy", KAFKA_APP), "mqtt-kafka-policy", around_kafka(system)),
-        policy(&part("postgres-policy", postgres::APP), "lenses-postgres-policy", around_postgres()),
-        policy(&part("lenses-hq-policy", lenses_hq::APP), "lenses-hq-policy", around_hq(system)),
-        policy(
-            &part("agent-key-policy", lenses_agent::KEY_APP),
-            "lenses-agent-key-policy",
-            Traffic::default().to_api_server(),
-        ),
-        policy(&part("metabase-policy", metabase::APP), "metabase-policy", around_metabase(system)),
+        policy(&part(KAFKA, KAFKA_APP), "mqtt-kafka-policy", around_kafka(system)),
+        policy(&part(POSTGRES, postgres::APP), "lenses-postgres-policy", around_postgres()),
+        policy(&part(LENSES_HQ, lenses_hq::APP), "lenses-hq-policy", around_hq(system)),
+        policy(&part(AGENT_KEY, lenses_agent::KEY_APP), "lenses-agent-key-policy", Traffic::default().to_api_server()),
+        policy(&part(METABASE, metabase::APP), "metabase-policy", around_metabase(system)),
     ];
     if system.spec.dashboard.proxy {
-        let analytics = part("analytics-policy", analytics::APP);
+        let analytics = part(ANALYTICS, analytics::APP);
         resources.push(policy(&analytics, "health-analytics-policy", Traffic::default().from_knative()));
     }
     if system.spec.monitoring {
-        let counts = part("connect-metrics-policy", connect_metrics::APP);
+        let counts = part(CONNECT_METRICS, connect_metrics::APP);
         let admissions = Traffic::default().from([prometheus()], &[connect_metrics::METRICS]);
         resources.push(policy(&counts, "kafka-connect-metrics-policy", admissions));
     }

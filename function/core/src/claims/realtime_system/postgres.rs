@@ -142,7 +142,7 @@ pub fn databases(system: &RealtimeSystem) -> Vec<Resource> {
     let task = Task {
         part: &part,
         name: DATABASES_APP,
-        image: system.tenant.owner.settings.image(Image::Postgres),
+        image: system.tenant.image(Image::Postgres),
         script: script::CREATE_DATABASES,
         env: variables,
         pod_labels: BTreeMap::new(),

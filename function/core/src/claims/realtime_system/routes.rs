@@ -9,21 +9,19 @@ use crate::parts::workload::Port;
 use super::checked::RealtimeSystem;
 use super::{lenses_hq, metabase};
 
+// Names of parts.
+pub const LENSES_UI: &str = "lenses-ui";
+pub const ANALYTICS_DASHBOARD: &str = "analytics-dashboard";
+
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     if !system.spec.expose {
         return Vec::new();
     }
     vec![
-        route(system, "lenses-ui", "lenses", (lenses_hq::SERVICE, lenses_hq::HTTP), &[lenses_hq::NAME, ISTIO]),
+        route(system, LENSES_UI, "lenses", (lenses_hq::SERVICE, lenses_hq::HTTP), &[lenses_hq::NAME, ISTIO]),
         // The first person who completes Metabase's set-up becomes its administrator, so the route waits for the Job
         // that completes it.
-        route(
-            system,
-            "analytics-dashboard",
-            "analytics",
-            (metabase::SERVICE, metabase::HTTP),
-            &[metabase::SETUP, ISTIO],
-        ),
+        route(system, ANALYTICS_DASHBOARD, "analytics", (metabase::SERVICE, metabase::HTTP), &[metabase::SETUP, ISTIO]),
     ]
 }
 

@@ -38,7 +38,7 @@ struct Deployment {
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[lenses_agent::NAME, kafka::TOPICS]);
     let processors = &system.spec.sql_processors;
-    let image = system.tenant.owner.settings.image(Image::Curl);
+    let image = system.tenant.image(Image::Curl);
     let credentials_generation = system.tenant.credentials_generation;
     if processors.is_empty() {
         // A Job removes the processors that an earlier version of the claim asked for.

@@ -49,7 +49,7 @@ pub fn platforms() -> Vec<Platform> {
     platforms
 }
 
-/// The root of the project.
+/// Root folder of the repository.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

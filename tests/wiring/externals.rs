@@ -53,7 +53,8 @@ pub fn promised_entries(platform: &Platform) -> Vec<(String, Option<String>)> {
     pulls.chain(keys).collect()
 }
 
-/// Labels of pods that users are told to start themselves: the name in the status, below our domain.
+/// Labels, without the platform's domain, of pods that users start themselves. The documentation of a broker's status
+/// names the label.
 pub const PROMISED_PODS: &[&str] = &["mqtt-client"];
 
 /// A program that calls hosts outside the virtual cluster although none of our configuration names them.

@@ -89,7 +89,6 @@ pub fn claims() -> Vec<Written> {
     ]
 }
 
-/// The platform of these claims.
 pub fn platform() -> Platform {
     Platform::try_of("full", claims(), &settings()).unwrap()
 }

@@ -56,7 +56,6 @@ pub fn input() -> Value {
     json!({"gateways": {"allowedAnnotations": keys}, "archiveServers": listed()["archiveServers"]})
 }
 
-/// The longest claims.
 pub fn claims() -> Vec<Written> {
     // Name and namespace of a claim have at most 63 characters here, because both become values of labels.
     let claim = || Claim { namespace: "n".repeat(63), name: "c".repeat(63) };

@@ -15,7 +15,6 @@ pub struct Pod<'w> {
     pub containers: Vec<Container<'w>>,
 }
 
-/// A container of a pod.
 pub struct Container<'w> {
     pub value: &'w Value,
     /// JSON pointer to the container.

@@ -7,7 +7,6 @@ use super::pods::Pod;
 use super::value::{Labels, Look};
 use super::world::{Object, World};
 
-/// A Service of Kubernetes.
 pub struct Service<'w> {
     pub object: &'w Object<'w>,
     /// Absent if the Service has no selector, because another component forwards its traffic.

@@ -18,7 +18,7 @@ use super::value::{Labels, Look};
 /// Maker of an object.
 #[derive(Clone, Copy)]
 pub enum Origin<'a> {
-    /// A claim's plan.
+    /// The plan of a claim.
     Composed(&'a ResourceState, &'a Resource),
     /// A chart or an operator that a plan installs.
     Made,
@@ -26,7 +26,6 @@ pub enum Origin<'a> {
     External,
 }
 
-/// An object in a cluster.
 pub struct Object<'a> {
     pub origin: Origin<'a>,
     pub place: Place,

@@ -1,5 +1,5 @@
-//! What network policies admit, as the network reads them: a pod that some policy selects in a direction accepts, or opens,
-//! only what some policy admits; the others accept and open everything.
+//! Network policies, evaluated as a network plugin does: a pod that some policy selects in a direction is limited to
+//! the connections that some policy admits; all other pods are unrestricted in that direction.
 
 use serde_json::Value;
 
@@ -13,23 +13,23 @@ pub type Door<'a> = (&'a str, i64);
 /// One rule of a policy, in one direction.
 pub struct Rule<'w> {
     pub policy: &'w Object<'w>,
-    /// The pointer to it.
+    /// JSON pointer to the rule.
     pub field: String,
-    /// The peers, as they are written; none stands for everybody, outside too.
+    /// Peers as written in the policy. An empty list means every peer, also outside the cluster.
     pub peers: &'w [Value],
     pub doors: Vec<Door<'w>>,
-    /// The pods that the peers are, by their place in the world's list.
+    /// Indices in `World::pods` of the pods that the peers select.
     pub pods: Vec<usize>,
 }
 
-/// One direction of the pods of a platform.
+/// Rules of all policies in one direction, ingress or egress.
 pub struct Direction<'w> {
-    /// For each pod, whether some policy selects it, and the rules that do.
+    /// For each pod, `None` if no policy selects the pod, else the indices of the rules that apply.
     by_pod: Vec<Option<Vec<usize>>>,
     pub rules: Vec<Rule<'w>>,
 }
 
-/// What all policies admit together.
+/// Rules of all policies in both directions.
 pub struct Traffic<'w> {
     pub ingress: Direction<'w>,
     pub egress: Direction<'w>,
@@ -43,7 +43,7 @@ impl<'w> Traffic<'w> {
         }
     }
 
-    /// Whether one pod reaches another at a port. Its own traffic always passes.
+    /// Whether one pod reaches another at a port. A pod always reaches itself.
     pub fn reach(&self, from: usize, to: usize, door: Door) -> bool {
         from == to || self.egress.admits(from, Some(to), door) && self.ingress.admits(to, Some(from), door)
     }
@@ -79,12 +79,13 @@ impl<'w> Direction<'w> {
         self.by_pod[pod].is_some()
     }
 
-    /// The rules that hold for a pod.
+    /// Rules that apply to a pod.
     pub fn of_pod(&self, pod: usize) -> impl Iterator<Item = &Rule<'w>> {
         self.by_pod[pod].iter().flatten().map(|&index| &self.rules[index])
     }
 
-    /// Whether a pod may deal with a peer, or with somebody outside, at a port.
+    /// Whether the rules of this direction admit traffic between a pod and a peer at a port. `None` is a peer outside
+    /// the cluster.
     pub fn admits(&self, pod: usize, peer: Option<usize>, door: Door) -> bool {
         let is_peer = |rule: &Rule| match peer {
             Some(peer) => rule.peers.is_empty() || rule.pods.contains(&peer),
@@ -94,7 +95,7 @@ impl<'w> Direction<'w> {
     }
 }
 
-/// Whether a peer is a network outside, and no pod.
+/// Whether a peer is an IP block, and not a pod selector.
 pub fn is_network(peer: &Value) -> bool {
     peer.has("/ipBlock/cidr")
 }
@@ -103,7 +104,7 @@ fn door(port: &Value) -> Door<'_> {
     (port.text("/protocol"), port.number("/port").unwrap_or_default())
 }
 
-/// The pods that a policy selects, by their place in the world's list.
+/// Indices in `World::pods` of the pods that a policy selects.
 pub fn selected<'a>(world: &'a World, policy: &'a Object) -> impl Iterator<Item = usize> + 'a {
     let selector = policy.manifest.labels("/spec/podSelector/matchLabels");
     world.pods.iter().enumerate().filter_map(move |(index, pod)| {

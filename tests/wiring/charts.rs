@@ -1,5 +1,5 @@
-//! What charts and operators make, as far as plans name it. Each part says where it was seen; all else in a chart is the
-//! chart's own affair.
+//! Objects that charts and operators make, as far as plans name them. Each function says whether the chart was rendered
+//! or its source was read. Other objects of a chart are not modelled.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::value::Look;
 use super::world::{Object, Origin};
 
-/// What an object brings beside itself.
+/// Objects that a chart, an operator or a controller makes of an object.
 pub fn made<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
     match (object.group.as_str(), object.kind.as_str()) {
         ("helm.crossplane.io", "Release") => release(object),
@@ -28,7 +28,7 @@ pub fn made<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
     }
 }
 
-/// What every cluster has.
+/// Namespaces that every cluster has.
 pub fn by_the_cluster<'a>() -> Vec<Object<'a>> {
     let names = ["default", "kube-system"];
     let places = [Place::Host, Place::Inside];
@@ -66,7 +66,7 @@ fn namespace(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 }
 
-/// That a cluster serves the kinds of a group.
+/// CustomResourceDefinition that stands for all kinds of an API group.
 fn served(group: &str) -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -98,7 +98,8 @@ fn workload(kind: &str, namespace: &str, name: &str, labels: &Value, pod: &Value
     })
 }
 
-/// A container with the sizes that a chart gives it: its own, where the values say nothing else.
+/// Container with the requests and limits of a chart's values, or else the chart's own: CPU and memory requests, then
+/// CPU and memory limits.
 fn sized(name: &str, port: i64, values: &Value, own: [&str; 4]) -> Value {
     let amount = |pointer: &str, own: &str| match values.text(pointer) {
         "" => own.to_owned(),
@@ -116,11 +117,11 @@ fn sized(name: &str, port: i64, values: &Value, own: [&str; 4]) -> Value {
     })
 }
 
-/// Of a chart that gives no sizes of its own.
+/// Sizes of a chart without requests and limits of its own.
 const NO_SIZES: [&str; 4] = [""; 4];
 
-/// Chart `postgres`, rendered with our values: a StatefulSet and a Service of one name, the claim that is named, the
-/// credentials of the Secret that is named.
+/// Chart `postgres`, rendered with our values: a StatefulSet and a Service of the same name, with the volume claim and
+/// the Secret that the values name.
 fn postgres(target: &str, release: &str, values: &Value) -> Vec<Value> {
     let name = match values.text("/fullnameOverride") {
         "" => format!("{release}-postgres"),
@@ -184,8 +185,8 @@ fn postgres(target: &str, release: &str, values: &Value) -> Vec<Value> {
     ]
 }
 
-/// Chart `gateway` of Istio, rendered: the label `istio` is the release's name without its prefix. Its pods also listen
-/// where Gateways tell them to; 8081 is Knative's local gateway.
+/// Chart `gateway` of Istio, rendered: the label `istio` is the release's name without `istio-`. Pods of the gateway
+/// also listen at the ports of Gateway resources; 8081 is the port of Knative's local gateway.
 fn istio_gateway(target: &str, release: &str, values: &Value) -> Vec<Value> {
     let label = release.strip_prefix("istio-").unwrap_or(release);
     let labels = json!({"app": release, "istio": label});
@@ -200,14 +201,14 @@ fn istio_gateway(target: &str, release: &str, values: &Value) -> Vec<Value> {
     vec![workload("Deployment", target, release, &labels, &pod), service(target, release, &labels, &exposed)]
 }
 
-/// Chart `istiod`, read: of sizes it has requests alone.
+/// Chart `istiod`, source read: the chart sets requests and no limits.
 fn istiod(target: &str, values: &Value) -> Vec<Value> {
     let discovery = sized("discovery", 15012, values.at("/resources"), ["500m", "2048Mi", "", ""]);
     let pod = json!({"containers": [discovery]});
     vec![served("networking.istio.io"), workload("Deployment", target, "istiod", &json!({"app": "istiod"}), &pod)]
 }
 
-/// Chart `knative-operator`, read.
+/// Chart `knative-operator`, source read.
 fn knative_operator(target: &str, values: &Value) -> Vec<Value> {
     let deployment = |name: &str, values: &Value, own| {
         let pod = json!({"containers": [sized(name, 9090, values.at("/resources"), own)]});
@@ -221,8 +222,8 @@ fn knative_operator(target: &str, values: &Value) -> Vec<Value> {
     ]
 }
 
-/// What the operator installs for a KnativeServing with Istio's ingress, read in its source: the local gateway's Service
-/// stands in front of Istio's gateway.
+/// Objects that the Knative operator installs for a KnativeServing with Istio's ingress, source read. The Service of
+/// the local gateway selects the pods of Istio's gateway.
 fn knative(namespace: &str) -> Vec<Value> {
     let deployment = |name: &str, port: i64, own| {
         let pod = json!({"containers": [sized(name, port, &Value::Null, own)]});
@@ -237,13 +238,13 @@ fn knative(namespace: &str) -> Vec<Value> {
     ]
 }
 
-/// Knative gives each of its Services one of Kubernetes, which leads to the local gateway.
+/// Kubernetes Service that Knative makes for each of its services. Its traffic leads to the local gateway.
 fn knative_service(object: &Object) -> Value {
     service(&object.namespace, &object.name, &json!({}), &json!([{"name": "http", "port": 80}]))
 }
 
-/// Chart `kube-prometheus-stack`, read: the operator starts Prometheus's pods; Grafana's Service and Secret are named
-/// after the release. None of it has sizes of its own.
+/// Chart `kube-prometheus-stack`, source read: the operator starts Prometheus's pods, and Grafana's Service and Secret
+/// have the name of the release with `-grafana`. The chart sets no requests and no limits.
 fn prometheus(target: &str, release: &str, values: &Value) -> Vec<Value> {
     let container = |name: &str, port: i64, of: &str| sized(name, port, values.at(of), NO_SIZES);
     let deployment = |name: &str, container: Value| {
@@ -284,7 +285,7 @@ fn prometheus(target: &str, release: &str, values: &Value) -> Vec<Value> {
     ]
 }
 
-/// What the virtual cluster runs inside itself: its name server, whose pods listen elsewhere than its Service.
+/// DNS server that vcluster runs in the virtual cluster. Its Service has port 53, and its pods listen at 1053.
 fn name_server() -> Vec<Value> {
     let labels = json!({"k8s-app": "vcluster-kube-dns"});
     let ports = ["UDP", "TCP"].map(|protocol| json!({"containerPort": 1053, "protocol": protocol}));
@@ -298,7 +299,8 @@ fn name_server() -> Vec<Value> {
     ]
 }
 
-/// Chart `vcluster`, read: the kubeconfig of its administrator, and a Service of the release's name. Of CPU it sets no end.
+/// Chart `vcluster`, source read: a Secret with the administrator's kubeconfig, and a Service with the release's name.
+/// The chart sets no CPU limit.
 fn vcluster(target: &str, release: &str, values: &Value) -> Vec<Value> {
     let labels = json!({"app": "vcluster", "release": release});
     let of_set = values.at("/controlPlane/statefulSet");

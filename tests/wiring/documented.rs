@@ -1,16 +1,16 @@
-//! What users are told of the Secrets inside: `docs/secrets.md` lists every one that is pushed there, with its keys.
+//! Table of Secrets in `docs/secrets.md`: every Secret that is pushed into a virtual cluster, with its keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use super::examples::root;
 
-/// The keys of a Secret, as they are told.
+/// Documented keys of a Secret.
 pub struct Told {
     pub keys: BTreeSet<String>,
-    /// Whether all else that the user's own Secret has comes along.
+    /// Whether all further keys of the user's own Secret are pushed too.
     pub whole: bool,
-    /// Keys that are there where a claim asks for them.
+    /// Keys that exist only if a claim asks for them.
     pub asked: BTreeSet<String>,
 }
 
@@ -28,12 +28,12 @@ static TABLE: LazyLock<BTreeMap<String, Told>> = LazyLock::new(|| {
     .collect()
 });
 
-/// Every name in the list.
+/// Names of all documented Secrets.
 pub fn names() -> impl Iterator<Item = &'static str> {
     TABLE.keys().map(String::as_str)
 }
 
-/// What the list says of a Secret, with the name that it has there.
+/// Documented keys of a Secret, with the Secret's name in the table, where ENVIRONMENT and NAME are placeholders.
 pub fn told(name: &str, environment: &str) -> Option<(&'static str, &'static Told)> {
     let written = [name.to_owned(), name.replacen(environment, "ENVIRONMENT", 1)];
     let user = name.strip_prefix("mqtt-user-").map(|_| "mqtt-user-NAME".to_owned());

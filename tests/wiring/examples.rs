@@ -1,4 +1,4 @@
-//! The examples, as platforms: Applications and claims as they lie below `examples/`.
+//! Platforms of the examples: Applications and claims below `examples/`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use super::value::Look;
 
 /// The claims of one example, in the order of their files.
 pub struct Example {
-    /// Its path below `examples/`, without the ending.
+    /// Path of the example below `examples/`, without the file extension.
     pub name: String,
     pub claims: Vec<Written>,
 }
 
-/// All examples: each file is one, and a folder of claims is one.
+/// All examples: each file is one, except that the files of a folder `claims` or `minimal` together are one.
 pub fn examples() -> Vec<Example> {
     let root = root().join("examples");
     let mut claims: BTreeMap<String, Vec<Written>> = BTreeMap::new();
@@ -49,7 +49,7 @@ pub fn platforms() -> Vec<Platform> {
     platforms
 }
 
-/// The root of the project.
+/// Root folder of the repository.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -73,7 +73,7 @@ fn documents(file: &Path) -> Vec<Value> {
     documents.map(|document| Value::deserialize(document).unwrap()).collect()
 }
 
-/// The claims that a document stands for: an Application's components, or itself.
+/// Claims of a YAML document: the components of an Application, or the claim itself.
 fn written(document: &Value) -> Vec<Written> {
     let claim = |name: &str| Claim {
         namespace: match document.text("/metadata/namespace") {

@@ -1,4 +1,4 @@
-//! What a platform names and does not make: it is somebody else's, and documented as such.
+//! Secrets, pods, hosts and API groups that a platform uses and does not make. Users or the platform team provide them.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::platform::Platform;
 use super::value::Look;
 
-/// The Secrets that users promise in their claims, all in the environment's namespace on the host: name and keys.
+/// Secrets that claims name, each with its keys. All of them are in the environment's namespace on the host.
 pub fn promised_secrets(platform: &Platform) -> BTreeMap<String, Vec<String>> {
     let mut promised = BTreeMap::new();
     for standing in &platform.claims {
@@ -22,7 +22,8 @@ fn collect(spec: &Value, promised: &mut BTreeMap<String, Vec<String>>) {
             "licenseSecretRef" if value.has("/key") => (value.text("/name"), vec![value.text("/key")]),
             "licenseSecretRef" => (value.text("/name"), vec!["license"]),
             "credentialsSecretRef" => (value.text("/name"), vec!["password"]),
-            // Beside it the claim names the key with the passphrase, if there is one.
+            // The field `passphraseProperty` next to `secretRef` names the key with the passphrase, if the private key
+            // has one.
             "secretRef" => (
                 value.text("/name"),
                 ["private_key"].into_iter().chain(spec.at("/passphraseProperty").as_str()).collect(),
@@ -39,7 +40,7 @@ fn collect(spec: &Value, promised: &mut BTreeMap<String, Vec<String>>) {
     }
 }
 
-/// The entries of the platform's secret store that are promised: name and property.
+/// Entries of the platform's secret store that settings and claims name: remote key and property.
 pub fn promised_entries(platform: &Platform) -> Vec<(String, Option<String>)> {
     let pulls = platform.settings.pull_secrets.iter().map(|secret| (secret.remote_key.clone(), None));
     let keys = platform.claims.iter().map(|standing| standing.spec.at("/snowflakeConfig/privateKey"));
@@ -52,29 +53,30 @@ pub fn promised_entries(platform: &Platform) -> Vec<(String, Option<String>)> {
     pulls.chain(keys).collect()
 }
 
-/// Labels of pods that users are told to start themselves: the name in the status, below our domain.
+/// Labels, without the platform's domain, of pods that users start themselves. The documentation of a broker's status
+/// names the label.
 pub const PROMISED_PODS: &[&str] = &["mqtt-client"];
 
-/// A program that leaves the virtual cluster although no configuration of ours says so.
+/// A program that calls hosts outside the virtual cluster although none of our configuration names them.
 pub struct Outside {
-    /// The label `app` of its pods.
+    /// Label `app` of the program's pods.
     pub app: &'static str,
     pub ports: &'static [i64],
-    /// Only where something is delivered to Snowflake.
+    /// Whether the program calls outside only in systems that deliver to Snowflake.
     pub for_snowflake: bool,
 }
 
-/// All of them.
 pub const OUTSIDE: &[Outside] = &[
-    // Whether it asks its maker about a licence is documented nowhere.
+    // Documentation of Lenses HQ does not say whether HQ calls its vendor about the licence.
     Outside { app: "lenses-hq", ports: &[443], for_snowflake: false },
-    // Snowflake's clients ask at 80 whether its certificates were revoked.
+    // Snowflake's clients check at port 80 whether a certificate of Snowflake was revoked.
     Outside { app: "kafka-platform", ports: &[80, 443], for_snowflake: true },
-    // Somebody adds Snowflake to it as a database.
+    // Users may add Snowflake to Metabase as a database.
     Outside { app: "metabase-dashboard", ports: &[80, 443], for_snowflake: true },
 ];
 
-/// API groups that the host serves before any claim: Kubernetes' own, and those of what the platform team has installed.
+/// API groups that the host serves before any claim: those of Kubernetes, and those that the platform team has
+/// installed.
 pub const HOST_GROUPS: &[&str] = &[
     "",
     "apps",
@@ -88,7 +90,7 @@ pub const HOST_GROUPS: &[&str] = &[
     // External Secrets.
     "external-secrets.io",
     "generators.external-secrets.io",
-    // Cluster API with the vcluster provider, only where a claim asks for it.
+    // Cluster API with the vcluster provider, needed only if a claim asks for it.
     "cluster.x-k8s.io",
     "infrastructure.cluster.x-k8s.io",
 ];

@@ -1,11 +1,11 @@
-//! What a check found.
+//! Findings of checks.
 
 use std::fmt;
 
 use super::pods::Pod;
 use super::world::Object;
 
-/// A name that leads nowhere, or anything else that a cluster would not do what it is there for.
+/// A fault of a platform: a reference that does not resolve, or an object that would not work in a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
     pub object: String,

@@ -1,4 +1,4 @@
-//! The fullest platform: everything that a claim and the platform team can ask for, asked for.
+//! The fullest platform: claims and settings that ask for everything that can be asked for.
 
 use realtime_platform_core::settings::Settings;
 use realtime_platform_core::settings::input::Input;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::platform::{BROKER, ENVIRONMENT, Platform, SYSTEM, Written, accepted, listed};
 
-/// What a platform team can decide, decided.
+/// Function input in which the platform team decides everything that it can.
 pub fn input() -> Value {
     json!({
         "gateways": listed()["gateways"],
@@ -28,12 +28,12 @@ pub fn input() -> Value {
     })
 }
 
-/// The settings that follow from it.
+/// Checked settings of this input.
 pub fn settings() -> Settings {
     Settings::check(serde_json::from_value::<Input>(input()).unwrap()).unwrap()
 }
 
-/// The claims, in a namespace that is not called like the environment.
+/// Claims in a namespace whose name differs from the environment's.
 pub fn claims() -> Vec<Written> {
     let archive = |name: &str| json!({"url": format!("https://example.com:8443/{name}.zip"), "sha256": "0".repeat(64)});
     let environment = json!({
@@ -59,7 +59,6 @@ pub fn claims() -> Vec<Written> {
                 {"name": "blood_pressure_device_topic"},
                 {"name": "heart_rate_device_topic"},
                 {"name": "oxygen_saturation_device_topic"},
-                // One with a schema of its own.
                 {"name": "temperature_device_topic", "schema": {"type": "Avro", "definition": "{\"type\": \"string\"}"}},
             ],
             "brokerHeap": "512Mi",
@@ -90,7 +89,6 @@ pub fn claims() -> Vec<Written> {
     ]
 }
 
-/// The platform of these claims.
 pub fn platform() -> Platform {
     Platform::try_of("full", claims(), &settings()).unwrap()
 }

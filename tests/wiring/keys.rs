@@ -1,7 +1,7 @@
-//! Keys: what each resource is called for ever, and what stands in a cluster under it.
+//! Keys of composed resources, which never change, and the object that each key stands for.
 //!
-//! `tests/keys.txt` lists every key that was ever released, with what it is for: another key, or another name under the
-//! same key, is another resource, and the old one is deleted or left behind.
+//! `tests/keys.txt` lists every released key with its object. Another key, or another name under the same key, is
+//! another resource: the old one is deleted or left behind.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -18,12 +18,12 @@ static LINES: LazyLock<Vec<String>> = LazyLock::new(|| {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
 });
 
-/// Every line of the list.
+/// Lines of `tests/keys.txt`, without comments and blank lines.
 pub fn lines() -> &'static [String] {
     &LINES
 }
 
-/// Every resource that is not in the list under its key.
+/// Findings for resources that the list does not have under their key.
 pub fn check(platform: &Platform) -> Vec<Finding> {
     let mut found = Vec::new();
     for standing in &platform.claims {
@@ -49,12 +49,12 @@ pub fn named(platform: &Platform) -> Vec<(&'static str, &Resource)> {
     named
 }
 
-/// The lines of the list that a platform's resources are in.
+/// Lines of the list that a platform's resources use.
 pub fn used(platform: &Platform) -> BTreeSet<&'static str> {
     named(platform).into_iter().map(|(line, _)| line).collect()
 }
 
-/// How the list writes a resource, but for the placeholders.
+/// Line of the list for a resource, with values in the place of placeholders.
 fn written(standing: &ResourceState, resource: &Resource) -> String {
     let manifest = resource.manifest();
     let (namespace, name) = match manifest.text("/kind") {
@@ -78,7 +78,7 @@ fn hash(key: &str) -> Option<&str> {
     (hash.len() == 8 && hash.chars().all(|c| c.is_ascii_hexdigit())).then_some(hash)
 }
 
-/// What the list's lines mean for a claim.
+/// Lines of the list with a claim's values in the place of placeholders, each with its original line.
 fn listed(standing: &ResourceState, platform: &Platform) -> BTreeMap<String, &'static str> {
     let mut listed = BTreeMap::new();
     for line in lines().iter().filter(|line| line.starts_with(standing.kind.claim)) {
@@ -105,7 +105,8 @@ fn placeholders(standing: &ResourceState, platform: &Platform) -> Vec<(&'static 
         ENVIRONMENT => spec.texts("/namespaces").map(str::to_owned).collect(),
         _ => vec![spec.text("/namespace").to_owned()],
     };
-    // On the host, the namespaces of one environment share one namespace.
+    // On the host, all namespaces of an environment share one namespace, so names there begin with the namespace
+    // inside.
     let prefixes = namespaces
         .iter()
         .map(|namespace| if namespace == environment { String::new() } else { format!("{namespace}-") });

@@ -1,4 +1,4 @@
-//! The longest claims that are legal: every name at its full length, every list as long as it may be.
+//! Longest legal claims: every name at its full length, every list at its maximum number of entries.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::platform::{BROKER, ENVIRONMENT, Platform, SYSTEM, Written, listed};
 use super::value::Look;
 use super::variations::{host, longest};
 
-/// What the schema of a kind says about its fields.
+/// Schema of the spec of a kind.
 struct Limits(Value);
 
 impl Limits {
@@ -35,7 +35,7 @@ impl Limits {
         longest(self.field(path))
     }
 
-    /// As many texts as a list takes, each of full length and unlike the others.
+    /// Texts for a list with the maximum number of entries, each distinct and of maximum length.
     fn texts(&self, list: &str, text: &str) -> Vec<String> {
         let count = self.field(list).number("/maxItems").unwrap();
         let longest = self.text(text);
@@ -49,16 +49,15 @@ pub fn platform() -> Platform {
     Platform::try_of("longest", claims(), &settings).unwrap()
 }
 
-/// The settings that list what the longest claims ask for.
+/// Function input that permits the annotations and the archive server of the longest claims.
 pub fn input() -> Value {
     let annotations = environment();
     let keys: Vec<&str> = annotations.entries("/gateway/annotations").map(|(key, _)| key).collect();
     json!({"gateways": {"allowedAnnotations": keys}, "archiveServers": listed()["archiveServers"]})
 }
 
-/// The longest claims.
 pub fn claims() -> Vec<Written> {
-    // Claims stand in a namespace, and bear a name, that a label can hold.
+    // Name and namespace of a claim have at most 63 characters here, because both become values of labels.
     let claim = || Claim { namespace: "n".repeat(63), name: "c".repeat(63) };
     let written = |(kind, spec)| Written { kind, claim: claim(), spec };
     [(ENVIRONMENT, environment()), (SYSTEM, system()), (BROKER, broker())].map(written).into()
@@ -82,7 +81,7 @@ fn environment() -> Value {
     })
 }
 
-/// Every namespace but the last is another team's.
+/// Tenants: every namespace but the last is for claims of another namespace on the host.
 fn tenants(limits: &Limits) -> Vec<Value> {
     let namespaces = limits.texts("namespaces", "namespaces[]");
     let others = namespaces[..namespaces.len() - 1].iter().enumerate();
@@ -93,7 +92,7 @@ fn tenants(limits: &Limits) -> Vec<Value> {
         .collect()
 }
 
-/// The place of both tenants: the last of the environment's namespaces.
+/// Place of the system and the broker: the last of the environment's namespaces.
 fn place() -> Value {
     let environment = environment();
     let namespace = environment.texts("/namespaces").last().unwrap();
@@ -113,7 +112,7 @@ fn system() -> Value {
         json!({"url": url, "sha256": "0".repeat(64)})
     };
     let statement = |name: &String| {
-        // As many processors as there may be, each with its share of what they may say together.
+        // The number of processors is at its maximum, and each has its share of the maximum total length of statements.
         let sql = format!("INSERT INTO {} SELECT STREAM * FROM {}", topics[0], topics[1]);
         json!({"name": name, "sql": format!("{sql} -- {}", "x".repeat(2000))})
     };
@@ -140,7 +139,7 @@ fn system() -> Value {
             "schema": limits.text("snowflakeConfig.schema"),
             "topics": topics,
             "privateKey": {
-                // Of the claim's own entries, each with as plain a name as there is.
+                // Longest key of an entry below the claim's own namespace, with letters only.
                 "remoteKey": format!("{}/{}", "n".repeat(63), "k".repeat(436)),
                 "property": "p".repeat(253),
             },
@@ -168,7 +167,7 @@ fn broker() -> Value {
     };
     let allowed = limits.texts("mqttConfig.users[].publish", "mqttConfig.users[].publish[]");
     let user = |name: &String| {
-        // Each user has its share of what the access list may hold.
+        // Each user has its share of the maximum size of the access list.
         json!({"name": name, "publish": allowed[..5], "read": allowed[..5]})
     };
     let mut spec = place();

@@ -1,7 +1,7 @@
-//! A platform as it finally stands, and questions to it: does everything that is named exist?
+//! Model of a complete platform, and checks on it: does everything that is named exist?
 //!
-//! What is composed is followed to what it becomes: charts to what they make, Secrets to who writes them, configuration to
-//! what programs do with it. Each check asks one question and answers with findings; on a sound platform there are none.
+//! The model follows composed resources to their consequences: charts to the objects that they make, Secrets to their
+//! writers, configuration to the behaviour of programs. Each check returns findings; a sound platform has none.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -30,7 +30,7 @@ use finding::Finding;
 use platform::Platform;
 use world::{Inventory, World};
 
-/// Everything that all checks find on a platform, each with the check's name.
+/// Findings of all checks on a platform, each with the check's name.
 pub fn findings(platform: &Platform) -> Vec<(&'static str, Finding)> {
     let inventory = Inventory::of(platform);
     let world = World::of(&inventory);
@@ -39,7 +39,7 @@ pub fn findings(platform: &Platform) -> Vec<(&'static str, Finding)> {
     all.flat_map(|(name, found)| found.into_iter().map(move |finding| (name, finding))).collect()
 }
 
-/// The check that finds something first, if any does.
+/// First finding of the checks, with the check's name. Sizes of whole resources and claims are not checked here.
 pub fn first_finding(platform: &Platform) -> Option<(&'static str, Finding)> {
     let inventory = Inventory::of(platform);
     let world = World::of(&inventory);
@@ -48,7 +48,7 @@ pub fn first_finding(platform: &Platform) -> Option<(&'static str, Finding)> {
     all.find_map(|(name, found)| found.into_iter().next().map(|finding| (name, finding)))
 }
 
-/// The Secrets inside that somebody writes, by the names that users are told.
+/// Documented names of the Secrets that are written into the virtual cluster.
 pub fn secrets_inside(platform: &Platform) -> Vec<&'static str> {
     let inventory = Inventory::of(platform);
     let world = World::of(&inventory);

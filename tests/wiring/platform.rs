@@ -1,4 +1,4 @@
-//! A platform: the claims of one environment together, each with what it becomes.
+//! A platform: all claims of one environment, each with its composed resources and status.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::value::Look;
 
-/// A claim as somebody wrote it.
+/// A claim as its author wrote it.
 #[derive(Clone, Debug)]
 pub struct Written {
     pub kind: &'static str,
@@ -20,7 +20,7 @@ pub struct Written {
     pub spec: Value,
 }
 
-/// A claim with what it becomes.
+/// A claim with its composed resources and status.
 #[derive(Clone)]
 pub struct ResourceState {
     pub kind: &'static Kind,
@@ -30,7 +30,7 @@ pub struct ResourceState {
     pub status: Value,
 }
 
-/// The claims of one environment together.
+/// All claims of one environment, with the settings.
 #[derive(Clone)]
 pub struct Platform {
     pub name: String,
@@ -43,18 +43,18 @@ pub const ENVIRONMENT: &str = "VClusterEnvironmentClaim";
 pub const SYSTEM: &str = "RealtimeSystemClaim";
 pub const BROKER: &str = "IotBrokerClaim";
 
-/// The settings of a platform team that decided nothing.
+/// Settings of a platform team that sets nothing but [`listed`].
 static DEFAULTS: LazyLock<Settings> = LazyLock::new(|| {
     let input = serde_json::from_value::<Input>(listed()).unwrap();
     Settings::check(input).unwrap()
 });
 
-/// The settings at their defaults, but for what is [`listed`].
+/// Settings at their defaults, except for [`listed`].
 pub fn defaults() -> Settings {
     DEFAULTS.clone()
 }
 
-/// What a platform team has to list before claims may ask for it.
+/// Annotations, archive servers and secret store keys that the platform team must list before claims may use them.
 pub fn listed() -> Value {
     json!({
         "gateways": {"allowedAnnotations": ["example.com/scheme"]},
@@ -68,7 +68,7 @@ impl Written {
         Self { kind, claim: Claim { namespace: "default".to_owned(), name: name.to_owned() }, spec }
     }
 
-    /// The environment that the claim stands in.
+    /// Name of the claim's environment.
     pub fn environment(&self) -> &str {
         let pointers: &[&str] = match self.kind {
             ENVIRONMENT => &["/name"],
@@ -77,7 +77,7 @@ impl Written {
         pointers.iter().map(|pointer| self.spec.text(pointer)).find(|name| !name.is_empty()).unwrap_or_default()
     }
 
-    /// What the claim becomes.
+    /// Composes the claim, or returns its faults.
     pub fn compose(self, settings: &Settings) -> Result<ResourceState, Vec<Fault>> {
         let kind = Kind::of_claim(self.kind).unwrap();
         let composed = kind.compose(self.spec.clone(), self.claim.clone(), settings)?;
@@ -92,12 +92,12 @@ impl Written {
 }
 
 impl Platform {
-    /// The platform of these claims with the default settings, and what they ask for listed.
+    /// Platform of these claims, with the default settings and [`listed`].
     pub fn of(name: impl Into<String>, claims: Vec<Written>) -> Self {
         Self::try_of(name, claims, &DEFAULTS).unwrap()
     }
 
-    /// The platform of these claims, or what is wrong with them. They must be of one environment.
+    /// Platform of these claims, or their faults. All claims must be of one environment.
     pub fn try_of(name: impl Into<String>, claims: Vec<Written>, settings: &Settings) -> Result<Self, Vec<Fault>> {
         let environment = claims.first().map(Written::environment).unwrap_or_default().to_owned();
         assert!(claims.iter().all(|claim| claim.environment() == environment), "claims of one environment");
@@ -111,7 +111,7 @@ impl Platform {
     }
 }
 
-/// Adds what the claims need beside them: an environment with their namespaces, and a system under each broker.
+/// Adds the claims that these claims need: an environment with their namespaces, and a system for each broker.
 pub fn completed(mut claims: Vec<Written>) -> Vec<Written> {
     let stands = |claims: &[Written], kind, namespace: &str| {
         claims.iter().any(|claim| claim.kind == kind && claim.spec.text("/namespace") == namespace)
@@ -136,7 +136,7 @@ pub fn completed(mut claims: Vec<Written>) -> Vec<Written> {
     claims
 }
 
-/// The part of a system's claim that has no default.
+/// Fields of `lensesConfig` that have no default.
 pub fn accepted() -> Value {
     json!({"acceptEULA": true, "licenseSecretRef": {"name": "lenses-license"}})
 }

@@ -1,4 +1,4 @@
-//! Pods as their templates say: labels, containers, files that are mounted.
+//! Pods as described by their templates: labels, containers, mounted files.
 
 use serde_json::Value;
 
@@ -10,20 +10,19 @@ pub struct Pod<'w> {
     pub object: &'w Object<'w>,
     pub labels: Labels<'w>,
     pub spec: &'w Value,
-    /// The pointer to its spec.
+    /// JSON pointer to the pod's spec.
     pub field: &'static str,
     pub containers: Vec<Container<'w>>,
 }
 
-/// A container of a pod.
 pub struct Container<'w> {
     pub value: &'w Value,
-    /// The pointer to it.
+    /// JSON pointer to the container.
     pub field: String,
     pub is_init: bool,
 }
 
-/// The pods of all templates.
+/// Pods of all objects that have a pod template.
 pub fn of<'w>(objects: &'w [Object<'w>]) -> Vec<Pod<'w>> {
     objects.iter().filter_map(pod).collect()
 }
@@ -61,7 +60,7 @@ impl Pod<'_> {
         self.object.namespace == namespace && selects(selector, &self.labels)
     }
 
-    /// The number of a port that a container names, or that is a number already, which no container needs to name.
+    /// Number of a port that is given by name or by number. Containers need not declare a port that is given by number.
     pub fn port(&self, port: &Value) -> Option<i64> {
         let ports = || self.containers.iter().flat_map(|container| container.value.items("/ports"));
         match port {
@@ -77,7 +76,7 @@ impl Pod<'_> {
     }
 }
 
-/// What is mounted where a path leads.
+/// Mount and volume that hold a path.
 pub struct Mounted<'w> {
     pub mount: &'w Value,
     pub volume: &'w Value,
@@ -94,12 +93,12 @@ impl<'w> Container<'w> {
         self.variables().map(|(_, variable)| variable).find(|variable| variable.text("/name") == name)
     }
 
-    /// The literal value of a variable; nothing where it comes from elsewhere.
+    /// Literal value of a variable; `None` if the value comes from a Secret, a ConfigMap or a field of the pod.
     pub fn literal(&self, name: &str) -> Option<&'w str> {
         self.variable(name).and_then(|variable| variable.at("/value").as_str())
     }
 
-    /// What is mounted at a path, or above it.
+    /// The innermost mount that holds a path.
     pub fn mounted(&self, pod: &'w Pod<'w>, path: &str) -> Option<Mounted<'w>> {
         let mounts = self.value.items("/volumeMounts").iter();
         let (mount, rest) = mounts

@@ -1,4 +1,4 @@
-//! Random legal platforms: several changes at once, by a fixed seed.
+//! Random legal platforms: several changes at once, with a fixed seed.
 
 use proptest::prelude::*;
 use proptest::sample::subsequence;
@@ -7,12 +7,13 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::variations::{self, Change};
 
-/// Up to eight changes of the fullest platform.
+/// Two to eight changes of the fullest platform.
 fn some_changes() -> BoxedStrategy<Vec<Change>> {
     subsequence(variations::changes(), 2..=8).boxed()
 }
 
-/// Calls `judge` with many random combinations of changes; what it fails on is made smaller first.
+/// Calls `judge` with random combinations of changes. proptest shrinks a failing combination before it reports the
+/// failure.
 pub fn combinations(cases: u32, judge: impl Fn(Vec<Change>) -> Result<(), TestCaseError>) {
     let config = Config { cases, failure_persistence: None, ..Config::default() };
     let seed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);

@@ -1,4 +1,4 @@
-//! Secrets in both clusters: who makes each, with which keys, and whether what makes it can.
+//! Secrets in both clusters: the maker of each, its keys, and whether the maker has all that it needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,10 @@ use super::pods::Pod;
 use super::value::Look;
 use super::world::{Inventory, Object, World};
 
-/// What else stands in a user's own Secret: nobody inside is told of it.
+/// A further key of a user's own Secret, which no claim names.
 const ASIDE: &str = "something-else";
 
-/// Keys with the text that each is made from, where a plan says so.
+/// Keys of a Secret, each with the text of its template if a plan has one.
 pub type Keys = BTreeMap<String, Option<String>>;
 
 /// All Secrets, by place, namespace and name.
@@ -30,7 +30,7 @@ impl Secrets {
         self.all.get(&(place, namespace.to_owned(), name.to_owned()))
     }
 
-    /// The names of those inside.
+    /// Names of the Secrets in the virtual cluster.
     pub fn inside(&self) -> impl Iterator<Item = &str> {
         self.all.keys().filter(|(place, ..)| *place == Place::Inside).map(|(.., name)| name.as_str())
     }
@@ -83,13 +83,14 @@ fn literal(template: &Value) -> Keys {
     template.entries("").map(|(key, text)| (key.to_owned(), text.as_str().map(str::to_owned))).collect()
 }
 
-/// What a PushSecret has to push: its template is added to the source, and takes nothing away.
+/// Keys that a PushSecret can push: those of its source, and those of its template.
 fn templated(push: &Object, mut source: Keys) -> Keys {
     source.extend(literal(push.manifest.at("/spec/template/data")));
     source
 }
 
-/// What a PushSecret writes, by name: the whole in the place of what is there, or a key into one.
+/// Keys that a PushSecret writes, by name of the remote Secret. An entry replaces the whole remote Secret or sets one
+/// key of it.
 pub fn pushed<'a>(push: &'a Object, source: Keys) -> BTreeMap<&'a str, Keys> {
     let all = templated(push, source);
     let mut written: BTreeMap<&str, Keys> = BTreeMap::new();
@@ -100,14 +101,15 @@ pub fn pushed<'a>(push: &'a Object, source: Keys) -> BTreeMap<&'a str, Keys> {
             (Some(key), Some(property)) => {
                 keys.extend(all.get(key).map(|text| (property.to_owned(), text.clone())));
             }
-            // The one is refused, the other writes all of it as one text.
+            // External Secrets rejects a key without a property, and writes the whole Secret as one text to a property
+            // without a key.
             _ => {}
         }
     }
     written
 }
 
-/// The key that an entry reads, and the one that it writes.
+/// Key that an entry of a PushSecret reads, and key that it writes.
 fn entry(data: &Value) -> (Option<&str>, Option<&str>) {
     let text = |pointer| Some(data.text(pointer)).filter(|text| !text.is_empty());
     (text("/match/secretKey"), text("/match/remoteRef/property"))
@@ -122,7 +124,7 @@ fn store<'a>(objects: &'a [Object<'a>], push: &Object) -> Option<&'a Object<'a>>
     })
 }
 
-/// The keys of what a PushSecret reads.
+/// Keys of the Secret or generator that a PushSecret reads.
 fn source(objects: &[Object], secrets: &Secrets, push: &Object) -> Option<Keys> {
     let selector = push.manifest.at("/spec/selector");
     if selector.has("/secret") {
@@ -139,13 +141,13 @@ fn source(objects: &[Object], secrets: &Secrets, push: &Object) -> Option<Keys> 
     Some(unknown(generator.manifest.texts("/spec/secretKeys").map(str::to_owned)))
 }
 
-/// The Secret and the key that a Job stores what it obtains in.
+/// Secret and key in which a Job stores the agent key that it obtains.
 pub fn stored_by<'w>(pod: &Pod<'w>) -> Option<(&'w str, &'w str)> {
     let container = pod.containers.iter().find(|container| container.value.text("/command/2") == script::AGENT_KEY)?;
     Some((container.literal("SECRET_NAME")?, container.literal("SECRET_KEY")?))
 }
 
-/// The keys that a template's text reads. Nothing where the text is neither a literal nor one expression alone: half an
+/// Keys that a template's text reads. `None` if the text is neither a literal nor exactly one expression: part of an
 /// expression would end up in the Secret.
 fn read_by(template: &str) -> Option<BTreeSet<String>> {
     if !template.contains("{{") && !template.contains("}}") {
@@ -176,7 +178,8 @@ pub fn check(world: &World) -> Vec<Finding> {
             found.extend(problem.map(|problem| Finding::on(push, "/spec/data", problem)));
         }
     }
-    // Passwords stand in connection strings and configuration files, where only letters and digits need no quotes.
+    // Generated passwords become part of connection strings and configuration files, where only letters and digits need
+    // no quotes.
     for generator in world.of_kind("generators.external-secrets.io", "Password") {
         let spec = generator.manifest.at("/spec");
         if spec.number("/symbols") != Some(0) || spec.number("/length").is_none_or(|length| length < 24) {
@@ -215,7 +218,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// What is fetched is what the platform team or a claim says is there.
+/// Every entry that an ExternalSecret fetches is named by the settings or by a claim.
 fn check_external(world: &World, external: &Object) -> Vec<Finding> {
     let mut found = Vec::new();
     let entries = promised_entries(world.platform);
@@ -245,7 +248,8 @@ fn check_push(world: &World, push: &Object) -> Vec<Finding> {
     if store(world.objects, push).is_none() {
         found.push(Finding::on(push, "/spec/secretStoreRefs", "no such store"));
     }
-    // What was made up once must stay, what is followed must be followed, and neither goes before what reads it.
+    // `IfNotExists` keeps a generated value, `Replace` follows a Secret of the host, and deletion policy `None` keeps
+    // the Secret for pods that still read it.
     let update = if push.manifest.has("/spec/selector/secret") { "Replace" } else { "IfNotExists" };
     if push.manifest.text("/spec/updatePolicy") != update || push.manifest.text("/spec/deletionPolicy") != "None" {
         found.push(Finding::on(
@@ -263,7 +267,7 @@ fn check_push(world: &World, push: &Object) -> Vec<Finding> {
     found
 }
 
-/// Why the keys of a Secret inside are not those that users are told of.
+/// Reason why the keys of a Secret inside differ from `docs/secrets.md`.
 fn untold(name: &str, keys: &Keys, environment: &str) -> Option<String> {
     let Some((_, told)) = told(name, environment) else {
         return Some(format!("docs/secrets.md does not know Secret {name}"));
@@ -278,8 +282,9 @@ fn untold(name: &str, keys: &Keys, environment: &str) -> Option<String> {
     }
 }
 
-/// What a template reads is there. One that fails is told in no condition, so that of a Secret of the host, which may lack
-/// anything, it reads by `index`, which never fails, and what is made so follows the keys, which are missed.
+/// Every key that a template reads exists in the source. External Secrets reports a failed template in no condition. A
+/// Secret of the host may lack any key, so a template reads it with `index`, which never fails. The template's entry
+/// comes after the entry of the key itself, whose absence is reported.
 fn check_template(push: &Object, source: &Keys) -> Vec<Finding> {
     let mut found = Vec::new();
     let entries = push.manifest.items("/spec/data");
@@ -328,7 +333,7 @@ fn check_entries(push: &Object, source: Keys) -> Vec<Finding> {
             finds("match", "neither the whole alone, nor a key that is there into one of its own");
         }
     }
-    // Key by key a type that demands some is not to be had: the first of them comes alone.
+    // A Secret that is written key by key cannot have a type with required keys: its first key arrives alone.
     let is_whole = entries.iter().all(|data| entry(data) == (None, None));
     let kind = push.manifest.text("/spec/template/type");
     if kind != if is_whole { "" } else { "Opaque" } {

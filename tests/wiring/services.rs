@@ -1,4 +1,4 @@
-//! Services, and where a host and a port lead.
+//! Services, and the resolution of hosts and ports to Services and pods.
 
 use realtime_platform_core::parts::plan::Place;
 use serde_json::Value;
@@ -7,10 +7,9 @@ use super::pods::Pod;
 use super::value::{Labels, Look};
 use super::world::{Object, World};
 
-/// A Service of Kubernetes.
 pub struct Service<'w> {
     pub object: &'w Object<'w>,
-    /// Absent where something else leads its traffic on.
+    /// Absent if the Service has no selector, because another component forwards its traffic.
     pub selector: Option<Labels<'w>>,
 }
 
@@ -34,7 +33,7 @@ impl<'w> Service<'w> {
         self.ports().iter().find(|port| port.number("/port") == Some(number))
     }
 
-    /// The pods behind it, by their place in the world's list.
+    /// Pods that the Service selects, each with its index in `World::pods`.
     pub fn pods<'a>(&'a self, world: &'a World<'w>) -> impl Iterator<Item = (usize, &'a Pod<'w>)> + 'a {
         world.pods.iter().enumerate().filter(move |(_, pod)| {
             let selector = self.selector.as_ref();
@@ -44,28 +43,28 @@ impl<'w> Service<'w> {
     }
 }
 
-/// Where pods are sent to for a port of a Service: the target port, which is the port itself where none is named.
+/// Target port of a Service's port, which defaults to the port itself.
 pub fn target(port: &Value) -> &Value {
     if port.has("/targetPort") { port.at("/targetPort") } else { port.at("/port") }
 }
 
-/// Where a host leads.
+/// Result of resolving a host.
 pub enum Host<'a, 'w> {
-    /// Back into the same pod.
+    /// The calling pod itself.
     Itself,
     Service(&'a Service<'w>),
-    /// Outside of what a platform makes, declared as such.
+    /// A host on the internet, below a domain of `EXTERNAL`.
     External,
     Nowhere,
 }
 
-/// Domains that are reached over the internet, with who is there.
+/// Domains on the internet that programs call.
 const EXTERNAL: &[&str] = &[
-    // Snowflake, for each account.
+    // Snowflake has a host for each account.
     ".snowflakecomputing.com",
 ];
 
-/// Where a host leads, as a pod in a namespace sees it.
+/// Resolves a host as a pod in a namespace does.
 pub fn resolve<'a, 'w>(world: &'a World<'w>, place: Place, namespace: &str, host: &str) -> Host<'a, 'w> {
     if host == "127.0.0.1" || host == "localhost" {
         return Host::Itself;
@@ -84,7 +83,8 @@ pub fn resolve<'a, 'w>(world: &'a World<'w>, place: Place, namespace: &str, host
         .map_or(Host::Nowhere, Host::Service)
 }
 
-/// A host and a port, as they stand in an address: `scheme://host:port/path` or `host:port`.
+/// Host and port of an address, `scheme://host:port/path` or `host:port`. The ports of `http` and `https` may be left
+/// out.
 pub fn address(text: &str) -> Option<(&str, i64)> {
     let (scheme, rest) = text.split_once("://").map_or((None, text), |(scheme, rest)| (Some(scheme), rest));
     let authority = rest.split('/').next()?;

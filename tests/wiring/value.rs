@@ -1,13 +1,13 @@
-//! Reading manifests: plain data, where what is absent reads as nothing.
+//! Access to manifests as plain JSON. An absent field reads as null or as an empty value.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// Labels, or what selects by them.
+/// Labels, or a selector by labels.
 pub type Labels<'a> = BTreeMap<&'a str, &'a str>;
 
-/// Reading plain data by JSON pointers.
+/// Access to JSON values by JSON pointers.
 pub trait Look {
     fn at(&self, pointer: &str) -> &Value;
 
@@ -46,12 +46,12 @@ pub trait Look {
 
 impl Look for Value {
     fn at(&self, pointer: &str) -> &Value {
-        // As `Value::pointer`, without its allocations: the mutation run looks some hundred million times.
+        // Equivalent of `Value::pointer` without its allocations: the mutation run makes some hundred million look-ups.
         let mut value = self;
         for step in pointer.split('/').skip(1) {
             let next = match value {
                 Value::Object(fields) if step.contains('~') => fields.get(&step.replace("~1", "/").replace("~0", "~")),
-                // Unoptimised, to compare a few names is quicker than to hash one.
+                // In an unoptimised build, comparing a few names is faster than hashing one.
                 Value::Object(fields) if fields.len() < 12 => {
                     fields.iter().find(|(name, _)| *name == step).map(|(_, value)| value)
                 }
@@ -66,12 +66,12 @@ impl Look for Value {
     }
 }
 
-/// Whether these labels have all that is selected by.
+/// Whether labels match every entry of a selector.
 pub fn selects(selector: &Labels, labels: &Labels) -> bool {
     selector.iter().all(|(name, value)| labels.get(name) == Some(value))
 }
 
-/// A pointer's next step for a name that may hold a slash.
+/// Name escaped as one step of a JSON pointer.
 pub fn step(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
@@ -93,7 +93,7 @@ pub fn each_leaf<'a>(value: &'a Value, pointer: &str, visit: &mut dyn FnMut(&str
     }
 }
 
-/// Whether any text below a value is such a one.
+/// Whether any text below a value satisfies a predicate.
 pub fn any_text(value: &Value, is_such: &dyn Fn(&str) -> bool) -> bool {
     match value {
         Value::Object(fields) => fields.values().any(|field| any_text(field, is_such)),

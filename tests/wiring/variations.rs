@@ -1,5 +1,6 @@
-//! Variations of the fullest platform, drawn from the schemas of the claims: each field left out, each switch and each
-//! choice turned, each number at its ends, each text as long as it may be. Fields that come later are varied by themselves.
+//! Variations of the fullest platform, derived from the schemas of the claims: each optional field left out, each
+//! boolean and each enum value set, each number at its bounds, each text at its maximum length. New fields of a schema
+//! are varied without a change here.
 
 use realtime_platform_core::claims::Kind;
 use realtime_platform_core::schema::fault::Fault;
@@ -14,7 +15,7 @@ use super::full;
 use super::platform::{BROKER, Platform, SYSTEM, Written, defaults};
 use super::value::Look;
 
-/// A variation: a platform, or why there is none.
+/// A varied platform, or the faults for which it is rejected.
 pub struct Variation {
     pub name: String,
     pub platform: Result<Platform, Vec<Fault>>,
@@ -23,14 +24,14 @@ pub struct Variation {
 /// A change of one field of one claim.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Which claim, by its place in the fullest platform.
+    /// Index of the claim in the fullest platform.
     pub claim: usize,
     pub pointer: String,
-    /// Nothing where the field is left out.
+    /// New value of the field, or `None` to leave the field out.
     pub value: Option<Value>,
 }
 
-/// Every change of one field.
+/// All changes of one field in the fullest claims.
 pub fn changes() -> Vec<Change> {
     let mut changes = Vec::new();
     for (claim, written) in full::claims().iter().enumerate() {
@@ -45,7 +46,7 @@ fn schema_of(claim: &Written) -> Value {
     Kind::of_claim(claim.kind).unwrap().describe().spec
 }
 
-/// The fullest claims with some changes, and with what follows from them.
+/// The fullest claims with some changes, and with the adjustments that keep the claims consistent.
 pub fn changed(changes: &[Change]) -> Vec<Written> {
     let mut claims = full::claims();
     for change in changes {
@@ -92,13 +93,13 @@ pub fn of_settings() -> Vec<Variation> {
     found.into_iter().map(variation).collect()
 }
 
-/// Text that is not longer than a line.
+/// JSON text of a value, shortened if it exceeds 60 bytes.
 fn brief(value: &Value) -> String {
     let text = value.to_string();
     if text.len() > 60 { format!("{}… ({} bytes)", &text[..40], text.len()) } else { text }
 }
 
-/// The values that a schema's fields are given, each with its pointer; nothing where one is left out.
+/// Adds the changes of a schema's fields, each with its JSON pointer. The value `None` leaves the field out.
 fn vary(schema: &Value, pointer: &str, changes: &mut Vec<(String, Option<Value>)>) {
     let required: Vec<&str> = schema.texts("/required").collect();
     for (name, field) in schema.entries("/properties") {
@@ -108,12 +109,13 @@ fn vary(schema: &Value, pointer: &str, changes: &mut Vec<(String, Option<Value>)
         }
         changes.extend(values(field).into_iter().map(|value| (pointer.clone(), Some(value))));
         vary(field, &pointer, changes);
-        // One entry stands for all: the fullest claims have one in each list.
+        // Only the first entry of a list is varied: the fullest claims have an entry in each list.
         vary(field.at("/items"), &format!("{pointer}/0"), changes);
     }
 }
 
-/// Values at a field's ends.
+/// Values to try in a field: all enum values, both booleans, the bounds of a number, the longest text, lists with no
+/// entry and with one.
 fn values(field: &Value) -> Vec<Value> {
     if !field.items("/enum").is_empty() {
         return field.items("/enum").to_vec();
@@ -135,7 +137,7 @@ fn values(field: &Value) -> Vec<Value> {
     }
 }
 
-/// As long a text as a schema admits; of amounts, a large one.
+/// Longest text that a schema admits; for quantities, a large one.
 pub fn longest(schema: &Value) -> String {
     let amounts = [(form::BYTES, "64Gi"), (form::CPU, "8")];
     if let Some((_, amount)) = amounts.iter().find(|(form, _)| form.pattern == schema.text("/pattern")) {
@@ -159,18 +161,18 @@ pub fn longest(schema: &Value) -> String {
     fitting.next().unwrap_or_else(|| panic!("no text for {schema}"))
 }
 
-/// A host of labels that are as long as they may be.
+/// Host name of a given length, with labels of at most 63 characters.
 pub fn host(length: usize) -> String {
     let mut host = "a".repeat(length);
     for dot in (63..length).step_by(64) {
-        // A name does not end in a dot.
+        // A host name does not end in a dot.
         let dot = if dot + 1 == length { dot - 1 } else { dot };
         host.replace_range(dot..=dot, ".");
     }
     host
 }
 
-/// Puts a value where a pointer leads, with what is required on the way.
+/// Sets or removes the value at a JSON pointer, and adds missing parents with their required fields.
 fn put(spec: &mut Value, schema: &Value, pointer: &str, value: Option<Value>) {
     let (at, last) = pointer.rsplit_once('/').unwrap();
     let mut here = spec;
@@ -195,7 +197,7 @@ fn put(spec: &mut Value, schema: &Value, pointer: &str, value: Option<Value>) {
     }
 }
 
-/// The least value of a schema: what is required, as short as may be.
+/// Smallest value of a schema: required fields only, each as short as possible.
 fn least(schema: &Value) -> Value {
     match schema.text("/type") {
         "object" => {
@@ -209,7 +211,7 @@ fn least(schema: &Value) -> Value {
     }
 }
 
-/// Makes the rest of the claims fit a change in one field, as their author would.
+/// Adjusts the other fields of the claims to a change of one field, as the claims' author would.
 pub fn make_fit(claims: &mut [Written], changed: &str) {
     let environment = claims[0].spec.clone();
     let switched = |component: &str| environment.at(&format!("/components/{component}")) != &json!(false);
@@ -250,7 +252,8 @@ pub fn make_fit(claims: &mut [Written], changed: &str) {
     follow(claims, changed);
 }
 
-/// Whoever names something that has changed its name follows.
+/// Adjusts dependent fields: references to a renamed namespace, environment or domain, memory for large heaps and
+/// queues, and topics that other fields name.
 fn follow(claims: &mut [Written], changed: &str) {
     if changed == "/namespace" || changed == "/environment" || changed == "/domain" {
         let (mut namespace, mut environment) = (None, None);

@@ -1,4 +1,5 @@
-//! A platform as it finally stands: every object in each cluster, whoever made it, with its pods, Services and Secrets.
+//! A complete platform: every object in each cluster, whether composed, made by a chart or there already, with its
+//! pods, Services and Secrets.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -14,18 +15,17 @@ use super::secrets::{self, Secrets};
 use super::services::{self, Service};
 use super::value::{Labels, Look};
 
-/// Who made an object.
+/// Maker of an object.
 #[derive(Clone, Copy)]
 pub enum Origin<'a> {
-    /// A claim's plan.
+    /// The plan of a claim.
     Composed(&'a ResourceState, &'a Resource),
-    /// A chart or an operator that a plan brings.
+    /// A chart or an operator that a plan installs.
     Made,
-    /// Somebody else, who is asked to in the documentation.
+    /// The cluster itself, such as the namespace `default`.
     External,
 }
 
-/// An object in a cluster.
 pub struct Object<'a> {
     pub origin: Origin<'a>,
     pub place: Place,
@@ -61,7 +61,7 @@ impl<'a> Object<'a> {
         self.manifest.labels("/metadata/labels")
     }
 
-    /// The resource that a plan composes for it.
+    /// Composed resource of this object, if a plan composes the object.
     pub fn resource(&self) -> Option<&'a Resource> {
         match self.origin {
             Origin::Composed(_, resource) => Some(resource),
@@ -69,7 +69,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// What a finding calls it.
+    /// Name of the object in findings.
     pub fn title(&self) -> String {
         format!("{:?} {} {}/{}", self.place, self.kind, self.namespace, self.name)
     }
@@ -96,12 +96,13 @@ impl<'a> Inventory<'a> {
     }
 }
 
-/// A Release is applied on the host, whichever cluster its chart lands in; a manifest stands where its Object says.
+/// Cluster of a composed resource: the manifest of an Object is in the Object's place. A Release is always on the host,
+/// whichever cluster its chart is installed in.
 fn landing(resource: &Resource) -> Place {
     if resource.composed.text("/kind") == "Object" { resource.place } else { Place::Host }
 }
 
-/// An inventory with all that follows from it.
+/// Inventory with the pods, Services, Secrets and behaviours that follow from it.
 pub struct World<'w> {
     pub platform: &'w Platform,
     pub objects: &'w [Object<'w>],
@@ -124,7 +125,7 @@ impl<'w> World<'w> {
         }
     }
 
-    /// What each pod does, in the pods' order.
+    /// Behaviour of each pod, in the order of `pods`.
     pub fn behaviours(&self) -> &[Behaviour] {
         self.behaviours.get_or_init(|| self.pods.iter().map(|pod| programs::behaviour(self, pod)).collect())
     }
@@ -139,11 +140,11 @@ impl<'w> World<'w> {
         self.objects.iter().filter(move |object| object.is(group, kind))
     }
 
-    /// The labels of a namespace, if there is one.
+    /// Labels of a namespace, if the namespace exists.
     pub fn namespace(&self, place: Place, name: &str) -> Option<Labels<'w>> {
         let namespace = self.find(place, "", "Namespace", "", name)?;
         let mut labels = namespace.labels();
-        // The API server adds it to each.
+        // The API server adds this label to every namespace.
         labels.insert("kubernetes.io/metadata.name", &namespace.name);
         Some(labels)
     }

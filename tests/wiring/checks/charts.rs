@@ -1,5 +1,5 @@
-//! What charts are told: versions as pinned, images and pull secrets as the platform team decided, and the addresses and
-//! switches that the rest relies on.
+//! Charts: versions are those pinned, images and pull secrets follow the settings, and values on which other parts rely
+//! are set.
 
 use realtime_platform_core::parts::plan::Place;
 use realtime_platform_core::settings::pins::{
@@ -51,8 +51,8 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// With a mirror, Knative's own images come from there; and it never asks a registry for what a tag means, because it has
-/// no credentials for that.
+/// Images of Knative Serving come from the mirror if there is one. Knative does not resolve tags of our images, because
+/// it has no credentials for their registry.
 fn knative_images(world: &World, object: &Object) -> Vec<Finding> {
     let mut found = Vec::new();
     let settings = &world.platform.settings;
@@ -68,7 +68,7 @@ fn knative_images(world: &World, object: &Object) -> Vec<Finding> {
     if object.manifest.at("/spec/registry/override") != &expected {
         found.push(Finding::on(object, "/spec/registry", "not the mirrored images"));
     }
-    // What Serving puts beside each container of its services is not installed by the operator.
+    // Knative Serving adds queue-proxy to each pod of a service, so the operator's image override does not apply to it.
     let proxy = object.manifest.at("/spec/config/deployment/queue-sidecar-image");
     if proxy != expected.at("/queue-proxy") {
         found.push(Finding::on(object, "/spec/config/deployment", "not the mirrored image of the proxy"));
@@ -77,7 +77,7 @@ fn knative_images(world: &World, object: &Object) -> Vec<Finding> {
         object.manifest.text("/spec/config/deployment/registries-skipping-tag-resolving").split(',').collect();
     for service in world.of_kind("serving.knative.dev", "Service") {
         let image = service.manifest.text("/spec/template/spec/containers/0/image");
-        // Of an image that a user names, the environment knows nothing.
+        // Images that a broker's claim names are skipped: the environment's plan cannot include their registries.
         if !Image::ALL.into_iter().any(|pin| settings.image(pin) == image) {
             continue;
         }
@@ -88,7 +88,8 @@ fn knative_images(world: &World, object: &Object) -> Vec<Finding> {
     found
 }
 
-/// Everything of Knative runs where pods may run, and its services may say so.
+/// Workloads of Knative Serving have the platform's node selector and tolerations, and Knative services are allowed to
+/// set both.
 fn knative_scheduling(world: &World, object: &Object) -> Vec<Finding> {
     let settings = &world.platform.settings;
     let (selector, tolerations) = (json!(settings.node_selector()), json!(settings.tolerations()));
@@ -113,7 +114,7 @@ fn knative_scheduling(world: &World, object: &Object) -> Vec<Finding> {
     found
 }
 
-/// What the operator's chart has in the place of a node selector.
+/// Node affinity that replaces a node selector in the values of the chart `knative-operator`.
 fn on_nodes(settings: &Settings) -> Value {
     let Some(labels) = settings.node_selector() else { return Value::Null };
     let expressions = labels.iter().map(|(key, value)| json!({"key": key, "operator": "In", "values": [value]}));
@@ -125,7 +126,7 @@ fn seccomp() -> Value {
     json!({"type": "RuntimeDefault"})
 }
 
-/// Values that images, other charts and the namespaces' standards depend on.
+/// Values on which images, other charts and the namespaces' Pod Security Standards depend.
 fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<Finding> {
     let settings = &world.platform.settings;
     let registry = json!(settings.registry.clone().unwrap_or_default());
@@ -136,11 +137,12 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
         Origin::Made | Origin::External => &Value::Null,
     };
     let kept = if environment.is_true("/retain") { "Retain" } else { "Delete" };
-    // The quotas of a virtual cluster stop every part that needs more than 512Mi.
+    // The default quota and limit range of the chart `vcluster` stop every part that needs more than 512Mi, so both are
+    // off.
     let off = || json!(false);
-    // Whoever wants Grafana to call its maker leaves it as it is.
+    // Values that keep Grafana from calling its vendor are absent if the setting `telemetry.grafana` is on.
     let unheard = |value: bool| if settings.telemetry.grafana { Value::Null } else { json!(value) };
-    // Its chart's user is root.
+    // The chart `vcluster` runs as root by default.
     let is_not_root = settings.virtual_cluster.run_as_non_root;
     let own = if is_not_root { json!(12345) } else { Value::Null };
     let not_root = if is_not_root { json!(true) } else { Value::Null };
@@ -156,7 +158,8 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
             ("/knative_operator/knative_operator/tolerations", json!(settings.tolerations())),
             ("/knative_operator/operator_webhook/tolerations", json!(settings.tolerations())),
         ],
-        // What a virtual cluster does not show is not looked for.
+        // A virtual cluster does not show node exporters, etcd, scheduler, controller manager and kube-proxy to
+        // Prometheus.
         "kube-prometheus-stack" => vec![
             ("/global/imageRegistry", registry),
             ("/nodeExporter/enabled", off()),
@@ -182,11 +185,13 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
             ("/controlPlane/statefulSet/persistence/volumeClaim/storageClass", class),
             ("/controlPlane/statefulSet/persistence/volumeClaim/retentionPolicy", json!(kept)),
             ("/controlPlane/advanced/defaultImageRegistry", registry),
-            // Else they stand in annotations.
+            // Without this value, vcluster writes service account tokens into annotations of pods on the host.
             ("/sync/toHost/pods/useSecretsForSATokens", json!(true)),
-            // Else pods of StatefulSets get a container whose image no list has.
+            // Rewriting of hosts would add an init container to pods of StatefulSets, with an image that is in no list
+            // of images.
             ("/sync/toHost/pods/rewriteHosts/enabled", off()),
-            // Else no volume grows; and not by rights that are made for each virtual cluster.
+            // Without storage classes of the host, no volume can grow. The values make no ClusterRole for each virtual
+            // cluster.
             ("/sync/fromHost/storageClasses/enabled", json!(true)),
             ("/rbac/clusterRole/enabled", off()),
             ("/telemetry/enabled", json!(settings.telemetry.vcluster)),
@@ -206,7 +211,7 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
                 ("/securityContext/sysctls/0/value", json!("0")),
             ]
         }
-        // The user of its image, and an account that is there already.
+        // 999 is the user of the image. The ServiceAccount exists already.
         "postgres" => vec![
             ("/podSecurityContext/fsGroup", json!(999)),
             ("/podSecurityContext/supplementalGroups", json!([999])),
@@ -222,7 +227,7 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
         .collect()
 }
 
-/// Whatever can be told where to run is told so.
+/// Every node selector and every list of tolerations in a chart's values is that of the settings.
 fn scheduled(world: &World, object: &Object, values: &Value) -> Vec<Finding> {
     let settings = &world.platform.settings;
     let (selector, tolerations) = (json!(settings.node_selector()), json!(settings.tolerations()));
@@ -253,7 +258,8 @@ fn each_object<'a>(value: &'a Value, visit: &mut dyn FnMut(&'a serde_json::Map<S
     }
 }
 
-/// The virtual cluster is reached under a name that its certificate is good for, and enforces policies.
+/// Kubeconfigs use a name that the virtual cluster's certificate holds, network policies are synced to the host, and
+/// both service accounts have the pull secrets of the settings.
 fn vcluster(world: &World, object: &Object, release: &str, namespace: &str, values: &Value) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut finds = |field: &str, message: &str| found.push(Finding::on(object, format!("values{field}"), message));
@@ -288,7 +294,7 @@ fn reaches(world: &World, host: &str, port: i64, release: &str, namespace: &str)
     service && host == format!("{release}.{namespace}")
 }
 
-/// Cluster API installs the same chart with the same values.
+/// Checks a VCluster, through which Cluster API installs the same chart with the same values.
 fn by_cluster_api(world: &World, object: &Object) -> Vec<Finding> {
     let release = object.manifest.at("/spec/helmRelease");
     let pin = world.platform.settings.chart(Chart::VCluster);
@@ -329,7 +335,7 @@ fn by_cluster_api(world: &World, object: &Object) -> Vec<Finding> {
     found
 }
 
-/// A value that was left blank by mistake.
+/// Finds values that were left blank by mistake.
 fn unfilled(object: &Object) -> Vec<Finding> {
     let mut found = Vec::new();
     each_leaf(object.manifest.at("/spec"), "/spec", &mut |pointer, leaf| {

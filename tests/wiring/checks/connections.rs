@@ -1,4 +1,4 @@
-//! Every address that a program calls leads to a Service that has the port, and to pods that listen there.
+//! Connections: every address that a program calls is that of a Service with the port, whose pods listen there.
 
 use crate::wiring::finding::Finding;
 use crate::wiring::services::{Host, Service, resolve, target};
@@ -24,7 +24,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// Why a port of a Service leads nowhere.
+/// Reason why nothing answers at a port of a Service.
 pub fn leads(world: &World, service: &Service, port: i64) -> Option<String> {
     let Some(found) = service.port(port) else {
         return Some(format!("{} has no port {port}", service.object.title()));
@@ -36,7 +36,7 @@ pub fn leads(world: &World, service: &Service, port: i64) -> Option<String> {
     (!is_answered).then(|| format!("nothing listens behind {} at {port}", service.object.title()))
 }
 
-/// A name that a pod has for an address of its own is one by which others call it.
+/// Host aliases of a pod have the address 127.0.0.1, and each name is that of a Service in front of the same pod.
 fn aliases(world: &World) -> Vec<Finding> {
     use crate::wiring::value::Look;
     let mut found = Vec::new();

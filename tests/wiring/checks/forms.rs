@@ -1,4 +1,5 @@
-//! Amounts: every quantity can be read, no container asks for more than it may have, no heap is larger than its container.
+//! Quantities, intervals, storage and scheduling: every quantity is valid, no memory request exceeds its limit, and
+//! every Java heap is smaller than its container.
 
 use serde_json::Value;
 
@@ -38,7 +39,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// How often something is looked at: hours, minutes and seconds.
+/// Intervals consist of hours, minutes and seconds, such as `1h30m`.
 fn intervals(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for object in world.objects {

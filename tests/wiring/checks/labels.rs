@@ -1,4 +1,5 @@
-//! Labels: every resource says whose it is, every pod which part it is, and no workload selects past its own pods.
+//! Labels: every resource has those of its claim, every pod those of its part, and the selector of every workload
+//! selects the workload's own pods.
 
 use realtime_platform_core::parts::owner::label;
 
@@ -13,7 +14,7 @@ pub fn check(world: &World) -> Vec<Finding> {
         let of_owner = owner(standing, &world.platform.environment);
         for (what, manifest) in [("", &resource.composed), ("manifest", resource.manifest())] {
             let labels = manifest.labels("/metadata/labels");
-            // A manifest that is only observed has no labels of ours: its maker sets them.
+            // An observed manifest has the labels that its own controller sets.
             if resource.is_only_observed() && !what.is_empty() {
                 continue;
             }
@@ -45,13 +46,13 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// Whether labels lack one that says which part something is.
+/// Message if one of the labels that name a part is missing.
 fn lacks(labels: &Labels) -> Option<&'static str> {
     let needed = ["app", "app.kubernetes.io/name", "app.kubernetes.io/part-of"];
     needed.iter().any(|name| !labels.contains_key(name)).then_some("not all of a part's labels")
 }
 
-/// The labels that say whose something is.
+/// Labels that name the owner of a resource.
 fn owner(standing: &ResourceState, environment: &str) -> Vec<(String, String)> {
     vec![
         ("app.kubernetes.io/managed-by".to_owned(), "function-realtime-platform".to_owned()),
@@ -62,7 +63,7 @@ fn owner(standing: &ResourceState, environment: &str) -> Vec<(String, String)> {
     ]
 }
 
-/// What is wrong with the labels that say which part something is.
+/// Reason why labels do not name a part of this claim.
 fn part(standing: &ResourceState, labels: &Labels) -> Option<&'static str> {
     if labels.values().any(|value| value.is_empty()) {
         return Some("a label that says nothing");

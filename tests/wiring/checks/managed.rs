@@ -1,5 +1,5 @@
-//! Managed resources: each reaches its cluster through a ProviderConfig that there is, is named only where a name is meant
-//! to be taken, and says when it is ready in a way that its provider can tell.
+//! Managed resources: each uses an existing ProviderConfig of its cluster, only locks have fixed names, and readiness
+//! is one that the provider can evaluate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,7 +35,8 @@ pub fn check(world: &World) -> Vec<Finding> {
                     finds("/spec/providerConfigRef", "no such ProviderConfig for that cluster");
                 }
             }
-            // The manifest of an Object is what another check knows the kinds of; only these stand there by themselves.
+            // Only these kinds are composed without an Object or a Release. The check `placement` lists the kinds of
+            // manifests inside Objects.
             None if !matches!(composed.text("/kind"), "ProviderConfig" | "ClusterUsage") => {
                 finds("/kind", "neither an Object nor a Release nor Crossplane's own");
             }
@@ -75,19 +76,19 @@ pub fn check(world: &World) -> Vec<Finding> {
 }
 
 const MANAGE: &[&str] = &["*"];
-/// What something else makes.
+/// Policies for a resource that another controller makes.
 const SEE: &[&str] = &["Observe"];
-/// All but deletion.
+/// Policies for all actions except deletion.
 const LEAVE: &[&str] = &["Observe", "Create", "Update", "LateInitialize"];
 
-/// Whether a resource is left behind when its claim goes.
+/// Whether a resource remains when its claim is deleted.
 fn is_left(standing: &ResourceState, resource: &Resource) -> bool {
     let kind = resource.manifest().text("/kind");
     let retains = standing.spec.is_true("/retain");
     match (standing.kind.claim, resource.place) {
-        // The virtual cluster takes along what stands inside it.
+        // Deletion of the virtual cluster deletes everything inside it.
         (ENVIRONMENT, Place::Inside) => true,
-        // The namespace takes the volume along, and a Cluster of Cluster API its VCluster.
+        // Deletion of the namespace deletes the volume, and deletion of a Cluster of Cluster API deletes its VCluster.
         (ENVIRONMENT, Place::Host) => kind == "VCluster" || (kind == "Namespace" && retains),
         (_, Place::Host) => false,
         (_, Place::Inside) => {
@@ -96,7 +97,7 @@ fn is_left(standing: &ResourceState, resource: &Resource) -> bool {
     }
 }
 
-/// The name that holds a claim's place: the environment's own, else its role in its namespace.
+/// Name of a claim's lock: the environment's own, or else one of environment, namespace, role and claim's namespace.
 fn lock(standing: &ResourceState, world: &World) -> String {
     let environment = &world.platform.environment;
     let role = match standing.kind.claim {
@@ -133,8 +134,8 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
     }
 }
 
-/// Whether others wait for a resource that is not ready as soon as it exists: guests for all of an environment, else parts
-/// of its own plan.
+/// Whether other resources wait for a resource that is not ready as soon as it exists. Consumers wait for every
+/// resource of an environment; in other claims, parts of the same plan wait.
 fn takes_long(standing: &ResourceState, resource: &Resource) -> bool {
     let is_waited_for = || standing.resources.iter().any(|other| other.waits_for.contains(&resource.part));
     let is_only_seen = resource.composed.texts("/spec/managementPolicies").eq(SEE.iter().copied());
@@ -165,7 +166,8 @@ fn release(world: &World, resource: &Resource, finds: &mut impl FnMut(&str, &str
     }
 }
 
-/// A usage finds what it protects and what uses that.
+/// Each ClusterUsage selects exactly one protected resource and exactly one that uses it, and replays a refused
+/// deletion.
 fn usages(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for (standing, resource) in world.platform.resources() {
@@ -203,7 +205,7 @@ fn usages(world: &World) -> Vec<Finding> {
     found
 }
 
-/// What says whose a place is, and what an environment offers, is true.
+/// The ConfigMap of a lock names its claim, and an environment's ProviderConfig offers what the environment composes.
 fn owned(standing: &ResourceState) -> Vec<Finding> {
     let mut found = Vec::new();
     for resource in standing.resources.iter().filter(|resource| resource.part == LOCK) {
@@ -230,12 +232,12 @@ fn annotations(composed: &Value) -> BTreeMap<String, String> {
     annotations.map(|(name, text)| (name.to_owned(), text.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// Namespaces that an environment makes for what it installs.
+/// Whether a namespace is one that an environment makes for its components.
 fn is_a_components(namespace: &str) -> bool {
     ["istio-system", "knative-operator", "monitoring"].contains(&namespace)
 }
 
-/// What an environment can offer, by what it composes; before anything is observed, nothing is ready.
+/// Offer of an environment, derived from its composed resources. Nothing is observed yet, so no component is ready.
 fn offered(standing: &ResourceState) -> BTreeMap<String, String> {
     let has = |kind: &str, name: &str| {
         standing.resources.iter().any(|resource| {
@@ -280,7 +282,7 @@ fn offered(standing: &ResourceState) -> BTreeMap<String, String> {
     .collect()
 }
 
-/// Whose claims each namespace inside is for.
+/// Namespaces inside, each with the namespace on the host whose claims may use it: `NAMESPACE=CLAIM_NAMESPACE`.
 fn tenants(standing: &ResourceState, namespaces: &[&str]) -> String {
     let tenants = standing.spec.items("/tenants");
     let tenant = |namespace: &&str| {

@@ -1,4 +1,4 @@
-//! The checks, each a question to a platform as it finally stands.
+//! List of checks, each of which returns the findings on a complete platform.
 
 use super::finding::Finding;
 use super::world::World;
@@ -26,10 +26,10 @@ mod topics;
 mod volumes;
 mod workloads;
 
-/// A check, and what it is called.
+/// Name of a check, and its function.
 pub type Check = (&'static str, fn(&World) -> Vec<Finding>);
 
-/// All checks, the quick ones first: the mutation run stops at the first that finds something.
+/// All checks, the fast ones first, because the mutation run stops at the first finding.
 pub const CHECKS: &[Check] = &[
     ("labels", labels::check),
     ("placement", placement::check),

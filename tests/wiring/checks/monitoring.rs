@@ -1,4 +1,5 @@
-//! Prometheus takes up every monitor and every rule, and finds what they ask for; Grafana loads every dashboard.
+//! Monitoring: Prometheus selects every monitor and every rule, a program or exporter measures every metric in a query,
+//! and Grafana loads every dashboard.
 
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ pub fn check(world: &World) -> Vec<Finding> {
         .find(|resource| resource.composed.text("/spec/forProvider/chart/name") == "kube-prometheus-stack");
     let values = stack.map_or(&Value::Null, |stack| stack.composed.at("/spec/forProvider/values"));
     let release = stack.map_or("", |stack| stack.composed.text("/metadata/annotations/crossplane.io~1external-name"));
-    // Unless told otherwise, the chart's Prometheus looks at monitors of its own release only.
+    // By default, the chart's Prometheus selects only monitors with the label of its own release.
     let takes_all =
         values.at("/prometheus/prometheusSpec/serviceMonitorSelectorNilUsesHelmValues") == &Value::Bool(false);
     for monitor in world.of_kind("monitoring.coreos.com", "ServiceMonitor") {
@@ -90,7 +91,8 @@ fn check_monitor(world: &World, monitor: &Object) -> Vec<Finding> {
     found
 }
 
-/// A query that names a Service, a pod's namespace or a volume names one that there is.
+/// Queries of a dashboard name existing Services and volume claims, use the dashboard's variable for data sources, and
+/// default to the dashboard's own namespace.
 fn check_dashboard(world: &World, dashboard: &Object, model: &Value) -> Vec<Finding> {
     let mut found = Vec::new();
     for panel in model.items("/panels") {
@@ -129,8 +131,8 @@ fn check_dashboard(world: &World, dashboard: &Object, model: &Value) -> Vec<Find
     found
 }
 
-/// Metrics of a query that nothing measures there: each family comes from a part of the stack that can be off, or from a pod
-/// beside whoever asks.
+/// Metrics of a query that nothing measures. The first word of a metric decides its source: a part of the stack that
+/// can be off, or a pod in the namespace of the query.
 fn unmeasured<'a>(world: &'a World, asks: &'a Object, values: &'a Value, query: &'a str) -> Vec<&'a str> {
     let is_on = |part: &str| values.at(&format!("/{part}/enabled")) != &Value::Bool(false);
     let measures = |metric: &str| match metric.split('_').next() {
@@ -143,19 +145,19 @@ fn unmeasured<'a>(world: &'a World, asks: &'a Object, values: &'a Value, query: 
         Some("container" | "kubelet") => is_on("kubelet"),
         Some("node") => is_on("nodeExporter"),
         _ => world.pods.iter().filter(|pod| pod.object.namespace == asks.namespace).any(|pod| {
-            // A program whose text we know names what it shows.
+            // The text of a known script contains the name of each metric that it serves, in quotes.
             let mut commands = pod.containers.iter().flat_map(|container| container.value.texts("/command"));
             commands.any(|text| text.contains(&format!("\"{metric}\"")))
         }),
     };
-    // A metric stands before the braces of its selector.
+    // The name of a metric is the word before the opening brace of its selector.
     let parts: Vec<&str> = query.split('{').collect();
     let last_word = |part: &'a str| part.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next();
     let metrics = parts[..parts.len() - 1].iter().copied().filter_map(last_word);
     metrics.filter(|metric| !measures(metric)).collect()
 }
 
-/// Alerts ask for what is measured, of their own namespace, and each has words.
+/// Alerts query existing metrics of their own namespace only, and each has a summary, a description and a severity.
 fn check_rules(world: &World, rules: &Object, values: &Value) -> Vec<Finding> {
     let mut found = Vec::new();
     let groups = rules.manifest.items("/spec/groups").iter();
@@ -190,7 +192,7 @@ fn check_rules(world: &World, rules: &Object, values: &Value) -> Vec<Finding> {
     found
 }
 
-/// The label matchers of a query that ask for one value: `name="value"`.
+/// Label matchers of a query that require one value: `name="value"`.
 fn matchers(query: &str) -> impl Iterator<Item = (&str, &str)> {
     query.split(['{', ',', '}']).filter_map(|matcher| {
         let (label, value) = matcher.trim().split_once("=\"")?;

@@ -1,4 +1,4 @@
-//! Names have the form and the length that Kubernetes, Helm, Istio and Knative ask of them, and no name is taken twice.
+//! Names have the form and the length that Kubernetes, Helm, Istio and Knative require, and no name is used twice.
 
 use std::collections::BTreeSet;
 
@@ -63,7 +63,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// Labels that were good once are not looked at again: most resources share theirs.
+/// Checks labels and annotations. Valid labels are remembered and not checked again, because most resources share them.
 fn metadata<'a>(manifest: &'a Value, good: &mut BTreeSet<(&'a str, &'a str)>, finds: &mut impl FnMut(&str, String)) {
     for (name, value) in manifest.labels("/metadata/labels") {
         if good.insert((name, value)) && !(qualified_name(name) && is_label_value(value)) {
@@ -79,13 +79,13 @@ fn metadata<'a>(manifest: &'a Value, good: &mut BTreeSet<(&'a str, &'a str)>, fi
     }
 }
 
-/// The name of an object, and the names inside that its kind has rules for.
+/// Checks the name of an object, and the names in its manifest for which its kind has rules.
 fn names(object: &Object) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut finds =
         |field: &str, name: &str| found.push(Finding::on(object, field, format!("no name for this: {name:?}")));
     let is_right = match object.kind.as_str() {
-        // Managed resources whose names Crossplane makes up, but for the locks.
+        // Crossplane generates the names of these managed resources, except for locks.
         "Release" | "ClusterUsage" => true,
         "Service" => is_label(&object.name) && object.name.starts_with(|c: char| c.is_ascii_lowercase()),
         // A Job's name becomes the value of a label of its pods, and a Namespace's the value of a label of its own.
@@ -136,7 +136,7 @@ fn is_label(name: &str) -> bool {
         && name.chars().all(|c| inner(c) || c == '-')
 }
 
-/// What most objects may be called: labels with dots between them, as long as they like.
+/// Whether a text is a name for most kinds of objects: at most 253 characters, in parts of any length between dots.
 fn is_name(name: &str) -> bool {
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_part =
@@ -144,7 +144,7 @@ fn is_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_part)
 }
 
-/// A host, whose labels are short as well.
+/// Whether a text is a host name, whose labels have at most 63 characters.
 fn is_host(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }

@@ -1,5 +1,5 @@
-//! Order: whatever is waited for is a part of the same plan, or something that the environment offers; nothing waits for
-//! itself, and everything waits for the lock. What is waited for is told by phase, and each part is in one.
+//! Order: each resource waits for parts of its own plan or for offers of the environment, never for its own part, and
+//! always for the lock. Each part is in exactly one phase, because conditions name phases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     world.platform.claims.iter().flat_map(|standing| check_plan(world, standing)).collect()
 }
 
-/// What the environment offers to a claim.
+/// Components that the environment offers to a claim once the environment is complete.
 fn offered(world: &World, standing: &ResourceState) -> BTreeSet<&'static str> {
     let consumer = Consumer {
         environment: world.platform.environment.clone(),
@@ -31,7 +31,7 @@ fn offered(world: &World, standing: &ResourceState) -> BTreeSet<&'static str> {
     Admission::of(&consumer, config.map(|config| config.manifest.as_ref())).in_the_end().offered()
 }
 
-/// What must be there before a resource of a tenant can be.
+/// Component of the environment that serves the kind of a resource.
 fn component(resource: &Resource) -> Option<&'static str> {
     let manifest = resource.manifest();
     match manifest.text("/apiVersion").split('/').next()? {
@@ -84,7 +84,7 @@ fn check_plan(world: &World, standing: &ResourceState) -> Vec<Finding> {
     found
 }
 
-/// Everything that is ready before these parts are.
+/// All parts that are ready before a resource that waits for `parts`, with those for which they wait in turn.
 fn before<'a>(waits: &BTreeMap<&'a str, BTreeSet<&'a str>>, parts: &[&'a str]) -> BTreeSet<&'a str> {
     let mut before = BTreeSet::new();
     let mut next: Vec<&str> = parts.to_vec();

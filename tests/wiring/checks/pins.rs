@@ -1,4 +1,4 @@
-//! Every image is one that is pinned, or one that a claim names by tag or digest.
+//! Images: each is pinned by the settings, or named by a claim with a tag or digest.
 
 use realtime_platform_core::settings::pinned;
 use realtime_platform_core::settings::pins::Image;

@@ -1,4 +1,4 @@
-//! Everything stands in a cluster that serves its kind, and in a namespace that there is.
+//! Placement: each object is in a cluster that serves its kind, and in an existing namespace.
 
 use realtime_platform_core::parts::plan::Place;
 
@@ -7,14 +7,13 @@ use crate::wiring::finding::Finding;
 use crate::wiring::value::Look;
 use crate::wiring::world::{Object, Origin, World};
 
-/// Whether objects of a kind stand in a namespace.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Scope {
     Cluster,
     Namespace,
 }
 
-/// Every kind that is composed, in the one version of it that is used.
+/// Composed kinds, each with the only version in which it is composed.
 const KINDS: &[(&str, &str, Scope)] = &[
     ("v1", "ConfigMap", Scope::Namespace),
     ("v1", "Namespace", Scope::Cluster),
@@ -23,7 +22,7 @@ const KINDS: &[(&str, &str, Scope)] = &[
     ("v1", "ServiceAccount", Scope::Namespace),
     ("apps/v1", "Deployment", Scope::Namespace),
     ("apps/v1", "StatefulSet", Scope::Namespace),
-    // What a StatefulSet makes, to be looked at.
+    // Pod of a StatefulSet, which is only observed.
     ("v1", "Pod", Scope::Namespace),
     ("batch/v1", "Job", Scope::Namespace),
     ("networking.k8s.io/v1", "NetworkPolicy", Scope::Namespace),
@@ -70,7 +69,7 @@ pub fn check(world: &World) -> Vec<Finding> {
             }
             Scope::Namespace | Scope::Cluster => {}
         }
-        // A mesh of the host would inject its sidecars into the pods of the inside.
+        // Istio on the host would inject sidecars into pods of the virtual cluster.
         let is_host_namespace = object.kind == "Namespace" && object.place == Place::Host;
         if is_host_namespace && object.labels().get("istio-injection") != Some(&"disabled") {
             found.push(Finding::on(object, "/metadata/labels", "open to the host's mesh"));
@@ -86,7 +85,7 @@ fn is_served(world: &World, object: &Object) -> bool {
         || world.find(object.place, "apiextensions.k8s.io", "CustomResourceDefinition", "", &object.group).is_some()
 }
 
-/// A chart that does not make its namespace needs one.
+/// The namespace of a Release exists, unless the chart makes it.
 fn release(world: &World, object: &Object) -> Option<Finding> {
     let resource = object.resource().filter(|_| object.kind == "Release")?;
     let parameters = resource.composed.at("/spec/forProvider");

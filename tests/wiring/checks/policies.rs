@@ -1,5 +1,5 @@
-//! Every pod of ours, and every pod that a chart of ours puts beside them, stands behind network policies in both directions.
-//! They admit every connection that is known, and none that is not.
+//! Network policies: every composed pod, and every pod of a chart in the same namespaces, is selected in both
+//! directions. The policies admit every known connection, and no other.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,11 @@ use crate::wiring::services::{Host, Service, resolve, target};
 use crate::wiring::value::{Labels, Look, selects};
 use crate::wiring::world::{Origin, World};
 
-/// Where a name server is asked: some networks judge by its Service's port, others by its pods'.
+/// Ports of DNS. Some network plugins match the port of the Service (53), others that of its pods (1053).
 const NAMES: [Door; 4] = [("UDP", 53), ("TCP", 53), ("UDP", 1053), ("TCP", 1053)];
-/// The same of the API server, which is no pod inside.
+/// Ports of the API server, of its Service and behind it. The API server is no pod of the virtual cluster.
 const API_SERVER: [i64; 2] = [443, 8443];
-/// What a client of Kafka may need: the broker, the schemas and Connect.
+/// Ports that clients of Kafka may need: broker, Schema Registry and Connect.
 const KAFKA_CLIENT: [i64; 3] = [9092, 8081, 8083];
 
 pub fn check(world: &World) -> Vec<Finding> {
@@ -49,7 +49,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// Every peer is somebody, and every rule names ports.
+/// Every peer selects a pod or a listed network, and every rule names ports.
 fn peers(world: &World, rule: &Rule) -> Vec<Finding> {
     let mut found = Vec::new();
     for peer in rule.peers.iter().filter(|peer| !is_network(peer)) {
@@ -76,14 +76,14 @@ fn peers(world: &World, rule: &Rule) -> Vec<Finding> {
     found
 }
 
-/// Whether a pod is ours, or stands where ours do.
+/// Whether a pod is in the virtual cluster, and either composed or in the namespace of a claim.
 fn is_among_ours(world: &World, index: usize) -> bool {
     let object = world.pods[index].object;
     let is_tenants = || world.platform.claims.iter().any(|claim| claim.spec.text("/namespace") == object.namespace);
     object.place == Place::Inside && (matches!(object.origin, Origin::Composed(..)) || is_tenants())
 }
 
-/// Nothing is left open, and everybody can ask for names.
+/// Policies select every pod in both directions, and every pod may call DNS.
 fn fenced(world: &World, admissions: &Traffic) -> Vec<Finding> {
     let mut found = Vec::new();
     for index in (0..world.pods.len()).filter(|&index| is_among_ours(world, index)) {
@@ -101,7 +101,7 @@ fn fenced(world: &World, admissions: &Traffic) -> Vec<Finding> {
     found
 }
 
-/// A connection into a pod.
+/// A connection between two pods, given by their indices in `World::pods`.
 struct Connection {
     from: usize,
     to: usize,
@@ -109,7 +109,7 @@ struct Connection {
     field: String,
 }
 
-/// Every connection that a program's configuration, a route, Knative or a monitor opens.
+/// Known connections: those of programs' configuration, routes, Knative and monitors.
 fn connections(world: &World) -> Vec<Connection> {
     let mut connections = Vec::new();
     for call in world.behaviours().iter().flat_map(|behaviour| &behaviour.calls) {
@@ -175,14 +175,14 @@ fn scrapes(world: &World) -> Vec<Connection> {
     connections
 }
 
-/// Why a connection does not come through.
+/// Finding if the policies refuse a connection.
 fn refused(world: &World, admissions: &Traffic, connection: &Connection) -> Option<Finding> {
     let Connection { from, to, port, field } = connection;
     let message = || format!("refused at {} port {port}", world.pods[*to].object.title());
     (!admissions.reach(*from, *to, ("TCP", *port))).then(|| Finding::at(&world.pods[*from], field, message()))
 }
 
-/// What is admitted although nothing is known to need it.
+/// Findings for admitted connections that are not known, and for admitted ports at which nothing listens.
 fn unknown(world: &World, admissions: &Traffic, known: &[Connection]) -> Vec<Finding> {
     let mut found = Vec::new();
     let known: BTreeSet<(usize, usize, i64)> =
@@ -219,7 +219,8 @@ fn listens(world: &World, index: usize, port: i64) -> bool {
     is_proxy || world.behaviours()[index].listens.contains(&port)
 }
 
-/// Who leaves the virtual cluster, and where to: as configured, as said of a program, or to the API server.
+/// Egress from the virtual cluster: the admitted ports are exactly those that configuration, `OUTSIDE` and calls to the
+/// API server need.
 fn outside(world: &World, admissions: &Traffic) -> Vec<Finding> {
     let mut found = Vec::new();
     for index in (0..world.pods.len()).filter(|&index| is_among_ours(world, index)) {

@@ -1,4 +1,4 @@
-//! Every Secret, ConfigMap, volume claim, ServiceAccount and Role that is named exists where it is looked for, with every
+//! References: every named Secret, ConfigMap, volume claim, ServiceAccount and Role exists in its namespace, with every
 //! key that is read.
 
 use realtime_platform_core::claims::realtime_system::script;
@@ -68,7 +68,7 @@ fn variables(world: &World, pod: &Pod, container: &Container) -> Vec<Finding> {
     found
 }
 
-/// The downward API: a label that the pod has, or that the Job's controller adds.
+/// Whether the downward API has a field of a pod. The Job controller adds the label `batch.kubernetes.io/job-name`.
 fn is_field(pod: &Pod, path: &str) -> bool {
     if let Some(label) = path.strip_prefix("metadata.labels['").and_then(|rest| rest.strip_suffix("']")) {
         let by_controller = pod.object.is("batch", "Job") && label == "batch.kubernetes.io/job-name";
@@ -146,7 +146,7 @@ fn accounts(world: &World, pod: &Pod) -> Vec<Finding> {
     found
 }
 
-/// Whether an account may do something with Secrets of its namespace.
+/// Whether a ServiceAccount has a verb on Secrets of its namespace.
 fn may(world: &World, pod: &Pod, account: &str, verb: &str, name: Option<&str>) -> bool {
     let (place, namespace) = (pod.object.place, pod.object.namespace.as_str());
     let bindings = world.of_kind("rbac.authorization.k8s.io", "RoleBinding");
@@ -204,7 +204,7 @@ fn roles(world: &World) -> Vec<Finding> {
     found
 }
 
-/// A ProviderConfig finds its credentials.
+/// Every ProviderConfig names an existing Secret and key.
 fn provider_configs(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for group in ["kubernetes.crossplane.io", "helm.crossplane.io"] {

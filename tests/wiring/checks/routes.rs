@@ -1,5 +1,5 @@
-//! Every route binds a Gateway that serves its hosts and leads to a Service's port; every Gateway is opened by pods, shows a
-//! certificate that is there, and each of its hosts leads somewhere.
+//! Routes: each VirtualService is bound to a Gateway that serves its hosts, and leads to a port of a Service. Each
+//! Gateway selects pods that listen at its ports, has an existing certificate, and has a route for each host.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,6 @@ fn routed<'w>(world: &World<'w>, namespace: &str) -> BTreeSet<&'w str> {
     routes.flat_map(|route| route.manifest.texts("/spec/hosts")).collect()
 }
 
-/// The hosts of a Gateway.
 fn served<'w>(gateway: &'w Object) -> BTreeSet<&'w str> {
     gateway.manifest.items("/spec/servers").iter().flat_map(|server| server.texts("/hosts")).collect()
 }
@@ -62,7 +61,8 @@ fn check_route(world: &World, route: &Object) -> Vec<Finding> {
     found
 }
 
-/// Knative's local gateway tells its Services apart by the authority alone.
+/// Knative's local gateway selects a service by the authority alone, so routes to it rewrite the authority, and others
+/// do not.
 fn rewritten(world: &World, route: &Object, authority: &str, host: &str) -> Option<Finding> {
     let is_local_gateway = host.split('.').next() == Some("knative-local-gateway");
     let names = |service: &&Object| {
@@ -105,7 +105,7 @@ fn check_gateway(world: &World, gateway: &Object) -> Vec<Finding> {
                 found.push(Finding::on(gateway, &field, format!("no certificate {secret} beside the gateway's pod")));
             }
         }
-        // Where there is a certificate, plain HTTP only leads there.
+        // With a certificate, port 80 only redirects to HTTPS.
         let expected = match number {
             80 => ("HTTP", !server.has("/tls/mode") && server.is_true("/tls/httpsRedirect") == has_certificate),
             443 => ("HTTPS", server.text("/tls/mode") == "SIMPLE" && server.has("/tls/credentialName")),
@@ -119,7 +119,7 @@ fn check_gateway(world: &World, gateway: &Object) -> Vec<Finding> {
     found
 }
 
-/// Where both tenants of a namespace show themselves, every host of the Gateway leads somewhere.
+/// If the system and the broker of a namespace are both exposed, every host of the Gateway has a route.
 fn unrouted(world: &World, gateway: &Object) -> Vec<Finding> {
     let shows = |kind| {
         world.platform.claims.iter().any(|standing| {
@@ -138,7 +138,7 @@ fn unrouted(world: &World, gateway: &Object) -> Vec<Finding> {
     dead.map(|host| Finding::on(gateway, "/spec/servers", format!("no route for {host}"))).collect()
 }
 
-/// What a program tells people to go to is a host with a route, or with one as soon as its claim is exposed.
+/// Every URL that a program shows to people has a route, or gets one as soon as the claim is exposed.
 fn shown(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for (pod, behaviour) in world.pods.iter().zip(world.behaviours()) {
@@ -155,7 +155,7 @@ fn shown(world: &World) -> Vec<Finding> {
     found
 }
 
-/// Whether a host is one that the system of a namespace would have, were it exposed.
+/// Whether a host would have a route if the system of the namespace were exposed.
 fn is_hidden(world: &World, namespace: &str, host: &str) -> bool {
     let in_it = |object: &&Object| object.namespace == namespace;
     let mut gateways = world.of_kind("networking.istio.io", "Gateway").filter(in_it).peekable();

@@ -1,4 +1,4 @@
-//! No secret value stands anywhere: not where it would be read, not in what carries it, not in what is told.
+//! Secrecy: no composed resource, variable, ConfigMap or chart value holds the value of a secret.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     for pod in &world.pods {
         for container in &pod.containers {
             for (index, variable) in container.variables() {
-                // The name of a Secret, and of a key in it, are no secrets.
+                // Variables with the name of a Secret, or of a key in it, hold no secret value.
                 let is_reference = matches!(variable.text("/name"), "SECRET_NAME" | "SECRET_KEY");
                 if is_secret_name(variable.text("/name")) && variable.has("/value") && !is_reference {
                     found.push(Finding::at(
@@ -35,7 +35,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     for config in world.of_kind("", "ConfigMap") {
         for (file, text) in config.manifest.entries("/data") {
             let text = text.as_str().unwrap_or_default();
-            // YAML is read only where JSON, which is much quicker to read, is not.
+            // JSON is much faster to parse than YAML, so YAML is tried second.
             let parsed =
                 serde_json::from_str::<Value>(text).or_else(|_| serde_yaml::from_str(text)).unwrap_or_default();
             each_leaf(&parsed, "", &mut |pointer, leaf| {
@@ -54,7 +54,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// A chart is told the name of a Secret, or to make one up; never a password.
+/// Values of a chart hold no password: a chart reads an existing Secret, or generates the password itself.
 fn in_values(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for release in world.of_kind("helm.crossplane.io", "Release") {
@@ -75,7 +75,8 @@ fn is_secret_name(name: &str) -> bool {
         .any(|word| name.contains(word))
 }
 
-/// Key material in the forms that it usually has: PEM, password hashes, long words of mixed letters and digits.
+/// Whether a text holds key material in its usual forms: PEM, password hashes, words of 40 or more mixed letters and
+/// digits.
 fn looks_like_a_key(text: &str) -> bool {
     const LONG: usize = 40;
     if text.len() < LONG {
@@ -89,7 +90,7 @@ fn looks_like_a_key(text: &str) -> bool {
             && word.iter().any(u8::is_ascii_uppercase)
             && word.iter().any(u8::is_ascii_digit)
     };
-    // Plain steps over bytes: this reads every script for every mutant, unoptimised.
+    // A loop over bytes for speed: the mutation run reads every script for every mutant, in an unoptimised build.
     let (bytes, mut from, mut at) = (text.as_bytes(), 0, 0);
     while at < bytes.len() {
         if !matches!(bytes[at], b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'+' | b'=') {

@@ -1,5 +1,5 @@
-//! What a security team asks of every pod, every namespace and every role. What does not keep a rule stands in the table of
-//! `docs/security.md`, with its reason, or is a finding.
+//! Security rules for every pod, namespace and Role. A violation is a row in the table of `docs/security.md`, with its
+//! reason, or else a finding.
 
 use std::sync::LazyLock;
 
@@ -12,15 +12,15 @@ use crate::wiring::pods::{Container, Pod};
 use crate::wiring::value::Look;
 use crate::wiring::world::{Object, Origin, World};
 
-/// A rule that something does not keep.
+/// Violation of a rule.
 pub struct Violation {
     pub rule: &'static str,
-    /// The container, as `POD/CONTAINER`, the pod or the object.
+    /// Container, as `POD/CONTAINER`, or else pod or object.
     pub of: String,
     pub finding: Finding,
 }
 
-/// A row of the table of exceptions.
+/// Row of a table in `docs/security.md`.
 pub struct Allowance {
     pub rule: &'static str,
     pub of: &'static str,
@@ -29,7 +29,7 @@ pub struct Allowance {
 
 static ALLOWANCES: LazyLock<Vec<Allowance>> = LazyLock::new(|| table("exceptions"));
 
-/// The table of that name in the document.
+/// Rows of a table in `docs/security.md`.
 pub fn table(name: &str) -> Vec<Allowance> {
     let text = include_str!("../../../docs/security.md");
     let start = format!("<!-- {name}: tests/policy.rs reads this table -->");
@@ -68,7 +68,7 @@ pub fn check(world: &World) -> Vec<Finding> {
         .collect()
 }
 
-/// Everything that keeps some rule not.
+/// All violations of all rules.
 pub fn violations(world: &World) -> Vec<Violation> {
     let mut found = Vec::new();
     let (ours, others): (Vec<_>, Vec<_>) = world.pods.iter().partition(|pod| is_ours(world, pod));
@@ -101,7 +101,7 @@ pub fn violations(world: &World) -> Vec<Violation> {
     found
 }
 
-/// Whether a pod is composed, or a chart's among those that are.
+/// Whether a pod is in the virtual cluster, and either composed or made by a chart in the namespace of a claim.
 fn is_ours(world: &World, pod: &Pod) -> bool {
     let is_tenants = || world.platform.claims.iter().any(|claim| claim.spec.text("/namespace") == pod.object.namespace);
     pod.object.place == Place::Inside && (matches!(pod.object.origin, Origin::Composed(..)) || is_tenants())
@@ -177,7 +177,7 @@ fn of_size(pod: &Pod, container: &Container, of: &str, found: &mut Vec<Violation
     }
 }
 
-/// Knative's own container, beside each of a service.
+/// Sizes of queue-proxy, which Knative adds to each pod of a service.
 fn of_queue_proxy(serving: &Object, found: &mut Vec<Violation>) {
     for size in ["cpu-request", "cpu-limit", "memory-request", "memory-limit"] {
         let field = format!("/spec/config/deployment/queue-sidecar-{size}");
@@ -188,14 +188,14 @@ fn of_queue_proxy(serving: &Object, found: &mut Vec<Violation>) {
     }
 }
 
-/// An amount of CPU or memory as Kubernetes reads it.
+/// Whether a text is an amount of CPU or memory as Kubernetes reads it.
 fn is_amount(text: &str) -> bool {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = &text[digits.len()..];
     digits.parse::<f64>().is_ok() && ["", "m", "Ki", "Mi", "Gi", "Ti"].contains(&unit)
 }
 
-/// Namespaces in which only charts of the environment run, which keep the strictest standard as their values stand.
+/// Namespaces in which only charts of the environment run. With our values, the charts meet the standard `restricted`.
 const RESTRICTED: [&str; 4] = ["istio-system", "knative-operator", "knative-serving", "monitoring"];
 
 fn of_namespace(namespace: &Object, found: &mut Vec<Violation>) {
@@ -210,7 +210,7 @@ fn of_namespace(namespace: &Object, found: &mut Vec<Violation>) {
     }
 }
 
-/// A role that reads or changes Secrets names them.
+/// Every rule of a Role names its resources, without wildcards.
 fn of_role(role: &Object, found: &mut Vec<Violation>) {
     for (index, rule) in role.manifest.items("/rules").iter().enumerate() {
         let is_named = !rule.items("/resourceNames").is_empty();

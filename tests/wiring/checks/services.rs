@@ -1,4 +1,4 @@
-//! Every Service selects pods in its namespace, and each of its ports leads to one that they listen to.
+//! Services: each selects pods in its namespace, and each of its ports leads to a port at which those pods listen.
 
 use crate::wiring::finding::Finding;
 use crate::wiring::services::target;
@@ -33,7 +33,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// What a container says it listens to is what its program listens to.
+/// Programs listen at every port that their container declares.
 fn declared(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for (pod, behaviour) in world.pods.iter().zip(world.behaviours()) {

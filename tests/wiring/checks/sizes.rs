@@ -1,16 +1,17 @@
-//! Sizes: what is composed fits where it goes, however much a claim asks for.
+//! Sizes: composed resources stay within the limits of Linux, Kubernetes and etcd, however much a claim asks for.
 
 use crate::wiring::finding::Finding;
 use crate::wiring::value::Look;
 use crate::wiring::world::World;
 
-/// Linux takes no longer string into a program's environment, the variable's name and the ends included.
+/// Bytes of one variable: Linux limits each string in a program's environment, with the name, `=` and the final NUL.
 const VARIABLE: usize = 128 << 10;
-/// Kubernetes takes no larger ConfigMap.
+/// Bytes of the data of one ConfigMap, a limit of Kubernetes.
 const CONFIG_MAP: usize = 1 << 20;
-/// etcd takes objects of 1.5 MiB, and an Object holds its manifest twice, as it is asked for and as it is.
+/// Bytes of one composed resource: etcd takes objects of 1.5 MiB, and an Object holds its manifest twice, in spec and
+/// status.
 const OBJECT: usize = 700 << 10;
-/// What one claim composes in all, as the design promises.
+/// Bytes of all resources that one claim composes, a limit of our design.
 const CLAIM: usize = 1 << 20;
 
 pub fn check(world: &World) -> Vec<Finding> {
@@ -35,7 +36,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// The same for whole objects and claims: written out once for each platform, since it takes its time.
+/// Sizes of whole resources and claims. Serialisation is slow, so this check runs once for each platform.
 pub fn check_whole(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for standing in &world.platform.claims {

@@ -1,4 +1,4 @@
-//! What users are told is true: every address leads somewhere, every Secret has the keys that it is said to have.
+//! Status: every address resolves to a Service or a route, and every Secret has the keys that the status promises.
 
 use realtime_platform_core::parts::plan::Place;
 
@@ -55,7 +55,7 @@ fn tenant(world: &World, standing: &ResourceState, finds: &mut impl FnMut(String
     }
 }
 
-/// Why an address leads nowhere: inside it is a Service's, outside a route's.
+/// Reason why an address leads nowhere: a cluster-local host needs a Service, any other host a route.
 fn endpoint(world: &World, namespace: &str, url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let host = rest.split(['/', ':']).next().unwrap_or_default();
@@ -66,7 +66,7 @@ fn endpoint(world: &World, namespace: &str, url: &str) -> Option<String> {
             return Some(format!("no page: {url}"));
         }
         let Some((host, port)) = address(plain) else { return Some(format!("no address: {url}")) };
-        // The port says what is spoken there.
+        // Each port has one protocol: 8883 `mqtts`, 1883 `mqtt`.
         if (scheme == "mqtts") != (port == 8883) || (scheme == "mqtt") != (port == 1883) {
             return Some(format!("not where that is spoken: {url}"));
         }

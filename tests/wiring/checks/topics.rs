@@ -1,4 +1,4 @@
-//! Every Kafka topic that something names is one that the system of its namespace makes.
+//! Kafka topics: every topic that a program names is created in its namespace.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Every mount has its volume, every volume is mounted, and no two mounts stand in each other's place.
+//! Volumes: every mount has a volume, every volume is mounted, and no two mounts of a container have the same path.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// A volume claim that nobody mounts holds nothing.
+/// Every volume claim is mounted by a pod.
 fn claims(world: &World) -> Vec<Finding> {
     world
         .of_kind("", "PersistentVolumeClaim")

@@ -1,5 +1,5 @@
-//! Pods of ours: they run once, restart when what they read changes, hold no token that they do not use, and keep every
-//! guard that was put up.
+//! Composed workloads: each has one pod at a time, restarts when configuration or credentials change, has no unused
+//! token, and keeps every security setting strict.
 
 use realtime_platform_core::parts::owner::label;
 use realtime_platform_core::parts::plan::{Place, Resource};
@@ -38,7 +38,7 @@ pub fn check(world: &World) -> Vec<Finding> {
         }
     }
     for service in world.of_kind("serving.knative.dev", "Service") {
-        // Only what a route leads to is reached from outside.
+        // Knative services are cluster-local, because only routes are reached from outside.
         if service.labels().get("networking.knative.dev/visibility") != Some(&"cluster-local") {
             found.push(Finding::on(service, "/metadata/labels", "Knative shows it to everybody"));
         }
@@ -60,19 +60,19 @@ pub fn check(world: &World) -> Vec<Finding> {
 fn runs(pod: &Pod, finds: &mut impl FnMut(&str, &str)) {
     let spec = pod.object.manifest.at("/spec");
     let kind = pod.object.kind.as_str();
-    // A volume that one pod holds cannot be taken over while that pod still runs.
+    // The new pod cannot take over a volume while the old pod still holds it.
     let is_single = spec.number("/replicas") == Some(1) && spec.text("/strategy/type") == "Recreate";
     if kind == "Deployment" && !is_single {
         finds("/spec/replicas", "not one pod at a time");
     }
-    // In order, a pod that never was ready is not replaced by one of a newer template.
+    // With `OrderedReady`, a StatefulSet does not replace a pod that never was ready by one of a newer template.
     let is_one = spec.number("/replicas") == Some(1) && spec.text("/podManagementPolicy") == "Parallel";
     if kind == "StatefulSet" && !is_one {
         finds("/spec/replicas", "not one pod that is replaced whatever its state");
     }
 }
 
-/// A Job whose content changes is another one, and the old one goes with its pods.
+/// A Job with changed content has another key and another name, and the old Job is deleted together with its pods.
 fn runs_once(job: &Pod, resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
     if job.spec.text("/restartPolicy") != "OnFailure" {
         finds("/spec/template/spec/restartPolicy", "not tried again in its place");
@@ -89,7 +89,8 @@ fn runs_once(job: &Pod, resource: &Resource, finds: &mut impl FnMut(&str, &str))
     }
 }
 
-/// What is read from Secrets and ConfigMaps is said on the template, so that a change of it restarts the pods.
+/// Annotations of the pod template hold the generation of credentials and a hash of the configuration, so that a change
+/// of either restarts the pods.
 fn restarts(pod: &Pod, standing: &ResourceState, finds: &mut impl FnMut(&str, &str)) {
     let annotations = pod.object.manifest.labels("/spec/template/metadata/annotations");
     let variables = || pod.containers.iter().flat_map(|container| container.value.items("/env"));
@@ -116,7 +117,7 @@ fn restarts(pod: &Pod, standing: &ResourceState, finds: &mut impl FnMut(&str, &s
 }
 
 fn guards(pod: &Pod, finds: &mut impl FnMut(&str, &str)) {
-    // Some programs take every variable of the environment for configuration, those of Services around them too.
+    // Some programs read every variable as configuration, also those that Kubernetes adds for each Service.
     if pod.spec.at("/enableServiceLinks") != &Value::Bool(false) {
         finds("/enableServiceLinks", "gets a variable for each Service around it");
     }
@@ -134,10 +135,10 @@ fn guards(pod: &Pod, finds: &mut impl FnMut(&str, &str)) {
     }
 }
 
-/// What root keeps that owns files, becomes another user and ends that user's programs.
+/// Capabilities of root that changes owners of files, becomes another user and signals that user's processes.
 const KEPT_BY_ROOT: [&str; 7] = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
 
-/// A guard is either not there, because the image cannot bear it, or up.
+/// Each security setting is absent, because the image does not run with it, or strict.
 fn container_guards(pod: &Pod, container: &Container, finds: &mut impl FnMut(&str, &str)) {
     let security = container.value.at("/securityContext");
     let may_be_root = !pod.spec.has("/securityContext/runAsNonRoot") && !security.has("/runAsNonRoot");

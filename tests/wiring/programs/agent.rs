@@ -1,4 +1,4 @@
-//! The Lenses agent: a provisioning file with connections, with `${…}` for variables, and a database in variables.
+//! Lenses agent: connections are in a provisioning file with `${…}` for variables, and the database is in variables.
 
 use serde_json::Value;
 
@@ -16,13 +16,13 @@ const VARIABLES: &[Variable] = &[
     must("LENSES_STORAGE_POSTGRES_DATABASE", Takes::Own),
     must("LENSES_STORAGE_POSTGRES_USERNAME", Takes::Own),
     must("LENSES_STORAGE_POSTGRES_PASSWORD", Takes::Credential),
-    // The provisioning file names it.
+    // The provisioning file refers to this variable.
     must("LENSESHQ_AGENT_KEY", Takes::Credential),
 ];
 
 pub fn run(reading: &mut Reading) {
     reading.variables(VARIABLES);
-    // HTTP, and the exporter of metrics.
+    // 9991 serves HTTP, and 9102 serves metrics.
     reading.listens(&[9991, 9102]);
     reading.writes(&["/data", "/tmp"]);
     if let Some(password) = reading.credential("LENSES_STORAGE_POSTGRES_PASSWORD") {
@@ -42,7 +42,7 @@ pub fn run(reading: &mut Reading) {
     }
 }
 
-/// Lenses knows a connection by its name, and each kind has one name that it must have.
+/// Kinds of connections, each with the one name that Lenses requires for the kind.
 const CONNECTIONS: &[(&str, &str)] = &[
     ("lensesHq", "lenses-hq"),
     ("kafka", "kafka"),

@@ -1,4 +1,4 @@
-//! Connectors, whose configuration is handed to Connect and which run in Kafka's pod.
+//! Connectors: a keeper hands the configuration to Kafka Connect, and the connector runs in Kafka's pod.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
 
 const FLAG: Takes = Takes::OneOf(&["true", "false"]);
 
-/// The Snowflake sink of version 3.
+/// Settings of the Snowflake sink connector, version 3.
 const SNOWFLAKE: &[Variable] = &[
     must("connector.class", Takes::OneOf(&["com.snowflake.kafka.connector.SnowflakeSinkConnector"])),
     must("tasks.max", Takes::Number),
@@ -33,13 +33,13 @@ const SNOWFLAKE: &[Variable] = &[
     must("value.converter.schema.registry.url", Takes::Address),
     may("errors.tolerance", Takes::OneOf(&["all", "none"])),
     may("errors.log.enable", FLAG),
-    // Connect makes the topic itself, on one broker with one replica.
+    // Connect itself creates this topic. With one broker, the topic can have one replica only.
     must("errors.deadletterqueue.topic.name", Takes::OneOf(&["connect-snowflake-dead-letters"])),
     must("errors.deadletterqueue.topic.replication.factor", Takes::OneOf(&["1"])),
     may("errors.deadletterqueue.context.headers.enable", FLAG),
 ];
 
-/// The MQTT source of Stream Reactor 8.
+/// Settings of the MQTT source connector of Stream Reactor 8.
 const MQTT: &[Variable] = &[
     must("connector.class", Takes::OneOf(&["io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector"])),
     must("tasks.max", Takes::Number),
@@ -66,13 +66,13 @@ const MQTT: &[Variable] = &[
     may("errors.log.enable", FLAG),
 ];
 
-/// The connectors that are known, by their class.
+/// Settings of each known connector. The first setting of each is the connector's class.
 const KNOWN: &[&[Variable]] = &[SNOWFLAKE, MQTT];
 
-/// The connectors that are ours: those of a broker, and that of a system.
+/// Names of the platform's connectors: those of a broker, and that of a system.
 const OURS: [&[&str]; 2] = [&["mqtt-source-bytes-connector", "mqtt-source-connector"], &["snowflake-sink-connector"]];
 
-/// Each of ours is either wanted by somebody or removed.
+/// Each of the platform's connectors either has a keeper in the same system or broker, or is listed in `UNWANTED`.
 fn accounted(reading: &mut Reading) {
     let unwanted: Vec<&str> = reading.literal("UNWANTED").split_whitespace().collect();
     let namespace = &reading.pod.object.namespace;
@@ -90,12 +90,12 @@ fn accounted(reading: &mut Reading) {
     }
 }
 
-/// Reads what a Job is told to remove.
+/// Reads the connectors that a Job removes.
 pub fn removed(reading: &mut Reading) {
     accounted(reading);
 }
 
-/// Reads the configuration of a connector that is kept.
+/// Reads a keeper's variables: name, class and configuration of a connector.
 pub fn kept(reading: &mut Reading) {
     accounted(reading);
     let Some(name) = reading.container.literal("CONNECTOR_NAME") else { return };
@@ -124,11 +124,11 @@ pub fn kept(reading: &mut Reading) {
     }
 }
 
-/// The statements of an MQTT source: which filter goes to which topic.
+/// Reads the statements of an MQTT source, each of which maps an MQTT filter to a Kafka topic.
 fn bridge(reading: &mut Reading, config: &Value, worker: usize) {
     let setting = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let is_bytes = setting("value.converter") == BYTES;
-    // A record without a name of its own, or with fields as they come, is one that Avro may refuse.
+    // Avro readers may reject a record without the registered name, or with field names that Avro does not allow.
     let avro = ["transforms", "transforms.record.schema.name", "value.converter.scrub.invalid.names"];
     for name in avro.into_iter().filter(|name| config.get(name).is_some() == is_bytes) {
         reading.wrong(name, "missing where records are Avro, or there where they are bytes");
@@ -149,7 +149,7 @@ fn bridge(reading: &mut Reading, config: &Value, worker: usize) {
     {
         reading.wrong("connect.mqtt.client.id", "another client's");
     }
-    // What devices send changes its shape: any schema must be taken.
+    // Devices change the shape of their messages, so Schema Registry must accept any schema for these subjects.
     let mut subjects: Vec<String> = topics.iter().map(|topic| format!("{topic}-value")).collect();
     subjects.sort();
     subjects.dedup();
@@ -177,7 +177,7 @@ fn bridge(reading: &mut Reading, config: &Value, worker: usize) {
     }
 }
 
-/// The Secret that is mounted in Kafka's pod where a placeholder, without its key, looks for one.
+/// Secret that is mounted in Kafka's pod at the path of a placeholder `${dir:PATH`, given without its key.
 fn mounted_secret(reading: &Reading, text: &str, worker: usize) -> Option<String> {
     let pod = &reading.world.pods[worker];
     let path = text.strip_prefix("${dir:")?;
@@ -185,7 +185,7 @@ fn mounted_secret(reading: &Reading, text: &str, worker: usize) -> Option<String
     Some(mounted.volume.text("/secret/secretName").to_owned())
 }
 
-/// A statement in the connector's language.
+/// Statement in KCQL, the language of Stream Reactor.
 struct Statement<'a> {
     topic: &'a str,
     filter: &'a str,
@@ -197,14 +197,15 @@ fn statement(text: &str) -> Option<Statement<'_>> {
     let (topic, rest) = rest.split_once("` SELECT * FROM `")?;
     let (filter, rest) = rest.split_once("` WITHCONVERTER=`io.lenses.streamreactor.connect.converters.source.")?;
     let (converter, key) = rest.split_once('`')?;
-    // Outside of backquotes no key with a dot, and none that is a word of the language, would be read.
+    // The key must be in backquotes: otherwise KCQL cannot parse a key with a dot, or a key that is a word of the
+    // language.
     let quoted = key.strip_prefix(" WITHKEY(`").and_then(|key| key.strip_suffix("`)"));
     let is_key = key.is_empty() || quoted.is_some_and(|name| !name.is_empty() && !name.contains(['`', ';']));
     let is_known = matches!(converter, "JsonSimpleConverter" | "BytesConverter");
     (is_key && is_known).then_some(Statement { topic, filter, converter })
 }
 
-/// Reads every setting as the connector does, from Kafka's pod.
+/// Reads every setting of a connector. Calls that follow from a setting start in Kafka's pod, where the connector runs.
 fn settings(reading: &mut Reading, config: &Value, known: &[Variable], worker: usize) {
     let before = reading.behaviour.calls.len();
     for (name, value) in config.entries("") {
@@ -229,7 +230,7 @@ fn settings(reading: &mut Reading, config: &Value, known: &[Variable], worker: u
     reading.behaviour.calls.extend(calls);
 }
 
-/// Whether Connect can fill `${dir:PATH:KEY}`: the path is allowed, and a Secret with the key is mounted there.
+/// Whether Connect can resolve `${dir:PATH:KEY}`: the path is allowed, and a Secret with the key is mounted there.
 fn placeholder(reading: &Reading, text: &str, worker: usize) -> bool {
     let inside = text.strip_prefix("${dir:").and_then(|rest| rest.strip_suffix('}'));
     let Some((path, key)) = inside.and_then(|inside| inside.split_once(':')) else { return false };
@@ -246,7 +247,7 @@ fn placeholder(reading: &Reading, text: &str, worker: usize) -> bool {
     keys.is_some_and(|keys| keys.contains_key(key))
 }
 
-/// What the claim says about Snowflake is what the connector is told.
+/// The connector's settings for Snowflake equal those of the claim.
 fn promised(reading: &mut Reading, config: &Value) {
     let Origin::Composed(standing, _) = reading.pod.object.origin else { return };
     let claim = standing.spec.at("/snowflakeConfig");
@@ -275,7 +276,7 @@ fn topics(reading: &mut Reading, config: &Value) {
     }
 }
 
-/// An identifier that needs no quotes.
+/// Whether a table's name is an identifier of Snowflake that needs no quotes.
 fn is_table(table: &str) -> bool {
     table.starts_with(|c: char| c.is_ascii_uppercase() || c == '_')
         && table.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')

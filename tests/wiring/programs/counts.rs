@@ -1,4 +1,5 @@
-//! What Connect counts: one container asks it and writes the answer down, another of the same pod serves that.
+//! Metrics of Kafka Connect: one container queries Connect and writes the answer to a file, and another container of
+//! the pod serves the file.
 
 use realtime_platform_core::claims::realtime_system::script;
 use realtime_platform_core::settings::pins::Image;
@@ -8,7 +9,7 @@ use super::{Reading, Takes, image};
 use crate::wiring::value::Look;
 
 pub fn asks(reading: &mut Reading) {
-    // Kafka's tool is a Java program, and what it says of its failure is kept there.
+    // The script runs Kafka's tool, a Java program, and keeps the tool's error output in /tmp.
     reading.writes(&["/tmp"]);
     let Some((directory, _)) = reading.literal("ANSWER").rsplit_once('/') else {
         return reading.wrong("ANSWER", "not a file in a directory");

@@ -1,4 +1,4 @@
-//! PostgreSQL, and who logs in there as what.
+//! PostgreSQL: the server, the Job that creates databases, and the logins of other programs.
 
 use super::reading::{may, must};
 use super::{Login, Reading, Takes, Variable};
@@ -11,7 +11,6 @@ const SERVER: &[Variable] = &[
     may("POSTGRES_DB", Takes::Text),
 ];
 
-/// The server itself.
 pub fn run(reading: &mut Reading) {
     reading.variables(SERVER);
     reading.listens(&[5432]);
@@ -21,7 +20,7 @@ pub fn run(reading: &mut Reading) {
     }
 }
 
-/// The Job that makes databases: each is named, with its role and the role's password beside it.
+/// Job that creates databases. `DATABASES` lists them; `NAME_USERNAME` and `NAME_PASSWORD` hold the owner of each.
 pub fn made(reading: &mut Reading) {
     let host = reading.literal("PGHOST");
     let names: Vec<&str> = reading.literal("DATABASES").split_whitespace().collect();
@@ -50,7 +49,7 @@ pub fn made(reading: &mut Reading) {
     }
 }
 
-/// Whoever logs in finds the database that it names, as its owner, with the password that was set.
+/// Each login is for an existing database, with its owner and the owner's password.
 pub fn check(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for (pod, behaviour) in world.pods.iter().zip(world.behaviours()) {

@@ -30,7 +30,7 @@ pub fn run(reading: &mut Reading) {
         Origin::Composed(standing, _) => standing.spec.is_true("/lensesConfig/secureSessionCookies"),
         Origin::Made | Origin::External => false,
     };
-    // Whoever comes over plain HTTP does not get a cookie back that is meant for HTTPS.
+    // Browsers do not return a secure cookie over plain HTTP, so the claim decides whether cookies are secure.
     if config.at("/http/secureSessionCookies") != &Value::Bool(claimed) {
         reading.wrong("/http/secureSessionCookies", "not what the claim says");
     }
@@ -58,7 +58,7 @@ pub fn run(reading: &mut Reading) {
             field: format!("{path} /database"),
         });
     }
-    // The user whose hash HQ knows must be the one that everybody logs in as.
+    // Clients log in with the user name in the Secret, so HQ's configuration must have the same user name.
     if let Some((secret, _)) = credential(reading, "/auth/users/0/password") {
         let object = reading.pod.object;
         let keys = reading.world.secrets.find(object.place, &object.namespace, &secret);

@@ -17,7 +17,7 @@ const VARIABLES: &[Variable] = &[
     may("BROKER_HEAP_OPTS", Takes::Java),
     may("CONNECT_HEAP_OPTS", Takes::Java),
     must("JAVA_TOOL_OPTIONS", Takes::OneOf(&["-XX:+ExitOnOutOfMemoryError"])),
-    // The image turns what starts with CONNECT_ into a setting of Connect.
+    // The image turns variables that start with CONNECT_ into settings of Connect.
     must("CONNECT_CONFIG_PROVIDERS", Takes::OneOf(&["dir"])),
     must(
         "CONNECT_CONFIG_PROVIDERS_DIR_CLASS",
@@ -26,15 +26,16 @@ const VARIABLES: &[Variable] = &[
     must("CONNECT_CONFIG_PROVIDERS_DIR_PARAM_ALLOWED_PATHS", Takes::Own),
 ];
 
-/// Where Connect looks for connectors.
+/// Directory in which Connect looks for connectors.
 pub const CONNECTORS: &str = "/connectors";
 
-/// What the records of devices' messages are called, by the bridge and by the schema that is registered for them.
+/// Record name of devices' messages, in the MQTT connector's records and in the Avro schema that is registered for
+/// them.
 pub const RECORD: &str = "health_device_data";
 
 pub fn run(reading: &mut Reading) {
     reading.variables(VARIABLES);
-    // Kafka, Schema Registry, REST proxy, Connect, the page, metrics.
+    // Kafka, Schema Registry, REST proxy, Connect, the web page, and five ports with metrics.
     reading.listens(&[9092, 8081, 8082, 8083, 3030, 9581, 9582, 9583, 9584, 9585]);
     let mounted = reading.container.mounted(reading.pod, "/data");
     if mounted.is_none_or(|mounted| !mounted.volume.has("/persistentVolumeClaim")) {
@@ -43,7 +44,7 @@ pub fn run(reading: &mut Reading) {
     if reading.container.mounted(reading.pod, CONNECTORS).is_none_or(|mounted| !mounted.inside.is_empty()) {
         reading.finds("/volumeMounts", "nothing is mounted where Connect looks for connectors");
     }
-    // A credential that comes later, or never, must not hold up Kafka.
+    // Kafka must start even if a connector's credential is late or missing, so volumes with Secrets are optional.
     let is_awaited = |volume: &serde_json::Value| volume.has("/secret") && !volume.is_true("/secret/optional");
     if reading.pod.spec.items("/volumes").iter().any(is_awaited) {
         reading.finds("/volumeMounts", "does not start without a credential of a connector");
@@ -51,7 +52,7 @@ pub fn run(reading: &mut Reading) {
     advertised(reading);
 }
 
-/// The broker tells its clients to come back under this name, and its own companions in the pod as well.
+/// The broker advertises this host, so all clients reconnect to it, also Schema Registry and Connect in the same pod.
 fn advertised(reading: &mut Reading) {
     let object = reading.pod.object;
     let host = reading.literal("ADV_HOST");

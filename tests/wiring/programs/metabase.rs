@@ -1,4 +1,4 @@
-//! Metabase: everything in variables.
+//! Metabase: all configuration is in variables.
 
 use super::reading::{may, must};
 use super::{Login, Reading, Takes, Variable};

@@ -1,7 +1,8 @@
-//! What programs do with what a plan gives them: which files and variables they read, where they listen, whom they call.
+//! Behaviour of programs with the configuration that a plan gives them: files and variables that they read, ports at
+//! which they listen, hosts that they call.
 //!
-//! Each program has a file here that reads its configuration as the program itself would. What one cannot use is a
-//! finding: a variable that nobody reads, a file that is not there, half an address.
+//! Each program has a module here that reads the configuration as the program itself would. Configuration that a
+//! program cannot use is a finding: a variable that the program does not read, a missing file, an incomplete address.
 
 use realtime_platform_core::settings::pins::Image;
 
@@ -28,25 +29,25 @@ pub use databases::check as databases;
 pub use mqtt::check as mqtt;
 pub use reading::{Reading, Takes, Variable};
 
-/// What the containers of a pod do.
+/// Behaviour of all containers of a pod together.
 #[derive(Default)]
 pub struct Behaviour {
     pub listens: Vec<i64>,
     pub calls: Vec<Call>,
-    /// Ports at which it fetches something from outside.
+    /// Ports of servers outside the platform from which the pod downloads files.
     pub fetches: Vec<i64>,
     pub logins: Vec<Login>,
     pub databases: Vec<Login>,
-    /// Users that its broker knows.
+    /// Users in the access list of the pod's MQTT broker.
     pub mqtt_users: Vec<mqtt::User>,
     pub mqtt_clients: Vec<mqtt::Client>,
-    /// Kafka topics that it makes.
+    /// Kafka topics that the pod creates.
     pub makes_topics: Vec<String>,
-    /// Kafka topics that it names, and where.
+    /// Kafka topics that the pod names, each with the field that names the topic.
     pub names_topics: Vec<(String, String)>,
-    /// Addresses that people see, and where they are named.
+    /// URLs that people see, each with the field that holds the URL.
     pub shows: Vec<(String, String)>,
-    /// Pages that its program answers.
+    /// Paths that the pod serves over HTTP.
     pub pages: Vec<String>,
     pub found: Vec<Finding>,
 }
@@ -54,11 +55,11 @@ pub struct Behaviour {
 /// A connection that a pod opens.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// The caller, by its place in the world's list of pods.
+    /// Index of the caller in `World::pods`.
     pub from: usize,
     pub host: String,
     pub port: i64,
-    /// Where the address stands.
+    /// Field that holds the address.
     pub field: String,
 }
 
@@ -68,12 +69,12 @@ pub struct Login {
     pub host: String,
     pub database: String,
     pub role: String,
-    /// The Secret and the key with the password.
+    /// Name of the Secret with the password, and the key in it.
     pub password: (String, String),
     pub field: String,
 }
 
-/// What the containers of a pod do.
+/// Reads the behaviour of a pod from its containers.
 pub fn behaviour(world: &World, pod: &Pod) -> Behaviour {
     let index = world.pods.iter().position(|other| std::ptr::eq(other, pod)).unwrap_or_default();
     let mut behaviour = Behaviour::default();
@@ -90,7 +91,7 @@ pub fn check(world: &World) -> Vec<Finding> {
 }
 
 fn run(reading: &mut Reading) {
-    // What a chart does before its program starts is the chart's own affair.
+    // Init containers of a chart are not checked.
     if reading.container.is_init && matches!(reading.pod.object.origin, Origin::Made) {
         return;
     }
@@ -114,7 +115,7 @@ fn run(reading: &mut Reading) {
         Some(Image::Curl | Image::Python) => {
             reading.finds("/command", "a program without a script");
         }
-        // A chart's own program listens where its chart says.
+        // Programs of a chart listen at the ports that the chart declares.
         None if matches!(reading.pod.object.origin, Origin::Made) => {
             let ports = reading.container.value.items("/ports").iter();
             let ports: Vec<i64> = ports.filter_map(|port| port.number("/containerPort")).collect();

@@ -9,12 +9,11 @@ use crate::wiring::value::Look;
 use crate::wiring::world::Origin;
 
 const CONFIG: &str = "/mosquitto/config/mosquitto.conf";
-/// Where the script looks for Secrets, and where it puts its two files, unless it is told otherwise.
+/// Defaults of the script: the directory with the mounted Secrets, and the two files that the script writes.
 const CREDENTIALS: &str = "/credentials/";
 const PASSWORDS: &str = "/mosquitto/auth/passwd";
 const ACCESS: &str = "/mosquitto/auth/acl";
 
-/// The server.
 pub fn run(reading: &mut Reading) {
     reading.variables(&[]);
     let Some(text) = reading.file(CONFIG) else {
@@ -30,7 +29,7 @@ pub fn run(reading: &mut Reading) {
             reading.wrong(name, &format!("not a line that Mosquitto can use: {line}"));
         }
     }
-    // The image declares it a volume, and its root cannot be written to.
+    // The image declares /mosquitto/log as a volume, and the container's root file system is read-only.
     if reading.container.mounted(reading.pod, "/mosquitto/log").is_none() {
         reading.finds("/volumeMounts", "no volume where the image wants one");
     }
@@ -42,7 +41,7 @@ pub fn run(reading: &mut Reading) {
     }
 }
 
-/// Whether a line of the configuration can be used.
+/// Whether Mosquitto can use a line of its configuration.
 fn directive(reading: &mut Reading, name: &str, value: &str) -> bool {
     match name {
         "per_listener_settings" | "allow_anonymous" => value == "false",
@@ -66,7 +65,7 @@ fn directive(reading: &mut Reading, name: &str, value: &str) -> bool {
         "log_dest" => value == "stdout",
         "log_type" => matches!(value, "error" | "warning" | "notice" | "information"),
         "autosave_interval" => value.parse::<u32>().is_ok(),
-        // 0 is a queue without an end, which ends with the memory; or a limit that is none.
+        // 0 means no limit: an unlimited queue grows until memory is exhausted.
         "max_queued_messages" | "max_queued_bytes" | "max_packet_size" => {
             value.parse::<u64>().is_ok_and(|limit| limit > 0)
         }
@@ -74,7 +73,7 @@ fn directive(reading: &mut Reading, name: &str, value: &str) -> bool {
     }
 }
 
-/// Whether a path is that of a key of a Secret with a certificate.
+/// Whether a path is that of a certificate's key, mounted from an existing Secret.
 fn certificate(reading: &Reading, path: &str, key: &str) -> bool {
     let object = reading.pod.object;
     let Some(mounted) = reading.container.mounted(reading.pod, path) else { return false };
@@ -83,7 +82,7 @@ fn certificate(reading: &Reading, path: &str, key: &str) -> bool {
     mounted.inside == key && keys.is_some_and(|keys| keys.contains_key(key))
 }
 
-/// Reads who may do what, from the file that the script copies. Each user is one whose password the script hashes.
+/// Reads the access list, from the file that the script copies. The script hashes a password for each user in the list.
 fn access_list(reading: &mut Reading) -> bool {
     let mut scripts = reading.pod.containers.iter().filter(|container| container.is_init);
     let Some(text) = scripts.find_map(|script| reading.file_of(script, script.literal("ACL_FILE")?)) else {
@@ -117,19 +116,20 @@ fn access_list(reading: &mut Reading) -> bool {
     is_complete && is_promised
 }
 
-/// Whether a user that the claim names may do what the claim says, no more and no less.
+/// Whether a user's access is exactly that of the claim. Users that the claim does not name pass, except for the
+/// default user.
 fn is_promised(reading: &Reading, user: &User) -> bool {
     let Origin::Composed(standing, _) = reading.pod.object.origin else { return true };
     let mut claimed = standing.spec.items("/mqttConfig/users").iter();
     let Some(claimed) = claimed.find(|claimed| claimed.text("/name") == user.name) else {
-        // The user that there is where a claim names none.
+        // `health-user` exists only if the claim names no user.
         return user.name != "health-user" || (user.writes == ["health/#"] && user.reads.is_empty());
     };
     claimed.texts("/publish").eq(user.writes.iter().map(String::as_str))
         && claimed.texts("/read").eq(user.reads.iter().map(String::as_str))
 }
 
-/// Every user whose password is hashed before the server starts, with its Secret.
+/// Users whose passwords are hashed before the server starts, each with its Secret.
 fn hashed(reading: &Reading) -> Vec<(String, String)> {
     let object = reading.pod.object;
     let containers = reading.pod.containers.iter().filter(|container| container.is_init);
@@ -145,7 +145,8 @@ fn hashed(reading: &Reading) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The script: every Secret is a directory of its own, and the file ends up where the server looks for it.
+/// Script that hashes passwords: every Secret is mounted in a directory of its own, and the password file is on a
+/// volume in memory that the server mounts at the same path.
 pub fn hash(reading: &mut Reading) {
     let mut secrets = 0;
     for mount in reading.container.value.items("/volumeMounts") {
@@ -159,7 +160,7 @@ pub fn hash(reading: &mut Reading) {
     if secrets == 0 || secrets != hashed(reading).len() {
         reading.finds("/volumeMounts", "Secrets without a user name and a password");
     }
-    // The program that hashes works on a copy of the file there.
+    // The script's mosquitto_passwd works on a copy of the password file in /tmp.
     reading.writes(&["/tmp"]);
     let in_memory = |mounted: &Mounted| mounted.volume.text("/emptyDir/medium") == "Memory";
     if !reading.container.mounted(reading.pod, "/tmp").is_some_and(|copy| in_memory(&copy)) {

@@ -1,14 +1,15 @@
-//! Who logs in at an MQTT broker, and whether the broker lets them do what they are there for.
+//! MQTT users and clients: each client is a user of the broker that it calls, with no more and no less access than it
+//! needs.
 
 use crate::wiring::finding::Finding;
 use crate::wiring::services::{Host, resolve};
 use crate::wiring::world::World;
 
-/// A user that a broker knows.
+/// User in a broker's access list.
 #[derive(Clone, Debug, Default)]
 pub struct User {
     pub name: String,
-    /// The Secret with its password.
+    /// Secret with the user's password.
     pub secret: String,
     pub writes: Vec<String>,
     pub reads: Vec<String>,
@@ -21,20 +22,20 @@ impl User {
     }
 }
 
-/// A client, as its own configuration says.
+/// Client, read from its own configuration.
 #[derive(Clone, Debug)]
 pub struct Client {
-    /// The caller, by its place in the world's list of pods.
+    /// Index of the client's pod in `World::pods`.
     pub from: usize,
     pub host: String,
-    /// The Secret that it logs in with.
+    /// Secret with which the client logs in.
     pub secret: String,
     pub publishes: Vec<String>,
     pub subscribes: Vec<String>,
     pub field: String,
 }
 
-/// Every client is a user of the broker that it calls, and may do what it does.
+/// Each client is a user of the broker that it calls, and may use its topics. Users of clients have no further access.
 pub fn check(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for client in world.behaviours().iter().flat_map(|behaviour| &behaviour.mqtt_clients) {
@@ -52,7 +53,8 @@ pub fn check(world: &World) -> Vec<Finding> {
             found.push(Finding::on(from, &client.field, format!("{} may not do that", user.name)));
         }
     }
-    // What a platform's own user may do beyond what it does, somebody else could do in its name.
+    // Unused access of a platform's own user is a fault, because anybody with the user's password could use that
+    // access.
     for (pod, behaviour) in world.pods.iter().zip(world.behaviours()) {
         for user in &behaviour.mqtt_users {
             let clients = world.behaviours().iter().flat_map(|behaviour| &behaviour.mqtt_clients);
@@ -67,7 +69,8 @@ pub fn check(world: &World) -> Vec<Finding> {
             if let Some(filter) = user.writes.iter().chain(&user.reads).find(is_idle) {
                 found.push(Finding::at(pod, "acl", format!("{} need not touch {filter}", user.name)));
             }
-            // Denied is only what comes along with a filter although its wildcard stands for nothing there.
+            // A topic may be denied only if a filter of the clients matches the topic through an empty level, or
+            // because `#` also matches the parent level.
             let is_stray = |denied: &str| {
                 let is_nothing = |filter: &String| {
                     denied.contains("//") || denied.ends_with('/') || filter.strip_suffix("/#") == Some(denied)
@@ -82,7 +85,7 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
-/// Whether everything that one filter matches the other matches too.
+/// Whether `allowed` matches every topic that `filter` matches.
 fn covers(allowed: &str, filter: &str) -> bool {
     let (mut allowed, mut filter) = (allowed.split('/'), filter.split('/'));
     loop {

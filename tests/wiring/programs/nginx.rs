@@ -1,4 +1,4 @@
-//! nginx: its configuration directory, as far as it says where to listen and where to go.
+//! nginx: ports, upstreams and pages in its configuration directory.
 
 use super::{Reading, Takes};
 

@@ -1,4 +1,4 @@
-//! Reading one container's variables and files.
+//! Variables and files of one container, read as the container's program reads them.
 
 use serde_json::Value;
 
@@ -16,20 +16,20 @@ pub struct Variable {
     pub is_required: bool,
 }
 
-/// What a variable may hold.
+/// Form of a variable's value.
 #[derive(Clone, Copy)]
 pub enum Takes {
-    /// Whatever its author likes.
+    /// Any text.
     Text,
     OneOf(&'static [&'static str]),
     /// A value that comes from a Secret, never a literal.
     Credential,
     Number,
-    /// `host:port`, or the same as a URL: it is called.
+    /// `host:port` or a URL, which the program calls.
     Address,
-    /// A host that is called at the port in another variable.
+    /// A host that the program calls at the port in the named variable.
     Host(&'static str),
-    /// A URL somewhere on the internet.
+    /// An `https` URL outside the platform.
     External,
     /// A URL that people see.
     Shown,
@@ -39,9 +39,9 @@ pub enum Takes {
     DirectoryWith(&'static str),
     /// A SHA-256 checksum.
     Checksum,
-    /// Read by the program's own reading.
+    /// Any text here, because the program's own module reads the value.
     Own,
-    /// Something of the pod itself.
+    /// A field of the pod, through the downward API.
     Field,
 }
 
@@ -53,12 +53,12 @@ pub const fn may(name: &'static str, takes: Takes) -> Variable {
     Variable { name, takes, is_required: false }
 }
 
-/// One container, as its program reads it.
+/// One container of a pod, and the behaviour to which its reading adds.
 pub struct Reading<'r, 'w> {
     pub world: &'r World<'w>,
     pub pod: &'r Pod<'w>,
     pub container: &'r Container<'w>,
-    /// The pod's place in the world's list.
+    /// Index of the pod in `World::pods`.
     pub index: usize,
     pub behaviour: &'r mut Behaviour,
 }
@@ -69,7 +69,7 @@ impl<'w> Reading<'_, 'w> {
         self.behaviour.found.push(Finding::at(self.pod, field, message));
     }
 
-    /// Something about a named thing that is read.
+    /// Adds a finding about a variable or a setting.
     pub fn wrong(&mut self, name: &str, message: &str) {
         self.finds(&format!("/env/{name}"), message);
     }
@@ -82,7 +82,7 @@ impl<'w> Reading<'_, 'w> {
         self.container.literal(name).unwrap_or_default()
     }
 
-    /// The Secret and the key that a variable comes from.
+    /// Name of the Secret that sets a variable, and the key in it.
     pub fn credential(&self, name: &str) -> Option<(String, String)> {
         let reference = self.container.variable(name)?.at("/valueFrom/secretKeyRef");
         Some((reference.text("/name").to_owned(), reference.text("/key").to_owned()))
@@ -93,7 +93,7 @@ impl<'w> Reading<'_, 'w> {
         self.variables_and(known, &|_| false);
     }
 
-    /// The same, with further names that the program reads.
+    /// Like `variables`, with further names that the program reads.
     pub fn variables_and(&mut self, known: &[Variable], is_read: &dyn Fn(&str) -> bool) {
         let container = self.container;
         for (_, variable) in container.variables() {
@@ -124,7 +124,7 @@ impl<'w> Reading<'_, 'w> {
         }
     }
 
-    /// Takes a value as the program does; what is called is noted.
+    /// Checks a value against its form, and records the calls, downloads and URLs that follow from the value.
     pub fn take(&mut self, name: &str, text: &str, takes: Takes) {
         let fits = match takes {
             Takes::Text | Takes::Own => true,
@@ -157,7 +157,8 @@ impl<'w> Reading<'_, 'w> {
         }
     }
 
-    /// Notes where a program writes: where its image is read only, something writable must be mounted there.
+    /// Checks that a program can write to its directories: if the root file system is read-only, a writable volume must
+    /// be mounted there.
     pub fn writes(&mut self, directories: &[&str]) {
         let is_read_only = self.container.value.is_true("/securityContext/readOnlyRootFilesystem");
         for directory in directories.iter().filter(|_| is_read_only) {
@@ -188,7 +189,7 @@ impl<'w> Reading<'_, 'w> {
         self.file_of(self.container, path)
     }
 
-    /// The same, of another container of the pod.
+    /// Like `file`, for another container of the pod.
     pub fn file_of(&self, container: &Container<'w>, path: &str) -> Option<&'w str> {
         let mounted = container.mounted(self.pod, path)?;
         let object = self.pod.object;
@@ -196,7 +197,7 @@ impl<'w> Reading<'_, 'w> {
         self.world.config(object.place, &object.namespace, name, &mounted.inside)
     }
 
-    /// The pods that a host leads to.
+    /// Indices in `World::pods` of the pods to which a host resolves.
     pub fn pods_at(&self, host: &str) -> Vec<usize> {
         let object = self.pod.object;
         match resolve(self.world, object.place, &object.namespace, host) {
@@ -207,7 +208,7 @@ impl<'w> Reading<'_, 'w> {
     }
 }
 
-/// A heap's size, `-Xmx512m`, or a choice that suits any program.
+/// Whether an option of Java is a heap size, such as `-Xmx512m`, or one that suits any program.
 fn is_java_option(option: &str) -> bool {
     let choices = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8"];
     if choices.contains(&option) {

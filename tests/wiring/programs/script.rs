@@ -1,4 +1,4 @@
-//! Scripts: each is known by its text, which also says which variables it demands.
+//! Scripts, identified by their text. The text also declares the variables that a script requires.
 
 use realtime_platform_core::claims::between::connectors::{KEEP_CONNECTOR, REMOVE_CONNECTORS};
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use super::reading::{may, must};
 use super::{Reading, Takes, Variable, connector, counts, databases, kafka, mosquitto};
 use crate::wiring::value::Look;
 
-/// A script, what it reads, and what further follows from that.
+/// Script with the variables that it reads, and a function for all further checks.
 struct Script {
     text: &'static str,
     variables: &'static [Variable],
@@ -56,7 +56,7 @@ const SCRIPTS: &[Script] = &[
             must("PGPORT", Takes::Number),
             must("PGUSER", Takes::Credential),
             must("PGPASSWORD", Takes::Credential),
-            // The one that every server has.
+            // Database that every PostgreSQL server has.
             must("PGDATABASE", Takes::OneOf(&["postgres"])),
             must("DATABASES", Takes::Own),
         ],
@@ -99,7 +99,8 @@ const SCRIPTS: &[Script] = &[
             may("CONNECTOR_NAME", Takes::Own),
             may("CONNECTOR_CLASS", Takes::Own),
             may("CONNECTOR_CONFIG", Takes::Own),
-            // Nobody reads it: the pod does not start before it is there.
+            // The script does not read this variable: it keeps the container from starting before the Secret's key
+            // exists.
             may("CREDENTIAL_PRESENT", Takes::Credential),
             may("SUBJECTS", Takes::Own),
             may("SCHEMA_REGISTRY_URL", Takes::Address),
@@ -152,10 +153,10 @@ pub fn run(reading: &mut Reading) {
     (script.run)(reading);
 }
 
-/// Where a script that keeps something says which file it leaves while all is well.
+/// Text with which a keeper's script declares the file that exists while all is well.
 const READY: &str = "ready_file=${READY_FILE:-";
 
-/// A pod that keeps something is ready by the file that its script leaves, and shows what the script said last.
+/// A keeper is ready while its script's file exists, and its termination message is the end of its log.
 fn keeper(reading: &mut Reading, script: &str) {
     reading.writes(&["/tmp"]);
     let asked: Vec<&str> = reading.container.value.texts("/readinessProbe/exec/command").collect();
@@ -171,7 +172,7 @@ fn keeper(reading: &mut Reading, script: &str) {
 static DEMANDED: LazyLock<Vec<(&str, Vec<&str>)>> =
     LazyLock::new(|| SCRIPTS.iter().map(|script| (script.text, demanded(script.text).collect())).collect());
 
-/// The variables that a script refuses to run without: `${NAME:?}`.
+/// Variables without which a script exits: `${NAME:?}`.
 fn demanded(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines()
         .filter(|line| line.starts_with(": \"${"))
@@ -179,7 +180,7 @@ fn demanded(text: &'static str) -> impl Iterator<Item = &'static str> {
         .filter_map(|rest| rest.split_once(":?}").map(|(name, _)| name))
 }
 
-/// All that log in at one HQ mean the same environment of it.
+/// All scripts that log in at one HQ use the same environment of HQ, which has the name of the namespace.
 fn lenses(reading: &mut Reading) {
     let object = reading.pod.object;
     if reading.literal("ENVIRONMENT") != object.namespace {
@@ -188,7 +189,7 @@ fn lenses(reading: &mut Reading) {
 }
 
 fn topics(reading: &mut Reading) {
-    // Its tools are Java programs.
+    // Kafka's tools are Java programs, which write to /tmp.
     reading.writes(&["/tmp"]);
     for line in reading.literal("TOPICS").lines() {
         let words: Vec<&str> = line.split(' ').collect();
@@ -205,7 +206,7 @@ fn topics(reading: &mut Reading) {
     }
 }
 
-/// What is fetched must end up where Connect looks for it.
+/// A downloaded connector is in a subdirectory of the directory in which Connect looks for connectors.
 fn fetched(reading: &mut Reading) {
     let written = reading.container.mounted(reading.pod, reading.literal("DIRECTORY"));
     let mut others = reading.pod.containers.iter().filter(|container| !container.is_init);
@@ -238,7 +239,7 @@ fn processors(reading: &mut Reading) {
     }
 }
 
-/// What is registered for which topic, by the files that are mounted.
+/// Schemas that the script registers, by topic, read from the mounted files.
 fn schemas(reading: &mut Reading) -> BTreeMap<String, Value> {
     let mut described = BTreeMap::new();
     for line in reading.literal("SCHEMAS").lines() {
@@ -276,7 +277,8 @@ fn is_schema(format: &str, schema: &Value) -> bool {
     }
 }
 
-/// The topics that a statement names, and the fields that it reads of the topic whose schema is known.
+/// Checks an SQL statement: records the topics that the statement names, and compares its fields with the schema of its
+/// source.
 fn statement(reading: &mut Reading, sql: &str, described: &BTreeMap<String, Value>) {
     let words: Vec<&str> = sql.split(|c: char| c.is_whitespace() || c == ';' || c == ',').collect();
     let names = |word: &str| word.eq_ignore_ascii_case("from") || word.eq_ignore_ascii_case("into");
@@ -288,7 +290,7 @@ fn statement(reading: &mut Reading, sql: &str, described: &BTreeMap<String, Valu
             sources.push(topic);
         }
     }
-    // Fields are only read of the topic whose schema is ours, and of it alone.
+    // Fields are checked only if exactly one source topic has a schema of ours.
     let [source] = sources.iter().filter_map(|source| described.get(*source)).collect::<Vec<_>>()[..] else { return };
     let schema = source.clone();
     let fields: Vec<&str> = schema.items("/fields").iter().map(|field| field.text("/name")).collect();

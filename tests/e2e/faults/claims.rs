@@ -1,5 +1,5 @@
 //! Faults caused by users: deleting a half-built platform, deleting or editing composed resources, claiming a place
-//! twice, naming a ProviderConfig of nobody's environment, sharing an environment.
+//! twice, naming a ProviderConfig that belongs to no environment, sharing an environment.
 
 use std::thread;
 use std::time::Duration;

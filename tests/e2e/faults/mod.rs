@@ -1,5 +1,5 @@
-//! Fault injection on real control planes (`make e2e-faults`). Each fault states the platform before, during and after
-//! it, and that nothing is lost. Results are recorded until the function or the files installed with it change, and are
+//! Fault injection on real control planes (`make e2e-faults`). Each fault declares the expected state of the platform
+//! before, during and after it. Results are recorded until the function or the files installed with it change, and are
 //! written as a table into docs/faults.md.
 
 mod claims;

@@ -225,7 +225,7 @@ impl Scene {
 
     /// Panics unless each object of `before` still exists with the same identity and is not being deleted.
     pub fn expect_nothing_lost(&self, before: &Inventory) {
-        // A Job is immutable, so that a changed list of topics replaces the Job that creates them.
+        // The pod template of a Job is immutable, so that a changed list of topics replaces the Job that creates them.
         let lost = before.without("topics").missing_from(&self.inventory());
         assert!(lost.is_empty(), "lost or made anew: {lost:#?}");
     }
@@ -401,8 +401,8 @@ fn inventory_of(cluster: &str, objects: &[Value]) -> BTreeMap<String, String> {
         let data = if kind == "Secret" { object["data"].to_string() } else { String::new() };
         let hash = Sha256::digest(data.as_bytes());
         let leaving = if object["metadata"]["deletionTimestamp"].is_null() { "" } else { "leaving" };
-        // Helm writes a Secret for each revision of a release, and the controller manager owns the ConfigMap of the
-        // cluster's CA. Neither is composed by the function.
+        // Helm writes a Secret for each revision of a release, and Kubernetes itself writes the ConfigMap
+        // `kube-root-ca.crt`. Neither is composed by the function.
         let own = text("/type") != "helm.sh/release.v1" && name != "inside ConfigMap kube-system/kube-root-ca.crt";
         own.then(|| {
             (name, format!("{} {:02x}{:02x}{:02x} {leaving}", text("/metadata/uid"), hash[0], hash[1], hash[2]))

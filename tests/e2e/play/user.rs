@@ -38,8 +38,8 @@ impl<'a> User<'a> {
         Self { stage, book, scratch: Scratch::new("user") }
     }
 
-    /// Polls until `so` returns Ok, and prints each new line of the error meanwhile. Panics after `limit` times
-    /// [`patience`].
+    /// Polls until `so` returns Ok, and prints each new line of the error meanwhile. Panics after `limit`, multiplied
+    /// by [`patience`].
     pub fn until(&self, what: &str, limit: Duration, mut so: impl FnMut() -> Result<(), String>) {
         let limit = limit * patience();
         let started = Instant::now();
@@ -116,8 +116,8 @@ impl<'a> User<'a> {
         took
     }
 
-    /// Checks that the claims have the given spec, that all their conditions are true for the current generation, and
-    /// that their composites were reconciled with the same spec.
+    /// Checks that the claims have the given spec, that their conditions Ready, Synced, Accepted and Settled are true
+    /// for the current generation, and that their composites were reconciled with the same spec.
     pub fn settled(&self, claims: &[Value]) -> Result<(), String> {
         for claim in claims {
             let kind = claim["kind"].as_str().unwrap().to_lowercase();

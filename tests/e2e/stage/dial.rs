@@ -78,7 +78,7 @@ fn serve(mut caller: TcpStream, endpoints: &Endpoints) -> io::Result<()> {
 
 /// Copies bytes in one direction until either side closes the connection.
 fn carry(mut from: &TcpStream, mut to: &TcpStream) {
-    // Shutting down fails only for a connection that is closed already, and a failed copy ends the connection.
+    // Errors are ignored: a failed copy means that the connection broke, and `shutdown` fails only for a closed one.
     let _ = io::copy(&mut from, &mut to);
     let _ = to.shutdown(Shutdown::Both);
     let _ = from.shutdown(Shutdown::Both);

@@ -1,7 +1,8 @@
-//! The whole chain on real control planes, on loopback: what `make e2e` runs, and what a person may stand on.
+//! End-to-end suite (`make e2e`): the whole chain on real control planes, on loopback. `up` leaves the same control
+//! planes running for manual use.
 //!
-//! This room reads the command line, and knows no more than which room does what: `stage` starts and ends the programs,
-//! `standins` is what cannot be had here, `play` is the story of one Application, `faults` are what may befall it.
+//! This file only parses the command line. `stage` starts and ends the programs, `standins` replaces what cannot run
+//! here, `play` is the life of one Application, and `faults` are failures injected into a running platform.
 
 #![forbid(unsafe_code)]
 #![allow(dead_code, reason = "each command takes the part it needs")]

@@ -1,6 +1,5 @@
-//! A Kubernetes API server on loopback: the one that says whether a cluster would take a manifest.
-//!
-//! This room starts it, asks it and ends it; it knows nothing of what it is asked about.
+//! Kubernetes API server with etcd on loopback, and server-side dry runs of manifests. This module does not depend on
+//! the function.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite without its server has to stop, and say why")]
@@ -21,12 +20,12 @@ use serde::Deserialize as _;
 
 use super::tools::{BEAT, Daemon, LIMIT, Scratch, command, kubeconfig_of, run, said};
 
-/// Where it puts its certificate.
+/// Path of the server's self-signed certificate in its folder.
 const CERTIFICATE: &str = "certificates/apiserver.crt";
 
-/// A Kubernetes API server with its store, on loopback. Nothing runs what it is told to run.
+/// Kubernetes API server with its etcd, on loopback. No controller and no kubelet runs.
 pub struct ApiServer {
-    // Dropped from top to bottom: the programs before the folder they write to.
+    // Fields are dropped from top to bottom: the programs end before their folder is removed.
     pub server: Daemon,
     pub etcd: Daemon,
     scratch: Scratch,
@@ -34,14 +33,14 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Starts one, and waits until it is ready.
+    /// Starts a server and waits until it is ready.
     pub fn start() -> Self {
         Self::start_logging("", None)
     }
 
-    /// As [`Self::start`], with its logs in a folder that stays, below names that begin with one of its own.
+    /// As [`Self::start`], with the logs in a folder that outlives the server. Names of log files begin with `name`.
     pub fn start_logging(name: &str, logs: Option<&Path>) -> Self {
-        // A port can be lost between its choice and its use.
+        // Another process can take a free port between its choice and its use.
         (0..3)
             .find_map(|_| Self::try_start(name, logs).map_err(|why| eprintln!("{why}")).ok())
             .expect("cannot start an API server")
@@ -74,7 +73,7 @@ impl ApiServer {
         Ok(())
     }
 
-    /// Starts it again with nothing in it, at the same address and with the same administrator.
+    /// Restarts the server with an empty etcd, at the same address and with the same administrator.
     pub fn renew(&mut self) {
         self.server.stop();
         self.etcd.stop();
@@ -88,7 +87,7 @@ impl ApiServer {
         self.scratch.path().join("kubeconfig")
     }
 
-    /// A kubeconfig that names no file: its administrator's, or that of whoever has this token.
+    /// Kubeconfig without references to files: the administrator's, or one with the given token.
     pub fn portable_kubeconfig(&self, token: Option<&str>) -> String {
         let own = fs::read_to_string(self.kubeconfig()).expect("the server's kubeconfig is there");
         let mut config: serde_yaml::Value = serde_yaml::from_str(&own).expect("the server's kubeconfig is YAML");
@@ -102,20 +101,21 @@ impl ApiServer {
         serde_yaml::to_string(&config).expect("YAML can be written")
     }
 
-    /// `kubectl`, speaking to this server as its administrator.
+    /// `kubectl` for this server, as its administrator.
     pub fn kubectl(&self) -> Command {
         let mut command = command("kubectl");
         command.env("KUBECONFIG", self.kubeconfig()).env("KUBECACHEDIR", self.scratch.path().join("cache"));
         command
     }
 
-    /// Asks the server whether it would take these YAML documents as they are, unknown fields refused. The namespaces
-    /// they name are made first. The answer is the server's, either way.
+    /// Dry run of these YAML documents on the server, with strict validation of unknown fields. The namespaces that the
+    /// documents name are created first. Returns the server's answer in both cases.
     pub fn server_dry_run(&self, yaml: &str) -> Result<String, String> {
         self.dry_run(yaml, &[])
     }
 
-    /// As [`Self::server_dry_run`], as Crossplane applies: what a list's items are told apart by has to tell them apart.
+    /// As [`Self::server_dry_run`], with server-side apply as Crossplane uses it: the items of a list with merge keys
+    /// must have different keys.
     pub fn server_side_dry_run(&self, yaml: &str) -> Result<String, String> {
         self.dry_run(yaml, &["--server-side", "--force-conflicts"])
     }
@@ -127,14 +127,15 @@ impl ApiServer {
         on_file(&mut apply, yaml)
     }
 
-    /// Makes custom resource definitions known, and waits until their kinds are served.
+    /// Installs custom resource definitions and waits until their kinds are served.
     pub fn define(&self, yaml: &str) -> Result<(), String> {
         let mut apply = self.kubectl();
         on_file(apply.args(["apply", "--server-side"]), yaml)?;
         let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
         let started = Instant::now();
         loop {
-            // kubectl gives up on one that has no condition yet.
+            // `kubectl wait` fails with "accessor error" for a definition without conditions, which the server adds
+            // shortly after its creation.
             match answer(&run(self.kubectl().args(wait))) {
                 Err(why) if why.contains("accessor error") && started.elapsed() < LIMIT => thread::sleep(BEAT),
                 told => return told.map(drop),
@@ -147,7 +148,7 @@ impl ApiServer {
         let named = namespaces_in(yaml).map_err(|error| error.to_string())?;
         let new: Vec<&String> = named.difference(&made).collect();
         if !new.is_empty() {
-            // Each warns of pods that the strictest of the standards for them would refuse.
+            // With this label the server warns about pods that violate the Pod Security Standard `restricted`.
             let namespace = |name| {
                 serde_json::json!({
                     "apiVersion": "v1",
@@ -175,7 +176,7 @@ fn namespaces_in(yaml: &str) -> Result<BTreeSet<String>, serde_yaml::Error> {
     Ok(namespaces)
 }
 
-/// What a `kubectl` that reads a file says of this text.
+/// Runs `kubectl` with these YAML documents as its file, and returns its answer.
 fn on_file(kubectl: &mut Command, yaml: &str) -> Result<String, String> {
     let scratch = Scratch::new("kubectl");
     let file = scratch.path().join("objects.yaml");
@@ -202,7 +203,7 @@ fn etcd(folder: &Path, client: u16, peer: u16) -> Command {
     etcd
 }
 
-/// The server's flags, with the key, the token and the kubeconfig that go with them written to its folder.
+/// Command line of kube-apiserver. Writes the service account key, the token and the kubeconfig into the folder.
 fn kube_apiserver(folder: &Path, etcd: u16, port: u16) -> Command {
     let at = |name: &str| folder.join(name).display().to_string();
     let token = random_token();
@@ -228,7 +229,7 @@ fn kube_apiserver(folder: &Path, etcd: u16, port: u16) -> Command {
         .arg(format!("--service-account-signing-key-file={}", at("service-accounts.key")))
         .arg(format!("--token-auth-file={}", at("tokens.csv")))
         .args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.96.0.0/16"])
-        // Nothing makes the service accounts that this plugin would wait for.
+        // The plugin rejects pods without a service account, and no controller creates the default ones here.
         .arg("--disable-admission-plugins=ServiceAccount");
     server
 }
@@ -240,7 +241,7 @@ fn random_token() -> String {
     format!("{:032x}", u128::from_ne_bytes(bytes))
 }
 
-/// Ports that are free now. They are chosen together, so that they differ.
+/// Free ports of loopback. All are held open until the last is chosen, so that they differ.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let listeners: [_; N] = std::array::from_fn(|_| TcpListener::bind(("127.0.0.1", 0)));
     listeners.map(|listener| {

@@ -1,4 +1,4 @@
-//! A certificate authority of the tests' own, as Crossplane keeps one for its functions.
+//! Certificate authority for tests, in the place of the one that Crossplane keeps for its functions.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, reason = "a test has no better answer")]
@@ -9,10 +9,10 @@ use std::path::Path;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, date_time_ymd};
 use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
-/// The names in the server's certificate; the first is what its clients call it.
+/// Subject names in the server's certificate. Clients verify the first one.
 const SERVER: [&str; 2] = ["function.example.org", "127.0.0.1"];
 
-/// The years between which certificates are valid, unless a test says otherwise.
+/// First and last year of validity, the default for certificates.
 const VALID: (i32, i32) = (2000, 3000);
 
 pub struct Authority {
@@ -29,17 +29,17 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    /// What a client has to trust.
+    /// Certificate of the authority, in PEM.
     pub fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// The files a server reads: its own pair, and whom it trusts.
+    /// Writes the files that the server reads: its certificate, its key and the authority's certificate.
     pub fn equip(&self, dir: &Path) {
         self.equip_for(dir, VALID);
     }
 
-    /// As [`Self::equip`], with a certificate that is valid between these years.
+    /// As [`Self::equip`], with a certificate that is valid between the given years.
     pub fn equip_for(&self, dir: &Path, years: (i32, i32)) {
         let (certificate, key) = self.issue_for(ExtendedKeyUsagePurpose::ServerAuth, years);
         for (name, content) in [("tls.crt", &certificate), ("tls.key", &key), ("ca.crt", &self.pem)] {
@@ -47,18 +47,18 @@ impl Authority {
         }
     }
 
-    /// A client that trusts this authority, and shows one of its certificates.
+    /// TLS client that trusts this authority and presents a certificate issued by it.
     pub fn client(&self) -> ClientTlsConfig {
         let (certificate, key) = self.issue(ExtendedKeyUsagePurpose::ClientAuth);
         self.anonymous().identity(Identity::from_pem(certificate, key))
     }
 
-    /// A client that trusts this authority, and shows nothing.
+    /// TLS client that trusts this authority and presents no certificate.
     pub fn anonymous(&self) -> ClientTlsConfig {
         ClientTlsConfig::new().ca_certificate(Certificate::from_pem(&self.pem)).domain_name(SERVER[0])
     }
 
-    /// A client that trusts this authority, and shows a certificate of another.
+    /// TLS client that trusts this authority and presents a certificate issued by `other`.
     pub fn stranger(&self, other: &Self) -> ClientTlsConfig {
         let (certificate, key) = other.issue(ExtendedKeyUsagePurpose::ClientAuth);
         self.anonymous().identity(Identity::from_pem(certificate, key))

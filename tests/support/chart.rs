@@ -1,6 +1,4 @@
-//! Charts, as provider-helm renders them: by the Helm that it is made of.
-//!
-//! This room knows nothing of what a chart is for.
+//! Helm charts rendered by `helm template`, with the version of Helm that provider-helm contains.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite without its programs has to stop, and say why")]
@@ -15,13 +13,13 @@ use serde_json::Value;
 
 use super::tools::{Scratch, command, run, run_within, said, stdout, tool};
 
-/// What the API servers of virtual clusters are, which charts ask for.
+/// Kubernetes version of the virtual clusters, which `helm template` gives to charts as the cluster's version.
 const KUBERNETES: &str = "1.36.0";
 
-/// How long fetching an archive may take.
+/// Time limit for the download of a chart.
 const FETCHING: Duration = Duration::from_mins(5);
 
-/// A chart that a Go module ships, as its makers' release has it: with its version, and the tag of its images.
+/// Chart from the source of a Go module, edited as in its makers' release: with the version, and the tag of the images.
 pub fn shipped(name: &str, version: &str, scratch: &Scratch) -> PathBuf {
     let chart = scratch.path().join(name);
     copy(&tool("published").join(name), &chart);
@@ -51,7 +49,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Fetches the archive of the chart that a Release names.
+/// Downloads the chart archive that a Release names.
 pub fn fetched(release: &Value, scratch: &Scratch) -> Result<PathBuf, String> {
     let chart = &release["spec"]["forProvider"]["chart"];
     let text = |key: &str| chart[key].as_str().expect("a Release names its chart");
@@ -68,7 +66,8 @@ pub fn fetched(release: &Value, scratch: &Scratch) -> Result<PathBuf, String> {
     Ok(file.path())
 }
 
-/// What a Release's chart becomes, in a folder or an archive, with the values and under the name that the Release has.
+/// Manifests of a Release: its chart, in a folder or an archive, rendered with the Release's name, namespace and
+/// values.
 pub fn rendered(release: &Value, chart: &Path, scratch: &Scratch) -> Vec<Value> {
     let parameters = &release["spec"]["forProvider"];
     let name = release["metadata"]["annotations"]["crossplane.io/external-name"].as_str();
@@ -85,7 +84,7 @@ pub fn rendered(release: &Value, chart: &Path, scratch: &Scratch) -> Vec<Value> 
     documents.filter(|document| !document.is_null()).collect()
 }
 
-/// Helm, which keeps what it fetches where the test does.
+/// `helm` with its cache, configuration and data in the scratch folder.
 pub fn helm(scratch: &Scratch) -> Command {
     let mut helm = command("helm");
     for (variable, folder) in [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")]

@@ -1,5 +1,5 @@
-//! Everything that claims become, for those who judge single objects: of every example, and of every variation that the
-//! wiring suite looks at.
+//! All objects that are made of claims, for suites that check single objects: of every example and of every variation
+//! of the wiring suite.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::unwrap_used, reason = "a suite without its objects has to stop")]
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::wiring::platform::Platform;
 use crate::wiring::{examples, full, longest, variations};
 
-/// Every platform of an example or a variation.
+/// Platforms of all examples and of all variations.
 pub fn platforms() -> Vec<Platform> {
     let mut platforms = examples::platforms();
     platforms.extend([full::platform(), longest::platform()]);
@@ -21,7 +21,8 @@ pub fn platforms() -> Vec<Platform> {
     platforms
 }
 
-/// Their claims, their composed resources as a cluster gets them, and the manifests inside. Each object is there once.
+/// Claims of the platforms, their composed resources as applied to the host, and the manifests inside Objects. Each
+/// object is listed once.
 pub fn objects(platforms: &[Platform]) -> Vec<Value> {
     let mut seen = BTreeSet::new();
     let all = platforms.iter().flat_map(|platform| claims(platform).into_iter().chain(resources(platform)));
@@ -44,11 +45,11 @@ fn resources(platform: &Platform) -> Vec<Value> {
     let mut resources = Vec::new();
     for (_, resource) in platform.resources() {
         let mut resource = resource.clone();
-        // What is only looked at has a name alone, and is never applied.
+        // The manifest of an Object that only observes has no more than a name and is never applied.
         let manifest = resource.composed.pointer("/spec/forProvider/manifest").filter(|_| !resource.is_only_observed());
         resources.extend(manifest.cloned());
         if resource.composed["metadata"].get("name").is_none() {
-            // As long as Crossplane makes them.
+            // Name as long as those that Crossplane generates.
             resource.rename(&format!("{}-0123456789ab", "composite"));
         }
         resources.push(resource.composed);

@@ -1,5 +1,4 @@
-//! Crossplane itself at an API server on loopback: its package manager and its controllers. Nothing runs the pods it asks
-//! for.
+//! Crossplane's core and package manager at an API server on loopback. No kubelet runs the pods of packages.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite without its control plane has to stop, and say why")]
@@ -15,24 +14,25 @@ use super::api_server::{ApiServer, free_ports};
 use super::crossplane::write;
 use super::tools::{BEAT, Daemon, Scratch, command, run, said, stdout, tool};
 
-/// Where Crossplane keeps what it makes.
+/// Namespace of Crossplane's own objects.
 pub const NAMESPACE: &str = "crossplane-system";
 
-/// Longer than a package takes to be installed on a busy machine.
+/// Time limit for the installation of a package on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// The Secret with the certificate that Crossplane shows to functions.
+/// Secret with the client certificate that Crossplane presents to functions.
 const CLIENT: &str = "crossplane-tls-client";
 
 pub struct ControlPlane {
-    // Dropped from top to bottom: the programs before the folder they write to.
+    // Fields are dropped from top to bottom: the programs end before their folder is removed.
     pub crossplane: Daemon,
     pub server: ApiServer,
     scratch: Scratch,
 }
 
 impl ControlPlane {
-    /// Starts it with these flags and variables, and with Crossplane's own kinds defined.
+    /// Starts an API server and Crossplane with the given flags and environment variables. Crossplane's own custom
+    /// resource definitions are installed.
     pub fn start(flags: &[String], variables: &[(&str, PathBuf)]) -> Self {
         let quiet = ["--webhook-enabled=false", "--metrics-port=0"].map(str::to_owned);
         let scratch = Scratch::new("crossplane");
@@ -40,7 +40,7 @@ impl ControlPlane {
         Self::start_on(ApiServer::start(), scratch, log, &[&quiet, flags].concat(), variables)
     }
 
-    /// As [`Self::start`], at a server that is there, with the flags for its metrics and its webhook among the others.
+    /// As [`Self::start`], at an existing API server. `flags` must include those for metrics and webhook.
     pub fn start_on(
         server: ApiServer,
         scratch: Scratch,
@@ -49,7 +49,7 @@ impl ControlPlane {
         variables: &[(&str, PathBuf)],
     ) -> Self {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
-        // It runs as this where it runs in a cluster, and takes the pull secrets from there.
+        // Crossplane's service account in an installation; the package manager reads pull secrets from it.
         let metadata = json!({"name": "crossplane", "namespace": NAMESPACE});
         let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata});
         apply(&server, &[namespace, account]);
@@ -78,7 +78,7 @@ impl ControlPlane {
         apply(&self.server, objects);
     }
 
-    /// The objects of a kind, as `kubectl` names it.
+    /// All objects of a kind, by its name for `kubectl get`.
     pub fn list(&self, kind: &str) -> Vec<Value> {
         let output = run(self.server.kubectl().args(["get", kind, "--all-namespaces", "--output=json"]));
         assert!(output.status.success(), "{}", said(&output));
@@ -86,12 +86,12 @@ impl ControlPlane {
         list["items"].as_array().cloned().unwrap_or_default()
     }
 
-    /// What a Secret of Crossplane's holds.
+    /// Decoded entries of a Secret in Crossplane's namespace.
     pub fn secret(&self, name: &str) -> Vec<(String, String)> {
         secret(&self.server, name)
     }
 
-    /// Says that a Deployment is available, which is a kubelet's to say.
+    /// Marks a Deployment as available, because no kubelet and no Deployment controller does.
     pub fn pretend_available(&self, deployment: &str) {
         let condition = json!({"type": "Available", "status": "True", "reason": "Pretended", "message": ""});
         let patch = json!({"status": {"conditions": [condition]}}).to_string();
@@ -101,7 +101,7 @@ impl ControlPlane {
         assert!(output.status.success(), "{}", said(&output));
     }
 
-    /// Until it is so, or what it is instead.
+    /// Polls until `so` returns Ok, and returns its value. Panics after the time limit, or if Crossplane ends.
     pub fn until<T>(&mut self, what: &str, mut so: impl FnMut(&Self) -> Result<T, String>) -> T {
         let started = Instant::now();
         loop {
@@ -116,7 +116,7 @@ impl ControlPlane {
     }
 }
 
-/// Whether a condition of an object is true; else what its conditions say.
+/// Ok if the condition is true, else the name and the conditions of the object.
 pub fn holds(object: &Value, condition: &str) -> Result<(), String> {
     let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let is = conditions.iter().any(|found| found["type"] == condition && found["status"] == "True");
@@ -130,7 +130,8 @@ fn apply(server: &ApiServer, objects: &[Value]) {
     assert!(output.status.success(), "{}", said(&output));
 }
 
-/// Its kinds and its certificates. The kinds may not be served yet when it first asks for one of them.
+/// Runs `crossplane core init`, which installs custom resource definitions and certificates. The command is repeated,
+/// because it fails while a new kind is not served yet.
 fn initialise(server: &ApiServer) {
     let init = || {
         let mut init = command("crossplane-core");

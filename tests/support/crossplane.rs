@@ -1,5 +1,5 @@
-//! Crossplane's own programs: the composite that they make of a claim, and what their engine makes of a composite with
-//! our server. This room knows how they are asked, and expects nothing of the answer.
+//! Crossplane's command line: the composite of a claim (`xr generate`), custom resource definitions (`xrd convert`),
+//! and a reconcile of a composite with our server (`composition render`).
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite that cannot ask Crossplane has to stop, and say why")]
@@ -15,13 +15,13 @@ use super::examples::{documents, files, project, yaml};
 use super::server::Server;
 use super::tools::{Scratch, command, run, said, stdout, tool};
 
-/// Where Crossplane keeps its name for a composed resource.
+/// Annotation in which Crossplane stores the key of a composed resource.
 pub const KEY: &str = "crossplane.io/composition-resource-name";
 
-/// The name that the composite of every claim has here.
+/// Name of every composite here.
 pub const COMPOSITE: &str = "composite-x7k2p";
 
-/// The composite that Crossplane makes of a claim.
+/// Composite that Crossplane makes of a claim.
 pub fn composite(claim: &Value) -> Value {
     let kind = claim["kind"].as_str().and_then(Kind::of_claim).expect("the kind is ours");
     let scratch = Scratch::new("claim");
@@ -33,7 +33,7 @@ pub fn composite(claim: &Value) -> Value {
     documents(&stdout(&output)).remove(0)
 }
 
-/// What Crossplane derives from the definitions of our claims: two custom resource definitions from each.
+/// Custom resource definitions that Crossplane derives from our XRDs: two from each.
 pub fn custom_resource_definitions() -> Vec<Value> {
     let convert = |xrd: PathBuf| {
         let output = run(command("crossplane").args(["xrd", "convert"]).arg(project().join(xrd)));
@@ -41,7 +41,7 @@ pub fn custom_resource_definitions() -> Vec<Value> {
         let mut derived = documents(&stdout(&output));
         assert_eq!(derived.len(), 2, "{derived:?}");
         for definition in &mut derived {
-            // They belong to the claim's definition, which a file cannot name.
+            // The owner reference to the XRD is removed: it needs the uid of an installed XRD.
             definition["metadata"].as_object_mut().expect("an object has metadata").shift_remove("ownerReferences");
         }
         derived
@@ -49,14 +49,14 @@ pub fn custom_resource_definitions() -> Vec<Value> {
     files("xrds").into_iter().flat_map(convert).collect()
 }
 
-/// Writes objects to one file.
+/// Writes objects into one YAML file.
 pub fn write(folder: &Path, name: &str, objects: &[Value]) -> PathBuf {
     let path = folder.join(name);
     fs::write(&path, yaml(objects)).expect("a scratch folder can be written");
     path
 }
 
-/// What a render prints: the composite, the composed resources by key, and what the function says beside them.
+/// Output of a render: the composite, the composed resources by key, and the function's results.
 pub struct Rendered {
     pub composite: Value,
     pub resources: BTreeMap<String, Value>,
@@ -64,14 +64,14 @@ pub struct Rendered {
 }
 
 impl Rendered {
-    /// Whether a condition of the composite is true; none is not.
+    /// Whether a condition of the composite is true; a missing one is not.
     pub fn holds(&self, condition: &str) -> bool {
         let conditions = self.composite["status"]["conditions"].as_array().into_iter().flatten();
         conditions.clone().any(|found| found["type"] == condition && found["status"] == "True")
     }
 }
 
-/// The engine with our server.
+/// Crossplane's rendering engine, connected to a process of our server.
 pub struct Engine {
     scratch: Scratch,
     functions: PathBuf,
@@ -98,7 +98,7 @@ impl Engine {
         Self { scratch, functions, server }
     }
 
-    /// Composes once, with what is observed of the composed resources and what a function may find beside them.
+    /// Runs one reconcile with the observed composed resources and the resources that the function may require.
     pub fn render(&self, composite: &Value, observed: &[Value], required: &[Value]) -> Rendered {
         let kind = composite["kind"].as_str().and_then(Kind::of_composite).expect("the kind is ours");
         let definition = |folder: &str| project().join(folder).join(format!("{}.yaml", kind.definition));
@@ -123,7 +123,7 @@ impl Engine {
     }
 }
 
-/// A composed resource by the key that it carries.
+/// Composed resource with its key, read from the annotation.
 pub fn keyed(resource: Value) -> (String, Value) {
     let key = resource["metadata"]["annotations"][KEY].as_str().expect("a composed resource has a key");
     (key.to_owned(), resource)

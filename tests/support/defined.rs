@@ -1,4 +1,4 @@
-//! Kinds that an API server does not know by itself: made known from upstream's schemas and from our own definitions.
+//! Custom resource definitions for tests with an API server, from upstream's schemas and from our XRDs.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::unwrap_used, reason = "a suite without its kinds has to stop")]
@@ -13,7 +13,7 @@ use super::crossplane::custom_resource_definitions;
 use super::examples::{documents, yaml};
 use super::tools::crd_sources;
 
-/// The kind of an object, or that a definition is of.
+/// Group and kind of an object; for a CustomResourceDefinition those that it defines.
 pub fn kind(object: &Value) -> (String, String) {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     if text("/kind") == "CustomResourceDefinition" {
@@ -23,7 +23,7 @@ pub fn kind(object: &Value) -> (String, String) {
     (group.to_owned(), text("/kind").to_owned())
 }
 
-/// Makes every kind of these objects known that is no core one.
+/// Installs the definitions of all kinds of these objects that are not built in.
 pub fn define<'a>(server: &ApiServer, objects: impl IntoIterator<Item = &'a Value>) {
     let wanted: BTreeSet<_> = objects.into_iter().map(kind).collect();
     let mut definitions: BTreeMap<_, Value> = BTreeMap::new();
@@ -31,7 +31,7 @@ pub fn define<'a>(server: &ApiServer, objects: impl IntoIterator<Item = &'a Valu
         let mut files: Vec<_> = fs::read_dir(source.folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
         for mut definition in files.iter().flat_map(|file| documents(&fs::read_to_string(file).unwrap())) {
-            // Nobody is there to convert from one version to another.
+            // No conversion webhook runs in the tests.
             definition["spec"].as_object_mut().unwrap().shift_remove("conversion");
             definitions.insert(kind(&definition), definition);
         }

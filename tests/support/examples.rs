@@ -1,6 +1,4 @@
-//! The examples as suites take them: every Application, and every claim that one of them writes or stands for.
-//!
-//! This room reads files, and knows nothing of what is asked about them.
+//! Examples for the suites: every Application, and every claim that is in a file or that KubeVela makes of a component.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite that cannot read the examples has to stop, and say why")]
@@ -14,11 +12,11 @@ use realtime_platform_core::settings::Settings;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-/// A claim, and where it stands.
+/// A claim of an example.
 #[derive(Clone, Debug)]
 pub struct Example {
     pub name: String,
-    /// What it belongs together with: the file of its Application, or the folder of its own.
+    /// Group of claims that belong together: the file of their Application, or the folder of the claim's file.
     pub together: PathBuf,
     pub claim: Value,
 }
@@ -28,7 +26,7 @@ impl Example {
         Kind::of_claim(text(&self.claim, "/kind")).expect("an example is of a kind of ours")
     }
 
-    /// What it becomes where the platform team has decided nothing.
+    /// Composed resources of the claim with default settings.
     pub fn composed(&self) -> Composed {
         let settings = Settings::read(Value::Object(Map::new())).expect("no input is a good input");
         let text = |pointer: &str| text(&self.claim, pointer).to_owned();
@@ -38,36 +36,36 @@ impl Example {
     }
 }
 
-/// The root of the project.
+/// Root folder of the project.
 pub fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The objects in a YAML text.
+/// Parses the objects of a YAML text.
 pub fn documents(yaml: &str) -> Vec<Value> {
     let read = |document| Value::deserialize(document).unwrap_or_else(|error| panic!("{error} in:\n{yaml}"));
     serde_yaml::Deserializer::from_str(yaml).map(read).filter(|document| !document.is_null()).collect()
 }
 
-/// Objects as a YAML text.
+/// Writes objects as a YAML text.
 pub fn yaml<'a>(objects: impl IntoIterator<Item = &'a Value>) -> String {
     objects.into_iter().flat_map(|object| ["---\n".to_owned(), object.to_string(), "\n".to_owned()]).collect()
 }
 
-/// What an installer applies, as for a registry and a version.
+/// Objects below package/install, with an example registry and version filled in.
 pub fn installed() -> Vec<Value> {
     let placed =
         |path: &PathBuf| read(path).replace("REGISTRY/ORG", "registry.example.org/team").replace("VERSION", "1.2.3");
     files("package/install").iter().flat_map(|path| documents(&placed(path))).collect()
 }
 
-/// What a file of the project says.
+/// Reads a file, by its path from the root folder.
 pub fn read(path: impl AsRef<Path>) -> String {
     let path = project().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }
 
-/// The YAML files below a folder of the project, in order.
+/// Paths of the YAML files below a folder of the project, sorted by name.
 pub fn files(folder: impl AsRef<Path>) -> Vec<PathBuf> {
     let folder = folder.as_ref();
     let entries = fs::read_dir(project().join(folder)).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -78,7 +76,7 @@ pub fn files(folder: impl AsRef<Path>) -> Vec<PathBuf> {
     paths.flat_map(below).filter(|path| path.extension().is_some_and(|ending| ending == "yaml")).collect()
 }
 
-/// Every object below `examples/`, and the file it is in.
+/// Every object below `examples/`, with the path of its file.
 pub fn objects() -> Vec<(PathBuf, Value)> {
     let objects = |path: PathBuf| {
         let objects = documents(&read(&path));
@@ -87,7 +85,7 @@ pub fn objects() -> Vec<(PathBuf, Value)> {
     files("examples").into_iter().flat_map(objects).collect()
 }
 
-/// Every Application.
+/// Every Application of the examples, with the path of its file.
 pub fn applications() -> Vec<(PathBuf, Value)> {
     let found: Vec<_> = objects().into_iter().filter(|(_, object)| object["kind"] == "Application").collect();
     assert!(found.len() > 1, "{found:?}");
@@ -98,7 +96,7 @@ pub fn components(application: &Value) -> impl Iterator<Item = &Value> {
     application["spec"]["components"].as_array().into_iter().flatten()
 }
 
-/// Every claim that the examples write, and those that their Applications stand for.
+/// Every claim in the examples' files, and every claim of their Applications.
 pub fn claims() -> Vec<Example> {
     let found: Vec<Example> = objects().iter().flat_map(|(path, object)| claims_of(path, object)).collect();
     for kind in &KINDS {
@@ -107,7 +105,7 @@ pub fn claims() -> Vec<Example> {
     found
 }
 
-/// Without the claims that stand in another example word for word.
+/// Examples without repetitions of a claim that is equal in another example.
 pub fn distinct(all: &[Example]) -> impl Iterator<Item = &Example> {
     let is_first =
         |(index, example): &(usize, &Example)| all[..*index].iter().all(|other| other.claim != example.claim);
@@ -126,7 +124,7 @@ fn claims_of(path: &Path, object: &Value) -> Vec<Example> {
     components(object).map(|component| example(path, claim_of(component, namespace))).collect()
 }
 
-/// The claim that a component stands for.
+/// Claim that KubeVela makes of a component.
 fn claim_of(component: &Value, namespace: &Value) -> Value {
     let kind = KINDS.iter().find(|kind| component["type"] == kind.definition).expect("a component of ours");
     json!({

@@ -1,5 +1,5 @@
-//! Objects with one field that nobody knows, once for each place that could hold one: what a judge takes of them, it does
-//! not look at.
+//! Copies of objects with one unknown field, one copy for each place that holds fields. A validator that accepts a copy
+//! does not check that place.
 
 #![allow(clippy::expect_used, reason = "a suite that cannot make its cases has to stop, and say why")]
 
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// One variant for each place in each kind, by both.
+/// One copy for each kind and place; the key has both.
 pub fn variants<'a>(objects: impl IntoIterator<Item = &'a Value>) -> BTreeMap<String, Value> {
     let mut variants = BTreeMap::new();
     for object in objects {
@@ -24,19 +24,19 @@ pub fn variants<'a>(objects: impl IntoIterator<Item = &'a Value>) -> BTreeMap<St
     variants
 }
 
-/// Places, without those that are inside another of them.
+/// Places that are not inside another place of the list.
 pub fn outermost<'a>(places: &[&'a String]) -> Vec<&'a str> {
     let is_inside = |place: &str| places.iter().any(|outer| place.starts_with(&format!("{outer}/")));
     places.iter().map(|place| place.as_str()).filter(|place| !is_inside(place)).collect()
 }
 
-/// Version and kind of an object.
+/// API version and kind of an object.
 pub fn kind(object: &Value) -> String {
     let text = |field: &str| object[field].as_str().unwrap_or_default();
     format!("{} {}", text("apiVersion"), text("kind"))
 }
 
-/// Every place in an object that holds fields.
+/// JSON pointers of all objects inside a value, which are the places that hold fields.
 fn places(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -54,7 +54,7 @@ fn places(value: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
-/// A place, whichever item of a list it is in.
+/// Pointer with `*` for each index of a list.
 fn shape(path: &str) -> String {
     let steps = path.split('/').map(|step| if step.parse::<usize>().is_ok() { "*" } else { step });
     steps.collect::<Vec<_>>().join("/")

@@ -1,4 +1,4 @@
-//! An OCI registry on loopback, and what is asked of one. It knows nothing of what it holds.
+//! OCI registry on loopback (`crane registry serve`), and `crane` as its client.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite without its registry has to stop, and say why")]
@@ -12,7 +12,7 @@ use super::api_server::free_ports;
 use super::tools::{BEAT, Daemon, LIMIT, Scratch, command, run, said, stdout};
 
 pub struct Registry {
-    // Dropped from top to bottom: the program before the folder it writes to.
+    // Fields are dropped from top to bottom: the program ends before its folder is removed.
     server: Daemon,
     scratch: Scratch,
     port: u16,
@@ -38,13 +38,13 @@ impl Registry {
         this
     }
 
-    /// Its name in a reference.
+    /// Host and port, as written in an image reference.
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 }
 
-/// What `crane` says.
+/// Runs `crane` and returns its output without the last newline.
 pub fn crane(args: &[&str]) -> String {
     let output = run(command("crane").args(args));
     assert!(output.status.success(), "crane {args:?}: {}", said(&output));

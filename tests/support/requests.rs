@@ -1,4 +1,4 @@
-//! Requests as Crossplane makes them, from the claims that a person writes.
+//! Requests as Crossplane makes them for a claim, and the function's answers to them.
 
 #![allow(dead_code, reason = "each test crate uses its share")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test has no better answer")]
@@ -17,13 +17,14 @@ use realtime_platform_grpc::function::Function;
 use realtime_platform_grpc::protocol::{Request, RunFunction};
 use serde_json::{Map, Value, json};
 
-/// What the function answers. The messages here are the SDK's: so each test holds ours against them.
+/// Answer of the function to a request. Request and answer have the SDK's types, so that each test also checks our
+/// encoding against the SDK.
 pub fn answer(request: &RunFunctionRequest) -> RunFunctionResponse {
     RunFunctionResponse::decode(answer_bytes(request).as_slice()).expect("our answer is one for the SDK")
 }
 
-/// The answer as it goes over the wire, once Crossplane has looked for everything that an answer before asked for. What a
-/// request does not say was found is not there.
+/// Encoded answer to the second call, in which Crossplane has looked up everything that the first answer required. A
+/// required resource that the request lacks counts as not found.
 pub fn answer_bytes(request: &RunFunctionRequest) -> Vec<u8> {
     let first = answer_at_once(request);
     let mut looked = request.clone();
@@ -33,7 +34,7 @@ pub fn answer_bytes(request: &RunFunctionRequest) -> Vec<u8> {
     bytes(&looked)
 }
 
-/// What is answered before Crossplane has looked for anything that the request does not have.
+/// Answer to the first call, before Crossplane has looked up what the function requires.
 pub fn answer_at_once(request: &RunFunctionRequest) -> RunFunctionResponse {
     RunFunctionResponse::decode(bytes(request).as_slice()).expect("our answer is one for the SDK")
 }
@@ -43,17 +44,17 @@ fn bytes(request: &RunFunctionRequest) -> Vec<u8> {
     Function.run(request).expect("the request is well formed").encode_to_vec()
 }
 
-/// A claim below `examples/`.
+/// Claim in a file below `examples/`.
 pub fn example(path: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(path);
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
     serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }
 
-/// What an API server knows the composite of a claim by.
+/// Uid of every composite.
 pub const UID: &str = "7c2f1a52-0f5e-4a57-9b0a-6a1f4f1f2b11";
 
-/// The composite that Crossplane makes of a claim.
+/// Composite that Crossplane makes of a claim.
 pub fn composite(claim: &Value) -> Value {
     let kind = Kind::of_claim(claim["kind"].as_str().expect("a claim has a kind")).expect("the kind is ours");
     let (name, namespace) = (&claim["metadata"]["name"], &claim["metadata"]["namespace"]);
@@ -80,7 +81,7 @@ pub fn resource(value: &Value) -> Resource {
     Resource { resource: Some(json_to_struct(fields)), ..Resource::default() }
 }
 
-/// The first request about a claim: nothing is observed but its composite.
+/// First request for a claim: only the composite is observed.
 pub fn first(claim: &Value) -> RunFunctionRequest {
     about(&composite(claim))
 }
@@ -98,24 +99,25 @@ pub fn with_input(mut request: RunFunctionRequest, input: &Value) -> RunFunction
     request
 }
 
-/// What Crossplane found when it looked for the environment that a system or broker asks for.
+/// Adds the required resource `environment`: the ProviderConfig of the environment that a system or broker names, or
+/// `None` if Crossplane found none.
 pub fn with_environment(request: RunFunctionRequest, provider_config: Option<&Value>) -> RunFunctionRequest {
     with_found(request, "environment", provider_config)
 }
 
-/// What Crossplane found when it looked for something that was asked for under this name.
+/// Adds the required resource with the given name, or `None` if Crossplane found none.
 pub fn with_found(mut request: RunFunctionRequest, under: &str, found: Option<&Value>) -> RunFunctionRequest {
     let items = found.map(resource).into_iter().collect();
     request.required_resources.insert(under.to_owned(), Resources { items });
     request
 }
 
-/// The ProviderConfig of an environment that has settled, as its own claim composes it.
+/// ProviderConfig of a settled environment, as its own claim composes it.
 pub fn provider_config(environment_claim: &Value) -> Value {
     provider_config_by(environment_claim, None)
 }
 
-/// The same, by these settings.
+/// As [`provider_config`], with these settings.
 pub fn provider_config_by(environment_claim: &Value, input: Option<&Value>) -> Value {
     let request = first(environment_claim);
     let request = input.into_iter().fold(request, with_input);
@@ -126,7 +128,7 @@ pub fn provider_config_by(environment_claim: &Value, input: Option<&Value>) -> V
     found
 }
 
-/// The desired resources of an answer, as plain data.
+/// Desired resources of an answer as JSON, by key.
 pub fn desired(answer: &RunFunctionResponse) -> HashMap<String, Value> {
     let resources = answer.desired.iter().flat_map(|state| &state.resources);
     resources
@@ -134,12 +136,12 @@ pub fn desired(answer: &RunFunctionResponse) -> HashMap<String, Value> {
         .collect()
 }
 
-/// The keys of the desired resources of an answer.
+/// Keys of the desired resources of an answer.
 pub fn desired_keys(answer: &RunFunctionResponse) -> BTreeSet<String> {
     answer.desired.iter().flat_map(|state| state.resources.keys().cloned()).collect()
 }
 
-/// What Crossplane would observe once everything that was desired is ready.
+/// Request in which everything that the answer desired is observed, released and ready.
 pub fn settled(mut request: RunFunctionRequest, answer: &RunFunctionResponse) -> RunFunctionRequest {
     let state = request.observed.get_or_insert_default();
     for (key, mut value) in desired(answer) {
@@ -163,7 +165,7 @@ pub fn settled(mut request: RunFunctionRequest, answer: &RunFunctionResponse) ->
     request
 }
 
-/// The request after an answer: Crossplane has written its conditions to the composite.
+/// Request after an answer: Crossplane has written the answer's conditions into the composite's status.
 pub fn after(mut request: RunFunctionRequest, answer: &RunFunctionResponse) -> RunFunctionRequest {
     let condition = |condition: &Condition| {
         let status = match condition.status() {
@@ -181,7 +183,7 @@ pub fn after(mut request: RunFunctionRequest, answer: &RunFunctionResponse) -> R
     request
 }
 
-/// A condition of an answer: its status and message.
+/// Whether a condition of an answer is true, and its message.
 pub fn condition(answer: &RunFunctionResponse, kind: &str) -> (bool, String) {
     let found = answer.conditions.iter().find(|condition| condition.r#type == kind);
     let found = found.unwrap_or_else(|| panic!("the answer has no condition {kind}"));
@@ -189,7 +191,7 @@ pub fn condition(answer: &RunFunctionResponse, kind: &str) -> (bool, String) {
     (holds, found.message.clone().unwrap_or_default())
 }
 
-/// Sets one field, given by its path, to another value.
+/// Sets the field at a JSON pointer, and creates missing objects on the way.
 pub fn set(claim: &mut Value, pointer: &str, value: Value) {
     let (parent, name) = pointer.rsplit_once('/').expect("a pointer has a last step");
     let mut at = claim;

@@ -1,7 +1,7 @@
-//! Requests as they are when a cluster has everything: each object as an API server and its controllers return it, with who
-//! wrote which field, what was last applied, and conditions.
+//! Requests of full size: each object as an API server and its controllers return it, with `managedFields`, the last
+//! applied configuration and conditions.
 //!
-//! Where it depends on the cluster how much there is, there is more here than in most.
+//! Where the size depends on the cluster, these objects are larger than those of most clusters.
 
 #![allow(dead_code, reason = "each test crate uses its share")]
 #![allow(clippy::expect_used, reason = "a test has no better answer")]
@@ -15,7 +15,7 @@ use crate::requests::{UID, answer, first, resource, settled, with_environment, w
 
 const TIME: &str = "2026-01-01T00:00:00Z";
 
-/// What Crossplane asks about a claim all of whose resources are ready.
+/// Request for a claim whose composed resources are all ready.
 pub fn request(claim: &Value, input: Option<&Value>, environment: Option<&Value>) -> RunFunctionRequest {
     let mut request = first(claim);
     if let Some(input) = input {
@@ -53,7 +53,7 @@ pub fn request(claim: &Value, input: Option<&Value>, environment: Option<&Value>
     request
 }
 
-/// With what is found under the names that an answer asks for, besides the environment.
+/// Adds the other required resources that an answer asks for by name, as far as they are observed.
 fn with_locks(mut request: RunFunctionRequest, wanted: &RunFunctionResponse) -> RunFunctionRequest {
     let resources = wanted.requirements.iter().flat_map(|requirements| &requirements.resources);
     for (name, selector) in resources.filter(|(name, _)| *name != "environment") {
@@ -65,7 +65,7 @@ fn with_locks(mut request: RunFunctionRequest, wanted: &RunFunctionResponse) -> 
     request
 }
 
-/// A composed resource as its cluster has it.
+/// Composed resource as an API server returns it.
 fn object(mut fields: Value, key: &str) -> Value {
     if fields["metadata"]["name"].is_null() {
         fields["metadata"]["name"] = json!(named(key));
@@ -99,12 +99,12 @@ fn object(mut fields: Value, key: &str) -> Value {
     fields
 }
 
-/// A name as long as Crossplane makes them.
+/// Name as long as those that Crossplane generates.
 fn named(key: &str) -> String {
     format!("{}-{key}-0123456789ab", "c".repeat(40))
 }
 
-/// What an API server adds to whatever it stores.
+/// Adds the metadata that an API server sets on every object.
 fn stored(fields: &mut Value) {
     let metadata = fields["metadata"].as_object_mut().expect("an object has metadata");
     for (name, value) in [
@@ -127,7 +127,7 @@ fn annotations_of(fields: &mut Value, name: &str, text: &str) {
     annotations(fields).insert(name.to_owned(), json!(text));
 }
 
-/// Who wrote which fields: one writer for each of these parts, and none of it shorter than a server writes it.
+/// `managedFields` with one manager for each part of the object. No entry is shorter than one that a server writes.
 fn wrote(fields: &Value, parts: &[&str]) -> Value {
     let entry = |part: &&str| {
         let mut owned = Map::new();
@@ -141,7 +141,7 @@ fn wrote(fields: &Value, parts: &[&str]) -> Value {
     parts.iter().filter_map(entry).collect()
 }
 
-/// The fields below a value, in the form that an API server notes them. It tells items apart where it knows how.
+/// Fields below a value in the format `FieldsV1`. Items of a list are told apart by `name` if all have one.
 fn paths(value: &Value) -> Value {
     let below = |(name, value): (String, &Value)| (name, paths(value));
     match value {

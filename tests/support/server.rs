@@ -1,6 +1,6 @@
-//! Our server as a process of its own, on a free port of loopback, and a client of it.
+//! Process of our server on a free port of loopback, and a client of it.
 //!
-//! `Server::start(["--insecure"])` is ready when it returns and gone when it is dropped.
+//! `Server::start(["--insecure"])` returns when the server is ready; dropping it kills the process.
 
 #![allow(dead_code, reason = "each test crate uses its share")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test has no better answer")]
@@ -27,16 +27,16 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-/// Longer than anything here takes on a busy machine.
+/// Time limit for a single step on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where the binary under test is. `FUNCTION_BINARY=FILE` puts another in its place, such as the one that is shipped.
+/// Path of the binary under test. `FUNCTION_BINARY=FILE` replaces it, for example with the shipped one.
 pub fn program() -> PathBuf {
     std::env::var_os("FUNCTION_BINARY")
         .map_or_else(|| env!("CARGO_BIN_EXE_function-realtime-platform").into(), Into::into)
 }
 
-/// The binary under test, told nothing by the environment that the test does not say.
+/// Binary under test, without the environment variables that change its behaviour.
 pub fn binary() -> Command {
     let mut command = Command::new(program());
     for variable in ["TLS_SERVER_CERTS_DIR", "MAX_RECV_MESSAGE_SIZE", "METRICS_ADDRESS", "RUST_LOG"] {
@@ -46,13 +46,13 @@ pub fn binary() -> Command {
     command
 }
 
-/// What a run that is to end by itself said.
+/// Runs a command that must end by itself, and returns its output.
 pub fn ended(command: &mut Command) -> Output {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     let deadline = Instant::now() + PATIENCE;
     while child.try_wait().expect("a child can be waited for").is_none() {
         if Instant::now() > deadline {
-            // Fails only for a child that has just ended.
+            // `kill` fails only for a child that has already ended.
             let _ = child.kill();
             panic!("it does not end: {:?}", child.wait_with_output());
         }
@@ -61,14 +61,14 @@ pub fn ended(command: &mut Command) -> Output {
     child.wait_with_output().expect("a child's output can be read")
 }
 
-/// What our server has where it runs in a cluster.
+/// Memory limit and environment of our server in a cluster.
 pub struct Pod {
-    /// The bytes that it may hold at most.
+    /// Memory limit in bytes.
     pub memory: usize,
     pub environment: Vec<(String, String)>,
 }
 
-/// As `package/install/function/runtime.yaml` says.
+/// Limit and environment from `package/install/function/runtime.yaml`.
 pub fn pod() -> Pod {
     let file = include_str!("../../package/install/function/runtime.yaml");
     let runtime = serde_yaml::Deserializer::from_str(file).next().map(Value::deserialize);
@@ -84,7 +84,7 @@ pub fn pod() -> Pod {
     }
 }
 
-/// How a server is to be started.
+/// Options for the start of a server.
 pub struct Launch {
     command: Command,
     tls: Option<ClientTlsConfig>,
@@ -95,7 +95,7 @@ impl Launch {
         Self::of(binary(), args)
     }
 
-    /// As [`Self::new`], of another program that is ours. Its environment is that of a pod.
+    /// As [`Self::new`], for another program of this project, with the environment of the pod.
     pub fn of<I: IntoIterator<Item: AsRef<OsStr>>>(mut command: Command, args: I) -> Self {
         command.envs(pod().environment);
         command.args(["--address", "127.0.0.1:0"]).args(args);
@@ -108,7 +108,7 @@ impl Launch {
         self
     }
 
-    /// What the server's own client shows and trusts.
+    /// Sets the certificates of the client that [`Server`] uses for its own calls.
     pub fn tls(mut self, tls: ClientTlsConfig) -> Self {
         self.tls = Some(tls);
         self
@@ -122,7 +122,7 @@ impl Launch {
             .enable_all()
             .build()
             .expect("a runtime for the client");
-        // From here on the child is ended by the drop of `Server`, whatever fails.
+        // Dropping `Server` kills the child, also if one of the next steps panics.
         let mut server = Server { process: Process { child, log }, runtime, address: None, channel: None };
         let address = server.process.log.address("serving gRPC");
         server.address = Some(address);
@@ -152,7 +152,7 @@ impl Server {
         self.block_on(call(self.channel(), request))
     }
 
-    /// Waits for a while, so that a test that never would end fails instead.
+    /// Runs a future with a time limit of one minute, so that a blocked test fails.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let patient = async { tokio::time::timeout(2 * PATIENCE, future).await };
         self.runtime.block_on(patient).expect("it ends within a minute")
@@ -178,12 +178,12 @@ impl Server {
         self.process.child.id()
     }
 
-    /// Resident memory, in bytes.
+    /// Resident memory in bytes.
     pub fn resident(&self) -> usize {
         self.memory("VmRSS:")
     }
 
-    /// The most that was ever resident.
+    /// Peak resident memory in bytes.
     pub fn most_resident(&self) -> usize {
         self.memory("VmHWM:")
     }
@@ -195,7 +195,7 @@ impl Server {
         kibibytes.expect("the kernel tells it in numbers") << 10
     }
 
-    /// Another connection, made at its first call.
+    /// Another connection, opened by its first call.
     pub fn connect(&self, tls: Option<ClientTlsConfig>) -> Channel {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let mut endpoint = Endpoint::from_shared(format!("{scheme}://{}", self.address()))
@@ -212,19 +212,19 @@ impl Server {
         get(self.metrics_address(), "/metrics")
     }
 
-    /// What one series counts; it is named as on the page.
+    /// Value of one metric series, named with its labels as on the metrics page.
     pub fn count(&self, series: &str) -> Option<u64> {
         let page = self.metrics();
         let count = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         count.map(|count| count.parse().expect("a counter counts in whole numbers"))
     }
 
-    /// Every line logged until now.
+    /// All lines logged so far.
     pub fn log(&self) -> Vec<String> {
         self.process.log.lines()
     }
 
-    /// Until a line with `words` is logged.
+    /// Waits for a log line that contains `words`, and returns it.
     pub fn await_log(&self, words: &str) -> String {
         self.process.log.line(words)
     }
@@ -234,7 +234,7 @@ impl Server {
         kill_process(pid, signal).expect("the child is there");
     }
 
-    /// Until the process has ended by itself.
+    /// Waits until the process has ended by itself.
     pub fn ended(mut self) -> ExitStatus {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -268,7 +268,7 @@ pub async fn health(channel: Channel, service: &str) -> Result<ServingStatus, St
     Ok(HealthClient::new(channel).check(request).await?.into_inner().status())
 }
 
-/// The body of a page.
+/// Body of an HTTP page. Panics on another status than 200.
 pub fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the page's port is open");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
@@ -280,7 +280,7 @@ pub fn get(address: SocketAddr, path: &str) -> String {
     body.to_owned()
 }
 
-/// Ends with its owner.
+/// Child process that is killed when dropped.
 struct Process {
     child: Child,
     log: Log,
@@ -288,13 +288,13 @@ struct Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only for a child that has ended already.
+        // Both calls fail only for a child that has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What the server says, read as it comes so that it never waits for us.
+/// Lines of the server's stderr. A thread reads them at once, so that a full pipe never blocks the server.
 #[derive(Clone)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -325,7 +325,7 @@ impl Log {
         panic!("the server never says {words:?}; its log:\n{}", self.lines().join("\n"));
     }
 
-    /// The address in a line, be it JSON or for people.
+    /// Address in a log line, in JSON or in the format for people.
     fn address(&self, message: &str) -> SocketAddr {
         let line = self.line(message);
         let rest = line.split_once("address").map(|(_, rest)| rest.trim_start_matches(['"', ':', '=']));

@@ -1,7 +1,5 @@
-//! The real programs that suites drive: where they are, and how they are run, watched and ended.
-//!
-//! Programs are built by `tools/build`, never by a test. This room knows nothing of the function; what a suite asks of
-//! a program is the suite's.
+//! Programs that the suites run: their paths, and how they are started, watched and ended. They are built by
+//! `tools/build`, never by a test. This module does not depend on the function.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a suite without its programs has to stop, and say why")]
@@ -16,14 +14,14 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a program may take that does not say otherwise.
+/// Default time limit for a program.
 pub const LIMIT: Duration = Duration::from_mins(1);
 
-/// How often something is looked at that is waited for.
+/// Polling interval.
 pub const BEAT: Duration = Duration::from_millis(20);
 
-/// The program of that name, as `tools/build --list` has it. `REALTIME_TOOL_KUBE_APISERVER=FILE` and the like put
-/// another in its place.
+/// Path of a program that `tools/build --list` names. An environment variable replaces it, for example
+/// `REALTIME_TOOL_KUBE_APISERVER=FILE`.
 pub fn tool(name: &str) -> PathBuf {
     let variable = format!("REALTIME_TOOL_{}", name.replace(['-', '.'], "_").to_uppercase());
     let path = std::env::var_os(variable).map_or_else(|| built(name), PathBuf::from);
@@ -37,13 +35,13 @@ fn built(name: &str) -> PathBuf {
     PathBuf::from(stdout(&output).trim_end())
 }
 
-/// The program of that name, to be given arguments.
+/// Command for a program, without arguments.
 pub fn command(name: &str) -> Command {
     Command::new(tool(name))
 }
 
-/// The program of that name where there is no cluster. KubeVela's wants a kubeconfig even so, and ends without a word
-/// when it has none.
+/// Command for a program that runs without a cluster. KubeVela's command line requires a kubeconfig even then, and ends
+/// without a message if it has none.
 pub fn offline(name: &str) -> Command {
     static HOME: LazyLock<PathBuf> = LazyLock::new(|| {
         let home = Scratch::kept("offline");
@@ -56,12 +54,12 @@ pub fn offline(name: &str) -> Command {
     command
 }
 
-/// Runs a program to its end, which may be a failure.
+/// Runs a program to its end, and returns its output also if it fails.
 pub fn run(command: &mut Command) -> Output {
     run_within(command, LIMIT)
 }
 
-/// As [`run`], with a limit of its own. A program that takes longer is killed, and the test with it.
+/// As [`run`], with another time limit. A program that takes longer is killed, and the test panics.
 pub fn run_within(command: &mut Command, limit: Duration) -> Output {
     let mut child = command
         .stdin(Stdio::null())
@@ -86,7 +84,7 @@ pub fn run_within(command: &mut Command, limit: Duration) -> Output {
     Output { status, stdout: read(stdout), stderr: read(stderr) }
 }
 
-/// Reads a pipe while its program runs, which would stop where the pipe is full.
+/// Reads a pipe in a thread, because a program blocks when its pipe is full.
 fn drained(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -101,22 +99,22 @@ pub fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// What a program said on both its streams, for a message about it.
+/// Output of a program on stdout and stderr, for messages.
 pub fn said(output: &Output) -> String {
     format!("{}{}", stdout(output), String::from_utf8_lossy(&output.stderr))
 }
 
-/// The schemas of one upstream project: the custom resource definitions of the release named.
+/// Schemas of one upstream project: the custom resource definitions of one release.
 #[derive(Debug)]
 pub struct CrdSource {
     pub name: String,
     pub folder: PathBuf,
 }
 
-/// Every upstream schema that a composed resource can be checked against.
+/// All upstream schemas that composed resources are checked against.
 ///
-/// Where the module registry lacks the release that is composed, the schemas kept beside the checkout stand in for the
-/// module's; where those are missing too, this says so.
+/// Some Go modules lack the release that is composed. For these the schemas below ../shared/crds are used; if that
+/// folder is missing, the module's release is used and a message is printed.
 pub fn crd_sources() -> Vec<CrdSource> {
     let built = tool("crds");
     let list = fs::read_to_string(project().join("tools/crds/sources")).expect("cannot read tools/crds/sources");
@@ -140,7 +138,7 @@ pub fn crd_sources() -> Vec<CrdSource> {
     .collect()
 }
 
-/// Says something once, also where a test passes, whose words are kept back otherwise.
+/// Prints a message once per process, straight to stderr: the test harness hides captured output of tests that pass.
 fn told(what: &str) {
     static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned()) {
@@ -152,7 +150,7 @@ fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A folder of its own, gone with its owner.
+/// Temporary folder with a unique name, removed when dropped.
 pub struct Scratch(PathBuf);
 
 impl Scratch {
@@ -162,7 +160,7 @@ impl Scratch {
         Self(Self::kept(&format!("{name}-{}-{unique}", std::process::id())))
     }
 
-    /// A folder that stays, for what may be written by every test alike.
+    /// Folder that is not removed, for files that every test writes alike.
     fn kept(name: &str) -> PathBuf {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&path).expect("cannot make a folder for a test");
@@ -180,8 +178,8 @@ impl Drop for Scratch {
     }
 }
 
-/// A program that runs until its owner is dropped or the test's process ends, however that ends: it is watched by a
-/// shell that waits for the other end of its input to close.
+/// Program that is killed when dropped, and also when the test's process ends in any way: a shell starts the program,
+/// reads from a pipe that the test holds open, and kills the program when that pipe closes.
 pub struct Daemon {
     shell: Command,
     running: Option<Child>,
@@ -219,16 +217,16 @@ impl Daemon {
         this
     }
 
-    /// Starts the program that was stopped or has ended, as it was started before.
+    /// Starts the program again with the same arguments and environment. A running one is stopped first.
     pub fn start_again(&mut self) {
         self.stop();
-        // What is read is the pid of the program, not of the one before it.
+        // Removing the file keeps [`Self::pid`] from returning the pid of the previous process.
         let _ = fs::remove_file(self.log.with_extension("pid"));
         let child = self.shell.spawn().unwrap_or_else(|error| panic!("cannot start {:?}: {error}", self.shell));
         self.running = Some(child);
     }
 
-    /// Kills the program.
+    /// Kills the program and waits for its end.
     pub fn stop(&mut self) {
         if let Some(mut shell) = self.running.take() {
             drop(shell.stdin.take());
@@ -240,12 +238,12 @@ impl Daemon {
         self.running.as_mut().is_some_and(|shell| matches!(shell.try_wait(), Ok(None)))
     }
 
-    /// Whether it has ended by itself; one that was stopped has not.
+    /// Whether the program has ended by itself; false after [`Self::stop`].
     pub fn has_ended(&mut self) -> bool {
         self.running.as_mut().is_some_and(|shell| !matches!(shell.try_wait(), Ok(None)))
     }
 
-    /// The program's own number, for signals.
+    /// Pid of the program itself, not of its shell.
     pub fn pid(&self) -> i32 {
         let file = self.log.with_extension("pid");
         let started = Instant::now();
@@ -263,7 +261,7 @@ impl Daemon {
         &self.log
     }
 
-    /// The end of its log, where what went wrong is told.
+    /// Last 20 lines of the log, for the message of a failed check.
     pub fn last_words(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
@@ -277,7 +275,7 @@ impl Drop for Daemon {
     }
 }
 
-/// A kubeconfig with one user at one cluster, for whoever asks.
+/// Kubeconfig with one cluster and one user. `authority` is the path of the cluster's CA certificate.
 pub fn kubeconfig_of(server: &str, authority: &str, token: &str) -> String {
     format!(
         "apiVersion: v1

@@ -1,4 +1,4 @@
-//! Messages as bytes, whatever they are, and calls with them.
+//! gRPC calls with raw bytes, valid or not, and a small encoder of protobuf fields.
 
 #![allow(dead_code, reason = "each test crate uses its share")]
 
@@ -20,15 +20,15 @@ use tonic::{Code, Request, Status};
 
 const PATH: &str = "/apiextensions.fn.proto.v1.FunctionRunnerService/RunFunction";
 
-/// Sends bytes as a request, and brings back those of the answer.
+/// Sends bytes as the request message, and returns the bytes of the answer.
 pub async fn call(channel: Channel, request: Bytes) -> Result<Bytes, Status> {
     let mut client = Grpc::new(channel).max_decoding_message_size(usize::MAX);
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
     Ok(client.unary(Request::new(request), PathAndQuery::from_static(PATH), Plain).await?.into_inner())
 }
 
-/// A call whose body is sent piece by piece, with the prefixes of its messages, until there are no more.
-/// Tells the code in the head of the answer.
+/// Sends a call whose body is the given pieces, which include the length prefixes of gRPC messages, until the channel
+/// closes. Returns the status code in the headers of the answer.
 pub async fn send(mut channel: Channel, pieces: mpsc::Receiver<Bytes>) -> Result<Code, tonic::transport::Error> {
     let mut request = http::Request::new(Body::new(Pieces(pieces)));
     *request.method_mut() = http::Method::POST;
@@ -50,7 +50,7 @@ impl http_body::Body for Pieces {
     }
 }
 
-/// Bytes as they are.
+/// Codec that passes bytes through.
 #[derive(Clone, Copy, Default)]
 struct Plain;
 
@@ -88,7 +88,7 @@ impl Decoder for Plain {
     }
 }
 
-/// A field that holds bytes, text or a message.
+/// Length-delimited field: bytes, a string or a message.
 pub fn field(number: u32, holds: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(holds.len() + 8);
     encode_varint(u64::from(number) << 3 | 2, &mut out);
@@ -97,12 +97,12 @@ pub fn field(number: u32, holds: &[u8]) -> Vec<u8> {
     out
 }
 
-/// An entry of a map.
+/// Entry of a map with string keys.
 pub fn entry(number: u32, key: &str, value: &[u8]) -> Vec<u8> {
     field(number, &[field(1, key.as_bytes()), field(2, value)].concat())
 }
 
-/// Values of the data format: what stands in an entry of an object, or of a list.
+/// Encoders of `google.protobuf.Value`.
 pub mod value {
     use super::{entry, field};
     use prost::encoding::encode_varint;
@@ -115,7 +115,7 @@ pub mod value {
         field(3, text.as_bytes())
     }
 
-    /// Of fields as [`fields`] makes them.
+    /// Object with the fields that [`fields`] encodes.
     pub fn object(fields: &[u8]) -> Vec<u8> {
         field(5, fields)
     }
@@ -128,18 +128,19 @@ pub mod value {
         fields.into_iter().flat_map(|(name, value)| entry(1, name, &value)).collect()
     }
 
-    /// Lists in lists: written from the innermost outwards, backwards, so that even the deepest costs no more than its bytes.
+    /// Lists nested `levels` deep. The encoding is written backwards from the innermost list, so that its cost is
+    /// linear in its size.
     pub fn lists(levels: usize) -> Vec<u8> {
         nested(levels, &[&[0x0a], &[0x32]])
     }
 
-    /// Objects in objects, each the field `a` of the next.
+    /// Objects nested `levels` deep, each in the field `a` of the next.
     pub fn objects(levels: usize) -> Vec<u8> {
         nested(levels, &[&[0x12], &[0x0a, 0x01, b'a'], &[0x0a], &[0x2a]])
     }
 
-    /// Wraps null again and again into messages. Each step is the key of a field that holds what is written so far; a step of
-    /// several bytes is a whole field that stands before it.
+    /// Wraps a null value `levels` times into messages. A step of one byte is the key of a field that contains
+    /// everything written so far; a step of several bytes is a whole field in front of it.
     fn nested(levels: usize, steps: &[&[u8]]) -> Vec<u8> {
         let mut out = vec![0x00, 0x08];
         for _ in 0..levels {

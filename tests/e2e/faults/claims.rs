@@ -1,5 +1,5 @@
-//! What people may do: delete what is half built, delete or edit what is composed, claim a place twice, name what is not
-//! theirs, share an environment, and install another version.
+//! Faults caused by users: deleting a half-built platform, deleting or editing composed resources, claiming a place
+//! twice, naming a ProviderConfig that belongs to no environment, sharing an environment.
 
 use std::thread;
 use std::time::Duration;
@@ -125,7 +125,7 @@ fn edited_by_hand(scene: &mut Scene) -> String {
     format!("taken back after {}", seconds(back))
 }
 
-/// The example's system as a claim of its own, named so.
+/// Real-time system of the example as a separate claim with the given name.
 fn system(name: &str) -> Value {
     let claim = documents(&read("examples/health-realtime-pipeline/claims/health-lenses.yaml"));
     let mut claim = claim.into_iter().next().unwrap();
@@ -133,7 +133,8 @@ fn system(name: &str) -> Value {
     claim
 }
 
-/// Applies a claim that has to be refused its place, and deletes it.
+/// Applies a claim that the function must hold, checks that nothing is composed for it, and deletes it. Returns the
+/// time until the message appeared, the time of the deletion, and the message.
 fn held(scene: &mut Scene, claim: &Value, says: &str) -> (Duration, Duration, String) {
     let name = claim["metadata"]["name"].as_str().unwrap();
     scene.apply(std::slice::from_ref(claim));
@@ -164,7 +165,8 @@ fn claimed_twice(scene: &mut Scene) -> String {
 
 fn foreign(scene: &mut Scene) -> String {
     let before = scene.inventory();
-    // The host's own, under another name: whoever could use it could do anything.
+    // ProviderConfig for the host cluster with provider-kubernetes' own identity: a tenant that could use it would have
+    // that provider's rights on the host.
     let config = json!({
         "apiVersion": "kubernetes.crossplane.io/v1alpha1",
         "kind": "ProviderConfig",
@@ -183,7 +185,7 @@ fn foreign(scene: &mut Scene) -> String {
 
 const LABEL: &str = "platform.example.org/environment";
 
-/// The command that the messages give, without the program's name.
+/// Runs the `kubectl` command that the condition messages quote.
 fn label_back(scene: &Scene) {
     let label = format!("{LABEL}={ENVIRONMENT}");
     let claims = "platform.example.org/claim-namespace=default";
@@ -254,7 +256,7 @@ fn two_applications(scene: &mut Scene) -> String {
     second["spec"]["target"]["name"] = license;
     scene.apply(&[second]);
     let settled = scene.until_settled("both are settled");
-    // What is composed for the one is labelled with its claim, and stands in its namespace.
+    // Every object in a tenant's namespace has the label of that tenant's claim.
     for (namespace, claim) in [("streaming", "streaming-"), ("research", "research-")] {
         let kinds = "deployments.apps,services,configmaps,jobs.batch,networkpolicies.networking.k8s.io";
         let objects =

@@ -1,5 +1,5 @@
-//! What may befall Crossplane: restarted with everything standing, and killed at random moments while a platform is made
-//! and unmade.
+//! Faults of Crossplane: restarted with all claims settled, its function upgraded, composed resources forgotten, rights
+//! missing, and killed at random moments while a platform is created and deleted.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -12,10 +12,10 @@ use crate::support::control_plane::holds;
 use crate::support::examples::{documents, read};
 use crate::support::registry::crane;
 
-/// A version that the configuration's range admits.
+/// Version of the function inside the range of versions that the Configuration's dependency allows.
 const NEWER: &str = "0.1.1";
 
-/// The same moments in every run.
+/// Seed of the random moments; constant, so that each run kills Crossplane at the same moments.
 const SEED: u64 = 2026;
 
 pub fn faults() -> Vec<Fault> {
@@ -63,7 +63,7 @@ pub fn faults() -> Vec<Fault> {
     ]
 }
 
-/// The ClusterRole of package/install that lets Crossplane look.
+/// ClusterRole from package/install that allows Crossplane to read Namespaces.
 const RIGHT: &str = "realtime-platform-function";
 
 fn may_not_look(scene: &mut Scene) -> String {
@@ -75,7 +75,7 @@ fn may_not_look(scene: &mut Scene) -> String {
             scene.host(&["get", "clusterrole", "crossplane", "--output=jsonpath={.rules[*].resources[*]}"]).ok()?;
         (!role.contains("namespaces")).then_some(())
     });
-    // What it has read before it would go on reading.
+    // Crossplane continues to serve cached objects after it loses the right to read them; a restart empties that cache.
     scene.stage.host.plane.crossplane.stop();
     scene.stage.host.plane.crossplane.start_again();
     let claim = documents(&read("examples/minimal/vcluster-environment.yaml"));
@@ -141,7 +141,8 @@ fn upgraded(scene: &mut Scene) -> String {
     let package = scene.stage.packages.reference(FUNCTION);
     let (repository, _) = package.rsplit_once(':').unwrap();
     let newer = format!("{repository}:v{NEWER}");
-    // The same program, in a package for one platform: another version's own changes would hide what an upgrade does.
+    // The newer package holds the same binary, filtered to one platform to get another digest. A different binary could
+    // hide the effects of the upgrade itself.
     crane(&["index", "filter", &package, "--platform=linux/amd64", "--tag", &newer]);
     let function = format!("{ORGANISATION}-{FUNCTION}");
     let revision = |scene: &Scene| {
@@ -152,7 +153,7 @@ fn upgraded(scene: &mut Scene) -> String {
     let patch = format!(r#"{{"spec":{{"package":"{newer}"}}}}"#);
     scene.host(&["patch", "function.pkg.crossplane.io", &function, "--type=merge", "--patch", &patch]).unwrap();
     let ((), installed) = scene.until("the new revision is healthy", PATIENCE, |scene| {
-        // Nobody runs pods here.
+        // No kubelet runs the package manager's Deployments, so that the test marks them available.
         for deployment in scene.stage.host.plane.list("deployments") {
             if holds(&deployment, "Available").is_err() {
                 scene.stage.host.plane.pretend_available(deployment["metadata"]["name"].as_str().unwrap());
@@ -198,7 +199,7 @@ fn forgotten(scene: &mut Scene) -> String {
     )
 }
 
-/// Some seconds, by a generator that needs no more than to be the same each time.
+/// Pseudo-random durations: a linear congruential generator, which is enough for a reproducible sequence.
 struct Moments(u64);
 
 impl Moments {

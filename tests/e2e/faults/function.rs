@@ -1,4 +1,4 @@
-//! What may befall the function: killed, stopped, slow, with another certificate, or one replica less.
+//! Faults of the function: killed, stopped, slow, with a renewed certificate, or one replica short.
 
 use std::fs;
 use std::thread;
@@ -65,7 +65,7 @@ fn killed(scene: &mut Scene) -> String {
         replica.signal(Signal::STOP);
     }
     scene.touch_composites();
-    // Long enough for the calls to have begun.
+    // Time for Crossplane to start its calls before the replicas are killed.
     thread::sleep(Duration::from_secs(3));
     for replica in &mut scene.stage.function.replicas {
         replica.program.stop();
@@ -153,7 +153,8 @@ fn certificate(scene: &mut Scene) -> String {
     let own = |scene: &Scene| scene.stage.host.plane.secret(&secret);
     let old = own(scene);
     scene.host(&["delete", "secret", &secret, "--namespace", NAMESPACE]).unwrap();
-    // Crossplane makes it when it next looks at the revision.
+    // Crossplane recreates a missing certificate Secret when it reconciles the FunctionRevision; the annotation
+    // triggers that.
     scene
         .host(&["annotate", "functionrevisions.pkg.crossplane.io", "--all", "--overwrite", "example.org/touched=now"])
         .unwrap();
@@ -166,11 +167,11 @@ fn certificate(scene: &mut Scene) -> String {
     assert_ne!(old, new);
     let used = |scene: &Scene| scene.stage.function.count("function_certificate_reloads_total{outcome=\"used\"}");
     let before_it = used(scene);
-    // As a kubelet does, some time later.
+    // A kubelet updates the files of a mounted Secret some time after the Secret changes.
     for (file, content) in new {
         fs::write(scene.stage.function.certificates.join(file), content).unwrap();
     }
-    // It is looked at when a connection arrives, and a connection lasts for minutes.
+    // The function reloads its certificate when a connection arrives, and Crossplane keeps a connection for minutes.
     let ((), taken) = scene.until("a replica answers with it", PATIENCE, |scene| {
         scene.touch_composites();
         (used(scene) > before_it).then_some(())
@@ -212,7 +213,8 @@ fn replica(scene: &mut Scene) -> String {
     )
 }
 
-/// Crossplane keeps its connection, so that one replica answers until that is lost.
+/// Index of the replica that Crossplane calls. Crossplane keeps its connection, so that one replica answers all calls
+/// until that connection is lost.
 fn busiest(scene: &mut Scene) -> usize {
     let before = [0, 1].map(|number| scene.calls_of(number));
     for _ in 0..5 {

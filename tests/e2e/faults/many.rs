@@ -1,5 +1,5 @@
-//! Many claims at once: how long until all are settled, what the function needs for it, and that none has anything of
-//! another.
+//! Load faults: many claims at once. They measure the time until all are settled and the function's CPU and memory, and
+//! check that no tenant has an object of another.
 
 use std::fs;
 
@@ -40,7 +40,7 @@ pub fn faults() -> Vec<Fault> {
     ]
 }
 
-/// Two claims for each of twenty environments, from two namespaces.
+/// Twenty environments, each claimed by two claims from two namespaces.
 fn pairs(scene: &mut Scene) -> String {
     const TEAMS: [&str; 2] = ["team-a", "team-b"];
     let names: Vec<String> = (1..=20).map(|number| format!("pair-{number}")).collect();
@@ -96,11 +96,12 @@ fn pairs(scene: &mut Scene) -> String {
     format!("decided after {}; {first} went to the one namespace, {} to the other", seconds(took), names.len() - first)
 }
 
-/// How many namespaces an environment has at most.
+/// Maximum number of namespaces in one environment.
 const EACH: usize = 10;
 
-/// The smallest system in each of that many namespaces, and the smallest environments for them. There is one inner cluster
-/// for all of these, so that only the first of them brings components, and systems elsewhere do without.
+/// Creates `number` minimal real-time systems, each in its own namespace, and the minimal environments for them. All
+/// environments share one inner cluster, so that only the first installs components, and systems in the others do not
+/// use them.
 fn many(scene: &mut Scene, number: usize) -> String {
     let one = |file: &str| documents(&read(format!("examples/minimal/{file}.yaml"))).remove(0);
     let names: Vec<_> = (1..=number).map(|number| format!("team-{number}")).collect();
@@ -161,13 +162,14 @@ fn many(scene: &mut Scene, number: usize) -> String {
     )
 }
 
-/// The most memory that a process had, in MiB, and the time that it computed, in seconds.
+/// Peak resident memory of a process in MiB, and its CPU time in seconds.
 fn usage(pid: i32) -> (f64, f64) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let kilobytes: f64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // After the program's name, in parentheses: the 12th and the 13th field are ticks, a hundred a second on Linux.
+    // Fields after the program's name, which is in parentheses: the 12th and 13th are user and system time in ticks,
+    // 100 per second on Linux.
     let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
     let ticks: f64 = fields[11..13].iter().map(|field| field.parse::<f64>().unwrap()).sum();
     (kilobytes / 1024.0, ticks / 100.0)

@@ -1,6 +1,6 @@
-//! What may befall a platform, one fault at a time: how it stands before, what may be seen during, how it stands after,
-//! and that nothing is lost. Each is measured on a stage of real control planes; what was measured is kept until the
-//! function or what is installed with it changes, and written as a table into the documents.
+//! Fault injection on real control planes (`make e2e-faults`). Each fault declares the expected state of the platform
+//! before, during and after it. Results are recorded until the function or the files installed with it change, and are
+//! written as a table into docs/faults.md.
 
 mod claims;
 mod crossplane;
@@ -17,32 +17,32 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use record::Record;
 use scene::Scene;
 
-/// One of them.
+/// A failure to inject, with its expected effects.
 pub struct Fault {
-    /// How it is asked for.
+    /// Name on the command line.
     pub name: &'static str,
-    /// What happens.
+    /// Description of the failure.
     pub what: &'static str,
-    /// What is expected to be seen while it does.
+    /// Expected state while the failure lasts.
     pub during: &'static str,
-    /// What is expected afterwards.
+    /// Expected state after the failure.
     pub after: &'static str,
-    /// On what it happens.
+    /// Platform that the failure needs.
     pub on: On,
-    /// Lets it happen, and says what was measured. It stops where something is not as expected.
+    /// Injects the failure and returns the measurements as text. It panics on any unexpected state.
     pub happen: fn(&mut Scene) -> String,
 }
 
-/// How the platform stands before.
+/// State of the platform before the fault.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum On {
-    /// The example, settled; and so it is left.
+    /// The example, settled; the fault leaves it settled for the next one.
     Settled,
-    /// The example, settled, which does not survive.
+    /// The example, settled; the fault destroys it.
     Last,
-    /// No claim at all, on a stage of its own.
+    /// No claim; the fault gets its own stage.
     Empty,
-    /// As [`Self::Empty`], and only by name: it takes too long to be among all.
+    /// As [`Self::Empty`], but run only when named: the fault takes too long for a run of all faults.
     Demand,
 }
 
@@ -55,7 +55,8 @@ impl On {
     }
 }
 
-/// Those that share a stage come first, then those that end it, then those that have one of their own.
+/// All faults in order of execution: those that share a stage, then those that destroy it, then those with their own
+/// stage.
 fn all() -> Vec<Fault> {
     let rooms = [
         function::faults(),
@@ -71,8 +72,8 @@ fn all() -> Vec<Fault> {
     all
 }
 
-/// Lets these happen, or all but those that are only for whoever names them. Without names, what is measured already is
-/// left out.
+/// Runs the named faults. Without names it runs all except the ones marked [`On::Demand`] and the ones already
+/// measured.
 pub fn run(names: &[String]) {
     let faults = all();
     let unknown = names.iter().find(|name| !faults.iter().any(|fault| fault.name == **name));
@@ -108,11 +109,11 @@ pub fn run(names: &[String]) {
             Ok((scene, measured)) => {
                 eprintln!("fault: {}: {measured}", fault.name);
                 record.keep(fault, &measured);
-                // A run may be ended at any time.
+                // The table is written after each fault, because a run may be interrupted at any time.
                 record.write_table(&faults);
                 stage = (fault.on == On::Settled).then_some(scene);
             }
-            // What it panicked with was said when it did.
+            // The panic hook has already printed the message.
             Err(_) => failed.push(fault.name),
         }
     }

@@ -1,4 +1,4 @@
-//! What may befall the two providers: each is stopped while something is to be done, and started again.
+//! Faults of provider-kubernetes and provider-helm: each is stopped while it has work, and started again.
 
 use std::thread;
 use std::time::Duration;

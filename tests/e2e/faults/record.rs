@@ -1,5 +1,5 @@
-//! What was measured, kept under `target/` by fault for as long as the function's binary and what is installed with it are
-//! the same, and the table that is made of it.
+//! Results of faults, stored by fault under `target/`, and the table in docs/faults.md. A result is valid for as long
+//! as the function's binary and the installed files are the same.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,7 +15,7 @@ use crate::support::examples::project;
 const TABLE: &str = "docs/faults.md";
 const BEGIN: &str = "<!-- measured: `make e2e-faults` writes what is below -->\n";
 
-/// What is installed beside the function.
+/// Folders of files that an installer applies besides the function's package.
 const INSTALLED: [&str; 3] = ["compositions", "definitions", "xrds"];
 
 pub struct Record {
@@ -40,12 +40,12 @@ impl Record {
         Self { folder, of }
     }
 
-    /// Whether this fault was measured with what would be installed now.
+    /// Whether the fault has a result for the current binary and installed files.
     pub fn is_measured(&self, fault: &Fault) -> bool {
         self.kept(fault).is_some_and(|(of, _)| of == self.of)
     }
 
-    /// With what the fault was measured last, and what was.
+    /// Hash of the measured binary and files, and the text of the last result.
     fn kept(&self, fault: &Fault) -> Option<(String, String)> {
         let kept: Value = serde_json::from_str(&fs::read_to_string(self.file(fault)).ok()?).ok()?;
         Some((kept["of"].as_str()?.to_owned(), kept["measured"].as_str()?.to_owned()))
@@ -59,8 +59,8 @@ impl Record {
         self.folder.join(fault.name).with_extension("json")
     }
 
-    /// Puts a row for each fault that was measured here into the document. A fault that was not keeps its row, with what
-    /// that was measured with; one that never was has none.
+    /// Writes the table: one row for each fault with a result on this machine. A fault without one keeps its row from
+    /// the document, with the hash it was measured at; a fault that was never measured has no row.
     pub fn write_table(&self, faults: &[Fault]) {
         let document = project().join(TABLE);
         let text = fs::read_to_string(&document).unwrap();
@@ -82,7 +82,7 @@ impl Record {
     }
 }
 
-/// A file, or every one below a folder, always in the same order.
+/// The file itself, or all files below a folder in sorted order.
 fn files(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
         return vec![path.to_owned()];

@@ -1,5 +1,5 @@
-//! What may befall charts, Jobs and connectors: a chart that is not there yet, a Release whose workload does not start in
-//! time, a Job that gives up, a connector that fails long after it ran.
+//! Faults of charts, Jobs and connectors: a chart missing from the repository, a Release whose workload does not start
+//! in time, a Job that fails, a connector that fails after it has run.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub fn faults() -> Vec<Fault> {
 
 fn job(scene: &mut Scene) -> String {
     let before = scene.inventory();
-    // Its pod finds no node.
+    // The only node is cordoned, so that the Job's pod is not scheduled.
     scene.inner(&["cordon", "node"]).unwrap();
     scene.add_topic("failing");
     let (job, _) = scene.until("the Job is there", PATIENCE, |scene| {
@@ -58,7 +58,7 @@ fn job(scene: &mut Scene) -> String {
             |job: &&Value| job["status"]["conditions"].is_null() && job["metadata"]["deletionTimestamp"].is_null();
         jobs.iter().find(running)?["metadata"]["name"].as_str().map(str::to_owned)
     });
-    // Its controller lets it fail, for it has run longer than it may.
+    // The Job controller fails a Job that runs longer than `activeDeadlineSeconds`.
     let soon = json!({"spec": {"activeDeadlineSeconds": 1}}).to_string();
     scene.inner(&["patch", "job", &job, "--namespace", ENVIRONMENT, "--type=merge", "--patch", &soon]).unwrap();
     let (message, told) = scene.until("the claim says that it failed", PATIENCE, |scene| {
@@ -83,7 +83,8 @@ fn inside<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     [&["--namespace", ENVIRONMENT], arguments].concat()
 }
 
-/// The kubelet's part is played by hand: what it shows of a container whose program ended.
+/// Fails the keeper of a connector. The test writes the pod status that a kubelet reports for a container whose program
+/// has ended.
 fn connector(scene: &mut Scene) -> String {
     let before = scene.inventory();
     let said = "cannot run connector mqtt-source-connector: java.net.ConnectException: Connection refused";

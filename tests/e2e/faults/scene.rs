@@ -1,5 +1,5 @@
-//! A stage with a platform on it, and the few words in which faults are told: what stands, until when, for how long, and
-//! that nothing is lost.
+//! A stage with a platform, and the operations that faults are written in: inventory, waiting, lasting conditions, and
+//! the check that nothing is lost.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,13 +19,13 @@ use crate::support::tools::{Daemon, Scratch, run, said, stdout};
 pub const EXAMPLE: &str = "examples/health-realtime-pipeline/application.yaml";
 const BEFOREHAND: &str = "examples/health-realtime-pipeline/beforehand.yaml";
 
-/// The example's environment, its host namespace, and its namespace inside.
+/// Name of the example's environment, of its Namespace on the host, and of its namespace inside.
 pub const ENVIRONMENT: &str = "health-streaming";
 
 pub const CLAIMS: &str = "vclusterenvironmentclaims,realtimesystemclaims,iotbrokerclaims";
 pub const MANAGED: &str = "objects.kubernetes.crossplane.io,releases.helm.crossplane.io";
 
-/// What there is of a platform on the host, and inside.
+/// Kinds of objects that belong to a platform, on the host and inside.
 const ON_HOST: &str = "objects.kubernetes.crossplane.io,releases.helm.crossplane.io,\
     providerconfigs.kubernetes.crossplane.io,providerconfigs.helm.crossplane.io,clusterusages.protection.crossplane.io,\
     secretstores.external-secrets.io,pushsecrets.external-secrets.io,externalsecrets.external-secrets.io,namespaces";
@@ -34,29 +34,29 @@ const INSIDE: &str = "namespaces,deployments.apps,statefulsets.apps,jobs.batch,s
 const INSIDE_WITH_COMPONENTS: &str = "services.serving.knative.dev,virtualservices.networking.istio.io,\
     gateways.networking.istio.io,servicemonitors.monitoring.coreos.com";
 
-/// How long the seed's platform may take to settle here.
+/// Time limit for the example's platform to settle.
 pub const PATIENCE: Duration = Duration::from_mins(8);
 
-/// How often is looked.
+/// Polling interval.
 const BEAT: Duration = Duration::from_secs(1);
 
 pub struct Scene {
     pub stage: Stage,
     settled: bool,
-    /// What ended by itself and was started again, as a kubelet does.
+    /// Programs that ended by themselves and were restarted, as a kubelet does.
     restarted: Vec<&'static str>,
     topics: Vec<String>,
     taken: Instant,
-    /// How long the example took to settle.
+    /// Time that the example took to settle.
     pub took: Duration,
 }
 
-/// Each object by cluster, kind, namespace and name, with what makes it the same one: its uid and, of a Secret, its data.
+/// Objects by cluster, kind, namespace and name, each with its identity: the uid, and for a Secret also its data.
 #[derive(Clone, Debug)]
 pub struct Inventory(BTreeMap<String, String>);
 
 impl Scene {
-    /// A stage whose logs are named like the first fault on it.
+    /// Starts a stage. Its log folder is named after the first fault that runs on it.
     pub fn start(fault: &Fault) -> Self {
         let stage = Stage::start(&format!("fault-{}", fault.name), &Settings { watches: true, replicas: 2 });
         let scene = Self {
@@ -67,14 +67,14 @@ impl Scene {
             taken: Instant::now(),
             took: Duration::ZERO,
         };
-        // The platform's ProviderConfigs are the stage's; the rest of what is there beforehand comes from the example.
+        // The stage brings its own ProviderConfigs; the ClusterSecretStore comes from the example.
         let beforehand = documents(&read(BEFOREHAND));
         scene
             .apply(&beforehand.into_iter().filter(|object| object["kind"] == "ClusterSecretStore").collect::<Vec<_>>());
         scene
     }
 
-    /// Brings the platform to where the fault finds it.
+    /// Brings the platform into the state that the fault starts from.
     pub fn begin(&mut self, fault: &Fault) {
         if matches!(fault.on, On::Settled | On::Last) && !self.settled {
             self.take_up_example();
@@ -83,26 +83,27 @@ impl Scene {
         }
     }
 
-    /// What a user and the platform team do: the Application, and the Secrets that it names, once there is a namespace.
+    /// Applies the Application as its user, then the Secrets that it names as the platform team, once their Namespace
+    /// exists.
     pub fn take_up_example(&mut self) {
         self.apply(&documents(&read(EXAMPLE)));
         self.provide_secrets(ENVIRONMENT);
     }
 
-    /// Deletes the example, without waiting for its end.
+    /// Deletes the example without waiting for the deletion to finish.
     pub fn delete_example(&self) {
         let file = project().join(EXAMPLE).display().to_string();
         self.host(&["delete", "--wait=false", "--filename", &file]).unwrap();
     }
 
-    /// How long it takes until no claim and nothing that one composed is left.
+    /// Waits until no claim and no composed resource is left, and returns the time that it took.
     pub fn until_nothing_is_left(&mut self) -> Duration {
         let kinds = format!("{CLAIMS},{MANAGED}");
         let left = |scene: &Self| scene.list(&kinds, &["--all-namespaces"]).ok()?.is_empty().then_some(());
         self.until("nothing is left", PATIENCE, left).1
     }
 
-    /// The Secrets that the example's claims name, in an environment's namespace on the host.
+    /// Applies the ExternalSecrets that the example's claims name in an environment's Namespace on the host.
     pub fn provide_secrets(&mut self, environment: &str) {
         self.until("a namespace for the environment", PATIENCE, |scene| {
             scene.host_has("namespace", environment).then_some(())
@@ -123,17 +124,17 @@ impl Scene {
         assert!(output.status.success(), "{}", said(&output));
     }
 
-    /// What `kubectl` says at the host, or why not.
+    /// Output of `kubectl` on the host, or its error.
     pub fn host(&self, args: &[&str]) -> Result<String, String> {
         ask(self.stage.host(), args)
     }
 
-    /// What `kubectl` says inside, or why not.
+    /// Output of `kubectl` inside, or its error.
     pub fn inner(&self, args: &[&str]) -> Result<String, String> {
         ask(self.stage.inner(), args)
     }
 
-    /// Objects at the host, of these kinds, with these flags.
+    /// Objects of the given kinds on the host; `flags` are those of `kubectl get`.
     pub fn list(&self, kinds: &str, flags: &[&str]) -> Result<Vec<Value>, String> {
         list(self.stage.host(), kinds, flags)
     }
@@ -146,12 +147,12 @@ impl Scene {
         self.host(&["get", kind, name]).is_ok()
     }
 
-    /// Changes a claim as its user would, and says so as the API server does.
+    /// Patches a claim in `default` as its user would, and returns the API server's answer.
     pub fn patch(&self, kind: &str, name: &str, patch: &Value) -> Result<String, String> {
         self.host(&["patch", kind, name, "--namespace=default", "--type=merge", "--patch", &patch.to_string()])
     }
 
-    /// Until it is so, and how long that took. It stops where it never is.
+    /// Polls until `so` returns a value, and returns it with the time that it took. Panics after `limit`.
     pub fn until<T>(&mut self, what: &str, limit: Duration, so: impl Fn(&Self) -> Option<T>) -> (T, Duration) {
         let started = Instant::now();
         loop {
@@ -165,7 +166,7 @@ impl Scene {
         }
     }
 
-    /// That it is so all the time.
+    /// Panics unless `so` holds at each poll for the whole of `time`.
     pub fn throughout(&mut self, what: &str, time: Duration, so: impl Fn(&Self) -> bool) {
         let started = Instant::now();
         while started.elapsed() < time {
@@ -176,12 +177,12 @@ impl Scene {
         eprintln!("fault: {:>6.1} s  {what}, all the time", time.as_secs_f64());
     }
 
-    /// Until every claim and every Application is settled.
+    /// Waits until every claim and every Application is settled.
     pub fn until_settled(&mut self, what: &str) -> Duration {
         self.until(what, PATIENCE, |scene| scene.is_settled().then_some(())).1
     }
 
-    /// Until every claim is settled, where nobody wrote an Application.
+    /// Waits until every claim is settled, for claims without an Application.
     pub fn until_claims_settled(&mut self, what: &str) -> Duration {
         let settled = |scene: &Self| {
             let claims = scene.list(CLAIMS, &["--all-namespaces"]).ok()?;
@@ -197,7 +198,7 @@ impl Scene {
         !claims.is_empty() && running && claims.iter().all(is_claim_settled)
     }
 
-    /// What a condition of a claim in `default` says: its status and its message.
+    /// Status and message of a condition of a claim in `default`.
     pub fn condition(&self, kind: &str, name: &str, condition: &str) -> Option<(String, String)> {
         let claim = self.host(&["get", kind, name, "--namespace=default", "--output=json"]).ok()?;
         let claim: Value = serde_json::from_str(&claim).ok()?;
@@ -205,11 +206,11 @@ impl Scene {
         Some((found["status"].as_str()?.to_owned(), found["message"].as_str().unwrap_or_default().to_owned()))
     }
 
-    /// What stands in both clusters.
+    /// Objects of the platform in both clusters.
     pub fn inventory(&self) -> Inventory {
         let mut inventory = self.host_inventory();
         for kinds in [INSIDE, INSIDE_WITH_COMPONENTS] {
-            // Kinds of components that are not there have no objects.
+            // `kubectl get` fails for kinds of components that are not installed; such kinds have no objects.
             inventory
                 .0
                 .extend(inventory_of("inside", &self.list_inside(kinds, &["--all-namespaces"]).unwrap_or_default()));
@@ -217,31 +218,31 @@ impl Scene {
         inventory
     }
 
-    /// What stands on the host, for when the inside cannot be asked.
+    /// Objects of the platform on the host alone, for while the inner API server is unavailable.
     pub fn host_inventory(&self) -> Inventory {
         Inventory(inventory_of("host", &self.list(ON_HOST, &["--all-namespaces"]).unwrap()))
     }
 
-    /// That each object that stood is still the same one, and that none is being deleted.
+    /// Panics unless each object of `before` still exists with the same identity and is not being deleted.
     pub fn expect_nothing_lost(&self, before: &Inventory) {
-        // The Job that makes topics is another one for other topics.
+        // The pod template of a Job is immutable, so that a changed list of topics replaces the Job that creates them.
         let lost = before.without("topics").missing_from(&self.inventory());
         assert!(lost.is_empty(), "lost or made anew: {lost:#?}");
     }
 
-    /// How often the function was called, in both replicas together, since each was started.
+    /// Number of calls of the function: the sum over all replicas since each was started.
     pub fn calls(&self) -> f64 {
         (0..self.stage.function.replicas.len()).map(|number| self.calls_of(number)).sum()
     }
 
-    /// How often one replica was called since it was started; not at all while it is not there.
+    /// Number of calls of one replica since its start; 0 while it does not answer.
     pub fn calls_of(&self, replica: usize) -> f64 {
         let page = self.stage.function.replicas[replica].metrics().unwrap_or_default();
         let lines = page.lines().filter(|line| line.starts_with("function_calls_total"));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
-    /// Changes the example as its author would: one more topic, which is one more Job and nothing else.
+    /// Adds a topic to the example as its author would. The change replaces one Job and touches nothing else.
     pub fn add_topic(&mut self, name: &str) {
         self.topics.push(name.to_owned());
         let mut example = documents(&read(EXAMPLE));
@@ -252,7 +253,7 @@ impl Scene {
         self.apply(&example);
     }
 
-    /// Whether the Job that makes the topics is complete, and makes this one.
+    /// Whether the Job that creates the topics is complete and includes this topic.
     pub fn has_topic(&self, name: &str) -> bool {
         let jobs = self.list_inside("jobs.batch", &["--namespace", ENVIRONMENT, "--selector=app=kafka-topics"]);
         let makes = |job: &Value| {
@@ -262,7 +263,8 @@ impl Scene {
         jobs.is_ok_and(|jobs| jobs.iter().any(makes))
     }
 
-    /// As the host's kubelet: what has ended by itself is started again. What was stopped is not.
+    /// Restarts programs that ended by themselves, as the host's kubelet would. Programs that a fault stopped stay
+    /// stopped.
     fn start_what_ended(&mut self) {
         let host = &mut self.stage.host;
         let ended = |program: &mut Daemon| {
@@ -301,47 +303,47 @@ impl Scene {
         self.restarted.extend(restarted);
     }
 
-    /// How many programs were started again so far.
+    /// Number of program restarts so far.
     pub fn restarts(&self) -> usize {
         self.restarted.len()
     }
 
-    /// Which programs were started again since there were so many.
+    /// Names of the programs restarted after the first `then` restarts.
     pub fn restarted_since(&self, then: usize) -> String {
         let names = self.restarted[then..].join(", ");
         if names.is_empty() { "none".to_owned() } else { names }
     }
 
-    /// A number that was not used before.
+    /// Number of topics added so far, which makes the next topic's name unique.
     pub fn next(&self) -> usize {
         self.topics.len()
     }
 
-    /// That what stood on the host is still the same, and that none is being deleted.
+    /// Panics unless each object of `before` on the host still exists with the same identity and is not being deleted.
     pub fn expect_host_as(&self, before: &Inventory) {
         let lost = before.without("topics").missing_from(&self.host_inventory());
         assert!(lost.is_empty(), "lost or made anew: {lost:#?}");
     }
 
-    /// Has Crossplane look at every composite again.
+    /// Annotates every composite, so that Crossplane reconciles it.
     pub fn touch_composites(&self) {
         let mark = format!("example.org/touched={}", self.taken.elapsed().as_nanos());
         let kinds = "xvclusterenvironments,xrealtimesystems,xiotbrokers";
         self.host(&["annotate", kinds, "--all", "--overwrite", &mark]).unwrap();
     }
 
-    /// How often Crossplane could not have a composite composed, by its log.
+    /// Number of reconciles in Crossplane's log whose call of the function failed.
     pub fn failed_calls(&self) -> usize {
         self.told("crossplane.log", "'ComposeResources' cannot compose resources: cannot run Composition pipeline step")
     }
 
-    /// How many lines of a program's log hold this.
+    /// Number of lines in a program's log that contain `what`.
     pub fn told(&self, log: &str, what: &str) -> usize {
         let text = fs::read_to_string(self.stage.logs().join(log)).unwrap_or_default();
         text.lines().filter(|line| line.contains(what)).count()
     }
 
-    /// How the claims stand, for whoever reads why something was not as expected.
+    /// Conditions of claims that are not true and the folder of logs, for the message of a failed check.
     pub fn account(&self) -> String {
         let tell = |claim: &Value| {
             let conditions = claim["status"]["conditions"].as_array().cloned().unwrap_or_default();
@@ -356,7 +358,7 @@ impl Scene {
 }
 
 impl Inventory {
-    /// What is not there any more, or not the same.
+    /// Names of the objects that `later` lacks or has with another identity.
     fn missing_from(&self, later: &Self) -> Vec<String> {
         let gone = self.0.iter().filter(|(name, mark)| later.0.get(*name) != Some(mark));
         gone.map(|(name, _)| name.clone()).collect()
@@ -366,12 +368,12 @@ impl Inventory {
         self.0.len()
     }
 
-    /// Those whose name has this in it.
+    /// Objects whose name contains `part`.
     pub fn only(&self, part: &str) -> Self {
         Self(self.0.iter().filter(|(name, _)| name.contains(part)).map(|(n, m)| (n.clone(), m.clone())).collect())
     }
 
-    /// Without those whose name has this in it.
+    /// Objects whose name does not contain `part`.
     pub fn without(&self, part: &str) -> Self {
         Self(self.0.iter().filter(|(name, _)| !name.contains(part)).map(|(n, m)| (n.clone(), m.clone())).collect())
     }
@@ -389,7 +391,8 @@ fn inventory_of(cluster: &str, objects: &[Value]) -> BTreeMap<String, String> {
     let entry = |object: &Value| {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let kind = text("/kind");
-        // Crossplane makes names up, keys stay what they are.
+        // Names of composed resources are generated by Crossplane and change when a resource is recreated; keys do not
+        // change.
         let key = object["metadata"]["annotations"][KEY].as_str();
         let claim = object["metadata"]["labels"]["platform.example.org/claim"].as_str().unwrap_or_default();
         let composed = key.map(|key| format!("{claim}/{key}"));
@@ -398,7 +401,8 @@ fn inventory_of(cluster: &str, objects: &[Value]) -> BTreeMap<String, String> {
         let data = if kind == "Secret" { object["data"].to_string() } else { String::new() };
         let hash = Sha256::digest(data.as_bytes());
         let leaving = if object["metadata"]["deletionTimestamp"].is_null() { "" } else { "leaving" };
-        // Helm writes a Secret for each revision, which is its own business.
+        // Helm writes a Secret for each revision of a release, and Kubernetes itself writes the ConfigMap
+        // `kube-root-ca.crt`. Neither is composed by the function.
         let own = text("/type") != "helm.sh/release.v1" && name != "inside ConfigMap kube-system/kube-root-ca.crt";
         own.then(|| {
             (name, format!("{} {:02x}{:02x}{:02x} {leaving}", text("/metadata/uid"), hash[0], hash[1], hash[2]))
@@ -407,7 +411,8 @@ fn inventory_of(cluster: &str, objects: &[Value]) -> BTreeMap<String, String> {
     objects.iter().filter_map(entry).collect()
 }
 
-/// What a program says, or why not; a server that does not answer is not waited for.
+/// Runs `kubectl` and returns its output or its error. The request timeout keeps the test from waiting for a server
+/// that does not answer.
 fn ask(mut kubectl: Command, args: &[&str]) -> Result<String, String> {
     let output = run(kubectl.arg("--request-timeout=10s").args(args));
     if output.status.success() { Ok(stdout(&output)) } else { Err(said(&output)) }
@@ -419,7 +424,7 @@ fn list(kubectl: Command, kinds: &str, flags: &[&str]) -> Result<Vec<Value>, Str
     Ok(list["items"].as_array().cloned().unwrap_or_default())
 }
 
-/// A time as a person says it.
+/// Duration in whole seconds, for people.
 pub fn seconds(time: Duration) -> String {
     format!("{:.0} s", time.as_secs_f64())
 }

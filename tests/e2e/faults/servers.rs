@@ -1,4 +1,4 @@
-//! What may befall the API servers and their store: gone for minutes, restarted, and the inner one gone for good.
+//! Faults of the API servers and of etcd: unavailable for minutes, restarted, and the inner API server lost for good.
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -62,7 +62,7 @@ fn inner_away(scene: &mut Scene) -> String {
     let claims = scene.list(CLAIMS, &["--all-namespaces"]).unwrap();
     let unsettled = claims.iter().filter(|claim| !is_claim_settled(claim)).count();
     scene.stage.inner.server.server.start_again();
-    // Long enough for whoever watches nodes to notice that they were silent.
+    // Time for the node lifecycle controller to notice that the nodes' leases were not renewed meanwhile.
     let notice = Duration::from_secs(30);
     thread::sleep(notice);
     let settled = notice + scene.until_settled("settled again");
@@ -89,7 +89,7 @@ fn etcd_restarted(scene: &mut Scene) -> String {
     after_restart(scene, &before)
 }
 
-/// Settled, and able to change.
+/// Checks that the platform settles after the restart, and that a change (one more topic) still takes effect.
 fn after_restart(scene: &mut Scene, before: &super::scene::Inventory) -> String {
     let restarts = scene.restarts();
     let settled = scene.until_settled("settled again");
@@ -127,7 +127,7 @@ fn inner_gone(scene: &mut Scene) -> String {
     format!("{waiting} resources waited; with the command, all was gone after {}", seconds(gone))
 }
 
-/// Runs the block of the documents.
+/// Runs the script that docs/deletion.md gives for this case.
 fn unstick(scene: &Scene) {
     let document = read("docs/deletion.md");
     let (_, after) = document.split_once("<!-- unstuck: ").unwrap();

@@ -1,7 +1,6 @@
-//! What happened to each composed resource and to what stands above it, as it was seen by watching: when, and at which
-//! version of the cluster, so that what came first can be told.
-//!
-//! This room writes down; what should have happened is told elsewhere.
+//! Recorder of the play: watches composed resources on the host and notes when each was first seen, released, ready and
+//! gone. Each moment has the resourceVersion, so that the order of two events can be decided. Checks of the order are
+//! in `order.rs`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +18,7 @@ use tokio_stream::StreamExt as _;
 
 use crate::support::crossplane::KEY;
 
-/// The kinds that the function composes on the host.
+/// Kinds that the function composes on the host, as group, version and kind.
 const COMPOSED: [(&str, &str, &str); 5] = [
     ("kubernetes.crossplane.io", "v1alpha2", "Object"),
     ("helm.crossplane.io", "v1beta1", "Release"),
@@ -28,44 +27,44 @@ const COMPOSED: [(&str, &str, &str); 5] = [
     ("protection.crossplane.io", "v1beta1", "ClusterUsage"),
 ];
 
-/// When something was first so.
+/// Moment at which a state was first observed.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct Moment {
-    /// Of the API server: what is written later has a higher one.
+    /// `resourceVersion` of the object: a later write in the same cluster has a higher one.
     pub version: u64,
     pub seconds: f64,
 }
 
-/// What is known of one composed resource.
+/// Recorded moments of one composed resource.
 #[derive(Clone, Debug, Default)]
 pub struct Life {
     pub seen: Option<Moment>,
     pub released: Option<Moment>,
     pub ready: Option<Moment>,
     pub gone: Option<f64>,
-    /// Whether its provider took it up while it was held.
+    /// Whether the provider added its finalizer while the resource was held.
     pub taken_up_while_held: bool,
 }
 
-/// A composed resource: its claim's name, and its key.
+/// Name of the claim, and key of the composed resource.
 pub type Id = (String, String);
 
 #[derive(Default)]
 pub struct Pages {
     pub lives: BTreeMap<Id, Life>,
-    /// What an environment offers, since when; by environment and offer.
+    /// First moment of each offer, by environment and name of the offer.
     pub offers: BTreeMap<(String, String), Moment>,
 }
 
 pub struct Book {
     started: Instant,
     pages: Arc<Mutex<Pages>>,
-    // Ends what watches.
+    // Dropping the runtime ends the watches.
     runtime: Runtime,
 }
 
 impl Book {
-    /// Watches the host from now on.
+    /// Starts to watch the cluster of the given kubeconfig.
     pub fn open(host: &Path) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let this = Self { started: Instant::now(), pages: Arc::default(), runtime };
@@ -81,7 +80,7 @@ impl Book {
             this.runtime.spawn(async move {
                 let mut events = Box::pin(watcher(api, Config::default()).default_backoff());
                 while let Some(event) = events.next().await {
-                    // What cannot be watched just now is listed again.
+                    // After an error the watcher lists the kind again by itself.
                     let Ok(event) = event else { continue };
                     let seconds = started.elapsed().as_secs_f64();
                     write(&mut pages.lock().unwrap(), kind, seconds, event);
@@ -91,7 +90,7 @@ impl Book {
         this
     }
 
-    /// Seconds since it was opened.
+    /// Seconds since `open`.
     pub fn now(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
@@ -100,7 +99,7 @@ impl Book {
         self.pages.lock().unwrap()
     }
 
-    /// Says something that happens, at its time.
+    /// Prints an event with its time.
     pub fn say(&self, what: &str) {
         println!("{:>7.1} s  {what}", self.now());
     }
@@ -135,7 +134,7 @@ fn write(pages: &mut Pages, kind: &str, seconds: f64, event: Event<DynamicObject
     } else if object.metadata.finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty()) {
         life.taken_up_while_held = true;
     }
-    // A ProviderConfig has no condition: it is ready by being there.
+    // A ProviderConfig has no conditions, so that it is ready as soon as it exists.
     let ready = kind == "ProviderConfig" || holds(&object.data, "Ready");
     if ready && annotation("crossplane.io/paused").is_none() {
         life.ready.get_or_insert(moment);

@@ -1,4 +1,4 @@
-//! What a play measured, and the table that it becomes.
+//! Measurements of a play, and the table made of them in docs/e2e.md.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -45,12 +45,12 @@ impl Figures {
         }
     }
 
-    /// How long an Application may take until it runs.
+    /// Time limit for an Application to run.
     pub fn limit(&self) -> Duration {
         Duration::from_mins(if self.watches { 3 } else { 6 })
     }
 
-    /// What it took until the Application ran.
+    /// Records the time until the Application ran, and Crossplane's metrics at that moment.
     pub fn settled(&mut self, stage: &Stage, seconds: f64) {
         let page = get(stage.host.metrics(), "/metrics");
         let sum = |series: &str, label: &str| {
@@ -63,13 +63,14 @@ impl Figures {
         self.counted = sum("circuit_breaker_events_total{", "");
         self.opened = sum("circuit_breaker_opens_total{", "");
         self.calls = sum("function_run_function_request_total{", "");
-        // A circuit that never opened has no metric, one that counts has.
+        // Crossplane exports no metric for a circuit that never opened, but always one for the events that its circuit
+        // breakers counted.
         assert!(self.counted > 0.0, "Crossplane's metrics tell nothing of its circuit breakers");
         assert!(!self.watches || self.opened == 0.0, "{} watch circuits opened, with the guide's room", self.opened);
     }
 
     pub fn parts(&mut self, parts: Vec<Part>, book: &Book) {
-        // Before anything is released nothing has happened that the table tells of.
+        // The table counts seconds from the release of the first part.
         self.began = parts.first().map_or(book.now(), |part| part.released);
         self.parts = parts;
     }
@@ -78,7 +79,7 @@ impl Figures {
         self.quiet = calls;
     }
 
-    /// Prints the figures, and writes them into the table where that is asked for.
+    /// Prints the table, and with `BLESS` set also writes it into docs/e2e.md.
     pub fn publish(&self) {
         let told = self.section();
         println!("\n{told}");

@@ -1,4 +1,4 @@
-//! The story of one Application, and of claims written by hand, as their users would see it.
+//! The play: the life of one Application and of claims written by hand, driven through the commands that users run.
 
 pub mod book;
 mod figures;
@@ -18,13 +18,13 @@ use crate::support::examples::{documents, project, read};
 
 const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
 
-/// How long nothing may happen that is not asked for.
+/// Length of the quiet period, in which nothing may be written.
 const QUIET: Duration = Duration::from_mins(3);
 
-/// How long what is deleted may take to be gone, once nothing holds it back.
+/// Time limit for a deletion, once no other claim blocks it.
 const GONE: Duration = Duration::from_mins(2);
 
-/// Plays it, with watches or with the flags that Crossplane and the providers have by default.
+/// Runs the play, either with watches or with the default flags of Crossplane and the providers.
 pub fn play(default_flags: bool) {
     let settings = Settings { watches: !default_flags, replicas: 2 };
     let name = if default_flags { "play-default-flags" } else { "play" };
@@ -32,14 +32,15 @@ pub fn play(default_flags: bool) {
     let book = Book::open(&stage.host.administrator());
     let mut figures = Figures::new(&settings, stage.took);
     by_application(&stage, &book, &mut figures);
-    // A virtual cluster takes with it what is inside; this one's inside is somebody else's to clean.
+    // A deleted virtual cluster deletes everything inside. The stage's inner cluster survives, so that it is emptied
+    // here.
     book.say("the stage empties the inner cluster, as its end would");
     stage.inner.renew();
     by_claims(&stage, &book, &mut figures);
     figures.publish();
 }
 
-/// `vela up` to `vela delete`.
+/// The Application's life, from `vela up` to `vela delete`.
 fn by_application(stage: &Stage, book: &Book, figures: &mut Figures) {
     let user = User::new(stage, book);
     let mut application: Value = documents(&read(APPLICATION)).remove(0);
@@ -71,7 +72,7 @@ fn by_application(stage: &Stage, book: &Book, figures: &mut Figures) {
     book.say("nothing is left of it");
 }
 
-/// Settled, nothing is written, and the function is called by its TTL only.
+/// Checks a settled platform: nothing is written, and the function is called only when its TTL expires.
 fn quiet(user: &User, figures: &mut Figures) {
     user.until("settled once more", Duration::from_mins(2), || user.rest());
     let (before, calls) = (user.versions(), user.calls());
@@ -81,7 +82,8 @@ fn quiet(user: &User, figures: &mut Figures) {
         assert_eq!(after.get(name), Some(version), "{name} was written while nothing was asked for");
     }
     assert_eq!(before.len(), after.len());
-    // Each is asked twice each time: for what it wants to know, and with it.
+    // Crossplane calls the function twice for each of the three composites: first for its requirements, then with the
+    // resources that it required.
     let by_ttl = 3.0 * 2.0 * QUIET.as_secs_f64() / 60.0;
     assert!(
         (by_ttl - 6.0..=by_ttl + 6.0).contains(&calls),
@@ -91,7 +93,8 @@ fn quiet(user: &User, figures: &mut Figures) {
     user.book.say(&format!("in {QUIET:?} nothing was written, and the function was called {calls} times"));
 }
 
-/// What may be changed is, and what may not is refused with our sentences.
+/// Checks that allowed changes take effect, and that the API server rejects the others with the messages of our
+/// validation rules.
 fn changes(user: &User, application: &mut Value) {
     let job = |user: &User| user.inner_names("jobs", "health-streaming", "kafka-topics-");
     let before = job(user);
@@ -143,7 +146,7 @@ fn changes(user: &User, application: &mut Value) {
     }
 }
 
-/// Claims by hand: a component switched on later, and the environment deleted before what stands in it.
+/// Claims written by hand: a component is enabled later, and the environment is deleted before the claims in it.
 fn by_claims(stage: &Stage, book: &Book, figures: &mut Figures) {
     let user = User::new(stage, book);
     let mut claims = user::claims_of(&documents(&read("examples/variants/no-observability.yaml"))[0]);

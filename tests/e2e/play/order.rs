@@ -1,4 +1,4 @@
-//! Whether parts were released in the order that a preview declares, and the story that follows from it.
+//! Check that parts were released in the order that `preview` declares, and the timeline of the parts for the table.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::book::{Moment, Pages};
 use crate::support::server::binary;
 use crate::support::tools::{run, stdout};
 
-/// One resource of a plan.
+/// One composed resource of a plan, as `preview` prints it.
 #[derive(Clone, Debug)]
 pub struct Planned {
     pub claim: String,
@@ -18,11 +18,11 @@ pub struct Planned {
     pub key: String,
     pub part: String,
     pub waits_for: Vec<String>,
-    /// Whether it can be held: Crossplane pauses no ClusterUsage.
+    /// Whether the resource can be held. Crossplane does not pause a ClusterUsage.
     can_be_held: bool,
 }
 
-/// What a preview says that these files become.
+/// Composed resources that `preview` lists for these files.
 pub fn plan(files: &Path) -> Vec<Planned> {
     let output = run(binary().args(["preview", "--output", "json"]).arg(files));
     let said: Value = serde_json::from_str(&stdout(&output)).unwrap();
@@ -41,7 +41,7 @@ pub fn plan(files: &Path) -> Vec<Planned> {
     said["claims"].as_array().unwrap().iter().flat_map(of).collect()
 }
 
-/// What was not as planned; and of each part, when it was released and when it was ready.
+/// Differences between plan and record, and for each part the times at which it was released and ready.
 pub fn check(plan: &[Planned], pages: &Pages) -> (Vec<String>, Vec<Part>) {
     let mut wrong = Vec::new();
     let life = |planned: &Planned| pages.lives.get(&(planned.claim.clone(), planned.key.clone()));
@@ -61,7 +61,8 @@ pub fn check(plan: &[Planned], pages: &Pages) -> (Vec<String>, Vec<Part>) {
         if life.taken_up_while_held {
             wrong.push(format!("{name} was taken up by its provider while it was held"));
         }
-        // What Crossplane has looked at is no resource, so that its moment is in no page.
+        // The look-up of names on the host (`HOST_NAMES`) is done by Crossplane and is not a resource, so that no
+        // moment of it is recorded.
         let awaited = planned.waits_for.iter().filter(|awaited| *awaited != HOST_NAMES);
         for awaited in awaited.filter(|_| planned.can_be_held) {
             match since(plan, pages, planned, awaited) {
@@ -75,7 +76,8 @@ pub fn check(plan: &[Planned], pages: &Pages) -> (Vec<String>, Vec<Part>) {
     (wrong, parts(plan, pages))
 }
 
-/// Since when a part of the same claim is ready, or what its environment offers.
+/// Moment at which the awaited part of the same claim was ready, or at which the environment first published the
+/// awaited offer.
 fn since(plan: &[Planned], pages: &Pages, waiting: &Planned, awaited: &str) -> Option<Moment> {
     let mut part = plan.iter().filter(|other| other.claim == waiting.claim && other.part == awaited).peekable();
     if part.peek().is_none() {
@@ -85,7 +87,7 @@ fn since(plan: &[Planned], pages: &Pages, waiting: &Planned, awaited: &str) -> O
     moments.reduce(|one, other| Some(if one? > other? { one? } else { other? })).flatten()
 }
 
-/// How a part of a claim went.
+/// Timeline of one part of a claim, in seconds.
 #[derive(Clone, Debug)]
 pub struct Part {
     pub claim: String,

@@ -1,4 +1,4 @@
-//! What people do at the host, and what they look at.
+//! Actions of users and of the platform team on the host, and checks of the results that they see.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,7 +20,7 @@ use crate::support::tools::{Scratch, run, said, stdout};
 
 const BEFOREHAND: &str = "examples/health-realtime-pipeline/beforehand.yaml";
 
-/// Everything that the function composes on the host.
+/// Kinds that the function composes on the host.
 const COMPOSED: &str = "objects.kubernetes.crossplane.io,releases.helm.crossplane.io,\
     providerconfigs.kubernetes.crossplane.io,providerconfigs.helm.crossplane.io,\
     clusterusages.protection.crossplane.io";
@@ -38,7 +38,8 @@ impl<'a> User<'a> {
         Self { stage, book, scratch: Scratch::new("user") }
     }
 
-    /// Until it is so, or what it is instead.
+    /// Polls until `so` returns Ok, and prints each new line of the error meanwhile. Panics after `limit`, multiplied
+    /// by [`patience`].
     pub fn until(&self, what: &str, limit: Duration, mut so: impl FnMut() -> Result<(), String>) {
         let limit = limit * patience();
         let started = Instant::now();
@@ -58,14 +59,14 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Applies objects, once there is a place for them where `patience` is given.
+    /// Applies objects with `kubectl`, as a user of the host.
     pub fn apply(&self, objects: &[Value]) {
         let file = write(self.scratch.path(), "objects.yaml", objects);
         succeed(self.stage.host().args(["apply", "--filename"]).arg(file));
     }
 
-    /// The store, and the Secrets that the environment's namespace will have. Whatever applies these tries again until
-    /// there is the namespace; here that is the API server's business, so that they are put after it.
+    /// Applies the ClusterSecretStore, and in the background the ExternalSecrets for the environment's Namespace:
+    /// `kubectl apply` fails and is repeated until the Namespace exists.
     pub fn platform_team_prepares(&self, namespace: &str, secrets: &[&str]) {
         let beforehand = documents(&read(BEFOREHAND));
         let store: Vec<_> =
@@ -77,7 +78,7 @@ impl<'a> User<'a> {
         for object in &mut objects {
             object["metadata"]["namespace"] = namespace.into();
         }
-        // As a GitOps tool would, in the background: again and again.
+        // GitOps tools repeat a failed apply in the same way.
         let file = self.scratch.path().join(format!("{namespace}.yaml"));
         fs::write(&file, yaml(&objects)).unwrap();
         let mut apply = self.stage.host();
@@ -89,7 +90,8 @@ impl<'a> User<'a> {
         });
     }
 
-    /// `vela up`, and waits until the Application runs as it is now. How many seconds that took.
+    /// Runs `vela up`, waits until the Application and its claims have settled in this version, and returns the seconds
+    /// that it took.
     pub fn up(&self, application: &Value, limit: Duration) -> f64 {
         let file = write(self.scratch.path(), "application.yaml", std::slice::from_ref(application));
         let started = self.book.now();
@@ -114,12 +116,13 @@ impl<'a> User<'a> {
         took
     }
 
-    /// Whether claims are as they are asked for, and everything that their users are promised to see says so.
+    /// Checks that the claims have the given spec, that their conditions Ready, Synced, Accepted and Settled are true
+    /// for the current generation, and that their composites were reconciled with the same spec.
     pub fn settled(&self, claims: &[Value]) -> Result<(), String> {
         for claim in claims {
             let kind = claim["kind"].as_str().unwrap().to_lowercase();
             let found = self.get(&kind, name(claim))?;
-            // What is asked for is asked for there too.
+            // The API server adds defaults, so that the claim may hold more than was applied.
             if !contains(&found["spec"], &claim["spec"]) {
                 return Err(format!("{kind} {} is not asked for as it is to be", name(claim)));
             }
@@ -155,7 +158,8 @@ impl<'a> User<'a> {
         Ok(())
     }
 
-    /// Everything that a preview says will stand in each cluster does, statuses and commands say what they promise.
+    /// Checks that each previewed object exists in its cluster, and that claim statuses, `crossplane resource trace`
+    /// and `vela status` show the settled state.
     pub fn everything_is_there(&self, files: &Path) {
         let preview = run(binary().args(["preview", "--output", "manifests"]).arg(files));
         let all = stdout(&preview);
@@ -180,7 +184,7 @@ impl<'a> User<'a> {
         );
     }
 
-    /// A trace of a claim shows each of its composed resources, and nothing that is not well.
+    /// Checks that `crossplane resource trace` lists each composed resource of a claim and no condition that is false.
     fn trace(&self, claim: &Value) {
         let kind = claim["kind"].as_str().unwrap();
         let mut trace = self.stage.user("crossplane");
@@ -195,7 +199,7 @@ impl<'a> User<'a> {
         assert!(!shown.contains("False"), "{shown}");
     }
 
-    /// Whether the API server refuses this change of a claim with this sentence.
+    /// Checks that the API server rejects this change of a claim with this sentence.
     pub fn is_refused(&self, claim: &str, spec: &Value, sentence: &str) {
         let mut patch = self.stage.host();
         patch.args(["patch", claim, "--type=merge", "--patch", &json!({"spec": spec}).to_string()]);
@@ -218,7 +222,7 @@ impl<'a> User<'a> {
         succeed(self.stage.host().args(["delete", kind, name, "--wait=false"]));
     }
 
-    /// A deleted environment stays, with its virtual cluster, for as long as something stands in it.
+    /// Checks that a deleted environment and its virtual cluster stay while a system or broker uses it.
     pub fn is_held_back(&self, claim: &str, environment: &str) {
         let found = self.get("vclusterenvironmentclaim", claim).unwrap();
         assert!(found["metadata"]["deletionTimestamp"].is_string(), "{found}");
@@ -231,7 +235,7 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Whether nothing is left of an environment and of what stood in it, but what is meant to stay.
+    /// Checks that nothing is left of an environment and of its claims. The platform's ProviderConfig `host` stays.
     pub fn nothing_is_left(&self, environment: &str) -> Result<(), String> {
         let mut left: Vec<String> =
             self.list(&format!("{COMPOSED},{COMPOSITES},{CLAIMS}")).iter().map(called).collect();
@@ -254,14 +258,14 @@ impl<'a> User<'a> {
         }
     }
 
-    /// Whether nothing has been written for some seconds.
+    /// Checks that no composed resource is written for 10 seconds.
     pub fn rest(&self) -> Result<(), String> {
         let before = self.versions();
         thread::sleep(Duration::from_secs(10));
         if self.versions() == before { Ok(()) } else { Err("something was still written".to_owned()) }
     }
 
-    /// How often the function was called.
+    /// Number of calls of the function for all kinds of claims, over all replicas.
     pub fn calls(&self) -> f64 {
         KINDS
             .iter()
@@ -271,7 +275,7 @@ impl<'a> User<'a> {
             .sum()
     }
 
-    /// At which version each composed resource is.
+    /// `resourceVersion` of each composed resource.
     pub fn versions(&self) -> BTreeMap<String, String> {
         let all = self.list(COMPOSED);
         assert!(all.len() > 70, "{}", all.len());
@@ -279,7 +283,7 @@ impl<'a> User<'a> {
         all.iter().map(|object| (called(object), version(object))).collect()
     }
 
-    /// The generation of each of these Deployments inside.
+    /// Generation of each of the given Deployments inside.
     pub fn generations(&self, namespace: &str, deployments: &[&str]) -> BTreeMap<String, u64> {
         let mut get = self.stage.inner();
         get.args(["get", "deployments", "--namespace", namespace, "--output=json"]).args(deployments);
@@ -288,7 +292,7 @@ impl<'a> User<'a> {
         list["items"].as_array().unwrap().iter().map(of).collect()
     }
 
-    /// What there is of a kind inside, by the beginning of its name.
+    /// Names of the objects of a kind inside that start with `beginning`.
     pub fn inner_names(&self, kind: &str, namespace: &str, beginning: &str) -> Vec<String> {
         let output = run(self.stage.inner().args(["get", kind, "--namespace", namespace, "--output=name"]));
         let names = stdout(&output);
@@ -309,12 +313,12 @@ impl<'a> User<'a> {
     }
 }
 
-/// How many times as long everything may take on a machine that is busy with other things: `PATIENCE=3`.
+/// Factor for all time limits, for a busy machine: `PATIENCE=3`.
 fn patience() -> u32 {
     std::env::var("PATIENCE").map_or(1, |times| times.parse().expect("PATIENCE is a whole number"))
 }
 
-/// The claims that an Application asks for, as KubeVela makes them.
+/// Claims that KubeVela makes of an Application.
 pub fn claims_of(application: &Value) -> Vec<Value> {
     let claim = |component: &Value| {
         let kind = KINDS.iter().find(|kind| component["type"] == kind.definition).unwrap();
@@ -328,7 +332,8 @@ pub fn claims_of(application: &Value) -> Vec<Value> {
     components(application).map(claim).collect()
 }
 
-/// What a preview says stands in the host, and in the virtual cluster. What Helm is told is the host's.
+/// Previewed objects on the host and inside. A Release is an object on the host; the objects of its chart are not
+/// previewed.
 fn clusters(manifests: &str) -> (Vec<Value>, Vec<Value>) {
     let mut inside = false;
     let (mut host, mut inner) = (Vec::new(), Vec::new());
@@ -339,7 +344,7 @@ fn clusters(manifests: &str) -> (Vec<Value>, Vec<Value>) {
         let object = documents(document).remove(0);
         let composed = ["Release", "ClusterUsage"].iter().any(|kind| object["kind"] == *kind);
         match () {
-            // Crossplane gives it a name that no preview knows.
+            // Crossplane generates the names of composed resources, so that a preview cannot give them.
             () if composed => {}
             () if inside => inner.push(object),
             () => host.push(object),
@@ -365,7 +370,7 @@ fn condition_of<'a>(object: &'a Value, condition: &str) -> &'a Value {
     conditions.into_iter().find(|found| found["type"] == condition).unwrap_or(&Value::Null)
 }
 
-/// Whether everything in the second is in the first.
+/// Whether `whole` contains every field of `part`. Lists must have the same length.
 fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => {

@@ -1,6 +1,5 @@
-//! Stands in for the host's name service and kube-proxy: nothing here makes the name of the function's Service reachable.
-//! Crossplane calls the function by that name, through a proxy, and this is the proxy: it connects each call to one of the
-//! function's processes, which end the encryption themselves.
+//! HTTP proxy in the place of the host's DNS and kube-proxy, so that Crossplane can call the function by the name of
+//! its Service. The proxy connects each call to one of the function's processes; TLS ends in those processes.
 
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -8,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Who answers under the Service's name.
+/// Addresses behind the name of the Service.
 #[derive(Clone, Default)]
 pub struct Endpoints {
     addresses: Arc<Mutex<Vec<SocketAddr>>>,
@@ -20,7 +19,7 @@ impl Endpoints {
         *self.addresses.lock().unwrap() = addresses;
     }
 
-    /// A connection to the next one that takes it.
+    /// Connects to the next address, round robin, and passes over those that refuse.
     fn connect(&self) -> Option<TcpStream> {
         let addresses = self.addresses.lock().unwrap().clone();
         let first = self.next.fetch_add(1, Ordering::Relaxed);
@@ -34,7 +33,7 @@ pub struct Dial {
 }
 
 impl Dial {
-    /// Listens until the process ends.
+    /// Starts the proxy; it listens until the process ends.
     pub fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
@@ -43,14 +42,14 @@ impl Dial {
         thread::spawn(move || {
             for caller in listener.incoming().flatten() {
                 let endpoints = known.clone();
-                // Whoever hangs up is gone, which is nobody else's business.
+                // An error means that one side closed the connection; no other call is affected.
                 thread::spawn(move || drop(serve(caller, &endpoints)));
             }
         });
         Self { address, endpoints }
     }
 
-    /// What a Go program has to be told to call through here what is not on loopback.
+    /// Environment variable that makes a Go program use this proxy for addresses that are not on loopback.
     pub fn variable(&self) -> (&'static str, String) {
         ("HTTPS_PROXY", format!("http://{}", self.address))
     }
@@ -64,7 +63,8 @@ fn serve(mut caller: TcpStream, endpoints: &Endpoints) -> io::Result<()> {
             return Ok(());
         }
     }
-    // A caller waits for the answer to its request before it says more, so that nothing of it is left in the reader.
+    // A client sends nothing after CONNECT until the proxy has answered, so that the buffered reader holds no further
+    // bytes.
     let answering = head.starts_with("CONNECT ").then(|| endpoints.connect()).flatten();
     let Some(answering) = answering else {
         return caller.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n");
@@ -76,9 +76,9 @@ fn serve(mut caller: TcpStream, endpoints: &Endpoints) -> io::Result<()> {
     back.join().map_err(|_| io::Error::other("the way back broke"))
 }
 
-/// One way, until either end hangs up.
+/// Copies bytes in one direction until either side closes the connection.
 fn carry(mut from: &TcpStream, mut to: &TcpStream) {
-    // Both fail only for a connection that is gone already.
+    // Errors are ignored: a failed copy means that the connection broke, and `shutdown` fails only for a closed one.
     let _ = io::copy(&mut from, &mut to);
     let _ = to.shutdown(Shutdown::Both);
     let _ = from.shutdown(Shutdown::Both);

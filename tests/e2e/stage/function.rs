@@ -1,5 +1,5 @@
-//! Our function, from its package, with the certificates that Crossplane made for it. A kubelet would start it; here it is
-//! a process for each replica.
+//! The function's binary from its package, with the certificates that Crossplane issued for it: one process for each
+//! replica, in the place of a kubelet's pods.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -18,14 +18,13 @@ use crate::support::tools::{Daemon, LIMIT, Scratch};
 
 /// One process of the function.
 pub struct Replica {
-    // Dropped from top to bottom: the program before the folder it reads from.
     pub program: Daemon,
     pub address: SocketAddr,
     metrics: SocketAddr,
 }
 
 impl Replica {
-    /// Its page of metrics, or nothing while it does not answer.
+    /// Metrics page of the replica, or `None` while it does not answer.
     pub fn metrics(&self) -> Option<String> {
         std::net::TcpStream::connect(self.metrics).ok()?;
         Some(get(self.metrics, "/metrics"))
@@ -35,7 +34,7 @@ impl Replica {
         kill_process(Pid::from_raw(self.program.pid()).unwrap(), signal).unwrap();
     }
 
-    /// What one series counts, or nothing where it is not on the page.
+    /// Value of one metric series, or `None` if the page lacks it.
     pub fn count(&self, series: &str) -> Option<f64> {
         let page = self.metrics()?;
         page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
@@ -52,10 +51,11 @@ impl Replica {
 }
 
 pub struct Function {
+    // Fields are dropped from top to bottom: the processes end before the folders that they read from are removed.
     pub replicas: Vec<Replica>,
-    /// Who answers when Crossplane calls. Replicas that are down are passed over.
+    /// Addresses that Crossplane's calls are passed to. Replicas that are down are passed over.
     pub endpoints: Endpoints,
-    /// Where the certificates are, which it reads again when they change.
+    /// Folder of the certificates. The function reads them again when they change.
     pub certificates: PathBuf,
     image: Scratch,
     folder: Scratch,
@@ -87,7 +87,7 @@ impl Function {
         Self { replicas, endpoints: dial.endpoints.clone(), certificates, image, folder, dial }
     }
 
-    /// What a series counts in all of them together.
+    /// Sum of one metric series over all replicas.
     pub fn count(&self, series: &str) -> f64 {
         self.replicas.iter().filter_map(|replica| replica.count(series)).sum()
     }

@@ -1,5 +1,5 @@
-//! The host cluster: its API server with the controllers that clean up, Crossplane as itself with its usage webhook, both providers
-//! and vela-core.
+//! The host cluster: an API server, the controllers of Kubernetes that a host needs, Crossplane with its usage webhook,
+//! both providers and vela-core.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,9 +19,10 @@ use crate::support::examples::{documents, read};
 use crate::support::tools::{Daemon, Scratch, command, tool};
 
 pub struct Host {
-    // Dropped from top to bottom: whoever calls before whoever is called.
+    // Fields are dropped from top to bottom: clients end before the servers that they call.
     later: Option<Controllers>,
-    /// Its garbage collector and its namespace controller.
+    /// kube-controller-manager with the garbage collector, the namespace controller and the aggregation of
+    /// ClusterRoles.
     pub manager: Daemon,
     pub plane: ControlPlane,
     metrics: u16,
@@ -29,7 +30,7 @@ pub struct Host {
     scratch: Scratch,
 }
 
-/// What is started once its kinds are installed.
+/// Controllers that start after their custom resource definitions are installed.
 pub struct Controllers {
     pub kubernetes: Daemon,
     pub helm: Daemon,
@@ -68,7 +69,8 @@ impl Host {
         Self { later: None, manager, plane, metrics, authority, scratch }
     }
 
-    /// Once the providers' packages are installed.
+    /// Starts the providers and vela-core. The providers' packages must be installed, because the ProviderConfigs are
+    /// applied here.
     pub fn start_controllers(&mut self, settings: &Settings, logs: &Path) {
         let controllers = Controllers {
             kubernetes: self.provider_kubernetes(settings, logs),
@@ -79,7 +81,7 @@ impl Host {
         self.later = Some(controllers);
     }
 
-    /// The providers and vela-core.
+    /// Both providers and vela-core. Panics before [`Self::start_controllers`].
     pub fn controllers(&mut self) -> &mut Controllers {
         self.later.as_mut().expect("they have been started")
     }
@@ -88,7 +90,7 @@ impl Host {
         let mut provider = command("provider-kubernetes");
         provider.arg("--health-probe-bind-addr=127.0.0.1:0");
         if settings.watches {
-            // As the file says that the install guide has applied.
+            // Flags from the DeploymentRuntimeConfig that the install guide applies.
             let configuration = &documents(&read("package/install/providers/watches.yaml"))[0];
             let containers = &configuration["spec"]["deploymentTemplate"]["spec"]["template"]["spec"]["containers"];
             provider.args(containers[0]["args"].as_array().unwrap().iter().map(|flag| flag.as_str().unwrap()));
@@ -123,8 +125,8 @@ impl Host {
         Daemon::start(&vela, logs.join("vela-core.log"))
     }
 
-    /// The cluster that Crossplane runs in, as both providers are told of it. In a cluster that is the identity of their
-    /// pods; here it is a token of the same service accounts, so that they have the same rights.
+    /// ProviderConfigs named `host`, which the providers use to reach the host cluster. An installation uses the
+    /// identity of the providers' pods. The stage uses tokens of the same service accounts, which have the same rights.
     fn provider_configs(&self) -> Vec<Value> {
         let of = |provider: &str, group: &str| {
             let mut create = self.kubectl();
@@ -156,20 +158,20 @@ impl Host {
         kubectl(&self.administrator())
     }
 
-    /// A program of a user's: `vela`, `crossplane`.
+    /// A program that users run on the host: `vela` or `crossplane`.
     pub fn user(&self, program: &str) -> Command {
         let mut command = command(program);
         command.env("KUBECONFIG", self.administrator()).env("VELA_HOME", self.scratch.path().join("vela"));
         command
     }
 
-    /// Where Crossplane's metrics are.
+    /// Address of Crossplane's metrics page.
     pub fn metrics(&self) -> std::net::SocketAddr {
         ([127, 0, 0, 1], self.metrics).into()
     }
 }
 
-/// Crossplane's own configuration of its webhook, which names a Service, with an address on loopback in its place.
+/// Crossplane's own ValidatingWebhookConfiguration for usages, with an address on loopback instead of a Service.
 fn usages(port: u16, authority: &Authority) -> Value {
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
@@ -190,7 +192,7 @@ fn usages(port: u16, authority: &Authority) -> Value {
     })
 }
 
-/// Some of the controllers that come with Kubernetes.
+/// kube-controller-manager with the given controllers only.
 pub fn manager(kubeconfig: &Path, controllers: &[&str]) -> Command {
     let [port] = free_ports();
     let mut manager = command("kube-controller-manager");

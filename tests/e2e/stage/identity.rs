@@ -1,5 +1,6 @@
-//! Who Crossplane is at the host: the service account that its chart gives it, with the rights that it has there and no
-//! others. What a function asks Crossplane to read has to be among them.
+//! Identity of Crossplane on the host: its service account, with exactly the rights that its chart and its RBAC manager
+//! give it. A resource that the function requires fails to be read unless these rights, or those of package/install,
+//! include it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use crate::support::crossplane::write;
 
 const ACCOUNT: &str = "crossplane";
 
-/// The kubeconfig that Crossplane starts with.
+/// Creates the service account with its rights, and writes a kubeconfig with a token of it.
 pub fn kubeconfig(server: &ApiServer, folder: &Path) -> PathBuf {
     let objects = write(folder, "crossplane-rights.yaml", &rights());
     succeed(kubectl(&server.kubeconfig()).args(["apply", "--server-side", "--filename"]).arg(objects));
@@ -61,7 +62,7 @@ fn rule(groups: &[&str], resources: &[&str]) -> Value {
     json!({"apiGroups": groups, "resources": resources, "verbs": ["*"]})
 }
 
-/// What Crossplane's chart of version 2.3 gives it.
+/// Rules of the ClusterRole in Crossplane's chart, version 2.3.
 fn own() -> Value {
     let groups = ["apiextensions.crossplane.io", "ops.crossplane.io", "pkg.crossplane.io", "protection.crossplane.io"];
     json!([
@@ -74,7 +75,8 @@ fn own() -> Value {
     ])
 }
 
-/// What Crossplane's RBAC manager, which does not run here, gives it for each definition and each provider.
+/// Rules that Crossplane's RBAC manager adds for each definition and each provider. The stage does not run the RBAC
+/// manager.
 fn of_kinds() -> Value {
     json!([rule(&["platform.example.org", "kubernetes.crossplane.io", "helm.crossplane.io"], &["*"])])
 }

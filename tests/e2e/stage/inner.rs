@@ -1,5 +1,5 @@
-//! The inside of the virtual cluster: an API server of its own, the controllers of workloads, a scheduler, and KWOK in the
-//! place of kubelets, so that pods run and Jobs complete without anything being run.
+//! The inner cluster: an API server, the workload controllers, a scheduler, and KWOK in the place of kubelets, which
+//! reports pods as running and Jobs as complete without running a container.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::support::api_server::{ApiServer, free_ports};
 use crate::support::crossplane::write;
 use crate::support::tools::{Daemon, Scratch, command};
 
-/// How pods and nodes get on.
+/// KWOK's stages: the status changes that it makes to pods and nodes.
 const KUBELET: &str = include_str!("kubelet.yaml");
 
 const CONTROLLERS: [&str; 11] = [
@@ -30,7 +30,7 @@ const CONTROLLERS: [&str; 11] = [
 ];
 
 pub struct Inner {
-    // Dropped from top to bottom: whoever calls before whoever is called.
+    // Fields are dropped from top to bottom: clients end before the servers that they call.
     pub kubelet: Daemon,
     pub scheduler: Daemon,
     pub manager: Daemon,
@@ -59,7 +59,7 @@ impl Inner {
         this
     }
 
-    /// Empties it, as a virtual cluster does that is deleted and made again; whoever has its kubeconfig reaches it still.
+    /// Empties the inner cluster, as if a virtual cluster were deleted and created again. Kubeconfigs stay valid.
     pub fn renew(&mut self) {
         for program in [&mut self.kubelet, &mut self.scheduler, &mut self.manager] {
             program.stop();
@@ -72,7 +72,8 @@ impl Inner {
     }
 
     fn add_node(&self) {
-        // Enough for 50 systems, which reserve 12 GiB each. Nothing runs, so nothing of it is used.
+        // Capacity for 50 systems with requests of 12 GiB each. No container runs, so that the machine needs none of
+        // it.
         let room = json!({"cpu": "1000", "memory": "2Ti", "pods": "5000"});
         let node = json!({
             "apiVersion": "v1",

@@ -1,4 +1,4 @@
-//! What an installer does once Crossplane runs, in the order of the install guide.
+//! Installation of the packages on a running Crossplane, in the order of the install guide.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,8 @@ use crate::support::control_plane::{NAMESPACE, holds};
 use crate::support::examples::project;
 use crate::support::tools::{run, said};
 
-/// Crossplane's chart brings one that activates every kind; this one is the guide's, for where it does not.
+/// ManagedResourceActivationPolicy from the install guide. Crossplane's chart brings a policy that activates every
+/// kind; this one is for installations without it.
 fn activation() -> Value {
     json!({
         "apiVersion": "apiextensions.crossplane.io/v1alpha1",
@@ -20,14 +21,14 @@ fn activation() -> Value {
     })
 }
 
-/// Installs the Configuration, which brings the function and both providers along.
+/// Installs the Configuration, whose dependencies are the function and both providers.
 pub fn install(host: &mut Host, packages: &Built) {
     stand_in(&packages.registry);
     let plane = &mut host.plane;
     plane.apply(&[mirror(packages), activation()]);
     plane.apply(&unverified(installed(packages, "install/function")));
     let mut providers = installed(packages, "install/providers");
-    // The stage has its own, with tokens.
+    // The stage applies its own ProviderConfigs, which hold tokens.
     providers.retain(|object| object["kind"] != "ProviderConfig");
     plane.apply(&providers);
     plane.until("the border around the providers", |plane| {
@@ -38,7 +39,8 @@ pub fn install(host: &mut Host, packages: &Built) {
         if told.contains("'realtime-platform-borders' denied") { Ok(()) } else { Err(told) }
     });
     plane.apply(&[configuration(packages)]);
-    // Nobody runs pods here. The harness is the host's kubelet: it starts the three programs itself.
+    // No kubelet runs the packages' Deployments, so that the test marks them available. The stage starts the three
+    // programs itself.
     plane.until("healthy packages", |plane| {
         for deployment in plane.list("deployments") {
             if holds(&deployment, "Available").is_err() {
@@ -59,7 +61,7 @@ pub fn install(host: &mut Host, packages: &Built) {
     assert!(plane.list("functions.pkg").iter().any(|found| found["metadata"]["name"] == function.as_str()));
 }
 
-/// KubeVela's definitions, as the guide has them applied.
+/// Applies KubeVela's ComponentDefinitions with `vela def apply`, as the install guide does.
 pub fn definitions(host: &Host) {
     succeed(host.user("vela").args(["def", "apply"]).arg(project().join("definitions")));
     let kinds =

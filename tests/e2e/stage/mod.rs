@@ -1,6 +1,5 @@
-//! Everything real, started in the order in which it needs each other, and ended together.
-//!
-//! This room says what stands beside what. How one program is started is in the rooms below; none knows of the play.
+//! The stage: all programs of the end-to-end suite, started in the order of their dependencies and ended together. Each
+//! submodule starts one program or one cluster.
 
 mod dial;
 mod function;
@@ -29,9 +28,9 @@ use crate::standins;
 use crate::support::api_server::ApiServer;
 use crate::support::tools::{Scratch, command, run, said, stdout};
 
-/// The programs, gone with their owner, and the folder that keeps their logs.
+/// All running programs, which end when this value is dropped, and the folder of their logs.
 pub struct Stage {
-    // Dropped from top to bottom: whoever calls before whoever is called.
+    // Fields are dropped from top to bottom: clients end before the servers that they call.
     standins: standins::StandIns,
     storage: storage::Storage,
     pub host: Host,
@@ -41,18 +40,19 @@ pub struct Stage {
     pub packages: Built,
     scratch: Scratch,
     folder: PathBuf,
-    /// How long it took until everything stood.
+    /// Time that the start of all programs took.
     pub took: Duration,
 }
 
 impl Stage {
-    /// Starts everything, up to the installed Configuration and the applied definitions. `name` is the folder's.
+    /// Starts all programs, and installs the Configuration and KubeVela's definitions. `name` is the name of the log
+    /// folder.
     pub fn start(name: &str, settings: &Settings) -> Self {
         let started = Instant::now();
         let say = |what: &str| eprintln!("e2e: {:>5.1} s  {what}", started.elapsed().as_secs_f64());
         let folder = folder(name);
         let logs = folder.join("logs");
-        // What an earlier run left behind may be there or not.
+        // The folder of an earlier run may be missing, which is no error.
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&logs).unwrap();
         let scratch = Scratch::new("stage");
@@ -68,7 +68,8 @@ impl Stage {
             let (inner, charts) = inside.join().unwrap();
             say("the inner cluster and the charts are there");
             let compositions = settings.compositions(&scratch.path().join("compositions"), &charts.url);
-            // Nothing is here yet that has to be ended; why it cannot be has been said.
+            // Without packages the suite cannot run: `Built::with` has printed the reason, and only in CI this is a
+            // failure.
             let packages = Built::with(&compositions).unwrap_or_else(|| exit(std::env::var_os("CI").is_some().into()));
             say("the packages are pushed");
             (inner, charts, packages, server.join().unwrap())
@@ -89,12 +90,12 @@ impl Stage {
         Self { standins, storage, host, function, inner, charts, packages, scratch, folder, took }
     }
 
-    /// Where every program's log is.
+    /// Folder with the log of every program.
     pub fn logs(&self) -> PathBuf {
         self.folder.join("logs")
     }
 
-    /// `kubectl` at the host, as its administrator.
+    /// `kubectl` on the host, as its administrator.
     pub fn host(&self) -> Command {
         kubectl(&self.host.administrator())
     }
@@ -104,13 +105,13 @@ impl Stage {
         kubectl(&self.inner.administrator())
     }
 
-    /// A program of a user's at the host: `vela`, `crossplane`.
+    /// A program that users run on the host: `vela` or `crossplane`.
     pub fn user(&self, program: &str) -> Command {
         self.host.user(program)
     }
 }
 
-/// Where the logs of the stage with that name are.
+/// Folder of the stage with the given name, under `target/`.
 pub fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e").join(name)
 }
@@ -122,7 +123,7 @@ pub fn kubectl(kubeconfig: &Path) -> Command {
     command
 }
 
-/// What a program says that has to succeed.
+/// Runs a program that must succeed, and returns its output.
 pub fn succeed(command: &mut Command) -> String {
     let output = run(command);
     assert!(output.status.success(), "{command:?}: {}", said(&output));

@@ -1,4 +1,4 @@
-//! What the platform team decides before the packages are built: the function's input, and the flags of its host.
+//! Settings of the stage: the function's input in the compositions, and the flags of Crossplane.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,15 +10,15 @@ use crate::support::examples::{documents, files};
 
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whether provider-kubernetes watches what others wait for, and Crossplane's circuit breaker has the room that the
-    /// install guide gives it; else everything runs with the flags that it has by default.
+    /// True: provider-kubernetes watches the objects that other resources wait for, and Crossplane's circuit breaker
+    /// has the limits from the install guide. False: all programs run with their default flags.
     pub watches: bool,
-    /// How many of the function are started.
+    /// Number of replicas of the function.
     pub replicas: usize,
 }
 
 impl Settings {
-    /// The compositions with these settings, in a folder; charts come from the repository on loopback.
+    /// Writes the compositions with these settings into a folder. Charts come from the repository on loopback.
     pub fn compositions(&self, folder: &Path, charts: &str) -> PathBuf {
         fs::create_dir_all(folder).unwrap();
         for file in files("compositions") {
@@ -26,7 +26,7 @@ impl Settings {
             let input = &mut composition[0]["spec"]["pipeline"][0]["input"];
             input["charts"] = json!({"repository": charts});
             input["watch"] = self.watches.into();
-            // Short, so that a minute shows whether anything happens between.
+            // The TTL is short, so that the quiet period of the play covers several calls.
             input["ttl"] = json!({"settledSeconds": 60});
             let text = serde_yaml::to_string(&composition[0]).unwrap();
             fs::write(folder.join(file.file_name().unwrap()), text).unwrap();
@@ -34,7 +34,7 @@ impl Settings {
         folder.to_owned()
     }
 
-    /// The flags of Crossplane that the install guide gives it, or none.
+    /// Crossplane's flags from the install guide, or none.
     pub fn crossplane(&self) -> Vec<String> {
         if self.watches { crossplane_flags() } else { Vec::new() }
     }

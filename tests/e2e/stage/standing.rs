@@ -1,4 +1,4 @@
-//! A stage that stands until it is told to end: what a person plays with.
+//! A stage that runs in the background for manual use: `up` starts it and `down` ends it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,10 +12,10 @@ use super::{Settings, Stage, folder};
 
 const NAME: &str = "up";
 
-/// How long it may take to stand, and to end.
+/// Time limit for the start of the stage, and for its end.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// What it writes once it stands, for a person to read.
+/// File with instructions for the user, written once the stage is ready.
 fn told() -> PathBuf {
     folder(NAME).join("stands")
 }
@@ -29,7 +29,7 @@ fn running() -> Option<Pid> {
     test_kill_process(pid).is_ok().then_some(pid)
 }
 
-/// Starts one in the background, and waits until it stands.
+/// Starts a stage in the background, waits until it is ready, and prints its instructions.
 pub fn up() {
     if running().is_some() {
         return println!("{}", fs::read_to_string(told()).unwrap_or_default());
@@ -38,7 +38,8 @@ pub fn up() {
     fs::create_dir_all(folder(NAME).parent().unwrap()).unwrap();
     let said = folder(NAME).with_extension("log");
     let log = fs::File::create(&said).unwrap();
-    // In a session of its own, so that closing a terminal or Ctrl-C ends it no more than this program's end does.
+    // `setsid` gives the stage its own session, so that it survives Ctrl-C, a closed terminal and the end of this
+    // program.
     let mut hold = Command::new("setsid");
     hold.arg(std::env::current_exe().unwrap()).arg("hold");
     hold.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
@@ -53,7 +54,7 @@ pub fn up() {
     print!("{}", fs::read_to_string(told()).unwrap());
 }
 
-/// Ends it.
+/// Ends the stage with SIGTERM and waits for its end.
 pub fn down() {
     let Some(pid) = running() else { return println!("nothing stands") };
     kill_process(pid, Signal::TERM).unwrap();
@@ -66,7 +67,7 @@ pub fn down() {
     println!("ended; its logs are in {}", folder(NAME).join("logs").display());
 }
 
-/// Stands until it is told to end.
+/// Runs the stage in the foreground until SIGTERM; `up` starts this in the background.
 pub fn hold() {
     fs::write(number(), std::process::id().to_string()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -1,4 +1,4 @@
-//! Stands in for a storage provisioner inside the virtual cluster: a volume for each claim that asks for one.
+//! Storage provisioner for the inner cluster: creates a PersistentVolume for each pending PersistentVolumeClaim.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,13 +36,13 @@ impl Drop for Storage {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // What it failed of was said by the thread.
+            // A panic of the thread has already been printed.
             let _ = thread.join();
         }
     }
 }
 
-/// A cluster that does not answer is asked again later.
+/// Creates the missing volumes once. If the cluster does not answer, the next round tries again.
 fn provision(kubeconfig: &std::path::Path, scratch: &Scratch) {
     let mut get = kubectl(kubeconfig);
     let output = run(get.args(["get", "persistentvolumeclaims", "--all-namespaces", "--output=json"]));

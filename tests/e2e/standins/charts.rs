@@ -1,5 +1,6 @@
-//! Small charts under the names and versions of the real ones, packed and served as a chart repository on loopback. Each
-//! brings what others wait for: the kinds, the workload, or, in the place of a whole virtual cluster, its kubeconfig.
+//! Small charts with the names and versions of the pinned ones, packed and served as a chart repository on loopback.
+//! Each chart brings only the objects that other resources wait for: custom resource definitions, a workload or, for
+//! vcluster, the Secret with a kubeconfig.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,15 +13,15 @@ use super::folder as sources;
 use super::repository::Repository;
 use crate::support::tools::{run, said, tool};
 
-/// A chart repository on loopback, until dropped.
+/// Chart repository on loopback, served until dropped.
 pub struct Charts {
-    /// Its address, as a chart repository.
+    /// URL of the repository.
     pub url: String,
     folder: PathBuf,
     repository: Repository,
 }
 
-/// Packs the charts into `folder` and serves them until dropped. The one called `vcluster` holds the Secret with this
+/// Packs the charts into `folder` and serves them until dropped. The chart `vcluster` holds a Secret with the given
 /// kubeconfig of the inner cluster.
 pub fn charts(folder: &Path, inner_kubeconfig: &str) -> Charts {
     for chart in Chart::ALL {
@@ -33,7 +34,7 @@ pub fn charts(folder: &Path, inner_kubeconfig: &str) -> Charts {
 }
 
 impl Charts {
-    /// Has these in the repository, and no others, for whoever asks from now on.
+    /// Replaces the index of the repository, so that it lists exactly these charts.
     pub fn offer(&self, charts: &[Chart]) {
         let entries: serde_json::Map<_, _> = charts
             .iter()
@@ -44,7 +45,7 @@ impl Charts {
             })
             .collect();
         let index = json!({"apiVersion": "v1", "generated": "2026-01-01T00:00:00Z", "entries": entries});
-        // In one step: somebody may be reading.
+        // A rename replaces the index atomically, because a client may be reading it.
         let new = self.folder.join("index.new");
         let written = fs::write(&new, index.to_string());
         written
@@ -66,7 +67,8 @@ fn description(chart: Chart) -> Value {
     })
 }
 
-/// The kinds that a chart brings, by where `tools/build` gathers their definitions.
+/// Folders of the custom resource definitions that a chart brings, by their names under the `crds` folder of
+/// `tools/build`.
 fn kinds(chart: Chart) -> &'static [&'static str] {
     match chart {
         Chart::IstioBase => &["istio"],

@@ -1,4 +1,4 @@
-//! A cluster as the stand-ins speak to it: objects as they are written, by their path. It knows no kind.
+//! Client of the stand-ins for a cluster: untyped objects, read and written by their API path.
 
 use std::fmt;
 use std::path::Path;
@@ -10,17 +10,17 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 use tonic::codegen::http::{Method, Request, request::Builder};
 
-/// What is written by a stand-in is owned by it, in the way of server-side apply.
+/// Field manager of the stand-ins in server-side apply.
 const MANAGER: &str = "stand-in";
 
-/// Longer than an API server on loopback takes that is not stopped.
+/// Request timeout; a running API server on loopback answers sooner.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Why something could not be done.
+/// Error of a stand-in, with a message for its log or for a condition.
 #[derive(Debug)]
 pub struct Trouble {
     message: String,
-    /// Whether there is no such object, or no such kind.
+    /// Whether the API server answered 404: the object or its kind does not exist.
     pub absent: bool,
 }
 
@@ -45,10 +45,10 @@ impl From<kube::Error> for Trouble {
     }
 }
 
-/// A kind by where its objects are.
+/// A kind, by the API path of its objects.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    /// `api/v1`, or `apis/GROUP/VERSION`.
+    /// `api/v1` or `apis/GROUP/VERSION`.
     pub api: &'static str,
     pub plural: &'static str,
 }
@@ -79,7 +79,7 @@ impl Cluster {
         Self::of(&text).await
     }
 
-    /// The cluster that a kubeconfig leads to.
+    /// Client for the current context of a kubeconfig, given as text.
     pub async fn of(kubeconfig: &str) -> Result<Self, Trouble> {
         let wrong = |error: &dyn fmt::Display| Trouble::new(format!("cannot use the kubeconfig: {error}"));
         let parsed = Kubeconfig::from_yaml(kubeconfig).map_err(|error| wrong(&error))?;
@@ -90,7 +90,7 @@ impl Cluster {
         Ok(Self { client: Client::try_from(config)? })
     }
 
-    /// Every object of a kind, from all namespaces; none where the kind is not known.
+    /// All objects of a kind in all namespaces; none if the cluster does not serve the kind.
     pub async fn list(&self, kind: Kind) -> Result<Vec<Value>, Trouble> {
         let path = format!("/{}/{}?resourceVersion=0", kind.api, kind.plural);
         match self.ask(Request::get(path), Vec::new()).await {
@@ -111,7 +111,7 @@ impl Cluster {
         }
     }
 
-    /// Makes the object so.
+    /// Writes the object with a forced server-side apply.
     pub async fn apply(&self, kind: Kind, object: &Value) -> Result<(), Trouble> {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let path = kind.path(object["metadata"]["namespace"].as_str(), name);
@@ -120,14 +120,14 @@ impl Cluster {
         self.ask(request, object.to_string().into_bytes()).await.map(drop)
     }
 
-    /// Makes the object's status so, in the fields that are named.
+    /// Merges the given fields into the object's status.
     pub async fn set_status(&self, kind: Kind, object: &Value, status: &Value) -> Result<(), Trouble> {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let path = kind.path(object["metadata"]["namespace"].as_str(), name);
         let request = Request::patch(format!("{path}/status?fieldManager={MANAGER}"))
             .header("content-type", "application/merge-patch+json");
         match self.ask(request, json!({"status": status}).to_string().into_bytes()).await {
-            // What is gone has no status.
+            // A deleted object needs no status, so that 404 is no error.
             Err(trouble) if !trouble.absent => Err(trouble),
             _ => Ok(()),
         }
@@ -147,7 +147,7 @@ impl Cluster {
     }
 }
 
-/// A condition with its time, which stays what it was while the condition's status does.
+/// Condition for an object's status. `lastTransitionTime` is kept while the condition's status stays the same.
 pub fn condition(object: &Value, kind: &str, status: bool, reason: &str, message: &str) -> Value {
     let status = if status { "True" } else { "False" };
     let before = object["status"]["conditions"].as_array().into_iter().flatten();
@@ -161,13 +161,13 @@ pub fn holds(object: &Value, condition: &str) -> bool {
     conditions.clone().any(|found| found["type"] == condition && found["status"] == "True")
 }
 
-/// Now, as Kubernetes writes it.
+/// Current time in the format of Kubernetes, in whole seconds.
 pub fn now() -> String {
     let second = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
     second.to_string()
 }
 
-/// How long ago that was.
+/// Time since a timestamp in the format of Kubernetes.
 pub fn since(time: &Value) -> Option<Duration> {
     let then: Timestamp = time.as_str()?.parse().ok()?;
     Duration::try_from(Timestamp::now().duration_since(then)).ok()

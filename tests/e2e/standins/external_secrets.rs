@@ -1,7 +1,7 @@
-//! In the place of External Secrets: what a `PushSecret` and an `ExternalSecret` describe is written where they say, when
-//! they are new or changed and at each `refreshInterval`, and their conditions tell, in the operator's own words.
+//! Stand-in for External Secrets. It writes the Secrets that `PushSecret` and `ExternalSecret` objects describe when
+//! those are new or changed and at each `refreshInterval`, and sets their conditions with the operator's own texts.
 //!
-//! What it does not know, such as a deletion policy that deletes, it refuses in the condition.
+//! Fields that it does not implement, such as `deletionPolicy: Delete`, are rejected in the condition.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -18,15 +18,15 @@ const PUSH_SECRETS: Kind = Kind::new("apis/external-secrets.io/v1alpha1", "pushs
 const EXTERNAL_SECRETS: Kind = Kind::new("apis/external-secrets.io/v1", "externalsecrets");
 const PASSWORDS: Kind = Kind::new("apis/generators.external-secrets.io/v1alpha1", "passwords");
 
-/// How often the operator looks at a store.
+/// Interval at which the operator validates a store.
 const STORE_INTERVAL: Duration = Duration::from_mins(5);
 
-/// How soon it tries again what failed, at first, and at last.
+/// First and longest wait before a failed object is tried again; the wait doubles each time.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 #[derive(Default)]
 pub struct ExternalSecrets {
-    /// What was looked at, by what and how it was: the next time, and how long the wait was.
+    /// Next reconcile and the wait before it, by uid and version of the object.
     turns: HashMap<(String, String), (Instant, Duration)>,
 }
 
@@ -54,7 +54,7 @@ impl StandIn for ExternalSecrets {
 }
 
 impl ExternalSecrets {
-    /// Does the work if its turn has come, and writes what came of it.
+    /// Does the work if the object is due, and writes the resulting status.
     async fn take_turn(
         &mut self,
         host: &Cluster,
@@ -93,7 +93,7 @@ fn interval(object: &Value) -> Result<Duration, Trouble> {
     duration(interval).ok_or_else(|| Trouble::new(format!("the stand-in cannot read the interval {interval}")))
 }
 
-/// Go's way to write a duration, in whole units.
+/// Parses a duration in Go's format, with whole hours, minutes and seconds only.
 fn duration(written: &str) -> Option<Duration> {
     let mut seconds = 0;
     let mut digits = String::new();
@@ -114,7 +114,8 @@ fn duration(written: &str) -> Option<Duration> {
     digits.is_empty().then(|| Duration::from_secs(seconds))
 }
 
-/// What the operator compares: a change of the object's own, not of its status.
+/// Version of an object as the operator computes it for `syncedResourceVersion`: generation and a hash of labels and
+/// annotations. A change of the status does not change it.
 fn version(object: &Value) -> String {
     let metadata = &object["metadata"];
     let marks = json!([metadata["labels"], metadata["annotations"]]).to_string();
@@ -128,7 +129,8 @@ fn is_due(object: &Value, interval: Duration) -> bool {
     changed || !holds(object, "Ready") || since(&status["refreshTime"]).is_none_or(|age| age > interval)
 }
 
-/// A status, or the reason of a condition; none where the operator tells its log alone.
+/// New status, or the reason for the condition and the error. Without a reason the operator only logs the error and
+/// leaves the status as it is.
 type Outcome = Result<Value, (Option<&'static str>, Trouble)>;
 
 fn errored(trouble: Trouble) -> (Option<&'static str>, Trouble) {
@@ -137,7 +139,7 @@ fn errored(trouble: Trouble) -> (Option<&'static str>, Trouble) {
 
 async fn validate(host: &Cluster, store: &Value) -> Outcome {
     let invalid = |trouble| (Some("InvalidProviderConfig"), trouble);
-    // Any other provider is a cloud's, whose stand-in has no credentials to be wrong.
+    // The stand-in for cloud providers has no credentials, so that only the provider `kubernetes` is validated.
     if !store["spec"]["provider"]["kubernetes"].is_null() {
         Remote::of(host, store).await.map_err(invalid)?.validate().await.map_err(invalid)?;
     }
@@ -156,7 +158,7 @@ async fn push(host: &Cluster, pushed: &Value) -> Outcome {
     let (mut source, mut kind) = source(host, pushed).await.map_err(errored)?;
     let template = &spec["template"];
     if !template.is_null() {
-        // It is added to the source and takes nothing away, but for the type.
+        // A template's keys are added to those of the source; its type replaces the source's.
         source.extend(rendered(template, &source).map_err(|trouble| (None, trouble))?);
         kind = template["type"].clone();
     }
@@ -187,7 +189,7 @@ async fn push(host: &Cluster, pushed: &Value) -> Outcome {
     }))
 }
 
-/// Writes one of a `PushSecret`'s targets, unless it is there already and that is enough.
+/// Writes one entry of a `PushSecret`'s `data`, except one that exists already under `updatePolicy: IfNotExists`.
 async fn write(remote: &Remote, spec: &Value, data: &Value, kind: &Value, source: &Values) -> Result<String, Trouble> {
     let matching = &data["match"];
     let (key, property) = (matching["secretKey"].as_str(), matching["remoteRef"]["property"].as_str());
@@ -221,7 +223,7 @@ async fn write(remote: &Remote, spec: &Value, data: &Value, kind: &Value, source
     Ok(synced)
 }
 
-/// What is pushed, before its template, and the type of Secret it is.
+/// Values to push before the template is applied, and the type of the Secret.
 async fn source(host: &Cluster, pushed: &Value) -> Result<(Values, Value), Trouble> {
     let selector = &pushed["spec"]["selector"];
     let here = namespace(pushed);
@@ -238,7 +240,7 @@ async fn source(host: &Cluster, pushed: &Value) -> Result<(Values, Value), Troub
     }
 }
 
-/// What a template's data becomes.
+/// Rendered values of a template's `data`.
 fn rendered(template: &Value, source: &Values) -> Result<Values, Trouble> {
     let render = |(key, text): (&String, &Value)| {
         let rendered = template::render(text.as_str().unwrap_or_default(), source)
@@ -272,7 +274,8 @@ async fn fetch(host: &Cluster, fetched: &Value) -> Outcome {
         source.insert(data["secretKey"].as_str().unwrap_or_default().to_owned(), value.map_err(failed)?);
     }
     let target = &spec["target"];
-    // Here a template's data alone makes the Secret; without any it is the source as it stands.
+    // In an `ExternalSecret`, a template with `data` replaces the fetched values; without `data` they are used
+    // unchanged.
     let template = &target["template"];
     let made = if template["data"].is_null() { source } else { rendered(template, &source).map_err(failed)? };
     let target_name = target["name"].as_str().unwrap_or_else(|| name(fetched));

@@ -1,5 +1,5 @@
-//! In the place of what the scripts of Jobs write into the cluster: the pods that KWOK pretends to run do nothing. What a
-//! Job says that it writes, it has written once it is complete, and never before.
+//! Stand-in for the scripts of Jobs that write a Secret: KWOK runs no container, so that nothing else would write it.
+//! The Secret is written after the Job is complete, never before.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ impl StandIn for Jobs {
     }
 }
 
-/// The Secret and the key in it that a Job writes, as it tells its script.
+/// Name and key of the Secret that a Job writes, read from the environment variables of its script.
 fn written(job: &Value) -> Option<(&str, &str)> {
     let containers = job["spec"]["template"]["spec"]["containers"].as_array()?;
     let said = |variable: &str| {

@@ -1,4 +1,4 @@
-//! What the stand-ins say, in one file, each line with its time and with the word for what they are.
+//! Log of all stand-ins in one file. Each line has its time and the word `stand-in`.
 
 use std::fs::File;
 use std::io::Write as _;

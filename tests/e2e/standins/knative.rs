@@ -1,5 +1,6 @@
-//! In the place of the Knative operator and of Knative Serving: the operator brings Serving's kinds once its own Deployment
-//! is available, and Serving gives each Service its addresses. Nothing scales, and no revision is made.
+//! Stand-in for the Knative operator and Knative Serving. The operator installs Serving's custom resource definitions
+//! once its Deployment is available, and Serving sets the addresses of each Service. Scaling and revisions are not
+//! implemented.
 
 use std::fs;
 
@@ -15,7 +16,7 @@ const SERVICES: Kind = Kind::new("apis/serving.knative.dev/v1", "services");
 const DEFINITIONS: Kind = Kind::new("apis/apiextensions.k8s.io/v1", "customresourcedefinitions");
 const DEPLOYMENTS: Kind = Kind::new("apis/apps/v1", "deployments");
 
-/// Where the operator runs, by its chart.
+/// Namespace and name of the operator's Deployment in its chart.
 const OPERATOR: (&str, &str) = ("knative-operator", "knative-operator");
 
 pub struct Knative;
@@ -32,7 +33,7 @@ impl StandIn for Knative {
     }
 }
 
-/// Whether the status tells of the object as it stands.
+/// Whether the object is ready in its current generation.
 fn is_settled(object: &Value) -> bool {
     holds(object, "Ready") && object["status"]["observedGeneration"] == object["metadata"]["generation"]
 }
@@ -58,7 +59,7 @@ async fn operate(inner: &Cluster, journal: &Journal, serving: &Value) -> Result<
     inner.set_status(OPERATED, serving, &status).await
 }
 
-/// The kinds of Serving, without the conversion that nobody serves here.
+/// Custom resource definitions of Serving without their conversion, because no conversion webhook runs in the tests.
 fn definitions() -> Result<Vec<Value>, Trouble> {
     let folder = tool("crds").join("knative-serving");
     let text = fs::read_to_string(folder.join("1-serving-crds.yaml"));
@@ -91,7 +92,7 @@ async fn serve(inner: &Cluster, service: &Value) -> Result<(), Trouble> {
     inner.set_status(SERVICES, service, &status).await
 }
 
-/// A condition that is true; Knative gives no reason then.
+/// True condition without reason and message, as Knative writes it.
 fn without_words(object: &Value, kind: &str) -> Value {
     let mut condition = condition(object, kind, true, "", "");
     if let Some(fields) = condition.as_object_mut() {

@@ -1,4 +1,5 @@
-//! In the place of a cloud: a Service of type `LoadBalancer` gets an address, from the range that is kept for examples.
+//! Stand-in for a cloud's load balancer: assigns each Service of type `LoadBalancer` an address from a range reserved
+//! for documentation.
 
 use serde_json::json;
 

@@ -1,8 +1,9 @@
-//! Stand-ins: charts and small programs in the place of what cannot be had or cannot run where the whole chain is tried.
-//! Each says so in what it makes, by the label [`LABEL`], and in its log.
+//! Stand-ins: charts and small programs in the place of those that the end-to-end suite cannot run. Objects that they
+//! create have the label [`LABEL`], and their actions are logged.
 //!
-//! They do what the real ones are documented to do with what is asked of them, and refuse what they do not know. Of our
-//! function they know which charts it pins and how its Jobs say what they write; they never help it along.
+//! A stand-in does what the documentation of the real program describes, and rejects what it does not implement. The
+//! stand-ins depend on two facts of the function only: the charts that it pins, and the environment variables with
+//! which its Jobs name their Secret.
 
 #![allow(dead_code, unused_imports, reason = "the suites take the parts they need")]
 #![allow(clippy::expect_used, reason = "a stage without its stand-ins has to stop, and say why")]
@@ -30,22 +31,22 @@ pub use self::charts::{Charts, charts};
 use self::cluster::{Cluster, Trouble};
 use self::journal::Journal;
 
-/// What stands for something else says for what, by this label.
+/// Label on objects of stand-ins; its value names the replaced program.
 pub const LABEL: &str = "example.org/stand-in-for";
 
-/// How often they look. The real ones watch; what follows from a change follows within this time.
+/// Polling interval. The real programs watch; a stand-in reacts within this time.
 const BEAT: Duration = Duration::from_millis(500);
 
-/// How long they look away from a cluster that does not answer.
+/// Pause after an error, such as a cluster that does not answer.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// The programs that stand in for controllers, until dropped.
+/// Running stand-ins for controllers; they end when dropped.
 pub struct StandIns {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Starts them in both clusters, by their administrators' kubeconfigs. What they do goes to `log`.
+/// Starts all stand-ins with the administrators' kubeconfigs of both clusters. Their log is written to `log`.
 pub fn start(host: &Path, inner: &Path, log: &Path) -> StandIns {
     let journal = Journal::at(log);
     let (host, inner) = (host.to_owned(), inner.to_owned());
@@ -80,7 +81,7 @@ async fn all(host: &Path, inner: &Path, journal: &Journal) {
     );
 }
 
-/// One of them: what it does each time it looks.
+/// One stand-in; `look` reconciles all its objects once.
 trait StandIn {
     async fn look(&mut self, cluster: &Cluster, journal: &Journal) -> Result<(), Trouble>;
 }
@@ -99,7 +100,7 @@ async fn repeat(what: &str, kubeconfig: &Path, journal: &Journal, mut stand_in: 
             },
             Err(trouble) => trouble.to_string(),
         };
-        // The same trouble again is no news.
+        // A repeated error is logged once.
         if outcome != before {
             journal.say(&format!("for {what}: {outcome}"));
             before = outcome;
@@ -108,7 +109,7 @@ async fn repeat(what: &str, kubeconfig: &Path, journal: &Journal, mut stand_in: 
     }
 }
 
-/// Letters and digits that nobody can guess and no file holds.
+/// Random letters and digits for a generated secret value. No file of the project holds one.
 fn random(length: usize) -> Result<String, Trouble> {
     const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
     let mut bytes = vec![0; length];
@@ -117,7 +118,7 @@ fn random(length: usize) -> Result<String, Trouble> {
     Ok(bytes.into_iter().map(|byte| LETTERS[usize::from(byte) % LETTERS.len()] as char).collect())
 }
 
-/// Where this folder is.
+/// Folder of the stand-ins' source files.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/standins")
 }

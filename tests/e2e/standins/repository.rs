@@ -1,4 +1,4 @@
-//! A folder served on loopback, as any static file server would. It knows nothing of what it serves.
+//! Static file server for one folder, on loopback.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// A client on loopback that says nothing for so long will not.
+/// Read timeout for the request of a client.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub struct Repository {
@@ -46,7 +46,7 @@ impl Repository {
 impl Drop for Repository {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Relaxed);
-        // It looks up only when somebody comes.
+        // `accept` blocks until a client connects, so that this connection makes the thread see `ended`.
         let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -54,7 +54,7 @@ impl Drop for Repository {
     }
 }
 
-/// Answers one request, and ends the connection.
+/// Answers one request and closes the connection.
 fn answer(stream: &TcpStream, folder: &Path) {
     let _ = stream.set_read_timeout(Some(PATIENCE));
     let lines = BufReader::new(stream).lines().map_while(Result::ok);
@@ -67,7 +67,8 @@ fn answer(stream: &TcpStream, folder: &Path) {
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
 }
 
-/// A file of the folder itself, and of no other.
+/// Path of a file directly in the folder; `None` for hidden files and for paths with a slash, which could leave the
+/// folder.
 fn inside(folder: &Path, name: &str) -> Option<PathBuf> {
     (!name.contains('/') && !name.starts_with('.')).then(|| folder.join(name))
 }

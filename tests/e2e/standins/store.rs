@@ -1,5 +1,5 @@
-//! The stores that secrets are fetched from and pushed into: another cluster, reached with a kubeconfig, and, in the place
-//! of a cloud's secret manager, one that makes each entry up when it is first asked for, and keeps it.
+//! Secret stores of the External Secrets stand-in: another cluster, reached with a kubeconfig, and a secret manager
+//! that generates each entry on its first read and keeps it.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,20 @@ use super::{LABEL, random};
 pub const SECRET_STORES: Kind = Kind::new("apis/external-secrets.io/v1", "secretstores");
 pub const CLUSTER_SECRET_STORES: Kind = Kind::new("apis/external-secrets.io/v1", "clustersecretstores");
 
-/// Where the secret manager keeps its entries: beside what is tried, in the host cluster.
+/// Namespace and name of the Secret on the host that holds the secret manager's entries.
 const KEPT_IN: (&str, &str) = ("kube-system", "stand-in-secret-manager");
 
-/// A Secret's values, by key.
+/// Decoded values of a Secret, by key.
 pub type Values = BTreeMap<String, Vec<u8>>;
 
-/// Another cluster, in one of its namespaces.
+/// One namespace of another cluster, used as a secret store.
 pub struct Remote {
     cluster: Cluster,
     namespace: String,
 }
 
 impl Remote {
-    /// The one that a `SecretStore` with the provider `kubernetes` describes.
+    /// Store that a `SecretStore` with the provider `kubernetes` describes.
     pub async fn of(host: &Cluster, store: &Value) -> Result<Self, Trouble> {
         let provider = &store["spec"]["provider"]["kubernetes"];
         let (Some(name), Some(key)) = (provider["authRef"]["name"].as_str(), provider["authRef"]["key"].as_str())
@@ -41,7 +41,8 @@ impl Remote {
         Ok(Self { cluster: Cluster::of(&kubeconfig).await?, namespace })
     }
 
-    /// The operator asks whether it may; an administrator may, wherever he is heard.
+    /// Checks that the cluster answers. The operator also reviews its own rights; the stand-in has an administrator's
+    /// kubeconfig, so that an answer is enough.
     pub async fn validate(&self) -> Result<(), Trouble> {
         self.cluster.get(NAMESPACES, None, &self.namespace).await.map(drop)
     }
@@ -50,14 +51,14 @@ impl Remote {
         self.cluster.get(SECRETS, Some(&self.namespace), name).await
     }
 
-    /// Writes a whole Secret, with labels of its own.
+    /// Writes a whole Secret with the given labels.
     pub async fn push(&self, name: &str, labels: &Value, kind: &Value, values: &Values) -> Result<(), Trouble> {
         let secret = secret(&self.namespace, name, labels, kind, values);
         self.cluster.apply(SECRETS, &secret).await
     }
 }
 
-/// An entry of the secret manager: made up when it is new.
+/// Reads an entry of the secret manager, and generates it on the first read.
 pub async fn entry(host: &Cluster, key: &str, property: Option<&str>) -> Result<Vec<u8>, Trouble> {
     let (namespace, name) = KEPT_IN;
     let kept = host.get(SECRETS, Some(namespace), name).await?;
@@ -72,7 +73,7 @@ pub async fn entry(host: &Cluster, key: &str, property: Option<&str>) -> Result<
     Ok(entry)
 }
 
-/// What a Secret holds.
+/// Decodes the `data` of a Secret.
 pub fn values(secret: &Value) -> Result<Values, Trouble> {
     let data = secret["data"].as_object().into_iter().flatten();
     data.map(|(key, value)| {
@@ -83,7 +84,7 @@ pub fn values(secret: &Value) -> Result<Values, Trouble> {
     .collect()
 }
 
-/// A Secret that says who wrote it.
+/// Secret object with the stand-ins' label.
 pub fn secret(namespace: &str, name: &str, labels: &Value, kind: &Value, values: &Values) -> Value {
     let mut labels = labels.clone();
     labels[LABEL] = json!("external-secrets");

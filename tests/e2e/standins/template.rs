@@ -1,14 +1,14 @@
-//! The part of External Secrets' templates that stands in for all of it: text with `{{ .key }}`, `{{ index . "key" }}`
-//! and a pipe into a function. Anything else is refused, so that a template never comes out as something else.
+//! Subset of External Secrets' templates: text with `{{ .key }}`, `{{ index . "key" }}` and a pipe into a function.
+//! Other constructs are rejected, so that a template is never rendered wrongly.
 
 use std::collections::BTreeMap;
 
 use super::cluster::Trouble;
 
-/// External Secrets' own cost.
+/// Bcrypt cost that External Secrets uses.
 const BCRYPT_COST: u32 = bcrypt::DEFAULT_COST - 2;
 
-/// What a template becomes with these values.
+/// Renders a template with the given values.
 pub fn render(template: &str, values: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>, Trouble> {
     let mut rendered = Vec::new();
     let mut rest = template;
@@ -26,7 +26,7 @@ fn unknown(template: &str) -> Trouble {
     Trouble::new(format!("the stand-in cannot run the template {template}"))
 }
 
-/// None for what it does not know.
+/// Evaluates one action of a template; `None` for an unsupported one.
 fn value(action: &str, values: &BTreeMap<String, Vec<u8>>) -> Option<Result<Vec<u8>, Trouble>> {
     let mut steps = action.split('|').map(str::trim);
     let source = steps.next()?;
@@ -36,7 +36,7 @@ fn value(action: &str, values: &BTreeMap<String, Vec<u8>>) -> Option<Result<Vec<
         };
         value.clone()
     } else {
-        // `missingkey=error` is about fields: an index that is not there is an empty text.
+        // `missingkey=error` covers fields only: `index` of a missing key is an empty text.
         let key = source.strip_prefix("index . \"")?.strip_suffix('"')?;
         values.get(key).cloned().unwrap_or_default()
     };

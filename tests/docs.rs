@@ -3,8 +3,8 @@
 //!
 //! The language of a block of code decides how it is checked. Blocks of `console` run here, in a copy of the checkout:
 //! lines that begin with `$` are commands, and the others are the output, with `...` for any lines and for any eight
-//! digits of a hash. Blocks of `bash` do not run, and begin with the dependency that is missing here. `make docs` checks
-//! the links inside the book.
+//! digits of a hash. Blocks of `bash` do not run, and begin with the dependency that is missing here. The links inside
+//! the book are checked by `make docs`.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

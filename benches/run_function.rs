@@ -1,5 +1,5 @@
 //! Benchmark of one call and of the server process. The real server is measured with all resources of the real-time
-//! system observed as in a settled cluster. Results are written to `docs/benchmark.md`; slowness fails nothing here.
+//! system observed as in a settled cluster. Results are written to `docs/benchmark.md`; no figure makes it fail.
 
 #![allow(clippy::expect_used, reason = "a benchmark has no better answer")]
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded for people")]

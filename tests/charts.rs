@@ -32,7 +32,7 @@ use support::chart::{fetched, helm, rendered, shipped};
 use support::examples::documents;
 use support::tools::{Scratch, run, said, stdout, tool};
 
-/// Releases of the smallest platform, whose pods are restricted to certain nodes.
+/// Releases of the smallest platform with this input, by the name of their chart.
 fn releases(input: &Value) -> BTreeMap<String, Value> {
     let scratch = Scratch::new("releases");
     let file = scratch.path().join("input.json");

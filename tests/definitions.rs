@@ -348,8 +348,8 @@ fn numbers_are_taken_as_kubernetes_takes_them() {
     }
 }
 
-/// The admission policy that protects these fields from users does not cover claims that KubeVela writes with its own
-/// account.
+/// The admission policy for these fields checks claims, which KubeVela writes with its own account. The definitions
+/// refuse the fields already in the Application of a user.
 #[test]
 fn an_application_cannot_choose_a_composition() {
     let application = applications().into_iter().find(|(path, _)| path.ends_with("application.yaml")).unwrap().1;

@@ -36,7 +36,7 @@ use realtime_platform_core::{parts, schema, settings};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-/// First words of commands that stand in prose without a mark.
+/// First words of commands, by which a command in a block of another language is found.
 const PROGRAMS: [&str; 14] = [
     "$",
     "cargo",

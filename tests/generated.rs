@@ -42,7 +42,7 @@ fn a_file_that_differs_is_found_and_mended() {
 fn only_what_an_earlier_run_wrote_is_removed() {
     let (folder, _) = generated();
     let at = |path: &str| folder.path().join(path);
-    // An earlier version had one more kind with unchanged files, and another whose Composition has settings.
+    // An earlier version wrote more files: two that nobody changed, and a Composition that got settings.
     for path in ["xrds/former.yaml", "compositions/former.yaml", "compositions/plain.yaml"] {
         let sample = if path.starts_with("xrds") { "xrds/iot-broker.yaml" } else { "compositions/iot-broker.yaml" };
         fs::copy(at(sample), at(path)).unwrap();

@@ -146,7 +146,7 @@ fn of_environments() -> Vec<Case> {
             forbidden: vec![with(environment(), "retain", json!(true))],
             allowed: vec![with(environment(), "retain", json!(false)), environment()],
         },
-        // An environment that was created with a provisioner may keep it and may remove it.
+        // An environment that already has `retain: true` may keep the field and may remove it.
         Case {
             kind: ENVIRONMENT,
             field: "spec.provisioner",

@@ -151,7 +151,7 @@ impl Judge {
             }
         };
         self.tally.largest_answer = self.tally.largest_answer.max(bytes.len());
-        // Context passed on from earlier functions may be deeper than the decoder here allows, or broken.
+        // Data that earlier functions passed on may be deeper than the decoder here allows, or broken.
         let Ok(answer) = RunFunctionResponse::decode(bytes.clone()) else {
             if matches!(mutant.what, What::Legal | What::Observed | What::Claim) {
                 self.fault(mutant, "the answer cannot be read");

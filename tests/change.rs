@@ -168,8 +168,8 @@ fn a_changed_field_changes_only_what_it_touches() {
 }
 
 /// A component that is switched off is deleted, and other parts change only where they admit or serve it. Two pods
-/// restart: the broker when the simulator's user is removed, because Mosquitto reads its users at start, and the keeper of
-/// the connectors when the Snowflake connector is removed.
+/// restart: the broker when the simulator's user is removed, because Mosquitto reads its users at start, and the keeper
+/// of the connectors when the Snowflake connector is removed.
 #[test]
 fn a_part_that_is_switched_off_goes_alone() {
     let text = std::fs::read_to_string(table()).unwrap();

@@ -19,7 +19,7 @@ fn block() -> String {
     rest.split_once("```").unwrap().0.to_owned()
 }
 
-/// Objects of the list that the server has.
+/// Those of these objects that exist on the server.
 fn there(server: &ApiServer, objects: &[Value]) -> BTreeSet<String> {
     let scratch = Scratch::new("removal");
     let file = write(scratch.path(), "objects.yaml", objects);

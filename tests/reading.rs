@@ -135,7 +135,7 @@ fn a_scalar_is_what_kubectl_takes_it_for() {
         "infinity",
         "nan",
     ];
-    // One file with all scalars, because each file starts a program.
+    // All scalars are in one file, because each file costs a run of kubectl.
     read_alike(format!("{HEAD}list:\n- {}\n", scalars.join("\n- ")).as_bytes());
     for scalar in [".inf", "-.Inf", ".nan"] {
         let file = format!("{HEAD}value: {scalar}\n");

@@ -454,8 +454,8 @@ fn pods_that_restart_are_told_with_what_is_away_for_how_long() {
     }
 }
 
-/// The type of the gateway's Service restarts no pod. Pods of other charts depend on those charts, so the difference
-/// lists no restart for them.
+/// The type of the gateway's Service restarts no pod. The function cannot derive which pods a chart restarts, so the
+/// difference lists none for charts.
 #[test]
 fn what_a_chart_makes_of_a_change_is_not_made_up() {
     let environment = |lines: &str| {

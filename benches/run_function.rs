@@ -1,5 +1,5 @@
-//! What one call costs, and what the process does: measured over the real server, with the whole real-time system observed
-//! as in a settled cluster. Writes `docs/benchmark.md`. A figure, not a test: nothing here fails for being slow.
+//! Benchmark of one call and of the server process. The real server is measured with all resources of the real-time
+//! system observed as in a settled cluster. Results are written to `docs/benchmark.md`; no figure makes it fail.
 
 #![allow(clippy::expect_used, reason = "a benchmark has no better answer")]
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded for people")]
@@ -22,7 +22,8 @@ use server::{Server, call, program};
 
 const CALLS: usize = 10_000;
 const CALLERS: usize = 8;
-/// Connections must outlive the load: a client that is told to come back is another figure.
+/// Seconds that a connection lasts: longer than the load, because a client that has to reconnect measures something
+/// else.
 const ARGS: [&str; 3] = ["--insecure", "--max-connection-age", "3600"];
 
 fn main() {
@@ -83,7 +84,7 @@ fn request() -> RunFunctionRequest {
     settled(request, &answer)
 }
 
-/// A preview of as many claims as a large platform team has, a third of each kind.
+/// Duration of a preview of 2000 claims, as a large platform team may have: a third of each kind.
 fn preview_of_many() -> Duration {
     let claims: Vec<String> = (0..2000)
         .map(|index| {
@@ -102,7 +103,7 @@ fn preview_of_many() -> Duration {
     preview_of(&claims, "tree")
 }
 
-/// A picture of as many Applications as the example, each with its environment, its system and its broker.
+/// Duration of a picture of many Applications like the example, each with an environment, a system and a broker.
 fn page_of_many() -> Duration {
     let application = fs::read_to_string(project().join("examples/health-realtime-pipeline/application.yaml"));
     let application = application.expect("the example is there");
@@ -124,7 +125,7 @@ fn preview_of(documents: &[String], output: &str) -> Duration {
     since.elapsed()
 }
 
-/// The middle of eleven starts.
+/// Median time of eleven starts, each until the first answer.
 fn start_to_first_answer(request: &RunFunctionRequest) -> Duration {
     let mut times: Vec<Duration> = (0..11)
         .map(|_| {
@@ -138,7 +139,7 @@ fn start_to_first_answer(request: &RunFunctionRequest) -> Duration {
     quantile(&times, 50)
 }
 
-/// The latency of each call, and the server's CPU for one.
+/// Latency of each call, and the server's CPU time for one call.
 fn one_by_one(server: &Server, request: &RunFunctionRequest) -> (Vec<Duration>, Duration) {
     let before = cpu_time(server.pid());
     let mut latencies: Vec<Duration> = (0..CALLS)
@@ -153,7 +154,7 @@ fn one_by_one(server: &Server, request: &RunFunctionRequest) -> (Vec<Duration>, 
     (latencies, cpu)
 }
 
-/// Calls a second with several callers, each with a connection of its own.
+/// Calls per second with several callers, each on a connection of its own.
 fn side_by_side(server: &Server, request: &RunFunctionRequest) -> f64 {
     let since = Instant::now();
     let callers: Vec<_> = (0..CALLERS)
@@ -188,7 +189,7 @@ fn kibibytes(bytes: usize) -> String {
     }
 }
 
-/// User and system time of a process so far.
+/// User and system CPU time that a process has used so far.
 fn cpu_time(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the server runs");
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -201,7 +202,7 @@ fn size(file: &Path) -> usize {
     usize::try_from(metadata.len()).unwrap_or(usize::MAX)
 }
 
-/// The packages with the images, where they are built: there is little in them beside the compressed binary.
+/// Package files with the images, where they have been built. Their content is little more than the compressed binary.
 fn images() -> Vec<(&'static str, PathBuf)> {
     let file = |architecture| format!("target/package/function-realtime-platform-{architecture}.xpkg");
     let images = ["amd64", "arm64"].map(|architecture| (architecture, project().join(file(architecture))));

@@ -1,4 +1,4 @@
-//! KubeVela's addon, as KubeVela itself packs and enables it.
+//! Tests of the KubeVela addon, which KubeVela's own CLI packs and enables.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -23,11 +23,11 @@ const ADDON: &str = "realtime-platform";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const REGISTRY: &str = "registry.example.org:5000/team";
 const ORGANISATION: &str = "acme";
-/// What a team with a mirror would say.
+/// Package that a team with a mirror of its own sets as the addon's parameter.
 const MIRRORED: &str = "mirror.example.org/realtime/configuration:v9";
 const TYPES: [&str; 3] = ["iot-broker", "realtime-system", "vcluster-environment"];
 
-/// What `make addon` writes.
+/// Output of `make addon`.
 static BUILT: LazyLock<Scratch> = LazyLock::new(|| {
     let scratch = Scratch::new("addon");
     let mut build = Command::new(project().join("package/build-addon"));
@@ -41,7 +41,7 @@ fn folder() -> PathBuf {
     BUILT.path().join(ADDON)
 }
 
-/// The files below a folder, by path.
+/// Files below a folder, by path.
 fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
     let mut files = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -72,7 +72,7 @@ fn configuration_name() -> String {
     package["metadata"]["name"].as_str().unwrap().to_owned()
 }
 
-/// Where `make push` puts the configuration.
+/// Reference under which `make push` pushes the configuration.
 fn pushed() -> String {
     format!("{REGISTRY}/{ORGANISATION}/{}:v{VERSION}", configuration_name())
 }
@@ -111,7 +111,7 @@ fn its_metadata_is_complete() {
     assert!(files(&folder())[Path::new("README.md")].contains("vela addon enable"));
 }
 
-/// With both versions of CUE, for KubeVela puts these files together itself.
+/// Both versions of CUE are tried, because KubeVela compiles these files itself.
 #[test]
 fn its_notes_name_the_package() {
     let built = files(&folder());
@@ -128,7 +128,7 @@ fn its_notes_name_the_package() {
     }
 }
 
-/// A cluster with KubeVela's kinds and Crossplane's, that says which KubeVela it runs.
+/// API server with the kinds of KubeVela and Crossplane, and with a Deployment that shows the version of KubeVela.
 fn cluster(vela: &str) -> ApiServer {
     let server = ApiServer::start();
     for kinds in ["kubevela", "crossplane"] {
@@ -136,7 +136,7 @@ fn cluster(vela: &str) -> ApiServer {
         let crds = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
         server.define(&crds.collect::<Vec<_>>().join("\n---\n")).unwrap();
     }
-    // The version is read from this container.
+    // KubeVela reads its version from this container's image.
     let labels = json!({"controller.oam.dev/name": "vela-core"});
     let container = json!({"name": "kubevela", "image": format!("oamdev/vela-core:{vela}")});
     let core = json!({
@@ -153,7 +153,7 @@ fn cluster(vela: &str) -> ApiServer {
     server
 }
 
-/// What KubeVela would make of the addon there, or what it says instead.
+/// Objects that KubeVela would create for the addon, or its error message.
 fn enable(server: &ApiServer, arguments: &[&str]) -> Result<Vec<Value>, String> {
     let mut vela = offline("vela");
     vela.args(["addon", "enable", "--dry-run"]).arg(folder()).args(arguments).env("KUBECONFIG", server.kubeconfig());
@@ -183,8 +183,9 @@ fn vela_enables_it_in_a_cluster() {
         let configuration = &components[0]["properties"]["objects"][0];
         assert_eq!(configuration["metadata"]["name"], configuration_name());
         assert_eq!(configuration["spec"]["package"], package);
-        // Where it is disabled, the configuration stays, and with it every claim.
-        // One that is there already, left so or applied by hand, is taken over.
+        // The policy `garbage-collect` keeps the configuration, and with it every claim, when the addon is disabled.
+        // The policy `take-over` adopts a configuration that is there already, from a disabled addon or applied by
+        // hand.
         let policies = application["spec"]["policies"].as_array().unwrap();
         let kinds: Vec<_> = policies.iter().map(|policy| &policy["type"]).collect();
         assert_eq!(kinds, ["garbage-collect", "take-over"]);
@@ -206,7 +207,7 @@ fn vela_enables_it_in_a_cluster() {
     }
 }
 
-/// A definition as `vela def apply` would make it.
+/// Definition as `vela def apply` would write it.
 fn rendered(name: &str) -> Value {
     let scratch = Scratch::new("rendered");
     let file = scratch.path().join("rendered.yaml");

@@ -1,5 +1,5 @@
-//! Everything that an example puts into a cluster, before a real API server: it takes each object as it is, with the rules
-//! of every custom resource that comes with some, and has nothing to warn of.
+//! Admission of all objects that an example puts into a cluster, by a real API server. It accepts each object
+//! unchanged, under the validation rules of all custom resources, and warns only of what is listed here.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -28,8 +28,8 @@ use support::examples::{Example, claims, distinct, installed, objects, yaml};
 use support::misspelt::{outermost, variants};
 use support::tools::{Scratch, run, said};
 
-/// Everything that ends up in a cluster: claims, composites, what they compose, what is inside that, and what the
-/// platform team has in place or applies when it installs us.
+/// All objects that end up in a cluster: claims, composites, composed resources, the manifests inside these, and what
+/// the platform team applies beforehand or when it installs the function.
 fn everything() -> Vec<Value> {
     let mut everything = composed::objects(&composed::platforms());
     everything.extend(objects().into_iter().map(|(_, object)| object));
@@ -38,7 +38,7 @@ fn everything() -> Vec<Value> {
     everything
 }
 
-/// What the server says of objects: what it takes, and what else there is to say.
+/// Result of a server-side dry run: the lines about accepted objects, and all other lines.
 fn judge(server: &ApiServer, objects: &[Value]) -> (Vec<String>, Vec<String>) {
     let said = server.server_side_dry_run(&yaml(objects)).unwrap_or_else(|complaints| complaints);
     let (taken, other): (Vec<_>, Vec<_>) = said.lines().partition(|line| line.ends_with(TAKEN));
@@ -57,14 +57,14 @@ fn an_api_server_takes_everything_and_refuses_what_is_misspelt() {
     refuses_what_is_misspelt(&server, &objects);
 }
 
-/// The provider of virtual clusters knows no other version.
+/// The provider of virtual clusters supports only this version.
 const CLUSTER_API: &str =
     "Warning: cluster.x-k8s.io/v1beta1 Cluster is deprecated; use cluster.x-k8s.io/v1beta2 Cluster";
 
-/// Containers that run as their image's own user: Kafka's begins as root, and of HQ's none is documented.
+/// Containers that run as the user of their image: Kafka's starts as root, and no user is documented for HQ's.
 const ROOT: [&str; 2] = ["kafka", "lenses-hq"];
 
-/// What a namespace that wants the strictest of the standards for pods says of such a container, and nothing else.
+/// The only warning that a namespace with the `restricted` Pod Security Standard gives for such a container.
 fn starts_as_root(container: &str) -> String {
     format!(
         "Warning: would violate PodSecurity \"restricted:latest\": unrestricted capabilities (container \"{container}\" must \
@@ -84,7 +84,8 @@ fn takes_everything(server: &ApiServer, objects: &[Value]) {
     assert_eq!(taken.len(), objects.len());
 }
 
-/// Core kinds at every place, and the metadata of the others; what is below that is the business of `validation.rs`.
+/// Misspelt fields of core kinds at every depth, and misspelt metadata of other kinds. The fields below are checked in
+/// `validation.rs`.
 fn refuses_what_is_misspelt(server: &ApiServer, objects: &[Value]) {
     let mut variants = variants(objects);
     variants.retain(|place, variant| {
@@ -100,19 +101,19 @@ fn refuses_what_is_misspelt(server: &ApiServer, objects: &[Value]) {
     let open = variants.iter().filter(|(_, variant)| taken.contains(variant["metadata"]["name"].as_str().unwrap()));
     let open: Vec<&String> = open.map(|(place, _)| place).collect();
     let mut open = outermost(&open);
-    // These take anything: labels, and what selects by them.
+    // Labels, annotations and selectors accept any key.
     open.retain(|place| !["abels", "/annotations", "elector"].iter().any(|ending| place.ends_with(ending)));
     assert_eq!(open, ["v1 ConfigMap /data"]);
 }
 
-/// A volume claim of ours, as it is composed, in a virtual cluster.
+/// PersistentVolumeClaim as the function composes it, inside a virtual cluster.
 struct Volume<'a> {
     server: &'a ApiServer,
     manifest: Value,
 }
 
 impl<'a> Volume<'a> {
-    /// Makes it, and has it bound as its provisioner would.
+    /// Creates the volume claim and sets the status that its provisioner would set on binding.
     fn bound(server: &'a ApiServer, name: &str, class: Option<&str>) -> Self {
         let composed: Vec<Composed> = claims().iter().map(Example::composed).collect();
         let mut resources = composed.iter().flat_map(|composed| &composed.plan.resources);
@@ -130,7 +131,7 @@ impl<'a> Volume<'a> {
         this
     }
 
-    /// Applies it at this size, as a provider does.
+    /// Applies the volume claim with this size, as a provider does.
     fn of(&self, size: &str) -> Result<String, String> {
         let mut manifest = self.manifest.clone();
         manifest["spec"]["resources"]["requests"]["storage"] = json!(size);
@@ -166,7 +167,7 @@ fn storage_class(name: &str, is_default: bool, grows: bool) -> Value {
     })
 }
 
-/// Why an environment brings the host's storage classes inside, what that changes, and what it cannot change.
+/// Reason why an environment syncs the host's storage classes into the virtual cluster, with the effect and its limit.
 #[test]
 fn a_volume_grows_where_its_class_is_inside() {
     const REFUSED: &str = "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize";
@@ -186,7 +187,7 @@ fn a_volume_grows_where_its_class_is_inside() {
     Volume::bound(&server, "named", Some("usual")).of("20Gi").unwrap();
     refused(&Volume::bound(&server, "rigid", Some("rigid")));
 
-    // A volume from before it was so has no class inside, and gets one from a person only.
+    // A volume claim that was created before its class was synced has no class inside. Only a person can set one.
     refused(&before);
     before.patch(&[], &json!({"spec": {"storageClassName": "usual"}})).unwrap();
     before.of("20Gi").unwrap();

@@ -1,7 +1,7 @@
-//! A changed claim changes only what it touches: for every field the plans before and after, and what is between them.
+//! Effect of a changed claim: for every field, the difference between the plans before and after.
 //!
-//! `tests/change/touched.txt` is what a person has read and found right. A key that surprises is a bug: a pod that restarts
-//! for nothing, a Job that runs again without need.
+//! `tests/change/touched.txt` was read and approved by a person. An unexpected key there is a bug: a pod that restarts
+//! without need, or a Job that runs again.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -21,7 +21,7 @@ use wiring::full;
 use wiring::platform::Written;
 use wiring::value::Look;
 
-/// A line of the table: a field of a claim, and another value for it.
+/// Line of the table: a field of a claim, and another value for it.
 struct Line {
     kind: String,
     field: String,
@@ -56,7 +56,7 @@ fn parse(line: &str) -> Option<(&str, Value, &str)> {
     Some((field, value, touched.strip_prefix(':').unwrap_or_else(|| panic!("no colon: {line}")).trim()))
 }
 
-/// The fullest claim of a kind, with every default written out.
+/// Fullest claim of a kind, with every default written out.
 fn fullest(kind: &str) -> Written {
     let mut claim = full::claims().into_iter().find(|claim| claim.kind == kind).unwrap();
     claim.spec = Kind::of_claim(kind).unwrap().filled(&claim.spec);
@@ -73,7 +73,7 @@ fn plan(claim: &Written) -> Option<BTreeMap<String, Vec<Resource>>> {
     Some(plan)
 }
 
-/// A key without the hash of what the Job is.
+/// Key of a resource without the hash at the end of a Job's key.
 fn lasting(resource: &Resource) -> String {
     match resource.key.rsplit_once("-job-") {
         Some((part, _)) => format!("{part}-job"),
@@ -81,7 +81,7 @@ fn lasting(resource: &Resource) -> String {
     }
 }
 
-/// What a change of one field touches, as the table writes it.
+/// Resources and pods that a change of one field touches, in the form of the table.
 fn touched(line: &Line) -> String {
     let before = fullest(&line.kind);
     let mut after = before.clone();
@@ -114,12 +114,12 @@ fn mark(old: &[Resource], new: &[Resource]) -> Option<&'static str> {
     }
 }
 
-/// What pods are made from, as far as no chart makes them.
+/// Pod templates that the plan itself contains. Those of charts are left out.
 fn pods(resources: &[Resource]) -> Vec<Pods<'_>> {
     resources.iter().filter_map(Resource::pods).filter(|pods| !matches!(pods, Pods::Others(_))).collect()
 }
 
-/// Puts a value at a field, with what is missing on the way; null takes it away.
+/// Sets a field to a value and creates missing parents; null removes the field.
 fn put(spec: &mut Value, field: &str, value: &Value) {
     let steps: Vec<&str> = field.split('.').skip(1).collect();
     let (last, above) = steps.split_last().unwrap();
@@ -138,7 +138,7 @@ fn put(spec: &mut Value, field: &str, value: &Value) {
     }
 }
 
-/// A step into a list: its name, and the place of the entry.
+/// Name and index of a step into a list.
 fn entry(step: &str) -> Option<(&str, usize)> {
     let (list, index) = step.strip_suffix(']')?.split_once('[')?;
     Some((list, index.parse().ok()?))
@@ -167,8 +167,9 @@ fn a_changed_field_changes_only_what_it_touches() {
     assert!(difference.is_empty(), "if this is meant, `make bless` writes it:\n{difference}");
 }
 
-/// What is switched off goes, and nothing else is touched but what let it in: no pod of another part restarts. Only the
-/// broker's does when a user of its own goes, the simulator, because it reads who may connect when it starts.
+/// A component that is switched off is deleted, and other parts change only where they admit or serve it. Two pods
+/// restart: the broker when the simulator's user is removed, because Mosquitto reads its users at start, and the keeper
+/// of the connectors when the Snowflake connector is removed.
 #[test]
 fn a_part_that_is_switched_off_goes_alone() {
     let text = std::fs::read_to_string(table()).unwrap();
@@ -225,7 +226,7 @@ fn the_table_has_every_field() {
     assert!(missing.is_empty(), "tests/change/touched.txt needs another value for {missing:?}");
 }
 
-/// Every field that has none below it. One entry stands for all of a list.
+/// All leaf fields. One entry represents all entries of a list.
 fn leaves(schema: &Value, path: &str, found: &mut Vec<String>) {
     let fields = |schema: &'_ Value| schema.at("/properties").as_object().cloned().unwrap_or_else(Map::new);
     for (name, field) in fields(schema) {

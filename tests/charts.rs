@@ -1,9 +1,9 @@
-//! What charts and Knative's operator bring, from the charts and manifests themselves: where their pods run, which images
-//! they pull, which rights they ask for.
+//! Content of charts and of Knative's operator, read from the charts and manifests themselves: nodes of their pods,
+//! images, and RBAC rights.
 //!
-//! Two charts and all of Knative Serving come in Go modules, and are looked at each time. Of the others only their own
-//! repositories have the archives: `make charts` fetches those, or takes them from the folder CHARTS, and compares every
-//! chart with what function/core/src/settings/charts.rs lists.
+//! Two charts and all of Knative Serving are in Go modules and are checked in each run. The archives of the other
+//! charts are in their makers' repositories only: `make charts` fetches them, or reads them from the folder CHARTS, and
+//! compares every chart with function/core/src/settings/charts.rs.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -32,7 +32,7 @@ use support::chart::{fetched, helm, rendered, shipped};
 use support::examples::documents;
 use support::tools::{Scratch, run, said, stdout, tool};
 
-/// The Releases of the smallest platform, where pods run on certain nodes only.
+/// Releases of the smallest platform with this input, by the name of their chart.
 fn releases(input: &Value) -> BTreeMap<String, Value> {
     let scratch = Scratch::new("releases");
     let file = scratch.path().join("input.json");
@@ -63,7 +63,8 @@ fn scheduled() -> Value {
     })
 }
 
-/// The pods of manifests, by the kind and name of what makes them. A Prometheus is a pod to its operator.
+/// Pods of these manifests, by kind and name of their owner. A Prometheus resource counts as a pod, which its operator
+/// creates.
 fn pods(manifests: &[Value]) -> Vec<(String, &Value)> {
     let pod = |manifest: &'_ Value| {
         let pointer = match manifest["kind"].as_str()? {
@@ -82,7 +83,7 @@ fn pods(manifests: &[Value]) -> Vec<(String, &Value)> {
     found.collect()
 }
 
-/// Whether a pod only runs on the nodes of the pool, and tolerates their taint.
+/// Whether a pod runs only on the nodes of the pool and tolerates their taint.
 fn is_on_the_pool(pod: &Value) -> bool {
     let (key, value) = POOL;
     let affinity = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms";
@@ -95,7 +96,7 @@ fn is_on_the_pool(pod: &Value) -> bool {
     selects && tolerations.any(|it| it["key"] == key && it["value"] == value && it["effect"] == "NoSchedule")
 }
 
-/// The pods that run anywhere.
+/// Pods without a restriction to the pool.
 fn elsewhere(manifests: &[Value]) -> Vec<String> {
     let mut names: Vec<String> =
         pods(manifests).into_iter().filter(|(_, pod)| !is_on_the_pool(pod)).map(|(name, _)| name).collect();
@@ -103,7 +104,7 @@ fn elsewhere(manifests: &[Value]) -> Vec<String> {
     names
 }
 
-/// The images that manifests name; `auto` is Istio's word for the one that it puts there.
+/// Images that manifests name, except `auto`, Istio's placeholder for the image that it injects.
 fn images(manifests: &[Value]) -> BTreeSet<String> {
     let mut images = BTreeSet::new();
     for (_, pod) in pods(manifests) {
@@ -125,7 +126,7 @@ fn mirrored() -> Value {
     })
 }
 
-/// The Releases of the smallest platform: on certain nodes, and behind a mirror.
+/// Releases of the smallest platform: one set restricted to certain nodes, one set behind a mirror.
 struct Asked {
     scheduled: BTreeMap<String, Value>,
     mirrored: BTreeMap<String, Value>,
@@ -137,7 +138,7 @@ impl Asked {
     }
 }
 
-/// What is wrong with the list of one chart, whose archive or folder this is.
+/// Differences between the list of one chart and this archive or folder.
 fn wrong(chart: Chart, asked: &Asked, path: &Path, scratch: &Scratch) -> Vec<String> {
     let manifests = rendered(&asked.scheduled[chart.name()], path, scratch);
     let listed = brought(chart);
@@ -156,7 +157,7 @@ fn wrong(chart: Chart, asked: &Asked, path: &Path, scratch: &Scratch) -> Vec<Str
         listed.images.iter().map(|image| format!("{MIRROR}/{}", image.split_once('/').unwrap().1)).collect();
     let pulled = images(&rendered(&asked.mirrored[chart.name()], path, scratch));
     compare("images behind a mirror", format!("{behind:?}"), format!("{pulled:?}"));
-    // What its programs start has its name in what they are told, or the program's own source has.
+    // Images that a chart's programs start are named in the programs' arguments or in their own sources.
     if path.is_file() {
         let mut digest = String::new();
         for byte in Sha256::digest(fs::read(path).unwrap()) {
@@ -167,7 +168,7 @@ fn wrong(chart: Chart, asked: &Asked, path: &Path, scratch: &Scratch) -> Vec<Str
     wrong
 }
 
-/// The charts that Go modules ship.
+/// Charts that Go modules contain.
 const SHIPPED: [Chart; 2] = [Chart::KnativeOperator, Chart::VCluster];
 
 #[test]
@@ -177,14 +178,14 @@ fn charts_that_modules_ship_are_as_they_are_listed() {
     for chart in SHIPPED {
         let path = shipped(chart.name(), chart.version(), &scratch);
         assert_eq!(wrong(chart, &asked, &path, &scratch), Vec::<String>::new());
-        // And without being told where, their pods run anywhere: what is compared is not always so.
+        // Control: without these values, pods run on any node.
         let mut untold = asked.scheduled[chart.name()].clone();
         untold["spec"]["forProvider"]["values"] = json!({});
         assert_ne!(elsewhere(&rendered(&untold, &path, &scratch)), Vec::<String>::new(), "{}", chart.key());
     }
 }
 
-/// Whoever installs a virtual cluster makes rights in its namespace only.
+/// The installer of a virtual cluster creates RBAC rights in its namespace only.
 #[test]
 fn the_virtual_cluster_asks_for_no_rights_in_the_whole_host() {
     let scratch = Scratch::new("rights");
@@ -196,7 +197,7 @@ fn the_virtual_cluster_asks_for_no_rights_in_the_whole_host() {
     };
     let expected = ["Role", "RoleBinding", "Secret", "Service", "ServiceAccount", "StatefulSet"];
     assert_eq!(kinds(release), expected.map(str::to_owned).into());
-    // The chart would make them for the storage classes that it is told to bring inside.
+    // Control: without these values, the chart creates cluster-wide rights for the storage classes that it syncs.
     let mut untold = release.clone();
     untold["spec"]["forProvider"]["values"]["rbac"] = json!({});
     assert!(kinds(&untold).is_superset(&["ClusterRole", "ClusterRoleBinding"].map(str::to_owned).into()));
@@ -215,12 +216,12 @@ fn the_virtual_cluster_asks_for_no_rights_in_the_whole_host() {
         }
         rules.to_string()
     };
-    // What is bound beforehand is exactly what the chart would have asked for.
+    // The rights that are bound beforehand are exactly those that the chart would have created.
     let bound: Value = serde_json::from_str(read.first().unwrap()).unwrap();
     assert_eq!(sorted(&asked["rules"]), sorted(&bound));
 }
 
-/// Everything of Knative Serving that the pinned operator installs.
+/// All manifests of Knative Serving that the pinned operator installs.
 fn knative_serving() -> Vec<Value> {
     let folders = ["knative-serving", "knative-ingress"].map(|name| tool("published").join(name));
     let files = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
@@ -240,7 +241,7 @@ fn knative_serving_is_told_where_each_of_its_workloads_runs() {
     assert_eq!(versions, [KNATIVE_SERVING].into());
 }
 
-/// Each image is one that a mirror's setting names; which key has the proxy's is Serving's own affair.
+/// A setting for mirrors names each image. The key that carries the image of the proxy depends on Serving.
 #[test]
 fn knative_serving_pulls_no_image_past_a_mirror() {
     let manifests = knative_serving();
@@ -254,14 +255,14 @@ fn knative_serving_pulls_no_image_past_a_mirror() {
     assert_eq!(pulled, known);
 }
 
-/// The archive of a chart in a folder, under either name that makers give theirs.
+/// Archive of a chart in a folder, with or without `v` before the version: makers use both forms.
 fn in_folder(chart: Chart, folder: &Path) -> Result<PathBuf, String> {
     let files = ["", "v"].map(|v| folder.join(format!("{}-{v}{}.tgz", chart.name(), chart.version())));
     let missing = format!("there is no {}", files[0].display());
     files.into_iter().find(|file| file.exists()).ok_or(missing)
 }
 
-/// The way of `make charts`, with a repository on loopback in the place of the makers' own.
+/// Fetching as in `make charts`, with a repository on loopback in place of the makers' repositories.
 #[test]
 fn an_archive_is_fetched_and_compared_with_the_list() {
     let (scratch, folder) = (Scratch::new("chart"), Scratch::new("repository"));
@@ -279,7 +280,7 @@ fn an_archive_is_fetched_and_compared_with_the_list() {
     let mut release = asked.scheduled[chart.name()].clone();
     release["spec"]["forProvider"]["chart"]["repository"] = json!(repository.url());
     let archive = fetched(&release, &scratch).unwrap();
-    // What was packed here is not what its makers have packed, and all else is as it is listed.
+    // The archive packed by this test has another digest than the makers' archive; all else matches the list.
     let wrong = wrong(chart, &asked, &archive, &scratch);
     assert!(wrong.len() == 1 && wrong[0].starts_with("vcluster: archive: "), "{wrong:?}");
     release["spec"]["forProvider"]["chart"]["version"] = json!("9.9.9");

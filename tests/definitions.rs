@@ -1,4 +1,4 @@
-//! KubeVela's definitions, as KubeVela itself and both versions of CUE that it is built with read them.
+//! KubeVela's definitions, read by KubeVela itself and by both versions of CUE that it is built with.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use support::examples::{applications, components, documents, files, project, read, yaml};
 use support::tools::{Scratch, command, offline, run, said, stdout};
 
-/// The versions of CUE in KubeVela 1.10 and 1.11.
+/// Versions of CUE in KubeVela 1.10 and 1.11.
 const CUES: [&str; 2] = ["cue-0.9", "cue-0.14"];
 const NAMES: [&str; 3] = ["iot-broker", "realtime-system", "vcluster-environment"];
 
@@ -30,7 +30,7 @@ fn definition(name: &str) -> PathBuf {
     project().join(format!("definitions/{name}.cue"))
 }
 
-/// The definitions' `spec` as a cluster holds them, in the order of `NAMES`.
+/// `spec` of each definition as a cluster holds it, in the order of `NAMES`.
 static SPECS: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let scratch = Scratch::new("definitions");
     let render = |name| {
@@ -46,7 +46,7 @@ fn template(spec: &Value) -> &str {
     spec["schematic"]["cue"]["template"].as_str().unwrap()
 }
 
-/// What a version of CUE answers about a source.
+/// Result of one version of CUE for a source, or its error.
 fn ask(cue: &str, arguments: &[&str], source: &str) -> Result<String, String> {
     let scratch = Scratch::new("cue");
     let file = scratch.path().join("source.cue");
@@ -60,7 +60,8 @@ fn export(cue: &str, expression: &str, source: &str) -> Result<Value, String> {
     Ok(serde_json::from_str(&answer).unwrap())
 }
 
-/// What KubeVela makes of an Application. It reads the first object of a file, so each has a file of its own.
+/// Objects that KubeVela renders of an Application. KubeVela reads only the first object of a file, so each one is in a
+/// file of its own.
 fn dry_run(application: &Value) -> Result<Vec<Value>, String> {
     dry_run_text(&application.to_string())
 }
@@ -117,14 +118,14 @@ fn vela_shows_what_may_be_written() {
             }
             fields += 1;
         }
-        // Nothing that nobody wrote.
+        // The table has no row beyond the fields.
         assert_eq!(fields, rows.len(), "{shown}");
         let description = shown.lines().skip_while(|line| *line != "## Description").find(|line| line.ends_with('.'));
         assert!(description.is_some_and(|description| description.len() > 20), "{shown}");
     }
 }
 
-/// Whether columns are those of a field, and not their headings.
+/// Whether a row of columns describes a field, and is no heading.
 fn is_row(columns: &[&str]) -> bool {
     columns.len() == 5 && columns[0] != "Name" && !columns[0].starts_with("--")
 }
@@ -136,7 +137,8 @@ fn no_claim_has_to_be_defined_before_its_definition() {
     }
 }
 
-/// KubeVela's admission webhook compiles a template alone, and forgives nothing but the missing context below a field.
+/// KubeVela's admission webhook compiles a template alone. The only error that it ignores is a missing context below a
+/// field.
 #[test]
 fn a_template_compiles_alone_but_for_its_context() {
     for (cue, spec) in CUES.iter().flat_map(|cue| SPECS.iter().map(move |spec| (cue, spec))) {
@@ -150,7 +152,8 @@ fn a_template_compiles_alone_but_for_its_context() {
     }
 }
 
-/// The controller makes an OpenAPI schema of the parameters for user interfaces; what it cannot express fails there.
+/// KubeVela's controller derives an OpenAPI schema of the parameters for user interfaces, and fails on what OpenAPI
+/// cannot express.
 #[test]
 fn parameters_have_an_openapi_schema_with_every_field_described() {
     fn described(schema: &Value, path: &str) -> usize {
@@ -186,7 +189,7 @@ fn a_claim_is_named_after_its_component_and_asks_for_its_properties() {
     }
 }
 
-/// A claim without what KubeVela writes into its metadata, which says where it comes from.
+/// Claim without the labels and annotations of origin that KubeVela adds to its metadata.
 fn bare(mut claim: Value) -> Value {
     for field in ["labels", "annotations"] {
         let entries = claim["metadata"].as_object_mut().unwrap().shift_remove(field);
@@ -208,7 +211,7 @@ fn the_pipelines_claims_are_those_that_its_application_becomes() {
     assert_eq!(made, written);
 }
 
-/// What our own binary shows of the objects in a file, but for where they stand.
+/// Output of our own binary for the objects in a file, without their position in the file.
 fn preview(objects: &[Value]) -> Value {
     let scratch = Scratch::new("preview");
     let file = scratch.path().join("objects.yaml");
@@ -220,7 +223,7 @@ fn preview(objects: &[Value]) -> Value {
     for claim in shown["claims"].as_array_mut().unwrap() {
         claim.as_object_mut().unwrap().shift_remove("source").unwrap();
     }
-    // A warning begins with its place, and calls a spec what its author does.
+    // A warning begins with its position, and names the spec `properties` in an Application.
     for warning in shown["warnings"].as_array_mut().unwrap() {
         let (_, said) = warning.as_str().unwrap().split_once(": ").unwrap();
         *warning = json!(said.replace("properties.", "spec."));
@@ -255,7 +258,7 @@ fn both_versions_of_cue_make_the_same_claim() {
     }
 }
 
-/// The same value with one of its fields misspelt, once for each field that it has at any depth.
+/// Copies of a value with one field misspelt, one copy for each field at any depth.
 fn misspelt(value: &Value) -> Vec<(String, Value)> {
     match value {
         Value::Object(fields) => fields
@@ -314,7 +317,7 @@ fn vela_says_which_property_is_misspelt() {
     }
 }
 
-/// Helm prints whole numbers with a fraction or an exponent, and people write cores without quotes.
+/// Helm prints whole numbers with a fraction or an exponent, and users write CPU cores without quotes.
 #[test]
 fn numbers_are_taken_as_kubernetes_takes_them() {
     let application = |kafka: &str| {
@@ -345,7 +348,8 @@ fn numbers_are_taken_as_kubernetes_takes_them() {
     }
 }
 
-/// The policy that keeps these from users judges claims, which KubeVela writes with an account of its own.
+/// The admission policy for these fields checks claims, which KubeVela writes with its own account. The definitions
+/// refuse the fields already in the Application of a user.
 #[test]
 fn an_application_cannot_choose_a_composition() {
     let application = applications().into_iter().find(|(path, _)| path.ends_with("application.yaml")).unwrap().1;
@@ -367,7 +371,7 @@ fn condition(kind: &str, status: &str, message: Option<&str>) -> Value {
     condition
 }
 
-/// Statuses of a claim of generation 2, whether it is healthy, and what is said of it.
+/// Statuses of a claim of generation 2, each with its health and its message.
 fn statuses() -> Vec<(Value, bool, &'static str)> {
     let ready = condition("Ready", "True", None);
     let synced = condition("Synced", "True", None);
@@ -453,7 +457,7 @@ fn health_and_message_follow_the_claims_conditions() {
         if !status.is_null() {
             claim["status"] = status.clone();
         }
-        // Health and message are the same in each definition, which the next assertion holds.
+        // Health and message are the same in each definition: the next assertion checks it.
         let told = &SPECS[0]["status"];
         for piece in ["healthPolicy", "customStatus"] {
             assert!(SPECS.iter().all(|spec| spec["status"][piece] == told[piece]));
@@ -466,12 +470,13 @@ fn health_and_message_follow_the_claims_conditions() {
     }
 }
 
-/// As KubeVela asks: a piece of a definition, and what it may ask about behind it.
+/// CUE source as KubeVela evaluates it: a piece of a definition, followed by its context.
 fn asked(definition: &Value, piece: &str, claim: &Value) -> String {
     format!("{}\ncontext: {}\nparameter: {{}}\n", definition[piece].as_str().unwrap(), json!({"output": claim}))
 }
 
-/// What `vela status` shows beside the message. KubeVela takes text only, under names of fewer than 32 letters.
+/// Details that `vela status` shows beside the message. KubeVela accepts text only, under names of fewer than 32
+/// letters.
 fn details(cue: &str, definition: &Value, claim: &Value) -> BTreeMap<String, String> {
     let mut told = export(cue, "", &asked(definition, "details", claim)).unwrap();
     let told = told.as_object_mut().unwrap();
@@ -480,7 +485,8 @@ fn details(cue: &str, definition: &Value, claim: &Value) -> BTreeMap<String, Str
     told.iter().map(|(name, value)| (name.clone(), value.as_str().expect("a detail is text").to_owned())).collect()
 }
 
-/// A claim as Crossplane shows it after an answer: what the function tells, and Crossplane's own two conditions.
+/// Claim as Crossplane shows it after an answer: with the function's conditions and status, and Crossplane's own two
+/// conditions.
 fn shown(claim: &Value, answer: &RunFunctionResponse) -> Value {
     let composite = answer.desired.as_ref().and_then(|state| state.composite.as_ref()).unwrap();
     let fields = composite.resource.as_ref().map(struct_to_json).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! What a real API server makes of a second claim for one place, and of a deletion that is stuck: no provider runs here, so
-//! that nobody but it decides.
+//! Second claims for one place and stuck deletions, at a real API server. No provider runs, so only the API server
+//! decides.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -38,7 +38,7 @@ fn got(server: &ApiServer, arguments: &[&str]) -> String {
     stdout(&output)
 }
 
-/// Applies as Crossplane applies for the composite with this UID.
+/// Applies an object as Crossplane does for the composite with this UID.
 fn compose(server: &ApiServer, mut object: Value, uid: &str) -> Result<String, String> {
     object["metadata"]["ownerReferences"] = json!([{
         "apiVersion": "platform.example.org/v1alpha1", "kind": "XComposite", "name": uid, "uid": uid,
@@ -48,7 +48,7 @@ fn compose(server: &ApiServer, mut object: Value, uid: &str) -> Result<String, S
     on(server, &[object], &["apply", "--server-side", "--force-conflicts", &manager])
 }
 
-/// Crossplane goes on with everything else where an object is invalid, and stops where it fails otherwise.
+/// Crossplane continues with the other resources after an `Invalid` error, and stops after any other error.
 #[test]
 fn a_lock_of_another_composite_is_invalid_and_stays_as_it_was() {
     let server = ApiServer::start();
@@ -77,8 +77,8 @@ fn a_lock_of_another_composite_is_invalid_and_stays_as_it_was() {
     }
 }
 
-/// What is inside a virtual cluster goes in the background, so that the record by which it keeps its ProviderConfig lives
-/// as long as it does. What an environment has inside is not deleted by a provider at all.
+/// Resources inside a virtual cluster are deleted in the background, so that the usage record that protects their
+/// ProviderConfig exists as long as they do. Providers do not delete an environment's own resources inside at all.
 #[test]
 fn only_who_needs_no_provider_config_to_go_goes_in_the_foreground() {
     let mut policies = BTreeMap::new();
@@ -109,7 +109,7 @@ fn only_who_needs_no_provider_config_to_go_goes_in_the_foreground() {
     }
 }
 
-/// What providers delete, of an example's claims: each as its provider has taken it up.
+/// Objects and Releases of the claims of these examples that a provider has taken up and must delete.
 fn managed(examples: &[&Example]) -> Vec<Value> {
     let mut managed = Vec::new();
     for (nth, example) in examples.iter().enumerate() {
@@ -124,7 +124,7 @@ fn managed(examples: &[&Example]) -> Vec<Value> {
     managed
 }
 
-/// The commands that the document gives.
+/// Commands that docs/deletion.md gives.
 fn documented() -> String {
     let document = read("docs/deletion.md");
     let (_, after) = document.split_once("<!-- unstuck: ").unwrap();
@@ -132,7 +132,7 @@ fn documented() -> String {
     block.split_once("```").unwrap().0.to_owned()
 }
 
-/// Every object of the two kinds, by kind and name.
+/// Every Object and Release in the cluster, by kind and name.
 fn standing(server: &ApiServer) -> BTreeSet<String> {
     let kinds = "objects.kubernetes.crossplane.io,releases.helm.crossplane.io";
     got(server, &[kinds, "-o", "name"]).lines().map(str::to_owned).collect()
@@ -160,7 +160,7 @@ fn the_documented_commands_let_go_of_what_was_in_a_dead_cluster_and_of_nothing_e
     define(&server, &all);
     on(&server, &all, &["create"]).unwrap();
     assert_eq!(standing(&server), names(&all));
-    // One of a claim that nobody deletes.
+    // An object of a claim that nobody deletes.
     let alive = mine.iter().find(|object| is_inside(object)).unwrap();
     let deleted: Vec<Value> = all.iter().filter(|object| *object != alive).cloned().collect();
     on(&server, &deleted, &["delete", "--wait=false"]).unwrap();
@@ -185,12 +185,12 @@ fn the_documented_commands_let_go_of_what_was_in_a_dead_cluster_and_of_nothing_e
 
 const DEAD: &str = "health-streaming";
 
-/// Whether an object of the dead environment was inside its virtual cluster.
+/// Whether an object belonged inside the virtual cluster of the dead environment.
 fn is_inside(object: &Value) -> bool {
     object["spec"]["providerConfigRef"]["name"] == DEAD
 }
 
-/// An object under another name.
+/// Copy of an object under another name.
 fn elsewhere(mut object: Value) -> Value {
     let name = format!("another-{}", object["metadata"]["name"].as_str().unwrap());
     object["metadata"]["name"] = json!(name);

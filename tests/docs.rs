@@ -1,10 +1,10 @@
-//! The documents tell the truth: their commands run and print what they say, what they name is there, their example of a
-//! new part compiles and works.
+//! Checks of the documents: their commands run and print what is shown, the files that they name exist, and their
+//! example of a new part compiles and works.
 //!
-//! How a block of code is marked says what is done with it. `console` is run here, in a copy of the checkout: lines that
-//! begin with `$` are commands, the others are what they print, with `...` for any lines and for any eight digits of a hash
-//! others. `bash` is not run, and begins with what it needs that is not here. Whether links lead somewhere inside the book
-//! is for `make docs`.
+//! The language of a block of code decides how it is checked. Blocks of `console` run here, in a copy of the checkout:
+//! lines that begin with `$` are commands, and the others are the output, with `...` for any lines and for any eight
+//! digits of a hash. Blocks of `bash` do not run, and begin with the dependency that is missing here. The links inside
+//! the book are checked by `make docs`.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -15,7 +15,8 @@ mod session;
 #[path = "docs/sizes.rs"]
 mod sizes;
 
-/// The example of the page about new parts. Its claim's room is this file, as far as it can tell.
+/// Example of the page about new parts. Its parent module is this file, which provides the same paths as the claim's
+/// module.
 #[path = "docs/landing.rs"]
 mod landing;
 
@@ -29,13 +30,13 @@ use realtime_platform_core::claims::realtime_system::RealtimeSystem;
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Resource;
 use realtime_platform_core::settings::Settings;
-// The example is written as a module of the core: `crate::parts`, `super::checked`.
+// The example is written as a module of the core and imports `crate::parts` and `super::checked`.
 use realtime_platform_core::claims::realtime_system as checked;
 use realtime_platform_core::{parts, schema, settings};
 use serde::Deserialize as _;
 use serde_json::Value;
 
-/// What starts a command, where one stands without being marked as such.
+/// First words of commands, by which a command in a block of another language is found.
 const PROGRAMS: [&str; 14] = [
     "$",
     "cargo",
@@ -111,7 +112,7 @@ fn what_is_named_is_there() {
     let mut found = 0;
     for document in markdown::documents() {
         for (line, path) in document.paths() {
-            // A guide for installers names what is applied as it lies in its folder.
+            // A guide for installers names applied files relative to its folder.
             let places = ["", "package/install"].map(|folder| markdown::root().join(folder).join(&path));
             if places.iter().any(|place| place.exists()) {
                 found += 1;
@@ -171,7 +172,7 @@ fn yaml_can_be_read_and_settings_are_legal() {
     assert!(settings >= 4, "only {settings} settings");
 }
 
-/// The settings with something in the place of what is in capital letters.
+/// Settings with values in place of the placeholders in capital letters.
 fn placeholders(input: &Value) -> Value {
     let text = input.to_string().replace("REGISTRY", "registry.example.com").replace("HOST", "charts.example.com");
     let text = text.replace("sha256:DIGEST", &format!("sha256:{}", "0".repeat(64)));

@@ -1,4 +1,4 @@
-//! `explain` as people use it: the real binary over what kubectl writes, and over stories.
+//! Tests of `explain` as people use it: the real binary over output of kubectl, and over stories.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is not as it should be")]
 
@@ -53,13 +53,13 @@ fn steps(story: &str) -> Vec<PathBuf> {
     steps
 }
 
-/// The moment after so many steps.
+/// State after this many steps of a story.
 fn moment(claims: &str, story: &str, count: usize) -> Moment {
     let claims = Path::new(env!("CARGO_MANIFEST_DIR")).join(claims);
     moments(&claims, &steps(story)[..count]).unwrap_or_else(|faults| panic!("{faults}")).pop().unwrap()
 }
 
-/// What kubectl would write at that moment: a list of everything, with much that is none of ours.
+/// List that kubectl would write at that moment: all objects, with many that the function does not manage.
 fn list(moment: &Moment) -> Value {
     let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kube-root-ca.crt"}});
     let composites = moment.calls.iter().map(|call| call.composite.clone());
@@ -68,7 +68,7 @@ fn list(moment: &Moment) -> Value {
     json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items})
 }
 
-/// An account of claims without what only a sequence has.
+/// Account of claims without the fields that only a sequence has.
 fn plain(mut step: Value) -> Value {
     for account in step["claims"].as_array_mut().unwrap() {
         let account = account.as_object_mut().unwrap();
@@ -85,7 +85,7 @@ fn plain(mut step: Value) -> Value {
     step["claims"].clone()
 }
 
-/// A file with what kubectl would write at the end of the story, after a change of it.
+/// File with the output of kubectl at the end of the story, after a change to it.
 fn at_the_end(name: &str, change: impl Fn(&mut Value)) -> PathBuf {
     let moment = moment(APPLICATION, STORY, steps(STORY).len());
     let mut list = list(&moment);
@@ -181,7 +181,8 @@ fn before_anything_exists_everything_waits() {
     assert!(!empty.contains('\u{1b}'), "colour is for terminals");
 }
 
-/// What is said of a file with this text as what is observed, and whether anything is explained.
+/// Result of `explain` for observed objects with this text: whether anything is explained, standard output, standard
+/// error.
 fn observed(claims: &str, text: &str) -> (bool, String, String) {
     let file = tempfile::NamedTempFile::with_suffix(".yaml").unwrap();
     fs::write(&file, text).unwrap();
@@ -238,7 +239,7 @@ fn what_is_looked_for_and_not_found_is_said() {
         claim
     };
     let file = "examples/minimal/realtime-system.yaml";
-    // A claim alone tells nothing of what is composed of it, unless Crossplane has not taken it up.
+    // A claim alone shows nothing about its composed resources, unless Crossplane has not taken it up yet.
     let (explained, _, err) = observed(file, &claim(Some("lenses-x7")).to_string());
     assert!(
         !explained && err.contains("the claim is there, but not its composite, XRealtimeSystem lenses-x7"),
@@ -246,7 +247,7 @@ fn what_is_looked_for_and_not_found_is_said() {
     );
     let (explained, out, err) = observed(file, &claim(None).to_string());
     assert!(explained && out.contains("RealtimeSystemClaim lenses in default: "), "{err}");
-    // Composites without what they name.
+    // Composites without the resources that they name.
     let mut composites = only(&is_composite);
     for composite in composites["items"].as_array_mut().unwrap() {
         composite["spec"]["resourceRefs"] =
@@ -267,7 +268,7 @@ fn what_is_looked_for_and_not_found_is_said() {
     let (explained, out, err) = observed("examples/minimal", &partial.to_string());
     assert!(explained && !out.is_empty(), "{err}");
     assert!(err.contains("of the 2 resources that its composite names, 1 are not in what was observed, and are told as if they did not exist: Object gone"), "{err}");
-    // Of another cluster, and of another namespace.
+    // Observed objects of another cluster, and of another namespace.
     let (explained, _, err) = observed(APPLICATION, &all.to_string());
     assert!(!explained, "{err}");
     for said in [
@@ -278,7 +279,7 @@ fn what_is_looked_for_and_not_found_is_said() {
     ] {
         assert!(err.contains(said), "{said} is not in:\n{err}");
     }
-    // One claim that is not there does not hide the others.
+    // A missing claim does not hide the others.
     let without = only(&|item| {
         item["kind"] != "XIotBroker" && item["metadata"]["labels"]["crossplane.io/claim-name"] != "streaming-mqtt"
     });
@@ -287,7 +288,7 @@ fn what_is_looked_for_and_not_found_is_said() {
     assert!(err.contains("IotBrokerClaim/streaming-mqtt: nothing of it is in what was observed"), "{err}");
 }
 
-/// The command that writes what is observed, wherever one is told to write it.
+/// Command that writes the observed objects, as each help text and docs/trouble.md give it.
 fn commands() -> Vec<String> {
     let help = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform")).args(arguments).output().unwrap();
@@ -311,7 +312,7 @@ fn the_command_that_is_told_writes_all_that_is_explained() {
     let moment = moment(APPLICATION, STORY, 10);
     let mut items = list(&moment)["items"].as_array().unwrap().clone();
     items.retain(|item| item["kind"] != "ConfigMap");
-    // Names of our claims' composites, as Crossplane sets them.
+    // Labels that Crossplane sets on composites.
     for item in &mut items {
         if let Some(kind) = Kind::of_composite(item["kind"].as_str().unwrap()) {
             let claim = &item["metadata"]["labels"];
@@ -320,7 +321,7 @@ fn the_command_that_is_told_writes_all_that_is_explained() {
             item["metadata"].as_object_mut().unwrap().shift_remove("uid");
         }
         item["metadata"].as_object_mut().unwrap().shift_remove("deletionTimestamp");
-        // In a story two claims may have resources of one name, which Crossplane never gives them.
+        // Two claims of a story may have resources with one name, which Crossplane never gives them.
         let composite = item["metadata"]["labels"]["crossplane.io/composite"].as_str().unwrap_or_default().to_owned();
         let name = item["metadata"]["name"].as_str().unwrap().to_owned();
         if let Some(key) = name.strip_prefix("composed-") {
@@ -366,7 +367,7 @@ fn the_command_that_is_told_writes_all_that_is_explained() {
     let output = run(&mut shell);
     assert!(output.status.success(), "{}", said(&output));
 
-    // How each resource stands. A cluster counts generations as well, which a story does not.
+    // State of each resource. A cluster also counts generations, which a story does not.
     let standing = |file: &str| -> Vec<String> {
         let found: Value = serde_json::from_str(&told(&[APPLICATION, "--observed", file, "-o", "json"])).unwrap();
         let mut standing = Vec::new();
@@ -388,7 +389,7 @@ fn the_command_that_is_told_writes_all_that_is_explained() {
     assert!(written.len() > 80 && exist > 40, "{exist} of {}: {written:#?}", written.len());
 }
 
-/// An object as it is created: what it is in is for its controller to say.
+/// Object as it is created: status belongs to its controller.
 fn without_status(mut object: Value) -> Value {
     object.as_object_mut().unwrap().shift_remove("status");
     object

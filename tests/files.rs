@@ -1,8 +1,8 @@
-//! The scripts and files that run inside the platform, each on the software that will read it.
+//! Checks of the scripts and files that run inside the platform, each with the software that reads it.
 //!
-//! The programs of `tests/files/` do the work, in the language of what they drive; here each is one test. They take what
-//! they try from `preview` and print one line for each proof, which is passed on. A program that misses something says so
-//! and is skipped, except in CI, where everything has to be there.
+//! The programs in `tests/files/` do the checks, in the language of the software under test; each one is a test here.
+//! They read their input from `preview` and print one line for each proof, which is passed on. A program that lacks a
+//! dependency reports it and is skipped, except in CI, where everything must be installed.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -21,7 +21,7 @@ use std::process::{Command, Output};
 
 use tools::tool;
 
-/// What a program of `tests/files/` ends with when something is not installed.
+/// Exit code of a program of `tests/files/` that lacks a dependency.
 const SKIPPED: i32 = 77;
 
 fn check(program: &str) {
@@ -60,12 +60,12 @@ fn proof(line: &str) -> Option<String> {
     line.strip_prefix("proof: ").map(|proof| format!("proof  {proof}"))
 }
 
-/// One proof that this suite makes itself.
+/// Reports a proof that this suite makes itself.
 fn prove(on: &str, what: &str) {
     say(&format!("proof  ok      {on}: {what}"));
 }
 
-/// On standard error itself, which the test runner does not hold back from those who run it.
+/// Prints to the process's standard error directly, because the test runner captures `eprintln!`.
 fn say(lines: &str) {
     writeln!(std::io::stderr(), "{lines}").unwrap_or_default();
 }

@@ -1,4 +1,4 @@
-//! The files that follow from the types are in line with them.
+//! Check that the generated files match the types.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at once")]
 
@@ -13,7 +13,7 @@ fn generated_files_are_in_line_with_the_types() {
     assert!(differing.is_empty(), "run `make generate`: {differing:?}");
 }
 
-/// A folder that is gone with the test, with all that is generated.
+/// Temporary folder with all generated files, and the changes that wrote them.
 fn generated() -> (tempfile::TempDir, Vec<Change>) {
     let folder = tempfile::tempdir().unwrap();
     let changes = generate::align(folder.path(), false).unwrap();
@@ -42,7 +42,7 @@ fn a_file_that_differs_is_found_and_mended() {
 fn only_what_an_earlier_run_wrote_is_removed() {
     let (folder, _) = generated();
     let at = |path: &str| folder.path().join(path);
-    // An earlier version knew a kind more, which nobody changed, and one whose Composition has settings.
+    // An earlier version wrote more files: two that nobody changed, and a Composition that got settings.
     for path in ["xrds/former.yaml", "compositions/former.yaml", "compositions/plain.yaml"] {
         let sample = if path.starts_with("xrds") { "xrds/iot-broker.yaml" } else { "compositions/iot-broker.yaml" };
         fs::copy(at(sample), at(path)).unwrap();
@@ -51,7 +51,7 @@ fn only_what_an_earlier_run_wrote_is_removed() {
     append(&at("compositions/former.yaml"), "      storageClass: gp3\n");
     fs::write(at("docs/former.md"), "my own words\n").unwrap();
     append(&at("package/generated.txt"), "docs/former.md\n../outside.yaml\n/etc/hostname\n");
-    // What was never written here: a stranger, and a copy with everything that our own files begin with.
+    // Files that no run wrote: a foreign file, and a copy with the same beginning as a generated file.
     fs::write(at("xrds/stranger.yaml"), "").unwrap();
     fs::copy(at("compositions/iot-broker.yaml"), at("compositions/team-b.yaml")).unwrap();
     fs::create_dir(at("compositions/folder")).unwrap();
@@ -82,11 +82,11 @@ fn settings_outlive_a_composition_that_is_written_anew() {
     let settings = "      # why it is this one\n      storageClass: gp3\n      images:\n        registry: mirror.example.org/all\n";
     let with = append(&composition, settings);
     assert!(generate::align(folder.path(), true).unwrap().is_empty(), "settings are no difference");
-    // Another version writes the rest of the file otherwise.
+    // Another version generates the rest of the file differently.
     fs::write(&composition, with.replace("mode: Pipeline", "mode: Former")).unwrap();
     assert_eq!(generate::align(folder.path(), false).unwrap(), [Change::Wrote(composition.clone())]);
     assert_eq!(fs::read_to_string(&composition).unwrap(), with);
-    // What cannot be taken over is not written over.
+    // A Composition with an edit that cannot be carried over is not overwritten.
     let step = "  - step: own\n    functionRef:\n      name: own\n";
     let with = append(&composition, step);
     let refused = generate::align(folder.path(), false).unwrap_err().to_string();

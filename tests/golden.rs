@@ -1,8 +1,7 @@
-//! What each example becomes, to be read: `tests/golden/` shows it, and `make bless` writes it anew after a change.
+//! Plan of each example in readable form: `tests/golden/` has it, and `make bless` writes it anew after a change.
 //!
-//! Goldens show, they do not prove: what must hold is asked elsewhere. So what is the same everywhere is said once at the
-//! top of a file, long files inside are shown by their beginning, and of an example that is much like the first one only
-//! the difference is shown.
+//! Goldens are for reading and prove no property: other tests hold those. Therefore common labels are printed once at
+//! the top of a file, long texts are cut, and an example that resembles the first one is printed as a difference.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -26,11 +25,11 @@ use wiring::examples::{Example, examples, root};
 use wiring::platform::{ENVIRONMENT, ResourceState, Written};
 use wiring::value::Look;
 
-/// Text of more lines is shown by its first ones.
+/// Number of lines above which a text is cut to its first lines.
 const LONG: usize = 40;
 const SHOWN: usize = 3;
 
-/// The example that is shown whole.
+/// Example that is printed in full.
 const WHOLE: &str = "health-realtime-pipeline/application";
 
 #[test]
@@ -73,7 +72,7 @@ fn every_example_becomes_what_its_golden_shows() {
     assert!(report.is_empty(), "if this is meant, `make bless` writes it:\n{}", report.join("\n"));
 }
 
-/// Every golden that there is.
+/// All golden files that exist.
 fn known() -> BTreeSet<PathBuf> {
     let mut known = BTreeSet::new();
     let mut folders = vec![root().join("tests/golden")];
@@ -100,12 +99,12 @@ fn bless(shown: &BTreeMap<PathBuf, String>) {
     }
 }
 
-/// Whether a claim is about the namespace that is called like its environment.
+/// Whether a claim is for the namespace with the name of its environment.
 fn is_in_its_own_namespace(claim: &Written) -> bool {
     claim.kind == ENVIRONMENT || claim.environment() == claim.spec.text("/namespace")
 }
 
-/// A claim with the names of another, so that only what else is different shows.
+/// Claim with the names of another one, so that a difference shows only the other fields.
 fn renamed(claim: &Written, like: &Written) -> Written {
     let mut spec = claim.spec.clone();
     for name in ["name", "namespace", "environment", "domain"] {
@@ -118,7 +117,7 @@ fn renamed(claim: &Written, like: &Written) -> Written {
     Written { kind: claim.kind, claim: like.claim.clone(), spec }
 }
 
-/// What is different about a claim, resource by resource; nothing where all is the same.
+/// Difference between two claims, resource by resource; empty if they are equal.
 fn difference(like: &ResourceState, standing: &ResourceState) -> String {
     let (before, after) = (documents(like), documents(standing));
     let mut text = String::new();
@@ -145,7 +144,7 @@ fn difference(like: &ResourceState, standing: &ResourceState) -> String {
     format!("What is different from {title} of {WHOLE}, with its names.\n{text}")
 }
 
-/// A claim as a person reads what it becomes.
+/// Claim and its plan in readable form.
 fn show(standing: &ResourceState) -> String {
     let claim = &standing.claim;
     let mut text = format!(
@@ -164,7 +163,7 @@ fn show(standing: &ResourceState) -> String {
     text
 }
 
-/// What a claim becomes, and what its user is told: each by a name that lasts, without the hashes of Jobs.
+/// Composed resources and the user's status, each under a name that is stable: without the hashes of Jobs.
 fn documents(standing: &ResourceState) -> Vec<(String, String)> {
     let common = common_labels(standing);
     let document = |resource: &Resource| {
@@ -172,7 +171,7 @@ fn documents(standing: &ResourceState) -> Vec<(String, String)> {
         shorten(&mut manifest, &common);
         let name = manifest.text("/metadata/name").to_owned();
         let hash = resource.key.rsplit_once("job-").map(|(_, hash)| hash).filter(|hash| name.ends_with(hash));
-        // Jobs of one part are told apart by their names.
+        // Several Jobs of one part have the same key without its hash, so the name is added.
         let key = match hash {
             Some(hash) => format!("{} {}", resource.key.trim_end_matches(hash), name.trim_end_matches(hash)),
             None => resource.key.clone(),
@@ -183,7 +182,7 @@ fn documents(standing: &ResourceState) -> Vec<(String, String)> {
     standing.resources.iter().map(document).chain([("status".to_owned(), status)]).collect()
 }
 
-/// Where a resource ends up, when it is ready, what it waits for, and how it is managed.
+/// Place, readiness, dependencies and management of a resource.
 fn about(resource: &Resource) -> String {
     let place = format!("{:?}", resource.place).to_lowercase();
     let mut about = format!("{place}, ready when {}", format!("{:?}", resource.ready).to_lowercase());
@@ -199,7 +198,7 @@ fn about(resource: &Resource) -> String {
     about
 }
 
-/// The labels that all resources of a claim have.
+/// Labels that all resources of a claim have.
 fn common_labels(standing: &ResourceState) -> Map<String, Value> {
     let mut resources = standing.resources.iter();
     let labels =
@@ -212,7 +211,7 @@ fn common_labels(standing: &ResourceState) -> Map<String, Value> {
     common
 }
 
-/// Leaves out what is said at the top, and most of what is long.
+/// Removes the labels that are printed at the top, and cuts long texts.
 fn shorten(value: &mut Value, common: &Map<String, Value>) {
     match value {
         Value::String(text) if text.lines().count() > LONG => {

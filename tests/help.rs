@@ -1,4 +1,4 @@
-//! What the command line teaches about itself: its help, and what completes it in a shell.
+//! Help texts of the command line, and its shell completion.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 const NAME: &str = "function-realtime-platform";
-/// Without one, it serves.
+/// The empty command is the server.
 const COMMANDS: [&str; 5] = ["", "preview", "explain", "generate", "completion"];
 
 fn shown(arguments: &[&str]) -> String {
@@ -19,10 +19,10 @@ fn help(command: &str) -> String {
     if command.is_empty() { shown(&["--help"]) } else { shown(&[command, "--help"]) }
 }
 
-/// The words of a help's examples that call this program, each call by itself.
+/// Calls of this program in the examples of a help text, as lists of words.
 fn calls(help: &str) -> Vec<Vec<&str>> {
     let (_, examples) = help.split_once("\nExamples:\n").unwrap();
-    // A line that is too long for a terminal goes on in the next.
+    // A call that is too long for a terminal continues on the next line.
     let words: Vec<&str> = examples.split("\n\n").next().unwrap().split_whitespace().collect();
     let starts = words.iter().enumerate().filter(|(_, word)| word.trim_start_matches("<(") == NAME);
     starts
@@ -63,7 +63,7 @@ fn what_ends_with_which_exit_code_is_told() {
     }
 }
 
-/// What bash offers after these words, the last of which is begun.
+/// Words that bash offers after these words, the last of which is incomplete.
 fn offered(words: &[&str]) -> Vec<String> {
     let script = format!(
         "{}\nregistered=$(complete -p {NAME}); registered=${{registered#*-F }}\n\

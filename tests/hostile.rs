@@ -1,5 +1,5 @@
-//! Text that means something in another program's language, in every field of every claim and of the settings: it is
-//! refused at its field, or it is one value wherever it ends up.
+//! Text with a meaning in another program's language, in every text field of every claim and of the settings. The
+//! checks refuse it at its field, or it remains a single value everywhere.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -33,11 +33,12 @@ use realtime_platform_core::text::readable::readable;
 use serde_json::{Value, json};
 use wiring::platform::defaults;
 
-/// What External Secrets would have executed: every key of a Secret inside, the end of its controller, a password in a log.
+/// Templates that External Secrets would have executed: print every key of a Secret inside, crash its controller, print
+/// a password to a log.
 const ATTACKS: [&str; 3] = ["{{.|toJson}}@x.yz", "{{2000000000|until}}@x.yz", "{{.password}}@x.yz"];
 
-/// What means something: to Go's templates, Kubernetes, Lenses HQ, Connect, shells, SQL, KCQL, nginx, Mosquitto, HTML,
-/// JSON, YAML, CEL, terminals.
+/// Texts with a meaning to Go templates, Kubernetes, Lenses HQ, Connect, shells, SQL, KCQL, nginx, Mosquitto, HTML,
+/// JSON, YAML, CEL or terminals.
 pub const HOSTILE: [&str; 33] = [
     "{{.|toJson}}",
     "{{2000000000|until}}@x.yz",
@@ -74,7 +75,8 @@ pub const HOSTILE: [&str; 33] = [
     ": [*x, &y, !z]",
 ];
 
-/// Fields that take, if not anything, something of that. Whoever makes another one says here that it has been thought of.
+/// Fields that accept at least one of the hostile texts. An author who adds such a field confirms with an entry here
+/// that its use was reviewed.
 const ANYTHING: [&str; 11] = [
     "input.images.pullSecrets[0].remoteKey",
     "spec.connectorConfig.mappings[0].mqttTopic",
@@ -89,7 +91,7 @@ const ANYTHING: [&str; 11] = [
     "spec.sqlProcessors[0].sql",
 ];
 
-/// What is read of what claims become.
+/// Languages that composed resources contain and that this suite parses.
 const LANGUAGES: [&str; 13] = [
     "access list",
     "configuration",
@@ -127,19 +129,19 @@ fn composed(kind: &str, spec: Value, settings: &Settings) -> Result<Composed, Ve
     Kind::of_claim(kind).unwrap().compose(spec, claim, settings)
 }
 
-/// Everything that is read of what claims become.
+/// Results of all parsed resources.
 #[derive(Default)]
 struct Readings {
     met: BTreeSet<&'static str>,
     templates: BTreeSet<String>,
     refused: usize,
     composed: usize,
-    /// The fields that took something hostile.
+    /// Fields that accepted a hostile text.
     taken: BTreeSet<String>,
 }
 
 impl Readings {
-    /// What has become of claims, beside what becomes of legal ones.
+    /// Compares the composed resources of a hostile claim with those of the legal one.
     fn read(&mut self, found: &[Resource], legal: &[Resource], hostile: &str) {
         self.composed += 1;
         assert_eq!(keys(found), keys(legal));
@@ -148,7 +150,7 @@ impl Readings {
         }
     }
 
-    /// Whether all has been looked at that is there.
+    /// Fails if a language did not occur or an unlisted field accepted a hostile text.
     fn judge(&self) {
         println!("{} refused, {} composed", self.refused, self.composed);
         let unmet: Vec<&&str> = LANGUAGES.iter().filter(|language| !self.met.contains(*language)).collect();
@@ -158,7 +160,7 @@ impl Readings {
         assert!(unthought.is_empty(), "{unthought:?} take what is hostile");
     }
 
-    /// Something was refused: at the field, in words that are safe to show.
+    /// Checks a refusal: it names the field, and its message is safe to print.
     fn refuse(&mut self, faults: &[Fault], field: &Field, text: &str) {
         self.refused += 1;
         let at_it = |fault: &Fault| {
@@ -176,14 +178,14 @@ impl Readings {
 }
 
 fn keys(resources: &[Resource]) -> Vec<&str> {
-    // What a script does is part of its Job's name.
+    // The hash at the end of a Job's key depends on its script.
     resources
         .iter()
         .map(|resource| resource.key.rsplit_once("-job-").map_or(resource.key.as_str(), |(stem, _)| stem))
         .collect()
 }
 
-/// What is written in a field: the hostile text alone, and among what is legal there.
+/// Texts to try in a field: the hostile text alone, behind the legal value, and in its middle.
 fn texts(field: &Field) -> impl Iterator<Item = (&'static str, String)> {
     let legal = field.legal.clone();
     let long = ["x".repeat(20_000)];
@@ -235,7 +237,8 @@ fn of_claims(readings: &mut Readings) {
     }
 }
 
-/// Claims of one kind have every text of its schema between them; this is the last of them, or the only one.
+/// Checks that the claims of one kind together have every text of its schema. Three texts may be missing, because only
+/// the second claim for a system has them.
 fn is_complete(written: &Written, seen: &BTreeSet<String>) {
     let missing: Vec<String> = fields::known(written).into_iter().filter(|name| !seen.contains(name)).collect();
     let later = [
@@ -269,7 +272,7 @@ fn of_settings(readings: &mut Readings) {
     }
 }
 
-/// Go's own templates print what is composed, and whatever else is quoted for them, as it was written.
+/// Checks that Go's own template engine prints composed templates, and other texts quoted for it, as they were written.
 fn executed(composed: &BTreeSet<String>) {
     if Command::new("go").arg("version").output().is_err() {
         assert!(std::env::var_os("CI").is_none(), "cannot find go");

@@ -1,6 +1,7 @@
-//! The sources stand in the order of the flow: each folder uses only what stands above it, and no file uses one that uses it.
+//! Order of the sources: each folder uses only folders above it, and no two files use each other, directly or through
+//! others.
 //!
-//! `cargo test --test house -- --nocapture` prints the picture that docs/house.md shows; `BLESS=1` writes it there.
+//! `cargo test --test house -- --nocapture` prints the picture in docs/house.md; `BLESS=1` writes it there.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -13,8 +14,8 @@ use std::path::Path;
 
 use imports::File;
 
-/// The folders and files of each crate, from what uses nothing of it to what uses everything. Those in one line use nothing
-/// of each other. A name with a slash is a part of the folder before it that has a place of its own.
+/// Folders and files of each crate, from those that use nothing in it to those that use everything. Names in one line
+/// do not use each other. A name with a slash is a subfolder with a place of its own.
 const ORDER: [(&str, &[&[&str]]); 3] = [
     (
         "core",
@@ -36,10 +37,10 @@ const ORDER: [(&str, &[&[&str]]); 3] = [
     ("cli", &[&["terminal"], &["documents"], &["preview"], &["explain", "generate"]]),
 ];
 
-/// Where the book has the picture.
+/// Marker of the picture in docs/house.md.
 const START: &str = "<!-- modules: written by BLESS=1 cargo test --test house -->\n```text\n";
 
-/// The place of a file: the line of the table, and the name in it.
+/// Line of the table that a file belongs to, and its name there.
 fn place(file: &File) -> (usize, &'static str) {
     let (_, lines) = ORDER.iter().find(|(name, _)| *name == file.krate).unwrap();
     let is_in = |name: &str| file.module == name || file.module.starts_with(&format!("{name}/"));
@@ -48,12 +49,12 @@ fn place(file: &File) -> (usize, &'static str) {
     found.unwrap_or_else(|| panic!("tests/house.rs has no place for function/{}/src/{}", file.krate, file.module))
 }
 
-/// What a folder is called in the picture.
+/// Name of a folder in the picture.
 fn full(file: &File) -> String {
     format!("{}/{}", file.krate, place(file).1)
 }
 
-/// Of each folder, those that it uses.
+/// Folders that each folder uses.
 fn uses(files: &[File]) -> BTreeMap<String, BTreeSet<String>> {
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in files.iter().filter(|file| !file.is_root()) {
@@ -96,7 +97,7 @@ fn nothing_uses_what_stands_below_it() {
         for used in file.uses.iter().map(|&used| &files[used]).filter(|used| !used.is_root()) {
             let (here, there) = (place(file), place(used));
             let is_below = used.krate == file.krate && (there.0 > here.0 || there.0 == here.0 && there.1 != here.1);
-            // Cargo itself keeps the crates apart.
+            // Cargo enforces the order between crates.
             if is_below {
                 upward.push(format!("{file} uses {used}"));
             }
@@ -108,7 +109,8 @@ fn nothing_uses_what_stands_below_it() {
 #[test]
 fn no_file_uses_one_that_uses_it() {
     let files = imports::files();
-    // Whoever is left when those that use nothing that is left are taken away again and again stands in a circle, or uses one.
+    // Files that use none of the remaining files are removed repeatedly. The rest are files in a cycle, and files that
+    // use one.
     let mut left: BTreeSet<usize> = (0..files.len()).collect();
     loop {
         let free: Vec<usize> = left.iter().copied().filter(|&file| files[file].uses.is_disjoint(&left)).collect();
@@ -139,7 +141,8 @@ fn the_picture_in_the_book_is_that_of_the_sources() {
     }
 }
 
-/// What the core must not know, whatever Cargo lets it: files, the environment, processes and sockets.
+/// Modules of `std` that the core must not use, although Cargo cannot forbid them: files, environment, processes and
+/// sockets.
 #[test]
 fn the_core_touches_nothing_outside() {
     const OUTSIDE: [&str; 5] = ["std/env", "std/fs", "std/net/Tcp", "std/process", "std/io"];

@@ -1,4 +1,4 @@
-//! What holds of a claim at every moment of its life: whatever was written legally, and whatever is observed of it.
+//! Invariants of a claim in every state of its life, for any legal claim and any observation.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -21,27 +21,27 @@ use serde_json::{Value, json};
 use wiring::platform::{ENVIRONMENT, Platform, ResourceState};
 use wiring::{examples, full, variations};
 
-/// Far below what a gRPC message and an object in etcd may have.
+/// Maximum size of an answer: far below the limits of a gRPC message and of an object in etcd.
 const MOST_BYTES: usize = 1 << 20;
 
-/// How a composed resource may be found, and how it is then observed.
+/// Observed state of a composed resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
     Absent,
-    /// Held, and its provider left it alone.
+    /// Paused while its provider has not taken it up.
     Held,
-    /// Held after its provider had taken it up, which only a stale observation can show.
+    /// Paused after its provider took it up. Only a stale observation can show this.
     HeldTooLate,
-    /// Released, and not seen by its provider yet.
+    /// Not paused, and not yet taken up by its provider.
     Released,
     Unready,
     Ready,
-    /// What its provider says of a Job that failed.
+    /// Conditions that its provider reports for a failed Job.
     Failed,
     PausedByPerson,
     PausedByPersonBeforeTakenUp,
     Leaving,
-    /// Hardly anything is known of it.
+    /// Observed with apiVersion and kind only.
     Bare,
 }
 
@@ -73,7 +73,7 @@ impl Found {
         matches!(self, Self::PausedByPerson | Self::PausedByPersonBeforeTakenUp)
     }
 
-    /// The resource as Crossplane would observe it.
+    /// Resource as Crossplane would observe it.
     fn observe(self, planned: &Resource) -> Option<Value> {
         if self == Self::Absent {
             return None;
@@ -111,7 +111,7 @@ impl Found {
     }
 }
 
-/// What was found under the name of the environment that a system or broker asks for.
+/// Result of the lookup of the environment that a system or broker refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Met {
     NotYetAsked,
@@ -123,7 +123,7 @@ enum Met {
 
 const MET: [Met; 5] = [Met::NotYetAsked, Met::Nothing, Met::Foreign, Met::Leaving, Met::Whole];
 
-/// One claim of a platform in the middle of its life.
+/// Claim of a platform in one state of its life.
 struct Life<'a> {
     standing: &'a ResourceState,
     composite: Value,
@@ -156,7 +156,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// The ProviderConfig of a settled environment that admits everybody.
+    /// ProviderConfig of a settled environment that admits every claim.
     fn provider_config(&self) -> Value {
         let ready: BTreeMap<String, Found> = self.keys().map(|key| (key.to_owned(), Found::Ready)).collect();
         let answer = answer(&self.request(&ready, Met::NotYetAsked));
@@ -195,7 +195,7 @@ impl<'a> Life<'a> {
         requests::with_environment(request, Some(&provider_config))
     }
 
-    /// How many parts wait for one another in the longest chain.
+    /// Number of parts in the longest chain of dependencies.
     fn longest_chain(&self) -> usize {
         let mut waits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for resource in &self.standing.resources {
@@ -221,7 +221,7 @@ fn check(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), TestCase
     if holds { Ok(()) } else { Err(TestCaseError::fail(otherwise())) }
 }
 
-/// What holds of one answer, whatever was found.
+/// Checks the invariants of one answer.
 fn judge(life: &Life, found: &BTreeMap<String, Found>, met: Met) -> Result<(), TestCaseError> {
     let request = life.request(found, met);
     let bytes = answer_bytes(&request);
@@ -231,7 +231,7 @@ fn judge(life: &Life, found: &BTreeMap<String, Found>, met: Met) -> Result<(), T
     let answer = RunFunctionResponse::decode(bytes.as_slice()).unwrap();
     let wanted = desired(&answer);
     let is_tenant = life.standing.kind.claim != ENVIRONMENT;
-    // Whoever is not admitted any more is refused whole: nothing that a provider has taken up is changed.
+    // A claim that lost its admission gets a Fatal result: nothing that a provider has taken up changes.
     let taken_up = found.values().any(|how| how.has_finalizer());
     if is_tenant && met == Met::Foreign && taken_up {
         let fatal = answer.results.iter().any(|result| result.severity() == Severity::Fatal);
@@ -246,7 +246,7 @@ fn judge(life: &Life, found: &BTreeMap<String, Found>, met: Met) -> Result<(), T
         let how = found.get(key).copied().unwrap_or(Found::Absent);
         let paused = &resource["metadata"]["annotations"][PAUSED];
         check(!how.has_finalizer() || paused.is_null(), || format!("{key} is taken up ({how:?}) and paused"))?;
-        // Where it has no place, what no provider has taken up is held again.
+        // Without a place for the claim, resources that no provider has taken up are held again.
         let has_place = !is_tenant || met == Met::Whole;
         check(how != Found::Released || paused.is_null() || !has_place, || format!("{key} is released and paused"))?;
     }
@@ -261,8 +261,8 @@ fn judge(life: &Life, found: &BTreeMap<String, Found>, met: Met) -> Result<(), T
     check(untold.is_none(), || format!("{untold:?} says nothing"))
 }
 
-/// From whatever was found, everything settles in as many steps as parts wait for one another, once all that is released
-/// becomes ready and nobody pauses anything.
+/// From any observation the claim settles within as many steps as the longest chain of parts, if every released
+/// resource becomes ready and no person pauses one.
 fn settle(life: &Life, found: &BTreeMap<String, Found>) -> Result<(), TestCaseError> {
     let mut found = found.clone();
     let steps = life.longest_chain();
@@ -278,7 +278,7 @@ fn settle(life: &Life, found: &BTreeMap<String, Found>) -> Result<(), TestCaseEr
     check(settled, || format!("not settled after {steps} steps: {message}"))
 }
 
-/// What is found of each resource: each for itself, or most of them alike.
+/// Observations of all resources: independent, or mostly equal.
 fn observations() -> impl Strategy<Value = (Vec<Found>, Met)> {
     let one = select(FOUND.to_vec());
     let mixed = prop::collection::vec(one.clone(), 120);
@@ -293,7 +293,7 @@ fn observations() -> impl Strategy<Value = (Vec<Found>, Met)> {
     (prop_oneof![mixed, alike], select(MET.to_vec()))
 }
 
-/// Calls `test` with many random values, always the same ones; what it fails on is made smaller first.
+/// Runs `test` with many random values from a fixed seed, and shrinks a failing value.
 fn many<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 40, ..Config::default() };
     let seed = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
@@ -324,7 +324,7 @@ fn every_legal_claim_keeps_its_promises_whatever_is_observed() {
     let legal = Cell::new(0);
     let changes = prop::sample::subsequence(variations::changes(), 0..=8);
     many(44, &(changes, observations()), |(changes, (found, met))| {
-        // Changes that contradict each other are refused, which other tests look at.
+        // Combinations that the checks refuse are skipped: other tests cover them.
         let Ok(platform) = Platform::try_of("random", variations::changed(&changes), &settings) else { return Ok(()) };
         legal.set(legal.get() + 1);
         live(&platform, Some(&input), &found, met)

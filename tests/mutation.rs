@@ -1,4 +1,4 @@
-//! That the wiring checks notice: whatever is changed about a sound platform, they find something.
+//! Mutation test of the wiring checks: they must find every change to a sound platform.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -15,7 +15,7 @@ use mutants::{Mutant, Spot};
 use serde_json::Value;
 use wiring::platform::Platform;
 
-/// Makes a change, asks `question`, and takes the change back.
+/// Applies a mutation, evaluates `question`, and reverts the mutation.
 fn with<T>(platform: &mut Platform, mutant: &Mutant, question: impl Fn(&Platform) -> T) -> T {
     let replace = |platform: &mut Platform, by: &mut Value| {
         let standing = &mut platform.claims[mutant.claim];
@@ -53,7 +53,7 @@ fn with<T>(platform: &mut Platform, mutant: &Mutant, question: impl Fn(&Platform
     }
 }
 
-/// The check that finds each mutant, in the mutants' order.
+/// Name of the check that finds each mutant, in the order of the mutants.
 fn found(platform: &Platform, mutants: &[Mutant]) -> Vec<Option<&'static str>> {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
     let part = mutants.len().div_ceil(threads).max(1);
@@ -72,7 +72,7 @@ fn found(platform: &Platform, mutants: &[Mutant]) -> Vec<Option<&'static str>> {
 
 const OTHERS: [&str; 3] = ["variants/cluster-api", "variants/no-observability", "variants/own-secrets"];
 
-/// The fullest platform, and beside it examples that have what it cannot have at the same time.
+/// Fullest platform, and examples with options that it cannot have at the same time.
 fn platforms() -> Vec<Platform> {
     let examples = wiring::examples::platforms().into_iter();
     let others = examples.filter(|platform| OTHERS.contains(&platform.name.as_str()));
@@ -89,7 +89,7 @@ fn every_change_is_noticed_or_excepted() {
     for platform in platforms() {
         assert_eq!(wiring::first_finding(&platform), None, "{} is sound before it is changed", platform.name);
         let mut mutants = mutants::of(&platform);
-        // What was changed on a platform before is not changed again.
+        // Mutants known from an earlier platform are skipped.
         let ids: Vec<String> = mutants.iter().map(|mutant| mutant.id.clone()).collect();
         mutants.retain(|mutant| !known.contains(&mutant.id));
         known.extend(ids);

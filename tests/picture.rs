@@ -1,5 +1,5 @@
-//! `preview -o svg` and `-o html`: that everything is in the picture, that it can be read, and that each arrow is one that
-//! the manifests have.
+//! Tests of `preview -o svg` and `-o html`: every part is in the picture, the picture is readable, and each arrow
+//! corresponds to a connection in the manifests.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -30,7 +30,7 @@ use wiring::world::{Inventory, Object, Origin, World};
 const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
 const KEPT: &str = "docs/platform.svg";
 
-/// Every example, and the fullest platform that claims can ask for.
+/// Every example, and the fullest platform that claims can describe.
 fn platforms() -> Vec<Platform> {
     let mut platforms = wiring::examples::platforms();
     platforms.push(Platform::of("full", wiring::full::claims()));
@@ -97,14 +97,14 @@ fn stands_apart(name: &str, shown: &Shown) {
     }
 }
 
-/// A claim, as somebody writes it.
+/// Claim in YAML, as a user writes it.
 fn document(kind: &str, name: &str, spec: &str) -> String {
     format!(
         "apiVersion: {CLAIM_VERSION}\nkind: {kind}\nmetadata: {{name: {name}, namespace: team}}\nspec: {{{spec}}}\n"
     )
 }
 
-/// A system and a broker in one namespace of an environment.
+/// System and broker in one namespace of an environment.
 fn consumers(environment: &str, namespace: &str, suffix: &str) -> [String; 2] {
     let place = format!("environment: {environment}, namespace: {namespace}");
     let lenses = "lensesConfig: {acceptEULA: true, licenseSecretRef: {name: license}}";
@@ -118,8 +118,8 @@ fn drawn(claims: &[String]) -> Shown {
     Shown::read(&preview("svg", &["-"], &claims.join("---\n")))
 }
 
-/// What a layout costs grows faster than its nodes do: the picture of many environments takes as long as all of theirs only
-/// where each is laid out by itself.
+/// The cost of a layout grows faster than its number of nodes. Time is linear in the number of environments only if
+/// each one is laid out separately.
 #[test]
 fn each_environment_is_drawn_as_if_it_were_alone() {
     let of_one = |place: &str| {
@@ -127,7 +127,7 @@ fn each_environment_is_drawn_as_if_it_were_alone() {
         [vec![environment], consumers(place, place, "").to_vec()].concat()
     };
     let places: Vec<String> = (10..22).map(|index| format!("place-{index}")).collect();
-    // In files as they come: what belongs together need not stand together.
+    // Claims of one environment need not be adjacent in a file.
     let all: Vec<Vec<String>> = places.iter().map(|place| of_one(place)).collect();
     let shuffled: Vec<String> = (0..3).flat_map(|claim| all.iter().map(move |one| one[claim].clone())).collect();
     let together = drawn(&shuffled);
@@ -147,7 +147,7 @@ fn each_environment_is_drawn_as_if_it_were_alone() {
     }
 }
 
-/// The claims in each of the outermost boxes.
+/// Claims in each of the outermost boxes.
 fn claims_by_box(shown: &Shown) -> Vec<BTreeSet<String>> {
     let outermost = shown
         .boxes
@@ -194,7 +194,7 @@ fn what_is_inside_of_the_host_is_drawn_there() {
     }
 }
 
-/// The part that an object belongs to; what a chart makes is its Release's.
+/// Part that an object belongs to. An object that a chart creates belongs to the part of its Release.
 fn part_of(world: &World, object: &Object) -> Option<PartName> {
     let composed = |object: &Object| match object.origin {
         Origin::Composed(standing, resource) => {
@@ -214,7 +214,7 @@ fn part_of(world: &World, object: &Object) -> Option<PartName> {
     })
 }
 
-/// Every call between two parts that the wiring suite knows, which reads each program's configuration as the program does.
+/// Every call between two parts that the wiring suite finds in the programs' configuration.
 fn calls(platform: &Platform) -> BTreeSet<(PartName, PartName)> {
     let inventory = Inventory::of(platform);
     let world = World::of(&inventory);
@@ -317,11 +317,11 @@ fn data_flows_from_the_device_to_the_table() {
     ];
     let expected: BTreeSet<_> = expected.into_iter().map(|(from, to)| (from.to_owned(), to.to_owned())).collect();
     assert_eq!(data, expected);
-    // Two publishers, one topic of MQTT, five of Kafka, four processors, four tables.
+    // Two publishers, one MQTT topic, five Kafka topics, four processors and four tables.
     assert_eq!(shown.stations.len(), 16);
 }
 
-/// What the picture shows as the flow of a broker with these lines, beside what it is asked to show.
+/// Titles of the data arrows in the picture of a broker with these fields, and the picture.
 fn flow(connector: &str, users: &str) -> (Vec<String>, String) {
     let claim = format!(
         "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {{name: mqtt, namespace: team}}\nspec:\n  namespace: lab\n  connectorConfig: {{{connector}}}\n  mqttConfig: {{users: [{users}]}}\n"
@@ -334,7 +334,7 @@ fn flow(connector: &str, users: &str) -> (Vec<String>, String) {
     (titles.filter(|title| title.contains(" to ") && !title.contains(':')).collect(), svg)
 }
 
-/// Whoever may not publish leads nowhere: the broker's access list decides.
+/// Devices without the right to publish to a topic have no arrow to it: the broker's access list decides.
 #[test]
 fn devices_lead_to_topics_that_a_user_of_theirs_may_publish_to() {
     let off = "mappings: [{mqttTopic: ward/+/vitals, kafkaTopic: vitals}], simulator: {enabled: false}";
@@ -353,7 +353,7 @@ fn devices_lead_to_topics_that_a_user_of_theirs_may_publish_to() {
         assert_eq!(drawn, expected, "{users}");
         assert_eq!(Shown::read(&svg).arrows.iter().any(|arrow| arrow.from == "beyond Devices"), leads, "{users}");
     }
-    // The simulator is no device, and its topic is carried on by a filter.
+    // The simulator is not a device. Its topic reaches Kafka through a topic filter.
     let on = "mappings: [{mqttTopic: ward/+/vitals, kafkaTopic: vitals}], simulator: {topic: ward/one/vitals}";
     let (mut drawn, _) = flow(on, "");
     drawn.sort();
@@ -362,7 +362,7 @@ fn devices_lead_to_topics_that_a_user_of_theirs_may_publish_to() {
     assert!(!drawn.iter().any(|arrow| arrow.starts_with("ward/one/vitals")), "nobody carries it on: {drawn:?}");
 }
 
-/// Topics of one name in two namespaces say where each is, and one that is alone does not.
+/// Topics with the same name in two namespaces show their namespace; other topics do not.
 #[test]
 fn the_topics_of_two_systems_are_told_apart() {
     let broker = |name: &str, place: &str| {
@@ -431,7 +431,7 @@ fn what_claims_say_cannot_become_markup() {
     assert!(!html.contains("<script>alert"), "markup of a claim's");
     assert!(html.contains("&lt;script&gt;alert(1)"), "the claim's text is shown");
     assert_eq!(html.matches("<script").count(), 1);
-    // Nothing is fetched.
+    // The page loads nothing from a network.
     let page = preview("html", &["-"], &application);
     for fetching in [" src=", "@import", "url(http", "fetch(", "<img", "<iframe"] {
         assert!(!page.contains(fetching), "{fetching}");

@@ -1,5 +1,5 @@
-//! What a security team asks, asked of every example and of every variation of the claims. What does not keep a rule stands
-//! in a table of `docs/security.md`, which only ever shrinks: a row that nothing needs fails here.
+//! Security rules, checked on every example and on every variation of the claims. Exceptions are in a table of
+//! `docs/security.md`. A row that nothing needs fails here, so the table only shrinks.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -22,7 +22,7 @@ fn platforms() -> Vec<Platform> {
     examples::platforms().into_iter().chain([full::platform()]).chain(varied).collect()
 }
 
-/// Fails with each rule that something does not keep and no row excepts, and with each row that nothing needs.
+/// Fails on each violation without a row that excepts it, and on each row without a violation.
 fn assert_excepted(rows: &[Allowance], found: impl IntoIterator<Item = (String, String, String)>) {
     let mut needed = BTreeSet::new();
     let mut report = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! `preview` as people use it: the real binary over files, each form of output, everything that can be wrong.
+//! Tests of `preview` as people use it: the real binary over files, with each output format and each kind of fault.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails where something is not as it should be")]
 
@@ -30,7 +30,7 @@ fn run(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
 }
 
-/// What is shown when all is well, and what is said beside it.
+/// Standard output and standard error of a call that succeeds.
 fn shown(arguments: &[&str]) -> (String, String) {
     let output = run(arguments);
     let (out, err) = texts(&output);
@@ -38,7 +38,7 @@ fn shown(arguments: &[&str]) -> (String, String) {
     (out, err)
 }
 
-/// What is said when something is wrong: then nothing is shown.
+/// Standard error of a call that fails; its standard output is empty.
 fn refused(arguments: &[&str]) -> String {
     let output = run(arguments);
     let (out, err) = texts(&output);
@@ -64,7 +64,7 @@ fn resources(preview: &Value) -> Vec<&Value> {
     claims.iter().flat_map(|claim| claim["resources"].as_array().unwrap()).collect()
 }
 
-/// The folder of the seed's pipeline, and every other example.
+/// Folder of the example pipeline, and every other example.
 fn examples() -> Vec<String> {
     let mut examples = vec!["examples/health-realtime-pipeline".to_owned()];
     for folder in ["examples/minimal", "examples/variants"] {
@@ -74,7 +74,8 @@ fn examples() -> Vec<String> {
     examples
 }
 
-/// The lines of a tree below a heading, up to the next one as far left. A heading is no beginning of another one.
+/// Lines of a tree below a heading, up to the next line that is not indented further. A match that continues with `-`
+/// is another heading.
 fn below<'a>(tree: &'a str, heading: &str) -> Vec<&'a str> {
     let indent = |line: &str| line.chars().take_while(|letter| "│├└─ ".contains(*letter)).count();
     let is_it = |line: &str| line.split_once(heading).is_some_and(|(_, rest)| !rest.starts_with('-'));
@@ -83,7 +84,7 @@ fn below<'a>(tree: &'a str, heading: &str) -> Vec<&'a str> {
     lines.take_while(|line| indent(line) > indent(first)).collect()
 }
 
-/// Kind, name and namespace of what finally stands in a cluster.
+/// Kind, name and namespace of the object that a cluster gets.
 fn identity(resource: &Value) -> [&str; 3] {
     let composed = &resource["composed"];
     if composed["kind"] == "Release" {
@@ -95,7 +96,7 @@ fn identity(resource: &Value) -> [&str; 3] {
     [text("/kind"), text("/metadata/name"), text("/metadata/namespace")]
 }
 
-/// Where the words of a line begin, counted in letters.
+/// Start of each word in a line, counted in characters.
 fn columns(line: &str, words: &[&str]) -> Option<Vec<usize>> {
     let mut from = 0;
     let mut columns = Vec::new();
@@ -128,7 +129,7 @@ fn the_tree_names_every_manifest_below_its_claim_its_cluster_and_its_part_in_col
         }
     }
     assert!(all_columns.len() > 40, "{}", all_columns.len());
-    // A kind that begins another one's name is found in its line too, but always at the same place.
+    // A kind such as Service also matches lines of kinds that begin with its name, but always in the same column.
     assert!(all_columns.iter().all(|columns| *columns == all_columns[0]), "{all_columns:?}\n{tree}");
     assert!(tree.lines().all(|line| !line.ends_with(' ')), "{tree}");
 }
@@ -148,7 +149,7 @@ fn the_tree_tells_charts_order_and_where_to_go() {
     assert!(total.starts_with(&format!("3 claims become {count} composed resources: ")), "{total}");
 }
 
-/// Names that fill a page tell nobody how much it is.
+/// A long list of names would hide the number of virtual clusters.
 #[test]
 fn the_last_line_counts_virtual_clusters_where_they_are_many() {
     let total = |environments: usize| {
@@ -222,7 +223,7 @@ fn manifests_are_what_stands_in_each_cluster() {
     assert_eq!(manifests.len(), resources.len() - observed);
 }
 
-/// Every text in a value that has several lines.
+/// Every text with several lines in a value.
 fn blocks<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     match value {
         Value::String(text) if text.trim_end().contains('\n') => found.push(text),
@@ -435,7 +436,7 @@ fn topics_that_sql_reads_and_nothing_writes_are_warned_of() {
         ]
     );
     assert_eq!(warned(&broker(&to("device_data"))), [""; 0]);
-    // Whoever writes may stand elsewhere.
+    // The writer of a topic may be in none of the files.
     assert_eq!(warned(&broker("")), [""; 0]);
 }
 
@@ -501,7 +502,7 @@ fn credentials_stand_in_columns() {
     assert!(!tree.contains(['{', '"']), "{tree}");
 }
 
-/// What a terminal shows, errors and all, while standard output goes to a file.
+/// Text on a terminal, errors included, while standard output is redirected.
 fn on_a_terminal(arguments: &str, input: &str) -> String {
     let call = format!("{} preview {arguments} >/dev/null", env!("CARGO_BIN_EXE_function-realtime-platform"));
     let mut script = Command::new("script");

@@ -1,4 +1,4 @@
-//! What Crossplane hears from the function, over the real server.
+//! Answers of the function to Crossplane, over the real server.
 
 #![allow(clippy::expect_used, reason = "a test stops at the first surprise")]
 
@@ -124,7 +124,7 @@ fn five_faults_are_one_fatal_that_names_all_five_and_changes_nothing() {
     assert!(!condition(&answer, "Settled").0);
 }
 
-/// The conditions of an answer, each for the composite and its claim.
+/// Types of an answer's conditions, each of which is for the composite and its claim.
 fn kinds(answer: &RunFunctionResponse) -> Vec<&str> {
     assert!(answer.conditions.iter().all(|condition| condition.target() == Target::CompositeAndClaim));
     answer.conditions.iter().map(|condition| condition.r#type.as_str()).collect()
@@ -255,7 +255,8 @@ fn what_others_wait_for_is_watched_where_the_platform_team_says_so() {
         let all = desired(&answer);
         let watched = |key: &str| all[key]["spec"]["watch"] == true;
         assert!(all.values().all(|resource| resource["kind"] == "Object" || resource["spec"].get("watch").is_none()));
-        // What takes time and is waited for; not what is there at once, nor what nobody waits for.
+        // Resources that take time and that others wait for are watched. Resources that exist at once, or that nothing
+        // waits for, are not.
         let (yes, no): (&[&str], &[&str]) = match claim {
             ENVIRONMENT => (&["knative-serving-serving"], &["namespaces-health-streaming", "host-namespace-object"]),
             SYSTEM => (&["lenses-hq-deployment", "kafka-deployment"], &["lock-object", "analytics-service"]),

@@ -1,4 +1,4 @@
-//! Files are read as kubectl reads them, whatever wrote them: the real one is asked about the same bytes.
+//! Comparison with kubectl: files are read as the real kubectl reads the same bytes.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -12,7 +12,7 @@ use realtime_platform_cli::preview::values;
 use serde_json::{Value, json};
 use support::tools::{Scratch, offline, run, said, stdout};
 
-/// What kubectl makes of a file with these bytes, or what it says instead.
+/// Objects that kubectl reads from a file with these bytes, or its error.
 fn by_kubectl(bytes: &[u8]) -> Result<Vec<Value>, String> {
     let scratch = Scratch::new("reading");
     let file = scratch.path().join("file.yaml");
@@ -25,7 +25,7 @@ fn by_kubectl(bytes: &[u8]) -> Result<Vec<Value>, String> {
     Ok(serde_json::Deserializer::from_str(&stdout(&output)).into_iter().map(Result::unwrap).collect())
 }
 
-/// A value without the order of its fields, and with each number as kubectl prints it.
+/// Value without the order of its fields, and with each number as kubectl prints it.
 fn plain(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(plain).collect(),
@@ -34,7 +34,7 @@ fn plain(value: &Value) -> Value {
             fields.sort_by(|one, other| one.0.cmp(&other.0));
             Value::Object(fields.into_iter().collect())
         }
-        // Beyond what an integer of 64 bits holds, digits are lost on the way.
+        // Numbers that no 64-bit integer holds are compared as floating-point numbers, because digits are lost.
         Value::Number(number) if number.as_i64().is_none() => json!(number.as_f64()),
         other => other.clone(),
     }
@@ -135,7 +135,7 @@ fn a_scalar_is_what_kubectl_takes_it_for() {
         "infinity",
         "nan",
     ];
-    // One file for all: a program is started for each.
+    // All scalars are in one file, because each file costs a run of kubectl.
     read_alike(format!("{HEAD}list:\n- {}\n", scalars.join("\n- ")).as_bytes());
     for scalar in [".inf", "-.Inf", ".nan"] {
         let file = format!("{HEAD}value: {scalar}\n");
@@ -206,7 +206,7 @@ fn what_it_cannot_read_is_told_in_words_and_at_its_line() {
         let is_told = |fault: &String| fault.starts_with(&format!("<stdin>:{line}: ")) && fault.contains(words);
         assert!(faults.len() == 1 && is_told(&faults[0]), "{text}{faults:?}");
     }
-    // Of bytes that are no UTF-8 kubectl makes letters that nobody wrote, or says that it is no YAML.
+    // kubectl turns bytes that are not UTF-8 into other letters, or reports that they are not YAML.
     let without_mark: Vec<u8> = HEAD.encode_utf16().flat_map(u16::to_le_bytes).collect();
     for bytes in [&without_mark, &b"apiVersion: v1\nkind: Thing\nname: gr\xf6\xdfer\n".to_vec()] {
         assert_eq!(values(bytes).unwrap_err(), ["<stdin>: is not text in UTF-8: save it as UTF-8"]);

@@ -1,5 +1,5 @@
-//! Every claim of every example through Crossplane's own engine and our server: what it composes is what a preview shows,
-//! what is due is released in the plan's order, and what is ready stays as it is.
+//! Every claim of every example, rendered by Crossplane's own engine with the real server. The composed resources equal
+//! those of a preview, resources are released in the plan's order, and ready resources do not change.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -25,7 +25,8 @@ use support::examples::{Example, claims, distinct, documents};
 use support::server::binary;
 use support::tools::{Scratch, run, said, stdout};
 
-/// The environment that a claim is for, as its own renders leave it in the cluster; an environment is for none.
+/// ProviderConfig of the environment that a claim refers to, from the environment's own renders. A claim for an
+/// environment has none.
 fn environment(engine: &Engine, all: &[Example], example: &Example, composed: &Composed) -> Option<Value> {
     let wanted = &composed.consumer.as_ref()?.environment;
     let is_it = |other: &&Example| {
@@ -39,7 +40,8 @@ fn environment(engine: &Engine, all: &[Example], example: &Example, composed: &C
     Some(rendered.resources.remove("lock-kubernetes").expect("an environment has a ProviderConfig"))
 }
 
-/// Takes what Crossplane adds off a composed resource, after a look at it. Where the plan gives no name, the name too.
+/// Checks and removes the metadata that Crossplane adds to a composed resource, including the name if the plan has
+/// none.
 fn plain(key: &str, mut resource: Value, is_named: bool) -> Value {
     let metadata = resource["metadata"].as_object_mut().unwrap();
     let owners = metadata.shift_remove("ownerReferences").unwrap();
@@ -58,7 +60,7 @@ fn plain(key: &str, mut resource: Value, is_named: bool) -> Value {
     resource
 }
 
-/// Takes entries off, and the map with the last one.
+/// Removes entries from a map, and the map itself if it becomes empty.
 fn without(metadata: &mut Map<String, Value>, field: &str, names: &[String]) {
     let entries = metadata[field].as_object_mut().unwrap();
     for name in names {
@@ -69,7 +71,7 @@ fn without(metadata: &mut Map<String, Value>, field: &str, names: &[String]) {
     }
 }
 
-/// That a render has these resources and no other, the same in every field.
+/// Checks that a render has exactly these resources, with equal fields.
 fn assert_composed(name: &str, rendered: &Rendered, expected: &BTreeMap<String, Value>) {
     let keys = |resources: &BTreeMap<String, Value>| resources.keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&rendered.resources), keys(expected), "{name}");
@@ -82,7 +84,7 @@ fn assert_composed(name: &str, rendered: &Rendered, expected: &BTreeMap<String, 
     assert!(complaints.is_empty(), "{name}: {complaints:?}");
 }
 
-/// What the binary's own preview says of a claim.
+/// Resources of a claim, from the real binary's `preview`.
 fn previewed(claim: &Value) -> BTreeMap<String, Value> {
     let scratch = Scratch::new("preview");
     let file = write(scratch.path(), "claim.yaml", std::slice::from_ref(claim));
@@ -106,12 +108,12 @@ fn crossplane_composes_what_a_preview_shows() {
     }
 }
 
-/// What the plan says is desired, and what of it is paused.
+/// Desired resources of the plan, paused where the plan holds them.
 fn desired(composed: &Composed, observed: &[Value], environment: Option<&Value>) -> BTreeMap<String, Value> {
     let plan = &composed.plan;
     let admission = composed.consumer.as_ref().map(|consumer| Admission::of(consumer, environment));
     let mut offered = admission.as_ref().map(Admission::offered).unwrap_or_default();
-    // Nothing on the host has a name that a claim wants.
+    // No object on the host has a name that a claim needs.
     offered.insert(HOST_NAMES);
     let has_place = admission.as_ref().is_none_or(Admission::is_open);
     let seen: BTreeMap<String, &Value> = observed
@@ -144,7 +146,7 @@ fn paused(rendered: &Rendered) -> BTreeSet<&str> {
     paused.map(|(key, _)| key.as_str()).collect()
 }
 
-/// What stands in the cluster once the providers have done what they may: they take up what is not paused, and it is ready.
+/// Observed resources after the providers' work: they take up every resource that is not paused, and it becomes ready.
 fn provided(rendered: &Rendered, composed: &Composed) -> Vec<Value> {
     let reports: BTreeMap<&str, bool> =
         composed.plan.resources.iter().map(|planned| (planned.key.as_str(), planned.reports_ready)).collect();
@@ -166,12 +168,12 @@ fn provided(rendered: &Rendered, composed: &Composed) -> Vec<Value> {
     rendered.resources.iter().map(provide).collect()
 }
 
-/// How a cluster goes from one render to the next.
+/// Progress of a cluster from one render to the next.
 #[derive(Clone, Copy, PartialEq)]
 enum Pace {
-    /// What is held has to wait for what it is held for.
+    /// A held resource waits until it is released.
     Steps,
-    /// Everything has been released and is ready the next time.
+    /// All resources are released and ready in the next render.
     Leap,
 }
 
@@ -183,7 +185,8 @@ fn released(mut rendered: Rendered) -> Rendered {
     rendered
 }
 
-/// From nothing to a settled system, one render after the other, as often as Crossplane asks. Says how often that is.
+/// Renders from nothing to a settled claim, with one render for each of Crossplane's calls. Returns the number of
+/// renders.
 fn rise(engine: &Engine, all: &[Example], example: &Example, pace: Pace) -> usize {
     let (name, composed) = (&example.name, example.composed());
     let composite = composite(&example.claim);

@@ -1,7 +1,7 @@
-//! The life of every example, as stories that a person can read: what happens, and what is answered then. Each is told to
-//! the function as Crossplane would, by `explain`, and by Crossplane's own engine.
+//! Life of every example as a readable story: a sequence of events, each with the answer. Each story is replayed
+//! through the function, through `explain`, and through Crossplane's own engine.
 //!
-//! `BLESS=1` writes what is answered into the stories. Read it before it is committed.
+//! `BLESS=1` writes the answers into the stories. Review the result before you commit it.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -28,14 +28,14 @@ use support::crossplane::{Engine, Rendered};
 use support::examples::project;
 use support::requests::{self, about, answer, desired};
 
-/// A story: its name, the claims that it is about, and its steps.
+/// Story: its name, its claims, and its steps.
 struct Story {
     name: String,
     claims: PathBuf,
     steps: Vec<PathBuf>,
 }
 
-/// Every folder of steps below `tests/replays/`, which are called like the examples.
+/// Every folder with steps below `tests/replays/`. Each has the name of its example.
 fn stories() -> Vec<Story> {
     let root = project().join("tests/replays");
     let mut folders: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
@@ -53,7 +53,7 @@ fn stories() -> Vec<Story> {
     folders.into_iter().map(story).collect()
 }
 
-/// Every story, told.
+/// Every story with its moments.
 static TOLD: LazyLock<Vec<(Story, Vec<Moment>)>> = LazyLock::new(|| {
     let told = |story: Story| {
         let moments = moments(&story.claims, &story.steps);
@@ -63,7 +63,7 @@ static TOLD: LazyLock<Vec<(Story, Vec<Moment>)>> = LazyLock::new(|| {
     stories().into_iter().map(told).collect()
 });
 
-/// What Crossplane's request is made of.
+/// Answer of the function to the request that Crossplane would send for this call.
 fn answered(call: &Call) -> RunFunctionResponse {
     let mut request = about(&call.composite);
     let state = request.observed.get_or_insert_default();
@@ -84,7 +84,7 @@ fn status(status: Status) -> &'static str {
     }
 }
 
-/// The conditions of an answer: of each its status, reason and message.
+/// Conditions of an answer: type, and status with reason and message.
 fn conditions(answer: &RunFunctionResponse) -> Vec<(String, String)> {
     let condition = |condition: &function_sdk_rust::proto::v1::Condition| {
         let said = format!("{}, {}: {}", status(condition.status()), condition.reason, condition.message());
@@ -93,7 +93,7 @@ fn conditions(answer: &RunFunctionResponse) -> Vec<(String, String)> {
     answer.conditions.iter().map(condition).collect()
 }
 
-/// The part that a resource is held for, by the key of the resource.
+/// Parts that each held resource waits for, by key.
 fn held(answer: &RunFunctionResponse) -> BTreeMap<String, String> {
     let annotation =
         |resource: &Value, name: &str| resource["metadata"]["annotations"][name].as_str().map(str::to_owned);
@@ -110,7 +110,7 @@ fn ready(answer: &RunFunctionResponse) -> BTreeSet<String> {
     resources.filter(|(_, resource)| resource.ready() == Ready::True).map(|(key, _)| key.clone()).collect()
 }
 
-/// What is answered about one claim, as it stands in a story.
+/// Answer about one claim, in the format of a story.
 fn expectation(answer: &RunFunctionResponse) -> String {
     let quoted = |text: &str| serde_json::to_string(text).unwrap();
     let ttl = answer.meta.as_ref().and_then(|meta| meta.ttl).map(|ttl| ttl.seconds).unwrap_or_default();
@@ -150,7 +150,7 @@ fn event(result: &function_sdk_rust::proto::v1::Result) -> String {
     format!("{severity} {}: {}", result.reason(), result.message)
 }
 
-/// What is expected of a step, as it is written.
+/// Expected answers of a step, in the format of a story.
 fn expectations(moment: &Moment, before: &mut BTreeMap<String, String>) -> String {
     let mut text = "expect:\n".to_owned();
     for call in &moment.calls {
@@ -166,7 +166,7 @@ fn expectations(moment: &Moment, before: &mut BTreeMap<String, String>) -> Strin
     text
 }
 
-/// The part of a story's file that a person writes.
+/// Part of a story's file that a person writes.
 fn happens(text: &str) -> &str {
     text.find("\nexpect:\n").map_or(text, |end| &text[..=end])
 }
@@ -211,7 +211,7 @@ fn every_example_has_a_story_that_settles_after_it_has_stepped_back() {
     }
 }
 
-/// What the story of an example is called.
+/// Name of the story of an example.
 fn name(together: &Path) -> String {
     let path = together.strip_prefix("examples").unwrap().with_extension("");
     let path = path.to_str().unwrap();
@@ -253,7 +253,7 @@ fn crossplane_itself_says_the_same() {
     let mut asked = BTreeSet::new();
     for (story, moments) in TOLD.iter() {
         for (moment, file) in moments.iter().zip(&story.steps) {
-            // What was asked before has the same answer.
+            // A call that was rendered before has the same answer.
             for call in moment.calls.iter().filter(|call| asked.insert(format!("{call:?}"))) {
                 let title = format!("{}: {}", file.display(), call.claim);
                 let required: Vec<Value> =
@@ -287,20 +287,20 @@ fn crossplane_itself_says_the_same() {
     }
 }
 
-/// What the function has told beside what Crossplane itself tells of each composed resource.
+/// Events of the function, without those that Crossplane itself adds for each composed resource.
 fn events(rendered: &Rendered) -> BTreeSet<String> {
     let text = |result: &Value, name: &str| result[name].as_str().unwrap_or_default().to_owned();
     let ours = rendered.results.iter().filter(|result| result["reason"] != "ComposeResources");
     ours.map(|result| {
         let message = text(result, "message");
-        // In front it says which step of the pipeline it is from.
+        // Crossplane prefixes the message with the step of the pipeline.
         let message = message.split_once("\": ").map_or(message.as_str(), |(_, message)| message);
         format!("{} {}: {message}", text(result, "severity"), text(result, "reason"))
     })
     .collect()
 }
 
-/// The composite with what Crossplane itself keeps in it.
+/// Composite with the fields that Crossplane itself keeps in it.
 fn composite(call: &Call) -> Value {
     let mut composite = call.composite.clone();
     let kind = Kind::of_composite(composite["kind"].as_str().unwrap()).unwrap();

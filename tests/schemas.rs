@@ -1,4 +1,4 @@
-//! The definitions of claims, as a real API server takes them and judges claims by them.
+//! CRDs of claims at a real API server, and claims that it validates with them.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -60,7 +60,7 @@ fn takes_what_crossplane_reads(server: &ApiServer) {
     }
 }
 
-/// They have to be structural.
+/// The API server accepts only structural schemas.
 fn define_claims(server: &ApiServer) {
     server.define(&yaml(&custom_resource_definitions())).unwrap();
     server.define(&read("package/function/input/inputs.yaml")).unwrap();
@@ -82,7 +82,7 @@ fn takes_the_compositions_input(server: &ApiServer) {
     }
 }
 
-/// What a strict server makes of a claim, or why it refuses.
+/// Claim as a server with strict field validation stores it, or its error.
 fn create(server: &ApiServer, claim: &Value) -> Result<Value, String> {
     let scratch = Scratch::new("claim");
     let file = scratch.path().join("claim.json");
@@ -101,7 +101,7 @@ fn claim(kind: &str, spec: &Value) -> Value {
     })
 }
 
-/// A spec as the function reads it, with every default written out.
+/// Spec as the function reads it, with every default written out.
 fn as_read(kind: &str, spec: &Value) -> Value {
     fn read<C: Checked<Spec: Serialize>>(spec: &Value) -> Value {
         let spec: C::Spec = serde_json::from_value(spec.clone()).unwrap();
@@ -134,7 +134,7 @@ fn broker() -> Value {
     json!({"namespace": "streaming"})
 }
 
-/// A spec with a value put at a path, or the field there removed.
+/// Spec with a value set at a path, or with that field removed.
 fn with(mut spec: Value, path: &str, value: Value) -> Value {
     let steps: Vec<&str> = path.split('.').collect();
     let (last, above) = steps.split_last().unwrap();
@@ -147,7 +147,7 @@ fn with(mut spec: Value, path: &str, value: Value) -> Value {
     spec
 }
 
-/// Specs with faults of form.
+/// Specs that violate the schema.
 fn faulty() -> Vec<(&'static str, Value)> {
     let in_environment = |path, value| ("VClusterEnvironmentClaim", with(environment(), path, value));
     let in_system = |path, value| ("RealtimeSystemClaim", with(system(), path, value));
@@ -178,7 +178,8 @@ fn faulty() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The server names every field that we name. It has words of its own, and of a list's duplicates it names the item.
+/// The server reports every field that we report, in its own words. For a duplicate in a list it names the entry, not
+/// the key field.
 fn finds_the_same_faults(server: &ApiServer) {
     for (kind, spec) in faulty() {
         let ours = checker(kind).faults(&spec, "spec");
@@ -192,7 +193,7 @@ fn finds_the_same_faults(server: &ApiServer) {
     }
 }
 
-/// Cores without quotes, and whole numbers that are written as no integer is.
+/// CPU cores without quotes, and whole numbers in a notation that is not an integer's.
 fn takes_numbers_as_people_write_them(server: &ApiServer) {
     let topics = json!([{"name": "a", "partitions": 3.0, "retentionMs": 6.048e8}]);
     for cpu in [
@@ -227,7 +228,7 @@ fn checker(kind: &str) -> Checker {
     }
 }
 
-/// What people get wrong is refused at its field by the schema, where a schema can say it; and nowhere else is it taken.
+/// The schema refuses a mistake at its field where a schema can express it. All other mistakes pass the server.
 fn refuses_what_the_schema_can_refuse(server: &ApiServer) {
     for row in wrong::table() {
         let verdict = create(server, &claim(&row.kind, &row.spec()));
@@ -235,7 +236,7 @@ fn refuses_what_the_schema_can_refuse(server: &ApiServer) {
             wrong::By::Schema => {
                 let field = row.at.replace("[\"", ".").replace("\"]", "");
                 let refused = verdict.expect_err(&row.mistake);
-                // Of an entry with the key of another the server names the entry, not the field in it that is the key.
+                // For an entry with a duplicate key the server names the entry, not its key field.
                 let entry = field.rsplit_once('.').map(|(entry, _)| entry).filter(|entry| entry.ends_with(']'));
                 let at = [field.as_str(), entry.unwrap_or(&field)];
                 assert!(at.iter().any(|at| refused.contains(&format!("{at}: "))), "{}: {refused}", row.mistake);
@@ -245,7 +246,7 @@ fn refuses_what_the_schema_can_refuse(server: &ApiServer) {
     }
 }
 
-/// Rules beyond the form refuse what they are for, in their own words.
+/// CEL rules refuse the values that they are for, with their own messages.
 fn keeps_the_rules(server: &ApiServer) {
     let cases = [
         (

@@ -1,5 +1,5 @@
-//! The stand-ins of the whole chain, before the chain: at two real API servers each does what is documented of what it
-//! stands for, with what our function composes for the example, and nothing that it is not asked for.
+//! Tests of the stand-ins that the end-to-end suite uses. At two real API servers each stand-in does what the
+//! documentation of its original describes, with the resources composed for the example, and nothing else.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -27,12 +27,12 @@ use support::examples::{documents, project, read, yaml};
 use support::tools::{BEAT, LIMIT, Scratch, run, said, stdout, tool};
 
 const EXAMPLE: &str = "examples/health-realtime-pipeline";
-/// The namespace of the example's environment on the host, and of its system inside.
+/// Namespace of the example's environment on the host, and of its system inside.
 const NAMESPACE: &str = "health-streaming";
 
-/// The two clusters, and who stands in there.
+/// Host and virtual cluster, with the stand-ins that act on them.
 struct Stage {
-    // Dropped from top to bottom: who acts before what he acts in.
+    // Fields are dropped from top to bottom: the stand-ins stop before the API servers.
     #[expect(dead_code, reason = "it is there for as long as the stage is")]
     standins: standins::StandIns,
     host: ApiServer,
@@ -56,7 +56,7 @@ impl Stage {
         fs::read_to_string(self.scratch.path().join("standins.log")).unwrap()
     }
 
-    /// The way into the virtual cluster, as its chart leaves it.
+    /// Secret with the kubeconfig of the virtual cluster, as its chart writes it.
     fn kubeconfig(&self) -> Value {
         let text = fs::read_to_string(self.inner.kubeconfig()).unwrap();
         json!({
@@ -113,7 +113,7 @@ fn until<T>(what: &str, stage: &Stage, so: impl Fn() -> Option<T>) -> T {
     }
 }
 
-/// The status of a condition, with its reason.
+/// Status and reason of a condition.
 fn condition(object: &Value, kind: &str) -> Option<(bool, String)> {
     let conditions = object["status"]["conditions"].as_array()?;
     let found = conditions.iter().find(|condition| condition["type"] == kind)?;
@@ -126,7 +126,7 @@ fn secret(server: &ApiServer, name: &str) -> Option<BTreeMap<String, String>> {
     Some(secret["data"].as_object()?.iter().map(|(key, value)| (key.clone(), decode(value))).collect())
 }
 
-/// What the example becomes, of the API groups that end so.
+/// Resources composed for the example whose API group ends with this text.
 fn composed(group: &str) -> Vec<Value> {
     let mut preview = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
     preview.args(["preview", "-o", "manifests"]).arg(project().join(EXAMPLE).join("application.yaml"));
@@ -153,7 +153,7 @@ fn secrets_are_made_up_once_and_copied() {
     let pushed = "health-streaming.lenses-hq-admin";
     let pushed_state = |name: &str| condition(&get(&stage.host, "pushsecret", NAMESPACE, name)?, "Ready");
 
-    // Without the way into the virtual cluster nothing is written, and it says so.
+    // Without the kubeconfig of the virtual cluster nothing is written, and the PushSecret reports it.
     until("a push without a cluster", &stage, || {
         pushed_state(pushed).filter(|(ready, reason)| !ready && reason == "Errored")
     });
@@ -182,14 +182,14 @@ fn secrets_are_made_up_once_and_copied() {
         assert_eq!(until(name, &stage, || keys(name)), wanted, "{name}");
     }
 
-    // What is there is left as it is, also by one that is made again.
+    // An existing Secret stays unchanged, even after its PushSecret is recreated.
     kubectl(&stage.host, &["delete", "pushsecret", pushed, "--namespace", NAMESPACE]);
     assert!(secret(&stage.inner, "lenses-hq-admin").is_some());
     apply(&stage.host, std::slice::from_ref(named(&composed, "PushSecret", pushed)));
     until("a push made again", &stage, || pushed_state(pushed).filter(|(ready, _)| *ready));
     assert_eq!(secret(&stage.inner, "lenses-hq-admin").unwrap(), made);
 
-    // One that copies waits for what it copies, and copies a change when it is its turn.
+    // A PushSecret that copies waits for its source, and copies a change at its next refresh.
     let copied = "health-streaming.lenses-license";
     assert_eq!(pushed_state(copied), Some((false, "Errored".to_owned())));
     apply(&stage.host, &documents(&read(format!("{EXAMPLE}/beforehand.yaml")))[2..]);
@@ -214,7 +214,7 @@ fn secrets_are_made_up_once_and_copied() {
 
     what_is_copied_is_what_is_asked_for(&stage, copied);
 
-    // Nothing is left that waits, and the certificate keeps its type.
+    // Every resource becomes ready, and the certificate keeps its type.
     for object in &composed {
         let (kind, name) = (object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         if kind != "Password" {
@@ -227,7 +227,7 @@ fn secrets_are_made_up_once_and_copied() {
     assert_eq!(certificate["metadata"]["labels"][standins::LABEL], "external-secrets");
 }
 
-/// Key by key nothing else comes along, and one that is missing is told; a template is added to all that there is.
+/// A PushSecret with keys copies only those and reports a missing one. Without keys, a template is added to all data.
 fn what_is_copied_is_what_is_asked_for(stage: &Stage, copied: &str) {
     let source = |data: Value| {
         let metadata = json!({"name": "lenses-license", "namespace": NAMESPACE});
@@ -268,7 +268,7 @@ fn what_is_copied_is_what_is_asked_for(stage: &Stage, copied: &str) {
     };
     until("a key that is missing", stage, || failed(copied, "set secret failed: secret key license does not exist"));
     assert_eq!(inside("lenses-license").unwrap(), only, "what was copied stays");
-    // A template that fails is told nowhere; by index it does not fail, and writes nothing.
+    // A failing template is reported only in the log. A template with `index` does not fail, and writes an empty text.
     whole("told-nowhere", "{{ .note }}");
     whole("empty", "{{ index . \"note\" }}");
     until("an empty text", stage, || inside("empty").filter(|found| found["added"].is_empty()));

@@ -1,4 +1,4 @@
-//! That the programs which other suites rely on are there, are the releases pinned, and do what is relied upon.
+//! Check that the programs that other suites rely on are installed, have the pinned version, and behave as expected.
 
 mod support {
     pub mod api_server;

@@ -1,6 +1,6 @@
-//! Everything that we write, compose or put inside what we compose, against the schemas that it is read by: no field is
-//! unknown, none is of another form. What these schemas leave open is listed. Core kinds, which the tool lets pass
-//! whatever they hold, go to an API server in `admission.rs`.
+//! Validation of all written, composed and wrapped objects against the schemas of their readers: no field is unknown,
+//! and none has another form. Fields that these schemas leave open are listed. The tool accepts core kinds with any
+//! content, so an API server checks those in `admission.rs`.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -28,7 +28,7 @@ use support::examples::{claims, distinct, documents, files, installed, objects, 
 use support::misspelt::{kind, outermost, variants};
 use support::tools::{Scratch, command, crd_sources, offline, run, said, stdout};
 
-/// Everything that has a schema, as it is written or composed.
+/// All objects that have a schema, as they are written or composed.
 static EVERYTHING: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let mut everything = composed::objects(&composed::platforms());
     everything.extend(objects().into_iter().map(|(_, object)| object));
@@ -54,7 +54,7 @@ fn definitions() -> Vec<Value> {
     definitions
 }
 
-/// What a platform team may write into a Composition, all of it.
+/// Complete input that a platform team may write into a Composition.
 fn input() -> Value {
     let mut input = wiring::full::input();
     input["apiVersion"] = json!(API_VERSION);
@@ -63,20 +63,20 @@ fn input() -> Value {
     input
 }
 
-/// Our schemas and everybody else's.
+/// Folders with the schemas of the function and of all other projects.
 fn schemas() -> OsString {
     let mut paths = vec![project().join("xrds"), project().join("package/function/input/inputs.yaml")];
     paths.extend(crd_sources().into_iter().map(|source| source.folder));
     paths.iter().map(|path| path.as_os_str()).collect::<Vec<_>>().join(&OsString::from(","))
 }
 
-/// What Crossplane's own validation says of each object. A Composition's input is one more.
+/// Results of Crossplane's own validation, one for each object, and one more for the input of a Composition.
 fn validate(objects: &[Value]) -> Vec<Value> {
     let scratch = Scratch::new("validate");
     let file = write(scratch.path(), "objects.yaml", objects);
     let mut validate = command("crossplane");
     validate.args(["resource", "validate"]).arg(schemas()).arg(file);
-    // Without an image of Crossplane's to download, it stays offline.
+    // The empty image keeps the tool offline: it would download Crossplane's image otherwise.
     validate.args(["--crossplane-image=", "--output=json", "--error-on-missing-schemas"]);
     validate.arg("--cache-dir").arg(scratch.path());
     let output = run(&mut validate);
@@ -103,7 +103,7 @@ fn nothing_has_a_field_that_its_schema_does_not_know() {
     }
 }
 
-/// Where a schema takes any field: labels and data, and what another reads with a schema of its own.
+/// Places where a schema accepts any field: labels, data, and content that another schema covers.
 const OPEN: [&str; 24] = [
     "apiextensions.crossplane.io/v1 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
     "apiextensions.crossplane.io/v1 Composition /spec/pipeline/*/input",
@@ -131,7 +131,7 @@ const OPEN: [&str; 24] = [
     "serving.knative.dev/v1 Service /spec/template/spec/tolerations/*",
 ];
 
-/// Whether the tool looks into an object: not where its kind is a core one.
+/// Whether the tool validates an object. It does not validate core kinds.
 fn is_judged(object: &Value) -> bool {
     let group = object["apiVersion"].as_str().unwrap().split_once('/').map(|(group, _)| group);
     group.is_some_and(|group| group.contains('.') && !group.ends_with(".k8s.io"))
@@ -140,10 +140,10 @@ fn is_judged(object: &Value) -> bool {
 #[test]
 fn a_field_that_nobody_knows_is_found_wherever_a_schema_is_closed() {
     let mut variants = variants(EVERYTHING.iter().filter(|object| is_judged(object)));
-    // Any object has the same metadata, which the tool leaves alone.
+    // All objects have the same metadata, which the tool does not validate.
     variants.retain(|place, _| !place.contains(" /metadata"));
     let results = validate(&variants.values().cloned().collect::<Vec<_>>());
-    // A Composition's input has a result of its own.
+    // The input of a Composition has a separate result.
     let results: Vec<_> = results.iter().filter(|result| result["kind"] != "Input").collect();
     assert_eq!(results.len(), variants.len(), "each is looked at");
     let kinds = |results: &[&Value]| results.iter().map(|result| kind(result)).collect::<Vec<_>>();
@@ -153,7 +153,7 @@ fn a_field_that_nobody_knows_is_found_wherever_a_schema_is_closed() {
     assert_eq!(outermost(&open), OPEN);
 }
 
-/// A value with every field that a schema names.
+/// Value with every field that a schema names.
 fn fullest(schema: &Value) -> Value {
     match schema["type"].as_str() {
         Some("object") => {
@@ -165,7 +165,7 @@ fn fullest(schema: &Value) -> Value {
     }
 }
 
-/// What a preview says of fields that it does not know.
+/// Messages of a preview about unknown fields.
 fn unknown_to_a_preview(application: &Value) -> Vec<String> {
     let scratch = Scratch::new("preview");
     let file = write(scratch.path(), "application.yaml", std::slice::from_ref(application));
@@ -174,7 +174,7 @@ fn unknown_to_a_preview(application: &Value) -> Vec<String> {
     said.lines().filter(|line| line.contains(": unknown field")).map(str::to_owned).collect()
 }
 
-/// Upstream's own definition says what an Application may have.
+/// Upstream's CRD defines the fields of an Application.
 #[test]
 fn a_preview_knows_the_fields_of_an_application_and_no_other() {
     let kubevela = crd_sources().into_iter().find(|source| source.name == "kubevela").unwrap();
@@ -193,7 +193,7 @@ fn a_preview_knows_the_fields_of_an_application_and_no_other() {
     let variants = variants([&application]);
     let open = variants.iter().filter(|(_, variant)| unknown_to_a_preview(variant).is_empty());
     let open: Vec<&str> = open.map(|(place, _)| place.rsplit_once(' ').unwrap().1).collect();
-    // What another definition judges: of a component, of a trait, of a policy, of a step.
+    // Other definitions validate these fields: of a component, a trait, a policy or a workflow step.
     let judged_elsewhere = |place: &&str| place.ends_with("/properties") || place.ends_with("/scopes");
     assert!(open.iter().all(judged_elsewhere) && variants.len() > open.len() + 15, "{open:?} of {}", variants.len());
 }

@@ -1,4 +1,4 @@
-//! That everything named exists: on every example, and on variations of them.
+//! Check that every name refers to something that exists, on every example and on variations of them.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
@@ -15,7 +15,7 @@ use wiring::value::Look;
 use wiring::variations::{self, Variation};
 use wiring::{documented, keys, random};
 
-/// Fails with everything that is found on these platforms.
+/// Fails with all findings on these platforms.
 fn assert_sound(platforms: &[Platform]) {
     let mut report = Vec::new();
     for platform in platforms {
@@ -31,7 +31,7 @@ fn everything_named_exists_in_every_example() {
     assert_sound(&wiring::examples::platforms());
 }
 
-/// The platforms of these variations; all others are refused for nothing but what is expected.
+/// Platforms of the legal variations. The others must be refused at exactly the expected fields.
 fn legal(variations: Vec<Variation>, expected: &[&str]) -> Vec<Platform> {
     let mut platforms = Vec::new();
     let mut refused = BTreeSet::new();
@@ -49,7 +49,7 @@ fn legal(variations: Vec<Variation>, expected: &[&str]) -> Vec<Platform> {
 fn everything_named_exists_in_every_variation_of_the_claims() {
     let expected = [
         "spec.connectorConfig.mappings[0].keyField",
-        // A schema is one by its language, which no form of a field says.
+        // The language of a schema decides whether it is valid, which the form of the field cannot express.
         "spec.kafkaConfig.topics[0].schema.definition",
         "spec.kafkaConfig.topics[0].schema.type",
         "spec.lensesConfig.acceptEULA",
@@ -99,7 +99,7 @@ fn everything_named_exists_whatever_is_combined() {
     let settings = wiring::full::settings();
     let legal = Cell::new(0);
     random::combinations(170, |changes| {
-        // Changes that contradict each other are refused, which other tests look at.
+        // Combinations that the checks refuse are skipped: other tests cover them.
         let Ok(platform) = Platform::try_of("random", variations::changed(&changes), &settings) else { return Ok(()) };
         legal.set(legal.get() + 1);
         match wiring::findings(&platform).first() {
@@ -147,7 +147,7 @@ fn every_part_of_a_phase_is_composed_by_some_claim() {
     }
 }
 
-/// Everything that the health pipeline is known to have, by kind and name.
+/// Expected objects of the health pipeline, by kind and name.
 const PIPELINE: &[(&str, &str)] = &[
     ("Release", "health-streaming"),
     ("ExternalSecret", "snowflake-credentials"),
@@ -186,7 +186,7 @@ fn the_health_pipeline_has_all_that_it_is_known_to_have() {
         .resources()
         .map(|(_, resource)| match resource.manifest().text("/kind") {
             "Release" => ("Release", resource.composed.text("/metadata/annotations/crossplane.io~1external-name")),
-            // Behind the name is a hash.
+            // The name of a Job ends with a hash.
             "Job" => ("Job", resource.manifest().text("/metadata/name").trim_end_matches(|c| c != '-')),
             kind => (kind, resource.manifest().text("/metadata/name")),
         })

@@ -1,4 +1,4 @@
-//! Wrong claims, and what their authors are told.
+//! Wrong claims, and the messages for their authors.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

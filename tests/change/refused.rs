@@ -1,6 +1,5 @@
-//! What cannot change after creation: of each such field a claim that is there, changes that a real API server refuses
-//! with our sentence at the right field, and changes beside them that it takes. What we say of a change without a server
-//! has to be the same.
+//! Fields that cannot change after creation. For each, a real API server refuses some changes of an existing claim with
+//! our message at the right field, and accepts others. The check without a server must decide the same.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,12 +15,12 @@ const ENVIRONMENT: &str = "VClusterEnvironmentClaim";
 const SYSTEM: &str = "RealtimeSystemClaim";
 const BROKER: &str = "IotBrokerClaim";
 
-/// One field that cannot change, or not every way.
+/// Field that cannot change, or not to every value.
 struct Case {
     kind: &'static str,
-    /// The field as the server names it.
+    /// Field as the server names it.
     field: &'static str,
-    /// How its sentence begins.
+    /// Beginning of the message.
     says: &'static str,
     before: Value,
     forbidden: Vec<Value>,
@@ -32,7 +31,7 @@ fn cases() -> Vec<Case> {
     [of_environments(), of_tenants(), of_systems(), of_brokers(), of_passwords()].into_iter().flatten().collect()
 }
 
-/// A password that was made up is overwritten only by somebody who says that it was read out.
+/// A generated password is overwritten only if the author of the claim states that it was read out.
 fn of_passwords() -> Vec<Case> {
     let own = || json!({"name": "own"});
     let raised = |spec: Value| with(spec, "credentialsGeneration", json!(2));
@@ -62,7 +61,7 @@ fn of_passwords() -> Vec<Case> {
             vec![lenses("own")],
             vec![raised(lenses("own"))],
         ),
-        // An own one may follow another, or go: a password that is there stays then.
+        // A Secret of one's own may be replaced by another one or removed: the existing password then stays.
         case(
             SYSTEM,
             "spec.dashboard.administrator.credentialsSecretRef",
@@ -87,7 +86,7 @@ fn of_passwords() -> Vec<Case> {
         case(
             BROKER,
             "spec.connectorConfig.credentialsSecretRef",
-            // Where there was no bridge, there was no password of it.
+            // A broker without a bridge had no password for it.
             bridged(json!({"mappings": [], "simulator": {"enabled": false}})),
             vec![],
             vec![bridged(
@@ -147,7 +146,7 @@ fn of_environments() -> Vec<Case> {
             forbidden: vec![with(environment(), "retain", json!(true))],
             allowed: vec![with(environment(), "retain", json!(false)), environment()],
         },
-        // One that was made with it keeps it, and gets rid of it.
+        // An environment that already has `retain: true` may keep the field and may remove it.
         Case {
             kind: ENVIRONMENT,
             field: "spec.provisioner",
@@ -162,7 +161,7 @@ fn of_environments() -> Vec<Case> {
         switched("spec.components.istio", components(true, false, false), components(false, false, false)),
         switched("spec.components.knativeServing", components(true, true, false), components(true, false, false)),
         switched("spec.components.observability", environment(), components(true, true, false)),
-        // One that names no namespace has one that is called like it.
+        // An environment that names no namespace has one with the environment's name.
         Case {
             kind: ENVIRONMENT,
             field: "spec.namespaces",
@@ -193,7 +192,8 @@ fn of_environments() -> Vec<Case> {
     ]
 }
 
-/// Entries stay as they were, and a namespace without one stays without; a new namespace may come with its own.
+/// Existing entries must stay, and a namespace without an entry must stay without; a new namespace may have its own
+/// entry.
 fn tenants() -> Case {
     let of = |names: Value, tenants: &[(&str, &str)]| {
         let entry = |(namespace, claims): &(&str, &str)| json!({"namespace": namespace, "claimNamespace": claims});
@@ -220,7 +220,7 @@ fn tenants() -> Case {
     }
 }
 
-/// What systems and brokers have in common.
+/// Cases that systems and brokers have in common.
 fn of_tenants() -> Vec<Case> {
     let says = "cannot be changed after creation: create another claim for that";
     let of = |kind, spec: Value| {
@@ -235,7 +235,7 @@ fn of_tenants() -> Vec<Case> {
                 forbidden: vec![moved(placed("health"), "other")],
                 allowed: vec![with(placed("health"), "domain", json!("example.com"))],
             },
-            // Without one it is the namespace's name.
+            // The default of this field is the namespace's name.
             Case {
                 kind,
                 field: "spec.environment",
@@ -277,7 +277,7 @@ fn of_systems() -> Vec<Case> {
             field: "spec.kafkaConfig.topics[1].partitions",
             says: "cannot be lowered after creation: ",
             before: topics(json!([{"name": "b"}, {"name": "a", "partitions": 1}])),
-            // The same topic is found wherever it stands.
+            // A topic is identified by its name, at any place in the list.
             forbidden: vec![topics(json!([{"name": "a"}, {"name": "b", "partitions": 2}]))],
             allowed: vec![
                 topics(json!([{"name": "b", "partitions": 4}, {"name": "a", "retentionMs": -1}])),
@@ -336,7 +336,7 @@ fn of_brokers() -> Vec<Case> {
             says,
             before: broker(),
             forbidden: vec![mqtt(true, "4Gi")],
-            // Without persistence there is no volume.
+            // Without persistence there is no volume, so its size is free.
             allowed: vec![mqtt(true, "5Gi"), mqtt(false, "1Gi"), mqtt(true, "2Gi")],
         },
         Case {
@@ -390,7 +390,7 @@ fn remove(server: &ApiServer, kind: &str) {
     assert!(removed.status.success(), "{}", said(&removed));
 }
 
-/// Puts a spec where another one may stand. What the new one does not name is gone.
+/// Replaces the spec of a claim. Fields that the new spec lacks are removed.
 fn apply(server: &ApiServer, kind: &str, spec: &Value) -> Result<(), String> {
     let scratch = Scratch::new("change");
     let file = scratch.path().join("claim.json");
@@ -399,7 +399,7 @@ fn apply(server: &ApiServer, kind: &str, spec: &Value) -> Result<(), String> {
     if output.status.success() { Ok(()) } else { Err(said(&output)) }
 }
 
-/// Every field with a rule for values that follow each other.
+/// Fields whose schema has a transition rule, one that compares old and new value.
 fn ruled() -> BTreeSet<(&'static str, String)> {
     let mut found = BTreeSet::new();
     for kind in [ENVIRONMENT, SYSTEM, BROKER] {

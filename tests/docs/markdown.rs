@@ -1,4 +1,4 @@
-//! The documents as text: their blocks of code, tables, headings, links and names. This room judges nothing.
+//! Parser of the documents: blocks of code, tables, headings, links and names.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,18 +6,18 @@ use std::path::{Path, PathBuf};
 
 use regex_lite::Regex;
 
-/// A page.
+/// Page of the documentation.
 pub struct Document {
-    /// Its path in the checkout.
+    /// Path in the checkout.
     pub name: String,
     text: String,
 }
 
-/// A fenced block of code.
+/// Fenced block of code.
 pub struct Block {
     pub language: String,
     pub lines: Vec<String>,
-    /// The line that opens it.
+    /// Number of the line that opens the block.
     pub line: usize,
 }
 
@@ -25,7 +25,7 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every page that a person reads, the generated ones too.
+/// Every page that people read, the generated ones included.
 pub fn documents() -> Vec<Document> {
     let mut names: Vec<String> = Vec::new();
     for folder in ["", "docs/"] {
@@ -42,7 +42,7 @@ pub fn documents() -> Vec<Document> {
     names.into_iter().map(read).collect()
 }
 
-/// What the function is written in, all of it.
+/// All sources of the function, joined.
 pub fn sources() -> String {
     let mut text = String::new();
     let mut folders = vec![root().join("function")];
@@ -77,7 +77,7 @@ impl Document {
         blocks
     }
 
-    /// The lines outside of blocks, each with its number.
+    /// Lines outside of code blocks, each with its number.
     fn prose(&self) -> impl Iterator<Item = (usize, &str)> {
         let mut is_code = false;
         self.text.lines().enumerate().filter_map(move |(index, line)| {
@@ -87,7 +87,7 @@ impl Document {
         })
     }
 
-    /// What stands in the prose and matches, its first group if there is one.
+    /// All matches of a pattern in the prose: the first group, if the pattern has one.
     fn all(&self, pattern: &str) -> Vec<(usize, String)> {
         let pattern = Regex::new(pattern).unwrap();
         let matches = |(number, line): (usize, &str)| {
@@ -114,7 +114,7 @@ impl Document {
         links
     }
 
-    /// What links to headings of this page call them.
+    /// Anchors of this page's headings, as links name them.
     pub fn anchors(&self) -> BTreeSet<String> {
         let headings = self.prose().map(|(_, line)| line).filter(|line| line.starts_with('#'));
         headings
@@ -131,12 +131,12 @@ impl Document {
             .collect()
     }
 
-    /// The cells of every table, row by row, without headings' underlines.
+    /// Cells of every table row, without the underlines of headings.
     pub fn rows(&self) -> Vec<Vec<String>> {
         self.prose().filter_map(|(_, line)| cells(line)).collect()
     }
 
-    /// The rows of the table below a line that begins so, without its heading.
+    /// Rows of the table below a line that begins with `mark`, without the heading.
     pub fn table_after(&self, mark: &str) -> Vec<Vec<String>> {
         let lines = self.text.lines().skip_while(|line| !line.starts_with(mark)).skip(1);
         lines

@@ -1,4 +1,5 @@
-//! A page's commands, run one after the other as a reader would, in a copy of what they need of the checkout.
+//! Runner of a page's commands: one after the other, as a reader would run them, in a copy of the necessary part of the
+//! checkout.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -9,18 +10,18 @@ use regex_lite::Regex;
 
 use super::markdown::{Block, root};
 
-/// A command, and what the page says that it prints.
+/// Command, and the output that the page shows.
 struct Step {
     line: usize,
     command: String,
     printed: Vec<String>,
 }
 
-/// What a page says otherwise than it is.
+/// Differences between the page and the real output.
 pub fn differences(page: &str, blocks: &[Block]) -> Vec<String> {
     let steps: Vec<Step> = blocks.iter().flat_map(steps).collect();
     let copy = copy();
-    // In one shell, so that what a command sets holds for the next.
+    // All commands run in one shell, so that variables of one hold for the next.
     let line =
         |(index, step): (usize, &Step)| format!("{{ {}\n}} >.out-{index} 2>&1; echo $? >.code-{index}\n", step.command);
     fs::write(copy.path().join(".script"), steps.iter().enumerate().map(line).collect::<String>()).unwrap();
@@ -60,7 +61,8 @@ fn steps(block: &Block) -> Vec<Step> {
     steps
 }
 
-/// What commands may look at and change. Targets of make are looked up, not made: that is what this test runs in.
+/// Files that commands may read and change. Targets of make are only looked up, because this test itself runs inside
+/// make.
 fn copy() -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     let to = copy.path();
@@ -90,7 +92,7 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// Whether the text is what the page shows of it.
+/// Whether the printed text matches what the page shows of it.
 fn fits(shown: &[String], printed: &str) -> bool {
     let hash = Regex::new("-[0-9a-f]{8}\\b").unwrap();
     let same = |line: &str| hash.replace_all(line.trim_end(), "-HASH").into_owned();

@@ -1,4 +1,4 @@
-//! What the pods of the examples reserve, and whether a page says so.
+//! Resource requests of the examples' pods, compared with the page that lists them.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -8,17 +8,17 @@ use serde_json::Value;
 
 use super::markdown::root;
 
-/// What a pod reserves: thousandths of a core, mebibytes, the limit of these, gibibytes on a volume.
+/// Requests of a pod: CPU in thousandths of a core, memory in MiB, memory limit in MiB, volume in GiB.
 type Size = [u64; 4];
 
-/// The volume of each pod.
+/// Volume of each pod.
 const VOLUMES: [(&str, &str); 3] = [
     ("kafka-data-pvc", "kafka-platform"),
     ("mosquitto-data-pvc", "health-mqtt-broker"),
     ("postgres-data-pvc", "lenses-backend-postgres"),
 ];
 
-/// The rows of the page, against what the smallest claims become.
+/// Compares the rows of the page with the plans of the smallest claims.
 pub fn check(rows: &[Vec<String>]) {
     let mut sizes = of_the_examples();
     let mut together = Size::default();
@@ -52,7 +52,7 @@ fn of_the_examples() -> BTreeMap<String, Size> {
             || manifest.pointer("/spec/template/spec/containers").and_then(Value::as_array).into_iter().flatten();
         let resources: Vec<&Value> = match manifest["kind"].as_str().unwrap_or_default() {
             "Deployment" | "StatefulSet" | "Service" => containers().map(|container| &container["resources"]).collect(),
-            // The others are the environment's.
+            // All other Releases belong to the environment.
             "Release" if manifest.pointer("/spec/forProvider/chart/name").is_some_and(|name| name == "postgres") => {
                 manifest.pointer("/spec/forProvider/values/resources").into_iter().collect()
             }

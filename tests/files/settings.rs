@@ -1,8 +1,9 @@
-//! The settings of what cannot run here, charts, Lenses HQ and its agent, Metabase: every key is one that its reader knows.
+//! Settings of programs that cannot run here: charts, Lenses HQ and its agent, Metabase. Every key must be one that its
+//! reader supports.
 //!
-//! Beside this file, `charts/` holds the keys of each chart's own values at the pinned version, and those that only its
-//! templates take, read in its source; `documented/` those that a program's documentation names. `.*` stands for whatever
-//! is below, `[]` for a list's entry.
+//! The folder `charts/` has the keys of each chart's default values at the pinned version, and the keys that only its
+//! templates read, from the chart's source. The folder `documented/` has the keys that a program's documentation names.
+//! `.*` means anything below, `[]` an entry of a list.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{examples, prove, tools};
 
-/// The resources that the files become, each as Crossplane is given it.
+/// Composed resources of these files, as Crossplane receives them.
 pub fn composed(arguments: &[&str]) -> Vec<Value> {
     let mut preview = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
     let output =
@@ -28,7 +29,7 @@ pub fn composed(arguments: &[&str]) -> Vec<Value> {
         .collect()
 }
 
-/// What every example becomes, with the platform team's settings at their defaults and all of them used.
+/// Composed resources of every example, with the platform team's settings at their defaults and with all of them set.
 fn everything() -> Vec<Value> {
     let input = json!({
         "apiVersion": "fn.platform.example.org/v1alpha1",
@@ -57,14 +58,14 @@ fn seed() -> Vec<Value> {
     composed(&["examples/health-realtime-pipeline/application.yaml"])
 }
 
-/// The manifest of that kind and name in the virtual cluster.
+/// Manifest of this kind and name in the virtual cluster.
 fn manifest(resources: &[Value], kind: &str, name: &str) -> Value {
     let mut manifests = resources.iter().map(|resource| &resource["spec"]["forProvider"]["manifest"]);
     let found = manifests.find(|it| it["kind"] == kind && it["metadata"]["name"] == name);
     found.unwrap_or_else(|| panic!("no {kind} {name}")).clone()
 }
 
-/// The keys that lead to a value's leaves.
+/// Key paths of a value's leaves.
 fn leaves(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
@@ -180,7 +181,7 @@ fn lenses_documents_every_setting() {
     for required in ["/database/host", "/database/database", "/license/key"] {
         assert!(hq.pointer(required).is_some_and(Value::is_string), "{required}");
     }
-    // What HQ reads from its environment is there.
+    // Every environment variable that HQ's configuration refers to is set.
     let given = variables(&manifest(&resources, "Deployment", "lenses-hq"));
     let referred: BTreeSet<String> =
         hq.to_string().split("$(").skip(1).map(|rest| rest.split(')').next().unwrap().to_owned()).collect();

@@ -1,4 +1,4 @@
-//! The table of docs/proof.md names each file, script and setting that we generate, with proofs that are there.
+//! Check of the table in docs/proof.md: it names each generated file, script and setting, with proofs that exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,14 +9,14 @@ use crate::examples::{project, read};
 use crate::prove;
 use crate::settings::composed;
 
-/// A claim for archives, so that what fetches them is there too; nothing is fetched here.
+/// Claim fields for archives, so that the script that fetches them is generated; nothing is fetched here.
 const ARCHIVES: &str = "        kafkaConfig:
           connectors:
             mqtt: {url: 'https://example.com/mqtt.zip', sha256: 'CHECKSUM'}
             snowflake: {url: 'https://example.com/snowflake.zip', sha256: 'CHECKSUM'}
 ";
 
-/// What programs read of what we generate, by the names that the table uses.
+/// Generated files and settings that programs read, by the names in the table.
 fn generated() -> BTreeSet<String> {
     let application = read("examples/health-realtime-pipeline/application.yaml");
     let with_archives = application.replace("        kafkaConfig:\n", &ARCHIVES.replace("CHECKSUM", &"0".repeat(64)));
@@ -41,7 +41,7 @@ fn generated() -> BTreeSet<String> {
 fn read_by_programs(manifest: &Value) -> Vec<String> {
     let name = manifest["metadata"]["name"].as_str().unwrap();
     match manifest["kind"].as_str().unwrap() {
-        // Locks hold facts for us, not for a program.
+        // Locks hold facts for the function, not for a program.
         "ConfigMap" if name.ends_with("-owner") => Vec::new(),
         "ConfigMap" => manifest["data"].as_object().unwrap().keys().map(|key| format!("{name}/{key}")).collect(),
         kind @ ("ServiceMonitor" | "PrometheusRule") => vec![format!("{kind} {name}")],
@@ -73,7 +73,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap()
 }
 
-/// The rows: what is generated, what proves it, what it runs on there, what stays unproven.
+/// Rows: the generated thing, its proofs, the software that the proofs run on, and what remains unproven.
 fn rows() -> Vec<Vec<String>> {
     let page = read("docs/proof.md");
     let table = page.lines().skip_while(|line| !line.starts_with("<!-- proofs:")).skip(1);
@@ -85,7 +85,7 @@ fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
 
-/// Everything that a proof's source says, with the rooms of this suite that it shares with others.
+/// Source of a proof, with the modules of this suite that it shares with others.
 fn source(proof: &str) -> String {
     let folder = project().join("tests/files");
     let text = fs::read_to_string(folder.join(proof)).unwrap_or_else(|error| panic!("docs/proof.md: {proof}: {error}"));
@@ -105,12 +105,12 @@ fn every_generated_file_has_its_row_and_every_row_its_proof() {
         assert!(!proofs.is_empty(), "docs/proof.md: {files} has no proof");
         for file in quoted(files) {
             assert!(told.insert(file.to_owned()), "docs/proof.md: {file} stands there twice");
-            // A file of something, or a kind and its name.
+            // The first column has the form `NAME/FILE`, or a kind and a name.
             let name = file.split('/').next().unwrap().rsplit(' ').next().unwrap();
             let is_meant = |proof: &&str| {
                 let is_run = suite.contains(&format!("\"{proof}\")")) || suite.contains(&format!("\"files/{proof}\""));
                 assert!(is_run, "docs/proof.md: {proof} is not run by tests/files.rs");
-                // The charts of a list in a folder are read by the folder's own names.
+                // A folder's list of charts is read by file name, so the source does not name each chart.
                 source(proof).contains(name) || (file.starts_with("chart ") && listed(name))
             };
             assert!(proofs.iter().any(is_meant), "docs/proof.md: none of {proofs:?} takes {name}");

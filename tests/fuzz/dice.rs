@@ -1,4 +1,4 @@
-//! Chance that comes out the same every time: SplitMix64.
+//! Deterministic random numbers: SplitMix64.
 
 #[derive(Clone)]
 pub struct Dice(u64);
@@ -16,12 +16,12 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// A number below this one.
+    /// Number below `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound.max(1) as u64).unwrap_or_default()
     }
 
-    /// Once in so many times.
+    /// True once in `times` calls on average.
     pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

@@ -1,4 +1,4 @@
-//! What must hold of an answer, whatever was asked.
+//! Invariants of an answer, for any request.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,26 +16,26 @@ use crate::requests::desired_keys;
 use crate::seeds::Seed;
 use crate::wire;
 
-/// What is taken unasked.
+/// Size of a message that the server accepts without a setting.
 const LIMIT: usize = 5 << 20;
 
-/// After so many faults a run has told enough.
+/// Number of faults after which a run stops.
 const ENOUGH: usize = 5;
 
-/// What came of all that was sent.
+/// Counts of what was sent and answered.
 #[derive(Default)]
 pub struct Tally {
     pub sent: u64,
-    /// With an answer that is no Fatal.
+    /// Requests whose answer has no Fatal result.
     pub answered: u64,
     pub fatal: u64,
     pub refused: u64,
     pub too_large: u64,
     pub largest_request: usize,
     pub largest_answer: usize,
-    /// How often the same bytes were sent again.
+    /// Number of requests that were sent again with the same bytes.
     pub repeated: u64,
-    /// How often a whole plan was compared.
+    /// Number of comparisons of a whole plan.
     pub compared: u64,
     pub faults: Vec<String>,
     kinds: BTreeMap<What, u64>,
@@ -63,13 +63,13 @@ impl Tally {
     }
 }
 
-/// One caller, and what it has seen.
+/// Caller with a connection, and its results.
 pub struct Judge {
     channel: Channel,
     pub tally: Tally,
 }
 
-/// What an answer says, as far as it is judged.
+/// Part of an answer that is judged.
 enum Said {
     Plan(BTreeSet<String>),
     Fatal,
@@ -85,7 +85,7 @@ impl Judge {
         self.tally.faults.len() < ENOUGH
     }
 
-    /// Sends a request, and some of them twice or without what is observed. Tells how many that were.
+    /// Sends a request, and some requests twice or without observed resources. Returns how many requests were sent.
     pub async fn judge(&mut self, mutant: Mutant, seed: &Seed, dice: &mut Dice) -> u64 {
         let before = self.tally.sent;
         *self.tally.kinds.entry(mutant.what).or_default() += 1;
@@ -151,7 +151,7 @@ impl Judge {
             }
         };
         self.tally.largest_answer = self.tally.largest_answer.max(bytes.len());
-        // What was passed on from functions before may be deeper than anybody here can take apart, and broken.
+        // Data that earlier functions passed on may be deeper than the decoder here allows, or broken.
         let Ok(answer) = RunFunctionResponse::decode(bytes.clone()) else {
             if matches!(mutant.what, What::Legal | What::Observed | What::Claim) {
                 self.fault(mutant, "the answer cannot be read");
@@ -189,12 +189,12 @@ impl Judge {
     }
 }
 
-/// Which request it is.
+/// Hash that identifies a request.
 fn digest(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |digest, byte| (digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// What matters of an answer, for people.
+/// Short form of an answer for people.
 pub fn in_short(answer: &Bytes) -> String {
     match RunFunctionResponse::decode(answer.clone()) {
         Ok(read) => format!("{} bytes, {} desired, {:?}", answer.len(), desired_keys(&read).len(), read.results),

@@ -1,4 +1,4 @@
-//! How large a legal request can be, and that the server takes twice as much unasked.
+//! Size of the largest legal requests, and proof that the server accepts twice that size without a setting.
 
 use function_sdk_rust::proto::v1::{RunFunctionRequest, Severity};
 use function_sdk_rust::resource::json_to_struct;
@@ -12,7 +12,7 @@ use crate::server::Server;
 use crate::wiring::longest;
 use crate::wiring::platform::Written;
 
-/// The largest request about each kind of claim.
+/// Largest request for each kind of claim.
 pub fn requests() -> Vec<(&'static str, RunFunctionRequest)> {
     let claims = longest::claims();
     let input = longest::input();
@@ -31,7 +31,7 @@ pub fn claim(written: &Written) -> Value {
     })
 }
 
-/// What docs/fuzz.md tells of each kind, in bytes.
+/// Sizes in bytes that docs/fuzz.md lists for each kind.
 fn told() -> Vec<(String, usize)> {
     let page = include_str!("../../docs/fuzz.md");
     let rows =
@@ -55,11 +55,11 @@ fn the_largest_legal_request_is_at_most_half_of_what_is_taken() {
         let answer = server.run(request.clone());
         assert!(answer.results.iter().all(|result| result.severity() != Severity::Fatal), "{:?}", answer.results);
         assert_eq!(desired_keys(&answer).len(), resources);
-        // As much again, in what nobody reads.
+        // Padding of the same size, in a field that the function does not read.
         request.context = Some(json_to_struct(json!({"padding": "x".repeat(size)}).as_object().unwrap()));
         assert!(request.encoded_len() > 2 * size);
         server.run(request);
-        // A claim that may have more or less makes another figure; a little more or less is the same.
+        // The figure in the document may differ by 5 %: claims that may grow change it slightly.
         assert!((told..told + told / 20).contains(&size) || (size..size + size / 20).contains(&told), "{kind}: {size}");
     }
 }

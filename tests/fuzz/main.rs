@@ -1,7 +1,8 @@
-//! The real server, sent whatever there is: legal requests changed in places, huge ones, and bytes that are none. In a plain
-//! `cargo test` for some seconds; `make fuzz REQUESTS=1000000` sends so many, and writes its row of docs/fuzz.md.
+//! Fuzz test of the real server: legal requests with changes, huge requests, and bytes that are no request. A plain
+//! `cargo test` runs it for some seconds; `make fuzz REQUESTS=1000000` sends that many requests and writes a row of
+//! docs/fuzz.md.
 //!
-//! `SEED=N` begins elsewhere. What fails is kept in target/tmp, and is sent again by `AGAIN=FILE`.
+//! `SEED=N` changes the random sequence. A request that fails is kept in target/tmp; `AGAIN=FILE` sends it again.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
@@ -36,10 +37,10 @@ use mutate::{What, mutant};
 use seeds::{Seed, seeds};
 use server::{Launch, Server, pod};
 
-/// How long a plain run takes.
+/// Duration of a plain run.
 const SOME_TIME: Duration = Duration::from_secs(15);
 
-/// What may stay in memory of all that was sent: what allocator and connections keep for the next calls.
+/// Bytes that may stay in memory: allocator and connections keep them for later calls.
 const STAYS: usize = 32 << 20;
 
 const CALLERS: u64 = 8;
@@ -49,7 +50,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 fn launched() -> Server {
-    // Who sends that much gets a line for each, and all of them are kept for the case that something fails.
+    // The server logs no line for each call, because all lines are kept in case of a failure.
     let log = "error,realtime_platform_grpc::serve=info,realtime_platform_grpc::serve::call=error";
     Launch::new(["--insecure", "--max-connection-age", "86400"]).env("RUST_LOG", log).start()
 }
@@ -62,7 +63,8 @@ fn the_server_stands_whatever_it_is_sent() {
     if let Some(file) = std::env::var_os("AGAIN") {
         return again(&server, &std::fs::read(file).unwrap().into());
     }
-    // Everything legal once, so that what is always kept is there before.
+    // Every legal request is sent once first, so that memory that the server always keeps is allocated before the
+    // measurement.
     for seed in seeds.iter() {
         let channel = server.channel();
         server.block_on(wire::call(channel, seed.encode(|_| true).into())).unwrap();
@@ -118,7 +120,7 @@ fn the_server_stands_whatever_it_is_sent() {
         assert!(after < early.max(before) + STAYS / 2, "{} MiB after a tenth, {} in the end", early >> 20, after >> 20);
     }
     for what in [What::Legal, What::Observed, What::Claim, What::Flood, What::Wire, What::Noise] {
-        // Of some kinds there is one in hundreds.
+        // Some kinds are drawn only once in hundreds of requests.
         assert!(tally.of(what) > 0 || tally.sent < 5_000, "nothing of {what:?} was sent");
     }
     assert!(tally.answered > tally.sent / 4, "of {} requests only {} were answered", tally.sent, tally.answered);
@@ -139,7 +141,7 @@ async fn send(
     judge.tally
 }
 
-/// What is resident once it has calmed down: memory is given back with the calls after.
+/// Resident memory after the load. The allocator returns memory during later calls, so up to 30 calls follow.
 fn settled(server: &Server, seeds: &[Seed], enough: usize) -> usize {
     let mut least = usize::MAX;
     for _ in 0..30 {

@@ -1,4 +1,4 @@
-//! From a legal request to one that nobody meant: its objects changed in places, or its bytes.
+//! Mutations of a legal request: of its objects, or of its bytes.
 
 use std::sync::Arc;
 
@@ -9,36 +9,36 @@ use crate::dice::Dice;
 use crate::seeds::{Part, Seed};
 use crate::wire::{entry, field, value};
 
-/// A request, and what is known of it.
+/// Request, with the facts that a judge needs.
 pub struct Mutant {
     pub bytes: Bytes,
     pub what: What,
-    /// The same claim and settings with nothing observed, where they were changed and can still be read.
+    /// The same claim and settings without observed resources, if these were mutated and can still be read.
     pub bare: Option<Bytes>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum What {
-    /// As it is, with some or all of what is observed.
+    /// Unchanged, with some or all observed resources.
     Legal,
-    /// What is observed was changed, or what was found.
+    /// Observed or required resources were changed.
     Observed,
-    /// The claim was changed, or the settings.
+    /// Claim or settings were changed.
     Claim,
-    /// Something deeper, wider or longer than anybody sends.
+    /// Something deeper, wider or longer than any real caller sends.
     Flood,
-    /// Its messages were changed: fields twice, cut off, of another number or kind.
+    /// Protobuf messages were changed: repeated fields, truncated fields, other field numbers or wire types.
     Wire,
-    /// No request at all.
+    /// Random bytes.
     Noise,
 }
 
-/// As large as is taken, or a little larger.
+/// Size limit of a request, which some mutants exceed slightly.
 const MOST: usize = 5 << 20;
 
-/// A request, and what it was made of.
+/// Mutant, and the seed that it was made of.
 pub fn mutant<'a>(seeds: &'a [Seed], dice: &mut Dice) -> (Mutant, &'a Seed) {
-    // The largest are slow to make and to answer: they come now and then.
+    // The largest seeds are slow to build and to answer, so they are drawn rarely.
     let few = seeds.len() - 3;
     let seed = if dice.once_in(400) { dice.one(&seeds[few..]) } else { dice.one(&seeds[..few]) };
     let what = match dice.below(1000) {
@@ -60,14 +60,14 @@ pub fn mutant<'a>(seeds: &'a [Seed], dice: &mut Dice) -> (Mutant, &'a Seed) {
     (Mutant { bytes: bytes.into(), what, bare: bare.map(Bytes::from) }, seed)
 }
 
-/// With a part of what is observed: mostly a small one.
+/// Request with a random part of the observed resources, mostly a small part.
 fn observed(seed: &Seed, dice: &mut Dice) -> Vec<u8> {
     let share = *dice.one(&[0, 0, 0, 1, 1, 2, 5, 10]);
     let chosen: Vec<bool> = seed.observed.iter().map(|_| dice.below(10) < share).collect();
     seed.encode(|index| chosen[index])
 }
 
-/// What is around the claim changed in places.
+/// Request with changes in the objects around the claim.
 fn around(seed: &Seed, dice: &mut Dice) -> Vec<u8> {
     let mut seed = seed.clone();
     let mut chosen = vec![false; seed.observed.len()];
@@ -86,7 +86,7 @@ fn around(seed: &Seed, dice: &mut Dice) -> Vec<u8> {
     seed.encode(|index| chosen[index])
 }
 
-/// The claim or the settings changed in places; and the same with nothing observed.
+/// Request with changes in claim or settings, and the same request without observed resources.
 fn claimed(seed: &Seed, dice: &mut Dice) -> (Vec<u8>, Option<Vec<u8>>) {
     let mut seed = seed.clone();
     match &mut seed.input {
@@ -115,7 +115,7 @@ fn change(part: &mut Arc<Part>, dice: &mut Dice) {
     *part = Part::of(value);
 }
 
-/// Goes down as chance has it, and changes what it finds there.
+/// Walks down a random path and changes the value at its end.
 fn change_somewhere(at: &mut Value, dice: &mut Dice) {
     match at {
         Value::Object(fields) if !fields.is_empty() && !dice.once_in(12) => {
@@ -148,7 +148,7 @@ fn change_somewhere(at: &mut Value, dice: &mut Dice) {
     }
 }
 
-/// A value of any kind.
+/// Random value of any kind.
 fn leaf(dice: &mut Dice) -> Value {
     match dice.below(13) {
         0 => Value::Null,
@@ -164,7 +164,7 @@ fn leaf(dice: &mut Dice) -> Value {
     }
 }
 
-/// Lists and objects in each other, around the depth that is read.
+/// Nested lists and objects, around the depth that the function accepts.
 fn deep(dice: &mut Dice) -> Value {
     let levels = dice.below(130);
     (0..levels).fold(Value::Null, |inner, _| if dice.once_in(2) { json!([inner]) } else { json!({"a": inner}) })
@@ -210,7 +210,7 @@ fn hostile_text(dice: &mut Dice) -> String {
     }
 }
 
-/// Something that is more than anybody sends, somewhere in a legal request.
+/// Legal request with one oversized thing in a random place.
 fn flood(seed: &Seed, dice: &mut Dice) -> Vec<u8> {
     let size = *dice.one(&[64 << 10, 512 << 10, MOST - (900 << 10), MOST]);
     let much = match dice.below(6) {
@@ -251,7 +251,7 @@ fn flood(seed: &Seed, dice: &mut Dice) -> Vec<u8> {
     request
 }
 
-/// Bytes changed in one to four places.
+/// Encoded request with changes in one to four places.
 fn broken(mut bytes: Vec<u8>, dice: &mut Dice) -> Vec<u8> {
     for _ in 0..=dice.below(4) {
         let at = dice.below(bytes.len());
@@ -267,7 +267,7 @@ fn broken(mut bytes: Vec<u8>, dice: &mut Dice) -> Vec<u8> {
                 let again = bytes[at..end].to_vec();
                 bytes.splice(at..at, again);
             }
-            // Groups, and fields that nobody knows.
+            // Groups of protobuf, and unknown fields.
             4 => bytes.extend(*dice.one(&[
                 &[0x7b, 0x7c][..],
                 &[0x7b],

@@ -1,4 +1,4 @@
-//! The legal requests that everything begins with, taken apart into what can be changed and put together by itself.
+//! Legal requests that the fuzz test starts from, split into objects that can be changed and encoded separately.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use crate::wire::{entry, field};
 use crate::wiring::platform::{ENVIRONMENT, Platform, ResourceState, Written};
 use crate::wiring::{examples, full, longest};
 
-/// An object of a request, and the bytes of its fields.
+/// Object of a request, with its encoded fields.
 pub struct Part {
     pub value: Value,
     pub bytes: Vec<u8>,
 }
 
-/// A legal request.
+/// Legal request.
 #[derive(Clone)]
 pub struct Seed {
     pub name: Arc<str>,
@@ -29,7 +29,7 @@ pub struct Seed {
     pub observed: Vec<(Arc<str>, Arc<Part>)>,
     pub required: Vec<(Arc<str>, Arc<Part>)>,
     pub input: Option<Arc<Part>>,
-    /// What its answer desires.
+    /// Keys of the desired resources in its answer.
     pub keys: Arc<BTreeSet<String>>,
 }
 
@@ -65,7 +65,7 @@ impl Seed {
         }
     }
 
-    /// The request in bytes, with these of the observed resources.
+    /// Encoded request with the chosen observed resources.
     pub fn encode(&self, is_observed: impl Fn(usize) -> bool) -> Vec<u8> {
         let mut observed = field(1, &field(1, &self.composite.bytes));
         for (_, (key, part)) in self.observed.iter().enumerate().filter(|(index, _)| is_observed(*index)) {
@@ -82,7 +82,7 @@ impl Seed {
     }
 }
 
-/// Legal requests of every kind, small ones first, the largest last.
+/// Legal requests of every kind: small ones first, the largest last.
 pub fn seeds() -> Vec<Seed> {
     let mut seeds = Vec::new();
     let wanted = ["minimal", "health-realtime-pipeline/claims", "variants/own-secrets", "variants/second-namespace"];

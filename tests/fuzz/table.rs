@@ -1,4 +1,4 @@
-//! What a run has shown, for people: told at its end, and written into docs/fuzz.md where so many requests were asked for.
+//! Report of a run: printed at its end, and written into docs/fuzz.md if the run had a number of requests.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::judge::Tally;
 
-/// Rows of fewer requests are not kept.
+/// Minimum number of requests for a row that is kept.
 const WORTH_KEEPING: u64 = 100_000;
 
 pub fn tell(tally: &Tally, took: Duration, [before, most, after]: [usize; 3], (wanted, seed): (Option<u64>, u64)) {

@@ -1,4 +1,5 @@
-//! Every text that somebody may write: in each claim, and in the settings. This room knows schemas, not what is hostile.
+//! All text fields of each claim and of the settings, from their schemas. This module does not depend on the list of
+//! hostile texts.
 
 use realtime_platform_core::claims::Kind;
 use realtime_platform_core::schema::{Step, join, structural};
@@ -8,31 +9,31 @@ use serde_json::{Value, json};
 use crate::wiring::full;
 use crate::wiring::platform::{BROKER, ENVIRONMENT, SYSTEM};
 
-/// Something written in which every text has a value that is legal.
+/// Claim or settings in which every text has a legal value.
 #[derive(Clone, Debug)]
 pub struct Written {
     pub what: &'static str,
-    /// What its faults begin with.
+    /// Prefix of the fields in its faults.
     pub root: &'static str,
     pub value: Value,
     schema: Value,
 }
 
-/// A text in it.
+/// Text field of a written object.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// The field's name, as a fault gives it.
+    /// Name of the field in faults.
     pub name: String,
-    /// The field's name without the indices of lists and the keys of maps.
+    /// Name of the field without list indices and map keys.
     pub plain_name: String,
     steps: Vec<String>,
     /// Whether the field is the key of a map's entry, not its value.
     pub is_key: bool,
-    /// A legal value of the field: the one that its claim has.
+    /// Legal value of the field, from its claim.
     pub legal: String,
 }
 
-/// Each claim, with the system in two versions, because a key comes from one place or another.
+/// Every claim. The system comes in two versions, because its key has two alternative sources.
 pub fn claims() -> Vec<Written> {
     let mut specs: Vec<(&str, Value)> = full::claims().into_iter().map(|claim| (claim.kind, claim.spec)).collect();
     specs[0].1["allowedClaimNamespaces"] = json!(["team"]);
@@ -51,7 +52,7 @@ pub fn claims() -> Vec<Written> {
     specs[2].1["connectorConfig"]["simulator"] = json!({"image": "example.com/simulator:1.0"});
     let mut with_key = specs[1].1.clone();
     with_key["snowflakeConfig"]["privateKey"]["secretRef"] = json!({"name": "own"});
-    // Of a list, the first entry is looked at.
+    // The first entry represents a list.
     with_key["kafkaConfig"]["topics"][0]["schema"] = json!({"type": "Avro", "definition": "{\"type\": \"string\"}"});
     specs.push((SYSTEM, with_key));
     specs.into_iter().map(|(kind, spec)| claim(kind, &spec)).collect()
@@ -63,7 +64,7 @@ fn claim(what: &'static str, spec: &Value) -> Written {
     Written { what, root: "spec", value: kind.filled(spec), schema: kind.describe().spec }
 }
 
-/// The platform team's settings.
+/// Settings of the platform team.
 pub fn settings() -> Written {
     let mut input = full::input();
     input["images"]["pins"] = json!({"curl": "example.com/curl:8.0.0"});
@@ -76,7 +77,7 @@ pub fn settings() -> Written {
 }
 
 impl Written {
-    /// Every text, also the keys of entries; the first of a list stands for all.
+    /// All texts, keys of maps included; the first entry represents a list.
     pub fn fields(&self) -> Vec<Field> {
         let mut fields = Vec::new();
         let root = self.root.to_owned();
@@ -84,7 +85,7 @@ impl Written {
         fields
     }
 
-    /// The same with another text in one field.
+    /// Copy with another text in one field.
     pub fn with(&self, field: &Field, text: &str) -> Value {
         let mut value = self.value.clone();
         let (last, above) = field.steps.split_last().unwrap();
@@ -105,7 +106,7 @@ impl Written {
     }
 }
 
-/// Where in something written a walk is.
+/// Position of a walk in a written object.
 #[derive(Clone)]
 struct At {
     steps: Vec<String>,
@@ -139,7 +140,7 @@ fn walk(schema: &Value, value: &Value, at: &At, fields: &mut Vec<Field>) {
         }
         Some("object") => {
             for (property, schema) in schema["properties"].as_object().into_iter().flatten() {
-                // What takes the place of another field has a claim of its own.
+                // Fields that exclude this one are in another claim.
                 if let Some(value) = value.get(property) {
                     walk(schema, value, &at.field(property), fields);
                 }
@@ -156,7 +157,7 @@ fn walk(schema: &Value, value: &Value, at: &At, fields: &mut Vec<Field>) {
     }
 }
 
-/// The name of every text that a schema has, without the places in lists and the keys of entries.
+/// Names of all texts in a schema, without list indices and map keys.
 pub fn known(written: &Written) -> Vec<String> {
     fn collect(schema: &Value, name: &str, found: &mut Vec<String>) {
         for (property, schema) in schema["properties"].as_object().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! What stands in the languages of other programs, read as these programs read it. Nothing here knows how it was written.
+//! Readers of the languages of other programs. This module does not depend on the code that writes these languages.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -8,9 +8,9 @@ use regex_lite::Regex;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-/// Our own templates for External Secrets.
+/// Templates for External Secrets that the function itself writes.
 const TEMPLATES: [&str; 2] = ["{{ .config }}", "{{ index . \"password\" | bcrypt }}"];
-/// What Lenses HQ, the Lenses agent and Connect put in by themselves.
+/// Placeholders that Lenses HQ, the Lenses agent and Connect replace.
 const PLACEHOLDERS: [&str; 8] = [
     "$(HQ_ADMIN_PASSWORD_HASH)",
     "$(HQ_DATABASE_PASSWORD)",
@@ -21,7 +21,7 @@ const PLACEHOLDERS: [&str; 8] = [
     "${dir:/mnt/secrets/snowflake:private_key}",
     "${dir:/mnt/secrets/snowflake:private_key_passphrase}",
 ];
-/// Fields that take any text for what it is, and hand it on to nobody who does not.
+/// Fields that carry any text as it is, and whose reader does not interpret it.
 const PLAIN: [&str; 3] = [
     "/manifest/spec/data/0/remoteRef/key",
     "/manifest/spec/data/0/remoteRef/property",
@@ -37,16 +37,16 @@ static STATEMENT: LazyLock<Regex> = LazyLock::new(|| {
         .unwrap()
 });
 
-/// What is read of one composed resource.
+/// Reader of one composed resource.
 pub struct Reader<'a> {
     resource: &'a Resource,
-    /// The same resource of legal claims.
+    /// The same resource of the legal claim.
     legal: &'a Resource,
-    /// What was written that is not legal.
+    /// Hostile text in the claim.
     hostile: &'a str,
-    /// The languages that were met.
+    /// Languages found so far.
     pub met: &'a mut BTreeSet<&'static str>,
-    /// The texts of templates.
+    /// Templates found so far.
     pub templates: &'a mut BTreeSet<String>,
 }
 
@@ -60,14 +60,14 @@ impl<'a> Reader<'a> {
         Self { resource, legal, hostile, met, templates }
     }
 
-    /// Fails where a text is more than one value.
+    /// Fails if a text has become more than one value.
     pub fn read(&mut self) {
         let (composed, legal) = (&self.resource.composed, &self.legal.composed);
         assert!(alike(composed, legal), "{}: {composed}", self.resource.key);
         self.value(composed, legal, "");
     }
 
-    /// Both have the same shape.
+    /// Compares two values of the same shape.
     fn value(&mut self, value: &Value, legal: &Value, at: &str) {
         match value {
             Value::String(text) => self.text(text, legal == value, at),
@@ -92,7 +92,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `same` is what is there of legal claims.
+    /// `same` is whether the legal claim has the same text here.
     fn text(&mut self, text: &str, same: bool, at: &str) {
         let is_file = self.resource.manifest()["kind"] == "ConfigMap" && at.contains("/manifest/data/");
         if at.contains("/template/data/") {
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
                 self.met.insert("subjects");
                 assert!(text.split(' ').all(|word| SUBJECT.is_match(word)), "{text:?}");
             }
-            // A script has the one in quotes wherever it is used, and a program reads the other.
+            // A script quotes `URL` wherever it uses it, and a Python program reads `MQTT_TOPIC`.
             "URL" | "MQTT_TOPIC" => {}
             _ => assert!(!text.contains(self.hostile), "nobody has looked at {name}: {text:?}"),
         }
@@ -171,7 +171,7 @@ impl<'a> Reader<'a> {
                 self.met.insert("file");
                 assert_eq!(text, legal(name));
             }
-            // A schema is JSON whatever it says, and its topic is the name of its file.
+            // A schema is JSON, whatever its strings contain. The name of its file is its topic.
             _ if self.legal.manifest()["metadata"]["name"] == "topic-schemas" => {
                 assert!(serde_json::from_str::<Value>(text).is_ok_and(|schema| schema.is_object()), "{text}");
             }
@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether two values have the same fields, with text in the same of them.
+/// Whether two values have the same fields, with texts in the same places.
 fn alike(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Object(one), Value::Object(other)) => {
@@ -194,12 +194,12 @@ fn alike(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Whether a template has no action but one that prints two braces.
+/// Whether the only action in a template is the one that prints two braces.
 pub fn is_literal_template(text: &str) -> bool {
     text.split("{{\"{{\"}}").all(|piece| !piece.contains("{{"))
 }
 
-/// What Kubernetes makes of a variable's value: of what it would replace there must be nothing.
+/// Value of a variable after Kubernetes' expansion of `$(NAME)`. It fails on a reference that Kubernetes would replace.
 pub fn expanded(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;

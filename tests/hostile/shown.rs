@@ -1,4 +1,4 @@
-//! What the program shows of hostile text: to people, in a terminal, and as a picture and a page.
+//! Output of the program for hostile text: messages in a terminal, pictures and pages.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,29 +13,29 @@ use serde_json::{Value, json};
 use crate::wiring::platform::listed;
 use crate::{HOSTILE, fields};
 
-/// The settings beside a file.
+/// Name of the settings file.
 const INPUT: &str = "input.yaml";
 
-/// The hostile texts in one, as long as a field takes it.
+/// All hostile texts joined, up to the longest text that a field accepts.
 fn everything(most: usize) -> String {
     HOSTILE.join(" ").chars().take(most).collect()
 }
 
-/// A document in YAML, which takes JSON, with all that is no plain letter written out.
+/// YAML document in JSON syntax, with every character beyond printable ASCII escaped.
 fn document(value: &Value) -> String {
     let plain =
         |c: char| if c.is_ascii_graphic() || c == ' ' { c.to_string() } else { format!("\\U{:08x}", u32::from(c)) };
     format!("---\n{}\n", value.to_string().chars().map(plain).collect::<String>())
 }
 
-/// A file with claims in which every text that can is another one, and something that is not ours.
+/// File with claims in which every possible text is replaced, and with an object that the function does not handle.
 struct File {
     path: PathBuf,
     _folder: tempfile::TempDir,
 }
 
 impl File {
-    /// `text` gives a text of some length at most.
+    /// `text` returns a text of at most the given length.
     fn of(text: impl Fn(usize) -> String) -> Self {
         let mut claims: Vec<(&str, Value)> =
             fields::claims().into_iter().take(3).map(|written| (written.what, written.value)).collect();
@@ -81,7 +81,7 @@ fn texts(output: &Output) -> [String; 2] {
     [&output.stdout, &output.stderr].map(|bytes| String::from_utf8(bytes.clone()).unwrap())
 }
 
-/// Fails where a terminal would obey, but for styles; tells how many of those there are.
+/// Fails on control sequences other than styles; returns the number of styles.
 fn obeyed(text: &str) -> usize {
     let style = Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
     let rest = style.replace_all(text, "");
@@ -160,7 +160,7 @@ fn skeleton(markup: &str) -> Vec<String> {
 
 #[test]
 fn a_picture_is_of_its_own_tags_alone() {
-    // A statement that reads or writes a topic is drawn as such.
+    // SQL that reads or writes a topic is drawn with that topic.
     let without_topics = |most| everything(most).replace("INTO", "onto");
     let (hostile, plain) = (File::of(without_topics), File::of(|_| "plain".to_owned()));
     for form in ["svg", "html"] {

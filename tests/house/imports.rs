@@ -1,5 +1,4 @@
-//! Which file of the sources uses which, by the paths in it. What stands in unit tests does not count: they may look at the
-//! whole from below.
+//! Dependencies between source files, from the paths in them. Unit tests are ignored: they may use any module.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,15 +11,15 @@ use syn::{Attribute, ItemMod, ItemUse, Macro, UseTree};
 const CRATES: [(&str, &str); 3] =
     [("core", "realtime_platform_core"), ("grpc", "realtime_platform_grpc"), ("cli", "realtime_platform_cli")];
 
-/// A file of the sources.
+/// Source file.
 #[derive(Debug)]
 pub struct File {
     pub krate: &'static str,
-    /// Its module, with slashes; that of a crate's root is empty.
+    /// Module path with slashes; empty for the root of a crate.
     pub module: String,
-    /// The other files that it uses, by their places among all.
+    /// Indices of the other files that it uses.
     pub uses: BTreeSet<usize>,
-    /// The paths in it that begin with `std`.
+    /// Paths in it that begin with `std`.
     pub foreign: BTreeSet<String>,
 }
 
@@ -36,7 +35,7 @@ impl fmt::Display for File {
     }
 }
 
-/// All files of the three crates, without those that are tests alone.
+/// All files of the three crates, except files with tests only.
 pub fn files() -> Vec<File> {
     let mut sources = Vec::new();
     for (krate, _) in CRATES {
@@ -51,7 +50,7 @@ pub fn files() -> Vec<File> {
             sources.push((krate, module, source));
         }
     }
-    // A module that only exists for tests is declared so by its parent.
+    // The parent of a test module declares it with `#[cfg(test)]`.
     let tests: Vec<(&str, String)> = sources
         .iter()
         .flat_map(|(krate, module, source)| {
@@ -90,7 +89,7 @@ fn below(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The file that a path of a module leads to.
+/// Index of the file that a path in a module refers to.
 fn find(known: &[(&str, String)], krate: &str, module: &str, path: &str) -> Option<usize> {
     let mut steps: Vec<&str> = path.split('/').collect();
     let mut at: Vec<&str> = module.split('/').filter(|step| !step.is_empty()).collect();
@@ -107,7 +106,7 @@ fn find(known: &[(&str, String)], krate: &str, module: &str, path: &str) -> Opti
             steps.remove(0);
         }
     } else if first != "self" {
-        // A module of its own, which is named without more ado.
+        // Path that begins with the name of a child module.
         steps.insert(0, first);
         let own = at.iter().copied().chain([first]).collect::<Vec<_>>().join("/");
         if !known.contains(&(of, own)) {
@@ -121,7 +120,7 @@ fn find(known: &[(&str, String)], krate: &str, module: &str, path: &str) -> Opti
     })
 }
 
-/// Every path in a file, with slashes.
+/// All paths in a file, with slashes.
 pub fn paths(source: &syn::File) -> BTreeSet<String> {
     let mut found = Paths::default();
     found.visit_file(source);
@@ -145,7 +144,7 @@ impl Paths {
         }
     }
 
-    /// A macro's input is no syntax until it is expanded: words with `::` between them are looked for.
+    /// The input of a macro is unparsed tokens, so words joined by `::` are searched in its text.
     fn tokens(&mut self, text: &str) {
         for start in ["crate ::", "super ::", "self ::"] {
             for (at, _) in text.match_indices(start) {

@@ -1,8 +1,8 @@
-//! Changes that wiring cannot notice, each with its reason: `tests/mutation/exceptions.txt`.
+//! Mutants that the wiring checks cannot find, each with its reason: `tests/mutation/exceptions.txt`.
 
 use std::cell::Cell;
 
-/// A pattern of mutants, and how many of those that nothing found it covers.
+/// Pattern of mutants, and the number of undetected mutants that match it.
 pub struct Exception {
     pub kind: String,
     pub path: String,
@@ -10,7 +10,7 @@ pub struct Exception {
     pub needed: Cell<usize>,
 }
 
-/// The list: a reason in lines that start with `#`, and below it the patterns it holds for.
+/// Parser of the list: lines that start with `#` give a reason, and the patterns below it share that reason.
 pub fn read(text: &str) -> Vec<Exception> {
     let mut exceptions = Vec::new();
     let mut reason: Vec<&str> = Vec::new();
@@ -41,7 +41,7 @@ impl Exception {
     }
 }
 
-/// Whether a text is of a pattern, in which `*` stands for anything but a slash and `**` for anything at all.
+/// Whether a text matches a pattern: `*` matches anything but a slash, `**` anything at all.
 fn matches(pattern: &str, text: &str) -> bool {
     if let Some(rest) = pattern.strip_prefix("**") {
         return (0..=text.len()).filter(|&at| text.is_char_boundary(at)).any(|at| matches(rest, &text[at..]));

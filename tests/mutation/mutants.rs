@@ -1,26 +1,26 @@
-//! Every single change that can be made to what is composed: a text grows by a letter, a number by one, a switch turns, a
-//! name in a map is another. Files inside are changed leaf by leaf, or word by word.
+//! All single mutations of composed resources: a text gets one more letter, a number grows by one, a boolean flips, a
+//! map key changes. Embedded files are mutated leaf by leaf, or word by word.
 
 use serde_json::Value;
 
 use crate::wiring::platform::Platform;
 use crate::wiring::value::{Look, each_leaf, step};
 
-/// A change at one place.
+/// Mutation at one place.
 pub struct Mutant {
     pub claim: usize,
     pub spot: Spot,
-    /// Its spot, by a name that is the same on every platform.
+    /// Identifier that is the same on every platform.
     pub id: String,
-    /// What it is made to: a kind.
+    /// Kind of the mutated object.
     pub kind: String,
-    /// Where in it, with the names of list entries in place of their numbers.
+    /// Path in the object, with the names of list entries instead of their indices.
     pub path: String,
 }
 
-/// What is replaced.
+/// Mutated thing.
 pub enum Spot {
-    /// In a composed resource, by its place in the claim's list.
+    /// Value in a composed resource, which `index` identifies in the claim's list.
     Resource {
         index: usize,
         pointer: String,
@@ -30,7 +30,7 @@ pub enum Spot {
         pointer: String,
         by: Value,
     },
-    /// The key of a composed resource.
+    /// Key of a composed resource.
     Key {
         index: usize,
     },
@@ -68,7 +68,7 @@ pub fn of(platform: &Platform) -> Vec<Mutant> {
     mutants
 }
 
-/// A text without the names that are a platform's own, and without the hashes of Jobs.
+/// Text without the names that belong to one platform, and without the hashes of Jobs.
 fn lasting(text: &str, platform: &Platform) -> String {
     let mut text = text.to_owned();
     for standing in &platform.claims {
@@ -88,7 +88,7 @@ fn lasting(text: &str, platform: &Platform) -> String {
 
 const MANIFEST: &str = "/spec/forProvider/manifest";
 
-/// What a path is said to be in: the manifest's kind, the chart, or what carries them.
+/// Kind and path for an exception: the manifest's kind, the chart, or the resource that carries them.
 fn titled(composed: &Value, path: &str) -> (String, String) {
     if let Some(path) = path.strip_prefix(MANIFEST) {
         return (composed.at(MANIFEST).text("/kind").to_owned(), path.to_owned());
@@ -100,7 +100,7 @@ fn titled(composed: &Value, path: &str) -> (String, String) {
     }
 }
 
-/// A change of plain data: what stands at a pointer is replaced.
+/// Replacement of the value at a JSON pointer.
 struct Change {
     pointer: String,
     path: String,
@@ -133,7 +133,7 @@ fn changes(value: &Value) -> Vec<Change> {
     changes
 }
 
-/// A leaf that is another.
+/// Mutated leaf.
 fn changed(leaf: &Value) -> Option<Value> {
     match leaf {
         Value::String(text) => Some(format!("{text}x").into()),
@@ -143,7 +143,7 @@ fn changed(leaf: &Value) -> Option<Value> {
     }
 }
 
-/// Maps whose names somebody chose.
+/// Maps with freely chosen keys.
 const MAPS: &[&str] = &["labels", "matchLabels", "annotations", "data", "selector", "nodeSelector", "byName"];
 
 fn each_map<'a>(value: &'a Value, pointer: &str, visit: &mut dyn FnMut(&str, &'a serde_json::Map<String, Value>)) {
@@ -166,7 +166,7 @@ fn each_map<'a>(value: &'a Value, pointer: &str, visit: &mut dyn FnMut(&str, &'a
     }
 }
 
-/// A pointer with the names of list entries in place of their numbers.
+/// JSON pointer with the names of list entries instead of their indices.
 fn named(value: &Value, pointer: &str) -> String {
     let mut named = String::new();
     let mut at = String::new();
@@ -179,7 +179,7 @@ fn named(value: &Value, pointer: &str) -> String {
     named
 }
 
-/// The changed texts of a leaf, each with where inside it the change is.
+/// Mutated texts of a leaf, each with the position of the mutation inside it.
 fn texts(pointer: &str, text: &str) -> Vec<(String, String)> {
     let is_script = pointer.contains("/command/") || pointer.ends_with("/simulator.py");
     let whole = vec![(String::new(), format!("{text}x"))];
@@ -202,7 +202,7 @@ fn texts(pointer: &str, text: &str) -> Vec<(String, String)> {
     if text.contains('\n') { words(text) } else { whole }
 }
 
-/// Each leaf of a file changed.
+/// Mutations of each leaf of a file.
 fn inside(value: &Value, write: &dyn Fn(&Value) -> String) -> Vec<(String, String)> {
     let write_with = |Change { pointer, path, by }| {
         let mut changed = value.clone();
@@ -212,7 +212,7 @@ fn inside(value: &Value, write: &dyn Fn(&Value) -> String) -> Vec<(String, Strin
     changes(value).into_iter().map(write_with).collect()
 }
 
-/// Each leaf of each line changed.
+/// Mutations of each leaf of each line.
 fn lines(text: &str) -> Vec<(String, String)> {
     let all: Vec<&str> = text.lines().collect();
     let mut changed = Vec::new();
@@ -226,7 +226,7 @@ fn lines(text: &str) -> Vec<(String, String)> {
     changed
 }
 
-/// Each word changed, of every line that is no comment.
+/// Mutations of each word, except in comment lines.
 fn words(text: &str) -> Vec<(String, String)> {
     let mut changed = Vec::new();
     let mut from = 0;

@@ -1,5 +1,5 @@
-//! The border that an API server keeps around the providers: what they write where no environment is, is refused, with
-//! the rights that they have and with every right there is.
+//! Border that an API server enforces around the providers: it denies writes outside of environments, both with the
+//! providers' own rights and with every right.
 
 mod host;
 mod told;
@@ -26,21 +26,21 @@ fn an_api_server_keeps_the_border() {
     the_way_inside_is_written_by_the_virtual_cluster_alone(&host);
     providers_keep_what_is_their_own_and_others_are_not_asked(&host);
     told::an_object_says_what_to_do(&host);
-    // From here on they may do everything, and afterwards other teams' namespaces are theirs too.
+    // The next check gives the providers every right. The last one also gives them other teams' namespaces.
     no_way_leads_around_the_border(&host);
     namespaces_of_other_teams_are_named_in_the_binding(&host);
 }
 
-/// Whose rights on the host cover a kind.
+/// Provider whose rights on the host cover a kind.
 fn writer(object: &Value) -> &'static str {
     let group = object["apiVersion"].as_str().unwrap();
     if group.contains("external-secrets.io") || group.contains("cluster.x-k8s.io") { KUBERNETES } else { HELM }
 }
 
-/// Their rights let provider-helm change these, and neither make nor delete them.
+/// Kinds that the rights of provider-helm allow it to change, but not to create or delete.
 const CHANGED_ONLY: [&str; 2] = ["Deployment", "ReplicaSet"];
 
-/// Everything that may be done with these objects, each time all of them: what is asked, and what was asked it of.
+/// Every kind of write to these objects: the arguments of `kubectl`, and the objects.
 fn asked_of(objects: &[Value]) -> Vec<(Vec<&'static str>, Vec<Value>)> {
     let with = |pointer: &str, value: &str| {
         let change = |object: &Value| {
@@ -76,14 +76,15 @@ fn providers_write_where_an_environment_is_and_nowhere_else(host: &Host) {
                 assert_eq!(answer.done, !refused, "{place}: {}: {}", answer.what, answer.said);
             }
         }
-        // What Crossplane gives every provider: provider-kubernetes may write Secrets everywhere.
+        // Crossplane gives every provider rights to write Secrets in all namespaces.
         let secret: Vec<Value> = contents(place).into_iter().filter(|object| object["kind"] == "Secret").collect();
         let written = host.asks(Some(KUBERNETES), &["apply", "--dry-run=server", "--server-side"], &secret);
         assert_eq!(written.refusals(), usize::from(refused), "{place}: {}", written.said);
     }
 }
 
-/// Whoever may write Secrets of an environment's namespace does not write what providers take for a kubeconfig.
+/// An account with rights to write Secrets in an environment's namespace cannot write a Secret that providers read as a
+/// kubeconfig.
 fn the_way_inside_is_written_by_the_virtual_cluster_alone(host: &Host) {
     const TENANT: &str = "system:serviceaccount:team:mallory";
     let own = format!("system:serviceaccount:{OURS}:vc-{OURS}");
@@ -100,7 +101,7 @@ fn the_way_inside_is_written_by_the_virtual_cluster_alone(host: &Host) {
             let answer = host.asks(Some(TENANT), &how, &made);
             assert!(!answer.done && answer.said.contains(denied), "{name}: {}", answer.said);
         }
-        // It is the virtual cluster's, and stays as that one wrote it.
+        // The virtual cluster creates the Secret, and the tenant cannot change it.
         host.may(Some(&own), &["create"], &made);
         let mut changed = made[0].clone();
         changed["stringData"] = json!({"config": "another"});
@@ -117,14 +118,14 @@ fn the_way_inside_is_written_by_the_virtual_cluster_alone(host: &Host) {
     host.may(Some(TENANT), &["create"], &[secret(FOREIGN, "vc-anything")]);
 }
 
-/// As its owner, who labels it, would be told: the command of a message, as arguments for `kubectl`.
+/// Command in a message, as arguments for `kubectl`: the one that the owner of the object runs to label it.
 fn command(message: &str) -> Vec<String> {
     let (_, command) = message.split_once(": kubectl ").unwrap();
     let command = command.lines().next().unwrap().replace("NAMESPACE-OF-THE-CLAIM", "team");
     command.split(' ').map(str::to_owned).collect()
 }
 
-/// Objects of the whole cluster: how `kubectl` calls the kind, and one of a name with labels.
+/// Cluster-scoped kinds: name of the kind for `kubectl`, and a function that creates an object from name and labels.
 type Made = fn(&str, &[(&str, &str)]) -> Value;
 const OF_THE_CLUSTER: [(&str, Made); 2] =
     [("namespace", namespace), ("providerconfig.helm.crossplane.io", provider_config)];
@@ -133,7 +134,7 @@ fn nothing_of_the_cluster_is_taken_over(host: &Host) {
     for (kind, made) in OF_THE_CLUSTER {
         let labelled = |name: &str| made(name, &[(ENVIRONMENT, name), (CLAIM_NAMESPACE, "team")]);
         host.may(None, &["apply", "--server-side"], &[made("foreign", &[]), labelled("ours")]);
-        // Whoever takes over labels it in the same request.
+        // A provider may add the label in the same request that takes the object over: the policy denies it too.
         for how in [vec!["apply", "--server-side", "--force-conflicts"], vec!["apply"], vec!["replace"], vec!["delete"]]
         {
             let message = host.refuses(KUBERNETES, &how, &[labelled("foreign")]);
@@ -144,7 +145,8 @@ fn nothing_of_the_cluster_is_taken_over(host: &Host) {
         host.refuses(KUBERNETES, &["label", &name, &label], &[]);
         let remark = ["annotate", &name, "example.org/by=provider"];
         let message = host.refuses(KUBERNETES, &remark, &[]);
-        // Whoever may label it does as the message says, and then it is the provider's.
+        // An account with rights to label the object runs the command of the message. After that the provider may
+        // change it.
         let command = command(&message);
         host.may(None, &command.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
         host.may(Some(KUBERNETES), &remark, &[]);
@@ -175,11 +177,11 @@ fn what_is_made_says_whose_it_is_and_goes_on_saying_so(host: &Host) {
         }
         host.refuses(KUBERNETES, &["replace"], &[made("new", &[])]);
         host.refuses(KUBERNETES, &["replace"], &[made("new", &labels("new", "other"))]);
-        // A claim may be called otherwise when it is made again, and all else is the provider's to change.
+        // A recreated claim may have another name, and the provider may change all other labels.
         host.may(Some(KUBERNETES), &["label", &name, "platform.example.org/claim=again", "example.org/more=true"], &[]);
         host.may(None, &["label", "--overwrite", &name, &format!("{CLAIM_NAMESPACE}=other")], &[]);
         host.may(Some(KUBERNETES), &["replace"], &[made("new", &labels("new", "other"))]);
-        // One that does not say for whom it was labelled is given to nobody.
+        // A label without the namespace of the claim hands the object to nobody.
         host.may(None, &["label", &name, &removed[1]], &[]);
         host.refuses(KUBERNETES, &["label", &name, &changed[1]], &[]);
         host.may(Some(KUBERNETES), &["delete", "--wait=false"], &[made("new", &[])]);
@@ -196,7 +198,7 @@ fn providers_keep_what_is_their_own_and_others_are_not_asked(host: &Host) {
     for user in [KUBERNETES, HELM] {
         host.may(Some(user), &["create", "--dry-run=server"], &[lease.clone(), event.clone()]);
     }
-    // As much as there is, so that nothing else than the policy could refuse it.
+    // Other accounts get every RBAC right, so that only the policy could deny their requests.
     let mut everybody = binding("all", "all", &[]);
     let others = ["streaming:vc-streaming", "external-secrets:external-secrets", "crossplane-system:provider-other"];
     let others = others.map(|account| format!("system:serviceaccount:{account}"));
@@ -214,7 +216,7 @@ fn all() -> Value {
     json!({"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]})
 }
 
-/// Requests below what is there, each with its body, as `kubectl` sends it unchanged.
+/// Requests to subresources of existing objects, each with its body, which `kubectl` sends unchanged.
 fn below(namespace: &str) -> Vec<(String, String, Value)> {
     let at = |group: &str, rest: &str| format!("/{group}/namespaces/{namespace}/{rest}");
     let pod = |rest: &str| at("api/v1", &format!("pods/there/{rest}"));
@@ -255,7 +257,7 @@ fn below(namespace: &str) -> Vec<(String, String, Value)> {
     ]
 }
 
-/// With every right there is, so that only the policy is between an account and what it asks for.
+/// Requests of providers with every RBAC right, so that only the policy can deny them.
 fn no_way_leads_around_the_border(host: &Host) {
     let mighty = binding("mighty", "all", &["provider-kubernetes", "provider-helm"]);
     host.may(None, &["create"], &[mighty]);
@@ -264,7 +266,7 @@ fn no_way_leads_around_the_border(host: &Host) {
             let bodies = if verb == "get" { vec![] } else { vec![body] };
             let answer = host.asks(Some(user), &[&verb, "--raw", &path], &bodies);
             assert_eq!(answer.is_refused(), refused, "{}: {}", answer.what, answer.said);
-            // Nobody is there to run a pod, which is told after the policy was asked.
+            // The API server reports the missing kubelet only after it has evaluated the policy.
             let unreachable = ["does not have a host", "address not allowed", "no endpoints"];
             let taken = answer.done || unreachable.iter().any(|end| answer.said.contains(end));
             assert!(refused || taken, "{}: {}", answer.what, answer.said);
@@ -274,7 +276,7 @@ fn no_way_leads_around_the_border(host: &Host) {
             let answer = host.asks(Some(user), &["replace", "--raw", &path], &[environment(place)]);
             assert_eq!(answer.is_refused(), refused, "{}: {}", answer.what, answer.said);
         }
-        // A label that the server itself sets says nothing else than it does.
+        // The label that the API server itself sets on a namespace cannot be forged.
         let posing = namespace(place, &[("kubernetes.io/metadata.name", "their-namespace")]);
         host.refuses(user, &["replace", "--dry-run=server"], &[posing]);
     }
@@ -285,7 +287,7 @@ fn namespaces_of_other_teams_are_named_in_the_binding(host: &Host) {
     let secret = |namespace: &str| object(namespace, "v1", "Secret", &json!({}));
     let create = ["create", "--dry-run=server"];
     host.refuses(KUBERNETES, &create, &[secret("their-namespace")]);
-    // The file shows what the guide has patched in.
+    // A comment of the file shows the patch that the guide gives.
     let file = read("package/install/providers/borders.yaml");
     let shown: Vec<&str> = file.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
     let shown: Value = serde_yaml::from_str(&shown.join("\n")).unwrap();
@@ -295,7 +297,7 @@ fn namespaces_of_other_teams_are_named_in_the_binding(host: &Host) {
     assert_eq!(serde_json::from_str::<Value>(told).unwrap(), json!({"spec": shown}));
     let binding = ["validatingadmissionpolicybinding", POLICY];
     host.may(None, &[&["patch"], &binding[..], &["--type=merge", "-p", told]].concat(), &[]);
-    // It stays where the file is applied again.
+    // The patch survives when the file is applied again.
     for how in [vec!["apply"], vec!["apply", "--server-side", "--force-conflicts"]] {
         host.may(None, &how, &documents(&file));
     }
@@ -319,7 +321,7 @@ fn namespaces_of_other_teams_are_named_in_the_binding(host: &Host) {
     );
 }
 
-/// What a rule names, each a group and a resource.
+/// Resources of a rule, each a group and a name.
 fn named(rule: &Value) -> BTreeSet<(String, String)> {
     let each = |key: &str| -> Vec<String> {
         rule[key].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
@@ -341,7 +343,7 @@ fn every_right_to_write_has_its_border() {
     let mut wanted = BTreeSet::new();
     for (group, resource) in rules.flat_map(named) {
         let resource = resource.split('/').next().unwrap().to_owned();
-        // Whoever does something tells of it where it is done.
+        // Events need no border: a provider writes them in the namespace of the object that they are about.
         if resource != "events" {
             wanted.extend([(group.clone(), format!("{resource}/*")), (group, resource)]);
         }

@@ -1,4 +1,4 @@
-//! The packages, built and pushed to a registry of the suite's own, once for all of it.
+//! Packages, built once for the whole suite and pushed to a registry of its own.
 
 use std::fs;
 use std::io::Write as _;
@@ -16,10 +16,10 @@ pub const CONFIGURATION: &str = "configuration-realtime-platform";
 pub const ORGANISATION: &str = "acme";
 pub const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 
-/// Two binaries take long where none is kept from before.
+/// Time limit of a build: two binaries take long without a cache.
 const LONG: Duration = Duration::from_mins(50);
 
-/// Its exit code where Rust's standard library for a target cannot be had.
+/// Exit code of the build if Rust's standard library for a target cannot be obtained.
 const UNREACHABLE: i32 = 3;
 
 pub struct Built {
@@ -27,7 +27,7 @@ pub struct Built {
     scratch: Scratch,
 }
 
-/// What was built, or nothing where that is impossible, which has been said aloud.
+/// Built packages, or `None` after a printed notice if they cannot be built.
 pub fn built() -> Option<&'static Built> {
     static BUILT: LazyLock<Option<Built>> = LazyLock::new(Built::new);
     BUILT.as_ref()
@@ -44,7 +44,7 @@ fn script(name: &str, registry: &Registry) -> Command {
     command
 }
 
-/// The static binary for an architecture.
+/// Static binary for an architecture.
 pub fn binary(architecture: &str) -> PathBuf {
     let output = run_within(Command::new(project().join("package/binary")).arg(architecture), LONG);
     assert!(output.status.success(), "{}", said(&output));
@@ -52,12 +52,12 @@ pub fn binary(architecture: &str) -> PathBuf {
 }
 
 impl Built {
-    /// As [`built`], in a registry of its own.
+    /// Builds as [`built`] does, into a registry of its own.
     pub fn new() -> Option<Self> {
         Self::with(Path::new("compositions"))
     }
 
-    /// As [`Self::new`], with the platform team's settings in these compositions.
+    /// Builds as [`Self::new`] does, with the platform team's settings in these compositions.
     pub fn with(compositions: &Path) -> Option<Self> {
         let registry = Registry::start();
         let scratch = Scratch::new("packages");
@@ -65,7 +65,7 @@ impl Built {
         build.arg(scratch.path()).env("COMPOSITIONS", compositions);
         let output = run_within(&mut build, LONG);
         if output.status.code() == Some(UNREACHABLE) {
-            // A test's own words are kept back where it passes.
+            // The test runner captures `eprintln!` of a test that passes.
             let _ = writeln!(std::io::stderr(), "skipped: {}", said(&output));
             return None;
         }
@@ -83,18 +83,18 @@ impl Built {
         self.folder().join(name)
     }
 
-    /// Where a package was pushed, by its tag.
+    /// Reference of a pushed package, by tag.
     pub fn reference(&self, package: &str) -> String {
         format!("{}/{ORGANISATION}/{package}:v{}", self.registry.host(), env!("CARGO_PKG_VERSION"))
     }
 
-    /// Where it was pushed, by its digest.
+    /// Reference of a pushed package, by digest.
     pub fn digest(&self, package: &str) -> String {
         let digest = crane(&["digest", &self.reference(package)]);
         format!("{}/{ORGANISATION}/{package}@{digest}", self.registry.host())
     }
 
-    /// The files of an image in the registry, unpacked.
+    /// Unpacked files of an image in the registry.
     pub fn files(&self, package: &str, architecture: &str) -> Scratch {
         let scratch = Scratch::new("image");
         let tar = scratch.path().with_extension("tar");

@@ -1,4 +1,4 @@
-//! Who may choose a Composition: the platform team, and nobody who only writes claims.
+//! Admission policy for the choice of a Composition: the platform team may choose, and authors of claims may not.
 
 use std::thread;
 use std::time::Instant;
@@ -13,10 +13,10 @@ use crate::support::tools::{BEAT, LIMIT, Scratch, run, said, stdout};
 const TENANT: &str = "tenant";
 const OPERATOR: &str = "operator";
 const CROSSPLANE: &str = "system:serviceaccount:crossplane-system:crossplane";
-/// As KubeVela's chart calls it.
+/// Account of KubeVela's controller, with the name from KubeVela's chart.
 const KUBEVELA: &str = "system:serviceaccount:vela-system:kubevela-vela-core";
 
-/// What chooses, each with a value and another one.
+/// Fields that choose a Composition, each with a value and another one.
 fn choices() -> [(&'static str, Value, Value); 5] {
     let named = |name: &str| json!({"name": name});
     let labelled = |value: &str| json!({"matchLabels": {"channel": value}});
@@ -60,7 +60,7 @@ impl Host {
         if output.status.success() { Ok(stdout(&output)) } else { Err(said(&output)) }
     }
 
-    /// Each is refused by the policy, at its field.
+    /// Checks that the policy denies each object, at its field.
     fn refuses(&self, user: &str, arguments: &[&str], objects: &[(&str, Value)]) {
         let asked: Vec<Value> = objects.iter().map(|(_, object)| object.clone()).collect();
         let told = self.does(Some(user), arguments, &asked).unwrap_err();
@@ -78,8 +78,8 @@ impl Host {
     }
 }
 
-/// As Crossplane makes them where a definition came by way of an API server, which writes the policy's default into it;
-/// and one of them with the place that Crossplane 2 keeps the fields at.
+/// CRDs as Crossplane creates them of definitions that an API server has stored, which adds the default of the update
+/// policy. Those of composites also have the fields at the place that Crossplane 2 uses.
 fn definitions() -> Vec<Value> {
     let mut definitions = custom_resource_definitions();
     for definition in &mut definitions {
@@ -97,8 +97,8 @@ fn definitions() -> Vec<Value> {
     definitions
 }
 
-/// Who may do what: a tenant writes claims in a namespace, and here composites too; an operator Compositions as well;
-/// Crossplane what its chart gives it; and KubeVela everything.
+/// RBAC rights of the accounts: a tenant writes claims in a namespace, and composites too in this test; an operator
+/// also Compositions; Crossplane has the rights of its chart; KubeVela has all rights.
 fn rights() -> Vec<Value> {
     let rbac = "rbac.authorization.k8s.io";
     let role = |name: &str, group: &str, resources: &[&str]| {
@@ -124,7 +124,7 @@ fn rights() -> Vec<Value> {
         binding("RoleBinding", "claims", &[TENANT, OPERATOR, CROSSPLANE]),
         binding("ClusterRoleBinding", "composites", &[TENANT, OPERATOR, CROSSPLANE]),
         binding("ClusterRoleBinding", "compositions", &[OPERATOR, CROSSPLANE]),
-        // Of a namespace there are no Compositions, so this gives nothing.
+        // Compositions are cluster-scoped, so this RoleBinding grants nothing.
         binding("RoleBinding", "compositions", &[TENANT]),
         binding("ClusterRoleBinding", "all", &[KUBEVELA]),
     ]
@@ -194,7 +194,7 @@ fn nobody_else_changes_what_was_chosen(host: &Host) {
             assert!(told.contains(&format!("spec.{field} chooses the Composition")), "{told}");
         }
     }
-    // Whoever writes a claim as they know it, without what others chose, changes nothing of that.
+    // An author who applies the claim without the fields that others chose does not change those fields.
     let grown = |name: &str| claim(name, &json!({"mqttConfig": {"storage": "5Gi"}}));
     for how in [vec!["apply", "--server-side", "--force-conflicts"], vec!["apply"]] {
         host.does(Some(TENANT), &how, &[grown("chosen"), grown("plain")]).unwrap();
@@ -254,7 +254,8 @@ fn nobody_else_chooses_in_a_composite(host: &Host) {
     }
 }
 
-/// With a trait or a component of another type, an Application can bring any field along.
+/// A trait or a component of another type lets an Application set any field, so KubeVela's account may not choose
+/// either.
 fn kubevela_chooses_for_nobody(host: &Host) {
     host.does(Some(KUBEVELA), &["create"], &[claim("of-an-application", &json!({}))]).unwrap();
     let choosing = choices().map(|(field, value, _)| (field, claim("new", &json!({field: value}))));
@@ -265,7 +266,7 @@ fn kubevela_chooses_for_nobody(host: &Host) {
     host.patches(KUBEVELA, "iotbrokerclaim/of-an-application", &changed).unwrap();
 }
 
-/// Every kind of ours, and every field of Crossplane's that chooses.
+/// The policy covers every kind of the function, and every field with which Crossplane chooses a Composition.
 #[test]
 fn the_policy_names_every_kind_and_every_field() {
     let policy = documents(&read("package/install/function/compositions.yaml")).remove(0);

@@ -1,4 +1,4 @@
-//! The guide for installers: what it names is there.
+//! Check of the guide for installers: everything that it names exists.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What is in the packages: one static binary for each architecture, what a package manager reads, and nothing else.
+//! Content of the packages: one static binary for each architecture, the files for a package manager, and nothing else.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::support::registry::crane;
 use crate::support::server::Launch;
 use crate::support::tools::{Scratch, run, said};
 
-/// At most this much is pulled. What checks the schemas of topics, in Avro and in JSON, is a third of it.
+/// Maximum compressed size in bytes. The code that checks the Avro and JSON schemas of topics is a third of it.
 const MOST: u64 = 7_500_000;
 
 fn names(folder: &Path) -> Vec<String> {
@@ -22,7 +22,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The layers of an image in the registry.
+/// Layers of an image in the registry.
 fn layers(built: &Built, package: &str, architecture: &str) -> Vec<Value> {
     let manifest = crane(&["manifest", &format!("--platform=linux/{architecture}"), &built.reference(package)]);
     serde_json::from_str::<Value>(&manifest).unwrap()["layers"].as_array().unwrap().clone()
@@ -66,7 +66,7 @@ fn the_image_starts_the_function_as_nobody() {
     }
 }
 
-/// Starts a binary, asks for its health and for an answer, and stops it.
+/// Starts a binary, checks its health and an answer, and stops it.
 fn answers(program: Command) {
     let server = Launch::of(program, ["--insecure"]).start();
     server.run(function_sdk_rust::proto::v1::RunFunctionRequest::default());
@@ -89,7 +89,7 @@ fn the_binary_answers_on_an_emulated_machine_of_the_other_kind() {
     }
 }
 
-/// The first file of a package that is an object of this kind.
+/// First object of this kind in a package.
 fn object(folder: &Path, kind: &str) -> Value {
     let package = fs::read_to_string(folder.join("package.yaml")).unwrap();
     documents(&package).into_iter().find(|object| object["kind"] == kind).unwrap()
@@ -159,7 +159,7 @@ fn the_same_sources_give_the_same_bytes() {
     }
 }
 
-/// No path of the machine that built it is in the binary: another machine's build would differ by it.
+/// The binary contains no path of the build machine. Otherwise a build on another machine would differ.
 #[test]
 fn the_binary_does_not_tell_where_it_was_built() {
     if built().is_none() {
@@ -189,7 +189,7 @@ fn an_installed_name_that_is_too_long_is_refused() {
     );
 }
 
-/// The head of an ELF file, as far as it is asked for here.
+/// ELF file, with the header fields that this test needs.
 struct Elf<'a>(&'a [u8]);
 
 impl Elf<'_> {
@@ -202,7 +202,7 @@ impl Elf<'_> {
         self.number(18, 2)
     }
 
-    /// Whether a program header is of the type that names a dynamic loader.
+    /// Whether a program header has the type PT_INTERP (3), which names a dynamic loader.
     fn asks_for_a_loader(&self) -> bool {
         let (start, size, count) = (self.number(32, 8), self.number(54, 2), self.number(56, 2));
         (0..count).any(|index| self.number(start + index * size, 4) == 3)

@@ -1,7 +1,6 @@
-//! What an installer pushes and applies, with a registry of the suite's own in the place of upstream's.
+//! Objects that an installer pushes and applies, with a registry of the suite in place of upstream's.
 //!
-//! What stands in for the world outside: the providers' packages are made from upstream's resource definitions, since
-//! theirs cannot be pulled here.
+//! Upstream's packages cannot be pulled here. The stand-ins for the providers' packages are built from upstream's CRDs.
 
 use std::fs;
 use std::path::Path;
@@ -15,13 +14,13 @@ use crate::support::examples::{documents, read};
 use crate::support::registry::Registry;
 use crate::support::tools::{Scratch, command, run, said, tool};
 
-/// Releases that the configuration's ranges admit, and whose kinds there are.
+/// Releases within the version ranges of the configuration, whose CRDs are available here.
 pub const PROVIDERS: [(&str, &str); 2] = [("provider-kubernetes", "v1.2.1"), ("provider-helm", "v1.3.0")];
 
-/// Where the configuration has the providers from.
+/// Registry from which the configuration pulls the providers.
 pub const UPSTREAM: &str = "xpkg.crossplane.io";
 
-/// Packages with the providers' names, versions and kinds, and nothing that runs.
+/// Packages with the names, versions and CRDs of the providers, without a program that runs.
 pub fn stand_in(registry: &Registry) {
     for (name, version) in PROVIDERS {
         let scratch = Scratch::new(name);
@@ -29,7 +28,7 @@ pub fn stand_in(registry: &Registry) {
         for file in fs::read_dir(kinds).unwrap().map(|file| file.unwrap().path()) {
             fs::copy(&file, scratch.path().join(file.file_name().unwrap())).unwrap();
         }
-        // Theirs say so too: kinds stay inactive until a policy names them.
+        // Upstream's packages have this capability too: their CRDs stay inactive until an activation policy names them.
         let spec = json!({"capabilities": ["SafeStart"]});
         let meta = json!({
             "apiVersion": "meta.pkg.crossplane.io/v1", "kind": "Provider", "metadata": {"name": name}, "spec": spec,
@@ -47,7 +46,7 @@ pub fn stand_in(registry: &Registry) {
     }
 }
 
-/// What an installer applies, with the registry of the suite in the place of upstream's.
+/// Objects that an installer applies, with the registry of the suite in place of upstream's.
 pub fn installed(built: &Built, folder: &str) -> Vec<Value> {
     let mut files: Vec<_> = fs::read_dir(built.file(folder)).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
@@ -55,7 +54,7 @@ pub fn installed(built: &Built, folder: &str) -> Vec<Value> {
     files.iter().flat_map(|file| read(file)).collect()
 }
 
-/// Without whose signatures are verified, which those who apply everything else may leave out.
+/// Objects without the ImageConfigs that verify signatures: installers may leave those out.
 pub fn unverified(objects: Vec<Value>) -> Vec<Value> {
     objects.into_iter().filter(|object| object["spec"]["verification"].is_null()).collect()
 }
@@ -72,12 +71,12 @@ pub fn mirror(built: &Built) -> Value {
     })
 }
 
-/// What brings everything else along, as it is built for an installer.
+/// Configuration package that installs all others, as it is built for an installer.
 pub fn configuration(built: &Built) -> Value {
     documents(&fs::read_to_string(built.file("install/configuration.yaml")).unwrap()).remove(0)
 }
 
-/// The flags that the guide has Crossplane started with.
+/// Flags with which the guide starts Crossplane.
 pub fn crossplane_flags() -> Vec<String> {
     let guide = read("docs/install.md");
     let flag = Regex::new(r"(?m)^  - (--\S+)$").unwrap();

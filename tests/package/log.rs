@@ -1,6 +1,6 @@
-//! A transparency log of the suite's own, and a repository of trusted keys that names it. Crossplane takes no signature
-//! that is in no log, and asks for trusted keys when it starts; the public ones of both cannot be reached, and are no place
-//! for what a test signs.
+//! Transparency log and TUF repository of the suite. Crossplane accepts no signature without a log entry, and loads
+//! trusted keys when it starts. The public instances cannot be reached from here, and must not receive signatures of a
+//! test.
 
 use std::fs;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ impl Log {
         this
     }
 
-    /// Publishes an authority for certificates, as a repository that `cosign` and Crossplane read from its folder.
+    /// Publishes a certificate authority as a TUF repository, which `cosign` and Crossplane read from its folder.
     fn publish(&self) {
         let repository = self.file("repository");
         let tuf = |args: &[&str]| {
@@ -59,7 +59,7 @@ impl Log {
         let mut initialize = command("cosign");
         initialize.arg("initialize").arg(format!("--mirror=file://{}", published.display()));
         initialize.arg("--root").arg(published.join("root.json"));
-        // Where Crossplane looks, below its cache of packages.
+        // Folder that Crossplane reads, below its package cache.
         succeed(initialize.env("TUF_ROOT", self.file("packages/.sigstore/root")));
     }
 
@@ -71,7 +71,7 @@ impl Log {
         fs::read_to_string(self.file(name)).unwrap()
     }
 
-    /// What tells whoever verifies to trust this log, and an authority for certificates that has signed none.
+    /// Environment variables that make a verifier trust this log, and a certificate authority that has signed nothing.
     pub fn variables(&self) -> [(&'static str, PathBuf); 3] {
         [
             ("SIGSTORE_REKOR_PUBLIC_KEY", self.file("log.pub")),
@@ -80,12 +80,12 @@ impl Log {
         ]
     }
 
-    /// Whose signatures it takes in.
+    /// Public key of the signatures that the log accepts.
     pub fn public_key(&self) -> String {
         self.read("cosign.pub")
     }
 
-    /// Signs an image, writes that down in the log, and attaches the log's receipt to the signature.
+    /// Signs an image, records the signature in the log, and attaches the log's receipt.
     pub fn sign(&self, image: &str) {
         let mut sign = command("cosign");
         sign.args(["sign", "--yes", "--new-bundle-format=false", "--use-signing-config=false", "--tlog-upload=false"]);
@@ -113,7 +113,7 @@ impl Log {
                 },
             },
         });
-        // Its keys are in order, which is what is signed.
+        // The signature covers this JSON with sorted keys.
         let payload = json!({
             "body": self.base64(entry.to_string().as_bytes()),
             "integratedTime": 1_750_000_000,

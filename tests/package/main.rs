@@ -1,4 +1,4 @@
-//! What is pushed to a registry, and what an installer applies beside it.
+//! Tests of the packages that are pushed to a registry, and of the objects that an installer applies beside them.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

@@ -1,8 +1,8 @@
-//! Crossplane's own package manager, with everything that an installer applies: it installs the configuration from the
-//! registry, by itself what that needs, and with verification on only what was signed.
+//! Crossplane's own package manager, with all objects that an installer applies. It installs the configuration from the
+//! registry, then the configuration's dependencies, and with verification on only signed packages.
 //!
-//! What stands in for the world outside: the providers' packages (`installation`), and nobody runs pods, so that
-//! Deployments are said to be available.
+//! Two things are simulated: stand-ins replace the providers' packages (`installation`), and Deployments are marked as
+//! available, because no pods run here.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -24,7 +24,7 @@ fn names(objects: &[Value]) -> BTreeSet<String> {
     objects.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Until there are this many of a kind, and a condition of each is true.
+/// Waits until there are this many objects of a kind, and a condition of each is true.
 fn all(plane: &mut ControlPlane, kind: &str, number: usize, condition: &str) -> Vec<Value> {
     plane.until(&format!("{condition} of {number} {kind}"), |plane| {
         let found = plane.list(kind);
@@ -61,12 +61,12 @@ fn the_package_manager_installs_everything_from_one_configuration() {
     }
     all(&mut plane, "functions.pkg", 1, "Healthy");
     all(&mut plane, "providers.pkg", 2, "Healthy");
-    // Their kinds are there now.
+    // The providers have brought the CRDs of their ProviderConfigs.
     plane.apply(&host);
     serves_with_crossplanes_certificates(&plane);
 }
 
-/// The Compositions name a function that is there.
+/// Checks that each Composition refers to an installed function.
 fn composed_by_what_is_installed(plane: &ControlPlane) {
     let installed = names(&plane.list("functions.pkg"));
     let compositions = plane.list("compositions.apiextensions.crossplane.io");
@@ -77,7 +77,7 @@ fn composed_by_what_is_installed(plane: &ControlPlane) {
     }
 }
 
-/// The flags of the providers, by file and runtime configuration, in the order in which files are applied here.
+/// Flags of the providers, by file and runtime configuration, in the order in which the files are applied here.
 fn configured() -> Vec<(&'static str, String, Vec<String>)> {
     let files = ["runtime", "watches"].into_iter();
     let objects = files.flat_map(|file| {
@@ -102,13 +102,13 @@ fn the_providers_know_the_flags_that_they_are_given() {
         let output = run(command(provider).args(flags).arg("--help"));
         assert!(output.status.success(), "{file} {provider}: {}", said(&output));
     }
-    // With watches it does all else as without.
+    // The configuration with watches differs only by its flag.
     let of = |file: &str| configured.iter().find(|it| it.0 == file && it.1 == "provider-kubernetes").unwrap().2.clone();
     assert_eq!(of("watches"), [of("runtime"), vec!["--enable-watches".to_owned()]].concat());
     assert!(!run(command("provider-kubernetes").args(["--enable-watching", "--help"])).status.success());
 }
 
-/// What Crossplane made of the runtime configurations.
+/// Checks the Deployments that Crossplane created from the runtime configurations.
 fn runs_as_configured(deployments: &[Value]) {
     let pods = |account: &str| {
         let of = |deployment: &&Value| {
@@ -139,7 +139,8 @@ fn runs_as_configured(deployments: &[Value]) {
     assert_eq!(container["resources"]["limits"]["memory"], "128Mi");
 }
 
-/// The function in the image, with the certificates that Crossplane made for it, answers Crossplane and nobody else.
+/// Checks that the function in the image serves with the certificates that Crossplane created for it, and answers only
+/// Crossplane.
 fn serves_with_crossplanes_certificates(plane: &ControlPlane) {
     let scratch = Scratch::new("certificates");
     let of = |secret: &str| plane.secret(secret).into_iter().collect::<std::collections::BTreeMap<_, _>>();
@@ -183,12 +184,12 @@ fn with_verification_only_what_is_signed_is_installed() {
     for package in [CONFIGURATION, FUNCTION] {
         log.sign(&built.digest(package));
     }
-    // It asks again only after a while, unless something changes.
+    // A changed package triggers the next attempt, which would otherwise follow after a while.
     plane.apply(&[asked_again(configuration(&built))]);
     all(&mut plane, "configurations.pkg", 1, "Installed");
     all(&mut plane, "functionrevisions.pkg", 1, "RevisionHealthy");
 
-    // One is installed after the other.
+    // The package manager installs one provider after the other.
     for _ in PROVIDERS {
         let provider = refused(&mut plane, "providers.pkg");
         let name = provider["metadata"]["name"].as_str().unwrap();
@@ -207,7 +208,7 @@ fn with_verification_only_what_is_signed_is_installed() {
     all(&mut plane, "configurations.pkg", 1, "Healthy");
 }
 
-/// Until a package of a kind is refused, because nobody signed it.
+/// Waits until a package of a kind is refused for its missing signature.
 fn refused(plane: &mut ControlPlane, kind: &str) -> Value {
     plane.until(&format!("the refusal of one of {kind}"), |plane| {
         let found = plane.list(kind);

@@ -1,4 +1,5 @@
-//! The alerts and the dashboard of the function: they ask for what a running function shows, in Prometheus's language.
+//! Alerts and dashboard of the function: their queries are valid PromQL and refer to metrics that a running function
+//! exposes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -32,7 +33,7 @@ fn panels() -> Vec<String> {
     targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The series of a query: a name, and the labels it is chosen by.
+/// Series of a query: the name, and the labels in its selector.
 fn series(query: &str) -> Vec<(String, Vec<String>)> {
     let selector = Regex::new(r"([a-z_]+)\{([^}]*)\}").unwrap();
     let label = Regex::new(r#"([a-z_]+)(?:=~|!~|!=|=)""#).unwrap();
@@ -40,14 +41,14 @@ fn series(query: &str) -> Vec<(String, Vec<String>)> {
     selector.captures_iter(query).map(|found| (found[1].to_owned(), labels(&found[2]))).collect()
 }
 
-/// The labels that a query groups by.
+/// Labels that a query groups by.
 fn grouped(query: &str) -> Vec<String> {
     let by = Regex::new(r"by \(([a-z_, ]+)\)").unwrap();
     let names = by.captures_iter(query).flat_map(|found| found[1].split(", ").map(str::to_owned).collect::<Vec<_>>());
     names.collect()
 }
 
-/// What Prometheus adds to every series.
+/// Labels that Prometheus adds to every series.
 const ADDED: [&str; 2] = ["job", "pod"];
 
 #[test]
@@ -63,7 +64,7 @@ fn every_query_asks_for_what_the_function_shows() {
         for (name, labels) in series.into_iter().filter(|(name, _)| name != "up") {
             let lines: Vec<&str> =
                 page.lines().filter(|line| line.strip_prefix(&name).is_some_and(of_series)).collect();
-            // A family without a series yet has only its type.
+            // The metrics page shows only the type of a metric family without a series.
             let family = name.trim_end_matches("_total");
             assert!(!lines.is_empty() || page.contains(&format!("# TYPE {family} ")), "{name} of {query} is not shown");
             for label in labels.into_iter().chain(grouped(query)).filter(|label| !ADDED.contains(&label.as_str())) {
@@ -83,7 +84,7 @@ fn prometheus_understands_every_query() {
     let scratch = Scratch::new("alerts");
     let mut rules = rule()["spec"].clone();
     let panels = panels().into_iter().enumerate().map(|(number, query)| {
-        // What Grafana puts in its place.
+        // Grafana replaces `$__rate_interval` with a duration.
         let expr = query.replace("$__rate_interval", "2m");
         serde_json::json!({"record": format!("panel:{number}"), "expr": expr})
     });
@@ -95,7 +96,7 @@ fn prometheus_understands_every_query() {
     assert!(output.status.success(), "{}", said(&output));
 }
 
-/// What the alerts are called.
+/// Names of the alerts.
 pub fn alert_names() -> BTreeSet<String> {
     let rule = rule();
     let rules = rule["spec"]["groups"][0]["rules"].as_array().unwrap().iter();

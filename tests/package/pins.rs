@@ -1,4 +1,4 @@
-//! The command that asks registries for digests: what it prints pins every image, as the function's input takes it.
+//! Command that reads digests from registries: its output pins every image, in the form of the function's input.
 
 use std::process::Command;
 
@@ -22,7 +22,7 @@ fn one_command_pins_every_image() {
     let registry = Registry::start();
     let mirror = format!("{}/mirror", registry.host());
     let mirrored = |image: Image| format!("{mirror}/{}", image.reference().split_once('/').unwrap().1);
-    // A layer of its own for each: no two have the same digest.
+    // Each image gets a layer of its own, so that no two have the same digest.
     let folder = crate::support::tools::Scratch::new("pins");
     for image in Image::ALL {
         let layer = folder.path().join(format!("{}.tar", image.name()));

@@ -1,4 +1,4 @@
-//! The page that removes everything: what an installer applies is gone when its commands have run.
+//! Page about complete removal: after its commands, every object that an installer applies is deleted.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::support::defined::define;
 use crate::support::examples::{installed, project, read};
 use crate::support::tools::{Scratch, run, said, stdout, tool};
 
-/// The page's block of commands that is marked for this suite.
+/// Block of commands that the page marks for this suite.
 fn block() -> String {
     let page = read("docs/removal.md");
     let (_, rest) = page.split_once("<!-- removal:").unwrap();
@@ -19,7 +19,7 @@ fn block() -> String {
     rest.split_once("```").unwrap().0.to_owned()
 }
 
-/// What of these the server has.
+/// Those of these objects that exist on the server.
 fn there(server: &ApiServer, objects: &[Value]) -> BTreeSet<String> {
     let scratch = Scratch::new("removal");
     let file = write(scratch.path(), "objects.yaml", objects);
@@ -31,7 +31,7 @@ fn there(server: &ApiServer, objects: &[Value]) -> BTreeSet<String> {
 #[test]
 fn what_is_applied_beside_the_packages_is_removed_by_the_pages_commands() {
     let server = ApiServer::start();
-    // The ProviderConfigs of the host go with the packages, whose kinds they are of.
+    // The ProviderConfigs for the host are deleted together with the packages that define their kinds.
     let of_the_packages = |object: &Value| object["kind"] == "ProviderConfig" || object["kind"] == "Configuration";
     let objects: Vec<Value> = installed().into_iter().filter(|object| !of_the_packages(object)).collect();
     define(&server, &objects);
@@ -44,7 +44,7 @@ fn what_is_applied_beside_the_packages_is_removed_by_the_pages_commands() {
     assert!(output.status.success(), "{}", said(&output));
     assert!(there(&server, &objects).len() > 20);
 
-    // As it is in a checkout, where no package was built.
+    // Path of the files in a checkout without built packages.
     let commands = block().replace("target/package/install", "package/install");
     assert!(commands.lines().filter(|line| line.starts_with("kubectl delete")).count() > 2, "{commands}");
     let mut bash = Command::new("bash");

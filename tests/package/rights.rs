@@ -1,5 +1,5 @@
-//! The rights of the providers on the host, as an API server judges them: enough for everything that is composed there,
-//! and nothing that is not.
+//! Rights of the providers on the host, evaluated by an API server: they suffice for all resources composed there, and
+//! allow nothing else.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -15,10 +15,10 @@ use crate::support::crossplane::write;
 use crate::support::examples::{documents, read};
 use crate::support::tools::{BEAT, Daemon, LIMIT, Scratch, command, run, said, stdout};
 
-/// What provider-kubernetes does with an Object, by the life of it.
+/// Verbs that provider-kubernetes uses in the life of an Object.
 const VERBS: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
 
-/// Whose rights are asked for.
+/// Account of a provider.
 fn account(provider: &str) -> String {
     format!("system:serviceaccount:crossplane-system:{provider}")
 }
@@ -36,7 +36,7 @@ fn crossplane_may_read_namespaces_by_the_role_that_is_applied_before_the_functio
     ]);
     manager.arg(format!("--secure-port={port}")).arg(format!("--kubeconfig={}", server.kubeconfig().display()));
     let _manager = Daemon::start(&manager, scratch.path().join("manager.log"));
-    // As Crossplane's chart makes it.
+    // ClusterRole as Crossplane's chart creates it.
     let label = json!({"rbac.crossplane.io/aggregate-to-crossplane": "true"});
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
@@ -72,7 +72,7 @@ fn server() -> ApiServer {
     server
 }
 
-/// Applies objects, in the name of somebody.
+/// Applies objects as a user.
 fn apply(server: &ApiServer, user: Option<&str>, objects: &[Value]) -> Result<String, String> {
     let mut kubectl = server.kubectl();
     let scratch = Scratch::new("rights");
@@ -83,12 +83,12 @@ fn apply(server: &ApiServer, user: Option<&str>, objects: &[Value]) -> Result<St
     if output.status.success() { Ok(said(&output)) } else { Err(said(&output)) }
 }
 
-/// What of this a provider may not do in a namespace, each a verb and a resource.
+/// Requests, each a verb and a resource, that a provider may not make in a namespace.
 fn refused(server: &ApiServer, provider: &str, asked: &[(String, String)]) -> Vec<(String, String)> {
     refused_to(server, &account(provider), asked)
 }
 
-/// What of this a ServiceAccount may not do.
+/// Requests that a ServiceAccount may not make.
 fn refused_to(server: &ApiServer, user: &str, asked: &[(String, String)]) -> Vec<(String, String)> {
     let review = |(verb, resource): &(String, String)| {
         let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
@@ -110,7 +110,7 @@ fn refused_to(server: &ApiServer, user: &str, asked: &[(String, String)]) -> Vec
     asked.iter().zip(answers).filter(|(_, answer)| *answer != "true").map(|(asked, _)| asked.clone()).collect()
 }
 
-/// The kinds of the manifests that provider-kubernetes puts on the host, as resources.
+/// Resources of the kinds that provider-kubernetes applies on the host.
 fn on_the_host() -> BTreeSet<String> {
     let objects = composed::objects(&composed::platforms());
     let objects = objects.iter().filter(|object| object["kind"] == "Object");
@@ -118,7 +118,7 @@ fn on_the_host() -> BTreeSet<String> {
     host.map(|object| resource(&object["spec"]["forProvider"]["manifest"])).collect()
 }
 
-/// A kind's resource, as the definitions of all of these name it.
+/// Resource of a kind: plural and group, as in the definitions of all these kinds.
 fn resource(manifest: &Value) -> String {
     let text = |key: &str| manifest[key].as_str().unwrap().to_lowercase();
     let group = text("apiVersion");
@@ -136,7 +136,7 @@ fn provider_kubernetes_may_do_what_is_composed_and_no_more() {
     let each = |kind: &String| VERBS.map(|verb| (verb.to_owned(), kind.clone()));
     let wanted: Vec<_> = kinds.iter().flat_map(each).collect();
     assert_eq!(refused(&server, "provider-kubernetes", &wanted), []);
-    // What is allowed is what is composed: a rule that nothing needs any more is found.
+    // The rights cover exactly the composed kinds, so a rule that nothing needs is reported.
     let allowed: BTreeSet<String> = documents(&read("package/install/providers/rights.yaml"))[0]["rules"]
         .as_array()
         .unwrap()
@@ -160,14 +160,14 @@ fn unwanted(resources: &[&str]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What the chart `vcluster` makes of rights on the host, with values that an environment composes.
+/// RBAC objects that the chart `vcluster` creates on the host, with the values of a composed environment.
 fn made_by_the_chart() -> Vec<Value> {
     let scratch = Scratch::new("chart");
     let objects = composed::objects(&composed::platforms());
     let chart = Chart::VCluster;
     let is_chart = |it: &&Value| it["spec"]["forProvider"]["chart"]["name"] == chart.name();
     let mut release = objects.iter().find(is_chart).unwrap().clone();
-    // Under the name of the namespace that is asked about here.
+    // The release has the name of the namespace under test.
     release["metadata"]["annotations"]["crossplane.io/external-name"] = json!("streaming");
     release["spec"]["forProvider"]["namespace"] = json!("streaming");
     let manifests = rendered(&release, &shipped(chart.name(), chart.version(), &scratch), &scratch).into_iter();

@@ -1,4 +1,4 @@
-//! What whoever installs the packages can verify: who signed them, and which crates are in them.
+//! Facts that an installer can verify about the packages: their signatures, and the crates in them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::built::{ARCHITECTURES, Built, CONFIGURATION, FUNCTION, ORGANISATION, 
 use crate::support::examples::project;
 use crate::support::tools::{Scratch, command, run, said, stdout};
 
-/// A pair of keys without a password.
+/// Key pair without a password.
 pub fn keys(scratch: &Scratch) {
     let mut generate = command("cosign");
     generate.arg("generate-key-pair").env("COSIGN_PASSWORD", "").current_dir(scratch.path());
@@ -18,7 +18,7 @@ pub fn keys(scratch: &Scratch) {
     assert!(output.status.success(), "{}", said(&output));
 }
 
-/// Signs everything with a key, as `make push` would, but tells no public log.
+/// Signs all packages with a key, as `make push` does, but without an entry in the public log.
 pub fn sign(built: &Built, keys: &Scratch) {
     let folder = built.folder().display().to_string();
     let key = keys.path().join("cosign.key");
@@ -36,14 +36,14 @@ fn verify(what: &[&str], keys: &Scratch, reference: &str) -> Output {
     run(verify.arg(reference))
 }
 
-/// Name and version of each crate in a list of CycloneDX, but for the program itself.
+/// Name and version of each crate in a CycloneDX list, which does not list the program itself as a component.
 fn components(list: &Value) -> BTreeSet<(String, String)> {
     let components = list["components"].as_array().unwrap().iter();
     let text = |component: &Value, key: &str| component[key].as_str().unwrap().to_owned();
     components.map(|component| (text(component, "name"), text(component, "version"))).collect()
 }
 
-/// Name and version of each crate that a binary says it is made of.
+/// Name and version of each crate that a binary's embedded list names.
 fn inside(architecture: &str) -> BTreeSet<(String, String)> {
     let output = run(command("rust-audit-info").arg(binary(architecture)));
     assert!(output.status.success(), "{}", said(&output));

@@ -1,4 +1,4 @@
-//! A real browser without a window, driven over a pipe with the DevTools protocol. It is kept from every network.
+//! Real browser without a window, controlled with the DevTools protocol over a pipe. It has no access to a network.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const PROGRAMS: &[&str] = &["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The browser that is installed here, if one is.
+/// Path of an installed browser, if there is one.
 pub fn program() -> Option<PathBuf> {
     let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
     PROGRAMS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|path| path.is_file())
@@ -24,7 +24,7 @@ pub struct Browser {
     messages: Receiver<Value>,
     session: String,
     next: u64,
-    /// What the page said on its console, and what went wrong in it.
+    /// Console messages, exceptions and network requests of the page.
     pub complaints: Vec<String>,
     _profile: tempfile::TempDir,
 }
@@ -32,7 +32,7 @@ pub struct Browser {
 impl Browser {
     pub fn start(program: &Path) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        // The browser reads from descriptor 3 and writes to descriptor 4.
+        // The browser reads commands from descriptor 3 and writes answers to descriptor 4.
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>/dev/null"])
             .arg(program)
@@ -91,7 +91,7 @@ impl Browser {
         message
     }
 
-    /// Shows a window of this size to a page, for a reader who likes it light or dark.
+    /// Sets the size of the window, the preferred colour scheme and the media type.
     pub fn look(&mut self, width: u32, height: u32, scheme: &str, media: &str) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         self.call("Emulation.setDeviceMetricsOverride", &size);
@@ -103,23 +103,23 @@ impl Browser {
         self.open_at(file, "");
     }
 
-    /// Opens a file anew, at a place in it.
+    /// Opens a file in a fresh page, at a fragment of it.
     pub fn open_at(&mut self, file: &Path, hash: &str) {
-        // The same address would only be gone to on the page that is open.
+        // Navigation to the address of the open page would only scroll, so a blank page comes between.
         self.call("Page.navigate", &json!({"url": "about:blank"}));
         while self.message("the blank page")["method"] != "Page.loadEventFired" {}
         self.call("Page.navigate", &json!({"url": format!("file://{}{hash}", file.display())}));
         while self.message("the page")["method"] != "Page.loadEventFired" {}
     }
 
-    /// What an expression is in the page.
+    /// Value of a JavaScript expression in the page.
     pub fn ask(&mut self, expression: &str) -> Value {
         let answer = self.call("Runtime.evaluate", &json!({"expression": expression, "returnByValue": true}));
         assert!(answer.get("exceptionDetails").is_none(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
 
-    /// Clicks where something is.
+    /// Clicks in the middle of an element.
     pub fn click(&mut self, selector: &str) {
         let selector = json!(selector);
         let at = self.ask(&format!(
@@ -146,14 +146,14 @@ impl Browser {
         self.settle();
     }
 
-    /// Until what was done is to be seen.
+    /// Waits until the page has painted the last change.
     pub fn settle(&mut self) {
         let painted =
             "new Promise((done) => setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(done)), 250))";
         self.call("Runtime.evaluate", &json!({"expression": painted, "awaitPromise": true}));
     }
 
-    /// The picture on the screen, as PNG.
+    /// Screenshot in PNG.
     pub fn screenshot(&mut self) -> Vec<u8> {
         decode(&self.call("Page.captureScreenshot", &json!({"format": "png"}))["data"])
     }

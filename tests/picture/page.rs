@@ -1,5 +1,5 @@
-//! The page as people use it: in a real browser, light and dark, wide and narrow, searched, clicked, printed. With
-//! `SCREENSHOTS=FOLDER` what it looks like is kept there.
+//! The page as people use it: in a real browser, with light and dark colours, wide and narrow, searched, clicked and
+//! printed. `SCREENSHOTS=FOLDER` keeps screenshots.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,8 @@ use crate::APPLICATION;
 use crate::browser::{self, Browser};
 use crate::shown::preview;
 
-/// The page of the seed's Application in a browser; nothing where no browser is, which is said, and not taken in CI.
+/// Page of the example Application in a browser. Without a browser it prints a notice and returns `None`; in CI it
+/// fails.
 fn opened(width: u32, scheme: &str) -> Option<(Browser, tempfile::TempDir)> {
     let Some(program) = browser::program() else {
         assert!(std::env::var_os("CI").is_none(), "no Chromium is installed: it is in the list of tools/setup");
@@ -36,7 +37,7 @@ fn keep(name: &str, picture: &[u8]) {
     }
 }
 
-/// The texts that stick out of what they stand in, as this browser draws them.
+/// JavaScript: texts that exceed their box, as this browser draws them.
 const STICKING_OUT: &str =
     "[...document.querySelectorAll('.platform .node[data-id], .platform .station')].flatMap((node) => {
   const box = node.querySelector('rect').getBBox();
@@ -75,7 +76,7 @@ fn the_page_reads_well_in_light_and_dark_and_at_any_width() {
     }
 }
 
-/// Where the middle of something is, whether it is on the screen, and whether anything else lies on it.
+/// JavaScript: whether the middle of an element is on the screen and not covered by another element.
 const SEEN: &str = "(selector) => {
   const it = document.querySelector(selector);
   const r = it.getBoundingClientRect();
@@ -84,8 +85,8 @@ const SEEN: &str = "(selector) => {
   return r.width > 0 && r.height > 0 && on !== null && (it === on || it.contains(on));
 }";
 
-/// From a telephone to a wide screen: the panel opens whole and beside the picture, covers nothing and is not covered, what
-/// was clicked stays in sight, and neither the page nor the picture moves otherwise.
+/// Layout of the panel on screens from a telephone to a wide monitor: the panel opens completely beside the picture,
+/// covers nothing and is not covered. The clicked node stays in sight, and page and picture do not move.
 #[test]
 fn the_panel_covers_nothing_at_any_width() {
     for (width, height) in [(400, 800), (768, 1024), (900, 700), (1024, 768), (1280, 800), (1500, 1000), (2000, 1200)] {
@@ -121,7 +122,7 @@ fn the_panel_covers_nothing_at_any_width() {
             assert_eq!(browser.ask("[scrollX, scrollY].join()"), "0,0", "the page scrolled {at}");
         }
         keep(&format!("panel-{width}.png"), &browser.screenshot());
-        // Whatever is behind it is reached, to the last line and the last part.
+        // Content behind the edge of panel and picture is reachable by scrolling, to the last line and the last part.
         browser.ask("{ const p = document.querySelector('#about section:target'); p.scrollTop = p.scrollHeight }");
         assert_eq!(is_seen(&mut browser, "#about section:target li:last-child"), true, "the last line {at}");
         assert_eq!(is_seen(&mut browser, "#about section:target .close"), true, "the way out {at}");
@@ -130,7 +131,7 @@ fn the_panel_covers_nothing_at_any_width() {
                     const c = document.querySelector('#canvas').getBoundingClientRect(); \
                     return s.right <= c.right + 1 && s.bottom <= c.bottom + 1 })()";
         assert_eq!(browser.ask(edge), true, "the end of the picture {at}");
-        // An address with a part in it opens alike.
+        // An address with a part in its fragment opens the page with the panel in the same place.
         let hash = browser.ask("location.hash");
         browser.open_at(&folder.path().join("platform.html"), hash.as_str().unwrap());
         browser.settle();
@@ -190,7 +191,7 @@ fn search_finds_by_part_by_kind_and_by_name() {
     let dim = browser.ask("getComputedStyle(document.querySelector('.node[data-part=kafka]')).opacity");
     assert!(dim.as_str().unwrap().parse::<f64>().unwrap() < 0.5, "what is not found stays as it is: {dim}");
     keep("search.png", &browser.screenshot());
-    // The first that is found opens.
+    // The first match opens.
     browser.press("Enter", 13);
     assert_eq!(browser.ask("document.querySelector('#about section:target h2').textContent"), "Broker");
     assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);

@@ -1,4 +1,4 @@
-//! A picture as it was written, read again as XML.
+//! Parser of a picture's XML.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::wiring::platform::Platform;
 use realtime_platform_core::claims::API_VERSION;
 
-/// What the real binary shows of these documents, or of files.
+/// Output of the real binary for these documents or files.
 pub fn preview(output: &str, files: &[&str], stdin: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
     command.args(["preview", "-o", output]).args(files).current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -20,7 +20,7 @@ pub fn preview(output: &str, files: &[&str], stdin: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The claims of a platform, as somebody writes them.
+/// Claims of a platform in YAML, as a user writes them.
 pub fn documents(platform: &Platform) -> String {
     let claims = platform.claims.iter().map(|standing| {
         let metadata = json!({"namespace": standing.claim.namespace, "name": standing.claim.name});
@@ -39,7 +39,7 @@ pub struct Rect {
 
 impl Rect {
     pub fn overlaps(&self, other: &Self) -> bool {
-        // Places and sizes are written to a tenth of a pixel.
+        // Coordinates are written with one decimal, so a tenth of a pixel is tolerated.
         let before = |low: f64, size: f64, high: f64| low + size < high + 0.1;
         let apart = |low, size, other, other_size| before(low, size, other) || before(other, other_size, low);
         !apart(self.x, self.width, other.x, other.width) && !apart(self.y, self.height, other.y, other.height)
@@ -53,11 +53,11 @@ impl Rect {
     }
 }
 
-/// A node of the platform.
+/// Node of the platform.
 #[derive(Debug)]
 pub struct Shape {
     pub id: String,
-    /// Claim, place and part, where it is one.
+    /// Claim, place and part, if the node is a part.
     pub part: Option<(String, String, String)>,
     pub rect: Rect,
 }
@@ -108,7 +108,7 @@ impl Shown {
         }
     }
 
-    /// The claim, the place and the part of a node.
+    /// Claim, place and part of a node.
     pub fn part(&self, id: &str) -> Option<&(String, String, String)> {
         self.nodes.iter().find(|node| node.id == id)?.part.as_ref()
     }

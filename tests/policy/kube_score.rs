@@ -1,7 +1,7 @@
-//! What kube-score, a program with rules of others, says of the manifests that end up in clusters.
+//! Findings of kube-score, an independent program with its own rules, on the manifests that reach a cluster.
 //!
-//! It knows what Kubernetes itself brings. What Knative makes of its services is given to it as the pods that they become;
-//! what charts bring it does not see.
+//! kube-score supports the kinds of Kubernetes itself. Knative services are converted to the pods that Knative creates
+//! of them; objects that charts create are not checked.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,19 +12,19 @@ use crate::tools::{Scratch, command, run, said};
 use crate::wiring::platform::Platform;
 use crate::wiring::value::Look;
 
-/// Rules that are off by default and are kept here.
+/// Rules that kube-score has off by default and that this suite enables.
 const OPTIONAL: &str = "container-seccomp-profile,container-ports-check";
-/// The version of Kubernetes by which it judges what is outdated.
+/// Version of Kubernetes against which kube-score finds deprecated APIs.
 const KUBERNETES: &str = "v1.34";
-/// The grade of a rule that is kept.
+/// Grade of a rule without a finding.
 const KEPT: i64 = 10;
 
-/// Each rule that is not kept, and of what: `APP/CONTAINER`, `APP`, or the name of an object that is no part's.
+/// Each violated rule, with its object: `APP/CONTAINER`, `APP`, or the name of an object that belongs to no app.
 pub fn findings(platform: &Platform) -> BTreeSet<(String, String)> {
     let folder = Scratch::new("kube-score");
     let file = folder.path().join("manifests.yaml");
     let manifests = platform.resources().filter(|(_, resource)| {
-        // What is only looked at is made by something else, whose template is looked at here.
+        // An observe-only resource is created by another object, whose template is checked here.
         !resource.is_only_observed()
     });
     let manifests = manifests.filter_map(|(_, resource)| manifest(resource.manifest()));
@@ -35,11 +35,11 @@ pub fn findings(platform: &Platform) -> BTreeSet<(String, String)> {
     let output = run(kube_score.args(["--enable-optional-test", OPTIONAL]).arg(&file));
     let scored: Value =
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&output)));
-    // It has no opinion on some kinds, and a platform may consist of those.
+    // kube-score has no rules for some kinds, and a platform may consist of these alone.
     scored.items("").iter().flat_map(of_object).collect()
 }
 
-/// A manifest as kube-score can read it. A Release has none.
+/// Manifest in a form that kube-score can read. A Release has none.
 fn manifest(manifest: &Value) -> Option<Value> {
     match (manifest.text("/apiVersion"), manifest.text("/kind")) {
         ("serving.knative.dev/v1", "Service") => {

@@ -1,4 +1,4 @@
-//! `preview --diff`: what changes between two versions of claims, as people and programs read it.
+//! Tests of `preview --diff`: the changes between two versions of claims, as people and programs read them.
 
 use std::slice::from_ref;
 
@@ -8,7 +8,7 @@ use super::{refused, run, shown, texts, with_stdin};
 
 const OLD: &str = "tests/preview/claim.yaml";
 
-/// What is said of a claim that follows [`OLD`], with these lines at its end: exit code, what is shown, what is said beside.
+/// Comparison of [`OLD`] with the same claim plus these lines: exit code, standard output, standard error.
 fn after(arguments: &[&str], lines: &str) -> (Option<i32>, String, String) {
     let new = std::fs::read_to_string(OLD).unwrap() + lines;
     let output = with_stdin(&[&["--diff", OLD], arguments, &["-"]].concat(), &new);
@@ -16,7 +16,7 @@ fn after(arguments: &[&str], lines: &str) -> (Option<i32>, String, String) {
     (output.status.code(), out, err)
 }
 
-/// What is shown below a line of a difference.
+/// Lines below a heading of a difference.
 fn fields<'a>(difference: &'a str, heading: &str) -> Vec<&'a str> {
     let lines = difference.lines().skip_while(|line| *line != heading).skip(1);
     lines.take_while(|line| line.starts_with("      ")).map(str::trim).collect()
@@ -126,7 +126,8 @@ fn programs_are_told_the_same() {
             {"field": "spec.resources.requests.storage", "old": "8Gi", "new": "4Gi"},
         ]})
     );
-    // Prometheus is no longer let in, and nobody asks Connect. No pod restarts for it.
+    // Without monitoring, the network policies admit no Prometheus, and nothing queries Connect for metrics. No pod
+    // restarts for this change.
     let changed: Vec<&Value> = claim["changed"].as_array().unwrap().iter().map(|changed| &changed["key"]).collect();
     assert_eq!(
         changed,
@@ -166,12 +167,12 @@ fn faults_of_either_version_show_nothing() {
     }
 }
 
-/// What a difference says that a change costs, in its order.
+/// Costs of a change that a difference lists, in its order.
 fn costs(difference: &str) -> Vec<&str> {
     difference.lines().filter_map(|line| line.strip_prefix("  ! ")).collect()
 }
 
-/// Two versions of one file, compared: exit code, what is shown, what is said beside.
+/// Comparison of two versions of one file: exit code, standard output, standard error.
 fn between(arguments: &[&str], old: &str, new: &str) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("old.yaml");
@@ -183,7 +184,7 @@ fn between(arguments: &[&str], old: &str, new: &str) -> (Option<i32>, String, St
 
 const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
 
-/// Another name is another claim: KubeVela and kubectl delete the old one, and its volumes with it.
+/// A claim with another name is another claim: KubeVela and kubectl delete the old one together with its volumes.
 #[test]
 fn a_renamed_claim_says_what_is_lost_and_how_not_to() {
     let old = std::fs::read_to_string(APPLICATION).unwrap();
@@ -219,7 +220,7 @@ fn a_renamed_claim_says_what_is_lost_and_how_not_to() {
     );
 }
 
-/// What the older version says is what the cluster does: `retain` in the same change comes too late.
+/// The cluster acts on the older version: `retain` in the same change comes too late.
 #[test]
 fn what_is_kept_stays_behind_and_says_how_to_remove_it() {
     let claim = |name: &str, retain: bool| {
@@ -246,7 +247,7 @@ fn what_is_kept_stays_behind_and_says_how_to_remove_it() {
     assert!(!difference.contains("data is lost"), "{difference}");
 }
 
-/// What a script removes is told as well: no resource of it is among those that go.
+/// A script removes connectors and processors, so they are listed although no resource of theirs is deleted.
 #[test]
 fn a_connector_or_a_processor_that_is_not_asked_for_any_more_stops() {
     let stops = |old: &str, new: &str| -> Vec<String> {
@@ -267,7 +268,7 @@ fn a_connector_or_a_processor_that_is_not_asked_for_any_more_stops() {
     assert_eq!(stops(&both, &processors(&[&one])), [stopped("SQL processor two")]);
     assert_eq!(stops(&both, &processors(&[])), [stopped("SQL processor one"), stopped("SQL processor two")]);
     assert_eq!(stops(&processors(&[&one]), &both), Vec::<String>::new());
-    // Other SQL is the same processor.
+    // A processor with other SQL is the same processor.
     let other = processor("one", "SELECT STREAM temperature FROM device_data");
     assert_eq!(stops(&processors(&[&one]), &processors(&[&other])), Vec::<String>::new());
     let renamed = one.replace("name: one", "name: other");
@@ -296,7 +297,8 @@ fn a_connector_or_a_processor_that_is_not_asked_for_any_more_stops() {
     assert_eq!(json["claims"][0]["stops"], expected);
 }
 
-/// Kafka Connect is another claim's, and no script is left that could remove what the broker's scripts put there.
+/// Kafka Connect belongs to another claim, and no script remains that could remove what the broker's scripts created
+/// there.
 #[test]
 fn a_broker_that_goes_by_itself_leaves_its_connectors() {
     let left = |old: &str, new: &str| -> Vec<String> {
@@ -317,7 +319,7 @@ fn a_broker_that_goes_by_itself_leaves_its_connectors() {
     let one = connector("mqtt-source-connector");
     assert_eq!(left(&with(&broker("")), &system), from_ref(&one));
     assert_eq!(left(&with(&broker(bytes)), &system), [one.clone(), connector("mqtt-source-bytes-connector")]);
-    // What the files do not say of Kafka Connect is taken for standing.
+    // Kafka Connect is assumed to exist if the files do not contain its claim.
     let elsewhere = system.replace("namespace: streaming", "namespace: elsewhere");
     assert_eq!(left(&format!("{elsewhere}---\n{}", broker("")), &elsewhere), [one]);
 
@@ -329,7 +331,7 @@ fn a_broker_that_goes_by_itself_leaves_its_connectors() {
     assert_eq!(left(&with(&broker("  connectorConfig: {mappings: []}\n")), &system), none, "there is none");
 }
 
-/// The virtual cluster takes along what stands in it, its guests' volumes included.
+/// A deleted virtual cluster takes all content with it, including the volumes of its consumers.
 #[test]
 fn an_environment_that_goes_takes_every_volume_in_it() {
     let old = std::fs::read_to_string(APPLICATION).unwrap();
@@ -343,7 +345,7 @@ fn an_environment_that_goes_takes_every_volume_in_it() {
         "data is lost: volume mosquitto-data-pvc (5Gi) of health-mqtt: it goes with its virtual cluster, \
          even with `retain: true`: keep the name, or save the data first (docs/backup.md)"
     );
-    // With everything gone, what a system was asked to keep goes as well.
+    // A system's `retain` has no effect if its environment is deleted in the same change.
     let kept = old.replace("lensesConfig:", "retain: true\n        lensesConfig:");
     assert_ne!(kept, old);
     let (code, difference, _) = between(&[], &kept, &std::fs::read_to_string(OLD).unwrap());
@@ -401,7 +403,7 @@ fn an_edit_that_loses_data_or_access_says_so() {
         assert!(costs(&difference).contains(&cost), "{cost} is not in\n{difference}");
         assert_eq!(code, Some(expected), "{difference}");
     }
-    // Records that Kafka deletes because of a change do not come back by another one.
+    // Reverting a change does not restore records that Kafka has deleted because of it.
     let topics =
         |retention: &str| format!("  kafkaConfig: {{topics: [{{name: device_data, retentionMs: {retention}}}]}}\n");
     let system = |lines: &str| std::fs::read_to_string(OLD).unwrap() + lines;
@@ -452,7 +454,8 @@ fn pods_that_restart_are_told_with_what_is_away_for_how_long() {
     }
 }
 
-/// A gateway's address restarts no pod, and another chart's pods are its maker's.
+/// The type of the gateway's Service restarts no pod. The function cannot derive which pods a chart restarts, so the
+/// difference lists none for charts.
 #[test]
 fn what_a_chart_makes_of_a_change_is_not_made_up() {
     let environment = |lines: &str| {
@@ -481,9 +484,9 @@ fn exit_codes_tell_programs_how_far_they_may_go() {
     let lost = "  kafkaConfig: {topics: [{name: device_data, retentionMs: 60000}]}\n  sqlProcessors: []\n";
     assert_eq!(code(&[], lost), Some(4));
     assert_eq!(code(&["--exit-code"], &(lost.to_owned() + "  database: {storage: 4Gi}\n")), Some(4));
-    // Nothing is compared without an older version.
+    // A comparison needs an older version.
     assert_eq!(run(&["--exit-code", OLD]).status.code(), Some(2));
-    // Whoever stops reading learns it all the same.
+    // The exit code does not depend on a reader that closes standard output early.
     let output = std::process::Command::new("sh")
         .args(["-c", "{ \"$0\" preview --diff \"$1\" \"$2\"; echo $? >&2; } | true"])
         .args([env!("CARGO_BIN_EXE_function-realtime-platform"), APPLICATION, OLD])
@@ -493,7 +496,7 @@ fn exit_codes_tell_programs_how_far_they_may_go() {
     assert_eq!(said.lines().last(), Some("4"), "{said}");
 }
 
-/// The host takes every volume of a virtual cluster with it: nothing of an environment can be kept.
+/// The host deletes every volume of a virtual cluster with it, so an environment cannot retain data.
 #[test]
 fn a_new_environment_cannot_ask_to_be_kept() {
     let environment = |metadata: &str, retain: bool| {
@@ -505,7 +508,7 @@ fn a_new_environment_cannot_ask_to_be_kept() {
     let output = with_stdin(&["-"], &environment("", true));
     assert_eq!(output.status.code(), Some(1));
     assert!(texts(&output).1.starts_with(&format!("<stdin>:6: {refused}")), "{}", texts(&output).1);
-    // One that stands has it from before.
+    // An existing environment may have the field from an earlier version.
     let output = with_stdin(&["-"], &environment(", uid: 1f3a", true));
     assert_eq!(output.status.code(), Some(0), "{}", texts(&output).1);
     assert!(
@@ -523,7 +526,7 @@ fn a_new_environment_cannot_ask_to_be_kept() {
         assert_eq!(code, Some(0), "{err}");
         assert_eq!(costs(&difference).len(), 0, "{difference}");
     }
-    // What it kept is named, beside what it did not.
+    // The difference names both the retained and the lost objects.
     let (code, difference, _) = between(&[], &environment("", true), OTHER);
     assert_eq!(code, Some(4));
     assert_eq!(
@@ -538,7 +541,7 @@ fn a_new_environment_cannot_ask_to_be_kept() {
 
 const OTHER: &str = "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {name: other, namespace: team}\nspec: {namespace: lab, connectorConfig: {mappings: []}}\n";
 
-/// A made-up password has one copy.
+/// A generated password exists only in its Secret.
 #[test]
 fn a_reference_named_later_is_refused_until_the_password_was_read_out() {
     let user = |own: &str, generation: u32| {
@@ -559,7 +562,7 @@ fn a_reference_named_later_is_refused_until_the_password_was_read_out() {
     let (code, difference, _) = between(&[], &user(own, 1), &user("", 1));
     assert_eq!(code, Some(0), "{difference}");
     assert!(!difference.contains("made-up"), "{difference}");
-    // A claim of another name that stands in the same place writes over the same Secret.
+    // A renamed claim in the same place overwrites the same Secret.
     let renamed = user(own, 1).replace("name: mqtt,", "name: other,");
     let (_, difference, _) = between(&[], &user("", 1), &renamed);
     assert!(costs(&difference).contains(&read_out), "{difference}");

@@ -1,4 +1,5 @@
-//! What files say besides what they ask for: what comes later, what is not ours, and everything that is wrong, in one round.
+//! Tests of files with more than claims: properties that KubeVela sets later, foreign objects, and all faults reported
+//! in one run.
 
 use std::fs;
 
@@ -6,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::{refused, shown, texts, with_stdin};
 
-/// What is shown of a text, and what is said beside it.
+/// Exit code, standard output and standard error of a preview of a text.
 fn of(text: &str) -> (i32, String, String) {
     let output = with_stdin(&["-"], text);
     let (out, err) = texts(&output);
     (output.status.code().unwrap(), out, err)
 }
 
-/// An Application with an environment and one more component, and what else its spec says.
+/// Application with an environment, another component, and further fields of its spec.
 fn application(component: &Value, besides: &Value) -> String {
     let environment = json!({"name": "env", "type": "vcluster-environment", "properties": {"name": "demo", "domain": "demo.example.com"}});
     let mut spec = json!({"components": [environment, component]});
@@ -70,7 +71,7 @@ fn what_comes_later_excuses_nothing_else() {
     assert_eq!(code, 1, "{err}");
     assert!(err.contains("properties.domian: unknown field") && err.contains("properties.mqttConfig.cpu: "), "{err}");
     assert!(err.ends_with("2 faults: nothing is shown until there is none\n"), "{err}");
-    // An input of another property, and of another component.
+    // Inputs for another property, and for another component.
     for inputs in [
         json!([{"from": "ns", "parameterKey": "domain"}]),
         json!([{"from": "ns", "parameterKey": "traits[0].namespace"}]),
@@ -100,7 +101,7 @@ fn components_of_other_types_are_listed_and_slips_are_warned_of() {
         "{out}"
     );
     assert!(err.starts_with("warning: <stdin>:1: spec.components[1].type: \"iot-brokr\" is none of ours, did you mean \"iot-broker\"? broker is not shown\n"), "{err}");
-    // Of an unknown field the same is told as of any other, and the rest in the same round.
+    // An unknown field gets the usual message, and the same run reports all other faults.
     let (code, out, err) = of(&application(&typo, &json!({"polcies": []})));
     assert_eq!((code, out.as_str()), (1, ""));
     for expected in [
@@ -317,7 +318,7 @@ fn an_environment_that_is_forgotten_or_misspelt_is_noticed() {
         let expected = format!("warning: <stdin>:1: IotBrokerClaim/mqtt: properties.environment: {expected}\n");
         assert!(code == 0 && err.contains(&expected), "{expected}\n{err}");
     }
-    // One that a cluster may have.
+    // An environment outside of the files may exist in the cluster.
     let (_, _, err) = with(json!({"namespace": "other", "environment": "production"}));
     assert!(!err.contains("properties.environment"), "{err}");
     let (_, _, err) = with(json!({"namespace": "lab", "environment": "streaming", "domain": "lab.streaming.local"}));

@@ -1,10 +1,10 @@
-//! What a preview tells of the images and charts that are pulled: which they are, and that they are not pinned by digest.
+//! Tests of the list of images and charts: every image that is pulled, and a warning if it is not pinned by digest.
 
 use serde_json::Value;
 
 use super::{APPLICATION, json, shown};
 
-/// What the pods of these claims run.
+/// Images in the pods of these claims.
 fn images(value: &Value) -> Vec<&str> {
     match value {
         Value::Object(fields) => {
@@ -59,12 +59,12 @@ fn images_that_are_pinned_as_the_command_prints_it_are_not_told() {
     assert!(images(&preview).iter().all(|image| image.ends_with(&digest)));
 }
 
-/// The lines of a list that begin with this word, without it.
+/// Rest of each line that begins with this word.
 fn listed<'a>(list: &'a str, word: &str) -> Vec<&'a str> {
     list.lines().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).collect()
 }
 
-/// A file with settings.
+/// File with settings.
 fn input(name: &str, fields: &Value) -> String {
     let mut input = serde_json::json!({"apiVersion": "fn.platform.example.org/v1alpha1", "kind": "Input"});
     input.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -82,7 +82,7 @@ fn a_list_has_every_image_and_chart_once() {
     for image in images(&preview) {
         assert!(pulled.contains(&image), "{image}: {list}");
     }
-    // Of charts, of what their programs start, and of what an operator installs.
+    // Images of charts, images that the programs of charts start, and images that an operator installs.
     for image in [
         "docker.io/grafana/grafana:13.2.0",
         "docker.io/coredns/coredns:1.14.2",
@@ -92,7 +92,7 @@ fn a_list_has_every_image_and_chart_once() {
         assert!(pulled.contains(&image), "{image}: {list}");
     }
     let charts = listed(&list, "chart");
-    // With the checksum of its archive, that a mirror can be filled with what was meant.
+    // Each chart has the checksum of its archive, so that a mirror can be filled with the intended one.
     let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     assert!(charts.iter().all(|chart| chart.rsplit_once(" sha256:").is_some_and(|(_, sum)| is_digest(sum))), "{list}");
     assert!(charts.iter().any(|chart| chart.starts_with("https://charts.loft.sh vcluster 0.36.1 ")), "{list}");

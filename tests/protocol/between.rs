@@ -1,4 +1,4 @@
-//! Between claims: what an environment offers, who gets what of it, and whose a place is.
+//! Relations between claims: offers of an environment, admission of its consumers, and ownership of places.
 
 use function_sdk_rust::proto::v1::resource_selector::Match;
 use function_sdk_rust::proto::v1::{RunFunctionRequest, RunFunctionResponse};
@@ -33,13 +33,13 @@ fn without_its_environment_a_system_is_held_whole() {
     }
 }
 
-/// What an environment says of one thing that it offers.
+/// Offer of an environment, as its ProviderConfig publishes it.
 fn offers(answer: &RunFunctionResponse, name: &str) -> Value {
     let found = desired(answer).remove("lock-kubernetes").expect("an environment composes its ProviderConfig");
     found["metadata"]["annotations"][format!("platform.example.org/offers-{name}")].clone()
 }
 
-/// As observed, but for one resource, which is not ready.
+/// Request in which one observed resource is not ready.
 fn unready(mut request: RunFunctionRequest, key: &str) -> RunFunctionRequest {
     let seen = request.observed.as_mut().and_then(|state| state.resources.get_mut(key)).expect("it is observed");
     let mut value = seen.resource.as_ref().map(function_sdk_rust::resource::struct_to_json).expect("it has fields");
@@ -100,7 +100,7 @@ fn what_an_environment_lacks_holds_what_needs_it_and_the_claim_is_told() {
             let mut environment = ready.clone();
             environment["metadata"]["annotations"][format!("platform.example.org/offers-{name}")] = json!(state);
             let mut request = with_environment(observed.clone(), Some(&environment));
-            // All of the system is there but what this component is for.
+            // All resources of the system are observed, except those that need this component.
             let resources = &mut request.observed.get_or_insert_default().resources;
             resources.retain(|key, _| !is_of(&all[key], group));
             let answer = run(request);
@@ -135,7 +135,7 @@ fn what_was_released_does_not_mind_an_environment_that_goes_and_comes_back() {
         for gone in [None, Some(&leaving), Some(&foreign), Some(&closed), Some(&pending)] {
             let answer = run(with_environment(settled.clone(), gone));
             if [Some(&foreign), Some(&closed)].contains(&gone) {
-                // Whoever is not admitted any more changes nothing, so that no edit reaches what runs.
+                // A claim that lost its admission changes nothing, so that no edit reaches its running resources.
                 let ending = "until then nothing of this claim is changed, and what runs stays as it is";
                 assert!(fatal(&answer).starts_with("spec.namespace: the ") && fatal(&answer).ends_with(ending));
                 assert!(desired(&answer).is_empty(), "{claim}: nothing is applied");
@@ -143,7 +143,7 @@ fn what_was_released_does_not_mind_an_environment_that_goes_and_comes_back() {
                 assert!(!desired(&answer).values().any(paused), "{claim}: nothing is taken back");
                 assert_eq!(desired(&answer).len(), desired(&whole).len(), "{claim}: nothing is deleted");
             }
-            // Nothing more is released: what has not been observed yet is held.
+            // No further resource is released: resources that have not been observed yet are held.
             let held = run(with_environment(begun.clone(), gone));
             assert!(desired(&held).values().all(paused), "{claim}: something is released");
         }
@@ -152,12 +152,12 @@ fn what_was_released_does_not_mind_an_environment_that_goes_and_comes_back() {
     }
 }
 
-/// The locks of a claim's place, by the name under which each is asked for.
+/// Locks of a claim's place, each by the name of its requirement.
 fn locks(claim: &str) -> &'static [&'static str] {
     if claim == ENVIRONMENT { &["lock-kubernetes"] } else { &["lock-object"] }
 }
 
-/// A lock as the composite with this UID has it in a cluster.
+/// Lock as the composite with this UID owns it in a cluster.
 fn held_by(mut lock: Value, uid: &str) -> Value {
     lock["metadata"]["ownerReferences"] = json!([{
         "apiVersion": "platform.example.org/v1alpha1", "kind": "XTheirs", "name": "theirs", "uid": uid,
@@ -185,7 +185,7 @@ fn a_second_claim_for_one_place_is_held_whole_and_told_whose_it_is() {
     ] {
         let mut first_claim = example(claim);
         set(&mut first_claim, "/metadata/name", json!("first"));
-        // The name of a tenant's lock has the namespace of its claim in it, an environment's has not.
+        // The name of a tenant's lock contains the namespace of its claim; the name of an environment's lock does not.
         if claim == ENVIRONMENT {
             set(&mut first_claim, "/metadata/namespace", json!("team-a"));
         }
@@ -213,7 +213,7 @@ fn a_second_claim_for_one_place_is_held_whole_and_told_whose_it_is() {
             "{claim}: a provider may touch something"
         );
 
-        // Its own lock is no other's.
+        // A lock of one's own is not foreign.
         for lock in locks(claim) {
             request = with_found(request, lock, Some(&held_by(theirs[*lock].clone(), requests::UID)));
         }

@@ -1,5 +1,5 @@
-//! Borders between tenants: what has a name on the host that a claim wants, whose a namespace inside is, and which Secrets a
-//! claim may name.
+//! Borders between tenants: objects on the host with a name that a claim needs, ownership of namespaces inside, and
+//! Secrets that a claim may name.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::{BROKER, ENVIRONMENT, SYSTEM, fatal, paused, run};
 const NAMESPACE: &str = "host-namespace-object";
 const HELM: &str = "helm-provider-config-object";
 
-/// A Namespace on the host that has the environment's name.
+/// Namespace on the host with the environment's name.
 fn namespace(labels: &Value) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "health-streaming", "labels": labels}})
 }
@@ -26,7 +26,7 @@ fn ours() -> Value {
     )
 }
 
-/// An environment whose lock is there and nothing else, with what was found under its names on the host.
+/// Environment of which only the lock exists, with the objects found under its names on the host.
 fn begun(namespace: Option<&Value>) -> RunFunctionRequest {
     let request = first(&example(ENVIRONMENT));
     let mut request = settled(request.clone(), &run(request));
@@ -78,7 +78,7 @@ fn a_namespace_that_is_on_its_way_out_is_waited_for() {
     let answer = run(begun(Some(&leaving)));
     assert!(held(&answer).contains(NAMESPACE) && answer.results.is_empty());
     assert!(condition(&answer, "Settled").1.starts_with(words), "{}", condition(&answer, "Settled").1);
-    // Of an environment that stands nothing is held, and its claim does not say that it is settled.
+    // No resource of an existing environment is held, but its claim is not settled.
     let request = first(&example(ENVIRONMENT));
     let live = with_found(settled(request.clone(), &run(request)), NAMESPACE, Some(&leaving));
     let answer = run(with_found(live, HELM, None));
@@ -133,7 +133,7 @@ fn a_helm_provider_config_of_another_team_is_not_taken_over() {
     assert!(fatal(&answer).contains(command), "{}", fatal(&answer));
 }
 
-/// The name of a tenant's lock, for a claim of this namespace.
+/// Name of a tenant's lock for a claim of this namespace.
 fn lock(claim: &str, claim_namespace: &str) -> Value {
     let mut claim = example(claim);
     set(&mut claim, "/metadata/namespace", json!(claim_namespace));
@@ -147,7 +147,7 @@ fn a_claim_that_is_not_admitted_does_not_take_the_name_of_one_that_is() {
     }
 }
 
-/// A claim of another namespace than the environment's, and the environment as it is published to it.
+/// Claim of another namespace than the environment's, and the environment's ProviderConfig as this claim finds it.
 fn consumer(claim: &str) -> (Value, Value) {
     let mut environment = example(ENVIRONMENT);
     set(&mut environment, "/spec/allowedClaimNamespaces", json!(["team-b"]));
@@ -175,7 +175,7 @@ fn a_namespace_inside_is_for_claims_of_one_namespace() {
         assert!(desired(&answer).values().all(paused), "{kind}: a provider may touch something");
         let message = condition(&answer, "Settled").1;
         assert!(message.contains("is for claims of namespace default, not of team-b"), "{message}");
-        // The owner has no claims in the namespace that it gave away.
+        // The owner's namespace may have no claims in the namespace that it assigned to another tenant.
         set(&mut claim, "/metadata/namespace", json!("default"));
         set(&mut claim, "/spec/namespace", json!("lab"));
         let answer = run(with_environment(first(&claim), Some(&environment)));
@@ -183,7 +183,7 @@ fn a_namespace_inside_is_for_claims_of_one_namespace() {
     }
 }
 
-/// Each field that names a Secret on the host, with a claim that names it there.
+/// Each field that names a Secret on the host, with its claim.
 const SECRETS: [(&str, &str, &str); 7] = [
     (SYSTEM, "/spec/lensesConfig/licenseSecretRef", "name"),
     (SYSTEM, "/spec/lensesConfig/administrator", "credentialsSecretRef/name"),
@@ -252,7 +252,7 @@ fn until_the_environment_is_seen_no_secret_is_named_anew() {
         assert!(fatal(&answer).contains(&words), "{words} is not in {}", fatal(&answer));
         let answer = run(with_environment(edited, Some(&environment)));
         assert!(answer.results.is_empty(), "{parent}: {:?}", answer.results);
-        // One that no provider has taken up yet is held.
+        // A PushSecret that no provider has taken up yet is held.
         let push = |key: &String| key.starts_with("secrets-push-");
         let mut begun = live;
         begun.observed.get_or_insert_default().resources.retain(|key, _| !push(key));

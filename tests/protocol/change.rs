@@ -1,4 +1,4 @@
-//! A claim that is another one than that which was composed: what cannot change is refused, what can is composed anew.
+//! Changes of a composed claim: immutable fields are refused, other changes are composed.
 
 use function_sdk_rust::proto::v1::{Ready, Resource, RunFunctionRequest, RunFunctionResponse};
 use function_sdk_rust::resource::{json_to_struct, struct_to_json};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::requests::{self, condition, desired, example, first, set, settled};
 use super::{BROKER, ENVIRONMENT, SYSTEM, fatal, run};
 
-/// What the function says of a claim once it is another one than that which was composed.
+/// Answer for a claim that changed after it was composed, and the request.
 fn after_change(claim: &str, change: &[(&str, Value)]) -> (RunFunctionResponse, RunFunctionRequest) {
     let before = example(claim);
     let request = first(&before);
@@ -136,7 +136,7 @@ fn what_may_change_is_composed_over_what_is_observed() {
     }
 }
 
-/// What the function says of a claim that settled by one storage class of the settings, once they name another.
+/// Answer for a claim that settled with one storage class of the settings, after the settings name another.
 fn after_class(claim: &Value, before: Option<&str>, after: Option<&str>, taken_up: bool) -> RunFunctionResponse {
     let by = |request: RunFunctionRequest, class: Option<&str>| {
         let mut input = json!({"apiVersion": "fn.platform.example.org/v1alpha1", "kind": "Input"});
@@ -186,7 +186,8 @@ fn a_storage_class_that_no_cluster_would_follow_is_refused_and_the_present_one_n
     assert!(fatal(&answer).contains(": PersistentVolumeClaim "), "{}", fatal(&answer));
 }
 
-/// An environment that was promised more by an earlier version stands, changes, and is told; a new one is refused.
+/// An existing environment with `retain` from an earlier version may still change and gets a warning; a new one is
+/// refused.
 #[test]
 fn an_environment_that_retains_goes_on_and_is_told_that_this_keeps_no_data() {
     let retaining = || {

@@ -1,8 +1,8 @@
-//! What versions composed, and whether the changelog lists what changed between them.
+//! Record of what each version composed, and check that the changelog lists the changes between them.
 //!
-//! `package/release` has a record of each version written beside this file: for every example, a hash of what stands
-//! under each key. A key whose hash is another in the next record, or today, changes running platforms, and stands in
-//! `CHANGELOG.md`. `make bless` writes the list since the last version anew.
+//! `package/release` writes a record of each version beside this file: for every example, a hash of the content of each
+//! key. A key whose hash differs in the next record, or in the current code, changes running platforms and must be in
+//! `CHANGELOG.md`. `make bless` writes the list since the last version.
 
 #![allow(clippy::expect_used, reason = "a test stops at the first surprise")]
 
@@ -20,10 +20,10 @@ use crate::wiring::platform::Platform;
 const UNRELEASED: &str = "Unreleased";
 const HEADING: &str = "### Keys whose content changes";
 
-/// A claim's kind, and a key as the list of keys writes it.
+/// Kind of a claim, and a key as the list of keys writes it.
 type Key = (String, String);
 
-/// What one version makes of the examples.
+/// Composed resources of the examples in one version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Record {
     examples: BTreeMap<String, Example>,
@@ -31,7 +31,7 @@ struct Record {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Example {
-    /// Of its claims: an example that says something else becomes something else in every version.
+    /// Hash of the example's claims: records of an example are comparable only if its claims are equal.
     claims: String,
     keys: BTreeMap<Key, String>,
 }
@@ -73,7 +73,7 @@ impl Record {
         text
     }
 
-    /// The keys under which something else stands in the other record, of examples that are the same in both.
+    /// Keys whose content differs in the other record, for examples that both records have with the same claims.
     fn changed(&self, other: &Self) -> BTreeSet<Key> {
         let mut changed = BTreeSet::new();
         let mut compared = 0;
@@ -97,7 +97,7 @@ impl Example {
         for (line, resource) in keys::named(platform) {
             let mut words = line.split(' ').map(str::to_owned);
             let key = words.next().zip(words.next()).expect("a line begins with kind and key");
-            // What waits, and for what, is of the moment; all else stands there.
+            // The hash covers the content of a resource, not its holds, which depend on the moment.
             keys.entry(key).or_default().push_str(&yaml::document(&resource.composed).expect("JSON is YAML"));
         }
         let keys = keys.into_iter().map(|(key, text)| (key, hash8(&text)));
@@ -105,7 +105,7 @@ impl Example {
     }
 }
 
-/// The versions that have a record, oldest first.
+/// Versions that have a record, oldest first.
 fn released() -> Vec<(String, Record)> {
     let mut found = Vec::new();
     for file in fs::read_dir(root().join("tests/released")).expect("this folder").flatten() {
@@ -120,7 +120,7 @@ fn released() -> Vec<(String, Record)> {
     found
 }
 
-/// How the changelog lists keys.
+/// List of keys in the form of the changelog.
 fn listing(changed: &BTreeSet<Key>) -> String {
     let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (kind, key) in changed {
@@ -130,7 +130,7 @@ fn listing(changed: &BTreeSet<Key>) -> String {
     if changed.is_empty() { "None.\n".to_owned() } else { lines.collect() }
 }
 
-/// The part of the changelog that lists a version's keys, by its place in the text.
+/// Range of the changelog that lists a version's keys.
 fn listed(changelog: &str, version: &str) -> std::ops::Range<usize> {
     let section = changelog.find(&format!("\n## {version}")).unwrap_or_else(|| panic!("there is no version {version}"));
     let end = changelog[section + 1..].find("\n## ").map_or(changelog.len(), |end| section + 1 + end);
@@ -141,7 +141,7 @@ fn listed(changelog: &str, version: &str) -> std::ops::Range<usize> {
     start..end
 }
 
-/// What is wrong with what the changelog says of a version.
+/// Difference between the changelog's list for a version and the real changes.
 fn fault(changelog: &str, version: &str, before: &Record, after: &Record) -> Option<String> {
     let (said, wanted) = (&changelog[listed(changelog, version)], listing(&before.changed(after)));
     (said != wanted).then(|| format!("{version} of CHANGELOG.md lists:\n{said}while this changes:\n{wanted}"))
@@ -177,7 +177,7 @@ fn the_changelog_lists_every_key_whose_content_changes() {
     }
 }
 
-/// A version that composed otherwise, in three ways.
+/// Record with three differences: one changed, one missing and one additional key.
 fn other(record: &Record) -> (Record, BTreeSet<Key>) {
     let mut other = record.clone();
     let keys = &mut other.examples.values_mut().next().expect("an example").keys;
@@ -213,7 +213,7 @@ fn a_changelog_that_lists_less_or_more_is_noticed() {
     let with = |keys: &BTreeSet<Key>| {
         format!("# Changelog\n\n## 1.2.0, 2026-01-01\n\n{HEADING}\n\n{}\n## 1.1.0\n", listing(keys))
     };
-    // An empty line before the next version is not part of the list.
+    // The list does not include the empty line before the next version.
     let fault = |keys: &BTreeSet<Key>| fault(&with(keys), "1.2.0", &other, &today);
     assert_eq!(fault(&changed), None);
     let mut less = changed.clone();

@@ -1,4 +1,4 @@
-//! What the binary says of itself.
+//! Command line of the binary.
 
 use tempfile::TempDir;
 
@@ -35,7 +35,7 @@ fn a_command_takes_no_flags_of_the_server() {
 
 #[test]
 fn a_command_minds_no_environment_of_the_server() {
-    // Its own fault, not one of usage: nothing has been generated in an empty folder.
+    // Exit code 1 and not 2: the empty folder is the fault, not the usage.
     let folder = TempDir::new().unwrap();
     let mut command = binary();
     command.args(["generate", "--check"]).arg(folder.path()).env("TLS_SERVER_CERTS_DIR", "somewhere");

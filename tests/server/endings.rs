@@ -1,4 +1,4 @@
-//! How connections and the server end, and what becomes of the calls in progress.
+//! End of connections and of the server, and the fate of calls in progress.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -99,8 +99,8 @@ fn an_old_connection_is_asked_to_end_and_then_ended() {
 const SETTINGS: u8 = 4;
 const GO_AWAY: u8 = 7;
 
-/// Speaks just enough HTTP/2 to be a connection, and then only listens: what kinds of frames it is sent, and
-/// when.
+/// Opens an HTTP/2 connection and only reads from it. Returns the type and time of each frame until the server closes
+/// the connection.
 fn frames_until_closed(server: &Server) -> Vec<(u8, Instant)> {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -126,7 +126,7 @@ fn frames_until_closed(server: &Server) -> Vec<(u8, Instant)> {
 type Rest = mpsc::Sender<RunFunctionRequest>;
 type Answer = JoinHandle<Result<RunFunctionResponse, Status>>;
 
-/// A call whose head has arrived, and whose request is still to come.
+/// Call whose headers have arrived, and whose request is not yet sent.
 fn begun(server: &Server) -> (Rest, Answer) {
     let (rest, requests) = mpsc::channel(1);
     let mut client = tonic::client::Grpc::new(server.channel());

@@ -1,4 +1,5 @@
-//! One request ends that call only: however deep, wide, slow or many, the others are answered, and what it took comes back.
+//! Extreme requests: deep, wide, slow or many. Each ends only its own call, other calls are answered, and its memory is
+//! freed.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -17,13 +18,13 @@ use crate::{SERVICE, eventually};
 
 const SYSTEM: &str = "health-realtime-pipeline/claims/health-lenses.yaml";
 
-/// A resource of that system whose conditions are read.
+/// Key of a resource of the example's system whose conditions the function reads.
 const KEY: &str = "kafka-deployment";
 
-/// What may stay of what was taken: what allocator and connections keep for the next calls.
+/// Bytes that may stay in memory: allocator and connections keep them for later calls.
 const STAYS: usize = 24 << 20;
 
-/// As deep as an API server stores what it takes.
+/// Depth of the deepest object that an API server stores.
 const DEEPEST: usize = 9_990;
 
 fn answered(server: &Server, request: Vec<u8>) -> Result<RunFunctionResponse, Status> {
@@ -39,12 +40,12 @@ fn with_topics(count: usize) -> Value {
     claim
 }
 
-/// The first request about the example's system, with further fields.
+/// First request about the example's system, with further fields.
 fn with(further: &[u8]) -> Vec<u8> {
     [&first(&example(SYSTEM)).encode_to_vec(), further].concat()
 }
 
-/// A composed resource as it is observed.
+/// Encoded observed resource.
 fn observed(key: &str, fields: &[u8]) -> Vec<u8> {
     field(2, &entry(2, key, &field(1, fields)))
 }
@@ -89,7 +90,7 @@ fn what_is_read_and_too_deep_is_refused_by_its_name() {
     let composite = field(2, &field(1, &field(1, &value::fields([("spec", deep.clone())]))));
     let input = field(4, &value::fields([("registry", value::objects(DEEPEST))]));
     let found = entry(8, "environment", &field(1, &field(1, &metadata("labels"))));
-    // The first key of the plan is always looked at.
+    // The function always reads the first key of the plan.
     for (request, words) in [
         (composite, "the composite is nested deeper than 100 levels"),
         (input, "the input is nested deeper than 100 levels"),
@@ -100,14 +101,14 @@ fn what_is_read_and_too_deep_is_refused_by_its_name() {
         assert_eq!(refused.code(), Code::InvalidArgument);
         assert!(refused.message().contains(words), "{}", refused.message());
     }
-    // What nobody reads may be deep, wherever it stands.
+    // Fields that the function does not read may be deep, anywhere.
     let unread = [
         field(5, &value::fields([("another-function", deep.clone())])),
         field(3, &field(1, &field(1, &value::fields([("status", deep.clone())])))),
         entry(8, "environment", &field(1, &field(1, &value::fields([("spec", deep.clone())])))),
     ];
     let request = Bytes::from(with(&unread.concat()));
-    // It comes back as deep as it went: deeper than a test can take apart.
+    // The answer is as deep as the request: too deep for this test to decode.
     assert!(server.block_on(call(server.channel(), request)).unwrap().len() > 4 * DEEPEST);
     assert_eq!(server.count("function_panics_total"), Some(0));
 }
@@ -135,7 +136,7 @@ fn many_values_in_few_bytes_take_no_more_memory_than_a_pod_has() {
     answered(&server, with(&unread)).unwrap();
 
     assert!(server.most_resident() < pod().memory / 2, "{} MiB", server.most_resident() >> 20);
-    // What was taken comes back, with the next calls at the latest.
+    // The server frees the memory with the next calls at the latest.
     eventually(|| {
         answered(&server, with(&[])).unwrap();
         server.resident() < before + STAYS
@@ -184,7 +185,7 @@ fn calls_in_progress_keep_nobody_from_health_and_metrics() {
 #[test]
 fn half_sent_requests_keep_room_for_a_while_and_lose_it() {
     let server = Launch::new(["--insecure"]).start();
-    // Each says that it is as long as may be, and sends nothing of it.
+    // Each request announces the maximum length and sends no content.
     let half = |_| {
         let (sender, pieces) = mpsc::channel(1);
         let mut prefix = vec![0];
@@ -195,7 +196,7 @@ fn half_sent_requests_keep_room_for_a_while_and_lose_it() {
     let halves: Vec<_> = (0..2).map(half).collect();
     sleep(Duration::from_millis(500));
     let since = Instant::now();
-    // There is no room meanwhile, and then there is.
+    // The call waits for memory until the half-sent requests time out.
     let waiting = server.spawn(call(server.connect(None), Bytes::from(with(&[]))));
     assert!(server.block_on(waiting).unwrap().is_ok(), "it is answered in the end");
     assert!(since.elapsed() > Duration::from_secs(5), "{:?}", since.elapsed());
@@ -234,7 +235,7 @@ fn a_hundred_callers_with_the_longest_requests_share_what_a_pod_has() {
     let before = server.resident();
     let request = Bytes::from(with(&field(5, &value::fields([("a", value::text(&"x".repeat(5_000_000)))]))));
     let channels: Vec<_> = (0..8).map(|_| server.connect(None)).collect();
-    // A client learns at its first call how many a connection takes at once, and has further ones wait.
+    // A client learns in its first call how many concurrent calls a connection accepts, and queues further ones.
     for channel in &channels {
         server.block_on(health(channel.clone(), SERVICE)).unwrap();
     }

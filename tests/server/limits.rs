@@ -1,4 +1,4 @@
-//! How large a request may be.
+//! Maximum size of a request.
 
 use tonic::Code;
 

@@ -1,4 +1,4 @@
-//! The binary as a server: what Crossplane, the kubelet and Prometheus meet.
+//! Tests of the binary as a server: the interface to Crossplane, the kubelet and Prometheus.
 
 #![allow(clippy::unwrap_used, reason = "a test has no better answer")]
 
@@ -29,7 +29,7 @@ use server::{PATIENCE, binary, ended};
 
 const SERVICE: &str = "apiextensions.fn.proto.v1.FunctionRunnerService";
 
-/// About a composite of a kind that nobody knows: answered with a Fatal.
+/// Request without a composite, which is answered with a Fatal result.
 fn request(tag: &str) -> RunFunctionRequest {
     RunFunctionRequest {
         meta: Some(RequestMeta { tag: tag.to_owned(), ..RequestMeta::default() }),
@@ -53,7 +53,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// Until it is so.
+/// Waits until the condition is true.
 fn eventually(mut so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !so() {

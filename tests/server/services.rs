@@ -1,4 +1,4 @@
-//! What answers beside the function itself: health and reflection.
+//! Services beside the function itself: health and reflection.
 
 use tokio_stream::{StreamExt, once};
 use tonic::Code;

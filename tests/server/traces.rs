@@ -1,4 +1,4 @@
-//! What the server leaves behind for those who run it: metrics and a log.
+//! Metrics and log of the server, for its operators.
 
 use function_sdk_rust::proto::v1::{Resource, RunFunctionRequest, State};
 use function_sdk_rust::resource::json_to_struct;

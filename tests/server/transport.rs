@@ -1,4 +1,4 @@
-//! Who is let in: in plain text, and with mutual TLS.
+//! Access to the server: in plain text, and with mutual TLS.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -117,7 +117,7 @@ fn renewed_certificates_are_used_and_broken_ones_are_not() {
         server.count("function_certificate_reloads_total{outcome=\"refused\"}").is_some()
     });
     assert_eq!(server.count("function_certificate_reloads_total{outcome=\"used\"}"), Some(1));
-    // Who has a connection keeps it.
+    // An open connection stays valid.
     assert_eq!(tag(&server.run(request("first"))), "first");
 }
 
@@ -141,7 +141,7 @@ fn a_certificate_whose_time_is_over_or_to_come_does_not_replace_a_good_one() {
         assert!(line.contains("tls.crt"), "{line}");
         assert!(admits(), "{years:?}");
 
-        // It is looked at anew as long as it is there, and so is what follows it.
+        // The server rereads refused certificates as long as they are there, and then their successors.
         authority.equip(dir.path());
         eventually(|| admits() && server.count("function_certificate_reloads_total{outcome=\"used\"}") == Some(1));
     }

@@ -1,4 +1,4 @@
-//! What people get wrong in claims, as a table: at which field it is refused, by whom, and in which words.
+//! Mistakes in claims as a table: the field at which each is refused, by schema or function, and the message.
 
 #![allow(dead_code, reason = "each suite takes the part it needs")]
 
@@ -19,7 +19,7 @@ const HEAD: &str = "\
 # `BLESS=1 cargo test --test wrong`, and read before it is kept: would a newcomer know what to write instead?
 ";
 
-/// One way to get a claim wrong.
+/// One mistake in a claim.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wrong {
@@ -31,7 +31,7 @@ pub struct Wrong {
     says: String,
 }
 
-/// Who can refuse it.
+/// Component that can refuse it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum By {
@@ -40,7 +40,7 @@ pub enum By {
 }
 
 impl Wrong {
-    /// The spec that is wrong.
+    /// Spec with the mistake.
     pub fn spec(&self) -> Value {
         let mut spec = well(&self.kind);
         for (path, value) in &self.with {
@@ -61,13 +61,13 @@ impl Wrong {
         kind.compose(self.spec(), claim, &Settings::default()).err().unwrap_or_default()
     }
 
-    /// What is said at the field that it is about.
+    /// Messages at the field of the mistake.
     fn said(&self) -> Vec<String> {
         self.faults().into_iter().filter(|fault| fault.field == self.at).map(|fault| fault.message).collect()
     }
 }
 
-/// The least that is well.
+/// Smallest valid spec of a kind.
 fn well(kind: &str) -> Value {
     match kind {
         "VClusterEnvironmentClaim" => json!({"name": "streaming"}),
@@ -88,7 +88,7 @@ fn path() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wrong/claims.yaml")
 }
 
-/// Each is refused at its field alone, in the words of the table.
+/// Checks that each mistake is refused at its field alone, with the message in the table.
 pub fn is_refused() {
     let mut table = table();
     if env::var_os("BLESS").is_some() {
@@ -101,7 +101,7 @@ pub fn is_refused() {
     let mut misses = Vec::new();
     for row in &table {
         let faults = row.faults();
-        // What is wrong with the whole that the field is in may come to light with it.
+        // A mistake in a field may also cause a fault in an enclosing object.
         let is_around =
             |fault: &Fault| row.at.strip_prefix(&fault.field).is_some_and(|rest| rest.starts_with(['.', '[']));
         let elsewhere = faults.iter().filter(|fault| fault.field != row.at && !is_around(fault));
@@ -113,7 +113,7 @@ pub fn is_refused() {
     assert!(misses.is_empty(), "{}", misses.join("\n"));
 }
 
-/// No field of any claim is left out.
+/// Checks that the table covers every field of every claim.
 pub fn is_complete() {
     let table = table();
     for kind in &KINDS {

@@ -1,4 +1,5 @@
-//! A host with everything installed that keeps the border, and what may be written there.
+//! API server in the role of the host, with everything that enforces the border, and the requests that tests send to
+//! it.
 
 use std::thread;
 use std::time::Instant;
@@ -18,7 +19,7 @@ pub const POLICY: &str = "realtime-platform-borders";
 pub const ENVIRONMENT: &str = "platform.example.org/environment";
 pub const CLAIM_NAMESPACE: &str = "platform.example.org/claim-namespace";
 
-/// Another team's namespace, an environment's, and one that carries another's label.
+/// Namespace of another team, namespace of an environment, and namespace that carries another environment's label.
 pub const FOREIGN: &str = "argocd";
 pub const OURS: &str = "streaming";
 pub const MISLABELLED: &str = "lab";
@@ -26,7 +27,7 @@ pub const MISLABELLED: &str = "lab";
 pub struct Host(pub ApiServer);
 
 impl Host {
-    /// With everything installed that keeps the border, the providers' rights among it, and the three namespaces.
+    /// Starts the host with the policies, the providers' rights and the three namespaces.
     pub fn start() -> Self {
         let host = Self(ApiServer::start());
         let mut objects = Vec::new();
@@ -70,7 +71,7 @@ impl Host {
         Answer { what, done: output.status.success(), said: said(&output) }
     }
 
-    /// An object, as it is there.
+    /// Object as the server has it.
     pub fn json(&self, arguments: &[&str]) -> Value {
         let answer = self.asks(None, &[arguments, &["--output=json"]].concat(), &[]);
         assert!(answer.done, "{}: {}", answer.what, answer.said);
@@ -82,7 +83,7 @@ impl Host {
         assert!(answer.done, "{}: {}", answer.what, answer.said);
     }
 
-    /// Refused by the policy, and told why.
+    /// Checks that the policy denies a request, and returns its message.
     pub fn refuses(&self, user: &str, arguments: &[&str], objects: &[Value]) -> String {
         let answer = self.asks(Some(user), arguments, objects);
         assert!(answer.is_refused(), "{}: {}", answer.what, answer.said);
@@ -97,10 +98,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// How many of the objects the policy refused.
+    /// Number of objects that the policy denied.
     pub fn refusals(&self) -> usize {
         let denied = format!("ValidatingAdmissionPolicy '{POLICY}' with binding '{POLICY}' denied request: ");
-        // A rule that cannot be told would be refused as well, without a word about what to do.
+        // A rule that fails to evaluate also denies a request, but without the command that helps.
         let told = |line: &&str| line.contains(&denied) && line.contains(": kubectl label --overwrite ");
         self.said.lines().filter(told).count()
     }
@@ -110,7 +111,7 @@ impl Answer {
     }
 }
 
-/// The body of a request, which `kubectl` sends as it is.
+/// File with the body of a request, which `kubectl` sends unchanged.
 fn body(folder: &std::path::Path, object: &Value) -> std::path::PathBuf {
     let file = folder.join("body.json");
     std::fs::write(&file, object.to_string()).unwrap();
@@ -134,7 +135,7 @@ pub fn provider_config(name: &str, labels: &[(&str, &str)]) -> Value {
     config
 }
 
-/// What Crossplane's RBAC manager gives every provider, for both.
+/// Rights that Crossplane's RBAC manager gives every provider, for both providers.
 fn given_to_every_provider() -> Vec<Value> {
     let rule = json!({
         "apiGroups": ["", "coordination.k8s.io"], "resources": ["secrets", "configmaps", "events", "leases"], "verbs": ["*"],
@@ -172,7 +173,7 @@ pub fn object(namespace: &str, api_version: &str, kind: &str, rest: &Value) -> V
     object
 }
 
-/// One of each kind that one of the providers may write, in a namespace.
+/// One object of each kind in a namespace that one of the providers may write.
 pub fn contents(namespace: &str) -> Vec<Value> {
     let pod = json!({"containers": [{"name": "main", "image": "registry.example.org/image:1.0.0"}]});
     let selector = json!({"matchLabels": {"app": "there"}});

@@ -1,5 +1,5 @@
-//! What provider-kubernetes itself makes of the border: its Objects say what to do, follow once it is done, and go without
-//! a trace where it is not.
+//! Border as provider-kubernetes reports it: its Objects show the command of the policy's message, become ready after
+//! it has run, and leave no trace when they are deleted without it.
 
 use std::fs;
 use std::thread;
@@ -13,7 +13,7 @@ use crate::support::defined::define;
 use crate::support::examples::documents;
 use crate::support::tools::{BEAT, Daemon, LIMIT, Scratch, command, tool};
 
-/// Another namespace that was made beforehand, for an environment.
+/// Second namespace, created beforehand for an environment.
 const BEFOREHAND: &str = "beforehand";
 
 pub fn an_object_says_what_to_do(host: &Host) {
@@ -22,7 +22,8 @@ pub fn an_object_says_what_to_do(host: &Host) {
     host.may(None, &["create", "namespace", BEFOREHAND], &[]);
     host.may(None, &["create"], &[wrapping(FOREIGN), wrapping(BEFOREHAND)]);
     for name in [FOREIGN, BEFOREHAND] {
-        // The provider may first say something that it mends itself, such as a usage that another try has made already.
+        // The provider may first report an error that it resolves itself, such as a usage that another attempt has
+        // already created.
         let border = format!("namespace {name} is no environment of the real-time platform");
         let told = until(host, name, |found| {
             let synced = condition(found, "Synced")?;
@@ -30,7 +31,7 @@ pub fn an_object_says_what_to_do(host: &Host) {
             (synced["status"] == "False").then(|| message.to_owned())
         });
         if name == FOREIGN {
-            // Whoever takes the claim back leaves the namespace as it was.
+            // A deleted Object leaves the namespace unchanged.
             host.may(None, &["delete", "--timeout=30s"], &[wrapping(FOREIGN)]);
             let found = host.json(&["get", "namespace", FOREIGN]);
             assert!(found["metadata"]["deletionTimestamp"].is_null(), "{found}");
@@ -38,7 +39,7 @@ pub fn an_object_says_what_to_do(host: &Host) {
         } else {
             let command = super::command(&told);
             host.may(None, &command.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
-            // It would try again by itself, after a while.
+            // Trigger for the next attempt, which would otherwise follow later.
             host.may(
                 None,
                 &["annotate", &format!("objects.kubernetes.crossplane.io/{name}"), "example.org/again=true"],
@@ -74,7 +75,7 @@ fn until<T>(host: &Host, name: &str, so: impl Fn(&Value) -> Option<T>) -> T {
     }
 }
 
-/// The provider, which writes to the host as its own account.
+/// Process of provider-kubernetes, which writes to the host with its own account.
 fn provider(host: &Host, scratch: &Scratch) -> Daemon {
     let kinds = fs::read_dir(tool("crds").join("provider-kubernetes")).unwrap();
     let kinds = kinds.flat_map(|file| documents(&fs::read_to_string(file.unwrap().path()).unwrap()));

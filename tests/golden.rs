@@ -22,7 +22,7 @@ use realtime_platform_core::settings::input::Input;
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
 use wiring::examples::{Example, examples, root};
-use wiring::platform::{ENVIRONMENT, ResourceState, Written};
+use wiring::platform::{ComposedClaim, ENVIRONMENT, Written};
 use wiring::value::Look;
 
 /// Number of lines above which a text is cut to its first lines.
@@ -118,7 +118,7 @@ fn renamed(claim: &Written, like: &Written) -> Written {
 }
 
 /// Difference between two claims, resource by resource; empty if they are equal.
-fn difference(like: &ResourceState, standing: &ResourceState) -> String {
+fn difference(like: &ComposedClaim, standing: &ComposedClaim) -> String {
     let (before, after) = (documents(like), documents(standing));
     let mut text = String::new();
     for (key, document) in &before {
@@ -145,7 +145,7 @@ fn difference(like: &ResourceState, standing: &ResourceState) -> String {
 }
 
 /// Claim and its plan in readable form.
-fn show(standing: &ResourceState) -> String {
+fn show(standing: &ComposedClaim) -> String {
     let claim = &standing.claim;
     let mut text = format!(
         "# {} {} in {}: {} resources.\n# Every one of them has the labels:\n",
@@ -164,7 +164,7 @@ fn show(standing: &ResourceState) -> String {
 }
 
 /// Composed resources and the user's status, each under a name that is stable: without the hashes of Jobs.
-fn documents(standing: &ResourceState) -> Vec<(String, String)> {
+fn documents(standing: &ComposedClaim) -> Vec<(String, String)> {
     let common = common_labels(standing);
     let document = |resource: &Resource| {
         let mut manifest = resource.manifest().clone();
@@ -199,7 +199,7 @@ fn about(resource: &Resource) -> String {
 }
 
 /// Labels that all resources of a claim have.
-fn common_labels(standing: &ResourceState) -> Map<String, Value> {
+fn common_labels(standing: &ComposedClaim) -> Map<String, Value> {
     let mut resources = standing.resources.iter();
     let labels =
         |resource: &Resource| resource.composed.at("/metadata/labels").as_object().cloned().unwrap_or_default();

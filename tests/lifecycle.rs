@@ -18,7 +18,7 @@ use prost::Message;
 use realtime_platform_core::parts::plan::Resource;
 use requests::{answer, answer_bytes, condition, desired};
 use serde_json::{Value, json};
-use wiring::platform::{ENVIRONMENT, Platform, ResourceState};
+use wiring::platform::{ComposedClaim, ENVIRONMENT, Platform};
 use wiring::{examples, full, variations};
 
 /// Maximum size of an answer: far below the limits of a gRPC message and of an object in etcd.
@@ -125,15 +125,15 @@ const MET: [Met; 5] = [Met::NotYetAsked, Met::Nothing, Met::Foreign, Met::Leavin
 
 /// Claim of a platform in one state of its life.
 struct Life<'a> {
-    standing: &'a ResourceState,
+    standing: &'a ComposedClaim,
     composite: Value,
     provider_config: Value,
     input: Option<Value>,
 }
 
 impl<'a> Life<'a> {
-    fn of(platform: &'a Platform, standing: &'a ResourceState, input: Option<Value>) -> Self {
-        let claim = |standing: &ResourceState| {
+    fn of(platform: &'a Platform, standing: &'a ComposedClaim, input: Option<Value>) -> Self {
+        let claim = |standing: &ComposedClaim| {
             json!({
                 "apiVersion": "platform.example.org/v1alpha1",
                 "kind": standing.kind.claim,

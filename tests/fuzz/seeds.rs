@@ -12,7 +12,7 @@ use crate::largest::claim;
 use crate::requests::{answer, desired_keys, provider_config_by};
 use crate::returned;
 use crate::wire::{entry, field};
-use crate::wiring::platform::{ENVIRONMENT, Platform, ResourceState, Written};
+use crate::wiring::platform::{ComposedClaim, ENVIRONMENT, Platform, Written};
 use crate::wiring::{examples, full, longest};
 
 /// Object of a request, with its encoded fields.
@@ -98,7 +98,7 @@ pub fn seeds() -> Vec<Seed> {
 }
 
 fn of_platform(platform: &Platform, input: Option<&Value>) -> Vec<Seed> {
-    let written = |standing: &ResourceState| Written {
+    let written = |standing: &ComposedClaim| Written {
         kind: standing.kind.claim,
         claim: standing.claim.clone(),
         spec: standing.spec.clone(),

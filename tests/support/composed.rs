@@ -30,7 +30,7 @@ pub fn objects(platforms: &[Platform]) -> Vec<Value> {
 }
 
 fn claims(platform: &Platform) -> Vec<Value> {
-    let claim = |standing: &crate::wiring::platform::ResourceState| {
+    let claim = |standing: &crate::wiring::platform::ComposedClaim| {
         json!({
             "apiVersion": API_VERSION,
             "kind": standing.kind.claim,

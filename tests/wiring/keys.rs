@@ -10,7 +10,7 @@ use realtime_platform_core::parts::plan::Resource;
 
 use super::examples::root;
 use super::finding::Finding;
-use super::platform::{ENVIRONMENT, Platform, ResourceState};
+use super::platform::{ComposedClaim, ENVIRONMENT, Platform};
 use super::value::Look;
 
 static LINES: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -55,7 +55,7 @@ pub fn used(platform: &Platform) -> BTreeSet<&'static str> {
 }
 
 /// Line of the list for a resource, with values in the place of placeholders.
-fn written(standing: &ResourceState, resource: &Resource) -> String {
+fn written(standing: &ComposedClaim, resource: &Resource) -> String {
     let manifest = resource.manifest();
     let (namespace, name) = match manifest.text("/kind") {
         "Release" => (
@@ -79,7 +79,7 @@ fn hash(key: &str) -> Option<&str> {
 }
 
 /// Lines of the list with a claim's values in the place of placeholders, each with its original line.
-fn listed(standing: &ResourceState, platform: &Platform) -> BTreeMap<String, &'static str> {
+fn listed(standing: &ComposedClaim, platform: &Platform) -> BTreeMap<String, &'static str> {
     let mut listed = BTreeMap::new();
     for line in lines().iter().filter(|line| line.starts_with(standing.kind.claim)) {
         let mut meanings = vec![line.clone()];
@@ -97,7 +97,7 @@ fn listed(standing: &ResourceState, platform: &Platform) -> BTreeMap<String, &'s
     listed
 }
 
-fn placeholders(standing: &ResourceState, platform: &Platform) -> Vec<(&'static str, Vec<String>)> {
+fn placeholders(standing: &ComposedClaim, platform: &Platform) -> Vec<(&'static str, Vec<String>)> {
     let spec = &standing.spec;
     let environment = &platform.environment;
     let namespaces: Vec<String> = match standing.kind.claim {

@@ -22,7 +22,7 @@ pub struct Written {
 
 /// A claim with its composed resources and status.
 #[derive(Clone)]
-pub struct ResourceState {
+pub struct ComposedClaim {
     pub kind: &'static Kind,
     pub claim: Claim,
     pub spec: Value,
@@ -36,7 +36,7 @@ pub struct Platform {
     pub name: String,
     pub environment: String,
     pub settings: Settings,
-    pub claims: Vec<ResourceState>,
+    pub claims: Vec<ComposedClaim>,
 }
 
 pub const ENVIRONMENT: &str = "VClusterEnvironmentClaim";
@@ -78,10 +78,10 @@ impl Written {
     }
 
     /// Composes the claim, or returns its faults.
-    pub fn compose(self, settings: &Settings) -> Result<ResourceState, Vec<Fault>> {
+    pub fn compose(self, settings: &Settings) -> Result<ComposedClaim, Vec<Fault>> {
         let kind = Kind::of_claim(self.kind).unwrap();
         let composed = kind.compose(self.spec.clone(), self.claim.clone(), settings)?;
-        Ok(ResourceState {
+        Ok(ComposedClaim {
             kind,
             claim: self.claim,
             spec: self.spec,
@@ -106,7 +106,7 @@ impl Platform {
     }
 
     /// Every composed resource, with its claim.
-    pub fn resources(&self) -> impl Iterator<Item = (&ResourceState, &Resource)> {
+    pub fn resources(&self) -> impl Iterator<Item = (&ComposedClaim, &Resource)> {
         self.claims.iter().flat_map(|standing| standing.resources.iter().map(move |resource| (standing, resource)))
     }
 }

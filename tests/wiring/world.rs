@@ -8,7 +8,7 @@ use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
 
 use super::charts;
-use super::platform::{Platform, ResourceState};
+use super::platform::{ComposedClaim, Platform};
 use super::pods::{self, Pod};
 use super::programs::{self, Behaviour};
 use super::secrets::{self, Secrets};
@@ -19,7 +19,7 @@ use super::value::{Labels, Look};
 #[derive(Clone, Copy)]
 pub enum Origin<'a> {
     /// The plan of a claim.
-    Composed(&'a ResourceState, &'a Resource),
+    Composed(&'a ComposedClaim, &'a Resource),
     /// A chart or an operator that a plan installs.
     Made,
     /// The cluster itself, such as the namespace `default`.

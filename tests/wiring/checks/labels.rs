@@ -4,7 +4,7 @@
 use realtime_platform_core::parts::owner::label;
 
 use crate::wiring::finding::Finding;
-use crate::wiring::platform::ResourceState;
+use crate::wiring::platform::ComposedClaim;
 use crate::wiring::value::{Labels, Look, selects};
 use crate::wiring::world::{Origin, World};
 
@@ -53,7 +53,7 @@ fn lacks(labels: &Labels) -> Option<&'static str> {
 }
 
 /// Labels that name the owner of a resource.
-fn owner(standing: &ResourceState, environment: &str) -> Vec<(String, String)> {
+fn owner(standing: &ComposedClaim, environment: &str) -> Vec<(String, String)> {
     vec![
         ("app.kubernetes.io/managed-by".to_owned(), "function-realtime-platform".to_owned()),
         ("app.kubernetes.io/part-of".to_owned(), standing.kind.definition.to_owned()),
@@ -64,7 +64,7 @@ fn owner(standing: &ResourceState, environment: &str) -> Vec<(String, String)> {
 }
 
 /// Reason why labels do not name a part of this claim.
-fn part(standing: &ResourceState, labels: &Labels) -> Option<&'static str> {
+fn part(standing: &ComposedClaim, labels: &Labels) -> Option<&'static str> {
     if labels.values().any(|value| value.is_empty()) {
         return Some("a label that says nothing");
     }

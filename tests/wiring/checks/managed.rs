@@ -9,7 +9,7 @@ use realtime_platform_core::parts::plan::{Place, Ready, Resource};
 use serde_json::Value;
 
 use crate::wiring::finding::Finding;
-use crate::wiring::platform::{ENVIRONMENT, ResourceState};
+use crate::wiring::platform::{ComposedClaim, ENVIRONMENT};
 use crate::wiring::value::{Look, selects};
 use crate::wiring::world::World;
 
@@ -82,7 +82,7 @@ const SEE: &[&str] = &["Observe"];
 const LEAVE: &[&str] = &["Observe", "Create", "Update", "LateInitialize"];
 
 /// Whether a resource remains when its claim is deleted.
-fn is_left(standing: &ResourceState, resource: &Resource) -> bool {
+fn is_left(standing: &ComposedClaim, resource: &Resource) -> bool {
     let kind = resource.manifest().text("/kind");
     let retains = standing.spec.is_true("/retain");
     match (standing.kind.claim, resource.place) {
@@ -98,7 +98,7 @@ fn is_left(standing: &ResourceState, resource: &Resource) -> bool {
 }
 
 /// Name of a claim's lock: the environment's own, or else one of environment, namespace, role and claim's namespace.
-fn lock(standing: &ResourceState, world: &World) -> String {
+fn lock(standing: &ComposedClaim, world: &World) -> String {
     let environment = &world.platform.environment;
     let role = match standing.kind.claim {
         ENVIRONMENT => return environment.clone(),
@@ -136,7 +136,7 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
 
 /// Whether other resources wait for a resource that is not ready as soon as it exists. Consumers wait for every
 /// resource of an environment; in other claims, parts of the same plan wait.
-fn takes_long(standing: &ResourceState, resource: &Resource) -> bool {
+fn takes_long(standing: &ComposedClaim, resource: &Resource) -> bool {
     let is_waited_for = || standing.resources.iter().any(|other| other.waits_for.contains(&resource.part));
     let is_only_seen = resource.composed.texts("/spec/managementPolicies").eq(SEE.iter().copied());
     is_only_seen || resource.ready != Ready::Exists && (standing.kind.claim == ENVIRONMENT || is_waited_for())
@@ -206,7 +206,7 @@ fn usages(world: &World) -> Vec<Finding> {
 }
 
 /// The ConfigMap of a lock names its claim, and an environment's ProviderConfig offers what the environment composes.
-fn owned(standing: &ResourceState) -> Vec<Finding> {
+fn owned(standing: &ComposedClaim) -> Vec<Finding> {
     let mut found = Vec::new();
     for resource in standing.resources.iter().filter(|resource| resource.part == LOCK) {
         let manifest = resource.manifest();
@@ -238,7 +238,7 @@ fn is_a_components(namespace: &str) -> bool {
 }
 
 /// Offer of an environment, derived from its composed resources. Nothing is observed yet, so no component is ready.
-fn offered(standing: &ResourceState) -> BTreeMap<String, String> {
+fn offered(standing: &ComposedClaim) -> BTreeMap<String, String> {
     let has = |kind: &str, name: &str| {
         standing.resources.iter().any(|resource| {
             let chart = resource.composed.text("/spec/forProvider/chart/name");
@@ -283,7 +283,7 @@ fn offered(standing: &ResourceState) -> BTreeMap<String, String> {
 }
 
 /// Namespaces inside, each with the namespace on the host whose claims may use it: `NAMESPACE=CLAIM_NAMESPACE`.
-fn tenants(standing: &ResourceState, namespaces: &[&str]) -> String {
+fn tenants(standing: &ComposedClaim, namespaces: &[&str]) -> String {
     let tenants = standing.spec.items("/tenants");
     let tenant = |namespace: &&str| {
         let named = tenants.iter().find(|tenant| tenant.text("/namespace") == *namespace);

@@ -11,7 +11,7 @@ use realtime_platform_core::parts::part::LOCK;
 use realtime_platform_core::parts::plan::{Place, Resource};
 
 use crate::wiring::finding::Finding;
-use crate::wiring::platform::{self, ResourceState};
+use crate::wiring::platform::{self, ComposedClaim};
 use crate::wiring::value::Look;
 use crate::wiring::world::World;
 
@@ -20,7 +20,7 @@ pub fn check(world: &World) -> Vec<Finding> {
 }
 
 /// Components that the environment offers to a claim once the environment is complete.
-fn offered(world: &World, standing: &ResourceState) -> BTreeSet<&'static str> {
+fn offered(world: &World, standing: &ComposedClaim) -> BTreeSet<&'static str> {
     let consumer = Consumer {
         environment: world.platform.environment.clone(),
         namespace: standing.spec.text("/namespace").to_owned(),
@@ -42,7 +42,7 @@ fn component(resource: &Resource) -> Option<&'static str> {
     }
 }
 
-fn check_plan(world: &World, standing: &ResourceState) -> Vec<Finding> {
+fn check_plan(world: &World, standing: &ComposedClaim) -> Vec<Finding> {
     let mut found = Vec::new();
     let is_tenant = standing.kind.claim != platform::ENVIRONMENT;
     let offered = if is_tenant { offered(world, standing) } else { BTreeSet::new() };

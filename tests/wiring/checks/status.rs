@@ -4,7 +4,7 @@ use realtime_platform_core::parts::plan::Place;
 
 use super::connections::leads;
 use crate::wiring::finding::Finding;
-use crate::wiring::platform::{ENVIRONMENT, ResourceState};
+use crate::wiring::platform::{ComposedClaim, ENVIRONMENT};
 use crate::wiring::services::{Host, address, resolve};
 use crate::wiring::value::Look;
 use crate::wiring::world::World;
@@ -30,7 +30,7 @@ pub fn check(world: &World) -> Vec<Finding> {
         .collect()
 }
 
-fn tenant(world: &World, standing: &ResourceState, finds: &mut impl FnMut(String, String)) {
+fn tenant(world: &World, standing: &ComposedClaim, finds: &mut impl FnMut(String, String)) {
     let namespace = standing.spec.text("/namespace");
     for (name, url) in standing.status.entries("/endpoints") {
         let problem = endpoint(world, namespace, url.as_str().unwrap_or_default());
@@ -83,7 +83,7 @@ fn endpoint(world: &World, namespace: &str, url: &str) -> Option<String> {
     (!is_routed || !is_url).then(|| format!("no route for {url}"))
 }
 
-fn environment(world: &World, standing: &ResourceState, finds: &mut impl FnMut(String, String)) {
+fn environment(world: &World, standing: &ComposedClaim, finds: &mut impl FnMut(String, String)) {
     let status = &standing.status;
     if status.text("/environment") != world.platform.environment {
         finds("environment".to_owned(), "not its name".to_owned());

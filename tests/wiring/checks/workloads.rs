@@ -6,7 +6,7 @@ use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::{Value, json};
 
 use crate::wiring::finding::Finding;
-use crate::wiring::platform::ResourceState;
+use crate::wiring::platform::ComposedClaim;
 use crate::wiring::pods::{Container, Pod};
 use crate::wiring::value::Look;
 use crate::wiring::world::{Origin, World};
@@ -91,7 +91,7 @@ fn runs_once(job: &Pod, resource: &Resource, finds: &mut impl FnMut(&str, &str))
 
 /// Annotations of the pod template hold the generation of credentials and a hash of the configuration, so that a change
 /// of either restarts the pods.
-fn restarts(pod: &Pod, standing: &ResourceState, finds: &mut impl FnMut(&str, &str)) {
+fn restarts(pod: &Pod, standing: &ComposedClaim, finds: &mut impl FnMut(&str, &str)) {
     let annotations = pod.object.manifest.labels("/spec/template/metadata/annotations");
     let variables = || pod.containers.iter().flat_map(|container| container.value.items("/env"));
     let volumes = pod.spec.items("/volumes");

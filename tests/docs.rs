@@ -211,6 +211,29 @@ fn every_place_of_the_seed_is_told_once() {
     assert_eq!(numbers, (1..=56).collect::<Vec<_>>());
 }
 
+/// GitHub silently shows no form for a file with a fault.
+#[test]
+fn forms_for_issues_are_whole() {
+    let folder = markdown::root().join(".github/ISSUE_TEMPLATE");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let forms: Vec<_> = files.filter(|path| path.file_name().is_some_and(|name| name != "config.yml")).collect();
+    assert!(forms.len() >= 2, "{forms:?}");
+    for path in forms {
+        let form: Value = serde_yaml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+        assert!(is_text(&form["name"]) && is_text(&form["description"]), "{}", path.display());
+        let fields = form["body"].as_array().unwrap();
+        let asks = fields.iter().filter(|field| field["type"] != "markdown");
+        let ids: Vec<&str> = asks.clone().map(|field| field["id"].as_str().unwrap()).collect();
+        assert!(
+            !ids.is_empty() && ids.iter().collect::<BTreeSet<_>>().len() == ids.len(),
+            "{}: {ids:?}",
+            path.display()
+        );
+        assert!(asks.into_iter().all(|field| is_text(&field["attributes"]["label"])), "{}", path.display());
+    }
+}
+
 #[test]
 fn the_example_of_a_part_changes_what_is_there() {
     let source = fs::read_to_string(markdown::root().join("function/core/src/claims/realtime_system/mod.rs")).unwrap();

@@ -117,7 +117,7 @@ pub struct Charts {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChartPin {
-    /// Repository of the chart. Absent: the usual one.
+    /// Helm repository of the chart. Default: the repository of the pinned chart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500), regex(pattern = form::CHART_REPOSITORY))]
     pub repository: Option<String>,
@@ -205,7 +205,7 @@ impl Default for Gateways {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArchiveServer {
-    /// DNS name of the server, as archives' addresses have it.
+    /// DNS name of a server of connector archives, as in the addresses of the archives.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DOMAIN))]
     pub host: String,
     /// Port of the server, 1 to 65535.

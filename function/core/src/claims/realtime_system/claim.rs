@@ -69,7 +69,7 @@ pub struct Spec {
     #[serde(default)]
     pub database: Database,
 
-    /// The Metabase dashboard.
+    /// Metabase, the application with the dashboard.
     #[serde(default)]
     pub dashboard: Dashboard,
 
@@ -388,7 +388,7 @@ impl Default for Database {
     }
 }
 
-/// The Metabase dashboard.
+/// Metabase, the application with the dashboard.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Dashboard {
@@ -443,7 +443,7 @@ pub struct DashboardAdministrator {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SqlProcessor {
-    /// Name of the processor.
+    /// Name of the SQL processor in Lenses.
     #[schemars(length(min = 1, max = 63), regex(pattern = form::DNS_LABEL))]
     pub name: String,
     /// The statement, in Lenses SQL. Another statement replaces the processor, which goes on where the one before was. One

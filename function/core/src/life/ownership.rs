@@ -60,8 +60,8 @@ pub fn ownership(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Va
     let former = |lock: Lock| {
         let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
         let name = found.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        // Only a former lock that another claim controls holds the place. This function composes none under a former
-        // name.
+        // A lock under the name that earlier versions gave to locks. It counts only where another claim controls it:
+        // this function never composes a lock under such a name, so a lock without a controller is never taken over.
         held(Name { name, ..lock.name }, composite, &found)
             .filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
     };

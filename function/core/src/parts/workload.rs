@@ -19,9 +19,9 @@ use sha2::{Digest, Sha256};
 
 use crate::kinds::Spec;
 use crate::kinds::knative::{self, RevisionSpec, RevisionTemplate};
+use crate::parts::cluster::to_text;
 use crate::parts::owner::label;
 use crate::parts::part::Part;
-use crate::parts::place::to_text;
 use crate::parts::plan::{Ready, Resource};
 use crate::schema::size::{Bytes, Cpu};
 use crate::text::language::{Text, Variable};

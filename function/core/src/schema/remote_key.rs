@@ -10,7 +10,8 @@ pub const CLAIM_NAMESPACE: &str = "{claimNamespace}";
 /// Last part of a pattern that matches the rest of a path.
 const REST: &str = "*";
 
-/// Reason why the name of a property is refused. Stores read more than a key in it: paths, wildcards and queries.
+/// Reason why a property of an entry in the secret store is refused. A secret store may read such a text as a path, a
+/// wildcard or a query.
 pub fn wrong_property(property: &str) -> Option<String> {
     let plain = !property.is_empty() && property.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     (!plain).then(|| not(REMOTE_PROPERTY, property))

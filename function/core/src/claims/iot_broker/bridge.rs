@@ -17,8 +17,8 @@ use crate::claims::between::kafka::{
     registry_of_connect,
 };
 use crate::claims::between::secret::{PASSWORD, mqtt_bridge};
+use crate::parts::cluster::to_text;
 use crate::parts::keeper::Keeper;
-use crate::parts::place::to_text;
 use crate::parts::plan::Resource;
 use crate::parts::workload::{Task, env};
 use crate::settings::pins::Image;

@@ -5,7 +5,7 @@ use super::claim::{Converter, Mapping, Simulator, Spec};
 use super::filter::{meaningless, overlap, unpublishable};
 use super::{accounts, simulator as sim};
 use crate::schema::fault::Fault;
-use crate::schema::kafka_topic;
+use crate::schema::reserved_topics;
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::limits::{Lever, too_many};
 use crate::settings::pinned;
@@ -128,7 +128,7 @@ pub fn users(faults: &mut Vec<Fault>, spec: &Spec, most: u32) {
 pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
     for (index, mapping) in mappings.iter().enumerate() {
         let kafka_topic = || format!("spec.connectorConfig.mappings[{index}].kafkaTopic");
-        faults.extend(kafka_topic::refused(&mapping.kafka_topic).map(|message| Fault::new(kafka_topic(), message)));
+        faults.extend(reserved_topics::refused(&mapping.kafka_topic).map(|message| Fault::new(kafka_topic(), message)));
         if mapping.converter != Converter::Json && mapping.key_field.is_some() {
             faults.push(Fault::new(
                 format!("spec.connectorConfig.mappings[{index}].keyField"),

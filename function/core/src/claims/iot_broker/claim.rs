@@ -7,7 +7,7 @@ use crate::claims::between::secret::SecretName;
 use crate::claims::between::tenant::DeletionPolicy;
 use crate::claims::defaults::{first, yes};
 use crate::schema::size::{cpu_as_written, cpu_schema};
-use crate::schema::{change, form, kafka_topic};
+use crate::schema::{change, form, reserved_topics};
 
 /// An MQTT broker, the bridge from it to Kafka, and a simulator of devices.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -223,7 +223,7 @@ pub struct Mapping {
     #[schemars(
         length(min = 1, max = 200),
         regex(pattern = form::KAFKA_TOPIC),
-        extend("x-kubernetes-validations" = [kafka_topic::RULE])
+        extend("x-kubernetes-validations" = [reserved_topics::RULE])
     )]
     pub kafka_topic: String,
     /// How a message becomes a record: `Json` reads its fields, so that SQL can name them; `Bytes` carries it as it is.

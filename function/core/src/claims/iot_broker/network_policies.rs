@@ -51,7 +51,7 @@ fn around_broker(claim: &IotBroker) -> Traffic {
     let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
     let simulator = spec.connector_config.simulator.enabled.then(|| app(simulator::APP));
     let own = bridge.into_iter().chain(simulator);
-    // A broker with a certificate keeps its port without TLS for the bridge and the simulator.
+    // With a certificate, the port without TLS stays open to the bridge into Kafka and to the simulator alone.
     let admissions = match spec.mqtt_config.tls {
         None => Traffic::default().from(own.chain([labelled()]), &[mqtt::MQTT_PORT]),
         Some(_) => Traffic::default().from(own, &[mqtt::MQTT_PORT]).from([labelled()], &[broker::TLS]),

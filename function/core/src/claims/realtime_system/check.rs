@@ -6,7 +6,7 @@ use super::claim::{Agent, Archive, Connectors, Dashboard, KafkaConfig, PrivateKe
 use crate::parts::owner::Claim;
 use crate::schema::fault::Fault;
 use crate::schema::size::{Bytes, Cpu};
-use crate::schema::{kafka_topic, remote_key};
+use crate::schema::{remote_key, reserved_topics};
 use crate::settings::Settings;
 use crate::settings::archive::{ArchiveUrl, Servers, Way};
 use crate::settings::limits::{Lever, too_many};
@@ -183,7 +183,7 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
     let mut called: HashMap<String, Vec<&str>> = HashMap::new();
     for (index, topic) in kafka.topics.iter().enumerate() {
         let field = || format!("spec.kafkaConfig.topics[{index}].name");
-        faults.extend(kafka_topic::refused(&topic.name).map(|message| Fault::new(field(), message)));
+        faults.extend(reserved_topics::refused(&topic.name).map(|message| Fault::new(field(), message)));
         let earlier = called.entry(topic.name.replace('.', "_")).or_default();
         let twin = earlier.iter().find(|earlier| **earlier != topic.name).copied();
         if earlier.len() < 2 && !earlier.contains(&topic.name.as_str()) {
@@ -213,7 +213,7 @@ pub fn snowflake(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &K
     for (index, topic) in snowflake.topics.iter().enumerate() {
         let stranger =
             (!known.contains(topic.as_str())).then(|| format!("must be one of spec.kafkaConfig.topics, not {topic:?}"));
-        if let Some(message) = kafka_topic::refused(topic).or(stranger) {
+        if let Some(message) = reserved_topics::refused(topic).or(stranger) {
             faults.push(Fault::new(format!("spec.snowflakeConfig.topics[{index}]"), message));
         }
         if let Some(twin) = tables.get(&table(topic)) {

@@ -9,7 +9,7 @@ use super::script;
 use crate::claims::between::secret::SecretName;
 use crate::claims::between::tenant::DeletionPolicy;
 use crate::schema::size::{cpu_as_written, cpu_schema};
-use crate::schema::{change, form, kafka_topic};
+use crate::schema::{change, form, reserved_topics};
 
 mod snowflake;
 
@@ -273,7 +273,7 @@ pub struct Topic {
     #[schemars(
         length(min = 1, max = 200),
         regex(pattern = form::KAFKA_TOPIC),
-        extend("x-kubernetes-validations" = [kafka_topic::RULE])
+        extend("x-kubernetes-validations" = [reserved_topics::RULE])
     )]
     pub name: String,
     /// Number of partitions, 1 to 1000. It can be raised later, never lowered.

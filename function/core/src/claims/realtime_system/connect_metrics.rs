@@ -16,8 +16,8 @@ use crate::claims::between::kafka::{CONNECT_JMX_PORT, KAFKA_SERVICE};
 use crate::claims::between::offer::OBSERVABILITY;
 use crate::kinds::Spec;
 use crate::kinds::monitoring::{Alert, AlertGroup, Endpoint, PrometheusRule, ServiceMonitor};
+use crate::parts::cluster::to_text;
 use crate::parts::part::{LOCK, Part};
-use crate::parts::place::to_text;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     NOBODY, Port, TMP, Workload, confined, container, env, memory_volume, mount, pod_user, read_only, requests,

@@ -10,8 +10,8 @@ use super::checked::RealtimeSystem;
 use super::secrets::{self, postgres_key};
 use super::{kafka, lenses_hq, postgres, script};
 use crate::claims::between::kafka::{CONNECT_PORT, JMX_PORT, KAFKA_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT};
+use crate::parts::cluster::yaml;
 use crate::parts::part::Part;
-use crate::parts::place::yaml;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Port, TMP, Task, Workload, config_map, config_volume, configuration, confined, container, credentials, env, mount,

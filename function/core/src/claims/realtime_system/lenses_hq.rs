@@ -10,8 +10,8 @@ use super::check::Share;
 use super::checked::RealtimeSystem;
 use super::postgres;
 use super::secrets::{self, postgres_key};
+use crate::parts::cluster::yaml;
 use crate::parts::part::Part;
-use crate::parts::place::yaml;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Workload, config_map, config_volume, configuration, confined_root, container, credentials, default_pod_security,

@@ -7,8 +7,8 @@ use super::{lenses_hq, script};
 use crate::claims::between::offer::OBSERVABILITY;
 use crate::kinds::Spec;
 use crate::kinds::monitoring::{Endpoint, ServiceMonitor};
+use crate::parts::cluster::to_text;
 use crate::parts::part::LOCK;
-use crate::parts::place::to_text;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::config_map;
 

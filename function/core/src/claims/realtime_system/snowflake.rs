@@ -9,7 +9,7 @@ use super::checked::RealtimeSystem;
 use super::claim::SnowflakeConfig;
 use super::secrets;
 use crate::claims::between::kafka::{CONNECT_SECRETS, SNOWFLAKE_SECRET, registry_of_connect};
-use crate::parts::place::to_text;
+use crate::parts::cluster::to_text;
 use crate::parts::workload::env;
 use crate::schema::fault::Fault;
 use crate::text::language::{Placeholders, Text, Word};

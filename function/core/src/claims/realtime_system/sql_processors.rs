@@ -10,12 +10,12 @@ use super::lenses_agent::{self, hq_access};
 use super::sql::Topics;
 use super::{kafka, schemas, script};
 use crate::claims::between::kafka::{KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
+use crate::parts::cluster::to_text;
 use crate::parts::keeper::Keeper;
-use crate::parts::place::to_text;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{Task, env};
 use crate::schema::fault::Fault;
-use crate::schema::kafka_topic;
+use crate::schema::reserved_topics;
 use crate::settings::pins::Image;
 
 pub const NAME: &str = "processors";
@@ -94,7 +94,7 @@ pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     }
     for (index, processor) in processors.iter().enumerate() {
         let refused = |topic: &String| {
-            let message = kafka_topic::refused(topic)?;
+            let message = reserved_topics::refused(topic)?;
             Some(Fault::new(format!("spec.sqlProcessors[{index}].sql"), format!("INSERT INTO {topic}: {message}")))
         };
         faults.extend(Topics::of(&processor.sql).written.iter().filter_map(refused));

@@ -10,7 +10,7 @@ use super::checked::Environment;
 use super::namespaces::{self, Standard};
 use crate::kinds::Spec;
 use crate::kinds::knative::{Enabled, Ingress, KnativeServing, Registry, Workload};
-use crate::parts::place::Installation;
+use crate::parts::cluster::Installation;
 use crate::parts::plan::{Ready, Resource};
 use crate::schema::change::{self, Immutable};
 use crate::schema::size::{Bytes, Cpu};

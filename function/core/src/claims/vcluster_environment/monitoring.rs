@@ -6,7 +6,7 @@ use crate::claims::between::component_namespaces;
 use serde_json::{Value, json};
 
 use super::checked::Environment;
-use crate::parts::place::Installation;
+use crate::parts::cluster::Installation;
 use crate::parts::plan::Resource;
 use crate::parts::workload::requests;
 use crate::schema::change::{self, Immutable};

@@ -10,7 +10,7 @@ use super::claim::Provisioner;
 use super::protection;
 use crate::kinds::Spec;
 use crate::kinds::cluster_api::{Cluster, Endpoint, HelmChart, HelmRelease, Reference, VCluster};
-use crate::parts::place::{Installation, yaml};
+use crate::parts::cluster::{Installation, yaml};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::default_pod_security;
 use crate::schema::change::{self, Immutable, MANIFEST};

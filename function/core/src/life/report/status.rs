@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::subject::{APPLYING, SETTLED, Seen, Subject};
 use crate::life::hold::ResourceState;
-use crate::parts::place::to_value;
+use crate::parts::cluster::to_value;
 
 /// How far a claim has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]

@@ -9,7 +9,7 @@ use crate::claims::KINDS;
 use crate::life::hold;
 use crate::life::observed::{Failure, Observed, Pause};
 use crate::life::report::transitions::Transition;
-use crate::parts::place::to_value;
+use crate::parts::cluster::to_value;
 use crate::parts::plan::{Place, Plan, Ready, Resource};
 
 const PHASES: &[Phase] = &[

@@ -89,7 +89,7 @@ release: ## prepare VERSION: its number, its changes, the record of what it comp
 	package/release $(VERSION)
 
 bench: package ## measure what is shipped: one call, many calls, memory and start
-	FUNCTION_BINARY=$$(package/binary amd64) cargo bench
+	FUNCTION_BINARY=$$(package/binary amd64) cargo bench --bench run_function
 
 docs: ## build the book from docs/ into target/book, and check its links
 	tools/book/build

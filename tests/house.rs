@@ -72,12 +72,9 @@ fn picture(files: &[File]) -> String {
         let _ = writeln!(text, "function/{krate}");
         for name in lines.iter().flat_map(|names| names.iter()) {
             let below = &uses[&format!("{krate}/{name}")];
-            let own = |name: &&String| name.strip_prefix(&format!("{krate}/")).map(str::to_owned);
-            let in_order = lines
-                .iter()
-                .flat_map(|names| names.iter())
-                .filter(|name| below.iter().filter_map(|name| own(&name)).any(|own| own == **name));
-            let mut shown: Vec<&str> = in_order.copied().collect();
+            let in_order = lines.iter().flat_map(|names| names.iter());
+            let is_used = |name: &&&str| below.contains(&format!("{krate}/{name}"));
+            let mut shown: Vec<&str> = in_order.filter(is_used).copied().collect();
             if below.iter().any(|name| krate != "core" && name.starts_with("core/")) {
                 shown.push("core");
             }

@@ -65,31 +65,27 @@ impl Traffic {
     }
 
     /// Admits connections to these pods at these ports.
-    pub fn to(mut self, peer: NetworkPolicyPeer, ports: &[Port]) -> Self {
-        let ports = tcp(ports.iter().map(|&(_, port)| port));
-        if !ports.is_empty() {
-            self.egress.push(NetworkPolicyEgressRule { to: Some(vec![peer]), ports: Some(ports) });
-        }
-        self
+    pub fn to(self, peer: NetworkPolicyPeer, ports: &[Port]) -> Self {
+        self.admit_egress(Some(vec![peer]), ports.iter().map(|&(_, port)| port))
     }
 
     /// Admits connections to any destination at these ports, outside the cluster too.
-    pub fn to_anybody(mut self, ports: impl IntoIterator<Item = i32>) -> Self {
-        let ports = tcp(ports);
-        if !ports.is_empty() {
-            self.egress.push(NetworkPolicyEgressRule { to: None, ports: Some(ports) });
-        }
-        self
+    pub fn to_anybody(self, ports: impl IntoIterator<Item = i32>) -> Self {
+        self.admit_egress(None, ports)
     }
 
-    /// Admits connections to these networks at this port. An empty list adds no rule, because a rule without peers
-    /// would admit all of them.
-    pub fn to_networks(mut self, networks: &[String], port: i32) -> Self {
+    /// Admits connections to these networks at this port.
+    pub fn to_networks(self, networks: &[String], port: i32) -> Self {
         let block = |network: &String| IPBlock { cidr: network.clone(), except: None };
         let peer = |network| NetworkPolicyPeer { ip_block: Some(block(network)), ..NetworkPolicyPeer::default() };
-        if !networks.is_empty() {
-            let peers = networks.iter().map(peer).collect();
-            self.egress.push(NetworkPolicyEgressRule { to: Some(peers), ports: Some(tcp([port])) });
+        self.admit_egress(Some(networks.iter().map(peer).collect()), [port])
+    }
+
+    /// Adds a rule for egress, unless the list of peers or of ports is empty. `None` admits every destination.
+    fn admit_egress(mut self, peers: Option<Vec<NetworkPolicyPeer>>, ports: impl IntoIterator<Item = i32>) -> Self {
+        let ports = tcp(ports);
+        if peers.as_ref().is_none_or(|peers| !peers.is_empty()) && !ports.is_empty() {
+            self.egress.push(NetworkPolicyEgressRule { to: peers, ports: Some(ports) });
         }
         self
     }

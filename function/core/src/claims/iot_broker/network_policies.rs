@@ -52,13 +52,13 @@ fn around_broker(claim: &IotBroker) -> Traffic {
     let simulator = spec.connector_config.simulator.enabled.then(|| app(simulator::APP));
     let own = bridge.into_iter().chain(simulator);
     // With a certificate, the port without TLS stays open to the bridge into Kafka and to the simulator alone.
-    let admissions = match spec.mqtt_config.tls {
+    let traffic = match spec.mqtt_config.tls {
         None => Traffic::default().from(own.chain([labelled()]), &[mqtt::MQTT_PORT]),
         Some(_) => Traffic::default().from(own, &[mqtt::MQTT_PORT]).from([labelled()], &[broker::TLS]),
     };
     if !spec.mqtt_config.listeners.websockets {
-        return admissions;
+        return traffic;
     }
     let outside = spec.expose.then(gateway);
-    admissions.from(outside.into_iter().chain([labelled()]), &[broker::WEBSOCKETS])
+    traffic.from(outside.into_iter().chain([labelled()]), &[broker::WEBSOCKETS])
 }

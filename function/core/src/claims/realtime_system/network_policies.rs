@@ -59,8 +59,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     }
     if system.spec.monitoring {
         let counts = part(CONNECT_METRICS, connect_metrics::APP);
-        let admissions = Traffic::default().from([prometheus()], &[connect_metrics::METRICS]);
-        resources.push(policy(&counts, "kafka-connect-metrics-policy", admissions));
+        let traffic = Traffic::default().from([prometheus()], &[connect_metrics::METRICS]);
+        resources.push(policy(&counts, "kafka-connect-metrics-policy", traffic));
     }
     resources
 }
@@ -70,13 +70,13 @@ fn around_kafka(system: &RealtimeSystem) -> Traffic {
         kafka::archive_ways(system).into_iter().partition(|way| way.networks.is_empty());
     let mut outside = snowflake(system);
     outside.extend(open.into_iter().map(|way| i32::from(way.port)));
-    let admissions = Traffic::default()
+    let traffic = Traffic::default()
         .from([app(lenses_agent::APP)], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT])
         .from([pods(BTreeMap::from([kafka_client()]))], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT])
         .from(system.spec.monitoring.then(|| app(connect_metrics::APP)), &[CONNECT_JMX_PORT])
         .to(app(mqtt::MQTT_APP), &[mqtt::MQTT_PORT])
         .to_anybody(outside);
-    fenced.into_iter().fold(admissions, |admissions, way| admissions.to_networks(&way.networks, i32::from(way.port)))
+    fenced.into_iter().fold(traffic, |traffic, way| traffic.to_networks(&way.networks, i32::from(way.port)))
 }
 
 fn around_postgres() -> Traffic {

@@ -16,15 +16,17 @@ generate: ## write what follows from the Rust types: XRDs, definitions' paramete
 	cargo run --quiet -- generate
 
 bless: ## write what the examples become, their picture and what fields touch, after a change that is meant
-	BLESS=1 cargo test --quiet --test golden --test replay --test change --test picture
+	BLESS=1 cargo test --quiet --test fast -- change:: golden:: picture::
+	BLESS=1 cargo test --quiet --test real -- replay::
 
 tools: ## build the programs the tests drive, once, outside the checkout (Go; some 15 minutes the first time)
 	tools/build all
 
-check: ## check what needs no program but the compiler, in two minutes: before a commit, not in place of `make test`
+check: ## check what needs no program but the compiler, and can be done in two minutes: before a commit, not in place of `make test`
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	cargo test --quiet --lib --bins --test change --test generated --test golden --test house --test preview --test protocol --test wiring
+	cargo test --quiet --lib --bins
+	cargo test --quiet --test fast -- --skip fuzz:: --skip lifecycle:: --skip mutation::
 
 test: ## check everything, with the real tools, and say what each step took
 	@tools/check
@@ -43,14 +45,14 @@ e2e-down: ## end them
 
 proof: ## run what we generate on the real programs, one line for each proof (`make test` does this too)
 	@tools/build dashboard published
-	cargo test --test files
+	cargo test --test real -- files::
 
 charts: ## render every pinned chart, and compare it with function/core/src/settings/charts.rs; CHARTS=FOLDER has archives, else they are fetched
 	@tools/build helm published
-	cargo test --quiet --test charts -- --include-ignored
+	cargo test --quiet --test real -- charts:: --include-ignored
 
 fuzz: ## send the optimized server REQUESTS requests that nobody meant, a million if not said otherwise; docs/fuzz.md is their table
-	REQUESTS=$${REQUESTS:-1000000} cargo test --profile bench --test fuzz the_server_stands -- --nocapture
+	REQUESTS=$${REQUESTS:-1000000} cargo test --profile bench --test fast the_server_stands -- --nocapture
 
 lint: ## check formatting, lints and scripts
 	cargo fmt --check

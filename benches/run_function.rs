@@ -4,11 +4,6 @@
 #![allow(clippy::expect_used, reason = "a benchmark has no better answer")]
 #![allow(clippy::cast_precision_loss, reason = "figures are rounded for people")]
 
-#[path = "../tests/support/requests.rs"]
-mod requests;
-#[path = "../tests/support/server.rs"]
-mod server;
-
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use function_sdk_rust::proto::v1::RunFunctionRequest;
 use prost::Message;
-use requests::{condition, desired, example, first, provider_config, settled, with_environment};
-use server::{Server, call, program};
+use support::requests::{self, condition, desired, example, first, provider_config, settled, with_environment};
+use support::server::{Server, call, program};
 
 const CALLS: usize = 10_000;
 const CALLERS: usize = 8;

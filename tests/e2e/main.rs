@@ -8,27 +8,9 @@
 #![allow(dead_code, reason = "each command takes the part it needs")]
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-#[path = "../support"]
-mod support {
-    pub mod api_server;
-    pub mod authority;
-    pub mod control_plane;
-    pub mod crossplane;
-    pub mod examples;
-    pub mod registry;
-    pub mod server;
-    pub mod tools;
-}
-
-#[path = "../package/built.rs"]
-mod built;
-#[path = "../package/installation.rs"]
-mod installation;
-
 mod faults;
 mod play;
 mod stage;
-mod standins;
 
 use clap::{Parser, Subcommand};
 

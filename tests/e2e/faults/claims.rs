@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::scene::{CLAIMS, ENVIRONMENT, MANAGED, PATIENCE, Scene, is_claim_settled, seconds};
 use super::{Fault, On};
-use crate::support::examples::{documents, read};
+use support::examples::{documents, read};
 
 pub fn faults() -> Vec<Fault> {
     vec![
@@ -94,8 +94,7 @@ fn deleted_by_hand(scene: &mut Scene) -> String {
     scene.until_settled("settled again");
     let selector = "--selector=platform.example.org/claim=health-lenses";
     let objects = scene.list("objects.kubernetes.crossplane.io", &[selector]).unwrap();
-    let key =
-        |object: &&Value| object["metadata"]["annotations"][crate::support::crossplane::KEY] == "metabase-deployment";
+    let key = |object: &&Value| object["metadata"]["annotations"][support::crossplane::KEY] == "metabase-deployment";
     let object = objects.iter().find(key).unwrap()["metadata"]["name"].as_str().unwrap().to_owned();
     let old = uid(scene, "deployment", "metabase-dashboard").unwrap();
     scene.host(&["delete", "object.kubernetes.crossplane.io", &object]).unwrap();

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::scene::{CLAIMS, MANAGED, PATIENCE, Scene, seconds};
 use super::{Fault, On};
-use crate::built::{FUNCTION, ORGANISATION};
-use crate::support::control_plane::holds;
-use crate::support::examples::{documents, read};
-use crate::support::registry::crane;
+use support::built::{FUNCTION, ORGANISATION};
+use support::control_plane::holds;
+use support::examples::{documents, read};
+use support::registry::crane;
 
 /// Version of the function inside the range of versions that the Configuration's dependency allows.
 const NEWER: &str = "0.1.1";

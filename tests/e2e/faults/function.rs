@@ -8,8 +8,8 @@ use rustix::process::Signal;
 
 use super::scene::{PATIENCE, Scene, seconds};
 use super::{Fault, On};
-use crate::built::{FUNCTION, ORGANISATION};
-use crate::support::control_plane::NAMESPACE;
+use support::built::{FUNCTION, ORGANISATION};
+use support::control_plane::NAMESPACE;
 
 const NOTHING_CHANGES: &str = "the platform stands as it is";
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::scene::{Scene, is_claim_settled, seconds};
 use super::{Fault, On};
-use crate::support::examples::{documents, read};
+use support::examples::{documents, read};
 
 pub fn faults() -> Vec<Fault> {
     let during = "the function answers all of them";

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::Fault;
-use crate::built::binary;
-use crate::support::examples::project;
+use support::built::binary;
+use support::examples::project;
 
 const TABLE: &str = "docs/faults.md";
 const BEGIN: &str = "<!-- measured: `make e2e-faults` writes what is below -->\n";

@@ -12,9 +12,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Fault, On};
 use crate::stage::{Settings, Stage};
-use crate::support::crossplane::{KEY, write};
-use crate::support::examples::{documents, project, read};
-use crate::support::tools::{Daemon, Scratch, run, said, stdout};
+use support::crossplane::{KEY, write};
+use support::examples::{documents, project, read};
+use support::tools::{Daemon, Scratch, run, said, stdout};
 
 pub const EXAMPLE: &str = "examples/health-realtime-pipeline/application.yaml";
 const BEFOREHAND: &str = "examples/health-realtime-pipeline/beforehand.yaml";

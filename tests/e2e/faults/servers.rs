@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::scene::{CLAIMS, MANAGED, PATIENCE, Scene, is_claim_settled, seconds};
 use super::{Fault, On};
-use crate::support::examples::read;
-use crate::support::tools::{Scratch, run_within, said, tool};
+use support::examples::read;
+use support::tools::{Scratch, run_within, said, tool};
 
 pub fn faults() -> Vec<Fault> {
     vec![

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_stream::StreamExt as _;
 
-use crate::support::crossplane::KEY;
+use support::crossplane::KEY;
 
 /// Kinds that the function composes on the host, as group, version and kind.
 const COMPOSED: [(&str, &str, &str); 5] = [

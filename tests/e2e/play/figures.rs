@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::book::Book;
 use super::order::Part;
 use crate::stage::{Settings, Stage};
-use crate::support::examples::project;
-use crate::support::server::get;
+use support::examples::project;
+use support::server::get;
 
 const TABLE: &str = "docs/e2e.md";
 

@@ -14,7 +14,7 @@ use self::book::Book;
 use self::figures::Figures;
 use self::user::User;
 use crate::stage::{Settings, Stage};
-use crate::support::examples::{documents, project, read};
+use support::examples::{documents, project, read};
 
 const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
 

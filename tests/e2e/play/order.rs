@@ -7,8 +7,8 @@ use realtime_platform_core::life::adoption::HOST_NAMES;
 use serde_json::Value;
 
 use super::book::{Moment, Pages};
-use crate::support::server::binary;
-use crate::support::tools::{run, stdout};
+use support::server::binary;
+use support::tools::{run, stdout};
 
 /// One composed resource of a plan, as `preview` prints it.
 #[derive(Clone, Debug)]

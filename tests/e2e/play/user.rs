@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 
 use super::book::Book;
 use crate::stage::{Stage, succeed};
-use crate::support::control_plane::holds;
-use crate::support::crossplane::write;
-use crate::support::examples::{components, documents, read, yaml};
-use crate::support::server::binary;
-use crate::support::tools::{Scratch, run, said, stdout};
+use support::control_plane::holds;
+use support::crossplane::write;
+use support::examples::{components, documents, read, yaml};
+use support::server::binary;
+use support::tools::{Scratch, run, said, stdout};
 
 const BEFOREHAND: &str = "examples/health-realtime-pipeline/beforehand.yaml";
 

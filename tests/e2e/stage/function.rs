@@ -11,10 +11,10 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::dial::{Dial, Endpoints};
 use super::host::Host;
-use crate::built::{Built, FUNCTION, ORGANISATION};
-use crate::support::api_server::free_ports;
-use crate::support::server::get;
-use crate::support::tools::{Daemon, LIMIT, Scratch};
+use support::api_server::free_ports;
+use support::built::{Built, FUNCTION, ORGANISATION};
+use support::server::get;
+use support::tools::{Daemon, LIMIT, Scratch};
 
 /// One process of the function.
 pub struct Replica {
@@ -45,7 +45,7 @@ impl Replica {
         while std::net::TcpStream::connect(self.address).is_err() {
             let waiting = self.program.is_running() && started.elapsed() < LIMIT;
             assert!(waiting, "the function does not start:\n{}", self.program.last_words());
-            std::thread::sleep(crate::support::tools::BEAT);
+            std::thread::sleep(support::tools::BEAT);
         }
     }
 }

@@ -12,11 +12,11 @@ use serde_json::{Value, json};
 use super::dial::Dial;
 use super::settings::Settings;
 use super::{identity, kubectl, succeed};
-use crate::support::api_server::{ApiServer, free_ports};
-use crate::support::authority::Authority;
-use crate::support::control_plane::{ControlPlane, NAMESPACE};
-use crate::support::examples::{documents, read};
-use crate::support::tools::{Daemon, Scratch, command, tool};
+use support::api_server::{ApiServer, free_ports};
+use support::authority::Authority;
+use support::control_plane::{ControlPlane, NAMESPACE};
+use support::examples::{documents, read};
+use support::tools::{Daemon, Scratch, command, tool};
 
 pub struct Host {
     // Fields are dropped from top to bottom: clients end before the servers that they call.
@@ -48,7 +48,7 @@ impl Host {
         let mut kinds = kubectl(&kubeconfig);
         kinds.args(["apply", "--server-side", "--filename"]).arg(tool("crds").join("kubevela"));
         succeed(kinds.arg("--filename").arg(tool("crds").join("external-secrets")));
-        let authority = Authority::new();
+        let authority = Authority::generate();
         let certificates = scratch.path().join("certificates");
         fs::create_dir_all(&certificates).unwrap();
         authority.equip(&certificates);

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::{kubectl, succeed};
-use crate::support::api_server::ApiServer;
-use crate::support::control_plane::NAMESPACE;
-use crate::support::crossplane::write;
+use support::api_server::ApiServer;
+use support::control_plane::NAMESPACE;
+use support::crossplane::write;
 
 const ACCOUNT: &str = "crossplane";
 

@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::host::manager;
 use super::{kubectl, succeed};
-use crate::support::api_server::{ApiServer, free_ports};
-use crate::support::crossplane::write;
-use crate::support::tools::{Daemon, Scratch, command};
+use support::api_server::{ApiServer, free_ports};
+use support::crossplane::write;
+use support::tools::{Daemon, Scratch, command};
 
 /// KWOK's stages: the status changes that it makes to pods and nodes.
 const KUBELET: &str = include_str!("kubelet.yaml");

@@ -23,10 +23,10 @@ pub use inner::Inner;
 pub use settings::Settings;
 pub use standing::{down, hold, up};
 
-use crate::built::Built;
-use crate::standins;
-use crate::support::api_server::ApiServer;
-use crate::support::tools::{Scratch, command, run, said, stdout};
+use support::api_server::ApiServer;
+use support::built::Built;
+use support::standins;
+use support::tools::{Scratch, command, run, said, stdout};
 
 /// All running programs, which end when this value is dropped, and the folder of their logs.
 pub struct Stage {

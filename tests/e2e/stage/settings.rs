@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::installation::crossplane_flags;
-use crate::support::examples::{documents, files};
+use support::examples::{documents, files};
+use support::installation::crossplane_flags;
 
 #[derive(Clone, Debug)]
 pub struct Settings {

@@ -82,7 +82,7 @@ pub fn hold() {
 }
 
 fn instructions(stage: &Stage) -> String {
-    let program = |name: &str| crate::support::tools::tool(name).parent().unwrap().display().to_string();
+    let program = |name: &str| support::tools::tool(name).parent().unwrap().display().to_string();
     let mut folders = ["kubectl", "vela", "crossplane"].map(program).to_vec();
     folders.dedup();
     format!(

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::kubectl;
-use crate::support::crossplane::write;
-use crate::support::tools::{Scratch, run, stdout};
+use support::crossplane::write;
+use support::tools::{Scratch, run, stdout};
 
 pub struct Storage {
     ended: Arc<AtomicBool>,

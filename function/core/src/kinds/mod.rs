@@ -1,5 +1,5 @@
 //! Kinds that the `k8s-openapi` crate does not have, as minimal structs: one file per API group, with only the fields
-//! that this function sets. Upstream has these fields: `tests/validation.rs` validates composed resources against
+//! that this function sets. Upstream has these fields: `tests/real/validation.rs` validates composed resources against
 //! upstream's schemas.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;

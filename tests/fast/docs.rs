@@ -1,0 +1,287 @@
+//! Checks of the documents: their commands run and print what is shown, the files that they name exist, and their
+//! example of a new part compiles and works.
+//!
+//! The language of a block of code decides how it is checked. Blocks of `console` run here, in a copy of the checkout:
+//! lines that begin with `$` are commands, and the others are the output, with `...` for any lines and for any eight
+//! digits of a hash. Blocks of `bash` do not run, and begin with the dependency that is missing here. The links inside
+//! the book are checked by `make docs`.
+
+mod markdown;
+mod session;
+mod sizes;
+
+/// Example of the page about new parts. Its parent module is this file, which provides the same paths as the claim's
+/// module.
+mod landing;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use markdown::{Block, Document};
+use realtime_platform_core::claims::Checked;
+use realtime_platform_core::claims::realtime_system::RealtimeSystem;
+use realtime_platform_core::parts::owner::Claim;
+use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::settings::Settings;
+// The example is written as a module of the claim, and imports `super::checked`.
+use realtime_platform_core::claims::realtime_system as checked;
+use serde::Deserialize as _;
+use serde_json::Value;
+
+/// First words of commands, by which a command in a block of another language is found.
+const PROGRAMS: [&str; 14] = [
+    "$",
+    "cargo",
+    "crane",
+    "crossplane",
+    "curl",
+    "export",
+    "function-realtime-platform",
+    "git",
+    "helm",
+    "kubectl",
+    "make",
+    "mosquitto_pub",
+    "sudo",
+    "vela",
+];
+
+fn page(name: &str) -> Document {
+    let documents = markdown::documents();
+    documents.into_iter().find(|document| document.name == name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+fn assert_none(findings: &[String]) {
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+#[test]
+fn every_command_is_run_or_says_what_it_needs() {
+    let mut findings = Vec::new();
+    for document in markdown::documents() {
+        for Block { language, lines, line } in document.blocks() {
+            let place = format!("{}:{line}", document.name);
+            let first = lines.first().map_or("", String::as_str);
+            match language.as_str() {
+                "console" if first.starts_with("$ ") => {}
+                "console" => findings.push(format!("{place}: a console block begins with a command, `$ …`")),
+                "bash" if first.starts_with("# needs ") => {}
+                "bash" => {
+                    findings.push(format!("{place}: a bash block begins with `# needs …`, or is a console block"));
+                }
+                "yaml" | "rust" | "sql" | "diff" | "text" | "" => {
+                    let command =
+                        lines.iter().find(|line| line.split(' ').next().is_some_and(|word| PROGRAMS.contains(&word)));
+                    findings.extend(
+                        command.map(|command| format!("{place}: a command in a block that is not for them: {command}")),
+                    );
+                }
+                other => findings.push(format!("{place}: {other} blocks are unknown here")),
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn commands_print_what_is_said() {
+    let mut run = 0;
+    let mut findings = Vec::new();
+    for document in markdown::documents() {
+        let blocks: Vec<Block> = document.blocks().into_iter().filter(|block| block.language == "console").collect();
+        if !blocks.is_empty() {
+            run += blocks.len();
+            findings.extend(session::differences(&document.name, &blocks));
+        }
+    }
+    assert!(run > 5, "only {run} blocks");
+    assert_none(&findings);
+}
+
+#[test]
+fn what_is_named_is_there() {
+    let mut findings = Vec::new();
+    let mut found = 0;
+    for document in markdown::documents() {
+        for (line, path) in document.paths() {
+            // A guide for installers names applied files relative to its folder.
+            let places = ["", "package/install"].map(|folder| markdown::root().join(folder).join(&path));
+            if places.iter().any(|place| place.exists()) {
+                found += 1;
+            } else {
+                findings.push(format!("{}:{line}: there is no {path}", document.name));
+            }
+        }
+        for (line, target) in document.make_targets() {
+            if !fs::read_to_string(markdown::root().join("Makefile")).unwrap().contains(&format!("\n{target}: ")) {
+                findings.push(format!("{}:{line}: there is no make {target}", document.name));
+            }
+        }
+    }
+    assert!(found > 50, "only {found} paths");
+    assert_none(&findings);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let documents = markdown::documents();
+    let anchors: BTreeMap<&str, BTreeSet<String>> =
+        documents.iter().map(|document| (document.name.as_str(), document.anchors())).collect();
+    let mut findings = Vec::new();
+    for document in &documents {
+        for (line, target) in document.links() {
+            let (file, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let folder = Path::new(&document.name).parent().unwrap();
+            let file = if file.is_empty() { document.name.clone() } else { folder.join(file).display().to_string() };
+            if !markdown::root().join(&file).exists() {
+                findings.push(format!("{}:{line}: {target} leads nowhere", document.name));
+            } else if !anchor.is_empty() && !anchors.get(file.as_str()).is_some_and(|known| known.contains(anchor)) {
+                findings.push(format!("{}:{line}: {file} has no heading #{anchor}", document.name));
+            }
+        }
+    }
+    assert_none(&findings);
+}
+
+#[test]
+fn yaml_can_be_read_and_settings_are_legal() {
+    let mut settings = 0;
+    for document in markdown::documents() {
+        for block in document.blocks().into_iter().filter(|block| block.language == "yaml") {
+            for part in serde_yaml::Deserializer::from_str(&block.lines.join("\n")) {
+                let value = Value::deserialize(part)
+                    .unwrap_or_else(|error| panic!("{}:{}: {error}", document.name, block.line));
+                let input = value.get("input").unwrap_or(&value);
+                let only_settings = ["images", "charts"].iter().any(|field| input.get(field).is_some());
+                if only_settings || value.get("input").is_some() {
+                    let read = Settings::read(placeholders(input));
+                    assert!(read.is_ok(), "{}:{}: {:?}", document.name, block.line, read.err());
+                    settings += 1;
+                }
+            }
+        }
+    }
+    assert!(settings >= 4, "only {settings} settings");
+}
+
+/// Settings with values in place of the placeholders in capital letters.
+fn placeholders(input: &Value) -> Value {
+    let text = input.to_string().replace("REGISTRY", "registry.example.com").replace("HOST", "charts.example.com");
+    let text = text.replace("sha256:DIGEST", &format!("sha256:{}", "0".repeat(64)));
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn what_a_claim_is_quoted_with_is_what_the_function_says() {
+    let sources = markdown::sources();
+    let rows = page("docs/trouble.md").table_after("<!-- words:");
+    let quoted = rows.iter().filter_map(|row| row[0].split('`').nth(1));
+    let mut findings = Vec::new();
+    for sentence in quoted.clone() {
+        let fragments = sentence.split('…').map(str::trim).filter(|fragment| fragment.len() > 2);
+        let unsaid = fragments.filter(|fragment| !sources.contains(fragment));
+        findings.extend(unsaid.map(|fragment| format!("nothing in function/ says {fragment:?}")));
+    }
+    assert!(quoted.count() > 10);
+    assert_none(&findings);
+}
+
+#[test]
+fn every_suite_is_told_of() {
+    let told = page("docs/tests.md").rows().concat().join(" ");
+    let files = ["tests/fast", "tests/real"].map(|folder| fs::read_dir(markdown::root().join(folder)).unwrap());
+    let files = files.into_iter().flatten().map(|entry| entry.unwrap().path());
+    let suites = files.filter(|path| path.extension().is_some_and(|kind| kind == "rs") && !path.ends_with("main.rs"));
+    let suites = suites.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned());
+    let untold = suites.chain(["e2e".to_owned()]);
+    let untold: Vec<String> = untold.filter(|name| !told.contains(&format!("`{name}`"))).collect();
+    assert_eq!(untold, Vec::<String>::new(), "docs/tests.md does not say what these suites prove");
+}
+
+#[test]
+fn every_place_of_the_seed_is_told_once() {
+    let numbers: Vec<u32> = page("docs/seed.md").rows().iter().filter_map(|row| row.first()?.parse().ok()).collect();
+    assert_eq!(numbers, (1..=56).collect::<Vec<_>>());
+}
+
+/// GitHub silently shows no form for a file with a fault.
+#[test]
+fn forms_for_issues_are_whole() {
+    let folder = markdown::root().join(".github/ISSUE_TEMPLATE");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let forms: Vec<_> = files.filter(|path| path.file_name().is_some_and(|name| name != "config.yml")).collect();
+    assert!(forms.len() >= 2, "{forms:?}");
+    for path in forms {
+        let form: Value = serde_yaml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let is_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+        assert!(is_text(&form["name"]) && is_text(&form["description"]), "{}", path.display());
+        let fields = form["body"].as_array().unwrap();
+        let asks = fields.iter().filter(|field| field["type"] != "markdown");
+        let ids: Vec<&str> = asks.clone().map(|field| field["id"].as_str().unwrap()).collect();
+        assert!(
+            !ids.is_empty() && ids.iter().collect::<BTreeSet<_>>().len() == ids.len(),
+            "{}: {ids:?}",
+            path.display()
+        );
+        assert!(asks.into_iter().all(|field| is_text(&field["attributes"]["label"])), "{}", path.display());
+    }
+}
+
+#[test]
+fn the_example_of_a_part_changes_what_is_there() {
+    let source = fs::read_to_string(markdown::root().join("function/core/src/claims/realtime_system/mod.rs")).unwrap();
+    let blocks = page("docs/adding-a-part.md").blocks();
+    let diff = blocks.iter().find(|block| block.language == "diff").unwrap();
+    for hunk in diff.lines.split(|line| line == "@@") {
+        let before: Vec<&str> = hunk.iter().filter_map(|line| line.strip_prefix([' ', '-'])).collect();
+        let before = before.join("\n") + "\n";
+        assert_eq!(source.matches(&before).count(), 1, "the diff does not apply at:\n{before}");
+        assert!(hunk.iter().any(|line| line.starts_with('+')), "{hunk:?}");
+    }
+}
+
+#[test]
+fn the_example_of_a_part_is_shown_as_it_is() {
+    let blocks = page("docs/adding-a-part.md").blocks();
+    let shown = blocks.iter().find(|block| block.language == "rust").unwrap();
+    let file = fs::read_to_string(markdown::root().join("tests/fast/docs/landing.rs")).unwrap();
+    assert_eq!(shown.lines.join("\n") + "\n", file);
+}
+
+#[test]
+fn the_example_of_a_part_composes_what_it_says() {
+    let spec = serde_json::json!({
+        "namespace": "streaming",
+        "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "lenses-license"}},
+    });
+    let claim = Claim { namespace: "default".to_owned(), name: "streaming".to_owned() };
+    let system = RealtimeSystem::check(serde_json::from_value(spec).unwrap(), claim, &Settings::default()).unwrap();
+    let resources = landing::resources(&system);
+    let named: Vec<String> =
+        resources.iter().map(|resource| format!("{}: {}", resource.key, resource.title())).collect();
+    assert_eq!(
+        named,
+        [
+            "landing-config: ConfigMap landing-page in namespace streaming",
+            "landing-deployment: Deployment landing-page in namespace streaming",
+            "landing-service: Service landing-page in namespace streaming",
+        ]
+    );
+    let field = |resource: &Resource, pointer: &str| resource.manifest().pointer(pointer).cloned().unwrap();
+    assert_eq!(
+        field(&resources[2], "/spec/selector/app"),
+        field(&resources[1], "/spec/template/metadata/labels/app"),
+        "the Service selects the pods"
+    );
+    let page = page("docs/adding-a-part.md");
+    let text = page.blocks().into_iter().filter(|block| block.language == "text").flat_map(|block| block.lines);
+    let keys: Vec<String> = text.map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect();
+    assert_eq!(keys, resources.iter().map(|resource| resource.key.clone()).collect::<Vec<_>>());
+    assert!(resources.iter().all(|resource| resource.part == landing::NAME));
+}
+
+#[test]
+fn sizes_are_those_of_the_examples() {
+    sizes::check(&page("docs/sizing.md").table_after("<!-- sizes:"));
+}

@@ -1,0 +1,37 @@
+//! Suites that need no program but the compiler: `make check` runs them. `cargo test --test fast SUITE::` runs one.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+/// Which resources and fields an edit of each field changes.
+mod change;
+/// Documents: their commands, the files that they name, the worked example.
+mod docs;
+/// Changed and malformed requests to the server.
+mod fuzz;
+/// Generated files match the types.
+mod generated;
+/// Plans of the examples as files.
+mod golden;
+/// Help texts and shell completion.
+mod help;
+/// Order of the sources.
+mod house;
+/// Invariants of a claim in every state of its life.
+mod lifecycle;
+/// The wiring checks find every change to a sound platform.
+mod mutation;
+/// Pictures of a preview, also in a browser.
+mod picture;
+/// `preview` on files, with each output format and fault.
+mod preview;
+/// Answers to Crossplane.
+mod protocol;
+/// The binary as a server: transport, limits, metrics, shutdown.
+mod server;
+/// Every name refers to something that exists.
+mod wiring;
+/// Wrong claims and their messages.
+mod wrong;
+
+// The worked example of docs/adding-a-part.md is compiled here, and imports what a module of the core does.
+use realtime_platform_core::{parts, schema, settings};

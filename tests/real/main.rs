@@ -1,0 +1,38 @@
+//! Suites that drive the real tools, which `tools/build` builds. `cargo test --test real SUITE::` runs one.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+/// KubeVela packs and enables the addon.
+mod addon;
+/// An API server admits every composed object.
+mod admission;
+/// What pinned charts bring.
+mod charts;
+/// KubeVela's definitions, read by KubeVela and by CUE.
+mod definitions;
+/// Second claims for one place, and stuck deletions, at an API server.
+mod deletion;
+/// `explain` on output of kubectl.
+mod explain;
+/// Generated scripts and files, on the programs that read them.
+mod files;
+/// Text with a meaning in another program's language, executed by that program.
+mod hostile;
+/// Packages, their registry and signatures, and what an installer applies.
+mod package;
+/// Security rules, and kube-score.
+mod policy;
+/// Files are read as kubectl reads them.
+mod reading;
+/// Every claim, rendered by Crossplane's engine.
+mod render;
+/// Life of every example as a story, also through Crossplane's engine.
+mod replay;
+/// Claims at an API server.
+mod schemas;
+/// The stand-ins of the end-to-end suite.
+mod standins;
+/// The programs themselves.
+mod tools;
+/// All objects against the schemas of their readers.
+mod validation;

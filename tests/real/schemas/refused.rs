@@ -1,0 +1,424 @@
+//! Fields that cannot change after creation. For each, a real API server refuses some changes of an existing claim with
+//! our message at the right field, and accepts others. The check without a server must decide the same.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use realtime_platform_core::claims::Kind;
+use serde_json::{Value, json};
+
+use super::{broker, claim, environment, system, with};
+use support::api_server::ApiServer;
+use support::tools::{Scratch, run, said};
+
+const ENVIRONMENT: &str = "VClusterEnvironmentClaim";
+const SYSTEM: &str = "RealtimeSystemClaim";
+const BROKER: &str = "IotBrokerClaim";
+
+/// Field that cannot change, or not to every value.
+struct Case {
+    kind: &'static str,
+    /// Field as the server names it.
+    field: &'static str,
+    /// Beginning of the message.
+    says: &'static str,
+    before: Value,
+    forbidden: Vec<Value>,
+    allowed: Vec<Value>,
+}
+
+fn cases() -> Vec<Case> {
+    [of_environments(), of_tenants(), of_systems(), of_brokers(), of_passwords()].into_iter().flatten().collect()
+}
+
+/// A generated password is overwritten only if the author of the claim states that it was read out.
+fn of_passwords() -> Vec<Case> {
+    let own = || json!({"name": "own"});
+    let raised = |spec: Value| with(spec, "credentialsGeneration", json!(2));
+    let lenses =
+        |name: &str| with(system(), "lensesConfig.administrator", json!({"credentialsSecretRef": {"name": name}}));
+    let dashboard =
+        |name: &str| with(system(), "dashboard", json!({"administrator": {"credentialsSecretRef": {"name": name}}}));
+    let bridged = |connector: Value| with(broker(), "connectorConfig", connector);
+    let bridge = bridged(json!({"credentialsSecretRef": own()}));
+    let mappings = json!([{"mqttTopic": "a", "kafkaTopic": "a"}]);
+    let users = |users: Value| with(broker(), "mqttConfig", json!({"users": users}));
+    let user = |name: &str| json!({"name": name, "publish": ["a"]});
+    let own_user = |name: &str| json!({"name": name, "publish": ["a"], "credentialsSecretRef": own()});
+    let case = |kind, field, before: Value, forbidden, allowed| Case {
+        kind,
+        field,
+        says: "cannot be ",
+        before,
+        forbidden,
+        allowed,
+    };
+    vec![
+        case(
+            SYSTEM,
+            "spec.lensesConfig.administrator.credentialsSecretRef",
+            system(),
+            vec![lenses("own")],
+            vec![raised(lenses("own"))],
+        ),
+        // A Secret of one's own may be replaced by another one or removed: the existing password then stays.
+        case(
+            SYSTEM,
+            "spec.dashboard.administrator.credentialsSecretRef",
+            lenses("own"),
+            vec![with(dashboard("own"), "lensesConfig.administrator", json!({"credentialsSecretRef": own()}))],
+            vec![lenses("other"), system()],
+        ),
+        case(
+            SYSTEM,
+            "spec.dashboard.administrator.credentialsSecretRef",
+            raised(system()),
+            vec![raised(dashboard("own")), dashboard("own")],
+            vec![with(dashboard("own"), "credentialsGeneration", json!(3))],
+        ),
+        case(
+            BROKER,
+            "spec.connectorConfig.credentialsSecretRef",
+            broker(),
+            vec![bridge.clone()],
+            vec![raised(bridge.clone())],
+        ),
+        case(
+            BROKER,
+            "spec.connectorConfig.credentialsSecretRef",
+            // A broker without a bridge had no password for it.
+            bridged(json!({"mappings": [], "simulator": {"enabled": false}})),
+            vec![],
+            vec![bridged(
+                json!({"mappings": mappings, "credentialsSecretRef": own(), "simulator": {"enabled": false}}),
+            )],
+        ),
+        case(
+            BROKER,
+            "spec.mqttConfig.users",
+            users(json!([user("a"), own_user("b")])),
+            vec![users(json!([own_user("b"), own_user("a")])), users(json!([own_user("a")]))],
+            vec![
+                users(json!([own_user("b"), user("a"), own_user("c")])),
+                users(json!([own_user("b")])),
+                raised(users(json!([own_user("a"), own_user("b")]))),
+            ],
+        ),
+    ]
+}
+
+fn of_environments() -> Vec<Case> {
+    let components = |istio, knative, observability| {
+        let components = json!({"istio": istio, "knativeServing": knative, "observability": observability});
+        with(environment(), "components", components)
+    };
+    let switched = |field, before: Value, after: Value| Case {
+        kind: ENVIRONMENT,
+        field,
+        says: "cannot be switched off after creation: ",
+        allowed: vec![environment()],
+        before,
+        forbidden: vec![after],
+    };
+    let namespaces = |names: Value| with(environment(), "namespaces", names);
+    vec![
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.name",
+            says: "cannot be changed after creation: create another claim",
+            before: namespaces(json!(["a", "streaming"])),
+            forbidden: vec![with(namespaces(json!(["a", "streaming"])), "name", json!("other"))],
+            allowed: vec![with(namespaces(json!(["a", "streaming"])), "domain", json!("example.com"))],
+        },
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.provisioner",
+            says: "cannot be changed after creation: create another claim",
+            before: environment(),
+            forbidden: vec![with(environment(), "provisioner", json!("ClusterAPI"))],
+            allowed: vec![with(environment(), "provisioner", json!("Helm"))],
+        },
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.retain",
+            says: "cannot be switched on: the host deletes every volume in a virtual cluster together with it, ",
+            before: environment(),
+            forbidden: vec![with(environment(), "retain", json!(true))],
+            allowed: vec![with(environment(), "retain", json!(false)), environment()],
+        },
+        // An environment that already has `retain: true` may keep the field and may remove it.
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.provisioner",
+            says: "cannot be changed after creation: create another claim",
+            before: with(environment(), "retain", json!(true)),
+            forbidden: vec![with(with(environment(), "retain", json!(true)), "provisioner", json!("ClusterAPI"))],
+            allowed: vec![
+                with(with(environment(), "retain", json!(true)), "domain", json!("example.com")),
+                environment(),
+            ],
+        },
+        switched("spec.components.istio", components(true, false, false), components(false, false, false)),
+        switched("spec.components.knativeServing", components(true, true, false), components(true, false, false)),
+        switched("spec.components.observability", environment(), components(true, true, false)),
+        // An environment that names no namespace has one with the environment's name.
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.namespaces",
+            says: "cannot lose a namespace after creation, only gain some: ",
+            before: environment(),
+            forbidden: vec![namespaces(json!(["a"]))],
+            allowed: vec![
+                namespaces(json!([])),
+                namespaces(json!(["streaming"])),
+                environment(),
+                namespaces(json!(["a", "streaming"])),
+            ],
+        },
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.namespaces",
+            says: "cannot lose a namespace after creation, only gain some: ",
+            before: namespaces(json!(["a", "b"])),
+            forbidden: vec![
+                namespaces(json!(["a"])),
+                namespaces(json!(["a", "streaming"])),
+                namespaces(json!([])),
+                environment(),
+            ],
+            allowed: vec![namespaces(json!(["b", "a"])), namespaces(json!(["c", "b", "a"]))],
+        },
+        tenants(),
+    ]
+}
+
+/// Existing entries must stay, and a namespace without an entry must stay without; a new namespace may have its own
+/// entry.
+fn tenants() -> Case {
+    let of = |names: Value, tenants: &[(&str, &str)]| {
+        let entry = |(namespace, claims): &(&str, &str)| json!({"namespace": namespace, "claimNamespace": claims});
+        with(with(environment(), "namespaces", names), "tenants", tenants.iter().map(entry).collect())
+    };
+    let (two, three) = (json!(["a", "b"]), json!(["a", "b", "c"]));
+    Case {
+        kind: ENVIRONMENT,
+        field: "spec.tenants",
+        says: "cannot give a namespace to other claims after creation, ",
+        before: of(two.clone(), &[("b", "team")]),
+        forbidden: vec![
+            of(two.clone(), &[]),
+            of(two.clone(), &[("b", "others")]),
+            of(two.clone(), &[("b", "team"), ("a", "team")]),
+            of(three.clone(), &[("b", "team"), ("a", "team"), ("c", "others")]),
+            of(three.clone(), &[("c", "others")]),
+        ],
+        allowed: vec![
+            of(two, &[("b", "team")]),
+            of(three.clone(), &[("c", "others"), ("b", "team")]),
+            of(three, &[("b", "team"), ("c", "others")]),
+        ],
+    }
+}
+
+/// Cases that systems and brokers have in common.
+fn of_tenants() -> Vec<Case> {
+    let says = "cannot be changed after creation: create another claim for that";
+    let of = |kind, spec: Value| {
+        let placed = |environment: &str| with(spec.clone(), "environment", json!(environment));
+        let moved = |spec: Value, namespace: &str| with(spec, "namespace", json!(namespace));
+        [
+            Case {
+                kind,
+                field: "spec.namespace",
+                says,
+                before: placed("health"),
+                forbidden: vec![moved(placed("health"), "other")],
+                allowed: vec![with(placed("health"), "domain", json!("example.com"))],
+            },
+            // The default of this field is the namespace's name.
+            Case {
+                kind,
+                field: "spec.environment",
+                says,
+                before: spec.clone(),
+                forbidden: vec![placed("other")],
+                allowed: vec![placed("streaming"), spec.clone(), with(spec.clone(), "retain", json!(true))],
+            },
+            Case {
+                kind,
+                field: "spec.environment",
+                says,
+                before: placed("health"),
+                forbidden: vec![placed("other"), spec.clone()],
+                allowed: vec![with(placed("health"), "expose", json!(false))],
+            },
+        ]
+    };
+    [(SYSTEM, system()), (BROKER, broker())].into_iter().flat_map(|(kind, spec)| of(kind, spec)).collect()
+}
+
+fn of_systems() -> Vec<Case> {
+    let kafka = |kafka: Value| with(system(), "kafkaConfig", kafka);
+    let topics = |topics: Value| kafka(json!({"topics": topics}));
+    let database = |storage: &str| with(system(), "database", json!({"storage": storage}));
+    let administrator = |administrator: Value| with(system(), "dashboard", json!({"administrator": administrator}));
+    let username = |name: &str| with(system(), "lensesConfig.administrator", json!({"username": name}));
+    vec![
+        Case {
+            kind: SYSTEM,
+            field: "spec.lensesConfig.administrator.username",
+            says: "cannot be changed after creation: the password was made for this user; ",
+            before: system(),
+            forbidden: vec![username("operator")],
+            allowed: vec![username("admin"), with(system(), "credentialsGeneration", json!(2))],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.kafkaConfig.topics[1].partitions",
+            says: "cannot be lowered after creation: ",
+            before: topics(json!([{"name": "b"}, {"name": "a", "partitions": 1}])),
+            // A topic is identified by its name, at any place in the list.
+            forbidden: vec![topics(json!([{"name": "a"}, {"name": "b", "partitions": 2}]))],
+            allowed: vec![
+                topics(json!([{"name": "b", "partitions": 4}, {"name": "a", "retentionMs": -1}])),
+                topics(json!([{"name": "c", "partitions": 1}])),
+            ],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.kafkaConfig.storage",
+            says: "cannot shrink after creation, because a volume only grows: ",
+            before: system(),
+            forbidden: vec![kafka(json!({"storage": "9Gi"})), kafka(json!({"storage": "10239Mi"}))],
+            allowed: vec![
+                kafka(json!({"storage": "10240Mi"})),
+                kafka(json!({"storage": "1Ti"})),
+                kafka(json!({"storage": "1Ti", "cpu": "2"})),
+            ],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.database.storage",
+            says: "cannot shrink after creation, because a volume only grows: ",
+            before: database("1Ti"),
+            forbidden: vec![database("1023Gi"), system()],
+            allowed: vec![database("1024Gi"), database("2Ti"), with(database("2Ti"), "monitoring", json!(false))],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.dashboard.administrator.email",
+            says: "cannot be changed after creation: Metabase knows its first administrator by it; ",
+            before: administrator(json!({"email": "a@example.com"})),
+            forbidden: vec![administrator(json!({"email": "b@example.com"})), system()],
+            allowed: vec![with(administrator(json!({"email": "a@example.com"})), "monitoring", json!(false))],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.dashboard.administrator.email",
+            says: "cannot be changed after creation: Metabase knows its first administrator by it; ",
+            before: system(),
+            forbidden: vec![administrator(json!({"email": "b@example.com"}))],
+            allowed: vec![with(system(), "dashboard", json!({"proxy": false}))],
+        },
+    ]
+}
+
+fn of_brokers() -> Vec<Case> {
+    let mqtt = |persistence: bool, storage: &str| {
+        with(broker(), "mqttConfig", json!({"persistence": persistence, "storage": storage}))
+    };
+    let says = "cannot shrink after creation, because a volume only grows: ";
+    let field = "spec.mqttConfig.storage";
+    vec![
+        Case {
+            kind: BROKER,
+            field,
+            says,
+            before: broker(),
+            forbidden: vec![mqtt(true, "4Gi")],
+            // Without persistence there is no volume, so its size is free.
+            allowed: vec![mqtt(true, "5Gi"), mqtt(false, "1Gi"), mqtt(true, "2Gi")],
+        },
+        Case {
+            kind: BROKER,
+            field,
+            says,
+            before: mqtt(true, "10Gi"),
+            forbidden: vec![broker()],
+            allowed: vec![mqtt(true, "20Gi")],
+        },
+    ]
+}
+
+pub fn holds_what_cannot_change(server: &ApiServer) {
+    let cases = cases();
+    assert_eq!(ruled(), cases.iter().map(Case::rule).collect::<BTreeSet<_>>(), "every rule has its case");
+    for case in &cases {
+        case.hold(server);
+    }
+}
+
+impl Case {
+    fn rule(&self) -> (&'static str, String) {
+        (self.kind, self.field.replace("[1]", "[]"))
+    }
+
+    fn hold(&self, server: &ApiServer) {
+        let kind = Kind::of_claim(self.kind).unwrap();
+        remove(server, self.kind);
+        apply(server, self.kind, &self.before).unwrap();
+        for after in &self.forbidden {
+            let refused = apply(server, self.kind, after).expect_err(self.field);
+            let ours = kind.refused(&self.before, after);
+            let [fault] = ours.as_slice() else { panic!("{}: {ours:?}", self.field) };
+            assert_eq!(fault.field, self.field);
+            assert!(fault.message.starts_with(self.says), "{fault}");
+            assert!(refused.contains(&format!("{}: Invalid value", self.field)), "{refused}");
+            assert!(refused.contains(&fault.message), "{} is not in: {refused}", fault.message);
+        }
+        let mut before = &self.before;
+        for after in &self.allowed {
+            apply(server, self.kind, after).unwrap();
+            assert_eq!(kind.refused(before, after), []);
+            before = after;
+        }
+    }
+}
+
+fn remove(server: &ApiServer, kind: &str) {
+    let removed = run(server.kubectl().args(["delete", kind, "claim", "--ignore-not-found", "--namespace=default"]));
+    assert!(removed.status.success(), "{}", said(&removed));
+}
+
+/// Replaces the spec of a claim. Fields that the new spec lacks are removed.
+fn apply(server: &ApiServer, kind: &str, spec: &Value) -> Result<(), String> {
+    let scratch = Scratch::new("change");
+    let file = scratch.path().join("claim.json");
+    fs::write(&file, claim(kind, spec).to_string()).unwrap();
+    let output = run(server.kubectl().args(["apply", "--server-side", "--force-conflicts", "-f"]).arg(file));
+    if output.status.success() { Ok(()) } else { Err(said(&output)) }
+}
+
+/// Fields whose schema has a transition rule, one that compares old and new value.
+fn ruled() -> BTreeSet<(&'static str, String)> {
+    let mut found = BTreeSet::new();
+    for kind in [ENVIRONMENT, SYSTEM, BROKER] {
+        let schema = Kind::of_claim(kind).unwrap().describe().spec;
+        rules(&schema, "spec", &mut |field| found.extend([(kind, field)]));
+    }
+    found
+}
+
+fn rules(schema: &Value, path: &str, visit: &mut dyn FnMut(String)) {
+    for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
+        if rule["rule"].as_str().unwrap().contains("oldSelf") {
+            visit(format!("{path}{}", rule["fieldPath"].as_str().unwrap_or_default()));
+        }
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        rules(property, &format!("{path}.{name}"), visit);
+    }
+    if let Some(item) = schema.get("items") {
+        rules(item, &format!("{path}[]"), visit);
+    }
+}

@@ -1,0 +1,55 @@
+//! All objects that are made of claims, for suites that check single objects: of every example and of every variation
+//! of the wiring suite.
+
+use std::collections::BTreeSet;
+
+use realtime_platform_core::claims::API_VERSION;
+use serde_json::{Value, json};
+
+use wiring::platform::Platform;
+use wiring::{examples, full, longest, variations};
+
+/// Platforms of all examples and of all variations.
+pub fn platforms() -> Vec<Platform> {
+    let mut platforms = examples::platforms();
+    platforms.extend([full::platform(), longest::platform()]);
+    let variations = variations::of_claims().into_iter().chain(variations::of_settings());
+    platforms.extend(variations.filter_map(|variation| variation.platform.ok()));
+    platforms
+}
+
+/// Claims of the platforms, their composed resources as applied to the host, and the manifests inside Objects. Each
+/// object is listed once.
+pub fn objects(platforms: &[Platform]) -> Vec<Value> {
+    let mut seen = BTreeSet::new();
+    let all = platforms.iter().flat_map(|platform| claims(platform).into_iter().chain(resources(platform)));
+    all.filter(|object| seen.insert(object.to_string())).collect()
+}
+
+fn claims(platform: &Platform) -> Vec<Value> {
+    let claim = |standing: &wiring::platform::ComposedClaim| {
+        json!({
+            "apiVersion": API_VERSION,
+            "kind": standing.kind.claim,
+            "metadata": {"name": standing.claim.name, "namespace": standing.claim.namespace},
+            "spec": standing.spec,
+        })
+    };
+    platform.claims.iter().map(claim).collect()
+}
+
+fn resources(platform: &Platform) -> Vec<Value> {
+    let mut resources = Vec::new();
+    for (_, resource) in platform.resources() {
+        let mut resource = resource.clone();
+        // The manifest of an Object that only observes has no more than a name and is never applied.
+        let manifest = resource.composed.pointer("/spec/forProvider/manifest").filter(|_| !resource.is_only_observed());
+        resources.extend(manifest.cloned());
+        if resource.composed["metadata"].get("name").is_none() {
+            // Name as long as those that Crossplane generates.
+            resource.rename(&format!("{}-0123456789ab", "composite"));
+        }
+        resources.push(resource.composed);
+    }
+    resources
+}

@@ -109,7 +109,11 @@ mod tests {
             for list in [images, later, elsewhere] {
                 assert!(list.is_sorted(), "{}: {list:?}", chart.key());
             }
-            assert!(images.iter().chain(later).all(|image| crate::settings::pinned(image)), "{}", chart.key());
+            assert!(
+                images.iter().chain(later).all(|image| crate::settings::image::ImageReference::read(image).is_pinned()),
+                "{}",
+                chart.key()
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod charts;
+pub mod image;
 pub mod input;
 pub mod limits;
 pub mod pins;
@@ -17,6 +18,7 @@ use crate::schema::fault::Fault;
 use crate::schema::form::{label_value, qualified_name};
 use crate::schema::{Checker, Step, join};
 use crate::settings::archive::Servers;
+use crate::settings::image::ImageReference;
 use crate::settings::input::{
     API_VERSION, Charts, Effect, Gateways, Input, KIND, Operator, PullSecret, Scheduling, Telemetry, Toleration, Ttl,
     VirtualCluster,
@@ -48,13 +50,13 @@ pub struct Settings {
     node_selector: BTreeMap<String, String>,
     tolerations: Vec<core::Toleration>,
     reserved: Vec<String>,
-    images: BTreeMap<String, String>,
+    images: BTreeMap<String, ImageReference>,
     charts: Charts,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self::of(Input::default(), Servers::default())
+        Self::of(Input::default(), BTreeMap::new(), Servers::default())
     }
 }
 
@@ -87,33 +89,19 @@ impl Settings {
         let mut faults = Vec::new();
         unknown_pins(&mut faults, "input.images.pins", input.images.pins.keys(), &Image::ALL.map(Image::name));
         unknown_pins(&mut faults, "input.charts.pins", input.charts.pins.keys(), &Chart::ALL.map(Chart::key));
-        for (name, image) in &input.images.pins {
-            if !pinned(image) {
-                faults.push(Fault::new(
-                    join("input.images.pins", &Step::Field(name)),
-                    "must end in a tag other than latest, or in a digest (@sha256:…)",
-                ));
-            }
-        }
-        let postgres = input.images.pins.get(Image::Postgres.name());
-        if postgres.is_some_and(|image| !image.split('@').next().is_some_and(pinned)) {
-            faults.push(Fault::new(
-                "input.images.pins.postgres",
-                "must name a tag, before its digest if it has one: the chart asks for it",
-            ));
-        }
+        let images = images(&mut faults, &input.images.pins);
         scheduling(&mut faults, &input.scheduling);
         let listed = std::mem::take(&mut input.archive_servers);
         let archive_servers = Servers::check(&mut faults, "input.archiveServers", listed);
-        if faults.is_empty() { Ok(Self::of(input, archive_servers)) } else { Err(faults) }
+        if faults.is_empty() { Ok(Self::of(input, images, archive_servers)) } else { Err(faults) }
     }
 
-    fn of(input: Input, archive_servers: Servers) -> Self {
+    fn of(input: Input, images: BTreeMap<String, ImageReference>, archive_servers: Servers) -> Self {
         let mut reserved: Vec<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
         reserved.push(input.host.provider_config.clone());
         reserved.extend(input.reserved_names);
         Self {
-            images: input.images.pins,
+            images,
             charts: input.charts,
             tolerations: input.scheduling.tolerations.into_iter().map(toleration).collect(),
             node_selector: input.scheduling.node_selector,
@@ -134,19 +122,25 @@ impl Settings {
         }
     }
 
-    pub fn image(&self, image: Image) -> String {
-        match self.images.get(image.name()) {
-            Some(pin) => pin.clone(),
-            None => self.mirrored(image.reference()),
-        }
+    /// Image that a part runs: the platform team's pin, or else the usual one, from the mirror if one is set.
+    pub fn reference(&self, image: Image) -> ImageReference {
+        let pin = self.images.get(image.name()).cloned();
+        pin.unwrap_or_else(|| self.pulled(&ImageReference::read(image.reference())))
     }
 
-    /// An image that a user names. The mirror, if one is set, takes the place of its registry.
+    /// As [`reference`](Self::reference), for a container.
+    pub fn image(&self, image: Image) -> String {
+        self.reference(image).to_string()
+    }
+
+    /// Reference by which an image without a pin is pulled: the mirror, if one is set, takes the place of the registry.
+    pub fn pulled(&self, image: &ImageReference) -> ImageReference {
+        self.registry.as_ref().map_or_else(|| image.clone(), |registry| image.at(registry))
+    }
+
+    /// As [`pulled`](Self::pulled), for one of the images that the function knows by their text.
     pub fn mirrored(&self, image: &str) -> String {
-        match &self.registry {
-            Some(registry) => format!("{registry}/{}", path(image)),
-            None => image.to_owned(),
-        }
+        self.pulled(&ImageReference::read(image)).to_string()
     }
 
     pub fn chart(&self, chart: Chart) -> helm::Chart {
@@ -196,13 +190,22 @@ pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<Strin
     ))
 }
 
-/// Whether an image reference is fixed to a version: it has a digest, or a tag other than `latest`.
-pub fn pinned(image: &str) -> bool {
-    if image.contains("@sha256:") {
-        return true;
+/// Images that the platform team pins, by the pin's name.
+fn images(faults: &mut Vec<Fault>, pins: &BTreeMap<String, String>) -> BTreeMap<String, ImageReference> {
+    let images: BTreeMap<_, _> = pins.iter().map(|(name, image)| (name.clone(), ImageReference::read(image))).collect();
+    for (name, _) in images.iter().filter(|(_, image)| !image.is_pinned()) {
+        faults.push(Fault::new(
+            join("input.images.pins", &Step::Field(name)),
+            "must end in a tag other than latest, or in a digest (@sha256:…)",
+        ));
     }
-    let name = image.rsplit('/').next().unwrap_or(image);
-    matches!(name.split_once(':'), Some((_, tag)) if !tag.is_empty() && tag != "latest")
+    if images.get(Image::Postgres.name()).is_some_and(|image| !image.has_version()) {
+        faults.push(Fault::new(
+            "input.images.pins.postgres",
+            "must name a tag, before its digest if it has one: the chart asks for it",
+        ));
+    }
+    images
 }
 
 fn unknown_pins<'a>(faults: &mut Vec<Fault>, field: &str, names: impl Iterator<Item = &'a String>, known: &[&str]) {
@@ -270,26 +273,4 @@ fn toleration(toleration: Toleration) -> core::Toleration {
         }),
         ..core::Toleration::default()
     }
-}
-
-/// Image reference without its registry.
-fn path(image: &str) -> &str {
-    match image.split_once('/') {
-        Some((first, rest)) if is_registry(first) => rest,
-        _ => image,
-    }
-}
-
-/// Host name of the registry in an image reference: `index.docker.io` for Docker Hub, which is the default.
-pub fn registry(image: &str) -> String {
-    match image.split('/').next() {
-        Some(first) if image.contains('/') && is_registry(first) && first != "docker.io" => first.to_owned(),
-        _ => "index.docker.io".to_owned(),
-    }
-}
-
-/// Whether the first part of an image reference is a registry. Only registries have a dot or a port, except
-/// `localhost`.
-fn is_registry(first: &str) -> bool {
-    first.contains(['.', ':']) || first == "localhost"
 }

@@ -2,11 +2,12 @@
 //! are set.
 
 use realtime_platform_core::parts::plan::Place;
+use realtime_platform_core::settings::Settings;
+use realtime_platform_core::settings::image::ImageReference;
 use realtime_platform_core::settings::pins::{
     Chart, ISTIO_IMAGES, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES,
     KNATIVE_SERVING_WORKLOADS, VCLUSTER_IMAGE,
 };
-use realtime_platform_core::settings::{Settings, registry};
 use serde_json::{Value, json};
 
 use crate::finding::Finding;
@@ -81,7 +82,7 @@ fn knative_images(world: &World, object: &Object) -> Vec<Finding> {
         if !Image::ALL.into_iter().any(|pin| settings.image(pin) == image) {
             continue;
         }
-        if !image.contains("@sha256:") && !skipped.contains(&registry(image).as_str()) {
+        if !image.contains("@sha256:") && !skipped.contains(&ImageReference::read(image).host()) {
             found.push(Finding::on(object, "/spec/config", format!("asks the registry of {image} what its tag means")));
         }
     }

@@ -1,6 +1,6 @@
 //! Images: each is pinned by the settings, or named by a claim with a tag or digest.
 
-use realtime_platform_core::settings::pinned;
+use realtime_platform_core::settings::image::ImageReference;
 use realtime_platform_core::settings::pins::Image;
 
 use crate::finding::Finding;
@@ -18,7 +18,7 @@ pub fn check(world: &World) -> Vec<Finding> {
             let image = container.value.text("/image");
             // A chart's own images are pinned with the chart.
             let is_of_chart = matches!(pod.object.origin, Origin::Made) && image == "auto";
-            if !is_of_chart && (!known.iter().any(|known| known == image) || !pinned(image)) {
+            if !is_of_chart && (!known.iter().any(|known| known == image) || !ImageReference::read(image).is_pinned()) {
                 found.push(Finding::at(pod, format!("{}/image", container.field), format!("{image} is not pinned")));
             }
         }

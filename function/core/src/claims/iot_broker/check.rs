@@ -7,8 +7,8 @@ use super::{accounts, simulator as sim};
 use crate::schema::fault::Fault;
 use crate::schema::reserved_topics;
 use crate::schema::size::{Bytes, Cpu};
+use crate::settings::image::ImageReference;
 use crate::settings::limits::{Lever, too_many};
-use crate::settings::pinned;
 
 /// Most bytes of all topic filters of users together. One ConfigMap holds them, and the Object that carries the
 /// ConfigMap stores them again.
@@ -153,7 +153,8 @@ pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
     }
 }
 
-pub fn simulator(faults: &mut Vec<Fault>, simulator: &Simulator) {
+/// Checks the simulator, and returns its image if the claim names one.
+pub fn simulator(faults: &mut Vec<Fault>, simulator: &Simulator) -> Option<ImageReference> {
     if simulator.min_scale > simulator.max_scale {
         faults.push(Fault::new(
             "spec.connectorConfig.simulator.minScale",
@@ -163,12 +164,14 @@ pub fn simulator(faults: &mut Vec<Fault>, simulator: &Simulator) {
     if let Some(message) = unpublishable(&simulator.topic) {
         faults.push(Fault::new("spec.connectorConfig.simulator.topic", message));
     }
-    if simulator.image.as_ref().is_some_and(|image| !pinned(image)) {
+    let image = simulator.image.as_deref().map(ImageReference::read);
+    if image.as_ref().is_some_and(|image| !image.is_pinned()) {
         faults.push(Fault::new(
             "spec.connectorConfig.simulator.image",
             "must end in a tag other than latest, or in a digest (@sha256:…): else it would change by itself",
         ));
     }
+    image
 }
 
 pub fn warnings(broker: &IotBroker) -> Vec<String> {

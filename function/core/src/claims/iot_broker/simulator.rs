@@ -32,8 +32,8 @@ const PROGRAM: &str = include_str!("files/simulator.py");
 
 pub fn image(broker: &IotBroker) -> String {
     let settings = &broker.tenant.owner.settings;
-    match &broker.spec.connector_config.simulator.image {
-        Some(own) => settings.mirrored(own),
+    match &broker.simulator_image {
+        Some(own) => settings.pulled(own).to_string(),
         None => settings.image(Image::Python),
     }
 }

@@ -62,12 +62,12 @@ pub fn immutable(system: &RealtimeSystem) -> Immutable {
 fn release(system: &RealtimeSystem, part: &Part) -> Resource {
     let settings = &system.tenant.owner.settings;
     let credentials = secrets::postgres();
-    let image = settings.image(Image::Postgres);
-    let ((registry, repository), tag) = split_tag(&image);
+    let image = settings.reference(Image::Postgres);
+    let (registry, repository) = image.name_in_two();
     let Share { cpu, memory } = system.sizes.database;
     let mut values = json!({
         "fullnameOverride": SERVICE,
-        "image": {"registry": registry, "repository": repository, "tag": tag},
+        "image": {"registry": registry, "repository": repository, "tag": image.version()},
         "podLabels": pod_labels(part),
         "settings": {
             "existingSecret": credentials.name,
@@ -113,16 +113,6 @@ fn pod_labels(part: &Part) -> BTreeMap<String, String> {
     part.selector().into_iter().chain([system]).collect()
 }
 
-/// Registry, repository and tag of an image, which the chart expects separately. A digest stays behind the tag.
-fn split_tag(image: &str) -> ((&str, &str), &str) {
-    let path = image.rfind('/').map_or(0, |slash| slash + 1);
-    let (name, tag) = match image[path..].find(':') {
-        Some(colon) => (&image[..path + colon], &image[path + colon + 1..]),
-        None => (image, ""),
-    };
-    (name.split_once('/').unwrap_or(("", name)), tag)
-}
-
 pub fn databases(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(DATABASES, DATABASES_APP, &[NAME]);
     let credentials = secrets::postgres();
@@ -153,15 +143,4 @@ pub fn databases(system: &RealtimeSystem) -> Vec<Resource> {
         credentials_generation: system.tenant.credentials_generation,
     };
     vec![task.resource()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::split_tag;
-
-    #[test]
-    fn an_image_is_taken_apart_where_the_chart_puts_it_together() {
-        assert_eq!(split_tag("docker.io/library/postgres:17.11"), (("docker.io", "library/postgres"), "17.11"));
-        assert_eq!(split_tag("mirror:5000/pg:17@sha256:ab"), (("mirror:5000", "pg"), "17@sha256:ab"));
-    }
 }

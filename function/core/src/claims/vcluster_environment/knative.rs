@@ -14,11 +14,12 @@ use crate::parts::cluster::Installation;
 use crate::parts::plan::{Ready, Resource};
 use crate::schema::change::{self, Immutable};
 use crate::schema::size::{Bytes, Cpu};
+use crate::settings::Settings;
+use crate::settings::image::ImageReference;
 use crate::settings::pins::{
     Chart, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS,
     QUEUE_PROXY_IMAGE,
 };
-use crate::settings::{Settings, registry};
 
 const QUEUE_PROXY_LIMITS: (Cpu, Bytes) = (Cpu::thousandths(1000), Bytes::mebi(512));
 
@@ -147,7 +148,8 @@ fn workloads(settings: &Settings) -> Vec<Workload> {
 /// without the pull secrets, which are on the host. Resolution is not needed, because the platform's tags never move.
 fn unresolved(settings: &Settings) -> String {
     let mut registries: BTreeSet<String> = ["dev.local", "kind.local", "ko.local"].map(str::to_owned).into();
-    let images = [Image::Nginx, Image::Python].map(|image| settings.image(image));
-    registries.extend(images.iter().map(|image| registry(image)).chain(settings.registry.as_deref().map(registry)));
+    let mirror = settings.registry.as_deref().map(ImageReference::read);
+    let images = [Image::Nginx, Image::Python].map(|image| settings.reference(image));
+    registries.extend(images.iter().chain(&mirror).map(|image| image.host().to_owned()));
     registries.into_iter().collect::<Vec<_>>().join(",")
 }

@@ -148,7 +148,8 @@ fn workloads(settings: &Settings) -> Vec<Workload> {
 /// without the pull secrets, which are on the host. Resolution is not needed, because the platform's tags never move.
 fn unresolved(settings: &Settings) -> String {
     let mut registries: BTreeSet<String> = ["dev.local", "kind.local", "ko.local"].map(str::to_owned).into();
-    let mirror = settings.registry.as_deref().map(ImageReference::read);
+    // Images that brokers' claims name come from the mirror too.
+    let mirror = settings.registry.as_ref().map(|_| settings.pulled(&ImageReference::read(QUEUE_PROXY_IMAGE)));
     let images = [Image::Nginx, Image::Python].map(|image| settings.reference(image));
     registries.extend(images.iter().chain(&mirror).map(|image| image.host().to_owned()));
     registries.into_iter().collect::<Vec<_>>().join(",")

@@ -260,6 +260,17 @@ fn a_mirror_is_asked_for_every_image_that_no_one_names_elsewhere() {
     assert_eq!(pulled["type"], "kubernetes.io/dockerconfigjson");
 }
 
+/// Claims of brokers name images of their own, which come from the mirror whatever the platform team pins.
+#[test]
+fn tags_at_a_mirror_without_a_path_are_not_resolved() {
+    let pins = json!({"nginx": "pins.example.com/nginx:1", "python": "pins.example.com/python:3"});
+    let input = json!({"images": {"registry": "mirror.example.com", "pins": pins}});
+    let plan = check(&json!({"name": "streaming"}), &input).unwrap().plan();
+    let deployment = &find(&plan, "knative-serving-serving").manifest()["spec"]["config"]["deployment"];
+    let unresolved = "dev.local,kind.local,ko.local,mirror.example.com,pins.example.com";
+    assert_eq!(deployment["registries-skipping-tag-resolving"], unresolved);
+}
+
 #[test]
 fn knative_runs_where_pods_may_run() {
     let plan = mirrored().plan();

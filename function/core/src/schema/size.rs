@@ -199,7 +199,7 @@ fn digits(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, Cpu};
+    use super::{Bytes, Cpu, form};
 
     #[test]
     fn an_amount_of_cpu_is_read_and_written_as_kubernetes_does() {
@@ -236,6 +236,26 @@ mod tests {
         }
         for text in ["", "Gi", "10", "10GB", "-1Gi", "+1Gi", "1.5Gi", "99999999Ti", "Ti1"] {
             assert_eq!(Bytes::read(text), None, "{text}");
+        }
+    }
+
+    /// Checks read amounts after the schema of their field, so an amount that has the form is one that can be read.
+    #[test]
+    fn whatever_has_the_form_of_an_amount_is_one() {
+        let digits = ["0", "1", "9", "10", "99", "999", "9999", "99999", "999999", "9999999", "99999999", "999999999"];
+        let fractions = ["", ".0", ".5", ".50", ".05", ".125", ".001", ".0001"];
+        let units = ["", "m", "Ki", "Mi", "Gi", "Ti", "Pi", "G"];
+        let numbers =
+            digits.iter().flat_map(|digits| fractions.iter().map(move |fraction| format!("{digits}{fraction}")));
+        let texts: Vec<String> = numbers.flat_map(|number| units.map(|unit| format!("{number}{unit}"))).collect();
+        for (form, reads) in [
+            (form::CPU, (|text| Cpu::read(text).is_some()) as fn(&str) -> bool),
+            (form::BYTES, |text| Bytes::read(text).is_some()),
+        ] {
+            let pattern = regex_lite::Regex::new(form.pattern).unwrap();
+            let formed: Vec<&String> = texts.iter().filter(|text| pattern.is_match(text)).collect();
+            assert!(formed.len() > 10, "{formed:?}");
+            assert!(formed.iter().all(|text| reads(text)), "{formed:?}");
         }
     }
 

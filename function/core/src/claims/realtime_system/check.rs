@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::claim::{Agent, Archive, Connectors, Dashboard, KafkaConfig, PrivateKey, SnowflakeConfig, Spec};
+use crate::claims::between::tenant::{Tenant, default_domain};
 use crate::parts::owner::Claim;
 use crate::schema::fault::Fault;
 use crate::schema::size::{Bytes, Cpu};
@@ -171,6 +172,13 @@ pub fn private_key(faults: &mut Vec<Fault>, key: &PrivateKey, claim: &Claim, set
     faults.extend(property.map(|message| Fault::new(field("property"), message)));
 }
 
+/// E-mail address of the dashboard's first administrator. The address cannot change, so its default does not depend on
+/// `spec.domain`, which can.
+pub fn dashboard_email(dashboard: &Dashboard, tenant: &Tenant) -> String {
+    let email = dashboard.administrator.email.clone();
+    email.unwrap_or_else(|| format!("admin@{}", default_domain(&tenant.owner.environment, &tenant.namespace)))
+}
+
 /// Checks the names of topics. Kafka writes a dot as an underscore in the names of metrics, so two topics must differ
 /// in more than that.
 pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
@@ -206,32 +214,90 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
     }
 }
 
-/// Checks the topics for Snowflake: each one exists in the claim, and no two are delivered to the same table.
-pub fn snowflake(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &KafkaConfig) {
+/// Host of a Snowflake account, and the table that receives each topic.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    pub host: String,
+    /// Topics in the order of the claim, each with its table.
+    pub tables: Vec<(String, String)>,
+}
+
+/// Checks the account, and the topics for Snowflake: each one exists in the claim, and no two are delivered to the same
+/// table.
+pub fn delivery(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &KafkaConfig) -> Delivery {
     let known: BTreeSet<&str> = kafka.topics.iter().map(|topic| topic.name.as_str()).collect();
-    let mut tables: HashMap<String, &str> = HashMap::new();
+    let mut taken: HashMap<String, &str> = HashMap::new();
+    let mut tables = Vec::new();
     for (index, topic) in snowflake.topics.iter().enumerate() {
+        let field = || format!("spec.snowflakeConfig.topics[{index}]");
         let stranger =
             (!known.contains(topic.as_str())).then(|| format!("must be one of spec.kafkaConfig.topics, not {topic:?}"));
-        if let Some(message) = reserved_topics::refused(topic).or(stranger) {
-            faults.push(Fault::new(format!("spec.snowflakeConfig.topics[{index}]"), message));
+        faults.extend(reserved_topics::refused(topic).or(stranger).map(|message| Fault::new(field(), message)));
+        let table = table(topic);
+        if let Some(twin) = taken.get(&table) {
+            faults.push(Fault::new(field(), format!("must not share the table {table} with {twin:?}")));
         }
-        if let Some(twin) = tables.get(&table(topic)) {
-            faults.push(Fault::new(
-                format!("spec.snowflakeConfig.topics[{index}]"),
-                format!("must not share the table {} with {twin:?}", table(topic)),
-            ));
-        }
-        tables.entry(table(topic)).or_insert(topic);
+        taken.entry(table.clone()).or_insert(topic);
+        tables.push((topic.clone(), table));
     }
+    Delivery { host: account_host(faults, &snowflake.account), tables }
 }
 
 /// Snowflake table that receives a topic: an identifier that needs no quotes.
-pub fn table(topic: &str) -> String {
+fn table(topic: &str) -> String {
     let mut table: String =
         topic.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     if table.starts_with(|c: char| c.is_ascii_digit()) {
         table.insert(0, '_');
     }
     table
+}
+
+/// Domains that contain the hosts of Snowflake accounts.
+const SNOWFLAKE_DOMAINS: [&str; 2] = ["snowflakecomputing.com", "snowflakecomputing.cn"];
+
+/// Host of an account, which may be written as its identifier or as its host. An account that is nothing but a domain,
+/// such as one copied from an address, is rejected.
+fn account_host(faults: &mut Vec<Fault>, account: &str) -> String {
+    let within = |domain: &'static str| {
+        let (name, end) = account.split_at_checked(account.len().checked_sub(domain.len())?)?;
+        let is_host = end.eq_ignore_ascii_case(domain) && (name.is_empty() || name.ends_with('.'));
+        is_host.then(|| (name.trim_end_matches('.'), domain))
+    };
+    let usual = SNOWFLAKE_DOMAINS[0];
+    let (name, domain) = SNOWFLAKE_DOMAINS.into_iter().find_map(within).unwrap_or((account, usual));
+    if name.is_empty() {
+        faults.push(Fault::new(
+            "spec.snowflakeConfig.account",
+            format!("must name the account, which stands before .{usual} in its address, not {account:?}"),
+        ));
+    }
+    format!("{name}.{domain}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::account_host;
+
+    #[test]
+    fn an_account_may_be_written_as_its_host() {
+        for (account, expected) in [
+            ("myorg-acct", "myorg-acct.snowflakecomputing.com"),
+            ("myorg-acct.snowflakecomputing.com", "myorg-acct.snowflakecomputing.com"),
+            ("MYORG-ACCT.Snowflakecomputing.COM", "MYORG-ACCT.snowflakecomputing.com"),
+            ("xy12345.eu-central-1", "xy12345.eu-central-1.snowflakecomputing.com"),
+            ("xy12345.eu-central-1.aws.snowflakecomputing.com", "xy12345.eu-central-1.aws.snowflakecomputing.com"),
+            ("acct.privatelink.snowflakecomputing.com", "acct.privatelink.snowflakecomputing.com"),
+            ("acct.snowflakecomputing.cn", "acct.snowflakecomputing.cn"),
+            ("snowflake", "snowflake.snowflakecomputing.com"),
+            ("mysnowflakecomputing.com", "mysnowflakecomputing.com.snowflakecomputing.com"),
+        ] {
+            let mut faults = Vec::new();
+            assert_eq!(account_host(&mut faults, account), expected, "{account}");
+            assert!(faults.is_empty(), "{faults:?}");
+        }
+        let mut faults = Vec::new();
+        account_host(&mut faults, "snowflakecomputing.com");
+        assert_eq!(faults.len(), 1);
+    }
 }

@@ -1,8 +1,9 @@
 //! Real-time system whose claim passed all checks. Every part is built from it.
 
-use super::check::{Fetched, Sizes};
+use super::check::{Delivery, Fetched, Sizes};
 use super::claim::Spec;
-use crate::claims::between::tenant::{Tenant, default_domain};
+use super::schemas::Registered;
+use crate::claims::between::tenant::Tenant;
 
 #[derive(Clone, Debug)]
 pub struct RealtimeSystem {
@@ -10,17 +11,14 @@ pub struct RealtimeSystem {
     pub spec: Spec,
     pub sizes: Sizes,
     pub archives: Vec<Fetched>,
+    pub schemas: Vec<Registered>,
+    /// Delivery to Snowflake, if the claim has `snowflakeConfig`.
+    pub delivery: Option<Delivery>,
+    /// E-mail address of the dashboard's first administrator, which is also the user name.
+    pub dashboard_email: String,
 }
 
 impl RealtimeSystem {
-    /// E-mail address of the dashboard's first administrator, which is also the user name. The address cannot change,
-    /// so its default does not depend on `spec.domain`, which can.
-    pub fn dashboard_email(&self) -> String {
-        let email = self.spec.dashboard.administrator.email.clone();
-        let place = default_domain(&self.tenant.owner.environment, &self.tenant.namespace);
-        email.unwrap_or_else(|| format!("admin@{place}"))
-    }
-
     /// Name of an object on the host, where all namespaces of an environment share one namespace. The name begins with
     /// the namespace inside, unless that one has the environment's name.
     pub fn on_host_name(&self, name: &str) -> String {

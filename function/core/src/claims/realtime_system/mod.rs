@@ -114,13 +114,15 @@ impl Checked for RealtimeSystem {
         let sizes = check::sizes(&mut faults, &spec);
         let archives = check::archives(&mut faults, &spec.kafka_config.connectors, &settings.archive_servers);
         check::topics(&mut faults, &spec.kafka_config, settings.limits.topics);
-        schemas::check(&mut faults, &spec.kafka_config.topics);
+        let schemas = schemas::check(&mut faults, &spec.kafka_config.topics);
         sql_processors::check(&mut faults, &spec.sql_processors);
-        if let Some(snowflake) = &spec.snowflake_config {
-            check::snowflake(&mut faults, snowflake, &spec.kafka_config);
-            snowflake::check_account(&mut faults, &snowflake.account);
+        let snowflake = spec.snowflake_config.as_ref();
+        let delivery = snowflake.map(|snowflake| check::delivery(&mut faults, snowflake, &spec.kafka_config));
+        let dashboard_email = check::dashboard_email(&spec.dashboard, &tenant);
+        if !faults.is_empty() {
+            return Err(faults);
         }
-        if faults.is_empty() { Ok(Self { tenant, spec, sizes, archives }) } else { Err(faults) }
+        Ok(Self { tenant, spec, sizes, archives, schemas, delivery, dashboard_email })
     }
 
     fn plan(&self) -> Plan {

@@ -2,13 +2,11 @@
 //! the topic that it reads. The first message of a device would register the schema too, but the processors would have
 //! to wait for a device.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use serde_json::Value;
 
-use super::checked::RealtimeSystem;
 use super::claim::{SOURCE_TOPIC, SchemaType, Topic, TopicSchema};
 use super::script;
 use crate::parts::cluster::to_text;
@@ -26,47 +24,63 @@ const MOST: usize = 16 << 10;
 const MOST_TOGETHER: usize = 256 << 10;
 
 /// Schema that is registered for a topic.
-struct Registered<'a> {
-    topic: &'a str,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    topic: String,
     /// Name of the schema language in Schema Registry and Lenses.
     format: &'static str,
-    /// `first`: only for a topic without a schema. `always`: for every topic.
-    when: &'static str,
-    definition: Cow<'a, str>,
+    when: When,
+    /// JSON in one line, without control characters.
+    definition: String,
 }
 
-/// Schema to register for a topic. A topic without one in the claim gets none, except the platform's source topic: its
-/// built-in schema is registered only if the topic has no other.
-fn of(topic: &Topic) -> Option<Registered<'_>> {
-    let Topic { name, schema, .. } = topic;
-    let Some(TopicSchema { kind, definition }) = schema else {
-        let definition = Cow::Borrowed(script::DEVICE_DATA);
-        let own = Registered { topic: name, format: "AVRO", when: "first", definition };
-        return (name == SOURCE_TOPIC).then_some(own);
-    };
-    let format = match kind {
-        SchemaType::Avro => "AVRO",
-        SchemaType::JsonSchema => "JSON",
-    };
-    // The definition is serialised again: JSON in one line, without control characters.
-    let definition = serde_json::from_str::<Value>(definition).map(|json| to_text(&json)).unwrap_or_default();
-    Some(Registered { topic: name, format, when: "always", definition: Cow::Owned(definition) })
+/// Topics for which a schema is registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// Only for a topic without a schema.
+    First,
+    /// For every topic.
+    Always,
 }
 
+impl When {
+    /// Name in the script's variable.
+    fn name(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Always => "always",
+        }
+    }
+}
+
+/// Schemas to register, one at most for each topic. A topic without one in the claim gets none, except the platform's
+/// source topic: its built-in schema is registered only if the topic has no other.
+///
 /// Checks the sizes of the definitions, and the syntax of each one in the language of its schema.
-pub fn check(faults: &mut Vec<Fault>, topics: &[Topic]) {
+pub fn check(faults: &mut Vec<Fault>, topics: &[Topic]) -> Vec<Registered> {
     let mut together = 0;
+    let mut registered = Vec::new();
     for (index, topic) in topics.iter().enumerate() {
-        let Some(TopicSchema { kind, definition }) = &topic.schema else { continue };
-        together += definition.len();
-        let wrong = match definition.len() {
-            size if size > MOST => {
-                Some(format!("must be at most {MOST} bytes, not {size}: leave out what nobody reads"))
-            }
-            _ => wrong(*kind, definition),
+        let Some(schema) = &topic.schema else {
+            registered.extend((topic.name == SOURCE_TOPIC).then(built_in));
+            continue;
         };
-        let field = format!("spec.kafkaConfig.topics[{index}].schema.definition");
-        faults.extend(wrong.map(|message| Fault::new(field, message)));
+        together += schema.definition.len();
+        match definition(schema) {
+            Ok(definition) => registered.push(Registered {
+                topic: topic.name.clone(),
+                format: match schema.kind {
+                    SchemaType::Avro => "AVRO",
+                    SchemaType::JsonSchema => "JSON",
+                },
+                when: When::Always,
+                definition,
+            }),
+            Err(message) => {
+                let field = format!("spec.kafkaConfig.topics[{index}].schema.definition");
+                faults.push(Fault::new(field, message));
+            }
+        }
     }
     if together > MOST_TOGETHER {
         faults.push(Fault::new(
@@ -74,36 +88,43 @@ pub fn check(faults: &mut Vec<Fault>, topics: &[Topic]) {
             format!("must have schemas of at most {MOST_TOGETHER} bytes together, not {together}: shorten them"),
         ));
     }
+    registered
 }
 
-fn wrong(kind: SchemaType, definition: &str) -> Option<String> {
-    let json: Value = match serde_json::from_str(definition) {
-        Ok(json) => json,
-        Err(error) => return Some(format!("must be JSON: {error}")),
-    };
-    match kind {
+/// The platform's own schema of its source topic.
+fn built_in() -> Registered {
+    let definition = script::DEVICE_DATA.to_owned();
+    Registered { topic: SOURCE_TOPIC.to_owned(), format: "AVRO", when: When::First, definition }
+}
+
+/// Definition of a schema as one line, or the reason why it is refused.
+fn definition(schema: &TopicSchema) -> Result<String, String> {
+    let TopicSchema { kind, definition } = schema;
+    let size = definition.len();
+    if size > MOST {
+        return Err(format!("must be at most {MOST} bytes, not {size}: leave out what nobody reads"));
+    }
+    let json: Value = serde_json::from_str(definition).map_err(|error| format!("must be JSON: {error}"))?;
+    let wrong = match kind {
         SchemaType::Avro => {
             apache_avro::Schema::parse(&json).err().map(|error| format!("must be an Avro schema: {error}"))
         }
         SchemaType::JsonSchema => jsonschema::meta::validate(&json)
             .err()
             .map(|error| format!("must be a JSON Schema: {error}, at {:?}", error.instance_path().to_string())),
-    }
-}
-
-fn all(system: &RealtimeSystem) -> impl Iterator<Item = Registered<'_>> {
-    system.spec.kafka_config.topics.iter().filter_map(of)
+    };
+    wrong.map_or_else(|| Ok(to_text(&json)), Err)
 }
 
 /// Topics with a schema, one for each line of the script's variable: name, format and `when`.
-pub fn lines(system: &RealtimeSystem) -> String {
-    let line = |it: Registered| format!("{} {} {}", Text::<Word>::literal(it.topic), it.format, it.when);
-    all(system).map(line).collect::<Vec<_>>().join("\n")
+pub fn lines(schemas: &[Registered]) -> String {
+    let line = |it: &Registered| format!("{} {} {}", Text::<Word>::literal(&it.topic), it.format, it.when.name());
+    schemas.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-pub fn files(system: &RealtimeSystem, part: &Part) -> Option<ConfigMap> {
-    let data: BTreeMap<String, String> =
-        all(system).map(|it| (it.topic.to_owned(), it.definition.into_owned())).collect();
+/// Files with the definitions; `None` without schemas.
+pub fn files(schemas: &[Registered], part: &Part) -> Option<ConfigMap> {
+    let data: BTreeMap<String, String> = schemas.iter().map(|it| (it.topic.clone(), it.definition.clone())).collect();
     (!data.is_empty()).then(|| config_map(part, NAME, data))
 }
 
@@ -166,15 +187,12 @@ mod tests {
 
     #[test]
     fn a_schema_is_registered_as_one_line_and_the_platforms_own_makes_way() {
-        let own = topic(SOURCE_TOPIC, None);
-        let registered = of(&own).unwrap();
-        assert_eq!((registered.format, registered.when), ("AVRO", "first"));
-        assert!(of(&topic("a", None)).is_none());
+        let registered = |topics: &[Topic]| check(&mut Vec::new(), topics);
+        assert_eq!(registered(&[topic("a", None), topic(SOURCE_TOPIC, None)]), [built_in()]);
+        assert_eq!((built_in().format, built_in().when), ("AVRO", When::First));
         let written = topic(SOURCE_TOPIC, Some((SchemaType::JsonSchema, "{\"type\":\r\n\t\"object\"}")));
-        let registered = of(&written).unwrap();
-        assert_eq!(
-            (registered.format, registered.when, &*registered.definition),
-            ("JSON", "always", r#"{"type":"object"}"#)
-        );
+        let definition = r#"{"type":"object"}"#.to_owned();
+        let expected = Registered { topic: SOURCE_TOPIC.to_owned(), format: "JSON", when: When::Always, definition };
+        assert_eq!(registered(&[written]), [expected]);
     }
 }

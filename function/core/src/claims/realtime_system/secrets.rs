@@ -167,8 +167,7 @@ fn push_license(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
 
 fn push_dashboard(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
     let own = system.spec.dashboard.administrator.credentials_secret_ref.as_ref();
-    let email = system.dashboard_email();
-    pusher.credentials(&dashboard(), own, &ADMINISTRATORS, &[("email", Text::literal(&email))])
+    pusher.credentials(&dashboard(), own, &ADMINISTRATORS, &[("email", Text::literal(&system.dashboard_email))])
 }
 
 /// Private key of the Snowflake user, pushed inside: from the platform's secret store by way of a Secret on the host,

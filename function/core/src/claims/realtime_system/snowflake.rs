@@ -4,14 +4,13 @@
 use k8s_openapi::api::core::v1::EnvVar;
 use serde::Serialize;
 
-use super::check::table;
+use super::check::Delivery;
 use super::checked::RealtimeSystem;
 use super::claim::SnowflakeConfig;
 use super::secrets;
 use crate::claims::between::kafka::{CONNECT_SECRETS, SNOWFLAKE_SECRET, registry_of_connect};
 use crate::parts::cluster::to_text;
 use crate::parts::workload::env;
-use crate::schema::fault::Fault;
 use crate::text::language::{Placeholders, Text, Word};
 
 const APP: &str = "snowflake-sink-connector";
@@ -64,55 +63,29 @@ struct Config {
 
 /// Variables of the script that keeps the connector: the connector with its configuration, or its name as unwanted.
 pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
-    let Some(snowflake) = &system.spec.snowflake_config else { return vec![env("UNWANTED", APP)] };
+    let Some((snowflake, delivery)) = system.spec.snowflake_config.as_ref().zip(system.delivery.as_ref()) else {
+        return vec![env("UNWANTED", APP)];
+    };
     vec![
         env("CONNECTOR_NAME", APP),
         env("CONNECTOR_CLASS", CLASS),
-        env("CONNECTOR_CONFIG", to_text(&config(snowflake))),
+        env("CONNECTOR_CONFIG", to_text(&config(snowflake, delivery))),
         // This reference to the Secret keeps the pod from starting before the private key exists.
         secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
     ]
 }
 
-/// Domains that contain the hosts of Snowflake accounts.
-const DOMAINS: [&str; 2] = ["snowflakecomputing.com", "snowflakecomputing.cn"];
-
-/// Account without its domain, and the domain if the account was written as a host name.
-fn split(account: &str) -> (&str, Option<&'static str>) {
-    let within = |domain: &'static str| {
-        let (name, end) = account.split_at_checked(account.len().checked_sub(domain.len())?)?;
-        let is_host = end.eq_ignore_ascii_case(domain) && (name.is_empty() || name.ends_with('.'));
-        is_host.then(|| (name.trim_end_matches('.'), Some(domain)))
-    };
-    DOMAINS.into_iter().find_map(within).unwrap_or((account, None))
-}
-
-fn host(account: &str) -> String {
-    let (name, domain) = split(account);
-    format!("{name}.{}", domain.unwrap_or(DOMAINS[0]))
-}
-
-/// Rejects an account that is nothing but a domain, such as one copied from an address.
-pub fn check_account(faults: &mut Vec<Fault>, account: &str) {
-    if split(account).0.is_empty() {
-        faults.push(Fault::new(
-            "spec.snowflakeConfig.account",
-            format!("must name the account, which stands before .{} in its address, not {account:?}", DOMAINS[0]),
-        ));
-    }
-}
-
-fn config(snowflake: &SnowflakeConfig) -> Config {
+fn config(snowflake: &SnowflakeConfig, delivery: &Delivery) -> Config {
     let topic = Text::<Word>::literal;
     let secret = |key| Text::joined(["${dir:", CONNECT_SECRETS, "/", SNOWFLAKE_SECRET, ":", key, "}"]);
-    let topics: Vec<String> = snowflake.topics.iter().map(|name| topic(name).to_string()).collect();
-    let tables: Vec<String> = snowflake.topics.iter().map(|name| format!("{}:{}", topic(name), table(name))).collect();
+    let topics: Vec<String> = delivery.tables.iter().map(|(name, _)| topic(name).to_string()).collect();
+    let tables: Vec<String> = delivery.tables.iter().map(|(name, table)| format!("{}:{table}", topic(name))).collect();
     Config {
         class: Text::code(CLASS),
         tasks: Text::code("1"),
         topics: Text::literal(&topics.join(",")),
         tables: Text::literal(&tables.join(",")),
-        url: Text::literal(&format!("{}:443", host(&snowflake.account))),
+        url: Text::literal(&format!("{}:443", delivery.host)),
         user: Text::literal(&snowflake.user),
         role: Text::literal(&snowflake.role),
         database: Text::literal(&snowflake.database),
@@ -134,33 +107,5 @@ fn config(snowflake: &SnowflakeConfig) -> Config {
         // Kafka has one broker, so one replica. Connect's default is three.
         dead_letters_replicas: Text::code("1"),
         dead_letters_reasons: Text::code("true"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{check_account, host};
-
-    #[test]
-    fn an_account_may_be_written_as_its_host() {
-        for (account, expected) in [
-            ("myorg-acct", "myorg-acct.snowflakecomputing.com"),
-            ("myorg-acct.snowflakecomputing.com", "myorg-acct.snowflakecomputing.com"),
-            ("MYORG-ACCT.Snowflakecomputing.COM", "MYORG-ACCT.snowflakecomputing.com"),
-            ("xy12345.eu-central-1", "xy12345.eu-central-1.snowflakecomputing.com"),
-            ("xy12345.eu-central-1.aws.snowflakecomputing.com", "xy12345.eu-central-1.aws.snowflakecomputing.com"),
-            ("acct.privatelink.snowflakecomputing.com", "acct.privatelink.snowflakecomputing.com"),
-            ("acct.snowflakecomputing.cn", "acct.snowflakecomputing.cn"),
-            ("snowflake", "snowflake.snowflakecomputing.com"),
-            ("mysnowflakecomputing.com", "mysnowflakecomputing.com.snowflakecomputing.com"),
-        ] {
-            assert_eq!(host(account), expected, "{account}");
-            let mut faults = Vec::new();
-            check_account(&mut faults, account);
-            assert!(faults.is_empty(), "{faults:?}");
-        }
-        let mut faults = Vec::new();
-        check_account(&mut faults, "snowflakecomputing.com");
-        assert_eq!(faults.len(), 1);
     }
 }

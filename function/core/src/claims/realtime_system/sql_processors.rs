@@ -57,13 +57,13 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         };
         return vec![task.resource()];
     }
-    let files = schemas::files(system, &part);
+    let files = schemas::files(&system.schemas, &part);
     let mut variables = hq_access(system);
     variables.push(env("PROCESSORS", lines(processors)));
     if files.is_some() {
         variables.extend([
             env("SCHEMA_REGISTRY_URL", format!("http://{KAFKA_SERVICE}:{}", SCHEMA_REGISTRY_PORT.1)),
-            env("SCHEMAS", schemas::lines(system)),
+            env("SCHEMAS", schemas::lines(&system.schemas)),
             env("SCHEMA_DIRECTORY", schemas::DIRECTORY),
         ]);
     }

@@ -35,7 +35,7 @@ enum Touch {
 }
 
 impl Touch {
-    fn immutable(keep: bool) -> Self {
+    fn keeping(keep: bool) -> Self {
         if keep { Self::AllButDeletion } else { Self::Whole }
     }
 
@@ -54,7 +54,7 @@ impl Part<'_> {
     /// deleted.
     pub fn inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         let keep = self.owner.leaves == Leaves::Everything;
-        self.object(suffix, manifest, ready, Place::Inside, Touch::immutable(keep))
+        self.object(suffix, manifest, ready, Place::Inside, Touch::keeping(keep))
     }
 
     /// Object that observes something which another program makes in the virtual cluster. The provider never changes
@@ -67,7 +67,7 @@ impl Part<'_> {
     /// the volume stays when the claim is deleted.
     pub fn volume_inside(&self, suffix: &str, manifest: &impl Serialize) -> Resource {
         let keep = self.owner.leaves != Leaves::Nothing;
-        self.object(suffix, manifest, Ready::Exists, Place::Inside, Touch::immutable(keep))
+        self.object(suffix, manifest, Ready::Exists, Place::Inside, Touch::keeping(keep))
     }
 
     /// Object with a manifest for the host, which is deleted with the claim.
@@ -134,7 +134,7 @@ impl Part<'_> {
     fn release(&self, suffix: &str, installation: Installation, place: Place, keep: bool) -> Resource {
         let release = Release {
             provider_config_ref: self.provider_config(place),
-            management_policies: Touch::immutable(keep).policies(),
+            management_policies: Touch::keeping(keep).policies(),
             // provider-helm never retries a first installation that failed where `rollbackLimit` is unset, and does not
             // retry at the limit either. So it is set to the maximum.
             rollback_limit: i32::MAX,

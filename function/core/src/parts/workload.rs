@@ -315,12 +315,12 @@ pub fn nobody(context: SecurityContext) -> SecurityContext {
 /// owns files, switches to another user and ends that user's processes. All others that a runtime grants are dropped,
 /// such as those for raw packets and device files.
 pub fn confined_root() -> SecurityContext {
-    let immutable = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
+    let kept = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
     SecurityContext {
         allow_privilege_escalation: Some(false),
         capabilities: Some(Capabilities {
             drop: Some(vec!["ALL".to_owned()]),
-            add: Some(immutable.map(str::to_owned).to_vec()),
+            add: Some(kept.map(str::to_owned).to_vec()),
         }),
         ..SecurityContext::default()
     }

@@ -13,13 +13,13 @@ use crate::claims::between::offer::Admission;
 use crate::claims::{Composed, Kind, spec_of};
 use crate::life::adoption::{Found, HOST_NAMES, Holders};
 use crate::life::hold::{self, ResourceState};
+use crate::life::immutable;
 use crate::life::observed::{Look, Observed};
 use crate::life::ownership::{self, Ownership};
 use crate::life::report::transitions::{self, Transition};
 use crate::life::report::{self, Condition, Phase, Report, Subject};
 use crate::parts::owner::Claim;
 use crate::parts::plan::Resource;
-use crate::schema::change;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 
@@ -92,7 +92,7 @@ impl Progress {
         let settings = known.settings?;
         let mut composed = kind.compose(spec_of(known.composite), Claim::of_composite(known.composite), &settings)?;
         let look = |key: &str, path: &[&str]| (known.observed)(key)?.field(path);
-        let mut faults = change::broken(&composed.immutable, &look);
+        let mut faults = immutable::broken(&composed.immutable, &look);
         let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
         let ownership = ownership::ownership(&composed.plan, uid, |key| (known.found)(key).object().cloned());
         faults.extend(ownership.fault(&composed.lock_target));

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use realtime_platform_core::claims::Composed;
+use realtime_platform_core::life::immutable::barred;
 use realtime_platform_core::parts::owner::label;
 use realtime_platform_core::parts::plan::{Place, Resource};
-use realtime_platform_core::schema::change::barred;
 use realtime_platform_core::settings::Settings;
 use serde_json::Value;
 

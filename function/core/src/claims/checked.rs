@@ -8,15 +8,17 @@ use serde_json::Value;
 
 use crate::claims::between::host_secrets::HostSecret;
 use crate::claims::between::offer::Consumer;
+use crate::kinds::kubernetes::MANIFEST;
+use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
 use crate::life::report::{self, Phase};
 use crate::parts::cluster::{to_value, watch};
 use crate::parts::owner::Claim;
 use crate::parts::plan::Plan;
-use crate::schema::change::{Immutable, MANIFEST};
 use crate::schema::fault::Fault;
 use crate::schema::{Checker, Column, Verdict, Way, structural};
 use crate::settings::Settings;
+use crate::settings::input::STORAGE_CLASS;
 use crate::settings::limits::Lever;
 
 /// Claim whose spec has passed all checks.
@@ -185,6 +187,6 @@ fn classes(plan: &Plan) -> impl Iterator<Item = Immutable> {
     let volumes = plan.resources.iter().filter(|resource| resource.manifest()["kind"] == "PersistentVolumeClaim");
     volumes.map(|volume| {
         let now = volume.manifest().pointer(CLASS).and_then(Value::as_str);
-        Immutable::class(&volume.key, (&format!("{MANIFEST}{CLASS}"), None), volume.title(), now)
+        Immutable::class(&volume.key, (&format!("{MANIFEST}{CLASS}"), None), volume.title(), now, STORAGE_CLASS)
     })
 }

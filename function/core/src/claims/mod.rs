@@ -74,9 +74,13 @@ pub enum DeletePolicy {
     Background,
 }
 
-static ENVIRONMENT: LazyLock<Checker> = LazyLock::new(Checker::of::<vcluster_environment::claim::Spec>);
-static REALTIME_SYSTEM: LazyLock<Checker> = LazyLock::new(Checker::of::<realtime_system::claim::Spec>);
-static BROKER: LazyLock<Checker> = LazyLock::new(Checker::of::<iot_broker::claim::Spec>);
+static ENVIRONMENT: LazyLock<Checker> = LazyLock::new(|| {
+    Checker::of::<vcluster_environment::claim::Spec>().with_changes(vcluster_environment::changes::RULES)
+});
+static REALTIME_SYSTEM: LazyLock<Checker> =
+    LazyLock::new(|| Checker::of::<realtime_system::claim::Spec>().with_changes(realtime_system::changes::RULES));
+static BROKER: LazyLock<Checker> =
+    LazyLock::new(|| Checker::of::<iot_broker::claim::Spec>().with_changes(iot_broker::changes::RULES));
 
 pub static KINDS: [Kind; 3] = [
     Kind {
@@ -173,6 +177,31 @@ mod tests {
 
     use super::*;
     use crate::parts::plan::Place;
+    use crate::schema::change::Rule;
+
+    /// Rules in CEL, at every depth of a schema, that compare a value with the former one.
+    fn transitions(schema: &Value, found: &mut Vec<String>) {
+        match schema {
+            Value::String(text) if text.contains("oldSelf") => found.push(text.clone()),
+            Value::Object(fields) => fields.values().for_each(|value| transitions(value, found)),
+            Value::Array(items) => items.iter().for_each(|item| transitions(item, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn a_rule_for_changes_that_an_api_server_evaluates_is_known_to_previews_and_the_other_way_round() {
+        let lists = [vcluster_environment::changes::RULES, realtime_system::changes::RULES, iot_broker::changes::RULES];
+        for (kind, rules) in KINDS.iter().zip(lists) {
+            let mut in_cel = Vec::new();
+            transitions(kind.checker.schema(), &mut in_cel);
+            let unknown: Vec<_> = in_cel.iter().filter(|cel| !rules.iter().any(|rule| rule.is_in_cel(cel))).collect();
+            assert_eq!(unknown, [""; 0], "{}", kind.claim);
+            let is_unused = |rule: &&Rule| !in_cel.iter().any(|cel| rule.is_in_cel(cel));
+            let unused: Vec<_> = rules.iter().filter(is_unused).collect();
+            assert!(unused.is_empty(), "{}: {unused:?}", kind.claim);
+        }
+    }
 
     /// Claim of one kind for a place with these names, and a text with its kind and place.
     fn composed(kind: &str, [environment, namespace, team, user]: [&str; 4]) -> Option<(String, Composed)> {

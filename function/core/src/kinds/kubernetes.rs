@@ -14,6 +14,9 @@ pub struct Object<M> {
     pub for_provider: Manifest<M>,
 }
 
+/// JSON pointer to the manifest in an Object.
+pub const MANIFEST: &str = "/spec/forProvider/manifest";
+
 #[derive(Clone, Debug, Serialize)]
 pub struct Manifest<M> {
     pub manifest: M,

@@ -2,6 +2,7 @@
 
 pub mod adoption;
 pub mod hold;
+pub mod immutable;
 pub mod observed;
 pub mod ownership;
 pub mod report;

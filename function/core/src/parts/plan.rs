@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::kinds::cluster_api::VCluster;
 use crate::kinds::helm::Release;
+use crate::kinds::kubernetes::MANIFEST;
 use crate::kinds::{Spec as _, knative};
 use crate::parts::owner::label;
 
@@ -172,7 +173,7 @@ impl Resource {
 
     /// Manifest of the object in its target cluster: the one inside an Object, else the composed resource itself.
     pub fn manifest(&self) -> &Value {
-        match self.composed.pointer("/spec/forProvider/manifest") {
+        match self.composed.pointer(MANIFEST) {
             Some(manifest) => manifest,
             None => &self.composed,
         }

@@ -8,15 +8,39 @@ use serde_json::Value;
 use super::keywords::{list_map_keys, properties, text};
 use super::messages::{self, Step};
 use super::validate::Checker;
-use crate::schema::change;
 use crate::schema::fault::Fault;
 
 impl Checker {
     /// Faults of a change from `old` to `new`: one for each transition rule that refuses it.
     pub fn refused(&self, old: &Value, new: &Value, root: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
-        compare(self.schema(), &self.filled(old), &self.filled(new), root, &mut faults);
+        self.compare(self.schema(), &self.filled(old), &self.filled(new), root, &mut faults);
         faults
+    }
+
+    /// Applies transition rules to fields and items that both values have. An added or removed one has no former value to
+    /// compare.
+    fn compare(&self, schema: &Value, old: &Value, new: &Value, path: &str, faults: &mut Vec<Fault>) {
+        for rule in schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten() {
+            let word = |keyword| text(rule, keyword).unwrap_or_default();
+            if self.change(word("rule")).is_some_and(|rule| !rule.admits(old, new)) {
+                faults.push(Fault::new(format!("{path}{}", word("fieldPath")), word("message")));
+            }
+        }
+        for (name, property) in properties(schema).into_iter().flatten() {
+            if let (Some(old), Some(new)) = (old.get(name), new.get(name)) {
+                self.compare(property, old, new, &messages::join(path, &Step::Field(name)), faults);
+            }
+        }
+        if let (Some(item), Value::Array(before), Value::Array(after)) = (schema.get("items"), old, new) {
+            let keys: Vec<&str> = list_map_keys(schema).collect();
+            for (index, new) in after.iter().enumerate() {
+                let is_same = |old: &&Value| !keys.is_empty() && keys.iter().all(|key| old.get(key) == new.get(key));
+                if let Some(old) = before.iter().find(is_same) {
+                    self.compare(item, old, new, &messages::join(path, &Step::Index(index)), faults);
+                }
+            }
+        }
     }
 
     /// The value with the defaults of all fields that are left out.
@@ -46,30 +70,5 @@ pub fn fill(schema: &Value, value: &mut Value) {
             }
         }
         _ => {}
-    }
-}
-
-/// Applies transition rules to fields and items that both values have. An added or removed one has no former value to
-/// compare.
-fn compare(schema: &Value, old: &Value, new: &Value, path: &str, faults: &mut Vec<Fault>) {
-    for rule in schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten() {
-        let word = |keyword| text(rule, keyword).unwrap_or_default();
-        if !change::may_follow(word("rule"), old, new) {
-            faults.push(Fault::new(format!("{path}{}", word("fieldPath")), word("message")));
-        }
-    }
-    for (name, property) in properties(schema).into_iter().flatten() {
-        if let (Some(old), Some(new)) = (old.get(name), new.get(name)) {
-            compare(property, old, new, &messages::join(path, &Step::Field(name)), faults);
-        }
-    }
-    if let (Some(item), Value::Array(before), Value::Array(after)) = (schema.get("items"), old, new) {
-        let keys: Vec<&str> = list_map_keys(schema).collect();
-        for (index, new) in after.iter().enumerate() {
-            let is_same = |old: &&Value| !keys.is_empty() && keys.iter().all(|key| old.get(key) == new.get(key));
-            if let Some(old) = before.iter().find(is_same) {
-                compare(item, old, new, &messages::join(path, &Step::Index(index)), faults);
-            }
-        }
     }
 }

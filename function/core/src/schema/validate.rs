@@ -15,13 +15,15 @@ use super::keywords::{Limits, is_of_type, list_map_keys, properties, strings, te
 use super::messages::{self, Step};
 use super::repair::{Way, mended};
 use super::structural::structural;
+use crate::schema::change::Rule;
 use crate::schema::fault::Fault;
 use crate::schema::form;
 
-/// A schema with its patterns compiled.
+/// A schema with its patterns compiled, and with its rules for changes.
 pub struct Checker {
     schema: Value,
     patterns: BTreeMap<String, Regex>,
+    changes: &'static [Rule],
 }
 
 impl Checker {
@@ -30,7 +32,18 @@ impl Checker {
         let schema = structural::<T>();
         let mut patterns = BTreeMap::new();
         compile(&schema, &mut patterns);
-        Self { schema, patterns }
+        Self { schema, patterns, changes: &[] }
+    }
+
+    /// The checker with every rule for changes that the schema contains in CEL.
+    #[must_use]
+    pub fn with_changes(self, changes: &'static [Rule]) -> Self {
+        Self { changes, ..self }
+    }
+
+    /// Rule for changes by its text in CEL; `None` for a rule about one value.
+    pub(super) fn change(&self, cel: &str) -> Option<&'static Rule> {
+        self.changes.iter().find(|rule| rule.is_in_cel(cel))
     }
 
     pub fn schema(&self) -> &Value {

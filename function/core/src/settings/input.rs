@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::change::Rule;
 use crate::schema::form;
 use crate::schema::remote_key::CLAIM_NAMESPACE;
 use crate::schema::size::{cpu_as_written, cpu_schema};
@@ -13,6 +14,15 @@ use crate::schema::size::{cpu_as_written, cpu_schema};
 pub const API_VERSION: &str = "fn.platform.example.org/v1alpha1";
 /// Kind of the input in a Composition's step.
 pub const KIND: &str = "Input";
+
+/// Rule for the storage class. No API server compares the input of a step with its former value, so the rule applies to
+/// the volumes that stand.
+pub const STORAGE_CLASS: (&str, Rule) = (
+    "input.storageClass",
+    Rule::same(
+        "cannot change while volumes stand, because no cluster gives a volume another class: set it back, and give new claims a Composition of their own that names the new class",
+    ),
+);
 
 /// What the platform team decides for every claim. Everything has a default.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::claims::between::offer::{Consumer, Sharing};
 use crate::claims::between::secret::SNOWFLAKE_KEY;
-use crate::schema::change::MANIFEST;
+use crate::kinds::kubernetes::MANIFEST;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 

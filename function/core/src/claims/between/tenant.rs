@@ -9,14 +9,16 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::claims::between::changes;
 use crate::claims::between::offer::{Consumer, ENVIRONMENT};
 use crate::claims::between::secret::Pusher;
+use crate::kinds::kubernetes::MANIFEST;
+use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
 use crate::parts::owner::{Claim, Leaves, Owner};
 use crate::parts::part::Part;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::config_map;
-use crate::schema::change::{self, Immutable, MANIFEST};
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 
@@ -131,13 +133,13 @@ impl Tenant {
         let namespace = format!("{MANIFEST}/metadata/namespace");
         let environment = "/spec/providerConfigRef/name";
         [
-            Immutable::same("lock-object", &namespace, &self.namespace, "spec.namespace", change::NAMESPACE),
+            Immutable::same("lock-object", &namespace, &self.namespace, "spec.namespace", changes::NAMESPACE),
             Immutable::same(
                 "lock-object",
                 environment,
                 &self.owner.environment,
                 "spec.environment",
-                change::ENVIRONMENT,
+                changes::ENVIRONMENT,
             ),
         ]
     }

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, Volume};
 
-use super::accounts;
 use super::checked::IotBroker;
+use super::{accounts, changes};
 use crate::claims::between::secret::SECRETS;
+use crate::life::immutable::Immutable;
 use crate::parts::owner::label;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Port, TMP, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials,
     env, memory_volume, mount, pod_user, read_only, requests, scratch_volume, service, tcp_probe, volume_claim,
 };
-use crate::schema::change::Immutable;
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 
@@ -91,7 +91,8 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
 
 pub fn immutable(broker: &IotBroker) -> Option<Immutable> {
     let mqtt = &broker.spec.mqtt_config;
-    mqtt.persistence.then(|| Immutable::volume("broker-data", &mqtt.storage, "spec.mqttConfig.storage"))
+    mqtt.persistence
+        .then(|| Immutable::volume("broker-data", broker.sizes.storage, "spec.mqttConfig.storage", changes::VOLUME))
 }
 
 fn ports(broker: &IotBroker) -> Vec<Port> {

@@ -3,17 +3,19 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::changes;
+use crate::claims::between::changes as shared;
 use crate::claims::between::secret::SecretName;
 use crate::claims::between::tenant::DeletionPolicy;
 use crate::claims::defaults::{first, yes};
 use crate::schema::size::{cpu_as_written, cpu_schema};
-use crate::schema::{change, form, reserved_topics};
+use crate::schema::{form, reserved_topics};
 
 /// An MQTT broker, the bridge from it to Kafka, and a simulator of devices.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
-    change::ENVIRONMENT, change::BROKER_VOLUME, change::USER_PASSWORDS, change::BRIDGE_PASSWORD
+    shared::ENVIRONMENT, changes::VOLUME, changes::USER_PASSWORDS, changes::BRIDGE_PASSWORD
 ]))]
 pub struct Spec {
     /// Namespace inside the virtual cluster, the one of the real-time system whose Kafka receives the messages. It holds
@@ -21,7 +23,7 @@ pub struct Spec {
     #[schemars(
         length(min = 1, max = 50),
         regex(pattern = form::DNS_LABEL),
-        extend("x-kubernetes-validations" = [change::NAMESPACE])
+        extend("x-kubernetes-validations" = [shared::NAMESPACE])
     )]
     pub namespace: String,
 

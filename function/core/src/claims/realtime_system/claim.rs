@@ -5,11 +5,13 @@ use crate::claims::defaults::{first, yes};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::changes;
 use super::script;
+use crate::claims::between::changes as shared;
 use crate::claims::between::secret::SecretName;
 use crate::claims::between::tenant::DeletionPolicy;
 use crate::schema::size::{cpu_as_written, cpu_schema};
-use crate::schema::{change, form, reserved_topics};
+use crate::schema::{form, reserved_topics};
 
 mod snowflake;
 
@@ -19,14 +21,14 @@ pub use snowflake::{PrivateKey, SnowflakeConfig};
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
-    change::ENVIRONMENT, change::LENSES_PASSWORD, change::DASHBOARD_PASSWORD
+    shared::ENVIRONMENT, changes::LENSES_PASSWORD, changes::DASHBOARD_PASSWORD
 ]))]
 pub struct Spec {
     /// Namespace inside the virtual cluster. It holds one real-time system. Cannot change later.
     #[schemars(
         length(min = 1, max = 50),
         regex(pattern = form::DNS_LABEL),
-        extend("x-kubernetes-validations" = [change::NAMESPACE])
+        extend("x-kubernetes-validations" = [shared::NAMESPACE])
     )]
     pub namespace: String,
 
@@ -155,7 +157,7 @@ pub struct LensesAdministrator {
     #[schemars(
         length(min = 1, max = 63),
         regex(pattern = form::USER_NAME),
-        extend("x-kubernetes-validations" = [change::ADMINISTRATOR])
+        extend("x-kubernetes-validations" = [changes::ADMINISTRATOR])
     )]
     pub username: String,
     /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
@@ -228,7 +230,7 @@ pub struct KafkaConfig {
     #[schemars(
         length(max = 10),
         regex(pattern = form::BYTES),
-        extend("x-kubernetes-validations" = [change::VOLUME])
+        extend("x-kubernetes-validations" = [shared::VOLUME])
     )]
     pub storage: String,
     /// CPU that is reserved, in cores or thousandths of one.
@@ -278,7 +280,7 @@ pub struct Topic {
     pub name: String,
     /// Number of partitions, 1 to 1000. It can be raised later, never lowered.
     #[serde(default = "three")]
-    #[schemars(range(min = 1, max = 1000), extend("x-kubernetes-validations" = [change::PARTITIONS]))]
+    #[schemars(range(min = 1, max = 1000), extend("x-kubernetes-validations" = [changes::PARTITIONS]))]
     pub partitions: u32,
     /// How long records are kept, in milliseconds, at least 60000 (a minute); -1 keeps them for ever. Default: seven
     /// days.
@@ -370,7 +372,7 @@ pub struct Database {
     #[schemars(
         length(max = 10),
         regex(pattern = form::BYTES),
-        extend("x-kubernetes-validations" = [change::VOLUME])
+        extend("x-kubernetes-validations" = [shared::VOLUME])
     )]
     pub storage: String,
     /// CPU that is reserved, in cores or thousandths of one.
@@ -425,7 +427,7 @@ impl Default for Dashboard {
 /// The first administrator of Metabase.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
-#[schemars(extend("x-kubernetes-validations" = [change::EMAIL]))]
+#[schemars(extend("x-kubernetes-validations" = [changes::EMAIL]))]
 pub struct DashboardAdministrator {
     /// E-mail address, which is the user name. Cannot change later. Default: `admin@<environment>.local` in the
     /// namespace named like the environment, else `admin@<namespace>.<environment>.local`.

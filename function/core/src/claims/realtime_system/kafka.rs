@@ -7,18 +7,19 @@ use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, ServiceP
 use super::check::{Fetched, Share};
 use super::checked::RealtimeSystem;
 use super::{script, secrets};
+use crate::claims::between::changes::VOLUME;
 use crate::claims::between::kafka::{
     CONNECT_JMX_PORT, CONNECT_PORT, CONNECT_SECRETS, JMX_PORT, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE, MQTT_SECRET,
     SCHEMA_REGISTRY_PORT, SNOWFLAKE_SECRET, kafka_client,
 };
 use crate::claims::between::secret::mqtt_bridge;
+use crate::life::immutable::Immutable;
 use crate::parts::part::{LOCK, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Port, Task, Workload, claimed_volume, confined, confined_root, container, credentials, default_pod_security, env,
     mount, nobody, read_only, requests, scratch_volume, service, tcp_probe, volume_claim,
 };
-use crate::schema::change::Immutable;
 use crate::schema::size::Cpu;
 use crate::settings::archive::Way;
 use crate::settings::pins::Image;
@@ -68,7 +69,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
 }
 
 pub fn immutable(system: &RealtimeSystem) -> Immutable {
-    Immutable::volume("kafka-data", &system.spec.kafka_config.storage, "spec.kafkaConfig.storage")
+    Immutable::volume("kafka-data", system.sizes.kafka_storage, "spec.kafkaConfig.storage", VOLUME)
 }
 
 fn kafka_service(system: &RealtimeSystem, part: &Part) -> Service {

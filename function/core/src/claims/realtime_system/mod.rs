@@ -9,18 +9,19 @@ use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABIL
 use crate::claims::between::secret::SECRETS;
 use crate::claims::between::tenant::{Tenant, Wish};
 use crate::claims::checked::Checked;
+use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
 use crate::life::report::Phase;
 use crate::parts::owner::Claim;
 use crate::parts::part::LOCK;
 use crate::parts::plan::Plan;
 use crate::schema::Column;
-use crate::schema::change::Immutable;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use crate::settings::limits::Lever;
 
 mod analytics;
+pub mod changes;
 mod check;
 mod checked;
 pub mod claim;

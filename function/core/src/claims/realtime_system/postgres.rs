@@ -10,12 +10,13 @@ use super::check::Share;
 use super::checked::RealtimeSystem;
 use super::script;
 use super::secrets::{self, postgres_key};
+use crate::claims::between::changes::VOLUME;
 use crate::claims::between::secret::SECRETS;
+use crate::life::immutable::Immutable;
 use crate::parts::cluster::Installation;
 use crate::parts::part::{PART_OF, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{Task, env, requests, volume_claim};
-use crate::schema::change::Immutable;
 use crate::schema::size::Cpu;
 use crate::settings::pins::{Chart, Image};
 
@@ -56,7 +57,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
 }
 
 pub fn immutable(system: &RealtimeSystem) -> Immutable {
-    Immutable::volume("postgres-data", &system.spec.database.storage, "spec.database.storage")
+    Immutable::volume("postgres-data", system.sizes.database_storage, "spec.database.storage", VOLUME)
 }
 
 fn release(system: &RealtimeSystem, part: &Part) -> Resource {

@@ -1,13 +1,15 @@
 //! Secrets of a real-time system: their names and keys, and the resources that create them inside the virtual cluster.
 
+use super::changes;
 use super::checked::RealtimeSystem;
 use super::claim::Spec as Claimed;
 use crate::claims::between::host_secrets::HostSecret;
 use crate::claims::between::secret::{Generator, PASSWORD, Pusher, SNOWFLAKE_KEY, Secret, SecretName};
 use crate::kinds::Spec;
 use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target};
+use crate::kinds::kubernetes::MANIFEST;
+use crate::life::immutable::Immutable;
 use crate::parts::plan::{Ready, Resource};
-use crate::schema::change::{self, Immutable, MANIFEST};
 use crate::text::language::{self, Text};
 
 /// Secret of PostgreSQL: the superuser's name and password, the passwords of its roles, and Metabase's encryption key.
@@ -144,7 +146,7 @@ pub fn immutable(system: &RealtimeSystem) -> Vec<Immutable> {
         &template("username"),
         lenses.as_str(),
         "spec.lensesConfig.administrator.username",
-        change::ADMINISTRATOR,
+        changes::ADMINISTRATOR,
     );
     let email = system.spec.dashboard.administrator.email.as_ref().map(|email| {
         let field = "spec.dashboard.administrator.email";
@@ -153,7 +155,7 @@ pub fn immutable(system: &RealtimeSystem) -> Vec<Immutable> {
             &template("email"),
             written(email).as_str(),
             field,
-            change::EMAIL,
+            changes::EMAIL,
         )
     });
     std::iter::once(username).chain(email).collect()

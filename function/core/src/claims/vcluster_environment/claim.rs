@@ -6,19 +6,20 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::schema::{change, form};
+use super::changes;
+use crate::schema::form;
 
 /// A virtual cluster with the parts of a platform that its tenants share.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [change::NAMESPACES, change::TENANTS]))]
+#[schemars(extend("x-kubernetes-validations" = [changes::NAMESPACES, changes::TENANTS]))]
 pub struct Spec {
     /// Name of the virtual cluster. It is also the namespace that holds it on the host, and what systems and brokers
     /// write as their `environment`. Cannot change later.
     #[schemars(
         length(min = 1, max = 40),
         regex(pattern = form::DNS_LABEL),
-        extend("x-kubernetes-validations" = [change::NAME])
+        extend("x-kubernetes-validations" = [changes::NAME])
     )]
     pub name: String,
 
@@ -54,7 +55,7 @@ pub struct Spec {
     /// What makes the virtual cluster. `ClusterAPI` is experimental: it needs Cluster API with the vcluster provider on
     /// the host, and is checked against their schemas only. Cannot change later.
     #[serde(default)]
-    #[schemars(extend("x-kubernetes-validations" = [change::PROVISIONER]))]
+    #[schemars(extend("x-kubernetes-validations" = [changes::PROVISIONER]))]
     pub provisioner: Provisioner,
 
     /// Namespaces on the host whose claims may place systems and brokers here, at most 50; `*` admits all. The
@@ -91,7 +92,7 @@ pub struct Spec {
     /// nothing but the virtual cluster's own state could be kept. An environment that has it from before keeps that
     /// state, without the data. It can be switched off, never on.
     #[serde(default)]
-    #[schemars(extend("x-kubernetes-validations" = [change::RETAIN]))]
+    #[schemars(extend("x-kubernetes-validations" = [changes::RETAIN]))]
     pub retain: bool,
 }
 
@@ -103,13 +104,13 @@ pub struct Spec {
 ]))]
 pub struct Components {
     /// Istio with its ingress gateway: needed by claims that `expose` anything.
-    #[schemars(extend("x-kubernetes-validations" = [change::COMPONENT]))]
+    #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
     pub istio: bool,
     /// Knative Serving, for the simulator and the analytics proxy. Needs `istio`.
-    #[schemars(extend("x-kubernetes-validations" = [change::COMPONENT]))]
+    #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
     pub knative_serving: bool,
     /// Prometheus and Grafana: needed by claims with `monitoring`.
-    #[schemars(extend("x-kubernetes-validations" = [change::COMPONENT]))]
+    #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
     pub observability: bool,
 }
 

@@ -5,11 +5,12 @@ use super::parts;
 use crate::claims::between::component_namespaces;
 use serde_json::{Value, json};
 
+use super::changes;
 use super::checked::Environment;
+use crate::life::immutable::Immutable;
 use crate::parts::cluster::Installation;
 use crate::parts::plan::Resource;
 use crate::parts::workload::requests;
-use crate::schema::change::{self, Immutable};
 use crate::schema::size::Cpu;
 use crate::settings::pins::{Chart, ISTIO_IMAGES};
 
@@ -43,7 +44,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 /// Rule against switching Istio off: the Release of istio-base shows that it was switched on once.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.istio;
-    off.then(|| Immutable::absent("istio-base-release", "spec.components.istio", change::COMPONENT))
+    off.then(|| Immutable::absent("istio-base-release", "spec.components.istio", changes::COMPONENT))
 }
 
 fn control_plane(environment: &Environment) -> Value {

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::changes;
 use super::checked::Environment;
 use super::namespaces::{self, Standard};
 use crate::kinds::Spec;
 use crate::kinds::knative::{Enabled, Ingress, KnativeServing, Registry, Workload};
+use crate::life::immutable::Immutable;
 use crate::parts::cluster::Installation;
 use crate::parts::plan::{Ready, Resource};
-use crate::schema::change::{self, Immutable};
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::Settings;
 use crate::settings::image::ImageReference;
@@ -59,7 +60,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 /// Rule against switching Knative Serving off: the operator's Release shows that it was switched on once.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.knative_serving;
-    off.then(|| Immutable::absent("knative-operator-release", "spec.components.knativeServing", change::COMPONENT))
+    off.then(|| Immutable::absent("knative-operator-release", "spec.components.knativeServing", changes::COMPONENT))
 }
 
 fn operator(settings: &Settings) -> Value {

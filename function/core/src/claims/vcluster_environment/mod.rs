@@ -5,17 +5,18 @@
 
 use crate::claims::between::host_secrets;
 use crate::claims::checked::Checked;
+use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
 use crate::life::report::Phase;
 use crate::parts::owner::{Claim, Leaves, Owner};
 use crate::parts::part::LOCK;
 use crate::parts::plan::Plan;
 use crate::schema::Column;
-use crate::schema::change::Immutable;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use crate::settings::limits::Lever;
 
+pub mod changes;
 mod check;
 mod checked;
 pub mod claim;

@@ -5,11 +5,12 @@ use super::parts;
 use crate::claims::between::component_namespaces;
 use serde_json::{Value, json};
 
+use super::changes;
 use super::checked::Environment;
+use crate::life::immutable::Immutable;
 use crate::parts::cluster::Installation;
 use crate::parts::plan::Resource;
 use crate::parts::workload::requests;
-use crate::schema::change::{self, Immutable};
 use crate::schema::size::Cpu;
 use crate::settings::pins::Chart;
 
@@ -38,7 +39,7 @@ pub fn resources(environment: &Environment) -> Vec<Resource> {
 /// Rule against switching observability off: the Release of the chart shows that it was switched on once.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.observability;
-    off.then(|| Immutable::absent("kube-prometheus-stack-release", "spec.components.observability", change::COMPONENT))
+    off.then(|| Immutable::absent("kube-prometheus-stack-release", "spec.components.observability", changes::COMPONENT))
 }
 
 fn values(environment: &Environment) -> Value {

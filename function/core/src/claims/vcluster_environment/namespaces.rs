@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Namespace;
 
+use super::changes;
 use super::checked::Environment;
 use crate::life::adoption::HOST_NAMES;
+use crate::life::immutable::Immutable;
 use crate::parts::part::{LOCK, Part};
 use crate::parts::plan::{Ready, Resource};
-use crate::schema::change::{self, Immutable};
 
 /// Pod Security Standard that a namespace enforces. Warnings and audit records are for `restricted` in every namespace.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,7 @@ pub fn host(environment: &Environment) -> Vec<Resource> {
 
 /// Rule for `spec.retain`: only an environment that has it already may keep it.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
-    environment.spec.retain.then(|| Immutable::left_alone("host-namespace-object", "spec.retain", change::RETAIN))
+    environment.spec.retain.then(|| Immutable::left_alone("host-namespace-object", "spec.retain", changes::RETAIN))
 }
 
 pub fn inside(environment: &Environment) -> Vec<Resource> {

@@ -8,6 +8,7 @@
 use super::parts;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::changes;
 use super::checked::Environment;
 use super::claim::Provisioner;
 use super::protection;
@@ -18,9 +19,9 @@ use crate::claims::between::tenant::kubeconfig;
 use crate::kinds::kubernetes::{self, Credentials, SecretKey};
 use crate::kinds::{Spec, helm};
 use crate::life::adoption::HOST_NAMES;
+use crate::life::immutable::Immutable;
 use crate::parts::part::LOCK;
 use crate::parts::plan::{Ready, Resource};
-use crate::schema::change::{self, Immutable};
 
 pub fn resources(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(LOCK, "", "", &[]);
@@ -50,9 +51,15 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let (namespaces, tenants) = (shown(NAMESPACES), shown(TENANTS));
     let tenancies: Vec<String> = environment.tenants.iter().map(Tenancy::to_string).collect();
     vec![
-        Immutable::same("lock-kubernetes", "/metadata/name", &environment.spec.name, "spec.name", change::NAME),
-        Immutable::names("lock-kubernetes", namespaces, &environment.namespaces, "spec.namespaces", change::NAMESPACES),
-        Immutable::entries("lock-kubernetes", tenants, tenancies, "spec.tenants", change::TENANTS),
+        Immutable::same("lock-kubernetes", "/metadata/name", &environment.spec.name, "spec.name", changes::NAME),
+        Immutable::names(
+            "lock-kubernetes",
+            namespaces,
+            &environment.namespaces,
+            "spec.namespaces",
+            changes::NAMESPACES,
+        ),
+        Immutable::entries("lock-kubernetes", tenants, tenancies, "spec.tenants", changes::TENANTS),
     ]
 }
 

@@ -5,15 +5,18 @@ use super::parts;
 use k8s_openapi::api::core::v1::PodSecurityContext;
 use serde_json::{Value, json};
 
+use super::changes;
 use super::checked::Environment;
 use super::claim::Provisioner;
 use super::protection;
 use crate::kinds::Spec;
 use crate::kinds::cluster_api::{Cluster, Endpoint, HelmChart, HelmRelease, Reference, VCluster};
+use crate::kinds::kubernetes::MANIFEST;
+use crate::life::immutable::Immutable;
 use crate::parts::cluster::{Installation, yaml};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::default_pod_security;
-use crate::schema::change::{self, Immutable, MANIFEST};
+use crate::settings::input::STORAGE_CLASS;
 use crate::settings::pins::{Chart, VCLUSTER_IMAGE};
 
 /// Port of the virtual cluster's Service.
@@ -39,9 +42,15 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let volume = || format!("the volume of the virtual cluster {}", environment.spec.name);
     match environment.spec.provisioner {
         Provisioner::Helm => vec![
-            Immutable::class(release, (&format!("/spec/forProvider/values{CLASS}"), None), volume(), class),
-            Immutable::same(release, external_name, &environment.spec.name, "spec.name", change::NAME),
-            Immutable::absent(cluster, "spec.provisioner", change::PROVISIONER),
+            Immutable::class(
+                release,
+                (&format!("/spec/forProvider/values{CLASS}"), None),
+                volume(),
+                class,
+                STORAGE_CLASS,
+            ),
+            Immutable::same(release, external_name, &environment.spec.name, "spec.name", changes::NAME),
+            Immutable::absent(cluster, "spec.provisioner", changes::PROVISIONER),
         ],
         Provisioner::ClusterAPI => vec![
             Immutable::same(
@@ -49,14 +58,15 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
                 &format!("{MANIFEST}/metadata/name"),
                 &environment.spec.name,
                 "spec.name",
-                change::NAME,
+                changes::NAME,
             ),
-            Immutable::absent(release, "spec.provisioner", change::PROVISIONER),
+            Immutable::absent(release, "spec.provisioner", changes::PROVISIONER),
             Immutable::class(
                 "vcluster-infrastructure",
                 (&format!("{MANIFEST}/spec/helmRelease/values"), Some(CLASS)),
                 volume(),
                 class,
+                STORAGE_CLASS,
             ),
         ],
     }

@@ -1,0 +1,48 @@
+//! Rules for changes that claims of several kinds have in common, and what their own rules share.
+
+use serde_json::Value;
+
+use crate::schema::change::{Rule, number};
+
+/// Rule for the namespace of a real-time system or a broker.
+pub const NAMESPACE: Rule =
+    Rule::same("cannot be changed after creation: create another claim for that namespace, and delete this one");
+
+/// Rule for the environment of a real-time system or a broker. It compares two fields in each branch: an API server
+/// cannot estimate the cost of comparing results of conditionals.
+pub const ENVIRONMENT: Rule = Rule::new(
+    "has(self.environment) \
+    ? (has(oldSelf.environment) ? self.environment == oldSelf.environment : self.environment == oldSelf.namespace) \
+    : (!has(oldSelf.environment) || oldSelf.environment == self.namespace)",
+    |old, new| environment(old) == environment(new),
+    "cannot be changed after creation: create another claim for that environment, and delete this one",
+)
+.at(".environment");
+
+/// Rule for the size of a volume.
+pub const VOLUME: Rule = Rule::not_smaller(SHRINKS);
+
+/// Message about the size of a volume.
+pub const SHRINKS: &str = "cannot shrink after creation, because a volume only grows: leave its size, or create another claim with a smaller one and move the data";
+
+/// Name of the field that refers to a Secret with a password.
+pub const REFERENCE: &str = "credentialsSecretRef";
+
+/// Whether the `credentialsSecretRef` in the object at `place`, a JSON pointer, is allowed: it is absent, it was there
+/// before, or `credentialsGeneration` is higher than before. A generated password exists only in the Secret that the
+/// user's own password would overwrite, so its author reads it out first and says so by the higher number. Each such
+/// field has a rule of its own, because a rule in a schema cannot take a path as a parameter.
+pub fn read_out(old: &Value, new: &Value, place: &str) -> bool {
+    let names = |spec: &Value| spec.pointer(place).is_some_and(|place| place.get(REFERENCE).is_some());
+    rises(old, new) || !names(new) || names(old)
+}
+
+/// Whether `credentialsGeneration` is higher than before.
+pub fn rises(old: &Value, new: &Value) -> bool {
+    let generation = |spec: &Value| spec.get("credentialsGeneration").map(number).unwrap_or_default();
+    generation(new) > generation(old)
+}
+
+fn environment(spec: &Value) -> Option<&Value> {
+    spec.get("environment").or_else(|| spec.get("namespace"))
+}

@@ -1,0 +1,55 @@
+//! Rules for changes of an `IotBrokerClaim`, each for the field in `claim.rs` that names it.
+
+use serde_json::Value;
+
+use crate::claims::between::changes::{ENVIRONMENT, NAMESPACE, REFERENCE, SHRINKS, read_out, rises};
+use crate::schema::change::{Rule, size};
+
+/// Every rule of this claim.
+pub const RULES: &[Rule] = &[NAMESPACE, ENVIRONMENT, VOLUME, USER_PASSWORDS, BRIDGE_PASSWORD];
+
+/// Rule for the size of the volume. It applies only where persistence is on before and after the change.
+pub const VOLUME: Rule = Rule::new(
+    "!self.mqttConfig.persistence || !oldSelf.mqttConfig.persistence \
+    || quantity(self.mqttConfig.storage).compareTo(quantity(oldSelf.mqttConfig.storage)) >= 0",
+    |old, new| {
+        let of = |spec: &Value, field| spec.pointer(&format!("/mqttConfig/{field}")).cloned().unwrap_or_default();
+        let is_on_disk = [old, new].iter().all(|spec| of(spec, "persistence") == Value::Bool(true));
+        !is_on_disk || size(&of(new, "storage")) >= size(&of(old, "storage"))
+    },
+    SHRINKS,
+)
+.at(".mqttConfig.storage");
+
+/// Rule for the password of the bridge. Without mappings no bridge is composed, so no password was generated for it.
+pub const BRIDGE_PASSWORD: Rule = Rule::new(
+    "self.credentialsGeneration > oldSelf.credentialsGeneration \
+    || !has(self.connectorConfig.credentialsSecretRef) || has(oldSelf.connectorConfig.credentialsSecretRef) \
+    || size(self.connectorConfig.mappings) == 0 || size(oldSelf.connectorConfig.mappings) == 0",
+    |old, new| {
+        let is_bridged = |spec: &Value| list(spec, "/connectorConfig/mappings").next().is_some();
+        !(is_bridged(old) && is_bridged(new)) || read_out(old, new, "/connectorConfig")
+    },
+    "cannot be named alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret mqtt-credentials -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change, and the real-time system's after it",
+)
+.at(".connectorConfig.credentialsSecretRef");
+
+/// Rule for the passwords of users.
+pub const USER_PASSWORDS: Rule = Rule::new(
+    "self.credentialsGeneration > oldSelf.credentialsGeneration \
+    || self.mqttConfig.users.all(now, !has(now.credentialsSecretRef) \
+    || !oldSelf.mqttConfig.users.exists(old, old.name == now.name && !has(old.credentialsSecretRef)))",
+    |old, new| {
+        let made_up = |user: &Value| {
+            let is_same = |was: &&Value| was.get("name") == user.get("name");
+            list(old, "/mqttConfig/users").find(is_same).is_some_and(|was| was.get(REFERENCE).is_none())
+        };
+        rises(old, new) || list(new, "/mqttConfig/users").all(|user| user.get(REFERENCE).is_none() || !made_up(user))
+    },
+    "cannot be given a credentialsSecretRef alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret mqtt-user-NAME -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change",
+)
+.at(".mqttConfig.users");
+
+fn list<'a>(spec: &'a Value, place: &str) -> impl Iterator<Item = &'a Value> {
+    spec.pointer(place).and_then(Value::as_array).into_iter().flatten()
+}

@@ -1,0 +1,41 @@
+//! Rules for changes of a `RealtimeSystemClaim`, each for the field in `claim.rs` that names it.
+
+use crate::claims::between::changes::{ENVIRONMENT, NAMESPACE, VOLUME, read_out};
+use crate::schema::change::Rule;
+
+/// Every rule of this claim.
+pub const RULES: &[Rule] =
+    &[NAMESPACE, ENVIRONMENT, PARTITIONS, VOLUME, ADMINISTRATOR, EMAIL, LENSES_PASSWORD, DASHBOARD_PASSWORD];
+
+pub const PARTITIONS: Rule = Rule::not_less(
+    "cannot be lowered after creation: Kafka takes no partition away; create another topic that has fewer, and move to it",
+);
+
+pub const ADMINISTRATOR: Rule = Rule::same(
+    "cannot be changed after creation: the password was made for this user; leave it, and add other users in Lenses HQ",
+);
+
+pub const EMAIL: Rule = Rule::new(
+    "has(self.email) ? has(oldSelf.email) && self.email == oldSelf.email : !has(oldSelf.email)",
+    |old, new| old.get("email") == new.get("email"),
+    "cannot be changed after creation: Metabase knows its first administrator by it; leave it, and add other users in Metabase",
+)
+.at(".email");
+
+/// Rule for the password of the administrator in Lenses HQ.
+pub const LENSES_PASSWORD: Rule = Rule::new(
+    "self.credentialsGeneration > oldSelf.credentialsGeneration \
+    || !has(self.lensesConfig.administrator.credentialsSecretRef) || has(oldSelf.lensesConfig.administrator.credentialsSecretRef)",
+    |old, new| read_out(old, new, "/lensesConfig/administrator"),
+    "cannot be named alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret lenses-hq-admin -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change",
+)
+.at(".lensesConfig.administrator.credentialsSecretRef");
+
+/// Rule for the password of the administrator in Metabase.
+pub const DASHBOARD_PASSWORD: Rule = Rule::new(
+    "self.credentialsGeneration > oldSelf.credentialsGeneration \
+    || !has(self.dashboard.administrator.credentialsSecretRef) || has(oldSelf.dashboard.administrator.credentialsSecretRef)",
+    |old, new| read_out(old, new, "/dashboard/administrator"),
+    "cannot be named alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret metabase-admin -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change; Metabase goes on with the old one until you change it there",
+)
+.at(".dashboard.administrator.credentialsSecretRef");

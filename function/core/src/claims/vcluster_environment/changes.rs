@@ -1,0 +1,62 @@
+//! Rules for changes of a `VClusterEnvironmentClaim`, each for the field in `claim.rs` that names it.
+
+use serde_json::Value;
+
+use crate::schema::change::Rule;
+
+/// Every rule of this claim.
+pub const RULES: &[Rule] = &[NAME, PROVISIONER, COMPONENT, NAMESPACES, TENANTS, RETAIN];
+
+pub const NAME: Rule = Rule::same(
+    "cannot be changed after creation: create another claim for an environment of that name, and delete this one once nothing stands in it",
+);
+
+pub const PROVISIONER: Rule = Rule::same(
+    "cannot be changed after creation: create another claim for an environment with that provisioner, and delete this one once nothing stands in it",
+);
+
+pub const COMPONENT: Rule = Rule::not_off(
+    "cannot be switched off after creation: what stands on it would be lost; create another claim for an environment without it",
+);
+
+pub const RETAIN: Rule = Rule::not_on(
+    "cannot be switched on: the host deletes every volume in a virtual cluster together with it, and what would be kept is its state without the data; leave it out, and save what has to last (docs/backup.md)",
+);
+
+/// Rule for the namespaces. An environment without any has one, with the name of the environment.
+pub const NAMESPACES: Rule = Rule::new(
+    "has(oldSelf.namespaces) && size(oldSelf.namespaces) > 0 \
+    ? oldSelf.namespaces.all(old, has(self.namespaces) && size(self.namespaces) > 0 ? old in self.namespaces : old == self.name) \
+    : !has(self.namespaces) || size(self.namespaces) == 0 || oldSelf.name in self.namespaces",
+    |old, new| {
+        let after = namespaces(new);
+        namespaces(old).iter().all(|namespace| after.contains(namespace))
+    },
+    "cannot lose a namespace after creation, only gain some: leave it in the list, or create another claim for an environment without it",
+)
+.at(".namespaces");
+
+/// Rule for the tenants. A namespace of the environment keeps its entry, or stays without one. A new namespace may come
+/// with an entry.
+pub const TENANTS: Rule = Rule::new(
+    "(!has(oldSelf.tenants) || oldSelf.tenants.all(old, has(self.tenants) && old in self.tenants)) \
+    && (!has(self.tenants) || self.tenants.all(now, has(oldSelf.tenants) && now in oldSelf.tenants \
+    || !(has(oldSelf.namespaces) && size(oldSelf.namespaces) > 0 ? now.namespace in oldSelf.namespaces : now.namespace == oldSelf.name)))",
+    |old, new| {
+        let before = namespaces(old);
+        let is_new = |tenant: &&Value| tenant.get("namespace").is_some_and(|namespace| !before.contains(&namespace));
+        let (was, now) = (tenants(old), tenants(new));
+        was.iter().all(|tenant| now.contains(tenant)) && now.iter().all(|tenant| was.contains(tenant) || is_new(tenant))
+    },
+    "cannot give a namespace to other claims after creation, because of what they have there: leave its entry as it is, and give them a new namespace",
+)
+.at(".tenants");
+
+fn namespaces(spec: &Value) -> Vec<&Value> {
+    let named = spec.get("namespaces").and_then(Value::as_array).filter(|names| !names.is_empty());
+    named.map_or_else(|| spec.get("name").into_iter().collect(), |names| names.iter().collect())
+}
+
+fn tenants(spec: &Value) -> Vec<&Value> {
+    spec.get("tenants").and_then(Value::as_array).into_iter().flatten().collect()
+}

@@ -1,0 +1,184 @@
+//! Values that must not change, compared with what is observed. An API server accepts a change that the claim's schema
+//! had no rule for at that time, and a value of the settings has no API server that compares it. A composed resource
+//! still shows the former value.
+
+use serde_json::Value;
+
+use crate::kinds::kubernetes::MANIFEST;
+use crate::schema::change::Rule;
+use crate::schema::fault::Fault;
+use crate::schema::size::Bytes;
+
+/// Value of a claim or of the settings that must not change, and how a composed resource shows its former value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Immutable {
+    /// Key of the composed resource.
+    pub key: String,
+    field: &'static str,
+    message: &'static str,
+    shown: Shown,
+}
+
+/// Content that a composed resource must show. The first text of a variant is a JSON pointer into the resource.
+#[derive(Clone, Debug, PartialEq)]
+enum Shown {
+    /// A text that is equal to the claim's.
+    Same(String, String),
+    /// A size that is not larger than the claim's.
+    Size(String, Bytes),
+    /// Names separated by commas, all of which the claim still has.
+    Names(String, Vec<String>),
+    /// Entries `name=value` separated by commas. The claim has no other value for any of these names.
+    Entries(String, Vec<String>),
+    /// Storage class of a volume that exists, or no class. It must be that of the platform team's settings.
+    Class(Class),
+    /// The resource must not exist.
+    Nothing,
+    /// The management policies must not have `Delete`, so that the provider leaves the resource behind.
+    LeftAlone,
+}
+
+/// Storage class of a volume.
+#[derive(Clone, Debug, PartialEq)]
+struct Class {
+    at: String,
+    /// JSON pointer to the class inside the text at `at`, where that text is YAML.
+    within: Option<&'static str>,
+    /// Name of the volume in messages.
+    volume: String,
+    now: Option<String>,
+}
+
+impl Immutable {
+    /// Text of a claim, which the resource shows at the JSON pointer `at`.
+    pub fn same(key: &'static str, at: &str, now: &str, field: &'static str, rule: Rule) -> Self {
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Same(at.to_owned(), now.to_owned()) }
+    }
+
+    /// Size of a PersistentVolumeClaim, which the resource, an Object of provider-kubernetes, wraps.
+    pub fn volume(key: &'static str, now: Bytes, field: &'static str, rule: Rule) -> Self {
+        let at = format!("{MANIFEST}/spec/resources/requests/storage");
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Size(at, now) }
+    }
+
+    /// Names in a claim, which the resource shows at the JSON pointer `at`.
+    pub fn names(key: &'static str, at: String, now: &[String], field: &'static str, rule: Rule) -> Self {
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Names(at, now.to_vec()) }
+    }
+
+    /// Entries `name=value` of a claim, which the resource shows at the JSON pointer `at`.
+    pub fn entries(key: &'static str, at: String, now: Vec<String>, field: &'static str, rule: Rule) -> Self {
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Entries(at, now) }
+    }
+
+    /// Storage class of a volume that the resource creates. `None`: the default class of the cluster.
+    pub fn class(
+        key: &str,
+        (at, within): (&str, Option<&'static str>),
+        volume: String,
+        now: Option<&str>,
+        (field, rule): (&'static str, Rule),
+    ) -> Self {
+        let class = Class { at: at.to_owned(), within, volume, now: now.map(str::to_owned) };
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Class(class) }
+    }
+
+    /// Resource that the claim does not ask for. If it exists, the claim once asked for it, and `field` has changed.
+    pub fn absent(key: &'static str, field: &'static str, rule: Rule) -> Self {
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Nothing }
+    }
+
+    /// Resource that is retained when its claim is deleted. A claim may ask for that only at its creation: a resource
+    /// that does not exist, or that its provider may delete, is a fault.
+    pub fn left_alone(key: &'static str, field: &'static str, rule: Rule) -> Self {
+        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::LeftAlone }
+    }
+
+    /// The fault of the field, if the observed resource contradicts the claim. A resource without the value does not
+    /// contradict it, except for [`Shown::LeftAlone`].
+    fn fault(&self, observed: Look) -> Option<Fault> {
+        let text = |at: &str| match observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
+            Value::String(text) => Some(text),
+            _ => None,
+        };
+        let was = match &self.shown {
+            Shown::Same(at, now) => text(at).filter(|was| was != now)?,
+            Shown::Size(at, now) => text(at).filter(|was| Bytes::read(was) > Some(*now))?,
+            Shown::Names(at, now) => {
+                let names = text(at)?;
+                let gone = names.split(',').find(|was| !was.is_empty() && !now.iter().any(|now| now == was));
+                gone?.to_owned()
+            }
+            Shown::Entries(at, now) => {
+                let name = |entry: &str| entry.split('=').next().map(str::to_owned);
+                let was = text(at)?;
+                let changed = was.split(',').find(|was| now.iter().any(|now| name(now) == name(was) && now != was))?;
+                changed.to_owned()
+            }
+            Shown::Class(class) => return self.class_fault(class, observed),
+            Shown::Nothing => {
+                observed(&self.key, &["kind"])?;
+                return Some(Fault::new(self.field, self.message));
+            }
+            Shown::LeftAlone => {
+                let policies = observed(&self.key, &["spec", "managementPolicies"]);
+                let is_left_alone = policies.as_ref().and_then(Value::as_array).is_some_and(|policies| {
+                    !policies.is_empty() && !policies.iter().any(|policy| policy == "*" || policy == "Delete")
+                });
+                return (!is_left_alone).then(|| Fault::new(self.field, self.message));
+            }
+        };
+        Some(Fault::new(self.field, format!("{} (there is {was:?})", self.message)))
+    }
+
+    /// The fault, if a volume has another storage class. Without a finalizer on the managed resource, its provider has
+    /// not created the volume yet, and the class may still change.
+    fn class_fault(&self, class: &Class, observed: Look) -> Option<Fault> {
+        let finalizers = observed(&self.key, &["metadata", "finalizers"])?;
+        finalizers.as_array().filter(|finalizers| !finalizers.is_empty())?;
+        let shown = observed(&self.key, &steps(&class.at).iter().map(String::as_str).collect::<Vec<_>>());
+        let was = match (shown, class.within) {
+            (Some(Value::String(text)), Some(within)) => {
+                let values: Value = serde_yaml::from_str(&text).ok()?;
+                values.pointer(within).and_then(Value::as_str).map(str::to_owned)
+            }
+            (Some(Value::String(text)), None) => Some(text),
+            _ => None,
+        };
+        let was = was.filter(|was| !was.is_empty());
+        if was == class.now {
+            return None;
+        }
+        let words =
+            |class: Option<&str>| class.map_or("the default class".to_owned(), |name| format!("class {name:?}"));
+        let (volume, was, now) = (&class.volume, words(was.as_deref()), words(class.now.as_deref()));
+        Some(Fault::new(
+            self.field,
+            format!("{}: {volume} was made with {was}, and now it would be {now}", self.message),
+        ))
+    }
+}
+
+/// Steps of a JSON pointer.
+fn steps(pointer: &str) -> Vec<String> {
+    pointer.split('/').skip(1).map(|step| step.replace("~1", "/")).collect()
+}
+
+/// Lookup of a value, by its path, in the resource that is observed under a key.
+type Look<'a> = &'a dyn Fn(&str, &[&str]) -> Option<Value>;
+
+/// Faults of a claim that is new, so that nothing of it is observed.
+pub fn barred(immutable: &[Immutable]) -> Vec<Fault> {
+    broken(immutable, &|_, _| None)
+}
+
+/// Faults of all fields that have changed and must not, compared with the resource that is observed under each key. A
+/// field has at most one fault.
+pub fn broken(immutable: &[Immutable], observed: Look) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    for immutable in immutable {
+        let fault = immutable.fault(observed);
+        faults.extend(fault.filter(|fault| !faults.iter().any(|known| known.field == fault.field)));
+    }
+    faults
+}

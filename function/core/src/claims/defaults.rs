@@ -3,7 +3,3 @@
 pub fn yes() -> bool {
     true
 }
-
-pub fn first() -> u32 {
-    1
-}

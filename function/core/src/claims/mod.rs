@@ -203,6 +203,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn fields_that_systems_and_brokers_share_differ_in_their_words_alone() {
+        let [_, system, broker] = KINDS.each_ref().map(|kind| kind.checker.schema());
+        for name in ["namespace", "environment", "domain", "retain", "deletionPolicy", "credentialsGeneration"] {
+            let [system, broker] = [system, broker].map(|schema| {
+                let mut field = schema["properties"][name].clone();
+                assert!(field["description"].take().is_string(), "{name}");
+                (field, schema["required"].as_array().unwrap().contains(&json!(name)))
+            });
+            assert_eq!(system, broker, "{name}");
+        }
+    }
+
     /// Claim of one kind for a place with these names, and a text with its kind and place.
     fn composed(kind: &str, [environment, namespace, team, user]: [&str; 4]) -> Option<(String, Composed)> {
         let spec = match kind {

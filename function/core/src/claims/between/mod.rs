@@ -10,4 +10,5 @@ pub mod mqtt;
 pub mod network;
 pub mod offer;
 pub mod secret;
+pub mod tenancy;
 pub mod tenant;

@@ -1,4 +1,4 @@
-//! Tenants of an environment: the fields, names and checks that real-time systems and brokers have in common.
+//! Tenants of an environment: the names and checks that real-time systems and brokers have in common.
 
 use crate::claims::between::component_namespaces;
 use crate::claims::between::secret::SECRETS;
@@ -6,12 +6,10 @@ use crate::parts::part::LOCK;
 use crate::settings::pins::Image;
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::claims::between::changes;
 use crate::claims::between::offer::{Consumer, ENVIRONMENT};
 use crate::claims::between::secret::Pusher;
+use crate::claims::between::tenancy::{DeletionPolicy, TenancyRequest};
 use crate::kinds::kubernetes::MANIFEST;
 use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
@@ -21,14 +19,6 @@ use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::config_map;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
-
-/// What happens inside the virtual cluster when a claim is deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-pub enum DeletionPolicy {
-    #[default]
-    Delete,
-    Orphan,
-}
 
 /// System or broker in a namespace inside an environment.
 #[derive(Clone, Debug)]
@@ -41,45 +31,35 @@ pub struct Tenant {
     pub role: &'static str,
 }
 
-/// Fields that the claims of systems and brokers have in common.
-pub struct Wish<'a> {
-    pub namespace: &'a str,
-    pub environment: Option<&'a str>,
-    pub domain: Option<&'a str>,
-    pub retain: bool,
-    pub deletion_policy: DeletionPolicy,
-    pub credentials_generation: u32,
-}
-
 impl Tenant {
     pub fn check(
         faults: &mut Vec<Fault>,
-        wish: &Wish,
+        request: TenancyRequest,
         claim: Claim,
         (system, role): (&'static str, &'static str),
         settings: Settings,
     ) -> Self {
-        let environment = wish.environment.unwrap_or(wish.namespace);
-        let field = if wish.environment.is_some() { "spec.environment" } else { "spec.namespace" };
+        let environment = request.environment.unwrap_or(request.namespace);
+        let field = if request.environment.is_some() { "spec.environment" } else { "spec.namespace" };
         check_environment_name(faults, field, environment, &claim, &settings);
-        check_inner_namespace(faults, "spec.namespace", wish.namespace, &settings);
-        let domain = wish.domain.map_or_else(|| default_domain(environment, wish.namespace), str::to_owned);
+        check_inner_namespace(faults, "spec.namespace", request.namespace, &settings);
+        let domain = request.domain.map_or_else(|| default_domain(environment, request.namespace), str::to_owned);
         check_domain(faults, "spec.domain", &domain);
         Self {
             owner: Owner {
                 system,
                 claim,
                 environment: environment.to_owned(),
-                leaves: match (wish.deletion_policy, wish.retain) {
+                leaves: match (request.deletion_policy, request.retain) {
                     (DeletionPolicy::Orphan, _) => Leaves::Everything,
                     (DeletionPolicy::Delete, true) => Leaves::Volumes,
                     (DeletionPolicy::Delete, false) => Leaves::Nothing,
                 },
                 settings,
             },
-            namespace: wish.namespace.to_owned(),
+            namespace: request.namespace.to_owned(),
             domain,
-            credentials_generation: wish.credentials_generation,
+            credentials_generation: request.credentials_generation,
             role,
         }
     }

@@ -4,10 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::changes;
-use crate::claims::between::changes as shared;
+use crate::claims::between::changes::ENVIRONMENT;
 use crate::claims::between::secret::SecretName;
-use crate::claims::between::tenant::DeletionPolicy;
-use crate::claims::defaults::{first, yes};
+use crate::claims::between::tenancy::{
+    CredentialsGeneration, DeletionPolicy, Domain, EnvironmentName, Namespace, tenancy_request,
+};
+use crate::claims::defaults::yes;
 use crate::schema::size::{cpu_as_written, cpu_schema};
 use crate::schema::{form, reserved_topics};
 
@@ -15,30 +17,23 @@ use crate::schema::{form, reserved_topics};
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
-    shared::ENVIRONMENT, changes::VOLUME, changes::USER_PASSWORDS, changes::BRIDGE_PASSWORD
+    ENVIRONMENT, changes::VOLUME, changes::USER_PASSWORDS, changes::BRIDGE_PASSWORD
 ]))]
 pub struct Spec {
     /// Namespace inside the virtual cluster, the one of the real-time system whose Kafka receives the messages. It holds
     /// one broker. Cannot change later.
-    #[schemars(
-        length(min = 1, max = 50),
-        regex(pattern = form::DNS_LABEL),
-        extend("x-kubernetes-validations" = [shared::NAMESPACE])
-    )]
-    pub namespace: String,
+    pub namespace: Namespace,
 
     /// Name of the environment (`spec.name` of its claim) that this broker stands in. Default: the name in `namespace`.
     /// Cannot change later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 40), regex(pattern = form::DNS_LABEL))]
-    pub environment: Option<String>,
+    pub environment: Option<EnvironmentName>,
 
     /// DNS domain of this broker's routes. It must be the one that the environment's gateway serves in this namespace.
     /// Default: `<environment>.local` in the namespace named like the environment, else
     /// `<namespace>.<environment>.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 201), regex(pattern = form::DOMAIN))]
-    pub domain: Option<String>,
+    pub domain: Option<Domain>,
 
     /// Make MQTT over WebSockets and the simulator's API reachable from outside, through the environment's gateway.
     /// Needs its component `istio`.
@@ -64,10 +59,11 @@ pub struct Spec {
 
     /// Raise it after a credential was rotated: every pod that reads credentials is restarted, every Job that uses them
     /// runs again. 1 to 1000000.
-    #[serde(default = "first")]
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub credentials_generation: u32,
+    #[serde(default)]
+    pub credentials_generation: CredentialsGeneration,
 }
+
+tenancy_request!(Spec);
 
 /// The MQTT broker.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]

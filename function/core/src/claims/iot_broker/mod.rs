@@ -6,7 +6,7 @@
 use crate::claims::between::host_secrets::{self, HostSecret};
 use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING};
 use crate::claims::between::secret::SECRETS;
-use crate::claims::between::tenant::{Tenant, Wish};
+use crate::claims::between::tenant::Tenant;
 use crate::claims::checked::Checked;
 use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
@@ -55,15 +55,7 @@ impl Checked for IotBroker {
 
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
-        let wish = Wish {
-            namespace: &spec.namespace,
-            environment: spec.environment.as_deref(),
-            domain: spec.domain.as_deref(),
-            retain: spec.retain,
-            deletion_policy: spec.deletion_policy,
-            credentials_generation: spec.credentials_generation,
-        };
-        let tenant = Tenant::check(&mut faults, &wish, claim, ("iot-broker", "broker"), settings.clone());
+        let tenant = Tenant::check(&mut faults, spec.tenancy(), claim, ("iot-broker", "broker"), settings.clone());
         host_secrets::check(&mut faults, &tenant.owner.environment, &accounts::on_the_host(&spec), settings);
         check::users(&mut faults, &spec, settings.limits.users);
         check::mappings(&mut faults, &spec.connector_config.mappings);

@@ -1,15 +1,17 @@
 //! Spec of a `RealtimeSystemClaim`. Its doc comments are the reference that users read.
 
 use self::snowflake::DERIVED_TOPICS;
-use crate::claims::defaults::{first, yes};
+use crate::claims::defaults::yes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::changes;
 use super::script;
-use crate::claims::between::changes as shared;
+use crate::claims::between::changes::{ENVIRONMENT, VOLUME};
 use crate::claims::between::secret::SecretName;
-use crate::claims::between::tenant::DeletionPolicy;
+use crate::claims::between::tenancy::{
+    CredentialsGeneration, DeletionPolicy, Domain, EnvironmentName, Namespace, tenancy_request,
+};
 use crate::schema::size::{cpu_as_written, cpu_schema};
 use crate::schema::{form, reserved_topics};
 
@@ -21,29 +23,22 @@ pub use snowflake::{PrivateKey, SnowflakeConfig};
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
-    shared::ENVIRONMENT, changes::LENSES_PASSWORD, changes::DASHBOARD_PASSWORD
+    ENVIRONMENT, changes::LENSES_PASSWORD, changes::DASHBOARD_PASSWORD
 ]))]
 pub struct Spec {
     /// Namespace inside the virtual cluster. It holds one real-time system. Cannot change later.
-    #[schemars(
-        length(min = 1, max = 50),
-        regex(pattern = form::DNS_LABEL),
-        extend("x-kubernetes-validations" = [shared::NAMESPACE])
-    )]
-    pub namespace: String,
+    pub namespace: Namespace,
 
     /// Name of the environment (`spec.name` of its claim) that this system stands in. Default: the name in `namespace`.
     /// Cannot change later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 40), regex(pattern = form::DNS_LABEL))]
-    pub environment: Option<String>,
+    pub environment: Option<EnvironmentName>,
 
     /// DNS domain of this system's routes. It must be the one that the environment's gateway serves in this namespace.
     /// Default: `<environment>.local` in the namespace named like the environment, else
     /// `<namespace>.<environment>.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 201), regex(pattern = form::DOMAIN))]
-    pub domain: Option<String>,
+    pub domain: Option<Domain>,
 
     /// Make Lenses and the dashboard reachable from outside, through the environment's gateway. Needs its component
     /// `istio`.
@@ -97,10 +92,11 @@ pub struct Spec {
 
     /// Raise it after a credential was rotated: every pod that reads credentials is restarted, every Job that uses them
     /// runs again. 1 to 1000000.
-    #[serde(default = "first")]
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub credentials_generation: u32,
+    #[serde(default)]
+    pub credentials_generation: CredentialsGeneration,
 }
+
+tenancy_request!(Spec);
 
 /// Lenses HQ and its agent.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -230,7 +226,7 @@ pub struct KafkaConfig {
     #[schemars(
         length(max = 10),
         regex(pattern = form::BYTES),
-        extend("x-kubernetes-validations" = [shared::VOLUME])
+        extend("x-kubernetes-validations" = [VOLUME])
     )]
     pub storage: String,
     /// CPU that is reserved, in cores or thousandths of one.
@@ -372,7 +368,7 @@ pub struct Database {
     #[schemars(
         length(max = 10),
         regex(pattern = form::BYTES),
-        extend("x-kubernetes-validations" = [shared::VOLUME])
+        extend("x-kubernetes-validations" = [VOLUME])
     )]
     pub storage: String,
     /// CPU that is reserved, in cores or thousandths of one.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::claims::between::host_secrets::{self, HostSecret};
 use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
 use crate::claims::between::secret::SECRETS;
-use crate::claims::between::tenant::{Tenant, Wish};
+use crate::claims::between::tenant::Tenant;
 use crate::claims::checked::Checked;
 use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
@@ -93,18 +93,11 @@ impl Checked for RealtimeSystem {
 
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
-        let wish = Wish {
-            namespace: &spec.namespace,
-            environment: spec.environment.as_deref(),
-            domain: spec.domain.as_deref(),
-            retain: spec.retain,
-            deletion_policy: spec.deletion_policy,
-            credentials_generation: spec.credentials_generation,
-        };
         if let Some(snowflake) = &spec.snowflake_config {
             check::private_key(&mut faults, &snowflake.private_key, &claim, settings);
         }
-        let tenant = Tenant::check(&mut faults, &wish, claim, ("realtime-system", "realtime"), settings.clone());
+        let tenant =
+            Tenant::check(&mut faults, spec.tenancy(), claim, ("realtime-system", "realtime"), settings.clone());
         if !spec.lenses_config.accept_eula {
             faults.push(Fault::new(
                 "spec.lensesConfig.acceptEULA",

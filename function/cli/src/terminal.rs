@@ -49,14 +49,14 @@ mod tests {
     #[test]
     fn only_styles_command_a_terminal() {
         let red = AnsiColor::Red.on_default();
-        let told = format!("a\u{1b}[2J {} b\u{9b}\n", painted(red, "\u{1b}[31mred"));
-        assert_eq!(written(&told), format!("a\\u{{1b}}[2J {red}\\u{{1b}}[31mred{red:#} b\\u{{9b}}\n"));
+        let text = format!("a\u{1b}[2J {} b\u{9b}\n", painted(red, "\u{1b}[31mred"));
+        assert_eq!(written(&text), format!("a\\u{{1b}}[2J {red}\\u{{1b}}[31mred{red:#} b\\u{{9b}}\n"));
     }
 
     #[test]
     fn what_is_painted_within_something_painted_is_too() {
         let (red, blue) = (AnsiColor::Red.on_default(), AnsiColor::Blue.on_default());
-        let told = painted(red, &format!("a{}b", painted(blue, "c")));
-        assert_eq!(written(&told), format!("{red}a{blue}c{blue:#}b{red:#}"));
+        let text = painted(red, &format!("a{}b", painted(blue, "c")));
+        assert_eq!(written(&text), format!("{red}a{blue}c{blue:#}b{red:#}"));
     }
 }

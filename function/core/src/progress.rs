@@ -166,10 +166,10 @@ pub struct Desired {
 
 impl Stage {
     fn tell<T>(&self, of: impl FnOnce(&Subject) -> T) -> T {
-        let reason_of = |awaited: &BTreeSet<&'static str>| {
+        let reason_of = |waited_for: &BTreeSet<&'static str>| {
             let is_taken = || self.ownership.reason(&self.composed.lock_target);
-            let names = || self.holders.reason().filter(|_| awaited.contains(HOST_NAMES));
-            let admission = || self.admission.as_ref()?.reason(self.composed.consumer.as_ref()?, awaited);
+            let names = || self.holders.reason().filter(|_| waited_for.contains(HOST_NAMES));
+            let admission = || self.admission.as_ref()?.reason(self.composed.consumer.as_ref()?, waited_for);
             is_taken().or_else(names).or_else(admission)
         };
         of(&Subject {
@@ -179,7 +179,7 @@ impl Stage {
             observed: &self.observed,
             reason: &reason_of,
             notice: self.composed.notice,
-            endpoint: self.composed.told.endpoint.as_deref(),
+            endpoint: self.composed.view.endpoint.as_deref(),
             generation: self.generation,
             is_new: self.is_new,
         })
@@ -195,10 +195,10 @@ impl Stage {
         let mut plan = self.composed.plan;
         let ready = hold::ready_parts(&plan, &self.observed);
         hold::announce(&mut plan, &ready);
-        plan.resources.into_iter().zip(self.states).map(|(planned, standing)| Desired {
+        plan.resources.into_iter().zip(self.states).map(|(planned, state)| Desired {
             key: planned.key.clone(),
-            ready: standing == ResourceState::Ready,
-            resource: hold::desired(planned, &standing),
+            ready: state == ResourceState::Ready,
+            resource: hold::desired(planned, &state),
         })
     }
 }

@@ -123,7 +123,7 @@ fn desire(request: &Request, progress: Progress) -> Response {
     let state = answer.desired.get_or_insert_default();
     let composite = state.composite.get_or_insert_default();
     composite.ready = readiness(report.settled);
-    let status = report.status.with(std::mem::take(&mut stage.composed.told.status));
+    let status = report.status.with(std::mem::take(&mut stage.composed.view.status));
     composite.merge(&Map::from_iter([("status".to_owned(), status)]));
     for Desired { key, ready, resource } in stage.desired() {
         let desired = state.resources.entry(key).or_default();
@@ -189,17 +189,17 @@ fn cut(mut message: String) -> String {
     message
 }
 
-fn condition(told: report::Condition) -> Condition {
-    let status = match told.truth {
+fn condition(condition: report::Condition) -> Condition {
+    let status = match condition.truth {
         Truth::True => Status::ConditionTrue,
         Truth::False => Status::ConditionFalse,
         Truth::Unknown => Status::ConditionUnknown,
     };
     Condition {
-        r#type: told.kind.to_owned(),
+        r#type: condition.kind.to_owned(),
         status: status.into(),
-        reason: told.reason.to_owned(),
-        message: Some(cut(readable(told.message).into_owned())),
+        reason: condition.reason.to_owned(),
+        message: Some(cut(readable(condition.message).into_owned())),
         target: Some(Target::CompositeAndClaim.into()),
     }
 }

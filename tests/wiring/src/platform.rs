@@ -86,7 +86,7 @@ impl Written {
             claim: self.claim,
             spec: self.spec,
             resources: composed.plan.resources,
-            status: composed.told.status,
+            status: composed.view.status,
         })
     }
 }

@@ -44,7 +44,7 @@ pub struct Account {
     /// Whether anything about the claim differs from the step before.
     pub changed: bool,
     pub phases: Vec<Phase>,
-    pub conditions: Vec<Told>,
+    pub conditions: Vec<ConditionLine>,
     pub events: Vec<Event>,
 }
 
@@ -77,7 +77,7 @@ pub struct Line {
 
 /// Condition, as the claim shows it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Told {
+pub struct ConditionLine {
     #[serde(rename = "type")]
     pub kind: &'static str,
     pub status: &'static str,
@@ -120,7 +120,8 @@ impl Account {
             Err(refused) => (&refused.conditions, None),
         };
         let status = progress.map(|progress| &progress.report.status);
-        let conditions: Vec<Told> = conditions.iter().map(|condition| Told::of(condition, before)).collect();
+        let conditions: Vec<ConditionLine> =
+            conditions.iter().map(|condition| ConditionLine::of(condition, before)).collect();
         let phases = progress.map(|progress| phases(progress, before)).unwrap_or_default();
         let mut resources = phases.iter().flat_map(|phase| &phase.resources);
         Self {
@@ -131,7 +132,7 @@ impl Account {
             resources: status.map(|status| status.resources.clone()),
             paused: paused.to_vec(),
             ttl_seconds: progress.map(|progress| progress.ttl_seconds).filter(|_| paused.is_empty()),
-            changed: resources.any(|line| line.changed) || conditions.iter().any(|told| told.changed),
+            changed: resources.any(|line| line.changed) || conditions.iter().any(|condition| condition.changed),
             phases,
             conditions,
             events: progress.iter().flat_map(|progress| &progress.transitions).map(Event::of).collect(),
@@ -159,8 +160,8 @@ fn phases(progress: &Progress, before: Option<&Account>) -> Vec<Phase> {
 fn lines(stage: &Stage, before: Option<&Account>) -> Vec<Line> {
     let known: Vec<&Line> =
         before.iter().flat_map(|before| &before.phases).flat_map(|phase| &phase.resources).collect();
-    let line = |((planned, standing), why): ((&Resource, &ResourceState), String)| {
-        let now = State::of_one(standing);
+    let line = |((planned, state), why): ((&Resource, &ResourceState), String)| {
+        let now = State::of_one(state);
         let was = known.iter().find(|line| line.key == planned.key);
         Line {
             key: planned.key.clone(),
@@ -178,7 +179,7 @@ fn lines(stage: &Stage, before: Option<&Account>) -> Vec<Line> {
     stage.composed.plan.resources.iter().zip(&stage.states).zip(stage.reasons()).map(line).collect()
 }
 
-impl Told {
+impl ConditionLine {
     fn of(condition: &Condition, before: Option<&Account>) -> Self {
         let was = before.and_then(|before| before.conditions.iter().find(|before| before.kind == condition.kind));
         Self {
@@ -192,8 +193,8 @@ impl Told {
 }
 
 /// Condition in the JSON form of a composite's status.
-pub fn to_value(told: &Condition) -> Value {
-    json!({"type": told.kind, "status": told.truth.name(), "reason": told.reason, "message": told.message})
+pub fn to_value(condition: &Condition) -> Value {
+    json!({"type": condition.kind, "status": condition.truth.name(), "reason": condition.reason, "message": condition.message})
 }
 
 impl Event {

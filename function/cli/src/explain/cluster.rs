@@ -51,7 +51,7 @@ pub struct Seen {
     pub paused: Vec<String>,
     /// Generation of the composite, and the generation in `compositeGeneration` of its status, if known.
     pub generation: Option<i64>,
-    pub told_generation: Option<i64>,
+    pub reported_generation: Option<i64>,
 }
 
 impl Cluster {
@@ -144,7 +144,7 @@ impl Seen {
             if is_composite {
                 let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64);
                 self.generation = number("/metadata/generation");
-                self.told_generation = number("/status/compositeGeneration");
+                self.reported_generation = number("/status/compositeGeneration");
                 if let Some(uid) = object.pointer("/metadata/uid").and_then(Value::as_str) {
                     uid.clone_into(&mut self.uid);
                 }
@@ -193,7 +193,7 @@ impl Subject<'_> {
         if let Some(generation) = seen.generation {
             composite["metadata"]["generation"] = generation.into();
         }
-        if let Some(generation) = seen.told_generation {
+        if let Some(generation) = seen.reported_generation {
             composite["status"]["compositeGeneration"] = generation.into();
         }
         composite

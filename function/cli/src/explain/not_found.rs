@@ -36,10 +36,10 @@ pub fn strange<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<Loc
     let is_text = |value: &Value, field: &str| value.get(field).is_some_and(Value::is_string);
     let is_object = |value: &Value| is_text(value, "apiVersion") && is_text(value, "kind");
     let strange = documents.into_iter().filter(|document| !is_object(&document.value));
-    strange.map(|document| document.fault("", told(&document.value))).collect()
+    strange.map(|document| document.fault("", description(&document.value))).collect()
 }
 
-fn told(value: &Value) -> String {
+fn description(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
         // An error message of kubectl parses as a field with its value.

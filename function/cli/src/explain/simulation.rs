@@ -159,12 +159,12 @@ impl<'a> Story<'a> {
     /// Keeps the results for the next step.
     fn remember(&mut self, judged: Vec<Option<Judged>>) {
         for (index, judged) in judged.into_iter().enumerate() {
-            let told = match &judged {
+            let conditions = match &judged {
                 None => &[][..],
                 Some(Ok(progress)) => &progress.report.conditions,
                 Some(Err(refused)) => &refused.conditions,
             };
-            self.cluster.claims[index].conditions = told.iter().map(claim_state::to_value).collect();
+            self.cluster.claims[index].conditions = conditions.iter().map(claim_state::to_value).collect();
             match judged {
                 Some(Ok(progress)) => {
                     self.events[index].extend(progress.transitions.iter().map(Event::of));

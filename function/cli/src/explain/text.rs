@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use realtime_platform_core::life::report::State;
 use realtime_platform_core::parts::plan::PAUSED;
 
-use super::claim_state::{Account, Event, Line, Phase, Step, Told};
+use super::claim_state::{Account, ConditionLine, Event, Line, Phase, Step};
 use crate::terminal::painted;
 
 const TITLE: Style = Style::new().bold();
@@ -22,8 +22,8 @@ const MARK: &str = "*";
 /// Explanation of a single moment. No step precedes it, so nothing is marked.
 pub fn one(steps: &[Step]) -> String {
     let accounts = steps.iter().flat_map(|step| &step.claims);
-    let told = |told: &Account| account(&unmarked(told.clone()), |_| true, |_| true);
-    accounts.map(told).collect::<Vec<_>>().join("\n")
+    let whole = |of: &Account| account(&unmarked(of.clone()), |_| true, |_| true);
+    accounts.map(whole).collect::<Vec<_>>().join("\n")
 }
 
 fn unmarked(mut account: Account) -> Account {
@@ -31,7 +31,7 @@ fn unmarked(mut account: Account) -> Account {
         phase.changed = false;
         phase.resources.iter_mut().for_each(|line| line.changed = false);
     }
-    account.conditions.iter_mut().for_each(|told| told.changed = false);
+    account.conditions.iter_mut().for_each(|condition| condition.changed = false);
     account
 }
 
@@ -45,7 +45,7 @@ pub fn several(steps: &[Step]) -> String {
         for account in &step.claims {
             if account.changed {
                 let is_worth_it = |line: &Line| line.changed || !matches!(line.state, State::Ready | State::Held);
-                text.push_str(&self::account(account, is_worth_it, |told| told.changed));
+                text.push_str(&self::account(account, is_worth_it, |condition| condition.changed));
             } else {
                 text.push_str(&heading(account));
                 text.push_str("  as before\n");
@@ -56,15 +56,15 @@ pub fn several(steps: &[Step]) -> String {
     text
 }
 
-fn account(account: &Account, is_shown: impl Fn(&Line) -> bool, is_told: impl Fn(&Told) -> bool) -> String {
+fn account(account: &Account, is_shown: impl Fn(&Line) -> bool, is_listed: impl Fn(&ConditionLine) -> bool) -> String {
     let mut text = heading(account);
     for phase in &account.phases {
         text.push_str(&self::phase(phase, &is_shown));
     }
     text.push_str("  conditions\n");
-    let width = account.conditions.iter().map(|told| told.kind.len()).max().unwrap_or_default();
-    for told in account.conditions.iter().filter(|told| is_told(told)) {
-        text.push_str(&condition(told, width));
+    let width = account.conditions.iter().map(|condition| condition.kind.len()).max().unwrap_or_default();
+    for condition in account.conditions.iter().filter(|condition| is_listed(condition)) {
+        text.push_str(&self::condition(condition, width));
     }
     if !account.events.is_empty() {
         text.push_str("  events\n");
@@ -85,10 +85,10 @@ fn heading(account: &Account) -> String {
     };
     let mut text = format!("{} {} in {}: {state}\n", account.kind, painted(TITLE, &account.name), account.namespace);
     for paused in &account.paused {
-        let told = format!(
+        let notice = format!(
             "the {paused} is paused by a person, and nothing below is acted upon: remove its annotation {PAUSED}"
         );
-        let _ = writeln!(text, "  {}", painted(BAD, &told));
+        let _ = writeln!(text, "  {}", painted(BAD, &notice));
     }
     text
 }
@@ -113,10 +113,16 @@ fn phase(phase: &Phase, is_shown: impl Fn(&Line) -> bool) -> String {
     text
 }
 
-fn condition(told: &Told, width: usize) -> String {
-    let style = if told.status == "True" { GOOD } else { BUSY };
-    let status = painted(style, &format!("{:7}", told.status));
-    format!("{}   {status}  {:width$}  {}: {}\n", mark(told.changed), told.kind, told.reason, told.message)
+fn condition(condition: &ConditionLine, width: usize) -> String {
+    let style = if condition.status == "True" { GOOD } else { BUSY };
+    let status = painted(style, &format!("{:7}", condition.status));
+    format!(
+        "{}   {status}  {:width$}  {}: {}\n",
+        mark(condition.changed),
+        condition.kind,
+        condition.reason,
+        condition.message
+    )
 }
 
 fn event(event: &Event) -> String {

@@ -41,8 +41,8 @@ mod tests {
         for kind in &KINDS {
             let description = kind.describe();
             assert!(!description.columns.is_empty(), "{}", kind.claim);
-            let told = STATE.iter().filter(|column| !column.path.contains('?'));
-            for column in description.columns.iter().chain(told) {
+            let of_state = STATE.iter().filter(|column| !column.path.contains('?'));
+            for column in description.columns.iter().chain(of_state) {
                 let (schema, path) = match column.path.split_at_checked(6) {
                     Some((".spec.", path)) => (&description.spec, path),
                     _ => (&description.status, column.path.strip_prefix(".status.").unwrap()),

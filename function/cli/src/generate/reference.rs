@@ -39,7 +39,7 @@ fn claim(page: &mut String, kind: &Kind) {
     let about = format!("{about} In an Application it is a component of the type `{}`.", kind.definition);
     opening(page, kind.claim, &about, API_VERSION, kind.claim);
     fields(page, &description.spec, "spec");
-    told(page, &description.status);
+    status_fields(page, &description.status);
 }
 
 fn opening(page: &mut String, title: &str, about: &str, api_version: &str, kind: &str) {
@@ -114,20 +114,20 @@ fn anchor(heading: &str) -> String {
     heading.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-fn told(page: &mut String, status: &Value) {
+fn status_fields(page: &mut String, status: &Value) {
     if properties(status).is_none_or(serde_json::Map::is_empty) {
         return;
     }
     let _ = writeln!(page, "\n### What it tells\n\n| Field | Type | Description |\n|---|---|---|");
-    told_below(page, status, "status");
+    status_rows(page, status, "status");
 }
 
-fn told_below(page: &mut String, schema: &Value, path: &str) {
+fn status_rows(page: &mut String, schema: &Value, path: &str) {
     for (name, property) in properties(schema).into_iter().flatten() {
         let about = cell(text(property, "description").unwrap_or_default());
         let _ = writeln!(page, "| `{path}.{name}` | {} | {about} |", type_of(property));
         let (suffix, inner) = below(property);
-        told_below(page, inner, &format!("{path}.{name}{suffix}"));
+        status_rows(page, inner, &format!("{path}.{name}{suffix}"));
     }
 }
 

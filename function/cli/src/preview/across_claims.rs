@@ -30,7 +30,7 @@ pub fn warnings(claims: &[Shown]) -> Vec<Located> {
             && let Some((host, provider_config)) = hosts.get(consumer.environment.as_str())
         {
             let admission = admission(consumer, provider_config);
-            let wants = complaints(tenant, consumer, &admission).into_iter();
+            let wants = reasons(tenant, consumer, &admission).into_iter();
             let wants = wants.chain(unnameable(tenant, consumer, provider_config));
             let wants = wants.chain(unserved(tenant, consumer, host)).chain(cookies(tenant, consumer, &admission));
             warnings.extend(wants.map(|want| tenant.asked.warning(&want, host.asked.root)));
@@ -114,9 +114,9 @@ fn admission(consumer: &Consumer, provider_config: &Value) -> Admission {
 }
 
 /// Reasons that the tenant's claim reports once its environment is ready.
-fn complaints(tenant: &Shown, consumer: &Consumer, admission: &Admission) -> Vec<String> {
-    let awaited = tenant.composed.plan.resources.iter().flat_map(|resource| resource.waits_for).copied().collect();
-    admission.complaints(consumer, &awaited)
+fn reasons(tenant: &Shown, consumer: &Consumer, admission: &Admission) -> Vec<String> {
+    let waited_for = tenant.composed.plan.resources.iter().flat_map(|resource| resource.waits_for).copied().collect();
+    admission.reasons(consumer, &waited_for)
 }
 
 /// Faults of a tenant that names Secrets on the host without permission: its claim would be refused.
@@ -128,7 +128,7 @@ fn unnameable(tenant: &Shown, consumer: &Consumer, provider_config: &Value) -> i
 
 /// Warning about a route to a host that the environment's gateway does not serve.
 fn unserved(tenant: &Shown, consumer: &Consumer, host: &Shown) -> Option<String> {
-    let status = &host.composed.told.status;
+    let status = &host.composed.view.status;
     let served: BTreeSet<&str> = texts(status.get("hosts")).collect();
     let routes = tenant
         .manifests()

@@ -233,7 +233,7 @@ mod tests {
                 "workflow": {"steps": [{"type": "deploy", "input": []}], "mod": {}},
             },
         });
-        let told: Vec<String> = of_application(&application).iter().map(ToString::to_string).collect();
+        let faults: Vec<String> = of_application(&application).iter().map(ToString::to_string).collect();
         for expected in [
             "metadata.labels.a: must be text, not the number 1: put it in quotes",
             "metadata.labels[\"b c\"]: must have a key of at most 63 letters",
@@ -250,8 +250,8 @@ mod tests {
             "spec.workflow.mod: unknown field, did you mean \"mode\"?",
             "spec.workflow.steps[0].input: unknown field, did you mean \"inputs\"?",
         ] {
-            assert!(told.iter().any(|told| told.starts_with(expected)), "{expected} is not in {told:#?}");
+            assert!(faults.iter().any(|fault| fault.starts_with(expected)), "{expected} is not in {faults:#?}");
         }
-        assert_eq!(told.len(), 14, "{told:#?}");
+        assert_eq!(faults.len(), 14, "{faults:#?}");
     }
 }

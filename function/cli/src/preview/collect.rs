@@ -106,17 +106,17 @@ impl Asked<'_> {
 /// Replaces `spec` in a sentence by the author's name for it: `own` for this claim, `others` for the environment that
 /// the sentence mentions.
 fn called(sentence: &str, own: &str, others: &str) -> String {
-    let mut told = String::new();
+    let mut text = String::new();
     let mut rest = sentence;
     while let Some(at) = rest.find("spec.") {
         let (before, path) = rest.split_at(at);
-        told.push_str(before);
-        let is_path = !told.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '.' | '_' | '-' | '"'));
+        text.push_str(before);
+        let is_path = !text.ends_with(|last: char| last.is_alphanumeric() || matches!(last, '.' | '_' | '-' | '"'));
         let behind =
             path.trim_start_matches(|letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '[' | ']'));
         let is_others = [" of its ", " of the environment"].iter().any(|owner| behind.starts_with(owner))
-            || told.contains("its owner can add");
-        told.push_str(if !is_path {
+            || text.contains("its owner can add");
+        text.push_str(if !is_path {
             "spec"
         } else if is_others {
             others
@@ -125,7 +125,7 @@ fn called(sentence: &str, own: &str, others: &str) -> String {
         });
         rest = &path["spec".len()..];
     }
-    told + rest
+    text + rest
 }
 
 /// Object or component that the preview leaves out, because this function composes nothing for its kind or type.

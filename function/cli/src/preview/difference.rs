@@ -153,7 +153,7 @@ impl<'a> ClaimDifference<'a> {
             .filter(|old| !after.iter().any(|new| new.key == old.key) && former(old, after, before).is_none());
         resources.extend(gone.map(ResourceDifference::Removed));
         let status = match (sides.old, sides.new) {
-            (Some(old), Some(new)) => fields::changes(&old.composed.told.status, &new.composed.told.status),
+            (Some(old), Some(new)) => fields::changes(&old.composed.view.status, &new.composed.view.status),
             _ => Vec::new(),
         };
         let cost = Cost::of(&sides, &resources);

@@ -122,7 +122,7 @@ mod tests {
             "come": [],
         });
         let found = changes(&old, &new);
-        let told: Vec<(&str, Value, Value)> = found
+        let shown: Vec<(&str, Value, Value)> = found
             .iter()
             .map(|change| {
                 (change.field.as_str(), change.old.clone().unwrap_or_default(), change.new.clone().unwrap_or_default())
@@ -139,7 +139,7 @@ mod tests {
             ("gone", json!(true), json!(null)),
             ("come", json!(null), json!([])),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn claim<'a>(shown: &'a Shown) -> ClaimEntry<'a> {
         source: asked.source(),
         environment: shown.environment(),
         resources: shown.composed.plan.resources.iter().map(resource).collect(),
-        status: &shown.composed.told.status,
+        status: &shown.composed.view.status,
         warnings: &shown.composed.warnings,
     }
 }

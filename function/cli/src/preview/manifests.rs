@@ -28,12 +28,12 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
         ];
         let plan = &shown.composed.plan;
         // Crossplane reads the required resources before it applies anything, so nothing waits for `host-names`.
-        let standings = hold::states(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
-        for (resource, standing) in plan.resources.iter().zip(&standings) {
+        let states = hold::states(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
+        for (resource, state) in plan.resources.iter().zip(&states) {
             let mut resource = resource.clone();
             let key = resource.key.clone();
             resource.annotate(KEY, &key);
-            document(&mut text, &std::mem::take(&mut comments), &hold::desired(resource, standing))?;
+            document(&mut text, &std::mem::take(&mut comments), &hold::desired(resource, state))?;
         }
     }
     Ok(text)

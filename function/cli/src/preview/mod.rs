@@ -188,7 +188,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     match tell(args.output, &preview, difference.as_ref(), out, err) {
         // The reader of the pipe has closed it, as `head` does: no error.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(outcome),
-        told => told.map(|()| outcome),
+        written => written.map(|()| outcome),
     }
 }
 

@@ -120,9 +120,9 @@ mod tests {
             {"from": "a", "parameterKey": "namespace"}, {"from": "a", "parameterKey": "traits[0].x"}, {"from": "a"},
         ]});
         let brought = to_component(&application, &component);
-        let told: Vec<(&str, &str)> = brought.iter().map(|it| (it.property.as_str(), it.by.as_str())).collect();
+        let found: Vec<(&str, &str)> = brought.iter().map(|it| (it.property.as_str(), it.by.as_str())).collect();
         assert_eq!(
-            told,
+            found,
             [
                 ("namespace", "the input from a"),
                 ("domain", "the input from b of workflow step s"),

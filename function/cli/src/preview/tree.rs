@@ -89,9 +89,9 @@ fn parts(shown: &Shown, place: Place, groups: &Groups) -> Vec<Node> {
 
 fn part_node(part: &str, resources: &[&Resource], groups: &Groups) -> Node {
     let mut waits: Vec<&str> = Vec::new();
-    for awaited in resources.iter().flat_map(|resource| resource.waits_for) {
-        if !waits.contains(awaited) {
-            waits.push(awaited);
+    for part in resources.iter().flat_map(|resource| resource.waits_for) {
+        if !waits.contains(part) {
+            waits.push(part);
         }
     }
     let after = if waits.is_empty() { String::new() } else { painted(QUIET, &format!("  after {}", waits.join(", "))) };
@@ -208,7 +208,7 @@ fn draw(nodes: &[Node], indent: &str, widths: &[usize; COLUMNS], text: &mut Stri
 fn statuses(preview: &Preview) -> String {
     let mut text = String::new();
     for shown in &preview.claims {
-        let lines = status_lines(&shown.composed.told.status);
+        let lines = status_lines(&shown.composed.view.status);
         if lines.is_empty() {
             continue;
         }

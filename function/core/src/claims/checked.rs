@@ -88,9 +88,9 @@ impl StatusView {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composed {
     pub plan: Plan,
-    pub told: StatusView,
-    /// Status in an environment that serves TLS, in place of `told`.
-    pub told_with_tls: StatusView,
+    pub view: StatusView,
+    /// Status in an environment that serves TLS, in place of `view`.
+    pub view_over_tls: StatusView,
     pub warnings: Vec<String>,
     pub notice: Option<&'static str>,
     pub consumer: Option<Consumer>,
@@ -102,7 +102,7 @@ pub struct Composed {
 impl Composed {
     /// Sets the status for an environment that serves TLS.
     pub fn reach_over_tls(&mut self) {
-        self.told = self.told_with_tls.clone();
+        self.view = self.view_over_tls.clone();
     }
 }
 
@@ -146,8 +146,8 @@ pub fn compose<C: Checked>(
     let immutable = checked.immutable().into_iter().chain(classes(&plan)).collect();
     Ok(Composed {
         plan,
-        told: StatusView::of(&checked, false),
-        told_with_tls: StatusView::of(&checked, true),
+        view: StatusView::of(&checked, false),
+        view_over_tls: StatusView::of(&checked, true),
         warnings: checked.warnings(),
         notice: checked.notice(),
         consumer: checked.consumer(),

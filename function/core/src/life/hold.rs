@@ -52,7 +52,7 @@ pub fn states(
     }
     let all = plan.resources.iter().zip(in_order(observed));
     let has_place = offered.is_some();
-    all.map(|(resource, observed)| standing(resource, observed, &ready, has_place)).collect()
+    all.map(|(resource, observed)| state(resource, observed, &ready, has_place)).collect()
 }
 
 /// Writes the annotation of each announcement whose parts are all ready.
@@ -67,7 +67,7 @@ pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
 }
 
 /// Parts that at least one resource is held for.
-pub fn awaited(states: &[ResourceState]) -> BTreeSet<&'static str> {
+pub fn waited_for(states: &[ResourceState]) -> BTreeSet<&'static str> {
     states.iter().flat_map(ResourceState::held_for).copied().collect()
 }
 
@@ -84,7 +84,7 @@ fn in_order(observed: &[Option<Observed>]) -> impl Iterator<Item = Option<&Obser
     observed.iter().map(Option::as_ref).chain(iter::repeat(None))
 }
 
-fn standing(
+fn state(
     resource: &Resource,
     observed: Option<&Observed>,
     ready: &BTreeSet<&'static str>,
@@ -109,8 +109,8 @@ fn standing(
 
 /// Manifest that the answer desires for a resource in this state. A held one is paused, and names the parts that it
 /// waits for.
-pub fn desired(mut resource: Resource, standing: &ResourceState) -> Value {
-    if let ResourceState::Held(parts) = standing {
+pub fn desired(mut resource: Resource, state: &ResourceState) -> Value {
+    if let ResourceState::Held(parts) = state {
         resource.annotate(PAUSED, "true");
         resource.annotate(&waits_for(), &parts.join(","));
     }

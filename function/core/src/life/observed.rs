@@ -139,7 +139,7 @@ impl Obstacle {
     /// up, messages of the provider, of Helm or of a container, failing pods, conditions of the manifest.
     fn of(planned: &Resource, seen: &impl Look) -> Option<Self> {
         if is_deleted(seen) {
-            return Some(Self::told("it is being deleted"));
+            return Some(Self::saying("it is being deleted"));
         }
         if !planned.reports_ready {
             return None;
@@ -158,16 +158,16 @@ impl Obstacle {
             return Some(Self { failure: Failure::Job, words });
         }
         if let Some(lags) = lags {
-            return Some(Self::told(lags));
+            return Some(Self::saying(lags));
         }
         let unmet = |condition: &Condition| !condition.says("True");
         let provider = [synced, ready].into_iter().flatten().filter(unmet);
-        let told = provider.filter_map(|condition| condition.message).find(|message| !message.trim().is_empty());
+        let words = provider.filter_map(|condition| condition.message).find(|message| !message.trim().is_empty());
         let is_pod = planned.manifest().get("kind").is_some_and(|kind| kind == "Pod");
         let pod = || is_pod.then(|| seen.field(CONTAINERS)).flatten();
-        let told = told.or_else(|| release_description(seen)).or_else(|| container(&pod()?));
-        if let Some(words) = told {
-            return Some(Self::told(words));
+        let words = words.or_else(|| release_description(seen)).or_else(|| container(&pod()?));
+        if let Some(words) = words {
+            return Some(Self::saying(words));
         }
         if let Some(words) = failing_pods(planned.ready, seen) {
             return Some(Self { failure: Failure::Pods, words: Some(words) });
@@ -177,7 +177,7 @@ impl Obstacle {
         Some(Self { failure: Failure::None, words })
     }
 
-    fn told(words: impl Into<String>) -> Self {
+    fn saying(words: impl Into<String>) -> Self {
         Self { failure: Failure::None, words: Some(words.into()) }
     }
 }
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_pod_says_what_its_program_said_last_or_what_keeps_it_from_starting() {
-        let told = |status: Value| {
+        let words = |status: Value| {
             let resource = json!({"status": {
                 "conditions": [{"type": "Ready", "status": "False"}],
                 "atProvider": {"manifest": {"status": {
@@ -336,17 +336,17 @@ mod tests {
         let back_off =
             json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s restarting failed container"}});
         let reason = Some("cannot run connector c: refused".to_owned());
-        assert_eq!(told(json!({"state": back_off, "lastState": {"terminated": ended}})), reason);
-        assert_eq!(told(json!({"state": {"running": {}}, "lastState": {"terminated": ended}})), reason);
+        assert_eq!(words(json!({"state": back_off, "lastState": {"terminated": ended}})), reason);
+        assert_eq!(words(json!({"state": {"running": {}}, "lastState": {"terminated": ended}})), reason);
         assert_eq!(
-            told(json!({"state": {"terminated": ended}, "lastState": {"terminated": {"message": "older"}}})),
+            words(json!({"state": {"terminated": ended}, "lastState": {"terminated": {"message": "older"}}})),
             reason
         );
         let pull = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"x\""}});
-        assert_eq!(told(json!({"state": pull, "lastState": {}})).as_deref(), Some("Back-off pulling image \"x\""));
+        assert_eq!(words(json!({"state": pull, "lastState": {}})).as_deref(), Some("Back-off pulling image \"x\""));
         let unready = Some("containers with unready status: [script]".to_owned());
-        assert_eq!(told(json!({"state": {"running": {}}, "lastState": {}})), unready);
-        assert_eq!(told(json!({"state": {"terminated": {"exitCode": 1, "message": " \n"}}})), unready);
+        assert_eq!(words(json!({"state": {"running": {}}, "lastState": {}})), unready);
+        assert_eq!(words(json!({"state": {"terminated": {"exitCode": 1, "message": " \n"}}})), unready);
     }
 
     #[test]

@@ -183,8 +183,8 @@ impl Part<'_> {
 pub fn watch(plan: &mut Plan) {
     let waited_for = plan.waited_for();
     for resource in &mut plan.resources {
-        let is_awaited = resource.ready != Ready::Exists && waited_for.contains(resource.part);
-        let is_watched = is_awaited
+        let is_waited_for = resource.ready != Ready::Exists && waited_for.contains(resource.part);
+        let is_watched = is_waited_for
             || resource.composed.pointer("/spec/managementPolicies") == Some(&to_value(&Touch::Never.policies()));
         let is_object = resource.composed.get("kind").is_some_and(|kind| kind == Object::<()>::KIND);
         if let Some(spec) = resource.composed.get_mut("spec").and_then(Value::as_object_mut)

@@ -23,11 +23,11 @@ pub struct Fault {
 impl Fault {
     /// Cuts both texts and escapes unseen characters, because both may quote arbitrary user input.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { field: told(field.into()), message: told(message.into()) }
+        Self { field: limited(field.into()), message: limited(message.into()) }
     }
 }
 
-fn told(text: String) -> String {
+fn limited(text: String) -> String {
     let text = match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,

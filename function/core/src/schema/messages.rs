@@ -133,12 +133,12 @@ pub fn first_sentence(description: &str) -> &str {
 
 /// Limits that a schema sets, as phrases for the field reference.
 pub fn limits(schema: &Value) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut phrases = Vec::new();
     let range = Limits::of(schema, "minimum", "maximum");
     match (range.least, range.most) {
-        (Some(least), Some(most)) => told.push(format!("{least} to {most}")),
-        (Some(least), None) => told.push(format!("at least {least}")),
-        (None, Some(most)) => told.push(format!("at most {most}")),
+        (Some(least), Some(most)) => phrases.push(format!("{least} to {most}")),
+        (Some(least), None) => phrases.push(format!("at least {least}")),
+        (None, Some(most)) => phrases.push(format!("at most {most}")),
         (None, None) => {}
     }
     let counts = [
@@ -149,10 +149,10 @@ pub fn limits(schema: &Value) -> Vec<String> {
     for (least, most, one, many) in counts {
         let limits = Limits::of(schema, least, most);
         if limits.least.is_some() || limits.most.is_some() {
-            told.push(amount(&limits, one, many));
+            phrases.push(amount(&limits, one, many));
         }
     }
-    told
+    phrases
 }
 
 fn amount(limits: &Limits, one: &str, many: &str) -> String {

@@ -381,9 +381,9 @@ mod tests {
         let spec = json!({"name": "ab", "kafka": {"topics": topics}, "tags": ["x", "x"]});
         let verdict = Checker::of::<Spec>().judge(&spec, "spec");
         assert!(verdict.overfull);
-        let told: Vec<String> = verdict.faults.iter().map(ToString::to_string).collect();
+        let found: Vec<String> = verdict.faults.iter().map(ToString::to_string).collect();
         assert_eq!(
-            told,
+            found,
             [
                 "spec.kafka.topics: must have 1 to 3 entries, not 20000",
                 "spec.tags[1]: duplicate of spec.tags[0] \"x\": leave one of them out",
@@ -438,9 +438,9 @@ mod tests {
             "kafka": {"topic": [], "topics": [{"name": "a", "partition": 3, "zzzzzzzzzz": 1}]},
             "labels": {"anything": "goes"}, "byName": {"any": {"topcs": []}},
         });
-        let told: Vec<_> = Checker::of::<Spec>().unknown(&spec, "spec").iter().map(ToString::to_string).collect();
+        let found: Vec<_> = Checker::of::<Spec>().unknown(&spec, "spec").iter().map(ToString::to_string).collect();
         assert_eq!(
-            told,
+            found,
             [
                 "spec.Mode: unknown field, did you mean \"mode\"?",
                 "spec.zzzzzzz: unknown field: known here are name, kafka, mode, on, tags, labels, byName, odd",

@@ -144,29 +144,29 @@ mod tests {
     /// Function that answers only after it receives a signal.
     struct Slow {
         begun: AtomicUsize,
-        told: Mutex<Receiver<()>>,
+        resumed: Mutex<Receiver<()>>,
     }
 
     impl RunFunction for Slow {
         fn run(&self, _: Request) -> Result<Response, Status> {
             self.begun.fetch_add(1, Ordering::SeqCst);
-            self.told.lock().unwrap().recv().unwrap();
+            self.resumed.lock().unwrap().recv().unwrap();
             Ok(Response::default())
         }
     }
 
     #[test]
     fn a_call_that_nobody_waits_for_any_more_never_begins() {
-        let (teller, told) = channel();
-        let slow = Arc::new(Slow { begun: AtomicUsize::new(0), told: Mutex::new(told) });
+        let (resume, resumed) = channel();
+        let slow = Arc::new(Slow { begun: AtomicUsize::new(0), resumed: Mutex::new(resumed) });
         let mut method = Method(Arc::clone(&slow));
         let mut call = || method.call(tonic::Request::new(Request::default()));
         let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
         runtime.block_on(async {
             let (first, second, third) = (call(), call(), call());
             drop(second);
-            teller.send(()).unwrap();
-            teller.send(()).unwrap();
+            resume.send(()).unwrap();
+            resume.send(()).unwrap();
             assert!(first.await.is_ok());
             assert!(third.await.is_ok());
         });

@@ -72,14 +72,14 @@ fn restart(old: &Resource, new: &Resource) -> Option<Restart> {
 }
 
 /// Configuration of a chart, without the values that do not affect pods.
-fn audible(resource: &Resource, told: &Value) -> Value {
-    let mut told = told.clone();
+fn audible(resource: &Resource, parameters: &Value) -> Value {
+    let mut parameters = parameters.clone();
     for (_, quiet) in QUIET.iter().filter(|(part, _)| *part == resource.part) {
-        if let Some(value) = told.get_mut("values").and_then(|values| values.pointer_mut(quiet)) {
+        if let Some(value) = parameters.get_mut("values").and_then(|values| values.pointer_mut(quiet)) {
             *value = Value::Null;
         }
     }
-    told
+    parameters
 }
 
 impl Restart {

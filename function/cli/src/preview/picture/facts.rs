@@ -116,7 +116,7 @@ impl<'a> Facts<'a> {
                         facts.rights.entry(index).or_default().extend(rights(text(manifest, "/data/acl")));
                     }
                     ("networking.istio.io", "Gateway") => {
-                        facts.standing(&at).gateways.push((text(manifest, "/metadata/name").to_owned(), index));
+                        facts.objects(&at).gateways.push((text(manifest, "/metadata/name").to_owned(), index));
                     }
                     ("networking.istio.io", "VirtualService") => {
                         let (namespace, route) = (at.namespace.to_owned(), read(manifest, "/spec"));
@@ -130,7 +130,7 @@ impl<'a> Facts<'a> {
         facts
     }
 
-    fn standing(&mut self, at: &At<'_, 'a>) -> &mut NamespaceObjects {
+    fn objects(&mut self, at: &At<'_, 'a>) -> &mut NamespaceObjects {
         self.places.entry((at.cluster, at.namespace.to_owned())).or_default()
     }
 
@@ -161,7 +161,7 @@ impl<'a> Facts<'a> {
         if manifest.pointer("/spec/template").is_none() && !is_knative {
             return;
         }
-        self.standing(at).pods.push(Pods { part: at.part, labels: template.metadata.labels });
+        self.objects(at).pods.push(Pods { part: at.part, labels: template.metadata.labels });
         self.pod(at, template.spec);
     }
 
@@ -192,7 +192,7 @@ impl<'a> Facts<'a> {
             self.serves(&at, name, Labels::new());
         }
         let labels = read(manifest, "/spec/forProvider/values/podLabels");
-        self.standing(&at).pods.push(Pods { part: at.part, labels });
+        self.objects(&at).pods.push(Pods { part: at.part, labels });
         let secret = text(manifest, "/spec/forProvider/values/settings/existingSecret");
         if !secret.is_empty() {
             self.uses(&at, at.namespace, secret);
@@ -204,7 +204,7 @@ impl<'a> Facts<'a> {
 
     /// Records the Secret with the kubeconfig, which the virtual cluster makes and the claim's status names.
     fn kubeconfig(&mut self, at: &At<'_, 'a>, part: &Part) {
-        let status = &part.shown.composed.told.status;
+        let status = &part.shown.composed.view.status;
         self.makes(at, at.cluster, text(status, "/kubeconfig/namespace"), text(status, "/kubeconfig/name"));
     }
 
@@ -247,7 +247,7 @@ impl<'a> Facts<'a> {
     }
 
     fn serves(&mut self, at: &At<'_, 'a>, name: &str, labels: Labels) {
-        self.standing(at).services.push(Service { part: at.part, name: name.to_owned(), labels });
+        self.objects(at).services.push(Service { part: at.part, name: name.to_owned(), labels });
     }
 
     fn makes(&mut self, at: &At<'_, 'a>, cluster: Cluster<'a>, namespace: &str, name: &str) {
@@ -274,11 +274,11 @@ impl<'a> Facts<'a> {
 
     /// Objects of one kind in a namespace.
     fn in_place<T>(&self, cluster: Cluster<'a>, namespace: &str, kind: impl Fn(&NamespaceObjects) -> &Vec<T>) -> &[T] {
-        self.places.get(&(cluster, namespace.to_owned())).map(|standing| kind(standing).as_slice()).unwrap_or_default()
+        self.places.get(&(cluster, namespace.to_owned())).map(|objects| kind(objects).as_slice()).unwrap_or_default()
     }
 
     pub fn services(&self, cluster: Cluster<'a>, namespace: &str) -> &[Service] {
-        self.in_place(cluster, namespace, |standing| &standing.services)
+        self.in_place(cluster, namespace, |objects| &objects.services)
     }
 
     /// Parts that make a Secret.
@@ -293,7 +293,7 @@ impl<'a> Facts<'a> {
 
     /// Parts with pods that have all these labels.
     pub fn selected(&self, cluster: Cluster<'a>, namespace: &str, selector: &Labels) -> Vec<usize> {
-        let pods = self.in_place(cluster, namespace, |standing| &standing.pods).iter();
+        let pods = self.in_place(cluster, namespace, |objects| &objects.pods).iter();
         let mut parts: Vec<usize> = pods.filter(|pods| selects(selector, &pods.labels)).map(|pods| pods.part).collect();
         parts.dedup();
         parts
@@ -309,7 +309,7 @@ impl<'a> Facts<'a> {
 
     /// Part with the Gateway of this name.
     pub fn gateway(&self, cluster: Cluster<'a>, namespace: &str, name: &str) -> Option<usize> {
-        let mut gateways = self.in_place(cluster, namespace, |standing| &standing.gateways).iter();
+        let mut gateways = self.in_place(cluster, namespace, |objects| &objects.gateways).iter();
         gateways.find(|(known, _)| known == name).map(|(_, part)| *part)
     }
 

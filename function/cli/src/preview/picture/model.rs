@@ -38,8 +38,8 @@ impl<'a> Picture<'a> {
         for part in &self.parts {
             clusters.entry(part.cluster).or_default().push(part.title());
         }
-        let told = clusters.iter().map(|(cluster, titles)| format!("In {cluster}: {}.", titles.join(", ")));
-        told.collect::<Vec<_>>().join(" ")
+        let sentences = clusters.iter().map(|(cluster, titles)| format!("In {cluster}: {}.", titles.join(", ")));
+        sentences.collect::<Vec<_>>().join(" ")
     }
 
     /// Endpoints in the claim's status whose address is a Service of this part.

@@ -96,18 +96,18 @@ impl<'a> Part<'a> {
 
     /// Names of the parts that this part waits for.
     pub fn waits_for(&self) -> Vec<&'static str> {
-        let mut awaited = Vec::new();
+        let mut parts = Vec::new();
         for part in self.resources.iter().flat_map(|resource| resource.waits_for) {
-            if !awaited.contains(part) {
-                awaited.push(*part);
+            if !parts.contains(part) {
+                parts.push(*part);
             }
         }
-        awaited
+        parts
     }
 
     /// Endpoints in the status of the claim, by name and URL.
     pub fn endpoints(&self) -> impl Iterator<Item = (&str, &str)> {
-        let endpoints = self.shown.composed.told.status.get("endpoints").and_then(Value::as_object);
+        let endpoints = self.shown.composed.view.status.get("endpoints").and_then(Value::as_object);
         endpoints.into_iter().flatten().filter_map(|(name, url)| Some((name.as_str(), url.as_str()?)))
     }
 

@@ -213,11 +213,11 @@ impl Reader<'_, '_> {
             offered.entry((part.shown.environment(), part.name)).or_default().push(index);
         }
         for (index, part) in self.parts.iter().enumerate() {
-            for awaited in part.waits_for() {
-                let own = parts::of_claim(self.parts, part.claim).filter(|(_, other)| other.name == awaited);
+            for needed in part.waits_for() {
+                let own = parts::of_claim(self.parts, part.claim).filter(|(_, other)| other.name == needed);
                 let mut found: Vec<usize> = own.map(|(other, _)| other).collect();
                 if found.is_empty() {
-                    found = offered.get(&(part.shown.environment(), awaited)).cloned().unwrap_or_default();
+                    found = offered.get(&(part.shown.environment(), needed)).cloned().unwrap_or_default();
                 }
                 for other in found {
                     self.arrows.add(Layer::Order, End::Part(other), End::Part(index), "is ready first".to_owned());

@@ -209,19 +209,19 @@ impl Admission {
     }
 
     /// All reasons why the consumer cannot use the environment, joined into one line.
-    pub fn reason(&self, consumer: &Consumer, awaited: &BTreeSet<&'static str>) -> Option<String> {
-        let complaints = self.complaints(consumer, awaited);
-        (!complaints.is_empty()).then(|| complaints.join("; "))
+    pub fn reason(&self, consumer: &Consumer, waited_for: &BTreeSet<&'static str>) -> Option<String> {
+        let reasons = self.reasons(consumer, waited_for);
+        (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
     /// Reasons why the environment does not admit the consumer. For a consumer that it admits, reasons why entries that
     /// parts wait for are not ready. Each is one sentence, with its remedy.
-    pub fn complaints(&self, consumer: &Consumer, awaited: &BTreeSet<&'static str>) -> Vec<String> {
+    pub fn reasons(&self, consumer: &Consumer, waited_for: &BTreeSet<&'static str>) -> Vec<String> {
         let Consumer { environment, namespace, claim_namespace, .. } = consumer;
         vec![match self {
             Self::Open(states) => {
-                let awaited = states.iter().filter(|(name, _)| awaited.contains(*name));
-                return awaited.filter_map(|(name, state)| reason_missing(consumer, name, *state)).collect();
+                let entries = states.iter().filter(|(name, _)| waited_for.contains(*name));
+                return entries.filter_map(|(name, state)| reason_missing(consumer, name, *state)).collect();
             }
             Self::Missing => format!(
                 "there is no environment {environment}: create a VClusterEnvironmentClaim with spec.name {environment}, or name another in spec.environment"
@@ -375,7 +375,7 @@ mod tests {
         let published = provider_config(&["team"], &["n"], &["cluster", "inside", "istiod"]);
         let admission = Admission::of(&consumer(), Some(&published));
         assert_eq!(admission.offered(), BTreeSet::from([ENVIRONMENT]));
-        let reason = |awaited: &[&'static str]| admission.reason(&consumer(), &awaited.iter().copied().collect());
+        let reason = |waited_for: &[&'static str]| admission.reason(&consumer(), &waited_for.iter().copied().collect());
         assert_eq!(reason(&[]), None);
         assert_eq!(reason(&[ENVIRONMENT, "kafka"]), None);
         assert_eq!(reason(&[ISTIO]).as_deref(), Some("Istio of the environment e is not ready yet"));

@@ -126,8 +126,8 @@ fn each_account_is_pushed_hashed_and_listed() {
         let acl = find(&plan, "broker-config").manifest()["data"]["acl"].as_str().unwrap();
         let listed: Vec<&str> = acl.lines().filter_map(|line| line.strip_prefix("user ")).collect();
         assert_eq!(listed, accounts.iter().map(|account| account.user).collect::<Vec<_>>());
-        let told = to_value(&broker.status(false))["credentials"].clone();
-        assert_eq!(told.as_array().unwrap().len(), accounts.len());
+        let credentials = to_value(&broker.status(false))["credentials"].clone();
+        assert_eq!(credentials.as_array().unwrap().len(), accounts.len());
     }
 }
 

@@ -230,24 +230,24 @@ mod tests {
     #[test]
     fn topics_that_share_a_name_or_a_table_are_told_with_the_first_of_them() {
         let topics = ["a.b", "c", "a_b", "a.b", "a_b", "C"].map(str::to_owned);
-        let told = faults(with_topics(&topics, &topics[..3]));
+        let found = faults(with_topics(&topics, &topics[..3]));
         let expected = [
             "spec.kafkaConfig.topics[3].name: duplicate of spec.kafkaConfig.topics[0].name \"a.b\": leave one of them out",
             "spec.kafkaConfig.topics[4].name: duplicate of spec.kafkaConfig.topics[2].name \"a_b\": leave one of them out",
             "spec.kafkaConfig.topics[2].name: must differ from \"a.b\" in more than dots and underscores: Kafka could not tell their metrics apart",
             "spec.snowflakeConfig.topics[2]: must not share the table A_B with \"a.b\"",
         ];
-        assert_eq!(told, expected);
-        let told = faults(with_topics(&["c".to_owned(), "C".to_owned()], &["c".to_owned(), "C".to_owned()]));
-        assert_eq!(told, ["spec.snowflakeConfig.topics[1]: must not share the table C with \"c\""]);
+        assert_eq!(found, expected);
+        let found = faults(with_topics(&["c".to_owned(), "C".to_owned()], &["c".to_owned(), "C".to_owned()]));
+        assert_eq!(found, ["spec.snowflakeConfig.topics[1]: must not share the table C with \"c\""]);
     }
 
     #[test]
     fn of_a_list_with_too_many_entries_nothing_further_is_told() {
         let topics: Vec<String> = (0..20_000).map(|index| format!("{}_{index}", "x".repeat(190))).collect();
-        let told = faults(with_topics(&topics, &topics));
+        let found = faults(with_topics(&topics, &topics));
         assert_eq!(
-            told,
+            found,
             [
                 "spec.kafkaConfig.topics: must have 1 to 200 entries, not 20000",
                 "spec.snowflakeConfig.topics: must have 1 to 200 entries, not 20000",
@@ -339,15 +339,15 @@ mod tests {
 
     #[test]
     fn metabase_tells_its_maker_nothing_unless_it_is_asked_to() {
-        let told = |input: Value| {
+        let switched_off = |input: Value| {
             let plan = compose(&json!({}), input).unwrap();
             let metabase = plan.resources.iter().find(|resource| resource.key == "metabase-deployment").unwrap();
             let text = metabase.manifest().to_string();
             ["MB_ANON_TRACKING_ENABLED", "MB_CHECK_FOR_UPDATES"]
                 .map(|name| text.contains(&format!(r#"{{"name":"{name}","value":"false"}}"#)))
         };
-        assert_eq!(told(json!({})), [true, true]);
-        assert_eq!(told(json!({"telemetry": {"metabase": true}})), [false, false]);
+        assert_eq!(switched_off(json!({})), [true, true]);
+        assert_eq!(switched_off(json!({"telemetry": {"metabase": true}})), [false, false]);
     }
 
     #[test]

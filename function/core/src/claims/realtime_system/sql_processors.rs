@@ -106,10 +106,10 @@ pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
 pub fn unwritten(processors: &[SqlProcessor], is_fed: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
     let topics: Vec<Topics> = processors.iter().map(|processor| Topics::of(&processor.sql)).collect();
     let is_written = |topic: &String| topics.iter().any(|other| other.written.contains(topic)) || is_fed(topic);
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     let mut unwritten = Vec::new();
     for (index, topics) in topics.iter().enumerate() {
-        let new = topics.read.iter().filter(|topic| !is_written(topic) && told.insert((*topic).clone()));
+        let new = topics.read.iter().filter(|topic| !is_written(topic) && reported.insert((*topic).clone()));
         unwritten.extend(new.map(|topic| (index, topic.clone())));
     }
     unwritten

@@ -27,7 +27,7 @@ pub fn phase(subject: &Subject, state: State, all: &[Seen]) -> String {
 /// Message of the condition `Settled`. The reason from outside the plan is first: held resources cannot become ready
 /// before it is resolved.
 pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
-    let reason = (subject.reason)(&hold::awaited(subject.states));
+    let reason = (subject.reason)(&hold::waited_for(subject.states));
     let own = match state {
         State::Ready | State::NotWanted => None,
         State::Held if reason.is_some() => None,
@@ -39,7 +39,7 @@ pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
         (true, false) => format!("all {} resources are ready", all.len()),
         (false, _) => ready(all),
     };
-    let holds = all.iter().filter(|seen| matches!(seen.standing, ResourceState::Held(_))).count();
+    let holds = all.iter().filter(|seen| matches!(seen.state, ResourceState::Held(_))).count();
     let holds = match holds {
         0 => String::new(),
         1 => ", 1 is held".to_owned(),
@@ -50,7 +50,7 @@ pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
 
 /// Reason why one resource is not ready, with the name of the resource.
 pub fn one(subject: &Subject, seen: Seen) -> String {
-    match seen.standing {
+    match seen.state {
         ResourceState::Waiting => {
             format!("waiting for {}: {}: {}", seen.resource.part, seen.resource.title(), why(subject, seen))
         }
@@ -62,7 +62,7 @@ pub fn one(subject: &Subject, seen: Seen) -> String {
 pub fn why(subject: &Subject, seen: Seen) -> String {
     let title = seen.resource.title();
     let words = seen.observed.and_then(|observed| observed.words.as_deref());
-    match seen.standing {
+    match seen.state {
         ResourceState::Ready => "ready".to_owned(),
         ResourceState::Held(_) => held(subject, &[seen]),
         ResourceState::Failed => {
@@ -91,7 +91,7 @@ pub fn why(subject: &Subject, seen: Seen) -> String {
 
 /// Message about the first resource in this state that has a reason, or else about the first one.
 fn first(subject: &Subject, state: State, all: &[Seen]) -> String {
-    let in_the_way = || all.iter().filter(|seen| State::of_one(seen.standing) == state);
+    let in_the_way = || all.iter().filter(|seen| State::of_one(seen.state) == state);
     let says = |seen: &&Seen| seen.observed.is_some_and(|observed| observed.words.is_some());
     in_the_way().find(says).or_else(|| in_the_way().next()).map(|seen| one(subject, *seen)).unwrap_or_default()
 }
@@ -102,7 +102,7 @@ fn held(subject: &Subject, all: &[Seen]) -> String {
     let within = |part: &str| all.len() > 1 && all.iter().any(|seen| seen.resource.part == part);
     let mut missing: Vec<&str> = Vec::new();
     let mut lacking = BTreeSet::new();
-    for &part in all.iter().flat_map(|seen| seen.standing.held_for()) {
+    for &part in all.iter().flat_map(|seen| seen.state.held_for()) {
         if !within(part) && !missing.contains(&part) {
             missing.push(part);
         }
@@ -116,7 +116,7 @@ fn held(subject: &Subject, all: &[Seen]) -> String {
 }
 
 fn ready(all: &[Seen]) -> String {
-    let ready = all.iter().filter(|seen| *seen.standing == ResourceState::Ready).count();
+    let ready = all.iter().filter(|seen| *seen.state == ResourceState::Ready).count();
     match all.len() {
         1 => format!("{ready} of 1 resource is ready"),
         total => format!("{ready} of {total} resources are ready"),

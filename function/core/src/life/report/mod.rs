@@ -32,7 +32,7 @@ pub struct Report {
 impl Report {
     pub fn of(subject: &Subject) -> Self {
         let all: Vec<Seen> = subject.seen().collect();
-        let ready = all.iter().all(|seen| *seen.standing == ResourceState::Ready);
+        let ready = all.iter().all(|seen| *seen.state == ResourceState::Ready);
         let settled = ready && !subject.is_new;
         let mut conditions = vec![Condition {
             kind: ACCEPTED,

@@ -73,8 +73,8 @@ pub enum State {
 
 impl State {
     /// State of one resource.
-    pub fn of_one(standing: &ResourceState) -> Self {
-        match standing {
+    pub fn of_one(state: &ResourceState) -> Self {
+        match state {
             ResourceState::Ready => Self::Ready,
             ResourceState::Held(_) => Self::Held,
             ResourceState::Waiting => Self::Waiting,
@@ -85,16 +85,16 @@ impl State {
 
     /// State of several resources together. States that need a person have precedence.
     pub(super) fn of(all: &[Seen]) -> Self {
-        let any = |wanted: fn(&ResourceState) -> bool| all.iter().any(|seen| wanted(seen.standing));
+        let any = |wanted: fn(&ResourceState) -> bool| all.iter().any(|seen| wanted(seen.state));
         if all.is_empty() {
             Self::NotWanted
-        } else if any(|standing| *standing == ResourceState::Failed) {
+        } else if any(|state| *state == ResourceState::Failed) {
             Self::Failed
-        } else if any(|standing| *standing == ResourceState::Paused) {
+        } else if any(|state| *state == ResourceState::Paused) {
             Self::Paused
-        } else if any(|standing| *standing == ResourceState::Waiting) {
+        } else if any(|state| *state == ResourceState::Waiting) {
             Self::Waiting
-        } else if any(|standing| matches!(standing, ResourceState::Held(_))) {
+        } else if any(|state| matches!(state, ResourceState::Held(_))) {
             Self::Held
         } else {
             Self::Ready
@@ -120,13 +120,13 @@ impl State {
 
 impl Phase {
     pub(super) fn of(name: &'static str, state: State, all: &[Seen]) -> Self {
-        let count = |wanted: fn(&ResourceState) -> bool| count(all.iter().filter(|seen| wanted(seen.standing)).count());
+        let count = |wanted: fn(&ResourceState) -> bool| count(all.iter().filter(|seen| wanted(seen.state)).count());
         Self {
             name,
             state,
-            ready: count(|standing| *standing == ResourceState::Ready),
+            ready: count(|state| *state == ResourceState::Ready),
             total: self::count(all.len()),
-            held: count(|standing| matches!(standing, ResourceState::Held(_))),
+            held: count(|state| matches!(state, ResourceState::Held(_))),
         }
     }
 }
@@ -147,7 +147,7 @@ impl Status {
     }
 
     pub(super) fn of(phases: Vec<Phase>, all: &[Seen], subject: &Subject) -> Self {
-        let ready = all.iter().filter(|seen| *seen.standing == ResourceState::Ready).count();
+        let ready = all.iter().filter(|seen| *seen.state == ResourceState::Ready).count();
         let unready = phases.iter().find(|phase| !phase.state.is_done());
         Self {
             phase: unready.map_or(if subject.is_new { APPLYING } else { SETTLED }, |phase| phase.name),
@@ -164,7 +164,7 @@ impl Status {
 fn held(all: &[Seen]) -> Vec<Held> {
     let mut held: Vec<Held> = Vec::new();
     for seen in all {
-        let missing = seen.standing.held_for();
+        let missing = seen.state.held_for();
         if missing.is_empty() {
             continue;
         }

@@ -79,7 +79,7 @@ pub struct Subject<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     pub resource: &'a Resource,
-    pub standing: &'a ResourceState,
+    pub state: &'a ResourceState,
     pub observed: Option<&'a Observed>,
 }
 
@@ -87,6 +87,6 @@ impl<'a> Subject<'a> {
     /// Resources of the plan, in the plan's order.
     pub fn seen(&self) -> impl Iterator<Item = Seen<'a>> {
         let stands = self.plan.resources.iter().zip(self.states).zip(self.observed);
-        stands.map(|((resource, standing), observed)| Seen { resource, standing, observed: observed.as_ref() })
+        stands.map(|((resource, state), observed)| Seen { resource, state, observed: observed.as_ref() })
     }
 }

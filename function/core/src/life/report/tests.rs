@@ -86,7 +86,7 @@ fn report_of(observed: &[Observed], reason: Option<&str>, is_new: bool) -> Repor
     })
 }
 
-fn told<'a>(report: &'a Report, kind: &str) -> (Truth, &'static str, &'a str) {
+fn condition<'a>(report: &'a Report, kind: &str) -> (Truth, &'static str, &'a str) {
     let condition = report.conditions.iter().find(|condition| condition.kind == kind).unwrap();
     (condition.truth, condition.reason, &condition.message)
 }
@@ -97,7 +97,7 @@ fn every_phase_has_its_condition_whatever_is_observed() {
         let report = report(observed, None);
         let kinds: Vec<&str> = report.conditions.iter().map(|condition| condition.kind).collect();
         assert_eq!(kinds, ["Accepted", "Ground", "Database", "Kafka", "Monitoring", "Settled"]);
-        assert_eq!(told(&report, "Monitoring"), (Truth::True, "NotWanted", "the claim does not ask for it"));
+        assert_eq!(condition(&report, "Monitoring"), (Truth::True, "NotWanted", "the claim does not ask for it"));
     }
 }
 
@@ -107,7 +107,7 @@ fn right_after_a_change_nothing_is_settled() {
     let report = report_of(&all, None, true);
     assert!(!report.settled);
     let settled = (Truth::False, "Applying", "the last change is being applied; before it, all 4 resources were ready");
-    assert_eq!(told(&report, "Settled"), settled);
+    assert_eq!(condition(&report, "Settled"), settled);
     assert_eq!((report.status.phase, report.status.composite_generation), ("Applying", Some(3)));
     let before = json!({"status": {"conditions": [{"type": "Settled", "status": "True", "reason": "Settled"}]}});
     let transitions = transitions::since(&before, &report.conditions);
@@ -121,10 +121,10 @@ fn right_after_a_change_nothing_is_settled() {
 #[test]
 fn without_its_environment_the_complaint_comes_first_and_nothing_is_waited_for_that_is_held() {
     let report = report(&[], Some("there is no environment e"));
-    let ground = told(&report, "Ground");
+    let ground = condition(&report, "Ground");
     assert_eq!(ground, (Truth::False, "Held", "waits for environment: there is no environment e"));
-    assert_eq!(told(&report, "Database"), (Truth::False, "Held", "waits for lock"));
-    let settled = told(&report, "Settled");
+    assert_eq!(condition(&report, "Database"), (Truth::False, "Held", "waits for lock"));
+    let settled = condition(&report, "Settled");
     assert_eq!(settled, (Truth::False, "Held", "there is no environment e; 0 of 4 resources are ready, 4 are held"));
     assert!(!report.settled);
 }
@@ -132,26 +132,26 @@ fn without_its_environment_the_complaint_comes_first_and_nothing_is_waited_for_t
 #[test]
 fn what_is_waited_for_is_named_with_its_own_words() {
     let report = report(&[ready(), unready("ImagePullBackOff")], None);
-    assert_eq!(told(&report, "Ground"), (Truth::True, "Ready", "1 of 1 resource is ready"));
+    assert_eq!(condition(&report, "Ground"), (Truth::True, "Ready", "1 of 1 resource is ready"));
     let postgres = "waiting for postgres: Release the-postgres in namespace streaming: ImagePullBackOff";
-    assert_eq!(told(&report, "Database"), (Truth::False, "Waiting", postgres));
+    assert_eq!(condition(&report, "Database"), (Truth::False, "Waiting", postgres));
     let kafka = "waiting for kafka: Deployment the-kafka in namespace streaming: it is not created yet";
-    assert_eq!(told(&report, "Kafka"), (Truth::False, "Waiting", kafka));
+    assert_eq!(condition(&report, "Kafka"), (Truth::False, "Waiting", kafka));
     let settled = format!("{postgres}; 1 of 4 resources are ready, 1 is held");
-    assert_eq!(told(&report, "Settled"), (Truth::False, "Waiting", settled.as_str()));
+    assert_eq!(condition(&report, "Settled"), (Truth::False, "Waiting", settled.as_str()));
 }
 
 #[test]
 fn a_failed_job_comes_before_what_is_merely_under_way() {
     let report = report(&[ready(), ready(), failed("the password is wrong"), unready("no pod")], None);
-    let (truth, reason, message) = told(&report, "Settled");
+    let (truth, reason, message) = condition(&report, "Settled");
     assert_eq!((truth, reason), (Truth::False, "Failed"));
     let expected = "the Job the-databases in namespace streaming failed: the password is wrong; read its log with \
                     kubectl logs -n streaming job/the-databases inside the virtual cluster; a change of the claim or of \
                     spec.credentialsGeneration makes a new one; 2 of 4 resources are ready";
     assert_eq!(message, expected);
-    assert_eq!(told(&report, "Database").1, "Failed");
-    assert_eq!(told(&report, "Kafka").1, "Waiting");
+    assert_eq!(condition(&report, "Database").1, "Failed");
+    assert_eq!(condition(&report, "Kafka").1, "Waiting");
 }
 
 #[test]
@@ -160,10 +160,10 @@ fn pods_that_do_not_come_up_are_said_with_the_command_that_shows_why() {
     let report = report(&[ready(), ready(), Observed { failure: Failure::Pods, ..unready("2 failed") }, late], None);
     let job = "waiting for databases: Job the-databases in namespace streaming: 2 failed; read its log with \
                kubectl logs -n streaming job/the-databases inside the virtual cluster";
-    assert_eq!(told(&report, "Database"), (Truth::False, "Waiting", job));
+    assert_eq!(condition(&report, "Database"), (Truth::False, "Waiting", job));
     let kafka = "waiting for kafka: Deployment the-kafka in namespace streaming: the ReplicaSet is late; look at its pods \
                  with kubectl describe pods -n streaming -l app=the-kafka inside the virtual cluster";
-    assert_eq!(told(&report, "Kafka"), (Truth::False, "Waiting", kafka));
+    assert_eq!(condition(&report, "Kafka"), (Truth::False, "Waiting", kafka));
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn what_a_person_paused_is_said_with_the_way_out() {
     let report = report(&[ready(), paused(), ready(), ready()], None);
     let expected = "paused by a person: remove the annotation crossplane.io/paused of the Object x7k2p-1, which is the \
                     Release the-postgres in namespace streaming";
-    assert_eq!(told(&report, "Database"), (Truth::False, "Paused", expected));
+    assert_eq!(condition(&report, "Database"), (Truth::False, "Paused", expected));
     assert!(!report.settled);
 }
 
@@ -196,7 +196,7 @@ fn the_status_says_the_same_in_numbers() {
     );
     let settled = self::report(&[ready(), ready(), ready(), ready()], None);
     assert_eq!((settled.status.phase, settled.status.resources.as_str()), ("Settled", "4/4"));
-    assert_eq!(told(&settled, "Settled"), (Truth::True, "Settled", "all 4 resources are ready"));
+    assert_eq!(condition(&settled, "Settled"), (Truth::True, "Settled", "all 4 resources are ready"));
 }
 
 /// Composite with the conditions of a report.

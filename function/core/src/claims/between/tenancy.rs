@@ -1,4 +1,5 @@
-//! Fields that the specs of systems and brokers have in common: their places inside an environment, and their ends.
+//! Fields that the specs of systems and brokers have in common: a place inside an environment, and what stays of the
+//! claim there.
 //!
 //! The type of a field has its form, its range, its default and its rule for changes. The documentation of a field
 //! stands in each spec, because its words differ.

@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help setup preview generate bless tools test proof fuzz e2e e2e-faults e2e-up e2e-down charts lint advisories fmt bench package addon push sign reproduce release docs
+.PHONY: help setup preview generate bless tools check test proof fuzz e2e e2e-faults e2e-up e2e-down charts lint advisories fmt bench package addon push sign reproduce release docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -15,7 +15,7 @@ preview: ## show what the example Application becomes, without a cluster
 generate: ## write what follows from the Rust types: XRDs, definitions' parameters, the field reference
 	cargo run --quiet -- generate
 
-bless: ## write what the examples become, their picture and what fields touch, after a change that is meant
+bless: ## write what the examples become, their states and picture, and what fields touch, after a change that is meant
 	BLESS=1 cargo test --quiet --test fast -- change:: golden:: picture::
 	BLESS=1 cargo test --quiet --test real -- replay::
 

@@ -1,14 +1,21 @@
-//! Tests of `explain` as people use it: the real binary over output of kubectl, and over stories.
+//! Tests of `explain` as people use it: the real binary over output of kubectl, at one moment and at several.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
-use realtime_platform_cli::explain::{Moment, moments};
 use realtime_platform_core::claims::Kind;
-use serde_json::{Value, json};
+use realtime_platform_core::life::adoption::Found;
+use realtime_platform_core::life::report::State;
+use realtime_platform_core::parts::plan::Place;
+use realtime_platform_core::progress::{Known, Progress};
+use realtime_platform_core::settings::Settings;
+use serde_json::{Map, Value, json};
 use support::api_server::ApiServer;
 use support::defined::define;
+use support::observed::{composed, list};
+use support::simulation::{Call, Moment, moments};
 use support::tools::{run, said, stdout, tool};
 
 const APPLICATION: &str = "examples/health-realtime-pipeline/application.yaml";
@@ -42,19 +49,56 @@ fn steps(story: &str) -> Vec<PathBuf> {
     steps
 }
 
-/// State after this many steps of a story.
-fn moment(claims: &str, story: &str, count: usize) -> Moment {
-    let claims = Path::new(env!("CARGO_MANIFEST_DIR")).join(claims);
-    moments(&claims, &steps(story)[..count]).unwrap_or_else(|faults| panic!("{faults}")).pop().unwrap()
+/// Every state of a story.
+fn all(claims: &str, story: &str) -> Vec<Moment> {
+    moments(Path::new(claims), &steps(story)).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
-/// List that kubectl would write at that moment: all objects, with many that the function does not manage.
-fn list(moment: &Moment) -> Value {
-    let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kube-root-ca.crt"}});
-    let composites = moment.calls.iter().map(|call| call.composite.clone());
-    let composed = moment.calls.iter().flat_map(|call| call.observed.values().cloned());
-    let items: Vec<Value> = composites.chain(composed).chain([foreign]).collect();
-    json!({"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": items})
+static EXAMPLE: LazyLock<Vec<Moment>> = LazyLock::new(|| all(APPLICATION, STORY));
+static MINIMAL: LazyLock<Vec<Moment>> = LazyLock::new(|| all("examples/minimal", "tests/replays/minimal"));
+
+/// Account of a claim by the function's own result, in the format of `explain`.
+fn account(call: &Call) -> Value {
+    let required = |under: &str| call.required.get(under).and_then(Option::as_ref);
+    let known = Known {
+        composite: &call.composite,
+        settings: Settings::read(Value::Object(Map::new())),
+        provider_config: required("environment"),
+        found: &|under| required(under).map_or(Found::Nothing, |found| Found::Object(found.clone())),
+        observed: |key: &str| call.observed.get(key),
+    };
+    let progress = Progress::of(known).unwrap();
+    let (stage, status) = (&progress.stage, &progress.report.status);
+    let planned = stage.composed.plan.resources.iter().zip(&stage.states).zip(stage.reasons());
+    let lines: Vec<Value> = planned
+        .map(|((planned, standing), why)| {
+            let place = if planned.place == Place::Host { "host" } else { "inside" };
+            let now = State::of_one(standing);
+            let mut line = json!({"key": planned.key, "part": planned.part, "title": planned.title(), "place": place, "state": now.name()});
+            if now != State::Ready {
+                line["why"] = why.into();
+            }
+            line
+        })
+        .collect();
+    let phases = stage.phases.iter().zip(&status.phases).map(|(phase, now)| {
+        let is_of_it = |line: &&Value| phase.parts.iter().any(|part| line["part"] == *part);
+        json!({"name": phase.name, "state": now.state.name(), "resources": lines.iter().filter(is_of_it).collect::<Vec<_>>()})
+    });
+    let conditions = progress.report.conditions.iter().map(
+        |told| json!({"type": told.kind, "status": told.truth.name(), "reason": told.reason, "message": told.message}),
+    );
+    let labels = &call.composite["metadata"]["labels"];
+    json!({
+        "kind": Kind::of_composite(call.composite["kind"].as_str().unwrap()).unwrap().claim,
+        "namespace": labels["crossplane.io/claim-namespace"],
+        "name": call.claim,
+        "phase": status.phase,
+        "resources": status.resources,
+        "ttlSeconds": progress.ttl_seconds,
+        "phases": phases.collect::<Vec<_>>(),
+        "conditions": conditions.collect::<Vec<_>>(),
+    })
 }
 
 /// Account of claims without the fields that only a sequence has.
@@ -76,8 +120,7 @@ fn plain(mut step: Value) -> Value {
 
 /// File with the output of kubectl at the end of the story, after a change to it.
 fn at_the_end(name: &str, change: impl Fn(&mut Value)) -> PathBuf {
-    let moment = moment(APPLICATION, STORY, steps(STORY).len());
-    let mut list = list(&moment);
+    let mut list = list(EXAMPLE.last().unwrap());
     list["items"].as_array_mut().unwrap().iter_mut().for_each(change);
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::write(&file, list.to_string()).unwrap();
@@ -122,20 +165,20 @@ fn a_claim_that_a_person_has_paused_says_so_before_everything_else() {
 
 #[test]
 fn what_kubectl_writes_is_told_as_it_stands() {
-    let second = "tests/replays/variants/second-namespace";
-    let stories = [
-        (APPLICATION, STORY, 10, "failed"),
-        ("examples/variants/second-namespace.yaml", second, 8, "cannot run connector mqtt-source-bytes-connector: "),
+    let second = "examples/variants/second-namespace.yaml";
+    let of_second = all(second, "tests/replays/variants/second-namespace");
+    let moments = [
+        (APPLICATION, &EXAMPLE[9], "failed"),
+        (second, &of_second[7], "cannot run connector mqtt-source-bytes-connector: "),
     ];
-    for (claims, story, count, words) in stories {
-        let moment = moment(claims, story, count);
+    for (claims, moment, words) in moments {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("observed.yaml");
-        fs::write(&file, serde_yaml::to_string(&list(&moment)).unwrap()).unwrap();
+        fs::write(&file, serde_yaml::to_string(&list(moment)).unwrap()).unwrap();
         let found = told(&[claims, "--observed", folder.path().to_str().unwrap(), "-o", "json"]);
         let found: Value = serde_json::from_str(&found).unwrap();
-        let expected = plain(serde_json::to_value(&moment.step).unwrap());
-        assert_eq!(plain(found[0].clone()), expected, "{story}");
+        let expected: Vec<Value> = moment.calls.iter().map(account).collect();
+        assert_eq!(plain(found[0].clone()), Value::from(expected), "{claims}");
         let text = told(&[claims, "--observed", file.to_str().unwrap()]);
         assert!(text.contains(words) && !text.contains('*'), "{text}");
     }
@@ -143,7 +186,7 @@ fn what_kubectl_writes_is_told_as_it_stands() {
 
 #[test]
 fn right_after_a_change_nothing_is_told_to_be_settled() {
-    let settled = list(&moment("examples/minimal", "tests/replays/minimal", 6));
+    let settled = list(&MINIMAL[5]);
     for (told_generation, phase) in [(1, "Applying"), (2, "Settled")] {
         let mut observed = settled.clone();
         for item in observed["items"].as_array_mut().unwrap() {
@@ -213,7 +256,7 @@ fn what_kubectl_says_is_not_taken_for_a_cluster_with_nothing_in_it() {
 
 #[test]
 fn what_is_looked_for_and_not_found_is_said() {
-    let all = list(&moment("examples/minimal", "tests/replays/minimal", 6));
+    let all = list(&MINIMAL[5]);
     let only = |keep: &dyn Fn(&Value) -> bool| {
         let mut some = all.clone();
         some["items"].as_array_mut().unwrap().retain(|item| keep(item));
@@ -298,15 +341,10 @@ fn the_command_that_is_told_writes_all_that_is_explained() {
     let commands = commands();
     assert!(commands.iter().all(|command| *command == commands[0]), "{commands:?}");
     let server = ApiServer::start();
-    let moment = moment(APPLICATION, STORY, 10);
-    let mut items = list(&moment)["items"].as_array().unwrap().clone();
+    let mut items = list(&EXAMPLE[9])["items"].as_array().unwrap().clone();
     items.retain(|item| item["kind"] != "ConfigMap");
-    // Labels that Crossplane sets on composites.
     for item in &mut items {
-        if let Some(kind) = Kind::of_composite(item["kind"].as_str().unwrap()) {
-            let claim = &item["metadata"]["labels"];
-            let reference = json!({"apiVersion": "platform.example.org/v1alpha1", "kind": kind.claim, "name": claim["crossplane.io/claim-name"], "namespace": claim["crossplane.io/claim-namespace"]});
-            item["spec"]["claimRef"] = reference;
+        if Kind::of_composite(item["kind"].as_str().unwrap()).is_some() {
             item["metadata"].as_object_mut().unwrap().shift_remove("uid");
         }
         item["metadata"].as_object_mut().unwrap().shift_remove("deletionTimestamp");
@@ -385,13 +423,14 @@ fn without_status(mut object: Value) -> Value {
 }
 
 #[test]
-fn a_story_is_told_step_by_step_in_the_right_order() {
-    let steps: Vec<String> = steps(STORY).iter().map(|step| step.display().to_string()).collect();
-    let mut arguments = vec![APPLICATION, "--states"];
-    arguments.extend(steps.iter().map(String::as_str));
-    let text = told(&arguments);
+fn states_are_told_one_after_the_other_in_the_right_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for (moment, step) in EXAMPLE.iter().zip(steps(STORY)) {
+        fs::write(folder.path().join(step.file_name().unwrap()), composed(moment).to_string()).unwrap();
+    }
+    let text = told(&[APPLICATION, "--states", folder.path().to_str().unwrap()]);
     let blocks: Vec<&str> = text.lines().filter(|line| line.starts_with("== ")).collect();
-    assert_eq!(blocks.len(), steps.len());
+    assert_eq!(blocks.len(), EXAMPLE.len());
     let at = |said: &str| text.find(said).unwrap_or_else(|| panic!("{said} is not in:\n{text}"));
     let order = [
         "phase VirtualCluster is ready",
@@ -414,22 +453,21 @@ fn a_story_is_told_step_by_step_in_the_right_order() {
 }
 
 #[test]
-fn everything_wrong_with_a_story_is_said_and_nothing_is_shown() {
+fn everything_wrong_with_the_states_is_said_and_nothing_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let file = folder.path().join(name);
         fs::write(&file, text).unwrap();
         file.to_str().unwrap().to_owned()
     };
-    let first = write("1.yaml", "step: nothing\n");
-    let second = write("2.yaml", "step: x\nhappens:\n  health-lenses: {ready: [kafka]}\n  nobody: {ready: [all]}\n");
-    let third = write("3.yaml", "step: x\nhappened: {}\n");
+    let first = write("1.yaml", "apiVersion: v1\nkind: List\nitems: []\n");
+    let second = write("2.yaml", "step: x\nhappens:\n  health-lenses: {ready: [kafka]}\n");
+    let third = write("3.yaml", "NAME     SYNCED   READY   AGE\nlenses   True     True    3m\n");
     let said = refused(&[APPLICATION, "--states", &first, &second, &third]);
     for expected in [
-        "2.yaml:3: happens.health-lenses: nothing can happen to kafka: it is held",
-        "2.yaml:4: happens.nobody: is no claim that is explained",
-        "3.yaml:1: cannot be read as a step: unknown field `happened`",
-        "3 faults: nothing is shown until there is none",
+        "2.yaml:1: is no object of a cluster, and begins with \"step: x\": write what is observed with kubectl get ",
+        "3.yaml:1: is a table, which leaves most out",
+        "2 faults: nothing is shown until there is none",
     ] {
         assert!(said.contains(expected), "{expected} is not in:\n{said}");
     }

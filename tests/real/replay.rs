@@ -1,22 +1,24 @@
 //! Life of every example as a readable story: a sequence of events, each with the answer. Each story is replayed
 //! through the function, through `explain`, and through Crossplane's own engine.
 //!
-//! `BLESS=1` writes the answers into the stories. Review the result before you commit it.
+//! `BLESS=1` writes the answers into the stories, and some states of the example Application into docs/states/. Review
+//! the result before you commit it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 
-use function_sdk_rust::proto::v1::{Ready, Resources, RunFunctionResponse, Severity, Status};
-use realtime_platform_cli::explain::{Call, Moment, moments};
-use realtime_platform_core::claims::Kind;
+use function_sdk_rust::proto::v1::{Ready, RunFunctionResponse, Severity, Status};
 use realtime_platform_core::parts::plan::{PAUSED, waits_for};
 use serde_json::{Value, json};
 use support::crossplane::{Engine, Rendered};
 use support::examples::project;
-use support::requests::{self, about, answer, desired};
+use support::observed;
+use support::requests::{self, desired};
+use support::simulation::{Call, Moment, moments};
 
 /// Story: its name, its claims, and its steps.
 struct Story {
@@ -52,19 +54,6 @@ static TOLD: LazyLock<Vec<(Story, Vec<Moment>)>> = LazyLock::new(|| {
     };
     stories().into_iter().map(told).collect()
 });
-
-/// Answer of the function to the request that Crossplane would send for this call.
-fn answered(call: &Call) -> RunFunctionResponse {
-    let mut request = about(&call.composite);
-    let state = request.observed.get_or_insert_default();
-    state.resources.extend(call.observed.iter().map(|(key, value)| (key.clone(), requests::resource(value))));
-    let environment = call.provider_config.iter().map(|found| ("environment", Some(found)));
-    for (under, found) in call.found.iter().map(|(under, found)| (under.as_str(), found.as_ref())).chain(environment) {
-        let items = found.map(requests::resource).into_iter().collect();
-        request.required_resources.insert(under.to_owned(), Resources { items });
-    }
-    answer(&request)
-}
 
 fn status(status: Status) -> &'static str {
     match status {
@@ -144,7 +133,7 @@ fn event(result: &function_sdk_rust::proto::v1::Result) -> String {
 fn expectations(moment: &Moment, before: &mut BTreeMap<String, String>) -> String {
     let mut text = "expect:\n".to_owned();
     for call in &moment.calls {
-        let expected = expectation(&answered(call));
+        let expected = expectation(&call.answer);
         let is_as_before = before.get(&call.claim) == Some(&expected);
         if is_as_before {
             let _ = writeln!(text, "  {}: as before", call.claim);
@@ -190,14 +179,14 @@ fn every_example_has_a_story_that_settles_after_it_has_stepped_back() {
     for (story, moments) in TOLD.iter() {
         let mut settled: BTreeMap<&str, Vec<bool>> = BTreeMap::new();
         for call in moments.iter().flat_map(|moment| &moment.calls) {
-            let settles = requests::condition(&answered(call), "Settled").0;
+            let settles = requests::condition(&call.answer, "Settled").0;
             settled.entry(&call.claim).or_default().push(settles);
         }
         for (claim, settled) in settled {
             assert!(!settled[0] && *settled.last().unwrap(), "{}: {claim} goes {settled:?}", story.name);
         }
-        let steps_back = moments.iter().flat_map(|moment| &moment.calls).flat_map(|call| answered(call).results);
-        assert!(steps_back.map(|result| event(&result)).any(|event| event.starts_with("Warning")), "{}", story.name);
+        let steps_back = moments.iter().flat_map(|moment| &moment.calls).flat_map(|call| &call.answer.results);
+        assert!(steps_back.map(event).any(|event| event.starts_with("Warning")), "{}", story.name);
     }
 }
 
@@ -208,55 +197,161 @@ fn name(together: &Path) -> String {
     path.trim_end_matches("/application").trim_end_matches("/claims").to_owned()
 }
 
+/// What `explain --states` tells of these files, one for each moment.
+fn explained(claims: &Path, states: &Path) -> Vec<Value> {
+    let mut explain = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
+    explain.args(["explain", "-o", "json"]).arg(claims).arg("--states").arg(states).current_dir(project());
+    let output = explain.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Folder with what a cluster shows at each moment, under the name of its step.
+fn shown<'a>(moments: impl Iterator<Item = (&'a str, Value)>) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, shown) in moments {
+        fs::write(folder.path().join(name), shown.to_string()).unwrap();
+    }
+    folder
+}
+
+fn file_name(step: &Path) -> &str {
+    step.file_name().unwrap().to_str().unwrap()
+}
+
 #[test]
 fn explain_tells_what_is_answered() {
     for (story, moments) in TOLD.iter() {
-        for moment in moments {
-            for (call, account) in moment.calls.iter().zip(&moment.step.claims) {
-                let answer = answered(call);
-                let told = account.conditions.iter();
-                let told: Vec<_> = told
-                    .map(|told| (told.kind.to_owned(), format!("{}, {}: {}", told.status, told.reason, told.message)))
-                    .collect();
-                assert_eq!(told, conditions(&answer), "{}: {}", story.name, call.claim);
-                let lines = || account.phases.iter().flat_map(|phase| &phase.resources);
-                let of = |state: &str| {
-                    lines().filter(|line| line.state.name() == state).map(|line| line.key.clone()).collect()
-                };
-                assert_eq!(ready(&answer), of("Ready"), "{}: {}", story.name, call.claim);
-                assert_eq!(held(&answer).into_keys().collect::<BTreeSet<_>>(), of("Held"), "{}", call.claim);
-                let events: Vec<_> = account
-                    .events
-                    .iter()
-                    .map(|told| format!("{} {}: {}", told.kind, told.reason, told.message))
-                    .collect();
-                let last: Vec<_> = answer.results.iter().map(event).collect();
-                assert!(events.ends_with(&last), "{events:?} {last:?}");
-            }
+        let names = story.steps.iter().map(|step| file_name(step));
+        let folder = shown(names.zip(moments.iter().map(observed::list)));
+        let steps = explained(&story.claims, folder.path());
+        assert_eq!(steps.len(), moments.len(), "{}", story.name);
+        for (call, step) in
+            moments.iter().zip(&steps).flat_map(|(moment, step)| moment.calls.iter().map(move |call| (call, step)))
+        {
+            let title = format!("{}: {}", step["file"], call.claim);
+            let account = list(step, "claims").find(|account| account["name"] == call.claim.as_str());
+            let account = account.unwrap_or_else(|| panic!("{title}: nothing is told"));
+            let answer = &call.answer;
+            let told: Vec<_> = list(account, "conditions")
+                .map(|told| {
+                    (
+                        text(told, "type"),
+                        format!("{}, {}: {}", text(told, "status"), text(told, "reason"), text(told, "message")),
+                    )
+                })
+                .collect();
+            assert_eq!(told, conditions(answer), "{title}");
+            let lines = || list(account, "phases").flat_map(|phase| list(phase, "resources"));
+            let of = |state: &str| {
+                lines().filter(|line| line["state"] == state).map(|line| text(line, "key")).collect::<BTreeSet<_>>()
+            };
+            assert_eq!(ready(answer), of("Ready"), "{title}");
+            assert_eq!(held(answer).into_keys().collect::<BTreeSet<_>>(), of("Held"), "{title}");
+            let events: Vec<_> = list(account, "events")
+                .map(|told| format!("{} {}: {}", text(told, "type"), text(told, "reason"), text(told, "message")))
+                .collect();
+            assert_eq!(events, answer.results.iter().map(event).collect::<Vec<_>>(), "{title}");
         }
     }
+}
+
+fn list<'v>(value: &'v Value, name: &str) -> impl Iterator<Item = &'v Value> {
+    value[name].as_array().into_iter().flatten()
+}
+
+fn text(value: &Value, name: &str) -> String {
+    value[name].as_str().unwrap_or_default().to_owned()
+}
+
+/// Steps of the example Application whose states are in docs/states/: on the way to settled, and what can go wrong on it
+/// and after.
+const RECORDED: [&str; 8] = [
+    "02-asked-for.yaml",
+    "04-slow-chart.yaml",
+    "07-locks.yaml",
+    "10-failed-job.yaml",
+    "13-paused.yaml",
+    "17-settled.yaml",
+    "18-kafka-down.yaml",
+    "20-leaving.yaml",
+];
+
+#[test]
+fn the_states_that_people_are_shown_are_those_of_the_story() {
+    let folder = project().join("docs/states");
+    let (story, moments) = TOLD.iter().find(|(story, _)| story.name == "health-realtime-pipeline").unwrap();
+    let steps = story.steps.iter().map(|step| file_name(step)).zip(moments);
+    let recorded: Vec<(&str, &Moment)> = steps.filter(|(name, _)| RECORDED.contains(name)).collect();
+    assert_eq!(recorded.len(), RECORDED.len());
+    if std::env::var_os("BLESS").is_some() {
+        fs::create_dir_all(&folder).unwrap();
+        for (name, moment) in &recorded {
+            fs::write(folder.join(name), observed::state(moment)).unwrap();
+        }
+    }
+    let mut found: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    found.sort();
+    assert_eq!(found, RECORDED);
+    for (name, moment) in &recorded {
+        let text = fs::read_to_string(folder.join(name)).unwrap();
+        assert!(text == observed::state(moment), "{name}: BLESS=1 writes what the story shows now");
+    }
+    // What is left out is not read: the same is told of all that a cluster shows.
+    let whole = shown(recorded.iter().map(|(name, moment)| (*name, observed::composed(moment))));
+    let plain = |steps: Vec<Value>| -> Vec<Value> { steps.into_iter().map(|step| step["claims"].clone()).collect() };
+    assert_eq!(plain(explained(&story.claims, &folder)), plain(explained(&story.claims, whole.path())));
+}
+
+#[test]
+fn everything_wrong_with_a_story_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let step = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        file
+    };
+    let steps = [
+        step("1.yaml", "step: nothing\n"),
+        step("2.yaml", "step: x\nhappens:\n  health-lenses: {ready: [kafka]}\n  nobody: {ready: [all]}\n"),
+        step("3.yaml", "step: x\nhappened: {}\n"),
+    ];
+    let claims = Path::new("examples/health-realtime-pipeline/application.yaml");
+    let said = moments(claims, &steps).err().unwrap();
+    for expected in [
+        "2.yaml: happens.health-lenses: nothing can happen to kafka: it is held",
+        "2.yaml: happens.nobody: is no claim of the example",
+        "3.yaml: cannot be read as a step: unknown field `happened`",
+    ] {
+        assert!(said.contains(expected), "{expected} is not in:\n{said}");
+    }
+    assert_eq!(said.lines().count(), 3, "{said}");
 }
 
 #[test]
 fn crossplane_itself_says_the_same() {
     let engine = Engine::start();
-    let mut asked = BTreeSet::new();
+    let mut asked: Vec<&Call> = Vec::new();
     for (story, moments) in TOLD.iter() {
         for (moment, file) in moments.iter().zip(&story.steps) {
             // A call that was rendered before has the same answer.
-            for call in moment.calls.iter().filter(|call| asked.insert(format!("{call:?}"))) {
+            for call in &moment.calls {
+                if asked.contains(&call) {
+                    continue;
+                }
+                asked.push(call);
                 let title = format!("{}: {}", file.display(), call.claim);
-                let required: Vec<Value> =
-                    call.provider_config.iter().chain(call.found.values().flatten()).cloned().collect();
+                let required: Vec<Value> = call.required.values().flatten().cloned().collect();
                 let observed: Vec<Value> = call.observed.values().cloned().collect();
                 let rendered = engine.render(&composite(call), &observed, &required);
-                let answer = answered(call);
-                let said: BTreeMap<String, String> = conditions(&answer).into_iter().collect();
+                let answer = &call.answer;
+                let said: BTreeMap<String, String> = conditions(answer).into_iter().collect();
                 let found = rendered.composite["status"]["conditions"].as_array().unwrap().iter();
                 let found: BTreeMap<String, String> = found
                     .map(|found| {
-                        let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
-                        (text("type"), format!("{}, {}: {}", text("status"), text("reason"), text("message")))
+                        let said =
+                            format!("{}, {}: {}", text(found, "status"), text(found, "reason"), text(found, "message"));
+                        (text(found, "type"), said)
                     })
                     .filter(|(kind, _)| said.contains_key(kind))
                     .collect();
@@ -269,8 +364,8 @@ fn crossplane_itself_says_the_same() {
                         Some((key.clone(), parts.to_owned()))
                     })
                     .collect();
-                assert_eq!(paused, held(&answer), "{title}");
-                assert_eq!(rendered.holds("Ready"), requests::condition(&answer, "Settled").0, "{title}");
+                assert_eq!(paused, held(answer), "{title}");
+                assert_eq!(rendered.holds("Ready"), requests::condition(answer, "Settled").0, "{title}");
                 assert_eq!(events(&rendered), answer.results.iter().map(event).collect(), "{title}");
             }
         }
@@ -279,7 +374,6 @@ fn crossplane_itself_says_the_same() {
 
 /// Events of the function, without those that Crossplane itself adds for each composed resource.
 fn events(rendered: &Rendered) -> BTreeSet<String> {
-    let text = |result: &Value, name: &str| result[name].as_str().unwrap_or_default().to_owned();
     let ours = rendered.results.iter().filter(|result| result["reason"] != "ComposeResources");
     ours.map(|result| {
         let message = text(result, "message");
@@ -290,11 +384,9 @@ fn events(rendered: &Rendered) -> BTreeSet<String> {
     .collect()
 }
 
-/// Composite with the fields that Crossplane itself keeps in it.
+/// Composite with the times that Crossplane itself keeps in it.
 fn composite(call: &Call) -> Value {
     let mut composite = call.composite.clone();
-    let kind = Kind::of_composite(composite["kind"].as_str().unwrap()).unwrap();
-    composite["spec"]["compositionRef"] = json!({"name": kind.definition});
     for condition in composite["status"]["conditions"].as_array_mut().unwrap() {
         condition["lastTransitionTime"] = json!("2026-01-01T00:00:00Z");
     }

@@ -66,7 +66,7 @@ fn steps(block: &Block) -> Vec<Step> {
 fn copy() -> tempfile::TempDir {
     let copy = tempfile::tempdir().unwrap();
     let to = copy.path();
-    for folder in ["examples", "compositions", "definitions", "xrds", "tests/replays"] {
+    for folder in ["examples", "compositions", "definitions", "xrds", "docs/states"] {
         copy_folder(&root().join(folder), &to.join(folder));
     }
     fs::copy(root().join("Makefile"), to.join("Makefile")).unwrap();

@@ -163,8 +163,8 @@ pub fn settled(mut request: RunFunctionRequest, answer: &RunFunctionResponse) ->
     request
 }
 
-/// Request after an answer: Crossplane has written the answer's conditions into the composite's status.
-pub fn after(mut request: RunFunctionRequest, answer: &RunFunctionResponse) -> RunFunctionRequest {
+/// Conditions of an answer, as Crossplane writes them into the composite's status.
+pub fn conditions(answer: &RunFunctionResponse) -> Vec<Value> {
     let condition = |condition: &Condition| {
         let status = match condition.status() {
             Status::ConditionTrue => "True",
@@ -173,10 +173,14 @@ pub fn after(mut request: RunFunctionRequest, answer: &RunFunctionResponse) -> R
         };
         json!({"type": condition.r#type, "status": status, "reason": condition.reason, "message": condition.message})
     };
-    let conditions: Vec<Value> = answer.conditions.iter().map(condition).collect();
+    answer.conditions.iter().map(condition).collect()
+}
+
+/// Request after an answer: Crossplane has written the answer's conditions into the composite's status.
+pub fn after(mut request: RunFunctionRequest, answer: &RunFunctionResponse) -> RunFunctionRequest {
     let composite = request.observed.as_mut().and_then(|state| state.composite.as_mut()).expect("a composite");
     let mut fields = composite.resource.as_ref().map(struct_to_json).expect("a composite has fields");
-    fields["status"] = json!({"conditions": conditions});
+    fields["status"] = json!({"conditions": conditions(answer)});
     *composite = resource(&fields);
     request
 }

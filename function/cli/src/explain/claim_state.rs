@@ -13,9 +13,7 @@ use super::subject::Subject;
 /// All claims at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
-    /// Title of the step, if a story has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
+    /// File with the observed state, if it is one of a sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     pub claims: Vec<Account>,

@@ -1,5 +1,4 @@
-//! Observed state of claims: from the objects that kubectl writes, to the input that Crossplane gives to the function
-//! for each claim.
+//! Observed state of claims: from the objects that kubectl writes, to the result of the function for each claim.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +10,8 @@ use realtime_platform_core::parts::owner::{Claim, controller};
 use realtime_platform_core::progress::{Known, Progress};
 use serde_json::{Map, Value, json};
 
-use super::subject::{Call, Judged, Subject, Subjects};
+use super::subject::{Judged, Subject, Subjects};
 use crate::documents::read::Document;
-
-/// Annotation with Crossplane's key of a composed resource.
-pub const KEY: &str = "crossplane.io/composition-resource-name";
 
 /// Observed state of all claims.
 #[derive(Clone, Debug, Default)]
@@ -199,37 +195,28 @@ impl Subject<'_> {
         composite
     }
 
-    /// Input of Crossplane's call for the claim.
-    pub fn call(&self, seen: &Seen, cluster: &Cluster) -> Call {
+    /// Result of the function for the claim, called with what it requires.
+    pub fn judged(&self, seen: &Seen, cluster: &Cluster) -> Judged {
         let provider_config =
             |name| cluster.find((kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND, name));
         let locks = ownership::locks(&self.plan).flat_map(|lock: Lock| {
             let former = self.former_lock.as_deref();
             let named = [(lock.name.key, Some(lock.name.name)), (FORMER_LOCK, former)];
             named.map(|(under, name)| {
-                (under.to_owned(), name.and_then(|name| cluster.find((lock.name.api_version, lock.name.kind, name))))
+                (under, name.and_then(|name| cluster.find((lock.name.api_version, lock.name.kind, name))))
             })
         });
-        let names = adoption::names(&self.plan)
-            .map(|name| (name.key.to_owned(), cluster.find((name.api_version, name.kind, name.name))));
-        Call {
-            claim: self.asked.claim.name.clone(),
-            composite: self.composite(seen),
-            observed: seen.composed.clone(),
-            provider_config: self.environment.as_deref().and_then(provider_config).cloned(),
-            found: locks.chain(names).map(|(under, found)| (under, found.cloned())).collect(),
-        }
-    }
-
-    /// Result of the function for the claim.
-    pub fn judged(&self, seen: &Seen, cluster: &Cluster) -> Judged {
-        let call = self.call(seen, cluster);
+        let names =
+            adoption::names(&self.plan).map(|name| (name.key, cluster.find((name.api_version, name.kind, name.name))));
+        let found: BTreeMap<&str, Option<&Value>> = locks.chain(names).collect();
         Progress::of(Known {
-            composite: &call.composite,
+            composite: &self.composite(seen),
             settings: Ok(self.settings.clone()),
-            provider_config: call.provider_config.as_ref(),
-            found: &|under| call.found.get(under).cloned().flatten().map_or(Found::Nothing, Found::Object),
-            observed: |key: &str| call.observed.get(key),
+            provider_config: self.environment.as_deref().and_then(provider_config),
+            found: &|under| {
+                found.get(under).copied().flatten().map_or(Found::Nothing, |object| Found::Object(object.clone()))
+            },
+            observed: |key: &str| seen.composed.get(key),
         })
     }
 }

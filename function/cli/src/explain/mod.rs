@@ -2,18 +2,14 @@
 //! and why. This module has no rules of its own: it calls the same functions of `core` as the gRPC server does.
 
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anstream::adapter;
 use anyhow::Context as _;
 use clap::ValueEnum;
 
-pub use self::claim_state::Step;
 use self::cluster::Cluster;
 use self::not_found::Sought;
-pub use self::step::Moment;
-pub use self::subject::Call;
 use self::subject::Subjects;
 use crate::documents::fault::Located;
 use crate::documents::read::{self, Document};
@@ -23,10 +19,9 @@ use crate::preview::inputs::Inputs;
 use crate::terminal;
 use realtime_platform_core::text::readable::readable_json;
 
-pub mod claim_state;
+mod claim_state;
 mod cluster;
 mod not_found;
-mod simulation;
 mod step;
 mod subject;
 mod text;
@@ -41,12 +36,13 @@ Examples:
     crate::observe!(),
     "
     function-realtime-platform explain application.yaml --observed observed.yaml
-  The whole way, step by step:
-    function-realtime-platform explain application.yaml --states tests/replays/health-realtime-pipeline/*.yaml
+  What has changed from one moment to the next:
+    function-realtime-platform explain application.yaml --states observed-*.yaml
 
 Observed files are what kubectl get -o yaml writes, of any resources: composed ones are found by their annotation \
 crossplane.io/composition-resource-name, an environment by its ProviderConfig. A claim of which nothing is found in them \
-is named, with what was looked for. What a file of --states does not say is as in the one before it.
+is named, with what was looked for. Each file of --states is one state of the whole cluster; conditions of a claim that \
+it leaves out are those that were told of the state before it.
 
 Exit codes: 0 all is told, 1 something is wrong with the files or nothing is found in them, 2 something is wrong with the command line."
 );
@@ -63,7 +59,7 @@ pub struct Args {
     #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with = "states")]
     pub observed: Vec<PathBuf>,
 
-    /// What is observed step by step, one file for each
+    /// What is observed step by step: files that kubectl get -o yaml writes, one for each state, or folders of them
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub states: Vec<PathBuf>,
 
@@ -127,9 +123,8 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     } else {
         let (states, unreadable) = files(&args.states, stdin);
         faults.extend(unreadable);
-        let observed = states.iter().flatten().filter(|document| document.value.get("step").is_none());
-        faults.extend(not_found::strange(observed));
-        if faults.is_empty() { simulation::tell(&subjects, &states, &mut faults) } else { Vec::new() }
+        faults.extend(not_found::strange(states.iter().flatten()));
+        subjects.steps(&states)
     };
     if !faults.is_empty() {
         faults::faults(&faults, err)?;
@@ -157,21 +152,4 @@ fn files(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Vec<Document>>, Vec<L
         }
     }
     (files, faults)
-}
-
-/// Every moment of a sequence for the claims in a file or folder, or all faults as text.
-pub fn moments(claim: &Path, states: &[PathBuf]) -> Result<Vec<Moment>, String> {
-    let (documents, mut faults) = read::documents(&[claim.to_owned()], &mut io::empty());
-    let gathered = Gathered::of(&documents);
-    faults.extend(gathered.faults);
-    let inputs = Inputs::of(&[], &mut faults);
-    let subjects = Subjects::of(gathered.asked, &inputs, &mut faults);
-    let (states, unreadable) = files(states, &mut io::empty());
-    faults.extend(unreadable);
-    let moments = simulation::moments(&subjects, &states, &mut faults);
-    let mut said = Vec::new();
-    match faults::faults(&faults, &mut said) {
-        Ok(()) if faults.is_empty() => Ok(moments),
-        _ => Err(adapter::strip_str(&String::from_utf8_lossy(&said)).to_string()),
-    }
 }

@@ -1,24 +1,40 @@
-//! State of all claims at one moment.
+//! State of all claims at one moment, and at one moment after the other.
 
-use super::claim_state::{Account, Step};
+use serde_json::Value;
+
+use super::claim_state::{self, Account, Step};
 use super::cluster::{Cluster, Seen};
-use super::subject::{Call, Judged, Subject, Subjects};
-
-/// Moment of a sequence: the input of Crossplane's calls, and the explanation of the results.
-#[derive(Clone, Debug)]
-pub struct Moment {
-    pub calls: Vec<Call>,
-    pub step: Step,
-}
+use super::subject::{Judged, Subject, Subjects};
+use crate::documents::read::Document;
 
 impl Subjects<'_> {
+    /// Explanation of a sequence of observed states. A state without conditions of a claim has those of the result
+    /// before it, as a composite has in a cluster.
+    pub fn steps(&self, states: &[Vec<Document>]) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        let mut conditions: Vec<Vec<Value>> = vec![Vec::new(); self.all.len()];
+        for state in states {
+            let mut cluster = Cluster::of(self, state);
+            for (seen, told) in cluster.claims.iter_mut().zip(conditions) {
+                if seen.conditions.is_empty() {
+                    seen.conditions = told;
+                }
+            }
+            let judged = self.judged(&cluster);
+            let step = self.step(&judged, &cluster, steps.last());
+            steps.push(Step { file: state.first().map(|document| document.file.clone()), ..step });
+            conditions = judged.iter().map(|judged| judged.iter().flat_map(conditions_of).collect()).collect();
+        }
+        steps
+    }
+
     /// Explanation of every claim from its result, with the changes since the step before.
     pub fn step(&self, judged: &[Option<Judged>], cluster: &Cluster, before: Option<&Step>) -> Step {
         let accounts = self.all.iter().zip(judged).zip(&cluster.claims).filter_map(|((subject, judged), seen)| {
             let before = before.and_then(|before| before.claim(subject));
             Some(Account::of(subject, judged.as_ref()?, &seen.paused, before))
         });
-        Step { title: None, file: None, claims: accounts.collect() }
+        Step { file: None, claims: accounts.collect() }
     }
 
     /// Result of the function for every claim that exists.
@@ -26,4 +42,13 @@ impl Subjects<'_> {
         let judged = |(subject, seen): (&Subject, &Seen)| (!seen.is_absent).then(|| subject.judged(seen, cluster));
         self.all.iter().zip(&cluster.claims).map(judged).collect()
     }
+}
+
+/// Conditions of a result, as a composite shows them.
+fn conditions_of(judged: &Judged) -> impl Iterator<Item = Value> {
+    let conditions = match judged {
+        Ok(progress) => &progress.report.conditions,
+        Err(refused) => &refused.conditions,
+    };
+    conditions.iter().map(claim_state::to_value)
 }

@@ -1,12 +1,9 @@
-//! Claims that are explained, and the input of Crossplane's calls for them.
-
-use std::collections::BTreeMap;
+//! Claims that are explained.
 
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Plan;
 use realtime_platform_core::progress::{Progress, Refused};
 use realtime_platform_core::settings::Settings;
-use serde_json::Value;
 
 use crate::documents::fault::Located;
 use crate::preview::collect::Asked;
@@ -60,18 +57,4 @@ impl Subject<'_> {
     pub fn is(&self, kind: &str, claim: &Claim) -> bool {
         self.asked.kind.claim == kind && self.asked.claim == *claim
     }
-}
-
-/// Input of Crossplane's call for one claim.
-#[derive(Clone, Debug)]
-pub struct Call {
-    /// Name of the claim.
-    pub claim: String,
-    pub composite: Value,
-    /// Composed resources, by key.
-    pub observed: BTreeMap<String, Value>,
-    /// ProviderConfig with the name of the environment, if one exists.
-    pub provider_config: Option<Value>,
-    /// Object for each other requirement of the function, by the name of the requirement; `None` if none exists.
-    pub found: BTreeMap<String, Option<Value>>,
 }

@@ -40,7 +40,7 @@ fn unmarked(mut account: Account) -> Account {
 pub fn several(steps: &[Step]) -> String {
     let mut text = String::new();
     for (index, step) in steps.iter().enumerate() {
-        let title = step.title.as_deref().or(step.file.as_deref()).unwrap_or_default();
+        let title = step.file.as_deref().unwrap_or_default();
         let _ = writeln!(text, "{}\n", painted(TITLE, &format!("== {}. {title}", index + 1)));
         for account in &step.claims {
             if account.changed {

@@ -3,10 +3,13 @@
 
 use std::collections::HashMap;
 
+use k8s_openapi::api::core::v1::{Container, EnvVar};
+use k8s_openapi::api::rbac::v1::PolicyRule;
+use realtime_platform_core::kinds::istio::VirtualService;
 use serde_json::Value;
 
 use super::parts::{self, Part, text};
-use super::reading::{Container, Labelled, Labels, Pod, PushSecret, Rule, Template, VirtualService, read, selects};
+use super::reading::{Labels, items, read, selects};
 use crate::preview::claim::Cluster;
 
 /// Service of a manifest, or of a chart that names its Service in its values.
@@ -152,29 +155,26 @@ impl<'a> Facts<'a> {
 
     /// Records the pods of every kind of workload, and Services.
     fn workload(&mut self, at: &At<'_, 'a>, manifest: &Value) {
-        let template: Template = read(manifest, "/spec/template");
-        let is_knative = group(manifest) == "serving.knative.dev";
         if text(manifest, "/kind") == "Service" {
-            let labels = read::<Labelled>(manifest, "/metadata").labels;
-            self.serves(at, text(manifest, "/metadata/name"), labels);
+            self.serves(at, text(manifest, "/metadata/name"), read(manifest, "/metadata/labels"));
         }
-        if manifest.pointer("/spec/template").is_none() && !is_knative {
-            return;
+        if let Some(template) = manifest.pointer("/spec/template") {
+            self.objects(at).pods.push(Pods { part: at.part, labels: read(template, "/metadata/labels") });
+            self.pod(at, template);
         }
-        self.objects(at).pods.push(Pods { part: at.part, labels: template.metadata.labels });
-        self.pod(at, template.spec);
     }
 
-    fn pod(&mut self, at: &At<'_, 'a>, pod: Pod) {
-        let variables = pod.all_containers().flat_map(|container| &container.env);
-        let named = variables.filter_map(|variable| Some(variable.value_from.secret_key_ref.as_ref()?.name.clone()));
-        let mounted = pod.volumes.iter().filter_map(|volume| Some(volume.secret.as_ref()?.secret_name.clone()));
-        let secrets: Vec<String> = named.chain(mounted).collect();
-        for secret in secrets {
+    fn pod(&mut self, at: &At<'_, 'a>, template: &Value) {
+        let mut containers: Vec<Container> = read(template, "/spec/initContainers");
+        containers.extend(read::<Vec<Container>>(template, "/spec/containers"));
+        let named = |variable: &EnvVar| Some(variable.value_from.as_ref()?.secret_key_ref.as_ref()?.name.clone());
+        for secret in containers.iter().flat_map(|container| container.env.iter().flatten()).filter_map(named) {
             self.uses(at, at.namespace, &secret);
         }
-        let containers = pod.init_containers.into_iter().chain(pod.containers);
-        self.scripts.extend(containers.map(|container| Script {
+        for volume in items(template, "/spec/volumes") {
+            self.uses(at, at.namespace, text(volume, "/secret/secretName"));
+        }
+        self.scripts.extend(containers.into_iter().map(|container| Script {
             part: at.part,
             namespace: at.namespace.to_owned(),
             container,
@@ -214,13 +214,12 @@ impl<'a> Facts<'a> {
                 self.uses(at, at.namespace, text(manifest, "/spec/provider/kubernetes/authRef/name"));
             }
             "PushSecret" => {
-                let push: PushSecret = read(manifest, "/spec");
                 self.uses(at, at.namespace, text(manifest, "/spec/selector/secret/name"));
                 let inside = Cluster::Virtual(parts[at.part].shown.environment());
-                for store in &push.secret_store_refs {
-                    let namespace = store_namespace(parts, at.part, &store.name);
+                for store in items(manifest, "/spec/secretStoreRefs") {
+                    let namespace = store_namespace(parts, at.part, text(store, "/name"));
                     let mut keys: Vec<&str> =
-                        push.data.iter().map(|push| push.matched.remote_ref.remote_key.as_str()).collect();
+                        items(manifest, "/spec/data").map(|push| text(push, "/match/remoteRef/remoteKey")).collect();
                     keys.dedup();
                     for key in keys {
                         self.makes(at, inside, namespace, key);
@@ -238,9 +237,9 @@ impl<'a> Facts<'a> {
 
     /// A part whose Role may write a Secret by its name is a maker of that Secret.
     fn role(&mut self, at: &At<'_, 'a>, manifest: &Value) {
-        let rules: Vec<Rule> = read(manifest, "/rules");
-        for rule in rules.iter().filter(|rule| rule.resources.iter().any(|resource| resource == "secrets")) {
-            for name in &rule.resource_names {
+        let rules: Vec<PolicyRule> = read(manifest, "/rules");
+        for rule in rules.iter().filter(|rule| rule.resources.iter().flatten().any(|resource| resource == "secrets")) {
+            for name in rule.resource_names.iter().flatten() {
                 self.makes(at, at.cluster, at.namespace, name);
             }
         }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::arrows::{Arrows, End, Layer};
 use super::facts::{Facts, Script};
 use super::parts::{Part, words};
-use super::reading::{addresses, connector};
+use super::reading::{addresses, connector, literal};
 use crate::preview::claim::Cluster;
 
 /// Title of the node for publishers outside the platform.
@@ -209,7 +209,7 @@ struct Reader<'r, 'a> {
 
 impl Reader<'_, '_> {
     fn literal(&self, name: &str) -> &str {
-        self.script.container.literal(name).unwrap_or_default()
+        literal(&self.script.container, name).unwrap_or_default()
     }
 
     /// Namespace of the script, with the environment in front if that has another name.
@@ -263,7 +263,9 @@ impl Reader<'_, '_> {
     }
 
     fn connectors(&self, flow: &mut Flow) {
-        for settings in self.script.container.env.iter().filter_map(|variable| connector(variable.value.as_deref()?)) {
+        for settings in
+            self.script.container.env.iter().flatten().filter_map(|variable| connector(variable.value.as_deref()?))
+        {
             let setting = |name: &str| settings.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
             let by = Some(self.script.part);
             let worker = self.part_at(self.literal("CONNECT_URL"));

@@ -1,209 +1,30 @@
-//! Manifests as the picture reads them: only the fields that refer to other objects. A missing field has a default, so
-//! that a manifest of any kind can be read as any type.
+//! Manifests as the picture reads them. A whole kind is read as the type that it is written with, of the core or of
+//! `k8s-openapi`. Single fields are read by their JSON pointers, also those of two kinds that a type would fit:
+//!
+//! - a pod beside its containers: code that reads the many sources of a volume would make the image larger;
+//! - a PushSecret: its type has templates, and no text becomes one that the core has not quoted.
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Container;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub type Labels = BTreeMap<String, String>;
-
-/// Pod template of a workload: its labels, and the fields of its pods that refer to other objects.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Template {
-    pub metadata: Labelled,
-    pub spec: Pod,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Labelled {
-    pub labels: Labels,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Pod {
-    pub init_containers: Vec<Container>,
-    pub containers: Vec<Container>,
-    pub volumes: Vec<Volume>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Container {
-    pub name: String,
-    pub env: Vec<Variable>,
-    pub command: Vec<String>,
-    pub args: Vec<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Variable {
-    pub name: String,
-    pub value: Option<String>,
-    pub value_from: Source,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Source {
-    pub secret_key_ref: Option<Named>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Volume {
-    pub secret: Option<SecretVolume>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SecretVolume {
-    pub secret_name: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Named {
-    pub name: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct VirtualService {
-    pub hosts: Vec<String>,
-    pub gateways: Vec<String>,
-    pub http: Vec<HttpRoute>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct HttpRoute {
-    pub rewrite: Rewrite,
-    pub route: Vec<Route>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Rewrite {
-    pub authority: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Route {
-    pub destination: Destination,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Destination {
-    pub host: String,
-    pub port: PortNumber,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct PortNumber {
-    pub number: Option<u16>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Gateway {
-    pub selector: Labels,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Selector {
-    pub match_labels: Labels,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct ServiceMonitor {
-    pub selector: Selector,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct NetworkPolicy {
-    pub pod_selector: Selector,
-    pub ingress: Vec<Admission>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Admission {
-    pub from: Vec<Peer>,
-    pub ports: Vec<AdmittedPort>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Peer {
-    pub pod_selector: Option<Selector>,
-    pub namespace_selector: Option<Selector>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct AdmittedPort {
-    pub port: Value,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct PushSecret {
-    pub secret_store_refs: Vec<Named>,
-    pub data: Vec<Push>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub struct Push {
-    #[serde(rename = "match")]
-    pub matched: Match,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Match {
-    pub remote_ref: RemoteRef,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct RemoteRef {
-    pub remote_key: String,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Rule {
-    pub resources: Vec<String>,
-    pub resource_names: Vec<String>,
-}
 
 /// Value at a JSON pointer; the default if the value is absent or has another shape.
 pub fn read<T: for<'de> Deserialize<'de> + Default>(value: &Value, pointer: &str) -> T {
     value.pointer(pointer).and_then(|value| T::deserialize(value).ok()).unwrap_or_default()
 }
 
-impl Pod {
-    pub fn all_containers(&self) -> impl Iterator<Item = &Container> {
-        self.init_containers.iter().chain(&self.containers)
-    }
+/// Items of the list at a JSON pointer; none if the value is absent or has another shape.
+pub fn items<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
+    value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
-impl Container {
-    pub fn literal(&self, name: &str) -> Option<&str> {
-        self.env.iter().find(|variable| variable.name == name)?.value.as_deref()
-    }
+/// Value of a container's variable, if the manifest has it.
+pub fn literal<'c>(container: &'c Container, name: &str) -> Option<&'c str> {
+    container.env.iter().flatten().find(|variable| variable.name == name)?.value.as_deref()
 }
 
 /// Whether the labels contain every label of the selector. An empty selector selects nothing here.

@@ -2,15 +2,17 @@
 //! the names of parts.
 
 use super::arrows::{Arrow, Arrows, End, Layer};
-use super::reading::connector;
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
+use k8s_openapi::api::networking::v1::NetworkPolicySpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use realtime_platform_core::kinds::istio::VirtualService;
+use serde_json::{Map, Value, json};
 
 use super::facts::{Facts, Script, group};
 use super::flow::{self, Flow};
 use super::parts::{self, Part, text};
-use super::reading::{Gateway, Labels, NetworkPolicy, ServiceMonitor, VirtualService, addresses, read, selects};
+use super::reading::{Labels, addresses, connector, literal, read, selects};
 
 /// All arrows of a picture with these parts.
 pub fn arrows(parts: &[Part], facts: &Facts, flow: &Flow) -> Vec<Arrow> {
@@ -37,10 +39,10 @@ impl Reader<'_, '_> {
             let namespace = text(manifest, "/metadata/namespace");
             match (group(manifest), text(manifest, "/kind")) {
                 ("networking.istio.io", "VirtualService") => self.route(index, namespace, &read(manifest, "/spec")),
-                ("networking.istio.io", "Gateway") => self.gateway(index, &read(manifest, "/spec")),
+                ("networking.istio.io", "Gateway") => self.gateway(index, &read(manifest, "/spec/selector")),
                 ("networking.k8s.io", "NetworkPolicy") => self.policy(index, namespace, &read(manifest, "/spec")),
                 ("monitoring.coreos.com", "ServiceMonitor") => {
-                    self.monitor(index, namespace, &read(manifest, "/spec"));
+                    self.monitor(index, namespace, &read(manifest, "/spec/selector"));
                 }
                 ("", "ConfigMap") => {
                     for (file, value) in manifest.get("data").and_then(Value::as_object).into_iter().flatten() {
@@ -58,19 +60,19 @@ impl Reader<'_, '_> {
     /// Adds the calls of a container, from its variables and arguments, and from the configurations of connectors in
     /// them.
     fn script(&mut self, index: usize, script: &Script) {
-        for variable in &script.container.env {
+        for variable in script.container.env.iter().flatten() {
             let Some(value) = &variable.value else { continue };
             if let Some(settings) = connector(value) {
-                let worker =
-                    script.container.literal("CONNECT_URL").and_then(|url| self.host_in(index, &script.namespace, url));
+                let worker = literal(&script.container, "CONNECT_URL")
+                    .and_then(|url| self.host_in(index, &script.namespace, url));
                 self.connector(worker.unwrap_or(index), &script.namespace, &settings);
                 continue;
             }
             let port =
-                variable.name.strip_suffix("HOST").and_then(|stem| script.container.literal(&format!("{stem}PORT")));
+                variable.name.strip_suffix("HOST").and_then(|stem| literal(&script.container, &format!("{stem}PORT")));
             self.texts(index, &script.namespace, value, port, &format!("variable {}", variable.name));
         }
-        for argument in script.container.command.iter().chain(&script.container.args) {
+        for argument in [&script.container.command, &script.container.args].into_iter().flatten().flatten() {
             self.texts(index, &script.namespace, argument, None, &format!("arguments of {}", script.container.name));
         }
     }
@@ -130,10 +132,10 @@ impl Reader<'_, '_> {
         let cluster = self.parts[index].cluster;
         for http in &route.http {
             for to in &http.route {
-                let host = http.rewrite.authority.as_deref().unwrap_or(&to.destination.host);
+                let host = http.rewrite.as_ref().map_or(&to.destination.host, |rewrite| &rewrite.authority);
                 let Some(service) = self.facts.service(cluster, namespace, host) else { continue };
-                let port = to.destination.port.number.map(|port| format!(":{port}")).unwrap_or_default();
-                let because = format!("{} leads to {}{port}", route.hosts.join(", "), service.name);
+                let because =
+                    format!("{} leads to {}:{}", route.hosts.join(", "), service.name, to.destination.port.number);
                 self.arrows.add(Layer::Routes, End::Part(index), End::Part(service.part), because);
             }
         }
@@ -152,11 +154,11 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn gateway(&mut self, index: usize, gateway: &Gateway) {
+    fn gateway(&mut self, index: usize, selector: &Labels) {
         let cluster = self.parts[index].cluster;
-        let pods = self.facts.release_behind(cluster, &gateway.selector);
+        let pods = self.facts.release_behind(cluster, selector);
         if let Some(pods) = pods {
-            let because = format!("selects pods by {}", labels(&gateway.selector));
+            let because = format!("selects pods by {}", labels(selector));
             self.arrows.add(Layer::Routes, End::Part(pods), End::Part(index), because);
         }
         let entered = pods.unwrap_or(index);
@@ -166,17 +168,19 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn policy(&mut self, index: usize, namespace: &str, policy: &NetworkPolicy) {
+    fn policy(&mut self, index: usize, namespace: &str, policy: &NetworkPolicySpec) {
         let cluster = self.parts[index].cluster;
-        let targets = self.facts.selected(cluster, namespace, &policy.pod_selector.match_labels);
+        let Some(protected) = policy.pod_selector.as_ref().and_then(|pods| pods.match_labels.as_ref()) else { return };
+        let targets = self.facts.selected(cluster, namespace, protected);
         for &target in &targets {
-            let because = format!("protects pods with {}", labels(&policy.pod_selector.match_labels));
+            let because = format!("protects pods with {}", labels(protected));
             self.arrows.add(Layer::Admits, End::Part(index), End::Part(target), because);
-            for admission in &policy.ingress {
-                let ports: Vec<String> = admission.ports.iter().map(|port| port.port.to_string()).collect();
-                let peers = admission.from.iter().filter(|peer| peer.namespace_selector.is_none());
-                for selector in peers.filter_map(|peer| peer.pod_selector.as_ref()) {
-                    for peer in self.facts.selected(cluster, namespace, &selector.match_labels) {
+            for admission in policy.ingress.iter().flatten() {
+                let ports = admission.ports.iter().flatten();
+                let ports: Vec<String> = ports.map(|port| json!(port.port).to_string()).collect();
+                let near = admission.from.iter().flatten().filter(|peer| peer.namespace_selector.is_none());
+                for selector in near.filter_map(|peer| peer.pod_selector.as_ref()?.match_labels.as_ref()) {
+                    for peer in self.facts.selected(cluster, namespace, selector) {
                         let because = format!("admitted to port {}", ports.join(", "));
                         self.arrows.add(Layer::Admits, End::Part(peer), End::Part(target), because);
                     }
@@ -185,9 +189,9 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn monitor(&mut self, index: usize, namespace: &str, monitor: &ServiceMonitor) {
+    fn monitor(&mut self, index: usize, namespace: &str, selector: &LabelSelector) {
         let cluster = self.parts[index].cluster;
-        let selector = &monitor.selector.match_labels;
+        let Some(selector) = &selector.match_labels else { return };
         for service in self.facts.services(cluster, namespace) {
             if selects(selector, &service.labels) {
                 let because = format!("has {} scraped", service.name);

@@ -81,6 +81,9 @@ fn a_scalar_is_what_kubectl_takes_it_for() {
         "0x",
         "0b11",
         "0b2",
+        "0b-1",
+        "0b+1",
+        "-0b1",
         "1_000",
         "_1",
         "1_",
@@ -98,6 +101,12 @@ fn a_scalar_is_what_kubectl_takes_it_for() {
         "1e25",
         "1e",
         "e3",
+        "1e308",
+        "1e309",
+        "-1e999",
+        "1e-999",
+        "._5",
+        ".5_0",
         "1.2.3",
         "1:30",
         "12:30:45",
@@ -131,7 +140,7 @@ fn a_scalar_is_what_kubectl_takes_it_for() {
     ];
     // All scalars are in one file, because each file costs a run of kubectl.
     read_alike(format!("{HEAD}list:\n- {}\n", scalars.join("\n- ")).as_bytes());
-    for scalar in [".inf", "-.Inf", ".nan"] {
+    for scalar in [".inf", "-.Inf", ".nan", "!!int x", "!!int 7.0", "!!float yes", "!!bool 1", "!!null x"] {
         let file = format!("{HEAD}value: {scalar}\n");
         assert!(by_kubectl(file.as_bytes()).is_err(), "{scalar}");
         assert!(values(file.as_bytes()).is_err(), "{scalar}");

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use realtime_platform_cli::documents::yaml;
 use realtime_platform_core::parts::plan::Resource;
 use realtime_platform_core::parts::workload::hash8;
 use realtime_platform_core::settings::Settings;
 use realtime_platform_core::settings::input::Input;
+use realtime_platform_core::text::yaml;
 use serde_json::{Map, Value, json};
 use similar::TextDiff;
 use wiring::examples::{Example, examples, root};

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
-use realtime_platform_cli::documents::yaml;
 use realtime_platform_core::parts::workload::hash8;
+use realtime_platform_core::text::yaml;
 
 use wiring::examples::{platforms, root};
 use wiring::keys;

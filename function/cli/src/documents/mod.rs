@@ -1,7 +1,4 @@
-//! YAML documents: read with the position of every field, and written.
+//! YAML documents with the position of every field, and what is wrong with them.
 
 pub mod fault;
-pub mod parse;
-pub mod position;
 pub mod read;
-pub mod yaml;

@@ -5,10 +5,10 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use realtime_platform_core::text::yaml::position::Place;
+use realtime_platform_core::text::yaml::read::{self, Unreadable};
 use serde_json::Value;
 
-use super::parse::{self, Unreadable};
-use super::position::Place;
 use crate::documents::fault::Located;
 
 /// One document of a file.
@@ -149,7 +149,7 @@ fn parse(file: &str, above: usize, text: &str, documents: &mut Vec<Document>, fa
     if text.lines().all(says_nothing) {
         return;
     }
-    let (parsed, unreadable) = parse::documents(text);
+    let (parsed, unreadable) = read::documents(text);
     let first_line = above + 1 + text.lines().take_while(|line| says_nothing(line)).count();
     for parsed in parsed.into_iter().filter(|parsed| !parsed.value.is_null()) {
         let file = file.to_owned();
@@ -226,7 +226,7 @@ mod tests {
         for (begin, open) in [("", "["), ("a: ", "{a: "), ("b:\n  ", "- "), ("", "[\n")] {
             let (documents, faults) = read(&format!("x: 1\n---\n{begin}{}", open.repeat(100_000)));
             assert_eq!((documents.len(), faults.len()), (1, 1), "{open:?}");
-            assert_eq!(faults[0].message, format!("cannot be read as YAML: {}", parse::TOO_DEEP), "{open:?}");
+            assert_eq!(faults[0].message, format!("cannot be read as YAML: {}", read::TOO_DEEP), "{open:?}");
             assert!(faults[0].line > Some(2), "{open:?}: {:?}", faults[0].line);
         }
         let (documents, faults) = read(&format!("a: {}{}", "[".repeat(120), "]".repeat(120)));

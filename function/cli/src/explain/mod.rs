@@ -18,6 +18,7 @@ use crate::preview::faults;
 use crate::preview::inputs::Inputs;
 use crate::terminal;
 use realtime_platform_core::text::readable::readable_json;
+use realtime_platform_core::text::yaml;
 
 mod claim_state;
 mod cluster;
@@ -134,7 +135,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         Output::Text if args.states.is_empty() => terminal::write(out, &text::one(&steps))?,
         Output::Text => terminal::write(out, &text::several(&steps))?,
         Output::Json => writeln!(out, "{}", readable_json(&serde_json::to_string_pretty(&steps)?))?,
-        Output::Yaml => out.write_all(serde_yaml::to_string(&steps).map_err(io::Error::other)?.as_bytes())?,
+        Output::Yaml => out.write_all(yaml::document(&steps).map_err(io::Error::other)?.as_bytes())?,
     }
     out.flush()?;
     faults::warnings(&warnings, err)?;

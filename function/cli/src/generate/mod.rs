@@ -17,6 +17,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, bail};
 use realtime_platform_core::claims::KINDS;
 use realtime_platform_core::settings::pins::Image;
+use realtime_platform_core::text::yaml;
 use serde::Serialize;
 
 use crate::generate::component::component;
@@ -155,7 +156,7 @@ fn is_generated(content: &str) -> bool {
 }
 
 /// Every generated file, by its path below the project's folder.
-fn files() -> serde_yaml::Result<BTreeMap<PathBuf, String>> {
+fn files() -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let mut files = BTreeMap::new();
     for kind in &KINDS {
         let name = kind.definition;
@@ -179,8 +180,8 @@ fn images() -> String {
     lines.join("\n") + "\n"
 }
 
-fn yaml(object: &impl Serialize) -> serde_yaml::Result<String> {
-    Ok(format!("# {MARK}\n{}", serde_yaml::to_string(object)?))
+fn yaml(object: &impl Serialize) -> anyhow::Result<String> {
+    Ok(format!("# {MARK}\n{}", yaml::document(object)?))
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<String>> {

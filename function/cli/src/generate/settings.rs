@@ -1,6 +1,7 @@
 //! Settings that a platform team has written into a generated Composition. They are kept, with their comments, when the
 //! file around them is generated again. This module does not depend on the meaning of the settings.
 
+use realtime_platform_core::text::yaml;
 use serde_json::Value;
 
 /// JSON pointer to the only step of a Composition.
@@ -31,7 +32,7 @@ pub fn are_in(content: &str) -> bool {
 }
 
 fn composition(content: &str) -> Option<Value> {
-    let value: Value = serde_yaml::from_str(content).ok()?;
+    let value = yaml::read::value(content)?;
     (value.get("kind")? == "Composition").then_some(value)
 }
 

@@ -5,6 +5,7 @@ use std::io;
 
 use anstyle::{AnsiColor, Style};
 use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::text::yaml;
 use serde::Serialize;
 use serde_json::Value;
 use similar::TextDiff;
@@ -15,7 +16,6 @@ use super::fields::Change;
 use super::tree::{counted, release};
 use super::versions::ResourceDifference;
 use crate::documents::fault::Located;
-use crate::documents::yaml;
 use crate::terminal::painted;
 
 const CLAIM: Style = Style::new().bold();

@@ -7,12 +7,12 @@ use std::io;
 use realtime_platform_core::life::adoption::HOST_NAMES;
 use realtime_platform_core::life::hold;
 use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::text::yaml;
 use serde_json::Value;
 
 use super::claim::Cluster;
 use super::model::Preview;
 use super::tree::release;
-use crate::documents::yaml;
 
 /// Annotation with Crossplane's key of a composed resource.
 const KEY: &str = "crossplane.io/composition-resource-name";

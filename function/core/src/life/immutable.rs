@@ -8,6 +8,7 @@ use crate::kinds::kubernetes::MANIFEST;
 use crate::schema::change::Rule;
 use crate::schema::fault::Fault;
 use crate::schema::size::Bytes;
+use crate::text::yaml;
 
 /// Value of a claim or of the settings that must not change, and how a composed resource shows its former value.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,7 +140,7 @@ impl Immutable {
         let shown = observed(&self.key, &steps(&class.at).iter().map(String::as_str).collect::<Vec<_>>());
         let was = match (shown, class.within) {
             (Some(Value::String(text)), Some(within)) => {
-                let values: Value = serde_yaml::from_str(&text).ok()?;
+                let values = yaml::read::value(&text)?;
                 values.pointer(within).and_then(Value::as_str).map(str::to_owned)
             }
             (Some(Value::String(text)), None) => Some(text),

@@ -14,6 +14,7 @@ use crate::parts::owner::Leaves;
 use crate::parts::part::Part;
 use crate::parts::plan::{Place, Plan, Ready, Resource};
 use crate::settings::pins::Chart;
+use crate::text::yaml;
 
 /// Helm chart, and the release that it is installed as.
 pub struct Installation<'a> {
@@ -210,7 +211,7 @@ fn readiness(ready: Ready) -> Readiness {
 /// Text of a configuration file in YAML.
 #[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
 pub fn yaml(content: &impl Serialize) -> String {
-    serde_yaml::to_string(content).expect("a configuration file is plain data")
+    yaml::document(content).expect("a configuration file is plain data")
 }
 
 /// Manifest as a JSON value.

@@ -4,11 +4,12 @@
 use std::fmt::Write;
 use std::io;
 
+use realtime_platform_core::text::yaml;
+
 use super::arrows::{Arrow, End, Layer};
 use super::model::Picture;
 use super::parts::{self, Part, text};
 use super::svg::{self, For, LAYERS, escape, part_id};
-use crate::documents::yaml;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use k8s_openapi::api::networking::v1::NetworkPolicySpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use realtime_platform_core::kinds::istio::VirtualService;
+use realtime_platform_core::text::yaml;
 use serde_json::{Map, Value, json};
 
 use super::facts::{Facts, Script, group};
@@ -100,7 +101,7 @@ impl Reader<'_, '_> {
     /// Adds the calls from a mounted file: from every text in YAML or JSON, otherwise from the whole content.
     fn file(&mut self, index: usize, namespace: &str, file: &str, content: &str) {
         let is_structured = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
-        let parsed = is_structured.then(|| serde_yaml::from_str::<Value>(content).ok()).flatten();
+        let parsed = is_structured.then(|| yaml::read::value(content)).flatten();
         let mut texts = Vec::new();
         match &parsed {
             Some(value) => leaves(value, &mut texts),

@@ -15,6 +15,7 @@ use crate::parts::plan::{Place, Plan, Resource};
 use crate::settings::Settings;
 use crate::settings::input::Input;
 use crate::settings::pins::KNATIVE_SERVING_WORKLOADS;
+use crate::text::yaml;
 
 fn settings(input: &Value) -> Settings {
     let input: Input = serde_json::from_value(input.clone()).unwrap();
@@ -155,7 +156,7 @@ fn cluster_api_gets_the_same_chart_with_the_same_values() {
     let plan = environment.plan();
     let infrastructure = find(&plan, "vcluster-infrastructure");
     let release = &infrastructure.manifest()["spec"]["helmRelease"];
-    let values: Value = serde_yaml::from_str(release["values"].as_str().unwrap()).unwrap();
+    let values = yaml::read::value(release["values"].as_str().unwrap()).unwrap();
     assert_eq!(values, vcluster::values(&environment));
     assert_eq!(release["chart"]["name"], "vcluster");
     // Cluster API deletes the VCluster together with its Cluster. A deletion by Crossplane as well would be a race.

@@ -1,13 +1,12 @@
-//! YAML writer for people and for every program of Kubernetes: text of several lines becomes a block, and words that
-//! older parsers read as booleans are quoted. This module does not depend on claims or clusters.
+//! YAML writer for people and for every program of Kubernetes: text of several lines becomes a block, and text that
+//! kubectl would read as another value is quoted. This module does not depend on claims or clusters.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// Words that YAML 1.1, and so kubectl and the Crossplane CLI, reads as booleans unless they are quoted.
-const TRUTH_VALUES: &[&str] = &["y", "yes", "on", "n", "no", "off"];
+use super::scalar;
 
 /// Opening and closing mark for quotes, replaced after the library has written its document: the library has no setting
 /// for quotes.
@@ -42,7 +41,9 @@ impl Marks {
     }
 
     fn around(self, text: &str) -> Cow<'_, str> {
-        if TRUTH_VALUES.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        // The library quotes what YAML 1.2 reads as another value.
+        let is_plain = || serde_yaml::to_string(text).is_ok_and(|written| written.trim_end() == text);
+        if !scalar::is_text(text) && is_plain() {
             Cow::Owned(format!("{}{text}{}", self.0, self.1))
         } else {
             Cow::Borrowed(text)
@@ -63,6 +64,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::text::yaml::read;
 
     #[test]
     fn text_of_several_lines_is_a_block() {
@@ -72,11 +74,11 @@ mod tests {
     }
 
     #[test]
-    fn words_of_truth_are_quoted_wherever_they_stand() {
-        let words = json!({"on": "yes", "list": ["Off", "n", true, "none"]});
-        let expected = "\"on\": \"yes\"\nlist:\n- \"Off\"\n- \"n\"\n- true\n- none\n";
+    fn text_is_quoted_that_kubectl_reads_as_another_value() {
+        let words = json!({"on": "yes", "<<": "1_000", "list": ["Off", "n", true, "none", "1.30.4", "010", "it's"]});
+        let expected = "\"on\": \"yes\"\n\"<<\": \"1_000\"\nlist:\n- \"Off\"\n- \"n\"\n- true\n- none\n- 1.30.4\n- '010'\n- it's\n";
         assert_eq!(document(&words).unwrap(), expected);
-        assert_eq!(serde_yaml::from_str::<Value>(expected).unwrap(), words);
+        assert_eq!(read::value(expected), Some(words));
     }
 
     #[test]
@@ -85,6 +87,6 @@ mod tests {
         let words = json!({"a": "yes", "b": marks, marks.clone(): "no"});
         let document = document(&words).unwrap();
         assert!(document.starts_with("a: \"yes\"\n"), "{document}");
-        assert_eq!(serde_yaml::from_str::<Value>(&document).unwrap(), words);
+        assert_eq!(read::value(&document), Some(words));
     }
 }

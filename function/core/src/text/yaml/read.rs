@@ -1,5 +1,4 @@
-//! YAML parser that reads values as kubectl does: by YAML 1.1, where `yes` is true and `010` is eight, and every whole
-//! number is an integer, however it is written. Each value has its line. This module does not depend on the meaning of
+//! YAML parser that reads values as kubectl does. Each value has its line. This module does not depend on the meaning of
 //! values.
 
 use std::collections::{HashMap, HashSet};
@@ -8,6 +7,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 
 use super::position::Place;
+use super::scalar::{integer, plain};
 
 /// Greatest depth of nested lists and mappings: deeper than any claim, and not too deep for the stack.
 const DEPTH: usize = 128;
@@ -33,7 +33,19 @@ pub struct Unreadable {
 
 /// Documents of a text, and the error after them, if there is one.
 pub fn documents(text: &str) -> (Vec<Parsed>, Option<Unreadable>) {
-    let mut reader = Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), room: MOST_VALUES };
+    read(text, MOST_VALUES)
+}
+
+/// Value of a text with one document, whose aliases do not repeat more than the text itself can hold.
+pub fn value(text: &str) -> Option<Value> {
+    let (mut documents, unreadable) = read(text, 2 * text.len());
+    let last = documents.pop()?;
+    (documents.is_empty() && unreadable.is_none()).then_some(last.value)
+}
+
+fn read(text: &str, most_values: usize) -> (Vec<Parsed>, Option<Unreadable>) {
+    let mut reader =
+        Reader { events: Parser::new_from_str(text), anchors: HashMap::new(), most_values, room: most_values };
     let mut documents = Vec::new();
     loop {
         match reader.document() {
@@ -77,7 +89,8 @@ fn extent(value: &Value) -> (usize, usize) {
 struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Node>,
-    /// Number of values that may still follow in the document.
+    /// Largest number of values in a document, and how many of them may still follow.
+    most_values: usize,
     room: usize,
 }
 
@@ -101,7 +114,7 @@ impl<'a> Reader<'a> {
         while let Some((event, _)) = self.next()? {
             if matches!(event, Event::DocumentStart(_)) {
                 self.anchors.clear();
-                self.room = MOST_VALUES;
+                self.room = self.most_values;
                 return self.value().map(Some);
             }
         }
@@ -130,7 +143,7 @@ impl<'a> Reader<'a> {
                 },
                 _ => return Err(unreadable(line, "a value is missing here")),
             };
-            self.room = self.room.checked_sub(1).ok_or_else(|| too_many(line))?;
+            self.room = self.room.checked_sub(1).ok_or_else(|| self.too_many(line))?;
             if open.len() + node.height > DEPTH {
                 return Err(unreadable(line, TOO_DEEP));
             }
@@ -148,8 +161,12 @@ impl<'a> Reader<'a> {
     /// Value of an alias. Its size is checked before the copy, because aliases of aliases grow exponentially.
     fn alias(&mut self, anchor: usize, line: usize) -> Read<Node> {
         let node = self.anchors.get(&anchor).ok_or_else(|| unreadable(line, "an anchor must not be inside itself"))?;
-        self.room = self.room.checked_sub(node.size).ok_or_else(|| too_many(line))?;
+        self.room = self.room.checked_sub(node.size).ok_or_else(|| self.too_many(line))?;
         Ok(node.clone())
+    }
+
+    fn too_many(&self, line: usize) -> Unreadable {
+        unreadable(line, format!("its aliases must not make more than {} values of it", self.most_values))
     }
 }
 
@@ -283,10 +300,6 @@ fn unreadable(line: usize, message: impl Into<String>) -> Unreadable {
     Unreadable { line, message: message.into() }
 }
 
-fn too_many(line: usize) -> Unreadable {
-    unreadable(line, format!("its aliases must not make more than {MOST_VALUES} values of it"))
-}
-
 fn duplicate(key: &str) -> String {
     // Two documents that were joined without `---` repeat `apiVersion` and `kind`.
     let joined = if matches!(key, "apiVersion" | "kind") {
@@ -316,70 +329,6 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, St
         _ => true,
     };
     is_of_type.then_some(value).ok_or_else(|| format!("{text:?} is not what the tag before it says"))
-}
-
-/// Value of a scalar without quotes; `None` if JSON cannot express it.
-fn plain(text: &str) -> Option<Value> {
-    match text {
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Some(true.into()),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => Some(false.into()),
-        "" | "~" | "null" | "Null" | "NULL" => Some(Value::Null),
-        _ if matches!(text.trim_start_matches(['+', '-']), ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN") => None,
-        _ => Some(number(text).unwrap_or_else(|| text.into())),
-    }
-}
-
-fn number(text: &str) -> Option<Value> {
-    if !text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.')) {
-        return None;
-    }
-    // In text that begins with a point, kubectl takes underscores only between digits.
-    let is_between = |around: &[&str]| {
-        around[0].ends_with(|last: char| last.is_ascii_digit())
-            && around[1].starts_with(|next: char| next.is_ascii_digit())
-    };
-    if text.starts_with('.') && !text.split('_').collect::<Vec<_>>().windows(2).all(is_between) {
-        return None;
-    }
-    let digits = text.replace('_', "");
-    integer(&digits).or_else(|| float(&digits))
-}
-
-fn integer(text: &str) -> Option<Value> {
-    // Only here does kubectl take a sign behind the base: `0b-1`.
-    if let Some(Ok(number)) = text.strip_prefix("0b").map(|digits| i64::from_str_radix(digits, 2)) {
-        return Some(number.into());
-    }
-    let (is_negative, unsigned) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (base, digits) = match unsigned.as_bytes() {
-        [b'0', b'x' | b'X', _, ..] => (16, &unsigned[2..]),
-        [b'0', b'o' | b'O', _, ..] => (8, &unsigned[2..]),
-        [b'0', b'b' | b'B', _, ..] => (2, &unsigned[2..]),
-        [b'0', _, ..] => (8, &unsigned[1..]),
-        _ => (10, unsigned),
-    };
-    if !digits.chars().all(|digit| digit.is_digit(base)) {
-        return None;
-    }
-    let magnitude = u64::from_str_radix(digits, base).ok()?;
-    if is_negative { 0_i64.checked_sub_unsigned(magnitude).map(Value::from) } else { Some(magnitude.into()) }
-}
-
-fn float(text: &str) -> Option<Value> {
-    let is_float = text.chars().all(|letter| letter.is_ascii_digit() || matches!(letter, '.' | 'e' | 'E' | '+' | '-'));
-    // Digits beyond the range of a float are text.
-    let number: f64 = text.parse().ok().filter(|number: &f64| is_float && number.is_finite())?;
-    Some(whole(number).map_or_else(|| number.into(), Value::from))
-}
-
-/// Integer for a number without a fraction, as in a conversion through JSON.
-fn whole(number: f64) -> Option<i64> {
-    const END: f64 = 9_223_372_036_854_775_808.0;
-    #[allow(clippy::cast_possible_truncation, reason = "it is whole and within the range")]
-    (number.fract() == 0.0 && number.abs() < END).then_some(number as i64)
 }
 
 #[cfg(test)]
@@ -414,6 +363,17 @@ mod tests {
         let mut tower = format!("a0: &a0 {}{}\n", "[".repeat(100), "]".repeat(100));
         tower.push_str("a1: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[*a0]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n");
         assert_eq!(refused(&tower), (2, TOO_DEEP.to_owned()));
+    }
+
+    #[test]
+    fn a_value_is_read_from_one_document_without_repetition() {
+        for text in ["a:", "-", "[[x]]", "{a: b}", "a: &a [1]\nb: *a\n", "~"] {
+            assert_eq!(value(text), Some(read(text)), "{text}");
+        }
+        assert_eq!(value(&format!("a: &a [{}]\nb: [{}]\n", "x, ".repeat(15), "*a, ".repeat(15))), None);
+        for text in ["", "a: [", "a: 1\n---\nb: 2\n"] {
+            assert_eq!(value(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn bracketed(inside: &str) -> (Step, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse::documents;
+    use super::super::read::documents;
 
     const TEXT: &str = "\
 kind: Claim

@@ -152,7 +152,9 @@ fn who_keeps_the_volume_keeps_its_namespace() {
 
 #[test]
 fn cluster_api_gets_the_same_chart_with_the_same_values() {
-    let environment = environment(&json!({"name": "streaming", "provisioner": "ClusterAPI"}));
+    // Without quotes, Helm reads the name of this storage class as true.
+    let settings = json!({"storageClass": "on"});
+    let environment = check(&json!({"name": "streaming", "provisioner": "ClusterAPI"}), &settings).unwrap();
     let plan = environment.plan();
     let infrastructure = find(&plan, "vcluster-infrastructure");
     let release = &infrastructure.manifest()["spec"]["helmRelease"];

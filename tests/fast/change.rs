@@ -171,11 +171,6 @@ fn a_part_that_is_switched_off_goes_alone() {
     let switches = [
         (
             "RealtimeSystemClaim",
-            "spec.expose",
-            "-analytics-dashboard-route ~lenses-hq-policy-policy -lenses-ui-route ~metabase-policy-policy",
-        ),
-        (
-            "RealtimeSystemClaim",
             "spec.monitoring",
             "-connect-metrics-alerts -connect-metrics-deployment -connect-metrics-monitor -connect-metrics-policy-policy -connect-metrics-service -dashboard-config ~kafka-policy-policy ~kafka-service ~lenses-hq-policy-policy -lenses-metrics-monitor ~system-policy-policy",
         ),
@@ -189,7 +184,6 @@ fn a_part_that_is_switched_off_goes_alone() {
             "spec.dashboard.proxy",
             "-analytics-config -analytics-policy-policy -analytics-service ~metabase-policy-policy",
         ),
-        ("IotBrokerClaim", "spec.expose", "~broker-policy-policy -data-generator-route -mqtt-websockets-route"),
         (
             "IotBrokerClaim",
             "spec.connectorConfig.simulator.enabled",
@@ -201,6 +195,22 @@ fn a_part_that_is_switched_off_goes_alone() {
         let off = lines.iter().filter(|line| line.kind == kind && line.field == field);
         let touched: Vec<String> = off.map(touched).collect();
         assert_eq!(touched, [expected], "{kind} {field}");
+    }
+}
+
+/// A claim that is no longer exposed loses its routes, and parts that are there for their routes alone. Policies close
+/// to the gateway, and no pod restarts.
+#[test]
+fn a_claim_that_is_no_longer_exposed_loses_its_routes_alone() {
+    let text = std::fs::read_to_string(table()).unwrap();
+    for kind in ["RealtimeSystemClaim", "IotBrokerClaim"] {
+        let lines = lines(&text);
+        let off = lines.iter().find(|line| line.kind == kind && line.field == "spec.expose").unwrap();
+        let touched = touched(off);
+        let is_expected = |key: &str| {
+            key.starts_with('-') || key.starts_with('~') && !key.starts_with("~!") && key.ends_with("-policy-policy")
+        };
+        assert!(touched.split(' ').all(is_expected) && touched.contains("-route"), "{kind}: {touched}");
     }
 }
 

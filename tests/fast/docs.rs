@@ -92,7 +92,7 @@ fn commands_print_what_is_said() {
         let blocks: Vec<Block> = document.blocks().into_iter().filter(|block| block.language == "console").collect();
         if !blocks.is_empty() {
             run += blocks.len();
-            findings.extend(session::differences(&document.name, &blocks));
+            findings.extend(session::differences(&document, &blocks));
         }
     }
     assert!(run > 5, "only {run} blocks");
@@ -283,5 +283,5 @@ fn the_example_of_a_part_composes_what_it_says() {
 
 #[test]
 fn sizes_are_those_of_the_examples() {
-    sizes::check(&page("docs/sizing.md").table_after("<!-- sizes:"));
+    sizes::check(|| page("docs/sizing.md"));
 }

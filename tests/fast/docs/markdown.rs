@@ -1,6 +1,6 @@
 //! Parser of the documents: blocks of code, tables, headings, links and names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use regex_lite::Regex;
 pub struct Document {
     /// Path in the checkout.
     pub name: String,
-    text: String,
+    pub text: String,
 }
 
 /// Fenced block of code.
@@ -129,6 +129,28 @@ impl Document {
                 kept.replace(' ', "-")
             })
             .collect()
+    }
+
+    /// Writes the page with other rows in the table below a line that begins with `mark`.
+    pub fn replace_rows(&self, mark: &str, rows: &[String]) {
+        let lines: Vec<&str> = self.text.lines().collect();
+        let marked = lines.iter().position(|line| line.starts_with(mark)).unwrap();
+        // The heading and its underline stay.
+        let first = marked + 3;
+        let end = first + lines[first..].iter().take_while(|line| line.starts_with('|')).count();
+        let written = rows.iter().map(String::as_str);
+        let lines = lines[..first].iter().copied().chain(written).chain(lines[end..].iter().copied());
+        self.write(&(lines.collect::<Vec<_>>().join("\n") + "\n"));
+    }
+
+    /// Writes the page with other lines in the place of some, which the page has once or several times.
+    pub fn replace_lines(&self, lines: &BTreeMap<String, String>) {
+        let written = self.text.lines().map(|line| lines.get(line).map_or(line, String::as_str));
+        self.write(&(written.collect::<Vec<_>>().join("\n") + "\n"));
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(root().join(&self.name), text).unwrap();
     }
 
     /// Cells of every table row, without the underlines of headings.

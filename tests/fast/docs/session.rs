@@ -1,6 +1,7 @@
 //! Runner of a page's commands: one after the other, as a reader would run them, in a copy of the necessary part of the
 //! checkout.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::process::Command;
 
 use regex_lite::Regex;
 
-use super::markdown::{Block, root};
+use super::markdown::{Block, Document, root};
 
 /// Command, and the output that the page shows.
 struct Step {
@@ -17,8 +18,10 @@ struct Step {
     printed: Vec<String>,
 }
 
-/// Differences between the page and the real output.
-pub fn differences(page: &str, blocks: &[Block]) -> Vec<String> {
+/// Differences between the page and the real output. With `BLESS`, lines that differ in their numbers alone are written
+/// into the page, and are no differences.
+pub fn differences(page: &Document, blocks: &[Block]) -> Vec<String> {
+    let Document { name, .. } = page;
     let steps: Vec<Step> = blocks.iter().flat_map(steps).collect();
     let copy = copy();
     // All commands run in one shell, so that variables of one hold for the next.
@@ -32,19 +35,38 @@ pub fn differences(page: &str, blocks: &[Block]) -> Vec<String> {
     for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         bash.env_remove(variable);
     }
-    assert!(bash.status().unwrap().success(), "{page}: its commands do not end");
+    assert!(bash.status().unwrap().success(), "{name}: its commands do not end");
     let mut findings = Vec::new();
+    let mut blessed = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
         let read = |kind: &str| fs::read_to_string(copy.path().join(format!(".{kind}-{index}"))).unwrap();
         let (out, code) = (read("out"), read("code"));
-        let place = format!("{page}:{}: {}", step.line, step.command);
+        let place = format!("{name}:{}: {}", step.line, step.command);
+        let counted: Vec<String> = step.printed.iter().map(|line| counted(line, &out)).collect();
         if code.trim() != "0" {
             findings.push(format!("{place}\nends with {}\n{out}", code.trim()));
-        } else if !step.printed.is_empty() && !fits(&step.printed, &out) {
+        } else if step.printed.is_empty() || fits(&step.printed, &out) {
+        } else if std::env::var_os("BLESS").is_some() && fits(&counted, &out) {
+            blessed.extend(step.printed.iter().cloned().zip(counted));
+        } else {
             findings.push(format!("{place}\nprints\n{out}"));
         }
     }
+    if !blessed.is_empty() {
+        page.replace_lines(&blessed);
+    }
     findings
+}
+
+/// Line with the numbers that are printed, if exactly one printed line is the same but for its numbers.
+fn counted(line: &str, printed: &str) -> String {
+    let number = Regex::new("[0-9]+").unwrap();
+    let without = |line: &str| number.replace_all(line.trim_end(), "N").into_owned();
+    let mut same = printed.lines().filter(|other| without(other) == without(line));
+    match (same.next(), same.next()) {
+        (Some(only), None) => only.to_owned(),
+        _ => line.to_owned(),
+    }
 }
 
 fn steps(block: &Block) -> Vec<Step> {

@@ -6,10 +6,13 @@ use std::process::Command;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::markdown::root;
+use super::markdown::{Document, root};
 
 /// Requests of a pod: CPU in thousandths of a core, memory in MiB, memory limit in MiB, volume in GiB.
 type Size = [u64; 4];
+
+/// Beginning of the line above the table.
+const MARK: &str = "<!-- sizes:";
 
 /// Volume of each pod.
 const VOLUMES: [(&str, &str); 3] = [
@@ -18,8 +21,9 @@ const VOLUMES: [(&str, &str); 3] = [
     ("postgres-data-pvc", "lenses-backend-postgres"),
 ];
 
-/// Compares the rows of the page with the plans of the smallest claims.
-pub fn check(rows: &[Vec<String>]) {
+/// Compares the rows of the page with the plans of the smallest claims. With `BLESS` it writes their numbers into the
+/// page first.
+pub fn check(page: impl Fn() -> Document) {
     let mut sizes = of_the_examples();
     let mut together = Size::default();
     for size in sizes.values() {
@@ -28,6 +32,10 @@ pub fn check(rows: &[Vec<String>]) {
         }
     }
     sizes.insert("together".to_owned(), together);
+    if std::env::var_os("BLESS").is_some() {
+        write(&page(), &sizes);
+    }
+    let rows = page().table_after(MARK);
     let number = |text: &str| match text {
         "" => 0,
         cores if cores.bytes().all(|digit| digit.is_ascii_digit()) => cores.parse::<u64>().unwrap() * 1000,
@@ -38,6 +46,28 @@ pub fn check(rows: &[Vec<String>]) {
         .map(|row| (row[0].clone(), [number(&row[1]), number(&row[2]), number(&row[3]), number(&row[4])]))
         .collect();
     assert_eq!(said, sizes);
+}
+
+/// Writes the numbers of each pod into its row, and a row for each new pod above the last one.
+fn write(page: &Document, sizes: &BTreeMap<String, Size>) {
+    let rows = page.table_after(MARK);
+    let (last, pods) = rows.split_last().unwrap();
+    let known = pods.iter().filter(|row| sizes.contains_key(&row[0])).map(|row| (row[0].clone(), row[5].clone()));
+    let known: Vec<(String, String)> = known.collect();
+    let new = sizes.keys().filter(|name| !rows.iter().any(|row| row[0] == **name));
+    let new = new.map(|name| (name.clone(), String::new()));
+    let all = known.into_iter().chain(new).chain([(last[0].clone(), last[5].clone())]);
+    let written: Vec<String> = all
+        .map(|(name, fields)| {
+            let [cpu, memory, limit, volume] = sizes[&name];
+            let cpu = if cpu % 1000 == 0 { (cpu / 1000).to_string() } else { format!("{cpu}m") };
+            let volume = if volume == 0 { String::new() } else { format!("{volume}Gi") };
+            let cells = [name, cpu, format!("{memory}Mi"), format!("{limit}Mi"), volume, fields];
+            let cells = cells.map(|cell| if cell.is_empty() { " ".to_owned() } else { format!(" {cell} ") });
+            format!("|{}|", cells.join("|"))
+        })
+        .collect();
+    page.replace_rows(MARK, &written);
 }
 
 fn of_the_examples() -> BTreeMap<String, Size> {

@@ -4,6 +4,7 @@ use super::{Reading, Takes};
 
 pub fn run(reading: &mut Reading) {
     reading.variables(&[]);
+    reading.writes(&["/tmp"]);
     let Some(text) = reading.file("/etc/nginx/conf.d/default.conf") else {
         return reading.finds("/volumeMounts", "no default.conf where nginx looks for it");
     };

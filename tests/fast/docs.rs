@@ -1,31 +1,20 @@
-//! Checks of the documents: their commands run and print what is shown, the files that they name exist, and their
-//! example of a new part compiles and works.
+//! Checks of the documents: their commands run and print what is shown, and the files that they name exist.
 //!
 //! The language of a block of code decides how it is checked. Blocks of `console` run here, in a copy of the checkout:
 //! lines that begin with `$` are commands, and the others are the output, with `...` for any lines and for any eight
 //! digits of a hash. Blocks of `bash` do not run, and begin with the dependency that is missing here. The links inside
 //! the book are checked by `make docs`.
 
-mod markdown;
+pub(crate) mod markdown;
 mod session;
 mod sizes;
-
-/// Example of the page about new parts. Its parent module is this file, which provides the same paths as the claim's
-/// module.
-mod landing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use markdown::{Block, Document};
-use realtime_platform_core::claims::Checked;
-use realtime_platform_core::claims::realtime_system::RealtimeSystem;
-use realtime_platform_core::parts::owner::Claim;
-use realtime_platform_core::parts::plan::Resource;
 use realtime_platform_core::settings::Settings;
-// The example is written as a module of the claim, and imports `super::checked`.
-use realtime_platform_core::claims::realtime_system as checked;
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -226,59 +215,6 @@ fn forms_for_issues_are_whole() {
         );
         assert!(asks.into_iter().all(|field| is_text(&field["attributes"]["label"])), "{}", path.display());
     }
-}
-
-#[test]
-fn the_example_of_a_part_changes_what_is_there() {
-    let source = fs::read_to_string(markdown::root().join("function/core/src/claims/realtime_system/mod.rs")).unwrap();
-    let blocks = page("docs/adding-a-part.md").blocks();
-    let diff = blocks.iter().find(|block| block.language == "diff").unwrap();
-    for hunk in diff.lines.split(|line| line == "@@") {
-        let before: Vec<&str> = hunk.iter().filter_map(|line| line.strip_prefix([' ', '-'])).collect();
-        let before = before.join("\n") + "\n";
-        assert_eq!(source.matches(&before).count(), 1, "the diff does not apply at:\n{before}");
-        assert!(hunk.iter().any(|line| line.starts_with('+')), "{hunk:?}");
-    }
-}
-
-#[test]
-fn the_example_of_a_part_is_shown_as_it_is() {
-    let blocks = page("docs/adding-a-part.md").blocks();
-    let shown = blocks.iter().find(|block| block.language == "rust").unwrap();
-    let file = fs::read_to_string(markdown::root().join("tests/fast/docs/landing.rs")).unwrap();
-    assert_eq!(shown.lines.join("\n") + "\n", file);
-}
-
-#[test]
-fn the_example_of_a_part_composes_what_it_says() {
-    let spec = serde_json::json!({
-        "namespace": "streaming",
-        "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "lenses-license"}},
-    });
-    let claim = Claim { namespace: "default".to_owned(), name: "streaming".to_owned() };
-    let system = RealtimeSystem::check(serde_json::from_value(spec).unwrap(), claim, &Settings::default()).unwrap();
-    let resources = landing::resources(&system);
-    let named: Vec<String> =
-        resources.iter().map(|resource| format!("{}: {}", resource.key, resource.title())).collect();
-    assert_eq!(
-        named,
-        [
-            "landing-config: ConfigMap landing-page in namespace streaming",
-            "landing-deployment: Deployment landing-page in namespace streaming",
-            "landing-service: Service landing-page in namespace streaming",
-        ]
-    );
-    let field = |resource: &Resource, pointer: &str| resource.manifest().pointer(pointer).cloned().unwrap();
-    assert_eq!(
-        field(&resources[2], "/spec/selector/app"),
-        field(&resources[1], "/spec/template/metadata/labels/app"),
-        "the Service selects the pods"
-    );
-    let page = page("docs/adding-a-part.md");
-    let text = page.blocks().into_iter().filter(|block| block.language == "text").flat_map(|block| block.lines);
-    let keys: Vec<String> = text.map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect();
-    assert_eq!(keys, resources.iter().map(|resource| resource.key.clone()).collect::<Vec<_>>());
-    assert!(resources.iter().all(|resource| resource.part == landing::NAME));
 }
 
 #[test]

@@ -20,6 +20,8 @@ mod house;
 mod lifecycle;
 /// The wiring checks find every change to a sound platform.
 mod mutation;
+/// The worked example of a new part, done in a copy of the checkout.
+mod part;
 /// Pictures of a preview, also in a browser.
 mod picture;
 /// `preview` on files, with each output format and fault.
@@ -32,6 +34,3 @@ mod server;
 mod wiring;
 /// Wrong claims and their messages.
 mod wrong;
-
-// The worked example of docs/adding-a-part.md is compiled here, and imports what a module of the core does.
-use realtime_platform_core::{parts, schema, settings};

@@ -126,18 +126,18 @@ fn every_secret_that_users_are_told_of_is_made() {
 }
 
 #[test]
-fn every_part_of_a_phase_is_composed_by_some_claim() {
+fn every_phase_has_a_part_that_some_claim_composes() {
     let varied = variations::of_claims().into_iter().filter_map(|variation| variation.platform.ok());
     let platforms: Vec<Platform> =
         wiring::examples::platforms().into_iter().chain(varied).chain([wiring::full::platform()]).collect();
     let used: BTreeSet<(&str, &str)> = platforms
         .iter()
         .flat_map(Platform::resources)
-        .map(|(standing, resource)| (standing.kind.claim, resource.part))
+        .map(|(standing, resource)| (standing.kind.claim, standing.phases[resource.part].name))
         .collect();
     for kind in &KINDS {
-        for part in kind.phases.iter().flat_map(|phase| phase.parts) {
-            assert!(used.contains(&(kind.claim, *part)), "{}: {part}", kind.claim);
+        for phase in kind.phases {
+            assert!(used.contains(&(kind.claim, phase.name)), "{}: {}", kind.claim, phase.name);
         }
     }
 }

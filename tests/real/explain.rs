@@ -82,7 +82,8 @@ fn account(call: &Call) -> Value {
         })
         .collect();
     let phases = stage.phases.iter().zip(&status.phases).map(|(phase, now)| {
-        let is_of_it = |line: &&Value| phase.parts.iter().any(|part| line["part"] == *part);
+        let of_part = |line: &&Value| stage.composed.plan.phases[line["part"].as_str().unwrap()];
+        let is_of_it = |line: &&Value| of_part(line).name == phase.name;
         json!({"name": phase.name, "state": now.state.name(), "resources": lines.iter().filter(is_of_it).collect::<Vec<_>>()})
     });
     let conditions = progress.report.conditions.iter().map(

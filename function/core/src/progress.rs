@@ -17,9 +17,9 @@ use crate::life::immutable;
 use crate::life::observed::{Look, Observed};
 use crate::life::ownership::{self, Ownership};
 use crate::life::report::transitions::{self, Transition};
-use crate::life::report::{self, Condition, Phase, Report, Subject};
+use crate::life::report::{self, Condition, Report, Subject};
 use crate::parts::owner::Claim;
-use crate::parts::plan::Resource;
+use crate::parts::plan::{Phase, Resource};
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 

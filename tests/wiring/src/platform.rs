@@ -1,10 +1,11 @@
 //! A platform: all claims of one environment, each with its composed resources and status.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use realtime_platform_core::claims::Kind;
 use realtime_platform_core::parts::owner::Claim;
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::plan::{Phase, Resource};
 use realtime_platform_core::schema::fault::Fault;
 use realtime_platform_core::settings::Settings;
 use realtime_platform_core::settings::input::Input;
@@ -27,6 +28,8 @@ pub struct ComposedClaim {
     pub claim: Claim,
     pub spec: Value,
     pub resources: Vec<Resource>,
+    /// Phase of each part.
+    pub phases: BTreeMap<&'static str, Phase>,
     pub status: Value,
 }
 
@@ -86,6 +89,7 @@ impl Written {
             claim: self.claim,
             spec: self.spec,
             resources: composed.plan.resources,
+            phases: composed.plan.phases,
             status: composed.view.status,
         })
     }

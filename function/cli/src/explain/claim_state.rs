@@ -140,8 +140,9 @@ impl Account {
 
 fn phases(progress: &Progress, before: Option<&Account>) -> Vec<Phase> {
     let lines = lines(&progress.stage, before);
+    let plan = &progress.stage.composed.plan;
     let phase = |(phase, status): (
-        &realtime_platform_core::life::report::Phase,
+        &realtime_platform_core::parts::plan::Phase,
         &realtime_platform_core::life::report::status::Phase,
     )| {
         let was = before.and_then(|before| before.phases.iter().find(|before| before.name == phase.name));
@@ -149,7 +150,7 @@ fn phases(progress: &Progress, before: Option<&Account>) -> Vec<Phase> {
             name: phase.name,
             state: status.state,
             changed: was.is_none_or(|was| was.state != status.state),
-            resources: lines.iter().filter(|line| phase.parts.contains(&line.part)).cloned().collect(),
+            resources: lines.iter().filter(|line| plan.phase(line.part) == Some(*phase)).cloned().collect(),
         }
     };
     progress.stage.phases.iter().zip(&progress.report.status.phases).map(phase).collect()

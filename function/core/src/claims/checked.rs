@@ -11,10 +11,10 @@ use crate::claims::between::offer::Consumer;
 use crate::kinds::kubernetes::MANIFEST;
 use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
-use crate::life::report::{self, Phase};
+use crate::life::report;
 use crate::parts::cluster::{to_value, watch};
 use crate::parts::owner::Claim;
-use crate::parts::plan::Plan;
+use crate::parts::plan::{Phase, Plan};
 use crate::schema::fault::Fault;
 use crate::schema::{Checker, Column, Verdict, Way, structural};
 use crate::settings::Settings;
@@ -26,7 +26,7 @@ pub trait Checked: Sized {
     type Spec: DeserializeOwned + JsonSchema;
     type Status: Serialize + JsonSchema;
 
-    /// Phases, in reading order. Every part belongs to one of them.
+    /// Phases, in reading order. The list of parts names the one that each part belongs to.
     const PHASES: &'static [Phase];
 
     /// Columns of `kubectl get`, besides those for the state of the claim.

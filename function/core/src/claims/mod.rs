@@ -13,8 +13,8 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::life::report::Phase;
 use crate::parts::owner::Claim;
+use crate::parts::plan::Phase;
 use crate::schema::Checker;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;

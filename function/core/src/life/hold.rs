@@ -120,8 +120,10 @@ pub fn desired(mut resource: Resource, state: &ResourceState) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parts::plan::{Announcement, Place, Ready};
+    use crate::parts::plan::{Announcement, Phase, Place, Ready};
     use serde_json::json;
+
+    const PHASE: Phase = Phase { name: "Phase" };
 
     fn resource(part: &'static str, waits_for: &'static [&'static str]) -> Resource {
         Resource {
@@ -139,9 +141,9 @@ mod tests {
 
     fn chain() -> Plan {
         Plan::of([
-            vec![resource("first", &[])],
-            vec![resource("second", &["first"])],
-            vec![resource("third", &["offer"])],
+            (PHASE, vec![resource("first", &[])]),
+            (PHASE, vec![resource("second", &["first"])]),
+            (PHASE, vec![resource("third", &["offer"])]),
         ])
     }
 

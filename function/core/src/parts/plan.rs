@@ -2,7 +2,7 @@
 //!
 //! A plan is always whole: it depends on the claim and the settings alone, and observations never shorten it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -20,15 +20,35 @@ pub fn waits_for() -> String {
     label("waits-for")
 }
 
+/// Group of parts with one condition on the claim, such as `DataFlow`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phase {
+    /// Type of the phase's condition.
+    pub name: &'static str,
+}
+
 /// All resources that one claim becomes, in reading order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     pub resources: Vec<Resource>,
+    /// Phase of each part.
+    pub phases: BTreeMap<&'static str, Phase>,
 }
 
 impl Plan {
-    pub fn of(parts: impl IntoIterator<Item = Vec<Resource>>) -> Self {
-        Self { resources: parts.into_iter().flatten().collect() }
+    /// Plan of these resources, each with the phase that its part belongs to.
+    pub fn of(parts: impl IntoIterator<Item = (Phase, Vec<Resource>)>) -> Self {
+        let mut plan = Self::default();
+        for (phase, resources) in parts {
+            plan.phases.extend(resources.iter().map(|resource| (resource.part, phase)));
+            plan.resources.extend(resources);
+        }
+        plan
+    }
+
+    /// Phase that a part of this plan belongs to.
+    pub fn phase(&self, part: &str) -> Option<Phase> {
+        self.phases.get(part).copied()
     }
 
     /// Images of the pods that the plan's own manifests describe. Charts bring others.

@@ -1,5 +1,5 @@
 //! Order: each resource waits for parts of its own plan or for offers of the environment, never for its own part, and
-//! always for the lock. Each part is in exactly one phase, because conditions name phases.
+//! always for the lock. Each part is in a phase of its claim, because conditions name phases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,9 +73,9 @@ fn check_plan(world: &World, standing: &ComposedClaim) -> Vec<Finding> {
         if resource.part != LOCK && !before.contains(LOCK) {
             finds("not for the lock".to_owned());
         }
-        let phases = standing.kind.phases.iter().filter(|phase| phase.parts.contains(&resource.part)).count();
-        if phases != 1 {
-            finds(format!("nothing that its user is told of: its part is in {phases} phases"));
+        let phase = standing.phases.get(resource.part);
+        if !phase.is_some_and(|phase| standing.kind.phases.contains(phase)) {
+            finds(format!("nothing that its user is told of: its part is in phase {phase:?}"));
         }
         if let Some(component) = component(resource).filter(|component| is_tenant && !before.contains(component)) {
             finds(format!("not for {component}, whose kind it is of"));

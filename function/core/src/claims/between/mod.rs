@@ -1,6 +1,7 @@
 //! Agreements between claims: the offer of an environment, the names by which a broker and a system call each other,
-//! and the Secrets and network policies between them.
+//! the Secrets, routes and network policies between them, and the form in which a claim declares its parts.
 
+pub mod addresses;
 pub mod changes;
 pub mod component_namespaces;
 pub mod connectors;
@@ -9,6 +10,8 @@ pub mod kafka;
 pub mod mqtt;
 pub mod network;
 pub mod offer;
+pub mod part_of;
+pub mod route;
 pub mod secret;
 pub mod tenancy;
 pub mod tenant;

@@ -50,6 +50,7 @@ pub struct TenancyRequest<'a> {
     pub retain: bool,
     pub deletion_policy: DeletionPolicy,
     pub credentials_generation: u32,
+    pub expose: bool,
 }
 
 /// Method of a spec with the fields of this module, under their usual names: its request for a place.
@@ -64,6 +65,7 @@ macro_rules! tenancy_request {
                     retain: self.retain,
                     deletion_policy: self.deletion_policy,
                     credentials_generation: self.credentials_generation.0,
+                    expose: self.expose,
                 }
             }
         }

@@ -7,6 +7,7 @@ use crate::settings::pins::Image;
 use std::collections::BTreeMap;
 
 use crate::claims::between::changes;
+use crate::claims::between::network::gateway;
 use crate::claims::between::offer::{Consumer, ENVIRONMENT};
 use crate::claims::between::secret::Pusher;
 use crate::claims::between::tenancy::{DeletionPolicy, TenancyRequest};
@@ -19,6 +20,7 @@ use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::config_map;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
+use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 
 /// System or broker in a namespace inside an environment.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub struct Tenant {
     pub namespace: String,
     pub domain: String,
     pub credentials_generation: u32,
+    /// Whether the tenant's routes are composed.
+    pub expose: bool,
     /// `realtime` or `broker`, which distinguishes the two tenants that one namespace can have.
     pub role: &'static str,
 }
@@ -35,6 +39,7 @@ impl Tenant {
     pub fn check(
         faults: &mut Vec<Fault>,
         request: TenancyRequest,
+        hosts: &[&str],
         claim: Claim,
         (system, role): (&'static str, &'static str),
         settings: Settings,
@@ -44,7 +49,7 @@ impl Tenant {
         check_environment_name(faults, field, environment, &claim, &settings);
         check_inner_namespace(faults, "spec.namespace", request.namespace, &settings);
         let domain = request.domain.map_or_else(|| default_domain(environment, request.namespace), str::to_owned);
-        check_domain(faults, "spec.domain", &domain);
+        check_domain(faults, "spec.domain", &domain, hosts);
         Self {
             owner: Owner {
                 system,
@@ -60,6 +65,7 @@ impl Tenant {
             namespace: request.namespace.to_owned(),
             domain,
             credentials_generation: request.credentials_generation,
+            expose: request.expose,
             role,
         }
     }
@@ -145,6 +151,11 @@ impl Tenant {
         }
     }
 
+    /// Pods of the environment's gateway, where it leads to this tenant.
+    pub fn outside(&self) -> Option<NetworkPolicyPeer> {
+        self.expose.then(gateway)
+    }
+
     /// Host name of one of this tenant's routes.
     pub fn host(&self, name: &str) -> String {
         format!("{name}.{}", self.domain)
@@ -182,19 +193,16 @@ pub fn namespace_domain(environment: &str, namespace: &str, domain: &str) -> Str
     if namespace == environment { domain.to_owned() } else { format!("{namespace}.{domain}") }
 }
 
-/// Host names that a namespace's gateway serves, each below the namespace's domain.
-pub const HOSTS: [&str; 4] = ["lenses", "mqtt", "analytics", "generator"];
-
 /// Longest label of a host name, in characters. `HOST` is the length of the longest host name.
 const LABEL: usize = 63;
 const HOST: usize = 253;
 
-/// Checks that a domain leaves room for the host names below it.
-pub fn check_domain(faults: &mut Vec<Fault>, field: &str, domain: &str) {
+/// Checks that a domain leaves room for these hosts below it.
+pub fn check_domain(faults: &mut Vec<Fault>, field: &str, domain: &str, hosts: &[&str]) {
     if let Some(label) = domain.split('.').find(|label| label.len() > LABEL) {
         faults.push(Fault::new(field, format!("must have labels of at most {LABEL} characters: {label:?} is longer")));
     }
-    let longest = HOSTS.iter().map(|host| host.len() + 1).max().unwrap_or_default();
+    let longest = hosts.iter().map(|host| host.len() + 1).max().unwrap_or_default();
     if domain.len() + longest > HOST {
         faults.push(Fault::new(
             field,

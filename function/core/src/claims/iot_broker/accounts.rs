@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use super::checked::IotBroker;
 use super::claim::{Mapping, Spec, User};
 use super::filter::{overlap, strays};
+use super::phase;
 use crate::claims::between::host_secrets::HostSecret;
+use crate::claims::between::part_of::PartOf;
 use crate::claims::between::secret::{Generator, PASSWORD, Secret, SecretName, mqtt_bridge};
 use crate::parts::plan::Resource;
 use crate::text::language::{Line, Text};
@@ -121,7 +123,9 @@ fn unique<T: Clone + Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     items.filter(|item| known.insert(item.clone())).collect()
 }
 
-pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+pub const PART: PartOf<IotBroker> = PartOf::new(phase::BROKER, resources);
+
+fn resources(broker: &IotBroker) -> Vec<Resource> {
     let pusher = broker.tenant.pusher();
     let accounts = all(broker);
     let mut resources = vec![pusher.store()];

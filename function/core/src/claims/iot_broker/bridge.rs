@@ -10,12 +10,13 @@ use k8s_openapi::api::core::v1::EnvVar;
 
 use super::checked::IotBroker;
 use super::claim::{Converter, Mapping};
-use super::{accounts, broker};
+use super::{accounts, broker, phase};
 use crate::claims::between::connectors::{KEEP_CONNECTOR, REMOVE_CONNECTORS};
 use crate::claims::between::kafka::{
     CONNECT_PORT, CONNECT_SECRETS, DEVICE_RECORD, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT, kafka_client,
     registry_of_connect,
 };
+use crate::claims::between::part_of::PartOf;
 use crate::claims::between::secret::{PASSWORD, mqtt_bridge};
 use crate::parts::cluster::to_text;
 use crate::parts::keeper::Keeper;
@@ -24,7 +25,7 @@ use crate::parts::workload::{Task, env};
 use crate::settings::pins::Image;
 use crate::text::language::{Kcql, Placeholders, Text, Word};
 
-pub const NAME: &str = "bridge";
+const NAME: &str = "bridge";
 const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
 /// Deadline of the Job that removes connectors, in seconds. Kafka belongs to the claim of a real-time system, and may
 /// need a day before Connect answers.
@@ -36,7 +37,9 @@ pub fn image(broker: &IotBroker) -> String {
 
 const CONVERTERS: [Converter; 2] = [Converter::Json, Converter::Bytes];
 
-pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+pub const PART: PartOf<IotBroker> = PartOf::new(phase::CONNECTOR, resources);
+
+fn resources(broker: &IotBroker) -> Vec<Resource> {
     if broker.spec.connector_config.mappings.is_empty() {
         return vec![removal(broker)];
     }

@@ -6,7 +6,12 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, Volume};
 
 use super::checked::IotBroker;
-use super::{accounts, changes};
+use super::{accounts, changes, phase};
+use crate::claims::between::kafka::KAFKA_APP;
+use crate::claims::between::network::{Traffic, app, pods};
+use crate::claims::between::offer::ISTIO;
+use crate::claims::between::part_of::{PartOf, Policy};
+use crate::claims::between::route::{Address, Route, Side, To};
 use crate::claims::between::secret::SECRETS;
 use crate::life::immutable::Immutable;
 use crate::parts::owner::label;
@@ -19,8 +24,10 @@ use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 
 pub const NAME: &str = "broker";
+/// Label `app` of the simulator's pods, which call the broker.
+pub const SIMULATOR_APP: &str = "health-data-sim";
 pub const TLS: Port = ("mqtts", 8883);
-pub const WEBSOCKETS: Port = ("websockets", 9001);
+const WEBSOCKETS: Port = ("websockets", 9001);
 
 const CONFIG: &str = "mosquitto-config";
 const CLAIM: &str = "mosquitto-data-pvc";
@@ -56,8 +63,59 @@ fn queue(broker: &IotBroker) -> [String; 2] {
     [format!("max_queued_messages {messages}"), format!("max_queued_bytes {}", u64::from(messages) << 10)]
 }
 
+pub const PART: PartOf<IotBroker> = PartOf::new(phase::BROKER, resources).fenced_by(Policy {
+    part: "broker-policy",
+    name: "mosquitto-policy",
+    app: mqtt::MQTT_APP,
+    admits,
+});
+
+/// Listener for MQTT over WebSockets, with which [`PART`] is reached from outside.
+pub const WEBSOCKETS_PART: PartOf<IotBroker> = PartOf::<IotBroker>::new(phase::BROKER, |_| Vec::new())
+    .only_if(|broker| broker.spec.mqtt_config.listeners.websockets)
+    .reached_by(Route {
+        part: "mqtt-websockets",
+        host: "mqtt",
+        to: To::Service(mqtt::MQTT_SERVICE, WEBSOCKETS),
+        waits_for: &[NAME, ISTIO],
+        addresses: &[
+            Address {
+                field: "mqttWebsockets",
+                about: "MQTT over WebSockets, for the same pods.",
+                side: Side::Inside,
+                scheme: "ws",
+                path: "/",
+            },
+            Address {
+                field: "websockets",
+                about: "MQTT over WebSockets, from outside. `wss` where the environment has a certificate.",
+                side: Side::Outside,
+                scheme: "ws",
+                path: "/",
+            },
+        ],
+    });
+
+/// Traffic that Mosquitto's pod accepts: from devices through the gateway, and from pods of the namespace with a label.
+fn admits(broker: &IotBroker) -> Traffic {
+    let spec = &broker.spec;
+    let labelled = || pods(BTreeMap::from([mqtt_client()]));
+    let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
+    let simulator = spec.connector_config.simulator.enabled.then(|| app(SIMULATOR_APP));
+    let own = bridge.into_iter().chain(simulator);
+    // With a certificate, the port without TLS stays open to the bridge into Kafka and to the simulator alone.
+    let traffic = match spec.mqtt_config.tls {
+        None => Traffic::default().from(own.chain([labelled()]), &[mqtt::MQTT_PORT]),
+        Some(_) => Traffic::default().from(own, &[mqtt::MQTT_PORT]).from([labelled()], &[TLS]),
+    };
+    if !spec.mqtt_config.listeners.websockets {
+        return traffic;
+    }
+    traffic.from(broker.tenant.outside().into_iter().chain([labelled()]), &[WEBSOCKETS])
+}
+
 /// Label with which a pod of the namespace passes the broker's network policy, and its value.
-pub fn mqtt_client() -> (String, String) {
+fn mqtt_client() -> (String, String) {
     (label("mqtt-client"), "true".to_owned())
 }
 
@@ -65,7 +123,7 @@ pub fn image(broker: &IotBroker) -> String {
     broker.tenant.image(Image::Mosquitto)
 }
 
-pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+fn resources(broker: &IotBroker) -> Vec<Resource> {
     let mqtt = &broker.spec.mqtt_config;
     let part = broker.tenant.part(NAME, mqtt::MQTT_APP, &[SECRETS]);
     let config = config(broker);

@@ -1,19 +1,18 @@
 //! Resources of an `IotBrokerClaim`: an MQTT broker, its bridge to Kafka and a simulator of devices inside an
 //! environment.
 //!
-//! `plan` lists the parts in reading order; each part has a file of its own.
+//! `PARTS` lists the parts in reading order; each part has a file of its own.
 
 use crate::claims::between::host_secrets::{self, HostSecret};
 use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING};
-use crate::claims::between::secret::SECRETS;
+use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
+use crate::claims::between::part_of::{self, PartOf, TenantClaim};
 use crate::claims::between::tenant::Tenant;
 use crate::claims::checked::Checked;
 use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
-use crate::life::report::Phase;
 use crate::parts::owner::Claim;
-use crate::parts::part::LOCK;
-use crate::parts::plan::Plan;
+use crate::parts::plan::{Phase, Plan};
 use crate::schema::Column;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
@@ -26,9 +25,9 @@ pub mod changes;
 mod check;
 mod checked;
 pub mod claim;
+mod fence;
 pub mod filter;
-mod network_policies;
-mod routes;
+mod phase;
 mod simulator;
 pub mod status;
 
@@ -37,25 +36,38 @@ mod tests;
 
 pub use checked::IotBroker;
 
-/// Phases of a broker, in reading order. Each phase has a condition on the claim.
-const PHASES: &[Phase] = &[
-    Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
-    Phase { name: "Broker", parts: &[SECRETS, broker::NAME, network_policies::BROKER] },
-    Phase { name: "Connector", parts: &[bridge::NAME] },
-    Phase { name: "Simulator", parts: &[simulator::NAME, network_policies::SIMULATOR] },
-    Phase { name: "Exposure", parts: &[routes::MQTT_WEBSOCKETS, routes::DATA_GENERATOR] },
-];
+impl TenantClaim for IotBroker {
+    const PARTS: &'static [Line<Self>] = &[
+        Part(&LOCKED),
+        Part(&accounts::PART),
+        Part(&broker::PART),
+        Part(&broker::WEBSOCKETS_PART),
+        Part(&bridge::PART),
+        Part(&simulator::PART),
+        Routes(phase::EXPOSURE),
+        Part(&fence::PART),
+        Policies,
+    ];
+
+    fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+}
+
+const LOCKED: PartOf<IotBroker> = PartOf::new(phase::ENVIRONMENT, |broker| vec![broker.tenant.lock()]);
 
 impl Checked for IotBroker {
     type Spec = claim::Spec;
     type Status = status::Status;
 
-    const PHASES: &'static [Phase] = PHASES;
+    const PHASES: &'static [Phase] = phase::ALL;
     const COLUMNS: &'static [Column] = status::COLUMNS;
 
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
-        let tenant = Tenant::check(&mut faults, spec.tenancy(), claim, ("iot-broker", "broker"), settings.clone());
+        let hosts: Vec<_> = part_of::hosts::<Self>().collect();
+        let tenant =
+            Tenant::check(&mut faults, spec.tenancy(), &hosts, claim, ("iot-broker", "broker"), settings.clone());
         host_secrets::check(&mut faults, &tenant.owner.environment, &accounts::on_the_host(&spec), settings);
         check::users(&mut faults, &spec, settings.limits.users);
         check::mappings(&mut faults, &spec.connector_config.mappings);
@@ -65,15 +77,7 @@ impl Checked for IotBroker {
     }
 
     fn plan(&self) -> Plan {
-        Plan::of([
-            vec![self.tenant.lock()],
-            accounts::resources(self),
-            broker::resources(self),
-            bridge::resources(self),
-            simulator::resources(self),
-            routes::resources(self),
-            network_policies::resources(self),
-        ])
+        part_of::plan(self)
     }
 
     fn levers(&self) -> Vec<Lever> {

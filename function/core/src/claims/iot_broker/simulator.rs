@@ -7,8 +7,11 @@ use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, SecurityConte
 
 use super::checked::IotBroker;
 use super::claim::Simulator;
-use super::{accounts, broker};
-use crate::claims::between::offer::KNATIVE_SERVING;
+use super::{accounts, broker, phase};
+use crate::claims::between::network::Traffic;
+use crate::claims::between::offer::{ISTIO, KNATIVE_SERVING};
+use crate::claims::between::part_of::{PartOf, Policy};
+use crate::claims::between::route::{Address, Route, Side, To};
 use crate::claims::between::secret::PASSWORD;
 use crate::kinds::knative::MAX_SCALE;
 use crate::parts::plan::{Ready, Resource};
@@ -20,8 +23,8 @@ use crate::schema::size::{Bytes, Cpu};
 use crate::settings::limits::Demand;
 use crate::settings::pins::Image;
 
-pub const NAME: &str = "simulator";
-pub const APP: &str = "health-data-sim";
+const NAME: &str = "simulator";
+const APP: &str = broker::SIMULATOR_APP;
 
 /// Resources that each instance of the simulator requests.
 pub const DEMAND: Demand = Demand { cpu: Cpu::thousandths(50), memory: Bytes::mebi(64), storage: Bytes::mebi(0) };
@@ -29,6 +32,37 @@ pub const DEMAND: Demand = Demand { cpu: Cpu::thousandths(50), memory: Bytes::me
 const CONFIG: &str = "health-data-sim-program";
 const PORT: i32 = 8080;
 const PROGRAM: &str = include_str!("files/simulator.py");
+
+pub const PART: PartOf<IotBroker> = PartOf::new(phase::SIMULATOR, resources)
+    .only_if(|broker| broker.spec.connector_config.simulator.enabled)
+    .fenced_by(Policy {
+        part: "simulator-policy",
+        name: "health-data-sim-policy",
+        app: APP,
+        admits: |_| Traffic::default().from_knative(),
+    })
+    .reached_by(Route {
+        part: "data-generator",
+        host: "generator",
+        to: To::Knative(APP),
+        waits_for: &[NAME, ISTIO],
+        addresses: &[
+            Address {
+                field: "simulator",
+                about: "The simulator's API.",
+                side: Side::Inside,
+                scheme: "http",
+                path: "/api/",
+            },
+            Address {
+                field: "generator",
+                about: "The simulator's API, from outside. HTTPS where the environment has a certificate.",
+                side: Side::Outside,
+                scheme: "http",
+                path: "/api/",
+            },
+        ],
+    });
 
 pub fn image(broker: &IotBroker) -> String {
     let settings = &broker.tenant.owner.settings;
@@ -38,11 +72,8 @@ pub fn image(broker: &IotBroker) -> String {
     }
 }
 
-pub fn resources(broker: &IotBroker) -> Vec<Resource> {
+fn resources(broker: &IotBroker) -> Vec<Resource> {
     let simulator = &broker.spec.connector_config.simulator;
-    if !simulator.enabled {
-        return Vec::new();
-    }
     let part = broker.tenant.part(NAME, APP, &[broker::NAME, KNATIVE_SERVING]);
     let program = simulator.image.is_none().then(|| BTreeMap::from([("simulator.py".to_owned(), PROGRAM.to_owned())]));
     let mut annotations = scale(simulator);

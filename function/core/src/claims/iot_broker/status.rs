@@ -1,11 +1,12 @@
 //! Status of an `IotBrokerClaim`: the addresses of the broker, and the Secrets with its users' credentials.
 
+use crate::claims::between::addresses::Addresses;
 use crate::claims::between::mqtt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::checked::IotBroker;
-use super::{accounts, broker, simulator};
+use super::{accounts, broker};
 use crate::schema::Column;
 
 /// Where to connect, and which Secrets to read.
@@ -27,18 +28,8 @@ pub struct Endpoints {
     /// MQTT, for pods of the namespace that carry the label `platform.example.org/mqtt-client: "true"`. `mqtts` where the
     /// claim has a certificate.
     pub mqtt: String,
-    /// MQTT over WebSockets, for the same pods.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mqtt_websockets: Option<String>,
-    /// MQTT over WebSockets, from outside. `wss` where the environment has a certificate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub websockets: Option<String>,
-    /// The simulator's API.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub simulator: Option<String>,
-    /// The simulator's API, from outside. HTTPS where the environment has a certificate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub generator: Option<String>,
+    #[serde(flatten)]
+    pub of_routes: Addresses<IotBroker>,
 }
 
 /// One who may connect.
@@ -63,14 +54,7 @@ pub const COLUMNS: &[Column] = &[
 ];
 
 pub fn of(broker: &IotBroker, tls: bool) -> Status {
-    let secure = if tls { "s" } else { "" };
-    let tenant = &broker.tenant;
-    let websockets = broker.spec.mqtt_config.listeners.websockets;
-    let simulator = broker.spec.connector_config.simulator.enabled;
-    let service = tenant.service_host(mqtt::MQTT_SERVICE);
-    let outside = |wanted: bool, scheme: &str, host: &str, path: &str| {
-        (broker.spec.expose && wanted).then(|| format!("{scheme}{secure}://{}{path}", tenant.host(host)))
-    };
+    let service = broker.tenant.service_host(mqtt::MQTT_SERVICE);
     let credentials = accounts::all(broker)
         .into_iter()
         .map(|account| Credential { user: account.user.to_owned(), secret: account.secret.name })
@@ -81,10 +65,7 @@ pub fn of(broker: &IotBroker, tls: bool) -> Status {
                 Some(_) => format!("mqtts://{service}:{}", broker::TLS.1),
                 None => format!("mqtt://{service}:{}", mqtt::MQTT_PORT.1),
             },
-            mqtt_websockets: websockets.then(|| format!("ws://{service}:{}/", broker::WEBSOCKETS.1)),
-            websockets: outside(websockets, "ws", "mqtt", "/"),
-            simulator: simulator.then(|| format!("http://{}/api/", tenant.service_host(simulator::APP))),
-            generator: outside(simulator, "http", "generator", "/api/"),
+            of_routes: Addresses::of(broker, tls),
         }),
         credentials: Some(credentials),
     }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, ContainerPort};
 
 use super::checked::RealtimeSystem;
-use super::{metabase, script};
+use super::{apps, metabase, phase, script};
+use crate::claims::between::network::Traffic;
 use crate::claims::between::offer::KNATIVE_SERVING;
+use crate::claims::between::part_of::{PartOf, Policy};
 use crate::kinds::knative::MAX_SCALE;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
@@ -15,17 +17,20 @@ use crate::parts::workload::{
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 
-// Names of parts.
-pub const NAME: &str = "analytics";
-
-pub const APP: &str = "health-analytics";
+const NAME: &str = "analytics";
+const APP: &str = apps::ANALYTICS;
 const CONFIG: &str = "health-analytics-config";
 const PORT: i32 = 8080;
 
-pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    if !system.spec.dashboard.proxy {
-        return Vec::new();
-    }
+pub const PART: PartOf<RealtimeSystem> =
+    PartOf::new(phase::DASHBOARD, resources).only_if(|system| system.spec.dashboard.proxy).fenced_by(Policy {
+        part: "analytics-policy",
+        name: "health-analytics-policy",
+        app: APP,
+        admits: |_| Traffic::default().from_knative(),
+    });
+
+fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     // The first person who completes Metabase's set-up becomes its administrator, so the proxy waits for the Job that
     // completes it.
     let part = system.tenant.part(NAME, APP, &[metabase::SETUP, KNATIVE_SERVING]);

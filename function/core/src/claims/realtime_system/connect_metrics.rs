@@ -11,9 +11,11 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Container;
 
 use super::checked::RealtimeSystem;
-use super::script;
+use super::{apps, phase, script};
 use crate::claims::between::kafka::{CONNECT_JMX_PORT, KAFKA_SERVICE};
+use crate::claims::between::network::{Traffic, prometheus};
 use crate::claims::between::offer::OBSERVABILITY;
+use crate::claims::between::part_of::{PartOf, Policy};
 use crate::kinds::Spec;
 use crate::kinds::monitoring::{Alert, AlertGroup, Endpoint, PrometheusRule, ServiceMonitor};
 use crate::parts::cluster::to_text;
@@ -26,9 +28,9 @@ use crate::parts::workload::{
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 
-pub const NAME: &str = "connect-metrics";
+const NAME: &str = "connect-metrics";
 /// Label `app` of the pod, and the name of its Deployment, Service, ServiceMonitor and alerts.
-pub const APP: &str = "kafka-connect-metrics";
+const APP: &str = apps::CONNECT_METRICS;
 pub const METRICS: Port = ("metrics", 9404);
 
 /// Directory that both containers share: one writes Connect's answer there, the other reads it.
@@ -37,10 +39,15 @@ const ANSWERS: &str = "/answers";
 /// Options of a JVM that runs for about a second. UTF-8 preserves the names of connectors.
 const JAVA: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8";
 
-pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    if !system.spec.monitoring {
-        return Vec::new();
-    }
+pub const PART: PartOf<RealtimeSystem> =
+    PartOf::new(phase::MONITORING, resources).only_if(|system| system.spec.monitoring).fenced_by(Policy {
+        part: "connect-metrics-policy",
+        name: "kafka-connect-metrics-policy",
+        app: APP,
+        admits: |_| Traffic::default().from([prometheus()], &[METRICS]),
+    });
+
+fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[LOCK, OBSERVABILITY]);
     let workload = Workload {
         part: &part,

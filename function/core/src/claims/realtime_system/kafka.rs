@@ -6,12 +6,15 @@ use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, ServiceP
 
 use super::check::{Fetched, Share};
 use super::checked::RealtimeSystem;
-use super::{script, secrets};
+use super::{apps, phase, script, secrets, snowflake};
 use crate::claims::between::changes::VOLUME;
 use crate::claims::between::kafka::{
     CONNECT_JMX_PORT, CONNECT_PORT, CONNECT_SECRETS, JMX_PORT, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE, MQTT_SECRET,
     SCHEMA_REGISTRY_PORT, SNOWFLAKE_SECRET, kafka_client,
 };
+use crate::claims::between::mqtt;
+use crate::claims::between::network::{Traffic, app, pods};
+use crate::claims::between::part_of::{PartOf, Policy};
 use crate::claims::between::secret::mqtt_bridge;
 use crate::life::immutable::Immutable;
 use crate::parts::part::{LOCK, Part};
@@ -32,7 +35,33 @@ const CLAIM: &str = "kafka-data-pvc";
 const CONNECTORS: &str = "/connectors";
 const PORTS: [Port; 4] = [KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT];
 
-pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, resources);
+
+pub const TOPICS_PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, topics);
+
+/// Policy of [`PART`].
+pub const FENCED: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, |_| Vec::new()).fenced_by(Policy {
+    part: "kafka-policy",
+    name: "mqtt-kafka-policy",
+    app: KAFKA_APP,
+    admits,
+});
+
+fn admits(system: &RealtimeSystem) -> Traffic {
+    let (open, fenced): (Vec<Way>, Vec<Way>) =
+        archive_ways(system).into_iter().partition(|way| way.networks.is_empty());
+    let mut outside = snowflake::ports(system);
+    outside.extend(open.into_iter().map(|way| i32::from(way.port)));
+    let traffic = Traffic::default()
+        .from([app(apps::LENSES_AGENT)], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT])
+        .from([pods(BTreeMap::from([kafka_client()]))], &[KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT])
+        .from(system.spec.monitoring.then(|| app(apps::CONNECT_METRICS)), &[CONNECT_JMX_PORT])
+        .to(app(mqtt::MQTT_APP), &[mqtt::MQTT_PORT])
+        .to_anybody(outside);
+    fenced.into_iter().fold(traffic, |traffic, way| traffic.to_networks(&way.networks, i32::from(way.port)))
+}
+
+fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, KAFKA_APP, &[LOCK]);
     let volumes = vec![
         claimed_volume("data", CLAIM),
@@ -130,7 +159,7 @@ fn secret_directory(name: &str) -> String {
 }
 
 /// Ports and networks at which the servers of archives are reached.
-pub fn archive_ways(system: &RealtimeSystem) -> BTreeSet<Way> {
+fn archive_ways(system: &RealtimeSystem) -> BTreeSet<Way> {
     system.archives.iter().map(|archive| archive.way.clone()).collect()
 }
 
@@ -149,7 +178,7 @@ fn fetch(system: &RealtimeSystem, archive: &Fetched) -> Container {
     }
 }
 
-pub fn topics(system: &RealtimeSystem) -> Vec<Resource> {
+fn topics(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(TOPICS, "kafka-topics", &[NAME]);
     let topics: Vec<String> = system
         .spec

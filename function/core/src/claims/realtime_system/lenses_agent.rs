@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use super::checked::RealtimeSystem;
 use super::secrets::{self, postgres_key};
-use super::{kafka, lenses_hq, postgres, script};
+use super::{apps, kafka, lenses_hq, phase, postgres, script};
 use crate::claims::between::kafka::{CONNECT_PORT, JMX_PORT, KAFKA_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT};
+use crate::claims::between::network::Traffic;
+use crate::claims::between::part_of::{PartOf, Policy};
 use crate::parts::cluster::yaml;
 use crate::parts::part::Part;
 use crate::parts::plan::{Ready, Resource};
@@ -21,18 +23,26 @@ use crate::settings::pins::Image;
 use crate::text::language::{Placeholders, Text};
 
 pub const NAME: &str = "lenses-agent";
-pub const KEY: &str = "agent-key";
+const KEY: &str = "agent-key";
 /// Key of the agent's Secret under which its key for HQ is stored.
 const SECRET_KEY: &str = "agent-key";
-pub const APP: &str = "lenses-agent";
-
-pub const KEY_APP: &str = "lenses-agent-key";
+const APP: &str = apps::LENSES_AGENT;
+const KEY_APP: &str = apps::LENSES_AGENT_KEY;
 const HTTP: Port = ("http", 9991);
 const METRICS: Port = ("metrics", 9102);
 const CONFIG: &str = "lenses-agent-config";
 const PROVISIONING: &str = "/mnt/provision-secrets";
 /// User ID to which the image's entry point switches when it starts as root.
 const USER: i64 = 65_534;
+
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, resources);
+
+pub const KEY_PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, key).fenced_by(Policy {
+    part: "agent-key-policy",
+    name: "lenses-agent-key-policy",
+    app: KEY_APP,
+    admits: |_| Traffic::default().to_api_server(),
+});
 
 /// Provisioning file of the agent: the services it connects to. The agent replaces `${…}` by variables of its
 /// environment.
@@ -87,7 +97,7 @@ struct Connect {
 }
 
 /// Job that obtains the agent's key, with the rights to create a Secret, and to read and patch the one with the key.
-pub fn key(system: &RealtimeSystem) -> Vec<Resource> {
+fn key(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(KEY, KEY_APP, &[lenses_hq::NAME]);
     let account = ServiceAccount {
         metadata: part.metadata(KEY_APP),
@@ -184,7 +194,7 @@ fn binding(part: &Part) -> RoleBinding {
     }
 }
 
-pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[KEY, kafka::NAME]);
     let config = BTreeMap::from([("provisioning.yaml".to_owned(), yaml(&provisioning(system)))]);
     let mut restart_on = configuration(&config);

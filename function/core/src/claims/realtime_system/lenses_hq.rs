@@ -8,8 +8,12 @@ use serde::Serialize;
 
 use super::check::Share;
 use super::checked::RealtimeSystem;
-use super::postgres;
 use super::secrets::{self, postgres_key};
+use super::{apps, phase, postgres};
+use crate::claims::between::network::{HTTPS, Traffic, app, prometheus};
+use crate::claims::between::offer::ISTIO;
+use crate::claims::between::part_of::{PartOf, Policy};
+use crate::claims::between::route::{Address, Route, Side, To};
 use crate::parts::cluster::yaml;
 use crate::parts::part::Part;
 use crate::parts::plan::{Ready, Resource};
@@ -21,11 +25,14 @@ use crate::settings::pins::Image;
 use crate::text::language::{Placeholders, Text};
 
 pub const NAME: &str = "lenses-hq";
-pub const APP: &str = "lenses-hq";
+pub const APP: &str = apps::LENSES_HQ;
 pub const SERVICE: &str = "lenses-hq-service";
 pub const HTTP: (&str, i32) = ("http", 9991);
 pub const AGENTS: (&str, i32) = ("agents", 10000);
 pub const METRICS: (&str, i32) = ("metrics", 9090);
+
+/// Field of the status with the address of the user interface.
+pub const ADDRESS: &str = "lenses";
 
 const CONFIG: &str = "lenses-hq-config";
 const CONFIG_FILE: &str = "config.yaml";
@@ -94,7 +101,42 @@ struct Logger {
     level: Text<Placeholders>,
 }
 
-pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, resources)
+    .fenced_by(Policy { part: "lenses-hq-policy", name: "lenses-hq-policy", app: APP, admits })
+    .reached_by(Route {
+        part: "lenses-ui",
+        host: "lenses",
+        to: To::Service(SERVICE, HTTP),
+        waits_for: &[NAME, ISTIO],
+        addresses: &[
+            Address {
+                field: ADDRESS,
+                about: "The Lenses user interface, from outside. HTTPS where the environment has a certificate.",
+                side: Side::Outside,
+                scheme: "http",
+                path: "/",
+            },
+            Address {
+                field: "lensesApi",
+                about: "The Lenses API, from outside. HTTPS where the environment has a certificate.",
+                side: Side::Outside,
+                scheme: "http",
+                path: "/api/",
+            },
+        ],
+    });
+
+fn admits(system: &RealtimeSystem) -> Traffic {
+    let callers = [apps::LENSES_AGENT_KEY, apps::SQL_PROCESSORS].map(app);
+    Traffic::default()
+        .from(callers.into_iter().chain(system.tenant.outside()), &[HTTP])
+        .from([app(apps::LENSES_AGENT)], &[AGENTS])
+        .from(system.spec.monitoring.then(prometheus), &[METRICS])
+        // Lenses does not document whether HQ contacts its vendor about a licence, so egress to port 443 is open.
+        .to_anybody([HTTPS])
+}
+
+fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[postgres::DATABASES]);
     let config = BTreeMap::from([(CONFIG_FILE.to_owned(), yaml(&config(system)))]);
     let mut restart_on = configuration(&config);

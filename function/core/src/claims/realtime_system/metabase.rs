@@ -7,7 +7,11 @@ use k8s_openapi::api::core::v1::Container;
 use super::check::Share;
 use super::checked::RealtimeSystem;
 use super::secrets::{self, postgres_key};
-use super::{postgres, script};
+use super::{apps, phase, postgres, script, snowflake};
+use crate::claims::between::network::{Traffic, app};
+use crate::claims::between::offer::ISTIO;
+use crate::claims::between::part_of::{PartOf, Policy};
+use crate::claims::between::route::{Address, Route, Side, To};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{
     Port, TMP, Task, Workload, confined, container, credentials, env, http_probe, mount, pod_user, requests,
@@ -15,16 +19,45 @@ use crate::parts::workload::{
 };
 use crate::settings::pins::Image;
 
-pub const NAME: &str = "metabase";
+const NAME: &str = "metabase";
 pub const SETUP: &str = "metabase-setup";
-pub const APP: &str = "metabase-dashboard";
+const APP: &str = apps::METABASE;
 pub const SERVICE: &str = "metabase-service";
 pub const HTTP: Port = ("http", 3000);
 
 /// User ID to which the image's entry point switches when it starts as root.
 const USER: i64 = 2000;
 
-pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+/// First label of the host.
+const HOST: &str = "analytics";
+
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DASHBOARD, resources)
+    .fenced_by(Policy { part: "metabase-policy", name: "metabase-policy", app: APP, admits })
+    .reached_by(Route {
+        part: "analytics-dashboard",
+        host: HOST,
+        to: To::Service(SERVICE, HTTP),
+        // The first person who completes Metabase's set-up becomes its administrator, so the route waits for the Job
+        // that completes it.
+        waits_for: &[SETUP, ISTIO],
+        addresses: &[Address {
+            field: "analytics",
+            about: "The Metabase dashboard, from outside. HTTPS where the environment has a certificate.",
+            side: Side::Outside,
+            scheme: "http",
+            path: "/",
+        }],
+    });
+
+pub const SETUP_PART: PartOf<RealtimeSystem> = PartOf::new(phase::DASHBOARD, setup);
+
+fn admits(system: &RealtimeSystem) -> Traffic {
+    let proxy = system.spec.dashboard.proxy.then_some(apps::ANALYTICS);
+    let callers = [SETUP].into_iter().chain(proxy).map(app);
+    Traffic::default().from(callers.chain(system.tenant.outside()), &[HTTP]).to_anybody(snowflake::ports(system))
+}
+
+fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[postgres::DATABASES]);
     let workload = Workload {
         part: &part,
@@ -53,7 +86,7 @@ fn metabase(system: &RealtimeSystem) -> Container {
         env("JAVA_OPTS", format!("-Xmx{}", memory.halved().java())),
         // Plain HTTP is correct with and without a certificate, because the gateway redirects HTTP to HTTPS if it has
         // one. The URL is set even while nothing is exposed, so that a route can be added or removed without a restart.
-        env("MB_SITE_URL", format!("http://{}", system.tenant.host("analytics"))),
+        env("MB_SITE_URL", format!("http://{}", system.tenant.host(HOST))),
     ];
     if !system.tenant.owner.settings.telemetry.metabase {
         // Metabase's set-up stores usage tracking and update checks as enabled, whatever it is sent. Environment
@@ -76,7 +109,7 @@ fn metabase(system: &RealtimeSystem) -> Container {
     }
 }
 
-pub fn setup(system: &RealtimeSystem) -> Vec<Resource> {
+fn setup(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(SETUP, SETUP, &[NAME]);
     let administrator = secrets::dashboard();
     let task = Task {

@@ -1,40 +1,40 @@
 //! Resources of a `RealtimeSystemClaim`: Kafka, Lenses, PostgreSQL and a dashboard inside an environment.
 //!
-//! `plan` lists the parts in reading order; each part has a file of its own.
+//! `PARTS` lists the parts in reading order; each part has a file of its own.
 
 use std::collections::BTreeSet;
 
 use crate::claims::between::host_secrets::{self, HostSecret};
 use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
-use crate::claims::between::secret::SECRETS;
+use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
+use crate::claims::between::part_of::{self, PartOf, TenantClaim};
 use crate::claims::between::tenant::Tenant;
 use crate::claims::checked::Checked;
 use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
-use crate::life::report::Phase;
 use crate::parts::owner::Claim;
-use crate::parts::part::LOCK;
-use crate::parts::plan::Plan;
+use crate::parts::plan::{Phase, Plan};
 use crate::schema::Column;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use crate::settings::limits::Lever;
 
 mod analytics;
+mod apps;
 pub mod changes;
 mod check;
 mod checked;
 pub mod claim;
 mod connect;
 pub mod connect_metrics;
+mod fence;
 mod kafka;
 mod lenses_agent;
 mod lenses_hq;
 mod metabase;
 mod monitoring;
-mod network_policies;
+mod phase;
 mod postgres;
-mod routes;
 mod schemas;
 pub mod script;
 mod secrets;
@@ -45,50 +45,43 @@ pub mod status;
 
 pub use checked::RealtimeSystem;
 
-/// Phases of a real-time system, in reading order. Each phase has a condition on the claim.
-const PHASES: &[Phase] = &[
-    Phase { name: "Environment", parts: &[LOCK, network_policies::FENCE] },
-    Phase { name: "Secrets", parts: &[SECRETS] },
-    Phase { name: "Database", parts: &[postgres::NAME, postgres::DATABASES, network_policies::POSTGRES] },
-    Phase { name: "Kafka", parts: &[kafka::NAME, kafka::TOPICS, network_policies::KAFKA] },
-    Phase {
-        name: "Lenses",
-        parts: &[
-            lenses_hq::NAME,
-            network_policies::LENSES_HQ,
-            lenses_agent::KEY,
-            network_policies::AGENT_KEY,
-            lenses_agent::NAME,
-        ],
-    },
-    Phase { name: "DataFlow", parts: &[sql_processors::NAME, connect::NAME] },
-    Phase {
-        name: "Dashboard",
-        parts: &[
-            metabase::NAME,
-            network_policies::METABASE,
-            metabase::SETUP,
-            analytics::NAME,
-            network_policies::ANALYTICS,
-        ],
-    },
-    Phase { name: "Exposure", parts: &[routes::LENSES_UI, routes::ANALYTICS_DASHBOARD] },
-    Phase {
-        name: "Monitoring",
-        parts: &[
-            monitoring::LENSES_METRICS,
-            connect_metrics::NAME,
-            network_policies::CONNECT_METRICS,
-            monitoring::DASHBOARD,
-        ],
-    },
-];
+impl TenantClaim for RealtimeSystem {
+    const PARTS: &'static [Line<Self>] = &[
+        Part(&LOCKED),
+        // The policies follow the order of this list, and Kafka's was released as the first.
+        Part(&kafka::FENCED),
+        Part(&secrets::PART),
+        Part(&postgres::PART),
+        Part(&postgres::DATABASES_PART),
+        Part(&lenses_hq::PART),
+        Part(&lenses_agent::KEY_PART),
+        Part(&kafka::PART),
+        Part(&kafka::TOPICS_PART),
+        Part(&lenses_agent::PART),
+        Part(&sql_processors::PART),
+        Part(&connect::PART),
+        Part(&metabase::PART),
+        Part(&metabase::SETUP_PART),
+        Part(&analytics::PART),
+        Routes(phase::EXPOSURE),
+        Part(&fence::PART),
+        Policies,
+        Part(&connect_metrics::PART),
+        Part(&monitoring::PART),
+    ];
+
+    fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+}
+
+const LOCKED: PartOf<RealtimeSystem> = PartOf::new(phase::ENVIRONMENT, |system| vec![system.tenant.lock()]);
 
 impl Checked for RealtimeSystem {
     type Spec = claim::Spec;
     type Status = status::Status;
 
-    const PHASES: &'static [Phase] = PHASES;
+    const PHASES: &'static [Phase] = phase::ALL;
     const COLUMNS: &'static [Column] = status::COLUMNS;
 
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
@@ -96,8 +89,15 @@ impl Checked for RealtimeSystem {
         if let Some(snowflake) = &spec.snowflake_config {
             check::private_key(&mut faults, &snowflake.private_key, &claim, settings);
         }
-        let tenant =
-            Tenant::check(&mut faults, spec.tenancy(), claim, ("realtime-system", "realtime"), settings.clone());
+        let hosts: Vec<_> = part_of::hosts::<Self>().collect();
+        let tenant = Tenant::check(
+            &mut faults,
+            spec.tenancy(),
+            &hosts,
+            claim,
+            ("realtime-system", "realtime"),
+            settings.clone(),
+        );
         if !spec.lenses_config.accept_eula {
             faults.push(Fault::new(
                 "spec.lensesConfig.acceptEULA",
@@ -120,26 +120,7 @@ impl Checked for RealtimeSystem {
     }
 
     fn plan(&self) -> Plan {
-        Plan::of([
-            vec![self.tenant.lock()],
-            secrets::resources(self),
-            postgres::resources(self),
-            postgres::databases(self),
-            lenses_hq::resources(self),
-            lenses_agent::key(self),
-            kafka::resources(self),
-            kafka::topics(self),
-            lenses_agent::resources(self),
-            sql_processors::resources(self),
-            connect::resources(self),
-            metabase::resources(self),
-            metabase::setup(self),
-            analytics::resources(self),
-            routes::resources(self),
-            network_policies::resources(self),
-            connect_metrics::resources(self),
-            monitoring::resources(self),
-        ])
+        part_of::plan(self)
     }
 
     fn levers(&self) -> Vec<Lever> {
@@ -173,7 +154,7 @@ impl Checked for RealtimeSystem {
 
     fn endpoint(status: &Self::Status) -> Option<String> {
         let endpoints = status.endpoints.as_ref()?;
-        Some(endpoints.lenses.as_ref().unwrap_or(&endpoints.lenses_hq).clone())
+        Some(endpoints.of_routes.get(lenses_hq::ADDRESS).unwrap_or(&endpoints.lenses_hq).to_owned())
     }
 
     fn warnings(&self) -> Vec<String> {

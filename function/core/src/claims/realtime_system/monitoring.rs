@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::checked::RealtimeSystem;
-use super::{lenses_hq, script};
+use super::{lenses_hq, phase, script};
 use crate::claims::between::offer::OBSERVABILITY;
+use crate::claims::between::part_of::PartOf;
 use crate::kinds::Spec;
 use crate::kinds::monitoring::{Endpoint, ServiceMonitor};
 use crate::parts::cluster::to_text;
@@ -12,20 +13,16 @@ use crate::parts::part::LOCK;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::config_map;
 
-// Names of parts.
-pub const LENSES_METRICS: &str = "lenses-metrics";
-pub const DASHBOARD: &str = "dashboard";
+pub const PART: PartOf<RealtimeSystem> =
+    PartOf::new(phase::MONITORING, resources).only_if(|system| system.spec.monitoring);
 
-pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    if !system.spec.monitoring {
-        return Vec::new();
-    }
-    let hq = system.tenant.part(LENSES_METRICS, lenses_hq::APP, &[LOCK, OBSERVABILITY]);
+fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let hq = system.tenant.part("lenses-metrics", lenses_hq::APP, &[LOCK, OBSERVABILITY]);
     let monitor = ServiceMonitor {
         selector: hq.label_selector(),
         endpoints: vec![Endpoint { port: lenses_hq::METRICS.0, path: "/metrics", interval: "30s" }],
     };
-    let dashboard = system.tenant.part(DASHBOARD, "health-streaming-dashboard", &[LOCK, OBSERVABILITY]);
+    let dashboard = system.tenant.part("dashboard", "health-streaming-dashboard", &[LOCK, OBSERVABILITY]);
     let namespace = &system.tenant.namespace;
     // Grafana's sidecar stores the dashboards of all namespaces in one directory, so the file name contains the
     // namespace.

@@ -8,9 +8,11 @@ use serde_json::json;
 
 use super::check::Share;
 use super::checked::RealtimeSystem;
-use super::script;
 use super::secrets::{self, postgres_key};
+use super::{apps, phase, script};
 use crate::claims::between::changes::VOLUME;
+use crate::claims::between::network::{Traffic, app};
+use crate::claims::between::part_of::{PartOf, Policy};
 use crate::claims::between::secret::SECRETS;
 use crate::life::immutable::Immutable;
 use crate::parts::cluster::Installation;
@@ -20,12 +22,12 @@ use crate::parts::workload::{Task, env, requests, volume_claim};
 use crate::schema::size::Cpu;
 use crate::settings::pins::{Chart, Image};
 
-pub const NAME: &str = "postgres";
+const NAME: &str = "postgres";
 pub const DATABASES: &str = "databases";
 /// Label `app` of PostgreSQL's pod.
-pub const APP: &str = "postgresql";
+const APP: &str = "postgresql";
 /// Label `app` of the Job that creates the databases.
-pub const DATABASES_APP: &str = "lenses-config-generator";
+const DATABASES_APP: &str = "lenses-config-generator";
 pub const SERVICE: &str = "lenses-backend-postgres-service";
 /// Port of the chart's Service, under the name that the chart gives it.
 pub const PORT: (&str, i32) = ("postgres", 5432);
@@ -44,7 +46,21 @@ const OWNED: [(&str, &str); 4] = [
     ("metabaseappdb", postgres_key::METABASE),
 ];
 
-pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATABASE, resources).fenced_by(Policy {
+    part: "postgres-policy",
+    name: "lenses-postgres-policy",
+    app: APP,
+    admits,
+});
+
+pub const DATABASES_PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATABASE, databases);
+
+fn admits(_: &RealtimeSystem) -> Traffic {
+    let callers = [apps::LENSES_HQ, apps::LENSES_AGENT, apps::METABASE, DATABASES_APP];
+    Traffic::default().from(callers.map(app), &[PORT])
+}
+
+fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[SECRETS]);
     let claim = volume_claim(&part, CLAIM, system.sizes.database_storage);
     // The chart has no value that withholds the token from its pod, so the pod uses this ServiceAccount.
@@ -114,7 +130,7 @@ fn pod_labels(part: &Part) -> BTreeMap<String, String> {
     part.selector().into_iter().chain([system]).collect()
 }
 
-pub fn databases(system: &RealtimeSystem) -> Vec<Resource> {
+fn databases(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(DATABASES, DATABASES_APP, &[NAME]);
     let credentials = secrets::postgres();
     let mut variables = vec![

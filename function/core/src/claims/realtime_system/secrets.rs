@@ -3,7 +3,9 @@
 use super::changes;
 use super::checked::RealtimeSystem;
 use super::claim::Spec as Claimed;
+use super::phase;
 use crate::claims::between::host_secrets::HostSecret;
+use crate::claims::between::part_of::PartOf;
 use crate::claims::between::secret::{Generator, PASSWORD, Pusher, SNOWFLAKE_KEY, Secret, SecretName};
 use crate::kinds::Spec;
 use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target};
@@ -105,7 +107,9 @@ pub fn on_the_host(spec: &Claimed) -> Vec<HostSecret> {
     .collect()
 }
 
-pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::SECRETS, resources);
+
+fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let pusher = system.tenant.pusher();
     let mut resources = vec![
         pusher.store(),

@@ -1,6 +1,8 @@
 //! Snowflake sink connector: its configuration in Kafka Connect. Only a claim with `snowflakeConfig` has this
 //! connector.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::EnvVar;
 use serde::Serialize;
 
@@ -9,9 +11,13 @@ use super::checked::RealtimeSystem;
 use super::claim::SnowflakeConfig;
 use super::secrets;
 use crate::claims::between::kafka::{CONNECT_SECRETS, SNOWFLAKE_SECRET, registry_of_connect};
+use crate::claims::between::network::HTTPS;
 use crate::parts::cluster::to_text;
 use crate::parts::workload::env;
 use crate::text::language::{Placeholders, Text, Word};
+
+/// Port on which Snowflake's clients check whether a certificate was revoked.
+const HTTP: i32 = 80;
 
 const APP: &str = "snowflake-sink-connector";
 /// Class name in version 3 of the connector. The archive that a claim names must be of that version.
@@ -73,6 +79,11 @@ pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         // This reference to the Secret keeps the pod from starting before the private key exists.
         secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
     ]
+}
+
+/// Ports of Snowflake, for Kafka Connect, which delivers records, and for the dashboard, which reads them.
+pub fn ports(system: &RealtimeSystem) -> BTreeSet<i32> {
+    system.spec.snowflake_config.iter().flat_map(|_| [HTTP, HTTPS]).collect()
 }
 
 fn config(snowflake: &SnowflakeConfig, delivery: &Delivery) -> Config {

@@ -8,8 +8,9 @@ use super::checked::RealtimeSystem;
 use super::claim::SqlProcessor;
 use super::lenses_agent::{self, hq_access};
 use super::sql::Topics;
-use super::{kafka, schemas, script};
+use super::{apps, kafka, phase, schemas, script};
 use crate::claims::between::kafka::{KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
+use crate::claims::between::part_of::PartOf;
 use crate::parts::cluster::to_text;
 use crate::parts::keeper::Keeper;
 use crate::parts::plan::{Ready, Resource};
@@ -18,8 +19,9 @@ use crate::schema::fault::Fault;
 use crate::schema::reserved_topics;
 use crate::settings::pins::Image;
 
-pub const NAME: &str = "processors";
-pub const APP: &str = "lenses-sql-processors";
+const APP: &str = apps::SQL_PROCESSORS;
+
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources);
 
 /// Processor in the format of the agent's API. The script reads the first `name` in each line, so that field comes
 /// first.
@@ -35,8 +37,8 @@ struct Deployment {
     mode: &'static str,
 }
 
-pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    let part = system.tenant.part(NAME, APP, &[lenses_agent::NAME, kafka::TOPICS]);
+fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part("processors", APP, &[lenses_agent::NAME, kafka::TOPICS]);
     let processors = &system.spec.sql_processors;
     let image = system.tenant.image(Image::Curl);
     let credentials_generation = system.tenant.credentials_generation;

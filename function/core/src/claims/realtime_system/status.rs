@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::checked::RealtimeSystem;
 use super::{lenses_hq, metabase, postgres, secrets};
+use crate::claims::between::addresses::Addresses;
 use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT};
 use crate::schema::Column;
 
@@ -24,15 +25,8 @@ pub struct Status {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoints {
-    /// The Lenses user interface, from outside. HTTPS where the environment has a certificate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lenses: Option<String>,
-    /// The Lenses API, from outside. HTTPS where the environment has a certificate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lenses_api: Option<String>,
-    /// The Metabase dashboard, from outside. HTTPS where the environment has a certificate.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub analytics: Option<String>,
+    #[serde(flatten)]
+    pub of_routes: Addresses<RealtimeSystem>,
     /// Kafka's bootstrap address.
     pub kafka: String,
     /// Schema Registry.
@@ -71,15 +65,10 @@ pub const COLUMNS: &[Column] = &[
 ];
 
 pub fn of(system: &RealtimeSystem, tls: bool) -> Status {
-    let scheme = if tls { "https" } else { "http" };
-    let outside =
-        |host: &str, path: &str| system.spec.expose.then(|| format!("{scheme}://{}{path}", system.tenant.host(host)));
     let inside = |service: &str, port: i32| format!("{}:{port}", system.tenant.service_host(service));
     Status {
         endpoints: Some(Endpoints {
-            lenses: outside("lenses", "/"),
-            lenses_api: outside("lenses", "/api/"),
-            analytics: outside("analytics", "/"),
+            of_routes: Addresses::of(system, tls),
             kafka: inside(KAFKA_SERVICE, KAFKA_PORT.1),
             schema_registry: format!("http://{}", inside(KAFKA_SERVICE, SCHEMA_REGISTRY_PORT.1)),
             connect: format!("http://{}", inside(KAFKA_SERVICE, CONNECT_PORT.1)),

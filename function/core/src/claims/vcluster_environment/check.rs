@@ -2,6 +2,7 @@
 
 use super::checked::Environment;
 use super::claim::{Gateway, Provisioner, Spec};
+use super::gateways;
 use crate::claims::between::host_secrets::HostSecret;
 use crate::claims::between::offer::Tenancy;
 use crate::claims::between::tenant::{check_domain, check_environment_name, check_inner_namespace, namespace_domain};
@@ -66,7 +67,7 @@ pub fn host_secrets(spec: &Spec) -> Vec<HostSecret> {
 pub fn domain(faults: &mut Vec<Fault>, spec: &Spec) -> String {
     let domain = spec.domain.clone().unwrap_or_else(|| format!("{}.local", spec.name));
     let longest = spec.namespaces.iter().max_by_key(|namespace| namespace.len()).unwrap_or(&spec.name);
-    check_domain(faults, "spec.domain", &namespace_domain(&spec.name, longest, &domain));
+    check_domain(faults, "spec.domain", &namespace_domain(&spec.name, longest, &domain), &gateways::names());
     domain
 }
 

@@ -1,17 +1,22 @@
 //! Istio Gateways, one for each namespace inside: the hosts of that namespace, and the certificate that covers them.
 
-use super::parts;
+use super::{parts, phase};
 use crate::claims::between::component_namespaces;
 use std::collections::BTreeMap;
 
 use super::checked::Environment;
+use crate::claims::between::part_of::{self, PartOf};
 use crate::claims::between::secret::{Pusher, Secret, SecretName};
-use crate::claims::between::tenant::{HOSTS, gateway_name, kubeconfig, namespace_domain};
+use crate::claims::between::tenant::{gateway_name, kubeconfig, namespace_domain};
+use crate::claims::iot_broker::IotBroker;
+use crate::claims::realtime_system::RealtimeSystem;
 use crate::kinds::Spec;
 use crate::kinds::istio::{Gateway, Port, Server, Tls};
 use crate::parts::plan::{Ready, Resource};
 
-pub fn certificate(environment: &Environment) -> Vec<Resource> {
+pub const CERTIFICATE: PartOf<Environment> = PartOf::new(phase::GATEWAYS, certificate);
+
+fn certificate(environment: &Environment) -> Vec<Resource> {
     let Some(tls) = &environment.spec.tls else { return Vec::new() };
     let name = &environment.spec.name;
     let pusher = Pusher {
@@ -29,10 +34,10 @@ fn certificate_secret(environment: &Environment) -> Secret {
     Secret::new(format!("{}-tls", environment.spec.name))
 }
 
-pub fn resources(environment: &Environment) -> Vec<Resource> {
-    if !environment.spec.components.istio {
-        return Vec::new();
-    }
+pub const PART: PartOf<Environment> =
+    PartOf::new(phase::GATEWAYS, resources).only_if(|environment| environment.spec.components.istio);
+
+fn resources(environment: &Environment) -> Vec<Resource> {
     let gateway = |namespace: &String| {
         let part = environment.part(parts::GATEWAYS, "gateway", namespace, &[parts::NAMESPACES, parts::ISTIOD]);
         let gateway = Gateway {
@@ -60,7 +65,22 @@ fn servers(environment: &Environment, namespace: &str) -> Vec<Server> {
     ]
 }
 
+/// Hosts of the routes that the tenants of a namespace can have.
 pub fn hosts(environment: &Environment, namespace: &str) -> Vec<String> {
     let domain = namespace_domain(&environment.spec.name, namespace, &environment.domain);
-    HOSTS.iter().map(|host| format!("{host}.{domain}")).collect()
+    names().into_iter().map(|host| format!("{host}.{domain}")).collect()
+}
+
+/// Hosts of the routes that tenants can have, without the domain: one of a system and one of a broker in turn, so that
+/// a new one stands behind those that running Gateways have.
+pub fn names() -> Vec<&'static str> {
+    let (mut systems, mut brokers) = (part_of::hosts::<RealtimeSystem>(), part_of::hosts::<IotBroker>());
+    let mut names = Vec::new();
+    loop {
+        let pair = [systems.next(), brokers.next()];
+        if pair == [None, None] {
+            return names;
+        }
+        names.extend(pair.into_iter().flatten());
+    }
 }

@@ -1,12 +1,13 @@
 //! Istio: its CRDs, its control plane, and the ingress gateway for all traffic from outside. No pod of the platform has
 //! a sidecar.
 
-use super::parts;
+use super::{parts, phase};
 use crate::claims::between::component_namespaces;
 use serde_json::{Value, json};
 
 use super::changes;
 use super::checked::Environment;
+use crate::claims::between::part_of::PartOf;
 use crate::life::immutable::Immutable;
 use crate::parts::cluster::Installation;
 use crate::parts::plan::Resource;
@@ -18,10 +19,10 @@ use crate::settings::pins::{Chart, ISTIO_IMAGES};
 /// `istio: ingressgateway`.
 const GATEWAY_RELEASE: &str = "istio-ingressgateway";
 
-pub fn resources(environment: &Environment) -> Vec<Resource> {
-    if !environment.spec.components.istio {
-        return Vec::new();
-    }
+pub const PART: PartOf<Environment> =
+    PartOf::new(phase::ISTIO, resources).only_if(|environment| environment.spec.components.istio);
+
+fn resources(environment: &Environment) -> Vec<Resource> {
     let release = |name, waits_for, chart, release, values| {
         environment.part(name, name, component_namespaces::ISTIO, waits_for).release_inside(
             "release",

@@ -1,6 +1,6 @@
 //! Knative Serving: the Knative operator, and the KnativeServing resource by which the operator installs Serving.
 
-use super::parts;
+use super::{parts, phase};
 use crate::kinds::knative::QUEUE_PROXY;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::changes;
 use super::checked::Environment;
 use super::namespaces::{self, Standard};
+use crate::claims::between::part_of::PartOf;
 use crate::kinds::Spec;
 use crate::kinds::knative::{Enabled, Ingress, KnativeServing, Registry, Workload};
 use crate::life::immutable::Immutable;
@@ -24,10 +25,10 @@ use crate::settings::pins::{
 
 const QUEUE_PROXY_LIMITS: (Cpu, Bytes) = (Cpu::thousandths(1000), Bytes::mebi(512));
 
-pub fn resources(environment: &Environment) -> Vec<Resource> {
-    if !environment.spec.components.knative_serving {
-        return Vec::new();
-    }
+pub const PART: PartOf<Environment> =
+    PartOf::new(phase::KNATIVE, resources).only_if(|environment| environment.spec.components.knative_serving);
+
+fn resources(environment: &Environment) -> Vec<Resource> {
     let settings = &environment.owner.settings;
     let installation = Installation {
         chart: Chart::KnativeOperator,

@@ -1,16 +1,15 @@
 //! Resources of a `VClusterEnvironmentClaim`: a virtual cluster, and the components in it that its tenants share.
 //!
-//! `plan` lists the parts in reading order; each part has a file of its own. Claims of tenants read what an environment
+//! `PARTS` lists the parts in reading order; each part has a file of its own. Claims of tenants read what an environment
 //! offers in the annotations of its ProviderConfig.
 
 use crate::claims::between::host_secrets;
+use crate::claims::between::part_of::PartOf;
 use crate::claims::checked::Checked;
 use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
-use crate::life::report::Phase;
 use crate::parts::owner::{Claim, Leaves, Owner};
-use crate::parts::part::LOCK;
-use crate::parts::plan::Plan;
+use crate::parts::plan::{Phase, Plan};
 use crate::schema::Column;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
@@ -26,6 +25,7 @@ pub mod knative;
 pub mod monitoring;
 mod namespaces;
 mod parts;
+mod phase;
 mod protection;
 mod provider_configs;
 mod pull_secrets;
@@ -37,31 +37,26 @@ mod tests;
 
 pub use checked::Environment;
 
-/// Phases of an environment, in reading order. Each phase has a condition on the claim.
-const PHASES: &[Phase] = &[
-    Phase {
-        name: "VirtualCluster",
-        parts: &[
-            LOCK,
-            parts::HELM,
-            parts::HOST_NAMESPACE,
-            parts::PULL_SECRETS,
-            parts::VIRTUAL_CLUSTER,
-            parts::PROTECTION,
-        ],
-    },
-    Phase { name: "Namespaces", parts: &[parts::NAMESPACES] },
-    Phase { name: "Istio", parts: &[parts::ISTIO_BASE, parts::ISTIOD, parts::ISTIO_GATEWAY] },
-    Phase { name: "Gateways", parts: &[parts::CERTIFICATE, parts::GATEWAYS] },
-    Phase { name: "Knative", parts: &[parts::KNATIVE_OPERATOR, parts::KNATIVE_SERVING] },
-    Phase { name: "Observability", parts: &[parts::OBSERVABILITY] },
+/// Parts of an environment, in reading order.
+const PARTS: [&PartOf<Environment>; 11] = [
+    &provider_configs::PART,
+    &namespaces::HOST,
+    &pull_secrets::PART,
+    &vcluster::PART,
+    &protection::PART,
+    &namespaces::INSIDE,
+    &istio::PART,
+    &gateways::CERTIFICATE,
+    &gateways::PART,
+    &knative::PART,
+    &monitoring::PART,
 ];
 
 impl Checked for Environment {
     type Spec = claim::Spec;
     type Status = status::Status;
 
-    const PHASES: &'static [Phase] = PHASES;
+    const PHASES: &'static [Phase] = phase::ALL;
     const COLUMNS: &'static [Column] = status::COLUMNS;
 
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>> {
@@ -88,19 +83,7 @@ impl Checked for Environment {
     }
 
     fn plan(&self) -> Plan {
-        Plan::of([
-            provider_configs::resources(self),
-            namespaces::host(self),
-            pull_secrets::resources(self),
-            vcluster::resources(self),
-            protection::resources(self),
-            namespaces::inside(self),
-            istio::resources(self),
-            gateways::certificate(self),
-            gateways::resources(self),
-            knative::resources(self),
-            monitoring::resources(self),
-        ])
+        Plan::of(PARTS.map(|part| part.composed(self)))
     }
 
     fn levers(&self) -> Vec<Lever> {

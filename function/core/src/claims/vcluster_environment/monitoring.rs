@@ -1,12 +1,13 @@
 //! Prometheus and Grafana, from the kube-prometheus-stack chart. Exporters and monitors for nodes, kubelets and single
 //! control plane components are switched off: a virtual cluster shows no nodes, and its control plane is one process.
 
-use super::parts;
+use super::{parts, phase};
 use crate::claims::between::component_namespaces;
 use serde_json::{Value, json};
 
 use super::changes;
 use super::checked::Environment;
+use crate::claims::between::part_of::PartOf;
 use crate::life::immutable::Immutable;
 use crate::parts::cluster::Installation;
 use crate::parts::plan::Resource;
@@ -18,10 +19,10 @@ use crate::settings::pins::Chart;
 /// chart names both after its release.
 pub const GRAFANA: &str = "kube-prometheus-stack-grafana";
 
-pub fn resources(environment: &Environment) -> Vec<Resource> {
-    if !environment.spec.components.observability {
-        return Vec::new();
-    }
+pub const PART: PartOf<Environment> =
+    PartOf::new(phase::OBSERVABILITY, resources).only_if(|environment| environment.spec.components.observability);
+
+fn resources(environment: &Environment) -> Vec<Resource> {
     let installation = Installation {
         chart: Chart::KubePrometheusStack,
         name: parts::OBSERVABILITY,

@@ -1,7 +1,7 @@
 //! Namespace of the virtual cluster on the host, and the namespaces inside it. Each one enforces the strictest Pod
 //! Security Standard that its pods comply with.
 
-use super::parts;
+use super::{parts, phase};
 use crate::claims::between::component_namespaces;
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Namespace;
 
 use super::changes;
 use super::checked::Environment;
+use crate::claims::between::part_of::PartOf;
 use crate::life::adoption::HOST_NAMES;
 use crate::life::immutable::Immutable;
 use crate::parts::part::{LOCK, Part};
@@ -34,8 +35,10 @@ impl Standard {
     }
 }
 
+pub const HOST: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, host);
+
 /// Namespace on the host in which all pods of the virtual cluster run, those of its control plane included.
-pub fn host(environment: &Environment) -> Vec<Resource> {
+fn host(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(parts::HOST_NAMESPACE, "vcluster", "", &[LOCK, HOST_NAMES]);
     let mut namespace = namespace(&part, &environment.spec.name, Standard::Baseline);
     // A service mesh on the host would inject a second sidecar into pods that have one from inside.
@@ -55,7 +58,9 @@ pub fn immutable(environment: &Environment) -> Option<Immutable> {
     environment.spec.retain.then(|| Immutable::left_alone("host-namespace-object", "spec.retain", changes::RETAIN))
 }
 
-pub fn inside(environment: &Environment) -> Vec<Resource> {
+pub const INSIDE: PartOf<Environment> = PartOf::new(phase::NAMESPACES, inside);
+
+fn inside(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(parts::NAMESPACES, "namespaces", "", &[parts::VIRTUAL_CLUSTER]);
     let components = environment.spec.components;
     let of_components = [

@@ -2,13 +2,14 @@
 //! its namespace on the host. A ProviderConfig remains until no resource uses it, and the virtual cluster remains until
 //! its ProviderConfigs are gone, so it outlives every resource that is applied through them.
 
-use super::parts;
+use super::{parts, phase};
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::checked::Environment;
 use super::claim::Provisioner;
+use crate::claims::between::part_of::PartOf;
 use crate::kinds::protection::{ClusterUsage, Resource as Of};
 use crate::kinds::{helm, kubernetes};
 use crate::parts::owner::label;
@@ -20,7 +21,9 @@ pub fn mark(what: &str) -> (String, String) {
     (label("protected"), what.to_owned())
 }
 
-pub fn resources(environment: &Environment) -> Vec<Resource> {
+pub const PART: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, resources);
+
+fn resources(environment: &Environment) -> Vec<Resource> {
     let name = &environment.spec.name;
     let inhabited = format!("systems, brokers or components still stand in environment {name}");
     vec![

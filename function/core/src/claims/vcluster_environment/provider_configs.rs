@@ -5,7 +5,7 @@
 //! annotations also publish what the environment offers. The ProviderConfig of provider-helm is wrapped in an Object,
 //! which can be held. As a second lock it could be taken by another claim than the first lock.
 
-use super::parts;
+use super::{parts, phase};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::changes;
@@ -15,6 +15,7 @@ use super::protection;
 use crate::claims::between::offer::{
     ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, Offer, Offered, TENANTS, TLS, Tenancy, annotation,
 };
+use crate::claims::between::part_of::PartOf;
 use crate::claims::between::tenant::kubeconfig;
 use crate::kinds::kubernetes::{self, Credentials, SecretKey};
 use crate::kinds::{Spec, helm};
@@ -23,7 +24,9 @@ use crate::life::immutable::Immutable;
 use crate::parts::part::LOCK;
 use crate::parts::plan::{Ready, Resource};
 
-pub fn resources(environment: &Environment) -> Vec<Resource> {
+pub const PART: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, resources);
+
+fn resources(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(LOCK, "", "", &[]);
     let metadata = ObjectMeta { name: Some(environment.spec.name.clone()), ..part.managed_metadata() };
     let credentials = Credentials { source: "Secret", secret_ref: secret(environment) };

@@ -1,17 +1,20 @@
 //! Credentials for pulling images. ExternalSecrets copy them from the platform's secret store into the environment's
 //! namespace on the host, where all pods of the virtual cluster run.
 
-use super::parts;
+use super::{parts, phase};
 use std::collections::BTreeMap;
 
 use super::checked::Environment;
+use crate::claims::between::part_of::PartOf;
 use crate::kinds::Spec;
 use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target, Template};
 use crate::parts::plan::{Ready, Resource};
 use crate::settings::input::PullSecret;
 use crate::text::language::Text;
 
-pub fn resources(environment: &Environment) -> Vec<Resource> {
+pub const PART: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, resources);
+
+fn resources(environment: &Environment) -> Vec<Resource> {
     let settings = &environment.owner.settings;
     let part =
         environment.part(parts::PULL_SECRETS, parts::PULL_SECRETS, &environment.spec.name, &[parts::HOST_NAMESPACE]);

@@ -1,7 +1,7 @@
 //! Virtual cluster: a Release of the vcluster chart, or a Cluster and a VCluster by which Cluster API installs the same
 //! chart.
 
-use super::parts;
+use super::{parts, phase};
 use k8s_openapi::api::core::v1::PodSecurityContext;
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use super::changes;
 use super::checked::Environment;
 use super::claim::Provisioner;
 use super::protection;
+use crate::claims::between::part_of::PartOf;
 use crate::kinds::Spec;
 use crate::kinds::cluster_api::{Cluster, Endpoint, HelmChart, HelmRelease, Reference, VCluster};
 use crate::kinds::kubernetes::MANIFEST;
@@ -22,7 +23,9 @@ use crate::settings::pins::{Chart, VCLUSTER_IMAGE};
 /// Port of the virtual cluster's Service.
 const PORT: u16 = 443;
 
-pub fn resources(environment: &Environment) -> Vec<Resource> {
+pub const PART: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, resources);
+
+fn resources(environment: &Environment) -> Vec<Resource> {
     let mut resources = match environment.spec.provisioner {
         Provisioner::Helm => vec![release(environment)],
         Provisioner::ClusterAPI => cluster(environment),

@@ -2,6 +2,7 @@
 //! facts in numbers. Messages name what is done, the parts that are waited for, and the object.
 
 use crate::life::hold::ResourceState;
+use crate::parts::plan::Phase;
 use crate::schema::fault::Fault;
 
 mod messages;
@@ -14,7 +15,7 @@ mod tests;
 
 pub use status::{State, Status};
 use subject::Seen;
-pub use subject::{ACCEPTED, APPLYING, Condition, Phase, SETTLED, Subject, Truth};
+pub use subject::{ACCEPTED, APPLYING, Condition, SETTLED, Subject, Truth};
 
 const VALID: &str = "the claim is valid";
 
@@ -42,8 +43,8 @@ impl Report {
         }];
         let mut phases = Vec::new();
         for phase in subject.phases {
-            let part: Vec<Seen> =
-                all.iter().copied().filter(|seen| phase.parts.contains(&seen.resource.part)).collect();
+            let is_in = |seen: &Seen| subject.plan.phase(seen.resource.part) == Some(*phase);
+            let part: Vec<Seen> = all.iter().copied().filter(is_in).collect();
             let state = State::of(&part);
             conditions.push(Condition {
                 kind: phase.name,

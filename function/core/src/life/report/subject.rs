@@ -4,15 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::life::hold::ResourceState;
 use crate::life::observed::Observed;
-use crate::parts::plan::{Plan, Resource};
-
-/// Group of parts with one condition on the claim, such as `DataFlow`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Phase {
-    /// Type of the phase's condition.
-    pub name: &'static str,
-    pub parts: &'static [&'static str],
-}
+use crate::parts::plan::{Phase, Plan, Resource};
 
 /// Type of the condition that the claim is valid.
 pub const ACCEPTED: &str = "Accepted";

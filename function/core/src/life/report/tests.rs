@@ -12,12 +12,10 @@ use crate::life::report::transitions::Transition;
 use crate::parts::cluster::to_value;
 use crate::parts::plan::{Place, Plan, Ready, Resource};
 
-const PHASES: &[Phase] = &[
-    Phase { name: "Ground", parts: &["lock"] },
-    Phase { name: "Database", parts: &["postgres", "databases"] },
-    Phase { name: "Kafka", parts: &["kafka"] },
-    Phase { name: "Monitoring", parts: &["metrics"] },
-];
+const GROUND: Phase = Phase { name: "Ground" };
+const DATABASE: Phase = Phase { name: "Database" };
+const KAFKA: Phase = Phase { name: "Kafka" };
+const PHASES: &[Phase] = &[GROUND, DATABASE, KAFKA, Phase { name: "Monitoring" }];
 
 fn resource(part: &'static str, kind: &str, waits_for: &'static [&'static str]) -> Resource {
     let ready = if kind == "Job" { Ready::Complete } else { Ready::Condition };
@@ -40,10 +38,10 @@ fn resource(part: &'static str, kind: &str, waits_for: &'static [&'static str]) 
 
 fn plan() -> Plan {
     Plan::of([
-        vec![resource("lock", "ConfigMap", &["environment"])],
-        vec![resource("postgres", "Release", &["lock"])],
-        vec![resource("databases", "Job", &["postgres"])],
-        vec![resource("kafka", "Deployment", &["lock"])],
+        (GROUND, vec![resource("lock", "ConfigMap", &["environment"])]),
+        (DATABASE, vec![resource("postgres", "Release", &["lock"])]),
+        (DATABASE, vec![resource("databases", "Job", &["postgres"])]),
+        (KAFKA, vec![resource("kafka", "Deployment", &["lock"])]),
     ])
 }
 

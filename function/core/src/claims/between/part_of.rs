@@ -1,0 +1,120 @@
+//! Part of a claim, as the part's own file declares it: its phase, its resources, and how it is reached. A claim lists
+//! its parts once. Its plan, its phases, and for a tenant also the routes, hosts, addresses and network policies follow
+//! from that list.
+
+use crate::claims::between::network::{Traffic, policy};
+use crate::claims::between::route::Route;
+use crate::claims::between::tenant::Tenant;
+use crate::parts::part::LOCK;
+use crate::parts::plan::{Phase, Plan, Resource};
+
+/// Declaration of a part of the claim `C`.
+pub struct PartOf<C: 'static> {
+    phase: Phase,
+    resources: fn(&C) -> Vec<Resource>,
+    is_wanted: fn(&C) -> bool,
+    policy: Option<Policy<C>>,
+    route: Option<Route>,
+}
+
+/// Network policy around the pods of a part. It waits for the lock alone, so it is there before the pods are.
+pub struct Policy<C: 'static> {
+    /// Name of the part with the policy.
+    pub part: &'static str,
+    /// Name of the NetworkPolicy.
+    pub name: &'static str,
+    /// Label `app` of the pods.
+    pub app: &'static str,
+    /// Connections that the policy admits.
+    pub admits: fn(&C) -> Traffic,
+}
+
+impl<C> PartOf<C> {
+    /// Part that every claim has, with the phase that tells users of it.
+    pub const fn new(phase: Phase, resources: fn(&C) -> Vec<Resource>) -> Self {
+        Self { phase, resources, is_wanted: |_| true, policy: None, route: None }
+    }
+
+    /// The part with its policy and its route, only in claims that ask for it.
+    #[must_use]
+    pub const fn only_if(self, is_wanted: fn(&C) -> bool) -> Self {
+        Self { is_wanted, ..self }
+    }
+
+    #[must_use]
+    pub const fn fenced_by(self, policy: Policy<C>) -> Self {
+        Self { policy: Some(policy), ..self }
+    }
+
+    #[must_use]
+    pub const fn reached_by(self, route: Route) -> Self {
+        Self { route: Some(route), ..self }
+    }
+
+    /// Phase and resources of the part in the plan of a claim.
+    pub fn composed(&self, claim: &C) -> (Phase, Vec<Resource>) {
+        (self.phase, if (self.is_wanted)(claim) { (self.resources)(claim) } else { Vec::new() })
+    }
+}
+
+/// Line of a tenant's list of parts.
+pub enum Line<C: 'static> {
+    Part(&'static PartOf<C>),
+    /// Routes of all parts, in the order of the list, and the phase that tells users of them.
+    Routes(Phase),
+    /// Network policies of all parts, in the order of the list. Each is in the phase of its part.
+    Policies,
+}
+
+/// Claim of a tenant, which is planned from the list of its parts.
+pub trait TenantClaim: Sized + 'static {
+    /// Parts of the claim, in reading order.
+    const PARTS: &'static [Line<Self>];
+
+    fn tenant(&self) -> &Tenant;
+}
+
+fn declared<C: TenantClaim>() -> impl Iterator<Item = &'static PartOf<C>> {
+    C::PARTS.iter().filter_map(|line| if let Line::Part(part) = line { Some(*part) } else { None })
+}
+
+fn wanted<C: TenantClaim>(claim: &C) -> impl Iterator<Item = &'static PartOf<C>> {
+    declared().filter(|part| (part.is_wanted)(claim))
+}
+
+pub fn plan<C: TenantClaim>(claim: &C) -> Plan {
+    let tenant = claim.tenant();
+    Plan::of(C::PARTS.iter().flat_map(|line| {
+        match line {
+            Line::Part(part) => vec![part.composed(claim)],
+            Line::Routes(phase) if tenant.expose => {
+                vec![(*phase, routes(claim).map(|route| route.resource(tenant)).collect())]
+            }
+            Line::Routes(_) => Vec::new(),
+            Line::Policies => wanted(claim)
+                .filter_map(|part| part.policy.as_ref().map(|policy| (part.phase, vec![policy.resource(claim)])))
+                .collect(),
+        }
+    }))
+}
+
+impl<C: TenantClaim> Policy<C> {
+    fn resource(&self, claim: &C) -> Resource {
+        policy(&claim.tenant().part(self.part, self.app, &[LOCK]), self.name, (self.admits)(claim))
+    }
+}
+
+/// Routes of the parts that a claim asks for. They are composed if the claim exposes them.
+pub fn routes<C: TenantClaim>(claim: &C) -> impl Iterator<Item = &'static Route> {
+    wanted(claim).filter_map(|part| part.route.as_ref())
+}
+
+/// Hosts of the routes that claims of this kind can have, without their domain.
+pub fn hosts<C: TenantClaim>() -> impl Iterator<Item = &'static str> {
+    all_routes::<C>().map(|route| route.host)
+}
+
+/// Routes that claims of this kind can have.
+pub fn all_routes<C: TenantClaim>() -> impl Iterator<Item = &'static Route> {
+    declared::<C>().filter_map(|part| part.route.as_ref())
+}

@@ -1,0 +1,10 @@
+//! Labels `app` of the pods that call other parts. The policy of a server admits its callers by them, and the callers
+//! use the server's own names, so these labels have a file of their own.
+
+pub const ANALYTICS: &str = "health-analytics";
+pub const CONNECT_METRICS: &str = "kafka-connect-metrics";
+pub const LENSES_AGENT: &str = "lenses-agent";
+pub const LENSES_AGENT_KEY: &str = "lenses-agent-key";
+pub const LENSES_HQ: &str = "lenses-hq";
+pub const METABASE: &str = "metabase-dashboard";
+pub const SQL_PROCESSORS: &str = "lenses-sql-processors";

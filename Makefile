@@ -15,8 +15,8 @@ preview: ## show what the example Application becomes, without a cluster
 generate: ## write what follows from the Rust types: XRDs, definitions' parameters, the field reference
 	cargo run --quiet -- generate
 
-bless: ## write what the examples become, their states, picture and numbers, and what fields touch, after a change that is meant
-	BLESS=1 cargo test --quiet --test fast -- change:: docs:: golden:: picture::
+bless: ## write what the examples become, their states, picture and numbers, what fields touch and what faults say, after a change that is meant
+	BLESS=1 cargo test --quiet --test fast -- change:: docs:: golden:: picture:: wrong::
 	BLESS=1 cargo test --quiet --test real -- replay::
 
 tools: ## build the programs the tests drive, once, outside the checkout (Go; some 15 minutes the first time)

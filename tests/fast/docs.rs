@@ -6,6 +6,7 @@
 //! the book are checked by `make docs`.
 
 pub(crate) mod markdown;
+mod outages;
 mod session;
 mod sizes;
 
@@ -220,4 +221,9 @@ fn forms_for_issues_are_whole() {
 #[test]
 fn sizes_are_those_of_the_examples() {
     sizes::check(|| page("docs/sizing.md"));
+}
+
+#[test]
+fn outages_are_those_that_the_parts_declare() {
+    outages::check(|| page("docs/upgrade.md"));
 }

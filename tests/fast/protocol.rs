@@ -216,7 +216,7 @@ fn a_running_claim_above_a_new_bound_is_refused_and_stays_as_it_is() {
     for (limits, said) in [
         (
             json!({"cpu": "1"}),
-            "spec.kafkaConfig.cpu: must be less: the claim asks for 3.26 CPU in all, and the platform allows 1 (limits.cpu)",
+            " CPU in all, and the platform allows 1 (limits.cpu); lower it, or any of spec.lensesConfig.hq.cpu",
         ),
         (
             json!({"storage": "10Gi"}),

@@ -33,6 +33,21 @@ pub struct Plan {
     pub resources: Vec<Resource>,
     /// Phase of each part.
     pub phases: BTreeMap<&'static str, Phase>,
+    /// Outages of the parts whose pods are away while they are replaced.
+    pub outages: Vec<Outage>,
+}
+
+/// Outage of a part while its pods are replaced. The duration is an estimate for a node that has already pulled the
+/// image: the stop and start time of the program, by its documentation and its probes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    pub part: &'static str,
+    /// Shortest duration, in seconds.
+    pub from: u32,
+    /// Longest duration, in seconds.
+    pub to: u32,
+    /// Functions that are unavailable meanwhile.
+    pub meanwhile: &'static str,
 }
 
 impl Plan {
@@ -44,6 +59,11 @@ impl Plan {
             plan.resources.extend(resources);
         }
         plan
+    }
+
+    /// Outage of a part while its pods are replaced; none for pods of others, and for those that are never away.
+    pub fn outage(&self, part: &str) -> Option<&Outage> {
+        self.outages.iter().find(|outage| outage.part == part)
     }
 
     /// Phase that a part of this plan belongs to.

@@ -28,7 +28,8 @@ impl Cost {
             ResourceDifference::Added(_) | ResourceDifference::Changed { .. } => None,
         });
         let removed: Vec<&Resource> = removed.collect();
-        let mut cost = Self { restarts: restart::of(resources), ..Self::default() };
+        let restarts = sides.new.map(|new| restart::of(resources, &new.composed.plan)).unwrap_or_default();
+        let mut cost = Self { restarts, ..Self::default() };
         if sides.new.is_none() && is_environment(old) {
             cost.lose_environment(old, sides);
             cost.leave_namespace(old, &removed);

@@ -6,13 +6,14 @@ use crate::claims::between::network::{Traffic, policy};
 use crate::claims::between::route::Route;
 use crate::claims::between::tenant::Tenant;
 use crate::parts::part::LOCK;
-use crate::parts::plan::{Phase, Plan, Resource};
+use crate::parts::plan::{Outage, Phase, Plan, Resource};
 
 /// Declaration of a part of the claim `C`.
 pub struct PartOf<C: 'static> {
     phase: Phase,
     resources: fn(&C) -> Vec<Resource>,
     is_wanted: fn(&C) -> bool,
+    outage: Option<Outage>,
     policy: Option<Policy<C>>,
     route: Option<Route>,
 }
@@ -32,13 +33,18 @@ pub struct Policy<C: 'static> {
 impl<C> PartOf<C> {
     /// Part that every claim has, with the phase that tells users of it.
     pub const fn new(phase: Phase, resources: fn(&C) -> Vec<Resource>) -> Self {
-        Self { phase, resources, is_wanted: |_| true, policy: None, route: None }
+        Self { phase, resources, is_wanted: |_| true, outage: None, policy: None, route: None }
     }
 
     /// The part with its policy and its route, only in claims that ask for it.
     #[must_use]
     pub const fn only_if(self, is_wanted: fn(&C) -> bool) -> Self {
         Self { is_wanted, ..self }
+    }
+
+    #[must_use]
+    pub const fn away_for(self, outage: Outage) -> Self {
+        Self { outage: Some(outage), ..self }
     }
 
     #[must_use]
@@ -54,6 +60,11 @@ impl<C> PartOf<C> {
     /// Phase and resources of the part in the plan of a claim.
     pub fn composed(&self, claim: &C) -> (Phase, Vec<Resource>) {
         (self.phase, if (self.is_wanted)(claim) { (self.resources)(claim) } else { Vec::new() })
+    }
+
+    /// Outage of the part while its pods are replaced.
+    pub fn outage(&self) -> Option<Outage> {
+        self.outage
     }
 }
 
@@ -84,7 +95,7 @@ fn wanted<C: TenantClaim>(claim: &C) -> impl Iterator<Item = &'static PartOf<C>>
 
 pub fn plan<C: TenantClaim>(claim: &C) -> Plan {
     let tenant = claim.tenant();
-    Plan::of(C::PARTS.iter().flat_map(|line| {
+    let plan = Plan::of(C::PARTS.iter().flat_map(|line| {
         match line {
             Line::Part(part) => vec![part.composed(claim)],
             Line::Routes(phase) if tenant.expose => {
@@ -95,7 +106,8 @@ pub fn plan<C: TenantClaim>(claim: &C) -> Plan {
                 .filter_map(|part| part.policy.as_ref().map(|policy| (part.phase, vec![policy.resource(claim)])))
                 .collect(),
         }
-    }))
+    }));
+    Plan { outages: wanted(claim).filter_map(PartOf::outage).collect(), ..plan }
 }
 
 impl<C: TenantClaim> Policy<C> {

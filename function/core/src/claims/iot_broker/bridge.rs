@@ -20,7 +20,7 @@ use crate::claims::between::part_of::PartOf;
 use crate::claims::between::secret::{PASSWORD, mqtt_bridge};
 use crate::parts::cluster::to_text;
 use crate::parts::keeper::Keeper;
-use crate::parts::plan::Resource;
+use crate::parts::plan::{Outage, Resource};
 use crate::parts::workload::{Task, env};
 use crate::settings::pins::Image;
 use crate::text::language::{Kcql, Placeholders, Text, Word};
@@ -37,7 +37,12 @@ pub fn image(broker: &IotBroker) -> String {
 
 const CONVERTERS: [Converter; 2] = [Converter::Json, Converter::Bytes];
 
-pub const PART: PartOf<IotBroker> = PartOf::new(phase::CONNECTOR, resources);
+pub const PART: PartOf<IotBroker> = PartOf::new(phase::CONNECTOR, resources).away_for(Outage {
+    part: NAME,
+    from: 5,
+    to: 60,
+    meanwhile: "who looks after the bridge, whose connectors go on unless their configuration changed",
+});
 
 fn resources(broker: &IotBroker) -> Vec<Resource> {
     if broker.spec.connector_config.mappings.is_empty() {

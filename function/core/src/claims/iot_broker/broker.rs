@@ -15,7 +15,7 @@ use crate::claims::between::route::{Address, Route, Side, To};
 use crate::claims::between::secret::SECRETS;
 use crate::life::immutable::Immutable;
 use crate::parts::owner::label;
-use crate::parts::plan::{Ready, Resource};
+use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{
     Port, TMP, Workload, claimed_volume, config_map, config_volume, configuration, confined, container, credentials,
     env, memory_volume, mount, pod_user, read_only, requests, scratch_volume, service, tcp_probe, volume_claim,
@@ -63,12 +63,9 @@ fn queue(broker: &IotBroker) -> [String; 2] {
     [format!("max_queued_messages {messages}"), format!("max_queued_bytes {}", u64::from(messages) << 10)]
 }
 
-pub const PART: PartOf<IotBroker> = PartOf::new(phase::BROKER, resources).fenced_by(Policy {
-    part: "broker-policy",
-    name: "mosquitto-policy",
-    app: mqtt::MQTT_APP,
-    admits,
-});
+pub const PART: PartOf<IotBroker> = PartOf::new(phase::BROKER, resources)
+    .away_for(Outage { part: NAME, from: 5, to: 60, meanwhile: "MQTT; devices connect again" })
+    .fenced_by(Policy { part: "broker-policy", name: "mosquitto-policy", app: mqtt::MQTT_APP, admits });
 
 /// Listener for MQTT over WebSockets, with which [`PART`] is reached from outside.
 pub const WEBSOCKETS_PART: PartOf<IotBroker> = PartOf::<IotBroker>::new(phase::BROKER, |_| Vec::new())

@@ -10,14 +10,21 @@ use super::{kafka, phase, snowflake};
 use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
 use crate::claims::between::part_of::PartOf;
 use crate::parts::keeper::Keeper;
-use crate::parts::plan::Resource;
+use crate::parts::plan::{Outage, Resource};
 use crate::parts::workload::env;
 use crate::settings::pins::Image;
 
-pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources);
+const NAME: &str = "connect";
+
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources).away_for(Outage {
+    part: NAME,
+    from: 5,
+    to: 60,
+    meanwhile: "who looks after Connect and its Snowflake connector, which go on",
+});
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    let part = system.tenant.part("connect", "kafka-connect", &[kafka::TOPICS]);
+    let part = system.tenant.part(NAME, "kafka-connect", &[kafka::TOPICS]);
     let mut variables = vec![
         env("CONNECT_URL", format!("http://{KAFKA_SERVICE}:{}", CONNECT_PORT.1)),
         env("SCHEMA_REGISTRY_URL", format!("http://{KAFKA_SERVICE}:{}", SCHEMA_REGISTRY_PORT.1)),

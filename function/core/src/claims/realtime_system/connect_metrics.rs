@@ -20,7 +20,7 @@ use crate::kinds::Spec;
 use crate::kinds::monitoring::{Alert, AlertGroup, Endpoint, PrometheusRule, ServiceMonitor};
 use crate::parts::cluster::to_text;
 use crate::parts::part::{LOCK, Part};
-use crate::parts::plan::{Ready, Resource};
+use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{
     NOBODY, Port, TMP, Workload, confined, container, env, memory_volume, mount, pod_user, read_only, requests,
     scratch_volume, service, tcp_probe,
@@ -39,8 +39,15 @@ const ANSWERS: &str = "/answers";
 /// Options of a JVM that runs for about a second. UTF-8 preserves the names of connectors.
 const JAVA: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8";
 
-pub const PART: PartOf<RealtimeSystem> =
-    PartOf::new(phase::MONITORING, resources).only_if(|system| system.spec.monitoring).fenced_by(Policy {
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::MONITORING, resources)
+    .away_for(Outage {
+        part: NAME,
+        from: 5,
+        to: 60,
+        meanwhile: "the counts of what Connect leaves out, which Connect goes on counting",
+    })
+    .only_if(|system| system.spec.monitoring)
+    .fenced_by(Policy {
         part: "connect-metrics-policy",
         name: "kafka-connect-metrics-policy",
         app: APP,

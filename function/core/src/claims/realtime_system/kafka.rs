@@ -18,7 +18,7 @@ use crate::claims::between::part_of::{PartOf, Policy};
 use crate::claims::between::secret::mqtt_bridge;
 use crate::life::immutable::Immutable;
 use crate::parts::part::{LOCK, Part};
-use crate::parts::plan::{Ready, Resource};
+use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{
     Port, Task, Workload, claimed_volume, confined, confined_root, container, credentials, default_pod_security, env,
     mount, nobody, read_only, requests, scratch_volume, service, tcp_probe, volume_claim,
@@ -35,7 +35,12 @@ const CLAIM: &str = "kafka-data-pvc";
 const CONNECTORS: &str = "/connectors";
 const PORTS: [Port; 4] = [KAFKA_PORT, SCHEMA_REGISTRY_PORT, CONNECT_PORT, JMX_PORT];
 
-pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, resources);
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, resources).away_for(Outage {
+    part: NAME,
+    from: 60,
+    to: 180,
+    meanwhile: "Kafka, Connect and Schema Registry",
+});
 
 pub const TOPICS_PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, topics);
 

@@ -14,7 +14,7 @@ use crate::claims::between::network::Traffic;
 use crate::claims::between::part_of::{PartOf, Policy};
 use crate::parts::cluster::yaml;
 use crate::parts::part::Part;
-use crate::parts::plan::{Ready, Resource};
+use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{
     Port, TMP, Task, Workload, config_map, config_volume, configuration, confined, container, credentials, env, mount,
     pod_user, read_only, requests, scratch_volume, tcp_probe,
@@ -35,7 +35,12 @@ const PROVISIONING: &str = "/mnt/provision-secrets";
 /// User ID to which the image's entry point switches when it starts as root.
 const USER: i64 = 65_534;
 
-pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, resources);
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, resources).away_for(Outage {
+    part: NAME,
+    from: 20,
+    to: 120,
+    meanwhile: "what Lenses shows of Kafka, and SQL processors",
+});
 
 pub const KEY_PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, key).fenced_by(Policy {
     part: "agent-key-policy",

@@ -16,7 +16,7 @@ use crate::claims::between::part_of::{PartOf, Policy};
 use crate::claims::between::route::{Address, Route, Side, To};
 use crate::parts::cluster::yaml;
 use crate::parts::part::Part;
-use crate::parts::plan::{Ready, Resource};
+use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{
     Workload, config_map, config_volume, configuration, confined_root, container, credentials, default_pod_security,
     http_probe, read_only, requests, service, tcp_probe,
@@ -102,6 +102,7 @@ struct Logger {
 }
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, resources)
+    .away_for(Outage { part: NAME, from: 20, to: 120, meanwhile: "Lenses' pages" })
     .fenced_by(Policy { part: "lenses-hq-policy", name: "lenses-hq-policy", app: APP, admits })
     .reached_by(Route {
         part: "lenses-ui",

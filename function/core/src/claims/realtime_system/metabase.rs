@@ -12,7 +12,7 @@ use crate::claims::between::network::{Traffic, app};
 use crate::claims::between::offer::ISTIO;
 use crate::claims::between::part_of::{PartOf, Policy};
 use crate::claims::between::route::{Address, Route, Side, To};
-use crate::parts::plan::{Ready, Resource};
+use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{
     Port, TMP, Task, Workload, confined, container, credentials, env, http_probe, mount, pod_user, requests,
     scratch_volume, service, tcp_probe,
@@ -32,6 +32,7 @@ const USER: i64 = 2000;
 const HOST: &str = "analytics";
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DASHBOARD, resources)
+    .away_for(Outage { part: NAME, from: 60, to: 180, meanwhile: "the dashboard" })
     .fenced_by(Policy { part: "metabase-policy", name: "metabase-policy", app: APP, admits })
     .reached_by(Route {
         part: "analytics-dashboard",

@@ -17,7 +17,7 @@ use crate::claims::between::secret::SECRETS;
 use crate::life::immutable::Immutable;
 use crate::parts::cluster::Installation;
 use crate::parts::part::{PART_OF, Part};
-use crate::parts::plan::{Ready, Resource};
+use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{Task, env, requests, volume_claim};
 use crate::schema::size::Cpu;
 use crate::settings::pins::{Chart, Image};
@@ -46,12 +46,9 @@ const OWNED: [(&str, &str); 4] = [
     ("metabaseappdb", postgres_key::METABASE),
 ];
 
-pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATABASE, resources).fenced_by(Policy {
-    part: "postgres-policy",
-    name: "lenses-postgres-policy",
-    app: APP,
-    admits,
-});
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATABASE, resources)
+    .away_for(Outage { part: NAME, from: 10, to: 60, meanwhile: "PostgreSQL, and with it Lenses and the dashboard" })
+    .fenced_by(Policy { part: "postgres-policy", name: "lenses-postgres-policy", app: APP, admits });
 
 pub const DATABASES_PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATABASE, databases);
 

@@ -13,15 +13,21 @@ use crate::claims::between::kafka::{KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_c
 use crate::claims::between::part_of::PartOf;
 use crate::parts::cluster::to_text;
 use crate::parts::keeper::Keeper;
-use crate::parts::plan::{Ready, Resource};
+use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{Task, env};
 use crate::schema::fault::Fault;
 use crate::schema::reserved_topics;
 use crate::settings::pins::Image;
 
+const NAME: &str = "processors";
 const APP: &str = apps::SQL_PROCESSORS;
 
-pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources);
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources).away_for(Outage {
+    part: NAME,
+    from: 5,
+    to: 60,
+    meanwhile: "who looks after SQL processors, which go on unless their SQL changed",
+});
 
 /// Processor in the format of the agent's API. The script reads the first `name` in each line, so that field comes
 /// first.
@@ -38,7 +44,7 @@ struct Deployment {
 }
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    let part = system.tenant.part("processors", APP, &[lenses_agent::NAME, kafka::TOPICS]);
+    let part = system.tenant.part(NAME, APP, &[lenses_agent::NAME, kafka::TOPICS]);
     let processors = &system.spec.sql_processors;
     let image = system.tenant.image(Image::Curl);
     let credentials_generation = system.tenant.credentials_generation;

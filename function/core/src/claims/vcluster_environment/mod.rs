@@ -83,7 +83,8 @@ impl Checked for Environment {
     }
 
     fn plan(&self) -> Plan {
-        Plan::of(PARTS.map(|part| part.composed(self)))
+        let plan = Plan::of(PARTS.map(|part| part.composed(self)));
+        Plan { outages: PARTS.into_iter().filter_map(PartOf::outage).collect(), ..plan }
     }
 
     fn levers(&self) -> Vec<Lever> {

@@ -15,7 +15,7 @@ use crate::kinds::cluster_api::{Cluster, Endpoint, HelmChart, HelmRelease, Refer
 use crate::kinds::kubernetes::MANIFEST;
 use crate::life::immutable::Immutable;
 use crate::parts::cluster::{Installation, yaml};
-use crate::parts::plan::{Ready, Resource};
+use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::default_pod_security;
 use crate::settings::input::STORAGE_CLASS;
 use crate::settings::pins::{Chart, VCLUSTER_IMAGE};
@@ -23,7 +23,12 @@ use crate::settings::pins::{Chart, VCLUSTER_IMAGE};
 /// Port of the virtual cluster's Service.
 const PORT: u16 = 443;
 
-pub const PART: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, resources);
+pub const PART: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, resources).away_for(Outage {
+    part: parts::VIRTUAL_CLUSTER,
+    from: 60,
+    to: 180,
+    meanwhile: "the virtual cluster's API server; what runs inside goes on",
+});
 
 fn resources(environment: &Environment) -> Vec<Resource> {
     let mut resources = match environment.spec.provisioner {

@@ -1,4 +1,5 @@
-//! Commands for people: previews, pictures and explanations of claims, and the files that are generated from the types.
+//! Command line for people: previews, pictures and explanations of claims, and the files that are generated from the
+//! Rust types.
 
 pub mod documents;
 pub mod explain;

@@ -16,15 +16,15 @@ static MARK: LazyLock<String> = LazyLock::new(|| {
     (0..16).filter_map(digit).collect()
 });
 
-/// Text in a style. The output stream removes the style if colour is off.
+/// Text in a terminal style, such as bold. The output stream removes the style if colour is off.
 pub fn painted(style: Style, text: &str) -> String {
     let mark = MARK.as_str();
     format!("{mark}{style}{mark}{text}{mark}{style:#}{mark}")
 }
 
-/// Writes a text with its styles.
+/// Writes a text to the terminal with its styles. Control characters in the text itself are escaped.
 pub fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
-    // The marks come in pairs, so that pieces of text and styles alternate.
+    // The marks around styles come in pairs, so pieces of plain text and of styles alternate.
     let mut is_style = false;
     for piece in text.split(MARK.as_str()) {
         let piece = if is_style { piece.into() } else { readable(piece) };

@@ -1,4 +1,4 @@
-//! Fault with its position in a file.
+//! Faults in the files that a command line names, each with the file and line in which it stands.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,25 +7,25 @@ use anstyle::{AnsiColor, Style};
 
 use crate::terminal::{self, painted};
 
-/// Fault with its file, line, claim and field.
+/// Fault in a file that a command line names: message, file, line, claim and field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
     pub file: String,
     pub line: Option<usize>,
     /// Kind and name of the claim that has the fault.
     pub claim: Option<String>,
-    /// Field, as the author of the file writes it.
+    /// Path of the field that has the fault, as the author of the file writes it.
     pub field: Option<String>,
     pub message: String,
 }
 
 impl Located {
-    /// Fault of a whole file.
+    /// Fault that concerns a file as a whole, such as one that cannot be read.
     pub fn file(file: &str, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: None, claim: None, field: None, message: message.into() }
     }
 
-    /// Same fault, at a field as the author of the file writes it.
+    /// Fault with another path of its field: the one that the author of the file writes.
     #[must_use]
     pub fn at(self, field: String) -> Self {
         Self { field: Some(field), ..self }

@@ -1,5 +1,5 @@
-//! Documents of the files, folders and standard input that a command line names. This module does not depend on the
-//! content of a document.
+//! YAML documents of the files, folders and standard input that a command line names. This module does not depend on
+//! the content of a document.
 
 use std::fs;
 use std::io::Read;
@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use crate::documents::fault::Located;
 
-/// One document of a file.
+/// YAML document, with the file that contains it.
 #[derive(Debug)]
 pub struct Document {
-    /// Name of the file for people.
+    /// Name of the document's file, as messages print it.
     pub file: String,
     pub value: Value,
-    /// Position of the document in its text; `above` is the number of lines in the file above that text, and
+    /// Position of a YAML document in its text; `above` is the number of lines in the file above that text, and
     /// `first_line` the first line with content.
     place: Place,
     above: usize,
@@ -25,7 +25,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Fault of this document at a field, or of the document as a whole.
+    /// Fault at a field of this YAML document, or, without a field, of the document as a whole.
     pub fn fault(&self, field: &str, message: impl Into<String>) -> Located {
         Located {
             file: self.file.clone(),
@@ -36,18 +36,20 @@ impl Document {
         }
     }
 
-    /// Line of a field in the file, or of the nearest field around it.
+    /// Line in the file for a field of a YAML document. A field that is missing has the line of the nearest one around
+    /// it.
     pub fn line(&self, field: &str) -> Option<usize> {
         self.place.line_of(&self.value, field).map(|line| self.above + line)
     }
 
-    /// First line with content.
+    /// First line of a YAML document that has content, for faults of the document as a whole.
     pub fn first_line(&self) -> usize {
         self.first_line
     }
 }
 
-/// Documents of all files, folders and standard input (`-`), in order, and the faults of those that cannot be read.
+/// YAML documents of all files, folders and standard input (`-`) that a command line names, in order, and the faults of
+/// those that cannot be read.
 pub fn documents(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Document>, Vec<Located>) {
     let mut documents = Vec::new();
     let mut faults = Vec::new();
@@ -85,7 +87,8 @@ fn walk(path: &Path, is_asked_for: bool, documents: &mut Vec<Document>, faults: 
     }
 }
 
-/// YAML files and folders in a folder, by name. Links to folders are not followed, and hidden entries are skipped.
+/// YAML files and folders in a folder, sorted by name. Links to folders are not followed, and hidden entries are
+/// skipped.
 fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -101,7 +104,7 @@ fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-/// Documents in the bytes of a file.
+/// Adds the YAML documents in the bytes of a file, or the fault that makes the file unreadable.
 fn text(file: &str, bytes: Vec<u8>, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
     match decode(bytes) {
         Ok(text) => split(file, &text, documents, faults),
@@ -109,7 +112,7 @@ fn text(file: &str, bytes: Vec<u8>, documents: &mut Vec<Document>, faults: &mut 
     }
 }
 
-/// Text in the encoding of its byte order mark; UTF-8 without one.
+/// Text of a file in the encoding that its byte order mark names; UTF-8 without a mark.
 fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     let utf_16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = rest.chunks(2).map(|pair| unit([pair[0], *pair.get(1).unwrap_or(&0)])).collect();
@@ -123,11 +126,13 @@ fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     }
 }
 
-/// Documents of a text. The text is split before it is parsed, so that an unreadable document does not hide the others.
+/// Adds the YAML documents of a text. The text is split before it is parsed, so that an unreadable document does not
+/// hide the others.
 fn split(file: &str, text: &str, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
     let (mut chunk, mut start) = (String::new(), 0);
     for (above, line) in text.lines().enumerate() {
-        // Editors on Windows write a byte order mark first, so joined files have marks in the middle.
+        // Editors on Windows write a byte order mark at the start of a file, so a text of joined files has marks in its
+        // middle.
         let line = line.trim_start_matches('\u{feff}');
         if line == "---" || line.starts_with("--- ") {
             parse(file, start, &chunk, documents, faults);
@@ -161,7 +166,7 @@ fn parse(file: &str, above: usize, text: &str, documents: &mut Vec<Document>, fa
     }
 }
 
-/// Line and message for a text that is no YAML, in the author's terms.
+/// Line and message for a text that cannot be read as YAML, in the terms of the text's author.
 fn words(text: &str, unreadable: Unreadable) -> (usize, String) {
     let Unreadable { line, message } = unreadable;
     let lines = || text.lines().zip(1..);
@@ -170,7 +175,7 @@ fn words(text: &str, unreadable: Unreadable) -> (usize, String) {
             "is a template, which is no YAML yet: render it first, as `helm template` does, and give what comes out";
         return (line, message.to_owned());
     }
-    // The parser may report a tab on the line above or below.
+    // The YAML parser may report a tab on the line above or below the tab, so the neighbouring lines are searched too.
     let is_near = |at: &usize| at.abs_diff(line) <= 1;
     if let Some((_, line)) = lines().find(|(content, at)| is_near(at) && is_indented_by_tab(content)) {
         return (line, "cannot be read as YAML: a tab indents this line: put spaces in its place".to_owned());
@@ -178,7 +183,8 @@ fn words(text: &str, unreadable: Unreadable) -> (usize, String) {
     (line, format!("cannot be read as YAML: {message}"))
 }
 
-/// Whether a line has template brackets where a value or a line begins.
+/// Whether a line has template brackets, such as `{{`, where a value or the line begins. Such a file is a template that
+/// nobody has rendered.
 fn is_template(line: &str) -> bool {
     let begins = |open: &str| line.trim_start().starts_with(open) || line.contains(&format!(": {open}"));
     let is_item = |open: &str| line.contains(&format!("- {open}"));

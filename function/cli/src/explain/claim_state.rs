@@ -1,4 +1,4 @@
-//! Explanation of claims at one moment, as data: phases, resources and conditions.
+//! Output of the command `explain` for one moment, as data: claims with their phases, resources, conditions and events.
 
 use realtime_platform_core::life::hold::ResourceState;
 use realtime_platform_core::life::report::transitions::Transition;
@@ -10,70 +10,70 @@ use serde_json::{Value, json};
 
 use super::subject::Subject;
 
-/// All claims at one moment.
+/// Explanation of all claims at one moment, which is one step of a sequence if the user gives several states.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
-    /// File with the observed state, if it is one of a sequence.
+    /// File with the observed state that is explained, if it is one of a sequence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     pub claims: Vec<Account>,
 }
 
-/// One claim at one moment.
+/// Explanation of one claim at one moment.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
     pub kind: &'static str,
     pub namespace: String,
     pub name: String,
-    /// First phase that is not ready, or `Settled`; `None` for a refused claim.
+    /// First phase of the claim that is not ready, or `Settled` if all are; `None` for a refused claim.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<&'static str>,
-    /// Number of ready resources, out of all resources.
+    /// Number of the claim's composed resources that are ready, out of all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<String>,
     /// Kind and name of the claim and of its composite, if a person has paused them: Crossplane then does not act on
     /// this answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paused: Vec<String>,
-    /// Seconds until Crossplane calls again.
+    /// Seconds until Crossplane calls the function for this claim again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u32>,
-    /// Whether anything about the claim differs from the step before.
+    /// Whether anything about the claim has changed since the previous observed state.
     pub changed: bool,
     pub phases: Vec<Phase>,
     pub conditions: Vec<ConditionLine>,
     pub events: Vec<Event>,
 }
 
-/// Phase of a claim, with its resources.
+/// Phase of a claim as `explain` shows it, with the resources of the phase.
 #[derive(Clone, Debug, Serialize)]
 pub struct Phase {
     pub name: &'static str,
     pub state: State,
-    /// Whether the phase or its state differs from the step before.
+    /// Whether the phase or its state has changed since the previous observed state.
     pub changed: bool,
     pub resources: Vec<Line>,
 }
 
-/// Composed resource of a claim.
+/// Composed resource of a claim as `explain` shows it, on one line.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
     pub key: String,
     pub part: &'static str,
-    /// Kind, name and namespace of the resource.
+    /// Kind, name and namespace of the composed resource.
     pub title: String,
-    /// Cluster of the resource: `host` or `inside`.
+    /// Cluster of the composed resource: `host`, or `inside` for the virtual cluster.
     pub place: &'static str,
     pub state: State,
-    /// Reason why the resource is not ready.
+    /// Reason why the composed resource is not ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Whether the resource differs from the step before.
+    /// Whether the composed resource has changed since the previous observed state.
     pub changed: bool,
 }
 
-/// Condition, as the claim shows it.
+/// Condition of a claim as `explain` shows it.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConditionLine {
     #[serde(rename = "type")]
@@ -81,11 +81,11 @@ pub struct ConditionLine {
     pub status: &'static str,
     pub reason: &'static str,
     pub message: String,
-    /// Whether the condition differs from the step before.
+    /// Whether the condition has changed since the previous observed state.
     pub changed: bool,
 }
 
-/// Kubernetes event about the claim.
+/// Kubernetes event about a claim that the function's answer makes Crossplane emit.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
     #[serde(rename = "type")]
@@ -191,7 +191,7 @@ impl ConditionLine {
     }
 }
 
-/// Condition in the JSON form of a composite's status.
+/// Condition in the JSON form that the status of a composite has.
 pub fn to_value(condition: &Condition) -> Value {
     json!({"type": condition.kind, "status": condition.truth.name(), "reason": condition.reason, "message": condition.message})
 }

@@ -1,4 +1,5 @@
-//! Observed state of claims: from the objects that kubectl writes, to the result of the function for each claim.
+//! Observed state of claims for `explain`: from the objects that kubectl writes, to the result of the function for each
+//! claim.
 
 use std::collections::BTreeMap;
 
@@ -13,50 +14,51 @@ use serde_json::{Map, Value, json};
 use super::subject::{Judged, Subject, Subjects};
 use crate::documents::read::Document;
 
-/// Observed state of all claims.
+/// Observed state of all claims that `explain` is asked about.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
-    /// State of each claim, in the order of the subjects.
+    /// Observed state of each claim, in the order in which the claims are given.
     pub claims: Vec<Seen>,
-    /// Objects that can be found by name.
+    /// Observed objects by API version, kind and name, among which the requirements of the function are looked up.
     found: BTreeMap<Name, Value>,
 }
 
-/// API version, kind and name of an object.
+/// API version, kind and name of an observed object, by which a requirement of the function finds it.
 type Name = (String, String, String);
 
-/// Observed state of one claim.
+/// Observed state of one claim: the claim, its composite and its composed resources.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Whether the claim itself does not exist.
+    /// Whether no object of the claim was observed, so that the claim counts as not existing.
     pub is_absent: bool,
-    /// Name of the composite, if it was observed; `refs` has the kind and name of each composed resource that it lists.
+    /// Name of the composite, if it was observed; `refs` has the kind and name of each composed resource that the
+    /// composite lists.
     pub made: Option<String>,
     pub refs: Vec<(String, String)>,
-    /// Whether the claim was observed; `wanted` is the name of the composite in it.
+    /// Whether the claim object itself was observed; `wanted` is the name of the composite to which it refers.
     pub is_claimed: bool,
     pub wanted: Option<String>,
-    /// Composed resources, by key.
+    /// Observed composed resources of the claim, by their keys in the composite.
     pub composed: BTreeMap<String, Value>,
-    /// UID of the composite, which the owner reference of each composed resource has as well.
+    /// UID of the claim's composite, which the owner reference of each composed resource has as well.
     pub uid: String,
-    /// Conditions of the composite.
+    /// Conditions in the status of the claim's composite, as observed.
     pub conditions: Vec<Value>,
     /// Kind and name of the claim and composite, if a person has paused them: Crossplane does not call the function
     /// meanwhile.
     pub paused: Vec<String>,
-    /// Generation of the composite, and the generation in `compositeGeneration` of its status, if known.
+    /// Generation of the claim's composite, and the generation in `compositeGeneration` of its status, if known.
     pub generation: Option<i64>,
     pub reported_generation: Option<i64>,
 }
 
 impl Cluster {
-    /// Cluster without observed objects.
+    /// Observed state of the given claims in a cluster without any object of them.
     pub fn empty(subjects: &Subjects) -> Self {
         Self { claims: subjects.all.iter().map(Seen::nothing).collect(), found: BTreeMap::new() }
     }
 
-    /// Replaces the objects that can be found by name.
+    /// Replaces the observed objects among which the requirements of the function are looked up.
     pub fn publish(&mut self, objects: Vec<Value>) {
         let name = |object: &Value| {
             let text = |pointer: &str| text(object, pointer).to_owned();
@@ -69,7 +71,7 @@ impl Cluster {
         self.found.get(&(api_version.to_owned(), kind.to_owned(), name.to_owned()))
     }
 
-    /// Observed state of these claims in documents. All other objects are skipped.
+    /// Observed state of the given claims, read from documents that kubectl writes. All other objects are skipped.
     pub fn of(subjects: &Subjects, documents: &[Document]) -> Self {
         let mut cluster = Self::empty(subjects);
         let objects: Vec<&Value> = documents.iter().flat_map(|document| objects(&document.value)).collect();
@@ -92,7 +94,7 @@ pub fn objects(value: &Value) -> Vec<&Value> {
     }
 }
 
-/// Observed composite, and its claim.
+/// Observed composite, and the claim to which it belongs.
 struct Owner {
     name: String,
     kind: &'static Kind,
@@ -114,7 +116,7 @@ impl Seen {
         Self { uid, ..Self::default() }
     }
 
-    /// Records an object, if it is the claim, its composite, or a composed resource of it.
+    /// Records an observed object, if it is the claim, its composite, or a composed resource of the claim.
     fn take(&mut self, subject: &Subject, object: &Value, owners: &[Owner]) {
         let kind = text(object, "/kind");
         let name = text(object, "/metadata/name");
@@ -155,7 +157,7 @@ impl Seen {
 }
 
 impl Subject<'_> {
-    /// Whether an object is composed for this claim, by its labels and its owner reference.
+    /// Whether an observed object is composed for this claim, by its labels and its owner reference.
     fn owns(&self, object: &Value, owners: &[Owner]) -> bool {
         let said = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
         let label = |name: &str| said(&format!("/metadata/labels/crossplane.io~1{name}"));
@@ -171,7 +173,7 @@ impl Subject<'_> {
             && self.asked.composite.as_deref().is_none_or(|own| agrees(composite, own))
     }
 
-    /// Composite that Crossplane makes of the claim.
+    /// Composite as Crossplane makes it of the claim, with the UID, generations and conditions that were observed.
     fn composite(&self, seen: &Seen) -> Value {
         let asked = &self.asked;
         let labels = Map::from_iter([
@@ -195,7 +197,7 @@ impl Subject<'_> {
         composite
     }
 
-    /// Result of the function for the claim, called with what it requires.
+    /// Result of the function for the claim, called with the observed objects that the function requires.
     pub fn judged(&self, seen: &Seen, cluster: &Cluster) -> Judged {
         let provider_config =
             |name| cluster.find((kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND, name));
@@ -221,7 +223,7 @@ impl Subject<'_> {
     }
 }
 
-/// Kind and name of each composed resource that a composite lists.
+/// Kind and name of each composed resource that an observed composite lists.
 fn refs(composite: &Value) -> Vec<(String, String)> {
     let named =
         |reference: &Value| Some((text(reference, "/kind").to_owned(), reference.get("name")?.as_str()?.to_owned()));

@@ -73,7 +73,7 @@ pub struct Args {
     pub input: Vec<PathBuf>,
 }
 
-/// How to tell it.
+/// Output format of the command `explain`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// By claim, by phase
@@ -84,19 +84,19 @@ pub enum Output {
     Yaml,
 }
 
-/// Prints the explanation, or the faults of the files.
+/// Prints the explanation of the claims, or the faults of the files.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
     match show(args, &mut io::stdin(), &mut out, &mut err) {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::FAILURE),
-        // The reader of the pipe has closed it, as `head` does: no error.
+        // A closed pipe is no error: its reader, such as `head`, has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error).context("cannot write the explanation"),
     }
 }
 
-/// Prints the explanation; false if faults were printed instead.
+/// Prints the explanation of the claims; returns false if the faults of the files were printed instead.
 fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl Write) -> io::Result<bool> {
     let (input, mut faults) = read::documents(&args.input, stdin);
     let (documents, unreadable) = read::documents(std::slice::from_ref(&args.claim), stdin);
@@ -142,7 +142,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     Ok(true)
 }
 
-/// Documents grouped by file. Each file of a folder is a group.
+/// Documents grouped by file: each file, also each one in a folder, is one observed state of the sequence.
 fn files(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Vec<Document>>, Vec<Located>) {
     let (documents, faults) = read::documents(paths, stdin);
     let mut files: Vec<Vec<Document>> = Vec::new();

@@ -19,19 +19,19 @@ macro_rules! observe {
     };
 }
 
-/// Largest number of objects that a message names.
+/// Largest number of objects that a message about missing objects names.
 const NAMED: usize = 3;
 
 const OBSERVE: &str = observe!();
 
-/// Fault of an unreadable file, with the command that writes a readable one. The output of a failed kubectl often is no
-/// YAML.
+/// Fault of an unreadable file of observed objects, with the command that writes a readable one. The output of a failed
+/// kubectl often is no YAML.
 pub fn unreadable(fault: Located) -> Located {
     let message = format!("{}; write what is observed with {OBSERVE}", fault.message);
     Located { message, ..fault }
 }
 
-/// Faults of documents that are not objects as kubectl writes them.
+/// Faults of documents that are not Kubernetes objects as `kubectl get -o yaml` writes them.
 pub fn strange<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<Located> {
     let is_text = |value: &Value, field: &str| value.get(field).is_some_and(Value::is_string);
     let is_object = |value: &Value| is_text(value, "apiVersion") && is_text(value, "kind");
@@ -42,7 +42,7 @@ pub fn strange<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<Loc
 fn description(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
-        // An error message of kubectl parses as a field with its value.
+        // An error message of kubectl, such as `error: not found`, parses as a YAML field with its value.
         Value::Object(fields) => {
             fields.iter().next().map(|(name, value)| format!("{name}: {}", plain(value))).unwrap_or_default()
         }
@@ -66,15 +66,15 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Faults and warnings about missing objects of claims.
+/// Faults and warnings about claims of which the observed files have no objects.
 pub struct Sought {
     pub faults: Vec<Located>,
     pub warnings: Vec<Located>,
 }
 
 impl Sought {
-    /// Looks for every claim. A claim without observed objects is marked absent, with a warning; if all claims are
-    /// absent, these are faults.
+    /// Looks for every claim in the observed files. A claim without observed objects is marked absent, with a warning;
+    /// if all claims are absent, these are faults.
     pub fn of(subjects: &Subjects, cluster: &mut Cluster, documents: &[Document]) -> Self {
         let objects: Vec<&Value> = documents.iter().flat_map(|document| objects(&document.value)).collect();
         let (mut missed, mut warnings) = (Vec::new(), Vec::new());
@@ -98,7 +98,7 @@ impl Sought {
     }
 }
 
-/// Reason why nothing of a claim can be explained, if so.
+/// Reason why nothing of a claim can be explained from the observed files; `None` if the files suffice.
 fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String> {
     let asked = &subject.asked;
     let (kind, composite) = (asked.kind.claim, asked.kind.composite);
@@ -134,7 +134,8 @@ fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String>
     ))
 }
 
-/// Warning about composed resources that are not in the files and would be reported as missing in the cluster.
+/// Warning about composed resources that the observed files lack, so that `explain` would report them as missing in the
+/// cluster.
 fn incomplete(seen: &Seen, objects: &[&Value]) -> Option<String> {
     let absent = absent(seen, objects);
     let (count, all) = (absent.len(), seen.refs.len());
@@ -149,7 +150,7 @@ fn incomplete(seen: &Seen, objects: &[&Value]) -> Option<String> {
     })
 }
 
-/// Composed resources that the composite lists and the files do not contain.
+/// Composed resources that a composite lists, and that the observed files do not contain.
 fn absent<'a>(seen: &'a Seen, objects: &[&Value]) -> Vec<&'a (String, String)> {
     let text = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let is_there = |(kind, name): &(String, String)| {
@@ -160,7 +161,7 @@ fn absent<'a>(seen: &'a Seen, objects: &[&Value]) -> Vec<&'a (String, String)> {
     seen.refs.iter().filter(|named| !is_there(named)).collect()
 }
 
-/// Claims of the same kind whose composite was observed.
+/// Names of all claims of this kind whose composite was observed, for a message about a claim that was not found.
 fn others(kind: &Kind, objects: &[&Value]) -> Vec<String> {
     let of_kind = |object: &&&Value| object.get("kind").is_some_and(|found| found == kind.composite);
     let mut others: Vec<String> = objects

@@ -1,4 +1,4 @@
-//! State of all claims at one moment, and at one moment after the other.
+//! Explanation of all claims in one observed state, and in a sequence of such states.
 
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ impl Subjects<'_> {
         steps
     }
 
-    /// Explanation of every claim from its result, with the changes since the step before.
+    /// Explanation of every claim from the function's result, with the changes since the previous observed state.
     pub fn step(&self, judged: &[Option<Judged>], cluster: &Cluster, before: Option<&Step>) -> Step {
         let accounts = self.all.iter().zip(judged).zip(&cluster.claims).filter_map(|((subject, judged), seen)| {
             let before = before.and_then(|before| before.claim(subject));
@@ -37,14 +37,14 @@ impl Subjects<'_> {
         Step { file: None, claims: accounts.collect() }
     }
 
-    /// Result of the function for every claim that exists.
+    /// Result of the function for every claim that exists; `None` for an absent one.
     pub fn judged(&self, cluster: &Cluster) -> Vec<Option<Judged>> {
         let judged = |(subject, seen): (&Subject, &Seen)| (!seen.is_absent).then(|| subject.judged(seen, cluster));
         self.all.iter().zip(&cluster.claims).map(judged).collect()
     }
 }
 
-/// Conditions of a result, as a composite shows them.
+/// Conditions of the function's result, in the form in which a composite shows them.
 fn conditions_of(judged: &Judged) -> impl Iterator<Item = Value> {
     let conditions = match judged {
         Ok(progress) => &progress.report.conditions,

@@ -1,4 +1,4 @@
-//! Claims that are explained.
+//! Claims that the command `explain` is asked about, with their settings and plans.
 
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Plan;
@@ -9,17 +9,17 @@ use crate::documents::fault::Located;
 use crate::preview::collect::Asked;
 use crate::preview::inputs::Inputs;
 
-/// Result of the function for a claim.
+/// Result of the function for a claim: the progress of a valid claim, or the refusal of one with faults.
 pub type Judged = Result<Progress, Refused>;
 
-/// Claims that are explained, all of them valid.
+/// Claims that the command `explain` is asked about, all of them valid.
 pub struct Subjects<'a> {
     pub all: Vec<Subject<'a>>,
-    /// Notes about properties that are set when the Application is deployed.
+    /// Notes about properties of components that KubeVela sets only when it deploys the Application.
     pub warnings: Vec<Located>,
 }
 
-/// Claim with its settings and plan; `environment` only for a system or broker.
+/// Claim to explain, with its settings and plan; `environment` is set only for a system or broker.
 pub struct Subject<'a> {
     pub asked: Asked<'a>,
     pub settings: Settings,
@@ -29,7 +29,7 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subjects<'a> {
-    /// Claims in the files. Faults of invalid ones are added to `faults`.
+    /// Claims in the files that `explain` is asked about. Faults of invalid ones are added to `faults`.
     pub fn of(asked: Vec<Asked<'a>>, inputs: &Inputs, faults: &mut Vec<Located>) -> Self {
         let mut all: Vec<Subject> = Vec::new();
         let mut warnings = Vec::new();
@@ -37,7 +37,7 @@ impl<'a> Subjects<'a> {
             let settings = inputs.settings(asked.kind).clone();
             match asked.examine(&settings) {
                 Ok(None) => warnings.extend(asked.later(false)),
-                // The same claim may occur twice, as a claim and in an Application.
+                // The files may contain the same claim twice, by itself and as a component of an Application.
                 Ok(Some(_)) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
                 Ok(Some(composed)) => {
                     warnings.extend(asked.later(true));
@@ -53,7 +53,7 @@ impl<'a> Subjects<'a> {
 }
 
 impl Subject<'_> {
-    /// Whether this is the claim of that kind, namespace and name.
+    /// Whether this is the claim of the given kind, namespace and name.
     pub fn is(&self, kind: &str, claim: &Claim) -> bool {
         self.asked.kind.claim == kind && self.asked.claim == *claim
     }

@@ -16,10 +16,10 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BUSY: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 
-/// Mark in front of everything that differs from the step before.
+/// Mark in front of everything in the explanation that has changed since the previous observed state.
 const MARK: &str = "*";
 
-/// Explanation of a single moment. No step precedes it, so nothing is marked.
+/// Explanation of a single observed state as text. No state precedes it, so nothing is marked as changed.
 pub fn one(steps: &[Step]) -> String {
     let accounts = steps.iter().flat_map(|step| &step.claims);
     let whole = |of: &Account| account(&unmarked(of.clone()), |_| true, |_| true);
@@ -35,8 +35,8 @@ fn unmarked(mut account: Account) -> Account {
     account
 }
 
-/// One block for each step. Unchanged ready or held resources are only counted, and only changed conditions are
-/// printed.
+/// Explanation of several observed states as text, with one block for each. Unchanged ready or held resources are only
+/// counted, and only changed conditions are printed.
 pub fn several(steps: &[Step]) -> String {
     let mut text = String::new();
     for (index, step) in steps.iter().enumerate() {

@@ -3,7 +3,8 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceColumnDefinition;
 use realtime_platform_core::schema::Column;
 
-/// State of every claim, as the function reports it. Crossplane itself adds `SYNCED` and `READY`.
+/// Printer columns for the state of every claim, as the function reports it. Crossplane itself adds `SYNCED` and
+/// `READY`.
 const STATE: [Column; 4] = [
     Column::new("Phase", ".status.phase", "The first phase that is not ready."),
     Column::new("Resources", ".status.resources", "How many resources are ready."),
@@ -11,13 +12,14 @@ const STATE: [Column; 4] = [
     Column::new("Endpoint", ".status.endpoint", "Where to go first."),
 ];
 
-/// Further columns of the state, which only `kubectl get -o wide` shows.
+/// Further printer columns for the state of a claim, which only `kubectl get -o wide` shows.
 const MORE: [Column; 2] = [
     Column::wide("Settled", r#".status.conditions[?(@.type=="Settled")].status"#, "Whether nothing is waited for."),
     Column::wide("Message", r#".status.conditions[?(@.type=="Settled")].message"#, "What is waited for."),
 ];
 
-/// Columns of the state, then the claim's own columns, and last the longest one.
+/// All printer columns of a kind of claim: those of the state, then the kind's own, and last the further ones of the
+/// state.
 pub fn columns(own: &[Column]) -> Vec<CustomResourceColumnDefinition> {
     let all = STATE.iter().chain(own).chain(&MORE);
     all.map(|column| CustomResourceColumnDefinition {

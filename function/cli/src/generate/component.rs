@@ -31,14 +31,14 @@ pub fn component(kind: &Kind) -> String {
         .replace("$parameter", &object(&spec, 1))
 }
 
-/// CUE for the details that KubeVela shows: the progress of a claim and its addresses, one detail each.
+/// CUE for the details that KubeVela shows of a component: the claim's progress and its addresses, one detail each.
 fn details(status: &Value) -> String {
     let endpoints = status.pointer("/properties/endpoints").and_then(properties);
     let lines = endpoints.into_iter().flatten().map(|(name, _)| format!("{name}: *$status.endpoints.{name} | \"\"\n"));
     DETAILS.to_owned() + &lines.collect::<String>()
 }
 
-/// Piece of CUE, indented inside another one and without its comments.
+/// Hand-written piece of CUE, indented for its place inside a definition and without its comments.
 fn indented(piece: &str, depth: usize) -> String {
     let lines = piece.lines().filter(|line| !line.trim_start().starts_with("//"));
     let lines = lines.map(|line| if line.is_empty() { String::new() } else { format!("{}{line}", tabs(depth)) });
@@ -82,8 +82,8 @@ fn constraint(schema: &Value, depth: usize) -> String {
     }
 }
 
-/// CUE type of a text. Lengths and counts are left to the claim's own definition, because CUE needs to import a package
-/// for them.
+/// CUE type of a text field. Lengths and counts are left to the claim's own definition, because CUE needs to import a
+/// package for them.
 fn texts(schema: &Value) -> String {
     match text(schema, "pattern") {
         Some(pattern) => format!("=~#\"{pattern}\"#"),
@@ -97,7 +97,7 @@ fn bounded(kind: &str, schema: &Value) -> String {
     format!("{kind}{}", bounds.collect::<String>())
 }
 
-/// Description of a field on one line, with its default if the description lacks it.
+/// Description of a claim's field on one line for KubeVela, with the field's default if the description lacks it.
 fn usage(schema: &Value) -> String {
     let mut usage = text(schema, "description").unwrap_or_default().replace("\n\n", " ");
     let default = schema.get("default").filter(|default| !default.is_object() && !default.is_array());
@@ -109,7 +109,7 @@ fn usage(schema: &Value) -> String {
     usage.trim_start().to_owned()
 }
 
-/// Name of a field. Names with a meaning in CUE are quoted.
+/// Name of a claim's field as CUE writes it. Names with a meaning in CUE are quoted.
 fn label(name: &str) -> String {
     const MEANT: &[&str] = &[
         "_", "and", "bool", "bytes", "close", "div", "error", "false", "float", "for", "if", "import", "in", "int",

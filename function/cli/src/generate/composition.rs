@@ -1,4 +1,4 @@
-//! Composition with one pipeline step that calls the function. All of the platform team's settings are at their
+//! Generated Composition: one pipeline step that calls the function, with all of the platform team's settings at their
 //! defaults.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -7,7 +7,7 @@ use realtime_platform_core::kinds::{Custom, Named, Spec};
 use realtime_platform_core::settings::input;
 use serde::Serialize;
 
-/// Name under which the function is installed.
+/// Name of the function's installed package, by which a Composition's step refers to it.
 const FUNCTION: &str = "function-realtime-platform";
 
 #[derive(Debug, Serialize)]

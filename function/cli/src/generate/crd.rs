@@ -1,4 +1,5 @@
-//! Definition of the function's input. The function's package contains it, so that tools can check a Composition.
+//! CustomResourceDefinition of the function's input. The function's package contains it, so that tools can check a
+//! Composition.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionNames;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -49,7 +50,7 @@ pub fn input() -> Custom<CustomResourceDefinition> {
     .named(ObjectMeta { name: Some(name), ..ObjectMeta::default() })
 }
 
-/// An Input has no spec: its fields are beside `apiVersion`, `kind` and `metadata`.
+/// Schema of the function's Input. An Input has no spec: its fields are beside `apiVersion`, `kind` and `metadata`.
 fn root(mut schema: Value) -> Value {
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         let object = [("apiVersion", "string"), ("kind", "string"), ("metadata", "object")];

@@ -17,7 +17,7 @@ What may be written in each claim, and in the function's input. A default is wha
 As properties of a component in an OAM Application the fields are the same, without `spec.` in front.
 ";
 
-/// Largest number of fields of an object that are listed in the table of the object around it.
+/// Largest number of fields of an object that the field reference lists in the table of the object around it.
 const FEW: usize = 3;
 
 pub fn reference() -> String {
@@ -46,7 +46,8 @@ fn opening(page: &mut String, title: &str, about: &str, api_version: &str, kind:
     let _ = writeln!(page, "\n## {title}\n\n{about}\n\n```yaml\napiVersion: {api_version}\nkind: {kind}\n```");
 }
 
-/// Table of an object's fields, then a section for each field with many fields of its own.
+/// Adds the table of an object's fields to the field reference, then a section for each field with many fields of its
+/// own.
 fn fields(page: &mut String, schema: &Value, path: &str) {
     let _ = writeln!(page, "\n| Field | Type | Default | Allowed | Description |\n|---|---|---|---|---|");
     let mut sections = Vec::new();
@@ -61,7 +62,7 @@ fn fields(page: &mut String, schema: &Value, path: &str) {
     }
 }
 
-/// Table of the pinned charts, with the pods that the scheduling settings do not reach.
+/// Adds the table of the pinned charts to the field reference, with the pods that the scheduling settings do not reach.
 fn charts(page: &mut String) {
     let _ = writeln!(
         page,
@@ -76,7 +77,8 @@ fn charts(page: &mut String) {
     }
 }
 
-/// Rows of an object's fields. A field that needs a section of its own is added to `sections`.
+/// Adds the table rows of an object's fields to the field reference. A field that needs a section of its own is added
+/// to `sections`.
 fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, sections: &mut Vec<(String, &'a Value)>) {
     let required: Vec<&str> = strings(schema, "required").collect();
     for (name, property) in properties(schema).into_iter().flatten() {
@@ -101,7 +103,8 @@ fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, sect
     }
 }
 
-/// Whether a schema needs no section: it has few fields, and none of them has fields of its own.
+/// Whether an object needs no section in the field reference: it has few fields, and none of them has fields of its
+/// own.
 fn is_few(schema: &Value) -> bool {
     properties(schema).is_some_and(|fields| {
         let is_leaf = |field: &Value| properties(below(field).1).is_none();
@@ -109,7 +112,7 @@ fn is_few(schema: &Value) -> bool {
     })
 }
 
-/// Anchor of a heading in the page.
+/// Anchor by which links lead to a heading of the field reference.
 fn anchor(heading: &str) -> String {
     heading.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
 }
@@ -158,7 +161,8 @@ fn default_of(schema: &Value, required: bool) -> String {
     }
 }
 
-/// Item of a default list: text as it is, fields without braces, and an ellipsis for text of several lines.
+/// Item of a default list in the field reference: text as it is, fields without braces, and an ellipsis for text of
+/// several lines.
 fn listed(item: &Value) -> String {
     let Value::Object(fields) = item else {
         return format!("`{}`", plain(item));
@@ -175,7 +179,8 @@ fn allowed(schema: &Value) -> Vec<String> {
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
         allowed.push(options.iter().map(|option| format!("`{}`", plain(option))).collect::<Vec<_>>().join(", "));
     }
-    // For an int-or-string, the words of its form describe the number as well.
+    // The limits of an int-or-string field are left out of the field reference, because the description of its form
+    // covers numbers too.
     if keywords::type_of(schema) != Some(INT_OR_STRING) {
         allowed.extend(limits(schema));
     }
@@ -196,14 +201,15 @@ fn allowed(schema: &Value) -> Vec<String> {
     allowed
 }
 
-/// Messages of an object's validation rules about one of its fields, or about the object itself.
+/// Messages of an object's validation rules about one of its fields, or about the object itself, for the field
+/// reference.
 fn rules(schema: &Value, field: &str) -> impl Iterator<Item = String> {
     let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten();
     let about = rules.filter(move |rule| text(rule, "fieldPath").unwrap_or_default() == field);
     about.filter_map(|rule| Some(text(rule, "message")?.to_owned()))
 }
 
-/// Text that fits into one cell of a table.
+/// Text for one cell of a Markdown table, in which a line break or a `|` would end the cell.
 fn cell(text: &str) -> String {
     text.replace("\n\n", "<br>").replace('\n', " ").replace('|', "\\|")
 }

@@ -4,11 +4,11 @@
 use realtime_platform_core::text::yaml;
 use serde_json::Value;
 
-/// JSON pointer to the only step of a Composition.
+/// JSON pointer to the only pipeline step of a generated Composition.
 const STEP: &str = "/spec/pipeline/0";
 
-/// Generated Composition with the settings of the existing one; `None` if these cannot be kept unchanged. Any other
-/// file is returned as it is generated.
+/// Generated Composition with the settings that the existing one has; `None` if these cannot be kept unchanged. Any
+/// other file is returned as it is generated.
 pub fn kept(before: &str, generated: &str) -> Option<String> {
     let Some(new) = composition(generated) else { return Some(generated.to_owned()) };
     let old = composition(before)?;
@@ -22,7 +22,7 @@ pub fn kept(before: &str, generated: &str) -> Option<String> {
     (steps(&old) == 1 && steps(&same) == 1 && input(&same) == input(&old)).then_some(kept)
 }
 
-/// Whether a file is a Composition with settings, or with additional steps.
+/// Whether a file is a Composition to which a platform team has added settings or pipeline steps.
 pub fn are_in(content: &str) -> bool {
     composition(content).is_some_and(|composition| {
         let fields = input(&composition).and_then(Value::as_object);
@@ -44,7 +44,7 @@ fn input(composition: &Value) -> Option<&Value> {
     composition.pointer(STEP)?.get("input")
 }
 
-/// Text of a Composition in front of its input, which is the last field, and the text from the input on.
+/// Text of a Composition in front of the function's input, which is the last field, and the text from the input on.
 fn at_input(content: &str) -> Option<(&str, &str)> {
     let at = content.find("\n    input:")? + 1;
     Some(content.split_at(at))

@@ -1,4 +1,4 @@
-//! Definition of a claim and of its composite, for Crossplane.
+//! CompositeResourceDefinition of a claim and its composite.
 //!
 //! The definition has no `scope`: the default in `apiextensions.crossplane.io/v1`, cluster-scoped composites with
 //! claims in namespaces, is the only scope that has claims.
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::generate::columns::columns;
 
-/// API version of every claim.
+/// API version in which every claim and composite is served.
 pub const VERSION: &str = "v1alpha1";
 
 #[derive(Debug, Serialize)]
@@ -44,7 +44,7 @@ struct Version {
     schema: Schema,
 }
 
-/// Schema of a custom resource, in a definition.
+/// Schema of a custom resource, as a version in a CompositeResourceDefinition or CustomResourceDefinition contains it.
 #[derive(Debug, Serialize)]
 pub struct Schema {
     #[serde(rename = "openAPIV3Schema")]
@@ -72,7 +72,7 @@ pub fn xrd(kind: &Kind) -> Custom<CompositeResourceDefinition> {
     .named(ObjectMeta { name: Some(name), ..ObjectMeta::default() })
 }
 
-/// Names of a kind, by the rules of Kubernetes.
+/// Plural, singular and short names of a kind for its definition, by the rules of Kubernetes.
 pub fn names(kind: &str, short_name: Option<&str>) -> CustomResourceDefinitionNames {
     let singular = kind.to_lowercase();
     CustomResourceDefinitionNames {
@@ -85,7 +85,7 @@ pub fn names(kind: &str, short_name: Option<&str>) -> CustomResourceDefinitionNa
     }
 }
 
-/// Schema of the whole object, with the description of its spec.
+/// Schema of a whole claim, with the description of its spec.
 fn root(mut spec: Value, mut status: Value) -> Value {
     waive_required(&mut status);
     let mut root = Map::new();
@@ -98,8 +98,8 @@ fn root(mut spec: Value, mut status: Value) -> Value {
     Value::Object(root)
 }
 
-/// Removes `required` from a status: its fields appear step by step, and a status without one of them must not be
-/// rejected as a whole.
+/// Removes `required` from the schema of a claim's status: its fields appear step by step, and a status without one of
+/// them must not be rejected as a whole.
 fn waive_required(schema: &mut Value) {
     if let Some(node) = schema.as_object_mut() {
         node.shift_remove("required");

@@ -61,12 +61,13 @@ fn astray(environments: &[(&str, Vec<String>)], tenant: &Shown) -> Option<Locate
     Some(Located { message, ..tenant.asked.fault("spec.environment", "") })
 }
 
-/// Whether the environment of a tenant is in the files. True for a claim that needs no environment.
+/// Whether the previewed files hold the environment that a tenant's claim uses. True for a claim that needs no
+/// environment.
 fn is_received(tenant: &Shown, hosts: &HashMap<&str, (&Shown, &Value)>) -> bool {
     tenant.composed.consumer.as_ref().is_none_or(|consumer| hosts.contains_key(consumer.environment.as_str()))
 }
 
-/// Names of all environments in the files, each with its namespaces.
+/// Names of all environments in the previewed files, each with its namespaces inside.
 fn environments<'a>(claims: &'a [Shown]) -> Vec<(&'a str, Vec<String>)> {
     let [environment, ..] = &KINDS;
     let named = |(host, spec): (&'a Shown, Environment)| {
@@ -76,8 +77,8 @@ fn environments<'a>(claims: &'a [Shown]) -> Vec<(&'a str, Vec<String>)> {
     all::<Environment>(claims, environment).map(named).collect()
 }
 
-/// Gives each claim the status that it has once its environment is ready: endpoints over TLS where the environment has
-/// a certificate.
+/// Gives each claim of a preview the status that it has once its environment is ready: endpoints over TLS where the
+/// environment has a certificate.
 pub fn settle(claims: &mut [Shown]) {
     let hosts = hosts(claims);
     let over_tls = |tenant: &Shown| {
@@ -91,7 +92,8 @@ pub fn settle(claims: &mut [Shown]) {
     }
 }
 
-/// Claims that make environments, by environment name, each with the ProviderConfig that publishes its offer.
+/// Claims in the previewed files that make environments, by environment name, each with the ProviderConfig that
+/// publishes the environment's offer.
 fn hosts<'a>(claims: &'a [Shown<'a>]) -> HashMap<&'a str, (&'a Shown<'a>, &'a Value)> {
     let mut hosts = HashMap::new();
     for shown in claims {
@@ -108,25 +110,26 @@ fn hosts<'a>(claims: &'a [Shown<'a>]) -> HashMap<&'a str, (&'a Shown<'a>, &'a Va
     hosts
 }
 
-/// Admission of a tenant once the environment is ready.
+/// Admission of a tenant as its environment answers once that environment is ready, for a preview without a cluster.
 fn admission(consumer: &Consumer, provider_config: &Value) -> Admission {
     Admission::of(consumer, Some(provider_config)).in_the_end()
 }
 
-/// Reasons that the tenant's claim reports once its environment is ready.
+/// Reasons for waiting that a tenant's claim would report even with its environment ready.
 fn reasons(tenant: &Shown, consumer: &Consumer, admission: &Admission) -> Vec<String> {
     let waited_for = tenant.composed.plan.resources.iter().flat_map(|resource| resource.waits_for).copied().collect();
     admission.reasons(consumer, &waited_for)
 }
 
-/// Faults of a tenant that names Secrets on the host without permission: its claim would be refused.
+/// Faults of a tenant whose claim names Secrets on the host that its environment does not open to it: a cluster would
+/// refuse the claim.
 fn unnameable(tenant: &Shown, consumer: &Consumer, provider_config: &Value) -> impl Iterator<Item = String> {
     let nameable = Nameable::of(consumer, Some(provider_config));
     let faults = nameable.faults(consumer, &tenant.composed.host_secrets, &|_, _| None);
     faults.into_iter().map(|fault| fault.to_string())
 }
 
-/// Warning about a route to a host that the environment's gateway does not serve.
+/// Warning about a tenant's route to a host that the environment's gateway does not serve.
 fn unserved(tenant: &Shown, consumer: &Consumer, host: &Shown) -> Option<String> {
     let status = &host.composed.view.status;
     let served: BTreeSet<&str> = texts(status.get("hosts")).collect();
@@ -193,7 +196,7 @@ fn named(composed: &Value) -> Option<(&str, &str)> {
     Some((text("/kind")?, text("/metadata/name")?))
 }
 
-/// Warnings about bridge mappings to Kafka topics that the system in the same place does not have.
+/// Warnings about mappings of an MQTT bridge to Kafka topics that the real-time system in the same place does not have.
 fn unfed(claims: &[Shown]) -> Vec<Located> {
     let [_, system, broker] = &KINDS;
     let mut warnings = Vec::new();
@@ -239,9 +242,9 @@ fn unwritten(claims: &[Shown]) -> Vec<Located> {
     warnings
 }
 
-/// Claims of one kind, each with its parsed spec.
+/// Claims of one kind in a preview, each with its parsed spec.
 fn all<'a, S: DeserializeOwned>(claims: &'a [Shown], kind: &Kind) -> impl Iterator<Item = (&'a Shown<'a>, S)> {
     let of_kind = claims.iter().filter(|shown| shown.asked.kind.claim == kind.claim);
-    // A spec that cannot be parsed is already a fault of its claim.
+    // A claim whose spec cannot be parsed is skipped here: it has been reported as a fault already.
     of_kind.filter_map(|shown| Some((shown, serde_json::from_value(shown.asked.spec.clone()).ok()?)))
 }

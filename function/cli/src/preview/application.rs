@@ -16,12 +16,12 @@ const MOST_ANNOTATIONS: usize = 256 << 10;
 static APPLICATION: LazyLock<Checker> = LazyLock::new(Checker::of::<Application>);
 static OBJECT: LazyLock<Checker> = LazyLock::new(Checker::of::<Object>);
 
-/// Faults of an Application, except in the properties of its components, which their own definitions check.
+/// Faults of an OAM Application, except in the properties of its components, which their own definitions check.
 pub fn of_application(value: &Value) -> Vec<Fault> {
     faults(&APPLICATION, value)
 }
 
-/// Faults of any other object, except in its spec and status.
+/// Faults of an object that is no Application, except in its spec and status, which are checked elsewhere.
 pub fn of_object(value: &Value) -> Vec<Fault> {
     faults(&OBJECT, value)
 }
@@ -34,7 +34,7 @@ fn faults(checker: &Checker, value: &Value) -> Vec<Fault> {
     faults
 }
 
-/// Faults of labels and annotations that a schema cannot express.
+/// Faults of labels and annotations by rules of the API server that a JSON schema cannot express.
 fn metadata(value: &Value) -> Vec<Fault> {
     let entries = |name: &str| value.get("metadata")?.get(name)?.as_object();
     let mut faults = Vec::new();

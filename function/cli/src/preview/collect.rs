@@ -20,37 +20,38 @@ const APPLICATION: &str = "Application";
 const OAM_GROUP: &str = "core.oam.dev";
 const OAM_API_VERSION: &str = "core.oam.dev/v1beta1";
 
-/// Claim found in a document.
+/// Claim found in a document of the previewed files, as its author wrote it.
 pub struct Asked<'a> {
     pub document: &'a Document,
     pub kind: &'static Kind,
     pub claim: Claim,
-    /// Name of the composite, if the document holds a composite instead of a claim.
+    /// Name of the composite, if the document holds a composite in place of its claim.
     pub composite: Option<String>,
     pub spec: Value,
     /// Whether the object has a UID: it was read from a cluster, and the claim exists already.
     pub stands: bool,
     /// Name of the spec in the author's file: `spec`, a component's `properties`, or a misspelling of one of them.
     pub root: &'a str,
-    /// Properties that are set only when KubeVela deploys the Application.
+    /// Properties of the component that are set only when KubeVela deploys the Application.
     brought: Vec<Brought>,
-    /// Path of the object in its document, in front of its fields, such as `spec.components[0].`; empty at the top.
+    /// Path from the document to the claim in it, as a prefix of field paths, such as `spec.components[0].`; empty for
+    /// the document itself.
     above: String,
 }
 
 impl Asked<'_> {
-    /// Kind and name of the claim.
+    /// Kind and name of the claim, for messages.
     pub fn title(&self) -> String {
         format!("{}/{}", self.kind.claim, self.claim.name)
     }
 
-    /// File and line of the spec.
+    /// File and line of the claim's spec, for messages.
     pub fn source(&self) -> String {
         source(self.document, &format!("{}{}", self.above, self.root))
     }
 
-    /// Composed claim. The result is `None` if its only faults are at properties that are set at deployment, and an
-    /// error with all other faults if there are any.
+    /// Result of composing the claim. It is `None` if the only faults are at properties that KubeVela sets at
+    /// deployment, and an error with all other faults if there are any.
     pub fn examine(&self, settings: &Settings) -> Result<Option<Composed>, Vec<Located>> {
         let mut faults = self.kind.unknown_fields(&self.spec);
         let composed = self.kind.compose(self.spec.clone(), self.claim.clone(), settings);
@@ -71,7 +72,8 @@ impl Asked<'_> {
         self.brought.iter().any(|brought| brought.decides(property))
     }
 
-    /// Notes about the properties that are set at deployment. `is_shown`: whether the claim is composed without them.
+    /// Notes about the claim's properties that KubeVela sets at deployment. `is_shown`: whether the claim is composed
+    /// without them.
     pub fn later(&self, is_shown: bool) -> impl Iterator<Item = Located> {
         let so = if is_shown {
             "it is shown without".to_owned()
@@ -83,7 +85,8 @@ impl Asked<'_> {
         })
     }
 
-    /// Fault at a field of the spec, or at the spec itself. Field and message use the author's name for the spec.
+    /// Fault at a field of the claim's spec, or at the spec itself. Field and message use the author's name for the
+    /// spec.
     pub fn fault(&self, field: &str, message: impl Into<String>) -> Located {
         let field = format!("{}{}", self.root, field.strip_prefix("spec").unwrap_or(field));
         let message = called(&message.into(), self.root, self.root);
@@ -134,13 +137,14 @@ pub struct NotOurs {
     pub source: String,
     pub kind: String,
     pub name: String,
-    /// Type of the component, if it is one.
+    /// Type of the left-out component in its Application; none for any other object.
     pub component_type: Option<String>,
-    /// Similar API group, kind or type of this function, if the name looks misspelt.
+    /// API group, kind or type of this function that resembles the one of the left-out object, which is then probably
+    /// misspelt.
     pub nearest: Option<&'static str>,
 }
 
-/// Claims, other objects, faults and warnings that were found in documents.
+/// Claims, other objects, faults and warnings that were found in the previewed files.
 #[derive(Default)]
 pub struct Gathered<'a> {
     pub asked: Vec<Asked<'a>>,
@@ -246,7 +250,8 @@ impl<'a> Gathered<'a> {
         self.asked.push(object.asked(kind, claim, Some(object.name().to_owned()), root));
     }
 
-    /// Checks the fields that every object has, and returns the author's name for the spec.
+    /// Checks the fields that every Kubernetes object has, and returns the name of the field with the spec in the
+    /// author's file.
     fn shape(&mut self, object: &Object<'a>) -> &'a str {
         let root = object.root("spec", "properties");
         for fault in application::of_object(object.value).into_iter().filter(|fault| !asks_for_name(&fault.field)) {
@@ -287,7 +292,7 @@ impl<'a> Gathered<'a> {
 
     fn component(&mut self, component: &Object<'a>, application: &Object<'a>) {
         let (name, full_type) = (component.text("name"), component.text("type"));
-        // The type may have a revision of its definition behind an @, as in `type@v2`.
+        // The type of a KubeVela component may name a revision of its definition behind an @, as in `type@v2`.
         let plain_type = full_type.split_once('@').map_or(full_type, |(plain, _)| plain);
         let Some(kind) = KINDS.iter().find(|kind| kind.definition == plain_type) else {
             self.foreign_component(component, name, full_type, plain_type);
@@ -353,7 +358,7 @@ impl<'a> Gathered<'a> {
             let message = "is required: what a cluster would make of generateName is not known yet";
             self.faults.push(object.fault(field, message));
         } else if name.is_empty() {
-            // A component without a name already has a fault from the schema of its Application.
+            // A component without a name has a fault from the Application's schema already, so none is added.
             if field != "name" {
                 self.faults.push(object.fault(field, "is required: the name of the object"));
             }
@@ -372,7 +377,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// Kubernetes' limits, in characters: for a label value, and for an object name.
+/// Largest lengths that Kubernetes permits, in characters: of a label value, and of an object name.
 const LONGEST_LABEL: usize = 63;
 const LONGEST_NAME: usize = 253;
 
@@ -380,13 +385,14 @@ const MEANT_SPEC: &str = "unknown field, did you mean \"spec\"? A claim has a sp
 const MEANT_PROPERTIES: &str =
     "unknown field, did you mean \"properties\"? A component has properties where a claim has a spec";
 
-/// Whether a fault is about `metadata.name` or about missing metadata: the function `name` reports these in other
-/// words.
+/// Whether a schema's fault is about `metadata.name` or missing metadata: the check of object names reports these in
+/// other words.
 fn asks_for_name(field: &str) -> bool {
     matches!(field, "metadata.name" | "metadata")
 }
 
-/// Whether a fault is about the unknown field `spec` of a component, for which MEANT_PROPERTIES is reported instead.
+/// Whether a schema's fault is about an unknown field `spec` of a component, for which the preview says that
+/// `properties` was meant.
 fn is_meant_as_properties(field: &str, components: &[Value]) -> bool {
     let index = field.strip_prefix("spec.components[").and_then(|rest| rest.strip_suffix("].spec"));
     let component = index.and_then(|index| components.get(index.parse::<usize>().ok()?));
@@ -398,8 +404,8 @@ fn is_one_of_ours(component: &Value) -> bool {
     KINDS.iter().any(|kind| kind.definition == plain_type)
 }
 
-/// Author's name for the spec: the right name; without it, the other name or a misspelling of the right one, if
-/// present.
+/// Name of the field that holds the spec in the author's file: the right one; without it, the other name for it or a
+/// misspelling, if present.
 fn root<'a>(value: &'a Value, right: &'static str, other: &'static str) -> &'a str {
     let fields = || value.as_object().into_iter().flat_map(Map::keys);
     let slip = || fields().find(|field| schema::nearest(field, &[right]).is_some());
@@ -412,11 +418,11 @@ fn root<'a>(value: &'a Value, right: &'static str, other: &'static str) -> &'a s
     }
 }
 
-/// Object or component in a document: a value with a `kind` or a `type`.
+/// Kubernetes object in a document, or component of an Application: a value with a `kind` or a `type`.
 struct Object<'a> {
     document: &'a Document,
     value: &'a Value,
-    /// Path in front of the object's fields in the document, such as `spec.components[0].`.
+    /// Path from the document to an object in it, as a prefix of field paths, such as `spec.components[0].`.
     above: String,
 }
 
@@ -478,7 +484,7 @@ fn empty() -> Value {
     Value::Object(Map::new())
 }
 
-/// Position as `file:line`, a form that editors open.
+/// Position of a field as `file:line`, a form that editors open.
 fn source(document: &Document, field: &str) -> String {
     match document.line(field) {
         Some(line) => format!("{}:{line}", document.file),

@@ -1,4 +1,4 @@
-//! A difference as text for people and as JSON: by claim, resource and field.
+//! Difference between two versions of claims, as text for people and as JSON: by claim, resource and field.
 
 use std::fmt::{self, Write};
 use std::io;
@@ -24,12 +24,12 @@ const REMOVED: Style = AnsiColor::Red.on_default();
 const CHANGED: Style = AnsiColor::Yellow.on_default();
 const FIELD: Style = AnsiColor::Cyan.on_default();
 
-/// Largest length of the old and new value together, in characters, that is printed on one line.
+/// Largest length, in characters, of a field's old and new value together that the difference prints on one line.
 const SHORT: usize = 100;
-/// Unchanged lines that are printed around a changed line.
+/// Number of unchanged lines that the difference of two texts prints around a changed line.
 const CONTEXT: usize = 2;
 
-/// Difference as text for people.
+/// Text for people about the difference between two versions of claims.
 pub fn text(difference: &Difference) -> io::Result<String> {
     let mut text = String::new();
     let mut counts = Counts::default();
@@ -83,7 +83,7 @@ fn heading(text: &mut String, style: Style, mark: char, title: &str) {
     let _ = writeln!(text, "  {} {title}", painted(style, &mark.to_string()));
 }
 
-/// Kind, name and namespace of the manifest, and the key of its resource.
+/// Heading of a resource in the difference: kind, name and namespace of the manifest, and the key of the resource.
 fn title(resource: &Resource) -> String {
     let manifest = resource.manifest();
     let at = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
@@ -130,7 +130,7 @@ fn line_by_line(old: &str, new: &str) -> String {
     TextDiff::from_lines(&old, &new).unified_diff().context_radius(CONTEXT).to_string()
 }
 
-/// Value that exists on one side only, on one line if it is short, otherwise as YAML.
+/// Value of a field that exists in one of the two versions only, on one line if it is short, otherwise as YAML.
 fn one_sided(mark: char, field: &str, value: &Value, text: &mut String) -> io::Result<()> {
     let line = line(value);
     if line.chars().count() <= SHORT && !line.contains('\n') {
@@ -151,7 +151,7 @@ fn colour(mark: char) -> String {
     painted(if mark == '+' { ADDED } else { REMOVED }, &mark.to_string())
 }
 
-/// Lines of a unified difference, coloured. An ellipsis replaces the line numbers.
+/// Adds the lines of a unified difference, coloured and indented. An ellipsis replaces the line numbers.
 fn indented(lines: &str, text: &mut String) {
     for line in lines.lines() {
         let line = match line.chars().next() {
@@ -210,7 +210,7 @@ struct ClaimEntry<'a> {
     kind: &'a str,
     namespace: &'a str,
     name: &'a str,
-    /// For a removed claim, the name of the claim that takes its place.
+    /// Name of the claim that takes the place of a removed claim.
     #[serde(skip_serializing_if = "Option::is_none")]
     successor: Option<&'a str>,
     added: Vec<&'a str>,
@@ -224,7 +224,7 @@ struct ClaimEntry<'a> {
 #[derive(Serialize)]
 struct ChangedEntry<'a> {
     key: &'a str,
-    /// Key of the former Job that this Job replaces.
+    /// Key of the former Job that a Job replaces: a changed Job has another key.
     #[serde(skip_serializing_if = "Option::is_none")]
     instead: Option<&'a str>,
     fields: &'a [Change],
@@ -237,7 +237,7 @@ struct RefusedEntry<'a> {
     message: &'a str,
 }
 
-/// Difference as JSON for programs.
+/// JSON for programs about the difference between two versions of claims.
 pub fn json(difference: &Difference) -> io::Result<String> {
     let document = Document {
         claims: difference.claims.iter().filter_map(claim_entry).collect(),

@@ -16,18 +16,18 @@ use super::model::Preview;
 use super::versions::{ResourceDifference, Sides};
 use crate::documents::fault::Located;
 
-/// Difference between two versions of all claims.
+/// Difference between two versions of all claims in a preview.
 pub struct Difference<'a> {
     pub claims: Vec<ClaimDifference<'a>>,
-    /// Changes that an API server refuses.
+    /// Changes of claims that an API server refuses, as faults at their fields.
     pub refused: Vec<Located>,
 }
 
-/// Difference between two versions of one claim.
+/// Difference between two versions of one claim: its composed resources, its status and the cost of the change.
 pub struct ClaimDifference<'a> {
     pub sides: Sides<'a>,
     pub resources: Vec<ResourceDifference<'a>>,
-    /// Changed fields of the claim's status.
+    /// Fields of the claim's status that differ between the two versions.
     pub status: Vec<Change>,
     pub unchanged: usize,
     pub cost: Cost,
@@ -51,18 +51,18 @@ impl<'a> Difference<'a> {
         difference
     }
 
-    /// Whether any claim changes.
+    /// Whether any claim differs between the two versions.
     pub fn changes(&self) -> bool {
         self.claims.iter().any(|claim| !claim.is_none())
     }
 
-    /// Number of losses that no later change brings back.
+    /// Number of data losses in all changed claims, which no later change brings back.
     pub fn losses(&self) -> usize {
         self.claims.iter().map(|claim| claim.cost.data_lost.len()).sum()
     }
 }
 
-/// Claims of one version, by identity (kind, namespace, name) and by place.
+/// Claims of one of two compared versions, by identity (kind, namespace, name) and by place.
 struct Index<'a> {
     named: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
     placed: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
@@ -87,7 +87,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Kind of a claim, its environment, and its namespace inside; the namespace is empty for an environment.
+/// Place that a claim takes: its kind, its environment, and its namespace inside, which is empty for an environment.
 fn place<'a>(shown: &'a Shown) -> (&'static str, &'a str, &'a str) {
     let consumer = shown.composed.consumer.as_ref();
     let (environment, namespace) = consumer
@@ -119,7 +119,8 @@ impl<'a> Versions<'a> {
         }
     }
 
-    /// Whether the system in a consumer's place is in the old version and not in the new one.
+    /// Whether a change removes the real-time system in the place of this system or broker: it is in the old version
+    /// and not in the new one.
     fn system_goes(&self, consumer: &Shown) -> bool {
         let [_, system, _] = &KINDS;
         let (_, environment, namespace) = place(consumer);
@@ -127,7 +128,8 @@ impl<'a> Versions<'a> {
         self.old.placed.contains_key(&place) && !self.new.placed.contains_key(&place)
     }
 
-    /// Whether the claim of a consumer's environment is in the old version and not in the new one.
+    /// Whether a change removes the environment of this system or broker: the environment's claim is in the old version
+    /// and not in the new one.
     fn environment_goes(&self, consumer: &Shown) -> bool {
         let [environment, ..] = &KINDS;
         let of =
@@ -160,13 +162,13 @@ impl<'a> ClaimDifference<'a> {
         Self { sides, resources, status, unchanged, cost }
     }
 
-    /// Whether the claim is the same in both versions.
+    /// Whether nothing about the claim differs between the two versions.
     pub fn is_none(&self) -> bool {
         let Sides { old, new, .. } = self.sides;
         old.is_some() && new.is_some() && self.resources.is_empty() && self.status.is_empty()
     }
 
-    /// New version of the claim, or the old version of a removed claim.
+    /// New version of a compared claim, or the old version of a removed one.
     pub fn shown(&self) -> Option<&'a Shown<'a>> {
         self.sides.new.or(self.sides.old)
     }
@@ -192,7 +194,8 @@ fn lasting_name(resource: &Resource) -> Option<&str> {
     Some(name)
 }
 
-/// Changed fields of the manifest, followed by those of the Object around it.
+/// Fields of a resource that differ between two versions: those of the manifest, followed by those of the Object around
+/// it.
 fn changed(old: &Resource, new: &Resource) -> Vec<Change> {
     let mut changes = fields::changes(old.manifest(), new.manifest());
     // The name of a Job contains a hash of its content, so a changed name only repeats other changes.

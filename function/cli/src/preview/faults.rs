@@ -11,7 +11,7 @@ use crate::terminal::{self, painted};
 const WARNING: Style = AnsiColor::Yellow.on_default();
 const NOTE: Style = AnsiColor::Cyan.on_default();
 
-/// Lists the objects that are left out.
+/// Lists the objects in the previewed files that the preview leaves out.
 pub fn not_ours(others: &[NotOurs], out: &mut impl Write) -> io::Result<()> {
     for other in others {
         terminal::write(out, &format!("{}: {other}\n", painted(NOTE, "not shown")))?;
@@ -19,7 +19,7 @@ pub fn not_ours(others: &[NotOurs], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints all faults, and their number.
+/// Prints all faults of the previewed files, and their number.
 pub fn faults(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     for fault in faults {
         fault.write(out)?;
@@ -28,7 +28,8 @@ pub fn faults(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{count} {}: nothing is shown until there is none", if count == 1 { "fault" } else { "faults" })
 }
 
-/// Prints the refused changes. The difference itself is printed as well.
+/// Prints the changes of claims that an API server would refuse. The difference between the versions is printed as
+/// well.
 pub fn refused(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     for fault in faults {
         fault.write(out)?;
@@ -40,7 +41,7 @@ pub fn refused(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// Prints the number of data losses. The difference has listed each of them.
+/// Prints the number of data losses that a change of claims causes. The difference has listed each of them.
 pub fn losses(count: usize, out: &mut impl Write) -> io::Result<()> {
     match count {
         0 => Ok(()),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// One changed field. `old` is absent for an added field, `new` for a removed one.
+/// One field that differs between two JSON values. `old` is absent for an added field, `new` for a removed one.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Change {
     pub field: String,
@@ -16,7 +16,7 @@ pub struct Change {
     pub new: Option<Value>,
 }
 
-/// Every changed field, in the order of the fields.
+/// Every field that differs between two JSON values, in the order of the fields.
 pub fn changes(old: &Value, new: &Value) -> Vec<Change> {
     let mut changes = Vec::new();
     compare(Some(old), Some(new), String::new(), &mut changes);
@@ -31,14 +31,15 @@ fn compare(old: Option<&Value>, new: Option<&Value>, field: String, changes: &mu
             lists(old, new, &field, changes);
         }
         _ => match (old.and_then(inner), new.and_then(inner)) {
-            // A JSON object in a string is compared by its fields, because one long line cannot be compared by eye.
+            // A JSON object inside a string is compared field by field, because one long line cannot be compared by
+            // eye.
             (Some(old), Some(new)) => objects(&old, &new, &field, changes),
             _ => changes.push(Change { field, old: old.cloned(), new: new.cloned() }),
         },
     }
 }
 
-/// Whether all entries of a list are scalars without line breaks. Two such lists are compared as a whole.
+/// Whether all entries of a JSON list are scalars without line breaks. Two such lists are compared as a whole.
 fn words(list: &[Value]) -> bool {
     list.iter().all(|entry| match entry {
         Value::String(text) => !text.contains('\n'),
@@ -56,7 +57,7 @@ fn objects(old: &Map<String, Value>, new: &Map<String, Value>, field: &str, chan
     }
 }
 
-/// Path of a field below another one. A name with dots or slashes is put in brackets.
+/// Path of a field inside another one, as people write it. A name with dots or slashes is put in brackets.
 fn below(field: &str, name: &str) -> String {
     match (field.is_empty(), name.contains(['.', '/'])) {
         (_, true) => format!("{field}[{name}]"),
@@ -65,7 +66,7 @@ fn below(field: &str, name: &str) -> String {
     }
 }
 
-/// Compares the entries of lists by `name`, or by index if names are missing or repeated.
+/// Compares the entries of two JSON lists by `name`, or by index if names are missing or repeated.
 fn lists(old: &[Value], new: &[Value], field: &str, changes: &mut Vec<Change>) {
     let (Some(before), Some(after)) = (names(old), names(new)) else {
         for index in 0..old.len().max(new.len()) {
@@ -89,7 +90,7 @@ fn lists(old: &[Value], new: &[Value], field: &str, changes: &mut Vec<Change>) {
     }
 }
 
-/// Names of a list's entries; `None` unless every entry has a distinct name.
+/// Names of the entries in a JSON list; `None` unless every entry has a distinct name.
 fn names(list: &[Value]) -> Option<Vec<&str>> {
     let names: Vec<&str> = list.iter().map(|entry| entry.get("name")?.as_str()).collect::<Option<_>>()?;
     let distinct: BTreeSet<&&str> = names.iter().collect();

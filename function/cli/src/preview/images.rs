@@ -14,12 +14,12 @@ use serde_json::Value;
 use super::claim::Shown;
 use super::model::Preview;
 
-/// Images and charts that claims pull.
+/// Images and charts that the previewed claims pull from registries and repositories.
 #[derive(Default)]
 struct Pulled {
     images: BTreeSet<String>,
     charts: BTreeSet<(String, Option<&'static str>)>,
-    /// Charts of a version or repository whose images are not listed in `settings/charts.rs`.
+    /// Charts whose images are unknown, because `settings/charts.rs` does not list their version or repository.
     unknown: BTreeSet<String>,
 }
 
@@ -70,14 +70,15 @@ impl Pulled {
         }
         let Brought { archive, images, later, .. } = brought(chart);
         self.charts.insert((named, Some(archive)));
-        // An image with a pin of its own is already in `composed.images`, as the settings pin it.
+        // A chart's image that has a pin of its own is skipped here: `composed.images` contains it already, as the
+        // settings pin it.
         let is_pinned = |image: &str| Image::ALL.into_iter().any(|pin| pin.reference() == image);
         let of_chart = images.iter().chain(later).filter(|image| !is_pinned(image));
         self.images.extend(of_chart.map(|image| shown.settings.mirrored(image)));
     }
 }
 
-/// Whether a manifest installs this chart: a Release or a VCluster.
+/// Whether a manifest, a Release or a VCluster, installs this Helm chart.
 fn installs(manifest: &Value, chart: Chart) -> bool {
     let places = ["/spec/forProvider/chart/name", "/spec/helmRelease/chart/name"];
     places.iter().any(|place| manifest.pointer(place).is_some_and(|name| name == chart.name()))

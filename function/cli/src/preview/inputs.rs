@@ -1,4 +1,4 @@
-//! Platform team's settings for a preview, from Compositions, from an Input, or the defaults.
+//! Platform team's settings for a preview, from Compositions or an Input of the function, or else their defaults.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::documents::fault::Located;
 use crate::documents::read::Document;
 
-/// Settings for each kind of claim.
+/// Platform team's settings for each kind of claim in a preview.
 pub struct Inputs {
     otherwise: Settings,
     by_composite: BTreeMap<String, Settings>,
@@ -50,12 +50,13 @@ impl Inputs {
     }
 }
 
-/// Input found in a document.
+/// Input of the function that was found in a document, by itself or in a step of a Composition.
 struct Found {
     input: Value,
     /// Kind of composite that the input is for, if a Composition holds it.
     composite: Option<String>,
-    /// Path in front of the input's fields in the document, such as `spec.pipeline[0].input.`.
+    /// Path from the document to the function's input in it, as a prefix of field paths, such as
+    /// `spec.pipeline[0].input.`.
     above: String,
 }
 
@@ -71,7 +72,7 @@ impl Found {
         let mut inputs = steps.iter().enumerate().filter_map(|(index, step)| Some((index, step.get("input")?)));
         let (above, input) = match inputs.find(|(_, input)| is_input(input)) {
             Some((index, input)) => (format!("spec.pipeline[{index}].input."), input.clone()),
-            // A pipeline step without an input leaves all settings at their defaults.
+            // A pipeline step that calls the function without an input leaves all settings at their defaults.
             None => (String::new(), empty()),
         };
         Some(Self { input, composite: Some(composite.to_owned()), above })

@@ -14,10 +14,11 @@ use super::claim::Cluster;
 use super::model::Preview;
 use super::tree::release;
 
-/// Annotation with Crossplane's key of a composed resource.
+/// Annotation in which Crossplane records the key of a composed resource.
 const KEY: &str = "crossplane.io/composition-resource-name";
 
-/// Composed resources of every claim in their first state, with held resources paused, each with its key.
+/// YAML of every claim's composed resources as Crossplane first gets them: held resources are paused, and each has its
+/// key.
 pub fn composed(preview: &Preview) -> io::Result<String> {
     let mut text = String::new();
     for shown in &preview.claims {
@@ -27,7 +28,8 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
             "as Crossplane first gets it: what waits for something is paused until that is ready".to_owned(),
         ];
         let plan = &shown.composed.plan;
-        // Crossplane reads the required resources before it applies anything, so nothing waits for `host-names`.
+        // Crossplane looks up names on the host before it applies anything, so no resource of a preview waits for that
+        // lookup (`host-names`).
         let states = hold::states(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
         for (resource, state) in plan.resources.iter().zip(&states) {
             let mut resource = resource.clone();
@@ -39,8 +41,8 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
     Ok(text)
 }
 
-/// Manifests in each cluster: the host first, then one virtual cluster after the other. A resource that is only
-/// observed has no manifest, because another program makes it.
+/// YAML of the manifests that finally exist in each cluster: the host first, then one virtual cluster after the other.
+/// A resource that is only observed has no manifest, because another program makes it.
 pub fn by_cluster(preview: &Preview) -> io::Result<String> {
     let mut clusters: BTreeMap<Cluster, Vec<&Resource>> = BTreeMap::new();
     for shown in &preview.claims {

@@ -89,7 +89,7 @@ pub struct Args {
     pub input: Vec<PathBuf>,
 }
 
-/// How to show it.
+/// Output format of the command `preview`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// By claim, by cluster, by part
@@ -108,7 +108,7 @@ pub enum Output {
     Html,
 }
 
-/// Values of the YAML documents in `bytes`, or all messages about why they cannot be read.
+/// JSON values of the YAML documents in `bytes`, or all messages about why they cannot be read.
 pub fn values(bytes: &[u8]) -> Result<Vec<Value>, Vec<String>> {
     let (documents, faults) = read::documents(&[PathBuf::from("-")], &mut &*bytes);
     match faults.as_slice() {
@@ -117,7 +117,7 @@ pub fn values(bytes: &[u8]) -> Result<Vec<Value>, Vec<String>> {
     }
 }
 
-/// Prints the preview of the files, or all their faults.
+/// Prints the preview of the files that the command line names, or all faults of the files.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.diff.is_some() && !matches!(args.output, Output::Tree | Output::Json) {
         clap::Error::raw(ErrorKind::ArgumentConflict, "--diff is shown as a tree or as JSON: leave --output out\n")
@@ -127,13 +127,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if files.any(|file| file.as_os_str() == "-") && io::stdin().is_terminal() {
         eprintln!("reading standard input, which Ctrl-D ends");
     }
-    // Standard error is locked for each write only, because `Notice` writes to it as well.
+    // Standard error is locked for each write only, because the notice about a slow step writes to it as well.
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr());
     let outcome = show(args, &mut io::stdin(), &mut out, &mut err).context("cannot write the preview")?;
     Ok(ExitCode::from(outcome as u8))
 }
 
-/// Exit code of a preview. Wrong usage ends with 2, before any file is read.
+/// Result of the command `preview` as an exit code. Wrong usage ends with 2, before any file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Well = 0,
@@ -143,8 +143,8 @@ enum Outcome {
 }
 
 impl Outcome {
-    /// Data loss takes precedence over a refused change: an author may remove the refused field and apply the rest
-    /// without another preview.
+    /// Data loss takes precedence over a refused change in the exit code: an author may remove the refused field and
+    /// apply the rest without another preview.
     fn of(difference: &Difference, exit_code: bool) -> Self {
         if difference.losses() > 0 {
             Self::DataLost
@@ -173,9 +173,10 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         let files = input.iter().chain(&documents).chain(&replaced).map(|document| &document.file);
         let order = |file: &str| files.clone().position(|other| other == file).unwrap_or(usize::MAX);
         faults.sort_by_cached_key(|fault| (order(&fault.file), fault.line));
-        // Both versions are read with the same settings, so a fault of the settings occurs twice.
+        // Both versions of the claims are read with the same settings, so a fault of the settings occurs twice.
         faults.dedup();
-        // Without any claim in the files, the fault itself lists the objects that were found.
+        // Objects that the preview leaves out are listed beside claims only: without any claim, the fault about that
+        // lists them.
         if !preview.is_empty {
             faults::not_ours(&preview.not_ours, err)?;
         }
@@ -186,7 +187,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     let difference = former.as_ref().map(|former| Difference::of(former, &preview));
     let outcome = difference.as_ref().map_or(Outcome::Well, |difference| Outcome::of(difference, args.exit_code));
     match tell(args.output, &preview, difference.as_ref(), out, err) {
-        // The reader of the pipe has closed it, as `head` does: no error.
+        // A closed pipe is no error: its reader, such as `head`, has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(outcome),
         written => written.map(|()| outcome),
     }
@@ -221,7 +222,7 @@ fn tell(
     faults::losses(difference.losses(), err)
 }
 
-/// Preview in the requested output format.
+/// Text of the preview in the output format that the user asked for.
 fn text(preview: &Preview, output: Output) -> io::Result<String> {
     match output {
         Output::Tree => Ok(tree::text(preview)),

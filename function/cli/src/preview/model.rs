@@ -1,4 +1,4 @@
-//! All claims in the files, with faults and warnings.
+//! Content of a preview: all claims in the files, with their plans, faults and warnings.
 
 use std::collections::HashMap;
 
@@ -16,9 +16,9 @@ use crate::documents::read::Document;
 pub struct Preview<'a> {
     pub claims: Vec<Shown<'a>>,
     pub not_ours: Vec<NotOurs>,
-    /// Whether the files hold no claim.
+    /// Whether the previewed files hold no claim.
     pub is_empty: bool,
-    /// Warnings about the files, and notes about properties that are set at deployment.
+    /// Warnings about the previewed files, and notes about properties that KubeVela sets at deployment.
     pub of_files: Vec<Located>,
     pub warnings: Vec<Located>,
 }
@@ -65,8 +65,8 @@ impl<'a> Preview<'a> {
     }
 }
 
-/// Adds a claim. Two equal claims in two files, such as one in an Application, are one claim; two different ones are a
-/// fault.
+/// Adds a claim to a preview. Two equal claims in two files, such as one in an Application, are one claim; two
+/// different ones are a fault.
 fn add<'a>(
     claims: &mut Vec<Shown<'a>>,
     known: &mut HashMap<(&'static str, String, String), usize>,
@@ -86,7 +86,7 @@ fn add<'a>(
     }
 }
 
-/// Largest number of unrelated objects that are listed when the files hold no claim.
+/// Largest number of unrelated objects that the fault about files without any claim lists.
 const NAMED: usize = 5;
 
 fn nothing(documents: &[Document], not_ours: &[NotOurs]) -> Located {

@@ -3,7 +3,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// Line on the terminal with the name of a slow step, until this value is dropped.
+/// Line on the terminal that names a slow step, until this value is dropped.
 pub struct Notice {
     is_shown: bool,
 }

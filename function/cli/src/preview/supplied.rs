@@ -4,16 +4,17 @@
 use regex_lite::Regex;
 use serde_json::Value;
 
-/// Property that is set at deployment, and by what.
+/// Property of a component that KubeVela sets at deployment, and the input, step or policy that sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brought {
-    /// Path below the component's properties, such as `kafkaConfig.storage`.
+    /// Path of the property that KubeVela sets, below the component's properties, such as `kafkaConfig.storage`.
     pub property: String,
     pub by: String,
 }
 
 impl Brought {
-    /// Whether the value set at deployment decides about `property`: the same path, or one inside or around it.
+    /// Whether a value that KubeVela sets at deployment decides about `property`: it sets the same path, or one inside
+    /// or around it.
     pub fn decides(&self, property: &str) -> bool {
         is_at_or_below(property, &self.property) || is_at_or_below(&self.property, property)
     }
@@ -23,14 +24,14 @@ fn is_at_or_below(path: &str, above: &str) -> bool {
     path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-/// All properties of a component that are set at deployment.
+/// All properties of a component that KubeVela sets only when it deploys the Application.
 pub fn to_component(application: &Value, component: &Value) -> Vec<Brought> {
     let mut brought: Vec<Brought> = inputs(component, &|from| format!("the input from {from}")).collect();
     for step in steps(application) {
         let step_name = text(step, "name");
         let named = step.pointer("/properties/component").and_then(Value::as_str);
-        // A workflow step that names a component sets properties of that component only. Any other step may set those
-        // of every component.
+        // A workflow step of an Application that names a component sets properties of that component only. Any other
+        // step may set those of every component.
         if named.is_none_or(|named| named == text(component, "name")) {
             brought.extend(inputs(step, &|from| format!("the input from {from} of workflow step {step_name}")));
         }
@@ -46,13 +47,14 @@ pub fn to_component(application: &Value, component: &Value) -> Vec<Brought> {
     brought
 }
 
-/// Workflow steps, including the sub-steps of step groups.
+/// Workflow steps of an Application, including the sub-steps of step groups.
 fn steps(application: &Value) -> impl Iterator<Item = &Value> {
     let steps = list(application, "/spec/workflow/steps");
     steps.flat_map(|step| std::iter::once(step).chain(list(step, "/subSteps")))
 }
 
-/// Properties that inputs set. An input for a trait sets no property.
+/// Properties of a component that inputs, its own or those of a workflow step, set. An input for a trait sets no
+/// property.
 fn inputs<'a>(holder: &'a Value, by: &'a dyn Fn(&str) -> String) -> impl Iterator<Item = Brought> {
     list(holder, "/inputs").filter_map(move |input| {
         let key = text(input, "parameterKey");
@@ -62,8 +64,8 @@ fn inputs<'a>(holder: &'a Value, by: &'a dyn Fn(&str) -> String) -> impl Iterato
     })
 }
 
-/// Whether an override applies to a component: by its name, which may contain `*`; without a name by its type; without
-/// both to every component.
+/// Whether an `override` policy of an Application applies to a component: by its name, which may contain `*`; without a
+/// name by its type; without both to every component.
 fn is_for(over: &Value, component: &Value) -> bool {
     let (name, of_type) = (text(over, "name"), text(over, "type"));
     if name.is_empty() {

@@ -17,9 +17,9 @@ const PART: Style = AnsiColor::Green.on_default();
 const KIND: Style = AnsiColor::Cyan.on_default();
 const QUIET: Style = Style::new().dimmed();
 
-/// Number of columns of a manifest: kind, name, namespace, and chart or API group.
+/// Number of columns that the tree prints for a manifest: kind, name, namespace, and chart or API group.
 const COLUMNS: usize = 4;
-/// Largest number of virtual clusters that the last line lists by name.
+/// Largest number of virtual clusters that the last line of the tree lists by name.
 const NAMED: usize = 10;
 
 enum Node {
@@ -99,8 +99,8 @@ fn part_node(part: &str, resources: &[&Resource], groups: &Groups) -> Node {
     Node::Heading(format!("{}{after}", painted(PART, part)), manifests)
 }
 
-/// Columns of a resource: kind, name, namespace, and its chart, or its API group if several groups have that kind. The
-/// key stands in for a name that Crossplane generates.
+/// Columns that the tree prints for a resource: kind, name, namespace, and its chart, or its API group if several
+/// groups have that kind. The key stands in for a name that Crossplane generates.
 fn columns(resource: &Resource, groups: &Groups) -> [String; COLUMNS] {
     let manifest = resource.manifest();
     let kind = text_at(manifest, "/kind");
@@ -116,7 +116,7 @@ fn columns(resource: &Resource, groups: &Groups) -> [String; COLUMNS] {
     [kind.to_owned(), name, text_at(manifest, "/metadata/namespace").to_owned(), group.to_owned()]
 }
 
-/// API groups of each kind in the preview.
+/// API groups in which the preview has each kind, to print the group of an ambiguous kind.
 struct Groups<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
 
 impl<'a> Groups<'a> {
@@ -129,13 +129,13 @@ impl<'a> Groups<'a> {
         Self(groups)
     }
 
-    /// Whether several API groups in the preview have a kind of this name.
+    /// Whether a kind alone is ambiguous, because several API groups in the preview have one of this name.
     fn leaves_open(&self, kind: &str) -> bool {
         self.0.get(kind).is_some_and(|groups| groups.len() > 1)
     }
 }
 
-/// API group of a manifest, empty for the core group.
+/// API group of a Kubernetes manifest, empty for the core group.
 fn group(manifest: &Value) -> &str {
     text_at(manifest, "/apiVersion").split_once('/').map_or("", |(group, _)| group)
 }
@@ -204,7 +204,7 @@ fn draw(nodes: &[Node], indent: &str, widths: &[usize; COLUMNS], text: &mut Stri
     }
 }
 
-/// Status of each claim, as its user will read it.
+/// Text with the status of each claim, as the claim's user will read it.
 fn statuses(preview: &Preview) -> String {
     let mut text = String::new();
     for shown in &preview.claims {
@@ -226,7 +226,7 @@ fn statuses(preview: &Preview) -> String {
     text
 }
 
-/// One value of a status. `group` is empty in all but the first line of a group.
+/// Line of the tree with one value of a claim's status. `group` is empty in all but the first line of a group.
 struct StatusLine {
     group: String,
     name: String,
@@ -249,7 +249,7 @@ fn status_lines(status: &Value) -> Vec<StatusLine> {
     lines
 }
 
-/// Name and value of a list's entry: its first field, and the other fields joined.
+/// Name and value that the tree prints for an entry of a list: the entry's first field, and its other fields joined.
 fn entry(item: &Value) -> (String, String) {
     let Some(fields) = item.as_object() else { return (String::new(), plain(item)) };
     let mut values = fields.values().map(plain);

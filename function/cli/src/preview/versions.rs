@@ -1,4 +1,4 @@
-//! Two versions of one claim, and of one composed resource.
+//! Old and new version of one claim, and of one composed resource, for the difference between them.
 
 use realtime_platform_core::parts::plan::Resource;
 
@@ -10,13 +10,13 @@ use super::fields::Change;
 pub struct Sides<'a> {
     pub old: Option<&'a Shown<'a>>,
     pub new: Option<&'a Shown<'a>>,
-    /// For a removed claim, the claim of another name that takes its place.
+    /// Claim of another name that takes the place of a removed claim.
     pub successor: Option<&'a Shown<'a>>,
-    /// Whether the environment of the claim is removed as well.
+    /// Whether a change removes the environment of the compared claim as well.
     pub environment_goes: bool,
-    /// For a removed claim, whether Kafka Connect is removed as well, because no system is left in its place.
+    /// Whether Kafka Connect is removed with a claim, because no real-time system is left in the claim's place.
     pub connect_goes: bool,
-    /// For a removed environment, its systems and brokers that are not removed.
+    /// Systems and brokers that stay although their environment is removed.
     pub consumers: Vec<&'a Shown<'a>>,
 }
 

@@ -1,5 +1,5 @@
-//! Connectors in Kafka Connect and SQL processors in Lenses that a change removes or leaves behind. A keeper script
-//! maintains them; their names are read from the environment variables of its container.
+//! Connectors in Kafka Connect and SQL processors in Lenses that a change of a claim removes or leaves behind. A keeper
+//! script maintains them; their names are read from the environment variables of its container.
 
 use realtime_platform_core::claims::between::kafka::{CONNECT_PORT, KAFKA_APP};
 use realtime_platform_core::parts::plan::Resource;
@@ -9,14 +9,15 @@ use super::super::versions::Sides;
 use super::types::{Cost, Left, Stop, goes, inside, taken_up};
 use crate::preview::claim::Shown;
 
-/// Connector or processor that a keeper script maintains.
+/// Connector in Kafka Connect, or SQL processor in Lenses, that a keeper script maintains.
 #[derive(PartialEq)]
 enum Maintained {
     Connector(String),
     Processor(String),
 }
 
-/// Connectors and processors that the keeper script in a resource maintains, by the variables of its container.
+/// Connectors in Kafka Connect and SQL processors in Lenses that a resource's keeper script maintains, by the variables
+/// of its container.
 fn kept(resource: &Resource) -> Vec<Maintained> {
     let containers = resource.manifest().pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let variables = containers.into_iter().flatten().filter_map(|container| container.get("env")?.as_array()).flatten();
@@ -36,7 +37,8 @@ fn kept(resource: &Resource) -> Vec<Maintained> {
     kept
 }
 
-/// Records the connectors and processors that a changed claim drops: a keeper script removes them.
+/// Records, as cost of a change, the connectors and SQL processors that a changed claim drops: a keeper script removes
+/// them.
 pub fn stop(cost: &mut Cost, old: &Shown, new: &Shown) {
     let all = |shown: &Shown| shown.composed.plan.resources.iter().flat_map(kept).collect::<Vec<_>>();
     let after = all(new);
@@ -49,7 +51,8 @@ pub fn stop(cost: &mut Cost, old: &Shown, new: &Shown) {
     }
 }
 
-/// Records the connectors of a removed claim whose Kafka Connect stays: no script is left to remove them.
+/// Records, as cost of a removal, the connectors of a removed claim whose Kafka Connect stays: no script is left to
+/// remove them.
 pub fn leave(cost: &mut Cost, old: &Shown, removed: &[&Resource], sides: &Sides) {
     let Some(consumer) = &old.composed.consumer else { return };
     // A successor's scripts maintain connectors of the same names. A keeper that outlives its claim is skipped below,

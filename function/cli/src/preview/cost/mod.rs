@@ -74,7 +74,7 @@ impl Cost {
         }
     }
 
-    /// Records the loss of a volume that is deleted with its virtual cluster.
+    /// Records, as cost of a change, the loss of a volume that is deleted with its virtual cluster.
     fn lose_with(&mut self, volume: Volume, owner: &str, sides: &Sides) {
         let keep = if sides.successor.is_some() { "keep the name" } else { "keep the environment" };
         let instead = format!(
@@ -98,7 +98,7 @@ impl Cost {
         }
     }
 
-    /// Records the namespace on the host that a removed environment keeps.
+    /// Records, as left behind, the namespace on the host that a removed environment keeps.
     fn leave_namespace(&mut self, old: &Shown, removed: &[&Resource]) {
         let on_host = |resource: &&&Resource| resource.place == Place::Host && kind(resource) == "Namespace";
         for resource in removed.iter().filter(on_host).filter(|resource| !goes(resource)) {
@@ -110,7 +110,8 @@ impl Cost {
         }
     }
 
-    /// Records the resources, other than volumes, that stay when the claim is removed, by their management policies.
+    /// Records, as left behind, the resources other than volumes that stay when a claim is removed, by their management
+    /// policies.
     fn leave_others(&mut self, removed: &[&Resource], sides: &Sides) {
         let left = removed.iter().filter(|resource| !goes(resource) && !resource.is_only_observed());
         let left = left.filter(|resource| Volume::of(resource).is_none());
@@ -124,10 +125,11 @@ impl Cost {
         });
     }
 
-    /// Records the Secrets that were copied into the virtual cluster: they outlive the resources that copied them.
+    /// Records, as left behind, the Secrets that a removed claim's resources copied into the virtual cluster: these
+    /// outlive them.
     fn leave_secrets(&mut self, old: &Shown, removed: &[&Resource], sides: &Sides) {
         let mut secrets: Vec<(&str, &str)> = removed.iter().copied().filter_map(pushed).collect();
-        // A Job makes the Secret `lenses-agent-key`, so no PushSecret lists it.
+        // A Job makes the Secret `lenses-agent-key`, so it is not among those of PushSecrets and is added by its name.
         let [_, system, _] = &KINDS;
         if let (None, Some(consumer)) = (sides.new, &old.composed.consumer)
             && old.asked.kind.claim == system.claim
@@ -144,7 +146,7 @@ impl Cost {
         });
     }
 
-    /// Records the hosts that are served before the change and not after it.
+    /// Records, as lost access, the host names of routes that are served before a change and not after it.
     fn lose_routes(&mut self, old: &Shown, new: &Shown) {
         let after: Vec<&str> = hosts(new).collect();
         for host in hosts(old).filter(|host| !after.contains(host)) {

@@ -8,18 +8,19 @@ use serde_json::Value;
 
 use super::super::versions::ResourceDifference;
 
-/// Pods that a change replaces.
+/// Pods that a change of a claim replaces, with the outage that this causes.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Restart {
-    /// Key of the composed resource that the pods belong to.
+    /// Key of the composed resource whose pods restart.
     pub key: String,
-    /// Title of the composed resource that the pods belong to.
+    /// Kind, name and namespace of the object whose pods restart.
     pub pods: String,
-    /// Duration of the outage. `None` for pods of a chart or operator without figures, which may not restart at all.
+    /// Duration of the outage while the pods restart. `None` for pods of a chart or operator without figures, which may
+    /// not restart at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub away_seconds: Option<Span>,
-    /// Functions that are unavailable while the pods restart.
+    /// Functions of the platform that are unavailable while the pods restart.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub meanwhile: &'static str,
 }
@@ -55,7 +56,7 @@ fn restart(old: &Resource, new: &Resource, outage: Option<&Outage>) -> Option<Re
     Some(Restart { key: new.key.clone(), pods: new.title(), away_seconds, meanwhile })
 }
 
-/// Configuration of a chart, without the values that do not affect pods.
+/// Helm values of a chart, without those whose change restarts no pods.
 fn audible(resource: &Resource, parameters: &Value) -> Value {
     let mut parameters = parameters.clone();
     for (_, quiet) in QUIET.iter().filter(|(part, _)| *part == resource.part) {
@@ -67,7 +68,7 @@ fn audible(resource: &Resource, parameters: &Value) -> Value {
 }
 
 impl Restart {
-    /// Sentence about the restart, for people.
+    /// Sentence for people about the pods that a change restarts and the outage that follows.
     pub fn sentence(&self) -> String {
         let Self { pods, away_seconds, meanwhile, .. } = self;
         let meanwhile = if meanwhile.is_empty() { String::new() } else { format!(": {meanwhile}") };

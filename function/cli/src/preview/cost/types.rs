@@ -1,4 +1,4 @@
-//! Types for the cost of a change, printed as text and as JSON.
+//! Cost of a change of claims for the users of a platform, as types that are printed as text and as JSON.
 
 use realtime_platform_core::parts::plan::Resource;
 use serde::Serialize;
@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::restart::Restart;
 use crate::preview::versions::Sides;
 
-/// Cost of changing one claim.
+/// Cost of changing one claim: restarts, lost data and access, removed connectors and processors, and objects left
+/// behind.
 #[derive(Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
@@ -18,17 +19,17 @@ pub struct Cost {
     pub stays_behind: Vec<Left>,
 }
 
-/// Data or access that exists before the change and not after it.
+/// Data or access that users have before a change of a claim and lose with it.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Loss {
     pub what: String,
-    /// Alternative for an author who needs the data or access.
+    /// Alternative to the loss, for a claim's author who needs the data or access.
     pub instead: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume: Option<Volume>,
 }
 
-/// PersistentVolumeClaim inside a virtual cluster.
+/// PersistentVolumeClaim inside a virtual cluster, as the cost of a change names it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Volume {
     pub name: String,
@@ -36,25 +37,26 @@ pub struct Volume {
     pub size: String,
 }
 
-/// Connector or processor that runs before the change, and is removed with it.
+/// Connector in Kafka Connect, or SQL processor in Lenses, that a change of a claim removes.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Stop {
     pub what: String,
-    /// Remains of the connector or processor after its removal, such as its topics.
+    /// Data that a removed connector or SQL processor leaves, such as its topics.
     pub stays: &'static str,
 }
 
-/// Object that still exists after the change, and that nothing manages.
+/// Object that a change leaves in a cluster although nothing manages it any more.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Left {
     pub what: String,
-    /// Next manager of the object that stays behind, if there is one.
+    /// Part of a sentence about what becomes of an object that a change leaves behind, such as the claim that will take
+    /// it up.
     pub until: String,
     pub remove: String,
 }
 
 impl Cost {
-    /// Sentences about the cost, for people; the flag is true for a loss of data or access.
+    /// Sentences for people about the cost of a change; the flag is true for a loss of data or access.
     pub fn sentences(&self) -> impl Iterator<Item = (bool, String)> {
         let restarts = self.restarts.iter().map(|restart| (false, restart.sentence()));
         let losses = |of: &'static str, losses: &[Loss]| -> Vec<(bool, String)> {
@@ -95,24 +97,26 @@ impl Volume {
     }
 }
 
-/// Namespace and name of the Secret inside that a PushSecret writes. The Secret outlives its PushSecret.
+/// Namespace and name of the Secret inside the virtual cluster that a PushSecret writes. The Secret outlives its
+/// PushSecret.
 pub fn pushed(resource: &Resource) -> Option<(&str, &str)> {
     let name = resource.manifest().pointer("/metadata/name").and_then(Value::as_str)?;
     (kind(resource) == "PushSecret").then(|| name.split_once('.')).flatten()
 }
 
-/// Whether the provider deletes the object together with its managed resource, by the management policies.
+/// Whether a provider deletes the object in the cluster together with its managed resource, by the management policies.
 pub fn goes(resource: &Resource) -> bool {
     let policies = resource.composed.pointer("/spec/managementPolicies").and_then(Value::as_array);
     policies.is_none_or(|policies| policies.iter().any(|policy| policy == "*" || policy == "Delete"))
 }
 
-/// Command for the virtual cluster, not for the cluster that holds the claims.
+/// Command in a message, with the note that it is for the virtual cluster and not for the cluster that holds the
+/// claims.
 pub fn inside(command: &str) -> String {
     format!("`{command}` inside the virtual cluster")
 }
 
-/// Next manager of objects that stay behind in a namespace.
+/// Part of a sentence that names the claim which will take up the objects that a removed claim leaves in a namespace.
 pub fn taken_up(sides: &Sides) -> String {
     match sides.successor {
         Some(successor) => format!("taken up by {}", successor.asked.claim.name),

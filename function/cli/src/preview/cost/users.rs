@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::types::{Cost, Left, Loss, inside, pushed};
 use crate::preview::claim::Shown;
 
-/// Adds the cost of a changed claim, by its kind.
+/// Adds the access and data that users lose by a changed claim to the cost of the change, by the claim's kind.
 pub fn change(cost: &mut Cost, old: &Shown, new: &Shown) {
     let [environment, system, broker] = KINDS.each_ref().map(|kind| kind.claim == new.asked.kind.claim);
     if environment {
@@ -66,7 +66,7 @@ fn system(cost: &mut Cost, old: &System, new: &System) {
             });
             continue;
         };
-        // A negative retention is unlimited, and becomes the largest number.
+        // A negative retention of a Kafka topic is unlimited, so it counts as the largest number.
         let kept = |milliseconds: i64| u64::try_from(milliseconds).unwrap_or(u64::MAX);
         if kept(now.retention_ms) < kept(topic.retention_ms) {
             cost.data_lost.push(Loss::of(
@@ -122,7 +122,7 @@ fn gone<'a>(before: &'a [String], after: &'a [String]) -> impl Iterator<Item = &
     before.iter().filter(|entry| !after.contains(entry))
 }
 
-/// Duration in the largest unit that expresses it as a whole number.
+/// Duration for messages, in the largest unit that expresses it as a whole number.
 fn span(milliseconds: i64) -> String {
     let units = [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000)];
     let whole = units.iter().find(|(_, unit)| milliseconds % unit == 0 && milliseconds >= *unit);

@@ -2,20 +2,20 @@
 
 use std::collections::HashMap;
 
-/// Meaning of an arrow in the picture.
+/// Relation of two parts that an arrow in the picture of a platform stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layer {
-    /// The arrow's start opens connections to the arrow's end.
+    /// Arrow for connections: its start opens them to its end.
     Calls,
-    /// The arrow's start forwards traffic to the arrow's end.
+    /// Arrow for routes: its start, such as a gateway, forwards traffic to its end.
     Routes,
-    /// Data moves from the arrow's start to the arrow's end.
+    /// Arrow for data, which moves from the arrow's start to its end.
     Data,
-    /// The arrow's start makes a Secret that the arrow's end uses.
+    /// Arrow for a Secret: its start makes a Secret that its end uses.
     Secrets,
-    /// The arrow's start is a network policy for the arrow's end, or a network policy admits the start to the end.
+    /// Arrow for a network policy: its start is the policy and its end the pods, or its start is admitted to its end.
     Admits,
-    /// The arrow's start must be ready before the arrow's end.
+    /// Arrow for the order of a plan: its start must be ready before its end is released.
     Order,
 }
 
@@ -23,9 +23,9 @@ pub enum Layer {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     Part(usize),
-    /// Something outside the platform, by its name.
+    /// End of an arrow outside the platform, such as a server on the internet, by its name.
     Beyond(String),
-    /// Host name by which the platform is reached.
+    /// End of an arrow where users enter: a host name by which the platform is reached.
     Entrance(String),
 }
 
@@ -35,11 +35,11 @@ pub struct Arrow {
     pub layer: Layer,
     pub from: End,
     pub to: End,
-    /// References in manifests that the arrow stands for.
+    /// References in manifests from which the arrow in the picture follows.
     pub because: Vec<String>,
 }
 
-/// All arrows of the picture, without duplicates.
+/// All arrows of the picture while they are collected, without duplicates.
 #[derive(Default)]
 pub struct Arrows {
     pub all: Vec<Arrow>,

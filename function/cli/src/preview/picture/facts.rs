@@ -1,5 +1,5 @@
-//! Index of the Services, pods, Secrets and Gateways of all parts. It is read from the manifests once, and answers the
-//! queries of the wiring.
+//! Index of the Services, pods, Secrets and Gateways of all parts of the picture. It is read from the manifests once,
+//! and shows which part an arrow leads to.
 
 use std::collections::HashMap;
 
@@ -12,14 +12,14 @@ use super::parts::{self, Part, text};
 use super::reading::{Labels, items, read, selects};
 use crate::preview::claim::Cluster;
 
-/// Service of a manifest, or of a chart that names its Service in its values.
+/// Kubernetes Service, from a manifest or from a chart whose values name it.
 pub struct Service {
     pub part: usize,
     pub name: String,
     pub labels: Labels,
 }
 
-/// Container, with its part and namespace.
+/// Container with its part and namespace. Its variables and arguments name the servers to which it connects.
 pub struct Script {
     pub part: usize,
     pub namespace: String,
@@ -31,16 +31,16 @@ struct Pods {
     labels: Labels,
 }
 
-/// Objects in one namespace of a cluster, in the order of the parts.
+/// Services, pods and Gateways in one namespace of a cluster, in the order of the picture's parts.
 #[derive(Default)]
 struct NamespaceObjects {
     services: Vec<Service>,
     pods: Vec<Pods>,
-    /// Names of Gateways, each with the index of its part.
+    /// Names of Istio Gateways, each with the index of the part that has it.
     gateways: Vec<(String, usize)>,
 }
 
-/// VirtualService, with its cluster and namespace.
+/// Istio VirtualService of a manifest, with its cluster and namespace.
 struct Routed<'a> {
     cluster: Cluster<'a>,
     namespace: String,
@@ -54,19 +54,19 @@ pub struct Secret<'a> {
     pub name: String,
 }
 
-/// Use of a Secret by a part.
+/// Use of a Secret by a part of the picture.
 pub struct User<'a> {
     pub part: usize,
     pub secret: Secret<'a>,
 }
 
-/// Topic filter to which a user of an MQTT broker may publish.
+/// Right to publish at an MQTT broker: a user, with a topic filter that this user may publish to.
 pub struct Right {
     pub user: String,
     pub filter: String,
 }
 
-/// Publish rights in the access list of a broker: the lines after `user` belong to that user.
+/// Publish rights in the access list of an MQTT broker: the lines after `user` belong to that user.
 fn rights(list: &str) -> Vec<Right> {
     let mut user = "";
     let mut rights = Vec::new();
@@ -82,17 +82,17 @@ fn rights(list: &str) -> Vec<Right> {
 
 #[derive(Default)]
 pub struct Facts<'a> {
-    /// Containers, in the order of the parts.
+    /// Containers of all manifests, in the order of the picture's parts.
     pub scripts: Vec<Script>,
     pub uses: Vec<User<'a>>,
     places: HashMap<(Cluster<'a>, String), NamespaceObjects>,
-    /// Parts that make each Secret.
+    /// Indices of the parts that make each Secret.
     makers: HashMap<Secret<'a>, Vec<usize>>,
-    /// Publish rights at each broker, by the index of its part.
+    /// Publish rights at each MQTT broker, by the index of the broker's part.
     rights: HashMap<usize, Vec<Right>>,
     releases: HashMap<Cluster<'a>, Vec<(usize, String)>>,
     routes: Vec<Routed<'a>>,
-    /// Hosts of all routes that are bound to the Gateways of a part.
+    /// Host names of all routes that are bound to the Istio Gateways of a part, by the part's index.
     routed: HashMap<usize, Vec<String>>,
 }
 
@@ -137,7 +137,7 @@ impl<'a> Facts<'a> {
         self.places.entry((at.cluster, at.namespace.to_owned())).or_default()
     }
 
-    /// Collects the hosts of each route at the Gateways that the route names.
+    /// Collects the host names of each VirtualService for the Istio Gateways that it names.
     fn bind(&mut self) {
         for Routed { cluster, namespace, route } in std::mem::take(&mut self.routes) {
             for gateway in &route.gateways {
@@ -153,7 +153,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Records the pods of every kind of workload, and Services.
+    /// Records the pods of a manifest for any kind of workload, or its Service.
     fn workload(&mut self, at: &At<'_, 'a>, manifest: &Value) {
         if text(manifest, "/kind") == "Service" {
             self.serves(at, text(manifest, "/metadata/name"), read(manifest, "/metadata/labels"));
@@ -181,8 +181,8 @@ impl<'a> Facts<'a> {
         }));
     }
 
-    /// Records a chart. `fullnameOverride` in its values is the name of its Service, and its pods have the labels in
-    /// its values.
+    /// Records a Helm chart. `fullnameOverride` in its values is the name of its Service, and its pods have the labels
+    /// in its values.
     fn release(&mut self, at: &At<'_, 'a>, part: &Part<'a>, manifest: &Value) {
         let release = text(manifest, "/metadata/annotations/crossplane.io~1external-name");
         let at = At { namespace: text(manifest, "/spec/forProvider/namespace"), ..*at };
@@ -202,7 +202,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Records the Secret with the kubeconfig, which the virtual cluster makes and the claim's status names.
+    /// Records the Secret with the virtual cluster's kubeconfig, which the virtual cluster makes and the claim's status
+    /// names.
     fn kubeconfig(&mut self, at: &At<'_, 'a>, part: &Part) {
         let status = &part.shown.composed.view.status;
         self.makes(at, at.cluster, text(status, "/kubeconfig/namespace"), text(status, "/kubeconfig/name"));
@@ -264,14 +265,14 @@ impl<'a> Facts<'a> {
         self.scripts[first..].iter().take_while(move |script| script.part == part)
     }
 
-    /// Service that a host name resolves to in a namespace.
+    /// Kubernetes Service to which a host name resolves in a namespace.
     pub fn service(&self, cluster: Cluster<'a>, namespace: &str, host: &str) -> Option<&Service> {
         let short = host.strip_suffix(".svc.cluster.local").or_else(|| host.strip_suffix(".svc")).unwrap_or(host);
         let (name, namespace) = short.split_once('.').unwrap_or((short, namespace));
         self.services(cluster, namespace).iter().find(|service| service.name == name)
     }
 
-    /// Objects of one kind in a namespace.
+    /// Recorded objects of one kind in a namespace of a cluster.
     fn in_place<T>(&self, cluster: Cluster<'a>, namespace: &str, kind: impl Fn(&NamespaceObjects) -> &Vec<T>) -> &[T] {
         self.places.get(&(cluster, namespace.to_owned())).map(|objects| kind(objects).as_slice()).unwrap_or_default()
     }
@@ -280,17 +281,17 @@ impl<'a> Facts<'a> {
         self.in_place(cluster, namespace, |objects| &objects.services)
     }
 
-    /// Parts that make a Secret.
+    /// Indices of the parts that make a Secret; none for a Secret that no part makes.
     pub fn makers(&self, secret: &Secret<'a>) -> &[usize] {
         self.makers.get(secret).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Publish rights at a part that is a broker.
+    /// Users' rights to publish at an MQTT broker, by the index of the broker's part.
     pub fn rights_at(&self, broker: usize) -> &[Right] {
         self.rights.get(&broker).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Parts with pods that have all these labels.
+    /// Indices of the parts with pods that have all labels of a selector.
     pub fn selected(&self, cluster: Cluster<'a>, namespace: &str, selector: &Labels) -> Vec<usize> {
         let pods = self.in_place(cluster, namespace, |objects| &objects.pods).iter();
         let mut parts: Vec<usize> = pods.filter(|pods| selects(selector, &pods.labels)).map(|pods| pods.part).collect();
@@ -298,27 +299,27 @@ impl<'a> Facts<'a> {
         parts
     }
 
-    /// Chart whose pods a Gateway selects. Istio labels the pods with `istio: NAME`, the name of the release without
-    /// the prefix `istio-`.
+    /// Part with the Helm release whose pods a Gateway selects. Istio labels the pods with `istio: NAME`, the name of
+    /// the release without the prefix `istio-`.
     pub fn release_behind(&self, cluster: Cluster<'a>, selector: &Labels) -> Option<usize> {
         let wanted = selector.get("istio")?;
         let mut releases = self.releases.get(&cluster)?.iter();
         releases.find(|(_, name)| name.strip_prefix("istio-").unwrap_or(name) == wanted).map(|(part, _)| *part)
     }
 
-    /// Part with the Gateway of this name.
+    /// Part that contains the Istio Gateway of this name.
     pub fn gateway(&self, cluster: Cluster<'a>, namespace: &str, name: &str) -> Option<usize> {
         let mut gateways = self.in_place(cluster, namespace, |objects| &objects.gateways).iter();
         gateways.find(|(known, _)| known == name).map(|(_, part)| *part)
     }
 
-    /// Hosts of all routes that are bound to a Gateway of this part.
+    /// Host names of all routes that are bound to an Istio Gateway of this part.
     pub fn routed_hosts(&self, gateway: usize) -> &[String] {
         self.routed.get(&gateway).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
-/// Part, cluster and namespace that a manifest belongs to.
+/// Part, cluster and namespace of a manifest while its facts are recorded.
 struct At<'n, 'a> {
     part: usize,
     cluster: Cluster<'a>,
@@ -330,7 +331,7 @@ fn secret<'a>(cluster: Cluster<'a>, namespace: &str, name: &str) -> Option<Secre
     (!name.is_empty()).then(secret)
 }
 
-/// Namespace inside that a SecretStore of the claim writes to.
+/// Namespace inside the virtual cluster to which a SecretStore of the claim writes.
 fn store_namespace<'p>(parts: &'p [Part], part: usize, store: &str) -> &'p str {
     let resources = parts::of_claim(parts, parts[part].claim).flat_map(|(_, part)| &part.resources);
     let mut stores = resources
@@ -339,7 +340,7 @@ fn store_namespace<'p>(parts: &'p [Part], part: usize, store: &str) -> &'p str {
     stores.next().map(|store| text(store, "/spec/provider/kubernetes/remoteNamespace")).unwrap_or_default()
 }
 
-/// API group of a manifest, empty for the core group.
+/// API group of a Kubernetes manifest, empty for the core group.
 pub fn group(manifest: &Value) -> &str {
     text(manifest, "/apiVersion").split_once('/').map_or("", |(group, _)| group)
 }

@@ -13,10 +13,10 @@ use super::parts::{Part, words};
 use super::reading::{addresses, connector, literal};
 use crate::preview::claim::Cluster;
 
-/// Title of the node for publishers outside the platform.
+/// Title of the node that stands for devices, the publishers outside the platform.
 pub const DEVICES: &str = "Devices";
 
-/// Kind of a node in the flow, in the order from left to right.
+/// Kind of a node in the flow of data, such as a Kafka topic, in the order from left to right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
     Publisher,
@@ -27,7 +27,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Label of the stage in the picture.
+    /// Label in the picture for nodes of this stage in the flow of data.
     pub fn name(self) -> &'static str {
         match self {
             Self::Publisher => "publishes",
@@ -39,18 +39,18 @@ impl Stage {
     }
 }
 
-/// Node of the flow. Topics of the same name in two namespaces are two nodes.
+/// Node in the flow of data, such as a topic or a table. Topics of the same name in two namespaces are two nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Station {
     pub stage: Stage,
     pub name: String,
-    /// Environment and namespace of the station, or the host of its database.
+    /// Environment and namespace of a node in the flow of data, or the host of its database.
     scope: String,
-    /// Index of the part that the station belongs to.
+    /// Index of the part that contains this node of the flow of data.
     pub part: Option<usize>,
 }
 
-/// Movement of data between two stations; `by` is the part that moves it.
+/// Movement of data between two nodes of the flow; `by` is the part that moves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stream {
     pub from: usize,
@@ -64,27 +64,27 @@ pub struct Flow {
     pub streams: Vec<Stream>,
     known_stations: HashMap<(Stage, String, String), usize>,
     known_streams: HashSet<Stream>,
-    /// Stations with an outgoing stream.
+    /// Nodes in the flow of data from which data moves on.
     sources: HashSet<usize>,
-    /// Scopes with a station of each stage and name.
+    /// Scopes (environment and namespace, or database host) of the flow's nodes with each stage and name.
     scopes: HashMap<(Stage, String), BTreeSet<String>>,
 }
 
-/// Stations and streams of one place, drawn by itself.
+/// Nodes and movements of data in one place, drawn as a strip of their own.
 #[derive(Default)]
 pub struct Strip {
     pub stations: BTreeSet<usize>,
     pub streams: Vec<Stream>,
 }
 
-/// Fields of one processor in the JSON lines of a script's variable PROCESSORS.
+/// Fields of one SQL processor in the JSON lines that its keeper script has in the variable PROCESSORS.
 #[derive(Deserialize)]
 struct Processor {
     name: String,
     sql: String,
 }
 
-/// Whole flow of the parts.
+/// Flow of data through all parts of the picture.
 pub fn of(parts: &[Part], facts: &Facts) -> Flow {
     let mut flow = Flow::default();
     for script in &facts.scripts {
@@ -118,7 +118,8 @@ impl Flow {
         }
     }
 
-    /// Adds streams from each topic that something publishes to, to the topic filters in the same place that match it.
+    /// Adds the movement of data from each MQTT topic that something publishes to, to the topic filters in the same
+    /// place that match it.
     fn carried(&mut self) {
         let topics: Vec<usize> =
             (0..self.stations.len()).filter(|&index| self.stations[index].stage == Stage::MqttTopic).collect();
@@ -137,8 +138,9 @@ impl Flow {
         }
     }
 
-    /// Adds streams from devices to the topics that something reads and a user of the broker may publish to, if the
-    /// claim's status has an MQTT endpoint. The users of the simulator and of the bridge do not count.
+    /// Adds the movement of data from devices to the MQTT topics that something reads and a user of the broker may
+    /// publish to, if the claim's status has an MQTT endpoint. The users of the simulator and of the bridge do not
+    /// count.
     fn devices(&mut self, parts: &[Part], facts: &Facts) {
         let may_publish = |broker: usize, topic: &str| {
             let rights = facts.rights_at(broker).iter();
@@ -160,13 +162,13 @@ impl Flow {
         }
     }
 
-    /// Scope of a station, if a station of the same stage and name has another scope.
+    /// Scope of a node in the flow of data, if another node of the same stage and name has another scope.
     fn whereabouts<'s>(&self, station: &'s Station) -> Option<&'s str> {
         let scopes = self.scopes.get(&(station.stage, station.name.clone()));
         scopes.is_some_and(|scopes| scopes.len() > 1).then_some(station.scope.as_str())
     }
 
-    /// Flow of each place. A table is in the strip of every place that writes to it.
+    /// Flow of data in each place, as a strip of the picture. A table is in the strip of every place that writes to it.
     pub fn strips(&self) -> Vec<Strip> {
         let mut strips: Vec<Strip> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
@@ -185,13 +187,14 @@ impl Flow {
         strips
     }
 
-    /// Stage of a station, and its scope if the name is ambiguous.
+    /// Text below the name of a node in the flow of data: its stage, and its scope if the name is ambiguous.
     pub fn detail(&self, station: &Station) -> String {
         let stage = station.stage.name();
         self.whereabouts(station).map_or_else(|| stage.to_owned(), |scope| format!("{stage} in {scope}"))
     }
 
-    /// Width of the text below a station's name; 0 for a stage alone, which fits in the minimum width of a station.
+    /// Width of the text below the name of a node in the flow of data; 0 for a stage alone, which fits in a node's
+    /// minimum width.
     pub fn room(&self, station: &Station, measure: impl Fn(&str) -> f64) -> f64 {
         self.whereabouts(station).map_or(0.0, |_| measure(&self.detail(station)))
     }
@@ -212,7 +215,7 @@ impl Reader<'_, '_> {
         literal(&self.script.container, name).unwrap_or_default()
     }
 
-    /// Namespace of the script, with the environment in front if that has another name.
+    /// Namespace of a container in the flow of data, with the environment in front if that has another name.
     fn scope(&self) -> String {
         let namespace = &self.script.namespace;
         match self.parts[self.script.part].cluster {
@@ -221,7 +224,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Part whose Service an address names.
+    /// Part with the Service to which an address in a script or connector leads.
     fn part_at(&self, address: &str) -> Option<usize> {
         let cluster = self.parts[self.script.part].cluster;
         let mut found = addresses(address).into_iter();
@@ -312,7 +315,7 @@ fn after(statement: &str, keywords: &[&str]) -> Vec<String> {
     names
 }
 
-/// Adds the streams as arrows between the parts of their stations.
+/// Adds the flow of data to the picture, as arrows between the parts of its nodes.
 pub fn between_parts(flow: &Flow, arrows: &mut Arrows) {
     let mut kafka: HashMap<&str, usize> = HashMap::new();
     for station in flow.stations.iter().filter(|station| station.stage == Stage::KafkaTopic) {

@@ -14,7 +14,7 @@ use super::svg::{self, For, LAYERS, escape, part_id};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Layers that are visible at first. A reader can switch on order, Secrets and policies.
+/// Whether arrows of this meaning are visible when the page opens. A reader can switch on order, Secrets and policies.
 fn is_shown_at_first(layer: Layer) -> bool {
     layer <= Layer::Data
 }
@@ -64,7 +64,8 @@ fn bar(out: &mut String, title: &str, picture: &Picture) {
     out.push_str("</fieldset>\n<button id=\"theme\" type=\"button\">Dark</button>\n</header>\n");
 }
 
-/// Arrows from and to each part, without the order, because a part's section lists what it waits for.
+/// Arrows from and to each part, for the part's section of the page. Arrows of order are left out, because the section
+/// lists what the part waits for.
 fn by_part<'p>(picture: &'p Picture) -> Vec<Vec<&'p Arrow>> {
     let mut arrows = vec![Vec::new(); picture.parts.len()];
     for arrow in picture.arrows.iter().filter(|arrow| arrow.layer != Layer::Order) {
@@ -119,7 +120,7 @@ fn entry(out: &mut String, term: &str, markup: &str) {
     let _ = writeln!(out, "<dt>{term}</dt><dd>{markup}</dd>");
 }
 
-/// Relations of a part as sentences, from its arrows.
+/// Adds the relations of a part to its section of the page, as sentences that follow from the arrows.
 fn relations(out: &mut String, picture: &Picture, index: usize, arrows: &[&Arrow]) {
     let me = End::Part(index);
     let (forth, back): (Vec<&Arrow>, Vec<&Arrow>) = arrows.iter().partition(|arrow| arrow.from == me);

@@ -11,7 +11,7 @@ use dagre::{Align, EdgeLabel, LayoutOptions, NodeLabel, RankDir};
 pub struct Node {
     pub width: f64,
     pub height: f64,
-    /// Index of the box around the node.
+    /// Index of the box that contains the node.
     pub inside: Option<usize>,
 }
 
@@ -22,7 +22,7 @@ pub struct Edge {
     pub weight: i32,
 }
 
-/// Input of a layout. A box may be inside another one with a lower index.
+/// Input of a layout: nodes, boxes and edges without positions. A box may be inside another one with a lower index.
 #[derive(Debug, Default)]
 pub struct Plan {
     pub nodes: Vec<Node>,
@@ -74,32 +74,32 @@ impl Rect {
     }
 }
 
-/// Direction of the lines in a layout.
+/// Direction in which the lines of a layout lead.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     Down,
     Right,
 }
 
-/// Finished layout, in the plan's order, with all coordinates at 0 or above.
+/// Result of a layout: positions of nodes, boxes and edges in the plan's order, with all coordinates at 0 or above.
 #[derive(Clone)]
 pub struct Layout {
     pub nodes: Vec<Rect>,
     pub boxes: Vec<Rect>,
-    /// Points of each edge, from its start to its end.
+    /// Points through which each edge is drawn, from its start to its end.
     pub edges: Vec<Vec<Point>>,
     pub size: Size,
 }
 
-/// Distances between neighbouring nodes, between layers, and between lines, in pixels.
+/// Distances in a layout between neighbouring nodes, between layers, and between lines, in pixels.
 pub struct Spacing {
     pub nodes: f64,
     pub layers: f64,
     pub lines: f64,
 }
 
-/// Lays out each plan. Equal plans, which are frequent, are laid out once; the others are distributed over the
-/// processors.
+/// Computes the layout of each plan of a picture. Equal plans, which are frequent, are laid out once; the others are
+/// distributed over the processors.
 pub fn lay_out(plans: &[&Plan], flow: Flow, spacing: &Spacing) -> Vec<Layout> {
     let mut known: HashMap<String, usize> = HashMap::new();
     let mut unlike: Vec<&Plan> = Vec::new();
@@ -124,7 +124,7 @@ pub fn lay_out(plans: &[&Plan], flow: Flow, spacing: &Spacing) -> Vec<Layout> {
     which.into_iter().map(|index| laid_out[index].clone()).collect()
 }
 
-/// Narrowest of five layouts: one for each alignment of dagre, and one without an alignment.
+/// Narrowest of five layouts of a picture: one for each alignment of dagre, and one without an alignment.
 fn narrowest(plan: &Plan, flow: Flow, spacing: &Spacing) -> Layout {
     let leanings = [Some(Align::UL), Some(Align::UR), Some(Align::DL), Some(Align::DR)];
     let mut best = lean(plan, flow, spacing, None);
@@ -208,7 +208,7 @@ fn read(graph: &Graph<NodeLabel, EdgeLabel>, plan: &Plan, flow: Flow) -> Layout 
 }
 
 impl Layout {
-    /// Spreads the ends of lines along the side of a node, in the order of the lines.
+    /// Spreads the ends of lines along the side of the node where they meet, in the order of the lines.
     fn spread_ends(&mut self, plan: &Plan, flow: Flow) {
         for node in 0..self.nodes.len() {
             for is_start in [true, false] {

@@ -1,7 +1,7 @@
 //! Width of a text before it is drawn. The font of the reader is unknown, so the figures are those of a wide font,
 //! DejaVu Sans: a text that fits in it fits in narrower fonts.
 
-/// Width of a text in pixels, at a font size in pixels.
+/// Width of a drawn text in pixels, at a font size in pixels.
 pub fn width(text: &str, size: f64, is_bold: bool) -> f64 {
     let weight = if is_bold { 1.13 } else { 1.0 };
     text.chars().map(advance).sum::<f64>() * size * weight

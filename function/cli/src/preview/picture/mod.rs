@@ -20,12 +20,12 @@ mod sheets;
 mod svg;
 mod wiring;
 
-/// Picture as an SVG document.
+/// Picture of the previewed platform as an SVG document.
 pub fn svg(preview: &Preview) -> String {
     svg::svg(&Picture::of(preview), For::File)
 }
 
-/// Picture as one self-contained HTML page, with the manifests of every part.
+/// Picture of the previewed platform as one self-contained HTML page, with the manifests of every part.
 pub fn html(preview: &Preview) -> io::Result<String> {
     html::html(&Picture::of(preview))
 }

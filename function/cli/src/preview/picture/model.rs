@@ -11,7 +11,7 @@ use super::{reading, wiring};
 use crate::preview::claim::Cluster;
 use crate::preview::model::Preview;
 
-/// Content of a picture.
+/// Picture of a platform before it is drawn: parts, facts about them, arrows, flow of data, and positions.
 pub struct Picture<'a> {
     pub title: String,
     pub parts: Vec<Part<'a>>,
@@ -32,7 +32,7 @@ impl<'a> Picture<'a> {
         Self { title, parts, facts, arrows, flow, scene }
     }
 
-    /// Description for readers who cannot see the picture: the parts in each cluster.
+    /// Description of the picture for readers who cannot see it: the parts in each cluster.
     pub fn description(&self) -> String {
         let mut clusters: BTreeMap<Cluster, Vec<String>> = BTreeMap::new();
         for part in &self.parts {
@@ -42,7 +42,7 @@ impl<'a> Picture<'a> {
         sentences.collect::<Vec<_>>().join(" ")
     }
 
-    /// Endpoints in the claim's status whose address is a Service of this part.
+    /// Endpoints in a claim's status whose address is a Service of this part, by name.
     pub fn reached_at(&self, index: usize) -> Vec<(&str, &str)> {
         let part = &self.parts[index];
         let is_here = |url: &str| {
@@ -55,7 +55,7 @@ impl<'a> Picture<'a> {
         part.endpoints().filter(|(_, url)| is_here(url)).collect()
     }
 
-    /// Name of an arrow's end.
+    /// Name of an arrow's end as the picture shows it.
     pub fn end_name(&self, end: &End) -> String {
         match end {
             End::Part(part) => self.parts[*part].title(),

@@ -9,20 +9,20 @@ use crate::preview::claim::{Cluster, Shown};
 use crate::preview::model::Preview;
 use crate::preview::tree::release;
 
-/// One part of a claim's plan, in one cluster.
+/// One part of a claim's plan, such as `kafka`, in one cluster: a node of the picture.
 pub struct Part<'a> {
     pub shown: &'a Shown<'a>,
-    /// Index of the claim in the preview.
+    /// Index, among the claims of the preview, of the claim to which the part belongs.
     pub claim: usize,
     pub name: &'static str,
     pub place: Place,
     pub cluster: Cluster<'a>,
-    /// Namespace of the resources; `None` if all of them are cluster-scoped.
+    /// Namespace of the part's resources; `None` if all of them are cluster-scoped.
     pub namespace: Option<String>,
     pub resources: Vec<&'a Resource>,
 }
 
-/// Every part of every claim, in the order of the plans.
+/// Every part of every claim in the preview, in the order of the plans.
 pub fn of<'a>(preview: &'a Preview) -> Vec<Part<'a>> {
     let mut parts: Vec<Part> = Vec::new();
     for (claim, shown) in preview.claims.iter().enumerate() {
@@ -49,7 +49,7 @@ pub fn of<'a>(preview: &'a Preview) -> Vec<Part<'a>> {
     parts
 }
 
-/// Parts that several claims have in the same namespace: only the name of the claim distinguishes them.
+/// Parts of the picture that several claims have in the same namespace: only the name of the claim distinguishes them.
 pub fn twins(parts: &[Part]) -> HashSet<usize> {
     let mut alike: HashMap<_, Vec<usize>> = HashMap::new();
     for (index, part) in parts.iter().enumerate() {
@@ -59,7 +59,7 @@ pub fn twins(parts: &[Part]) -> HashSet<usize> {
     alike.values().filter(of_several).flatten().copied().collect()
 }
 
-/// Parts of one claim, each with its index among all parts.
+/// Parts of one claim, each with its index among all parts of the picture.
 pub fn of_claim<'p, 'a>(parts: &'p [Part<'a>], claim: usize) -> impl Iterator<Item = (usize, &'p Part<'a>)> + Clone {
     let first = parts.partition_point(|part| part.claim < claim);
     parts.iter().enumerate().skip(first).take_while(move |(_, part)| part.claim == claim)
@@ -78,7 +78,7 @@ impl<'a> Part<'a> {
         words(self.name)
     }
 
-    /// Kinds of the resources with their number, and charts with their name.
+    /// Kinds of the part's resources with their number, and charts with their name.
     pub fn kinds(&self) -> Vec<String> {
         let mut counts: Vec<(String, usize)> = Vec::new();
         for resource in &self.resources {
@@ -94,7 +94,7 @@ impl<'a> Part<'a> {
         counts.into_iter().map(|(kind, count)| counted(&kind, count)).collect()
     }
 
-    /// Names of the parts that this part waits for.
+    /// Names of the parts that must be ready before this part's resources are released.
     pub fn waits_for(&self) -> Vec<&'static str> {
         let mut parts = Vec::new();
         for part in self.resources.iter().flat_map(|resource| resource.waits_for) {
@@ -105,13 +105,13 @@ impl<'a> Part<'a> {
         parts
     }
 
-    /// Endpoints in the status of the claim, by name and URL.
+    /// Endpoints in the status of the part's claim, by name and URL.
     pub fn endpoints(&self) -> impl Iterator<Item = (&str, &str)> {
         let endpoints = self.shown.composed.view.status.get("endpoints").and_then(Value::as_object);
         endpoints.into_iter().flatten().filter_map(|(name, url)| Some((name.as_str(), url.as_str()?)))
     }
 
-    /// Cluster of the part as a word for programs.
+    /// Cluster of the part in the attributes of the page: the host, or inside the virtual cluster.
     pub fn cluster_word(&self) -> &'static str {
         match self.place {
             Place::Host => "host",
@@ -119,7 +119,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Lower-case text that the search of the page looks in.
+    /// Lower-case text of the part in which the search of the page looks.
     pub fn searched(&self) -> String {
         let claim = &self.shown.asked.claim;
         let mut words = vec![self.name.to_owned(), self.title(), claim.name.clone()];
@@ -131,7 +131,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Name of a resource in its cluster, or its key if Crossplane generates the name.
+/// Name of a composed resource in its cluster, or its key if Crossplane generates the name.
 pub fn resource_name(resource: &Resource) -> String {
     let name = ["/metadata/annotations/crossplane.io~1external-name", "/metadata/name"]
         .map(|pointer| text(resource.manifest(), pointer));
@@ -157,7 +157,7 @@ fn counted(kind: &str, count: usize) -> String {
     }
 }
 
-/// Words with an irregular spelling in titles.
+/// Words in the names of parts whose spelling in titles is irregular, such as `sql` for SQL.
 const SPELLINGS: &[(&str, &str)] = &[
     ("hq", "HQ"),
     ("mqtt", "MQTT"),
@@ -168,7 +168,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("websockets", "WebSockets"),
 ];
 
-/// Name in plain words: the first word is capitalised, and irregular words are replaced.
+/// Name of a part in plain words: the first word is capitalised, and irregular words are replaced.
 pub fn words(name: &str) -> String {
     let spellings: BTreeMap<_, _> = SPELLINGS.iter().copied().collect();
     let words = name.split('-').enumerate().map(|(index, word)| match (spellings.get(word), index) {

@@ -12,36 +12,36 @@ use serde_json::{Map, Value};
 
 pub type Labels = BTreeMap<String, String>;
 
-/// Value at a JSON pointer; the default if the value is absent or has another shape.
+/// Typed value at a JSON pointer into a manifest; the type's default if the value is absent or has another shape.
 pub fn read<T: for<'de> Deserialize<'de> + Default>(value: &Value, pointer: &str) -> T {
     value.pointer(pointer).and_then(|value| T::deserialize(value).ok()).unwrap_or_default()
 }
 
-/// Items of the list at a JSON pointer; none if the value is absent or has another shape.
+/// Items of the list at a JSON pointer into a manifest; none if the value is absent or has another shape.
 pub fn items<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
     value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Value of a container's variable, if the manifest has it.
+/// Value of a container's environment variable, if the value is in the manifest itself.
 pub fn literal<'c>(container: &'c Container, name: &str) -> Option<&'c str> {
     container.env.iter().flatten().find(|variable| variable.name == name)?.value.as_deref()
 }
 
-/// Whether the labels contain every label of the selector. An empty selector selects nothing here.
+/// Whether labels match a selector, by containing every label of it. An empty selector selects nothing here.
 pub fn selects(selector: &Labels, labels: &Labels) -> bool {
     !selector.is_empty() && selector.iter().all(|(name, value)| labels.get(name) == Some(value))
 }
 
-/// Host with its port, found in a text.
+/// Address of a server that was found in a text of a manifest: its host, with its port.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Address<'a> {
     pub host: &'a str,
     pub port: Option<u16>,
-    /// Whether `://` precedes the host.
+    /// Whether `://` precedes the address, as in a URL.
     pub is_url: bool,
 }
 
-/// Every host in a text that has a port or a scheme, or that is the whole text.
+/// Every address in a text of a manifest: a host that has a port or a scheme, or that is the whole text.
 pub fn addresses(text: &str) -> Vec<Address<'_>> {
     let mut found = Vec::new();
     let is_of_a_host = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
@@ -63,7 +63,7 @@ pub fn addresses(text: &str) -> Vec<Address<'_>> {
     found
 }
 
-/// Settings of a connector, if the text is a connector's configuration in JSON.
+/// Settings of a Kafka connector, if the text is a connector's configuration in JSON.
 pub fn connector(value: &str) -> Option<Map<String, Value>> {
     if !value.starts_with('{') {
         return None;

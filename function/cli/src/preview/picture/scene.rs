@@ -1,5 +1,5 @@
-//! The platform as a scene: its nodes and boxes, and what is laid out together. Parts without lines are grouped in
-//! trays, so that the lines have space.
+//! Scene: the picture's nodes and boxes, and what is laid out together. Parts without lines are grouped in trays, so
+//! that the lines have space.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -16,27 +16,28 @@ pub const TITLE_SIZE: f64 = 13.0;
 pub const TEXT_SIZE: f64 = 10.5;
 pub const LINE: f64 = 13.5;
 pub const PADDING: f64 = 12.0;
-/// Font size of a box's name, in pixels.
+/// Font size of the name of a box in the picture, in pixels.
 pub const BOX_SIZE: f64 = 11.5;
 const TITLE_LINE: f64 = 17.0;
 const LEAST_WIDTH: f64 = 96.0;
 const TEXT_LIMIT: f64 = 134.0;
 const TRAY_WIDTH: f64 = 1060.0;
 const TRAY_GAP: f64 = 10.0;
-/// Space above the content of a box, for its name, in pixels; MARGIN is the space on the other sides.
+/// Space above the content of a box in the picture, for its name, in pixels; MARGIN is the space on the other sides.
 const HEAD: f64 = 18.0;
 const MARGIN: f64 = 4.0;
 const NESTED: f64 = 9.0;
-/// Space between sheets, in pixels: more than the names of boxes take.
+/// Space between sheets of the picture, in pixels: more than the names of boxes take.
 const SHEET_GAP: f64 = 72.0;
 
-/// Content of a node in the scene.
+/// Content of a node in the picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     End(End),
-    /// Parts side by side, without lines.
+    /// Tray in the picture: parts side by side, without lines.
     Tray(Vec<usize>),
-    /// Invisible node with edges to everything outside the platform, so that the layout places that at the top.
+    /// Invisible node of the picture with edges to everything outside the platform, so that the layout places that at
+    /// the top.
     Top,
 }
 
@@ -48,36 +49,37 @@ pub struct Label {
 pub struct Box {
     pub title: String,
     pub rect: Rect,
-    /// Class in the style sheet: the host, a virtual cluster or a namespace.
+    /// CSS class of the box: the host, a virtual cluster or a namespace.
     pub class: &'static str,
 }
 
-/// Node with its position.
+/// Node of the picture with its position.
 pub struct Placed {
     pub end: End,
     pub label: Label,
     pub rect: Rect,
 }
 
-/// Line with its position, for all arrows between the same two ends, in either direction.
+/// Line of the picture with its position, for all arrows between the same two ends, in either direction.
 pub struct Line {
     pub ends: (End, End),
     pub points: Vec<Point>,
 }
 
-/// All sheets, each at its position.
+/// Picture after its layout: all sheets, each at its position.
 pub struct Scene {
     pub boxes: Vec<Box>,
     pub nodes: Vec<Placed>,
     pub size: Size,
     sheets: Sheets,
-    /// Index of a node by its sheet and end, because something outside the platform may be on several sheets.
+    /// Index of a node by its sheet and end, because something outside the platform may be on several sheets of the
+    /// picture.
     node_of: HashMap<(usize, End), usize>,
-    /// Line by sheet and both ends. An arrow in the opposite direction uses the same line.
+    /// Line of the picture by sheet and both ends. An arrow in the opposite direction uses the same line.
     line_of: HashMap<(usize, End, End), Line>,
 }
 
-/// Boxes, nodes and lines that are laid out together.
+/// Sheet of the picture: boxes, nodes and lines that are laid out together.
 struct Sheet {
     boxes: Vec<Box>,
     nodes: Vec<Placed>,
@@ -85,7 +87,7 @@ struct Sheet {
     size: Size,
 }
 
-/// Box while the scene is built.
+/// Box of the picture before its layout: a cluster, or a namespace in one.
 #[derive(PartialEq, Eq)]
 enum Frame<'a> {
     Cluster(Cluster<'a>),
@@ -94,12 +96,12 @@ enum Frame<'a> {
 
 struct Setting<'s, 'a> {
     parts: &'s [Part<'a>],
-    /// Indices of the parts on the sheet.
+    /// Indices of the parts on a sheet of the picture.
     own: &'s [usize],
     twins: &'s HashSet<usize>,
     frames: Vec<Frame<'a>>,
     nodes: Vec<(What, Option<usize>)>,
-    /// Ends of the first edges of `plan`, in the same order.
+    /// Ends of the lines that are the first edges of `plan`, in the same order.
     lines: Vec<(End, End)>,
     plan: Plan,
 }
@@ -117,7 +119,7 @@ impl Scene {
         Self::side_by_side(laid_out.collect(), sheets)
     }
 
-    /// Arranges the sheets about as wide as high, which shows most of them at once on a screen.
+    /// Arranges the sheets of the picture about as wide as high, which shows most of them at once on a screen.
     fn side_by_side(laid_out: Vec<Sheet>, sheets: Sheets) -> Self {
         let sizes: Vec<Size> = laid_out.iter().map(|sheet| sheet.size).collect();
         let area: f64 = sizes.iter().map(|size| size.width * size.height).sum();
@@ -143,7 +145,7 @@ impl Scene {
         }
     }
 
-    /// Points of an arrow's line, if the layout has one.
+    /// Points along which an arrow is drawn, if the layout has a line for it.
     pub fn way(&self, arrow: &Arrow) -> Option<Vec<Point>> {
         let sheet = self.sheets.of_arrow(arrow)?;
         let (from, to) = (arrow.from.clone(), arrow.to.clone());
@@ -154,7 +156,7 @@ impl Scene {
         Some(line.points.iter().rev().copied().collect())
     }
 
-    /// Nodes at both ends of an arrow.
+    /// Nodes of the picture at both ends of an arrow.
     pub fn ends(&self, arrow: &Arrow) -> Option<(&Placed, &Placed)> {
         let node = |end: &End, other: &End| {
             let sheet = self.sheets.of_end(end).or_else(|| self.sheets.of_end(other))?;
@@ -165,7 +167,7 @@ impl Scene {
 }
 
 impl Sheet {
-    /// Moves the nodes at the top above the names of the boxes.
+    /// Moves the nodes at the top of a sheet above the names of its boxes.
     fn clear_top(&mut self) {
         let top = self.boxes.iter().map(|framed| framed.rect.y).fold(f64::INFINITY, f64::min) - HEAD;
         for node in self.nodes.iter_mut().filter(|node| !matches!(node.end, End::Part(_)) && node.rect.y < top) {
@@ -180,7 +182,7 @@ impl Sheet {
     }
 }
 
-/// Ends of all arrows in the layout, parts in their order.
+/// Ends of all arrows that the layout connects, parts in their order.
 fn connected(arrows: &[&Arrow]) -> BTreeSet<End> {
     arrows.iter().flat_map(|arrow| [arrow.from.clone(), arrow.to.clone()]).collect()
 }
@@ -222,7 +224,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         setting
     }
 
-    /// Adds the boxes: the host, the virtual clusters in it, and their namespaces.
+    /// Adds the boxes of a sheet: the host, the virtual clusters in it, and their namespaces.
     fn frames(&mut self) {
         let own = self.own.iter().map(|part| &self.parts[*part]);
         let has_host = own.clone().any(|part| part.place == Place::Host);
@@ -273,7 +275,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.nodes.len() - 1
     }
 
-    /// Size of a tray's cells, and the number of columns.
+    /// Size of a tray's cells, each for one part without lines, and the number of columns.
     fn tray(&self, parts: &[usize]) -> ((f64, f64), usize) {
         let sizes = parts.iter().map(|part| size(&self.label(&End::Part(*part))));
         let cell = sizes.fold((0.0, 0.0), |(width, height): (f64, f64), size| (width.max(size.0), height.max(size.1)));
@@ -304,7 +306,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Names of the endpoints in the claims' statuses that have this host.
+    /// Names of the endpoints in the claims' statuses whose address has this host.
     fn entrances(&self, host: &str) -> Vec<String> {
         let mut names = Vec::new();
         for part in self.own.iter().map(|part| &self.parts[*part]) {
@@ -328,8 +330,8 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.nodes.iter().position(|(what, _)| matches!(what, What::End(known) if known == end))
     }
 
-    /// Adds one line for each pair of ends. Its direction is that of the data, otherwise of the routes, otherwise of
-    /// the calls; arrows back share the line.
+    /// Adds one line to a sheet for each pair of ends. Its direction is that of the data, otherwise of the routes,
+    /// otherwise of the calls; arrows back share the line.
     fn lines(&mut self, arrows: &[&Arrow]) {
         for layer in [Layer::Data, Layer::Routes, Layer::Calls] {
             for arrow in arrows.iter().filter(|arrow| arrow.layer == layer) {
@@ -349,7 +351,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Adds the top node above everything outside the platform that no edge leads to.
+    /// Adds the invisible node at the top of a sheet, above everything outside the platform that no edge leads to.
     fn top(&mut self) {
         let is_outside = |what: &What| matches!(what, What::End(End::Beyond(_) | End::Entrance(_)));
         let is_led_to = |node: usize| self.plan.edges.iter().any(|edge| edge.to == node);
@@ -359,8 +361,8 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.plan.edges.extend(outside.into_iter().map(|to| Edge { from: top, to, weight: 9 }));
     }
 
-    /// Adds trays below connected nodes: first in boxes with connected nodes, then in boxes that hold only a tray, the
-    /// host last.
+    /// Adds trays of parts without lines below connected nodes: first in boxes with connected nodes, then in boxes that
+    /// hold only a tray, the host last.
     fn trays(&mut self, connected: &BTreeSet<End>) {
         let depths = self.depths();
         let mut bottom = (0..self.nodes.len()).max_by_key(|node| depths[*node]);
@@ -399,7 +401,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Number of layers above each node, by the edges of the plan.
+    /// Number of layers above each node of a sheet, by the edges of the plan.
     fn depths(&self) -> Vec<usize> {
         let mut depths = vec![0; self.nodes.len()];
         for _ in 0..self.nodes.len() {
@@ -447,7 +449,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         parts.iter().enumerate().map(cell).collect()
     }
 
-    /// Space above the content of a box: for its own name, and for the names of the boxes in it.
+    /// Space above the content of a box in the picture: for its own name, and for the names of the boxes in it.
     fn head(&self, frame: usize) -> f64 {
         let inside = (0..self.frames.len()).filter(|&inner| self.plan.boxes[inner] == Some(frame));
         let nested = inside.map(|inner| self.head(inner) + NESTED).fold(0.0, f64::max);
@@ -474,7 +476,7 @@ fn span_of_lines(lines: usize) -> f64 {
     lines as f64 * LINE
 }
 
-/// Length of several cells side by side, including the gaps.
+/// Length of several cells of a tray side by side, including the gaps.
 fn span(cell: f64, count: usize) -> f64 {
     offset(cell, count) - TRAY_GAP
 }

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use super::arrows::{Arrow, End};
 use super::parts::Part;
 
-/// Largest number of claims on a sheet: an environment, and two claims in each of three namespaces.
+/// Largest number of claims on a sheet of the picture: an environment, and two claims in each of three namespaces.
 const CLAIMS: usize = 7;
 
-/// Assignment of each part to its sheet.
+/// Assignment of each part of the picture to the sheet on which it is laid out.
 pub struct Sheets {
     of_parts: Vec<usize>,
     count: usize,
@@ -39,7 +39,7 @@ impl Sheets {
         let mut of_claims: HashMap<usize, usize> = HashMap::new();
         let mut count = 0;
         for environment in environments {
-            // Claims of one namespace stay on one sheet.
+            // Claims of one namespace stay on one sheet of the picture.
             let mut room = 0;
             for claims in environment.iter().flat_map(|claims| claims.chunks(CLAIMS)) {
                 if claims.len() > room {
@@ -53,7 +53,7 @@ impl Sheets {
         Self { of_parts, count }
     }
 
-    /// Indices of the parts on each sheet.
+    /// Indices of the parts on each sheet of the picture.
     pub fn parts(&self) -> Vec<Vec<usize>> {
         let mut parts = vec![Vec::new(); self.count];
         for (part, sheet) in self.of_parts.iter().enumerate() {
@@ -62,7 +62,7 @@ impl Sheets {
         parts
     }
 
-    /// Arrows on each sheet.
+    /// Arrows of the picture, by the sheet that contains both of their ends.
     pub fn arrows<'r>(&self, all: impl Iterator<Item = &'r Arrow>) -> Vec<Vec<&'r Arrow>> {
         let mut arrows = vec![Vec::new(); self.count];
         for arrow in all {
@@ -73,7 +73,7 @@ impl Sheets {
         arrows
     }
 
-    /// Sheet of an arrow's parts; `None` for an arrow between two sheets.
+    /// Sheet of the picture that contains both ends of an arrow; `None` for an arrow between two sheets.
     pub fn of_arrow(&self, arrow: &Arrow) -> Option<usize> {
         match (self.of_end(&arrow.from), self.of_end(&arrow.to)) {
             (Some(from), Some(to)) => (from == to).then_some(from),
@@ -81,8 +81,8 @@ impl Sheets {
         }
     }
 
-    /// Sheet of a part; `None` for something outside the platform, which is on the sheet of each part that it is
-    /// connected to.
+    /// Sheet of a part in the picture; `None` for something outside the platform, which is on the sheet of each part
+    /// that it is connected to.
     pub fn of_end(&self, end: &End) -> Option<usize> {
         match end {
             End::Part(part) => self.of_parts.get(*part).copied(),

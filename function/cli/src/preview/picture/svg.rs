@@ -23,12 +23,12 @@ const LEGEND: f64 = 46.0;
 const LEAST_WIDTH: f64 = 860.0;
 const STRIP_GAP: f64 = 24.0;
 
-/// Document that the SVG is made for.
+/// Kind of document for which the SVG is drawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum For {
-    /// SVG document by itself.
+    /// The SVG is a document by itself.
     File,
-    /// HTML page with a section for each part, to which the part's node links.
+    /// The SVG is drawn into an HTML page with a section for each part, to which the part's node links.
     Page,
 }
 
@@ -41,7 +41,7 @@ pub const LAYERS: &[(Layer, &str, &str)] = &[
     (Layer::Order, "order", "order"),
 ];
 
-/// HTML id of a part's section, which the part's node links to.
+/// HTML id of a part's section of the page, to which the part's node in the picture links.
 pub fn part_id(part: usize) -> String {
     format!("part-{part}")
 }
@@ -119,7 +119,7 @@ fn boxes(out: &mut String, scene: &Scene, by: Point) {
     }
 }
 
-/// Names of the boxes, drawn over the lines that cross the boxes.
+/// Draws the names of the picture's boxes, over the lines that cross the boxes.
 fn box_names(out: &mut String, scene: &Scene, by: Point) {
     for framed in &scene.boxes {
         let _ = writeln!(
@@ -133,7 +133,8 @@ fn box_names(out: &mut String, scene: &Scene, by: Point) {
     }
 }
 
-/// Draws the arrows: along the points of the layout if there are any, otherwise straight and behind the nodes.
+/// Draws the arrows of the picture: along the points of the layout if there are any, otherwise straight and behind the
+/// nodes.
 fn lines(out: &mut String, picture: &Picture, by: Point, reader: For) {
     let drawn = picture.arrows.iter().filter(|arrow| reader == For::Page || arrow.layer <= Layer::Data);
     let mut drawn: Vec<&Arrow> = drawn.collect();
@@ -182,7 +183,7 @@ fn along(scene: &Scene, arrow: &Arrow, by: Point) -> Option<String> {
     (points.len() > 1).then(|| curve(&points, by))
 }
 
-/// SVG path through every point, in curves that start and end vertically.
+/// SVG path of a line through every point, in curves that start and end vertically.
 fn curve(points: &[Point], by: Point) -> String {
     let at = |point: &Point| (number(point.x + by.x), number(point.y + by.y));
     let mut path = String::new();
@@ -268,7 +269,7 @@ fn texts(out: &mut String, title: &str, lines: &[String], at: Point) {
     }
 }
 
-/// Flow of data after its layout, one strip for each place.
+/// Flow of data in the picture after its layout, with one strip for each place.
 struct Strips {
     strips: Vec<(Strip, Layout, Point)>,
     size: Size,
@@ -392,14 +393,14 @@ fn rect(rect: &Rect, by: Point) -> String {
     )
 }
 
-/// Number as text, with at most one decimal and without a negative zero.
+/// Number in an SVG document, with at most one decimal and without a negative zero.
 fn number(value: f64) -> String {
     let text = format!("{value:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
 }
 
-/// Text escaped for markup, between tags and in quotes. Characters that XML forbids are removed.
+/// Text escaped for SVG and HTML, between tags and in quotes. Characters that XML forbids are removed.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,5 +1,5 @@
-//! Arrows between parts, each with the references in the manifests that it stands for. This module does not depend on
-//! the names of parts.
+//! Arrows between the parts of the picture, each with the references in the manifests that it stands for. This module
+//! does not depend on the names of parts.
 
 use super::arrows::{Arrow, Arrows, End, Layer};
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use super::flow::{self, Flow};
 use super::parts::{self, Part, text};
 use super::reading::{Labels, addresses, connector, literal, read, selects};
 
-/// All arrows of a picture with these parts.
+/// All arrows of a picture with these parts, as their manifests imply them.
 pub fn arrows(parts: &[Part], facts: &Facts, flow: &Flow) -> Vec<Arrow> {
     let mut reader = Reader { parts, facts, arrows: Arrows::default() };
     for index in 0..parts.len() {
@@ -58,8 +58,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Adds the calls of a container, from its variables and arguments, and from the configurations of connectors in
-    /// them.
+    /// Adds the arrows for connections that a container opens, from its variables and arguments, and from the
+    /// configurations of connectors in them.
     fn script(&mut self, index: usize, script: &Script) {
         for variable in script.container.env.iter().flatten() {
             let Some(value) = &variable.value else { continue };
@@ -78,7 +78,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Adds the calls of a connector. A connector runs inside Kafka Connect, so its calls start at that part, `worker`.
+    /// Adds the arrows for connections that a Kafka connector opens. A connector runs inside Kafka Connect, so these
+    /// arrows start at that part, `worker`.
     fn connector(&mut self, worker: usize, namespace: &str, settings: &Map<String, Value>) {
         for (name, value) in settings {
             let value = value.as_str().unwrap_or_default();
@@ -98,7 +99,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Adds the calls from a mounted file: from every text in YAML or JSON, otherwise from the whole content.
+    /// Adds the arrows for connections that a mounted file names: in every text of YAML or JSON, otherwise in the whole
+    /// content.
     fn file(&mut self, index: usize, namespace: &str, file: &str, content: &str) {
         let is_structured = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
         let parsed = is_structured.then(|| yaml::read::value(content)).flatten();
@@ -210,8 +212,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Adds the order. A part waits for parts of its own claim; an offer of an environment has the name of the part
-    /// that provides it.
+    /// Adds the arrows for the order of plans. A part waits for parts of its own claim; an offer of an environment has
+    /// the name of the part that provides it.
     fn order(&mut self) {
         let mut offered: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
         for (index, part) in self.parts.iter().enumerate() {

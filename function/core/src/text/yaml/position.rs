@@ -1,16 +1,16 @@
-//! Line of a field in a document, by a path such as `spec.topics[2].name`.
+//! Line of a field in a YAML document, by a path such as `spec.topics[2].name`.
 
 use serde_json::Value;
 
-/// Position of a value in its text, and of everything in the value, in the order of its items or fields.
+/// Position of a YAML value in its text, with the positions of its items or fields in their order.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// Line, from 1; for a field, the line of its name.
+    /// Line of a YAML value in its text, counted from 1; for a field, the line of its name.
     pub line: usize,
     pub below: Vec<Place>,
 }
 
-/// One step of a path: the name of a field, or an index.
+/// One step of a path such as `spec.topics[2].name`: the name of a field, or the index of an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Field(String),
@@ -22,7 +22,8 @@ impl Place {
         Self { line, below: Vec::new() }
     }
 
-    /// Line of the field at `path`, or of the nearest field around it that exists.
+    /// Line of the field at `path` in a YAML document. A field that is missing has the line of the nearest one around
+    /// it.
     pub fn line_of(&self, value: &Value, path: &str) -> Option<usize> {
         let (mut place, mut value, mut line) = (self, value, None);
         for step in steps(path) {
@@ -48,7 +49,7 @@ fn next<'a>(value: &'a Value, step: &Step) -> Option<&'a Value> {
     }
 }
 
-/// Steps of a path in the form of a fault's field: `a.b[0]["any name"].c`.
+/// Steps of a path in the form that faults have, such as `a.b[0]["any name"].c`.
 fn steps(path: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut rest = path;

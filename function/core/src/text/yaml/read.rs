@@ -9,29 +9,30 @@ use serde_json::{Map, Value};
 use super::position::Place;
 use super::scalar::{integer, plain};
 
-/// Greatest depth of nested lists and mappings: deeper than any claim, and not too deep for the stack.
+/// Greatest depth of nested lists and mappings in a YAML document: deeper than any claim, and not too deep for the
+/// stack.
 const DEPTH: usize = 128;
 
-/// Largest number of values in a document after its aliases are expanded. A list of everything in a cluster is far
+/// Largest number of values in a YAML document after its aliases are expanded. A list of everything in a cluster is far
 /// smaller.
 const MOST_VALUES: usize = 2_000_000;
 
 pub const TOO_DEEP: &str = "lists and sets of fields must not be nested deeper than 128 levels";
 
-/// One document of a text.
+/// One YAML document of a text, with the line of each value.
 pub struct Parsed {
     pub value: Value,
     pub place: Place,
 }
 
-/// Error that makes a text unreadable, with its line in the text.
+/// Error that makes a YAML text unreadable, with its line in the text.
 #[derive(Debug)]
 pub struct Unreadable {
     pub line: usize,
     pub message: String,
 }
 
-/// Documents of a text, and the error after them, if there is one.
+/// YAML documents of a text, and the error that ends them, if there is one.
 pub fn documents(text: &str) -> (Vec<Parsed>, Option<Unreadable>) {
     read(text, MOST_VALUES)
 }
@@ -56,7 +57,8 @@ fn read(text: &str, most_values: usize) -> (Vec<Parsed>, Option<Unreadable>) {
     }
 }
 
-/// A parsed value, its position in the text, how many values it contains and how many levels deep they are nested.
+/// Parsed YAML value, with its position in the text, the number of values in it, and the depth to which they are
+/// nested.
 #[derive(Clone)]
 struct Node {
     value: Value,
@@ -99,8 +101,8 @@ type Read<T> = Result<T, Unreadable>;
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Read<Option<(Event<'a>, usize)>> {
         let located = |(event, span): (Event<'a>, Span)| (event, span.start.line());
-        // The parser has a limit of its own for nested brackets. Its message is replaced, so that both limits have the
-        // same one.
+        // The YAML parser has a limit of its own for nested brackets. Its message is replaced, so that authors read one
+        // message for documents that are nested too deeply.
         let words = |error: &ScanError| match error.info() {
             "recursion limit exceeded" => TOO_DEEP.to_owned(),
             info if info.contains("valid YAML whitespace") => "a tab stands here: put spaces in its place".to_owned(),
@@ -121,8 +123,8 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    /// Next value. The lists and mappings around it are kept in a vector and not on the stack, because a text may be
-    /// nested more deeply than the stack allows.
+    /// Next value of a YAML text. The lists and mappings around it are kept in a vector and not on the stack, because a
+    /// text may be nested more deeply than the stack allows.
     fn value(&mut self) -> Read<Node> {
         let mut open: Vec<Open> = Vec::new();
         loop {
@@ -147,7 +149,7 @@ impl<'a> Reader<'a> {
             if open.len() + node.height > DEPTH {
                 return Err(unreadable(line, TOO_DEEP));
             }
-            // The parser counts anchors from 1; 0 means no anchor.
+            // The YAML parser numbers anchors from 1, so 0 marks a value without an anchor.
             if anchor > 0 {
                 self.anchors.insert(anchor, node.clone());
             }
@@ -158,7 +160,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Value of an alias. Its size is checked before the copy, because aliases of aliases grow exponentially.
+    /// Value of a YAML alias. Its size is checked before the copy, because aliases of aliases grow exponentially.
     fn alias(&mut self, anchor: usize, line: usize) -> Read<Node> {
         let node = self.anchors.get(&anchor).ok_or_else(|| unreadable(line, "an anchor must not be inside itself"))?;
         self.room = self.room.checked_sub(node.size).ok_or_else(|| self.too_many(line))?;
@@ -170,7 +172,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Message about a field name that is not text.
+/// Message about a YAML mapping in which the name of a field is not text.
 const NAME: &str = "a field's name must be text, not a list or a set of fields";
 
 fn begin(open: &mut Vec<Open>, inner: Open) -> Read<()> {
@@ -193,15 +195,16 @@ fn leaf(text: &str, style: ScalarStyle, tag: Option<&Tag>, line: usize, open: &m
     Ok(Node { value, place: Place::at(line), size: 1, height: 0 })
 }
 
-/// List or mapping that is not complete yet.
+/// YAML list or mapping whose end has not been read yet.
 struct Open {
     node: Node,
     anchor: usize,
-    /// Name of the field whose value comes next, and its line.
+    /// Name of the field whose value comes next in a YAML mapping, and the line of that name.
     name: Option<(String, usize)>,
-    /// Whether that field is a merge key, which stands for the fields of its value.
+    /// Whether the field that comes next in a YAML mapping is a merge key (`<<`), which stands for the fields of its
+    /// value.
     merges: bool,
-    /// Names that are written in this mapping, without those that are merged into it.
+    /// Field names that are written in a YAML mapping itself, without those that a merge key (`<<`) brings into it.
     own: HashSet<String>,
 }
 
@@ -216,7 +219,7 @@ impl Open {
         self.node.value.is_object() && self.name.is_none()
     }
 
-    /// Takes the next item, field name, or value of the named field.
+    /// Takes the next item of an open YAML list, or the next field name or value of an open mapping.
     fn take(&mut self, node: Node, line: usize) -> Read<()> {
         if self.awaits_name() {
             self.name = Some((name(node.value, line)?, line));
@@ -251,7 +254,7 @@ impl Open {
         Ok(())
     }
 
-    /// Sets a field, and replaces a merged field of the same name.
+    /// Sets a field of a YAML mapping. It replaces a field of the same name that a merge key (`<<`) has brought.
     fn set(&mut self, name: String, node: Node) {
         self.count(&node);
         let Value::Object(fields) = &mut self.node.value else { return };
@@ -263,8 +266,9 @@ impl Open {
         fields.insert(name, node.value);
     }
 
-    /// Merges the fields of a mapping, or of a list of mappings, in which earlier mappings take precedence. Fields that
-    /// exist already take precedence over all merged ones.
+    /// Merges the fields of a mapping, the value of a YAML merge key (`<<`), into the mapping around it, or those of a
+    /// list of mappings, in which earlier ones take precedence. Fields that exist already take precedence over all
+    /// merged ones.
     fn merge(&mut self, node: Node, line: usize) -> Read<()> {
         let Node { value, place, .. } = node;
         match value {
@@ -285,7 +289,7 @@ impl Open {
     }
 }
 
-/// Name of a field. A number or boolean becomes text, as in JSON.
+/// Name of a field in a YAML mapping. A number or boolean becomes text, as in JSON.
 fn name(value: Value, line: usize) -> Read<String> {
     match value {
         Value::String(name) => Ok(name),
@@ -301,7 +305,8 @@ fn unreadable(line: usize, message: impl Into<String>) -> Unreadable {
 }
 
 fn duplicate(key: &str) -> String {
-    // Two documents that were joined without `---` repeat `apiVersion` and `kind`.
+    // Two YAML documents that were joined without a line `---` repeat `apiVersion` and `kind`, so the message about a
+    // repeated field suggests that line.
     let joined = if matches!(key, "apiVersion" | "kind") {
         ": where files were joined, put a line --- between them"
     } else {

@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::scalar;
 
-/// Opening and closing mark for quotes, replaced after the library has written its document: the library has no setting
-/// for quotes.
+/// Marks that stand for opening and closing quotes until the YAML library has written its document: the library has no
+/// setting for quotes.
 #[derive(Clone, Copy)]
 struct Marks(char, char);
 
 impl Marks {
-    /// Private-use code points that the value does not contain.
+    /// Two private-use code points that the value does not contain, as marks for quotes.
     fn for_use_in(value: &Value) -> Option<Self> {
         let text = value.to_string();
         let mut free = ('\u{e000}'..='\u{f8ff}').rev().filter(|mark| !text.contains(*mark));
@@ -51,7 +51,7 @@ impl Marks {
     }
 }
 
-/// One document, without the line `---`.
+/// YAML text of one value, without the line `---` in front of it.
 pub fn document(value: &impl Serialize) -> Result<String, serde_yaml::Error> {
     let mut value = serde_json::to_value(value).map_err(<serde_yaml::Error as serde::ser::Error>::custom)?;
     let Some(marks) = Marks::for_use_in(&value) else { return serde_yaml::to_string(&value) };

@@ -29,17 +29,17 @@ pub trait Checked: Sized {
     /// Phases, in reading order. The list of parts names the one that each part belongs to.
     const PHASES: &'static [Phase];
 
-    /// Columns of `kubectl get`, besides those for the state of the claim.
+    /// Printer columns of `kubectl get` for this kind of claim, besides those for the state of the claim.
     const COLUMNS: &'static [Column] = &[];
 
-    /// Checks the rules that no schema can express, and returns all faults.
+    /// Checks the rules for a claim's spec that no schema can express, and returns all faults.
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>>;
     fn plan(&self) -> Plan;
-    /// Fields with which an author lowers the demand of the claim.
+    /// Fields with which the claim's author lowers its demand for CPU, memory and storage.
     fn levers(&self) -> Vec<Lever>;
     /// Status of this kind of claim. `tls`: its routes are served over TLS.
     fn status(&self, tls: bool) -> Self::Status;
-    /// Fields of composed resources that show the first value of a field which must not change.
+    /// Fields of the claim that must not change, each with the field of a composed resource that shows its first value.
     fn immutable(&self) -> Vec<Immutable>;
     /// Endpoint that the user of the claim opens first, taken from its status.
     fn endpoint(status: &Self::Status) -> Option<String>;
@@ -53,7 +53,7 @@ pub trait Checked: Sized {
     fn host_secrets(&self) -> Vec<HostSecret> {
         Vec::new()
     }
-    /// Place that the claim needs for itself.
+    /// Place in a cluster that the claim needs for itself.
     fn lock_target(&self) -> LockTarget;
     /// The claim as a consumer of an environment; none for an environment itself.
     fn consumer(&self) -> Option<Consumer> {
@@ -61,7 +61,7 @@ pub trait Checked: Sized {
     }
 }
 
-/// Schemas of the spec and the status of a kind, and its columns.
+/// Schemas of the spec and the status of a kind of claim, and its printer columns.
 #[derive(Clone, Debug)]
 pub struct Description {
     pub spec: Value,
@@ -73,7 +73,7 @@ pub struct Description {
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatusView {
     pub status: Value,
-    /// Endpoint that the user opens first.
+    /// Endpoint that the user of the claim opens first, out of its status.
     pub endpoint: Option<String>,
 }
 
@@ -84,12 +84,12 @@ impl StatusView {
     }
 }
 
-/// Result of composing a valid claim.
+/// Result of composing a valid claim: its plan and status, and the facts that are compared with a cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composed {
     pub plan: Plan,
     pub view: StatusView,
-    /// Status in an environment that serves TLS, in place of `view`.
+    /// Status of a claim whose environment serves its routes over TLS, so that the URLs begin with `https`.
     pub view_over_tls: StatusView,
     pub warnings: Vec<String>,
     pub notice: Option<&'static str>,
@@ -100,7 +100,7 @@ pub struct Composed {
 }
 
 impl Composed {
-    /// Sets the status for an environment that serves TLS.
+    /// Replaces the claim's status by the one with URLs over TLS, because its environment serves them.
     pub fn reach_over_tls(&mut self) {
         self.view = self.view_over_tls.clone();
     }
@@ -171,7 +171,7 @@ fn with_further<C: Checked>(
         mended.and_then(|spec| C::check(spec, claim.clone(), settings).err()).unwrap_or_default()
     };
     let mut further = found(Way::Least);
-    // Skip semantic faults on fields that already failed the schema.
+    // Semantic faults on fields that already failed the schema are skipped.
     further.retain(|fault| !faults.iter().any(|known| known.field == fault.field));
     if !further.is_empty() {
         let otherwise = found(Way::Other);
@@ -181,7 +181,8 @@ fn with_further<C: Checked>(
     faults
 }
 
-/// Storage class of each volume in the plan, with the field of the observed volume that shows it.
+/// Storage class of each volume in the plan, which must not change, with the field of the observed volume that shows
+/// it.
 fn classes(plan: &Plan) -> impl Iterator<Item = Immutable> {
     const CLASS: &str = "/spec/storageClassName";
     let volumes = plan.resources.iter().filter(|resource| resource.manifest()["kind"] == "PersistentVolumeClaim");

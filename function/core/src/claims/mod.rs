@@ -44,33 +44,33 @@ const MACHINERY: [&str; 13] = [
 
 type Compose = fn(Value, &Checker, Claim, &Settings) -> Result<Composed, Vec<Fault>>;
 
-/// One kind of claim.
+/// One kind of claim, with its names, its phases, its schema and its composition.
 pub struct Kind {
     pub claim: &'static str,
     pub composite: &'static str,
-    /// Name of the KubeVela definition, which is the `type` of a component.
+    /// Name of the KubeVela ComponentDefinition for claims of this kind, which is the `type` of a component.
     pub definition: &'static str,
-    /// Short name for `kubectl get`.
+    /// Short name of the claim's kind for `kubectl get`.
     pub short_name: &'static str,
-    /// Phases, in reading order.
+    /// Phases of this kind of claim, in reading order.
     pub phases: &'static [Phase],
     describe: fn() -> Description,
-    /// Checker of a spec against its schema.
+    /// Checker of the specs of this kind of claim against their schema.
     checker: &'static LazyLock<Checker>,
     compose: Compose,
     pub delete_policy: DeletePolicy,
 }
 
-/// Value of Crossplane's `compositeDeletePolicy`.
+/// Value of Crossplane's `compositeDeletePolicy`, which decides in which order the objects of a deleted claim go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum DeletePolicy {
-    /// Order of deletion: the composed resources, the composite, the claim.
+    /// Order of a claim's deletion: the composed resources, the composite, the claim.
     Foreground,
-    /// Order of deletion: the composite, then its composed resources. Claims with resources in a virtual cluster need
-    /// this order. In the foreground, Kubernetes deletes the dependents of a managed resource before the resource
-    /// itself, and with them the record that its ProviderConfig is in use. An environment that is deleted at the same
-    /// time would lose its ProviderConfig before the last managed resource that uses it, which could then never be
-    /// deleted.
+    /// Order of a claim's deletion: the composite, then its composed resources. Claims with resources in a virtual
+    /// cluster need this order. In the foreground, Kubernetes deletes the dependents of a managed resource before the
+    /// resource itself, and with them the record that its ProviderConfig is in use. An environment that is deleted at
+    /// the same time would lose its ProviderConfig before the last managed resource that uses it, which could then
+    /// never be deleted.
     Background,
 }
 
@@ -119,42 +119,43 @@ pub static KINDS: [Kind; 3] = [
 ];
 
 impl Kind {
-    /// Kind of a composite, if this function composes it.
+    /// Kind of claim to which a composite of this kind belongs, if this function composes it.
     pub fn of_composite(kind: &str) -> Option<&'static Self> {
         KINDS.iter().find(|known| known.composite == kind)
     }
 
-    /// Kind of a claim, if this function composes it.
+    /// Kind of claim with this name, if this function composes it.
     pub fn of_claim(kind: &str) -> Option<&'static Self> {
         KINDS.iter().find(|known| known.claim == kind)
     }
 
-    /// Kinds of the composites.
+    /// Kinds of the composites that this function composes.
     pub fn composites() -> [&'static str; 3] {
         KINDS.each_ref().map(|kind| kind.composite)
     }
 
-    /// Schemas and columns of this kind.
+    /// Schemas and printer columns of this kind of claim.
     pub fn describe(&self) -> Description {
         (self.describe)()
     }
 
-    /// Result of composing a spec, or all faults of the spec.
+    /// Result of composing the spec of a claim, or all faults of the spec.
     pub fn compose(&self, spec: Value, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
         (self.compose)(spec, self.checker, claim, settings)
     }
 
-    /// Spec with the defaults of all fields that were left out.
+    /// Spec of a claim with the defaults of all fields that were left out.
     pub fn filled(&self, spec: &Value) -> Value {
         self.checker.filled(spec)
     }
 
-    /// Every fault for which a new spec must not replace the old one.
+    /// Every fault for which a new spec of a claim must not replace the old one.
     pub fn refused(&self, old: &Value, new: &Value) -> Vec<Fault> {
         self.checker.refused(old, new, "spec")
     }
 
-    /// Fields that the schema does not define. An API server drops them silently, so only a preview can report them.
+    /// Fields of a claim's spec that the schema does not define. An API server drops them silently, so only a preview
+    /// can report them.
     pub fn unknown_fields(&self, spec: &Value) -> Vec<Fault> {
         self.checker.unknown(spec, "spec")
     }

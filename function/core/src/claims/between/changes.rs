@@ -1,15 +1,15 @@
-//! Rules for changes that claims of several kinds have in common, and what their own rules share.
+//! Rules for changes of fields that claims of several kinds have, and helpers for the rules of single kinds.
 
 use serde_json::Value;
 
 use crate::schema::change::{Rule, number};
 
-/// Rule for the namespace of a real-time system or a broker.
+/// Rule for changes of the field `namespace` of a real-time system or a broker.
 pub const NAMESPACE: Rule =
     Rule::same("cannot be changed after creation: create another claim for that namespace, and delete this one");
 
-/// Rule for the environment of a real-time system or a broker. It compares two fields in each branch: an API server
-/// cannot estimate the cost of comparing results of conditionals.
+/// Rule for changes of the environment of a real-time system or a broker. The rule compares two fields in each branch:
+/// an API server cannot estimate the cost of comparing results of conditionals.
 pub const ENVIRONMENT: Rule = Rule::new(
     "has(self.environment) \
     ? (has(oldSelf.environment) ? self.environment == oldSelf.environment : self.environment == oldSelf.namespace) \
@@ -19,13 +19,13 @@ pub const ENVIRONMENT: Rule = Rule::new(
 )
 .at(".environment");
 
-/// Rule for the size of a volume.
+/// Rule for changes of a volume's size, which can only grow.
 pub const VOLUME: Rule = Rule::not_smaller(SHRINKS);
 
-/// Message about the size of a volume.
+/// Message for the author of a claim that makes a volume smaller.
 pub const SHRINKS: &str = "cannot shrink after creation, because a volume only grows: leave its size, or create another claim with a smaller one and move the data";
 
-/// Name of the field that refers to a Secret with a password.
+/// Name of the claim field that refers to a Secret with a password of the user's own.
 pub const REFERENCE: &str = "credentialsSecretRef";
 
 /// Whether the `credentialsSecretRef` in the object at `place`, a JSON pointer, is allowed: it is absent, it was there
@@ -37,7 +37,7 @@ pub fn read_out(old: &Value, new: &Value, place: &str) -> bool {
     rises(old, new) || !names(new) || names(old)
 }
 
-/// Whether `credentialsGeneration` is higher than before.
+/// Whether `credentialsGeneration` is higher in the new spec of a claim than in the old one.
 pub fn rises(old: &Value, new: &Value) -> bool {
     let generation = |spec: &Value| spec.get("credentialsGeneration").map(number).unwrap_or_default();
     generation(new) > generation(old)

@@ -14,13 +14,14 @@ use crate::kinds::kubernetes::MANIFEST;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 
-/// Secret on the host that a claim names.
+/// Secret on the host that a claim names in one of its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostSecret {
-    /// Field of the claim that names the Secret.
+    /// Path of the claim field that names the Secret on the host.
     pub field: String,
     pub name: String,
-    /// Key of the composed PushSecret that copies the Secret inside; empty where none does.
+    /// Key of the composed PushSecret that copies the Secret from the host into the virtual cluster; empty where none
+    /// does.
     pub push: String,
 }
 
@@ -29,8 +30,9 @@ impl HostSecret {
         Self { field: field.into(), name: name.to_owned(), push: push.into() }
     }
 
-    /// Name of the Secret that the observed PushSecret copies, where it is not this one; the empty name where it uses a
-    /// generator. A PushSecret that does not show its selector counts as one that copies this Secret.
+    /// Name of the Secret on the host that the observed PushSecret copies, where it is not the one that the claim
+    /// names; the empty name where the PushSecret uses a generator. A PushSecret that does not show its selector counts
+    /// as one that copies the Secret of the claim.
     fn other(&self, look: &dyn Fn(&str, &[&str]) -> Option<Value>) -> Option<String> {
         let path = format!("{MANIFEST}/spec/selector");
         let path: Vec<&str> = path.split('/').skip(1).collect();
@@ -40,7 +42,8 @@ impl HostSecret {
     }
 }
 
-/// Rejects names that only the platform and the virtual cluster use. The rule holds for every claim.
+/// Rejects names of Secrets on the host that only the platform and the virtual cluster use. The rule holds for every
+/// claim.
 pub fn check(faults: &mut Vec<Fault>, environment: &str, secrets: &[HostSecret], settings: &Settings) {
     for secret in secrets {
         if let Some(reserved) = reserved(&secret.name, environment, settings) {
@@ -52,7 +55,7 @@ pub fn check(faults: &mut Vec<Fault>, environment: &str, secrets: &[HostSecret],
     }
 }
 
-/// Reason why no claim may name a Secret of this name.
+/// Reason why no claim may name a Secret of this name on the host.
 fn reserved(name: &str, environment: &str, settings: &Settings) -> Option<String> {
     let is_pull_secret = settings.pull_secrets.iter().any(|secret| secret.name == name);
     let reason = if name.starts_with("vc-") {
@@ -73,8 +76,8 @@ fn reserved(name: &str, environment: &str, settings: &Settings) -> Option<String
     Some(reason.to_owned())
 }
 
-/// Whether a name may be one that a virtual cluster has shortened. It cuts a name of more than 63 characters to 52, and
-/// adds a hyphen and ten hexadecimal digits of a checksum. A dot before the hyphen is removed.
+/// Whether a Secret's name may be one that a virtual cluster has shortened. It cuts a name of more than 63 characters
+/// to 52, and adds a hyphen and ten hexadecimal digits of a checksum. A dot before the hyphen is removed.
 fn is_shortened(name: &str) -> bool {
     let digits = name.rsplit_once('-').map(|(_, digits)| digits).unwrap_or_default();
     let is_checksum = digits.len() == 10 && digits.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
@@ -84,17 +87,19 @@ fn is_shortened(name: &str) -> bool {
 /// Secrets in the environment's namespace on the host that a claim may name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Nameable {
-    /// Undecided, because the environment's ProviderConfig has not been found.
+    /// It is undecided which Secrets on the host the claim may name, because the environment's ProviderConfig has not
+    /// been found.
     Unknown,
-    /// All Secrets: the claim is in the namespace that owns the environment.
+    /// The claim may name all Secrets in the environment's namespace on the host: it is in the namespace that owns the
+    /// environment.
     All,
-    /// These Secrets, which the environment shares, and those whose names begin with the claim's namespace and a dot:
-    /// the claim is in another namespace than the environment's owner.
+    /// The claim is in another namespace than the environment's owner. It may name these Secrets, which the environment
+    /// shares, and those whose names begin with the claim's namespace and a dot.
     Shared(BTreeSet<String>),
 }
 
 impl Nameable {
-    /// Secrets that the consumer may name, read from the ProviderConfig with the environment's name.
+    /// Secrets on the host that a system or broker may name, read from the ProviderConfig with the environment's name.
     pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Self {
         match Sharing::of(consumer, provider_config) {
             None => Self::Unknown,
@@ -103,8 +108,8 @@ impl Nameable {
         }
     }
 
-    /// Faults for all Secrets that the claim may not name. While that is undecided, PushSecrets that are not released
-    /// stay held. So only a released one can be at fault: it must not copy another Secret than before.
+    /// Faults for all Secrets on the host that the claim may not name. While that is undecided, PushSecrets that are
+    /// not released stay held. So only a released one can be at fault: it must not copy another Secret than before.
     pub fn faults(
         &self,
         consumer: &Consumer,

@@ -1,31 +1,31 @@
 //! Names of a real-time system's parts that other claims use. The broker in the same namespace calls the parts by these
 //! names.
 
-/// Service in front of Kafka, Schema Registry and Connect.
+/// Name of the Service in front of Kafka, Schema Registry and Connect.
 pub const KAFKA_SERVICE: &str = "kafka-service";
-/// Label `app` of Kafka's pod.
+/// Value of the label `app` on Kafka's pod, by which Services and network policies select the pod.
 pub const KAFKA_APP: &str = "kafka-platform";
-/// Port of the Kafka protocol.
+/// Name and number of Kafka's own port, on which clients reach the broker.
 pub const KAFKA_PORT: (&str, i32) = ("kafka", 9092);
-/// Port of Schema Registry.
+/// Name and number of the port on which Schema Registry serves its REST interface.
 pub const SCHEMA_REGISTRY_PORT: (&str, i32) = ("schema-registry", 8081);
-/// Port of Connect's REST interface.
+/// Name and number of the port on which Kafka Connect serves its REST interface.
 pub const CONNECT_PORT: (&str, i32) = ("connect", 8083);
-/// Port of Kafka's metrics.
+/// Name and number of the JMX port with the metrics of the Kafka broker.
 pub const JMX_PORT: (&str, i32) = ("jmx", 9581);
-/// Port of Connect's own metrics.
+/// Name and number of the JMX port with the metrics of Kafka Connect.
 pub const CONNECT_JMX_PORT: (&str, i32) = ("connect-jmx", 9584);
 /// Directory in Kafka's pod with the credentials that Connect may read, one subdirectory for each Secret.
 pub const CONNECT_SECRETS: &str = "/mnt/secrets";
-/// Subdirectory of [`CONNECT_SECRETS`] with the credentials of the bridge from MQTT.
+/// Subdirectory in Kafka's pod with the MQTT credentials that the bridge's connector reads.
 pub const MQTT_SECRET: &str = "mqtt";
-/// Subdirectory of [`CONNECT_SECRETS`] with the key of the Snowflake user.
+/// Subdirectory in Kafka's pod with the private key that the Snowflake connector reads.
 pub const SNOWFLAKE_SECRET: &str = "snowflake";
 
 /// Name of the Avro record that a device's message becomes; the registered schema has the same name.
 pub const DEVICE_RECORD: &str = "health_device_data";
 
-/// URL of Schema Registry for Connect, which runs in the same pod.
+/// URL by which Kafka Connect reaches Schema Registry, which runs in the same pod.
 pub fn registry_of_connect() -> String {
     format!("http://127.0.0.1:{}", SCHEMA_REGISTRY_PORT.1)
 }

@@ -3,9 +3,9 @@
 
 use crate::parts::workload::Port;
 
-/// Label `app` of Mosquitto's pod.
+/// Value of the label `app` on Mosquitto's pod, by which Services and network policies select the pod.
 pub const MQTT_APP: &str = "health-mqtt-broker";
-/// Service in front of Mosquitto.
+/// Name of the Service in front of Mosquitto, the MQTT broker.
 pub const MQTT_SERVICE: &str = "health-mqtt-service";
-/// Port of MQTT without TLS.
+/// Name and number of Mosquitto's port for MQTT without TLS.
 pub const MQTT_PORT: Port = ("mqtt", 1883);

@@ -18,13 +18,15 @@ use crate::parts::part::{PART_OF, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::Port;
 
-/// Namespace of the cluster's DNS server.
+/// Namespace of the cluster's DNS server, to which network policies admit queries from every pod.
 const NAME_SERVER: &str = "kube-system";
-/// Ports of DNS: 53 of the Service, and 1053, on which the DNS server of a virtual cluster listens behind it.
+/// Ports of DNS for network policies: 53 of the Service, and 1053, on which the DNS server of a virtual cluster listens
+/// behind it.
 const NAME_SERVER_PORTS: [i32; 2] = [53, 1053];
 /// Port of HTTPS. Egress to servers outside the cluster is admitted at it.
 pub const HTTPS: i32 = 443;
-/// Ports of the API server: 443 of the Service, and 8443, on which that of a virtual cluster listens behind it.
+/// Ports of the API server for network policies: 443 of the Service, and 8443, on which that of a virtual cluster
+/// listens behind it.
 const API_SERVER_PORTS: [i32; 2] = [HTTPS, 8443];
 /// Port on which queue-proxy, Knative's sidecar in each pod of a service, takes requests.
 const KNATIVE_REQUESTS: Port = ("http", 8012);
@@ -34,7 +36,7 @@ const KNATIVE_COUNTS: Port = ("http-autometric", 9090);
 /// Label that Kubernetes sets on each namespace, with the name of the namespace.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
-/// Connections that a policy admits to its pods, and from them. A direction without rules is left to the fence.
+/// Connections that a network policy admits to its pods, and from them. A direction without rules is left to the fence.
 ///
 /// Kubernetes reads a rule without peers as one for all peers, and a rule without ports as one for all ports. So no
 /// rule is added where either list is empty.
@@ -46,7 +48,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Admits connections from these peers at these ports.
+    /// Admits connections to a network policy's pods from these peers at these ports.
     pub fn from(mut self, peers: impl IntoIterator<Item = NetworkPolicyPeer>, ports: &[Port]) -> Self {
         let peers: Vec<NetworkPolicyPeer> = peers.into_iter().collect();
         let ports = tcp(ports.iter().map(|&(_, port)| port));
@@ -64,24 +66,25 @@ impl Traffic {
             .from([serving("autoscaler")], &[KNATIVE_COUNTS])
     }
 
-    /// Admits connections to these pods at these ports.
+    /// Admits connections from a network policy's pods to this peer at these ports.
     pub fn to(self, peer: NetworkPolicyPeer, ports: &[Port]) -> Self {
         self.admit_egress(Some(vec![peer]), ports.iter().map(|&(_, port)| port))
     }
 
-    /// Admits connections to any destination at these ports, outside the cluster too.
+    /// Admits connections from a network policy's pods to any destination at these ports, outside the cluster too.
     pub fn to_anybody(self, ports: impl IntoIterator<Item = i32>) -> Self {
         self.admit_egress(None, ports)
     }
 
-    /// Admits connections to these networks at this port.
+    /// Admits connections from a network policy's pods to these networks at this port.
     pub fn to_networks(self, networks: &[String], port: i32) -> Self {
         let block = |network: &String| IPBlock { cidr: network.clone(), except: None };
         let peer = |network| NetworkPolicyPeer { ip_block: Some(block(network)), ..NetworkPolicyPeer::default() };
         self.admit_egress(Some(networks.iter().map(peer).collect()), [port])
     }
 
-    /// Adds a rule for egress, unless the list of peers or of ports is empty. `None` admits every destination.
+    /// Adds an egress rule to a network policy, unless its list of peers or of ports is empty. `None` admits every
+    /// destination.
     fn admit_egress(mut self, peers: Option<Vec<NetworkPolicyPeer>>, ports: impl IntoIterator<Item = i32>) -> Self {
         let ports = tcp(ports);
         if peers.as_ref().is_none_or(|peers| !peers.is_empty()) && !ports.is_empty() {
@@ -90,14 +93,14 @@ impl Traffic {
         self
     }
 
-    /// Admits connections to the API server. Inside a virtual cluster it has no label or address by which a policy
-    /// could select it, so its ports are open to any destination.
+    /// Admits connections from a network policy's pods to the API server. Inside a virtual cluster it has no label or
+    /// address by which a policy could select it, so its ports are open to any destination.
     pub fn to_api_server(self) -> Self {
         self.to_anybody(API_SERVER_PORTS)
     }
 }
 
-/// Network policy for a part's pods.
+/// Network policy that admits these connections to and from the pods of a part.
 pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
     let Traffic { ingress, egress } = admissions;
     let spec = NetworkPolicySpec {
@@ -115,8 +118,8 @@ pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
     part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
 }
 
-/// Fence around all pods of a system. It admits no connections to them, and from them only DNS queries and
-/// `admissions`.
+/// Fence: the network policy around all pods of a system. It admits no connections to the pods, and from them only DNS
+/// queries and `admissions`.
 pub fn fence(part: &Part, name: &str, admissions: Traffic) -> Resource {
     let spec = NetworkPolicySpec {
         pod_selector: Some(selector(system(part))),
@@ -127,7 +130,7 @@ pub fn fence(part: &Part, name: &str, admissions: Traffic) -> Resource {
     part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
 }
 
-/// Label that all pods of a part's system have, and no other pods.
+/// Label by which network policies select all pods of a system or broker, and no other pods.
 fn system(part: &Part) -> BTreeMap<String, String> {
     labels(PART_OF, part.owner.system)
 }
@@ -137,33 +140,34 @@ fn to_name_server() -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule { to: Some(vec![within(NAME_SERVER, BTreeMap::new())]), ports: Some(ports.collect()) }
 }
 
-/// Pods of the same namespace with these labels.
+/// Peer of a network policy: the pods of the same namespace with these labels.
 pub fn pods(labels: BTreeMap<String, String>) -> NetworkPolicyPeer {
     NetworkPolicyPeer { pod_selector: Some(selector(labels)), ..NetworkPolicyPeer::default() }
 }
 
-/// Pods of one part in the same namespace.
+/// Peer of a network policy: the pods of one part in the same namespace, by their label `app`.
 pub fn app(app: &str) -> NetworkPolicyPeer {
     pods(labels("app", app))
 }
 
-/// All pods of the part's own system.
+/// Peer of a network policy: all pods of the system or broker to which the part belongs.
 pub fn siblings(part: &Part) -> NetworkPolicyPeer {
     pods(system(part))
 }
 
-/// Pods of the environment's gateway.
+/// Peer of a network policy: the pods of the environment's Istio ingress gateway.
 pub fn gateway() -> NetworkPolicyPeer {
     let (name, value) = component_namespaces::GATEWAY_LABEL;
     within(component_namespaces::ISTIO, labels(name, value))
 }
 
-/// Pods of the environment's Prometheus, by the label that its operator sets.
+/// Peer of a network policy: the pods of the environment's Prometheus, by the label that the Prometheus operator sets.
 pub fn prometheus() -> NetworkPolicyPeer {
     within(component_namespaces::MONITORING, labels("app.kubernetes.io/name", "prometheus"))
 }
 
-/// Pods of another namespace with these labels, or all of its pods where no labels are given.
+/// Peer of a network policy: the pods of another namespace with these labels, or all of its pods where no labels are
+/// given.
 fn within(namespace: &str, labelled: BTreeMap<String, String>) -> NetworkPolicyPeer {
     NetworkPolicyPeer {
         namespace_selector: Some(selector(labels(NAMESPACE_NAME, namespace))),

@@ -12,42 +12,46 @@ use serde_json::Value;
 use crate::parts::owner::label;
 use crate::parts::plan::Announcement;
 
-/// Entry that is ready once the virtual cluster is reached and has its namespaces. Systems and brokers wait for it
-/// before they put anything into an environment, and only admitted ones get it.
+/// Entry of an environment's offer that is ready once the virtual cluster is reached and has its namespaces. Systems
+/// and brokers wait for it before they put anything into an environment, and only admitted ones get it.
 pub const ENVIRONMENT: &str = "environment";
-/// Entry for Istio with its gateway.
+/// Entry of an environment's offer for Istio with its ingress gateway.
 pub const ISTIO: &str = "istio";
 pub const KNATIVE_SERVING: &str = "knative-serving";
-/// Entry for Prometheus and Grafana.
+/// Entry of an environment's offer for Prometheus and Grafana.
 pub const OBSERVABILITY: &str = "observability";
-/// Entry for TLS: the certificate of the gateway.
+/// Entry of an environment's offer for TLS: the certificate of the gateway.
 pub const TLS: &str = "tls";
-/// Annotation with the namespaces inside, separated by commas.
+/// Annotation of an environment's offer with the namespaces inside, separated by commas.
 pub const NAMESPACES: &str = "namespaces";
-/// Annotation with the tenant of each namespace inside, in the form of [`Tenancy`], separated by commas.
+/// Annotation of an environment's offer with the tenant of each namespace inside, in the form of [`Tenancy`], separated
+/// by commas.
 pub const TENANTS: &str = "tenants";
-/// Annotation with the Secrets on the host that claims of other namespaces may name, separated by commas.
+/// Annotation of an environment's offer with the Secrets on the host that claims of other namespaces may name,
+/// separated by commas.
 const SHARED_SECRETS: &str = "shared-secrets";
-/// Annotation with the domain of the routes.
+/// Annotation of an environment's offer with the DNS domain of the routes.
 const ENVIRONMENT_DOMAIN: &str = "domain";
-/// Annotation with the namespaces whose claims are admitted, separated by commas; `*` admits all.
+/// Annotation of an environment's offer with the namespaces whose claims are admitted, separated by commas; `*` admits
+/// all.
 const CLAIM_NAMESPACES: &str = "claim-namespaces";
 
 const OFF: &str = "off";
 const PENDING: &str = "pending";
 const READY: &str = "ready";
 
-/// Entries of an offer that a part of a system or broker may wait for.
+/// Entries of an environment's offer for which the parts of a system or broker may wait.
 pub const OFFERED: [&str; 5] = [ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY, TLS];
 
-/// Entry of an offer, and the parts of the environment that must be ready for it; no parts where it is off.
+/// Entry of an environment's offer, and the parts of the environment that must be ready for it; no parts where it is
+/// off.
 #[derive(Clone, Debug)]
 pub struct Offered {
     pub name: &'static str,
     pub parts: &'static [&'static str],
 }
 
-/// Offer of one environment.
+/// Offer of one environment to systems and brokers, as its plan publishes it.
 #[derive(Clone, Debug)]
 pub struct Offer {
     pub offered: Vec<Offered>,
@@ -73,7 +77,7 @@ impl fmt::Display for Tenancy {
 }
 
 impl Offer {
-    /// Annotations of the offer, as they are before any entry is ready.
+    /// Annotations of an environment's offer, as the plan has them before any entry is ready.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let state = |offered: &Offered| if offered.parts.is_empty() { OFF } else { PENDING };
         let states = self.offered.iter().map(|offered| (offered.name, state(offered).to_owned()));
@@ -88,7 +92,7 @@ impl Offer {
         states.chain(places).chain(shared).map(|(name, value)| (annotation(name), value)).collect()
     }
 
-    /// Announcements that make each entry `ready` once its parts are ready.
+    /// Announcements that make each entry of an environment's offer `ready` once its parts are ready.
     pub fn announcements(&self) -> Vec<Announcement> {
         let switched_on = self.offered.iter().filter(|offered| !offered.parts.is_empty());
         switched_on
@@ -101,7 +105,7 @@ impl Offer {
     }
 }
 
-/// Name of the annotation for an entry of the offer.
+/// Name of the annotation for an entry of an environment's offer.
 pub fn annotation(name: &str) -> String {
     label(&format!("offers-{name}"))
 }
@@ -112,12 +116,12 @@ pub struct Consumer {
     pub environment: String,
     pub namespace: String,
     pub claim_namespace: String,
-    /// Entries of the offer that the claim can do without, each with the setting for that, such as `spec.expose:
-    /// false`.
+    /// Entries of the environment's offer that the claim can do without, each with the setting for that, such as
+    /// `spec.expose: false`.
     pub opt_outs: &'static [(&'static str, &'static str)],
 }
 
-/// State of an entry of the offer.
+/// State of an entry of an environment's offer: switched off, not ready yet, or ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Off,
@@ -125,27 +129,28 @@ pub enum State {
     Ready,
 }
 
-/// Answer of an environment to a consumer.
+/// Answer of an environment to a system or broker that asks to use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// No ProviderConfig has the environment's name.
+    /// No environment of this name was found: no ProviderConfig has its name.
     Missing,
-    /// The ProviderConfig with the environment's name belongs to no environment.
+    /// No environment has this name, but something else does: the ProviderConfig with the name belongs to no
+    /// environment.
     Foreign,
-    /// The environment is being deleted.
+    /// The environment that the system or broker names is being deleted.
     Leaving,
-    /// The environment does not admit claims of the consumer's namespace on the host.
+    /// The environment does not admit claims of the namespace on the host in which the system's or broker's claim is.
     Refused,
-    /// The environment has no namespace of that name inside.
+    /// The environment has no namespace inside with the name that the system or broker gives.
     NoNamespace,
-    /// The namespace inside is for claims of another namespace on the host.
+    /// The namespace inside that the system or broker names is for claims of another namespace on the host.
     OfOthers { claim_namespace: String },
-    /// The consumer is admitted, and the entries of the offer have these states.
+    /// The system or broker is admitted, and the entries of the environment's offer have these states.
     Open(BTreeMap<&'static str, State>),
 }
 
 impl Admission {
-    /// Admission of a consumer, read from the ProviderConfig with the environment's name.
+    /// Admission of a system or broker, read from the ProviderConfig with the environment's name.
     pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Self {
         let Some(provider_config) = provider_config.filter(|found| found.get("metadata").is_some()) else {
             return Self::Missing;
@@ -165,14 +170,15 @@ impl Admission {
             let state = |name: &str| match offer(name) {
                 OFF => State::Off,
                 READY => State::Ready,
-                // Values that another release of this function may have published count as pending, too.
+                // Values of an offer's annotation that another release of this function may have published count as
+                // pending, too.
                 _ => State::Pending,
             };
             Self::Open(OFFERED.map(|name| (name, state(name))).into())
         }
     }
 
-    /// Admission once all entries that are switched on are ready, for previews.
+    /// Admission of a system or broker once all entries of the offer that are switched on are ready, for previews.
     #[must_use]
     pub fn in_the_end(self) -> Self {
         let ready = |state| if state == State::Pending { State::Ready } else { state };
@@ -182,7 +188,7 @@ impl Admission {
         }
     }
 
-    /// Entries of the offer that are ready for this consumer.
+    /// Entries of the environment's offer that are ready for this system or broker.
     pub fn offered(&self) -> BTreeSet<&'static str> {
         match self {
             Self::Open(states) => {
@@ -192,30 +198,30 @@ impl Admission {
         }
     }
 
-    /// Whether the environment's name is in use, but not for this consumer. A deletion of the environment is no
+    /// Whether the environment's name is in use, but not for this system or broker. A deletion of the environment is no
     /// refusal.
     pub fn refuses(&self) -> bool {
         matches!(self, Self::Foreign | Self::Refused | Self::NoNamespace | Self::OfOthers { .. })
     }
 
-    /// Whether the environment admits the consumer.
+    /// Whether the environment admits the system or broker that asks to use it.
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Open(_))
     }
 
-    /// Whether the environment serves routes over TLS.
+    /// Whether the environment offers TLS, so that routes are reached by HTTPS.
     pub fn serves_tls(&self) -> bool {
         matches!(self, Self::Open(states) if states.get(TLS) == Some(&State::Ready))
     }
 
-    /// All reasons why the consumer cannot use the environment, joined into one line.
+    /// All reasons why a system or broker cannot use the environment, joined into one line.
     pub fn reason(&self, consumer: &Consumer, waited_for: &BTreeSet<&'static str>) -> Option<String> {
         let reasons = self.reasons(consumer, waited_for);
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
-    /// Reasons why the environment does not admit the consumer. For a consumer that it admits, reasons why entries that
-    /// parts wait for are not ready. Each is one sentence, with its remedy.
+    /// Reasons why the environment does not admit a system or broker. For one that it admits, reasons why entries of
+    /// the offer that parts wait for are not ready. Each is one sentence, with its remedy.
     pub fn reasons(&self, consumer: &Consumer, waited_for: &BTreeSet<&'static str>) -> Vec<String> {
         let Consumer { environment, namespace, claim_namespace, .. } = consumer;
         vec![match self {
@@ -245,7 +251,7 @@ impl Admission {
     }
 }
 
-/// ProviderConfig that carries the label of the consumer's environment.
+/// ProviderConfig with an environment's offer: it carries the label of the environment that the system or broker names.
 struct Published<'a>(&'a Value);
 
 impl<'a> Published<'a> {
@@ -263,7 +269,7 @@ impl<'a> Published<'a> {
         self.entry("annotations", &annotation(name))
     }
 
-    /// Namespace of the environment's claim.
+    /// Namespace on the host in which the environment's claim is.
     fn owner(&self) -> &'a str {
         self.entry("labels", &label("claim-namespace"))
     }
@@ -293,7 +299,7 @@ impl Sharing {
     }
 }
 
-/// Reason why an entry of the offer is not ready, with its remedy.
+/// Reason why an entry of an environment's offer is not ready, with its remedy.
 fn reason_missing(consumer: &Consumer, offered: &str, state: State) -> Option<String> {
     let environment = &consumer.environment;
     let (name, field) = match offered {

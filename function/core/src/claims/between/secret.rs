@@ -29,7 +29,7 @@ pub struct SecretName {
     pub name: String,
 }
 
-/// Part that pushes a tenant's Secrets inside.
+/// Name of the part that pushes the Secrets of a system or broker into the virtual cluster.
 pub const SECRETS: &str = "secrets";
 
 /// Secret inside the virtual cluster, in the namespace of the pods that read it.
@@ -48,7 +48,7 @@ impl Secret {
         format!("{SECRETS}-{}", push_key(self))
     }
 
-    /// Environment variable with the value of one key.
+    /// Environment variable of a container with the value of one key of this Secret.
     pub fn env(&self, variable: &str, key: &str) -> EnvVar {
         EnvVar {
             name: variable.to_owned(),
@@ -64,7 +64,7 @@ impl Secret {
         }
     }
 
-    /// Volume with one file for each key. An optional volume is empty until the Secret exists.
+    /// Volume of a pod with one file for each key of this Secret. An optional volume is empty until the Secret exists.
     pub fn volume(&self, volume: &str, optional: bool) -> Volume {
         Volume {
             name: volume.to_owned(),
@@ -78,7 +78,8 @@ impl Secret {
     }
 }
 
-/// Credentials of the bridge from MQTT to Kafka. The broker's claim makes them, and the system's Kafka reads them.
+/// Secret with the credentials of the bridge from MQTT to Kafka. The broker's claim makes it, and the system's Kafka
+/// reads it.
 pub fn mqtt_bridge() -> Secret {
     Secret::new("mqtt-credentials")
 }
@@ -90,15 +91,15 @@ pub const SNOWFLAKE_KEY: &str = "snowflake-kafka-credentials";
 /// Key of the password in a Secret that a user brings, and in a generated Secret with one password.
 pub const PASSWORD: &str = "password";
 
-/// Generator of passwords, one for each of its keys. A push brings all these keys inside.
+/// External Secrets generator of passwords, one for each of its keys. A push brings all these keys inside.
 pub struct Generator {
-    /// Suffix that distinguishes it from other generators of the same claim.
+    /// Suffix that distinguishes this generator of passwords from others of the same claim.
     pub purpose: Option<&'static str>,
     pub keys: &'static [&'static str],
 }
 
 impl Generator {
-    /// Name with the suffix of the generator, if it has one.
+    /// Name of a generator of passwords: the given one, with the generator's suffix if it has one.
     fn called(&self, name: &str) -> String {
         self.purpose.map_or_else(|| name.to_owned(), |purpose| format!("{name}-{purpose}"))
     }
@@ -110,17 +111,17 @@ pub type Added<'a> = (&'a str, Text<language::Template>);
 /// Push of one claim's Secrets into one namespace of the virtual cluster.
 pub struct Pusher<'a> {
     pub part: Part<'a>,
-    /// Namespace inside the virtual cluster.
+    /// Namespace inside the virtual cluster into which the Secrets are pushed.
     pub remote_namespace: &'a str,
     /// Suffix that distinguishes the claim's store and generator from those of other claims in the environment's
     /// namespace.
     pub suffix: &'static str,
-    /// Name of the Secret with the virtual cluster's kubeconfig, and its key there.
+    /// Name of the Secret on the host with the kubeconfig of the virtual cluster, and the key in that Secret.
     pub kubeconfig: (String, &'static str),
 }
 
 impl Pusher<'_> {
-    /// SecretStore that writes into the namespace inside.
+    /// SecretStore through which External Secrets writes into a namespace of the virtual cluster.
     pub fn store(&self) -> Resource {
         let store = SecretStore {
             provider: Provider {
@@ -137,8 +138,8 @@ impl Pusher<'_> {
         let password = Password {
             length: 32,
             digits: 8,
-            // Letters and digits need no quoting in connection strings and configuration files, which contain these
-            // passwords.
+            // Generated passwords have only letters and digits, which need no quoting in the connection strings and
+            // configuration files that contain the passwords.
             symbols: 0,
             no_upper: false,
             allow_repeat: true,
@@ -162,14 +163,15 @@ impl Pusher<'_> {
         self.push(secret, selector, UpdatePolicy::IfNotExists, Some(template), vec![whole(secret)])
     }
 
-    /// Keys of a Secret on the host, each with its name inside, and the added ones. They follow changes of the source.
+    /// Secret inside with the given keys of a Secret on the host, each under its name inside, and with added keys. They
+    /// follow changes of the source.
     ///
     /// Each key is pushed by itself, for two reasons. External Secrets adds a template to the source and removes
     /// nothing, so a push as a whole would copy all other keys of the user's Secret, too. And a push reports a key that
     /// the source lacks, while External Secrets reports a template that fails in its log only: so added texts refer to
     /// keys by `index`, which never fails, and are pushed after them.
     pub fn copied(&self, secret: &Secret, from: &SecretName, keys: &[(&str, &str)], added: &[Added]) -> Resource {
-        // Type `Opaque` requires no keys. Other types require keys that may not be copied inside.
+        // A Secret of type `Opaque` requires no keys. Other types require keys that may not be copied inside.
         let template = Template { secret_type: Some("Opaque"), data: texts(added) };
         let added = added.iter().map(|(key, _)| (*key, *key));
         let matches = keys.iter().copied().chain(added).map(|(key, inside)| single(secret, key, inside));
@@ -177,8 +179,9 @@ impl Pusher<'_> {
         self.push(secret, selector, UpdatePolicy::Replace, Some(template), matches.collect())
     }
 
-    /// Certificate with its key and all other keys of the user's Secret. It follows changes of the source. It is pushed
-    /// as a whole, because an API server accepts a Secret of type `kubernetes.io/tls` only with both keys at once.
+    /// Secret inside with a TLS certificate, its key and all other keys of the user's Secret. It follows changes of the
+    /// source. It is pushed as a whole, because an API server accepts a Secret of type `kubernetes.io/tls` only with
+    /// both keys at once.
     pub fn certificate(&self, secret: &Secret, from: &SecretName) -> Resource {
         let selector = Selector::Secret(Named::new(&from.name));
         self.push(secret, selector, UpdatePolicy::Replace, None, vec![whole(secret)])
@@ -227,8 +230,8 @@ impl Pusher<'_> {
             api_version: "kubernetes.external-secrets.io/v1alpha1",
             kind: "PushSecretMetadata",
             spec: PushMetadataSpec {
-                // `Replace` drops labels and annotations of the source. The labels are its owner's, and kubectl may
-                // have stored all values of the Secret in an annotation.
+                // With `Replace`, External Secrets drops labels and annotations of a pushed Secret's source. The labels
+                // are its owner's, and kubectl may have stored all values of the Secret in an annotation.
                 source_merge_policy: "Replace",
                 labels: self.part.pod_labels(),
             },
@@ -250,7 +253,7 @@ impl Pusher<'_> {
     }
 }
 
-/// Second half of the key of a composed PushSecret.
+/// Second half of a composed PushSecret's key, which contains the name of the pushed Secret.
 fn push_key(secret: &Secret) -> String {
     format!("push-{}", secret.name)
 }

@@ -22,7 +22,7 @@ use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 
-/// System or broker in a namespace inside an environment.
+/// System or broker in a namespace inside an environment, with the names of what it composes.
 #[derive(Clone, Debug)]
 pub struct Tenant {
     pub owner: Owner,
@@ -70,17 +70,17 @@ impl Tenant {
         }
     }
 
-    /// Reference of an image, with the platform team's pin or mirror.
+    /// Reference of an image for a tenant's container, with the platform team's pin or mirror.
     pub fn image(&self, image: Image) -> String {
         self.owner.settings.image(image)
     }
 
-    /// Part of this tenant, in its namespace inside the virtual cluster.
+    /// Part of this tenant's plan, in the tenant's namespace inside the virtual cluster.
     pub fn part<'a>(&'a self, name: &'static str, app: &'a str, waits_for: &'static [&'static str]) -> Part<'a> {
         Part { owner: &self.owner, name, app, namespace: &self.namespace, waits_for }
     }
 
-    /// Push of this tenant's Secrets into its namespace inside.
+    /// Push of this tenant's Secrets into its namespace inside the virtual cluster.
     pub fn pusher(&self) -> Pusher<'_> {
         Pusher {
             part: Part {
@@ -106,15 +106,16 @@ impl Tenant {
             ("claim-name".to_owned(), self.owner.claim.name.clone()),
         ]);
         let mut lock = part.inside("object", &config_map(&part, &name, owner), Ready::Exists);
-        // None of these names contains a dot, so that no two places share a lock. With the claim's namespace in it, a
-        // claim that the environment does not admit cannot take the lock of one that it admits. An API server accepts
-        // names of 253 characters; the longest here has 165.
+        // None of the names that a lock's name consists of contains a dot, so that no two places share a lock. With the
+        // claim's namespace in it, a claim that the environment does not admit cannot take the lock of one that it
+        // admits. An API server accepts names of 253 characters; the longest here has 165.
         let place = [self.owner.environment.as_str(), &self.namespace, self.role, &self.owner.claim.namespace];
         lock.rename(&place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("."));
         lock
     }
 
-    /// Namespace and environment of this tenant, which the observed lock shows as they were at its creation.
+    /// Fields of this tenant that cannot change: its namespace and environment, which the observed lock shows as they
+    /// were at its creation.
     pub fn immutable(&self) -> [Immutable; 2] {
         let namespace = format!("{MANIFEST}/metadata/namespace");
         let environment = "/spec/providerConfigRef/name";
@@ -130,7 +131,8 @@ impl Tenant {
         ]
     }
 
-    /// Place of this tenant. `what` is its kind in messages, such as `an IotBroker`.
+    /// Place of this tenant, as messages about its owner name it. `what` is the tenant's kind in messages, such as
+    /// `an IotBroker`.
     pub fn lock_target(&self, what: &str) -> LockTarget {
         let (namespace, environment) = (self.namespace.clone(), &self.owner.environment);
         LockTarget {
@@ -161,12 +163,12 @@ impl Tenant {
         format!("{name}.{}", self.domain)
     }
 
-    /// Full DNS name of a Service in this tenant's namespace.
+    /// Full DNS name, in the virtual cluster, of a Service in this tenant's namespace.
     pub fn service_host(&self, service: &str) -> String {
         format!("{service}.{}.svc.cluster.local", self.namespace)
     }
 
-    /// Name of the gateway in this tenant's namespace, which the environment makes.
+    /// Name of the Istio Gateway in this tenant's namespace, which the environment makes.
     pub fn gateway(&self) -> String {
         gateway_name(&self.namespace)
     }
@@ -177,18 +179,18 @@ pub fn kubeconfig(environment: &str) -> (String, &'static str) {
     (format!("vc-{environment}"), "config")
 }
 
-/// Name of the gateway in a namespace inside.
+/// Name of the Istio Gateway that an environment makes in a namespace inside.
 pub fn gateway_name(namespace: &str) -> String {
     format!("{namespace}-gateway")
 }
 
-/// Domain of a namespace's routes where no field sets another one.
+/// Domain of the routes in a namespace inside, where no field of a claim sets another one.
 pub fn default_domain(environment: &str, namespace: &str) -> String {
     namespace_domain(environment, namespace, &format!("{environment}.local"))
 }
 
-/// Domain of a namespace's routes: the environment's own for the namespace with the environment's name, else one below
-/// it.
+/// Domain of the routes in a namespace inside: the environment's own for the namespace with the environment's name,
+/// else one below it.
 pub fn namespace_domain(environment: &str, namespace: &str, domain: &str) -> String {
     if namespace == environment { domain.to_owned() } else { format!("{namespace}.{domain}") }
 }

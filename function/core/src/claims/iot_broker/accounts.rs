@@ -14,39 +14,39 @@ use crate::claims::between::secret::{Generator, PASSWORD, Secret, SecretName, mq
 use crate::parts::plan::Resource;
 use crate::text::language::{Line, Text};
 
-/// User names of the platform's own accounts.
+/// User names of the platform's own accounts at the MQTT broker, for the bridge and for the simulator.
 pub const BRIDGE: &str = "kafka-bridge";
 pub const SIMULATOR: &str = "health-data-sim";
 
-/// Key of the user name in an account's Secret. The key of the password is [`PASSWORD`].
+/// Key of the user name in the Secret of an MQTT account. The key of the password is [`PASSWORD`].
 pub const USERNAME: &str = "username";
 
-/// Generator of a password for each account whose password the claim does not provide.
+/// Generator of a password for each MQTT account whose password the claim does not provide.
 const GENERATOR: Generator = Generator { purpose: None, keys: &[PASSWORD] };
 
-/// Account that may connect, with its rights.
+/// Account that may connect to the MQTT broker, with its rights.
 pub struct Account<'a> {
     pub user: &'a str,
     pub secret: Secret,
-    /// Secret on the host with the password, if the claim names one.
+    /// Secret on the host with the password of the account, if the claim names one.
     pub own: Option<&'a SecretName>,
     pub publish: Vec<&'a str>,
     pub read: Vec<&'a str>,
-    /// Topics that the account must not read, although filters in `read` match them.
+    /// MQTT topics that the account must not read, although filters in `read` match them.
     pub deny: Vec<String>,
 }
 
-/// Secret of the simulator's account.
+/// Secret with the user name and password by which the device simulator connects to the MQTT broker.
 pub fn simulator() -> Secret {
     Secret::new("mqtt-simulator")
 }
 
-/// Secret with the broker's certificate, inside the virtual cluster.
+/// Secret inside the virtual cluster with the MQTT broker's TLS certificate.
 pub fn certificate() -> Secret {
     Secret::new("mqtt-tls")
 }
 
-/// All accounts that may connect.
+/// All accounts that may connect to the MQTT broker: the claim's users, the bridge and the simulator.
 pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
     let connector = &broker.spec.connector_config;
     let mut accounts: Vec<Account> = broker.spec.mqtt_config.users.iter().map(user).collect();
@@ -73,12 +73,12 @@ pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
     accounts
 }
 
-/// Secret of one of the claim's users, inside the virtual cluster.
+/// Secret inside the virtual cluster with the credentials of one of the users in an `IotBrokerClaim`.
 fn credentials(user: &User) -> Secret {
     Secret::new(format!("mqtt-user-{}", user.name))
 }
 
-/// Secrets on the host that the claim names.
+/// Secrets on the host that an `IotBrokerClaim` names.
 pub fn on_the_host(spec: &Spec) -> Vec<HostSecret> {
     let users = spec.mqtt_config.users.iter().enumerate().filter_map(|(index, user)| {
         let own = user.credentials_secret_ref.as_ref()?;
@@ -117,7 +117,8 @@ fn unread(mappings: &[Mapping]) -> Vec<String> {
     unique(mappings.iter().flat_map(strays))
 }
 
-/// Items without repetitions, in the order of their first occurrence. A topic occurs twice if two converters carry it.
+/// MQTT topic filters without repetitions, in the order of their first occurrence. A filter occurs twice if two
+/// converters carry it.
 fn unique<T: Clone + Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut known = BTreeSet::new();
     items.filter(|item| known.insert(item.clone())).collect()

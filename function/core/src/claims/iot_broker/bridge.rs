@@ -27,8 +27,8 @@ use crate::text::language::{Kcql, Placeholders, Text, Word};
 
 const NAME: &str = "bridge";
 const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
-/// Deadline of the Job that removes connectors, in seconds. Kafka belongs to the claim of a real-time system, and may
-/// need a day before Connect answers.
+/// Deadline of the Job that removes connectors of the MQTT bridge, in seconds. Kafka belongs to the claim of a
+/// real-time system, and may need a day before Connect answers.
 const PATIENCE_SECONDS: i64 = 86_400;
 
 pub fn image(broker: &IotBroker) -> String {
@@ -51,7 +51,8 @@ fn resources(broker: &IotBroker) -> Vec<Resource> {
     CONVERTERS.into_iter().flat_map(|converter| connector(broker, converter)).collect()
 }
 
-/// Connector for all mappings of one converter; nothing if there are none.
+/// Connector of the MQTT bridge for all mappings of one converter, with the script that keeps it; nothing if there are
+/// none.
 fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
     let mappings = mappings(broker, converter);
     if mappings.is_empty() {
@@ -74,8 +75,8 @@ fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
     keeper.resources(key).into()
 }
 
-/// Job that removes the connectors that an earlier version of the claim asked for. The Job ends at once if there is no
-/// Kafka.
+/// Job that removes the connectors of the MQTT bridge that an earlier version of the claim asked for. The Job ends at
+/// once if there is no Kafka.
 fn removal(broker: &IotBroker) -> Resource {
     let part = broker.tenant.part(NAME, name(Converter::Json), &[broker::NAME]);
     let task = Task {
@@ -102,14 +103,15 @@ fn connect_url(broker: &IotBroker) -> EnvVar {
     env("CONNECT_URL", format!("http://{}:{}", broker.tenant.service_host(KAFKA_SERVICE), CONNECT_PORT.1))
 }
 
-/// Variable with the names of the connectors that the claim does not ask for.
+/// Environment variable with the names of the MQTT bridge's connectors that the claim does not ask for, so that the
+/// script removes them.
 fn unwanted(broker: &IotBroker) -> EnvVar {
     let is_unwanted = |converter: &Converter| mappings(broker, *converter).is_empty();
     let names: Vec<&str> = CONVERTERS.into_iter().filter(is_unwanted).map(name).collect();
     env("UNWANTED", names.join(" "))
 }
 
-/// Name of a connector, and of the StatefulSet that keeps it.
+/// Name of a connector of the MQTT bridge, and of the StatefulSet that keeps it.
 fn name(converter: Converter) -> &'static str {
     match converter {
         Converter::Json => "mqtt-source-connector",
@@ -126,9 +128,9 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
         env("CONNECTOR_NAME", name(converter)),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", config),
-        // The script does not read this variable. The variable keeps the pod from starting before the Secret exists,
-        // without which the connector could not log in. The key that it refers to holds the user's name, which is not
-        // confidential.
+        // The script that keeps a connector of the MQTT bridge does not read this variable. The variable keeps the pod
+        // from starting before the Secret exists, without which the connector could not log in. The key that it refers
+        // to holds the user's name, which is not confidential.
         mqtt_bridge().env("CREDENTIAL_PRESENT", accounts::USERNAME),
     ];
     if converter == Converter::Json {
@@ -142,7 +144,8 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
     variables
 }
 
-/// Configuration of a connector. Connect inserts the credentials from the Secret that is mounted into Kafka's pod.
+/// Configuration of a connector of the MQTT bridge. Connect inserts the credentials from the Secret that is mounted
+/// into Kafka's pod.
 fn config(
     broker: &IotBroker,
     converter: Converter,
@@ -159,15 +162,17 @@ fn config(
         ("connect.mqtt.username", credential(accounts::USERNAME)),
         ("connect.mqtt.password", credential(PASSWORD)),
         ("connect.mqtt.client.id", Text::code(name(converter))),
-        // `false` makes the session persistent: the broker queues messages while the connector is disconnected.
+        // With `false`, the connector's MQTT session is persistent: the broker queues messages while the connector is
+        // disconnected.
         ("connect.mqtt.clean", Text::code("false")),
         ("connect.mqtt.service.quality", Text::code("1")),
-        // The connector processes a message that the broker repeats after a broken connection, so that none is lost. A
-        // message that the converter cannot read is skipped, because it would break the connection each time it is
-        // repeated.
+        // The MQTT connector processes a message that the broker repeats after a broken connection, so that none is
+        // lost. A message that the converter cannot read is skipped, because it would break the connection each time it
+        // is repeated.
         ("connect.mqtt.process.duplicates", Text::code("true")),
         ("connect.mqtt.converter.throw.on.error", Text::code("false")),
-        // Intervals in seconds. The connector's defaults would leave a broken connection unnoticed for hours.
+        // Intervals of the MQTT connection in seconds. The connector's defaults would leave a broken connection
+        // unnoticed for hours.
         ("connect.mqtt.keep.alive", Text::code("30")),
         ("connect.mqtt.timeout", Text::code("30")),
         ("key.converter", Text::code("org.apache.kafka.connect.storage.StringConverter")),
@@ -183,9 +188,9 @@ fn config(
     config
 }
 
-/// Settings that make an Avro record of a message's fields. The connector names the record after the MQTT topic, which
-/// may have characters that Avro does not permit, and names the fields as the device does. Settings of the worker's
-/// converter do not apply to a connector's own converter, so all of them are repeated here.
+/// Settings that make an Avro record of an MQTT message's fields. The connector names the record after the MQTT topic,
+/// which may have characters that Avro does not permit, and names the fields as the device does. Settings of the
+/// worker's converter do not apply to a connector's own converter, so all of them are repeated here.
 fn as_avro() -> Vec<(&'static str, Text<Placeholders>)> {
     vec![
         ("transforms", Text::code("record")),
@@ -197,7 +202,7 @@ fn as_avro() -> Vec<(&'static str, Text<Placeholders>)> {
     ]
 }
 
-/// Mapping in KCQL, the connector's query language.
+/// Mapping from an MQTT topic to a Kafka topic, in KCQL, the connector's query language.
 fn statement(mapping: &Mapping) -> String {
     let converter = match mapping.converter {
         Converter::Json => "JsonSimpleConverter",

@@ -33,15 +33,15 @@ const CONFIG: &str = "mosquitto-config";
 const CLAIM: &str = "mosquitto-data-pvc";
 /// User ID for which Mosquitto's image is built.
 const USER: i64 = 1883;
-/// Size of volumes that hold password hashes, or nothing: enough for the hashes of thousands of users.
+/// Size of Mosquitto's volumes that hold password hashes, or nothing: enough for the hashes of thousands of users.
 const LITTLE: &str = "16Mi";
 const HASH_PASSWORDS: &str = include_str!("files/hash-passwords.sh");
 
-/// Directory of the certificate's volume, and Mosquitto's directive for each of its two files.
+/// Directory of the certificate's volume in Mosquitto's container, and Mosquitto's directive for each of its two files.
 const CERTIFICATE: &str = "/mosquitto/certificate";
 const CERTIFICATE_FILES: [(&str, &str); 2] = [("certfile", "tls.crt"), ("keyfile", "tls.key")];
 
-/// Directives that are the same for every claim.
+/// Directives of `mosquitto.conf` that are the same for every claim.
 const GENERAL: [&str; 10] = [
     "per_listener_settings false",
     "allow_anonymous false",
@@ -52,12 +52,13 @@ const GENERAL: [&str; 10] = [
     "log_type warning",
     "log_type notice",
     "log_type information",
-    // Limit in bytes: Kafka would reject a larger message from the bridge. A rejection by the broker reaches the client
-    // that publishes the message.
+    // Limit of an MQTT message in bytes: Kafka would reject a larger one from the bridge. A rejection by the broker
+    // reaches the client that publishes the message.
     "max_packet_size 1000000",
 ];
 
-/// Limits of the queue of a disconnected client. The limit that is reached first applies.
+/// Directives of `mosquitto.conf` that limit the queue of a disconnected client. The limit that is reached first
+/// applies.
 fn queue(broker: &IotBroker) -> [String; 2] {
     let messages = broker.sizes.queue;
     [format!("max_queued_messages {messages}"), format!("max_queued_bytes {}", u64::from(messages) << 10)]
@@ -199,7 +200,7 @@ fn mosquitto(broker: &IotBroker) -> Container {
         read_only("config", "/mosquitto/config"),
         read_only("auth", "/mosquitto/auth"),
         mount("data", "/mosquitto/data"),
-        // The image declares this path as a volume. Mosquitto writes nothing there.
+        // Mosquitto's image declares the path of its log as a volume. Mosquitto writes nothing there.
         mount("log", "/mosquitto/log"),
     ];
     Container {

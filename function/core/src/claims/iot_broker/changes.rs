@@ -5,10 +5,11 @@ use serde_json::Value;
 use crate::claims::between::changes::{ENVIRONMENT, NAMESPACE, REFERENCE, SHRINKS, read_out, rises};
 use crate::schema::change::{Rule, size};
 
-/// Every rule of this claim.
+/// Every rule for changes of an `IotBrokerClaim`.
 pub const RULES: &[Rule] = &[NAMESPACE, ENVIRONMENT, VOLUME, USER_PASSWORDS, BRIDGE_PASSWORD];
 
-/// Rule for the size of the volume. It applies only where persistence is on before and after the change.
+/// Rule for changes of the size of Mosquitto's volume. It applies only where persistence is on before and after the
+/// change.
 pub const VOLUME: Rule = Rule::new(
     "!self.mqttConfig.persistence || !oldSelf.mqttConfig.persistence \
     || quantity(self.mqttConfig.storage).compareTo(quantity(oldSelf.mqttConfig.storage)) >= 0",
@@ -21,7 +22,8 @@ pub const VOLUME: Rule = Rule::new(
 )
 .at(".mqttConfig.storage");
 
-/// Rule for the password of the bridge. Without mappings no bridge is composed, so no password was generated for it.
+/// Rule for changes of the Secret with the bridge's password. Without mappings no bridge is composed, so no password
+/// was generated for it.
 pub const BRIDGE_PASSWORD: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.connectorConfig.credentialsSecretRef) || has(oldSelf.connectorConfig.credentialsSecretRef) \
@@ -34,7 +36,7 @@ pub const BRIDGE_PASSWORD: Rule = Rule::new(
 )
 .at(".connectorConfig.credentialsSecretRef");
 
-/// Rule for the passwords of users.
+/// Rule for changes of the Secrets with the passwords of the MQTT broker's users.
 pub const USER_PASSWORDS: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || self.mqttConfig.users.all(now, !has(now.credentialsSecretRef) \

@@ -10,26 +10,27 @@ use crate::schema::size::{Bytes, Cpu};
 use crate::settings::image::ImageReference;
 use crate::settings::limits::{Lever, too_many};
 
-/// Most bytes of all topic filters of users together. One ConfigMap holds them, and the Object that carries the
-/// ConfigMap stores them again.
+/// Most bytes of all topic filters of an `IotBrokerClaim`'s users together. One ConfigMap holds them, and the Object
+/// that carries the ConfigMap stores them again.
 const MOST_ALLOWED: usize = 256 << 10;
 
 /// Longest assumed duration of a restart of Kafka, in seconds. The bridge runs in Kafka's pod and is disconnected for
 /// as long.
 const RESTART_SECONDS: u32 = 180;
-/// Most messages that a queue holds by default: those that a simulator's instance sends during a restart of Kafka, at
-/// its highest rate of 1000 a second.
+/// Most messages that Mosquitto's queue for a client holds by default: those that a simulator's instance sends during a
+/// restart of Kafka, at its highest rate of 1000 a second.
 const QUEUE: u32 = 1000 * RESTART_SECONDS;
-/// Space for one queued message, in memory and on the volume. A message of 1 KiB was measured to take about 1400 bytes
-/// of Mosquitto's memory and 1200 bytes of its file.
+/// Space for one message in Mosquitto's queue, in memory and on the volume. A message of 1 KiB was measured to take
+/// about 1400 bytes of Mosquitto's memory and 1200 bytes of its file.
 const QUEUED_MESSAGE: Bytes = Bytes::of(1536);
-/// Memory of Mosquitto beside its queues.
+/// Memory that Mosquitto needs beside its queues of messages.
 const REST: Bytes = Bytes::mebi(48);
 const LEAST_MEMORY_MEBIBYTES: u64 = 64;
 
 pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let mqtt = &spec.mqtt_config;
-    // An amount that cannot be read has a fault from the schema check already, so zero replaces it without another one.
+    // A memory or storage amount that cannot be read has a fault from the schema check already, so zero replaces it
+    // without another one.
     let storage = Bytes::read(&mqtt.storage).unwrap_or_default();
     let cpu = Cpu::read(&mqtt.cpu).unwrap_or_default();
     let least = Bytes::mebi(LEAST_MEMORY_MEBIBYTES);
@@ -61,18 +62,20 @@ fn room(spec: &Spec, memory: Bytes, storage: Bytes) -> u32 {
     let in_memory = memory.minus(REST).holds(QUEUED_MESSAGE.times(bridges(spec)));
     let on_disk = storage.holds(QUEUED_MESSAGE.times(bridges(spec) * 2));
     let room = if spec.mqtt_config.persistence { in_memory.min(on_disk) } else { in_memory };
-    // Mosquitto reads 0 as a queue without a limit.
+    // Mosquitto reads 0 as a queue without a limit, so the queue has room for one message at least.
     u32::try_from(room).unwrap_or(u32::MAX).max(1)
 }
 
-/// Number of the platform's own clients with persistent sessions: a connector for each converter in use, at least one.
+/// Number of the platform's own MQTT clients with persistent sessions: a connector for each converter in use, at least
+/// one.
 fn bridges(spec: &Spec) -> u64 {
     let mappings = &spec.connector_config.mappings;
     let has = |converter| u64::from(mappings.iter().any(|mapping| mapping.converter == converter));
     (has(Converter::Json) + has(Converter::Bytes)).max(1)
 }
 
-/// Fields whose sizes count towards the limits of the platform team. A fault about a limit names them.
+/// Fields of an `IotBrokerClaim` whose sizes count towards the limits of the platform team. A fault about a limit names
+/// them.
 pub fn levers(broker: &IotBroker) -> Vec<Lever> {
     let Sizes { cpu, memory, storage, .. } = broker.sizes;
     let simulator = &broker.spec.connector_config.simulator;
@@ -135,7 +138,8 @@ pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
                 "needs the converter Json: bytes have no fields; leave keyField out or set the converter to Json",
             ));
         }
-        // Mappings of one converter share a connector, which cannot decide which of two mappings a message belongs to.
+        // Mappings of the MQTT bridge with the same converter share a connector, which cannot decide which of two
+        // mappings a message belongs to.
         let twin = mappings.iter().take(index).find(|earlier| {
             earlier.converter == mapping.converter
                 && earlier.mqtt_topic != mapping.mqtt_topic
@@ -153,7 +157,7 @@ pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
     }
 }
 
-/// Checks the simulator, and returns its image if the claim names one.
+/// Checks the spec of the device simulator, and returns its image if the claim names one.
 pub fn simulator(faults: &mut Vec<Fault>, simulator: &Simulator) -> Option<ImageReference> {
     if simulator.min_scale > simulator.max_scale {
         faults.push(Fault::new(
@@ -217,7 +221,7 @@ fn overrun(broker: &IotBroker) -> Option<String> {
     })
 }
 
-/// Warning about a mapping of messages that no user may publish: the name of a field, and the text.
+/// Warning about a mapping of the MQTT bridge for messages that no user may publish: the name of a field, and the text.
 fn unpublished(broker: &IotBroker, mapping: &Mapping) -> Option<(&'static str, String)> {
     let simulator = &broker.spec.connector_config.simulator;
     let users = broker.spec.mqtt_config.users.iter().flat_map(|user| user.publish.iter());
@@ -246,7 +250,7 @@ fn mixed(mappings: &[Mapping], index: usize) -> Option<(&'static str, String)> {
     ))
 }
 
-/// Warnings about fields that have no effect.
+/// Warnings about fields of an `IotBrokerClaim` that have no effect.
 fn without_effect(broker: &IotBroker) -> Vec<String> {
     let spec = &broker.spec;
     let connector = &spec.connector_config;

@@ -1,4 +1,4 @@
-//! Broker whose claim passed all checks. Every part is built from it.
+//! MQTT broker whose claim passed all checks. Every part of its plan is built from it.
 
 use super::claim::Spec;
 use crate::claims::between::tenant::Tenant;
@@ -10,7 +10,7 @@ pub struct IotBroker {
     pub tenant: Tenant,
     pub spec: Spec,
     pub sizes: Sizes,
-    /// Image of the simulator, if the claim names one.
+    /// Image of the device simulator, if the claim names one.
     pub simulator_image: Option<ImageReference>,
 }
 

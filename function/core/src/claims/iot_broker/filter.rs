@@ -1,8 +1,9 @@
 //! MQTT topic filters: `+` matches one level; `#` at the end matches all levels below, and the level above them.
 
-/// True if both filters match some topic. A topic is also a filter, one that matches only itself.
+/// True if two MQTT topic filters match some topic in common. A topic is also a filter, one that matches only itself.
 pub fn overlap(one: &str, other: &str) -> bool {
-    // A wildcard in the first level does not match topics that begin with `$`, such as those of the broker itself.
+    // A wildcard in the first level of an MQTT filter does not match topics that begin with `$`, such as those of the
+    // broker itself.
     let hidden = |own: &str, wildcard: &str| own.starts_with('$') && wildcard.starts_with(['+', '#']);
     if hidden(one, other) || hidden(other, one) {
         return false;
@@ -18,7 +19,7 @@ pub fn overlap(one: &str, other: &str) -> bool {
     }
 }
 
-/// Filters for the topics that `filter` matches although one of its wildcards matches an empty level, or its `#`
+/// MQTT filters for the topics that `filter` matches although one of its wildcards matches an empty level, or its `#`
 /// matches no level. An example: `health/#` also matches `health` and `health/`.
 pub fn strays(filter: &str) -> Vec<String> {
     let levels: Vec<&str> = filter.split('/').collect();
@@ -31,8 +32,8 @@ pub fn strays(filter: &str) -> Vec<String> {
     above.into_iter().chain(emptied).filter(|stray| !stray.is_empty()).collect()
 }
 
-/// Reason why a filter has no effect among a user's rights, worded to follow the name of its field. `user` is the name
-/// of that user. `publishes` is true for a right to publish, and false for a right to read.
+/// Reason why an MQTT topic filter has no effect among a user's rights, worded to follow the name of its field. `user`
+/// is the name of that user. `publishes` is true for a right to publish, and false for a right to read.
 pub fn meaningless(filter: &str, user: &str, publishes: bool) -> Option<String> {
     if filter.contains("%u") {
         let written_out = filter.replace("%u", user);
@@ -54,14 +55,14 @@ pub fn meaningless(filter: &str, user: &str, publishes: bool) -> Option<String> 
     refused_by_the_broker(filter, publishes)
 }
 
-/// Reason why no client can publish to a topic, worded to follow the name of its field. The broker rejects a message to
-/// such a topic, or accepts the message and delivers it to no client.
+/// Reason why no client can publish to an MQTT topic, worded to follow the name of its field. The broker rejects a
+/// message to such a topic, or accepts the message and delivers it to no client.
 pub fn unpublishable(topic: &str) -> Option<String> {
     refused_by_the_broker(topic, true)
 }
 
 fn refused_by_the_broker(filter: &str, publishes: bool) -> Option<String> {
-    // Clients may read topics below `$SYS`, but only the broker publishes there.
+    // MQTT clients may read topics below `$SYS`, but only the broker publishes there.
     let own = ["$SYS", "$share"].into_iter().filter(|_| publishes).find(|own| filter.starts_with(own));
     let reason = match own.or_else(|| filter.starts_with("$CONTROL/").then_some("$CONTROL")) {
         Some("$CONTROL") => "$CONTROL: this broker has nothing that could be controlled by messages",

@@ -26,7 +26,7 @@ use crate::settings::pins::Image;
 const NAME: &str = "simulator";
 const APP: &str = broker::SIMULATOR_APP;
 
-/// Resources that each instance of the simulator requests.
+/// CPU and memory that each instance of the device simulator requests.
 pub const DEMAND: Demand = Demand { cpu: Cpu::thousandths(50), memory: Bytes::mebi(64), storage: Bytes::mebi(0) };
 
 const CONFIG: &str = "health-data-sim-program";
@@ -95,7 +95,7 @@ fn scale(simulator: &Simulator) -> BTreeMap<String, String> {
     ])
 }
 
-/// Container with the platform's own program, in an image that provides only Python.
+/// Container of the device simulator with the platform's own program, in an image that provides only Python.
 fn own_program(broker: &IotBroker) -> Container {
     Container {
         command: Some(["python3", "-u", "/app/simulator.py"].map(str::to_owned).to_vec()),
@@ -105,7 +105,8 @@ fn own_program(broker: &IotBroker) -> Container {
     }
 }
 
-/// Container with the user's own image. The container requires nothing of the image beyond the claim's documentation.
+/// Container of the device simulator with the user's own image. The container requires nothing of the image beyond the
+/// claim's documentation.
 fn users_image(broker: &IotBroker) -> Container {
     Container {
         env: Some(environment(broker)),

@@ -42,7 +42,7 @@ pub struct Credential {
     pub secret: String,
 }
 
-/// Columns of `kubectl get` beside those of every claim.
+/// Printer columns of an `IotBrokerClaim` beside those of every claim.
 pub const COLUMNS: &[Column] = &[
     Column::wide(
         "Environment",

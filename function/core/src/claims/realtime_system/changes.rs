@@ -3,7 +3,7 @@
 use crate::claims::between::changes::{ENVIRONMENT, NAMESPACE, VOLUME, read_out};
 use crate::schema::change::Rule;
 
-/// Every rule of this claim.
+/// Every rule for changes of a `RealtimeSystemClaim`.
 pub const RULES: &[Rule] =
     &[NAMESPACE, ENVIRONMENT, PARTITIONS, VOLUME, ADMINISTRATOR, EMAIL, LENSES_PASSWORD, DASHBOARD_PASSWORD];
 
@@ -22,7 +22,7 @@ pub const EMAIL: Rule = Rule::new(
 )
 .at(".email");
 
-/// Rule for the password of the administrator in Lenses HQ.
+/// Rule for changes of the Secret with the password of the administrator in Lenses HQ.
 pub const LENSES_PASSWORD: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.lensesConfig.administrator.credentialsSecretRef) || has(oldSelf.lensesConfig.administrator.credentialsSecretRef)",
@@ -31,7 +31,7 @@ pub const LENSES_PASSWORD: Rule = Rule::new(
 )
 .at(".lensesConfig.administrator.credentialsSecretRef");
 
-/// Rule for the password of the administrator in Metabase.
+/// Rule for changes of the Secret with the password of the administrator in Metabase.
 pub const DASHBOARD_PASSWORD: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.dashboard.administrator.credentialsSecretRef) || has(oldSelf.dashboard.administrator.credentialsSecretRef)",

@@ -12,14 +12,14 @@ use crate::settings::Settings;
 use crate::settings::archive::{ArchiveUrl, Servers, Way};
 use crate::settings::limits::{Lever, too_many};
 
-/// CPU and memory that a container requests.
+/// CPU and memory that a container of a real-time system requests.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
     pub cpu: Cpu,
     pub memory: Bytes,
 }
 
-/// Sizes of all parts, as numbers.
+/// Sizes of all parts of a real-time system, as numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     pub hq: Share,
@@ -35,7 +35,8 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Fields whose sizes count towards the limits of the platform team. A fault about a limit names them.
+    /// Fields of a `RealtimeSystemClaim` whose sizes count towards the limits of the platform team. A fault about a
+    /// limit names them.
     pub fn levers(&self) -> Vec<Lever> {
         vec![
             Lever::storage("spec.kafkaConfig.storage", self.kafka_storage),
@@ -57,7 +58,8 @@ impl Sizes {
 pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let Agent { memory: agent, heap: agent_heap, .. } = &spec.lenses_config.agent;
     let KafkaConfig { memory: kafka, heap: connect_heap, .. } = &spec.kafka_config;
-    // An amount that cannot be read has a fault from the schema check already, so zero replaces it without another one.
+    // A CPU, memory or storage amount that cannot be read has a fault from the schema check already, so zero replaces
+    // it without another one.
     let cpu = |amount: &str| Cpu::read(amount).unwrap_or_default();
     let storage = |amount: &str| Bytes::read(amount).unwrap_or_default();
     let mut share = |cpu_text: &str, field: &str, amount: &str, least| Share {
@@ -134,17 +136,17 @@ fn leaves(faults: &mut Vec<Fault>, field: &str, memory: Bytes, heap: Bytes, rest
     }
 }
 
-/// Archive of a connector, with the port and networks at which its server is reached.
+/// Archive with a Kafka connector, with the port and networks at which the archive's server is reached.
 #[derive(Clone, Debug)]
 pub struct Fetched {
-    /// Short name of the connector: `mqtt` or `snowflake`.
+    /// Short name of the connector that the archive contains: `mqtt` or `snowflake`.
     pub connector: &'static str,
     pub url: ArchiveUrl,
     pub sha256: String,
     pub way: Way,
 }
 
-/// Archives that the claim names, each on a server that the platform team permits.
+/// Archives with Kafka connectors that the claim names, each on a server that the platform team permits.
 pub fn archives(faults: &mut Vec<Fault>, connectors: &Connectors, servers: &Servers) -> Vec<Fetched> {
     let mut fetched = Vec::new();
     for (connector, archive) in [("mqtt", &connectors.mqtt), ("snowflake", &connectors.snowflake)] {
@@ -179,15 +181,15 @@ pub fn dashboard_email(dashboard: &Dashboard, tenant: &Tenant) -> String {
     email.unwrap_or_else(|| format!("admin@{}", default_domain(&tenant.owner.environment, &tenant.namespace)))
 }
 
-/// Checks the names of topics. Kafka writes a dot as an underscore in the names of metrics, so two topics must differ
-/// in more than that.
+/// Checks the names of Kafka topics. Kafka writes a dot as an underscore in the names of metrics, so two topics must
+/// differ in more than that.
 pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
     if let Some(fault) = too_many("spec.kafkaConfig.topics", kafka.topics.len(), most, "topics") {
         faults.push(fault);
         return;
     }
-    // Topics under the name that metrics give them. The first two names suffice: every later name differs from one of
-    // them.
+    // Kafka topics under the name that metrics give them. The first two topics suffice: every later one differs from
+    // one of them.
     let mut called: HashMap<String, Vec<&str>> = HashMap::new();
     for (index, topic) in kafka.topics.iter().enumerate() {
         let field = || format!("spec.kafkaConfig.topics[{index}].name");
@@ -218,12 +220,12 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub host: String,
-    /// Topics in the order of the claim, each with its table.
+    /// Kafka topics that are delivered to Snowflake, in the order of the claim, each with its table.
     pub tables: Vec<(String, String)>,
 }
 
-/// Checks the account, and the topics for Snowflake: each one exists in the claim, and no two are delivered to the same
-/// table.
+/// Checks the Snowflake account, and the Kafka topics for it: each one exists in the claim, and no two are delivered to
+/// the same table.
 pub fn delivery(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &KafkaConfig) -> Delivery {
     let known: BTreeSet<&str> = kafka.topics.iter().map(|topic| topic.name.as_str()).collect();
     let mut taken: HashMap<String, &str> = HashMap::new();
@@ -243,7 +245,7 @@ pub fn delivery(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &Ka
     Delivery { host: account_host(faults, &snowflake.account), tables }
 }
 
-/// Snowflake table that receives a topic: an identifier that needs no quotes.
+/// Snowflake table that receives a Kafka topic: an identifier that needs no quotes.
 fn table(topic: &str) -> String {
     let mut table: String =
         topic.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
@@ -253,11 +255,11 @@ fn table(topic: &str) -> String {
     table
 }
 
-/// Domains that contain the hosts of Snowflake accounts.
+/// Domains below which Snowflake has the hosts of all accounts.
 const SNOWFLAKE_DOMAINS: [&str; 2] = ["snowflakecomputing.com", "snowflakecomputing.cn"];
 
-/// Host of an account, which may be written as its identifier or as its host. An account that is nothing but a domain,
-/// such as one copied from an address, is rejected.
+/// Host of a Snowflake account, which may be written as its identifier or as its host. An account that is nothing but a
+/// domain, such as one copied from an address, is rejected.
 fn account_host(faults: &mut Vec<Fault>, account: &str) -> String {
     let within = |domain: &'static str| {
         let (name, end) = account.split_at_checked(account.len().checked_sub(domain.len())?)?;

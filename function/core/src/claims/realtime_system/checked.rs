@@ -12,15 +12,15 @@ pub struct RealtimeSystem {
     pub sizes: Sizes,
     pub archives: Vec<Fetched>,
     pub schemas: Vec<Registered>,
-    /// Delivery to Snowflake, if the claim has `snowflakeConfig`.
+    /// Delivery of topics to Snowflake, if the claim has `snowflakeConfig`.
     pub delivery: Option<Delivery>,
     /// E-mail address of the dashboard's first administrator, which is also the user name.
     pub dashboard_email: String,
 }
 
 impl RealtimeSystem {
-    /// Name of an object on the host, where all namespaces of an environment share one namespace. The name begins with
-    /// the namespace inside, unless that one has the environment's name.
+    /// Name of a real-time system's object on the host, where all namespaces of an environment share one namespace. The
+    /// name begins with the namespace inside, unless that one has the environment's name.
     pub fn on_host_name(&self, name: &str) -> String {
         if self.tenant.namespace == self.tenant.owner.environment {
             name.to_owned()

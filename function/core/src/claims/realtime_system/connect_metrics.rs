@@ -33,10 +33,12 @@ const NAME: &str = "connect-metrics";
 const APP: &str = apps::CONNECT_METRICS;
 pub const METRICS: Port = ("metrics", 9404);
 
-/// Directory that both containers share: one writes Connect's answer there, the other reads it.
+/// Directory that both containers of the metrics pod share: one writes Kafka Connect's answer there, the other reads
+/// it.
 const ANSWERS: &str = "/answers";
 
-/// Options of a JVM that runs for about a second. UTF-8 preserves the names of connectors.
+/// Options of the JVM that asks Kafka Connect for its counts and runs for about a second. UTF-8 preserves the names of
+/// connectors.
 const JAVA: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8";
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::MONITORING, resources)
@@ -102,7 +104,8 @@ fn serves(system: &RealtimeSystem) -> Container {
         env: Some(vec![env("PORT", METRICS.1.to_string()), env("ANSWER", format!("{ANSWERS}/connect"))]),
         volume_mounts: Some(vec![read_only("answers", ANSWERS)]),
         resources: Some(requests(Cpu::thousandths(10), "32Mi", "64Mi")),
-        // The probes do not depend on an answer of Connect, because the container must also report that there is none.
+        // The probes of the metrics container do not depend on an answer of Connect, because the container must also
+        // report that there is none.
         readiness_probe: Some(tcp_probe(METRICS.0, 10, 3)),
         liveness_probe: Some(tcp_probe(METRICS.0, 20, 6)),
         security_context: Some(confined()),
@@ -157,9 +160,9 @@ fn alerts(part: &Part) -> PrometheusRule {
     }
 }
 
-/// Expression for a connector whose count grew in the last ten minutes. `increase` covers a count that restarted from
-/// zero with Connect, but ignores the first value of a series. Therefore the expression also compares the count with
-/// its value ten minutes ago, or with zero if there was none.
+/// PromQL expression for a connector whose count grew in the last ten minutes. `increase` covers a count that restarted
+/// from zero with Connect, but ignores the first value of a series. Therefore the expression also compares the count
+/// with its value ten minutes ago, or with zero if there was none.
 fn grew(metric: &str) -> String {
     let sum = |of: &str| format!("sum by (namespace, connector) ({of})");
     let (grown, now, before) =

@@ -71,10 +71,11 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let volumes = vec![
         claimed_volume("data", CLAIM),
         scratch_volume("connector-jars", "2Gi"),
-        // This volume is optional: the broker's claim creates its Secret after Kafka has started, or never.
+        // The volume with the MQTT bridge's credentials is optional: the broker's claim creates its Secret after Kafka
+        // has started, or never.
         mqtt_bridge().volume("mqtt-credentials", true),
-        // This volume is mounted even without a sink, so that a sink can be added or removed without a restart of
-        // Kafka.
+        // The volume with the Snowflake key is mounted even without a sink, so that a sink can be added or removed
+        // without a restart of Kafka.
         secrets::snowflake().volume("snowflake-credentials", true),
     ];
     let workload = Workload {
@@ -88,8 +89,8 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let mut deployment = workload.deployment();
     if let Some(pod) = deployment.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()) {
         pod.hostname = Some(KAFKA_APP.to_owned());
-        // Connect and Schema Registry connect to the name of the Service, which has no endpoint until this pod is
-        // ready.
+        // Kafka Connect and Schema Registry connect to the name of Kafka's Service, which has no endpoint until this
+        // pod is ready, so a host alias resolves the name.
         pod.host_aliases = Some(vec![HostAlias {
             ip: "127.0.0.1".to_owned(),
             hostnames: Some(vec![KAFKA_SERVICE.to_owned(), system.tenant.service_host(KAFKA_SERVICE)]),
@@ -109,8 +110,8 @@ pub fn immutable(system: &RealtimeSystem) -> Immutable {
 fn kafka_service(system: &RealtimeSystem, part: &Part) -> Service {
     let mut service = service(part, KAFKA_SERVICE, &PORTS);
     if system.spec.monitoring {
-        // The Service uses the port's number. A name would have to be declared in the pod's template, and Kafka would
-        // restart.
+        // Kafka's Service refers to the metrics port by its number. A name would have to be declared in the pod's
+        // template, and Kafka would restart.
         let (name, number) = CONNECT_JMX_PORT;
         let ports = service.spec.get_or_insert_default().ports.get_or_insert_default();
         ports.push(ServicePort { name: Some(name.to_owned()), port: number, ..ServicePort::default() });
@@ -142,7 +143,7 @@ fn kafka(system: &RealtimeSystem) -> Container {
 fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
     vec![
         env("ADV_HOST", system.tenant.service_host(KAFKA_SERVICE)),
-        // Demonstration features of the image, all switched off.
+        // Demonstration features of Kafka's image, all switched off by variables.
         env("SAMPLEDATA", "0"),
         env("RUNNING_SAMPLEDATA", "0"),
         env("RUNTESTS", "0"),
@@ -150,7 +151,7 @@ fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("BROWSECONFIGS", "0"),
         env("BROKER_HEAP_OPTS", format!("-Xmx{}", system.sizes.broker_heap.java())),
         env("CONNECT_HEAP_OPTS", format!("-Xmx{}", system.sizes.connect_heap.java())),
-        // Option of every JVM in the pod: a JVM whose memory is exhausted exits, and is started again.
+        // Option of every JVM in Kafka's pod: a JVM whose memory is exhausted exits, and is started again.
         env("JAVA_TOOL_OPTIONS", "-XX:+ExitOnOutOfMemoryError"),
         env("CONNECT_CONFIG_PROVIDERS", "dir"),
         env("CONNECT_CONFIG_PROVIDERS_DIR_CLASS", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"),

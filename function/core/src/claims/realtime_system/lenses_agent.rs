@@ -32,7 +32,7 @@ const HTTP: Port = ("http", 9991);
 const METRICS: Port = ("metrics", 9102);
 const CONFIG: &str = "lenses-agent-config";
 const PROVISIONING: &str = "/mnt/provision-secrets";
-/// User ID to which the image's entry point switches when it starts as root.
+/// User ID to which the entry point of the Lenses agent's image switches when it starts as root.
 const USER: i64 = 65_534;
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, resources).away_for(Outage {
@@ -137,8 +137,8 @@ fn key(system: &RealtimeSystem) -> Vec<Resource> {
     ]
 }
 
-/// Variables of a script that logs in at HQ: HQ's address and credentials, and the name of this system's environment in
-/// HQ.
+/// Variables of a script that logs in at Lenses HQ: HQ's address and credentials, and the name of this system's
+/// environment in HQ.
 pub fn hq_access(system: &RealtimeSystem) -> Vec<EnvVar> {
     let administrator = secrets::administrator();
     vec![
@@ -149,7 +149,8 @@ pub fn hq_access(system: &RealtimeSystem) -> Vec<EnvVar> {
     ]
 }
 
-/// Variable with the Job's name. The name contains a hash of the Job's content, so the content cannot contain the name.
+/// Environment variable of a Job with the Job's name. The name contains a hash of the Job's content, so the content
+/// cannot contain the name.
 fn job_name() -> EnvVar {
     EnvVar {
         name: "JOB_NAME".to_owned(),
@@ -175,7 +176,7 @@ fn role(part: &Part) -> Role {
     Role {
         metadata: part.metadata(KEY_APP),
         rules: Some(vec![
-            // A rule for `create` cannot name a resource, because the resource does not exist yet.
+            // A rule of a Role for `create` cannot name a resource, because the resource does not exist yet.
             rule(&["create"], None),
             rule(&["get", "patch"], Some(vec![secrets::agent_key().name])),
         ]),

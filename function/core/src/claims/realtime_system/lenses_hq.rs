@@ -37,7 +37,7 @@ pub const ADDRESS: &str = "lenses";
 const CONFIG: &str = "lenses-hq-config";
 const CONFIG_FILE: &str = "config.yaml";
 
-/// Configuration file of HQ. HQ replaces `$(…)` by variables of its environment, so the file holds no secret.
+/// Configuration file of Lenses HQ. HQ replaces `$(…)` by variables of its environment, so the file holds no secret.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Config {
@@ -164,8 +164,8 @@ fn config(system: &RealtimeSystem) -> Config {
     Config {
         http: Http {
             address: port(HTTP.1),
-            // HQ serves plain HTTP behind the gateway and cannot detect a browser's HTTPS, so the claim decides whether
-            // session cookies are for HTTPS only.
+            // Lenses HQ serves plain HTTP behind the gateway and cannot detect a browser's HTTPS, so the claim decides
+            // whether session cookies are for HTTPS only.
             secure_session_cookies: lenses.secure_session_cookies,
         },
         agents: Agents { address: port(AGENTS.1) },

@@ -25,7 +25,7 @@ const APP: &str = apps::METABASE;
 pub const SERVICE: &str = "metabase-service";
 pub const HTTP: Port = ("http", 3000);
 
-/// User ID to which the image's entry point switches when it starts as root.
+/// User ID to which the entry point of Metabase's image switches when it starts as root.
 const USER: i64 = 2000;
 
 /// First label of the host.
@@ -96,15 +96,15 @@ fn metabase(system: &RealtimeSystem) -> Container {
     }
     Container {
         env: Some(variables),
-        // Metabase unpacks its drivers into `/plugins`.
+        // Metabase unpacks its drivers into `/plugins`, so a volume is mounted there.
         volume_mounts: Some(vec![mount(TMP, "/tmp"), mount("plugins", "/plugins")]),
         security_context: Some(confined()),
         resources: Some(requests(cpu, &memory.quantity(), &memory.quantity())),
-        // The first start migrates the database.
+        // The first start of Metabase migrates its database, so the startup probe allows ten minutes.
         startup_probe: Some(http_probe("/api/health", HTTP.0, 5, 120)),
         readiness_probe: Some(http_probe("/api/health", HTTP.0, 10, 3)),
-        // `/api/health` fails when the database does not answer, and a restart of Metabase would not repair the
-        // database.
+        // Metabase's `/api/health` fails when the database does not answer. A restart of Metabase would not repair the
+        // database, so the liveness probe only opens the port.
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
         ..container("metabase", system.tenant.image(Image::Metabase), &[HTTP])
     }

@@ -29,16 +29,17 @@ const APP: &str = "postgresql";
 /// Label `app` of the Job that creates the databases.
 const DATABASES_APP: &str = "lenses-config-generator";
 pub const SERVICE: &str = "lenses-backend-postgres-service";
-/// Port of the chart's Service, under the name that the chart gives it.
+/// Name and number of the port of PostgreSQL's Service; the chart gives it this name.
 pub const PORT: (&str, i32) = ("postgres", 5432);
 
-/// Name of the chart's release, and of the ServiceAccount of its pod.
+/// Name of PostgreSQL's Helm release, and of the ServiceAccount of its pod.
 const RELEASE: &str = "lenses-backend-postgres";
-/// User ID for which the image is built.
+/// User ID for which PostgreSQL's image is built.
 const USER: i64 = 999;
 const CLAIM: &str = "postgres-data-pvc";
 
-/// Databases, each with the key of its owner's password. The owner is a role with the name of the database.
+/// Databases in PostgreSQL, each with the key of its owner's password in the Secret. The owner is a role with the name
+/// of the database.
 const OWNED: [(&str, &str); 4] = [
     ("hq", postgres_key::HQ),
     ("agent1", postgres_key::AGENT1),
@@ -60,7 +61,8 @@ fn admits(_: &RealtimeSystem) -> Traffic {
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[SECRETS]);
     let claim = volume_claim(&part, CLAIM, system.sizes.database_storage);
-    // The chart has no value that withholds the token from its pod, so the pod uses this ServiceAccount.
+    // The PostgreSQL chart has no value that withholds the service account token from its pod, so the pod uses this
+    // ServiceAccount.
     let account = ServiceAccount {
         metadata: part.metadata(RELEASE),
         automount_service_account_token: Some(false),
@@ -89,7 +91,8 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
             "superuserPassword": {"secretKey": postgres_key::PASSWORD},
         },
         "serviceAccount": {"create": false, "name": RELEASE},
-        // The IDs are the chart's defaults. The Pod Security Standard `restricted` requires the seccomp profile.
+        // The user and group IDs are the defaults of the PostgreSQL chart. The Pod Security Standard `restricted`
+        // requires the seccomp profile.
         "podSecurityContext": {
             "fsGroup": USER,
             "supplementalGroups": [USER],
@@ -121,7 +124,7 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
     )
 }
 
-/// Labels of the part that the chart does not set itself.
+/// Labels of PostgreSQL's part that the chart does not set on the pod itself.
 fn pod_labels(part: &Part) -> BTreeMap<String, String> {
     let system = (PART_OF.to_owned(), part.owner.system.to_owned());
     part.selector().into_iter().chain([system]).collect()

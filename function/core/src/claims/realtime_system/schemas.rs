@@ -15,36 +15,37 @@ use crate::parts::workload::config_map;
 use crate::schema::fault::Fault;
 use crate::text::language::{Text, Word};
 
-/// Directory from which the script reads the schemas: one file for each topic.
+/// Directory in the pod of the SQL processors' keeper from which the script reads the schemas of topics: one file for
+/// each topic.
 pub const DIRECTORY: &str = "/schemas";
 const NAME: &str = "topic-schemas";
 
-/// Limits in bytes, for one schema and for all of them together: all schemas are files of one ConfigMap.
+/// Limits in bytes for the schemas of topics, one and all of them together: all schemas are files of one ConfigMap.
 const MOST: usize = 16 << 10;
 const MOST_TOGETHER: usize = 256 << 10;
 
-/// Schema that is registered for a topic.
+/// Schema that is registered in Schema Registry for a Kafka topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
     topic: String,
     /// Name of the schema language in Schema Registry and Lenses.
     format: &'static str,
     when: When,
-    /// JSON in one line, without control characters.
+    /// Definition of a topic's schema: JSON in one line, without control characters.
     definition: String,
 }
 
-/// Topics for which a schema is registered.
+/// Condition under which a topic's schema is registered in Schema Registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
-    /// Only for a topic without a schema.
+    /// The schema is registered only for a topic that has none in Schema Registry.
     First,
-    /// For every topic.
+    /// The schema is registered for every topic, whether it has one in Schema Registry or not.
     Always,
 }
 
 impl When {
-    /// Name in the script's variable.
+    /// Name of the condition in the variable from which the script reads which schemas to register.
     fn name(self) -> &'static str {
         match self {
             Self::First => "first",
@@ -53,8 +54,8 @@ impl When {
     }
 }
 
-/// Schemas to register, one at most for each topic. A topic without one in the claim gets none, except the platform's
-/// source topic: its built-in schema is registered only if the topic has no other.
+/// Schemas of Kafka topics to register, one at most for each topic. A topic without one in the claim gets none, except
+/// the platform's source topic: its built-in schema is registered only if the topic has no other.
 ///
 /// Checks the sizes of the definitions, and the syntax of each one in the language of its schema.
 pub fn check(faults: &mut Vec<Fault>, topics: &[Topic]) -> Vec<Registered> {
@@ -91,13 +92,13 @@ pub fn check(faults: &mut Vec<Fault>, topics: &[Topic]) -> Vec<Registered> {
     registered
 }
 
-/// The platform's own schema of its source topic.
+/// The platform's built-in schema of its source topic, which receives the messages of devices.
 fn built_in() -> Registered {
     let definition = script::DEVICE_DATA.to_owned();
     Registered { topic: SOURCE_TOPIC.to_owned(), format: "AVRO", when: When::First, definition }
 }
 
-/// Definition of a schema as one line, or the reason why it is refused.
+/// Definition of a topic's schema as one line, or the reason why it is refused.
 fn definition(schema: &TopicSchema) -> Result<String, String> {
     let TopicSchema { kind, definition } = schema;
     let size = definition.len();
@@ -116,13 +117,14 @@ fn definition(schema: &TopicSchema) -> Result<String, String> {
     wrong.map_or_else(|| Ok(to_text(&json)), Err)
 }
 
-/// Topics with a schema, one for each line of the script's variable: name, format and `when`.
+/// Topics with a schema, one for each line of the script's variable: name, format, and the condition for its
+/// registration.
 pub fn lines(schemas: &[Registered]) -> String {
     let line = |it: &Registered| format!("{} {} {}", Text::<Word>::literal(&it.topic), it.format, it.when.name());
     schemas.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Files with the definitions; `None` without schemas.
+/// ConfigMap with one file for the schema of each topic; `None` without schemas.
 pub fn files(schemas: &[Registered], part: &Part) -> Option<ConfigMap> {
     let data: BTreeMap<String, String> = schemas.iter().map(|it| (it.topic.clone(), it.definition.clone())).collect();
     (!data.is_empty()).then(|| config_map(part, NAME, data))

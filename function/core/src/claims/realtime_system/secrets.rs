@@ -20,7 +20,7 @@ pub fn postgres() -> Secret {
     Secret::new("lenses-backend-postgres-credentials")
 }
 
-/// Keys of [`postgres`].
+/// Keys of the Secret of PostgreSQL.
 pub mod postgres_key {
     pub const USERNAME: &str = "username";
     pub const PASSWORD: &str = "password";
@@ -57,13 +57,13 @@ pub fn snowflake() -> Secret {
     Secret::new(SNOWFLAKE_KEY)
 }
 
-/// Keys of [`snowflake`].
+/// Keys of the Secret with the Snowflake user's private key.
 pub mod snowflake_key {
     pub const PRIVATE_KEY: &str = "private_key";
     pub const PASSPHRASE: &str = "private_key_passphrase";
 }
 
-/// Generator of every value in [`postgres`] except the superuser's name.
+/// Password generator of every value in the Secret of PostgreSQL except the superuser's name.
 const POSTGRES: Generator = Generator {
     purpose: None,
     keys: &[
@@ -76,11 +76,11 @@ const POSTGRES: Generator = Generator {
     ],
 };
 
-/// Generator of a password for each administrator. All keys of a generator arrive in a Secret, so this one has no
-/// others.
+/// Generator of a password for each administrator, of Lenses HQ and of Metabase. All keys of a generator arrive in a
+/// Secret, so this one has no others.
 const ADMINISTRATORS: Generator = Generator { purpose: Some("administrators"), keys: &[PASSWORD] };
 
-/// Secrets on the host that the claim names.
+/// Secrets on the host that a `RealtimeSystemClaim` names.
 pub fn on_the_host(spec: &Claimed) -> Vec<HostSecret> {
     let lenses = &spec.lenses_config;
     let named = |field: &str, own: Option<&SecretName>, inside: &Secret| {
@@ -139,8 +139,8 @@ fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
     pusher.credentials(&administrator(), claimed.credentials_secret_ref.as_ref(), &ADMINISTRATORS, &added)
 }
 
-/// Fields that cannot change: the administrators' names, compared with the Secrets that were made for them. A claim
-/// without an e-mail address has nothing to compare.
+/// Fields of a `RealtimeSystemClaim` that cannot change: the administrators' names, compared with the Secrets that were
+/// made for them. A claim without an e-mail address has nothing to compare.
 pub fn immutable(system: &RealtimeSystem) -> Vec<Immutable> {
     let template = |key: &str| format!("{MANIFEST}/spec/template/data/{key}");
     let written = Text::<language::Template>::literal;

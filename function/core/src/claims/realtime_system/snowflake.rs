@@ -20,10 +20,10 @@ use crate::text::language::{Placeholders, Text, Word};
 const HTTP: i32 = 80;
 
 const APP: &str = "snowflake-sink-connector";
-/// Class name in version 3 of the connector. The archive that a claim names must be of that version.
+/// Java class of the Snowflake sink connector in version 3. The archive that a claim names must be of that version.
 const CLASS: &str = "com.snowflake.kafka.connector.SnowflakeSinkConnector";
-/// Topic for records that cannot be delivered, with the reason in their headers. Names that begin with `connect-` are
-/// reserved, so no claim can define this topic or deliver its records.
+/// Kafka topic for records that cannot be delivered to Snowflake, with the reason in their headers. Names that begin
+/// with `connect-` are reserved, so no claim can define this topic or deliver its records.
 const DEAD_LETTERS: &str = "connect-snowflake-dead-letters";
 
 #[derive(Serialize)]
@@ -67,7 +67,8 @@ struct Config {
     dead_letters_reasons: Text<Placeholders>,
 }
 
-/// Variables of the script that keeps the connector: the connector with its configuration, or its name as unwanted.
+/// Variables of the script that keeps the Snowflake connector: the connector with its configuration, or its name as
+/// unwanted.
 pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
     let Some((snowflake, delivery)) = system.spec.snowflake_config.as_ref().zip(system.delivery.as_ref()) else {
         return vec![env("UNWANTED", APP)];
@@ -76,7 +77,8 @@ pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("CONNECTOR_NAME", APP),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", to_text(&config(snowflake, delivery))),
-        // This reference to the Secret keeps the pod from starting before the private key exists.
+        // This variable's reference to the Secret keeps the connector's keeper from starting before the Snowflake
+        // private key exists.
         secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
     ]
 }
@@ -101,8 +103,8 @@ fn config(snowflake: &SnowflakeConfig, delivery: &Delivery) -> Config {
         role: Text::literal(&snowflake.role),
         database: Text::literal(&snowflake.database),
         schema: Text::literal(&snowflake.schema),
-        // Connect replaces this placeholder by the key when it starts the connector, so the key is not stored in
-        // Connect's configuration.
+        // Kafka Connect replaces this placeholder by the Snowflake key when it starts the connector, so the key is not
+        // stored in Connect's configuration.
         private_key: secret(secrets::snowflake_key::PRIVATE_KEY),
         passphrase: snowflake
             .private_key
@@ -115,7 +117,7 @@ fn config(snowflake: &SnowflakeConfig, delivery: &Delivery) -> Config {
         tolerance: Text::code("all"),
         log: Text::code("true"),
         dead_letters: Text::code(DEAD_LETTERS),
-        // Kafka has one broker, so one replica. Connect's default is three.
+        // Kafka has one broker, so the topic for undelivered records has one replica. Connect's default is three.
         dead_letters_replicas: Text::code("1"),
         dead_letters_reasons: Text::code("true"),
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Topics of one or several statements.
+/// Kafka topics that one or several statements of Lenses SQL read and write.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Topics {
     pub read: BTreeSet<String>,
@@ -15,9 +15,9 @@ pub struct Topics {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
-    /// Unquoted word: a name, a number or a keyword.
+    /// Unquoted word of an SQL statement: a name, a number or a keyword.
     Word(String),
-    /// Name in backquotes, which is never a keyword.
+    /// Name in backquotes in an SQL statement, which is never a keyword.
     Name(String),
     Sign(char),
 }
@@ -38,7 +38,7 @@ impl Token {
 impl Topics {
     pub fn of(sql: &str) -> Self {
         let tokens = tokens(sql);
-        // A name before `AS (` is defined by the statement itself and is not a topic.
+        // A name before `AS (` is defined by the SQL statement itself and is not a topic.
         let own: BTreeSet<&str> = tokens
             .windows(3)
             .filter(|three| three[1].is("AS") && three[2] == Token::Sign('('))
@@ -84,14 +84,14 @@ fn is_of_a_word(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '.' | '$')
 }
 
-/// Text up to the closing character. The closing character is consumed too.
+/// Text of an SQL statement up to a closing character, such as a quote. The closing character is consumed too.
 fn until(rest: &mut Peekable<Chars>, end: char) -> String {
     rest.by_ref().take_while(|next| *next != end).collect()
 }
 
 fn skip_comment(rest: &mut Peekable<Chars>) {
     let mut before = ' ';
-    // The star of `/*` does not begin a closing `*/`.
+    // The star of an SQL comment's opening `/*` does not begin a closing `*/`.
     rest.next();
     for next in rest.by_ref() {
         if before == '*' && next == '/' {

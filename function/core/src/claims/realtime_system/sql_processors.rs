@@ -29,8 +29,8 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources
     meanwhile: "who looks after SQL processors, which go on unless their SQL changed",
 });
 
-/// Processor in the format of the agent's API. The script reads the first `name` in each line, so that field comes
-/// first.
+/// SQL processor in the format of the Lenses agent's API. The script reads the first `name` in each line, so that field
+/// comes first.
 #[derive(Serialize)]
 struct Stream<'a> {
     name: &'a str,
@@ -49,7 +49,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let image = system.tenant.image(Image::Curl);
     let credentials_generation = system.tenant.credentials_generation;
     if processors.is_empty() {
-        // A Job removes the processors that an earlier version of the claim asked for.
+        // A Job removes the SQL processors that an earlier version of the claim asked for.
         let task = Task {
             part: &part,
             name: APP,
@@ -88,10 +88,11 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     files.chain(keeper.resources("")).collect()
 }
 
-/// Largest value of the variable with all statements, in bytes. Linux permits 128 KiB for a variable with its name.
+/// Largest value, in bytes, of the variable with all SQL statements. Linux permits 128 KiB for a variable with its
+/// name.
 const ROOM: usize = (128 << 10) - 16;
 
-/// Checks the size of all statements together, because one variable holds them, and the topics that they write.
+/// Checks the size of all SQL statements together, because one variable holds them, and the topics that they write.
 pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     let size = lines(processors).len();
     if size > ROOM {
@@ -109,8 +110,8 @@ pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     }
 }
 
-/// Topics that no processor writes and `is_fed` does not accept, each with the index of the first processor that reads
-/// it.
+/// Kafka topics that no SQL processor writes and `is_fed` does not accept, each with the index of the first processor
+/// that reads it.
 pub fn unwritten(processors: &[SqlProcessor], is_fed: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
     let topics: Vec<Topics> = processors.iter().map(|processor| Topics::of(&processor.sql)).collect();
     let is_written = |topic: &String| topics.iter().any(|other| other.written.contains(topic)) || is_fed(topic);

@@ -53,7 +53,7 @@ pub struct Secrets {
     pub postgres: String,
 }
 
-/// Columns of `kubectl get` beside those of every claim.
+/// Printer columns of a `RealtimeSystemClaim` beside those of every claim.
 pub const COLUMNS: &[Column] = &[
     Column::wide(
         "Environment",

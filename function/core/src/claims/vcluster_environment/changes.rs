@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::schema::change::Rule;
 
-/// Every rule of this claim.
+/// Every rule for changes of a `VClusterEnvironmentClaim`.
 pub const RULES: &[Rule] = &[NAME, PROVISIONER, COMPONENT, NAMESPACES, TENANTS, RETAIN];
 
 pub const NAME: Rule = Rule::same(
@@ -23,7 +23,8 @@ pub const RETAIN: Rule = Rule::not_on(
     "cannot be switched on: the host deletes every volume in a virtual cluster together with it, and what would be kept is its state without the data; leave it out, and save what has to last (docs/backup.md)",
 );
 
-/// Rule for the namespaces. An environment without any has one, with the name of the environment.
+/// Rule for changes of the namespaces inside an environment. An environment without any has one, with the name of the
+/// environment.
 pub const NAMESPACES: Rule = Rule::new(
     "has(oldSelf.namespaces) && size(oldSelf.namespaces) > 0 \
     ? oldSelf.namespaces.all(old, has(self.namespaces) && size(self.namespaces) > 0 ? old in self.namespaces : old == self.name) \
@@ -36,8 +37,8 @@ pub const NAMESPACES: Rule = Rule::new(
 )
 .at(".namespaces");
 
-/// Rule for the tenants. A namespace of the environment keeps its entry, or stays without one. A new namespace may come
-/// with an entry.
+/// Rule for changes of an environment's tenants. A namespace of the environment keeps its entry, or stays without one.
+/// A new namespace may come with an entry.
 pub const TENANTS: Rule = Rule::new(
     "(!has(oldSelf.tenants) || oldSelf.tenants.all(old, has(self.tenants) && old in self.tenants)) \
     && (!has(self.tenants) || self.tenants.all(now, has(oldSelf.tenants) && now in oldSelf.tenants \

@@ -18,7 +18,8 @@ pub fn names(faults: &mut Vec<Fault>, spec: &Spec, claim: &Claim, settings: &Set
     check_environment_name(faults, "spec.name", &spec.name, claim, settings);
 }
 
-/// Namespaces inside the virtual cluster: those in `spec.namespaces`, or else one with the environment's name.
+/// Namespaces inside the virtual cluster of an environment: those in `spec.namespaces`, or else one with the
+/// environment's name.
 pub fn namespaces(faults: &mut Vec<Fault>, spec: &Spec, settings: &Settings) -> Vec<String> {
     if spec.namespaces.is_empty() {
         if settings.reserved(&spec.name).is_none() {
@@ -54,7 +55,7 @@ pub fn tenants(faults: &mut Vec<Fault>, spec: &Spec, namespaces: &[String], clai
     namespaces.iter().map(tenancy).collect()
 }
 
-/// Secrets on the host that the claim names.
+/// Secrets on the host that a `VClusterEnvironmentClaim` names.
 pub fn host_secrets(spec: &Spec) -> Vec<HostSecret> {
     let certificate = spec.tls.iter().map(|tls| HostSecret::new("spec.tls.secretName", &tls.secret_name, ""));
     let shared = spec.shared_secrets.iter().enumerate();
@@ -89,7 +90,8 @@ pub fn components(faults: &mut Vec<Fault>, spec: &Spec) {
     }
 }
 
-/// Checks the gateway's Service type and annotations against those that the platform team allows.
+/// Checks the Service type and annotations that a claim sets for the ingress gateway against those that the platform
+/// team allows.
 pub fn gateway(faults: &mut Vec<Fault>, spec: &Spec, allowed: &Gateways) {
     let field = "spec.gateway.annotations";
     let known = || match allowed.allowed_annotations.as_slice() {

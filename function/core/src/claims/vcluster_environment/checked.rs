@@ -9,7 +9,7 @@ use crate::parts::part::Part;
 pub struct Environment {
     pub owner: Owner,
     pub spec: Spec,
-    /// Namespaces inside the virtual cluster, at least one.
+    /// Namespaces inside the environment's virtual cluster, at least one.
     pub namespaces: Vec<String>,
     /// Tenancy of each namespace inside: the namespace on the host whose claims may use it.
     pub tenants: Vec<Tenancy>,
@@ -17,7 +17,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Part of this environment. `namespace` is the namespace of the part's manifests, or empty if they have none.
+    /// Part of this environment's plan. `namespace` is the namespace of the part's manifests, or empty if they have
+    /// none.
     pub fn part<'a>(
         &'a self,
         name: &'static str,

@@ -29,7 +29,8 @@ fn certificate(environment: &Environment) -> Vec<Resource> {
     vec![pusher.store(), pusher.certificate(&certificate_secret(environment), &from)]
 }
 
-/// Secret with the certificate, inside the virtual cluster, in the namespace from which the gateway reads it.
+/// Secret inside the virtual cluster with the certificate of the routes, in the namespace from which the Istio gateway
+/// reads it.
 fn certificate_secret(environment: &Environment) -> Secret {
     Secret::new(format!("{}-tls", environment.spec.name))
 }

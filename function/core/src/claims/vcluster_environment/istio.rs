@@ -15,7 +15,7 @@ use crate::parts::workload::requests;
 use crate::schema::size::Cpu;
 use crate::settings::pins::{Chart, ISTIO_IMAGES};
 
-/// Helm release of the gateway. The chart derives the label of the gateway's pods from this name:
+/// Helm release of the Istio ingress gateway. The chart derives the label of the gateway's pods from this name:
 /// `istio: ingressgateway`.
 const GATEWAY_RELEASE: &str = "istio-ingressgateway";
 
@@ -65,8 +65,8 @@ fn gateway(environment: &Environment) -> Value {
     let settings = &environment.owner.settings;
     json!({
         "autoscaling": {"enabled": false},
-        // Security context in place of the chart's default. The chart drops its default as a whole, so the sysctl that
-        // permits ports below 1024 without root is repeated here.
+        // Security context of the Istio ingress gateway's pods, in place of the chart's default. The chart drops its
+        // default as a whole, so the sysctl that permits ports below 1024 without root is repeated here.
         "securityContext": {
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
             "seccompProfile": {"type": "RuntimeDefault"},

@@ -37,7 +37,8 @@ fn resources(environment: &Environment) -> Vec<Resource> {
         namespace_exists: true,
         values: operator(settings),
     };
-    // During its installation, Serving looks up the Service of the Istio ingress gateway.
+    // During its installation, Knative Serving looks up the Service of the Istio ingress gateway, so it waits for the
+    // gateway.
     let part = environment.part(
         parts::KNATIVE_SERVING,
         parts::KNATIVE_SERVING,
@@ -118,13 +119,13 @@ fn serving(settings: &Settings) -> KnativeServing {
     }
 }
 
-/// Image of a Serving component at the pinned version, from the mirror if the settings name one.
+/// Image of a Knative Serving component at the pinned version, from the mirror if the settings name one.
 fn serving_image(settings: &Settings, image: &str) -> String {
     format!("{}:v{KNATIVE_SERVING}", settings.mirrored(image))
 }
 
-/// Feature flags of Serving. Knative rejects a node selector and tolerations in the pods of its services unless these
-/// flags are enabled.
+/// Feature flags of Knative Serving. Knative rejects a node selector and tolerations in the pods of its services unless
+/// these flags are enabled.
 fn features(settings: &Settings) -> BTreeMap<&'static str, String> {
     [
         ("kubernetes.podspec-nodeselector", settings.node_selector().is_some()),
@@ -136,7 +137,7 @@ fn features(settings: &Settings) -> BTreeMap<&'static str, String> {
     .collect()
 }
 
-/// Node selector and tolerations of Serving's own workloads, if the settings have any.
+/// Node selector and tolerations of Knative Serving's own workloads, if the settings have any.
 fn workloads(settings: &Settings) -> Vec<Workload> {
     let (node_selector, tolerations) = (settings.node_selector(), settings.tolerations());
     if node_selector.is_none() && tolerations.is_none() {
@@ -146,11 +147,13 @@ fn workloads(settings: &Settings) -> Vec<Workload> {
     KNATIVE_SERVING_WORKLOADS.map(workload).into()
 }
 
-/// Registries whose tags Knative does not resolve to digests. Knative would call a registry itself to resolve a tag,
-/// without the pull secrets, which are on the host. Resolution is not needed, because the platform's tags never move.
+/// Registries whose image tags Knative does not resolve to digests. Knative would call a registry itself to resolve a
+/// tag, without the pull secrets, which are on the host. Resolution is not needed, because the platform's tags never
+/// move.
 fn unresolved(settings: &Settings) -> String {
     let mut registries: BTreeSet<String> = ["dev.local", "kind.local", "ko.local"].map(str::to_owned).into();
-    // Images that brokers' claims name come from the mirror too.
+    // Simulator images that brokers' claims name come from the mirror too, so Knative does not resolve the mirror's
+    // tags either.
     let mirror = settings.registry.as_ref().map(|_| settings.pulled(&ImageReference::read(QUEUE_PROXY_IMAGE)));
     let images = [Image::Nginx, Image::Python].map(|image| settings.reference(image));
     registries.extend(images.iter().chain(&mirror).map(|image| image.host().to_owned()));

@@ -56,7 +56,7 @@ fn values(environment: &Environment) -> Value {
         "kubeControllerManager": {"enabled": false},
         "kubeProxy": {"enabled": false},
         "coreDns": {"enabled": false},
-        // Alertmanager and the default rules are off, because alerts have no receiver.
+        // Alertmanager and the default rules of kube-prometheus-stack are off, because alerts have no receiver.
         "alertmanager": {"enabled": false},
         "defaultRules": {"create": false},
         "prometheusOperator": {
@@ -68,7 +68,8 @@ fn values(environment: &Environment) -> Value {
             "tolerations": tolerations,
         },
         "prometheus": {"prometheusSpec": {
-            // `false` makes Prometheus use the monitors and rules of all tenants, whichever release their labels name.
+            // `false` makes Prometheus use the ServiceMonitors and PrometheusRules of all tenants, whichever release
+            // their labels name.
             "serviceMonitorSelectorNilUsesHelmValues": false,
             "podMonitorSelectorNilUsesHelmValues": false,
             "probeSelectorNilUsesHelmValues": false,
@@ -86,9 +87,10 @@ fn values(environment: &Environment) -> Value {
             "tolerations": tolerations,
         },
         "grafana": {
-            // An empty value makes the chart generate a password and keep it. The chart's default password is public.
+            // An empty administrator password makes Grafana's chart generate one and keep it. The chart's default
+            // password is public.
             "adminPassword": "",
-            // The chart's dashboards show nodes, and a virtual cluster has none.
+            // The dashboards of kube-prometheus-stack show nodes, and a virtual cluster has none.
             "defaultDashboardsEnabled": false,
             "resources": requests(Cpu::thousandths(100), "256Mi", "1Gi"),
             "sidecar": {

@@ -18,7 +18,7 @@ use crate::parts::plan::{Ready, Resource};
 /// Pod Security Standard that a namespace enforces. Warnings and audit records are for `restricted` in every namespace.
 #[derive(Clone, Copy, Debug)]
 pub enum Standard {
-    /// Standard of namespaces with pods whose image must start as root, such as the pod of Kafka.
+    /// Pod Security Standard of namespaces with pods whose image must start as root, such as the pod of Kafka.
     Baseline,
     Restricted,
 }
@@ -53,7 +53,7 @@ fn host(environment: &Environment) -> Vec<Resource> {
     vec![object.adopting()]
 }
 
-/// Rule for `spec.retain`: only an environment that has it already may keep it.
+/// Rule for `spec.retain` of an environment: only one that has it already may keep it.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     environment.spec.retain.then(|| Immutable::left_alone("host-namespace-object", "spec.retain", changes::RETAIN))
 }

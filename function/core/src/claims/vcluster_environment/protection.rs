@@ -16,7 +16,7 @@ use crate::parts::owner::label;
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
-/// Label by which a ClusterUsage selects a resource, among those that the same composite controls.
+/// Label by which a ClusterUsage selects a composed resource, among those that the same composite controls.
 pub fn mark(what: &str) -> (String, String) {
     (label("protected"), what.to_owned())
 }
@@ -57,7 +57,7 @@ fn marked(part: &str) -> BTreeMap<String, String> {
     BTreeMap::from([mark(part)])
 }
 
-/// Managed resource that creates the virtual cluster.
+/// Managed resource that creates the virtual cluster, as a ClusterUsage refers to it.
 fn cluster(environment: &Environment) -> Of {
     let labels = marked(parts::VIRTUAL_CLUSTER);
     match environment.spec.provisioner {
@@ -69,6 +69,7 @@ fn cluster(environment: &Environment) -> Of {
 fn usage(environment: &Environment, suffix: &str, of: Of, by: Of, reason: String) -> Resource {
     let part = environment.part(parts::PROTECTION, "", "", &[LOCK]);
     let metadata: ObjectMeta = part.managed_metadata();
-    // `replay_deletion`: Crossplane repeats a rejected deletion as soon as the last user is gone.
+    // With `replayDeletion`, Crossplane repeats a deletion that a ClusterUsage has rejected, as soon as the last user
+    // is gone.
     part.directly(suffix, metadata, ClusterUsage { of, by, reason, replay_deletion: true })
 }

@@ -47,8 +47,8 @@ fn helm(environment: &Environment, metadata: ObjectMeta, credentials: Credential
     object
 }
 
-/// Fields that cannot change: the lock's name and annotations show the environment's name, its namespaces and their
-/// tenants.
+/// Fields of an environment that cannot change: the lock's name and annotations show the environment's name, its
+/// namespaces and their tenants.
 pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let shown = |name: &str| format!("/metadata/annotations/{}", annotation(name).replace('/', "~1"));
     let (namespaces, tenants) = (shown(NAMESPACES), shown(TENANTS));

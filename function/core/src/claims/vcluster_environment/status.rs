@@ -56,7 +56,7 @@ pub struct Grafana {
     pub secret: String,
 }
 
-/// Columns of `kubectl get` beside those of every claim.
+/// Printer columns of a `VClusterEnvironmentClaim` beside those of every claim.
 pub const COLUMNS: &[Column] = &[Column::wide("Environment", ".spec.name", "Name of the environment.")];
 
 pub fn of(environment: &Environment) -> Status {

@@ -20,7 +20,7 @@ use crate::parts::workload::default_pod_security;
 use crate::settings::input::STORAGE_CLASS;
 use crate::settings::pins::{Chart, VCLUSTER_IMAGE};
 
-/// Port of the virtual cluster's Service.
+/// Port of the Service in front of the virtual cluster's API server.
 const PORT: u16 = 443;
 
 pub const PART: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, resources).away_for(Outage {
@@ -35,14 +35,14 @@ fn resources(environment: &Environment) -> Vec<Resource> {
         Provisioner::Helm => vec![release(environment)],
         Provisioner::ClusterAPI => cluster(environment),
     };
-    // The ClusterUsages refer to the first resource, whose deletion removes the virtual cluster.
+    // The ClusterUsages refer to the first of these resources, whose deletion removes the virtual cluster.
     if let Some(first) = resources.first_mut() {
         first.mark(protection::mark(parts::VIRTUAL_CLUSTER));
     }
     resources
 }
 
-/// Fields that cannot change: the environment's name, its provisioner, and the storage class of its volume.
+/// Fields of an environment that cannot change: its name, its provisioner, and the storage class of its volume.
 pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let external_name = "/metadata/annotations/crossplane.io~1external-name";
     let (release, cluster) = ("vcluster-release", "vcluster-cluster");
@@ -80,7 +80,7 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     }
 }
 
-/// JSON pointer, in the chart's values, to the storage class of the control plane's volume.
+/// JSON pointer, in the values of the vcluster chart, to the storage class of the control plane's volume.
 const CLASS: &str = "/controlPlane/statefulSet/persistence/volumeClaim/storageClass";
 
 fn waits_for(environment: &Environment) -> &'static [&'static str] {
@@ -161,28 +161,30 @@ pub fn values(environment: &Environment) -> Value {
         "exportKubeConfig": {"server": format!("https://{}:{PORT}", host(name))},
         "sync": {
             "toHost": {
-                // Pods run on the host, so only the host's network can enforce a NetworkPolicy.
+                // Pods of a virtual cluster run on the host, so only the host's network can enforce a NetworkPolicy.
                 "networkPolicies": {"enabled": true},
                 "pods": {
-                    // Otherwise vCluster stores service account tokens, valid for ten years, in annotations of the pods
-                    // on the host: everybody who may read pods there could act as these service accounts.
+                    // Without `useSecretsForSATokens`, vCluster stores service account tokens, valid for ten years, in
+                    // annotations of the pods on the host: everybody who may read pods there could act as these service
+                    // accounts.
                     "useSecretsForSATokens": true,
-                    // `rewriteHosts` lets the pods of a StatefulSet resolve their own long host names from
+                    // `rewriteHosts` of vCluster lets the pods of a StatefulSet resolve their own long host names from
                     // `/etc/hosts`. The option adds an init container, whose image would have to be mirrored too.
                     // PostgreSQL and Prometheus do not need the option.
                     "rewriteHosts": {"enabled": false},
                 },
             },
-            // The API server inside expands a volume only if the volume's StorageClass exists inside.
+            // The API server of a virtual cluster expands a volume only if the volume's StorageClass exists inside.
             "fromHost": {"storageClasses": {"enabled": true}},
         },
-        // `package/install/providers/rights.yaml` binds the right to read StorageClasses. A ClusterRole in the chart
-        // would require provider-helm to have the right to create roles for the whole host.
+        // `package/install/providers/rights.yaml` binds the virtual cluster's right to read StorageClasses on the host.
+        // A ClusterRole in the chart would require provider-helm to have the right to create roles for the whole host.
         "rbac": {"clusterRole": {"enabled": false}},
         "controlPlane": {
             "statefulSet": {
                 "image": {"registry": registry, "repository": repository},
-                // The chart's default requests and its memory limit stay in force. The chart sets no CPU limit.
+                // The vcluster chart's default requests and its memory limit stay in force. The chart sets no CPU
+                // limit.
                 "resources": {"limits": {"cpu": "4"}},
                 "security": own_security,
                 "persistence": {"volumeClaim": {
@@ -201,7 +203,8 @@ pub fn values(environment: &Environment) -> Value {
                 "workloadServiceAccount": {"imagePullSecrets": pull_secrets},
             },
         },
-        // The chart's default quota and limit range would stop every part that needs more than 512Mi of memory.
+        // The vcluster chart's default quota and limit range would stop every part that needs more than 512Mi of
+        // memory.
         "policies": {"resourceQuota": {"enabled": false}, "limitRange": {"enabled": false}},
         "telemetry": {"enabled": settings.telemetry.vcluster},
     })

@@ -23,25 +23,25 @@ use crate::parts::plan::{Phase, Resource};
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 
-/// Input of one call about a claim.
+/// Input of one call of the function about a claim.
 pub struct Known<'a, L> {
     pub composite: &'a Value,
-    /// Settings of the platform team, or their faults.
+    /// Settings of the platform team, or the faults in them.
     pub settings: Result<Settings, Vec<Fault>>,
     /// ProviderConfig with the environment's name, where Crossplane has found one.
     pub provider_config: Option<&'a Value>,
     /// Lookup of the object that Crossplane found for an earlier answer, by the key under which the answer required it.
     pub found: &'a dyn Fn(&str) -> Found,
-    /// Lookup of an observed resource by its key.
+    /// Lookup of an observed composed resource by its key.
     pub observed: L,
 }
 
-/// Progress of a valid claim.
+/// Progress of a valid claim, as one call of the function finds it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
     pub stage: Stage,
     pub report: Report,
-    /// Transitions of conditions since the last call.
+    /// Transitions of the claim's conditions since the last call, which become events.
     pub transitions: Vec<Transition>,
     /// Seconds after which Crossplane calls again at the latest.
     pub ttl_seconds: u32,
@@ -52,7 +52,7 @@ pub struct Progress {
 pub struct Stage {
     pub phases: &'static [Phase],
     pub composed: Composed,
-    /// States of the resources, in the plan's order.
+    /// States of the plan's resources, in the plan's order.
     pub states: Vec<ResourceState>,
     observed: Vec<Option<Observed>>,
     ownership: Ownership,
@@ -97,8 +97,8 @@ impl Progress {
         let ownership = ownership::ownership(&composed.plan, uid, |key| (known.found)(key).object().cloned());
         faults.extend(ownership.fault(&composed.lock_target));
         let holders = Holders::of(&composed.plan, known.found);
-        // In a place of another claim all names belong to that claim, and the message about the lock names its owner
-        // already.
+        // In a place of another claim all names on the host belong to that claim, and the message about the lock names
+        // its owner already.
         if ownership == Ownership::Open {
             faults.extend(holders.faults(&composed.lock_target));
         }
@@ -156,7 +156,7 @@ fn lost_place(composed: &Composed, admission: Option<&Admission>, observed: &[Op
     ))
 }
 
-/// Resource as the answer desires it.
+/// Composed resource as the function's answer desires it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Desired {
     pub key: String,
@@ -185,12 +185,12 @@ impl Stage {
         })
     }
 
-    /// Reason for the state of each resource, in the plan's order.
+    /// Reason for the state of each resource in the plan, in the plan's order.
     pub fn reasons(&self) -> Vec<String> {
         self.tell(|subject| report::reasons(subject).collect())
     }
 
-    /// All resources of the plan as the answer desires them, in the plan's order.
+    /// All composed resources of the plan as the function's answer desires them, in the plan's order.
     pub fn desired(self) -> impl Iterator<Item = Desired> {
         let mut plan = self.composed.plan;
         let ready = hold::ready_parts(&plan, &self.observed);

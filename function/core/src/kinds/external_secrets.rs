@@ -51,7 +51,8 @@ impl Spec for ExternalSecret {
     const KIND: &'static str = "ExternalSecret";
 }
 
-/// Store that consists of the Secrets in one namespace of another cluster, reached with a kubeconfig.
+/// SecretStore of External Secrets whose Secrets are those in one namespace of another cluster, reached with a
+/// kubeconfig.
 #[derive(Clone, Debug, Serialize)]
 pub struct SecretStore {
     pub provider: Provider,
@@ -114,7 +115,8 @@ pub struct GeneratorRef {
     pub name: String,
 }
 
-/// Contents of a Secret. An ExternalSecret writes these alone; a PushSecret adds them to the keys of its source.
+/// Template of External Secrets for the contents of a Secret. An ExternalSecret writes these alone; a PushSecret adds
+/// them to the keys of its source.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Template {
@@ -124,8 +126,8 @@ pub struct Template {
     pub data: BTreeMap<String, Text<language::Template>>,
 }
 
-/// Key to push into a key of the remote Secret. Without `secret_key` and `property` the whole Secret is pushed, and
-/// replaces the remote one.
+/// Entry of a PushSecret: a key that is pushed into a key of the remote Secret. Without `secret_key` and `property` the
+/// whole Secret is pushed, and replaces the remote one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Push {
     #[serde(rename = "match")]
@@ -133,7 +135,7 @@ pub struct Push {
     pub metadata: PushMetadata,
 }
 
-/// Metadata of the pushed Secret, for a store that is a Kubernetes cluster.
+/// Metadata that a PushSecret gives the pushed Secret, for a store that is a Kubernetes cluster.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PushMetadata {

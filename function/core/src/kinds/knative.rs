@@ -14,7 +14,7 @@ use super::Spec;
 /// limits for it unless its configuration names some.
 pub const QUEUE_PROXY: (Cpu, Bytes) = (Cpu::thousandths(25), Bytes::mebi(64));
 
-/// Annotation of a revision template: the largest number of its pods.
+/// Annotation in a Knative revision's template with the largest number of the revision's pods.
 pub const MAX_SCALE: &str = "autoscaling.knative.dev/max-scale";
 
 #[derive(Clone, Debug, Serialize)]
@@ -28,8 +28,8 @@ pub struct RevisionTemplate {
     pub spec: RevisionSpec,
 }
 
-/// Pod of a revision, with fields that Knative allows by default. `node_selector` and `tolerations` are allowed only
-/// where the KnativeServing enables them.
+/// Pod of a Knative revision, with fields that Knative allows by default. `node_selector` and `tolerations` are allowed
+/// only where the KnativeServing enables them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RevisionSpec {
@@ -72,12 +72,13 @@ pub struct Enabled {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Registry {
-    /// Images by the name of their container, or by Deployment and container, such as `net-istio-webhook/webhook`.
+    /// Images that a KnativeServing sets, by the name of their container, or by Deployment and container, such as
+    /// `net-istio-webhook/webhook`.
     #[serde(rename = "override")]
     pub images: BTreeMap<&'static str, String>,
 }
 
-/// Node selector and tolerations for the pods of one workload that the operator creates.
+/// Node selector and tolerations that a KnativeServing sets for the pods of one workload that the operator creates.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workload {

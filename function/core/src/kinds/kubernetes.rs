@@ -14,7 +14,7 @@ pub struct Object<M> {
     pub for_provider: Manifest<M>,
 }
 
-/// JSON pointer to the manifest in an Object.
+/// JSON pointer to the manifest in an Object of provider-kubernetes.
 pub const MANIFEST: &str = "/spec/forProvider/manifest";
 
 #[derive(Clone, Debug, Serialize)]

@@ -14,7 +14,7 @@ pub mod kubernetes;
 pub mod monitoring;
 pub mod protection;
 
-/// Spec of a kind, with the kind's name and API version.
+/// Spec of a Kubernetes kind, with the kind's name and API version.
 pub trait Spec: Serialize + Sized {
     const API_VERSION: &'static str;
     const KIND: &'static str;
@@ -34,7 +34,7 @@ pub struct Custom<S> {
     pub spec: S,
 }
 
-/// Reference to an object by its name alone.
+/// Reference to a Kubernetes object by its name alone.
 #[derive(Clone, Debug, Serialize)]
 pub struct Named {
     pub name: String,

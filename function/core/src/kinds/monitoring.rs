@@ -39,13 +39,13 @@ pub struct AlertGroup {
 #[derive(Clone, Debug, Serialize)]
 pub struct Alert {
     pub alert: &'static str,
-    /// PromQL expression: each time series in its result is an alert.
+    /// PromQL expression of an alert: each time series in its result is an alert.
     pub expr: String,
-    /// Duration for which the expression must have a result before the alert fires.
+    /// Duration for which an alert's expression must have a result before the alert fires.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     pub lasts: Option<&'static str>,
     pub labels: BTreeMap<&'static str, &'static str>,
-    /// Descriptions of the alert for people; Prometheus expands templates in them.
+    /// Annotations of an alert that describe it for people; Prometheus expands templates in them.
     pub annotations: BTreeMap<&'static str, &'static str>,
 }
 

@@ -32,7 +32,7 @@ pub struct ResourceSelector {
 }
 
 impl Resource {
-    /// Resource with these labels, among those that the same composite controls.
+    /// Reference from a ClusterUsage to the resource with these labels, among those that the same composite controls.
     pub fn labelled<S: Spec>(labels: BTreeMap<String, String>) -> Self {
         Self {
             api_version: S::API_VERSION,

@@ -15,12 +15,12 @@ use crate::schema::fault::Fault;
 /// free, or belongs to the claim.
 pub const HOST_NAMES: &str = "host-names";
 
-/// Result of Crossplane's lookup of a name that an answer requires.
+/// Result of Crossplane's lookup of an object under a name that the function's answer requires.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
-    /// No lookup has been made yet.
+    /// Crossplane has not looked up the name yet.
     Unknown,
-    /// No object has the name.
+    /// No object on the host has the name.
     Nothing,
     Object(Value),
 }
@@ -34,17 +34,17 @@ impl Found {
     }
 }
 
-/// Holder of a name on the host.
+/// Holder of a name on the host that a plan composes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Holder {
     Unknown,
     Nobody,
     Ours,
-    /// The claim's own object, which is being deleted.
+    /// The name belongs to the claim's own object, which is being deleted.
     Leaving,
-    /// An object without the environment's label, or with the label of another environment.
+    /// The name belongs to an object without the environment's label, or with the label of another environment.
     Foreign,
-    /// An object of this environment that belongs to claims of the given other namespace.
+    /// The name belongs to an object of this environment, for claims of the given other namespace.
     OtherNamespace(String),
 }
 
@@ -61,7 +61,7 @@ struct Title {
     resource: String,
 }
 
-/// Names that a plan composes on the host, in the plan's order.
+/// Names that a plan composes on the host and that an object may already have, in the plan's order.
 pub fn names(plan: &Plan) -> impl Iterator<Item = Name<'_>> {
     let adopting = plan.resources.iter().filter(|resource| resource.adopts);
     adopting.filter_map(|resource| Name::of(&resource.key, resource.manifest()))
@@ -72,7 +72,8 @@ fn labelled<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 impl Holders {
-    /// Holders of the names, judged by the objects that `found` looks up by the key of each resource.
+    /// Holders of the names that a plan composes on the host, judged by the objects that `found` looks up by the key of
+    /// each resource.
     pub fn of(plan: &Plan, found: impl Fn(&str) -> Found) -> Self {
         let judge = |resource: &Resource| {
             let manifest = resource.manifest();
@@ -86,12 +87,12 @@ impl Holders {
         Self(plan.resources.iter().filter(|resource| resource.adopts).map(judge).collect())
     }
 
-    /// Whether every name is free or belongs to the claim.
+    /// Whether every name that the plan composes on the host is free or belongs to the claim.
     pub fn are_clear(&self) -> bool {
         self.0.iter().all(|(.., holder)| matches!(holder, Holder::Nobody | Holder::Ours))
     }
 
-    /// Reason why the claim waits for its names on the host.
+    /// Reason why the claim waits for the names that it needs on the host.
     pub fn reason(&self) -> Option<String> {
         let said = self.0.iter().filter_map(|(_, title, holder)| title.wait(holder));
         let said: Vec<String> = said.collect();
@@ -105,13 +106,15 @@ impl Holders {
         title.wait(holder).filter(|_| *holder == Holder::Leaving)
     }
 
-    /// Faults for all names that belong to others. Only a refused claim keeps a provider from adopting their objects.
+    /// Faults for all names on the host that belong to others. Only a refused claim keeps a provider from adopting
+    /// their objects.
     pub fn faults(&self, lock_target: &LockTarget) -> Vec<Fault> {
         self.0.iter().filter_map(|(_, title, holder)| title.fault(holder, lock_target)).collect()
     }
 }
 
-/// Holder of a name, from the labels of the object that was found and of the manifest.
+/// Holder of a name on the host, from the labels of the object that was found and of the manifest that composes the
+/// name.
 fn holder(manifest: &Value, found: &Value) -> Holder {
     let same = |name: &str| labelled(found, name) == labelled(manifest, name);
     match (same("environment"), same("claim-namespace")) {

@@ -12,22 +12,22 @@ use serde_json::Value;
 use crate::life::observed::{Failure, Observed, Pause};
 use crate::parts::plan::{Plan, Resource};
 
-/// State of one resource of a plan.
+/// State of one composed resource of a plan: held, waiting, failed, paused or ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResourceState {
-    /// Held, because these parts are not ready.
+    /// The composed resource is held, because these parts are not ready.
     Held(Vec<&'static str>),
-    /// Released, and not ready yet.
+    /// The composed resource is released, and not ready yet.
     Waiting,
-    /// A Job that has failed for good.
+    /// The composed resource is a Job that has failed for good.
     Failed,
-    /// Paused by a person.
+    /// A person has paused the composed resource.
     Paused,
     Ready,
 }
 
 impl ResourceState {
-    /// Parts that the resource is held for.
+    /// Parts for which the composed resource is held; none in any other state.
     pub fn held_for(&self) -> &[&'static str] {
         match self {
             Self::Held(parts) => parts,
@@ -55,7 +55,7 @@ pub fn states(
     all.map(|(resource, observed)| state(resource, observed, &ready, has_place)).collect()
 }
 
-/// Writes the annotation of each announcement whose parts are all ready.
+/// Writes the annotation of each announcement in a plan whose parts are all ready.
 pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
     for resource in &mut plan.resources {
         for announcement in std::mem::take(&mut resource.announces) {
@@ -66,12 +66,12 @@ pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
     }
 }
 
-/// Parts that at least one resource is held for.
+/// Parts of a plan for which at least one composed resource is held.
 pub fn waited_for(states: &[ResourceState]) -> BTreeSet<&'static str> {
     states.iter().flat_map(ResourceState::held_for).copied().collect()
 }
 
-/// Parts whose resources are all observed ready. A held resource does not count as ready.
+/// Parts of a plan whose resources are all observed ready. A held resource does not count as ready.
 pub fn ready_parts(plan: &Plan, observed: &[Option<Observed>]) -> BTreeSet<&'static str> {
     let is_ready = |observed: Option<&Observed>| observed.is_some_and(|seen| seen.ready && seen.pause != Pause::Order);
     let all = plan.resources.iter().zip(in_order(observed));
@@ -79,7 +79,7 @@ pub fn ready_parts(plan: &Plan, observed: &[Option<Observed>]) -> BTreeSet<&'sta
     plan.resources.iter().map(|resource| resource.part).filter(|part| !unready.contains(part)).collect()
 }
 
-/// Observations in the plan's order, continued without end by missing ones.
+/// Observations of a plan's resources in the plan's order, continued without end by missing ones.
 fn in_order(observed: &[Option<Observed>]) -> impl Iterator<Item = Option<&Observed>> {
     observed.iter().map(Option::as_ref).chain(iter::repeat(None))
 }
@@ -107,8 +107,8 @@ fn state(
     }
 }
 
-/// Manifest that the answer desires for a resource in this state. A held one is paused, and names the parts that it
-/// waits for.
+/// Manifest that the function's answer desires for a resource in this state. A held one is paused, and names the parts
+/// that it waits for.
 pub fn desired(mut resource: Resource, state: &ResourceState) -> Value {
     if let ResourceState::Held(parts) = state {
         resource.annotate(PAUSED, "true");

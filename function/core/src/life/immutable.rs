@@ -13,66 +13,72 @@ use crate::text::yaml;
 /// Value of a claim or of the settings that must not change, and how a composed resource shows its former value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Immutable {
-    /// Key of the composed resource.
+    /// Key of the composed resource that shows the value which must not change.
     pub key: String,
     field: &'static str,
     message: &'static str,
     shown: Shown,
 }
 
-/// Content that a composed resource must show. The first text of a variant is a JSON pointer into the resource.
+/// Content that a composed resource shows as long as a value has not changed. The first text of a variant is a JSON
+/// pointer into the resource.
 #[derive(Clone, Debug, PartialEq)]
 enum Shown {
-    /// A text that is equal to the claim's.
+    /// The composed resource shows a text, which must be equal to the claim's.
     Same(String, String),
-    /// A size that is not larger than the claim's.
+    /// The composed resource shows a size, which must not be larger than the claim's.
     Size(String, Bytes),
-    /// Names separated by commas, all of which the claim still has.
+    /// The composed resource shows names separated by commas, all of which the claim must still have.
     Names(String, Vec<String>),
-    /// Entries `name=value` separated by commas. The claim has no other value for any of these names.
+    /// The composed resource shows entries `name=value` separated by commas. The claim must have no other value for any
+    /// of these names.
     Entries(String, Vec<String>),
-    /// Storage class of a volume that exists, or no class. It must be that of the platform team's settings.
+    /// The composed resource shows the storage class of a volume, or none for the default class. It must be that of the
+    /// platform team's settings.
     Class(Class),
-    /// The resource must not exist.
+    /// The composed resource must not exist.
     Nothing,
-    /// The management policies must not have `Delete`, so that the provider leaves the resource behind.
+    /// The composed resource's management policies must not have `Delete`, so that the provider leaves the resource
+    /// behind.
     LeftAlone,
 }
 
-/// Storage class of a volume.
+/// Storage class of a volume, which must not change, and the place where a composed resource shows it.
 #[derive(Clone, Debug, PartialEq)]
 struct Class {
     at: String,
-    /// JSON pointer to the class inside the text at `at`, where that text is YAML.
+    /// JSON pointer to the storage class inside the text at `at`, where that text is YAML.
     within: Option<&'static str>,
-    /// Name of the volume in messages.
+    /// Name of the volume in messages about its storage class.
     volume: String,
     now: Option<String>,
 }
 
 impl Immutable {
-    /// Text of a claim, which the resource shows at the JSON pointer `at`.
+    /// Text of a claim that must not change, which the composed resource shows at the JSON pointer `at`.
     pub fn same(key: &'static str, at: &str, now: &str, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Same(at.to_owned(), now.to_owned()) }
     }
 
-    /// Size of a PersistentVolumeClaim, which the resource, an Object of provider-kubernetes, wraps.
+    /// Size of a volume that must not shrink, in a PersistentVolumeClaim that an Object of provider-kubernetes wraps.
     pub fn volume(key: &'static str, now: Bytes, field: &'static str, rule: Rule) -> Self {
         let at = format!("{MANIFEST}/spec/resources/requests/storage");
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Size(at, now) }
     }
 
-    /// Names in a claim, which the resource shows at the JSON pointer `at`.
+    /// Names in a claim of which none may be removed, which the composed resource shows at the JSON pointer `at`.
     pub fn names(key: &'static str, at: String, now: &[String], field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Names(at, now.to_vec()) }
     }
 
-    /// Entries `name=value` of a claim, which the resource shows at the JSON pointer `at`.
+    /// Entries `name=value` of a claim whose values must not change, which the composed resource shows at the JSON
+    /// pointer `at`.
     pub fn entries(key: &'static str, at: String, now: Vec<String>, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Entries(at, now) }
     }
 
-    /// Storage class of a volume that the resource creates. `None`: the default class of the cluster.
+    /// Storage class, which must not change, of a volume that the composed resource creates. `None`: the default class
+    /// of the cluster.
     pub fn class(
         key: &str,
         (at, within): (&str, Option<&'static str>),
@@ -84,19 +90,20 @@ impl Immutable {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Class(class) }
     }
 
-    /// Resource that the claim does not ask for. If it exists, the claim once asked for it, and `field` has changed.
+    /// Composed resource that the claim does not ask for. If it exists, the claim once asked for it, and `field` has
+    /// changed.
     pub fn absent(key: &'static str, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Nothing }
     }
 
-    /// Resource that is retained when its claim is deleted. A claim may ask for that only at its creation: a resource
-    /// that does not exist, or that its provider may delete, is a fault.
+    /// Composed resource that is retained when its claim is deleted. A claim may ask for that only at its creation: a
+    /// resource that does not exist, or that its provider may delete, is a fault.
     pub fn left_alone(key: &'static str, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::LeftAlone }
     }
 
-    /// The fault of the field, if the observed resource contradicts the claim. A resource without the value does not
-    /// contradict it, except for [`Shown::LeftAlone`].
+    /// The fault of a field that must not change, if the observed resource contradicts the claim. A resource without
+    /// the value does not contradict it, except for [`Shown::LeftAlone`].
     fn fault(&self, observed: Look) -> Option<Fault> {
         let text = |at: &str| match observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
             Value::String(text) => Some(text),
@@ -132,8 +139,8 @@ impl Immutable {
         Some(Fault::new(self.field, format!("{} (there is {was:?})", self.message)))
     }
 
-    /// The fault, if a volume has another storage class. Without a finalizer on the managed resource, its provider has
-    /// not created the volume yet, and the class may still change.
+    /// The fault of a changed storage class, if a volume has another one. Without a finalizer on the managed resource,
+    /// its provider has not created the volume yet, and the class may still change.
     fn class_fault(&self, class: &Class, observed: Look) -> Option<Fault> {
         let finalizers = observed(&self.key, &["metadata", "finalizers"])?;
         finalizers.as_array().filter(|finalizers| !finalizers.is_empty())?;
@@ -160,7 +167,7 @@ impl Immutable {
     }
 }
 
-/// Steps of a JSON pointer.
+/// Steps of a JSON pointer, for the lookup of a value by its path.
 fn steps(pointer: &str) -> Vec<String> {
     pointer.split('/').skip(1).map(|step| step.replace("~1", "/")).collect()
 }
@@ -168,7 +175,7 @@ fn steps(pointer: &str) -> Vec<String> {
 /// Lookup of a value, by its path, in the resource that is observed under a key.
 type Look<'a> = &'a dyn Fn(&str, &[&str]) -> Option<Value>;
 
-/// Faults of a claim that is new, so that nothing of it is observed.
+/// Faults of a new claim for values that only an existing claim may keep: nothing of a new one is observed.
 pub fn barred(immutable: &[Immutable]) -> Vec<Fault> {
     broken(immutable, &|_, _| None)
 }

@@ -7,41 +7,41 @@ use serde_json::Value;
 
 use crate::parts::plan::{PAUSED, Ready, Resource, waits_for};
 
-/// Observation of one composed resource.
+/// Observation of one composed resource: whether it is ready, paused or failed, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// Whether the resource reports that it is ready. A kind that reports nothing is ready once it exists.
+    /// Whether the composed resource reports that it is ready. A kind that reports nothing is ready once it exists.
     pub ready: bool,
-    /// Whether the resource has a finalizer of its provider. Such a resource must never be paused again, because a
-    /// provider does not delete a paused resource.
+    /// Whether the composed resource has a finalizer of its provider. Such a resource must never be paused again,
+    /// because a provider does not delete a paused resource.
     pub taken_up: bool,
     pub pause: Pause,
     pub failure: Failure,
-    /// Reason why the resource is not ready, in its own words or those of its provider.
+    /// Reason why the composed resource is not ready, in its own words or those of its provider.
     pub words: Option<String>,
-    /// Name of the composed resource on the host; only set where a person paused it.
+    /// Name of the composed resource on the host, for a message about its pause; only set where a person paused it.
     pub name: Option<String>,
 }
 
-/// Failure of a Deployment or Job.
+/// Failure of a composed resource that is a Deployment or Job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Failure {
     #[default]
     None,
-    /// Pods fail or do not start; their status or log has the reason.
+    /// Pods of the composed resource fail or do not start; their status or log has the reason.
     Pods,
-    /// A Job with the condition `Failed`, which Kubernetes does not retry.
+    /// The composed resource is a Job with the condition `Failed`, which Kubernetes does not retry.
     Job,
 }
 
-/// Pause of a resource, by which its provider leaves it alone.
+/// Pause of a composed resource, by which its provider leaves it alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pause {
     #[default]
     None,
-    /// Paused by this function: an annotation names the parts that the resource waits for.
+    /// This function has paused the composed resource: an annotation names the parts that the resource waits for.
     Order,
-    /// Paused by a person: no annotation names such parts.
+    /// A person has paused the composed resource: no annotation names parts that it waits for.
     Person,
 }
 
@@ -49,24 +49,24 @@ pub enum Pause {
 /// Object.
 const OWN: &[&str] = &["status", "conditions"];
 const INNER: &[&str] = &["status", "atProvider", "manifest", "status", "conditions"];
-/// Path of the container statuses of a pod inside an Object.
+/// Path of the container statuses of a pod inside an Object of provider-kubernetes.
 const CONTAINERS: &[&str] = &["status", "atProvider", "manifest", "status", "containerStatuses"];
 
-/// The reason of a condition `Synced` that is false because the resource is paused.
+/// Reason of a condition `Synced` that is false because the managed resource is paused.
 const RECONCILE_PAUSED: &str = "ReconcilePaused";
 
-/// Longest text, in characters, that is quoted from another program.
+/// Longest text, in characters, that a message quotes from another program.
 const WORDS: usize = 200;
 
-/// Lookup of single fields in an observed resource.
+/// Lookup of single fields in an observed composed resource, whose other fields are not decoded.
 pub trait Look {
-    /// Value at a path.
+    /// Value at a path of an observed composed resource.
     fn field(&self, path: &[&str]) -> Option<Value>;
-    /// First condition of a type in the list at a path.
+    /// First condition of a type in the list at a path of an observed composed resource.
     fn condition(&self, path: &[&str], kind: &str) -> Option<Condition>;
 }
 
-/// Fields of a condition that decide readiness.
+/// Fields of a Kubernetes condition that decide readiness.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
     pub status: Option<String>,
@@ -75,7 +75,7 @@ pub struct Condition {
     pub observed_generation: Option<i64>,
 }
 
-/// Lookup in a resource that is decoded already.
+/// Lookup of fields in an observed resource that is decoded already.
 impl Look for &Value {
     fn field(&self, path: &[&str]) -> Option<Value> {
         at(self, path).cloned()
@@ -99,7 +99,7 @@ fn at<'a>(resource: &'a Value, path: &[&str]) -> Option<&'a Value> {
 }
 
 impl Observed {
-    /// Observation of a resource of the plan. For a ready resource, as few fields as possible are looked up.
+    /// Observation of a composed resource of the plan. For a ready resource, as few fields as possible are looked up.
     pub fn of(planned: &Resource, seen: &impl Look) -> Self {
         let annotation = |name: &str| seen.field(&["metadata", "annotations", name]);
         let pause = if annotation(&waits_for()).is_some() {
@@ -127,7 +127,7 @@ impl Observed {
     }
 }
 
-/// Reason why a resource is not ready.
+/// Reason why a composed resource is not ready.
 #[derive(Debug)]
 struct Obstacle {
     failure: Failure,
@@ -135,8 +135,9 @@ struct Obstacle {
 }
 
 impl Obstacle {
-    /// First reason in this order: deletion, a failed Job, a change that the provider or the controller has not taken
-    /// up, messages of the provider, of Helm or of a container, failing pods, conditions of the manifest.
+    /// First reason why a composed resource is not ready, in this order: deletion, a failed Job, a change that the
+    /// provider or the controller has not taken up, messages of the provider, of Helm or of a container, failing pods,
+    /// conditions of the manifest.
     fn of(planned: &Resource, seen: &impl Look) -> Option<Self> {
         if is_deleted(seen) {
             return Some(Self::saying("it is being deleted"));
@@ -146,7 +147,8 @@ impl Obstacle {
         }
         let [synced, ready] = ["Synced", "Ready"].map(|kind| seen.condition(OWN, kind));
         let lags = lag(synced.as_ref(), seen);
-        // A pause sets `Synced` to false with a reason of its own, which is no failure.
+        // A paused managed resource has a condition `Synced` that is false with a reason of its own, which is no
+        // failure.
         let fails = |synced: &Condition| synced.says("False") && synced.reason.as_deref() != Some(RECONCILE_PAUSED);
         let is_ready = ready.as_ref().is_some_and(|ready| ready.says("True"));
         if is_ready && lags.is_none() && !synced.as_ref().is_some_and(fails) {
@@ -188,13 +190,14 @@ impl Condition {
     }
 }
 
-/// Whether a resource, or the manifest inside an Object, is being deleted.
+/// Whether a composed resource, or the manifest inside an Object, is being deleted.
 fn is_deleted(seen: &impl Look) -> bool {
     let inner = ["status", "atProvider", "manifest", "metadata", "deletionTimestamp"];
     [&inner[3..], &inner].iter().any(|path| seen.field(path).is_some_and(|stamp| !stamp.is_null()))
 }
 
-/// Reason why the observed status is from before the last change: the provider or the controller has not taken it up.
+/// Reason why a composed resource's observed status is from before the last change: the provider or the controller has
+/// not taken it up.
 fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
     let number = |path: &[&str]| seen.field(path).and_then(|number| number.as_i64());
     let is_behind =
@@ -215,14 +218,14 @@ fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
         .then_some("its controller has not taken up the last change yet")
 }
 
-/// Description by Helm of a release that is not deployed.
+/// Helm's description of a release that is not deployed, as provider-helm reports it.
 fn release_description(seen: &impl Look) -> Option<String> {
     let text = |field: &str| seen.field(&["status", "atProvider", field])?.as_str().map(str::to_owned);
     let is_deployed = text("state")? == "deployed";
     text("releaseDescription").filter(|words| !is_deployed && !words.trim().is_empty())
 }
 
-/// Message about pods that are refused, do not start in time, or fail.
+/// Message about a workload's pods that are refused, do not start in time, or fail.
 fn failing_pods(ready: Ready, seen: &impl Look) -> Option<String> {
     let message = |kind: &str, status: &str| {
         let condition = seen.condition(INNER, kind).filter(|condition| condition.says(status))?;
@@ -238,8 +241,8 @@ fn failing_pods(ready: Ready, seen: &impl Look) -> Option<String> {
     }
 }
 
-/// Message of the first container that has one: the last line that its ended program left, or the reason why it is not
-/// started.
+/// Message of a pod's first container that has one: the last line that its ended program left, or the reason why it is
+/// not started.
 fn container(statuses: &Value) -> Option<String> {
     let said = |status: &Value| {
         let ended = ["/state", "/lastState"].iter().find_map(|state| {
@@ -251,7 +254,7 @@ fn container(statuses: &Value) -> Option<String> {
     statuses.as_array()?.iter().find_map(said)
 }
 
-/// First line of another program's text, cut to the longest length.
+/// First line of another program's text, cut to the longest length that a message quotes.
 fn shortened(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().trim_end_matches('.');
     let plain = line.chars().map(|letter| if letter.is_control() { ' ' } else { letter });

@@ -10,7 +10,7 @@ use crate::parts::part::{LOCK, PART_OF};
 use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
 
-/// Place of a claim, as messages name it.
+/// Place that a lock guards for a claim, as messages name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockTarget {
     /// Beginning of the message that another claim owns the place.
@@ -18,33 +18,34 @@ pub struct LockTarget {
     /// Field of the claim that names the place, and the value of the field.
     pub field: &'static str,
     pub name: String,
-    /// Former name of the lock, which two places could share. Crossplane keeps the name that a composed resource has,
-    /// so a lock with this name may still hold the place.
+    /// Former name of a place's lock, which two places could share. Crossplane keeps the name that a composed resource
+    /// has, so a lock with this name may still hold the place.
     pub former_lock: Option<String>,
 }
 
-/// Lock of a place: a composed resource with a fixed name.
+/// Lock of a place: a composed resource with a fixed name, which only one claim can own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lock<'a> {
     pub name: Name<'a>,
     composed: &'a Value,
 }
 
-/// Key under which an answer requires the object with the former name of a lock.
+/// Key under which the function's answer requires the object with the former name of a lock.
 pub const FORMER_LOCK: &str = "former-lock";
 
-/// Ownership of a place, from the view of one composite.
+/// Ownership of a place, as one composite that needs the place finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// The composite holds the lock, or no claim does.
+    /// The place is open: the composite holds the lock, or no claim does.
     Open,
-    /// Another claim holds this lock. `leaving`: the lock is being deleted.
+    /// Another claim holds this lock of the place. `leaving`: the lock is being deleted.
     Taken { by: Claim, lock: String, leaving: bool },
-    /// An object with the lock's name lacks this function's labels. Composing the lock would adopt that object.
+    /// An object with the name of the place's lock lacks this function's labels. Composing the lock would adopt that
+    /// object.
     Foreign { lock: String },
 }
 
-/// Locks of a plan, in the plan's order.
+/// Locks in a claim's plan, in the plan's order.
 pub fn locks(plan: &Plan) -> impl Iterator<Item = Lock<'_>> {
     plan.resources.iter().filter(|resource| resource.part == LOCK).filter_map(lock)
 }
@@ -68,8 +69,8 @@ pub fn ownership(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Va
     locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Ownership::Open)
 }
 
-/// Whether a former lock is for the same place. Its name can be that of several places. Its labels have the environment
-/// and the role, and with both of them the name determines the namespace.
+/// Whether an observed lock under a former name is for the same place. The former name can be that of several places.
+/// The lock's labels have the environment and the role, and with both of them the name determines the namespace.
 fn is_same_place(lock: &Lock, found: &Value) -> bool {
     let same = |name: &str| {
         let of = |object: &Value| object.get("metadata")?.get("labels")?.get(name).cloned();
@@ -78,7 +79,7 @@ fn is_same_place(lock: &Lock, found: &Value) -> bool {
     same(&label("environment")) && same(PART_OF)
 }
 
-/// Ownership by another than the composite; none where the composite holds the lock, or no claim does.
+/// Ownership of a place by another than the composite; none where the composite holds the lock, or no claim does.
 fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
     let metadata = found.get("metadata")?;
     let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str().map(str::to_owned);
@@ -90,14 +91,14 @@ fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
             let leaving = metadata.get("deletionTimestamp").is_some();
             Some(Ownership::Taken { by: Claim { namespace, name }, lock, leaving })
         }
-        // The claim was deleted and left the lock behind, so the next claim may take it.
+        // A lock without a controller was left behind by a deleted claim, so the next claim may take it.
         (None, Some(_)) => None,
         (_, None) => Some(Ownership::Foreign { lock }),
     }
 }
 
 impl Ownership {
-    /// Reason why the claim waits, with its remedy.
+    /// Reason why the claim waits for its place, with its remedy.
     pub fn reason(&self, lock_target: &LockTarget) -> Option<String> {
         let Self::Taken { by: Claim { namespace, name }, lock, leaving } = self else { return None };
         let LockTarget { taken, field, .. } = lock_target;

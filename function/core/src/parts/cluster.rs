@@ -1,5 +1,5 @@
-//! Places of resources: on the host or inside the virtual cluster, carried by an Object or a Release, or applied by
-//! Crossplane itself.
+//! Places of composed resources: on the host or inside the virtual cluster, carried by an Object or a Release, or
+//! applied by Crossplane itself.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::parts::plan::{Place, Plan, Ready, Resource};
 use crate::settings::pins::Chart;
 use crate::text::yaml;
 
-/// Helm chart, and the release that it is installed as.
+/// Helm chart, and the release as which it is installed.
 pub struct Installation<'a> {
     pub chart: Chart,
     /// Name of the Helm release. The chart derives the names of its objects from it.
@@ -51,43 +51,43 @@ impl Touch {
 }
 
 impl Part<'_> {
-    /// Object with a manifest for the virtual cluster. With [`Leaves::Everything`] the manifest stays when the claim is
-    /// deleted.
+    /// Object of provider-kubernetes with a manifest for the virtual cluster. With [`Leaves::Everything`] the manifest
+    /// stays when the claim is deleted.
     pub fn inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         let keep = self.owner.leaves == Leaves::Everything;
         self.object(suffix, manifest, ready, Place::Inside, Touch::keeping(keep))
     }
 
-    /// Object that observes something which another program makes in the virtual cluster. The provider never changes
-    /// it.
+    /// Object of provider-kubernetes that observes something which another program makes in the virtual cluster. The
+    /// provider never changes it.
     pub fn seen_inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         self.object(suffix, manifest, ready, Place::Inside, Touch::Never)
     }
 
-    /// Object with a PersistentVolumeClaim for the virtual cluster. With [`Leaves::Volumes`] or [`Leaves::Everything`]
-    /// the volume stays when the claim is deleted.
+    /// Object of provider-kubernetes with a PersistentVolumeClaim for the virtual cluster. With [`Leaves::Volumes`] or
+    /// [`Leaves::Everything`] the volume stays when the claim is deleted.
     pub fn volume_inside(&self, suffix: &str, manifest: &impl Serialize) -> Resource {
         let keep = self.owner.leaves != Leaves::Nothing;
         self.object(suffix, manifest, Ready::Exists, Place::Inside, Touch::keeping(keep))
     }
 
-    /// Object with a manifest for the host, which is deleted with the claim.
+    /// Object of provider-kubernetes with a manifest for the host, which is deleted with the claim.
     pub fn on_host(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         self.object(suffix, manifest, ready, Place::Host, Touch::Whole)
     }
 
-    /// Object with a manifest for the host, which stays when the claim is deleted.
+    /// Object of provider-kubernetes with a manifest for the host, which stays when the claim is deleted.
     pub fn kept_on_host(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         self.object(suffix, manifest, ready, Place::Host, Touch::AllButDeletion)
     }
 
-    /// Helm release in the virtual cluster.
+    /// Release of provider-helm that installs a chart in the virtual cluster.
     pub fn release_inside(&self, suffix: &str, installation: Installation) -> Resource {
         let keep = self.owner.leaves == Leaves::Everything;
         self.release(suffix, installation, Place::Inside, keep)
     }
 
-    /// Helm release on the host, which is uninstalled with the claim.
+    /// Release of provider-helm that installs a chart on the host, and is uninstalled with the claim.
     pub fn release_on_host(&self, suffix: &str, installation: Installation) -> Resource {
         self.release(suffix, installation, Place::Host, false)
     }
@@ -208,19 +208,19 @@ fn readiness(ready: Ready) -> Readiness {
     }
 }
 
-/// Text of a configuration file in YAML.
+/// Content of a configuration file as YAML text.
 #[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
 pub fn yaml(content: &impl Serialize) -> String {
     yaml::document(content).expect("a configuration file is plain data")
 }
 
-/// Manifest as a JSON value.
+/// Kubernetes manifest as a JSON value.
 #[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
 pub fn to_value(manifest: &impl Serialize) -> Value {
     serde_json::to_value(manifest).expect("a manifest is plain data")
 }
 
-/// Manifest as one line of JSON.
+/// Kubernetes manifest or other value as one line of JSON.
 #[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
 pub fn to_text(manifest: &impl Serialize) -> String {
     serde_json::to_string(manifest).expect("a manifest is plain data")

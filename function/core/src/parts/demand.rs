@@ -12,7 +12,7 @@ use crate::parts::plan::Plan;
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::limits::Demand;
 
-/// Sum of the requests of all resources in a plan.
+/// Sum of the CPU, memory and storage that all resources in a plan request.
 pub fn of(plan: &Plan) -> Demand {
     plan.resources.iter().map(|resource| of_manifest(resource.manifest())).fold(Demand::default(), Demand::plus)
 }
@@ -30,7 +30,8 @@ fn of_pods(manifest: &Value, pod: &Value) -> Demand {
     let count = |pointer| manifest.pointer(pointer).and_then(Value::as_u64);
     if manifest.get("apiVersion").is_some_and(|version| version == knative::Service::API_VERSION) {
         let most = manifest.pointer("/spec/template/metadata/annotations").and_then(|all| all.get(knative::MAX_SCALE));
-        // Knative has no upper bound for the number of pods without the annotation `autoscaling.knative.dev/max-scale`.
+        // Without the annotation `autoscaling.knative.dev/max-scale`, Knative has no upper bound for the number of a
+        // service's pods.
         let most = most.and_then(Value::as_str).and_then(|most| most.parse().ok()).unwrap_or(u64::MAX);
         let (cpu, memory) = QUEUE_PROXY;
         return of_pod(pod).plus(Demand { cpu, memory, storage: Bytes::default() }).times(most);
@@ -68,8 +69,8 @@ fn of_requests(requests: &Value) -> Demand {
     Demand { cpu: cpu.unwrap_or_default(), memory: bytes(requests.get("memory")), storage: Bytes::default() }
 }
 
-/// Amount in bytes. A missing amount is zero. Text that cannot be parsed counts as the largest amount, so that it
-/// exceeds every limit instead of passing unchecked.
+/// Requested CPU, memory or storage as an amount. A missing one is zero. Text that cannot be parsed counts as the
+/// largest amount, so that it exceeds every limit instead of passing unchecked.
 fn bytes(amount: Option<&Value>) -> Bytes {
     amount.map(|amount| read(amount, Bytes::read).unwrap_or(Bytes::MOST)).unwrap_or_default()
 }

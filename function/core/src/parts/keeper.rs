@@ -21,22 +21,23 @@ use crate::parts::workload::{
 };
 use crate::schema::size::Cpu;
 
-/// File that a script creates while everything is as the claim asks for it; the readiness probe tests for it.
+/// File that a keeper's script creates while everything is as the claim asks for it; the readiness probe tests for it.
 const READY: &str = "/tmp/ready";
 
-/// Script of a keeper, with the settings of its pod.
+/// Keeper: a script that runs for as long as a claim exists, with the settings of its pod.
 pub struct Keeper<'a> {
-    /// Part of the keeper. Its `app` is the name of the StatefulSet.
+    /// Part of the plan to which the keeper belongs. Its `app` is the name of the keeper's StatefulSet.
     pub part: &'a Part<'a>,
     pub image: String,
-    /// Shell script, run by `sh`.
+    /// Shell script of the keeper, run by `sh`.
     pub script: &'static str,
     pub env: Vec<EnvVar>,
-    /// Labels of the pod besides those of the part; network policies admit the pod by them.
+    /// Labels of the keeper's pod besides those of the part; network policies admit the pod by them.
     pub pod_labels: BTreeMap<String, String>,
-    /// ConfigMap with files for the script, and the directory at which it is mounted.
+    /// ConfigMap with files for the keeper's script, and the directory at which it is mounted.
     pub files: Option<(&'a ConfigMap, &'static str)>,
-    /// Generation of the credentials. A higher number restarts the script after a rotation.
+    /// Generation of the credentials that the keeper's script uses. A higher number restarts the script after a
+    /// rotation.
     pub credentials_generation: u32,
 }
 
@@ -91,7 +92,8 @@ impl Keeper<'_> {
         StatefulSetSpec {
             replicas: Some(1),
             selector: self.part.label_selector(),
-            // With the policy `OrderedReady`, a pod that was never ready is not replaced by one of a newer template.
+            // With the pod management policy `OrderedReady`, a StatefulSet does not replace a pod that was never ready
+            // by one of a newer template.
             pod_management_policy: Some("Parallel".to_owned()),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {

@@ -9,7 +9,7 @@ use crate::settings::Settings;
 /// Prefix of all labels and annotations that this function defines.
 pub const DOMAIN: &str = "platform.example.org";
 
-/// Name of a label or annotation that this function defines.
+/// Full name of a label or annotation that this function defines, with the prefix.
 pub fn label(name: &str) -> String {
     format!("{DOMAIN}/{name}")
 }

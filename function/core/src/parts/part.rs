@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use crate::parts::owner::Owner;
 
-/// Part that holds the lock. The other parts wait for it: the claim whose lock is ready owns the place.
+/// Name of the part that holds the lock. The other parts wait for it: the claim whose lock is ready owns the place.
 pub const LOCK: &str = "lock";
 
 /// Label with the system that an object is part of.
@@ -18,7 +18,7 @@ pub const PART_OF: &str = "app.kubernetes.io/part-of";
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     pub owner: &'a Owner,
-    /// Name of the part in messages. The keys of its composed resources begin with it.
+    /// Name of the part in messages. The keys of the part's composed resources begin with it.
     pub name: &'static str,
     /// Value of the label `app` on the part's pods.
     pub app: &'a str,
@@ -29,7 +29,7 @@ pub struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Labels that select the part's pods.
+    /// Labels by which Services and network policies select the part's pods.
     pub fn selector(&self) -> BTreeMap<String, String> {
         BTreeMap::from([("app".to_owned(), self.app.to_owned())])
     }

@@ -12,10 +12,10 @@ use crate::kinds::kubernetes::MANIFEST;
 use crate::kinds::{Spec as _, knative};
 use crate::parts::owner::label;
 
-/// Annotation that makes a provider leave a resource alone.
+/// Annotation of Crossplane that makes a provider leave a managed resource alone.
 pub const PAUSED: &str = "crossplane.io/paused";
 
-/// Annotation with the parts that a held resource waits for.
+/// Annotation of a held resource with the parts that it waits for.
 pub fn waits_for() -> String {
     label("waits-for")
 }
@@ -71,7 +71,7 @@ impl Plan {
         self.phases.get(part).copied()
     }
 
-    /// Images of the pods that the plan's own manifests describe. Charts bring others.
+    /// Images of the pods that the plan's own manifests describe. Helm charts in the plan bring others.
     pub fn images(&self) -> BTreeSet<&str> {
         let pods = self.resources.iter().filter_map(|resource| resource.manifest().pointer("/spec/template/spec"));
         let containers = pods.flat_map(|pod| ["initContainers", "containers"].map(|list| pod.get(list)));
@@ -79,7 +79,7 @@ impl Plan {
         containers.filter_map(|container| container.get("image")?.as_str()).collect()
     }
 
-    /// Parts that the resources of this plan wait for, or whose readiness the plan announces.
+    /// Parts for which the resources of this plan wait, or whose readiness the plan announces.
     pub fn waited_for(&self) -> BTreeSet<&'static str> {
         let announced = |resource: &Resource| -> Vec<_> {
             resource.announces.iter().flat_map(|announcement| announcement.parts).copied().collect()
@@ -91,32 +91,33 @@ impl Plan {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
-    /// Name of the resource in its composite. It never changes, because Crossplane takes another key for another
-    /// resource.
+    /// Key of a composed resource: its name in the composite. It never changes, because Crossplane takes another key
+    /// for another resource.
     pub key: String,
-    /// Part to which the resource belongs.
+    /// Part of the plan to which the composed resource belongs.
     pub part: &'static str,
-    /// Parts that must be ready before the resource is released.
+    /// Parts that must be ready before the composed resource is released.
     pub waits_for: &'static [&'static str],
-    /// Cluster in which the manifest is put.
+    /// Cluster in which the composed resource's manifest is put.
     pub place: Place,
-    /// Criterion by which the resource counts as ready.
+    /// Criterion by which the composed resource counts as ready.
     pub ready: Ready,
-    /// Whether the resource has a condition `Ready` of its own, as a provider sets on each resource that it manages.
+    /// Whether the composed resource has a condition `Ready` of its own, as a provider sets on each resource that it
+    /// manages.
     pub reports_ready: bool,
     /// Whether the provider would adopt an object that already has the manifest's name on the host, so that the name is
     /// looked up first.
     pub adopts: bool,
-    /// Annotations that report the readiness of parts of this plan to other claims.
+    /// Annotations of the composed resource that report the readiness of parts of this plan to other claims.
     pub announces: Vec<Announcement>,
-    /// Composed resource as Crossplane applies it once it is released.
+    /// Manifest of the composed resource as Crossplane applies it once the resource is released.
     pub composed: Value,
 }
 
-/// Name of a resource on the host, with its kind.
+/// Kind and name of a composed resource on the host, by which Crossplane looks it up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a> {
-    /// Key of the resource in its composite.
+    /// Key of the composed resource that has this name on the host.
     pub key: &'a str,
     pub api_version: &'a str,
     pub kind: &'a str,
@@ -124,7 +125,7 @@ pub struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// Name in a manifest; none where the manifest leaves the name to the API server.
+    /// Name of the object in a manifest; none where the manifest leaves the name to the API server.
     pub fn of(key: &'a str, manifest: &'a Value) -> Option<Self> {
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
         Some(Self { key, api_version: text("/apiVersion")?, kind: text("/kind")?, name: text("/metadata/name")? })
@@ -141,21 +142,22 @@ pub struct Announcement {
 }
 
 impl Resource {
-    /// Sets a fixed name, in place of one that Crossplane generates.
+    /// Sets a fixed name for the composed resource, in place of one that Crossplane generates.
     pub fn rename(&mut self, name: &str) {
         if let Some(metadata) = self.composed.pointer_mut("/metadata").and_then(Value::as_object_mut) {
             metadata.insert("name".to_owned(), Value::String(name.to_owned()));
         }
     }
 
-    /// Marks a resource that a provider would adopt, so that the holder of its name on the host is looked up first.
+    /// Marks a composed resource whose provider would adopt an object, so that the holder of its name on the host is
+    /// looked up first.
     #[must_use]
     pub fn adopting(mut self) -> Self {
         self.adopts = true;
         self
     }
 
-    /// Adds a label, by which selectors find the composed resource.
+    /// Adds a label to the composed resource, by which selectors such as those of ClusterUsages find it.
     pub fn mark(&mut self, (name, value): (String, String)) {
         self.metadata("labels", name, value);
     }
@@ -180,13 +182,13 @@ impl Resource {
         let manifest = self.manifest();
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
         let kind = text("/kind").unwrap_or_default();
-        // A release has the name and namespace that its chart is installed under.
+        // A Helm release has the name and namespace that its chart is installed under.
         let name = text("/metadata/annotations/crossplane.io~1external-name").or_else(|| text("/metadata/name"));
         let namespace = text("/spec/forProvider/namespace").or_else(|| text("/metadata/namespace"));
         match (name, namespace) {
             (Some(name), Some(namespace)) => format!("{kind} {name} in namespace {namespace}"),
             (Some(name), None) => format!("{kind} {name}"),
-            // Crossplane generates the name.
+            // The manifest has no name where Crossplane generates it, so the key stands in for it.
             (None, _) => format!("{kind} {}", self.key),
         }
     }
@@ -223,37 +225,37 @@ impl Resource {
 /// Part of a manifest from which pods are made, by the way in which a change replaces the pods.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pods<'a> {
-    /// Template of a Deployment or StatefulSet. The old pod ends before the new one starts, because only one can hold
-    /// the volume.
+    /// Template of pods in a Deployment or StatefulSet. The old pod ends before the new one starts, because only one
+    /// can hold the volume.
     Replaced(&'a Value),
-    /// Template of a Knative service. The new pod is ready before the old one ends.
+    /// Template of pods in a Knative service. The new pod is ready before the old one ends.
     TakenOver(&'a Value),
     /// Values or specification from which a chart or operator of another project makes pods.
     Others(&'a Value),
 }
 
-/// Cluster in which a manifest is put.
+/// Cluster in which a composed resource's manifest is put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
-    /// Cluster in which Crossplane runs.
+    /// The host: the cluster in which Crossplane runs.
     Host,
-    /// The virtual cluster.
+    /// The virtual cluster of the environment.
     Inside,
 }
 
-/// Criterion by which a resource counts as ready. Where a kind reports an observed generation, that is compared, so
-/// that a status from before a change does not count.
+/// Criterion by which a composed resource counts as ready. Where a kind reports an observed generation, that is
+/// compared, so that a status from before a change does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
-    /// Existence alone, for kinds that report no status.
+    /// A composed resource is ready once it exists, for kinds that report no status.
     Exists,
-    /// A condition `Ready` of its own that is true.
+    /// A composed resource is ready when its own condition `Ready` is true.
     Condition,
-    /// A Deployment whose pods are all of the newest template, and enough of them available.
+    /// A Deployment is ready when all its pods are of the newest template, and enough of them available.
     Available,
-    /// A StatefulSet whose pods are all of the newest template, and ready.
+    /// A StatefulSet is ready when all its pods are of the newest template, and ready.
     Rolled,
-    /// A complete Job. A failed Job is never ready.
+    /// A Job is ready when it is complete. A failed Job is never ready.
     Complete,
 }
 

@@ -26,24 +26,24 @@ use crate::parts::plan::{Ready, Resource};
 use crate::schema::size::{Bytes, Cpu};
 use crate::text::language::{Text, Variable};
 
-/// Name and number of a port.
+/// Name and number of a port of a container or Service.
 pub type Port = (&'static str, i32);
 
-/// Volume for temporary files of a program.
+/// Name of the volume for temporary files of a container's program.
 pub const TMP: &str = "tmp";
 
 /// User and group ID of programs that run as any user. It owns no file of a node or of an image.
 pub const NOBODY: i64 = 65_534;
 
-/// Pod of one part, in one replica, because its volumes can be mounted by one pod at a time.
+/// Workload of one part: a pod in one replica, because its volumes can be mounted by one pod at a time.
 pub struct Workload<'a> {
     pub part: &'a Part<'a>,
     pub container: Container,
     pub init_containers: Vec<Container>,
     pub volumes: Vec<Volume>,
     pub security: PodSecurityContext,
-    /// Annotations that restart the pods when configuration or credentials change, which the pod template only refers
-    /// to.
+    /// Annotations of the pod template that restart the pods when configuration or credentials change, which the
+    /// template only refers to.
     pub restart_on: BTreeMap<String, String>,
 }
 
@@ -55,7 +55,8 @@ impl Workload<'_> {
             spec: Some(DeploymentSpec {
                 replicas: Some(1),
                 selector: part.label_selector(),
-                // A new pod cannot mount the volume while the old pod still runs, so the old pod ends first.
+                // A Deployment's new pod cannot mount the volume while the old pod still runs, so the old pod ends
+                // first.
                 strategy: Some(DeploymentStrategy {
                     type_: Some("Recreate".to_owned()),
                     ..DeploymentStrategy::default()
@@ -290,8 +291,8 @@ pub fn default_pod_security() -> PodSecurityContext {
     }
 }
 
-/// As [`confined`], with the seccomp profile of [`default_pod_security`], for Knative services, whose pods have no
-/// security context of their own.
+/// Security context of a container that needs no capabilities, as [`confined`], with the seccomp profile of
+/// [`default_pod_security`]: pods of Knative services have no security context of their own.
 pub fn confined_alone() -> SecurityContext {
     SecurityContext { seccomp_profile: default_pod_security().seccomp_profile, ..confined() }
 }
@@ -306,7 +307,7 @@ pub fn confined() -> SecurityContext {
     }
 }
 
-/// Adds the user and group [`NOBODY`] to a container's security context, for pods that set no user.
+/// Adds the unprivileged user and group [`NOBODY`] to a container's security context, for pods that set no user.
 pub fn nobody(context: SecurityContext) -> SecurityContext {
     SecurityContext { run_as_non_root: Some(true), run_as_user: Some(NOBODY), run_as_group: Some(NOBODY), ..context }
 }
@@ -329,20 +330,20 @@ pub fn confined_root() -> SecurityContext {
 /// Job that runs a script to its end. Every change of its specification makes a new Job, which runs the script again.
 pub struct Task<'a> {
     pub part: &'a Part<'a>,
-    /// First half of the Job's name. The second half is a hash of the Job's specification.
+    /// First half of the name of the Job. The second half is a hash of the Job's specification.
     pub name: &'a str,
     pub image: String,
-    /// Shell script, run by `sh`.
+    /// Shell script of the Job, run by `sh`.
     pub script: &'static str,
     pub env: Vec<EnvVar>,
-    /// Labels of the pod besides those of the part; network policies admit the pod by them.
+    /// Labels of the Job's pod besides those of the part; network policies admit the pod by them.
     pub pod_labels: BTreeMap<String, String>,
     pub service_account: Option<String>,
-    /// Whether the script, or a program that it calls, writes below `/tmp`.
+    /// Whether the Job's script, or a program that it calls, writes below `/tmp`, so that the pod needs a volume there.
     pub needs_tmp: bool,
     pub memory: &'a str,
     pub deadline_seconds: i64,
-    /// Generation of the credentials. A higher number runs the Job again after a rotation.
+    /// Generation of the credentials that the Job's script uses. A higher number runs the Job again after a rotation.
     pub credentials_generation: u32,
 }
 
@@ -377,7 +378,7 @@ impl Task<'_> {
         };
         JobSpec {
             active_deadline_seconds: Some(self.deadline_seconds),
-            // The script itself waits for servers that are not up. The Job retries only pods that were lost.
+            // The Job's script itself waits for servers that are not up. The Job retries only pods that were lost.
             backoff_limit: Some(10),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
@@ -410,7 +411,7 @@ pub fn configuration(content: &impl Serialize) -> BTreeMap<String, String> {
     BTreeMap::from([(label("configuration"), hash8(content))])
 }
 
-/// Hash of the content's JSON in eight hexadecimal digits.
+/// Hash of a value's JSON in eight hexadecimal digits, for names and annotations that must change with the value.
 pub fn hash8(content: &impl Serialize) -> String {
     let digest = Sha256::digest(to_text(content));
     let [first, second, third, fourth, ..] = digest.0;

@@ -19,7 +19,7 @@ use crate::claims::{iot_broker, realtime_system, vcluster_environment};
 use crate::schema::form;
 use crate::settings::input;
 
-/// Runs a generic test for each type that users write.
+/// Runs a generic test for each Rust type that users write: the spec of each claim, and the function's input.
 macro_rules! for_every_type {
     ($test:ident) => {
         $test::<vcluster_environment::claim::Spec>();
@@ -29,7 +29,8 @@ macro_rules! for_every_type {
     };
 }
 
-/// A value with every field that has no default, at every depth. Texts are `x1`, which serde accepts for any text.
+/// Value by a schema, with every field that has no default, at every depth. Texts are `x1`, which serde accepts for any
+/// text.
 fn fullest(schema: &Value) -> Value {
     if let Some(option) = schema.get("enum").and_then(|options| options.get(0)) {
         return option.clone();
@@ -51,7 +52,7 @@ fn fullest(schema: &Value) -> Value {
     }
 }
 
-/// The value of [`fullest`], reduced to its required fields.
+/// Value by a schema, as [`fullest`] makes it, reduced to its required fields.
 fn barest(schema: &Value) -> Value {
     let mut value = fullest(schema);
     if let Value::Object(fields) = &mut value {
@@ -103,7 +104,7 @@ const KNOWN: &[&str] = &[
     "x-kubernetes-validations",
 ];
 
-/// Calls `visit` for a schema and for all schemas below it, each with its path.
+/// Calls `visit` for a schema and for all schemas inside it, each with its path.
 fn each(schema: &Value, path: &str, visit: &mut dyn FnMut(&str, &Value)) {
     visit(path, schema);
     for (name, property) in properties(schema).into_iter().flatten() {
@@ -156,7 +157,7 @@ fn every_pattern_compiles_and_has_words() {
     for_every_type!(compiles);
 }
 
-/// Emits every value that differs from `value` in one place: a field is missing, or one of `strange` is in its place.
+/// Emits every variant of `value` that differs in one place: a field is missing, or one of `strange` is in its place.
 fn variants(value: &Value, strange: &[Value], emit: &mut dyn FnMut(Value)) {
     for strange in strange {
         emit(strange.clone());
@@ -230,7 +231,7 @@ fn faulty_fields(validator: &jsonschema::Validator, value: &Value) -> BTreeSet<S
     paths.collect()
 }
 
-/// Lists in which the `jsonschema` crate finds more entries than allowed.
+/// Lists in a value in which the `jsonschema` crate finds more entries than allowed.
 fn overfull(validator: &jsonschema::Validator, value: &Value) -> Vec<String> {
     let of_count = |error: &ValidationError| matches!(error.kind(), ValidationErrorKind::MaxItems { .. });
     validator.iter_errors(value).filter(of_count).map(|error| path(&error)).collect()
@@ -262,7 +263,8 @@ fn the_checker_finds_what_json_schema_finds() {
             let faults = checker.faults(&variant, "spec");
             let ours: BTreeSet<_> = faults.into_iter().map(|fault| fault.field).collect();
             let mut theirs = faulty_fields(&validator, &variant);
-            // The checker does not look at the entries of a list that has too many.
+            // This crate's checker does not look at the entries of a list that has too many, so the test ignores faults
+            // in them.
             for list in overfull(&validator, &variant) {
                 theirs.retain(|field| !field.starts_with(&format!("{list}[")));
             }

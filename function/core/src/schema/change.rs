@@ -8,24 +8,25 @@ use serde_json::Value;
 
 use crate::schema::size::Bytes;
 
-/// Verdict of a rule: whether the second value may replace the first.
+/// Verdict of a rule for changes: whether the second value may replace the first.
 pub type Verdict = fn(&Value, &Value) -> bool;
 
-/// Transition rule: a CEL rule with `oldSelf`, as an entry of `x-kubernetes-validations` in a schema.
+/// Rule for changes: a CEL rule with `oldSelf`, as an entry of `x-kubernetes-validations` in a schema, and its equal in
+/// Rust.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rule {
-    /// Rule in CEL, with `self` and `oldSelf`.
+    /// Rule for changes in CEL, with `self` and `oldSelf`.
     #[serde(rename = "rule")]
     cel: &'static str,
-    /// Message for the claim's author, with what to do instead.
+    /// Message of a broken rule for the claim's author, with what to do instead.
     pub message: &'static str,
     /// Path from the schema with the rule to the field that the rule is about. An optional field needs it: an API
     /// server evaluates a transition rule only where a former value exists, so the rule of an optional field is on the
     /// object around it.
     #[serde(skip_serializing_if = "Option::is_none")]
     field_path: Option<&'static str>,
-    /// The rule in Rust.
+    /// Rule for changes in Rust, with the same verdicts as the one in CEL.
     #[serde(skip)]
     verdict: Verdict,
 }
@@ -60,29 +61,30 @@ impl Rule {
         Self::new("quantity(self).compareTo(quantity(oldSelf)) >= 0", |old, new| size(new) >= size(old), message)
     }
 
-    /// The rule on an object around the field, with the path from there to the field.
+    /// This rule for an object around the field, with the path from there to the field.
     #[must_use]
     pub const fn at(self, field_path: &'static str) -> Self {
         Self { field_path: Some(field_path), ..self }
     }
 
-    /// Whether this is the rule with a text in CEL, as a schema contains it.
+    /// Whether this rule for changes has the given text in CEL, as a schema contains it.
     pub fn is_in_cel(&self, cel: &str) -> bool {
         self.cel == cel
     }
 
-    /// Whether `new` may replace `old`.
+    /// Whether this rule lets the value `new` replace the value `old`.
     pub fn admits(&self, old: &Value, new: &Value) -> bool {
         (self.verdict)(old, new)
     }
 }
 
-/// Number for a verdict; zero for a value that is none.
+/// Number in a claim that a rule for changes compares; zero for a value that is none.
 pub fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or_default()
 }
 
-/// Amount of storage for a verdict; `None`, which is less than any amount, for a value that is none.
+/// Amount of storage in a claim that a rule for changes compares; `None`, which is less than any amount, for a value
+/// that is none.
 pub fn size(value: &Value) -> Option<Bytes> {
     value.as_str().and_then(Bytes::read)
 }

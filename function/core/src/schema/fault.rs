@@ -21,7 +21,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Cuts both texts and escapes unseen characters, because both may quote arbitrary user input.
+    /// Fault with both texts cut, and with unseen characters escaped, because both may quote arbitrary user input.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: limited(field.into()), message: limited(message.into()) }
     }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-/// Port number from 1 to 65535. Shared parts of patterns are macros, because `concat!` takes literals only.
+/// Pattern of a port number from 1 to 65535. Shared parts of patterns are macros, because `concat!` takes literals
+/// only.
 macro_rules! port {
     () => {
         "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
     };
 }
-/// Part of a path in a secret store. It is not empty and does not consist of dots alone.
+/// Pattern of one part of a path in a secret store. It is not empty and does not consist of dots alone.
 macro_rules! segment {
     () => {
         "[.]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*"
@@ -28,23 +29,23 @@ macro_rules! no_level {
     };
 }
 
-/// The form of a text, for schemas and for people.
+/// Form of a text in a claim: a pattern for schemas, and a description for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
-    /// A regular expression that Kubernetes, Rust and CUE read alike.
+    /// Pattern of the form: a regular expression that Kubernetes, Rust and CUE read alike.
     pub pattern: &'static str,
-    /// A description that fits behind "must be".
+    /// Description of the form that fits behind "must be" in a message.
     pub words: &'static str,
 }
 
-/// The pattern, as attributes of schemas take it.
+/// The pattern of a form, as attributes of schemas take it.
 impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.pattern)
     }
 }
 
-/// Defines each form once, with its words, and the list of all.
+/// Defines each form of text once, with its description, and the list of all forms.
 macro_rules! forms {
     ($($(#[$doc:meta])* $name:ident = $pattern:expr, $words:literal;)+) => {
         $($(#[$doc])* pub const $name: Form = Form { pattern: $pattern, words: $words };)+
@@ -53,105 +54,110 @@ macro_rules! forms {
 }
 
 forms! {
-    /// RFC 1035 label: a valid name of a namespace, a Service or a virtual cluster. The length is limited beside the
-    /// pattern.
+    /// Form of an RFC 1035 label: a valid name of a namespace, a Service or a virtual cluster. The length is limited
+    /// beside the pattern.
     DNS_LABEL = r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
         "lower-case letters, digits and hyphens, with a letter first and no hyphen last";
-    /// DNS name of one label or more.
+    /// Form of a DNS name with one label or more.
     DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
         "a DNS name of lower-case letters, digits, hyphens and dots, such as streaming.example.com";
-    /// DNS name whose last label begins with a letter, so that no program reads it as an IP address.
+    /// Form of a DNS name whose last label begins with a letter, so that no program reads it as an IP address.
     DOMAIN = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z]([-a-z0-9]*[a-z0-9])?$",
         "a DNS name of lower-case letters, digits, hyphens and dots, with a letter first in its last part, such as streaming.example.com";
-    /// Amount of memory or storage as a Kubernetes quantity with the unit Ki, Mi, Gi or Ti.
+    /// Form of an amount of memory or storage: a Kubernetes quantity with the unit Ki, Mi, Gi or Ti.
     BYTES = r"^([1-9][0-9]{0,7}(Ki|Mi)|[1-9][0-9]{0,6}Gi|[1-9][0-9]{0,3}Ti)$",
         "a whole number with the unit Ki, Mi, Gi or Ti, such as 512Mi or 10Gi, and at most 9999Ti";
-    /// Amount of CPU as a Kubernetes quantity: cores, or thousandths of a core.
+    /// Form of an amount of CPU: a Kubernetes quantity in cores, or thousandths of a core.
     CPU = r"^([1-9][0-9]{0,3}|[1-9][0-9]{0,6}m|0\.[0-9]{0,2}[1-9])$",
         "a number of cores, or of thousandths with an m behind it, such as 2 or 500m, and at most 9999";
-    /// SHA-256 checksum in lower-case hexadecimal digits.
+    /// Form of a SHA-256 checksum in lower-case hexadecimal digits.
     SHA256 = r"^[a-f0-9]{64}$",
         "a SHA-256 checksum of 64 lower-case hexadecimal digits";
-    /// Key of an entry in a Secret.
+    /// Form of the key of an entry in a Secret.
     SECRET_KEY = r"^[-._a-zA-Z0-9]+$",
         "letters, digits, hyphens, underscores and dots";
-    /// Name of a namespace on the host: an RFC 1123 label, which may begin with a digit.
+    /// Form of a namespace's name on the host: an RFC 1123 label, which may begin with a digit.
     NAMESPACE = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         "the name of a namespace";
-    /// Key of a label or an annotation: a name, optionally with a DNS name and a slash before it.
+    /// Form of the key of a label or an annotation: a name, optionally with a DNS name and a slash before it.
     QUALIFIED_NAME = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$",
         "a name of letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be";
-    /// Name of a namespace, or `*` for all namespaces.
+    /// Form of a namespace's name, or `*` for all namespaces.
     NAMESPACE_OR_ALL = r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$",
         "the name of a namespace, or * for all";
-    /// Name, or the beginning of names with `*` behind it.
+    /// Form of a pattern for names: a name, or the beginning of names with `*` behind it.
     NAME_OR_BEGINNING = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(-?\*)?$",
         "a name of lower-case letters, digits and hyphens, or the beginning of one with * behind it";
-    /// Image registry: a host with an optional port and an optional path, without a scheme.
+    /// Form of an image registry: a host with an optional port and an optional path, without a scheme.
     REGISTRY = concat!(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:", port!(), r")?(/[-._a-z0-9]+)*$"),
         "a registry's host, with a port from 1 to 65535 and a path if need be, without https://";
-    /// Address of a chart repository.
+    /// Form of the address of a chart repository.
     CHART_REPOSITORY = r"^(https|http|oci)://[-a-zA-Z0-9._~:/?&=%+,\[\]]+$",
         "an address that starts with https://, http:// or oci://, without quotes, braces and spaces";
-    /// Semantic version, optionally with a `v` before it.
+    /// Form of a semantic version, optionally with a `v` before it.
     VERSION = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$",
         "a version of three numbers such as 1.2.3";
-    /// Image reference with a tag, a digest or both.
+    /// Form of an image reference with a tag, a digest or both.
     IMAGE = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(@sha256:[a-f0-9]{64})?|@sha256:[a-f0-9]{64})$",
         "an image with a tag or a digest, such as example.com/simulator:1.2.3";
-    /// HTTPS address of a `.jar` or `.zip` archive, on a server with a DNS name instead of an IP address.
+    /// Form of the HTTPS address of a `.jar` or `.zip` archive, on a server with a DNS name instead of an IP address.
     ARCHIVE_URL = concat!(
     r"^https://([a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?\.)*[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?(:",
     port!(),
     r")?/[-._~!$&'()*+,;=:@%/?a-zA-Z0-9]*\.(jar|zip)$"
 ),
         "an address that starts with https:// and a server's name, with a port from 1 to 65535 if need be, and ends in .jar or .zip; without user, IP address and white space";
-    /// Name of an entry in a secret store: a path whose parts no store resolves to another entry.
+    /// Form of the name of an entry in a secret store: a path whose parts no store resolves to another entry.
     REMOTE_KEY = concat!("^/?", segment!(), "(/", segment!(), ")*$"),
         "the parts of a path with / between them, each of letters, digits, hyphens, underscores and dots, and not of dots alone";
-    /// Pattern by which the platform team allows one or many names of entries: see [`crate::schema::remote_key`].
+    /// Form of a pattern by which the platform team allows one or many names of secret store entries: see
+    /// [`crate::schema::remote_key`].
     REMOTE_KEY_PATTERN = concat!(r"^/?((", segment!(), r"|\{claimNamespace\})/)*(", segment!(), r"|\{claimNamespace\}|\*)$"),
         "the parts of a path with / between them, each {claimNamespace} or of letters, digits, hyphens, underscores and dots; the last one may be *";
-    /// Property of an entry in a secret store: one key, without characters that a store reads as a path or a query.
+    /// Form of the property of an entry in a secret store: one key, without characters that a store reads as a path or
+    /// a query.
     REMOTE_PROPERTY = "^[-_a-zA-Z0-9]+$",
         "one key of letters, digits, hyphens and underscores";
-    /// Name of a user, without characters that a configuration file or a shell interprets.
+    /// Form of a user's name, without characters that a configuration file or a shell interprets.
     USER_NAME = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$",
         "lower-case letters, digits, dots, hyphens and underscores, with a letter first and a letter or digit last";
-    /// E-mail address without quotes, braces, `$` and spaces, which templates and configuration files interpret.
+    /// Form of an e-mail address without quotes, braces, `$` and spaces, which templates and configuration files
+    /// interpret.
     EMAIL = r"^[-!#%&*+/=?^_|~a-zA-Z0-9]+(\.[-!#%&*+/=?^_|~a-zA-Z0-9]+)*@[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)+$",
         "an e-mail address without quotes, braces, $ and spaces, such as admin@example.com";
-    /// Name of a Kafka topic.
+    /// Form of the name of a Kafka topic.
     KAFKA_TOPIC = r"^[a-zA-Z0-9._-]+$",
         "letters, digits, dots, hyphens and underscores";
-    /// MQTT topic without wildcards.
+    /// Form of an MQTT topic without wildcards.
     MQTT_TOPIC = concat!("^[^", no_level!(), "]+$"),
         "an MQTT topic without the wildcards + and #, without spaces and control characters";
-    /// MQTT topic filter: a level is a wildcard as a whole or has none, and `#` is the last level.
+    /// Form of an MQTT topic filter: a level is a wildcard as a whole or has none, and `#` is the last level.
     MQTT_FILTER = concat!(r"^((\+|[^/", no_level!(), r"]*)/)*(\+|#|[^/", no_level!(), "]+)$"),
         "an MQTT topic filter without spaces and control characters, where + and # each stand for a whole level and # stands last, such as health/+/data";
-    /// MQTT topic filter without characters that the Kafka connector reads as KCQL or as a regular expression.
+    /// Form of an MQTT topic filter without characters that the Kafka connector reads as KCQL or as a regular
+    /// expression.
     BRIDGED_MQTT_FILTER = r"^((\+|[-_.:@=,~a-zA-Z0-9]*)/)*(\+|#|[-_.:@=,~a-zA-Z0-9]+)$",
         "an MQTT topic filter of letters, digits and -_.:@=,~ where + and # each stand for a whole level and # stands last, such as health/+/data";
-    /// Path of a field in a JSON message, with dots between names.
+    /// Form of the path of a field in a JSON message, with dots between names.
     JSON_FIELD = r"^[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*$",
         "the name of a field, or several joined by dots, such as device.id";
-    /// Snowflake account identifier, or the host name of the account.
+    /// Form of a Snowflake account identifier, or of the account's host name.
     SNOWFLAKE_ACCOUNT = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$",
         "a Snowflake account identifier such as myorg-myaccount, or its host without https:// and without a port";
-    /// Snowflake identifier that is valid in SQL without quotes.
+    /// Form of a Snowflake identifier that is valid in SQL without quotes.
     SNOWFLAKE_IDENTIFIER = r"^[a-zA-Z_][a-zA-Z0-9_$]*$",
         "a Snowflake identifier that needs no quotes: letters, digits, underscores and $, with no digit and no $ first";
 }
 
-/// [`REMOTE_KEY`] as a rule in CEL for the object with the field. The rule does not apply where `secretRef` is set.
+/// Form [`REMOTE_KEY`], of a secret store entry's name, as a rule in CEL for the object with the field. The rule does
+/// not apply where `secretRef` is set.
 pub const REMOTE_KEY_RULE: &str =
     concat!("has(self.secretRef) || self.remoteKey.matches('^/?", segment!(), "(/", segment!(), ")*$')");
-/// [`REMOTE_PROPERTY`] as a rule in CEL for the object with the field. The rule does not apply where `secretRef` is
-/// set.
+/// Form [`REMOTE_PROPERTY`], of a secret store entry's property, as a rule in CEL for the object with the field. The
+/// rule does not apply where `secretRef` is set.
 pub const REMOTE_PROPERTY_RULE: &str = "has(self.secretRef) || self.property.matches('^[-_a-zA-Z0-9]+$')";
 
-/// The words of the form with this pattern.
+/// Description of the form that has this pattern, for messages.
 pub fn words(pattern: &str) -> Option<&'static str> {
     ALL.iter().find(|form| form.pattern == pattern).map(|form| form.words)
 }

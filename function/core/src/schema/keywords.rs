@@ -1,14 +1,14 @@
-//! Access to single keywords of a schema.
+//! Access to single keywords of a JSON schema.
 
 use serde_json::{Map, Value};
 
-/// Fields of an object that its schema names, in the order of the Rust type.
+/// Fields that the schema of an object names, in the order of the Rust type.
 pub fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
 }
 
-/// Schema of a list's items (path suffix `[]`) or of a map's entries (`.<name>`), else the schema itself without a
-/// suffix.
+/// Schema of a list's items (path suffix `[]`) or of a map's entries (`.<name>`), else the given schema itself without
+/// a suffix.
 pub fn below(schema: &Value) -> (&'static str, &Value) {
     let items = schema.get("items").map(|item| ("[]", item));
     let entries = || schema.get("additionalProperties").map(|entry| (".<name>", entry));
@@ -24,7 +24,7 @@ pub fn type_of(schema: &Value) -> Option<&str> {
     if is_either { Some(INT_OR_STRING) } else { text(schema, "type") }
 }
 
-/// Value of a keyword that is text.
+/// Text that a keyword of a schema has as its value.
 pub fn text<'a>(schema: &'a Value, keyword: &str) -> Option<&'a str> {
     schema.get(keyword).and_then(Value::as_str)
 }
@@ -52,18 +52,18 @@ impl Limits {
     }
 }
 
-/// Fields that identify an item of a list.
+/// Fields that identify an item of a list, as the list's schema names them.
 pub fn list_map_keys(schema: &Value) -> impl Iterator<Item = &str> {
     strings(schema, "x-kubernetes-list-map-keys")
 }
 
-/// Value of a keyword that is a list of names.
+/// List of names that a keyword of a schema has as its value.
 pub fn strings<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a str> {
     let names = schema.get(keyword).and_then(Value::as_array);
     names.into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Whether a value has the type, choice and range that a schema asks for. Fields and items inside the value are not
+/// Whether a value has the type, choice and range that its schema asks for. Fields and items inside the value are not
 /// checked.
 pub fn is_fit(schema: &Value, value: &Value) -> bool {
     let is_choice = |options: &Vec<Value>| options.contains(value);
@@ -73,8 +73,8 @@ pub fn is_fit(schema: &Value, value: &Value) -> bool {
         && value.as_f64().is_none_or(is_within)
 }
 
-/// Numbers reach the function as floats, in whatever form their author wrote them, so an integer is a number without a
-/// fraction.
+/// Numbers in a claim reach the function as floats, in whatever form their author wrote them, so an integer is a number
+/// without a fraction.
 pub fn is_of_type(value: &Value, expected: &str) -> bool {
     match expected {
         "object" => value.is_object(),

@@ -4,16 +4,16 @@ use serde_json::Value;
 
 use super::keywords::{INT_OR_STRING, Limits};
 
-/// Largest length of a value in a message, in characters. A longer value is cut.
+/// Largest length of a user's value that a message quotes, in characters. A longer value is cut.
 const SHOWN: usize = 60;
 
-/// Largest length of a name in a path, in characters. No name that Kubernetes accepts is longer.
+/// Largest length of a name in the path of a fault's field, in characters. No name that Kubernetes accepts is longer.
 const LONGEST_NAME: usize = 320;
 
-/// Largest number of field names in a message. More would hide its meaning.
+/// Largest number of field names that a message lists. More would hide its meaning.
 const MOST_FIELDS: usize = 6;
 
-/// One step from a value to a field or an item inside it.
+/// One step of a field's path: from a value to a field or an item inside it.
 pub enum Step<'a> {
     Field(&'a str),
     Index(usize),
@@ -28,7 +28,8 @@ pub fn join(path: &str, step: &Step) -> String {
     }
 }
 
-/// A name, cut to [`LONGEST_NAME`]. Its author chooses a name in a map freely, and every path below repeats it.
+/// Name in the path of a fault's field, cut to [`LONGEST_NAME`]. Its author chooses a name in a map freely, and every
+/// path below repeats it.
 fn brief(name: &str) -> &str {
     name.char_indices().nth(LONGEST_NAME).map_or(name, |(end, _)| &name[..end])
 }
@@ -37,7 +38,7 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'))
 }
 
-/// Message for a value of another type. `fields` are the names in the object that is expected.
+/// Message for a value that has another type than its schema. `fields` are the names in the object that is expected.
 pub fn wrong_type(expected: &str, fields: &[&str], value: &Value) -> String {
     let expected = match expected {
         "object" if (1..=MOST_FIELDS).contains(&fields.len()) => &format!("a set of fields ({})", fields.join(", ")),
@@ -92,7 +93,7 @@ pub fn wrong_count(limits: &Limits, count: usize) -> String {
 }
 
 pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
-    // Double braces in a value come from a template that was not rendered.
+    // Double braces in a claim's value come from a template that was not rendered.
     let remedy = if content.contains("{{") { ": render the template first" } else { "" };
     let content = shown(&Value::String(content.to_owned()));
     match words {
@@ -124,14 +125,14 @@ pub fn unknown(what: &str, nearest: Option<&str>, known: &[&str]) -> String {
     }
 }
 
-/// The first sentence of a description, without its full stop.
+/// First sentence of a field's description, without its full stop.
 pub fn first_sentence(description: &str) -> &str {
     let paragraph = description.split("\n\n").next().unwrap_or(description);
     let sentence = paragraph.split(". ").next().unwrap_or(paragraph);
     sentence.trim_end_matches('.')
 }
 
-/// Limits that a schema sets, as phrases for the field reference.
+/// Limits that a schema sets for a field, as phrases for the field reference.
 pub fn limits(schema: &Value) -> Vec<String> {
     let mut phrases = Vec::new();
     let range = Limits::of(schema, "minimum", "maximum");
@@ -176,7 +177,7 @@ fn kind_and_value(value: &Value) -> String {
     }
 }
 
-/// A choice as its author writes it, without quotes.
+/// Value that an enum permits, as its author writes it, without quotes.
 pub fn plain(value: &Value) -> String {
     match value {
         Value::String(content) => content.clone(),
@@ -184,8 +185,8 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-/// A value as its author wrote it. Numbers reach the function as floats, so a whole number is printed without its
-/// fraction.
+/// Value in a message as its author wrote it. Numbers reach the function as floats, so a whole number is printed
+/// without its fraction.
 fn shown(value: &Value) -> String {
     let whole = value.as_f64().filter(|number| number.fract() == 0.0);
     let content = whole.map_or_else(|| value.to_string(), |number| number.to_string());

@@ -5,19 +5,19 @@
 
 use crate::schema::form::{Form, REMOTE_KEY, REMOTE_PROPERTY};
 
-/// Part of a pattern that matches the namespace of the claim.
+/// Part of a pattern for secret store entries that stands for the namespace of the claim.
 pub const CLAIM_NAMESPACE: &str = "{claimNamespace}";
-/// Last part of a pattern that matches the rest of a path.
+/// Last part of a pattern for secret store entries, which matches the rest of a path.
 const REST: &str = "*";
 
-/// Reason why a property of an entry in the secret store is refused. A secret store may read such a text as a path, a
-/// wildcard or a query.
+/// Reason why a claim must not name this property of a secret store entry. A secret store may read such a text as a
+/// path, a wildcard or a query.
 pub fn wrong_property(property: &str) -> Option<String> {
     let plain = !property.is_empty() && property.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     (!plain).then(|| not(REMOTE_PROPERTY, property))
 }
 
-/// Reason why a claim of this namespace must not name an entry.
+/// Reason why a claim of this namespace must not name an entry of the secret store.
 pub fn refused(key: &str, patterns: &[String], claim_namespace: &str) -> Option<String> {
     if !key.strip_prefix('/').unwrap_or(key).split('/').all(plain) {
         return Some(not(REMOTE_KEY, key));
@@ -43,20 +43,21 @@ fn not(form: Form, text: &str) -> String {
     format!("must be {}, not {text:?}", form.words)
 }
 
-/// Whether a part of a path is a name: it is neither empty nor of dots alone.
+/// Whether a part of a secret store entry's path is a name: it is neither empty nor of dots alone.
 fn plain(part: &str) -> bool {
     let sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     part.chars().all(|c| sign(c) || c == '.') && part.contains(sign)
 }
 
-/// Whether a pattern matches an entry's name. Parts are compared as a whole, so that a namespace `team` does not match
-/// the entries of a namespace `team-a`.
+/// Whether a pattern of the platform team matches the name of a secret store entry. Parts are compared as a whole, so
+/// that a namespace `team` does not match the entries of a namespace `team-a`.
 fn admits(pattern: &str, key: &str, claim_namespace: &str) -> bool {
     let mut key = key.split('/');
     for part in pattern.split('/') {
         let Some(given) = key.next() else { return false };
         let same = match part {
-            // `*` does not match the empty part before a leading slash. Every other empty part was refused before.
+            // `*` in a pattern does not match the empty part before a leading slash of an entry's name. Every other
+            // empty part was refused before.
             REST => return !given.is_empty(),
             CLAIM_NAMESPACE => given == claim_namespace && !given.is_empty(),
             part => given == part,

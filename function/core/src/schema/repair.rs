@@ -13,13 +13,13 @@ use super::keywords::{is_fit, properties, strings, type_of};
 /// Choice of replacements for the parts of a value that a schema refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// The default, or else the first choice or a small value of the type.
+    /// Replacement by the default, or else by the first choice or a small value of the type.
     Least,
-    /// Another value: the last choice, the opposite boolean, another number, or an empty text or list.
+    /// Replacement by another value: the last choice, the opposite boolean, another number, or an empty text or list.
     Other,
 }
 
-/// The value in a form that serde reads as the schema's type.
+/// Value with replacements for its refused parts, in a form that serde reads as the schema's type.
 pub fn mended(schema: &Value, value: Option<&Value>, way: Way) -> Value {
     match value.filter(|value| is_fit(schema, value)) {
         None => sample(schema, way),
@@ -47,7 +47,7 @@ fn mended_fields(schema: &Value, fields: &Map<String, Value>, way: Way) -> Value
     known.iter().filter_map(of).collect()
 }
 
-/// Integer for a number without a fraction, which reaches the function as a float.
+/// Integer for a number without a fraction, which reaches the function as a float whatever its author wrote.
 fn whole(number: Option<f64>) -> Option<i64> {
     let number = number.filter(|number| number.fract() == 0.0 && number.abs() < 9e15)?;
     #[allow(clippy::cast_possible_truncation, reason = "a whole number within the exact range")]

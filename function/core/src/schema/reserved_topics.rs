@@ -3,14 +3,14 @@
 
 use serde::Serialize;
 
-/// Prefixes of topics that belong to Kafka and to Kafka Connect.
+/// Prefixes in the names of Kafka topics that belong to Kafka and to Kafka Connect.
 const RESERVED_BEGINNINGS: [&str; 2] = ["__", "connect-"];
-/// Topic in which Schema Registry stores schemas.
+/// Kafka topic in which Schema Registry stores schemas.
 const SCHEMAS: &str = "_schemas";
-/// Names that Kafka rejects, because file systems read them as directories.
+/// Names of topics that Kafka rejects, because file systems read them as directories.
 const DIRECTORIES: [&str; 2] = [".", ".."];
 
-/// The check of [`refused`] as a rule in CEL, for the schema of a field.
+/// Check for reserved names of Kafka topics, [`refused`], as a rule in CEL for the schema of a field.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Rule {
     rule: &'static str,
@@ -22,7 +22,7 @@ pub const RULE: Rule = Rule {
     message: "must not be ., .. or _schemas, nor start with __ or connect-: such names belong to Kafka, Schema Registry and Connect",
 };
 
-/// Reason why the name of a topic is refused, for a topic that a claim creates, fills or writes to.
+/// Reason why the name of a Kafka topic is refused, for a topic that a claim creates, fills or writes to.
 pub fn refused(name: &str) -> Option<String> {
     if DIRECTORIES.contains(&name) {
         return Some(format!("must not be {name:?}, which Kafka refuses: choose another name"));

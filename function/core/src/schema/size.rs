@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::schema::form;
 
-/// Largest number of cores in a field that is written as a number.
+/// Largest number of cores in a CPU field that is written as a number.
 const MOST_CORES: u64 = 9999;
 
 /// Amount of CPU.
@@ -41,7 +41,7 @@ impl Cpu {
         Self { thousandths: cores.saturating_mul(1000) }
     }
 
-    /// Number of cores for messages, such as 72.15.
+    /// Number of CPU cores for messages, such as 72.15.
     pub fn words(self) -> String {
         let text = format!("{}.{:03}", self.thousandths / 1000, self.thousandths % 1000);
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -58,7 +58,7 @@ impl Cpu {
     }
 }
 
-/// Kubernetes quantity: whole cores, or thousandths such as `500m`.
+/// Amount of CPU as a Kubernetes quantity: whole cores, or thousandths such as `500m`.
 impl fmt::Display for Cpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.thousandths / 1000, self.thousandths % 1000) {
@@ -82,7 +82,7 @@ pub fn cpu_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stri
     })
 }
 
-/// Schema of a field that [`cpu_as_written`] reads.
+/// Schema of a CPU field, which takes text or whole cores as a number.
 pub fn cpu_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "anyOf": [{"type": "integer"}, {"type": "string"}],
@@ -104,7 +104,7 @@ const MEBI: u64 = 1 << 20;
 const UNITS: [(&str, u64); 4] = [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", MEBI), ("Ki", 1 << 10)];
 
 impl Bytes {
-    /// Amount above every limit.
+    /// Amount of memory or storage that is above every limit.
     pub const MOST: Self = Self { bytes: u64::MAX };
 
     pub const fn of(bytes: u64) -> Self {
@@ -115,24 +115,25 @@ impl Bytes {
         Self { bytes: mebibytes * MEBI }
     }
 
-    /// Amount from a text of the form [`BYTES`](crate::schema::form::BYTES); `None` for text that is not an amount.
+    /// Amount of memory or storage from a text of the form [`BYTES`](crate::schema::form::BYTES); `None` for text that
+    /// is not an amount.
     pub fn read(text: &str) -> Option<Self> {
         let (unit, factor) = UNITS.iter().find(|(unit, _)| text.ends_with(unit))?;
         let bytes = digits(text.strip_suffix(unit)?)?.checked_mul(*factor)?;
         Some(Self { bytes })
     }
 
-    /// Whole mebibytes, rounded down.
+    /// Amount of memory or storage in whole mebibytes, rounded down.
     pub fn mebibytes(self) -> u64 {
         self.bytes / MEBI
     }
 
-    /// Kubernetes quantity in mebibytes, rounded down.
+    /// Amount of memory or storage as a Kubernetes quantity in mebibytes, rounded down.
     pub fn quantity(self) -> String {
         format!("{}Mi", self.mebibytes())
     }
 
-    /// Amount for messages, in its largest unit and rounded up to tenths of it.
+    /// Amount of memory or storage for messages, in its largest unit and rounded up to tenths of it.
     pub fn words(self) -> String {
         let Some((unit, factor)) = UNITS.iter().find(|(_, factor)| self.bytes >= *factor) else {
             return self.to_string();
@@ -144,7 +145,7 @@ impl Bytes {
         }
     }
 
-    /// Amount for an option of Java such as `-Xmx`, in mebibytes and rounded down.
+    /// Amount of memory for an option of Java such as `-Xmx`, in mebibytes and rounded down.
     pub fn java(self) -> String {
         format!("{}m", self.mebibytes())
     }
@@ -154,13 +155,13 @@ impl Bytes {
         self.times(2)
     }
 
-    /// Difference of two amounts, or zero where the second one is larger.
+    /// Difference of two amounts of memory or storage, or zero where the second one is larger.
     #[must_use]
     pub fn minus(self, less: Self) -> Self {
         Self { bytes: self.bytes.saturating_sub(less.bytes) }
     }
 
-    /// Number of pieces of one size that fit into this amount.
+    /// Number of pieces of one size that fit into this amount of memory or storage.
     pub fn holds(self, piece: Self) -> u64 {
         self.bytes.checked_div(piece.bytes).unwrap_or_default()
     }
@@ -181,7 +182,7 @@ impl Bytes {
     }
 }
 
-/// Kubernetes quantity in the largest unit that has no remainder.
+/// Amount of memory or storage as a Kubernetes quantity, in the largest unit that has no remainder.
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |(_, factor): &&(&str, u64)| self.bytes > 0 && self.bytes.is_multiple_of(*factor);
@@ -192,7 +193,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// Number from decimal digits. A sign is refused.
+/// Number from a text of decimal digits. A sign is refused.
 fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

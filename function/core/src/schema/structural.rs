@@ -30,8 +30,8 @@ impl Transform for Structural {
         name_variants(node);
         bound_number(node);
         fold_description(node);
-        // Neither keyword has an effect with this value, and an API server rejects `additionalProperties` beside
-        // `properties`.
+        // `additionalProperties: false` and an empty `required` have no effect in a structural schema, and an API
+        // server rejects `additionalProperties` beside `properties`.
         node.retain(|keyword, value| match keyword.as_str() {
             "additionalProperties" => value != &json!(false),
             "required" => value != &json!([]),
@@ -44,8 +44,8 @@ impl Transform for Structural {
     }
 }
 
-/// An optional field is a field that is not required. The type `null` is removed: it is there because serde also reads
-/// null.
+/// Removes the type `null` from the schema of a field. An optional field is one that is not required; `null` is there
+/// because serde also reads null.
 fn drop_null(node: &mut Map<String, Value>) {
     if let Some(Value::Array(types)) = node.get_mut("type") {
         types.retain(|name| name != "null");
@@ -72,7 +72,8 @@ fn drop_null(node: &mut Map<String, Value>) {
     }
 }
 
-/// A choice of names becomes an `enum`. The meaning of each name, if documented, is appended to the description.
+/// Turns a choice of names, a Rust enum, into an `enum` of the schema. The meaning of each name, if documented, is
+/// appended to the description.
 fn name_variants(node: &mut Map<String, Value>) {
     if let Some(constant) = node.remove("const") {
         node.insert("enum".to_owned(), json!([constant]));
@@ -105,7 +106,8 @@ fn name_variants(node: &mut Map<String, Value>) {
     }
 }
 
-/// Kubernetes has formats for signed integers only, and takes no bounds from other formats.
+/// Replaces the format of a number in a schema: Kubernetes has formats for signed integers only, and takes no bounds
+/// from other formats.
 fn bound_number(node: &mut Map<String, Value>) {
     let Some(format) = node.get("format").and_then(Value::as_str).map(str::to_owned) else {
         return;
@@ -127,7 +129,8 @@ fn bound_number(node: &mut Map<String, Value>) {
     node.insert("format".to_owned(), json!(format));
 }
 
-/// Line breaks in a doc comment are removed, because they depend on the width of the source; paragraphs stay.
+/// Removes line breaks from a doc comment that becomes a description, because they depend on the width of the source;
+/// paragraphs stay.
 fn fold_description(node: &mut Map<String, Value>) {
     if let Some(Value::String(description)) = node.get_mut("description") {
         *description = fold(description);
@@ -140,8 +143,8 @@ fn fold(comment: &str) -> String {
     folded.collect::<Vec<_>>().join("\n\n")
 }
 
-/// The default of an object leaves out fields whose own default is the same value. An object with rules keeps its whole
-/// default, because a rule is evaluated on the default as it is written.
+/// Shortens the default of an object in a schema by fields whose own default is the same value. An object with rules
+/// keeps its whole default, because a rule is evaluated on the default as it is written.
 fn shorten_default(node: &mut Map<String, Value>) {
     if let Some(mut default) = node.remove("default") {
         drop_nulls(&mut default);
@@ -182,7 +185,7 @@ fn shorten(schema: &Value, value: &mut Value) {
     });
 }
 
-/// Keywords in the order in which a reader looks for them.
+/// Keywords of a schema in the order in which a reader of a definition looks for them.
 const ORDER: &[&str] = &[
     "description",
     "type",
@@ -203,7 +206,7 @@ fn order_keywords(node: &mut Map<String, Value>) {
     let mut keywords: Vec<_> = std::mem::take(node).into_iter().collect();
     keywords.sort_by_key(|(keyword, _)| {
         let known = ORDER.iter().position(|known| known == keyword);
-        // Keywords with nested schemas come last, so that the node's own keywords are together.
+        // Keywords with nested schemas come last in a definition, so that the node's own keywords are together.
         let nests = keyword == "properties" || keyword == "items";
         known.unwrap_or(ORDER.len() + usize::from(nests))
     });

@@ -7,7 +7,7 @@ use super::keywords::properties;
 use super::messages::{self, Step};
 use crate::schema::fault::Fault;
 
-/// Similarity of two names, from 0 to 1, from which on one is suggested in place of the other.
+/// Similarity of two field names, from 0 to 1, from which on one is suggested in place of the other.
 const ALIKE: f64 = 0.6;
 
 /// Collects a fault for each field of `value` that `schema` does not name.
@@ -43,7 +43,7 @@ fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, fault
     }
 }
 
-/// Names in a map are free, so only the values behind them are checked.
+/// Names in a map are free, so only the values behind them are checked for unknown fields.
 fn collect_entries(schema: &Value, entries: &Map<String, Value>, path: &str, faults: &mut Vec<Fault>) {
     if let Some(entry) = schema.get("additionalProperties") {
         for (name, value) in entries {
@@ -52,12 +52,12 @@ fn collect_entries(schema: &Value, entries: &Map<String, Value>, path: &str, fau
     }
 }
 
-/// Message for an unknown name. `what` is the sort of name, such as `field`.
+/// Message for an unknown name in a claim. `what` is the sort of name, such as `field`.
 pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     messages::unknown(what, nearest(name, known), known)
 }
 
-/// Most similar of the known names, if it is similar enough to be the one that was meant.
+/// Known name that is most similar to an unknown one, if it is similar enough to be the one that was meant.
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase();
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase());

@@ -1,4 +1,4 @@
-//! Check of a changed value, by the rules of a schema that compare it with the former value.
+//! Check of a changed claim, by the rules of a schema that compare each value with the former one.
 //!
 //! The check does what an API server does with a changed claim: it fills in defaults, and identifies items of a list by
 //! the keys that the schema names.
@@ -11,7 +11,7 @@ use super::validate::Checker;
 use crate::schema::fault::Fault;
 
 impl Checker {
-    /// Faults of a change from `old` to `new`: one for each transition rule that refuses it.
+    /// Faults of a claim's change from `old` to `new`: one for each transition rule that refuses it.
     pub fn refused(&self, old: &Value, new: &Value, root: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         self.compare(self.schema(), &self.filled(old), &self.filled(new), root, &mut faults);
@@ -43,7 +43,7 @@ impl Checker {
         }
     }
 
-    /// The value with the defaults of all fields that are left out.
+    /// Value of a claim with the defaults of all fields that are left out.
     pub fn filled(&self, value: &Value) -> Value {
         let mut value = value.clone();
         fill(self.schema(), &mut value);
@@ -51,7 +51,7 @@ impl Checker {
     }
 }
 
-/// Fills in the default of each field that is left out, at every depth.
+/// Fills in the schema's default of each field that is left out, at every depth.
 pub fn fill(schema: &Value, value: &mut Value) {
     match value {
         Value::Object(fields) => {

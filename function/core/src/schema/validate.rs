@@ -19,7 +19,7 @@ use crate::schema::change::Rule;
 use crate::schema::fault::Fault;
 use crate::schema::form;
 
-/// A schema with its patterns compiled, and with its rules for changes.
+/// Checker of values: a schema with its patterns compiled, and with its rules for changes.
 pub struct Checker {
     schema: Value,
     patterns: BTreeMap<String, Regex>,
@@ -27,7 +27,7 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// Checker for the structural schema of a type.
+    /// Checker of values by the structural schema of a Rust type.
     pub fn of<T: JsonSchema>() -> Self {
         let schema = structural::<T>();
         let mut patterns = BTreeMap::new();
@@ -35,13 +35,13 @@ impl Checker {
         Self { schema, patterns, changes: &[] }
     }
 
-    /// The checker with every rule for changes that the schema contains in CEL.
+    /// This checker, with every rule for changes that its schema contains in CEL.
     #[must_use]
     pub fn with_changes(self, changes: &'static [Rule]) -> Self {
         Self { changes, ..self }
     }
 
-    /// Rule for changes by its text in CEL; `None` for a rule about one value.
+    /// Rule for changes with this text in CEL; `None` for a rule about one value.
     pub(super) fn change(&self, cel: &str) -> Option<&'static Rule> {
         self.changes.iter().find(|rule| rule.is_in_cel(cel))
     }
@@ -56,19 +56,19 @@ impl Checker {
         self.judge(value, root).faults
     }
 
-    /// The same faults as [`Self::faults`], and whether the value is too large for further checks.
+    /// Faults of a value in the order of the schema, and whether the value is too large for further checks.
     pub fn judge(&self, value: &Value, root: &str) -> Verdict {
         let mut walk = Walk { patterns: &self.patterns, faults: Vec::new(), overfull: false };
         walk.value(&self.schema, value, root);
         Verdict { faults: walk.faults, overfull: walk.overfull }
     }
 
-    /// The value with a replacement, chosen by `way`, for each part that does not fit the schema.
+    /// Value with a replacement, chosen by `way`, for each part that does not fit the schema.
     pub fn mended(&self, value: &Value, way: Way) -> Value {
         mended(&self.schema, Some(value), way)
     }
 
-    /// Faults for all fields that the schema does not name. An API server drops such fields silently.
+    /// Faults for all fields of a value that the schema does not name. An API server drops such fields silently.
     pub fn unknown(&self, value: &Value, root: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         super::unknown_fields::collect(&self.schema, value, root, &mut faults);
@@ -76,11 +76,11 @@ impl Checker {
     }
 }
 
-/// Result of a check.
+/// Result of checking a value by a schema.
 pub struct Verdict {
     pub faults: Vec<Fault>,
-    /// A list or map has more entries than allowed, or there are [`MOST_FAULTS`] faults. Further checks are skipped,
-    /// because their time would have no bound.
+    /// Whether a list or map of the value has more entries than allowed, or there are [`MOST_FAULTS`] faults. Further
+    /// checks are skipped, because their time would have no bound.
     pub overfull: bool,
 }
 
@@ -113,7 +113,7 @@ impl Walk<'_> {
         self.overfull |= self.faults.len() == MOST_FAULTS;
     }
 
-    /// Whether the number of entries is within its maximum. Entries are not checked where it is not.
+    /// Whether the number of entries in a list or map is within its maximum. Entries are not checked where it is not.
     fn has_room(&mut self, limits: &Limits, count: usize, path: &str) -> bool {
         if !limits.admit_count(count) {
             self.fault(path, messages::wrong_count(limits, count));
@@ -205,7 +205,8 @@ impl Walk<'_> {
             Some("map") => list_map_keys(schema).collect(),
             _ => return,
         };
-        // With several keys, the fault is on the item: no single key is the duplicate.
+        // In a list that several keys identify, the fault of a duplicate is on the item: no single key is the
+        // duplicate.
         let key = if let [key] = keys.as_slice() { Some(*key) } else { None };
         let at = |index| {
             let item = messages::join(path, &Step::Index(index));
@@ -249,7 +250,7 @@ impl Walk<'_> {
     }
 }
 
-/// Identity of an item in its list: the values of its keys, or the whole item where the list has no keys. A missing key
+/// Identity of an item in a list: the values of its keys, or the whole item where the list has no keys. A missing key
 /// has its default. `None` for a missing key without a default: such an item is no duplicate.
 fn identity(schema: &Value, item: &Value, keys: &[&str]) -> Option<String> {
     if keys.is_empty() {

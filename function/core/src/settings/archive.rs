@@ -7,21 +7,21 @@ use std::net::IpAddr;
 use crate::schema::fault::Fault;
 use crate::settings::input::ArchiveServer;
 
-/// Port of an archive's server whose address names no port.
+/// Port at which an archive of a Kafka connector is fetched if its address names none.
 const HTTPS: u16 = 443;
 
-/// Checked address of an archive.
+/// Checked address of an archive with a Kafka connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveUrl {
     text: String,
-    /// Name of the server, in lower case.
+    /// Name of the server that has the archive, in lower case.
     host: String,
     port: u16,
 }
 
 impl ArchiveUrl {
-    /// Address from a text of the form [`ARCHIVE_URL`](crate::schema::form::ARCHIVE_URL). `None` where the scheme, the
-    /// server's name or the port has another form; the path is not checked.
+    /// Address of a connector's archive from a text of the form [`ARCHIVE_URL`](crate::schema::form::ARCHIVE_URL).
+    /// `None` where the scheme, the server's name or the port has another form; the path is not checked.
     pub fn read(text: &str) -> Option<Self> {
         let (server, _) = text.strip_prefix("https://")?.split_once('/')?;
         let (host, port) = match server.split_once(':') {
@@ -43,11 +43,11 @@ impl ArchiveUrl {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Way {
     pub port: u16,
-    /// Networks in CIDR notation. Empty: all networks.
+    /// Networks of an archive's server in CIDR notation. Empty: all networks.
     pub networks: Vec<String>,
 }
 
-/// Checked list of the servers that the platform team admits.
+/// Checked list of the servers from which the platform team admits archives with Kafka connectors.
 #[derive(Clone, Debug, Default)]
 pub struct Servers {
     listed: Vec<ArchiveServer>,
@@ -88,7 +88,7 @@ impl Servers {
         &self.listed
     }
 
-    /// Egress to an archive's server, or the reason why the server is refused.
+    /// Egress to the server of a connector's archive, or the reason why the server is refused.
     pub fn way(&self, url: &ArchiveUrl) -> Result<Way, String> {
         let ArchiveUrl { host, port, .. } = url;
         if self.listed.is_empty() {

@@ -7,22 +7,23 @@
 
 use crate::settings::pins::Chart;
 
-/// Contents of a chart.
+/// Contents of a Helm chart: the images that it brings, and its pods that ignore the settings' `scheduling`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brought {
-    /// Version that was rendered.
+    /// Version of the chart that was rendered to find its contents.
     pub version: &'static str,
     /// SHA-256 checksum of the chart's archive, in hexadecimal digits.
     pub archive: &'static str,
-    /// Images in the rendered manifests, with the values that this function composes and without a mirror.
+    /// Images in the chart's rendered manifests, with the values that this function composes and without a mirror.
     pub images: &'static [&'static str],
-    /// Images that no container in the rendered manifests names. Programs of the chart start, inject or install them.
+    /// Images of the chart that no container in its rendered manifests names. Programs of the chart start, inject or
+    /// install them.
     pub later: &'static [&'static str],
-    /// Pods that run on any node with room, because `scheduling` does not reach them.
+    /// Pods of the chart that run on any node with room, because the settings' `scheduling` does not reach them.
     pub elsewhere: &'static [&'static str],
 }
 
-/// Contents of a chart at its pinned version.
+/// Contents of a Helm chart at its pinned version.
 pub fn brought(chart: Chart) -> Brought {
     match chart {
         Chart::IstioBase => Brought {
@@ -43,7 +44,7 @@ pub fn brought(chart: Chart) -> Brought {
             version: "1.30.4",
             archive: "b662db852bfec2994725eb478c2e89fe6e73729aeb7ab90352d8042928fa20ce",
             images: &[],
-            // The chart's manifest leaves the image of the gateway to istiod.
+            // The chart of Istio's gateway leaves the image of the gateway to istiod.
             later: &["registry.istio.io/release/proxyv2:1.30.4"],
             elsewhere: &[],
         },
@@ -73,7 +74,7 @@ pub fn brought(chart: Chart) -> Brought {
         Chart::Postgres => Brought {
             version: "1.6.7",
             archive: "5ec6b98d162f2eee975ff1b687a51730df570a36beb938e247f035a0ae1ea24e",
-            // This image has a pin of its own, `Image::Postgres`.
+            // The image of the PostgreSQL chart has a pin of its own, `Image::Postgres`.
             images: &["docker.io/library/postgres:17.11"],
             later: &[],
             elsewhere: &[],

@@ -1,8 +1,8 @@
-//! Image references in their parts.
+//! Image references, taken apart into registry, repository, tag and digest.
 
 use std::fmt;
 
-/// Registry of an image whose reference names none.
+/// Registry of an image whose reference names none: Docker Hub.
 const DOCKER_HUB: &str = "docker.io";
 /// Host name under which Docker Hub serves its API, which is not the name in image references.
 const DOCKER_HUB_HOST: &str = "index.docker.io";
@@ -10,15 +10,15 @@ const DOCKER_HUB_HOST: &str = "index.docker.io";
 /// Image reference, taken apart once, when settings or a claim are checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageReference {
-    /// Registry, if there is one, and repository.
+    /// Registry, if there is one, and repository of the image.
     name: String,
     tag: Option<String>,
     digest: Option<String>,
 }
 
 impl ImageReference {
-    /// Parts of a text. Every text has parts; the form [`IMAGE`](crate::schema::form::IMAGE) says which texts are
-    /// images.
+    /// Image reference from a text. Every text has parts; the form [`IMAGE`](crate::schema::form::IMAGE) says which
+    /// texts are images.
     pub fn read(text: &str) -> Self {
         let (tagged, digest) = cut(text, text.find('@'));
         let path = tagged.rfind('/').map_or(0, |slash| slash + 1);
@@ -36,14 +36,14 @@ impl ImageReference {
         self.tag.as_deref().is_some_and(|tag| !tag.is_empty() && tag != "latest")
     }
 
-    /// The image with another registry, which may have a path.
+    /// This image in another registry, which may have a path.
     #[must_use]
     pub fn at(&self, registry: &str) -> Self {
         let repository = self.registry().map_or(self.name.as_str(), |(_, repository)| repository);
         Self { name: format!("{registry}/{repository}"), ..self.clone() }
     }
 
-    /// Host name of the registry.
+    /// Host name of the image's registry.
     pub fn host(&self) -> &str {
         match self.registry() {
             Some((registry, _)) if registry != DOCKER_HUB => registry,
@@ -51,20 +51,20 @@ impl ImageReference {
         }
     }
 
-    /// Registry and repository, for a chart that joins them with a slash. The first part of a path on Docker Hub stands
-    /// in the place of the registry, because the joined text is then the reference as it was written.
+    /// Registry and repository of the image, for a chart that joins them with a slash. The first part of a path on
+    /// Docker Hub stands in the place of the registry, because the joined text is then the reference as it was written.
     pub fn name_in_two(&self) -> (&str, &str) {
         self.name.split_once('/').unwrap_or((DOCKER_HUB, &self.name))
     }
 
-    /// Tag, with the digest behind it, for a chart that puts a colon before both.
+    /// Tag of the image, with the digest behind it, for a chart that puts a colon before both.
     pub fn version(&self) -> String {
         let tag = self.tag.as_deref().unwrap_or_default();
         self.digest.as_ref().map_or_else(|| tag.to_owned(), |digest| format!("{tag}@{digest}"))
     }
 
-    /// Registry and repository; `None` for an image on Docker Hub whose reference names no registry. Only registries
-    /// have a dot or a port, except `localhost`.
+    /// Registry and repository of the image; `None` for one on Docker Hub whose reference names no registry. Only
+    /// registries have a dot or a port, except `localhost`.
     fn registry(&self) -> Option<(&str, &str)> {
         let is_registry = |first: &str| first.contains(['.', ':']) || first == "localhost";
         self.name.split_once('/').filter(|(first, _)| is_registry(first))
@@ -79,7 +79,7 @@ impl fmt::Display for ImageReference {
     }
 }
 
-/// The text before the sign at an index and the text behind it, or the whole text without an index.
+/// Two halves of a text: before the sign at an index and behind it, or the whole text without an index.
 fn cut(text: &str, sign: Option<usize>) -> (&str, Option<&str>) {
     sign.map_or((text, None), |sign| (&text[..sign], Some(&text[sign + 1..])))
 }

@@ -7,7 +7,7 @@ use crate::schema::fault::Fault;
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::input;
 
-/// Amounts of storage, CPU and memory that are requested.
+/// Amounts of storage, CPU and memory that a claim or one of its resources requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
     pub storage: Bytes,
@@ -40,11 +40,11 @@ impl Demand {
     }
 }
 
-/// Field of a claim by which its author can request less.
+/// Field of a claim by which its author can request less CPU, memory or storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lever {
     pub field: &'static str,
-    /// Demand that the field causes, in all resources that depend on it.
+    /// CPU, memory and storage that the field's value requests, in all resources that depend on it.
     pub brings: Demand,
 }
 
@@ -62,7 +62,7 @@ impl Lever {
     }
 }
 
-/// Largest demand and longest lists that one claim may have, parsed from the settings.
+/// Largest demand and longest lists that the platform team allows one claim, parsed from the settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     most: Demand,
@@ -71,7 +71,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits of settings that have passed the check of their schema.
+    /// Limits for one claim, from settings that have passed the check of their schema.
     pub fn of(limits: &input::Limits) -> Self {
         let bytes = |text: &str| Bytes::read(text).unwrap_or_default();
         let most = Demand {
@@ -92,7 +92,7 @@ impl Limits {
         [storage, cpu, memory].into_iter().flatten().collect()
     }
 
-    /// The fault, if the demand exceeds the limit of one amount.
+    /// The fault of a claim, if its demand exceeds the limit of one amount: CPU, memory or storage.
     fn too_much<T: Copy + Ord + Default + fmt::Display>(
         &self,
         demand: &Demand,
@@ -121,7 +121,7 @@ impl Limits {
     }
 }
 
-/// The fault, if a list has more entries than the platform team allows.
+/// The fault of a claim, if one of its lists has more entries than the platform team allows.
 pub fn too_many(field: &str, count: usize, most: u32, bound: &str) -> Option<Fault> {
     let is_more = u32::try_from(count).is_ok_and(|count| count <= most);
     (!is_more).then(|| {

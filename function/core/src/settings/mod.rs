@@ -30,7 +30,7 @@ use crate::settings::pins::{Chart, Image};
 /// KubeVela. A `*` at the end stands for any ending.
 const RESERVED: &[&str] = &["default", "kube-*", "crossplane-system", "vela-system"];
 
-/// Settings that hold for every claim.
+/// Checked settings of the platform team, which hold for every claim.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub host_provider_config: String,
@@ -84,7 +84,7 @@ impl Settings {
         Self::check(input)
     }
 
-    /// Checks that the schema of the input cannot express.
+    /// Checks the rules for the platform team's settings that the schema of the input cannot express.
     pub fn check(mut input: Input) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         unknown_pins(&mut faults, "input.images.pins", input.images.pins.keys(), &Image::ALL.map(Image::name));
@@ -128,7 +128,8 @@ impl Settings {
         pin.unwrap_or_else(|| self.pulled(&ImageReference::read(image.reference())))
     }
 
-    /// As [`reference`](Self::reference), for a container.
+    /// Image that a container runs, as text: the platform team's pin, or else the usual one, from the mirror if one is
+    /// set.
     pub fn image(&self, image: Image) -> String {
         self.reference(image).to_string()
     }
@@ -138,7 +139,7 @@ impl Settings {
         self.registry.as_ref().map_or_else(|| image.clone(), |registry| image.at(registry))
     }
 
-    /// As [`pulled`](Self::pulled), for one of the images that the function knows by their text.
+    /// Image that the function knows by its text, as it is pulled: from the mirror if one is set.
     pub fn mirrored(&self, image: &str) -> String {
         self.pulled(&ImageReference::read(image)).to_string()
     }
@@ -168,7 +169,7 @@ impl Settings {
         (!self.tolerations.is_empty()).then(|| self.tolerations.clone())
     }
 
-    /// Reserved name, or pattern of reserved names, that matches a name.
+    /// Reserved name, or pattern of reserved names, that matches the name of an environment or namespace.
     pub fn reserved(&self, name: &str) -> Option<&str> {
         self.reserved.iter().map(String::as_str).find(|pattern| match pattern.strip_suffix('*') {
             Some(start) => name.starts_with(start),

@@ -4,7 +4,7 @@
 //! Digests are left out, because none can be verified where this project is built; `docs/pins.md` describes how to add
 //! them.
 
-/// Image that a part runs.
+/// Image that a part of the platform runs, at its pinned version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Image {
     Curl,
@@ -42,18 +42,18 @@ impl Image {
         all
     };
 
-    /// Name of the image in the function's input, under `images.pins`.
+    /// Name of the pinned image in the function's input, under `images.pins`.
     pub fn name(self) -> &'static str {
         IMAGES[self as usize].1
     }
 
-    /// Registry, repository and tag.
+    /// Registry, repository and tag of the pinned image.
     pub fn reference(self) -> &'static str {
         IMAGES[self as usize].2
     }
 }
 
-/// Helm chart that a part installs.
+/// Helm chart that a part of the platform installs, at its pinned version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chart {
     IstioBase,
@@ -65,12 +65,12 @@ pub enum Chart {
     VCluster,
 }
 
-/// Pin of a chart.
+/// Pin of a Helm chart: its repository and version, under the name in the function's input.
 struct ChartPin {
     chart: Chart,
-    /// Name of the chart in the function's input, under `charts.pins`.
+    /// Name of the Helm chart in the function's input, under `charts.pins`.
     key: &'static str,
-    /// Name of the chart in its repository.
+    /// Name of the Helm chart in its repository.
     name: &'static str,
     repository: &'static str,
     version: &'static str,
@@ -79,7 +79,7 @@ struct ChartPin {
 const ISTIO_CHARTS: &str = "https://istio-release.storage.googleapis.com/charts";
 const ISTIO: &str = "1.30.4";
 
-/// Row for each chart, in the order of [`Chart`].
+/// Pin of each Helm chart, in the order of [`Chart`].
 const CHARTS: [ChartPin; 7] = [
     ChartPin { chart: Chart::IstioBase, key: "istio-base", name: "base", repository: ISTIO_CHARTS, version: ISTIO },
     ChartPin { chart: Chart::Istiod, key: "istiod", name: "istiod", repository: ISTIO_CHARTS, version: ISTIO },
@@ -131,12 +131,12 @@ impl Chart {
         all
     };
 
-    /// Name of the chart in the function's input, under `charts.pins`.
+    /// Name of the Helm chart in the function's input, under `charts.pins`.
     pub fn key(self) -> &'static str {
         self.pin().key
     }
 
-    /// Name of the chart in its repository.
+    /// Name of the Helm chart in its repository.
     pub fn name(self) -> &'static str {
         self.pin().name
     }
@@ -154,7 +154,7 @@ impl Chart {
     }
 }
 
-/// Version of Knative Serving that the operator installs. The pinned version of the operator supports it.
+/// Version of Knative Serving that the Knative operator installs. The pinned version of the operator supports it.
 pub const KNATIVE_SERVING: &str = "1.23.0";
 
 /// Registry and path of Istio's own images: istiod, and the proxy that istiod's webhook injects into the gateway's pod.
@@ -169,8 +169,8 @@ pub const KNATIVE_OPERATOR_IMAGES: [&str; 2] = [
     "gcr.io/knative-releases/knative.dev/operator/cmd/webhook",
 ];
 
-/// Workloads that the operator creates for Knative Serving with Istio as its ingress: Deployments by their names, Jobs
-/// by the beginnings of their names.
+/// Workloads that the Knative operator creates for Knative Serving with Istio as its ingress: Deployments by their
+/// names, Jobs by the beginnings of their names.
 pub const KNATIVE_SERVING_WORKLOADS: [&str; 9] = [
     "activator",
     "autoscaler",

@@ -14,9 +14,9 @@ use serde::{Serialize, Serializer};
 /// of it.
 const UNSAID: char = char::REPLACEMENT_CHARACTER;
 
-/// Language of a document that another program reads.
+/// Language of a document that another program reads, such as a configuration file.
 pub trait Language {
-    /// The text as one value of the language.
+    /// Untrusted text as one value of the language.
     fn quoted(text: &str) -> String;
 }
 
@@ -28,17 +28,17 @@ pub struct Text<L> {
 }
 
 impl<L: Language> Text<L> {
-    /// Untrusted text, quoted as one value.
+    /// Untrusted text, quoted as one value of the document's language.
     pub fn literal(text: &str) -> Self {
         Self::of(L::quoted(text))
     }
 
-    /// Constant of this program, not quoted.
+    /// Constant of this program as a piece of a document, not quoted.
     pub fn code(words: &'static str) -> Self {
         Self::of(words.to_owned())
     }
 
-    /// Constants of this program, joined without a separator and not quoted.
+    /// Constants of this program as a piece of a document, joined without a separator and not quoted.
     pub fn joined<const N: usize>(words: [&'static str; N]) -> Self {
         Self::of(words.concat())
     }
@@ -69,7 +69,7 @@ impl<L: Language> Serialize for Text<L> {
 pub enum Template {}
 
 impl Language for Template {
-    /// Two braces begin an action. They are replaced by an action that prints two braces.
+    /// Two braces begin an action in Go's templates. They are replaced by an action that prints two braces.
     fn quoted(text: &str) -> String {
         text.replace("{{", "{{\"{{\"}}")
     }
@@ -123,8 +123,8 @@ impl Language for Kcql {
     }
 }
 
-/// One word of a list. Lists are separated by a space, a line break, a comma or a colon, so a word contains none of
-/// them.
+/// One word of a list in a configuration file. Lists are separated by a space, a line break, a comma or a colon, so a
+/// word contains none of them.
 #[derive(Clone, Debug)]
 pub enum Word {}
 

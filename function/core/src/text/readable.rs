@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-/// The text with each unseen character written as an escape such as `\u{1b}`.
+/// Untrusted text with each unseen character written as an escape such as `\u{1b}`.
 pub fn readable<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
     let text = text.into();
     if text.chars().any(is_unseen) { text.chars().map(shown).collect() } else { text }

@@ -11,10 +11,10 @@ use crate::life::observed::Failure;
 use crate::parts::plan::{PAUSED, Place, Ready};
 use crate::schema::fault::Fault;
 
-/// Longest text, in bytes, of all faults of a claim together.
+/// Longest text, in bytes, of all faults of a claim together in one message.
 const FAULTS: usize = 8192;
 
-/// Message of the condition of a phase.
+/// Message of the condition for a phase of a claim.
 pub fn phase(subject: &Subject, state: State, all: &[Seen]) -> String {
     match state {
         State::NotWanted => "the claim does not ask for it".to_owned(),
@@ -24,8 +24,8 @@ pub fn phase(subject: &Subject, state: State, all: &[Seen]) -> String {
     }
 }
 
-/// Message of the condition `Settled`. The reason from outside the plan is first: held resources cannot become ready
-/// before it is resolved.
+/// Message of the condition `Settled` of a claim. The reason from outside the plan is first: held resources cannot
+/// become ready before it is resolved.
 pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
     let reason = (subject.reason)(&hold::waited_for(subject.states));
     let own = match state {
@@ -48,7 +48,7 @@ pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
     reason.into_iter().chain(own).chain([format!("{ready}{holds}")]).collect::<Vec<_>>().join("; ")
 }
 
-/// Reason why one resource is not ready, with the name of the resource.
+/// Reason why one composed resource is not ready, with the name of the resource.
 pub fn one(subject: &Subject, seen: Seen) -> String {
     match seen.state {
         ResourceState::Waiting => {
@@ -58,7 +58,7 @@ pub fn one(subject: &Subject, seen: Seen) -> String {
     }
 }
 
-/// Reason for the state of one resource, for output that names the resource beside it.
+/// Reason for the state of one composed resource, for output that names the resource beside it.
 pub fn why(subject: &Subject, seen: Seen) -> String {
     let title = seen.resource.title();
     let words = seen.observed.and_then(|observed| observed.words.as_deref());
@@ -89,15 +89,15 @@ pub fn why(subject: &Subject, seen: Seen) -> String {
     }
 }
 
-/// Message about the first resource in this state that has a reason, or else about the first one.
+/// Message about the first composed resource in this state that has a reason, or else about the first one.
 fn first(subject: &Subject, state: State, all: &[Seen]) -> String {
     let in_the_way = || all.iter().filter(|seen| State::of_one(seen.state) == state);
     let says = |seen: &&Seen| seen.observed.is_some_and(|observed| observed.words.is_some());
     in_the_way().find(says).or_else(|| in_the_way().next()).map(|seen| one(subject, *seen)).unwrap_or_default()
 }
 
-/// Parts outside this group that its resources wait for. A part outside the plan comes with the reason why it is not
-/// ready.
+/// Parts outside a phase for which the phase's resources wait. A part outside the plan comes with the reason why it is
+/// not ready.
 fn held(subject: &Subject, all: &[Seen]) -> String {
     let within = |part: &str| all.len() > 1 && all.iter().any(|seen| seen.resource.part == part);
     let mut missing: Vec<&str> = Vec::new();
@@ -134,7 +134,7 @@ fn pods(seen: Seen) -> String {
     format!("look at its pods with kubectl describe pods -n {} -l {labels} {}", namespace(seen), cluster(seen))
 }
 
-/// Command that shows the log of a Job, in the Job's cluster.
+/// Command that shows the log of a Job, in the cluster where the Job runs.
 fn log(seen: Seen) -> String {
     format!("kubectl logs -n {} job/{} {}", namespace(seen), text(seen, "/metadata/name"), cluster(seen))
 }
@@ -154,7 +154,7 @@ fn cluster(seen: Seen) -> &'static str {
     }
 }
 
-/// All faults, up to the longest length. The rest is only counted.
+/// All faults of a claim in one message, up to the longest length. The rest is only counted.
 pub fn faults(faults: &[Fault]) -> String {
     let mut room = FAULTS;
     let mut said: Vec<String> = Vec::new();

@@ -72,7 +72,7 @@ pub enum State {
 }
 
 impl State {
-    /// State of one resource.
+    /// State that one composed resource gives to its phase.
     pub fn of_one(state: &ResourceState) -> Self {
         match state {
             ResourceState::Ready => Self::Ready,
@@ -83,7 +83,7 @@ impl State {
         }
     }
 
-    /// State of several resources together. States that need a person have precedence.
+    /// State of several composed resources together. States that need a person have precedence.
     pub(super) fn of(all: &[Seen]) -> Self {
         let any = |wanted: fn(&ResourceState) -> bool| all.iter().any(|seen| wanted(seen.state));
         if all.is_empty() {
@@ -101,7 +101,7 @@ impl State {
         }
     }
 
-    /// Whether nothing is left to do: the phase is ready, or the claim does not ask for it.
+    /// Whether nothing is left to do for a phase: it is ready, or the claim does not ask for it.
     pub fn is_done(self) -> bool {
         matches!(self, Self::Ready | Self::NotWanted)
     }
@@ -131,13 +131,13 @@ impl Phase {
     }
 }
 
-/// Number for the status. A plan never has so many resources that the conversion fails.
+/// Number of composed resources for a claim's status. A plan never has so many resources that the conversion fails.
 fn count(resources: usize) -> u32 {
     u32::try_from(resources).unwrap_or(u32::MAX)
 }
 
 impl Status {
-    /// Whole status of a claim: these fields, and those of its kind.
+    /// Whole status of a claim: the fields that all kinds share, and those of the claim's kind.
     pub fn with(&self, own: Value) -> Value {
         let mut whole = to_value(self);
         if let (Value::Object(whole), Value::Object(own)) = (&mut whole, own) {
@@ -160,7 +160,7 @@ impl Status {
     }
 }
 
-/// Parts that are held, with those that they wait for. Each part has one entry.
+/// Parts of a claim that are held, with those that they wait for. Each part has one entry.
 fn held(all: &[Seen]) -> Vec<Held> {
     let mut held: Vec<Held> = Vec::new();
     for seen in all {

@@ -1,4 +1,4 @@
-//! Input of a report, and the conditions that a report consists of.
+//! Input of a report on a claim, and the conditions of the claim that the report consists of.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,16 @@ use crate::life::hold::ResourceState;
 use crate::life::observed::Observed;
 use crate::parts::plan::{Phase, Plan, Resource};
 
-/// Type of the condition that the claim is valid.
+/// Type of the condition that says whether a claim is valid.
 pub const ACCEPTED: &str = "Accepted";
-/// Type of the condition that the claim is settled: nothing of it is waited for.
+/// Type of the condition that says whether a claim is settled: nothing of it is waited for.
 pub const SETTLED: &str = "Settled";
 
 /// Reason of the condition `Settled` right after a change: all resources are observed ready, but the observations are
 /// from before the change.
 pub const APPLYING: &str = "Applying";
 
-/// Status of a condition.
+/// Status of a Kubernetes condition: true, false or unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truth {
     True,
@@ -24,7 +24,7 @@ pub enum Truth {
 }
 
 impl Truth {
-    /// Status as Kubernetes writes it.
+    /// Status of a condition as Kubernetes writes it, such as `True`.
     pub fn name(self) -> &'static str {
         match self {
             Self::True => "True",
@@ -43,31 +43,33 @@ pub struct Condition {
     pub message: String,
 }
 
-/// Function from awaited parts to the reason why those from outside the plan are not ready.
+/// Lookup for a report: from the parts that a claim waits for, to the reason why those from outside its plan are not
+/// ready.
 type Complaint<'a> = &'a dyn Fn(&BTreeSet<&'static str>) -> Option<String>;
 
-/// Input of a report.
+/// Input of a report on a claim: its plan, with the states and observations of the plan's resources.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
     pub phases: &'static [Phase],
     pub plan: &'a Plan,
-    /// States of the resources, in the plan's order.
+    /// States of the plan's resources, in the plan's order.
     pub states: &'a [ResourceState],
-    /// Observations of the resources, in the plan's order.
+    /// Observations of the plan's resources, in the plan's order.
     pub observed: &'a [Option<Observed>],
-    /// Reason why parts from outside the plan are not ready.
+    /// Lookup of the reason why parts from outside the claim's plan are not ready.
     pub reason: Complaint<'a>,
     /// Notice about a valid claim, which is part of the condition `Accepted`.
     pub notice: Option<&'static str>,
     /// Endpoint that the user of the claim opens first.
     pub endpoint: Option<&'a str>,
-    /// Generation of the composite; none where no API server has stored it.
+    /// Generation of the claim's composite; none where no API server has stored the composite.
     pub generation: Option<i64>,
-    /// Whether this is the first answer about that generation, so that the observations are from before the change.
+    /// Whether this is the first answer about the composite's generation, so that the observations are from before the
+    /// change.
     pub is_new: bool,
 }
 
-/// Resource of the plan, with its state and its observation.
+/// Composed resource of a plan, with its state and its observation.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     pub resource: &'a Resource,
@@ -76,7 +78,7 @@ pub struct Seen<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// Resources of the plan, in the plan's order.
+    /// Resources of the plan with their states and observations, in the plan's order.
     pub fn seen(&self) -> impl Iterator<Item = Seen<'a>> {
         let stands = self.plan.resources.iter().zip(self.states).zip(self.observed);
         stands.map(|((resource, state), observed)| Seen { resource, state, observed: observed.as_ref() })

@@ -11,8 +11,8 @@ use realtime_platform_cli::{explain, generate, observe, preview};
 use realtime_platform_grpc::function::Function;
 use realtime_platform_grpc::serve;
 
-/// A call allocates and frees thousands of small texts. With the C library's allocator that is a good part of the
-/// call's cost.
+/// A call of the function allocates and frees thousands of small texts. With the C library's allocator that is a good
+/// part of the call's cost.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

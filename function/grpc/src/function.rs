@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 
 use crate::protocol::{Extent, Fields, Flaw, Malformed, Node, Request, Response, RunFunction};
 
-/// Composition function for all kinds of claims.
+/// Composition function for all kinds of claims, as the gRPC server calls it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Function;
 
@@ -32,7 +32,7 @@ impl RunFunction for Function {
     }
 }
 
-/// Answer to one call. Equal requests have equal answers.
+/// Answer of the function to one call of Crossplane. Equal requests have equal answers.
 fn answer(request: &Request) -> Result<Response, Malformed> {
     request.check()?;
     let input = request.input.as_deref().map(Fields::of).unwrap_or_default();
@@ -47,8 +47,8 @@ fn answer(request: &Request) -> Result<Response, Malformed> {
             Some(Composed { key, fields: resource.fields(), unreadable: &unreadable })
         },
     });
-    // An unreadable field was treated as absent. An answer based on that could hold a running resource, so the call
-    // fails.
+    // A field of the request that cannot be read was treated as absent. An answer based on that could hold a running
+    // resource, so the call fails.
     if let Some(malformed) = unreadable.into_inner() {
         return Err(malformed);
     }
@@ -82,8 +82,8 @@ impl Look for Composed<'_> {
         self.noted(self.fields.find(path).and_then(|found| found.map(read).transpose()))
     }
 
-    /// Condition of one type. Its other fields are not read, because whoever controls a virtual cluster can nest them
-    /// deeply.
+    /// Condition of one type in an observed resource. Its other fields are not read, because whoever controls a virtual
+    /// cluster can nest them deeply.
     fn condition(&self, path: &[&str], kind: &str) -> Option<observed::Condition> {
         let Some(Node::List(conditions)) = self.noted(self.fields.find(path)) else { return None };
         let found = conditions.objects().find(|condition| condition.text("type") == Some(kind))?;
@@ -142,7 +142,7 @@ fn found(request: &Request, under: &str) -> Found {
     found.items.first().map_or(Found::Nothing, |item| Found::Object(item.fields().to_value(Extent::Head)))
 }
 
-/// Adds a requirement for the resource with this name.
+/// Adds a requirement to the answer, so that Crossplane looks up the resource with this name for the next call.
 fn require(answer: &mut Response, Name { key, api_version, kind, name }: Name) {
     let selector = ResourceSelector {
         api_version: api_version.to_owned(),
@@ -157,8 +157,8 @@ fn readiness(ready: bool) -> i32 {
     (if ready { Ready::True } else { Ready::False }).into()
 }
 
-/// Response with one Fatal result that has every fault. After a Fatal result, Crossplane applies nothing and removes
-/// nothing; only the conditions reach the claim.
+/// Answer for an invalid claim: one Fatal result that has every fault. After a Fatal result, Crossplane applies nothing
+/// and removes nothing; only the conditions reach the claim.
 fn refuse(request: &Request, refused: Refused) -> Response {
     let mut answer = Response::to(request, Duration::from_mins(1));
     answer.conditions.extend(refused.conditions.into_iter().map(condition));
@@ -166,7 +166,7 @@ fn refuse(request: &Request, refused: Refused) -> Response {
     answer
 }
 
-/// Fatal result, after which Crossplane changes nothing.
+/// Fatal result with this message. After it, Crossplane changes nothing in the cluster.
 pub fn fatal(message: String) -> Given {
     Given {
         severity: Severity::Fatal.into(),
@@ -176,11 +176,12 @@ pub fn fatal(message: String) -> Given {
     }
 }
 
-/// Longest message, in bytes. An API server rejects a status with a condition whose message has more than 32768
-/// characters.
+/// Longest message of a result or condition, in bytes. An API server rejects a status with a condition whose message
+/// has more than 32768 characters.
 const LONGEST_MESSAGE: usize = 16 << 10;
 
-/// Message cut to the longest length. A message quotes names of any length that other people have chosen.
+/// Message of a result or condition, cut to the longest length. A message quotes names of any length that other people
+/// have chosen.
 fn cut(mut message: String) -> String {
     if message.len() > LONGEST_MESSAGE {
         message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));

@@ -1,4 +1,4 @@
-//! The function as Crossplane calls it: a gRPC server around [`realtime_platform_core`].
+//! The composition function as Crossplane calls it: a gRPC server around [`realtime_platform_core`].
 
 pub mod function;
 pub mod protocol;

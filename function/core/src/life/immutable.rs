@@ -38,8 +38,8 @@ enum Shown {
     Class(Class),
     /// The composed resource must not exist.
     Nothing,
-    /// The composed resource's management policies must not have `Delete`, so that the provider leaves the resource
-    /// behind.
+    /// The composed resource's management policies must not have `Delete` or `*`, so that the provider leaves the
+    /// resource behind.
     LeftAlone,
 }
 

@@ -5,19 +5,19 @@ use std::fmt;
 use prost::encoding::{WireType, decode_key, decode_varint};
 use serde_json::{Number, Value};
 
-/// Greatest depth of nesting, as in every implementation of the wire format.
+/// Greatest depth of nested protobuf messages, as in every implementation of the wire format.
 const DEPTH: usize = 100;
 
-/// Largest number of values that are read. Each takes some hundred bytes of memory as JSON, however few bytes it has in
-/// the message.
+/// Largest number of values that are read from one protobuf Struct. Each takes some hundred bytes of memory as JSON,
+/// however few bytes it has in the message.
 const VALUES: usize = 50_000;
 
-/// Fields of an object, in wire format. The bytes are checked before they are read: a field that cannot be read counts
-/// as absent.
+/// Fields of a protobuf Struct, in wire format. The bytes are checked before they are read: a field that cannot be read
+/// counts as absent.
 #[derive(Clone, Copy, Default)]
 pub struct Fields<'a>(&'a [u8]);
 
-/// One value. Lists and objects in it have not been read yet.
+/// One value in a protobuf Struct. Lists and objects in it have not been read yet.
 #[derive(Clone, Copy)]
 pub enum Node<'a> {
     Null,
@@ -28,25 +28,27 @@ pub enum Node<'a> {
     Object(Fields<'a>),
 }
 
-/// Values of a list, in wire format.
+/// Values of a list in a protobuf Struct, in wire format.
 #[derive(Clone, Copy, Default)]
 pub struct List<'a>(&'a [u8]);
 
-/// Fields of an object that are read and checked. All others may be as deep and as long as an API server accepts.
+/// Extent to which an object is read and checked. Fields outside of it may be as deep and as long as an API server
+/// accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// All fields of an object.
+    /// All fields of an object are read and checked.
     Whole,
-    /// All fields of a resource, except `metadata.managedFields`.
+    /// All fields of a Kubernetes resource are read and checked, except `metadata.managedFields`.
     Resource,
-    /// API version, kind and metadata, which identify a resource and its owner, except `metadata.managedFields`.
+    /// The fields that identify a Kubernetes resource and its owner are read and checked: API version, kind and
+    /// metadata, except `metadata.managedFields`.
     Head,
-    /// All metadata, except `managedFields`.
+    /// All metadata of a Kubernetes resource is read and checked, except `managedFields`.
     Metadata,
 }
 
 impl Extent {
-    /// Extent of a field's value; `None` if the field is not read.
+    /// Extent to which the value of an object's field is read; `None` if the field is not read.
     fn below(self, name: &str) -> Option<Self> {
         match (self, name) {
             (Self::Resource | Self::Head, "metadata") => Some(Self::Metadata),
@@ -68,7 +70,7 @@ pub enum Flaw {
     Values,
 }
 
-/// Field of a message: its number, and its payload.
+/// Field of a protobuf message: its number, and its payload.
 pub(super) type Field<'a> = (u32, Payload<'a>);
 
 #[derive(Clone, Copy)]
@@ -83,12 +85,12 @@ impl<'a> Fields<'a> {
         Self(bytes)
     }
 
-    /// Checks that this extent of the object can be read. Only the boundaries of all other fields are checked.
+    /// Checks that this extent of the object can be read. Of all other fields, only the boundaries are checked.
     pub fn check(self, extent: Extent) -> Result<(), Flaw> {
         check_fields(self.0, extent, DEPTH, &mut { VALUES })
     }
 
-    /// Checks the boundaries of the object's own fields, but not their content.
+    /// Checks the boundaries of the object's own fields in the bytes, but not their content.
     pub fn check_outermost(self) -> Result<(), Flaw> {
         read(self.0).try_for_each(|field| match field? {
             (1, Payload::Bytes(_)) => Ok(()),
@@ -96,12 +98,12 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Value of a field.
+    /// Value of an object's field; `None` if it is absent or cannot be read.
     pub fn get(self, name: &str) -> Option<Node<'a>> {
         self.look(name).ok().flatten()
     }
 
-    /// Value at a path of an object that has not been checked.
+    /// Value at a path inside an object that has not been checked.
     pub fn find(self, path: &[&str]) -> Result<Option<Node<'a>>, Flaw> {
         let Some((name, below)) = path.split_first() else { return Ok(Some(Node::Object(self))) };
         match self.look(name)? {
@@ -110,7 +112,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Value of a field, or an error if the boundaries of the object's fields are invalid.
+    /// Value of an object's field, or an error if the boundaries of the object's fields are invalid.
     fn look(self, name: &str) -> Result<Option<Node<'a>>, Flaw> {
         let mut found = None;
         for field in read(self.0) {
@@ -123,7 +125,7 @@ impl<'a> Fields<'a> {
         Ok(found)
     }
 
-    /// Object at a path.
+    /// Object at a path inside this object.
     pub fn object(self, path: &[&str]) -> Option<Self> {
         path.iter().try_fold(self, |fields, name| match fields.get(name)? {
             Node::Object(inner) => Some(inner),
@@ -131,7 +133,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Text of a field.
+    /// Text in a field of the object.
     pub fn text(self, name: &str) -> Option<&'a str> {
         match self.get(name)? {
             Node::Text(text) => Some(text),
@@ -139,7 +141,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// List of a field, or an empty list.
+    /// List in a field of the object, or an empty list.
     pub fn list(self, name: &str) -> List<'a> {
         match self.get(name) {
             Some(Node::List(list)) => list,
@@ -168,7 +170,7 @@ impl<'a> List<'a> {
         messages(self.0, 1).map(node)
     }
 
-    /// Values of the list that are objects.
+    /// Values of a list in a protobuf Struct that are objects; all others are skipped.
     pub fn objects(self) -> impl Iterator<Item = Fields<'a>> {
         self.iter().filter_map(|value| match value {
             Node::Object(fields) => Some(fields),
@@ -178,12 +180,12 @@ impl<'a> List<'a> {
 }
 
 impl Node<'_> {
-    /// Checks that every value in this node, down to the innermost, can be read.
+    /// Checks that this value of a protobuf Struct can be read, with every value in it, down to the innermost.
     pub fn check(self) -> Result<(), Flaw> {
         check_node(self, Extent::Whole, DEPTH, &mut { VALUES })
     }
 
-    /// Every value in this node, as JSON.
+    /// This value of a protobuf Struct as JSON, with every value in it.
     pub fn to_value(self) -> Value {
         self.read(Extent::Whole)
     }
@@ -211,7 +213,7 @@ fn number_to_value(number: f64) -> Value {
     Number::from_f64(number).map_or(Value::Null, Value::Number)
 }
 
-/// Value in a `google.protobuf.Value`.
+/// Value in the bytes of a `google.protobuf.Value`.
 fn node(message: &[u8]) -> Node<'_> {
     read(message).last().and_then(Result::ok).and_then(shape).unwrap_or(Node::Null)
 }
@@ -228,7 +230,7 @@ fn shape(field: Field<'_>) -> Option<Node<'_>> {
     })
 }
 
-/// Messages of a repeated field.
+/// Messages in a repeated field of a protobuf message.
 fn messages(message: &[u8], wanted: u32) -> impl Iterator<Item = &[u8]> {
     read(message).map_while(Result::ok).filter_map(move |field| match field {
         (number, Payload::Bytes(bytes)) if number == wanted => Some(bytes),
@@ -236,7 +238,7 @@ fn messages(message: &[u8], wanted: u32) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Entry of an object: its name, and the message with its value.
+/// Entry in a protobuf Struct: the name of a field, and the message with the field's value.
 fn pair(entry: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
     let (mut name, mut value): (&[u8], &[u8]) = (&[], &[]);
     for field in read(entry) {
@@ -286,7 +288,7 @@ fn check_node(node: Node, extent: Extent, depth: usize, values: &mut usize) -> R
     }
 }
 
-/// Fields of a message, in the order of the bytes. The last one is an error if the message ends too early.
+/// Fields of a protobuf message, in the order of the bytes. The last one is an error if the message ends too early.
 pub(super) fn read(mut message: &[u8]) -> impl Iterator<Item = Result<Field<'_>, Flaw>> {
     std::iter::from_fn(move || {
         if message.is_empty() {
@@ -317,8 +319,8 @@ fn next<'a>(message: &mut &'a [u8]) -> Option<Field<'a>> {
 
 impl fmt::Debug for Fields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Bytes of any content may be printed here. Those that fail the check, perhaps by their depth, are printed as a
-        // length.
+        // A protobuf Struct of any content may be printed for debugging. One that fails the check, perhaps by its
+        // depth, is printed as a length.
         match self.check(Extent::Whole) {
             Ok(()) => self.to_value(Extent::Whole).fmt(f),
             Err(flaw) => write!(f, "{} bytes: {flaw}", self.0.len()),

@@ -3,14 +3,14 @@
 use prost::encoding::{WireType, encode_varint};
 use serde_json::{Map, Value};
 
-/// Typical size of a composed resource, in bytes.
+/// Typical size of a composed resource in wire format, in bytes, for which a buffer is reserved.
 pub(super) const TYPICAL: usize = 4096;
 
 const fn key(number: u8, kind: WireType) -> u8 {
     number << 3 | kind as u8
 }
 
-/// Appends the fields of an object.
+/// Appends the fields of a JSON object as a protobuf Struct.
 pub(super) fn write(fields: &Map<String, Value>, out: &mut Vec<u8>) {
     for (name, value) in fields {
         nested(1, out, |out| {
@@ -38,8 +38,8 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a length-delimited field. One byte is reserved for its length, which is enough for most; more are inserted
-/// if needed.
+/// Appends a length-delimited field of a protobuf message. One byte is reserved for its length, which is enough for
+/// most; more are inserted if needed.
 fn nested(number: u8, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.extend([key(number, WireType::LengthDelimited), 0]);
     let start = out.len();

@@ -14,33 +14,34 @@ use tokio::time::{Instant, Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 
-/// Unit of the limit, in bytes.
+/// Unit in which the memory limit is counted, in bytes.
 const UNIT: usize = 1024;
 
-/// Smallest share of a call, in bytes: an answer is often larger than its request.
+/// Smallest share of the memory limit that a call takes, in bytes: an answer is often larger than its request.
 const LEAST: usize = 512 << 10;
 
 /// Length of the prefix of a gRPC message, in bytes: a flag for compression, and the length of the message.
 const PREFIX: usize = 5;
 
-/// Memory limit for the messages of all calls.
+/// Memory limit for the requests and answers of all calls together.
 #[derive(Clone, Debug)]
 pub struct Flow {
     room: Arc<Semaphore>,
-    /// Longest message, in bytes.
+    /// Longest request message that is accepted, in bytes.
     limit: usize,
-    /// Time limit for a message to arrive.
+    /// Time limit for a request message to arrive.
     patience: Duration,
 }
 
 impl Flow {
-    /// Limit for `messages` messages of the longest length, each of which must arrive within `patience`.
+    /// Memory limit for `messages` requests of the longest length, each of which must arrive within `patience`.
     pub fn new(limit: usize, messages: usize, patience: Duration) -> Self {
         let units = limit.max(LEAST).div_ceil(UNIT).saturating_mul(messages).min(Semaphore::MAX_PERMITS);
         Self { room: Arc::new(Semaphore::new(units)), limit, patience }
     }
 
-    /// Body of a request, which takes its share once its length has arrived, and the holder of that share.
+    /// Body of a request, which takes its share of the memory limit once its length has arrived, and the holder of that
+    /// share.
     pub fn receive(&self, body: Body) -> (Body, Room) {
         let room = Room::default();
         let received = Received {
@@ -64,7 +65,7 @@ impl Flow {
 pub struct Room(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
 
 impl Room {
-    /// Body of an answer that keeps the share until the answer is sent.
+    /// Body of an answer that keeps its call's share of the memory limit until the answer is sent.
     pub fn until_sent(self, body: Body) -> Body {
         Body::new(Sent { body, room: self })
     }
@@ -77,12 +78,12 @@ impl Room {
 type Taking = Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>;
 
 enum Stage {
-    /// The prefix with the length is incomplete: only these bytes of it have arrived.
+    /// The prefix with the length of a request is incomplete: only these bytes of it have arrived.
     Prefix(Vec<u8>),
-    /// The share of the memory limit is not free yet. Once it is, this frame is passed on, and this number of bytes
-    /// follows.
+    /// The request's share of the memory limit is not free yet. Once it is, this frame is passed on, and this number of
+    /// bytes follows.
     Waiting(Frame<Bytes>, usize, Taking),
-    /// Number of bytes of the message that are still to arrive.
+    /// Number of bytes of the request that are still to arrive.
     Rest(usize),
 }
 
@@ -95,7 +96,7 @@ struct Received {
 }
 
 impl Received {
-    /// Counts the bytes of a frame, and returns the frame if it is passed on at once.
+    /// Counts the bytes in a frame of a request, and returns the frame if it is passed on at once.
     fn count(&mut self, frame: Frame<Bytes>) -> Result<Option<Frame<Bytes>>, Status> {
         let Some(data) = frame.data_ref() else { return Ok(Some(frame)) };
         match &mut self.stage {
@@ -104,7 +105,7 @@ impl Received {
                 prefix.extend_from_slice(&data[..missing.min(data.len())]);
                 let &[_, a, b, c, d] = prefix.as_slice() else { return Ok(Some(frame)) };
                 let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-                // A longer message is rejected as soon as its length is read.
+                // A request longer than the limit is rejected as soon as its length is read.
                 if length > self.flow.limit {
                     self.stage = Stage::Rest(usize::MAX);
                     return Ok(Some(frame));
@@ -139,7 +140,7 @@ impl HttpBody for Received {
                 let rest = *rest;
                 let permit = ready!(taking.as_mut().poll(context));
                 self.room.keep(permit);
-                // Waiting for a free share does not count against the client's time limit.
+                // Waiting for a free share of the memory limit does not count against the client's time limit.
                 let end = Instant::now() + self.flow.patience;
                 self.end.as_mut().reset(end);
                 if let Stage::Waiting(frame, ..) = std::mem::replace(&mut self.stage, Stage::Rest(rest)) {

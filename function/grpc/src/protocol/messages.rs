@@ -18,7 +18,7 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// Error about the part with this name. Other people choose names, of any length, so the name is cut.
+    /// Error about the part of a request with this name. Other people choose names, of any length, so the name is cut.
     pub fn of(subject: impl Into<String>, name: &str, flaw: Flaw) -> Self {
         let mut subject = subject.into();
         if !name.is_empty() {
@@ -28,7 +28,7 @@ impl Malformed {
     }
 }
 
-/// Longest key of this function's composed resources.
+/// Largest length of a name in an error, in characters. No key of this function's composed resources is longer.
 const LONGEST_NAME: usize = 63;
 
 /// Request of Crossplane to the function.
@@ -74,10 +74,10 @@ pub struct State {
     pub resources: BTreeMap<String, Resource>,
 }
 
-/// One resource in a cluster.
+/// One Kubernetes resource in a request or response.
 #[derive(Clone, PartialEq, Message)]
 pub struct Resource {
-    /// Fields of the resource, as a `google.protobuf.Struct`.
+    /// Fields of the Kubernetes resource, as a `google.protobuf.Struct`.
     #[prost(bytes = "bytes", optional, tag = "1")]
     pub resource: Option<Bytes>,
     #[prost(btree_map = "string, bytes", tag = "2")]
@@ -86,14 +86,14 @@ pub struct Resource {
     pub ready: i32,
 }
 
-/// Resources that Crossplane found for one requirement.
+/// Kubernetes resources that Crossplane found for one requirement of the function.
 #[derive(Clone, PartialEq, Message)]
 pub struct Resources {
     #[prost(message, repeated, tag = "1")]
     pub items: Vec<Resource>,
 }
 
-/// Resources that a function requires, by the names under which Crossplane returns them.
+/// Kubernetes resources that a function requires, by the names under which Crossplane returns them.
 #[derive(Clone, PartialEq, Message)]
 pub struct Requirements {
     #[prost(btree_map = "string, message", tag = "2")]
@@ -150,8 +150,8 @@ impl Resource {
         self.resource.as_deref().map(Fields::of).unwrap_or_default()
     }
 
-    /// Sets fields of the resource over its existing ones. Of two entries with one name the later one counts, by the
-    /// rules of the wire format.
+    /// Sets fields of a desired resource over its existing ones. Of two entries with one name the later one counts, by
+    /// the rules of the wire format.
     pub fn merge(&mut self, fields: &serde_json::Map<String, serde_json::Value>) {
         let before = self.resource.as_deref().unwrap_or_default();
         let mut merged = Vec::with_capacity(before.len() + TYPICAL);

@@ -3,10 +3,11 @@
 
 use super::decode::{Payload, read};
 
-/// Largest number of parts: far more than a claim with its composed resources has, at some five for each resource.
+/// Largest number of parts in a request: far more than a claim with its composed resources has, at some five for each
+/// resource.
 const PARTS: usize = 20_000;
 
-/// Reason why a request is not decoded.
+/// Reason why a request is refused before it is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     #[error("cannot read the request: it is no message of the function protocol")]
@@ -15,21 +16,21 @@ pub enum Refused {
     Parts,
 }
 
-/// Types of messages that are decoded from a request.
+/// Types of protobuf messages in a request whose parts are counted.
 #[derive(Clone, Copy)]
 enum Message {
     Request,
     State,
-    /// Map entry with a key and a resource.
+    /// Map entry in a request with a key and a resource.
     Named,
     Resource,
-    /// Map entry with the name of a requirement and the resources found for it.
+    /// Map entry in a request with the name of a requirement and the resources found for it.
     Found,
     Resources,
 }
 
 impl Message {
-    /// Message in the field of this number, if that message has parts of its own.
+    /// Type of the message in the field of this number, if that message has parts of its own.
     fn below(self, number: u32) -> Option<Self> {
         match (self, number) {
             (Self::Request, 2 | 3) => Some(Self::State),
@@ -42,7 +43,7 @@ impl Message {
     }
 }
 
-/// Checks that a request may be decoded.
+/// Checks that a request has few enough parts to be decoded.
 pub fn check(request: &[u8]) -> Result<(), Refused> {
     count(request, Message::Request, &mut { PARTS })
 }

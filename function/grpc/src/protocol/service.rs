@@ -1,4 +1,4 @@
-//! gRPC service with the only method of the protocol.
+//! gRPC service with the only method of the function protocol, `RunFunction`.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -75,7 +75,7 @@ impl<F: RunFunction> Tower<http::Request<Body>> for Service<F> {
     }
 }
 
-/// Codec between messages and bytes.
+/// Codec of the gRPC service between messages and bytes.
 #[derive(Default)]
 struct Wire;
 
@@ -124,7 +124,7 @@ impl<F: RunFunction> UnaryService<Request> for Method<F> {
     }
 }
 
-/// Call in progress. A call that is still queued when its client leaves is never run.
+/// Call of the function in progress. A call that is still queued when its client leaves is never run.
 struct Call<T>(JoinHandle<T>);
 
 impl<T> Drop for Call<T> {

@@ -1,4 +1,4 @@
-//! Listening socket for an address.
+//! Listening socket of the server for an address.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -26,7 +26,7 @@ impl Address {
     }
 }
 
-/// Whether the port itself is unusable, so that another address family does not help.
+/// Whether an error concerns the port itself, so that another address family does not help.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
 }

@@ -51,7 +51,7 @@ pub struct Args {
     pub grace: u32,
 }
 
-/// Transport of the connections to the server.
+/// Transport of the connections to the gRPC server: plain, or mutual TLS with the certificates of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport<'a> {
     Plain,
@@ -74,7 +74,7 @@ impl Args {
     }
 }
 
-/// Port, on one host or on all addresses of this machine.
+/// Address that the server listens at: a port, on one host or on all addresses of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     pub host: Option<String>,
@@ -97,7 +97,7 @@ impl FromStr for Address {
     }
 }
 
-/// Value that the empty string switches off. An `Option` means to clap that the flag itself may be left out.
+/// Value of a flag that the empty string switches off. An `Option` means to clap that the flag itself may be left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Optional<T>(pub Option<T>);
 
@@ -112,14 +112,14 @@ impl<T: FromStr> FromStr for Optional<T> {
     }
 }
 
-/// Size in bytes.
+/// Size that a flag sets, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub usize);
 
 impl Size {
-    /// Smallest size, below any real request: a smaller number was probably meant in another unit.
+    /// Smallest size that a flag may set, below any real request: a smaller number was probably meant in another unit.
     const SMALLEST: Self = Self(1024);
-    /// Largest size: gRPC counts the bytes of a message in 32 bits.
+    /// Largest size that a flag may set: gRPC counts the bytes of a message in 32 bits.
     const LARGEST: Self = Self(u32::MAX as usize);
 }
 

@@ -56,7 +56,7 @@ impl<F: RunFunction> RunFunction for Calls<F> {
         let subject = Subject::of(request.composite());
         self.metrics.called(&subject.kind, request.encoded_len());
         let tag = request.meta.as_ref().map(|meta| meta.tag.clone());
-        // Calls share no state, so a panic cannot leave any state half changed.
+        // Calls of the function share no state, so a panic cannot leave any state half changed.
         let answer = panic::catch_unwind(AssertUnwindSafe(|| self.function.run(request))).unwrap_or_else(|_| {
             self.metrics.panicked();
             Ok(failed(tag.unwrap_or_default()))
@@ -66,13 +66,13 @@ impl<F: RunFunction> RunFunction for Calls<F> {
     }
 }
 
-/// Whether a resource is paused for its provider.
+/// Whether a desired resource is paused, which the metrics count.
 fn is_paused(resource: &Resource) -> bool {
     let annotations = resource.fields().object(&["metadata", "annotations"]);
     annotations.and_then(|annotations| annotations.text(PAUSED)) == Some("true")
 }
 
-/// Response after a panic. A Fatal result changes nothing in the cluster.
+/// Response to a call that has panicked. A Fatal result changes nothing in the cluster.
 fn failed(tag: String) -> Response {
     let message = "cannot answer: the function has a bug that this resource brings out; nothing was changed; please report \
                    the line with \"panicked\" in the function's log";
@@ -92,7 +92,7 @@ pub fn log_panics() {
     }));
 }
 
-/// Composite of a call, and the claim behind it.
+/// Composite of a call, and the claim behind it, as the log names them.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Subject {
     kind: String,
@@ -114,7 +114,8 @@ impl Subject {
     }
 }
 
-/// Longest name that an API server accepts. Longer ones are cut, so that no client can fill the log with one line.
+/// Longest name that an API server accepts. Longer ones are cut in the log, so that no client can fill it with one
+/// line.
 const LONGEST_NAME: usize = 253;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! TLS configuration from the files of a directory.
+//! TLS configuration of the server, from the files of a directory.
 //!
 //! Crossplane renews the files in place, so they are read again when a connection arrives. A pair that cannot be used
 //! (half written, expired or invalid) leaves the last valid one in use.
@@ -21,7 +21,7 @@ use tracing::{info, warn};
 
 use super::metrics::{Metrics, Reload};
 
-/// Shortest interval between two reads of the files, however many connections arrive.
+/// Shortest interval between two reads of the certificate files, however many connections arrive.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub struct Certificates {
@@ -36,15 +36,15 @@ impl Certificates {
     pub fn read(dir: &Path, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
         let files = Files::read(dir)?;
         let config = files.config(dir)?;
-        // At start no better certificate exists, and a renewed one may come at any time. Clients decide whether they
-        // accept it.
+        // A certificate outside of its validity period is no error at start: no better one exists, and a renewed one
+        // may come at any time. Clients decide whether they accept it.
         if let Err(error) = files.check_time(dir) {
             warn!("nobody may trust this server's certificate: {error:#}");
         }
         Ok(Self { dir: dir.to_owned(), files, config, looked: Instant::now(), metrics })
     }
 
-    /// TLS configuration for the next connection.
+    /// TLS configuration for the next connection, from renewed certificate files if there are any.
     pub fn current(&mut self) -> Arc<ServerConfig> {
         if self.looked.elapsed() >= PAUSE {
             self.looked = Instant::now();

@@ -1,4 +1,5 @@
-//! Connections: accepted, secured if there are certificates, and closed at the end of their lifetime.
+//! Connections to the gRPC server: accepted, secured if there are certificates, and closed at the end of their
+//! lifetime.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,10 +21,10 @@ use super::certificates::Certificates;
 /// Time limit for the handshake and the first byte of a client: a silent client must not hold a socket for ever.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Pause after the process has run out of sockets: before the next try, another connection must close.
+/// Pause of the acceptor after the process has run out of sockets: before the next try, another connection must close.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
 
-/// Accepts connections from a listener until their receiver is closed.
+/// Acceptor of connections from a listening socket, until the receiver of the connections is closed.
 pub struct Acceptor {
     certificates: Option<Certificates>,
     lifetime: Duration,
@@ -58,7 +59,7 @@ impl Acceptor {
         Ok((place, stream, peer))
     }
 
-    /// Secures a connection in a task of its own, so that a slow client does not delay the others.
+    /// Secures a connection by TLS in a task of its own, so that a slow client does not delay the others.
     fn admit(
         &mut self,
         place: OwnedSemaphorePermit,
@@ -72,11 +73,11 @@ impl Acceptor {
             match secure(stream, tls.map(TlsAcceptor::from)).await {
                 Ok((stream, info)) => {
                     let connection = Connection::new(stream, info, end, place);
-                    // Sending fails only after the server has stopped. The connection closes, and the client connects
-                    // to another replica.
+                    // Passing on an accepted connection fails only after the server has stopped. The connection closes,
+                    // and the client connects to another replica.
                     let _ = connections.send(Ok(connection)).await;
                 }
-                // A probe that only opens the port ends here too.
+                // A probe that only opens the port ends its connection with this error too, so it is no warning.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     debug!(%peer, "a caller left before it was secured");
                 }
@@ -100,7 +101,7 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Byte stream that fails at the end of its lifetime, even in the middle of a message.
+/// Byte stream of a connection that fails at the end of the connection's lifetime, even in the middle of a message.
 ///
 /// The HTTP server asks the client to reconnect some time before. The limit of tonic for clients that do not react
 /// would close the connection without asking.
@@ -108,7 +109,7 @@ pub struct Connection {
     stream: Box<dyn Stream>,
     info: TcpConnectInfo,
     lifetime: Instant,
-    /// Whether the client has sent anything. Before that, the stream ends after HANDSHAKE.
+    /// Whether the client of the connection has sent anything. Before that, the stream ends after HANDSHAKE.
     spoken: bool,
     end: Pin<Box<Sleep>>,
     /// Place of the connection in the limit of connections, free again when the stream is dropped.

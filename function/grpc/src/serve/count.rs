@@ -1,4 +1,4 @@
-//! Middleware for unary calls: it counts them, and corrects the status of a request that is too large.
+//! Middleware for unary gRPC calls: it counts them, and corrects the status of a request that is too large.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -46,14 +46,14 @@ async fn pass(State(edge): State<Edge>, request: Request, next: Next) -> Respons
     response
 }
 
-/// Unary method of a path. Streams are not counted, as in the Go SDK.
+/// Unary gRPC method that the path of a request names. Streams are not counted, as in the Go SDK.
 fn method(path: &str) -> Option<Method> {
     let (service, method) = path.strip_prefix('/')?.split_once('/')?;
     [RUN_FUNCTION, CHECK_HEALTH].into_iter().find(|known| known.grpc_service == service && known.grpc_method == method)
 }
 
-/// Status of a response. A rejected call has it in the headers; an answered unary call has it after its message, and it
-/// is OK.
+/// gRPC status of a response. A rejected call has it in the headers; an answered unary call has it after its message,
+/// and it is OK.
 fn code(headers: &HeaderMap) -> Code {
     headers.get(Status::GRPC_STATUS).map_or(Code::Ok, |status| Code::from_bytes(status.as_bytes()))
 }
@@ -63,7 +63,7 @@ fn too_large(limit: Size) -> Response {
     Status::resource_exhausted(message).into_http()
 }
 
-/// Call in progress. A call that is dropped before its answer was cancelled by its client.
+/// Call in progress, which the metrics count. A call that is dropped before its answer was cancelled by its client.
 struct Call<'a> {
     metrics: &'a Metrics,
     method: Method,

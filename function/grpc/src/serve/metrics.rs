@@ -1,4 +1,4 @@
-//! Metrics of the server, and the page that serves them.
+//! Metrics of the gRPC server, and the page that serves them to Prometheus.
 //!
 //! `grpc_server_*` have the names and labels of functions made with the Go SDK, so that one dashboard reads all
 //! functions of a cluster; `function_*` exist only in this function.
@@ -23,17 +23,18 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tonic::Code;
 
-/// Bounds of buckets in seconds: most calls take about a millisecond.
+/// Bucket bounds of a histogram for the duration of calls, in seconds: most calls take about a millisecond.
 const SECONDS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
-/// Bounds of buckets in bytes: requests and answers have some ten to some hundred KiB.
+/// Bucket bounds of a histogram for the size of messages, in bytes: requests and answers have some ten to some hundred
+/// KiB.
 const BYTES: [f64; 8] = [1024.0, 4096.0, 16_384.0, 65_536.0, 131_072.0, 262_144.0, 1_048_576.0, 4_194_304.0];
 
-/// Bounds of buckets in resources: a large composite has some forty.
+/// Bucket bounds of a histogram for the number of composed resources: a large composite has some forty.
 const RESOURCES: [f64; 9] = [0.0, 1.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0];
 
-/// Largest number of kinds with series of their own. Clients choose the kind, and each takes memory until the process
-/// ends. Further kinds, and values that are no name of a kind, are counted as `other`.
+/// Largest number of composite kinds with metric series of their own. Clients choose the kind, and each takes memory
+/// until the process ends. Further kinds, and values that are no name of a kind, are counted as `other`.
 const MOST_KINDS: usize = 16;
 
 /// Longest name of a kind that an API server accepts.
@@ -61,7 +62,7 @@ pub struct Metrics {
     reloads: Family<Reloaded, Counter>,
 }
 
-/// gRPC method, under the label names of the Go SDK.
+/// gRPC method of a metric, under the label names of the Go SDK.
 #[expect(clippy::struct_field_names, reason = "a field is named like its label")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Method {
@@ -93,17 +94,17 @@ struct Reloaded {
     outcome: &'static str,
 }
 
-/// Size of an answer, in bytes and in resources.
+/// Size of an answer for the metrics, in bytes and in resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub bytes: usize,
-    /// Number of composed resources.
+    /// Number of composed resources in the answer.
     pub desired: usize,
-    /// Number of composed resources that are paused.
+    /// Number of composed resources in the answer that are paused.
     pub held: usize,
 }
 
-/// Result of reading changed certificates.
+/// Result of reading changed TLS certificates, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
     Used,
@@ -147,7 +148,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Registers every metric. The encoder adds `_total` to the name of a counter, and a full stop to each help text.
+    /// Registers every metric of the server. The encoder adds `_total` to the name of a counter, and a full stop to
+    /// each help text.
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register("grpc_server_started", "Total number of RPCs started on the server", self.started.clone());
@@ -198,8 +200,8 @@ impl Metrics {
         registry.register("function_build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     }
 
-    /// Creates the series of a method at zero. Without that, a series appears with its first increase, and Prometheus
-    /// misses the increase.
+    /// Creates the metric series of a gRPC method at zero. Without that, a series appears with its first increase, and
+    /// Prometheus misses the increase.
     pub fn announce(&self, method: Method) {
         self.started.get_or_create(&method).inc_by(0);
         self.received.get_or_create(&method).inc_by(0);
@@ -249,7 +251,7 @@ impl Metrics {
         self.reloads.get_or_create(&Reloaded { outcome: reload.word() }).inc();
     }
 
-    /// All metrics as text.
+    /// All metrics of the server as text.
     pub fn write(&self) -> Result<String, fmt::Error> {
         let mut page = String::new();
         text::encode(&mut page, &self.registry)?;
@@ -280,7 +282,7 @@ fn observe(family: &Family<Call, Histogram>, call: &Call, amount: usize) {
     family.get_or_create(call).observe(amount as f64);
 }
 
-/// Route `/metrics`, in the `OpenMetrics` format.
+/// HTTP route `/metrics` of the server, in the `OpenMetrics` format.
 pub fn page(metrics: Arc<Metrics>) -> Router {
     Router::new().route("/metrics", get(answer)).with_state(metrics)
 }
@@ -301,7 +303,7 @@ fn word(severity: Severity) -> &'static str {
     }
 }
 
-/// Name of a code, as Go writes it.
+/// Name of a gRPC status code, as Go writes it.
 fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

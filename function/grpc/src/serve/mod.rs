@@ -37,26 +37,26 @@ use certificates::Certificates;
 use connection::Acceptor;
 use metrics::Metrics;
 
-/// Largest number of worker threads. One call takes about a millisecond, so more threads only take memory.
+/// Largest number of the server's worker threads. One call takes about a millisecond, so more threads only take memory.
 const MOST_WORKERS: usize = 4;
 
-/// Bytes that a client may send before they are read: enough for most requests as a whole, while the default stops a
-/// client every 64 KiB.
+/// Flow-control window in bytes that a client may send before they are read: enough for most requests as a whole, while
+/// the default stops a client every 64 KiB.
 const WINDOW: u32 = 256 << 10;
 
-/// Calls on one connection at once; Crossplane queues further ones. The window of a connection is large enough for all
-/// of them, so that calls that wait for memory never block the data of the others.
+/// Largest number of calls on one connection at once; Crossplane queues further ones. The window of a connection is
+/// large enough for all of them, so that calls that wait for memory never block the data of the others.
 const STREAMS: u32 = 8;
 
-/// Connections at once. Crossplane opens one for each of its replicas.
+/// Largest number of gRPC connections at once. Crossplane opens one for each of its replicas.
 const MOST_CONNECTIONS: usize = 12;
 
-/// Connections to the metrics at once: from scrapers, the kubelet, and any other client that reaches the port. After
-/// PAGE_AGE the server asks them to reconnect.
+/// Largest number of connections to the metrics at once: from scrapers, the kubelet, and any other client that reaches
+/// the port. After PAGE_AGE the server asks them to reconnect.
 const MOST_READERS: usize = 64;
 const PAGE_AGE: Duration = Duration::from_mins(5);
 
-/// Number of the longest requests in memory at once. Shorter requests share that memory.
+/// Number of requests of the longest length that are in memory at once. Shorter requests share that memory.
 const LONGEST_AT_ONCE: usize = 2;
 
 /// Time limit for a request to arrive: a half-sent request must not keep its memory.
@@ -69,15 +69,15 @@ const PONG: Duration = Duration::from_secs(10);
 /// Largest number of accepted connections that wait for the server to take them.
 const BACKLOG: usize = 16;
 
-/// Serves as a process of its own, with its own threads, log and panic hook.
+/// Runs the gRPC server as a process of its own, with its own threads, log and panic hook.
 pub fn run<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
     logging::configure(args.debug);
     call::log_panics();
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers.min(MOST_WORKERS))
-        // Each call is answered on a blocking thread. More such threads than cores would answer no call sooner, and each
-        // call in progress holds memory.
+        // Each call of the function is answered on a blocking thread. More such threads than cores would answer no call
+        // sooner, and each call in progress holds memory.
         .max_blocking_threads(workers.min(MOST_WORKERS))
         .enable_all()
         .build()
@@ -85,7 +85,7 @@ pub fn run<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
         .block_on(serve(function, args))
 }
 
-/// Serves until SIGTERM or SIGINT, then lets the calls in progress finish.
+/// Serves gRPC until SIGTERM or SIGINT, then lets the calls in progress finish.
 pub async fn serve<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
     let mut stop = Stop::install()?;
     let metrics = Arc::new(Metrics::default());
@@ -119,7 +119,7 @@ pub async fn serve<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<(
             stop.asked().await;
             info!("stopping: no new connections, calls in progress finish");
             say_goodbye(health).await;
-            // The receiver is dropped only after serving has ended.
+            // The receiver of the news that the server stops is dropped only after serving has ended.
             let _ = stopping.send(stop);
         });
     let out_of_time = async {
@@ -138,7 +138,7 @@ pub async fn serve<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<(
     Ok(())
 }
 
-/// All gRPC services, and the reporter of their health.
+/// All gRPC services of the server, and the reporter of their health.
 async fn routes<F: RunFunction>(
     function: F,
     args: &Args,
@@ -162,7 +162,8 @@ async fn routes<F: RunFunction>(
     Ok((health, counted.into()))
 }
 
-/// Reports to the watchers of the server's health that it stops, and ends their streams, which never end by themselves.
+/// Reports to the watchers of the gRPC health service that the server stops, and ends their streams, which never end by
+/// themselves.
 async fn say_goodbye(mut health: HealthReporter) {
     for service in ["", SERVICE_NAME] {
         health.set_service_status(service, ServingStatus::NotServing).await;
@@ -170,8 +171,8 @@ async fn say_goodbye(mut health: HealthReporter) {
     }
 }
 
-/// Serves the metrics. If their port is in use, the function serves without them and logs a message, because answers
-/// matter more than metrics.
+/// Serves the metrics over HTTP. If their port is in use, the function serves without them and logs a message, because
+/// answers matter more than metrics.
 async fn serve_metrics(args: &Args, metrics: &Arc<Metrics>) {
     let Some(address) = &args.metrics_address.0 else {
         return;
@@ -204,7 +205,7 @@ async fn serve_page(listener: TcpListener, metrics: Arc<Metrics>) {
     }
 }
 
-/// Signals that stop the server.
+/// Signals that stop the server: SIGTERM and SIGINT.
 struct Stop {
     terminate: Signal,
     interrupt: Signal,

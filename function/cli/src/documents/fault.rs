@@ -25,7 +25,7 @@ impl Located {
         Self { file: file.to_owned(), line: None, claim: None, field: None, message: message.into() }
     }
 
-    /// Fault with another path of its field: the one that the author of the file writes.
+    /// This fault with another path of its field, as the author of the file writes it.
     #[must_use]
     pub fn at(self, field: String) -> Self {
         Self { field: Some(field), ..self }

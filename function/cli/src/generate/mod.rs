@@ -62,7 +62,7 @@ pub struct Args {
 pub enum Change {
     Wrote(PathBuf),
     Removed(PathBuf),
-    /// The file is on the list of an earlier run and obsolete, but stays because it holds text that was not generated.
+    /// Obsolete file of an earlier run of `generate`, which stays because it holds text that was not generated.
     Left(PathBuf),
 }
 
@@ -129,7 +129,8 @@ pub fn align(folder: &Path, check: bool) -> anyhow::Result<Vec<Change>> {
         bail!("nothing is written: move these files away, or write to another folder:\n{}", in_the_way.join("\n"));
     }
     let mut changes = Vec::new();
-    // The list of the previous run names the obsolete files. It is read here, because the loop below replaces it.
+    // The list of files that the previous run generated names the obsolete ones. It is read here, because the loop
+    // below replaces it.
     let behind = left_behind(folder, &files)?;
     for (target, content) in writes {
         if !check {

@@ -85,7 +85,7 @@ struct Metadata {
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
     finalizers: Option<Vec<String>>,
-    // Fields that the API server writes.
+    // Metadata of a Kubernetes object that the API server writes.
     creation_timestamp: Option<Value>,
     deletion_grace_period_seconds: Option<Value>,
     deletion_timestamp: Option<Value>,

@@ -36,7 +36,7 @@ enum Shown {
     /// The composed resource shows the storage class of a volume, or none for the default class. It must be that of the
     /// platform team's settings.
     Class(Class),
-    /// The composed resource must not exist.
+    /// The composed resource must not exist: it would show that the claim once asked for it.
     Nothing,
     /// The composed resource's management policies must not have `Delete` or `*`, so that the provider leaves the
     /// resource behind.

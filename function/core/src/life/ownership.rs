@@ -45,7 +45,7 @@ pub enum Ownership {
     Foreign { lock: String },
 }
 
-/// Locks in a claim's plan, in the plan's order.
+/// Locks in a claim's plan, the resources that say whose a place is, in the plan's order.
 pub fn locks(plan: &Plan) -> impl Iterator<Item = Lock<'_>> {
     plan.resources.iter().filter(|resource| resource.part == LOCK).filter_map(lock)
 }

@@ -132,8 +132,8 @@ impl<'a> Name<'a> {
     }
 }
 
-/// Annotation that gets the value `once_ready` as soon as all of these parts are ready. The manifest in the plan has
-/// the value from before.
+/// Annotation by which a composed resource reports other parts: it gets the value `once_ready` as soon as all of these
+/// parts are ready. The manifest in the plan has the value from before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     pub annotation: String,

@@ -36,27 +36,27 @@ impl Rule {
         Self { cel, message, field_path: None, verdict }
     }
 
-    /// Rule for a value that never changes.
+    /// Rule for changes of a claim's value that must stay the same.
     pub const fn same(message: &'static str) -> Self {
         Self::new("self == oldSelf", |old, new| old == new, message)
     }
 
-    /// Rule for a switch that can be switched on, never off.
+    /// Rule for changes of a claim's boolean that can be switched on, never off.
     pub const fn not_off(message: &'static str) -> Self {
         Self::new("self || !oldSelf", |old, new| old == &Value::Bool(false) || new == &Value::Bool(true), message)
     }
 
-    /// Rule for a switch that can be switched off, never on.
+    /// Rule for changes of a claim's boolean that can be switched off, never on.
     pub const fn not_on(message: &'static str) -> Self {
         Self::new("!self || oldSelf", |old, new| new == &Value::Bool(false) || old == &Value::Bool(true), message)
     }
 
-    /// Rule for a number that only grows.
+    /// Rule for changes of a claim's number that can only grow.
     pub const fn not_less(message: &'static str) -> Self {
         Self::new("self >= oldSelf", |old, new| number(new) >= number(old), message)
     }
 
-    /// Rule for an amount of storage that only grows.
+    /// Rule for changes of a claim's amount of storage that can only grow.
     pub const fn not_smaller(message: &'static str) -> Self {
         Self::new("quantity(self).compareTo(quantity(oldSelf)) >= 0", |old, new| size(new) >= size(old), message)
     }

@@ -9,7 +9,7 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-/// Structural schema of a type, for the field `openAPIV3Schema`.
+/// Structural schema of a Rust type, for the field `openAPIV3Schema` of a definition.
 pub fn structural<T: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;

@@ -57,7 +57,8 @@ impl ImageReference {
         self.name.split_once('/').unwrap_or((DOCKER_HUB, &self.name))
     }
 
-    /// Tag of the image, with the digest behind it, for a chart that puts a colon before both.
+    /// Tag of the image, with the digest behind it, for a Helm chart whose values have the tag apart and that puts a
+    /// colon before it.
     pub fn version(&self) -> String {
         let tag = self.tag.as_deref().unwrap_or_default();
         self.digest.as_ref().map_or_else(|| tag.to_owned(), |digest| format!("{tag}@{digest}"))

@@ -1,4 +1,4 @@
-//! Request and response of the function protocol.
+//! Request and response of Crossplane's function protocol, as messages of the wire format.
 
 use std::collections::BTreeMap;
 

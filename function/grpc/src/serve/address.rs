@@ -1,4 +1,4 @@
-//! Listening socket of the server for an address.
+//! Listening socket of the gRPC server or of its metrics, for the address that a flag sets.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -26,7 +26,8 @@ impl Address {
     }
 }
 
-/// Whether an error concerns the port itself, so that another address family does not help.
+/// Whether an error of opening a listening socket concerns the port itself, so that another address family does not
+/// help.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
 }

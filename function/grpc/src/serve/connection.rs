@@ -24,7 +24,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Pause of the acceptor after the process has run out of sockets: before the next try, another connection must close.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
 
-/// Acceptor of connections from a listening socket, until the receiver of the connections is closed.
+/// Acceptor of connections to the gRPC server, from its listening socket, until their receiver is closed.
 pub struct Acceptor {
     certificates: Option<Certificates>,
     lifetime: Duration,

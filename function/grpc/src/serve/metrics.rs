@@ -37,7 +37,7 @@ const RESOURCES: [f64; 9] = [0.0, 1.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0
 /// until the process ends. Further kinds, and values that are no name of a kind, are counted as `other`.
 const MOST_KINDS: usize = 16;
 
-/// Longest name of a kind that an API server accepts.
+/// Longest name of a Kubernetes kind that an API server accepts, in characters.
 const LONGEST_KIND: usize = 63;
 
 const OTHER: &str = "other";

@@ -1,4 +1,4 @@
-//! Arrows between the parts of a picture, with the references in manifests that they stand for.
+//! Arrows between the parts of a platform picture, with the references in manifests that they stand for.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub enum Layer {
     Order,
 }
 
-/// Start or end of an arrow in the picture.
+/// Start or end of an arrow in the platform picture.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     Part(usize),
@@ -29,17 +29,17 @@ pub enum End {
     Entrance(String),
 }
 
-/// Arrow in the picture: a relation between two ends.
+/// Arrow in the platform picture: a relation between two ends.
 #[derive(Debug)]
 pub struct Arrow {
     pub layer: Layer,
     pub from: End,
     pub to: End,
-    /// References in manifests from which the arrow in the picture follows.
+    /// References in manifests from which the arrow in the platform picture follows.
     pub because: Vec<String>,
 }
 
-/// All arrows of the picture while they are collected, without duplicates.
+/// All arrows of the platform picture while they are collected, without duplicates.
 #[derive(Default)]
 pub struct Arrows {
     pub all: Vec<Arrow>,

@@ -31,7 +31,7 @@ struct Pods {
     labels: Labels,
 }
 
-/// Services, pods and Gateways in one namespace of a cluster, in the order of the picture's parts.
+/// Services, pods and Gateways in one namespace of a cluster, in the order of the platform picture's parts.
 #[derive(Default)]
 struct NamespaceObjects {
     services: Vec<Service>,
@@ -54,7 +54,7 @@ pub struct Secret<'a> {
     pub name: String,
 }
 
-/// Use of a Secret by a part of the picture.
+/// Use of a Secret by a part of the platform picture.
 pub struct User<'a> {
     pub part: usize,
     pub secret: Secret<'a>,
@@ -82,7 +82,7 @@ fn rights(list: &str) -> Vec<Right> {
 
 #[derive(Default)]
 pub struct Facts<'a> {
-    /// Containers of all manifests, in the order of the picture's parts.
+    /// Containers of all manifests, in the order of the platform picture's parts.
     pub scripts: Vec<Script>,
     pub uses: Vec<User<'a>>,
     places: HashMap<(Cluster<'a>, String), NamespaceObjects>,

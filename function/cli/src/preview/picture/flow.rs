@@ -27,7 +27,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Label in the picture for nodes of this stage in the flow of data.
+    /// Label in the platform picture for nodes of this stage in the flow of data.
     pub fn name(self) -> &'static str {
         match self {
             Self::Publisher => "publishes",
@@ -64,7 +64,7 @@ pub struct Flow {
     pub streams: Vec<Stream>,
     known_stations: HashMap<(Stage, String, String), usize>,
     known_streams: HashSet<Stream>,
-    /// Nodes in the flow of data from which data moves on.
+    /// Nodes in the flow of data from which data moves to another node.
     sources: HashSet<usize>,
     /// Scopes (environment and namespace, or database host) of the flow's nodes with each stage and name.
     scopes: HashMap<(Stage, String), BTreeSet<String>>,
@@ -84,7 +84,7 @@ struct Processor {
     sql: String,
 }
 
-/// Flow of data through all parts of the picture.
+/// Flow of data through all parts of the platform picture.
 pub fn of(parts: &[Part], facts: &Facts) -> Flow {
     let mut flow = Flow::default();
     for script in &facts.scripts {
@@ -294,7 +294,8 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Names that follow one of the keywords in an SQL statement, without `--` comments.
+/// Topics that a statement of SQL or KCQL names after one of the keywords, such as `from`. Comments after `--` are
+/// skipped.
 fn after(statement: &str, keywords: &[&str]) -> Vec<String> {
     let code = statement.lines().map(|line| line.split("--").next().unwrap_or_default());
     let text = code.collect::<Vec<_>>().join(" ");
@@ -315,7 +316,7 @@ fn after(statement: &str, keywords: &[&str]) -> Vec<String> {
     names
 }
 
-/// Adds the flow of data to the picture, as arrows between the parts of its nodes.
+/// Adds the flow of data to the platform picture, as arrows between the parts of its nodes.
 pub fn between_parts(flow: &Flow, arrows: &mut Arrows) {
     let mut kafka: HashMap<&str, usize> = HashMap::new();
     for station in flow.stations.iter().filter(|station| station.stage == Stage::KafkaTopic) {

@@ -120,7 +120,7 @@ fn entry(out: &mut String, term: &str, markup: &str) {
     let _ = writeln!(out, "<dt>{term}</dt><dd>{markup}</dd>");
 }
 
-/// Adds the relations of a part to its section of the page, as sentences that follow from the arrows.
+/// Adds the relations of a part to its section of the HTML page, as sentences that follow from the arrows.
 fn relations(out: &mut String, picture: &Picture, index: usize, arrows: &[&Arrow]) {
     let me = End::Part(index);
     let (forth, back): (Vec<&Arrow>, Vec<&Arrow>) = arrows.iter().partition(|arrow| arrow.from == me);

@@ -11,7 +11,7 @@ use dagre::{Align, EdgeLabel, LayoutOptions, NodeLabel, RankDir};
 pub struct Node {
     pub width: f64,
     pub height: f64,
-    /// Index of the box that contains the node.
+    /// Index, among the boxes of a layout, of the box that contains the node.
     pub inside: Option<usize>,
 }
 
@@ -22,7 +22,8 @@ pub struct Edge {
     pub weight: i32,
 }
 
-/// Input of a layout: nodes, boxes and edges without positions. A box may be inside another one with a lower index.
+/// Input for the layout of a picture: nodes, boxes and edges without positions. A box may be inside another one with a
+/// lower index.
 #[derive(Debug, Default)]
 pub struct Plan {
     pub nodes: Vec<Node>,
@@ -74,14 +75,14 @@ impl Rect {
     }
 }
 
-/// Direction in which the lines of a layout lead.
+/// Direction in which most lines of a picture lead, down or to the right.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     Down,
     Right,
 }
 
-/// Result of a layout: positions of nodes, boxes and edges in the plan's order, with all coordinates at 0 or above.
+/// Layout of a picture: positions of nodes, boxes and edges in the plan's order, with all coordinates at 0 or above.
 #[derive(Clone)]
 pub struct Layout {
     pub nodes: Vec<Rect>,
@@ -91,7 +92,7 @@ pub struct Layout {
     pub size: Size,
 }
 
-/// Distances in a layout between neighbouring nodes, between layers, and between lines, in pixels.
+/// Distances in a picture between neighbouring nodes, between layers, and between lines, in pixels.
 pub struct Spacing {
     pub nodes: f64,
     pub layers: f64,
@@ -124,7 +125,7 @@ pub fn lay_out(plans: &[&Plan], flow: Flow, spacing: &Spacing) -> Vec<Layout> {
     which.into_iter().map(|index| laid_out[index].clone()).collect()
 }
 
-/// Narrowest of five layouts of a picture: one for each alignment of dagre, and one without an alignment.
+/// Narrowest of five layouts of a platform picture: one for each alignment of dagre, and one without an alignment.
 fn narrowest(plan: &Plan, flow: Flow, spacing: &Spacing) -> Layout {
     let leanings = [Some(Align::UL), Some(Align::UR), Some(Align::DL), Some(Align::DR)];
     let mut best = lean(plan, flow, spacing, None);
@@ -208,7 +209,7 @@ fn read(graph: &Graph<NodeLabel, EdgeLabel>, plan: &Plan, flow: Flow) -> Layout 
 }
 
 impl Layout {
-    /// Spreads the ends of lines along the side of the node where they meet, in the order of the lines.
+    /// Spreads the ends of a picture's lines along the side of the node where they meet, in the order of the lines.
     fn spread_ends(&mut self, plan: &Plan, flow: Flow) {
         for node in 0..self.nodes.len() {
             for is_start in [true, false] {
@@ -233,7 +234,7 @@ impl Layout {
         }
     }
 
-    /// Second point of a line, counted from its start or from its end.
+    /// Second point of a line in the picture, counted from its start or from its end.
     fn neighbour(&self, edge: usize, is_start: bool) -> Option<Point> {
         let points = &self.edges[edge];
         let index = if is_start { 1.min(points.len().checked_sub(1)?) } else { points.len().checked_sub(2)? };

@@ -1,4 +1,4 @@
-//! The preview as a picture, in SVG or as an HTML page. Every arrow follows from the manifests.
+//! The preview as a platform picture, in SVG or as an HTML page. Every arrow follows from the manifests.
 
 use std::io;
 

@@ -32,7 +32,7 @@ impl<'a> Picture<'a> {
         Self { title, parts, facts, arrows, flow, scene }
     }
 
-    /// Description of the picture for readers who cannot see it: the parts in each cluster.
+    /// Description of the platform picture for readers who cannot see it: the parts in each cluster.
     pub fn description(&self) -> String {
         let mut clusters: BTreeMap<Cluster, Vec<String>> = BTreeMap::new();
         for part in &self.parts {
@@ -55,7 +55,7 @@ impl<'a> Picture<'a> {
         part.endpoints().filter(|(_, url)| is_here(url)).collect()
     }
 
-    /// Name of an arrow's end as the picture shows it.
+    /// Name of an arrow's end as the platform picture shows it.
     pub fn end_name(&self, end: &End) -> String {
         match end {
             End::Part(part) => self.parts[*part].title(),
@@ -64,7 +64,7 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// Title of the picture: the names of the Applications, or of the claims.
+/// Title of the platform picture: the names of the Applications, or of the claims.
 fn title(preview: &Preview) -> String {
     let mut names: Vec<&str> = Vec::new();
     let mut known = HashSet::new();

@@ -1,4 +1,4 @@
-//! Parts of a preview as nodes of the picture, with title, cluster, namespace and resources.
+//! Parts of a preview as nodes of the platform picture, with title, cluster, namespace and resources.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use crate::preview::claim::{Cluster, Shown};
 use crate::preview::model::Preview;
 use crate::preview::tree::release;
 
-/// One part of a claim's plan, such as `kafka`, in one cluster: a node of the picture.
+/// One part of a claim's plan, such as `kafka`, in one cluster: a node of the platform picture.
 pub struct Part<'a> {
     pub shown: &'a Shown<'a>,
     /// Index, among the claims of the preview, of the claim to which the part belongs.
@@ -59,7 +59,7 @@ pub fn twins(parts: &[Part]) -> HashSet<usize> {
     alike.values().filter(of_several).flatten().copied().collect()
 }
 
-/// Parts of one claim, each with its index among all parts of the picture.
+/// Parts of one claim, each with its index among all parts of the platform picture.
 pub fn of_claim<'p, 'a>(parts: &'p [Part<'a>], claim: usize) -> impl Iterator<Item = (usize, &'p Part<'a>)> + Clone {
     let first = parts.partition_point(|part| part.claim < claim);
     parts.iter().enumerate().skip(first).take_while(move |(_, part)| part.claim == claim)
@@ -111,7 +111,7 @@ impl<'a> Part<'a> {
         endpoints.into_iter().flatten().filter_map(|(name, url)| Some((name.as_str(), url.as_str()?)))
     }
 
-    /// Cluster of the part in the attributes of the page: the host, or inside the virtual cluster.
+    /// Cluster of the part in the attributes of the HTML page: the host, or inside the virtual cluster.
     pub fn cluster_word(&self) -> &'static str {
         match self.place {
             Place::Host => "host",
@@ -119,7 +119,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Lower-case text of the part in which the search of the page looks.
+    /// Lower-case text of the part in which the search of the HTML page looks.
     pub fn searched(&self) -> String {
         let claim = &self.shown.asked.claim;
         let mut words = vec![self.name.to_owned(), self.title(), claim.name.clone()];

@@ -16,7 +16,7 @@ pub const TITLE_SIZE: f64 = 13.0;
 pub const TEXT_SIZE: f64 = 10.5;
 pub const LINE: f64 = 13.5;
 pub const PADDING: f64 = 12.0;
-/// Font size of the name of a box in the picture, in pixels.
+/// Font size of the name of a box in the platform picture, in pixels.
 pub const BOX_SIZE: f64 = 11.5;
 const TITLE_LINE: f64 = 17.0;
 const LEAST_WIDTH: f64 = 96.0;
@@ -27,14 +27,14 @@ const TRAY_GAP: f64 = 10.0;
 const HEAD: f64 = 18.0;
 const MARGIN: f64 = 4.0;
 const NESTED: f64 = 9.0;
-/// Space between sheets of the picture, in pixels: more than the names of boxes take.
+/// Space between sheets of the platform picture, in pixels: more than the names of boxes take.
 const SHEET_GAP: f64 = 72.0;
 
-/// Content of a node in the picture.
+/// Content of a node in the platform picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     End(End),
-    /// Tray in the picture: parts side by side, without lines.
+    /// Tray in the platform picture: parts side by side, without lines.
     Tray(Vec<usize>),
     /// Invisible node of the picture with edges to everything outside the platform, so that the layout places that at
     /// the top.
@@ -53,14 +53,14 @@ pub struct Box {
     pub class: &'static str,
 }
 
-/// Node of the picture with its position.
+/// Node of the platform picture with its position.
 pub struct Placed {
     pub end: End,
     pub label: Label,
     pub rect: Rect,
 }
 
-/// Line of the picture with its position, for all arrows between the same two ends, in either direction.
+/// Line of the platform picture with its position, for all arrows between the same two ends, in either direction.
 pub struct Line {
     pub ends: (End, End),
     pub points: Vec<Point>,
@@ -75,11 +75,11 @@ pub struct Scene {
     /// Index of a node by its sheet and end, because something outside the platform may be on several sheets of the
     /// picture.
     node_of: HashMap<(usize, End), usize>,
-    /// Line of the picture by sheet and both ends. An arrow in the opposite direction uses the same line.
+    /// Line of the platform picture by sheet and both ends. An arrow in the opposite direction uses the same line.
     line_of: HashMap<(usize, End, End), Line>,
 }
 
-/// Sheet of the picture: boxes, nodes and lines that are laid out together.
+/// Sheet of the platform picture: boxes, nodes and lines that are laid out together.
 struct Sheet {
     boxes: Vec<Box>,
     nodes: Vec<Placed>,
@@ -87,7 +87,7 @@ struct Sheet {
     size: Size,
 }
 
-/// Box of the picture before its layout: a cluster, or a namespace in one.
+/// Box of the platform picture before its layout: a cluster, or a namespace in one.
 #[derive(PartialEq, Eq)]
 enum Frame<'a> {
     Cluster(Cluster<'a>),
@@ -96,7 +96,7 @@ enum Frame<'a> {
 
 struct Setting<'s, 'a> {
     parts: &'s [Part<'a>],
-    /// Indices of the parts on a sheet of the picture.
+    /// Indices of the parts on a sheet of the platform picture.
     own: &'s [usize],
     twins: &'s HashSet<usize>,
     frames: Vec<Frame<'a>>,
@@ -119,7 +119,7 @@ impl Scene {
         Self::side_by_side(laid_out.collect(), sheets)
     }
 
-    /// Arranges the sheets of the picture about as wide as high, which shows most of them at once on a screen.
+    /// Arranges the sheets of the platform picture about as wide as high, which shows most of them at once on a screen.
     fn side_by_side(laid_out: Vec<Sheet>, sheets: Sheets) -> Self {
         let sizes: Vec<Size> = laid_out.iter().map(|sheet| sheet.size).collect();
         let area: f64 = sizes.iter().map(|size| size.width * size.height).sum();
@@ -156,7 +156,7 @@ impl Scene {
         Some(line.points.iter().rev().copied().collect())
     }
 
-    /// Nodes of the picture at both ends of an arrow.
+    /// Nodes of the platform picture at both ends of an arrow.
     pub fn ends(&self, arrow: &Arrow) -> Option<(&Placed, &Placed)> {
         let node = |end: &End, other: &End| {
             let sheet = self.sheets.of_end(end).or_else(|| self.sheets.of_end(other))?;
@@ -182,7 +182,7 @@ impl Sheet {
     }
 }
 
-/// Ends of all arrows that the layout connects, parts in their order.
+/// Ends of all arrows on a sheet of the picture, parts in their order.
 fn connected(arrows: &[&Arrow]) -> BTreeSet<End> {
     arrows.iter().flat_map(|arrow| [arrow.from.clone(), arrow.to.clone()]).collect()
 }
@@ -224,7 +224,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         setting
     }
 
-    /// Adds the boxes of a sheet: the host, the virtual clusters in it, and their namespaces.
+    /// Adds the boxes of a picture's sheet: the host, the virtual clusters in it, and their namespaces.
     fn frames(&mut self) {
         let own = self.own.iter().map(|part| &self.parts[*part]);
         let has_host = own.clone().any(|part| part.place == Place::Host);
@@ -401,7 +401,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Number of layers above each node of a sheet, by the edges of the plan.
+    /// Number of layers above each node on a sheet of the picture, by the edges of its layout.
     fn depths(&self) -> Vec<usize> {
         let mut depths = vec![0; self.nodes.len()];
         for _ in 0..self.nodes.len() {
@@ -449,7 +449,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         parts.iter().enumerate().map(cell).collect()
     }
 
-    /// Space above the content of a box in the picture: for its own name, and for the names of the boxes in it.
+    /// Space above the content of a box in the picture: for its own name, and for those of the boxes in it.
     fn head(&self, frame: usize) -> f64 {
         let inside = (0..self.frames.len()).filter(|&inner| self.plan.boxes[inner] == Some(frame));
         let nested = inside.map(|inner| self.head(inner) + NESTED).fold(0.0, f64::max);
@@ -457,7 +457,7 @@ impl<'s, 'a> Setting<'s, 'a> {
     }
 }
 
-/// Label of a host name in front of the top-level domain, such as `snowflake`, which names the service.
+/// Label before the top-level domain of a server outside the platform, such as `snowflake`: the service's name.
 fn service(host: &str) -> &str {
     let mut labels = host.rsplit('.').skip(1);
     let name = labels.next().unwrap_or(host);
@@ -476,7 +476,7 @@ fn span_of_lines(lines: usize) -> f64 {
     lines as f64 * LINE
 }
 
-/// Length of several cells of a tray side by side, including the gaps.
+/// Length of several cells side by side in a tray of the picture, including the gaps between them.
 fn span(cell: f64, count: usize) -> f64 {
     offset(cell, count) - TRAY_GAP
 }

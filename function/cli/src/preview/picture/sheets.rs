@@ -10,7 +10,7 @@ use super::parts::Part;
 /// Largest number of claims on a sheet of the picture: an environment, and two claims in each of three namespaces.
 const CLAIMS: usize = 7;
 
-/// Assignment of each part of the picture to the sheet on which it is laid out.
+/// Assignment of each part of the platform picture to the sheet on which it is laid out.
 pub struct Sheets {
     of_parts: Vec<usize>,
     count: usize,
@@ -39,7 +39,7 @@ impl Sheets {
         let mut of_claims: HashMap<usize, usize> = HashMap::new();
         let mut count = 0;
         for environment in environments {
-            // Claims of one namespace stay on one sheet of the picture.
+            // Claims of one namespace stay on one sheet of the platform picture.
             let mut room = 0;
             for claims in environment.iter().flat_map(|claims| claims.chunks(CLAIMS)) {
                 if claims.len() > room {
@@ -53,7 +53,7 @@ impl Sheets {
         Self { of_parts, count }
     }
 
-    /// Indices of the parts on each sheet of the picture.
+    /// Indices of the parts on each sheet of the platform picture.
     pub fn parts(&self) -> Vec<Vec<usize>> {
         let mut parts = vec![Vec::new(); self.count];
         for (part, sheet) in self.of_parts.iter().enumerate() {
@@ -62,7 +62,7 @@ impl Sheets {
         parts
     }
 
-    /// Arrows of the picture, by the sheet that contains both of their ends.
+    /// Arrows of the platform picture, by the sheet that contains both of their ends.
     pub fn arrows<'r>(&self, all: impl Iterator<Item = &'r Arrow>) -> Vec<Vec<&'r Arrow>> {
         let mut arrows = vec![Vec::new(); self.count];
         for arrow in all {
@@ -73,7 +73,7 @@ impl Sheets {
         arrows
     }
 
-    /// Sheet of the picture that contains both ends of an arrow; `None` for an arrow between two sheets.
+    /// Sheet of the platform picture that contains both ends of an arrow; `None` for an arrow between two sheets.
     pub fn of_arrow(&self, arrow: &Arrow) -> Option<usize> {
         match (self.of_end(&arrow.from), self.of_end(&arrow.to)) {
             (Some(from), Some(to)) => (from == to).then_some(from),

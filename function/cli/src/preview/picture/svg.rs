@@ -26,9 +26,9 @@ const STRIP_GAP: f64 = 24.0;
 /// Kind of document for which the SVG is drawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum For {
-    /// The SVG is a document by itself.
+    /// The platform picture is drawn as an SVG document by itself.
     File,
-    /// The SVG is drawn into an HTML page with a section for each part, to which the part's node links.
+    /// The platform picture is drawn into an HTML page with a section for each part, to which the part's node links.
     Page,
 }
 
@@ -41,7 +41,7 @@ pub const LAYERS: &[(Layer, &str, &str)] = &[
     (Layer::Order, "order", "order"),
 ];
 
-/// HTML id of a part's section of the page, to which the part's node in the picture links.
+/// HTML id of a part's section on the page, to which the part's node in the platform picture links.
 pub fn part_id(part: usize) -> String {
     format!("part-{part}")
 }
@@ -119,7 +119,7 @@ fn boxes(out: &mut String, scene: &Scene, by: Point) {
     }
 }
 
-/// Draws the names of the picture's boxes, over the lines that cross the boxes.
+/// Draws the names of the platform picture's boxes, over the lines that cross the boxes.
 fn box_names(out: &mut String, scene: &Scene, by: Point) {
     for framed in &scene.boxes {
         let _ = writeln!(
@@ -269,7 +269,7 @@ fn texts(out: &mut String, title: &str, lines: &[String], at: Point) {
     }
 }
 
-/// Flow of data in the picture after its layout, with one strip for each place.
+/// Flow of data in the platform picture after its layout, with one strip for each place.
 struct Strips {
     strips: Vec<(Strip, Layout, Point)>,
     size: Size,

@@ -15,7 +15,7 @@ use super::flow::{self, Flow};
 use super::parts::{self, Part, text};
 use super::reading::{Labels, addresses, connector, literal, read, selects};
 
-/// All arrows of a picture with these parts, as their manifests imply them.
+/// All arrows of a platform picture with these parts, as their manifests imply them.
 pub fn arrows(parts: &[Part], facts: &Facts, flow: &Flow) -> Vec<Arrow> {
     let mut reader = Reader { parts, facts, arrows: Arrows::default() };
     for index in 0..parts.len() {

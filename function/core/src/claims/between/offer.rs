@@ -290,8 +290,8 @@ pub struct Sharing {
 }
 
 impl Sharing {
-    /// Owner and shared Secrets, read from the ProviderConfig with the environment's name; none where it belongs to no
-    /// environment.
+    /// Owner of an environment and the Secrets that it shares, read from the ProviderConfig with the environment's
+    /// name; none where that belongs to no environment.
     pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Option<Self> {
         let published = Published::of(consumer, provider_config?)?;
         let shared = published.annotation(SHARED_SECRETS).split(',').filter(|name| !name.is_empty());

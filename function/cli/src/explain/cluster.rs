@@ -110,7 +110,7 @@ impl Owner {
 }
 
 impl Seen {
-    /// State of an existing claim of which nothing was observed.
+    /// Observed state of an existing claim before any object of it was found.
     pub fn nothing(subject: &Subject) -> Self {
         let uid = format!("uid-of-{}", subject.asked.title());
         Self { uid, ..Self::default() }

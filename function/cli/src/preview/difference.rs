@@ -178,8 +178,8 @@ fn planned<'a>(shown: Option<&'a Shown<'a>>) -> &'a [Resource] {
     shown.map_or(&[], |shown| &shown.composed.plan.resources)
 }
 
-/// Former version of a Job: one in `others` with the same name apart from the hash of its content, and without a
-/// resource of its key in `beside`.
+/// Former version of a Job that a change replaces: one in `others` with the same name apart from the hash of its
+/// content, and without a resource of its key in `beside`.
 fn former<'a>(job: &Resource, others: &'a [Resource], beside: &[Resource]) -> Option<&'a Resource> {
     let name = lasting_name(job)?;
     let is_former =

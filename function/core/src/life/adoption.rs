@@ -11,8 +11,8 @@ use crate::parts::owner::label;
 use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
 
-/// Precondition of resources that could adopt, which they wait for like a part: every name of the plan on the host is
-/// free, or belongs to the claim.
+/// Precondition of composed resources whose provider could adopt an object: every name of the plan on the host is free,
+/// or belongs to the claim. The resources wait for it as for a part.
 pub const HOST_NAMES: &str = "host-names";
 
 /// Result of Crossplane's lookup of an object under a name that the function's answer requires.

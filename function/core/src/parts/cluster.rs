@@ -137,7 +137,7 @@ impl Part<'_> {
             provider_config_ref: self.provider_config(place),
             management_policies: Touch::keeping(keep).policies(),
             // provider-helm never retries a first installation that failed where `rollbackLimit` is unset, and does not
-            // retry at the limit either. So it is set to the maximum.
+            // retry at the limit either. So the limit is set to the maximum.
             rollback_limit: i32::MAX,
             for_provider: helm::Parameters {
                 chart: self.owner.settings.chart(installation.chart),

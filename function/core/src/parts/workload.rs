@@ -149,7 +149,7 @@ pub fn config_map(part: &Part, name: &str, data: BTreeMap<String, String>) -> Co
     ConfigMap { metadata: part.metadata(name), data: Some(data), ..ConfigMap::default() }
 }
 
-/// PersistentVolumeClaim with the storage class of the settings.
+/// PersistentVolumeClaim of a part, with the storage class of the platform team's settings.
 pub fn volume_claim(part: &Part, name: &str, size: Bytes) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
         metadata: part.metadata(name),

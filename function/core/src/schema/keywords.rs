@@ -1,4 +1,4 @@
-//! Access to single keywords of a JSON schema.
+//! Functions that read single keywords of a JSON schema, such as `type` and `required`.
 
 use serde_json::{Map, Value};
 
@@ -24,7 +24,7 @@ pub fn type_of(schema: &Value) -> Option<&str> {
     if is_either { Some(INT_OR_STRING) } else { text(schema, "type") }
 }
 
-/// Text that a keyword of a schema has as its value.
+/// Text that a keyword of a schema, such as `pattern`, has as its value.
 pub fn text<'a>(schema: &'a Value, keyword: &str) -> Option<&'a str> {
     schema.get(keyword).and_then(Value::as_str)
 }

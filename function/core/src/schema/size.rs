@@ -11,7 +11,7 @@ use crate::schema::form;
 /// Largest number of cores in a CPU field that is written as a number.
 const MOST_CORES: u64 = 9999;
 
-/// Amount of CPU.
+/// Amount of CPU in thousandths of a core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cpu {
     thousandths: u64,
@@ -22,7 +22,7 @@ impl Cpu {
         Self { thousandths }
     }
 
-    /// Amount from a text of the form [`CPU`](crate::schema::form::CPU); `None` for text that is not an amount.
+    /// Amount of CPU from a text of the form [`CPU`](crate::schema::form::CPU); `None` for text that is not an amount.
     pub fn read(text: &str) -> Option<Self> {
         if let Some(thousandths) = text.strip_suffix('m') {
             return digits(thousandths).map(Self::thousandths);
@@ -33,8 +33,8 @@ impl Cpu {
         Some(Self { thousandths })
     }
 
-    /// CPU limit of a container that requests this amount: four times as much, in whole cores, and at least one core.
-    /// Most programs need that much for a moment when they start.
+    /// CPU limit of a container that requests this amount of CPU: four times as much, in whole cores, and at least one
+    /// core. Most programs need that much for a moment when they start.
     #[must_use]
     pub fn limit(self) -> Self {
         let cores = self.thousandths.saturating_mul(4).div_ceil(1000).max(1);
@@ -94,7 +94,7 @@ pub fn cpu_schema(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Amount of memory or storage.
+/// Amount of memory or storage in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes {
     bytes: u64,

@@ -18,7 +18,8 @@ pub enum Image {
     Python,
 }
 
-/// Row for each image: the image, its name under `images.pins` in the function's input, and its reference, in the order of [`Image`].
+/// Pin of each image: the image, its name under `images.pins` in the function's input, and its reference, in the order
+/// of [`Image`].
 const IMAGES: [(Image, &str, &str); 9] = [
     (Image::Curl, "curl", "docker.io/curlimages/curl:8.21.0"),
     (Image::FastDataDev, "fast-data-dev", "docker.io/lensesio/fast-data-dev:3.9.0"),

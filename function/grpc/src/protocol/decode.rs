@@ -98,12 +98,12 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Value of an object's field; `None` if it is absent or cannot be read.
+    /// Value of a field in a protobuf Struct; `None` if it is absent or cannot be read.
     pub fn get(self, name: &str) -> Option<Node<'a>> {
         self.look(name).ok().flatten()
     }
 
-    /// Value at a path inside an object that has not been checked.
+    /// Value at a path in a protobuf Struct that has not been checked.
     pub fn find(self, path: &[&str]) -> Result<Option<Node<'a>>, Flaw> {
         let Some((name, below)) = path.split_first() else { return Ok(Some(Node::Object(self))) };
         match self.look(name)? {
@@ -112,7 +112,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Value of an object's field, or an error if the boundaries of the object's fields are invalid.
+    /// Value of a field in a protobuf Struct, or an error if the boundaries of the Struct's fields are invalid.
     fn look(self, name: &str) -> Result<Option<Node<'a>>, Flaw> {
         let mut found = None;
         for field in read(self.0) {
@@ -125,7 +125,7 @@ impl<'a> Fields<'a> {
         Ok(found)
     }
 
-    /// Object at a path inside this object.
+    /// Object at a path inside this object of a protobuf Struct.
     pub fn object(self, path: &[&str]) -> Option<Self> {
         path.iter().try_fold(self, |fields, name| match fields.get(name)? {
             Node::Object(inner) => Some(inner),
@@ -133,7 +133,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Text in a field of the object.
+    /// Text in a field of this object of a protobuf Struct.
     pub fn text(self, name: &str) -> Option<&'a str> {
         match self.get(name)? {
             Node::Text(text) => Some(text),
@@ -141,7 +141,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// List in a field of the object, or an empty list.
+    /// List in a field of this object of a protobuf Struct, or an empty list.
     pub fn list(self, name: &str) -> List<'a> {
         match self.get(name) {
             Some(Node::List(list)) => list,
@@ -149,7 +149,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// This extent of the object, as JSON.
+    /// This extent of the object of a protobuf Struct, as JSON.
     pub fn to_value(self, extent: Extent) -> Value {
         let read = |(name, value): (&str, Node)| Some((name.to_owned(), value.read(extent.below(name)?)));
         Value::Object(self.entries().filter_map(read).collect())

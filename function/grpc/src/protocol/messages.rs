@@ -31,7 +31,7 @@ impl Malformed {
 /// Largest length of a name in an error, in characters. No key of this function's composed resources is longer.
 const LONGEST_NAME: usize = 63;
 
-/// Request of Crossplane to the function.
+/// Request of Crossplane to the function, with the composite and all that was observed for it.
 #[derive(Clone, PartialEq, Message)]
 pub struct Request {
     #[prost(message, optional, tag = "1")]
@@ -48,7 +48,7 @@ pub struct Request {
     pub required_resources: BTreeMap<String, Resources>,
 }
 
-/// Response of the function to Crossplane.
+/// Response of the function to Crossplane, with the resources that it desires.
 #[derive(Clone, PartialEq, Message)]
 pub struct Response {
     #[prost(message, optional, tag = "1")]
@@ -65,7 +65,7 @@ pub struct Response {
     pub conditions: Vec<Condition>,
 }
 
-/// Composite and its composed resources, by their keys.
+/// Composite and its composed resources by their keys, as observed or as desired.
 #[derive(Clone, PartialEq, Message)]
 pub struct State {
     #[prost(message, optional, tag = "1")]
@@ -125,7 +125,7 @@ impl Request {
         self.composite().check(Extent::Resource).map_err(|flaw| Malformed::of("composite", "", flaw))
     }
 
-    /// Composite that the request is about.
+    /// Composite that the request to the function is about.
     pub fn composite(&self) -> Fields<'_> {
         let composite = self.observed.as_ref().and_then(|state| state.composite.as_ref());
         composite.map(Resource::fields).unwrap_or_default()

@@ -20,7 +20,7 @@ use super::memory_limit::Flow;
 use super::messages::{Request, Response};
 use super::preflight;
 
-/// Composition function that the service calls.
+/// Composition function that the gRPC service calls.
 pub trait RunFunction: Send + Sync + 'static {
     fn run(&self, request: Request) -> Result<Response, Status>;
 }

@@ -32,7 +32,7 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Acceptor of at most `most` connections at once. Further ones wait in the kernel until one ends.
+    /// Acceptor of at most `most` connections to the server at once. Further ones wait in the kernel until one ends.
     pub fn new(certificates: Option<Certificates>, lifetime: Duration, most: usize) -> Self {
         Self { certificates, lifetime, places: Arc::new(Semaphore::new(most)) }
     }

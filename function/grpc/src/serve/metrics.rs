@@ -251,7 +251,7 @@ impl Metrics {
         self.reloads.get_or_create(&Reloaded { outcome: reload.word() }).inc();
     }
 
-    /// All metrics of the server as text.
+    /// All metrics of the server as text, in the format that Prometheus reads.
     pub fn write(&self) -> Result<String, fmt::Error> {
         let mut page = String::new();
         text::encode(&mut page, &self.registry)?;

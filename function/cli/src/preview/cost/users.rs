@@ -25,7 +25,8 @@ pub fn change(cost: &mut Cost, old: &Shown, new: &Shown) {
     }
 }
 
-/// Compares the old and the new spec of a claim. A spec that cannot be parsed is reported elsewhere, and is skipped here.
+/// Compares the old and the new spec of a claim for the cost of the change. A spec that cannot be parsed is reported
+/// elsewhere, and is skipped here.
 fn compare<S: DeserializeOwned>(old: &Shown, new: &Shown, compare: impl FnOnce(&S, &S)) {
     let spec = |shown: &Shown| serde_json::from_value(shown.asked.spec.clone()).ok();
     if let Some((old, new)) = spec(old).zip(spec(new)) {

@@ -1,5 +1,5 @@
-//! Positions of nodes, boxes and lines. The crate `dagre` computes the layered layout; this module writes its input and
-//! reads its output. This module depends on sizes and connections alone.
+//! Positions of nodes, boxes and lines in the platform picture. The crate `dagre` computes the layered layout; this
+//! module writes its input and reads its output. This module depends on sizes and connections alone.
 
 use std::collections::HashMap;
 use std::{panic, thread};

@@ -21,8 +21,8 @@ fn advance(c: char) -> f64 {
     }
 }
 
-/// Items joined into lines of at most `limit` pixels. Lines break between items; an item that is too long has a line of
-/// its own.
+/// Items of a label in the picture, joined into lines of at most `limit` pixels. Lines break between items; an item
+/// that is too long has a line of its own.
 pub fn lines(items: &[String], size: f64, limit: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for item in items {

@@ -145,7 +145,7 @@ impl Scene {
         }
     }
 
-    /// Points along which an arrow is drawn, if the layout has a line for it.
+    /// Points along which an arrow of the picture is drawn, if the layout has a line for it.
     pub fn way(&self, arrow: &Arrow) -> Option<Vec<Point>> {
         let sheet = self.sheets.of_arrow(arrow)?;
         let (from, to) = (arrow.from.clone(), arrow.to.clone());

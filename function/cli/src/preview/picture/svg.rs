@@ -15,7 +15,7 @@ use super::parts::Part;
 use super::scene::{self, LINE, PADDING, Placed, Scene};
 
 const STYLE: &str = include_str!("style.css");
-/// Margin around the whole picture, in pixels.
+/// Margin around the whole platform picture, in pixels.
 const EDGE: f64 = 24.0;
 const HEADING: f64 = 30.0;
 const SECTION: f64 = 30.0;
@@ -23,7 +23,7 @@ const LEGEND: f64 = 46.0;
 const LEAST_WIDTH: f64 = 860.0;
 const STRIP_GAP: f64 = 24.0;
 
-/// Kind of document for which the SVG is drawn.
+/// Kind of document for which the SVG of the platform picture is drawn.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum For {
     /// The platform picture is drawn as an SVG document by itself.

@@ -150,8 +150,8 @@ impl Reader<'_, '_> {
             let because = format!("bound to Gateway {name}: {}", route.hosts.join(", "));
             self.arrows.add(Layer::Routes, End::Part(from), End::Part(index), because);
         }
-        // Without the environment in the picture, its Gateway is missing, and each host of the route becomes an
-        // entrance.
+        // Without the environment in the picture, its Gateway is missing, and each host of a system's or broker's route
+        // becomes an entrance.
         for host in route.hosts.iter().filter(|_| !is_led_to) {
             self.arrows.add(Layer::Routes, End::Entrance(host.clone()), End::Part(index), format!("host {host}"));
         }

@@ -62,8 +62,8 @@ pub struct Offer {
     pub shared_secrets: Vec<String>,
 }
 
-/// Namespace inside, and the namespace on the host whose claims it is for. Neither name can contain the equals sign
-/// between them.
+/// Tenancy of a namespace inside an environment: the namespace on the host whose claims it is for. Neither name can
+/// contain the equals sign that is between them in the offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenancy {
     pub namespace: String,

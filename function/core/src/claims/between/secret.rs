@@ -242,8 +242,8 @@ impl Pusher<'_> {
         self.called(self.suffix)
     }
 
-    /// Name of an object in the environment's namespace, which all its tenants share. Neither half contains the dot
-    /// between them, so that no two tenants have the same name.
+    /// Name of an object in the environment's namespace on the host, which all tenants share: two halves with a dot
+    /// between them. Neither half contains a dot, so that no two tenants have the same name.
     fn called(&self, name: &str) -> String {
         format!("{}.{name}", self.remote_namespace)
     }

@@ -50,7 +50,8 @@ fn proxy(system: &RealtimeSystem) -> Container {
         volume_mounts: Some(vec![read_only("config", "/etc/nginx/conf.d")]),
         resources: Some(requests(Cpu::thousandths(50), "64Mi", "128Mi")),
         security_context: Some(k8s_openapi::api::core::v1::SecurityContext {
-            // nginx writes its buffers below `/tmp`, where Knative permits no volume.
+            // nginx writes its buffers below `/tmp`, where Knative permits no volume, so its root file system is
+            // writable.
             read_only_root_filesystem: None,
             run_as_non_root: Some(true),
             ..confined_alone()

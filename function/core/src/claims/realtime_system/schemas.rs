@@ -28,7 +28,7 @@ const MOST_TOGETHER: usize = 256 << 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
     topic: String,
-    /// Name of the schema language in Schema Registry and Lenses.
+    /// Language of the topic's schema, under its name in Schema Registry and Lenses.
     format: &'static str,
     when: When,
     /// Definition of a topic's schema: JSON in one line, without control characters.

@@ -101,8 +101,8 @@ fn serving(settings: &Settings) -> KnativeServing {
         ("queue-sidecar-memory-limit", QUEUE_PROXY_LIMITS.1.to_string()),
     ]);
     if settings.registry.is_some() {
-        // The operator overrides images only in the manifests that it installs. Serving itself injects queue-proxy into
-        // the pods of Knative services.
+        // The Knative operator overrides images only in the manifests that it installs. Knative Serving itself injects
+        // queue-proxy into the pods of Knative services.
         deployment.insert("queue-sidecar-image", serving_image(settings, QUEUE_PROXY_IMAGE));
     }
     KnativeServing {

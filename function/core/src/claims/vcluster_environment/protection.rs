@@ -51,8 +51,9 @@ fn resources(environment: &Environment) -> Vec<Resource> {
     ]
 }
 
-/// Labels of the resource that this composite composed for a part. A name would not do: it can belong to another
-/// claim's resource, and the deletion of this claim would then wait for the deletion of that resource.
+/// Labels by which a ClusterUsage selects the resource that the same composite composed for a part. A name would not
+/// do: it can belong to another claim's resource, and the deletion of this claim would then wait for the deletion of
+/// that resource.
 fn marked(part: &str) -> BTreeMap<String, String> {
     BTreeMap::from([mark(part)])
 }

@@ -134,8 +134,8 @@ fn host(name: &str) -> String {
     format!("{name}.{name}")
 }
 
-/// Security contexts of a control plane that does not run as root and owns its volume. vCluster's maintainers test with
-/// the same user ID (their `e2e/vcluster-rootless.yaml`).
+/// Security contexts of a virtual cluster's control plane that does not run as root and owns its volume. vCluster's
+/// maintainers test with the same user ID (their `e2e/vcluster-rootless.yaml`).
 fn not_root() -> Value {
     const USER: i64 = 12_345;
     let pod = PodSecurityContext { fs_group: Some(USER), ..default_pod_security() };

@@ -34,7 +34,7 @@ impl Truth {
     }
 }
 
-/// Condition of the composite and of its claim.
+/// Condition that a report gives a composite and its claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     pub kind: &'static str,

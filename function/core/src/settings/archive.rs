@@ -14,7 +14,7 @@ const HTTPS: u16 = 443;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveUrl {
     text: String,
-    /// Name of the server that has the archive, in lower case.
+    /// Name of the server from which the archive is fetched, in lower case.
     host: String,
     port: u16,
 }

@@ -272,7 +272,7 @@ impl<'a> Facts<'a> {
         self.services(cluster, namespace).iter().find(|service| service.name == name)
     }
 
-    /// Recorded objects of one kind in a namespace of a cluster.
+    /// Objects of one kind that the manifests have in a namespace of a cluster, such as all Services.
     fn in_place<T>(&self, cluster: Cluster<'a>, namespace: &str, kind: impl Fn(&NamespaceObjects) -> &Vec<T>) -> &[T] {
         self.places.get(&(cluster, namespace.to_owned())).map(|objects| kind(objects).as_slice()).unwrap_or_default()
     }

@@ -27,7 +27,7 @@ pub fn reference() -> String {
     }
     let schema = structural::<Input>();
     let about = text(&schema, "description").unwrap_or_default();
-    let about = format!("{about} It stands in a Composition's pipeline step, under `input`.");
+    let about = format!("{about} The settings stand in a Composition's pipeline step, under `input`.");
     opening(&mut page, "The function's input", &about, input::API_VERSION, input::KIND);
     fields(&mut page, &schema, "");
     page

@@ -106,7 +106,7 @@ impl Composed {
     }
 }
 
-/// How far the claim has come, and what its user is told.
+/// Progress of the claim, with the addresses and Secrets for its user.
 #[derive(Serialize, JsonSchema)]
 struct Whole<S> {
     #[serde(flatten)]

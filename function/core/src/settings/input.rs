@@ -24,13 +24,13 @@ pub const STORAGE_CLASS: (&str, Rule) = (
     ),
 );
 
-/// What the platform team decides for every claim. Everything has a default.
+/// Decisions of the platform team for every claim. Everything has a default.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Input {
-    /// Where images are pulled from.
+    /// Registries from which images are pulled.
     pub images: Images,
-    /// Where charts are pulled from.
+    /// Repositories from which charts are pulled.
     pub charts: Charts,
     /// Storage class of every volume. Absent: the host cluster's default class. Decided before the first claim: no
     /// cluster gives a volume another class, so a claim whose volumes stand refuses a change.
@@ -39,9 +39,9 @@ pub struct Input {
     pub storage_class: Option<String>,
     /// The External Secrets store with the credentials that the platform team keeps.
     pub secret_store: SecretStore,
-    /// The most that one claim may ask for.
+    /// Largest demand that one claim may have.
     pub limits: Limits,
-    /// What environments may ask of their gateway's Service.
+    /// Types and annotations that environments may set on their gateway's Service.
     pub gateways: Gateways,
     /// Servers that connectors' archives may be fetched from, at most 50. None: any server, at port 443.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -53,7 +53,7 @@ pub struct Input {
     /// Where pods may run: ours, those that charts and operators bring, and those of Knative's services. Whoever starts
     /// pods of their own inside a virtual cluster says it there.
     pub scheduling: Scheduling,
-    /// How control planes of virtual clusters run.
+    /// Settings for the control planes of virtual clusters.
     pub virtual_cluster: VirtualCluster,
     /// The ProviderConfigs, one of provider-kubernetes and one of provider-helm, for the cluster that Crossplane runs
     /// in.
@@ -66,9 +66,9 @@ pub struct Input {
         inner(length(min = 1, max = 63), regex(pattern = form::NAME_OR_BEGINNING))
     )]
     pub reserved_names: Vec<String>,
-    /// What programs tell their makers of themselves. Nothing, unless it is switched on here.
+    /// Usage reports of installed programs to their makers. All are off unless switched on here.
     pub telemetry: Telemetry,
-    /// How long Crossplane may wait before it asks again.
+    /// Time after which Crossplane calls the function again for a claim.
     pub ttl: Ttl,
     /// Have provider-kubernetes watch what others wait for. By itself it looks every 30 seconds at what is not ready yet,
     /// which adds up along a chain of parts that wait for each other. It does so only when started with
@@ -76,7 +76,7 @@ pub struct Input {
     pub watch: bool,
 }
 
-/// Where images are pulled from.
+/// Registries from which images are pulled.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Images {
@@ -102,7 +102,7 @@ pub struct Images {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PullSecret {
-    /// Name of the Secret that is made.
+    /// Name of the Secret with the credentials for pulling images.
     #[schemars(length(min = 1, max = 63), regex(pattern = form::DNS_LABEL))]
     pub name: String,
     /// Name of the entry in the secret store; it holds a Docker configuration file in JSON.
@@ -110,7 +110,7 @@ pub struct PullSecret {
     pub remote_key: String,
 }
 
-/// Where charts are pulled from.
+/// Repositories from which charts are pulled.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Charts {
@@ -131,7 +131,7 @@ pub struct ChartPin {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500), regex(pattern = form::CHART_REPOSITORY))]
     pub repository: Option<String>,
-    /// Version of the chart.
+    /// Version of the Helm chart in place of the pinned one.
     #[schemars(length(min = 1, max = 100), regex(pattern = form::VERSION))]
     pub version: String,
 }
@@ -218,7 +218,7 @@ pub struct ArchiveServer {
     /// DNS name of a server of connector archives, as in the addresses of the archives.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DOMAIN))]
     pub host: String,
-    /// Port of the server, 1 to 65535.
+    /// Port of the server of connector archives, 1 to 65535.
     #[serde(default = "https")]
     #[schemars(range(min = 1, max = 65_535))]
     pub port: u16,
@@ -233,38 +233,38 @@ fn https() -> u16 {
     443
 }
 
-/// Where pods may run.
+/// Nodes on which pods may run.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Scheduling {
-    /// Labels that a node must have.
+    /// Labels of the nodes on which pods may run.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints that pods tolerate.
+    /// Taints of nodes that the platform's pods tolerate.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub tolerations: Vec<Toleration>,
 }
 
-/// A taint that pods tolerate.
+/// Taint of nodes that the platform's pods tolerate.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Toleration {
-    /// Key of the taint. Absent: any, with the operator `Exists`.
+    /// Key of the tolerated taint. Absent: any, with the operator `Exists`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Whether the value counts.
+    /// Operator of the toleration: whether the taint's value counts.
     #[serde(default)]
     pub operator: Operator,
-    /// Value of the taint, with the operator `Equal`.
+    /// Value of the tolerated taint, with the operator `Equal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// Effect of the taint. Absent: any.
+    /// Effect of the tolerated taint. Absent: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
 }
 
-/// Whether a taint's value counts.
+/// Operator of a toleration: whether the taint's value counts.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 pub enum Operator {
     #[default]
@@ -272,7 +272,7 @@ pub enum Operator {
     Exists,
 }
 
-/// What a taint does.
+/// Effect of a taint on pods that do not tolerate it.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 pub enum Effect {
     NoSchedule,
@@ -280,7 +280,7 @@ pub enum Effect {
     NoExecute,
 }
 
-/// How control planes of virtual clusters run.
+/// Settings for the control planes of virtual clusters.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualCluster {
@@ -306,7 +306,7 @@ impl Default for Host {
     }
 }
 
-/// What programs tell their makers of themselves.
+/// Usage reports of installed programs to their makers.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Telemetry {
@@ -320,14 +320,14 @@ pub struct Telemetry {
     pub grafana: bool,
 }
 
-/// How long Crossplane may wait before it asks again.
+/// Time after which Crossplane calls the function again for a claim.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Ttl {
-    /// While anything is held or not ready, in seconds, 1 to 3600.
+    /// Time until the next call while anything of a claim is held or not ready, in seconds, 1 to 3600.
     #[schemars(range(min = 1, max = 3600))]
     pub unsettled_seconds: u32,
-    /// Once all is ready, in seconds, 1 to 86400.
+    /// Time until the next call once all of a claim is ready, in seconds, 1 to 86400.
     #[schemars(range(min = 1, max = 86_400))]
     pub settled_seconds: u32,
 }

@@ -79,7 +79,7 @@ pub const WEBSOCKETS_PART: PartOf<IotBroker> = PartOf::<IotBroker>::new(phase::B
         addresses: &[
             Address {
                 field: "mqttWebsockets",
-                about: "MQTT over WebSockets, for the same pods.",
+                about: "MQTT over WebSockets, for pods of the namespace that carry the label `platform.example.org/mqtt-client: \"true\"`.",
                 side: Side::Inside,
                 scheme: "ws",
                 path: "/",

@@ -154,7 +154,7 @@ impl Default for Listeners {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// User name.
+    /// Name of the user.
     #[schemars(length(min = 1, max = 40), regex(pattern = form::DNS_LABEL))]
     pub name: String,
     /// Topic filters that the user may publish to, at most 50; `+` stands for one level, `#` at the end for all below. No

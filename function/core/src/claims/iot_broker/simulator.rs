@@ -49,14 +49,14 @@ pub const PART: PartOf<IotBroker> = PartOf::new(phase::SIMULATOR, resources)
         addresses: &[
             Address {
                 field: "simulator",
-                about: "The simulator's API.",
+                about: "API of the device simulator, inside the virtual cluster.",
                 side: Side::Inside,
                 scheme: "http",
                 path: "/api/",
             },
             Address {
                 field: "generator",
-                about: "The simulator's API, from outside. HTTPS where the environment has a certificate.",
+                about: "API of the device simulator, from outside. HTTPS where the environment has a certificate.",
                 side: Side::Outside,
                 scheme: "http",
                 path: "/api/",

@@ -9,19 +9,19 @@ use super::checked::IotBroker;
 use super::{accounts, broker};
 use crate::schema::Column;
 
-/// Where to connect, and which Secrets to read.
+/// Addresses of the MQTT broker, and Secrets with its users' credentials.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// Addresses of the broker. Hosts that end in `svc.cluster.local` are reached inside the virtual cluster only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
-    /// Who may connect, and where their passwords are.
+    /// Users that may connect to the MQTT broker, with the Secrets of their passwords.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Vec<Credential>>,
 }
 
-/// Addresses of the broker.
+/// Addresses of the MQTT broker.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoints {
@@ -32,11 +32,11 @@ pub struct Endpoints {
     pub of_routes: Addresses<IotBroker>,
 }
 
-/// One who may connect.
+/// User that may connect to the MQTT broker.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Credential {
-    /// User name.
+    /// Name of the user.
     pub user: String,
     /// Secret in the broker's namespace inside the virtual cluster: keys `username` and `password`.
     pub secret: String,

@@ -9,19 +9,19 @@ use crate::claims::between::addresses::Addresses;
 use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT};
 use crate::schema::Column;
 
-/// Where to go, and which Secrets to read.
+/// Addresses of the real-time system, and Secrets with its credentials.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// Addresses of the system. Hosts that end in `svc.cluster.local` are reached inside the virtual cluster only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
-    /// Names of Secrets, in the system's namespace inside the virtual cluster.
+    /// Names of the real-time system's Secrets, in its namespace inside the virtual cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Secrets>,
 }
 
-/// Addresses of the system.
+/// Addresses of the real-time system's services.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoints {
@@ -29,27 +29,27 @@ pub struct Endpoints {
     pub of_routes: Addresses<RealtimeSystem>,
     /// Kafka's bootstrap address.
     pub kafka: String,
-    /// Schema Registry.
+    /// Address of Schema Registry.
     pub schema_registry: String,
-    /// Kafka Connect's REST interface.
+    /// Address of Kafka Connect's REST interface.
     pub connect: String,
-    /// Lenses HQ.
+    /// Address of Lenses HQ inside the virtual cluster.
     pub lenses_hq: String,
-    /// PostgreSQL.
+    /// Address of PostgreSQL inside the virtual cluster.
     pub postgres: String,
-    /// Metabase.
+    /// Address of Metabase inside the virtual cluster.
     pub metabase: String,
 }
 
-/// Names of Secrets.
+/// Names of the real-time system's Secrets.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Secrets {
-    /// Administrator of Lenses HQ: keys `username` and `password`.
+    /// Secret of the administrator of Lenses HQ: keys `username` and `password`.
     pub lenses: String,
-    /// Administrator of Metabase: keys `email` and `password`.
+    /// Secret of the administrator of Metabase: keys `email` and `password`.
     pub metabase: String,
-    /// Superuser of PostgreSQL: keys `username` and `password`.
+    /// Secret of the superuser of PostgreSQL: keys `username` and `password`.
     pub postgres: String,
 }
 

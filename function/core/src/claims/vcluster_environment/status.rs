@@ -8,20 +8,20 @@ use super::checked::Environment;
 use super::{gateways, monitoring, provider_configs};
 use crate::schema::Column;
 
-/// Where the environment is, and what reaches it.
+/// Names, hosts and Secrets by which users reach the environment.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// Name of the environment, which systems and brokers write as their `environment`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
-    /// DNS domain of its routes.
+    /// DNS domain of the environment's routes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
     /// Namespaces inside the virtual cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Vec<String>>,
-    /// Hosts that the gateway serves. Each needs a DNS record for the gateway's address.
+    /// Hosts that the environment's gateway serves. Each needs a DNS record for the gateway's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hosts: Option<Vec<String>>,
     /// The Secret on the host with the kubeconfig of the virtual cluster's administrator.
@@ -32,15 +32,15 @@ pub struct Status {
     pub grafana: Option<Grafana>,
 }
 
-/// A key of a Secret on the host.
+/// Key of a Secret on the host with a kubeconfig.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKey {
-    /// Namespace of the Secret.
+    /// Namespace of the Secret with the kubeconfig.
     pub namespace: String,
     /// Name of the Secret.
     pub name: String,
-    /// Key in the Secret.
+    /// Key of the kubeconfig in the Secret.
     pub key: String,
 }
 
@@ -50,9 +50,9 @@ pub struct SecretKey {
 pub struct Grafana {
     /// Address of Grafana, inside the virtual cluster only.
     pub url: String,
-    /// Namespace of its Secret inside the virtual cluster.
+    /// Namespace inside the virtual cluster of the Secret with Grafana's administrator.
     pub namespace: String,
-    /// Name of the Secret with its administrator: keys `admin-user` and `admin-password`.
+    /// Name of the Secret with Grafana's administrator: keys `admin-user` and `admin-password`.
     pub secret: String,
 }
 

@@ -8,66 +8,66 @@ use super::subject::{APPLYING, SETTLED, Seen, Subject};
 use crate::life::hold::ResourceState;
 use crate::parts::cluster::to_value;
 
-/// How far a claim has come.
+/// Progress of a claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// The first phase that is not ready, `Applying` right after a change, or `Settled`.
+    /// First phase of the claim that is not ready, `Applying` right after a change, or `Settled`.
     pub phase: &'static str,
-    /// How many resources are ready, of how many.
+    /// Number of the claim's resources that are ready, of all of them.
     pub resources: String,
-    /// Where to go first.
+    /// Address that the user of the claim opens first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// The phases, in reading order. Each has a condition of the same name, which says why.
+    /// Phases of the claim, in reading order. Each has a condition of the same name, which says why.
     pub phases: Vec<Phase>,
-    /// What is held back until something else is ready. Empty when nothing is.
+    /// Parts of the claim that are held until others are ready.
     pub held: Vec<Held>,
-    /// Generation of the composite that this was told of.
+    /// Generation of the composite that this status describes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub composite_generation: Option<i64>,
 }
 
-/// How far a phase has come.
+/// Progress of one phase of the claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Phase {
     /// Name of the phase.
     pub name: &'static str,
-    /// How it stands.
+    /// State of the phase.
     pub state: State,
-    /// How many of its resources are ready.
+    /// Number of the phase's resources that are ready.
     pub ready: u32,
-    /// How many resources it has.
+    /// Number of the phase's resources.
     pub total: u32,
-    /// How many of them are held back.
+    /// Number of the phase's resources that are held.
     pub held: u32,
 }
 
-/// A part that is held back.
+/// Part of the claim that is held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
-    /// The part.
+    /// Name of the held part.
     pub part: &'static str,
-    /// What it waits for: other parts, or what the environment offers.
+    /// Other parts, or entries of the environment's offer, that the held part waits for.
     pub by: Vec<&'static str>,
 }
 
-/// How a phase stands.
+/// State of a phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum State {
-    /// All its resources are ready.
+    /// All resources of the phase are ready.
     Ready,
-    /// Something is under way.
+    /// Resources of the phase are released and not ready yet.
     Waiting,
-    /// Everything in it that is not ready waits for something else.
+    /// All resources of the phase that are not ready wait for other parts.
     Held,
-    /// A Job has given up.
+    /// A Job of the phase has failed for good.
     Failed,
-    /// A person has paused a resource.
+    /// A person has paused a resource of the phase.
     Paused,
-    /// The claim does not ask for it.
+    /// The claim does not ask for the phase.
     NotWanted,
 }
 

@@ -19,9 +19,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const EXAMPLES: &str = concat!(
     "\
 Examples:
-  What an Application becomes, before any cluster sees it:
+  Preview an Application, without a cluster:
     function-realtime-platform preview application.yaml
-  How its claims stand in a cluster, and what they wait for:
+  Explain the state of its claims in a cluster, and what they wait for:
     ",
     observe!(),
     "
@@ -31,9 +31,9 @@ Examples:
   Serve as in a cluster, with certificates in a folder:
     function-realtime-platform --tls-certs-dir /tls/server
 
-Each command teaches by examples of its own: function-realtime-platform help preview.
+The help of each command has examples of its own: function-realtime-platform help preview.
 
-Exit codes: 0 well, 1 a fault in what was read or met, 2 a fault in the command line."
+Exit codes: 0 success, 1 a fault in a file or at run time, 2 a fault in the command line."
 );
 
 /// A Crossplane composition function: three claims in, a real-time streaming platform in a virtual cluster out
@@ -53,11 +53,11 @@ struct Cli {
 enum Command {
     /// Show what an Application, claims or composites become, without a cluster
     Preview(preview::Args),
-    /// Explain how claims stand, from what kubectl tells: what is ready, what waits, for what and why
+    /// Explain the state of claims, from the output of kubectl: what is ready, what waits, for what and why
     Explain(explain::Args),
     /// Write the files that follow from the types: definitions of the claims, compositions, the field reference
     Generate(generate::Args),
-    /// Write what completes commands, flags and files in a shell
+    /// Write the script with which a shell completes commands, flags and files
     Completion(Completion),
 }
 
@@ -76,7 +76,7 @@ Examples:
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = COMPLETION)]
 struct Completion {
-    /// The shell it is for
+    /// Shell that reads the script
     shell: Shell,
 }
 

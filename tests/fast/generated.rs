@@ -116,5 +116,5 @@ fn what_is_done_is_told() {
     let path = || PathBuf::from("xrds/a.yaml");
     assert_eq!(told(Change::Wrote(path())), "wrote xrds/a.yaml");
     assert_eq!(told(Change::Removed(path())), "removed xrds/a.yaml");
-    assert!(told(Change::Left(path())).starts_with("left xrds/a.yaml, which no type stands behind any more"));
+    assert!(told(Change::Left(path())).starts_with("left xrds/a.yaml, which follows from no type any more"));
 }

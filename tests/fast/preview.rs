@@ -286,7 +286,7 @@ fn a_claim_that_stands_in_two_files_differently_is_refused() {
     let output = with_stdin(&["tests/fast/preview/claim.yaml", "-"], &other);
     let (_, err) = texts(&output);
     assert_eq!(output.status.code(), Some(1), "{err}");
-    let expected = "<stdin>:7: RealtimeSystemClaim/lenses: spec: stands here and, with another content, in tests/fast/preview/claim.yaml:7: leave one of them out";
+    let expected = "<stdin>:7: RealtimeSystemClaim/lenses: spec: is also in tests/fast/preview/claim.yaml:7, with another content: leave one of them out";
     assert_eq!(err.lines().next(), Some(expected));
 }
 
@@ -324,7 +324,7 @@ fn faults_are_told_all_at_once_each_at_its_field() {
         "46: cannot be read as YAML: ",
     ];
     let passed_over = err.lines().take_while(|line| !line.starts_with("tests/")).collect::<Vec<_>>();
-    let slip = "38: kind: RealtimeSystemClam is none of ours, did you mean \"RealtimeSystemClaim\"? It is not shown";
+    let slip = "38: kind: RealtimeSystemClam does not belong to this platform, did you mean \"RealtimeSystemClaim\"? It is not shown";
     assert!(passed_over.contains(&format!("warning: tests/fast/preview/wrong.yaml:{slip}").as_str()), "{err}");
     let lines: Vec<&str> = err.lines().skip(passed_over.len()).collect();
     assert_eq!(lines.len(), expected.len() + 2, "{err}");
@@ -376,10 +376,10 @@ fn claims_that_do_not_go_together_are_warned_of() {
         "20: RealtimeSystemClaim/lenses: the environment streaming has no Istio: switch on properties.components.istio of its VClusterEnvironmentClaim, or set properties.expose: false here",
         "20: RealtimeSystemClaim/lenses: the environment streaming has no Knative Serving: switch on properties.components.knativeServing of its VClusterEnvironmentClaim, or set properties.dashboard.proxy: false here",
         "20: RealtimeSystemClaim/lenses: the environment streaming has no observability: switch on properties.components.observability of its VClusterEnvironmentClaim, or set properties.monitoring: false here",
-        "36: spec.components[4].type: \"realtime-sytem\" is none of ours, did you mean \"realtime-system\"? typo is not shown",
+        "36: spec.components[4].type: \"realtime-sytem\" does not belong to this platform, did you mean \"realtime-system\"? typo is not shown",
         "43: RealtimeSystemClaim/lenses-again: the environment streaming does not admit claims of namespace elsewhere: its owner can add it to properties.allowedClaimNamespaces",
-        "52: RealtimeSystemClaim/lenses-again: spec.lensesConfig.licenseSecretRef.name: must begin with \"elsewhere.\", or be listed in properties.sharedSecrets of the environment streaming, not \"lenses-license\": the environment is of claims of another namespace",
-        "59: RealtimeSystemClaim/lenses-twice: lenses asks for the same place; the first to come has it, and the other is held",
+        "52: RealtimeSystemClaim/lenses-again: spec.lensesConfig.licenseSecretRef.name: must begin with \"elsewhere.\", or be listed in properties.sharedSecrets of the environment streaming, not \"lenses-license\": the environment belongs to a claim of another namespace",
+        "59: RealtimeSystemClaim/lenses-twice: lenses asks for the same place; the claim that was first owns it, and the other is held",
     ] {
         let expected = format!("warning: tests/fast/preview/apart.yaml:{expected}");
         assert!(err.lines().any(|line| line == expected), "{expected}\n{err}");

@@ -433,7 +433,7 @@ fn statuses() -> Vec<(Value, bool, &'static str)> {
             false,
             "Kafka is Unknown: a fatal error came before it could be determined",
         ),
-        (of(&[&synced, &ready, &stale, &settled]), false, "waiting for Crossplane to see the last change"),
+        (of(&[&synced, &ready, &stale, &settled]), false, "waiting for Crossplane to reconcile the last change"),
         (of(&[&synced, &ready, &unnumbered, &settled]), true, "ready"),
         (of(&[&settled, &accepted, &ready, &synced]), true, "ready"),
         (of(&[&synced, &ready, &accepted, &settled]), true, "ready"),

@@ -158,7 +158,7 @@ fn a_claim_that_a_person_has_paused_says_so_before_everything_else() {
     });
     let told = told(&[APPLICATION, "--observed", paused.to_str().unwrap()]);
     let mut lines = told.lines().skip_while(|line| !line.starts_with("IotBrokerClaim"));
-    assert!(!lines.next().unwrap().contains("asked again"), "{told}");
+    assert!(!lines.next().unwrap().contains("reconciled again"), "{told}");
     let second = lines.next().unwrap();
     assert!(second.starts_with("  the XIotBroker ") && second.contains("is paused by a person"), "{told}");
     assert_eq!(told.matches("is paused by a person").count(), 1, "{told}");
@@ -227,22 +227,19 @@ fn observed(claims: &str, text: &str) -> (bool, String, String) {
 #[test]
 fn what_kubectl_says_is_not_taken_for_a_cluster_with_nothing_in_it() {
     for (text, words) in [
-        (
-            "error: the server doesn't have a resource type \"composite\"\n",
-            "is what kubectl says where it finds nothing",
-        ),
-        ("Error from server (Forbidden): objects is forbidden\n", "is what kubectl says where it finds nothing"),
-        ("No resources found in default namespace.\n", "is what kubectl says where it finds nothing"),
+        ("error: the server doesn't have a resource type \"composite\"\n", "is a message of kubectl, not an object"),
+        ("Error from server (Forbidden): objects is forbidden\n", "is a message of kubectl, not an object"),
+        ("No resources found in default namespace.\n", "is a message of kubectl, not an object"),
         ("Unable to connect to the server: dial tcp: lookup x: no such host\n", "cannot be read as YAML"),
-        ("NAME     SYNCED   READY   AGE\nlenses   True     True    3m\n", "is a table, which leaves most out"),
-        ("realtimesystemclaim.platform.example.org/lenses\n", "is no object of a cluster"),
-        ("[]\n", "is no object of a cluster"),
-        ("", "nothing of it is in what was observed"),
+        ("NAME     SYNCED   READY   AGE\nlenses   True     True    3m\n", "is a table, which lacks most fields"),
+        ("realtimesystemclaim.platform.example.org/lenses\n", "is not a Kubernetes object"),
+        ("[]\n", "is not a Kubernetes object"),
+        ("", "the files have nothing of this claim"),
         (
             "apiVersion: v1\nkind: List\nitems: []\nmetadata: {resourceVersion: \"\"}\n",
-            "nothing of it is in what was observed",
+            "the files have nothing of this claim",
         ),
-        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n", "nothing of it is in what was observed"),
+        ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n", "the files have nothing of this claim"),
     ] {
         let (explained, out, err) = observed("examples/minimal", text);
         assert!(!explained && out.is_empty(), "{text}{out}");
@@ -252,7 +249,7 @@ fn what_kubectl_says_is_not_taken_for_a_cluster_with_nothing_in_it() {
     let state = folder.path().join("1.yaml");
     fs::write(&state, "Error from server (NotFound): no such thing\n").unwrap();
     let said = refused(&["examples/minimal", "--states", state.to_str().unwrap()]);
-    assert!(said.contains("is what kubectl says where it finds nothing"), "{said}");
+    assert!(said.contains("is a message of kubectl, not an object"), "{said}");
 }
 
 #[test]
@@ -275,7 +272,8 @@ fn what_is_looked_for_and_not_found_is_said() {
     // A claim alone shows nothing about its composed resources, unless Crossplane has not taken it up yet.
     let (explained, _, err) = observed(file, &claim(Some("lenses-x7")).to_string());
     assert!(
-        !explained && err.contains("the claim is there, but not its composite, XRealtimeSystem lenses-x7"),
+        !explained
+            && err.contains("the files have the claim, but neither its composite, XRealtimeSystem lenses-x7, nor"),
         "{err}"
     );
     let (explained, out, err) = observed(file, &claim(None).to_string());
@@ -288,7 +286,9 @@ fn what_is_looked_for_and_not_found_is_said() {
     }
     let (explained, _, err) = observed("examples/minimal", &composites.to_string());
     assert!(
-        !explained && err.contains("its composite lenses is there, but none of the 1 resources that it names"),
+        !explained
+            && err
+                .contains("the files have its composite lenses, but none of the 1 resources that the composite names"),
         "{err}"
     );
     let mut partial = all.clone();
@@ -300,13 +300,13 @@ fn what_is_looked_for_and_not_found_is_said() {
     }
     let (explained, out, err) = observed("examples/minimal", &partial.to_string());
     assert!(explained && !out.is_empty(), "{err}");
-    assert!(err.contains("of the 2 resources that its composite names, 1 are not in what was observed, and are told as if they did not exist: Object gone"), "{err}");
+    assert!(err.contains("of the 2 resources that its composite names, 1 are not in the files, and are shown as if they did not exist: Object gone"), "{err}");
     // Observed objects of another cluster, and of another namespace.
     let (explained, _, err) = observed(APPLICATION, &all.to_string());
     assert!(!explained, "{err}");
     for said in [
         "neither RealtimeSystemClaim health-lenses in the namespace default",
-        "those that are there are of lenses in default",
+        "the composites in the files are of lenses in default",
         "from the cluster that the claim is in",
         "leave --observed out",
     ] {
@@ -318,7 +318,7 @@ fn what_is_looked_for_and_not_found_is_said() {
     });
     let (explained, out, err) = observed("examples/minimal", &without.to_string());
     assert!(explained && out.contains("RealtimeSystemClaim lenses") && !out.contains("IotBrokerClaim"), "{out}");
-    assert!(err.contains("IotBrokerClaim/streaming-mqtt: nothing of it is in what was observed"), "{err}");
+    assert!(err.contains("IotBrokerClaim/streaming-mqtt: the files have nothing of this claim"), "{err}");
 }
 
 /// Command that writes the observed objects, as each help text and docs/trouble.md give it.

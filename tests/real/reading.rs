@@ -261,18 +261,14 @@ fn what_it_cannot_read_is_told_in_words_and_at_its_line() {
         (format!("{HEAD}a:\n\tb: c\n"), 5, "a tab indents this line: put spaces in its place"),
         (format!("{HEAD}a:\n  b: c\n\td: e\n"), 6, "a tab indents this line: put spaces in its place"),
         (format!("{HEAD}a:\n  - b\n  \t- c\n"), 6, "a tab indents this line: put spaces in its place"),
-        (format!("{HEAD}a: {{{{ .Values.a }}}}\n"), 4, "is a template, which is no YAML yet: render it first"),
+        (format!("{HEAD}a: {{{{ .Values.a }}}}\n"), 4, "is a template, not YAML: render it first"),
         (
             format!("{HEAD}{{{{- if .Values.a }}}}\na: b\n{{{{- end }}}}\n"),
             4,
-            "is a template, which is no YAML yet: render it first",
+            "is a template, not YAML: render it first",
         ),
-        (format!("{HEAD}list:\n- {{{{ .Values.a }}}}\n"), 5, "is a template, which is no YAML yet: render it first"),
-        (
-            format!("{HEAD}{{% if a %}}\na: b\n{{% endif %}}\n"),
-            4,
-            "is a template, which is no YAML yet: render it first",
-        ),
+        (format!("{HEAD}list:\n- {{{{ .Values.a }}}}\n"), 5, "is a template, not YAML: render it first"),
+        (format!("{HEAD}{{% if a %}}\na: b\n{{% endif %}}\n"), 4, "is a template, not YAML: render it first"),
         (format!("{HEAD}a: [b\nc: d\n"), 5, "cannot be read as YAML: "),
         (format!("{HEAD}a: b: c\n"), 4, "cannot be read as YAML: "),
     ] {

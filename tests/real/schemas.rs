@@ -251,7 +251,7 @@ fn keeps_the_rules(server: &ApiServer) {
         (
             "RealtimeSystemClaim",
             with(system(), "kafkaConfig", json!({"topics": [{"name": "a", "retentionMs": 5}]})),
-            "must be -1 (for ever) or at least 60000 milliseconds",
+            "must be -1 (no limit) or at least 60000 milliseconds",
         ),
     ];
     for (kind, spec, words) in cases {

@@ -78,7 +78,7 @@ impl Progress {
         let kind = known.composite.get("kind").and_then(Value::as_str).unwrap_or_default();
         let Some(kind) = Kind::of_composite(kind) else {
             let composites = Kind::composites().join(", ");
-            let message = format!("cannot compose {kind:?}: this function knows {composites}");
+            let message = format!("cannot compose {kind:?}: this function composes {composites}");
             return Err(Refused::of(&[], vec![Fault::new("kind", message)]));
         };
         Self::of_kind(kind, known).map_err(|faults| Refused::of(kind.phases, faults))
@@ -150,10 +150,7 @@ fn lost_place(composed: &Composed, admission: Option<&Admission>, observed: &[Op
         return None;
     }
     let reason = admission.reason(consumer, &BTreeSet::new())?;
-    Some(Fault::new(
-        composed.lock_target.field,
-        format!("{reason}; until then nothing of this claim is changed, and what runs stays as it is"),
-    ))
+    Some(Fault::new(composed.lock_target.field, format!("{reason}; until then no resource of this claim changes")))
 }
 
 /// Composed resource as the function's answer desires it.

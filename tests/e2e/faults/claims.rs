@@ -175,7 +175,7 @@ fn foreign(scene: &mut Scene) -> String {
     scene.apply(&[config]);
     let mut claim = system("foreign-lenses");
     claim["spec"]["environment"] = json!("foreign");
-    let (told, gone, message) = held(scene, &claim, "belongs to no environment of ours and is not used");
+    let (told, gone, message) = held(scene, &claim, "belongs to no environment of this platform and is not used");
     scene.host(&["delete", "providerconfig.kubernetes.crossplane.io", "foreign"]).unwrap();
     scene.until_settled("the others are settled still");
     scene.expect_nothing_lost(&before);

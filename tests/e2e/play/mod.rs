@@ -111,7 +111,7 @@ fn changes(user: &User, application: &mut Value) {
         (
             "vclusterenvironmentclaim/health-streaming-env",
             json!({"components": {"istio": false}}),
-            "cannot be switched off after creation: what stands on it would be lost",
+            "cannot be switched off after creation: everything that uses it would be lost",
         ),
         (
             "vclusterenvironmentclaim/health-streaming-env",

@@ -101,7 +101,7 @@ fn what_is_refused_is_shown_and_said_at_its_field() {
     ] {
         assert!(err.lines().any(|line| line.starts_with(fault)), "{fault} is not in\n{err}");
     }
-    assert_eq!(err.lines().last(), Some("3 changes are refused once the claims are there"));
+    assert_eq!(err.lines().last(), Some("3 changes are refused once the claims exist"));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn a_renamed_claim_says_what_is_lost_and_how_not_to() {
     let new = old.replace("health-lenses", "lenses");
     let (code, difference, err) = between(&[], &old, &new);
     assert_eq!(code, Some(4), "{err}");
-    assert!(difference.contains("RealtimeSystemClaim health-lenses in default: is gone, and lenses takes its place "));
+    assert!(difference.contains("RealtimeSystemClaim health-lenses in default: is gone, and lenses replaces it once "));
     assert_eq!(
         costs(&difference)[..2],
         [
@@ -308,7 +308,7 @@ fn a_broker_that_goes_by_itself_leaves_its_connectors() {
     };
     let connector = |name: &str| {
         format!(
-            "stays behind: connector {name} in Kafka Connect, which goes on failing to reach what it reads; \
+            "stays behind: connector {name} in Kafka Connect, which keeps failing to reach its source; \
              taken up by the next claim of that namespace; to remove: `kubectl exec deploy/kafka-platform -n streaming \
              -- curl -fsS -X DELETE http://localhost:8083/connectors/{name}` inside the virtual cluster"
         )
@@ -339,10 +339,10 @@ fn an_environment_that_goes_takes_every_volume_in_it() {
     assert_eq!(code, Some(4), "{difference}");
     let lost: Vec<&str> = costs(&difference).into_iter().filter(|cost| cost.starts_with("data is lost: ")).collect();
     assert_eq!(lost.len(), 4, "{difference}");
-    assert_eq!(lost[0], "data is lost: virtual cluster health-streaming with all that stands in it: keep the name");
+    assert_eq!(lost[0], "data is lost: virtual cluster health-streaming with everything in it: keep the name");
     assert_eq!(
         lost[3],
-        "data is lost: volume mosquitto-data-pvc (5Gi) of health-mqtt: it goes with its virtual cluster, \
+        "data is lost: volume mosquitto-data-pvc (5Gi) of health-mqtt: it is deleted with its virtual cluster, \
          even with `retain: true`: keep the name, or save the data first (docs/backup.md)"
     );
     // A system's `retain` has no effect if its environment is deleted in the same change.
@@ -351,7 +351,7 @@ fn an_environment_that_goes_takes_every_volume_in_it() {
     let (code, difference, _) = between(&[], &kept, &std::fs::read_to_string(OLD).unwrap());
     assert_eq!(code, Some(4), "{difference}");
     assert!(difference.contains(
-        "  ! data is lost: volume kafka-data-pvc (10Gi): it goes with its virtual cluster, even with `retain: true`: \
+        "  ! data is lost: volume kafka-data-pvc (10Gi): it is deleted with its virtual cluster, even with `retain: true`: \
          keep the environment, or save the data first (docs/backup.md)\n"
     ));
     assert!(!difference.contains("stays behind"), "{difference}");
@@ -377,13 +377,13 @@ fn an_edit_that_loses_data_or_access_says_so() {
             users,
             "  mqttConfig: {users: [{name: sensor, publish: [a/#, b/#]}]}\n",
             0,
-            "access is lost: MQTT user reader: the broker refuses who logs in as it: leave it in spec.mqttConfig.users until nobody does",
+            "access is lost: MQTT user reader: the broker refuses its logins: leave it in spec.mqttConfig.users until no client needs it",
         ),
         (
             users,
             "  mqttConfig: {users: [{name: sensor, publish: [a/#]}, {name: reader, read: [a/#]}]}\n",
             0,
-            "access is lost: MQTT user sensor may not publish to b/# any more: leave it in spec.mqttConfig.users until nobody does",
+            "access is lost: MQTT user sensor may not publish to b/# any more: leave it in spec.mqttConfig.users until no client needs it",
         ),
         (
             "",
@@ -467,7 +467,7 @@ fn what_a_chart_makes_of_a_change_is_not_made_up() {
     assert_eq!(costs(&difference).len(), 0, "{difference}");
     let open = "  allowedClaimNamespaces: [other]\n  tenants: []\n";
     let (_, difference, _) = between(&[], &environment(open), &environment(""));
-    let cost = "access is lost: claims of namespace other are not admitted any more, and those that stand are refused: leave it in spec.allowedClaimNamespaces until they have gone";
+    let cost = "access is lost: claims of namespace other are not admitted any more, and existing ones are refused: leave it in spec.allowedClaimNamespaces until they are deleted";
     assert_eq!(costs(&difference), [cost]);
 }
 
@@ -532,7 +532,7 @@ fn a_new_environment_cannot_ask_to_be_kept() {
     assert_eq!(
         costs(&difference),
         [
-            "data is lost: virtual cluster streaming with all that stands in it: keep the claim, or save what is in it first (docs/backup.md)",
+            "data is lost: virtual cluster streaming with everything in it: keep the claim, or save the data first (docs/backup.md)",
             "stays behind: Namespace streaming on the host, with the volume of the virtual cluster's own state; \
              taken up by an environment of the same name; to remove: `kubectl delete namespace streaming`",
         ]
@@ -552,8 +552,8 @@ fn a_reference_named_later_is_refused_until_the_password_was_read_out() {
     let own = ", credentialsSecretRef: {name: own}";
     let (code, difference, err) = between(&[], &user("", 1), &user(own, 1));
     assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("IotBrokerClaim/mqtt: spec.mqttConfig.users: cannot be given a credentialsSecretRef alone once a password was made up"), "{err}");
-    let read_out = "access is lost: the made-up password in Secret mqtt-user-sensor, which your own overwrites: read it out first: \
+    assert!(err.contains("IotBrokerClaim/mqtt: spec.mqttConfig.users: cannot be given a credentialsSecretRef alone after a password was generated"), "{err}");
+    let read_out = "access is lost: the generated password in Secret mqtt-user-sensor, which your Secret overwrites: read it out first: \
                     `kubectl get secret mqtt-user-sensor -n streaming -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster";
     assert!(costs(&difference).contains(&read_out), "{difference}");
     let (code, difference, err) = between(&[], &user("", 1), &user(own, 2));
@@ -561,7 +561,7 @@ fn a_reference_named_later_is_refused_until_the_password_was_read_out() {
     assert!(costs(&difference).contains(&read_out), "{difference}");
     let (code, difference, _) = between(&[], &user(own, 1), &user("", 1));
     assert_eq!(code, Some(0), "{difference}");
-    assert!(!difference.contains("made-up"), "{difference}");
+    assert!(!difference.contains("generated password"), "{difference}");
     // A renamed claim in the same place overwrites the same Secret.
     let renamed = user(own, 1).replace("name: mqtt,", "name: other,");
     let (_, difference, _) = between(&[], &user("", 1), &renamed);

@@ -57,7 +57,7 @@ fn a_property_that_comes_later_is_not_missing() {
             "{out}"
         );
         let expected = format!(
-            "warning: <stdin>:1: IotBrokerClaim/broker: properties.namespace: {by} sets it when the Application is deployed: it is not known yet, and so broker is not shown"
+            "warning: <stdin>:1: IotBrokerClaim/broker: properties.namespace: {by} sets this field when the Application is deployed: its value is not known yet, so broker is not shown"
         );
         assert!(err.lines().any(|line| line == expected), "{expected}\n{err}");
     }
@@ -85,7 +85,7 @@ fn what_comes_later_excuses_nothing_else() {
     assert!(code == 0 && out.contains("IotBrokerClaim broker in default: "), "{err}");
     assert!(
         err.contains(
-            "properties.domain: the input from d sets it when the Application is deployed: it is shown without"
+            "properties.domain: the input from d sets this field when the Application is deployed: the claim is shown without it"
         ),
         "{err}"
     );
@@ -100,7 +100,7 @@ fn components_of_other_types_are_listed_and_slips_are_warned_of() {
         out.contains("\nnot shown: component broker of type iot-brokr@v1, did you mean \"iot-broker\"? (<stdin>:1)\n"),
         "{out}"
     );
-    assert!(err.starts_with("warning: <stdin>:1: spec.components[1].type: \"iot-brokr\" is none of ours, did you mean \"iot-broker\"? broker is not shown\n"), "{err}");
+    assert!(err.starts_with("warning: <stdin>:1: spec.components[1].type: \"iot-brokr\" does not belong to this platform, did you mean \"iot-broker\"? broker is not shown\n"), "{err}");
     // An unknown field gets the usual message, and the same run reports all other faults.
     let (code, out, err) = of(&application(&typo, &json!({"polcies": []})));
     assert_eq!((code, out.as_str()), (1, ""));
@@ -117,7 +117,7 @@ fn components_of_other_types_are_listed_and_slips_are_warned_of() {
         let (out, err) = texts(&output);
         let told = if to_out { &out } else { &err };
         assert!(told.contains("shop") && told.contains("webservice"), "{told}");
-        assert!(!err.contains("is none of ours"), "{err}");
+        assert!(!err.contains("does not belong to this platform"), "{err}");
     }
 }
 
@@ -156,10 +156,10 @@ fn other_peoples_kinds_are_passed_over() {
         assert!(tree.contains(&format!("\nnot shown: {name}{folder}/")), "{name}\n{tree}");
     }
     for expected in [
-        "typo.yaml:1: kind: IotBrokerClam is none of ours, did you mean \"IotBrokerClaim\"? It is not shown",
-        "group.yaml:1: apiVersion: platform.exmaple.org/v1alpha1 is none of ours, did you mean \"platform.example.org\"? It is not shown",
-        "theirs.yaml:1: apiVersion: RealtimeSystemClaim is none of ours in the group acme.example.com: it is not shown",
-        "slip.yaml:1: apiVersion: core.oam.deb/v1beta1 is none of ours, did you mean \"core.oam.dev\"? It is not shown",
+        "typo.yaml:1: kind: IotBrokerClam does not belong to this platform, did you mean \"IotBrokerClaim\"? It is not shown",
+        "group.yaml:1: apiVersion: platform.exmaple.org/v1alpha1 does not belong to this platform, did you mean \"platform.example.org\"? It is not shown",
+        "theirs.yaml:1: apiVersion: RealtimeSystemClaim of the group acme.example.com does not belong to this platform: it is not shown",
+        "slip.yaml:1: apiVersion: core.oam.deb/v1beta1 does not belong to this platform, did you mean \"core.oam.dev\"? It is not shown",
     ] {
         assert!(err.contains(&format!("warning: {folder}/{expected}\n")), "{expected}\n{err}");
     }
@@ -198,7 +198,7 @@ fn every_fault_is_told_in_one_round() {
         "33: spec.components[2].propertis: unknown field, did you mean \"properties\"?",
         "34: IotBrokerClaim/slip: propertis.namespace: must be lower-case letters, digits and hyphens, ",
         "37: IotBrokerClaim/list: properties: must be a set of fields, not a list",
-        "41: metadata.name: is required: what a cluster would make of generateName is not known yet",
+        "41: metadata.name: is required: the name that a cluster generates from generateName is not known yet",
         "43: properties: unknown field, did you mean \"spec\"?",
         "47: IotBrokerClaim/: properties.mqttConfig.users[0].name: must not be \"kafka-bridge\"",
     ];
@@ -247,7 +247,7 @@ fn a_word_that_yaml_takes_for_a_truth_value_is_told_as_one() {
         )
     };
     let (code, _, err) = of(&claim("no"));
-    let expected = "spec.name: must be text, not false: put it in quotes, without which YAML takes yes, no, on and off for true or false\n";
+    let expected = "spec.name: must be text, not false: put it in quotes, because YAML reads yes, no, on and off without quotes as true or false\n";
     assert!(code == 1 && err.contains(expected) && err.contains("\n1 fault: "), "{err}");
     assert_eq!(of(&claim("\"no\"")).0, 0);
 }
@@ -303,15 +303,15 @@ fn an_environment_that_is_forgotten_or_misspelt_is_noticed() {
     for (properties, expected) in [
         (
             json!({"namespace": "lab"}),
-            "is left out, and so it is lab, which is not here; the environment streaming has the namespace lab: set it to streaming",
+            "is left out and defaults to lab, which is not in these files; the environment streaming has the namespace lab: set it to streaming",
         ),
         (
             json!({"namespace": "lab", "environment": "streming"}),
-            "no environment streming is here; the environment streaming has the namespace lab: set it to streaming",
+            "no environment streming is in these files; the environment streaming has the namespace lab: set it to streaming",
         ),
         (
             json!({"namespace": "other", "environment": "streming"}),
-            "no environment streming is here; the environment streaming is: set it to streaming",
+            "no environment streming is in these files; the environment streaming is: set it to streaming",
         ),
     ] {
         let (code, _, err) = with(properties);

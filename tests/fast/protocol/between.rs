@@ -136,7 +136,7 @@ fn what_was_released_does_not_mind_an_environment_that_goes_and_comes_back() {
             let answer = run(with_environment(settled.clone(), gone));
             if [Some(&foreign), Some(&closed)].contains(&gone) {
                 // A claim that lost its admission changes nothing, so that no edit reaches its running resources.
-                let ending = "until then nothing of this claim is changed, and what runs stays as it is";
+                let ending = "until then no resource of this claim changes";
                 assert!(fatal(&answer).starts_with("spec.namespace: the ") && fatal(&answer).ends_with(ending));
                 assert!(desired(&answer).is_empty(), "{claim}: nothing is applied");
             } else {
@@ -236,7 +236,7 @@ fn what_nobody_of_ours_made_is_never_taken_over() {
             found["metadata"]["labels"] = json!({"somebody": "else"});
             let answer = run(with_found(first(&example(claim)), lock, Some(&found)));
             assert!(fatal(&answer).starts_with(field), "{}", fatal(&answer));
-            assert!(fatal(&answer).contains("is none of ours"), "{}", fatal(&answer));
+            assert!(fatal(&answer).contains("does not belong to this platform"), "{}", fatal(&answer));
             assert!(desired(&answer).is_empty(), "nothing is applied");
         }
     }

@@ -52,7 +52,7 @@ fn a_namespace_is_asked_for_and_held_until_crossplane_has_looked() {
         let held = held(&answer);
         assert!(held.contains(NAMESPACE) && held.contains(HELM) && held.contains("vcluster-release"), "{held:?}");
         let (settled, message) = condition(&answer, "Settled");
-        assert!(!settled && message.starts_with("Crossplane has not said yet whether there is a "), "{message}");
+        assert!(!settled && message.starts_with("Crossplane has not reported yet whether there is a "), "{message}");
         assert!(
             answer.requirements.is_some_and(|asked| asked.resources.contains_key(unknown)),
             "it is asked for again"
@@ -74,7 +74,7 @@ fn a_namespace_is_made_where_none_is_and_used_where_it_is_the_environments() {
 fn a_namespace_that_is_on_its_way_out_is_waited_for() {
     let mut leaving = ours();
     leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-    let words = "the Namespace health-streaming on the host is being deleted: once it is gone, this goes on";
+    let words = "the Namespace health-streaming on the host is being deleted: this claim continues once it is gone";
     let answer = run(begun(Some(&leaving)));
     assert!(held(&answer).contains(NAMESPACE) && answer.results.is_empty());
     assert!(condition(&answer, "Settled").1.starts_with(words), "{}", condition(&answer, "Settled").1);

@@ -113,8 +113,8 @@ fn every_change_that_cannot_be_is_named_at_once() {
         SYSTEM,
         &[("/spec/kafkaConfig/storage", json!("1Gi")), ("/spec/database", json!({"storage": "7Gi"}))],
     );
-    assert!(fatal(&answer).contains("(there is \"10Gi\")"), "{}", fatal(&answer));
-    assert!(fatal(&answer).contains("(there is \"8Gi\")"), "{}", fatal(&answer));
+    assert!(fatal(&answer).contains("(the cluster has \"10Gi\")"), "{}", fatal(&answer));
+    assert!(fatal(&answer).contains("(the cluster has \"8Gi\")"), "{}", fatal(&answer));
 }
 
 #[test]
@@ -166,12 +166,11 @@ fn a_storage_class_that_no_cluster_would_follow_is_refused_and_the_present_one_n
     set(&mut by_cluster_api, "/spec/provisioner", json!("ClusterAPI"));
     let (system, broker) = (example(SYSTEM), example(BROKER));
     for claim in [example(ENVIRONMENT), by_cluster_api, system.clone(), broker] {
-        let words =
-            "input.storageClass: cannot change while volumes stand, because no cluster gives a volume another class";
+        let words = "input.storageClass: cannot change while volumes exist, because a volume keeps its class";
         for (before, after, says) in [
-            (None, Some("gp3"), "was made with the default class, and now it would be class \"gp3\""),
-            (Some("gp2"), Some("gp3"), "was made with class \"gp2\", and now it would be class \"gp3\""),
-            (Some("gp2"), None, "was made with class \"gp2\", and now it would be the default class"),
+            (None, Some("gp3"), "was created with the default class, not with class \"gp3\""),
+            (Some("gp2"), Some("gp3"), "was created with class \"gp2\", not with class \"gp3\""),
+            (Some("gp2"), None, "was created with class \"gp2\", not with the default class"),
         ] {
             let answer = after_class(&claim, before, after, true);
             assert!(fatal(&answer).starts_with(words) && fatal(&answer).ends_with(says), "{}", fatal(&answer));

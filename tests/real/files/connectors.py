@@ -237,7 +237,7 @@ class Connectors(Case):
     def test_paused_by_a_person(self):
         self.connectors[self.name], self.states[self.name] = {}, "PAUSED"
         said = self.run_once().splitlines()[-1]
-        self.assertIn("somebody has paused it", said)
+        self.assertIn("it is paused; to resume it", said)
         self.assertIn(f"curl -X PUT {self.urls['CONNECT_URL']}/connectors/{self.name}/resume", said)
 
     def test_nothing_answers_yet(self):

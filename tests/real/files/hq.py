@@ -325,7 +325,7 @@ class Processors(StandInHq):
         for run in (1, 2):
             self.assertEqual(
                 self.run_once().splitlines()[-1],
-                "cannot run processor heart-rate: Lenses says FAILED: java.lang.IllegalStateException: no offsets",
+                "cannot run processor heart-rate: Lenses reports FAILED: java.lang.IllegalStateException: no offsets",
             )
             self.assertEqual(self.actions.count(("start", "heart-rate")), run)
 

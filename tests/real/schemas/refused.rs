@@ -141,7 +141,7 @@ fn of_environments() -> Vec<Case> {
         Case {
             kind: ENVIRONMENT,
             field: "spec.retain",
-            says: "cannot be switched on: the host deletes every volume in a virtual cluster together with it, ",
+            says: "cannot be switched on: the host deletes every volume inside a virtual cluster together with the virtual cluster, ",
             before: environment(),
             forbidden: vec![with(environment(), "retain", json!(true))],
             allowed: vec![with(environment(), "retain", json!(false)), environment()],
@@ -307,7 +307,7 @@ fn of_systems() -> Vec<Case> {
         Case {
             kind: SYSTEM,
             field: "spec.dashboard.administrator.email",
-            says: "cannot be changed after creation: Metabase knows its first administrator by it; ",
+            says: "cannot be changed after creation: it identifies Metabase's first administrator; ",
             before: administrator(json!({"email": "a@example.com"})),
             forbidden: vec![administrator(json!({"email": "b@example.com"})), system()],
             allowed: vec![with(administrator(json!({"email": "a@example.com"})), "monitoring", json!(false))],
@@ -315,7 +315,7 @@ fn of_systems() -> Vec<Case> {
         Case {
             kind: SYSTEM,
             field: "spec.dashboard.administrator.email",
-            says: "cannot be changed after creation: Metabase knows its first administrator by it; ",
+            says: "cannot be changed after creation: it identifies Metabase's first administrator; ",
             before: system(),
             forbidden: vec![administrator(json!({"email": "b@example.com"}))],
             allowed: vec![with(system(), "dashboard", json!({"proxy": false}))],

@@ -116,7 +116,8 @@ fn text(file: &str, bytes: Vec<u8>, documents: &mut Vec<Document>, faults: &mut 
 fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     let utf_16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = rest.chunks(2).map(|pair| unit([pair[0], *pair.get(1).unwrap_or(&0)])).collect();
-        String::from_utf16(&units).map_err(|_| "is not text in UTF-16, as it says at its beginning: save it as UTF-8")
+        String::from_utf16(&units)
+            .map_err(|_| "is not text in UTF-16, although it begins with its byte order mark: save it as UTF-8")
     };
     match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes),
@@ -171,8 +172,7 @@ fn words(text: &str, unreadable: Unreadable) -> (usize, String) {
     let Unreadable { line, message } = unreadable;
     let lines = || text.lines().zip(1..);
     if let Some((_, line)) = lines().take(line).find(|(content, _)| is_template(content)) {
-        let message =
-            "is a template, which is no YAML yet: render it first, as `helm template` does, and give what comes out";
+        let message = "is a template, not YAML: render it first, as `helm template` does, and pass the output";
         return (line, message.to_owned());
     }
     // The YAML parser may report a tab on the line above or below the tab, so the neighbouring lines are searched too.

@@ -30,9 +30,9 @@ mod text;
 const EXAMPLES: &str = concat!(
     "\
 Examples:
-  Before anything exists, what comes first and what waits for what:
+  Explain the order of resources before anything exists:
     function-realtime-platform explain application.yaml
-  What a claim waits for now:
+  Explain what a claim waits for now:
     ",
     crate::observe!(),
     "
@@ -40,12 +40,12 @@ Examples:
   What has changed from one moment to the next:
     function-realtime-platform explain application.yaml --states observed-*.yaml
 
-Observed files are what kubectl get -o yaml writes, of any resources: composed ones are found by their annotation \
-crossplane.io/composition-resource-name, an environment by its ProviderConfig. A claim of which nothing is found in them \
-is named, with what was looked for. Each file of --states is one state of the whole cluster; conditions of a claim that \
-it leaves out are those that were told of the state before it.
+Observed files are the output of kubectl get -o yaml, of any resources: composed ones are found by their annotation \
+crossplane.io/composition-resource-name, an environment by its ProviderConfig. A claim of which the files have nothing \
+is named, with the objects that were looked for. Each file of --states is one state of the whole cluster; conditions of a claim that \
+it leaves out are those of the state before it.
 
-Exit codes: 0 all is told, 1 something is wrong with the files or nothing is found in them, 2 something is wrong with the command line."
+Exit codes: 0 all claims are explained, 1 a fault in the files, or no claim is found in them, 2 a fault in the command line."
 );
 
 /// What to explain, and how.
@@ -56,15 +56,15 @@ pub struct Args {
     #[arg(value_name = "CLAIM")]
     pub claim: PathBuf,
 
-    /// What is observed: files that kubectl get -o yaml writes, folders, or - [default: nothing]
+    /// Observed resources: files that kubectl get -o yaml writes, folders, or - [default: nothing]
     #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with = "states")]
     pub observed: Vec<PathBuf>,
 
-    /// What is observed step by step: files that kubectl get -o yaml writes, one for each state, or folders of them
+    /// Observed resources step by step: output of kubectl get -o yaml, one file for each state, or folders of them
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub states: Vec<PathBuf>,
 
-    /// How to tell it
+    /// Format of the explanation
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
 
@@ -73,14 +73,14 @@ pub struct Args {
     pub input: Vec<PathBuf>,
 }
 
-/// Output format of the command `explain`.
+/// Format of the explanation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// By claim, by phase
     Text,
-    /// All of it, for programs
+    /// Everything, for programs
     Json,
-    /// All of it, for programs and people
+    /// Everything, for programs and people
     Yaml,
 }
 

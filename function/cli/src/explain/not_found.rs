@@ -27,7 +27,7 @@ const OBSERVE: &str = observe!();
 /// Fault of an unreadable file of observed objects, with the command that writes a readable one. The output of a failed
 /// kubectl often is no YAML.
 pub fn unreadable(fault: Located) -> Located {
-    let message = format!("{}; write what is observed with {OBSERVE}", fault.message);
+    let message = format!("{}; write the observed resources with {OBSERVE}", fault.message);
     Located { message, ..fault }
 }
 
@@ -50,16 +50,16 @@ fn description(value: &Value) -> String {
     };
     let begin: String = text.chars().take(60).collect();
     let what = if begin.starts_with("NAME") {
-        "is a table, which leaves most out"
+        "is a table, which lacks most fields"
     } else if ["error", "Error", "No resources found", "Unable to connect", "The connection", "Warning"]
         .iter()
         .any(|word| begin.starts_with(word))
     {
-        "is what kubectl says where it finds nothing"
+        "is a message of kubectl, not an object"
     } else {
-        "is no object of a cluster"
+        "is not a Kubernetes object"
     };
-    format!("{what}, and begins with {begin:?}: write what is observed with {OBSERVE}")
+    format!("{what}, and begins with {begin:?}: write the observed resources with {OBSERVE}")
 }
 
 fn plain(value: &Value) -> String {
@@ -108,8 +108,8 @@ fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String>
         let is_alone = count > 0 && count == seen.refs.len() && seen.composed.is_empty();
         return is_alone.then(|| {
             format!(
-                "its composite {made} is there, but none of the {count} resources that it names: \
-                 write them too, with {OBSERVE}"
+                "the files have its composite {made}, but none of the {count} resources that the composite names: \
+                 write these too, with {OBSERVE}"
             )
         });
     }
@@ -119,17 +119,17 @@ fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String>
     }
     if let Some(wanted) = &seen.wanted {
         return Some(format!(
-            "the claim is there, but not its composite, {composite} {wanted}, nor anything that is composed of it: \
+            "the files have the claim, but neither its composite, {composite} {wanted}, nor a composed resource: \
              write both too, with {OBSERVE}"
         ));
     }
     let others = match others(asked.kind, objects) {
         others if others.is_empty() => String::new(),
-        others => format!("; those that are there are of {}", others.join(", ")),
+        others => format!("; the composites in the files are of {}", others.join(", ")),
     };
     Some(format!(
-        "nothing of it is in what was observed: neither {kind} {name} in the namespace {namespace}, nor the {composite} \
-         of that claim, nor a resource with its labels{others}; write what is observed with {OBSERVE}, from the cluster \
+        "the files have nothing of this claim: neither {kind} {name} in the namespace {namespace}, nor the {composite} \
+         of that claim, nor a resource with its labels{others}; write the observed resources with {OBSERVE}, from the cluster \
          that the claim is in"
     ))
 }
@@ -143,7 +143,7 @@ fn incomplete(seen: &Seen, objects: &[&Value]) -> Option<String> {
     let more = if count > NAMED { format!(" and {} more", count - NAMED) } else { String::new() };
     (count > 0).then(|| {
         format!(
-            "of the {all} resources that its composite names, {count} are not in what was observed, and are told as if \
+            "of the {all} resources that its composite names, {count} are not in the files, and are shown as if \
              they did not exist: {}{more}; write all of them with {OBSERVE}",
             named.join(", ")
         )

@@ -78,7 +78,7 @@ fn account(account: &Account, is_shown: impl Fn(&Line) -> bool, is_listed: impl 
 fn heading(account: &Account) -> String {
     let state = match (account.phase, &account.resources) {
         (Some(phase), Some(resources)) => {
-            let again = account.ttl_seconds.map(|seconds| format!(", asked again after {seconds} s"));
+            let again = account.ttl_seconds.map(|seconds| format!(", reconciled again after {seconds} s"));
             format!("{phase}, {resources} ready{}", again.unwrap_or_default())
         }
         _ => "refused, nothing is changed".to_owned(),
@@ -86,7 +86,7 @@ fn heading(account: &Account) -> String {
     let mut text = format!("{} {} in {}: {state}\n", account.kind, painted(TITLE, &account.name), account.namespace);
     for paused in &account.paused {
         let notice = format!(
-            "the {paused} is paused by a person, and nothing below is acted upon: remove its annotation {PAUSED}"
+            "the {paused} is paused by a person, so Crossplane applies nothing below: remove its annotation {PAUSED}"
         );
         let _ = writeln!(text, "  {}", painted(BAD, &notice));
     }

@@ -7,15 +7,19 @@ use realtime_platform_core::schema::Column;
 /// `READY`.
 const STATE: [Column; 4] = [
     Column::new("Phase", ".status.phase", "The first phase that is not ready."),
-    Column::new("Resources", ".status.resources", "How many resources are ready."),
+    Column::new("Resources", ".status.resources", "Number of resources that are ready."),
     Column::new("Accepted", r#".status.conditions[?(@.type=="Accepted")].status"#, "Whether the claim is valid."),
-    Column::new("Endpoint", ".status.endpoint", "Where to go first."),
+    Column::new("Endpoint", ".status.endpoint", "Address to open first."),
 ];
 
 /// Further printer columns for the state of a claim, which only `kubectl get -o wide` shows.
 const MORE: [Column; 2] = [
     Column::wide("Settled", r#".status.conditions[?(@.type=="Settled")].status"#, "Whether nothing is waited for."),
-    Column::wide("Message", r#".status.conditions[?(@.type=="Settled")].message"#, "What is waited for."),
+    Column::wide(
+        "Message",
+        r#".status.conditions[?(@.type=="Settled")].message"#,
+        "Reason why the claim is not settled.",
+    ),
 ];
 
 /// All printer columns of a kind of claim: those of the state, then the kind's own, and last the further ones of the

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 const OPENING: &str = "# Field reference
 
-What may be written in each claim, and in the function's input. A default is what holds when the field is left out.
+Fields of each claim, and of the function's input. A default holds where the field is left out.
 As properties of a component in an OAM Application the fields are the same, without `spec.` in front.
 ";
 
@@ -66,8 +66,8 @@ fn fields(page: &mut String, schema: &Value, path: &str) {
 fn charts(page: &mut String) {
     let _ = writeln!(
         page,
-        "\nWhat it reaches of each chart was seen in what Helm makes of it at this version. The pods of another version, or of \
-         a chart of your own, are yours to look at: `make charts` renders all that are pinned.\n\n\
+        "\nIts reach into each chart was read from the manifests that Helm renders of this version. For another version, or \
+         a chart of your own, look at the pods yourself: `make charts` renders all pinned charts.\n\n\
          | Chart | Version | SHA-256 of its archive | Pods that run elsewhere |\n|---|---|---|---|"
     );
     for chart in Chart::ALL {
@@ -121,7 +121,7 @@ fn status_fields(page: &mut String, status: &Value) {
     if properties(status).is_none_or(serde_json::Map::is_empty) {
         return;
     }
-    let _ = writeln!(page, "\n### What it tells\n\n| Field | Type | Description |\n|---|---|---|");
+    let _ = writeln!(page, "\n### Status\n\n| Field | Type | Description |\n|---|---|---|");
     status_rows(page, status, "status");
 }
 

@@ -53,8 +53,8 @@ fn astray(environments: &[(&str, Vec<String>)], tenant: &Shown) -> Option<Locate
     let has_it = environments.iter().find(|(_, inside)| inside.contains(&consumer.namespace)).map(|(name, _)| *name);
     let meant = has_it.or_else(|| schema::nearest(&consumer.environment, &names))?;
     let why = match tenant.asked.spec.get("environment") {
-        Some(_) => format!("no environment {} is here", consumer.environment),
-        None => format!("is left out, and so it is {}, which is not here", consumer.environment),
+        Some(_) => format!("no environment {} is in these files", consumer.environment),
+        None => format!("is left out and defaults to {}, which is not in these files", consumer.environment),
     };
     let which = if has_it.is_some() { format!("has the namespace {}", consumer.namespace) } else { "is".to_owned() };
     let message = format!("{why}; the environment {meant} {which}: set it to {meant}");
@@ -182,7 +182,7 @@ fn contested(claims: &[Shown]) -> Vec<Located> {
         }
         warnings.extend(before.into_iter().map(|first| {
             let sentence = format!(
-                "{} asks for the same place; the first to come has it, and the other is held",
+                "{} asks for the same place; the claim that was first owns it, and the other is held",
                 first.asked.claim.name
             );
             later.asked.warning(&sentence, first.asked.root)

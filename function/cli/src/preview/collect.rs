@@ -76,12 +76,15 @@ impl Asked<'_> {
     /// without them.
     pub fn later(&self, is_shown: bool) -> impl Iterator<Item = Located> {
         let so = if is_shown {
-            "it is shown without".to_owned()
+            "the claim is shown without it".to_owned()
         } else {
-            format!("it is not known yet, and so {} is not shown", self.claim.name)
+            format!("its value is not known yet, so {} is not shown", self.claim.name)
         };
         self.brought.iter().map(move |Brought { property, by }| {
-            self.fault(&format!("spec.{property}"), format!("{by} sets it when the Application is deployed: {so}"))
+            self.fault(
+                &format!("spec.{property}"),
+                format!("{by} sets this field when the Application is deployed: {so}"),
+            )
         })
     }
 
@@ -215,10 +218,11 @@ impl<'a> Gathered<'a> {
         };
         if let Some(nearest) = nearest {
             let written = object.text(field);
-            let message = format!("{written} is none of ours, did you mean {nearest:?}? It is not shown");
+            let message =
+                format!("{written} does not belong to this platform, did you mean {nearest:?}? It is not shown");
             self.warnings.push(object.fault(field, message));
         } else if is_ours(kind) {
-            let message = format!("{kind} is none of ours in the group {group}: it is not shown");
+            let message = format!("{kind} of the group {group} does not belong to this platform: it is not shown");
             self.warnings.push(object.fault("apiVersion", message));
         }
         self.not_ours.push(NotOurs {
@@ -330,7 +334,9 @@ impl<'a> Gathered<'a> {
         }
         let nearest = schema::nearest(plain_type, &KINDS.each_ref().map(|kind| kind.definition));
         if let Some(nearest) = nearest {
-            let message = format!("{plain_type:?} is none of ours, did you mean {nearest:?}? {name} is not shown");
+            let message = format!(
+                "{plain_type:?} does not belong to this platform, did you mean {nearest:?}? {name} is not shown"
+            );
             self.warnings.push(component.fault("type", message));
         }
         self.not_ours.push(NotOurs {
@@ -355,7 +361,7 @@ impl<'a> Gathered<'a> {
         if object.value.pointer("/metadata/name").is_some_and(|name| !name.is_string() && !name.is_null()) {
             self.faults.push(object.fault(field, "must be text: put it in quotes"));
         } else if name.is_empty() && object.value.pointer("/metadata/generateName").is_some() {
-            let message = "is required: what a cluster would make of generateName is not known yet";
+            let message = "is required: the name that a cluster generates from generateName is not known yet";
             self.faults.push(object.fault(field, message));
         } else if name.is_empty() {
             // A component without a name has a fault from the Application's schema already, so none is added.

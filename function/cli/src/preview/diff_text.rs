@@ -49,7 +49,9 @@ fn claim(difference: &ClaimDifference, text: &mut String) -> io::Result<()> {
         (None, _, _) => ": is new".to_owned(),
         (_, None, Some(successor)) => {
             let name = &successor.asked.claim.name;
-            format!(": is gone, and {name} takes its place once all of it has left, with everything made anew")
+            format!(
+                ": is gone, and {name} replaces it once all its resources are deleted, with everything created anew"
+            )
         }
         (_, None, None) => ": is gone".to_owned(),
         _ if difference.is_none() => ": nothing changes".to_owned(),

@@ -36,8 +36,8 @@ pub fn refused(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     }
     match faults.len() {
         0 => Ok(()),
-        1 => writeln!(out, "1 change is refused once the claim is there"),
-        count => writeln!(out, "{count} changes are refused once the claims are there"),
+        1 => writeln!(out, "1 change is refused once the claim exists"),
+        count => writeln!(out, "{count} changes are refused once the claims exist"),
     }
 }
 

@@ -25,7 +25,8 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
         let asked = &shown.asked;
         let mut comments = vec![
             format!("{} {} in {}", asked.kind.claim, asked.claim.name, asked.claim.namespace),
-            "as Crossplane first gets it: what waits for something is paused until that is ready".to_owned(),
+            "as Crossplane first receives it: a resource that waits for another is paused until that one is ready"
+                .to_owned(),
         ];
         let plan = &shown.composed.plan;
         // Crossplane looks up names on the host before it applies anything, so no resource of a preview waits for that

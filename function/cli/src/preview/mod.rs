@@ -40,29 +40,29 @@ mod versions;
 
 const EXAMPLES: &str = "\
 Examples:
-  What an Application becomes:
+  Show what an Application becomes:
     function-realtime-platform preview application.yaml
-  What Crossplane gets for it, with the platform team's settings:
+  Show the composed resources, with the platform team's settings:
     function-realtime-platform preview -o yaml --input compositions/ application.yaml
-  What finally stands in each cluster, for other programs to check:
+  Check the final manifests of each cluster with another program:
     function-realtime-platform preview -o manifests application.yaml | kubeconform
-  What a mirror has to hold for it, images and charts:
+  List the images and charts that a mirror must have:
     function-realtime-platform preview -o images --input compositions/ application.yaml
-  What changes between two versions, and what of it is refused:
+  Show what changes between two versions, and which changes are refused:
     function-realtime-platform preview --diff old.yaml new.yaml
     kubectl get realtimesystemclaim health-lenses -o yaml | function-realtime-platform preview --diff - new.yaml
-  Whether a change may be applied without a person who has read it:
+  Find out in a pipeline whether a person must read a change first:
     function-realtime-platform preview --diff old.yaml --exit-code new.yaml
-  A picture of it, to click through in any browser:
+  Draw a picture to click through in any browser:
     function-realtime-platform preview -o html application.yaml >platform.html
-  What a claim in a cluster would become now:
+  Show what a claim in a cluster would become now:
     kubectl get realtimesystemclaim health-lenses -o yaml | function-realtime-platform preview -
 
-Whatever is wrong is said at once, with file, line and field, and then nothing is shown. \
-Colour is for terminals; NO_COLOR and CLICOLOR are obeyed.
+All faults are reported at once, with file, line and field, and then nothing is shown. \
+Colours are for terminals only; NO_COLOR and CLICOLOR are respected.
 
-Exit codes: 0 all is well, 1 something is wrong with the files or a change is refused, 2 something is wrong with the command line, \
-3 something changes (with --exit-code), 4 a change loses data.";
+Exit codes: 0 no fault, 1 a fault in the files or a refused change, 2 a fault in the command line, \
+3 a change (with --exit-code), 4 a change that loses data.";
 
 /// What to show, and how.
 #[derive(clap::Args, Debug)]
@@ -72,7 +72,7 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// How to show what they become
+    /// Format of the preview
     #[arg(short, long, value_enum, default_value_t = Output::Tree)]
     pub output: Output,
 
@@ -80,7 +80,7 @@ pub struct Args {
     #[arg(short, long, value_name = "OTHER")]
     pub diff: Option<PathBuf>,
 
-    /// End with exit code 3 where --diff finds a change. Where one loses data it is 4, with and without this
+    /// End with exit code 3 where --diff finds a change. A change that loses data ends with 4, with and without this flag
     #[arg(long, requires = "diff")]
     pub exit_code: bool,
 
@@ -89,22 +89,22 @@ pub struct Args {
     pub input: Vec<PathBuf>,
 }
 
-/// Output format of the command `preview`.
+/// Format of the preview.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// By claim, by cluster, by part
     Tree,
-    /// The composed resources, as Crossplane first gets them
+    /// The composed resources, as Crossplane first receives them
     Yaml,
-    /// What finally stands in each cluster
+    /// The final manifests of each cluster
     Manifests,
-    /// Every image and chart that is pulled for it, a line each
+    /// Every image and chart to pull, a line each
     Images,
-    /// All of it, for programs
+    /// Everything, for programs
     Json,
-    /// A picture: clusters, parts, who leads to whom, where data flows
+    /// A picture: clusters, parts, routes between them, and the flow of data
     Svg,
-    /// The same as a page: every manifest behind its part, to search and to print
+    /// The picture as a page to search and to print, with the manifests of every part
     Html,
 }
 

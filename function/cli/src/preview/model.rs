@@ -79,8 +79,7 @@ fn add<'a>(
         None => claims.push(shown),
         Some(other) if other.composed == shown.composed => {}
         Some(other) => {
-            let message =
-                format!("stands here and, with another content, in {}: leave one of them out", other.asked.source());
+            let message = format!("is also in {}, with another content: leave one of them out", other.asked.source());
             faults.push(shown.asked.fault("spec", message));
         }
     }

@@ -142,10 +142,10 @@ impl Title {
         let Self { kind, name, .. } = self;
         match holder {
             Holder::Unknown => {
-                Some(format!("Crossplane has not said yet whether there is a {kind} {name} on the host"))
+                Some(format!("Crossplane has not reported yet whether there is a {kind} {name} on the host"))
             }
             Holder::Leaving => {
-                Some(format!("the {kind} {name} on the host is being deleted: once it is gone, this goes on"))
+                Some(format!("the {kind} {name} on the host is being deleted: this claim continues once it is gone"))
             }
             Holder::Nobody | Holder::Ours | Holder::Foreign | Holder::OtherNamespace(_) => None,
         }
@@ -220,7 +220,7 @@ mod tests {
         assert!(!holders.are_clear());
         assert_eq!(
             holders.reason().as_deref(),
-            Some("Crossplane has not said yet whether there is a Namespace lab on the host")
+            Some("Crossplane has not reported yet whether there is a Namespace lab on the host")
         );
         assert_eq!(holders.faults(&composed().lock_target), []);
     }

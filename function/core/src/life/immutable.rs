@@ -136,7 +136,7 @@ impl Immutable {
                 return (!is_left_alone).then(|| Fault::new(self.field, self.message));
             }
         };
-        Some(Fault::new(self.field, format!("{} (there is {was:?})", self.message)))
+        Some(Fault::new(self.field, format!("{} (the cluster has {was:?})", self.message)))
     }
 
     /// The fault of a changed storage class, if a volume has another one. Without a finalizer on the managed resource,
@@ -160,10 +160,7 @@ impl Immutable {
         let words =
             |class: Option<&str>| class.map_or("the default class".to_owned(), |name| format!("class {name:?}"));
         let (volume, was, now) = (&class.volume, words(was.as_deref()), words(class.now.as_deref()));
-        Some(Fault::new(
-            self.field,
-            format!("{}: {volume} was made with {was}, and now it would be {now}", self.message),
-        ))
+        Some(Fault::new(self.field, format!("{}: {volume} was created with {was}, not with {now}", self.message)))
     }
 }
 

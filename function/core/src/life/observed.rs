@@ -235,7 +235,7 @@ fn failing_pods(ready: Ready, seen: &impl Look) -> Option<String> {
         Ready::Available => message("ReplicaFailure", "True").or_else(|| message("Progressing", "False")),
         Ready::Complete => {
             let failed = seen.field(&["status", "atProvider", "manifest", "status", "failed"])?.as_i64()?;
-            (failed > 0).then(|| format!("pods of it that failed: {failed}; it is tried again"))
+            (failed > 0).then(|| format!("failed pods: {failed}; the Job is retried"))
         }
         Ready::Exists | Ready::Condition | Ready::Rolled => None,
     }
@@ -465,7 +465,7 @@ mod tests {
         job["status"]["atProvider"]["manifest"]["status"]["failed"] = json!(2);
         let seen = look(Ready::Complete, &job);
         assert_eq!(seen.failure, Failure::Pods);
-        assert_eq!(seen.words.as_deref(), Some("pods of it that failed: 2; it is tried again"));
+        assert_eq!(seen.words.as_deref(), Some("failed pods: 2; the Job is retried"));
     }
 
     #[test]

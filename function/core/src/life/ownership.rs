@@ -104,7 +104,7 @@ impl Ownership {
         let LockTarget { taken, field, .. } = lock_target;
         Some(if *leaving {
             format!(
-                "{taken}: claim {namespace}/{name} owns it ({lock}) and is being deleted; once it is gone, this one goes on"
+                "{taken}: claim {namespace}/{name} owns it ({lock}) and is being deleted; this claim continues once that one is gone"
             )
         } else {
             format!("{taken}: claim {namespace}/{name} owns it ({lock}); delete that claim or choose another {field}")
@@ -116,7 +116,7 @@ impl Ownership {
     pub fn fault(&self, lock_target: &LockTarget) -> Option<Fault> {
         let Self::Foreign { lock } = self else { return None };
         let message = format!(
-            "must not be {:?}: the {lock} is none of ours, and would be taken over; choose another name, or have its owner delete it",
+            "must not be {:?}: the {lock} does not belong to this platform, and would be taken over; choose another name, or have its owner delete it",
             lock_target.name
         );
         Some(Fault::new(lock_target.field, message))
@@ -172,7 +172,7 @@ mod tests {
         );
         found["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         let reason = judged(&found).reason(&composed().lock_target).unwrap();
-        assert!(reason.ends_with("and is being deleted; once it is gone, this one goes on"), "{reason}");
+        assert!(reason.ends_with("and is being deleted; this claim continues once that one is gone"), "{reason}");
         assert_eq!(judged(&found).fault(&composed().lock_target), None);
     }
 
@@ -213,7 +213,9 @@ mod tests {
             let ownership = judged(&lock_of(controller, None));
             let fault = ownership.fault(&composed().lock_target).unwrap().to_string();
             assert!(
-                fault.starts_with("spec.namespace: must not be \"n\": the Object e.n.broker.team is none of ours"),
+                fault.starts_with(
+                    "spec.namespace: must not be \"n\": the Object e.n.broker.team does not belong to this platform"
+                ),
                 "{fault}"
             );
             assert_eq!(ownership.reason(&composed().lock_target), None);

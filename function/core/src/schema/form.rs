@@ -133,11 +133,11 @@ forms! {
         "an MQTT topic without the wildcards + and #, without spaces and control characters";
     /// Form of an MQTT topic filter: a level is a wildcard as a whole or has none, and `#` is the last level.
     MQTT_FILTER = concat!(r"^((\+|[^/", no_level!(), r"]*)/)*(\+|#|[^/", no_level!(), "]+)$"),
-        "an MQTT topic filter without spaces and control characters, where + and # each stand for a whole level and # stands last, such as health/+/data";
+        "an MQTT topic filter without spaces and control characters, where + and # each take a whole level and # is last, such as health/+/data";
     /// Form of an MQTT topic filter without characters that the Kafka connector reads as KCQL or as a regular
     /// expression.
     BRIDGED_MQTT_FILTER = r"^((\+|[-_.:@=,~a-zA-Z0-9]*)/)*(\+|#|[-_.:@=,~a-zA-Z0-9]+)$",
-        "an MQTT topic filter of letters, digits and -_.:@=,~ where + and # each stand for a whole level and # stands last, such as health/+/data";
+        "an MQTT topic filter of letters, digits and -_.:@=,~ where + and # each take a whole level and # is last, such as health/+/data";
     /// Form of the path of a field in a JSON message, with dots between names.
     JSON_FIELD = r"^[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*$",
         "the name of a field, or several joined by dots, such as device.id";

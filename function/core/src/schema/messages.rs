@@ -51,11 +51,11 @@ pub fn wrong_type(expected: &str, fields: &[&str], value: &Value) -> String {
         _ => "a number",
     };
     if value.is_null() {
-        return format!("must be {expected}, not null: leave the field out if there is nothing to say");
+        return format!("must be {expected}, not null: leave the field out if it has no value");
     }
     let remedy = match (expected, value) {
         ("text", Value::Bool(_)) => {
-            ": put it in quotes, without which YAML takes yes, no, on and off for true or false"
+            ": put it in quotes, because YAML reads yes, no, on and off without quotes as true or false"
         }
         ("text" | "a whole number or text", Value::Number(_) | Value::Bool(_)) => ": put it in quotes",
         ("a whole number" | "a number", Value::String(text)) if text.parse::<f64>().is_ok() => ": leave out the quotes",

@@ -416,7 +416,7 @@ mod tests {
             faults(json!({"kafka": ["topics"], "tags": {"x": 1}, "mode": null, "on": 1.5})),
             [
                 "spec.kafka: must be a set of fields (topics), not a list",
-                "spec.mode: must be text, not null: leave the field out if there is nothing to say",
+                "spec.mode: must be text, not null: leave the field out if it has no value",
                 "spec.on: must be true or false, not the number 1.5",
                 "spec.tags: must be a list, not a set of fields: begin each of its entries with a hyphen",
             ]

@@ -77,7 +77,9 @@ impl Servers {
             for (index, cidr) in server.cidrs.iter().enumerate().filter(|(_, cidr)| !is_network(cidr)) {
                 faults.push(Fault::new(
                     format!("{at}.cidrs[{index}]"),
-                    format!("must be a network such as 192.0.2.0/24 or 2001:db8::/32, with nothing behind its prefix, not {cidr:?}"),
+                    format!(
+                        "must be a network such as 192.0.2.0/24 or 2001:db8::/32, with no host bits set, not {cidr:?}"
+                    ),
                 ));
             }
         }

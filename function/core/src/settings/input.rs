@@ -20,7 +20,7 @@ pub const KIND: &str = "Input";
 pub const STORAGE_CLASS: (&str, Rule) = (
     "input.storageClass",
     Rule::same(
-        "cannot change while volumes stand, because no cluster gives a volume another class: set it back, and give new claims a Composition of their own that names the new class",
+        "cannot change while volumes exist, because a volume keeps its class: set it back, and give new claims a Composition of their own that names the new class",
     ),
 );
 

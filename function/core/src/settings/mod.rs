@@ -186,7 +186,7 @@ pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<Strin
     }
     let names: Vec<&str> = names.into_iter().collect();
     Some(format!(
-        "images without a digest, which whoever can push to their registry can change: {}; docs/pins.md shows the command that pins them",
+        "images without a digest can be replaced by anyone who may push to their registry: {}; docs/pins.md shows the command that pins them",
         names.join(", ")
     ))
 }

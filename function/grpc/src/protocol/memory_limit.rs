@@ -124,7 +124,7 @@ impl Received {
 }
 
 fn further() -> Status {
-    Status::invalid_argument("cannot read the request: there is more behind its one message")
+    Status::invalid_argument("cannot read the request: data follows its one message")
 }
 
 impl HttpBody for Received {

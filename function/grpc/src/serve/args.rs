@@ -13,12 +13,12 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Serving (the default, without a command)")]
 pub struct Args {
-    /// Serve without TLS, and without asking who calls; wins over --tls-certs-dir
+    /// Serve without TLS and without client certificates; overrides --tls-certs-dir
     #[arg(long)]
     pub insecure: bool,
 
-    /// Serve with mutual TLS from tls.crt, tls.key and ca.crt in this directory; Crossplane sets the variable. A caller
-    /// must show a certificate of ca.crt. Changed files are used from the next connection on
+    /// Serve with mutual TLS from tls.crt, tls.key and ca.crt in this directory; Crossplane sets the variable. A client
+    /// must present a certificate that ca.crt signed. Changed files are used from the next connection on
     #[arg(long, value_name = "DIR", env = "TLS_SERVER_CERTS_DIR")]
     #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub tls_certs_dir: Option<PathBuf>,
@@ -27,7 +27,7 @@ pub struct Args {
     #[arg(short, long)]
     pub debug: bool,
 
-    /// Where to listen for gRPC; without a host on every address, IPv6 and IPv4. Port 0 takes a free one and logs it
+    /// Address of the gRPC server; without a host, every address, IPv6 and IPv4. Port 0 takes a free port and logs it
     #[arg(long, value_name = "[HOST]:PORT", default_value = ":9443")]
     pub address: Address,
 
@@ -36,16 +36,16 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", env = "MAX_RECV_MESSAGE_SIZE", default_value = "5MiB")]
     pub max_recv_message_size: Size,
 
-    /// Where to serve Prometheus metrics, at /metrics; empty: nowhere
+    /// Address of the Prometheus metrics, at /metrics; empty: no metrics
     #[arg(long, value_name = "[HOST]:PORT", env = "METRICS_ADDRESS", default_value = ":8080")]
     pub metrics_address: Optional<Address>,
 
-    /// Seconds after which a connection is asked to reconnect, so that new replicas get work
+    /// Seconds after which the server asks a client to reconnect, so that new replicas get calls
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connection_age: u32,
 
-    /// Seconds that calls in progress have to finish, when their connection is too old or the server is told to stop;
+    /// Seconds that calls in progress have to finish, when their connection is too old or the server stops;
     /// keep it below the pod's terminationGracePeriodSeconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub grace: u32,
@@ -86,7 +86,7 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> anyhow::Result<Self> {
         let (host, port) =
-            text.rsplit_once(':').context("write it as host:port, as [IPv6 address]:port or as :port")?;
+            text.rsplit_once(':').context("write an address as host:port, as [IPv6 address]:port or as :port")?;
         let port = port.parse().map_err(|_| anyhow!("the port {port:?} is not a number up to 65535"))?;
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
         if bare.is_none() && host.contains(':') {
@@ -140,7 +140,7 @@ impl FromStr for Size {
             .map(Self)
             .context("write a whole number of bytes, or one with KiB or MiB behind it, such as 16MiB")?;
         if size < Self::SMALLEST {
-            bail!("a request has more than {size}; where megabytes are meant, write {number}MiB");
+            bail!("every request is larger than {size}; for megabytes, write {number}MiB");
         }
         if size > Self::LARGEST {
             bail!("write at most 4095MiB, which is what gRPC can carry");

@@ -39,7 +39,7 @@ impl Certificates {
         // A certificate outside of its validity period is no error at start: no better one exists, and a renewed one
         // may come at any time. Clients decide whether they accept it.
         if let Err(error) = files.check_time(dir) {
-            warn!("nobody may trust this server's certificate: {error:#}");
+            warn!("clients may reject this server's certificate: {error:#}");
         }
         Ok(Self { dir: dir.to_owned(), files, config, looked: Instant::now(), metrics })
     }

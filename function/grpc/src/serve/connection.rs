@@ -79,7 +79,7 @@ impl Acceptor {
                 }
                 // A probe that only opens the port ends its connection with this error too, so it is no warning.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    debug!(%peer, "a caller left before it was secured");
+                    debug!(%peer, "a client closed its connection before the TLS handshake ended");
                 }
                 Err(error) => warn!(%peer, "refused a caller: {error}"),
             }

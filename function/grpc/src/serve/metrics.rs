@@ -178,13 +178,13 @@ impl Metrics {
             "Calls, by the kind of the composite resource they were about",
             self.calls.clone(),
         );
-        registry.register("function_results", "Results given to Crossplane, by severity", self.results.clone());
+        registry.register("function_results", "Results returned to Crossplane, by severity", self.results.clone());
         registry.register("function_request_bytes", "Size of requests, in bytes", self.request_bytes.clone());
         registry.register("function_response_bytes", "Size of answers, in bytes", self.response_bytes.clone());
         registry.register("function_desired_resources", "Composed resources in an answer", self.desired.clone());
         registry.register(
             "function_held_resources",
-            "Composed resources in an answer whose provider is told to wait",
+            "Composed resources in an answer that are paused",
             self.held.clone(),
         );
         registry.register(
@@ -197,7 +197,11 @@ impl Metrics {
             "Changed certificates, by whether they could be used",
             self.reloads.clone(),
         );
-        registry.register("function_build", "What is running", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "function_build",
+            "Version of the running function",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
     }
 
     /// Creates the metric series of a gRPC method at zero. Without that, a series appears with its first increase, and

@@ -64,7 +64,7 @@ pub fn leave(cost: &mut Cost, old: &Shown, removed: &[&Resource], sides: &Sides)
         let Maintained::Connector(name) = kept else { continue };
         let (namespace, (_, port)) = (&consumer.namespace, CONNECT_PORT);
         cost.stays_behind.push(Left {
-            what: format!("connector {name} in Kafka Connect, which goes on failing to reach what it reads"),
+            what: format!("connector {name} in Kafka Connect, which keeps failing to reach its source"),
             until: taken_up(sides),
             remove: inside(&format!(
                 "kubectl exec deploy/{KAFKA_APP} -n {namespace} -- curl -fsS -X DELETE http://localhost:{port}/connectors/{name}"

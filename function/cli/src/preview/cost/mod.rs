@@ -78,7 +78,7 @@ impl Cost {
     fn lose_with(&mut self, volume: Volume, owner: &str, sides: &Sides) {
         let keep = if sides.successor.is_some() { "keep the name" } else { "keep the environment" };
         let instead = format!(
-            "it goes with its virtual cluster, even with `retain: true`: {keep}, or save the data first (docs/backup.md)"
+            "it is deleted with its virtual cluster, even with `retain: true`: {keep}, or save the data first (docs/backup.md)"
         );
         let what = format!("{}{owner}", volume.title());
         self.data_lost.push(Loss { volume: Some(volume), ..Loss::of(what, instead) });
@@ -88,9 +88,9 @@ impl Cost {
         let name = old.environment();
         let instead = match sides.successor {
             Some(_) => "keep the name",
-            None => "keep the claim, or save what is in it first (docs/backup.md)",
+            None => "keep the claim, or save the data first (docs/backup.md)",
         };
-        self.data_lost.push(Loss::of(format!("virtual cluster {name} with all that stands in it"), instead));
+        self.data_lost.push(Loss::of(format!("virtual cluster {name} with everything in it"), instead));
         for (consumer, volume) in
             sides.consumers.iter().flat_map(|consumer| volumes(consumer).map(move |volume| (consumer, volume)))
         {

@@ -78,7 +78,7 @@ impl Restart {
                 format!("restarts: {pods}, away for {} to {} minutes{meanwhile}", from / 60, to / 60)
             }
             Some(Span { from, to }) => format!("restarts: {pods}, away for {from} to {to} seconds{meanwhile}"),
-            None => format!("may restart: pods of {pods}, as its maker decides"),
+            None => format!("may restart: pods of {pods}, as the chart decides"),
         }
     }
 }

@@ -38,8 +38,8 @@ fn environment(cost: &mut Cost, old: &Environment, new: &Environment) {
     let admits_all = new.allowed_claim_namespaces.iter().any(|namespace| namespace == "*");
     for namespace in gone(&old.allowed_claim_namespaces, &new.allowed_claim_namespaces).filter(|_| !admits_all) {
         cost.access_lost.push(Loss::of(
-            format!("claims of namespace {namespace} are not admitted any more, and those that stand are refused"),
-            "leave it in spec.allowedClaimNamespaces until they have gone",
+            format!("claims of namespace {namespace} are not admitted any more, and existing ones are refused"),
+            "leave it in spec.allowedClaimNamespaces until they are deleted",
         ));
     }
     for secret in gone(&old.shared_secrets, &new.shared_secrets) {
@@ -84,8 +84,8 @@ fn broker(cost: &mut Cost, old: &Broker, new: &Broker) {
         let name = &was.name;
         let Some(user) = now.get(name.as_str()) else {
             cost.access_lost.push(Loss::of(
-                format!("MQTT user {name}: the broker refuses who logs in as it"),
-                "leave it in spec.mqttConfig.users until nobody does",
+                format!("MQTT user {name}: the broker refuses its logins"),
+                "leave it in spec.mqttConfig.users until no client needs it",
             ));
             continue;
         };
@@ -94,7 +94,7 @@ fn broker(cost: &mut Cost, old: &Broker, new: &Broker) {
             for filter in gone(before, after) {
                 cost.access_lost.push(Loss::of(
                     format!("MQTT user {name} may not {verb} {filter} any more"),
-                    "leave it in spec.mqttConfig.users until nobody does",
+                    "leave it in spec.mqttConfig.users until no client needs it",
                 ));
             }
         }
@@ -113,7 +113,7 @@ pub fn overwritten(cost: &mut Cost, before: &[Resource], after: &[Resource]) {
     for (namespace, secret) in after.iter().filter(own).filter_map(pushed).filter(|secret| before.contains(secret)) {
         let read = format!("kubectl get secret {secret} -n {namespace} -o jsonpath='{{.data.password}}' | base64 -d");
         cost.access_lost.push(Loss::of(
-            format!("the made-up password in Secret {secret}, which your own overwrites"),
+            format!("the generated password in Secret {secret}, which your Secret overwrites"),
             format!("read it out first: {}", inside(&read)),
         ));
     }

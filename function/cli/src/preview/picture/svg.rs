@@ -62,7 +62,7 @@ pub fn svg(picture: &Picture, reader: For) -> String {
     open(&mut out, picture, width, height);
     if let Some(drawn) = &flow {
         let at = Point { x: (width - drawn.size.width) / 2.0, y: EDGE + HEADING };
-        heading(&mut out, EDGE + 14.0, "Data", "from who sends it to where it is kept");
+        heading(&mut out, EDGE + 14.0, "Data", "from source to destination");
         for (strip, layout, by) in &drawn.strips {
             draw_strip(&mut out, &picture.flow, strip, layout, at.moved(*by));
         }
@@ -161,7 +161,7 @@ fn says(layer: Layer) -> &'static str {
         Layer::Data => "sends data to",
         Layer::Routes => "leads to",
         Layer::Calls => "calls",
-        Layer::Secrets => "hands a Secret to",
+        Layer::Secrets => "provides a Secret to",
         Layer::Admits => "and",
         Layer::Order => "before",
     }

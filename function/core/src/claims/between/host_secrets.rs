@@ -133,7 +133,7 @@ impl Nameable {
                 let is_own = name.strip_prefix(claim_namespace.as_str()).is_some_and(|rest| rest.starts_with('.'));
                 (!is_own && !shared.contains(name)).then(|| {
                     format!(
-                        "must begin with \"{claim_namespace}.\", or be listed in spec.sharedSecrets of the environment {environment}, not {name:?}: the environment is of claims of another namespace"
+                        "must begin with \"{claim_namespace}.\", or be listed in spec.sharedSecrets of the environment {environment}, not {name:?}: the environment belongs to a claim of another namespace"
                     )
                 })
             }
@@ -141,7 +141,7 @@ impl Nameable {
                 let other = secret.other(look)?;
                 let leave = if other.is_empty() { "leave it out".to_owned() } else { format!("leave {other:?}") };
                 Some(format!(
-                    "cannot become {name:?} while the environment {environment} is not seen, which says which Secrets this claim may name: {leave} until then"
+                    "cannot become {name:?} while the environment {environment} is not observed, which lists the Secrets that this claim may name: {leave} until then"
                 ))
             }
         }

@@ -233,10 +233,10 @@ impl Admission {
                 "there is no environment {environment}: create a VClusterEnvironmentClaim with spec.name {environment}, or name another in spec.environment"
             ),
             Self::Foreign => format!(
-                "the ProviderConfig {environment} belongs to no environment of ours and is not used: name another in spec.environment"
+                "the ProviderConfig {environment} belongs to no environment of this platform and is not used: name another in spec.environment"
             ),
             Self::Leaving => {
-                format!("the environment {environment} is being deleted: nothing more is released into it")
+                format!("the environment {environment} is being deleted: no further resource is created in it")
             }
             Self::Refused => format!(
                 "the environment {environment} does not admit claims of namespace {claim_namespace}: its owner can add it to spec.allowedClaimNamespaces"

@@ -208,7 +208,7 @@ pub fn check_domain(faults: &mut Vec<Fault>, field: &str, domain: &str, hosts: &
     if domain.len() + longest > HOST {
         faults.push(Fault::new(
             field,
-            format!("must be at most {} characters, so that the hosts below it are names", HOST - longest),
+            format!("must be at most {} characters, so that host names below it have at most {HOST}", HOST - longest),
         ));
     }
 }

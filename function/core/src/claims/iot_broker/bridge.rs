@@ -41,7 +41,7 @@ pub const PART: PartOf<IotBroker> = PartOf::new(phase::CONNECTOR, resources).awa
     part: NAME,
     from: 5,
     to: 60,
-    meanwhile: "who looks after the bridge, whose connectors go on unless their configuration changed",
+    meanwhile: "the keeper of the bridge, whose connectors keep running unless their configuration changed",
 });
 
 fn resources(broker: &IotBroker) -> Vec<Resource> {

@@ -32,7 +32,7 @@ pub const BRIDGE_PASSWORD: Rule = Rule::new(
         let is_bridged = |spec: &Value| list(spec, "/connectorConfig/mappings").next().is_some();
         !(is_bridged(old) && is_bridged(new)) || read_out(old, new, "/connectorConfig")
     },
-    "cannot be named alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret mqtt-credentials -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change, and the real-time system's after it",
+    "cannot be named alone after a password was generated, because your Secret overwrites the only copy of that password: read it out with `kubectl get secret mqtt-credentials -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change, and the real-time system's after it",
 )
 .at(".connectorConfig.credentialsSecretRef");
 
@@ -48,7 +48,7 @@ pub const USER_PASSWORDS: Rule = Rule::new(
         };
         rises(old, new) || list(new, "/mqttConfig/users").all(|user| user.get(REFERENCE).is_none() || !made_up(user))
     },
-    "cannot be given a credentialsSecretRef alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret mqtt-user-NAME -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change",
+    "cannot be given a credentialsSecretRef alone after a password was generated, because your Secret overwrites the only copy of that password: read it out with `kubectl get secret mqtt-user-NAME -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change",
 )
 .at(".mqttConfig.users");
 

@@ -47,7 +47,7 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
         faults.push(Fault::new(
             "spec.mqttConfig.queuedMessages",
             format!(
-                "must be at most {room}, for which there is room, not {queued}: for that many set spec.mqttConfig.memory to at least {}Mi{}",
+                "must be at most {room}, not {queued}: for {queued} set spec.mqttConfig.memory to at least {}Mi{}",
                 least(REST.plus(taken)),
                 if mqtt.persistence { disk.as_str() } else { "" }
             ),
@@ -123,7 +123,7 @@ pub fn users(faults: &mut Vec<Fault>, spec: &Spec, most: u32) {
     if spec.mqtt_config.users.is_empty() && connector.mappings.is_empty() && !connector.simulator.enabled {
         faults.push(Fault::new(
             "spec.mqttConfig.users",
-            "must name a user: without users, mappings and simulator nobody could connect to the broker",
+            "must name a user: without users, mappings and simulator no client can connect to the broker",
         ));
     }
 }
@@ -149,7 +149,7 @@ pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
             faults.push(Fault::new(
                 format!("spec.connectorConfig.mappings[{index}].mqttTopic"),
                 format!(
-                    "must not overlap with {:?}: a message that matches both could go to either; choose filters that no topic shares",
+                    "must not overlap with {:?}: a message that matches both could go to either; choose filters that do not match the same topic",
                     twin.mqtt_topic
                 ),
             ));
@@ -172,7 +172,7 @@ pub fn simulator(faults: &mut Vec<Fault>, simulator: &Simulator) -> Option<Image
     if image.as_ref().is_some_and(|image| !image.is_pinned()) {
         faults.push(Fault::new(
             "spec.connectorConfig.simulator.image",
-            "must end in a tag other than latest, or in a digest (@sha256:…): else it would change by itself",
+            "must end in a tag other than latest, or in a digest (@sha256:…): otherwise the image can change while its name stays the same",
         ));
     }
     image
@@ -231,7 +231,7 @@ fn unpublished(broker: &IotBroker, mapping: &Mapping) -> Option<(&'static str, S
     nobody.then(|| {
         (
             "mqttTopic",
-            format!("no user may publish to {topic:?}: add it to the publish of one of spec.mqttConfig.users"),
+            format!("no user may publish to {topic:?}: add it to the field publish of one of spec.mqttConfig.users"),
         )
     })
 }
@@ -245,7 +245,7 @@ fn mixed(mappings: &[Mapping], index: usize) -> Option<(&'static str, String)> {
     Some((
         "kafkaTopic",
         format!(
-            "{topic:?} also receives {filter:?} by another converter, so that no reader knows how to read a record: name another topic"
+            "{topic:?} also receives {filter:?} by another converter, so that no consumer can determine the format of a record: name another topic"
         ),
     ))
 }

@@ -38,12 +38,13 @@ pub fn meaningless(filter: &str, user: &str, publishes: bool) -> Option<String> 
     if filter.contains("%u") {
         let written_out = filter.replace("%u", user);
         return Some(format!(
-            "must not contain %u: no user's name is put in for it, so write the name out, such as {written_out:?}"
+            "must not contain %u: the broker does not replace it with a user's name, so write the name out, such as {written_out:?}"
         ));
     }
     if filter.contains("%c") {
         return Some(
-            "must not contain %c: no client's identifier is put in for it, so write + for any level".to_owned(),
+            "must not contain %c: the broker does not replace it with a client's identifier, so write + for any level"
+                .to_owned(),
         );
     }
     if let Some(shared) = filter.strip_prefix("$share/").filter(|_| !publishes) {

@@ -44,11 +44,7 @@ pub struct Credential {
 
 /// Printer columns of an `IotBrokerClaim` beside those of every claim.
 pub const COLUMNS: &[Column] = &[
-    Column::wide(
-        "Environment",
-        ".spec.environment",
-        "The environment, where it is called otherwise than the namespace.",
-    ),
+    Column::wide("Environment", ".spec.environment", "Name of the environment, if it differs from the namespace."),
     Column::wide("Inside", ".spec.namespace", "Namespace inside the virtual cluster."),
     Column::wide("WebSockets", ".status.endpoints.websockets", "MQTT over WebSockets, from outside."),
 ];

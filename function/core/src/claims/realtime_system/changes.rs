@@ -8,7 +8,7 @@ pub const RULES: &[Rule] =
     &[NAMESPACE, ENVIRONMENT, PARTITIONS, VOLUME, ADMINISTRATOR, EMAIL, LENSES_PASSWORD, DASHBOARD_PASSWORD];
 
 pub const PARTITIONS: Rule = Rule::not_less(
-    "cannot be lowered after creation: Kafka takes no partition away; create another topic that has fewer, and move to it",
+    "cannot be lowered after creation: Kafka cannot remove partitions; create another topic that has fewer, and move to it",
 );
 
 pub const ADMINISTRATOR: Rule = Rule::same(
@@ -18,7 +18,7 @@ pub const ADMINISTRATOR: Rule = Rule::same(
 pub const EMAIL: Rule = Rule::new(
     "has(self.email) ? has(oldSelf.email) && self.email == oldSelf.email : !has(oldSelf.email)",
     |old, new| old.get("email") == new.get("email"),
-    "cannot be changed after creation: Metabase knows its first administrator by it; leave it, and add other users in Metabase",
+    "cannot be changed after creation: it identifies Metabase's first administrator; leave it, and add other users in Metabase",
 )
 .at(".email");
 
@@ -27,7 +27,7 @@ pub const LENSES_PASSWORD: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.lensesConfig.administrator.credentialsSecretRef) || has(oldSelf.lensesConfig.administrator.credentialsSecretRef)",
     |old, new| read_out(old, new, "/lensesConfig/administrator"),
-    "cannot be named alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret lenses-hq-admin -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change",
+    "cannot be named alone after a password was generated, because your Secret overwrites the only copy of that password: read it out with `kubectl get secret lenses-hq-admin -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change",
 )
 .at(".lensesConfig.administrator.credentialsSecretRef");
 
@@ -36,6 +36,6 @@ pub const DASHBOARD_PASSWORD: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.dashboard.administrator.credentialsSecretRef) || has(oldSelf.dashboard.administrator.credentialsSecretRef)",
     |old, new| read_out(old, new, "/dashboard/administrator"),
-    "cannot be named alone once a password was made up, whose only copy it overwrites: read that one out with `kubectl get secret metabase-admin -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change; Metabase goes on with the old one until you change it there",
+    "cannot be named alone after a password was generated, because your Secret overwrites the only copy of that password: read it out with `kubectl get secret metabase-admin -n NAMESPACE -o jsonpath='{.data.password}' | base64 -d` inside the virtual cluster, then name your Secret and raise credentialsGeneration in the same change; Metabase keeps the old password until you change it there",
 )
 .at(".dashboard.administrator.credentialsSecretRef");

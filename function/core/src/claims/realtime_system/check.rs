@@ -203,14 +203,14 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
             faults.push(Fault::new(
                 field(),
                 format!(
-                    "must differ from {twin:?} in more than dots and underscores: Kafka could not tell their metrics apart"
+                    "must differ from {twin:?} in more than dots and underscores: Kafka gives the metrics of both the same names"
                 ),
             ));
         }
         if topic.retention_ms != -1 && topic.retention_ms < 60_000 {
             faults.push(Fault::new(
                 format!("spec.kafkaConfig.topics[{index}].retentionMs"),
-                format!("must be -1 (for ever) or at least 60000 milliseconds (a minute), not {}", topic.retention_ms),
+                format!("must be -1 (no limit) or at least 60000 milliseconds (a minute), not {}", topic.retention_ms),
             ));
         }
     }

@@ -283,7 +283,7 @@ pub struct Topic {
     #[serde(default = "seven_days")]
     #[schemars(
         range(min = -1, max = 9_007_199_254_740_991_i64),
-        extend("x-kubernetes-validations" = [{"rule": "self == -1 || self >= 60000", "message": "must be -1 (for ever) or at least 60000 milliseconds (a minute)"}])
+        extend("x-kubernetes-validations" = [{"rule": "self == -1 || self >= 60000", "message": "must be -1 (no limit) or at least 60000 milliseconds (a minute)"}])
     )]
     pub retention_ms: i64,
     /// Schema of the topic's values. It is registered before the processors are made, so that their statements can be

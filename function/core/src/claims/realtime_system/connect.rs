@@ -20,7 +20,7 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources
     part: NAME,
     from: 5,
     to: 60,
-    meanwhile: "who looks after Connect and its Snowflake connector, which go on",
+    meanwhile: "the keeper of Connect and its Snowflake connector, which keep running",
 });
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {

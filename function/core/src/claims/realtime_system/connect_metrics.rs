@@ -46,7 +46,7 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::MONITORING, resource
         part: NAME,
         from: 5,
         to: 60,
-        meanwhile: "the counts of what Connect leaves out, which Connect goes on counting",
+        meanwhile: "the metrics of records that Connect skips; Connect keeps counting",
     })
     .only_if(|system| system.spec.monitoring)
     .fenced_by(Policy {
@@ -138,22 +138,22 @@ fn alerts(part: &Part) -> PrometheusRule {
                     "KafkaConnectRecordsSkipped",
                     skipped,
                     None,
-                    "Connector {{ $labels.connector }} in {{ $labels.namespace }} has left records out.",
-                    "They go no further, while the connector says RUNNING. The log of Connect, in Kafka's pod, has the reason.",
+                    "Connector {{ $labels.connector }} in {{ $labels.namespace }} has skipped records.",
+                    "The records are not delivered, although the connector's state is RUNNING. The log of Connect, in Kafka's pod, has the reason.",
                 ),
                 alert(
                     "KafkaConnectDeadLetters",
                     grew(&of("dead_letters")),
                     None,
-                    "Connector {{ $labels.connector }} in {{ $labels.namespace }} has sent records to its topic of dead letters.",
-                    "They were not delivered. Each stands in that topic, with the reason in its headers.",
+                    "Connector {{ $labels.connector }} in {{ $labels.namespace }} has sent records to its dead letter topic.",
+                    "The records were not delivered. That topic holds each of them, with the reason in its headers.",
                 ),
                 alert(
                     "KafkaConnectNotMeasured",
                     format!("max by (namespace, service) ({asked}) == 0 or absent({asked})"),
                     Some("15m"),
-                    "Nobody knows what Kafka Connect in {{ $labels.namespace }} leaves out.",
-                    "Connect does not answer the pod that asks it for its counts, or that pod does not run.",
+                    "Kafka Connect in {{ $labels.namespace }} has no metrics of skipped records.",
+                    "Connect does not answer the pod that reads these metrics, or that pod does not run.",
                 ),
             ],
         }],

@@ -39,7 +39,7 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, resources).a
     part: NAME,
     from: 20,
     to: 120,
-    meanwhile: "what Lenses shows of Kafka, and SQL processors",
+    meanwhile: "Lenses' view of Kafka, and SQL processors",
 });
 
 pub const KEY_PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, key).fenced_by(Policy {

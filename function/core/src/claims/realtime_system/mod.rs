@@ -161,7 +161,7 @@ impl Checked for RealtimeSystem {
         let mut warnings = Vec::new();
         if self.spec.snowflake_config.is_some() && self.spec.kafka_config.connectors.snowflake.is_none() {
             warnings.push(
-                "spec.kafkaConfig.connectors.snowflake: the default image is not known to bring the Snowflake connector; name its archive, with the checksum that `curl -fsSL URL | sha256sum` prints"
+                "spec.kafkaConfig.connectors.snowflake: the default image may lack the Snowflake connector; name the connector's archive, with the checksum that `curl -fsSL URL | sha256sum` prints"
                     .to_owned(),
             );
         }
@@ -215,7 +215,7 @@ mod tests {
         let expected = [
             "spec.kafkaConfig.topics[3].name: duplicate of spec.kafkaConfig.topics[0].name \"a.b\": leave one of them out",
             "spec.kafkaConfig.topics[4].name: duplicate of spec.kafkaConfig.topics[2].name \"a_b\": leave one of them out",
-            "spec.kafkaConfig.topics[2].name: must differ from \"a.b\" in more than dots and underscores: Kafka could not tell their metrics apart",
+            "spec.kafkaConfig.topics[2].name: must differ from \"a.b\" in more than dots and underscores: Kafka gives the metrics of both the same names",
             "spec.snowflakeConfig.topics[2]: must not share the table A_B with \"a.b\"",
         ];
         assert_eq!(found, expected);

@@ -103,7 +103,7 @@ fn definition(schema: &TopicSchema) -> Result<String, String> {
     let TopicSchema { kind, definition } = schema;
     let size = definition.len();
     if size > MOST {
-        return Err(format!("must be at most {MOST} bytes, not {size}: leave out what nobody reads"));
+        return Err(format!("must be at most {MOST} bytes, not {size}: shorten it"));
     }
     let json: Value = serde_json::from_str(definition).map_err(|error| format!("must be JSON: {error}"))?;
     let wrong = match kind {
@@ -174,10 +174,7 @@ mod tests {
         let avro = |definition| topic("a", Some((SchemaType::Avro, definition)));
         assert_eq!(said(&[avro(&most)]), [""; 0]);
         let faults = said(&[avro(&more)]);
-        assert!(
-            faults[0].ends_with("must be at most 16384 bytes, not 16385: leave out what nobody reads"),
-            "{faults:?}"
-        );
+        assert!(faults[0].ends_with("must be at most 16384 bytes, not 16385: shorten it"), "{faults:?}");
         assert_eq!(said(&vec![avro(&most); 16]), [""; 0]);
         let faults = said(&vec![avro(&most); 17]);
         assert_eq!(faults.len(), 1, "{faults:?}");

@@ -26,7 +26,7 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources
     part: NAME,
     from: 5,
     to: 60,
-    meanwhile: "who looks after SQL processors, which go on unless their SQL changed",
+    meanwhile: "the keeper of SQL processors, which keep running unless their SQL changed",
 });
 
 /// SQL processor in the format of the Lenses agent's API. The script reads the first `name` in each line, so that field

@@ -55,11 +55,7 @@ pub struct Secrets {
 
 /// Printer columns of a `RealtimeSystemClaim` beside those of every claim.
 pub const COLUMNS: &[Column] = &[
-    Column::wide(
-        "Environment",
-        ".spec.environment",
-        "The environment, where it is called otherwise than the namespace.",
-    ),
+    Column::wide("Environment", ".spec.environment", "Name of the environment, if it differs from the namespace."),
     Column::wide("Inside", ".spec.namespace", "Namespace inside the virtual cluster."),
     Column::wide("Analytics", ".status.endpoints.analytics", "The Metabase dashboard, from outside."),
 ];

@@ -8,19 +8,19 @@ use crate::schema::change::Rule;
 pub const RULES: &[Rule] = &[NAME, PROVISIONER, COMPONENT, NAMESPACES, TENANTS, RETAIN];
 
 pub const NAME: Rule = Rule::same(
-    "cannot be changed after creation: create another claim for an environment of that name, and delete this one once nothing stands in it",
+    "cannot be changed after creation: create another claim for an environment of that name, and delete this one once no system or broker uses it",
 );
 
 pub const PROVISIONER: Rule = Rule::same(
-    "cannot be changed after creation: create another claim for an environment with that provisioner, and delete this one once nothing stands in it",
+    "cannot be changed after creation: create another claim for an environment with that provisioner, and delete this one once no system or broker uses it",
 );
 
 pub const COMPONENT: Rule = Rule::not_off(
-    "cannot be switched off after creation: what stands on it would be lost; create another claim for an environment without it",
+    "cannot be switched off after creation: everything that uses it would be lost; create another claim for an environment without it",
 );
 
 pub const RETAIN: Rule = Rule::not_on(
-    "cannot be switched on: the host deletes every volume in a virtual cluster together with it, and what would be kept is its state without the data; leave it out, and save what has to last (docs/backup.md)",
+    "cannot be switched on: the host deletes every volume inside a virtual cluster together with the virtual cluster, so that only its own state would be kept, without the data; leave it out, and back up the data (docs/backup.md)",
 );
 
 /// Rule for changes of the namespaces inside an environment. An environment without any has one, with the name of the
@@ -49,7 +49,7 @@ pub const TENANTS: Rule = Rule::new(
         let (was, now) = (tenants(old), tenants(new));
         was.iter().all(|tenant| now.contains(tenant)) && now.iter().all(|tenant| was.contains(tenant) || is_new(tenant))
     },
-    "cannot give a namespace to other claims after creation, because of what they have there: leave its entry as it is, and give them a new namespace",
+    "cannot give a namespace to other claims after creation, because its present claims have resources in it: leave its entry as it is, and give the other claims a new namespace",
 )
 .at(".tenants");
 

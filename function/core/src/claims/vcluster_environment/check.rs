@@ -85,7 +85,7 @@ pub fn components(faults: &mut Vec<Fault>, spec: &Spec) {
     if spec.tls.is_some() {
         faults.push(Fault::new(
             "spec.tls",
-            "needs istio, whose gateway shows the certificate: set spec.components.istio to true, or leave tls out",
+            "needs istio, whose gateway serves the certificate: set spec.components.istio to true, or leave tls out",
         ));
     }
 }
@@ -133,7 +133,7 @@ pub fn levers() -> Vec<Lever> {
 
 /// Warning for an existing environment with `spec.retain`, which a new environment cannot have. A fault would block
 /// every other change of that environment.
-pub const RETAINS_STATE_ALONE: &str = "spec.retain: keeps the virtual cluster's own state, and no data: the host deletes every volume of its systems and brokers together with it; save what has to last (docs/backup.md), then set it to false";
+pub const RETAINS_STATE_ALONE: &str = "spec.retain: keeps the virtual cluster's own state, and no data: the host deletes every volume of its systems and brokers together with the virtual cluster; back up the data (docs/backup.md), then set it to false";
 
 pub fn warnings(environment: &Environment) -> Vec<String> {
     let spec = &environment.spec;
@@ -141,8 +141,7 @@ pub fn warnings(environment: &Environment) -> Vec<String> {
     warnings.extend(spec.retain.then(|| RETAINS_STATE_ALONE.to_owned()));
     if spec.provisioner == Provisioner::ClusterAPI {
         warnings.push(
-            "spec.provisioner: ClusterAPI is experimental: what is composed is checked against its schemas only"
-                .to_owned(),
+            "spec.provisioner: ClusterAPI is experimental: its resources are tested against schemas only".to_owned(),
         );
     }
     let admitted = |namespace: &String| {
@@ -168,7 +167,7 @@ pub fn warnings(environment: &Environment) -> Vec<String> {
     }
     if spec.components.istio && environment.domain.rsplit('.').next() == Some("local") {
         warnings.push(format!(
-            "spec.domain: no name server answers for {}, and no public authority certifies it: each machine that uses the routes needs its hosts file",
+            "spec.domain: no name server answers for {}, and no public authority certifies it: each machine that uses the routes needs an entry in its hosts file",
             environment.domain
         ));
     }

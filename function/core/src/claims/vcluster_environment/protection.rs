@@ -25,7 +25,7 @@ pub const PART: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, resour
 
 fn resources(environment: &Environment) -> Vec<Resource> {
     let name = &environment.spec.name;
-    let inhabited = format!("systems, brokers or components still stand in environment {name}");
+    let inhabited = format!("systems, brokers or components still exist in environment {name}");
     vec![
         usage(
             environment,
@@ -46,7 +46,7 @@ fn resources(environment: &Environment) -> Vec<Resource> {
             "host-namespace",
             Of::labelled::<kubernetes::Object<()>>(marked(parts::HOST_NAMESPACE)),
             cluster(environment),
-            format!("the virtual cluster {name} still stands in this namespace"),
+            format!("the virtual cluster {name} still exists in this namespace"),
         ),
     ]
 }

@@ -27,7 +27,7 @@ pub const PART: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, resour
     part: parts::VIRTUAL_CLUSTER,
     from: 60,
     to: 180,
-    meanwhile: "the virtual cluster's API server; what runs inside goes on",
+    meanwhile: "the virtual cluster's API server; pods inside keep running",
 });
 
 fn resources(environment: &Environment) -> Vec<Resource> {

@@ -17,7 +17,7 @@ const FAULTS: usize = 8192;
 /// Message of the condition for a phase of a claim.
 pub fn phase(subject: &Subject, state: State, all: &[Seen]) -> String {
     match state {
-        State::NotWanted => "the claim does not ask for it".to_owned(),
+        State::NotWanted => "the claim does not ask for this phase".to_owned(),
         State::Ready => ready(all),
         State::Held => held(subject, all),
         State::Waiting | State::Failed | State::Paused => first(subject, state, all),

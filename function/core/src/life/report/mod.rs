@@ -78,7 +78,7 @@ pub fn invalid(phases: &[Phase], faults: &[Fault]) -> Vec<Condition> {
     let condition =
         |kind, truth, message: &str| Condition { kind, truth, reason: INVALID, message: message.to_owned() };
     let unknown =
-        phases.iter().map(|phase| condition(phase.name, Truth::Unknown, "is not looked at until the claim is valid"));
+        phases.iter().map(|phase| condition(phase.name, Truth::Unknown, "is not evaluated until the claim is valid"));
     let mut conditions = vec![condition(ACCEPTED, Truth::False, &messages::faults(faults))];
     conditions.extend(unknown);
     conditions.push(condition(SETTLED, Truth::False, "nothing is changed until the claim is valid"));

@@ -95,7 +95,10 @@ fn every_phase_has_its_condition_whatever_is_observed() {
         let report = report(observed, None);
         let kinds: Vec<&str> = report.conditions.iter().map(|condition| condition.kind).collect();
         assert_eq!(kinds, ["Accepted", "Ground", "Database", "Kafka", "Monitoring", "Settled"]);
-        assert_eq!(condition(&report, "Monitoring"), (Truth::True, "NotWanted", "the claim does not ask for it"));
+        assert_eq!(
+            condition(&report, "Monitoring"),
+            (Truth::True, "NotWanted", "the claim does not ask for this phase")
+        );
     }
 }
 

@@ -105,7 +105,9 @@ impl<'a> Reader<'a> {
         // message for documents that are nested too deeply.
         let words = |error: &ScanError| match error.info() {
             "recursion limit exceeded" => TOO_DEEP.to_owned(),
-            info if info.contains("valid YAML whitespace") => "a tab stands here: put spaces in its place".to_owned(),
+            info if info.contains("valid YAML whitespace") => {
+                "a tab is not allowed here: put spaces in its place".to_owned()
+            }
             info => info.to_owned(),
         };
         let failed = |error: ScanError| unreadable(error.marker().line(), words(&error));
@@ -168,7 +170,7 @@ impl<'a> Reader<'a> {
     }
 
     fn too_many(&self, line: usize) -> Unreadable {
-        unreadable(line, format!("its aliases must not make more than {} values of it", self.most_values))
+        unreadable(line, format!("its aliases must not expand to more than {} values of it", self.most_values))
     }
 }
 
@@ -312,7 +314,7 @@ fn duplicate(key: &str) -> String {
     } else {
         ""
     };
-    format!("the field {key:?} stands here a second time{joined}")
+    format!("the field {key:?} appears a second time{joined}")
 }
 
 /// Value of a scalar, or why it has none.
@@ -325,7 +327,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, St
     if !is_plain {
         return Ok(text.into());
     }
-    let value = plain(text).ok_or_else(|| format!("{text} is no number that JSON has"))?;
+    let value = plain(text).ok_or_else(|| format!("{text} is not a number that JSON can represent"))?;
     let is_of_type = match core {
         Some("int") => integer(&text.replace('_', "")).is_some(),
         Some("float") => value.is_number(),
@@ -333,7 +335,7 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, St
         Some("null") => value.is_null(),
         _ => true,
     };
-    is_of_type.then_some(value).ok_or_else(|| format!("{text:?} is not what the tag before it says"))
+    is_of_type.then_some(value).ok_or_else(|| format!("{text:?} is not a value of the tag before it"))
 }
 
 #[cfg(test)]
@@ -362,7 +364,7 @@ mod tests {
         assert_eq!(refused("a: {<<: 1}\n").1, "only a set of fields can be merged with <<");
         // Slightly more than the limit, so that lifting it fails here and not for want of memory.
         let bomb = format!("a: &a [{}]\nb: [{}]\n", "x, ".repeat(1500), "*a, ".repeat(1500));
-        assert!(refused(&bomb).1.starts_with("its aliases must not make more than"));
+        assert!(refused(&bomb).1.starts_with("its aliases must not expand to more than"));
         let sound = format!("a: &a [{}]\nb: [{}]\n", "x, ".repeat(1000), "*a, ".repeat(1000));
         assert_eq!(read(&sound)["b"][999][999], "x");
         let mut tower = format!("a0: &a0 {}{}\n", "[".repeat(100), "]".repeat(100));
@@ -391,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_field_that_stands_twice_is_refused() {
-        assert_eq!(refused("d: 1\nd: 2\n"), (2, "the field \"d\" stands here a second time".to_owned()));
+        assert_eq!(refused("d: 1\nd: 2\n"), (2, "the field \"d\" appears a second time".to_owned()));
         assert!(refused("kind: A\nkind: B\n").1.ends_with("put a line --- between them"));
     }
 }

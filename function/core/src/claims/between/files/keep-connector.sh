@@ -88,7 +88,7 @@ look_at_connector() {
       patience=$((patience - 1))
       ;;
     200:*PAUSED* | 200:*STOPPED*)
-      fail "run connector $CONNECTOR_NAME: somebody has paused it; to go on, run: curl -X PUT $connector/resume"
+      fail "run connector $CONNECTOR_NAME: it is paused; to resume it, run: curl -X PUT $connector/resume"
       ;;
     200:*UNASSIGNED* | 200:*RESTARTING*) ;;
     200:RUNNING\ RUNNING*)

@@ -157,7 +157,7 @@ class Connection:
         """The identifiers that the broker acknowledges within `wait` seconds; keeps the connection alive meanwhile."""
         now = time.monotonic()
         if now - self.heard > KEEPALIVE * 1.5:
-            raise BrokerError("the broker has gone silent")
+            raise BrokerError("the broker sends nothing any more")
         if now - self.spoke > KEEPALIVE / 2:
             self._send(packet(PINGREQ, 0, b""))
         if select.select([self._socket], [], [], max(0.0, wait))[0]:
@@ -168,7 +168,7 @@ class Connection:
             if kind == PUBACK and len(body) == 2:
                 identifiers.append(struct.unpack("!H", body)[0])
             elif kind != PINGRESP:
-                raise BrokerError(f"the broker sends a packet of kind {kind}, which it should not")
+                raise BrokerError(f"the broker sends an unexpected packet of kind {kind}")
         return identifiers
 
     def close(self):

@@ -19,14 +19,14 @@ TASKS = "kafka_connect_tasks"
 # Java's name of one count of one task. A value in it that has signs of its own is in quotes.
 TASK = re.compile(r'kafka\.connect:type=task-error-metrics,connector=("(?:\\.|[^"\\])*"|[^,"]*),task=(\d+):([\w-]+)')
 COUNTS = {
-    "total-records-skipped": ("kafka_connect_task_skipped_records_total", "Records that a task left out because of an error."),
+    "total-records-skipped": ("kafka_connect_task_skipped_records_total", "Records that a task skipped because of an error."),
     "deadletterqueue-produce-requests": (
         "kafka_connect_task_dead_letters_total",
-        "Records that a task sent to its topic of dead letters.",
+        "Records that a task sent to its dead letter topic.",
     ),
     "deadletterqueue-produce-failures": (
         "kafka_connect_task_dead_letter_failures_total",
-        "Records that a task could not write into its topic of dead letters.",
+        "Records that a task could not write into its dead letter topic.",
     ),
 }
 

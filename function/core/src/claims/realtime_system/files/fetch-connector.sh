@@ -19,7 +19,7 @@ actual="$(sha256sum "$file")"
 actual="${actual%% *}"
 if [ "$actual" != "$SHA256" ]; then
   rm -f "$file"
-  echo "cannot use $URL: its checksum is $actual, the claim says $SHA256" >&2
+  echo "cannot use $URL: its checksum is $actual, not $SHA256 as in the claim" >&2
   exit 1
 fi
 

@@ -92,7 +92,7 @@ EOF
       esac
       ;;
   esac
-  trouble="run processor $name: Lenses says ${state:-nothing of it}${told:+: $told}"
+  trouble="run processor $name: Lenses reports ${state:-no state}${told:+: $told}"
 }
 
 replace() {

@@ -17,7 +17,7 @@ use support::tools::tool;
 const SKIPPED: i32 = 77;
 
 fn check(program: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files").join(program);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/files").join(program);
     let run = Command::new("python3")
         .args(["-B", "-W", "error"])
         .arg(path)

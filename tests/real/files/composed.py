@@ -12,7 +12,7 @@ import pathlib
 import re
 import subprocess
 
-CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+CHECKOUT = pathlib.Path(__file__).resolve().parents[3]
 APPLICATION = "examples/health-realtime-pipeline/application.yaml"
 
 

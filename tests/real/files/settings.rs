@@ -101,7 +101,7 @@ fn variables(deployment: &Value) -> BTreeSet<String> {
 }
 
 fn facts(folder: &str, name: &str) -> PathBuf {
-    examples::project().join("tests/files").join(folder).join(format!("{name}.txt"))
+    examples::project().join("tests/real/files").join(folder).join(format!("{name}.txt"))
 }
 
 fn unknown(used: &BTreeSet<String>, list: &Path) -> Vec<String> {

@@ -18,7 +18,7 @@ import threading
 import time
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2] / "function"
+ROOT = pathlib.Path(__file__).resolve().parents[3] / "function"
 HTTP = "core/src/claims/between/files/http.sh"
 HQ = "core/src/claims/realtime_system/files/hq.sh"
 SKIPPED = 77

@@ -87,7 +87,7 @@ fn quoted(cell: &str) -> Vec<&str> {
 
 /// Source of a proof, with the modules of this suite that it shares with others.
 fn source(proof: &str) -> String {
-    let folder = project().join("tests/files");
+    let folder = project().join("tests/real/files");
     let text = fs::read_to_string(folder.join(proof)).unwrap_or_else(|error| panic!("docs/proof.md: {proof}: {error}"));
     let shared = ["mosquitto", "cluster"].into_iter().filter(|room| text.contains(&format!("import {room}\n")));
     let shared: String = shared.map(|room| read(folder.join(format!("{room}.py")))).collect();
@@ -108,7 +108,8 @@ fn every_generated_file_has_its_row_and_every_row_its_proof() {
             // The first column has the form `NAME/FILE`, or a kind and a name.
             let name = file.split('/').next().unwrap().rsplit(' ').next().unwrap();
             let is_meant = |proof: &&str| {
-                let is_run = suite.contains(&format!("\"{proof}\")")) || suite.contains(&format!("\"files/{proof}\""));
+                let is_run = suite.contains(&format!("\"{proof}\")"))
+                    || suite.contains(&format!("mod {};\n", proof.trim_end_matches(".rs")));
                 assert!(is_run, "docs/proof.md: {proof} is not run by tests/real/files.rs");
                 // A folder's list of charts is read by file name, so the source does not name each chart.
                 source(proof).contains(name) || (file.starts_with("chart ") && listed(name))

@@ -60,9 +60,9 @@ fn fullest(kind: &str) -> Written {
 
 fn plan(claim: &Written) -> Option<BTreeMap<String, Vec<Resource>>> {
     let settings = wiring::platform::defaults();
-    let standing = claim.clone().compose(&settings).ok()?;
+    let composed_claim = claim.clone().compose(&settings).ok()?;
     let mut plan: BTreeMap<String, Vec<Resource>> = BTreeMap::new();
-    for resource in standing.resources {
+    for resource in composed_claim.resources {
         plan.entry(lasting(&resource)).or_default().push(resource);
     }
     Some(plan)

@@ -39,8 +39,11 @@ fn every_example_becomes_what_its_golden_shows() {
             let like = whole.claims.iter().find(|like| like.kind == claim.kind && name != WHOLE);
             let (file, text) = match like.filter(|_| is_in_its_own_namespace(claim)) {
                 Some(like) => {
-                    let standing = renamed(claim, like).compose(&settings).unwrap();
-                    (file.with_extension("diff"), difference(&like.clone().compose(&settings).unwrap(), &standing))
+                    let composed_claim = renamed(claim, like).compose(&settings).unwrap();
+                    (
+                        file.with_extension("diff"),
+                        difference(&like.clone().compose(&settings).unwrap(), &composed_claim),
+                    )
                 }
                 None => (file.with_extension("yaml"), show(&claim.clone().compose(&settings).unwrap())),
             };
@@ -113,8 +116,8 @@ fn renamed(claim: &Written, like: &Written) -> Written {
 }
 
 /// Difference between two claims, resource by resource; empty if they are equal.
-fn difference(like: &ComposedClaim, standing: &ComposedClaim) -> String {
-    let (before, after) = (documents(like), documents(standing));
+fn difference(like: &ComposedClaim, composed_claim: &ComposedClaim) -> String {
+    let (before, after) = (documents(like), documents(composed_claim));
     let mut text = String::new();
     for (key, document) in &before {
         match after.iter().find(|(other, _)| other == key) {
@@ -140,27 +143,27 @@ fn difference(like: &ComposedClaim, standing: &ComposedClaim) -> String {
 }
 
 /// Claim and its plan in readable form.
-fn show(standing: &ComposedClaim) -> String {
-    let claim = &standing.claim;
+fn show(composed_claim: &ComposedClaim) -> String {
+    let claim = &composed_claim.claim;
     let mut text = format!(
         "# {} {} in {}: {} resources.\n# Every one of them has the labels:\n",
-        standing.kind.claim,
+        composed_claim.kind.claim,
         claim.name,
         claim.namespace,
-        standing.resources.len()
+        composed_claim.resources.len()
     );
-    for (name, value) in &common_labels(standing) {
+    for (name, value) in &common_labels(composed_claim) {
         writeln!(text, "#   {name}: {}", value.as_str().unwrap_or_default()).unwrap();
     }
-    for (key, document) in documents(standing) {
+    for (key, document) in documents(composed_claim) {
         write!(text, "---\n# {key}: {document}").unwrap();
     }
     text
 }
 
 /// Composed resources and the user's status, each under a name that is stable: without the hashes of Jobs.
-fn documents(standing: &ComposedClaim) -> Vec<(String, String)> {
-    let common = common_labels(standing);
+fn documents(composed_claim: &ComposedClaim) -> Vec<(String, String)> {
+    let common = common_labels(composed_claim);
     let document = |resource: &Resource| {
         let mut manifest = resource.manifest().clone();
         shorten(&mut manifest, &common);
@@ -173,8 +176,8 @@ fn documents(standing: &ComposedClaim) -> Vec<(String, String)> {
         };
         (key, format!("{}\n{}", about(resource), yaml::document(&manifest).unwrap()))
     };
-    let status = format!("what its user is told\n{}", yaml::document(&standing.status).unwrap());
-    standing.resources.iter().map(document).chain([("status".to_owned(), status)]).collect()
+    let status = format!("what its user is told\n{}", yaml::document(&composed_claim.status).unwrap());
+    composed_claim.resources.iter().map(document).chain([("status".to_owned(), status)]).collect()
 }
 
 /// Place, readiness, dependencies and management of a resource.
@@ -194,8 +197,8 @@ fn about(resource: &Resource) -> String {
 }
 
 /// Labels that all resources of a claim have.
-fn common_labels(standing: &ComposedClaim) -> Map<String, Value> {
-    let mut resources = standing.resources.iter();
+fn common_labels(composed_claim: &ComposedClaim) -> Map<String, Value> {
+    let mut resources = composed_claim.resources.iter();
     let labels =
         |resource: &Resource| resource.composed.at("/metadata/labels").as_object().cloned().unwrap_or_default();
     let mut common = resources.next().map(labels).unwrap_or_default();

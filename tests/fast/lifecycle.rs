@@ -118,32 +118,33 @@ const MET: [Met; 5] = [Met::NotYetAsked, Met::Nothing, Met::Foreign, Met::Leavin
 
 /// Claim of a platform in one state of its life.
 struct Life<'a> {
-    standing: &'a ComposedClaim,
+    composed_claim: &'a ComposedClaim,
     composite: Value,
     provider_config: Value,
     input: Option<Value>,
 }
 
 impl<'a> Life<'a> {
-    fn of(platform: &'a Platform, standing: &'a ComposedClaim, input: Option<Value>) -> Self {
-        let claim = |standing: &ComposedClaim| {
+    fn of(platform: &'a Platform, composed_claim: &'a ComposedClaim, input: Option<Value>) -> Self {
+        let claim = |composed_claim: &ComposedClaim| {
             json!({
                 "apiVersion": "platform.example.org/v1alpha1",
-                "kind": standing.kind.claim,
-                "metadata": {"name": standing.claim.name, "namespace": standing.claim.namespace},
-                "spec": standing.spec,
+                "kind": composed_claim.kind.claim,
+                "metadata": {"name": composed_claim.claim.name, "namespace": composed_claim.claim.namespace},
+                "spec": composed_claim.spec,
             })
         };
-        let environment = platform.claims.iter().find(|standing| standing.kind.claim == ENVIRONMENT).unwrap();
+        let environment =
+            platform.claims.iter().find(|composed_claim| composed_claim.kind.claim == ENVIRONMENT).unwrap();
         let environment = Self {
-            standing: environment,
+            composed_claim: environment,
             composite: requests::composite(&claim(environment)),
             provider_config: Value::Null,
             input: input.clone(),
         };
         Self {
-            standing,
-            composite: requests::composite(&claim(standing)),
+            composed_claim,
+            composite: requests::composite(&claim(composed_claim)),
             provider_config: environment.provider_config(),
             input,
         }
@@ -163,13 +164,13 @@ impl<'a> Life<'a> {
     }
 
     fn keys(&self) -> impl Iterator<Item = &str> {
-        self.standing.resources.iter().map(|resource| resource.key.as_str())
+        self.composed_claim.resources.iter().map(|resource| resource.key.as_str())
     }
 
     fn request(&self, found: &BTreeMap<String, Found>, met: Met) -> RunFunctionRequest {
         let mut request = requests::about(&self.composite);
         let state = request.observed.as_mut().unwrap();
-        for planned in &self.standing.resources {
+        for planned in &self.composed_claim.resources {
             if let Some(seen) = found.get(&planned.key).and_then(|found| found.observe(planned)) {
                 state.resources.insert(planned.key.clone(), requests::resource(&seen));
             }
@@ -191,7 +192,7 @@ impl<'a> Life<'a> {
     /// Number of parts in the longest chain of dependencies.
     fn longest_chain(&self) -> usize {
         let mut waits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for resource in &self.standing.resources {
+        for resource in &self.composed_claim.resources {
             waits.entry(resource.part).or_default().extend(resource.waits_for);
         }
         let mut chain = 0;
@@ -223,7 +224,7 @@ fn judge(life: &Life, found: &BTreeMap<String, Found>, met: Met) -> Result<(), T
 
     let answer = RunFunctionResponse::decode(bytes.as_slice()).unwrap();
     let wanted = desired(&answer);
-    let is_tenant = life.standing.kind.claim != ENVIRONMENT;
+    let is_tenant = life.composed_claim.kind.claim != ENVIRONMENT;
     // A claim that lost its admission gets a Fatal result: nothing that a provider has taken up changes.
     let taken_up = found.values().any(|how| how.has_finalizer());
     if is_tenant && met == Met::Foreign && taken_up {
@@ -294,8 +295,8 @@ fn many<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result
 }
 
 fn live(platform: &Platform, input: Option<&Value>, found: &[Found], met: Met) -> Result<(), TestCaseError> {
-    for standing in &platform.claims {
-        let life = Life::of(platform, standing, input.cloned());
+    for composed_claim in &platform.claims {
+        let life = Life::of(platform, composed_claim, input.cloned());
         let found = life.keys().map(str::to_owned).zip(found.iter().copied()).collect();
         judge(&life, &found, met)?;
         settle(&life, &found)?;
@@ -328,8 +329,8 @@ fn every_legal_claim_keeps_its_promises_whatever_is_observed() {
 #[test]
 fn what_is_released_is_never_taken_back() {
     let platform = full::platform();
-    for standing in &platform.claims {
-        let life = Life::of(&platform, standing, Some(full::input()));
+    for composed_claim in &platform.claims {
+        let life = Life::of(&platform, composed_claim, Some(full::input()));
         let taken_back = |unready: Option<&str>, met: Met| -> Vec<String> {
             let how = |key: &str| if Some(key) == unready { Found::Unready } else { Found::Ready };
             let found = life.keys().map(|key| (key.to_owned(), how(key))).collect();
@@ -338,10 +339,10 @@ fn what_is_released_is_never_taken_back() {
             wanted.into_iter().filter(|(_, resource)| paused(resource)).map(|(key, _)| key).collect()
         };
         for key in life.keys() {
-            assert!(taken_back(Some(key), Met::Whole).is_empty(), "{}: {key} is not ready", standing.kind.claim);
+            assert!(taken_back(Some(key), Met::Whole).is_empty(), "{}: {key} is not ready", composed_claim.kind.claim);
         }
         for met in MET {
-            assert!(taken_back(None, met).is_empty(), "{}: {met:?}", standing.kind.claim);
+            assert!(taken_back(None, met).is_empty(), "{}: {met:?}", composed_claim.kind.claim);
         }
     }
 }

@@ -12,10 +12,10 @@ use wiring::platform::Platform;
 /// Applies a mutation, evaluates `question`, and reverts the mutation.
 fn with<T>(platform: &mut Platform, mutant: &Mutant, question: impl Fn(&Platform) -> T) -> T {
     let replace = |platform: &mut Platform, by: &mut Value| {
-        let standing = &mut platform.claims[mutant.claim];
+        let composed_claim = &mut platform.claims[mutant.claim];
         let spot = match &mutant.spot {
-            Spot::Resource { index, pointer, .. } => standing.resources[*index].composed.pointer_mut(pointer),
-            Spot::Status { pointer, .. } => standing.status.pointer_mut(pointer),
+            Spot::Resource { index, pointer, .. } => composed_claim.resources[*index].composed.pointer_mut(pointer),
+            Spot::Status { pointer, .. } => composed_claim.status.pointer_mut(pointer),
             Spot::Key { .. } | Spot::Wait { .. } => None,
         };
         if let Some(spot) = spot {

@@ -52,8 +52,8 @@ fn every_part_is_in_the_picture_once() {
     for (platform, shown) in &*PICTURES {
         let parts: BTreeSet<PartName> = platform
             .resources()
-            .map(|(standing, resource)| {
-                (standing.claim.name.clone(), place_word(resource.place), resource.part.to_owned())
+            .map(|(composed_claim, resource)| {
+                (composed_claim.claim.name.clone(), place_word(resource.place), resource.part.to_owned())
             })
             .collect();
         let mut drawn: Vec<PartName> = shown.nodes.iter().filter_map(|node| node.part.clone()).collect();
@@ -190,8 +190,8 @@ fn what_is_inside_of_the_host_is_drawn_there() {
 /// Part that an object belongs to. An object that a chart creates belongs to the part of its Release.
 fn part_of(world: &World, object: &Object) -> Option<PartName> {
     let composed = |object: &Object| match object.origin {
-        Origin::Composed(standing, resource) => {
-            Some((standing.claim.name.clone(), place_word(resource.place), resource.part.to_owned()))
+        Origin::Composed(composed_claim, resource) => {
+            Some((composed_claim.claim.name.clone(), place_word(resource.place), resource.part.to_owned()))
         }
         Origin::Made | Origin::External => None,
     };

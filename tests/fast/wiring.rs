@@ -121,8 +121,8 @@ fn every_secret_that_users_are_told_of_is_made() {
     let varied = variations::of_claims().into_iter().filter_map(|variation| variation.platform.ok());
     let platforms: Vec<Platform> = wiring::examples::platforms().into_iter().chain(varied).collect();
     let made: BTreeSet<&str> = platforms.iter().flat_map(wiring::secrets_inside).collect();
-    let told: BTreeSet<&str> = documented::names().collect();
-    assert_eq!(made, told);
+    let documented: BTreeSet<&str> = documented::names().collect();
+    assert_eq!(made, documented);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn every_phase_has_a_part_that_some_claim_composes() {
     let used: BTreeSet<(&str, &str)> = platforms
         .iter()
         .flat_map(Platform::resources)
-        .map(|(standing, resource)| (standing.kind.claim, standing.phases[resource.part].name))
+        .map(|(composed_claim, resource)| (composed_claim.kind.claim, composed_claim.phases[resource.part].name))
         .collect();
     for kind in &KINDS {
         for phase in kind.phases {

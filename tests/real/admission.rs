@@ -25,7 +25,7 @@ fn everything() -> Vec<Value> {
 
 /// Result of a server-side dry run: the lines about accepted objects, and all other lines.
 fn judge(server: &ApiServer, objects: &[Value]) -> (Vec<String>, Vec<String>) {
-    let said = server.server_side_dry_run(&yaml(objects)).unwrap_or_else(|complaints| complaints);
+    let said = server.server_side_dry_run(&yaml(objects)).unwrap_or_else(|refusals| refusals);
     let (taken, other): (Vec<_>, Vec<_>) = said.lines().partition(|line| line.ends_with(TAKEN));
     let owned = |lines: Vec<&str>| lines.into_iter().map(|line| line.trim_end_matches(TAKEN).to_owned()).collect();
     (owned(taken), owned(other))
@@ -60,12 +60,12 @@ fn starts_as_root(container: &str) -> String {
 }
 
 fn takes_everything(server: &ApiServer, objects: &[Value]) {
-    let (taken, complaints) = judge(server, objects);
+    let (taken, refusals) = judge(server, objects);
     let mut expected = vec![CLUSTER_API.to_owned()];
     expected.extend(ROOT.map(starts_as_root));
     expected.sort();
-    let complaints: BTreeSet<String> = complaints.into_iter().collect();
-    assert_eq!(complaints.into_iter().collect::<Vec<_>>(), expected);
+    let refusals: BTreeSet<String> = refusals.into_iter().collect();
+    assert_eq!(refusals.into_iter().collect::<Vec<_>>(), expected);
     assert_eq!(taken.len(), objects.len());
 }
 
@@ -80,8 +80,8 @@ fn refuses_what_is_misspelt(server: &ApiServer, objects: &[Value]) {
     for (index, variant) in variants.values_mut().enumerate() {
         variant["metadata"]["name"] = json!(format!("variant-{index}"));
     }
-    let (taken, complaints) = judge(server, &variants.values().cloned().collect::<Vec<_>>());
-    assert!(complaints.len() > 100, "{complaints:?}");
+    let (taken, refusals) = judge(server, &variants.values().cloned().collect::<Vec<_>>());
+    assert!(refusals.len() > 100, "{refusals:?}");
     let taken: BTreeSet<&str> = taken.iter().filter_map(|line| Some(line.rsplit_once('/')?.1)).collect();
     let open = variants.iter().filter(|(_, variant)| taken.contains(variant["metadata"]["name"].as_str().unwrap()));
     let open: Vec<&String> = open.map(|(place, _)| place).collect();

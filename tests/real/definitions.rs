@@ -133,10 +133,10 @@ fn no_claim_has_to_be_defined_before_its_definition() {
 #[test]
 fn a_template_compiles_alone_but_for_its_context() {
     for (cue, spec) in CUES.iter().flat_map(|cue| SPECS.iter().map(move |spec| (cue, spec))) {
-        let complaints = ask(cue, &["eval"], template(spec)).unwrap_err();
-        let complaints: Vec<_> = complaints.lines().filter(|line| !line.starts_with(' ')).collect();
+        let errors = ask(cue, &["eval"], template(spec)).unwrap_err();
+        let errors: Vec<_> = errors.lines().filter(|line| !line.starts_with(' ')).collect();
         assert_eq!(
-            complaints,
+            errors,
             ["name", "namespace"].map(|at| format!("output.metadata.{at}: reference \"context\" not found:")),
             "{cue}"
         );

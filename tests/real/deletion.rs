@@ -122,7 +122,7 @@ fn documented() -> String {
 }
 
 /// Every Object and Release in the cluster, by kind and name.
-fn standing(server: &ApiServer) -> BTreeSet<String> {
+fn managed_resources(server: &ApiServer) -> BTreeSet<String> {
     let kinds = "objects.kubernetes.crossplane.io,releases.helm.crossplane.io";
     got(server, &[kinds, "-o", "name"]).lines().map(str::to_owned).collect()
 }
@@ -148,12 +148,12 @@ fn the_documented_commands_let_go_of_what_was_in_a_dead_cluster_and_of_nothing_e
     let all: Vec<Value> = mine.iter().chain(&theirs).cloned().collect();
     define(&server, &all);
     on(&server, &all, &["create"]).unwrap();
-    assert_eq!(standing(&server), names(&all));
+    assert_eq!(managed_resources(&server), names(&all));
     // An object of a claim that nobody deletes.
     let alive = mine.iter().find(|object| is_inside(object)).unwrap();
     let deleted: Vec<Value> = all.iter().filter(|object| *object != alive).cloned().collect();
     on(&server, &deleted, &["delete", "--wait=false"]).unwrap();
-    assert_eq!(standing(&server), names(&all), "finalizers hold everything");
+    assert_eq!(managed_resources(&server), names(&all), "finalizers hold everything");
 
     let tools = Scratch::new("kubectl-on-path");
     symlink(tool("kubectl"), tools.path().join("kubectl")).unwrap();
@@ -167,7 +167,7 @@ fn the_documented_commands_let_go_of_what_was_in_a_dead_cluster_and_of_nothing_e
     let left: Vec<&Value> = mine.iter().filter(|object| !gone(object)).chain(&theirs).collect();
     let (kept, let_go) = (left.len() - theirs.len(), mine.iter().filter(gone).count());
     assert!(kept > 5 && let_go > 30, "{kept} of the host stay, {let_go} go");
-    assert_eq!(standing(&server), names(left));
+    assert_eq!(managed_resources(&server), names(left));
     let finalizers = got(&server, &["-o", "jsonpath={.metadata.finalizers}", &names([alive]).pop_first().unwrap()]);
     assert_eq!(finalizers, r#"["finalizer.managedresource.crossplane.io"]"#, "what is not being deleted keeps them");
 }

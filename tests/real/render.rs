@@ -71,8 +71,8 @@ fn assert_composed(name: &str, rendered: &Rendered, expected: &BTreeMap<String, 
         let resource = plain(key, rendered.resources[key].clone(), is_named);
         assert_eq!(&resource, expected, "{name}: {key}");
     }
-    let complaints: Vec<_> = rendered.results.iter().filter(|result| result["severity"] != "Normal").collect();
-    assert!(complaints.is_empty(), "{name}: {complaints:?}");
+    let unusual: Vec<_> = rendered.results.iter().filter(|result| result["severity"] != "Normal").collect();
+    assert!(unusual.is_empty(), "{name}: {unusual:?}");
 }
 
 /// Resources of a claim, from the real binary's `preview`.

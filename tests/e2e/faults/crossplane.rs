@@ -227,12 +227,12 @@ fn killed_at_random(scene: &mut Scene) -> String {
     scene.take_up_example();
     let made = kill_for(scene, &mut moments, Duration::from_mins(2));
     let settled = scene.until_settled("settled in the end");
-    let standing = scene.inventory().len();
+    let objects = scene.inventory().len();
     scene.delete_example();
     let unmade = kill_for(scene, &mut moments, Duration::from_mins(1));
     let gone = scene.until_nothing_is_left();
     format!(
-        "{made} kills in 2 minutes: settled {} after the last, {standing} objects; {unmade} kills in 1 minute: all gone {} after the last (seed {SEED})",
+        "{made} kills in 2 minutes: settled {} after the last, {objects} objects; {unmade} kills in 1 minute: all gone {} after the last (seed {SEED})",
         seconds(settled),
         seconds(gone),
     )

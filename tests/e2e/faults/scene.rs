@@ -334,11 +334,14 @@ impl Scene {
 
     /// Number of reconciles in Crossplane's log whose call of the function failed.
     pub fn failed_calls(&self) -> usize {
-        self.told("crossplane.log", "'ComposeResources' cannot compose resources: cannot run Composition pipeline step")
+        self.lines_with(
+            "crossplane.log",
+            "'ComposeResources' cannot compose resources: cannot run Composition pipeline step",
+        )
     }
 
     /// Number of lines in a program's log that contain `what`.
-    pub fn told(&self, log: &str, what: &str) -> usize {
+    pub fn lines_with(&self, log: &str, what: &str) -> usize {
         let text = fs::read_to_string(self.stage.logs().join(log)).unwrap_or_default();
         text.lines().filter(|line| line.contains(what)).count()
     }

@@ -63,12 +63,12 @@ pub fn check(plan: &[Planned], pages: &Pages) -> (Vec<String>, Vec<Part>) {
         }
         // The look-up of names on the host (`HOST_NAMES`) is done by Crossplane and is not a resource, so that no
         // moment of it is recorded.
-        let awaited = planned.waits_for.iter().filter(|awaited| *awaited != HOST_NAMES);
-        for awaited in awaited.filter(|_| planned.can_be_held) {
-            match since(plan, pages, planned, awaited) {
+        let needed = planned.waits_for.iter().filter(|needed| *needed != HOST_NAMES);
+        for needed in needed.filter(|_| planned.can_be_held) {
+            match since(plan, pages, planned, needed) {
                 Some(since) if since.version < released.version => {}
                 since => {
-                    wrong.push(format!("{name} was released at {released:?}, before {awaited} was ready: {since:?}"));
+                    wrong.push(format!("{name} was released at {released:?}, before {needed} was ready: {since:?}"));
                 }
             }
         }
@@ -78,10 +78,10 @@ pub fn check(plan: &[Planned], pages: &Pages) -> (Vec<String>, Vec<Part>) {
 
 /// Moment at which the awaited part of the same claim was ready, or at which the environment first published the
 /// awaited offer.
-fn since(plan: &[Planned], pages: &Pages, waiting: &Planned, awaited: &str) -> Option<Moment> {
-    let mut part = plan.iter().filter(|other| other.claim == waiting.claim && other.part == awaited).peekable();
+fn since(plan: &[Planned], pages: &Pages, waiting: &Planned, needed: &str) -> Option<Moment> {
+    let mut part = plan.iter().filter(|other| other.claim == waiting.claim && other.part == needed).peekable();
     if part.peek().is_none() {
-        return pages.offers.get(&(waiting.environment.clone(), awaited.to_owned())).copied();
+        return pages.offers.get(&(waiting.environment.clone(), needed.to_owned())).copied();
     }
     let moments = part.map(|other| pages.lives.get(&(other.claim.clone(), other.key.clone()))?.ready);
     moments.reduce(|one, other| Some(if one? > other? { one? } else { other? })).flatten()
@@ -114,8 +114,8 @@ fn parts(plan: &[Planned], pages: &Pages) -> Vec<Part> {
         part.resources += 1;
         part.released = part.released.max(released.seconds);
         part.ready = part.ready.max(ready.seconds).max(part.released);
-        let awaited: BTreeSet<_> = part.waits_for.drain(..).chain(planned.waits_for.iter().cloned()).collect();
-        part.waits_for = awaited.into_iter().collect();
+        let needed: BTreeSet<_> = part.waits_for.drain(..).chain(planned.waits_for.iter().cloned()).collect();
+        part.waits_for = needed.into_iter().collect();
     }
     let mut parts: Vec<Part> = parts.into_values().collect();
     parts.sort_by(|one, other| one.released.total_cmp(&other.released));

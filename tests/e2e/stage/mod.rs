@@ -1,6 +1,7 @@
 //! The stage: all programs of the end-to-end suite, started in the order of their dependencies and ended together. Each
 //! submodule starts one program or one cluster.
 
+mod background;
 mod dial;
 mod function;
 mod host;
@@ -8,7 +9,6 @@ mod identity;
 mod inner;
 mod install;
 mod settings;
-mod standing;
 mod storage;
 
 use std::fs;
@@ -17,11 +17,11 @@ use std::process::{Command, exit};
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use background::{down, hold, up};
 pub use function::Function;
 pub use host::Host;
 pub use inner::Inner;
 pub use settings::Settings;
-pub use standing::{down, hold, up};
 
 use support::api_server::ApiServer;
 use support::built::Built;

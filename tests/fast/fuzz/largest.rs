@@ -32,7 +32,7 @@ pub fn claim(written: &Written) -> Value {
 }
 
 /// Sizes in bytes that docs/fuzz.md lists for each kind.
-fn told() -> Vec<(String, usize)> {
+fn documented_sizes() -> Vec<(String, usize)> {
     let page = include_str!("../../../docs/fuzz.md");
     let rows =
         page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | ")).filter_map(|(kind, rest)| {
@@ -45,7 +45,7 @@ fn told() -> Vec<(String, usize)> {
 #[test]
 fn the_largest_legal_request_is_at_most_half_of_what_is_taken() {
     let server = Server::start(["--insecure"]);
-    let told = told();
+    let told = documented_sizes();
     assert_eq!(told.len(), KINDS.len(), "{told:?}");
     for ((kind, mut request), (of, told)) in requests().into_iter().zip(told) {
         assert_eq!(kind, of);

@@ -98,18 +98,18 @@ pub fn seeds() -> Vec<Seed> {
 }
 
 fn of_platform(platform: &Platform, input: Option<&Value>) -> Vec<Seed> {
-    let written = |standing: &ComposedClaim| Written {
-        kind: standing.kind.claim,
-        claim: standing.claim.clone(),
-        spec: standing.spec.clone(),
+    let written = |composed_claim: &ComposedClaim| Written {
+        kind: composed_claim.kind.claim,
+        claim: composed_claim.claim.clone(),
+        spec: composed_claim.spec.clone(),
     };
-    let environment = platform.claims.iter().find(|standing| standing.kind.claim == ENVIRONMENT);
+    let environment = platform.claims.iter().find(|composed_claim| composed_claim.kind.claim == ENVIRONMENT);
     let environment = claim(&written(environment.expect("a platform has an environment")));
     let environment = provider_config_by(&environment, input);
-    let seed = |standing| {
-        let claim = claim(&written(standing));
+    let seed = |composed_claim| {
+        let claim = claim(&written(composed_claim));
         let request = returned::request(&claim, input, Some(&environment));
-        Seed::of(format!("{}: {}", platform.name, standing.claim.name), &request)
+        Seed::of(format!("{}: {}", platform.name, composed_claim.claim.name), &request)
     };
     platform.claims.iter().map(seed).collect()
 }

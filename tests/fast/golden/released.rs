@@ -88,8 +88,14 @@ impl Record {
 
 impl Example {
     fn of(platform: &Platform) -> Self {
-        let claims = platform.claims.iter().map(|standing| {
-            format!("{} {}/{} {}\n", standing.kind.claim, standing.claim.namespace, standing.claim.name, standing.spec)
+        let claims = platform.claims.iter().map(|composed_claim| {
+            format!(
+                "{} {}/{} {}\n",
+                composed_claim.kind.claim,
+                composed_claim.claim.namespace,
+                composed_claim.claim.name,
+                composed_claim.spec
+            )
         });
         let mut keys: BTreeMap<Key, String> = BTreeMap::new();
         for (line, resource) in keys::named(platform) {

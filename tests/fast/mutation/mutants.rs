@@ -44,10 +44,10 @@ pub enum Spot {
 /// All mutants of a platform.
 pub fn of(platform: &Platform) -> Vec<Mutant> {
     let mut mutants = Vec::new();
-    for (claim, standing) in platform.claims.iter().enumerate() {
-        for (index, resource) in standing.resources.iter().enumerate() {
+    for (claim, composed_claim) in platform.claims.iter().enumerate() {
+        for (index, resource) in composed_claim.resources.iter().enumerate() {
             let mut push = |spot, kind: String, path: String| {
-                let id = lasting(&format!("{} {} {kind} {path}", standing.kind.claim, resource.key), platform);
+                let id = lasting(&format!("{} {} {kind} {path}", composed_claim.kind.claim, resource.key), platform);
                 mutants.push(Mutant { claim, spot, id, kind, path });
             };
             push(Spot::Key { index }, "Resource".to_owned(), "key".to_owned());
@@ -59,8 +59,8 @@ pub fn of(platform: &Platform) -> Vec<Mutant> {
                 push(Spot::Resource { index, pointer, by }, kind, path);
             }
         }
-        for Change { pointer, path, by } in changes(&standing.status) {
-            let kind = format!("{} status", standing.kind.claim);
+        for Change { pointer, path, by } in changes(&composed_claim.status) {
+            let kind = format!("{} status", composed_claim.kind.claim);
             let id = lasting(&format!("{kind} {path}"), platform);
             mutants.push(Mutant { claim, spot: Spot::Status { pointer, by }, id, kind, path });
         }
@@ -71,9 +71,9 @@ pub fn of(platform: &Platform) -> Vec<Mutant> {
 /// Text without the names that belong to one platform, and without the hashes of Jobs.
 fn lasting(text: &str, platform: &Platform) -> String {
     let mut text = text.to_owned();
-    for standing in &platform.claims {
-        let user = standing.spec.items("/mqttConfig/users").iter().map(|user| user.text("/name"));
-        let namespaces = standing.spec.texts("/namespaces").chain([standing.spec.text("/namespace")]);
+    for composed_claim in &platform.claims {
+        let user = composed_claim.spec.items("/mqttConfig/users").iter().map(|user| user.text("/name"));
+        let namespaces = composed_claim.spec.texts("/namespaces").chain([composed_claim.spec.text("/namespace")]);
         for name in user.chain(namespaces).chain([platform.environment.as_str()]).filter(|name| !name.is_empty()) {
             text = text.replace(name, "…");
         }

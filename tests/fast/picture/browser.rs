@@ -25,7 +25,7 @@ pub struct Browser {
     session: String,
     next: u64,
     /// Console messages, exceptions and network requests of the page.
-    pub complaints: Vec<String>,
+    pub faults: Vec<String>,
     _profile: tempfile::TempDir,
 }
 
@@ -47,7 +47,7 @@ impl Browser {
         let input = child.stdin.take().unwrap();
         let messages = listen(child.stdout.take().unwrap());
         let mut browser =
-            Self { child, input, messages, session: String::new(), next: 0, complaints: Vec::new(), _profile: profile };
+            Self { child, input, messages, session: String::new(), next: 0, faults: Vec::new(), _profile: profile };
         let target = browser.call("Target.createTarget", &json!({"url": "about:blank"}));
         let attached = browser.call("Target.attachToTarget", &json!({"targetId": target["targetId"], "flatten": true}));
         attached["sessionId"].as_str().unwrap().clone_into(&mut browser.session);
@@ -73,17 +73,17 @@ impl Browser {
         }
     }
 
-    fn message(&mut self, awaited: &str) -> Value {
-        let message = self.messages.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no answer to {awaited}"));
+    fn message(&mut self, request: &str) -> Value {
+        let message = self.messages.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no answer to {request}"));
         let params = &message["params"];
         match message["method"].as_str().unwrap_or_default() {
             "Runtime.exceptionThrown" | "Runtime.consoleAPICalled" | "Log.entryAdded" => {
-                self.complaints.push(params.to_string());
+                self.faults.push(params.to_string());
             }
             "Network.requestWillBeSent" => {
                 let url = params["request"]["url"].as_str().unwrap_or_default();
                 if !url.starts_with("file:") && !url.starts_with("data:") {
-                    self.complaints.push(format!("asks for {url}"));
+                    self.faults.push(format!("asks for {url}"));
                 }
             }
             _ => {}

@@ -71,7 +71,7 @@ fn the_page_reads_well_in_light_and_dark_and_at_any_width() {
             browser.settle();
             let picture = browser.screenshot();
             keep(&format!("{scheme}-{width}-whole.png"), &picture);
-            assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+            assert!(browser.faults.is_empty(), "{:#?}", browser.faults);
         }
     }
 }
@@ -138,7 +138,7 @@ fn the_panel_covers_nothing_at_any_width() {
         for selector in ["#about section:target h2", ".node[data-part=postgres]", "#search"] {
             assert_eq!(is_seen(&mut browser, selector), true, "{selector} of an address {at}");
         }
-        assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+        assert!(browser.faults.is_empty(), "{:#?}", browser.faults);
     }
 }
 
@@ -151,7 +151,7 @@ fn the_button_turns_light_to_dark_and_back() {
     assert_eq!(browser.ask("document.querySelector('#theme').textContent"), "Light");
     browser.click("#theme");
     assert_eq!(browser.ask(ground), "rgb(255, 255, 255)");
-    assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+    assert!(browser.faults.is_empty(), "{:#?}", browser.faults);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn search_finds_by_part_by_kind_and_by_name() {
     // The first match opens.
     browser.press("Enter", 13);
     assert_eq!(browser.ask("document.querySelector('#about section:target h2').textContent"), "Broker");
-    assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+    assert!(browser.faults.is_empty(), "{:#?}", browser.faults);
 }
 
 #[test]
@@ -208,7 +208,7 @@ fn a_click_on_a_part_shows_its_manifests_and_escape_leaves_them() {
     browser.press("Escape", 27);
     assert_eq!(browser.ask("document.querySelector('#about section:target')"), Value::Null);
     assert_eq!(browser.ask("document.activeElement.dataset.part"), "kafka");
-    assert!(browser.complaints.is_empty(), "{:#?}", browser.complaints);
+    assert!(browser.faults.is_empty(), "{:#?}", browser.faults);
 }
 
 #[test]

@@ -22,9 +22,9 @@ pub fn preview(output: &str, files: &[&str], stdin: &str) -> String {
 
 /// Claims of a platform in YAML, as a user writes them.
 pub fn documents(platform: &Platform) -> String {
-    let claims = platform.claims.iter().map(|standing| {
-        let metadata = json!({"namespace": standing.claim.namespace, "name": standing.claim.name});
-        json!({"apiVersion": API_VERSION, "kind": standing.kind.claim, "metadata": metadata, "spec": standing.spec})
+    let claims = platform.claims.iter().map(|composed_claim| {
+        let metadata = json!({"namespace": composed_claim.claim.namespace, "name": composed_claim.claim.name});
+        json!({"apiVersion": API_VERSION, "kind": composed_claim.kind.claim, "metadata": metadata, "spec": composed_claim.spec})
     });
     claims.map(|claim: Value| claim.to_string()).collect::<Vec<_>>().join("\n---\n")
 }

@@ -110,7 +110,7 @@ fn what_an_environment_lacks_holds_what_needs_it_and_the_claim_is_told() {
             assert_eq!(after.len(), all.len(), "the plan is whole");
             let (settled, message) = condition(&answer, "Settled");
             assert!(!settled && words.iter().all(|word| message.contains(word)), "{words:?} in: {message}");
-            assert_eq!(message.matches("environment health-streaming").count(), 1, "one complaint: {message}");
+            assert_eq!(message.matches("environment health-streaming").count(), 1, "one reason: {message}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! providers' own rights and with every right.
 
 mod host;
-mod told;
+mod reported;
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -25,7 +25,7 @@ fn an_api_server_keeps_the_border() {
     what_is_made_says_whose_it_is_and_goes_on_saying_so(&host);
     the_way_inside_is_written_by_the_virtual_cluster_alone(&host);
     providers_keep_what_is_their_own_and_others_are_not_asked(&host);
-    told::an_object_says_what_to_do(&host);
+    reported::an_object_says_what_to_do(&host);
     // The next check gives the providers every right. The last one also gives them other teams' namespaces.
     no_way_leads_around_the_border(&host);
     namespaces_of_other_teams_are_named_in_the_binding(&host);

@@ -27,12 +27,12 @@ pub fn objects(platforms: &[Platform]) -> Vec<Value> {
 }
 
 fn claims(platform: &Platform) -> Vec<Value> {
-    let claim = |standing: &wiring::platform::ComposedClaim| {
+    let claim = |composed_claim: &wiring::platform::ComposedClaim| {
         json!({
             "apiVersion": API_VERSION,
-            "kind": standing.kind.claim,
-            "metadata": {"name": standing.claim.name, "namespace": standing.claim.namespace},
-            "spec": standing.spec,
+            "kind": composed_claim.kind.claim,
+            "metadata": {"name": composed_claim.claim.name, "namespace": composed_claim.claim.namespace},
+            "spec": composed_claim.spec,
         })
     };
     platform.claims.iter().map(claim).collect()

@@ -130,7 +130,9 @@ pub fn crd_sources() -> Vec<CrdSource> {
             shared
         } else {
             if exact != "-" {
-                told(&format!("cannot find ../shared/crds/{exact}: {name} is checked against the release in {module}"));
+                print_once(&format!(
+                    "cannot find ../shared/crds/{exact}: {name} is checked against the release in {module}"
+                ));
             }
             built.join(name)
         };
@@ -140,9 +142,9 @@ pub fn crd_sources() -> Vec<CrdSource> {
 }
 
 /// Prints a message once per process, straight to stderr: the test harness hides captured output of tests that pass.
-fn told(what: &str) {
-    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned()) {
+fn print_once(what: &str) {
+    static PRINTED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if PRINTED.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned()) {
         let _ = writeln!(std::io::stderr(), "{what}");
     }
 }

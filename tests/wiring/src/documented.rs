@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::examples::root;
 
 /// Documented keys of a Secret.
-pub struct Told {
+pub struct DocumentedSecret {
     pub keys: BTreeSet<String>,
     /// Whether all further keys of the user's own Secret are pushed too.
     pub whole: bool,
@@ -14,7 +14,7 @@ pub struct Told {
     pub asked: BTreeSet<String>,
 }
 
-static TABLE: LazyLock<BTreeMap<String, Told>> = LazyLock::new(|| {
+static TABLE: LazyLock<BTreeMap<String, DocumentedSecret>> = LazyLock::new(|| {
     let text = std::fs::read_to_string(root().join("docs/secrets.md")).unwrap();
     let section = text.split("\n## ").find(|section| section.starts_with("Who makes which\n")).unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
@@ -23,7 +23,7 @@ static TABLE: LazyLock<BTreeMap<String, Told>> = LazyLock::new(|| {
         let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
         let (always, asked) = cells[1].split_once("where the claim asks for it").unwrap_or((cells[1], ""));
         let name = cells[0].split('`').next().unwrap_or_default().to_owned();
-        (name, Told { keys: quoted(always), asked: quoted(asked), whole: cells[1].contains("all else") })
+        (name, DocumentedSecret { keys: quoted(always), asked: quoted(asked), whole: cells[1].contains("all else") })
     })
     .collect()
 });
@@ -34,9 +34,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Documented keys of a Secret, with the Secret's name in the table, where ENVIRONMENT and NAME are placeholders.
-pub fn told(name: &str, environment: &str) -> Option<(&'static str, &'static Told)> {
+pub fn secret(name: &str, environment: &str) -> Option<(&'static str, &'static DocumentedSecret)> {
     let written = [name.to_owned(), name.replacen(environment, "ENVIRONMENT", 1)];
     let user = name.strip_prefix("mqtt-user-").map(|_| "mqtt-user-NAME".to_owned());
     let found = written.into_iter().chain(user).find_map(|name| TABLE.get_key_value(&name));
-    found.map(|(name, told)| (name.as_str(), told))
+    found.map(|(name, secret)| (name.as_str(), secret))
 }

@@ -10,8 +10,8 @@ use super::value::Look;
 /// Secrets that claims name, each with its keys. All of them are in the environment's namespace on the host.
 pub fn promised_secrets(platform: &Platform) -> BTreeMap<String, Vec<String>> {
     let mut promised = BTreeMap::new();
-    for standing in &platform.claims {
-        collect(&standing.spec, &mut promised);
+    for composed_claim in &platform.claims {
+        collect(&composed_claim.spec, &mut promised);
     }
     promised
 }
@@ -43,7 +43,7 @@ fn collect(spec: &Value, promised: &mut BTreeMap<String, Vec<String>>) {
 /// Entries of the platform's secret store that settings and claims name: remote key and property.
 pub fn promised_entries(platform: &Platform) -> Vec<(String, Option<String>)> {
     let pulls = platform.settings.pull_secrets.iter().map(|secret| (secret.remote_key.clone(), None));
-    let keys = platform.claims.iter().map(|standing| standing.spec.at("/snowflakeConfig/privateKey"));
+    let keys = platform.claims.iter().map(|composed_claim| composed_claim.spec.at("/snowflakeConfig/privateKey"));
     let keys = keys.flat_map(|key| {
         let said = |field: &str, default: &str| key.get(field).and_then(Value::as_str).unwrap_or(default).to_owned();
         let passphrase = key.get("passphraseProperty").and_then(Value::as_str).map(str::to_owned);

@@ -26,10 +26,10 @@ pub fn lines() -> &'static [String] {
 /// Findings for resources that the list does not have under their key.
 pub fn check(platform: &Platform) -> Vec<Finding> {
     let mut found = Vec::new();
-    for standing in &platform.claims {
-        let listed = listed(standing, platform);
-        for resource in &standing.resources {
-            let line = written(standing, resource);
+    for composed_claim in &platform.claims {
+        let listed = listed(composed_claim, platform);
+        for resource in &composed_claim.resources {
+            let line = written(composed_claim, resource);
             if !listed.contains_key(&line) {
                 found.push(Finding::new(&resource.key, "key", format!("tests/keys.txt does not know: {line}")));
             }
@@ -41,9 +41,10 @@ pub fn check(platform: &Platform) -> Vec<Finding> {
 /// Each resource of a platform that is in the list, with its line.
 pub fn named(platform: &Platform) -> Vec<(&'static str, &Resource)> {
     let mut named = Vec::new();
-    for standing in &platform.claims {
-        let listed = listed(standing, platform);
-        let lines = standing.resources.iter().map(|resource| (listed.get(&written(standing, resource)), resource));
+    for composed_claim in &platform.claims {
+        let listed = listed(composed_claim, platform);
+        let lines =
+            composed_claim.resources.iter().map(|resource| (listed.get(&written(composed_claim, resource)), resource));
         named.extend(lines.filter_map(|(line, resource)| Some((*line?, resource))));
     }
     named
@@ -55,7 +56,7 @@ pub fn used(platform: &Platform) -> BTreeSet<&'static str> {
 }
 
 /// Line of the list for a resource, with values in the place of placeholders.
-fn written(standing: &ComposedClaim, resource: &Resource) -> String {
+fn written(composed_claim: &ComposedClaim, resource: &Resource) -> String {
     let manifest = resource.manifest();
     let (namespace, name) = match manifest.text("/kind") {
         "Release" => (
@@ -69,7 +70,7 @@ fn written(standing: &ComposedClaim, resource: &Resource) -> String {
     let place = format!("{:?}", resource.place).to_lowercase();
     let identity =
         format!("{place} {} {} {namespace}/{}", manifest.text("/apiVersion"), manifest.text("/kind"), hidden(name));
-    format!("{} {} {identity}", standing.kind.claim, hidden(&resource.key))
+    format!("{} {} {identity}", composed_claim.kind.claim, hidden(&resource.key))
 }
 
 /// The hash at the end of a Job's key.
@@ -79,11 +80,11 @@ fn hash(key: &str) -> Option<&str> {
 }
 
 /// Lines of the list with a claim's values in the place of placeholders, each with its original line.
-fn listed(standing: &ComposedClaim, platform: &Platform) -> BTreeMap<String, &'static str> {
+fn listed(composed_claim: &ComposedClaim, platform: &Platform) -> BTreeMap<String, &'static str> {
     let mut listed = BTreeMap::new();
-    for line in lines().iter().filter(|line| line.starts_with(standing.kind.claim)) {
+    for line in lines().iter().filter(|line| line.starts_with(composed_claim.kind.claim)) {
         let mut meanings = vec![line.clone()];
-        for (placeholder, values) in placeholders(standing, platform) {
+        for (placeholder, values) in placeholders(composed_claim, platform) {
             meanings = meanings
                 .into_iter()
                 .flat_map(|line| {
@@ -97,10 +98,10 @@ fn listed(standing: &ComposedClaim, platform: &Platform) -> BTreeMap<String, &'s
     listed
 }
 
-fn placeholders(standing: &ComposedClaim, platform: &Platform) -> Vec<(&'static str, Vec<String>)> {
-    let spec = &standing.spec;
+fn placeholders(composed_claim: &ComposedClaim, platform: &Platform) -> Vec<(&'static str, Vec<String>)> {
+    let spec = &composed_claim.spec;
     let environment = &platform.environment;
-    let namespaces: Vec<String> = match standing.kind.claim {
+    let namespaces: Vec<String> = match composed_claim.kind.claim {
         ENVIRONMENT if spec.items("/namespaces").is_empty() => vec![environment.clone()],
         ENVIRONMENT => spec.texts("/namespaces").map(str::to_owned).collect(),
         _ => vec![spec.text("/namespace").to_owned()],

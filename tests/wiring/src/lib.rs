@@ -53,5 +53,5 @@ pub fn secrets_inside(platform: &Platform) -> Vec<&'static str> {
     let inventory = Inventory::of(platform);
     let world = World::of(&inventory);
     let names = world.secrets.inside();
-    names.filter_map(|name| documented::told(name, &platform.environment).map(|(name, _)| name)).collect()
+    names.filter_map(|name| documented::secret(name, &platform.environment).map(|(name, _)| name)).collect()
 }

@@ -111,7 +111,9 @@ impl Platform {
 
     /// Every composed resource, with its claim.
     pub fn resources(&self) -> impl Iterator<Item = (&ComposedClaim, &Resource)> {
-        self.claims.iter().flat_map(|standing| standing.resources.iter().map(move |resource| (standing, resource)))
+        self.claims
+            .iter()
+            .flat_map(|composed_claim| composed_claim.resources.iter().map(move |resource| (composed_claim, resource)))
     }
 }
 

@@ -6,7 +6,7 @@ use realtime_platform_core::claims::realtime_system::script;
 use realtime_platform_core::parts::plan::Place;
 use serde_json::Value;
 
-use super::documented::told;
+use super::documented;
 use super::externals::{promised_entries, promised_secrets};
 use super::finding::Finding;
 use super::pods::Pod;
@@ -269,12 +269,13 @@ fn check_push(world: &World, push: &Object) -> Vec<Finding> {
 
 /// Reason why the keys of a Secret inside differ from `docs/secrets.md`.
 fn untold(name: &str, keys: &Keys, environment: &str) -> Option<String> {
-    let Some((_, told)) = told(name, environment) else {
+    let Some((_, documented)) = documented::secret(name, environment) else {
         return Some(format!("docs/secrets.md does not know Secret {name}"));
     };
-    let is_told = |key: &&String| told.keys.contains(*key) || told.asked.contains(*key) || told.whole;
-    let stray = keys.keys().find(|key| !is_told(key));
-    let missing = told.keys.iter().find(|key| !keys.contains_key(*key));
+    let is_documented =
+        |key: &&String| documented.keys.contains(*key) || documented.asked.contains(*key) || documented.whole;
+    let stray = keys.keys().find(|key| !is_documented(key));
+    let missing = documented.keys.iter().find(|key| !keys.contains_key(*key));
     match (stray, missing) {
         (Some(stray), _) => Some(format!("Secret {name} gets key {stray}, which docs/secrets.md does not name")),
         (_, Some(missing)) => Some(format!("Secret {name} lacks key {missing}, which docs/secrets.md names")),

@@ -85,8 +85,12 @@ impl<'a> Inventory<'a> {
     pub fn of(platform: &'a Platform) -> Self {
         let mut objects: Vec<Object> = platform
             .resources()
-            .map(|(standing, resource)| {
-                Object::new(Origin::Composed(standing, resource), landing(resource), Cow::Borrowed(resource.manifest()))
+            .map(|(composed_claim, resource)| {
+                Object::new(
+                    Origin::Composed(composed_claim, resource),
+                    landing(resource),
+                    Cow::Borrowed(resource.manifest()),
+                )
             })
             .collect();
         let made: Vec<Object> = objects.iter().flat_map(charts::made).collect();

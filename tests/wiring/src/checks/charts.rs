@@ -134,7 +134,7 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
     let class = json!(settings.storage_class.clone().unwrap_or_default());
     let [operator, webhook] = KNATIVE_OPERATOR_IMAGES.map(|image| json!(settings.mirrored(image)));
     let environment = match object.origin {
-        Origin::Composed(standing, _) => &standing.spec,
+        Origin::Composed(composed_claim, _) => &composed_claim.spec,
         Origin::Made | Origin::External => &Value::Null,
     };
     let kept = if environment.is_true("/retain") { "Retain" } else { "Delete" };

@@ -10,8 +10,8 @@ use crate::world::{Origin, World};
 
 pub fn check(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (standing, resource) in world.platform.resources() {
-        let of_owner = owner(standing, &world.platform.environment);
+    for (composed_claim, resource) in world.platform.resources() {
+        let of_owner = owner(composed_claim, &world.platform.environment);
         for (what, manifest) in [("", &resource.composed), ("manifest", resource.manifest())] {
             let labels = manifest.labels("/metadata/labels");
             // An observed manifest has the labels that its own controller sets.
@@ -24,11 +24,12 @@ pub fn check(world: &World) -> Vec<Finding> {
                 found.push(Finding::new(&resource.key, format!("{what}/metadata/labels/{name}"), "not its owner's"));
             }
             let field = format!("{what}/metadata/labels");
-            found.extend(part(standing, &labels).map(|problem| Finding::new(&resource.key, field, problem)));
+            found.extend(part(composed_claim, &labels).map(|problem| Finding::new(&resource.key, field, problem)));
         }
         for data in resource.manifest().items("/spec/data") {
             let labels = data.labels("/metadata/spec/labels");
-            let problem = part(standing, &labels).or_else(|| lacks(&labels).filter(|_| data.has("/metadata/spec")));
+            let problem =
+                part(composed_claim, &labels).or_else(|| lacks(&labels).filter(|_| data.has("/metadata/spec")));
             let field = "/spec/data/metadata/spec/labels";
             found.extend(problem.map(|problem| Finding::new(&resource.key, field, problem)));
         }
@@ -38,8 +39,8 @@ pub fn check(world: &World) -> Vec<Finding> {
         if !selects(&selector, &pod.labels) {
             found.push(Finding::at(pod, "/spec/selector", "does not select its own pods"));
         }
-        if let Origin::Composed(standing, _) = pod.object.origin {
-            let problem = part(standing, &pod.labels).or_else(|| lacks(&pod.labels));
+        if let Origin::Composed(composed_claim, _) = pod.object.origin {
+            let problem = part(composed_claim, &pod.labels).or_else(|| lacks(&pod.labels));
             found.extend(problem.map(|problem| Finding::at(pod, "/spec/template/metadata/labels", problem)));
         }
     }
@@ -53,22 +54,23 @@ fn lacks(labels: &Labels) -> Option<&'static str> {
 }
 
 /// Labels that name the owner of a resource.
-fn owner(standing: &ComposedClaim, environment: &str) -> Vec<(String, String)> {
+fn owner(composed_claim: &ComposedClaim, environment: &str) -> Vec<(String, String)> {
     vec![
         ("app.kubernetes.io/managed-by".to_owned(), "function-realtime-platform".to_owned()),
-        ("app.kubernetes.io/part-of".to_owned(), standing.kind.definition.to_owned()),
-        (label("claim"), standing.claim.name.clone()),
-        (label("claim-namespace"), standing.claim.namespace.clone()),
+        ("app.kubernetes.io/part-of".to_owned(), composed_claim.kind.definition.to_owned()),
+        (label("claim"), composed_claim.claim.name.clone()),
+        (label("claim-namespace"), composed_claim.claim.namespace.clone()),
         (label("environment"), environment.to_owned()),
     ]
 }
 
 /// Reason why labels do not name a part of this claim.
-fn part(standing: &ComposedClaim, labels: &Labels) -> Option<&'static str> {
+fn part(composed_claim: &ComposedClaim, labels: &Labels) -> Option<&'static str> {
     if labels.values().any(|value| value.is_empty()) {
         return Some("a label that says nothing");
     }
     let is_named = labels.get("app") == labels.get("app.kubernetes.io/name");
-    let is_part = labels.get("app.kubernetes.io/part-of").is_none_or(|&system| system == standing.kind.definition);
+    let is_part =
+        labels.get("app.kubernetes.io/part-of").is_none_or(|&system| system == composed_claim.kind.definition);
     (!is_named || !is_part).then_some("labels of another part")
 }

@@ -16,7 +16,7 @@ use crate::world::World;
 pub fn check(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut locks = BTreeSet::new();
-    for (standing, resource) in world.platform.resources() {
+    for (composed_claim, resource) in world.platform.resources() {
         let mut finds = |field: &str, message: &str| found.push(Finding::new(&resource.key, field, message));
         let composed = &resource.composed;
         let group = match (composed.text("/apiVersion"), composed.text("/kind")) {
@@ -46,13 +46,15 @@ pub fn check(world: &World) -> Vec<Finding> {
         if name.is_empty() == (resource.part == LOCK) {
             finds("/metadata/name", "a name that is left to Crossplane, or a lock without one");
         }
-        if !name.is_empty() && (name != lock(standing, world) || !locks.insert((composed.text("/apiVersion"), name))) {
+        if !name.is_empty()
+            && (name != lock(composed_claim, world) || !locks.insert((composed.text("/apiVersion"), name)))
+        {
             finds("/metadata/name", "not the name of this place");
         }
         let policies: Vec<&str> = composed.texts("/spec/managementPolicies").collect();
         let expected = match (composed.text("/kind"), resource.manifest().text("/kind")) {
             ("Object", "Pod") => SEE,
-            _ if is_left(standing, resource) => LEAVE,
+            _ if is_left(composed_claim, resource) => LEAVE,
             _ => MANAGE,
         };
         if group.is_some() && policies != expected {
@@ -61,7 +63,7 @@ pub fn check(world: &World) -> Vec<Finding> {
         match composed.text("/kind") {
             "Object" => {
                 object(resource, &mut finds);
-                let is_watched = world.platform.settings.watch && takes_long(standing, resource);
+                let is_watched = world.platform.settings.watch && takes_long(composed_claim, resource);
                 if composed.at("/spec/watch") != if is_watched { &Value::Bool(true) } else { &Value::Null } {
                     finds("/spec/watch", "watched for nobody, or waited for and not watched");
                 }
@@ -82,30 +84,30 @@ const SEE: &[&str] = &["Observe"];
 const LEAVE: &[&str] = &["Observe", "Create", "Update", "LateInitialize"];
 
 /// Whether a resource remains when its claim is deleted.
-fn is_left(standing: &ComposedClaim, resource: &Resource) -> bool {
+fn is_left(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
     let kind = resource.manifest().text("/kind");
-    let retains = standing.spec.is_true("/retain");
-    match (standing.kind.claim, resource.place) {
+    let retains = composed_claim.spec.is_true("/retain");
+    match (composed_claim.kind.claim, resource.place) {
         // Deletion of the virtual cluster deletes everything inside it.
         (ENVIRONMENT, Place::Inside) => true,
         // Deletion of the namespace deletes the volume, and deletion of a Cluster of Cluster API deletes its VCluster.
         (ENVIRONMENT, Place::Host) => kind == "VCluster" || (kind == "Namespace" && retains),
         (_, Place::Host) => false,
         (_, Place::Inside) => {
-            standing.spec.text("/deletionPolicy") == "Orphan" || (kind == "PersistentVolumeClaim" && retains)
+            composed_claim.spec.text("/deletionPolicy") == "Orphan" || (kind == "PersistentVolumeClaim" && retains)
         }
     }
 }
 
 /// Name of a claim's lock: the environment's own, or else one of environment, namespace, role and claim's namespace.
-fn lock(standing: &ComposedClaim, world: &World) -> String {
+fn lock(composed_claim: &ComposedClaim, world: &World) -> String {
     let environment = &world.platform.environment;
-    let role = match standing.kind.claim {
+    let role = match composed_claim.kind.claim {
         ENVIRONMENT => return environment.clone(),
         "RealtimeSystemClaim" => "realtime",
         _ => "broker",
     };
-    format!("{environment}.{}.{role}.{}", standing.spec.text("/namespace"), standing.claim.namespace)
+    format!("{environment}.{}.{role}.{}", composed_claim.spec.text("/namespace"), composed_claim.claim.namespace)
 }
 
 fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
@@ -136,10 +138,10 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
 
 /// Whether other resources wait for a resource that is not ready as soon as it exists. Consumers wait for every
 /// resource of an environment; in other claims, parts of the same plan wait.
-fn takes_long(standing: &ComposedClaim, resource: &Resource) -> bool {
-    let is_waited_for = || standing.resources.iter().any(|other| other.waits_for.contains(&resource.part));
+fn takes_long(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
+    let is_waited_for = || composed_claim.resources.iter().any(|other| other.waits_for.contains(&resource.part));
     let is_only_seen = resource.composed.texts("/spec/managementPolicies").eq(SEE.iter().copied());
-    is_only_seen || resource.ready != Ready::Exists && (standing.kind.claim == ENVIRONMENT || is_waited_for())
+    is_only_seen || resource.ready != Ready::Exists && (composed_claim.kind.claim == ENVIRONMENT || is_waited_for())
 }
 
 fn release(world: &World, resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
@@ -170,13 +172,13 @@ fn release(world: &World, resource: &Resource, finds: &mut impl FnMut(&str, &str
 /// deletion.
 fn usages(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
-    for (standing, resource) in world.platform.resources() {
+    for (composed_claim, resource) in world.platform.resources() {
         if resource.composed.text("/kind") != "ClusterUsage" {
             continue;
         }
         let names_one = |side: &Value| {
             let selector = side.at("/resourceSelector");
-            let others = standing.resources.iter().filter(|other| {
+            let others = composed_claim.resources.iter().filter(|other| {
                 let labels = other.composed.labels("/metadata/labels");
                 let is_kind = (other.composed.text("/apiVersion"), other.composed.text("/kind"))
                     == (side.text("/apiVersion"), side.text("/kind"));
@@ -206,18 +208,18 @@ fn usages(world: &World) -> Vec<Finding> {
 }
 
 /// The ConfigMap of a lock names its claim, and an environment's ProviderConfig offers what the environment composes.
-fn owned(standing: &ComposedClaim) -> Vec<Finding> {
+fn owned(composed_claim: &ComposedClaim) -> Vec<Finding> {
     let mut found = Vec::new();
-    for resource in standing.resources.iter().filter(|resource| resource.part == LOCK) {
+    for resource in composed_claim.resources.iter().filter(|resource| resource.part == LOCK) {
         let manifest = resource.manifest();
         if manifest.text("/kind") == "ConfigMap" {
             let claim = (manifest.text("/data/claim-namespace"), manifest.text("/data/claim-name"));
-            if claim != (standing.claim.namespace.as_str(), standing.claim.name.as_str()) {
+            if claim != (composed_claim.claim.namespace.as_str(), composed_claim.claim.name.as_str()) {
                 found.push(Finding::new(&resource.key, "/data", "names another claim"));
             }
         }
         let offers = match manifest.text("/apiVersion") {
-            "kubernetes.crossplane.io/v1alpha1" => offered(standing),
+            "kubernetes.crossplane.io/v1alpha1" => offered(composed_claim),
             _ => BTreeMap::new(),
         };
         if manifest.text("/kind") == "ProviderConfig" && offers != annotations(&resource.composed) {
@@ -238,30 +240,30 @@ fn is_a_components(namespace: &str) -> bool {
 }
 
 /// Offer of an environment, derived from its composed resources. Nothing is observed yet, so no component is ready.
-fn offered(standing: &ComposedClaim) -> BTreeMap<String, String> {
+fn offered(composed_claim: &ComposedClaim) -> BTreeMap<String, String> {
     let has = |kind: &str, name: &str| {
-        standing.resources.iter().any(|resource| {
+        composed_claim.resources.iter().any(|resource| {
             let chart = resource.composed.text("/spec/forProvider/chart/name");
             chart == name || (!kind.is_empty() && resource.manifest().text("/kind") == kind)
         })
     };
-    let namespaces: Vec<&str> = standing
+    let namespaces: Vec<&str> = composed_claim
         .resources
         .iter()
         .filter(|resource| resource.part == "namespaces")
         .map(|resource| resource.manifest().text("/metadata/name"))
         .filter(|name| !is_a_components(name))
         .collect();
-    let has_certificate = standing.resources.iter().any(|resource| {
+    let has_certificate = composed_claim.resources.iter().any(|resource| {
         resource.manifest().items("/spec/servers").iter().any(|server| server.has("/tls/credentialName"))
     });
-    let domain = match standing.spec.text("/domain") {
-        "" => format!("{}.local", standing.spec.text("/name")),
+    let domain = match composed_claim.spec.text("/domain") {
+        "" => format!("{}.local", composed_claim.spec.text("/name")),
         domain => domain.to_owned(),
     };
-    let mut admitted: Vec<&str> = standing.spec.texts("/allowedClaimNamespaces").collect();
-    if !admitted.contains(&standing.claim.namespace.as_str()) {
-        admitted.insert(0, &standing.claim.namespace);
+    let mut admitted: Vec<&str> = composed_claim.spec.texts("/allowedClaimNamespaces").collect();
+    if !admitted.contains(&composed_claim.claim.namespace.as_str()) {
+        admitted.insert(0, &composed_claim.claim.namespace);
     }
     let state = |on: bool| if on { "pending" } else { "off" }.to_owned();
     [
@@ -273,8 +275,8 @@ fn offered(standing: &ComposedClaim) -> BTreeMap<String, String> {
         ("namespaces", namespaces.join(",")),
         ("domain", domain),
         ("claim-namespaces", admitted.join(",")),
-        ("tenants", tenants(standing, &namespaces)),
-        ("shared-secrets", standing.spec.texts("/sharedSecrets").collect::<Vec<_>>().join(",")),
+        ("tenants", tenants(composed_claim, &namespaces)),
+        ("shared-secrets", composed_claim.spec.texts("/sharedSecrets").collect::<Vec<_>>().join(",")),
     ]
     .into_iter()
     .filter(|(name, offer)| *name != "shared-secrets" || !offer.is_empty())
@@ -283,11 +285,11 @@ fn offered(standing: &ComposedClaim) -> BTreeMap<String, String> {
 }
 
 /// Namespaces inside, each with the namespace on the host whose claims may use it: `NAMESPACE=CLAIM_NAMESPACE`.
-fn tenants(standing: &ComposedClaim, namespaces: &[&str]) -> String {
-    let tenants = standing.spec.items("/tenants");
+fn tenants(composed_claim: &ComposedClaim, namespaces: &[&str]) -> String {
+    let tenants = composed_claim.spec.items("/tenants");
     let tenant = |namespace: &&str| {
         let named = tenants.iter().find(|tenant| tenant.text("/namespace") == *namespace);
-        let claims = named.map_or(standing.claim.namespace.as_str(), |tenant| tenant.text("/claimNamespace"));
+        let claims = named.map_or(composed_claim.claim.namespace.as_str(), |tenant| tenant.text("/claimNamespace"));
         format!("{namespace}={claims}")
     };
     namespaces.iter().map(tenant).collect::<Vec<_>>().join(",")

@@ -35,9 +35,9 @@ pub fn check(world: &World) -> Vec<Finding> {
             metadata(manifest, &mut good, &mut finds);
         }
     }
-    for standing in &world.platform.claims {
+    for composed_claim in &world.platform.claims {
         let mut keys = BTreeSet::new();
-        for resource in standing.resources.iter().filter(|resource| !keys.insert(&resource.key)) {
+        for resource in composed_claim.resources.iter().filter(|resource| !keys.insert(&resource.key)) {
             found.push(Finding::new(&resource.key, "key", "two resources of one key"));
         }
     }

@@ -16,15 +16,15 @@ use crate::value::Look;
 use crate::world::World;
 
 pub fn check(world: &World) -> Vec<Finding> {
-    world.platform.claims.iter().flat_map(|standing| check_plan(world, standing)).collect()
+    world.platform.claims.iter().flat_map(|composed_claim| check_plan(world, composed_claim)).collect()
 }
 
 /// Components that the environment offers to a claim once the environment is complete.
-fn offered(world: &World, standing: &ComposedClaim) -> BTreeSet<&'static str> {
+fn offered(world: &World, composed_claim: &ComposedClaim) -> BTreeSet<&'static str> {
     let consumer = Consumer {
         environment: world.platform.environment.clone(),
-        namespace: standing.spec.text("/namespace").to_owned(),
-        claim_namespace: standing.claim.namespace.clone(),
+        namespace: composed_claim.spec.text("/namespace").to_owned(),
+        claim_namespace: composed_claim.claim.namespace.clone(),
         opt_outs: &[],
     };
     let config = world.find(Place::Host, "kubernetes.crossplane.io", "ProviderConfig", "", &consumer.environment);
@@ -42,15 +42,15 @@ fn component(resource: &Resource) -> Option<&'static str> {
     }
 }
 
-fn check_plan(world: &World, standing: &ComposedClaim) -> Vec<Finding> {
+fn check_plan(world: &World, composed_claim: &ComposedClaim) -> Vec<Finding> {
     let mut found = Vec::new();
-    let is_tenant = standing.kind.claim != platform::ENVIRONMENT;
-    let offered = if is_tenant { offered(world, standing) } else { BTreeSet::new() };
+    let is_tenant = composed_claim.kind.claim != platform::ENVIRONMENT;
+    let offered = if is_tenant { offered(world, composed_claim) } else { BTreeSet::new() };
     let mut waits: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for resource in &standing.resources {
+    for resource in &composed_claim.resources {
         waits.entry(resource.part).or_default().extend(resource.waits_for);
     }
-    for resource in &standing.resources {
+    for resource in &composed_claim.resources {
         let mut finds = |message: String| found.push(Finding::new(&resource.key, "waits for", message));
         for part in resource.waits_for {
             let is_there = match *part {
@@ -73,8 +73,8 @@ fn check_plan(world: &World, standing: &ComposedClaim) -> Vec<Finding> {
         if resource.part != LOCK && !before.contains(LOCK) {
             finds("not for the lock".to_owned());
         }
-        let phase = standing.phases.get(resource.part);
-        if !phase.is_some_and(|phase| standing.kind.phases.contains(phase)) {
+        let phase = composed_claim.phases.get(resource.part);
+        if !phase.is_some_and(|phase| composed_claim.kind.phases.contains(phase)) {
             finds(format!("nothing that its user is told of: its part is in phase {phase:?}"));
         }
         if let Some(component) = component(resource).filter(|component| is_tenant && !before.contains(component)) {

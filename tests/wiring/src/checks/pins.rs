@@ -10,7 +10,8 @@ use crate::world::{Origin, World};
 pub fn check(world: &World) -> Vec<Finding> {
     let settings = &world.platform.settings;
     let mut known: Vec<String> = Image::ALL.into_iter().map(|image| settings.image(image)).collect();
-    let named = world.platform.claims.iter().map(|standing| standing.spec.text("/connectorConfig/simulator/image"));
+    let named =
+        world.platform.claims.iter().map(|composed_claim| composed_claim.spec.text("/connectorConfig/simulator/image"));
     known.extend(named.filter(|image| !image.is_empty()).map(|image| settings.mirrored(image)));
     let mut found = Vec::new();
     for pod in &world.pods {

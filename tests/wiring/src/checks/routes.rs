@@ -122,12 +122,12 @@ fn check_gateway(world: &World, gateway: &Object) -> Vec<Finding> {
 /// If the system and the broker of a namespace are both exposed, every host of the Gateway has a route.
 fn unrouted(world: &World, gateway: &Object) -> Vec<Finding> {
     let shows = |kind| {
-        world.platform.claims.iter().any(|standing| {
-            standing.kind.claim == kind
-                && standing.spec.text("/namespace") == gateway.namespace
-                && standing.spec.get("expose") != Some(&false.into())
-                && standing.spec.at("/connectorConfig/simulator/enabled") != &serde_json::Value::Bool(false)
-                && standing.spec.at("/mqttConfig/listeners/websockets") != &serde_json::Value::Bool(false)
+        world.platform.claims.iter().any(|composed_claim| {
+            composed_claim.kind.claim == kind
+                && composed_claim.spec.text("/namespace") == gateway.namespace
+                && composed_claim.spec.get("expose") != Some(&false.into())
+                && composed_claim.spec.at("/connectorConfig/simulator/enabled") != &serde_json::Value::Bool(false)
+                && composed_claim.spec.at("/mqttConfig/listeners/websockets") != &serde_json::Value::Bool(false)
         })
     };
     if !shows(SYSTEM) || !shows(BROKER) {
@@ -160,7 +160,7 @@ fn is_hidden(world: &World, namespace: &str, host: &str) -> bool {
     let in_it = |object: &&Object| object.namespace == namespace;
     let mut gateways = world.of_kind("networking.istio.io", "Gateway").filter(in_it).peekable();
     let is_served = gateways.peek().is_none() || gateways.any(|gateway| served(gateway).contains(host));
-    let mut systems = world.platform.claims.iter().filter(|standing| standing.kind.claim == SYSTEM);
+    let mut systems = world.platform.claims.iter().filter(|composed_claim| composed_claim.kind.claim == SYSTEM);
     is_served
         && systems.any(|system| {
             system.spec.text("/namespace") == namespace && system.spec.get("expose") == Some(&false.into())

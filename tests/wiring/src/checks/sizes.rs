@@ -39,9 +39,9 @@ pub fn check(world: &World) -> Vec<Finding> {
 /// Sizes of whole resources and claims. Serialisation is slow, so this check runs once for each platform.
 pub fn check_whole(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
-    for standing in &world.platform.claims {
+    for composed_claim in &world.platform.claims {
         let mut whole = 0;
-        for resource in &standing.resources {
+        for resource in &composed_claim.resources {
             let size = resource.composed.to_string().len();
             whole += size;
             if size > OBJECT {
@@ -49,7 +49,11 @@ pub fn check_whole(world: &World) -> Vec<Finding> {
             }
         }
         if whole > CLAIM {
-            found.push(Finding::new(standing.kind.claim, "", format!("{whole} bytes are too many for one claim")));
+            found.push(Finding::new(
+                composed_claim.kind.claim,
+                "",
+                format!("{whole} bytes are too many for one claim"),
+            ));
         }
     }
     found

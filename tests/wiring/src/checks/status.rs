@@ -14,38 +14,38 @@ pub fn check(world: &World) -> Vec<Finding> {
         .platform
         .claims
         .iter()
-        .flat_map(|standing| {
+        .flat_map(|composed_claim| {
             let mut found = Vec::new();
             let mut finds = |field: String, message: String| {
-                let claim = format!("{} {}", standing.kind.claim, standing.claim.name);
+                let claim = format!("{} {}", composed_claim.kind.claim, composed_claim.claim.name);
                 found.push(Finding::new(claim, format!("status.{field}"), message));
             };
-            if standing.kind.claim == ENVIRONMENT {
-                environment(world, standing, &mut finds);
+            if composed_claim.kind.claim == ENVIRONMENT {
+                environment(world, composed_claim, &mut finds);
             } else {
-                tenant(world, standing, &mut finds);
+                tenant(world, composed_claim, &mut finds);
             }
             found
         })
         .collect()
 }
 
-fn tenant(world: &World, standing: &ComposedClaim, finds: &mut impl FnMut(String, String)) {
-    let namespace = standing.spec.text("/namespace");
-    for (name, url) in standing.status.entries("/endpoints") {
+fn tenant(world: &World, composed_claim: &ComposedClaim, finds: &mut impl FnMut(String, String)) {
+    let namespace = composed_claim.spec.text("/namespace");
+    for (name, url) in composed_claim.status.entries("/endpoints") {
         let problem = endpoint(world, namespace, url.as_str().unwrap_or_default());
         if let Some(problem) = problem {
             finds(format!("endpoints.{name}"), problem);
         }
     }
-    for credential in standing.status.items("/credentials") {
+    for credential in composed_claim.status.items("/credentials") {
         let secret = world.secrets.find(Place::Inside, namespace, credential.text("/secret"));
         let user = secret.filter(|keys| keys.contains_key("password")).and_then(|keys| keys.get("username"));
         if user.and_then(Option::as_deref) != Some(credential.text("/user")) {
             finds("credentials".to_owned(), "no Secret of this user".to_owned());
         }
     }
-    for (name, secret) in standing.status.entries("/secrets") {
+    for (name, secret) in composed_claim.status.entries("/secrets") {
         let keys: &[&str] = if name == "metabase" { &["email", "password"] } else { &["username", "password"] };
         let secret = secret.as_str().unwrap_or_default();
         let known = world.secrets.find(Place::Inside, namespace, secret);
@@ -83,8 +83,8 @@ fn endpoint(world: &World, namespace: &str, url: &str) -> Option<String> {
     (!is_routed || !is_url).then(|| format!("no route for {url}"))
 }
 
-fn environment(world: &World, standing: &ComposedClaim, finds: &mut impl FnMut(String, String)) {
-    let status = &standing.status;
+fn environment(world: &World, composed_claim: &ComposedClaim, finds: &mut impl FnMut(String, String)) {
+    let status = &composed_claim.status;
     if status.text("/environment") != world.platform.environment {
         finds("environment".to_owned(), "not its name".to_owned());
     }

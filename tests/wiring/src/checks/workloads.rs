@@ -14,13 +14,13 @@ use crate::world::{Origin, World};
 pub fn check(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
     for pod in &world.pods {
-        let Origin::Composed(standing, resource) = pod.object.origin else { continue };
+        let Origin::Composed(composed_claim, resource) = pod.object.origin else { continue };
         let mut finds = |field: &str, message: &str| found.push(Finding::at(pod, field, message));
         runs(pod, &mut finds);
         if pod.object.kind == "Job" {
             runs_once(pod, resource, &mut finds);
         }
-        restarts(pod, standing, &mut finds);
+        restarts(pod, composed_claim, &mut finds);
         guards(pod, &mut finds);
         for container in &pod.containers {
             container_guards(pod, container, &mut finds);
@@ -91,7 +91,7 @@ fn runs_once(job: &Pod, resource: &Resource, finds: &mut impl FnMut(&str, &str))
 
 /// Annotations of the pod template hold the generation of credentials and a hash of the configuration, so that a change
 /// of either restarts the pods.
-fn restarts(pod: &Pod, standing: &ComposedClaim, finds: &mut impl FnMut(&str, &str)) {
+fn restarts(pod: &Pod, composed_claim: &ComposedClaim, finds: &mut impl FnMut(&str, &str)) {
     let annotations = pod.object.manifest.labels("/spec/template/metadata/annotations");
     let variables = || pod.containers.iter().flat_map(|container| container.value.items("/env"));
     let volumes = pod.spec.items("/volumes");
@@ -99,7 +99,7 @@ fn restarts(pod: &Pod, standing: &ComposedClaim, finds: &mut impl FnMut(&str, &s
         volumes.iter().any(|volume| volume.has(&format!("/{kind}")))
             || variables().any(|variable| variable.has(&format!("/valueFrom/{reference}")))
     };
-    let generation = standing.spec.number("/credentialsGeneration").unwrap_or(1).to_string();
+    let generation = composed_claim.spec.number("/credentialsGeneration").unwrap_or(1).to_string();
     let is_new = annotations.get(label("credentials-generation").as_str()) == Some(&generation.as_str());
     if reads("secret", "secretKeyRef") && !is_new {
         finds("/spec/template/metadata/annotations", "does not restart when credentials were rotated");

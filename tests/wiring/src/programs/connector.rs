@@ -249,8 +249,8 @@ fn placeholder(reading: &Reading, text: &str, worker: usize) -> bool {
 
 /// The connector's settings for Snowflake equal those of the claim.
 fn promised(reading: &mut Reading, config: &Value) {
-    let Origin::Composed(standing, _) = reading.pod.object.origin else { return };
-    let claim = standing.spec.at("/snowflakeConfig");
+    let Origin::Composed(composed_claim, _) = reading.pod.object.origin else { return };
+    let claim = composed_claim.spec.at("/snowflakeConfig");
     for (name, default) in [("user", ""), ("role", ""), ("database", ""), ("schema", "PUBLIC")] {
         let said = claim.get(name).and_then(Value::as_str).unwrap_or(default);
         let setting = format!("snowflake.{name}.name");

@@ -27,7 +27,7 @@ pub fn run(reading: &mut Reading) {
     reading.take("/logger/mode", config.text("/logger/mode"), Takes::OneOf(&["text", "json"]));
     reading.take("/logger/level", config.text("/logger/level"), Takes::OneOf(&["debug", "info", "warn", "error"]));
     let claimed = match reading.pod.object.origin {
-        Origin::Composed(standing, _) => standing.spec.is_true("/lensesConfig/secureSessionCookies"),
+        Origin::Composed(composed_claim, _) => composed_claim.spec.is_true("/lensesConfig/secureSessionCookies"),
         Origin::Made | Origin::External => false,
     };
     // Browsers do not return a secure cookie over plain HTTP, so the claim decides whether cookies are secure.

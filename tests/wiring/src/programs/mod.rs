@@ -127,8 +127,8 @@ fn run(reading: &mut Reading) {
 
 /// Whether a container runs the image that a claim names.
 fn is_users(reading: &Reading) -> bool {
-    let Origin::Composed(standing, _) = reading.pod.object.origin else { return false };
-    let image = standing.spec.text("/connectorConfig/simulator/image");
+    let Origin::Composed(composed_claim, _) = reading.pod.object.origin else { return false };
+    let image = composed_claim.spec.text("/connectorConfig/simulator/image");
     !image.is_empty() && reading.container.value.text("/image") == reading.world.platform.settings.mirrored(image)
 }
 

@@ -119,8 +119,8 @@ fn access_list(reading: &mut Reading) -> bool {
 /// Whether a user's access is exactly that of the claim. Users that the claim does not name pass, except for the
 /// default user.
 fn is_promised(reading: &Reading, user: &User) -> bool {
-    let Origin::Composed(standing, _) = reading.pod.object.origin else { return true };
-    let mut claimed = standing.spec.items("/mqttConfig/users").iter();
+    let Origin::Composed(composed_claim, _) = reading.pod.object.origin else { return true };
+    let mut claimed = composed_claim.spec.items("/mqttConfig/users").iter();
     let Some(claimed) = claimed.find(|claimed| claimed.text("/name") == user.name) else {
         // `health-user` exists only if the claim names no user.
         return user.name != "health-user" || (user.writes == ["health/#"] && user.reads.is_empty());

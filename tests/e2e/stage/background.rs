@@ -16,7 +16,7 @@ const NAME: &str = "up";
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// File with instructions for the user, written once the stage is ready.
-fn told() -> PathBuf {
+fn instructions_file() -> PathBuf {
     folder(NAME).join("stands")
 }
 
@@ -32,9 +32,9 @@ fn running() -> Option<Pid> {
 /// Starts a stage in the background, waits until it is ready, and prints its instructions.
 pub fn up() {
     if running().is_some() {
-        return println!("{}", fs::read_to_string(told()).unwrap_or_default());
+        return println!("{}", fs::read_to_string(instructions_file()).unwrap_or_default());
     }
-    let _ = fs::remove_file(told());
+    let _ = fs::remove_file(instructions_file());
     fs::create_dir_all(folder(NAME).parent().unwrap()).unwrap();
     let said = folder(NAME).with_extension("log");
     let log = fs::File::create(&said).unwrap();
@@ -46,12 +46,12 @@ pub fn up() {
     #[allow(clippy::zombie_processes, reason = "it outlives this program")]
     let mut child = hold.spawn().unwrap();
     let started = Instant::now();
-    while !told().exists() {
+    while !instructions_file().exists() {
         let waiting = matches!(child.try_wait(), Ok(None)) && started.elapsed() < PATIENCE;
         assert!(waiting, "it does not stand:\n{}", fs::read_to_string(&said).unwrap_or_default());
         thread::sleep(Duration::from_millis(200));
     }
-    print!("{}", fs::read_to_string(told()).unwrap());
+    print!("{}", fs::read_to_string(instructions_file()).unwrap());
 }
 
 /// Ends the stage with SIGTERM and waits for its end.
@@ -63,7 +63,7 @@ pub fn down() {
         assert!(started.elapsed() < PATIENCE, "{pid:?} does not end");
         thread::sleep(Duration::from_millis(100));
     }
-    let _ = fs::remove_file(told());
+    let _ = fs::remove_file(instructions_file());
     println!("ended; its logs are in {}", folder(NAME).join("logs").display());
 }
 
@@ -72,7 +72,7 @@ pub fn hold() {
     fs::write(number(), std::process::id().to_string()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let stage = Stage::start(NAME, &Settings { watches: true, replicas: 2 });
-    fs::write(told(), instructions(&stage)).unwrap();
+    fs::write(instructions_file(), instructions(&stage)).unwrap();
     runtime.block_on(async {
         let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();
         end.recv().await;

@@ -1,4 +1,4 @@
-//! Command line of `function-realtime-platform`: its commands, flags and exit codes.
+//! Command line of the program `function-realtime-platform`: its commands, flags and exit codes.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -11,8 +11,8 @@ use realtime_platform_cli::{explain, generate, observe, preview};
 use realtime_platform_grpc::function::Function;
 use realtime_platform_grpc::serve;
 
-/// A call of the function allocates and frees thousands of small texts. With the C library's allocator that is a good
-/// part of the call's cost.
+/// Memory allocator of the program. A call of the function allocates and frees thousands of small texts, and with the C
+/// library's allocator that is a good part of the call's cost.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -38,7 +38,7 @@ Exit codes: 0 success, 1 a fault in a file or at run time, 2 a fault in the comm
 
 /// A Crossplane composition function: three claims in, a real-time streaming platform in a virtual cluster out
 ///
-/// Without a command it serves gRPC, as Crossplane starts it.
+/// Without a command, the program serves gRPC, as Crossplane starts it.
 #[derive(Parser, Debug)]
 #[command(version, args_conflicts_with_subcommands = true)]
 #[command(after_long_help = EXAMPLES)]
@@ -51,13 +51,13 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Show what an Application, claims or composites become, without a cluster
+    /// Show the resources that an Application, claims or composites become, without a cluster
     Preview(preview::Args),
-    /// Explain the state of claims, from the output of kubectl: what is ready, what waits, for what and why
+    /// Explain the state of claims, from the output of kubectl: which resources are ready, which wait, for what and why
     Explain(explain::Args),
-    /// Write the files that follow from the types: definitions of the claims, compositions, the field reference
+    /// Write the files that follow from the Rust types: definitions of the claims, Compositions, the field reference
     Generate(generate::Args),
-    /// Write the script with which a shell completes commands, flags and files
+    /// Write the script with which a shell completes the commands, flags and files of this program
     Completion(Completion),
 }
 
@@ -76,7 +76,7 @@ Examples:
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = COMPLETION)]
 struct Completion {
-    /// Shell that reads the script
+    /// Shell for which the completion script is written
     shell: Shell,
 }
 

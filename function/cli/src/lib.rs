@@ -1,5 +1,5 @@
-//! Command line for people: previews, pictures and explanations of claims, and the files that are generated from the
-//! Rust types.
+//! Commands for people: previews, pictures and explanations of claims, and the files that are generated from the Rust
+//! types.
 
 pub mod documents;
 pub mod explain;

@@ -1,5 +1,5 @@
-//! Text for a terminal. Only the styles of this program reach the terminal as control sequences. All other text comes
-//! from files, and its control characters are escaped.
+//! Text output to a terminal. Only this program's own styles reach the terminal as control sequences. All other text
+//! comes from users' files, and its control characters are escaped.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write};
@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use anstyle::Style;
 use realtime_platform_core::text::readable::readable;
 
-/// Delimiter around the control sequence of a style until it is written. No file can contain it: it is random in each
-/// process, and consists of Unicode noncharacters.
+/// Delimiter around the control sequence of a terminal style in a text that is still to be written. No file of a user
+/// can contain the delimiter: it is random in each process, and consists of Unicode noncharacters.
 static MARK: LazyLock<String> = LazyLock::new(|| {
     let drawn = RandomState::new().build_hasher().finish();
     let digit = |place: u32| char::from_u32(0xfdd0 + u32::try_from(drawn >> (4 * place) & 0xf).unwrap_or_default());
@@ -22,9 +22,10 @@ pub fn painted(style: Style, text: &str) -> String {
     format!("{mark}{style}{mark}{text}{mark}{style:#}{mark}")
 }
 
-/// Writes a text to the terminal with its styles. Control characters in the text itself are escaped.
+/// Writes a text to the terminal with this program's styles. Other control characters in the text are escaped.
 pub fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
-    // The marks around styles come in pairs, so pieces of plain text and of styles alternate.
+    // Two delimiters enclose each terminal style in the text, so the pieces between delimiters are plain text and
+    // styles in turn.
     let mut is_style = false;
     for piece in text.split(MARK.as_str()) {
         let piece = if is_style { piece.into() } else { readable(piece) };

@@ -1,4 +1,5 @@
-//! Answer to one call of Crossplane: from the request to the claim, and from its plan to the response.
+//! Answer of the composition function to one call of Crossplane: from the request to the claim, and from the claim's
+//! plan to the response.
 //!
 //! An invalid claim is not a transport error: the response has one Fatal result with every fault, and the desired
 //! resources do not change.
@@ -22,7 +23,7 @@ use serde_json::{Map, Value};
 
 use crate::protocol::{Extent, Fields, Flaw, Malformed, Node, Request, Response, RunFunction};
 
-/// Composition function for all kinds of claims, as the gRPC server calls it.
+/// Composition function for all kinds of claims, in the form in which the gRPC server calls it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Function;
 
@@ -32,7 +33,7 @@ impl RunFunction for Function {
     }
 }
 
-/// Answer of the function to one call of Crossplane. Equal requests have equal answers.
+/// Answer of the composition function to one call of Crossplane. Equal requests have equal answers.
 fn answer(request: &Request) -> Result<Response, Malformed> {
     request.check()?;
     let input = request.input.as_deref().map(Fields::of).unwrap_or_default();
@@ -47,8 +48,8 @@ fn answer(request: &Request) -> Result<Response, Malformed> {
             Some(Composed { key, fields: resource.fields(), unreadable: &unreadable })
         },
     });
-    // A field of the request that cannot be read was treated as absent. An answer based on that could hold a running
-    // resource, so the call fails.
+    // A field of the request that cannot be decoded was treated as absent. An answer based on that could hold a
+    // composed resource that is running already, so the call fails.
     if let Some(malformed) = unreadable.into_inner() {
         return Err(malformed);
     }
@@ -58,8 +59,8 @@ fn answer(request: &Request) -> Result<Response, Malformed> {
     })
 }
 
-/// Observed composed resource in wire format. The first field that is looked up and cannot be read is recorded in
-/// `unreadable`.
+/// Observed composed resource in wire format. The first of its fields that is looked up and cannot be decoded is
+/// recorded in `unreadable`, so that the call of the function fails.
 struct Composed<'a> {
     key: &'a str,
     fields: Fields<'a>,
@@ -82,8 +83,8 @@ impl Look for Composed<'_> {
         self.noted(self.fields.find(path).and_then(|found| found.map(read).transpose()))
     }
 
-    /// Condition of one type in an observed resource. Its other fields are not read, because whoever controls a virtual
-    /// cluster can nest them deeply.
+    /// Condition of one type in an observed resource. Only the condition's fields that the function needs are read,
+    /// because whoever controls a virtual cluster can nest any other field deeply.
     fn condition(&self, path: &[&str], kind: &str) -> Option<observed::Condition> {
         let Some(Node::List(conditions)) = self.noted(self.fields.find(path)) else { return None };
         let found = conditions.objects().find(|condition| condition.text("type") == Some(kind))?;
@@ -98,7 +99,8 @@ impl Look for Composed<'_> {
     }
 }
 
-/// Name of the requirement with which a system or broker asks Crossplane for the ProviderConfig of its environment.
+/// Name of the requirement by which the function asks Crossplane for the ProviderConfig of the environment that a
+/// system or broker runs in.
 const ENVIRONMENT: &str = "environment";
 
 fn desire(request: &Request, progress: Progress) -> Response {
@@ -135,14 +137,16 @@ fn desire(request: &Request, progress: Progress) -> Response {
     answer
 }
 
-/// Object that Crossplane found for a requirement of an earlier answer, reduced to the fields that identify it and its
-/// owner. A requirement that was not sent before is missing in the request; one without a match has an empty list.
+/// Object that Crossplane found for a requirement of the function, reduced to the fields that identify it and its
+/// owner. In the request, a requirement that no earlier answer had is missing, and a requirement without a match has an
+/// empty list.
 fn found(request: &Request, under: &str) -> Found {
     let Some(found) = request.required_resources.get(under) else { return Found::Unknown };
     found.items.first().map_or(Found::Nothing, |item| Found::Object(item.fields().to_value(Extent::Head)))
 }
 
-/// Adds a requirement to the answer, so that Crossplane looks up the resource with this name for the next call.
+/// Adds a requirement to the function's answer, so that Crossplane passes the object of this kind and name to the next
+/// call.
 fn require(answer: &mut Response, Name { key, api_version, kind, name }: Name) {
     let selector = ResourceSelector {
         api_version: api_version.to_owned(),
@@ -157,8 +161,8 @@ fn readiness(ready: bool) -> i32 {
     (if ready { Ready::True } else { Ready::False }).into()
 }
 
-/// Answer for an invalid claim: one Fatal result that has every fault. After a Fatal result, Crossplane applies nothing
-/// and removes nothing; only the conditions reach the claim.
+/// Answer of the function for an invalid claim: one Fatal result that has every fault. After a Fatal result, Crossplane
+/// applies nothing and removes nothing; only the conditions of the answer reach the claim.
 fn refuse(request: &Request, refused: Refused) -> Response {
     let mut answer = Response::to(request, Duration::from_mins(1));
     answer.conditions.extend(refused.conditions.into_iter().map(condition));
@@ -166,7 +170,8 @@ fn refuse(request: &Request, refused: Refused) -> Response {
     answer
 }
 
-/// Fatal result with this message. After it, Crossplane changes nothing in the cluster.
+/// Result of the function with this message and the severity Fatal, after which Crossplane changes nothing in the
+/// cluster.
 pub fn fatal(message: String) -> Given {
     Given {
         severity: Severity::Fatal.into(),
@@ -176,12 +181,12 @@ pub fn fatal(message: String) -> Given {
     }
 }
 
-/// Longest message of a result or condition, in bytes. An API server rejects a status with a condition whose message
-/// has more than 32768 characters.
+/// Longest message of a result or condition in the function's answer, in bytes. An API server rejects a status with a
+/// condition whose message has more than 32768 characters.
 const LONGEST_MESSAGE: usize = 16 << 10;
 
-/// Message of a result or condition, cut to the longest length. A message quotes names of any length that other people
-/// have chosen.
+/// Message of a result or condition in the function's answer, cut to the longest allowed length. A message quotes names
+/// that other people have chosen, which can be of any length.
 fn cut(mut message: String) -> String {
     if message.len() > LONGEST_MESSAGE {
         message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));

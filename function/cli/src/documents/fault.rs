@@ -1,4 +1,5 @@
-//! Faults in the files that a command line names, each with the file and line in which it stands.
+//! Faults in the YAML files that a user passes on the command line, each with its file and line for the message to the
+//! user.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -7,25 +8,25 @@ use anstyle::{AnsiColor, Style};
 
 use crate::terminal::{self, painted};
 
-/// Fault in a file that a command line names: message, file, line, claim and field.
+/// Fault in a YAML file that a user passes on the command line, with its file and line for the message to the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
     pub file: String,
     pub line: Option<usize>,
-    /// Kind and name of the claim that has the fault.
+    /// Kind and name of the claim that has the fault, for the message; `None` for a fault outside of any claim.
     pub claim: Option<String>,
-    /// Path of the field that has the fault, as the author of the file writes it.
+    /// Path of the field that has the fault, in the words of the file's author, such as `properties` for `spec`.
     pub field: Option<String>,
     pub message: String,
 }
 
 impl Located {
-    /// Fault that concerns a file as a whole, such as one that cannot be read.
+    /// Fault that concerns a file as a whole, such as a file that cannot be read.
     pub fn file(file: &str, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: None, claim: None, field: None, message: message.into() }
     }
 
-    /// This fault with another path of its field, as the author of the file writes it.
+    /// This fault of a YAML file with another path for the faulty field, in the words of the file's author.
     #[must_use]
     pub fn at(self, field: String) -> Self {
         Self { field: Some(field), ..self }

@@ -1,4 +1,5 @@
-//! YAML documents with the position of every field, and what is wrong with them.
+//! YAML documents of the files that a user passes on the command line, with the line of every field, and the faults in
+//! these files.
 
 pub mod fault;
 pub mod read;

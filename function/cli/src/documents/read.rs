@@ -1,5 +1,5 @@
-//! YAML documents of the files, folders and standard input that a command line names. This module does not depend on
-//! the content of a document.
+//! Reader of the YAML documents in the files and folders that a command line names, and from standard input. This
+//! module does not depend on the meaning of a document.
 
 use std::fs;
 use std::io::Read;
@@ -11,21 +11,22 @@ use serde_json::Value;
 
 use crate::documents::fault::Located;
 
-/// YAML document, with the file that contains it.
+/// YAML document from a file or from standard input, with its position in the file for messages.
 #[derive(Debug)]
 pub struct Document {
-    /// Name of the document's file, as messages print it.
+    /// Name of the file that contains the YAML document, as messages print it.
     pub file: String,
     pub value: Value,
-    /// Position of a YAML document in its text; `above` is the number of lines in the file above that text, and
-    /// `first_line` the first line with content.
+    /// Lines of the fields of this YAML document, counted from the document's start; `above` is the number of lines in
+    /// the file before that start, and `first_line` the document's first line with content, counted in the file.
     place: Place,
     above: usize,
     first_line: usize,
 }
 
 impl Document {
-    /// Fault at a field of this YAML document, or, without a field, of the document as a whole.
+    /// Fault at a field of this YAML document, with file and line for the message. An empty `field` means that the
+    /// fault concerns the whole document.
     pub fn fault(&self, field: &str, message: impl Into<String>) -> Located {
         Located {
             file: self.file.clone(),
@@ -36,20 +37,20 @@ impl Document {
         }
     }
 
-    /// Line in the file for a field of a YAML document. A field that is missing has the line of the nearest one around
-    /// it.
+    /// Line number, in the file, of a field of this YAML document. A missing field has the line number of the innermost
+    /// existing field on its path.
     pub fn line(&self, field: &str) -> Option<usize> {
         self.place.line_of(&self.value, field).map(|line| self.above + line)
     }
 
-    /// First line of a YAML document that has content, for faults of the document as a whole.
+    /// Number of the first line of this YAML document that has content. Faults of the whole document name this line.
     pub fn first_line(&self) -> usize {
         self.first_line
     }
 }
 
-/// YAML documents of all files, folders and standard input (`-`) that a command line names, in order, and the faults of
-/// those that cannot be read.
+/// YAML documents of all files and folders that a command line names, in that order, with `-` for standard input; and
+/// the faults of the files and documents that cannot be read.
 pub fn documents(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Document>, Vec<Located>) {
     let mut documents = Vec::new();
     let mut faults = Vec::new();
@@ -87,8 +88,7 @@ fn walk(path: &Path, is_asked_for: bool, documents: &mut Vec<Document>, faults: 
     }
 }
 
-/// YAML files and folders in a folder, sorted by name. Links to folders are not followed, and hidden entries are
-/// skipped.
+/// Paths of the YAML files and folders in one folder, sorted by name. Links to folders and hidden entries are skipped.
 fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -104,7 +104,7 @@ fn entries(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(entries)
 }
 
-/// Adds the YAML documents in the bytes of a file, or the fault that makes the file unreadable.
+/// Adds the YAML documents in the bytes of a file to `documents`, or the fault of an unreadable file to `faults`.
 fn text(file: &str, bytes: Vec<u8>, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
     match decode(bytes) {
         Ok(text) => split(file, &text, documents, faults),
@@ -112,7 +112,7 @@ fn text(file: &str, bytes: Vec<u8>, documents: &mut Vec<Document>, faults: &mut 
     }
 }
 
-/// Text of a file in the encoding that its byte order mark names; UTF-8 without a mark.
+/// Text of a file, decoded as the file's byte order mark says, or as UTF-8 if the file has no such mark.
 fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     let utf_16 = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = rest.chunks(2).map(|pair| unit([pair[0], *pair.get(1).unwrap_or(&0)])).collect();
@@ -127,13 +127,13 @@ fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
     }
 }
 
-/// Adds the YAML documents of a text. The text is split before it is parsed, so that an unreadable document does not
-/// hide the others.
+/// Splits the text of a file into YAML documents, and adds them to `documents`. Each document is parsed alone, so that
+/// an unreadable document does not hide the others.
 fn split(file: &str, text: &str, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
     let (mut chunk, mut start) = (String::new(), 0);
     for (above, line) in text.lines().enumerate() {
-        // Editors on Windows write a byte order mark at the start of a file, so a text of joined files has marks in its
-        // middle.
+        // Editors on Windows write a byte order mark at the start of a file, so a text that was joined from several
+        // files can have such marks at the start of any line.
         let line = line.trim_start_matches('\u{feff}');
         if line == "---" || line.starts_with("--- ") {
             parse(file, start, &chunk, documents, faults);
@@ -167,7 +167,8 @@ fn parse(file: &str, above: usize, text: &str, documents: &mut Vec<Document>, fa
     }
 }
 
-/// Line and message for a text that cannot be read as YAML, in the terms of the text's author.
+/// Line number and message of the fault in a YAML text that cannot be parsed. The message names common mistakes, such
+/// as a template that is not rendered, in place of the parser's own words.
 fn words(text: &str, unreadable: Unreadable) -> (usize, String) {
     let Unreadable { line, message } = unreadable;
     let lines = || text.lines().zip(1..);
@@ -175,7 +176,8 @@ fn words(text: &str, unreadable: Unreadable) -> (usize, String) {
         let message = "is a template, not YAML: render it first, as `helm template` does, and pass the output";
         return (line, message.to_owned());
     }
-    // The YAML parser may report a tab on the line above or below the tab, so the neighbouring lines are searched too.
+    // The YAML parser may report a tab in the indentation one line above or below the tab, so the neighbouring lines
+    // are searched for the tab too.
     let is_near = |at: &usize| at.abs_diff(line) <= 1;
     if let Some((_, line)) = lines().find(|(content, at)| is_near(at) && is_indented_by_tab(content)) {
         return (line, "cannot be read as YAML: a tab indents this line: put spaces in its place".to_owned());
@@ -183,8 +185,8 @@ fn words(text: &str, unreadable: Unreadable) -> (usize, String) {
     (line, format!("cannot be read as YAML: {message}"))
 }
 
-/// Whether a line has template brackets, such as `{{`, where a value or the line begins. Such a file is a template that
-/// nobody has rendered.
+/// Whether a line of a YAML file has template brackets, such as `{{`, where the line or a value begins. The file is
+/// then a template, such as one of Helm, and has not been rendered.
 fn is_template(line: &str) -> bool {
     let begins = |open: &str| line.trim_start().starts_with(open) || line.contains(&format!(": {open}"));
     let is_item = |open: &str| line.contains(&format!("- {open}"));

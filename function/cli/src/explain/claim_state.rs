@@ -1,4 +1,5 @@
-//! Output of the command `explain` for one moment, as data: claims with their phases, resources, conditions and events.
+//! Output of the command `explain` as data: the phases, resources, conditions and events of each claim in one observed
+//! state of the cluster.
 
 use realtime_platform_core::life::hold::ResourceState;
 use realtime_platform_core::life::report::transitions::Transition;
@@ -10,70 +11,77 @@ use serde_json::{Value, json};
 
 use super::subject::Subject;
 
-/// Explanation of all claims at one moment, which is one step of a sequence if the user gives several states.
+/// Explanation of all claims in one observed state of the cluster. It is one step of the output if the user passes
+/// several states.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
-    /// File with the observed state that is explained, if it is one of a sequence.
+    /// Name of the file with the observed state of the cluster; `None` unless the user passes a sequence of states.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     pub claims: Vec<Account>,
 }
 
-/// Explanation of one claim at one moment.
+/// Explanation of one claim in one observed state of the cluster, as the command `explain` prints it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
     pub kind: &'static str,
     pub namespace: String,
     pub name: String,
-    /// First phase of the claim that is not ready, or `Settled` if all are; `None` for a refused claim.
+    /// First phase of the claim that is not ready, `Applying` right after a change of the claim, or `Settled`; `None`
+    /// for a claim that the function refuses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<&'static str>,
-    /// Number of the claim's composed resources that are ready, out of all of them.
+    /// Number of ready composed resources of the claim and number of all of them, as text such as `3/12`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<String>,
-    /// Kind and name of the claim and of its composite, if a person has paused them: Crossplane then does not act on
-    /// this answer.
+    /// Kind and name of the claim, of its composite or of both, if a person has paused them with an annotation of
+    /// Crossplane.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paused: Vec<String>,
-    /// Seconds until Crossplane calls the function for this claim again.
+    /// Seconds after which Crossplane calls the function for this claim again at the latest; `None` for a claim that is
+    /// refused or paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u32>,
-    /// Whether anything about the claim has changed since the previous observed state.
+    /// Whether a composed resource or a condition of the claim differs from the previous observed state of the cluster;
+    /// true without a previous one.
     pub changed: bool,
     pub phases: Vec<Phase>,
     pub conditions: Vec<ConditionLine>,
     pub events: Vec<Event>,
 }
 
-/// Phase of a claim as `explain` shows it, with the resources of the phase.
+/// Phase of a claim, such as `DataFlow`, with its composed resources, as the command `explain` prints it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Phase {
     pub name: &'static str,
     pub state: State,
-    /// Whether the phase or its state has changed since the previous observed state.
+    /// Whether the phase has another state than in the previous observed state of the cluster; true without a previous
+    /// one.
     pub changed: bool,
     pub resources: Vec<Line>,
 }
 
-/// Composed resource of a claim as `explain` shows it, on one line.
+/// Composed resource of a claim, as one line in the output of the command `explain`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
     pub key: String,
     pub part: &'static str,
-    /// Kind, name and namespace of the composed resource.
+    /// Kind, name and namespace of the composed resource, as text for people.
     pub title: String,
-    /// Cluster of the composed resource: `host`, or `inside` for the virtual cluster.
+    /// Cluster that contains the composed resource: `host` for the cluster in which Crossplane runs, or `inside` for
+    /// the virtual cluster.
     pub place: &'static str,
     pub state: State,
-    /// Reason why the composed resource is not ready.
+    /// Reason why the composed resource is not ready; `None` for a ready one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Whether the composed resource has changed since the previous observed state.
+    /// Whether the composed resource has another state than in the previous observed state of the cluster; true without
+    /// a previous one.
     pub changed: bool,
 }
 
-/// Condition of a claim as `explain` shows it.
+/// Condition of a claim, such as `Settled`, as one line in the output of the command `explain`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConditionLine {
     #[serde(rename = "type")]
@@ -81,11 +89,12 @@ pub struct ConditionLine {
     pub status: &'static str,
     pub reason: &'static str,
     pub message: String,
-    /// Whether the condition has changed since the previous observed state.
+    /// Whether the status or message of the claim's condition differs from the previous observed state of the cluster;
+    /// true without a previous one.
     pub changed: bool,
 }
 
-/// Kubernetes event about a claim that the function's answer makes Crossplane emit.
+/// Kubernetes event about a claim, which Crossplane emits for a result in the function's answer.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
     #[serde(rename = "type")]
@@ -191,7 +200,7 @@ impl ConditionLine {
     }
 }
 
-/// Condition in the JSON form that the status of a composite has.
+/// Condition of a claim as JSON, in the form of an entry of `status.conditions` in a composite.
 pub fn to_value(condition: &Condition) -> Value {
     json!({"type": condition.kind, "status": condition.truth.name(), "reason": condition.reason, "message": condition.message})
 }

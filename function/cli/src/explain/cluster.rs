@@ -1,5 +1,5 @@
-//! Observed state of claims for `explain`: from the objects that kubectl writes, to the result of the function for each
-//! claim.
+//! Observed state of the cluster for the command `explain`: the objects of each claim in the output of kubectl, and the
+//! result of the function for them.
 
 use std::collections::BTreeMap;
 
@@ -14,51 +14,58 @@ use serde_json::{Map, Value, json};
 use super::subject::{Judged, Subject, Subjects};
 use crate::documents::read::Document;
 
-/// Observed state of all claims that `explain` is asked about.
+/// Observed state of the cluster, which the command `explain` reads from the output of kubectl.
 #[derive(Clone, Debug, Default)]
 pub struct Cluster {
-    /// Observed state of each claim, in the order in which the claims are given.
+    /// Observed state of each claim, in the order in which the user's files have the claims.
     pub claims: Vec<Seen>,
-    /// Observed objects by API version, kind and name, among which the requirements of the function are looked up.
+    /// All observed objects by API version, kind and name. The command `explain` looks up in them what the function
+    /// requires from Crossplane, such as the ProviderConfig of an environment.
     found: BTreeMap<Name, Value>,
 }
 
-/// API version, kind and name of an observed object, by which a requirement of the function finds it.
+/// API version, kind and name of an observed object, by which the command `explain` looks up what the function requires
+/// from Crossplane.
 type Name = (String, String, String);
 
-/// Observed state of one claim: the claim, its composite and its composed resources.
+/// Observed state of one claim: fields of the claim and of its composite, and the composed resources.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Whether no object of the claim was observed, so that the claim counts as not existing.
+    /// Whether the files with observed objects lack the objects of the claim, so that the command `explain` leaves the
+    /// claim out.
     pub is_absent: bool,
-    /// Name of the composite, if it was observed; `refs` has the kind and name of each composed resource that the
-    /// composite lists.
+    /// Name of the claim's composite, if that was observed; `refs` has the kind and name of each composed resource that
+    /// the composite lists.
     pub made: Option<String>,
     pub refs: Vec<(String, String)>,
-    /// Whether the claim object itself was observed; `wanted` is the name of the composite to which it refers.
+    /// Whether the claim object itself was observed; `wanted` is the name of the claim's composite, from
+    /// `spec.resourceRef` of the claim.
     pub is_claimed: bool,
     pub wanted: Option<String>,
-    /// Observed composed resources of the claim, by their keys in the composite.
+    /// Observed composed resources of the claim, by the keys that they have in the claim's composite.
     pub composed: BTreeMap<String, Value>,
-    /// UID of the claim's composite, which the owner reference of each composed resource has as well.
+    /// UID of the claim's composite, from the composite or from the owner reference of a composed resource; a made-up
+    /// one if neither was observed.
     pub uid: String,
-    /// Conditions in the status of the claim's composite, as observed.
+    /// Conditions in the observed status of the claim's composite; those of the claim if no composite was observed.
     pub conditions: Vec<Value>,
-    /// Kind and name of the claim and composite, if a person has paused them: Crossplane does not call the function
-    /// meanwhile.
+    /// Kind and name of the claim, of its composite or of both, if a person has paused them with an annotation of
+    /// Crossplane.
     pub paused: Vec<String>,
-    /// Generation of the claim's composite, and the generation in `compositeGeneration` of its status, if known.
+    /// Generation of the claim's composite; `reported_generation` is the generation that the composite's status
+    /// describes, from the field `compositeGeneration` there.
     pub generation: Option<i64>,
     pub reported_generation: Option<i64>,
 }
 
 impl Cluster {
-    /// Observed state of the given claims in a cluster without any object of them.
+    /// Observed state of a cluster in which no object of the given claims exists.
     pub fn empty(subjects: &Subjects) -> Self {
         Self { claims: subjects.all.iter().map(Seen::nothing).collect(), found: BTreeMap::new() }
     }
 
-    /// Replaces the observed objects among which the requirements of the function are looked up.
+    /// Replaces the observed objects in which the command `explain` looks up what the function requires from
+    /// Crossplane.
     pub fn publish(&mut self, objects: Vec<Value>) {
         let name = |object: &Value| {
             let text = |pointer: &str| text(object, pointer).to_owned();
@@ -71,7 +78,8 @@ impl Cluster {
         self.found.get(&(api_version.to_owned(), kind.to_owned(), name.to_owned()))
     }
 
-    /// Observed state of the given claims, read from documents that kubectl writes. All other objects are skipped.
+    /// Observed state of the given claims, read from YAML documents with the output of kubectl. All objects are kept
+    /// for the lookup of those that the function requires, such as an environment's ProviderConfig.
     pub fn of(subjects: &Subjects, documents: &[Document]) -> Self {
         let mut cluster = Self::empty(subjects);
         let objects: Vec<&Value> = documents.iter().flat_map(|document| objects(&document.value)).collect();
@@ -86,7 +94,7 @@ impl Cluster {
     }
 }
 
-/// Objects in the output of kubectl: one object, or the items of a list.
+/// Kubernetes objects in one YAML document of kubectl's output: the document itself, or the items of a list.
 pub fn objects(value: &Value) -> Vec<&Value> {
     match value.get("items").and_then(Value::as_array) {
         Some(items) => items.iter().flat_map(objects).collect(),
@@ -94,7 +102,7 @@ pub fn objects(value: &Value) -> Vec<&Value> {
     }
 }
 
-/// Observed composite, and the claim to which it belongs.
+/// Observed composite with its claim. A composed resource whose label names the composite belongs to that claim.
 struct Owner {
     name: String,
     kind: &'static Kind,
@@ -110,13 +118,14 @@ impl Owner {
 }
 
 impl Seen {
-    /// Observed state of an existing claim before any object of it was found.
+    /// Observed state of an existing claim before any of the claim's objects is read from the output of kubectl.
     pub fn nothing(subject: &Subject) -> Self {
         let uid = format!("uid-of-{}", subject.asked.title());
         Self { uid, ..Self::default() }
     }
 
-    /// Records an observed object, if it is the claim, its composite, or a composed resource of the claim.
+    /// Adds an observed object to the state of this claim, if the object is the claim, its composite or one of its
+    /// composed resources.
     fn take(&mut self, subject: &Subject, object: &Value, owners: &[Owner]) {
         let kind = text(object, "/kind");
         let name = text(object, "/metadata/name");
@@ -157,7 +166,8 @@ impl Seen {
 }
 
 impl Subject<'_> {
-    /// Whether an observed object is composed for this claim, by its labels and its owner reference.
+    /// Whether an observed object is a composed resource of this claim, judged by the object's labels and owner
+    /// reference.
     fn owns(&self, object: &Value, owners: &[Owner]) -> bool {
         let said = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
         let label = |name: &str| said(&format!("/metadata/labels/crossplane.io~1{name}"));
@@ -173,7 +183,8 @@ impl Subject<'_> {
             && self.asked.composite.as_deref().is_none_or(|own| agrees(composite, own))
     }
 
-    /// Composite as Crossplane makes it of the claim, with the UID, generations and conditions that were observed.
+    /// Composite of this claim, with which the command `explain` calls the function: made from the claim as Crossplane
+    /// makes it, with the observed UID, generations and conditions.
     fn composite(&self, seen: &Seen) -> Value {
         let asked = &self.asked;
         let labels = Map::from_iter([
@@ -197,7 +208,8 @@ impl Subject<'_> {
         composite
     }
 
-    /// Result of the function for the claim, called with the observed objects that the function requires.
+    /// Result of the function for this claim, computed from the observed state of the cluster as in a call of
+    /// Crossplane.
     pub fn judged(&self, seen: &Seen, cluster: &Cluster) -> Judged {
         let provider_config =
             |name| cluster.find((kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND, name));
@@ -223,7 +235,7 @@ impl Subject<'_> {
     }
 }
 
-/// Kind and name of each composed resource that an observed composite lists.
+/// Kind and name of each composed resource in the list `resourceRefs` of an observed composite.
 fn refs(composite: &Value) -> Vec<(String, String)> {
     let named =
         |reference: &Value| Some((text(reference, "/kind").to_owned(), reference.get("name")?.as_str()?.to_owned()));

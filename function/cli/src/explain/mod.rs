@@ -1,5 +1,6 @@
-//! Explanation of a cluster's state for people, read from files: ready resources, held resources, what they wait for,
-//! and why. This module has no rules of its own: it calls the same functions of `core` as the gRPC server does.
+//! Command `explain`: which composed resources of a claim are ready, which are held, and what they wait for and why,
+//! from files with the output of kubectl. The command has no rules of its own: it calls the same functions of `core` as
+//! the gRPC server does.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -48,55 +49,58 @@ it leaves out are those of the state before it.
 Exit codes: 0 all claims are explained, 1 a fault in the files, or no claim is found in them, 2 a fault in the command line."
 );
 
-/// What to explain, and how.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// File with an Application, claims or composites; a folder, for all YAML in it; - for standard input
+    /// File with the Application, claims or composites to explain; a folder, for all YAML in it; - for standard input
     #[arg(value_name = "CLAIM")]
     pub claim: PathBuf,
 
-    /// Observed resources: files that kubectl get -o yaml writes, folders, or - [default: nothing]
+    /// Files and folders with the observed resources, as kubectl get -o yaml writes them; - for standard input
+    /// [default: no resource exists]
     #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with = "states")]
     pub observed: Vec<PathBuf>,
 
-    /// Observed resources step by step: output of kubectl get -o yaml, one file for each state, or folders of them
+    /// Files and folders with the observed resources at several moments, as kubectl get -o yaml writes them: one file
+    /// for each moment
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub states: Vec<PathBuf>,
 
-    /// Format of the explanation
+    /// Format in which the explanation is printed
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub output: Output,
 
-    /// The platform team's settings: Compositions or an Input, in files or folders [default: every setting's default]
+    /// Files and folders with the platform team's settings: Compositions or an Input [default: every setting's default]
     #[arg(short, long, value_name = "FILE")]
     pub input: Vec<PathBuf>,
 }
 
-/// Format of the explanation.
+/// Format in which the command `explain` prints its explanation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// By claim, by phase
+    /// Text for people: each claim with its phases and resources
     Text,
-    /// Everything, for programs
+    /// JSON with all data of the explanation, for programs
     Json,
-    /// Everything, for programs and people
+    /// YAML with all data of the explanation, for programs and people
     Yaml,
 }
 
-/// Prints the explanation of the claims, or the faults of the files.
+/// Runs the command `explain`: prints the explanation of the claims, or the faults of the user's files.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
     match show(args, &mut io::stdin(), &mut out, &mut err) {
         Ok(true) => Ok(ExitCode::SUCCESS),
         Ok(false) => Ok(ExitCode::FAILURE),
-        // A closed pipe is no error: its reader, such as `head`, has read enough.
+        // A closed output pipe is no error of the command `explain`: the reader of the pipe, such as `head`, has read
+        // enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
         Err(error) => Err(error).context("cannot write the explanation"),
     }
 }
 
-/// Prints the explanation of the claims; returns false if the faults of the files were printed instead.
+/// Prints the explanation of the claims and returns true. If the user's files have faults, prints these and returns
+/// false.
 fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl Write) -> io::Result<bool> {
     let (input, mut faults) = read::documents(&args.input, stdin);
     let (documents, unreadable) = read::documents(std::slice::from_ref(&args.claim), stdin);
@@ -142,7 +146,8 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     Ok(true)
 }
 
-/// Documents grouped by file: each file, also each one in a folder, is one observed state of the sequence.
+/// YAML documents in the files of the flag `--states`, grouped by file: each file, also one in a folder, is one
+/// observed state of the cluster.
 fn files(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Vec<Document>>, Vec<Located>) {
     let (documents, faults) = read::documents(paths, stdin);
     let mut files: Vec<Vec<Document>> = Vec::new();

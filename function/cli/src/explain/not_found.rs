@@ -1,5 +1,5 @@
-//! Check that the observed files can explain the claims. A file without any object of a claim looks like a cluster in
-//! which nothing exists, so missing objects are reported together with what was looked for.
+//! Check that the files with observed objects suffice to explain the claims. A file without any object of a claim looks
+//! like a cluster without the claim, so a message names the objects that are missing.
 
 use realtime_platform_core::claims::Kind;
 use realtime_platform_core::parts::owner::Claim;
@@ -10,8 +10,8 @@ use super::subject::{Subject, Subjects};
 use crate::documents::fault::Located;
 use crate::documents::read::Document;
 
-/// Command that writes everything that an explanation needs into one file: Crossplane's category has claims, composites
-/// and all composed resources. Messages print it on one line, so that it can be copied.
+/// Command that writes all objects that the command `explain` needs into one file: kubectl's category `crossplane` has
+/// claims, composites and composed resources. The command is one line, so that users can copy it from a message.
 #[macro_export]
 macro_rules! observe {
     () => {
@@ -19,19 +19,20 @@ macro_rules! observe {
     };
 }
 
-/// Largest number of objects that a message about missing objects names.
+/// Largest number of objects or claims that a message about missing observed objects lists by name.
 const NAMED: usize = 3;
 
 const OBSERVE: &str = observe!();
 
-/// Fault of an unreadable file of observed objects, with the command that writes a readable one. The output of a failed
-/// kubectl often is no YAML.
+/// Fault of an unreadable file with observed objects. Its message has the command that writes a readable file, because
+/// the output of a failed kubectl often is no YAML.
 pub fn unreadable(fault: Located) -> Located {
     let message = format!("{}; write the observed resources with {OBSERVE}", fault.message);
     Located { message, ..fault }
 }
 
-/// Faults of documents that are not Kubernetes objects as `kubectl get -o yaml` writes them.
+/// Faults of the YAML documents with observed objects: one for each document that is no Kubernetes object, such as a
+/// table or an error message of kubectl.
 pub fn strange<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<Located> {
     let is_text = |value: &Value, field: &str| value.get(field).is_some_and(Value::is_string);
     let is_object = |value: &Value| is_text(value, "apiVersion") && is_text(value, "kind");
@@ -42,7 +43,8 @@ pub fn strange<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Vec<Loc
 fn description(value: &Value) -> String {
     let text = match value {
         Value::String(text) => text.clone(),
-        // An error message of kubectl, such as `error: not found`, parses as a YAML field with its value.
+        // An error message of kubectl, such as `error: not found`, is also valid YAML: an object with one field. So the
+        // fault quotes the name and value of that field.
         Value::Object(fields) => {
             fields.iter().next().map(|(name, value)| format!("{name}: {}", plain(value))).unwrap_or_default()
         }
@@ -66,15 +68,15 @@ fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Faults and warnings about claims of which the observed files have no objects.
+/// Faults and warnings about claims whose objects are missing in the files with observed objects.
 pub struct Sought {
     pub faults: Vec<Located>,
     pub warnings: Vec<Located>,
 }
 
 impl Sought {
-    /// Looks for every claim in the observed files. A claim without observed objects is marked absent, with a warning;
-    /// if all claims are absent, these are faults.
+    /// Looks for the objects of every claim in the files with observed objects. A claim whose objects are missing is
+    /// marked absent, with a warning. If all claims are absent, faults take the place of these warnings.
     pub fn of(subjects: &Subjects, cluster: &mut Cluster, documents: &[Document]) -> Self {
         let objects: Vec<&Value> = documents.iter().flat_map(|document| objects(&document.value)).collect();
         let (mut missed, mut warnings) = (Vec::new(), Vec::new());
@@ -98,7 +100,8 @@ impl Sought {
     }
 }
 
-/// Reason why nothing of a claim can be explained from the observed files; `None` if the files suffice.
+/// Reason why the files with observed objects do not suffice to explain a claim at all, for a message; `None` if they
+/// suffice.
 fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String> {
     let asked = &subject.asked;
     let (kind, composite) = (asked.kind.claim, asked.kind.composite);
@@ -113,7 +116,8 @@ fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String>
             )
         });
     }
-    // A claim without a reference to a composite has not been processed by Crossplane, so nothing else of it exists.
+    // A claim without a reference to a composite has not been processed by Crossplane, so no other object of the claim
+    // exists.
     if !seen.composed.is_empty() || (seen.is_claimed && seen.wanted.is_none()) {
         return None;
     }
@@ -134,8 +138,8 @@ fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String>
     ))
 }
 
-/// Warning about composed resources that the observed files lack, so that `explain` would report them as missing in the
-/// cluster.
+/// Warning about a claim of which the files with observed objects lack some composed resources. The command `explain`
+/// shows these as if they did not exist in the cluster.
 fn incomplete(seen: &Seen, objects: &[&Value]) -> Option<String> {
     let absent = absent(seen, objects);
     let (count, all) = (absent.len(), seen.refs.len());
@@ -150,7 +154,8 @@ fn incomplete(seen: &Seen, objects: &[&Value]) -> Option<String> {
     })
 }
 
-/// Composed resources that a composite lists, and that the observed files do not contain.
+/// Kind and name of each composed resource that is missing in the files with observed objects, although the claim's
+/// composite lists it.
 fn absent<'a>(seen: &'a Seen, objects: &[&Value]) -> Vec<&'a (String, String)> {
     let text = |object: &Value, pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let is_there = |(kind, name): &(String, String)| {
@@ -161,7 +166,8 @@ fn absent<'a>(seen: &'a Seen, objects: &[&Value]) -> Vec<&'a (String, String)> {
     seen.refs.iter().filter(|named| !is_there(named)).collect()
 }
 
-/// Names of all claims of this kind whose composite was observed, for a message about a claim that was not found.
+/// Names of the first few claims of one kind whose composites were observed, for the message that another claim of this
+/// kind was not found.
 fn others(kind: &Kind, objects: &[&Value]) -> Vec<String> {
     let of_kind = |object: &&&Value| object.get("kind").is_some_and(|found| found == kind.composite);
     let mut others: Vec<String> = objects

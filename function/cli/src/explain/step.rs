@@ -1,4 +1,4 @@
-//! Explanation of all claims in one observed state, and in a sequence of such states.
+//! Explanation of all claims in one observed state of the cluster, and in a sequence of such states.
 
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ use super::subject::{Judged, Subject, Subjects};
 use crate::documents::read::Document;
 
 impl Subjects<'_> {
-    /// Explanation of a sequence of observed states. A state without conditions of a claim has those of the result
-    /// before it, as a composite has in a cluster.
+    /// Explanation of the claims in each observed state of a sequence. Conditions of a claim that a state lacks are
+    /// those in the function's result for the previous state, as a composite keeps its conditions in a cluster.
     pub fn steps(&self, states: &[Vec<Document>]) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         let mut conditions: Vec<Vec<Value>> = vec![Vec::new(); self.all.len()];
@@ -28,7 +28,8 @@ impl Subjects<'_> {
         steps
     }
 
-    /// Explanation of every claim from the function's result, with the changes since the previous observed state.
+    /// Explanation of every claim in one observed state of the cluster, with marks on what has changed since the
+    /// previous state.
     pub fn step(&self, judged: &[Option<Judged>], cluster: &Cluster, before: Option<&Step>) -> Step {
         let accounts = self.all.iter().zip(judged).zip(&cluster.claims).filter_map(|((subject, judged), seen)| {
             let before = before.and_then(|before| before.claim(subject));
@@ -37,14 +38,14 @@ impl Subjects<'_> {
         Step { file: None, claims: accounts.collect() }
     }
 
-    /// Result of the function for every claim that exists; `None` for an absent one.
+    /// Result of the function for every claim; `None` for a claim whose objects are missing in the user's files.
     pub fn judged(&self, cluster: &Cluster) -> Vec<Option<Judged>> {
         let judged = |(subject, seen): (&Subject, &Seen)| (!seen.is_absent).then(|| subject.judged(seen, cluster));
         self.all.iter().zip(&cluster.claims).map(judged).collect()
     }
 }
 
-/// Conditions of the function's result, in the form in which a composite shows them.
+/// Conditions in the function's result for a claim, as JSON in the form of `status.conditions` in a composite.
 fn conditions_of(judged: &Judged) -> impl Iterator<Item = Value> {
     let conditions = match judged {
         Ok(progress) => &progress.report.conditions,

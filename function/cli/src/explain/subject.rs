@@ -1,4 +1,4 @@
-//! Claims that the command `explain` is asked about, with their settings and plans.
+//! Claims in the files that a user passes to the command `explain`, with the settings and the plan of each.
 
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Plan;
@@ -9,17 +9,19 @@ use crate::documents::fault::Located;
 use crate::preview::collect::Asked;
 use crate::preview::inputs::Inputs;
 
-/// Result of the function for a claim: the progress of a valid claim, or the refusal of one with faults.
+/// Result of the function for one claim: the progress of a valid claim, or the refusal of a claim with faults.
 pub type Judged = Result<Progress, Refused>;
 
-/// Claims that the command `explain` is asked about, all of them valid.
+/// Valid claims in the files that a user passes to the command `explain`.
 pub struct Subjects<'a> {
     pub all: Vec<Subject<'a>>,
-    /// Notes about properties of components that KubeVela sets only when it deploys the Application.
+    /// Warnings about properties that KubeVela sets only when it deploys the Application, so that the command `explain`
+    /// does not know their values.
     pub warnings: Vec<Located>,
 }
 
-/// Claim to explain, with its settings and plan; `environment` is set only for a system or broker.
+/// Claim for the command `explain`, with its settings and plan. `environment` is the environment in which a system or
+/// broker runs; it is `None` for the claim of an environment.
 pub struct Subject<'a> {
     pub asked: Asked<'a>,
     pub settings: Settings,
@@ -29,7 +31,8 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subjects<'a> {
-    /// Claims in the files that `explain` is asked about. Faults of invalid ones are added to `faults`.
+    /// Valid claims in the files that a user passes to the command `explain`. Faults of the other claims are added to
+    /// `faults`.
     pub fn of(asked: Vec<Asked<'a>>, inputs: &Inputs, faults: &mut Vec<Located>) -> Self {
         let mut all: Vec<Subject> = Vec::new();
         let mut warnings = Vec::new();
@@ -37,7 +40,8 @@ impl<'a> Subjects<'a> {
             let settings = inputs.settings(asked.kind).clone();
             match asked.examine(&settings) {
                 Ok(None) => warnings.extend(asked.later(false)),
-                // The files may contain the same claim twice, by itself and as a component of an Application.
+                // The user's files may contain the same claim twice: as an object, and as a component of an
+                // Application.
                 Ok(Some(_)) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
                 Ok(Some(composed)) => {
                     warnings.extend(asked.later(true));
@@ -53,7 +57,7 @@ impl<'a> Subjects<'a> {
 }
 
 impl Subject<'_> {
-    /// Whether this is the claim of the given kind, namespace and name.
+    /// Whether this claim, which a user passes to the command `explain`, has the given kind, namespace and name.
     pub fn is(&self, kind: &str, claim: &Claim) -> bool {
         self.asked.kind.claim == kind && self.asked.claim == *claim
     }

@@ -1,5 +1,5 @@
-//! Explanation as text for people: by claim and phase, one line for each resource, with a mark on everything that has
-//! changed.
+//! Output of the command `explain` as text for people: each claim with its phases, one line for each composed resource,
+//! and a mark on everything that has changed.
 
 use std::fmt::Write;
 
@@ -16,10 +16,12 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BUSY: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default();
 
-/// Mark in front of everything in the explanation that has changed since the previous observed state.
+/// Mark in the text of the command `explain`, in front of each phase, resource and condition that has changed since the
+/// previous observed state of the cluster.
 const MARK: &str = "*";
 
-/// Explanation of a single observed state as text. No state precedes it, so nothing is marked as changed.
+/// Text of the command `explain` for a single observed state of the cluster. Without a previous state, nothing is
+/// marked as changed.
 pub fn one(steps: &[Step]) -> String {
     let accounts = steps.iter().flat_map(|step| &step.claims);
     let whole = |of: &Account| account(&unmarked(of.clone()), |_| true, |_| true);
@@ -35,8 +37,8 @@ fn unmarked(mut account: Account) -> Account {
     account
 }
 
-/// Explanation of several observed states as text, with one block for each. Unchanged ready or held resources are only
-/// counted, and only changed conditions are printed.
+/// Text of the command `explain` for several observed states of the cluster, with one block for each state. Unchanged
+/// resources that are ready or held are only counted, and unchanged conditions are left out.
 pub fn several(steps: &[Step]) -> String {
     let mut text = String::new();
     for (index, step) in steps.iter().enumerate() {

@@ -1,10 +1,10 @@
-//! Columns that `kubectl get` shows for every kind of claim, in their order.
+//! Columns that `kubectl get` prints for claims of each kind, in their order.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceColumnDefinition;
 use realtime_platform_core::schema::Column;
 
-/// Printer columns for the state of every claim, as the function reports it. Crossplane itself adds `SYNCED` and
-/// `READY`.
+/// Columns of `kubectl get` that show the progress of a claim of any kind. Crossplane itself adds the columns `SYNCED`
+/// and `READY`.
 const STATE: [Column; 4] = [
     Column::new("Phase", ".status.phase", "The first phase that is not ready."),
     Column::new("Resources", ".status.resources", "Number of resources that are ready."),
@@ -12,7 +12,7 @@ const STATE: [Column; 4] = [
     Column::new("Endpoint", ".status.endpoint", "Address to open first."),
 ];
 
-/// Further printer columns for the state of a claim, which only `kubectl get -o wide` shows.
+/// Further columns for a claim of any kind, which only `kubectl get -o wide` prints.
 const MORE: [Column; 2] = [
     Column::wide("Settled", r#".status.conditions[?(@.type=="Settled")].status"#, "Whether nothing is waited for."),
     Column::wide(
@@ -22,8 +22,8 @@ const MORE: [Column; 2] = [
     ),
 ];
 
-/// All printer columns of a kind of claim: those of the state, then the kind's own, and last the further ones of the
-/// state.
+/// All columns of `kubectl get` for one kind of claim: the columns that every kind has, then the kind's own, and last
+/// the further columns that only `-o wide` prints.
 pub fn columns(own: &[Column]) -> Vec<CustomResourceColumnDefinition> {
     let all = STATE.iter().chain(own).chain(&MORE);
     all.map(|column| CustomResourceColumnDefinition {

@@ -1,9 +1,8 @@
-//! KubeVela's definition of a claim as a component of an OAM Application, in CUE that is valid in both CUE versions of
-//! KubeVela.
+//! Generator of KubeVela's ComponentDefinition for a claim, in CUE that is valid in both CUE versions of KubeVela.
 //!
-//! The properties of a component are the claim's spec, one to one. A parameter that the author leaves out stays out,
-//! and the claim's own definition sets the default; the CUE only documents it. The hand-written parts are in
-//! `component/`.
+//! The properties of a component are the claim's spec, one to one. A property that the author of an Application leaves
+//! out is left out of the claim too, and the claim's XRD sets the default; the CUE only documents that default. The
+//! hand-written pieces of CUE are in `component/`.
 
 use std::fmt::Write;
 
@@ -31,14 +30,15 @@ pub fn component(kind: &Kind) -> String {
         .replace("$parameter", &object(&spec, 1))
 }
 
-/// CUE for the details that KubeVela shows of a component: the claim's progress and its addresses, one detail each.
+/// CUE in a ComponentDefinition for the details that `vela status` prints: the claim's progress, and one detail for
+/// each of the claim's addresses.
 fn details(status: &Value) -> String {
     let endpoints = status.pointer("/properties/endpoints").and_then(properties);
     let lines = endpoints.into_iter().flatten().map(|(name, _)| format!("{name}: *$status.endpoints.{name} | \"\"\n"));
     DETAILS.to_owned() + &lines.collect::<String>()
 }
 
-/// Hand-written piece of CUE, indented for its place inside a definition and without its comments.
+/// Hand-written piece of CUE without its comments, indented for its position in a ComponentDefinition.
 fn indented(piece: &str, depth: usize) -> String {
     let lines = piece.lines().filter(|line| !line.trim_start().starts_with("//"));
     let lines = lines.map(|line| if line.is_empty() { String::new() } else { format!("{}{line}", tabs(depth)) });
@@ -82,8 +82,8 @@ fn constraint(schema: &Value, depth: usize) -> String {
     }
 }
 
-/// CUE type of a text field. Lengths and counts are left to the claim's own definition, because CUE needs to import a
-/// package for them.
+/// CUE type of a text property in a ComponentDefinition. The limits of lengths are left to the claim's XRD, because CUE
+/// needs to import a package for them.
 fn texts(schema: &Value) -> String {
     match text(schema, "pattern") {
         Some(pattern) => format!("=~#\"{pattern}\"#"),
@@ -97,7 +97,8 @@ fn bounded(kind: &str, schema: &Value) -> String {
     format!("{kind}{}", bounds.collect::<String>())
 }
 
-/// Description of a claim's field on one line for KubeVela, with the field's default if the description lacks it.
+/// Description of a claim's field on one line, which KubeVela shows for the property. The field's default is appended
+/// if the description lacks it.
 fn usage(schema: &Value) -> String {
     let mut usage = text(schema, "description").unwrap_or_default().replace("\n\n", " ");
     let default = schema.get("default").filter(|default| !default.is_object() && !default.is_array());
@@ -109,7 +110,8 @@ fn usage(schema: &Value) -> String {
     usage.trim_start().to_owned()
 }
 
-/// Name of a claim's field as CUE writes it. Names with a meaning in CUE are quoted.
+/// Name of a claim's field as CUE writes it in a ComponentDefinition. A name that has a meaning in CUE, such as
+/// `string`, is quoted.
 fn label(name: &str) -> String {
     const MEANT: &[&str] = &[
         "_", "and", "bool", "bytes", "close", "div", "error", "false", "float", "for", "if", "import", "in", "int",

@@ -1,5 +1,5 @@
-//! Generated Composition: one pipeline step that calls the function, with all of the platform team's settings at their
-//! defaults.
+//! Composition that the command `generate` writes for a kind of claim: one pipeline step, which calls the function with
+//! the defaults of all settings.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use realtime_platform_core::claims::{API_VERSION, Kind};
@@ -7,7 +7,7 @@ use realtime_platform_core::kinds::{Custom, Named, Spec};
 use realtime_platform_core::settings::input;
 use serde::Serialize;
 
-/// Name of the function's installed package, by which a Composition's step refers to it.
+/// Name of the function as it is installed in Crossplane, by which the pipeline step of a Composition refers to it.
 const FUNCTION: &str = "function-realtime-platform";
 
 #[derive(Debug, Serialize)]

@@ -1,5 +1,5 @@
-//! CustomResourceDefinition of the function's input. The function's package contains it, so that tools can check a
-//! Composition.
+//! CustomResourceDefinition of the input that a Composition passes to the function. The function's package contains
+//! this definition, so that tools can check the input.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionNames;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -50,7 +50,8 @@ pub fn input() -> Custom<CustomResourceDefinition> {
     .named(ObjectMeta { name: Some(name), ..ObjectMeta::default() })
 }
 
-/// Schema of the function's Input. An Input has no spec: its fields are beside `apiVersion`, `kind` and `metadata`.
+/// Schema of the input that a Composition passes to the function. An input has no spec: its fields are beside
+/// `apiVersion`, `kind` and `metadata`.
 fn root(mut schema: Value) -> Value {
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         let object = [("apiVersion", "string"), ("kind", "string"), ("metadata", "object")];

@@ -1,4 +1,4 @@
-//! Field reference for people: all fields of each claim and of the function's input.
+//! Field reference of the documentation, in Markdown: all fields of each claim and of the function's input.
 
 use std::fmt::Write;
 
@@ -17,7 +17,8 @@ Fields of each claim, and of the function's input. A default holds where the fie
 As properties of a component in an OAM Application the fields are the same, without `spec.` in front.
 ";
 
-/// Largest number of fields of an object that the field reference lists in the table of the object around it.
+/// Largest number of fields of an object that the field reference lists in the table of the enclosing object. An object
+/// with more fields has a section of its own.
 const FEW: usize = 3;
 
 pub fn reference() -> String {
@@ -46,8 +47,8 @@ fn opening(page: &mut String, title: &str, about: &str, api_version: &str, kind:
     let _ = writeln!(page, "\n## {title}\n\n{about}\n\n```yaml\napiVersion: {api_version}\nkind: {kind}\n```");
 }
 
-/// Adds the table of an object's fields to the field reference, then a section for each field with many fields of its
-/// own.
+/// Adds the table of an object's fields to the field reference, then a section for each field that has many fields of
+/// its own.
 fn fields(page: &mut String, schema: &Value, path: &str) {
     let _ = writeln!(page, "\n| Field | Type | Default | Allowed | Description |\n|---|---|---|---|---|");
     let mut sections = Vec::new();
@@ -62,7 +63,8 @@ fn fields(page: &mut String, schema: &Value, path: &str) {
     }
 }
 
-/// Adds the table of the pinned charts to the field reference, with the pods that the scheduling settings do not reach.
+/// Adds a table of the pinned Helm charts to the field reference, with the pods of each chart to which the platform
+/// team's setting `scheduling` does not apply.
 fn charts(page: &mut String) {
     let _ = writeln!(
         page,
@@ -77,8 +79,8 @@ fn charts(page: &mut String) {
     }
 }
 
-/// Adds the table rows of an object's fields to the field reference. A field that needs a section of its own is added
-/// to `sections`.
+/// Adds the rows for an object's fields to a table of the field reference. A field that needs a section of its own is
+/// added to `sections`.
 fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, sections: &mut Vec<(String, &'a Value)>) {
     let required: Vec<&str> = strings(schema, "required").collect();
     for (name, property) in properties(schema).into_iter().flatten() {
@@ -103,8 +105,8 @@ fn rows<'a>(page: &mut String, schema: &'a Value, path: &str, prefix: &str, sect
     }
 }
 
-/// Whether an object needs no section in the field reference: it has few fields, and none of them has fields of its
-/// own.
+/// Whether an object needs no section of its own in the field reference: it has few fields, and none of them has fields
+/// of its own.
 fn is_few(schema: &Value) -> bool {
     properties(schema).is_some_and(|fields| {
         let is_leaf = |field: &Value| properties(below(field).1).is_none();
@@ -112,7 +114,7 @@ fn is_few(schema: &Value) -> bool {
     })
 }
 
-/// Anchor by which links lead to a heading of the field reference.
+/// Anchor of a heading in the field reference, to which the links in its tables lead.
 fn anchor(heading: &str) -> String {
     heading.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
 }
@@ -161,8 +163,8 @@ fn default_of(schema: &Value, required: bool) -> String {
     }
 }
 
-/// Item of a default list in the field reference: text as it is, fields without braces, and an ellipsis for text of
-/// several lines.
+/// Item of a list that is the default of a field, as the field reference prints it: text as it is, an object without
+/// braces, and an ellipsis for text of several lines.
 fn listed(item: &Value) -> String {
     let Value::Object(fields) = item else {
         return format!("`{}`", plain(item));
@@ -179,8 +181,8 @@ fn allowed(schema: &Value) -> Vec<String> {
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
         allowed.push(options.iter().map(|option| format!("`{}`", plain(option))).collect::<Vec<_>>().join(", "));
     }
-    // The limits of an int-or-string field are left out of the field reference, because the description of its form
-    // covers numbers too.
+    // The numeric limits of an int-or-string field are left out of the field reference, because the words for the
+    // field's pattern cover numbers too.
     if keywords::type_of(schema) != Some(INT_OR_STRING) {
         allowed.extend(limits(schema));
     }
@@ -201,15 +203,16 @@ fn allowed(schema: &Value) -> Vec<String> {
     allowed
 }
 
-/// Messages of an object's validation rules about one of its fields, or about the object itself, for the field
-/// reference.
+/// Messages of the validation rules in an object's schema, for the field reference: those about one field of the
+/// object, or, if `field` is empty, about the object itself.
 fn rules(schema: &Value, field: &str) -> impl Iterator<Item = String> {
     let rules = schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten();
     let about = rules.filter(move |rule| text(rule, "fieldPath").unwrap_or_default() == field);
     about.filter_map(|rule| Some(text(rule, "message")?.to_owned()))
 }
 
-/// Text for one cell of a Markdown table, in which a line break or a `|` would end the cell.
+/// Text for one cell of a Markdown table in the field reference. A line break or a `|` would end the cell, so both are
+/// replaced.
 fn cell(text: &str) -> String {
     text.replace("\n\n", "<br>").replace('\n', " ").replace('|', "\\|")
 }

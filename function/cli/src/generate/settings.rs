@@ -1,14 +1,14 @@
-//! Settings that a platform team has written into a generated Composition. They are kept, with their comments, when the
-//! file around them is generated again. This module does not depend on the meaning of the settings.
+//! Settings that a platform team has written into a generated Composition. The command `generate` keeps them, with
+//! their comments, when it writes the Composition again. This module does not depend on the meaning of a setting.
 
 use realtime_platform_core::text::yaml;
 use serde_json::Value;
 
-/// JSON pointer to the only pipeline step of a generated Composition.
+/// JSON pointer to the step that calls the function, which is the only pipeline step of a generated Composition.
 const STEP: &str = "/spec/pipeline/0";
 
-/// Generated Composition with the settings that the existing one has; `None` if these cannot be kept unchanged. Any
-/// other file is returned as it is generated.
+/// New text of a generated Composition, with the settings of the existing text; `None` if these cannot be kept
+/// unchanged. The text of any other generated file is returned as it is.
 pub fn kept(before: &str, generated: &str) -> Option<String> {
     let Some(new) = composition(generated) else { return Some(generated.to_owned()) };
     let old = composition(before)?;
@@ -22,7 +22,8 @@ pub fn kept(before: &str, generated: &str) -> Option<String> {
     (steps(&old) == 1 && steps(&same) == 1 && input(&same) == input(&old)).then_some(kept)
 }
 
-/// Whether a file is a Composition to which a platform team has added settings or pipeline steps.
+/// Whether the content of a file is a Composition to which a platform team has added settings or pipeline steps, so
+/// that the file must not be removed.
 pub fn are_in(content: &str) -> bool {
     composition(content).is_some_and(|composition| {
         let fields = input(&composition).and_then(Value::as_object);
@@ -44,7 +45,8 @@ fn input(composition: &Value) -> Option<&Value> {
     composition.pointer(STEP)?.get("input")
 }
 
-/// Text of a Composition in front of the function's input, which is the last field, and the text from the input on.
+/// Text of a generated Composition in two pieces: up to the function's input, and from the input on. The input, which
+/// has the settings, is the last field.
 fn at_input(content: &str) -> Option<(&str, &str)> {
     let at = content.find("\n    input:")? + 1;
     Some(content.split_at(at))

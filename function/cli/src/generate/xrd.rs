@@ -1,4 +1,4 @@
-//! CompositeResourceDefinition of a claim and its composite.
+//! CompositeResourceDefinition that the command `generate` writes for a kind of claim and its composite.
 //!
 //! The definition has no `scope`: the default in `apiextensions.crossplane.io/v1`, cluster-scoped composites with
 //! claims in namespaces, is the only scope that has claims.
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::generate::columns::columns;
 
-/// API version in which every claim and composite is served.
+/// Version of the platform's API group in which all claims and composites are served.
 pub const VERSION: &str = "v1alpha1";
 
 #[derive(Debug, Serialize)]
@@ -44,7 +44,8 @@ struct Version {
     schema: Schema,
 }
 
-/// Schema of a custom resource, as a version in a CompositeResourceDefinition or CustomResourceDefinition contains it.
+/// OpenAPI schema of a custom resource, in the form that a CompositeResourceDefinition or CustomResourceDefinition has
+/// for each of its versions.
 #[derive(Debug, Serialize)]
 pub struct Schema {
     #[serde(rename = "openAPIV3Schema")]
@@ -72,7 +73,8 @@ pub fn xrd(kind: &Kind) -> Custom<CompositeResourceDefinition> {
     .named(ObjectMeta { name: Some(name), ..ObjectMeta::default() })
 }
 
-/// Plural, singular and short names of a kind for its definition, by the rules of Kubernetes.
+/// Plural, singular and short names of a kind, as the kind's CompositeResourceDefinition or CustomResourceDefinition
+/// needs them.
 pub fn names(kind: &str, short_name: Option<&str>) -> CustomResourceDefinitionNames {
     let singular = kind.to_lowercase();
     CustomResourceDefinitionNames {
@@ -85,7 +87,7 @@ pub fn names(kind: &str, short_name: Option<&str>) -> CustomResourceDefinitionNa
     }
 }
 
-/// Schema of a whole claim, with the description of its spec.
+/// OpenAPI schema of a whole claim. The description of the spec becomes the description of the claim.
 fn root(mut spec: Value, mut status: Value) -> Value {
     waive_required(&mut status);
     let mut root = Map::new();
@@ -98,8 +100,8 @@ fn root(mut spec: Value, mut status: Value) -> Value {
     Value::Object(root)
 }
 
-/// Removes `required` from the schema of a claim's status: its fields appear step by step, and a status without one of
-/// them must not be rejected as a whole.
+/// Removes `required` from the schema of a claim's status, at every depth. The function adds the fields of a status
+/// step by step, and an API server must not reject a status because a field is still missing.
 fn waive_required(schema: &mut Value) {
     if let Some(node) = schema.as_object_mut() {
         node.shift_remove("required");

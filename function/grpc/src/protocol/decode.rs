@@ -1,23 +1,25 @@
-//! Values of `google.protobuf.Struct`, read from the bytes of the message without a copy.
+//! Reader of `google.protobuf.Struct`, the message in which the function protocol has Kubernetes resources. Values are
+//! read from the bytes of the message without a copy of them.
 
 use std::fmt;
 
 use prost::encoding::{WireType, decode_key, decode_varint};
 use serde_json::{Number, Value};
 
-/// Greatest depth of nested protobuf messages, as in every implementation of the wire format.
+/// Greatest depth of nested values in a protobuf Struct that is read. Each level takes a recursive call, so a Struct
+/// without this limit could exhaust the stack.
 const DEPTH: usize = 100;
 
-/// Largest number of values that are read from one protobuf Struct. Each takes some hundred bytes of memory as JSON,
-/// however few bytes it has in the message.
+/// Largest number of values that are read from one protobuf Struct. Each value takes some hundred bytes of memory as
+/// JSON, however few bytes it has in the message.
 const VALUES: usize = 50_000;
 
-/// Fields of a protobuf Struct, in wire format. The bytes are checked before they are read: a field that cannot be read
-/// counts as absent.
+/// Fields of an object in a protobuf Struct, in wire format. In bytes that have not been checked, a field that cannot
+/// be decoded is read as absent or as null.
 #[derive(Clone, Copy, Default)]
 pub struct Fields<'a>(&'a [u8]);
 
-/// One value in a protobuf Struct. Lists and objects in it have not been read yet.
+/// One value in a protobuf Struct. The values in a list or an object have not been decoded yet.
 #[derive(Clone, Copy)]
 pub enum Node<'a> {
     Null,
@@ -32,23 +34,23 @@ pub enum Node<'a> {
 #[derive(Clone, Copy, Default)]
 pub struct List<'a>(&'a [u8]);
 
-/// Extent to which an object is read and checked. Fields outside of it may be as deep and as long as an API server
-/// accepts.
+/// Extent to which an object in a protobuf Struct is read and checked. Fields beyond this extent may be as deep and as
+/// long as an API server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// All fields of an object are read and checked.
+    /// Extent of any object: all of its fields are read and checked.
     Whole,
-    /// All fields of a Kubernetes resource are read and checked, except `metadata.managedFields`.
+    /// Extent of a Kubernetes resource: all of its fields are read and checked, except `metadata.managedFields`.
     Resource,
-    /// The fields that identify a Kubernetes resource and its owner are read and checked: API version, kind and
-    /// metadata, except `metadata.managedFields`.
+    /// Extent of the fields that identify a Kubernetes resource and its owner: API version, kind and metadata are read
+    /// and checked, except `metadata.managedFields`.
     Head,
-    /// All metadata of a Kubernetes resource is read and checked, except `managedFields`.
+    /// Extent of the metadata of a Kubernetes resource: all of its fields are read and checked, except `managedFields`.
     Metadata,
 }
 
 impl Extent {
-    /// Extent to which the value of an object's field is read; `None` if the field is not read.
+    /// Extent to which a field's value is read if its object is read to this extent; `None` if the field is not read.
     fn below(self, name: &str) -> Option<Self> {
         match (self, name) {
             (Self::Resource | Self::Head, "metadata") => Some(Self::Metadata),
@@ -59,7 +61,7 @@ impl Extent {
     }
 }
 
-/// Reason why the bytes of a protobuf message cannot be decoded.
+/// Reason why the bytes of a protobuf Struct cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     #[error("is no google.protobuf.Struct")]
@@ -70,7 +72,7 @@ pub enum Flaw {
     Values,
 }
 
-/// Field of a protobuf message: its number, and its payload.
+/// Field of a protobuf message: its number, and its payload in wire format.
 pub(super) type Field<'a> = (u32, Payload<'a>);
 
 #[derive(Clone, Copy)]
@@ -85,12 +87,13 @@ impl<'a> Fields<'a> {
         Self(bytes)
     }
 
-    /// Checks that this extent of the object can be read. Of all other fields, only the boundaries are checked.
+    /// Checks that this object in a protobuf Struct can be decoded to the given extent. Of the fields beyond the
+    /// extent, only the boundaries in the bytes are checked.
     pub fn check(self, extent: Extent) -> Result<(), Flaw> {
         check_fields(self.0, extent, DEPTH, &mut { VALUES })
     }
 
-    /// Checks the boundaries of the object's own fields in the bytes, but not their content.
+    /// Checks the boundaries of the object's own fields in the bytes of a protobuf Struct, but not the fields' content.
     pub fn check_outermost(self) -> Result<(), Flaw> {
         read(self.0).try_for_each(|field| match field? {
             (1, Payload::Bytes(_)) => Ok(()),
@@ -98,12 +101,13 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Value of a field in a protobuf Struct; `None` if it is absent or cannot be read.
+    /// Value of a field of this object in a protobuf Struct; `None` if the field is absent or cannot be decoded.
     pub fn get(self, name: &str) -> Option<Node<'a>> {
         self.look(name).ok().flatten()
     }
 
-    /// Value at a path in a protobuf Struct that has not been checked.
+    /// Value at a path of field names in a protobuf Struct that has not been checked; an error if the bytes along the
+    /// path cannot be decoded.
     pub fn find(self, path: &[&str]) -> Result<Option<Node<'a>>, Flaw> {
         let Some((name, below)) = path.split_first() else { return Ok(Some(Node::Object(self))) };
         match self.look(name)? {
@@ -112,7 +116,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Value of a field in a protobuf Struct, or an error if the boundaries of the Struct's fields are invalid.
+    /// Value of a field of this object in a protobuf Struct, or an error if the boundaries of the fields are invalid.
     fn look(self, name: &str) -> Result<Option<Node<'a>>, Flaw> {
         let mut found = None;
         for field in read(self.0) {
@@ -125,7 +129,7 @@ impl<'a> Fields<'a> {
         Ok(found)
     }
 
-    /// Object at a path inside this object of a protobuf Struct.
+    /// Object at a path of field names below this object of a protobuf Struct; `None` if the path leads to no object.
     pub fn object(self, path: &[&str]) -> Option<Self> {
         path.iter().try_fold(self, |fields, name| match fields.get(name)? {
             Node::Object(inner) => Some(inner),
@@ -133,7 +137,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// Text in a field of this object of a protobuf Struct.
+    /// Text in a field of this object of a protobuf Struct; `None` if the field is absent or has no text.
     pub fn text(self, name: &str) -> Option<&'a str> {
         match self.get(name)? {
             Node::Text(text) => Some(text),
@@ -141,7 +145,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// List in a field of this object of a protobuf Struct, or an empty list.
+    /// List in a field of this object of a protobuf Struct; an empty list if the field is absent or has no list.
     pub fn list(self, name: &str) -> List<'a> {
         match self.get(name) {
             Some(Node::List(list)) => list,
@@ -149,7 +153,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// This extent of the object of a protobuf Struct, as JSON.
+    /// JSON of this object in a protobuf Struct, with the fields that belong to the given extent.
     pub fn to_value(self, extent: Extent) -> Value {
         let read = |(name, value): (&str, Node)| Some((name.to_owned(), value.read(extent.below(name)?)));
         Value::Object(self.entries().filter_map(read).collect())
@@ -170,7 +174,7 @@ impl<'a> List<'a> {
         messages(self.0, 1).map(node)
     }
 
-    /// Values of a list in a protobuf Struct that are objects; all others are skipped.
+    /// Objects in a list of a protobuf Struct. Values of other types are skipped.
     pub fn objects(self) -> impl Iterator<Item = Fields<'a>> {
         self.iter().filter_map(|value| match value {
             Node::Object(fields) => Some(fields),
@@ -180,12 +184,12 @@ impl<'a> List<'a> {
 }
 
 impl Node<'_> {
-    /// Checks that this value of a protobuf Struct can be read, with every value in it, down to the innermost.
+    /// Checks that this value of a protobuf Struct can be decoded, with every value nested in it.
     pub fn check(self) -> Result<(), Flaw> {
         check_node(self, Extent::Whole, DEPTH, &mut { VALUES })
     }
 
-    /// This value of a protobuf Struct as JSON, with every value in it.
+    /// JSON of this value of a protobuf Struct, with every value nested in it.
     pub fn to_value(self) -> Value {
         self.read(Extent::Whole)
     }
@@ -202,8 +206,8 @@ impl Node<'_> {
     }
 }
 
-/// Numbers of a Struct are floating-point, but most numbers of Kubernetes are integers, so whole numbers become
-/// integers.
+/// JSON of a number in a protobuf Struct. A Struct has only floating-point numbers, but most numbers of Kubernetes are
+/// integers, so a whole number becomes an integer.
 fn number_to_value(number: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT {
@@ -213,7 +217,7 @@ fn number_to_value(number: f64) -> Value {
     Number::from_f64(number).map_or(Value::Null, Value::Number)
 }
 
-/// Value in the bytes of a `google.protobuf.Value`.
+/// Value that the bytes of a message `google.protobuf.Value` contain; null if the bytes cannot be decoded.
 fn node(message: &[u8]) -> Node<'_> {
     read(message).last().and_then(Result::ok).and_then(shape).unwrap_or(Node::Null)
 }
@@ -230,7 +234,7 @@ fn shape(field: Field<'_>) -> Option<Node<'_>> {
     })
 }
 
-/// Messages in a repeated field of a protobuf message.
+/// Nested messages in a protobuf message, from the repeated field with the number `wanted`.
 fn messages(message: &[u8], wanted: u32) -> impl Iterator<Item = &[u8]> {
     read(message).map_while(Result::ok).filter_map(move |field| match field {
         (number, Payload::Bytes(bytes)) if number == wanted => Some(bytes),
@@ -238,7 +242,7 @@ fn messages(message: &[u8], wanted: u32) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Entry in a protobuf Struct: the name of a field, and the message with the field's value.
+/// Entry in a protobuf Struct: the name of a field, and the bytes of the message with the field's value.
 fn pair(entry: &[u8]) -> Result<(&[u8], &[u8]), Flaw> {
     let (mut name, mut value): (&[u8], &[u8]) = (&[], &[]);
     for field in read(entry) {
@@ -288,7 +292,8 @@ fn check_node(node: Node, extent: Extent, depth: usize, values: &mut usize) -> R
     }
 }
 
-/// Fields of a protobuf message, in the order of the bytes. The last one is an error if the message ends too early.
+/// Fields of a protobuf message, in the order of the bytes. If the bytes cannot be decoded to their end, the last item
+/// is an error.
 pub(super) fn read(mut message: &[u8]) -> impl Iterator<Item = Result<Field<'_>, Flaw>> {
     std::iter::from_fn(move || {
         if message.is_empty() {
@@ -319,8 +324,8 @@ fn next<'a>(message: &mut &'a [u8]) -> Option<Field<'a>> {
 
 impl fmt::Debug for Fields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A protobuf Struct of any content may be printed for debugging. One that fails the check, perhaps by its
-        // depth, is printed as a length.
+        // The debug output prints any protobuf Struct, also an unchecked one. A Struct that fails the check, perhaps
+        // because it is nested too deeply, is printed as its length.
         match self.check(Extent::Whole) {
             Ok(()) => self.to_value(Extent::Whole).fmt(f),
             Err(flaw) => write!(f, "{} bytes: {flaw}", self.0.len()),

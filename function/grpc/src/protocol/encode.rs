@@ -1,16 +1,18 @@
-//! Writer of `google.protobuf.Struct`: JSON to the wire format in one pass.
+//! Writer of `google.protobuf.Struct`, the message in which the function protocol has Kubernetes resources: JSON to the
+//! wire format in one pass.
 
 use prost::encoding::{WireType, encode_varint};
 use serde_json::{Map, Value};
 
-/// Typical size of a composed resource in wire format, in bytes, for which a buffer is reserved.
+/// Typical size of a composed resource in wire format, in bytes. A buffer for a resource has this much capacity in
+/// advance, so that it seldom grows.
 pub(super) const TYPICAL: usize = 4096;
 
 const fn key(number: u8, kind: WireType) -> u8 {
     number << 3 | kind as u8
 }
 
-/// Appends the fields of a JSON object as a protobuf Struct.
+/// Appends the fields of a JSON object to `out`, as a protobuf Struct in wire format.
 pub(super) fn write(fields: &Map<String, Value>, out: &mut Vec<u8>) {
     for (name, value) in fields {
         nested(1, out, |out| {
@@ -38,8 +40,8 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a length-delimited field of a protobuf message. One byte is reserved for its length, which is enough for
-/// most; more are inserted if needed.
+/// Appends a length-delimited field of a protobuf message to `out`. One byte is reserved for the length of the field,
+/// which is enough below 128 bytes; for a longer field, more bytes are inserted.
 fn nested(number: u8, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     out.extend([key(number, WireType::LengthDelimited), 0]);
     let start = out.len();

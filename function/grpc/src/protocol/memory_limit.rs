@@ -1,6 +1,6 @@
-//! Memory limit for the requests and answers in progress. A request waits until its share of the limit is free, and a
-//! client that sends nothing loses its share. The limit depends on the memory of the process, not on the number of
-//! clients.
+//! Memory limit for all requests and answers that the gRPC server has in progress. A request waits until its share of
+//! the limit is free, and loses the share if it does not arrive in time. The limit is a multiple of the largest
+//! accepted request, and does not grow with the number of clients.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,34 +14,35 @@ use tokio::time::{Instant, Sleep, sleep};
 use tonic::Status;
 use tonic::body::Body;
 
-/// Unit in which the memory limit is counted, in bytes.
+/// Unit in which the memory limit for requests and answers is counted, in bytes.
 const UNIT: usize = 1024;
 
-/// Smallest share of the memory limit that a call takes, in bytes: an answer is often larger than its request.
+/// Smallest share of the memory limit that a call takes, in bytes. A small request takes this share too, because its
+/// answer is often larger than the request.
 const LEAST: usize = 512 << 10;
 
-/// Length of the prefix of a gRPC message, in bytes: a flag for compression, and the length of the message.
+/// Length of the prefix of every gRPC message, in bytes: a flag for compression, and the length of the message.
 const PREFIX: usize = 5;
 
-/// Memory limit for the requests and answers of all calls together.
+/// Memory limit of the gRPC server for the requests and answers of all calls together.
 #[derive(Clone, Debug)]
 pub struct Flow {
     room: Arc<Semaphore>,
-    /// Longest request message that is accepted, in bytes.
+    /// Longest request message that the gRPC server accepts, in bytes.
     limit: usize,
-    /// Time limit for a request message to arrive.
+    /// Time limit for a request message to arrive at the gRPC server as a whole.
     patience: Duration,
 }
 
 impl Flow {
-    /// Memory limit for `messages` requests of the longest length, each of which must arrive within `patience`.
+    /// Memory limit for `messages` requests of `limit` bytes at once. Each request must arrive within `patience`.
     pub fn new(limit: usize, messages: usize, patience: Duration) -> Self {
         let units = limit.max(LEAST).div_ceil(UNIT).saturating_mul(messages).min(Semaphore::MAX_PERMITS);
         Self { room: Arc::new(Semaphore::new(units)), limit, patience }
     }
 
-    /// Body of a request, which takes its share of the memory limit once its length has arrived, and the holder of that
-    /// share.
+    /// Body of a request that takes the request's share of the memory limit once the length of the request has arrived,
+    /// and the handle that holds the share.
     pub fn receive(&self, body: Body) -> (Body, Room) {
         let room = Room::default();
         let received = Received {
@@ -60,12 +61,13 @@ impl Flow {
     }
 }
 
-/// Share of the memory limit that one call holds until every clone of this value is dropped.
+/// Handle of the share of the memory limit that one call takes. The share is free again once every clone of the handle
+/// is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Room(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
 
 impl Room {
-    /// Body of an answer that keeps its call's share of the memory limit until the answer is sent.
+    /// Body of an answer, which keeps the share of the memory limit that its call has taken until the answer is sent.
     pub fn until_sent(self, body: Body) -> Body {
         Body::new(Sent { body, room: self })
     }
@@ -78,12 +80,13 @@ impl Room {
 type Taking = Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>;
 
 enum Stage {
-    /// The prefix with the length of a request is incomplete: only these bytes of it have arrived.
+    /// Stage in receiving a request: its length prefix is incomplete, with the bytes of the prefix that have arrived.
     Prefix(Vec<u8>),
-    /// The request's share of the memory limit is not free yet. Once it is, this frame is passed on, and this number of
-    /// bytes follows.
+    /// Stage in receiving a request: it waits for its share of the memory limit, with the frame to pass on once the
+    /// share is free, the number of bytes that follow the frame, and the pending share.
     Waiting(Frame<Bytes>, usize, Taking),
-    /// Number of bytes of the request that are still to arrive.
+    /// Stage in receiving a request: its frames are passed on as they arrive, with the number of bytes that are still
+    /// to arrive.
     Rest(usize),
 }
 
@@ -96,7 +99,8 @@ struct Received {
 }
 
 impl Received {
-    /// Counts the bytes in a frame of a request, and returns the frame if it is passed on at once.
+    /// Counts the bytes in a frame of a request against the request's length. Returns the frame, unless the request
+    /// waits for its share of the memory limit first.
     fn count(&mut self, frame: Frame<Bytes>) -> Result<Option<Frame<Bytes>>, Status> {
         let Some(data) = frame.data_ref() else { return Ok(Some(frame)) };
         match &mut self.stage {
@@ -105,7 +109,8 @@ impl Received {
                 prefix.extend_from_slice(&data[..missing.min(data.len())]);
                 let &[_, a, b, c, d] = prefix.as_slice() else { return Ok(Some(frame)) };
                 let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-                // A request longer than the limit is rejected as soon as its length is read.
+                // A request longer than the server accepts gets no share of the memory limit: its frames are passed on,
+                // and tonic rejects it as soon as it reads the length.
                 if length > self.flow.limit {
                     self.stage = Stage::Rest(usize::MAX);
                     return Ok(Some(frame));
@@ -140,7 +145,8 @@ impl HttpBody for Received {
                 let rest = *rest;
                 let permit = ready!(taking.as_mut().poll(context));
                 self.room.keep(permit);
-                // Waiting for a free share of the memory limit does not count against the client's time limit.
+                // The time that a request waits for its share of the memory limit does not count against the time limit
+                // for its arrival.
                 let end = Instant::now() + self.flow.patience;
                 self.end.as_mut().reset(end);
                 if let Stage::Waiting(frame, ..) = std::mem::replace(&mut self.stage, Stage::Rest(rest)) {

@@ -1,4 +1,4 @@
-//! Request and response of Crossplane's function protocol, as messages of the wire format.
+//! Request and response of Crossplane's function protocol, as Rust types of the protobuf messages.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use prost::bytes::Bytes;
 use super::decode::{Extent, Fields, Flaw};
 use super::encode::{TYPICAL, write};
 
-/// Error about a part of a request that cannot be read.
+/// Error for a request of Crossplane in which a part, such as an observed resource, cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot read the request: the {subject} {flaw}")]
 pub struct Malformed {
@@ -18,7 +18,8 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// Error about the part of a request with this name. Other people choose names, of any length, so the name is cut.
+    /// Error about one part of a request, by the sort of the part and its name. The name is cut, because other people
+    /// choose names, of any length.
     pub fn of(subject: impl Into<String>, name: &str, flaw: Flaw) -> Self {
         let mut subject = subject.into();
         if !name.is_empty() {
@@ -28,10 +29,10 @@ impl Malformed {
     }
 }
 
-/// Largest length of a name in an error, in characters. No key of this function's composed resources is longer.
+/// Longest name that an error about a request quotes, in characters. A longer name is cut.
 const LONGEST_NAME: usize = 63;
 
-/// Request of Crossplane to the function, with the composite and all that was observed for it.
+/// Request with which Crossplane calls the function: the composite, and all that Crossplane has observed for it.
 #[derive(Clone, PartialEq, Message)]
 pub struct Request {
     #[prost(message, optional, tag = "1")]
@@ -48,7 +49,7 @@ pub struct Request {
     pub required_resources: BTreeMap<String, Resources>,
 }
 
-/// Response of the function to Crossplane, with the resources that it desires.
+/// Response of the function to a call of Crossplane, with the resources that the function desires.
 #[derive(Clone, PartialEq, Message)]
 pub struct Response {
     #[prost(message, optional, tag = "1")]
@@ -65,7 +66,7 @@ pub struct Response {
     pub conditions: Vec<Condition>,
 }
 
-/// Composite and its composed resources by their keys, as observed or as desired.
+/// Observed or desired state in the function protocol: a composite, and its composed resources by their keys.
 #[derive(Clone, PartialEq, Message)]
 pub struct State {
     #[prost(message, optional, tag = "1")]
@@ -74,10 +75,10 @@ pub struct State {
     pub resources: BTreeMap<String, Resource>,
 }
 
-/// One Kubernetes resource in a request or response.
+/// One Kubernetes resource in a request or response of the function protocol.
 #[derive(Clone, PartialEq, Message)]
 pub struct Resource {
-    /// Fields of the Kubernetes resource, as a `google.protobuf.Struct`.
+    /// Fields of the Kubernetes resource, as the bytes of a `google.protobuf.Struct`.
     #[prost(bytes = "bytes", optional, tag = "1")]
     pub resource: Option<Bytes>,
     #[prost(btree_map = "string, bytes", tag = "2")]
@@ -93,7 +94,8 @@ pub struct Resources {
     pub items: Vec<Resource>,
 }
 
-/// Kubernetes resources that a function requires, by the names under which Crossplane returns them.
+/// Kubernetes resources that the function requires from Crossplane for its next call, by the names under which
+/// Crossplane returns them.
 #[derive(Clone, PartialEq, Message)]
 pub struct Requirements {
     #[prost(btree_map = "string, message", tag = "2")]
@@ -101,9 +103,9 @@ pub struct Requirements {
 }
 
 impl Request {
-    /// Rejects a request that cannot be read. The composite and the input are checked as a whole; of required
-    /// resources, the fields that identify them and their owner; of composed resources, only the outermost fields,
-    /// because few fields of them are read.
+    /// Rejects a request of Crossplane that cannot be decoded. The composite and the function's input are checked as a
+    /// whole. Of required resources, the fields that identify them and their owner are checked; of composed resources,
+    /// only the boundaries of the outermost fields, because the function reads few of them.
     pub fn check(&self) -> std::result::Result<(), Malformed> {
         let states = [("observed", &self.observed), ("desired", &self.desired)];
         for (whose, state) in states.into_iter().filter_map(|(whose, state)| Some((whose, state.as_ref()?))) {
@@ -125,7 +127,7 @@ impl Request {
         self.composite().check(Extent::Resource).map_err(|flaw| Malformed::of("composite", "", flaw))
     }
 
-    /// Composite that the request to the function is about.
+    /// Observed composite in the request, for which Crossplane calls the function.
     pub fn composite(&self) -> Fields<'_> {
         let composite = self.observed.as_ref().and_then(|state| state.composite.as_ref());
         composite.map(Resource::fields).unwrap_or_default()
@@ -133,7 +135,8 @@ impl Request {
 }
 
 impl Response {
-    /// Response that keeps the desired resources of the functions earlier in the pipeline.
+    /// Response without results yet, to a request of Crossplane. It keeps the resources that functions earlier in the
+    /// pipeline desire, because Crossplane removes resources that the last response lacks.
     pub fn to(request: &Request, ttl: std::time::Duration) -> Self {
         let tag = request.meta.as_ref().map(|meta| meta.tag.clone()).unwrap_or_default();
         Self {
@@ -150,8 +153,8 @@ impl Resource {
         self.resource.as_deref().map(Fields::of).unwrap_or_default()
     }
 
-    /// Sets fields of a desired resource over its existing ones. Of two entries with one name the later one counts, by
-    /// the rules of the wire format.
+    /// Sets fields of a desired resource in place of its existing fields of the same names. The new fields are appended
+    /// to the bytes: if a protobuf Struct has two entries with one name, the later entry counts.
     pub fn merge(&mut self, fields: &serde_json::Map<String, serde_json::Value>) {
         let before = self.resource.as_deref().unwrap_or_default();
         let mut merged = Vec::with_capacity(before.len() + TYPICAL);

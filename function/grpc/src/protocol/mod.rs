@@ -1,8 +1,10 @@
-//! Messages of the function protocol, `apiextensions.fn.proto.v1`, as far as this function reads and writes them.
+//! Messages of Crossplane's function protocol, `apiextensions.fn.proto.v1`, as far as this function reads and writes
+//! them.
 //!
-//! The wire format is Crossplane's. The types differ from generated ones in two ways. Maps are ordered, so that equal
-//! answers have equal bytes. A resource stays in wire format until it is read, because each call has many observed
-//! resources, and only a few of their fields matter. This module does not depend on the meaning of a message.
+//! The wire format is Crossplane's. The Rust types differ from generated ones in two ways. Maps are ordered, so that
+//! equal answers have equal bytes. A Kubernetes resource stays in wire format until it is read, because each call has
+//! many observed resources, and only a few of their fields matter. This module does not depend on the meaning of a
+//! message.
 
 mod decode;
 mod encode;

@@ -1,13 +1,14 @@
-//! Limit for the number of parts in a request, checked before it is decoded: a decoded part takes some hundred bytes of
-//! memory, however few bytes it has in the request.
+//! Limit for the number of parts in a request of Crossplane, such as resources and connection details. The limit is
+//! checked before the request is decoded: a decoded part takes some hundred bytes of memory, however few bytes it has
+//! in the request.
 
 use super::decode::{Payload, read};
 
-/// Largest number of parts in a request: far more than a claim with its composed resources has, at some five for each
-/// resource.
+/// Largest number of parts in a request of Crossplane, such as resources and connection details. Each composed resource
+/// has some five parts, so a request about a claim has far fewer.
 const PARTS: usize = 20_000;
 
-/// Reason why a request is refused before it is decoded.
+/// Reason why the gRPC server refuses a request before it decodes the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     #[error("cannot read the request: it is no message of the function protocol")]
@@ -16,21 +17,21 @@ pub enum Refused {
     Parts,
 }
 
-/// Types of protobuf messages in a request whose parts are counted.
+/// Types of the protobuf messages whose fields are counted as the parts of a request.
 #[derive(Clone, Copy)]
 enum Message {
     Request,
     State,
-    /// Map entry in a request with a key and a resource.
+    /// Map entry in a request of Crossplane: the key of a composed resource, and the resource.
     Named,
     Resource,
-    /// Map entry in a request with the name of a requirement and the resources found for it.
+    /// Map entry in a request of Crossplane: the name of a requirement, and the resources found for that requirement.
     Found,
     Resources,
 }
 
 impl Message {
-    /// Type of the message in the field of this number, if that message has parts of its own.
+    /// Type of the nested message in the field with this number; `None` if that message has no parts to count.
     fn below(self, number: u32) -> Option<Self> {
         match (self, number) {
             (Self::Request, 2 | 3) => Some(Self::State),
@@ -43,7 +44,7 @@ impl Message {
     }
 }
 
-/// Checks that a request has few enough parts to be decoded.
+/// Checks that a request of Crossplane does not have too many parts, before the request is decoded.
 pub fn check(request: &[u8]) -> Result<(), Refused> {
     count(request, Message::Request, &mut { PARTS })
 }

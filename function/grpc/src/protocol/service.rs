@@ -1,4 +1,4 @@
-//! gRPC service with the only method of the function protocol, `RunFunction`.
+//! gRPC service of Crossplane's function protocol, with the protocol's only method, `RunFunction`.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -20,12 +20,12 @@ use super::memory_limit::Flow;
 use super::messages::{Request, Response};
 use super::preflight;
 
-/// Composition function that the gRPC service calls.
+/// Composition function, as the gRPC service calls it for each request.
 pub trait RunFunction: Send + Sync + 'static {
     fn run(&self, request: Request) -> Result<Response, Status>;
 }
 
-/// gRPC service that calls a composition function.
+/// gRPC service that calls a composition function for each request.
 pub struct Service<F> {
     function: Arc<F>,
     limit: usize,
@@ -33,7 +33,7 @@ pub struct Service<F> {
 }
 
 impl<F> Service<F> {
-    /// Service of a function that rejects requests of more than `limit` bytes.
+    /// gRPC service that calls `function`. The service rejects requests of more than `limit` bytes.
     pub fn new(function: F, limit: usize, flow: Flow) -> Self {
         Self { function: Arc::new(function), limit, flow }
     }
@@ -75,7 +75,7 @@ impl<F: RunFunction> Tower<http::Request<Body>> for Service<F> {
     }
 }
 
-/// Codec of the gRPC service between messages and bytes.
+/// Codec of the gRPC service, which turns the bytes of a request into a message, and a response into bytes.
 #[derive(Default)]
 struct Wire;
 
@@ -112,7 +112,8 @@ impl<F: RunFunction> UnaryService<Request> for Method<F> {
     type Response = Response;
     type Future = Pending<Answered<Response>, Status>;
 
-    /// Runs the function on a blocking thread, so that the threads of the listener accept other calls meanwhile.
+    /// Runs the composition function on a blocking thread, so that the threads that serve connections stay free for
+    /// other calls.
     fn call(&mut self, request: tonic::Request<Request>) -> Self::Future {
         let function = Arc::clone(&self.0);
         let request = request.into_inner();
@@ -124,7 +125,7 @@ impl<F: RunFunction> UnaryService<Request> for Method<F> {
     }
 }
 
-/// Call of the function in progress. A call that is still queued when its client leaves is never run.
+/// Call of the composition function that is queued or running. A queued call is never run if its client leaves.
 struct Call<T>(JoinHandle<T>);
 
 impl<T> Drop for Call<T> {

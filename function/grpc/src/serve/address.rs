@@ -1,4 +1,4 @@
-//! Listening socket of the gRPC server or of its metrics, for the address that a flag sets.
+//! Listening socket of the gRPC server or of its metrics, at the address that a flag sets.
 
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -9,8 +9,8 @@ use tokio::net::TcpListener;
 use super::args::Address;
 
 impl Address {
-    /// Socket that listens at the address. Without a host, the unspecified address of IPv6 accepts IPv4 connections
-    /// too; on a kernel without IPv6, that of IPv4 is used.
+    /// Socket that listens at this address. Without a host, the socket listens at the unspecified address of IPv6,
+    /// which accepts IPv4 connections too; on a kernel without IPv6, at the unspecified address of IPv4.
     pub async fn listen(&self) -> anyhow::Result<TcpListener> {
         let listener = match &self.host {
             Some(host) => TcpListener::bind((host.as_str(), self.port)).await,
@@ -26,8 +26,8 @@ impl Address {
     }
 }
 
-/// Whether an error of opening a listening socket concerns the port itself, so that another address family does not
-/// help.
+/// Whether an error of opening a listening socket concerns the port itself, such as one that is in use. Another attempt
+/// with IPv4 in place of IPv6 does not help then.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
 }

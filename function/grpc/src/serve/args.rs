@@ -1,4 +1,4 @@
-//! Flags of the server, their environment variables, and the allowed form of each value.
+//! Flags of the gRPC server, their environment variables, and the allowed form of each value.
 //!
 //! This module opens no file and no socket.
 
@@ -9,44 +9,48 @@ use std::str::FromStr;
 use anyhow::{Context, anyhow, bail};
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
-/// The function contract's flags first, ours after them.
+/// Flags of the gRPC server: first those that Crossplane expects of every function, then those of this function alone.
 #[derive(clap::Args, Clone, Debug)]
 #[command(next_help_heading = "Serving (the default, without a command)")]
 pub struct Args {
-    /// Serve without TLS and without client certificates; overrides --tls-certs-dir
+    /// Serve gRPC without TLS and without client certificates; overrides --tls-certs-dir
     #[arg(long)]
     pub insecure: bool,
 
-    /// Serve with mutual TLS from tls.crt, tls.key and ca.crt in this directory; Crossplane sets the variable. A client
-    /// must present a certificate that ca.crt signed. Changed files are used from the next connection on
+    /// Serve gRPC with mutual TLS from tls.crt, tls.key and ca.crt in this directory; Crossplane sets the environment
+    /// variable. A client must present a certificate that an authority in ca.crt signed. Changed files are used from
+    /// the next connection on
     #[arg(long, value_name = "DIR", env = "TLS_SERVER_CERTS_DIR")]
     #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub tls_certs_dir: Option<PathBuf>,
 
-    /// Log at debug level, in lines for people instead of JSON; the environment's `RUST_LOG` overrides both
+    /// Log at debug level, in lines for people instead of JSON; the environment variable `RUST_LOG` overrides the level
     #[arg(short, long)]
     pub debug: bool,
 
-    /// Address of the gRPC server; without a host, every address, IPv6 and IPv4. Port 0 takes a free port and logs it
+    /// Address at which the gRPC server listens; without a host, every address, IPv6 and IPv4. Port 0 takes a free port
+    /// and logs it
     #[arg(long, value_name = "[HOST]:PORT", default_value = ":9443")]
     pub address: Address,
 
-    /// Largest request accepted: bytes, or a number with KiB or MiB. Two of that size are held at once, and further ones
-    /// wait. (In functions made with the Go SDK's template the same flag counts MB; write the unit to be safe)
+    /// Largest request that the server accepts: bytes, or a number with KiB or MiB. Two of that size are held at once,
+    /// and further ones wait. (In functions made with the Go SDK's template the same flag counts MB; write the unit to
+    /// be safe)
     #[arg(long, value_name = "SIZE", env = "MAX_RECV_MESSAGE_SIZE", default_value = "5MiB")]
     pub max_recv_message_size: Size,
 
-    /// Address of the Prometheus metrics, at /metrics; empty: no metrics
+    /// Address at which the server serves its Prometheus metrics over HTTP, at /metrics; empty: no metrics
     #[arg(long, value_name = "[HOST]:PORT", env = "METRICS_ADDRESS", default_value = ":8080")]
     pub metrics_address: Optional<Address>,
 
-    /// Seconds after which the server asks a client to reconnect, so that new replicas get calls
+    /// Age of a connection, in seconds, at which the server asks the client to reconnect, so that new replicas get
+    /// calls
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub max_connection_age: u32,
 
-    /// Seconds that calls in progress have to finish, when their connection is too old or the server stops;
-    /// keep it below the pod's terminationGracePeriodSeconds
+    /// Seconds that calls in progress have to finish, when their connection is too old or the server stops; keep the
+    /// number below the pod's terminationGracePeriodSeconds
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     pub grace: u32,
 }
@@ -59,7 +63,8 @@ pub enum Transport<'a> {
 }
 
 impl Args {
-    /// Transport without TLS only by the flag `--insecure`, so that a missing setting never switches TLS off.
+    /// Transport that the flags of the gRPC server choose. The transport is without TLS only if the flag `--insecure`
+    /// is set, so that a missing setting never switches TLS off.
     pub fn transport(&self) -> anyhow::Result<Transport<'_>> {
         if self.insecure {
             return Ok(Transport::Plain);
@@ -74,7 +79,7 @@ impl Args {
     }
 }
 
-/// Address that the server listens at: a port, on one host or on all addresses of this machine.
+/// Address at which the gRPC server or its metrics listen: a port, on one host or on all addresses of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     pub host: Option<String>,
@@ -97,7 +102,8 @@ impl FromStr for Address {
     }
 }
 
-/// Value of a flag that the empty string switches off. An `Option` means to clap that the flag itself may be left out.
+/// Value of a flag that an empty string switches off, such as `--metrics-address`. An `Option` has another meaning to
+/// clap: the flag itself may be left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Optional<T>(pub Option<T>);
 
@@ -112,14 +118,15 @@ impl<T: FromStr> FromStr for Optional<T> {
     }
 }
 
-/// Size that a flag sets, in bytes.
+/// Size in bytes, as the value of the flag `--max-recv-message-size`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub usize);
 
 impl Size {
-    /// Smallest size that a flag may set, below any real request: a smaller number was probably meant in another unit.
+    /// Smallest value of the flag `--max-recv-message-size`. Every real request is larger, so a smaller number was
+    /// probably meant in megabytes.
     const SMALLEST: Self = Self(1024);
-    /// Largest size that a flag may set: gRPC counts the bytes of a message in 32 bits.
+    /// Largest value of the flag `--max-recv-message-size`: gRPC counts the bytes of a message in 32 bits.
     const LARGEST: Self = Self(u32::MAX as usize);
 }
 

@@ -1,7 +1,7 @@
-//! One call of the function: a panic fails only its own call, and each call has one line in the log and its counts in
-//! the metrics.
+//! Guard around each call of the composition function: a panic fails only its own call, and each call has one line in
+//! the log and its counts in the metrics.
 //!
-//! The line names the claim and has nothing of its content.
+//! The log line names the claim and has nothing of the claim's content.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::metrics::{Answer, Metrics};
 use crate::function::fatal;
 use crate::protocol::{Fields, Request, Resource, Response, RunFunction};
 
-/// Function whose calls are guarded against panics, logged and counted.
+/// Composition function whose calls are guarded against panics, logged and counted.
 pub struct Calls<F> {
     function: F,
     metrics: Arc<Metrics>,
@@ -56,7 +56,7 @@ impl<F: RunFunction> RunFunction for Calls<F> {
         let subject = Subject::of(request.composite());
         self.metrics.called(&subject.kind, request.encoded_len());
         let tag = request.meta.as_ref().map(|meta| meta.tag.clone());
-        // Calls of the function share no state, so a panic cannot leave any state half changed.
+        // Calls of the composition function share no state, so a panic cannot leave any state half changed.
         let answer = panic::catch_unwind(AssertUnwindSafe(|| self.function.run(request))).unwrap_or_else(|_| {
             self.metrics.panicked();
             Ok(failed(tag.unwrap_or_default()))
@@ -66,13 +66,15 @@ impl<F: RunFunction> RunFunction for Calls<F> {
     }
 }
 
-/// Whether a desired resource is paused, which the metrics count.
+/// Whether a resource in the function's answer is paused by Crossplane's annotation. The metrics count such resources
+/// as held.
 fn is_paused(resource: &Resource) -> bool {
     let annotations = resource.fields().object(&["metadata", "annotations"]);
     annotations.and_then(|annotations| annotations.text(PAUSED)) == Some("true")
 }
 
-/// Response to a call that has panicked. A Fatal result changes nothing in the cluster.
+/// Response to a call of the composition function that has panicked. The response has a Fatal result, with which
+/// Crossplane changes nothing in the cluster.
 fn failed(tag: String) -> Response {
     let message = "cannot answer: the function has a bug that this resource brings out; nothing was changed; please report \
                    the line with \"panicked\" in the function's log";
@@ -83,7 +85,8 @@ fn failed(tag: String) -> Response {
     }
 }
 
-/// Sends panics to the log. The message of a panic may quote the request, so it is logged at debug level only.
+/// Sends the panics of this process to the log. The message of a panic may quote a request, so the message is logged at
+/// debug level only.
 pub fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
@@ -92,7 +95,7 @@ pub fn log_panics() {
     }));
 }
 
-/// Composite of a call, and the claim behind it, as the log names them.
+/// Composite that a call of the function is about, and the claim behind the composite, as the log names them.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Subject {
     kind: String,
@@ -114,8 +117,8 @@ impl Subject {
     }
 }
 
-/// Longest name that an API server accepts. Longer ones are cut in the log, so that no client can fill it with one
-/// line.
+/// Longest name of a composite or claim in the log, in characters: the longest that an API server accepts. Longer names
+/// are cut, so that no client can fill the log with one line.
 const LONGEST_NAME: usize = 253;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! TLS configuration of the server, from the files of a directory.
+//! TLS configuration of the gRPC server, from the certificate files of a directory.
 //!
-//! Crossplane renews the files in place, so they are read again when a connection arrives. A pair that cannot be used
-//! (half written, expired or invalid) leaves the last valid one in use.
+//! Crossplane renews the files in place, so they are read again when a connection arrives. If renewed files cannot be
+//! used (half written, expired or invalid), the last valid ones stay in use.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ use tracing::{info, warn};
 
 use super::metrics::{Metrics, Reload};
 
-/// Shortest interval between two reads of the certificate files, however many connections arrive.
+/// Shortest interval between two reads of the certificate files, however many connections arrive at the gRPC server.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub struct Certificates {
@@ -36,15 +36,15 @@ impl Certificates {
     pub fn read(dir: &Path, metrics: Arc<Metrics>) -> anyhow::Result<Self> {
         let files = Files::read(dir)?;
         let config = files.config(dir)?;
-        // A certificate outside of its validity period is no error at start: no better one exists, and a renewed one
-        // may come at any time. Clients decide whether they accept it.
+        // A server certificate outside of its validity period is no error when the server starts: no better one exists,
+        // and a renewed one may come at any time. Clients decide whether they accept the certificate.
         if let Err(error) = files.check_time(dir) {
             warn!("clients may reject this server's certificate: {error:#}");
         }
         Ok(Self { dir: dir.to_owned(), files, config, looked: Instant::now(), metrics })
     }
 
-    /// TLS configuration for the next connection, from renewed certificate files if there are any.
+    /// TLS configuration for the server's next connection, from renewed certificate files if there are any.
     pub fn current(&mut self) -> Arc<ServerConfig> {
         if self.looked.elapsed() >= PAUSE {
             self.looked = Instant::now();
@@ -112,15 +112,14 @@ impl Files {
         Ok(Arc::new(config))
     }
 
-    /// Checks that the certificate is valid at this time. Clients reject one that is not.
+    /// Checks that the server's certificate is within its validity period. Clients reject a certificate that is not.
     fn check_time(&self, dir: &Path) -> anyhow::Result<()> {
         let unusable = || format!("cannot use {}", dir.join(CERTIFICATE).display());
         let chain = certificates(&self.certificate).with_context(unusable)?;
         let own = chain.first().map(ParsedCertificate::try_from).context("it holds no PEM certificate")??;
         let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
-        // rustls checks the validity period of a certificate first. Its issuer does not matter here: without any
-        // trusted authority, a certificate within its period always fails with an unknown issuer, and passes this
-        // check.
+        // rustls checks the validity period of a certificate before its issuer. There is no trusted authority here, so
+        // a certificate within its period always fails with an unknown issuer, and only errors about the period count.
         match verify(&own, &RootCertStore::empty(), &[], UnixTime::now(), algorithms) {
             Err(
                 error @ Error::InvalidCertificate(

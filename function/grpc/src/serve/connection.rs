@@ -1,5 +1,5 @@
-//! Connections to the gRPC server: accepted, secured if there are certificates, and closed at the end of their
-//! lifetime.
+//! Connections to the gRPC server and to its metrics: accepted, secured by TLS if there are certificates, and closed at
+//! the end of their lifetime.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,13 +18,16 @@ use tracing::{debug, warn};
 
 use super::certificates::Certificates;
 
-/// Time limit for the handshake and the first byte of a client: a silent client must not hold a socket for ever.
+/// Time limit for the TLS handshake of a client, and for the client's first byte: a silent client must not hold a
+/// socket for ever.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Pause of the acceptor after the process has run out of sockets: before the next try, another connection must close.
+/// Pause after a connection could not be accepted, as when the process has run out of sockets: before the next try,
+/// another connection must close.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
 
-/// Acceptor of connections to the gRPC server, from its listening socket, until their receiver is closed.
+/// Acceptor of connections from a listening socket. It passes the connections to the server until the server takes no
+/// more.
 pub struct Acceptor {
     certificates: Option<Certificates>,
     lifetime: Duration,
@@ -32,7 +35,8 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Acceptor of at most `most` connections to the server at once. Further ones wait in the kernel until one ends.
+    /// Acceptor of at most `most` connections at once, each for `lifetime`. Further connections wait in the kernel
+    /// until one ends.
     pub fn new(certificates: Option<Certificates>, lifetime: Duration, most: usize) -> Self {
         Self { certificates, lifetime, places: Arc::new(Semaphore::new(most)) }
     }
@@ -59,7 +63,7 @@ impl Acceptor {
         Ok((place, stream, peer))
     }
 
-    /// Secures a connection by TLS in a task of its own, so that a slow client does not delay the others.
+    /// Secures an accepted connection by TLS in a task of its own, so that a slow client does not delay other clients.
     fn admit(
         &mut self,
         place: OwnedSemaphorePermit,
@@ -74,10 +78,11 @@ impl Acceptor {
                 Ok((stream, info)) => {
                     let connection = Connection::new(stream, info, end, place);
                     // Passing on an accepted connection fails only after the server has stopped. The connection closes,
-                    // and the client connects to another replica.
+                    // and the client connects to another replica of the function.
                     let _ = connections.send(Ok(connection)).await;
                 }
-                // A probe that only opens the port ends its connection with this error too, so it is no warning.
+                // A probe that only opens the port of the server ends the TLS handshake with an unexpected end of the
+                // stream too, so the log has that error at debug level, not as a warning.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     debug!(%peer, "a client closed its connection before the TLS handshake ended");
                 }
@@ -101,18 +106,20 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Byte stream of a connection that fails at the end of the connection's lifetime, even in the middle of a message.
+/// Byte stream of a client's connection. The stream fails at the end of the connection's lifetime, even in the middle
+/// of a message.
 ///
-/// The HTTP server asks the client to reconnect some time before. The limit of tonic for clients that do not react
-/// would close the connection without asking.
+/// The HTTP server asks the client to reconnect some time before. The setting of tonic for clients that do not react is
+/// not used: with it, tonic closes the connection without asking.
 pub struct Connection {
     stream: Box<dyn Stream>,
     info: TcpConnectInfo,
     lifetime: Instant,
-    /// Whether the client of the connection has sent anything. Before that, the stream ends after HANDSHAKE.
+    /// Whether the client of the connection has sent anything. Until then, the time limit `HANDSHAKE` for silent
+    /// clients applies.
     spoken: bool,
     end: Pin<Box<Sleep>>,
-    /// Place of the connection in the limit of connections, free again when the stream is dropped.
+    /// Permit of this connection in the limit for the number of connections, free again when the connection is dropped.
     _place: OwnedSemaphorePermit,
 }
 

@@ -1,4 +1,5 @@
-//! Middleware for unary gRPC calls: it counts them, and corrects the status of a request that is too large.
+//! Middleware of the gRPC server for unary calls: it counts them for the metrics, and corrects the status of the answer
+//! to a request that is too large.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,8 +38,9 @@ async fn pass(State(edge): State<Edge>, request: Request, next: Next) -> Respons
     let mut call = Call::start(&edge.metrics, method);
     let response = next.run(request).await;
     let response = match code(response.headers()) {
-        // tonic reports a request over the limit as OUT_OF_RANGE, every other server as RESOURCE_EXHAUSTED. No service
-        // of this server returns OUT_OF_RANGE by itself.
+        // tonic rejects a request over the size limit with the status OUT_OF_RANGE, every other server with
+        // RESOURCE_EXHAUSTED. No service of this server returns OUT_OF_RANGE by itself, so that status is always
+        // replaced.
         Code::OutOfRange => too_large(edge.limit),
         _ => response,
     };
@@ -46,14 +48,15 @@ async fn pass(State(edge): State<Edge>, request: Request, next: Next) -> Respons
     response
 }
 
-/// Unary gRPC method that the path of a request names. Streams are not counted, as in the Go SDK.
+/// Unary gRPC method that the path of an HTTP request names; `None` for a method that the metrics do not count. Streams
+/// are not counted, as in the Go SDK.
 fn method(path: &str) -> Option<Method> {
     let (service, method) = path.strip_prefix('/')?.split_once('/')?;
     [RUN_FUNCTION, CHECK_HEALTH].into_iter().find(|known| known.grpc_service == service && known.grpc_method == method)
 }
 
-/// gRPC status of a response. A rejected call has it in the headers; an answered unary call has it after its message,
-/// and it is OK.
+/// gRPC status code of a response. The headers of a rejected call have the code. An answered unary call has no code in
+/// its headers, but one after the message, which is OK.
 fn code(headers: &HeaderMap) -> Code {
     headers.get(Status::GRPC_STATUS).map_or(Code::Ok, |status| Code::from_bytes(status.as_bytes()))
 }
@@ -63,7 +66,8 @@ fn too_large(limit: Size) -> Response {
     Status::resource_exhausted(message).into_http()
 }
 
-/// Call in progress, which the metrics count. A call that is dropped before its answer was cancelled by its client.
+/// gRPC call in progress, which the metrics count. A call that is dropped before its answer was cancelled by its
+/// client.
 struct Call<'a> {
     metrics: &'a Metrics,
     method: Method,

@@ -1,7 +1,7 @@
 //! Metrics of the gRPC server, and the page that serves them to Prometheus.
 //!
-//! `grpc_server_*` have the names and labels of functions made with the Go SDK, so that one dashboard reads all
-//! functions of a cluster; `function_*` exist only in this function.
+//! Metrics named `grpc_server_*` have the names and labels of functions made with the Go SDK, so that one Grafana
+//! dashboard shows all functions of a cluster. Metrics named `function_*` exist only in this function.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,21 +23,23 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tonic::Code;
 
-/// Bucket bounds of a histogram for the duration of calls, in seconds: most calls take about a millisecond.
+/// Bucket bounds of the histogram for the duration of gRPC calls, in seconds: most calls take about a millisecond.
 const SECONDS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
-/// Bucket bounds of a histogram for the size of messages, in bytes: requests and answers have some ten to some hundred
+/// Bucket bounds of the histograms for the size of requests and answers, in bytes: most have some ten to some hundred
 /// KiB.
 const BYTES: [f64; 8] = [1024.0, 4096.0, 16_384.0, 65_536.0, 131_072.0, 262_144.0, 1_048_576.0, 4_194_304.0];
 
-/// Bucket bounds of a histogram for the number of composed resources: a large composite has some forty.
+/// Bucket bounds of the histograms for the number of composed resources in an answer: a large composite has some forty.
 const RESOURCES: [f64; 9] = [0.0, 1.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0];
 
-/// Largest number of composite kinds with metric series of their own. Clients choose the kind, and each takes memory
-/// until the process ends. Further kinds, and values that are no name of a kind, are counted as `other`.
+/// Largest number of composite kinds with metric series of their own. Clients choose the kind in a request, and the
+/// series of each kind take memory until the process ends. Further kinds, and values that are no name of a kind, are
+/// counted under the kind `other`.
 const MOST_KINDS: usize = 16;
 
-/// Longest name of a Kubernetes kind that an API server accepts, in characters.
+/// Longest name of a Kubernetes kind that an API server accepts, in characters. The metrics count a longer one under
+/// the kind `other`.
 const LONGEST_KIND: usize = 63;
 
 const OTHER: &str = "other";
@@ -62,7 +64,7 @@ pub struct Metrics {
     reloads: Family<Reloaded, Counter>,
 }
 
-/// gRPC method of a metric, under the label names of the Go SDK.
+/// gRPC method that a metric is about, under the label names of the Go SDK.
 #[expect(clippy::struct_field_names, reason = "a field is named like its label")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Method {
@@ -94,17 +96,17 @@ struct Reloaded {
     outcome: &'static str,
 }
 
-/// Size of an answer for the metrics, in bytes and in resources.
+/// Size of the function's answer to one call, in bytes and in composed resources, for the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub bytes: usize,
-    /// Number of composed resources in the answer.
+    /// Number of composed resources in the function's answer.
     pub desired: usize,
-    /// Number of composed resources in the answer that are paused.
+    /// Number of paused composed resources in the function's answer, which the metrics call held.
     pub held: usize,
 }
 
-/// Result of reading changed TLS certificates, for the metrics.
+/// Outcome of reading renewed TLS certificates, for the metrics: the certificates are used, or refused as unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reload {
     Used,
@@ -148,8 +150,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Registers every metric of the server. The encoder adds `_total` to the name of a counter, and a full stop to
-    /// each help text.
+    /// Registers every metric of the gRPC server. The Prometheus encoder adds `_total` to the name of a counter, and a
+    /// full stop to each help text.
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register("grpc_server_started", "Total number of RPCs started on the server", self.started.clone());
@@ -204,8 +206,8 @@ impl Metrics {
         );
     }
 
-    /// Creates the metric series of a gRPC method at zero. Without that, a series appears with its first increase, and
-    /// Prometheus misses the increase.
+    /// Creates the metric series of a gRPC method at zero. Otherwise a series would appear with its first increase, and
+    /// Prometheus would miss that increase.
     pub fn announce(&self, method: Method) {
         self.started.get_or_create(&method).inc_by(0);
         self.received.get_or_create(&method).inc_by(0);
@@ -255,7 +257,7 @@ impl Metrics {
         self.reloads.get_or_create(&Reloaded { outcome: reload.word() }).inc();
     }
 
-    /// All metrics of the server as text, in the format that Prometheus reads.
+    /// All metrics of the gRPC server as text, in the format that Prometheus reads.
     pub fn write(&self) -> Result<String, fmt::Error> {
         let mut page = String::new();
         text::encode(&mut page, &self.registry)?;
@@ -286,7 +288,7 @@ fn observe(family: &Family<Call, Histogram>, call: &Call, amount: usize) {
     family.get_or_create(call).observe(amount as f64);
 }
 
-/// HTTP route `/metrics` of the server, in the `OpenMetrics` format.
+/// HTTP route `/metrics`, which serves the metrics of the gRPC server in the `OpenMetrics` format.
 pub fn page(metrics: Arc<Metrics>) -> Router {
     Router::new().route("/metrics", get(answer)).with_state(metrics)
 }
@@ -307,7 +309,7 @@ fn word(severity: Severity) -> &'static str {
     }
 }
 
-/// Name of a gRPC status code, as Go writes it.
+/// Name of a gRPC status code for a metric label, as the Go SDK writes it.
 fn name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",

@@ -1,4 +1,4 @@
-//! gRPC server around a function: transport, limits, health, reflection, metrics, and a graceful stop.
+//! gRPC server around a composition function: transport, limits, health, reflection, metrics, and a graceful stop.
 //!
 //! The server is the same for every composition function.
 
@@ -37,47 +37,51 @@ use certificates::Certificates;
 use connection::Acceptor;
 use metrics::Metrics;
 
-/// Largest number of the server's worker threads. One call takes about a millisecond, so more threads only take memory.
+/// Largest number of worker threads of the gRPC server. One call takes about a millisecond, so more threads only take
+/// memory.
 const MOST_WORKERS: usize = 4;
 
-/// Flow-control window in bytes that a client may send before they are read: enough for most requests as a whole, while
-/// the default stops a client every 64 KiB.
+/// Flow-control window of a gRPC call: the number of bytes that a client may send before the server reads them. It is
+/// enough for most requests as a whole, while the default stops a client every 64 KiB.
 const WINDOW: u32 = 256 << 10;
 
-/// Largest number of calls on one connection at once; Crossplane queues further ones. The window of a connection is
-/// large enough for all of them, so that calls that wait for memory never block the data of the others.
+/// Largest number of calls on one gRPC connection at once; Crossplane queues further ones. The flow-control window of a
+/// connection is large enough for all of its calls, so that calls that wait for memory never block the data of the
+/// others.
 const STREAMS: u32 = 8;
 
-/// Largest number of gRPC connections at once. Crossplane opens one for each of its replicas.
+/// Largest number of gRPC connections to the server at once. Each replica of Crossplane opens one.
 const MOST_CONNECTIONS: usize = 12;
 
-/// Largest number of connections to the metrics at once: from scrapers, the kubelet, and any other client that reaches
-/// the port. After PAGE_AGE the server asks them to reconnect.
+/// Largest number of connections to the metrics page at once: from Prometheus, the kubelet, and any other client that
+/// reaches the port. After `PAGE_AGE` the server asks a client to reconnect.
 const MOST_READERS: usize = 64;
 const PAGE_AGE: Duration = Duration::from_mins(5);
 
-/// Number of requests of the longest length that are in memory at once. Shorter requests share that memory.
+/// Number of requests of the largest accepted size that the server has in memory at once. Smaller requests share that
+/// memory.
 const LONGEST_AT_ONCE: usize = 2;
 
-/// Time limit for a request to arrive: a half-sent request must not keep its memory.
+/// Time limit for a request to arrive as a whole: a half-sent request must not keep its share of the server's memory.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Interval between HTTP/2 pings on a connection, and the time limit for the reply.
+/// Interval between HTTP/2 pings of the server on a connection; `PONG` is the time limit for the client's reply to a
+/// ping.
 const PING: Duration = Duration::from_secs(30);
 const PONG: Duration = Duration::from_secs(10);
 
-/// Largest number of accepted connections that wait for the server to take them.
+/// Largest number of accepted connections that are queued until the server takes them.
 const BACKLOG: usize = 16;
 
-/// Runs the gRPC server as a process of its own, with its own threads, log and panic hook.
+/// Runs the gRPC server as the only task of this process, and sets up the process's threads, log and panic hook.
 pub fn run<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
     logging::configure(args.debug);
     call::log_panics();
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers.min(MOST_WORKERS))
-        // Each call of the function is answered on a blocking thread. More such threads than cores would answer no call
-        // sooner, and each call in progress holds memory.
+        // Each call of the composition function is answered on a blocking thread. More such threads than cores would
+        // answer no call sooner, and each call in progress holds memory.
         .max_blocking_threads(workers.min(MOST_WORKERS))
         .enable_all()
         .build()
@@ -85,7 +89,7 @@ pub fn run<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
         .block_on(serve(function, args))
 }
 
-/// Serves gRPC until SIGTERM or SIGINT, then lets the calls in progress finish.
+/// Serves gRPC until the process receives SIGTERM or SIGINT, then lets the calls in progress finish.
 pub async fn serve<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
     let mut stop = Stop::install()?;
     let metrics = Arc::new(Metrics::default());
@@ -119,7 +123,8 @@ pub async fn serve<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<(
             stop.asked().await;
             info!("stopping: no new connections, calls in progress finish");
             say_goodbye(health).await;
-            // The receiver of the news that the server stops is dropped only after serving has ended.
+            // The channel that reports the stop of the server loses its receiver only after serving has ended, so a
+            // failed send does not matter.
             let _ = stopping.send(stop);
         });
     let out_of_time = async {
@@ -138,7 +143,8 @@ pub async fn serve<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<(
     Ok(())
 }
 
-/// All gRPC services of the server, and the reporter of their health.
+/// gRPC services of the server (the composition function, health and reflection), and the handle by which the server
+/// reports its health.
 async fn routes<F: RunFunction>(
     function: F,
     args: &Args,
@@ -171,8 +177,8 @@ async fn say_goodbye(mut health: HealthReporter) {
     }
 }
 
-/// Serves the metrics over HTTP. If their port is in use, the function serves without them and logs a message, because
-/// answers matter more than metrics.
+/// Serves the metrics of the gRPC server over HTTP. If the port for the metrics is in use, the server logs a warning
+/// and serves without metrics, because answers to Crossplane matter more.
 async fn serve_metrics(args: &Args, metrics: &Arc<Metrics>) {
     let Some(address) = &args.metrics_address.0 else {
         return;
@@ -205,7 +211,7 @@ async fn serve_page(listener: TcpListener, metrics: Arc<Metrics>) {
     }
 }
 
-/// Signals that stop the server: SIGTERM and SIGINT.
+/// Signals of the operating system that stop the gRPC server: SIGTERM and SIGINT.
 struct Stop {
     terminate: Signal,
     interrupt: Signal,

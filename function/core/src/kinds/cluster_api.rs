@@ -1,4 +1,5 @@
-//! Kinds of Cluster API and its vcluster provider: a Cluster refers to a VCluster, which has the chart and its values.
+//! Kinds of Cluster API and its vcluster provider: a Cluster refers to a VCluster, which has the Helm chart of a
+//! virtual cluster and the chart's values.
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
-//! Kinds of External Secrets: an ExternalSecret fetches from a store, a PushSecret writes into a store, a Password
-//! generates passwords.
+//! Kinds of External Secrets: an ExternalSecret copies entries of a secret store into a Secret, a PushSecret writes
+//! into a secret store, a Password generates passwords.
 
 use std::collections::BTreeMap;
 
@@ -51,8 +51,8 @@ impl Spec for ExternalSecret {
     const KIND: &'static str = "ExternalSecret";
 }
 
-/// SecretStore of External Secrets whose Secrets are those in one namespace of another cluster, reached with a
-/// kubeconfig.
+/// SecretStore of External Secrets, the source of Secrets from one namespace of another cluster, which External Secrets
+/// reaches with a kubeconfig.
 #[derive(Clone, Debug, Serialize)]
 pub struct SecretStore {
     pub provider: Provider,
@@ -115,8 +115,8 @@ pub struct GeneratorRef {
     pub name: String,
 }
 
-/// Template of External Secrets for the contents of a Secret. An ExternalSecret writes these alone; a PushSecret adds
-/// them to the keys of its source.
+/// Template for the contents of a Secret in an ExternalSecret or a PushSecret. An ExternalSecret writes the templated
+/// entries alone; a PushSecret adds them to the keys of its source Secret.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Template {
@@ -126,8 +126,8 @@ pub struct Template {
     pub data: BTreeMap<String, Text<language::Template>>,
 }
 
-/// Entry of a PushSecret: a key that is pushed into a key of the remote Secret. Without `secret_key` and `property` the
-/// whole Secret is pushed, and replaces the remote one.
+/// Entry of a PushSecret: a key of the source Secret that is pushed into a key of the remote Secret. Without
+/// `secret_key` and `property` the whole source Secret is pushed, and replaces the remote Secret.
 #[derive(Clone, Debug, Serialize)]
 pub struct Push {
     #[serde(rename = "match")]
@@ -135,7 +135,7 @@ pub struct Push {
     pub metadata: PushMetadata,
 }
 
-/// Metadata that a PushSecret gives the pushed Secret, for a store that is a Kubernetes cluster.
+/// Metadata that a PushSecret gives the Secret that it pushes into another Kubernetes cluster.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PushMetadata {

@@ -1,4 +1,5 @@
-//! Kinds of provider-helm: a Release installs a chart, a ProviderConfig holds the credentials for the target cluster.
+//! Kinds of provider-helm: a Release installs a Helm chart, a ProviderConfig holds the credentials for the target
+//! cluster.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Kinds of Istio: a Gateway opens ports for hosts, a VirtualService routes a host to a Service.
+//! Kinds of Istio: a Gateway opens ports for host names, a VirtualService routes a host name to a Service.
 
 use std::collections::BTreeMap;
 

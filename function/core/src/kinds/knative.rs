@@ -1,5 +1,5 @@
-//! Kinds of Knative: a Service scales a container by its requests, a KnativeServing makes the operator install Knative
-//! Serving.
+//! Kinds of Knative: a Service scales a container with the HTTP requests that it receives, a KnativeServing makes the
+//! Knative operator install Knative Serving.
 
 use crate::schema::size::{Bytes, Cpu};
 use std::collections::BTreeMap;
@@ -10,11 +10,12 @@ use serde::Serialize;
 
 use super::Spec;
 
-/// CPU and memory requests of queue-proxy, the container that Knative adds to each pod of a Service. Knative sets no
-/// limits for it unless its configuration names some.
+/// CPU and memory requests of queue-proxy, the container that Knative adds to each pod of a Knative Service. A
+/// KnativeServing sets them, and the demand of a claim counts them.
 pub const QUEUE_PROXY: (Cpu, Bytes) = (Cpu::thousandths(25), Bytes::mebi(64));
 
-/// Annotation in a Knative revision's template with the largest number of the revision's pods.
+/// Annotation in the template of a Knative Service with the largest number of pods that a revision of the Service may
+/// have.
 pub const MAX_SCALE: &str = "autoscaling.knative.dev/max-scale";
 
 #[derive(Clone, Debug, Serialize)]
@@ -28,8 +29,8 @@ pub struct RevisionTemplate {
     pub spec: RevisionSpec,
 }
 
-/// Pod of a Knative revision, with fields that Knative allows by default. `node_selector` and `tolerations` are allowed
-/// only where the KnativeServing enables them.
+/// Pod spec of a Knative revision, with fields that Knative allows by default. Knative allows `node_selector` and
+/// `tolerations` only where the KnativeServing enables them.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RevisionSpec {
@@ -72,13 +73,13 @@ pub struct Enabled {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Registry {
-    /// Images that a KnativeServing sets, by the name of their container, or by Deployment and container, such as
-    /// `net-istio-webhook/webhook`.
+    /// Images that a KnativeServing sets in place of Knative's own, by the name of the container that runs them, or by
+    /// Deployment and container, such as `net-istio-webhook/webhook`.
     #[serde(rename = "override")]
     pub images: BTreeMap<&'static str, String>,
 }
 
-/// Node selector and tolerations that a KnativeServing sets for the pods of one workload that the operator creates.
+/// Node selector and tolerations that a KnativeServing sets for the pods of one workload of Knative Serving.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Workload {

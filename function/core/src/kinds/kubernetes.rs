@@ -1,5 +1,5 @@
-//! Kinds of provider-kubernetes: an Object applies a manifest, a ProviderConfig holds the credentials for the target
-//! cluster.
+//! Kinds of provider-kubernetes: an Object applies a Kubernetes manifest, a ProviderConfig holds the credentials for
+//! the target cluster.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ pub struct Object<M> {
     pub for_provider: Manifest<M>,
 }
 
-/// JSON pointer to the manifest in an Object of provider-kubernetes.
+/// JSON pointer to the manifest that an Object of provider-kubernetes applies.
 pub const MANIFEST: &str = "/spec/forProvider/manifest";
 
 #[derive(Clone, Debug, Serialize)]
@@ -22,8 +22,8 @@ pub struct Manifest<M> {
     pub manifest: M,
 }
 
-/// Action that a provider may take on the resource that it manages. Without `Delete` the provider leaves the resource
-/// behind.
+/// Action that a Crossplane provider may take on the external resource of a managed resource. Without `Delete` the
+/// provider leaves the external resource behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum ManagementPolicy {
     #[serde(rename = "*")]

@@ -1,6 +1,6 @@
 //! Kinds that the `k8s-openapi` crate does not have, as minimal structs: one file per API group, with only the fields
-//! that this function sets. Upstream has these fields: `tests/real/validation.rs` validates composed resources against
-//! upstream's schemas.
+//! that this function sets. A field that upstream does not have is found by `tests/real/validation.rs`, which validates
+//! composed resources against upstream's schemas.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
@@ -14,7 +14,7 @@ pub mod kubernetes;
 pub mod monitoring;
 pub mod protection;
 
-/// Spec of a Kubernetes kind, with the kind's name and API version.
+/// Trait for the spec of a Kubernetes kind, with the kind's name and API version, from which a complete object is made.
 pub trait Spec: Serialize + Sized {
     const API_VERSION: &'static str;
     const KIND: &'static str;
@@ -24,7 +24,7 @@ pub trait Spec: Serialize + Sized {
     }
 }
 
-/// Object of a kind with its own [`Spec`]: type and metadata, as in every Kubernetes object, around the spec.
+/// Kubernetes object around the [`Spec`] of its kind: API version, kind, metadata and spec.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Custom<S> {
@@ -34,7 +34,7 @@ pub struct Custom<S> {
     pub spec: S,
 }
 
-/// Reference to a Kubernetes object by its name alone.
+/// Reference from one Kubernetes object to another by name alone.
 #[derive(Clone, Debug, Serialize)]
 pub struct Named {
     pub name: String,

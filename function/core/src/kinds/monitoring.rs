@@ -39,13 +39,13 @@ pub struct AlertGroup {
 #[derive(Clone, Debug, Serialize)]
 pub struct Alert {
     pub alert: &'static str,
-    /// PromQL expression of an alert: each time series in its result is an alert.
+    /// PromQL expression of a Prometheus alert: each time series in the expression's result is one alert.
     pub expr: String,
-    /// Duration for which an alert's expression must have a result before the alert fires.
+    /// Duration for which the expression of a Prometheus alert must have a result before the alert fires.
     #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
     pub lasts: Option<&'static str>,
     pub labels: BTreeMap<&'static str, &'static str>,
-    /// Annotations of an alert that describe it for people; Prometheus expands templates in them.
+    /// Annotations that describe a Prometheus alert for people; Prometheus expands templates in them.
     pub annotations: BTreeMap<&'static str, &'static str>,
 }
 

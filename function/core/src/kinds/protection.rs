@@ -32,7 +32,8 @@ pub struct ResourceSelector {
 }
 
 impl Resource {
-    /// Reference from a ClusterUsage to the resource with these labels, among those that the same composite controls.
+    /// Reference from a ClusterUsage to the resource of kind `S` with these labels, among the resources of the
+    /// composite that composes the ClusterUsage.
     pub fn labelled<S: Spec>(labels: BTreeMap<String, String>) -> Self {
         Self {
             api_version: S::API_VERSION,

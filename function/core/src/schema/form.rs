@@ -1,24 +1,26 @@
-//! Patterns for texts in claims and settings, as regular expressions, with a description of each for messages.
+//! Forms of texts in claims and settings: each is a pattern, which is a regular expression, with a description for
+//! messages.
 
 use std::fmt;
 
-/// Pattern of a port number from 1 to 65535. Shared parts of patterns are macros, because `concat!` takes literals
-/// only.
+/// Regular expression for a port number from 1 to 65535, as a piece of larger patterns. It is a macro, because
+/// `concat!` takes literals only.
 macro_rules! port {
     () => {
         "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
     };
 }
-/// Pattern of one part of a path in a secret store. It is not empty and does not consist of dots alone.
+/// Regular expression for one part of the path of a secret store entry, as a piece of larger patterns: the part is not
+/// empty and does not consist of dots alone.
 macro_rules! segment {
     () => {
         "[.]*[-_a-zA-Z0-9][-._a-zA-Z0-9]*"
     };
 }
 
-/// Characters that no level of an MQTT topic has, for use inside brackets: the wildcards, the space, control
-/// characters, the byte order mark, and Unicode noncharacters. MQTT lets a broker disconnect a client that sends
-/// control characters or noncharacters.
+/// Characters that no level of an MQTT topic in a claim has, for use inside the brackets of a regular expression: the
+/// wildcards, the space, control characters, the byte order mark, and Unicode noncharacters. MQTT lets a broker
+/// disconnect a client that sends control characters or noncharacters.
 macro_rules! no_level {
     () => {
         concat!(
@@ -29,23 +31,24 @@ macro_rules! no_level {
     };
 }
 
-/// Form of a text in a claim: a pattern for schemas, and a description for people.
+/// Form of a text in a claim or in the settings: a pattern for schemas, and a description for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {
-    /// Pattern of the form: a regular expression that Kubernetes, Rust and CUE read alike.
+    /// Pattern of a form for texts: a regular expression in a syntax that Kubernetes, Rust and CUE read alike.
     pub pattern: &'static str,
-    /// Description of the form that fits behind "must be" in a message.
+    /// Description of a form for texts, worded to fit behind "must be" in a message about a field.
     pub words: &'static str,
 }
 
-/// The pattern of a form, as attributes of schemas take it.
+/// Pattern of a form for texts, as attributes of `schemars` take it.
 impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.pattern)
     }
 }
 
-/// Defines each form of text once, with its description, and the list of all forms.
+/// Macro that defines each form for texts as a constant with pattern and description, and the list of all forms for the
+/// lookup of descriptions.
 macro_rules! forms {
     ($($(#[$doc:meta])* $name:ident = $pattern:expr, $words:literal;)+) => {
         $($(#[$doc])* pub const $name: Form = Form { pattern: $pattern, words: $words };)+
@@ -54,115 +57,126 @@ macro_rules! forms {
 }
 
 forms! {
-    /// Form of an RFC 1035 label: a valid name of a namespace, a Service or a virtual cluster. The length is limited
-    /// beside the pattern.
+    /// Pattern for a text in a claim or the settings that must be an RFC 1035 label: a valid name of a namespace, a
+    /// Service or a virtual cluster. The schema limits the length beside the pattern.
     DNS_LABEL = r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
         "lower-case letters, digits and hyphens, with a letter first and no hyphen last";
-    /// Form of a DNS name with one label or more.
+    /// Pattern for a text in a claim or the settings that must be a DNS name, with one label or more.
     DNS_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
         "a DNS name of lower-case letters, digits, hyphens and dots, such as streaming.example.com";
-    /// Form of a DNS name whose last label begins with a letter, so that no program reads it as an IP address.
+    /// Pattern for a DNS name in a claim or the settings whose last label begins with a letter, so that no program
+    /// reads the name as an IP address.
     DOMAIN = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z]([-a-z0-9]*[a-z0-9])?$",
         "a DNS name of lower-case letters, digits, hyphens and dots, with a letter first in its last part, such as streaming.example.com";
-    /// Form of an amount of memory or storage: a Kubernetes quantity with the unit Ki, Mi, Gi or Ti.
+    /// Pattern for an amount of memory or storage in a claim or the settings: a Kubernetes quantity with the unit Ki,
+    /// Mi, Gi or Ti.
     BYTES = r"^([1-9][0-9]{0,7}(Ki|Mi)|[1-9][0-9]{0,6}Gi|[1-9][0-9]{0,3}Ti)$",
         "a whole number with the unit Ki, Mi, Gi or Ti, such as 512Mi or 10Gi, and at most 9999Ti";
-    /// Form of an amount of CPU: a Kubernetes quantity in cores, or thousandths of a core.
+    /// Pattern for an amount of CPU in a claim or the settings: a Kubernetes quantity in cores, or thousandths of a
+    /// core.
     CPU = r"^([1-9][0-9]{0,3}|[1-9][0-9]{0,6}m|0\.[0-9]{0,2}[1-9])$",
         "a number of cores, or of thousandths with an m behind it, such as 2 or 500m, and at most 9999";
-    /// Form of a SHA-256 checksum in lower-case hexadecimal digits.
+    /// Pattern for a SHA-256 checksum in a claim, such as that of a connector archive, in lower-case hexadecimal
+    /// digits.
     SHA256 = r"^[a-f0-9]{64}$",
         "a SHA-256 checksum of 64 lower-case hexadecimal digits";
-    /// Form of the key of an entry in a Secret.
+    /// Pattern for the key of an entry in a Secret that a claim names.
     SECRET_KEY = r"^[-._a-zA-Z0-9]+$",
         "letters, digits, hyphens, underscores and dots";
-    /// Form of a namespace's name on the host: an RFC 1123 label, which may begin with a digit.
+    /// Pattern for the name of a namespace on the host cluster in a claim: an RFC 1123 label, which may begin with a
+    /// digit.
     NAMESPACE = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
         "the name of a namespace";
-    /// Form of the key of a label or an annotation: a name, optionally with a DNS name and a slash before it.
+    /// Pattern for the key of a label or an annotation in the settings: a name, optionally with a DNS name and a slash
+    /// before it.
     QUALIFIED_NAME = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[a-zA-Z0-9]([-._a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$",
         "a name of letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be";
-    /// Form of a namespace's name, or `*` for all namespaces.
+    /// Pattern for an entry of a claim's list of admitted namespaces: a namespace's name, or `*` for all namespaces.
     NAMESPACE_OR_ALL = r"^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$",
         "the name of a namespace, or * for all";
-    /// Form of a pattern for names: a name, or the beginning of names with `*` behind it.
+    /// Pattern for an entry in the settings' list of reserved names: a name, or the beginning of names with `*` behind
+    /// it.
     NAME_OR_BEGINNING = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(-?\*)?$",
         "a name of lower-case letters, digits and hyphens, or the beginning of one with * behind it";
-    /// Form of an image registry: a host with an optional port and an optional path, without a scheme.
+    /// Pattern for the address of an image registry in the settings: a host with an optional port and an optional path,
+    /// without a scheme.
     REGISTRY = concat!(r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?(:", port!(), r")?(/[-._a-z0-9]+)*$"),
         "a registry's host, with a port from 1 to 65535 and a path if need be, without https://";
-    /// Form of the address of a chart repository.
+    /// Pattern for the address of a Helm chart repository in the settings, by HTTPS, HTTP or OCI.
     CHART_REPOSITORY = r"^(https|http|oci)://[-a-zA-Z0-9._~:/?&=%+,\[\]]+$",
         "an address that starts with https://, http:// or oci://, without quotes, braces and spaces";
-    /// Form of a semantic version, optionally with a `v` before it.
+    /// Pattern for the version of a Helm chart in the settings: a semantic version, optionally with a `v` before it.
     VERSION = r"^v?[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$",
         "a version of three numbers such as 1.2.3";
-    /// Form of an image reference with a tag, a digest or both.
+    /// Pattern for an image reference in a claim or the settings, with a tag, a digest or both.
     IMAGE = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(@sha256:[a-f0-9]{64})?|@sha256:[a-f0-9]{64})$",
         "an image with a tag or a digest, such as example.com/simulator:1.2.3";
-    /// Form of the HTTPS address of a `.jar` or `.zip` archive, on a server with a DNS name instead of an IP address.
+    /// Pattern for the HTTPS address of a connector archive in a claim: a `.jar` or `.zip` file on a server with a DNS
+    /// name instead of an IP address.
     ARCHIVE_URL = concat!(
     r"^https://([a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?\.)*[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?(:",
     port!(),
     r")?/[-._~!$&'()*+,;=:@%/?a-zA-Z0-9]*\.(jar|zip)$"
 ),
         "an address that starts with https:// and a server's name, with a port from 1 to 65535 if need be, and ends in .jar or .zip; without user, IP address and white space";
-    /// Form of the name of an entry in a secret store: a path whose parts no store resolves to another entry.
+    /// Pattern for the name of a secret store entry in a claim: a path whose parts no secret store resolves to another
+    /// entry.
     REMOTE_KEY = concat!("^/?", segment!(), "(/", segment!(), ")*$"),
         "the parts of a path with / between them, each of letters, digits, hyphens, underscores and dots, and not of dots alone";
-    /// Form of a pattern by which the platform team allows one or many names of secret store entries: see
-    /// [`crate::schema::remote_key`].
+    /// Pattern for an entry in the settings' list of secret store entries that claims may name. Such an entry is itself
+    /// a pattern for one name or many: see [`crate::schema::remote_key`].
     REMOTE_KEY_PATTERN = concat!(r"^/?((", segment!(), r"|\{claimNamespace\})/)*(", segment!(), r"|\{claimNamespace\}|\*)$"),
         "the parts of a path with / between them, each {claimNamespace} or of letters, digits, hyphens, underscores and dots; the last one may be *";
-    /// Form of the property of an entry in a secret store: one key, without characters that a store reads as a path or
-    /// a query.
+    /// Pattern for the property of a secret store entry in a claim: one key, without characters that a secret store
+    /// reads as a path or a query.
     REMOTE_PROPERTY = "^[-_a-zA-Z0-9]+$",
         "one key of letters, digits, hyphens and underscores";
-    /// Form of a user's name, without characters that a configuration file or a shell interprets.
+    /// Pattern for a user name in a claim, without characters that a configuration file or a shell interprets.
     USER_NAME = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$",
         "lower-case letters, digits, dots, hyphens and underscores, with a letter first and a letter or digit last";
-    /// Form of an e-mail address without quotes, braces, `$` and spaces, which templates and configuration files
-    /// interpret.
+    /// Pattern for an e-mail address in a claim, without quotes, braces, `$` and spaces, which templates and
+    /// configuration files interpret.
     EMAIL = r"^[-!#%&*+/=?^_|~a-zA-Z0-9]+(\.[-!#%&*+/=?^_|~a-zA-Z0-9]+)*@[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)+$",
         "an e-mail address without quotes, braces, $ and spaces, such as admin@example.com";
-    /// Form of the name of a Kafka topic.
+    /// Pattern for the name of a Kafka topic in a claim.
     KAFKA_TOPIC = r"^[a-zA-Z0-9._-]+$",
         "letters, digits, dots, hyphens and underscores";
-    /// Form of an MQTT topic without wildcards.
+    /// Pattern for an MQTT topic in a claim, without wildcards.
     MQTT_TOPIC = concat!("^[^", no_level!(), "]+$"),
         "an MQTT topic without the wildcards + and #, without spaces and control characters";
-    /// Form of an MQTT topic filter: a level is a wildcard as a whole or has none, and `#` is the last level.
+    /// Pattern for an MQTT topic filter in a claim: a level is a wildcard as a whole or has none, and `#` is the last
+    /// level.
     MQTT_FILTER = concat!(r"^((\+|[^/", no_level!(), r"]*)/)*(\+|#|[^/", no_level!(), "]+)$"),
         "an MQTT topic filter without spaces and control characters, where + and # each take a whole level and # is last, such as health/+/data";
-    /// Form of an MQTT topic filter without characters that the Kafka connector reads as KCQL or as a regular
-    /// expression.
+    /// Pattern for an MQTT topic filter in a claim that a bridge to Kafka subscribes to, without characters that the
+    /// Kafka connector reads as KCQL or as a regular expression.
     BRIDGED_MQTT_FILTER = r"^((\+|[-_.:@=,~a-zA-Z0-9]*)/)*(\+|#|[-_.:@=,~a-zA-Z0-9]+)$",
         "an MQTT topic filter of letters, digits and -_.:@=,~ where + and # each take a whole level and # is last, such as health/+/data";
-    /// Form of the path of a field in a JSON message, with dots between names.
+    /// Pattern for the path of a field in a JSON message, in a claim, with dots between the names of nested fields.
     JSON_FIELD = r"^[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*$",
         "the name of a field, or several joined by dots, such as device.id";
-    /// Form of a Snowflake account identifier, or of the account's host name.
+    /// Pattern for a Snowflake account identifier in a claim, or for the host name of the Snowflake account.
     SNOWFLAKE_ACCOUNT = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$",
         "a Snowflake account identifier such as myorg-myaccount, or its host without https:// and without a port";
-    /// Form of a Snowflake identifier that is valid in SQL without quotes.
+    /// Pattern for a Snowflake identifier in a claim that is valid in SQL without quotes.
     SNOWFLAKE_IDENTIFIER = r"^[a-zA-Z_][a-zA-Z0-9_$]*$",
         "a Snowflake identifier that needs no quotes: letters, digits, underscores and $, with no digit and no $ first";
 }
 
-/// Form [`REMOTE_KEY`], of a secret store entry's name, as a rule in CEL for the object with the field. The rule does
-/// not apply where `secretRef` is set.
+/// CEL rule with the pattern [`REMOTE_KEY`], for the name of a secret store entry in a claim's object with the fields
+/// `remoteKey` and `secretRef`. The rule does not apply where `secretRef` is set.
 pub const REMOTE_KEY_RULE: &str =
     concat!("has(self.secretRef) || self.remoteKey.matches('^/?", segment!(), "(/", segment!(), ")*$')");
-/// Form [`REMOTE_PROPERTY`], of a secret store entry's property, as a rule in CEL for the object with the field. The
-/// rule does not apply where `secretRef` is set.
+/// CEL rule with the pattern [`REMOTE_PROPERTY`], for the property of a secret store entry in a claim's object with the
+/// fields `property` and `secretRef`. The rule does not apply where `secretRef` is set.
 pub const REMOTE_PROPERTY_RULE: &str = "has(self.secretRef) || self.property.matches('^[-_a-zA-Z0-9]+$')";
 
-/// Description of the form that has this pattern, for messages.
+/// Description, for messages, of the form for texts that has this regular expression; `None` for an unknown one.
 pub fn words(pattern: &str) -> Option<&'static str> {
     ALL.iter().find(|form| form.pattern == pattern).map(|form| form.words)
 }
 
-/// Whether a text is a valid key of a label or an annotation.
+/// Whether a text is a valid key of a label or an annotation in Kubernetes.
 pub fn qualified_name(key: &str) -> bool {
     let (prefix, name) = match key.split_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
@@ -171,12 +185,13 @@ pub fn qualified_name(key: &str) -> bool {
     prefix.is_none_or(dns_subdomain) && plain_name(name)
 }
 
-/// Whether a text is a DNS subdomain, the form of most objects' names: at most 253 characters, labels of any length.
+/// Whether a text is a DNS subdomain, as Kubernetes requires of most objects' names: at most 253 characters, with
+/// labels of any length.
 pub fn dns_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
 }
 
-/// Whether a text is an RFC 1123 label, the form of a namespace's name.
+/// Whether a text is an RFC 1123 label, as Kubernetes requires of a namespace's name.
 pub fn dns_label(text: &str) -> bool {
     text.len() <= 63 && is_label(text)
 }
@@ -186,7 +201,7 @@ fn is_label(text: &str) -> bool {
     text.starts_with(inner) && text.ends_with(inner) && text.chars().all(|c| inner(c) || c == '-')
 }
 
-/// Whether a text is a valid value of a label.
+/// Whether a text is a valid value of a label in Kubernetes.
 pub fn label_value(text: &str) -> bool {
     text.is_empty() || plain_name(text)
 }

@@ -2,34 +2,35 @@
 
 use serde_json::{Map, Value};
 
-/// Fields that the schema of an object names, in the order of the Rust type.
+/// Fields that the JSON schema of an object names (`properties`), in the order of the Rust type's fields.
 pub fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
 }
 
-/// Schema of a list's items (path suffix `[]`) or of a map's entries (`.<name>`), else the given schema itself without
-/// a suffix.
+/// JSON schema of what a value contains, with a suffix for its path: `[]` for a list's items, `.<name>` for a map's
+/// entries. Any other schema is returned itself, without a suffix.
 pub fn below(schema: &Value) -> (&'static str, &Value) {
     let items = schema.get("items").map(|item| ("[]", item));
     let entries = || schema.get("additionalProperties").map(|entry| (".<name>", entry));
     items.or_else(entries).unwrap_or(("", schema))
 }
 
-/// Name for the type of a schema with `x-kubernetes-int-or-string`: a whole number or text.
+/// Type name, in this function alone, for values whose JSON schema has `x-kubernetes-int-or-string`: a whole number or
+/// text.
 pub const INT_OR_STRING: &str = "int-or-string";
 
-/// JSON type that a schema declares, or [`INT_OR_STRING`].
+/// Type that a JSON schema declares for its values, or [`INT_OR_STRING`].
 pub fn type_of(schema: &Value) -> Option<&str> {
     let is_either = schema.get("x-kubernetes-int-or-string") == Some(&Value::Bool(true));
     if is_either { Some(INT_OR_STRING) } else { text(schema, "type") }
 }
 
-/// Text that a keyword of a schema, such as `pattern`, has as its value.
+/// Text that is the value of a JSON schema's keyword, such as `pattern`; `None` for another value.
 pub fn text<'a>(schema: &'a Value, keyword: &str) -> Option<&'a str> {
     schema.get(keyword).and_then(Value::as_str)
 }
 
-/// Smallest and largest number, length or count that a schema allows.
+/// Smallest and largest number, length or count that a JSON schema allows for a value.
 #[derive(Clone, Copy)]
 pub struct Limits {
     pub least: Option<f64>,
@@ -52,19 +53,20 @@ impl Limits {
     }
 }
 
-/// Fields that identify an item of a list, as the list's schema names them.
+/// Names of the fields that together identify an item of a list, from `x-kubernetes-list-map-keys` in the list's JSON
+/// schema.
 pub fn list_map_keys(schema: &Value) -> impl Iterator<Item = &str> {
     strings(schema, "x-kubernetes-list-map-keys")
 }
 
-/// List of names that a keyword of a schema has as its value.
+/// Texts in the list that is the value of a JSON schema's keyword, such as `required`.
 pub fn strings<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a str> {
     let names = schema.get(keyword).and_then(Value::as_array);
     names.into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Whether a value has the type, choice and range that its schema asks for. Fields and items inside the value are not
-/// checked.
+/// Whether a value has the type, the choice and the range that its JSON schema asks for. Fields and items inside the
+/// value are not checked.
 pub fn is_fit(schema: &Value, value: &Value) -> bool {
     let is_choice = |options: &Vec<Value>| options.contains(value);
     let is_within = |number: f64| Limits::of(schema, "minimum", "maximum").admit(number);
@@ -73,8 +75,8 @@ pub fn is_fit(schema: &Value, value: &Value) -> bool {
         && value.as_f64().is_none_or(is_within)
 }
 
-/// Numbers in a claim reach the function as floats, in whatever form their author wrote them, so an integer is a number
-/// without a fraction.
+/// Whether a value has a type of JSON schema. An integer is any number without a fraction, because numbers in a claim
+/// reach the function as floats, in whatever form their author wrote them.
 pub fn is_of_type(value: &Value, expected: &str) -> bool {
     match expected {
         "object" => value.is_object(),

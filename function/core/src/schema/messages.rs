@@ -1,25 +1,29 @@
-//! Messages of faults: the one module that turns a broken rule into a sentence for its author.
+//! Messages about faults in claims and settings: the one module that turns a broken rule into a sentence for the author
+//! of the value.
 
 use serde_json::Value;
 
 use super::keywords::{INT_OR_STRING, Limits};
 
-/// Largest length of a user's value that a message quotes, in characters. A longer value is cut.
+/// Largest length of a user's value in the message of a fault, in characters. A longer value is cut.
 const SHOWN: usize = 60;
 
-/// Largest length of a name in the path of a fault's field, in characters. No name that Kubernetes accepts is longer.
+/// Largest length of a field's name in the path of a fault, in characters. A longer name is cut; no name that
+/// Kubernetes accepts is longer.
 const LONGEST_NAME: usize = 320;
 
-/// Largest number of field names that a message lists. More would hide its meaning.
+/// Largest number of field names that a message lists where an object is expected. More names would hide the message's
+/// meaning.
 const MOST_FIELDS: usize = 6;
 
-/// One step of a field's path: from a value to a field or an item inside it.
+/// Step of a field's path in a fault, from a value to what it contains: the name of a field, or the index of an item.
 pub enum Step<'a> {
     Field(&'a str),
     Index(usize),
 }
 
-/// Path of a field or item inside another field, as its author would write it.
+/// Path of a field or item for a fault, as an author would write it: the path of the value around it, with one step
+/// more.
 pub fn join(path: &str, step: &Step) -> String {
     match step {
         Step::Index(index) => format!("{path}[{index}]"),
@@ -28,8 +32,8 @@ pub fn join(path: &str, step: &Step) -> String {
     }
 }
 
-/// Name in the path of a fault's field, cut to [`LONGEST_NAME`]. Its author chooses a name in a map freely, and every
-/// path below repeats it.
+/// Name of a field for the path of a fault, cut to [`LONGEST_NAME`] characters. An author chooses names in a map
+/// freely, and the path of every field below such a name repeats it.
 fn brief(name: &str) -> &str {
     name.char_indices().nth(LONGEST_NAME).map_or(name, |(end, _)| &name[..end])
 }
@@ -38,7 +42,8 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'))
 }
 
-/// Message for a value that has another type than its schema. `fields` are the names in the object that is expected.
+/// Message about a value that has another type than its schema asks for. `fields` are the names in the object that is
+/// expected.
 pub fn wrong_type(expected: &str, fields: &[&str], value: &Value) -> String {
     let expected = match expected {
         "object" if (1..=MOST_FIELDS).contains(&fields.len()) => &format!("a set of fields ({})", fields.join(", ")),
@@ -93,7 +98,8 @@ pub fn wrong_count(limits: &Limits, count: usize) -> String {
 }
 
 pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
-    // Double braces in a claim's value come from a template that was not rendered.
+    // Double braces in a claim's value come from a template that was not rendered, so the message suggests to render
+    // it.
     let remedy = if content.contains("{{") { ": render the template first" } else { "" };
     let content = shown(&Value::String(content.to_owned()));
     match words {
@@ -102,7 +108,8 @@ pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
     }
 }
 
-/// Message for a value of another type which, as text, would not match the pattern either.
+/// Message about a number or boolean in place of a text, for a value that would not match the text's pattern in quotes
+/// either.
 pub fn other_form(words: &str, value: &Value) -> String {
     format!("must be {words}, not {}", kind_and_value(value))
 }
@@ -125,14 +132,15 @@ pub fn unknown(what: &str, nearest: Option<&str>, known: &[&str]) -> String {
     }
 }
 
-/// First sentence of a field's description, without its full stop.
+/// First sentence of a field's or claim's description in its schema, without the full stop, where a message or a
+/// definition has room for one sentence.
 pub fn first_sentence(description: &str) -> &str {
     let paragraph = description.split("\n\n").next().unwrap_or(description);
     let sentence = paragraph.split(". ").next().unwrap_or(paragraph);
     sentence.trim_end_matches('.')
 }
 
-/// Limits that a schema sets for a field, as phrases for the field reference.
+/// Limits that a JSON schema sets for a field, as phrases for the field reference, such as `1 to 200`.
 pub fn limits(schema: &Value) -> Vec<String> {
     let mut phrases = Vec::new();
     let range = Limits::of(schema, "minimum", "maximum");
@@ -177,7 +185,7 @@ fn kind_and_value(value: &Value) -> String {
     }
 }
 
-/// Value that an enum permits, as its author writes it, without quotes.
+/// Text of a value as its author writes it, without quotes, such as a choice of an enum in a message.
 pub fn plain(value: &Value) -> String {
     match value {
         Value::String(content) => content.clone(),
@@ -185,8 +193,8 @@ pub fn plain(value: &Value) -> String {
     }
 }
 
-/// Value in a message as its author wrote it. Numbers reach the function as floats, so a whole number is printed
-/// without its fraction.
+/// Text of a value in the message of a fault, as the value's author wrote it, cut to a limit. Numbers reach the
+/// function as floats, so a whole number is printed without its fraction.
 fn shown(value: &Value) -> String {
     let whole = value.as_f64().filter(|number| number.fract() == 0.0);
     let content = whole.map_or_else(|| value.to_string(), |number| number.to_string());

@@ -1,23 +1,24 @@
-//! Entries of the platform team's secret store that a claim may name.
+//! Check of the entries in the platform team's secret store that a claim names.
 //!
 //! A secret store returns any entry to any caller. A claim therefore names an entry by plain parts of a path, which no
-//! store resolves to another entry, and a pattern of the platform team must match the name.
+//! secret store resolves to another entry, and a pattern in the settings must match the name.
 
 use crate::schema::form::{Form, REMOTE_KEY, REMOTE_PROPERTY};
 
-/// Part of a pattern for secret store entries that stands for the namespace of the claim.
+/// Part of a pattern in the settings for secret store entries, in place of which the namespace of the claim is put.
 pub const CLAIM_NAMESPACE: &str = "{claimNamespace}";
-/// Last part of a pattern for secret store entries, which matches the rest of a path.
+/// Last part of a pattern in the settings for secret store entries, which matches any rest of an entry's path.
 const REST: &str = "*";
 
-/// Reason why a claim must not name this property of a secret store entry. A secret store may read such a text as a
-/// path, a wildcard or a query.
+/// Message about the property of a secret store entry that a claim must not name; `None` for an allowed one. A secret
+/// store may read such a text as a path, a wildcard or a query.
 pub fn wrong_property(property: &str) -> Option<String> {
     let plain = !property.is_empty() && property.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     (!plain).then(|| not(REMOTE_PROPERTY, property))
 }
 
-/// Reason why a claim of this namespace must not name an entry of the secret store.
+/// Message about a secret store entry (`key`) that a claim of the namespace `claim_namespace` must not name; `None` for
+/// an entry that a pattern in the settings allows.
 pub fn refused(key: &str, patterns: &[String], claim_namespace: &str) -> Option<String> {
     if !key.strip_prefix('/').unwrap_or(key).split('/').all(plain) {
         return Some(not(REMOTE_KEY, key));
@@ -43,21 +44,22 @@ fn not(form: Form, text: &str) -> String {
     format!("must be {}, not {text:?}", form.words)
 }
 
-/// Whether a part of a secret store entry's path is a name: it is neither empty nor of dots alone.
+/// Whether one part of the path of a secret store entry is a plain name: it has no special characters, and is neither
+/// empty nor of dots alone.
 fn plain(part: &str) -> bool {
     let sign = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     part.chars().all(|c| sign(c) || c == '.') && part.contains(sign)
 }
 
-/// Whether a pattern of the platform team matches the name of a secret store entry. Parts are compared as a whole, so
-/// that a namespace `team` does not match the entries of a namespace `team-a`.
+/// Whether a pattern in the settings matches the name of a secret store entry. Parts of the name are compared as a
+/// whole, so that a namespace `team` does not match the entries of a namespace `team-a`.
 fn admits(pattern: &str, key: &str, claim_namespace: &str) -> bool {
     let mut key = key.split('/');
     for part in pattern.split('/') {
         let Some(given) = key.next() else { return false };
         let same = match part {
-            // `*` in a pattern does not match the empty part before a leading slash of an entry's name. Every other
-            // empty part was refused before.
+            // The part `*` of a pattern for secret store entries does not match the empty part before a leading slash
+            // of an entry's name. The check of plain parts has refused every other empty part.
             REST => return !given.is_empty(),
             CLAIM_NAMESPACE => given == claim_namespace && !given.is_empty(),
             part => given == part,

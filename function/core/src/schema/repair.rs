@@ -1,7 +1,7 @@
-//! Mended values: replacements take the place of all parts that a schema refuses, so that further checks can read the
-//! rest.
+//! Mended claims: copies of a claim's spec in which replacements stand for all values that the schema refuses, so that
+//! the checks after the schema can read the other values.
 //!
-//! No resource is composed from a mended value. A fault in it may be about a replacement, so a value is mended in two
+//! No resource is composed from a mended spec. A fault in it may be about a replacement, so a spec is mended in two
 //! ways: a fault that both ways have is about something that the author wrote.
 
 use std::collections::BTreeSet;
@@ -10,16 +10,19 @@ use serde_json::{Map, Value, json};
 
 use super::keywords::{is_fit, properties, strings, type_of};
 
-/// Choice of replacements for the parts of a value that a schema refuses.
+/// Way to choose replacements for the values of a claim that its schema refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// Replacement by the default, or else by the first choice or a small value of the type.
+    /// Replacement of a refused value in a claim by its default, or else by the first choice or a small value of the
+    /// type.
     Least,
-    /// Replacement by another value: the last choice, the opposite boolean, another number, or an empty text or list.
+    /// Replacement of a refused value in a claim by another value: the last choice, the opposite boolean, another
+    /// number, or an empty text or list.
     Other,
 }
 
-/// Value with replacements for its refused parts, in a form that serde reads as the schema's type.
+/// Copy of a claim's value that serde can read as the schema's Rust type: replacements stand for the values that the
+/// schema refuses, and for required values that are missing.
 pub fn mended(schema: &Value, value: Option<&Value>, way: Way) -> Value {
     match value.filter(|value| is_fit(schema, value)) {
         None => sample(schema, way),
@@ -47,7 +50,8 @@ fn mended_fields(schema: &Value, fields: &Map<String, Value>, way: Way) -> Value
     known.iter().filter_map(of).collect()
 }
 
-/// Integer for a number without a fraction, which reaches the function as a float whatever its author wrote.
+/// Integer for a number without a fraction, which serde requires of an integer field: numbers in a claim reach the
+/// function as floats, whatever their author wrote.
 fn whole(number: Option<f64>) -> Option<i64> {
     let number = number.filter(|number| number.fract() == 0.0 && number.abs() < 9e15)?;
     #[allow(clippy::cast_possible_truncation, reason = "a whole number within the exact range")]

@@ -1,16 +1,17 @@
-//! Names of Kafka topics that a claim must not use: Kafka's own, and those in which Connect and Schema Registry keep
-//! state.
+//! Names of Kafka topics that a claim must not use: those of Kafka itself, and those of the topics in which Kafka
+//! Connect and Schema Registry keep state.
 
 use serde::Serialize;
 
-/// Prefixes in the names of Kafka topics that belong to Kafka and to Kafka Connect.
+/// Beginnings of the names of Kafka topics that belong to Kafka and to Kafka Connect, which a claim must not use.
 const RESERVED_BEGINNINGS: [&str; 2] = ["__", "connect-"];
-/// Kafka topic in which Schema Registry stores schemas.
+/// Name of the Kafka topic in which Schema Registry stores schemas, which a claim must not use.
 const SCHEMAS: &str = "_schemas";
-/// Names of topics that Kafka rejects, because file systems read them as directories.
+/// Names that Kafka rejects for its topics, because file systems read them as directories.
 const DIRECTORIES: [&str; 2] = [".", ".."];
 
-/// Check for reserved names of Kafka topics, [`refused`], as a rule in CEL for the schema of a field.
+/// CEL rule against reserved names of Kafka topics, for the schema of a claim's field, with the same verdicts as
+/// [`refused`].
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Rule {
     rule: &'static str,
@@ -22,7 +23,8 @@ pub const RULE: Rule = Rule {
     message: "must not be ., .. or _schemas, nor start with __ or connect-: such names belong to Kafka, Schema Registry and Connect",
 };
 
-/// Reason why the name of a Kafka topic is refused, for a topic that a claim creates, fills or writes to.
+/// Message about the reserved name of a Kafka topic that a claim creates, fills or writes to; `None` for a name that
+/// the claim may use.
 pub fn refused(name: &str) -> Option<String> {
     if DIRECTORIES.contains(&name) {
         return Some(format!("must not be {name:?}, which Kafka refuses: choose another name"));

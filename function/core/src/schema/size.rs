@@ -1,4 +1,5 @@
-//! Amounts of CPU, memory and storage. Text is parsed once, when a claim is checked; all other code has numbers.
+//! Amounts of CPU, memory and storage. Text in a claim or the settings is parsed once, when it is checked, so that
+//! later code has numbers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,10 +9,11 @@ use serde::{Deserialize, Deserializer};
 
 use crate::schema::form;
 
-/// Largest number of cores in a CPU field that is written as a number.
+/// Limit for a field with an amount of CPU whose author writes a number instead of text: the largest number of cores
+/// that the schema allows.
 const MOST_CORES: u64 = 9999;
 
-/// Amount of CPU in thousandths of a core.
+/// Amount of CPU, counted in thousandths of a core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cpu {
     thousandths: u64,
@@ -22,7 +24,8 @@ impl Cpu {
         Self { thousandths }
     }
 
-    /// Amount of CPU from a text of the form [`CPU`](crate::schema::form::CPU); `None` for text that is not an amount.
+    /// Amount of CPU from a text of the form [`CPU`](crate::schema::form::CPU), such as `500m`; `None` for text that is
+    /// not an amount.
     pub fn read(text: &str) -> Option<Self> {
         if let Some(thousandths) = text.strip_suffix('m') {
             return digits(thousandths).map(Self::thousandths);
@@ -41,7 +44,7 @@ impl Cpu {
         Self { thousandths: cores.saturating_mul(1000) }
     }
 
-    /// Number of CPU cores for messages, such as 72.15.
+    /// Amount of CPU as text for messages, in cores such as `72.15`.
     pub fn words(self) -> String {
         let text = format!("{}.{:03}", self.thousandths / 1000, self.thousandths % 1000);
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -58,7 +61,7 @@ impl Cpu {
     }
 }
 
-/// Amount of CPU as a Kubernetes quantity: whole cores, or thousandths such as `500m`.
+/// Amount of CPU as the text of a Kubernetes quantity: whole cores, or thousandths such as `500m`.
 impl fmt::Display for Cpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.thousandths / 1000, self.thousandths % 1000) {
@@ -68,7 +71,8 @@ impl fmt::Display for Cpu {
     }
 }
 
-/// Amount of CPU as a claim's author writes it: text, or whole cores as a number. Kubernetes accepts both.
+/// Deserializer for an amount of CPU in a claim or the settings: text, or whole cores as a number. Kubernetes accepts
+/// both.
 pub fn cpu_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -82,7 +86,7 @@ pub fn cpu_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stri
     })
 }
 
-/// Schema of a CPU field, which takes text or whole cores as a number.
+/// JSON schema of a field with an amount of CPU, which takes text, or whole cores as a number.
 pub fn cpu_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "anyOf": [{"type": "integer"}, {"type": "string"}],
@@ -94,7 +98,7 @@ pub fn cpu_schema(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Amount of memory or storage in bytes.
+/// Amount of memory or storage, counted in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes {
     bytes: u64,
@@ -104,7 +108,8 @@ const MEBI: u64 = 1 << 20;
 const UNITS: [(&str, u64); 4] = [("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", MEBI), ("Ki", 1 << 10)];
 
 impl Bytes {
-    /// Amount of memory or storage that is above every limit.
+    /// Largest amount of memory or storage, which is above every limit. It stands for an amount that cannot be read, so
+    /// that no limit admits the amount.
     pub const MOST: Self = Self { bytes: u64::MAX };
 
     pub const fn of(bytes: u64) -> Self {
@@ -115,8 +120,8 @@ impl Bytes {
         Self { bytes: mebibytes * MEBI }
     }
 
-    /// Amount of memory or storage from a text of the form [`BYTES`](crate::schema::form::BYTES); `None` for text that
-    /// is not an amount.
+    /// Amount of memory or storage from a text of the form [`BYTES`](crate::schema::form::BYTES), such as `512Mi`;
+    /// `None` for text that is not an amount.
     pub fn read(text: &str) -> Option<Self> {
         let (unit, factor) = UNITS.iter().find(|(unit, _)| text.ends_with(unit))?;
         let bytes = digits(text.strip_suffix(unit)?)?.checked_mul(*factor)?;
@@ -128,12 +133,13 @@ impl Bytes {
         self.bytes / MEBI
     }
 
-    /// Amount of memory or storage as a Kubernetes quantity in mebibytes, rounded down.
+    /// Amount of memory or storage as the text of a Kubernetes quantity in mebibytes, rounded down, such as `512Mi`.
     pub fn quantity(self) -> String {
         format!("{}Mi", self.mebibytes())
     }
 
-    /// Amount of memory or storage for messages, in its largest unit and rounded up to tenths of it.
+    /// Amount of memory or storage as text for messages, such as `1.5Gi`: in the largest unit that fits into the
+    /// amount, and rounded up to tenths of the unit.
     pub fn words(self) -> String {
         let Some((unit, factor)) = UNITS.iter().find(|(_, factor)| self.bytes >= *factor) else {
             return self.to_string();
@@ -145,7 +151,7 @@ impl Bytes {
         }
     }
 
-    /// Amount of memory for an option of Java such as `-Xmx`, in mebibytes and rounded down.
+    /// Amount of memory as text for an option of Java such as `-Xmx`, in mebibytes and rounded down, such as `512m`.
     pub fn java(self) -> String {
         format!("{}m", self.mebibytes())
     }
@@ -155,13 +161,13 @@ impl Bytes {
         self.times(2)
     }
 
-    /// Difference of two amounts of memory or storage, or zero where the second one is larger.
+    /// Difference of two amounts of memory or storage; zero where the amount that is subtracted is larger.
     #[must_use]
     pub fn minus(self, less: Self) -> Self {
         Self { bytes: self.bytes.saturating_sub(less.bytes) }
     }
 
-    /// Number of pieces of one size that fit into this amount of memory or storage.
+    /// Number of pieces of the size `piece` that fit into an amount of memory or storage.
     pub fn holds(self, piece: Self) -> u64 {
         self.bytes.checked_div(piece.bytes).unwrap_or_default()
     }
@@ -182,7 +188,7 @@ impl Bytes {
     }
 }
 
-/// Amount of memory or storage as a Kubernetes quantity, in the largest unit that has no remainder.
+/// Amount of memory or storage as the text of a Kubernetes quantity, in the largest unit that has no remainder.
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = |(_, factor): &&(&str, u64)| self.bytes > 0 && self.bytes.is_multiple_of(*factor);
@@ -193,7 +199,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// Number from a text of decimal digits. A sign is refused.
+/// Number from a text of decimal digits alone. A sign, which Rust's parser accepts, is refused.
 fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }

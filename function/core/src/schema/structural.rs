@@ -1,7 +1,8 @@
 //! Conversion of a Rust type to a structural schema, the form that Kubernetes requires in a CustomResourceDefinition.
 //!
 //! A structural schema has no references, no unions and no closed objects: an API server prunes fields that a schema
-//! does not name. Such constructs are rewritten with the keywords that remain.
+//! does not name. References, unions and closed objects in the schema of a Rust type are rewritten with the keywords
+//! that remain.
 
 use super::keywords::{properties, text};
 use schemars::generate::SchemaSettings;
@@ -9,7 +10,7 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-/// Structural schema of a Rust type, for the field `openAPIV3Schema` of a definition.
+/// Structural schema of a Rust type, for the field `openAPIV3Schema` of a CompositeResourceDefinition.
 pub fn structural<T: JsonSchema>() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.inline_subschemas = true;
@@ -44,8 +45,8 @@ impl Transform for Structural {
     }
 }
 
-/// Removes the type `null` from the schema of a field. An optional field is one that is not required; `null` is there
-/// because serde also reads null.
+/// Removes the type `null` from the schema of a field. `schemars` adds it because serde reads null, but in a structural
+/// schema an optional field is one that is not required.
 fn drop_null(node: &mut Map<String, Value>) {
     if let Some(Value::Array(types)) = node.get_mut("type") {
         types.retain(|name| name != "null");
@@ -72,8 +73,8 @@ fn drop_null(node: &mut Map<String, Value>) {
     }
 }
 
-/// Turns a choice of names, a Rust enum, into an `enum` of the schema. The meaning of each name, if documented, is
-/// appended to the description.
+/// Replaces the union by which `schemars` describes a Rust enum with the keyword `enum` of a structural schema. The doc
+/// comment of each variant, if there is one, is appended to the schema's description.
 fn name_variants(node: &mut Map<String, Value>) {
     if let Some(constant) = node.remove("const") {
         node.insert("enum".to_owned(), json!([constant]));
@@ -106,8 +107,8 @@ fn name_variants(node: &mut Map<String, Value>) {
     }
 }
 
-/// Replaces the format of a number in a schema: Kubernetes has formats for signed integers only, and takes no bounds
-/// from other formats.
+/// Replaces the format of a number in a schema, such as `uint32`: Kubernetes has formats for signed integers only, and
+/// takes no bounds from other formats.
 fn bound_number(node: &mut Map<String, Value>) {
     let Some(format) = node.get("format").and_then(Value::as_str).map(str::to_owned) else {
         return;
@@ -129,8 +130,8 @@ fn bound_number(node: &mut Map<String, Value>) {
     node.insert("format".to_owned(), json!(format));
 }
 
-/// Removes line breaks from a doc comment that becomes a description, because they depend on the width of the source;
-/// paragraphs stay.
+/// Joins the lines of a doc comment that becomes the description of a schema, because line breaks depend on the width
+/// of the source; paragraphs stay.
 fn fold_description(node: &mut Map<String, Value>) {
     if let Some(Value::String(description)) = node.get_mut("description") {
         *description = fold(description);
@@ -143,8 +144,8 @@ fn fold(comment: &str) -> String {
     folded.collect::<Vec<_>>().join("\n\n")
 }
 
-/// Shortens the default of an object in a schema by fields whose own default is the same value. An object with rules
-/// keeps its whole default, because a rule is evaluated on the default as it is written.
+/// Shortens the default of an object in a schema: fields whose own default is the same value are left out. An object
+/// with CEL rules keeps its whole default, because an API server evaluates the rules on the default as it is written.
 fn shorten_default(node: &mut Map<String, Value>) {
     if let Some(mut default) = node.remove("default") {
         drop_nulls(&mut default);
@@ -185,7 +186,7 @@ fn shorten(schema: &Value, value: &mut Value) {
     });
 }
 
-/// Keywords of a schema in the order in which a reader of a definition looks for them.
+/// Order of the keywords in a schema of a definition: the order in which a reader looks for them.
 const ORDER: &[&str] = &[
     "description",
     "type",
@@ -206,7 +207,8 @@ fn order_keywords(node: &mut Map<String, Value>) {
     let mut keywords: Vec<_> = std::mem::take(node).into_iter().collect();
     keywords.sort_by_key(|(keyword, _)| {
         let known = ORDER.iter().position(|known| known == keyword);
-        // Keywords with nested schemas come last in a definition, so that the node's own keywords are together.
+        // Keywords with nested schemas come last in each schema of a definition, so that the schema's other keywords
+        // are together.
         let nests = keyword == "properties" || keyword == "items";
         known.unwrap_or(ORDER.len() + usize::from(nests))
     });

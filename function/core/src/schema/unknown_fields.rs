@@ -1,4 +1,5 @@
-//! Fields that a schema does not name. An API server drops them silently, together with what their author intended.
+//! Check for fields of a claim or of the settings that the schema does not name. An API server drops such fields
+//! silently, together with what their author intended.
 
 use serde_json::{Map, Value};
 
@@ -7,10 +8,10 @@ use super::keywords::properties;
 use super::messages::{self, Step};
 use crate::schema::fault::Fault;
 
-/// Similarity of two field names, from 0 to 1, from which on one is suggested in place of the other.
+/// Smallest similarity, from 0 to 1, at which a message about an unknown field suggests a known one in its place.
 const ALIKE: f64 = 0.6;
 
-/// Collects a fault for each field of `value` that `schema` does not name.
+/// Collects a fault for each field of `value`, a claim or the settings, that `schema` does not name.
 pub fn collect(schema: &Value, value: &Value, path: &str, faults: &mut Vec<Fault>) {
     match value {
         Value::Object(fields) => collect_fields(schema, fields, path, faults),
@@ -43,7 +44,8 @@ fn collect_fields(schema: &Value, fields: &Map<String, Value>, path: &str, fault
     }
 }
 
-/// Names in a map are free, so only the values behind them are checked for unknown fields.
+/// Collects faults for unknown fields in the values of a map. The names in a map are free, so the names themselves are
+/// not checked.
 fn collect_entries(schema: &Value, entries: &Map<String, Value>, path: &str, faults: &mut Vec<Fault>) {
     if let Some(entry) = schema.get("additionalProperties") {
         for (name, value) in entries {
@@ -52,17 +54,19 @@ fn collect_entries(schema: &Value, entries: &Map<String, Value>, path: &str, fau
     }
 }
 
-/// Message for an unknown name in a claim. `what` is the sort of name, such as `field`.
+/// Message about an unknown name in a claim or in the settings, with the nearest known name. `what` is the sort of
+/// name, such as `field`.
 pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
     messages::unknown(what, nearest(name, known), known)
 }
 
-/// Known name that is most similar to an unknown one, if it is similar enough to be the one that was meant.
+/// Known name that is most similar to an unknown one, for a suggestion in a message; `None` if none is similar enough
+/// to be the one that was meant.
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase();
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase());
-    // Two names differ by at least the difference of their lengths. With lengths further apart than 3 to 5 they cannot
-    // reach the similarity `ALIKE`, and a very long name is not compared.
+    // Two names differ by at least the difference of their lengths. Names whose lengths are further apart than 3 to 5
+    // cannot reach the similarity `ALIKE`, so a very long name is not compared.
     let of_alike_length = |known: &str| {
         let (one, other) = (name.chars().count(), known.chars().count());
         one.min(other) * 5 >= one.max(other) * 3

@@ -1,4 +1,4 @@
-//! Check of a changed claim, by the rules of a schema that compare each value with the former one.
+//! Check of a changed claim against its former version, by the rules for changes that the claim's schema contains.
 //!
 //! The check does what an API server does with a changed claim: it fills in defaults, and identifies items of a list by
 //! the keys that the schema names.
@@ -11,15 +11,15 @@ use super::validate::Checker;
 use crate::schema::fault::Fault;
 
 impl Checker {
-    /// Faults of a claim's change from `old` to `new`: one for each transition rule that refuses it.
+    /// Faults of a claim that changes from `old` to `new`: one for each rule for changes that refuses a new value.
     pub fn refused(&self, old: &Value, new: &Value, root: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         self.compare(self.schema(), &self.filled(old), &self.filled(new), root, &mut faults);
         faults
     }
 
-    /// Applies transition rules to fields and items that both values have. An added or removed one has no former value to
-    /// compare.
+    /// Applies the rules for changes to the fields and items that both the old and the new claim have. An added or
+    /// removed field has no second value to compare.
     fn compare(&self, schema: &Value, old: &Value, new: &Value, path: &str, faults: &mut Vec<Fault>) {
         for rule in schema.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten() {
             let word = |keyword| text(rule, keyword).unwrap_or_default();
@@ -43,7 +43,7 @@ impl Checker {
         }
     }
 
-    /// Value of a claim with the defaults of all fields that are left out.
+    /// Spec of a claim with the schema's default in each field that the author left out.
     pub fn filled(&self, value: &Value) -> Value {
         let mut value = value.clone();
         fill(self.schema(), &mut value);
@@ -51,7 +51,7 @@ impl Checker {
     }
 }
 
-/// Fills in the schema's default of each field that is left out, at every depth.
+/// Fills in the schema's default of each field that a value's author left out, at every depth of the value.
 pub fn fill(schema: &Value, value: &mut Value) {
     match value {
         Value::Object(fields) => {

@@ -1,7 +1,8 @@
-//! Validation of a value by a schema: a fault for each field that does not fit, worded for the author of the value.
+//! Validation of a claim or of the settings by a JSON schema: a fault for each field that does not fit, worded for the
+//! author of the value.
 //!
 //! An API server validates a claim by itself, but a preview has no API server, and a composite that was stored under an
-//! older schema was not validated against this one. The value is checked as written: a missing field is a fault only
+//! older schema was not validated against this one. The claim is checked as written: a missing field is a fault only
 //! where the schema requires it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -19,7 +20,7 @@ use crate::schema::change::Rule;
 use crate::schema::fault::Fault;
 use crate::schema::form;
 
-/// Checker of values: a schema with its patterns compiled, and with its rules for changes.
+/// Checker of claims or settings: a JSON schema with its patterns compiled, and with its rules for changes.
 pub struct Checker {
     schema: Value,
     patterns: BTreeMap<String, Regex>,
@@ -27,7 +28,7 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// Checker of values by the structural schema of a Rust type.
+    /// Checker of claims or settings by the structural schema of their Rust type, without rules for changes.
     pub fn of<T: JsonSchema>() -> Self {
         let schema = structural::<T>();
         let mut patterns = BTreeMap::new();
@@ -35,13 +36,15 @@ impl Checker {
         Self { schema, patterns, changes: &[] }
     }
 
-    /// This checker, with every rule for changes that its schema contains in CEL.
+    /// The same checker of claims, with the rules for changes that its schema contains in CEL, so that it can apply
+    /// them in Rust.
     #[must_use]
     pub fn with_changes(self, changes: &'static [Rule]) -> Self {
         Self { changes, ..self }
     }
 
-    /// Rule for changes with this text in CEL; `None` for a rule about one value.
+    /// Rule for changes that has the CEL expression `cel` in the checker's schema; `None` for a CEL rule about one
+    /// value.
     pub(super) fn change(&self, cel: &str) -> Option<&'static Rule> {
         self.changes.iter().find(|rule| rule.is_in_cel(cel))
     }
@@ -50,25 +53,28 @@ impl Checker {
         &self.schema
     }
 
-    /// Faults of a value, in the order of the schema. `root` is the path of the value as its author writes it, such as
-    /// `spec`.
+    /// Faults of a claim or of the settings, in the order of the schema. `root` is the path of the checked value as its
+    /// author writes it, such as `spec`.
     pub fn faults(&self, value: &Value, root: &str) -> Vec<Fault> {
         self.judge(value, root).faults
     }
 
-    /// Faults of a value in the order of the schema, and whether the value is too large for further checks.
+    /// Faults of a claim or of the settings in the order of the schema, and whether the checked value is too large for
+    /// further checks.
     pub fn judge(&self, value: &Value, root: &str) -> Verdict {
         let mut walk = Walk { patterns: &self.patterns, faults: Vec::new(), overfull: false };
         walk.value(&self.schema, value, root);
         Verdict { faults: walk.faults, overfull: walk.overfull }
     }
 
-    /// Value with a replacement, chosen by `way`, for each part that does not fit the schema.
+    /// Copy of a claim's value in which a replacement, chosen by `way`, stands for each part that does not fit the
+    /// schema.
     pub fn mended(&self, value: &Value, way: Way) -> Value {
         mended(&self.schema, Some(value), way)
     }
 
-    /// Faults for all fields of a value that the schema does not name. An API server drops such fields silently.
+    /// Faults for all fields of a claim or of the settings that the schema does not name. An API server drops such
+    /// fields silently.
     pub fn unknown(&self, value: &Value, root: &str) -> Vec<Fault> {
         let mut faults = Vec::new();
         super::unknown_fields::collect(&self.schema, value, root, &mut faults);
@@ -76,16 +82,16 @@ impl Checker {
     }
 }
 
-/// Result of checking a value by a schema.
+/// Result of checking a claim or the settings by a JSON schema.
 pub struct Verdict {
     pub faults: Vec<Fault>,
-    /// Whether a list or map of the value has more entries than allowed, or there are [`MOST_FAULTS`] faults. Further
-    /// checks are skipped, because their time would have no bound.
+    /// Whether a list or map in the checked value has more entries than its schema allows, or the value has
+    /// [`MOST_FAULTS`] faults. Further checks of the value are skipped, because their time would have no bound.
     pub overfull: bool,
 }
 
-/// Compiles the patterns of a schema. A pattern that does not compile checks nothing; a test proves that every pattern
-/// compiles.
+/// Compiles the patterns of a JSON schema for a checker. A pattern that does not compile checks nothing; a test proves
+/// that every pattern compiles.
 fn compile(schema: &Value, patterns: &mut BTreeMap<String, Regex>) {
     if let Some(pattern) = text(schema, "pattern")
         && !patterns.contains_key(pattern)
@@ -113,7 +119,8 @@ impl Walk<'_> {
         self.overfull |= self.faults.len() == MOST_FAULTS;
     }
 
-    /// Whether the number of entries in a list or map is within its maximum. Entries are not checked where it is not.
+    /// Whether a list or map has at most as many entries as its schema allows. The entries of a larger one are not
+    /// checked, because the time for it would have no bound.
     fn has_room(&mut self, limits: &Limits, count: usize, path: &str) -> bool {
         if !limits.admit_count(count) {
             self.fault(path, messages::wrong_count(limits, count));
@@ -151,7 +158,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Message for a number or a boolean in place of a text, if quotes around it would not make it match the pattern.
+    /// Message about a number or a boolean in place of a text, unless the value in quotes would match the text's
+    /// pattern.
     fn wrong_form(&self, schema: &Value, value: &Value) -> Option<String> {
         let pattern = text(schema, "pattern")?;
         let is_plain = matches!(value, Value::Number(_) | Value::Bool(_));
@@ -198,15 +206,16 @@ impl Walk<'_> {
         self.duplicates(schema, items, path);
     }
 
-    /// Faults for duplicates in a list that is a set, or a map with the keys in `x-kubernetes-list-map-keys`.
+    /// Collects faults for duplicate items in a list that its schema declares to be a set, or a map with the keys in
+    /// `x-kubernetes-list-map-keys`.
     fn duplicates(&mut self, schema: &Value, items: &[Value], path: &str) {
         let keys: Vec<&str> = match text(schema, "x-kubernetes-list-type") {
             Some("set") => Vec::new(),
             Some("map") => list_map_keys(schema).collect(),
             _ => return,
         };
-        // In a list that several keys identify, the fault of a duplicate is on the item: no single key is the
-        // duplicate.
+        // Where several keys together identify the items of a list, the fault of a duplicate names the item: no single
+        // key is the duplicate.
         let key = if let [key] = keys.as_slice() { Some(*key) } else { None };
         let at = |index| {
             let item = messages::join(path, &Step::Index(index));
@@ -250,8 +259,9 @@ impl Walk<'_> {
     }
 }
 
-/// Identity of an item in a list: the values of its keys, or the whole item where the list has no keys. A missing key
-/// has its default. `None` for a missing key without a default: such an item is no duplicate.
+/// Identity of an item in a list, for the search for duplicates: the values of the item's keys, or the whole item where
+/// the list has no keys. A missing key has its default; an item with a missing key and no default has no identity, so
+/// that it is no duplicate.
 fn identity(schema: &Value, item: &Value, keys: &[&str]) -> Option<String> {
     if keys.is_empty() {
         return Some(item.to_string());

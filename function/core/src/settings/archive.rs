@@ -1,27 +1,29 @@
-//! Archives of Kafka connectors: their addresses, and the servers that the platform team admits.
+//! Archives with Kafka connectors: their addresses, and the servers from which the platform team allows Kafka's pod to
+//! fetch them.
 //!
-//! Code in an archive runs in Kafka's pod, and reaches everything that this pod reaches.
+//! Code in a connector archive runs in Kafka's pod, and reaches everything that this pod reaches.
 
 use std::net::IpAddr;
 
 use crate::schema::fault::Fault;
 use crate::settings::input::ArchiveServer;
 
-/// Port at which an archive of a Kafka connector is fetched if its address names none.
+/// Port of the server from which a connector archive is fetched, if the archive's address names none.
 const HTTPS: u16 = 443;
 
-/// Checked address of an archive with a Kafka connector.
+/// Checked HTTPS address from which Kafka's pod fetches an archive with a Kafka connector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveUrl {
     text: String,
-    /// Name of the server from which the archive is fetched, in lower case.
+    /// Name of the server in the address of a connector archive, in lower case, for the comparison with the servers
+    /// that the settings list.
     host: String,
     port: u16,
 }
 
 impl ArchiveUrl {
-    /// Address of a connector's archive from a text of the form [`ARCHIVE_URL`](crate::schema::form::ARCHIVE_URL).
-    /// `None` where the scheme, the server's name or the port has another form; the path is not checked.
+    /// Address of a connector archive from a text of the form [`ARCHIVE_URL`](crate::schema::form::ARCHIVE_URL). `None`
+    /// where the scheme, the server's name or the port has another form; the path is not checked.
     pub fn read(text: &str) -> Option<Self> {
         let (server, _) = text.strip_prefix("https://")?.split_once('/')?;
         let (host, port) = match server.split_once(':') {
@@ -39,15 +41,17 @@ impl ArchiveUrl {
     }
 }
 
-/// Egress that Kafka's pod needs for an archive: a port, in some networks or in all networks.
+/// Egress that the network policy of Kafka's pod must allow for a connector archive: a port, in some networks or in all
+/// networks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Way {
     pub port: u16,
-    /// Networks of an archive's server in CIDR notation. Empty: all networks.
+    /// Networks of a connector archive's server, in CIDR notation, to which Kafka's pod gets egress. Empty: all
+    /// networks.
     pub networks: Vec<String>,
 }
 
-/// Checked list of the servers from which the platform team admits archives with Kafka connectors.
+/// Checked list of the servers from which the settings allow connector archives. Empty: any server, at port 443.
 #[derive(Clone, Debug, Default)]
 pub struct Servers {
     listed: Vec<ArchiveServer>,
@@ -90,7 +94,7 @@ impl Servers {
         &self.listed
     }
 
-    /// Egress to the server of a connector's archive, or the reason why the server is refused.
+    /// Egress of Kafka's pod to the server of a connector archive, or the reason why the settings refuse the server.
     pub fn way(&self, url: &ArchiveUrl) -> Result<Way, String> {
         let ArchiveUrl { host, port, .. } = url;
         if self.listed.is_empty() {
@@ -118,7 +122,8 @@ fn shown(host: &str, port: u16) -> String {
     if port == HTTPS { host.to_owned() } else { format!("{host}:{port}") }
 }
 
-/// Whether a text is a network in CIDR notation that an API server accepts: no address bits are set behind the prefix.
+/// Whether a text is a network in CIDR notation that an API server accepts in a NetworkPolicy: no address bits are set
+/// behind the prefix.
 fn is_network(cidr: &str) -> bool {
     let Some((address, prefix)) = cidr.split_once('/') else { return false };
     let (Ok(address), Ok(length)) = (address.parse(), prefix.parse::<u32>()) else { return false };

@@ -1,29 +1,33 @@
-//! Contents of each pinned chart: the images that are pulled for it, and its pods that ignore the settings'
-//! `scheduling`.
+//! Contents of each pinned Helm chart: the images that are pulled for it, and its pods that do not follow `scheduling`
+//! in the settings.
 //!
-//! The archives of charts cannot be fetched where this project is built, so their contents are listed here, and `make
-//! charts` compares the list with the charts wherever their repositories are reachable. An entry holds for one version;
-//! a test fails where another version is pinned.
+//! The archives of Helm charts cannot be fetched where this project is built, so this file lists their contents, and
+//! `make charts` compares the list with the charts wherever the charts' repositories are reachable. An entry of the
+//! list holds for one version of a chart; a test fails where another version is pinned.
 
 use crate::settings::pins::Chart;
 
-/// Contents of a Helm chart: the images that it brings, and its pods that ignore the settings' `scheduling`.
+/// Contents of a Helm chart: the images that the chart brings, and its pods that do not follow `scheduling` in the
+/// settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brought {
-    /// Version of the chart that was rendered to find its contents.
+    /// Version of the Helm chart that was rendered to find the chart's images and pods.
     pub version: &'static str,
-    /// SHA-256 checksum of the chart's archive, in hexadecimal digits.
+    /// SHA-256 checksum of a Helm chart's archive, in hexadecimal digits.
     pub archive: &'static str,
-    /// Images in the chart's rendered manifests, with the values that this function composes and without a mirror.
+    /// Images in the rendered manifests of a Helm chart, with the values that this function composes and without a
+    /// registry mirror.
     pub images: &'static [&'static str],
-    /// Images of the chart that no container in its rendered manifests names. Programs of the chart start, inject or
-    /// install them.
+    /// Images of a Helm chart that no container in the chart's rendered manifests names. The chart's programs start,
+    /// inject or install these images.
     pub later: &'static [&'static str],
-    /// Pods of the chart that run on any node with room, because the settings' `scheduling` does not reach them.
+    /// Pods of a Helm chart that run on any node with room, because the chart does not pass the node selector and
+    /// tolerations of the settings (`scheduling`) to them.
     pub elsewhere: &'static [&'static str],
 }
 
-/// Contents of a Helm chart at its pinned version.
+/// Contents of a Helm chart at its pinned version: the images that the chart brings, and its pods that do not follow
+/// `scheduling` in the settings.
 pub fn brought(chart: Chart) -> Brought {
     match chart {
         Chart::IstioBase => Brought {
@@ -44,7 +48,7 @@ pub fn brought(chart: Chart) -> Brought {
             version: "1.30.4",
             archive: "b662db852bfec2994725eb478c2e89fe6e73729aeb7ab90352d8042928fa20ce",
             images: &[],
-            // The chart of Istio's gateway leaves the image of the gateway to istiod.
+            // The Helm chart of Istio's gateway names no image of the gateway: istiod sets the image.
             later: &["registry.istio.io/release/proxyv2:1.30.4"],
             elsewhere: &[],
         },
@@ -74,7 +78,7 @@ pub fn brought(chart: Chart) -> Brought {
         Chart::Postgres => Brought {
             version: "1.6.7",
             archive: "5ec6b98d162f2eee975ff1b687a51730df570a36beb938e247f035a0ae1ea24e",
-            // The image of the PostgreSQL chart has a pin of its own, `Image::Postgres`.
+            // The image of the PostgreSQL chart has a pin of its own under `images.pins`, `Image::Postgres`.
             images: &["docker.io/library/postgres:17.11"],
             later: &[],
             elsewhere: &[],

@@ -1,24 +1,25 @@
-//! Image references, taken apart into registry, repository, tag and digest.
+//! References of container images, taken apart into registry, repository, tag and digest.
 
 use std::fmt;
 
-/// Registry of an image whose reference names none: Docker Hub.
+/// Registry of a container image whose reference names no registry: Docker Hub.
 const DOCKER_HUB: &str = "docker.io";
-/// Host name under which Docker Hub serves its API, which is not the name in image references.
+/// Host name of Docker Hub's API, under which Knative knows the registry; references of container images say
+/// `docker.io`.
 const DOCKER_HUB_HOST: &str = "index.docker.io";
 
-/// Image reference, taken apart once, when settings or a claim are checked.
+/// Reference of a container image, taken apart into name, tag and digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageReference {
-    /// Registry, if there is one, and repository of the image.
+    /// Name of a container image: the registry, if the reference names one, and the repository.
     name: String,
     tag: Option<String>,
     digest: Option<String>,
 }
 
 impl ImageReference {
-    /// Image reference from a text. Every text has parts; the form [`IMAGE`](crate::schema::form::IMAGE) says which
-    /// texts are images.
+    /// Image reference from a text, which is taken apart unchecked: the pattern [`IMAGE`](crate::schema::form::IMAGE)
+    /// of claims and settings refuses texts that are not images.
     pub fn read(text: &str) -> Self {
         let (tagged, digest) = cut(text, text.find('@'));
         let path = tagged.rfind('/').map_or(0, |slash| slash + 1);
@@ -26,24 +27,24 @@ impl ImageReference {
         Self { name: name.to_owned(), tag: tag.map(str::to_owned), digest: digest.map(str::to_owned) }
     }
 
-    /// Whether the image is fixed to a version: by a digest, or by a tag other than `latest`.
+    /// Whether the reference of a container image fixes a version: by a digest, or by a tag other than `latest`.
     pub fn is_pinned(&self) -> bool {
         self.digest.is_some() || self.has_version()
     }
 
-    /// Whether the image has a tag other than `latest`.
+    /// Whether the reference of a container image has a tag other than `latest`.
     pub fn has_version(&self) -> bool {
         self.tag.as_deref().is_some_and(|tag| !tag.is_empty() && tag != "latest")
     }
 
-    /// This image in another registry, which may have a path.
+    /// Reference of the same container image in another registry, such as a mirror; `registry` may have a path.
     #[must_use]
     pub fn at(&self, registry: &str) -> Self {
         let repository = self.registry().map_or(self.name.as_str(), |(_, repository)| repository);
         Self { name: format!("{registry}/{repository}"), ..self.clone() }
     }
 
-    /// Host name of the image's registry.
+    /// Host name of the registry from which a container image is pulled; for Docker Hub, the host name of its API.
     pub fn host(&self) -> &str {
         match self.registry() {
             Some((registry, _)) if registry != DOCKER_HUB => registry,
@@ -51,21 +52,22 @@ impl ImageReference {
         }
     }
 
-    /// Registry and repository of the image, for a chart that joins them with a slash. The first part of a path on
-    /// Docker Hub stands in the place of the registry, because the joined text is then the reference as it was written.
+    /// Registry and repository of a container image, for a Helm chart that joins its values for them with a slash. The
+    /// first part of a path on Docker Hub stands in the place of the registry, because the joined text is then the
+    /// reference as it was written.
     pub fn name_in_two(&self) -> (&str, &str) {
         self.name.split_once('/').unwrap_or((DOCKER_HUB, &self.name))
     }
 
-    /// Tag of the image, with the digest behind it, for a Helm chart whose values have the tag apart and that puts a
-    /// colon before it.
+    /// Tag of a container image, with the digest behind it, for a Helm chart that has a value for the tag alone and
+    /// puts a colon before the tag.
     pub fn version(&self) -> String {
         let tag = self.tag.as_deref().unwrap_or_default();
         self.digest.as_ref().map_or_else(|| tag.to_owned(), |digest| format!("{tag}@{digest}"))
     }
 
-    /// Registry and repository of the image; `None` for one on Docker Hub whose reference names no registry. Only
-    /// registries have a dot or a port, except `localhost`.
+    /// Registry and repository of a container image; `None` for an image on Docker Hub whose reference names no
+    /// registry. The first part of a reference is a registry only if it has a dot or a port, or is `localhost`.
     fn registry(&self) -> Option<(&str, &str)> {
         let is_registry = |first: &str| first.contains(['.', ':']) || first == "localhost";
         self.name.split_once('/').filter(|(first, _)| is_registry(first))
@@ -80,7 +82,8 @@ impl fmt::Display for ImageReference {
     }
 }
 
-/// Two halves of a text: before the sign at an index and behind it, or the whole text without an index.
+/// Two halves of an image reference: before the separator at the index `sign` and behind it, or the whole text where
+/// there is no separator.
 fn cut(text: &str, sign: Option<usize>) -> (&str, Option<&str>) {
     sign.map_or((text, None), |sign| (&text[..sign], Some(&text[sign + 1..])))
 }

@@ -1,4 +1,5 @@
-//! Input of the function, as a Composition contains it: what the platform team decides for every claim.
+//! Input of the function, as a Composition contains it: what the platform team decides for every claim. The input is
+//! not checked yet.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +11,13 @@ use crate::schema::form;
 use crate::schema::remote_key::CLAIM_NAMESPACE;
 use crate::schema::size::{cpu_as_written, cpu_schema};
 
-/// API version of the input in a Composition's step.
+/// API version of the function's input in a step of a Composition.
 pub const API_VERSION: &str = "fn.platform.example.org/v1alpha1";
-/// Kind of the input in a Composition's step.
+/// Kind of the function's input in a step of a Composition.
 pub const KIND: &str = "Input";
 
-/// Rule for the storage class. No API server compares the input of a step with its former value, so the rule applies to
-/// the volumes that stand.
+/// Rule that the storage class in the settings must not change. No API server compares the function's input with its
+/// former value, so the rule compares the class with that of the existing volumes.
 pub const STORAGE_CLASS: (&str, Rule) = (
     "input.storageClass",
     Rule::same(
@@ -24,110 +25,115 @@ pub const STORAGE_CLASS: (&str, Rule) = (
     ),
 );
 
-/// Decisions of the platform team for every claim. Everything has a default.
+/// Settings of the platform team for every claim. Every field has a default.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Input {
-    /// Registries from which images are pulled.
+    /// Container images: the registry mirror, credentials for pulling, and images in place of the pinned ones.
     pub images: Images,
-    /// Repositories from which charts are pulled.
+    /// Helm charts: the repository mirror, and charts in place of the pinned ones.
     pub charts: Charts,
-    /// Storage class of every volume. Absent: the host cluster's default class. Decided before the first claim: no
-    /// cluster gives a volume another class, so a claim whose volumes stand refuses a change.
+    /// Storage class of every volume. Absent: the host cluster's default class. Set it before the first claim: no
+    /// cluster gives a volume another class, so a claim with existing volumes refuses a change.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub storage_class: Option<String>,
-    /// The External Secrets store with the credentials that the platform team keeps.
+    /// Secret store of External Secrets with the credentials that the platform team keeps.
     pub secret_store: SecretStore,
-    /// Largest demand that one claim may have.
+    /// Limits for what one claim may request.
     pub limits: Limits,
-    /// Types and annotations that environments may set on their gateway's Service.
+    /// Limits for the Service of an environment's ingress gateway: the types and annotations that environments may set.
     pub gateways: Gateways,
-    /// Servers that connectors' archives may be fetched from, at most 50. None: any server, at port 443.
+    /// Servers from which archives with Kafka connectors may be fetched, at most 50. Empty: any server, at port 443.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 50),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["host", "port"])
     )]
     pub archive_servers: Vec<ArchiveServer>,
-    /// Where pods may run: ours, those that charts and operators bring, and those of Knative's services. Whoever starts
-    /// pods of their own inside a virtual cluster says it there.
+    /// Nodes on which the platform's pods may run, including pods of charts, of operators and of Knative services.
+    /// Users choose the nodes of the pods that they start themselves inside a virtual cluster.
     pub scheduling: Scheduling,
     /// Settings for the control planes of virtual clusters.
     pub virtual_cluster: VirtualCluster,
-    /// The ProviderConfigs, one of provider-kubernetes and one of provider-helm, for the cluster that Crossplane runs
-    /// in.
+    /// ProviderConfigs for the host cluster, in which Crossplane runs: one of provider-kubernetes and one of
+    /// provider-helm.
     pub host: Host,
-    /// Names that no environment and no namespace inside one may take, besides `default`, `kube-*`,
-    /// `crossplane-system`, `vela-system` and the host's ProviderConfigs. A `*` at the end stands for any ending.
+    /// Names that no environment and no namespace inside a virtual cluster may have, at most 200, besides `default`,
+    /// `kube-*`, `crossplane-system`, `vela-system` and the name of the host cluster's ProviderConfigs. A `*` at the
+    /// end stands for any ending.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 200),
         inner(length(min = 1, max = 63), regex(pattern = form::NAME_OR_BEGINNING))
     )]
     pub reserved_names: Vec<String>,
-    /// Usage reports of installed programs to their makers. All are off unless switched on here.
+    /// Usage reports of installed programs to their makers. Default: all off.
     pub telemetry: Telemetry,
     /// Time after which Crossplane calls the function again for a claim.
     pub ttl: Ttl,
-    /// Have provider-kubernetes watch what others wait for. By itself it looks every 30 seconds at what is not ready yet,
-    /// which adds up along a chain of parts that wait for each other. It does so only when started with
-    /// `--enable-watches`, an alpha feature, and where its ProviderConfigs may list and watch the kinds.
+    /// Whether provider-kubernetes watches the resources that others wait for. Default: false, where
+    /// provider-kubernetes looks every 30 seconds at the resources that are not ready yet, which adds up along a chain
+    /// of parts that wait for each other. Watching needs provider-kubernetes to be started with `--enable-watches`, an
+    /// alpha feature, and its ProviderConfigs to be allowed to list and watch the kinds.
     pub watch: bool,
 }
 
-/// Registries from which images are pulled.
+/// Container images: the registry mirror, credentials for pulling, and images in place of the pinned ones.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Images {
-    /// Registry, with an optional path, that mirrors all others: it takes the place of the registry in each image's
-    /// name.
+    /// Image registry, with an optional path, that mirrors all others: it takes the place of the registry in each
+    /// image's name. Images in `pins` are pulled as they are written. Absent: each image comes from its own registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(min = 1, max = 300),
         regex(pattern = form::REGISTRY)
     )]
     pub registry: Option<String>,
-    /// Credentials for pulling, fetched from the secret store into each environment's namespace on the host.
+    /// Credentials for pulling images, at most 10, fetched from the secret store into each environment's namespace on
+    /// the host cluster.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub pull_secrets: Vec<PullSecret>,
-    /// Images in place of the pinned ones, by the pin's name.
+    /// Container images in place of the pinned ones, by the pin's name, such as `postgres`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("additionalProperties" = {"type": "string", "minLength": 1, "maxLength": 500, "pattern": form::IMAGE.pattern}))]
     pub pins: BTreeMap<String, String>,
 }
 
-/// Credentials for pulling images.
+/// Credentials for pulling container images.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PullSecret {
     /// Name of the Secret with the credentials for pulling images.
     #[schemars(length(min = 1, max = 63), regex(pattern = form::DNS_LABEL))]
     pub name: String,
-    /// Name of the entry in the secret store; it holds a Docker configuration file in JSON.
+    /// Name of the entry in the secret store with the credentials for pulling images; it holds a Docker configuration
+    /// file in JSON.
     #[schemars(length(min = 1, max = 500))]
     pub remote_key: String,
 }
 
-/// Repositories from which charts are pulled.
+/// Helm charts: the repository mirror, and charts in place of the pinned ones.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Charts {
-    /// Chart repository that mirrors all others, by HTTPS or OCI. Plain HTTP is for tests.
+    /// Chart repository that mirrors all others, by HTTPS or OCI. Plain HTTP is for tests. Absent: each chart comes
+    /// from its own repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500), regex(pattern = form::CHART_REPOSITORY))]
     pub repository: Option<String>,
-    /// Charts in place of the pinned ones, by the pin's name.
+    /// Helm charts in place of the pinned ones, by the pin's name, such as `istiod`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub pins: BTreeMap<String, ChartPin>,
 }
 
-/// A chart in place of a pinned one.
+/// Helm chart in place of a pinned one.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChartPin {
-    /// Helm repository of the chart. Default: the repository of the pinned chart.
+    /// Helm repository of the chart. Default: the mirror of all charts, or else the repository of the pinned chart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500), regex(pattern = form::CHART_REPOSITORY))]
     pub repository: Option<String>,
@@ -136,17 +142,17 @@ pub struct ChartPin {
     pub version: String,
 }
 
-/// The External Secrets store with the credentials that the platform team keeps.
+/// Secret store of External Secrets with the credentials that the platform team keeps.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SecretStore {
-    /// Name of the ClusterSecretStore.
+    /// Name of the ClusterSecretStore of External Secrets. Default: `aws-secretsmanager`.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub name: String,
-    /// Entries of the store that claims may name, at most 50 patterns: parts of a path with `/` between them, where
-    /// `{claimNamespace}` stands for the namespace of the claim, and `*` as the last part for the rest of the path. What is
-    /// named without either is shared by all claims. None: claims bring Secrets of their own. Default:
-    /// `snowflake-credentials`, which all share, and `{claimNamespace}/*`.
+    /// Entries of the secret store that claims may name, at most 50 patterns: parts of a path with `/` between them,
+    /// where `{claimNamespace}` stands for the namespace of the claim, and `*` as the last part for the rest of the
+    /// path. A pattern without `{claimNamespace}` opens its entries to all claims. Empty: claims bring Secrets of their
+    /// own. Default: `snowflake-credentials`, which all claims share, and `{claimNamespace}/*`.
     #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = form::REMOTE_KEY_PATTERN)))]
     pub allowed_keys: Vec<String>,
 }
@@ -158,26 +164,27 @@ impl Default for SecretStore {
     }
 }
 
-/// The most that one claim may ask for. A claim that asks for more is refused; what runs of it stays as it is.
+/// Limits for what one claim may request. A claim that requests more is refused, and its running resources stay as they
+/// are.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
-    /// Storage of all its volumes together, in Mi, Gi or Ti. A virtual cluster's own volume is its chart's, and does not
-    /// count.
+    /// Storage of all volumes of a claim together, in Mi, Gi or Ti. The volume of a virtual cluster's control plane
+    /// belongs to the chart of the virtual cluster, and does not count.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub storage: String,
-    /// CPU that all its pods reserve together, in cores or thousandths of one: at their largest scale, and of charts as far
-    /// as the function gives them sizes.
+    /// CPU requests of all pods of a claim together, in cores or thousandths of a core. Pods count at their largest
+    /// scale, and pods of charts as far as the function sets their requests.
     #[serde(deserialize_with = "cpu_as_written")]
     #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
-    /// Memory that all its pods reserve together, in Mi, Gi or Ti, counted like their CPU.
+    /// Memory requests of all pods of a claim together, in Mi, Gi or Ti, counted like the CPU requests.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub memory: String,
-    /// Topics of a real-time system, 1 to 200.
+    /// Largest number of topics in a real-time system, 1 to 200.
     #[schemars(range(min = 1, max = 200))]
     pub topics: u32,
-    /// Users of a broker, 1 to 50, without those of the bridge and the simulator.
+    /// Largest number of users of a broker, 1 to 50, without the users of the broker's bridge and simulator.
     #[schemars(range(min = 1, max = 50))]
     pub users: u32,
 }
@@ -188,11 +195,12 @@ impl Default for Limits {
     }
 }
 
-/// What environments may ask of their gateway's Service, which the host's cloud acts upon.
+/// Limits for the Service of an environment's ingress gateway, because the host cluster's cloud acts upon its type and
+/// annotations.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Gateways {
-    /// Keys of annotations that claims may set, at most 100. Default: none.
+    /// Keys of annotations that claims may set on the Service of their ingress gateway, at most 100. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 100),
@@ -200,7 +208,7 @@ pub struct Gateways {
         extend("x-kubernetes-list-type" = "set")
     )]
     pub allowed_annotations: Vec<String>,
-    /// Types of the Service that claims may choose, 1 to 3. Default: all.
+    /// Types that claims may choose for the Service of their ingress gateway, 1 to 3. Default: all.
     #[schemars(length(min = 1, max = 3), extend("x-kubernetes-list-type" = "set"))]
     pub allowed_service_types: Vec<ServiceType>,
 }
@@ -211,19 +219,20 @@ impl Default for Gateways {
     }
 }
 
-/// A server of connectors' archives.
+/// Server from which archives with Kafka connectors may be fetched.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArchiveServer {
     /// DNS name of a server of connector archives, as in the addresses of the archives.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DOMAIN))]
     pub host: String,
-    /// Port of the server of connector archives, 1 to 65535.
+    /// Port of the server of connector archives, 1 to 65535. Default: 443.
     #[serde(default = "https")]
     #[schemars(range(min = 1, max = 65_535))]
     pub port: u16,
-    /// Networks that the server is in, such as `192.0.2.0/24`, at most 20: Kafka's pod reaches the port in these alone.
-    /// Required for a port other than 443. Absent: the port is open to all networks.
+    /// Networks of the server of connector archives, such as `192.0.2.0/24`, at most 20: Kafka's pod reaches the
+    /// server's port in these networks alone. Required for a port other than 443. Absent: the port is open to all
+    /// networks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(min = 1, max = 43)), extend("x-kubernetes-list-type" = "set"))]
     pub cidrs: Vec<String>,
@@ -233,14 +242,14 @@ fn https() -> u16 {
     443
 }
 
-/// Nodes on which pods may run.
+/// Nodes on which the platform's pods may run.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Scheduling {
-    /// Labels of the nodes on which pods may run.
+    /// Labels of the nodes on which the platform's pods may run. Empty: any labels.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub node_selector: BTreeMap<String, String>,
-    /// Taints of nodes that the platform's pods tolerate.
+    /// Taints of nodes that the platform's pods tolerate, at most 20.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub tolerations: Vec<Toleration>,
@@ -250,21 +259,21 @@ pub struct Scheduling {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Toleration {
-    /// Key of the tolerated taint. Absent: any, with the operator `Exists`.
+    /// Key of the tolerated taint. Absent: any key, with the operator `Exists`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Operator of the toleration: whether the taint's value counts.
+    /// Operator of the toleration: `Equal` compares the taint's value, `Exists` ignores it. Default: `Equal`.
     #[serde(default)]
     pub operator: Operator,
     /// Value of the tolerated taint, with the operator `Equal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// Effect of the tolerated taint. Absent: any.
+    /// Effect of the tolerated taint. Absent: any effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
 }
 
-/// Operator of a toleration: whether the taint's value counts.
+/// Operator of a toleration: `Equal` compares the taint's value, `Exists` ignores it.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 pub enum Operator {
     #[default]
@@ -272,7 +281,7 @@ pub enum Operator {
     Exists,
 }
 
-/// Effect of a taint on pods that do not tolerate it.
+/// Effect of a node's taint on pods that do not tolerate the taint.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 pub enum Effect {
     NoSchedule,
@@ -284,18 +293,18 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualCluster {
-    /// Run them as user 12345 in place of root, as vCluster's makers test it. A change restarts every one. Their volumes
-    /// are handed to the group of that user when they are mounted: where a storage driver does not do that, as for
-    /// volumes of a path on a node, those that root has written cannot be read any more, so set it before the first
-    /// environment.
+    /// Whether the control planes of virtual clusters run as user 12345 in place of root, as vCluster's makers test it.
+    /// Default: false. A change restarts every control plane. The volumes of the control planes are handed to the group
+    /// of that user when they are mounted. Where a storage driver does not do that, as for volumes of a path on a node,
+    /// files that root has written cannot be read any more, so set the field before the first environment.
     pub run_as_non_root: bool,
 }
 
-/// ProviderConfigs for the cluster that Crossplane runs in.
+/// ProviderConfigs for the host cluster, in which Crossplane runs: one of provider-kubernetes and one of provider-helm.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Host {
-    /// Name of the ProviderConfig in both provider-kubernetes and provider-helm.
+    /// Name of the ProviderConfig for the host cluster, in both provider-kubernetes and provider-helm. Default: `host`.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub provider_config: String,
 }
@@ -310,13 +319,14 @@ impl Default for Host {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Telemetry {
-    /// Have the virtual cluster's control plane report how it is used.
+    /// Whether the control planes of virtual clusters report their usage to the makers of vCluster. Default: false.
     pub vcluster: bool,
-    /// Have Metabase report how it is used, and ask for newer versions of itself. Switched off, it does neither, whatever
-    /// its administrator chooses.
+    /// Whether Metabase reports its usage to its makers, and asks for newer versions of itself. Default: false, where
+    /// Metabase does neither, whatever its administrator chooses.
     pub metabase: bool,
-    /// Have Grafana report how it is used, ask for newer versions of itself and of its plugins, fetch the plugins that its
-    /// maker adds at each start, pictures of its users by the hash of their address, and its maker's news.
+    /// Whether Grafana reports its usage to its makers, asks for newer versions of itself and of its plugins, fetches
+    /// the plugins that its makers add at each start, pictures of its users by the hash of their address, and its
+    /// makers' news. Default: false.
     pub grafana: bool,
 }
 
@@ -324,10 +334,12 @@ pub struct Telemetry {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Ttl {
-    /// Time until the next call while anything of a claim is held or not ready, in seconds, 1 to 3600.
+    /// Time until Crossplane calls the function again while anything of a claim is held or not ready, in seconds,
+    /// 1 to 3600. Default: 10.
     #[schemars(range(min = 1, max = 3600))]
     pub unsettled_seconds: u32,
-    /// Time until the next call once all of a claim is ready, in seconds, 1 to 86400.
+    /// Time until Crossplane calls the function again once all of a claim is ready, in seconds,
+    /// 1 to 86400. Default: 300.
     #[schemars(range(min = 1, max = 86_400))]
     pub settled_seconds: u32,
 }
@@ -338,7 +350,7 @@ impl Default for Ttl {
     }
 }
 
-/// The type of a Kubernetes Service.
+/// Type of the Service of an environment's ingress gateway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum ServiceType {
     #[default]

@@ -1,4 +1,4 @@
-//! Limits that the platform team sets for one claim, and the demand of a claim that they are compared with.
+//! Limits that the platform team sets for one claim, and the comparison of a claim's demand with them.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -40,11 +40,12 @@ impl Demand {
     }
 }
 
-/// Field of a claim by which its author can request less CPU, memory or storage.
+/// Field of a claim by which the claim's author can request less CPU, memory or storage, for the message about an
+/// exceeded limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lever {
     pub field: &'static str,
-    /// CPU, memory and storage that the field's value requests, in all resources that depend on it.
+    /// CPU, memory and storage that the value of a claim's field requests, in all resources that depend on the field.
     pub brings: Demand,
 }
 
@@ -62,7 +63,8 @@ impl Lever {
     }
 }
 
-/// Largest demand and longest lists that the platform team allows one claim, parsed from the settings.
+/// Limits of the platform team for one claim, parsed from the settings: the largest demand, and the longest lists of
+/// topics and users.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     most: Demand,
@@ -71,7 +73,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits for one claim, from settings that have passed the check of their schema.
+    /// Limits of the platform team for one claim, from settings that have passed the check of their schema.
     pub fn of(limits: &input::Limits) -> Self {
         let bytes = |text: &str| Bytes::read(text).unwrap_or_default();
         let most = Demand {
@@ -82,7 +84,8 @@ impl Limits {
         Self { most, topics: limits.topics, users: limits.users }
     }
 
-    /// A fault for each limit that the demand exceeds, at the field that causes most of the amount.
+    /// Faults of a claim whose demand exceeds limits of the platform team: one for each limit, at the field that
+    /// requests most of the amount.
     pub fn exceeded(&self, demand: &Demand, levers: &[Lever]) -> Vec<Fault> {
         let storage =
             self.too_much(demand, levers, |of| of.storage, |sum| format!("{} of storage", sum.words()), "storage");
@@ -92,7 +95,7 @@ impl Limits {
         [storage, cpu, memory].into_iter().flatten().collect()
     }
 
-    /// The fault of a claim, if its demand exceeds the limit of one amount: CPU, memory or storage.
+    /// Fault of a claim whose demand exceeds the platform team's limit for one amount: CPU, memory or storage.
     fn too_much<T: Copy + Ord + Default + fmt::Display>(
         &self,
         demand: &Demand,
@@ -121,7 +124,7 @@ impl Limits {
     }
 }
 
-/// The fault of a claim, if one of its lists has more entries than the platform team allows.
+/// Fault of a list in a claim that has more entries than the platform team allows; `None` for a list within the limit.
 pub fn too_many(field: &str, count: usize, most: u32, bound: &str) -> Option<Fault> {
     let is_more = u32::try_from(count).is_ok_and(|count| count <= most);
     (!is_more).then(|| {

@@ -26,16 +26,16 @@ use crate::settings::input::{
 use crate::settings::limits::Limits;
 use crate::settings::pins::{Chart, Image};
 
-/// Names that no environment and no namespace inside one may have, because they belong to Kubernetes, Crossplane or
-/// KubeVela. A `*` at the end stands for any ending.
+/// Reserved names that no environment and no namespace inside a virtual cluster may have, because they belong to
+/// Kubernetes, Crossplane or KubeVela. A `*` at the end stands for any ending.
 const RESERVED: &[&str] = &["default", "kube-*", "crossplane-system", "vela-system"];
 
-/// Checked settings of the platform team, which hold for every claim.
+/// Settings of the platform team for every claim, after the check of the function's input.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub host_provider_config: String,
     pub secret_store: String,
-    /// Patterns of the entries in the secret store that claims may name.
+    /// Patterns for the entries of the platform team's secret store that claims may name.
     pub allowed_keys: Vec<String>,
     pub limits: Limits,
     pub gateways: Gateways,
@@ -63,7 +63,8 @@ impl Default for Settings {
 static INPUT: LazyLock<Checker> = LazyLock::new(Checker::of::<Input>);
 
 impl Settings {
-    /// Settings from the function's input in a step of a Composition. Crossplane does not validate this input.
+    /// Settings of the platform team, read from the function's input in a step of a Composition, or the faults of the
+    /// input. Crossplane does not validate this input.
     pub fn read(mut input: Value) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         if let Some(fields) = input.as_object_mut() {
@@ -84,7 +85,8 @@ impl Settings {
         Self::check(input)
     }
 
-    /// Checks the rules for the platform team's settings that the schema of the input cannot express.
+    /// Settings of the platform team, or the faults against those rules for the function's input that the input's
+    /// schema cannot express.
     pub fn check(mut input: Input) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         unknown_pins(&mut faults, "input.images.pins", input.images.pins.keys(), &Image::ALL.map(Image::name));
@@ -122,24 +124,27 @@ impl Settings {
         }
     }
 
-    /// Image that a part runs: the platform team's pin, or else the usual one, from the mirror if one is set.
+    /// Reference of an image that a container of the platform runs: the pin in the settings, or else the default in
+    /// `pins.rs`, pulled from the registry mirror if the settings name one.
     pub fn reference(&self, image: Image) -> ImageReference {
         let pin = self.images.get(image.name()).cloned();
         pin.unwrap_or_else(|| self.pulled(&ImageReference::read(image.reference())))
     }
 
-    /// Image that a container runs, as text: the platform team's pin, or else the usual one, from the mirror if one is
-    /// set.
+    /// Reference of an image that a container of the platform runs, as text: the pin in the settings, or else the
+    /// default in `pins.rs`, pulled from the registry mirror if the settings name one.
     pub fn image(&self, image: Image) -> String {
         self.reference(image).to_string()
     }
 
-    /// Reference by which an image without a pin is pulled: the mirror, if one is set, takes the place of the registry.
+    /// Reference by which an image without a pin in the settings is pulled: the registry mirror, if the settings name
+    /// one, takes the place of the image's registry.
     pub fn pulled(&self, image: &ImageReference) -> ImageReference {
         self.registry.as_ref().map_or_else(|| image.clone(), |registry| image.at(registry))
     }
 
-    /// Image that the function knows by its text, as it is pulled: from the mirror if one is set.
+    /// Text of the reference by which an image without a pin in the settings is pulled: from the registry mirror, if
+    /// the settings name one.
     pub fn mirrored(&self, image: &str) -> String {
         self.pulled(&ImageReference::read(image)).to_string()
     }
@@ -154,8 +159,8 @@ impl Settings {
         }
     }
 
-    /// Whether `charts.rs` lists this chart's contents: the pinned version is used, from the usual repository or from
-    /// the mirror of all charts.
+    /// Whether `charts.rs` lists the contents of a Helm chart as the settings choose the chart: at the default version,
+    /// from the default repository or from the mirror of all charts.
     pub fn is_listed(&self, chart: Chart) -> bool {
         let pin = self.charts.pins.get(chart.key());
         pin.is_none_or(|pin| pin.repository.is_none() && pin.version == chart.version())
@@ -169,7 +174,8 @@ impl Settings {
         (!self.tolerations.is_empty()).then(|| self.tolerations.clone())
     }
 
-    /// Reserved name, or pattern of reserved names, that matches the name of an environment or namespace.
+    /// Reserved name, or pattern of reserved names, because of which an environment or a namespace inside a virtual
+    /// cluster must not be named `name`.
     pub fn reserved(&self, name: &str) -> Option<&str> {
         self.reserved.iter().map(String::as_str).find(|pattern| match pattern.strip_suffix('*') {
             Some(start) => name.starts_with(start),
@@ -178,7 +184,8 @@ impl Settings {
     }
 }
 
-/// Warning that names the images without a digest, for users to read before they are pulled.
+/// Warning of a preview that names the images without a digest, which can be replaced in their registry; `None` if all
+/// have a digest.
 pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let names: BTreeSet<&str> = images.into_iter().filter(|image| !image.contains("@sha256:")).collect();
     if names.is_empty() {
@@ -191,7 +198,7 @@ pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<Strin
     ))
 }
 
-/// Images that the platform team pins, by the pin's name.
+/// Images that the settings pin, by the name of the pin. Faults are collected for references that fix no version.
 fn images(faults: &mut Vec<Fault>, pins: &BTreeMap<String, String>) -> BTreeMap<String, ImageReference> {
     let images: BTreeMap<_, _> = pins.iter().map(|(name, image)| (name.clone(), ImageReference::read(image))).collect();
     for (name, _) in images.iter().filter(|(_, image)| !image.is_pinned()) {
@@ -218,8 +225,8 @@ fn unknown_pins<'a>(faults: &mut Vec<Fault>, field: &str, names: impl Iterator<I
     }
 }
 
-/// Faults of labels and taints. Both also become values of charts, some of which execute values as templates. A text
-/// that Kubernetes accepts as a label or a taint is never a template.
+/// Collects faults of the node labels and tolerations in the settings. Both also become values of Helm charts, some of
+/// which execute values as templates. A text that Kubernetes accepts as a label or a taint is never a template.
 fn scheduling(faults: &mut Vec<Fault>, scheduling: &Scheduling) {
     const KEY: &str = "must be a label's key: a name of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be";
     const VALUE: &str = "must be a label's value: at most 63 letters, digits, hyphens, underscores and dots, with a letter or a digit first and last";

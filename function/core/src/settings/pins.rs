@@ -1,10 +1,10 @@
-//! Pinned version of every image and every chart. An upgrade changes a version here and, for a chart, its entry in
-//! `charts.rs`.
+//! Pinned version of every container image and every Helm chart of the platform. An upgrade changes a version in this
+//! file and, for a chart, the chart's entry in `charts.rs`.
 //!
-//! Digests are left out, because none can be verified where this project is built; `docs/pins.md` describes how to add
-//! them.
+//! Digests of images are left out, because none can be verified where this project is built; `docs/pins.md` describes
+//! how to add them.
 
-/// Image that a part of the platform runs, at its pinned version.
+/// Container image that a part of the platform runs, at a pinned version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Image {
     Curl,
@@ -18,8 +18,8 @@ pub enum Image {
     Python,
 }
 
-/// Pin of each image: the image, its name under `images.pins` in the function's input, and its reference, in the order
-/// of [`Image`].
+/// Table of the pinned container images: each image, its name under `images.pins` in the function's input, and its
+/// default reference, in the order of [`Image`].
 const IMAGES: [(Image, &str, &str); 9] = [
     (Image::Curl, "curl", "docker.io/curlimages/curl:8.21.0"),
     (Image::FastDataDev, "fast-data-dev", "docker.io/lensesio/fast-data-dev:3.9.0"),
@@ -43,18 +43,18 @@ impl Image {
         all
     };
 
-    /// Name of the pinned image in the function's input, under `images.pins`.
+    /// Name of a pinned container image under `images.pins` in the function's input.
     pub fn name(self) -> &'static str {
         IMAGES[self as usize].1
     }
 
-    /// Registry, repository and tag of the pinned image.
+    /// Default reference of a pinned container image: registry, repository and tag.
     pub fn reference(self) -> &'static str {
         IMAGES[self as usize].2
     }
 }
 
-/// Helm chart that a part of the platform installs, at its pinned version.
+/// Helm chart that a part of the platform installs, at a pinned version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chart {
     IstioBase,
@@ -66,12 +66,13 @@ pub enum Chart {
     VCluster,
 }
 
-/// Pin of a Helm chart: its repository and version, under the name in the function's input.
+/// Pin of a Helm chart: the chart's default repository and version, with the chart's name under `charts.pins` in the
+/// function's input.
 struct ChartPin {
     chart: Chart,
-    /// Name of the Helm chart in the function's input, under `charts.pins`.
+    /// Name of a pinned Helm chart under `charts.pins` in the function's input.
     key: &'static str,
-    /// Name of the Helm chart in its repository.
+    /// Name of a pinned Helm chart in the chart's repository.
     name: &'static str,
     repository: &'static str,
     version: &'static str,
@@ -80,7 +81,7 @@ struct ChartPin {
 const ISTIO_CHARTS: &str = "https://istio-release.storage.googleapis.com/charts";
 const ISTIO: &str = "1.30.4";
 
-/// Pin of each Helm chart, in the order of [`Chart`].
+/// Table of the pinned Helm charts, in the order of [`Chart`].
 const CHARTS: [ChartPin; 7] = [
     ChartPin { chart: Chart::IstioBase, key: "istio-base", name: "base", repository: ISTIO_CHARTS, version: ISTIO },
     ChartPin { chart: Chart::Istiod, key: "istiod", name: "istiod", repository: ISTIO_CHARTS, version: ISTIO },
@@ -132,12 +133,12 @@ impl Chart {
         all
     };
 
-    /// Name of the Helm chart in the function's input, under `charts.pins`.
+    /// Name of a pinned Helm chart under `charts.pins` in the function's input.
     pub fn key(self) -> &'static str {
         self.pin().key
     }
 
-    /// Name of the Helm chart in its repository.
+    /// Name of a pinned Helm chart in the chart's repository.
     pub fn name(self) -> &'static str {
         self.pin().name
     }
@@ -155,23 +156,26 @@ impl Chart {
     }
 }
 
-/// Version of Knative Serving that the Knative operator installs. The pinned version of the operator supports it.
+/// Version of Knative Serving that the Knative operator installs; the pinned version of the operator supports it.
 pub const KNATIVE_SERVING: &str = "1.23.0";
 
-/// Registry and path of Istio's own images: istiod, and the proxy that istiod's webhook injects into the gateway's pod.
+/// Registry and path of Istio's own images: that of istiod, and that of the proxy, which istiod's webhook injects into
+/// the pod of the ingress gateway.
 pub const ISTIO_IMAGES: &str = "registry.istio.io/release";
 
-/// Registry and repository of the image for a virtual cluster's control plane, in the edition without commercial parts.
+/// Registry and repository of the image for a virtual cluster's control plane: the edition of vCluster without
+/// commercial parts.
 pub const VCLUSTER_IMAGE: (&str, &str) = ("ghcr.io", "loft-sh/vcluster-oss");
 
-/// Images of the Knative operator and of its webhook, without tags: the operator's chart adds them.
+/// Images of the Knative operator and of the operator's webhook, without tags, which the operator's Helm chart adds.
 pub const KNATIVE_OPERATOR_IMAGES: [&str; 2] = [
     "gcr.io/knative-releases/knative.dev/operator/cmd/operator",
     "gcr.io/knative-releases/knative.dev/operator/cmd/webhook",
 ];
 
 /// Workloads that the Knative operator creates for Knative Serving with Istio as its ingress: Deployments by their
-/// names, Jobs by the beginnings of their names.
+/// names, Jobs by the beginnings of their names. A KnativeServing gives each the node selector and tolerations of the
+/// settings.
 pub const KNATIVE_SERVING_WORKLOADS: [&str; 9] = [
     "activator",
     "autoscaler",
@@ -184,11 +188,11 @@ pub const KNATIVE_SERVING_WORKLOADS: [&str; 9] = [
     "webhook",
 ];
 
-/// Image of queue-proxy, which Knative Serving adds to each pod of its Services, without its tag.
+/// Image of queue-proxy, the container that Knative Serving adds to each pod of a Knative Service, without a tag.
 pub const QUEUE_PROXY_IMAGE: &str = "gcr.io/knative-releases/knative.dev/serving/cmd/queue";
 
-/// Images of Knative Serving without their tags, by the operator's names for them. A KnativeServing lists them only
-/// where a mirror is set.
+/// Images of Knative Serving without their tags, by the names that the Knative operator has for them. A KnativeServing
+/// lists the images only where the settings name a registry mirror.
 pub const KNATIVE_SERVING_IMAGES: [(&str, &str); 10] = [
     ("activator", "gcr.io/knative-releases/knative.dev/serving/cmd/activator"),
     ("autoscaler", "gcr.io/knative-releases/knative.dev/serving/cmd/autoscaler"),

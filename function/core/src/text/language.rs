@@ -10,17 +10,19 @@ use std::marker::PhantomData;
 
 use serde::{Serialize, Serializer};
 
-/// Replacement for a character that a language cannot escape. Deleting the character would join the texts on both sides
-/// of it.
+/// Replacement for a character of untrusted text that a document's language cannot escape. Deleting the character would
+/// join the texts on both sides of it.
 const UNSAID: char = char::REPLACEMENT_CHARACTER;
 
-/// Language of a document that another program reads, such as a configuration file.
+/// Language of a document that another program reads, such as Go's templates or KCQL, with the language's rule for
+/// quoting untrusted text.
 pub trait Language {
-    /// Untrusted text as one value of the language.
+    /// Untrusted text, quoted so that the program that reads the document gets one value.
     fn quoted(text: &str) -> String;
 }
 
-/// Text that is valid in a language: constants and quoted values.
+/// Text of a document for another program, valid in the document's language `L`: it consists of constants of this
+/// function and of quoted values alone.
 #[derive(Clone, Debug)]
 pub struct Text<L> {
     text: String,
@@ -28,17 +30,18 @@ pub struct Text<L> {
 }
 
 impl<L: Language> Text<L> {
-    /// Untrusted text, quoted as one value of the document's language.
+    /// Untrusted text of a claim or the settings, quoted as one value in the language of a document for another
+    /// program.
     pub fn literal(text: &str) -> Self {
         Self::of(L::quoted(text))
     }
 
-    /// Constant of this program as a piece of a document, not quoted.
+    /// Piece of a document for another program: a constant of this function, which is not quoted.
     pub fn code(words: &'static str) -> Self {
         Self::of(words.to_owned())
     }
 
-    /// Constants of this program as a piece of a document, joined without a separator and not quoted.
+    /// Piece of a document for another program: constants of this function, joined without a separator and not quoted.
     pub fn joined<const N: usize>(words: [&'static str; N]) -> Self {
         Self::of(words.concat())
     }
@@ -64,18 +67,21 @@ impl<L: Language> Serialize for Text<L> {
     }
 }
 
-/// Go's text templates, which External Secrets executes in the `template` of an ExternalSecret or a PushSecret.
+/// Language of Go's text templates, which External Secrets executes in the `template` of an ExternalSecret or a
+/// PushSecret.
 #[derive(Clone, Debug)]
 pub enum Template {}
 
 impl Language for Template {
-    /// Two braces begin an action in Go's templates. They are replaced by an action that prints two braces.
+    /// Untrusted text for a Go template. Each pair of opening braces, which would begin an action of the template, is
+    /// replaced by an action that prints the two braces.
     fn quoted(text: &str) -> String {
         text.replace("{{", "{{\"{{\"}}")
     }
 }
 
-/// Value of a container's environment variable. Kubernetes replaces `$(NAME)` in it, and reads `$$` as `$`.
+/// Language of the value of a container's environment variable: Kubernetes replaces `$(NAME)` in such a value, and
+/// reads `$$` as `$`.
 #[derive(Clone, Debug)]
 pub enum Variable {}
 
@@ -93,8 +99,8 @@ impl Language for Variable {
     }
 }
 
-/// Configuration in which a program replaces `$(…)` or `${…}` and has no escape for either: that of Lenses HQ, of the
-/// Lenses agent and of Kafka's connectors.
+/// Language of the configuration of Lenses HQ, of the Lenses agent and of Kafka's connectors: the program replaces
+/// `$(…)` or `${…}` in a value, and has no escape for either.
 #[derive(Clone, Debug)]
 pub enum Placeholders {}
 
@@ -110,9 +116,9 @@ impl Language for Placeholders {
     }
 }
 
-/// Name in KCQL, the language that says which topics a Lenses connector copies to which. Backquotes are needed for a
-/// name with a dot and for a name that is a keyword. Backquotes and semicolons in the name are replaced: a backquote
-/// would end the name, and statements are split at semicolons before they are parsed.
+/// Language of a name in KCQL, by which a Lenses connector is told which topics it copies to which. Names are in
+/// backquotes, which a name with a dot or a name that is a keyword needs. Backquotes and semicolons in a name are
+/// replaced: a backquote would end the name, and the connector splits statements at semicolons before it parses them.
 #[derive(Clone, Debug)]
 pub enum Kcql {}
 
@@ -123,8 +129,8 @@ impl Language for Kcql {
     }
 }
 
-/// One word of a list in a configuration file. Lists are separated by a space, a line break, a comma or a colon, so a
-/// word contains none of them.
+/// Language of one word of a list in a configuration file. Such a list is separated by spaces, line breaks, commas or
+/// colons, so a word contains none of these.
 #[derive(Clone, Debug)]
 pub enum Word {}
 
@@ -135,8 +141,8 @@ impl Language for Word {
     }
 }
 
-/// Last field of a line in Mosquitto's access list. It is never empty, because the line would have another meaning
-/// without it.
+/// Language of the last field of a line in Mosquitto's access list. The field is never empty, because Mosquitto would
+/// read the line differently without it.
 #[derive(Clone, Debug)]
 pub enum Line {}
 

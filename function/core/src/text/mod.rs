@@ -1,4 +1,5 @@
-//! Untrusted text: quoted for other programs (`language`), and made visible for people (`readable`); and YAML (`yaml`).
+//! Text from other authors and for other programs: untrusted text quoted for programs (`language`) and made visible for
+//! people (`readable`), and YAML read and written as kubectl reads it (`yaml`).
 
 pub mod language;
 pub mod readable;

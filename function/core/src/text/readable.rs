@@ -1,17 +1,19 @@
-//! Untrusted text made safe to show. A terminal executes control characters, and kubectl prints the message of a
-//! condition unescaped. Bidirectional characters reorder a line, so that it reads differently from its content, and
-//! other characters are invisible. All of these are written as escapes such as `\u{1b}`; line breaks and tabs stay.
+//! Escapes that make untrusted text safe to show to people. A terminal executes control characters, and kubectl prints
+//! the message of a condition unescaped. Bidirectional characters reorder a line, so that it reads differently from its
+//! content, and some characters are invisible. All of these characters are written as escapes such as `\u{1b}`; line
+//! breaks and tabs stay.
 
 use std::borrow::Cow;
 
-/// Untrusted text with each unseen character written as an escape such as `\u{1b}`.
+/// Untrusted text in which each invisible, bidirectional or control character is written as an escape such as `\u{1b}`,
+/// so that the text is safe to show to people. Line breaks and tabs stay.
 pub fn readable<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
     let text = text.into();
     if text.chars().any(is_unseen) { text.chars().map(shown).collect() } else { text }
 }
 
-/// JSON with each unseen character written as `\uXXXX`, which has the same meaning: such characters occur in strings
-/// only.
+/// JSON in which each invisible, bidirectional or control character is written as `\uXXXX`, so that a terminal does not
+/// execute it. The JSON keeps its meaning, because such characters occur in its strings only.
 pub fn readable_json(json: &str) -> Cow<'_, str> {
     if json.chars().any(is_unseen) {
         let shown = |character: char| match character {
@@ -32,7 +34,8 @@ fn shown(character: char) -> String {
     if is_unseen(character) { character.escape_unicode().to_string() } else { character.to_string() }
 }
 
-/// Whether a character is invisible, or controls a terminal or the direction of writing. Line breaks and tabs are seen.
+/// Whether a character of untrusted text is escaped before people see it: it is invisible, or controls a terminal or
+/// the direction of writing. Line breaks and tabs are not escaped.
 fn is_unseen(character: char) -> bool {
     let turns = matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_none = matches!(character, '\u{fdd0}'..='\u{fdef}') || u32::from(character) & 0xfffe == 0xfffe;

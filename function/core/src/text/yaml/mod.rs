@@ -1,4 +1,5 @@
-//! YAML as `kubectl` and every program of Kubernetes read it: read with the line of every field, and written.
+//! Reader and writer of YAML by the rules of `kubectl`: the reader records the line of every field, and the writer
+//! quotes text that kubectl would read as another value.
 
 pub mod position;
 pub mod read;

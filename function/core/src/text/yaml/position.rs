@@ -1,16 +1,18 @@
-//! Line of a field in a YAML document, by a path such as `spec.topics[2].name`.
+//! Lookup of the line of a field in a YAML document, by the field's path such as `spec.topics[2].name`, so that a fault
+//! of the field can name its line.
 
 use serde_json::Value;
 
-/// Position of a YAML value in its text, with the positions of its items or fields in their order.
+/// Position of a value in the YAML text that contains it, with the positions of the items or fields inside the value,
+/// in their order.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// Line of a YAML value in its text, counted from 1; for a field, the line of its name.
+    /// Line of a value in its YAML text, counted from 1; for the value of a field, the line of the field's name.
     pub line: usize,
     pub below: Vec<Place>,
 }
 
-/// One step of a path such as `spec.topics[2].name`: the name of a field, or the index of an item.
+/// Step of a field's path such as `spec.topics[2].name`: the name of a field, or the index of an item in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Field(String),
@@ -22,8 +24,8 @@ impl Place {
         Self { line, below: Vec::new() }
     }
 
-    /// Line of the field at `path` in a YAML document. A field that is missing has the line of the nearest one around
-    /// it.
+    /// Line of the field at `path` in a YAML document. A missing field has the line of the nearest existing field
+    /// around it, and no line if there is none.
     pub fn line_of(&self, value: &Value, path: &str) -> Option<usize> {
         let (mut place, mut value, mut line) = (self, value, None);
         for step in steps(path) {
@@ -49,7 +51,7 @@ fn next<'a>(value: &'a Value, step: &Step) -> Option<&'a Value> {
     }
 }
 
-/// Steps of a path in the form that faults have, such as `a.b[0]["any name"].c`.
+/// Steps of a field's path in the notation of faults, such as `a.b[0]["any name"].c`.
 fn steps(path: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut rest = path;

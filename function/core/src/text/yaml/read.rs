@@ -1,5 +1,5 @@
-//! YAML parser that reads values as kubectl does. Each value has its line. This module does not depend on the meaning of
-//! values.
+//! YAML parser that reads values as kubectl does, and records the line of each value. The parser must not know the
+//! meaning of the values.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,35 +9,36 @@ use serde_json::{Map, Value};
 use super::position::Place;
 use super::scalar::{integer, plain};
 
-/// Greatest depth of nested lists and mappings in a YAML document: deeper than any claim, and not too deep for the
-/// stack.
+/// Greatest depth of nested lists and mappings that the YAML parser accepts: deeper than any claim, and not too deep
+/// for the stack.
 const DEPTH: usize = 128;
 
-/// Largest number of values in a YAML document after its aliases are expanded. A list of everything in a cluster is far
-/// smaller.
+/// Largest number of values that the YAML parser accepts in one document, after the document's aliases are expanded. An
+/// export of all objects in a cluster is far smaller.
 const MOST_VALUES: usize = 2_000_000;
 
 pub const TOO_DEEP: &str = "lists and sets of fields must not be nested deeper than 128 levels";
 
-/// One YAML document of a text, with the line of each value.
+/// One YAML document of a text: its parsed value, with the line of each field and item.
 pub struct Parsed {
     pub value: Value,
     pub place: Place,
 }
 
-/// Error that makes a YAML text unreadable, with its line in the text.
+/// Error at which the YAML parser stops to read a text, with the error's line in the text.
 #[derive(Debug)]
 pub struct Unreadable {
     pub line: usize,
     pub message: String,
 }
 
-/// YAML documents of a text, and the error that ends them, if there is one.
+/// YAML documents of a text up to the error at which the parser stops, and that error, if there is one.
 pub fn documents(text: &str) -> (Vec<Parsed>, Option<Unreadable>) {
     read(text, MOST_VALUES)
 }
 
-/// Value of a text with one document, whose aliases do not repeat more than the text itself can hold.
+/// Value of a YAML text with exactly one document; `None` for any other text, and for a text whose aliases expand to
+/// more values than twice its bytes.
 pub fn value(text: &str) -> Option<Value> {
     let (mut documents, unreadable) = read(text, 2 * text.len());
     let last = documents.pop()?;
@@ -57,8 +58,8 @@ fn read(text: &str, most_values: usize) -> (Vec<Parsed>, Option<Unreadable>) {
     }
 }
 
-/// Parsed YAML value, with its position in the text, the number of values in it, and the depth to which they are
-/// nested.
+/// Parsed YAML value, with its position in the text. The limits of the YAML parser need the number of values in it,
+/// itself included, and the number of levels to which these are nested.
 #[derive(Clone)]
 struct Node {
     value: Value,
@@ -68,14 +69,16 @@ struct Node {
 }
 
 impl Node {
-    /// Part of a value, whose size and height are its own.
+    /// Parsed YAML value whose size and depth are counted anew, because a merge key (`<<`) takes the value out of a
+    /// larger one.
     fn measured(value: Value, place: Place) -> Self {
         let (size, height) = extent(&value);
         Self { value, place, size, height }
     }
 }
 
-/// How many values a value contains, with itself, and how many levels deep they are nested.
+/// Number of values in a YAML value, itself included, and number of levels to which they are nested, for the limits of
+/// the YAML parser.
 fn extent(value: &Value) -> (usize, usize) {
     let with = |(size, height): (usize, usize), inner: &Value| {
         let (inner_size, inner_height) = extent(inner);
@@ -91,7 +94,7 @@ fn extent(value: &Value) -> (usize, usize) {
 struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Node>,
-    /// Largest number of values in a document, and how many of them may still follow.
+    /// Largest number of values in a YAML document; `room` is the number of values that may still follow.
     most_values: usize,
     room: usize,
 }
@@ -101,8 +104,8 @@ type Read<T> = Result<T, Unreadable>;
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Read<Option<(Event<'a>, usize)>> {
         let located = |(event, span): (Event<'a>, Span)| (event, span.start.line());
-        // The YAML parser has a limit of its own for nested brackets. Its message is replaced, so that authors read one
-        // message for documents that are nested too deeply.
+        // The YAML library has a limit of its own for nested brackets. The library's message is replaced, so that
+        // authors read one message for documents that are nested too deeply.
         let words = |error: &ScanError| match error.info() {
             "recursion limit exceeded" => TOO_DEEP.to_owned(),
             info if info.contains("valid YAML whitespace") => {
@@ -125,8 +128,8 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
-    /// Next value of a YAML text. The lists and mappings around it are kept in a vector and not on the stack, because a
-    /// text may be nested more deeply than the stack allows.
+    /// Next value of a YAML text. The lists and mappings around the value are kept in a vector and not on the stack,
+    /// because a text may be nested more deeply than the stack allows.
     fn value(&mut self) -> Read<Node> {
         let mut open: Vec<Open> = Vec::new();
         loop {
@@ -151,7 +154,7 @@ impl<'a> Reader<'a> {
             if open.len() + node.height > DEPTH {
                 return Err(unreadable(line, TOO_DEEP));
             }
-            // The YAML parser numbers anchors from 1, so 0 marks a value without an anchor.
+            // The YAML library numbers anchors from 1, so 0 marks a value without an anchor.
             if anchor > 0 {
                 self.anchors.insert(anchor, node.clone());
             }
@@ -162,7 +165,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Value of a YAML alias. Its size is checked before the copy, because aliases of aliases grow exponentially.
+    /// Copy of the value to which a YAML alias refers. The value's size is checked before the copy, because aliases of
+    /// aliases grow exponentially.
     fn alias(&mut self, anchor: usize, line: usize) -> Read<Node> {
         let node = self.anchors.get(&anchor).ok_or_else(|| unreadable(line, "an anchor must not be inside itself"))?;
         self.room = self.room.checked_sub(node.size).ok_or_else(|| self.too_many(line))?;
@@ -174,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Message about a YAML mapping in which the name of a field is not text.
+/// Message about a YAML mapping in which a list or a mapping stands in place of a field's name.
 const NAME: &str = "a field's name must be text, not a list or a set of fields";
 
 fn begin(open: &mut Vec<Open>, inner: Open) -> Read<()> {
@@ -197,16 +201,18 @@ fn leaf(text: &str, style: ScalarStyle, tag: Option<&Tag>, line: usize, open: &m
     Ok(Node { value, place: Place::at(line), size: 1, height: 0 })
 }
 
-/// YAML list or mapping whose end has not been read yet.
+/// List or mapping of a YAML text whose end the parser has not read yet.
 struct Open {
     node: Node,
     anchor: usize,
-    /// Name of the field whose value comes next in a YAML mapping, and the line of that name.
+    /// Field name that the parser has read in an open YAML mapping, with its line, while the field's value has not been
+    /// read yet.
     name: Option<(String, usize)>,
-    /// Whether the field that comes next in a YAML mapping is a merge key (`<<`), which stands for the fields of its
-    /// value.
+    /// Whether the latest field name in an open YAML mapping is a merge key (`<<`), whose value's fields become fields
+    /// of the mapping.
     merges: bool,
-    /// Field names that are written in a YAML mapping itself, without those that a merge key (`<<`) brings into it.
+    /// Names of the fields that are written in a YAML mapping itself, without those that a merge key (`<<`) brings into
+    /// the mapping. A name that is written twice is an error.
     own: HashSet<String>,
 }
 
@@ -221,7 +227,8 @@ impl Open {
         self.node.value.is_object() && self.name.is_none()
     }
 
-    /// Takes the next item of an open YAML list, or the next field name or value of an open mapping.
+    /// Adds a parsed value to an open YAML list as its next item, or to an open YAML mapping as its next field name or
+    /// field value.
     fn take(&mut self, node: Node, line: usize) -> Read<()> {
         if self.awaits_name() {
             self.name = Some((name(node.value, line)?, line));
@@ -256,7 +263,8 @@ impl Open {
         Ok(())
     }
 
-    /// Sets a field of a YAML mapping. It replaces a field of the same name that a merge key (`<<`) has brought.
+    /// Sets a field of an open YAML mapping. The field replaces one of the same name that a merge key (`<<`) has
+    /// brought.
     fn set(&mut self, name: String, node: Node) {
         self.count(&node);
         let Value::Object(fields) = &mut self.node.value else { return };
@@ -268,9 +276,8 @@ impl Open {
         fields.insert(name, node.value);
     }
 
-    /// Merges the fields of a mapping, the value of a YAML merge key (`<<`), into the mapping around it, or those of a
-    /// list of mappings, in which earlier ones take precedence. Fields that exist already take precedence over all
-    /// merged ones.
+    /// Merges the value of a merge key (`<<`), which is a mapping or a list of mappings, into the YAML mapping with the
+    /// key. Fields that the mapping already has take precedence, and in a list the earlier mappings do.
     fn merge(&mut self, node: Node, line: usize) -> Read<()> {
         let Node { value, place, .. } = node;
         match value {
@@ -291,7 +298,8 @@ impl Open {
     }
 }
 
-/// Name of a field in a YAML mapping. A number or boolean becomes text, as in JSON.
+/// Name of a field in a YAML mapping, from the parsed value that stands in the name's place. A number or boolean
+/// becomes text, because names in JSON are text.
 fn name(value: Value, line: usize) -> Read<String> {
     match value {
         Value::String(name) => Ok(name),
@@ -317,7 +325,7 @@ fn duplicate(key: &str) -> String {
     format!("the field {key:?} appears a second time{joined}")
 }
 
-/// Value of a scalar, or why it has none.
+/// Value of a YAML scalar, or the reason why the parser refuses the scalar.
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Value, String> {
     let core = tag.filter(|tag| tag.is_yaml_core_schema()).map(|tag| tag.suffix.as_str());
     let is_plain = match core {

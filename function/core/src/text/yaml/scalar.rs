@@ -1,14 +1,15 @@
-//! Value of a scalar without quotes as kubectl reads it: by YAML 1.1, where `yes` is true and `010` is eight, and every
-//! whole number is an integer, however it is written.
+//! Value of a YAML scalar without quotes, as kubectl reads it: by YAML 1.1, where `yes` is true and `010` is eight, and
+//! with an integer for every whole number, however the number is written.
 
 use serde_json::Value;
 
-/// Whether a text without quotes is read as itself, as a value and as a field's name, where `<<` merges.
+/// Whether kubectl reads a YAML scalar without quotes as its own text, both in the place of a value and of a field's
+/// name, where `<<` is a merge key.
 pub fn is_text(text: &str) -> bool {
     text != "<<" && plain(text).is_some_and(|value| value == text)
 }
 
-/// Value of a scalar without quotes; `None` if JSON cannot express it.
+/// Value of a YAML scalar without quotes, as kubectl reads it; `None` for infinity and NaN, which JSON cannot express.
 pub fn plain(text: &str) -> Option<Value> {
     match text {
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => Some(true.into()),
@@ -23,7 +24,7 @@ fn number(text: &str) -> Option<Value> {
     if !text.starts_with(|first: char| first.is_ascii_digit() || matches!(first, '+' | '-' | '.')) {
         return None;
     }
-    // In text that begins with a point, kubectl takes underscores only between digits.
+    // In a YAML scalar that begins with a point, kubectl reads underscores as part of a number only between digits.
     let is_between = |around: &[&str]| {
         around[0].ends_with(|last: char| last.is_ascii_digit())
             && around[1].starts_with(|next: char| next.is_ascii_digit())
@@ -36,7 +37,7 @@ fn number(text: &str) -> Option<Value> {
 }
 
 pub fn integer(text: &str) -> Option<Value> {
-    // Only here does kubectl take a sign behind the base: `0b-1`.
+    // In an integer of YAML, kubectl accepts a sign behind the base only after `0b`, as in `0b-1`.
     if let Some(Ok(number)) = text.strip_prefix("0b").map(|digits| i64::from_str_radix(digits, 2)) {
         return Some(number.into());
     }
@@ -60,12 +61,12 @@ pub fn integer(text: &str) -> Option<Value> {
 
 fn float(text: &str) -> Option<Value> {
     let is_float = text.chars().all(|letter| letter.is_ascii_digit() || matches!(letter, '.' | 'e' | 'E' | '+' | '-'));
-    // Digits beyond the range of a float are text.
+    // A YAML scalar of digits beyond the range of a float is text.
     let number: f64 = text.parse().ok().filter(|number: &f64| is_float && number.is_finite())?;
     Some(whole(number).map_or_else(|| number.into(), Value::from))
 }
 
-/// Integer for a number without a fraction, as in a conversion through JSON.
+/// Integer for a YAML float without a fraction such as `1e3`, as a conversion of YAML through JSON yields it.
 fn whole(number: f64) -> Option<i64> {
     const END: f64 = 9_223_372_036_854_775_808.0;
     #[allow(clippy::cast_possible_truncation, reason = "it is whole and within the range")]

@@ -1,5 +1,5 @@
 //! YAML writer for people and for every program of Kubernetes: text of several lines becomes a block, and text that
-//! kubectl would read as another value is quoted. This module does not depend on claims or clusters.
+//! kubectl would read as another value is quoted. The writer must not know claims or clusters.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::scalar;
 
-/// Marks that stand for opening and closing quotes until the YAML library has written its document: the library has no
-/// setting for quotes.
+/// Pair of characters that stands for a text's opening and closing quotes until the YAML library has written the
+/// document: the library has no setting for quotes.
 #[derive(Clone, Copy)]
 struct Marks(char, char);
 
 impl Marks {
-    /// Two private-use code points that the value does not contain, as marks for quotes.
+    /// Marks for quotes in a YAML document: two private-use code points that do not occur in `value`, if there are two.
     fn for_use_in(value: &Value) -> Option<Self> {
         let text = value.to_string();
         let mut free = ('\u{e000}'..='\u{f8ff}').rev().filter(|mark| !text.contains(*mark));
@@ -41,7 +41,7 @@ impl Marks {
     }
 
     fn around(self, text: &str) -> Cow<'_, str> {
-        // The library quotes what YAML 1.2 reads as another value.
+        // The YAML library quotes text that YAML 1.2 reads as another value, so such text gets no marks for quotes.
         let is_plain = || serde_yaml::to_string(text).is_ok_and(|written| written.trim_end() == text);
         if !scalar::is_text(text) && is_plain() {
             Cow::Owned(format!("{}{text}{}", self.0, self.1))
@@ -51,7 +51,7 @@ impl Marks {
     }
 }
 
-/// YAML text of one value, without the line `---` in front of it.
+/// YAML document of one value, without the line `---` in front of it.
 pub fn document(value: &impl Serialize) -> Result<String, serde_yaml::Error> {
     let mut value = serde_json::to_value(value).map_err(<serde_yaml::Error as serde::ser::Error>::custom)?;
     let Some(marks) = Marks::for_use_in(&value) else { return serde_yaml::to_string(&value) };

@@ -32,8 +32,8 @@ pub struct ResourceSelector {
 }
 
 impl Resource {
-    /// Reference from a ClusterUsage to the resource of kind `S` with these labels, among the resources of the
-    /// composite that composes the ClusterUsage.
+    /// Reference from a ClusterUsage to the resource of kind `S` that has the given labels, among the resources of the
+    /// composite that also composes the ClusterUsage.
     pub fn labelled<S: Spec>(labels: BTreeMap<String, String>) -> Self {
         Self {
             api_version: S::API_VERSION,

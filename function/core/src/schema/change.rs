@@ -38,27 +38,27 @@ impl Rule {
         Self { cel, message, field_path: None, verdict }
     }
 
-    /// Rule for changes of a claim's field whose value must stay the same.
+    /// Rule for changes by which the value of a claim's field must stay the same.
     pub const fn same(message: &'static str) -> Self {
         Self::new("self == oldSelf", |old, new| old == new, message)
     }
 
-    /// Rule for changes of a boolean in a claim that can be switched on, never off.
+    /// Rule for changes by which a boolean in a claim can be switched on, never off.
     pub const fn not_off(message: &'static str) -> Self {
         Self::new("self || !oldSelf", |old, new| old == &Value::Bool(false) || new == &Value::Bool(true), message)
     }
 
-    /// Rule for changes of a boolean in a claim that can be switched off, never on.
+    /// Rule for changes by which a boolean in a claim can be switched off, never on.
     pub const fn not_on(message: &'static str) -> Self {
         Self::new("!self || oldSelf", |old, new| new == &Value::Bool(false) || old == &Value::Bool(true), message)
     }
 
-    /// Rule for changes of a number in a claim that can only grow.
+    /// Rule for changes by which a number in a claim can only grow.
     pub const fn not_less(message: &'static str) -> Self {
         Self::new("self >= oldSelf", |old, new| number(new) >= number(old), message)
     }
 
-    /// Rule for changes of an amount of storage in a claim that can only grow.
+    /// Rule for changes by which an amount of storage in a claim can only grow.
     pub const fn not_smaller(message: &'static str) -> Self {
         Self::new("quantity(self).compareTo(quantity(oldSelf)) >= 0", |old, new| size(new) >= size(old), message)
     }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::schema::form;
 
-/// Limit for a field with an amount of CPU whose author writes a number instead of text: the largest number of cores
-/// that the schema allows.
+/// Largest number of cores that the schema of a CPU field in a claim or the settings allows, for an author who writes a
+/// number instead of text.
 const MOST_CORES: u64 = 9999;
 
 /// Amount of CPU, counted in thousandths of a core.

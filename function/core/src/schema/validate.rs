@@ -36,8 +36,8 @@ impl Checker {
         Self { schema, patterns, changes: &[] }
     }
 
-    /// The same checker of claims, with the rules for changes that its schema contains in CEL, so that it can apply
-    /// them in Rust.
+    /// Checker of claims that applies rules for changes: all those that the checker's schema contains in CEL, as
+    /// functions in Rust.
     #[must_use]
     pub fn with_changes(self, changes: &'static [Rule]) -> Self {
         Self { changes, ..self }
@@ -158,8 +158,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Message about a number or a boolean in place of a text, unless the value in quotes would match the text's
-    /// pattern.
+    /// Message about a number or a boolean in place of a text; `None` where quotes around the value would make it match
+    /// the text's pattern.
     fn wrong_form(&self, schema: &Value, value: &Value) -> Option<String> {
         let pattern = text(schema, "pattern")?;
         let is_plain = matches!(value, Value::Number(_) | Value::Bool(_));

@@ -11,7 +11,7 @@ use crate::settings::pins::Chart;
 /// settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brought {
-    /// Version of the Helm chart that was rendered to find the chart's images and pods.
+    /// Version at which a Helm chart was rendered to find the chart's images and pods.
     pub version: &'static str,
     /// SHA-256 checksum of a Helm chart's archive, in hexadecimal digits.
     pub archive: &'static str,

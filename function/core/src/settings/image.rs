@@ -4,8 +4,7 @@ use std::fmt;
 
 /// Registry of a container image whose reference names no registry: Docker Hub.
 const DOCKER_HUB: &str = "docker.io";
-/// Host name of Docker Hub's API, under which Knative knows the registry; references of container images say
-/// `docker.io`.
+/// Host name of Docker Hub's API, by which Knative calls the registry; references of container images say `docker.io`.
 const DOCKER_HUB_HOST: &str = "index.docker.io";
 
 /// Reference of a container image, taken apart into name, tag and digest.

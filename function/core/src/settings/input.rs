@@ -1,5 +1,5 @@
-//! Input of the function, as a Composition contains it: what the platform team decides for every claim. The input is
-//! not checked yet.
+//! Types of the function's input, as a Composition contains it and before its check: what the platform team decides for
+//! every claim.
 
 use std::collections::BTreeMap;
 
@@ -29,12 +29,13 @@ pub const STORAGE_CLASS: (&str, Rule) = (
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Input {
-    /// Container images: the registry mirror, credentials for pulling, and images in place of the pinned ones.
+    /// Settings for container images: the registry mirror, credentials for pulling, and images in place of the pinned
+    /// ones.
     pub images: Images,
-    /// Helm charts: the repository mirror, and charts in place of the pinned ones.
+    /// Settings for Helm charts: the repository mirror, and charts in place of the pinned ones.
     pub charts: Charts,
-    /// Storage class of every volume. Absent: the host cluster's default class. Set it before the first claim: no
-    /// cluster gives a volume another class, so a claim with existing volumes refuses a change.
+    /// Storage class of every volume that claims get. Absent: the host cluster's default class. Set it before the first
+    /// claim: no cluster gives a volume another class, so a claim with existing volumes refuses a change.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub storage_class: Option<String>,
@@ -68,7 +69,7 @@ pub struct Input {
         inner(length(min = 1, max = 63), regex(pattern = form::NAME_OR_BEGINNING))
     )]
     pub reserved_names: Vec<String>,
-    /// Usage reports of installed programs to their makers. Default: all off.
+    /// Settings for the usage reports that installed programs send to their makers. Default: all off.
     pub telemetry: Telemetry,
     /// Time after which Crossplane calls the function again for a claim.
     pub ttl: Ttl,
@@ -79,7 +80,7 @@ pub struct Input {
     pub watch: bool,
 }
 
-/// Container images: the registry mirror, credentials for pulling, and images in place of the pinned ones.
+/// Settings for container images: the registry mirror, credentials for pulling, and images in place of the pinned ones.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Images {
@@ -115,7 +116,7 @@ pub struct PullSecret {
     pub remote_key: String,
 }
 
-/// Helm charts: the repository mirror, and charts in place of the pinned ones.
+/// Settings for Helm charts: the repository mirror, and charts in place of the pinned ones.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Charts {
@@ -129,11 +130,12 @@ pub struct Charts {
     pub pins: BTreeMap<String, ChartPin>,
 }
 
-/// Helm chart in place of a pinned one.
+/// Helm chart that is installed in place of a pinned one: its version, and its repository if it is another one.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChartPin {
-    /// Helm repository of the chart. Default: the mirror of all charts, or else the repository of the pinned chart.
+    /// Helm repository of a chart in place of a pinned one. Default: the mirror of all charts, or else the repository
+    /// of the pinned chart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500), regex(pattern = form::CHART_REPOSITORY))]
     pub repository: Option<String>,
@@ -242,7 +244,7 @@ fn https() -> u16 {
     443
 }
 
-/// Nodes on which the platform's pods may run.
+/// Nodes on which the platform's pods may run: labels of the nodes, and taints that the pods tolerate.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Scheduling {
@@ -265,7 +267,7 @@ pub struct Toleration {
     /// Operator of the toleration: `Equal` compares the taint's value, `Exists` ignores it. Default: `Equal`.
     #[serde(default)]
     pub operator: Operator,
-    /// Value of the tolerated taint, with the operator `Equal`.
+    /// Value of the tolerated taint, for the operator `Equal` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// Effect of the tolerated taint. Absent: any effect.
@@ -315,7 +317,7 @@ impl Default for Host {
     }
 }
 
-/// Usage reports of installed programs to their makers.
+/// Settings for the usage reports that installed programs send to their makers.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Telemetry {

@@ -125,14 +125,14 @@ impl Settings {
     }
 
     /// Reference of an image that a container of the platform runs: the pin in the settings, or else the default in
-    /// `pins.rs`, pulled from the registry mirror if the settings name one.
+    /// `pins.rs`, which comes from the registry mirror if the settings name one.
     pub fn reference(&self, image: Image) -> ImageReference {
         let pin = self.images.get(image.name()).cloned();
         pin.unwrap_or_else(|| self.pulled(&ImageReference::read(image.reference())))
     }
 
     /// Reference of an image that a container of the platform runs, as text: the pin in the settings, or else the
-    /// default in `pins.rs`, pulled from the registry mirror if the settings name one.
+    /// default in `pins.rs`, which comes from the registry mirror if the settings name one.
     pub fn image(&self, image: Image) -> String {
         self.reference(image).to_string()
     }
@@ -159,8 +159,8 @@ impl Settings {
         }
     }
 
-    /// Whether `charts.rs` lists the contents of a Helm chart as the settings choose the chart: at the default version,
-    /// from the default repository or from the mirror of all charts.
+    /// Whether the list of chart contents in `charts.rs` holds for a Helm chart: the settings leave the chart at its
+    /// default version, from the default repository or from the mirror of all charts.
     pub fn is_listed(&self, chart: Chart) -> bool {
         let pin = self.charts.pins.get(chart.key());
         pin.is_none_or(|pin| pin.repository.is_none() && pin.version == chart.version())

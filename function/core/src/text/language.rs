@@ -1,9 +1,9 @@
 //! Quoting of untrusted text: a text of a claim or of the settings stays one value in a document that another program
 //! reads, such as a Go template, a connector's configuration or an access list.
 //!
-//! A document is built of [`Text`] alone: of constants in this program, and of quoted text. A character that a language
-//! cannot escape is replaced by U+FFFD, which has no meaning in any of the languages. The replacement changes the text,
-//! so the pattern of a claim's field refuses such a character beforehand.
+//! Such a document is built of [`Text`] alone: of constants in this function, and of quoted text. A character that the
+//! document's language cannot escape is replaced by U+FFFD, which has no meaning in any of the languages. The
+//! replacement changes the text, so the pattern of a claim's field refuses such a character beforehand.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -1,8 +1,8 @@
 //! Progress of one claim: from its composite and Crossplane's observations to desired resources, conditions, status and
-//! events. All steps of a call are here, in their order.
+//! events. This module has all steps of a call of the function, in their order.
 //!
-//! Callers implement the lookup of single fields in observed resources, so that this module does not depend on the
-//! protocol.
+//! Callers implement the lookup of single fields in observed resources, so that this module does not depend on
+//! Crossplane's protocol.
 
 use std::collections::BTreeSet;
 
@@ -26,11 +26,12 @@ use crate::settings::Settings;
 /// Input of one call of the function about a claim.
 pub struct Known<'a, L> {
     pub composite: &'a Value,
-    /// Settings of the platform team, or the faults in them.
+    /// Settings of the platform team, or the faults in the settings.
     pub settings: Result<Settings, Vec<Fault>>,
-    /// ProviderConfig with the environment's name, where Crossplane has found one.
+    /// ProviderConfig with the name of the claim's environment, if Crossplane has found one.
     pub provider_config: Option<&'a Value>,
-    /// Lookup of the object that Crossplane found for an earlier answer, by the key under which the answer required it.
+    /// Lookup of an object that Crossplane found because an earlier answer of the function required it, by the key of
+    /// that requirement.
     pub found: &'a dyn Fn(&str) -> Found,
     /// Lookup of an observed composed resource by its key.
     pub observed: L,
@@ -41,9 +42,9 @@ pub struct Known<'a, L> {
 pub struct Progress {
     pub stage: Stage,
     pub report: Report,
-    /// Transitions of the claim's conditions since the last call, which become events.
+    /// Transitions of the claim's conditions since the last call of the function, which become events.
     pub transitions: Vec<Transition>,
-    /// Seconds after which Crossplane calls again at the latest.
+    /// Seconds after which Crossplane calls the function again at the latest.
     pub ttl_seconds: u32,
 }
 
@@ -52,7 +53,7 @@ pub struct Progress {
 pub struct Stage {
     pub phases: &'static [Phase],
     pub composed: Composed,
-    /// States of the plan's resources, in the plan's order.
+    /// States of all composed resources in the claim's plan, such as held or ready, in the plan's order.
     pub states: Vec<ResourceState>,
     observed: Vec<Option<Observed>>,
     ownership: Ownership,
@@ -62,7 +63,7 @@ pub struct Stage {
     is_new: bool,
 }
 
-/// Claim with faults, of which the answer changes no resource.
+/// Refusal of a claim with faults: the function's answer then changes no resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
     pub faults: Vec<Fault>,
@@ -97,8 +98,8 @@ impl Progress {
         let ownership = ownership::ownership(&composed.plan, uid, |key| (known.found)(key).object().cloned());
         faults.extend(ownership.fault(&composed.lock_target));
         let holders = Holders::of(&composed.plan, known.found);
-        // In a place of another claim all names on the host belong to that claim, and the message about the lock names
-        // its owner already.
+        // Where another claim owns the environment or the namespace, all names of this claim's objects in the host
+        // cluster belong to that claim, too, and the message about the lock names that owner already.
         if ownership == Ownership::Open {
             faults.extend(holders.faults(&composed.lock_target));
         }
@@ -142,8 +143,8 @@ impl Progress {
     }
 }
 
-/// Fault of a claim that its environment has stopped admitting. Resources that a provider has taken up follow each
-/// change of the claim, so only a refusal keeps a change away from a place that is not the claim's.
+/// Fault of a claim that its environment has stopped admitting. Resources that a provider has taken up would follow
+/// each change of the claim, so only a refusal keeps a change away from a namespace that is not the claim's any more.
 fn lost_place(composed: &Composed, admission: Option<&Admission>, observed: &[Option<Observed>]) -> Option<Fault> {
     let (consumer, admission) = composed.consumer.as_ref().zip(admission)?;
     if !admission.refuses() || !observed.iter().flatten().any(|seen| seen.taken_up) {
@@ -182,7 +183,7 @@ impl Stage {
         })
     }
 
-    /// Reason for the state of each resource in the plan, in the plan's order.
+    /// Reason for the state of each composed resource in the plan, in the plan's order.
     pub fn reasons(&self) -> Vec<String> {
         self.tell(|subject| report::reasons(subject).collect())
     }

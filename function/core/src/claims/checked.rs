@@ -1,4 +1,4 @@
-//! Checked claims: the trait that all kinds implement, and the steps from a spec as written to its plan.
+//! Checked claims: the trait that all kinds of claims implement, and the steps from a spec as written to its plan.
 
 use crate::parts::demand;
 use schemars::JsonSchema;
@@ -26,7 +26,8 @@ pub trait Checked: Sized {
     type Spec: DeserializeOwned + JsonSchema;
     type Status: Serialize + JsonSchema;
 
-    /// Phases, in reading order. The list of parts names the one that each part belongs to.
+    /// Phases of this kind of claim, in the order in which users read of them. Each part of the claim's plan belongs to
+    /// one of them.
     const PHASES: &'static [Phase];
 
     /// Printer columns of `kubectl get` for this kind of claim, besides those for the state of the claim.
@@ -35,27 +36,28 @@ pub trait Checked: Sized {
     /// Checks the rules for a claim's spec that no schema can express, and returns all faults.
     fn check(spec: Self::Spec, claim: Claim, settings: &Settings) -> Result<Self, Vec<Fault>>;
     fn plan(&self) -> Plan;
-    /// Fields with which the claim's author lowers its demand for CPU, memory and storage.
+    /// Claim fields with which the author lowers the claim's demand for CPU, memory and storage.
     fn levers(&self) -> Vec<Lever>;
-    /// Status of this kind of claim. `tls`: its routes are served over TLS.
+    /// Status of this kind of claim. `tls`: the environment's gateway serves the claim's routes over TLS.
     fn status(&self, tls: bool) -> Self::Status;
-    /// Fields of the claim that must not change, each with the field of a composed resource that shows its first value.
+    /// Values of the claim that must not change, each with the field of a composed resource that shows its former
+    /// value.
     fn immutable(&self) -> Vec<Immutable>;
-    /// Endpoint that the user of the claim opens first, taken from its status.
+    /// Endpoint that the user of the claim opens first, taken from the claim's status.
     fn endpoint(status: &Self::Status) -> Option<String>;
     /// Warnings about a valid claim, for previews.
     fn warnings(&self) -> Vec<String>;
-    /// Notice about a valid claim, which its condition `Accepted` shows as long as the claim exists.
+    /// Notice about a valid claim, which its condition `Accepted` shows for as long as the claim exists.
     fn notice(&self) -> Option<&'static str> {
         None
     }
-    /// Secrets on the host that the claim names, and that may belong to another owner.
+    /// Secrets in the host cluster that the claim names, and that may belong to another owner.
     fn host_secrets(&self) -> Vec<HostSecret> {
         Vec::new()
     }
-    /// Place in a cluster that the claim needs for itself.
+    /// Place that the claim needs for itself: an environment, or a namespace inside one.
     fn lock_target(&self) -> LockTarget;
-    /// The claim as a consumer of an environment; none for an environment itself.
+    /// Claim as a consumer of an environment; none for the claim of an environment itself.
     fn consumer(&self) -> Option<Consumer> {
         None
     }
@@ -73,7 +75,7 @@ pub struct Description {
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatusView {
     pub status: Value,
-    /// Endpoint that the user of the claim opens first, out of its status.
+    /// Endpoint that the user of the claim opens first, taken from the claim's status.
     pub endpoint: Option<String>,
 }
 
@@ -84,12 +86,12 @@ impl StatusView {
     }
 }
 
-/// Result of composing a valid claim: its plan and status, and the facts that are compared with a cluster.
+/// Result of composing a valid claim: its plan, its status, and the facts that the function compares with a cluster.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Composed {
     pub plan: Plan,
     pub view: StatusView,
-    /// Status of a claim whose environment serves its routes over TLS, so that the URLs begin with `https`.
+    /// Status of the claim for an environment that serves its routes over TLS: the URLs begin with `https`.
     pub view_over_tls: StatusView,
     pub warnings: Vec<String>,
     pub notice: Option<&'static str>,
@@ -100,13 +102,13 @@ pub struct Composed {
 }
 
 impl Composed {
-    /// Replaces the claim's status by the one with URLs over TLS, because its environment serves them.
+    /// Replaces the claim's status by the one with URLs over TLS, because the claim's environment serves its routes so.
     pub fn reach_over_tls(&mut self) {
         self.view = self.view_over_tls.clone();
     }
 }
 
-/// Progress of the claim, with the addresses and Secrets for its user.
+/// Status of a claim: its progress, and the addresses and Secrets for its user.
 #[derive(Serialize, JsonSchema)]
 struct Whole<S> {
     #[serde(flatten)]
@@ -157,8 +159,9 @@ pub fn compose<C: Checked>(
     })
 }
 
-/// Faults of a spec against its schema, followed by semantic faults. For the latter, values that fail the schema are
-/// replaced in two different ways. A semantic fault that appears with both is about the author's own values.
+/// Faults of a claim's spec against its schema, followed by faults against the rules that no schema can express. For
+/// the latter, values that fail the schema are replaced in two different ways: a fault that appears with both is about
+/// the author's own values.
 fn with_further<C: Checked>(
     mut faults: Vec<Fault>,
     spec: &Value,
@@ -171,7 +174,7 @@ fn with_further<C: Checked>(
         mended.and_then(|spec| C::check(spec, claim.clone(), settings).err()).unwrap_or_default()
     };
     let mut further = found(Way::Least);
-    // Semantic faults on fields that already failed the schema are skipped.
+    // A field that already failed the schema gets no second fault from the rules that no schema can express.
     further.retain(|fault| !faults.iter().any(|known| known.field == fault.field));
     if !further.is_empty() {
         let otherwise = found(Way::Other);
@@ -182,7 +185,7 @@ fn with_further<C: Checked>(
 }
 
 /// Storage class of each volume in the plan, which must not change, with the field of the observed volume that shows
-/// it.
+/// the former class.
 fn classes(plan: &Plan) -> impl Iterator<Item = Immutable> {
     const CLASS: &str = "/spec/storageClassName";
     let volumes = plan.resources.iter().filter(|resource| resource.manifest()["kind"] == "PersistentVolumeClaim");

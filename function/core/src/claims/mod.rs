@@ -22,10 +22,11 @@ use crate::settings::Settings;
 pub use checked::{Checked, Composed, Description, StatusView};
 use checked::{compose, describe};
 
-/// API version of the claims and of the composites behind them.
+/// API version of this platform's claims and of the composites behind them.
 pub const API_VERSION: &str = "platform.example.org/v1alpha1";
 
-/// Fields that Crossplane keeps in the spec of a composite or claim, besides those of its author.
+/// Names of the fields that Crossplane adds to the spec of a composite or claim, so that they are not taken for fields
+/// of the spec's author.
 const MACHINERY: [&str; 13] = [
     "claimRef",
     "compositeDeletePolicy",
@@ -44,15 +45,16 @@ const MACHINERY: [&str; 13] = [
 
 type Compose = fn(Value, &Checker, Claim, &Settings) -> Result<Composed, Vec<Fault>>;
 
-/// One kind of claim, with its names, its phases, its schema and its composition.
+/// Kind of claim, with its names, its phases, its schema and the function that composes it.
 pub struct Kind {
     pub claim: &'static str,
     pub composite: &'static str,
-    /// Name of the KubeVela ComponentDefinition for claims of this kind, which is the `type` of a component.
+    /// Name of the KubeVela ComponentDefinition for claims of this kind. An Application has this name as the `type` of
+    /// a component.
     pub definition: &'static str,
     /// Short name of the claim's kind for `kubectl get`.
     pub short_name: &'static str,
-    /// Phases of this kind of claim, in reading order.
+    /// Phases of this kind of claim, in the order in which users read of them.
     pub phases: &'static [Phase],
     describe: fn() -> Description,
     /// Checker of the specs of this kind of claim against their schema.
@@ -61,16 +63,18 @@ pub struct Kind {
     pub delete_policy: DeletePolicy,
 }
 
-/// Value of Crossplane's `compositeDeletePolicy`, which decides in which order the objects of a deleted claim go.
+/// Value of Crossplane's `compositeDeletePolicy` for a kind of claim: the order in which the objects of a deleted claim
+/// are deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum DeletePolicy {
-    /// Order of a claim's deletion: the composed resources, the composite, the claim.
+    /// Order in which the objects of a deleted claim are deleted: first the composed resources, then the composite,
+    /// last the claim.
     Foreground,
-    /// Order of a claim's deletion: the composite, then its composed resources. Claims with resources in a virtual
-    /// cluster need this order. In the foreground, Kubernetes deletes the dependents of a managed resource before the
-    /// resource itself, and with them the record that its ProviderConfig is in use. An environment that is deleted at
-    /// the same time would lose its ProviderConfig before the last managed resource that uses it, which could then
-    /// never be deleted.
+    /// Order in which the objects of a deleted claim are deleted: first the composite, then its composed resources.
+    /// Claims with resources in a virtual cluster need this order. In the foreground, Kubernetes deletes the dependents
+    /// of a managed resource before the resource itself, and with them the record that its ProviderConfig is in use. An
+    /// environment that is deleted at the same time would lose its ProviderConfig before the last managed resource that
+    /// uses it, which could then never be deleted.
     Background,
 }
 
@@ -119,12 +123,12 @@ pub static KINDS: [Kind; 3] = [
 ];
 
 impl Kind {
-    /// Kind of claim to which a composite of this kind belongs, if this function composes it.
+    /// Kind of claim to which a composite of the given kind belongs; none where this function does not compose it.
     pub fn of_composite(kind: &str) -> Option<&'static Self> {
         KINDS.iter().find(|known| known.composite == kind)
     }
 
-    /// Kind of claim with this name, if this function composes it.
+    /// Kind of claim with the given name; none where this function does not compose it.
     pub fn of_claim(kind: &str) -> Option<&'static Self> {
         KINDS.iter().find(|known| known.claim == kind)
     }
@@ -139,12 +143,12 @@ impl Kind {
         (self.describe)()
     }
 
-    /// Result of composing the spec of a claim, or all faults of the spec.
+    /// Result of composing a claim from its spec, or all faults of the spec.
     pub fn compose(&self, spec: Value, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
         (self.compose)(spec, self.checker, claim, settings)
     }
 
-    /// Spec of a claim with the defaults of all fields that were left out.
+    /// Spec of a claim with the defaults of all fields that its author left out.
     pub fn filled(&self, spec: &Value) -> Value {
         self.checker.filled(spec)
     }
@@ -154,14 +158,14 @@ impl Kind {
         self.checker.refused(old, new, "spec")
     }
 
-    /// Fields of a claim's spec that the schema does not define. An API server drops them silently, so only a preview
-    /// can report them.
+    /// Fields in a claim's spec that the schema does not define, as faults. An API server drops such fields silently,
+    /// so only a preview can report them.
     pub fn unknown_fields(&self, spec: &Value) -> Vec<Fault> {
         self.checker.unknown(spec, "spec")
     }
 }
 
-/// Spec of a claim or composite as its author wrote it, without the fields that Crossplane keeps there.
+/// Spec of a claim or composite as its author wrote it, without the fields that Crossplane adds to a spec.
 pub fn spec_of(object: &Value) -> Value {
     let mut spec = object.get("spec").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
     if let Some(fields) = spec.as_object_mut() {

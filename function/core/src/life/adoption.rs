@@ -1,8 +1,8 @@
-//! Objects on the host under the names that a plan composes. A provider adopts an existing object with the name of its
-//! manifest: it changes the object, and deletes it with the claim. So each such name is looked up before its provider
-//! may act.
+//! Protection of existing objects in the host cluster whose names a claim's plan also uses. A Crossplane provider takes
+//! over an existing object with the name of its manifest: it changes the object, and deletes it with the claim. So each
+//! such name is looked up before the provider may act.
 //!
-//! The lock decides which claim owns a place; this module does not.
+//! The lock decides which claim owns an environment or a namespace inside one; this module does not.
 
 use serde_json::Value;
 
@@ -11,16 +11,16 @@ use crate::parts::owner::label;
 use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
 
-/// Precondition of composed resources whose provider could adopt an object: every name of the plan on the host is free,
-/// or belongs to the claim. The resources wait for it as for a part.
+/// Precondition of composed resources whose provider could take over an existing object: every name that the plan uses
+/// in the host cluster is free, or belongs to the claim. The resources wait for it as for a part of the plan.
 pub const HOST_NAMES: &str = "host-names";
 
-/// Result of Crossplane's lookup of an object under a name that the function's answer requires.
+/// Result of a lookup in the host cluster, which Crossplane does for an object that the function's answer requires.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Found {
-    /// Crossplane has not looked up the name yet.
+    /// Crossplane has not looked up the object in the host cluster yet.
     Unknown,
-    /// No object on the host has the name.
+    /// The host cluster has no object of the kind and name that were looked up.
     Nothing,
     Object(Value),
 }
@@ -34,25 +34,29 @@ impl Found {
     }
 }
 
-/// Holder of a name on the host that a plan composes.
+/// Finding about a name that a claim's plan uses in the host cluster: not looked up, free, or used by an object of the
+/// claim or of others. A provider must not take over an object of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Holder {
     Unknown,
     Nobody,
     Ours,
-    /// The name belongs to the claim's own object, which is being deleted.
+    /// The object in the host cluster belongs to this claim, and is being deleted.
     Leaving,
-    /// The name belongs to an object without the environment's label, or with the label of another environment.
+    /// The object in the host cluster has no label with an environment, or the label of another environment than the
+    /// claim's.
     Foreign,
-    /// The name belongs to an object of this environment, for claims of the given other namespace.
+    /// The object in the host cluster is of the claim's environment, but for claims of this other namespace.
     OtherNamespace(String),
 }
 
-/// Holder of each name that a plan composes on the host.
+/// Findings about all names that the plan uses in the host cluster, with the key of the composed resource that uses
+/// each name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holders(Vec<(String, Title, Holder)>);
 
-/// Object on the host as messages name it, with the label values that would hand it over to this claim.
+/// Kind and name of an object in the host cluster for messages, with the values of the `kubectl label` command that
+/// would hand it over to this claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Title {
     kind: String,
@@ -61,7 +65,8 @@ struct Title {
     resource: String,
 }
 
-/// Names that a plan composes on the host and that an object may already have, in the plan's order.
+/// Kinds and names for lookups in the host cluster, in the plan's order: those of the plan's manifests whose provider
+/// would take over an existing object.
 pub fn names(plan: &Plan) -> impl Iterator<Item = Name<'_>> {
     let adopting = plan.resources.iter().filter(|resource| resource.adopts);
     adopting.filter_map(|resource| Name::of(&resource.key, resource.manifest()))
@@ -72,8 +77,8 @@ fn labelled<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 impl Holders {
-    /// Holders of the names that a plan composes on the host, judged by the objects that `found` looks up by the key of
-    /// each resource.
+    /// Findings about the names that the plan uses in the host cluster. `found` looks up the existing object of such a
+    /// name, by the key of the composed resource that uses the name.
     pub fn of(plan: &Plan, found: impl Fn(&str) -> Found) -> Self {
         let judge = |resource: &Resource| {
             let manifest = resource.manifest();
@@ -87,34 +92,36 @@ impl Holders {
         Self(plan.resources.iter().filter(|resource| resource.adopts).map(judge).collect())
     }
 
-    /// Whether every name that the plan composes on the host is free or belongs to the claim.
+    /// Whether every name that the plan uses in the host cluster is free, or belongs to the claim, so that providers
+    /// may act.
     pub fn are_clear(&self) -> bool {
         self.0.iter().all(|(.., holder)| matches!(holder, Holder::Nobody | Holder::Ours))
     }
 
-    /// Reason why the claim waits for the names that it needs on the host.
+    /// Reason why the claim waits for a name that its plan uses in the host cluster: the name has not been looked up
+    /// yet, or its object is being deleted.
     pub fn reason(&self) -> Option<String> {
         let said = self.0.iter().filter_map(|(_, title, holder)| title.wait(holder));
         let said: Vec<String> = said.collect();
         (!said.is_empty()).then(|| said.join("; "))
     }
 
-    /// Reason why a resource is not ready although its provider may report it ready: its object on the host is being
-    /// deleted.
+    /// Reason why a composed resource is not ready although its provider may report it ready: its object in the host
+    /// cluster is being deleted.
     pub fn leaving(&self, key: &str) -> Option<String> {
         let (_, title, holder) = self.0.iter().find(|(known, ..)| known == key)?;
         title.wait(holder).filter(|_| *holder == Holder::Leaving)
     }
 
-    /// Faults for all names on the host that belong to others. Only a refused claim keeps a provider from adopting
-    /// their objects.
+    /// Faults of a claim for all names of its plan that belong to objects of others in the host cluster. Only the
+    /// refusal of the claim keeps a provider from taking over these objects.
     pub fn faults(&self, lock_target: &LockTarget) -> Vec<Fault> {
         self.0.iter().filter_map(|(_, title, holder)| title.fault(holder, lock_target)).collect()
     }
 }
 
-/// Holder of a name on the host, from the labels of the object that was found and of the manifest that composes the
-/// name.
+/// Finding about a name that is used by an existing object in the host cluster: the labels of the object are compared
+/// with those of the claim's manifest of the same name.
 fn holder(manifest: &Value, found: &Value) -> Holder {
     let same = |name: &str| labelled(found, name) == labelled(manifest, name);
     match (same("environment"), same("claim-namespace")) {

@@ -1,7 +1,7 @@
-//! Holds: the resources of a plan that must wait, and the parts that each of them waits for.
+//! Holds: the resources of a claim's plan that must wait, and the parts for which each of them waits.
 //!
-//! A held resource stays in the answer, with the annotation that pauses it. Crossplane deletes a resource that an
-//! answer leaves out, so none is left out.
+//! A held resource stays in the function's answer, with the annotation that pauses it. Crossplane deletes every
+//! resource that an answer leaves out.
 
 use crate::parts::plan::{PAUSED, waits_for};
 use std::collections::BTreeSet;
@@ -12,22 +12,22 @@ use serde_json::Value;
 use crate::life::observed::{Failure, Observed, Pause};
 use crate::parts::plan::{Plan, Resource};
 
-/// State of one composed resource of a plan: held, waiting, failed, paused or ready.
+/// State of one composed resource of a claim's plan: held, waiting, failed, paused or ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResourceState {
-    /// The composed resource is held, because these parts are not ready.
+    /// The composed resource is held, that is composed but paused, because these parts of the plan are not ready.
     Held(Vec<&'static str>),
-    /// The composed resource is released, and not ready yet.
+    /// The composed resource is released, that is no longer held, but not ready yet.
     Waiting,
-    /// The composed resource is a Job that has failed for good.
+    /// The composed resource is a Job that has failed, and that Kubernetes does not retry.
     Failed,
-    /// A person has paused the composed resource.
+    /// A person has paused the composed resource, with Crossplane's annotation for it.
     Paused,
     Ready,
 }
 
 impl ResourceState {
-    /// Parts for which the composed resource is held; none in any other state.
+    /// Parts of the plan for which the composed resource is held; none where its state is another than held.
     pub fn held_for(&self) -> &[&'static str] {
         match self {
             Self::Held(parts) => parts,
@@ -36,10 +36,11 @@ impl ResourceState {
     }
 }
 
-/// State of every resource of a plan, in the plan's order. `observed` is in the same order and may be shorter; missing
-/// entries mean not observed. `offered` has names from outside the plan that count as ready parts. It is `None` where
-/// the claim has no place: then no resource that waits for a part is released, and one that no provider has taken up is
-/// held again.
+/// State of every composed resource of a claim's plan, in the plan's order. `observed` has the observations in the same
+/// order; missing ones mean that a resource is not observed. `offered` has preconditions from outside the plan that are
+/// fulfilled, such as entries of the environment's offer. It is `None` where another claim owns this claim's place, or
+/// the environment does not admit the claim: then no resource that waits for a part is released, and one that no
+/// provider has taken up is held again.
 pub fn states(
     plan: &Plan,
     observed: &[Option<Observed>],
@@ -55,7 +56,7 @@ pub fn states(
     all.map(|(resource, observed)| state(resource, observed, &ready, has_place)).collect()
 }
 
-/// Writes the annotation of each announcement in a plan whose parts are all ready.
+/// Sets the annotations by which a plan's resources announce to other claims that parts of the plan are ready.
 pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
     for resource in &mut plan.resources {
         for announcement in std::mem::take(&mut resource.announces) {
@@ -66,12 +67,12 @@ pub fn announce(plan: &mut Plan, ready: &BTreeSet<&'static str>) {
     }
 }
 
-/// Parts of a plan for which at least one composed resource is held.
+/// Parts of a plan for which at least one composed resource of the plan is held.
 pub fn waited_for(states: &[ResourceState]) -> BTreeSet<&'static str> {
     states.iter().flat_map(ResourceState::held_for).copied().collect()
 }
 
-/// Parts of a plan whose resources are all observed ready. A held resource does not count as ready.
+/// Parts of a plan whose composed resources are all observed to be ready. A held resource does not count as ready.
 pub fn ready_parts(plan: &Plan, observed: &[Option<Observed>]) -> BTreeSet<&'static str> {
     let is_ready = |observed: Option<&Observed>| observed.is_some_and(|seen| seen.ready && seen.pause != Pause::Order);
     let all = plan.resources.iter().zip(in_order(observed));
@@ -79,7 +80,8 @@ pub fn ready_parts(plan: &Plan, observed: &[Option<Observed>]) -> BTreeSet<&'sta
     plan.resources.iter().map(|resource| resource.part).filter(|part| !unready.contains(part)).collect()
 }
 
-/// Observations of a plan's resources in the plan's order, continued without end by missing ones.
+/// Observations of a plan's resources in the plan's order, then `None` without end, for resources that are not
+/// observed.
 fn in_order(observed: &[Option<Observed>]) -> impl Iterator<Item = Option<&Observed>> {
     observed.iter().map(Option::as_ref).chain(iter::repeat(None))
 }
@@ -107,8 +109,8 @@ fn state(
     }
 }
 
-/// Manifest that the function's answer desires for a resource in this state. A held one is paused, and names the parts
-/// that it waits for.
+/// Manifest of a composed resource as the function's answer desires it. A held resource has two more annotations: one
+/// that pauses it, and one with the parts for which it waits.
 pub fn desired(mut resource: Resource, state: &ResourceState) -> Value {
     if let ResourceState::Held(parts) = state {
         resource.annotate(PAUSED, "true");

@@ -1,6 +1,6 @@
-//! Values that must not change, compared with what is observed. An API server accepts a change that the claim's schema
-//! had no rule for at that time, and a value of the settings has no API server that compares it. A composed resource
-//! still shows the former value.
+//! Comparison of values in claims and in the platform team's settings that must not change with their former values,
+//! which composed resources still show. The API server is not enough: it accepts a change for which the claim's schema
+//! had no rule at that time, and it knows no rules for the settings.
 
 use serde_json::Value;
 
@@ -10,75 +10,84 @@ use crate::schema::fault::Fault;
 use crate::schema::size::Bytes;
 use crate::text::yaml;
 
-/// Value of a claim or of the settings that must not change, and how a composed resource shows its former value.
+/// Value of a claim or of the platform team's settings that must not change, with the composed resource that shows the
+/// former value, and the message about a change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Immutable {
-    /// Key of the composed resource that shows the value which must not change.
+    /// Key of the composed resource that shows the former value of the field.
     pub key: String,
     field: &'static str,
     message: &'static str,
     shown: Shown,
 }
 
-/// Content that a composed resource shows as long as a value has not changed. The first text of a variant is a JSON
-/// pointer into the resource.
+/// Content that a composed resource shows for as long as a value of the claim or of the settings has not changed. The
+/// first text of a variant is a JSON pointer to that content.
 #[derive(Clone, Debug, PartialEq)]
 enum Shown {
-    /// The composed resource shows a text, which must be equal to the claim's.
+    /// Text in the composed resource from a claim field that must not change: the claim must still have the same text.
     Same(String, String),
-    /// The composed resource shows a size, which must not be larger than the claim's.
+    /// Size of a volume in the composed resource, from a claim field that must not shrink: the claim must have this
+    /// size or a larger one.
     Size(String, Bytes),
-    /// The composed resource shows names separated by commas, all of which the claim must still have.
+    /// Names in the composed resource, separated by commas, from a claim field that must not lose names: the claim must
+    /// still have all of them.
     Names(String, Vec<String>),
-    /// The composed resource shows entries `name=value` separated by commas. The claim must have no other value for any
-    /// of these names.
+    /// Entries `name=value` in the composed resource, separated by commas, from a claim field whose values must not
+    /// change: the claim must have no other value for any of these names.
     Entries(String, Vec<String>),
-    /// The composed resource shows the storage class of a volume, or none for the default class. It must be that of the
-    /// platform team's settings.
+    /// Storage class of a volume in the composed resource, or none for the cluster's default class. The class in the
+    /// platform team's settings must be the same.
     Class(Class),
-    /// The composed resource must not exist: it would show that the claim once asked for it.
+    /// Nothing: the composed resource must not exist, because its existence would show that the claim once asked for
+    /// it.
     Nothing,
-    /// The composed resource's management policies must not have `Delete` or `*`, so that the provider leaves the
-    /// resource behind.
+    /// Management policies of the composed resource without `Delete` and `*`, so that its provider leaves the object
+    /// behind when the claim is deleted.
     LeftAlone,
 }
 
-/// Storage class of a volume, which must not change, and the place where a composed resource shows it.
+/// Storage class of a volume, which must not change, and the JSON pointer at which a composed resource shows the former
+/// class.
 #[derive(Clone, Debug, PartialEq)]
 struct Class {
     at: String,
-    /// JSON pointer to the storage class inside the text at `at`, where that text is YAML.
+    /// JSON pointer to the storage class within a YAML text, for a composed resource that has Helm values as text; `at`
+    /// is then the pointer to that text.
     within: Option<&'static str>,
-    /// Name of the volume in messages about its storage class.
+    /// Description of the volume in messages about its storage class.
     volume: String,
     now: Option<String>,
 }
 
 impl Immutable {
-    /// Text of a claim that must not change, which the composed resource shows at the JSON pointer `at`.
+    /// Text in a claim that must not change. The composed resource under `key` shows the former text at the JSON
+    /// pointer `at`.
     pub fn same(key: &'static str, at: &str, now: &str, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Same(at.to_owned(), now.to_owned()) }
     }
 
-    /// Size of a volume that must not shrink, in a PersistentVolumeClaim that an Object of provider-kubernetes wraps.
+    /// Size of a volume in a claim that must not shrink. The PersistentVolumeClaim in an Object of provider-kubernetes
+    /// shows the former size.
     pub fn volume(key: &'static str, now: Bytes, field: &'static str, rule: Rule) -> Self {
         let at = format!("{MANIFEST}/spec/resources/requests/storage");
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Size(at, now) }
     }
 
-    /// Names in a claim of which none may be removed, which the composed resource shows at the JSON pointer `at`.
+    /// Names in a claim, of which none may be removed. The composed resource under `key` shows the former names at the
+    /// JSON pointer `at`.
     pub fn names(key: &'static str, at: String, now: &[String], field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Names(at, now.to_vec()) }
     }
 
-    /// Entries `name=value` of a claim whose values must not change, which the composed resource shows at the JSON
-    /// pointer `at`.
+    /// Entries `name=value` of a claim, whose values must not change. The composed resource under `key` shows the
+    /// former entries at the JSON pointer `at`.
     pub fn entries(key: &'static str, at: String, now: Vec<String>, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Entries(at, now) }
     }
 
-    /// Storage class, which must not change, of a volume that the composed resource creates. `None`: the default class
-    /// of the cluster.
+    /// Storage class in the platform team's settings for a volume, which must not change. The composed resource under
+    /// `key` shows the former class. `None` is the cluster's default class.
     pub fn class(
         key: &str,
         (at, within): (&str, Option<&'static str>),
@@ -90,20 +99,20 @@ impl Immutable {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Class(class) }
     }
 
-    /// Composed resource that the claim does not ask for. If it exists, the claim once asked for it, and `field` has
-    /// changed.
+    /// Composed resource that the claim does not ask for. If it is observed, the claim once asked for it, and `field`
+    /// has changed although it must not.
     pub fn absent(key: &'static str, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Nothing }
     }
 
-    /// Composed resource that is retained when its claim is deleted. A claim may ask for that only at its creation: a
-    /// resource that does not exist, or that its provider may delete, is a fault.
+    /// Composed resource that its provider leaves behind when the claim is deleted. A claim may keep this behaviour,
+    /// but cannot switch it on: a resource that does not exist, or that its provider may delete, is a fault.
     pub fn left_alone(key: &'static str, field: &'static str, rule: Rule) -> Self {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::LeftAlone }
     }
 
-    /// The fault of a field that must not change, if the observed resource contradicts the claim. A resource without
-    /// the value does not contradict it, except for [`Shown::LeftAlone`].
+    /// Fault of a field that must not change, if the observed resource contradicts the claim. A resource that does not
+    /// show the value contradicts nothing, except for [`Shown::LeftAlone`].
     fn fault(&self, observed: Look) -> Option<Fault> {
         let text = |at: &str| match observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
             Value::String(text) => Some(text),
@@ -139,8 +148,8 @@ impl Immutable {
         Some(Fault::new(self.field, format!("{} (the cluster has {was:?})", self.message)))
     }
 
-    /// The fault of a changed storage class, if a volume has another one. Without a finalizer on the managed resource,
-    /// its provider has not created the volume yet, and the class may still change.
+    /// Fault of a changed storage class, if a volume was created with another one. A managed resource without
+    /// finalizers has no volume yet, because its provider has not acted, and the class may still change.
     fn class_fault(&self, class: &Class, observed: Look) -> Option<Fault> {
         let finalizers = observed(&self.key, &["metadata", "finalizers"])?;
         finalizers.as_array().filter(|finalizers| !finalizers.is_empty())?;
@@ -164,21 +173,22 @@ impl Immutable {
     }
 }
 
-/// Steps of a JSON pointer, for the lookup of a value by its path.
+/// Steps of a JSON pointer, as field names for the lookup of a value in an observed resource.
 fn steps(pointer: &str) -> Vec<String> {
     pointer.split('/').skip(1).map(|step| step.replace("~1", "/")).collect()
 }
 
-/// Lookup of a value, by its path, in the resource that is observed under a key.
+/// Lookup of a value in an observed composed resource, by the key of the resource and the path of the value.
 type Look<'a> = &'a dyn Fn(&str, &[&str]) -> Option<Value>;
 
-/// Faults of a new claim for values that only an existing claim may keep: nothing of a new one is observed.
+/// Faults of a new claim for values that an existing claim may keep, but a new one must not have: nothing of a new
+/// claim is observed.
 pub fn barred(immutable: &[Immutable]) -> Vec<Fault> {
     broken(immutable, &|_, _| None)
 }
 
-/// Faults of all fields that have changed and must not, compared with the resource that is observed under each key. A
-/// field has at most one fault.
+/// Faults of all fields that must not change and have changed, compared with the composed resource that is observed
+/// under each key. A field has at most one fault.
 pub fn broken(immutable: &[Immutable], observed: Look) -> Vec<Fault> {
     let mut faults: Vec<Fault> = Vec::new();
     for immutable in immutable {

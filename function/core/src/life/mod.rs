@@ -1,4 +1,5 @@
-//! State of a plan in a cluster: holds, observations, the ownership of its place, adoption, and the report to its user.
+//! Life of a claim's plan in a cluster: its held resources, observations, values that must not change, the ownership of
+//! its place, the adoption of existing objects, and the report to the claim's user.
 
 pub mod adoption;
 pub mod hold;

@@ -1,7 +1,7 @@
 //! Observation of one composed resource: whether it is ready, who paused it, and why it is not ready.
 //!
-//! Single fields are looked up by their paths, so that no caller has to decode whole resources: they may be as large
-//! and as deep as an API server accepts.
+//! Single fields of the observed resource are looked up by their paths, so that no caller has to decode the whole
+//! resource: it may be as large and as deep as an API server accepts.
 
 use serde_json::Value;
 
@@ -10,63 +10,67 @@ use crate::parts::plan::{PAUSED, Ready, Resource, waits_for};
 /// Observation of one composed resource: whether it is ready, paused or failed, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// Whether the composed resource reports that it is ready. A kind that reports nothing is ready once it exists.
+    /// Whether the composed resource reports that it is ready. A resource of a kind that reports nothing is ready once
+    /// it exists.
     pub ready: bool,
-    /// Whether the composed resource has a finalizer of its provider. Such a resource must never be paused again,
-    /// because a provider does not delete a paused resource.
+    /// Whether the composed resource has a finalizer, which its provider sets when it first acts. Such a resource must
+    /// never be paused again, because a provider does not delete a paused resource.
     pub taken_up: bool,
     pub pause: Pause,
     pub failure: Failure,
-    /// Reason why the composed resource is not ready, in its own words or those of its provider.
+    /// Reason why the composed resource is not ready, in the resource's own words or those of its provider.
     pub words: Option<String>,
-    /// Name of the composed resource on the host, for a message about its pause; only set where a person paused it.
+    /// Name of the composed resource in the host cluster, for the message that a person paused it; unset where nobody
+    /// did.
     pub name: Option<String>,
 }
 
-/// Failure of a composed resource that is a Deployment or Job.
+/// Failure of a composed resource that runs pods, such as a Deployment or a Job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Failure {
     #[default]
     None,
-    /// Pods of the composed resource fail or do not start; their status or log has the reason.
+    /// Pods of the composed resource fail or do not start. The status or the log of these pods has the reason.
     Pods,
     /// The composed resource is a Job with the condition `Failed`, which Kubernetes does not retry.
     Job,
 }
 
-/// Pause of a composed resource, by which its provider leaves it alone.
+/// Pause of a composed resource, by which its provider leaves the resource alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pause {
     #[default]
     None,
-    /// This function has paused the composed resource: an annotation names the parts that the resource waits for.
+    /// This function has paused the composed resource: an annotation names the parts of the plan for which the resource
+    /// waits.
     Order,
-    /// A person has paused the composed resource: no annotation names parts that it waits for.
+    /// A person has paused the composed resource: no annotation names parts of the plan for which the resource waits.
     Person,
 }
 
-/// Path of the conditions of a managed resource. `INNER` is the path of the conditions of the manifest inside an
-/// Object.
+/// Paths of conditions: `OWN` is that of a managed resource, `INNER` that of the observed manifest in an Object of
+/// provider-kubernetes.
 const OWN: &[&str] = &["status", "conditions"];
 const INNER: &[&str] = &["status", "atProvider", "manifest", "status", "conditions"];
-/// Path of the container statuses of a pod inside an Object of provider-kubernetes.
+/// Path of a pod's container statuses in the Object of provider-kubernetes that observes the pod.
 const CONTAINERS: &[&str] = &["status", "atProvider", "manifest", "status", "containerStatuses"];
 
-/// Reason of a condition `Synced` that is false because the managed resource is paused.
+/// Reason in the condition `Synced` of a managed resource that its provider sets to false because the resource is
+/// paused.
 const RECONCILE_PAUSED: &str = "ReconcilePaused";
 
-/// Longest text, in characters, that a message quotes from another program.
+/// Longest text of another program that a message to users quotes, in characters.
 const WORDS: usize = 200;
 
-/// Lookup of single fields in an observed composed resource, whose other fields are not decoded.
+/// Lookup of single fields in an observed composed resource, without decoding its other fields.
 pub trait Look {
-    /// Value at a path of an observed composed resource.
+    /// Value of the observed composed resource at a path of field names.
     fn field(&self, path: &[&str]) -> Option<Value>;
-    /// First condition of a type in the list at a path of an observed composed resource.
+    /// First condition of type `kind` in the list of conditions at a path of the observed composed resource.
     fn condition(&self, path: &[&str], kind: &str) -> Option<Condition>;
 }
 
-/// Fields of a Kubernetes condition that decide readiness.
+/// Fields of a Kubernetes condition that decide whether a composed resource is ready.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
     pub status: Option<String>,
@@ -75,7 +79,7 @@ pub struct Condition {
     pub observed_generation: Option<i64>,
 }
 
-/// Lookup of fields in an observed resource that is decoded already.
+/// Lookup of single fields in an observed composed resource that is decoded already.
 impl Look for &Value {
     fn field(&self, path: &[&str]) -> Option<Value> {
         at(self, path).cloned()
@@ -99,7 +103,8 @@ fn at<'a>(resource: &'a Value, path: &[&str]) -> Option<&'a Value> {
 }
 
 impl Observed {
-    /// Observation of a composed resource of the plan. For a ready resource, as few fields as possible are looked up.
+    /// Observation of a resource in the plan, from what Crossplane observed. For a ready resource, as few fields as
+    /// possible are looked up.
     pub fn of(planned: &Resource, seen: &impl Look) -> Self {
         let annotation = |name: &str| seen.field(&["metadata", "annotations", name]);
         let pause = if annotation(&waits_for()).is_some() {
@@ -127,7 +132,7 @@ impl Observed {
     }
 }
 
-/// Reason why a composed resource is not ready.
+/// Reason why a composed resource is not ready, for the report to the claim's user.
 #[derive(Debug)]
 struct Obstacle {
     failure: Failure,
@@ -137,7 +142,7 @@ struct Obstacle {
 impl Obstacle {
     /// First reason why a composed resource is not ready, in this order: deletion, a failed Job, a change that the
     /// provider or the controller has not taken up, messages of the provider, of Helm or of a container, failing pods,
-    /// conditions of the manifest.
+    /// conditions of the manifest in an Object.
     fn of(planned: &Resource, seen: &impl Look) -> Option<Self> {
         if is_deleted(seen) {
             return Some(Self::saying("it is being deleted"));
@@ -147,8 +152,7 @@ impl Obstacle {
         }
         let [synced, ready] = ["Synced", "Ready"].map(|kind| seen.condition(OWN, kind));
         let lags = lag(synced.as_ref(), seen);
-        // A paused managed resource has a condition `Synced` that is false with a reason of its own, which is no
-        // failure.
+        // A paused managed resource has a false condition `Synced` with a reason of its own, which is no failure.
         let fails = |synced: &Condition| synced.says("False") && synced.reason.as_deref() != Some(RECONCILE_PAUSED);
         let is_ready = ready.as_ref().is_some_and(|ready| ready.says("True"));
         if is_ready && lags.is_none() && !synced.as_ref().is_some_and(fails) {
@@ -190,21 +194,21 @@ impl Condition {
     }
 }
 
-/// Whether a composed resource, or the manifest inside an Object, is being deleted.
+/// Whether a composed resource is being deleted, or the object whose manifest an Object of provider-kubernetes has.
 fn is_deleted(seen: &impl Look) -> bool {
     let inner = ["status", "atProvider", "manifest", "metadata", "deletionTimestamp"];
     [&inner[3..], &inner].iter().any(|path| seen.field(path).is_some_and(|stamp| !stamp.is_null()))
 }
 
-/// Reason why a composed resource's observed status is from before the last change: the provider or the controller has
-/// not taken it up.
+/// Reason why the observed status of a composed resource is from before the last change: the provider or the controller
+/// has not taken up the change.
 fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
     let number = |path: &[&str]| seen.field(path).and_then(|number| number.as_i64());
     let is_behind =
         |noted: Option<i64>, now: &[&str]| noted.is_some_and(|noted| number(now).is_some_and(|now| noted < now));
-    // Providers record the observed generation in the condition `Synced`, and mostly not in `Ready`. A PushSecret has
-    // neither: External Secrets writes `GENERATION-HASH` of its last push into the status, and nothing after a failed
-    // template.
+    // Providers record the observed generation of a managed resource in the condition `Synced`, and mostly not in
+    // `Ready`. A PushSecret has it in neither: External Secrets writes `GENERATION-HASH` of its last push into the
+    // status, and nothing after a failed template.
     let pushed = || {
         let version = seen.field(&["status", "syncedResourceVersion"])?;
         version.as_str()?.split_once('-')?.0.parse().ok()
@@ -218,14 +222,15 @@ fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
         .then_some("its controller has not taken up the last change yet")
 }
 
-/// Helm's description of a release that is not deployed, as provider-helm reports it.
+/// Description by Helm of a release that is not deployed, as provider-helm reports it: a reason why the Release is not
+/// ready.
 fn release_description(seen: &impl Look) -> Option<String> {
     let text = |field: &str| seen.field(&["status", "atProvider", field])?.as_str().map(str::to_owned);
     let is_deployed = text("state")? == "deployed";
     text("releaseDescription").filter(|words| !is_deployed && !words.trim().is_empty())
 }
 
-/// Message about a workload's pods that are refused, do not start in time, or fail.
+/// Message about pods of a Deployment or Job that are refused, do not start in time, or fail.
 fn failing_pods(ready: Ready, seen: &impl Look) -> Option<String> {
     let message = |kind: &str, status: &str| {
         let condition = seen.condition(INNER, kind).filter(|condition| condition.says(status))?;
@@ -241,8 +246,8 @@ fn failing_pods(ready: Ready, seen: &impl Look) -> Option<String> {
     }
 }
 
-/// Message of a pod's first container that has one: the last line that its ended program left, or the reason why it is
-/// not started.
+/// Message about a pod from the status of its containers, the first that has one: the last line that an ended container
+/// left, or the reason why a container is not started.
 fn container(statuses: &Value) -> Option<String> {
     let said = |status: &Value| {
         let ended = ["/state", "/lastState"].iter().find_map(|state| {
@@ -254,7 +259,7 @@ fn container(statuses: &Value) -> Option<String> {
     statuses.as_array()?.iter().find_map(said)
 }
 
-/// First line of another program's text, cut to the longest length that a message quotes.
+/// First line of another program's text, cut to the longest length that a message to users quotes.
 fn shortened(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().trim_end_matches('.');
     let plain = line.chars().map(|letter| if letter.is_control() { ' ' } else { letter });

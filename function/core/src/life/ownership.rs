@@ -1,5 +1,6 @@
-//! Ownership of places. The lock of a place is a composed resource with a fixed name. The first composite that composes
-//! the lock becomes its controller, and the API server rejects a second controller.
+//! Ownership of places, which are an environment or a namespace inside one, by claims. The lock of a place is a
+//! composed resource with a fixed name. The first composite that composes the lock becomes its controller, and the API
+//! server rejects a second controller.
 //!
 //! That rejection covers the lock only, so this function holds all other resources of a second claim.
 
@@ -10,42 +11,49 @@ use crate::parts::part::{LOCK, PART_OF};
 use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
 
-/// Place that a lock guards for a claim, as messages name it.
+/// Place that a claim needs for itself, an environment or a namespace inside one, in the form that messages to users
+/// need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockTarget {
-    /// Beginning of the message that another claim owns the place.
+    /// Beginning of the message that another claim owns the environment or the namespace inside one.
     pub taken: String,
-    /// Field of the claim that names the place, and the value of the field.
+    /// Field of the claim that names the place, that is the environment or the namespace, and the value of the field.
     pub field: &'static str,
     pub name: String,
-    /// Former name of a place's lock, which two places could share. Crossplane keeps the name that a composed resource
-    /// has, so a lock with this name may still hold the place.
+    /// Former name of the lock, the composed resource by which a claim owns a namespace in a virtual cluster. Locks of
+    /// two namespaces could share it. Crossplane keeps the name of a composed resource, so the lock of an old claim may
+    /// still have it.
     pub former_lock: Option<String>,
 }
 
-/// Lock of a place: a composed resource with a fixed name, which only one claim can own.
+/// Lock of a place, that is of an environment or a namespace inside one: a composed resource with a fixed name, which
+/// only one claim can own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lock<'a> {
     pub name: Name<'a>,
     composed: &'a Value,
 }
 
-/// Key under which the function's answer requires the object with the former name of a lock.
+/// Key under which the function's answer requires a lookup of a lock by its former name. A lock is the composed
+/// resource by which a claim owns a namespace in a virtual cluster.
 pub const FORMER_LOCK: &str = "former-lock";
 
-/// Ownership of a place, as one composite that needs the place finds it.
+/// Ownership of a place, an environment or a namespace inside one, from the view of one composite that needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// The place is open: the composite holds the lock, or no claim does.
+    /// The environment or namespace that the composite needs is open to it: the composite holds the lock, or no claim
+    /// does.
     Open,
-    /// Another claim holds this lock of the place. `leaving`: the lock is being deleted.
+    /// Another claim holds this lock of the environment or namespace that the composite needs. `leaving`: the lock is
+    /// being deleted.
     Taken { by: Claim, lock: String, leaving: bool },
-    /// An object with the name of the place's lock lacks this function's labels. Composing the lock would adopt that
-    /// object.
+    /// An object of others has the name of the lock: it lacks this function's labels. Crossplane would take over that
+    /// object if the lock were composed.
     Foreign { lock: String },
 }
 
-/// Locks in a claim's plan, the resources that say whose a place is, in the plan's order.
+/// Locks in a claim's plan, in the plan's order: the resources that say which claim owns an environment or a namespace
+/// inside one.
 pub fn locks(plan: &Plan) -> impl Iterator<Item = Lock<'_>> {
     plan.resources.iter().filter(|resource| resource.part == LOCK).filter_map(lock)
 }
@@ -54,23 +62,25 @@ fn lock(resource: &Resource) -> Option<Lock<'_>> {
     Some(Lock { name: Name::of(&resource.key, &resource.composed)?, composed: &resource.composed })
 }
 
-/// Ownership of a plan's place, from the objects that were found under the names of its locks. `composite` is the
-/// composite's UID.
+/// Ownership of the place that a plan needs, from the objects that were found under the names of its locks. `composite`
+/// is the UID of the plan's composite.
 pub fn ownership(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value>) -> Ownership {
     let judge = |lock: Lock| held(lock.name, composite, &found(lock.name.key)?);
     let former = |lock: Lock| {
         let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
         let name = found.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        // A lock under the name that earlier versions gave to locks. It counts only where another claim controls it:
-        // this function never composes a lock under such a name, so a lock without a controller is never taken over.
+        // A lock, by which a claim owns a namespace, counts under a former name only where another claim controls it.
+        // This function composes no lock under such a name any more, and so never takes one over that has no
+        // controller.
         held(Name { name, ..lock.name }, composite, &found)
             .filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
     };
     locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Ownership::Open)
 }
 
-/// Whether an observed lock under a former name is for the same place. The former name can be that of several places.
-/// The lock's labels have the environment and the role, and with both of them the name determines the namespace.
+/// Whether an observed lock with a former name is for the same place as a lock of the plan. Several places can share a
+/// former name. The labels of the lock have the environment and the system, and with these two the former name
+/// determines the namespace.
 fn is_same_place(lock: &Lock, found: &Value) -> bool {
     let same = |name: &str| {
         let of = |object: &Value| object.get("metadata")?.get("labels")?.get(name).cloned();
@@ -79,7 +89,8 @@ fn is_same_place(lock: &Lock, found: &Value) -> bool {
     same(&label("environment")) && same(PART_OF)
 }
 
-/// Ownership of a place by another than the composite; none where the composite holds the lock, or no claim does.
+/// Ownership of an environment or namespace by another than this composite, judged by one observed lock; none where the
+/// composite holds the lock, or no claim does.
 fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
     let metadata = found.get("metadata")?;
     let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str().map(str::to_owned);
@@ -91,14 +102,16 @@ fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
             let leaving = metadata.get("deletionTimestamp").is_some();
             Some(Ownership::Taken { by: Claim { namespace, name }, lock, leaving })
         }
-        // A lock without a controller was left behind by a deleted claim, so the next claim may take it.
+        // A lock without a controller was left behind by a deleted claim, so the next claim may take over the lock and
+        // with it the namespace or environment.
         (None, Some(_)) => None,
         (_, None) => Some(Ownership::Foreign { lock }),
     }
 }
 
 impl Ownership {
-    /// Reason why the claim waits for its place, with its remedy.
+    /// Reason why the claim waits, with a remedy for the user: another claim owns the environment or the namespace that
+    /// the claim needs.
     pub fn reason(&self, lock_target: &LockTarget) -> Option<String> {
         let Self::Taken { by: Claim { namespace, name }, lock, leaving } = self else { return None };
         let LockTarget { taken, field, .. } = lock_target;
@@ -111,8 +124,8 @@ impl Ownership {
         })
     }
 
-    /// Fault of a claim whose lock has the name of a foreign object. Only a refused claim keeps Crossplane from
-    /// adopting that object.
+    /// Fault of a claim whose lock, a composed resource with a fixed name, would have the name of an object of others.
+    /// Only the refusal of the claim keeps Crossplane from taking over that object.
     pub fn fault(&self, lock_target: &LockTarget) -> Option<Fault> {
         let Self::Foreign { lock } = self else { return None };
         let message = format!(

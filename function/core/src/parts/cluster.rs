@@ -1,5 +1,6 @@
-//! Places of composed resources: on the host or inside the virtual cluster, carried by an Object or a Release, or
-//! applied by Crossplane itself.
+//! Constructors of composed resources for the host cluster and for an environment's virtual cluster.
+//! provider-kubernetes applies a manifest from an Object, provider-helm installs a chart from a Release, and Crossplane
+//! itself applies the rest.
 
 use std::collections::BTreeMap;
 
@@ -16,18 +17,20 @@ use crate::parts::plan::{Place, Plan, Ready, Resource};
 use crate::settings::pins::Chart;
 use crate::text::yaml;
 
-/// Helm chart, and the release as which it is installed.
+/// Installation of a Helm chart: the chart, with the name, the namespace and the values of its release.
 pub struct Installation<'a> {
     pub chart: Chart,
-    /// Name of the Helm release. The chart derives the names of its objects from it.
+    /// Name of the Helm release, from which the chart derives the names of its Kubernetes objects.
     pub name: &'a str,
     pub namespace: &'a str,
-    /// Whether another resource of the environment makes the namespace, so that Helm must not create it.
+    /// Whether another resource of the environment creates the namespace of the Helm release, so that Helm must not
+    /// create it.
     pub namespace_exists: bool,
     pub values: Value,
 }
 
-/// Actions that a provider takes on an object that it manages.
+/// Actions that a Crossplane provider may take on an object that it manages: all, all but deletion, or observation
+/// only.
 #[derive(Clone, Copy)]
 enum Touch {
     Whole,
@@ -51,48 +54,53 @@ impl Touch {
 }
 
 impl Part<'_> {
-    /// Object of provider-kubernetes with a manifest for the virtual cluster. With [`Leaves::Everything`] the manifest
-    /// stays when the claim is deleted.
+    /// Composed resource: an Object of provider-kubernetes, whose manifest is applied in the virtual cluster. With
+    /// [`Leaves::Everything`], the applied manifest stays there when the claim is deleted.
     pub fn inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         let keep = self.owner.leaves == Leaves::Everything;
         self.object(suffix, manifest, ready, Place::Inside, Touch::keeping(keep))
     }
 
-    /// Object of provider-kubernetes that observes something which another program makes in the virtual cluster. The
-    /// provider never changes it.
+    /// Composed resource: an Object of provider-kubernetes for an object that another program creates in the virtual
+    /// cluster, such as a pod. The provider observes that object and never changes it.
     pub fn seen_inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         self.object(suffix, manifest, ready, Place::Inside, Touch::Never)
     }
 
-    /// Object of provider-kubernetes with a PersistentVolumeClaim for the virtual cluster. With [`Leaves::Volumes`] or
-    /// [`Leaves::Everything`] the volume stays when the claim is deleted.
+    /// Composed resource: an Object of provider-kubernetes with a PersistentVolumeClaim for the virtual cluster. With
+    /// [`Leaves::Volumes`] or [`Leaves::Everything`], the volume stays when the user's claim is deleted.
     pub fn volume_inside(&self, suffix: &str, manifest: &impl Serialize) -> Resource {
         let keep = self.owner.leaves != Leaves::Nothing;
         self.object(suffix, manifest, Ready::Exists, Place::Inside, Touch::keeping(keep))
     }
 
-    /// Object of provider-kubernetes with a manifest for the host, which is deleted with the claim.
+    /// Composed resource: an Object of provider-kubernetes, whose manifest is applied in the host cluster and deleted
+    /// with the claim.
     pub fn on_host(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         self.object(suffix, manifest, ready, Place::Host, Touch::Whole)
     }
 
-    /// Object of provider-kubernetes with a manifest for the host, which stays when the claim is deleted.
+    /// Composed resource: an Object of provider-kubernetes, whose manifest is applied in the host cluster and stays
+    /// there when the claim is deleted.
     pub fn kept_on_host(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         self.object(suffix, manifest, ready, Place::Host, Touch::AllButDeletion)
     }
 
-    /// Release of provider-helm that installs a chart in the virtual cluster.
+    /// Composed resource: a Release of provider-helm, which installs a chart in the virtual cluster. With
+    /// [`Leaves::Everything`], the chart stays installed when the claim is deleted.
     pub fn release_inside(&self, suffix: &str, installation: Installation) -> Resource {
         let keep = self.owner.leaves == Leaves::Everything;
         self.release(suffix, installation, Place::Inside, keep)
     }
 
-    /// Release of provider-helm that installs a chart on the host, and is uninstalled with the claim.
+    /// Composed resource: a Release of provider-helm, which installs a chart in the host cluster and uninstalls it with
+    /// the claim.
     pub fn release_on_host(&self, suffix: &str, installation: Installation) -> Resource {
         self.release(suffix, installation, Place::Host, false)
     }
 
-    /// Resource on the host that Crossplane itself applies, without a provider. It is ready once it exists.
+    /// Composed resource in the host cluster that Crossplane itself applies, without a provider. The resource counts as
+    /// ready once it exists.
     pub fn directly<S: Spec>(&self, suffix: &str, metadata: ObjectMeta, spec: S) -> Resource {
         Resource {
             key: self.key(suffix),
@@ -107,7 +115,7 @@ impl Part<'_> {
         }
     }
 
-    /// Metadata of a managed resource, without a name: Crossplane generates one.
+    /// Metadata of a managed resource (an Object or a Release): labels, and no name, because Crossplane generates one.
     pub fn managed_metadata(&self) -> ObjectMeta {
         ObjectMeta { labels: Some(self.owner.labels()), ..ObjectMeta::default() }
     }
@@ -136,17 +144,17 @@ impl Part<'_> {
         let release = Release {
             provider_config_ref: self.provider_config(place),
             management_policies: Touch::keeping(keep).policies(),
-            // provider-helm never retries a first installation that failed where `rollbackLimit` is unset, and does not
-            // retry at the limit either. So the limit is set to the maximum.
+            // Where `rollbackLimit` of a Release is unset or reached, provider-helm never retries a first installation
+            // that failed. So the limit is set to the maximum.
             rollback_limit: i32::MAX,
             for_provider: helm::Parameters {
                 chart: self.owner.settings.chart(installation.chart),
                 namespace: installation.namespace.to_owned(),
                 skip_create_namespace: installation.namespace_exists,
                 wait: true,
-                // provider-helm itself gives up after ten minutes, so Helm waits for less. The duration is in the form
-                // in which the provider writes it back; in another form, Crossplane and the provider would overwrite
-                // each other's value.
+                // provider-helm gives up an installation after ten minutes, so Helm waits for the chart's objects for
+                // less. The duration is in the form in which provider-helm writes it back; in another form, Crossplane
+                // and the provider would overwrite each other's value.
                 wait_timeout: "8m0s",
                 values: installation.values,
             },
@@ -179,8 +187,8 @@ impl Part<'_> {
     }
 }
 
-/// Makes the provider watch two kinds of Objects, so that a change is seen at once: those that other parts wait for and
-/// whose readiness is more than existence, and those that are only observed.
+/// Makes provider-kubernetes watch two sorts of Objects, so that it reports a change at once: those of parts for which
+/// other parts wait, unless mere existence makes them ready, and those that only observe an object of another program.
 pub fn watch(plan: &mut Plan) {
     let waited_for = plan.waited_for();
     for resource in &mut plan.resources {
@@ -208,19 +216,19 @@ fn readiness(ready: Ready) -> Readiness {
     }
 }
 
-/// Content of a configuration file as YAML text.
+/// YAML text of a configuration file for a container's program.
 #[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
 pub fn yaml(content: &impl Serialize) -> String {
     yaml::document(content).expect("a configuration file is plain data")
 }
 
-/// Kubernetes manifest as a JSON value.
+/// JSON value of a Kubernetes manifest or of another typed value.
 #[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
 pub fn to_value(manifest: &impl Serialize) -> Value {
     serde_json::to_value(manifest).expect("a manifest is plain data")
 }
 
-/// Kubernetes manifest or other value as one line of JSON.
+/// JSON text, on one line, of a Kubernetes manifest or of another typed value.
 #[allow(clippy::expect_used, clippy::missing_panics_doc, reason = "structs with text as keys always serialise")]
 pub fn to_text(manifest: &impl Serialize) -> String {
     serde_json::to_string(manifest).expect("a manifest is plain data")

@@ -1,4 +1,5 @@
-//! Demand of a claim: the CPU, memory and storage that its plan requests in all.
+//! Demand of a claim: the CPU, memory and storage that its plan requests in all, for the comparison with the platform
+//! team's limits.
 //!
 //! The sum has the requests of each pod template times the number of its pods, the size of each PersistentVolumeClaim,
 //! and each `requests` in a chart's Helm values. Requests that a chart sets by its own defaults are not in the plan and
@@ -12,7 +13,7 @@ use crate::parts::plan::Plan;
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::limits::Demand;
 
-/// Sum of the CPU, memory and storage that all resources in a plan request.
+/// Sum of the CPU, memory and storage that all resources in a claim's plan request.
 pub fn of(plan: &Plan) -> Demand {
     plan.resources.iter().map(|resource| of_manifest(resource.manifest())).fold(Demand::default(), Demand::plus)
 }
@@ -31,7 +32,7 @@ fn of_pods(manifest: &Value, pod: &Value) -> Demand {
     if manifest.get("apiVersion").is_some_and(|version| version == knative::Service::API_VERSION) {
         let most = manifest.pointer("/spec/template/metadata/annotations").and_then(|all| all.get(knative::MAX_SCALE));
         // Without the annotation `autoscaling.knative.dev/max-scale`, Knative has no upper bound for the number of a
-        // service's pods.
+        // service's pods, so the largest number counts.
         let most = most.and_then(Value::as_str).and_then(|most| most.parse().ok()).unwrap_or(u64::MAX);
         let (cpu, memory) = QUEUE_PROXY;
         return of_pod(pod).plus(Demand { cpu, memory, storage: Bytes::default() }).times(most);
@@ -39,8 +40,8 @@ fn of_pods(manifest: &Value, pod: &Value) -> Demand {
     of_pod(pod).times(count("/spec/replicas").or(count("/spec/parallelism")).unwrap_or(1))
 }
 
-/// Requests of one pod: the sum over its containers, or the largest init container where that requests more. Init
-/// containers run one after the other, before the containers.
+/// Resource requests of one pod: the sum over its containers, or the largest init container where that requests more.
+/// Init containers run one after the other, before the containers.
 fn of_pod(pod: &Value) -> Demand {
     let each = |list| {
         let containers = pod.get(list).and_then(Value::as_array).into_iter().flatten();
@@ -51,7 +52,7 @@ fn of_pod(pod: &Value) -> Demand {
 }
 
 /// Sum of all `requests` in a chart's Helm values. Fields whose names begin with `init` are left out: init containers
-/// run before the containers and add nothing.
+/// run before the chart's other containers and add nothing.
 fn of_values(values: &Value) -> Demand {
     let below: Vec<&Value> = match values {
         Value::Object(fields) => {
@@ -69,8 +70,8 @@ fn of_requests(requests: &Value) -> Demand {
     Demand { cpu: cpu.unwrap_or_default(), memory: bytes(requests.get("memory")), storage: Bytes::default() }
 }
 
-/// Requested CPU, memory or storage as an amount. A missing one is zero. Text that cannot be parsed counts as the
-/// largest amount, so that it exceeds every limit instead of passing unchecked.
+/// Amount of memory or storage that a manifest requests. A missing request is zero. Text that cannot be parsed counts
+/// as the largest amount, so that it exceeds every limit instead of passing unchecked.
 fn bytes(amount: Option<&Value>) -> Bytes {
     amount.map(|amount| read(amount, Bytes::read).unwrap_or(Bytes::MOST)).unwrap_or_default()
 }

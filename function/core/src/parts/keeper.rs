@@ -1,9 +1,9 @@
-//! Keepers: pods that run a script for as long as a claim exists, to keep something in another program as the claim
-//! asks for it.
+//! Keepers: pods that run a shell script for as long as a claim exists, to keep something in another program as the
+//! claim asks for it, such as a connector in Kafka Connect.
 //!
 //! A script that fails prints the fault as its last line. The kubelet copies that line into the status of the pod,
-//! which an Object observes, so that the script needs neither rights nor a token to report it. The pod belongs to a
-//! StatefulSet: its name is fixed, and Kubernetes never runs two of them, which would undo each other's changes.
+//! which an Object observes, so that the script needs neither rights nor a token to report the fault. The pod belongs
+//! to a StatefulSet: its name is fixed, and Kubernetes never runs two of them, which would undo each other's changes.
 
 use std::collections::BTreeMap;
 
@@ -21,29 +21,34 @@ use crate::parts::workload::{
 };
 use crate::schema::size::Cpu;
 
-/// File that a keeper's script creates while everything is as the claim asks for it; the readiness probe tests for it.
+/// Path of the file that a keeper's script creates while everything is as the claim asks for it. The readiness probe of
+/// the keeper's pod tests for the file.
 const READY: &str = "/tmp/ready";
 
-/// Keeper: a script that runs for as long as a claim exists, with the settings of its pod.
+/// Keeper: a pod whose shell script keeps something in another program, such as Kafka Connect, as a claim asks for it.
 pub struct Keeper<'a> {
-    /// Part of the plan to which the keeper belongs. Its `app` is the name of the keeper's StatefulSet.
+    /// Part of the claim's plan to which the keeper's pod belongs. The `app` of the part is also the name of the
+    /// keeper's StatefulSet.
     pub part: &'a Part<'a>,
     pub image: String,
-    /// Shell script of the keeper, run by `sh`.
+    /// Shell script of a keeper, a pod that keeps another program as a claim asks for it. The pod's container runs the
+    /// script with `sh`.
     pub script: &'static str,
     pub env: Vec<EnvVar>,
-    /// Labels of the keeper's pod besides those of the part; network policies admit the pod by them.
+    /// Labels of a keeper's pod besides those of its part of the plan, by which network policies admit the pod's
+    /// connections.
     pub pod_labels: BTreeMap<String, String>,
-    /// ConfigMap with files for the keeper's script, and the directory at which it is mounted.
+    /// ConfigMap with files for the shell script of a keeper's pod, and the directory in the container at which they
+    /// are mounted.
     pub files: Option<(&'a ConfigMap, &'static str)>,
-    /// Generation of the credentials that the keeper's script uses. A higher number restarts the script after a
-    /// rotation.
+    /// Generation of the credentials that the shell script of a keeper's pod uses. A claim raises it after a rotation,
+    /// which restarts the pod.
     pub credentials_generation: u32,
 }
 
 impl Keeper<'_> {
-    /// StatefulSet of the keeper, and an Object that observes its pod. Their keys are the part's name, then `key`, then
-    /// `keeper` or `pod`.
+    /// Two composed resources of a keeper: its StatefulSet, and an Object that observes its pod. Each has a key made of
+    /// the part's name, `key`, and `keeper` or `pod`.
     pub fn resources(self, key: &str) -> [Resource; 2] {
         let part = *self.part;
         let seen = Pod {
@@ -82,7 +87,7 @@ impl Keeper<'_> {
                 ..Probe::default()
             }),
             // With the policy `FallbackToLogsOnError`, the kubelet copies the end of a failed container's log into the
-            // pod's status. The last line names the fault.
+            // pod's status. The last line of a keeper's log names the fault.
             termination_message_policy: Some("FallbackToLogsOnError".to_owned()),
             resources: Some(requests(Cpu::thousandths(50), "64Mi", "64Mi")),
             security_context: Some(confined()),
@@ -93,7 +98,7 @@ impl Keeper<'_> {
             replicas: Some(1),
             selector: self.part.label_selector(),
             // With the pod management policy `OrderedReady`, a StatefulSet does not replace a pod that was never ready
-            // by one of a newer template.
+            // when the pod template changes.
             pod_management_policy: Some("Parallel".to_owned()),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {

@@ -1,5 +1,6 @@
-//! Building blocks that the plans of all claims share: owners, parts, resources with place and readiness, containers,
-//! keepers, and the sum of what a plan requests.
+//! Building blocks that the plans of all claims share: the owner of composed resources, parts, resources with their
+//! cluster and their readiness, containers, keepers (pods that keep another program as a claim asks for it), and the
+//! sum of what a plan requests.
 
 pub mod cluster;
 pub mod demand;

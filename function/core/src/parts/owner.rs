@@ -1,4 +1,5 @@
-//! Owner of composed resources: the claim, its environment, and the platform team's settings.
+//! Owner of composed resources: the claim for which they are composed, its environment, and the platform team's
+//! settings.
 
 use std::collections::BTreeMap;
 
@@ -6,35 +7,38 @@ use serde_json::Value;
 
 use crate::settings::Settings;
 
-/// Prefix of all labels and annotations that this function defines.
+/// Prefix of all labels and annotations that this composition function defines, such as `platform.example.org/claim`.
 pub const DOMAIN: &str = "platform.example.org";
 
-/// Full name of a label or annotation that this function defines, with the prefix.
+/// Full name of a label or annotation that this composition function defines, with the prefix `platform.example.org/`.
 pub fn label(name: &str) -> String {
     format!("{DOMAIN}/{name}")
 }
 
-/// Owner of a plan's resources: a claim, with its environment and the settings.
+/// Owner of composed resources: the claim for which they are composed, its environment, and the platform team's
+/// settings.
 #[derive(Clone, Debug)]
 pub struct Owner {
-    /// Kind of system that the claim makes, as the value of the label `app.kubernetes.io/part-of`.
+    /// System that the claim makes, such as `iot-broker`: the value of the label `app.kubernetes.io/part-of` on its
+    /// objects.
     pub system: &'static str,
     pub claim: Claim,
-    /// Name of the environment. Its ProviderConfigs and its namespace on the host have the same name.
+    /// Name of the claim's environment. The environment's ProviderConfigs and its namespace in the host cluster have
+    /// the same name.
     pub environment: String,
-    /// Resources inside the virtual cluster that stay when the claim is deleted.
+    /// Objects of the claim inside the virtual cluster that stay when the claim is deleted.
     pub leaves: Leaves,
     pub settings: Settings,
 }
 
-/// Namespace and name of a claim.
+/// Namespace and name of a claim in the host cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub namespace: String,
     pub name: String,
 }
 
-/// Resources inside the virtual cluster that stay when a claim is deleted.
+/// Choice of the objects inside a virtual cluster that stay when a claim is deleted: none, its volumes, or all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaves {
     Nothing,
@@ -43,8 +47,8 @@ pub enum Leaves {
 }
 
 impl Claim {
-    /// Claim of a composite, by the labels that Crossplane sets or by `spec.claimRef`. A composite without a claim
-    /// counts as its own claim.
+    /// Claim to which a composite belongs, by the labels that Crossplane sets on the composite, or else by
+    /// `spec.claimRef`. A composite without a claim counts as its own claim.
     pub fn of_composite(composite: &Value) -> Self {
         let text = |pointer: &str| composite.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         let of_claim = |name: &str| {
@@ -56,14 +60,15 @@ impl Claim {
     }
 }
 
-/// Owner reference of an object's controller. The API server accepts one such reference at most.
+/// Owner reference to the controller of an object. The API server accepts at most one such reference in an object.
 pub fn controller(object: &Value) -> Option<&Value> {
     let mut owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array)?.iter();
     owners.find(|owner| owner.get("controller") == Some(&Value::Bool(true)))
 }
 
 impl Owner {
-    /// Labels of every managed resource and every manifest of this claim.
+    /// Labels of every managed resource and every manifest that is composed for this claim, with the names of the claim
+    /// and its environment.
     pub fn labels(&self) -> BTreeMap<String, String> {
         BTreeMap::from([
             ("app.kubernetes.io/managed-by".to_owned(), "function-realtime-platform".to_owned()),

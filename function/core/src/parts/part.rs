@@ -1,6 +1,7 @@
-//! A part of a claim's plan: the name, selector, labels and metadata that its manifests share.
+//! Part of a claim's plan, such as `kafka`: the name, pod selector, labels and metadata that the manifests of the part
+//! share.
 //!
-//! Labels are built from the selector, so that a selector always matches the pods it is meant for.
+//! Labels of pods are built from the part's selector, so that the selector always matches them.
 
 use std::collections::BTreeMap;
 
@@ -8,28 +9,31 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
 use crate::parts::owner::Owner;
 
-/// Name of the part that holds the lock. The other parts wait for it: the claim whose lock is ready owns the place.
+/// Name of the part with the lock: the composed resource by which only one claim can own an environment, or a namespace
+/// inside one. The other parts wait for the lock.
 pub const LOCK: &str = "lock";
 
-/// Label with the system that an object is part of.
+/// Name of the label for the system to which an object belongs, such as `iot-broker`. Network policies select pods by
+/// it.
 pub const PART_OF: &str = "app.kubernetes.io/part-of";
 
-/// Group of composed resources that become ready together, such as `kafka`.
+/// Part of a claim's plan: a group of composed resources that become ready together, such as `kafka`.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     pub owner: &'a Owner,
-    /// Name of the part in messages. The keys of the part's composed resources begin with it.
+    /// Name of the part in messages to users. The keys of the part's composed resources begin with it.
     pub name: &'static str,
-    /// Value of the label `app` on the part's pods.
+    /// Value of the label `app` on the part's pods, by which Services and network policies select the pods.
     pub app: &'a str,
     /// Namespace of the part's manifests; empty for kinds without a namespace.
     pub namespace: &'a str,
-    /// Parts that must be ready before the resources of this part are released.
+    /// Preconditions of the part: other parts of the plan, or entries of the environment's offer, that must be ready
+    /// before the resources of this part are released.
     pub waits_for: &'static [&'static str],
 }
 
 impl Part<'_> {
-    /// Labels by which Services and network policies select the part's pods.
+    /// Labels by which Services and network policies select the pods of this part.
     pub fn selector(&self) -> BTreeMap<String, String> {
         BTreeMap::from([("app".to_owned(), self.app.to_owned())])
     }
@@ -38,8 +42,8 @@ impl Part<'_> {
         LabelSelector { match_labels: Some(self.selector()), ..LabelSelector::default() }
     }
 
-    /// Labels of the part's pods. They do not name the claim, so that no pod restarts when another claim takes the
-    /// place.
+    /// Labels of the part's pods. None of them names the claim, so that the pods do not restart when another claim
+    /// takes over their namespace.
     pub fn pod_labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.selector();
         labels.insert("app.kubernetes.io/name".to_owned(), self.app.to_owned());
@@ -47,7 +51,7 @@ impl Part<'_> {
         labels
     }
 
-    /// Labels of the part's manifests: those of its pods, and those that name the claim.
+    /// Labels of the part's manifests: those of the part's pods, and those that name the claim.
     pub fn labels(&self) -> BTreeMap<String, String> {
         let mut labels = self.pod_labels();
         labels.extend(self.owner.labels());

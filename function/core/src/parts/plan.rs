@@ -1,6 +1,8 @@
-//! Plan of a claim: its resources with their keys, each with its place, its readiness and the parts that it waits for.
+//! Plan of a claim: all resources that the claim becomes, each with its key, its cluster, its criterion for readiness
+//! and the parts that it waits for.
 //!
-//! A plan is always whole: it depends on the claim and the settings alone, and observations never shorten it.
+//! A plan is always whole: it depends on the claim and the platform team's settings alone. Observations of a cluster
+//! never remove a resource from a plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,46 +14,48 @@ use crate::kinds::kubernetes::MANIFEST;
 use crate::kinds::{Spec as _, knative};
 use crate::parts::owner::label;
 
-/// Annotation of Crossplane that makes a provider leave a managed resource alone.
+/// Crossplane's annotation for a paused managed resource, which its provider neither changes nor deletes.
 pub const PAUSED: &str = "crossplane.io/paused";
 
-/// Annotation of a held resource with the parts that it waits for.
+/// Annotation that lists the parts of the plan for which a held resource waits. A held resource is composed, but
+/// paused.
 pub fn waits_for() -> String {
     label("waits-for")
 }
 
-/// Group of parts with one condition on the claim, such as `DataFlow`.
+/// Phase of a claim: a group of parts of the plan that have one condition on the claim together, such as `DataFlow`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Phase {
-    /// Type of the phase's condition.
+    /// Name of the phase, which is also the type of its condition on the claim, such as `DataFlow`.
     pub name: &'static str,
 }
 
-/// All resources that one claim becomes, in reading order.
+/// Plan of a claim: all resources that the claim becomes, in the order in which users read of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     pub resources: Vec<Resource>,
-    /// Phase of each part.
+    /// Phase of each part of the plan, by the name of the part.
     pub phases: BTreeMap<&'static str, Phase>,
-    /// Outages of the parts whose pods are away while they are replaced.
+    /// Expected outages of those parts of the plan whose function is unavailable while their pods are replaced.
     pub outages: Vec<Outage>,
 }
 
-/// Outage of a part while its pods are replaced. The duration is an estimate for a node that has already pulled the
-/// image: the stop and start time of the program, by its documentation and its probes.
+/// Expected outage of a part of the plan while its pods are replaced, for previews of a change. The duration is an
+/// estimate for a node that has already pulled the image: the stop and start time of the program, by its documentation
+/// and its probes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outage {
     pub part: &'static str,
-    /// Shortest duration, in seconds.
+    /// Shortest duration of the outage, in seconds.
     pub from: u32,
-    /// Longest duration, in seconds.
+    /// Longest duration of the outage, in seconds.
     pub to: u32,
-    /// Functions that are unavailable meanwhile.
+    /// Text for previews that names the functions which are unavailable during the outage, such as MQTT.
     pub meanwhile: &'static str,
 }
 
 impl Plan {
-    /// Plan of these resources, each with the phase that its part belongs to.
+    /// Plan of these resources, each list of them with the phase to which the parts of its resources belong.
     pub fn of(parts: impl IntoIterator<Item = (Phase, Vec<Resource>)>) -> Self {
         let mut plan = Self::default();
         for (phase, resources) in parts {
@@ -61,17 +65,18 @@ impl Plan {
         plan
     }
 
-    /// Outage of a part while its pods are replaced; none for pods of others, and for those that are never away.
+    /// Expected outage of a part while its pods are replaced; none for a part that declares no outage.
     pub fn outage(&self, part: &str) -> Option<&Outage> {
         self.outages.iter().find(|outage| outage.part == part)
     }
 
-    /// Phase that a part of this plan belongs to.
+    /// Phase to which a part of this plan belongs; none for a part that is not in the plan.
     pub fn phase(&self, part: &str) -> Option<Phase> {
         self.phases.get(part).copied()
     }
 
-    /// Images of the pods that the plan's own manifests describe. Helm charts in the plan bring others.
+    /// Images of the pods that the plan's own manifests describe. Helm charts in the plan bring further images, which
+    /// are unknown to it.
     pub fn images(&self) -> BTreeSet<&str> {
         let pods = self.resources.iter().filter_map(|resource| resource.manifest().pointer("/spec/template/spec"));
         let containers = pods.flat_map(|pod| ["initContainers", "containers"].map(|list| pod.get(list)));
@@ -79,7 +84,7 @@ impl Plan {
         containers.filter_map(|container| container.get("image")?.as_str()).collect()
     }
 
-    /// Parts for which the resources of this plan wait, or whose readiness the plan announces.
+    /// Names of the parts for which resources of this plan wait, or whose readiness the plan announces to other claims.
     pub fn waited_for(&self) -> BTreeSet<&'static str> {
         let announced = |resource: &Resource| -> Vec<_> {
             resource.announces.iter().flat_map(|announcement| announcement.parts).copied().collect()
@@ -91,33 +96,35 @@ impl Plan {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
-    /// Key of a composed resource: its name in the composite. It never changes, because Crossplane takes another key
-    /// for another resource.
+    /// Key of a composed resource: its name in the composite. The key never changes, because Crossplane takes a
+    /// resource with another key for another resource.
     pub key: String,
-    /// Part of the plan to which the composed resource belongs.
+    /// Name of the part of the claim's plan to which the composed resource belongs.
     pub part: &'static str,
-    /// Parts that must be ready before the composed resource is released.
+    /// Preconditions of the composed resource: parts of the plan, or entries of the environment's offer, that must be
+    /// ready before the resource is released.
     pub waits_for: &'static [&'static str],
-    /// Cluster in which the composed resource's manifest is put.
+    /// Cluster in which the manifest of the composed resource is applied.
     pub place: Place,
-    /// Criterion by which the composed resource counts as ready.
+    /// Criterion by which the composed resource counts as ready, such as a condition in its status.
     pub ready: Ready,
-    /// Whether the composed resource has a condition `Ready` of its own, as a provider sets on each resource that it
-    /// manages.
+    /// Whether the composed resource has a condition `Ready` of its own, which a provider sets on each resource that it
+    /// manages. Crossplane sets none on a resource that it applies itself.
     pub reports_ready: bool,
-    /// Whether the provider would adopt an object that already has the manifest's name on the host, so that the name is
-    /// looked up first.
+    /// Whether the provider would take over an existing object with the name of this composed resource's manifest in
+    /// the host cluster. Such a name is looked up before the resource is released.
     pub adopts: bool,
-    /// Annotations of the composed resource that report the readiness of parts of this plan to other claims.
+    /// Annotations of the composed resource that report to other claims which parts of this plan are ready.
     pub announces: Vec<Announcement>,
     /// Manifest of the composed resource as Crossplane applies it once the resource is released.
     pub composed: Value,
 }
 
-/// Kind and name of a composed resource on the host, by which Crossplane looks it up.
+/// Kind and name by which Crossplane looks up an object in the host cluster for this function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a> {
-    /// Key of the composed resource that has this name on the host.
+    /// Key under which the function's answer requires the lookup of the object: that of the composed resource with this
+    /// name.
     pub key: &'a str,
     pub api_version: &'a str,
     pub kind: &'a str,
@@ -125,15 +132,16 @@ pub struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    /// Name of the object in a manifest; none where the manifest leaves the name to the API server.
+    /// Kind and name, for a lookup, of the object that a manifest describes; none where the manifest leaves the name to
+    /// the API server.
     pub fn of(key: &'a str, manifest: &'a Value) -> Option<Self> {
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
         Some(Self { key, api_version: text("/apiVersion")?, kind: text("/kind")?, name: text("/metadata/name")? })
     }
 }
 
-/// Annotation by which a composed resource reports other parts: it gets the value `once_ready` as soon as all of these
-/// parts are ready. The manifest in the plan has the value from before.
+/// Announcement to other claims that parts of a plan are ready: an annotation of a composed resource, which gets the
+/// value `once_ready` as soon as all of these parts are ready. Until then, it has the value that the plan gives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Announcement {
     pub annotation: String,
@@ -142,22 +150,23 @@ pub struct Announcement {
 }
 
 impl Resource {
-    /// Sets a fixed name for the composed resource, in place of one that Crossplane generates.
+    /// Sets a fixed name for the composed resource, in place of one that Crossplane generates, so that two claims
+    /// cannot both create the resource.
     pub fn rename(&mut self, name: &str) {
         if let Some(metadata) = self.composed.pointer_mut("/metadata").and_then(Value::as_object_mut) {
             metadata.insert("name".to_owned(), Value::String(name.to_owned()));
         }
     }
 
-    /// Marks a composed resource whose provider would adopt an object, so that the holder of its name on the host is
-    /// looked up first.
+    /// Marks a composed resource whose provider would take over an existing object with the name of the resource's
+    /// manifest. That name is looked up in the host cluster before the resource is released.
     #[must_use]
     pub fn adopting(mut self) -> Self {
         self.adopts = true;
         self
     }
 
-    /// Adds a label to the composed resource, by which selectors such as those of ClusterUsages find it.
+    /// Adds a label to the composed resource, by which selectors such as those of ClusterUsages find the resource.
     pub fn mark(&mut self, (name, value): (String, String)) {
         self.metadata("labels", name, value);
     }
@@ -177,24 +186,26 @@ impl Resource {
         }
     }
 
-    /// Kind, name and namespace of the object in its target cluster, for messages.
+    /// Kind, name and namespace of the object that the composed resource puts into a cluster, for messages to users.
     pub fn title(&self) -> String {
         let manifest = self.manifest();
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
         let kind = text("/kind").unwrap_or_default();
-        // A Helm release has the name and namespace that its chart is installed under.
+        // A Release of provider-helm appears in messages with the name and namespace of the Helm release, not with its
+        // own.
         let name = text("/metadata/annotations/crossplane.io~1external-name").or_else(|| text("/metadata/name"));
         let namespace = text("/spec/forProvider/namespace").or_else(|| text("/metadata/namespace"));
         match (name, namespace) {
             (Some(name), Some(namespace)) => format!("{kind} {name} in namespace {namespace}"),
             (Some(name), None) => format!("{kind} {name}"),
-            // The manifest has no name where Crossplane generates it, so the key stands in for it.
+            // A manifest has no name in the plan where Crossplane generates the name. Messages give the key of the
+            // composed resource instead.
             (None, _) => format!("{kind} {}", self.key),
         }
     }
 
-    /// Part of the manifest from which pods are made; a change of it restarts them. A Job has none here, because a
-    /// changed Job is another resource.
+    /// Field of the composed resource's manifest from which pods are made; a change of the field restarts the pods. A
+    /// Job counts as having none, because a changed Job is another resource.
     pub fn pods(&self) -> Option<Pods<'_>> {
         let manifest = self.manifest();
         let text = |field: &str| manifest.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -207,13 +218,15 @@ impl Resource {
         }
     }
 
-    /// Whether another program makes the object in the cluster, so that the provider only observes it.
+    /// Whether the composed resource only observes an object that another program creates in the cluster, such as the
+    /// pod of a StatefulSet.
     pub fn is_only_observed(&self) -> bool {
         let policies = self.composed.pointer("/spec/managementPolicies").and_then(Value::as_array);
         policies.is_some_and(|policies| policies.iter().all(|policy| policy == "Observe"))
     }
 
-    /// Manifest of the object in its target cluster: the one inside an Object, else the composed resource itself.
+    /// Manifest of the object in its target cluster: the one inside an Object of provider-kubernetes, else the composed
+    /// resource itself.
     pub fn manifest(&self) -> &Value {
         match self.composed.pointer(MANIFEST) {
             Some(manifest) => manifest,
@@ -222,46 +235,48 @@ impl Resource {
     }
 }
 
-/// Part of a manifest from which pods are made, by the way in which a change replaces the pods.
+/// Field of a manifest from which pods are made, by the way in which a change of the field replaces the pods.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pods<'a> {
-    /// Template of pods in a Deployment or StatefulSet. The old pod ends before the new one starts, because only one
-    /// can hold the volume.
+    /// Pod template of a Deployment or StatefulSet. The old pod ends before the new one starts, because two pods cannot
+    /// use the same volume or name.
     Replaced(&'a Value),
-    /// Template of pods in a Knative service. The new pod is ready before the old one ends.
+    /// Pod template of a Knative service. The new pod is ready before the old one ends, so that a change causes no
+    /// outage.
     TakenOver(&'a Value),
-    /// Values or specification from which a chart or operator of another project makes pods.
+    /// Parameters of a Helm release, or spec of an operator's resource, from which a chart or operator of another
+    /// project makes pods.
     Others(&'a Value),
 }
 
-/// Cluster in which a composed resource's manifest is put.
+/// Cluster in which the manifest of a composed resource is applied: the host cluster or a virtual cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
-    /// The host: the cluster in which Crossplane runs.
+    /// Place of a composed resource's manifest: the host cluster, in which Crossplane runs.
     Host,
-    /// The virtual cluster of the environment.
+    /// Place of a composed resource's manifest: the virtual cluster of the claim's environment.
     Inside,
 }
 
-/// Criterion by which a composed resource counts as ready. Where a kind reports an observed generation, that is
-/// compared, so that a status from before a change does not count.
+/// Criterion by which a composed resource counts as ready. Where a kind reports an observed generation, the criterion
+/// compares it with the generation, so that a status from before a change does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
-    /// A composed resource is ready once it exists, for kinds that report no status.
+    /// Criterion for kinds that report no status: a composed resource is ready once it exists.
     Exists,
-    /// A composed resource is ready when its own condition `Ready` is true.
+    /// Criterion for kinds with a condition `Ready`: a composed resource is ready when this condition is true.
     Condition,
-    /// A Deployment is ready when all its pods are of the newest template, and enough of them available.
+    /// Criterion for Deployments: all pods are of the newest pod template, and enough of them are available.
     Available,
-    /// A StatefulSet is ready when all its pods are of the newest template, and ready.
+    /// Criterion for StatefulSets: all pods are of the newest pod template, and ready.
     Rolled,
-    /// A Job is ready when it is complete. A failed Job is never ready.
+    /// Criterion for Jobs: the Job is complete. A failed Job is never ready.
     Complete,
 }
 
 impl Ready {
-    /// CEL query with which provider-kubernetes derives readiness from the observed object; none for the policies
-    /// without one.
+    /// CEL query with which provider-kubernetes derives the readiness of an Object from the observed manifest; none for
+    /// the criteria that need no query.
     pub fn query(self) -> Option<&'static str> {
         match self {
             Self::Exists | Self::Condition => None,

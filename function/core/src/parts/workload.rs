@@ -1,5 +1,5 @@
-//! Building blocks of most parts: a Deployment with one container behind a Service, a Knative service, and Jobs that
-//! run a script. A part that needs more edits the objects that it gets from here.
+//! Building blocks of most parts of a plan: a Deployment with one container behind a Service, a Knative service, and
+//! Jobs that run a script. A part that needs more edits the Kubernetes objects that this module returns.
 
 use std::collections::BTreeMap;
 
@@ -29,21 +29,23 @@ use crate::text::language::{Text, Variable};
 /// Name and number of a port of a container or Service.
 pub type Port = (&'static str, i32);
 
-/// Name of the volume for temporary files of a container's program.
+/// Name of the pod volume for temporary files, which a container's program writes below `/tmp`.
 pub const TMP: &str = "tmp";
 
-/// User and group ID of programs that run as any user. It owns no file of a node or of an image.
+/// User and group ID for container programs that can run as any user. No file of a node or of an image belongs to the
+/// ID.
 pub const NOBODY: i64 = 65_534;
 
-/// Workload of one part: a pod in one replica, because its volumes can be mounted by one pod at a time.
+/// Workload of one part of the plan: a Deployment with one pod, because a volume of the pod can be mounted by one pod
+/// at a time.
 pub struct Workload<'a> {
     pub part: &'a Part<'a>,
     pub container: Container,
     pub init_containers: Vec<Container>,
     pub volumes: Vec<Volume>,
     pub security: PodSecurityContext,
-    /// Annotations of the pod template that restart the pods when configuration or credentials change, which the
-    /// template only refers to.
+    /// Annotations of the pod template that restart the pod after a change of configuration or credentials. Without
+    /// them, such a change would leave the template equal, because it only refers to ConfigMaps and Secrets.
     pub restart_on: BTreeMap<String, String>,
 }
 
@@ -55,7 +57,7 @@ impl Workload<'_> {
             spec: Some(DeploymentSpec {
                 replicas: Some(1),
                 selector: part.label_selector(),
-                // A Deployment's new pod cannot mount the volume while the old pod still runs, so the old pod ends
+                // The new pod of a Deployment cannot mount its volume while the old pod still runs, so the old pod ends
                 // first.
                 strategy: Some(DeploymentStrategy {
                     type_: Some("Recreate".to_owned()),
@@ -82,8 +84,8 @@ impl Workload<'_> {
     }
 }
 
-/// Pod settings that all parts share: no service account token, no environment variables for the Services of the
-/// namespace, and the platform team's node selector and tolerations.
+/// Pod spec with the settings that the pods of all Deployments, StatefulSets and Jobs share: no service account token,
+/// no environment variables for the Services of the namespace, and the platform team's node selector and tolerations.
 pub fn pod(part: &Part) -> PodSpec {
     PodSpec {
         automount_service_account_token: Some(false),
@@ -94,8 +96,8 @@ pub fn pod(part: &Part) -> PodSpec {
     }
 }
 
-/// Knative service with the name that its part's pods have as label `app`. It is cluster-local, so that outside traffic
-/// reaches it through the routes of this function only.
+/// Composed resource: a Knative service, named by the label `app` of its part's pods. It is cluster-local, so that
+/// outside traffic reaches it through the routes of this platform only.
 pub fn scaled_service(
     part: &Part,
     annotations: BTreeMap<String, String>,
@@ -123,7 +125,8 @@ pub fn scaled_service(
     part.inside("service", &knative::Service { template }.named(metadata), Ready::Condition)
 }
 
-/// Service in front of a part's pods. A port of the Service leads to the container port of the same name.
+/// Service in front of the pods of a part of the plan. Each port of the Service leads to the container port of the same
+/// name.
 pub fn service(part: &Part, name: &str, ports: &[Port]) -> Service {
     Service {
         metadata: part.metadata(name),
@@ -149,7 +152,7 @@ pub fn config_map(part: &Part, name: &str, data: BTreeMap<String, String>) -> Co
     ConfigMap { metadata: part.metadata(name), data: Some(data), ..ConfigMap::default() }
 }
 
-/// PersistentVolumeClaim of a part, with the storage class of the platform team's settings.
+/// PersistentVolumeClaim for the data of a part of the plan, with the storage class of the platform team's settings.
 pub fn volume_claim(part: &Part, name: &str, size: Bytes) -> PersistentVolumeClaim {
     PersistentVolumeClaim {
         metadata: part.metadata(name),
@@ -184,8 +187,8 @@ pub fn container(name: &str, image: String, ports: &[Port]) -> Container {
     }
 }
 
-/// Environment variable with exactly this value. References such as `$(NAME)`, which the kubelet would replace, are
-/// escaped.
+/// Environment variable of a container, with exactly this value. References such as `$(NAME)`, which the kubelet would
+/// replace, are escaped.
 pub fn env(name: &str, value: impl AsRef<str>) -> EnvVar {
     EnvVar {
         name: name.to_owned(),
@@ -221,22 +224,24 @@ pub fn claimed_volume(volume: &str, claim: &str) -> Volume {
     }
 }
 
-/// Volume on the node's disk that is deleted with its pod. The kubelet evicts a pod that writes more than `size`.
+/// Pod volume on the node's disk that is deleted with the pod. The kubelet evicts a pod that writes more than `size` to
+/// the volume.
 pub fn scratch_volume(volume: &str, size: &str) -> Volume {
     let directory =
         EmptyDirVolumeSource { size_limit: Some(Quantity(size.to_owned())), ..EmptyDirVolumeSource::default() };
     Volume { name: volume.to_owned(), empty_dir: Some(directory), ..Volume::default() }
 }
 
-/// Volume in the node's memory, for content that no disk may keep. The content counts as memory of the containers.
+/// Pod volume in the node's memory, for content that must not be stored on a disk. The content counts as memory of the
+/// pod's containers.
 pub fn memory_volume(volume: &str, size: &str) -> Volume {
     let mut volume = scratch_volume(volume, size);
     volume.empty_dir.get_or_insert_default().medium = Some("Memory".to_owned());
     volume
 }
 
-/// Resources of a container: requested CPU and memory, the limit for CPU that follows from the request, and the limit
-/// for memory, at which the container is killed.
+/// Resources of a container: requested CPU and memory, the CPU limit that follows from the request, and the memory
+/// limit, at which the container is killed.
 pub fn requests(cpu: Cpu, memory: &str, memory_limit: &str) -> ResourceRequirements {
     ResourceRequirements {
         requests: Some(BTreeMap::from([quantity("cpu", &cpu), quantity("memory", memory)])),
@@ -272,7 +277,8 @@ pub fn http_probe(path: &str, port: &str, period_seconds: i32, failure_threshold
     }
 }
 
-/// Security context of a pod with one user that is not root. Its volumes belong to the group with the same ID.
+/// Security context of a pod that runs as one user other than root. Volumes of the pod belong to the group with the
+/// same ID.
 pub fn pod_user(user: i64) -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: Some(true),
@@ -283,7 +289,7 @@ pub fn pod_user(user: i64) -> PodSecurityContext {
     }
 }
 
-/// Security context of a pod that works for every image, whatever user the image runs as.
+/// Security context of a pod whose image decides as which user its program runs: it sets the seccomp profile alone.
 pub fn default_pod_security() -> PodSecurityContext {
     PodSecurityContext {
         seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
@@ -291,13 +297,13 @@ pub fn default_pod_security() -> PodSecurityContext {
     }
 }
 
-/// Security context of a container that needs no capabilities, as [`confined`], with the seccomp profile of
-/// [`default_pod_security`]: pods of Knative services have no security context of their own.
+/// Security context of a container in a Knative service: that of [`confined`], with the seccomp profile of
+/// [`default_pod_security`], because pods of Knative services have no security context of their own.
 pub fn confined_alone() -> SecurityContext {
     SecurityContext { seccomp_profile: default_pod_security().seccomp_profile, ..confined() }
 }
 
-/// Security context of a container that needs no capabilities and writes to its volumes only.
+/// Security context of a container that needs no Linux capabilities and writes to its volumes only.
 pub fn confined() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
@@ -307,14 +313,15 @@ pub fn confined() -> SecurityContext {
     }
 }
 
-/// Adds the unprivileged user and group [`NOBODY`] to a container's security context, for pods that set no user.
+/// Security context of a container with the unprivileged user and group [`NOBODY`] added, for pods whose own security
+/// context sets no user.
 pub fn nobody(context: SecurityContext) -> SecurityContext {
     SecurityContext { run_as_non_root: Some(true), run_as_user: Some(NOBODY), run_as_group: Some(NOBODY), ..context }
 }
 
-/// Security context of a container whose image starts as root, or may do so. It keeps the capabilities with which root
-/// owns files, switches to another user and ends that user's processes. All others that a runtime grants are dropped,
-/// such as those for raw packets and device files.
+/// Security context of a container whose image starts as root, or may do so. The container keeps the Linux capabilities
+/// with which root owns files, switches to another user and ends that user's processes. It loses all others that a
+/// container runtime grants, such as those for raw packets and device files.
 pub fn confined_root() -> SecurityContext {
     let kept = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"];
     SecurityContext {
@@ -327,23 +334,27 @@ pub fn confined_root() -> SecurityContext {
     }
 }
 
-/// Job that runs a script to its end. Every change of its specification makes a new Job, which runs the script again.
+/// Kubernetes Job that runs a shell script to its end. Every change of the Job's specification makes a new Job, which
+/// runs the script again.
 pub struct Task<'a> {
     pub part: &'a Part<'a>,
-    /// First half of the name of the Job. The second half is a hash of the Job's specification.
+    /// First half of the Job's name. The second half is a hash of the Job's specification, so that a changed
+    /// specification makes a new Job.
     pub name: &'a str,
     pub image: String,
-    /// Shell script of the Job, run by `sh`.
+    /// Shell script that the Job's container runs with `sh`.
     pub script: &'static str,
     pub env: Vec<EnvVar>,
-    /// Labels of the Job's pod besides those of the part; network policies admit the pod by them.
+    /// Labels of the Job's pod besides those of its part, by which network policies admit the pod's connections.
     pub pod_labels: BTreeMap<String, String>,
     pub service_account: Option<String>,
-    /// Whether the Job's script, or a program that it calls, writes below `/tmp`, so that the pod needs a volume there.
+    /// Whether the Job's script, or a program that the script calls, writes below `/tmp`, so that the pod needs a
+    /// volume there.
     pub needs_tmp: bool,
     pub memory: &'a str,
     pub deadline_seconds: i64,
-    /// Generation of the credentials that the Job's script uses. A higher number runs the Job again after a rotation.
+    /// Generation of the credentials that the Job's script uses. A claim raises it after a rotation, which runs the Job
+    /// again.
     pub credentials_generation: u32,
 }
 
@@ -378,7 +389,8 @@ impl Task<'_> {
         };
         JobSpec {
             active_deadline_seconds: Some(self.deadline_seconds),
-            // The Job's script itself waits for servers that are not up. The Job retries only pods that were lost.
+            // The Job's script itself waits for servers that are not up. Retries of the Job are for a script that fails
+            // and for a pod that is lost.
             backoff_limit: Some(10),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {
@@ -401,12 +413,14 @@ impl Task<'_> {
     }
 }
 
-/// Annotation of a pod template that restarts the pods when credentials are rotated.
+/// Annotation of a pod template with the generation of the credentials, which restarts the pods when credentials are
+/// rotated.
 pub fn credentials(generation: u32) -> BTreeMap<String, String> {
     BTreeMap::from([(label("credentials-generation"), generation.to_string())])
 }
 
-/// Annotation of a pod template that restarts the pods when their configuration changes.
+/// Annotation of a pod template with a hash of the configuration, which restarts the pods when the configuration
+/// changes.
 pub fn configuration(content: &impl Serialize) -> BTreeMap<String, String> {
     BTreeMap::from([(label("configuration"), hash8(content))])
 }

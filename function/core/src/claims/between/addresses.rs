@@ -1,4 +1,5 @@
-//! Addresses in a tenant's status that its parts declare with their routes, and the schema of these fields.
+//! Addresses in the status of a system or broker, which its parts declare with their routes, and the schema of these
+//! status fields.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -10,7 +11,7 @@ use serde_json::{Map, json};
 
 use crate::claims::between::part_of::{TenantClaim, all_routes, routes};
 
-/// Addresses of the parts that a claim asks for, in the order of its list of parts.
+/// Addresses in the status of a claim, for the parts that the claim asks for, in the order of its list of parts.
 #[derive(Clone, Debug)]
 pub struct Addresses<C> {
     known: Vec<(&'static str, String)>,
@@ -18,7 +19,7 @@ pub struct Addresses<C> {
 }
 
 impl<C: TenantClaim> Addresses<C> {
-    /// Addresses of a claim. `tls`: its routes are served over TLS.
+    /// Addresses for the status of a claim. `tls`: the environment's gateway serves the claim's routes over TLS.
     pub fn of(claim: &C, tls: bool) -> Self {
         let of_routes = routes(claim).flat_map(|route| route.addresses.iter().map(move |address| (route, address)));
         let known =

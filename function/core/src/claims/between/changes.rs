@@ -1,15 +1,17 @@
-//! Rules for changes of fields that claims of several kinds have, and helpers for the rules of single kinds.
+//! Rules for changes of claim fields: those for fields that claims of several kinds have, and helpers for the rules of
+//! single kinds.
 
 use serde_json::Value;
 
 use crate::schema::change::{Rule, number};
 
-/// Rule for changes of the field `namespace` of a real-time system or a broker.
+/// Rule for changes of the field `namespace` in the claim of a real-time system or a broker.
 pub const NAMESPACE: Rule =
     Rule::same("cannot be changed after creation: create another claim for that namespace, and delete this one");
 
-/// Rule for changes of the environment of a real-time system or a broker. The rule compares two fields in each branch:
-/// an API server cannot estimate the cost of comparing results of conditionals.
+/// Rule for changes of the field `environment` in the claim of a real-time system or a broker. Its CEL expression
+/// compares two fields in each branch, because an API server cannot estimate the cost of comparing the results of
+/// conditionals.
 pub const ENVIRONMENT: Rule = Rule::new(
     "has(self.environment) \
     ? (has(oldSelf.environment) ? self.environment == oldSelf.environment : self.environment == oldSelf.namespace) \
@@ -19,19 +21,20 @@ pub const ENVIRONMENT: Rule = Rule::new(
 )
 .at(".environment");
 
-/// Rule for changes of a volume's size, which can only grow.
+/// Rule for changes of a volume's size in a claim: a volume can only grow.
 pub const VOLUME: Rule = Rule::not_smaller(SHRINKS);
 
-/// Message for the author of a claim that makes a volume smaller.
+/// Message for the author of a claim who makes a volume smaller.
 pub const SHRINKS: &str = "cannot shrink after creation, because a volume only grows: leave its size, or create another claim with a smaller one and move the data";
 
 /// Name of the claim field that refers to a Secret with a password of the user's own.
 pub const REFERENCE: &str = "credentialsSecretRef";
 
-/// Whether the `credentialsSecretRef` in the object at `place`, a JSON pointer, is allowed: it is absent, it was there
-/// before, or `credentialsGeneration` is higher than before. A generated password exists only in the Secret that the
-/// user's own password would overwrite, so its author reads it out first and says so by the higher number. Each such
-/// field has a rule of its own, because a rule in a schema cannot take a path as a parameter.
+/// Whether a change of the `credentialsSecretRef` in the object at the JSON pointer `place` is allowed: the field is
+/// absent, it was there before, or `credentialsGeneration` is higher than before. A generated password exists only in
+/// the Secret that the user's own password would overwrite, so the user first reads out the generated one, and confirms
+/// this by the higher number. Each such field has a rule of its own, because a rule in a schema cannot take a path as a
+/// parameter.
 pub fn read_out(old: &Value, new: &Value, place: &str) -> bool {
     let names = |spec: &Value| spec.pointer(place).is_some_and(|place| place.get(REFERENCE).is_some());
     rises(old, new) || !names(new) || names(old)

@@ -1,4 +1,5 @@
-//! Namespaces inside an environment that belong to its components, and labels of the pods in them.
+//! Namespaces inside the virtual cluster that belong to an environment's components, such as Istio, and the labels of
+//! pods in these namespaces.
 
 /// Namespace of Istio in the virtual cluster, in which Knative's gateways expect the ingress gateway.
 pub const ISTIO: &str = "istio-system";
@@ -7,8 +8,9 @@ pub const KNATIVE_SERVING: &str = "knative-serving";
 /// Namespace of Prometheus and Grafana in the virtual cluster.
 pub const MONITORING: &str = "monitoring";
 
-/// Namespaces inside the virtual cluster that belong to an environment's components. No claim may use one for itself.
+/// Namespaces inside the virtual cluster that belong to an environment's components. No claim may name one of them as
+/// its own namespace.
 pub const ALL: [&str; 4] = [ISTIO, KNATIVE_OPERATOR, KNATIVE_SERVING, MONITORING];
 
-/// Label of the ingress gateway's pods, by which Istio's Gateways select them.
+/// Label of the pods of Istio's ingress gateway, by which the Istio Gateways and network policies select these pods.
 pub const GATEWAY_LABEL: (&str, &str) = ("istio", "ingressgateway");

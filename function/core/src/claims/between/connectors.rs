@@ -1,4 +1,5 @@
-//! Scripts that keep a connector in Kafka Connect as a claim asks for it, and that remove connectors.
+//! Shell scripts for connectors in Kafka Connect: one keeps a connector as a claim asks for it, the other removes
+//! connectors.
 
 macro_rules! with_http {
     ($($file:literal),+) => {

@@ -1,8 +1,8 @@
-//! Secrets on the host that a claim names, in the environment's namespace. A named Secret is copied inside, where the
-//! claim's author can read it, so this module decides which names a claim may use.
+//! Secrets in the host cluster that a claim names, in the environment's namespace. Such a Secret is copied into the
+//! virtual cluster, where the claim's author can read it, so this module decides which names a claim may use.
 //!
-//! The decision follows from the name, from the owner of the environment and from the names that the owner shares. No
-//! Secret is read for it.
+//! The decision follows from the name, from the owner of the environment and from the names that the owner shares. The
+//! Secret itself is not read for it.
 
 use std::collections::BTreeSet;
 
@@ -14,14 +14,14 @@ use crate::kinds::kubernetes::MANIFEST;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 
-/// Secret on the host that a claim names in one of its fields.
+/// Secret in the host cluster that a claim names in one of its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostSecret {
-    /// Path of the claim field that names the Secret on the host.
+    /// Path of the claim field that names the Secret in the host cluster.
     pub field: String,
     pub name: String,
-    /// Key of the composed PushSecret that copies the Secret from the host into the virtual cluster; empty where none
-    /// does.
+    /// Key of the composed PushSecret that copies the named Secret from the host cluster into the virtual cluster;
+    /// empty where no PushSecret copies it.
     pub push: String,
 }
 
@@ -30,9 +30,9 @@ impl HostSecret {
         Self { field: field.into(), name: name.to_owned(), push: push.into() }
     }
 
-    /// Name of the Secret on the host that the observed PushSecret copies, where it is not the one that the claim
-    /// names; the empty name where the PushSecret uses a generator. A PushSecret that does not show its selector counts
-    /// as one that copies the Secret of the claim.
+    /// Name of the Secret in the host cluster that the observed PushSecret copies, where it is not the one that the
+    /// claim names; the empty name where the PushSecret uses a generator. A PushSecret that does not show its selector
+    /// counts as one that copies the claim's Secret.
     fn other(&self, look: &dyn Fn(&str, &[&str]) -> Option<Value>) -> Option<String> {
         let path = format!("{MANIFEST}/spec/selector");
         let path: Vec<&str> = path.split('/').skip(1).collect();
@@ -42,8 +42,8 @@ impl HostSecret {
     }
 }
 
-/// Rejects names of Secrets on the host that only the platform and the virtual cluster use. The rule holds for every
-/// claim.
+/// Rejects names of Secrets in the host cluster that only the platform and the virtual cluster may use. The rule holds
+/// for the claims of every owner.
 pub fn check(faults: &mut Vec<Fault>, environment: &str, secrets: &[HostSecret], settings: &Settings) {
     for secret in secrets {
         if let Some(reserved) = reserved(&secret.name, environment, settings) {
@@ -55,7 +55,7 @@ pub fn check(faults: &mut Vec<Fault>, environment: &str, secrets: &[HostSecret],
     }
 }
 
-/// Reason why no claim may name a Secret of this name on the host.
+/// Reason why no claim may name a Secret of this name in the host cluster.
 fn reserved(name: &str, environment: &str, settings: &Settings) -> Option<String> {
     let is_pull_secret = settings.pull_secrets.iter().any(|secret| secret.name == name);
     let reason = if name.starts_with("vc-") {
@@ -76,30 +76,31 @@ fn reserved(name: &str, environment: &str, settings: &Settings) -> Option<String
     Some(reason.to_owned())
 }
 
-/// Whether a Secret's name may be one that a virtual cluster has shortened. It cuts a name of more than 63 characters
-/// to 52, and adds a hyphen and ten hexadecimal digits of a checksum. A dot before the hyphen is removed.
+/// Whether the name of a Secret in the host cluster may be one that a virtual cluster has shortened. A virtual cluster
+/// cuts a name of more than 63 characters to 52, and adds a hyphen and ten hexadecimal digits of a checksum. A dot
+/// before the hyphen is removed.
 fn is_shortened(name: &str) -> bool {
     let digits = name.rsplit_once('-').map(|(_, digits)| digits).unwrap_or_default();
     let is_checksum = digits.len() == 10 && digits.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
     is_checksum && matches!(name.len(), 62 | 63)
 }
 
-/// Secrets in the environment's namespace on the host that a claim may name.
+/// Rule that says which Secrets a claim may name in the environment's namespace of the host cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Nameable {
-    /// It is undecided which Secrets on the host the claim may name, because the environment's ProviderConfig has not
-    /// been found.
+    /// The Secrets that the claim may name are undecided, because the environment's ProviderConfig has not been found.
     Unknown,
-    /// The claim may name all Secrets in the environment's namespace on the host: it is in the namespace that owns the
-    /// environment.
+    /// The claim may name all Secrets in the environment's namespace of the host cluster, because the claim is in the
+    /// namespace that owns the environment.
     All,
-    /// The claim is in another namespace than the environment's owner. It may name these Secrets, which the environment
-    /// shares, and those whose names begin with the claim's namespace and a dot.
+    /// The claim is in another namespace than the owner of the environment. It may name these Secrets, which the
+    /// environment shares, and those whose names begin with the claim's namespace and a dot.
     Shared(BTreeSet<String>),
 }
 
 impl Nameable {
-    /// Secrets on the host that a system or broker may name, read from the ProviderConfig with the environment's name.
+    /// Rule for the Secrets in the host cluster that a system or broker may name, read from the ProviderConfig with the
+    /// environment's name.
     pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Self {
         match Sharing::of(consumer, provider_config) {
             None => Self::Unknown,
@@ -108,8 +109,9 @@ impl Nameable {
         }
     }
 
-    /// Faults for all Secrets on the host that the claim may not name. While that is undecided, PushSecrets that are
-    /// not released stay held. So only a released one can be at fault: it must not copy another Secret than before.
+    /// Faults of a claim for all Secrets in the host cluster that it may not name. While the Secrets that it may name
+    /// are undecided, a PushSecret that is not released stays held. A released one is then at fault if it would copy
+    /// another Secret than before.
     pub fn faults(
         &self,
         consumer: &Consumer,

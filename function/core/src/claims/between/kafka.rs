@@ -1,11 +1,11 @@
-//! Names of a real-time system's parts that other claims use. The broker in the same namespace calls the parts by these
+//! Names of a real-time system's Services, pods and ports. The broker in the same namespace reaches Kafka by these
 //! names.
 
-/// Name of the Service in front of Kafka, Schema Registry and Connect.
+/// Name of the Service in front of Kafka, Schema Registry and Kafka Connect, which run in one pod.
 pub const KAFKA_SERVICE: &str = "kafka-service";
 /// Value of the label `app` on Kafka's pod, by which Services and network policies select the pod.
 pub const KAFKA_APP: &str = "kafka-platform";
-/// Name and number of Kafka's own port, on which clients reach the broker.
+/// Name and number of the port on which the Kafka broker accepts clients.
 pub const KAFKA_PORT: (&str, i32) = ("kafka", 9092);
 /// Name and number of the port on which Schema Registry serves its REST interface.
 pub const SCHEMA_REGISTRY_PORT: (&str, i32) = ("schema-registry", 8081);
@@ -15,14 +15,15 @@ pub const CONNECT_PORT: (&str, i32) = ("connect", 8083);
 pub const JMX_PORT: (&str, i32) = ("jmx", 9581);
 /// Name and number of the JMX port with the metrics of Kafka Connect.
 pub const CONNECT_JMX_PORT: (&str, i32) = ("connect-jmx", 9584);
-/// Directory in Kafka's pod with the credentials that Connect may read, one subdirectory for each Secret.
+/// Directory in Kafka's pod with the credentials that Kafka Connect may read, one subdirectory for each Secret.
 pub const CONNECT_SECRETS: &str = "/mnt/secrets";
-/// Subdirectory in Kafka's pod with the MQTT credentials that the bridge's connector reads.
+/// Name of the subdirectory in Kafka's pod with the MQTT credentials, which the connector from MQTT to Kafka reads.
 pub const MQTT_SECRET: &str = "mqtt";
-/// Subdirectory in Kafka's pod with the private key that the Snowflake connector reads.
+/// Name of the subdirectory in Kafka's pod with the private key that the Snowflake connector reads.
 pub const SNOWFLAKE_SECRET: &str = "snowflake";
 
-/// Name of the Avro record that a device's message becomes; the registered schema has the same name.
+/// Name of the Avro record into which the bridge from MQTT to Kafka turns a device's message. The schema in Schema
+/// Registry has the same name.
 pub const DEVICE_RECORD: &str = "health_device_data";
 
 /// URL by which Kafka Connect reaches Schema Registry, which runs in the same pod.
@@ -30,7 +31,7 @@ pub fn registry_of_connect() -> String {
     format!("http://127.0.0.1:{}", SCHEMA_REGISTRY_PORT.1)
 }
 
-/// Label, as name and value, of pods that Kafka's network policy admits.
+/// Label, as name and value, of the pods that Kafka's network policy admits.
 pub fn kafka_client() -> (String, String) {
     (crate::parts::owner::label("kafka-client"), "true".to_owned())
 }

@@ -1,5 +1,5 @@
-//! Agreements between claims: the offer of an environment, the names by which a broker and a system call each other,
-//! the Secrets, routes and network policies between them, and the form in which a claim declares its parts.
+//! Agreements between claims: the offer of an environment, the names by which a broker and a real-time system reach
+//! each other, the Secrets, routes and network policies between them, and the form in which a claim declares its parts.
 
 pub mod addresses;
 pub mod changes;

@@ -1,5 +1,5 @@
-//! Names of a broker's parts that other claims use. The real-time system in the same namespace calls the broker by
-//! these names.
+//! Names of a broker's Service, pod and port. The real-time system in the same namespace reaches Mosquitto by these
+//! names.
 
 use crate::parts::workload::Port;
 

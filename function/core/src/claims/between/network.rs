@@ -1,8 +1,8 @@
-//! Network policies, with the peers and ports that they consist of.
+//! Network policies around the pods of systems and brokers, with the peers and ports of their rules.
 //!
-//! A pod that a policy selects accepts and opens only connections that some policy admits, and policies add up. Every
-//! pod of a system is behind a fence, a policy that admits no connections to the pods, and from them only those that
-//! all pods of the system need. The policy of a part admits the connections that this part needs besides.
+//! A pod that a network policy selects accepts and opens only connections that some policy admits, and policies add up.
+//! Every pod of a system or broker is behind a fence, a network policy that admits no connections to the pods, and from
+//! them only those that all these pods need. The policy of a part admits the further connections that this part needs.
 
 use std::collections::BTreeMap;
 
@@ -18,25 +18,27 @@ use crate::parts::part::{PART_OF, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::Port;
 
-/// Namespace of the cluster's DNS server, to which network policies admit queries from every pod.
+/// Namespace of the cluster's DNS server, to which the fences admit queries from every pod of a system or broker.
 const NAME_SERVER: &str = "kube-system";
-/// Ports of DNS for network policies: 53 of the Service, and 1053, on which the DNS server of a virtual cluster listens
-/// behind it.
+/// Ports of the DNS server in network policies: 53 of its Service, and 1053, on which the DNS server of a virtual
+/// cluster listens behind that Service.
 const NAME_SERVER_PORTS: [i32; 2] = [53, 1053];
-/// Port of HTTPS. Egress to servers outside the cluster is admitted at it.
+/// Port of HTTPS, for the egress rules of network policies to servers outside the cluster.
 pub const HTTPS: i32 = 443;
-/// Ports of the API server for network policies: 443 of the Service, and 8443, on which that of a virtual cluster
-/// listens behind it.
+/// Ports of the API server in network policies: 443 of its Service, and 8443, on which the API server of a virtual
+/// cluster listens behind that Service.
 const API_SERVER_PORTS: [i32; 2] = [HTTPS, 8443];
-/// Port on which queue-proxy, Knative's sidecar in each pod of a service, takes requests.
+/// Port for requests of queue-proxy, which is Knative's sidecar in each pod of a Knative service.
 const KNATIVE_REQUESTS: Port = ("http", 8012);
-/// Port on which queue-proxy reports request counts to the autoscaler.
+/// Port of queue-proxy, Knative's sidecar, on which the autoscaler of Knative reads request counts.
 const KNATIVE_COUNTS: Port = ("http-autometric", 9090);
 
-/// Label that Kubernetes sets on each namespace, with the name of the namespace.
+/// Name of the label that Kubernetes sets on each namespace, with the namespace's name as value. Network policies
+/// select namespaces by it.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
-/// Connections that a network policy admits to its pods, and from them. A direction without rules is left to the fence.
+/// Connections that a network policy admits to its pods, and from them. A direction without rules is left to the fence,
+/// which is the policy around all pods of a system or broker.
 ///
 /// Kubernetes reads a rule without peers as one for all peers, and a rule without ports as one for all ports. So no
 /// rule is added where either list is empty.
@@ -58,8 +60,8 @@ impl Traffic {
         self
     }
 
-    /// Admits the connections of Knative to the pods of one of its services: requests from the gateway and the
-    /// activator, and the autoscaler, which reads request counts.
+    /// Admits connections of Knative to the pods of a Knative service: requests from the gateway and the activator, and
+    /// the autoscaler, which reads request counts.
     pub fn from_knative(self) -> Self {
         let serving = |app| within(component_namespaces::KNATIVE_SERVING, labels("app", app));
         self.from([gateway(), serving("activator")], &[KNATIVE_REQUESTS])
@@ -71,7 +73,7 @@ impl Traffic {
         self.admit_egress(Some(vec![peer]), ports.iter().map(|&(_, port)| port))
     }
 
-    /// Admits connections from a network policy's pods to any destination at these ports, outside the cluster too.
+    /// Admits connections from a network policy's pods to any destination at these ports, also outside the cluster.
     pub fn to_anybody(self, ports: impl IntoIterator<Item = i32>) -> Self {
         self.admit_egress(None, ports)
     }
@@ -83,8 +85,8 @@ impl Traffic {
         self.admit_egress(Some(networks.iter().map(peer).collect()), [port])
     }
 
-    /// Adds an egress rule to a network policy, unless its list of peers or of ports is empty. `None` admits every
-    /// destination.
+    /// Adds an egress rule to a network policy, unless the rule's list of peers or of ports is empty. `None` as list of
+    /// peers admits every destination.
     fn admit_egress(mut self, peers: Option<Vec<NetworkPolicyPeer>>, ports: impl IntoIterator<Item = i32>) -> Self {
         let ports = tcp(ports);
         if peers.as_ref().is_none_or(|peers| !peers.is_empty()) && !ports.is_empty() {
@@ -93,14 +95,14 @@ impl Traffic {
         self
     }
 
-    /// Admits connections from a network policy's pods to the API server. Inside a virtual cluster it has no label or
-    /// address by which a policy could select it, so its ports are open to any destination.
+    /// Admits connections from a network policy's pods to the API server. The API server of a virtual cluster has no
+    /// label or address by which a network policy could select it, so its ports are open to any destination.
     pub fn to_api_server(self) -> Self {
         self.to_anybody(API_SERVER_PORTS)
     }
 }
 
-/// Network policy that admits these connections to and from the pods of a part.
+/// Network policy that admits these connections to the pods of a part of the plan, and from them.
 pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
     let Traffic { ingress, egress } = admissions;
     let spec = NetworkPolicySpec {
@@ -118,8 +120,8 @@ pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
     part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
 }
 
-/// Fence: the network policy around all pods of a system. It admits no connections to the pods, and from them only DNS
-/// queries and `admissions`.
+/// Fence: the network policy around all pods of a system or broker. It admits no connections to the pods, and from them
+/// only DNS queries and the egress in `admissions`.
 pub fn fence(part: &Part, name: &str, admissions: Traffic) -> Resource {
     let spec = NetworkPolicySpec {
         pod_selector: Some(selector(system(part))),
@@ -140,17 +142,17 @@ fn to_name_server() -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule { to: Some(vec![within(NAME_SERVER, BTreeMap::new())]), ports: Some(ports.collect()) }
 }
 
-/// Peer of a network policy: the pods of the same namespace with these labels.
+/// Peer of a network policy: the pods with these labels in the policy's own namespace.
 pub fn pods(labels: BTreeMap<String, String>) -> NetworkPolicyPeer {
     NetworkPolicyPeer { pod_selector: Some(selector(labels)), ..NetworkPolicyPeer::default() }
 }
 
-/// Peer of a network policy: the pods of one part in the same namespace, by their label `app`.
+/// Peer of a network policy: the pods of one part of the plan, in the policy's own namespace, by their label `app`.
 pub fn app(app: &str) -> NetworkPolicyPeer {
     pods(labels("app", app))
 }
 
-/// Peer of a network policy: all pods of the system or broker to which the part belongs.
+/// Peer of a network policy: all pods of the system or broker to which the given part of a plan belongs.
 pub fn siblings(part: &Part) -> NetworkPolicyPeer {
     pods(system(part))
 }
@@ -166,8 +168,8 @@ pub fn prometheus() -> NetworkPolicyPeer {
     within(component_namespaces::MONITORING, labels("app.kubernetes.io/name", "prometheus"))
 }
 
-/// Peer of a network policy: the pods of another namespace with these labels, or all of its pods where no labels are
-/// given.
+/// Peer of a network policy: the pods with these labels in another namespace, or all pods of that namespace where no
+/// labels are given.
 fn within(namespace: &str, labelled: BTreeMap<String, String>) -> NetworkPolicyPeer {
     NetworkPolicyPeer {
         namespace_selector: Some(selector(labels(NAMESPACE_NAME, namespace))),

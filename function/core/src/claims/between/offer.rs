@@ -1,8 +1,8 @@
 //! Offer of an environment to systems and brokers, as annotations of its ProviderConfig. Systems and brokers read
-//! nothing else of an environment. All names of these annotations are defined here.
+//! nothing else of an environment. All names of these annotations are defined in this module.
 //!
-//! An entry of the offer is `off`, `pending` or `ready`. The plan has `off` or `pending`; observations decide when it
-//! becomes `ready`.
+//! An entry of the offer is `off`, `pending` or `ready`. The plan of the environment has `off` or `pending`;
+//! observations decide when the entry becomes `ready`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,27 +13,27 @@ use crate::parts::owner::label;
 use crate::parts::plan::Announcement;
 
 /// Entry of an environment's offer that is ready once the virtual cluster is reached and has its namespaces. Systems
-/// and brokers wait for it before they put anything into an environment, and only admitted ones get it.
+/// and brokers wait for it before they put anything into the virtual cluster, and only admitted ones get it.
 pub const ENVIRONMENT: &str = "environment";
-/// Entry of an environment's offer for Istio with its ingress gateway.
+/// Entry of an environment's offer that is ready once Istio with its ingress gateway is.
 pub const ISTIO: &str = "istio";
 pub const KNATIVE_SERVING: &str = "knative-serving";
-/// Entry of an environment's offer for Prometheus and Grafana.
+/// Entry of an environment's offer that is ready once Prometheus and Grafana are.
 pub const OBSERVABILITY: &str = "observability";
-/// Entry of an environment's offer for TLS: the certificate of the gateway.
+/// Entry of an environment's offer that is ready once the ingress gateway has its TLS certificate.
 pub const TLS: &str = "tls";
-/// Annotation of an environment's offer with the namespaces inside, separated by commas.
+/// Annotation of an environment's offer that lists the namespaces inside its virtual cluster, separated by commas.
 pub const NAMESPACES: &str = "namespaces";
-/// Annotation of an environment's offer with the tenant of each namespace inside, in the form of [`Tenancy`], separated
-/// by commas.
+/// Annotation of an environment's offer that says for each namespace inside the virtual cluster whose claims it is for,
+/// in the form of [`Tenancy`], separated by commas.
 pub const TENANTS: &str = "tenants";
-/// Annotation of an environment's offer with the Secrets on the host that claims of other namespaces may name,
-/// separated by commas.
+/// Annotation of an environment's offer that lists the Secrets in the host cluster which claims of other namespaces may
+/// name, separated by commas.
 const SHARED_SECRETS: &str = "shared-secrets";
-/// Annotation of an environment's offer with the DNS domain of the routes.
+/// Annotation of an environment's offer with the DNS domain of its routes.
 const ENVIRONMENT_DOMAIN: &str = "domain";
-/// Annotation of an environment's offer with the namespaces whose claims are admitted, separated by commas; `*` admits
-/// all.
+/// Annotation of an environment's offer that lists the host cluster's namespaces whose claims are admitted, separated
+/// by commas; `*` admits all.
 const CLAIM_NAMESPACES: &str = "claim-namespaces";
 
 const OFF: &str = "off";
@@ -43,15 +43,15 @@ const READY: &str = "ready";
 /// Entries of an environment's offer for which the parts of a system or broker may wait.
 pub const OFFERED: [&str; 5] = [ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY, TLS];
 
-/// Entry of an environment's offer, and the parts of the environment that must be ready for it; no parts where it is
-/// off.
+/// Entry of an environment's offer, and the parts of the environment's plan that must be ready for it; no parts where
+/// the entry is off.
 #[derive(Clone, Debug)]
 pub struct Offered {
     pub name: &'static str,
     pub parts: &'static [&'static str],
 }
 
-/// Offer of one environment to systems and brokers, as its plan publishes it.
+/// Offer of one environment to systems and brokers, as the environment's plan publishes it.
 #[derive(Clone, Debug)]
 pub struct Offer {
     pub offered: Vec<Offered>,
@@ -62,8 +62,8 @@ pub struct Offer {
     pub shared_secrets: Vec<String>,
 }
 
-/// Tenancy of a namespace inside an environment: the namespace on the host whose claims it is for. Neither name can
-/// contain the equals sign that is between them in the offer.
+/// Tenancy of a namespace inside an environment's virtual cluster: the namespace is for claims of one namespace in the
+/// host cluster. The offer has both names with an equals sign between them, which neither name can contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenancy {
     pub namespace: String,
@@ -77,7 +77,7 @@ impl fmt::Display for Tenancy {
 }
 
 impl Offer {
-    /// Annotations of an environment's offer, as the plan has them before any entry is ready.
+    /// Annotations for an environment's offer on its ProviderConfig, as the plan has them before any entry is ready.
     pub fn annotations(&self) -> BTreeMap<String, String> {
         let state = |offered: &Offered| if offered.parts.is_empty() { OFF } else { PENDING };
         let states = self.offered.iter().map(|offered| (offered.name, state(offered).to_owned()));
@@ -87,12 +87,13 @@ impl Offer {
             (CLAIM_NAMESPACES, self.claim_namespaces.join(",")),
             (TENANTS, self.tenants.iter().map(Tenancy::to_string).collect::<Vec<_>>().join(",")),
         ];
-        // An environment that shares nothing, as most do, has no annotation for shared Secrets.
+        // An environment that shares no Secrets, as most do, has no annotation for shared Secrets.
         let shared = (!self.shared_secrets.is_empty()).then(|| (SHARED_SECRETS, self.shared_secrets.join(",")));
         states.chain(places).chain(shared).map(|(name, value)| (annotation(name), value)).collect()
     }
 
-    /// Announcements that make each entry of an environment's offer `ready` once its parts are ready.
+    /// Announcements in an environment's plan that set each entry of the offer to `ready` once the parts behind it are
+    /// ready.
     pub fn announcements(&self) -> Vec<Announcement> {
         let switched_on = self.offered.iter().filter(|offered| !offered.parts.is_empty());
         switched_on
@@ -110,14 +111,15 @@ pub fn annotation(name: &str) -> String {
     label(&format!("offers-{name}"))
 }
 
-/// System or broker that uses an environment, and the namespaces it is in.
+/// Consumer of an environment: a system or broker, with its namespace inside the virtual cluster and the namespace of
+/// its claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consumer {
     pub environment: String,
     pub namespace: String,
     pub claim_namespace: String,
-    /// Entries of the environment's offer that the claim can do without, each with the setting for that, such as
-    /// `spec.expose: false`.
+    /// Entries of the environment's offer that the system or broker can do without, each with the field that switches
+    /// off the need for it, such as `spec.expose: false`.
     pub opt_outs: &'static [(&'static str, &'static str)],
 }
 
@@ -132,25 +134,26 @@ pub enum State {
 /// Answer of an environment to a system or broker that asks to use it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// No environment of this name was found: no ProviderConfig has its name.
+    /// No environment has the name that the system or broker gives: no ProviderConfig with the name was found.
     Missing,
-    /// No environment has this name, but something else does: the ProviderConfig with the name belongs to no
-    /// environment.
+    /// No environment has the name that the system or broker gives: the ProviderConfig with the name belongs to
+    /// something else.
     Foreign,
     /// The environment that the system or broker names is being deleted.
     Leaving,
-    /// The environment does not admit claims of the namespace on the host in which the system's or broker's claim is.
+    /// The environment admits no claims of the host cluster's namespace in which the claim of the system or broker is.
     Refused,
-    /// The environment has no namespace inside with the name that the system or broker gives.
+    /// The environment has no namespace with the name that the system or broker gives in its virtual cluster.
     NoNamespace,
-    /// The namespace inside that the system or broker names is for claims of another namespace on the host.
+    /// The namespace in the virtual cluster that the system or broker names is for claims of this other namespace in
+    /// the host cluster.
     OfOthers { claim_namespace: String },
     /// The system or broker is admitted, and the entries of the environment's offer have these states.
     Open(BTreeMap<&'static str, State>),
 }
 
 impl Admission {
-    /// Admission of a system or broker, read from the ProviderConfig with the environment's name.
+    /// Admission of a system or broker by its environment, read from the ProviderConfig with the environment's name.
     pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Self {
         let Some(provider_config) = provider_config.filter(|found| found.get("metadata").is_some()) else {
             return Self::Missing;
@@ -170,15 +173,16 @@ impl Admission {
             let state = |name: &str| match offer(name) {
                 OFF => State::Off,
                 READY => State::Ready,
-                // Values of an offer's annotation that another release of this function may have published count as
-                // pending, too.
+                // Another release of this function may have published values of an offer's annotation that this one
+                // does not know. They count as pending, too.
                 _ => State::Pending,
             };
             Self::Open(OFFERED.map(|name| (name, state(name))).into())
         }
     }
 
-    /// Admission of a system or broker once all entries of the offer that are switched on are ready, for previews.
+    /// Admission of a system or broker once all entries of the environment's offer that are switched on are ready, for
+    /// previews.
     #[must_use]
     pub fn in_the_end(self) -> Self {
         let ready = |state| if state == State::Pending { State::Ready } else { state };
@@ -188,7 +192,7 @@ impl Admission {
         }
     }
 
-    /// Entries of the environment's offer that are ready for this system or broker.
+    /// Entries of the environment's offer that are ready; none where the system or broker is not admitted.
     pub fn offered(&self) -> BTreeSet<&'static str> {
         match self {
             Self::Open(states) => {
@@ -198,8 +202,8 @@ impl Admission {
         }
     }
 
-    /// Whether the environment's name is in use, but not for this system or broker. A deletion of the environment is no
-    /// refusal.
+    /// Whether the environment's name is in use, but not for this system or broker. The deletion of an environment is
+    /// no refusal.
     pub fn refuses(&self) -> bool {
         matches!(self, Self::Foreign | Self::Refused | Self::NoNamespace | Self::OfOthers { .. })
     }
@@ -209,19 +213,19 @@ impl Admission {
         matches!(self, Self::Open(_))
     }
 
-    /// Whether the environment offers TLS, so that routes are reached by HTTPS.
+    /// Whether the environment offers TLS, so that the routes of the system or broker are reached by HTTPS.
     pub fn serves_tls(&self) -> bool {
         matches!(self, Self::Open(states) if states.get(TLS) == Some(&State::Ready))
     }
 
-    /// All reasons why a system or broker cannot use the environment, joined into one line.
+    /// All reasons why a system or broker cannot use its environment, joined into one line.
     pub fn reason(&self, consumer: &Consumer, waited_for: &BTreeSet<&'static str>) -> Option<String> {
         let reasons = self.reasons(consumer, waited_for);
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 
-    /// Reasons why the environment does not admit a system or broker. For one that it admits, reasons why entries of
-    /// the offer that parts wait for are not ready. Each is one sentence, with its remedy.
+    /// Reasons why the environment does not admit a system or broker. For an admitted one, reasons why the offer's
+    /// entries that its parts wait for are not ready. Each reason is one sentence, with its remedy.
     pub fn reasons(&self, consumer: &Consumer, waited_for: &BTreeSet<&'static str>) -> Vec<String> {
         let Consumer { environment, namespace, claim_namespace, .. } = consumer;
         vec![match self {
@@ -251,7 +255,8 @@ impl Admission {
     }
 }
 
-/// ProviderConfig with an environment's offer: it carries the label of the environment that the system or broker names.
+/// ProviderConfig with the offer of an environment: its label has the name of the environment that the system or broker
+/// asks for.
 struct Published<'a>(&'a Value);
 
 impl<'a> Published<'a> {
@@ -269,20 +274,21 @@ impl<'a> Published<'a> {
         self.entry("annotations", &annotation(name))
     }
 
-    /// Namespace on the host in which the environment's claim is.
+    /// Namespace in the host cluster that contains the environment's claim, and so owns the environment.
     fn owner(&self) -> &'a str {
         self.entry("labels", &label("claim-namespace"))
     }
 
-    /// Namespace on the host whose claims a namespace inside is for. Without an entry it is the namespace of the
-    /// environment's claim.
+    /// Namespace in the host cluster whose claims may use the given namespace of the virtual cluster. Where the offer
+    /// has no entry for it, only claims beside the environment's own claim may.
     fn tenant(&self, namespace: &str) -> &'a str {
         let mut tenants = self.annotation(TENANTS).split(',').filter_map(|tenancy| tenancy.split_once('='));
         tenants.find(|(inside, _)| *inside == namespace).map_or(self.owner(), |(_, claim_namespace)| claim_namespace)
     }
 }
 
-/// Namespace that owns an environment, and the Secrets on the host that its owner shares.
+/// Namespace in the host cluster that owns an environment, and the Secrets there which the environment shares with
+/// claims of other namespaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sharing {
     pub owner: String,
@@ -291,7 +297,7 @@ pub struct Sharing {
 
 impl Sharing {
     /// Owner of an environment and the Secrets that it shares, read from the ProviderConfig with the environment's
-    /// name; none where that belongs to no environment.
+    /// name; none where the ProviderConfig belongs to no environment.
     pub fn of(consumer: &Consumer, provider_config: Option<&Value>) -> Option<Self> {
         let published = Published::of(consumer, provider_config?)?;
         let shared = published.annotation(SHARED_SECRETS).split(',').filter(|name| !name.is_empty());
@@ -299,7 +305,7 @@ impl Sharing {
     }
 }
 
-/// Reason why an entry of an environment's offer is not ready, with its remedy.
+/// Reason why an entry of an environment's offer is not ready, with a remedy for the user.
 fn reason_missing(consumer: &Consumer, offered: &str, state: State) -> Option<String> {
     let environment = &consumer.environment;
     let (name, field) = match offered {

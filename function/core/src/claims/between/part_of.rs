@@ -1,6 +1,6 @@
-//! Part of a claim, as the part's own file declares it: its phase, its resources, and how it is reached. A claim lists
-//! its parts once. Its plan, its phases, and for a tenant also the routes, hosts, addresses and network policies follow
-//! from that list.
+//! Declaration of a part of a claim, in the part's own file: its phase, its resources, and how it is reached. A claim
+//! lists its parts once. Its plan, its phases, and for a system or broker also the routes, hosts, addresses and network
+//! policies follow from that list.
 
 use crate::claims::between::network::{Traffic, policy};
 use crate::claims::between::route::Route;
@@ -8,7 +8,7 @@ use crate::claims::between::tenant::Tenant;
 use crate::parts::part::LOCK;
 use crate::parts::plan::{Outage, Phase, Plan, Resource};
 
-/// Declaration of a part of the claim `C`.
+/// Declaration of a part of the claim `C`: its phase, its resources, its outage, its network policy and its route.
 pub struct PartOf<C: 'static> {
     phase: Phase,
     resources: fn(&C) -> Vec<Resource>,
@@ -18,25 +18,27 @@ pub struct PartOf<C: 'static> {
     route: Option<Route>,
 }
 
-/// Network policy around the pods of a part. It waits for the lock alone, so it is there before the pods are.
+/// Declaration of the network policy around the pods of a part. The policy waits only for the lock, by which the claim
+/// owns its namespace, so it exists before the pods do.
 pub struct Policy<C: 'static> {
-    /// Name of the part with the policy.
+    /// Name of the part of the plan that consists of the network policy alone.
     pub part: &'static str,
     /// Name of the NetworkPolicy.
     pub name: &'static str,
-    /// Label `app` of the pods.
+    /// Value of the label `app` on the pods that the network policy selects.
     pub app: &'static str,
-    /// Connections that the policy admits.
+    /// Connections that the network policy admits to the pods of the part, and from them.
     pub admits: fn(&C) -> Traffic,
 }
 
 impl<C> PartOf<C> {
-    /// Part that every claim has, with the phase that tells users of it.
+    /// Declaration of a part that every claim of its kind has, with the phase whose condition reports on the part.
     pub const fn new(phase: Phase, resources: fn(&C) -> Vec<Resource>) -> Self {
         Self { phase, resources, is_wanted: |_| true, outage: None, policy: None, route: None }
     }
 
-    /// The part with its policy and its route, only in claims that ask for it.
+    /// Declaration of the same part for claims that ask for it: other claims have neither the part nor its network
+    /// policy or route.
     #[must_use]
     pub const fn only_if(self, is_wanted: fn(&C) -> bool) -> Self {
         Self { is_wanted, ..self }
@@ -57,29 +59,31 @@ impl<C> PartOf<C> {
         Self { route: Some(route), ..self }
     }
 
-    /// Phase and resources of the part in the plan of a claim.
+    /// Phase of the part, and its resources in the plan of a claim; no resources where the claim does not ask for the
+    /// part.
     pub fn composed(&self, claim: &C) -> (Phase, Vec<Resource>) {
         (self.phase, if (self.is_wanted)(claim) { (self.resources)(claim) } else { Vec::new() })
     }
 
-    /// Outage of the part while its pods are replaced.
+    /// Expected outage of the part while its pods are replaced.
     pub fn outage(&self) -> Option<Outage> {
         self.outage
     }
 }
 
-/// Line of a tenant's list of parts.
+/// Line in the list of parts of a system or broker.
 pub enum Line<C: 'static> {
     Part(&'static PartOf<C>),
-    /// Routes of all parts, in the order of the list, and the phase that tells users of them.
+    /// Routes of all parts, in the order of the list, with the phase whose condition reports on them.
     Routes(Phase),
-    /// Network policies of all parts, in the order of the list. Each is in the phase of its part.
+    /// Network policies of all parts, in the order of the list. Each policy is in the phase of the part whose pods it
+    /// selects.
     Policies,
 }
 
-/// Claim of a tenant, which is planned from the list of its parts.
+/// Claim of a system or broker, whose plan follows from the list of its parts.
 pub trait TenantClaim: Sized + 'static {
-    /// Parts of the claim, in reading order.
+    /// Parts of the claim, in the order in which users read of them.
     const PARTS: &'static [Line<Self>];
 
     fn tenant(&self) -> &Tenant;
@@ -116,17 +120,17 @@ impl<C: TenantClaim> Policy<C> {
     }
 }
 
-/// Routes of the parts that a claim asks for. They are composed if the claim exposes them.
+/// Routes of the parts that a claim asks for. They are composed if the claim exposes its routes.
 pub fn routes<C: TenantClaim>(claim: &C) -> impl Iterator<Item = &'static Route> {
     wanted(claim).filter_map(|part| part.route.as_ref())
 }
 
-/// Hosts of the routes that claims of this kind can have, without their domain.
+/// First labels of the host names of all routes that claims of this kind can have, without the domain.
 pub fn hosts<C: TenantClaim>() -> impl Iterator<Item = &'static str> {
     all_routes::<C>().map(|route| route.host)
 }
 
-/// Routes that claims of this kind can have.
+/// Routes that claims of this kind can have, if all their parts are asked for.
 pub fn all_routes<C: TenantClaim>() -> impl Iterator<Item = &'static Route> {
     declared::<C>().filter_map(|part| part.route.as_ref())
 }

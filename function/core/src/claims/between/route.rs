@@ -1,5 +1,5 @@
-//! Route of a part through the environment's gateway: the host that people open, the Service that answers, and the
-//! addresses that the claim's status shows.
+//! Route to a part of a system or broker through the environment's gateway: the host name that people open, the Service
+//! that answers, and the addresses in the claim's status.
 
 use crate::claims::between::tenant::Tenant;
 use crate::kinds::Spec;
@@ -7,48 +7,50 @@ use crate::kinds::istio::{self, HttpRoute, PortNumber, Rewrite, VirtualService};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::Port;
 
-/// Host of the gateway through which Knative serves requests from inside the cluster.
+/// Host name of the gateway through which Knative serves requests from inside the virtual cluster.
 const LOCAL_GATEWAY: &str = "knative-local-gateway.istio-system.svc.cluster.local";
 
 pub struct Route {
-    /// Name of the part with the route, and of the VirtualService.
+    /// Name of the part that has the route, and of the VirtualService for the route.
     pub part: &'static str,
-    /// First label of the host, below the tenant's domain. The environment's gateway serves it.
+    /// First label of the route's host name; the rest is the domain of the system or broker. The environment's gateway
+    /// serves the host name.
     pub host: &'static str,
     pub to: To,
-    /// Parts that must be ready before the route is released. One of them is `ISTIO` of the offer.
+    /// Parts that must be ready before the route is released. One of them is the entry `istio` of the environment's
+    /// offer.
     pub waits_for: &'static [&'static str],
-    /// Addresses in the claim's status, under `endpoints`.
+    /// Addresses of the route in the claim's status, under `endpoints`.
     pub addresses: &'static [Address],
 }
 
-/// Destination of a route.
+/// Destination of a route: the server that answers its requests.
 #[derive(Clone, Copy)]
 pub enum To {
-    /// Port of a Service.
+    /// Destination of a route: a port of a Service.
     Service(&'static str, Port),
-    /// Knative service.
+    /// Destination of a route: a Knative service, which the route reaches through Knative's gateway.
     Knative(&'static str),
 }
 
-/// Address in the status of a claim.
+/// Declaration of an address in the status of a claim.
 pub struct Address {
-    /// Name of the field.
+    /// Name of the field in the claim's status that has the address.
     pub field: &'static str,
-    /// Description of the field, for users.
+    /// Description of the status field with the address, for users.
     pub about: &'static str,
     pub side: Side,
-    /// Scheme without TLS, such as `http`. With TLS it has an `s` behind it.
+    /// Scheme of the address without TLS, such as `http`. With TLS, an `s` is appended to the scheme.
     pub scheme: &'static str,
     pub path: &'static str,
 }
 
-/// Place in which an address can be opened.
+/// Side of the environment's gateway on which an address can be opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// The virtual cluster.
+    /// Side of an address that can be opened inside the virtual cluster.
     Inside,
-    /// Outside of it, where the claim exposes its routes.
+    /// Side of an address that can be opened outside the virtual cluster, if the claim exposes its routes.
     Outside,
 }
 
@@ -57,7 +59,7 @@ impl Route {
         let part = tenant.part(self.part, self.part, self.waits_for);
         let (rewrite, host, number) = match self.to {
             To::Service(service, (_, number)) => (None, tenant.service_host(service), number),
-            // Knative selects a service by the host of a request, so the route rewrites the host.
+            // Knative selects a service by the host in a request, so the route rewrites the host.
             To::Knative(service) => {
                 (Some(Rewrite { authority: tenant.service_host(service) }), LOCAL_GATEWAY.to_owned(), 80)
             }
@@ -71,7 +73,8 @@ impl Route {
         part.inside("route", &route.named(part.metadata(self.part)), Ready::Exists)
     }
 
-    /// URL of one of the addresses; none where it cannot be opened. `tls`: routes are served over TLS.
+    /// URL of an address of this route; none where the claim does not expose the route. `tls`: the environment's
+    /// gateway serves routes over TLS.
     pub fn url(&self, address: &Address, tenant: &Tenant, tls: bool) -> Option<String> {
         let Address { scheme, path, .. } = address;
         match (address.side, self.to) {

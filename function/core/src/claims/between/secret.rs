@@ -1,7 +1,8 @@
-//! Secrets inside the virtual cluster. Generators, pushes and the pods that read a Secret use one name for it.
+//! Secrets inside the virtual cluster. The generator, the push and the pods of a Secret use one name for it.
 //!
-//! Only references are handled here, never a value. External Secrets on the host writes the values, with the kubeconfig
-//! of the virtual cluster, from a generator or from a Secret on the host.
+//! Only references to Secrets are handled in this module, never a value. External Secrets runs in the host cluster and
+//! writes the values, with the kubeconfig of the virtual cluster, from a generator or from a Secret of the host
+//! cluster.
 
 use std::collections::BTreeMap;
 
@@ -20,11 +21,11 @@ use crate::text::language::{self, Text};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A Secret in the environment's namespace on the host.
+/// Secret in the environment's namespace of the host cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretName {
-    /// Name of the Secret.
+    /// Name of the Secret in the environment's namespace of the host cluster.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub name: String,
 }
@@ -43,7 +44,7 @@ impl Secret {
         Self { name: name.into() }
     }
 
-    /// Key of the composed PushSecret of this Secret, in the part that pushes a tenant's Secrets.
+    /// Key of the composed PushSecret of this Secret, in the part that pushes the Secrets of a system or broker.
     pub fn push_key(&self) -> String {
         format!("{SECRETS}-{}", push_key(self))
     }
@@ -78,45 +79,47 @@ impl Secret {
     }
 }
 
-/// Secret with the credentials of the bridge from MQTT to Kafka. The broker's claim makes it, and the system's Kafka
-/// reads it.
+/// Secret with the credentials of the bridge from MQTT to Kafka. The broker's claim composes it, and Kafka Connect of
+/// the real-time system reads it.
 pub fn mqtt_bridge() -> Secret {
     Secret::new("mqtt-credentials")
 }
 
-/// Name of the Secret with a Snowflake user's private key inside. On the host, the Secret with a key from the secret
-/// store has a name that ends with this one.
+/// Name of the Secret with a Snowflake user's private key, inside the virtual cluster. A Secret in the host cluster
+/// whose key comes from the secret store has a name that ends with this one.
 pub const SNOWFLAKE_KEY: &str = "snowflake-kafka-credentials";
 
 /// Key of the password in a Secret that a user brings, and in a generated Secret with one password.
 pub const PASSWORD: &str = "password";
 
-/// External Secrets generator of passwords, one for each of its keys. A push brings all these keys inside.
+/// Generator of passwords for External Secrets, with one password for each of its keys. A push copies all these keys
+/// into the virtual cluster.
 pub struct Generator {
-    /// Suffix that distinguishes this generator of passwords from others of the same claim.
+    /// Suffix for the name of this generator of passwords, which distinguishes it from others of the same claim.
     pub purpose: Option<&'static str>,
     pub keys: &'static [&'static str],
 }
 
 impl Generator {
-    /// Name of a generator of passwords: the given one, with the generator's suffix if it has one.
+    /// Name of this generator of passwords in the environment's namespace: the given name, then the suffix of the
+    /// generator if it has one.
     fn called(&self, name: &str) -> String {
         self.purpose.map_or_else(|| name.to_owned(), |purpose| format!("{name}-{purpose}"))
     }
 }
 
-/// Key that is added to a Secret, and its text, which External Secrets executes as a template.
+/// Key that is added to a pushed Secret, and the text under this key, which External Secrets executes as a template.
 pub type Added<'a> = (&'a str, Text<language::Template>);
 
-/// Push of one claim's Secrets into one namespace of the virtual cluster.
+/// Push of one claim's Secrets by External Secrets, from the host cluster into one namespace of the virtual cluster.
 pub struct Pusher<'a> {
     pub part: Part<'a>,
     /// Namespace inside the virtual cluster into which the Secrets are pushed.
     pub remote_namespace: &'a str,
-    /// Suffix that distinguishes the claim's store and generator from those of other claims in the environment's
-    /// namespace.
+    /// Suffix for the names of the claim's SecretStore and generators, which distinguishes them from those of other
+    /// claims in the environment's namespace of the host cluster.
     pub suffix: &'static str,
-    /// Name of the Secret on the host with the kubeconfig of the virtual cluster, and the key in that Secret.
+    /// Name of the Secret in the host cluster with the kubeconfig of the virtual cluster, and the key in that Secret.
     pub kubeconfig: (String, &'static str),
 }
 
@@ -149,9 +152,10 @@ impl Pusher<'_> {
         self.part.on_host(&generator.called("generator"), &password.named(metadata), Ready::Exists)
     }
 
-    /// Secret whose values are generated once. It stays with the data beside it, also for later claims. It has the
-    /// generator's keys and the added ones, whose texts may refer to them. It is pushed as a whole: key by key, an
-    /// added text could contain another password than the one that exists already.
+    /// PushSecret for a Secret inside the virtual cluster whose values are generated once. The Secret stays with the
+    /// data that it protects, also for later claims. It has the generator's keys and the added ones, whose texts may
+    /// refer to the generator's. It is pushed as a whole: key by key, an added text could contain another password than
+    /// the one that exists already.
     pub fn generated(&self, secret: &Secret, generator: &Generator, added: &[Added]) -> Resource {
         let template = Template { secret_type: None, data: texts(added) };
         let generator = GeneratorRef {
@@ -163,15 +167,15 @@ impl Pusher<'_> {
         self.push(secret, selector, UpdatePolicy::IfNotExists, Some(template), vec![whole(secret)])
     }
 
-    /// Secret inside with the given keys of a Secret on the host, each under its name inside, and with added keys. They
-    /// follow changes of the source.
+    /// PushSecret for a Secret inside the virtual cluster that copies the given keys of a Secret in the host cluster,
+    /// each under its second name, and has added keys. The copy follows changes of its source.
     ///
     /// Each key is pushed by itself, for two reasons. External Secrets adds a template to the source and removes
     /// nothing, so a push as a whole would copy all other keys of the user's Secret, too. And a push reports a key that
     /// the source lacks, while External Secrets reports a template that fails in its log only: so added texts refer to
-    /// keys by `index`, which never fails, and are pushed after them.
+    /// keys by `index`, which never fails, and are pushed after the copied keys.
     pub fn copied(&self, secret: &Secret, from: &SecretName, keys: &[(&str, &str)], added: &[Added]) -> Resource {
-        // A Secret of type `Opaque` requires no keys. Other types require keys that may not be copied inside.
+        // A Secret of type `Opaque` requires no keys. Other types require keys that may not be among the copied ones.
         let template = Template { secret_type: Some("Opaque"), data: texts(added) };
         let added = added.iter().map(|(key, _)| (*key, *key));
         let matches = keys.iter().copied().chain(added).map(|(key, inside)| single(secret, key, inside));
@@ -179,16 +183,16 @@ impl Pusher<'_> {
         self.push(secret, selector, UpdatePolicy::Replace, Some(template), matches.collect())
     }
 
-    /// Secret inside with a TLS certificate, its key and all other keys of the user's Secret. It follows changes of the
-    /// source. It is pushed as a whole, because an API server accepts a Secret of type `kubernetes.io/tls` only with
-    /// both keys at once.
+    /// PushSecret for a Secret inside the virtual cluster with a TLS certificate, its private key and all other keys of
+    /// the user's Secret. The copy follows changes of its source. It is pushed as a whole, because an API server
+    /// accepts a Secret of type `kubernetes.io/tls` only with both keys at once.
     pub fn certificate(&self, secret: &Secret, from: &SecretName) -> Resource {
         let selector = Selector::Secret(Named::new(&from.name));
         self.push(secret, selector, UpdatePolicy::Replace, None, vec![whole(secret)])
     }
 
-    /// Secret with a password and the keys that are added to it. The password is the user's own where the claim names
-    /// one, else a generated one.
+    /// PushSecret for a Secret inside the virtual cluster with a password and added keys. The password is the user's
+    /// own where the claim names a Secret with one, else it is generated.
     pub fn credentials(
         &self,
         secret: &Secret,
@@ -213,8 +217,8 @@ impl Pusher<'_> {
         let push = PushSecret {
             refresh_interval: "1h0m0s",
             update_policy,
-            // A pushed Secret belongs to the data beside it: it stays when its claim is deleted, and is deleted with
-            // the virtual cluster.
+            // A pushed Secret belongs to the data that it protects: it stays when its claim is deleted, and is deleted
+            // with the virtual cluster.
             deletion_policy: "None",
             secret_store_refs: vec![StoreRef { kind: SecretStore::KIND, name: self.name() }],
             selector,
@@ -230,8 +234,9 @@ impl Pusher<'_> {
             api_version: "kubernetes.external-secrets.io/v1alpha1",
             kind: "PushSecretMetadata",
             spec: PushMetadataSpec {
-                // With `Replace`, External Secrets drops labels and annotations of a pushed Secret's source. The labels
-                // are its owner's, and kubectl may have stored all values of the Secret in an annotation.
+                // With `Replace`, External Secrets does not copy labels and annotations of a pushed Secret's source.
+                // The labels are for the owner of the source, and kubectl may have stored all values of the source in
+                // an annotation.
                 source_merge_policy: "Replace",
                 labels: self.part.pod_labels(),
             },
@@ -242,8 +247,9 @@ impl Pusher<'_> {
         self.called(self.suffix)
     }
 
-    /// Name of an object in the environment's namespace on the host, which all tenants share: two halves with a dot
-    /// between them. Neither half contains a dot, so that no two tenants have the same name.
+    /// Name of an object in the environment's namespace of the host cluster, which all systems and brokers of the
+    /// environment share: two halves with a dot between them. Neither half contains a dot, so that no two of them use
+    /// the same name.
     fn called(&self, name: &str) -> String {
         format!("{}.{name}", self.remote_namespace)
     }
@@ -253,7 +259,7 @@ impl Pusher<'_> {
     }
 }
 
-/// Second half of a composed PushSecret's key, which contains the name of the pushed Secret.
+/// Second half of the key of a composed PushSecret, which contains the name of the pushed Secret.
 fn push_key(secret: &Secret) -> String {
     format!("push-{}", secret.name)
 }

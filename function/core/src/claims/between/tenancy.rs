@@ -1,8 +1,8 @@
-//! Fields that the specs of systems and brokers have in common: a place inside an environment, and what stays of the
-//! claim there.
+//! Fields that the specs of systems and brokers have in common: a place inside an environment, and what stays in the
+//! virtual cluster when the claim is deleted.
 //!
 //! The type of a field has its form, its range, its default and its rule for changes. The documentation of a field
-//! stands in each spec, because its words differ.
+//! stands in the spec of each claim, because its words differ.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,20 +10,21 @@ use serde::{Deserialize, Serialize};
 use crate::claims::between::changes;
 use crate::schema::form;
 
-/// Namespace inside the virtual cluster.
+/// Namespace inside the virtual cluster, which holds the system or broker.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[schemars(extend("x-kubernetes-validations" = [changes::NAMESPACE]))]
 pub struct Namespace(#[schemars(length(min = 1, max = 50), regex(pattern = form::DNS_LABEL))] pub String);
 
-/// Name of an environment.
+/// Name of the environment that holds the system or broker.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 pub struct EnvironmentName(#[schemars(length(min = 1, max = 40), regex(pattern = form::DNS_LABEL))] pub String);
 
-/// DNS domain of routes.
+/// DNS domain of the routes of a system or broker.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 pub struct Domain(#[schemars(length(min = 1, max = 201), regex(pattern = form::DOMAIN))] pub String);
 
-/// What happens inside the virtual cluster when a claim is deleted.
+/// Policy for the objects inside the virtual cluster when their claim is deleted: `Delete` deletes them, `Orphan`
+/// leaves them running, unmanaged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum DeletionPolicy {
     #[default]
@@ -31,7 +32,8 @@ pub enum DeletionPolicy {
     Orphan,
 }
 
-/// Number that is raised after a credential was rotated.
+/// Generation of a claim's credentials: a number that the user raises after a credential was rotated, so that all
+/// programs read the new one.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 pub struct CredentialsGeneration(#[schemars(range(min = 1, max = 1_000_000))] pub u32);
 
@@ -41,7 +43,7 @@ impl Default for CredentialsGeneration {
     }
 }
 
-/// Request for a place inside an environment.
+/// Request of a claim for a namespace inside an environment's virtual cluster, as its author wrote it.
 #[derive(Clone, Copy, Debug)]
 pub struct TenancyRequest<'a> {
     pub namespace: &'a str,
@@ -53,7 +55,8 @@ pub struct TenancyRequest<'a> {
     pub expose: bool,
 }
 
-/// Method of a spec with the fields of this module, under their usual names: its request for a place.
+/// Method `tenancy` for the spec of a system or broker, with the request for a namespace inside an environment. The
+/// spec must have the fields of this module under their usual names.
 macro_rules! tenancy_request {
     ($spec:ty) => {
         impl $spec {

@@ -22,16 +22,17 @@ use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 
-/// System or broker in a namespace inside an environment, with the names of what it composes.
+/// Tenant of an environment: a system or broker in a namespace of the virtual cluster, with the names of its objects.
 #[derive(Clone, Debug)]
 pub struct Tenant {
     pub owner: Owner,
     pub namespace: String,
     pub domain: String,
     pub credentials_generation: u32,
-    /// Whether the tenant's routes are composed.
+    /// Whether the plan of the system or broker has routes through the environment's gateway.
     pub expose: bool,
-    /// `realtime` or `broker`, which distinguishes the two tenants that one namespace can have.
+    /// Role of the tenant, `realtime` for a system or `broker`, which distinguishes the two that one namespace can
+    /// have.
     pub role: &'static str,
 }
 
@@ -70,17 +71,17 @@ impl Tenant {
         }
     }
 
-    /// Reference of an image for a tenant's container, with the platform team's pin or mirror.
+    /// Reference of an image for a container, with the pin or mirror from the platform team's settings.
     pub fn image(&self, image: Image) -> String {
         self.owner.settings.image(image)
     }
 
-    /// Part of this tenant's plan, in the tenant's namespace inside the virtual cluster.
+    /// Part of the plan of this system or broker, in its namespace inside the virtual cluster.
     pub fn part<'a>(&'a self, name: &'static str, app: &'a str, waits_for: &'static [&'static str]) -> Part<'a> {
         Part { owner: &self.owner, name, app, namespace: &self.namespace, waits_for }
     }
 
-    /// Push of this tenant's Secrets into its namespace inside the virtual cluster.
+    /// Push of the Secrets of this system or broker into its namespace inside the virtual cluster.
     pub fn pusher(&self) -> Pusher<'_> {
         Pusher {
             part: Part {
@@ -96,8 +97,8 @@ impl Tenant {
         }
     }
 
-    /// Lock of this tenant's place. Its name is fixed: Crossplane gives it to the first claim for the place, and to no
-    /// other.
+    /// Lock of the namespace in the virtual cluster that this system or broker needs. The lock has a fixed name, under
+    /// which Crossplane creates it for the first claim, and for no other.
     pub fn lock(&self) -> Resource {
         let part = self.part(LOCK, self.owner.system, &[ENVIRONMENT]);
         let name = format!("{}-owner", self.owner.system);
@@ -106,16 +107,17 @@ impl Tenant {
             ("claim-name".to_owned(), self.owner.claim.name.clone()),
         ]);
         let mut lock = part.inside("object", &config_map(&part, &name, owner), Ready::Exists);
-        // None of the names that a lock's name consists of contains a dot, so that no two places share a lock. With the
-        // claim's namespace in it, a claim that the environment does not admit cannot take the lock of one that it
-        // admits. An API server accepts names of 253 characters; the longest here has 165.
+        // A lock, by which a claim owns a namespace, has a name made of other names with dots between them. None of
+        // these contains a dot, so that no two locks have the same name. Because the claim's namespace is one of them,
+        // a claim that the environment does not admit cannot take the lock of one that it admits. An API server accepts
+        // names of 253 characters; the longest name of a lock has 165.
         let place = [self.owner.environment.as_str(), &self.namespace, self.role, &self.owner.claim.namespace];
         lock.rename(&place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("."));
         lock
     }
 
-    /// Fields of this tenant that cannot change: its namespace and environment, which the observed lock shows as they
-    /// were at its creation.
+    /// Fields of this system or broker that cannot change: its namespace and its environment, of which the observed
+    /// lock shows the former values.
     pub fn immutable(&self) -> [Immutable; 2] {
         let namespace = format!("{MANIFEST}/metadata/namespace");
         let environment = "/spec/providerConfigRef/name";
@@ -131,8 +133,8 @@ impl Tenant {
         ]
     }
 
-    /// Place of this tenant, as messages about its owner name it. `what` is the tenant's kind in messages, such as
-    /// `an IotBroker`.
+    /// Namespace in the virtual cluster that this system or broker needs, for messages about another owner of it.
+    /// `what` is the kind in these messages, such as `an IotBroker`.
     pub fn lock_target(&self, what: &str) -> LockTarget {
         let (namespace, environment) = (self.namespace.clone(), &self.owner.environment);
         LockTarget {
@@ -143,7 +145,8 @@ impl Tenant {
         }
     }
 
-    /// This tenant as a consumer of its environment, with the entries of the offer that it can do without.
+    /// Consumer of the environment that this system or broker is, with the entries of the environment's offer that it
+    /// can do without.
     pub fn consumer(&self, opt_outs: &'static [(&'static str, &'static str)]) -> Consumer {
         Consumer {
             environment: self.owner.environment.clone(),
@@ -153,53 +156,56 @@ impl Tenant {
         }
     }
 
-    /// Pods of the environment's gateway, where it leads to this tenant.
+    /// Peer of network policies for traffic from outside: the pods of the environment's gateway; none where the claim
+    /// does not expose its routes.
     pub fn outside(&self) -> Option<NetworkPolicyPeer> {
         self.expose.then(gateway)
     }
 
-    /// Host name of one of this tenant's routes.
+    /// Host name of one of the routes of this system or broker, from the first label of the host name.
     pub fn host(&self, name: &str) -> String {
         format!("{name}.{}", self.domain)
     }
 
-    /// Full DNS name, in the virtual cluster, of a Service in this tenant's namespace.
+    /// Full DNS name, in the virtual cluster, of a Service of this system or broker.
     pub fn service_host(&self, service: &str) -> String {
         format!("{service}.{}.svc.cluster.local", self.namespace)
     }
 
-    /// Name of the Istio Gateway in this tenant's namespace, which the environment makes.
+    /// Name of the Istio Gateway in the namespace of this system or broker, which the environment composes.
     pub fn gateway(&self) -> String {
         gateway_name(&self.namespace)
     }
 }
 
-/// Name of the Secret on the host with an environment's kubeconfig, and its key there.
+/// Name of the Secret in the host cluster with the kubeconfig of an environment's virtual cluster, and the key in that
+/// Secret.
 pub fn kubeconfig(environment: &str) -> (String, &'static str) {
     (format!("vc-{environment}"), "config")
 }
 
-/// Name of the Istio Gateway that an environment makes in a namespace inside.
+/// Name of the Istio Gateway that an environment composes in each of the namespaces inside its virtual cluster.
 pub fn gateway_name(namespace: &str) -> String {
     format!("{namespace}-gateway")
 }
 
-/// Domain of the routes in a namespace inside, where no field of a claim sets another one.
+/// Default domain of the routes in a namespace of the virtual cluster, for a claim that sets no domain itself.
 pub fn default_domain(environment: &str, namespace: &str) -> String {
     namespace_domain(environment, namespace, &format!("{environment}.local"))
 }
 
-/// Domain of the routes in a namespace inside: the environment's own for the namespace with the environment's name,
-/// else one below it.
+/// Domain of the routes in a namespace of the virtual cluster: the environment's own domain for the namespace with the
+/// environment's name, else a domain below it.
 pub fn namespace_domain(environment: &str, namespace: &str, domain: &str) -> String {
     if namespace == environment { domain.to_owned() } else { format!("{namespace}.{domain}") }
 }
 
-/// Longest label of a host name, in characters. `HOST` is the length of the longest host name.
+/// Limits of DNS, in characters: `LABEL` is the length of the longest label in a host name, `HOST` that of the longest
+/// host name.
 const LABEL: usize = 63;
 const HOST: usize = 253;
 
-/// Checks that a domain leaves room for these hosts below it.
+/// Checks that the domain in a claim leaves room for the host names of its routes.
 pub fn check_domain(faults: &mut Vec<Fault>, field: &str, domain: &str, hosts: &[&str]) {
     if let Some(label) = domain.split('.').find(|label| label.len() > LABEL) {
         faults.push(Fault::new(field, format!("must have labels of at most {LABEL} characters: {label:?} is longer")));
@@ -213,8 +219,9 @@ pub fn check_domain(faults: &mut Vec<Fault>, field: &str, domain: &str, hosts: &
     }
 }
 
-/// Checks an environment's name, which a namespace and ProviderConfigs on the host get. A name that is in use there
-/// would be taken over, so reserved names and the claim's own namespace are rejected.
+/// Checks the name of an environment, which also becomes the name of a namespace and of ProviderConfigs in the host
+/// cluster. A name that is in use there would be taken over, so reserved names and the claim's own namespace are
+/// rejected.
 pub fn check_environment_name(faults: &mut Vec<Fault>, field: &str, name: &str, claim: &Claim, settings: &Settings) {
     if let Some(pattern) = settings.reserved(name) {
         faults.push(Fault::new(
@@ -229,7 +236,8 @@ pub fn check_environment_name(faults: &mut Vec<Fault>, field: &str, name: &str, 
     }
 }
 
-/// Checks that a namespace inside does not belong to the virtual cluster or to one of its components.
+/// Checks that the namespace which a claim names inside the virtual cluster belongs neither to the virtual cluster
+/// itself nor to an environment's component.
 pub fn check_inner_namespace(faults: &mut Vec<Fault>, field: &str, name: &str, settings: &Settings) {
     let reserved =
         settings.reserved(name).or_else(|| component_namespaces::ALL.into_iter().find(|&taken| taken == name));

@@ -1,4 +1,5 @@
-//! Messages of a report. Each names the part that is waited for, the object, and the remedy for a person.
+//! Messages of the report on a claim. Each message names the part of the plan that is waited for, the object, and the
+//! remedy for a person.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +12,10 @@ use crate::life::observed::Failure;
 use crate::parts::plan::{PAUSED, Place, Ready};
 use crate::schema::fault::Fault;
 
-/// Longest text, in bytes, of all faults of a claim together in one message.
+/// Longest text of all faults of a claim together in one message, in bytes.
 const FAULTS: usize = 8192;
 
-/// Message of the condition for a phase of a claim.
+/// Message in the condition of one phase of a claim.
 pub fn phase(subject: &Subject, state: State, all: &[Seen]) -> String {
     match state {
         State::NotWanted => "the claim does not ask for this phase".to_owned(),
@@ -24,8 +25,8 @@ pub fn phase(subject: &Subject, state: State, all: &[Seen]) -> String {
     }
 }
 
-/// Message of the condition `Settled` of a claim. The reason from outside the plan is first: held resources cannot
-/// become ready before it is resolved.
+/// Message in the condition `Settled` of a claim. A reason from outside the claim's plan comes first, because held
+/// resources cannot become ready before it is resolved.
 pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
     let reason = (subject.reason)(&hold::waited_for(subject.states));
     let own = match state {
@@ -48,7 +49,7 @@ pub fn settled(subject: &Subject, state: State, all: &[Seen]) -> String {
     reason.into_iter().chain(own).chain([format!("{ready}{holds}")]).collect::<Vec<_>>().join("; ")
 }
 
-/// Reason why one composed resource is not ready, with the name of the resource.
+/// Message why one composed resource is not ready, with the name of the resource.
 pub fn one(subject: &Subject, seen: Seen) -> String {
     match seen.state {
         ResourceState::Waiting => {
@@ -58,7 +59,7 @@ pub fn one(subject: &Subject, seen: Seen) -> String {
     }
 }
 
-/// Reason for the state of one composed resource, for output that names the resource beside it.
+/// Reason for the state of one composed resource, for output in which the name of the resource stands beside it.
 pub fn why(subject: &Subject, seen: Seen) -> String {
     let title = seen.resource.title();
     let words = seen.observed.and_then(|observed| observed.words.as_deref());
@@ -89,15 +90,15 @@ pub fn why(subject: &Subject, seen: Seen) -> String {
     }
 }
 
-/// Message about the first composed resource in this state that has a reason, or else about the first one.
+/// Message about one of several composed resources in the same state: the first that has a reason, or else the first.
 fn first(subject: &Subject, state: State, all: &[Seen]) -> String {
     let in_the_way = || all.iter().filter(|seen| State::of_one(seen.state) == state);
     let says = |seen: &&Seen| seen.observed.is_some_and(|observed| observed.words.is_some());
     in_the_way().find(says).or_else(|| in_the_way().next()).map(|seen| one(subject, *seen)).unwrap_or_default()
 }
 
-/// Parts outside a phase for which the phase's resources wait. A part outside the plan comes with the reason why it is
-/// not ready.
+/// Message that lists the parts outside a phase for which the phase's resources wait. For parts outside the claim's
+/// plan, it has the reason why they are not ready.
 fn held(subject: &Subject, all: &[Seen]) -> String {
     let within = |part: &str| all.len() > 1 && all.iter().any(|seen| seen.resource.part == part);
     let mut missing: Vec<&str> = Vec::new();
@@ -123,7 +124,8 @@ fn ready(all: &[Seen]) -> String {
     }
 }
 
-/// Command that shows why pods do not start: the log of a Job, or the descriptions of a Deployment's pods.
+/// Command with which a user finds out why pods do not start: the log of a Job, or the descriptions of a Deployment's
+/// pods.
 fn pods(seen: Seen) -> String {
     if seen.resource.ready == Ready::Complete {
         return format!("read its log with {}", log(seen));
@@ -134,7 +136,7 @@ fn pods(seen: Seen) -> String {
     format!("look at its pods with kubectl describe pods -n {} -l {labels} {}", namespace(seen), cluster(seen))
 }
 
-/// Command that shows the log of a Job, in the cluster where the Job runs.
+/// Command with which a user reads the log of a Job, in the cluster where the Job runs.
 fn log(seen: Seen) -> String {
     format!("kubectl logs -n {} job/{} {}", namespace(seen), text(seen, "/metadata/name"), cluster(seen))
 }
@@ -154,7 +156,7 @@ fn cluster(seen: Seen) -> &'static str {
     }
 }
 
-/// All faults of a claim in one message, up to the longest length. The rest is only counted.
+/// Message with all faults of a claim, up to its longest length. Faults beyond that are only counted.
 pub fn faults(faults: &[Fault]) -> String {
     let mut room = FAULTS;
     let mut said: Vec<String> = Vec::new();

@@ -1,5 +1,5 @@
 //! Report on a claim to its user: one condition for each phase, the condition `Settled`, and a status with the same
-//! facts in numbers. Messages name what is done, the parts that are waited for, and the object.
+//! facts in numbers. The messages of conditions name the object, the parts that are waited for, and the remedy.
 
 use crate::life::hold::ResourceState;
 use crate::parts::plan::Phase;

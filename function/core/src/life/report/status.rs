@@ -1,4 +1,4 @@
-//! Status that the claims of all kinds share: their progress in numbers.
+//! Status fields that claims of all kinds share: the progress of the claim in numbers.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,22 +8,23 @@ use super::subject::{APPLYING, SETTLED, Seen, Subject};
 use crate::life::hold::ResourceState;
 use crate::parts::cluster::to_value;
 
-/// Progress of a claim.
+/// Progress of the claim towards its plan, in numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// First phase of the claim that is not ready, `Applying` right after a change, or `Settled`.
+    /// First phase of the claim that is not ready. If all are ready: `Applying` right after a change, else `Settled`.
     pub phase: &'static str,
-    /// Number of the claim's resources that are ready, of all of them.
+    /// Number of the claim's resources that are ready, and of all its resources, such as `12/40`.
     pub resources: String,
     /// Address that the user of the claim opens first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Phases of the claim, in reading order. Each has a condition of the same name, which says why.
+    /// Phases of the claim, in reading order. Each phase has a condition of the same name on the claim, which says why
+    /// the phase is in its state.
     pub phases: Vec<Phase>,
-    /// Parts of the claim that are held until others are ready.
+    /// Parts of the claim that are held: their resources exist, but are paused until other parts are ready.
     pub held: Vec<Held>,
-    /// Generation of the composite that this status describes.
+    /// Generation of the claim's composite that this status describes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub composite_generation: Option<i64>,
 }
@@ -32,38 +33,39 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Phase {
-    /// Name of the phase.
+    /// Name of the phase, and type of its condition on the claim.
     pub name: &'static str,
     /// State of the phase.
     pub state: State,
     /// Number of the phase's resources that are ready.
     pub ready: u32,
-    /// Number of the phase's resources.
+    /// Number of all resources of the phase.
     pub total: u32,
-    /// Number of the phase's resources that are held.
+    /// Number of the phase's resources that are held, that is paused until other parts are ready.
     pub held: u32,
 }
 
-/// Part of the claim that is held.
+/// Part of the claim that is held, that is paused until other parts are ready.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Held {
-    /// Name of the held part.
+    /// Name of the part of the claim that is held.
     pub part: &'static str,
-    /// Other parts, or entries of the environment's offer, that the held part waits for.
+    /// Other parts of the claim, or entries of the environment's offer, for which the held part waits.
     pub by: Vec<&'static str>,
 }
 
-/// State of a phase.
+/// State of a phase of the claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum State {
     /// All resources of the phase are ready.
     Ready,
-    /// Resources of the phase are released and not ready yet.
+    /// Resources of the phase are neither held nor paused, but not ready yet.
     Waiting,
-    /// All resources of the phase that are not ready wait for other parts.
+    /// All resources of the phase that are not ready are held: they are paused until other parts of the claim are
+    /// ready.
     Held,
-    /// A Job of the phase has failed for good.
+    /// A Job of the phase has failed, and Kubernetes does not retry it.
     Failed,
     /// A person has paused a resource of the phase.
     Paused,
@@ -72,7 +74,7 @@ pub enum State {
 }
 
 impl State {
-    /// State that one composed resource gives to its phase.
+    /// State that a single composed resource gives to its phase.
     pub fn of_one(state: &ResourceState) -> Self {
         match state {
             ResourceState::Ready => Self::Ready,
@@ -83,7 +85,8 @@ impl State {
         }
     }
 
-    /// State of several composed resources together. States that need a person have precedence.
+    /// State of a phase, or of the whole claim, from the states of its composed resources. A state that needs a person
+    /// has precedence.
     pub(super) fn of(all: &[Seen]) -> Self {
         let any = |wanted: fn(&ResourceState) -> bool| all.iter().any(|seen| wanted(seen.state));
         if all.is_empty() {
@@ -131,13 +134,14 @@ impl Phase {
     }
 }
 
-/// Number of composed resources for a claim's status. A plan never has so many resources that the conversion fails.
+/// Number of composed resources for the status of a claim, in 32 bits. A plan never has so many resources that they do
+/// not suffice.
 fn count(resources: usize) -> u32 {
     u32::try_from(resources).unwrap_or(u32::MAX)
 }
 
 impl Status {
-    /// Whole status of a claim: the fields that all kinds share, and those of the claim's kind.
+    /// Whole status of a claim: the fields that claims of all kinds share, and those of the claim's kind.
     pub fn with(&self, own: Value) -> Value {
         let mut whole = to_value(self);
         if let (Value::Object(whole), Value::Object(own)) = (&mut whole, own) {
@@ -160,7 +164,7 @@ impl Status {
     }
 }
 
-/// Parts of a claim that are held, with those that they wait for. Each part has one entry.
+/// Parts of a claim that are held, each with the parts for which it waits. Each held part has one entry.
 fn held(all: &[Seen]) -> Vec<Held> {
     let mut held: Vec<Held> = Vec::new();
     for seen in all {

@@ -1,4 +1,4 @@
-//! Input of a report on a claim, and the conditions of the claim that the report consists of.
+//! Input of the report on a claim, and the conditions of the claim in which the report consists.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use crate::parts::plan::{Phase, Plan, Resource};
 
 /// Type of the condition that says whether a claim is valid.
 pub const ACCEPTED: &str = "Accepted";
-/// Type of the condition that says whether a claim is settled: nothing of it is waited for.
+/// Type of the condition that says whether a claim is settled: none of its resources is waited for.
 pub const SETTLED: &str = "Settled";
 
-/// Reason of the condition `Settled` right after a change: all resources are observed ready, but the observations are
-/// from before the change.
+/// Reason in the condition `Settled` of a claim right after a change: all resources are observed to be ready, but these
+/// observations are from before the change.
 pub const APPLYING: &str = "Applying";
 
 /// Status of a Kubernetes condition: true, false or unknown.
@@ -34,7 +34,7 @@ impl Truth {
     }
 }
 
-/// Condition that a report gives a composite and its claim.
+/// Condition that the report on a claim gives to the composite and its claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     pub kind: &'static str,
@@ -43,29 +43,31 @@ pub struct Condition {
     pub message: String,
 }
 
-/// Lookup for a report: from the parts that a claim waits for, to the reason why those from outside its plan are not
-/// ready.
+/// Function that gives the reason why parts from outside a claim's plan, such as entries of the environment's offer,
+/// are not ready. Its argument has all parts for which the claim waits.
 type Complaint<'a> = &'a dyn Fn(&BTreeSet<&'static str>) -> Option<String>;
 
-/// Input of a report on a claim: its plan, with the states and observations of the plan's resources.
+/// Input of the report on a claim: its plan, with the states and observations of the plan's resources.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
     pub phases: &'static [Phase],
     pub plan: &'a Plan,
-    /// States of the plan's resources, in the plan's order.
+    /// States of all composed resources in the claim's plan, such as held or ready, in the plan's order.
     pub states: &'a [ResourceState],
-    /// Observations of the plan's resources, in the plan's order.
+    /// Observations of all composed resources in the claim's plan, in the plan's order; none for a resource that
+    /// Crossplane has not observed.
     pub observed: &'a [Option<Observed>],
-    /// Lookup of the reason why parts from outside the claim's plan are not ready.
+    /// Function that gives the reason why parts from outside the claim's plan, such as entries of the environment's
+    /// offer, are not ready.
     pub reason: Complaint<'a>,
-    /// Notice about a valid claim, which is part of the condition `Accepted`.
+    /// Notice about a valid claim, for the message of its condition `Accepted`.
     pub notice: Option<&'static str>,
     /// Endpoint that the user of the claim opens first.
     pub endpoint: Option<&'a str>,
-    /// Generation of the claim's composite; none where no API server has stored the composite.
+    /// Generation of the claim's composite; none where no API server has stored the composite, as in a preview.
     pub generation: Option<i64>,
-    /// Whether this is the first answer about the composite's generation, so that the observations are from before the
-    /// change.
+    /// Whether this is the first answer about the composite's generation, so that all observations are from before the
+    /// change that made it.
     pub is_new: bool,
 }
 

@@ -1,22 +1,22 @@
-//! Transitions of a claim's conditions since the last call, which become events of the composite and its claim.
+//! Transitions of a claim's conditions since the last call of the function. They become events of the composite and its
+//! claim.
 
 use serde_json::Value;
 
 use super::status::State;
 use super::subject::{ACCEPTED, APPLYING, Condition, SETTLED, Truth};
 
-/// Transition of one condition of a claim, which becomes an event.
+/// Transition of one condition of a claim to true or false, which becomes an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// Whether the event is a warning: the condition has become false for another reason than a change that is being
-    /// applied.
+    /// Whether the event is a warning: the condition has become false, and not only because a change is being applied.
     pub is_warning: bool,
     pub reason: &'static str,
     pub message: String,
 }
 
-/// Transitions of a claim's conditions, from those that the composite has at present to the given ones. A condition
-/// that the composite lacks is new and makes no transition.
+/// Transitions of a claim's conditions, from those that its composite has at present to `conditions`. A condition that
+/// the composite lacks is new and makes no transition.
 pub fn since(composite: &Value, conditions: &[Condition]) -> Vec<Transition> {
     let before = composite.pointer("/status/conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     conditions.iter().filter(|condition| condition.kind != ACCEPTED).filter_map(|now| change(before, now)).collect()
@@ -25,8 +25,8 @@ pub fn since(composite: &Value, conditions: &[Condition]) -> Vec<Transition> {
 fn change(before: &[Value], now: &Condition) -> Option<Transition> {
     let before = before.iter().find(|before| text(before, "type") == now.kind)?;
     let was = text(before, "status");
-    // A phase's condition with the reason `NotWanted` has the status `True` although nothing has become ready. So a
-    // phase that the claim adds or drops makes no event.
+    // The condition of a phase with the reason `NotWanted` has the status `True` although nothing has become ready. So
+    // a phase that the claim adds or drops makes no event.
     let not_wanted = State::NotWanted.name();
     if now.reason == not_wanted || text(before, "reason") == not_wanted {
         return None;

@@ -1,6 +1,6 @@
-//! Accounts at the broker: the claim's users, the bridge and the simulator. Each account has a Secret with a user name
-//! and a password. The name of that Secret is defined here alone, for its creation, for the hash of its password, and
-//! for logins.
+//! Accounts at the MQTT broker: the users of an `IotBrokerClaim`, the bridge to Kafka and the device simulator. Each
+//! account has a Secret inside the virtual cluster with its user name and password. This module alone names that
+//! Secret, except the bridge's, which Kafka reads and `claims/between` names.
 
 use std::collections::BTreeSet;
 
@@ -14,29 +14,33 @@ use crate::claims::between::secret::{Generator, PASSWORD, Secret, SecretName, mq
 use crate::parts::plan::Resource;
 use crate::text::language::{Line, Text};
 
-/// User names of the platform's own accounts at the MQTT broker, for the bridge and for the simulator.
+/// User names of the platform's own accounts at the MQTT broker, for the bridge to Kafka and for the device simulator.
+/// No user of a claim may have one of these names.
 pub const BRIDGE: &str = "kafka-bridge";
 pub const SIMULATOR: &str = "health-data-sim";
 
-/// Key of the user name in the Secret of an MQTT account. The key of the password is [`PASSWORD`].
+/// Key of the user name in the Secret of an account at the MQTT broker. The key of the password is [`PASSWORD`].
 pub const USERNAME: &str = "username";
 
-/// Generator of a password for each MQTT account whose password the claim does not provide.
+/// External Secrets generator of a password, for each account at the MQTT broker for which the claim names no Secret.
 const GENERATOR: Generator = Generator { purpose: None, keys: &[PASSWORD] };
 
-/// Account that may connect to the MQTT broker, with its rights.
+/// Account that may connect to the MQTT broker, with the topics that it may publish and read.
 pub struct Account<'a> {
     pub user: &'a str,
     pub secret: Secret,
-    /// Secret on the host with the password of the account, if the claim names one.
+    /// Secret in the environment's namespace on the host cluster from which the password of an MQTT account is copied,
+    /// if the claim names one. `None`: the password is generated.
     pub own: Option<&'a SecretName>,
     pub publish: Vec<&'a str>,
     pub read: Vec<&'a str>,
-    /// MQTT topics that the account must not read, although filters in `read` match them.
+    /// MQTT topics that an account must not read, although a filter of its right to read matches them. Only the bridge
+    /// to Kafka has such topics.
     pub deny: Vec<String>,
 }
 
-/// Secret with the user name and password by which the device simulator connects to the MQTT broker.
+/// Secret inside the virtual cluster with the user name and password by which the device simulator connects to the MQTT
+/// broker.
 pub fn simulator() -> Secret {
     Secret::new("mqtt-simulator")
 }
@@ -46,7 +50,8 @@ pub fn certificate() -> Secret {
     Secret::new("mqtt-tls")
 }
 
-/// All accounts that may connect to the MQTT broker: the claim's users, the bridge and the simulator.
+/// All accounts that may connect to the MQTT broker: the claim's users, the bridge to Kafka if the claim has mappings,
+/// and the device simulator if it is enabled.
 pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
     let connector = &broker.spec.connector_config;
     let mut accounts: Vec<Account> = broker.spec.mqtt_config.users.iter().map(user).collect();
@@ -73,12 +78,13 @@ pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
     accounts
 }
 
-/// Secret inside the virtual cluster with the credentials of one of the users in an `IotBrokerClaim`.
+/// Secret inside the virtual cluster with the user name and password of one MQTT user that an `IotBrokerClaim` lists.
 fn credentials(user: &User) -> Secret {
     Secret::new(format!("mqtt-user-{}", user.name))
 }
 
-/// Secrets on the host that an `IotBrokerClaim` names.
+/// Secrets on the host cluster that an `IotBrokerClaim` names: passwords of MQTT users and of the bridge, and the TLS
+/// certificate. Each has the field that names it, for the check whether the claim may use the Secret.
 pub fn on_the_host(spec: &Spec) -> Vec<HostSecret> {
     let users = spec.mqtt_config.users.iter().enumerate().filter_map(|(index, user)| {
         let own = user.credentials_secret_ref.as_ref()?;
@@ -105,8 +111,9 @@ fn user(user: &User) -> Account<'_> {
     }
 }
 
-/// Topics that match the bridge's filters by the rules of MQTT, but not by those of the connector. The connector breaks
-/// the connection over each message of such a topic, and the broker then sends the message again.
+/// MQTT topics that the bridge's account must not read. They match the bridge's filters by the rules of MQTT, but not
+/// by those of the bridge's Kafka connector. The connector would break its connection to the broker over each message
+/// of such a topic, and the broker would then send the message again.
 fn unread(mappings: &[Mapping]) -> Vec<String> {
     let strays = |mapping: &Mapping| {
         let wanted = |stray: &String| {
@@ -117,8 +124,8 @@ fn unread(mappings: &[Mapping]) -> Vec<String> {
     unique(mappings.iter().flat_map(strays))
 }
 
-/// MQTT topic filters without repetitions, in the order of their first occurrence. A filter occurs twice if two
-/// converters carry it.
+/// MQTT topic filters of the bridge without repetitions, in the order of their first occurrence. A filter occurs twice
+/// if two mappings with different converters carry it.
 fn unique<T: Clone + Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut known = BTreeSet::new();
     items.filter(|item| known.insert(item.clone())).collect()
@@ -143,7 +150,8 @@ fn resources(broker: &IotBroker) -> Vec<Resource> {
     resources
 }
 
-/// Access control list of Mosquitto. An account has the rights that are listed below its name, and no others.
+/// Content of Mosquitto's access control list. An account at the broker has the rights that are listed below its name,
+/// and no others.
 pub fn access_list(broker: &IotBroker) -> String {
     let section = |account: &Account| {
         let line = |access: &str, filter: &str| format!("topic {access} {}\n", Text::<Line>::literal(filter));

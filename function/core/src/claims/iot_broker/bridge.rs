@@ -1,7 +1,8 @@
-//! Bridge from MQTT to Kafka: connectors in the real-time system's Kafka Connect, each kept by a script of its own.
+//! Part of a broker's plan: the bridge from MQTT to Kafka. Its connectors run in the real-time system's Kafka Connect.
+//! For each of them, a script in a pod of its own keeps the connector as the claim asks for it.
 //!
-//! A connector writes all its records with one converter, so mappings of JSON fields and mappings of bytes have a
-//! connector each.
+//! A Kafka connector writes all its records with one converter, so mappings with the converter `Json` and mappings with
+//! the converter `Bytes` have a connector each.
 
 use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
@@ -27,8 +28,8 @@ use crate::text::language::{Kcql, Placeholders, Text, Word};
 
 const NAME: &str = "bridge";
 const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
-/// Deadline of the Job that removes connectors of the MQTT bridge, in seconds. Kafka belongs to the claim of a
-/// real-time system, and may need a day before Connect answers.
+/// Deadline, in seconds, of the Job that removes the MQTT bridge's connectors from Kafka Connect. Connect belongs to
+/// the claim of a real-time system, so the Job allows a day until Connect answers.
 const PATIENCE_SECONDS: i64 = 86_400;
 
 pub fn image(broker: &IotBroker) -> String {
@@ -51,8 +52,8 @@ fn resources(broker: &IotBroker) -> Vec<Resource> {
     CONVERTERS.into_iter().flat_map(|converter| connector(broker, converter)).collect()
 }
 
-/// Connector of the MQTT bridge for all mappings of one converter, with the script that keeps it; nothing if there are
-/// none.
+/// Resources that keep one connector of the MQTT bridge in Kafka Connect, for all mappings with one converter; no
+/// resources if no mapping has the converter.
 fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
     let mappings = mappings(broker, converter);
     if mappings.is_empty() {
@@ -75,8 +76,8 @@ fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
     keeper.resources(key).into()
 }
 
-/// Job that removes the connectors of the MQTT bridge that an earlier version of the claim asked for. The Job ends at
-/// once if there is no Kafka.
+/// Job that removes the MQTT bridge's connectors from Kafka Connect if the claim has no mappings, because an earlier
+/// version of the claim may have had some. The Job ends at once if the name of Kafka's Service does not resolve.
 fn removal(broker: &IotBroker) -> Resource {
     let part = broker.tenant.part(NAME, name(Converter::Json), &[broker::NAME]);
     let task = Task {
@@ -103,15 +104,16 @@ fn connect_url(broker: &IotBroker) -> EnvVar {
     env("CONNECT_URL", format!("http://{}:{}", broker.tenant.service_host(KAFKA_SERVICE), CONNECT_PORT.1))
 }
 
-/// Environment variable with the names of the MQTT bridge's connectors that the claim does not ask for, so that the
-/// script removes them.
+/// Environment variable with the names of the MQTT bridge's connectors for which the claim has no mappings. The script
+/// that reads the variable removes these connectors from Kafka Connect.
 fn unwanted(broker: &IotBroker) -> EnvVar {
     let is_unwanted = |converter: &Converter| mappings(broker, *converter).is_empty();
     let names: Vec<&str> = CONVERTERS.into_iter().filter(is_unwanted).map(name).collect();
     env("UNWANTED", names.join(" "))
 }
 
-/// Name of a connector of the MQTT bridge, and of the StatefulSet that keeps it.
+/// Name of the MQTT bridge's connector in Kafka Connect for one converter, and of the StatefulSet whose script keeps
+/// that connector.
 fn name(converter: Converter) -> &'static str {
     match converter {
         Converter::Json => "mqtt-source-connector",
@@ -128,9 +130,10 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
         env("CONNECTOR_NAME", name(converter)),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", config),
-        // The script that keeps a connector of the MQTT bridge does not read this variable. The variable keeps the pod
-        // from starting before the Secret exists, without which the connector could not log in. The key that it refers
-        // to holds the user's name, which is not confidential.
+        // The script that keeps a connector of the MQTT bridge does not read `CREDENTIAL_PRESENT`. The variable's
+        // reference to a Secret keeps the script's pod from starting before the bridge's MQTT credentials exist,
+        // without which the connector could not log in. The variable holds only the user name, which is not
+        // confidential.
         mqtt_bridge().env("CREDENTIAL_PRESENT", accounts::USERNAME),
     ];
     if converter == Converter::Json {
@@ -144,8 +147,8 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
     variables
 }
 
-/// Configuration of a connector of the MQTT bridge. Connect inserts the credentials from the Secret that is mounted
-/// into Kafka's pod.
+/// Configuration of one connector of the MQTT bridge in Kafka Connect. Connect replaces the placeholders in it by the
+/// MQTT credentials from the Secret that is mounted into Kafka's pod.
 fn config(
     broker: &IotBroker,
     converter: Converter,
@@ -162,17 +165,17 @@ fn config(
         ("connect.mqtt.username", credential(accounts::USERNAME)),
         ("connect.mqtt.password", credential(PASSWORD)),
         ("connect.mqtt.client.id", Text::code(name(converter))),
-        // With `false`, the connector's MQTT session is persistent: the broker queues messages while the connector is
-        // disconnected.
+        // With `connect.mqtt.clean` set to `false`, the MQTT session of the bridge's connector is persistent: the
+        // broker queues messages while the connector is disconnected.
         ("connect.mqtt.clean", Text::code("false")),
         ("connect.mqtt.service.quality", Text::code("1")),
-        // The MQTT connector processes a message that the broker repeats after a broken connection, so that none is
-        // lost. A message that the converter cannot read is skipped, because it would break the connection each time it
-        // is repeated.
+        // The bridge's MQTT connector processes a message that the broker repeats after a broken connection, so that no
+        // message is lost. The connector skips a message that its converter cannot read, because an error would break
+        // the connection each time the broker repeats the message.
         ("connect.mqtt.process.duplicates", Text::code("true")),
         ("connect.mqtt.converter.throw.on.error", Text::code("false")),
-        // Intervals of the MQTT connection in seconds. The connector's defaults would leave a broken connection
-        // unnoticed for hours.
+        // Intervals, in seconds, after which the bridge's connector notices a broken MQTT connection. The connector's
+        // defaults would leave a broken connection unnoticed for hours.
         ("connect.mqtt.keep.alive", Text::code("30")),
         ("connect.mqtt.timeout", Text::code("30")),
         ("key.converter", Text::code("org.apache.kafka.connect.storage.StringConverter")),
@@ -188,9 +191,10 @@ fn config(
     config
 }
 
-/// Settings that make an Avro record of an MQTT message's fields. The connector names the record after the MQTT topic,
-/// which may have characters that Avro does not permit, and names the fields as the device does. Settings of the
-/// worker's converter do not apply to a connector's own converter, so all of them are repeated here.
+/// Settings by which the bridge's connector for JSON writes each MQTT message as an Avro record. The record gets a
+/// fixed name, because the connector would name it after the MQTT topic, which may have characters that Avro does not
+/// permit. Such characters in the names of a device's fields are replaced. Settings of the Kafka Connect worker's
+/// converter do not apply to the converter of a connector, so all needed ones are repeated in the connector's settings.
 fn as_avro() -> Vec<(&'static str, Text<Placeholders>)> {
     vec![
         ("transforms", Text::code("record")),
@@ -202,7 +206,8 @@ fn as_avro() -> Vec<(&'static str, Text<Placeholders>)> {
     ]
 }
 
-/// Mapping from an MQTT topic to a Kafka topic, in KCQL, the connector's query language.
+/// Statement for one mapping of the bridge, from an MQTT topic to a Kafka topic, in KCQL, the query language of the
+/// MQTT connector.
 fn statement(mapping: &Mapping) -> String {
     let converter = match mapping.converter {
         Converter::Json => "JsonSimpleConverter",

@@ -1,4 +1,4 @@
-//! Mosquitto, the MQTT broker: its configuration, its volume, its pod and its Service.
+//! Part of a broker's plan: Mosquitto, the MQTT broker, with its configuration, its volume, its pod and its Service.
 
 use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
@@ -24,24 +24,27 @@ use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 
 pub const NAME: &str = "broker";
-/// Label `app` of the simulator's pods, which call the broker.
+/// Value of the label `app` on the device simulator's pods, by which the MQTT broker's network policy admits them.
 pub const SIMULATOR_APP: &str = "health-data-sim";
 pub const TLS: Port = ("mqtts", 8883);
 const WEBSOCKETS: Port = ("websockets", 9001);
 
 const CONFIG: &str = "mosquitto-config";
 const CLAIM: &str = "mosquitto-data-pvc";
-/// User ID for which Mosquitto's image is built.
+/// User ID for which Mosquitto's image is built. Mosquitto's pod runs as this user.
 const USER: i64 = 1883;
-/// Size of Mosquitto's volumes that hold password hashes, or nothing: enough for the hashes of thousands of users.
+/// Size of each small volume in Mosquitto's pod: the volumes with password hashes and temporary files, the unused
+/// directory of the log, and the data directory of a broker without persistence. It is enough for the hashes of
+/// thousands of users.
 const LITTLE: &str = "16Mi";
 const HASH_PASSWORDS: &str = include_str!("files/hash-passwords.sh");
 
-/// Directory of the certificate's volume in Mosquitto's container, and Mosquitto's directive for each of its two files.
+/// Directory in Mosquitto's container at which the TLS certificate is mounted, and the directive of `mosquitto.conf`
+/// for each of the certificate's two files.
 const CERTIFICATE: &str = "/mosquitto/certificate";
 const CERTIFICATE_FILES: [(&str, &str); 2] = [("certfile", "tls.crt"), ("keyfile", "tls.key")];
 
-/// Directives of `mosquitto.conf` that are the same for every claim.
+/// Directives of `mosquitto.conf` that are the same for every `IotBrokerClaim`.
 const GENERAL: [&str; 10] = [
     "per_listener_settings false",
     "allow_anonymous false",
@@ -52,13 +55,13 @@ const GENERAL: [&str; 10] = [
     "log_type warning",
     "log_type notice",
     "log_type information",
-    // Limit of an MQTT message in bytes: Kafka would reject a larger one from the bridge. A rejection by the broker
-    // reaches the client that publishes the message.
+    // Largest MQTT packet in bytes that Mosquitto accepts: Kafka would reject a larger message from the bridge. A
+    // rejection by Mosquitto reaches the client that publishes the message.
     "max_packet_size 1000000",
 ];
 
-/// Directives of `mosquitto.conf` that limit the queue of a disconnected client. The limit that is reached first
-/// applies.
+/// Directives of `mosquitto.conf` that limit the queue of a disconnected MQTT client, in messages and in bytes.
+/// Mosquitto applies the limit that is reached first.
 fn queue(broker: &IotBroker) -> [String; 2] {
     let messages = broker.sizes.queue;
     [format!("max_queued_messages {messages}"), format!("max_queued_bytes {}", u64::from(messages) << 10)]
@@ -68,7 +71,8 @@ pub const PART: PartOf<IotBroker> = PartOf::new(phase::BROKER, resources)
     .away_for(Outage { part: NAME, from: 5, to: 60, meanwhile: "MQTT; devices connect again" })
     .fenced_by(Policy { part: "broker-policy", name: "mosquitto-policy", app: mqtt::MQTT_APP, admits });
 
-/// Listener for MQTT over WebSockets, with which [`PART`] is reached from outside.
+/// Part of a broker's plan with the route to Mosquitto's listener for MQTT over WebSockets. Mosquitto's pod and Service
+/// belong to [`PART`].
 pub const WEBSOCKETS_PART: PartOf<IotBroker> = PartOf::<IotBroker>::new(phase::BROKER, |_| Vec::new())
     .only_if(|broker| broker.spec.mqtt_config.listeners.websockets)
     .reached_by(Route {
@@ -94,14 +98,16 @@ pub const WEBSOCKETS_PART: PartOf<IotBroker> = PartOf::<IotBroker>::new(phase::B
         ],
     });
 
-/// Traffic that Mosquitto's pod accepts: from devices through the gateway, and from pods of the namespace with a label.
+/// Connections that Mosquitto's network policy admits: from the bridge to Kafka, from the device simulator, from pods
+/// of the same namespace with the label of an MQTT client, and, for WebSockets, from the environment's gateway.
 fn admits(broker: &IotBroker) -> Traffic {
     let spec = &broker.spec;
     let labelled = || pods(BTreeMap::from([mqtt_client()]));
     let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
     let simulator = spec.connector_config.simulator.enabled.then(|| app(SIMULATOR_APP));
     let own = bridge.into_iter().chain(simulator);
-    // With a certificate, the port without TLS stays open to the bridge into Kafka and to the simulator alone.
+    // With a TLS certificate, Mosquitto's port without TLS stays open to the bridge into Kafka and to the device
+    // simulator alone.
     let traffic = match spec.mqtt_config.tls {
         None => Traffic::default().from(own.chain([labelled()]), &[mqtt::MQTT_PORT]),
         Some(_) => Traffic::default().from(own, &[mqtt::MQTT_PORT]).from([labelled()], &[TLS]),
@@ -112,7 +118,7 @@ fn admits(broker: &IotBroker) -> Traffic {
     traffic.from(broker.tenant.outside().into_iter().chain([labelled()]), &[WEBSOCKETS])
 }
 
-/// Label with which a pod of the namespace passes the broker's network policy, and its value.
+/// Label, as name and value, of the pods in Mosquitto's namespace that its network policy admits as MQTT clients.
 fn mqtt_client() -> (String, String) {
     (label("mqtt-client"), "true".to_owned())
 }
@@ -165,7 +171,7 @@ fn config(broker: &IotBroker) -> BTreeMap<String, String> {
     ])
 }
 
-/// Content of `mosquitto.conf`. Directives for all listeners must precede the first `listener`.
+/// Content of `mosquitto.conf`. Directives for all listeners must precede the first directive `listener`.
 fn mosquitto_conf(broker: &IotBroker) -> String {
     let persistence: &[&str] = if broker.spec.mqtt_config.persistence {
         &["persistence true", "persistence_location /mosquitto/data/", "autosave_interval 60"]
@@ -213,9 +219,9 @@ fn mosquitto(broker: &IotBroker) -> Container {
     }
 }
 
-/// Init container that writes Mosquitto's password file and access control list. Mosquitto accepts only hashes, in
-/// files that it owns and that are not links. Secrets hold unhashed passwords, and the files of Secret and ConfigMap
-/// volumes are links.
+/// Init container of Mosquitto's pod that writes Mosquitto's password file and access control list. Mosquitto accepts
+/// only hashed passwords, and only files that it owns and that are not links. Secrets hold unhashed passwords, and the
+/// files of Secret and ConfigMap volumes are links.
 fn hash_passwords(broker: &IotBroker) -> Container {
     let secrets = accounts::all(broker).into_iter().map(|account| {
         let directory = format!("/credentials/{}", account.secret.name);
@@ -225,7 +231,8 @@ fn hash_passwords(broker: &IotBroker) -> Container {
         command: Some(vec!["sh".to_owned(), "-c".to_owned(), HASH_PASSWORDS.to_owned()]),
         env: Some(vec![env("ACL_FILE", "/mosquitto/config/acl")]),
         volume_mounts: Some(
-            // mosquitto_passwd works on a copy of its file below `/tmp` and has no option for another directory.
+            // The program mosquitto_passwd works on a copy of the password file below `/tmp` and has no option for
+            // another directory, so a volume is mounted at `/tmp`.
             [mount("auth", "/mosquitto/auth"), mount(TMP, "/tmp"), read_only("config", "/mosquitto/config")]
                 .into_iter()
                 .chain(secrets)

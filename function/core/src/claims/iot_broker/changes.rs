@@ -1,15 +1,15 @@
-//! Rules for changes of an `IotBrokerClaim`, each for the field in `claim.rs` that names it.
+//! Rules by which a change of an `IotBrokerClaim` is rejected. Each rule is for the field in `claim.rs` that names it.
 
 use serde_json::Value;
 
 use crate::claims::between::changes::{ENVIRONMENT, NAMESPACE, REFERENCE, SHRINKS, read_out, rises};
 use crate::schema::change::{Rule, size};
 
-/// Every rule for changes of an `IotBrokerClaim`.
+/// List of all rules by which a change of an `IotBrokerClaim` is rejected.
 pub const RULES: &[Rule] = &[NAMESPACE, ENVIRONMENT, VOLUME, USER_PASSWORDS, BRIDGE_PASSWORD];
 
-/// Rule for changes of the size of Mosquitto's volume. It applies only where persistence is on before and after the
-/// change.
+/// Rule for changes of the size of Mosquitto's volume: it must not shrink. The rule applies only if persistence is on
+/// before and after the change, because Mosquitto has no volume without persistence.
 pub const VOLUME: Rule = Rule::new(
     "!self.mqttConfig.persistence || !oldSelf.mqttConfig.persistence \
     || quantity(self.mqttConfig.storage).compareTo(quantity(oldSelf.mqttConfig.storage)) >= 0",
@@ -22,8 +22,9 @@ pub const VOLUME: Rule = Rule::new(
 )
 .at(".mqttConfig.storage");
 
-/// Rule for changes of the Secret with the bridge's password. Without mappings no bridge is composed, so no password
-/// was generated for it.
+/// Rule for changes of the Secret with the MQTT bridge's password: a Secret can be named after a password was generated
+/// only if `credentialsGeneration` rises in the same change. Without mappings no bridge is composed, so no password was
+/// generated for it.
 pub const BRIDGE_PASSWORD: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.connectorConfig.credentialsSecretRef) || has(oldSelf.connectorConfig.credentialsSecretRef) \
@@ -36,7 +37,8 @@ pub const BRIDGE_PASSWORD: Rule = Rule::new(
 )
 .at(".connectorConfig.credentialsSecretRef");
 
-/// Rule for changes of the Secrets with the passwords of the MQTT broker's users.
+/// Rule for changes of the Secrets with the passwords of the MQTT broker's users: a Secret can be named after a
+/// password was generated only if `credentialsGeneration` rises in the same change.
 pub const USER_PASSWORDS: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || self.mqttConfig.users.all(now, !has(now.credentialsSecretRef) \

@@ -10,27 +10,27 @@ use crate::schema::size::{Bytes, Cpu};
 use crate::settings::image::ImageReference;
 use crate::settings::limits::{Lever, too_many};
 
-/// Most bytes of all topic filters of an `IotBrokerClaim`'s users together. One ConfigMap holds them, and the Object
-/// that carries the ConfigMap stores them again.
+/// Largest size, in bytes, of the topic filters of all users of an `IotBrokerClaim` together. One ConfigMap holds the
+/// filters, and the provider-kubernetes Object with the ConfigMap's manifest stores them again.
 const MOST_ALLOWED: usize = 256 << 10;
 
-/// Longest assumed duration of a restart of Kafka, in seconds. The bridge runs in Kafka's pod and is disconnected for
-/// as long.
+/// Longest assumed duration of a restart of Kafka, in seconds. The bridge's connectors run in Kafka's pod, so they are
+/// disconnected from the MQTT broker for as long.
 const RESTART_SECONDS: u32 = 180;
-/// Most messages that Mosquitto's queue for a client holds by default: those that a simulator's instance sends during a
-/// restart of Kafka, at its highest rate of 1000 a second.
+/// Most messages that Mosquitto's queue for a disconnected client holds by default: those that one instance of the
+/// device simulator sends during a restart of Kafka, at its highest rate of 1000 a second.
 const QUEUE: u32 = 1000 * RESTART_SECONDS;
-/// Space for one message in Mosquitto's queue, in memory and on the volume. A message of 1 KiB was measured to take
-/// about 1400 bytes of Mosquitto's memory and 1200 bytes of its file.
+/// Space for one message of 1 KiB in Mosquitto's queue, in memory and on the volume. Such a message was measured to
+/// take about 1400 bytes of Mosquitto's memory and 1200 bytes of its database file.
 const QUEUED_MESSAGE: Bytes = Bytes::of(1536);
-/// Memory that Mosquitto needs beside its queues of messages.
+/// Memory that Mosquitto needs beside its queues of messages. The rest of its memory limit is room for the queues.
 const REST: Bytes = Bytes::mebi(48);
 const LEAST_MEMORY_MEBIBYTES: u64 = 64;
 
 pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let mqtt = &spec.mqtt_config;
-    // A memory or storage amount that cannot be read has a fault from the schema check already, so zero replaces it
-    // without another one.
+    // An amount of storage, CPU or memory in a claim that cannot be parsed has a fault from the schema check already,
+    // so a default replaces the amount without a second fault.
     let storage = Bytes::read(&mqtt.storage).unwrap_or_default();
     let cpu = Cpu::read(&mqtt.cpu).unwrap_or_default();
     let least = Bytes::mebi(LEAST_MEMORY_MEBIBYTES);
@@ -56,26 +56,28 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     Sizes { cpu, memory, storage, queue: mqtt.queued_messages.unwrap_or_else(|| room.min(QUEUE)) }
 }
 
-/// Number of messages that the queue of each bridge can hold. Mosquitto writes a new file of its queues beside the old
-/// one, so a message takes twice its size on the volume.
+/// Number of messages that Mosquitto's queue for each connector of the bridge can hold, in Mosquitto's memory and on
+/// its volume. Mosquitto writes a new file of its queues beside the old one, so a message takes twice its size on the
+/// volume.
 fn room(spec: &Spec, memory: Bytes, storage: Bytes) -> u32 {
     let in_memory = memory.minus(REST).holds(QUEUED_MESSAGE.times(bridges(spec)));
     let on_disk = storage.holds(QUEUED_MESSAGE.times(bridges(spec) * 2));
     let room = if spec.mqtt_config.persistence { in_memory.min(on_disk) } else { in_memory };
-    // Mosquitto reads 0 as a queue without a limit, so the queue has room for one message at least.
+    // Mosquitto reads a `max_queued_messages` of 0 as a queue without a limit, so the queue has room for one message at
+    // least.
     u32::try_from(room).unwrap_or(u32::MAX).max(1)
 }
 
-/// Number of the platform's own MQTT clients with persistent sessions: a connector for each converter in use, at least
-/// one.
+/// Number of the platform's own MQTT clients with persistent sessions, which share Mosquitto's room for queued
+/// messages: one connector of the bridge for each converter in use, at least one.
 fn bridges(spec: &Spec) -> u64 {
     let mappings = &spec.connector_config.mappings;
     let has = |converter| u64::from(mappings.iter().any(|mapping| mapping.converter == converter));
     (has(Converter::Json) + has(Converter::Bytes)).max(1)
 }
 
-/// Fields of an `IotBrokerClaim` whose sizes count towards the limits of the platform team. A fault about a limit names
-/// them.
+/// Fields of an `IotBrokerClaim` whose sizes count towards the limits of the platform team, each with its amount. A
+/// fault about an exceeded limit names these fields.
 pub fn levers(broker: &IotBroker) -> Vec<Lever> {
     let Sizes { cpu, memory, storage, .. } = broker.sizes;
     let simulator = &broker.spec.connector_config.simulator;
@@ -138,8 +140,8 @@ pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
                 "needs the converter Json: bytes have no fields; leave keyField out or set the converter to Json",
             ));
         }
-        // Mappings of the MQTT bridge with the same converter share a connector, which cannot decide which of two
-        // mappings a message belongs to.
+        // Mappings of the MQTT bridge with the same converter share a connector, which cannot decide to which of two
+        // mappings a message belongs if it matches the topic filters of both.
         let twin = mappings.iter().take(index).find(|earlier| {
             earlier.converter == mapping.converter
                 && earlier.mqtt_topic != mapping.mqtt_topic
@@ -157,7 +159,8 @@ pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
     }
 }
 
-/// Checks the spec of the device simulator, and returns its image if the claim names one.
+/// Check of the fields for the device simulator in an `IotBrokerClaim`. The result is the simulator's image, if the
+/// claim names one.
 pub fn simulator(faults: &mut Vec<Fault>, simulator: &Simulator) -> Option<ImageReference> {
     if simulator.min_scale > simulator.max_scale {
         faults.push(Fault::new(
@@ -207,7 +210,8 @@ pub fn warnings(broker: &IotBroker) -> Vec<String> {
     warnings
 }
 
-/// Warning about a simulator that sends more messages during a restart of Kafka than the bridge's queue holds.
+/// Warning about a device simulator that sends more messages during a restart of Kafka than Mosquitto's queue for the
+/// bridge holds.
 fn overrun(broker: &IotBroker) -> Option<String> {
     let connector = &broker.spec.connector_config;
     let simulator = &connector.simulator;
@@ -221,7 +225,8 @@ fn overrun(broker: &IotBroker) -> Option<String> {
     })
 }
 
-/// Warning about a mapping of the MQTT bridge for messages that no user may publish: the name of a field, and the text.
+/// Warning about a mapping of the MQTT bridge for messages that no user of the broker may publish: the name of the
+/// mapping's field, and the warning's text.
 fn unpublished(broker: &IotBroker, mapping: &Mapping) -> Option<(&'static str, String)> {
     let simulator = &broker.spec.connector_config.simulator;
     let users = broker.spec.mqtt_config.users.iter().flat_map(|user| user.publish.iter());
@@ -236,7 +241,9 @@ fn unpublished(broker: &IotBroker, mapping: &Mapping) -> Option<(&'static str, S
     })
 }
 
-/// Warning about a Kafka topic with records of two formats, which a reader cannot distinguish.
+/// Warning about a Kafka topic that receives records of two formats, because two mappings of the MQTT bridge have
+/// different converters: the name of the mapping's field, and the warning's text. A consumer cannot distinguish the
+/// formats.
 fn mixed(mappings: &[Mapping], index: usize) -> Option<(&'static str, String)> {
     let mapping = &mappings[index];
     let is_other = |other: &&Mapping| other.kafka_topic == mapping.kafka_topic && other.converter != mapping.converter;

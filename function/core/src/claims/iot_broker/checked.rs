@@ -1,4 +1,5 @@
-//! MQTT broker whose claim passed all checks. Every part of its plan is built from it.
+//! Checked form of an `IotBrokerClaim`: the MQTT broker of a claim that passed all checks. All parts of the broker's
+//! plan are built from this form.
 
 use super::claim::Spec;
 use crate::claims::between::tenant::Tenant;
@@ -10,11 +11,12 @@ pub struct IotBroker {
     pub tenant: Tenant,
     pub spec: Spec,
     pub sizes: Sizes,
-    /// Image of the device simulator, if the claim names one.
+    /// Image of the device simulator, if the claim names one. `None`: the platform's image.
     pub simulator_image: Option<ImageReference>,
 }
 
-/// Sizes of Mosquitto and of its volume, and the number of messages that it queues for a disconnected client.
+/// CPU, memory and volume size of Mosquitto, and the number of messages that Mosquitto queues for a disconnected
+/// client.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     pub cpu: Cpu,

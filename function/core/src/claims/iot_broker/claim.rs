@@ -1,4 +1,4 @@
-//! Spec of an `IotBrokerClaim`. Its doc comments are the reference that users read.
+//! Spec of an `IotBrokerClaim`. The doc comments of its fields are the reference that users read.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,93 +13,97 @@ use crate::claims::defaults::yes;
 use crate::schema::size::{cpu_as_written, cpu_schema};
 use crate::schema::{form, reserved_topics};
 
-/// An MQTT broker, the bridge from it to Kafka, and a simulator of devices.
+/// An MQTT broker inside an environment, with a bridge from MQTT to Kafka and a simulator of devices.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
     ENVIRONMENT, changes::VOLUME, changes::USER_PASSWORDS, changes::BRIDGE_PASSWORD
 ]))]
 pub struct Spec {
-    /// Namespace inside the virtual cluster, the one of the real-time system whose Kafka receives the messages. It holds
-    /// one broker. Cannot change later.
+    /// Namespace inside the virtual cluster for this broker, at most one broker in each. It is the namespace of the
+    /// real-time system whose Kafka receives the messages. It cannot change later.
     pub namespace: Namespace,
 
-    /// Name of the environment (`spec.name` of its claim) that this broker stands in. Default: the name in `namespace`.
-    /// Cannot change later.
+    /// Name of the environment that holds this broker: `spec.name` of the environment's claim. Default: the name in
+    /// `namespace`. It cannot change later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<EnvironmentName>,
 
-    /// DNS domain of this broker's routes. It must be the one that the environment's gateway serves in this namespace.
-    /// Default: `<environment>.local` in the namespace named like the environment, else
+    /// DNS domain of this broker's routes. It must be the domain that the environment's gateway serves for the broker's
+    /// namespace. Default: `<environment>.local` in the namespace named like the environment, else
     /// `<namespace>.<environment>.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<Domain>,
 
-    /// Make MQTT over WebSockets and the simulator's API reachable from outside, through the environment's gateway.
-    /// Needs its component `istio`.
+    /// Whether MQTT over WebSockets and the simulator's API are reachable from outside the virtual cluster, through the
+    /// environment's gateway. Needs the environment's component `istio`.
     #[serde(default = "yes")]
     pub expose: bool,
 
-    /// The MQTT broker.
+    /// Settings of the MQTT broker.
     #[serde(default)]
     pub mqtt_config: MqttConfig,
 
-    /// The bridge from MQTT to Kafka, and the simulator.
+    /// Settings of the bridge from MQTT to Kafka, and of the device simulator.
     #[serde(default)]
     pub connector_config: ConnectorConfig,
 
-    /// Keep the broker's volume, with retained messages and queues, when the claim is deleted and the environment stays.
+    /// Whether the broker's volume, with retained messages and queues, is kept when this claim is deleted and the
+    /// environment stays.
     #[serde(default)]
     pub retain: bool,
 
-    /// What happens inside the virtual cluster when this claim is deleted: `Delete` removes what it made, `Orphan`
-    /// leaves it running, unmanaged. Set `Orphan` before deleting the claim.
+    /// Treatment of the broker's resources inside the virtual cluster when this claim is deleted: `Delete` removes
+    /// them, `Orphan` leaves them running, unmanaged. Set `Orphan` before you delete the claim.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
-    /// Raise it after a credential was rotated: every pod that reads credentials is restarted, every Job that uses them
-    /// runs again. 1 to 1000000.
+    /// Generation of the broker's credentials, 1 to 1000000. Raise it after a credential was rotated: every pod that
+    /// reads credentials is then restarted, and every Job that uses them runs again.
     #[serde(default)]
     pub credentials_generation: CredentialsGeneration,
 }
 
 tenancy_request!(Spec);
 
-/// The MQTT broker.
+/// Settings of the MQTT broker.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct MqttConfig {
-    /// How clients connect. MQTT over TCP on port 1883 is always there, for pods of the namespace that carry the label
-    /// `platform.example.org/mqtt-client: "true"`; with `tls` they use port 8883 instead.
+    /// Listeners of the MQTT broker besides MQTT over TCP. MQTT over TCP on port 1883 always exists, for pods of the
+    /// namespace that carry the label `platform.example.org/mqtt-client: "true"`; with `tls` these pods use port 8883
+    /// instead.
     pub listeners: Listeners,
-    /// MQTT over TLS on port 8883. MQTT over TCP without it is then only for the bridge and the simulator. Absent: there
-    /// is none.
+    /// Certificate for MQTT over TLS on port 8883. Port 1883, without TLS, is then open to the bridge and the simulator
+    /// only. Absent: the broker has no port with TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<BrokerTls>,
-    /// Keep retained messages, subscriptions and queues on the volume across restarts.
+    /// Whether the broker keeps retained messages, subscriptions and queues on a volume, so that they outlive a
+    /// restart.
     pub persistence: bool,
-    /// Size of that volume, in Mi, Gi or Ti. Whether it can grow later depends on the storage class; it can never
-    /// shrink.
+    /// Size of the volume that the broker has with `persistence`, in Mi, Gi or Ti. The storage class decides whether it
+    /// can grow later; it can never shrink.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub storage: String,
-    /// Who may connect, 0 to 50 users, and what each may publish and read, together at most 256 KiB of filters. The
-    /// bridge and the simulator have users of their own.
+    /// Users that may connect to the broker, 0 to 50, each with the topics that it may publish and read. Their topic
+    /// filters have at most 256 KiB together. The bridge and the simulator have users of their own.
     #[schemars(
         length(max = 50),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
     )]
     pub users: Vec<User>,
-    /// CPU that is reserved, in cores or thousandths of one.
+    /// CPU request of the broker, in cores or thousandths of a core, such as `100m`.
     #[serde(deserialize_with = "cpu_as_written")]
     #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
-    /// Memory that is reserved and the limit, in Mi or Gi. At least 64Mi, and enough for the queue.
+    /// Memory request and limit of the broker, in Mi or Gi. At least 64Mi, and enough for `queuedMessages`.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub memory: String,
-    /// How many messages of 1 KiB are kept for a client with a lasting session, such as the bridge, while it is away; 1000
-    /// to 10000000. 180000 are three minutes of 1000 a second, as long as a restart of Kafka may take. Of larger messages
-    /// fewer are kept. What comes once the queue is full is lost to that client, and counted in
-    /// `$SYS/broker/publish/messages/dropped`. Default: what `memory` and `storage` have room for, at most 180000.
+    /// Number of messages of 1 KiB that the broker keeps for a disconnected client with a persistent session, such as
+    /// the bridge; 1000 to 10000000. A number of 180000 lasts for three minutes at 1000 messages a second, as long as a
+    /// restart of Kafka may take. Of larger messages fewer are kept. A message that arrives at a full queue is lost to
+    /// that client, and is counted in `$SYS/broker/publish/messages/dropped`. Default: as many as `memory` and
+    /// `storage` have room for, at most 180000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1000, max = 10_000_000))]
     pub queued_messages: Option<u32>,
@@ -125,22 +129,24 @@ impl Default for MqttConfig {
     }
 }
 
-/// MQTT over TLS.
+/// Certificate for MQTT over TLS.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BrokerTls {
-    /// Name of a Secret of type `kubernetes.io/tls` in the environment's namespace on the host. It must be good for
-    /// `health-mqtt-service.<namespace>.svc.cluster.local`. It is copied inside, and followed when it is renewed; the
-    /// broker reads it when it starts, so raise `credentialsGeneration` then.
+    /// Name of a Secret of type `kubernetes.io/tls` with the broker's certificate, in the environment's namespace on
+    /// the host cluster. The certificate must be valid for `health-mqtt-service.<namespace>.svc.cluster.local`. The
+    /// Secret is copied into the virtual cluster, and again after each renewal. The broker reads the certificate only
+    /// when it starts, so raise `credentialsGeneration` after a renewal.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub secret_name: String,
 }
 
-/// How clients connect.
+/// Listeners of the MQTT broker besides MQTT over TCP.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Listeners {
-    /// MQTT over WebSockets on port 9001, for browsers and for clients outside the virtual cluster.
+    /// Whether the broker has a listener for MQTT over WebSockets, on port 9001, for browsers and for clients outside
+    /// the virtual cluster.
     pub websockets: bool,
 }
 
@@ -150,47 +156,51 @@ impl Default for Listeners {
     }
 }
 
-/// A user of the MQTT broker.
+/// User of the MQTT broker, with the topics that the user may publish and read.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// Name of the user.
+    /// Name with which the user logs in at the MQTT broker.
     #[schemars(length(min = 1, max = 40), regex(pattern = form::DNS_LABEL))]
     pub name: String,
-    /// Topic filters that the user may publish to, at most 50; `+` stands for one level, `#` at the end for all below. No
-    /// name is put in for `%u` or `%c`, and nobody publishes to `$SYS`, `$share` or `$CONTROL`: such filters are refused.
+    /// MQTT topic filters that the user may publish to, at most 50; `+` matches one level, `#` at the end matches all
+    /// levels below. The broker replaces neither `%u` nor `%c`, and no client publishes to `$SYS`, `$share` or
+    /// `$CONTROL`: such filters are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = form::MQTT_FILTER)))]
     pub publish: Vec<String>,
-    /// Topic filters that the user may subscribe to, at most 50. One for `health/+` also admits to
-    /// `$share/GROUP/health/+`. Refused are `%u`, `%c`, `$share` and `$CONTROL`, which would mean nothing.
+    /// MQTT topic filters that the user may subscribe to, at most 50. The filter `health/+` also permits the shared
+    /// subscription `$share/GROUP/health/+`. Filters with `%u`, `%c`, `$share` or `$CONTROL` would have no effect, and
+    /// are refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 500), regex(pattern = form::MQTT_FILTER)))]
     pub read: Vec<String>,
-    /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
-    /// generated inside the virtual cluster. A Secret that is named later overwrites the
-    /// generated password: read that one out first, and raise `credentialsGeneration` in the same change.
+    /// Secret of your own with the user's password under the key `password`, in the environment's namespace on the host
+    /// cluster. Absent: a password is generated, in a Secret inside the virtual cluster. A Secret that is named later
+    /// overwrites the generated password: read that password out first, and raise `credentialsGeneration` in the same
+    /// change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
 }
 
-/// The bridge from MQTT to Kafka, and the simulator.
+/// Settings of the bridge from MQTT to Kafka, and of the device simulator.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConnectorConfig {
-    /// What is carried from MQTT to Kafka, at most 20 mappings. None: no bridge is made. A connector of
-    /// before that no mapping needs any more is removed.
+    /// Mappings of the bridge from MQTT topics to Kafka topics, at most 20. Empty: no bridge is created. A connector of
+    /// the bridge that no mapping needs any more is removed.
     #[schemars(
         length(max = 20),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["mqttTopic", "converter"])
     )]
     pub mappings: Vec<Mapping>,
-    /// A Secret of your own for the bridge's MQTT user, with the key `password`, in the environment's namespace on the
-    /// host. Absent: a password is generated inside the virtual cluster. A Secret that is named later overwrites the
-    /// generated password: read that one out first, and raise `credentialsGeneration` in the same change.
+    /// Secret of your own with the password of the bridge's MQTT user under the key `password`, in the environment's
+    /// namespace on the host cluster. Absent: a password is generated, in a Secret inside the virtual cluster. A Secret
+    /// that is named later overwrites the generated password: read that password out first, and raise
+    /// `credentialsGeneration` in the same change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
-    /// A simulator of devices.
+    /// Simulator of devices, which publishes messages to the MQTT broker.
     pub simulator: Simulator,
 }
 
@@ -209,34 +219,37 @@ impl Default for ConnectorConfig {
     }
 }
 
-/// What is carried from MQTT to Kafka.
+/// Mapping of the bridge: messages of some MQTT topics become records of a Kafka topic.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Mapping {
-    /// MQTT topic filter that the bridge subscribes to. Mappings with the same converter must not share a topic. The same
-    /// filter may be carried with both, each into a Kafka topic of its own.
+    /// MQTT topic filter that the bridge subscribes to. Filters of mappings with the same converter must not match a
+    /// common topic. The same filter may occur once with each converter, each time with a Kafka topic of its own.
     #[schemars(length(min = 1, max = 500), regex(pattern = form::BRIDGED_MQTT_FILTER))]
     pub mqtt_topic: String,
-    /// Kafka topic that receives the messages, one of the real-time system's. All its mappings should have one converter.
+    /// Kafka topic that receives the messages, one of the real-time system's topics. All mappings to one Kafka topic
+    /// should have the same converter.
     #[schemars(
         length(min = 1, max = 200),
         regex(pattern = form::KAFKA_TOPIC),
         extend("x-kubernetes-validations" = [reserved_topics::RULE])
     )]
     pub kafka_topic: String,
-    /// How a message becomes a record: `Json` reads its fields, so that SQL can name them; `Bytes` carries it as it is.
-    /// `Json` wants one JSON object of at most 1 MB, whose lists are not empty and of one kind: other messages are left out.
-    /// In names of fields, what Avro does not take becomes `_`. Carry the same filter with `Bytes` to keep all messages.
+    /// Conversion of an MQTT message to a Kafka record: `Json` reads the message's fields, so that SQL can name them;
+    /// `Bytes` copies the message unchanged. `Json` requires one JSON object of at most 1 MB, whose lists are not empty
+    /// and have elements of one kind; other messages are left out. In the names of fields, characters that Avro does
+    /// not permit become `_`. To keep all messages, add a mapping of the same filter with `Bytes`.
     #[serde(default)]
     pub converter: Converter,
-    /// Field of a JSON message that becomes the record's key, in objects below it with dots, such as `device.id`. A message
-    /// without the field is left out. Absent: the message's topic and number. Only with `Json`.
+    /// Field of a JSON message whose value becomes the key of the Kafka record. A field inside an object is written
+    /// with dots, such as `device.id`. A message without the field is left out. Absent: the key is the message's MQTT
+    /// topic and number. Only with the converter `Json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200), regex(pattern = form::JSON_FIELD))]
     pub key_field: Option<String>,
 }
 
-/// How a message becomes a record.
+/// Conversion of an MQTT message to a Kafka record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Converter {
     #[default]
@@ -244,29 +257,29 @@ pub enum Converter {
     Bytes,
 }
 
-/// A simulator of devices.
+/// Simulator of devices, which publishes messages to the MQTT broker.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Simulator {
-    /// Whether there is one. Needs the environment's component `knativeServing`.
+    /// Whether the simulator is created. Needs the environment's component `knativeServing`.
     pub enabled: bool,
-    /// Image of your own, with a tag other than `latest` or a digest. It must serve HTTP on port 8080, run as a user that
-    /// is not root and is given by its number, and read `MQTT_HOST`, `MQTT_PORT`, `MQTT_TOPIC`, `MQTT_USERNAME`,
-    /// `MQTT_PASSWORD` and `RATE` (messages a second) from its environment. Absent: the platform's own, which publishes
-    /// synthetic health data.
+    /// Image of your own for the simulator, with a tag other than `latest` or a digest. It must serve HTTP on port
+    /// 8080, run as a user that is not root and is given by its number, and read the environment variables `MQTT_HOST`,
+    /// `MQTT_PORT`, `MQTT_TOPIC`, `MQTT_USERNAME`, `MQTT_PASSWORD` and `RATE` (messages a second). Absent: the
+    /// platform's own simulator, which publishes synthetic health data.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 500), regex(pattern = form::IMAGE))]
     pub image: Option<String>,
-    /// MQTT topic that it publishes to.
+    /// MQTT topic that the simulator publishes to.
     #[schemars(length(min = 1, max = 500), regex(pattern = form::MQTT_TOPIC))]
     pub topic: String,
-    /// Messages a second that each instance publishes, 1 to 1000.
+    /// Number of messages that each instance of the simulator publishes in a second, 1 to 1000.
     #[schemars(range(min = 1, max = 1000))]
     pub messages_per_second: u32,
-    /// Fewest instances, 0 to 20. With 0 it sleeps until its API is called.
+    /// Fewest instances of the simulator, 0 to 20. With 0, no instance runs until the simulator's API is called.
     #[schemars(range(min = 0, max = 20))]
     pub min_scale: u32,
-    /// Most instances, 1 to 20.
+    /// Most instances of the simulator, 1 to 20.
     #[schemars(range(min = 1, max = 20))]
     pub max_scale: u32,
 }

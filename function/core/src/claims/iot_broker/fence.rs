@@ -1,4 +1,5 @@
-//! Fence of a broker: the network policy around all of its pods. The policy of each part admits more.
+//! Part of a broker's plan: its fence, the network policy around all pods of the broker, its bridge and its simulator.
+//! The network policies of the single parts admit further connections.
 
 use super::checked::IotBroker;
 use super::phase;
@@ -9,7 +10,8 @@ use crate::claims::between::part_of::PartOf;
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
-/// The fence waits for the lock alone, so no pod is released before it.
+/// Part of a broker's plan with the fence, the network policy around all its pods. The fence waits for the lock of the
+/// claim's place alone, so no pod of the broker is released before the fence.
 pub const PART: PartOf<IotBroker> = PartOf::new(phase::ENVIRONMENT, resources);
 
 fn resources(broker: &IotBroker) -> Vec<Resource> {
@@ -19,7 +21,8 @@ fn resources(broker: &IotBroker) -> Vec<Resource> {
     if connector.simulator.enabled {
         outward = outward.to(siblings(&part), &[mqtt::MQTT_PORT]);
     }
-    // The connector itself runs in Kafka's pod. A Job needs Connect also without mappings, to remove connectors.
+    // The connectors of the MQTT bridge run in Kafka's pod. The broker's own pods that reach Kafka Connect keep or
+    // remove these connectors. A claim without mappings has such a pod too, of the Job that removes connectors.
     if connector.mappings.is_empty() {
         outward = outward.to(app(KAFKA_APP), &[CONNECT_PORT]);
     } else {

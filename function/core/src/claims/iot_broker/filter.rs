@@ -1,9 +1,10 @@
-//! MQTT topic filters: `+` matches one level; `#` at the end matches all levels below, and the level above them.
+//! Matching of MQTT topic filters, in which `+` matches one level, and `#` at the end matches all levels below and the
+//! level above them.
 
-/// True if two MQTT topic filters match some topic in common. A topic is also a filter, one that matches only itself.
+/// True if two MQTT topic filters match some topic in common. A topic is also a filter: one that matches only itself.
 pub fn overlap(one: &str, other: &str) -> bool {
-    // A wildcard in the first level of an MQTT filter does not match topics that begin with `$`, such as those of the
-    // broker itself.
+    // A wildcard in the first level of an MQTT filter does not match topics that begin with `$`, such as the MQTT
+    // broker's own topics below `$SYS`.
     let hidden = |own: &str, wildcard: &str| own.starts_with('$') && wildcard.starts_with(['+', '#']);
     if hidden(one, other) || hidden(other, one) {
         return false;
@@ -19,8 +20,9 @@ pub fn overlap(one: &str, other: &str) -> bool {
     }
 }
 
-/// MQTT filters for the topics that `filter` matches although one of its wildcards matches an empty level, or its `#`
-/// matches no level. An example: `health/#` also matches `health` and `health/`.
+/// MQTT filters for the topics that a given filter matches with an empty level in place of a wildcard, or with no level
+/// in place of `#`. The bridge's connector does not accept messages of such topics. An example: `health/#` also matches
+/// `health` and `health/`.
 pub fn strays(filter: &str) -> Vec<String> {
     let levels: Vec<&str> = filter.split('/').collect();
     let emptied = levels.iter().enumerate().filter(|(_, level)| matches!(**level, "+" | "#")).map(|(index, _)| {
@@ -32,8 +34,9 @@ pub fn strays(filter: &str) -> Vec<String> {
     above.into_iter().chain(emptied).filter(|stray| !stray.is_empty()).collect()
 }
 
-/// Reason why an MQTT topic filter has no effect among a user's rights, worded to follow the name of its field. `user`
-/// is the name of that user. `publishes` is true for a right to publish, and false for a right to read.
+/// Reason why an MQTT topic filter has no effect among a user's rights, worded to follow the name of the claim's field
+/// in a fault. `user` is the name of that user. `publishes` is true for a right to publish, and false for a right to
+/// read.
 pub fn meaningless(filter: &str, user: &str, publishes: bool) -> Option<String> {
     if filter.contains("%u") {
         let written_out = filter.replace("%u", user);
@@ -56,14 +59,15 @@ pub fn meaningless(filter: &str, user: &str, publishes: bool) -> Option<String> 
     refused_by_the_broker(filter, publishes)
 }
 
-/// Reason why no client can publish to an MQTT topic, worded to follow the name of its field. The broker rejects a
-/// message to such a topic, or accepts the message and delivers it to no client.
+/// Reason why no client can publish to an MQTT topic, worded to follow the name of the claim's field in a fault. The
+/// broker rejects a message to such a topic, or accepts the message and delivers it to no client.
 pub fn unpublishable(topic: &str) -> Option<String> {
     refused_by_the_broker(topic, true)
 }
 
 fn refused_by_the_broker(filter: &str, publishes: bool) -> Option<String> {
-    // MQTT clients may read topics below `$SYS`, but only the broker publishes there.
+    // MQTT topics below `$SYS` may be read by clients, but only the broker publishes there, so they are refused for a
+    // right to publish alone.
     let own = ["$SYS", "$share"].into_iter().filter(|_| publishes).find(|own| filter.starts_with(own));
     let reason = match own.or_else(|| filter.starts_with("$CONTROL/").then_some("$CONTROL")) {
         Some("$CONTROL") => "$CONTROL: this broker has nothing that could be controlled by messages",

@@ -1,7 +1,6 @@
-//! Resources of an `IotBrokerClaim`: an MQTT broker, its bridge to Kafka and a simulator of devices inside an
-//! environment.
+//! Plan of an `IotBrokerClaim`: an MQTT broker, its bridge to Kafka and a simulator of devices inside an environment.
 //!
-//! `PARTS` lists the parts in reading order; each part has a file of its own.
+//! `PARTS` lists the parts of the plan in reading order; each part has a file of its own.
 
 use crate::claims::between::host_secrets::{self, HostSecret};
 use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING};

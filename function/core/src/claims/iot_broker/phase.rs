@@ -1,4 +1,4 @@
-//! Phases of a broker. Each has a condition on the claim.
+//! Phases of a broker's plan: groups of parts with one condition on the claim each, such as `Connector`.
 
 use crate::parts::plan::Phase;
 
@@ -8,5 +8,5 @@ pub const CONNECTOR: Phase = Phase { name: "Connector" };
 pub const SIMULATOR: Phase = Phase { name: "Simulator" };
 pub const EXPOSURE: Phase = Phase { name: "Exposure" };
 
-/// All phases, in reading order.
+/// List of all phases of a broker's plan, in reading order.
 pub const ALL: &[Phase] = &[ENVIRONMENT, BROKER, CONNECTOR, SIMULATOR, EXPOSURE];

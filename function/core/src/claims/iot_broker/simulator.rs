@@ -1,4 +1,5 @@
-//! Simulator of devices: a Knative service that publishes to the broker and serves an API.
+//! Part of a broker's plan: the simulator of devices, a Knative service that publishes to the MQTT broker and serves an
+//! API.
 
 use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use crate::settings::pins::Image;
 const NAME: &str = "simulator";
 const APP: &str = broker::SIMULATOR_APP;
 
-/// CPU and memory that each instance of the device simulator requests.
+/// CPU and memory that each instance of the device simulator requests. They count towards the platform team's limits.
 pub const DEMAND: Demand = Demand { cpu: Cpu::thousandths(50), memory: Bytes::mebi(64), storage: Bytes::mebi(0) };
 
 const CONFIG: &str = "health-data-sim-program";
@@ -95,7 +96,8 @@ fn scale(simulator: &Simulator) -> BTreeMap<String, String> {
     ])
 }
 
-/// Container of the device simulator with the platform's own program, in an image that provides only Python.
+/// Container of the device simulator with the platform's own program, which is mounted into an image that provides only
+/// Python.
 fn own_program(broker: &IotBroker) -> Container {
     Container {
         command: Some(["python3", "-u", "/app/simulator.py"].map(str::to_owned).to_vec()),
@@ -105,8 +107,8 @@ fn own_program(broker: &IotBroker) -> Container {
     }
 }
 
-/// Container of the device simulator with the user's own image. The container requires nothing of the image beyond the
-/// claim's documentation.
+/// Container of the device simulator with the user's own image. The container requires nothing of that image beyond the
+/// documentation of the claim's field `simulator.image`.
 fn users_image(broker: &IotBroker) -> Container {
     Container {
         env: Some(environment(broker)),

@@ -1,4 +1,5 @@
-//! Status of an `IotBrokerClaim`: the addresses of the broker, and the Secrets with its users' credentials.
+//! Status of an `IotBrokerClaim`: the addresses of the MQTT broker and of its simulator, and the Secrets with the
+//! credentials of the broker's users.
 
 use crate::claims::between::addresses::Addresses;
 use crate::claims::between::mqtt;
@@ -9,11 +10,12 @@ use super::checked::IotBroker;
 use super::{accounts, broker};
 use crate::schema::Column;
 
-/// Addresses of the MQTT broker, and Secrets with its users' credentials.
+/// Addresses of the MQTT broker and of its simulator, and Secrets with the credentials of the broker's users.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// Addresses of the broker. Hosts that end in `svc.cluster.local` are reached inside the virtual cluster only.
+    /// Addresses of the MQTT broker and of its simulator. Hosts that end in `svc.cluster.local` are reached inside the
+    /// virtual cluster only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
     /// Users that may connect to the MQTT broker, with the Secrets of their passwords.
@@ -21,28 +23,29 @@ pub struct Status {
     pub credentials: Option<Vec<Credential>>,
 }
 
-/// Addresses of the MQTT broker.
+/// Addresses of the MQTT broker and of its simulator.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoints {
-    /// MQTT, for pods of the namespace that carry the label `platform.example.org/mqtt-client: "true"`. `mqtts` where the
-    /// claim has a certificate.
+    /// Address of MQTT over TCP, for pods of the broker's namespace that carry the label
+    /// `platform.example.org/mqtt-client: "true"`. Its scheme is `mqtts` if the claim has a certificate, else `mqtt`.
     pub mqtt: String,
     #[serde(flatten)]
     pub of_routes: Addresses<IotBroker>,
 }
 
-/// User that may connect to the MQTT broker.
+/// User that may connect to the MQTT broker, with the Secret of the user's password.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Credential {
-    /// Name of the user.
+    /// Name with which the user logs in at the MQTT broker.
     pub user: String,
-    /// Secret in the broker's namespace inside the virtual cluster: keys `username` and `password`.
+    /// Name of the Secret with the user's credentials, in the broker's namespace inside the virtual cluster: keys
+    /// `username` and `password`.
     pub secret: String,
 }
 
-/// Printer columns of an `IotBrokerClaim` beside those of every claim.
+/// Printer columns of an `IotBrokerClaim` for `kubectl get`, besides the columns of every claim.
 pub const COLUMNS: &[Column] = &[
     Column::wide("Environment", ".spec.environment", "Name of the environment, if it differs from the namespace."),
     Column::wide("Inside", ".spec.namespace", "Namespace inside the virtual cluster."),

@@ -1,10 +1,11 @@
-//! Rules for changes of a `VClusterEnvironmentClaim`, each for the field in `claim.rs` that names it.
+//! Rules by which a change of a `VClusterEnvironmentClaim` is rejected. Each rule is for the field in `claim.rs` that
+//! names it.
 
 use serde_json::Value;
 
 use crate::schema::change::Rule;
 
-/// Every rule for changes of a `VClusterEnvironmentClaim`.
+/// List of all rules by which a change of a `VClusterEnvironmentClaim` is rejected.
 pub const RULES: &[Rule] = &[NAME, PROVISIONER, COMPONENT, NAMESPACES, TENANTS, RETAIN];
 
 pub const NAME: Rule = Rule::same(
@@ -23,8 +24,8 @@ pub const RETAIN: Rule = Rule::not_on(
     "cannot be switched on: the host deletes every volume inside a virtual cluster together with the virtual cluster, so that only its own state would be kept, without the data; leave it out, and back up the data (docs/backup.md)",
 );
 
-/// Rule for changes of the namespaces inside an environment. An environment without any has one, with the name of the
-/// environment.
+/// Rule for changes of the namespaces inside an environment: none may be removed. An environment whose claim lists no
+/// namespaces has one, with the environment's name.
 pub const NAMESPACES: Rule = Rule::new(
     "has(oldSelf.namespaces) && size(oldSelf.namespaces) > 0 \
     ? oldSelf.namespaces.all(old, has(self.namespaces) && size(self.namespaces) > 0 ? old in self.namespaces : old == self.name) \
@@ -37,8 +38,8 @@ pub const NAMESPACES: Rule = Rule::new(
 )
 .at(".namespaces");
 
-/// Rule for changes of an environment's tenants. A namespace of the environment keeps its entry, or stays without one.
-/// A new namespace may come with an entry.
+/// Rule for changes of an environment's `tenants`, which say whose claims may use each namespace inside the virtual
+/// cluster. An existing namespace keeps its entry, or stays without one. A new namespace may come with an entry.
 pub const TENANTS: Rule = Rule::new(
     "(!has(oldSelf.tenants) || oldSelf.tenants.all(old, has(self.tenants) && old in self.tenants)) \
     && (!has(self.tenants) || self.tenants.all(now, has(oldSelf.tenants) && now in oldSelf.tenants \

@@ -19,7 +19,7 @@ pub fn names(faults: &mut Vec<Fault>, spec: &Spec, claim: &Claim, settings: &Set
 }
 
 /// Namespaces inside the virtual cluster of an environment: those in `spec.namespaces`, or else one with the
-/// environment's name.
+/// environment's name. A reserved name is a fault.
 pub fn namespaces(faults: &mut Vec<Fault>, spec: &Spec, settings: &Settings) -> Vec<String> {
     if spec.namespaces.is_empty() {
         if settings.reserved(&spec.name).is_none() {
@@ -33,8 +33,8 @@ pub fn namespaces(faults: &mut Vec<Fault>, spec: &Spec, settings: &Settings) -> 
     spec.namespaces.clone()
 }
 
-/// Tenancy of each namespace inside: only claims in one namespace on the host may use it. That namespace is the one in
-/// `spec.tenants`, or else the namespace of this claim.
+/// Tenancy of each namespace inside an environment's virtual cluster: the namespace on the host cluster whose claims
+/// alone may use it. That namespace is the one in `spec.tenants`, or else the namespace of the environment's claim.
 pub fn tenants(faults: &mut Vec<Fault>, spec: &Spec, namespaces: &[String], claim: &Claim) -> Vec<Tenancy> {
     for (index, tenant) in spec.tenants.iter().enumerate().filter(|(_, tenant)| !namespaces.contains(&tenant.namespace))
     {
@@ -55,7 +55,8 @@ pub fn tenants(faults: &mut Vec<Fault>, spec: &Spec, namespaces: &[String], clai
     namespaces.iter().map(tenancy).collect()
 }
 
-/// Secrets on the host that a `VClusterEnvironmentClaim` names.
+/// Secrets on the host cluster that a `VClusterEnvironmentClaim` names: the certificate of the gateway, and the Secrets
+/// shared with other claims. Each has the field that names it, for the check whether the claim may use the Secret.
 pub fn host_secrets(spec: &Spec) -> Vec<HostSecret> {
     let certificate = spec.tls.iter().map(|tls| HostSecret::new("spec.tls.secretName", &tls.secret_name, ""));
     let shared = spec.shared_secrets.iter().enumerate();
@@ -63,8 +64,8 @@ pub fn host_secrets(spec: &Spec) -> Vec<HostSecret> {
     certificate.chain(shared).collect()
 }
 
-/// Domain of the environment's routes. The check includes the longest namespace, because a host can have the form
-/// `<host>.<namespace>.<domain>`.
+/// DNS domain of the environment's routes. The check of the domain's length includes the longest namespace inside,
+/// because a route's host can have the form `<host>.<namespace>.<domain>`.
 pub fn domain(faults: &mut Vec<Fault>, spec: &Spec) -> String {
     let domain = spec.domain.clone().unwrap_or_else(|| format!("{}.local", spec.name));
     let longest = spec.namespaces.iter().max_by_key(|namespace| namespace.len()).unwrap_or(&spec.name);
@@ -90,8 +91,8 @@ pub fn components(faults: &mut Vec<Fault>, spec: &Spec) {
     }
 }
 
-/// Checks the Service type and annotations that a claim sets for the ingress gateway against those that the platform
-/// team allows.
+/// Check of the Service type and annotations that an environment's claim sets for the ingress gateway, against those
+/// that the platform team allows.
 pub fn gateway(faults: &mut Vec<Fault>, spec: &Spec, allowed: &Gateways) {
     let field = "spec.gateway.annotations";
     let known = || match allowed.allowed_annotations.as_slice() {
@@ -124,15 +125,16 @@ pub fn gateway(faults: &mut Vec<Fault>, spec: &Spec, allowed: &Gateways) {
     }
 }
 
-/// Fields by which the author of a claim lowers its demand. An environment has no sizes of its own, so the only field
-/// is `spec.components`, and its amounts need only be greater than zero to be named in a fault about CPU or memory.
+/// Fields by which the author of a `VClusterEnvironmentClaim` lowers its demand for CPU and memory. An environment has
+/// no sizes of its own, so the only field is `spec.components`, and its amounts need only be greater than zero to be
+/// named in a fault about an exceeded limit.
 pub fn levers() -> Vec<Lever> {
     let brings = Demand { cpu: Cpu::thousandths(1), memory: Bytes::mebi(1), storage: Bytes::default() };
     vec![Lever { field: "spec.components", brings }]
 }
 
-/// Warning for an existing environment with `spec.retain`, which a new environment cannot have. A fault would block
-/// every other change of that environment.
+/// Warning about `spec.retain` in an existing environment; a new environment cannot have it. A fault instead of the
+/// warning would block every other change of that environment.
 pub const RETAINS_STATE_ALONE: &str = "spec.retain: keeps the virtual cluster's own state, and no data: the host deletes every volume of its systems and brokers together with the virtual cluster; back up the data (docs/backup.md), then set it to false";
 
 pub fn warnings(environment: &Environment) -> Vec<String> {

@@ -1,4 +1,5 @@
-//! Environment whose claim passed all checks. Every part is built from it.
+//! Checked form of a `VClusterEnvironmentClaim`: the environment of a claim that passed all checks. All parts of the
+//! environment's plan are built from this form.
 
 use super::claim::Spec;
 use crate::claims::between::offer::Tenancy;
@@ -11,14 +12,15 @@ pub struct Environment {
     pub spec: Spec,
     /// Namespaces inside the environment's virtual cluster, at least one.
     pub namespaces: Vec<String>,
-    /// Tenancy of each namespace inside: the namespace on the host whose claims may use it.
+    /// Tenancy of each namespace inside the environment's virtual cluster: the namespace on the host cluster whose
+    /// claims may use it.
     pub tenants: Vec<Tenancy>,
     pub domain: String,
 }
 
 impl Environment {
-    /// Part of this environment's plan. `namespace` is the namespace of the part's manifests, or empty if they have
-    /// none.
+    /// Part of this environment's plan, for which the resources of the part are built. `namespace` is the namespace of
+    /// the part's manifests, or empty if they have none.
     pub fn part<'a>(
         &'a self,
         name: &'static str,

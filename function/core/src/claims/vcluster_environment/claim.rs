@@ -1,4 +1,4 @@
-//! Spec of a `VClusterEnvironmentClaim`. Its doc comments are the reference that users read.
+//! Spec of a `VClusterEnvironmentClaim`. The doc comments of its fields are the reference that users read.
 
 use crate::settings::input::ServiceType;
 use std::collections::BTreeMap;
@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::changes;
 use crate::schema::form;
 
-/// A virtual cluster with the parts of a platform that its tenants share.
+/// An environment: a virtual cluster with the components that its tenants share.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [changes::NAMESPACES, changes::TENANTS]))]
 pub struct Spec {
-    /// Name of the virtual cluster. It is also the namespace that holds it on the host, and what systems and brokers
-    /// write as their `environment`. Cannot change later.
+    /// Name of the environment and of its virtual cluster. It is also the namespace on the host cluster that holds the
+    /// virtual cluster, and the value of `environment` in claims of systems and brokers. It cannot change later.
     #[schemars(
         length(min = 1, max = 40),
         regex(pattern = form::DNS_LABEL),
@@ -23,12 +23,14 @@ pub struct Spec {
     )]
     pub name: String,
 
-    /// What is installed inside the virtual cluster for its tenants. A component can be switched on later, never off.
+    /// Components that are installed inside the virtual cluster for its tenants. A component can be switched on later,
+    /// never off.
     #[serde(default)]
     pub components: Components,
 
-    /// Namespaces inside the virtual cluster, 1 to 10. Each can hold one real-time system and one broker, of claims of
-    /// one namespace. Some can be added later, none removed. Default: one, with the name of the virtual cluster.
+    /// Namespaces inside the virtual cluster, 1 to 10. Each can hold one real-time system and one broker, of claims in
+    /// one namespace of the host cluster. Namespaces can be added later, never removed. Default: one, with the name of
+    /// the virtual cluster.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 10),
@@ -37,29 +39,30 @@ pub struct Spec {
     )]
     pub namespaces: Vec<String>,
 
-    /// DNS domain under which the environment's routes are reached, such as `streaming.example.com`. It needs a record
-    /// for the gateway's address. In the namespace that is named like the environment the hosts are `lenses.<domain>`
-    /// and so on, in any other `lenses.<namespace>.<domain>`. Default: `<name>.local`.
+    /// DNS domain under which the environment's routes are reached, such as `streaming.example.com`. It needs a DNS
+    /// record for the gateway's address. In the namespace that is named like the environment the hosts are
+    /// `lenses.<domain>` and so on, in any other `lenses.<namespace>.<domain>`. Default: `<name>.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 150), regex(pattern = form::DOMAIN))]
     pub domain: Option<String>,
 
-    /// The certificate of the routes. Absent: plain HTTP only.
+    /// Certificate of the environment's routes. Absent: the routes serve plain HTTP only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
 
-    /// The Istio ingress gateway, through which everything from outside comes in.
+    /// Settings of the Istio ingress gateway, through which all traffic from outside enters the virtual cluster.
     #[serde(default)]
     pub gateway: Gateway,
 
-    /// What makes the virtual cluster. `ClusterAPI` is experimental: it needs Cluster API with the vcluster provider on
-    /// the host, and is checked against their schemas only. Cannot change later.
+    /// Program that creates the virtual cluster. `ClusterAPI` is experimental: it needs Cluster API with the vcluster
+    /// provider on the host cluster, and its resources are tested against schemas only. It cannot change later.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-validations" = [changes::PROVISIONER]))]
     pub provisioner: Provisioner,
 
-    /// Namespaces on the host whose claims may place systems and brokers here, at most 50; `*` admits all. The
-    /// namespace of this claim is always admitted. Where they may do so is said in `tenants`.
+    /// Namespaces on the host cluster whose claims may place systems and brokers in this environment, at most 50; `*`
+    /// admits all. The namespace of this claim is always admitted. The field `tenants` says which namespace inside the
+    /// virtual cluster is for the claims of which of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 50),
@@ -68,8 +71,9 @@ pub struct Spec {
     )]
     pub allowed_claim_namespaces: Vec<String>,
 
-    /// Whose claims each namespace inside is for, at most 10. A namespace that is not listed is for claims of this claim's
-    /// own namespace. What was listed, or was not, cannot change later; a new namespace can come with its entry.
+    /// Assignment of namespaces inside the virtual cluster to the claims that may use them, at most 10 entries. A
+    /// namespace without an entry is for claims in the namespace of this claim. The entry of an existing namespace, or
+    /// its absence, cannot change later; a new namespace can come with an entry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 10),
@@ -77,9 +81,9 @@ pub struct Spec {
     )]
     pub tenants: Vec<Tenant>,
 
-    /// Secrets in the environment's namespace on the host that claims of other admitted namespaces may name, at most 50.
-    /// Without being listed, they may name those that begin with their own namespace and a dot, such as
-    /// `team-research.lenses-license`.
+    /// Names of Secrets in the environment's namespace on the host cluster that claims in other admitted namespaces may
+    /// use, at most 50. Without an entry, such claims may use the Secrets whose names begin with their own namespace
+    /// and a dot, such as `team-research.lenses-license`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 50),
@@ -88,28 +92,29 @@ pub struct Spec {
     )]
     pub shared_secrets: Vec<String>,
 
-    /// Must be false in a new environment: the host deletes every volume in a virtual cluster together with it, so that
-    /// nothing but the virtual cluster's own state could be kept. An environment that has it from before keeps that
-    /// state, without the data. It can be switched off, never on.
+    /// Whether the virtual cluster's own state is kept when this claim is deleted. Must be false in a new environment:
+    /// the host cluster deletes every volume inside a virtual cluster together with it, so the state would be kept
+    /// without the tenants' data. An existing environment with `true` keeps its state. It can be switched off, never
+    /// on.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-validations" = [changes::RETAIN]))]
     pub retain: bool,
 }
 
-/// What is installed inside the virtual cluster.
+/// Components that are installed inside the virtual cluster for its tenants.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = [
     {"rule": "!self.knativeServing || self.istio", "message": "knativeServing needs istio: set istio to true as well", "fieldPath": ".knativeServing"}
 ]))]
 pub struct Components {
-    /// Istio with its ingress gateway: needed by claims that `expose` anything.
+    /// Whether Istio is installed, with its ingress gateway. Claims with `expose` need it.
     #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
     pub istio: bool,
-    /// Knative Serving, for the simulator and the analytics proxy. Needs `istio`.
+    /// Whether Knative Serving is installed. The device simulator and the analytics proxy need it. Needs `istio`.
     #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
     pub knative_serving: bool,
-    /// Prometheus and Grafana: needed by claims with `monitoring`.
+    /// Whether Prometheus and Grafana are installed. Claims with `monitoring` need them.
     #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
     pub observability: bool,
 }
@@ -120,37 +125,38 @@ impl Default for Components {
     }
 }
 
-/// Whose claims a namespace inside is for.
+/// Assignment of a namespace inside the virtual cluster to the claims in one namespace of the host cluster.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tenant {
-    /// Namespace inside the virtual cluster, one of `namespaces`.
+    /// Namespace inside the virtual cluster, one of the environment's `namespaces`.
     #[schemars(length(min = 1, max = 50), regex(pattern = form::DNS_LABEL))]
     pub namespace: String,
-    /// Namespace on the host whose claims may place a system and a broker there. It has to be admitted by
-    /// `allowedClaimNamespaces` as well.
+    /// Namespace on the host cluster whose claims may place a system and a broker in that namespace inside the virtual
+    /// cluster. The field `allowedClaimNamespaces` has to admit it as well.
     #[schemars(length(min = 1, max = 63), regex(pattern = form::NAMESPACE))]
     pub claim_namespace: String,
 }
 
-/// The certificate of the routes.
+/// Certificate of the environment's routes.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// Name of a Secret of type `kubernetes.io/tls` in the environment's namespace on the host. It must cover every
-    /// host of the gateway; it is copied to where the gateway reads it, and followed when it is renewed.
+    /// Name of a Secret of type `kubernetes.io/tls` with the certificate, in the environment's namespace on the host
+    /// cluster. The certificate must cover every host of the gateway. The Secret is copied to the namespace inside the
+    /// virtual cluster from which the gateway reads it, and again after each renewal.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub secret_name: String,
 }
 
-/// The Istio ingress gateway.
+/// Settings of the Istio ingress gateway's Service.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Gateway {
-    /// How the gateway is reached from outside the host cluster.
+    /// Type of the gateway's Service, which decides how the gateway is reached from outside the host cluster.
     pub service_type: ServiceType,
-    /// Annotations of the gateway's Service, for what a cloud's load balancer asks for. The platform team lists the keys
-    /// that may be set.
+    /// Annotations of the gateway's Service, such as those that a cloud's load balancer needs. The platform team lists
+    /// the keys that may be set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
@@ -159,7 +165,7 @@ impl ServiceType {
     pub const ALL: [Self; 3] = [Self::LoadBalancer, Self::NodePort, Self::ClusterIP];
 }
 
-/// What makes the virtual cluster.
+/// Program that creates the virtual cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Provisioner {
     #[default]

@@ -1,4 +1,5 @@
-//! Istio Gateways, one for each namespace inside: the hosts of that namespace, and the certificate that covers them.
+//! Part of an environment's plan: Istio Gateways, one for each namespace inside the virtual cluster, with the hosts of
+//! that namespace's routes and the certificate that covers them.
 
 use super::{parts, phase};
 use crate::claims::between::component_namespaces;
@@ -29,8 +30,8 @@ fn certificate(environment: &Environment) -> Vec<Resource> {
     vec![pusher.store(), pusher.certificate(&certificate_secret(environment), &from)]
 }
 
-/// Secret inside the virtual cluster with the certificate of the routes, in the namespace from which the Istio gateway
-/// reads it.
+/// Secret inside the virtual cluster with the certificate of the environment's routes, in the namespace from which the
+/// Istio gateway reads it.
 fn certificate_secret(environment: &Environment) -> Secret {
     Secret::new(format!("{}-tls", environment.spec.name))
 }
@@ -66,14 +67,14 @@ fn servers(environment: &Environment, namespace: &str) -> Vec<Server> {
     ]
 }
 
-/// Hosts of the routes that the tenants of a namespace can have.
+/// Hosts, with their domain, of all routes that the tenants of a namespace inside the virtual cluster can have.
 pub fn hosts(environment: &Environment, namespace: &str) -> Vec<String> {
     let domain = namespace_domain(&environment.spec.name, namespace, &environment.domain);
     names().into_iter().map(|host| format!("{host}.{domain}")).collect()
 }
 
-/// Hosts of the routes that tenants can have, without the domain: one of a system and one of a broker in turn, so that
-/// a new one stands behind those that running Gateways have.
+/// First labels of the hosts of all routes that tenants can have, such as `lenses`. Those of real-time systems and of
+/// brokers alternate, so that a new host stands behind the hosts that running Gateways already list.
 pub fn names() -> Vec<&'static str> {
     let (mut systems, mut brokers) = (part_of::hosts::<RealtimeSystem>(), part_of::hosts::<IotBroker>());
     let mut names = Vec::new();

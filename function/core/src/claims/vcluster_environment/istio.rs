@@ -1,5 +1,5 @@
-//! Istio: its CRDs, its control plane, and the ingress gateway for all traffic from outside. No pod of the platform has
-//! a sidecar.
+//! Part of an environment's plan: Istio, with its CRDs, its control plane, and the ingress gateway for all traffic from
+//! outside. No pod of the platform has an Istio sidecar.
 
 use super::{parts, phase};
 use crate::claims::between::component_namespaces;
@@ -15,8 +15,8 @@ use crate::parts::workload::requests;
 use crate::schema::size::Cpu;
 use crate::settings::pins::{Chart, ISTIO_IMAGES};
 
-/// Helm release of the Istio ingress gateway. The chart derives the label of the gateway's pods from this name:
-/// `istio: ingressgateway`.
+/// Name of the Helm release of the Istio ingress gateway. The chart derives the label of the gateway's pods from this
+/// name: `istio: ingressgateway`.
 const GATEWAY_RELEASE: &str = "istio-ingressgateway";
 
 pub const PART: PartOf<Environment> =
@@ -42,7 +42,8 @@ fn resources(environment: &Environment) -> Vec<Resource> {
     ]
 }
 
-/// Rule against switching Istio off: the Release of istio-base shows that it was switched on once.
+/// Rule against switching Istio off in an existing environment: an existing Release of istio-base shows that Istio was
+/// switched on once.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.istio;
     off.then(|| Immutable::absent("istio-base-release", "spec.components.istio", changes::COMPONENT))
@@ -52,7 +53,8 @@ fn control_plane(environment: &Environment) -> Value {
     let settings = &environment.owner.settings;
     json!({
         "global": {"hub": settings.mirrored(ISTIO_IMAGES)},
-        // A virtual cluster has no metrics of pods, so a HorizontalPodAutoscaler would have nothing to scale by.
+        // A virtual cluster has no metrics of pods, so a HorizontalPodAutoscaler for Istio's control plane would have
+        // nothing to scale by.
         "autoscaleEnabled": false,
         "resources": requests(Cpu::thousandths(100), "256Mi", "2Gi"),
         "seccompProfile": {"type": "RuntimeDefault"},
@@ -66,7 +68,7 @@ fn gateway(environment: &Environment) -> Value {
     json!({
         "autoscaling": {"enabled": false},
         // Security context of the Istio ingress gateway's pods, in place of the chart's default. The chart drops its
-        // default as a whole, so the sysctl that permits ports below 1024 without root is repeated here.
+        // default as a whole, so the sysctl that permits ports below 1024 without root is repeated.
         "securityContext": {
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
             "seccompProfile": {"type": "RuntimeDefault"},

@@ -1,4 +1,5 @@
-//! Knative Serving: the Knative operator, and the KnativeServing resource by which the operator installs Serving.
+//! Part of an environment's plan: Knative Serving, by the Knative operator and the KnativeServing resource from which
+//! the operator installs Serving.
 
 use super::{parts, phase};
 use crate::kinds::knative::QUEUE_PROXY;
@@ -59,7 +60,8 @@ fn resources(environment: &Environment) -> Vec<Resource> {
     ]
 }
 
-/// Rule against switching Knative Serving off: the operator's Release shows that it was switched on once.
+/// Rule against switching Knative Serving off in an existing environment: an existing Release of the Knative operator
+/// shows that Serving was switched on once.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.knative_serving;
     off.then(|| Immutable::absent("knative-operator-release", "spec.components.knativeServing", changes::COMPONENT))
@@ -83,7 +85,7 @@ fn operator(settings: &Settings) -> Value {
     }})
 }
 
-/// Node affinity with the effect of a node selector, for a chart that has no value for node selectors.
+/// Node affinity with the effect of a node selector, for a Helm chart that has no value for node selectors.
 fn on_nodes(labels: &BTreeMap<String, String>) -> Value {
     let expression = |(key, value): (&String, &String)| json!({"key": key, "operator": "In", "values": [value]});
     let expressions: Vec<Value> = labels.iter().map(expression).collect();
@@ -102,7 +104,7 @@ fn serving(settings: &Settings) -> KnativeServing {
     ]);
     if settings.registry.is_some() {
         // The Knative operator overrides images only in the manifests that it installs. Knative Serving itself injects
-        // queue-proxy into the pods of Knative services.
+        // queue-proxy into the pods of Knative services, so its configuration names the image of queue-proxy.
         deployment.insert("queue-sidecar-image", serving_image(settings, QUEUE_PROXY_IMAGE));
     }
     KnativeServing {
@@ -119,7 +121,8 @@ fn serving(settings: &Settings) -> KnativeServing {
     }
 }
 
-/// Image of a Knative Serving component at the pinned version, from the mirror if the settings name one.
+/// Image of a Knative Serving component at the pinned version, from the registry mirror if the platform team's settings
+/// name one.
 fn serving_image(settings: &Settings, image: &str) -> String {
     format!("{}:v{KNATIVE_SERVING}", settings.mirrored(image))
 }
@@ -137,7 +140,7 @@ fn features(settings: &Settings) -> BTreeMap<&'static str, String> {
     .collect()
 }
 
-/// Node selector and tolerations of Knative Serving's own workloads, if the settings have any.
+/// Node selector and tolerations of Knative Serving's own workloads, if the platform team's settings have any.
 fn workloads(settings: &Settings) -> Vec<Workload> {
     let (node_selector, tolerations) = (settings.node_selector(), settings.tolerations());
     if node_selector.is_none() && tolerations.is_none() {
@@ -148,12 +151,12 @@ fn workloads(settings: &Settings) -> Vec<Workload> {
 }
 
 /// Registries whose image tags Knative does not resolve to digests. Knative would call a registry itself to resolve a
-/// tag, without the pull secrets, which are on the host. Resolution is not needed, because the platform's tags never
-/// move.
+/// tag, without the pull secrets, which are on the host cluster. Resolution is not needed, because the platform's tags
+/// never move.
 fn unresolved(settings: &Settings) -> String {
     let mut registries: BTreeSet<String> = ["dev.local", "kind.local", "ko.local"].map(str::to_owned).into();
-    // Simulator images that brokers' claims name come from the mirror too, so Knative does not resolve the mirror's
-    // tags either.
+    // Images of device simulators that claims name come from the registry mirror too, so Knative does not resolve the
+    // mirror's tags either.
     let mirror = settings.registry.as_ref().map(|_| settings.pulled(&ImageReference::read(QUEUE_PROXY_IMAGE)));
     let images = [Image::Nginx, Image::Python].map(|image| settings.reference(image));
     registries.extend(images.iter().chain(&mirror).map(|image| image.host().to_owned()));

@@ -1,7 +1,7 @@
-//! Resources of a `VClusterEnvironmentClaim`: a virtual cluster, and the components in it that its tenants share.
+//! Plan of a `VClusterEnvironmentClaim`: a virtual cluster, and the components inside it that its tenants share.
 //!
-//! `PARTS` lists the parts in reading order; each part has a file of its own. Claims of tenants read what an environment
-//! offers in the annotations of its ProviderConfig.
+//! `PARTS` lists the parts of the plan in reading order; each part has a file of its own. Systems and brokers read what
+//! an environment offers in the annotations of its ProviderConfig.
 
 use crate::claims::between::host_secrets;
 use crate::claims::between::part_of::PartOf;
@@ -37,7 +37,7 @@ mod tests;
 
 pub use checked::Environment;
 
-/// Parts of an environment, in reading order.
+/// List of the parts of an environment's plan, in reading order.
 const PARTS: [&PartOf<Environment>; 11] = [
     &provider_configs::PART,
     &namespaces::HOST,
@@ -75,7 +75,8 @@ impl Checked for Environment {
             system: "vcluster-environment",
             claim,
             environment: spec.name.clone(),
-            // Everything inside disappears with the virtual cluster, so nothing inside is deleted one by one.
+            // Everything inside a virtual cluster disappears with it, so no resource inside it is deleted one by one
+            // when an environment's claim is deleted.
             leaves: Leaves::Everything,
             settings: settings.clone(),
         };

@@ -1,5 +1,6 @@
-//! Prometheus and Grafana, from the kube-prometheus-stack chart. Exporters and monitors for nodes, kubelets and single
-//! control plane components are switched off: a virtual cluster shows no nodes, and its control plane is one process.
+//! Part of an environment's plan: Prometheus and Grafana, from the kube-prometheus-stack chart. Exporters and monitors
+//! for nodes, kubelets and single control plane components are switched off: a virtual cluster shows no nodes, and its
+//! control plane is one process.
 
 use super::{parts, phase};
 use crate::claims::between::component_namespaces;
@@ -15,8 +16,8 @@ use crate::parts::workload::requests;
 use crate::schema::size::Cpu;
 use crate::settings::pins::Chart;
 
-/// Name of Grafana's Service, and of the Secret with its administrator: keys `admin-user` and `admin-password`. The
-/// chart names both after its release.
+/// Name of Grafana's Service inside the virtual cluster, and of the Secret of Grafana's administrator: keys
+/// `admin-user` and `admin-password`. The chart names both after its Helm release.
 pub const GRAFANA: &str = "kube-prometheus-stack-grafana";
 
 pub const PART: PartOf<Environment> =
@@ -37,7 +38,8 @@ fn resources(environment: &Environment) -> Vec<Resource> {
     ]
 }
 
-/// Rule against switching observability off: the Release of the chart shows that it was switched on once.
+/// Rule against switching observability off in an existing environment: an existing Release of the
+/// kube-prometheus-stack chart shows that observability was switched on once.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     let off = !environment.spec.components.observability;
     off.then(|| Immutable::absent("kube-prometheus-stack-release", "spec.components.observability", changes::COMPONENT))
@@ -68,8 +70,8 @@ fn values(environment: &Environment) -> Value {
             "tolerations": tolerations,
         },
         "prometheus": {"prometheusSpec": {
-            // `false` makes Prometheus use the ServiceMonitors and PrometheusRules of all tenants, whichever release
-            // their labels name.
+            // `false` makes the environment's Prometheus use the ServiceMonitors and PrometheusRules of all tenants,
+            // whichever Helm release their labels name.
             "serviceMonitorSelectorNilUsesHelmValues": false,
             "podMonitorSelectorNilUsesHelmValues": false,
             "probeSelectorNilUsesHelmValues": false,
@@ -87,8 +89,8 @@ fn values(environment: &Environment) -> Value {
             "tolerations": tolerations,
         },
         "grafana": {
-            // An empty administrator password makes Grafana's chart generate one and keep it. The chart's default
-            // password is public.
+            // An empty administrator password makes Grafana's chart generate a password and keep it. The chart's
+            // default password is public.
             "adminPassword": "",
             // The dashboards of kube-prometheus-stack show nodes, and a virtual cluster has none.
             "defaultDashboardsEnabled": false,
@@ -112,7 +114,7 @@ fn values(environment: &Environment) -> Value {
     values
 }
 
-/// Grafana settings that stop its requests to servers on the internet: updates, usage reports, news, plugins and
+/// Settings that stop Grafana's requests to servers on the internet, for updates, usage reports, news, plugins and
 /// avatars.
 fn unheard() -> Value {
     json!({

@@ -1,5 +1,5 @@
-//! Namespace of the virtual cluster on the host, and the namespaces inside it. Each one enforces the strictest Pod
-//! Security Standard that its pods comply with.
+//! Parts of an environment's plan: the namespace on the host cluster that holds the virtual cluster, and the namespaces
+//! inside the virtual cluster. Each namespace enforces the strictest Pod Security Standard that its pods comply with.
 
 use super::{parts, phase};
 use crate::claims::between::component_namespaces;
@@ -15,7 +15,8 @@ use crate::life::immutable::Immutable;
 use crate::parts::part::{LOCK, Part};
 use crate::parts::plan::{Ready, Resource};
 
-/// Pod Security Standard that a namespace enforces. Warnings and audit records are for `restricted` in every namespace.
+/// Pod Security Standard that a namespace of an environment enforces. Warnings and audit records are for `restricted`
+/// in every namespace.
 #[derive(Clone, Copy, Debug)]
 pub enum Standard {
     /// Pod Security Standard of namespaces with pods whose image must start as root, such as the pod of Kafka.
@@ -37,13 +38,15 @@ impl Standard {
 
 pub const HOST: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, host);
 
-/// Namespace on the host in which all pods of the virtual cluster run, those of its control plane included.
+/// Namespace on the host cluster in which all pods of the virtual cluster run, those of its control plane included.
 fn host(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(parts::HOST_NAMESPACE, "vcluster", "", &[LOCK, HOST_NAMES]);
     let mut namespace = namespace(&part, &environment.spec.name, Standard::Baseline);
-    // A service mesh on the host would inject a second sidecar into pods that have one from inside.
+    // A service mesh on the host cluster would inject a second sidecar into a pod that has one from inside the virtual
+    // cluster, so injection is disabled in the virtual cluster's namespace.
     namespace.metadata.labels.get_or_insert_default().insert("istio-injection".to_owned(), "disabled".to_owned());
-    // Deletion of a namespace deletes its volumes, so a retained volume requires a retained namespace.
+    // Deletion of a namespace deletes the volumes in it, so a retained volume of a virtual cluster requires that its
+    // namespace is retained.
     let mut object = if environment.spec.retain {
         part.kept_on_host("object", &namespace, Ready::Exists)
     } else {
@@ -53,7 +56,7 @@ fn host(environment: &Environment) -> Vec<Resource> {
     vec![object.adopting()]
 }
 
-/// Rule for `spec.retain` of an environment: only one that has it already may keep it.
+/// Rule for `spec.retain` of an environment: only an environment that has it already may keep it.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     environment.spec.retain.then(|| Immutable::left_alone("host-namespace-object", "spec.retain", changes::RETAIN))
 }

@@ -1,15 +1,16 @@
-//! Names of an environment's parts. The key of each composed resource begins with the name of its part, so a name never
-//! changes.
+//! Names of the parts of an environment's plan. The key of each composed resource begins with the name of its part, so
+//! a name never changes.
 
-/// Name of the part with the ProviderConfig of provider-helm for the virtual cluster.
+/// Name of the part of an environment's plan with provider-helm's ProviderConfig for the virtual cluster.
 pub const HELM: &str = "helm-provider-config";
-/// Name of the part with the environment's namespace on the host.
+/// Name of the part of an environment's plan with the environment's namespace on the host cluster.
 pub const HOST_NAMESPACE: &str = "host-namespace";
 pub const PULL_SECRETS: &str = "pull-secrets";
 pub const VIRTUAL_CLUSTER: &str = "vcluster";
-/// Name of the part with the ClusterUsages that enforce the order in which an environment is deleted.
+/// Name of the part of an environment's plan with the ClusterUsages that enforce the order in which the environment is
+/// deleted.
 pub const PROTECTION: &str = "protection";
-/// Name of the part with the namespaces inside the virtual cluster.
+/// Name of the part of an environment's plan with the namespaces inside the virtual cluster.
 pub const NAMESPACES: &str = "namespaces";
 pub const ISTIO_BASE: &str = "istio-base";
 pub const ISTIOD: &str = "istiod";
@@ -18,5 +19,5 @@ pub const CERTIFICATE: &str = "certificate";
 pub const GATEWAYS: &str = "gateways";
 pub const KNATIVE_OPERATOR: &str = "knative-operator";
 pub const KNATIVE_SERVING: &str = "knative-serving";
-/// Name of the part with Prometheus and Grafana.
+/// Name of the part of an environment's plan with Prometheus and Grafana.
 pub const OBSERVABILITY: &str = "kube-prometheus-stack";

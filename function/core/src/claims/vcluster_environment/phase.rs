@@ -1,4 +1,4 @@
-//! Phases of an environment. Each has a condition on the claim.
+//! Phases of an environment's plan: groups of parts with one condition on the claim each, such as `Istio`.
 
 use crate::parts::plan::Phase;
 
@@ -9,5 +9,5 @@ pub const GATEWAYS: Phase = Phase { name: "Gateways" };
 pub const KNATIVE: Phase = Phase { name: "Knative" };
 pub const OBSERVABILITY: Phase = Phase { name: "Observability" };
 
-/// All phases, in reading order.
+/// List of all phases of an environment's plan, in reading order.
 pub const ALL: &[Phase] = &[VIRTUAL_CLUSTER, NAMESPACES, ISTIO, GATEWAYS, KNATIVE, OBSERVABILITY];

@@ -1,6 +1,7 @@
-//! Order in which an environment is deleted: the resources inside the virtual cluster, then the virtual cluster, then
-//! its namespace on the host. A ProviderConfig remains until no resource uses it, and the virtual cluster remains until
-//! its ProviderConfigs are gone, so it outlives every resource that is applied through them.
+//! Part of an environment's plan: ClusterUsages that enforce the order of the environment's deletion, which is the
+//! resources inside the virtual cluster, then the virtual cluster, then its namespace on the host cluster. A
+//! ProviderConfig remains until no resource uses it, and the virtual cluster remains until its ProviderConfigs are
+//! gone, so the virtual cluster outlives every resource that is applied through them.
 
 use super::{parts, phase};
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use crate::parts::owner::label;
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
-/// Label by which a ClusterUsage selects a composed resource, among those that the same composite controls.
+/// Label, as name and value, by which a ClusterUsage selects a composed resource of an environment, among those that
+/// the same composite controls.
 pub fn mark(what: &str) -> (String, String) {
     (label("protected"), what.to_owned())
 }
@@ -51,14 +53,14 @@ fn resources(environment: &Environment) -> Vec<Resource> {
     ]
 }
 
-/// Labels by which a ClusterUsage selects the resource that the same composite composed for a part. A name would not
-/// do: it can belong to another claim's resource, and the deletion of this claim would then wait for the deletion of
-/// that resource.
+/// Labels by which a ClusterUsage selects the resource that the same composite composed for a part of an environment's
+/// plan. A name would not do: it can belong to another claim's resource, and the deletion of this claim would then wait
+/// for the deletion of that resource.
 fn marked(part: &str) -> BTreeMap<String, String> {
     BTreeMap::from([mark(part)])
 }
 
-/// Managed resource that creates the virtual cluster, as a ClusterUsage refers to it.
+/// Reference of a ClusterUsage to the managed resource that creates the virtual cluster.
 fn cluster(environment: &Environment) -> Of {
     let labels = marked(parts::VIRTUAL_CLUSTER);
     match environment.spec.provisioner {
@@ -71,6 +73,6 @@ fn usage(environment: &Environment, suffix: &str, of: Of, by: Of, reason: String
     let part = environment.part(parts::PROTECTION, "", "", &[LOCK]);
     let metadata: ObjectMeta = part.managed_metadata();
     // With `replayDeletion`, Crossplane repeats a deletion that a ClusterUsage has rejected, as soon as the last user
-    // is gone.
+    // of the protected resource is gone.
     part.directly(suffix, metadata, ClusterUsage { of, by, reason, replay_deletion: true })
 }

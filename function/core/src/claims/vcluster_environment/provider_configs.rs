@@ -1,9 +1,11 @@
-//! Two ProviderConfigs of an environment, through which the providers reach the virtual cluster.
+//! Part of an environment's plan: its two ProviderConfigs, through which Crossplane's providers reach the virtual
+//! cluster.
 //!
 //! The ProviderConfig of provider-kubernetes is the environment's lock: Crossplane gives its name to the first claim
-//! for an environment and to no other, and every other resource waits for it. Systems and brokers read it, so its
-//! annotations also publish what the environment offers. The ProviderConfig of provider-helm is wrapped in an Object,
-//! which can be held. As a second lock it could be taken by another claim than the first lock.
+//! for an environment and to no other, and every other resource waits for it. Systems and brokers read this
+//! ProviderConfig, so its annotations also publish what the environment offers. The ProviderConfig of provider-helm is
+//! wrapped in an Object, which can be held. Without the Object it would be a second lock, which another claim than the
+//! holder of the first lock could take.
 
 use super::{parts, phase};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -47,8 +49,8 @@ fn helm(environment: &Environment, metadata: ObjectMeta, credentials: Credential
     object
 }
 
-/// Fields of an environment that cannot change: the lock's name and annotations show the environment's name, its
-/// namespaces and their tenants.
+/// Rules for the fields of an environment that cannot change: its name, its namespaces and their tenants, which the
+/// name and the annotations of the environment's lock show.
 pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let shown = |name: &str| format!("/metadata/annotations/{}", annotation(name).replace('/', "~1"));
     let (namespaces, tenants) = (shown(NAMESPACES), shown(TENANTS));
@@ -66,12 +68,13 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     ]
 }
 
-/// Secret on the host with the kubeconfig of the virtual cluster's administrator.
+/// Secret on the host cluster with the kubeconfig of the virtual cluster's administrator.
 pub fn secret(environment: &Environment) -> SecretKey {
     let namespace = environment.spec.name.clone();
     let (name, key) = match environment.spec.provisioner {
         Provisioner::Helm => kubeconfig(&namespace),
-        // Cluster API writes a kubeconfig Secret of its own, named like that of every cluster it makes.
+        // Cluster API writes a kubeconfig Secret of its own for the virtual cluster, named like that of every cluster
+        // it makes.
         Provisioner::ClusterAPI => (format!("{namespace}-kubeconfig"), "value"),
     };
     SecretKey { namespace, name, key: key.to_owned() }

@@ -1,5 +1,5 @@
-//! Credentials for pulling images. ExternalSecrets copy them from the platform's secret store into the environment's
-//! namespace on the host, where all pods of the virtual cluster run.
+//! Part of an environment's plan: credentials for pulling images. ExternalSecrets copy them from the platform's secret
+//! store into the environment's namespace on the host cluster, where all pods of the virtual cluster run.
 
 use super::{parts, phase};
 use std::collections::BTreeMap;

@@ -12,51 +12,51 @@ use crate::schema::Column;
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// Name of the environment, which systems and brokers write as their `environment`.
+    /// Name of the environment, which is the value of `environment` in claims of systems and brokers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
     /// DNS domain of the environment's routes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub domain: Option<String>,
-    /// Namespaces inside the virtual cluster.
+    /// Namespaces inside the virtual cluster that systems and brokers can use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespaces: Option<Vec<String>>,
-    /// Hosts that the environment's gateway serves. Each needs a DNS record for the gateway's address.
+    /// Hosts that the environment's Istio gateway serves. Each needs a DNS record for the gateway's address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hosts: Option<Vec<String>>,
-    /// The Secret on the host with the kubeconfig of the virtual cluster's administrator.
+    /// Secret on the host cluster with the kubeconfig of the virtual cluster's administrator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kubeconfig: Option<SecretKey>,
-    /// Grafana, inside the virtual cluster.
+    /// Address of Grafana, which runs inside the virtual cluster, and the Secret of its administrator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grafana: Option<Grafana>,
 }
 
-/// Key of a Secret on the host with a kubeconfig.
+/// Secret on the host cluster with a kubeconfig, and the key in that Secret.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretKey {
-    /// Namespace of the Secret with the kubeconfig.
+    /// Namespace on the host cluster of the Secret with the kubeconfig.
     pub namespace: String,
-    /// Name of the Secret.
+    /// Name of the Secret with the kubeconfig.
     pub name: String,
-    /// Key of the kubeconfig in the Secret.
+    /// Key in the Secret whose value is the kubeconfig.
     pub key: String,
 }
 
-/// Grafana, inside the virtual cluster.
+/// Address of Grafana, which runs inside the virtual cluster, and the Secret of its administrator.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Grafana {
-    /// Address of Grafana, inside the virtual cluster only.
+    /// Address of Grafana, reached inside the virtual cluster only.
     pub url: String,
-    /// Namespace inside the virtual cluster of the Secret with Grafana's administrator.
+    /// Namespace inside the virtual cluster that holds the Secret of Grafana's administrator.
     pub namespace: String,
-    /// Name of the Secret with Grafana's administrator: keys `admin-user` and `admin-password`.
+    /// Name of the Secret of Grafana's administrator: keys `admin-user` and `admin-password`.
     pub secret: String,
 }
 
-/// Printer columns of a `VClusterEnvironmentClaim` beside those of every claim.
+/// Printer columns of a `VClusterEnvironmentClaim` for `kubectl get`, besides the columns of every claim.
 pub const COLUMNS: &[Column] = &[Column::wide("Environment", ".spec.name", "Name of the environment.")];
 
 pub fn of(environment: &Environment) -> Status {

@@ -1,5 +1,5 @@
-//! Virtual cluster: a Release of the vcluster chart, or a Cluster and a VCluster by which Cluster API installs the same
-//! chart.
+//! Part of an environment's plan: the virtual cluster, as a Release of the vcluster chart, or as a Cluster and a
+//! VCluster by which Cluster API installs the same chart.
 
 use super::{parts, phase};
 use k8s_openapi::api::core::v1::PodSecurityContext;
@@ -35,14 +35,16 @@ fn resources(environment: &Environment) -> Vec<Resource> {
         Provisioner::Helm => vec![release(environment)],
         Provisioner::ClusterAPI => cluster(environment),
     };
-    // The ClusterUsages refer to the first of these resources, whose deletion removes the virtual cluster.
+    // The first resource of the virtual cluster's part gets the label by which the environment's ClusterUsages select
+    // it, because its deletion removes the virtual cluster.
     if let Some(first) = resources.first_mut() {
         first.mark(protection::mark(parts::VIRTUAL_CLUSTER));
     }
     resources
 }
 
-/// Fields of an environment that cannot change: its name, its provisioner, and the storage class of its volume.
+/// Rules for the fields of an environment that cannot change: its name, its provisioner, and the storage class of the
+/// virtual cluster's volume.
 pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let external_name = "/metadata/annotations/crossplane.io~1external-name";
     let (release, cluster) = ("vcluster-release", "vcluster-cluster");
@@ -80,7 +82,8 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     }
 }
 
-/// JSON pointer, in the values of the vcluster chart, to the storage class of the control plane's volume.
+/// JSON pointer, in the values of the vcluster chart, to the storage class of the volume of the virtual cluster's
+/// control plane.
 const CLASS: &str = "/controlPlane/statefulSet/persistence/volumeClaim/storageClass";
 
 fn waits_for(environment: &Environment) -> &'static [&'static str] {
@@ -105,8 +108,8 @@ fn release(environment: &Environment) -> Resource {
         .release_on_host("release", installation)
 }
 
-/// Objects for Cluster API, which deletes a VCluster together with its Cluster: only the Cluster is deleted by
-/// Crossplane.
+/// Objects with a Cluster and a VCluster for Cluster API. Cluster API deletes a VCluster together with its Cluster, so
+/// Crossplane deletes only the Cluster.
 fn cluster(environment: &Environment) -> Vec<Resource> {
     let name = &environment.spec.name;
     let part = environment.part(parts::VIRTUAL_CLUSTER, parts::VIRTUAL_CLUSTER, name, waits_for(environment));
@@ -134,8 +137,8 @@ fn host(name: &str) -> String {
     format!("{name}.{name}")
 }
 
-/// Security contexts of a virtual cluster's control plane that does not run as root and owns its volume. vCluster's
-/// maintainers test with the same user ID (their `e2e/vcluster-rootless.yaml`).
+/// Security contexts with which a virtual cluster's control plane runs without root and can write its volume.
+/// vCluster's maintainers test with the same user ID (their `e2e/vcluster-rootless.yaml`).
 fn not_root() -> Value {
     const USER: i64 = 12_345;
     let pod = PodSecurityContext { fs_group: Some(USER), ..default_pod_security() };
@@ -145,9 +148,9 @@ fn not_root() -> Value {
     })
 }
 
-/// Values of the vcluster chart. The only resources of the host that are synced into the virtual cluster are
-/// StorageClasses. ConfigMaps and Secrets are not: each change of one would restart the control plane, and the control
-/// plane could read the host's Secrets.
+/// Values of the vcluster chart for an environment. The only resources of the host cluster that are synced into the
+/// virtual cluster are StorageClasses. ConfigMaps and Secrets are not synced: each change of one would restart the
+/// control plane, and the control plane could read the host cluster's Secrets.
 pub fn values(environment: &Environment) -> Value {
     let name = &environment.spec.name;
     let settings = &environment.owner.settings;
@@ -161,12 +164,13 @@ pub fn values(environment: &Environment) -> Value {
         "exportKubeConfig": {"server": format!("https://{}:{PORT}", host(name))},
         "sync": {
             "toHost": {
-                // Pods of a virtual cluster run on the host, so only the host's network can enforce a NetworkPolicy.
+                // Pods of a virtual cluster run on the host cluster, so only the host cluster's network can enforce a
+                // NetworkPolicy.
                 "networkPolicies": {"enabled": true},
                 "pods": {
                     // Without `useSecretsForSATokens`, vCluster stores service account tokens, valid for ten years, in
-                    // annotations of the pods on the host: everybody who may read pods there could act as these service
-                    // accounts.
+                    // annotations of the pods on the host cluster: everybody who may read pods there could act as these
+                    // service accounts.
                     "useSecretsForSATokens": true,
                     // `rewriteHosts` of vCluster lets the pods of a StatefulSet resolve their own long host names from
                     // `/etc/hosts`. The option adds an init container, whose image would have to be mirrored too.
@@ -174,17 +178,19 @@ pub fn values(environment: &Environment) -> Value {
                     "rewriteHosts": {"enabled": false},
                 },
             },
-            // The API server of a virtual cluster expands a volume only if the volume's StorageClass exists inside.
+            // The API server of a virtual cluster expands a volume only if the volume's StorageClass exists inside the
+            // virtual cluster, so StorageClasses are synced from the host cluster.
             "fromHost": {"storageClasses": {"enabled": true}},
         },
-        // `package/install/providers/rights.yaml` binds the virtual cluster's right to read StorageClasses on the host.
-        // A ClusterRole in the chart would require provider-helm to have the right to create roles for the whole host.
+        // `package/install/providers/rights.yaml` binds the virtual cluster's right to read StorageClasses on the host
+        // cluster. A ClusterRole in the vcluster chart would require provider-helm to have the right to create roles
+        // for the whole host cluster.
         "rbac": {"clusterRole": {"enabled": false}},
         "controlPlane": {
             "statefulSet": {
                 "image": {"registry": registry, "repository": repository},
-                // The vcluster chart's default requests and its memory limit stay in force. The chart sets no CPU
-                // limit.
+                // The vcluster chart sets no CPU limit for the control plane, so one is set. The chart's default
+                // requests and its memory limit stay in force.
                 "resources": {"limits": {"cpu": "4"}},
                 "security": own_security,
                 "persistence": {"volumeClaim": {
@@ -203,8 +209,8 @@ pub fn values(environment: &Environment) -> Value {
                 "workloadServiceAccount": {"imagePullSecrets": pull_secrets},
             },
         },
-        // The vcluster chart's default quota and limit range would stop every part that needs more than 512Mi of
-        // memory.
+        // The vcluster chart's default quota and limit range would stop every part of a tenant that needs more than
+        // 512Mi of memory.
         "policies": {"resourceQuota": {"enabled": false}, "limitRange": {"enabled": false}},
         "telemetry": {"enabled": settings.telemetry.vcluster},
     })

@@ -1,4 +1,5 @@
-//! Analytics proxy: a Knative service in front of the dashboard, with no pod while there are no requests.
+//! Part of a real-time system's plan: the analytics proxy, a Knative service in front of Metabase that has no pod while
+//! there are no requests.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +32,8 @@ pub const PART: PartOf<RealtimeSystem> =
     });
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    // The first person who completes Metabase's set-up becomes its administrator, so the proxy waits for the Job that
-    // completes it.
+    // The first person who completes Metabase's set-up becomes its administrator, so the analytics proxy waits for the
+    // Job that completes the set-up.
     let part = system.tenant.part(NAME, APP, &[metabase::SETUP, KNATIVE_SERVING]);
     let config = BTreeMap::from([("default.conf".to_owned(), script::ANALYTICS_PROXY.to_owned())]);
     let mut annotations = configuration(&config);
@@ -50,8 +51,8 @@ fn proxy(system: &RealtimeSystem) -> Container {
         volume_mounts: Some(vec![read_only("config", "/etc/nginx/conf.d")]),
         resources: Some(requests(Cpu::thousandths(50), "64Mi", "128Mi")),
         security_context: Some(k8s_openapi::api::core::v1::SecurityContext {
-            // nginx writes its buffers below `/tmp`, where Knative permits no volume, so its root file system is
-            // writable.
+            // nginx in the analytics proxy writes its buffers below `/tmp`, where Knative permits no volume, so the
+            // root file system of the container is writable.
             read_only_root_filesystem: None,
             run_as_non_root: Some(true),
             ..confined_alone()

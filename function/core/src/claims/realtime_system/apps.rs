@@ -1,5 +1,6 @@
-//! Labels `app` of the pods that call other parts. The policy of a server admits its callers by them, and the callers
-//! use the server's own names, so these labels have a file of their own.
+//! Values of the label `app` on the pods of a real-time system that call its servers. The network policy of a server
+//! admits its callers by these labels, and the callers use the server's own names, so the labels have a file of their
+//! own.
 
 pub const ANALYTICS: &str = "health-analytics";
 pub const CONNECT_METRICS: &str = "kafka-connect-metrics";

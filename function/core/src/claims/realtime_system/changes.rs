@@ -1,9 +1,10 @@
-//! Rules for changes of a `RealtimeSystemClaim`, each for the field in `claim.rs` that names it.
+//! Rules by which a change of a `RealtimeSystemClaim` is rejected. Each rule is for the field in `claim.rs` that names
+//! it.
 
 use crate::claims::between::changes::{ENVIRONMENT, NAMESPACE, VOLUME, read_out};
 use crate::schema::change::Rule;
 
-/// Every rule for changes of a `RealtimeSystemClaim`.
+/// List of all rules by which a change of a `RealtimeSystemClaim` is rejected.
 pub const RULES: &[Rule] =
     &[NAMESPACE, ENVIRONMENT, PARTITIONS, VOLUME, ADMINISTRATOR, EMAIL, LENSES_PASSWORD, DASHBOARD_PASSWORD];
 
@@ -22,7 +23,8 @@ pub const EMAIL: Rule = Rule::new(
 )
 .at(".email");
 
-/// Rule for changes of the Secret with the password of the administrator in Lenses HQ.
+/// Rule for changes of the Secret with the password of the administrator in Lenses HQ: a Secret can be named after a
+/// password was generated only if `credentialsGeneration` rises in the same change.
 pub const LENSES_PASSWORD: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.lensesConfig.administrator.credentialsSecretRef) || has(oldSelf.lensesConfig.administrator.credentialsSecretRef)",
@@ -31,7 +33,8 @@ pub const LENSES_PASSWORD: Rule = Rule::new(
 )
 .at(".lensesConfig.administrator.credentialsSecretRef");
 
-/// Rule for changes of the Secret with the password of the administrator in Metabase.
+/// Rule for changes of the Secret with the password of the administrator in Metabase: a Secret can be named after a
+/// password was generated only if `credentialsGeneration` rises in the same change.
 pub const DASHBOARD_PASSWORD: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.dashboard.administrator.credentialsSecretRef) || has(oldSelf.dashboard.administrator.credentialsSecretRef)",

@@ -19,7 +19,7 @@ pub struct Share {
     pub memory: Bytes,
 }
 
-/// Sizes of all parts of a real-time system, as numbers.
+/// Sizes that a `RealtimeSystemClaim` sets for containers, Java heaps and volumes, as numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     pub hq: Share,
@@ -35,8 +35,8 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Fields of a `RealtimeSystemClaim` whose sizes count towards the limits of the platform team. A fault about a
-    /// limit names them.
+    /// Fields of a `RealtimeSystemClaim` whose sizes count towards the limits of the platform team, each with its
+    /// amount. A fault about an exceeded limit names these fields.
     pub fn levers(&self) -> Vec<Lever> {
         vec![
             Lever::storage("spec.kafkaConfig.storage", self.kafka_storage),
@@ -58,8 +58,8 @@ impl Sizes {
 pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let Agent { memory: agent, heap: agent_heap, .. } = &spec.lenses_config.agent;
     let KafkaConfig { memory: kafka, heap: connect_heap, .. } = &spec.kafka_config;
-    // A CPU, memory or storage amount that cannot be read has a fault from the schema check already, so zero replaces
-    // it without another one.
+    // An amount of CPU, memory or storage in a claim that cannot be parsed has a fault from the schema check already,
+    // so a default replaces the amount without a second fault.
     let cpu = |amount: &str| Cpu::read(amount).unwrap_or_default();
     let storage = |amount: &str| Bytes::read(amount).unwrap_or_default();
     let mut share = |cpu_text: &str, field: &str, amount: &str, least| Share {
@@ -92,8 +92,8 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     }
 }
 
-/// Memory of Kafka's pod beside the heaps of the broker and of Connect, in mebibytes: for Schema Registry, for memory
-/// of Java outside its heaps, and for the page cache of files.
+/// Memory of Kafka's pod beside the Java heaps of the Kafka broker and of Connect, in mebibytes: for Schema Registry,
+/// for memory of Java outside its heaps, and for the page cache of files.
 const BESIDE_HEAPS: u64 = 1728;
 
 fn broker_heap(faults: &mut Vec<Fault>, kafka: &KafkaConfig, memory: Bytes, connect_heap: Bytes) -> Bytes {
@@ -136,17 +136,19 @@ fn leaves(faults: &mut Vec<Fault>, field: &str, memory: Bytes, heap: Bytes, rest
     }
 }
 
-/// Archive with a Kafka connector, with the port and networks at which the archive's server is reached.
+/// Archive with a Kafka connector that a claim names, with the port and networks of the archive's server for the egress
+/// rule of Kafka's network policy.
 #[derive(Clone, Debug)]
 pub struct Fetched {
-    /// Short name of the connector that the archive contains: `mqtt` or `snowflake`.
+    /// Short name of the Kafka connector that the archive contains: `mqtt` or `snowflake`.
     pub connector: &'static str,
     pub url: ArchiveUrl,
     pub sha256: String,
     pub way: Way,
 }
 
-/// Archives with Kafka connectors that the claim names, each on a server that the platform team permits.
+/// Archives with Kafka connectors that a `RealtimeSystemClaim` names. An archive on a server that the platform team
+/// does not permit is a fault.
 pub fn archives(faults: &mut Vec<Fault>, connectors: &Connectors, servers: &Servers) -> Vec<Fetched> {
     let mut fetched = Vec::new();
     for (connector, archive) in [("mqtt", &connectors.mqtt), ("snowflake", &connectors.snowflake)] {
@@ -161,8 +163,8 @@ pub fn archives(faults: &mut Vec<Fault>, connectors: &Connectors, servers: &Serv
     fetched
 }
 
-/// Checks the entry of the platform's secret store that the claim names: it must be open to the claim's namespace or to
-/// all claims.
+/// Check of the entry in the platform's secret store from which a claim takes its Snowflake private key: the entry must
+/// be open to the claim's namespace or to all claims.
 pub fn private_key(faults: &mut Vec<Fault>, key: &PrivateKey, claim: &Claim, settings: &Settings) {
     if key.secret_ref.is_some() {
         return;
@@ -174,22 +176,22 @@ pub fn private_key(faults: &mut Vec<Fault>, key: &PrivateKey, claim: &Claim, set
     faults.extend(property.map(|message| Fault::new(field("property"), message)));
 }
 
-/// E-mail address of the dashboard's first administrator. The address cannot change, so its default does not depend on
-/// `spec.domain`, which can.
+/// E-mail address of Metabase's first administrator. The address cannot change, so its default does not depend on the
+/// claim's `spec.domain`, which can.
 pub fn dashboard_email(dashboard: &Dashboard, tenant: &Tenant) -> String {
     let email = dashboard.administrator.email.clone();
     email.unwrap_or_else(|| format!("admin@{}", default_domain(&tenant.owner.environment, &tenant.namespace)))
 }
 
-/// Checks the names of Kafka topics. Kafka writes a dot as an underscore in the names of metrics, so two topics must
-/// differ in more than that.
+/// Check of the Kafka topics in a claim: their number, names and retention. Kafka writes a dot as an underscore in the
+/// names of metrics, so two topics must differ in more than that.
 pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
     if let Some(fault) = too_many("spec.kafkaConfig.topics", kafka.topics.len(), most, "topics") {
         faults.push(fault);
         return;
     }
-    // Kafka topics under the name that metrics give them. The first two topics suffice: every later one differs from
-    // one of them.
+    // Kafka topics by the name that metrics give them. The first two topics of a name suffice to find one that differs
+    // from a later topic.
     let mut called: HashMap<String, Vec<&str>> = HashMap::new();
     for (index, topic) in kafka.topics.iter().enumerate() {
         let field = || format!("spec.kafkaConfig.topics[{index}].name");
@@ -216,7 +218,7 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
     }
 }
 
-/// Host of a Snowflake account, and the table that receives each topic.
+/// Delivery of Kafka topics to Snowflake: the host of the Snowflake account, and the table that receives each topic.
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub host: String,
@@ -224,8 +226,8 @@ pub struct Delivery {
     pub tables: Vec<(String, String)>,
 }
 
-/// Checks the Snowflake account, and the Kafka topics for it: each one exists in the claim, and no two are delivered to
-/// the same table.
+/// Check of a claim's Snowflake account, and of the Kafka topics that are delivered to it: each topic is one of the
+/// claim's topics, and no two topics have the same table.
 pub fn delivery(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &KafkaConfig) -> Delivery {
     let known: BTreeSet<&str> = kafka.topics.iter().map(|topic| topic.name.as_str()).collect();
     let mut taken: HashMap<String, &str> = HashMap::new();
@@ -245,7 +247,7 @@ pub fn delivery(faults: &mut Vec<Fault>, snowflake: &SnowflakeConfig, kafka: &Ka
     Delivery { host: account_host(faults, &snowflake.account), tables }
 }
 
-/// Snowflake table that receives a Kafka topic: an identifier that needs no quotes.
+/// Name of the Snowflake table that receives a Kafka topic: an SQL identifier that needs no quotes.
 fn table(topic: &str) -> String {
     let mut table: String =
         topic.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
@@ -258,8 +260,8 @@ fn table(topic: &str) -> String {
 /// Domains below which Snowflake has the hosts of all accounts.
 const SNOWFLAKE_DOMAINS: [&str; 2] = ["snowflakecomputing.com", "snowflakecomputing.cn"];
 
-/// Host of a Snowflake account, which may be written as its identifier or as its host. An account that is nothing but a
-/// domain, such as one copied from an address, is rejected.
+/// Host of the Snowflake account in a claim, which may be written as the account's identifier or as its host. An
+/// account that is only a domain of Snowflake, such as one copied from an address, is a fault.
 fn account_host(faults: &mut Vec<Fault>, account: &str) -> String {
     let within = |domain: &'static str| {
         let (name, end) = account.split_at_checked(account.len().checked_sub(domain.len())?)?;

@@ -1,4 +1,5 @@
-//! Real-time system whose claim passed all checks. Every part is built from it.
+//! Checked form of a `RealtimeSystemClaim`: the real-time system of a claim that passed all checks. All parts of the
+//! system's plan are built from this form.
 
 use super::check::{Delivery, Fetched, Sizes};
 use super::claim::Spec;
@@ -12,15 +13,16 @@ pub struct RealtimeSystem {
     pub sizes: Sizes,
     pub archives: Vec<Fetched>,
     pub schemas: Vec<Registered>,
-    /// Delivery of topics to Snowflake, if the claim has `snowflakeConfig`.
+    /// Delivery of Kafka topics to Snowflake, if the claim has `snowflakeConfig`.
     pub delivery: Option<Delivery>,
-    /// E-mail address of the dashboard's first administrator, which is also the user name.
+    /// E-mail address of Metabase's first administrator, who logs in with it.
     pub dashboard_email: String,
 }
 
 impl RealtimeSystem {
-    /// Name of a real-time system's object on the host, where all namespaces of an environment share one namespace. The
-    /// name begins with the namespace inside, unless that one has the environment's name.
+    /// Name of a real-time system's object on the host cluster, where the systems of all namespaces inside an
+    /// environment share one namespace. The name begins with the system's namespace inside the virtual cluster, unless
+    /// that namespace has the environment's name.
     pub fn on_host_name(&self, name: &str) -> String {
         if self.tenant.namespace == self.tenant.owner.environment {
             name.to_owned()

@@ -1,4 +1,4 @@
-//! Spec of a `RealtimeSystemClaim`. Its doc comments are the reference that users read.
+//! Spec of a `RealtimeSystemClaim`. The doc comments of its fields are the reference that users read.
 
 use self::snowflake::DERIVED_TOPICS;
 use crate::claims::defaults::yes;
@@ -19,60 +19,61 @@ mod snowflake;
 
 pub use snowflake::{PrivateKey, SnowflakeConfig};
 
-/// Kafka with Connect and Schema Registry, Lenses over it, PostgreSQL under it, and a dashboard at its end.
+/// A real-time system inside an environment: Kafka with Connect and Schema Registry, Lenses, PostgreSQL, and Metabase.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [
     ENVIRONMENT, changes::LENSES_PASSWORD, changes::DASHBOARD_PASSWORD
 ]))]
 pub struct Spec {
-    /// Namespace inside the virtual cluster. It holds one real-time system. Cannot change later.
+    /// Namespace inside the virtual cluster for this real-time system, at most one system in each. It cannot change
+    /// later.
     pub namespace: Namespace,
 
-    /// Name of the environment (`spec.name` of its claim) that this system stands in. Default: the name in `namespace`.
-    /// Cannot change later.
+    /// Name of the environment that holds this system: `spec.name` of the environment's claim. Default: the name in
+    /// `namespace`. It cannot change later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<EnvironmentName>,
 
-    /// DNS domain of this system's routes. It must be the one that the environment's gateway serves in this namespace.
-    /// Default: `<environment>.local` in the namespace named like the environment, else
+    /// DNS domain of this system's routes. It must be the domain that the environment's gateway serves for the system's
+    /// namespace. Default: `<environment>.local` in the namespace named like the environment, else
     /// `<namespace>.<environment>.local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<Domain>,
 
-    /// Make Lenses and the dashboard reachable from outside, through the environment's gateway. Needs its component
-    /// `istio`.
+    /// Whether Lenses and Metabase are reachable from outside the virtual cluster, through the environment's gateway.
+    /// Needs the environment's component `istio`.
     #[serde(default = "yes")]
     pub expose: bool,
 
-    /// Have Prometheus scrape Lenses and what Kafka Connect counts of records that it leaves out, raise alerts on that,
-    /// and Grafana show a dashboard. Needs the environment's component `observability`.
+    /// Whether Prometheus scrapes Lenses and the counts of records that Kafka Connect skips, with alerts on these
+    /// counts, and Grafana shows a dashboard of the system. Needs the environment's component `observability`.
     #[serde(default = "yes")]
     pub monitoring: bool,
 
-    /// Lenses HQ and its agent.
+    /// Settings of Lenses HQ and its agent.
     pub lenses_config: LensesConfig,
 
-    /// The Kafka broker with Schema Registry and Connect.
+    /// Settings of the Kafka broker with Schema Registry and Connect, and of the Kafka topics.
     #[serde(default)]
     pub kafka_config: KafkaConfig,
 
-    /// Where the processed topics are delivered. Absent: nothing of Snowflake is made. Taken away, the connector is
-    /// removed; what was delivered stays in Snowflake.
+    /// Delivery of Kafka topics to Snowflake. Absent: no connector to Snowflake is created. If it is removed later, the
+    /// connector is removed; records that were delivered stay in Snowflake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snowflake_config: Option<SnowflakeConfig>,
 
-    /// The PostgreSQL database under Lenses and the dashboard.
+    /// Settings of the PostgreSQL database under Lenses and Metabase.
     #[serde(default)]
     pub database: Database,
 
-    /// Metabase, the application with the dashboard.
+    /// Settings of Metabase, the application with the dashboard.
     #[serde(default)]
     pub dashboard: Dashboard,
 
-    /// Streaming SQL that Lenses runs, 0 to 50 processors, each a name and a statement; together at most 128 KiB. One that is stopped
-    /// is started again. One that leaves this list is removed; its topics and their records stay. Default: four that split
-    /// `device_data` into one topic for each vital sign.
+    /// SQL processors, 0 to 50: streaming SQL that Lenses runs, each with a name and a statement, together at most 128
+    /// KiB. A processor that is stopped is started again. A processor that leaves this list is removed; its topics and
+    /// their records stay. Default: four processors that split `device_data` into one topic for each vital sign.
     #[serde(default = "SqlProcessor::defaults")]
     #[schemars(
         length(max = 50),
@@ -80,25 +81,25 @@ pub struct Spec {
     )]
     pub sql_processors: Vec<SqlProcessor>,
 
-    /// Keep this system's volumes, with Kafka's and PostgreSQL's data, when the claim is deleted and the environment
-    /// stays.
+    /// Whether the system's volumes, with the data of Kafka and PostgreSQL, are kept when this claim is deleted and the
+    /// environment stays.
     #[serde(default)]
     pub retain: bool,
 
-    /// What happens inside the virtual cluster when this claim is deleted: `Delete` removes what it made, `Orphan`
-    /// leaves it running, unmanaged. Set `Orphan` before deleting the claim.
+    /// Treatment of the system's resources inside the virtual cluster when this claim is deleted: `Delete` removes
+    /// them, `Orphan` leaves them running, unmanaged. Set `Orphan` before you delete the claim.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
-    /// Raise it after a credential was rotated: every pod that reads credentials is restarted, every Job that uses them
-    /// runs again. 1 to 1000000.
+    /// Generation of the system's credentials, 1 to 1000000. Raise it after a credential was rotated: every pod that
+    /// reads credentials is then restarted, and every Job that uses them runs again.
     #[serde(default)]
     pub credentials_generation: CredentialsGeneration,
 }
 
 tenancy_request!(Spec);
 
-/// Lenses HQ and its agent.
+/// Settings of Lenses HQ and its agent.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LensesConfig {
@@ -107,35 +108,35 @@ pub struct LensesConfig {
     #[schemars(extend("x-kubernetes-validations" = [{"rule": "self", "message": "must be true: read the Lenses EULA and accept it, nobody can accept it for you"}]))]
     pub accept_eula: bool,
 
-    /// The Secret with the Lenses licence key, in the environment's namespace on the host.
+    /// Secret with the Lenses licence key, in the environment's namespace on the host cluster.
     pub license_secret_ref: LicenseSecret,
 
-    /// The first administrator of Lenses HQ.
+    /// User name and password of the administrator that Lenses HQ has from its first start.
     #[serde(default)]
     pub administrator: LensesAdministrator,
 
-    /// Have browsers send the session of Lenses over HTTPS only. Set it where the environment has a certificate; where it
-    /// has none, nobody could log in.
+    /// Whether browsers send the session cookie of Lenses over HTTPS only. Set it if the environment has a certificate;
+    /// without a certificate nobody could log in.
     #[serde(default)]
     pub secure_session_cookies: bool,
 
-    /// Size of Lenses HQ.
+    /// CPU and memory of Lenses HQ.
     #[serde(default)]
     pub hq: Hq,
 
-    /// Size of the Lenses agent.
+    /// CPU, memory and Java heap of the Lenses agent.
     #[serde(default)]
     pub agent: Agent,
 }
 
-/// The Secret with the Lenses licence key.
+/// Secret on the host cluster with the Lenses licence key.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LicenseSecret {
-    /// Name of the Secret.
+    /// Name of the Secret with the Lenses licence key.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub name: String,
-    /// Key inside the Secret.
+    /// Key in the Secret whose value is the Lenses licence key.
     #[serde(default = "license_key")]
     #[schemars(length(min = 1, max = 253), regex(pattern = form::SECRET_KEY))]
     pub key: String,
@@ -145,20 +146,21 @@ fn license_key() -> String {
     "license".to_owned()
 }
 
-/// The first administrator of Lenses HQ.
+/// User name and password of the administrator that Lenses HQ has from its first start.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LensesAdministrator {
-    /// User name. Cannot change later.
+    /// User name of the administrator in Lenses HQ. It cannot change later.
     #[schemars(
         length(min = 1, max = 63),
         regex(pattern = form::USER_NAME),
         extend("x-kubernetes-validations" = [changes::ADMINISTRATOR])
     )]
     pub username: String,
-    /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
-    /// generated inside the virtual cluster. A Secret that is named later overwrites the
-    /// generated password: read that one out first, and raise `credentialsGeneration` in the same change.
+    /// Secret of your own with the administrator's password under the key `password`, in the environment's namespace on
+    /// the host cluster. Absent: a password is generated, in a Secret inside the virtual cluster. A Secret that is
+    /// named later overwrites the generated password: read that password out first, and raise `credentialsGeneration`
+    /// in the same change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
 }
@@ -169,15 +171,15 @@ impl Default for LensesAdministrator {
     }
 }
 
-/// Size of Lenses HQ.
+/// CPU and memory of Lenses HQ.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Hq {
-    /// CPU that is reserved, in cores or thousandths of one.
+    /// CPU request of Lenses HQ, in cores or thousandths of a core, such as `500m`.
     #[serde(deserialize_with = "cpu_as_written")]
     #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
-    /// Memory that is reserved, in Mi or Gi; the limit is twice as much.
+    /// Memory request of Lenses HQ, in Mi or Gi, at least 512Mi; the limit is twice as much.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub memory: String,
 }
@@ -188,18 +190,19 @@ impl Default for Hq {
     }
 }
 
-/// Size of the Lenses agent.
+/// CPU, memory and Java heap of the Lenses agent.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Agent {
-    /// CPU that is reserved, in cores or thousandths of one.
+    /// CPU request of the Lenses agent, in cores or thousandths of a core, such as `500m`.
     #[serde(deserialize_with = "cpu_as_written")]
     #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
-    /// Memory that is reserved and the limit, in Mi or Gi. Must leave at least 512Mi beside the heap.
+    /// Memory request and limit of the Lenses agent, in Mi or Gi, at least 1Gi. It must leave at least 512Mi beside
+    /// `heap`.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub memory: String,
-    /// Largest Java heap, in Mi or Gi.
+    /// Largest Java heap of the Lenses agent, in Mi or Gi, at least 512Mi.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub heap: String,
 }
@@ -210,18 +213,18 @@ impl Default for Agent {
     }
 }
 
-/// The Kafka broker with Schema Registry and Connect: one pod, for development and small loads.
+/// Settings of the Kafka broker with Schema Registry and Connect: one pod, for development and small loads.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KafkaConfig {
-    /// Topics, 1 to 200. A topic that leaves this list keeps its data. Default: `device_data` and one for each vital
-    /// sign.
+    /// Kafka topics, 1 to 200. A topic that leaves this list keeps its data. Default: `device_data`, and one topic for
+    /// each vital sign.
     #[schemars(
         length(min = 1, max = 200),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
     )]
     pub topics: Vec<Topic>,
-    /// Size of the volume with Kafka's data, in Mi, Gi or Ti. Whether it can grow later depends on the storage class; it
+    /// Size of the volume with Kafka's data, in Mi, Gi or Ti. The storage class decides whether it can grow later; it
     /// can never shrink.
     #[schemars(
         length(max = 10),
@@ -229,23 +232,23 @@ pub struct KafkaConfig {
         extend("x-kubernetes-validations" = [VOLUME])
     )]
     pub storage: String,
-    /// CPU that is reserved, in cores or thousandths of one.
+    /// CPU request of Kafka's pod, in cores or thousandths of a core, such as `500m`.
     #[serde(deserialize_with = "cpu_as_written")]
     #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
-    /// Memory that is reserved and the limit for broker, Schema Registry and Connect together, in Mi or Gi. Must leave
-    /// at least 2Gi beside the heap.
+    /// Memory request and limit of Kafka's pod, for the broker, Schema Registry and Connect together, in Mi or Gi, at
+    /// least 2560Mi. It must leave at least 2Gi beside `heap`.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub memory: String,
-    /// Largest Java heap of Connect, in Mi or Gi.
+    /// Largest Java heap of Kafka Connect, in Mi or Gi, at least 256Mi.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub heap: String,
-    /// Largest Java heap of the broker itself, in Mi or Gi, at least 256Mi. `memory` must leave 1728Mi beside both heaps.
-    /// Default: an eighth of `memory`, or less where Connect's heap leaves less.
+    /// Largest Java heap of the Kafka broker itself, in Mi or Gi, at least 256Mi. The pod's `memory` must leave 1728Mi
+    /// beside this heap and Connect's. Default: an eighth of `memory`, or less if Connect's heap leaves less.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub broker_heap: Option<String>,
-    /// Archives with connectors that the image does not bring.
+    /// Archives with Kafka connectors that Kafka's image does not contain.
     pub connectors: Connectors,
 }
 
@@ -263,55 +266,56 @@ impl Default for KafkaConfig {
     }
 }
 
-/// A Kafka topic.
+/// Kafka topic, with its partitions, its retention and the schema of its values.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Topic {
-    /// Name of the topic.
+    /// Name of the Kafka topic.
     #[schemars(
         length(min = 1, max = 200),
         regex(pattern = form::KAFKA_TOPIC),
         extend("x-kubernetes-validations" = [reserved_topics::RULE])
     )]
     pub name: String,
-    /// Number of partitions, 1 to 1000. It can be raised later, never lowered.
+    /// Number of partitions of the Kafka topic, 1 to 1000. It can be raised later, never lowered.
     #[serde(default = "three")]
     #[schemars(range(min = 1, max = 1000), extend("x-kubernetes-validations" = [changes::PARTITIONS]))]
     pub partitions: u32,
-    /// How long records are kept, in milliseconds, at least 60000 (a minute); -1 keeps them for ever. Default: seven
-    /// days.
+    /// Time for which Kafka keeps the topic's records, in milliseconds, at least 60000 (a minute); -1 keeps them for
+    /// ever. Default: seven days.
     #[serde(default = "seven_days")]
     #[schemars(
         range(min = -1, max = 9_007_199_254_740_991_i64),
         extend("x-kubernetes-validations" = [{"rule": "self == -1 || self >= 60000", "message": "must be -1 (no limit) or at least 60000 milliseconds (a minute)"}])
     )]
     pub retention_ms: i64,
-    /// Schema of the topic's values. It is registered before the processors are made, so that their statements can be
-    /// checked before the first record. One that the Schema Registry does not let follow the topic's earlier schema is
-    /// told, and the earlier one stays. Absent: the first record brings it; `device_data` has the platform's own.
+    /// Schema of the topic's values. It is registered in Schema Registry before the SQL processors are created, so that
+    /// Lenses can check their statements before the first record. If Schema Registry does not accept it as a successor
+    /// of the topic's earlier schema, the claim reports that, and the earlier schema stays. Absent: the first record
+    /// brings a schema; `device_data` has the platform's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<TopicSchema>,
 }
 
-/// The schema of a topic's values.
+/// Schema of the values in a Kafka topic.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TopicSchema {
-    /// The language of the schema: `Avro` or `JSONSchema`.
+    /// Language of the schema: `Avro` or `JSONSchema`.
     #[serde(rename = "type")]
     pub kind: SchemaType,
-    /// The schema, written in JSON; at most 16 KiB, and those of all topics together at most 256 KiB. It refers to nothing
-    /// outside of itself.
+    /// Text of the schema, in JSON, at most 16 KiB; the schemas of all topics together have at most 256 KiB. The schema
+    /// must not refer to other schemas.
     #[schemars(length(min = 2, max = 16_384))]
     pub definition: String,
 }
 
-/// The language of a schema.
+/// Language in which the schema of a Kafka topic is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum SchemaType {
-    /// Apache Avro.
+    /// Schema language of Apache Avro.
     Avro,
-    /// JSON Schema.
+    /// Schema language JSON Schema.
     #[serde(rename = "JSONSchema")]
     JsonSchema,
 }
@@ -334,48 +338,49 @@ impl Topic {
     }
 }
 
-/// Archives with connectors. Absent: the image's own connector is used.
+/// Archives with Kafka connectors. If an archive is absent, the connector in Kafka's image is used.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Connectors {
-    /// The MQTT source connector, as a jar or a zip of jars.
+    /// Archive with the MQTT source connector, as a jar or a zip of jars.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mqtt: Option<Archive>,
-    /// The Snowflake sink connector, as a jar or a zip of jars. The default image is not known to bring one.
+    /// Archive with the Snowflake sink connector, as a jar or a zip of jars. Kafka's default image is not known to
+    /// contain one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snowflake: Option<Archive>,
 }
 
-/// A file that is fetched when Kafka starts, and checked.
+/// Archive with a Kafka connector, which is fetched and compared with its checksum when Kafka starts.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Archive {
-    /// Where the archive is fetched from, over HTTPS, at a server's name and port 443. Its name ends in `.jar` or `.zip`.
-    /// Where the platform team lists servers, it must be one of theirs, with the port that they list.
+    /// HTTPS address of the archive, with a server's name and port 443; it ends in `.jar` or `.zip`. If the platform
+    /// team lists servers, the address must be at one of them, with the port that they list.
     #[schemars(length(min = 1, max = 1000), regex(pattern = form::ARCHIVE_URL))]
     pub url: String,
-    /// SHA-256 checksum of the archive, 64 hexadecimal digits, as `sha256sum` prints it.
+    /// SHA-256 checksum of the connector's archive, 64 hexadecimal digits, as `sha256sum` prints it.
     #[schemars(length(min = 64, max = 64), regex(pattern = form::SHA256))]
     pub sha256: String,
 }
 
-/// The PostgreSQL database under Lenses and the dashboard.
+/// Settings of the PostgreSQL database under Lenses and Metabase.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Database {
-    /// Size of the volume, in Mi, Gi or Ti. Whether it can grow later depends on the storage class; it can never
-    /// shrink.
+    /// Size of the volume with PostgreSQL's data, in Mi, Gi or Ti. The storage class decides whether it can grow later;
+    /// it can never shrink.
     #[schemars(
         length(max = 10),
         regex(pattern = form::BYTES),
         extend("x-kubernetes-validations" = [VOLUME])
     )]
     pub storage: String,
-    /// CPU that is reserved, in cores or thousandths of one.
+    /// CPU request of PostgreSQL, in cores or thousandths of a core, such as `250m`.
     #[serde(deserialize_with = "cpu_as_written")]
     #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
-    /// Memory that is reserved, in Mi or Gi; the limit is twice as much.
+    /// Memory request of PostgreSQL, in Mi or Gi, at least 256Mi; the limit is twice as much.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub memory: String,
 }
@@ -386,21 +391,21 @@ impl Default for Database {
     }
 }
 
-/// Metabase, the application with the dashboard.
+/// Settings of Metabase, the application with the dashboard.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Dashboard {
-    /// CPU that is reserved, in cores or thousandths of one.
+    /// CPU request of Metabase, in cores or thousandths of a core, such as `500m`.
     #[serde(deserialize_with = "cpu_as_written")]
     #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
-    /// Memory that is reserved and the limit, in Mi or Gi; half of it is the Java heap. At least 1536Mi.
+    /// Memory request and limit of Metabase, in Mi or Gi, at least 1536Mi; half of it is the Java heap.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub memory: String,
-    /// The first administrator of Metabase.
+    /// E-mail address and password of the administrator that Metabase has from its set-up.
     pub administrator: DashboardAdministrator,
-    /// A Knative service in front of Metabase that sleeps while nobody asks. Needs the environment's component
-    /// `knativeServing`.
+    /// Whether a Knative service stands in front of Metabase, a proxy that has no pod while there are no requests.
+    /// Needs the environment's component `knativeServing`.
     pub proxy: bool,
 }
 
@@ -420,33 +425,35 @@ impl Default for Dashboard {
     }
 }
 
-/// The first administrator of Metabase.
+/// E-mail address and password of the administrator that Metabase has from its set-up.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = [changes::EMAIL]))]
 pub struct DashboardAdministrator {
-    /// E-mail address, which is the user name. Cannot change later. Default: `admin@<environment>.local` in the
-    /// namespace named like the environment, else `admin@<namespace>.<environment>.local`.
+    /// E-mail address with which the administrator logs in at Metabase. It cannot change later. Default:
+    /// `admin@<environment>.local` in the namespace named like the environment, else
+    /// `admin@<namespace>.<environment>.local`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 3, max = 254), regex(pattern = form::EMAIL))]
     pub email: Option<String>,
-    /// A Secret of your own, with the key `password`, in the environment's namespace on the host. Absent: a password is
-    /// generated inside the virtual cluster. A Secret that is named later overwrites the
-    /// generated password: read that one out first, and raise `credentialsGeneration` in the same change.
+    /// Secret of your own with the administrator's password under the key `password`, in the environment's namespace on
+    /// the host cluster. Absent: a password is generated, in a Secret inside the virtual cluster. A Secret that is
+    /// named later overwrites the generated password: read that password out first, and raise `credentialsGeneration`
+    /// in the same change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
 }
 
-/// Streaming SQL that Lenses runs.
+/// SQL processor: a statement of streaming SQL that Lenses runs.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SqlProcessor {
     /// Name of the SQL processor in Lenses.
     #[schemars(length(min = 1, max = 63), regex(pattern = form::DNS_LABEL))]
     pub name: String,
-    /// The statement, in Lenses SQL. Another statement replaces the processor, which goes on where the one before was. One
-    /// that keeps state, by a window, an aggregate or a join, cannot always read the state of another: give the processor
-    /// another name, and it begins anew.
+    /// Statement of the SQL processor, in Lenses SQL. Another statement replaces the processor, which continues from
+    /// the same record. A processor that keeps state, by a window, an aggregate or a join, cannot always read the state
+    /// of the replaced one: give it another name, and it starts anew.
     #[schemars(length(min = 1, max = 10_000))]
     pub sql: String,
 }

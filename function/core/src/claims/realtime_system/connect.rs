@@ -1,6 +1,6 @@
-//! Readiness of Kafka Connect and Schema Registry, and the connector that the real-time system itself has. Both
-//! programs run in Kafka's pod. That pod stays ready when one of them fails, because the broker does not need them, so
-//! a pod of its own checks them.
+//! Part of a real-time system's plan: the readiness of Kafka Connect and Schema Registry, and the system's own
+//! connector, to Snowflake. Connect and Schema Registry run in Kafka's pod. That pod stays ready when one of them
+//! fails, because the Kafka broker does not need them, so a pod of its own checks them.
 
 use crate::claims::between::connectors::KEEP_CONNECTOR;
 use std::collections::BTreeMap;

@@ -1,9 +1,10 @@
-//! Metrics of the records that Kafka Connect skips, for Prometheus, and alerts on them.
+//! Part of a real-time system's plan: metrics of the records that Kafka Connect skips, for Prometheus, and alerts on
+//! them.
 //!
 //! With `errors.tolerance: all`, Connect reports a connector as running, however many records it skips. Connect counts
 //! the skipped records, but publishes the counts over JMX only. A pod of its own reads the counts, so that monitoring
 //! neither restarts Kafka's pod nor removes that pod from its Service. The image of Kafka contains a JMX client. No
-//! documentation mentions a program in the image that could serve the counts over HTTP, so a second container serves
+//! documentation mentions a program in that image that could serve the counts over HTTP, so a second container serves
 //! them, from an image with Python and nothing else.
 
 use std::collections::BTreeMap;
@@ -29,16 +30,17 @@ use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 
 const NAME: &str = "connect-metrics";
-/// Label `app` of the pod, and the name of its Deployment, Service, ServiceMonitor and alerts.
+/// Value of the label `app` on the pod that serves Kafka Connect's counts of skipped records, and the name of the pod's
+/// Deployment, Service, ServiceMonitor and PrometheusRule.
 const APP: &str = apps::CONNECT_METRICS;
 pub const METRICS: Port = ("metrics", 9404);
 
-/// Directory that both containers of the metrics pod share: one writes Kafka Connect's answer there, the other reads
-/// it.
+/// Directory that both containers of the pod with Kafka Connect's metrics share: one container writes Connect's answer
+/// into it, the other reads it there.
 const ANSWERS: &str = "/answers";
 
-/// Options of the JVM that asks Kafka Connect for its counts and runs for about a second. UTF-8 preserves the names of
-/// connectors.
+/// Java options of the program that reads Kafka Connect's counts over JMX and runs for about a second. UTF-8 preserves
+/// the names of connectors.
 const JAVA: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8";
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::MONITORING, resources)
@@ -104,8 +106,8 @@ fn serves(system: &RealtimeSystem) -> Container {
         env: Some(vec![env("PORT", METRICS.1.to_string()), env("ANSWER", format!("{ANSWERS}/connect"))]),
         volume_mounts: Some(vec![read_only("answers", ANSWERS)]),
         resources: Some(requests(Cpu::thousandths(10), "32Mi", "64Mi")),
-        // The probes of the metrics container do not depend on an answer of Connect, because the container must also
-        // report that there is none.
+        // The probes of the container that serves Kafka Connect's metrics do not depend on an answer of Connect,
+        // because the container must also report that Connect does not answer.
         readiness_probe: Some(tcp_probe(METRICS.0, 10, 3)),
         liveness_probe: Some(tcp_probe(METRICS.0, 20, 6)),
         security_context: Some(confined()),
@@ -160,9 +162,9 @@ fn alerts(part: &Part) -> PrometheusRule {
     }
 }
 
-/// PromQL expression for a connector whose count grew in the last ten minutes. `increase` covers a count that restarted
-/// from zero with Connect, but ignores the first value of a series. Therefore the expression also compares the count
-/// with its value ten minutes ago, or with zero if there was none.
+/// PromQL expression for each connector of Kafka Connect whose count in a metric grew in the last ten minutes.
+/// `increase` covers a count that restarted from zero with Connect, but ignores the first value of a series. Therefore
+/// the expression also compares the count with its value ten minutes ago, or with zero if there was none.
 fn grew(metric: &str) -> String {
     let sum = |of: &str| format!("sum by (namespace, connector) ({of})");
     let (grown, now, before) =

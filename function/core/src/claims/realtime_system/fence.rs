@@ -1,4 +1,5 @@
-//! Fence of a real-time system: the network policy around all of its pods. The policy of each part admits more.
+//! Part of a real-time system's plan: its fence, the network policy around all pods of the system. The network policies
+//! of the single parts admit further connections.
 
 use super::checked::RealtimeSystem;
 use super::{lenses_hq, metabase, phase, postgres};
@@ -8,13 +9,14 @@ use crate::claims::between::part_of::PartOf;
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
-/// The fence waits for the lock alone, so no pod is released before it.
+/// Part of a real-time system's plan with the fence, the network policy around all its pods. The fence waits for the
+/// lock of the claim's place alone, so no pod of the system is released before the fence.
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::ENVIRONMENT, resources);
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part("system-policy", system.tenant.owner.system, &[LOCK]);
-    // Every pod of the system may send to these ports of the system's other pods. The policy of each server names the
-    // pods that it accepts.
+    // Every pod of a real-time system may connect to these ports of the system's other pods, by the egress rules of the
+    // fence. The network policy of each server names the pods whose connections it accepts.
     let mut servers = vec![
         KAFKA_PORT,
         SCHEMA_REGISTRY_PORT,

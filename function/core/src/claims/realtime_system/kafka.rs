@@ -1,4 +1,5 @@
-//! Kafka with Schema Registry and Connect in one pod, and the Job that brings its topics to the claim's definitions.
+//! Parts of a real-time system's plan: Kafka with Schema Registry and Connect in one pod, and the Job that brings
+//! Kafka's topics to the claim's definitions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +45,8 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, resources).aw
 
 pub const TOPICS_PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, topics);
 
-/// Policy of [`PART`].
+/// Part of a real-time system's plan that has only the network policy of Kafka's pod. The pod itself belongs to
+/// [`PART`].
 pub const FENCED: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, |_| Vec::new()).fenced_by(Policy {
     part: "kafka-policy",
     name: "mqtt-kafka-policy",
@@ -71,11 +73,11 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let volumes = vec![
         claimed_volume("data", CLAIM),
         scratch_volume("connector-jars", "2Gi"),
-        // The volume with the MQTT bridge's credentials is optional: the broker's claim creates its Secret after Kafka
-        // has started, or never.
+        // The volume with the MQTT bridge's credentials in Kafka's pod is optional: the claim of a broker creates the
+        // Secret after Kafka has started, or never.
         mqtt_bridge().volume("mqtt-credentials", true),
-        // The volume with the Snowflake key is mounted even without a sink, so that a sink can be added or removed
-        // without a restart of Kafka.
+        // The volume with the Snowflake private key is mounted into Kafka's pod even without a Snowflake connector, so
+        // that a connector can be added or removed without a restart of Kafka.
         secrets::snowflake().volume("snowflake-credentials", true),
     ];
     let workload = Workload {
@@ -89,8 +91,8 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let mut deployment = workload.deployment();
     if let Some(pod) = deployment.spec.as_mut().and_then(|spec| spec.template.spec.as_mut()) {
         pod.hostname = Some(KAFKA_APP.to_owned());
-        // Kafka Connect and Schema Registry connect to the name of Kafka's Service, which has no endpoint until this
-        // pod is ready, so a host alias resolves the name.
+        // Kafka Connect and Schema Registry connect to the name of Kafka's Service, which has no endpoint until their
+        // own pod is ready, so a host alias resolves the name to the pod itself.
         pod.host_aliases = Some(vec![HostAlias {
             ip: "127.0.0.1".to_owned(),
             hostnames: Some(vec![KAFKA_SERVICE.to_owned(), system.tenant.service_host(KAFKA_SERVICE)]),
@@ -110,8 +112,8 @@ pub fn immutable(system: &RealtimeSystem) -> Immutable {
 fn kafka_service(system: &RealtimeSystem, part: &Part) -> Service {
     let mut service = service(part, KAFKA_SERVICE, &PORTS);
     if system.spec.monitoring {
-        // Kafka's Service refers to the metrics port by its number. A name would have to be declared in the pod's
-        // template, and Kafka would restart.
+        // Kafka's Service refers to Connect's JMX port by its number. A name of the port would have to be declared in
+        // the template of Kafka's pod, and Kafka would restart.
         let (name, number) = CONNECT_JMX_PORT;
         let ports = service.spec.get_or_insert_default().ports.get_or_insert_default();
         ports.push(ServicePort { name: Some(name.to_owned()), port: number, ..ServicePort::default() });
@@ -151,7 +153,8 @@ fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("BROWSECONFIGS", "0"),
         env("BROKER_HEAP_OPTS", format!("-Xmx{}", system.sizes.broker_heap.java())),
         env("CONNECT_HEAP_OPTS", format!("-Xmx{}", system.sizes.connect_heap.java())),
-        // Option of every JVM in Kafka's pod: a JVM whose memory is exhausted exits, and is started again.
+        // Java option of every program in Kafka's pod: a Java program whose memory is exhausted exits, and is started
+        // again.
         env("JAVA_TOOL_OPTIONS", "-XX:+ExitOnOutOfMemoryError"),
         env("CONNECT_CONFIG_PROVIDERS", "dir"),
         env("CONNECT_CONFIG_PROVIDERS_DIR_CLASS", "org.apache.kafka.common.config.provider.DirectoryConfigProvider"),
@@ -159,12 +162,13 @@ fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
     ]
 }
 
-/// Directory in Kafka's pod with the credentials of one connector.
+/// Directory in Kafka's pod with the credentials of one Kafka connector, such as the one for Snowflake.
 fn secret_directory(name: &str) -> String {
     format!("{CONNECT_SECRETS}/{name}")
 }
 
-/// Ports and networks at which the servers of archives are reached.
+/// Ports and networks of the servers from which Kafka's pod fetches connector archives, for the egress rules of Kafka's
+/// network policy.
 fn archive_ways(system: &RealtimeSystem) -> BTreeSet<Way> {
     system.archives.iter().map(|archive| archive.way.clone()).collect()
 }

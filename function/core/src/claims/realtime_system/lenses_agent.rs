@@ -1,4 +1,5 @@
-//! Lenses agent, the data plane of Lenses: it reads Kafka, runs SQL, and connects to HQ with a key that a Job obtained.
+//! Parts of a real-time system's plan: the Lenses agent, which is the data plane of Lenses, and the Job that obtains
+//! the agent's key. The agent reads Kafka, runs SQL, and connects to Lenses HQ with the key.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ use crate::text::language::{Placeholders, Text};
 
 pub const NAME: &str = "lenses-agent";
 const KEY: &str = "agent-key";
-/// Key of the agent's Secret under which its key for HQ is stored.
+/// Key in the agent's Secret whose value is the agent key, by which the Lenses agent authenticates to Lenses HQ.
 const SECRET_KEY: &str = "agent-key";
 const APP: &str = apps::LENSES_AGENT;
 const KEY_APP: &str = apps::LENSES_AGENT_KEY;
@@ -32,7 +33,8 @@ const HTTP: Port = ("http", 9991);
 const METRICS: Port = ("metrics", 9102);
 const CONFIG: &str = "lenses-agent-config";
 const PROVISIONING: &str = "/mnt/provision-secrets";
-/// User ID to which the entry point of the Lenses agent's image switches when it starts as root.
+/// User ID to which the entry point of the Lenses agent's image switches when it starts as root. The agent's pod runs
+/// as this user from the start.
 const USER: i64 = 65_534;
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, resources).away_for(Outage {
@@ -49,8 +51,8 @@ pub const KEY_PART: PartOf<RealtimeSystem> = PartOf::new(phase::LENSES, key).fen
     admits: |_| Traffic::default().to_api_server(),
 });
 
-/// Provisioning file of the agent: the services it connects to. The agent replaces `${…}` by variables of its
-/// environment.
+/// Provisioning file of the Lenses agent, with the services that the agent connects to. The agent replaces `${…}` in
+/// the file by environment variables.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Provisioning {
@@ -101,7 +103,8 @@ struct Connect {
     workers: Setting<[Text<Placeholders>; 1]>,
 }
 
-/// Job that obtains the agent's key, with the rights to create a Secret, and to read and patch the one with the key.
+/// Resources that obtain the agent key from Lenses HQ: a Job, and a ServiceAccount with the rights to create Secrets,
+/// and to read and patch the Secret with the agent key.
 fn key(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(KEY, KEY_APP, &[lenses_hq::NAME]);
     let account = ServiceAccount {
@@ -137,8 +140,8 @@ fn key(system: &RealtimeSystem) -> Vec<Resource> {
     ]
 }
 
-/// Variables of a script that logs in at Lenses HQ: HQ's address and credentials, and the name of this system's
-/// environment in HQ.
+/// Environment variables of a script that logs in at Lenses HQ: HQ's address and credentials, and the name under which
+/// HQ knows the real-time system (HQ calls it an environment).
 pub fn hq_access(system: &RealtimeSystem) -> Vec<EnvVar> {
     let administrator = secrets::administrator();
     vec![
@@ -149,8 +152,8 @@ pub fn hq_access(system: &RealtimeSystem) -> Vec<EnvVar> {
     ]
 }
 
-/// Environment variable of a Job with the Job's name. The name contains a hash of the Job's content, so the content
-/// cannot contain the name.
+/// Environment variable of a Job's pod with the Job's name, from a label of the pod. The name contains a hash of the
+/// Job's content, so the content cannot contain the name.
 fn job_name() -> EnvVar {
     EnvVar {
         name: "JOB_NAME".to_owned(),
@@ -176,7 +179,7 @@ fn role(part: &Part) -> Role {
     Role {
         metadata: part.metadata(KEY_APP),
         rules: Some(vec![
-            // A rule of a Role for `create` cannot name a resource, because the resource does not exist yet.
+            // A rule of a Kubernetes Role for `create` cannot name a resource, because the resource does not exist yet.
             rule(&["create"], None),
             rule(&["get", "patch"], Some(vec![secrets::agent_key().name])),
         ]),

@@ -1,5 +1,5 @@
-//! Lenses HQ, the control plane of Lenses: it authenticates users, holds the licence and accepts the connections of
-//! agents.
+//! Part of a real-time system's plan: Lenses HQ, the control plane of Lenses. HQ authenticates users, holds the licence
+//! and accepts the connections of Lenses agents.
 
 use std::collections::BTreeMap;
 
@@ -31,13 +31,14 @@ pub const HTTP: (&str, i32) = ("http", 9991);
 pub const AGENTS: (&str, i32) = ("agents", 10000);
 pub const METRICS: (&str, i32) = ("metrics", 9090);
 
-/// Field of the status with the address of the user interface.
+/// Name of the field in a claim's status with the address of the user interface of Lenses.
 pub const ADDRESS: &str = "lenses";
 
 const CONFIG: &str = "lenses-hq-config";
 const CONFIG_FILE: &str = "config.yaml";
 
-/// Configuration file of Lenses HQ. HQ replaces `$(…)` by variables of its environment, so the file holds no secret.
+/// Configuration file of Lenses HQ. HQ replaces `$(…)` in the file by environment variables, so the file holds no
+/// secret.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Config {
@@ -133,7 +134,8 @@ fn admits(system: &RealtimeSystem) -> Traffic {
         .from(callers.into_iter().chain(system.tenant.outside()), &[HTTP])
         .from([app(apps::LENSES_AGENT)], &[AGENTS])
         .from(system.spec.monitoring.then(prometheus), &[METRICS])
-        // Lenses does not document whether HQ contacts its vendor about a licence, so egress to port 443 is open.
+        // Lenses does not document whether HQ contacts its vendor about a licence, so the network policy of HQ admits
+        // egress to port 443.
         .to_anybody([HTTPS])
 }
 
@@ -164,8 +166,8 @@ fn config(system: &RealtimeSystem) -> Config {
     Config {
         http: Http {
             address: port(HTTP.1),
-            // Lenses HQ serves plain HTTP behind the gateway and cannot detect a browser's HTTPS, so the claim decides
-            // whether session cookies are for HTTPS only.
+            // Lenses HQ serves plain HTTP behind the environment's gateway and cannot detect a browser's HTTPS, so the
+            // claim decides whether session cookies are for HTTPS only.
             secure_session_cookies: lenses.secure_session_cookies,
         },
         agents: Agents { address: port(AGENTS.1) },

@@ -1,4 +1,5 @@
-//! Metabase, the dashboard, and the Job that sets up its first administrator before anybody else can take that role.
+//! Parts of a real-time system's plan: Metabase, the application with the dashboard, and the Job that sets up
+//! Metabase's first administrator before anybody else can take that role.
 
 use std::collections::BTreeMap;
 
@@ -25,10 +26,11 @@ const APP: &str = apps::METABASE;
 pub const SERVICE: &str = "metabase-service";
 pub const HTTP: Port = ("http", 3000);
 
-/// User ID to which the entry point of Metabase's image switches when it starts as root.
+/// User ID to which the entry point of Metabase's image switches when it starts as root. Metabase's pod runs as this
+/// user from the start.
 const USER: i64 = 2000;
 
-/// First label of the host.
+/// First label of the host name of Metabase's route, before the domain.
 const HOST: &str = "analytics";
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DASHBOARD, resources)
@@ -38,8 +40,8 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DASHBOARD, resources
         part: "analytics-dashboard",
         host: HOST,
         to: To::Service(SERVICE, HTTP),
-        // The first person who completes Metabase's set-up becomes its administrator, so the route waits for the Job
-        // that completes it.
+        // The first person who completes Metabase's set-up becomes its administrator, so Metabase's route waits for the
+        // Job that completes the set-up.
         waits_for: &[SETUP, ISTIO],
         addresses: &[Address {
             field: "analytics",
@@ -85,26 +87,27 @@ fn metabase(system: &RealtimeSystem) -> Container {
         secrets::postgres().env("MB_DB_PASS", postgres_key::METABASE),
         secrets::postgres().env("MB_ENCRYPTION_SECRET_KEY", postgres_key::METABASE_ENCRYPTION),
         env("JAVA_OPTS", format!("-Xmx{}", memory.halved().java())),
-        // Plain HTTP is correct with and without a certificate, because the gateway redirects HTTP to HTTPS if it has
-        // one. The URL is set even while nothing is exposed, so that a route can be added or removed without a restart.
+        // Metabase's site URL with plain HTTP is correct with and without a certificate, because the environment's
+        // gateway redirects HTTP to HTTPS if it has a certificate. The URL is set even while Metabase is not exposed,
+        // so that a route can be added or removed without a restart of Metabase.
         env("MB_SITE_URL", format!("http://{}", system.tenant.host(HOST))),
     ];
     if !system.tenant.owner.settings.telemetry.metabase {
-        // Metabase's set-up stores usage tracking and update checks as enabled, whatever it is sent. Environment
-        // variables override stored settings.
+        // Metabase's set-up stores usage tracking and update checks as enabled, whatever the request for the set-up
+        // says. Environment variables override settings that Metabase has stored.
         variables.extend(["MB_ANON_TRACKING_ENABLED", "MB_CHECK_FOR_UPDATES"].map(|name| env(name, "false")));
     }
     Container {
         env: Some(variables),
-        // Metabase unpacks its drivers into `/plugins`, so a volume is mounted there.
+        // Metabase unpacks its drivers into `/plugins`, so a volume is mounted at that path.
         volume_mounts: Some(vec![mount(TMP, "/tmp"), mount("plugins", "/plugins")]),
         security_context: Some(confined()),
         resources: Some(requests(cpu, &memory.quantity(), &memory.quantity())),
         // The first start of Metabase migrates its database, so the startup probe allows ten minutes.
         startup_probe: Some(http_probe("/api/health", HTTP.0, 5, 120)),
         readiness_probe: Some(http_probe("/api/health", HTTP.0, 10, 3)),
-        // Metabase's `/api/health` fails when the database does not answer. A restart of Metabase would not repair the
-        // database, so the liveness probe only opens the port.
+        // Metabase's `/api/health` fails when its database does not answer. A restart of Metabase would not repair the
+        // database, so the liveness probe only connects to Metabase's port.
         liveness_probe: Some(tcp_probe(HTTP.0, 20, 6)),
         ..container("metabase", system.tenant.image(Image::Metabase), &[HTTP])
     }

@@ -1,6 +1,6 @@
-//! Resources of a `RealtimeSystemClaim`: Kafka, Lenses, PostgreSQL and a dashboard inside an environment.
+//! Plan of a `RealtimeSystemClaim`: Kafka, Lenses, PostgreSQL and Metabase inside an environment.
 //!
-//! `PARTS` lists the parts in reading order; each part has a file of its own.
+//! `PARTS` lists the parts of the plan in reading order; each part has a file of its own.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +48,8 @@ pub use checked::RealtimeSystem;
 impl TenantClaim for RealtimeSystem {
     const PARTS: &'static [Line<Self>] = &[
         Part(&LOCKED),
-        // The policies follow the order of this list, and Kafka's was released as the first.
+        // The network policies of a real-time system follow the order of its list of parts. The policy of Kafka's pod
+        // is an entry of its own in this list, because it comes first in every released version.
         Part(&kafka::FENCED),
         Part(&secrets::PART),
         Part(&postgres::PART),

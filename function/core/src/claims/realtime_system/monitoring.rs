@@ -1,4 +1,5 @@
-//! Monitoring of a real-time system: a ServiceMonitor for Prometheus, and a dashboard for Grafana.
+//! Part of a real-time system's plan: a ServiceMonitor by which Prometheus scrapes Lenses HQ, and a dashboard for
+//! Grafana.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +25,8 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     };
     let dashboard = system.tenant.part("dashboard", "health-streaming-dashboard", &[LOCK, OBSERVABILITY]);
     let namespace = &system.tenant.namespace;
-    // Grafana's sidecar stores the dashboards of all namespaces in one directory, so the file name contains the
-    // namespace.
+    // Grafana's sidecar stores the dashboards of all namespaces in one directory, so the file name of a dashboard
+    // contains the namespace of its real-time system.
     let shown = script::DASHBOARD.replace("\"@@namespace@@\"", &to_text(namespace));
     let data = BTreeMap::from([(format!("{namespace}-dashboard.json"), shown)]);
     let mut panels = config_map(&dashboard, dashboard.app, data);

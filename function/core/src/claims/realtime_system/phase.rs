@@ -1,4 +1,4 @@
-//! Phases of a real-time system. Each has a condition on the claim.
+//! Phases of a real-time system's plan: groups of parts with one condition on the claim each, such as `DataFlow`.
 
 use crate::parts::plan::Phase;
 
@@ -12,5 +12,5 @@ pub const DASHBOARD: Phase = Phase { name: "Dashboard" };
 pub const EXPOSURE: Phase = Phase { name: "Exposure" };
 pub const MONITORING: Phase = Phase { name: "Monitoring" };
 
-/// All phases, in reading order.
+/// List of all phases of a real-time system's plan, in reading order.
 pub const ALL: &[Phase] = &[ENVIRONMENT, SECRETS, DATABASE, KAFKA, LENSES, DATA_FLOW, DASHBOARD, EXPOSURE, MONITORING];

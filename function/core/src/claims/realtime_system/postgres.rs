@@ -1,5 +1,5 @@
-//! PostgreSQL, the database of Lenses and the dashboard: a chart with the official image, and a Job that creates the
-//! databases.
+//! Parts of a real-time system's plan: PostgreSQL, the database of Lenses and Metabase, from a Helm chart with the
+//! official image, and a Job that creates the databases in it.
 
 use std::collections::BTreeMap;
 
@@ -24,22 +24,23 @@ use crate::settings::pins::{Chart, Image};
 
 const NAME: &str = "postgres";
 pub const DATABASES: &str = "databases";
-/// Label `app` of PostgreSQL's pod.
+/// Value of the label `app` on PostgreSQL's pod, by which its network policy selects the pod.
 const APP: &str = "postgresql";
-/// Label `app` of the Job that creates the databases.
+/// Value of the label `app` on the pod of the Job that creates databases in PostgreSQL, whose network policy admits the
+/// pod by this label.
 const DATABASES_APP: &str = "lenses-config-generator";
 pub const SERVICE: &str = "lenses-backend-postgres-service";
-/// Name and number of the port of PostgreSQL's Service; the chart gives it this name.
+/// Name and number of the port of PostgreSQL's Service. The PostgreSQL chart gives the port this name.
 pub const PORT: (&str, i32) = ("postgres", 5432);
 
-/// Name of PostgreSQL's Helm release, and of the ServiceAccount of its pod.
+/// Name of PostgreSQL's Helm release, and of the ServiceAccount of PostgreSQL's pod.
 const RELEASE: &str = "lenses-backend-postgres";
-/// User ID for which PostgreSQL's image is built.
+/// User ID for which PostgreSQL's image is built. PostgreSQL's volume gets the group with the same ID.
 const USER: i64 = 999;
 const CLAIM: &str = "postgres-data-pvc";
 
-/// Databases in PostgreSQL, each with the key of its owner's password in the Secret. The owner is a role with the name
-/// of the database.
+/// Databases in PostgreSQL, each with the key of its owner's password in the Secret of PostgreSQL. The owner of a
+/// database is a role with the database's name.
 const OWNED: [(&str, &str); 4] = [
     ("hq", postgres_key::HQ),
     ("agent1", postgres_key::AGENT1),
@@ -61,8 +62,8 @@ fn admits(_: &RealtimeSystem) -> Traffic {
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, &[SECRETS]);
     let claim = volume_claim(&part, CLAIM, system.sizes.database_storage);
-    // The PostgreSQL chart has no value that withholds the service account token from its pod, so the pod uses this
-    // ServiceAccount.
+    // The PostgreSQL chart has no value that withholds the service account token from PostgreSQL's pod, so the pod uses
+    // a ServiceAccount of the plan that mounts no token.
     let account = ServiceAccount {
         metadata: part.metadata(RELEASE),
         automount_service_account_token: Some(false),
@@ -91,8 +92,8 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
             "superuserPassword": {"secretKey": postgres_key::PASSWORD},
         },
         "serviceAccount": {"create": false, "name": RELEASE},
-        // The user and group IDs are the defaults of the PostgreSQL chart. The Pod Security Standard `restricted`
-        // requires the seccomp profile.
+        // The user and group IDs in PostgreSQL's security context are the defaults of the PostgreSQL chart. The Pod
+        // Security Standard `restricted` requires the seccomp profile.
         "podSecurityContext": {
             "fsGroup": USER,
             "supplementalGroups": [USER],
@@ -124,7 +125,7 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
     )
 }
 
-/// Labels of PostgreSQL's part that the chart does not set on the pod itself.
+/// Labels for PostgreSQL's pod that the PostgreSQL chart does not set itself: network policies select the pod by them.
 fn pod_labels(part: &Part) -> BTreeMap<String, String> {
     let system = (PART_OF.to_owned(), part.owner.system.to_owned());
     part.selector().into_iter().chain([system]).collect()

@@ -1,6 +1,6 @@
-//! Schemas of topics, registered before the SQL processors are created. Lenses checks a statement against the schema of
-//! the topic that it reads. The first message of a device would register the schema too, but the processors would have
-//! to wait for a device.
+//! Schemas of Kafka topics, registered in Schema Registry before the SQL processors are created. Lenses checks an SQL
+//! statement against the schema of the topic that the statement reads. The first message of a device would register the
+//! schema too, but the processors would have to wait for a device.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use crate::parts::workload::config_map;
 use crate::schema::fault::Fault;
 use crate::text::language::{Text, Word};
 
-/// Directory in the pod of the SQL processors' keeper from which the script reads the schemas of topics: one file for
-/// each topic.
+/// Directory in the pod that keeps the SQL processors, with the schemas of Kafka topics: one file for each topic.
 pub const DIRECTORY: &str = "/schemas";
 const NAME: &str = "topic-schemas";
 
-/// Limits in bytes for the schemas of topics, one and all of them together: all schemas are files of one ConfigMap.
+/// Limits in bytes for the schemas of Kafka topics, one and all of a claim together: all schemas are files of one
+/// ConfigMap.
 const MOST: usize = 16 << 10;
 const MOST_TOGETHER: usize = 256 << 10;
 
@@ -28,24 +28,25 @@ const MOST_TOGETHER: usize = 256 << 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
     topic: String,
-    /// Language of the topic's schema, under its name in Schema Registry and Lenses.
+    /// Language of a Kafka topic's schema, under its name in Schema Registry and Lenses.
     format: &'static str,
     when: When,
-    /// Definition of a topic's schema: JSON in one line, without control characters.
+    /// Definition of a Kafka topic's schema: JSON in one line, without control characters.
     definition: String,
 }
 
-/// Condition under which a topic's schema is registered in Schema Registry.
+/// Condition under which the schema of a Kafka topic is registered in Schema Registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum When {
-    /// The schema is registered only for a topic that has none in Schema Registry.
+    /// The schema of a Kafka topic is registered only if the topic has none in Schema Registry.
     First,
-    /// The schema is registered for every topic, whether it has one in Schema Registry or not.
+    /// The schema of a Kafka topic is registered, whether the topic has one in Schema Registry or not.
     Always,
 }
 
 impl When {
-    /// Name of the condition in the variable from which the script reads which schemas to register.
+    /// Name of the condition for the registration of a topic's schema, in the environment variable of the script that
+    /// registers schemas.
     fn name(self) -> &'static str {
         match self {
             Self::First => "first",
@@ -54,10 +55,10 @@ impl When {
     }
 }
 
-/// Schemas of Kafka topics to register, one at most for each topic. A topic without one in the claim gets none, except
-/// the platform's source topic: its built-in schema is registered only if the topic has no other.
+/// Schemas of Kafka topics to register, at most one for each topic. A topic without a schema in the claim gets none,
+/// except `device_data`: the platform's schema for it is registered only if the topic has no other.
 ///
-/// Checks the sizes of the definitions, and the syntax of each one in the language of its schema.
+/// The sizes of the schemas are checked, and the syntax of each one in its language.
 pub fn check(faults: &mut Vec<Fault>, topics: &[Topic]) -> Vec<Registered> {
     let mut together = 0;
     let mut registered = Vec::new();
@@ -92,13 +93,13 @@ pub fn check(faults: &mut Vec<Fault>, topics: &[Topic]) -> Vec<Registered> {
     registered
 }
 
-/// The platform's built-in schema of its source topic, which receives the messages of devices.
+/// Schema of the platform for the Kafka topic `device_data`, which receives the messages of devices.
 fn built_in() -> Registered {
     let definition = script::DEVICE_DATA.to_owned();
     Registered { topic: SOURCE_TOPIC.to_owned(), format: "AVRO", when: When::First, definition }
 }
 
-/// Definition of a topic's schema as one line, or the reason why it is refused.
+/// Definition of a Kafka topic's schema as one line, or the reason why the definition is refused.
 fn definition(schema: &TopicSchema) -> Result<String, String> {
     let TopicSchema { kind, definition } = schema;
     let size = definition.len();
@@ -117,14 +118,14 @@ fn definition(schema: &TopicSchema) -> Result<String, String> {
     wrong.map_or_else(|| Ok(to_text(&json)), Err)
 }
 
-/// Topics with a schema, one for each line of the script's variable: name, format, and the condition for its
-/// registration.
+/// Text for the environment variable from which a script reads the Kafka topics with a schema. Each line has a topic's
+/// name, the format of its schema, and the condition for the schema's registration.
 pub fn lines(schemas: &[Registered]) -> String {
     let line = |it: &Registered| format!("{} {} {}", Text::<Word>::literal(&it.topic), it.format, it.when.name());
     schemas.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// ConfigMap with one file for the schema of each topic; `None` without schemas.
+/// ConfigMap with one file for the schema of each Kafka topic; `None` if no topic has a schema.
 pub fn files(schemas: &[Registered], part: &Part) -> Option<ConfigMap> {
     let data: BTreeMap<String, String> = schemas.iter().map(|it| (it.topic.clone(), it.definition.clone())).collect();
     (!data.is_empty()).then(|| config_map(part, NAME, data))

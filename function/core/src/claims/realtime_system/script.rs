@@ -1,4 +1,4 @@
-//! Scripts and configuration files that run inside a real-time system, embedded from `files/`.
+//! Scripts and configuration files for the containers of a real-time system, embedded from `files/`.
 
 macro_rules! with_http {
     ($($file:literal),+) => {

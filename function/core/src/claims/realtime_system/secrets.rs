@@ -1,4 +1,5 @@
-//! Secrets of a real-time system: their names and keys, and the resources that create them inside the virtual cluster.
+//! Part of a real-time system's plan: its Secrets inside the virtual cluster, with their names, their keys, and the
+//! resources that create them.
 
 use super::changes;
 use super::checked::RealtimeSystem;
@@ -14,13 +15,13 @@ use crate::life::immutable::Immutable;
 use crate::parts::plan::{Ready, Resource};
 use crate::text::language::{self, Text};
 
-/// Secret of PostgreSQL: the superuser's name and password, the passwords of its roles, and Metabase's encryption key.
-/// All of them belong to the data on PostgreSQL's volume.
+/// Secret of PostgreSQL inside the virtual cluster: the superuser's name and password, the passwords of its roles, and
+/// Metabase's encryption key. All of these values belong to the data on PostgreSQL's volume.
 pub fn postgres() -> Secret {
     Secret::new("lenses-backend-postgres-credentials")
 }
 
-/// Keys of the Secret of PostgreSQL.
+/// Keys of the Secret with PostgreSQL's credentials.
 pub mod postgres_key {
     pub const USERNAME: &str = "username";
     pub const PASSWORD: &str = "password";
@@ -31,28 +32,31 @@ pub mod postgres_key {
     pub const METABASE_ENCRYPTION: &str = "metabase-encryption-key";
 }
 
-/// Secret of the administrator of Lenses HQ: keys `username`, `password` and its hash, `password-bcrypt`.
+/// Secret inside the virtual cluster with the credentials of the administrator of Lenses HQ: keys `username`,
+/// `password` and, with the password's hash, `password-bcrypt`.
 pub fn administrator() -> Secret {
     Secret::new("lenses-hq-admin")
 }
 
-/// Secret with the Lenses licence: key `license`.
+/// Secret inside the virtual cluster with the Lenses licence key, under the key `license`.
 pub fn license() -> Secret {
     Secret::new("lenses-license")
 }
 
-/// Secret with the key by which the agent authenticates to HQ: key `agent-key`. HQ shows the value once, and a Job
-/// stores it.
+/// Secret inside the virtual cluster with the agent key, by which the Lenses agent authenticates to Lenses HQ, under
+/// the key `agent-key`. HQ shows the agent key once, and a Job stores it.
 pub fn agent_key() -> Secret {
     Secret::new("lenses-agent-key")
 }
 
-/// Secret of the administrator of Metabase: keys `email` and `password`.
+/// Secret inside the virtual cluster with the credentials of the administrator of Metabase: keys `email` and
+/// `password`.
 pub fn dashboard() -> Secret {
     Secret::new("metabase-admin")
 }
 
-/// Secret with the private key of the Snowflake user, and with its passphrase if the key is encrypted.
+/// Secret inside the virtual cluster with the private key of the Snowflake user, and with the key's passphrase if the
+/// key is encrypted.
 pub fn snowflake() -> Secret {
     Secret::new(SNOWFLAKE_KEY)
 }
@@ -63,7 +67,7 @@ pub mod snowflake_key {
     pub const PASSPHRASE: &str = "private_key_passphrase";
 }
 
-/// Password generator of every value in the Secret of PostgreSQL except the superuser's name.
+/// External Secrets generator of a password for every value in the Secret of PostgreSQL except the superuser's name.
 const POSTGRES: Generator = Generator {
     purpose: None,
     keys: &[
@@ -76,11 +80,12 @@ const POSTGRES: Generator = Generator {
     ],
 };
 
-/// Generator of a password for each administrator, of Lenses HQ and of Metabase. All keys of a generator arrive in a
-/// Secret, so this one has no others.
+/// External Secrets generator of the passwords of two administrators, of Lenses HQ and of Metabase. All keys of a
+/// generator are copied into each Secret that uses it, so this generator has the key of a password alone.
 const ADMINISTRATORS: Generator = Generator { purpose: Some("administrators"), keys: &[PASSWORD] };
 
-/// Secrets on the host that a `RealtimeSystemClaim` names.
+/// Secrets on the host cluster that a `RealtimeSystemClaim` names: the Lenses licence, passwords of administrators, and
+/// the Snowflake private key. Each has the field that names it, for the check whether the claim may use the Secret.
 pub fn on_the_host(spec: &Claimed) -> Vec<HostSecret> {
     let lenses = &spec.lenses_config;
     let named = |field: &str, own: Option<&SecretName>, inside: &Secret| {
@@ -139,8 +144,8 @@ fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
     pusher.credentials(&administrator(), claimed.credentials_secret_ref.as_ref(), &ADMINISTRATORS, &added)
 }
 
-/// Fields of a `RealtimeSystemClaim` that cannot change: the administrators' names, compared with the Secrets that were
-/// made for them. A claim without an e-mail address has nothing to compare.
+/// Rules for the fields of a `RealtimeSystemClaim` that cannot change: the administrators' names, compared with the
+/// PushSecrets that write them. A claim without an e-mail address has no rule for it.
 pub fn immutable(system: &RealtimeSystem) -> Vec<Immutable> {
     let template = |key: &str| format!("{MANIFEST}/spec/template/data/{key}");
     let written = Text::<language::Template>::literal;
@@ -176,8 +181,8 @@ fn push_dashboard(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
     pusher.credentials(&dashboard(), own, &ADMINISTRATORS, &[("email", Text::literal(&system.dashboard_email))])
 }
 
-/// Private key of the Snowflake user, pushed inside: from the platform's secret store by way of a Secret on the host,
-/// or from the claim's own Secret on the host.
+/// Resources that bring the Snowflake user's private key into the virtual cluster: from the platform's secret store by
+/// way of a Secret on the host cluster, or from a Secret on the host cluster that the claim names.
 fn push_snowflake(system: &RealtimeSystem, pusher: &Pusher) -> Vec<Resource> {
     let Some(config) = &system.spec.snowflake_config else { return Vec::new() };
     let key = &config.private_key;

@@ -16,14 +16,14 @@ use crate::parts::cluster::to_text;
 use crate::parts::workload::env;
 use crate::text::language::{Placeholders, Text, Word};
 
-/// Port on which Snowflake's clients check whether a certificate was revoked.
+/// Port on which Snowflake's clients check whether a certificate was revoked, for the egress rules of network policies.
 const HTTP: i32 = 80;
 
 const APP: &str = "snowflake-sink-connector";
 /// Java class of the Snowflake sink connector in version 3. The archive that a claim names must be of that version.
 const CLASS: &str = "com.snowflake.kafka.connector.SnowflakeSinkConnector";
-/// Kafka topic for records that cannot be delivered to Snowflake, with the reason in their headers. Names that begin
-/// with `connect-` are reserved, so no claim can define this topic or deliver its records.
+/// Kafka topic for records that the Snowflake connector cannot deliver, with the reason in their headers. Names that
+/// begin with `connect-` are reserved, so no claim can define this topic or deliver its records.
 const DEAD_LETTERS: &str = "connect-snowflake-dead-letters";
 
 #[derive(Serialize)]
@@ -67,8 +67,8 @@ struct Config {
     dead_letters_reasons: Text<Placeholders>,
 }
 
-/// Variables of the script that keeps the Snowflake connector: the connector with its configuration, or its name as
-/// unwanted.
+/// Environment variables of the script that keeps the Snowflake connector in Kafka Connect: the connector with its
+/// configuration, or, without `snowflakeConfig` in the claim, its name as one to remove.
 pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
     let Some((snowflake, delivery)) = system.spec.snowflake_config.as_ref().zip(system.delivery.as_ref()) else {
         return vec![env("UNWANTED", APP)];
@@ -77,13 +77,14 @@ pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("CONNECTOR_NAME", APP),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", to_text(&config(snowflake, delivery))),
-        // This variable's reference to the Secret keeps the connector's keeper from starting before the Snowflake
-        // private key exists.
+        // The reference of `CREDENTIAL_PRESENT` to a Secret keeps the pod that keeps the Snowflake connector from
+        // starting before the Snowflake private key exists.
         secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
     ]
 }
 
-/// Ports of Snowflake, for Kafka Connect, which delivers records, and for the dashboard, which reads them.
+/// Ports at which Snowflake is reached, for the egress rules of Kafka's pod, where Connect delivers records, and of
+/// Metabase, which reads them. A claim without `snowflakeConfig` has none.
 pub fn ports(system: &RealtimeSystem) -> BTreeSet<i32> {
     system.spec.snowflake_config.iter().flat_map(|_| [HTTP, HTTPS]).collect()
 }
@@ -103,8 +104,8 @@ fn config(snowflake: &SnowflakeConfig, delivery: &Delivery) -> Config {
         role: Text::literal(&snowflake.role),
         database: Text::literal(&snowflake.database),
         schema: Text::literal(&snowflake.schema),
-        // Kafka Connect replaces this placeholder by the Snowflake key when it starts the connector, so the key is not
-        // stored in Connect's configuration.
+        // Kafka Connect replaces this placeholder by the Snowflake private key when it starts the connector, so the key
+        // is not stored in Connect's configuration.
         private_key: secret(secrets::snowflake_key::PRIVATE_KEY),
         passphrase: snowflake
             .private_key
@@ -117,7 +118,8 @@ fn config(snowflake: &SnowflakeConfig, delivery: &Delivery) -> Config {
         tolerance: Text::code("all"),
         log: Text::code("true"),
         dead_letters: Text::code(DEAD_LETTERS),
-        // Kafka has one broker, so the topic for undelivered records has one replica. Connect's default is three.
+        // A real-time system has one Kafka broker, so the topic for undelivered records has one replica. Connect's
+        // default is three.
         dead_letters_replicas: Text::code("1"),
         dead_letters_reasons: Text::code("true"),
     }

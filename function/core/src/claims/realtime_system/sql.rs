@@ -1,12 +1,12 @@
-//! Topics that a statement of Lenses SQL reads and writes, recognised by the keywords before their names. Lenses alone
-//! decides whether a statement is valid. A topic that is not recognised can cause a wrong warning or none. A name that
-//! the statement does not contain is never returned.
+//! Kafka topics that a statement of Lenses SQL reads and writes, recognised by the keywords before their names. Lenses
+//! alone decides whether a statement is valid. A topic that is not recognised can cause a wrong warning or none. A name
+//! that the statement does not contain is never returned.
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// Kafka topics that one or several statements of Lenses SQL read and write.
+/// Kafka topics that a text with one or several statements of Lenses SQL reads and writes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Topics {
     pub read: BTreeSet<String>,
@@ -38,7 +38,7 @@ impl Token {
 impl Topics {
     pub fn of(sql: &str) -> Self {
         let tokens = tokens(sql);
-        // A name before `AS (` is defined by the SQL statement itself and is not a topic.
+        // A name before `AS (` is defined by the SQL statement itself and is not a Kafka topic.
         let own: BTreeSet<&str> = tokens
             .windows(3)
             .filter(|three| three[1].is("AS") && three[2] == Token::Sign('('))

@@ -1,4 +1,5 @@
-//! SQL processors of Lenses. A script keeps them running in the agent, through the API of HQ.
+//! Part of a real-time system's plan: SQL processors of Lenses. A script in a pod of its own keeps them running in the
+//! Lenses agent, through the API of Lenses HQ.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,8 +30,8 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources
     meanwhile: "the keeper of SQL processors, which keep running unless their SQL changed",
 });
 
-/// SQL processor in the format of the Lenses agent's API. The script reads the first `name` in each line, so that field
-/// comes first.
+/// SQL processor in the format of the Lenses agent's API. The script that keeps SQL processors reads the first `name`
+/// in each line, so the field `name` comes first.
 #[derive(Serialize)]
 struct Stream<'a> {
     name: &'a str,
@@ -49,7 +50,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let image = system.tenant.image(Image::Curl);
     let credentials_generation = system.tenant.credentials_generation;
     if processors.is_empty() {
-        // A Job removes the SQL processors that an earlier version of the claim asked for.
+        // A claim without SQL processors gets a Job that removes those that an earlier version of the claim asked for.
         let task = Task {
             part: &part,
             name: APP,
@@ -88,11 +89,12 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     files.chain(keeper.resources("")).collect()
 }
 
-/// Largest value, in bytes, of the variable with all SQL statements. Linux permits 128 KiB for a variable with its
-/// name.
+/// Largest size, in bytes, of the text in the environment variable with all SQL statements of a claim. Linux permits
+/// 128 KiB for a variable with its name.
 const ROOM: usize = (128 << 10) - 16;
 
-/// Checks the size of all SQL statements together, because one variable holds them, and the topics that they write.
+/// Check of a claim's SQL processors: of the size of all statements together, because one environment variable holds
+/// them, and of the names of the Kafka topics that they write.
 pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     let size = lines(processors).len();
     if size > ROOM {
@@ -110,8 +112,8 @@ pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     }
 }
 
-/// Kafka topics that no SQL processor writes and `is_fed` does not accept, each with the index of the first processor
-/// that reads it.
+/// Kafka topics that some SQL processor reads, but no processor writes, and that `is_fed` does not accept as topics
+/// with another source of records. Each has the index of the first processor that reads it, for a warning.
 pub fn unwritten(processors: &[SqlProcessor], is_fed: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
     let topics: Vec<Topics> = processors.iter().map(|processor| Topics::of(&processor.sql)).collect();
     let is_written = |topic: &String| topics.iter().any(|other| other.written.contains(topic)) || is_fed(topic);

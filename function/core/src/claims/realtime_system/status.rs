@@ -1,4 +1,4 @@
-//! Status of a `RealtimeSystemClaim`: the addresses of its services, and the Secrets with their credentials.
+//! Status of a `RealtimeSystemClaim`: the addresses of the system's services, and the Secrets with their credentials.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -9,14 +9,15 @@ use crate::claims::between::addresses::Addresses;
 use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT};
 use crate::schema::Column;
 
-/// Addresses of the real-time system, and Secrets with its credentials.
+/// Addresses of the real-time system's services, and Secrets with their credentials.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// Addresses of the system. Hosts that end in `svc.cluster.local` are reached inside the virtual cluster only.
+    /// Addresses of the real-time system's services. Hosts that end in `svc.cluster.local` are reached inside the
+    /// virtual cluster only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
-    /// Names of the real-time system's Secrets, in its namespace inside the virtual cluster.
+    /// Names of the Secrets with the real-time system's credentials, in its namespace inside the virtual cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Secrets>,
 }
@@ -27,33 +28,33 @@ pub struct Status {
 pub struct Endpoints {
     #[serde(flatten)]
     pub of_routes: Addresses<RealtimeSystem>,
-    /// Kafka's bootstrap address.
+    /// Bootstrap address of Kafka, inside the virtual cluster.
     pub kafka: String,
-    /// Address of Schema Registry.
+    /// Address of Schema Registry, inside the virtual cluster.
     pub schema_registry: String,
-    /// Address of Kafka Connect's REST interface.
+    /// Address of Kafka Connect's REST interface, inside the virtual cluster.
     pub connect: String,
-    /// Address of Lenses HQ inside the virtual cluster.
+    /// Address of Lenses HQ, inside the virtual cluster.
     pub lenses_hq: String,
-    /// Address of PostgreSQL inside the virtual cluster.
+    /// Address of PostgreSQL, inside the virtual cluster.
     pub postgres: String,
-    /// Address of Metabase inside the virtual cluster.
+    /// Address of Metabase, inside the virtual cluster.
     pub metabase: String,
 }
 
-/// Names of the real-time system's Secrets.
+/// Names of the Secrets with the real-time system's credentials, in its namespace inside the virtual cluster.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Secrets {
-    /// Secret of the administrator of Lenses HQ: keys `username` and `password`.
+    /// Name of the Secret of the administrator of Lenses HQ: keys `username` and `password`.
     pub lenses: String,
-    /// Secret of the administrator of Metabase: keys `email` and `password`.
+    /// Name of the Secret of the administrator of Metabase: keys `email` and `password`.
     pub metabase: String,
-    /// Secret of the superuser of PostgreSQL: keys `username` and `password`.
+    /// Name of the Secret of the superuser of PostgreSQL: keys `username` and `password`.
     pub postgres: String,
 }
 
-/// Printer columns of a `RealtimeSystemClaim` beside those of every claim.
+/// Printer columns of a `RealtimeSystemClaim` for `kubectl get`, besides the columns of every claim.
 pub const COLUMNS: &[Column] = &[
     Column::wide("Environment", ".spec.environment", "Name of the environment, if it differs from the namespace."),
     Column::wide("Inside", ".spec.namespace", "Namespace inside the virtual cluster."),

@@ -1,6 +1,7 @@
 //! Accounts at the MQTT broker: the users of an `IotBrokerClaim`, the bridge to Kafka and the device simulator. Each
-//! account has a Secret inside the virtual cluster with its user name and password. This module alone names that
-//! Secret, except the bridge's, which Kafka reads and `claims/between` names.
+//! account has a Secret inside the virtual cluster with its user name and password. The names of these Secrets are
+//! defined in this module alone, except for the Secret of the bridge: Kafka reads it too, so `claims/between` defines
+//! its name.
 
 use std::collections::BTreeSet;
 

@@ -171,7 +171,8 @@ fn config(broker: &IotBroker) -> BTreeMap<String, String> {
     ])
 }
 
-/// Content of `mosquitto.conf`. Directives for all listeners must precede the first directive `listener`.
+/// Content of `mosquitto.conf`. Mosquitto requires directives for all listeners to precede the first directive
+/// `listener`.
 fn mosquitto_conf(broker: &IotBroker) -> String {
     let persistence: &[&str] = if broker.spec.mqtt_config.persistence {
         &["persistence true", "persistence_location /mosquitto/data/", "autosave_interval 60"]
@@ -206,7 +207,8 @@ fn mosquitto(broker: &IotBroker) -> Container {
         read_only("config", "/mosquitto/config"),
         read_only("auth", "/mosquitto/auth"),
         mount("data", "/mosquitto/data"),
-        // Mosquitto's image declares the path of its log as a volume. Mosquitto writes nothing there.
+        // Mosquitto's image declares the path of its log as a volume, so a volume of the pod is mounted at that path.
+        // Mosquitto writes nothing there.
         mount("log", "/mosquitto/log"),
     ];
     Container {

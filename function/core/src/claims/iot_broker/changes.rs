@@ -22,9 +22,9 @@ pub const VOLUME: Rule = Rule::new(
 )
 .at(".mqttConfig.storage");
 
-/// Rule for changes of the Secret with the MQTT bridge's password: a Secret can be named after a password was generated
-/// only if `credentialsGeneration` rises in the same change. Without mappings no bridge is composed, so no password was
-/// generated for it.
+/// Rule for changes of the Secret with the MQTT bridge's password: after a password was generated, a claim can name a
+/// Secret only if `credentialsGeneration` rises in the same change. Without mappings no bridge is composed, so no
+/// password was generated for it.
 pub const BRIDGE_PASSWORD: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.connectorConfig.credentialsSecretRef) || has(oldSelf.connectorConfig.credentialsSecretRef) \
@@ -37,8 +37,8 @@ pub const BRIDGE_PASSWORD: Rule = Rule::new(
 )
 .at(".connectorConfig.credentialsSecretRef");
 
-/// Rule for changes of the Secrets with the passwords of the MQTT broker's users: a Secret can be named after a
-/// password was generated only if `credentialsGeneration` rises in the same change.
+/// Rule for changes of the Secrets with the passwords of the MQTT broker's users: after a password was generated, a
+/// claim can name a Secret only if `credentialsGeneration` rises in the same change.
 pub const USER_PASSWORDS: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || self.mqttConfig.users.all(now, !has(now.credentialsSecretRef) \

@@ -257,7 +257,7 @@ fn mixed(mappings: &[Mapping], index: usize) -> Option<(&'static str, String)> {
     ))
 }
 
-/// Warnings about fields of an `IotBrokerClaim` that have no effect.
+/// Warnings about fields that an author sets in an `IotBrokerClaim` and that have no effect.
 fn without_effect(broker: &IotBroker) -> Vec<String> {
     let spec = &broker.spec;
     let connector = &spec.connector_config;

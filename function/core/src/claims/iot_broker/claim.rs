@@ -74,8 +74,8 @@ pub struct MqttConfig {
     /// namespace that carry the label `platform.example.org/mqtt-client: "true"`; with `tls` these pods use port 8883
     /// instead.
     pub listeners: Listeners,
-    /// Certificate for MQTT over TLS on port 8883. Port 1883, without TLS, is then open to the bridge and the simulator
-    /// only. Absent: the broker has no port with TLS.
+    /// Certificate of the MQTT broker for MQTT over TLS on port 8883. Port 1883, without TLS, is then open to the
+    /// bridge and the simulator only. Absent: the broker has no port with TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<BrokerTls>,
     /// Whether the broker keeps retained messages, subscriptions and queues on a volume, so that they outlive a
@@ -129,7 +129,7 @@ impl Default for MqttConfig {
     }
 }
 
-/// Certificate for MQTT over TLS.
+/// Certificate of the MQTT broker for MQTT over TLS.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BrokerTls {

@@ -21,8 +21,8 @@ fn resources(broker: &IotBroker) -> Vec<Resource> {
     if connector.simulator.enabled {
         outward = outward.to(siblings(&part), &[mqtt::MQTT_PORT]);
     }
-    // The connectors of the MQTT bridge run in Kafka's pod. The broker's own pods that reach Kafka Connect keep or
-    // remove these connectors. A claim without mappings has such a pod too, of the Job that removes connectors.
+    // The connectors of the MQTT bridge run in Kafka's pod. The broker's own pods connect to Kafka Connect only to keep
+    // or remove these connectors. A claim without mappings has such a pod too, of the Job that removes connectors.
     if connector.mappings.is_empty() {
         outward = outward.to(app(KAFKA_APP), &[CONNECT_PORT]);
     } else {

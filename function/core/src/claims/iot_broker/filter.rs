@@ -66,8 +66,8 @@ pub fn unpublishable(topic: &str) -> Option<String> {
 }
 
 fn refused_by_the_broker(filter: &str, publishes: bool) -> Option<String> {
-    // MQTT topics below `$SYS` may be read by clients, but only the broker publishes there, so they are refused for a
-    // right to publish alone.
+    // MQTT clients may read topics below `$SYS`, but only the broker publishes there, so a filter for such topics is
+    // refused only among rights to publish.
     let own = ["$SYS", "$share"].into_iter().filter(|_| publishes).find(|own| filter.starts_with(own));
     let reason = match own.or_else(|| filter.starts_with("$CONTROL/").then_some("$CONTROL")) {
         Some("$CONTROL") => "$CONTROL: this broker has nothing that could be controlled by messages",

@@ -1,6 +1,6 @@
 //! Values of the label `app` on the pods of a real-time system that call its servers. The network policy of a server
-//! admits its callers by these labels, and the callers use the server's own names, so the labels have a file of their
-//! own.
+//! admits its callers by these labels, and the callers' files use names from the server's file. So the labels have a
+//! file of their own, without which the two files would use each other.
 
 pub const ANALYTICS: &str = "health-analytics";
 pub const CONNECT_METRICS: &str = "kafka-connect-metrics";

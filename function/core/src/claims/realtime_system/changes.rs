@@ -23,8 +23,8 @@ pub const EMAIL: Rule = Rule::new(
 )
 .at(".email");
 
-/// Rule for changes of the Secret with the password of the administrator in Lenses HQ: a Secret can be named after a
-/// password was generated only if `credentialsGeneration` rises in the same change.
+/// Rule for changes of the Secret with the password of the administrator in Lenses HQ: after a password was generated,
+/// a claim can name a Secret only if `credentialsGeneration` rises in the same change.
 pub const LENSES_PASSWORD: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.lensesConfig.administrator.credentialsSecretRef) || has(oldSelf.lensesConfig.administrator.credentialsSecretRef)",
@@ -33,8 +33,8 @@ pub const LENSES_PASSWORD: Rule = Rule::new(
 )
 .at(".lensesConfig.administrator.credentialsSecretRef");
 
-/// Rule for changes of the Secret with the password of the administrator in Metabase: a Secret can be named after a
-/// password was generated only if `credentialsGeneration` rises in the same change.
+/// Rule for changes of the Secret with the password of the administrator in Metabase: after a password was generated, a
+/// claim can name a Secret only if `credentialsGeneration` rises in the same change.
 pub const DASHBOARD_PASSWORD: Rule = Rule::new(
     "self.credentialsGeneration > oldSelf.credentialsGeneration \
     || !has(self.dashboard.administrator.credentialsSecretRef) || has(oldSelf.dashboard.administrator.credentialsSecretRef)",

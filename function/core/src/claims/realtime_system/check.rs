@@ -184,7 +184,7 @@ pub fn dashboard_email(dashboard: &Dashboard, tenant: &Tenant) -> String {
 }
 
 /// Check of the Kafka topics in a claim: their number, names and retention. Kafka writes a dot as an underscore in the
-/// names of metrics, so two topics must differ in more than that.
+/// names of metrics, so two topics must not differ in dots and underscores alone.
 pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
     if let Some(fault) = too_many("spec.kafkaConfig.topics", kafka.topics.len(), most, "topics") {
         faults.push(fault);

@@ -46,8 +46,9 @@ pub struct Spec {
     #[serde(default = "yes")]
     pub expose: bool,
 
-    /// Whether Prometheus scrapes Lenses and the counts of records that Kafka Connect skips, with alerts on these
-    /// counts, and Grafana shows a dashboard of the system. Needs the environment's component `observability`.
+    /// Whether the environment monitors the system: Prometheus scrapes Lenses and the counts of records that Kafka
+    /// Connect skips, alerts on these counts are defined, and Grafana shows a dashboard. Needs the environment's
+    /// component `observability`.
     #[serde(default = "yes")]
     pub monitoring: bool,
 
@@ -58,8 +59,8 @@ pub struct Spec {
     #[serde(default)]
     pub kafka_config: KafkaConfig,
 
-    /// Delivery of Kafka topics to Snowflake. Absent: no connector to Snowflake is created. If it is removed later, the
-    /// connector is removed; records that were delivered stay in Snowflake.
+    /// Delivery of Kafka topics to Snowflake. Absent: no connector to Snowflake is created. If this field is removed
+    /// later, the connector is removed; records that were delivered stay in Snowflake.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snowflake_config: Option<SnowflakeConfig>,
 
@@ -120,11 +121,11 @@ pub struct LensesConfig {
     #[serde(default)]
     pub secure_session_cookies: bool,
 
-    /// CPU and memory of Lenses HQ.
+    /// CPU and memory that Lenses HQ requests.
     #[serde(default)]
     pub hq: Hq,
 
-    /// CPU, memory and Java heap of the Lenses agent.
+    /// CPU and memory that the Lenses agent requests, and its Java heap.
     #[serde(default)]
     pub agent: Agent,
 }
@@ -171,7 +172,7 @@ impl Default for LensesAdministrator {
     }
 }
 
-/// CPU and memory of Lenses HQ.
+/// CPU and memory that Lenses HQ requests.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Hq {
@@ -190,7 +191,7 @@ impl Default for Hq {
     }
 }
 
-/// CPU, memory and Java heap of the Lenses agent.
+/// CPU and memory that the Lenses agent requests, and its Java heap.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Agent {
@@ -248,7 +249,7 @@ pub struct KafkaConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub broker_heap: Option<String>,
-    /// Archives with Kafka connectors that Kafka's image does not contain.
+    /// Archives with Kafka connectors. If an archive is absent, the connector in Kafka's image is used.
     pub connectors: Connectors,
 }
 
@@ -356,7 +357,7 @@ pub struct Connectors {
 #[serde(rename_all = "camelCase")]
 pub struct Archive {
     /// HTTPS address of the archive, with a server's name and port 443; it ends in `.jar` or `.zip`. If the platform
-    /// team lists servers, the address must be at one of them, with the port that they list.
+    /// team lists servers, the archive must come from one of these servers, at the port that they list.
     #[schemars(length(min = 1, max = 1000), regex(pattern = form::ARCHIVE_URL))]
     pub url: String,
     /// SHA-256 checksum of the connector's archive, 64 hexadecimal digits, as `sha256sum` prints it.
@@ -410,7 +411,7 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// Least memory with which Metabase starts, in mebibytes.
+    /// Least memory with which Metabase starts, in mebibytes. A smaller `dashboard.memory` in a claim is a fault.
     pub const LEAST_MEBIBYTES: u64 = 1536;
 }
 

@@ -145,7 +145,7 @@ fn kafka(system: &RealtimeSystem) -> Container {
 fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
     vec![
         env("ADV_HOST", system.tenant.service_host(KAFKA_SERVICE)),
-        // Demonstration features of Kafka's image, all switched off by variables.
+        // Demonstration features of Kafka's image, all switched off by environment variables.
         env("SAMPLEDATA", "0"),
         env("RUNNING_SAMPLEDATA", "0"),
         env("RUNTESTS", "0"),

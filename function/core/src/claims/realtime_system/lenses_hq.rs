@@ -31,7 +31,7 @@ pub const HTTP: (&str, i32) = ("http", 9991);
 pub const AGENTS: (&str, i32) = ("agents", 10000);
 pub const METRICS: (&str, i32) = ("metrics", 9090);
 
-/// Name of the field in a claim's status with the address of the user interface of Lenses.
+/// Name of the field, in the status of a `RealtimeSystemClaim`, with the address of the user interface of Lenses.
 pub const ADDRESS: &str = "lenses";
 
 const CONFIG: &str = "lenses-hq-config";

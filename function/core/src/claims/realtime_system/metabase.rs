@@ -30,7 +30,7 @@ pub const HTTP: Port = ("http", 3000);
 /// user from the start.
 const USER: i64 = 2000;
 
-/// First label of the host name of Metabase's route, before the domain.
+/// First label of the host name of Metabase's route: `analytics` in `analytics.<domain>`.
 const HOST: &str = "analytics";
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DASHBOARD, resources)

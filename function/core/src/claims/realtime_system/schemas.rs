@@ -45,8 +45,8 @@ enum When {
 }
 
 impl When {
-    /// Name of the condition for the registration of a topic's schema, in the environment variable of the script that
-    /// registers schemas.
+    /// Name of the condition under which a Kafka topic's schema is registered, as the script that registers schemas
+    /// reads it from an environment variable.
     fn name(self) -> &'static str {
         match self {
             Self::First => "first",
@@ -55,8 +55,9 @@ impl When {
     }
 }
 
-/// Schemas of Kafka topics to register, at most one for each topic. A topic without a schema in the claim gets none,
-/// except `device_data`: the platform's schema for it is registered only if the topic has no other.
+/// Schemas that are registered in Schema Registry for a claim's Kafka topics, at most one for each topic. A topic
+/// without a schema in the claim gets none, except `device_data`: the platform's schema for it is registered only if
+/// the topic has no other.
 ///
 /// The sizes of the schemas are checked, and the syntax of each one in its language.
 pub fn check(faults: &mut Vec<Fault>, topics: &[Topic]) -> Vec<Registered> {

@@ -77,8 +77,8 @@ pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("CONNECTOR_NAME", APP),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", to_text(&config(snowflake, delivery))),
-        // The reference of `CREDENTIAL_PRESENT` to a Secret keeps the pod that keeps the Snowflake connector from
-        // starting before the Snowflake private key exists.
+        // The variable `CREDENTIAL_PRESENT` refers to a Secret, so that the pod whose script keeps the Snowflake
+        // connector does not start before the Snowflake private key exists.
         secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
     ]
 }

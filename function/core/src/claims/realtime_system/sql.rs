@@ -15,9 +15,9 @@ pub struct Topics {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
-    /// Unquoted word of an SQL statement: a name, a number or a keyword.
+    /// Token of an SQL statement that is an unquoted word: a name, a number or a keyword.
     Word(String),
-    /// Name in backquotes in an SQL statement, which is never a keyword.
+    /// Token of an SQL statement that is a name in backquotes, and so never a keyword.
     Name(String),
     Sign(char),
 }

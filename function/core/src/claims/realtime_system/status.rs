@@ -13,8 +13,8 @@ use crate::schema::Column;
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// Addresses of the real-time system's services. Hosts that end in `svc.cluster.local` are reached inside the
-    /// virtual cluster only.
+    /// Addresses of the real-time system's services, such as Kafka and Lenses. Hosts that end in `svc.cluster.local`
+    /// are reached inside the virtual cluster only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoints: Option<Endpoints>,
     /// Names of the Secrets with the real-time system's credentials, in its namespace inside the virtual cluster.
@@ -22,7 +22,7 @@ pub struct Status {
     pub secrets: Option<Secrets>,
 }
 
-/// Addresses of the real-time system's services.
+/// Addresses of the real-time system's services, such as Kafka and Lenses.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoints {

@@ -39,7 +39,8 @@ pub const NAMESPACES: Rule = Rule::new(
 .at(".namespaces");
 
 /// Rule for changes of an environment's `tenants`, which say whose claims may use each namespace inside the virtual
-/// cluster. An existing namespace keeps its entry, or stays without one. A new namespace may come with an entry.
+/// cluster. An existing namespace keeps its entry in the list, or stays without one. A new namespace may come with an
+/// entry.
 pub const TENANTS: Rule = Rule::new(
     "(!has(oldSelf.tenants) || oldSelf.tenants.all(old, has(self.tenants) && old in self.tenants)) \
     && (!has(self.tenants) || self.tenants.all(now, has(oldSelf.tenants) && now in oldSelf.tenants \

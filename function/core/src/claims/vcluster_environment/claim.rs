@@ -108,7 +108,7 @@ pub struct Spec {
     {"rule": "!self.knativeServing || self.istio", "message": "knativeServing needs istio: set istio to true as well", "fieldPath": ".knativeServing"}
 ]))]
 pub struct Components {
-    /// Whether Istio is installed, with its ingress gateway. Claims with `expose` need it.
+    /// Whether Istio is installed, with its ingress gateway. Claims that `expose` anything need it.
     #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
     pub istio: bool,
     /// Whether Knative Serving is installed. The device simulator and the analytics proxy need it. Needs `istio`.

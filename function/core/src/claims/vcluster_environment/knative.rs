@@ -38,8 +38,8 @@ fn resources(environment: &Environment) -> Vec<Resource> {
         namespace_exists: true,
         values: operator(settings),
     };
-    // During its installation, Knative Serving looks up the Service of the Istio ingress gateway, so it waits for the
-    // gateway.
+    // During its installation, Knative Serving looks up the Service of the Istio ingress gateway, so the KnativeServing
+    // resource waits for the gateway.
     let part = environment.part(
         parts::KNATIVE_SERVING,
         parts::KNATIVE_SERVING,

@@ -92,7 +92,8 @@ fn values(environment: &Environment) -> Value {
             // An empty administrator password makes Grafana's chart generate a password and keep it. The chart's
             // default password is public.
             "adminPassword": "",
-            // The dashboards of kube-prometheus-stack show nodes, and a virtual cluster has none.
+            // The dashboards of kube-prometheus-stack show nodes, which a virtual cluster does not have, so they are
+            // not installed.
             "defaultDashboardsEnabled": false,
             "resources": requests(Cpu::thousandths(100), "256Mi", "1Gi"),
             "sidecar": {

@@ -108,8 +108,8 @@ fn release(environment: &Environment) -> Resource {
         .release_on_host("release", installation)
 }
 
-/// Objects with a Cluster and a VCluster for Cluster API. Cluster API deletes a VCluster together with its Cluster, so
-/// Crossplane deletes only the Cluster.
+/// Objects of provider-kubernetes that create a Cluster and a VCluster, from which Cluster API installs the virtual
+/// cluster. Cluster API deletes a VCluster together with its Cluster, so Crossplane deletes only the Cluster.
 fn cluster(environment: &Environment) -> Vec<Resource> {
     let name = &environment.spec.name;
     let part = environment.part(parts::VIRTUAL_CLUSTER, parts::VIRTUAL_CLUSTER, name, waits_for(environment));

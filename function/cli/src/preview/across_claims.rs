@@ -1,6 +1,7 @@
-//! Warnings about claims that do not fit together: an environment that does not admit a tenant, two claims for one
-//! place, a bridge to a topic that does not exist. Each claim is valid by itself, and a cluster may have the claims
-//! that are missing in the files, so none of this is a fault.
+//! Warnings of the command `preview` about claims that do not fit together: an environment that does not admit a system
+//! or broker, two claims for the same environment or namespace, an MQTT bridge to a Kafka topic that does not exist.
+//! Each of these claims is valid by itself, and a cluster may have the claims that the previewed files lack, so none of
+//! the warnings is a fault.
 
 use std::collections::{BTreeSet, HashMap};
 use std::{ptr, slice};
@@ -21,7 +22,7 @@ use serde_json::Value;
 use super::claim::Shown;
 use crate::documents::fault::Located;
 
-/// All warnings about claims that do not fit together.
+/// All warnings of a preview about claims that do not fit together, such as two claims for one environment.
 pub fn warnings(claims: &[Shown]) -> Vec<Located> {
     let mut warnings = Vec::new();
     let hosts = hosts(claims);
@@ -45,8 +46,9 @@ pub fn warnings(claims: &[Shown]) -> Vec<Located> {
     warnings
 }
 
-/// Warning about a tenant whose environment is not in the files, although another one there has the tenant's namespace
-/// or a similar name.
+/// Warning about a system or broker whose environment is missing in the previewed files. The warning suggests an
+/// environment that the files have: one with the namespace of the system or broker, or else one with a similar name.
+/// Without such an environment, there is no warning.
 fn astray(environments: &[(&str, Vec<String>)], tenant: &Shown) -> Option<Located> {
     let consumer = tenant.composed.consumer.as_ref()?;
     let names: Vec<&str> = environments.iter().map(|(name, _)| *name).collect();
@@ -61,13 +63,13 @@ fn astray(environments: &[(&str, Vec<String>)], tenant: &Shown) -> Option<Locate
     Some(Located { message, ..tenant.asked.fault("spec.environment", "") })
 }
 
-/// Whether the previewed files hold the environment that a tenant's claim uses. True for a claim that needs no
-/// environment.
+/// Whether the previewed files hold the environment that a system's or broker's claim uses. Also true for the claim of
+/// an environment, which uses none.
 fn is_received(tenant: &Shown, hosts: &HashMap<&str, (&Shown, &Value)>) -> bool {
     tenant.composed.consumer.as_ref().is_none_or(|consumer| hosts.contains_key(consumer.environment.as_str()))
 }
 
-/// Names of all environments in the previewed files, each with its namespaces inside.
+/// Names of all environments in the previewed files, each with the namespaces in its virtual cluster.
 fn environments<'a>(claims: &'a [Shown]) -> Vec<(&'a str, Vec<String>)> {
     let [environment, ..] = &KINDS;
     let named = |(host, spec): (&'a Shown, Environment)| {
@@ -77,8 +79,8 @@ fn environments<'a>(claims: &'a [Shown]) -> Vec<(&'a str, Vec<String>)> {
     all::<Environment>(claims, environment).map(named).collect()
 }
 
-/// Gives each claim of a preview the status that it has once its environment is ready: endpoints over TLS where the
-/// environment has a certificate.
+/// Gives each system and broker of a preview the status that its claim has once the environment is ready: with
+/// endpoints over TLS if the environment has a certificate.
 pub fn settle(claims: &mut [Shown]) {
     let hosts = hosts(claims);
     let over_tls = |tenant: &Shown| {
@@ -92,8 +94,8 @@ pub fn settle(claims: &mut [Shown]) {
     }
 }
 
-/// Claims in the previewed files that make environments, by environment name, each with the ProviderConfig that
-/// publishes the environment's offer.
+/// Environments in the previewed files, by name: for each, the claim that makes the environment, and the ProviderConfig
+/// whose annotations publish what the environment offers to systems and brokers.
 fn hosts<'a>(claims: &'a [Shown<'a>]) -> HashMap<&'a str, (&'a Shown<'a>, &'a Value)> {
     let mut hosts = HashMap::new();
     for shown in claims {
@@ -110,26 +112,29 @@ fn hosts<'a>(claims: &'a [Shown<'a>]) -> HashMap<&'a str, (&'a Shown<'a>, &'a Va
     hosts
 }
 
-/// Admission of a tenant as its environment answers once that environment is ready, for a preview without a cluster.
+/// Answer of an environment to a system or broker that asks for admission: open, or the reason why not. The answer is
+/// that of a ready environment, because in a preview, without a cluster, no environment becomes ready.
 fn admission(consumer: &Consumer, provider_config: &Value) -> Admission {
     Admission::of(consumer, Some(provider_config)).in_the_end()
 }
 
-/// Reasons for waiting that a tenant's claim would report even with its environment ready.
+/// Reasons why a system or broker would wait even if its environment were ready, such as a component that the
+/// environment has switched off. A preview shows these reasons as warnings.
 fn reasons(tenant: &Shown, consumer: &Consumer, admission: &Admission) -> Vec<String> {
     let waited_for = tenant.composed.plan.resources.iter().flat_map(|resource| resource.waits_for).copied().collect();
     admission.reasons(consumer, &waited_for)
 }
 
-/// Faults of a tenant whose claim names Secrets on the host that its environment does not open to it: a cluster would
-/// refuse the claim.
+/// Messages about Secrets on the host cluster that a system's or broker's claim names, although its environment does
+/// not open them to the claim. A preview shows them as warnings; in a cluster, such a claim is refused.
 fn unnameable(tenant: &Shown, consumer: &Consumer, provider_config: &Value) -> impl Iterator<Item = String> {
     let nameable = Nameable::of(consumer, Some(provider_config));
     let faults = nameable.faults(consumer, &tenant.composed.host_secrets, &|_, _| None);
     faults.into_iter().map(|fault| fault.to_string())
 }
 
-/// Warning about a tenant's route to a host that the environment's gateway does not serve.
+/// Warning about a host name that a system's or broker's route has, but that the gateway of its environment does not
+/// serve.
 fn unserved(tenant: &Shown, consumer: &Consumer, host: &Shown) -> Option<String> {
     let status = &host.composed.view.status;
     let served: BTreeSet<&str> = texts(status.get("hosts")).collect();
@@ -144,8 +149,9 @@ fn unserved(tenant: &Shown, consumer: &Consumer, host: &Shown) -> Option<String>
     Some(format!("the gateway of {host} does not serve {missed}: set spec.domain to {domain}"))
 }
 
-/// Warning about `secureSessionCookies` that does not match the environment's TLS: the browser does not send the
-/// session to Lenses, or sends it in plain text.
+/// Warning about the field `secureSessionCookies` of a real-time system if it does not fit the environment's TLS. If
+/// the field is true without TLS, browsers do not send the session cookie to Lenses, and nobody can log in. If the
+/// field is false with TLS, browsers may send the session cookie in plain text.
 fn cookies(tenant: &Shown, consumer: &Consumer, admission: &Admission) -> Option<String> {
     let [_, system, _] = &KINDS;
     let (_, system) = all::<System>(slice::from_ref(tenant), system).next()?;
@@ -167,8 +173,9 @@ fn texts(list: Option<&Value>) -> impl Iterator<Item = &str> {
     list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Warnings about two claims for one place. Only the lock of a place has a fixed `metadata.name`; Crossplane generates
-/// all other names. Two claims with the same lock therefore ask for the same place.
+/// Warnings about two claims of one kind for the same environment, or for the same namespace in it. Among the resources
+/// of a claim, only the lock has a fixed `metadata.name`; Crossplane generates all other names. Two claims with locks
+/// of the same name therefore ask for the same environment or namespace.
 fn contested(claims: &[Shown]) -> Vec<Located> {
     let mut warnings = Vec::new();
     let mut firsts: HashMap<(&str, &str), &Shown> = HashMap::new();
@@ -196,7 +203,8 @@ fn named(composed: &Value) -> Option<(&str, &str)> {
     Some((text("/kind")?, text("/metadata/name")?))
 }
 
-/// Warnings about mappings of an MQTT bridge to Kafka topics that the real-time system in the same place does not have.
+/// Warnings about MQTT bridges that carry messages to a Kafka topic which the real-time system in the same environment
+/// and namespace does not have.
 fn unfed(claims: &[Shown]) -> Vec<Located> {
     let [_, system, broker] = &KINDS;
     let mut warnings = Vec::new();
@@ -221,8 +229,9 @@ fn unfed(claims: &[Shown]) -> Vec<Located> {
     warnings
 }
 
-/// Warnings about topics that a SQL processor reads, but no processor and no bridge mapping in the same place writes. A
-/// place without a bridge has no warnings: something outside the files writes its topics.
+/// Warnings about Kafka topics that a SQL processor of Lenses reads, but to which no SQL processor and no MQTT bridge
+/// in the same environment and namespace writes. Without a bridge in the namespace, there are no warnings, because
+/// programs outside the previewed files may write the topics.
 fn unwritten(claims: &[Shown]) -> Vec<Located> {
     let [_, system, broker] = &KINDS;
     let mut warnings = Vec::new();
@@ -242,9 +251,10 @@ fn unwritten(claims: &[Shown]) -> Vec<Located> {
     warnings
 }
 
-/// Claims of one kind in a preview, each with its parsed spec.
+/// Claims of one kind in a preview, each with its spec as a typed value.
 fn all<'a, S: DeserializeOwned>(claims: &'a [Shown], kind: &Kind) -> impl Iterator<Item = (&'a Shown<'a>, S)> {
     let of_kind = claims.iter().filter(|shown| shown.asked.kind.claim == kind.claim);
-    // A claim whose spec cannot be parsed is skipped here: it has been reported as a fault already.
+    // A claim whose spec cannot be parsed has no warnings, because the preview has already reported a fault of the
+    // spec.
     of_kind.filter_map(|shown| Some((shown, serde_json::from_value(shown.asked.spec.clone()).ok()?)))
 }

@@ -1,5 +1,5 @@
-//! Schema check of the objects that are read: the fields of an Application, a claim and a composite outside of the
-//! claim's spec, by the rules of an API server.
+//! Check of the Kubernetes objects that the command `preview` reads, by the rules of an API server: all fields of an
+//! Application, and the fields of a claim or composite outside of its spec and status.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -10,18 +10,20 @@ use realtime_platform_core::schema::{Checker, Step, join};
 use schemars::JsonSchema;
 use serde_json::Value;
 
-/// API server's limit for all annotations of an object together, in bytes.
+/// Limit of the Kubernetes API server for all annotations of one object together, keys and values, in bytes.
 const MOST_ANNOTATIONS: usize = 256 << 10;
 
 static APPLICATION: LazyLock<Checker> = LazyLock::new(Checker::of::<Application>);
 static OBJECT: LazyLock<Checker> = LazyLock::new(Checker::of::<Object>);
 
-/// Faults of an OAM Application, except in the properties of its components, which their own definitions check.
+/// Faults of an OAM Application, except in the `properties` of its components. The schema of the claim that a component
+/// becomes checks the component's properties.
 pub fn of_application(value: &Value) -> Vec<Fault> {
     faults(&APPLICATION, value)
 }
 
-/// Faults of an object that is no Application, except in its spec and status, which are checked elsewhere.
+/// Faults of a claim or composite, except in its spec and status. The schema of the claim checks the spec; the status
+/// is not checked, because users do not write it.
 pub fn of_object(value: &Value) -> Vec<Fault> {
     faults(&OBJECT, value)
 }
@@ -34,15 +36,16 @@ fn faults(checker: &Checker, value: &Value) -> Vec<Fault> {
     faults
 }
 
-/// Faults of labels and annotations by rules of the API server that a JSON schema cannot express.
+/// Faults of an object's labels and annotations by those rules of the Kubernetes API server that a JSON schema cannot
+/// express.
 fn metadata(value: &Value) -> Vec<Fault> {
     let entries = |name: &str| value.get("metadata")?.get(name)?.as_object();
     let mut faults = Vec::new();
     for name in ["labels", "annotations"] {
         for (key, value) in entries(name).into_iter().flatten() {
             let field = || join(&format!("metadata.{name}"), &Step::Field(key));
-            // The API server lower-cases the key of an annotation before it checks it, so that only annotations may
-            // have upper-case letters before the slash.
+            // The Kubernetes API server lower-cases the key of an annotation before it checks the key. So the key of an
+            // annotation may have upper-case letters before the slash, and the key of a label may not.
             let is_key = qualified_name(key) || (name == "annotations" && qualified_name(&key.to_lowercase()));
             if !is_key {
                 faults.push(Fault::new(field(), "must have a key of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be"));
@@ -63,7 +66,7 @@ fn metadata(value: &Value) -> Vec<Fault> {
     faults
 }
 
-/// Fields of every Kubernetes object.
+/// Schema of the fields that every Kubernetes object has, by which a preview checks claims and composites.
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(dead_code, reason = "only its schema is used")]
@@ -85,7 +88,8 @@ struct Metadata {
     labels: Option<BTreeMap<String, String>>,
     annotations: Option<BTreeMap<String, String>>,
     finalizers: Option<Vec<String>>,
-    // Metadata of a Kubernetes object that the API server writes.
+    // Fields of a Kubernetes object's metadata that the API server writes. They may have any value, because they are in
+    // the output of `kubectl get -o yaml`, which a preview accepts.
     creation_timestamp: Option<Value>,
     deletion_grace_period_seconds: Option<Value>,
     deletion_timestamp: Option<Value>,
@@ -104,7 +108,7 @@ struct Application {
     api_version: String,
     kind: String,
     metadata: Metadata,
-    /// What the Application consists of.
+    /// Components, policies and workflow of the Application.
     spec: ApplicationSpec,
     status: Option<Value>,
 }
@@ -112,7 +116,7 @@ struct Application {
 #[derive(JsonSchema)]
 #[allow(dead_code, reason = "only its schema is used")]
 struct ApplicationSpec {
-    /// The list of what the Application consists of.
+    /// Components of the Application: a list whose entries have a name and a type.
     components: Vec<Component>,
     policies: Option<Vec<Policy>>,
     workflow: Option<Workflow>,
@@ -123,7 +127,7 @@ struct ApplicationSpec {
 #[allow(dead_code, reason = "only its schema is used")]
 struct Component {
     name: String,
-    /// What the component is.
+    /// Type of the component: the name of its ComponentDefinition, such as `iot-broker`.
     r#type: String,
     properties: Option<Value>,
     traits: Option<Vec<Trait>>,

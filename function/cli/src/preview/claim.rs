@@ -1,4 +1,4 @@
-//! Claims together with their plans: the input of every output format of a preview.
+//! Claims of a preview together with their plans: the input of every output format of the command `preview`.
 
 use std::fmt;
 
@@ -12,16 +12,17 @@ use serde_json::Value;
 use super::collect::Asked;
 use crate::documents::fault::Located;
 
-/// Claim, with its plan and with the settings for its kind.
+/// Claim in the previewed files, with the plan of its resources and with the platform team's settings.
 pub struct Shown<'a> {
     pub asked: Asked<'a>,
     pub composed: Composed,
-    /// Platform team's settings for claims of this kind.
+    /// Platform team's settings for all claims of the kind to which this claim belongs.
     pub settings: Settings,
 }
 
 impl Shown<'_> {
-    /// Kind, namespace and name, which identify the claim in each of its versions.
+    /// Identity of a claim, by which a preview recognises the same claim in two files or versions: kind, namespace,
+    /// name.
     pub fn identity(&self) -> (&'static str, &str, &str) {
         (self.asked.kind.claim, &self.asked.claim.namespace, &self.asked.claim.name)
     }
@@ -30,23 +31,27 @@ impl Shown<'_> {
         self.composed.plan.resources.iter().map(|resource| &resource.composed)
     }
 
-    /// Manifests as they end up in the clusters, without the Objects around them.
+    /// Manifests of a claim's resources as they end up in the clusters: for an Object of provider-kubernetes, the
+    /// manifest inside the Object.
     pub fn manifests(&self) -> impl Iterator<Item = &Value> {
         self.composed.plan.resources.iter().map(Resource::manifest)
     }
 
-    /// Faults of values that a new claim must not have. A claim that exists already may keep them.
+    /// Faults of values that a new claim must not have, but that an existing claim may keep. A claim that was read from
+    /// a cluster has none of these faults.
     pub fn barred(&self) -> impl Iterator<Item = Located> {
         let faults = if self.asked.stands { Vec::new() } else { barred(&self.composed.immutable) };
         faults.into_iter().map(|fault| self.asked.fault(&fault.field, fault.message))
     }
 
-    /// Environment and namespace inside that the claim is for; `None` for an environment.
+    /// Environment that a system or broker uses, and its namespace in the environment's virtual cluster; `None` for the
+    /// claim of an environment.
     pub fn place(&self) -> Option<(&str, &str)> {
         self.composed.consumer.as_ref().map(|consumer| (consumer.environment.as_str(), consumer.namespace.as_str()))
     }
 
-    /// Cluster of a resource: the host, or the claim's virtual cluster.
+    /// Cluster in which a resource of the claim's plan is created: the host cluster, or the virtual cluster of the
+    /// claim's environment.
     pub fn cluster(&self, place: Place) -> Cluster<'_> {
         match place {
             Place::Host => Cluster::Host,
@@ -54,7 +59,7 @@ impl Shown<'_> {
         }
     }
 
-    /// Name of the environment that the claim makes or uses, from a label of its composed resources.
+    /// Name of the environment that a claim makes or uses, read from a label of the claim's composed resources.
     pub fn environment(&self) -> &str {
         let pointer = format!("/metadata/labels/{}", label("environment").replace('/', "~1"));
         let labelled = self.composed().find_map(|composed| composed.pointer(&pointer));
@@ -62,7 +67,7 @@ impl Shown<'_> {
     }
 }
 
-/// Cluster, under the name that is printed for people.
+/// Cluster in which resources of a plan are created, printed as `the host cluster` or `the virtual cluster NAME`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cluster<'a> {
     Host,

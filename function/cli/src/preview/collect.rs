@@ -1,5 +1,5 @@
-//! Claims found in documents. An Application becomes claims exactly as in KubeVela: a component's `properties` become
-//! the claim's `spec`.
+//! Claims in the YAML documents that the command `preview` reads. An Application becomes claims exactly as in KubeVela:
+//! the `properties` of a component become the `spec` of a claim.
 
 use std::fmt;
 
@@ -20,38 +20,39 @@ const APPLICATION: &str = "Application";
 const OAM_GROUP: &str = "core.oam.dev";
 const OAM_API_VERSION: &str = "core.oam.dev/v1beta1";
 
-/// Claim found in a document of the previewed files, as its author wrote it.
+/// Claim in a previewed YAML document as its author wrote it: a claim, a composite, or a component of an Application.
 pub struct Asked<'a> {
     pub document: &'a Document,
     pub kind: &'static Kind,
     pub claim: Claim,
-    /// Name of the composite, if the document holds a composite in place of its claim.
+    /// Name of the composite, if the previewed document holds the composite of a claim in place of the claim itself.
     pub composite: Option<String>,
     pub spec: Value,
-    /// Whether the object has a UID: it was read from a cluster, and the claim exists already.
+    /// Whether the claim exists already: its object in the previewed file has a UID, and so was read from a cluster.
     pub stands: bool,
-    /// Name of the spec in the author's file: `spec`, a component's `properties`, or a misspelling of one of them.
+    /// Name of the field with the claim's spec in the author's file, for messages: `spec`, `properties`, or a
+    /// misspelling.
     pub root: &'a str,
-    /// Properties of the component that are set only when KubeVela deploys the Application.
+    /// Properties of the component that KubeVela sets only at deployment, so that a preview lacks their values.
     brought: Vec<Brought>,
-    /// Path from the document to the claim in it, as a prefix of field paths, such as `spec.components[0].`; empty for
-    /// the document itself.
+    /// Path from the previewed YAML document to the claim inside the document, as a prefix of field paths, such as
+    /// `spec.components[0].`. Empty if the document itself is the claim.
     above: String,
 }
 
 impl Asked<'_> {
-    /// Kind and name of the claim, for messages.
+    /// Kind and name of the claim for messages of the preview, such as `IotBrokerClaim/health-mqtt`.
     pub fn title(&self) -> String {
         format!("{}/{}", self.kind.claim, self.claim.name)
     }
 
-    /// File and line of the claim's spec, for messages.
+    /// File and line of the claim's spec for messages of the preview, such as `application.yaml:12`.
     pub fn source(&self) -> String {
         source(self.document, &format!("{}{}", self.above, self.root))
     }
 
-    /// Result of composing the claim. It is `None` if the only faults are at properties that KubeVela sets at
-    /// deployment, and an error with all other faults if there are any.
+    /// Result of composing a previewed claim: the composed claim, or all faults of its spec. Faults at properties that
+    /// KubeVela sets only at deployment do not count; the result is `None` if the claim has no other faults.
     pub fn examine(&self, settings: &Settings) -> Result<Option<Composed>, Vec<Located>> {
         let mut faults = self.kind.unknown_fields(&self.spec);
         let composed = self.kind.compose(self.spec.clone(), self.claim.clone(), settings);
@@ -72,8 +73,8 @@ impl Asked<'_> {
         self.brought.iter().any(|brought| brought.decides(property))
     }
 
-    /// Notes about the claim's properties that KubeVela sets at deployment. `is_shown`: whether the claim is composed
-    /// without them.
+    /// Notes about the claim's properties that KubeVela sets only at deployment. `is_shown`: whether the preview shows
+    /// the claim without these values; otherwise the preview leaves the claim out.
     pub fn later(&self, is_shown: bool) -> impl Iterator<Item = Located> {
         let so = if is_shown {
             "the claim is shown without it".to_owned()
@@ -88,8 +89,8 @@ impl Asked<'_> {
         })
     }
 
-    /// Fault at a field of the claim's spec, or at the spec itself. Field and message use the author's name for the
-    /// spec.
+    /// Fault at a field of the claim's spec, or at the spec itself. Path and message name the spec as the author's file
+    /// does, such as `properties` in a component.
     pub fn fault(&self, field: &str, message: impl Into<String>) -> Located {
         let field = format!("{}{}", self.root, field.strip_prefix("spec").unwrap_or(field));
         let message = called(&message.into(), self.root, self.root);
@@ -97,8 +98,9 @@ impl Asked<'_> {
             .at(field)
     }
 
-    /// Warning about this claim. A sentence that begins with a field, such as `spec.x: ...`, is placed at that field.
-    /// `others` is the name of the spec in the file of the environment that the sentence mentions.
+    /// Warning of the preview about a claim, at the field with which the sentence begins, such as `spec.x: ...`, or at
+    /// the spec. `others` is the name of the spec in the file of the environment that the sentence mentions, such as
+    /// `properties`.
     pub fn warning(&self, sentence: &str, others: &str) -> Located {
         let field = sentence.split_once(": ").filter(|(field, _)| field.starts_with("spec.") && !field.contains(' '));
         let (field, message) = field.unwrap_or(("spec", sentence));
@@ -109,8 +111,8 @@ impl Asked<'_> {
     }
 }
 
-/// Replaces `spec` in a sentence by the author's name for it: `own` for this claim, `others` for the environment that
-/// the sentence mentions.
+/// Replaces `spec` in a message by the name of the spec in the author's file, such as `properties`: `own` for fields of
+/// the claim that has the message, `others` for fields of the environment that the message mentions.
 fn called(sentence: &str, own: &str, others: &str) -> String {
     let mut text = String::new();
     let mut rest = sentence;
@@ -140,14 +142,13 @@ pub struct NotOurs {
     pub source: String,
     pub kind: String,
     pub name: String,
-    /// Type of the left-out component in its Application; none for any other object.
+    /// Type of a component that the preview leaves out; `None` for an object that is no component.
     pub component_type: Option<String>,
-    /// API group, kind or type of this function that resembles the one of the left-out object, which is then probably
-    /// misspelt.
+    /// Similar API group, kind or type of this function that the author of a left-out object may have meant.
     pub nearest: Option<&'static str>,
 }
 
-/// Claims, other objects, faults and warnings that were found in the previewed files.
+/// Claims, other objects, faults and warnings that the command `preview` finds in its files.
 #[derive(Default)]
 pub struct Gathered<'a> {
     pub asked: Vec<Asked<'a>>,
@@ -204,8 +205,8 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// Records an object of another API group or kind, which is no fault. A name close to one of this function's is
-    /// reported as a possible misspelling.
+    /// Records an object that the preview leaves out, because its API group or kind is none of this function's. Such an
+    /// object is no fault, but a similar group or kind causes a warning about a possible misspelling.
     fn foreign(&mut self, object: &Object<'a>, group: &str, kind: &str) {
         let ours = || KINDS.iter().flat_map(|known| [known.claim, known.composite]);
         let is_ours = |kind: &str| ours().any(|known| known == kind);
@@ -254,8 +255,8 @@ impl<'a> Gathered<'a> {
         self.asked.push(object.asked(kind, claim, Some(object.name().to_owned()), root));
     }
 
-    /// Checks the fields that every Kubernetes object has, and returns the name of the field with the spec in the
-    /// author's file.
+    /// Checks the fields that every Kubernetes object has. Returns the name of the field that holds the spec in the
+    /// author's file: `spec`, `properties` or a misspelling.
     fn shape(&mut self, object: &Object<'a>) -> &'a str {
         let root = object.root("spec", "properties");
         for fault in application::of_object(object.value).into_iter().filter(|fault| !asks_for_name(&fault.field)) {
@@ -296,7 +297,7 @@ impl<'a> Gathered<'a> {
 
     fn component(&mut self, component: &Object<'a>, application: &Object<'a>) {
         let (name, full_type) = (component.text("name"), component.text("type"));
-        // The type of a KubeVela component may name a revision of its definition behind an @, as in `type@v2`.
+        // The type of a KubeVela component may name a revision of its definition behind an @, as in `iot-broker@v2`.
         let plain_type = full_type.split_once('@').map_or(full_type, |(plain, _)| plain);
         let Some(kind) = KINDS.iter().find(|kind| kind.definition == plain_type) else {
             self.foreign_component(component, name, full_type, plain_type);
@@ -355,8 +356,8 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// Checks a `metadata.name` by the rules of the API server. `longest` is 63 for claims and components, because
-    /// their name is a label value as well.
+    /// Checks the name of an object or component by the rules of the Kubernetes API server. `longest` is the largest
+    /// length of the name: 63 for Applications, components and claims, whose names are also values of labels.
     fn name(&mut self, object: &Object, field: &str, name: &str, longest: usize) {
         if object.value.pointer("/metadata/name").is_some_and(|name| !name.is_string() && !name.is_null()) {
             self.faults.push(object.fault(field, "must be text: put it in quotes"));
@@ -364,7 +365,7 @@ impl<'a> Gathered<'a> {
             let message = "is required: the name that a cluster generates from generateName is not known yet";
             self.faults.push(object.fault(field, message));
         } else if name.is_empty() {
-            // A component without a name has a fault from the Application's schema already, so none is added.
+            // The schema of the Application reports a component without a name, so no second fault is added.
             if field != "name" {
                 self.faults.push(object.fault(field, "is required: the name of the object"));
             }
@@ -383,7 +384,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// Largest lengths that Kubernetes permits, in characters: of a label value, and of an object name.
+/// Kubernetes' largest lengths in characters: LONGEST_LABEL for a label's value, LONGEST_NAME for an object's name.
 const LONGEST_LABEL: usize = 63;
 const LONGEST_NAME: usize = 253;
 
@@ -391,14 +392,14 @@ const MEANT_SPEC: &str = "unknown field, did you mean \"spec\"? A claim has a sp
 const MEANT_PROPERTIES: &str =
     "unknown field, did you mean \"properties\"? A component has properties where a claim has a spec";
 
-/// Whether a schema's fault is about `metadata.name` or missing metadata: the check of object names reports these in
-/// other words.
+/// Whether a fault of the schema check is about `metadata.name` or about missing metadata. The preview drops such a
+/// fault, because its check of object names reports the same in other words.
 fn asks_for_name(field: &str) -> bool {
     matches!(field, "metadata.name" | "metadata")
 }
 
-/// Whether a schema's fault is about an unknown field `spec` of a component, for which the preview says that
-/// `properties` was meant.
+/// Whether a fault of the schema check is about an unknown field `spec` in a component of an Application. The preview
+/// drops such a fault, because it reports separately that the author meant `properties`.
 fn is_meant_as_properties(field: &str, components: &[Value]) -> bool {
     let index = field.strip_prefix("spec.components[").and_then(|rest| rest.strip_suffix("].spec"));
     let component = index.and_then(|index| components.get(index.parse::<usize>().ok()?));
@@ -410,8 +411,8 @@ fn is_one_of_ours(component: &Value) -> bool {
     KINDS.iter().any(|kind| kind.definition == plain_type)
 }
 
-/// Name of the field that holds the spec in the author's file: the right one; without it, the other name for it or a
-/// misspelling, if present.
+/// Name of the field that holds the spec in the author's file. That is the right name, `spec` or `properties`; if the
+/// object lacks the field, the other of the two names or a misspelling of the right one, whichever it has.
 fn root<'a>(value: &'a Value, right: &'static str, other: &'static str) -> &'a str {
     let fields = || value.as_object().into_iter().flat_map(Map::keys);
     let slip = || fields().find(|field| schema::nearest(field, &[right]).is_some());
@@ -424,11 +425,11 @@ fn root<'a>(value: &'a Value, right: &'static str, other: &'static str) -> &'a s
     }
 }
 
-/// Kubernetes object in a document, or component of an Application: a value with a `kind` or a `type`.
+/// Kubernetes object in a previewed YAML document, or component of an Application in such a document.
 struct Object<'a> {
     document: &'a Document,
     value: &'a Value,
-    /// Path from the document to an object in it, as a prefix of field paths, such as `spec.components[0].`.
+    /// Path from the YAML document to an object or component in it, as a prefix of paths, such as `items[0].`.
     above: String,
 }
 
@@ -441,7 +442,7 @@ impl<'a> Object<'a> {
         self.metadata("/metadata/name").unwrap_or_default()
     }
 
-    /// Namespace of the object, or `default`, which kubectl and vela use if none is written.
+    /// Namespace of a previewed object; `default` if its file names none, as in kubectl and vela.
     fn namespace(&self) -> &'a str {
         self.metadata("/metadata/namespace").filter(|namespace| !namespace.is_empty()).unwrap_or("default")
     }
@@ -490,7 +491,7 @@ fn empty() -> Value {
     Value::Object(Map::new())
 }
 
-/// Position of a field as `file:line`, a form that editors open.
+/// Position of a field in a previewed file as `file:line`, a form that editors open.
 fn source(document: &Document, field: &str) -> String {
     match document.line(field) {
         Some(line) => format!("{}:{line}", document.file),

@@ -1,4 +1,5 @@
-//! Difference between two versions of claims, as text for people and as JSON: by claim, resource and field.
+//! Output of `preview --diff`: the difference between two versions of claims, as text for people and as JSON for
+//! programs, by claim, resource and field.
 
 use std::fmt::{self, Write};
 use std::io;
@@ -24,12 +25,13 @@ const REMOVED: Style = AnsiColor::Red.on_default();
 const CHANGED: Style = AnsiColor::Yellow.on_default();
 const FIELD: Style = AnsiColor::Cyan.on_default();
 
-/// Largest length, in characters, of a field's old and new value together that the difference prints on one line.
+/// Limit for the values of a changed field that `preview --diff` prints on one line: characters in the old and the new
+/// value together.
 const SHORT: usize = 100;
-/// Number of unchanged lines that the difference of two texts prints around a changed line.
+/// Number of unchanged lines that `preview --diff` prints above and below a changed line of a text.
 const CONTEXT: usize = 2;
 
-/// Text for people about the difference between two versions of claims.
+/// Output of `preview --diff` for people: the difference between two versions of claims, as text.
 pub fn text(difference: &Difference) -> io::Result<String> {
     let mut text = String::new();
     let mut counts = Counts::default();
@@ -85,7 +87,8 @@ fn heading(text: &mut String, style: Style, mark: char, title: &str) {
     let _ = writeln!(text, "  {} {title}", painted(style, &mark.to_string()));
 }
 
-/// Heading of a resource in the difference: kind, name and namespace of the manifest, and the key of the resource.
+/// Heading of a composed resource in the output of `preview --diff`: kind, name and namespace of the manifest, and the
+/// key of the resource.
 fn title(resource: &Resource) -> String {
     let manifest = resource.manifest();
     let at = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
@@ -123,7 +126,8 @@ fn fields(changes: &[Change], text: &mut String) -> io::Result<()> {
     Ok(())
 }
 
-/// Line-by-line difference of two texts. A line break at the very end is ignored.
+/// Line-by-line difference of a field's old and new text for `preview --diff`. Line breaks at the end of a text are
+/// ignored.
 fn line_by_line(old: &str, new: &str) -> String {
     let [old, new] = [old, new].map(|text| format!("{}\n", text.trim_end_matches('\n')));
     if old == new {
@@ -132,7 +136,8 @@ fn line_by_line(old: &str, new: &str) -> String {
     TextDiff::from_lines(&old, &new).unified_diff().context_radius(CONTEXT).to_string()
 }
 
-/// Value of a field that exists in one of the two versions only, on one line if it is short, otherwise as YAML.
+/// Adds to the output of `preview --diff` a field that exists in only one of the two versions: its value on the line of
+/// the field if the value is short, otherwise on lines below.
 fn one_sided(mark: char, field: &str, value: &Value, text: &mut String) -> io::Result<()> {
     let line = line(value);
     if line.chars().count() <= SHORT && !line.contains('\n') {
@@ -153,7 +158,8 @@ fn colour(mark: char) -> String {
     painted(if mark == '+' { ADDED } else { REMOVED }, &mark.to_string())
 }
 
-/// Adds the lines of a unified difference, coloured and indented. An ellipsis replaces the line numbers.
+/// Adds the lines of a unified difference to the output of `preview --diff`, coloured and indented. An ellipsis
+/// replaces each header with line numbers.
 fn indented(lines: &str, text: &mut String) {
     for line in lines.lines() {
         let line = match line.chars().next() {
@@ -212,7 +218,7 @@ struct ClaimEntry<'a> {
     kind: &'a str,
     namespace: &'a str,
     name: &'a str,
-    /// Name of the claim that takes the place of a removed claim.
+    /// Name of the claim that takes the environment or namespace of a removed claim; `None` if there is no such claim.
     #[serde(skip_serializing_if = "Option::is_none")]
     successor: Option<&'a str>,
     added: Vec<&'a str>,
@@ -226,7 +232,8 @@ struct ClaimEntry<'a> {
 #[derive(Serialize)]
 struct ChangedEntry<'a> {
     key: &'a str,
-    /// Key of the former Job that a Job replaces: a changed Job has another key.
+    /// Key of the former Job, if the changed resource is a Job: a changed Job has another key, and replaces the former
+    /// one.
     #[serde(skip_serializing_if = "Option::is_none")]
     instead: Option<&'a str>,
     fields: &'a [Change],
@@ -239,7 +246,7 @@ struct RefusedEntry<'a> {
     message: &'a str,
 }
 
-/// JSON for programs about the difference between two versions of claims.
+/// Output of `preview --diff` for programs: the difference between two versions of claims, as JSON.
 pub fn json(difference: &Difference) -> io::Result<String> {
     let document = Document {
         claims: difference.claims.iter().filter_map(claim_entry).collect(),

@@ -1,4 +1,5 @@
-//! Difference between two versions of claims: composed resources that are added, removed and changed.
+//! Difference between two versions of claims, for `preview --diff`: composed resources that are added, removed and
+//! changed.
 //!
 //! Kind, namespace and name identify a claim. A key identifies a composed resource, as in Crossplane. A changed Job has
 //! another key, and is another resource to Crossplane, but is shown to people as the same Job that runs again.
@@ -16,18 +17,20 @@ use super::model::Preview;
 use super::versions::{ResourceDifference, Sides};
 use crate::documents::fault::Located;
 
-/// Difference between two versions of all claims in a preview.
+/// Difference between two versions of the previewed files, claim by claim.
 pub struct Difference<'a> {
     pub claims: Vec<ClaimDifference<'a>>,
-    /// Changes of claims that an API server refuses, as faults at their fields.
+    /// Faults of new versions of claims that an API server or this function would refuse, each at its field of the
+    /// claim.
     pub refused: Vec<Located>,
 }
 
-/// Difference between two versions of one claim: its composed resources, its status and the cost of the change.
+/// Difference between two versions of one claim: its composed resources, its status, and the cost of the change for
+/// users.
 pub struct ClaimDifference<'a> {
     pub sides: Sides<'a>,
     pub resources: Vec<ResourceDifference<'a>>,
-    /// Fields of the claim's status that differ between the two versions.
+    /// Fields of a claim's status that differ between the two versions which `preview --diff` compares.
     pub status: Vec<Change>,
     pub unchanged: usize,
     pub cost: Cost,
@@ -51,18 +54,19 @@ impl<'a> Difference<'a> {
         difference
     }
 
-    /// Whether any claim differs between the two versions.
+    /// Whether any claim differs between the two versions of the previewed files.
     pub fn changes(&self) -> bool {
         self.claims.iter().any(|claim| !claim.is_none())
     }
 
-    /// Number of data losses in all changed claims, which no later change brings back.
+    /// Number of data losses that the changes of all claims cause. A later change does not bring the data back.
     pub fn losses(&self) -> usize {
         self.claims.iter().map(|claim| claim.cost.data_lost.len()).sum()
     }
 }
 
-/// Claims of one of two compared versions, by identity (kind, namespace, name) and by place.
+/// Claims of one of the two versions that `preview --diff` compares. They are found by kind, namespace and name, or by
+/// the environment and namespace that a claim takes, or by the environment that a claim uses.
 struct Index<'a> {
     named: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
     placed: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
@@ -87,7 +91,8 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Place that a claim takes: its kind, its environment, and its namespace inside, which is empty for an environment.
+/// Place that a claim takes, which no other claim of its kind can take: kind of the claim, its environment, and its
+/// namespace in the virtual cluster. The namespace is empty for the claim of an environment.
 fn place<'a>(shown: &'a Shown) -> (&'static str, &'a str, &'a str) {
     let consumer = shown.composed.consumer.as_ref();
     let (environment, namespace) = consumer
@@ -119,8 +124,8 @@ impl<'a> Versions<'a> {
         }
     }
 
-    /// Whether a change removes the real-time system in the place of this system or broker: it is in the old version
-    /// and not in the new one.
+    /// Whether a change removes the real-time system in the environment and namespace of a claim: only the old version
+    /// of the previewed files has a real-time system there.
     fn system_goes(&self, consumer: &Shown) -> bool {
         let [_, system, _] = &KINDS;
         let (_, environment, namespace) = place(consumer);
@@ -128,8 +133,8 @@ impl<'a> Versions<'a> {
         self.old.placed.contains_key(&place) && !self.new.placed.contains_key(&place)
     }
 
-    /// Whether a change removes the environment of this system or broker: the environment's claim is in the old version
-    /// and not in the new one.
+    /// Whether a change removes the environment that a system or broker uses: only the old version of the previewed
+    /// files has the environment's claim.
     fn environment_goes(&self, consumer: &Shown) -> bool {
         let [environment, ..] = &KINDS;
         let of =
@@ -162,13 +167,14 @@ impl<'a> ClaimDifference<'a> {
         Self { sides, resources, status, unchanged, cost }
     }
 
-    /// Whether nothing about the claim differs between the two versions.
+    /// Whether the two versions of a claim have equal composed resources and equal statuses. False for an added or
+    /// removed claim.
     pub fn is_none(&self) -> bool {
         let Sides { old, new, .. } = self.sides;
         old.is_some() && new.is_some() && self.resources.is_empty() && self.status.is_empty()
     }
 
-    /// New version of a compared claim, or the old version of a removed one.
+    /// New version of a claim in `preview --diff`, or the old version if the change removes the claim.
     pub fn shown(&self) -> Option<&'a Shown<'a>> {
         self.sides.new.or(self.sides.old)
     }
@@ -178,8 +184,8 @@ fn planned<'a>(shown: Option<&'a Shown<'a>>) -> &'a [Resource] {
     shown.map_or(&[], |shown| &shown.composed.plan.resources)
 }
 
-/// Former version of a Job that a change replaces: one in `others` with the same name apart from the hash of its
-/// content, and without a resource of its key in `beside`.
+/// Former version of a Job that a change replaces. The former version is a Job in `others` whose name differs only in
+/// the hash of its content, and whose key no resource in `beside` has.
 fn former<'a>(job: &Resource, others: &'a [Resource], beside: &[Resource]) -> Option<&'a Resource> {
     let name = lasting_name(job)?;
     let is_former =
@@ -194,11 +200,11 @@ fn lasting_name(resource: &Resource) -> Option<&str> {
     Some(name)
 }
 
-/// Fields of a resource that differ between two versions: those of the manifest, followed by those of the Object around
-/// it.
+/// Fields of a composed resource that differ between two versions: those of the manifest, followed by those of the
+/// provider-kubernetes Object around the manifest.
 fn changed(old: &Resource, new: &Resource) -> Vec<Change> {
     let mut changes = fields::changes(old.manifest(), new.manifest());
-    // The name of a Job contains a hash of its content, so a changed name only repeats other changes.
+    // The name of a Job ends with a hash of its content, so a changed name only repeats other changes of the Job.
     changes.retain(|change| change.field != "metadata.name" || lasting_name(new).is_none());
     if let (Some(old), Some(new)) = (wrapping(old), wrapping(new)) {
         let around = fields::changes(&old, &new).into_iter();

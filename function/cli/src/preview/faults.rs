@@ -1,4 +1,5 @@
-//! Messages beside the preview: faults with their position, objects that are left out, and warnings.
+//! Messages of the command `preview` on standard error: faults with file and line, objects that the preview leaves out,
+//! and warnings.
 
 use crate::documents::fault::Located;
 use std::io::{self, Write};
@@ -19,7 +20,7 @@ pub fn not_ours(others: &[NotOurs], out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Prints all faults of the previewed files, and their number.
+/// Prints all faults of the previewed files, and then their number.
 pub fn faults(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     for fault in faults {
         fault.write(out)?;
@@ -28,8 +29,8 @@ pub fn faults(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{count} {}: nothing is shown until there is none", if count == 1 { "fault" } else { "faults" })
 }
 
-/// Prints the changes of claims that an API server would refuse. The difference between the versions is printed as
-/// well.
+/// Prints the changes of claims that a cluster would refuse, and then their number. The output of `preview --diff`
+/// shows these changes as well.
 pub fn refused(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     for fault in faults {
         fault.write(out)?;
@@ -41,7 +42,8 @@ pub fn refused(faults: &[Located], out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// Prints the number of data losses that a change of claims causes. The difference has listed each of them.
+/// Prints the number of data losses that a change of claims causes. The output of `preview --diff` has listed each
+/// loss.
 pub fn losses(count: usize, out: &mut impl Write) -> io::Result<()> {
     match count {
         0 => Ok(()),

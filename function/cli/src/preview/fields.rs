@@ -1,12 +1,12 @@
-//! Difference between two JSON values, field by field, with paths as people write them. This module does not depend on
-//! the meaning of the values.
+//! Difference between two JSON values, such as manifests, field by field, with paths such as `spec.ports[http].port`.
+//! This module does not depend on the meaning of the values.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// One field that differs between two JSON values. `old` is absent for an added field, `new` for a removed one.
+/// Field that differs between two JSON values. `old` is absent for an added field, `new` for a removed one.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Change {
     pub field: String,
@@ -16,7 +16,7 @@ pub struct Change {
     pub new: Option<Value>,
 }
 
-/// Every field that differs between two JSON values, in the order of the fields.
+/// Fields that differ between two JSON values, in the order in which the values have them.
 pub fn changes(old: &Value, new: &Value) -> Vec<Change> {
     let mut changes = Vec::new();
     compare(Some(old), Some(new), String::new(), &mut changes);
@@ -31,15 +31,16 @@ fn compare(old: Option<&Value>, new: Option<&Value>, field: String, changes: &mu
             lists(old, new, &field, changes);
         }
         _ => match (old.and_then(inner), new.and_then(inner)) {
-            // A JSON object inside a string is compared field by field, because one long line cannot be compared by
-            // eye.
+            // A JSON object inside a string is compared field by field, because people cannot compare two long lines of
+            // JSON by eye.
             (Some(old), Some(new)) => objects(&old, &new, &field, changes),
             _ => changes.push(Change { field, old: old.cloned(), new: new.cloned() }),
         },
     }
 }
 
-/// Whether all entries of a JSON list are scalars without line breaks. Two such lists are compared as a whole.
+/// Whether a JSON list has only scalars without line breaks, such as the arguments of a command. Two such lists are
+/// compared as a whole, not entry by entry.
 fn words(list: &[Value]) -> bool {
     list.iter().all(|entry| match entry {
         Value::String(text) => !text.contains('\n'),
@@ -57,7 +58,8 @@ fn objects(old: &Map<String, Value>, new: &Map<String, Value>, field: &str, chan
     }
 }
 
-/// Path of a field inside another one, as people write it. A name with dots or slashes is put in brackets.
+/// Path of a field inside another field, for the difference of two JSON values. A name with dots or slashes is put in
+/// brackets, as in `metadata.annotations[a.b/c]`.
 fn below(field: &str, name: &str) -> String {
     match (field.is_empty(), name.contains(['.', '/'])) {
         (_, true) => format!("{field}[{name}]"),
@@ -66,7 +68,8 @@ fn below(field: &str, name: &str) -> String {
     }
 }
 
-/// Compares the entries of two JSON lists by `name`, or by index if names are missing or repeated.
+/// Compares the entries of two JSON lists: entries with the same `name`, or with the same index if an entry has no name
+/// or two share one.
 fn lists(old: &[Value], new: &[Value], field: &str, changes: &mut Vec<Change>) {
     let (Some(before), Some(after)) = (names(old), names(new)) else {
         for index in 0..old.len().max(new.len()) {
@@ -90,7 +93,7 @@ fn lists(old: &[Value], new: &[Value], field: &str, changes: &mut Vec<Change>) {
     }
 }
 
-/// Names of the entries in a JSON list; `None` unless every entry has a distinct name.
+/// Values of the field `name` of all entries in a JSON list; `None` if an entry has no name or two entries share one.
 fn names(list: &[Value]) -> Option<Vec<&str>> {
     let names: Vec<&str> = list.iter().map(|entry| entry.get("name")?.as_str()).collect::<Option<_>>()?;
     let distinct: BTreeSet<&&str> = names.iter().collect();

@@ -1,4 +1,5 @@
-//! List of every image and chart that claims pull, one a line, to fill a mirror or to review it.
+//! Output `images` of the command `preview`: a list of every container image and Helm chart that the claims pull, one a
+//! line, to fill a mirror or to review the images.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -14,12 +15,13 @@ use serde_json::Value;
 use super::claim::Shown;
 use super::model::Preview;
 
-/// Images and charts that the previewed claims pull from registries and repositories.
+/// Container images and Helm charts that the previewed claims pull, for the output `images` of the command `preview`.
 #[derive(Default)]
 struct Pulled {
     images: BTreeSet<String>,
     charts: BTreeSet<(String, Option<&'static str>)>,
-    /// Charts whose images are unknown, because `settings/charts.rs` does not list their version or repository.
+    /// Helm charts whose images are unknown, because the settings use a version or repository that `settings/charts.rs`
+    /// does not list.
     unknown: BTreeSet<String>,
 }
 
@@ -70,15 +72,15 @@ impl Pulled {
         }
         let Brought { archive, images, later, .. } = brought(chart);
         self.charts.insert((named, Some(archive)));
-        // A chart's image that has a pin of its own is skipped here: `composed.images` contains it already, as the
-        // settings pin it.
+        // An image of a Helm chart that also has a pin of its own is skipped: the images of the plan's pods include it
+        // already, with the platform team's pin.
         let is_pinned = |image: &str| Image::ALL.into_iter().any(|pin| pin.reference() == image);
         let of_chart = images.iter().chain(later).filter(|image| !is_pinned(image));
         self.images.extend(of_chart.map(|image| shown.settings.mirrored(image)));
     }
 }
 
-/// Whether a manifest, a Release or a VCluster, installs this Helm chart.
+/// Whether a manifest of kind Release or VCluster installs this Helm chart.
 fn installs(manifest: &Value, chart: Chart) -> bool {
     let places = ["/spec/forProvider/chart/name", "/spec/helmRelease/chart/name"];
     places.iter().any(|place| manifest.pointer(place).is_some_and(|name| name == chart.name()))

@@ -1,4 +1,5 @@
-//! Platform team's settings for a preview, from Compositions or an Input of the function, or else their defaults.
+//! Platform team's settings for the command `preview`, read from Compositions or from an Input of the function; the
+//! defaults if neither is given.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +11,16 @@ use serde_json::{Map, Value};
 use crate::documents::fault::Located;
 use crate::documents::read::Document;
 
-/// Platform team's settings for each kind of claim in a preview.
+/// Platform team's settings in a preview, for each kind of claim.
 pub struct Inputs {
     otherwise: Settings,
     by_composite: BTreeMap<String, Settings>,
 }
 
 impl Inputs {
-    /// Reads settings from documents and adds their faults to `faults`. A Composition sets its own kind, an Input all
-    /// other kinds. A single Composition without an Input sets all kinds.
+    /// Settings for a preview from the YAML documents of `--input`; their faults are added to `faults`. A Composition
+    /// sets the kind of claim that it is for, an Input all other kinds. A single Composition without an Input sets all
+    /// kinds.
     pub fn of(documents: &[Document], faults: &mut Vec<Located>) -> Self {
         let mut otherwise = None;
         let mut by_composite = BTreeMap::new();
@@ -50,13 +52,14 @@ impl Inputs {
     }
 }
 
-/// Input of the function that was found in a document, by itself or in a step of a Composition.
+/// Input of the function in a YAML document: the document itself, or the input in a pipeline step of a Composition.
 struct Found {
     input: Value,
-    /// Kind of composite that the input is for, if a Composition holds it.
+    /// Kind of the composites that the Composition around the input is for; `None` for an input outside of a
+    /// Composition.
     composite: Option<String>,
-    /// Path from the document to the function's input in it, as a prefix of field paths, such as
-    /// `spec.pipeline[0].input.`.
+    /// Path from the YAML document to the function's input inside the document, as a prefix of field paths, such as
+    /// `spec.pipeline[0].input.`. Empty if the document itself is the input.
     above: String,
 }
 
@@ -72,7 +75,7 @@ impl Found {
         let mut inputs = steps.iter().enumerate().filter_map(|(index, step)| Some((index, step.get("input")?)));
         let (above, input) = match inputs.find(|(_, input)| is_input(input)) {
             Some((index, input)) => (format!("spec.pipeline[{index}].input."), input.clone()),
-            // A pipeline step that calls the function without an input leaves all settings at their defaults.
+            // A Composition that calls the function without an input leaves all settings at their defaults.
             None => (String::new(), empty()),
         };
         Some(Self { input, composite: Some(composite.to_owned()), above })

@@ -1,4 +1,5 @@
-//! The preview for programs: one JSON document.
+//! Output `json` of the command `preview`: one JSON document for programs, with all claims, composed resources,
+//! statuses and warnings.
 
 use std::io;
 

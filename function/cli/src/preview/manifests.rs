@@ -1,4 +1,5 @@
-//! The preview as YAML: the composed resources for Crossplane, or the manifests that finally exist in each cluster.
+//! Outputs `yaml` and `manifests` of the command `preview`: the composed resources for Crossplane, and the manifests
+//! that finally exist in each cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -14,11 +15,11 @@ use super::claim::Cluster;
 use super::model::Preview;
 use super::tree::release;
 
-/// Annotation in which Crossplane records the key of a composed resource.
+/// Annotation in which Crossplane records the key of a composed resource, its name in the composite.
 const KEY: &str = "crossplane.io/composition-resource-name";
 
-/// YAML of every claim's composed resources as Crossplane first gets them: held resources are paused, and each has its
-/// key.
+/// Output `yaml` of the command `preview`: every claim's composed resources as Crossplane first receives them. A
+/// resource that waits for others is paused, and each resource has its key as an annotation.
 pub fn composed(preview: &Preview) -> io::Result<String> {
     let mut text = String::new();
     for shown in &preview.claims {
@@ -29,8 +30,9 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
                 .to_owned(),
         ];
         let plan = &shown.composed.plan;
-        // Crossplane looks up names on the host before it applies anything, so no resource of a preview waits for that
-        // lookup (`host-names`).
+        // Resources that could adopt an object wait for `host-names`, Crossplane's lookup of their names on the host
+        // cluster. Crossplane does this lookup before it applies anything, so a preview shows no resource that waits
+        // for the lookup.
         let states = hold::states(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
         for (resource, state) in plan.resources.iter().zip(&states) {
             let mut resource = resource.clone();
@@ -42,8 +44,9 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
     Ok(text)
 }
 
-/// YAML of the manifests that finally exist in each cluster: the host first, then one virtual cluster after the other.
-/// A resource that is only observed has no manifest, because another program makes it.
+/// Output `manifests` of the command `preview`: the manifests that finally exist in the host cluster, and then in each
+/// virtual cluster. A resource whose object the provider only observes is left out, because another program makes the
+/// object.
 pub fn by_cluster(preview: &Preview) -> io::Result<String> {
     let mut clusters: BTreeMap<Cluster, Vec<&Resource>> = BTreeMap::new();
     for shown in &preview.claims {

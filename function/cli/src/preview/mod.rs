@@ -1,5 +1,6 @@
-//! Preview of the claims in files: what an Application, claims or composites become, without a cluster and without
-//! other programs. This module composes nothing itself: it calls the same functions of `core` as the gRPC server does.
+//! Command `preview`: the resources that an Application, claims or composites in files become, without a cluster and
+//! without other programs. This module composes nothing itself: it calls the same functions of `core` as the gRPC
+//! server does.
 
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::PathBuf;
@@ -64,51 +65,53 @@ Colours are for terminals only; NO_COLOR and CLICOLOR are respected.
 Exit codes: 0 no fault, 1 a fault in the files or a refused change, 2 a fault in the command line, \
 3 a change (with --exit-code), 4 a change that loses data.";
 
-/// What to show, and how.
+/// Arguments of the command `preview`: the files to read, and the form of the output.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
-    /// Files with an Application, claims or composites; folders, for all YAML in them; - for standard input
+    /// Files to preview, with an Application, claims or composites; folders, for all YAML files in them; - for standard
+    /// input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// Format of the preview
+    /// Format in which the preview is printed
     #[arg(short, long, value_enum, default_value_t = Output::Tree)]
     pub output: Output,
 
-    /// Show only what changes from this older version of the files: a file, a folder, or - for standard input
+    /// Show only what changes from this older version of the previewed files: a file, a folder, or - for standard input
     #[arg(short, long, value_name = "OTHER")]
     pub diff: Option<PathBuf>,
 
-    /// End with exit code 3 where --diff finds a change. A change that loses data ends with 4, with and without this flag
+    /// End with exit code 3 if --diff finds a change. A change that loses data ends with 4 even without --exit-code
     #[arg(long, requires = "diff")]
     pub exit_code: bool,
 
-    /// The platform team's settings: Compositions or an Input, in files or folders [default: every setting's default]
+    /// Platform team's settings: Compositions or an Input of the function, in files or folders [default: every
+    /// setting's default]
     #[arg(short, long, value_name = "FILE")]
     pub input: Vec<PathBuf>,
 }
 
-/// Format of the preview.
+/// Format in which the command `preview` prints its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// By claim, by cluster, by part
+    /// Tree for people, by claim, cluster and part
     Tree,
-    /// The composed resources, as Crossplane first receives them
+    /// Composed resources as YAML, as Crossplane first receives them
     Yaml,
-    /// The final manifests of each cluster
+    /// Final manifests of each cluster, as YAML
     Manifests,
-    /// Every image and chart to pull, a line each
+    /// List of every container image and Helm chart that the claims pull, one a line
     Images,
-    /// Everything, for programs
+    /// All claims with their composed resources, statuses and warnings, as JSON for programs
     Json,
-    /// A picture: clusters, parts, routes between them, and the flow of data
+    /// Picture of the platform as SVG: clusters, parts, routes between them, and the flow of data
     Svg,
-    /// The picture as a page to search and to print, with the manifests of every part
+    /// Picture of the platform as an HTML page to search and to print, with the manifests of every part
     Html,
 }
 
-/// JSON values of the YAML documents in `bytes`, or all messages about why they cannot be read.
+/// JSON values of all YAML documents in `bytes`, or messages about every document that cannot be read.
 pub fn values(bytes: &[u8]) -> Result<Vec<Value>, Vec<String>> {
     let (documents, faults) = read::documents(&[PathBuf::from("-")], &mut &*bytes);
     match faults.as_slice() {
@@ -117,7 +120,7 @@ pub fn values(bytes: &[u8]) -> Result<Vec<Value>, Vec<String>> {
     }
 }
 
-/// Prints the preview of the files that the command line names, or all faults of the files.
+/// Runs the command `preview`: prints the preview of the files that the command line names, or all faults of the files.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.diff.is_some() && !matches!(args.output, Output::Tree | Output::Json) {
         clap::Error::raw(ErrorKind::ArgumentConflict, "--diff is shown as a tree or as JSON: leave --output out\n")
@@ -127,13 +130,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if files.any(|file| file.as_os_str() == "-") && io::stdin().is_terminal() {
         eprintln!("reading standard input, which Ctrl-D ends");
     }
-    // Standard error is locked for each write only, because the notice about a slow step writes to it as well.
+    // The command `preview` locks standard error for each write only, because the notice about a slow step writes to
+    // standard error as well.
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr());
     let outcome = show(args, &mut io::stdin(), &mut out, &mut err).context("cannot write the preview")?;
     Ok(ExitCode::from(outcome as u8))
 }
 
-/// Result of the command `preview` as an exit code. Wrong usage ends with 2, before any file is read.
+/// Result of the command `preview`, as its exit code. Wrong usage ends with exit code 2 before any file is read, so it
+/// is none of these results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Well = 0,
@@ -143,8 +148,8 @@ enum Outcome {
 }
 
 impl Outcome {
-    /// Data loss takes precedence over a refused change in the exit code: an author may remove the refused field and
-    /// apply the rest without another preview.
+    /// Result of `preview --diff`. Data loss takes precedence over a refused change, because the author may remove the
+    /// refused field and apply the rest without another preview.
     fn of(difference: &Difference, exit_code: bool) -> Self {
         if difference.losses() > 0 {
             Self::DataLost
@@ -173,10 +178,11 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         let files = input.iter().chain(&documents).chain(&replaced).map(|document| &document.file);
         let order = |file: &str| files.clone().position(|other| other == file).unwrap_or(usize::MAX);
         faults.sort_by_cached_key(|fault| (order(&fault.file), fault.line));
-        // Both versions of the claims are read with the same settings, so a fault of the settings occurs twice.
+        // `preview --diff` reads both versions of the claims with the same settings, so a fault of the settings occurs
+        // twice.
         faults.dedup();
-        // Objects that the preview leaves out are listed beside claims only: without any claim, the fault about that
-        // lists them.
+        // Objects that the preview leaves out are listed here only if the files hold a claim. Without a claim, the
+        // fault about the missing claim lists the objects.
         if !preview.is_empty {
             faults::not_ours(&preview.not_ours, err)?;
         }
@@ -187,7 +193,8 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     let difference = former.as_ref().map(|former| Difference::of(former, &preview));
     let outcome = difference.as_ref().map_or(Outcome::Well, |difference| Outcome::of(difference, args.exit_code));
     match tell(args.output, &preview, difference.as_ref(), out, err) {
-        // A closed pipe is no error: its reader, such as `head`, has read enough.
+        // A closed pipe is no error of the command `preview`: the program that reads the output, such as `head`, has
+        // read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(outcome),
         written => written.map(|()| outcome),
     }
@@ -222,7 +229,7 @@ fn tell(
     faults::losses(difference.losses(), err)
 }
 
-/// Text of the preview in the output format that the user asked for.
+/// Output of the command `preview` without `--diff`, in the format that the user asked for.
 fn text(preview: &Preview, output: Output) -> io::Result<String> {
     match output {
         Output::Tree => Ok(tree::text(preview)),

@@ -1,4 +1,5 @@
-//! Content of a preview: all claims in the files, with their plans, faults and warnings.
+//! Content of a preview, for every output format: all claims in the previewed files, with their plans, faults and
+//! warnings.
 
 use std::collections::HashMap;
 
@@ -12,13 +13,14 @@ use super::inputs::Inputs;
 use crate::documents::fault::Located;
 use crate::documents::read::Document;
 
-/// Content of a preview: claims, other objects and warnings.
+/// Content of a preview: the claims in the previewed files, the objects that are left out, and all warnings.
 pub struct Preview<'a> {
     pub claims: Vec<Shown<'a>>,
     pub not_ours: Vec<NotOurs>,
-    /// Whether the previewed files hold no claim.
+    /// Whether the previewed files hold no claim at all, not even one with faults.
     pub is_empty: bool,
-    /// Warnings about the previewed files, and notes about properties that KubeVela sets at deployment.
+    /// Warnings about the previewed files, and notes about properties that KubeVela sets only at deployment. They are
+    /// printed even if faults keep the preview from being shown.
     pub of_files: Vec<Located>,
     pub warnings: Vec<Located>,
 }
@@ -52,8 +54,8 @@ impl<'a> Preview<'a> {
             warnings.extend(composed.warnings.iter().map(|warning| asked.warning(warning, asked.root)));
         }
         warnings.extend(across_claims::warnings(&claims));
-        // Claims share images, and one command pins all of them, so one warning is enough: at the first claim with an
-        // image without a digest.
+        // Claims share container images, and one command pins all images. So a preview has one warning about images
+        // without a digest, at the first claim that pulls such an image.
         let images = undigested(claims.iter().flat_map(|shown| shown.composed.plan.images()));
         let first = claims.iter().find(|shown| undigested(shown.composed.plan.images()).is_some());
         warnings.extend(first.zip(images).map(|(shown, images)| shown.asked.document.fault("", images)));
@@ -65,8 +67,8 @@ impl<'a> Preview<'a> {
     }
 }
 
-/// Adds a claim to a preview. Two equal claims in two files, such as one in an Application, are one claim; two
-/// different ones are a fault.
+/// Adds a claim to a preview. A claim that two files hold, such as one of them in an Application, counts once if both
+/// are equal, and is a fault if they differ.
 fn add<'a>(
     claims: &mut Vec<Shown<'a>>,
     known: &mut HashMap<(&'static str, String, String), usize>,
@@ -85,7 +87,7 @@ fn add<'a>(
     }
 }
 
-/// Largest number of unrelated objects that the fault about files without any claim lists.
+/// Largest number of file names, and of objects other than claims, that the fault about files without a claim lists.
 const NAMED: usize = 5;
 
 fn nothing(documents: &[Document], not_ours: &[NotOurs]) -> Located {

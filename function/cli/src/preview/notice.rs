@@ -1,9 +1,9 @@
-//! Notice about a slow step for a person at a terminal, cleared when the step is done. Nothing is written to a
-//! redirected standard error.
+//! Notice on a terminal that the command `preview` is at a slow step, erased when the step is done. Nothing is written
+//! if standard error is redirected.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// Line on the terminal that names a slow step, until this value is dropped.
+/// Notice on the terminal that names a slow step of the command `preview`. It is erased when this value is dropped.
 pub struct Notice {
     is_shown: bool,
 }
@@ -19,8 +19,8 @@ impl Notice {
 impl Drop for Notice {
     fn drop(&mut self) {
         if self.is_shown {
-            // Carriage return, then the control sequence that erases the line. An error is ignored, because a closed
-            // terminal has nothing to erase.
+            // A carriage return and the ANSI sequence `ESC [2K` erase the notice on the terminal. An error is ignored,
+            // because a closed terminal has nothing to erase.
             let _ = write!(io::stderr(), "\r\x1b[2K");
         }
     }

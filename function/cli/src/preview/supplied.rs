@@ -4,17 +4,19 @@
 use regex_lite::Regex;
 use serde_json::Value;
 
-/// Property of a component that KubeVela sets at deployment, and the input, step or policy that sets it.
+/// Property of an Application's component that KubeVela sets at deployment, with the input, workflow step or policy
+/// that sets the property.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brought {
-    /// Path of the property that KubeVela sets, below the component's properties, such as `kafkaConfig.storage`.
+    /// Path of a property that KubeVela sets at deployment, inside the component's `properties`, such as
+    /// `kafkaConfig.storage`.
     pub property: String,
     pub by: String,
 }
 
 impl Brought {
-    /// Whether a value that KubeVela sets at deployment decides about `property`: it sets the same path, or one inside
-    /// or around it.
+    /// Whether a value that KubeVela sets at deployment decides about the component's property at this path. The value
+    /// does so if KubeVela sets the property itself, a field inside the property, or an object around it.
     pub fn decides(&self, property: &str) -> bool {
         is_at_or_below(property, &self.property) || is_at_or_below(&self.property, property)
     }
@@ -30,8 +32,8 @@ pub fn to_component(application: &Value, component: &Value) -> Vec<Brought> {
     for step in steps(application) {
         let step_name = text(step, "name");
         let named = step.pointer("/properties/component").and_then(Value::as_str);
-        // A workflow step of an Application that names a component sets properties of that component only. Any other
-        // step may set those of every component.
+        // A workflow step of an Application that names a component sets properties of that component only. A step that
+        // names no component may set properties of every component.
         if named.is_none_or(|named| named == text(component, "name")) {
             brought.extend(inputs(step, &|from| format!("the input from {from} of workflow step {step_name}")));
         }
@@ -53,8 +55,8 @@ fn steps(application: &Value) -> impl Iterator<Item = &Value> {
     steps.flat_map(|step| std::iter::once(step).chain(list(step, "/subSteps")))
 }
 
-/// Properties of a component that inputs, its own or those of a workflow step, set. An input for a trait sets no
-/// property.
+/// Properties that KubeVela sets by the `inputs` of a component or of a workflow step. An input for a trait is skipped,
+/// because it sets no property of the component.
 fn inputs<'a>(holder: &'a Value, by: &'a dyn Fn(&str) -> String) -> impl Iterator<Item = Brought> {
     list(holder, "/inputs").filter_map(move |input| {
         let key = text(input, "parameterKey");
@@ -64,8 +66,9 @@ fn inputs<'a>(holder: &'a Value, by: &'a dyn Fn(&str) -> String) -> impl Iterato
     })
 }
 
-/// Whether an `override` policy of an Application applies to a component: by its name, which may contain `*`; without a
-/// name by its type; without both to every component.
+/// Whether an entry of an Application's `override` policy applies to a component. A name in the entry selects by the
+/// component's name, and may contain `*`; a type alone selects by the component's type; an entry without both applies
+/// to every component.
 fn is_for(over: &Value, component: &Value) -> bool {
     let (name, of_type) = (text(over, "name"), text(over, "type"));
     if name.is_empty() {

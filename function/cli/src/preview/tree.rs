@@ -1,4 +1,5 @@
-//! The preview as a tree of claims, clusters and parts, with one line in columns for each manifest.
+//! Output `tree` of the command `preview`: a tree of claims, clusters and parts, with a line in columns for each
+//! manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
@@ -17,9 +18,9 @@ const PART: Style = AnsiColor::Green.on_default();
 const KIND: Style = AnsiColor::Cyan.on_default();
 const QUIET: Style = Style::new().dimmed();
 
-/// Number of columns that the tree prints for a manifest: kind, name, namespace, and chart or API group.
+/// Number of columns in which the preview's tree prints a manifest: kind, name, namespace, and Helm chart or API group.
 const COLUMNS: usize = 4;
-/// Largest number of virtual clusters that the last line of the tree lists by name.
+/// Largest number of virtual clusters that the last line of the preview's tree lists by name.
 const NAMED: usize = 10;
 
 enum Node {
@@ -99,8 +100,9 @@ fn part_node(part: &str, resources: &[&Resource], groups: &Groups) -> Node {
     Node::Heading(format!("{}{after}", painted(PART, part)), manifests)
 }
 
-/// Columns that the tree prints for a resource: kind, name, namespace, and its chart, or its API group if several
-/// groups have that kind. The key stands in for a name that Crossplane generates.
+/// Columns of a composed resource in the preview's tree: kind, name, namespace, and a fourth column. The fourth column
+/// is the Helm chart, or the API group if several groups in the preview have the kind. If Crossplane generates the
+/// name, the key of the resource stands in for it.
 fn columns(resource: &Resource, groups: &Groups) -> [String; COLUMNS] {
     let manifest = resource.manifest();
     let kind = text_at(manifest, "/kind");
@@ -116,7 +118,8 @@ fn columns(resource: &Resource, groups: &Groups) -> [String; COLUMNS] {
     [kind.to_owned(), name, text_at(manifest, "/metadata/namespace").to_owned(), group.to_owned()]
 }
 
-/// API groups in which the preview has each kind, to print the group of an ambiguous kind.
+/// API groups in which the preview has each kind. The preview's tree prints the group of a resource only if several
+/// groups have its kind.
 struct Groups<'a>(BTreeMap<&'a str, BTreeSet<&'a str>>);
 
 impl<'a> Groups<'a> {
@@ -129,13 +132,13 @@ impl<'a> Groups<'a> {
         Self(groups)
     }
 
-    /// Whether a kind alone is ambiguous, because several API groups in the preview have one of this name.
+    /// Whether the name of a kind is ambiguous, because several API groups in the preview have a kind of this name.
     fn leaves_open(&self, kind: &str) -> bool {
         self.0.get(kind).is_some_and(|groups| groups.len() > 1)
     }
 }
 
-/// API group of a Kubernetes manifest, empty for the core group.
+/// API group of a Kubernetes manifest, such as `networking.istio.io`; empty for the core group.
 fn group(manifest: &Value) -> &str {
     text_at(manifest, "/apiVersion").split_once('/').map_or("", |(group, _)| group)
 }
@@ -144,7 +147,7 @@ fn text_at<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Helm release that a provider-helm `Release` installs.
+/// Helm release that a `Release` of provider-helm installs: name, namespace, and chart with its version.
 pub struct Release {
     pub name: String,
     pub namespace: String,
@@ -204,7 +207,7 @@ fn draw(nodes: &[Node], indent: &str, widths: &[usize; COLUMNS], text: &mut Stri
     }
 }
 
-/// Text with the status of each claim, as the claim's user will read it.
+/// Text below the preview's tree with the status of each claim, as the claim's user will read the status in a cluster.
 fn statuses(preview: &Preview) -> String {
     let mut text = String::new();
     for shown in &preview.claims {
@@ -226,7 +229,8 @@ fn statuses(preview: &Preview) -> String {
     text
 }
 
-/// Line of the tree with one value of a claim's status. `group` is empty in all but the first line of a group.
+/// Line below the preview's tree with one value of a claim's status. `group` is the status field that holds the value,
+/// and is empty in all but the first line of the field.
 struct StatusLine {
     group: String,
     name: String,
@@ -249,7 +253,8 @@ fn status_lines(status: &Value) -> Vec<StatusLine> {
     lines
 }
 
-/// Name and value that the tree prints for an entry of a list: the entry's first field, and its other fields joined.
+/// Name and value that the preview prints for an entry of a list in a claim's status: the first field of the entry, and
+/// the other fields joined by commas.
 fn entry(item: &Value) -> (String, String) {
     let Some(fields) = item.as_object() else { return (String::new(), plain(item)) };
     let mut values = fields.values().map(plain);

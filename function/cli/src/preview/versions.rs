@@ -1,22 +1,24 @@
-//! Old and new version of one claim, and of one composed resource, for the difference between them.
+//! Old and new version of a claim, and of a composed resource, as `preview --diff` compares them.
 
 use realtime_platform_core::parts::plan::Resource;
 
 use super::claim::Shown;
 use super::fields::Change;
 
-/// Two versions of a claim, of which one may be missing, and the fate of the claims around it.
+/// Old and new version of a claim that `preview --diff` compares. One of them is missing for an added or removed claim.
+/// The other fields are about claims of the same environment.
 #[derive(Default)]
 pub struct Sides<'a> {
     pub old: Option<&'a Shown<'a>>,
     pub new: Option<&'a Shown<'a>>,
-    /// Claim of another name that takes the place of a removed claim.
+    /// Claim of another name in the new version that takes the environment or namespace of a removed claim.
     pub successor: Option<&'a Shown<'a>>,
-    /// Whether a change removes the environment of the compared claim as well.
+    /// Whether the change also removes the environment that the compared system or broker uses.
     pub environment_goes: bool,
-    /// Whether Kafka Connect is removed with a claim, because no real-time system is left in the claim's place.
+    /// Whether the change that removes this claim also removes Kafka Connect from the claim's namespace, because the
+    /// real-time system in that namespace is removed.
     pub connect_goes: bool,
-    /// Systems and brokers that stay although their environment is removed.
+    /// Systems and brokers that the new version keeps although the change removes their environment.
     pub consumers: Vec<&'a Shown<'a>>,
 }
 

@@ -1,5 +1,6 @@
-//! Connectors in Kafka Connect and SQL processors in Lenses that a change of a claim removes or leaves behind. A keeper
-//! script maintains them; their names are read from the environment variables of its container.
+//! Connectors in Kafka Connect and SQL processors in Lenses that a change of a claim removes or leaves behind. Keeper
+//! scripts maintain them from pods in the virtual cluster; their names are read from the environment variables of the
+//! keepers' containers.
 
 use realtime_platform_core::claims::between::kafka::{CONNECT_PORT, KAFKA_APP};
 use realtime_platform_core::parts::plan::Resource;
@@ -9,15 +10,16 @@ use super::super::versions::Sides;
 use super::types::{Cost, Left, Stop, goes, inside, taken_up};
 use crate::preview::claim::Shown;
 
-/// Connector in Kafka Connect, or SQL processor in Lenses, that a keeper script maintains.
+/// Object that a keeper script maintains in another program: a connector in Kafka Connect or a SQL processor in Lenses,
+/// by its name.
 #[derive(PartialEq)]
 enum Maintained {
     Connector(String),
     Processor(String),
 }
 
-/// Connectors in Kafka Connect and SQL processors in Lenses that a resource's keeper script maintains, by the variables
-/// of its container.
+/// Connectors in Kafka Connect and SQL processors in Lenses that the keeper script of a composed resource maintains,
+/// read from the environment variables of its containers.
 fn kept(resource: &Resource) -> Vec<Maintained> {
     let containers = resource.manifest().pointer("/spec/template/spec/containers").and_then(Value::as_array);
     let variables = containers.into_iter().flatten().filter_map(|container| container.get("env")?.as_array()).flatten();
@@ -37,8 +39,8 @@ fn kept(resource: &Resource) -> Vec<Maintained> {
     kept
 }
 
-/// Records, as cost of a change, the connectors and SQL processors that a changed claim drops: a keeper script removes
-/// them.
+/// Adds to the cost of a change, as `preview --diff` reports it, the connectors in Kafka Connect and the SQL processors
+/// in Lenses that the changed claim no longer has. A keeper script removes them.
 pub fn stop(cost: &mut Cost, old: &Shown, new: &Shown) {
     let all = |shown: &Shown| shown.composed.plan.resources.iter().flat_map(kept).collect::<Vec<_>>();
     let after = all(new);
@@ -51,12 +53,13 @@ pub fn stop(cost: &mut Cost, old: &Shown, new: &Shown) {
     }
 }
 
-/// Records, as cost of a removal, the connectors of a removed claim whose Kafka Connect stays: no script is left to
-/// remove them.
+/// Adds to the cost of a removal, as `preview --diff` reports it, the removed claim's connectors in a Kafka Connect
+/// that stays. The connectors stay, because the keeper script that would remove them goes with the claim.
 pub fn leave(cost: &mut Cost, old: &Shown, removed: &[&Resource], sides: &Sides) {
     let Some(consumer) = &old.composed.consumer else { return };
-    // A successor's scripts maintain connectors of the same names. A keeper that outlives its claim is skipped below,
-    // because the source of its connectors outlives the claim as well.
+    // No connectors stay behind if a successor takes the namespace of the removed claim: the keeper scripts of the
+    // successor maintain connectors of the same names. A keeper script that outlives its claim leaves none behind
+    // either, because the source of its connectors outlives the claim as well.
     if sides.new.is_some() || sides.successor.is_some() || sides.connect_goes {
         return;
     }

@@ -1,8 +1,8 @@
-//! Cost of a change for the users of a platform: pods that restart and functions that are unavailable meanwhile, data
-//! and access that are lost, and objects that stay without a manager.
+//! Cost of a change of claims for the users of a platform: pods that restart and functions that are unavailable
+//! meanwhile, data and access that are lost, and objects that stay in a cluster without a manager.
 //!
-//! The cost is read from both plans. The older plan decides what is deleted with a resource, because the API server has
-//! applied that one.
+//! The cost is computed from the plans before and after the change. The plan before the change decides which objects
+//! are deleted together with a composed resource, because the API server has the manifests of that plan.
 
 use realtime_platform_core::claims::KINDS;
 use realtime_platform_core::parts::plan::{Place, Resource};
@@ -20,7 +20,8 @@ pub use types::Cost;
 use types::{Left, Loss, Volume, goes, inside, kind, pushed, taken_up};
 
 impl Cost {
-    /// Cost of changing or removing an existing claim. A new claim costs nothing.
+    /// Cost of changing or removing a claim for the users of a platform. A claim that did not exist before costs
+    /// nothing.
     pub fn of(sides: &Sides, resources: &[ResourceDifference]) -> Self {
         let Some(old) = sides.old else { return Self::default() };
         let removed = resources.iter().filter_map(|resource| match resource {
@@ -34,8 +35,8 @@ impl Cost {
             cost.lose_environment(old, sides);
             cost.leave_namespace(old, &removed);
         } else if sides.environment_goes {
-            // The host deletes every volume of a virtual cluster with its chart, whatever `retain` of a system or
-            // broker says.
+            // Each volume of a virtual cluster is deleted with the Helm chart of that virtual cluster, even if the
+            // claim of a system or broker has `retain: true`.
             removed
                 .iter()
                 .filter_map(|resource| Volume::of(resource))
@@ -74,7 +75,8 @@ impl Cost {
         }
     }
 
-    /// Records, as cost of a change, the loss of a volume that is deleted with its virtual cluster.
+    /// Adds to the cost of a change, as `preview --diff` reports it, the loss of a volume that is deleted with its
+    /// virtual cluster.
     fn lose_with(&mut self, volume: Volume, owner: &str, sides: &Sides) {
         let keep = if sides.successor.is_some() { "keep the name" } else { "keep the environment" };
         let instead = format!(
@@ -98,7 +100,8 @@ impl Cost {
         }
     }
 
-    /// Records, as left behind, the namespace on the host that a removed environment keeps.
+    /// Adds to the cost of an environment's removal, as `preview --diff` reports it, the environment's namespace if the
+    /// namespace stays on the host cluster.
     fn leave_namespace(&mut self, old: &Shown, removed: &[&Resource]) {
         let on_host = |resource: &&&Resource| resource.place == Place::Host && kind(resource) == "Namespace";
         for resource in removed.iter().filter(on_host).filter(|resource| !goes(resource)) {
@@ -110,8 +113,8 @@ impl Cost {
         }
     }
 
-    /// Records, as left behind, the resources other than volumes that stay when a claim is removed, by their management
-    /// policies.
+    /// Adds to the cost of a change, as `preview --diff` reports it, the removed resources, other than volumes, whose
+    /// objects stay in a cluster by the management policies of the resources.
     fn leave_others(&mut self, removed: &[&Resource], sides: &Sides) {
         let left = removed.iter().filter(|resource| !goes(resource) && !resource.is_only_observed());
         let left = left.filter(|resource| Volume::of(resource).is_none());
@@ -125,11 +128,12 @@ impl Cost {
         });
     }
 
-    /// Records, as left behind, the Secrets that a removed claim's resources copied into the virtual cluster: these
-    /// outlive them.
+    /// Adds to the cost of a change, as `preview --diff` reports it, the Secrets that removed PushSecrets have written
+    /// in the virtual cluster. Such a Secret outlives its PushSecret.
     fn leave_secrets(&mut self, old: &Shown, removed: &[&Resource], sides: &Sides) {
         let mut secrets: Vec<(&str, &str)> = removed.iter().copied().filter_map(pushed).collect();
-        // A Job makes the Secret `lenses-agent-key`, so it is not among those of PushSecrets and is added by its name.
+        // A Job of the real-time system, and no PushSecret, writes the Secret `lenses-agent-key` in the virtual
+        // cluster. So the list of Secrets that stay gets this Secret by its name.
         let [_, system, _] = &KINDS;
         if let (None, Some(consumer)) = (sides.new, &old.composed.consumer)
             && old.asked.kind.claim == system.claim
@@ -146,7 +150,8 @@ impl Cost {
         });
     }
 
-    /// Records, as lost access, the host names of routes that are served before a change and not after it.
+    /// Adds to the lost access that `preview --diff` reports for a change: the host names of a claim's routes that are
+    /// served before the change and not after it.
     fn lose_routes(&mut self, old: &Shown, new: &Shown) {
         let after: Vec<&str> = hosts(new).collect();
         for host in hosts(old).filter(|host| !after.contains(host)) {

@@ -1,6 +1,6 @@
-//! Pods that a change restarts, and the functions that are unavailable meanwhile.
+//! Pods that a change of a claim restarts, and functions of the platform that are unavailable meanwhile.
 //!
-//! Each part declares for how long it is away. docs/upgrade.md has the same figures.
+//! Each part of a plan declares the duration of its outage. docs/upgrade.md has the same durations.
 
 use realtime_platform_core::parts::plan::{Outage, Plan, Pods, Resource};
 use serde::Serialize;
@@ -8,19 +8,19 @@ use serde_json::Value;
 
 use super::super::versions::ResourceDifference;
 
-/// Pods that a change of a claim replaces, with the outage that this causes.
+/// Pods that a change of a claim restarts, with the outage that the restart causes.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Restart {
-    /// Key of the composed resource whose pods restart.
+    /// Key of the composed resource, such as a Deployment, whose pods a change of its claim restarts.
     pub key: String,
-    /// Kind, name and namespace of the object whose pods restart.
+    /// Kind, name and namespace of the object, such as a Deployment, whose pods a change of a claim restarts.
     pub pods: String,
-    /// Duration of the outage while the pods restart. `None` for pods of a chart or operator without figures, which may
-    /// not restart at all.
+    /// Duration of the outage while pods restart, in seconds. `None` for pods that the chart or operator of another
+    /// project makes: they may not restart at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub away_seconds: Option<Span>,
-    /// Functions of the platform that are unavailable while the pods restart.
+    /// Functions of the platform that are unavailable while a change of a claim restarts pods.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub meanwhile: &'static str,
 }
@@ -31,11 +31,13 @@ pub struct Span {
     pub to: u32,
 }
 
-/// Chart values that do not affect pods: the part, and a JSON pointer into its values.
+/// Helm values whose change restarts no pods: the name of a plan's part, and a JSON pointer into the values of its
+/// chart.
 const QUIET: [(&str, &str); 2] =
     [("vcluster", "/controlPlane/statefulSet/persistence/volumeClaim/retentionPolicy"), ("istio-gateway", "/service")];
 
-/// Pods that the change of these resources replaces. `plan` is the one with the change.
+/// Pods that a change of a claim restarts, from the composed resources that differ. `plan` is the plan after the
+/// change, which has the outages of the parts.
 pub fn of(resources: &[ResourceDifference], plan: &Plan) -> Vec<Restart> {
     let changed = resources.iter().filter_map(|resource| match resource {
         ResourceDifference::Changed { old, new, .. } => Some((*old, *new)),
@@ -56,7 +58,7 @@ fn restart(old: &Resource, new: &Resource, outage: Option<&Outage>) -> Option<Re
     Some(Restart { key: new.key.clone(), pods: new.title(), away_seconds, meanwhile })
 }
 
-/// Helm values of a chart, without those whose change restarts no pods.
+/// Settings from which a Helm chart or an operator makes pods, without the Helm values whose change restarts no pods.
 fn audible(resource: &Resource, parameters: &Value) -> Value {
     let mut parameters = parameters.clone();
     for (_, quiet) in QUIET.iter().filter(|(part, _)| *part == resource.part) {
@@ -68,7 +70,8 @@ fn audible(resource: &Resource, parameters: &Value) -> Value {
 }
 
 impl Restart {
-    /// Sentence for people about the pods that a change restarts and the outage that follows.
+    /// Sentence for users of the command `preview` about the pods that a change restarts, and about the outage
+    /// meanwhile.
     pub fn sentence(&self) -> String {
         let Self { pods, away_seconds, meanwhile, .. } = self;
         let meanwhile = if meanwhile.is_empty() { String::new() } else { format!(": {meanwhile}") };

@@ -1,4 +1,4 @@
-//! Cost of a change of claims for the users of a platform, as types that are printed as text and as JSON.
+//! Cost of a change of claims for the users of a platform, as types that `preview --diff` prints as text and as JSON.
 
 use realtime_platform_core::parts::plan::Resource;
 use serde::Serialize;
@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::restart::Restart;
 use crate::preview::versions::Sides;
 
-/// Cost of changing one claim: restarts, lost data and access, removed connectors and processors, and objects left
-/// behind.
+/// Cost of a change of one claim for the users of a platform: restarted pods, lost data and access, removed connectors
+/// and SQL processors, and objects left behind in a cluster.
 #[derive(Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
@@ -19,17 +19,17 @@ pub struct Cost {
     pub stays_behind: Vec<Left>,
 }
 
-/// Data or access that users have before a change of a claim and lose with it.
+/// Data or access that users have before a change of a claim, and lose by the change.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Loss {
     pub what: String,
-    /// Alternative to the loss, for a claim's author who needs the data or access.
+    /// Advice to the author of the changed claim against the loss of data or access, such as a field to set first.
     pub instead: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume: Option<Volume>,
 }
 
-/// PersistentVolumeClaim inside a virtual cluster, as the cost of a change names it.
+/// PersistentVolumeClaim in a virtual cluster whose data a change of a claim deletes or leaves behind.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Volume {
     pub name: String,
@@ -41,22 +41,23 @@ pub struct Volume {
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Stop {
     pub what: String,
-    /// Data that a removed connector or SQL processor leaves, such as its topics.
+    /// Data that stays after the removal of a connector or SQL processor, such as the records in its Kafka topics.
     pub stays: &'static str,
 }
 
-/// Object that a change leaves in a cluster although nothing manages it any more.
+/// Object that stays in a cluster after a change of a claim, although nothing manages the object any more.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Left {
     pub what: String,
-    /// Part of a sentence about what becomes of an object that a change leaves behind, such as the claim that will take
-    /// it up.
+    /// Part of a sentence about the future of an object that stays behind after a change, such as which claim takes it
+    /// up.
     pub until: String,
     pub remove: String,
 }
 
 impl Cost {
-    /// Sentences for people about the cost of a change; the flag is true for a loss of data or access.
+    /// Sentences for users of the command `preview` about the cost of a change. The flag of a sentence is true if the
+    /// sentence is about a loss of data or access.
     pub fn sentences(&self) -> impl Iterator<Item = (bool, String)> {
         let restarts = self.restarts.iter().map(|restart| (false, restart.sentence()));
         let losses = |of: &'static str, losses: &[Loss]| -> Vec<(bool, String)> {
@@ -97,26 +98,28 @@ impl Volume {
     }
 }
 
-/// Namespace and name of the Secret inside the virtual cluster that a PushSecret writes. The Secret outlives its
-/// PushSecret.
+/// Namespace and name of the Secret that a PushSecret writes in the virtual cluster; `None` if the resource is no
+/// PushSecret. The Secret outlives the PushSecret.
 pub fn pushed(resource: &Resource) -> Option<(&str, &str)> {
     let name = resource.manifest().pointer("/metadata/name").and_then(Value::as_str)?;
     (kind(resource) == "PushSecret").then(|| name.split_once('.')).flatten()
 }
 
-/// Whether a provider deletes the object in the cluster together with its managed resource, by the management policies.
+/// Whether the provider deletes the object in the cluster when its composed resource is deleted, by the management
+/// policies of the resource.
 pub fn goes(resource: &Resource) -> bool {
     let policies = resource.composed.pointer("/spec/managementPolicies").and_then(Value::as_array);
     policies.is_none_or(|policies| policies.iter().any(|policy| policy == "*" || policy == "Delete"))
 }
 
-/// Command in a message, with the note that it is for the virtual cluster and not for the cluster that holds the
-/// claims.
+/// Shell command in a message of the preview, with the note that the command is for the virtual cluster and not for the
+/// host cluster, which holds the claims.
 pub fn inside(command: &str) -> String {
     format!("`{command}` inside the virtual cluster")
 }
 
-/// Part of a sentence that names the claim which will take up the objects that a removed claim leaves in a namespace.
+/// Part of a sentence about objects that a removed claim leaves in its namespace of the virtual cluster: which claim
+/// takes the objects up.
 pub fn taken_up(sides: &Sides) -> String {
     match sides.successor {
         Some(successor) => format!("taken up by {}", successor.asked.claim.name),

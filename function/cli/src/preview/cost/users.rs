@@ -1,5 +1,6 @@
-//! Access and data that a changed claim takes from people and programs: endpoints, rights, and records in Kafka. They
-//! are read from the spec as its author wrote it.
+//! Access and data that people and programs lose when a claim changes: admission, Secrets, MQTT users and their rights,
+//! TLS endpoints, and records in Kafka. All but generated passwords are found by comparing the claim's specs before and
+//! after the change, as the author wrote them.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,8 @@ use serde::de::DeserializeOwned;
 use super::types::{Cost, Left, Loss, inside, pushed};
 use crate::preview::claim::Shown;
 
-/// Adds the access and data that users lose by a changed claim to the cost of the change, by the claim's kind.
+/// Adds to the cost of a change, as `preview --diff` reports it, the access and data that users lose. Each kind of
+/// claim has its own rules.
 pub fn change(cost: &mut Cost, old: &Shown, new: &Shown) {
     let [environment, system, broker] = KINDS.each_ref().map(|kind| kind.claim == new.asked.kind.claim);
     if environment {
@@ -25,8 +27,8 @@ pub fn change(cost: &mut Cost, old: &Shown, new: &Shown) {
     }
 }
 
-/// Compares the old and the new spec of a claim for the cost of the change. A spec that cannot be parsed is reported
-/// elsewhere, and is skipped here.
+/// Compares the specs of a claim before and after a change, to compute the cost of the change. A spec that cannot be
+/// parsed adds no cost, because the preview has already reported a fault of the spec.
 fn compare<S: DeserializeOwned>(old: &Shown, new: &Shown, compare: impl FnOnce(&S, &S)) {
     let spec = |shown: &Shown| serde_json::from_value(shown.asked.spec.clone()).ok();
     if let Some((old, new)) = spec(old).zip(spec(new)) {
@@ -67,7 +69,8 @@ fn system(cost: &mut Cost, old: &System, new: &System) {
             });
             continue;
         };
-        // A negative retention of a Kafka topic is unlimited, so it counts as the largest number.
+        // A negative retention of a Kafka topic means that records are kept without limit, so it counts as the largest
+        // number.
         let kept = |milliseconds: i64| u64::try_from(milliseconds).unwrap_or(u64::MAX);
         if kept(now.retention_ms) < kept(topic.retention_ms) {
             cost.data_lost.push(Loss::of(
@@ -105,7 +108,8 @@ fn broker(cost: &mut Cost, old: &Broker, new: &Broker) {
     }
 }
 
-/// Records the loss of a generated password, if a password of the author's own overwrites it in the same Secret inside.
+/// Adds to the cost of a change, as `preview --diff` reports it, the loss of a generated password: a password from the
+/// claim's author overwrites the generated one in the same Secret of the virtual cluster.
 pub fn overwritten(cost: &mut Cost, before: &[Resource], after: &[Resource]) {
     let made_up = |push: &&Resource| push.manifest().pointer("/spec/selector/generatorRef").is_some();
     let own = |push: &&Resource| push.manifest().pointer("/spec/selector/secret").is_some();
@@ -123,7 +127,7 @@ fn gone<'a>(before: &'a [String], after: &'a [String]) -> impl Iterator<Item = &
     before.iter().filter(|entry| !after.contains(entry))
 }
 
-/// Duration for messages, in the largest unit that expresses it as a whole number.
+/// Duration for messages of the preview, in the largest unit that gives a whole number, such as `7 days`.
 fn span(milliseconds: i64) -> String {
     let units = [("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000)];
     let whole = units.iter().find(|(_, unit)| milliseconds % unit == 0 && milliseconds >= *unit);

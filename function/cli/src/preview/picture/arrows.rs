@@ -1,45 +1,49 @@
-//! Arrows between the parts of a platform picture, with the references in manifests that they stand for.
+//! Arrows between the parts in the platform picture, each with the references in manifests from which it follows.
 
 use std::collections::HashMap;
 
-/// Relation of two parts that an arrow in the picture of a platform stands for.
+/// Relation that an arrow in the platform picture shows between its start and its end, such as a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Layer {
-    /// Arrow for connections: its start opens them to its end.
+    /// Arrow in the platform picture for connections: its start opens connections to its end.
     Calls,
-    /// Arrow for routes: its start, such as a gateway, forwards traffic to its end.
+    /// Arrow in the platform picture for routes: its start, such as a gateway, directs traffic to its end.
     Routes,
-    /// Arrow for data, which moves from the arrow's start to its end.
+    /// Arrow in the platform picture for data, which flows from the start of the arrow to its end.
     Data,
-    /// Arrow for a Secret: its start makes a Secret that its end uses.
+    /// Arrow in the platform picture for a Secret: the start of the arrow makes the Secret, and its end uses the
+    /// Secret.
     Secrets,
-    /// Arrow for a network policy: its start is the policy and its end the pods, or its start is admitted to its end.
+    /// Arrow in the platform picture for a network policy. It leads from the policy to the pods that the policy
+    /// protects, or from pods that the policy admits to the protected pods.
     Admits,
-    /// Arrow for the order of a plan: its start must be ready before its end is released.
+    /// Arrow in the platform picture for the order of a plan: its start must be ready before its end is released.
     Order,
 }
 
-/// Start or end of an arrow in the platform picture.
+/// Start or end of an arrow in the platform picture: a part of a claim, or something outside the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     Part(usize),
-    /// End of an arrow outside the platform, such as a server on the internet, by its name.
+    /// End of an arrow outside the platform, by its name, such as the host name of a server on the internet.
     Beyond(String),
-    /// End of an arrow where users enter: a host name by which the platform is reached.
+    /// End of an arrow in the platform picture where users enter: a host name by which users reach the platform.
     Entrance(String),
 }
 
-/// Arrow in the platform picture: a relation between two ends.
+/// Arrow in the platform picture: a relation between two parts, or between a part and something outside the platform.
 #[derive(Debug)]
 pub struct Arrow {
     pub layer: Layer,
     pub from: End,
     pub to: End,
-    /// References in manifests from which the arrow in the platform picture follows.
+    /// References in manifests from which the arrow in the platform picture follows, such as a variable with a host
+    /// name.
     pub because: Vec<String>,
 }
 
-/// All arrows of the platform picture while they are collected, without duplicates.
+/// All arrows of the platform picture while they are collected. A second arrow with the same relation and ends only
+/// adds its reference to the first.
 #[derive(Default)]
 pub struct Arrows {
     pub all: Vec<Arrow>,

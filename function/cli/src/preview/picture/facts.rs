@@ -1,5 +1,5 @@
-//! Index of the Services, pods, Secrets and Gateways of all parts of the picture. It is read from the manifests once,
-//! and shows which part an arrow leads to.
+//! Index of the Services, pods, Secrets and Gateways in the manifests of all parts of the platform picture. With the
+//! index, the picture finds the part at the end of an arrow without reading all manifests again.
 
 use std::collections::HashMap;
 
@@ -12,14 +12,15 @@ use super::parts::{self, Part, text};
 use super::reading::{Labels, items, read, selects};
 use crate::preview::claim::Cluster;
 
-/// Kubernetes Service, from a manifest or from a chart whose values name it.
+/// Kubernetes Service of a part in the platform picture, from a manifest or from a Helm chart whose values name it.
 pub struct Service {
     pub part: usize,
     pub name: String,
     pub labels: Labels,
 }
 
-/// Container with its part and namespace. Its variables and arguments name the servers to which it connects.
+/// Container of a part in the platform picture, with its namespace. Arrows follow from the servers that the environment
+/// variables and arguments of the container name.
 pub struct Script {
     pub part: usize,
     pub namespace: String,
@@ -31,16 +32,17 @@ struct Pods {
     labels: Labels,
 }
 
-/// Services, pods and Gateways in one namespace of a cluster, in the order of the platform picture's parts.
+/// Services, pods and Istio Gateways that manifests have in one namespace of a cluster, in the order of the parts in
+/// the platform picture.
 #[derive(Default)]
 struct NamespaceObjects {
     services: Vec<Service>,
     pods: Vec<Pods>,
-    /// Names of Istio Gateways, each with the index of the part that has it.
+    /// Istio Gateways in one namespace, each as its name and the index of its part in the platform picture.
     gateways: Vec<(String, usize)>,
 }
 
-/// Istio VirtualService of a manifest, with its cluster and namespace.
+/// Istio VirtualService of a manifest, with its cluster and namespace, for the arrows from Gateways.
 struct Routed<'a> {
     cluster: Cluster<'a>,
     namespace: String,
@@ -54,19 +56,20 @@ pub struct Secret<'a> {
     pub name: String,
 }
 
-/// Use of a Secret by a part of the platform picture.
+/// Use of a Secret by a part in the platform picture, for the arrow from the part that makes the Secret.
 pub struct User<'a> {
     pub part: usize,
     pub secret: Secret<'a>,
 }
 
-/// Right to publish at an MQTT broker: a user, with a topic filter that this user may publish to.
+/// Right of a user to publish at an MQTT broker, to the topics that the topic filter matches.
 pub struct Right {
     pub user: String,
     pub filter: String,
 }
 
-/// Publish rights in the access list of an MQTT broker: the lines after `user` belong to that user.
+/// Rights to publish that the access list of an MQTT broker grants. In the list, the lines after `user NAME` hold the
+/// rights of that user.
 fn rights(list: &str) -> Vec<Right> {
     let mut user = "";
     let mut rights = Vec::new();
@@ -82,17 +85,19 @@ fn rights(list: &str) -> Vec<Right> {
 
 #[derive(Default)]
 pub struct Facts<'a> {
-    /// Containers of all manifests, in the order of the platform picture's parts.
+    /// Containers of all parts, in the order of the parts in the platform picture, so that a binary search finds those
+    /// of one part.
     pub scripts: Vec<Script>,
     pub uses: Vec<User<'a>>,
     places: HashMap<(Cluster<'a>, String), NamespaceObjects>,
-    /// Indices of the parts that make each Secret.
+    /// Indices, among the parts of the platform picture, of the parts that make each Secret.
     makers: HashMap<Secret<'a>, Vec<usize>>,
-    /// Publish rights at each MQTT broker, by the index of the broker's part.
+    /// Rights to publish at each MQTT broker, by the index of the broker's part in the platform picture.
     rights: HashMap<usize, Vec<Right>>,
     releases: HashMap<Cluster<'a>, Vec<(usize, String)>>,
     routes: Vec<Routed<'a>>,
-    /// Host names of all routes that are bound to the Istio Gateways of a part, by the part's index.
+    /// Host names of all routes that are bound to the Istio Gateways of a part, by the index of that part in the
+    /// platform picture.
     routed: HashMap<usize, Vec<String>>,
 }
 
@@ -137,7 +142,7 @@ impl<'a> Facts<'a> {
         self.places.entry((at.cluster, at.namespace.to_owned())).or_default()
     }
 
-    /// Collects the host names of each VirtualService for the Istio Gateways that it names.
+    /// Collects the host names of each Istio VirtualService for the parts whose Gateways the VirtualService names.
     fn bind(&mut self) {
         for Routed { cluster, namespace, route } in std::mem::take(&mut self.routes) {
             for gateway in &route.gateways {
@@ -153,7 +158,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Records the pods of a manifest for any kind of workload, or its Service.
+    /// Records a manifest of a part in the platform picture, if the manifest is a Service or has a pod template.
     fn workload(&mut self, at: &At<'_, 'a>, manifest: &Value) {
         if text(manifest, "/kind") == "Service" {
             self.serves(at, text(manifest, "/metadata/name"), read(manifest, "/metadata/labels"));
@@ -181,8 +186,8 @@ impl<'a> Facts<'a> {
         }));
     }
 
-    /// Records a Helm chart. `fullnameOverride` in its values is the name of its Service, and its pods have the labels
-    /// in its values.
+    /// Records the Helm chart of a part in the platform picture. Its values name its Service (`fullnameOverride`), the
+    /// labels of its pods (`podLabels`) and a Secret that it uses (`existingSecret`).
     fn release(&mut self, at: &At<'_, 'a>, part: &Part<'a>, manifest: &Value) {
         let release = text(manifest, "/metadata/annotations/crossplane.io~1external-name");
         let at = At { namespace: text(manifest, "/spec/forProvider/namespace"), ..*at };
@@ -202,8 +207,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Records the Secret with the virtual cluster's kubeconfig, which the virtual cluster makes and the claim's status
-    /// names.
+    /// Records a part of an environment as the maker of the Secret with the virtual cluster's kubeconfig. The status of
+    /// the environment's claim names that Secret.
     fn kubeconfig(&mut self, at: &At<'_, 'a>, part: &Part) {
         let status = &part.shown.composed.view.status;
         self.makes(at, at.cluster, text(status, "/kubeconfig/namespace"), text(status, "/kubeconfig/name"));
@@ -236,7 +241,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// A part whose Role may write a Secret by its name is a maker of that Secret.
+    /// Records a part as the maker of each Secret that a Role of the part names, because a Job of the part then writes
+    /// the Secret.
     fn role(&mut self, at: &At<'_, 'a>, manifest: &Value) {
         let rules: Vec<PolicyRule> = read(manifest, "/rules");
         for rule in rules.iter().filter(|rule| rule.resources.iter().flatten().any(|resource| resource == "secrets")) {
@@ -265,14 +271,15 @@ impl<'a> Facts<'a> {
         self.scripts[first..].iter().take_while(move |script| script.part == part)
     }
 
-    /// Kubernetes Service to which a host name resolves in a namespace.
+    /// Kubernetes Service to which a host name resolves for pods in a namespace of a cluster.
     pub fn service(&self, cluster: Cluster<'a>, namespace: &str, host: &str) -> Option<&Service> {
         let short = host.strip_suffix(".svc.cluster.local").or_else(|| host.strip_suffix(".svc")).unwrap_or(host);
         let (name, namespace) = short.split_once('.').unwrap_or((short, namespace));
         self.services(cluster, namespace).iter().find(|service| service.name == name)
     }
 
-    /// Objects of one kind that the manifests have in a namespace of a cluster, such as all Services.
+    /// Objects of one kind, such as Services, that the parts of the platform picture have in one namespace of a
+    /// cluster.
     fn in_place<T>(&self, cluster: Cluster<'a>, namespace: &str, kind: impl Fn(&NamespaceObjects) -> &Vec<T>) -> &[T] {
         self.places.get(&(cluster, namespace.to_owned())).map(|objects| kind(objects).as_slice()).unwrap_or_default()
     }
@@ -281,17 +288,20 @@ impl<'a> Facts<'a> {
         self.in_place(cluster, namespace, |objects| &objects.services)
     }
 
-    /// Indices of the parts that make a Secret; none for a Secret that no part makes.
+    /// Indices, among the parts of the platform picture, of the parts that make a Secret; none for a Secret from
+    /// outside the platform.
     pub fn makers(&self, secret: &Secret<'a>) -> &[usize] {
         self.makers.get(secret).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Users' rights to publish at an MQTT broker, by the index of the broker's part.
+    /// Rights of users to publish at an MQTT broker. `broker` is the index of the broker's part in the platform
+    /// picture.
     pub fn rights_at(&self, broker: usize) -> &[Right] {
         self.rights.get(&broker).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Indices of the parts with pods that have all labels of a selector.
+    /// Indices, among the parts of the platform picture, of the parts whose pods a label selector matches in one
+    /// namespace.
     pub fn selected(&self, cluster: Cluster<'a>, namespace: &str, selector: &Labels) -> Vec<usize> {
         let pods = self.in_place(cluster, namespace, |objects| &objects.pods).iter();
         let mut parts: Vec<usize> = pods.filter(|pods| selects(selector, &pods.labels)).map(|pods| pods.part).collect();
@@ -299,27 +309,29 @@ impl<'a> Facts<'a> {
         parts
     }
 
-    /// Part with the Helm release whose pods a Gateway selects. Istio labels the pods with `istio: NAME`, the name of
-    /// the release without the prefix `istio-`.
+    /// Index, among the parts of the platform picture, of the part with the Helm release whose pods an Istio Gateway
+    /// selects. The chart labels these pods with `istio: NAME`, where NAME is the name of the release without the
+    /// prefix `istio-`.
     pub fn release_behind(&self, cluster: Cluster<'a>, selector: &Labels) -> Option<usize> {
         let wanted = selector.get("istio")?;
         let mut releases = self.releases.get(&cluster)?.iter();
         releases.find(|(_, name)| name.strip_prefix("istio-").unwrap_or(name) == wanted).map(|(part, _)| *part)
     }
 
-    /// Part that contains the Istio Gateway of this name.
+    /// Index, among the parts of the platform picture, of the part with the Istio Gateway of this name.
     pub fn gateway(&self, cluster: Cluster<'a>, namespace: &str, name: &str) -> Option<usize> {
         let mut gateways = self.in_place(cluster, namespace, |objects| &objects.gateways).iter();
         gateways.find(|(known, _)| known == name).map(|(_, part)| *part)
     }
 
-    /// Host names of all routes that are bound to an Istio Gateway of this part.
+    /// Host names of all routes that are bound to the Istio Gateways of a part. `gateway` is the index of that part in
+    /// the platform picture.
     pub fn routed_hosts(&self, gateway: usize) -> &[String] {
         self.routed.get(&gateway).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
-/// Part, cluster and namespace of a manifest while its facts are recorded.
+/// Part, cluster and namespace of a manifest while its facts are recorded for the platform picture.
 struct At<'n, 'a> {
     part: usize,
     cluster: Cluster<'a>,
@@ -331,7 +343,8 @@ fn secret<'a>(cluster: Cluster<'a>, namespace: &str, name: &str) -> Option<Secre
     (!name.is_empty()).then(secret)
 }
 
-/// Namespace inside the virtual cluster to which a SecretStore of the claim writes.
+/// Namespace in the virtual cluster to which a SecretStore of a claim writes Secrets. `store` is the name of the
+/// SecretStore, and `part` the index of a part of the claim.
 fn store_namespace<'p>(parts: &'p [Part], part: usize, store: &str) -> &'p str {
     let resources = parts::of_claim(parts, parts[part].claim).flat_map(|(_, part)| &part.resources);
     let mut stores = resources
@@ -340,7 +353,7 @@ fn store_namespace<'p>(parts: &'p [Part], part: usize, store: &str) -> &'p str {
     stores.next().map(|store| text(store, "/spec/provider/kubernetes/remoteNamespace")).unwrap_or_default()
 }
 
-/// API group of a Kubernetes manifest, empty for the core group.
+/// API group of a Kubernetes manifest, such as `networking.istio.io`; empty for the core group.
 pub fn group(manifest: &Value) -> &str {
     text(manifest, "/apiVersion").split_once('/').map_or("", |(group, _)| group)
 }

@@ -1,5 +1,6 @@
-//! Flow of data from publishers over MQTT topics, Kafka topics and SQL processors to tables. It is read from the
-//! variables of scripts and the configurations of connectors.
+//! Flow of data through the platform, for the platform picture: from publishers over MQTT topics, Kafka topics and SQL
+//! processors to tables. It is read from the environment variables of containers, which hold the configurations of
+//! connectors as well.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -13,10 +14,10 @@ use super::parts::{Part, words};
 use super::reading::{addresses, connector, literal};
 use crate::preview::claim::Cluster;
 
-/// Title of the node that stands for devices, the publishers outside the platform.
+/// Title of the node for devices in the platform picture. Devices publish MQTT messages from outside the platform.
 pub const DEVICES: &str = "Devices";
 
-/// Kind of a node in the flow of data, such as a Kafka topic, in the order from left to right.
+/// Kind of a node in the flow of data, such as a Kafka topic, in the order in which data usually passes the kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stage {
     Publisher,
@@ -27,7 +28,7 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Label in the platform picture for nodes of this stage in the flow of data.
+    /// Name of a kind of node in the flow of data, as the platform picture shows it below the node.
     pub fn name(self) -> &'static str {
         match self {
             Self::Publisher => "publishes",
@@ -39,18 +40,21 @@ impl Stage {
     }
 }
 
-/// Node in the flow of data, such as a topic or a table. Topics of the same name in two namespaces are two nodes.
+/// Node in the flow of data, such as a Kafka topic or a table. Topics of the same name in two namespaces are two nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Station {
     pub stage: Stage,
     pub name: String,
-    /// Environment and namespace of a node in the flow of data, or the host of its database.
+    /// Scope of a node in the flow of data, in which its name is unique: environment and namespace of a topic, or the
+    /// host name of a table's database.
     scope: String,
-    /// Index of the part that contains this node of the flow of data.
+    /// Index, among the parts of the platform picture, of the part that contains this node of the flow of data, such as
+    /// the broker of an MQTT topic; `None` if no such part is known.
     pub part: Option<usize>,
 }
 
-/// Movement of data between two nodes of the flow; `by` is the part that moves it.
+/// Movement of data between two nodes in the flow of data. `by` is the index of the part that moves the data, such as
+/// the keeper of a connector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stream {
     pub from: usize,
@@ -64,20 +68,22 @@ pub struct Flow {
     pub streams: Vec<Stream>,
     known_stations: HashMap<(Stage, String, String), usize>,
     known_streams: HashSet<Stream>,
-    /// Nodes in the flow of data from which data moves to another node.
+    /// Indices of the nodes in the flow of data from which data moves to another node.
     sources: HashSet<usize>,
-    /// Scopes (environment and namespace, or database host) of the flow's nodes with each stage and name.
+    /// Scopes of all nodes in the flow of data that share a kind and a name. A scope is an environment with a
+    /// namespace, or the host name of a database.
     scopes: HashMap<(Stage, String), BTreeSet<String>>,
 }
 
-/// Nodes and movements of data in one place, drawn as a strip of their own.
+/// Nodes and movements of the flow of data in one environment and namespace. The platform picture draws them together
+/// as one strip.
 #[derive(Default)]
 pub struct Strip {
     pub stations: BTreeSet<usize>,
     pub streams: Vec<Stream>,
 }
 
-/// Fields of one SQL processor in the JSON lines that its keeper script has in the variable PROCESSORS.
+/// SQL processor of Lenses: one line of JSON in the environment variable PROCESSORS of its keeper script.
 #[derive(Deserialize)]
 struct Processor {
     name: String,
@@ -118,8 +124,8 @@ impl Flow {
         }
     }
 
-    /// Adds the movement of data from each MQTT topic that something publishes to, to the topic filters in the same
-    /// place that match it.
+    /// Adds the movement of data from each MQTT topic that is published to, to each topic filter that a reader uses and
+    /// that matches the topic. Topic and filter are of the same environment and namespace.
     fn carried(&mut self) {
         let topics: Vec<usize> =
             (0..self.stations.len()).filter(|&index| self.stations[index].stage == Stage::MqttTopic).collect();
@@ -138,9 +144,9 @@ impl Flow {
         }
     }
 
-    /// Adds the movement of data from devices to the MQTT topics that something reads and a user of the broker may
-    /// publish to, if the claim's status has an MQTT endpoint. The users of the simulator and of the bridge do not
-    /// count.
+    /// Adds the movement of data from devices to each MQTT topic that is read and to which a user of the broker may
+    /// publish, if the broker's claim has an MQTT endpoint in its status. The broker's users for the simulator and for
+    /// the bridge do not count, because they belong to the platform.
     fn devices(&mut self, parts: &[Part], facts: &Facts) {
         let may_publish = |broker: usize, topic: &str| {
             let rights = facts.rights_at(broker).iter();
@@ -162,13 +168,15 @@ impl Flow {
         }
     }
 
-    /// Scope of a node in the flow of data, if another node of the same stage and name has another scope.
+    /// Scope of a node in the flow of data, if another node has the same kind and name; otherwise `None`. A scope is an
+    /// environment with a namespace, or the host name of a database.
     fn whereabouts<'s>(&self, station: &'s Station) -> Option<&'s str> {
         let scopes = self.scopes.get(&(station.stage, station.name.clone()));
         scopes.is_some_and(|scopes| scopes.len() > 1).then_some(station.scope.as_str())
     }
 
-    /// Flow of data in each place, as a strip of the picture. A table is in the strip of every place that writes to it.
+    /// Strips of the flow of data in the platform picture: one for each environment and namespace. A table is in the
+    /// strip of every namespace that writes to the table.
     pub fn strips(&self) -> Vec<Strip> {
         let mut strips: Vec<Strip> = Vec::new();
         let mut known: HashMap<&str, usize> = HashMap::new();
@@ -187,14 +195,15 @@ impl Flow {
         strips
     }
 
-    /// Text below the name of a node in the flow of data: its stage, and its scope if the name is ambiguous.
+    /// Text below the name of a node in the flow of data: the kind of the node, and its scope if another node has the
+    /// same kind and name.
     pub fn detail(&self, station: &Station) -> String {
         let stage = station.stage.name();
         self.whereabouts(station).map_or_else(|| stage.to_owned(), |scope| format!("{stage} in {scope}"))
     }
 
-    /// Width of the text below the name of a node in the flow of data; 0 for a stage alone, which fits in a node's
-    /// minimum width.
+    /// Width that the text below the name of a node in the flow of data needs, as `measure` computes it. It is 0 for a
+    /// text without a scope, which fits in the minimum width of a node.
     pub fn room(&self, station: &Station, measure: impl Fn(&str) -> f64) -> f64 {
         self.whereabouts(station).map_or(0.0, |_| measure(&self.detail(station)))
     }
@@ -215,7 +224,8 @@ impl Reader<'_, '_> {
         literal(&self.script.container, name).unwrap_or_default()
     }
 
-    /// Namespace of a container in the flow of data, with the environment in front if that has another name.
+    /// Scope of a container's topics in the flow of data: the container's namespace, with the environment in front if
+    /// the environment has another name.
     fn scope(&self) -> String {
         let namespace = &self.script.namespace;
         match self.parts[self.script.part].cluster {
@@ -224,7 +234,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Part with the Service to which an address in a script or connector leads.
+    /// Index, among the parts of the platform picture, of the part with the Service to which an address leads. The
+    /// address is from a script or connector.
     fn part_at(&self, address: &str) -> Option<usize> {
         let cluster = self.parts[self.script.part].cluster;
         let mut found = addresses(address).into_iter();
@@ -294,8 +305,8 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Topics that a statement of SQL or KCQL names after one of the keywords, such as `from`. Comments after `--` are
-/// skipped.
+/// Kafka or MQTT topics that follow one of the keywords, such as `from`, in a statement of SQL or KCQL. Comments after
+/// `--` are skipped.
 fn after(statement: &str, keywords: &[&str]) -> Vec<String> {
     let code = statement.lines().map(|line| line.split("--").next().unwrap_or_default());
     let text = code.collect::<Vec<_>>().join(" ");
@@ -316,7 +327,8 @@ fn after(statement: &str, keywords: &[&str]) -> Vec<String> {
     names
 }
 
-/// Adds the flow of data to the platform picture, as arrows between the parts of its nodes.
+/// Adds the flow of data to the arrows of the platform picture: data moves between the parts that contain its nodes, by
+/// way of the part that moves the data.
 pub fn between_parts(flow: &Flow, arrows: &mut Arrows) {
     let mut kafka: HashMap<&str, usize> = HashMap::new();
     for station in flow.stations.iter().filter(|station| station.stage == Stage::KafkaTopic) {

@@ -1,5 +1,6 @@
-//! The picture as an HTML page, with a section for each part: its cluster, its relations and its manifests. The page is
-//! one file that loads nothing. Without JavaScript it still shows the manifests of every part.
+//! Output `html` of the command `preview`: an HTML page with the platform picture and a section about each part, with
+//! its cluster, its relations and its manifests. The page is one file that loads no other. Without JavaScript, the page
+//! still shows the manifests of every part.
 
 use std::fmt::Write;
 use std::io;
@@ -14,7 +15,8 @@ use super::svg::{self, For, LAYERS, escape, part_id};
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Whether arrows of this meaning are visible when the page opens. A reader can switch on order, Secrets and policies.
+/// Whether arrows of this kind are visible when the HTML page of the platform picture opens. Arrows for order, Secrets
+/// and network policies are hidden until the reader of the page switches them on.
 fn is_shown_at_first(layer: Layer) -> bool {
     layer <= Layer::Data
 }
@@ -64,8 +66,8 @@ fn bar(out: &mut String, title: &str, picture: &Picture) {
     out.push_str("</fieldset>\n<button id=\"theme\" type=\"button\">Dark</button>\n</header>\n");
 }
 
-/// Arrows from and to each part, for the part's section of the page. Arrows of order are left out, because the section
-/// lists what the part waits for.
+/// Arrows that start or end at each part, for the part's section of the platform picture's HTML page. Arrows for the
+/// order of the plan are left out, because the section lists the parts for which its part waits.
 fn by_part<'p>(picture: &'p Picture) -> Vec<Vec<&'p Arrow>> {
     let mut arrows = vec![Vec::new(); picture.parts.len()];
     for arrow in picture.arrows.iter().filter(|arrow| arrow.layer != Layer::Order) {
@@ -120,7 +122,8 @@ fn entry(out: &mut String, term: &str, markup: &str) {
     let _ = writeln!(out, "<dt>{term}</dt><dd>{markup}</dd>");
 }
 
-/// Adds the relations of a part to its section of the HTML page, as sentences that follow from the arrows.
+/// Adds the relations of a part to the part's section of the platform picture's HTML page: lists of the parts to which
+/// and from which arrows lead.
 fn relations(out: &mut String, picture: &Picture, index: usize, arrows: &[&Arrow]) {
     let me = End::Part(index);
     let (forth, back): (Vec<&Arrow>, Vec<&Arrow>) = arrows.iter().partition(|arrow| arrow.from == me);

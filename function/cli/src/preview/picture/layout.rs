@@ -1,5 +1,5 @@
-//! Positions of nodes, boxes and lines in the platform picture. The crate `dagre` computes the layered layout; this
-//! module writes its input and reads its output. This module depends on sizes and connections alone.
+//! Positions of nodes, boxes and connecting lines in the platform picture. The crate `dagre` computes the layered
+//! layout; this module writes its input and reads its output. This module depends on sizes and connections alone.
 
 use std::collections::HashMap;
 use std::{panic, thread};
@@ -11,7 +11,8 @@ use dagre::{Align, EdgeLabel, LayoutOptions, NodeLabel, RankDir};
 pub struct Node {
     pub width: f64,
     pub height: f64,
-    /// Index, among the boxes of a layout, of the box that contains the node.
+    /// Index of the box that contains the node in the layout of the platform picture; `None` for a node outside all
+    /// boxes.
     pub inside: Option<usize>,
 }
 
@@ -22,8 +23,8 @@ pub struct Edge {
     pub weight: i32,
 }
 
-/// Input for the layout of a picture: nodes, boxes and edges without positions. A box may be inside another one with a
-/// lower index.
+/// Input for the layout of a picture: nodes, boxes and edges without positions. A box inside another box has a higher
+/// index than that box.
 #[derive(Debug, Default)]
 pub struct Plan {
     pub nodes: Vec<Node>,
@@ -75,32 +76,34 @@ impl Rect {
     }
 }
 
-/// Direction in which most lines of a picture lead, down or to the right.
+/// Direction in which most connecting lines of a picture lead, down or to the right.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     Down,
     Right,
 }
 
-/// Layout of a picture: positions of nodes, boxes and edges in the plan's order, with all coordinates at 0 or above.
+/// Layout of a picture: positions of nodes, boxes and edges, in the order of the layout's input. No coordinate is
+/// negative.
 #[derive(Clone)]
 pub struct Layout {
     pub nodes: Vec<Rect>,
     pub boxes: Vec<Rect>,
-    /// Points through which each edge is drawn, from its start to its end.
+    /// Points through which the connecting line of each edge is drawn, from the start of the edge to its end.
     pub edges: Vec<Vec<Point>>,
     pub size: Size,
 }
 
-/// Distances in a picture between neighbouring nodes, between layers, and between lines, in pixels.
+/// Distances that the layout keeps in a picture, in pixels: between neighbouring nodes, between layers of nodes, and
+/// between connecting lines.
 pub struct Spacing {
     pub nodes: f64,
     pub layers: f64,
     pub lines: f64,
 }
 
-/// Computes the layout of each plan of a picture. Equal plans, which are frequent, are laid out once; the others are
-/// distributed over the processors.
+/// Computes the layouts of several sections of the platform picture. Equal inputs, which are frequent, are laid out
+/// once; the others are distributed over the processors.
 pub fn lay_out(plans: &[&Plan], flow: Flow, spacing: &Spacing) -> Vec<Layout> {
     let mut known: HashMap<String, usize> = HashMap::new();
     let mut unlike: Vec<&Plan> = Vec::new();
@@ -125,7 +128,8 @@ pub fn lay_out(plans: &[&Plan], flow: Flow, spacing: &Spacing) -> Vec<Layout> {
     which.into_iter().map(|index| laid_out[index].clone()).collect()
 }
 
-/// Narrowest of five layouts of a platform picture: one for each alignment of dagre, and one without an alignment.
+/// Narrowest of five layouts of a section of the platform picture: one for each alignment of the crate `dagre`, and one
+/// without an alignment.
 fn narrowest(plan: &Plan, flow: Flow, spacing: &Spacing) -> Layout {
     let leanings = [Some(Align::UL), Some(Align::UR), Some(Align::DL), Some(Align::DR)];
     let mut best = lean(plan, flow, spacing, None);
@@ -209,7 +213,8 @@ fn read(graph: &Graph<NodeLabel, EdgeLabel>, plan: &Plan, flow: Flow) -> Layout 
 }
 
 impl Layout {
-    /// Spreads the ends of a picture's lines along the side of the node where they meet, in the order of the lines.
+    /// Spreads the ends of connecting lines in a picture along the side of the node where they meet, in the order of
+    /// the points from which the lines come, so that the lines do not cross at the node.
     fn spread_ends(&mut self, plan: &Plan, flow: Flow) {
         for node in 0..self.nodes.len() {
             for is_start in [true, false] {
@@ -234,7 +239,8 @@ impl Layout {
         }
     }
 
-    /// Second point of a line in the picture, counted from its start or from its end.
+    /// Second point of a connecting line in the picture, counted from the start of the line, or from its end if
+    /// `is_start` is false.
     fn neighbour(&self, edge: usize, is_start: bool) -> Option<Point> {
         let points = &self.edges[edge];
         let index = if is_start { 1.min(points.len().checked_sub(1)?) } else { points.len().checked_sub(2)? };
@@ -267,8 +273,8 @@ pub struct Size {
     pub height: f64,
 }
 
-/// Positions of pictures in rows, and the size of all rows together. A row is wider than `limit` only for a single
-/// picture that is wider.
+/// Positions of several sections of the platform picture in rows, and the size of all rows together. A row is wider
+/// than `limit` only if a single section is.
 pub fn rows(sizes: &[Size], limit: f64, gap: f64) -> (Vec<Point>, Size) {
     let (mut places, mut all, mut next) = (Vec::new(), Size::default(), Point::default());
     for size in sizes {

@@ -1,13 +1,14 @@
-//! Width of a text before it is drawn. The font of the reader is unknown, so the figures are those of a wide font,
-//! DejaVu Sans: a text that fits in it fits in narrower fonts.
+//! Width of a text in the platform picture before the text is drawn. The font of the reader's browser is unknown, so
+//! the figures are those of a wide font, DejaVu Sans: a box with room for a text in DejaVu Sans has room for the text
+//! in narrower fonts.
 
-/// Width of a drawn text in pixels, at a font size in pixels.
+/// Width of a text in the platform picture, in pixels. `size` is the font size, in pixels.
 pub fn width(text: &str, size: f64, is_bold: bool) -> f64 {
     let weight = if is_bold { 1.13 } else { 1.0 };
     text.chars().map(advance).sum::<f64>() * size * weight
 }
 
-/// Advance width of a character in DejaVu Sans, in ems.
+/// Width of a character in the font DejaVu Sans, as a multiple of the font size.
 fn advance(c: char) -> f64 {
     match c {
         'i' | 'j' | 'l' | 'I' => 0.30,
@@ -21,8 +22,8 @@ fn advance(c: char) -> f64 {
     }
 }
 
-/// Items of a label in the picture, joined into lines of at most `limit` pixels. Lines break between items; an item
-/// that is too long has a line of its own.
+/// Lines of text in a label of the platform picture: items joined by commas, in lines of at most `limit` pixels. Lines
+/// break between items; an item that is too long has a line of its own.
 pub fn lines(items: &[String], size: f64, limit: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for item in items {

@@ -1,4 +1,5 @@
-//! The preview as a platform picture, in SVG or as an HTML page. Every arrow follows from the manifests.
+//! Outputs `svg` and `html` of the command `preview`: the platform as a picture. Every arrow in the picture follows
+//! from the plans and their manifests.
 
 use std::io;
 
@@ -20,12 +21,12 @@ mod sheets;
 mod svg;
 mod wiring;
 
-/// Picture of the previewed platform as an SVG document.
+/// Platform picture of a preview as an SVG document.
 pub fn svg(preview: &Preview) -> String {
     svg::svg(&Picture::of(preview), For::File)
 }
 
-/// Picture of the previewed platform as one self-contained HTML page, with the manifests of every part.
+/// Platform picture of a preview as one self-contained HTML page, with the manifests of every part.
 pub fn html(preview: &Preview) -> io::Result<String> {
     html::html(&Picture::of(preview))
 }

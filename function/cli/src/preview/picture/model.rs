@@ -1,4 +1,5 @@
-//! Content of a picture: parts, the facts about them, arrows, the flow of data, and the scene with the positions.
+//! Content of the platform picture: parts of the claims, facts from their manifests, arrows, flow of data, and
+//! positions.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,7 +12,8 @@ use super::{reading, wiring};
 use crate::preview::claim::Cluster;
 use crate::preview::model::Preview;
 
-/// Picture of a platform before it is drawn: parts, facts about them, arrows, flow of data, and positions.
+/// Platform picture before it is drawn: parts of the claims, facts from their manifests, arrows, flow of data,
+/// positions.
 pub struct Picture<'a> {
     pub title: String,
     pub parts: Vec<Part<'a>>,
@@ -32,7 +34,7 @@ impl<'a> Picture<'a> {
         Self { title, parts, facts, arrows, flow, scene }
     }
 
-    /// Description of the platform picture for readers who cannot see it: the parts in each cluster.
+    /// Description of the platform picture for readers who cannot see it: the titles of the parts in each cluster.
     pub fn description(&self) -> String {
         let mut clusters: BTreeMap<Cluster, Vec<String>> = BTreeMap::new();
         for part in &self.parts {
@@ -42,7 +44,7 @@ impl<'a> Picture<'a> {
         sentences.collect::<Vec<_>>().join(" ")
     }
 
-    /// Endpoints in a claim's status whose address is a Service of this part, by name.
+    /// Endpoints that lead to a Service of this part, by name and URL, from the status of the part's claim.
     pub fn reached_at(&self, index: usize) -> Vec<(&str, &str)> {
         let part = &self.parts[index];
         let is_here = |url: &str| {
@@ -55,7 +57,7 @@ impl<'a> Picture<'a> {
         part.endpoints().filter(|(_, url)| is_here(url)).collect()
     }
 
-    /// Name of an arrow's end as the platform picture shows it.
+    /// Name of the part, server or host name at an arrow's end, as the platform picture shows it.
     pub fn end_name(&self, end: &End) -> String {
         match end {
             End::Part(part) => self.parts[*part].title(),
@@ -64,7 +66,8 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// Title of the platform picture: the names of the Applications, or of the claims.
+/// Title of the platform picture: the names of the Applications in the preview, and of the claims outside of
+/// Applications.
 fn title(preview: &Preview) -> String {
     let mut names: Vec<&str> = Vec::new();
     let mut known = HashSet::new();

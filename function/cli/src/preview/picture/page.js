@@ -51,12 +51,12 @@
     if (manifests.length === 1) manifests[0].open = true;
     section.scrollTop = 0;
     section.focus({ preventScroll: true });
-    // The panel takes room beside the picture: what was chosen stays in sight.
+    // The panel about a part takes room beside the picture, so the node of the part is scrolled into view.
     const node = nodes.find((node) => node.dataset.id === id);
     if (node) node.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
   addEventListener("hashchange", choose);
-  // Only then does the panel of an address with a part in it take its room.
+  // A page address may name a part, as in `#part-3`. The panel about the part has its width only after loading.
   addEventListener("load", choose);
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && location.hash.length > 1) {

@@ -1,4 +1,4 @@
-//! Parts of a preview as nodes of the platform picture, with title, cluster, namespace and resources.
+//! Parts of the claims in a preview as nodes of the platform picture, with title, cluster, namespace and resources.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,7 +9,7 @@ use crate::preview::claim::{Cluster, Shown};
 use crate::preview::model::Preview;
 use crate::preview::tree::release;
 
-/// One part of a claim's plan, such as `kafka`, in one cluster: a node of the platform picture.
+/// Part of a claim's plan, such as `kafka`, in one cluster: a node of the platform picture.
 pub struct Part<'a> {
     pub shown: &'a Shown<'a>,
     /// Index, among the claims of the preview, of the claim to which the part belongs.
@@ -22,7 +22,7 @@ pub struct Part<'a> {
     pub resources: Vec<&'a Resource>,
 }
 
-/// Every part of every claim in the preview, in the order of the plans.
+/// Every part of every claim in the preview, in the order of the plans, as nodes of the platform picture.
 pub fn of<'a>(preview: &'a Preview) -> Vec<Part<'a>> {
     let mut parts: Vec<Part> = Vec::new();
     for (claim, shown) in preview.claims.iter().enumerate() {
@@ -49,7 +49,8 @@ pub fn of<'a>(preview: &'a Preview) -> Vec<Part<'a>> {
     parts
 }
 
-/// Parts of the picture that several claims have in the same namespace: only the name of the claim distinguishes them.
+/// Indices of the parts that several claims have in the same namespace. In the platform picture, only the name of the
+/// claim distinguishes these parts.
 pub fn twins(parts: &[Part]) -> HashSet<usize> {
     let mut alike: HashMap<_, Vec<usize>> = HashMap::new();
     for (index, part) in parts.iter().enumerate() {
@@ -73,12 +74,13 @@ impl<'a> Part<'a> {
         self.resources.push(resource);
     }
 
-    /// Title of the part in plain words, such as `SQL processors`.
+    /// Title of the part in the platform picture, in plain words such as `SQL processors`.
     pub fn title(&self) -> String {
         words(self.name)
     }
 
-    /// Kinds of the part's resources with their number, and charts with their name.
+    /// Text below the title of the part in the platform picture: the kinds of its resources with their number, and its
+    /// Helm charts.
     pub fn kinds(&self) -> Vec<String> {
         let mut counts: Vec<(String, usize)> = Vec::new();
         for resource in &self.resources {
@@ -94,7 +96,7 @@ impl<'a> Part<'a> {
         counts.into_iter().map(|(kind, count)| counted(&kind, count)).collect()
     }
 
-    /// Names of the parts that must be ready before this part's resources are released.
+    /// Names of the parts that must be ready before the resources of this part are released.
     pub fn waits_for(&self) -> Vec<&'static str> {
         let mut parts = Vec::new();
         for part in self.resources.iter().flat_map(|resource| resource.waits_for) {
@@ -105,13 +107,14 @@ impl<'a> Part<'a> {
         parts
     }
 
-    /// Endpoints in the status of the part's claim, by name and URL.
+    /// Endpoints in the status of the part's claim, each by its name and URL.
     pub fn endpoints(&self) -> impl Iterator<Item = (&str, &str)> {
         let endpoints = self.shown.composed.view.status.get("endpoints").and_then(Value::as_object);
         endpoints.into_iter().flatten().filter_map(|(name, url)| Some((name.as_str(), url.as_str()?)))
     }
 
-    /// Cluster of the part in the attributes of the HTML page: the host, or inside the virtual cluster.
+    /// Cluster of the part, as an attribute in the platform picture: `host` for the host cluster, `inside` for the
+    /// virtual cluster.
     pub fn cluster_word(&self) -> &'static str {
         match self.place {
             Place::Host => "host",
@@ -119,7 +122,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Lower-case text of the part in which the search of the HTML page looks.
+    /// Text about the part, in lower case, in which the search field of the platform picture's HTML page searches.
     pub fn searched(&self) -> String {
         let claim = &self.shown.asked.claim;
         let mut words = vec![self.name.to_owned(), self.title(), claim.name.clone()];
@@ -131,7 +134,7 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Name of a composed resource in its cluster, or its key if Crossplane generates the name.
+/// Name of a composed resource's object in its cluster, or the key of the resource if Crossplane generates the name.
 pub fn resource_name(resource: &Resource) -> String {
     let name = ["/metadata/annotations/crossplane.io~1external-name", "/metadata/name"]
         .map(|pointer| text(resource.manifest(), pointer));
@@ -157,7 +160,7 @@ fn counted(kind: &str, count: usize) -> String {
     }
 }
 
-/// Words in the names of parts whose spelling in titles is irregular, such as `sql` for SQL.
+/// Table of words in the names of parts that titles in the platform picture spell irregularly, such as `sql` as `SQL`.
 const SPELLINGS: &[(&str, &str)] = &[
     ("hq", "HQ"),
     ("mqtt", "MQTT"),
@@ -168,7 +171,8 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("websockets", "WebSockets"),
 ];
 
-/// Name of a part in plain words: the first word is capitalised, and irregular words are replaced.
+/// Name of a part in plain words, for the platform picture: hyphens become spaces, the first word is capitalised, and
+/// words such as `sql` are spelt irregularly.
 pub fn words(name: &str) -> String {
     let spellings: BTreeMap<_, _> = SPELLINGS.iter().copied().collect();
     let words = name.split('-').enumerate().map(|(index, word)| match (spellings.get(word), index) {

@@ -1,8 +1,10 @@
-//! Manifests as the picture reads them. A whole kind is read as the type that it is written with, of the core or of
-//! `k8s-openapi`. Single fields are read by their JSON pointers, also those of two kinds that a type would fit:
+//! Functions by which the platform picture reads manifests. A whole kind is read as the type with which the plan writes
+//! it, from `core` or `k8s-openapi`. Single fields are read by their JSON pointers, also those of two kinds for which a
+//! type exists:
 //!
-//! - a pod beside its containers: code that reads the many sources of a volume would make the image larger;
-//! - a PushSecret: its type has templates, and no text becomes one that the core has not quoted.
+//! - a pod, apart from its containers: code that reads the many sources of a volume would make the container image
+//!   larger;
+//! - a PushSecret: its type has templates with quoted text, which the core only writes and does not read.
 
 use std::collections::BTreeMap;
 
@@ -12,36 +14,38 @@ use serde_json::{Map, Value};
 
 pub type Labels = BTreeMap<String, String>;
 
-/// Typed value at a JSON pointer into a manifest; the type's default if the value is absent or has another shape.
+/// Typed value at a JSON pointer into a manifest; the default of the type if the manifest has no value there, or one of
+/// another shape.
 pub fn read<T: for<'de> Deserialize<'de> + Default>(value: &Value, pointer: &str) -> T {
     value.pointer(pointer).and_then(|value| T::deserialize(value).ok()).unwrap_or_default()
 }
 
-/// Items of the list at a JSON pointer into a manifest; none if the value is absent or has another shape.
+/// Items of the list at a JSON pointer into a manifest; none if the manifest has no list there.
 pub fn items<'v>(value: &'v Value, pointer: &str) -> impl Iterator<Item = &'v Value> {
     value.pointer(pointer).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Value of a container's environment variable, if the value is in the manifest itself.
+/// Value of a container's environment variable; `None` if the value comes from a Secret or is missing.
 pub fn literal<'c>(container: &'c Container, name: &str) -> Option<&'c str> {
     container.env.iter().flatten().find(|variable| variable.name == name)?.value.as_deref()
 }
 
-/// Whether labels match a selector, by containing every label of it. An empty selector selects nothing here.
+/// Whether labels contain every label of a label selector. An empty selector selects nothing, unlike in Kubernetes.
 pub fn selects(selector: &Labels, labels: &Labels) -> bool {
     !selector.is_empty() && selector.iter().all(|(name, value)| labels.get(name) == Some(value))
 }
 
-/// Address of a server that was found in a text of a manifest: its host, with its port.
+/// Address of a server that was found in a text of a manifest: host name and port.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Address<'a> {
     pub host: &'a str,
     pub port: Option<u16>,
-    /// Whether `://` precedes the address, as in a URL.
+    /// Whether `://` precedes the address in the text, as in a URL.
     pub is_url: bool,
 }
 
-/// Every address in a text of a manifest: a host that has a port or a scheme, or that is the whole text.
+/// Every address of a server in a text of a manifest: each host name that has a port or a scheme, or that is the whole
+/// text.
 pub fn addresses(text: &str) -> Vec<Address<'_>> {
     let mut found = Vec::new();
     let is_of_a_host = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
@@ -63,7 +67,7 @@ pub fn addresses(text: &str) -> Vec<Address<'_>> {
     found
 }
 
-/// Settings of a Kafka connector, if the text is a connector's configuration in JSON.
+/// Settings of a Kafka connector, if the text is a connector's configuration in JSON; otherwise `None`.
 pub fn connector(value: &str) -> Option<Map<String, Value>> {
     if !value.starts_with('{') {
         return None;

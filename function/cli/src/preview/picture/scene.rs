@@ -1,5 +1,5 @@
-//! Scene: the picture's nodes and boxes, and what is laid out together. Parts without lines are grouped in trays, so
-//! that the lines have space.
+//! Scene of the platform picture: nodes, boxes and connecting lines on sheets, each of which is laid out by itself.
+//! Parts without connecting lines are grouped in trays, so that the lines have space.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -27,17 +27,16 @@ const TRAY_GAP: f64 = 10.0;
 const HEAD: f64 = 18.0;
 const MARGIN: f64 = 4.0;
 const NESTED: f64 = 9.0;
-/// Space between sheets of the platform picture, in pixels: more than the names of boxes take.
+/// Space between two sheets of the platform picture, in pixels, with room for the names of the boxes on a sheet.
 const SHEET_GAP: f64 = 72.0;
 
-/// Content of a node in the platform picture.
+/// Content of a node in the layout of the platform picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     End(End),
-    /// Tray in the platform picture: parts side by side, without lines.
+    /// Tray in the platform picture: parts without connecting lines, side by side in one node of the layout.
     Tray(Vec<usize>),
-    /// Invisible node of the picture with edges to everything outside the platform, so that the layout places that at
-    /// the top.
+    /// Invisible node of the layout with edges to everything outside the platform, which is thereby placed at the top.
     Top,
 }
 
@@ -49,37 +48,38 @@ pub struct Label {
 pub struct Box {
     pub title: String,
     pub rect: Rect,
-    /// CSS class of the box: the host, a virtual cluster or a namespace.
+    /// CSS class of a box in the platform picture: host cluster, virtual cluster or namespace.
     pub class: &'static str,
 }
 
-/// Node of the platform picture with its position.
+/// Node of the platform picture with its label and its position.
 pub struct Placed {
     pub end: End,
     pub label: Label,
     pub rect: Rect,
 }
 
-/// Line of the platform picture with its position, for all arrows between the same two ends, in either direction.
+/// Connecting line in the platform picture, along which all arrows between two ends are drawn, in either direction.
 pub struct Line {
     pub ends: (End, End),
     pub points: Vec<Point>,
 }
 
-/// Picture after its layout: all sheets, each at its position.
+/// Platform picture after its layout: boxes, nodes and lines of all sheets, each with its position in the picture.
 pub struct Scene {
     pub boxes: Vec<Box>,
     pub nodes: Vec<Placed>,
     pub size: Size,
     sheets: Sheets,
-    /// Index of a node by its sheet and end, because something outside the platform may be on several sheets of the
-    /// picture.
+    /// Index of a node by its sheet and end, because a server outside the platform may be on several sheets of the
+    /// platform picture.
     node_of: HashMap<(usize, End), usize>,
-    /// Line of the platform picture by sheet and both ends. An arrow in the opposite direction uses the same line.
+    /// Connecting line of the platform picture by its sheet and both ends. An arrow in the opposite direction uses the
+    /// same connecting line.
     line_of: HashMap<(usize, End, End), Line>,
 }
 
-/// Sheet of the platform picture: boxes, nodes and lines that are laid out together.
+/// Sheet of the platform picture: boxes, nodes and connecting lines that are laid out together.
 struct Sheet {
     boxes: Vec<Box>,
     nodes: Vec<Placed>,
@@ -87,7 +87,7 @@ struct Sheet {
     size: Size,
 }
 
-/// Box of the platform picture before its layout: a cluster, or a namespace in one.
+/// Box of the platform picture before its layout: a cluster, or a namespace in a virtual cluster.
 #[derive(PartialEq, Eq)]
 enum Frame<'a> {
     Cluster(Cluster<'a>),
@@ -101,7 +101,8 @@ struct Setting<'s, 'a> {
     twins: &'s HashSet<usize>,
     frames: Vec<Frame<'a>>,
     nodes: Vec<(What, Option<usize>)>,
-    /// Ends of the lines that are the first edges of `plan`, in the same order.
+    /// Ends of the connecting lines on a sheet of the platform picture. The edge of a line has the same index in
+    /// `plan`.
     lines: Vec<(End, End)>,
     plan: Plan,
 }
@@ -145,7 +146,7 @@ impl Scene {
         }
     }
 
-    /// Points along which an arrow of the picture is drawn, if the layout has a line for it.
+    /// Points along which an arrow of the picture is drawn, if the layout has a connecting line between its ends.
     pub fn way(&self, arrow: &Arrow) -> Option<Vec<Point>> {
         let sheet = self.sheets.of_arrow(arrow)?;
         let (from, to) = (arrow.from.clone(), arrow.to.clone());
@@ -167,7 +168,7 @@ impl Scene {
 }
 
 impl Sheet {
-    /// Moves the nodes at the top of a sheet above the names of its boxes.
+    /// Moves nodes outside the platform, at the top of a sheet, up so that they do not cover the names of its boxes.
     fn clear_top(&mut self) {
         let top = self.boxes.iter().map(|framed| framed.rect.y).fold(f64::INFINITY, f64::min) - HEAD;
         for node in self.nodes.iter_mut().filter(|node| !matches!(node.end, End::Part(_)) && node.rect.y < top) {
@@ -182,7 +183,7 @@ impl Sheet {
     }
 }
 
-/// Ends of all arrows on a sheet of the picture, parts in their order.
+/// Ends of all arrows on a sheet of the platform picture: parts in their order, then everything outside the platform.
 fn connected(arrows: &[&Arrow]) -> BTreeSet<End> {
     arrows.iter().flat_map(|arrow| [arrow.from.clone(), arrow.to.clone()]).collect()
 }
@@ -224,7 +225,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         setting
     }
 
-    /// Adds the boxes of a picture's sheet: the host, the virtual clusters in it, and their namespaces.
+    /// Adds the boxes of a picture's sheet: the host cluster, the virtual clusters in it, and their namespaces.
     fn frames(&mut self) {
         let own = self.own.iter().map(|part| &self.parts[*part]);
         let has_host = own.clone().any(|part| part.place == Place::Host);
@@ -275,7 +276,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.nodes.len() - 1
     }
 
-    /// Size of a tray's cells, each for one part without lines, and the number of columns.
+    /// Size of the cells in a tray of the platform picture, each for one part, and the number of columns.
     fn tray(&self, parts: &[usize]) -> ((f64, f64), usize) {
         let sizes = parts.iter().map(|part| size(&self.label(&End::Part(*part))));
         let cell = sizes.fold((0.0, 0.0), |(width, height): (f64, f64), size| (width.max(size.0), height.max(size.1)));
@@ -306,7 +307,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Names of the endpoints in the claims' statuses whose address has this host.
+    /// Names of the endpoints with this host name in their URLs, from the claims' statuses: the text of an entrance.
     fn entrances(&self, host: &str) -> Vec<String> {
         let mut names = Vec::new();
         for part in self.own.iter().map(|part| &self.parts[*part]) {
@@ -330,8 +331,8 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.nodes.iter().position(|(what, _)| matches!(what, What::End(known) if known == end))
     }
 
-    /// Adds one line to a sheet for each pair of ends. Its direction is that of the data, otherwise of the routes,
-    /// otherwise of the calls; arrows back share the line.
+    /// Adds one connecting line to a sheet of the picture for each pair of ends. Its direction is that of the data,
+    /// otherwise of the routes, otherwise of the calls, unless that closes a circle; arrows back share the line.
     fn lines(&mut self, arrows: &[&Arrow]) {
         for layer in [Layer::Data, Layer::Routes, Layer::Calls] {
             for arrow in arrows.iter().filter(|arrow| arrow.layer == layer) {
@@ -351,7 +352,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Adds the invisible node at the top of a sheet, above everything outside the platform that no edge leads to.
+    /// Adds an invisible node to the layout of a sheet, above every node outside the platform to which no edge leads.
     fn top(&mut self) {
         let is_outside = |what: &What| matches!(what, What::End(End::Beyond(_) | End::Entrance(_)));
         let is_led_to = |node: usize| self.plan.edges.iter().any(|edge| edge.to == node);
@@ -361,8 +362,8 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.plan.edges.extend(outside.into_iter().map(|to| Edge { from: top, to, weight: 9 }));
     }
 
-    /// Adds trays of parts without lines below connected nodes: first in boxes with connected nodes, then in boxes that
-    /// hold only a tray, the host last.
+    /// Adds to a sheet of the picture the trays of parts without connecting lines, below connected nodes: first in
+    /// boxes with connected nodes, then in boxes that hold only a tray, the host cluster last.
     fn trays(&mut self, connected: &BTreeSet<End>) {
         let depths = self.depths();
         let mut bottom = (0..self.nodes.len()).max_by_key(|node| depths[*node]);
@@ -449,7 +450,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         parts.iter().enumerate().map(cell).collect()
     }
 
-    /// Space above the content of a box in the picture: for its own name, and for those of the boxes in it.
+    /// Space above the content of a box in the picture, in pixels: for its own name, and for those of the boxes in it.
     fn head(&self, frame: usize) -> f64 {
         let inside = (0..self.frames.len()).filter(|&inner| self.plan.boxes[inner] == Some(frame));
         let nested = inside.map(|inner| self.head(inner) + NESTED).fold(0.0, f64::max);
@@ -457,7 +458,7 @@ impl<'s, 'a> Setting<'s, 'a> {
     }
 }
 
-/// Label before the top-level domain of a server outside the platform, such as `snowflake`: the service's name.
+/// Name of a service from its host name, such as `snowflake`: the label before the top-level domain.
 fn service(host: &str) -> &str {
     let mut labels = host.rsplit('.').skip(1);
     let name = labels.next().unwrap_or(host);
@@ -476,7 +477,7 @@ fn span_of_lines(lines: usize) -> f64 {
     lines as f64 * LINE
 }
 
-/// Length of several cells side by side in a tray of the picture, including the gaps between them.
+/// Length of several cells side by side in a tray of the picture, in pixels, with the gaps between them.
 fn span(cell: f64, count: usize) -> f64 {
     offset(cell, count) - TRAY_GAP
 }

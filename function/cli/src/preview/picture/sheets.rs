@@ -1,13 +1,14 @@
-//! Sheets: groups of parts that are laid out together. Twice as many nodes take four times as long to lay out, so a
-//! sheet holds few claims. A picture has one sheet for each environment, and several for an environment with many
-//! claims.
+//! Sheets of the platform picture: groups of parts that are laid out together. Twice as many nodes take four times as
+//! long to lay out, so a sheet holds few claims. The picture has one sheet for each environment, and several for an
+//! environment with many claims.
 
 use std::collections::HashMap;
 
 use super::arrows::{Arrow, End};
 use super::parts::Part;
 
-/// Largest number of claims on a sheet of the picture: an environment, and two claims in each of three namespaces.
+/// Largest number of claims on a sheet of the platform picture: an environment, and two claims in each of three
+/// namespaces.
 const CLAIMS: usize = 7;
 
 /// Assignment of each part of the platform picture to the sheet on which it is laid out.
@@ -39,7 +40,8 @@ impl Sheets {
         let mut of_claims: HashMap<usize, usize> = HashMap::new();
         let mut count = 0;
         for environment in environments {
-            // Claims of one namespace stay on one sheet of the platform picture.
+            // Claims of one namespace stay on one sheet of the platform picture, up to the largest number of claims on
+            // a sheet.
             let mut room = 0;
             for claims in environment.iter().flat_map(|claims| claims.chunks(CLAIMS)) {
                 if claims.len() > room {
@@ -62,7 +64,7 @@ impl Sheets {
         parts
     }
 
-    /// Arrows of the platform picture, by the sheet that contains both of their ends.
+    /// Arrows on each sheet of the platform picture. An arrow between the parts of two sheets is left out.
     pub fn arrows<'r>(&self, all: impl Iterator<Item = &'r Arrow>) -> Vec<Vec<&'r Arrow>> {
         let mut arrows = vec![Vec::new(); self.count];
         for arrow in all {
@@ -81,8 +83,8 @@ impl Sheets {
         }
     }
 
-    /// Sheet of a part in the picture; `None` for something outside the platform, which is on the sheet of each part
-    /// that it is connected to.
+    /// Sheet of the platform picture with the part at an arrow's end. `None` for an end outside the platform, which is
+    /// on the sheet of each part to which an arrow connects it.
     pub fn of_end(&self, end: &End) -> Option<usize> {
         match end {
             End::Part(part) => self.of_parts.get(*part).copied(),

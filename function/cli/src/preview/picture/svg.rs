@@ -1,5 +1,5 @@
-//! The picture as SVG: the flow of data, below it boxes, nodes and lines, and a legend at the bottom. Every text from a
-//! claim is escaped. The layout decides positions; this module decides the look.
+//! Platform picture as SVG: the flow of data, below it boxes, nodes and connecting lines, and a legend at the bottom.
+//! Every text from a claim is escaped. The layout decides positions; this module decides the look.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -23,12 +23,12 @@ const LEGEND: f64 = 46.0;
 const LEAST_WIDTH: f64 = 860.0;
 const STRIP_GAP: f64 = 24.0;
 
-/// Kind of document for which the SVG of the platform picture is drawn.
+/// Kind of document for which the SVG of the platform picture is drawn: a file or an HTML page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum For {
     /// The platform picture is drawn as an SVG document by itself.
     File,
-    /// The platform picture is drawn into an HTML page with a section for each part, to which the part's node links.
+    /// The platform picture is drawn into an HTML page. The node of each part links to the part's section of the page.
     Page,
 }
 
@@ -41,7 +41,7 @@ pub const LAYERS: &[(Layer, &str, &str)] = &[
     (Layer::Order, "order", "order"),
 ];
 
-/// HTML id of a part's section on the page, to which the part's node in the platform picture links.
+/// HTML id of a part's section on the page. The part's node in the platform picture links to that section.
 pub fn part_id(part: usize) -> String {
     format!("part-{part}")
 }
@@ -119,7 +119,7 @@ fn boxes(out: &mut String, scene: &Scene, by: Point) {
     }
 }
 
-/// Draws the names of the platform picture's boxes, over the lines that cross the boxes.
+/// Draws the names of the platform picture's boxes after the connecting lines, so that no line covers a name.
 fn box_names(out: &mut String, scene: &Scene, by: Point) {
     for framed in &scene.boxes {
         let _ = writeln!(
@@ -133,8 +133,8 @@ fn box_names(out: &mut String, scene: &Scene, by: Point) {
     }
 }
 
-/// Draws the arrows of the picture: along the points of the layout if there are any, otherwise straight and behind the
-/// nodes.
+/// Draws the arrows of the platform picture, behind the nodes: along the connecting line of the layout if there is one
+/// for the arrow, otherwise straight.
 fn lines(out: &mut String, picture: &Picture, by: Point, reader: For) {
     let drawn = picture.arrows.iter().filter(|arrow| reader == For::Page || arrow.layer <= Layer::Data);
     let mut drawn: Vec<&Arrow> = drawn.collect();
@@ -183,7 +183,7 @@ fn along(scene: &Scene, arrow: &Arrow, by: Point) -> Option<String> {
     (points.len() > 1).then(|| curve(&points, by))
 }
 
-/// SVG path of a line through every point, in curves that start and end vertically.
+/// SVG path of an arrow through every point of a connecting line, in curves that start and end vertically.
 fn curve(points: &[Point], by: Point) -> String {
     let at = |point: &Point| (number(point.x + by.x), number(point.y + by.y));
     let mut path = String::new();
@@ -206,7 +206,7 @@ fn straight(scene: &Scene, arrow: &Arrow, by: Point) -> Option<String> {
     Some(format!("M{}L{}", at(start), at(goal)))
 }
 
-/// Point at which a line from the centre of a node to another point crosses the node's border.
+/// Point at which the straight line from the centre of a node to another point crosses the border of the node.
 fn border(rect: &Rect, towards: Point) -> Point {
     let centre = rect.centre();
     let (x, y) = (towards.x - centre.x, towards.y - centre.y);
@@ -269,7 +269,7 @@ fn texts(out: &mut String, title: &str, lines: &[String], at: Point) {
     }
 }
 
-/// Flow of data in the platform picture after its layout, with one strip for each place.
+/// Flow of data in the platform picture after its layout, with one strip for each environment and namespace.
 struct Strips {
     strips: Vec<(Strip, Layout, Point)>,
     size: Size,
@@ -393,7 +393,7 @@ fn rect(rect: &Rect, by: Point) -> String {
     )
 }
 
-/// Number in an SVG document, with at most one decimal and without a negative zero.
+/// Number as text for an SVG document, with at most one decimal and without a negative zero.
 fn number(value: f64) -> String {
     let text = format!("{value:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);

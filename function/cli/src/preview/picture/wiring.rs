@@ -1,5 +1,5 @@
-//! Arrows between the parts of the picture, each with the references in the manifests that it stands for. This module
-//! does not depend on the names of parts.
+//! Arrows between the parts of the platform picture, each with the references in manifests from which it follows. This
+//! module does not depend on the names of parts.
 
 use super::arrows::{Arrow, Arrows, End, Layer};
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use super::flow::{self, Flow};
 use super::parts::{self, Part, text};
 use super::reading::{Labels, addresses, connector, literal, read, selects};
 
-/// All arrows of a platform picture with these parts, as their manifests imply them.
+/// All arrows of a platform picture with these parts, as their plans and manifests imply them.
 pub fn arrows(parts: &[Part], facts: &Facts, flow: &Flow) -> Vec<Arrow> {
     let mut reader = Reader { parts, facts, arrows: Arrows::default() };
     for index in 0..parts.len() {
@@ -58,8 +58,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Adds the arrows for connections that a container opens, from its variables and arguments, and from the
-    /// configurations of connectors in them.
+    /// Adds to the platform picture the arrows for connections that a container opens, from its environment variables
+    /// and arguments, and from the connector configurations in these variables.
     fn script(&mut self, index: usize, script: &Script) {
         for variable in script.container.env.iter().flatten() {
             let Some(value) = &variable.value else { continue };
@@ -78,8 +78,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Adds the arrows for connections that a Kafka connector opens. A connector runs inside Kafka Connect, so these
-    /// arrows start at that part, `worker`.
+    /// Adds to the platform picture the arrows for connections that a Kafka connector opens. A connector runs inside
+    /// Kafka Connect, so the arrows start at the part `worker`, which is Kafka Connect.
     fn connector(&mut self, worker: usize, namespace: &str, settings: &Map<String, Value>) {
         for (name, value) in settings {
             let value = value.as_str().unwrap_or_default();
@@ -99,8 +99,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Adds the arrows for connections that a mounted file names: in every text of YAML or JSON, otherwise in the whole
-    /// content.
+    /// Adds to the platform picture the arrows for connections that a file in a ConfigMap names: in every string of
+    /// YAML or JSON, or in the whole content of another file.
     fn file(&mut self, index: usize, namespace: &str, file: &str, content: &str) {
         let is_structured = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
         let parsed = is_structured.then(|| yaml::read::value(content)).flatten();
@@ -150,8 +150,8 @@ impl Reader<'_, '_> {
             let because = format!("bound to Gateway {name}: {}", route.hosts.join(", "));
             self.arrows.add(Layer::Routes, End::Part(from), End::Part(index), because);
         }
-        // Without the environment in the picture, its Gateway is missing, and each host of a system's or broker's route
-        // becomes an entrance.
+        // Without the environment in the preview, its Gateway is missing in the platform picture, and each host name of
+        // a system's or broker's route becomes an entrance.
         for host in route.hosts.iter().filter(|_| !is_led_to) {
             self.arrows.add(Layer::Routes, End::Entrance(host.clone()), End::Part(index), format!("host {host}"));
         }
@@ -212,8 +212,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Adds the arrows for the order of plans. A part waits for parts of its own claim; an offer of an environment has
-    /// the name of the part that provides it.
+    /// Adds to the platform picture the arrows for the order of plans. A part waits for parts of its own claim, or for
+    /// an entry of its environment's offer. Such an entry has the name of the environment's part that provides it.
     fn order(&mut self) {
         let mut offered: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
         for (index, part) in self.parts.iter().enumerate() {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::collect::Asked;
 use crate::documents::fault::Located;
 
-/// Claim in the previewed files, with the plan of its resources and with the platform team's settings.
+/// Claim in the previewed files, with the plan of its resources and with the platform team's settings for its kind.
 pub struct Shown<'a> {
     pub asked: Asked<'a>,
     pub composed: Composed,

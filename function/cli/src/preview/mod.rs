@@ -99,7 +99,7 @@ pub enum Output {
     Tree,
     /// Composed resources as YAML, as Crossplane first receives them
     Yaml,
-    /// Final manifests of each cluster, as YAML
+    /// Manifests that finally exist in each cluster, as YAML
     Manifests,
     /// List of every container image and Helm chart that the claims pull, one a line
     Images,
@@ -178,11 +178,11 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         let files = input.iter().chain(&documents).chain(&replaced).map(|document| &document.file);
         let order = |file: &str| files.clone().position(|other| other == file).unwrap_or(usize::MAX);
         faults.sort_by_cached_key(|fault| (order(&fault.file), fault.line));
-        // `preview --diff` reads both versions of the claims with the same settings, so a fault of the settings occurs
-        // twice.
+        // `preview --diff` reads both versions of the claims with the same settings, so each fault of the settings
+        // occurs twice and is printed once.
         faults.dedup();
-        // Objects that the preview leaves out are listed here only if the files hold a claim. Without a claim, the
-        // fault about the missing claim lists the objects.
+        // Objects that the preview leaves out are listed on standard error only if the files hold a claim. Without a
+        // claim, the fault about the missing claim lists the objects.
         if !preview.is_empty {
             faults::not_ours(&preview.not_ours, err)?;
         }

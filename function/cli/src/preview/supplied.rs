@@ -32,8 +32,8 @@ pub fn to_component(application: &Value, component: &Value) -> Vec<Brought> {
     for step in steps(application) {
         let step_name = text(step, "name");
         let named = step.pointer("/properties/component").and_then(Value::as_str);
-        // A workflow step of an Application that names a component sets properties of that component only. A step that
-        // names no component may set properties of every component.
+        // The inputs of a workflow step that names a component set properties of that component only. The inputs of a
+        // step that names no component may set properties of every component.
         if named.is_none_or(|named| named == text(component, "name")) {
             brought.extend(inputs(step, &|from| format!("the input from {from} of workflow step {step_name}")));
         }

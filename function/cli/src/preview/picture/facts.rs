@@ -90,7 +90,7 @@ pub struct Facts<'a> {
     pub scripts: Vec<Script>,
     pub uses: Vec<User<'a>>,
     places: HashMap<(Cluster<'a>, String), NamespaceObjects>,
-    /// Indices, among the parts of the platform picture, of the parts that make each Secret.
+    /// Makers of each Secret, as indices among the parts of the platform picture.
     makers: HashMap<Secret<'a>, Vec<usize>>,
     /// Rights to publish at each MQTT broker, by the index of the broker's part in the platform picture.
     rights: HashMap<usize, Vec<Right>>,
@@ -318,7 +318,7 @@ impl<'a> Facts<'a> {
         releases.find(|(_, name)| name.strip_prefix("istio-").unwrap_or(name) == wanted).map(|(part, _)| *part)
     }
 
-    /// Index, among the parts of the platform picture, of the part with the Istio Gateway of this name.
+    /// Index, among the parts of the platform picture, of the part that has the Istio Gateway with a given name.
     pub fn gateway(&self, cluster: Cluster<'a>, namespace: &str, name: &str) -> Option<usize> {
         let mut gateways = self.in_place(cluster, namespace, |objects| &objects.gateways).iter();
         gateways.find(|(known, _)| known == name).map(|(_, part)| *part)

@@ -75,8 +75,7 @@ pub struct Flow {
     scopes: HashMap<(Stage, String), BTreeSet<String>>,
 }
 
-/// Nodes and movements of the flow of data in one environment and namespace. The platform picture draws them together
-/// as one strip.
+/// Strip of the platform picture: the nodes and movements of the flow of data in one environment and namespace.
 #[derive(Default)]
 pub struct Strip {
     pub stations: BTreeSet<usize>,

@@ -27,7 +27,7 @@ const TRAY_GAP: f64 = 10.0;
 const HEAD: f64 = 18.0;
 const MARGIN: f64 = 4.0;
 const NESTED: f64 = 9.0;
-/// Space between two sheets of the platform picture, in pixels, with room for the names of the boxes on a sheet.
+/// Space between two sheets (sections) of the platform picture, in pixels, with room for the names of boxes.
 const SHEET_GAP: f64 = 72.0;
 
 /// Content of a node in the layout of the platform picture.
@@ -36,7 +36,7 @@ pub enum What {
     End(End),
     /// Tray in the platform picture: parts without connecting lines, side by side in one node of the layout.
     Tray(Vec<usize>),
-    /// Invisible node of the layout with edges to everything outside the platform, which is thereby placed at the top.
+    /// Invisible node at the top of the picture's layout, with edges that pull up everything outside the platform.
     Top,
 }
 
@@ -74,12 +74,11 @@ pub struct Scene {
     /// Index of a node by its sheet and end, because a server outside the platform may be on several sheets of the
     /// platform picture.
     node_of: HashMap<(usize, End), usize>,
-    /// Connecting line of the platform picture by its sheet and both ends. An arrow in the opposite direction uses the
-    /// same connecting line.
+    /// Connecting lines by their sheet of the platform picture and both ends. Arrows in both directions share a line.
     line_of: HashMap<(usize, End, End), Line>,
 }
 
-/// Sheet of the platform picture: boxes, nodes and connecting lines that are laid out together.
+/// Sheet (section) of the platform picture: boxes, nodes and connecting lines that are laid out together.
 struct Sheet {
     boxes: Vec<Box>,
     nodes: Vec<Placed>,
@@ -96,13 +95,12 @@ enum Frame<'a> {
 
 struct Setting<'s, 'a> {
     parts: &'s [Part<'a>],
-    /// Indices of the parts on a sheet of the platform picture.
+    /// Indices of the parts on a sheet (section) of the platform picture.
     own: &'s [usize],
     twins: &'s HashSet<usize>,
     frames: Vec<Frame<'a>>,
     nodes: Vec<(What, Option<usize>)>,
-    /// Ends of the connecting lines on a sheet of the platform picture. The edge of a line has the same index in
-    /// `plan`.
+    /// Ends of the lines on a sheet (section) of the picture. The edge of a line has the same index in `plan`.
     lines: Vec<(End, End)>,
     plan: Plan,
 }
@@ -168,7 +166,7 @@ impl Scene {
 }
 
 impl Sheet {
-    /// Moves nodes outside the platform, at the top of a sheet, up so that they do not cover the names of its boxes.
+    /// Moves the nodes above a sheet's boxes further up in the picture, so that they do not cover the names of boxes.
     fn clear_top(&mut self) {
         let top = self.boxes.iter().map(|framed| framed.rect.y).fold(f64::INFINITY, f64::min) - HEAD;
         for node in self.nodes.iter_mut().filter(|node| !matches!(node.end, End::Part(_)) && node.rect.y < top) {
@@ -183,7 +181,7 @@ impl Sheet {
     }
 }
 
-/// Ends of all arrows on a sheet of the platform picture: parts in their order, then everything outside the platform.
+/// Ends of all arrows on a sheet (section) of the platform picture: the parts in their order, then the others.
 fn connected(arrows: &[&Arrow]) -> BTreeSet<End> {
     arrows.iter().flat_map(|arrow| [arrow.from.clone(), arrow.to.clone()]).collect()
 }
@@ -276,7 +274,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.nodes.len() - 1
     }
 
-    /// Size of the cells in a tray of the platform picture, each for one part, and the number of columns.
+    /// Size of the cells in a tray of the picture, one for each part without connecting lines, and number of columns.
     fn tray(&self, parts: &[usize]) -> ((f64, f64), usize) {
         let sizes = parts.iter().map(|part| size(&self.label(&End::Part(*part))));
         let cell = sizes.fold((0.0, 0.0), |(width, height): (f64, f64), size| (width.max(size.0), height.max(size.1)));
@@ -307,7 +305,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Names of the endpoints with this host name in their URLs, from the claims' statuses: the text of an entrance.
+    /// Names of the endpoints with this host name, from the claims' statuses: text below an entrance of the picture.
     fn entrances(&self, host: &str) -> Vec<String> {
         let mut names = Vec::new();
         for part in self.own.iter().map(|part| &self.parts[*part]) {
@@ -331,7 +329,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.nodes.iter().position(|(what, _)| matches!(what, What::End(known) if known == end))
     }
 
-    /// Adds one connecting line to a sheet of the picture for each pair of ends. Its direction is that of the data,
+    /// Adds one line to a sheet (section) of the picture for each pair of ends. Its direction is that of the data,
     /// otherwise of the routes, otherwise of the calls, unless that closes a circle; arrows back share the line.
     fn lines(&mut self, arrows: &[&Arrow]) {
         for layer in [Layer::Data, Layer::Routes, Layer::Calls] {
@@ -352,7 +350,8 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Adds an invisible node to the layout of a sheet, above every node outside the platform to which no edge leads.
+    /// Adds the invisible node that pulls up everything outside the platform, on a sheet (section) of the picture,
+    /// unless another edge leads there.
     fn top(&mut self) {
         let is_outside = |what: &What| matches!(what, What::End(End::Beyond(_) | End::Entrance(_)));
         let is_led_to = |node: usize| self.plan.edges.iter().any(|edge| edge.to == node);
@@ -362,8 +361,8 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.plan.edges.extend(outside.into_iter().map(|to| Edge { from: top, to, weight: 9 }));
     }
 
-    /// Adds to a sheet of the picture the trays of parts without connecting lines, below connected nodes: first in
-    /// boxes with connected nodes, then in boxes that hold only a tray, the host cluster last.
+    /// Adds to a sheet (section) of the picture the trays of parts without connecting lines, below connected nodes:
+    /// first in boxes with connected nodes, then in boxes that hold only a tray, the host cluster last.
     fn trays(&mut self, connected: &BTreeSet<End>) {
         let depths = self.depths();
         let mut bottom = (0..self.nodes.len()).max_by_key(|node| depths[*node]);
@@ -402,7 +401,7 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Number of layers above each node on a sheet of the picture, by the edges of its layout.
+    /// Number of layers above each node on a sheet (section) of the picture, by the edges of the layout.
     fn depths(&self) -> Vec<usize> {
         let mut depths = vec![0; self.nodes.len()];
         for _ in 0..self.nodes.len() {

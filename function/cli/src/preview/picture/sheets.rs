@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use super::arrows::{Arrow, End};
 use super::parts::Part;
 
-/// Largest number of claims on a sheet of the platform picture: an environment, and two claims in each of three
-/// namespaces.
+/// Largest number of claims on a sheet (section) of the platform picture: an environment, and two claims in each of
+/// three namespaces.
 const CLAIMS: usize = 7;
 
 /// Assignment of each part of the platform picture to the sheet on which it is laid out.
@@ -55,7 +55,7 @@ impl Sheets {
         Self { of_parts, count }
     }
 
-    /// Indices of the parts on each sheet of the platform picture.
+    /// Indices of the parts on each sheet (section) of the platform picture.
     pub fn parts(&self) -> Vec<Vec<usize>> {
         let mut parts = vec![Vec::new(); self.count];
         for (part, sheet) in self.of_parts.iter().enumerate() {
@@ -64,7 +64,7 @@ impl Sheets {
         parts
     }
 
-    /// Arrows on each sheet of the platform picture. An arrow between the parts of two sheets is left out.
+    /// Arrows on each sheet (section) of the platform picture. An arrow between the parts of two sheets is left out.
     pub fn arrows<'r>(&self, all: impl Iterator<Item = &'r Arrow>) -> Vec<Vec<&'r Arrow>> {
         let mut arrows = vec![Vec::new(); self.count];
         for arrow in all {
@@ -75,7 +75,8 @@ impl Sheets {
         arrows
     }
 
-    /// Sheet of the platform picture that contains both ends of an arrow; `None` for an arrow between two sheets.
+    /// Sheet (section) of the platform picture that contains both ends of an arrow; `None` for an arrow between two
+    /// sheets.
     pub fn of_arrow(&self, arrow: &Arrow) -> Option<usize> {
         match (self.of_end(&arrow.from), self.of_end(&arrow.to)) {
             (Some(from), Some(to)) => (from == to).then_some(from),
@@ -83,8 +84,8 @@ impl Sheets {
         }
     }
 
-    /// Sheet of the platform picture with the part at an arrow's end. `None` for an end outside the platform, which is
-    /// on the sheet of each part to which an arrow connects it.
+    /// Sheet (section) of the platform picture with the part at an arrow's end. `None` for an end outside the platform,
+    /// which is on the sheet of each part to which an arrow connects it.
     pub fn of_end(&self, end: &End) -> Option<usize> {
         match end {
             End::Part(part) => self.of_parts.get(*part).copied(),

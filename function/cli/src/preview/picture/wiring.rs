@@ -150,8 +150,8 @@ impl Reader<'_, '_> {
             let because = format!("bound to Gateway {name}: {}", route.hosts.join(", "));
             self.arrows.add(Layer::Routes, End::Part(from), End::Part(index), because);
         }
-        // Without the environment in the preview, its Gateway is missing in the platform picture, and each host name of
-        // a system's or broker's route becomes an entrance.
+        // If the preview lacks the environment, the platform picture lacks the environment's Gateway. Each host name of
+        // a system's or broker's route then becomes an entrance for users.
         for host in route.hosts.iter().filter(|_| !is_led_to) {
             self.arrows.add(Layer::Routes, End::Entrance(host.clone()), End::Part(index), format!("host {host}"));
         }

@@ -164,6 +164,32 @@ fn a_claim_that_a_person_has_paused_says_so_before_everything_else() {
     assert_eq!(told.matches("is paused by a person").count(), 1, "{told}");
 }
 
+/// Crossplane goes on with the composite of a claim that is paused alone.
+#[test]
+fn a_paused_claim_says_that_its_changes_are_not_followed() {
+    let paused = at_the_end("explain-paused-claim.json", |item| {
+        if item["kind"] == "XIotBroker" {
+            let labels = &item["metadata"]["labels"];
+            let claim = json!({
+                "apiVersion": item["apiVersion"],
+                "kind": "IotBrokerClaim",
+                "metadata": {
+                    "name": labels["crossplane.io/claim-name"],
+                    "namespace": labels["crossplane.io/claim-namespace"],
+                    "annotations": {"crossplane.io/paused": "true"},
+                },
+                "spec": {"resourceRef": {"name": item["metadata"]["name"]}},
+            });
+            *item = json!({"apiVersion": "v1", "kind": "List", "items": [claim, item.clone()]});
+        }
+    });
+    let told = told(&[APPLICATION, "--observed", paused.to_str().unwrap()]);
+    let mut lines = told.lines().skip_while(|line| !line.starts_with("IotBrokerClaim"));
+    assert!(lines.next().unwrap().contains("reconciled again"), "{told}");
+    let second = lines.next().unwrap();
+    assert!(second.starts_with("  the IotBrokerClaim ") && second.contains("follows no change of the claim"), "{told}");
+}
+
 #[test]
 fn what_kubectl_writes_is_told_as_it_stands() {
     let second = "examples/variants/second-namespace.yaml";
@@ -468,8 +494,8 @@ fn everything_wrong_with_the_states_is_said_and_nothing_is_shown() {
     let third = write("3.yaml", "NAME     SYNCED   READY   AGE\nlenses   True     True    3m\n");
     let said = refused(&[APPLICATION, "--states", &first, &second, &third]);
     for expected in [
-        "2.yaml:1: is no object of a cluster, and begins with \"step: x\": write what is observed with kubectl get ",
-        "3.yaml:1: is a table, which leaves most out",
+        "2.yaml:1: is not a Kubernetes object, and begins with \"step: x\": write the observed resources with kubectl get ",
+        "3.yaml:1: is a table, which lacks most fields",
         "2 faults: nothing is shown until there is none",
     ] {
         assert!(said.contains(expected), "{expected} is not in:\n{said}");

@@ -40,7 +40,7 @@ pub struct Account {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paused: Vec<String>,
     /// Seconds after which Crossplane calls the function for this claim again at the latest; `None` for a claim that is
-    /// refused or paused.
+    /// refused, or whose composite is paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ttl_seconds: Option<u32>,
     /// Whether a composed resource or a condition of the claim differs from the previous observed state of the cluster;
@@ -130,6 +130,7 @@ impl Account {
         let conditions: Vec<ConditionLine> =
             conditions.iter().map(|condition| ConditionLine::of(condition, before)).collect();
         let phases = progress.map(|progress| phases(progress, before)).unwrap_or_default();
+        let is_called = paused.iter().all(|paused| paused.starts_with(subject.asked.kind.claim));
         let mut resources = phases.iter().flat_map(|phase| &phase.resources);
         Self {
             kind: subject.asked.kind.claim,
@@ -138,7 +139,7 @@ impl Account {
             phase: status.map(|status| status.phase),
             resources: status.map(|status| status.resources.clone()),
             paused: paused.to_vec(),
-            ttl_seconds: progress.map(|progress| progress.ttl_seconds).filter(|_| paused.is_empty()),
+            ttl_seconds: progress.map(|progress| progress.ttl_seconds).filter(|_| is_called),
             changed: resources.any(|line| line.changed) || conditions.iter().any(|condition| condition.changed),
             phases,
             conditions,

@@ -87,9 +87,11 @@ fn heading(account: &Account) -> String {
     };
     let mut text = format!("{} {} in {}: {state}\n", account.kind, painted(TITLE, &account.name), account.namespace);
     for paused in &account.paused {
-        let notice = format!(
-            "the {paused} is paused by a person, so Crossplane applies nothing below: remove its annotation {PAUSED}"
-        );
+        // Crossplane still reconciles the composite of a claim that is paused alone.
+        let effect =
+            if paused.starts_with(account.kind) { "follows no change of the claim" } else { "applies nothing below" };
+        let notice =
+            format!("the {paused} is paused by a person, so Crossplane {effect}: remove its annotation {PAUSED}");
         let _ = writeln!(text, "  {}", painted(BAD, &notice));
     }
     text

@@ -29,8 +29,8 @@ macro_rules! for_every_type {
     };
 }
 
-/// Value by a schema, with every field that has no default, at every depth. Texts are `x1`, which serde accepts for any
-/// text.
+/// Example value for a schema in a test, with every field that has no default, at every depth. Texts are `x1`, which
+/// serde accepts for any text.
 fn fullest(schema: &Value) -> Value {
     if let Some(option) = schema.get("enum").and_then(|options| options.get(0)) {
         return option.clone();
@@ -52,7 +52,7 @@ fn fullest(schema: &Value) -> Value {
     }
 }
 
-/// Value by a schema, as [`fullest`] makes it, reduced to its required fields.
+/// Example value for a schema in a test, as [`fullest`] makes it, with the required fields alone.
 fn barest(schema: &Value) -> Value {
     let mut value = fullest(schema);
     if let Value::Object(fields) = &mut value {
@@ -157,7 +157,8 @@ fn every_pattern_compiles_and_has_words() {
     for_every_type!(compiles);
 }
 
-/// Emits every variant of `value` that differs in one place: a field is missing, or one of `strange` is in its place.
+/// Calls `emit` with every variant of a test's value that differs in one field: the field is missing, or has one of the
+/// `strange` values.
 fn variants(value: &Value, strange: &[Value], emit: &mut dyn FnMut(Value)) {
     for strange in strange {
         emit(strange.clone());
@@ -217,7 +218,8 @@ fn strange() -> Vec<Value> {
     strange
 }
 
-/// Fields in which the `jsonschema` crate finds a fault, with paths as this crate's faults have them.
+/// Paths of the fields in which the `jsonschema` crate finds a fault, in this crate's notation, for the comparison with
+/// the checker's faults.
 fn faulty_fields(validator: &jsonschema::Validator, value: &Value) -> BTreeSet<String> {
     let paths = validator.iter_errors(value).map(|error| {
         let path = path(&error);

@@ -24,8 +24,8 @@ pub mod changes;
 mod check;
 mod checked;
 pub mod claim;
-mod fence;
 pub mod filter;
+mod network_policy;
 mod phase;
 mod simulator;
 pub mod status;
@@ -44,7 +44,7 @@ impl TenantClaim for IotBroker {
         Part(&bridge::PART),
         Part(&simulator::PART),
         Routes(phase::EXPOSURE),
-        Part(&fence::PART),
+        Part(&network_policy::PART),
         Policies,
     ];
 

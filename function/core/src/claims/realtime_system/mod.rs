@@ -27,12 +27,12 @@ mod checked;
 pub mod claim;
 mod connect;
 pub mod connect_metrics;
-mod fence;
 mod kafka;
 mod lenses_agent;
 mod lenses_hq;
 mod metabase;
 mod monitoring;
+mod network_policy;
 mod phase;
 mod postgres;
 mod schemas;
@@ -65,7 +65,7 @@ impl TenantClaim for RealtimeSystem {
         Part(&metabase::SETUP_PART),
         Part(&analytics::PART),
         Routes(phase::EXPOSURE),
-        Part(&fence::PART),
+        Part(&network_policy::PART),
         Policies,
         Part(&connect_metrics::PART),
         Part(&monitoring::PART),

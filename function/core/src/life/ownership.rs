@@ -69,9 +69,8 @@ pub fn ownership(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Va
     let former = |lock: Lock| {
         let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
         let name = found.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        // A lock, by which a claim owns a namespace, counts under a former name only where another claim controls it.
-        // This function composes no lock under such a name any more, and so never takes one over that has no
-        // controller.
+        // A lock with a name of an earlier version makes the place taken if the composite of another claim controls the
+        // lock. A foreign object with such a name is no fault, because no plan composes a lock with that name.
         held(Name { name, ..lock.name }, composite, &found)
             .filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
     };

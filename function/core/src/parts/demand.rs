@@ -31,8 +31,8 @@ fn of_pods(manifest: &Value, pod: &Value) -> Demand {
     let count = |pointer| manifest.pointer(pointer).and_then(Value::as_u64);
     if manifest.get("apiVersion").is_some_and(|version| version == knative::Service::API_VERSION) {
         let most = manifest.pointer("/spec/template/metadata/annotations").and_then(|all| all.get(knative::MAX_SCALE));
-        // Without the annotation `autoscaling.knative.dev/max-scale`, Knative has no upper bound for the number of a
-        // service's pods, so the largest number counts.
+        // Knative sets no upper bound for the number of a service's pods without the annotation
+        // `autoscaling.knative.dev/max-scale`, so the demand of such a service is without bound too.
         let most = most.and_then(Value::as_str).and_then(|most| most.parse().ok()).unwrap_or(u64::MAX);
         let (cpu, memory) = QUEUE_PROXY;
         return of_pod(pod).plus(Demand { cpu, memory, storage: Bytes::default() }).times(most);

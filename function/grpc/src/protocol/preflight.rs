@@ -22,10 +22,12 @@ pub enum Refused {
 enum Message {
     Request,
     State,
-    /// Map entry in a request of Crossplane: the key of a composed resource, and the resource.
+    /// Kind of nested message in the bytes of a request: an entry of the map of observed composed resources, with the key
+    /// of a resource and the resource itself, which are counted before the request is decoded.
     Named,
     Resource,
-    /// Map entry in a request of Crossplane: the name of a requirement, and the resources found for that requirement.
+    /// Kind of nested message in the bytes of a request: an entry of the map of required resources, with the name of a
+    /// requirement and the resources that Crossplane found for it.
     Found,
     Resources,
 }

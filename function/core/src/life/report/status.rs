@@ -65,7 +65,7 @@ pub enum State {
     /// All resources of the phase that are not ready are held: they are paused until other parts of the claim are
     /// ready.
     Held,
-    /// A Job of the phase has failed, and Kubernetes does not retry it.
+    /// A Job of this phase of the claim has failed after its last retry.
     Failed,
     /// A person has paused a resource of the phase.
     Paused,

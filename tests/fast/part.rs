@@ -23,6 +23,7 @@ fn a_part_is_added_as_the_page_says() {
     assert!(checkout.by_hand.len() <= 3, "more files by hand than the page says: {:?}", checkout.by_hand);
     let told = checkout.cargo(&["fmt", "--check", "--package", "realtime-platform-core"]);
     assert!(told.is_empty(), "not in the usual layout:\n{told}");
+    checkout.cargo(&["clippy", "--offline", "--package", "realtime-platform-core", "--", "-D", "warnings"]);
     // The suite brings the program with it.
     let built = checkout.cargo(&["test", "--no-run", "--offline", "--test", "fast"]);
     assert!(!built.contains("warning: "), "{built}");

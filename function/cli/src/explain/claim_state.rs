@@ -35,10 +35,9 @@ pub struct Account {
     /// Number of ready composed resources of the claim and number of all of them, as text such as `3/12`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<String>,
-    /// Kind and name of the claim, of its composite or of both, if a person has paused them with an annotation of
-    /// Crossplane.
+    /// The claim, its composite or both, if a person has paused them with an annotation of Crossplane.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub paused: Vec<String>,
+    pub paused: Vec<Paused>,
     /// Seconds after which Crossplane calls the function for this claim again at the latest; `None` for a claim that is
     /// refused, or whose composite is paused.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +48,17 @@ pub struct Account {
     pub phases: Vec<Phase>,
     pub conditions: Vec<ConditionLine>,
     pub events: Vec<Event>,
+}
+
+/// Claim or composite that a person has paused with an annotation of Crossplane.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Paused {
+    /// Kind and name of the paused object.
+    pub name: String,
+    /// Whether the paused object is the claim, not its composite.
+    #[serde(skip)]
+    pub is_claim: bool,
 }
 
 /// Phase of a claim, such as `DataFlow`, with its composed resources, as the command `explain` prints it.
@@ -118,7 +128,7 @@ impl Account {
     pub(super) fn of(
         subject: &Subject,
         judged: &Result<Progress, Refused>,
-        paused: &[String],
+        paused: &[Paused],
         before: Option<&Self>,
     ) -> Self {
         let claim = subject.asked.claim.clone();
@@ -130,7 +140,7 @@ impl Account {
         let conditions: Vec<ConditionLine> =
             conditions.iter().map(|condition| ConditionLine::of(condition, before)).collect();
         let phases = progress.map(|progress| phases(progress, before)).unwrap_or_default();
-        let is_called = paused.iter().all(|paused| paused.starts_with(subject.asked.kind.claim));
+        let is_called = paused.iter().all(|paused| paused.is_claim);
         let mut resources = phases.iter().flat_map(|phase| &phase.resources);
         Self {
             kind: subject.asked.kind.claim,

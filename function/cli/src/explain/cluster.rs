@@ -11,6 +11,7 @@ use realtime_platform_core::parts::owner::{Claim, controller};
 use realtime_platform_core::progress::{Known, Progress};
 use serde_json::{Map, Value, json};
 
+use super::claim_state::Paused;
 use super::subject::{Judged, Subject, Subjects};
 use crate::documents::read::Document;
 
@@ -49,9 +50,8 @@ pub struct Seen {
     pub uid: String,
     /// Conditions in the observed status of the claim's composite; those of the claim if no composite was observed.
     pub conditions: Vec<Value>,
-    /// Kind and name of the claim, of its composite or of both, if a person has paused them with an annotation of
-    /// Crossplane.
-    pub paused: Vec<String>,
+    /// The claim, its composite or both, if a person has paused them with an annotation of Crossplane.
+    pub paused: Vec<Paused>,
     /// Generation of the claim's composite; `reported_generation` is the generation that the composite's status
     /// describes, from the field `compositeGeneration` there.
     pub generation: Option<i64>,
@@ -135,7 +135,7 @@ impl Seen {
             && name == asked.claim.name
             && text(object, "/metadata/namespace") == asked.claim.namespace;
         if (is_composite || is_claim) && text(object, "/metadata/annotations/crossplane.io~1paused") == "true" {
-            self.paused.push(format!("{kind} {name}"));
+            self.paused.push(Paused { is_claim, name: format!("{kind} {name}") });
         }
         if is_claim {
             let wanted = object.pointer("/spec/resourceRef/name").and_then(Value::as_str);

@@ -38,7 +38,7 @@ Examples:
     crate::observe!(),
     "
     function-realtime-platform explain application.yaml --observed observed.yaml
-  What has changed from one moment to the next:
+  Explain the changes from one moment to the next:
     function-realtime-platform explain application.yaml --states observed-*.yaml
 
 Observed files are the output of kubectl get -o yaml, of any resources: composed ones are found by their annotation \

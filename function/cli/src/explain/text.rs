@@ -88,10 +88,10 @@ fn heading(account: &Account) -> String {
     let mut text = format!("{} {} in {}: {state}\n", account.kind, painted(TITLE, &account.name), account.namespace);
     for paused in &account.paused {
         // Crossplane still reconciles the composite of a claim that is paused alone.
-        let effect =
-            if paused.starts_with(account.kind) { "follows no change of the claim" } else { "applies nothing below" };
+        let effect = if paused.is_claim { "follows no change of the claim" } else { "applies nothing below" };
+        let name = &paused.name;
         let notice =
-            format!("the {paused} is paused by a person, so Crossplane {effect}: remove its annotation {PAUSED}");
+            format!("the {name} is paused by a person, so Crossplane {effect}: remove its annotation {PAUSED}");
         let _ = writeln!(text, "  {}", painted(BAD, &notice));
     }
     text

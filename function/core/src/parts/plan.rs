@@ -94,6 +94,19 @@ impl Plan {
     }
 }
 
+impl FromIterator<Self> for Plan {
+    /// Plan of a claim from the plans of its single parts, in reading order.
+    fn from_iter<I: IntoIterator<Item = Self>>(parts: I) -> Self {
+        let mut plan = Self::default();
+        for part in parts {
+            plan.resources.extend(part.resources);
+            plan.phases.extend(part.phases);
+            plan.outages.extend(part.outages);
+        }
+        plan
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
     /// Key of a composed resource: its name in the composite. The key never changes, because Crossplane takes a

@@ -59,15 +59,14 @@ impl<C> PartOf<C> {
         Self { route: Some(route), ..self }
     }
 
-    /// Phase of the part, and its resources in the plan of a claim; no resources where the claim does not ask for the
-    /// part.
-    pub fn composed(&self, claim: &C) -> (Phase, Vec<Resource>) {
-        (self.phase, if (self.is_wanted)(claim) { (self.resources)(claim) } else { Vec::new() })
-    }
-
-    /// Expected outage of the part while its pods are replaced.
-    pub fn outage(&self) -> Option<Outage> {
-        self.outage
+    /// Share of the part in the plan of a claim: its phase, its resources and its outage; empty where the claim does
+    /// not ask for the part.
+    pub fn composed(&self, claim: &C) -> Plan {
+        if !(self.is_wanted)(claim) {
+            return Plan::default();
+        }
+        let plan = Plan::of([(self.phase, (self.resources)(claim))]);
+        Plan { outages: self.outage.into_iter().collect(), ..plan }
     }
 }
 
@@ -99,19 +98,16 @@ fn wanted<C: TenantClaim>(claim: &C) -> impl Iterator<Item = &'static PartOf<C>>
 
 pub fn plan<C: TenantClaim>(claim: &C) -> Plan {
     let tenant = claim.tenant();
-    let plan = Plan::of(C::PARTS.iter().flat_map(|line| {
-        match line {
-            Line::Part(part) => vec![part.composed(claim)],
-            Line::Routes(phase) if tenant.expose => {
-                vec![(*phase, routes(claim).map(|route| route.resource(tenant)).collect())]
-            }
-            Line::Routes(_) => Vec::new(),
-            Line::Policies => wanted(claim)
-                .filter_map(|part| part.policy.as_ref().map(|policy| (part.phase, vec![policy.resource(claim)])))
-                .collect(),
+    let policy = |part: &PartOf<C>| Some((part.phase, vec![part.policy.as_ref()?.resource(claim)]));
+    let of_line = |line: &Line<C>| match line {
+        Line::Part(part) => part.composed(claim),
+        Line::Routes(phase) if tenant.expose => {
+            Plan::of([(*phase, routes(claim).map(|route| route.resource(tenant)).collect())])
         }
-    }));
-    Plan { outages: wanted(claim).filter_map(PartOf::outage).collect(), ..plan }
+        Line::Routes(_) => Plan::default(),
+        Line::Policies => Plan::of(wanted(claim).filter_map(policy)),
+    };
+    C::PARTS.iter().map(of_line).collect()
 }
 
 impl<C: TenantClaim> Policy<C> {

@@ -259,7 +259,7 @@ impl Pusher<'_> {
     }
 }
 
-/// Second half of the key of a composed PushSecret, which contains the name of the pushed Secret.
+/// Second half of the key of a composed PushSecret. It contains the name of the Secret that External Secrets pushes.
 fn push_key(secret: &Secret) -> String {
     format!("push-{}", secret.name)
 }

@@ -84,8 +84,7 @@ impl Checked for Environment {
     }
 
     fn plan(&self) -> Plan {
-        let plan = Plan::of(PARTS.map(|part| part.composed(self)));
-        Plan { outages: PARTS.into_iter().filter_map(PartOf::outage).collect(), ..plan }
+        PARTS.iter().map(|part| part.composed(self)).collect()
     }
 
     fn levers(&self) -> Vec<Lever> {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
@@ -42,6 +43,26 @@ fn the_image_holds_one_static_binary_and_is_small() {
         let size: u64 = layers(built, FUNCTION, architecture).iter().map(|layer| layer["size"].as_u64().unwrap()).sum();
         assert!(size <= MOST, "{architecture} has {size} bytes");
         println!("{architecture}: {size} bytes to pull, {} unpacked", content.len());
+    }
+}
+
+#[test]
+fn a_build_writes_nothing_into_the_checkout() {
+    let before = SystemTime::now();
+    if Built::new().is_none() {
+        return;
+    }
+    let mut folders = vec![project().to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap());
+        for entry in entries.filter(|entry| !matches!(entry.file_name().to_str(), Some(".git" | "target"))) {
+            // The folder tells of a file that was there for a moment.
+            let changed = entry.metadata().unwrap().modified().unwrap();
+            assert!(changed < before, "{} changed during the build", entry.path().display());
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            }
+        }
     }
 }
 

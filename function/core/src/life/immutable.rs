@@ -114,10 +114,7 @@ impl Immutable {
     /// Fault of a field that must not change, if the observed resource contradicts the claim. A resource that does not
     /// show the value contradicts nothing, except for [`Shown::LeftAlone`].
     fn fault(&self, observed: Look) -> Option<Fault> {
-        let text = |at: &str| match observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
-            Value::String(text) => Some(text),
-            _ => None,
-        };
+        let text = |at: &str| self.text(at, observed);
         let was = match &self.shown {
             Shown::Same(at, now) => text(at).filter(|was| was != now)?,
             Shown::Size(at, now) => text(at).filter(|was| Bytes::read(was) > Some(*now))?,
@@ -148,19 +145,25 @@ impl Immutable {
         Some(Fault::new(self.field, format!("{} (the cluster has {was:?})", self.message)))
     }
 
+    /// Text at a JSON pointer in the observed composed resource; none where a value of another type, or no value, is.
+    fn text(&self, at: &str, observed: Look) -> Option<String> {
+        match observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Fault of a changed storage class, if a volume was created with another one. A managed resource without
     /// finalizers has no volume yet, because its provider has not acted, and the class may still change.
     fn class_fault(&self, class: &Class, observed: Look) -> Option<Fault> {
         let finalizers = observed(&self.key, &["metadata", "finalizers"])?;
         finalizers.as_array().filter(|finalizers| !finalizers.is_empty())?;
-        let shown = observed(&self.key, &steps(&class.at).iter().map(String::as_str).collect::<Vec<_>>());
-        let was = match (shown, class.within) {
-            (Some(Value::String(text)), Some(within)) => {
+        let was = match (self.text(&class.at, observed), class.within) {
+            (Some(text), Some(within)) => {
                 let values = yaml::read::value(&text)?;
                 values.pointer(within).and_then(Value::as_str).map(str::to_owned)
             }
-            (Some(Value::String(text)), None) => Some(text),
-            _ => None,
+            (shown, _) => shown,
         };
         let was = was.filter(|was| !was.is_empty());
         if was == class.now {

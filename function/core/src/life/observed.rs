@@ -207,17 +207,19 @@ fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
     let is_behind =
         |noted: Option<i64>, now: &[&str]| noted.is_some_and(|noted| number(now).is_some_and(|now| noted < now));
     // Providers record the observed generation of a managed resource in the condition `Synced`, and mostly not in
-    // `Ready`. A PushSecret has it in neither: External Secrets writes `GENERATION-HASH` of its last push into the
-    // status, and nothing after a failed template.
-    let pushed = || {
-        let version = seen.field(&["status", "syncedResourceVersion"])?;
-        version.as_str()?.split_once('-')?.0.parse().ok()
-    };
-    let noted = synced.and_then(|synced| synced.observed_generation).or_else(pushed);
-    if is_behind(noted, &["metadata", "generation"]) {
+    // `Ready`.
+    if is_behind(synced.and_then(|synced| synced.observed_generation), &["metadata", "generation"]) {
         return Some("its provider has not taken up the last change yet");
     }
-    let inner = number(&["status", "atProvider", "manifest", "status", "observedGeneration"]);
+    let status = ["status", "atProvider", "manifest", "status"];
+    let inside = |field: &'static str| [&status[..], &[field]].concat();
+    // A PushSecret has no observed generation: External Secrets writes `GENERATION-HASH` of its last push into the
+    // PushSecret's status, and nothing after a template that failed.
+    let pushed = || {
+        let version = seen.field(&inside("syncedResourceVersion"))?;
+        version.as_str()?.split_once('-')?.0.parse().ok()
+    };
+    let inner = number(&inside("observedGeneration")).or_else(pushed);
     is_behind(inner, &["status", "atProvider", "manifest", "metadata", "generation"])
         .then_some("its controller has not taken up the last change yet")
 }
@@ -398,9 +400,9 @@ mod tests {
     #[test]
     fn a_push_secret_is_ready_only_once_its_present_generation_was_pushed() {
         let pushed = |version: &str| {
-            let mut resource = conditions(&json!([{"type": "Ready", "status": "True"}]), &Value::Null);
-            resource["metadata"] = json!({"generation": 3});
-            resource["status"]["syncedResourceVersion"] = json!(version);
+            let mut resource = ready_but(&json!({"type": "Synced", "status": "True", "observedGeneration": 2}));
+            resource["status"]["atProvider"]["manifest"] =
+                json!({"metadata": {"generation": 3}, "status": {"syncedResourceVersion": version}});
             look(Ready::Condition, &resource).ready
         };
         assert!(!pushed("2-5d1f"));

@@ -283,3 +283,14 @@ fn what_it_cannot_read_is_told_in_words_and_at_its_line() {
         assert_eq!(values(bytes).unwrap_err(), ["<stdin>: is not text in UTF-8: save it as UTF-8"]);
     }
 }
+
+#[test]
+fn what_hides_another_line_from_a_parser_of_yaml_1_2_is_refused() {
+    for letter in ['\u{85}', '\u{2028}', '\u{2029}'] {
+        let text = format!("{HEAD}a: b # c{letter}d: e\n");
+        assert_eq!(by_kubectl(text.as_bytes()).unwrap()[0]["d"], "e", "kubectl sees another line");
+        let faults = values(text.as_bytes()).unwrap_err();
+        assert!(faults[0].starts_with("<stdin>:4: holds U+"), "{faults:?}");
+        read_alike(format!("{{\"apiVersion\": \"example.org/v1\", \"kind\": \"Thing\", \"metadata\": {{\"name\": \"x\"}}, \"a\": \"b{letter}c\"}}").as_bytes());
+    }
+}

@@ -155,6 +155,14 @@ fn parse(file: &str, above: usize, text: &str, documents: &mut Vec<Document>, fa
     if text.lines().all(says_nothing) {
         return;
     }
+    if let Some((line, letter)) = line_end(text) {
+        let message = format!(
+            "holds U+{:04X}, at which kubectl ends a line and YAML 1.2 does not: put a line end in its place, or leave it out",
+            u32::from(letter)
+        );
+        faults.push(Located { line: Some(above + line), ..Located::file(file, message) });
+        return;
+    }
     let (parsed, unreadable) = read::documents(text);
     let first_line = above + 1 + text.lines().take_while(|line| says_nothing(line)).count();
     for parsed in parsed.into_iter().filter(|parsed| !parsed.value.is_null()) {
@@ -165,6 +173,17 @@ fn parse(file: &str, above: usize, text: &str, documents: &mut Vec<Document>, fa
         let (line, message) = words(text, unreadable);
         faults.push(Located { line: Some(above + line), ..Located::file(file, message) });
     }
+}
+
+/// First character in a YAML text that ends a line for kubectl, which reads YAML 1.1, and not for a parser of YAML 1.2,
+/// with its line number. Such a character in a comment would hide what stands behind it from a preview. In JSON it is a
+/// character of a string.
+fn line_end(text: &str) -> Option<(usize, char)> {
+    if text.trim_start().starts_with('{') {
+        return None;
+    }
+    let ends = |letter: &char| matches!(letter, '\u{85}' | '\u{2028}' | '\u{2029}');
+    text.lines().zip(1..).find_map(|(content, line)| Some((line, content.chars().find(ends)?)))
 }
 
 /// Line number and message of the fault in a YAML text that cannot be parsed. The message names common mistakes, such
@@ -213,6 +232,18 @@ mod tests {
         let lines: Vec<Option<usize>> = faults.iter().map(|fault| fault.line).collect();
         assert_eq!(lines, [Some(6), Some(10)], "{faults:?}");
         assert_eq!(documents[1].line("c"), Some(7));
+    }
+
+    #[test]
+    fn a_character_at_which_kubectl_ends_a_line_is_refused() {
+        for letter in ['\u{85}', '\u{2028}', '\u{2029}'] {
+            let (documents, faults) = read(&format!("a: 1\n---\nb: 1 # x{letter}c: 2\n"));
+            assert_eq!(documents.len(), 1);
+            assert_eq!(faults[0].line, Some(3));
+            assert!(faults[0].message.starts_with(&format!("holds U+{:04X}", u32::from(letter))), "{faults:?}");
+            let (documents, faults) = read(&format!("{{\"a\": \"x{letter}y\"}}"));
+            assert!(documents.len() == 1 && faults.is_empty(), "{faults:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Observed state of the cluster for the command `explain`: the objects of each claim in the output of kubectl, and the
-//! result of the function for them.
+//! function's result for each claim.
 
 use std::collections::BTreeMap;
 
@@ -118,7 +118,8 @@ impl Owner {
 }
 
 impl Seen {
-    /// Observed state of an existing claim before any of the claim's objects is read from the output of kubectl.
+    /// Observed state of a claim before any object is read from the output of kubectl: empty, except for a made-up UID
+    /// of the claim's composite.
     pub fn nothing(subject: &Subject) -> Self {
         let uid = format!("uid-of-{}", subject.asked.title());
         Self { uid, ..Self::default() }

@@ -31,7 +31,7 @@ impl Shown<'_> {
         self.composed.plan.resources.iter().map(|resource| &resource.composed)
     }
 
-    /// Manifests of a claim's resources as they end up in the clusters: for an Object of provider-kubernetes, the
+    /// Manifests of a claim's resources that finally exist in the clusters: for an Object of provider-kubernetes, the
     /// manifest inside the Object.
     pub fn manifests(&self) -> impl Iterator<Item = &Value> {
         self.composed.plan.resources.iter().map(Resource::manifest)

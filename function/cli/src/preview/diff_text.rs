@@ -158,8 +158,8 @@ fn colour(mark: char) -> String {
     painted(if mark == '+' { ADDED } else { REMOVED }, &mark.to_string())
 }
 
-/// Adds the lines of a unified difference to the output of `preview --diff`, coloured and indented. An ellipsis
-/// replaces each header with line numbers.
+/// Adds the lines of a unified diff to the output of `preview --diff`, coloured and indented. Each hunk header, such as
+/// `@@ -1,2 +1,3 @@`, becomes an ellipsis.
 fn indented(lines: &str, text: &mut String) {
     for line in lines.lines() {
         let line = match line.chars().next() {

@@ -184,8 +184,9 @@ fn planned<'a>(shown: Option<&'a Shown<'a>>) -> &'a [Resource] {
     shown.map_or(&[], |shown| &shown.composed.plan.resources)
 }
 
-/// Former version of a Job that a change replaces. The former version is a Job in `others` whose name differs only in
-/// the hash of its content, and whose key no resource in `beside` has.
+/// Counterpart of a Job in the other version of its claim: a Job whose name differs only in the hash of its content.
+/// `others` are the resources of the other version, `beside` those of the Job's own version. A Job whose key both
+/// versions have is no counterpart.
 fn former<'a>(job: &Resource, others: &'a [Resource], beside: &[Resource]) -> Option<&'a Resource> {
     let name = lasting_name(job)?;
     let is_former =
@@ -204,7 +205,8 @@ fn lasting_name(resource: &Resource) -> Option<&str> {
 /// provider-kubernetes Object around the manifest.
 fn changed(old: &Resource, new: &Resource) -> Vec<Change> {
     let mut changes = fields::changes(old.manifest(), new.manifest());
-    // The name of a Job ends with a hash of its content, so a changed name only repeats other changes of the Job.
+    // The name of a Job ends with a hash of its content. A changed name only repeats other changes of the Job, so the
+    // difference leaves out the name.
     changes.retain(|change| change.field != "metadata.name" || lasting_name(new).is_none());
     if let (Some(old), Some(new)) = (wrapping(old), wrapping(new)) {
         let around = fields::changes(&old, &new).into_iter();

@@ -30,9 +30,9 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
                 .to_owned(),
         ];
         let plan = &shown.composed.plan;
-        // Resources that could adopt an object wait for `host-names`, Crossplane's lookup of their names on the host
-        // cluster. Crossplane does this lookup before it applies anything, so a preview shows no resource that waits
-        // for the lookup.
+        // Some resources wait for `host-names`: Crossplane looks up whether the host cluster already has an object with
+        // the resource's name. Crossplane does this lookup before it applies anything, so a preview shows no resource
+        // that waits for the lookup.
         let states = hold::states(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
         for (resource, state) in plan.resources.iter().zip(&states) {
             let mut resource = resource.clone();

@@ -67,8 +67,8 @@ impl<'a> Preview<'a> {
     }
 }
 
-/// Adds a claim to a preview. A claim that two files hold, such as one of them in an Application, counts once if both
-/// are equal, and is a fault if they differ.
+/// Adds a claim to a preview. A claim that is in two files, for example once as a component of an Application, counts
+/// once if both versions are equal, and is a fault if they differ.
 fn add<'a>(
     claims: &mut Vec<Shown<'a>>,
     known: &mut HashMap<(&'static str, String, String), usize>,

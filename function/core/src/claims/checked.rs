@@ -159,9 +159,9 @@ pub fn compose<C: Checked>(
     })
 }
 
-/// Faults of a claim's spec against its schema, followed by faults against the rules that no schema can express. For
-/// the latter, values that fail the schema are replaced in two different ways: a fault that appears with both is about
-/// the author's own values.
+/// Faults of a claim's spec against its schema, followed by faults against the rules that no schema can express. Those
+/// rules are checked twice, and values that fail the schema are replaced differently each time. A fault that occurs
+/// both times does not depend on the replacements, so only such faults are reported.
 fn with_further<C: Checked>(
     mut faults: Vec<Fault>,
     spec: &Value,

@@ -1,5 +1,5 @@
-//! Kinds of claims, in one list, in the order in which a platform is built. Code for claims of any kind goes through
-//! this list; the folder of a kind defines its plan.
+//! List of the kinds of claims, in the order in which a platform is built. Code that handles claims of any kind uses
+//! this list. The folder of a kind defines the plan of its claims.
 
 pub mod between;
 mod checked;
@@ -71,10 +71,10 @@ pub enum DeletePolicy {
     /// last the claim.
     Foreground,
     /// Order in which the objects of a deleted claim are deleted: first the composite, then its composed resources.
-    /// Claims with resources in a virtual cluster need this order. In the foreground, Kubernetes deletes the dependents
-    /// of a managed resource before the resource itself, and with them the record that its ProviderConfig is in use. An
-    /// environment that is deleted at the same time would lose its ProviderConfig before the last managed resource that
-    /// uses it, which could then never be deleted.
+    /// Claims with resources in a virtual cluster need this order. With `Foreground`, Kubernetes deletes the dependents
+    /// of a managed resource before the resource itself, and one dependent is the ProviderConfigUsage, the record that
+    /// the resource uses its ProviderConfig. An environment that is deleted at the same time would then lose its
+    /// ProviderConfig before the last managed resource that uses it, and that resource could never be deleted.
     Background,
 }
 

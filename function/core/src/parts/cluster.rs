@@ -152,9 +152,9 @@ impl Part<'_> {
                 namespace: installation.namespace.to_owned(),
                 skip_create_namespace: installation.namespace_exists,
                 wait: true,
-                // provider-helm gives up an installation after ten minutes, so Helm waits for the chart's objects for
-                // less. The duration is in the form in which provider-helm writes it back; in another form, Crossplane
-                // and the provider would overwrite each other's value.
+                // provider-helm gives up an installation after ten minutes, so Helm waits less than ten minutes for the
+                // chart's objects. The duration has the format in which provider-helm writes it back. With another
+                // format, Crossplane and provider-helm would overwrite each other's value.
                 wait_timeout: "8m0s",
                 values: installation.values,
             },
@@ -187,8 +187,9 @@ impl Part<'_> {
     }
 }
 
-/// Makes provider-kubernetes watch two sorts of Objects, so that it reports a change at once: those of parts for which
-/// other parts wait, unless mere existence makes them ready, and those that only observe an object of another program.
+/// Makes provider-kubernetes watch some Objects, so that it reports their changes at once. Watched are the Objects of
+/// parts for which other parts wait, except Objects that are ready once they exist, and the Objects that only observe
+/// what another program creates.
 pub fn watch(plan: &mut Plan) {
     let waited_for = plan.waited_for();
     for resource in &mut plan.resources {

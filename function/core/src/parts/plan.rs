@@ -55,7 +55,7 @@ pub struct Outage {
 }
 
 impl Plan {
-    /// Plan of these resources, each list of them with the phase to which the parts of its resources belong.
+    /// Plan from lists of composed resources. Each list comes with a phase, to which the parts of its resources belong.
     pub fn of(parts: impl IntoIterator<Item = (Phase, Vec<Resource>)>) -> Self {
         let mut plan = Self::default();
         for (phase, resources) in parts {
@@ -75,8 +75,8 @@ impl Plan {
         self.phases.get(part).copied()
     }
 
-    /// Images of the pods that the plan's own manifests describe. Helm charts in the plan bring further images, which
-    /// are unknown to it.
+    /// Images of the pods that the plan's own manifests describe. The list lacks the images of pods that come from Helm
+    /// charts in the plan.
     pub fn images(&self) -> BTreeSet<&str> {
         let pods = self.resources.iter().filter_map(|resource| resource.manifest().pointer("/spec/template/spec"));
         let containers = pods.flat_map(|pod| ["initContainers", "containers"].map(|list| pod.get(list)));
@@ -136,8 +136,8 @@ pub struct Resource {
 /// Kind and name by which Crossplane looks up an object in the host cluster for this function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a> {
-    /// Key under which the function's answer requires the lookup of the object: that of the composed resource with this
-    /// name.
+    /// Key under which the function's answer requires the lookup of the object. The composed resource with this kind
+    /// and name has the same key.
     pub key: &'a str,
     pub api_version: &'a str,
     pub kind: &'a str,
@@ -265,9 +265,9 @@ pub enum Pods<'a> {
 /// Cluster in which the manifest of a composed resource is applied: the host cluster or a virtual cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
-    /// Place of a composed resource's manifest: the host cluster, in which Crossplane runs.
+    /// The manifest of the composed resource is applied in the host cluster, in which Crossplane runs.
     Host,
-    /// Place of a composed resource's manifest: the virtual cluster of the claim's environment.
+    /// The manifest of the composed resource is applied in the virtual cluster of the claim's environment.
     Inside,
 }
 

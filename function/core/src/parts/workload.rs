@@ -297,8 +297,8 @@ pub fn default_pod_security() -> PodSecurityContext {
     }
 }
 
-/// Security context of a container in a Knative service: that of [`confined`], with the seccomp profile of
-/// [`default_pod_security`], because pods of Knative services have no security context of their own.
+/// Security context of a container in a Knative service that needs no Linux capabilities and writes to its volumes
+/// only. It sets the seccomp profile too, because pods of Knative services have no security context of their own.
 pub fn confined_alone() -> SecurityContext {
     SecurityContext { seccomp_profile: default_pod_security().seccomp_profile, ..confined() }
 }

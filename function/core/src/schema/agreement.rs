@@ -79,7 +79,8 @@ fn defaults_are_those_of_serde() {
     for_every_type!(agree);
 }
 
-/// Keywords of a structural schema that the checker, the definitions and an API server all support.
+/// Keywords of a structural schema that this crate's schema checker, a CompositeResourceDefinition and an API server
+/// all support.
 const KNOWN: &[&str] = &[
     "additionalProperties",
     "anyOf",
@@ -157,8 +158,8 @@ fn every_pattern_compiles_and_has_words() {
     for_every_type!(compiles);
 }
 
-/// Calls `emit` with every variant of a test's value that differs in one field: the field is missing, or has one of the
-/// `strange` values.
+/// Calls `emit` with every variant of a test's value that differs in one field: the field is missing, or its value is
+/// replaced by one of the values in `strange`.
 fn variants(value: &Value, strange: &[Value], emit: &mut dyn FnMut(Value)) {
     for strange in strange {
         emit(strange.clone());
@@ -218,8 +219,8 @@ fn strange() -> Vec<Value> {
     strange
 }
 
-/// Paths of the fields in which the `jsonschema` crate finds a fault, in this crate's notation, for the comparison with
-/// the checker's faults.
+/// Paths of the fields in which the `jsonschema` crate finds a fault. They are written as this crate's schema checker
+/// writes them, so that a test can compare the faults of both.
 fn faulty_fields(validator: &jsonschema::Validator, value: &Value) -> BTreeSet<String> {
     let paths = validator.iter_errors(value).map(|error| {
         let path = path(&error);

@@ -63,7 +63,7 @@ impl Rule {
         Self::new("quantity(self).compareTo(quantity(oldSelf)) >= 0", |old, new| size(new) >= size(old), message)
     }
 
-    /// The same rule for changes of a field, for the schema of an object around the field; `field_path` leads from the
+    /// Rule for changes of a field, prepared for the schema of an object around the field; `field_path` leads from the
     /// object to the field.
     #[must_use]
     pub const fn at(self, field_path: &'static str) -> Self {

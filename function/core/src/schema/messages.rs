@@ -42,8 +42,8 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'))
 }
 
-/// Message about a value that has another type than its schema asks for. `fields` are the names in the object that is
-/// expected.
+/// Message about a value that has another type than its schema asks for. If the schema asks for an object, `fields` has
+/// the names of the object's fields.
 pub fn wrong_type(expected: &str, fields: &[&str], value: &Value) -> String {
     let expected = match expected {
         "object" if (1..=MOST_FIELDS).contains(&fields.len()) => &format!("a set of fields ({})", fields.join(", ")),
@@ -108,8 +108,8 @@ pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
     }
 }
 
-/// Message about a number or boolean in place of a text, for a value that would not match the text's pattern in quotes
-/// either.
+/// Message about a number or boolean in a field that takes text, where quotes around the number or boolean would not
+/// help: the quoted text would not match the field's pattern either.
 pub fn other_form(words: &str, value: &Value) -> String {
     format!("must be {words}, not {}", kind_and_value(value))
 }
@@ -132,8 +132,8 @@ pub fn unknown(what: &str, nearest: Option<&str>, known: &[&str]) -> String {
     }
 }
 
-/// First sentence of a field's or claim's description in its schema, without the full stop, where a message or a
-/// definition has room for one sentence.
+/// First sentence of a field's or claim's description, without the full stop. Messages about missing fields quote this
+/// sentence alone, and so do the ComponentDefinitions for KubeVela.
 pub fn first_sentence(description: &str) -> &str {
     let paragraph = description.split("\n\n").next().unwrap_or(description);
     let sentence = paragraph.split(". ").next().unwrap_or(paragraph);

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::schema::form;
 
-/// Largest number of cores that the schema of a CPU field in a claim or the settings allows, for an author who writes a
-/// number instead of text.
+/// Largest number of cores that a CPU field in a claim or the settings accepts as a number. For cores as text, the
+/// field has a pattern.
 const MOST_CORES: u64 = 9999;
 
 /// Amount of CPU, counted in thousandths of a core.

@@ -73,10 +73,11 @@ pub struct Input {
     pub telemetry: Telemetry,
     /// Time after which Crossplane calls the function again for a claim.
     pub ttl: Ttl,
-    /// Whether provider-kubernetes watches the resources that others wait for. Default: false, where
-    /// provider-kubernetes looks every 30 seconds at the resources that are not ready yet, which adds up along a chain
-    /// of parts that wait for each other. Watching needs provider-kubernetes to be started with `--enable-watches`, an
-    /// alpha feature, and its ProviderConfigs to be allowed to list and watch the kinds.
+    /// Whether provider-kubernetes watches the resources that others wait for, and those that it only observes.
+    /// Default: false, where provider-kubernetes looks every 30 seconds at the resources that are not ready yet, which
+    /// adds up along a chain of parts that wait for each other. Watching needs provider-kubernetes to be started with
+    /// `--enable-watches`, an alpha feature, and its ProviderConfigs to be allowed to list and watch the kinds of these
+    /// resources.
     pub watch: bool,
 }
 
@@ -171,16 +172,17 @@ impl Default for SecretStore {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
-    /// Storage of all volumes of a claim together, in Mi, Gi or Ti. The volume of a virtual cluster's control plane
-    /// belongs to the chart of the virtual cluster, and does not count.
+    /// Largest amount of storage that all volumes of a claim may request together, in Mi, Gi or Ti. The volume of a
+    /// virtual cluster's control plane belongs to the chart of the virtual cluster, and does not count.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub storage: String,
-    /// CPU requests of all pods of a claim together, in cores or thousandths of a core. Pods count at their largest
-    /// scale, and pods of charts as far as the function sets their requests.
+    /// Largest amount of CPU that all pods of a claim may request together, in cores or thousandths of a core. Pods
+    /// count at their largest scale, and pods of charts as far as the function sets their requests.
     #[serde(deserialize_with = "cpu_as_written")]
     #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
-    /// Memory requests of all pods of a claim together, in Mi, Gi or Ti, counted like the CPU requests.
+    /// Largest amount of memory that all pods of a claim may request together, in Mi, Gi or Ti. Pods count at their
+    /// largest scale, and pods of charts as far as the function sets their requests.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub memory: String,
     /// Largest number of topics in a real-time system, 1 to 200.
@@ -326,9 +328,9 @@ pub struct Telemetry {
     /// Whether Metabase reports its usage to its makers, and asks for newer versions of itself. Default: false, where
     /// Metabase does neither, whatever its administrator chooses.
     pub metabase: bool,
-    /// Whether Grafana reports its usage to its makers, asks for newer versions of itself and of its plugins, fetches
-    /// the plugins that its makers add at each start, pictures of its users by the hash of their address, and its
-    /// makers' news. Default: false.
+    /// Whether Grafana sends requests to servers on the internet: to report its usage to its makers, to ask for newer
+    /// versions of itself and of its plugins, to fetch its makers' news, to fetch pictures of its users by the hash of
+    /// their e-mail address, and to install, at each start, the plugins that its makers preselect. Default: false.
     pub grafana: bool,
 }
 

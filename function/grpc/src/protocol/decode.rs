@@ -50,7 +50,8 @@ pub enum Extent {
 }
 
 impl Extent {
-    /// Extent to which a field's value is read if its object is read to this extent; `None` if the field is not read.
+    /// Extent to which the value of one field is read, if the object with the field is read to this extent; `None` if
+    /// the field is not read.
     fn below(self, name: &str) -> Option<Self> {
         match (self, name) {
             (Self::Resource | Self::Head, "metadata") => Some(Self::Metadata),

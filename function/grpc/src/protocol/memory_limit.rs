@@ -41,8 +41,8 @@ impl Flow {
         Self { room: Arc::new(Semaphore::new(units)), limit, patience }
     }
 
-    /// Body of a request that takes the request's share of the memory limit once the length of the request has arrived,
-    /// and the handle that holds the share.
+    /// Wraps the body of a request: once the length of the request has arrived, the wrapped body takes the request's
+    /// share of the memory limit. The second result is the handle that holds the share.
     pub fn receive(&self, body: Body) -> (Body, Room) {
         let room = Room::default();
         let received = Received {

@@ -109,8 +109,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// Byte stream of a client's connection. The stream fails at the end of the connection's lifetime, even in the middle
 /// of a message.
 ///
-/// The HTTP server asks the client to reconnect some time before. The setting of tonic for clients that do not react is
-/// not used: with it, tonic closes the connection without asking.
+/// By tonic's setting `max_connection_age`, the server asks the client to reconnect before the lifetime ends. tonic's
+/// setting `max_connection_age_grace`, which also ends a connection, is not used: with it, tonic closes the connection
+/// without asking the client.
 pub struct Connection {
     stream: Box<dyn Stream>,
     info: TcpConnectInfo,

@@ -54,7 +54,7 @@ const STREAMS: u32 = 8;
 const MOST_CONNECTIONS: usize = 12;
 
 /// Largest number of connections to the metrics page at once: from Prometheus, the kubelet, and any other client that
-/// reaches the port. After `PAGE_AGE` the server asks a client to reconnect.
+/// reaches the port. `PAGE_AGE` is the age of a connection at which the server asks the client to reconnect.
 const MOST_READERS: usize = 64;
 const PAGE_AGE: Duration = Duration::from_mins(5);
 

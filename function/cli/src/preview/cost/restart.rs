@@ -58,7 +58,8 @@ fn restart(old: &Resource, new: &Resource, outage: Option<&Outage>) -> Option<Re
     Some(Restart { key: new.key.clone(), pods: new.title(), away_seconds, meanwhile })
 }
 
-/// Settings from which a Helm chart or an operator makes pods, without the Helm values whose change restarts no pods.
+/// Parameters from which a Helm chart or an operator makes pods. The Helm values whose change restarts no pods are set
+/// to null, so that a comparison ignores them.
 fn audible(resource: &Resource, parameters: &Value) -> Value {
     let mut parameters = parameters.clone();
     for (_, quiet) in QUIET.iter().filter(|(part, _)| *part == resource.part) {

@@ -1,4 +1,5 @@
-//! Arrows between the parts in the platform picture, each with the references in manifests from which it follows.
+//! Arrows between the parts in the platform picture. Each arrow records the references in manifests that imply it, such
+//! as an environment variable with a host name.
 
 use std::collections::HashMap;
 
@@ -14,10 +15,11 @@ pub enum Layer {
     /// Arrow in the platform picture for a Secret: the start of the arrow makes the Secret, and its end uses the
     /// Secret.
     Secrets,
-    /// Arrow in the platform picture for a network policy. It leads from the policy to the pods that the policy
-    /// protects, or from pods that the policy admits to the protected pods.
+    /// Arrow in the platform picture for a network policy: from the policy to the pods that it protects, or to these
+    /// pods from other pods whose connections the policy allows.
     Admits,
-    /// Arrow in the platform picture for the order of a plan: its start must be ready before its end is released.
+    /// Arrow in the platform picture for the order of a plan: its start must be ready before the resources at its end
+    /// are no longer held.
     Order,
 }
 
@@ -37,8 +39,8 @@ pub struct Arrow {
     pub layer: Layer,
     pub from: End,
     pub to: End,
-    /// References in manifests from which the arrow in the platform picture follows, such as a variable with a host
-    /// name.
+    /// References in manifests that imply this arrow of the platform picture, such as an environment variable with a
+    /// host name.
     pub because: Vec<String>,
 }
 

@@ -19,8 +19,8 @@ pub struct Service {
     pub labels: Labels,
 }
 
-/// Container of a part in the platform picture, with its namespace. Arrows follow from the servers that the environment
-/// variables and arguments of the container name.
+/// Container of a part in the platform picture, with its namespace. The environment variables and arguments of the
+/// container name the servers to which arrows lead.
 pub struct Script {
     pub part: usize,
     pub namespace: String,

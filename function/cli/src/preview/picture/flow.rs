@@ -201,8 +201,8 @@ impl Flow {
         self.whereabouts(station).map_or_else(|| stage.to_owned(), |scope| format!("{stage} in {scope}"))
     }
 
-    /// Width that the text below the name of a node in the flow of data needs, as `measure` computes it. It is 0 for a
-    /// text without a scope, which fits in the minimum width of a node.
+    /// Width that the text below the name of a node in the flow of data needs; `measure` returns the width of a text.
+    /// The result is 0 for a text without a scope, because the minimum width of a node has room for such a text.
     pub fn room(&self, station: &Station, measure: impl Fn(&str) -> f64) -> f64 {
         self.whereabouts(station).map_or(0.0, |_| measure(&self.detail(station)))
     }
@@ -326,8 +326,9 @@ fn after(statement: &str, keywords: &[&str]) -> Vec<String> {
     names
 }
 
-/// Adds the flow of data to the arrows of the platform picture: data moves between the parts that contain its nodes, by
-/// way of the part that moves the data.
+/// Adds the flow of data to the arrows of the platform picture: arrows from the part that contains the source of data,
+/// such as an MQTT topic, to the part that contains the destination. If a third part moves the data, one arrow leads to
+/// that part and one from it.
 pub fn between_parts(flow: &Flow, arrows: &mut Arrows) {
     let mut kafka: HashMap<&str, usize> = HashMap::new();
     for station in flow.stations.iter().filter(|station| station.stage == Stage::KafkaTopic) {

@@ -1,5 +1,5 @@
-//! Arrows between the parts of the platform picture, each with the references in manifests from which it follows. This
-//! module does not depend on the names of parts.
+//! Arrows between the parts of the platform picture, found from references in the parts' manifests, such as an
+//! environment variable with a host name. This module does not depend on the names of parts.
 
 use super::arrows::{Arrow, Arrows, End, Layer};
 use std::collections::HashMap;

@@ -8,7 +8,8 @@ use crate::claims::between::tenant::Tenant;
 use crate::parts::part::LOCK;
 use crate::parts::plan::{Outage, Phase, Plan, Resource};
 
-/// Declaration of a part of the claim `C`: its phase, its resources, its outage, its network policy and its route.
+/// Declaration of a part of a claim of type `C`: its phase, its resources, its expected outage while its pods are
+/// replaced, its network policy and its route.
 pub struct PartOf<C: 'static> {
     phase: Phase,
     resources: fn(&C) -> Vec<Resource>,
@@ -37,8 +38,8 @@ impl<C> PartOf<C> {
         Self { phase, resources, is_wanted: |_| true, outage: None, policy: None, route: None }
     }
 
-    /// Declaration of the same part for claims that ask for it: other claims have neither the part nor its network
-    /// policy or route.
+    /// Restricts the part to claims that ask for it: other claims have neither the part nor its network policy or
+    /// route.
     #[must_use]
     pub const fn only_if(self, is_wanted: fn(&C) -> bool) -> Self {
         Self { is_wanted, ..self }
@@ -59,8 +60,8 @@ impl<C> PartOf<C> {
         Self { route: Some(route), ..self }
     }
 
-    /// Share of the part in the plan of a claim: its phase, its resources and its outage; empty where the claim does
-    /// not ask for the part.
+    /// Plan with this part alone: its resources, its phase, and its expected outage while its pods are replaced. The
+    /// plan is empty if the claim does not ask for the part.
     pub fn composed(&self, claim: &C) -> Plan {
         if !(self.is_wanted)(claim) {
             return Plan::default();
@@ -70,13 +71,15 @@ impl<C> PartOf<C> {
     }
 }
 
-/// Line in the list of parts of a system or broker.
+/// Entry in the list from which the plan of a system or broker follows: one part, the routes of all parts, or the
+/// network policies of all parts.
 pub enum Line<C: 'static> {
     Part(&'static PartOf<C>),
-    /// Routes of all parts, in the order of the list, with the phase whose condition reports on them.
+    /// Routes of all parts, in the order of the claim's list of parts, with the phase whose condition reports on the
+    /// routes.
     Routes(Phase),
-    /// Network policies of all parts, in the order of the list. Each policy is in the phase of the part whose pods it
-    /// selects.
+    /// Network policies of all parts, in the order of the claim's list of parts. Each policy is in the phase of the
+    /// part whose pods it selects.
     Policies,
 }
 

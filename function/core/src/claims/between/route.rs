@@ -17,8 +17,8 @@ pub struct Route {
     /// serves the host name.
     pub host: &'static str,
     pub to: To,
-    /// Parts that must be ready before the route is released. One of them is the entry `istio` of the environment's
-    /// offer.
+    /// Names of the parts of the plan, and of the entries of the environment's offer, that must be ready before the
+    /// route is released. The entry `istio` is one of them.
     pub waits_for: &'static [&'static str],
     /// Addresses of the route in the claim's status, under `endpoints`.
     pub addresses: &'static [Address],
@@ -48,9 +48,10 @@ pub struct Address {
 /// Side of the environment's gateway on which an address can be opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Side of an address that can be opened inside the virtual cluster.
+    /// The address in the claim's status can be opened from inside the virtual cluster.
     Inside,
-    /// Side of an address that can be opened outside the virtual cluster, if the claim exposes its routes.
+    /// The address in the claim's status can be opened from outside the virtual cluster, if the claim exposes its
+    /// routes.
     Outside,
 }
 

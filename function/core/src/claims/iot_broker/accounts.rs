@@ -20,7 +20,8 @@ use crate::text::language::{Line, Text};
 pub const BRIDGE: &str = "kafka-bridge";
 pub const SIMULATOR: &str = "health-data-sim";
 
-/// Key of the user name in the Secret of an account at the MQTT broker. The key of the password is [`PASSWORD`].
+/// Key of the user name in the Secret of an account at the MQTT broker. The Secret has the password under another key,
+/// [`PASSWORD`].
 pub const USERNAME: &str = "username";
 
 /// External Secrets generator of a password, for each account at the MQTT broker for which the claim names no Secret.
@@ -35,8 +36,8 @@ pub struct Account<'a> {
     pub own: Option<&'a SecretName>,
     pub publish: Vec<&'a str>,
     pub read: Vec<&'a str>,
-    /// MQTT topics that an account must not read, although a filter of its right to read matches them. Only the bridge
-    /// to Kafka has such topics.
+    /// MQTT topics that an account must not read, although one of the filters that the account may read matches them.
+    /// Only the bridge to Kafka has such topics.
     pub deny: Vec<String>,
 }
 

@@ -72,7 +72,7 @@ pub const PART: PartOf<IotBroker> = PartOf::new(phase::BROKER, resources)
     .fenced_by(Policy { part: "broker-policy", name: "mosquitto-policy", app: mqtt::MQTT_APP, admits });
 
 /// Part of a broker's plan with the route to Mosquitto's listener for MQTT over WebSockets. Mosquitto's pod and Service
-/// belong to [`PART`].
+/// belong to another part of the plan.
 pub const WEBSOCKETS_PART: PartOf<IotBroker> = PartOf::<IotBroker>::new(phase::BROKER, |_| Vec::new())
     .only_if(|broker| broker.spec.mqtt_config.listeners.websockets)
     .reached_by(Route {

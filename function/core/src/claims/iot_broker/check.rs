@@ -11,7 +11,8 @@ use crate::settings::image::ImageReference;
 use crate::settings::limits::{Lever, too_many};
 
 /// Largest size, in bytes, of the topic filters of all users of an `IotBrokerClaim` together. One ConfigMap holds the
-/// filters, and the provider-kubernetes Object with the ConfigMap's manifest stores them again.
+/// filters, and the provider-kubernetes Object with the ConfigMap's manifest holds a copy of them. The limit keeps both
+/// objects below the size that an API server accepts.
 const MOST_ALLOWED: usize = 256 << 10;
 
 /// Longest assumed duration of a restart of Kafka, in seconds. The bridge's connectors run in Kafka's pod, so they are
@@ -29,8 +30,8 @@ const LEAST_MEMORY_MEBIBYTES: u64 = 64;
 
 pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let mqtt = &spec.mqtt_config;
-    // An amount of storage, CPU or memory in a claim that cannot be parsed has a fault from the schema check already,
-    // so a default replaces the amount without a second fault.
+    // An amount of storage, CPU or memory that cannot be parsed already has a fault from the schema check, so a default
+    // replaces the amount without a second fault.
     let storage = Bytes::read(&mqtt.storage).unwrap_or_default();
     let cpu = Cpu::read(&mqtt.cpu).unwrap_or_default();
     let least = Bytes::mebi(LEAST_MEMORY_MEBIBYTES);

@@ -1,6 +1,7 @@
 //! Values of the label `app` on the pods of a real-time system that call its servers. The network policy of a server
-//! admits its callers by these labels, and the callers' files use names from the server's file. So the labels have a
-//! file of their own, without which the two files would use each other.
+//! admits its callers by these labels, so the server's file uses the labels of its callers. The callers' files use
+//! names from the server's file. The labels are in a file of their own, so that these files do not depend on each
+//! other.
 
 pub const ANALYTICS: &str = "health-analytics";
 pub const CONNECT_METRICS: &str = "kafka-connect-metrics";

@@ -35,12 +35,12 @@ const NAME: &str = "connect-metrics";
 const APP: &str = apps::CONNECT_METRICS;
 pub const METRICS: Port = ("metrics", 9404);
 
-/// Directory that both containers of the pod with Kafka Connect's metrics share: one container writes Connect's answer
-/// into it, the other reads it there.
+/// Directory that both containers of the pod with Kafka Connect's metrics share: one container reads counts of skipped
+/// records from Connect and writes them into a file there, the other container serves the counts from that file.
 const ANSWERS: &str = "/answers";
 
-/// Java options of the program that reads Kafka Connect's counts over JMX and runs for about a second. UTF-8 preserves
-/// the names of connectors.
+/// Java options of the program that reads Kafka Connect's counts of skipped records over JMX. The options for garbage
+/// collection and compilation suit a program that runs for about a second. UTF-8 preserves the names of connectors.
 const JAVA: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8";
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::MONITORING, resources)

@@ -48,8 +48,9 @@ pub use checked::RealtimeSystem;
 impl TenantClaim for RealtimeSystem {
     const PARTS: &'static [Line<Self>] = &[
         Part(&LOCKED),
-        // The network policies of a real-time system follow the order of its list of parts. The policy of Kafka's pod
-        // is an entry of its own in this list, because it comes first in every released version.
+        // The plan of a real-time system has the network policies in the order of this list. Released versions have the
+        // policy of Kafka's pod before all others, although the pod comes later in the list. A list entry for this
+        // policy alone keeps that order.
         Part(&kafka::FENCED),
         Part(&secrets::PART),
         Part(&postgres::PART),

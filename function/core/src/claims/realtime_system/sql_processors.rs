@@ -30,8 +30,8 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources
     meanwhile: "the keeper of SQL processors, which keep running unless their SQL changed",
 });
 
-/// SQL processor in the format of the Lenses agent's API. The script that keeps SQL processors reads the first `name`
-/// in each line, so the field `name` comes first.
+/// SQL processor in the format of the Lenses agent's API. The script that keeps SQL processors reads a processor's name
+/// from the first field `name` in the JSON text, so the field `name` comes first.
 #[derive(Serialize)]
 struct Stream<'a> {
     name: &'a str,
@@ -93,8 +93,8 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
 /// 128 KiB for a variable with its name.
 const ROOM: usize = (128 << 10) - 16;
 
-/// Check of a claim's SQL processors: of the size of all statements together, because one environment variable holds
-/// them, and of the names of the Kafka topics that they write.
+/// Checks of a claim's SQL processors: the size of all statements together, because one environment variable holds
+/// them, and the names of the Kafka topics that the statements write.
 pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     let size = lines(processors).len();
     if size > ROOM {
@@ -112,8 +112,9 @@ pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     }
 }
 
-/// Kafka topics that some SQL processor reads, but no processor writes, and that `is_fed` does not accept as topics
-/// with another source of records. Each has the index of the first processor that reads it, for a warning.
+/// Kafka topics without a known source of records, for a warning: an SQL processor reads the topic, no SQL processor
+/// writes the topic, and `is_fed` returns false for its name. Each topic comes with the index of the first SQL
+/// processor that reads it.
 pub fn unwritten(processors: &[SqlProcessor], is_fed: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
     let topics: Vec<Topics> = processors.iter().map(|processor| Topics::of(&processor.sql)).collect();
     let is_written = |topic: &String| topics.iter().any(|other| other.written.contains(topic)) || is_fed(topic);

@@ -61,8 +61,8 @@ pub struct Spec {
     pub provisioner: Provisioner,
 
     /// Namespaces on the host cluster whose claims may place systems and brokers in this environment, at most 50; `*`
-    /// admits all. The namespace of this claim is always admitted. The field `tenants` says which namespace inside the
-    /// virtual cluster is for the claims of which of them.
+    /// admits all. The namespace of this claim is always admitted. The field `tenants` assigns a namespace inside the
+    /// virtual cluster to the claims of one admitted namespace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 50),
@@ -82,8 +82,8 @@ pub struct Spec {
     pub tenants: Vec<Tenant>,
 
     /// Names of Secrets in the environment's namespace on the host cluster that claims in other admitted namespaces may
-    /// use, at most 50. Without an entry, such claims may use the Secrets whose names begin with their own namespace
-    /// and a dot, such as `team-research.lenses-license`.
+    /// use, at most 50. A Secret whose name begins with the namespace of such a claim and a dot, such as
+    /// `team-research.lenses-license`, needs no entry for claims in that namespace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 50),

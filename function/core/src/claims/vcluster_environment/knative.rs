@@ -85,7 +85,8 @@ fn operator(settings: &Settings) -> Value {
     }})
 }
 
-/// Node affinity with the effect of a node selector, for a Helm chart that has no value for node selectors.
+/// Node affinity with the effect of a node selector. The Helm chart of the Knative operator has a value for an
+/// affinity, but none for a node selector.
 fn on_nodes(labels: &BTreeMap<String, String>) -> Value {
     let expression = |(key, value): (&String, &String)| json!({"key": key, "operator": "In", "values": [value]});
     let expressions: Vec<Value> = labels.iter().map(expression).collect();

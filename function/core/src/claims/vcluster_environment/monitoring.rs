@@ -70,8 +70,8 @@ fn values(environment: &Environment) -> Value {
             "tolerations": tolerations,
         },
         "prometheus": {"prometheusSpec": {
-            // `false` makes the environment's Prometheus use the ServiceMonitors and PrometheusRules of all tenants,
-            // whichever Helm release their labels name.
+            // With `false` in the fields `...SelectorNilUsesHelmValues`, the environment's Prometheus uses the
+            // ServiceMonitors and PrometheusRules of all tenants, whichever Helm release their labels name.
             "serviceMonitorSelectorNilUsesHelmValues": false,
             "podMonitorSelectorNilUsesHelmValues": false,
             "probeSelectorNilUsesHelmValues": false,

@@ -97,8 +97,8 @@ fn first(subject: &Subject, state: State, all: &[Seen]) -> String {
     in_the_way().find(says).or_else(|| in_the_way().next()).map(|seen| one(subject, *seen)).unwrap_or_default()
 }
 
-/// Message that lists the parts outside a phase for which the phase's resources wait. For parts outside the claim's
-/// plan, it has the reason why they are not ready.
+/// Message with the parts outside a phase for which the phase's resources wait. If some of these parts are outside the
+/// claim's plan, the message also says why they are not ready.
 fn held(subject: &Subject, all: &[Seen]) -> String {
     let within = |part: &str| all.len() > 1 && all.iter().any(|seen| seen.resource.part == part);
     let mut missing: Vec<&str> = Vec::new();

@@ -1,4 +1,4 @@
-//! Input of the report on a claim, and the conditions of the claim in which the report consists.
+//! Input of the report on a claim, and the conditions that the report gives to the claim.
 
 use std::collections::BTreeSet;
 
@@ -66,8 +66,8 @@ pub struct Subject<'a> {
     pub endpoint: Option<&'a str>,
     /// Generation of the claim's composite; none where no API server has stored the composite, as in a preview.
     pub generation: Option<i64>,
-    /// Whether this is the first answer about the composite's generation, so that all observations are from before the
-    /// change that made it.
+    /// Whether this is the function's first answer for the present generation of the composite, so that all
+    /// observations are from before the last change of the claim.
     pub is_new: bool,
 }
 

@@ -15,8 +15,8 @@ pub struct Transition {
     pub message: String,
 }
 
-/// Transitions of a claim's conditions, from those that its composite has at present to `conditions`. A condition that
-/// the composite lacks is new and makes no transition.
+/// Transitions of a claim's conditions: from the conditions in the status of its composite to the new `conditions`. A
+/// condition that the composite does not have yet makes no transition.
 pub fn since(composite: &Value, conditions: &[Condition]) -> Vec<Transition> {
     let before = composite.pointer("/status/conditions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     conditions.iter().filter(|condition| condition.kind != ACCEPTED).filter_map(|now| change(before, now)).collect()

@@ -98,7 +98,7 @@ impl Progress {
         let ownership = ownership::ownership(&composed.plan, uid, |key| (known.found)(key).object().cloned());
         faults.extend(ownership.fault(&composed.lock_target));
         let holders = Holders::of(&composed.plan, known.found);
-        // Where another claim owns the environment or namespace that this claim needs, all objects in the host cluster
+        // If another claim owns the environment or namespace that this claim needs, all objects in the host cluster
         // whose names this claim uses belong to that owner, too. The message about the lock names the owner already, so
         // these objects make no faults.
         if ownership == Ownership::Open {

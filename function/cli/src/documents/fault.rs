@@ -27,7 +27,7 @@ impl Located {
         Self { file: file.to_owned(), line: None, claim: None, field: None, message: message.into() }
     }
 
-    /// The same fault of a YAML file, but with `field` as the field path that the message prints.
+    /// This fault of a YAML file, with the given `field` as the path of the field that the message prints.
     #[must_use]
     pub fn at(self, field: String) -> Self {
         Self { field: Some(field), ..self }

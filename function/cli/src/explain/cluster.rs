@@ -20,8 +20,8 @@ use crate::documents::read::Document;
 pub struct Cluster {
     /// Observed state of each claim, in the order in which the user's files have the claims.
     pub claims: Vec<Seen>,
-    /// All observed objects by API version, kind and name. The command `explain` looks up in them what the function
-    /// requires from Crossplane, such as the ProviderConfig of an environment.
+    /// All observed objects by API version, kind and name. Among these objects, the command `explain` looks up those
+    /// that the function requires from Crossplane, such as the ProviderConfig of an environment.
     found: BTreeMap<Name, Value>,
 }
 
@@ -50,7 +50,7 @@ pub struct Seen {
     pub uid: String,
     /// Conditions in the observed status of the claim's composite; those of the claim if no composite was observed.
     pub conditions: Vec<Value>,
-    /// The claim, its composite or both, if a person has paused them with an annotation of Crossplane.
+    /// Objects that a person has paused with an annotation of Crossplane: a claim, its composite, both or none.
     pub paused: Vec<Paused>,
     /// Generation of the claim's composite; `reported_generation` is the generation that the composite's status
     /// describes, from the field `compositeGeneration` there.

@@ -163,8 +163,8 @@ fn default_of(schema: &Value, required: bool) -> String {
     }
 }
 
-/// One item of a field's default that is a list, as the field reference prints the item: text as it is, an object
-/// without braces, and an ellipsis in place of a text of several lines.
+/// Text by which the field reference prints one item of a list that is a field's default. An object is printed
+/// without braces, and with an ellipsis in place of each text of several lines.
 fn listed(item: &Value) -> String {
     let Value::Object(fields) = item else {
         return format!("`{}`", plain(item));

@@ -73,8 +73,8 @@ impl Asked<'_> {
         self.brought.iter().any(|brought| brought.decides(property))
     }
 
-    /// Notes about the claim's properties that KubeVela sets only at deployment. `is_shown`: whether the preview shows
-    /// the claim without these values; otherwise the preview leaves the claim out.
+    /// Notes about the properties of a claim whose values KubeVela sets only at deployment. `is_shown` is true if the
+    /// preview shows the claim without these values, and false if the preview leaves the claim out.
     pub fn later(&self, is_shown: bool) -> impl Iterator<Item = Located> {
         let so = if is_shown {
             "the claim is shown without it".to_owned()
@@ -99,8 +99,8 @@ impl Asked<'_> {
     }
 
     /// Warning of the preview about a claim: at a field if `sentence` begins with the field's path and a colon, such as
-    /// `spec.domain:`, otherwise at the whole spec. The sentence may mention another claim, such as the environment's;
-    /// `others` is the name of the spec in the file of that claim, such as `properties`.
+    /// `spec.domain:`, otherwise at the whole spec. The sentence may also name fields of another claim, such as the
+    /// claim of the environment. `others` is the name of the spec in the other claim's file, such as `properties`.
     pub fn warning(&self, sentence: &str, others: &str) -> Located {
         let field = sentence.split_once(": ").filter(|(field, _)| field.starts_with("spec.") && !field.contains(' '));
         let (field, message) = field.unwrap_or(("spec", sentence));

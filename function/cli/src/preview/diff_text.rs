@@ -232,8 +232,8 @@ struct ClaimEntry<'a> {
 #[derive(Serialize)]
 struct ChangedEntry<'a> {
     key: &'a str,
-    /// Key of the former Job, if the changed resource is a Job: a changed Job has another key, and replaces the former
-    /// one.
+    /// Key of the former Job that a changed Job replaces; `None` if the change keeps the key of the resource. A Job
+    /// cannot be changed in place, so a changed Job is a new composed resource with a key of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     instead: Option<&'a str>,
     fields: &'a [Change],

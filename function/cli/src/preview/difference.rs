@@ -20,8 +20,8 @@ use crate::documents::fault::Located;
 /// Difference between two versions of the previewed files, claim by claim.
 pub struct Difference<'a> {
     pub claims: Vec<ClaimDifference<'a>>,
-    /// Faults of new versions of claims that an API server or this function would refuse, each at its field of the
-    /// claim.
+    /// Faults for which an API server or this function would refuse a new version of a claim, each with the claim's
+    /// field.
     pub refused: Vec<Located>,
 }
 
@@ -65,8 +65,8 @@ impl<'a> Difference<'a> {
     }
 }
 
-/// Claims of one of the two versions that `preview --diff` compares. They are found by kind, namespace and name, or by
-/// the environment and namespace that a claim takes, or by the environment that a claim uses.
+/// Index of the claims of one of the two versions that `preview --diff` compares. The index finds claims by kind,
+/// namespace and name, by the environment and namespace that a claim takes, or by the environment that a claim uses.
 struct Index<'a> {
     named: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
     placed: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,

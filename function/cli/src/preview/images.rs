@@ -72,8 +72,8 @@ impl Pulled {
         }
         let Brought { archive, images, later, .. } = brought(chart);
         self.charts.insert((named, Some(archive)));
-        // An image of a Helm chart is not added here if the platform team's settings can pin this image: the images of
-        // the plan's pods include the image already, with the team's pin.
+        // An image of a Helm chart that the platform team's settings can pin is not added to the output `images` with
+        // the chart: the images of the plan's pods include this image already, with the team's pin.
         let is_pinned = |image: &str| Image::ALL.into_iter().any(|pin| pin.reference() == image);
         let of_chart = images.iter().chain(later).filter(|image| !is_pinned(image));
         self.images.extend(of_chart.map(|image| shown.settings.mirrored(image)));

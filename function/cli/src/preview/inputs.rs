@@ -55,8 +55,8 @@ impl Inputs {
 /// Input of the function in a YAML document: the document itself, or the input in a pipeline step of a Composition.
 struct Found {
     input: Value,
-    /// Kind of the composites that the Composition around the input is for; `None` for an input outside of a
-    /// Composition.
+    /// Value of `spec.compositeTypeRef.kind` in the Composition that contains the function's input; `None` for an input
+    /// outside of a Composition.
     composite: Option<String>,
     /// Path from the YAML document to the function's input inside the document, as a prefix of field paths, such as
     /// `spec.pipeline[0].input.`. Empty if the document itself is the input.

@@ -1,6 +1,6 @@
 //! Command `preview`: the resources that an Application, claims or composites in files become, without a cluster and
-//! without other programs. This module composes nothing itself: it calls the same functions of `core` as the gRPC
-//! server does.
+//! without other programs. This module composes nothing itself: it calls the same functions of the crate
+//! `realtime-platform-core` as the gRPC server does.
 
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::PathBuf;

@@ -19,7 +19,7 @@ pub struct Preview<'a> {
     pub not_ours: Vec<NotOurs>,
     /// Whether the previewed files hold no claim at all, not even one with faults.
     pub is_empty: bool,
-    /// Warnings about the previewed files, and notes about properties that KubeVela sets only at deployment. They are
+    /// Warnings about the previewed files, and notes about properties that KubeVela sets only at deployment. Both are
     /// printed even if faults keep the preview from being shown.
     pub of_files: Vec<Located>,
     pub warnings: Vec<Located>,

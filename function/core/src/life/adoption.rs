@@ -41,13 +41,13 @@ enum Holder {
     Unknown,
     Nobody,
     Ours,
-    /// The object in the host cluster belongs to this claim, and is being deleted.
+    /// A name that the plan uses belongs to an object of this claim in the host cluster that is being deleted.
     Leaving,
-    /// The object in the host cluster has no label with an environment, or the label of another environment than the
-    /// claim's.
+    /// A name that the plan uses belongs to an object in the host cluster that has no label with an environment, or
+    /// the label of another environment than the claim's.
     Foreign,
-    /// The object in the host cluster belongs to the claim's environment, but to claims in another namespace, whose
-    /// name this variant contains.
+    /// A name that the plan uses belongs to an object in the host cluster whose labels name the claim's environment,
+    /// but another namespace of claims. This variant contains the name of that other namespace.
     OtherNamespace(String),
 }
 

@@ -42,8 +42,8 @@ impl ResourceState {
 /// fulfilled, such as entries of the environment's offer.
 ///
 /// `offered` is `None` where another claim owns this claim's place, or the environment does not admit the claim. Then
-/// no resource that waits for a part is released, and a released resource that its provider has not taken up is held
-/// again.
+/// no resource that waits for a part is released, and a released resource is held again if its provider has not acted
+/// on the resource yet.
 pub fn states(
     plan: &Plan,
     observed: &[Option<Observed>],

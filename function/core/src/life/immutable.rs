@@ -14,7 +14,7 @@ use crate::text::yaml;
 /// former value, and the message about a change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Immutable {
-    /// Key of the composed resource that shows the former value of the field.
+    /// Key of the composed resource that shows the former value of a field whose value must not change.
     pub key: String,
     field: &'static str,
     message: &'static str,

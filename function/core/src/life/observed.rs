@@ -36,7 +36,7 @@ pub enum Failure {
     Job,
 }
 
-/// Pause of a composed resource, by which its provider leaves the resource alone.
+/// Pause of a composed resource, during which its provider neither changes nor deletes the resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pause {
     #[default]

@@ -23,8 +23,8 @@ pub struct LockTarget {
     pub field: &'static str,
     pub name: String,
     /// Former name of the lock, the composed resource by which a claim owns a namespace in a virtual cluster. Locks of
-    /// two namespaces could share it. Crossplane keeps the name of a composed resource, so the lock of an old claim may
-    /// still have it.
+    /// two namespaces could have the same former name. Crossplane keeps the name of a composed resource, so the lock of
+    /// an old claim may still have its former name.
     pub former_lock: Option<String>,
 }
 
@@ -43,14 +43,14 @@ pub const FORMER_LOCK: &str = "former-lock";
 /// Ownership of a place, an environment or a namespace inside one, from the view of one composite that needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// The environment or namespace that the composite needs is open to it: the composite holds the lock, or no claim
+    /// The composite may use the environment or namespace that it needs: the composite holds the lock, or no claim
     /// does.
     Open,
     /// Another claim, `by`, owns the environment or namespace that the composite needs. `lock` has the kind and name of
     /// the lock by which that claim owns it; `leaving` says whether the lock is being deleted.
     Taken { by: Claim, lock: String, leaving: bool },
-    /// An object of others has the name of the lock: it lacks this function's labels. Crossplane would take over that
-    /// object if the lock were composed.
+    /// An object that does not belong to this function has the name of the lock: the object lacks this function's
+    /// labels. Crossplane would take over that object if the lock were composed.
     Foreign { lock: String },
 }
 
@@ -72,8 +72,8 @@ pub fn ownership(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Va
         let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
         let name = found.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         // A lock that still has its former name counts only if the composite of another claim controls it: then that
-        // claim owns the place. An object of others with the former name is no fault, because no plan composes a lock
-        // with that name.
+        // claim owns the place. An object with the former name that does not belong to this function is no fault,
+        // because no plan composes a lock with that name.
         held(Name { name, ..lock.name }, composite, &found)
             .filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
     };
@@ -126,8 +126,8 @@ impl Ownership {
         })
     }
 
-    /// Fault of a claim whose lock, a composed resource with a fixed name, would have the name of an object of others.
-    /// Only the refusal of the claim keeps Crossplane from taking over that object.
+    /// Fault of a claim whose lock, a composed resource with a fixed name, would have the name of an object that does
+    /// not belong to this function. Only the refusal of the claim keeps Crossplane from taking over that object.
     pub fn fault(&self, lock_target: &LockTarget) -> Option<Fault> {
         let Self::Foreign { lock } = self else { return None };
         let message = format!(

@@ -144,8 +144,8 @@ impl Part<'_> {
         let release = Release {
             provider_config_ref: self.provider_config(place),
             management_policies: Touch::keeping(keep).policies(),
-            // Where `rollbackLimit` of a Release is unset or reached, provider-helm never retries a first installation
-            // that failed. So the limit is set to the maximum.
+            // provider-helm never retries a failed first installation of a Release whose `rollbackLimit` is unset or
+            // reached, so the limit is set to the maximum.
             rollback_limit: i32::MAX,
             for_provider: helm::Parameters {
                 chart: self.owner.settings.chart(installation.chart),
@@ -187,9 +187,9 @@ impl Part<'_> {
     }
 }
 
-/// Makes provider-kubernetes watch some Objects, so that it reports their changes at once. Watched are the Objects of
-/// parts for which other parts wait, except Objects that are ready once they exist, and the Objects that only observe
-/// what another program creates.
+/// Makes provider-kubernetes watch some Objects, so that it reports their changes at once: the Objects of parts for
+/// which other parts wait, except Objects that are ready once they exist, and the Objects that only observe what
+/// another program creates.
 pub fn watch(plan: &mut Plan) {
     let waited_for = plan.waited_for();
     for resource in &mut plan.resources {

@@ -41,8 +41,8 @@ pub struct Keeper<'a> {
     /// ConfigMap with files for the shell script of a keeper's pod, and the directory in the container at which they
     /// are mounted.
     pub files: Option<(&'a ConfigMap, &'static str)>,
-    /// Generation of the credentials that the shell script of a keeper's pod uses. A claim raises it after a rotation,
-    /// which restarts the pod.
+    /// Generation of the credentials that the shell script of a keeper's pod uses. The claim's author raises this
+    /// number after a rotation, which restarts the pod.
     pub credentials_generation: u32,
 }
 

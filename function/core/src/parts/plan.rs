@@ -136,8 +136,8 @@ pub struct Resource {
 /// Kind and name by which Crossplane looks up an object in the host cluster for this function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a> {
-    /// Key under which the function's answer requires the lookup of the object. The composed resource with this kind
-    /// and name has the same key.
+    /// Key under which the function's answer requires the lookup of an object by kind and name. The composed resource
+    /// with that kind and name has the same key.
     pub key: &'a str,
     pub api_version: &'a str,
     pub kind: &'a str,
@@ -211,14 +211,14 @@ impl Resource {
         match (name, namespace) {
             (Some(name), Some(namespace)) => format!("{kind} {name} in namespace {namespace}"),
             (Some(name), None) => format!("{kind} {name}"),
-            // A manifest has no name in the plan where Crossplane generates the name. Messages give the key of the
+            // In the plan, a manifest has no name if Crossplane generates the name. Messages then give the key of the
             // composed resource instead.
             (None, _) => format!("{kind} {}", self.key),
         }
     }
 
     /// Field of the composed resource's manifest from which pods are made; a change of the field restarts the pods. A
-    /// Job counts as having none, because a changed Job is another resource.
+    /// Job counts as having no such field, because a changed Job is another resource.
     pub fn pods(&self) -> Option<Pods<'_>> {
         let manifest = self.manifest();
         let text = |field: &str| manifest.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -271,8 +271,9 @@ pub enum Place {
     Inside,
 }
 
-/// Criterion by which a composed resource counts as ready. Where a kind reports an observed generation, the criterion
-/// compares it with the generation, so that a status from before a change does not count.
+/// Criterion by which a composed resource counts as ready. For a kind that reports an observed generation, the
+/// criterion compares the observed generation with the present one, so that a status from before a change does not
+/// count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
     /// Criterion for kinds that report no status: a composed resource is ready once it exists.

@@ -19,7 +19,8 @@ use crate::claims::{iot_broker, realtime_system, vcluster_environment};
 use crate::schema::form;
 use crate::settings::input;
 
-/// Runs a generic test for each Rust type that users write: the spec of each claim, and the function's input.
+/// Runs a generic test for the Rust type of each object that users write: the spec of each claim, and the function's
+/// input.
 macro_rules! for_every_type {
     ($test:ident) => {
         $test::<vcluster_environment::claim::Spec>();
@@ -52,7 +53,7 @@ fn fullest(schema: &Value) -> Value {
     }
 }
 
-/// Example value for a schema in a test, as [`fullest`] makes it, with the required fields alone.
+/// Example value for a schema in a test, with the required fields alone.
 fn barest(schema: &Value) -> Value {
     let mut value = fullest(schema);
     if let Value::Object(fields) = &mut value {

@@ -2,7 +2,8 @@
 //! API server, and once in Rust, for a preview, which has no API server; a test proves that both give the same
 //! verdicts.
 //!
-//! The rules of each sort of claim are in `changes.rs` in the claim's folder. This module must not know any field.
+//! The rules of each kind of claim are in `changes.rs` in the folder of that kind. This module must not depend on any
+//! field.
 
 use serde::Serialize;
 use serde_json::Value;

@@ -59,7 +59,7 @@ macro_rules! forms {
 
 forms! {
     /// Pattern for a text in a claim or the settings that must be an RFC 1035 label: a valid name of a namespace, a
-    /// Service or a virtual cluster. The schema limits the length beside the pattern.
+    /// Service or a virtual cluster. The pattern does not limit the length of the text; the schema of each field does.
     DNS_LABEL = r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
         "lower-case letters, digits and hyphens, with a letter first and no hyphen last";
     /// Pattern for a text in a claim or the settings that must be a DNS name, with one label or more.

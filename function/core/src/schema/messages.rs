@@ -1,5 +1,5 @@
 //! Messages about faults in claims and settings: the one module that turns a broken rule into a sentence for the author
-//! of the value.
+//! of the claim or of the settings.
 
 use serde_json::Value;
 
@@ -98,8 +98,8 @@ pub fn wrong_count(limits: &Limits, count: usize) -> String {
 }
 
 pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
-    // Double braces in a claim's value come from a template that was not rendered, so the message suggests to render
-    // it.
+    // Double braces in a claim's value come from a template that was not rendered, so the message about a wrong value
+    // with double braces suggests to render the template.
     let remedy = if content.contains("{{") { ": render the template first" } else { "" };
     let content = shown(&Value::String(content.to_owned()));
     match words {

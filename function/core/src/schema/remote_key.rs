@@ -11,8 +11,8 @@ pub const CLAIM_NAMESPACE: &str = "{claimNamespace}";
 /// name.
 const REST: &str = "*";
 
-/// Message about the property of a secret store entry that a claim must not name; `None` for an allowed one. A secret
-/// store may read such a text as a path, a wildcard or a query.
+/// Message about the name of a property in a secret store entry, if a claim must not use the name; `None` for an
+/// allowed name. A secret store may read a refused name as a path, a wildcard or a query.
 pub fn wrong_property(property: &str) -> Option<String> {
     let plain = !property.is_empty() && property.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     (!plain).then(|| not(REMOTE_PROPERTY, property))

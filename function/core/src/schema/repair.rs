@@ -14,11 +14,11 @@ use super::keywords::{is_fit, properties, strings, type_of};
 /// Way to choose replacements for the values of a claim that its schema refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// Replacement of a refused value in a claim by its default, or else by the first choice or a small value of the
-    /// type.
+    /// First way to replace a refused value in a claim: by the schema's default, or else by the first choice of an enum
+    /// or a small value of the schema's type.
     Least,
-    /// Replacement of a refused value in a claim by another value: the last choice, the opposite boolean, another
-    /// number, or an empty text or list.
+    /// Second way to replace a refused value in a claim: by the last choice of an enum, the opposite of a boolean's
+    /// default, a number that is not the default, or an empty text or list.
     Other,
 }
 

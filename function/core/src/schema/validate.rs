@@ -86,7 +86,7 @@ impl Checker {
 pub struct Verdict {
     pub faults: Vec<Fault>,
     /// Whether a list or map in the checked value has more entries than its schema allows, or the value has
-    /// [`MOST_FAULTS`] faults. Further checks of the value are skipped, because their time would have no bound.
+    /// [`MOST_FAULTS`] faults. If so, further checks of the value are skipped, because their time would have no bound.
     pub overfull: bool,
 }
 

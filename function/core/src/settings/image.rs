@@ -66,8 +66,8 @@ impl ImageReference {
         self.digest.as_ref().map_or_else(|| tag.to_owned(), |digest| format!("{tag}@{digest}"))
     }
 
-    /// Registry and repository of a container image; `None` for an image on Docker Hub whose reference names no
-    /// registry. The first part of a reference is a registry only if it has a dot or a port, or is `localhost`.
+    /// Registry and repository of a container image whose reference names a registry; `None` for any other image, which
+    /// is on Docker Hub. The first part of a reference is a registry only if it has a dot or a port, or is `localhost`.
     fn registry(&self) -> Option<(&str, &str)> {
         let is_registry = |first: &str| first.contains(['.', ':']) || first == "localhost";
         self.name.split_once('/').filter(|(first, _)| is_registry(first))

@@ -1,5 +1,5 @@
-//! Types of the function's input, as a Composition contains it and before its check: what the platform team decides for
-//! every claim.
+//! Rust types of the composition function's unchecked input. A Composition contains the input: what the platform team
+//! decides for every claim.
 
 use std::collections::BTreeMap;
 
@@ -297,10 +297,11 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualCluster {
-    /// Whether the control planes of virtual clusters run as user 12345 in place of root, as vCluster's makers test it.
-    /// Default: false. A change restarts every control plane. The volumes of the control planes are handed to the group
-    /// of that user when they are mounted. Where a storage driver does not do that, as for volumes of a path on a node,
-    /// files that root has written cannot be read any more, so set the field before the first environment.
+    /// Whether the control planes of virtual clusters run as user 12345 in place of root. vCluster's makers test
+    /// virtual clusters with this user. Default: false. A change restarts every control plane. The volumes of the
+    /// control planes are handed to the group of that user when they are mounted. Where a storage driver does not do
+    /// that, as for volumes of a path on a node, files that root has written cannot be read any more, so set the field
+    /// before the first environment.
     pub run_as_non_root: bool,
 }
 

@@ -184,8 +184,8 @@ impl Settings {
     }
 }
 
-/// Warning of a preview that names the images without a digest, which can be replaced in their registry; `None` if all
-/// have a digest.
+/// Warning of a preview about images without a digest; `None` if all images have one. The registry of an image without
+/// a digest can serve another image under the same tag.
 pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let names: BTreeSet<&str> = images.into_iter().filter(|image| !image.contains("@sha256:")).collect();
     if names.is_empty() {

@@ -36,8 +36,8 @@ impl Cost {
             cost.lose_environment(old, sides);
             cost.leave_namespace(old, &removed);
         } else if sides.environment_goes {
-            // Each volume of a virtual cluster is deleted with the Helm chart of that virtual cluster, even if the
-            // claim of a system or broker has `retain: true`.
+            // The host cluster deletes each volume inside a virtual cluster together with the virtual cluster, even if
+            // the claim of a system or broker has `retain: true`.
             removed
                 .iter()
                 .filter_map(|resource| Volume::of(resource))

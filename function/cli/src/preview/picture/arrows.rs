@@ -29,7 +29,7 @@ pub enum End {
     Part(usize),
     /// End of an arrow outside the platform, by its name, such as the host name of a server on the internet.
     Beyond(String),
-    /// End of an arrow in the platform picture where users enter: a host name by which users reach the platform.
+    /// End of an arrow in the platform picture: a host name by which users reach the platform.
     Entrance(String),
 }
 

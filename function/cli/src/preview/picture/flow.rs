@@ -1,6 +1,6 @@
 //! Flow of data through the platform, for the platform picture: from publishers over MQTT topics, Kafka topics and SQL
-//! processors to tables. It is read from the environment variables of containers, which hold the configurations of
-//! connectors as well.
+//! processors to tables. The flow is read from the environment variables of containers, which hold the configurations
+//! of connectors as well.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -82,7 +82,7 @@ pub struct Strip {
     pub streams: Vec<Stream>,
 }
 
-/// SQL processor of Lenses: one line of JSON in the environment variable PROCESSORS of its keeper script.
+/// SQL processor of Lenses: one line of JSON in the environment variable PROCESSORS of the keeper for SQL processors.
 #[derive(Deserialize)]
 struct Processor {
     name: String,

@@ -99,8 +99,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Adds to the platform picture the arrows for connections that a file in a ConfigMap names: in every string of
-    /// YAML or JSON, or in the whole content of another file.
+    /// Adds to the platform picture the arrows for connections that a file in a ConfigMap names. A YAML or JSON file is
+    /// searched string by string, any other file as one text.
     fn file(&mut self, index: usize, namespace: &str, file: &str, content: &str) {
         let is_structured = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
         let parsed = is_structured.then(|| yaml::read::value(content)).flatten();

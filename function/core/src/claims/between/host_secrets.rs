@@ -31,8 +31,8 @@ impl HostSecret {
     }
 
     /// Name of the Secret in the host cluster that the observed PushSecret copies, if the claim now names another
-    /// Secret. Empty: the PushSecret takes its values from a generator. `None`: the PushSecret copies the Secret that
-    /// the claim names, or its field `selector`, which names the source, is not observed.
+    /// Secret. The name is empty if the PushSecret takes its values from a generator. `None`: the PushSecret copies the
+    /// Secret that the claim names, or the PushSecret's field `selector`, which names the source, is not observed.
     fn other(&self, look: &dyn Fn(&str, &[&str]) -> Option<Value>) -> Option<String> {
         let path = format!("{MANIFEST}/spec/selector");
         let path: Vec<&str> = path.split('/').skip(1).collect();

@@ -19,7 +19,8 @@ use crate::parts::part::{PART_OF, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::Port;
 
-/// Namespace of the cluster's DNS server, to which the fences admit queries from every pod of a system or broker.
+/// Namespace of the cluster's DNS server. The fence, which is the network policy around all pods of a system or broker,
+/// admits DNS queries to this namespace.
 const NAME_SERVER: &str = "kube-system";
 /// Ports of the DNS server in network policies: 53 of its Service, and 1053, on which the DNS server of a virtual
 /// cluster listens behind that Service.
@@ -35,7 +36,7 @@ const KNATIVE_REQUESTS: Port = ("http", 8012);
 const KNATIVE_COUNTS: Port = ("http-autometric", 9090);
 
 /// Name of the label that Kubernetes sets on each namespace, with the namespace's name as value. Network policies
-/// select namespaces by it.
+/// select namespaces by this label.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// Connections that a network policy admits to its pods, and from them. A direction without rules is left to the fence,
@@ -121,8 +122,8 @@ pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
     part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
 }
 
-/// Fence: the network policy around all pods of a system or broker. It admits no connections to the pods. From the
-/// pods, it admits only DNS queries and the egress that the caller lists.
+/// Fence: the network policy around all pods of a system or broker. The fence admits no connections to the pods, and
+/// from the pods only DNS queries and the egress that the caller lists.
 pub fn fence(part: &Part, name: &str, admissions: Traffic) -> Resource {
     let spec = NetworkPolicySpec {
         pod_selector: Some(selector(system(part))),

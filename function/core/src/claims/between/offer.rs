@@ -138,8 +138,8 @@ pub enum State {
 pub enum Admission {
     /// No environment has the name that the system or broker gives: no ProviderConfig with the name was found.
     Missing,
-    /// No environment has the name that the system or broker gives: the ProviderConfig with the name belongs to
-    /// something else.
+    /// No environment has the name that the system or broker gives: the ProviderConfig with the name does not belong to
+    /// an environment.
     Foreign,
     /// The environment that the system or broker names is being deleted.
     Leaving,
@@ -184,7 +184,7 @@ impl Admission {
     }
 
     /// Admission of a system or broker as if all entries of the environment's offer that are switched on were ready.
-    /// Previews use it to show the final state of a claim.
+    /// Previews use this admission to show the final state of a claim.
     #[must_use]
     pub fn in_the_end(self) -> Self {
         let ready = |state| if state == State::Pending { State::Ready } else { state };

@@ -1,6 +1,6 @@
-//! Declaration of a part of a claim, in the part's own file: its phase, its resources, and how it is reached. A claim
-//! lists its parts once. Its plan, its phases, and for a system or broker also the routes, hosts, addresses and network
-//! policies follow from that list.
+//! Declaration of a part of a claim, in the part's own file: the part's phase, its resources, and how it is reached. A
+//! claim lists its parts once. The claim's plan and phases follow from that list, and for a system or broker also the
+//! routes, hosts, addresses and network policies.
 
 use crate::claims::between::network::{Traffic, policy};
 use crate::claims::between::route::Route;
@@ -24,7 +24,7 @@ pub struct PartOf<C: 'static> {
 pub struct Policy<C: 'static> {
     /// Name of the part of the plan that consists of the network policy alone.
     pub part: &'static str,
-    /// Name of the NetworkPolicy.
+    /// Name of the NetworkPolicy around the pods of a part.
     pub name: &'static str,
     /// Value of the label `app` on the pods that the network policy selects.
     pub app: &'static str,
@@ -124,12 +124,12 @@ pub fn routes<C: TenantClaim>(claim: &C) -> impl Iterator<Item = &'static Route>
     wanted(claim).filter_map(|part| part.route.as_ref())
 }
 
-/// First labels of the host names of all routes that claims of this kind can have, without the domain.
+/// First labels of the host names of all routes that claims of one kind can have, without the domain.
 pub fn hosts<C: TenantClaim>() -> impl Iterator<Item = &'static str> {
     all_routes::<C>().map(|route| route.host)
 }
 
-/// Routes that claims of this kind can have, if all their parts are asked for.
+/// Routes that claims of one kind can have, if all their parts are asked for.
 pub fn all_routes<C: TenantClaim>() -> impl Iterator<Item = &'static Route> {
     declared::<C>().filter_map(|part| part.route.as_ref())
 }

@@ -191,8 +191,8 @@ impl Pusher<'_> {
     }
 
     /// PushSecret for a Secret inside the virtual cluster with a TLS certificate, its private key and all other keys of
-    /// the user's Secret. The copy follows changes of its source. It is pushed as a whole, because an API server
-    /// accepts a Secret of type `kubernetes.io/tls` only with both keys at once.
+    /// the user's Secret. The copy follows changes of its source. The user's Secret is copied as a whole, because an
+    /// API server accepts a Secret of type `kubernetes.io/tls` only with the certificate and the private key at once.
     pub fn certificate(&self, secret: &Secret, from: &SecretName) -> Resource {
         let selector = Selector::Secret(Named::new(&from.name));
         self.push(secret, selector, UpdatePolicy::Replace, None, vec![whole(secret)])
@@ -267,7 +267,8 @@ impl Pusher<'_> {
     }
 }
 
-/// Second half of the key of a composed PushSecret. It contains the name of the Secret that External Secrets pushes.
+/// Second half of the key of a composed PushSecret. This half contains the name of the Secret that External Secrets
+/// pushes.
 fn push_key(secret: &Secret) -> String {
     format!("push-{}", secret.name)
 }

@@ -135,8 +135,8 @@ impl Tenant {
         ]
     }
 
-    /// Namespace in the virtual cluster that this system or broker needs, for messages about another owner of it.
-    /// `what` is the kind in these messages, such as `an IotBroker`.
+    /// Namespace in the virtual cluster that this system or broker needs, for messages about another claim that owns
+    /// the namespace. `what` is the kind in these messages, such as `an IotBroker`.
     pub fn lock_target(&self, what: &str) -> LockTarget {
         let (namespace, environment) = (self.namespace.clone(), &self.owner.environment);
         LockTarget {

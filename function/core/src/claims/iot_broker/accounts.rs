@@ -113,9 +113,9 @@ fn user(user: &User) -> Account<'_> {
     }
 }
 
-/// MQTT topics that the bridge's account must not read. They match the bridge's filters by the rules of MQTT, but not
-/// by those of the bridge's Kafka connector. The connector would break its connection to the broker over each message
-/// of such a topic, and the broker would then send the message again.
+/// MQTT topics that the bridge's account must not read. These topics match the bridge's filters by the rules of MQTT,
+/// but not by those of the bridge's Kafka connector. For each message of such a topic, the connector would break its
+/// connection to the broker, and the broker would then send the message again.
 fn unread(mappings: &[Mapping]) -> Vec<String> {
     let strays = |mapping: &Mapping| {
         let wanted = |stray: &String| {
@@ -127,7 +127,7 @@ fn unread(mappings: &[Mapping]) -> Vec<String> {
 }
 
 /// MQTT topic filters of the bridge without repetitions, in the order of their first occurrence. A filter occurs twice
-/// if two mappings with different converters carry it.
+/// if two mappings with different converters have the same filter.
 fn unique<T: Clone + Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut known = BTreeSet::new();
     items.filter(|item| known.insert(item.clone())).collect()

@@ -16,7 +16,7 @@ use crate::settings::limits::{Lever, too_many};
 const MOST_ALLOWED: usize = 256 << 10;
 
 /// Longest assumed duration of a restart of Kafka, in seconds. The bridge's connectors run in Kafka's pod, so they are
-/// disconnected from the MQTT broker for as long.
+/// disconnected from the MQTT broker for the same time.
 const RESTART_SECONDS: u32 = 180;
 /// Most messages that Mosquitto's queue for a disconnected client holds by default: those that one instance of the
 /// device simulator sends during a restart of Kafka, at its highest rate of 1000 a second.

@@ -10,8 +10,9 @@ use crate::claims::between::part_of::PartOf;
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
-/// Part of a broker's plan with the fence, the network policy around all pods of the broker. The fence waits only for
-/// the lock, by which the claim owns its namespace, so no pod of the broker is released before the fence.
+/// Part of a broker's plan with the fence, the network policy around all pods of the broker. All pods of the broker and
+/// the fence wait for the lock, by which the claim owns its namespace. The fence waits for nothing else, so no pod is
+/// released before the fence.
 pub const PART: PartOf<IotBroker> = PartOf::new(phase::ENVIRONMENT, resources);
 
 fn resources(broker: &IotBroker) -> Vec<Resource> {

@@ -2,8 +2,8 @@
 //! them.
 //!
 //! With `errors.tolerance: all`, Connect reports a connector as running, however many records it skips. Connect counts
-//! the skipped records, but publishes the counts over JMX only. A pod of its own reads the counts, so that monitoring
-//! neither restarts Kafka's pod nor removes that pod from its Service. The image of Kafka contains a JMX client. No
+//! the skipped records, but publishes the counts over JMX only. A separate pod reads the counts, so that monitoring
+//! neither restarts Kafka's pod nor removes Kafka's pod from its Service. The image of Kafka contains a JMX client. No
 //! documentation mentions a program in that image that could serve the counts over HTTP, so a second container serves
 //! them, from an image with Python and nothing else.
 

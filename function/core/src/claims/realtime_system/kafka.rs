@@ -74,7 +74,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         claimed_volume("data", CLAIM),
         scratch_volume("connector-jars", "2Gi"),
         // The volume with the MQTT bridge's credentials in Kafka's pod is optional: the claim of a broker creates the
-        // Secret after Kafka has started, or never.
+        // Secret with these credentials after Kafka has started, or never.
         mqtt_bridge().volume("mqtt-credentials", true),
         // The volume with the Snowflake private key is mounted into Kafka's pod even without a Snowflake connector, so
         // that a connector can be added or removed without a restart of Kafka.

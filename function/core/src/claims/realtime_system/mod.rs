@@ -48,9 +48,9 @@ pub use checked::RealtimeSystem;
 impl TenantClaim for RealtimeSystem {
     const PARTS: &'static [Line<Self>] = &[
         Part(&LOCKED),
-        // The plan of a real-time system has the network policies in the order of this list. Released versions have the
-        // policy of Kafka's pod before all others, although the pod comes later in the list. A list entry for this
-        // policy alone keeps that order.
+        // A real-time system's list of parts also gives the order of the network policies in the plan. An entry with
+        // the network policy of Kafka's pod alone, before the entry of the pod itself, puts this policy first in the
+        // plan, as in released versions.
         Part(&kafka::FENCED),
         Part(&secrets::PART),
         Part(&postgres::PART),

@@ -16,7 +16,8 @@ use crate::parts::plan::{Ready, Resource};
 use crate::text::language::{self, Text};
 
 /// Secret of PostgreSQL inside the virtual cluster: the superuser's name and password, the passwords of its roles, and
-/// Metabase's encryption key. All of these values belong to the data on PostgreSQL's volume.
+/// Metabase's encryption key. The Secret must exist as long as PostgreSQL's volume, because without the superuser's
+/// password and the encryption key, the data on the volume cannot be used.
 pub fn postgres() -> Secret {
     Secret::new("lenses-backend-postgres-credentials")
 }

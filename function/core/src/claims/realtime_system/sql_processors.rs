@@ -90,7 +90,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
 }
 
 /// Largest size, in bytes, of the text in the environment variable with all SQL statements of a claim. Linux permits
-/// 128 KiB for a variable with its name.
+/// 128 KiB for the name and the text of an environment variable together.
 const ROOM: usize = (128 << 10) - 16;
 
 /// Checks of a claim's SQL processors: the size of all statements together, because one environment variable holds
@@ -112,9 +112,9 @@ pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     }
 }
 
-/// Kafka topics without a known source of records, for a warning: an SQL processor reads the topic, no SQL processor
-/// writes the topic, and `is_fed` returns false for its name. Each topic comes with the index of the first SQL
-/// processor that reads it.
+/// Kafka topics that an SQL processor reads, and to which neither an SQL processor nor another known source of records,
+/// such as an MQTT bridge, writes. `is_fed` takes the name of a topic, and returns whether such another source writes
+/// to the topic. Each topic comes with the index of the first SQL processor that reads the topic.
 pub fn unwritten(processors: &[SqlProcessor], is_fed: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
     let topics: Vec<Topics> = processors.iter().map(|processor| Topics::of(&processor.sql)).collect();
     let is_written = |topic: &String| topics.iter().any(|other| other.written.contains(topic)) || is_fed(topic);

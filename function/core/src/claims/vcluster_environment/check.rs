@@ -127,8 +127,9 @@ pub fn gateway(faults: &mut Vec<Fault>, spec: &Spec, allowed: &Gateways) {
 }
 
 /// Fields of a `VClusterEnvironmentClaim` by which the author can request less CPU and memory, for the message about an
-/// exceeded limit. The claim has no fields for sizes, so the only such field is `spec.components`. Its amounts are
-/// placeholders greater than zero, because the message leaves out fields whose amount is zero.
+/// exceeded limit. The claim has no fields for sizes, so the only such field is `spec.components`. The CPU and memory
+/// that the field requests are not computed: placeholders greater than zero stand for them, because the message leaves
+/// out a field that requests nothing.
 pub fn levers() -> Vec<Lever> {
     let brings = Demand { cpu: Cpu::thousandths(1), memory: Bytes::mebi(1), storage: Bytes::default() };
     vec![Lever { field: "spec.components", brings }]

@@ -94,8 +94,8 @@ pub struct Spec {
 
     /// Whether the virtual cluster's own state is kept when this claim is deleted. Must be false in a new environment:
     /// the host cluster deletes every volume inside a virtual cluster together with it, so the state would be kept
-    /// without the tenants' data. An existing environment with `true` keeps its state. It can be switched off, never
-    /// on.
+    /// without the tenants' data. An existing environment with `true` keeps its state. The field can be switched off,
+    /// never on.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-validations" = [changes::RETAIN]))]
     pub retain: bool,
@@ -132,8 +132,8 @@ pub struct Tenant {
     /// Namespace inside the virtual cluster, one of the environment's `namespaces`.
     #[schemars(length(min = 1, max = 50), regex(pattern = form::DNS_LABEL))]
     pub namespace: String,
-    /// Namespace on the host cluster whose claims may place a system and a broker in that namespace inside the virtual
-    /// cluster. The field `allowedClaimNamespaces` has to admit it as well.
+    /// Namespace on the host cluster whose claims may place a system and a broker in the assigned namespace inside the
+    /// virtual cluster. The field `allowedClaimNamespaces` has to admit the namespace on the host cluster as well.
     #[schemars(length(min = 1, max = 63), regex(pattern = form::NAMESPACE))]
     pub claim_namespace: String,
 }

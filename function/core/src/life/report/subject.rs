@@ -44,7 +44,7 @@ pub struct Condition {
 }
 
 /// Function that gives the reason why parts from outside a claim's plan, such as entries of the environment's offer,
-/// are not ready. Its argument has all parts for which the claim waits.
+/// are not ready. The function's argument has all parts for which the claim waits.
 type Complaint<'a> = &'a dyn Fn(&BTreeSet<&'static str>) -> Option<String>;
 
 /// Input of the report on a claim: its plan, with the states and observations of the plan's resources.

@@ -1,5 +1,5 @@
-//! Transitions of a claim's conditions since the last call of the function. They become events of the composite and its
-//! claim.
+//! Transitions of a claim's conditions since the last call of the function. Each transition becomes an event of the
+//! composite and its claim.
 
 use serde_json::Value;
 
@@ -9,7 +9,8 @@ use super::subject::{ACCEPTED, APPLYING, Condition, SETTLED, Truth};
 /// Transition of one condition of a claim to true or false, which becomes an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// Whether the event is a warning: the condition has become false, and not only because a change is being applied.
+    /// Whether the event about a condition's transition is a warning: the condition has become false, and not only
+    /// because a change is being applied.
     pub is_warning: bool,
     pub reason: &'static str,
     pub message: String,

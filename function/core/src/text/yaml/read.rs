@@ -77,8 +77,8 @@ impl Node {
     }
 }
 
-/// Number of values in a YAML value, which counts as one too, and number of levels to which the values inside are
-/// nested, for the limits of the YAML parser.
+/// Two counts for the limits of the YAML parser: the number of values in a YAML value, including the value itself, and
+/// the number of levels to which they are nested.
 fn extent(value: &Value) -> (usize, usize) {
     let with = |(size, height): (usize, usize), inner: &Value| {
         let (inner_size, inner_height) = extent(inner);
@@ -278,7 +278,8 @@ impl Open {
     }
 
     /// Merges the value of a merge key (`<<`), which is a mapping or a list of mappings, into the YAML mapping with the
-    /// key. Fields that the mapping already has take precedence, and in a list the earlier mappings do.
+    /// key. A field in the mapping with the key takes precedence over a merged field of the same name. In a list,
+    /// an earlier mapping takes precedence over a later one.
     fn merge(&mut self, node: Node, line: usize) -> Read<()> {
         let Node { value, place, .. } = node;
         match value {

@@ -144,8 +144,9 @@ impl Progress {
     }
 }
 
-/// Fault of a claim that its environment does not admit any more. Resources that a provider has taken up would follow
-/// each change of the claim. Only a refusal stops such changes in a namespace that the claim may no longer use.
+/// Fault of a claim that its environment does not admit any more. Resources on which a provider has already acted are
+/// never paused again, so they would follow each change of the claim. Only the refusal of the claim stops such changes
+/// in a namespace that the claim may no longer use.
 fn lost_place(composed: &Composed, admission: Option<&Admission>, observed: &[Option<Observed>]) -> Option<Fault> {
     let (consumer, admission) = composed.consumer.as_ref().zip(admission)?;
     if !admission.refuses() || !observed.iter().flatten().any(|seen| seen.taken_up) {

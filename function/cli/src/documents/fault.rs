@@ -27,7 +27,8 @@ impl Located {
         Self { file: file.to_owned(), line: None, claim: None, field: None, message: message.into() }
     }
 
-    /// This fault of a YAML file, with the given `field` as the path of the field that the message prints.
+    /// Returns this fault of a YAML file, with `field` as the path of the field that has the fault. The message prints
+    /// this path.
     #[must_use]
     pub fn at(self, field: String) -> Self {
         Self { field: Some(field), ..self }

@@ -132,8 +132,8 @@ fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
 fn split(file: &str, text: &str, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
     let (mut chunk, mut start) = (String::new(), 0);
     for (above, line) in text.lines().enumerate() {
-        // Editors on Windows write a byte order mark at the start of a file, so a text that was joined from several
-        // files can have such marks at the start of any line.
+        // Editors on Windows write a byte order mark at the start of a file, so in a text that was joined from several
+        // files, any line can begin with such a mark. The mark is no part of the YAML and is removed.
         let line = line.trim_start_matches('\u{feff}');
         if line == "---" || line.starts_with("--- ") {
             parse(file, start, &chunk, documents, faults);

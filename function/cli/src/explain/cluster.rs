@@ -64,8 +64,8 @@ impl Cluster {
         Self { claims: subjects.all.iter().map(Seen::nothing).collect(), found: BTreeMap::new() }
     }
 
-    /// Replaces the observed objects in which the command `explain` looks up what the function requires from
-    /// Crossplane.
+    /// Sets the observed objects in which the command `explain` looks up what the function requires from Crossplane.
+    /// The given objects replace the former ones.
     pub fn publish(&mut self, objects: Vec<Value>) {
         let name = |object: &Value| {
             let text = |pointer: &str| text(object, pointer).to_owned();

@@ -412,9 +412,9 @@ fn is_one_of_ours(component: &Value) -> bool {
     KINDS.iter().any(|kind| kind.definition == plain_type)
 }
 
-/// Name of the field that holds the spec in the author's file: `right`, the correct name, which is `spec` in a claim
-/// and `properties` in a component. If the object has no field `right`, but a field `other` or a misspelling of
-/// `right`, the result is the name of that field.
+/// Name of the field that holds the spec in the author's file. `right` is the correct name: `spec` in a claim, or
+/// `properties` in a component. `other` is the one of these two names that is wrong here. If the object has no field
+/// `right`, but a field `other` or a misspelling of `right`, the result is the name of that field.
 fn root<'a>(value: &'a Value, right: &'static str, other: &'static str) -> &'a str {
     let fields = || value.as_object().into_iter().flat_map(Map::keys);
     let slip = || fields().find(|field| schema::nearest(field, &[right]).is_some());

@@ -185,8 +185,8 @@ fn planned<'a>(shown: Option<&'a Shown<'a>>) -> &'a [Resource] {
 }
 
 /// Counterpart of a Job in the other version of its claim: a Job whose name differs only in the hash of its content.
-/// `others` are the resources of the other version, `beside` those of the Job's own version. A Job whose key both
-/// versions have is no counterpart.
+/// `others` are the resources of the other version, `beside` those of the Job's own version. A Job in `others` whose
+/// key is also in `beside` is no counterpart, because it is compared with the resource that has the same key.
 fn former<'a>(job: &Resource, others: &'a [Resource], beside: &[Resource]) -> Option<&'a Resource> {
     let name = lasting_name(job)?;
     let is_former =
@@ -205,8 +205,8 @@ fn lasting_name(resource: &Resource) -> Option<&str> {
 /// provider-kubernetes Object around the manifest.
 fn changed(old: &Resource, new: &Resource) -> Vec<Change> {
     let mut changes = fields::changes(old.manifest(), new.manifest());
-    // The name of a Job ends with a hash of its content. A changed name only repeats other changes of the Job, so the
-    // difference leaves out the name.
+    // The name of a Job ends with a hash of its content. A changed name only repeats other changes of the Job, so
+    // `preview --diff` does not list the name among the changed fields.
     changes.retain(|change| change.field != "metadata.name" || lasting_name(new).is_none());
     if let (Some(old), Some(new)) = (wrapping(old), wrapping(new)) {
         let around = fields::changes(&old, &new).into_iter();

@@ -30,9 +30,9 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
                 .to_owned(),
         ];
         let plan = &shown.composed.plan;
-        // Some resources wait for `host-names`, that is until Crossplane has looked up whether the host cluster already
-        // has an object with the resource's name. Crossplane does this lookup before it applies anything, so a preview
-        // shows no resource that waits for the lookup.
+        // Some resources wait until Crossplane has looked up whether the host cluster already has objects with the
+        // names that a claim's plan uses. Crossplane does this lookup before it applies any resource, so a preview does
+        // not show these resources as paused for the lookup.
         let states = hold::states(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
         for (resource, state) in plan.resources.iter().zip(&states) {
             let mut resource = resource.clone();

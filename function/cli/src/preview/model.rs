@@ -54,8 +54,8 @@ impl<'a> Preview<'a> {
             warnings.extend(composed.warnings.iter().map(|warning| asked.warning(warning, asked.root)));
         }
         warnings.extend(across_claims::warnings(&claims));
-        // Claims share container images, and one command pins all images. So a preview has one warning about images
-        // without a digest, at the first claim that pulls such an image.
+        // Claims share container images, so a preview has one warning about all images without a digest, not one for
+        // each claim. The warning is placed at the first claim that pulls such an image.
         let images = undigested(claims.iter().flat_map(|shown| shown.composed.plan.images()));
         let first = claims.iter().find(|shown| undigested(shown.composed.plan.images()).is_some());
         warnings.extend(first.zip(images).map(|(shown, images)| shown.asked.document.fault("", images)));

@@ -155,7 +155,7 @@ impl Kind {
         self.checker.filled(spec)
     }
 
-    /// Every fault for which a new spec of a claim must not replace the old one.
+    /// All faults because of which a claim's new spec must not replace the old spec.
     pub fn refused(&self, old: &Value, new: &Value) -> Vec<Fault> {
         self.checker.refused(old, new, "spec")
     }

@@ -146,7 +146,8 @@ impl Immutable {
         Some(Fault::new(self.field, format!("{} (the cluster has {was:?})", self.message)))
     }
 
-    /// Text at a JSON pointer in the observed composed resource; none where a value of another type, or no value, is.
+    /// Text at a JSON pointer in the observed composed resource; `None` if the pointer leads to no value, or to a value
+    /// that is no text.
     fn text(&self, at: &str, observed: Look) -> Option<String> {
         match observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
             Value::String(text) => Some(text),

@@ -59,7 +59,7 @@ const CONTAINERS: &[&str] = &["status", "atProvider", "manifest", "status", "con
 /// reason.
 const RECONCILE_PAUSED: &str = "ReconcilePaused";
 
-/// Longest text of another program that a message to users quotes, in characters.
+/// Largest number of characters that a message to users quotes from one text of another program.
 const WORDS: usize = 200;
 
 /// Lookup of single fields in an observed composed resource, without decoding its other fields.
@@ -209,8 +209,9 @@ fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
     let is_behind =
         |noted: Option<i64>, now: &[&str]| noted.is_some_and(|noted| number(now).is_some_and(|now| noted < now));
     // Providers record the observed generation of a managed resource in the condition `Synced`, and mostly not in
-    // `Ready`. A PushSecret has the generation in neither condition: External Secrets writes `GENERATION-HASH` of the
-    // last push into `status.syncedResourceVersion`, and leaves that field as it is when a template fails.
+    // `Ready`. A PushSecret has the generation in neither condition: when External Secrets has pushed the Secret, it
+    // writes the generation, a hyphen and a hash into the PushSecret's `status.syncedResourceVersion`. While a template
+    // fails, External Secrets leaves the field as it is, with the generation of the last push.
     let pushed = || {
         let version = seen.field(&["status", "syncedResourceVersion"])?;
         version.as_str()?.split_once('-')?.0.parse().ok()

@@ -36,8 +36,8 @@ pub struct Lock<'a> {
     composed: &'a Value,
 }
 
-/// Key under which the function's answer requires a lookup of a lock by its former name. A lock is the composed
-/// resource by which a claim owns a namespace in a virtual cluster.
+/// Key under which the function's answer requires a lookup of a lock by its former name, which the lock of an old claim
+/// may still have. A lock is the composed resource by which a claim owns a namespace in a virtual cluster.
 pub const FORMER_LOCK: &str = "former-lock";
 
 /// Ownership of a place, an environment or a namespace inside one, from the view of one composite that needs it.

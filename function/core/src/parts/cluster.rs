@@ -187,9 +187,9 @@ impl Part<'_> {
     }
 }
 
-/// Makes provider-kubernetes watch some Objects, so that it reports their changes at once: the Objects of parts for
-/// which other parts wait, except Objects that are ready once they exist, and the Objects that only observe what
-/// another program creates.
+/// Makes provider-kubernetes watch some Objects, so that it reports their changes at once. These are the Objects that
+/// only observe what another program creates, and the Objects of parts for which other parts wait. In such a part, an
+/// Object that is ready once it exists needs no watch.
 pub fn watch(plan: &mut Plan) {
     let waited_for = plan.waited_for();
     for resource in &mut plan.resources {

@@ -136,8 +136,9 @@ pub struct Resource {
 /// Kind and name by which Crossplane looks up an object in the host cluster for this function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a> {
-    /// Key under which the function's answer requires the lookup of an object by kind and name. The composed resource
-    /// with that kind and name has the same key.
+    /// Key under which the function's answer requires the lookup of an object by kind and name, and under which
+    /// Crossplane returns the object. The key is `former-lock` for the lookup of a lock by its former name, else the
+    /// key of the composed resource with that kind and name.
     pub key: &'a str,
     pub api_version: &'a str,
     pub kind: &'a str,
@@ -248,7 +249,8 @@ impl Resource {
     }
 }
 
-/// Field of a manifest from which pods are made, by the way in which a change of the field replaces the pods.
+/// Field of a manifest from which pods are made. Each variant stands for one way in which a change of the field
+/// replaces the pods.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pods<'a> {
     /// Pod template of a Deployment or StatefulSet. The old pod ends before the new one starts, because two pods cannot

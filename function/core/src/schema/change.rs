@@ -10,7 +10,8 @@ use serde_json::Value;
 
 use crate::schema::size::Bytes;
 
-/// Function that decides about a change of a claim's field: whether the second value may replace the first one.
+/// Function that decides about a change of a claim's field: whether the second argument, the new value, may replace the
+/// first argument, the old value.
 pub type Verdict = fn(&Value, &Value) -> bool;
 
 /// Rule for changes of a claim's field: a CEL rule with `oldSelf`, as an entry of `x-kubernetes-validations` in a

@@ -12,8 +12,8 @@ const SHOWN: usize = 60;
 /// Kubernetes accepts is longer.
 const LONGEST_NAME: usize = 320;
 
-/// Largest number of field names that a message lists where an object is expected. More names would hide the message's
-/// meaning.
+/// Largest number of an object's fields whose names are in the message for an author who wrote another type in place of
+/// the object. The message about an object with more fields names none, because many names would hide the meaning.
 const MOST_FIELDS: usize = 6;
 
 /// Step of a field's path in a fault, from a value to what it contains: the name of a field, or the index of an item.

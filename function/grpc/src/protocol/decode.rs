@@ -38,14 +38,16 @@ pub struct List<'a>(&'a [u8]);
 /// long as an API server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Extent of any object: all of its fields are read and checked.
+    /// Extent to which any object in a protobuf Struct is read and checked: all of its fields.
     Whole,
-    /// Extent of a Kubernetes resource: all of its fields are read and checked, except `metadata.managedFields`.
+    /// Extent to which a Kubernetes resource in a protobuf Struct is read and checked: all of its fields except
+    /// `metadata.managedFields`.
     Resource,
-    /// Extent of the fields that identify a Kubernetes resource and its owner: API version, kind and metadata are read
-    /// and checked, except `metadata.managedFields`.
+    /// Extent to which a Kubernetes resource in a protobuf Struct is read and checked for the identity of the resource
+    /// and of its owner: API version, kind, and metadata without `managedFields`.
     Head,
-    /// Extent of the metadata of a Kubernetes resource: all of its fields are read and checked, except `managedFields`.
+    /// Extent to which the metadata of a Kubernetes resource in a protobuf Struct is read and checked: all fields
+    /// except `managedFields`.
     Metadata,
 }
 

@@ -66,8 +66,8 @@ fn too_large(limit: Size) -> Response {
     Status::resource_exhausted(message).into_http()
 }
 
-/// gRPC call in progress, which the metrics count. A call that is dropped before its answer was cancelled by its
-/// client.
+/// gRPC call in progress, which the metrics count. If a call is dropped before it is answered, the metrics count it as
+/// cancelled by its client.
 struct Call<'a> {
     metrics: &'a Metrics,
     method: Method,

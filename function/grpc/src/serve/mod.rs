@@ -80,8 +80,8 @@ pub fn run<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers.min(MOST_WORKERS))
-        // Each call of the composition function is answered on a blocking thread. More such threads than cores would
-        // answer no call sooner, and each call in progress holds memory.
+        // Each call of the composition function is answered on a blocking thread. The number of these threads is at
+        // most the number of cores: more threads would answer no call sooner, and each call in progress holds memory.
         .max_blocking_threads(workers.min(MOST_WORKERS))
         .enable_all()
         .build()

@@ -57,8 +57,8 @@ pub fn stop(cost: &mut Cost, old: &Shown, new: &Shown) {
 /// that stays. The connectors stay, because the keeper script that would remove them goes with the claim.
 pub fn leave(cost: &mut Cost, old: &Shown, removed: &[&Resource], sides: &Sides) {
     let Some(consumer) = &old.composed.consumer else { return };
-    // No connectors are left without a keeper script if a successor takes the namespace of the removed claim: the
-    // keeper scripts of the successor maintain connectors of the same names. If the removed claim has
+    // No connectors are left without a keeper script if another claim takes the namespace of the removed claim: the
+    // keeper scripts of the other claim maintain connectors of the same names. If the removed claim has
     // `deletionPolicy: Orphan`, its own keeper scripts stay in the cluster and maintain the connectors.
     if sides.new.is_some() || sides.successor.is_some() || sides.connect_goes {
         return;

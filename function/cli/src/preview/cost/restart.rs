@@ -18,7 +18,7 @@ pub struct Restart {
     /// Kind, name and namespace of the object, such as a Deployment, whose pods a change of a claim restarts.
     pub pods: String,
     /// Shortest and longest outage while pods restart, in seconds. `None` where the plan states no outage, as for pods
-    /// that another project's chart or operator makes. A change possibly restarts none of these pods.
+    /// of another project's chart or operator. The chart or operator decides whether the change restarts these pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub away_seconds: Option<Span>,
     /// Functions of the platform that are unavailable while a change of a claim restarts pods.

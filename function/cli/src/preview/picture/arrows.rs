@@ -27,7 +27,8 @@ pub enum Layer {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     Part(usize),
-    /// End of an arrow outside the platform, by its name, such as the host name of a server on the internet.
+    /// End of an arrow in the platform picture: the name of something outside the platform, such as the host name of a
+    /// server on the internet.
     Beyond(String),
     /// End of an arrow in the platform picture: a host name by which users reach the platform.
     Entrance(String),

@@ -123,8 +123,8 @@ impl Flow {
         }
     }
 
-    /// Adds the movement of data from each MQTT topic that is published to, to each topic filter that a reader uses and
-    /// that matches the topic. Topic and filter are of the same environment and namespace.
+    /// Adds the movement of data from each MQTT topic that has a publisher to each topic filter that matches the topic
+    /// and that a reader uses. Topic and filter are of the same environment and namespace.
     fn carried(&mut self) {
         let topics: Vec<usize> =
             (0..self.stations.len()).filter(|&index| self.stations[index].stage == Stage::MqttTopic).collect();

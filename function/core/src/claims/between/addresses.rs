@@ -11,8 +11,8 @@ use serde_json::{Map, json};
 
 use crate::claims::between::part_of::{TenantClaim, all_routes, routes};
 
-/// Addresses in the status of a claim, for the parts that the claim asks for. The order is that of the list of parts of
-/// the claim's kind.
+/// Addresses in the status of a claim: the addresses of the parts that the claim asks for, in the order in which the
+/// Rust type of the claim lists its parts.
 #[derive(Clone, Debug)]
 pub struct Addresses<C> {
     known: Vec<(&'static str, String)>,

@@ -89,7 +89,7 @@ impl Offer {
             (CLAIM_NAMESPACES, self.claim_namespaces.join(",")),
             (TENANTS, self.tenants.iter().map(Tenancy::to_string).collect::<Vec<_>>().join(",")),
         ];
-        // An environment that shares no Secrets, as most do, has no annotation for shared Secrets.
+        // Only an environment that shares Secrets has the annotation for shared Secrets. Most environments share none.
         let shared = (!self.shared_secrets.is_empty()).then(|| (SHARED_SECRETS, self.shared_secrets.join(",")));
         states.chain(places).chain(shared).map(|(name, value)| (annotation(name), value)).collect()
     }
@@ -257,8 +257,7 @@ impl Admission {
     }
 }
 
-/// ProviderConfig with the offer of an environment: its label has the name of the environment that the system or broker
-/// asks for.
+/// ProviderConfig with the offer of an environment. One of its labels has the environment's name.
 struct Published<'a>(&'a Value);
 
 impl<'a> Published<'a> {

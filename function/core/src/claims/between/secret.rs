@@ -88,8 +88,8 @@ pub fn mqtt_bridge() -> Secret {
 }
 
 /// Name of the Secret inside the virtual cluster with a Snowflake user's private key. If the private key comes from the
-/// platform's secret store, the Secret in the host cluster that receives the key has a name that ends with the name
-/// inside the virtual cluster.
+/// platform's secret store, a Secret in the host cluster receives the key first, and the name of that Secret ends with
+/// the name of the Secret inside the virtual cluster.
 pub const SNOWFLAKE_KEY: &str = "snowflake-kafka-credentials";
 
 /// Key of the password in a Secret that a user brings, and in a generated Secret with one password.
@@ -267,8 +267,8 @@ impl Pusher<'_> {
     }
 }
 
-/// Second half of the key of a composed PushSecret. This half contains the name of the Secret that External Secrets
-/// pushes.
+/// Second half of the key of a composed PushSecret: `push-` and the name of the pushed Secret. The first half is the
+/// name of the part.
 fn push_key(secret: &Secret) -> String {
     format!("push-{}", secret.name)
 }

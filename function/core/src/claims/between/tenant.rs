@@ -147,8 +147,8 @@ impl Tenant {
         }
     }
 
-    /// Consumer of the environment that this system or broker is, with the entries of the environment's offer that it
-    /// can do without.
+    /// This system or broker as a consumer of its environment. `opt_outs`: the entries of the environment's offer that
+    /// the system or broker can do without, each with the field that switches off the need for it.
     pub fn consumer(&self, opt_outs: &'static [(&'static str, &'static str)]) -> Consumer {
         Consumer {
             environment: self.owner.environment.clone(),

@@ -190,9 +190,9 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
         faults.push(fault);
         return;
     }
-    // Kafka topics, grouped by their name with underscores in place of dots, which is their name in metrics. A group
-    // keeps its first two different topics: at least one of them differs from any later topic, and a fault about the
-    // later topic names that one.
+    // Kafka topics, grouped by their name with underscores in place of dots, which is their name in metrics. A fault
+    // about a topic names an earlier topic of the same group that has a different name. The first two different names
+    // of a group are enough for that, because no topic is equal to both of them.
     let mut called: HashMap<String, Vec<&str>> = HashMap::new();
     for (index, topic) in kafka.topics.iter().enumerate() {
         let field = || format!("spec.kafkaConfig.topics[{index}].name");

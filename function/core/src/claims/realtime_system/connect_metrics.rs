@@ -162,7 +162,7 @@ fn alerts(part: &Part) -> PrometheusRule {
     }
 }
 
-/// PromQL expression for each connector of Kafka Connect whose count in a metric grew in the last ten minutes.
+/// PromQL expression that selects the connectors of Kafka Connect whose count in a metric grew in the last ten minutes.
 /// `increase` covers a count that restarted from zero with Connect, but ignores the first value of a series. Therefore
 /// the expression also compares the count with its value ten minutes ago, or with zero if there was none.
 fn grew(metric: &str) -> String {

@@ -48,9 +48,9 @@ pub use checked::RealtimeSystem;
 impl TenantClaim for RealtimeSystem {
     const PARTS: &'static [Line<Self>] = &[
         Part(&LOCKED),
-        // A real-time system's list of parts also gives the order of the network policies in the plan. An entry with
-        // the network policy of Kafka's pod alone, before the entry of the pod itself, puts this policy first in the
-        // plan, as in released versions.
+        // The network policies in a real-time system's plan follow the order of the list of parts. The network policy
+        // of Kafka's pod has an entry of its own at the start of the list, so that the policies keep the order that
+        // they have in released versions of this function.
         Part(&kafka::FENCED),
         Part(&secrets::PART),
         Part(&postgres::PART),

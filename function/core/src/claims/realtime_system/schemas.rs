@@ -15,7 +15,7 @@ use crate::parts::workload::config_map;
 use crate::schema::fault::Fault;
 use crate::text::language::{Text, Word};
 
-/// Directory in the pod that keeps the SQL processors, with the schemas of Kafka topics: one file for each topic.
+/// Directory with one file for the schema of each Kafka topic, in the keeper pod of the SQL processors.
 pub const DIRECTORY: &str = "/schemas";
 const NAME: &str = "topic-schemas";
 

@@ -81,8 +81,9 @@ const POSTGRES: Generator = Generator {
     ],
 };
 
-/// External Secrets generator for two passwords: that of Lenses HQ's administrator and that of Metabase's. A PushSecret
-/// copies all keys of its generator into the Secret that it writes, so this generator has only one key, `password`.
+/// External Secrets generator for the passwords of two administrators, of Lenses HQ and of Metabase: one
+/// password for each of two PushSecrets. A PushSecret copies all keys of its generator into the Secret that it writes,
+/// so this generator has only one key, `password`.
 const ADMINISTRATORS: Generator = Generator { purpose: Some("administrators"), keys: &[PASSWORD] };
 
 /// Secrets on the host cluster that a `RealtimeSystemClaim` names: the Lenses licence, passwords of administrators, and

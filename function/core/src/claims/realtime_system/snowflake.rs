@@ -79,8 +79,8 @@ pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("CONNECTOR_NAME", APP),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", to_text(&config(snowflake, delivery))),
-        // The variable `CREDENTIAL_PRESENT` refers to a Secret, so that the pod whose script keeps the Snowflake
-        // connector does not start before the Snowflake private key exists.
+        // The variable `CREDENTIAL_PRESENT` takes its value from the Secret with the Snowflake private key, so that
+        // the pod whose script keeps the Snowflake connector does not start before the key exists.
         secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
     ]
 }

@@ -156,8 +156,8 @@ fn workloads(settings: &Settings) -> Vec<Workload> {
 /// never move.
 fn unresolved(settings: &Settings) -> String {
     let mut registries: BTreeSet<String> = ["dev.local", "kind.local", "ko.local"].map(str::to_owned).into();
-    // Images of device simulators that claims name come from the registry mirror too, so Knative does not resolve the
-    // mirror's tags either.
+    // Claims can name an image for their device simulator. If the settings have a registry mirror, this image comes
+    // from the mirror too, so Knative does not resolve the mirror's tags to digests.
     let mirror = settings.registry.as_ref().map(|_| settings.pulled(&ImageReference::read(QUEUE_PROXY_IMAGE)));
     let images = [Image::Nginx, Image::Python].map(|image| settings.reference(image));
     registries.extend(images.iter().chain(&mirror).map(|image| image.host().to_owned()));

@@ -17,7 +17,7 @@ use crate::schema::size::Cpu;
 use crate::settings::pins::Chart;
 
 /// Name of Grafana's Service inside the virtual cluster, and of the Secret of Grafana's administrator: keys
-/// `admin-user` and `admin-password`. The chart names both after its Helm release.
+/// `admin-user` and `admin-password`. The chart kube-prometheus-stack names both after its Helm release.
 pub const GRAFANA: &str = "kube-prometheus-stack-grafana";
 
 pub const PART: PartOf<Environment> =

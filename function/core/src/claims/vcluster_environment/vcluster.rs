@@ -182,9 +182,9 @@ pub fn values(environment: &Environment) -> Value {
             // virtual cluster, so StorageClasses are synced from the host cluster.
             "fromHost": {"storageClasses": {"enabled": true}},
         },
-        // `package/install/providers/rights.yaml` binds the virtual cluster's right to read StorageClasses on the host
-        // cluster. A ClusterRole in the vcluster chart would require provider-helm to have the right to create roles
-        // for the whole host cluster.
+        // The ClusterRole of the vcluster chart is off: with it, provider-helm would need the right to create roles for
+        // the whole host cluster. The ClusterRole by which virtual clusters read the host cluster's StorageClasses is
+        // in `package/install/providers/rights.yaml` instead.
         "rbac": {"clusterRole": {"enabled": false}},
         "controlPlane": {
             "statefulSet": {

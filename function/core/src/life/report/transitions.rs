@@ -26,8 +26,9 @@ pub fn since(composite: &Value, conditions: &[Condition]) -> Vec<Transition> {
 fn change(before: &[Value], now: &Condition) -> Option<Transition> {
     let before = before.iter().find(|before| text(before, "type") == now.kind)?;
     let was = text(before, "status");
-    // The condition of a phase with the reason `NotWanted` has the status `True` although nothing has become ready. So
-    // a phase that the claim adds or drops makes no event.
+    // A phase that the claim does not ask for has a condition with the status `True` and the reason `NotWanted`. When
+    // the claim adds or drops a phase, the status may change although nothing failed or became ready. So a change from
+    // or to the reason `NotWanted` makes no event.
     let not_wanted = State::NotWanted.name();
     if now.reason == not_wanted || text(before, "reason") == not_wanted {
         return None;

@@ -69,8 +69,9 @@ struct Node {
 }
 
 impl Node {
-    /// Parsed YAML value that a merge key (`<<`) takes out of a mapping or a list. The number and the depth of nested
-    /// values are known only for that mapping or list as a whole, so both are counted again for the value alone.
+    /// Parsed YAML value from inside the mapping or list that stands under a merge key (`<<`). The number and the depth
+    /// of nested values are known only for that mapping or list as a whole, so both are counted again for the value
+    /// alone.
     fn measured(value: Value, place: Place) -> Self {
         let (size, height) = extent(&value);
         Self { value, place, size, height }

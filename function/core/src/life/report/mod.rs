@@ -85,7 +85,7 @@ pub fn invalid(phases: &[Phase], faults: &[Fault]) -> Vec<Condition> {
     conditions
 }
 
-/// Sentence with all faults of a claim. Faults that would make the sentence longer than a status may be are only counted.
+/// Sentence with the faults of a claim. Faults that would make the sentence longer than its limit are only counted.
 pub fn faults(faults: &[Fault]) -> String {
     messages::faults(faults)
 }

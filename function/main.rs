@@ -11,8 +11,8 @@ use realtime_platform_cli::{explain, generate, observe, preview};
 use realtime_platform_grpc::function::Function;
 use realtime_platform_grpc::serve;
 
-/// Memory allocator of the program. A call of the function allocates and frees thousands of small texts, and with the C
-/// library's allocator that is a good part of the call's cost.
+/// Memory allocator of the program. A call of the function allocates and frees thousands of small texts. With the C
+/// library's allocator, the allocations take a large part of the call's time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -36,9 +36,9 @@ The help of each command has examples of its own: function-realtime-platform hel
 Exit codes: 0 success, 1 a fault in a file or at run time, 2 a fault in the command line."
 );
 
-/// A Crossplane composition function: three claims in, a real-time streaming platform in a virtual cluster out
+/// Crossplane composition function that makes a real-time streaming platform in a virtual cluster from three claims
 ///
-/// Without a command, the program serves gRPC, as Crossplane starts it.
+/// Without a command, the program serves gRPC: Crossplane starts the program in this way.
 #[derive(Parser, Debug)]
 #[command(version, args_conflicts_with_subcommands = true)]
 #[command(after_long_help = EXAMPLES)]

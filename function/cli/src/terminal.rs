@@ -1,5 +1,5 @@
-//! Text output to a terminal. Only this program's own styles reach the terminal as control sequences. All other text
-//! comes from users' files, and its control characters are escaped.
+//! Text output of the command-line program to a terminal. Styles that the program itself adds, such as bold, reach the
+//! terminal as control sequences. Other text may come from users' files, so its control characters are escaped.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write};
@@ -22,7 +22,8 @@ pub fn painted(style: Style, text: &str) -> String {
     format!("{mark}{style}{mark}{text}{mark}{style:#}{mark}")
 }
 
-/// Writes a text to the terminal with this program's styles. Other control characters in the text are escaped.
+/// Writes a text to the terminal, with the styles that the command-line program has added, such as bold. Other control
+/// characters in the text are escaped.
 pub fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
     // Two delimiters enclose each terminal style in the text, so the pieces between delimiters are plain text and
     // styles in turn.

@@ -1,7 +1,7 @@
 //! Core of the platform function: which resources a claim becomes, and how many of them are ready.
 //!
-//! Modules in the order of a call: text, schema, kinds, settings, parts, life, claims, progress. A module uses only
-//! those before it, which `tests/fast/house.rs` checks. The crate reads no files, opens no connections, and depends neither
+//! Modules: text, schema, kinds, settings, parts, life, claims, progress. Each module uses only modules before it in
+//! this list, which `tests/fast/house.rs` checks. The crate reads no files, opens no connections, and depends neither
 //! on Crossplane's protocol nor on the command line.
 
 pub mod claims;

@@ -98,8 +98,9 @@ impl Progress {
         let ownership = ownership::ownership(&composed.plan, uid, |key| (known.found)(key).object().cloned());
         faults.extend(ownership.fault(&composed.lock_target));
         let holders = Holders::of(&composed.plan, known.found);
-        // Where another claim owns the environment or the namespace, all names of this claim's objects in the host
-        // cluster belong to that claim, too, and the message about the lock names that owner already.
+        // If another claim owns the environment or namespace that this claim needs, all objects in the host cluster
+        // whose names this claim uses belong to that owner, too. The message about the lock names the owner already, so
+        // these objects make no faults.
         if ownership == Ownership::Open {
             faults.extend(holders.faults(&composed.lock_target));
         }
@@ -143,8 +144,9 @@ impl Progress {
     }
 }
 
-/// Fault of a claim that its environment has stopped admitting. Resources that a provider has taken up would follow
-/// each change of the claim, so only a refusal keeps a change away from a namespace that is not the claim's any more.
+/// Fault of a claim that its environment does not admit any more. Resources on which a provider has already acted are
+/// never paused again, so they would follow each change of the claim. Only the refusal of the claim stops such changes
+/// in a namespace that the claim may no longer use.
 fn lost_place(composed: &Composed, admission: Option<&Admission>, observed: &[Option<Observed>]) -> Option<Fault> {
     let (consumer, admission) = composed.consumer.as_ref().zip(admission)?;
     if !admission.refuses() || !observed.iter().flatten().any(|seen| seen.taken_up) {

@@ -83,8 +83,8 @@ impl Look for Composed<'_> {
         self.noted(self.fields.find(path).and_then(|found| found.map(read).transpose()))
     }
 
-    /// Condition of one type in an observed resource. Only the condition's fields that the function needs are read,
-    /// because whoever controls a virtual cluster can nest any other field deeply.
+    /// Condition of one type in an observed resource. Only the condition's fields that the function needs are read:
+    /// whoever controls a virtual cluster can nest any other field so deeply that decoding the whole condition fails.
     fn condition(&self, path: &[&str], kind: &str) -> Option<observed::Condition> {
         let Some(Node::List(conditions)) = self.noted(self.fields.find(path)) else { return None };
         let found = conditions.objects().find(|condition| condition.text("type") == Some(kind))?;
@@ -137,9 +137,9 @@ fn desire(request: &Request, progress: Progress) -> Response {
     answer
 }
 
-/// Object that Crossplane found for a requirement of the function, reduced to the fields that identify it and its
-/// owner. In the request, a requirement that no earlier answer had is missing, and a requirement without a match has an
-/// empty list.
+/// Result of Crossplane's lookup of an object that the function requires. The request has no entry for a requirement
+/// that no earlier answer of the function had, and an empty list for a requirement that no object matches. Of a found
+/// object, only the fields that identify the object and its owner are read.
 fn found(request: &Request, under: &str) -> Found {
     let Some(found) = request.required_resources.get(under) else { return Found::Unknown };
     found.items.first().map_or(Found::Nothing, |item| Found::Object(item.fields().to_value(Extent::Head)))

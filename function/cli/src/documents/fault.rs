@@ -15,18 +15,20 @@ pub struct Located {
     pub line: Option<usize>,
     /// Kind and name of the claim that has the fault, for the message; `None` for a fault outside of any claim.
     pub claim: Option<String>,
-    /// Path of the field that has the fault, in the words of the file's author, such as `properties` for `spec`.
+    /// Path of the field that has the fault, as the user's file names the field: a component of an Application has
+    /// `properties` in place of `spec`.
     pub field: Option<String>,
     pub message: String,
 }
 
 impl Located {
-    /// Fault that concerns a file as a whole, such as a file that cannot be read.
+    /// Fault of a whole YAML file, without a line number: for example, the file cannot be read.
     pub fn file(file: &str, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: None, claim: None, field: None, message: message.into() }
     }
 
-    /// This fault of a YAML file with another path for the faulty field, in the words of the file's author.
+    /// Returns this fault of a YAML file, with `field` as the path of the field that has the fault. The message prints
+    /// this path.
     #[must_use]
     pub fn at(self, field: String) -> Self {
         Self { field: Some(field), ..self }

@@ -17,9 +17,9 @@ pub struct Document {
     /// Name of the file that contains the YAML document, as messages print it.
     pub file: String,
     pub value: Value,
-    /// Lines of the fields of this YAML document, counted from the document's start; `above` is the number of lines in
-    /// the file before that start, and `first_line` the document's first line with content, counted in the file.
+    /// Lines of the fields of this YAML document, counted from the start of the document.
     place: Place,
+    /// Number of lines in the file before the start of this YAML document.
     above: usize,
     first_line: usize,
 }
@@ -49,8 +49,8 @@ impl Document {
     }
 }
 
-/// YAML documents of all files and folders that a command line names, in that order, with `-` for standard input; and
-/// the faults of the files and documents that cannot be read.
+/// YAML documents of all paths on a command line, in the order of the paths, and the faults of files and documents that
+/// cannot be read. A path is a file, a folder, or `-` for standard input.
 pub fn documents(paths: &[PathBuf], stdin: &mut impl Read) -> (Vec<Document>, Vec<Located>) {
     let mut documents = Vec::new();
     let mut faults = Vec::new();
@@ -132,8 +132,8 @@ fn decode(bytes: Vec<u8>) -> Result<String, &'static str> {
 fn split(file: &str, text: &str, documents: &mut Vec<Document>, faults: &mut Vec<Located>) {
     let (mut chunk, mut start) = (String::new(), 0);
     for (above, line) in text.lines().enumerate() {
-        // Editors on Windows write a byte order mark at the start of a file, so a text that was joined from several
-        // files can have such marks at the start of any line.
+        // Editors on Windows write a byte order mark at the start of a file, so in a text that was joined from several
+        // files, any line can begin with such a mark. The mark is no part of the YAML and is removed.
         let line = line.trim_start_matches('\u{feff}');
         if line == "---" || line.starts_with("--- ") {
             parse(file, start, &chunk, documents, faults);

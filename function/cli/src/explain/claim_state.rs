@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::subject::Subject;
 
-/// Explanation of all claims in one observed state of the cluster. It is one step of the output if the user passes
-/// several states.
+/// Explanation of all claims in one observed state of the cluster. If the user passes several states, the output has
+/// one such explanation for each state.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
     /// Name of the file with the observed state of the cluster; `None` unless the user passes a sequence of states.
@@ -28,14 +28,14 @@ pub struct Account {
     pub kind: &'static str,
     pub namespace: String,
     pub name: String,
-    /// First phase of the claim that is not ready, `Applying` right after a change of the claim, or `Settled`; `None`
-    /// for a claim that the function refuses.
+    /// Name of the first phase of the claim that is not ready. If all phases are ready, the name is `Applying` right
+    /// after a change of the claim, otherwise `Settled`. `None` for a claim that the function refuses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<&'static str>,
     /// Number of ready composed resources of the claim and number of all of them, as text such as `3/12`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resources: Option<String>,
-    /// The claim, its composite or both, if a person has paused them with an annotation of Crossplane.
+    /// Objects that a person has paused with an annotation of Crossplane: a claim, its composite, both or none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paused: Vec<Paused>,
     /// Seconds after which Crossplane calls the function for this claim again at the latest; `None` for a claim that is

@@ -1,5 +1,5 @@
 //! Observed state of the cluster for the command `explain`: the objects of each claim in the output of kubectl, and the
-//! result of the function for them.
+//! function's result for each claim.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ use crate::documents::read::Document;
 pub struct Cluster {
     /// Observed state of each claim, in the order in which the user's files have the claims.
     pub claims: Vec<Seen>,
-    /// All observed objects by API version, kind and name. The command `explain` looks up in them what the function
-    /// requires from Crossplane, such as the ProviderConfig of an environment.
+    /// All observed objects by API version, kind and name. Among these objects, the command `explain` looks up those
+    /// that the function requires from Crossplane, such as the ProviderConfig of an environment.
     found: BTreeMap<Name, Value>,
 }
 
@@ -50,7 +50,7 @@ pub struct Seen {
     pub uid: String,
     /// Conditions in the observed status of the claim's composite; those of the claim if no composite was observed.
     pub conditions: Vec<Value>,
-    /// The claim, its composite or both, if a person has paused them with an annotation of Crossplane.
+    /// Objects that a person has paused with an annotation of Crossplane: a claim, its composite, both or none.
     pub paused: Vec<Paused>,
     /// Generation of the claim's composite; `reported_generation` is the generation that the composite's status
     /// describes, from the field `compositeGeneration` there.
@@ -64,8 +64,8 @@ impl Cluster {
         Self { claims: subjects.all.iter().map(Seen::nothing).collect(), found: BTreeMap::new() }
     }
 
-    /// Replaces the observed objects in which the command `explain` looks up what the function requires from
-    /// Crossplane.
+    /// Sets the observed objects in which the command `explain` looks up what the function requires from Crossplane.
+    /// The given objects replace the former ones.
     pub fn publish(&mut self, objects: Vec<Value>) {
         let name = |object: &Value| {
             let text = |pointer: &str| text(object, pointer).to_owned();
@@ -118,7 +118,8 @@ impl Owner {
 }
 
 impl Seen {
-    /// Observed state of an existing claim before any of the claim's objects is read from the output of kubectl.
+    /// Observed state of a claim before any object is read from the output of kubectl: empty, except for a made-up UID
+    /// of the claim's composite.
     pub fn nothing(subject: &Subject) -> Self {
         let uid = format!("uid-of-{}", subject.asked.title());
         Self { uid, ..Self::default() }

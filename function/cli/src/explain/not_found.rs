@@ -116,8 +116,8 @@ fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String>
             )
         });
     }
-    // A claim without a reference to a composite has not been processed by Crossplane, so no other object of the claim
-    // exists.
+    // A claim that has no reference to a composite is one that Crossplane has not processed yet. No other object of the
+    // claim exists, so none is missing in the files.
     if !seen.composed.is_empty() || (seen.is_claimed && seen.wanted.is_none()) {
         return None;
     }

@@ -8,8 +8,9 @@ use super::subject::{Judged, Subject, Subjects};
 use crate::documents::read::Document;
 
 impl Subjects<'_> {
-    /// Explanation of the claims in each observed state of a sequence. Conditions of a claim that a state lacks are
-    /// those in the function's result for the previous state, as a composite keeps its conditions in a cluster.
+    /// Explanation of the claims in each observed state of a sequence. If a state has no conditions of a claim, the
+    /// conditions in the function's result for the previous state take their place, because a composite in a cluster
+    /// keeps its conditions.
     pub fn steps(&self, states: &[Vec<Document>]) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         let mut conditions: Vec<Vec<Value>> = vec![Vec::new(); self.all.len()];

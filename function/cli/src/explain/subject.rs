@@ -15,8 +15,8 @@ pub type Judged = Result<Progress, Refused>;
 /// Valid claims in the files that a user passes to the command `explain`.
 pub struct Subjects<'a> {
     pub all: Vec<Subject<'a>>,
-    /// Warnings about properties that KubeVela sets only when it deploys the Application, so that the command `explain`
-    /// does not know their values.
+    /// Warnings about properties of components whose values the command `explain` lacks, because KubeVela sets the
+    /// values only when it deploys the Application.
     pub warnings: Vec<Located>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Subjects<'a> {
             match asked.examine(&settings) {
                 Ok(None) => warnings.extend(asked.later(false)),
                 // The user's files may contain the same claim twice: as an object, and as a component of an
-                // Application.
+                // Application. The command `explain` ignores the second one.
                 Ok(Some(_)) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
                 Ok(Some(composed)) => {
                     warnings.extend(asked.later(true));

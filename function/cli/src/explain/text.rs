@@ -87,7 +87,8 @@ fn heading(account: &Account) -> String {
     };
     let mut text = format!("{} {} in {}: {state}\n", account.kind, painted(TITLE, &account.name), account.namespace);
     for paused in &account.paused {
-        // Crossplane still reconciles the composite of a claim that is paused alone.
+        // If only the claim is paused, Crossplane still reconciles the claim's composite. So the notice about a paused
+        // claim says only that changes of the claim have no effect.
         let effect = if paused.is_claim { "follows no change of the claim" } else { "applies nothing below" };
         let name = &paused.name;
         let notice =

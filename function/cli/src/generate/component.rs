@@ -1,4 +1,5 @@
-//! Generator of KubeVela's ComponentDefinition for a claim, in CUE that is valid in both CUE versions of KubeVela.
+//! Generator of KubeVela's ComponentDefinition for a claim. The CUE that it writes is valid in CUE 0.9 and CUE 0.14,
+//! because releases of KubeVela differ in their version of CUE.
 //!
 //! The properties of a component are the claim's spec, one to one. A property that the author of an Application leaves
 //! out is left out of the claim too, and the claim's XRD sets the default; the CUE only documents that default. The

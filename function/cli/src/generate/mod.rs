@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// Writes the generated files below a folder, removes obsolete ones, and returns these changes; with `check`, only
-/// returns them. If a file that was not generated already exists at the path of a generated one, nothing changes.
+/// returns them. If the path of a generated file holds a file that the command did not write, nothing changes.
 pub fn align(folder: &Path, check: bool) -> anyhow::Result<Vec<Change>> {
     let files = files().context("cannot serialise a schema")?;
     let (mut writes, mut in_the_way) = (Vec::new(), Vec::new());
@@ -131,8 +131,8 @@ pub fn align(folder: &Path, check: bool) -> anyhow::Result<Vec<Change>> {
         bail!("nothing is written: move these files away, or write to another folder:\n{}", in_the_way.join("\n"));
     }
     let mut changes = Vec::new();
-    // The list of files that an earlier run generated names the obsolete files. The list is read before the loop that
-    // writes the new files, because that loop replaces the list.
+    // The command `generate` finds obsolete files by the list of generated files, which its earlier run wrote. Writing
+    // the new files also replaces this list, so the command reads the list first.
     let behind = left_behind(folder, &files)?;
     for (target, content) in writes {
         if !check {

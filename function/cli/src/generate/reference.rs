@@ -163,8 +163,8 @@ fn default_of(schema: &Value, required: bool) -> String {
     }
 }
 
-/// Item of a list that is the default of a field, as the field reference prints it: text as it is, an object without
-/// braces, and an ellipsis for text of several lines.
+/// Text by which the field reference prints one item of a list that is a field's default. An object is printed
+/// without braces, and with an ellipsis in place of each text of several lines.
 fn listed(item: &Value) -> String {
     let Value::Object(fields) = item else {
         return format!("`{}`", plain(item));
@@ -181,8 +181,8 @@ fn allowed(schema: &Value) -> Vec<String> {
     if let Some(options) = schema.get("enum").and_then(Value::as_array) {
         allowed.push(options.iter().map(|option| format!("`{}`", plain(option))).collect::<Vec<_>>().join(", "));
     }
-    // The numeric limits of an int-or-string field are left out of the field reference, because the words for the
-    // field's pattern cover numbers too.
+    // The numeric limits of an int-or-string field are left out of the field reference, because the description of the
+    // field's pattern covers numbers too.
     if keywords::type_of(schema) != Some(INT_OR_STRING) {
         allowed.extend(limits(schema));
     }

@@ -4,7 +4,7 @@
 use realtime_platform_core::text::yaml;
 use serde_json::Value;
 
-/// JSON pointer to the step that calls the function, which is the only pipeline step of a generated Composition.
+/// JSON pointer, in a generated Composition, to its only pipeline step. That step calls the function.
 const STEP: &str = "/spec/pipeline/0";
 
 /// New text of a generated Composition, with the settings of the existing text; `None` if these cannot be kept

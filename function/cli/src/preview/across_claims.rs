@@ -125,8 +125,9 @@ fn reasons(tenant: &Shown, consumer: &Consumer, admission: &Admission) -> Vec<St
     admission.reasons(consumer, &waited_for)
 }
 
-/// Messages about Secrets on the host cluster that a system's or broker's claim names, although its environment does
-/// not open them to the claim. A preview shows them as warnings; in a cluster, such a claim is refused.
+/// Messages about Secrets on the host cluster that a system's or broker's claim names, although the environment does
+/// not share these Secrets with the claim. A preview shows the messages as warnings; in a cluster, the function refuses
+/// such a claim.
 fn unnameable(tenant: &Shown, consumer: &Consumer, provider_config: &Value) -> impl Iterator<Item = String> {
     let nameable = Nameable::of(consumer, Some(provider_config));
     let faults = nameable.faults(consumer, &tenant.composed.host_secrets, &|_, _| None);

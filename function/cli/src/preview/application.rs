@@ -16,8 +16,8 @@ const MOST_ANNOTATIONS: usize = 256 << 10;
 static APPLICATION: LazyLock<Checker> = LazyLock::new(Checker::of::<Application>);
 static OBJECT: LazyLock<Checker> = LazyLock::new(Checker::of::<Object>);
 
-/// Faults of an OAM Application, except in the `properties` of its components. The schema of the claim that a component
-/// becomes checks the component's properties.
+/// Faults of an OAM Application, except in the `properties` of its components. A component becomes a claim, and the
+/// claim's schema checks the properties.
 pub fn of_application(value: &Value) -> Vec<Fault> {
     faults(&APPLICATION, value)
 }

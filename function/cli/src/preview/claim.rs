@@ -31,8 +31,8 @@ impl Shown<'_> {
         self.composed.plan.resources.iter().map(|resource| &resource.composed)
     }
 
-    /// Manifests of a claim's resources as they end up in the clusters: for an Object of provider-kubernetes, the
-    /// manifest inside the Object.
+    /// Manifests of a claim's resources, one for each: for an Object of provider-kubernetes, the manifest inside the
+    /// Object, which the provider applies.
     pub fn manifests(&self) -> impl Iterator<Item = &Value> {
         self.composed.plan.resources.iter().map(Resource::manifest)
     }

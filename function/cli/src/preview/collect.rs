@@ -51,8 +51,8 @@ impl Asked<'_> {
         source(self.document, &format!("{}{}", self.above, self.root))
     }
 
-    /// Result of composing a previewed claim: the composed claim, or all faults of its spec. Faults at properties that
-    /// KubeVela sets only at deployment do not count; the result is `None` if the claim has no other faults.
+    /// Result of composing a previewed claim: the composed claim, or all faults of its spec. A fault at a property that
+    /// KubeVela sets only at deployment does not count. If the claim has only such faults, the result is `None`.
     pub fn examine(&self, settings: &Settings) -> Result<Option<Composed>, Vec<Located>> {
         let mut faults = self.kind.unknown_fields(&self.spec);
         let composed = self.kind.compose(self.spec.clone(), self.claim.clone(), settings);
@@ -73,8 +73,8 @@ impl Asked<'_> {
         self.brought.iter().any(|brought| brought.decides(property))
     }
 
-    /// Notes about the claim's properties that KubeVela sets only at deployment. `is_shown`: whether the preview shows
-    /// the claim without these values; otherwise the preview leaves the claim out.
+    /// Notes about the properties of a claim whose values KubeVela sets only at deployment. `is_shown` is true if the
+    /// preview shows the claim without these values, and false if the preview leaves the claim out.
     pub fn later(&self, is_shown: bool) -> impl Iterator<Item = Located> {
         let so = if is_shown {
             "the claim is shown without it".to_owned()
@@ -98,9 +98,9 @@ impl Asked<'_> {
             .at(field)
     }
 
-    /// Warning of the preview about a claim, at the field with which the sentence begins, such as `spec.x: ...`, or at
-    /// the spec. `others` is the name of the spec in the file of the environment that the sentence mentions, such as
-    /// `properties`.
+    /// Warning of the preview about a claim: at a field if `sentence` begins with the field's path and a colon, such as
+    /// `spec.domain:`, otherwise at the whole spec. The sentence may also name fields of another claim, such as the
+    /// claim of the environment. `others` is the name of the spec in the other claim's file, such as `properties`.
     pub fn warning(&self, sentence: &str, others: &str) -> Located {
         let field = sentence.split_once(": ").filter(|(field, _)| field.starts_with("spec.") && !field.contains(' '));
         let (field, message) = field.unwrap_or(("spec", sentence));
@@ -111,8 +111,8 @@ impl Asked<'_> {
     }
 }
 
-/// Replaces `spec` in a message by the name of the spec in the author's file, such as `properties`: `own` for fields of
-/// the claim that has the message, `others` for fields of the environment that the message mentions.
+/// Message about a claim, with `spec` replaced by the name of the spec in the author's file, such as `properties`: by
+/// `own` in paths of the claim's fields, by `others` in paths of its environment's fields.
 fn called(sentence: &str, own: &str, others: &str) -> String {
     let mut text = String::new();
     let mut rest = sentence;
@@ -297,7 +297,8 @@ impl<'a> Gathered<'a> {
 
     fn component(&mut self, component: &Object<'a>, application: &Object<'a>) {
         let (name, full_type) = (component.text("name"), component.text("type"));
-        // The type of a KubeVela component may name a revision of its definition behind an @, as in `iot-broker@v2`.
+        // The type of a component in KubeVela may name a revision of its definition behind an @, as in `iot-broker@v2`.
+        // Every revision of a definition makes the same kind of claim.
         let plain_type = full_type.split_once('@').map_or(full_type, |(plain, _)| plain);
         let Some(kind) = KINDS.iter().find(|kind| kind.definition == plain_type) else {
             self.foreign_component(component, name, full_type, plain_type);
@@ -411,8 +412,9 @@ fn is_one_of_ours(component: &Value) -> bool {
     KINDS.iter().any(|kind| kind.definition == plain_type)
 }
 
-/// Name of the field that holds the spec in the author's file. That is the right name, `spec` or `properties`; if the
-/// object lacks the field, the other of the two names or a misspelling of the right one, whichever it has.
+/// Name of the field that holds the spec in the author's file. `right` is the correct name: `spec` in a claim, or
+/// `properties` in a component. `other` is the one of these two names that is wrong here. If the object has no field
+/// `right`, but a field `other` or a misspelling of `right`, the result is the name of that field.
 fn root<'a>(value: &'a Value, right: &'static str, other: &'static str) -> &'a str {
     let fields = || value.as_object().into_iter().flat_map(Map::keys);
     let slip = || fields().find(|field| schema::nearest(field, &[right]).is_some());

@@ -158,8 +158,8 @@ fn colour(mark: char) -> String {
     painted(if mark == '+' { ADDED } else { REMOVED }, &mark.to_string())
 }
 
-/// Adds the lines of a unified difference to the output of `preview --diff`, coloured and indented. An ellipsis
-/// replaces each header with line numbers.
+/// Adds the lines of a unified diff to the output of `preview --diff`, coloured and indented. Each hunk header, such as
+/// `@@ -1,2 +1,3 @@`, becomes an ellipsis.
 fn indented(lines: &str, text: &mut String) {
     for line in lines.lines() {
         let line = match line.chars().next() {
@@ -232,8 +232,8 @@ struct ClaimEntry<'a> {
 #[derive(Serialize)]
 struct ChangedEntry<'a> {
     key: &'a str,
-    /// Key of the former Job, if the changed resource is a Job: a changed Job has another key, and replaces the former
-    /// one.
+    /// Key of the former Job that a changed Job replaces; `None` if the change keeps the key of the resource. A Job
+    /// cannot be changed in place, so a changed Job is a new composed resource with a key of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     instead: Option<&'a str>,
     fields: &'a [Change],

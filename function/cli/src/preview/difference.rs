@@ -20,8 +20,8 @@ use crate::documents::fault::Located;
 /// Difference between two versions of the previewed files, claim by claim.
 pub struct Difference<'a> {
     pub claims: Vec<ClaimDifference<'a>>,
-    /// Faults of new versions of claims that an API server or this function would refuse, each at its field of the
-    /// claim.
+    /// Faults for which an API server or this function would refuse a new version of a claim, each with the claim's
+    /// field.
     pub refused: Vec<Located>,
 }
 
@@ -65,8 +65,8 @@ impl<'a> Difference<'a> {
     }
 }
 
-/// Claims of one of the two versions that `preview --diff` compares. They are found by kind, namespace and name, or by
-/// the environment and namespace that a claim takes, or by the environment that a claim uses.
+/// Index of the claims of one of the two versions that `preview --diff` compares. The index finds claims by kind,
+/// namespace and name, by the environment and namespace that a claim takes, or by the environment that a claim uses.
 struct Index<'a> {
     named: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
     placed: HashMap<(&'static str, &'a str, &'a str), &'a Shown<'a>>,
@@ -184,8 +184,9 @@ fn planned<'a>(shown: Option<&'a Shown<'a>>) -> &'a [Resource] {
     shown.map_or(&[], |shown| &shown.composed.plan.resources)
 }
 
-/// Former version of a Job that a change replaces. The former version is a Job in `others` whose name differs only in
-/// the hash of its content, and whose key no resource in `beside` has.
+/// Counterpart of a Job in the other version of its claim: a Job whose name differs only in the hash of its content.
+/// `others` are the resources of the other version, `beside` those of the Job's own version. A Job in `others` whose
+/// key is also in `beside` is no counterpart, because it is compared with the resource that has the same key.
 fn former<'a>(job: &Resource, others: &'a [Resource], beside: &[Resource]) -> Option<&'a Resource> {
     let name = lasting_name(job)?;
     let is_former =
@@ -204,7 +205,8 @@ fn lasting_name(resource: &Resource) -> Option<&str> {
 /// provider-kubernetes Object around the manifest.
 fn changed(old: &Resource, new: &Resource) -> Vec<Change> {
     let mut changes = fields::changes(old.manifest(), new.manifest());
-    // The name of a Job ends with a hash of its content, so a changed name only repeats other changes of the Job.
+    // The name of a Job ends with a hash of its content. A changed name only repeats other changes of the Job, so
+    // `preview --diff` does not list the name among the changed fields.
     changes.retain(|change| change.field != "metadata.name" || lasting_name(new).is_none());
     if let (Some(old), Some(new)) = (wrapping(old), wrapping(new)) {
         let around = fields::changes(&old, &new).into_iter();

@@ -72,15 +72,16 @@ impl Pulled {
         }
         let Brought { archive, images, later, .. } = brought(chart);
         self.charts.insert((named, Some(archive)));
-        // An image of a Helm chart that also has a pin of its own is skipped: the images of the plan's pods include it
-        // already, with the platform team's pin.
+        // Some images of Helm charts have a pin that the platform team's settings can change. The output `images` of
+        // the command `preview` takes such an image from the pods in the plan, where the pin of the settings is
+        // applied, and not from the list of the chart's images.
         let is_pinned = |image: &str| Image::ALL.into_iter().any(|pin| pin.reference() == image);
         let of_chart = images.iter().chain(later).filter(|image| !is_pinned(image));
         self.images.extend(of_chart.map(|image| shown.settings.mirrored(image)));
     }
 }
 
-/// Whether a manifest of kind Release or VCluster installs this Helm chart.
+/// Whether a manifest of kind Release or VCluster installs the Helm chart `chart`.
 fn installs(manifest: &Value, chart: Chart) -> bool {
     let places = ["/spec/forProvider/chart/name", "/spec/helmRelease/chart/name"];
     places.iter().any(|place| manifest.pointer(place).is_some_and(|name| name == chart.name()))

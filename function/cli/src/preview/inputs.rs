@@ -18,9 +18,9 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Settings for a preview from the YAML documents of `--input`; their faults are added to `faults`. A Composition
-    /// sets the kind of claim that it is for, an Input all other kinds. A single Composition without an Input sets all
-    /// kinds.
+    /// Platform team's settings for a preview, from the YAML documents of the option `--input`. Faults of the documents
+    /// are added to `faults`. A Composition has the settings for its own kind of claim, an Input those for all other
+    /// kinds. A single Composition without an Input has the settings for all kinds.
     pub fn of(documents: &[Document], faults: &mut Vec<Located>) -> Self {
         let mut otherwise = None;
         let mut by_composite = BTreeMap::new();
@@ -55,8 +55,8 @@ impl Inputs {
 /// Input of the function in a YAML document: the document itself, or the input in a pipeline step of a Composition.
 struct Found {
     input: Value,
-    /// Kind of the composites that the Composition around the input is for; `None` for an input outside of a
-    /// Composition.
+    /// Value of `spec.compositeTypeRef.kind` in the Composition that contains the function's input; `None` for an input
+    /// outside of a Composition.
     composite: Option<String>,
     /// Path from the YAML document to the function's input inside the document, as a prefix of field paths, such as
     /// `spec.pipeline[0].input.`. Empty if the document itself is the input.

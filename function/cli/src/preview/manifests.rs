@@ -30,9 +30,9 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
                 .to_owned(),
         ];
         let plan = &shown.composed.plan;
-        // Resources that could adopt an object wait for `host-names`, Crossplane's lookup of their names on the host
-        // cluster. Crossplane does this lookup before it applies anything, so a preview shows no resource that waits
-        // for the lookup.
+        // Some resources wait until Crossplane has looked up whether the host cluster already has objects with the
+        // names that a claim's plan uses. Crossplane does this lookup before it applies any resource, so a preview does
+        // not show these resources as paused for the lookup.
         let states = hold::states(plan, &[], Some(&BTreeSet::from([HOST_NAMES])));
         for (resource, state) in plan.resources.iter().zip(&states) {
             let mut resource = resource.clone();
@@ -45,8 +45,8 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
 }
 
 /// Output `manifests` of the command `preview`: the manifests that finally exist in the host cluster, and then in each
-/// virtual cluster. A resource whose object the provider only observes is left out, because another program makes the
-/// object.
+/// virtual cluster. A resource whose object provider-kubernetes only observes is left out, because another program
+/// makes the object.
 pub fn by_cluster(preview: &Preview) -> io::Result<String> {
     let mut clusters: BTreeMap<Cluster, Vec<&Resource>> = BTreeMap::new();
     for shown in &preview.claims {

@@ -1,6 +1,6 @@
 //! Command `preview`: the resources that an Application, claims or composites in files become, without a cluster and
-//! without other programs. This module composes nothing itself: it calls the same functions of `core` as the gRPC
-//! server does.
+//! without other programs. This module composes nothing itself: it calls the same functions of the crate
+//! `realtime-platform-core` as the gRPC server does.
 
 use std::io::{self, IsTerminal as _, Read, Write};
 use std::path::PathBuf;
@@ -130,15 +130,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if files.any(|file| file.as_os_str() == "-") && io::stdin().is_terminal() {
         eprintln!("reading standard input, which Ctrl-D ends");
     }
-    // The command `preview` locks standard error for each write only, because the notice about a slow step writes to
-    // standard error as well.
+    // The command `preview` does not lock standard error for its whole run, because another module writes the notice
+    // about a slow step to standard error as well.
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr());
     let outcome = show(args, &mut io::stdin(), &mut out, &mut err).context("cannot write the preview")?;
     Ok(ExitCode::from(outcome as u8))
 }
 
-/// Result of the command `preview`, as its exit code. Wrong usage ends with exit code 2 before any file is read, so it
-/// is none of these results.
+/// Result of the command `preview`, as its exit code. Exit code 2 is no result of the command: `clap` ends the program
+/// with this code if the command line is wrong, before any file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Well = 0,

@@ -19,7 +19,7 @@ pub struct Preview<'a> {
     pub not_ours: Vec<NotOurs>,
     /// Whether the previewed files hold no claim at all, not even one with faults.
     pub is_empty: bool,
-    /// Warnings about the previewed files, and notes about properties that KubeVela sets only at deployment. They are
+    /// Warnings about the previewed files, and notes about properties that KubeVela sets only at deployment. Both are
     /// printed even if faults keep the preview from being shown.
     pub of_files: Vec<Located>,
     pub warnings: Vec<Located>,
@@ -54,8 +54,8 @@ impl<'a> Preview<'a> {
             warnings.extend(composed.warnings.iter().map(|warning| asked.warning(warning, asked.root)));
         }
         warnings.extend(across_claims::warnings(&claims));
-        // Claims share container images, and one command pins all images. So a preview has one warning about images
-        // without a digest, at the first claim that pulls such an image.
+        // Claims share container images, so a preview has one warning about all images without a digest, not one for
+        // each claim. The warning is placed at the first claim that pulls such an image.
         let images = undigested(claims.iter().flat_map(|shown| shown.composed.plan.images()));
         let first = claims.iter().find(|shown| undigested(shown.composed.plan.images()).is_some());
         warnings.extend(first.zip(images).map(|(shown, images)| shown.asked.document.fault("", images)));
@@ -67,8 +67,8 @@ impl<'a> Preview<'a> {
     }
 }
 
-/// Adds a claim to a preview. A claim that two files hold, such as one of them in an Application, counts once if both
-/// are equal, and is a fault if they differ.
+/// Adds a claim to a preview. A claim that is in two files, for example once as a component of an Application, counts
+/// once if both versions are equal, and is a fault if they differ.
 fn add<'a>(
     claims: &mut Vec<Shown<'a>>,
     known: &mut HashMap<(&'static str, String, String), usize>,

@@ -3,7 +3,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// Notice on the terminal that names a slow step of the command `preview`. It is erased when this value is dropped.
+/// Notice on the terminal that names a slow step of the command `preview`. Dropping the Rust value erases the notice.
 pub struct Notice {
     is_shown: bool,
 }

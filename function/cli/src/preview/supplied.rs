@@ -15,8 +15,8 @@ pub struct Brought {
 }
 
 impl Brought {
-    /// Whether a value that KubeVela sets at deployment decides about the component's property at this path. The value
-    /// does so if KubeVela sets the property itself, a field inside the property, or an object around it.
+    /// Whether a value that KubeVela sets at deployment determines the component's property at the path `property`. The
+    /// value does so if KubeVela sets the property itself, a field inside the property, or an object around it.
     pub fn decides(&self, property: &str) -> bool {
         is_at_or_below(property, &self.property) || is_at_or_below(&self.property, property)
     }

@@ -102,7 +102,7 @@ fn part_node(part: &str, resources: &[&Resource], groups: &Groups) -> Node {
 
 /// Columns of a composed resource in the preview's tree: kind, name, namespace, and a fourth column. The fourth column
 /// is the Helm chart, or the API group if several groups in the preview have the kind. If Crossplane generates the
-/// name, the key of the resource stands in for it.
+/// name, the column of the name has the key of the resource.
 fn columns(resource: &Resource, groups: &Groups) -> [String; COLUMNS] {
     let manifest = resource.manifest();
     let kind = text_at(manifest, "/kind");

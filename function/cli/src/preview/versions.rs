@@ -5,8 +5,8 @@ use realtime_platform_core::parts::plan::Resource;
 use super::claim::Shown;
 use super::fields::Change;
 
-/// Old and new version of a claim that `preview --diff` compares. One of them is missing for an added or removed claim.
-/// The other fields are about claims of the same environment.
+/// Old and new version of a claim that `preview --diff` compares, and the effects of the same change on other claims in
+/// the environment. An added claim has no old version, and a removed claim no new one.
 #[derive(Default)]
 pub struct Sides<'a> {
     pub old: Option<&'a Shown<'a>>,

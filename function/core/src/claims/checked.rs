@@ -26,11 +26,11 @@ pub trait Checked: Sized {
     type Spec: DeserializeOwned + JsonSchema;
     type Status: Serialize + JsonSchema;
 
-    /// Phases of this kind of claim, in the order in which users read of them. Each part of the claim's plan belongs to
-    /// one of them.
+    /// Phases of claims of one kind, in the order in which users read of them. Each part of a claim's plan belongs to
+    /// one of these phases.
     const PHASES: &'static [Phase];
 
-    /// Printer columns of `kubectl get` for this kind of claim, besides those for the state of the claim.
+    /// Printer columns of `kubectl get` for claims of one kind, besides those for the state of the claim.
     const COLUMNS: &'static [Column] = &[];
 
     /// Checks the rules for a claim's spec that no schema can express, and returns all faults.
@@ -38,7 +38,7 @@ pub trait Checked: Sized {
     fn plan(&self) -> Plan;
     /// Claim fields with which the author lowers the claim's demand for CPU, memory and storage.
     fn levers(&self) -> Vec<Lever>;
-    /// Status of this kind of claim. `tls`: the environment's gateway serves the claim's routes over TLS.
+    /// Status of the claim. `tls`: the environment's gateway serves the claim's routes over TLS.
     fn status(&self, tls: bool) -> Self::Status;
     /// Values of the claim that must not change, each with the field of a composed resource that shows its former
     /// value.
@@ -159,9 +159,9 @@ pub fn compose<C: Checked>(
     })
 }
 
-/// Faults of a claim's spec against its schema, followed by faults against the rules that no schema can express. For
-/// the latter, values that fail the schema are replaced in two different ways: a fault that appears with both is about
-/// the author's own values.
+/// Faults of a claim's spec against its schema, followed by faults against the rules that no schema can express. Those
+/// rules are checked twice, and values that fail the schema are replaced differently each time. A fault that occurs
+/// both times does not depend on the replacements, so only such faults are reported.
 fn with_further<C: Checked>(
     mut faults: Vec<Fault>,
     spec: &Value,

@@ -1,5 +1,5 @@
-//! Kinds of claims, in one list, in the order in which a platform is built. Code for claims of any kind goes through
-//! this list; the folder of a kind defines its plan.
+//! List of the kinds of claims, in the order in which a platform is built. Code that handles claims of any kind uses
+//! this list. Each kind has a folder of source files, which defines the plan of the kind's claims.
 
 pub mod between;
 mod checked;
@@ -45,19 +45,19 @@ const MACHINERY: [&str; 13] = [
 
 type Compose = fn(Value, &Checker, Claim, &Settings) -> Result<Composed, Vec<Fault>>;
 
-/// Kind of claim, with its names, its phases, its schema and the function that composes it.
+/// Kind of claim: the kind's names, phases and schema, and the Rust function that composes claims of the kind.
 pub struct Kind {
     pub claim: &'static str,
     pub composite: &'static str,
-    /// Name of the KubeVela ComponentDefinition for claims of this kind. An Application has this name as the `type` of
-    /// a component.
+    /// Name of the KubeVela ComponentDefinition for one kind of claim. An Application has the name as the `type` of a
+    /// component.
     pub definition: &'static str,
     /// Short name of the claim's kind for `kubectl get`.
     pub short_name: &'static str,
-    /// Phases of this kind of claim, in the order in which users read of them.
+    /// Phases of one kind of claim, in the order in which users read of them.
     pub phases: &'static [Phase],
     describe: fn() -> Description,
-    /// Checker of the specs of this kind of claim against their schema.
+    /// Checker of the specs of one kind of claim against their schema.
     checker: &'static LazyLock<Checker>,
     compose: Compose,
     pub delete_policy: DeletePolicy,
@@ -71,10 +71,11 @@ pub enum DeletePolicy {
     /// last the claim.
     Foreground,
     /// Order in which the objects of a deleted claim are deleted: first the composite, then its composed resources.
-    /// Claims with resources in a virtual cluster need this order. In the foreground, Kubernetes deletes the dependents
-    /// of a managed resource before the resource itself, and with them the record that its ProviderConfig is in use. An
-    /// environment that is deleted at the same time would lose its ProviderConfig before the last managed resource that
-    /// uses it, which could then never be deleted.
+    /// Claims with resources in a virtual cluster need this order. With the delete policy `Foreground`, Kubernetes
+    /// deletes the dependents of a managed resource before the resource itself, and one dependent is the
+    /// ProviderConfigUsage, the record that the resource uses its ProviderConfig. An environment that is deleted at the
+    /// same time would then lose its ProviderConfig before the last managed resource that uses it, and that resource
+    /// could never be deleted.
     Background,
 }
 
@@ -123,27 +124,28 @@ pub static KINDS: [Kind; 3] = [
 ];
 
 impl Kind {
-    /// Kind of claim to which a composite of the given kind belongs; none where this function does not compose it.
+    /// Kind of claim to which composites of the given kind belong; `None` if no claim of this platform has such
+    /// composites.
     pub fn of_composite(kind: &str) -> Option<&'static Self> {
         KINDS.iter().find(|known| known.composite == kind)
     }
 
-    /// Kind of claim with the given name; none where this function does not compose it.
+    /// Kind of claim with the given name; `None` if this platform has no such kind.
     pub fn of_claim(kind: &str) -> Option<&'static Self> {
         KINDS.iter().find(|known| known.claim == kind)
     }
 
-    /// Kinds of the composites that this function composes.
+    /// Kinds of the composites behind this platform's claims.
     pub fn composites() -> [&'static str; 3] {
         KINDS.each_ref().map(|kind| kind.composite)
     }
 
-    /// Schemas and printer columns of this kind of claim.
+    /// Schemas and printer columns of one kind of claim.
     pub fn describe(&self) -> Description {
         (self.describe)()
     }
 
-    /// Result of composing a claim from its spec, or all faults of the spec.
+    /// Plan, status and warnings that follow from a claim's spec, or all faults of the spec.
     pub fn compose(&self, spec: Value, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
         (self.compose)(spec, self.checker, claim, settings)
     }
@@ -153,7 +155,7 @@ impl Kind {
         self.checker.filled(spec)
     }
 
-    /// Every fault for which a new spec of a claim must not replace the old one.
+    /// All faults because of which a claim's new spec must not replace the old spec.
     pub fn refused(&self, old: &Value, new: &Value) -> Vec<Fault> {
         self.checker.refused(old, new, "spec")
     }

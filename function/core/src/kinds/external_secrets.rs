@@ -51,8 +51,8 @@ impl Spec for ExternalSecret {
     const KIND: &'static str = "ExternalSecret";
 }
 
-/// SecretStore of External Secrets, the source of Secrets from one namespace of another cluster, which External Secrets
-/// reaches with a kubeconfig.
+/// SecretStore of External Secrets: one namespace of another cluster, into which PushSecrets write. External Secrets
+/// reaches the other cluster with a kubeconfig.
 #[derive(Clone, Debug, Serialize)]
 pub struct SecretStore {
     pub provider: Provider,

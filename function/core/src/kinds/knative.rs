@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::Spec;
 
 /// CPU and memory requests of queue-proxy, the container that Knative adds to each pod of a Knative Service. A
-/// KnativeServing sets them, and the demand of a claim counts them.
+/// KnativeServing sets these requests, and they count towards the platform team's limits for a claim.
 pub const QUEUE_PROXY: (Cpu, Bytes) = (Cpu::thousandths(25), Bytes::mebi(64));
 
 /// Annotation in the template of a Knative Service with the largest number of pods that a revision of the Service may

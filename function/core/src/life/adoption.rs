@@ -12,7 +12,7 @@ use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
 
 /// Precondition of composed resources whose provider could take over an existing object: every name that the plan uses
-/// in the host cluster is free, or belongs to the claim. The resources wait for it as for a part of the plan.
+/// in the host cluster is free, or belongs to the claim. These resources are held until the precondition is fulfilled.
 pub const HOST_NAMES: &str = "host-names";
 
 /// Result of a lookup in the host cluster, which Crossplane does for an object that the function's answer requires.
@@ -41,12 +41,13 @@ enum Holder {
     Unknown,
     Nobody,
     Ours,
-    /// The object in the host cluster belongs to this claim, and is being deleted.
+    /// A name that the plan uses belongs to an object of this claim in the host cluster that is being deleted.
     Leaving,
-    /// The object in the host cluster has no label with an environment, or the label of another environment than the
-    /// claim's.
+    /// A name that the plan uses belongs to an object in the host cluster that has no label with an environment, or
+    /// the label of another environment than the claim's.
     Foreign,
-    /// The object in the host cluster is of the claim's environment, but for claims of this other namespace.
+    /// A name that the plan uses belongs to an object in the host cluster whose labels name the claim's environment,
+    /// but another namespace of claims. This variant contains the name of that other namespace.
     OtherNamespace(String),
 }
 
@@ -65,8 +66,8 @@ struct Title {
     resource: String,
 }
 
-/// Kinds and names for lookups in the host cluster, in the plan's order: those of the plan's manifests whose provider
-/// would take over an existing object.
+/// Kinds and names of the objects to look up in the host cluster, in the plan's order: one for each composed resource
+/// whose provider would take over an existing object.
 pub fn names(plan: &Plan) -> impl Iterator<Item = Name<'_>> {
     let adopting = plan.resources.iter().filter(|resource| resource.adopts);
     adopting.filter_map(|resource| Name::of(&resource.key, resource.manifest()))

@@ -15,7 +15,8 @@ use crate::parts::plan::{Plan, Resource};
 /// State of one composed resource of a claim's plan: held, waiting, failed, paused or ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResourceState {
-    /// The composed resource is held, that is composed but paused, because these parts of the plan are not ready.
+    /// The composed resource is held: it is composed but paused. This variant lists the parts of the plan, and the
+    /// other preconditions, for which the resource waits.
     Held(Vec<&'static str>),
     /// The composed resource is released, that is no longer held, but not ready yet.
     Waiting,
@@ -38,9 +39,11 @@ impl ResourceState {
 
 /// State of every composed resource of a claim's plan, in the plan's order. `observed` has the observations in the same
 /// order; missing ones mean that a resource is not observed. `offered` has preconditions from outside the plan that are
-/// fulfilled, such as entries of the environment's offer. It is `None` where another claim owns this claim's place, or
-/// the environment does not admit the claim: then no resource that waits for a part is released, and one that no
-/// provider has taken up is held again.
+/// fulfilled, such as entries of the environment's offer.
+///
+/// `offered` is `None` where another claim owns this claim's place, or the environment does not admit the claim. Then
+/// no resource that waits for a part is released, and a released resource is held again if its provider has not acted
+/// on the resource yet.
 pub fn states(
     plan: &Plan,
     observed: &[Option<Observed>],

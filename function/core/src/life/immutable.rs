@@ -1,6 +1,6 @@
-//! Comparison of values in claims and in the platform team's settings that must not change with their former values,
-//! which composed resources still show. The API server is not enough: it accepts a change for which the claim's schema
-//! had no rule at that time, and it knows no rules for the settings.
+//! Check of values that must not change, in claims and in the platform team's settings: each is compared with its
+//! former value, which a composed resource still shows. The API server is not enough: it accepts a change for which the
+//! claim's schema had no rule at that time, and it has no rules for the settings.
 
 use serde_json::Value;
 
@@ -14,15 +14,15 @@ use crate::text::yaml;
 /// former value, and the message about a change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Immutable {
-    /// Key of the composed resource that shows the former value of the field.
+    /// Key of the composed resource that shows the former value of a field whose value must not change.
     pub key: String,
     field: &'static str,
     message: &'static str,
     shown: Shown,
 }
 
-/// Content that a composed resource shows for as long as a value of the claim or of the settings has not changed. The
-/// first text of a variant is a JSON pointer to that content.
+/// Content that a composed resource shows for as long as a value of the claim or of the settings has not changed. In a
+/// variant with two fields, the first one is the JSON pointer to that content.
 #[derive(Clone, Debug, PartialEq)]
 enum Shown {
     /// Text in the composed resource from a claim field that must not change: the claim must still have the same text.
@@ -39,8 +39,8 @@ enum Shown {
     /// Storage class of a volume in the composed resource, or none for the cluster's default class. The class in the
     /// platform team's settings must be the same.
     Class(Class),
-    /// Nothing: the composed resource must not exist, because its existence would show that the claim once asked for
-    /// it.
+    /// No content: the composed resource must not exist. If it exists, the claim's field once had a value that asks for
+    /// this resource.
     Nothing,
     /// Management policies of the composed resource without `Delete` and `*`, so that its provider leaves the object
     /// behind when the claim is deleted.
@@ -52,8 +52,8 @@ enum Shown {
 #[derive(Clone, Debug, PartialEq)]
 struct Class {
     at: String,
-    /// JSON pointer to the storage class within a YAML text, for a composed resource that has Helm values as text; `at`
-    /// is then the pointer to that text.
+    /// JSON pointer to the storage class within a YAML text, for a composed resource that has its Helm values as one
+    /// text; the pointer `at` then leads to that text.
     within: Option<&'static str>,
     /// Description of the volume in messages about its storage class.
     volume: String,
@@ -111,8 +111,9 @@ impl Immutable {
         Self { key: key.to_owned(), field, message: rule.message, shown: Shown::LeftAlone }
     }
 
-    /// Fault of a field that must not change, if the observed resource contradicts the claim. A resource that does not
-    /// show the value contradicts nothing, except for [`Shown::LeftAlone`].
+    /// Fault of a field that must not change, if the former value in the observed resource proves a change that is not
+    /// allowed. A resource that shows no former value causes no fault, except where its provider must leave it behind
+    /// ([`Shown::LeftAlone`]), because a claim cannot switch this behaviour on.
     fn fault(&self, observed: Look) -> Option<Fault> {
         let text = |at: &str| self.text(at, observed);
         let was = match &self.shown {
@@ -145,7 +146,8 @@ impl Immutable {
         Some(Fault::new(self.field, format!("{} (the cluster has {was:?})", self.message)))
     }
 
-    /// Text at a JSON pointer in the observed composed resource; none where a value of another type, or no value, is.
+    /// Text at a JSON pointer in the observed composed resource; `None` if the pointer leads to no value, or to a value
+    /// that is no text.
     fn text(&self, at: &str, observed: Look) -> Option<String> {
         match observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
             Value::String(text) => Some(text),
@@ -184,8 +186,8 @@ fn steps(pointer: &str) -> Vec<String> {
 /// Lookup of a value in an observed composed resource, by the key of the resource and the path of the value.
 type Look<'a> = &'a dyn Fn(&str, &[&str]) -> Option<Value>;
 
-/// Faults of a new claim for values that an existing claim may keep, but a new one must not have: nothing of a new
-/// claim is observed.
+/// Faults of a new claim for values that only an existing claim may keep. For a new claim no composed resource is
+/// observed, so no resource shows that the claim had the value before.
 pub fn barred(immutable: &[Immutable]) -> Vec<Fault> {
     broken(immutable, &|_, _| None)
 }

@@ -18,7 +18,7 @@ pub struct Observed {
     pub taken_up: bool,
     pub pause: Pause,
     pub failure: Failure,
-    /// Reason why the composed resource is not ready, in the resource's own words or those of its provider.
+    /// Reason why the composed resource is not ready, as the resource itself or its provider reports it.
     pub words: Option<String>,
     /// Name of the composed resource in the host cluster, for the message that a person paused it; unset where nobody
     /// did.
@@ -36,7 +36,7 @@ pub enum Failure {
     Job,
 }
 
-/// Pause of a composed resource, by which its provider leaves the resource alone.
+/// Pause of a composed resource, during which its provider neither changes nor deletes the resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pause {
     #[default]
@@ -48,18 +48,18 @@ pub enum Pause {
     Person,
 }
 
-/// Paths of conditions: `OWN` is that of a managed resource, `INNER` that of the observed manifest in an Object of
-/// provider-kubernetes.
+/// Paths of the conditions in an observed managed resource: `OWN` for the conditions of the resource itself, `INNER`
+/// for the conditions of the object that an Object of provider-kubernetes applies or observes.
 const OWN: &[&str] = &["status", "conditions"];
 const INNER: &[&str] = &["status", "atProvider", "manifest", "status", "conditions"];
 /// Path of a pod's container statuses in the Object of provider-kubernetes that observes the pod.
 const CONTAINERS: &[&str] = &["status", "atProvider", "manifest", "status", "containerStatuses"];
 
-/// Reason in the condition `Synced` of a managed resource that its provider sets to false because the resource is
-/// paused.
+/// Reason in the condition `Synced` of a paused managed resource. A provider sets the condition to false with this
+/// reason.
 const RECONCILE_PAUSED: &str = "ReconcilePaused";
 
-/// Longest text of another program that a message to users quotes, in characters.
+/// Largest number of characters that a message to users quotes from one text of another program.
 const WORDS: usize = 200;
 
 /// Lookup of single fields in an observed composed resource, without decoding its other fields.
@@ -152,7 +152,8 @@ impl Obstacle {
         }
         let [synced, ready] = ["Synced", "Ready"].map(|kind| seen.condition(OWN, kind));
         let lags = lag(synced.as_ref(), seen);
-        // A paused managed resource has a false condition `Synced` with a reason of its own, which is no failure.
+        // A paused managed resource has a false condition `Synced` with the reason `ReconcilePaused`. This condition is
+        // not a failure.
         let fails = |synced: &Condition| synced.says("False") && synced.reason.as_deref() != Some(RECONCILE_PAUSED);
         let is_ready = ready.as_ref().is_some_and(|ready| ready.says("True"));
         if is_ready && lags.is_none() && !synced.as_ref().is_some_and(fails) {
@@ -194,7 +195,8 @@ impl Condition {
     }
 }
 
-/// Whether a composed resource is being deleted, or the object whose manifest an Object of provider-kubernetes has.
+/// Whether a composed resource is being deleted or, if it is an Object of provider-kubernetes, whether the object that
+/// it applies or observes is being deleted.
 fn is_deleted(seen: &impl Look) -> bool {
     let inner = ["status", "atProvider", "manifest", "metadata", "deletionTimestamp"];
     [&inner[3..], &inner].iter().any(|path| seen.field(path).is_some_and(|stamp| !stamp.is_null()))
@@ -213,8 +215,9 @@ fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
     }
     let status = ["status", "atProvider", "manifest", "status"];
     let inside = |field: &'static str| [&status[..], &[field]].concat();
-    // A PushSecret has no observed generation: External Secrets writes `GENERATION-HASH` of its last push into the
-    // PushSecret's status, and nothing after a template that failed.
+    // A PushSecret has no observed generation: when External Secrets has pushed the Secret, it writes the generation, a
+    // hyphen and a hash into the PushSecret's `status.syncedResourceVersion`. While a template fails, External Secrets
+    // leaves the field as it is, with the generation of the last push.
     let pushed = || {
         let version = seen.field(&inside("syncedResourceVersion"))?;
         version.as_str()?.split_once('-')?.0.parse().ok()
@@ -224,7 +227,7 @@ fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
         .then_some("its controller has not taken up the last change yet")
 }
 
-/// Description by Helm of a release that is not deployed, as provider-helm reports it: a reason why the Release is not
+/// Helm's description of a release that is not deployed, as provider-helm reports it: the reason why the Release is not
 /// ready.
 fn release_description(seen: &impl Look) -> Option<String> {
     let text = |field: &str| seen.field(&["status", "atProvider", field])?.as_str().map(str::to_owned);
@@ -248,8 +251,8 @@ fn failing_pods(ready: Ready, seen: &impl Look) -> Option<String> {
     }
 }
 
-/// Message about a pod from the status of its containers, the first that has one: the last line that an ended container
-/// left, or the reason why a container is not started.
+/// Message about a pod from the statuses of its containers. The first container with a message decides: the message is
+/// the last line that the container left when it ended, or the reason why it does not start.
 fn container(statuses: &Value) -> Option<String> {
     let said = |status: &Value| {
         let ended = ["/state", "/lastState"].iter().find_map(|state| {

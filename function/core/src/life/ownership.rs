@@ -1,8 +1,9 @@
-//! Ownership of places, which are an environment or a namespace inside one, by claims. The lock of a place is a
+//! Ownership of places by claims. A place is an environment, or a namespace inside one. The lock of a place is a
 //! composed resource with a fixed name. The first composite that composes the lock becomes its controller, and the API
 //! server rejects a second controller.
 //!
-//! That rejection covers the lock only, so this function holds all other resources of a second claim.
+//! The API server protects only the lock, so this function holds all other resources of a claim whose place belongs to
+//! another claim.
 
 use serde_json::Value;
 
@@ -15,14 +16,15 @@ use crate::schema::fault::Fault;
 /// need.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockTarget {
-    /// Beginning of the message that another claim owns the environment or the namespace inside one.
+    /// First words of a message to the user. They say that another claim owns the place, which is an environment or a
+    /// namespace inside one.
     pub taken: String,
-    /// Field of the claim that names the place, that is the environment or the namespace, and the value of the field.
+    /// Field of the claim that names the place (an environment or a namespace inside one), and the value of that field.
     pub field: &'static str,
     pub name: String,
     /// Former name of the lock, the composed resource by which a claim owns a namespace in a virtual cluster. Locks of
-    /// two namespaces could share it. Crossplane keeps the name of a composed resource, so the lock of an old claim may
-    /// still have it.
+    /// two namespaces could have the same former name. Crossplane keeps the name of a composed resource, so the lock of
+    /// an old claim may still have its former name.
     pub former_lock: Option<String>,
 }
 
@@ -34,21 +36,21 @@ pub struct Lock<'a> {
     composed: &'a Value,
 }
 
-/// Key under which the function's answer requires a lookup of a lock by its former name. A lock is the composed
-/// resource by which a claim owns a namespace in a virtual cluster.
+/// Key under which the function's answer requires a lookup of a lock by its former name, which the lock of an old claim
+/// may still have. A lock is the composed resource by which a claim owns a namespace in a virtual cluster.
 pub const FORMER_LOCK: &str = "former-lock";
 
 /// Ownership of a place, an environment or a namespace inside one, from the view of one composite that needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// The environment or namespace that the composite needs is open to it: the composite holds the lock, or no claim
+    /// The composite may use the environment or namespace that it needs: the composite holds the lock, or no claim
     /// does.
     Open,
-    /// Another claim holds this lock of the environment or namespace that the composite needs. `leaving`: the lock is
-    /// being deleted.
+    /// Another claim, `by`, owns the environment or namespace that the composite needs. `lock` has the kind and name of
+    /// the lock by which that claim owns it; `leaving` says whether the lock is being deleted.
     Taken { by: Claim, lock: String, leaving: bool },
-    /// An object of others has the name of the lock: it lacks this function's labels. Crossplane would take over that
-    /// object if the lock were composed.
+    /// An object that does not belong to this function has the name of the lock: the object lacks this function's
+    /// labels. Crossplane would take over that object if the lock were composed.
     Foreign { lock: String },
 }
 
@@ -69,17 +71,18 @@ pub fn ownership(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Va
     let former = |lock: Lock| {
         let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
         let name = found.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-        // A lock with a name of an earlier version makes the place taken if the composite of another claim controls the
-        // lock. A foreign object with such a name is no fault, because no plan composes a lock with that name.
+        // A lock that still has its former name counts only if the composite of another claim controls it: then that
+        // claim owns the place. An object with the former name that does not belong to this function is no fault,
+        // because no plan composes a lock with that name.
         held(Name { name, ..lock.name }, composite, &found)
             .filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
     };
     locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Ownership::Open)
 }
 
-/// Whether an observed lock with a former name is for the same place as a lock of the plan. Several places can share a
-/// former name. The labels of the lock have the environment and the system, and with these two the former name
-/// determines the namespace.
+/// Whether an observed lock with a former name is for the same place as a lock of the plan. Locks of several places can
+/// have the same former name. The place is the same if the labels with the environment and the system are the same,
+/// too.
 fn is_same_place(lock: &Lock, found: &Value) -> bool {
     let same = |name: &str| {
         let of = |object: &Value| object.get("metadata")?.get("labels")?.get(name).cloned();
@@ -88,8 +91,8 @@ fn is_same_place(lock: &Lock, found: &Value) -> bool {
     same(&label("environment")) && same(PART_OF)
 }
 
-/// Ownership of an environment or namespace by another than this composite, judged by one observed lock; none where the
-/// composite holds the lock, or no claim does.
+/// Ownership of an environment or a namespace inside one, as one observed lock shows it; none where this composite
+/// holds the lock, or no claim does.
 fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
     let metadata = found.get("metadata")?;
     let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str().map(str::to_owned);
@@ -123,8 +126,8 @@ impl Ownership {
         })
     }
 
-    /// Fault of a claim whose lock, a composed resource with a fixed name, would have the name of an object of others.
-    /// Only the refusal of the claim keeps Crossplane from taking over that object.
+    /// Fault of a claim whose lock, a composed resource with a fixed name, would have the name of an object that does
+    /// not belong to this function. Only the refusal of the claim keeps Crossplane from taking over that object.
     pub fn fault(&self, lock_target: &LockTarget) -> Option<Fault> {
         let Self::Foreign { lock } = self else { return None };
         let message = format!(

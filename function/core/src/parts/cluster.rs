@@ -144,17 +144,17 @@ impl Part<'_> {
         let release = Release {
             provider_config_ref: self.provider_config(place),
             management_policies: Touch::keeping(keep).policies(),
-            // Where `rollbackLimit` of a Release is unset or reached, provider-helm never retries a first installation
-            // that failed. So the limit is set to the maximum.
+            // provider-helm never retries a failed first installation of a Release whose `rollbackLimit` is unset or
+            // reached, so the limit is set to the maximum.
             rollback_limit: i32::MAX,
             for_provider: helm::Parameters {
                 chart: self.owner.settings.chart(installation.chart),
                 namespace: installation.namespace.to_owned(),
                 skip_create_namespace: installation.namespace_exists,
                 wait: true,
-                // provider-helm gives up an installation after ten minutes, so Helm waits for the chart's objects for
-                // less. The duration is in the form in which provider-helm writes it back; in another form, Crossplane
-                // and the provider would overwrite each other's value.
+                // provider-helm gives up an installation after ten minutes, so Helm waits less than ten minutes for the
+                // chart's objects. The duration has the format in which provider-helm writes it back. With another
+                // format, Crossplane and provider-helm would overwrite each other's value.
                 wait_timeout: "8m0s",
                 values: installation.values,
             },
@@ -187,8 +187,9 @@ impl Part<'_> {
     }
 }
 
-/// Makes provider-kubernetes watch two sorts of Objects, so that it reports a change at once: those of parts for which
-/// other parts wait, unless mere existence makes them ready, and those that only observe an object of another program.
+/// Makes provider-kubernetes watch some Objects, so that it reports their changes at once. These are the Objects that
+/// only observe what another program creates, and the Objects of parts for which other parts wait. In such a part, an
+/// Object that is ready once it exists needs no watch.
 pub fn watch(plan: &mut Plan) {
     let waited_for = plan.waited_for();
     for resource in &mut plan.resources {

@@ -27,8 +27,8 @@ const READY: &str = "/tmp/ready";
 
 /// Keeper: a pod whose shell script keeps something in another program, such as Kafka Connect, as a claim asks for it.
 pub struct Keeper<'a> {
-    /// Part of the claim's plan to which the keeper's pod belongs. The `app` of the part is also the name of the
-    /// keeper's StatefulSet.
+    /// Part of the claim's plan to which the keeper's pod belongs. The value of the label `app` on the pod is also the
+    /// name of the keeper's StatefulSet.
     pub part: &'a Part<'a>,
     pub image: String,
     /// Shell script of a keeper, a pod that keeps another program as a claim asks for it. The pod's container runs the
@@ -41,14 +41,14 @@ pub struct Keeper<'a> {
     /// ConfigMap with files for the shell script of a keeper's pod, and the directory in the container at which they
     /// are mounted.
     pub files: Option<(&'a ConfigMap, &'static str)>,
-    /// Generation of the credentials that the shell script of a keeper's pod uses. A claim raises it after a rotation,
-    /// which restarts the pod.
+    /// Generation of the credentials that the shell script of a keeper's pod uses. The claim's author raises this
+    /// number after a rotation, which restarts the pod.
     pub credentials_generation: u32,
 }
 
 impl Keeper<'_> {
-    /// Two composed resources of a keeper: its StatefulSet, and an Object that observes its pod. Each has a key made of
-    /// the part's name, `key`, and `keeper` or `pod`.
+    /// Two composed resources of a keeper: its StatefulSet, and an Object that observes its pod. The key of each in the
+    /// composite consists of the name of the part, a hyphen, the argument `key`, and `keeper` or `pod`.
     pub fn resources(self, key: &str) -> [Resource; 2] {
         let part = *self.part;
         let seen = Pod {
@@ -97,8 +97,8 @@ impl Keeper<'_> {
         StatefulSetSpec {
             replicas: Some(1),
             selector: self.part.label_selector(),
-            // With the pod management policy `OrderedReady`, a StatefulSet does not replace a pod that was never ready
-            // when the pod template changes.
+            // The pod management policy is `Parallel`: with the default, `OrderedReady`, a StatefulSet whose pod never
+            // became ready does not replace this pod after a change of the pod template.
             pod_management_policy: Some("Parallel".to_owned()),
             template: PodTemplateSpec {
                 metadata: Some(ObjectMeta {

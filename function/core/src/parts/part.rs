@@ -21,7 +21,7 @@ pub const PART_OF: &str = "app.kubernetes.io/part-of";
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     pub owner: &'a Owner,
-    /// Name of the part in messages to users. The keys of the part's composed resources begin with it.
+    /// Name of the part, in messages to users and at the start of the keys of the part's composed resources.
     pub name: &'static str,
     /// Value of the label `app` on the part's pods, by which Services and network policies select the pods.
     pub app: &'a str,

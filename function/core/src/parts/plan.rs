@@ -55,7 +55,7 @@ pub struct Outage {
 }
 
 impl Plan {
-    /// Plan of these resources, each list of them with the phase to which the parts of its resources belong.
+    /// Plan from lists of composed resources. Each list comes with a phase, to which the parts of its resources belong.
     pub fn of(parts: impl IntoIterator<Item = (Phase, Vec<Resource>)>) -> Self {
         let mut plan = Self::default();
         for (phase, resources) in parts {
@@ -75,8 +75,8 @@ impl Plan {
         self.phases.get(part).copied()
     }
 
-    /// Images of the pods that the plan's own manifests describe. Helm charts in the plan bring further images, which
-    /// are unknown to it.
+    /// Images of the pods that the plan's own manifests describe. The list lacks the images of pods that come from Helm
+    /// charts in the plan.
     pub fn images(&self) -> BTreeSet<&str> {
         let pods = self.resources.iter().filter_map(|resource| resource.manifest().pointer("/spec/template/spec"));
         let containers = pods.flat_map(|pod| ["initContainers", "containers"].map(|list| pod.get(list)));
@@ -136,8 +136,9 @@ pub struct Resource {
 /// Kind and name by which Crossplane looks up an object in the host cluster for this function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a> {
-    /// Key under which the function's answer requires the lookup of the object: that of the composed resource with this
-    /// name.
+    /// Key under which the function's answer requires the lookup of an object by kind and name, and under which
+    /// Crossplane returns the object. The key is `former-lock` for the lookup of a lock by its former name, else the
+    /// key of the composed resource with that kind and name.
     pub key: &'a str,
     pub api_version: &'a str,
     pub kind: &'a str,
@@ -211,14 +212,14 @@ impl Resource {
         match (name, namespace) {
             (Some(name), Some(namespace)) => format!("{kind} {name} in namespace {namespace}"),
             (Some(name), None) => format!("{kind} {name}"),
-            // A manifest has no name in the plan where Crossplane generates the name. Messages give the key of the
+            // In the plan, a manifest has no name if Crossplane generates the name. Messages then give the key of the
             // composed resource instead.
             (None, _) => format!("{kind} {}", self.key),
         }
     }
 
     /// Field of the composed resource's manifest from which pods are made; a change of the field restarts the pods. A
-    /// Job counts as having none, because a changed Job is another resource.
+    /// Job counts as having no such field, because a changed Job is another resource.
     pub fn pods(&self) -> Option<Pods<'_>> {
         let manifest = self.manifest();
         let text = |field: &str| manifest.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -248,7 +249,8 @@ impl Resource {
     }
 }
 
-/// Field of a manifest from which pods are made, by the way in which a change of the field replaces the pods.
+/// Field of a manifest from which pods are made. Each variant stands for one way in which a change of the field
+/// replaces the pods.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Pods<'a> {
     /// Pod template of a Deployment or StatefulSet. The old pod ends before the new one starts, because two pods cannot
@@ -265,14 +267,15 @@ pub enum Pods<'a> {
 /// Cluster in which the manifest of a composed resource is applied: the host cluster or a virtual cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
-    /// Place of a composed resource's manifest: the host cluster, in which Crossplane runs.
+    /// The manifest of the composed resource is applied in the host cluster, in which Crossplane runs.
     Host,
-    /// Place of a composed resource's manifest: the virtual cluster of the claim's environment.
+    /// The manifest of the composed resource is applied in the virtual cluster of the claim's environment.
     Inside,
 }
 
-/// Criterion by which a composed resource counts as ready. Where a kind reports an observed generation, the criterion
-/// compares it with the generation, so that a status from before a change does not count.
+/// Criterion by which a composed resource counts as ready. For a kind that reports an observed generation, the
+/// criterion compares the observed generation with the present one, so that a status from before a change does not
+/// count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
     /// Criterion for kinds that report no status: a composed resource is ready once it exists.

@@ -44,8 +44,8 @@ pub struct Workload<'a> {
     pub init_containers: Vec<Container>,
     pub volumes: Vec<Volume>,
     pub security: PodSecurityContext,
-    /// Annotations of the pod template that restart the pod after a change of configuration or credentials. Without
-    /// them, such a change would leave the template equal, because it only refers to ConfigMaps and Secrets.
+    /// Annotations of the pod template that restart the pod after a change of configuration or credentials. The pod
+    /// template only refers to ConfigMaps and Secrets, so without the annotations it would stay the same.
     pub restart_on: BTreeMap<String, String>,
 }
 
@@ -187,8 +187,8 @@ pub fn container(name: &str, image: String, ports: &[Port]) -> Container {
     }
 }
 
-/// Environment variable of a container, with exactly this value. References such as `$(NAME)`, which the kubelet would
-/// replace, are escaped.
+/// Environment variable of a container with a literal value. References in the value, such as `$(NAME)`, which the
+/// kubelet would replace, are escaped.
 pub fn env(name: &str, value: impl AsRef<str>) -> EnvVar {
     EnvVar {
         name: name.to_owned(),
@@ -297,8 +297,8 @@ pub fn default_pod_security() -> PodSecurityContext {
     }
 }
 
-/// Security context of a container in a Knative service: that of [`confined`], with the seccomp profile of
-/// [`default_pod_security`], because pods of Knative services have no security context of their own.
+/// Security context of a container in a Knative service that needs no Linux capabilities and writes to its volumes
+/// only. It sets the seccomp profile too, because pods of Knative services have no security context of their own.
 pub fn confined_alone() -> SecurityContext {
     SecurityContext { seccomp_profile: default_pod_security().seccomp_profile, ..confined() }
 }
@@ -353,8 +353,8 @@ pub struct Task<'a> {
     pub needs_tmp: bool,
     pub memory: &'a str,
     pub deadline_seconds: i64,
-    /// Generation of the credentials that the Job's script uses. A claim raises it after a rotation, which runs the Job
-    /// again.
+    /// Generation of the credentials that the Job's script uses. The claim's author raises this number after a
+    /// rotation, which runs the Job again.
     pub credentials_generation: u32,
 }
 

@@ -19,7 +19,8 @@ use crate::claims::{iot_broker, realtime_system, vcluster_environment};
 use crate::schema::form;
 use crate::settings::input;
 
-/// Runs a generic test for each Rust type that users write: the spec of each claim, and the function's input.
+/// Runs a generic test for the Rust type of each object that users write: the spec of each claim, and the function's
+/// input.
 macro_rules! for_every_type {
     ($test:ident) => {
         $test::<vcluster_environment::claim::Spec>();
@@ -52,7 +53,7 @@ fn fullest(schema: &Value) -> Value {
     }
 }
 
-/// Example value for a schema in a test, as [`fullest`] makes it, with the required fields alone.
+/// Example value for a schema in a test, with the required fields alone.
 fn barest(schema: &Value) -> Value {
     let mut value = fullest(schema);
     if let Value::Object(fields) = &mut value {
@@ -79,7 +80,8 @@ fn defaults_are_those_of_serde() {
     for_every_type!(agree);
 }
 
-/// Keywords of a structural schema that the checker, the definitions and an API server all support.
+/// Keywords of a structural schema that this crate's schema checker, a CompositeResourceDefinition and an API server
+/// all support.
 const KNOWN: &[&str] = &[
     "additionalProperties",
     "anyOf",
@@ -157,8 +159,8 @@ fn every_pattern_compiles_and_has_words() {
     for_every_type!(compiles);
 }
 
-/// Calls `emit` with every variant of a test's value that differs in one field: the field is missing, or has one of the
-/// `strange` values.
+/// Calls `emit` with every variant of a test's value that differs in one field: the field is missing, or its value is
+/// replaced by one of the values in `strange`.
 fn variants(value: &Value, strange: &[Value], emit: &mut dyn FnMut(Value)) {
     for strange in strange {
         emit(strange.clone());
@@ -218,8 +220,8 @@ fn strange() -> Vec<Value> {
     strange
 }
 
-/// Paths of the fields in which the `jsonschema` crate finds a fault, in this crate's notation, for the comparison with
-/// the checker's faults.
+/// Paths of the fields in which the `jsonschema` crate finds a fault. They are written as this crate's schema checker
+/// writes them, so that a test can compare the faults of both.
 fn faulty_fields(validator: &jsonschema::Validator, value: &Value) -> BTreeSet<String> {
     let paths = validator.iter_errors(value).map(|error| {
         let path = path(&error);

@@ -2,14 +2,16 @@
 //! API server, and once in Rust, for a preview, which has no API server; a test proves that both give the same
 //! verdicts.
 //!
-//! The rules of each sort of claim are in `changes.rs` in the claim's folder. This module must not know any field.
+//! The rules of each kind of claim are in `changes.rs` in the folder of that kind. This module must not depend on any
+//! field.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::schema::size::Bytes;
 
-/// Function that decides about a change of a claim's field: whether the second value may replace the first one.
+/// Function that decides about a change of a claim's field: whether the second argument, the new value, may replace the
+/// first argument, the old value.
 pub type Verdict = fn(&Value, &Value) -> bool;
 
 /// Rule for changes of a claim's field: a CEL rule with `oldSelf`, as an entry of `x-kubernetes-validations` in a
@@ -63,7 +65,7 @@ impl Rule {
         Self::new("quantity(self).compareTo(quantity(oldSelf)) >= 0", |old, new| size(new) >= size(old), message)
     }
 
-    /// The same rule for changes of a field, for the schema of an object around the field; `field_path` leads from the
+    /// Rule for changes of a field, prepared for the schema of an object around the field; `field_path` leads from the
     /// object to the field.
     #[must_use]
     pub const fn at(self, field_path: &'static str) -> Self {

@@ -6,8 +6,8 @@ use std::fmt;
 
 use crate::text::readable::readable;
 
-/// Largest number of faults that one check of a claim or of the settings collects. Nobody reads more, and each fault
-/// costs as much as a message.
+/// Largest number of faults that one check of a claim or of the settings collects. Nobody reads more, and each further
+/// fault costs time and memory.
 pub const MOST_FAULTS: usize = 500;
 
 /// Largest length of a fault's field path and of its message, in characters; longer text is cut. Only quoted user input

@@ -40,7 +40,8 @@ pub struct Form {
     pub words: &'static str,
 }
 
-/// Pattern of a form for texts, as attributes of `schemars` take it.
+/// Prints a form for texts as its pattern, so that a `schemars` attribute can name the form: `schemars` calls
+/// `to_string` on it.
 impl fmt::Display for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.pattern)
@@ -58,7 +59,7 @@ macro_rules! forms {
 
 forms! {
     /// Pattern for a text in a claim or the settings that must be an RFC 1035 label: a valid name of a namespace, a
-    /// Service or a virtual cluster. The schema limits the length beside the pattern.
+    /// Service or a virtual cluster. The pattern does not limit the length of the text; the schema of each field does.
     DNS_LABEL = r"^[a-z]([-a-z0-9]*[a-z0-9])?$",
         "lower-case letters, digits and hyphens, with a letter first and no hyphen last";
     /// Pattern for a text in a claim or the settings that must be a DNS name, with one label or more.
@@ -119,12 +120,12 @@ forms! {
     r")?/[-._~!$&'()*+,;=:@%/?a-zA-Z0-9]*\.(jar|zip)$"
 ),
         "an address that starts with https:// and a server's name, with a port from 1 to 65535 if need be, and ends in .jar or .zip; without user, IP address and white space";
-    /// Pattern for the name of a secret store entry in a claim: a path whose parts no secret store resolves to another
-    /// entry.
+    /// Pattern for the name of a secret store entry in a claim: a path with `/` between its parts. No part is empty or
+    /// consists of dots alone, because a secret store could resolve a path with such parts to another entry.
     REMOTE_KEY = concat!("^/?", segment!(), "(/", segment!(), ")*$"),
         "the parts of a path with / between them, each of letters, digits, hyphens, underscores and dots, and not of dots alone";
-    /// Pattern for an entry in the settings' list of secret store entries that claims may name. Such an entry is itself
-    /// a pattern for one name or many: see [`crate::schema::remote_key`].
+    /// Pattern that each text in the settings' list of allowed secret store entries must match. Each text of that list
+    /// is itself a pattern, for the names of one or more entries: see [`crate::schema::remote_key`].
     REMOTE_KEY_PATTERN = concat!(r"^/?((", segment!(), r"|\{claimNamespace\})/)*(", segment!(), r"|\{claimNamespace\}|\*)$"),
         "the parts of a path with / between them, each {claimNamespace} or of letters, digits, hyphens, underscores and dots; the last one may be *";
     /// Pattern for the property of a secret store entry in a claim: one key, without characters that a secret store
@@ -144,8 +145,8 @@ forms! {
     /// Pattern for an MQTT topic in a claim, without wildcards.
     MQTT_TOPIC = concat!("^[^", no_level!(), "]+$"),
         "an MQTT topic without the wildcards + and #, without spaces and control characters";
-    /// Pattern for an MQTT topic filter in a claim: a level is a wildcard as a whole or has none, and `#` is the last
-    /// level.
+    /// Pattern for an MQTT topic filter in a claim: each level is either a wildcard or a text without wildcards, and
+    /// the wildcard `#` is the last level.
     MQTT_FILTER = concat!(r"^((\+|[^/", no_level!(), r"]*)/)*(\+|#|[^/", no_level!(), "]+)$"),
         "an MQTT topic filter without spaces and control characters, where + and # each take a whole level and # is last, such as health/+/data";
     /// Pattern for an MQTT topic filter in a claim that a bridge to Kafka subscribes to, without characters that the
@@ -163,15 +164,16 @@ forms! {
         "a Snowflake identifier that needs no quotes: letters, digits, underscores and $, with no digit and no $ first";
 }
 
-/// CEL rule with the pattern [`REMOTE_KEY`], for the name of a secret store entry in a claim's object with the fields
-/// `remoteKey` and `secretRef`. The rule does not apply where `secretRef` is set.
+/// CEL rule for an object in a claim that names a secret store entry in `remoteKey`, or a Secret in `secretRef`.
+/// Without `secretRef`, the rule requires `remoteKey` to match the pattern [`REMOTE_KEY`].
 pub const REMOTE_KEY_RULE: &str =
     concat!("has(self.secretRef) || self.remoteKey.matches('^/?", segment!(), "(/", segment!(), ")*$')");
-/// CEL rule with the pattern [`REMOTE_PROPERTY`], for the property of a secret store entry in a claim's object with the
-/// fields `property` and `secretRef`. The rule does not apply where `secretRef` is set.
+/// CEL rule for an object in a claim that names a property of a secret store entry in `property`, or a Secret in
+/// `secretRef`. Without `secretRef`, the rule requires `property` to match the pattern [`REMOTE_PROPERTY`].
 pub const REMOTE_PROPERTY_RULE: &str = "has(self.secretRef) || self.property.matches('^[-_a-zA-Z0-9]+$')";
 
-/// Description, for messages, of the form for texts that has this regular expression; `None` for an unknown one.
+/// Description of the form for texts whose regular expression is `pattern`, for messages; `None` if no form has that
+/// expression.
 pub fn words(pattern: &str) -> Option<&'static str> {
     ALL.iter().find(|form| form.pattern == pattern).map(|form| form.words)
 }

@@ -7,16 +7,16 @@ pub fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
 }
 
-/// JSON schema of what a value contains, with a suffix for its path: `[]` for a list's items, `.<name>` for a map's
-/// entries. Any other schema is returned itself, without a suffix.
+/// Schema of one item or entry, from the JSON schema of a list or a map, with the suffix that the item or entry has in
+/// the path of a field: `[]` or `.<name>`. Any other JSON schema is returned itself, with an empty suffix.
 pub fn below(schema: &Value) -> (&'static str, &Value) {
     let items = schema.get("items").map(|item| ("[]", item));
     let entries = || schema.get("additionalProperties").map(|entry| (".<name>", entry));
     items.or_else(entries).unwrap_or(("", schema))
 }
 
-/// Type name, in this function alone, for values whose JSON schema has `x-kubernetes-int-or-string`: a whole number or
-/// text.
+/// Name that this project gives to the type of a value whose JSON schema has `x-kubernetes-int-or-string`: the value is
+/// a whole number or text. JSON schema has no name for that type.
 pub const INT_OR_STRING: &str = "int-or-string";
 
 /// Type that a JSON schema declares for its values, or [`INT_OR_STRING`].
@@ -25,7 +25,7 @@ pub fn type_of(schema: &Value) -> Option<&str> {
     if is_either { Some(INT_OR_STRING) } else { text(schema, "type") }
 }
 
-/// Text that is the value of a JSON schema's keyword, such as `pattern`; `None` for another value.
+/// Text in a JSON schema's keyword, such as `pattern`; `None` if the schema has no such keyword, or no text in it.
 pub fn text<'a>(schema: &'a Value, keyword: &str) -> Option<&'a str> {
     schema.get(keyword).and_then(Value::as_str)
 }
@@ -65,8 +65,8 @@ pub fn strings<'a>(schema: &'a Value, keyword: &str) -> impl Iterator<Item = &'a
     names.into_iter().flatten().filter_map(Value::as_str)
 }
 
-/// Whether a value has the type, the choice and the range that its JSON schema asks for. Fields and items inside the
-/// value are not checked.
+/// Whether a value has the type that its JSON schema asks for, is one of the schema's choices (`enum`), and lies within
+/// the schema's range. Fields and items inside the value are not checked.
 pub fn is_fit(schema: &Value, value: &Value) -> bool {
     let is_choice = |options: &Vec<Value>| options.contains(value);
     let is_within = |number: f64| Limits::of(schema, "minimum", "maximum").admit(number);

@@ -1,5 +1,5 @@
 //! Messages about faults in claims and settings: the one module that turns a broken rule into a sentence for the author
-//! of the value.
+//! of the claim or of the settings.
 
 use serde_json::Value;
 
@@ -12,8 +12,8 @@ const SHOWN: usize = 60;
 /// Kubernetes accepts is longer.
 const LONGEST_NAME: usize = 320;
 
-/// Largest number of field names that a message lists where an object is expected. More names would hide the message's
-/// meaning.
+/// Largest number of an object's fields whose names are in the message for an author who wrote another type in place of
+/// the object. The message about an object with more fields names none, because many names would hide the meaning.
 const MOST_FIELDS: usize = 6;
 
 /// Step of a field's path in a fault, from a value to what it contains: the name of a field, or the index of an item.
@@ -42,8 +42,8 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-'))
 }
 
-/// Message about a value that has another type than its schema asks for. `fields` are the names in the object that is
-/// expected.
+/// Message about a value that has another type than its schema asks for. If the schema asks for an object, `fields` has
+/// the names of the object's fields.
 pub fn wrong_type(expected: &str, fields: &[&str], value: &Value) -> String {
     let expected = match expected {
         "object" if (1..=MOST_FIELDS).contains(&fields.len()) => &format!("a set of fields ({})", fields.join(", ")),
@@ -98,8 +98,8 @@ pub fn wrong_count(limits: &Limits, count: usize) -> String {
 }
 
 pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
-    // Double braces in a claim's value come from a template that was not rendered, so the message suggests to render
-    // it.
+    // Double braces in a claim's value come from a template that was not rendered, so the message about a wrong value
+    // with double braces suggests to render the template.
     let remedy = if content.contains("{{") { ": render the template first" } else { "" };
     let content = shown(&Value::String(content.to_owned()));
     match words {
@@ -108,8 +108,8 @@ pub fn wrong_form(words: Option<&str>, pattern: &str, content: &str) -> String {
     }
 }
 
-/// Message about a number or boolean in place of a text, for a value that would not match the text's pattern in quotes
-/// either.
+/// Message about a number or boolean in a field that takes text, where quotes around the number or boolean would not
+/// help: the quoted text would not match the field's pattern either.
 pub fn other_form(words: &str, value: &Value) -> String {
     format!("must be {words}, not {}", kind_and_value(value))
 }
@@ -132,8 +132,8 @@ pub fn unknown(what: &str, nearest: Option<&str>, known: &[&str]) -> String {
     }
 }
 
-/// First sentence of a field's or claim's description in its schema, without the full stop, where a message or a
-/// definition has room for one sentence.
+/// First sentence of a field's or claim's description, without the full stop. Messages about missing fields quote this
+/// sentence alone, and so do the ComponentDefinitions for KubeVela.
 pub fn first_sentence(description: &str) -> &str {
     let paragraph = description.split("\n\n").next().unwrap_or(description);
     let sentence = paragraph.split(". ").next().unwrap_or(paragraph);

@@ -1,4 +1,5 @@
-//! Schemas of the Rust types that users write, and what follows from them: validation, messages, and rules for changes.
+//! JSON schemas of the Rust types of claims and settings, and what follows from the schemas: validation, messages, and
+//! rules for changes.
 
 #[cfg(test)]
 mod agreement;

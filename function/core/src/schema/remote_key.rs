@@ -1,17 +1,18 @@
 //! Check of the entries in the platform team's secret store that a claim names.
 //!
-//! A secret store returns any entry to any caller. A claim therefore names an entry by plain parts of a path, which no
-//! secret store resolves to another entry, and a pattern in the settings must match the name.
+//! A secret store returns any entry to any caller. A pattern in the settings must therefore match the name of the
+//! entry. The name must not have parts such as `..`, by which a secret store could find another entry.
 
 use crate::schema::form::{Form, REMOTE_KEY, REMOTE_PROPERTY};
 
-/// Part of a pattern in the settings for secret store entries, in place of which the namespace of the claim is put.
+/// Placeholder for the namespace of the claim, in the settings' patterns for the names of secret store entries.
 pub const CLAIM_NAMESPACE: &str = "{claimNamespace}";
-/// Last part of a pattern in the settings for secret store entries, which matches any rest of an entry's path.
+/// Last part of a pattern for the names of secret store entries, in the settings: `*` matches all further parts of a
+/// name.
 const REST: &str = "*";
 
-/// Message about the property of a secret store entry that a claim must not name; `None` for an allowed one. A secret
-/// store may read such a text as a path, a wildcard or a query.
+/// Message about the name of a property in a secret store entry, if a claim must not use the name; `None` for an
+/// allowed name. A secret store may read a refused name as a path, a wildcard or a query.
 pub fn wrong_property(property: &str) -> Option<String> {
     let plain = !property.is_empty() && property.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     (!plain).then(|| not(REMOTE_PROPERTY, property))
@@ -58,8 +59,8 @@ fn admits(pattern: &str, key: &str, claim_namespace: &str) -> bool {
     for part in pattern.split('/') {
         let Some(given) = key.next() else { return false };
         let same = match part {
-            // The part `*` of a pattern for secret store entries does not match the empty part before a leading slash
-            // of an entry's name. The check of plain parts has refused every other empty part.
+            // The pattern `*` does not match an entry's name with a leading slash such as `/a`, whose first part is
+            // empty. Names with an empty part in any other place are refused before they are compared with patterns.
             REST => return !given.is_empty(),
             CLAIM_NAMESPACE => given == claim_namespace && !given.is_empty(),
             part => given == part,

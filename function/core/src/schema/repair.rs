@@ -1,8 +1,9 @@
 //! Mended claims: copies of a claim's spec in which replacements stand for all values that the schema refuses, so that
 //! the checks after the schema can read the other values.
 //!
-//! No resource is composed from a mended spec. A fault in it may be about a replacement, so a spec is mended in two
-//! ways: a fault that both ways have is about something that the author wrote.
+//! No resource is composed from a mended spec. A check of a mended spec can find a fault in a replacement. Two copies
+//! with different replacements are therefore checked: a fault that both copies have is about a value that the author
+//! wrote.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +14,11 @@ use super::keywords::{is_fit, properties, strings, type_of};
 /// Way to choose replacements for the values of a claim that its schema refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// Replacement of a refused value in a claim by its default, or else by the first choice or a small value of the
-    /// type.
+    /// First way to replace a refused value in a claim: by the schema's default, or else by the first choice of an enum
+    /// or a small value of the schema's type.
     Least,
-    /// Replacement of a refused value in a claim by another value: the last choice, the opposite boolean, another
-    /// number, or an empty text or list.
+    /// Second way to replace a refused value in a claim: by the last choice of an enum, the opposite of a boolean's
+    /// default, a number that is not the default, or an empty text or list.
     Other,
 }
 
@@ -50,8 +51,8 @@ fn mended_fields(schema: &Value, fields: &Map<String, Value>, way: Way) -> Value
     known.iter().filter_map(of).collect()
 }
 
-/// Integer for a number without a fraction, which serde requires of an integer field: numbers in a claim reach the
-/// function as floats, whatever their author wrote.
+/// Integer for a number without a fraction. Numbers in a claim reach the function as floats, but serde accepts only an
+/// integer in an integer field.
 fn whole(number: Option<f64>) -> Option<i64> {
     let number = number.filter(|number| number.fract() == 0.0 && number.abs() < 9e15)?;
     #[allow(clippy::cast_possible_truncation, reason = "a whole number within the exact range")]

@@ -10,8 +10,8 @@ const SCHEMAS: &str = "_schemas";
 /// Names that Kafka rejects for its topics, because file systems read them as directories.
 const DIRECTORIES: [&str; 2] = [".", ".."];
 
-/// CEL rule against reserved names of Kafka topics, for the schema of a claim's field, with the same verdicts as
-/// [`refused`].
+/// CEL rule against reserved names of Kafka topics, for the schema of a claim's field. The rule refuses the same names
+/// as the Rust function [`refused`].
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Rule {
     rule: &'static str,

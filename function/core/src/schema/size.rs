@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::schema::form;
 
-/// Largest number of cores that the schema of a CPU field in a claim or the settings allows, for an author who writes a
-/// number instead of text.
+/// Largest number of cores that a CPU field in a claim or the settings accepts as a number. For cores as text, the
+/// field has a pattern.
 const MOST_CORES: u64 = 9999;
 
 /// Amount of CPU, counted in thousandths of a core.
@@ -36,8 +36,8 @@ impl Cpu {
         Some(Self { thousandths })
     }
 
-    /// CPU limit of a container that requests this amount of CPU: four times as much, in whole cores, and at least one
-    /// core. Most programs need that much for a moment when they start.
+    /// CPU limit of a container with a given CPU request: four times the request, rounded up to whole cores, and at
+    /// least one core. Most programs need that much for a moment when they start.
     #[must_use]
     pub fn limit(self) -> Self {
         let cores = self.thousandths.saturating_mul(4).div_ceil(1000).max(1);

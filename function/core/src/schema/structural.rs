@@ -31,8 +31,8 @@ impl Transform for Structural {
         name_variants(node);
         bound_number(node);
         fold_description(node);
-        // `additionalProperties: false` and an empty `required` have no effect in a structural schema, and an API
-        // server rejects `additionalProperties` beside `properties`.
+        // `additionalProperties: false` and an empty `required` are removed. Neither has an effect in a structural
+        // schema, and an API server rejects `additionalProperties` beside `properties`.
         node.retain(|keyword, value| match keyword.as_str() {
             "additionalProperties" => value != &json!(false),
             "required" => value != &json!([]),
@@ -186,7 +186,7 @@ fn shorten(schema: &Value, value: &mut Value) {
     });
 }
 
-/// Order of the keywords in a schema of a definition: the order in which a reader looks for them.
+/// Order of the keywords in each schema of a CompositeResourceDefinition: the order in which a reader looks for them.
 const ORDER: &[&str] = &[
     "description",
     "type",
@@ -207,8 +207,8 @@ fn order_keywords(node: &mut Map<String, Value>) {
     let mut keywords: Vec<_> = std::mem::take(node).into_iter().collect();
     keywords.sort_by_key(|(keyword, _)| {
         let known = ORDER.iter().position(|known| known == keyword);
-        // Keywords with nested schemas come last in each schema of a definition, so that the schema's other keywords
-        // are together.
+        // Keywords with nested schemas come last in each schema of a CompositeResourceDefinition. Otherwise a long
+        // nested schema would separate the other keywords.
         let nests = keyword == "properties" || keyword == "items";
         known.unwrap_or(ORDER.len() + usize::from(nests))
     });

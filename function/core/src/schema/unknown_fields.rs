@@ -65,8 +65,9 @@ pub fn unknown(what: &str, name: &str, known: &[&str]) -> String {
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_lowercase();
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase());
-    // Two names differ by at least the difference of their lengths. Names whose lengths are further apart than 3 to 5
-    // cannot reach the similarity `ALIKE`, so a very long name is not compared.
+    // The lengths of two names limit their similarity: if the shorter name has fewer than 3/5 of the longer name's
+    // characters, the similarity is below 0.6 (`ALIKE`). Such pairs are not compared, because comparing very long names
+    // takes time.
     let of_alike_length = |known: &str| {
         let (one, other) = (name.chars().count(), known.chars().count());
         one.min(other) * 5 >= one.max(other) * 3

@@ -2,8 +2,8 @@
 //! author of the value.
 //!
 //! An API server validates a claim by itself, but a preview has no API server, and a composite that was stored under an
-//! older schema was not validated against this one. The claim is checked as written: a missing field is a fault only
-//! where the schema requires it.
+//! older schema was not validated against the current one. The claim is checked as written: a missing field is a fault
+//! only where the schema requires it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -36,8 +36,8 @@ impl Checker {
         Self { schema, patterns, changes: &[] }
     }
 
-    /// Checker of claims that applies rules for changes: all those that the checker's schema contains in CEL, as
-    /// functions in Rust.
+    /// Adds rules for changes to a checker of claims: `changes` has a Rust rule for each CEL rule of the schema that
+    /// compares a field's new value with the former one.
     #[must_use]
     pub fn with_changes(self, changes: &'static [Rule]) -> Self {
         Self { changes, ..self }
@@ -86,7 +86,7 @@ impl Checker {
 pub struct Verdict {
     pub faults: Vec<Fault>,
     /// Whether a list or map in the checked value has more entries than its schema allows, or the value has
-    /// [`MOST_FAULTS`] faults. Further checks of the value are skipped, because their time would have no bound.
+    /// [`MOST_FAULTS`] faults. If so, further checks of the value are skipped, because their time would have no bound.
     pub overfull: bool,
 }
 

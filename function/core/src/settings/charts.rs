@@ -1,5 +1,5 @@
-//! Contents of each pinned Helm chart: the images that are pulled for it, and its pods that do not follow `scheduling`
-//! in the settings.
+//! Contents of each pinned Helm chart: the images that are pulled for it, and those of its pods to which the node
+//! selector and tolerations of the settings (`scheduling`) do not apply.
 //!
 //! The archives of Helm charts cannot be fetched where this project is built, so this file lists their contents, and
 //! `make charts` compares the list with the charts wherever the charts' repositories are reachable. An entry of the
@@ -7,16 +7,16 @@
 
 use crate::settings::pins::Chart;
 
-/// Contents of a Helm chart: the images that the chart brings, and its pods that do not follow `scheduling` in the
-/// settings.
+/// Contents of a Helm chart: the images that the chart brings, and those of its pods to which the node selector and
+/// tolerations of the settings (`scheduling`) do not apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Brought {
     /// Version at which a Helm chart was rendered to find the chart's images and pods.
     pub version: &'static str,
     /// SHA-256 checksum of a Helm chart's archive, in hexadecimal digits.
     pub archive: &'static str,
-    /// Images in the rendered manifests of a Helm chart, with the values that this function composes and without a
-    /// registry mirror.
+    /// Images that containers in the manifests of a Helm chart name. The manifests are rendered with the Helm values
+    /// that this function composes, without a registry mirror.
     pub images: &'static [&'static str],
     /// Images of a Helm chart that no container in the chart's rendered manifests names. The chart's programs start,
     /// inject or install these images.
@@ -26,8 +26,8 @@ pub struct Brought {
     pub elsewhere: &'static [&'static str],
 }
 
-/// Contents of a Helm chart at its pinned version: the images that the chart brings, and its pods that do not follow
-/// `scheduling` in the settings.
+/// Contents of a Helm chart at its pinned version: the images that the chart brings, and those of its pods to which the
+/// node selector and tolerations of the settings (`scheduling`) do not apply.
 pub fn brought(chart: Chart) -> Brought {
     match chart {
         Chart::IstioBase => Brought {
@@ -48,7 +48,8 @@ pub fn brought(chart: Chart) -> Brought {
             version: "1.30.4",
             archive: "b662db852bfec2994725eb478c2e89fe6e73729aeb7ab90352d8042928fa20ce",
             images: &[],
-            // The Helm chart of Istio's gateway names no image of the gateway: istiod sets the image.
+            // The Helm chart of Istio's gateway names no image: istiod's webhook injects the image of the proxy into
+            // the gateway's pod.
             later: &["registry.istio.io/release/proxyv2:1.30.4"],
             elsewhere: &[],
         },
@@ -78,7 +79,8 @@ pub fn brought(chart: Chart) -> Brought {
         Chart::Postgres => Brought {
             version: "1.6.7",
             archive: "5ec6b98d162f2eee975ff1b687a51730df570a36beb938e247f035a0ae1ea24e",
-            // The image of the PostgreSQL chart has a pin of its own under `images.pins`, `Image::Postgres`.
+            // A preview lists the image of the PostgreSQL chart once, by the image's own pin (`postgres` under
+            // `images.pins`), and not as an image of the chart.
             images: &["docker.io/library/postgres:17.11"],
             later: &[],
             elsewhere: &[],

@@ -4,7 +4,8 @@ use std::fmt;
 
 /// Registry of a container image whose reference names no registry: Docker Hub.
 const DOCKER_HUB: &str = "docker.io";
-/// Host name of Docker Hub's API, by which Knative calls the registry; references of container images say `docker.io`.
+/// Host name to which Knative sends its requests to Docker Hub. In references of container images, Docker Hub has the
+/// name `docker.io`.
 const DOCKER_HUB_HOST: &str = "index.docker.io";
 
 /// Reference of a container image, taken apart into name, tag and digest.
@@ -51,9 +52,9 @@ impl ImageReference {
         }
     }
 
-    /// Registry and repository of a container image, for a Helm chart that joins its values for them with a slash. The
-    /// first part of a path on Docker Hub stands in the place of the registry, because the joined text is then the
-    /// reference as it was written.
+    /// Registry and repository of a container image, for a Helm chart that has a value for each and joins the two with
+    /// a slash. For a reference without a registry, such as `library/postgres:17`, the first part `library` takes the
+    /// place of the registry, so that the chart's joined text is the same reference.
     pub fn name_in_two(&self) -> (&str, &str) {
         self.name.split_once('/').unwrap_or((DOCKER_HUB, &self.name))
     }
@@ -65,8 +66,8 @@ impl ImageReference {
         self.digest.as_ref().map_or_else(|| tag.to_owned(), |digest| format!("{tag}@{digest}"))
     }
 
-    /// Registry and repository of a container image; `None` for an image on Docker Hub whose reference names no
-    /// registry. The first part of a reference is a registry only if it has a dot or a port, or is `localhost`.
+    /// Registry and repository of a container image whose reference names a registry; `None` for any other image, which
+    /// is on Docker Hub. The first part of a reference is a registry only if it has a dot or a port, or is `localhost`.
     fn registry(&self) -> Option<(&str, &str)> {
         let is_registry = |first: &str| first.contains(['.', ':']) || first == "localhost";
         self.name.split_once('/').filter(|(first, _)| is_registry(first))
@@ -81,8 +82,8 @@ impl fmt::Display for ImageReference {
     }
 }
 
-/// Two halves of an image reference: before the separator at the index `sign` and behind it, or the whole text where
-/// there is no separator.
+/// Splits an image reference at the index of a separator: the text before the separator, and the text behind it.
+/// Without an index, the first text is the whole reference and the second is `None`.
 fn cut(text: &str, sign: Option<usize>) -> (&str, Option<&str>) {
     sign.map_or((text, None), |sign| (&text[..sign], Some(&text[sign + 1..])))
 }

@@ -1,5 +1,5 @@
-//! Types of the function's input, as a Composition contains it and before its check: what the platform team decides for
-//! every claim.
+//! Rust types of the composition function's unchecked input. A Composition contains the input: what the platform team
+//! decides for every claim.
 
 use std::collections::BTreeMap;
 
@@ -73,10 +73,11 @@ pub struct Input {
     pub telemetry: Telemetry,
     /// Time after which Crossplane calls the function again for a claim.
     pub ttl: Ttl,
-    /// Whether provider-kubernetes watches the resources that others wait for. Default: false, where
-    /// provider-kubernetes looks every 30 seconds at the resources that are not ready yet, which adds up along a chain
-    /// of parts that wait for each other. Watching needs provider-kubernetes to be started with `--enable-watches`, an
-    /// alpha feature, and its ProviderConfigs to be allowed to list and watch the kinds.
+    /// Whether provider-kubernetes watches the resources that others wait for, and those that it only observes.
+    /// Default: false, where provider-kubernetes looks every 30 seconds at the resources that are not ready yet, which
+    /// adds up along a chain of parts that wait for each other. Watching needs provider-kubernetes to be started with
+    /// `--enable-watches`, an alpha feature, and its ProviderConfigs to be allowed to list and watch the kinds of these
+    /// resources.
     pub watch: bool,
 }
 
@@ -171,16 +172,17 @@ impl Default for SecretStore {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
-    /// Storage of all volumes of a claim together, in Mi, Gi or Ti. The volume of a virtual cluster's control plane
-    /// belongs to the chart of the virtual cluster, and does not count.
+    /// Largest amount of storage that all volumes of a claim may request together, in Mi, Gi or Ti. The volume of a
+    /// virtual cluster's control plane belongs to the chart of the virtual cluster, and does not count.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub storage: String,
-    /// CPU requests of all pods of a claim together, in cores or thousandths of a core. Pods count at their largest
-    /// scale, and pods of charts as far as the function sets their requests.
+    /// Largest amount of CPU that all pods of a claim may request together, in cores or thousandths of a core. Pods
+    /// count at their largest scale, and pods of charts as far as the function sets their requests.
     #[serde(deserialize_with = "cpu_as_written")]
     #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
-    /// Memory requests of all pods of a claim together, in Mi, Gi or Ti, counted like the CPU requests.
+    /// Largest amount of memory that all pods of a claim may request together, in Mi, Gi or Ti. Pods count at their
+    /// largest scale, and pods of charts as far as the function sets their requests.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub memory: String,
     /// Largest number of topics in a real-time system, 1 to 200.
@@ -295,10 +297,11 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct VirtualCluster {
-    /// Whether the control planes of virtual clusters run as user 12345 in place of root, as vCluster's makers test it.
-    /// Default: false. A change restarts every control plane. The volumes of the control planes are handed to the group
-    /// of that user when they are mounted. Where a storage driver does not do that, as for volumes of a path on a node,
-    /// files that root has written cannot be read any more, so set the field before the first environment.
+    /// Whether the control planes of virtual clusters run as user 12345 in place of root. vCluster's makers test
+    /// virtual clusters with this user. Default: false. A change restarts every control plane. The volumes of the
+    /// control planes are handed to the group of that user when they are mounted. Where a storage driver does not do
+    /// that, as for volumes of a path on a node, files that root has written cannot be read any more, so set the field
+    /// before the first environment.
     pub run_as_non_root: bool,
 }
 
@@ -326,9 +329,9 @@ pub struct Telemetry {
     /// Whether Metabase reports its usage to its makers, and asks for newer versions of itself. Default: false, where
     /// Metabase does neither, whatever its administrator chooses.
     pub metabase: bool,
-    /// Whether Grafana reports its usage to its makers, asks for newer versions of itself and of its plugins, fetches
-    /// the plugins that its makers add at each start, pictures of its users by the hash of their address, and its
-    /// makers' news. Default: false.
+    /// Whether Grafana sends requests to servers on the internet: to report its usage to its makers, to ask for newer
+    /// versions of itself and of its plugins, to fetch its makers' news, to fetch pictures of its users by the hash of
+    /// their e-mail address, and to install, at each start, the plugins that its makers preselect. Default: false.
     pub grafana: bool,
 }
 

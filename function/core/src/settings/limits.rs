@@ -84,8 +84,8 @@ impl Limits {
         Self { most, topics: limits.topics, users: limits.users }
     }
 
-    /// Faults of a claim whose demand exceeds limits of the platform team: one for each limit, at the field that
-    /// requests most of the amount.
+    /// Faults of a claim whose demand for storage, CPU or memory exceeds limits of the platform team: one fault for
+    /// each exceeded limit, at the field that requests the most.
     pub fn exceeded(&self, demand: &Demand, levers: &[Lever]) -> Vec<Fault> {
         let storage =
             self.too_much(demand, levers, |of| of.storage, |sum| format!("{} of storage", sum.words()), "storage");

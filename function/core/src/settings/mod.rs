@@ -85,8 +85,8 @@ impl Settings {
         Self::check(input)
     }
 
-    /// Settings of the platform team, or the faults against those rules for the function's input that the input's
-    /// schema cannot express.
+    /// Settings of the platform team from the function's input, or the faults of the input: one fault for each value
+    /// that breaks a rule which the input's schema cannot express.
     pub fn check(mut input: Input) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         unknown_pins(&mut faults, "input.images.pins", input.images.pins.keys(), &Image::ALL.map(Image::name));
@@ -184,8 +184,8 @@ impl Settings {
     }
 }
 
-/// Warning of a preview that names the images without a digest, which can be replaced in their registry; `None` if all
-/// have a digest.
+/// Warning of a preview about images without a digest; `None` if all images have one. The registry of an image without
+/// a digest can serve another image under the same tag.
 pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let names: BTreeSet<&str> = images.into_iter().filter(|image| !image.contains("@sha256:")).collect();
     if names.is_empty() {
@@ -225,8 +225,9 @@ fn unknown_pins<'a>(faults: &mut Vec<Fault>, field: &str, names: impl Iterator<I
     }
 }
 
-/// Collects faults of the node labels and tolerations in the settings. Both also become values of Helm charts, some of
-/// which execute values as templates. A text that Kubernetes accepts as a label or a taint is never a template.
+/// Collects faults of the node labels and tolerations in the settings: texts that Kubernetes would refuse. The labels
+/// and tolerations also become values of Helm charts, and some charts execute values as templates. A text that
+/// Kubernetes accepts as a label or a taint is never a template, so the settings cannot pass a template to a chart.
 fn scheduling(faults: &mut Vec<Fault>, scheduling: &Scheduling) {
     const KEY: &str = "must be a label's key: a name of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be";
     const VALUE: &str = "must be a label's value: at most 63 letters, digits, hyphens, underscores and dots, with a letter or a digit first and last";

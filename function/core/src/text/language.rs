@@ -116,9 +116,10 @@ impl Language for Placeholders {
     }
 }
 
-/// Language of a name in KCQL, by which a Lenses connector is told which topics it copies to which. Names are in
-/// backquotes, which a name with a dot or a name that is a keyword needs. Backquotes and semicolons in a name are
-/// replaced: a backquote would end the name, and the connector splits statements at semicolons before it parses them.
+/// Language of a name in KCQL, in which the configuration of a Lenses connector names the topics between which the
+/// connector copies messages. Names are in backquotes, which a name with a dot or a name that is a keyword needs.
+/// Backquotes and semicolons in a name are replaced: a backquote would end the name, and the connector splits
+/// statements at semicolons before it parses them.
 #[derive(Clone, Debug)]
 pub enum Kcql {}
 

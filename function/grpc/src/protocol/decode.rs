@@ -38,19 +38,22 @@ pub struct List<'a>(&'a [u8]);
 /// long as an API server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Extent of any object: all of its fields are read and checked.
+    /// Extent to which any object in a protobuf Struct is read and checked: all of its fields.
     Whole,
-    /// Extent of a Kubernetes resource: all of its fields are read and checked, except `metadata.managedFields`.
+    /// Extent to which a Kubernetes resource in a protobuf Struct is read and checked: all of its fields except
+    /// `metadata.managedFields`.
     Resource,
-    /// Extent of the fields that identify a Kubernetes resource and its owner: API version, kind and metadata are read
-    /// and checked, except `metadata.managedFields`.
+    /// Extent to which a Kubernetes resource in a protobuf Struct is read and checked for the identity of the resource
+    /// and of its owner: API version, kind, and metadata without `managedFields`.
     Head,
-    /// Extent of the metadata of a Kubernetes resource: all of its fields are read and checked, except `managedFields`.
+    /// Extent to which the metadata of a Kubernetes resource in a protobuf Struct is read and checked: all fields
+    /// except `managedFields`.
     Metadata,
 }
 
 impl Extent {
-    /// Extent to which a field's value is read if its object is read to this extent; `None` if the field is not read.
+    /// Extent to which the value of one field is read, if the object with the field is read to this extent; `None` if
+    /// the field is not read.
     fn below(self, name: &str) -> Option<Self> {
         match (self, name) {
             (Self::Resource | Self::Head, "metadata") => Some(Self::Metadata),

@@ -41,8 +41,8 @@ impl Flow {
         Self { room: Arc::new(Semaphore::new(units)), limit, patience }
     }
 
-    /// Body of a request that takes the request's share of the memory limit once the length of the request has arrived,
-    /// and the handle that holds the share.
+    /// Wraps the body of a request: once the length of the request has arrived, the wrapped body takes the request's
+    /// share of the memory limit. The second result is the handle that holds the share.
     pub fn receive(&self, body: Body) -> (Body, Room) {
         let room = Room::default();
         let received = Received {
@@ -80,13 +80,15 @@ impl Room {
 type Taking = Pin<Box<dyn Future<Output = Option<OwnedSemaphorePermit>> + Send>>;
 
 enum Stage {
-    /// Stage in receiving a request: its length prefix is incomplete, with the bytes of the prefix that have arrived.
+    /// Stage in receiving a request: the request's length prefix is incomplete. This variant contains the bytes of the
+    /// prefix that have arrived.
     Prefix(Vec<u8>),
-    /// Stage in receiving a request: it waits for its share of the memory limit, with the frame to pass on once the
-    /// share is free, the number of bytes that follow the frame, and the pending share.
+    /// Stage in receiving a request: the request waits for its share of the memory limit. This variant contains the
+    /// frame to pass on once the share is free, the number of the request's bytes after the frame, and the future that
+    /// takes the share.
     Waiting(Frame<Bytes>, usize, Taking),
-    /// Stage in receiving a request: its frames are passed on as they arrive, with the number of bytes that are still
-    /// to arrive.
+    /// Stage in receiving a request: the request's frames are passed on as they arrive. This variant contains the
+    /// number of bytes that are still to arrive.
     Rest(usize),
 }
 

@@ -18,8 +18,8 @@ pub struct Malformed {
 }
 
 impl Malformed {
-    /// Error about one part of a request, by the sort of the part and its name. The name is cut, because other people
-    /// choose names, of any length.
+    /// Error about one part of a request of Crossplane, with the sort of the part, such as observed resource, and the
+    /// part's name. A long name is cut, because other people choose the names, which can have any length.
     pub fn of(subject: impl Into<String>, name: &str, flaw: Flaw) -> Self {
         let mut subject = subject.into();
         if !name.is_empty() {

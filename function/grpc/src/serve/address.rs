@@ -26,8 +26,8 @@ impl Address {
     }
 }
 
-/// Whether an error of opening a listening socket concerns the port itself, such as one that is in use. Another attempt
-/// with IPv4 in place of IPv6 does not help then.
+/// Whether a listening socket could not be opened because of its port: the port is in use, or the process may not open
+/// it. Another attempt with IPv4 in place of IPv6 does not help then.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::PermissionDenied)
 }

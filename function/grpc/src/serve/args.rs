@@ -18,8 +18,8 @@ pub struct Args {
     pub insecure: bool,
 
     /// Serve gRPC with mutual TLS from tls.crt, tls.key and ca.crt in this directory; Crossplane sets the environment
-    /// variable. A client must present a certificate that an authority in ca.crt signed. Changed files are used from
-    /// the next connection on
+    /// variable TLS_SERVER_CERTS_DIR. A client must present a certificate that an authority in ca.crt signed. Changed
+    /// files are used from the next connection on
     #[arg(long, value_name = "DIR", env = "TLS_SERVER_CERTS_DIR")]
     #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub tls_certs_dir: Option<PathBuf>,

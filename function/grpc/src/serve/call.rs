@@ -56,7 +56,8 @@ impl<F: RunFunction> RunFunction for Calls<F> {
         let subject = Subject::of(request.composite());
         self.metrics.called(&subject.kind, request.encoded_len());
         let tag = request.meta.as_ref().map(|meta| meta.tag.clone());
-        // Calls of the composition function share no state, so a panic cannot leave any state half changed.
+        // A panic in one call of the composition function is safe to catch: calls share no state, so the panic cannot
+        // leave any state half changed.
         let answer = panic::catch_unwind(AssertUnwindSafe(|| self.function.run(request))).unwrap_or_else(|_| {
             self.metrics.panicked();
             Ok(failed(tag.unwrap_or_default()))

@@ -118,8 +118,8 @@ impl Files {
         let chain = certificates(&self.certificate).with_context(unusable)?;
         let own = chain.first().map(ParsedCertificate::try_from).context("it holds no PEM certificate")??;
         let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
-        // rustls checks the validity period of a certificate before its issuer. There is no trusted authority here, so
-        // a certificate within its period always fails with an unknown issuer, and only errors about the period count.
+        // rustls checks the validity period of a certificate before its issuer. This check passes no trusted authority
+        // to rustls, so a certificate within its period always fails with an unknown issuer. That error is ignored.
         match verify(&own, &RootCertStore::empty(), &[], UnixTime::now(), algorithms) {
             Err(
                 error @ Error::InvalidCertificate(

@@ -22,8 +22,8 @@ use super::certificates::Certificates;
 /// socket for ever.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// Pause after a connection could not be accepted, as when the process has run out of sockets: before the next try,
-/// another connection must close.
+/// Pause between a failed attempt to accept a connection and the next attempt. If the process has run out of sockets,
+/// another connection has to close first.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
 
 /// Acceptor of connections from a listening socket. It passes the connections to the server until the server takes no
@@ -109,14 +109,15 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// Byte stream of a client's connection. The stream fails at the end of the connection's lifetime, even in the middle
 /// of a message.
 ///
-/// The HTTP server asks the client to reconnect some time before. The setting of tonic for clients that do not react is
-/// not used: with it, tonic closes the connection without asking.
+/// By tonic's setting `max_connection_age`, the server asks the client to reconnect before the lifetime ends. tonic's
+/// setting `max_connection_age_grace`, which also ends a connection, is not used: with it, tonic closes the connection
+/// without asking the client.
 pub struct Connection {
     stream: Box<dyn Stream>,
     info: TcpConnectInfo,
     lifetime: Instant,
-    /// Whether the client of the connection has sent anything. Until then, the time limit `HANDSHAKE` for silent
-    /// clients applies.
+    /// Whether the client of the connection has sent anything. The time limit `HANDSHAKE` applies to a client that has
+    /// sent nothing yet.
     spoken: bool,
     end: Pin<Box<Sleep>>,
     /// Permit of this connection in the limit for the number of connections, free again when the connection is dropped.

@@ -55,8 +55,8 @@ fn method(path: &str) -> Option<Method> {
     [RUN_FUNCTION, CHECK_HEALTH].into_iter().find(|known| known.grpc_service == service && known.grpc_method == method)
 }
 
-/// gRPC status code of a response. The headers of a rejected call have the code. An answered unary call has no code in
-/// its headers, but one after the message, which is OK.
+/// gRPC status code of a response. A rejected call has the code in the headers. An answered unary call has the code
+/// after the message and not in the headers; that code is always OK.
 fn code(headers: &HeaderMap) -> Code {
     headers.get(Status::GRPC_STATUS).map_or(Code::Ok, |status| Code::from_bytes(status.as_bytes()))
 }
@@ -66,8 +66,8 @@ fn too_large(limit: Size) -> Response {
     Status::resource_exhausted(message).into_http()
 }
 
-/// gRPC call in progress, which the metrics count. A call that is dropped before its answer was cancelled by its
-/// client.
+/// gRPC call in progress, which the metrics count. If a call is dropped before it is answered, the metrics count it as
+/// cancelled by its client.
 struct Call<'a> {
     metrics: &'a Metrics,
     method: Method,

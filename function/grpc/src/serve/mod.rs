@@ -54,7 +54,7 @@ const STREAMS: u32 = 8;
 const MOST_CONNECTIONS: usize = 12;
 
 /// Largest number of connections to the metrics page at once: from Prometheus, the kubelet, and any other client that
-/// reaches the port. After `PAGE_AGE` the server asks a client to reconnect.
+/// reaches the port. `PAGE_AGE` is the age of a connection at which the server asks the client to reconnect.
 const MOST_READERS: usize = 64;
 const PAGE_AGE: Duration = Duration::from_mins(5);
 
@@ -80,8 +80,8 @@ pub fn run<F: RunFunction>(function: F, args: &Args) -> anyhow::Result<()> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers.min(MOST_WORKERS))
-        // Each call of the composition function is answered on a blocking thread. More such threads than cores would
-        // answer no call sooner, and each call in progress holds memory.
+        // Each call of the composition function is answered on a blocking thread. The number of these threads is at
+        // most the number of cores: more threads would answer no call sooner, and each call in progress holds memory.
         .max_blocking_threads(workers.min(MOST_WORKERS))
         .enable_all()
         .build()

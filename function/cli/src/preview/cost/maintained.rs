@@ -1,6 +1,6 @@
 //! Connectors in Kafka Connect and SQL processors in Lenses that a change of a claim removes or leaves behind. Keeper
-//! scripts maintain them from pods in the virtual cluster; their names are read from the environment variables of the
-//! keepers' containers.
+//! scripts in the virtual cluster maintain both. The names of connectors and processors are read from the environment
+//! variables of the keepers' containers.
 
 use realtime_platform_core::claims::between::kafka::{CONNECT_PORT, KAFKA_APP};
 use realtime_platform_core::parts::plan::Resource;
@@ -40,7 +40,7 @@ fn kept(resource: &Resource) -> Vec<Maintained> {
 }
 
 /// Adds to the cost of a change, as `preview --diff` reports it, the connectors in Kafka Connect and the SQL processors
-/// in Lenses that the changed claim no longer has. A keeper script removes them.
+/// in Lenses that the changed claim no longer has, so that a keeper script removes them.
 pub fn stop(cost: &mut Cost, old: &Shown, new: &Shown) {
     let all = |shown: &Shown| shown.composed.plan.resources.iter().flat_map(kept).collect::<Vec<_>>();
     let after = all(new);
@@ -57,9 +57,9 @@ pub fn stop(cost: &mut Cost, old: &Shown, new: &Shown) {
 /// that stays. The connectors stay, because the keeper script that would remove them goes with the claim.
 pub fn leave(cost: &mut Cost, old: &Shown, removed: &[&Resource], sides: &Sides) {
     let Some(consumer) = &old.composed.consumer else { return };
-    // No connectors stay behind if a successor takes the namespace of the removed claim: the keeper scripts of the
-    // successor maintain connectors of the same names. A keeper script that outlives its claim leaves none behind
-    // either, because the source of its connectors outlives the claim as well.
+    // No connectors are left without a keeper script if another claim takes the namespace of the removed claim: the
+    // keeper scripts of the other claim maintain connectors of the same names. If the removed claim has
+    // `deletionPolicy: Orphan`, its own keeper scripts stay in the cluster and maintain the connectors.
     if sides.new.is_some() || sides.successor.is_some() || sides.connect_goes {
         return;
     }

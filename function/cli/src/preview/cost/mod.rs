@@ -1,8 +1,9 @@
 //! Cost of a change of claims for the users of a platform: pods that restart and functions that are unavailable
 //! meanwhile, data and access that are lost, and objects that stay in a cluster without a manager.
 //!
-//! The cost is computed from the plans before and after the change. The plan before the change decides which objects
-//! are deleted together with a composed resource, because the API server has the manifests of that plan.
+//! The cost is computed from the plans before and after the change. Whether an object is deleted together with its
+//! composed resource follows from the management policies in the plan before the change, because the API server still
+//! has that plan's version of the resource.
 
 use realtime_platform_core::claims::KINDS;
 use realtime_platform_core::parts::plan::{Place, Resource};
@@ -35,8 +36,8 @@ impl Cost {
             cost.lose_environment(old, sides);
             cost.leave_namespace(old, &removed);
         } else if sides.environment_goes {
-            // Each volume of a virtual cluster is deleted with the Helm chart of that virtual cluster, even if the
-            // claim of a system or broker has `retain: true`.
+            // The host cluster deletes each volume inside a virtual cluster together with the virtual cluster, even if
+            // the claim of a system or broker has `retain: true`.
             removed
                 .iter()
                 .filter_map(|resource| Volume::of(resource))
@@ -114,7 +115,7 @@ impl Cost {
     }
 
     /// Adds to the cost of a change, as `preview --diff` reports it, the removed resources, other than volumes, whose
-    /// objects stay in a cluster by the management policies of the resources.
+    /// management policies keep the objects in the cluster.
     fn leave_others(&mut self, removed: &[&Resource], sides: &Sides) {
         let left = removed.iter().filter(|resource| !goes(resource) && !resource.is_only_observed());
         let left = left.filter(|resource| Volume::of(resource).is_none());
@@ -132,8 +133,8 @@ impl Cost {
     /// in the virtual cluster. Such a Secret outlives its PushSecret.
     fn leave_secrets(&mut self, old: &Shown, removed: &[&Resource], sides: &Sides) {
         let mut secrets: Vec<(&str, &str)> = removed.iter().copied().filter_map(pushed).collect();
-        // A Job of the real-time system, and no PushSecret, writes the Secret `lenses-agent-key` in the virtual
-        // cluster. So the list of Secrets that stay gets this Secret by its name.
+        // The Secret `lenses-agent-key` in the virtual cluster also stays. A Job of the real-time system writes this
+        // Secret, so it is not among the Secrets of the removed PushSecrets.
         let [_, system, _] = &KINDS;
         if let (None, Some(consumer)) = (sides.new, &old.composed.consumer)
             && old.asked.kind.claim == system.claim

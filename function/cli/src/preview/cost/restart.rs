@@ -1,6 +1,7 @@
 //! Pods that a change of a claim restarts, and functions of the platform that are unavailable meanwhile.
 //!
-//! Each part of a plan declares the duration of its outage. docs/upgrade.md has the same durations.
+//! A part of a plan whose function is unavailable while its pods restart declares the duration of that outage.
+//! docs/upgrade.md has the same durations.
 
 use realtime_platform_core::parts::plan::{Outage, Plan, Pods, Resource};
 use serde::Serialize;
@@ -16,8 +17,8 @@ pub struct Restart {
     pub key: String,
     /// Kind, name and namespace of the object, such as a Deployment, whose pods a change of a claim restarts.
     pub pods: String,
-    /// Duration of the outage while pods restart, in seconds. `None` for pods that the chart or operator of another
-    /// project makes: they may not restart at all.
+    /// Shortest and longest outage while pods restart, in seconds. `None` where the plan states no outage, as for pods
+    /// of another project's chart or operator. The chart or operator decides whether the change restarts these pods.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub away_seconds: Option<Span>,
     /// Functions of the platform that are unavailable while a change of a claim restarts pods.
@@ -58,7 +59,8 @@ fn restart(old: &Resource, new: &Resource, outage: Option<&Outage>) -> Option<Re
     Some(Restart { key: new.key.clone(), pods: new.title(), away_seconds, meanwhile })
 }
 
-/// Settings from which a Helm chart or an operator makes pods, without the Helm values whose change restarts no pods.
+/// Parameters from which a Helm chart or an operator makes pods. The Helm values whose change restarts no pods are set
+/// to null, so that a comparison ignores them.
 fn audible(resource: &Resource, parameters: &Value) -> Value {
     let mut parameters = parameters.clone();
     for (_, quiet) in QUIET.iter().filter(|(part, _)| *part == resource.part) {

@@ -49,8 +49,8 @@ pub struct Stop {
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Left {
     pub what: String,
-    /// Part of a sentence about the future of an object that stays behind after a change, such as which claim takes it
-    /// up.
+    /// Part of a sentence about an object that stays behind after a change: what happens to the object later, such as
+    /// which claim will manage it.
     pub until: String,
     pub remove: String,
 }
@@ -105,8 +105,8 @@ pub fn pushed(resource: &Resource) -> Option<(&str, &str)> {
     (kind(resource) == "PushSecret").then(|| name.split_once('.')).flatten()
 }
 
-/// Whether the provider deletes the object in the cluster when its composed resource is deleted, by the management
-/// policies of the resource.
+/// Whether the provider deletes the object in the cluster when its composed resource is deleted. The management
+/// policies of the composed resource decide this.
 pub fn goes(resource: &Resource) -> bool {
     let policies = resource.composed.pointer("/spec/managementPolicies").and_then(Value::as_array);
     policies.is_none_or(|policies| policies.iter().any(|policy| policy == "*" || policy == "Delete"))
@@ -119,7 +119,7 @@ pub fn inside(command: &str) -> String {
 }
 
 /// Part of a sentence about objects that a removed claim leaves in its namespace of the virtual cluster: which claim
-/// takes the objects up.
+/// will manage the objects.
 pub fn taken_up(sides: &Sides) -> String {
     match sides.successor {
         Some(successor) => format!("taken up by {}", successor.asked.claim.name),

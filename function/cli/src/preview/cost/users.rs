@@ -1,6 +1,6 @@
 //! Access and data that people and programs lose when a claim changes: admission, Secrets, MQTT users and their rights,
-//! TLS endpoints, and records in Kafka. All but generated passwords are found by comparing the claim's specs before and
-//! after the change, as the author wrote them.
+//! TLS endpoints, and records in Kafka. Lost generated passwords are found in the plans. All other losses are found by
+//! comparing the specs of the claim before and after the change.
 
 use std::collections::BTreeMap;
 

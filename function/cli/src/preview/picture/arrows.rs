@@ -1,4 +1,5 @@
-//! Arrows between the parts in the platform picture, each with the references in manifests from which it follows.
+//! Arrows between the parts in the platform picture. Each arrow records the references in manifests that imply it, such
+//! as an environment variable with a host name.
 
 use std::collections::HashMap;
 
@@ -14,10 +15,11 @@ pub enum Layer {
     /// Arrow in the platform picture for a Secret: the start of the arrow makes the Secret, and its end uses the
     /// Secret.
     Secrets,
-    /// Arrow in the platform picture for a network policy. It leads from the policy to the pods that the policy
-    /// protects, or from pods that the policy admits to the protected pods.
+    /// Arrow in the platform picture for a network policy: from the policy to the pods that it protects, or to these
+    /// pods from other pods whose connections the policy allows.
     Admits,
-    /// Arrow in the platform picture for the order of a plan: its start must be ready before its end is released.
+    /// Arrow in the platform picture for the order of a plan: its start must be ready before the resources at its end
+    /// are no longer held.
     Order,
 }
 
@@ -25,9 +27,10 @@ pub enum Layer {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum End {
     Part(usize),
-    /// End of an arrow outside the platform, by its name, such as the host name of a server on the internet.
+    /// End of an arrow in the platform picture: the name of something outside the platform, such as the host name of a
+    /// server on the internet.
     Beyond(String),
-    /// End of an arrow in the platform picture where users enter: a host name by which users reach the platform.
+    /// End of an arrow in the platform picture: a host name by which users reach the platform.
     Entrance(String),
 }
 
@@ -37,8 +40,8 @@ pub struct Arrow {
     pub layer: Layer,
     pub from: End,
     pub to: End,
-    /// References in manifests from which the arrow in the platform picture follows, such as a variable with a host
-    /// name.
+    /// References in manifests that imply this arrow of the platform picture, such as an environment variable with a
+    /// host name.
     pub because: Vec<String>,
 }
 

@@ -19,8 +19,8 @@ pub struct Service {
     pub labels: Labels,
 }
 
-/// Container of a part in the platform picture, with its namespace. Arrows follow from the servers that the environment
-/// variables and arguments of the container name.
+/// Container of a part in the platform picture, with its namespace. The environment variables and arguments of the
+/// container name the servers to which arrows lead.
 pub struct Script {
     pub part: usize,
     pub namespace: String,
@@ -186,8 +186,9 @@ impl<'a> Facts<'a> {
         }));
     }
 
-    /// Records the Helm chart of a part in the platform picture. Its values name its Service (`fullnameOverride`), the
-    /// labels of its pods (`podLabels`) and a Secret that it uses (`existingSecret`).
+    /// Records the Helm chart of a part in the platform picture. The Helm values name the chart's Service
+    /// (`fullnameOverride`), the labels of the chart's pods (`podLabels`) and a Secret that the chart uses
+    /// (`existingSecret`).
     fn release(&mut self, at: &At<'_, 'a>, part: &Part<'a>, manifest: &Value) {
         let release = text(manifest, "/metadata/annotations/crossplane.io~1external-name");
         let at = At { namespace: text(manifest, "/spec/forProvider/namespace"), ..*at };
@@ -331,7 +332,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Part, cluster and namespace of a manifest while its facts are recorded for the platform picture.
+/// Part, cluster and namespace of a manifest, while the manifest is recorded for the platform picture.
 struct At<'n, 'a> {
     part: usize,
     cluster: Cluster<'a>,

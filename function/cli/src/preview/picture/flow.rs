@@ -1,6 +1,6 @@
 //! Flow of data through the platform, for the platform picture: from publishers over MQTT topics, Kafka topics and SQL
-//! processors to tables. It is read from the environment variables of containers, which hold the configurations of
-//! connectors as well.
+//! processors to tables. The flow is read from the environment variables of containers, which hold the configurations
+//! of connectors as well.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -82,7 +82,7 @@ pub struct Strip {
     pub streams: Vec<Stream>,
 }
 
-/// SQL processor of Lenses: one line of JSON in the environment variable PROCESSORS of its keeper script.
+/// SQL processor of Lenses: one line of JSON in the environment variable PROCESSORS of the keeper for SQL processors.
 #[derive(Deserialize)]
 struct Processor {
     name: String,
@@ -123,8 +123,8 @@ impl Flow {
         }
     }
 
-    /// Adds the movement of data from each MQTT topic that is published to, to each topic filter that a reader uses and
-    /// that matches the topic. Topic and filter are of the same environment and namespace.
+    /// Adds the movement of data from each MQTT topic that has a publisher to each topic filter that matches the topic
+    /// and that a reader uses. Topic and filter are of the same environment and namespace.
     fn carried(&mut self) {
         let topics: Vec<usize> =
             (0..self.stations.len()).filter(|&index| self.stations[index].stage == Stage::MqttTopic).collect();
@@ -201,8 +201,8 @@ impl Flow {
         self.whereabouts(station).map_or_else(|| stage.to_owned(), |scope| format!("{stage} in {scope}"))
     }
 
-    /// Width that the text below the name of a node in the flow of data needs, as `measure` computes it. It is 0 for a
-    /// text without a scope, which fits in the minimum width of a node.
+    /// Width that the text below the name of a node in the flow of data needs; `measure` returns the width of a text.
+    /// The result is 0 for a text without a scope, because the minimum width of a node has room for such a text.
     pub fn room(&self, station: &Station, measure: impl Fn(&str) -> f64) -> f64 {
         self.whereabouts(station).map_or(0.0, |_| measure(&self.detail(station)))
     }
@@ -326,8 +326,9 @@ fn after(statement: &str, keywords: &[&str]) -> Vec<String> {
     names
 }
 
-/// Adds the flow of data to the arrows of the platform picture: data moves between the parts that contain its nodes, by
-/// way of the part that moves the data.
+/// Adds the flow of data to the arrows of the platform picture: arrows from the part that contains the source of data,
+/// such as an MQTT topic, to the part that contains the destination. If a third part moves the data, one arrow leads to
+/// that part and one from it.
 pub fn between_parts(flow: &Flow, arrows: &mut Arrows) {
     let mut kafka: HashMap<&str, usize> = HashMap::new();
     for station in flow.stations.iter().filter(|station| station.stage == Stage::KafkaTopic) {

@@ -67,7 +67,7 @@ fn bar(out: &mut String, title: &str, picture: &Picture) {
 }
 
 /// Arrows that start or end at each part, for the part's section of the platform picture's HTML page. Arrows for the
-/// order of the plan are left out, because the section lists the parts for which its part waits.
+/// order of the plan are left out, because the section has an entry with the parts that must be ready first.
 fn by_part<'p>(picture: &'p Picture) -> Vec<Vec<&'p Arrow>> {
     let mut arrows = vec![Vec::new(); picture.parts.len()];
     for arrow in picture.arrows.iter().filter(|arrow| arrow.layer != Layer::Order) {

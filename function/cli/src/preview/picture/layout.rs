@@ -273,8 +273,8 @@ pub struct Size {
     pub height: f64,
 }
 
-/// Positions of several sections of the platform picture in rows, and the size of all rows together. A row is wider
-/// than `limit` only if a single section is.
+/// Positions of several sections of the platform picture in rows, and the size of all rows together. Each row is at
+/// most `limit` wide, except a row that consists of one wider section.
 pub fn rows(sizes: &[Size], limit: f64, gap: f64) -> (Vec<Point>, Size) {
     let (mut places, mut all, mut next) = (Vec::new(), Size::default(), Point::default());
     for size in sizes {

@@ -96,7 +96,7 @@ impl<'a> Part<'a> {
         counts.into_iter().map(|(kind, count)| counted(&kind, count)).collect()
     }
 
-    /// Names of the parts that must be ready before the resources of this part are released.
+    /// Names of the parts that must be ready before the resources of this part are no longer held.
     pub fn waits_for(&self) -> Vec<&'static str> {
         let mut parts = Vec::new();
         for part in self.resources.iter().flat_map(|resource| resource.waits_for) {

@@ -1,10 +1,10 @@
-//! Functions by which the platform picture reads manifests. A whole kind is read as the type with which the plan writes
-//! it, from `core` or `k8s-openapi`. Single fields are read by their JSON pointers, also those of two kinds for which a
-//! type exists:
+//! Functions by which the platform picture reads manifests. A whole manifest is decoded into the Rust type of its kind,
+//! from the crate `realtime-platform-core` or `k8s-openapi`; single fields are read by their JSON pointers. Two kinds
+//! are read by JSON pointers alone, although each has a Rust type:
 //!
-//! - a pod, apart from its containers: code that reads the many sources of a volume would make the container image
-//!   larger;
-//! - a PushSecret: its type has templates with quoted text, which the core only writes and does not read.
+//! - a pod, apart from its containers: the Rust type of a pod has the many sources of a volume, and code that decodes
+//!   all of them would make the function's container image larger;
+//! - a PushSecret: its Rust type in `realtime-platform-core` can be serialised, but not deserialised.
 
 use std::collections::BTreeMap;
 

@@ -36,7 +36,8 @@ pub enum What {
     End(End),
     /// Tray in the platform picture: parts without connecting lines, side by side in one node of the layout.
     Tray(Vec<usize>),
-    /// Invisible node at the top of the picture's layout, with edges that pull up everything outside the platform.
+    /// Invisible node above all others in the layout of a sheet (section) of the picture. Short edges lead from this
+    /// node to the nodes outside the platform, so that the layout draws the nodes outside at the top.
     Top,
 }
 
@@ -71,8 +72,8 @@ pub struct Scene {
     pub nodes: Vec<Placed>,
     pub size: Size,
     sheets: Sheets,
-    /// Index of a node by its sheet and end, because a server outside the platform may be on several sheets of the
-    /// platform picture.
+    /// Index of each node by its sheet (section) of the platform picture, and by the part, server or host name that the
+    /// node shows. A server outside the platform may be on several sheets.
     node_of: HashMap<(usize, End), usize>,
     /// Connecting lines by their sheet of the platform picture and both ends. Arrows in both directions share a line.
     line_of: HashMap<(usize, End, End), Line>,
@@ -100,7 +101,8 @@ struct Setting<'s, 'a> {
     twins: &'s HashSet<usize>,
     frames: Vec<Frame<'a>>,
     nodes: Vec<(What, Option<usize>)>,
-    /// Ends of the lines on a sheet (section) of the picture. The edge of a line has the same index in `plan`.
+    /// Both ends of each connecting line on a sheet (section) of the picture. The edges in `plan`, the input of the
+    /// layout, have the same order.
     lines: Vec<(End, End)>,
     plan: Plan,
 }
@@ -118,7 +120,8 @@ impl Scene {
         Self::side_by_side(laid_out.collect(), sheets)
     }
 
-    /// Arranges the sheets of the platform picture about as wide as high, which shows most of them at once on a screen.
+    /// Arranges the sheets (sections) of the platform picture so that the picture is about as wide as high, because a
+    /// screen then shows most of the picture at once.
     fn side_by_side(laid_out: Vec<Sheet>, sheets: Sheets) -> Self {
         let sizes: Vec<Size> = laid_out.iter().map(|sheet| sheet.size).collect();
         let area: f64 = sizes.iter().map(|size| size.width * size.height).sum();
@@ -181,7 +184,8 @@ impl Sheet {
     }
 }
 
-/// Ends of all arrows on a sheet (section) of the platform picture: the parts in their order, then the others.
+/// Ends of all arrows on a sheet (section) of the platform picture: the parts in their order, then servers and host
+/// names outside the platform.
 fn connected(arrows: &[&Arrow]) -> BTreeSet<End> {
     arrows.iter().flat_map(|arrow| [arrow.from.clone(), arrow.to.clone()]).collect()
 }
@@ -274,7 +278,8 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.nodes.len() - 1
     }
 
-    /// Size of the cells in a tray of the picture, one for each part without connecting lines, and number of columns.
+    /// Size of the cells in a tray of the picture, and number of columns of the tray. Each cell holds one part without
+    /// connecting lines.
     fn tray(&self, parts: &[usize]) -> ((f64, f64), usize) {
         let sizes = parts.iter().map(|part| size(&self.label(&End::Part(*part))));
         let cell = sizes.fold((0.0, 0.0), |(width, height): (f64, f64), size| (width.max(size.0), height.max(size.1)));
@@ -305,7 +310,8 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Names of the endpoints with this host name, from the claims' statuses: text below an entrance of the picture.
+    /// Text below a host name by which users reach the platform, in the picture: the names of the endpoints with this
+    /// host name, from the claims' statuses.
     fn entrances(&self, host: &str) -> Vec<String> {
         let mut names = Vec::new();
         for part in self.own.iter().map(|part| &self.parts[*part]) {
@@ -329,8 +335,9 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.nodes.iter().position(|(what, _)| matches!(what, What::End(known) if known == end))
     }
 
-    /// Adds one line to a sheet (section) of the picture for each pair of ends. Its direction is that of the data,
-    /// otherwise of the routes, otherwise of the calls, unless that closes a circle; arrows back share the line.
+    /// Adds to a sheet (section) of the picture one line for each pair of nodes between which an arrow leads. The
+    /// line has the direction of a data arrow, else of a route arrow, else of a connection arrow. A line that would
+    /// close a cycle of lines is reversed.
     fn lines(&mut self, arrows: &[&Arrow]) {
         for layer in [Layer::Data, Layer::Routes, Layer::Calls] {
             for arrow in arrows.iter().filter(|arrow| arrow.layer == layer) {
@@ -350,8 +357,8 @@ impl<'s, 'a> Setting<'s, 'a> {
         }
     }
 
-    /// Adds the invisible node that pulls up everything outside the platform, on a sheet (section) of the picture,
-    /// unless another edge leads there.
+    /// Adds an invisible node to a sheet (section) of the picture, with edges to the nodes outside the platform to
+    /// which no other edge leads. The edges keep these nodes at the top of the sheet.
     fn top(&mut self) {
         let is_outside = |what: &What| matches!(what, What::End(End::Beyond(_) | End::Entrance(_)));
         let is_led_to = |node: usize| self.plan.edges.iter().any(|edge| edge.to == node);
@@ -361,8 +368,9 @@ impl<'s, 'a> Setting<'s, 'a> {
         self.plan.edges.extend(outside.into_iter().map(|to| Edge { from: top, to, weight: 9 }));
     }
 
-    /// Adds to a sheet (section) of the picture the trays of parts without connecting lines, below connected nodes:
-    /// first in boxes with connected nodes, then in boxes that hold only a tray, the host cluster last.
+    /// Adds trays to a sheet (section) of the picture: one in each box that has parts without connecting lines. The
+    /// tray of a box without connected parts is below all connected parts of the sheet, and the tray of the host
+    /// cluster is the lowest.
     fn trays(&mut self, connected: &BTreeSet<End>) {
         let depths = self.depths();
         let mut bottom = (0..self.nodes.len()).max_by_key(|node| depths[*node]);

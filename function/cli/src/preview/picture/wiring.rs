@@ -1,5 +1,5 @@
-//! Arrows between the parts of the platform picture, each with the references in manifests from which it follows. This
-//! module does not depend on the names of parts.
+//! Arrows between the parts of the platform picture, found from references in the parts' manifests, such as an
+//! environment variable with a host name. This module does not depend on the names of parts.
 
 use super::arrows::{Arrow, Arrows, End, Layer};
 use std::collections::HashMap;
@@ -99,8 +99,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Adds to the platform picture the arrows for connections that a file in a ConfigMap names: in every string of
-    /// YAML or JSON, or in the whole content of another file.
+    /// Adds to the platform picture the arrows for connections that a file in a ConfigMap names. A YAML or JSON file is
+    /// searched string by string, any other file as one text.
     fn file(&mut self, index: usize, namespace: &str, file: &str, content: &str) {
         let is_structured = [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending));
         let parsed = is_structured.then(|| yaml::read::value(content)).flatten();

@@ -1,5 +1,5 @@
-//! Addresses in the status of a system or broker, which its parts declare with their routes, and the schema of these
-//! status fields.
+//! Addresses in the status of a system or broker, and the schema of the status fields that hold them. Each part of a
+//! claim declares its addresses together with its route.
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -11,7 +11,8 @@ use serde_json::{Map, json};
 
 use crate::claims::between::part_of::{TenantClaim, all_routes, routes};
 
-/// Addresses in the status of a claim, for the parts that the claim asks for, in the order of its list of parts.
+/// Addresses in the status of a claim: the addresses of the parts that the claim asks for, in the order in which the
+/// Rust type of the claim lists its parts.
 #[derive(Clone, Debug)]
 pub struct Addresses<C> {
     known: Vec<(&'static str, String)>,

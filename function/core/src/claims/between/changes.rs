@@ -30,11 +30,11 @@ pub const SHRINKS: &str = "cannot shrink after creation, because a volume only g
 /// Name of the claim field that refers to a Secret with a password of the user's own.
 pub const REFERENCE: &str = "credentialsSecretRef";
 
-/// Whether a change of the `credentialsSecretRef` in the object at the JSON pointer `place` is allowed: the field is
-/// absent, it was there before, or `credentialsGeneration` is higher than before. A generated password exists only in
-/// the Secret that the user's own password would overwrite, so the user first reads out the generated one, and confirms
-/// this by the higher number. Each such field has a rule of its own, because a rule in a schema cannot take a path as a
-/// parameter.
+/// Whether a claim may change from `old` to `new`, by the rule for the field `credentialsSecretRef` in the object at
+/// the JSON pointer `place`: the claim must not add the field unless it also raises `credentialsGeneration`. A
+/// generated password exists only in the Secret that the user's own password would overwrite, so the user first reads
+/// out the generated password, and confirms this by the higher number. The schema has one CEL rule for each such field,
+/// because a CEL rule cannot take a path as a parameter.
 pub fn read_out(old: &Value, new: &Value, place: &str) -> bool {
     let names = |spec: &Value| spec.pointer(place).is_some_and(|place| place.get(REFERENCE).is_some());
     rises(old, new) || !names(new) || names(old)

@@ -1,5 +1,5 @@
-//! Shell scripts for connectors in Kafka Connect: one keeps a connector as a claim asks for it, the other removes
-//! connectors.
+//! Two shell scripts for connectors in Kafka Connect. The first script keeps one connector in the state that a claim
+//! asks for; the second script removes connectors that a claim does not ask for.
 
 macro_rules! with_http {
     ($($file:literal),+) => {

@@ -1,8 +1,8 @@
 //! Secrets in the host cluster that a claim names, in the environment's namespace. Such a Secret is copied into the
 //! virtual cluster, where the claim's author can read it, so this module decides which names a claim may use.
 //!
-//! The decision follows from the name, from the owner of the environment and from the names that the owner shares. The
-//! Secret itself is not read for it.
+//! The decision follows from the Secret's name, from the owner of the environment and from the names that the owner
+//! shares. The module does not read the Secret itself.
 
 use std::collections::BTreeSet;
 
@@ -30,9 +30,9 @@ impl HostSecret {
         Self { field: field.into(), name: name.to_owned(), push: push.into() }
     }
 
-    /// Name of the Secret in the host cluster that the observed PushSecret copies, where it is not the one that the
-    /// claim names; the empty name where the PushSecret uses a generator. A PushSecret that does not show its selector
-    /// counts as one that copies the claim's Secret.
+    /// Name of the Secret in the host cluster that the observed PushSecret copies, if the claim now names another
+    /// Secret. The name is empty if the PushSecret takes its values from a generator. `None`: the PushSecret copies the
+    /// Secret that the claim names, or the PushSecret's field `selector`, which names the source, is not observed.
     fn other(&self, look: &dyn Fn(&str, &[&str]) -> Option<Value>) -> Option<String> {
         let path = format!("{MANIFEST}/spec/selector");
         let path: Vec<&str> = path.split('/').skip(1).collect();
@@ -55,7 +55,7 @@ pub fn check(faults: &mut Vec<Fault>, environment: &str, secrets: &[HostSecret],
     }
 }
 
-/// Reason why no claim may name a Secret of this name in the host cluster.
+/// Reason why no claim may name the Secret with the given name in the host cluster. `None`: the name is not reserved.
 fn reserved(name: &str, environment: &str, settings: &Settings) -> Option<String> {
     let is_pull_secret = settings.pull_secrets.iter().any(|secret| secret.name == name);
     let reason = if name.starts_with("vc-") {
@@ -76,9 +76,9 @@ fn reserved(name: &str, environment: &str, settings: &Settings) -> Option<String
     Some(reason.to_owned())
 }
 
-/// Whether the name of a Secret in the host cluster may be one that a virtual cluster has shortened. A virtual cluster
-/// cuts a name of more than 63 characters to 52, and adds a hyphen and ten hexadecimal digits of a checksum. A dot
-/// before the hyphen is removed.
+/// Whether a Secret's name in the host cluster has the form of a name that a virtual cluster has shortened. A virtual
+/// cluster cuts a name of more than 63 characters to 52, and adds a hyphen and ten hexadecimal digits of a checksum. A
+/// dot before the hyphen is removed.
 fn is_shortened(name: &str) -> bool {
     let digits = name.rsplit_once('-').map(|(_, digits)| digits).unwrap_or_default();
     let is_checksum = digits.len() == 10 && digits.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
@@ -93,8 +93,8 @@ pub enum Nameable {
     /// The claim may name all Secrets in the environment's namespace of the host cluster, because the claim is in the
     /// namespace that owns the environment.
     All,
-    /// The claim is in another namespace than the owner of the environment. It may name these Secrets, which the
-    /// environment shares, and those whose names begin with the claim's namespace and a dot.
+    /// The claim is in another namespace than the one that owns the environment. The claim may name the listed Secrets,
+    /// which the environment shares, and Secrets whose names begin with the claim's namespace and a dot.
     Shared(BTreeSet<String>),
 }
 
@@ -109,9 +109,9 @@ impl Nameable {
         }
     }
 
-    /// Faults of a claim for all Secrets in the host cluster that it may not name. While the Secrets that it may name
-    /// are undecided, a PushSecret that is not released stays held. A released one is then at fault if it would copy
-    /// another Secret than before.
+    /// Faults of a claim, one for each Secret in the host cluster that the claim may not name. While the environment's
+    /// ProviderConfig is not found, the Secrets that the claim may name are undecided. A PushSecret that does not exist
+    /// yet is then held, and the only fault is a change of an existing PushSecret to another Secret.
     pub fn faults(
         &self,
         consumer: &Consumer,

@@ -1,8 +1,9 @@
 //! Network policies around the pods of systems and brokers, with the peers and ports of their rules.
 //!
-//! A pod that a network policy selects accepts and opens only connections that some policy admits, and policies add up.
-//! Every pod of a system or broker is behind a fence, a network policy that admits no connections to the pods, and from
-//! them only those that all these pods need. The policy of a part admits the further connections that this part needs.
+//! A pod that is selected by network policies accepts and opens only connections that at least one of these policies
+//! admits. Every pod of a system or broker is behind a fence: a network policy that admits no connections to the pods,
+//! and only those connections from the pods that all of them need. The policy of a part admits the further connections
+//! that this part needs.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,8 @@ use crate::parts::part::{PART_OF, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::Port;
 
-/// Namespace of the cluster's DNS server, to which the fences admit queries from every pod of a system or broker.
+/// Namespace of the cluster's DNS server. The fence, which is the network policy around all pods of a system or broker,
+/// admits DNS queries to this namespace.
 const NAME_SERVER: &str = "kube-system";
 /// Ports of the DNS server in network policies: 53 of its Service, and 1053, on which the DNS server of a virtual
 /// cluster listens behind that Service.
@@ -34,14 +36,14 @@ const KNATIVE_REQUESTS: Port = ("http", 8012);
 const KNATIVE_COUNTS: Port = ("http-autometric", 9090);
 
 /// Name of the label that Kubernetes sets on each namespace, with the namespace's name as value. Network policies
-/// select namespaces by it.
+/// select namespaces by this label.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// Connections that a network policy admits to its pods, and from them. A direction without rules is left to the fence,
 /// which is the policy around all pods of a system or broker.
 ///
-/// Kubernetes reads a rule without peers as one for all peers, and a rule without ports as one for all ports. So no
-/// rule is added where either list is empty.
+/// Kubernetes reads a rule without peers as one for all peers, and a rule without ports as one for all ports. Therefore
+/// a rule whose list of peers or list of ports would be empty is not added to the policy.
 #[derive(Default)]
 #[must_use = "it admits nothing until a policy or a fence takes it"]
 pub struct Traffic {
@@ -50,7 +52,7 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Admits connections to a network policy's pods from these peers at these ports.
+    /// Admits connections to a network policy's pods from the given peers at the given ports.
     pub fn from(mut self, peers: impl IntoIterator<Item = NetworkPolicyPeer>, ports: &[Port]) -> Self {
         let peers: Vec<NetworkPolicyPeer> = peers.into_iter().collect();
         let ports = tcp(ports.iter().map(|&(_, port)| port));
@@ -60,25 +62,25 @@ impl Traffic {
         self
     }
 
-    /// Admits connections of Knative to the pods of a Knative service: requests from the gateway and the activator, and
-    /// the autoscaler, which reads request counts.
+    /// Admits connections of Knative to the pods of a Knative service: from the gateway and the activator to the port
+    /// for requests, and from the autoscaler to the port with the request counts.
     pub fn from_knative(self) -> Self {
         let serving = |app| within(component_namespaces::KNATIVE_SERVING, labels("app", app));
         self.from([gateway(), serving("activator")], &[KNATIVE_REQUESTS])
             .from([serving("autoscaler")], &[KNATIVE_COUNTS])
     }
 
-    /// Admits connections from a network policy's pods to this peer at these ports.
+    /// Admits connections from a network policy's pods to the given peer at the given ports.
     pub fn to(self, peer: NetworkPolicyPeer, ports: &[Port]) -> Self {
         self.admit_egress(Some(vec![peer]), ports.iter().map(|&(_, port)| port))
     }
 
-    /// Admits connections from a network policy's pods to any destination at these ports, also outside the cluster.
+    /// Admits connections from a network policy's pods to the given ports of any destination, also outside the cluster.
     pub fn to_anybody(self, ports: impl IntoIterator<Item = i32>) -> Self {
         self.admit_egress(None, ports)
     }
 
-    /// Admits connections from a network policy's pods to these networks at this port.
+    /// Admits connections from a network policy's pods to the given networks at the given port.
     pub fn to_networks(self, networks: &[String], port: i32) -> Self {
         let block = |network: &String| IPBlock { cidr: network.clone(), except: None };
         let peer = |network| NetworkPolicyPeer { ip_block: Some(block(network)), ..NetworkPolicyPeer::default() };
@@ -102,7 +104,7 @@ impl Traffic {
     }
 }
 
-/// Network policy that admits these connections to the pods of a part of the plan, and from them.
+/// Network policy that admits the given connections to and from the pods of a part of the plan.
 pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
     let Traffic { ingress, egress } = admissions;
     let spec = NetworkPolicySpec {
@@ -120,8 +122,8 @@ pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
     part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
 }
 
-/// Fence: the network policy around all pods of a system or broker. It admits no connections to the pods, and from them
-/// only DNS queries and the egress in `admissions`.
+/// Fence: the network policy around all pods of a system or broker. The fence admits no connections to the pods, and
+/// from the pods only DNS queries and the egress that the caller lists.
 pub fn fence(part: &Part, name: &str, admissions: Traffic) -> Resource {
     let spec = NetworkPolicySpec {
         pod_selector: Some(selector(system(part))),
@@ -142,7 +144,7 @@ fn to_name_server() -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule { to: Some(vec![within(NAME_SERVER, BTreeMap::new())]), ports: Some(ports.collect()) }
 }
 
-/// Peer of a network policy: the pods with these labels in the policy's own namespace.
+/// Peer of a network policy: the pods with the given labels in the policy's own namespace.
 pub fn pods(labels: BTreeMap<String, String>) -> NetworkPolicyPeer {
     NetworkPolicyPeer { pod_selector: Some(selector(labels)), ..NetworkPolicyPeer::default() }
 }
@@ -168,7 +170,7 @@ pub fn prometheus() -> NetworkPolicyPeer {
     within(component_namespaces::MONITORING, labels("app.kubernetes.io/name", "prometheus"))
 }
 
-/// Peer of a network policy: the pods with these labels in another namespace, or all pods of that namespace where no
+/// Peer of a network policy: the pods with the given labels in the given namespace, or all pods of that namespace if no
 /// labels are given.
 fn within(namespace: &str, labelled: BTreeMap<String, String>) -> NetworkPolicyPeer {
     NetworkPolicyPeer {

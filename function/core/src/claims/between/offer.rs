@@ -13,19 +13,21 @@ use crate::parts::owner::label;
 use crate::parts::plan::Announcement;
 
 /// Entry of an environment's offer that is ready once the virtual cluster is reached and has its namespaces. Systems
-/// and brokers wait for it before they put anything into the virtual cluster, and only admitted ones get it.
+/// and brokers wait for this entry before they create anything in the virtual cluster. The entry counts as ready only
+/// for systems and brokers that the environment admits.
 pub const ENVIRONMENT: &str = "environment";
-/// Entry of an environment's offer that is ready once Istio with its ingress gateway is.
+/// Entry of an environment's offer that is ready once Istio and its ingress gateway are ready.
 pub const ISTIO: &str = "istio";
 pub const KNATIVE_SERVING: &str = "knative-serving";
-/// Entry of an environment's offer that is ready once Prometheus and Grafana are.
+/// Entry of an environment's offer that is ready once Prometheus and Grafana are ready.
 pub const OBSERVABILITY: &str = "observability";
 /// Entry of an environment's offer that is ready once the ingress gateway has its TLS certificate.
 pub const TLS: &str = "tls";
 /// Annotation of an environment's offer that lists the namespaces inside its virtual cluster, separated by commas.
 pub const NAMESPACES: &str = "namespaces";
-/// Annotation of an environment's offer that says for each namespace inside the virtual cluster whose claims it is for,
-/// in the form of [`Tenancy`], separated by commas.
+/// Annotation of an environment's offer that reserves namespaces inside the virtual cluster, each for the claims of one
+/// namespace in the host cluster. An entry has both names in this order, such as `lab=team-a`; commas separate the
+/// entries.
 pub const TENANTS: &str = "tenants";
 /// Annotation of an environment's offer that lists the Secrets in the host cluster which claims of other namespaces may
 /// name, separated by commas.
@@ -87,13 +89,13 @@ impl Offer {
             (CLAIM_NAMESPACES, self.claim_namespaces.join(",")),
             (TENANTS, self.tenants.iter().map(Tenancy::to_string).collect::<Vec<_>>().join(",")),
         ];
-        // An environment that shares no Secrets, as most do, has no annotation for shared Secrets.
+        // Only an environment that shares Secrets has the annotation for shared Secrets. Most environments share none.
         let shared = (!self.shared_secrets.is_empty()).then(|| (SHARED_SECRETS, self.shared_secrets.join(",")));
         states.chain(places).chain(shared).map(|(name, value)| (annotation(name), value)).collect()
     }
 
-    /// Announcements in an environment's plan that set each entry of the offer to `ready` once the parts behind it are
-    /// ready.
+    /// Announcements in an environment's plan: each one sets the annotation for one entry of the offer to `ready` once
+    /// the parts of the plan that the entry needs are ready.
     pub fn announcements(&self) -> Vec<Announcement> {
         let switched_on = self.offered.iter().filter(|offered| !offered.parts.is_empty());
         switched_on
@@ -136,8 +138,8 @@ pub enum State {
 pub enum Admission {
     /// No environment has the name that the system or broker gives: no ProviderConfig with the name was found.
     Missing,
-    /// No environment has the name that the system or broker gives: the ProviderConfig with the name belongs to
-    /// something else.
+    /// No environment has the name that the system or broker gives: the ProviderConfig with the name does not belong to
+    /// an environment.
     Foreign,
     /// The environment that the system or broker names is being deleted.
     Leaving,
@@ -145,10 +147,10 @@ pub enum Admission {
     Refused,
     /// The environment has no namespace with the name that the system or broker gives in its virtual cluster.
     NoNamespace,
-    /// The namespace in the virtual cluster that the system or broker names is for claims of this other namespace in
-    /// the host cluster.
+    /// The namespace in the virtual cluster that the system or broker names is for claims of another namespace in the
+    /// host cluster, `claim_namespace`.
     OfOthers { claim_namespace: String },
-    /// The system or broker is admitted, and the entries of the environment's offer have these states.
+    /// The system or broker is admitted. The answer includes the state of each entry of the environment's offer.
     Open(BTreeMap<&'static str, State>),
 }
 
@@ -173,16 +175,16 @@ impl Admission {
             let state = |name: &str| match offer(name) {
                 OFF => State::Off,
                 READY => State::Ready,
-                // Another release of this function may have published values of an offer's annotation that this one
-                // does not know. They count as pending, too.
+                // Another release of this function may have published a value that this release does not define, so an
+                // unknown value in an annotation of the offer counts as pending.
                 _ => State::Pending,
             };
             Self::Open(OFFERED.map(|name| (name, state(name))).into())
         }
     }
 
-    /// Admission of a system or broker once all entries of the environment's offer that are switched on are ready, for
-    /// previews.
+    /// Admission of a system or broker as if all entries of the environment's offer that are switched on were ready.
+    /// Previews use this admission to show the final state of a claim.
     #[must_use]
     pub fn in_the_end(self) -> Self {
         let ready = |state| if state == State::Pending { State::Ready } else { state };
@@ -202,8 +204,8 @@ impl Admission {
         }
     }
 
-    /// Whether the environment's name is in use, but not for this system or broker. The deletion of an environment is
-    /// no refusal.
+    /// Whether the environment's answer to the system or broker is a refusal. An environment that does not exist, or
+    /// that is being deleted, does not count as a refusal.
     pub fn refuses(&self) -> bool {
         matches!(self, Self::Foreign | Self::Refused | Self::NoNamespace | Self::OfOthers { .. })
     }
@@ -255,8 +257,7 @@ impl Admission {
     }
 }
 
-/// ProviderConfig with the offer of an environment: its label has the name of the environment that the system or broker
-/// asks for.
+/// ProviderConfig with the offer of an environment. One of its labels has the environment's name.
 struct Published<'a>(&'a Value);
 
 impl<'a> Published<'a> {
@@ -279,8 +280,8 @@ impl<'a> Published<'a> {
         self.entry("labels", &label("claim-namespace"))
     }
 
-    /// Namespace in the host cluster whose claims may use the given namespace of the virtual cluster. Where the offer
-    /// has no entry for it, only claims beside the environment's own claim may.
+    /// Namespace in the host cluster whose claims may use the given namespace of the virtual cluster. Default: the
+    /// namespace in the host cluster that owns the environment.
     fn tenant(&self, namespace: &str) -> &'a str {
         let mut tenants = self.annotation(TENANTS).split(',').filter_map(|tenancy| tenancy.split_once('='));
         tenants.find(|(inside, _)| *inside == namespace).map_or(self.owner(), |(_, claim_namespace)| claim_namespace)

@@ -1,6 +1,6 @@
-//! Declaration of a part of a claim, in the part's own file: its phase, its resources, and how it is reached. A claim
-//! lists its parts once. Its plan, its phases, and for a system or broker also the routes, hosts, addresses and network
-//! policies follow from that list.
+//! Declaration of a part of a claim, in the part's own file: the part's phase, its resources, and how it is reached. A
+//! claim lists its parts once. The claim's plan and phases follow from that list, and for a system or broker also the
+//! routes, hosts, addresses and network policies.
 
 use crate::claims::between::network::{Traffic, policy};
 use crate::claims::between::route::Route;
@@ -8,7 +8,8 @@ use crate::claims::between::tenant::Tenant;
 use crate::parts::part::LOCK;
 use crate::parts::plan::{Outage, Phase, Plan, Resource};
 
-/// Declaration of a part of the claim `C`: its phase, its resources, its outage, its network policy and its route.
+/// Declaration of a part of a claim of type `C`: its phase, its resources, its expected outage while its pods are
+/// replaced, its network policy and its route.
 pub struct PartOf<C: 'static> {
     phase: Phase,
     resources: fn(&C) -> Vec<Resource>,
@@ -23,7 +24,7 @@ pub struct PartOf<C: 'static> {
 pub struct Policy<C: 'static> {
     /// Name of the part of the plan that consists of the network policy alone.
     pub part: &'static str,
-    /// Name of the NetworkPolicy.
+    /// Name of the NetworkPolicy around the pods of a part.
     pub name: &'static str,
     /// Value of the label `app` on the pods that the network policy selects.
     pub app: &'static str,
@@ -37,8 +38,8 @@ impl<C> PartOf<C> {
         Self { phase, resources, is_wanted: |_| true, outage: None, policy: None, route: None }
     }
 
-    /// Declaration of the same part for claims that ask for it: other claims have neither the part nor its network
-    /// policy or route.
+    /// Restricts the part to claims that ask for it: other claims have neither the part nor its network policy or
+    /// route.
     #[must_use]
     pub const fn only_if(self, is_wanted: fn(&C) -> bool) -> Self {
         Self { is_wanted, ..self }
@@ -59,8 +60,8 @@ impl<C> PartOf<C> {
         Self { route: Some(route), ..self }
     }
 
-    /// Share of the part in the plan of a claim: its phase, its resources and its outage; empty where the claim does
-    /// not ask for the part.
+    /// Plan with this part alone: its resources, its phase, and its expected outage while its pods are replaced. The
+    /// plan is empty if the claim does not ask for the part.
     pub fn composed(&self, claim: &C) -> Plan {
         if !(self.is_wanted)(claim) {
             return Plan::default();
@@ -70,13 +71,15 @@ impl<C> PartOf<C> {
     }
 }
 
-/// Line in the list of parts of a system or broker.
+/// Entry in the list from which the plan of a system or broker follows: one part, the routes of all parts, or the
+/// network policies of all parts.
 pub enum Line<C: 'static> {
     Part(&'static PartOf<C>),
-    /// Routes of all parts, in the order of the list, with the phase whose condition reports on them.
+    /// Routes of all parts, in the order of the claim's list of parts, with the phase whose condition reports on the
+    /// routes.
     Routes(Phase),
-    /// Network policies of all parts, in the order of the list. Each policy is in the phase of the part whose pods it
-    /// selects.
+    /// Network policies of all parts, in the order of the claim's list of parts. Each policy is in the phase of the
+    /// part whose pods it selects.
     Policies,
 }
 
@@ -121,12 +124,12 @@ pub fn routes<C: TenantClaim>(claim: &C) -> impl Iterator<Item = &'static Route>
     wanted(claim).filter_map(|part| part.route.as_ref())
 }
 
-/// First labels of the host names of all routes that claims of this kind can have, without the domain.
+/// First labels of the host names of all routes that claims of one kind can have, without the domain.
 pub fn hosts<C: TenantClaim>() -> impl Iterator<Item = &'static str> {
     all_routes::<C>().map(|route| route.host)
 }
 
-/// Routes that claims of this kind can have, if all their parts are asked for.
+/// Routes that claims of one kind can have, if all their parts are asked for.
 pub fn all_routes<C: TenantClaim>() -> impl Iterator<Item = &'static Route> {
     declared::<C>().filter_map(|part| part.route.as_ref())
 }

@@ -17,8 +17,8 @@ pub struct Route {
     /// serves the host name.
     pub host: &'static str,
     pub to: To,
-    /// Parts that must be ready before the route is released. One of them is the entry `istio` of the environment's
-    /// offer.
+    /// Names of the parts of the plan, and of the entries of the environment's offer, that the route waits for: it is
+    /// held until all of them are ready. The entry `istio` is one of them.
     pub waits_for: &'static [&'static str],
     /// Addresses of the route in the claim's status, under `endpoints`.
     pub addresses: &'static [Address],
@@ -48,9 +48,10 @@ pub struct Address {
 /// Side of the environment's gateway on which an address can be opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Side of an address that can be opened inside the virtual cluster.
+    /// The address in the claim's status can be opened from inside the virtual cluster.
     Inside,
-    /// Side of an address that can be opened outside the virtual cluster, if the claim exposes its routes.
+    /// The address in the claim's status can be opened from outside the virtual cluster, if the claim exposes its
+    /// routes.
     Outside,
 }
 
@@ -59,7 +60,8 @@ impl Route {
         let part = tenant.part(self.part, self.part, self.waits_for);
         let (rewrite, host, number) = match self.to {
             To::Service(service, (_, number)) => (None, tenant.service_host(service), number),
-            // Knative selects a service by the host in a request, so the route rewrites the host.
+            // Knative's gateway selects a Knative service by the host name in a request, so the route rewrites the host
+            // name of each request to the DNS name of the Knative service.
             To::Knative(service) => {
                 (Some(Rewrite { authority: tenant.service_host(service) }), LOCAL_GATEWAY.to_owned(), 80)
             }

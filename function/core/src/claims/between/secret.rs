@@ -1,4 +1,5 @@
-//! Secrets inside the virtual cluster. The generator, the push and the pods of a Secret use one name for it.
+//! Secrets inside the virtual cluster. The name of each Secret is defined once, for the PushSecret that writes the
+//! Secret and for the pods that read it.
 //!
 //! Only references to Secrets are handled in this module, never a value. External Secrets runs in the host cluster and
 //! writes the values, with the kubeconfig of the virtual cluster, from a generator or from a Secret of the host
@@ -49,7 +50,7 @@ impl Secret {
         format!("{SECRETS}-{}", push_key(self))
     }
 
-    /// Environment variable of a container with the value of one key of this Secret.
+    /// Environment variable of a container with the value of one key of a Secret inside the virtual cluster.
     pub fn env(&self, variable: &str, key: &str) -> EnvVar {
         EnvVar {
             name: variable.to_owned(),
@@ -65,7 +66,8 @@ impl Secret {
         }
     }
 
-    /// Volume of a pod with one file for each key of this Secret. An optional volume is empty until the Secret exists.
+    /// Volume of a pod with one file for each key of a Secret inside the virtual cluster. An optional volume is empty
+    /// until the Secret exists.
     pub fn volume(&self, volume: &str, optional: bool) -> Volume {
         Volume {
             name: volume.to_owned(),
@@ -85,8 +87,9 @@ pub fn mqtt_bridge() -> Secret {
     Secret::new("mqtt-credentials")
 }
 
-/// Name of the Secret with a Snowflake user's private key, inside the virtual cluster. A Secret in the host cluster
-/// whose key comes from the secret store has a name that ends with this one.
+/// Name of the Secret inside the virtual cluster with a Snowflake user's private key. If the private key comes from the
+/// platform's secret store, a Secret in the host cluster receives the key first, and the name of that Secret ends with
+/// the name of the Secret inside the virtual cluster.
 pub const SNOWFLAKE_KEY: &str = "snowflake-kafka-credentials";
 
 /// Key of the password in a Secret that a user brings, and in a generated Secret with one password.
@@ -95,7 +98,7 @@ pub const PASSWORD: &str = "password";
 /// Generator of passwords for External Secrets, with one password for each of its keys. A push copies all these keys
 /// into the virtual cluster.
 pub struct Generator {
-    /// Suffix for the name of this generator of passwords, which distinguishes it from others of the same claim.
+    /// Suffix for the name of the password generator, which distinguishes it from other generators of the same claim.
     pub purpose: Option<&'static str>,
     pub keys: &'static [&'static str],
 }
@@ -152,10 +155,11 @@ impl Pusher<'_> {
         self.part.on_host(&generator.called("generator"), &password.named(metadata), Ready::Exists)
     }
 
-    /// PushSecret for a Secret inside the virtual cluster whose values are generated once. The Secret stays with the
-    /// data that it protects, also for later claims. It has the generator's keys and the added ones, whose texts may
-    /// refer to the generator's. It is pushed as a whole: key by key, an added text could contain another password than
-    /// the one that exists already.
+    /// PushSecret for a Secret inside the virtual cluster whose values are generated once. The Secret stays when its
+    /// claim is deleted, because the passwords in it may protect data that stays, too, such as the volume of a
+    /// database. The Secret has the generator's keys and the added keys, and the texts of the added keys may refer to
+    /// the generator's keys. All keys are pushed together: otherwise an added text could contain another password than
+    /// the one that the Secret already has.
     pub fn generated(&self, secret: &Secret, generator: &Generator, added: &[Added]) -> Resource {
         let template = Template { secret_type: None, data: texts(added) };
         let generator = GeneratorRef {
@@ -167,15 +171,18 @@ impl Pusher<'_> {
         self.push(secret, selector, UpdatePolicy::IfNotExists, Some(template), vec![whole(secret)])
     }
 
-    /// PushSecret for a Secret inside the virtual cluster that copies the given keys of a Secret in the host cluster,
-    /// each under its second name, and has added keys. The copy follows changes of its source.
+    /// PushSecret for a Secret inside the virtual cluster that copies keys of a Secret in the host cluster and has
+    /// added keys. Each copied key is given as a pair: its name in the source and its name in the copy. The copy
+    /// follows changes of its source.
     ///
-    /// Each key is pushed by itself, for two reasons. External Secrets adds a template to the source and removes
-    /// nothing, so a push as a whole would copy all other keys of the user's Secret, too. And a push reports a key that
-    /// the source lacks, while External Secrets reports a template that fails in its log only: so added texts refer to
-    /// keys by `index`, which never fails, and are pushed after the copied keys.
+    /// Each key is pushed by itself, for two reasons. First, External Secrets adds the keys of a template to the keys
+    /// of the source and removes none, so a push of the whole Secret would also copy the user's other keys. Second,
+    /// External Secrets reports a pushed key that the source lacks, but writes the failure of a template to its log
+    /// only. Therefore added texts refer to keys by the template function `index`, which never fails, and are pushed
+    /// after the copied keys.
     pub fn copied(&self, secret: &Secret, from: &SecretName, keys: &[(&str, &str)], added: &[Added]) -> Resource {
-        // A Secret of type `Opaque` requires no keys. Other types require keys that may not be among the copied ones.
+        // The pushed Secret has the type `Opaque`, which requires no keys. Other types of Secret require keys that may
+        // not be among the copied ones.
         let template = Template { secret_type: Some("Opaque"), data: texts(added) };
         let added = added.iter().map(|(key, _)| (*key, *key));
         let matches = keys.iter().copied().chain(added).map(|(key, inside)| single(secret, key, inside));
@@ -184,8 +191,8 @@ impl Pusher<'_> {
     }
 
     /// PushSecret for a Secret inside the virtual cluster with a TLS certificate, its private key and all other keys of
-    /// the user's Secret. The copy follows changes of its source. It is pushed as a whole, because an API server
-    /// accepts a Secret of type `kubernetes.io/tls` only with both keys at once.
+    /// the user's Secret. The copy follows changes of its source. The user's Secret is copied as a whole, because an
+    /// API server accepts a Secret of type `kubernetes.io/tls` only with the certificate and the private key at once.
     pub fn certificate(&self, secret: &Secret, from: &SecretName) -> Resource {
         let selector = Selector::Secret(Named::new(&from.name));
         self.push(secret, selector, UpdatePolicy::Replace, None, vec![whole(secret)])
@@ -234,9 +241,9 @@ impl Pusher<'_> {
             api_version: "kubernetes.external-secrets.io/v1alpha1",
             kind: "PushSecretMetadata",
             spec: PushMetadataSpec {
-                // With `Replace`, External Secrets does not copy labels and annotations of a pushed Secret's source.
-                // The labels are for the owner of the source, and kubectl may have stored all values of the source in
-                // an annotation.
+                // With the merge policy `Replace`, External Secrets copies no labels and annotations from the source of
+                // a push to the pushed Secret. Labels of the source serve its owner only, and kubectl may have stored
+                // all values of the source in an annotation.
                 source_merge_policy: "Replace",
                 labels: self.part.pod_labels(),
             },
@@ -248,8 +255,9 @@ impl Pusher<'_> {
     }
 
     /// Name of an object in the environment's namespace of the host cluster, which all systems and brokers of the
-    /// environment share: two halves with a dot between them. Neither half contains a dot, so that no two of them use
-    /// the same name.
+    /// environment share. The name consists of the namespace inside the virtual cluster, a dot and a second name.
+    /// Neither the namespace nor the second name contains a dot, so objects for two namespaces never have the same
+    /// name.
     fn called(&self, name: &str) -> String {
         format!("{}.{name}", self.remote_namespace)
     }
@@ -259,7 +267,8 @@ impl Pusher<'_> {
     }
 }
 
-/// Second half of the key of a composed PushSecret. It contains the name of the Secret that External Secrets pushes.
+/// Second half of the key of a composed PushSecret: `push-` and the name of the pushed Secret. The first half is the
+/// name of the part.
 fn push_key(secret: &Secret) -> String {
     format!("push-{}", secret.name)
 }

@@ -1,8 +1,8 @@
 //! Fields that the specs of systems and brokers have in common: a place inside an environment, and what stays in the
 //! virtual cluster when the claim is deleted.
 //!
-//! The type of a field has its form, its range, its default and its rule for changes. The documentation of a field
-//! stands in the spec of each claim, because its words differ.
+//! The Rust type of a field defines the field's form, range, default and rule for changes. The field's documentation is
+//! in the specs of systems and of brokers, because systems and brokers need different words.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,8 +55,8 @@ pub struct TenancyRequest<'a> {
     pub expose: bool,
 }
 
-/// Method `tenancy` for the spec of a system or broker, with the request for a namespace inside an environment. The
-/// spec must have the fields of this module under their usual names.
+/// Implements the method `tenancy` for the spec of a system or broker. The method returns the claim's request for a
+/// namespace inside an environment. The spec must have all fields of [`TenancyRequest`], under the same names.
 macro_rules! tenancy_request {
     ($spec:ty) => {
         impl $spec {

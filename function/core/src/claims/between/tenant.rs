@@ -31,8 +31,8 @@ pub struct Tenant {
     pub credentials_generation: u32,
     /// Whether the plan of the system or broker has routes through the environment's gateway.
     pub expose: bool,
-    /// Role of the tenant, `realtime` for a system or `broker`, which distinguishes the two that one namespace can
-    /// have.
+    /// Role of the tenant in its namespace: `realtime` for a real-time system, `broker` for a broker. A namespace can
+    /// have one tenant of each role.
     pub role: &'static str,
 }
 
@@ -107,10 +107,12 @@ impl Tenant {
             ("claim-name".to_owned(), self.owner.claim.name.clone()),
         ]);
         let mut lock = part.inside("object", &config_map(&part, &name, owner), Ready::Exists);
-        // A lock, by which a claim owns a namespace, has a name made of other names with dots between them. None of
-        // these contains a dot, so that no two locks have the same name. Because the claim's namespace is one of them,
-        // a claim that the environment does not admit cannot take the lock of one that it admits. An API server accepts
-        // names of 253 characters; the longest name of a lock has 165.
+        // The name of a lock, by which a claim owns a namespace in the virtual cluster, consists of the names of the
+        // environment, of the namespace inside it, of the tenant's role and of the claim's namespace, with dots between
+        // them. None of these names contains a dot, so locks of different namespaces never have the same name. Because
+        // the claim's namespace is one of these names, a claim that the environment does not admit cannot take the lock
+        // of a claim that the environment admits. An API server accepts names of 253 characters; the longest name of a
+        // lock has 165.
         let place = [self.owner.environment.as_str(), &self.namespace, self.role, &self.owner.claim.namespace];
         lock.rename(&place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("."));
         lock
@@ -133,8 +135,8 @@ impl Tenant {
         ]
     }
 
-    /// Namespace in the virtual cluster that this system or broker needs, for messages about another owner of it.
-    /// `what` is the kind in these messages, such as `an IotBroker`.
+    /// Namespace in the virtual cluster that this system or broker needs, for messages about another claim that owns
+    /// the namespace. `what` is the kind in these messages, such as `an IotBroker`.
     pub fn lock_target(&self, what: &str) -> LockTarget {
         let (namespace, environment) = (self.namespace.clone(), &self.owner.environment);
         LockTarget {
@@ -145,8 +147,8 @@ impl Tenant {
         }
     }
 
-    /// Consumer of the environment that this system or broker is, with the entries of the environment's offer that it
-    /// can do without.
+    /// This system or broker as a consumer of its environment. `opt_outs`: the entries of the environment's offer that
+    /// the system or broker can do without, each with the field that switches off the need for it.
     pub fn consumer(&self, opt_outs: &'static [(&'static str, &'static str)]) -> Consumer {
         Consumer {
             environment: self.owner.environment.clone(),
@@ -220,8 +222,8 @@ pub fn check_domain(faults: &mut Vec<Fault>, field: &str, domain: &str, hosts: &
 }
 
 /// Checks the name of an environment, which also becomes the name of a namespace and of ProviderConfigs in the host
-/// cluster. A name that is in use there would be taken over, so reserved names and the claim's own namespace are
-/// rejected.
+/// cluster. The environment would take over existing objects of that name, so reserved names and the claim's own
+/// namespace are rejected.
 pub fn check_environment_name(faults: &mut Vec<Fault>, field: &str, name: &str, claim: &Claim, settings: &Settings) {
     if let Some(pattern) = settings.reserved(name) {
         faults.push(Fault::new(

@@ -20,7 +20,8 @@ use crate::text::language::{Line, Text};
 pub const BRIDGE: &str = "kafka-bridge";
 pub const SIMULATOR: &str = "health-data-sim";
 
-/// Key of the user name in the Secret of an account at the MQTT broker. The key of the password is [`PASSWORD`].
+/// Key of the user name in the Secret of an account at the MQTT broker. The Secret has the password under another key,
+/// [`PASSWORD`].
 pub const USERNAME: &str = "username";
 
 /// External Secrets generator of a password, for each account at the MQTT broker for which the claim names no Secret.
@@ -35,8 +36,8 @@ pub struct Account<'a> {
     pub own: Option<&'a SecretName>,
     pub publish: Vec<&'a str>,
     pub read: Vec<&'a str>,
-    /// MQTT topics that an account must not read, although a filter of its right to read matches them. Only the bridge
-    /// to Kafka has such topics.
+    /// MQTT topics that an account must not read, although one of the filters that the account may read matches them.
+    /// Only the bridge to Kafka has such topics.
     pub deny: Vec<String>,
 }
 
@@ -112,9 +113,9 @@ fn user(user: &User) -> Account<'_> {
     }
 }
 
-/// MQTT topics that the bridge's account must not read. They match the bridge's filters by the rules of MQTT, but not
-/// by those of the bridge's Kafka connector. The connector would break its connection to the broker over each message
-/// of such a topic, and the broker would then send the message again.
+/// MQTT topics that the bridge's account must not read. These topics match the bridge's filters by the rules of MQTT,
+/// but not by those of the bridge's Kafka connector. For each message of such a topic, the connector would break its
+/// connection to the broker, and the broker would then send the message again.
 fn unread(mappings: &[Mapping]) -> Vec<String> {
     let strays = |mapping: &Mapping| {
         let wanted = |stray: &String| {
@@ -126,7 +127,7 @@ fn unread(mappings: &[Mapping]) -> Vec<String> {
 }
 
 /// MQTT topic filters of the bridge without repetitions, in the order of their first occurrence. A filter occurs twice
-/// if two mappings with different converters carry it.
+/// if two mappings with different converters have the same filter.
 fn unique<T: Clone + Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut known = BTreeSet::new();
     items.filter(|item| known.insert(item.clone())).collect()

@@ -29,7 +29,7 @@ use crate::text::language::{Kcql, Placeholders, Text, Word};
 const NAME: &str = "bridge";
 const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
 /// Deadline, in seconds, of the Job that removes the MQTT bridge's connectors from Kafka Connect. Connect belongs to
-/// the claim of a real-time system, so the Job allows a day until Connect answers.
+/// another claim, the one of the real-time system, and may be down for a long time, so the deadline is a day.
 const PATIENCE_SECONDS: i64 = 86_400;
 
 pub fn image(broker: &IotBroker) -> String {
@@ -77,7 +77,8 @@ fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
 }
 
 /// Job that removes the MQTT bridge's connectors from Kafka Connect if the claim has no mappings, because an earlier
-/// version of the claim may have had some. The Job ends at once if the name of Kafka's Service does not resolve.
+/// version of the claim may have had some. If the name of Kafka's Service does not resolve, there is no Kafka Connect
+/// with such connectors, so the Job succeeds at once.
 fn removal(broker: &IotBroker) -> Resource {
     let part = broker.tenant.part(NAME, name(Converter::Json), &[broker::NAME]);
     let task = Task {

@@ -34,7 +34,7 @@ const CLAIM: &str = "mosquitto-data-pvc";
 /// User ID for which Mosquitto's image is built. Mosquitto's pod runs as this user.
 const USER: i64 = 1883;
 /// Size of each small volume in Mosquitto's pod: the volumes with password hashes and temporary files, the unused
-/// directory of the log, and the data directory of a broker without persistence. It is enough for the hashes of
+/// directory of the log, and the data directory of a broker without persistence. The size is enough for the hashes of
 /// thousands of users.
 const LITTLE: &str = "16Mi";
 const HASH_PASSWORDS: &str = include_str!("files/hash-passwords.sh");
@@ -72,7 +72,7 @@ pub const PART: PartOf<IotBroker> = PartOf::new(phase::BROKER, resources)
     .fenced_by(Policy { part: "broker-policy", name: "mosquitto-policy", app: mqtt::MQTT_APP, admits });
 
 /// Part of a broker's plan with the route to Mosquitto's listener for MQTT over WebSockets. Mosquitto's pod and Service
-/// belong to [`PART`].
+/// belong to another part of the plan.
 pub const WEBSOCKETS_PART: PartOf<IotBroker> = PartOf::<IotBroker>::new(phase::BROKER, |_| Vec::new())
     .only_if(|broker| broker.spec.mqtt_config.listeners.websockets)
     .reached_by(Route {

@@ -1,4 +1,5 @@
-//! Rules by which a change of an `IotBrokerClaim` is rejected. Each rule is for the field in `claim.rs` that names it.
+//! Rules by which a change of an `IotBrokerClaim` is rejected. Each rule is attached to the claim's schema, at a field
+//! or at the whole spec.
 
 use serde_json::Value;
 

@@ -11,14 +11,15 @@ use crate::settings::image::ImageReference;
 use crate::settings::limits::{Lever, too_many};
 
 /// Largest size, in bytes, of the topic filters of all users of an `IotBrokerClaim` together. One ConfigMap holds the
-/// filters, and the provider-kubernetes Object with the ConfigMap's manifest stores them again.
+/// filters, and the provider-kubernetes Object with the ConfigMap's manifest holds a copy of them. The limit keeps both
+/// objects below the size that an API server accepts.
 const MOST_ALLOWED: usize = 256 << 10;
 
 /// Longest assumed duration of a restart of Kafka, in seconds. The bridge's connectors run in Kafka's pod, so they are
-/// disconnected from the MQTT broker for as long.
+/// disconnected from the MQTT broker for the same time.
 const RESTART_SECONDS: u32 = 180;
-/// Most messages that Mosquitto's queue for a disconnected client holds by default: those that one instance of the
-/// device simulator sends during a restart of Kafka, at its highest rate of 1000 a second.
+/// Largest default for the number of messages in Mosquitto's queue for a disconnected client: the number that one
+/// instance of the device simulator sends during a restart of Kafka, at the simulator's highest rate of 1000 a second.
 const QUEUE: u32 = 1000 * RESTART_SECONDS;
 /// Space for one message of 1 KiB in Mosquitto's queue, in memory and on the volume. Such a message was measured to
 /// take about 1400 bytes of Mosquitto's memory and 1200 bytes of its database file.
@@ -29,8 +30,8 @@ const LEAST_MEMORY_MEBIBYTES: u64 = 64;
 
 pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let mqtt = &spec.mqtt_config;
-    // An amount of storage, CPU or memory in a claim that cannot be parsed has a fault from the schema check already,
-    // so a default replaces the amount without a second fault.
+    // An amount of storage, CPU or memory that cannot be parsed already has a fault from the schema check, so a default
+    // replaces the amount without a second fault.
     let storage = Bytes::read(&mqtt.storage).unwrap_or_default();
     let cpu = Cpu::read(&mqtt.cpu).unwrap_or_default();
     let least = Bytes::mebi(LEAST_MEMORY_MEBIBYTES);
@@ -140,8 +141,9 @@ pub fn mappings(faults: &mut Vec<Fault>, mappings: &[Mapping]) {
                 "needs the converter Json: bytes have no fields; leave keyField out or set the converter to Json",
             ));
         }
-        // Mappings of the MQTT bridge with the same converter share a connector, which cannot decide to which of two
-        // mappings a message belongs if it matches the topic filters of both.
+        // Mappings of the MQTT bridge with the same converter share a connector. The connector cannot decide to which
+        // of two mappings a message belongs if the message matches the topic filters of both, so filters that overlap
+        // are a fault.
         let twin = mappings.iter().take(index).find(|earlier| {
             earlier.converter == mapping.converter
                 && earlier.mqtt_topic != mapping.mqtt_topic

@@ -243,7 +243,7 @@ pub struct Mapping {
     pub converter: Converter,
     /// Field of a JSON message whose value becomes the key of the Kafka record. A field inside an object is written
     /// with dots, such as `device.id`. A message without the field is left out. Absent: the key is the message's MQTT
-    /// topic and number. Only with the converter `Json`.
+    /// topic and message ID. Only with the converter `Json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200), regex(pattern = form::JSON_FIELD))]
     pub key_field: Option<String>,

@@ -1,5 +1,5 @@
-//! Part of a broker's plan: its fence, the network policy around all pods of the broker, its bridge and its simulator.
-//! The network policies of the single parts admit further connections.
+//! Part of a broker's plan: the fence, which is the network policy around the pods of the MQTT broker, of the bridge to
+//! Kafka and of the device simulator. The network policies of the single parts admit further connections.
 
 use super::checked::IotBroker;
 use super::phase;
@@ -10,8 +10,9 @@ use crate::claims::between::part_of::PartOf;
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
-/// Part of a broker's plan with the fence, the network policy around all its pods. The fence waits for the lock of the
-/// claim's place alone, so no pod of the broker is released before the fence.
+/// Part of a broker's plan with the fence, the network policy around all pods of the broker. All pods of the broker and
+/// the fence wait for the lock, by which the claim owns its namespace. The fence waits for nothing else, so no pod is
+/// released before the fence.
 pub const PART: PartOf<IotBroker> = PartOf::new(phase::ENVIRONMENT, resources);
 
 fn resources(broker: &IotBroker) -> Vec<Resource> {
@@ -22,7 +23,8 @@ fn resources(broker: &IotBroker) -> Vec<Resource> {
         outward = outward.to(siblings(&part), &[mqtt::MQTT_PORT]);
     }
     // The connectors of the MQTT bridge run in Kafka's pod. The broker's own pods connect to Kafka Connect only to keep
-    // or remove these connectors. A claim without mappings has such a pod too, of the Job that removes connectors.
+    // or remove these connectors. A claim without mappings needs the connection, too, for the Job that removes
+    // connectors.
     if connector.mappings.is_empty() {
         outward = outward.to(app(KAFKA_APP), &[CONNECT_PORT]);
     } else {

@@ -107,8 +107,8 @@ fn own_program(broker: &IotBroker) -> Container {
     }
 }
 
-/// Container of the device simulator with the user's own image. The container requires nothing of that image beyond the
-/// documentation of the claim's field `simulator.image`.
+/// Container of the device simulator with the user's own image. The container requires of that image only what the
+/// documentation of the claim's field `simulator.image` requires.
 fn users_image(broker: &IotBroker) -> Container {
     Container {
         env: Some(environment(broker)),

@@ -1,6 +1,7 @@
 //! Values of the label `app` on the pods of a real-time system that call its servers. The network policy of a server
-//! admits its callers by these labels, and the callers' files use names from the server's file. So the labels have a
-//! file of their own, without which the two files would use each other.
+//! admits callers by these labels, so the server's source file uses the labels of the callers. The source files of the
+//! callers use names from the server's source file. The labels are in a source file of their own, so that the files of
+//! servers and callers do not depend on each other.
 
 pub const ANALYTICS: &str = "health-analytics";
 pub const CONNECT_METRICS: &str = "kafka-connect-metrics";

@@ -1,5 +1,5 @@
-//! Rules by which a change of a `RealtimeSystemClaim` is rejected. Each rule is for the field in `claim.rs` that names
-//! it.
+//! Rules by which a change of a `RealtimeSystemClaim` is rejected. Each rule is attached to the claim's schema, at a
+//! field or at the whole spec.
 
 use crate::claims::between::changes::{ENVIRONMENT, NAMESPACE, VOLUME, read_out};
 use crate::schema::change::Rule;

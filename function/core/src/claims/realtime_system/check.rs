@@ -58,8 +58,8 @@ impl Sizes {
 pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let Agent { memory: agent, heap: agent_heap, .. } = &spec.lenses_config.agent;
     let KafkaConfig { memory: kafka, heap: connect_heap, .. } = &spec.kafka_config;
-    // An amount of CPU, memory or storage in a claim that cannot be parsed has a fault from the schema check already,
-    // so a default replaces the amount without a second fault.
+    // An amount of CPU, memory or storage that cannot be parsed already has a fault from the schema check, so a default
+    // replaces the amount without a second fault.
     let cpu = |amount: &str| Cpu::read(amount).unwrap_or_default();
     let storage = |amount: &str| Bytes::read(amount).unwrap_or_default();
     let mut share = |cpu_text: &str, field: &str, amount: &str, least| Share {
@@ -190,8 +190,9 @@ pub fn topics(faults: &mut Vec<Fault>, kafka: &KafkaConfig, most: u32) {
         faults.push(fault);
         return;
     }
-    // Kafka topics by the name that metrics give them. The first two topics of a name suffice to find one that differs
-    // from a later topic.
+    // Kafka topics, grouped by their name with underscores in place of dots, which is their name in metrics. A fault
+    // about a topic names an earlier topic of the same group that has a different name. The first two different names
+    // of a group are enough for that, because no topic is equal to both of them.
     let mut called: HashMap<String, Vec<&str>> = HashMap::new();
     for (index, topic) in kafka.topics.iter().enumerate() {
         let field = || format!("spec.kafkaConfig.topics[{index}].name");
@@ -260,8 +261,8 @@ fn table(topic: &str) -> String {
 /// Domains below which Snowflake has the hosts of all accounts.
 const SNOWFLAKE_DOMAINS: [&str; 2] = ["snowflakecomputing.com", "snowflakecomputing.cn"];
 
-/// Host of the Snowflake account in a claim, which may be written as the account's identifier or as its host. An
-/// account that is only a domain of Snowflake, such as one copied from an address, is a fault.
+/// Host of the Snowflake account in a claim, which may be written as the account's identifier or as its host. A domain
+/// of Snowflake without an account, such as `snowflakecomputing.com`, is a fault.
 fn account_host(faults: &mut Vec<Fault>, account: &str) -> String {
     let within = |domain: &'static str| {
         let (name, end) = account.split_at_checked(account.len().checked_sub(domain.len())?)?;

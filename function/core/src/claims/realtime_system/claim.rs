@@ -452,9 +452,10 @@ pub struct SqlProcessor {
     /// Name of the SQL processor in Lenses.
     #[schemars(length(min = 1, max = 63), regex(pattern = form::DNS_LABEL))]
     pub name: String,
-    /// Statement of the SQL processor, in Lenses SQL. Another statement replaces the processor, which continues from
-    /// the same record. A processor that keeps state, by a window, an aggregate or a join, cannot always read the state
-    /// of the replaced one: give it another name, and it starts anew.
+    /// Statement of the SQL processor, in Lenses SQL. If the statement changes, a new processor replaces the old one,
+    /// and continues from the record at which the old one stopped. A processor that keeps state, by a window, an
+    /// aggregate or a join, cannot always read the state of the old one: give the processor another name, and it starts
+    /// anew.
     #[schemars(length(min = 1, max = 10_000))]
     pub sql: String,
 }

@@ -1,6 +1,6 @@
-//! Part of a real-time system's plan: the readiness of Kafka Connect and Schema Registry, and the system's own
-//! connector, to Snowflake. Connect and Schema Registry run in Kafka's pod. That pod stays ready when one of them
-//! fails, because the Kafka broker does not need them, so a pod of its own checks them.
+//! Part of a real-time system's plan: a pod that checks whether Kafka Connect and Schema Registry are ready, and that
+//! keeps the connector to Snowflake if the claim has one. Connect and Schema Registry run in Kafka's pod. Kafka's pod
+//! stays ready when one of them fails, because the Kafka broker does not need them, so another pod checks them.
 
 use crate::claims::between::connectors::KEEP_CONNECTOR;
 use std::collections::BTreeMap;

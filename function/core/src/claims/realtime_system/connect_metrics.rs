@@ -2,8 +2,8 @@
 //! them.
 //!
 //! With `errors.tolerance: all`, Connect reports a connector as running, however many records it skips. Connect counts
-//! the skipped records, but publishes the counts over JMX only. A pod of its own reads the counts, so that monitoring
-//! neither restarts Kafka's pod nor removes that pod from its Service. The image of Kafka contains a JMX client. No
+//! the skipped records, but publishes the counts over JMX only. A separate pod reads the counts, so that monitoring
+//! neither restarts Kafka's pod nor removes Kafka's pod from its Service. The image of Kafka contains a JMX client. No
 //! documentation mentions a program in that image that could serve the counts over HTTP, so a second container serves
 //! them, from an image with Python and nothing else.
 
@@ -35,12 +35,12 @@ const NAME: &str = "connect-metrics";
 const APP: &str = apps::CONNECT_METRICS;
 pub const METRICS: Port = ("metrics", 9404);
 
-/// Directory that both containers of the pod with Kafka Connect's metrics share: one container writes Connect's answer
-/// into it, the other reads it there.
+/// Directory that both containers of the pod with Kafka Connect's metrics share: one container reads counts of skipped
+/// records from Connect and writes them into a file there, the other container serves the counts from that file.
 const ANSWERS: &str = "/answers";
 
-/// Java options of the program that reads Kafka Connect's counts over JMX and runs for about a second. UTF-8 preserves
-/// the names of connectors.
+/// Java options of the program that reads Kafka Connect's counts of skipped records over JMX. The options for garbage
+/// collection and compilation suit a program that runs for about a second. UTF-8 preserves the names of connectors.
 const JAVA: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8";
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::MONITORING, resources)
@@ -162,7 +162,7 @@ fn alerts(part: &Part) -> PrometheusRule {
     }
 }
 
-/// PromQL expression for each connector of Kafka Connect whose count in a metric grew in the last ten minutes.
+/// PromQL expression that selects the connectors of Kafka Connect whose count in a metric grew in the last ten minutes.
 /// `increase` covers a count that restarted from zero with Connect, but ignores the first value of a series. Therefore
 /// the expression also compares the count with its value ten minutes ago, or with zero if there was none.
 fn grew(metric: &str) -> String {

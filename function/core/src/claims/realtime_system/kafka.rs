@@ -1,5 +1,5 @@
-//! Parts of a real-time system's plan: Kafka with Schema Registry and Connect in one pod, and the Job that brings
-//! Kafka's topics to the claim's definitions.
+//! Parts of a real-time system's plan: Kafka with Schema Registry and Connect in one pod, and the Job that creates
+//! Kafka's topics and changes them as the claim defines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,8 +45,8 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, resources).aw
 
 pub const TOPICS_PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, topics);
 
-/// Part of a real-time system's plan that has only the network policy of Kafka's pod. The pod itself belongs to
-/// [`PART`].
+/// Part of a real-time system's plan that has only the network policy of Kafka's pod. The pod itself belongs to another
+/// part of the plan.
 pub const FENCED: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, |_| Vec::new()).fenced_by(Policy {
     part: "kafka-policy",
     name: "mqtt-kafka-policy",
@@ -74,7 +74,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         claimed_volume("data", CLAIM),
         scratch_volume("connector-jars", "2Gi"),
         // The volume with the MQTT bridge's credentials in Kafka's pod is optional: the claim of a broker creates the
-        // Secret after Kafka has started, or never.
+        // Secret with these credentials after Kafka has started, or never.
         mqtt_bridge().volume("mqtt-credentials", true),
         // The volume with the Snowflake private key is mounted into Kafka's pod even without a Snowflake connector, so
         // that a connector can be added or removed without a restart of Kafka.

@@ -179,7 +179,8 @@ fn role(part: &Part) -> Role {
     Role {
         metadata: part.metadata(KEY_APP),
         rules: Some(vec![
-            // A rule of a Kubernetes Role for `create` cannot name a resource, because the resource does not exist yet.
+            // Kubernetes cannot limit the verb `create` to the name of a resource, because the name may be unknown when
+            // a request is authorized. So the Role permits the creation of any Secret in its namespace.
             rule(&["create"], None),
             rule(&["get", "patch"], Some(vec![secrets::agent_key().name])),
         ]),

@@ -94,7 +94,7 @@ fn metabase(system: &RealtimeSystem) -> Container {
     ];
     if !system.tenant.owner.settings.telemetry.metabase {
         // Metabase's set-up stores usage tracking and update checks as enabled, whatever the request for the set-up
-        // says. Environment variables override settings that Metabase has stored.
+        // says. Environment variables override stored settings of Metabase, so two of these variables disable both.
         variables.extend(["MB_ANON_TRACKING_ENABLED", "MB_CHECK_FOR_UPDATES"].map(|name| env(name, "false")));
     }
     Container {

@@ -48,8 +48,9 @@ pub use checked::RealtimeSystem;
 impl TenantClaim for RealtimeSystem {
     const PARTS: &'static [Line<Self>] = &[
         Part(&LOCKED),
-        // The network policies of a real-time system follow the order of its list of parts. The policy of Kafka's pod
-        // is an entry of its own in this list, because it comes first in every released version.
+        // The network policies in a real-time system's plan follow the order of the list of parts. The network policy
+        // of Kafka's pod has an entry of its own at the start of the list, so that the policies keep the order that
+        // they have in released versions of this function.
         Part(&kafka::FENCED),
         Part(&secrets::PART),
         Part(&postgres::PART),

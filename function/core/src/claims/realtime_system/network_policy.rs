@@ -1,5 +1,5 @@
-//! Part of a real-time system's plan: its fence, the network policy around all pods of the system. The network policies
-//! of the single parts admit further connections.
+//! Part of a real-time system's plan: the fence, which is the network policy around all pods of the system. The network
+//! policies of the single parts admit further connections.
 
 use super::checked::RealtimeSystem;
 use super::{lenses_hq, metabase, phase, postgres};
@@ -9,14 +9,16 @@ use crate::claims::between::part_of::PartOf;
 use crate::parts::part::LOCK;
 use crate::parts::plan::Resource;
 
-/// Part of a real-time system's plan with the fence, the network policy around all its pods. The fence waits for the
-/// lock of the claim's place alone, so no pod of the system is released before the fence.
+/// Part of a real-time system's plan with the fence, the network policy around all pods of the system. All pods of the
+/// system and the fence wait for the lock, by which the claim owns its namespace. The fence waits for nothing else, so
+/// no pod is released before the fence.
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::ENVIRONMENT, resources);
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part("system-policy", system.tenant.owner.system, &[LOCK]);
-    // Every pod of a real-time system may connect to these ports of the system's other pods, by the egress rules of the
-    // fence. The network policy of each server names the pods whose connections it accepts.
+    // The fence admits the egress of every pod of a real-time system to the ports of the system's servers, such as
+    // Kafka and PostgreSQL. Each server's own network policy admits ingress only from the pods that may connect to the
+    // server.
     let mut servers = vec![
         KAFKA_PORT,
         SCHEMA_REGISTRY_PORT,

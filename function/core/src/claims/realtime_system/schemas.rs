@@ -15,12 +15,12 @@ use crate::parts::workload::config_map;
 use crate::schema::fault::Fault;
 use crate::text::language::{Text, Word};
 
-/// Directory in the pod that keeps the SQL processors, with the schemas of Kafka topics: one file for each topic.
+/// Directory with one file for the schema of each Kafka topic, in the keeper pod of the SQL processors.
 pub const DIRECTORY: &str = "/schemas";
 const NAME: &str = "topic-schemas";
 
-/// Limits in bytes for the schemas of Kafka topics, one and all of a claim together: all schemas are files of one
-/// ConfigMap.
+/// Limits in bytes: `MOST` for the schema of one Kafka topic, `MOST_TOGETHER` for the schemas of all topics of a claim,
+/// because all of them are files of one ConfigMap.
 const MOST: usize = 16 << 10;
 const MOST_TOGETHER: usize = 256 << 10;
 
@@ -28,7 +28,7 @@ const MOST_TOGETHER: usize = 256 << 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registered {
     topic: String,
-    /// Language of a Kafka topic's schema, under its name in Schema Registry and Lenses.
+    /// Language of a Kafka topic's schema, as Schema Registry and Lenses name it: `AVRO` or `JSON`.
     format: &'static str,
     when: When,
     /// Definition of a Kafka topic's schema: JSON in one line, without control characters.
@@ -59,7 +59,8 @@ impl When {
 /// without a schema in the claim gets none, except `device_data`: the platform's schema for it is registered only if
 /// the topic has no other.
 ///
-/// The sizes of the schemas are checked, and the syntax of each one in its language.
+/// Each schema is checked for its size and for its syntax as an Avro schema or a JSON Schema. The total size of a
+/// claim's schemas is checked, too.
 pub fn check(faults: &mut Vec<Fault>, topics: &[Topic]) -> Vec<Registered> {
     let mut together = 0;
     let mut registered = Vec::new();

@@ -1,4 +1,5 @@
-//! Scripts and configuration files for the containers of a real-time system, embedded from `files/`.
+//! Scripts and configuration files for the containers of a real-time system. The compiler embeds them from the folder
+//! `files/` beside this source file.
 
 macro_rules! with_http {
     ($($file:literal),+) => {

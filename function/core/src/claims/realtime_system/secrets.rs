@@ -1,5 +1,5 @@
-//! Part of a real-time system's plan: its Secrets inside the virtual cluster, with their names, their keys, and the
-//! resources that create them.
+//! Part of a real-time system's plan: the system's Secrets inside the virtual cluster, with the names of the Secrets,
+//! the keys of their data, and the composed resources that create them.
 
 use super::changes;
 use super::checked::RealtimeSystem;
@@ -16,7 +16,8 @@ use crate::parts::plan::{Ready, Resource};
 use crate::text::language::{self, Text};
 
 /// Secret of PostgreSQL inside the virtual cluster: the superuser's name and password, the passwords of its roles, and
-/// Metabase's encryption key. All of these values belong to the data on PostgreSQL's volume.
+/// Metabase's encryption key. The Secret must exist as long as PostgreSQL's volume, because without the superuser's
+/// password and the encryption key, the data on the volume cannot be used.
 pub fn postgres() -> Secret {
     Secret::new("lenses-backend-postgres-credentials")
 }
@@ -80,12 +81,14 @@ const POSTGRES: Generator = Generator {
     ],
 };
 
-/// External Secrets generator of the passwords of two administrators, of Lenses HQ and of Metabase. All keys of a
-/// generator are copied into each Secret that uses it, so this generator has the key of a password alone.
+/// External Secrets generator for the passwords of two administrators, of Lenses HQ and of Metabase: one
+/// password for each of two PushSecrets. A PushSecret copies all keys of its generator into the Secret that it writes,
+/// so this generator has only one key, `password`.
 const ADMINISTRATORS: Generator = Generator { purpose: Some("administrators"), keys: &[PASSWORD] };
 
 /// Secrets on the host cluster that a `RealtimeSystemClaim` names: the Lenses licence, passwords of administrators, and
-/// the Snowflake private key. Each has the field that names it, for the check whether the claim may use the Secret.
+/// the Snowflake private key. Each has the path of the claim field that names it, for a message that the claim may not
+/// use the Secret.
 pub fn on_the_host(spec: &Claimed) -> Vec<HostSecret> {
     let lenses = &spec.lenses_config;
     let named = |field: &str, own: Option<&SecretName>, inside: &Secret| {
@@ -144,8 +147,9 @@ fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {
     pusher.credentials(&administrator(), claimed.credentials_secret_ref.as_ref(), &ADMINISTRATORS, &added)
 }
 
-/// Rules for the fields of a `RealtimeSystemClaim` that cannot change: the administrators' names, compared with the
-/// PushSecrets that write them. A claim without an e-mail address has no rule for it.
+/// Rules for the fields of a `RealtimeSystemClaim` that cannot change: the user name of Lenses HQ's administrator and
+/// the e-mail address of Metabase's administrator, each compared with the PushSecret that writes it. The e-mail address
+/// has a rule only if the claim sets it.
 pub fn immutable(system: &RealtimeSystem) -> Vec<Immutable> {
     let template = |key: &str| format!("{MANIFEST}/spec/template/data/{key}");
     let written = Text::<language::Template>::literal;

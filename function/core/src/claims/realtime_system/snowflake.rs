@@ -20,10 +20,11 @@ use crate::text::language::{Placeholders, Text, Word};
 const HTTP: i32 = 80;
 
 const APP: &str = "snowflake-sink-connector";
-/// Java class of the Snowflake sink connector in version 3. The archive that a claim names must be of that version.
+/// Java class of the Snowflake sink connector in version 3. If a claim names an archive with the connector, the
+/// connector in the archive must be of that version.
 const CLASS: &str = "com.snowflake.kafka.connector.SnowflakeSinkConnector";
-/// Kafka topic for records that the Snowflake connector cannot deliver, with the reason in their headers. Names that
-/// begin with `connect-` are reserved, so no claim can define this topic or deliver its records.
+/// Kafka topic for records that the Snowflake connector cannot deliver; the headers of each record say why. Names that
+/// begin with `connect-` are reserved, so no claim can define this topic, or have the topic delivered to Snowflake.
 const DEAD_LETTERS: &str = "connect-snowflake-dead-letters";
 
 #[derive(Serialize)]
@@ -67,8 +68,9 @@ struct Config {
     dead_letters_reasons: Text<Placeholders>,
 }
 
-/// Environment variables of the script that keeps the Snowflake connector in Kafka Connect: the connector with its
-/// configuration, or, without `snowflakeConfig` in the claim, its name as one to remove.
+/// Environment variables of the script that keeps the Snowflake connector in Kafka Connect: the connector's name, class
+/// and configuration. For a claim without `snowflakeConfig`, the only variable names the connector as one that the
+/// script removes.
 pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
     let Some((snowflake, delivery)) = system.spec.snowflake_config.as_ref().zip(system.delivery.as_ref()) else {
         return vec![env("UNWANTED", APP)];
@@ -77,14 +79,14 @@ pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
         env("CONNECTOR_NAME", APP),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", to_text(&config(snowflake, delivery))),
-        // The variable `CREDENTIAL_PRESENT` refers to a Secret, so that the pod whose script keeps the Snowflake
-        // connector does not start before the Snowflake private key exists.
+        // The variable `CREDENTIAL_PRESENT` takes its value from the Secret with the Snowflake private key, so that
+        // the pod whose script keeps the Snowflake connector does not start before the key exists.
         secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
     ]
 }
 
-/// Ports at which Snowflake is reached, for the egress rules of Kafka's pod, where Connect delivers records, and of
-/// Metabase, which reads them. A claim without `snowflakeConfig` has none.
+/// Ports of Snowflake's servers, for the egress rules of two pods: Kafka's pod, in which Kafka Connect writes records
+/// to Snowflake, and Metabase's pod, which reads the records. A claim without `snowflakeConfig` needs no such ports.
 pub fn ports(system: &RealtimeSystem) -> BTreeSet<i32> {
     system.spec.snowflake_config.iter().flat_map(|_| [HTTP, HTTPS]).collect()
 }
@@ -104,8 +106,8 @@ fn config(snowflake: &SnowflakeConfig, delivery: &Delivery) -> Config {
         role: Text::literal(&snowflake.role),
         database: Text::literal(&snowflake.database),
         schema: Text::literal(&snowflake.schema),
-        // Kafka Connect replaces this placeholder by the Snowflake private key when it starts the connector, so the key
-        // is not stored in Connect's configuration.
+        // The connector's configuration has a placeholder for the Snowflake private key. Kafka Connect inserts the key
+        // when it starts the connector, so Connect does not store the key.
         private_key: secret(secrets::snowflake_key::PRIVATE_KEY),
         passphrase: snowflake
             .private_key

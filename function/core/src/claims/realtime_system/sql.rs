@@ -1,6 +1,6 @@
-//! Kafka topics that a statement of Lenses SQL reads and writes, recognised by the keywords before their names. Lenses
-//! alone decides whether a statement is valid. A topic that is not recognised can cause a wrong warning or none. A name
-//! that the statement does not contain is never returned.
+//! Kafka topics that a statement of Lenses SQL reads and writes, recognised by the keywords before the topics' names.
+//! Lenses alone decides whether a statement is valid. If a topic is not recognised, a warning about the claim's SQL
+//! processors can be wrong or absent, and a statement that writes a topic with a reserved name is not rejected.
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;
@@ -91,7 +91,8 @@ fn until(rest: &mut Peekable<Chars>, end: char) -> String {
 
 fn skip_comment(rest: &mut Peekable<Chars>) {
     let mut before = ' ';
-    // The star of an SQL comment's opening `/*` does not begin a closing `*/`.
+    // The star of an SQL comment's opening `/*` is skipped before the search for the closing `*/`. Otherwise `/*/`
+    // would count as a whole comment, with one star for both its opening and its closing.
     rest.next();
     for next in rest.by_ref() {
         if before == '*' && next == '/' {

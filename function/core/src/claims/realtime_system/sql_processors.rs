@@ -30,8 +30,8 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources
     meanwhile: "the keeper of SQL processors, which keep running unless their SQL changed",
 });
 
-/// SQL processor in the format of the Lenses agent's API. The script that keeps SQL processors reads the first `name`
-/// in each line, so the field `name` comes first.
+/// SQL processor in the format of the Lenses agent's API. The script that keeps SQL processors reads a processor's name
+/// from the first field `name` in the JSON text, so the field `name` comes first.
 #[derive(Serialize)]
 struct Stream<'a> {
     name: &'a str,
@@ -90,11 +90,11 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
 }
 
 /// Largest size, in bytes, of the text in the environment variable with all SQL statements of a claim. Linux permits
-/// 128 KiB for a variable with its name.
+/// 128 KiB for the name and the text of an environment variable together.
 const ROOM: usize = (128 << 10) - 16;
 
-/// Check of a claim's SQL processors: of the size of all statements together, because one environment variable holds
-/// them, and of the names of the Kafka topics that they write.
+/// Checks of a claim's SQL processors: the size of all statements together, because one environment variable holds
+/// them, and the names of the Kafka topics that the statements write.
 pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     let size = lines(processors).len();
     if size > ROOM {
@@ -112,8 +112,9 @@ pub fn check(faults: &mut Vec<Fault>, processors: &[SqlProcessor]) {
     }
 }
 
-/// Kafka topics that some SQL processor reads, but no processor writes, and that `is_fed` does not accept as topics
-/// with another source of records. Each has the index of the first processor that reads it, for a warning.
+/// Kafka topics that an SQL processor reads, and to which neither an SQL processor nor another known source of records,
+/// such as an MQTT bridge, writes. `is_fed` takes the name of a topic, and returns whether such another source writes
+/// to the topic. Each topic comes with the index of the first SQL processor that reads the topic.
 pub fn unwritten(processors: &[SqlProcessor], is_fed: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
     let topics: Vec<Topics> = processors.iter().map(|processor| Topics::of(&processor.sql)).collect();
     let is_written = |topic: &String| topics.iter().any(|other| other.written.contains(topic)) || is_fed(topic);

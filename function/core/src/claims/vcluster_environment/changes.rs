@@ -1,5 +1,5 @@
-//! Rules by which a change of a `VClusterEnvironmentClaim` is rejected. Each rule is for the field in `claim.rs` that
-//! names it.
+//! Rules by which a change of a `VClusterEnvironmentClaim` is rejected. The schemas of the claim's fields, in
+//! `claim.rs`, contain these rules.
 
 use serde_json::Value;
 

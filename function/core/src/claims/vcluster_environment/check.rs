@@ -56,7 +56,8 @@ pub fn tenants(faults: &mut Vec<Fault>, spec: &Spec, namespaces: &[String], clai
 }
 
 /// Secrets on the host cluster that a `VClusterEnvironmentClaim` names: the certificate of the gateway, and the Secrets
-/// shared with other claims. Each has the field that names it, for the check whether the claim may use the Secret.
+/// shared with other claims. Each has the path of the claim field that names it, for a message that the claim may not
+/// use the Secret.
 pub fn host_secrets(spec: &Spec) -> Vec<HostSecret> {
     let certificate = spec.tls.iter().map(|tls| HostSecret::new("spec.tls.secretName", &tls.secret_name, ""));
     let shared = spec.shared_secrets.iter().enumerate();
@@ -125,16 +126,17 @@ pub fn gateway(faults: &mut Vec<Fault>, spec: &Spec, allowed: &Gateways) {
     }
 }
 
-/// Fields by which the author of a `VClusterEnvironmentClaim` lowers its demand for CPU and memory. An environment has
-/// no sizes of its own, so the only field is `spec.components`, and its amounts need only be greater than zero to be
-/// named in a fault about an exceeded limit.
+/// Fields of a `VClusterEnvironmentClaim` by which the author can request less CPU and memory, for the message about an
+/// exceeded limit. The claim has no fields for sizes, so the only such field is `spec.components`. The CPU and memory
+/// that the field requests are not computed: placeholders greater than zero stand for them, because the message leaves
+/// out a field that requests nothing.
 pub fn levers() -> Vec<Lever> {
     let brings = Demand { cpu: Cpu::thousandths(1), memory: Bytes::mebi(1), storage: Bytes::default() };
     vec![Lever { field: "spec.components", brings }]
 }
 
-/// Warning about `spec.retain` in an existing environment; a new environment cannot have it. A fault instead of the
-/// warning would block every other change of that environment.
+/// Warning about `spec.retain: true`, which only an existing environment can have. A fault instead of the warning would
+/// block every other change of that environment.
 pub const RETAINS_STATE_ALONE: &str = "spec.retain: keeps the virtual cluster's own state, and no data: the host deletes every volume of its systems and brokers together with the virtual cluster; back up the data (docs/backup.md), then set it to false";
 
 pub fn warnings(environment: &Environment) -> Vec<String> {

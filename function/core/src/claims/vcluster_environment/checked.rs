@@ -19,8 +19,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Part of this environment's plan, for which the resources of the part are built. `namespace` is the namespace of
-    /// the part's manifests, or empty if they have none.
+    /// Part of this environment's plan, with the given name. `namespace` is the namespace of the part's manifests, or
+    /// empty for manifests without a namespace.
     pub fn part<'a>(
         &'a self,
         name: &'static str,

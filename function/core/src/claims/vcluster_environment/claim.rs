@@ -61,8 +61,8 @@ pub struct Spec {
     pub provisioner: Provisioner,
 
     /// Namespaces on the host cluster whose claims may place systems and brokers in this environment, at most 50; `*`
-    /// admits all. The namespace of this claim is always admitted. The field `tenants` says which namespace inside the
-    /// virtual cluster is for the claims of which of them.
+    /// admits all. The namespace of this claim is always admitted. The field `tenants` assigns a namespace inside the
+    /// virtual cluster to the claims of one admitted namespace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 50),
@@ -82,8 +82,8 @@ pub struct Spec {
     pub tenants: Vec<Tenant>,
 
     /// Names of Secrets in the environment's namespace on the host cluster that claims in other admitted namespaces may
-    /// use, at most 50. Without an entry, such claims may use the Secrets whose names begin with their own namespace
-    /// and a dot, such as `team-research.lenses-license`.
+    /// use, at most 50. A Secret whose name begins with the namespace of such a claim and a dot, such as
+    /// `team-research.lenses-license`, needs no entry for claims in that namespace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 50),
@@ -94,8 +94,8 @@ pub struct Spec {
 
     /// Whether the virtual cluster's own state is kept when this claim is deleted. Must be false in a new environment:
     /// the host cluster deletes every volume inside a virtual cluster together with it, so the state would be kept
-    /// without the tenants' data. An existing environment with `true` keeps its state. It can be switched off, never
-    /// on.
+    /// without the tenants' data. An existing environment with `true` keeps its state. The field can be switched off,
+    /// never on.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-validations" = [changes::RETAIN]))]
     pub retain: bool,
@@ -132,8 +132,8 @@ pub struct Tenant {
     /// Namespace inside the virtual cluster, one of the environment's `namespaces`.
     #[schemars(length(min = 1, max = 50), regex(pattern = form::DNS_LABEL))]
     pub namespace: String,
-    /// Namespace on the host cluster whose claims may place a system and a broker in that namespace inside the virtual
-    /// cluster. The field `allowedClaimNamespaces` has to admit it as well.
+    /// Namespace on the host cluster whose claims may place a system and a broker in the assigned namespace inside the
+    /// virtual cluster. The field `allowedClaimNamespaces` has to admit the namespace on the host cluster as well.
     #[schemars(length(min = 1, max = 63), regex(pattern = form::NAMESPACE))]
     pub claim_namespace: String,
 }

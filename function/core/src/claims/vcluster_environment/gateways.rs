@@ -73,8 +73,9 @@ pub fn hosts(environment: &Environment, namespace: &str) -> Vec<String> {
     names().into_iter().map(|host| format!("{host}.{domain}")).collect()
 }
 
-/// First labels of the hosts of all routes that tenants can have, such as `lenses`. Those of real-time systems and of
-/// brokers alternate, so that a new host stands behind the hosts that running Gateways already list.
+/// First labels, such as `lenses`, of the hosts of all routes that tenants can have. Labels of real-time systems and of
+/// brokers alternate. If a later version of the function adds a route, the route's host therefore comes last in the
+/// list of hosts of each Gateway, and the existing hosts keep their order.
 pub fn names() -> Vec<&'static str> {
     let (mut systems, mut brokers) = (part_of::hosts::<RealtimeSystem>(), part_of::hosts::<IotBroker>());
     let mut names = Vec::new();

@@ -67,8 +67,8 @@ fn gateway(environment: &Environment) -> Value {
     let settings = &environment.owner.settings;
     json!({
         "autoscaling": {"enabled": false},
-        // Security context of the Istio ingress gateway's pods, in place of the chart's default. The chart drops its
-        // default as a whole, so the sysctl that permits ports below 1024 without root is repeated.
+        // Security context of the Istio ingress gateway's pods. It replaces the whole default of the gateway's Helm
+        // chart, so it repeats the chart's sysctl that permits ports below 1024 without root.
         "securityContext": {
             "sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}],
             "seccompProfile": {"type": "RuntimeDefault"},

@@ -85,7 +85,8 @@ fn operator(settings: &Settings) -> Value {
     }})
 }
 
-/// Node affinity with the effect of a node selector, for a Helm chart that has no value for node selectors.
+/// Node affinity with the effect of a node selector. The Helm chart of the Knative operator has a value for an
+/// affinity, but none for a node selector.
 fn on_nodes(labels: &BTreeMap<String, String>) -> Value {
     let expression = |(key, value): (&String, &String)| json!({"key": key, "operator": "In", "values": [value]});
     let expressions: Vec<Value> = labels.iter().map(expression).collect();
@@ -155,8 +156,8 @@ fn workloads(settings: &Settings) -> Vec<Workload> {
 /// never move.
 fn unresolved(settings: &Settings) -> String {
     let mut registries: BTreeSet<String> = ["dev.local", "kind.local", "ko.local"].map(str::to_owned).into();
-    // Images of device simulators that claims name come from the registry mirror too, so Knative does not resolve the
-    // mirror's tags either.
+    // Claims can name an image for their device simulator. If the settings have a registry mirror, this image comes
+    // from the mirror too, so Knative does not resolve the mirror's tags to digests.
     let mirror = settings.registry.as_ref().map(|_| settings.pulled(&ImageReference::read(QUEUE_PROXY_IMAGE)));
     let images = [Image::Nginx, Image::Python].map(|image| settings.reference(image));
     registries.extend(images.iter().chain(&mirror).map(|image| image.host().to_owned()));

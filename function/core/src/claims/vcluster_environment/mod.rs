@@ -75,8 +75,8 @@ impl Checked for Environment {
             system: "vcluster-environment",
             claim,
             environment: spec.name.clone(),
-            // Everything inside a virtual cluster disappears with it, so no resource inside it is deleted one by one
-            // when an environment's claim is deleted.
+            // When an environment's claim is deleted, the virtual cluster disappears with everything in it, so no
+            // resource inside the virtual cluster is deleted one by one.
             leaves: Leaves::Everything,
             settings: settings.clone(),
         };

@@ -17,7 +17,7 @@ use crate::schema::size::Cpu;
 use crate::settings::pins::Chart;
 
 /// Name of Grafana's Service inside the virtual cluster, and of the Secret of Grafana's administrator: keys
-/// `admin-user` and `admin-password`. The chart names both after its Helm release.
+/// `admin-user` and `admin-password`. The chart kube-prometheus-stack names both after its Helm release.
 pub const GRAFANA: &str = "kube-prometheus-stack-grafana";
 
 pub const PART: PartOf<Environment> =
@@ -70,8 +70,8 @@ fn values(environment: &Environment) -> Value {
             "tolerations": tolerations,
         },
         "prometheus": {"prometheusSpec": {
-            // `false` makes the environment's Prometheus use the ServiceMonitors and PrometheusRules of all tenants,
-            // whichever Helm release their labels name.
+            // With `false` in the fields `...SelectorNilUsesHelmValues`, the environment's Prometheus uses the
+            // ServiceMonitors and PrometheusRules of all tenants, whichever Helm release their labels name.
             "serviceMonitorSelectorNilUsesHelmValues": false,
             "podMonitorSelectorNilUsesHelmValues": false,
             "probeSelectorNilUsesHelmValues": false,

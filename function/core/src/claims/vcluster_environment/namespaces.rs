@@ -56,7 +56,8 @@ fn host(environment: &Environment) -> Vec<Resource> {
     vec![object.adopting()]
 }
 
-/// Rule for `spec.retain` of an environment: only an environment that has it already may keep it.
+/// Rule for an environment's claim with `spec.retain: true`: the value is allowed only if the environment has had it
+/// before, which the management policies of the environment's namespace on the host cluster show.
 pub fn immutable(environment: &Environment) -> Option<Immutable> {
     environment.spec.retain.then(|| Immutable::left_alone("host-namespace-object", "spec.retain", changes::RETAIN))
 }

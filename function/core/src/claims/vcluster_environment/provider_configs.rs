@@ -73,8 +73,7 @@ pub fn secret(environment: &Environment) -> SecretKey {
     let namespace = environment.spec.name.clone();
     let (name, key) = match environment.spec.provisioner {
         Provisioner::Helm => kubeconfig(&namespace),
-        // Cluster API writes a kubeconfig Secret of its own for the virtual cluster, named like that of every cluster
-        // it makes.
+        // Cluster API writes the kubeconfig of each cluster that it creates into a Secret named `<cluster>-kubeconfig`.
         Provisioner::ClusterAPI => (format!("{namespace}-kubeconfig"), "value"),
     };
     SecretKey { namespace, name, key: key.to_owned() }

@@ -35,8 +35,8 @@ fn resources(environment: &Environment) -> Vec<Resource> {
         Provisioner::Helm => vec![release(environment)],
         Provisioner::ClusterAPI => cluster(environment),
     };
-    // The first resource of the virtual cluster's part gets the label by which the environment's ClusterUsages select
-    // it, because its deletion removes the virtual cluster.
+    // The deletion of the first resource in the virtual cluster's part of the plan removes the virtual cluster.
+    // Therefore the first resource gets the label by which the environment's ClusterUsages select the virtual cluster.
     if let Some(first) = resources.first_mut() {
         first.mark(protection::mark(parts::VIRTUAL_CLUSTER));
     }
@@ -165,7 +165,7 @@ pub fn values(environment: &Environment) -> Value {
         "sync": {
             "toHost": {
                 // Pods of a virtual cluster run on the host cluster, so only the host cluster's network can enforce a
-                // NetworkPolicy.
+                // NetworkPolicy. vCluster therefore copies the NetworkPolicies to the host cluster.
                 "networkPolicies": {"enabled": true},
                 "pods": {
                     // Without `useSecretsForSATokens`, vCluster stores service account tokens, valid for ten years, in
@@ -174,7 +174,7 @@ pub fn values(environment: &Environment) -> Value {
                     "useSecretsForSATokens": true,
                     // `rewriteHosts` of vCluster lets the pods of a StatefulSet resolve their own long host names from
                     // `/etc/hosts`. The option adds an init container, whose image would have to be mirrored too.
-                    // PostgreSQL and Prometheus do not need the option.
+                    // PostgreSQL and Prometheus work without the option, so it is off.
                     "rewriteHosts": {"enabled": false},
                 },
             },
@@ -182,9 +182,9 @@ pub fn values(environment: &Environment) -> Value {
             // virtual cluster, so StorageClasses are synced from the host cluster.
             "fromHost": {"storageClasses": {"enabled": true}},
         },
-        // `package/install/providers/rights.yaml` binds the virtual cluster's right to read StorageClasses on the host
-        // cluster. A ClusterRole in the vcluster chart would require provider-helm to have the right to create roles
-        // for the whole host cluster.
+        // The ClusterRole of the vcluster chart is off: with it, provider-helm would need the right to create roles for
+        // the whole host cluster. The ClusterRole by which virtual clusters read the host cluster's StorageClasses is
+        // in `package/install/providers/rights.yaml` instead.
         "rbac": {"clusterRole": {"enabled": false}},
         "controlPlane": {
             "statefulSet": {
@@ -209,8 +209,8 @@ pub fn values(environment: &Environment) -> Value {
                 "workloadServiceAccount": {"imagePullSecrets": pull_secrets},
             },
         },
-        // The vcluster chart's default quota and limit range would stop every part of a tenant that needs more than
-        // 512Mi of memory.
+        // The vcluster chart's default quota and limit range are off, because they would stop every part of a tenant
+        // that needs more than 512Mi of memory.
         "policies": {"resourceQuota": {"enabled": false}, "limitRange": {"enabled": false}},
         "telemetry": {"enabled": settings.telemetry.vcluster},
     })

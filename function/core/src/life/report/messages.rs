@@ -12,7 +12,7 @@ use crate::life::observed::Failure;
 use crate::parts::plan::{PAUSED, Place, Ready};
 use crate::schema::fault::Fault;
 
-/// Longest text of all faults of a claim together in one message, in bytes.
+/// Limit, in bytes, of the total length of the faults that one message about a claim lists.
 const FAULTS: usize = 8192;
 
 /// Message in the condition of one phase of a claim.
@@ -97,8 +97,9 @@ fn first(subject: &Subject, state: State, all: &[Seen]) -> String {
     in_the_way().find(says).or_else(|| in_the_way().next()).map(|seen| one(subject, *seen)).unwrap_or_default()
 }
 
-/// Message that lists the parts outside a phase for which the phase's resources wait. For parts outside the claim's
-/// plan, it has the reason why they are not ready.
+/// Message about one held resource, or about all resources of a held phase. The message names the parts that must be
+/// ready first; for a phase, it leaves out the phase's own parts. If some of the named parts are outside the claim's
+/// plan, the message also says why these parts are not ready.
 fn held(subject: &Subject, all: &[Seen]) -> String {
     let within = |part: &str| all.len() > 1 && all.iter().any(|seen| seen.resource.part == part);
     let mut missing: Vec<&str> = Vec::new();
@@ -156,7 +157,8 @@ fn cluster(seen: Seen) -> &'static str {
     }
 }
 
-/// Message with all faults of a claim, up to its longest length. Faults beyond that are only counted.
+/// Message that lists the faults of a claim. When the listed faults reach a limit of length, the message gives only the
+/// number of the other faults.
 pub fn faults(faults: &[Fault]) -> String {
     let mut room = FAULTS;
     let mut said: Vec<String> = Vec::new();

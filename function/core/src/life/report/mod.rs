@@ -22,7 +22,7 @@ const VALID: &str = "the claim is valid";
 /// Reason of all conditions of an invalid claim.
 const INVALID: &str = "Invalid";
 
-/// Report on one claim.
+/// Report on the state of one claim: whether it is settled, its conditions and the fields of its status.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     pub settled: bool,
@@ -85,12 +85,12 @@ pub fn invalid(phases: &[Phase], faults: &[Fault]) -> Vec<Condition> {
     conditions
 }
 
-/// All faults in one sentence. Those beyond its longest length are only counted.
+/// Sentence with the faults of a claim. Faults that would make the sentence longer than its limit are only counted.
 pub fn faults(faults: &[Fault]) -> String {
     messages::faults(faults)
 }
 
-/// Reason for the state of each resource, in the plan's order.
+/// Reason for the state of each composed resource of a claim, in the order of the claim's plan.
 pub fn reasons(subject: &Subject) -> impl Iterator<Item = String> {
     subject.seen().map(|seen| messages::why(subject, seen))
 }

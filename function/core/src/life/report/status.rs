@@ -134,8 +134,7 @@ impl Phase {
     }
 }
 
-/// Number of composed resources for the status of a claim, in 32 bits. A plan never has so many resources that they do
-/// not suffice.
+/// Number of composed resources for the status of a claim. A `u32` is large enough for every plan.
 fn count(resources: usize) -> u32 {
     u32::try_from(resources).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! Input of the report on a claim, and the conditions of the claim in which the report consists.
+//! Input of the report on a claim, and the conditions that the report gives to the claim.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ pub struct Condition {
 }
 
 /// Function that gives the reason why parts from outside a claim's plan, such as entries of the environment's offer,
-/// are not ready. Its argument has all parts for which the claim waits.
+/// are not ready. The function's argument has all parts for which the claim waits.
 type Complaint<'a> = &'a dyn Fn(&BTreeSet<&'static str>) -> Option<String>;
 
 /// Input of the report on a claim: its plan, with the states and observations of the plan's resources.
@@ -66,8 +66,8 @@ pub struct Subject<'a> {
     pub endpoint: Option<&'a str>,
     /// Generation of the claim's composite; none where no API server has stored the composite, as in a preview.
     pub generation: Option<i64>,
-    /// Whether this is the first answer about the composite's generation, so that all observations are from before the
-    /// change that made it.
+    /// Whether this is the function's first answer for the present generation of the composite, so that all
+    /// observations are from before the last change of the claim.
     pub is_new: bool,
 }
 

@@ -1,4 +1,4 @@
-//! YAML parser that reads values as kubectl does, and records the line of each value. The parser must not know the
+//! YAML parser that reads values as kubectl does, and records the line of each value. The parser does not depend on the
 //! meaning of the values.
 
 use std::collections::{HashMap, HashSet};
@@ -25,7 +25,7 @@ pub struct Parsed {
     pub place: Place,
 }
 
-/// Error at which the YAML parser stops to read a text, with the error's line in the text.
+/// Error at which the YAML parser stops reading a text, with the error's line in the text.
 #[derive(Debug)]
 pub struct Unreadable {
     pub line: usize,
@@ -37,8 +37,8 @@ pub fn documents(text: &str) -> (Vec<Parsed>, Option<Unreadable>) {
     read(text, MOST_VALUES)
 }
 
-/// Value of a YAML text with exactly one document; `None` for any other text, and for a text whose aliases expand to
-/// more values than twice its bytes.
+/// Value of a YAML text with exactly one document; `None` for any other text, and for a text that has, with its aliases
+/// expanded, more than two values for each byte.
 pub fn value(text: &str) -> Option<Value> {
     let (mut documents, unreadable) = read(text, 2 * text.len());
     let last = documents.pop()?;
@@ -58,8 +58,8 @@ fn read(text: &str, most_values: usize) -> (Vec<Parsed>, Option<Unreadable>) {
     }
 }
 
-/// Parsed YAML value, with its position in the text. The limits of the YAML parser need the number of values in it,
-/// itself included, and the number of levels to which these are nested.
+/// Parsed YAML value, with its position in the text, and with two counts for the limits of the YAML parser: the values
+/// in it, and the levels to which they are nested.
 #[derive(Clone)]
 struct Node {
     value: Value,
@@ -69,16 +69,17 @@ struct Node {
 }
 
 impl Node {
-    /// Parsed YAML value whose size and depth are counted anew, because a merge key (`<<`) takes the value out of a
-    /// larger one.
+    /// Parsed YAML value from inside the mapping or list that stands under a merge key (`<<`). The number and the depth
+    /// of nested values are known only for that mapping or list as a whole, so both are counted again for the value
+    /// alone.
     fn measured(value: Value, place: Place) -> Self {
         let (size, height) = extent(&value);
         Self { value, place, size, height }
     }
 }
 
-/// Number of values in a YAML value, itself included, and number of levels to which they are nested, for the limits of
-/// the YAML parser.
+/// Two counts for the limits of the YAML parser: the number of values in a YAML value, including the value itself, and
+/// the number of levels to which they are nested.
 fn extent(value: &Value) -> (usize, usize) {
     let with = |(size, height): (usize, usize), inner: &Value| {
         let (inner_size, inner_height) = extent(inner);
@@ -94,7 +95,8 @@ fn extent(value: &Value) -> (usize, usize) {
 struct Reader<'a> {
     events: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Node>,
-    /// Largest number of values in a YAML document; `room` is the number of values that may still follow.
+    /// Largest number of values in a YAML document. `room` is the part of this number that the parser has not used up
+    /// in the current document.
     most_values: usize,
     room: usize,
 }
@@ -277,7 +279,8 @@ impl Open {
     }
 
     /// Merges the value of a merge key (`<<`), which is a mapping or a list of mappings, into the YAML mapping with the
-    /// key. Fields that the mapping already has take precedence, and in a list the earlier mappings do.
+    /// key. A field in the mapping with the key takes precedence over a merged field of the same name. In a list,
+    /// an earlier mapping takes precedence over a later one.
     fn merge(&mut self, node: Node, line: usize) -> Read<()> {
         let Node { value, place, .. } = node;
         match value {

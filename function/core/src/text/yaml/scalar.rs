@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-/// Whether kubectl reads a YAML scalar without quotes as its own text, both in the place of a value and of a field's
-/// name, where `<<` is a merge key.
+/// Whether kubectl reads a YAML scalar without quotes as text of the same characters, both as a value and as the name
+/// of a field. As a name, `<<` is not text but a merge key.
 pub fn is_text(text: &str) -> bool {
     text != "<<" && plain(text).is_some_and(|value| value == text)
 }
@@ -66,7 +66,8 @@ fn float(text: &str) -> Option<Value> {
     Some(whole(number).map_or_else(|| number.into(), Value::from))
 }
 
-/// Integer for a YAML float without a fraction such as `1e3`, as a conversion of YAML through JSON yields it.
+/// Integer for a YAML float without a fraction, such as 1000 for `1e3`: kubectl converts YAML to JSON first, and writes
+/// 1000 there.
 fn whole(number: f64) -> Option<i64> {
     const END: f64 = 9_223_372_036_854_775_808.0;
     #[allow(clippy::cast_possible_truncation, reason = "it is whole and within the range")]

@@ -1,5 +1,5 @@
 //! YAML writer for people and for every program of Kubernetes: text of several lines becomes a block, and text that
-//! kubectl would read as another value is quoted. The writer must not know claims or clusters.
+//! kubectl would read as another value is quoted. The writer does not depend on claims or clusters.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,8 @@ use super::scalar;
 struct Marks(char, char);
 
 impl Marks {
-    /// Marks for quotes in a YAML document: two private-use code points that do not occur in `value`, if there are two.
+    /// Two private-use characters that stand for opening and closing quotes while the YAML document of `value` is
+    /// written; `None` if `value` contains so many such characters that two are not left.
     fn for_use_in(value: &Value) -> Option<Self> {
         let text = value.to_string();
         let mut free = ('\u{e000}'..='\u{f8ff}').rev().filter(|mark| !text.contains(*mark));
@@ -41,7 +42,8 @@ impl Marks {
     }
 
     fn around(self, text: &str) -> Cow<'_, str> {
-        // The YAML library quotes text that YAML 1.2 reads as another value, so such text gets no marks for quotes.
+        // The YAML library itself quotes text that YAML 1.2 reads as another value, so quotes are added only to text
+        // that the library would write without quotes.
         let is_plain = || serde_yaml::to_string(text).is_ok_and(|written| written.trim_end() == text);
         if !scalar::is_text(text) && is_plain() {
             Cow::Owned(format!("{}{text}{}", self.0, self.1))

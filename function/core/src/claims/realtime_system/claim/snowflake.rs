@@ -23,13 +23,14 @@ pub struct SnowflakeConfig {
     /// The account's whole host is accepted too, without `https://` and without a port.
     #[schemars(length(min = 1, max = 200), regex(pattern = form::SNOWFLAKE_ACCOUNT))]
     pub account: String,
-    /// Snowflake user with which the connector logs in, by key pair.
+    /// Snowflake user with which the Kafka connector logs in at Snowflake, by key pair.
     #[schemars(length(min = 1, max = 255), regex(pattern = form::SNOWFLAKE_IDENTIFIER))]
     pub user: String,
-    /// Role of the Snowflake user. It must have the right to create tables, stages and pipes in the schema.
+    /// Role of the Snowflake user. It must have the right to create tables, stages and pipes in the Snowflake schema
+    /// named in `schema`.
     #[schemars(length(min = 1, max = 255), regex(pattern = form::SNOWFLAKE_IDENTIFIER))]
     pub role: String,
-    /// Snowflake database that contains the schema.
+    /// Snowflake database that contains the Snowflake schema named in `schema`.
     #[schemars(length(min = 1, max = 255), regex(pattern = form::SNOWFLAKE_IDENTIFIER))]
     pub database: String,
     /// Snowflake schema that receives one table for each delivered topic.
@@ -67,8 +68,9 @@ fn derived_topics() -> Vec<String> {
 ]))]
 pub struct PrivateKey {
     /// Name of the entry in the platform's secret store with the private key: parts of a path with `/` between them. It
-    /// must be an entry that the platform team opens to this claim; by default `snowflake-credentials`, which all
-    /// claims share, and every entry that begins with this claim's namespace and a `/`. Not used with `secretRef`.
+    /// must be an entry that the platform team opens to this claim. By default, the platform team opens the entry
+    /// `snowflake-credentials` to all claims, and opens to each claim every entry whose name begins with the claim's
+    /// namespace and a `/`. Not used with `secretRef`.
     #[schemars(length(min = 1, max = 500))]
     pub remote_key: String,
     /// Property that holds the private key in the entry of the platform's secret store: one key of letters, digits,

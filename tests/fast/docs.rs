@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 
 use markdown::{Block, Document};
-use realtime_platform_core::settings::Settings;
+use realtime_platform_core::settings::{Settings, objects};
 use serde::Deserialize as _;
 use serde_json::Value;
 
@@ -142,6 +142,11 @@ fn yaml_can_be_read_and_settings_are_legal() {
             for part in serde_yaml::Deserializer::from_str(&block.lines.join("\n")) {
                 let value = Value::deserialize(part)
                     .unwrap_or_else(|error| panic!("{}:{}: {error}", document.name, block.line));
+                if value.get("kind").is_some_and(|kind| kind == objects::KIND) {
+                    assert_eq!(objects::faults(&placeholders(&value), &[]), [], "{}:{}", document.name, block.line);
+                    settings += 1;
+                    continue;
+                }
                 let input = value.get("input").unwrap_or(&value);
                 let only_settings = ["images", "charts"].iter().any(|field| input.get(field).is_some());
                 if only_settings || value.get("input").is_some() {

@@ -3,6 +3,7 @@
 mod diff;
 mod files;
 mod images;
+mod settings;
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};

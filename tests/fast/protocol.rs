@@ -3,6 +3,7 @@
 mod between;
 mod borders;
 mod change;
+mod settings;
 
 use function_sdk_rust::proto::v1::{Ready, Resource, RunFunctionRequest, RunFunctionResponse, Severity, Target};
 use prost::Message;

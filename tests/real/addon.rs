@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use realtime_platform_core::settings::objects;
 use serde_json::{Value, json};
 use support::api_server::ApiServer;
 use support::examples::{documents, project, read, yaml};
@@ -166,12 +167,24 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 fn vela_enables_it_in_a_cluster() {
     let server = cluster("v1.10.9");
     let chosen = format!("package={MIRRORED}");
-    for (arguments, package) in [(vec![], pushed()), (vec![chosen.as_str()], MIRRORED.to_owned())] {
+    let set = ["settings.storageClass=gp3", "settings.images.registry=mirror.example.org"];
+    let own = json!({"storageClass": "gp3", "images": {"registry": "mirror.example.org"}});
+    for (arguments, package, settings) in [
+        (vec![], pushed(), None),
+        (vec![chosen.as_str()], MIRRORED.to_owned(), None),
+        (set.to_vec(), pushed(), Some(own)),
+    ] {
         let made = enable(&server, &arguments).unwrap();
         let [application] = of_kind(&made, "Application")[..] else { panic!("{made:#?}") };
         assert_eq!(application["metadata"]["name"], format!("addon-{ADDON}"));
         let components = application["spec"]["components"].as_array().unwrap();
-        assert_eq!(components.len(), 1, "{components:#?}");
+        assert_eq!(components.len(), 1 + usize::from(settings.is_some()), "{components:#?}");
+        if let Some(settings) = settings {
+            let object = &components[1]["properties"]["objects"][0];
+            assert_eq!((&object["kind"], &object["metadata"]["name"]), (&json!("PlatformSettings"), &json!("base")));
+            assert_eq!(object["spec"], settings);
+            assert_eq!(objects::faults(object, &[]), []);
+        }
         let configuration = &components[0]["properties"]["objects"][0];
         assert_eq!(configuration["metadata"]["name"], configuration_name());
         assert_eq!(configuration["spec"]["package"], package);
@@ -184,7 +197,7 @@ fn vela_enables_it_in_a_cluster() {
         assert_eq!(policies[0]["properties"]["rules"][0]["strategy"], "never");
         for policy in policies {
             let selector = &policy["properties"]["rules"][0]["selector"];
-            assert_eq!(selector["componentNames"], json!([components[0]["name"]]));
+            assert_eq!(selector["componentNames"], json!(["configuration", "settings"]));
         }
         let definitions = of_kind(&made, "ComponentDefinition");
         assert_eq!(definitions.len(), TYPES.len());

@@ -1,6 +1,7 @@
 //! CRDs of claims at a real API server, and claims that it validates with them.
 
 mod refused;
+mod settings;
 
 use std::fs;
 
@@ -17,7 +18,8 @@ use support::examples::{claims, documents, read, yaml};
 use support::tools::{Scratch, crd_sources, run, said, stdout};
 use support::wrong;
 
-const NAMES: [&str; 3] = ["iot-broker", "realtime-system", "vcluster-environment"];
+const CLAIMS: [&str; 3] = ["iot-broker", "realtime-system", "vcluster-environment"];
+const NAMES: [&str; 4] = [CLAIMS[0], CLAIMS[1], CLAIMS[2], "platform-settings"];
 
 #[test]
 fn an_api_server_takes_the_definitions_and_judges_claims_as_we_do() {
@@ -32,6 +34,7 @@ fn an_api_server_takes_the_definitions_and_judges_claims_as_we_do() {
     keeps_the_rules(&server);
     refuses_what_the_schema_can_refuse(&server);
     refused::holds_what_cannot_change(&server);
+    settings::are_judged_alike(&server);
 }
 
 fn define_crossplane(server: &ApiServer) {
@@ -63,7 +66,7 @@ fn define_claims(server: &ApiServer) {
 }
 
 fn takes_the_compositions_input(server: &ApiServer) {
-    for name in NAMES {
+    for name in CLAIMS {
         let mut composition = documents(&read(format!("compositions/{name}.yaml"))).remove(0);
         let mut input = composition["spec"]["pipeline"][0]["input"].take();
         input["metadata"] = json!({"name": "input", "namespace": "default"});

@@ -21,13 +21,13 @@ use crate::life::report::{self, Condition, Report, Subject};
 use crate::parts::owner::Claim;
 use crate::parts::plan::{Phase, Resource};
 use crate::schema::fault::Fault;
-use crate::settings::Settings;
+use crate::settings::applied::{self, Applied};
 
 /// Input of one call of the function about a claim.
 pub struct Known<'a, L> {
     pub composite: &'a Value,
-    /// Settings of the platform team, or the faults in the settings.
-    pub settings: Result<Settings, Vec<Fault>>,
+    /// Lookup of the platform team's settings that apply to a claim.
+    pub settings: &'a dyn Fn(&applied::Subject) -> Result<Applied, Vec<Fault>>,
     /// ProviderConfig with the name of the claim's environment, if Crossplane has found one.
     pub provider_config: Option<&'a Value>,
     /// Lookup of an object that Crossplane found because an earlier answer of the function required it, by the key of
@@ -71,7 +71,7 @@ pub struct Refused {
 }
 
 impl Progress {
-    pub fn of<L, F>(known: Known<L>) -> Result<Self, Refused>
+    pub fn of<L, F>(known: &Known<L>) -> Result<Self, Refused>
     where
         L: Fn(&str) -> Option<F>,
         F: Look,
@@ -85,13 +85,16 @@ impl Progress {
         Self::of_kind(kind, known).map_err(|faults| Refused::of(kind.phases, faults))
     }
 
-    fn of_kind<L, F>(kind: &Kind, known: Known<L>) -> Result<Self, Vec<Fault>>
+    fn of_kind<L, F>(kind: &Kind, known: &Known<L>) -> Result<Self, Vec<Fault>>
     where
         L: Fn(&str) -> Option<F>,
         F: Look,
     {
-        let settings = known.settings?;
-        let mut composed = kind.compose(spec_of(known.composite), Claim::of_composite(known.composite), &settings)?;
+        let spec = spec_of(known.composite);
+        let subject =
+            applied::Subject { environment: kind.environment_of(&spec), status: known.composite.get("status") };
+        let Applied { settings, origin } = (known.settings)(&subject)?;
+        let mut composed = kind.compose(spec, Claim::of_composite(known.composite), &settings)?;
         let look = |key: &str, path: &[&str]| (known.observed)(key)?.field(path);
         let mut faults = immutable::broken(&composed.immutable, &look);
         let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
@@ -137,7 +140,8 @@ impl Progress {
         let is_new = generation.is_some() && generation != number("/status/compositeGeneration");
         let phases = kind.phases;
         let stage = Stage { phases, composed, states, observed, ownership, holders, admission, generation, is_new };
-        let report = stage.tell(Report::of);
+        let mut report = stage.tell(Report::of);
+        report.status.settings = origin;
         let transitions = transitions::since(known.composite, &report.conditions);
         let ttl_seconds = if report.settled { settings.ttl.settled_seconds } else { settings.ttl.unsettled_seconds };
         Ok(Self { stage, report, transitions, ttl_seconds })

@@ -9,15 +9,18 @@ use std::time::Duration;
 
 use function_sdk_rust::proto::v1::resource_selector::Match;
 use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
+use realtime_platform_core::claims::API_VERSION;
 use realtime_platform_core::kinds::{Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
 use realtime_platform_core::life::observed::{self, Look};
 use realtime_platform_core::life::ownership::{self, FORMER_LOCK};
 use realtime_platform_core::life::report::transitions::Transition;
 use realtime_platform_core::life::report::{self, Truth};
+use realtime_platform_core::parts::cluster::to_value;
 use realtime_platform_core::parts::plan::Name;
 use realtime_platform_core::progress::{Desired, Known, Progress, Refused};
-use realtime_platform_core::settings::Settings;
+use realtime_platform_core::settings::applied::{Applied, Sources};
+use realtime_platform_core::settings::objects;
 use realtime_platform_core::text::readable::readable;
 use serde_json::{Map, Value};
 
@@ -35,12 +38,18 @@ impl RunFunction for Function {
 
 /// Answer of the composition function to one call of Crossplane. Equal requests have equal answers.
 fn answer(request: &Request) -> Result<Response, Malformed> {
-    request.check()?;
+    request.check(objects::REQUIREMENT)?;
     let input = request.input.as_deref().map(Fields::of).unwrap_or_default();
+    let objects = settings_objects(request);
+    let composite = request.composite().to_value(Extent::Resource);
+    if composite.get("kind").is_some_and(|kind| kind == objects::KIND) {
+        return Ok(accept(request, &composite, objects.as_deref().unwrap_or_default()));
+    }
+    let sources = Sources { input: &input.to_value(Extent::Whole), objects: objects.as_deref() };
     let unreadable = RefCell::new(None);
-    let progress = Progress::of(Known {
-        composite: &request.composite().to_value(Extent::Resource),
-        settings: Settings::read(input.to_value(Extent::Whole)),
+    let progress = Progress::of(&Known {
+        composite: &composite,
+        settings: &|subject| Applied::to(subject, &sources),
         provider_config: found(request, ENVIRONMENT).object(),
         found: &|under| found(request, under),
         observed: |key: &str| {
@@ -103,6 +112,38 @@ impl Look for Composed<'_> {
 /// system or broker runs in.
 const ENVIRONMENT: &str = "environment";
 
+/// Key of the one resource that PlatformSettings compose: the guard against their deletion.
+const GUARD: &str = "guard";
+
+/// Answer for PlatformSettings, which compose nothing but their guard.
+fn accept(request: &Request, composite: &Value, all: &[Value]) -> Response {
+    let faults = objects::faults(composite, all);
+    if !faults.is_empty() {
+        let message = report::faults(&faults);
+        let conditions = vec![report::Condition { truth: Truth::False, ..accepted("Invalid", message) }];
+        return refuse(request, Refused { faults, conditions });
+    }
+    let mut answer = Response::to(request, Duration::from_mins(5));
+    answer.conditions.push(condition(accepted("Accepted", "the settings are valid".to_owned())));
+    let state = answer.desired.get_or_insert_default();
+    let name = composite.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let exists = request.observed.as_ref().is_some_and(|observed| observed.resources.contains_key(GUARD));
+    let is_protected = objects::is_protected(composite);
+    if is_protected {
+        let guard = state.resources.entry(GUARD.to_owned()).or_default();
+        guard.ready = readiness(exists);
+        if let Value::Object(fields) = to_value(&objects::guard(API_VERSION, name)) {
+            guard.merge(&fields);
+        }
+    }
+    state.composite.get_or_insert_default().ready = readiness(exists || !is_protected);
+    answer
+}
+
+fn accepted(reason: &'static str, message: String) -> report::Condition {
+    report::Condition { kind: report::ACCEPTED, truth: Truth::True, reason, message }
+}
+
 fn desire(request: &Request, progress: Progress) -> Response {
     let Progress { mut stage, report, transitions, ttl_seconds } = progress;
     let mut answer = Response::to(request, Duration::from_secs(u64::from(ttl_seconds)));
@@ -135,6 +176,12 @@ fn desire(request: &Request, progress: Progress) -> Response {
         }
     }
     answer
+}
+
+/// PlatformSettings that Crossplane found; `None` where the Composition does not require them.
+fn settings_objects(request: &Request) -> Option<Vec<Value>> {
+    let found = request.required_resources.get(objects::REQUIREMENT)?;
+    Some(found.items.iter().map(|item| item.fields().to_value(Extent::Resource)).collect())
 }
 
 /// Result of Crossplane's lookup of an object that the function requires. The request has no entry for a requirement

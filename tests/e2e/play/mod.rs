@@ -3,6 +3,7 @@
 pub mod book;
 mod figures;
 mod order;
+mod settings;
 mod user;
 
 use std::thread;
@@ -166,6 +167,8 @@ fn by_claims(stage: &Stage, book: &Book, figures: &mut Figures) {
     });
     let off = json!({"components": {"observability": false}});
     user.is_refused("vclusterenvironmentclaim/streaming-env", &off, "cannot be switched off after creation");
+
+    settings::settings(&user, &claims);
 
     book.say("they delete the environment first");
     user.delete("vclusterenvironmentclaim", "streaming-env");

@@ -30,7 +30,7 @@ const CLAIMS: &str = "vclusterenvironmentclaims,realtimesystemclaims,iotbrokercl
 pub struct User<'a> {
     pub stage: &'a Stage,
     pub book: &'a Book,
-    scratch: Scratch,
+    pub scratch: Scratch,
 }
 
 impl<'a> User<'a> {
@@ -300,7 +300,8 @@ impl<'a> User<'a> {
         names.filter(|name| name.starts_with(beginning)).collect()
     }
 
-    fn get(&self, kind: &str, name: &str) -> Result<Value, String> {
+    /// Object of the namespace `default`, or of the whole cluster.
+    pub fn get(&self, kind: &str, name: &str) -> Result<Value, String> {
         let mut kubectl: Command = self.stage.host();
         let output = run(kubectl.args(["get", kind, name, "--namespace=default", "--output=json"]));
         serde_json::from_str(&stdout(&output)).map_err(|_| said(&output))

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use realtime_platform_core::parts::workload::hash8;
+use realtime_platform_core::settings::releases;
 use realtime_platform_core::text::yaml;
 
 use wiring::examples::{platforms, root};
@@ -16,6 +17,7 @@ use wiring::keys;
 use wiring::platform::Platform;
 
 const UNRELEASED: &str = "Unreleased";
+const PINS: &str = "function/core/src/settings/releases.txt";
 const HEADING: &str = "### Keys whose content changes";
 
 /// Kind of a claim, and a key as the list of keys writes it.
@@ -162,6 +164,9 @@ fn the_changelog_lists_every_key_whose_content_changes() {
         let written = record.text(&version);
         assert_eq!(Record::read(&written), record);
         fs::write(root().join(format!("tests/released/{version}.txt")), written).expect("a folder that can be written");
+        let mut pins = fs::read_to_string(root().join(PINS)).expect("the pins of releases");
+        pins.push_str(&releases::lines(&version));
+        fs::write(root().join(PINS), pins).expect("a file that can be written");
         versions = released();
     }
     // The first version changes no platform.

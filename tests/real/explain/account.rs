@@ -6,7 +6,8 @@ use realtime_platform_core::life::report::State;
 use realtime_platform_core::parts::plan::Place;
 use realtime_platform_core::progress::{Known, Progress};
 use realtime_platform_core::settings::Settings;
-use serde_json::{Map, Value, json};
+use realtime_platform_core::settings::applied::Applied;
+use serde_json::{Value, json};
 use support::simulation::Call;
 
 /// Account of a claim by the function's own result, in the format of `explain`.
@@ -14,12 +15,12 @@ pub fn account(call: &Call) -> Value {
     let required = |under: &str| call.required.get(under).and_then(Option::as_ref);
     let known = Known {
         composite: &call.composite,
-        settings: Settings::read(Value::Object(Map::new())),
+        settings: &|_| Ok(Applied::of_input(Settings::default())),
         provider_config: required("environment"),
         found: &|under| required(under).map_or(Found::Nothing, |found| Found::Object(found.clone())),
         observed: |key: &str| call.observed.get(key),
     };
-    let progress = Progress::of(known).unwrap();
+    let progress = Progress::of(&known).unwrap();
     let (stage, status) = (&progress.stage, &progress.report.status);
     let planned = stage.composed.plan.resources.iter().zip(&stage.states).zip(stage.reasons());
     let lines: Vec<Value> = planned

@@ -49,7 +49,7 @@ fn the_package_manager_installs_everything_from_one_configuration() {
     all(&mut plane, "configurations.pkg", 1, "Healthy");
     all(&mut plane, "functionrevisions.pkg", 1, "RevisionHealthy");
     all(&mut plane, "providerrevisions.pkg", 2, "RevisionHealthy");
-    all(&mut plane, "compositeresourcedefinitions", 3, "Offered");
+    all(&mut plane, "compositeresourcedefinitions", 4, "Established");
     composed_by_what_is_installed(&plane);
     let deployments = plane.until("a Deployment of each", |plane| {
         let found = plane.list("deployments");
@@ -70,7 +70,7 @@ fn the_package_manager_installs_everything_from_one_configuration() {
 fn composed_by_what_is_installed(plane: &ControlPlane) {
     let installed = names(&plane.list("functions.pkg"));
     let compositions = plane.list("compositions.apiextensions.crossplane.io");
-    assert_eq!(compositions.len(), 3);
+    assert_eq!(compositions.len(), 4, "of three claims and of PlatformSettings");
     for composition in compositions {
         let name = composition["spec"]["pipeline"][0]["functionRef"]["name"].as_str().unwrap();
         assert!(installed.contains(name), "{name} is none of {installed:?}");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use realtime_platform_core::claims::{API_VERSION, KINDS, Kind};
 use realtime_platform_core::parts::owner::Claim;
+use realtime_platform_core::settings::objects;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -94,6 +95,9 @@ fn written(document: &Value) -> Vec<Written> {
             .collect();
     }
     if document.text("/apiVersion") != API_VERSION {
+        return Vec::new();
+    }
+    if document.text("/kind") == objects::KIND {
         return Vec::new();
     }
     let kind = Kind::of_claim(document.text("/kind")).unwrap();

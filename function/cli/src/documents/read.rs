@@ -24,6 +24,14 @@ pub struct Document {
     first_line: usize,
 }
 
+/// Kubernetes objects in one YAML document of kubectl's output: the document itself, or the items of a list.
+pub fn objects(value: &Value) -> Vec<&Value> {
+    match value.get("items").and_then(Value::as_array) {
+        Some(items) => items.iter().flat_map(objects).collect(),
+        None => vec![value],
+    }
+}
+
 impl Document {
     /// Fault at a field of this YAML document, with file and line for the message. An empty `field` means that the
     /// fault concerns the whole document.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::claim_state::Paused;
 use super::subject::{Judged, Subject, Subjects};
-use crate::documents::read::Document;
+use crate::documents::read::{Document, objects};
 
 /// Observed state of the cluster, which the command `explain` reads from the output of kubectl.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +56,8 @@ pub struct Seen {
     /// describes, from the field `compositeGeneration` there.
     pub generation: Option<i64>,
     pub reported_generation: Option<i64>,
+    /// Settings that the composite was composed with, from its status.
+    pub settings: Option<Value>,
 }
 
 impl Cluster {
@@ -91,14 +93,6 @@ impl Cluster {
         }
         cluster.publish(objects.into_iter().cloned().collect());
         cluster
-    }
-}
-
-/// Kubernetes objects in one YAML document of kubectl's output: the document itself, or the items of a list.
-pub fn objects(value: &Value) -> Vec<&Value> {
-    match value.get("items").and_then(Value::as_array) {
-        Some(items) => items.iter().flat_map(objects).collect(),
-        None => vec![value],
     }
 }
 
@@ -149,6 +143,7 @@ impl Seen {
         if is_composite || (is_claim && self.made.is_none()) {
             let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
             self.conditions = conditions.cloned().unwrap_or_default();
+            self.settings = object.pointer("/status/settings").cloned();
             if is_composite {
                 let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64);
                 self.generation = number("/metadata/generation");
@@ -203,6 +198,9 @@ impl Subject<'_> {
         if let Some(generation) = seen.generation {
             composite["metadata"]["generation"] = generation.into();
         }
+        if let Some(settings) = &seen.settings {
+            composite["status"]["settings"] = settings.clone();
+        }
         if let Some(generation) = seen.reported_generation {
             composite["status"]["compositeGeneration"] = generation.into();
         }
@@ -224,9 +222,9 @@ impl Subject<'_> {
         let names =
             adoption::names(&self.plan).map(|name| (name.key, cluster.find((name.api_version, name.kind, name.name))));
         let found: BTreeMap<&str, Option<&Value>> = locks.chain(names).collect();
-        Progress::of(Known {
+        Progress::of(&Known {
             composite: &self.composite(seen),
-            settings: Ok(self.settings.clone()),
+            settings: &|subject| self.inputs.applied(self.asked.kind, subject),
             provider_config: self.environment.as_deref().and_then(provider_config),
             found: &|under| {
                 found.get(under).copied().flatten().map_or(Found::Nothing, |object| Found::Object(object.clone()))

@@ -73,6 +73,10 @@ pub struct Args {
     /// Files and folders with the platform team's settings: Compositions or an Input [default: every setting's default]
     #[arg(short, long, value_name = "FILE")]
     pub input: Vec<PathBuf>,
+
+    /// PlatformSettings that apply above --input, in files or folders, as kubectl get -o yaml prints them [default: none]
+    #[arg(short, long, value_name = "FILE")]
+    pub settings: Vec<PathBuf>,
 }
 
 /// Format in which the command `explain` prints its explanation.
@@ -110,7 +114,10 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         faults.push(Located::file(&args.claim.display().to_string(), "holds no claim to explain: see --help"));
     }
     faults.extend(gathered.faults);
-    let inputs = Inputs::of(&input, &mut faults);
+    let (settings, unreadable) = read::documents(&args.settings, stdin);
+    faults.extend(unreadable);
+    let settings = (!args.settings.is_empty()).then_some(settings.as_slice());
+    let inputs = Inputs::of(&input, settings, &mut faults);
     let mut warnings = gathered.warnings;
     let subjects = Subjects::of(gathered.asked, &inputs, &mut faults);
     warnings.extend(subjects.warnings.iter().cloned());

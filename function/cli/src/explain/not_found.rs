@@ -5,10 +5,10 @@ use realtime_platform_core::claims::Kind;
 use realtime_platform_core::parts::owner::Claim;
 use serde_json::Value;
 
-use super::cluster::{Cluster, Seen, objects};
+use super::cluster::{Cluster, Seen};
 use super::subject::{Subject, Subjects};
 use crate::documents::fault::Located;
-use crate::documents::read::Document;
+use crate::documents::read::{Document, objects};
 
 /// Command that writes all objects that the command `explain` needs into one file: kubectl's category `crossplane` has
 /// claims, composites and composed resources. The command is one line, so that users can copy it from a message.

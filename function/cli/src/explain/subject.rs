@@ -3,7 +3,6 @@
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Plan;
 use realtime_platform_core::progress::{Progress, Refused};
-use realtime_platform_core::settings::Settings;
 
 use crate::documents::fault::Located;
 use crate::preview::collect::Asked;
@@ -24,7 +23,7 @@ pub struct Subjects<'a> {
 /// broker runs; it is `None` for the claim of an environment.
 pub struct Subject<'a> {
     pub asked: Asked<'a>,
-    pub settings: Settings,
+    pub inputs: &'a Inputs,
     pub environment: Option<String>,
     pub former_lock: Option<String>,
     pub plan: Plan,
@@ -33,11 +32,17 @@ pub struct Subject<'a> {
 impl<'a> Subjects<'a> {
     /// Valid claims in the files that a user passes to the command `explain`. Faults of the other claims are added to
     /// `faults`.
-    pub fn of(asked: Vec<Asked<'a>>, inputs: &Inputs, faults: &mut Vec<Located>) -> Self {
+    pub fn of(asked: Vec<Asked<'a>>, inputs: &'a Inputs, faults: &mut Vec<Located>) -> Self {
         let mut all: Vec<Subject> = Vec::new();
         let mut warnings = Vec::new();
         for asked in asked {
-            let settings = inputs.settings(asked.kind).clone();
+            let settings = match inputs.settings(&asked) {
+                Ok(applied) => applied.settings,
+                Err(wrong) => {
+                    faults.extend(wrong);
+                    continue;
+                }
+            };
             match asked.examine(&settings) {
                 Ok(None) => warnings.extend(asked.later(false)),
                 // The user's files may contain the same claim twice: as an object, and as a component of an
@@ -47,7 +52,7 @@ impl<'a> Subjects<'a> {
                     warnings.extend(asked.later(true));
                     let environment = composed.consumer.map(|consumer| consumer.environment);
                     let former_lock = composed.lock_target.former_lock;
-                    all.push(Subject { asked, settings, environment, former_lock, plan: composed.plan });
+                    all.push(Subject { asked, inputs, environment, former_lock, plan: composed.plan });
                 }
                 Err(wrong) => faults.extend(wrong),
             }

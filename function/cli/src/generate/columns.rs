@@ -25,16 +25,19 @@ const MORE: [Column; 2] = [
 /// All columns of `kubectl get` for one kind of claim: the columns that every kind has, then the kind's own, and last
 /// the further columns that only `-o wide` prints.
 pub fn columns(own: &[Column]) -> Vec<CustomResourceColumnDefinition> {
-    let all = STATE.iter().chain(own).chain(&MORE);
-    all.map(|column| CustomResourceColumnDefinition {
+    STATE.iter().chain(own).chain(&MORE).map(definition).collect()
+}
+
+/// Column as a CompositeResourceDefinition has it.
+pub fn definition(column: &Column) -> CustomResourceColumnDefinition {
+    CustomResourceColumnDefinition {
         name: column.name.to_owned(),
         type_: "string".to_owned(),
         json_path: column.path.to_owned(),
         description: Some(column.description.to_owned()),
         priority: column.wide.then_some(1),
         format: None,
-    })
-    .collect()
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Composition that the command `generate` writes for a kind of claim: one pipeline step, which calls the function with
-//! the defaults of all settings.
+//! Compositions that the command `generate` writes for each kind of claim and for PlatformSettings: one pipeline step,
+//! which calls the function with the defaults of all settings and with all PlatformSettings in the cluster.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use realtime_platform_core::claims::{API_VERSION, Kind};
 use realtime_platform_core::kinds::{Custom, Named, Spec};
-use realtime_platform_core::settings::input;
+use realtime_platform_core::settings::{input, objects};
 use serde::Serialize;
 
 /// Name of the function as it is installed in Crossplane, by which the pipeline step of a Composition refers to it.
@@ -35,18 +35,50 @@ struct TypeRef {
 struct Stage {
     step: &'static str,
     function_ref: Named,
-    input: TypeRef,
+    requirements: Requirements,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<TypeRef>,
 }
 
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Requirements {
+    required_resources: [Requirement; 1],
+}
+
+/// Requirement for all objects of a kind, which Crossplane passes to the function in its first call.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Requirement {
+    requirement_name: &'static str,
+    #[serde(flatten)]
+    of: TypeRef,
+}
+
+/// Composition for a kind of claim.
 pub fn composition(kind: &Kind) -> Custom<Composition> {
+    let input = TypeRef { api_version: input::API_VERSION, kind: input::KIND };
+    of(kind.composite, kind.definition, Some(input))
+}
+
+/// Composition for PlatformSettings, whose step takes no input.
+pub fn of_settings() -> Custom<Composition> {
+    of(objects::KIND, objects::NAME, None)
+}
+
+fn of(composite: &'static str, name: &str, input: Option<TypeRef>) -> Custom<Composition> {
+    let settings = TypeRef { api_version: API_VERSION, kind: objects::KIND };
     Composition {
-        composite_type_ref: TypeRef { api_version: API_VERSION, kind: kind.composite },
+        composite_type_ref: TypeRef { api_version: API_VERSION, kind: composite },
         mode: "Pipeline",
         pipeline: [Stage {
             step: "compose",
             function_ref: Named::new(FUNCTION),
-            input: TypeRef { api_version: input::API_VERSION, kind: input::KIND },
+            requirements: Requirements {
+                required_resources: [Requirement { requirement_name: objects::REQUIREMENT, of: settings }],
+            },
+            input,
         }],
     }
-    .named(ObjectMeta { name: Some(kind.definition.to_owned()), ..ObjectMeta::default() })
+    .named(ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() })
 }

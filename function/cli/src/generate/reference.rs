@@ -8,6 +8,7 @@ use realtime_platform_core::schema::messages::{limits, plain};
 use realtime_platform_core::schema::{form, structural};
 use realtime_platform_core::settings::charts::{Brought, brought};
 use realtime_platform_core::settings::input::{self, Input};
+use realtime_platform_core::settings::objects::{self, Scope};
 use realtime_platform_core::settings::pins::Chart;
 use serde_json::Value;
 
@@ -31,6 +32,13 @@ pub fn reference() -> String {
     let about = format!("{about} The settings stand in a Composition's pipeline step, under `input`.");
     opening(&mut page, "The function's input", &about, input::API_VERSION, input::KIND);
     fields(&mut page, &schema, "");
+    let schema = objects::schema();
+    let about = text(&schema, "description").unwrap_or_default();
+    let about = format!(
+        "{about} The other fields are those of [the function's input](#the-functions-input), without defaults."
+    );
+    opening(&mut page, "PlatformSettings", &about, API_VERSION, objects::KIND);
+    fields(&mut page, &structural::<Scope>(), "spec");
     page
 }
 

@@ -1,7 +1,8 @@
-//! CompositeResourceDefinition that the command `generate` writes for a kind of claim and its composite.
+//! CompositeResourceDefinitions that the command `generate` writes: one for each kind of claim and its composite, and one
+//! for PlatformSettings.
 //!
-//! The definition has no `scope`: the default in `apiextensions.crossplane.io/v1`, cluster-scoped composites with
-//! claims in namespaces, is the only scope that has claims.
+//! The definition for a claim has no `scope`: the default in `apiextensions.crossplane.io/v1`, cluster-scoped composites
+//! with claims in namespaces, is the only scope that has claims.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceColumnDefinition, CustomResourceDefinitionNames,
@@ -10,10 +11,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use realtime_platform_core::claims::{DeletePolicy, Kind};
 use realtime_platform_core::kinds::{Custom, Named, Spec};
 use realtime_platform_core::parts::owner::DOMAIN;
+use realtime_platform_core::settings::objects;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::generate::columns::columns;
+use crate::generate::columns::{columns, definition};
 
 /// Version of the platform's API group in which all claims and composites are served.
 pub const VERSION: &str = "v1alpha1";
@@ -71,6 +73,45 @@ pub fn xrd(kind: &Kind) -> Custom<CompositeResourceDefinition> {
         }],
     }
     .named(ObjectMeta { name: Some(name), ..ObjectMeta::default() })
+}
+
+/// CompositeResourceDefinition for PlatformSettings: composites of the whole cluster, without claims.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScopedDefinition {
+    scope: &'static str,
+    group: &'static str,
+    names: CustomResourceDefinitionNames,
+    default_composition_ref: Named,
+    versions: [Version; 1],
+}
+
+impl Spec for ScopedDefinition {
+    const API_VERSION: &'static str = "apiextensions.crossplane.io/v2";
+    const KIND: &'static str = "CompositeResourceDefinition";
+}
+
+pub fn of_settings() -> Custom<ScopedDefinition> {
+    let singular = objects::KIND.to_lowercase();
+    let names = CustomResourceDefinitionNames {
+        plural: singular.clone(),
+        singular: Some(singular.clone()),
+        ..names(objects::KIND, Some(objects::SHORT_NAME))
+    };
+    ScopedDefinition {
+        scope: "Cluster",
+        group: DOMAIN,
+        names,
+        default_composition_ref: Named::new(objects::NAME),
+        versions: [Version {
+            name: VERSION,
+            served: true,
+            referenceable: true,
+            additional_printer_columns: objects::COLUMNS.iter().map(definition).collect(),
+            schema: Schema { root: root(objects::schema(), json!({"type": "object"})) },
+        }],
+    }
+    .named(ObjectMeta { name: Some(format!("{singular}.{DOMAIN}")), ..ObjectMeta::default() })
 }
 
 /// Plural, singular and short names of a kind, as the kind's CompositeResourceDefinition or CustomResourceDefinition

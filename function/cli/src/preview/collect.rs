@@ -28,6 +28,8 @@ pub struct Asked<'a> {
     /// Name of the composite, if the previewed document holds the composite of a claim in place of the claim itself.
     pub composite: Option<String>,
     pub spec: Value,
+    /// Status of the claim, if the previewed document has one, as the output of kubectl does.
+    pub status: Option<&'a Value>,
     /// Whether the claim exists already: its object in the previewed file has a UID, and so was read from a cluster.
     pub stands: bool,
     /// Name of the field with the claim's spec in the author's file, for messages: `spec`, `properties`, or a
@@ -323,6 +325,7 @@ impl<'a> Gathered<'a> {
             claim: Claim { namespace: application.namespace().to_owned(), name: name.to_owned() },
             composite: None,
             spec: component.value.get(root).cloned().unwrap_or_else(empty),
+            status: None,
             stands: false,
             root,
             brought: supplied::to_component(application.value, component.value),
@@ -477,6 +480,7 @@ impl<'a> Object<'a> {
             claim,
             composite,
             spec: if root == "spec" { claims::spec_of(self.value) } else { other() },
+            status: self.value.get("status"),
             stands: self.metadata("/metadata/uid").is_some(),
             root,
             brought: Vec::new(),

@@ -9,7 +9,7 @@ use realtime_platform_core::kinds::cluster_api::VCluster;
 use realtime_platform_core::kinds::helm::{self, Release};
 use realtime_platform_core::kinds::knative::KnativeServing;
 use realtime_platform_core::settings::charts::{Brought, brought};
-use realtime_platform_core::settings::pins::{Chart, Image, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES};
+use realtime_platform_core::settings::pins::{Chart, Image, KNATIVE_SERVING_IMAGES};
 use serde_json::Value;
 
 use super::claim::Shown;
@@ -54,7 +54,8 @@ impl Pulled {
                     charts.for_each(|chart| self.add_chart(shown, chart));
                 }
                 Some(KnativeServing::KIND) => {
-                    let of_serving = KNATIVE_SERVING_IMAGES.map(|(_, image)| format!("{image}:v{KNATIVE_SERVING}"));
+                    let version = shown.settings.knative_serving();
+                    let of_serving = KNATIVE_SERVING_IMAGES.map(|(_, image)| format!("{image}:v{version}"));
                     self.images.extend(of_serving.iter().map(|image| shown.settings.mirrored(image)));
                 }
                 _ => {}

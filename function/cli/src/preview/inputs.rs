@@ -3,36 +3,45 @@
 
 use std::collections::BTreeMap;
 
-use realtime_platform_core::claims::Kind;
+use realtime_platform_core::claims::{API_VERSION, Kind};
 use realtime_platform_core::schema::fault::Fault;
-use realtime_platform_core::settings::{Settings, input};
+use realtime_platform_core::settings::applied::{Applied, Sources, Subject};
+use realtime_platform_core::settings::objects::KIND;
+use realtime_platform_core::settings::{self, Settings, input};
 use serde_json::{Map, Value};
 
+use super::collect::Asked;
 use crate::documents::fault::Located;
-use crate::documents::read::Document;
+use crate::documents::read::{Document, objects};
 
-/// Platform team's settings in a preview, for each kind of claim.
+/// Platform team's settings in a preview: the function's input for each kind of claim, and PlatformSettings above it.
 pub struct Inputs {
-    otherwise: Settings,
-    by_composite: BTreeMap<String, Settings>,
+    otherwise: Value,
+    by_composite: BTreeMap<String, Value>,
+    /// PlatformSettings in the files of `--settings`; `None` without that flag.
+    objects: Option<Vec<Value>>,
 }
 
 impl Inputs {
-    /// Platform team's settings for a preview, from the YAML documents of the option `--input`. Faults of the documents
-    /// are added to `faults`. A Composition has the settings for its own kind of claim, an Input those for all other
-    /// kinds. A single Composition without an Input has the settings for all kinds.
-    pub fn of(documents: &[Document], faults: &mut Vec<Located>) -> Self {
+    /// Platform team's settings for a preview, from the YAML documents of the option `--input` and, if it was given, of
+    /// the option `--settings`. Faults of the documents are added to `faults`. A Composition has the input for its own
+    /// kind of claim, an Input that for all other kinds. A single Composition without an Input has it for all kinds.
+    pub fn of(documents: &[Document], settings: Option<&[Document]>, faults: &mut Vec<Located>) -> Self {
         let mut otherwise = None;
         let mut by_composite = BTreeMap::new();
-        for document in documents {
+        // A folder of Compositions also has the one for PlatformSettings, whose step takes no input.
+        let is_of_settings = |document: &&Document| {
+            document.value.pointer("/spec/compositeTypeRef/kind").is_some_and(|kind| kind == KIND)
+        };
+        for document in documents.iter().filter(|document| !is_of_settings(document)) {
             let Some(found) = Found::of(document) else {
                 faults.push(document.fault("kind", expected()));
                 continue;
             };
             let is_second = match Settings::read(found.input.clone()) {
-                Ok(settings) => match &found.composite {
-                    Some(kind) => by_composite.insert(kind.clone(), settings).is_some(),
-                    None => otherwise.replace(settings).is_some(),
+                Ok(_) => match &found.composite {
+                    Some(kind) => by_composite.insert(kind.clone(), found.input).is_some(),
+                    None => otherwise.replace(found.input).is_some(),
                 },
                 Err(wrong) => {
                     faults.extend(wrong.into_iter().map(|fault| found.fault(document, fault)));
@@ -44,12 +53,65 @@ impl Inputs {
             }
         }
         let alone = by_composite.values().next().filter(|_| by_composite.len() == 1).cloned();
-        Self { otherwise: otherwise.or(alone).unwrap_or_default(), by_composite }
+        let objects = settings.map(|documents| platform_settings(documents, faults));
+        Self { otherwise: otherwise.or(alone).unwrap_or_else(empty), by_composite, objects }
     }
 
-    pub fn settings(&self, kind: &Kind) -> &Settings {
-        self.by_composite.get(kind.composite).unwrap_or(&self.otherwise)
+    /// Settings that apply to a claim in the user's files, or the faults for which it would not be composed.
+    pub fn settings(&self, asked: &Asked) -> Result<Applied, Vec<Located>> {
+        let subject = Subject { environment: asked.kind.environment_of(&asked.spec), status: asked.status };
+        self.applied(asked.kind, &subject)
+            .map_err(|faults| faults.into_iter().map(|fault| asked.document.fault("", fault.to_string())).collect())
     }
+
+    /// Settings that apply to a claim, or the faults for which it would not be composed. Without `--settings`, the
+    /// PlatformSettings that the claim was composed with are left aside.
+    pub fn applied(&self, kind: &Kind, subject: &Subject) -> Result<Applied, Vec<Fault>> {
+        let input = self.by_composite.get(kind.composite).unwrap_or(&self.otherwise);
+        let status = subject.status.filter(|_| self.objects.is_some());
+        Applied::to(&Subject { status, ..*subject }, &Sources { input, objects: self.objects.as_deref() })
+    }
+
+    /// Warning about a claim that was composed with PlatformSettings, if the user gave none.
+    pub fn left_aside(&self, asked: &Asked) -> Option<Located> {
+        let origin = asked.status?.get("settings").filter(|_| self.objects.is_none())?;
+        let names: Vec<&str> = ["base", "environment"].iter().filter_map(|of| origin.get(of)?.as_str()).collect();
+        (!names.is_empty()).then(|| {
+            asked.document.fault(
+                "",
+                format!(
+                    "{} was composed with {KIND} {}: without --settings it is shown with the defaults of all settings, or with --input",
+                    asked.title(),
+                    names.join(" and ")
+                ),
+            )
+        })
+    }
+}
+
+/// PlatformSettings in YAML documents as kubectl prints them, also in lists. Their faults are added to `faults`.
+fn platform_settings(documents: &[Document], faults: &mut Vec<Located>) -> Vec<Value> {
+    let mut found: Vec<(&Document, Value)> = Vec::new();
+    for document in documents {
+        for object in objects(&document.value) {
+            if object.get("kind").is_some_and(|kind| kind == KIND) {
+                found.push((document, object.clone()));
+            } else {
+                faults.push(document.fault("kind", format!("holds no settings: expected {KIND} of {API_VERSION}")));
+            }
+        }
+    }
+    let all: Vec<Value> = found.iter().map(|(_, object)| object.clone()).collect();
+    for (document, object) in found {
+        for fault in settings::objects::faults(&object, &all) {
+            // A document that is one object has the field at the same path; in a list, the fault names the object.
+            let field = fault.field.split_once(": ").map_or("", |(_, field)| field);
+            let is_alone = document.value.get("items").is_none();
+            let line = document.line(if is_alone { field } else { "" });
+            faults.push(Located { line, ..document.fault("", fault.to_string()) });
+        }
+    }
+    all
 }
 
 /// Input of the function in a YAML document: the document itself, or the input in a pipeline step of a Composition.

@@ -14,9 +14,10 @@ use serde_json::Value;
 
 use self::claim::Shown;
 use self::difference::Difference;
+use self::inputs::Inputs;
 use self::model::Preview;
 use self::notice::Notice;
-use crate::documents::read;
+use crate::documents::read::{self, Document};
 use crate::terminal;
 
 mod across_claims;
@@ -52,6 +53,9 @@ Examples:
   Show what changes between two versions, and which changes are refused:
     function-realtime-platform preview --diff old.yaml new.yaml
     kubectl get realtimesystemclaim health-lenses -o yaml | function-realtime-platform preview --diff - new.yaml
+  Show what new settings of the platform team change in running claims:
+    kubectl get platformsettings -o yaml >old.yaml
+    function-realtime-platform preview --settings-before old.yaml --settings new.yaml claims/
   Find out in a pipeline whether a person must read a change first:
     function-realtime-platform preview --diff old.yaml --exit-code new.yaml
   Draw a picture to click through in any browser:
@@ -79,17 +83,34 @@ pub struct Args {
     pub output: Output,
 
     /// Show only what changes from this older version of the previewed files: a file, a folder, or - for standard input
-    #[arg(short, long, value_name = "OTHER")]
+    #[arg(short, long, value_name = "OTHER", group = "former")]
     pub diff: Option<PathBuf>,
 
-    /// End with exit code 3 if --diff finds a change. A change that loses data ends with 4 even without --exit-code
-    #[arg(long, requires = "diff")]
+    /// End with exit code 3 if --diff or --settings-before finds a change. A change that loses data ends with 4 even
+    /// without --exit-code
+    #[arg(long, requires = "former")]
     pub exit_code: bool,
 
     /// Platform team's settings: Compositions or an Input of the function, in files or folders [default: every
     /// setting's default]
     #[arg(short, long, value_name = "FILE")]
     pub input: Vec<PathBuf>,
+
+    /// PlatformSettings that apply above --input, in files or folders, as kubectl get -o yaml prints them; - for
+    /// standard input [default: none]
+    #[arg(short, long, value_name = "FILE")]
+    pub settings: Vec<PathBuf>,
+
+    /// Show only what changes from these older PlatformSettings, in files or folders
+    #[arg(long, value_name = "FILE", group = "former")]
+    pub settings_before: Vec<PathBuf>,
+}
+
+impl Args {
+    /// Whether the command compares the previewed files with an older version, or the settings with older ones.
+    fn compares(&self) -> bool {
+        self.diff.is_some() || !self.settings_before.is_empty()
+    }
 }
 
 /// Format in which the command `preview` prints its result.
@@ -122,11 +143,13 @@ pub fn values(bytes: &[u8]) -> Result<Vec<Value>, Vec<String>> {
 
 /// Runs the command `preview`: prints the preview of the files that the command line names, or all faults of the files.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if args.diff.is_some() && !matches!(args.output, Output::Tree | Output::Json) {
-        clap::Error::raw(ErrorKind::ArgumentConflict, "--diff is shown as a tree or as JSON: leave --output out\n")
-            .exit();
+    if args.compares() && !matches!(args.output, Output::Tree | Output::Json) {
+        let flag = if args.diff.is_some() { "--diff" } else { "--settings-before" };
+        let message = format!("{flag} is shown as a tree or as JSON: leave --output out\n");
+        clap::Error::raw(ErrorKind::ArgumentConflict, message).exit();
     }
-    let mut files = args.files.iter().chain(&args.input).chain(&args.diff);
+    let mut files =
+        args.files.iter().chain(&args.input).chain(&args.diff).chain(&args.settings).chain(&args.settings_before);
     if files.any(|file| file.as_os_str() == "-") && io::stdin().is_terminal() {
         eprintln!("reading standard input, which Ctrl-D ends");
     }
@@ -167,15 +190,29 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     let (input, mut faults) = read::documents(&args.input, stdin);
     let (documents, unreadable) = read::documents(&args.files, stdin);
     faults.extend(unreadable);
-    let (replaced, unreadable) = read::documents(args.diff.as_slice(), stdin);
-    faults.extend(unreadable);
-    let preview = Preview::of(&documents, &input, &mut faults);
-    let former = args.diff.as_ref().map(|_| Preview::of(&replaced, &input, &mut faults));
+    let mut read = |files: &[PathBuf]| {
+        let (documents, unreadable) = read::documents(files, stdin);
+        faults.extend(unreadable);
+        documents
+    };
+    let replaced = read(args.diff.as_slice());
+    let (settings, settings_before) = (read(&args.settings), read(&args.settings_before));
+    let inputs = Inputs::of(&input, given(&args.settings, &settings), &mut faults);
+    let preview = Preview::of(&documents, &inputs, &mut faults);
+    let inputs_before = match given(&args.settings_before, &settings_before) {
+        Some(before) => &Inputs::of(&input, Some(before), &mut faults),
+        None => &inputs,
+    };
+    let former = args.compares().then(|| {
+        let documents = if args.diff.is_some() { &replaced } else { &documents };
+        Preview::of(documents, inputs_before, &mut faults)
+    });
     if former.is_none() {
         faults.extend(preview.claims.iter().flat_map(Shown::barred));
     }
     if !faults.is_empty() {
-        let files = input.iter().chain(&documents).chain(&replaced).map(|document| &document.file);
+        let read = input.iter().chain(&settings).chain(&settings_before).chain(&documents).chain(&replaced);
+        let files = read.map(|document| &document.file);
         let order = |file: &str| files.clone().position(|other| other == file).unwrap_or(usize::MAX);
         faults.sort_by_cached_key(|fault| (order(&fault.file), fault.line));
         // `preview --diff` reads both versions of the claims with the same settings, so each fault of the settings
@@ -198,6 +235,11 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(outcome),
         written => written.map(|()| outcome),
     }
+}
+
+/// Documents of a flag that takes files; `None` without the flag.
+fn given<'a>(files: &[PathBuf], documents: &'a [Document]) -> Option<&'a [Document]> {
+    (!files.is_empty()).then_some(documents)
 }
 
 fn tell(

@@ -26,7 +26,7 @@ pub struct Preview<'a> {
 }
 
 impl<'a> Preview<'a> {
-    pub fn of(documents: &'a [Document], input: &[Document], faults: &mut Vec<Located>) -> Self {
+    pub fn of(documents: &'a [Document], inputs: &Inputs, faults: &mut Vec<Located>) -> Self {
         let gathered = Gathered::of(documents);
         let mut of_files = gathered.warnings;
         let is_empty = gathered.asked.is_empty();
@@ -34,15 +34,21 @@ impl<'a> Preview<'a> {
             faults.push(nothing(documents, &gathered.not_ours));
         }
         faults.extend(gathered.faults);
-        let inputs = Inputs::of(input, faults);
         let mut claims: Vec<Shown> = Vec::new();
         let mut known = HashMap::new();
         for asked in gathered.asked {
-            let settings = inputs.settings(asked.kind);
-            match asked.examine(settings) {
+            of_files.extend(inputs.left_aside(&asked));
+            let settings = match inputs.settings(&asked) {
+                Ok(applied) => applied.settings,
+                Err(wrong) => {
+                    faults.extend(wrong);
+                    continue;
+                }
+            };
+            match asked.examine(&settings) {
                 Ok(Some(composed)) => {
                     of_files.extend(asked.later(true));
-                    add(&mut claims, &mut known, Shown { asked, composed, settings: settings.clone() }, faults);
+                    add(&mut claims, &mut known, Shown { asked, composed, settings }, faults);
                 }
                 Ok(None) => of_files.extend(asked.later(false)),
                 Err(wrong) => faults.extend(wrong),

@@ -16,7 +16,7 @@ use crate::parts::cluster::{to_value, watch};
 use crate::parts::owner::Claim;
 use crate::parts::plan::{Phase, Plan};
 use crate::schema::fault::Fault;
-use crate::schema::{Checker, Column, Verdict, Way, structural};
+use crate::schema::{Checker, Column, Verdict, structural, with_further};
 use crate::settings::Settings;
 use crate::settings::input::STORAGE_CLASS;
 use crate::settings::limits::Lever;
@@ -132,7 +132,10 @@ pub fn compose<C: Checked>(
         return Err(faults);
     }
     if !faults.is_empty() {
-        return Err(with_further::<C>(faults, &spec, form, &claim, settings));
+        return Err(with_further(faults, |way| {
+            let mended = serde_json::from_value(form.mended(&spec, way)).ok();
+            mended.and_then(|spec| C::check(spec, claim.clone(), settings).err()).unwrap_or_default()
+        }));
     }
     let spec =
         serde_json::from_value(spec).map_err(|error| vec![Fault::new("spec", format!("cannot be read: {error}"))])?;
@@ -157,31 +160,6 @@ pub fn compose<C: Checked>(
         host_secrets: checked.host_secrets(),
         immutable,
     })
-}
-
-/// Faults of a claim's spec against its schema, followed by faults against the rules that no schema can express. Those
-/// rules are checked twice, and values that fail the schema are replaced differently each time. A fault that occurs
-/// both times does not depend on the replacements, so only such faults are reported.
-fn with_further<C: Checked>(
-    mut faults: Vec<Fault>,
-    spec: &Value,
-    form: &Checker,
-    claim: &Claim,
-    settings: &Settings,
-) -> Vec<Fault> {
-    let found = |way| {
-        let mended = serde_json::from_value(form.mended(spec, way)).ok();
-        mended.and_then(|spec| C::check(spec, claim.clone(), settings).err()).unwrap_or_default()
-    };
-    let mut further = found(Way::Least);
-    // A field that already failed the schema gets no second fault from the rules that no schema can express.
-    further.retain(|fault| !faults.iter().any(|known| known.field == fault.field));
-    if !further.is_empty() {
-        let otherwise = found(Way::Other);
-        further.retain(|fault| otherwise.contains(fault));
-    }
-    faults.extend(further);
-    faults
 }
 
 /// Storage class of each volume in the plan, which must not change, with the field of the observed volume that shows

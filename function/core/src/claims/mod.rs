@@ -54,6 +54,8 @@ pub struct Kind {
     pub definition: &'static str,
     /// Short name of the claim's kind for `kubectl get`.
     pub short_name: &'static str,
+    /// Fields of the spec with the name of the claim's environment: the first that the author sets counts.
+    environment: &'static [&'static str],
     /// Phases of one kind of claim, in the order in which users read of them.
     pub phases: &'static [Phase],
     describe: fn() -> Description,
@@ -93,6 +95,7 @@ pub static KINDS: [Kind; 3] = [
         composite: "XVClusterEnvironment",
         definition: "vcluster-environment",
         short_name: "vce",
+        environment: &["name"],
         phases: vcluster_environment::Environment::PHASES,
         describe: describe::<vcluster_environment::Environment>,
         checker: &ENVIRONMENT,
@@ -104,6 +107,7 @@ pub static KINDS: [Kind; 3] = [
         composite: "XRealtimeSystem",
         definition: "realtime-system",
         short_name: "rts",
+        environment: &["environment", "namespace"],
         phases: realtime_system::RealtimeSystem::PHASES,
         describe: describe::<realtime_system::RealtimeSystem>,
         checker: &REALTIME_SYSTEM,
@@ -115,6 +119,7 @@ pub static KINDS: [Kind; 3] = [
         composite: "XIotBroker",
         definition: "iot-broker",
         short_name: "iotb",
+        environment: &["environment", "namespace"],
         phases: iot_broker::IotBroker::PHASES,
         describe: describe::<iot_broker::IotBroker>,
         checker: &BROKER,
@@ -138,6 +143,12 @@ impl Kind {
     /// Kinds of the composites behind this platform's claims.
     pub fn composites() -> [&'static str; 3] {
         KINDS.each_ref().map(|kind| kind.composite)
+    }
+
+    /// Name of a claim's environment, by the claim's spec; empty where the spec names none.
+    pub fn environment_of<'a>(&self, spec: &'a Value) -> &'a str {
+        let named = self.environment.iter().find_map(|field| spec.get(field));
+        named.and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Schemas and printer columns of one kind of claim.

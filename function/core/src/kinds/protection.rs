@@ -1,17 +1,19 @@
 //! Kind of Crossplane's protection API: a ClusterUsage blocks the deletion of a cluster-scoped resource while another
-//! one uses it.
+//! one uses it, or for as long as the ClusterUsage exists.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Spec;
+use super::{Named, Spec};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterUsage {
     pub of: Resource,
-    pub by: Resource,
+    /// User of the protected resource; `None` where the ClusterUsage alone blocks the deletion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Resource>,
     pub reason: String,
     pub replay_deletion: bool,
 }
@@ -21,7 +23,16 @@ pub struct ClusterUsage {
 pub struct Resource {
     pub api_version: &'static str,
     pub kind: &'static str,
-    pub resource_selector: ResourceSelector,
+    #[serde(flatten)]
+    pub which: Which,
+}
+
+/// Choice of a resource by a ClusterUsage.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Which {
+    ResourceSelector(ResourceSelector),
+    ResourceRef(Named),
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -38,8 +49,13 @@ impl Resource {
         Self {
             api_version: S::API_VERSION,
             kind: S::KIND,
-            resource_selector: ResourceSelector { match_controller_ref: true, match_labels: labels },
+            which: Which::ResourceSelector(ResourceSelector { match_controller_ref: true, match_labels: labels }),
         }
+    }
+
+    /// Reference from a ClusterUsage to the resource of this name.
+    pub fn named(api_version: &'static str, kind: &'static str, name: &str) -> Self {
+        Self { api_version, kind, which: Which::ResourceRef(Named::new(name)) }
     }
 }
 

@@ -20,7 +20,7 @@ mod validate;
 
 pub use column::Column;
 pub use messages::{Step, join};
-pub use repair::Way;
+pub use repair::{Way, with_further};
 pub use structural::structural;
 pub use unknown_fields::{nearest, unknown};
 pub use validate::{Checker, Verdict};

@@ -59,8 +59,8 @@ fn admits(pattern: &str, key: &str, claim_namespace: &str) -> bool {
     for part in pattern.split('/') {
         let Some(given) = key.next() else { return false };
         let same = match part {
-            // The pattern `*` does not match an entry's name with a leading slash such as `/a`, whose first part is
-            // empty. Names with an empty part in any other place are refused before they are compared with patterns.
+            // A `*` at the end of a pattern matches all further parts of a secret store entry's name. The pattern `*`
+            // alone does not match a name that begins with a slash, because the name's first part is then empty.
             REST => return !given.is_empty(),
             CLAIM_NAMESPACE => given == claim_namespace && !given.is_empty(),
             part => given == part,

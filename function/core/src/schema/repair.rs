@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::fault::Fault;
 use super::keywords::{is_fit, properties, strings, type_of};
 
 /// Way to choose replacements for the values of a claim that its schema refuses.
@@ -20,6 +21,21 @@ pub enum Way {
     /// Second way to replace a refused value in a claim: by the last choice of an enum, the opposite of a boolean's
     /// default, a number that is not the default, or an empty text or list.
     Other,
+}
+
+/// Faults of a claim or of the settings against the schema, followed by faults against the rules that no schema can
+/// express. `found` returns the latter for a copy of the value that is mended in one of two ways: a fault that both
+/// copies have is about the author's own values.
+pub fn with_further(mut faults: Vec<Fault>, found: impl Fn(Way) -> Vec<Fault>) -> Vec<Fault> {
+    let mut further = found(Way::Least);
+    // A field that already failed the schema gets no second fault from the rules that no schema can express.
+    further.retain(|fault| !faults.iter().any(|known| known.field == fault.field));
+    if !further.is_empty() {
+        let otherwise = found(Way::Other);
+        further.retain(|fault| otherwise.contains(fault));
+    }
+    faults.extend(further);
+    faults
 }
 
 /// Copy of a claim's value that serde can read as the schema's Rust type: replacements stand for the values that the

@@ -1,11 +1,15 @@
 //! Checked settings of the platform team: the function's input with its images, charts, limits, secret store and more.
 
+pub mod applied;
 pub mod archive;
 pub mod charts;
 pub mod image;
 pub mod input;
 pub mod limits;
+pub mod objects;
+mod pattern;
 pub mod pins;
+pub mod releases;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -16,7 +20,7 @@ use serde_json::Value;
 use crate::kinds::helm;
 use crate::schema::fault::Fault;
 use crate::schema::form::{label_value, qualified_name};
-use crate::schema::{Checker, Step, join};
+use crate::schema::{Checker, Step, Verdict, join, with_further};
 use crate::settings::archive::Servers;
 use crate::settings::image::ImageReference;
 use crate::settings::input::{
@@ -24,7 +28,8 @@ use crate::settings::input::{
     VirtualCluster,
 };
 use crate::settings::limits::Limits;
-use crate::settings::pins::{Chart, Image};
+use crate::settings::pins::{Chart, Image, KNATIVE_SERVING};
+use crate::settings::releases::Pins;
 
 /// Reserved names that no environment and no namespace inside a virtual cluster may have, because they belong to
 /// Kubernetes, Crossplane or KubeVela. A `*` at the end stands for any ending.
@@ -52,6 +57,8 @@ pub struct Settings {
     reserved: Vec<String>,
     images: BTreeMap<String, ImageReference>,
     charts: Charts,
+    /// Pins of an earlier release of this function, which take the place of the present defaults.
+    release: Option<&'static Pins>,
 }
 
 impl Default for Settings {
@@ -75,27 +82,54 @@ impl Settings {
             }
             fields.remove("metadata");
         }
-        faults.extend(INPUT.faults(&input, "input"));
-        faults.extend(INPUT.unknown(&input, "input"));
-        if !faults.is_empty() {
+        match Self::of_fields(input, "input") {
+            Ok(settings) if faults.is_empty() => Ok(settings),
+            Ok(_) => Err(faults),
+            Err(further) => Err(faults.into_iter().chain(further).collect()),
+        }
+    }
+
+    /// Settings of the platform team from the fields that an author sets, or the faults of the fields. `root` is the
+    /// path of the fields in messages.
+    pub fn of_fields(fields: Value, root: &str) -> Result<Self, Vec<Fault>> {
+        let Verdict { mut faults, overfull } = INPUT.judge(&fields, root);
+        faults.extend(INPUT.unknown(&fields, root));
+        if overfull {
             return Err(faults);
         }
-        let input = serde_json::from_value(input)
-            .map_err(|error| vec![Fault::new("input", format!("cannot be read: {error}"))])?;
-        Self::check(input)
+        if !faults.is_empty() {
+            return Err(with_further(faults, |way| {
+                let mended = serde_json::from_value(INPUT.mended(&fields, way)).ok();
+                mended.and_then(|input| Self::check_at(input, root).err()).unwrap_or_default()
+            }));
+        }
+        let input = serde_json::from_value(fields)
+            .map_err(|error| vec![Fault::new(root, format!("cannot be read: {error}"))])?;
+        Self::check_at(input, root)
     }
 
     /// Settings of the platform team from the function's input, or the faults of the input: one fault for each value
     /// that breaks a rule which the input's schema cannot express.
-    pub fn check(mut input: Input) -> Result<Self, Vec<Fault>> {
+    pub fn check(input: Input) -> Result<Self, Vec<Fault>> {
+        Self::check_at(input, "input")
+    }
+
+    fn check_at(mut input: Input, root: &str) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
-        unknown_pins(&mut faults, "input.images.pins", input.images.pins.keys(), &Image::ALL.map(Image::name));
-        unknown_pins(&mut faults, "input.charts.pins", input.charts.pins.keys(), &Chart::ALL.map(Chart::key));
-        let images = images(&mut faults, &input.images.pins);
-        scheduling(&mut faults, &input.scheduling);
+        let at = |field: &str| format!("{root}.{field}");
+        unknown_pins(&mut faults, &at("images.pins"), input.images.pins.keys(), &Image::ALL.map(Image::name));
+        unknown_pins(&mut faults, &at("charts.pins"), input.charts.pins.keys(), &Chart::ALL.map(Chart::key));
+        let images = images(&mut faults, &at("images.pins"), &input.images.pins);
+        scheduling(&mut faults, &at("scheduling"), &input.scheduling);
         let listed = std::mem::take(&mut input.archive_servers);
-        let archive_servers = Servers::check(&mut faults, "input.archiveServers", listed);
+        let archive_servers = Servers::check(&mut faults, &at("archiveServers"), listed);
         if faults.is_empty() { Ok(Self::of(input, images, archive_servers)) } else { Err(faults) }
+    }
+
+    /// The same settings with the images and charts of an earlier release in place of the present defaults.
+    #[must_use]
+    pub fn with_release(self, release: Option<&'static Pins>) -> Self {
+        Self { release, ..self }
     }
 
     fn of(input: Input, images: BTreeMap<String, ImageReference>, archive_servers: Servers) -> Self {
@@ -120,6 +154,7 @@ impl Settings {
             telemetry: input.telemetry,
             ttl: input.ttl,
             watch: input.watch,
+            release: None,
             reserved,
         }
     }
@@ -128,7 +163,8 @@ impl Settings {
     /// `pins.rs`, which comes from the registry mirror if the settings name one.
     pub fn reference(&self, image: Image) -> ImageReference {
         let pin = self.images.get(image.name()).cloned();
-        pin.unwrap_or_else(|| self.pulled(&ImageReference::read(image.reference())))
+        let default = || self.release.and_then(|release| release.image(image)).unwrap_or_else(|| image.reference());
+        pin.unwrap_or_else(|| self.pulled(&ImageReference::read(default())))
     }
 
     /// Reference of an image that a container of the platform runs, as text: the pin in the settings, or else the
@@ -151,19 +187,32 @@ impl Settings {
 
     pub fn chart(&self, chart: Chart) -> helm::Chart {
         let pin = self.charts.pins.get(chart.key());
+        let (version, its_own) = self.default_chart(chart);
         let repository = pin.and_then(|pin| pin.repository.as_ref()).or(self.charts.repository.as_ref());
         helm::Chart {
-            repository: repository.map_or(chart.repository(), String::as_str).to_owned(),
+            repository: repository.map_or(its_own, String::as_str).to_owned(),
             name: chart.name().to_owned(),
-            version: pin.map_or(chart.version(), |pin| &pin.version).to_owned(),
+            version: pin.map_or(version, |pin| &pin.version).to_owned(),
         }
+    }
+
+    /// Version and repository of a Helm chart without a pin in the settings.
+    fn default_chart(&self, chart: Chart) -> (&'static str, &'static str) {
+        let released = self.release.and_then(|release| release.chart(chart));
+        released.unwrap_or_else(|| (chart.version(), chart.repository()))
+    }
+
+    /// Version of Knative Serving that the Knative operator installs.
+    pub fn knative_serving(&self) -> &'static str {
+        self.release.and_then(Pins::knative_serving).unwrap_or(KNATIVE_SERVING)
     }
 
     /// Whether the list of chart contents in `charts.rs` holds for a Helm chart: the settings leave the chart at its
     /// default version, from the default repository or from the mirror of all charts.
     pub fn is_listed(&self, chart: Chart) -> bool {
         let pin = self.charts.pins.get(chart.key());
-        pin.is_none_or(|pin| pin.repository.is_none() && pin.version == chart.version())
+        let version = pin.map_or_else(|| self.default_chart(chart).0, |pin| &pin.version);
+        version == chart.version() && pin.is_none_or(|pin| pin.repository.is_none())
     }
 
     pub fn node_selector(&self) -> Option<BTreeMap<String, String>> {
@@ -177,10 +226,7 @@ impl Settings {
     /// Reserved name, or pattern of reserved names, because of which an environment or a namespace inside a virtual
     /// cluster must not be named `name`.
     pub fn reserved(&self, name: &str) -> Option<&str> {
-        self.reserved.iter().map(String::as_str).find(|pattern| match pattern.strip_suffix('*') {
-            Some(start) => name.starts_with(start),
-            None => *pattern == name,
-        })
+        self.reserved.iter().map(String::as_str).find(|pattern| pattern::matches(pattern, name))
     }
 }
 
@@ -198,20 +244,19 @@ pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<Strin
     ))
 }
 
+const PINNED: &str = "must end in a tag other than latest, or in a digest (@sha256:…)";
+const POSTGRES_TAG: &str = "must name a tag, before its digest if it has one: the chart asks for it";
+const NO_VALUE: &str = "must have no value with the operator Exists";
+const NEEDS_KEY: &str = "must have a key, or the operator Exists";
+
 /// Images that the settings pin, by the name of the pin. Faults are collected for references that fix no version.
-fn images(faults: &mut Vec<Fault>, pins: &BTreeMap<String, String>) -> BTreeMap<String, ImageReference> {
+fn images(faults: &mut Vec<Fault>, field: &str, pins: &BTreeMap<String, String>) -> BTreeMap<String, ImageReference> {
     let images: BTreeMap<_, _> = pins.iter().map(|(name, image)| (name.clone(), ImageReference::read(image))).collect();
     for (name, _) in images.iter().filter(|(_, image)| !image.is_pinned()) {
-        faults.push(Fault::new(
-            join("input.images.pins", &Step::Field(name)),
-            "must end in a tag other than latest, or in a digest (@sha256:…)",
-        ));
+        faults.push(Fault::new(join(field, &Step::Field(name)), PINNED));
     }
     if images.get(Image::Postgres.name()).is_some_and(|image| !image.has_version()) {
-        faults.push(Fault::new(
-            "input.images.pins.postgres",
-            "must name a tag, before its digest if it has one: the chart asks for it",
-        ));
+        faults.push(Fault::new(join(field, &Step::Field(Image::Postgres.name())), POSTGRES_TAG));
     }
     images
 }
@@ -228,11 +273,11 @@ fn unknown_pins<'a>(faults: &mut Vec<Fault>, field: &str, names: impl Iterator<I
 /// Collects faults of the node labels and tolerations in the settings: texts that Kubernetes would refuse. The labels
 /// and tolerations also become values of Helm charts, and some charts execute values as templates. A text that
 /// Kubernetes accepts as a label or a taint is never a template, so the settings cannot pass a template to a chart.
-fn scheduling(faults: &mut Vec<Fault>, scheduling: &Scheduling) {
+fn scheduling(faults: &mut Vec<Fault>, root: &str, scheduling: &Scheduling) {
     const KEY: &str = "must be a label's key: a name of at most 63 letters, digits, hyphens, underscores and dots, with a DNS name and a slash before it if need be";
     const VALUE: &str = "must be a label's value: at most 63 letters, digits, hyphens, underscores and dots, with a letter or a digit first and last";
     for (key, value) in &scheduling.node_selector {
-        let field = join("input.scheduling.nodeSelector", &Step::Field(key));
+        let field = join(&format!("{root}.nodeSelector"), &Step::Field(key));
         if !qualified_name(key) {
             faults.push(Fault::new(field, KEY));
         } else if !label_value(value) {
@@ -240,7 +285,7 @@ fn scheduling(faults: &mut Vec<Fault>, scheduling: &Scheduling) {
         }
     }
     for (index, toleration) in scheduling.tolerations.iter().enumerate() {
-        let field = format!("input.scheduling.tolerations[{index}]");
+        let field = format!("{root}.tolerations[{index}]");
         if toleration.key.as_ref().is_some_and(|key| !qualified_name(key)) {
             faults.push(Fault::new(format!("{field}.key"), KEY));
         }
@@ -255,8 +300,8 @@ fn scheduling(faults: &mut Vec<Fault>, scheduling: &Scheduling) {
 
 fn wrong_toleration(toleration: &Toleration) -> Option<&'static str> {
     match (toleration.operator, &toleration.key, &toleration.value) {
-        (Operator::Exists, _, Some(_)) => Some("must have no value with the operator Exists"),
-        (Operator::Equal, None, _) => Some("must have a key, or the operator Exists"),
+        (Operator::Exists, _, Some(_)) => Some(NO_VALUE),
+        (Operator::Equal, None, _) => Some(NEEDS_KEY),
         _ => None,
     }
 }

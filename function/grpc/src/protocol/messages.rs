@@ -104,9 +104,10 @@ pub struct Requirements {
 
 impl Request {
     /// Rejects a request of Crossplane that cannot be decoded. The composite and the function's input are checked as a
-    /// whole. Of required resources, the fields that identify them and their owner are checked; of composed resources,
-    /// only the boundaries of the outermost fields, because the function reads few of them.
-    pub fn check(&self) -> std::result::Result<(), Malformed> {
+    /// whole, and so are the required resources under the name `read_whole`. Of other required resources, the fields that
+    /// identify them and their owner are checked; of composed resources, only the boundaries of the outermost fields,
+    /// because the function reads few of them.
+    pub fn check(&self, read_whole: &str) -> std::result::Result<(), Malformed> {
         let states = [("observed", &self.observed), ("desired", &self.desired)];
         for (whose, state) in states.into_iter().filter_map(|(whose, state)| Some((whose, state.as_ref()?))) {
             for (key, resource) in &state.resources {
@@ -117,8 +118,9 @@ impl Request {
             }
         }
         for (name, found) in &self.required_resources {
+            let extent = if name == read_whole { Extent::Resource } else { Extent::Head };
             for resource in &found.items {
-                let checked = resource.fields().check(Extent::Head);
+                let checked = resource.fields().check(extent);
                 checked.map_err(|flaw| Malformed::of("required resource", name, flaw))?;
             }
         }

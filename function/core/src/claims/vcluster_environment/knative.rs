@@ -20,8 +20,7 @@ use crate::schema::size::{Bytes, Cpu};
 use crate::settings::Settings;
 use crate::settings::image::ImageReference;
 use crate::settings::pins::{
-    Chart, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS,
-    QUEUE_PROXY_IMAGE,
+    Chart, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS, QUEUE_PROXY_IMAGE,
 };
 
 const QUEUE_PROXY_LIMITS: (Cpu, Bytes) = (Cpu::thousandths(1000), Bytes::mebi(512));
@@ -109,7 +108,7 @@ fn serving(settings: &Settings) -> KnativeServing {
         deployment.insert("queue-sidecar-image", serving_image(settings, QUEUE_PROXY_IMAGE));
     }
     KnativeServing {
-        version: KNATIVE_SERVING.to_owned(),
+        version: settings.knative_serving().to_owned(),
         ingress: Ingress { istio: Enabled { enabled: true } },
         config: [("deployment", deployment), ("features", features(settings))]
             .into_iter()
@@ -125,7 +124,7 @@ fn serving(settings: &Settings) -> KnativeServing {
 /// Image of a Knative Serving component at the pinned version, from the registry mirror if the platform team's settings
 /// name one.
 fn serving_image(settings: &Settings, image: &str) -> String {
-    format!("{}:v{KNATIVE_SERVING}", settings.mirrored(image))
+    format!("{}:v{}", settings.mirrored(image), settings.knative_serving())
 }
 
 /// Feature flags of Knative Serving. Knative rejects a node selector and tolerations in the pods of its services unless

@@ -74,5 +74,5 @@ fn usage(environment: &Environment, suffix: &str, of: Of, by: Of, reason: String
     let metadata: ObjectMeta = part.managed_metadata();
     // With `replayDeletion`, Crossplane repeats a deletion that a ClusterUsage has rejected, as soon as the last user
     // of the protected resource is gone.
-    part.directly(suffix, metadata, ClusterUsage { of, by, reason, replay_deletion: true })
+    part.directly(suffix, metadata, ClusterUsage { of, by: Some(by), reason, replay_deletion: true })
 }

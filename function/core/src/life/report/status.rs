@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::subject::{APPLYING, SETTLED, Seen, Subject};
 use crate::life::hold::ResourceState;
 use crate::parts::cluster::to_value;
+use crate::settings::applied::Origin;
 
 /// Progress of the claim towards its plan, in numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -24,6 +25,9 @@ pub struct Status {
     pub phases: Vec<Phase>,
     /// Parts of the claim that are held: their resources exist, but are paused until other parts are ready.
     pub held: Vec<Held>,
+    /// Settings of the platform team that the claim is composed with. Absent: no PlatformSettings apply to the claim.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Origin>,
     /// Generation of the claim's composite that this status describes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub composite_generation: Option<i64>,
@@ -60,7 +64,8 @@ pub struct Held {
 pub enum State {
     /// All resources of the phase are ready.
     Ready,
-    /// Resources of the phase are neither held nor paused, but not ready yet.
+    /// At least one resource of the phase is not ready, although the function does not hold it and nobody has paused
+    /// it.
     Waiting,
     /// All resources of the phase that are not ready are held: they are paused until other parts of the claim are
     /// ready.
@@ -158,6 +163,7 @@ impl Status {
             endpoint: subject.endpoint.map(str::to_owned),
             phases,
             held: held(all),
+            settings: None,
             composite_generation: subject.generation,
         }
     }

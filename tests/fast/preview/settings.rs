@@ -1,0 +1,91 @@
+//! Tests of `preview --settings`: PlatformSettings in files, as kubectl prints them, and the comparison of two of them.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use support::tools::Scratch;
+
+use super::{refused, run, shown, texts};
+
+const CLAIM: &str = "tests/fast/preview/claim.yaml";
+
+fn object(name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "platform.example.org/v1alpha1", "kind": "PlatformSettings",
+        "metadata": {"name": name, "uid": "7", "resourceVersion": "1"}, "spec": spec,
+        "status": {"conditions": [{"type": "Accepted", "status": "True"}]},
+    })
+}
+
+/// File with objects as kubectl prints several of them.
+fn list(scratch: &Scratch, name: &str, items: &[Value]) -> String {
+    let file = scratch.path().join(name);
+    fs::write(&file, json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).unwrap();
+    file.display().to_string()
+}
+
+#[test]
+fn settings_apply_by_the_name_of_the_environment() {
+    let scratch = Scratch::new("settings");
+    let file = list(
+        &scratch,
+        "settings.json",
+        &[
+            object("base", &json!({"images": {"registry": "base.example.org"}})),
+            object("streaming", &json!({"environments": ["stream*"], "images": {"pins": {"curl": "curl:1.2.3"}}})),
+            object("other", &json!({"environments": ["other"], "images": {"registry": "other.example.org"}})),
+        ],
+    );
+    let (images, _) = shown(&["-o", "images", "--settings", &file, CLAIM]);
+    assert!(images.contains("base.example.org/") && images.contains("curl:1.2.3"), "{images}");
+    assert!(!images.contains("other.example.org"), "{images}");
+}
+
+#[test]
+fn a_fault_names_its_object_and_file() {
+    let scratch = Scratch::new("settings");
+    let file = list(
+        &scratch,
+        "settings.json",
+        &[object("base", &json!({"limits": {"topics": 0}})), object("second", &json!({"relase": "0.1.0"}))],
+    );
+    let err = refused(&["--settings", &file, CLAIM]);
+    for fault in [
+        "PlatformSettings base: spec.limits.topics: must be between",
+        "PlatformSettings base: spec.environments: second has no environments either",
+        "PlatformSettings second: spec.relase: unknown field, did you mean \"release\"?",
+    ] {
+        assert!(err.contains(fault), "{fault} is not in {err}");
+    }
+    let err = refused(&["--settings", CLAIM, CLAIM]);
+    assert!(err.contains("holds no settings: expected PlatformSettings"), "{err}");
+}
+
+#[test]
+fn a_claim_that_was_composed_with_settings_is_shown_with_them_or_with_a_warning() {
+    let scratch = Scratch::new("settings");
+    let mut claim: Value = serde_yaml::from_str(&fs::read_to_string(CLAIM).unwrap()).unwrap();
+    claim["status"] = json!({"phases": [], "settings": {"base": "base", "environment": "lab", "digest": "0"}});
+    let file = list(&scratch, "claim.json", &[claim]);
+    let (_, err) = shown(&[&file]);
+    assert!(err.contains("was composed with PlatformSettings base and lab: without --settings"), "{err}");
+    let settings = list(&scratch, "settings.json", &[object("base", &json!({}))]);
+    let err = refused(&["--settings", &settings, &file]);
+    assert!(err.contains("PlatformSettings lab: is gone"), "{err}");
+}
+
+#[test]
+fn two_settings_are_compared_over_all_claims() {
+    let scratch = Scratch::new("settings");
+    let before = list(&scratch, "before.json", &[object("base", &json!({}))]);
+    let after =
+        list(&scratch, "after.json", &[object("base", &json!({"images": {"pins": {"metabase": "metabase:v0.1.2"}}}))]);
+    let output = run(&["--settings-before", &before, "--settings", &after, "--exit-code", CLAIM]);
+    let (difference, err) = texts(&output);
+    assert_eq!(output.status.code(), Some(3), "{err}");
+    assert!(difference.contains("metabase:v0.1.2"), "{difference}");
+    let total = difference.lines().last().unwrap();
+    assert!(total.contains(": 0 added, 0 removed, 1 changed, ") || total.contains(" 2 changed"), "{total}");
+    let same = run(&["--settings-before", &before, "--settings", &before, "--exit-code", CLAIM]);
+    assert_eq!(same.status.code(), Some(0));
+}

@@ -1,0 +1,110 @@
+//! PlatformSettings in Crossplane's calls: for claims, and for the settings themselves.
+
+use function_sdk_rust::proto::v1::{Ready, Resources, RunFunctionRequest};
+use serde_json::{Value, json};
+use support::requests::{self, condition, desired, example, first, with_input};
+
+use super::{BROKER, ENVIRONMENT, fatal, run};
+
+fn settings(name: &str, spec: &Value) -> Value {
+    json!({
+        "apiVersion": "platform.example.org/v1alpha1", "kind": "PlatformSettings",
+        "metadata": {"name": name, "managedFields": [{"manager": "kubectl"}]}, "spec": spec,
+    })
+}
+
+/// Request with these PlatformSettings, as a Composition's requirement passes them.
+fn with_settings(mut request: RunFunctionRequest, all: &[Value]) -> RunFunctionRequest {
+    let items = all.iter().map(requests::resource).collect();
+    request.required_resources.insert("settings".to_owned(), Resources { items });
+    request
+}
+
+fn status(answer: &function_sdk_rust::proto::v1::RunFunctionResponse) -> Value {
+    let composite = answer.desired.as_ref().unwrap().composite.as_ref().unwrap();
+    function_sdk_rust::resource::struct_to_json(composite.resource.as_ref().unwrap())["status"].take()
+}
+
+#[test]
+fn without_any_settings_a_claim_is_composed_as_before() {
+    let plain = run(first(&example(BROKER)));
+    assert_eq!(run(with_settings(first(&example(BROKER)), &[])), plain);
+    assert_eq!(status(&plain).get("settings"), None);
+}
+
+#[test]
+fn settings_reach_the_claims_of_their_environments() {
+    let claim = example(ENVIRONMENT);
+    let name = claim["spec"]["name"].as_str().unwrap();
+    let all = [
+        settings("base", &json!({"images": {"registry": "mirror.example.org"}, "crossplane": {"resourceRefs": []}})),
+        settings("canary", &json!({"environments": [format!("{}*", &name[..3])], "storageClass": "fast"})),
+        settings("other", &json!({"environments": ["another"], "storageClass": "slow"})),
+    ];
+    let request = with_input(first(&claim), &json!({"storageClass": "input", "images": {"registry": "input"}}));
+    let answer = run(with_settings(request, &all));
+    let plan =
+        serde_json::to_string(&desired(&answer).into_iter().collect::<std::collections::BTreeMap<_, _>>()).unwrap();
+    assert!(plan.contains("mirror.example.org") && plan.contains("fast"), "{plan}");
+    assert!(!plan.contains("slow") && !plan.contains("\"input\""), "{plan}");
+    let origin = &status(&answer)["settings"];
+    assert_eq!((&origin["base"], &origin["environment"]), (&json!("base"), &json!("canary")));
+}
+
+#[test]
+fn settings_that_are_wrong_or_gone_change_nothing_and_say_so() {
+    let wrong = settings("base", &json!({"limits": {"topics": 0}, "images": {"pins": {"curl": "curl:latest"}}}));
+    let answer = run(with_settings(first(&example(BROKER)), &[wrong]));
+    for fault in
+        ["PlatformSettings base: spec.limits.topics: must be", "PlatformSettings base: spec.images.pins.curl: must end"]
+    {
+        assert!(fatal(&answer).contains(fault), "{}", fatal(&answer));
+        assert!(condition(&answer, "Accepted").1.contains(fault));
+    }
+    assert!(desired(&answer).is_empty());
+
+    let mut composite = requests::composite(&example(BROKER));
+    composite["status"] = json!({"phases": [], "settings": {"base": "base", "digest": "0"}});
+    let gone = run(with_settings(requests::about(&composite), &[]));
+    assert!(fatal(&gone).contains("PlatformSettings base: is gone"), "{}", fatal(&gone));
+    let not_passed = run(requests::about(&composite));
+    assert!(fatal(&not_passed).contains("PlatformSettings base: is not passed"), "{}", fatal(&not_passed));
+}
+
+#[test]
+fn settings_compose_nothing_but_their_guard() {
+    let ours = settings("base", &json!({"storageClass": "fast"}));
+    let answer = run(with_settings(requests::about(&ours), std::slice::from_ref(&ours)));
+    assert_eq!(condition(&answer, "Accepted"), (true, "the settings are valid".to_owned()));
+    let composed = desired(&answer);
+    assert_eq!(composed.keys().collect::<Vec<_>>(), ["guard"]);
+    let guard = &composed["guard"];
+    assert_eq!(guard["kind"], "ClusterUsage");
+    assert_eq!(guard["spec"]["of"]["resourceRef"]["name"], "base");
+    assert!(guard["spec"].get("by").is_none() && guard["spec"]["reason"].is_string());
+    let ready = |answer: &function_sdk_rust::proto::v1::RunFunctionResponse| {
+        answer.desired.as_ref().unwrap().composite.as_ref().unwrap().ready()
+    };
+    assert_eq!(ready(&answer), Ready::False);
+    let mut request = requests::about(&ours);
+    request.observed.as_mut().unwrap().resources.insert("guard".to_owned(), requests::resource(guard));
+    assert_eq!(ready(&run(request)), Ready::True);
+
+    let open = settings("base", &json!({"protected": false}));
+    let answer = run(requests::about(&open));
+    assert!(desired(&answer).is_empty());
+    assert_eq!(ready(&answer), Ready::True);
+}
+
+#[test]
+fn settings_say_of_themselves_what_is_wrong() {
+    let ours = settings("a", &json!({"environments": ["canary-*"], "release": "9.9.9"}));
+    let theirs = settings("b", &json!({"environments": ["lab", "canary-1"]}));
+    let answer = run(with_settings(requests::about(&ours), &[ours.clone(), theirs]));
+    let (accepted, message) = condition(&answer, "Accepted");
+    assert!(!accepted);
+    assert!(message.contains("PlatformSettings a: spec.release"), "{message}");
+    assert!(message.contains("PlatformSettings a: spec.environments: an environment can match b as well"), "{message}");
+    assert!(fatal(&answer).contains("spec.release"));
+    assert!(desired(&answer).is_empty());
+}

@@ -29,7 +29,7 @@ impl Inputs {
     pub fn of(documents: &[Document], settings: Option<&[Document]>, faults: &mut Vec<Located>) -> Self {
         let mut otherwise = None;
         let mut by_composite = BTreeMap::new();
-        // A folder of Compositions also has the one for PlatformSettings, whose step takes no input.
+        // The folder `compositions/` also holds the Composition for PlatformSettings, whose step takes no input.
         let is_of_settings = |document: &&Document| {
             document.value.pointer("/spec/compositeTypeRef/kind").is_some_and(|kind| kind == KIND)
         };
@@ -57,22 +57,22 @@ impl Inputs {
         Self { otherwise: otherwise.or(alone).unwrap_or_else(empty), by_composite, objects }
     }
 
-    /// Settings that apply to a claim in the user's files, or the faults for which it would not be composed.
+    /// Settings that apply to a claim in the user's files, or the faults for which the function would refuse the claim.
     pub fn settings(&self, asked: &Asked) -> Result<Applied, Vec<Located>> {
         let subject = Subject { environment: asked.kind.environment_of(&asked.spec), status: asked.status };
         self.applied(asked.kind, &subject)
             .map_err(|faults| faults.into_iter().map(|fault| asked.document.fault("", fault.to_string())).collect())
     }
 
-    /// Settings that apply to a claim, or the faults for which it would not be composed. Without `--settings`, the
-    /// PlatformSettings that the claim was composed with are left aside.
+    /// Settings that apply to a claim, or the faults for which the function would refuse the claim. Without the option
+    /// `--settings`, the names of PlatformSettings in the claim's status are ignored.
     pub fn applied(&self, kind: &Kind, subject: &Subject) -> Result<Applied, Vec<Fault>> {
         let input = self.by_composite.get(kind.composite).unwrap_or(&self.otherwise);
         let status = subject.status.filter(|_| self.objects.is_some());
         Applied::to(&Subject { status, ..*subject }, &Sources { input, objects: self.objects.as_deref() })
     }
 
-    /// Warning about a claim that was composed with PlatformSettings, if the user gave none.
+    /// Warning about a claim whose status names PlatformSettings, if the user passes no PlatformSettings.
     pub fn left_aside(&self, asked: &Asked) -> Option<Located> {
         let origin = asked.status?.get("settings").filter(|_| self.objects.is_none())?;
         let names: Vec<&str> = ["base", "environment"].iter().filter_map(|of| origin.get(of)?.as_str()).collect();
@@ -104,7 +104,8 @@ fn platform_settings(documents: &[Document], faults: &mut Vec<Located>) -> Vec<V
     let all: Vec<Value> = found.iter().map(|(_, object)| object.clone()).collect();
     for (document, object) in found {
         for fault in settings::objects::faults(&object, &all) {
-            // A document that is one object has the field at the same path; in a list, the fault names the object.
+            // The line of a field is known only in a YAML document that is one object. For an object in a list, the
+            // fault names the object and no line of the field.
             let field = fault.field.split_once(": ").map_or("", |(_, field)| field);
             let is_alone = document.value.get("items").is_none();
             let line = document.line(if is_alone { field } else { "" });

@@ -237,7 +237,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     }
 }
 
-/// Documents of a flag that takes files; `None` without the flag.
+/// YAML documents of a flag that takes files; `None` if the command line lacks the flag.
 fn given<'a>(files: &[PathBuf], documents: &'a [Document]) -> Option<&'a [Document]> {
     (!files.is_empty()).then_some(documents)
 }

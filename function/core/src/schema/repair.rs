@@ -23,9 +23,9 @@ pub enum Way {
     Other,
 }
 
-/// Faults of a claim or of the settings against the schema, followed by faults against the rules that no schema can
-/// express. `found` returns the latter for a copy of the value that is mended in one of two ways: a fault that both
-/// copies have is about the author's own values.
+/// Faults of a claim or of the settings: those against the schema, in `faults`, followed by those against the rules
+/// that no schema can express. The function `found` returns the latter for a copy in which values that fail the schema
+/// are replaced in one of two ways. A fault that both copies have is about the author's own values.
 pub fn with_further(mut faults: Vec<Fault>, found: impl Fn(Way) -> Vec<Fault>) -> Vec<Fault> {
     let mut further = found(Way::Least);
     // A field that already failed the schema gets no second fault from the rules that no schema can express.

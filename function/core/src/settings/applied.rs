@@ -1,5 +1,6 @@
-//! Settings that apply to a claim: those of the function's input, and above them those of PlatformSettings, chosen by the
-//! name of the claim's environment. All claims of one environment have the same settings, and no claim chooses them.
+//! Settings that apply to a claim: those of the function's input, and above them those of PlatformSettings, chosen by
+//! the name of the claim's environment. All claims of one environment have the same settings, and no claim chooses
+//! them.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -42,7 +43,8 @@ pub struct Origin {
     /// function that runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
-    /// First 16 hexadecimal digits of the SHA-256 checksum of all settings that apply. Equal settings have equal digests.
+    /// First 16 hexadecimal digits of the SHA-256 checksum of all settings that apply. Equal settings have equal
+    /// digests.
     pub digest: String,
 }
 
@@ -143,7 +145,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Digest of the settings that the claim was composed with; `None` for a claim that was never composed. A claim
-    /// without a note was composed with the function's input alone.
+    /// whose status names no settings was composed with the function's input alone.
     fn digest(&self, input: &Value) -> Option<String> {
         let noted = self.origin("digest").map(str::to_owned);
         let was_composed = self.status.is_some_and(|status| status.get("phases").is_some());
@@ -158,7 +160,8 @@ fn without_head(input: &Value) -> Value {
     Value::Object(fields)
 }
 
-/// Puts fields over others: objects field by field, and any other value, also a list, as a whole.
+/// Merges the fields of one object of settings into another: nested objects field by field, and any other value, also a
+/// list, as a whole.
 fn merge(below: &mut Value, above: &Value) {
     match (below, above) {
         (Value::Object(below), Value::Object(above)) => {
@@ -178,7 +181,8 @@ fn digest(fields: &Value, release: Option<&str>) -> String {
     format!("{first:016x}")
 }
 
-/// Writes JSON with the fields of each object in the order of their names, and without empty objects, which set nothing.
+/// Writes the text from which a digest of settings is made: JSON with the fields of each object in the order of their
+/// names, and without empty objects, which set nothing.
 fn write(value: &Value, text: &mut String) {
     match value {
         Value::Object(fields) => {

@@ -1,5 +1,5 @@
-//! PlatformSettings: an object of the platform team in the host cluster, with settings for all environments or for those
-//! that its patterns name.
+//! PlatformSettings: an object of the platform team in the host cluster, with settings for all environments or for
+//! those that its patterns name.
 
 use std::sync::LazyLock;
 
@@ -38,9 +38,9 @@ pub const REQUIREMENT: &str = "settings";
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Scope {
-    /// Environments that these settings are for, at most 100: names, or beginnings of names with `*` behind them. At most
-    /// one object may match an environment. Absent: these settings are the base, for all environments; only one object
-    /// may be the base.
+    /// Environments that these settings are for, at most 100: names, or beginnings of names with `*` behind them. At
+    /// most one object may match an environment. Absent: these settings are the base, for all environments; only one
+    /// object may be the base.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(
         length(max = 100),
@@ -49,8 +49,8 @@ pub struct Scope {
     )]
     pub environments: Option<Vec<String>>,
     /// Environments whose claims keep the settings that they were composed with, at most 100: names, or beginnings of
-    /// names with `*` behind them. A claim of such an environment is refused while its settings differ from those in its
-    /// status. Only the base may hold.
+    /// names with `*` behind them. A claim of such an environment is refused while its settings differ from those in
+    /// its status. Only the base may hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 100),
@@ -74,7 +74,7 @@ impl Default for Scope {
 
 const ONLY_THE_BASE: &str = "only the base, without environments, may hold environments";
 
-/// Names of the fields of [`Scope`].
+/// Names of those fields in the spec of PlatformSettings that are no settings themselves: the fields of [`Scope`].
 const SCOPE: [&str; 4] = ["environments", "holds", "release", "protected"];
 
 static OBJECT: LazyLock<Checker> = LazyLock::new(|| Checker::of_schema(schema()));
@@ -106,8 +106,9 @@ pub fn schema() -> Value {
     schema
 }
 
-/// Rules in CEL that an API server applies to PlatformSettings, each with the JSON pointer to its place in the schema and
-/// the largest number of entries there. [`Settings::check`] has the same rules, for settings that no API server checks.
+/// Rules in CEL that an API server applies to PlatformSettings, each with the JSON pointer to its place in the schema
+/// and the largest number of entries there. [`Settings::check`] has the same rules, for settings that no API server
+/// checks.
 fn rules() -> [(&'static str, Option<usize>, Vec<Value>); 4] {
     let known = |names: Vec<&str>| {
         let list = names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
@@ -165,17 +166,18 @@ fn drop_defaults(schema: &mut Value) {
     }
 }
 
-/// PlatformSettings as they are found in the host cluster, of which only the name and the environments are read yet.
+/// PlatformSettings as they are found in the host cluster, before their check: only the name and the environments are
+/// read.
 #[derive(Clone, Debug)]
 pub struct Found<'a> {
     pub name: &'a str,
-    /// Patterns for the environments that the object is for; `None` for the base, and for an object whose field has
-    /// another form.
+    /// Patterns for the names of the environments that the object is for; `None` for the base, and for an object whose
+    /// field `environments` is not a list.
     pub environments: Option<Vec<&'a str>>,
     spec: Option<&'a Value>,
 }
 
-/// PlatformSettings without a fault.
+/// Content of PlatformSettings that have no fault.
 #[derive(Clone, Debug)]
 pub struct Checked {
     pub scope: Scope,
@@ -204,7 +206,7 @@ impl<'a> Found<'a> {
         self.environments.iter().flatten().any(|pattern| matches(pattern, environment))
     }
 
-    /// Whether both objects would apply to one environment, or are the base.
+    /// Whether two PlatformSettings would apply to one environment, or both are the base.
     pub fn meets(&self, other: &Self) -> bool {
         match (&self.environments, &other.environments) {
             (None, None) => true,
@@ -213,7 +215,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Path of the object's spec in messages.
+    /// Path of the object's spec in messages about faults, such as `PlatformSettings base: spec`.
     pub fn root(&self) -> String {
         format!("{KIND} {}: spec", self.name)
     }
@@ -223,7 +225,7 @@ impl<'a> Found<'a> {
         let root = self.root();
         let mut spec = self.spec.cloned().unwrap_or_else(|| Value::Object(Map::new()));
         if let Some(fields) = spec.as_object_mut() {
-            // Crossplane keeps its own fields of a composite there.
+            // Crossplane writes its own fields of a composite into `spec.crossplane`.
             fields.shift_remove("crossplane");
         }
         let Verdict { mut faults, overfull } = OBJECT.judge(&spec, &root);
@@ -291,7 +293,7 @@ pub fn guard(api_version: &'static str, name: &str) -> Custom<ClusterUsage> {
     .named(ObjectMeta::default())
 }
 
-/// Fields of a spec in two objects: those of [`Scope`], and the settings.
+/// Fields of the spec of PlatformSettings in two objects: the fields of [`Scope`], and all others, which are settings.
 fn split(spec: Value) -> (Value, Value) {
     let Value::Object(spec) = spec else { return (Value::Null, spec) };
     let (scope, fields): (Map<_, _>, Map<_, _>) =

@@ -1,11 +1,11 @@
 //! Patterns for names in the settings: a name, or the beginning of names with `*` behind it.
 
-/// Whether a pattern matches a name.
+/// Whether a pattern in the settings matches a name.
 pub fn matches(pattern: &str, name: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == name, |start| name.starts_with(start))
 }
 
-/// Whether one name can match both patterns.
+/// Whether there is a name that two patterns in the settings both match.
 pub fn meet(one: &str, other: &str) -> bool {
     match (one.strip_suffix('*'), other.strip_suffix('*')) {
         (Some(one), Some(other)) => one.starts_with(other) || other.starts_with(one),

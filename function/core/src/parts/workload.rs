@@ -1,5 +1,6 @@
 //! Building blocks of most parts of a plan: a Deployment with one container behind a Service, a Knative service, and
-//! Jobs that run a script. A part that needs more edits the Kubernetes objects that this module returns.
+//! Jobs that run a script. If these do not suffice for a part, the part changes the Kubernetes objects that this module
+//! returns.
 
 use std::collections::BTreeMap;
 

@@ -23,11 +23,13 @@ impl Settings {
         fs::create_dir_all(folder).unwrap();
         for file in files("compositions") {
             let mut composition: Vec<Value> = documents(&fs::read_to_string(&file).unwrap());
-            let input = &mut composition[0]["spec"]["pipeline"][0]["input"];
-            input["charts"] = json!({"repository": charts});
-            input["watch"] = self.watches.into();
-            // The TTL is short, so that the quiet period of the play covers several calls.
-            input["ttl"] = json!({"settledSeconds": 60});
+            // The Composition of PlatformSettings has no input.
+            if let Some(input) = composition[0].pointer_mut("/spec/pipeline/0/input") {
+                input["charts"] = json!({"repository": charts});
+                input["watch"] = self.watches.into();
+                // The TTL is short, so that the quiet period of the play covers several calls.
+                input["ttl"] = json!({"settledSeconds": 60});
+            }
             let text = serde_yaml::to_string(&composition[0]).unwrap();
             fs::write(folder.join(file.file_name().unwrap()), text).unwrap();
         }

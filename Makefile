@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help setup preview generate bless tools check test proof fuzz e2e e2e-faults e2e-up e2e-down charts lint advisories fmt bench package addon push sign reproduce release docs
+.PHONY: help setup preview generate bless tools check test proof fuzz e2e e2e-faults e2e-up e2e-down upstream charts lint advisories fmt bench package addon push sign reproduce release docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,6 +43,10 @@ e2e-up: tools ## start those control planes, and leave them standing to try thin
 e2e-down: ## end them
 	@cargo test --quiet --test e2e -- down
 
+upstream: ## reproduce the faults of other projects that this one works around, all or FAULTS="NAME..."; docs/upstream.md is their table
+	@tools/build crds crossplane crossplane-core etcd kube-apiserver kube-controller-manager kubectl provider-kubernetes vela vela-core
+	cargo test --quiet --test upstream -- run $(FAULTS)
+
 proof: ## run what we generate on the real programs, one line for each proof (`make test` does this too)
 	@tools/build dashboard published
 	cargo test --test real -- files::
@@ -57,8 +61,8 @@ fuzz: ## send the optimized server REQUESTS requests that nobody meant, a millio
 lint: ## check formatting, lints and scripts
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
-	@# No target of the line above, because no plain `cargo test` runs it.
-	cargo clippy --test e2e -- -D warnings
+	@# No targets of the line above, because no plain `cargo test` runs them.
+	cargo clippy --test e2e --test upstream -- -D warnings
 	shellcheck .ci/run tools/align tools/build tools/check tools/setup package/binary package/build package/push package/pin package/build-addon package/release package/reproduce tools/book/build
 	@tools/build actionlint cargo-deny
 	$$(tools/build --path actionlint) .github/workflows/*.yml

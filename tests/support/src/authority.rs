@@ -38,7 +38,15 @@ impl Authority {
 
     /// As [`Self::equip`], with a certificate that is valid between the given years.
     pub fn equip_for(&self, dir: &Path, years: (i32, i32)) {
-        let (certificate, key) = self.issue_for(ExtendedKeyUsagePurpose::ServerAuth, years);
+        self.write(dir, self.issue_for(ExtendedKeyUsagePurpose::ServerAuth, years));
+    }
+
+    /// Writes the same files for a client.
+    pub fn equip_client(&self, dir: &Path) {
+        self.write(dir, self.issue(ExtendedKeyUsagePurpose::ClientAuth));
+    }
+
+    fn write(&self, dir: &Path, (certificate, key): (String, String)) {
         for (name, content) in [("tls.crt", &certificate), ("tls.key", &key), ("ca.crt", &self.pem)] {
             fs::write(dir.join(name), content).expect("the directory can be written");
         }

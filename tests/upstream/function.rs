@@ -35,7 +35,7 @@ impl FunctionRunnerService for Function {
 }
 
 fn compose(request: &RunFunctionRequest) -> Result<RunFunctionResponse, Error> {
-    let mut answer = response::to(request, Duration::from_secs(60));
+    let mut answer = response::to(request, Duration::from_mins(1));
     for template in request::get_input::<Input>(request)?.resources {
         let is_there = request::observed_composed(request, &template.name).is_some();
         let desired = response::desired_composed(&mut answer, template.name);

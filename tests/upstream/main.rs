@@ -13,10 +13,12 @@ mod cluster_scoped;
 mod core_init;
 mod duplicate_watches;
 mod function;
+mod job_pods;
 mod namespaced_provider_config;
 mod null_conditions;
 mod offline_dry_run;
 mod plane;
+mod provider;
 mod render;
 
 use std::panic::catch_unwind;
@@ -64,12 +66,13 @@ pub struct Seen {
 }
 
 /// All faults, in the order of the document.
-const FAULTS: [Fault; 8] = [
+const FAULTS: [Fault; 9] = [
     duplicate_watches::FAULT,
     cluster_scoped::FAULT,
     render::FAULT,
     namespaced_provider_config::FAULT,
     core_init::FAULT,
+    job_pods::FAULT,
     bounded_default::FAULT,
     offline_dry_run::FAULT,
     null_conditions::FAULT,

@@ -20,7 +20,7 @@ const FUNCTION: &str = "function-patch-and-transform";
 
 pub struct Plane {
     // Fields are dropped from top to bottom: clients end before the server that they call.
-    _manager: Daemon,
+    _collector: Daemon,
     pub control: ControlPlane,
     _function: Daemon,
     metrics: SocketAddr,
@@ -47,14 +47,14 @@ impl Plane {
         secret.args(["create", "secret", "generic", "crossplane-tls-client", "--namespace", NAMESPACE]);
         succeed(secret.arg(format!("--from-file={}", client.display())));
         let [port, metrics] = free_ports();
-        let (_function, _) = serve(scratch.path(), port, Some(&server_files));
-        let _manager = manager(&server, scratch.path());
+        let (function, _) = serve(scratch.path(), port, Some(&server_files));
+        let collector = controllers(&server, scratch.path(), "garbage-collector-controller");
         let flags = ["--debug", "--webhook-enabled=false", &format!("--metrics-port={metrics}")].map(str::to_owned);
         let own = Scratch::new("crossplane");
         let log = own.path().join("crossplane.log");
         let control = ControlPlane::start_on(server, own, log, &flags, &[]);
         let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, metrics));
-        let this = Self { _manager, control, _function, metrics, _scratch: scratch };
+        let this = Self { _collector: collector, control, _function: function, metrics, _scratch: scratch };
         this.install(port);
         this
     }
@@ -165,13 +165,13 @@ pub fn serve(folder: &Path, port: u16, certificates: Option<&Path>) -> (Daemon, 
     (function, address.to_string())
 }
 
-/// Kubernetes' garbage collector.
-fn manager(server: &ApiServer, folder: &Path) -> Daemon {
+/// kube-controller-manager with the given controllers only, separated by commas.
+pub fn controllers(server: &ApiServer, folder: &Path, names: &str) -> Daemon {
     let [port] = free_ports();
     let mut manager = command("kube-controller-manager");
-    manager.args(["--bind-address=127.0.0.1", "--leader-elect=false", "--controllers=garbage-collector-controller"]);
+    manager.args(["--bind-address=127.0.0.1", "--leader-elect=false"]).arg(format!("--controllers={names}"));
     manager.arg(format!("--secure-port={port}")).arg(format!("--kubeconfig={}", server.kubeconfig().display()));
-    Daemon::start(&manager, folder.join("manager.log"))
+    Daemon::start(&manager, folder.join("controllers.log"))
 }
 
 /// Runs a program that must succeed, and returns its output.

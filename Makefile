@@ -44,7 +44,7 @@ e2e-down: ## end them
 	@cargo test --quiet --test e2e -- down
 
 upstream: ## reproduce the faults of other projects that this one works around, all or FAULTS="NAME..."; docs/upstream.md is their table
-	@tools/build crds crossplane crossplane-core etcd kube-apiserver kube-controller-manager kubectl provider-kubernetes vela vela-core
+	@tools/build crds crossplane crossplane-core etcd kube-apiserver kube-controller-manager kubectl provider-helm provider-kubernetes vela vela-core
 	cargo test --quiet --test upstream -- run $(FAULTS)
 
 proof: ## run what we generate on the real programs, one line for each proof (`make test` does this too)

@@ -32,19 +32,14 @@ fn reproduce() -> Seen {
     let mut annotate = plane.kubectl();
     succeed(annotate.args(["annotate", members.lines().next().unwrap(), "upstream.example.org/touched=once"]));
     let second = plane.settled(COUNTED) - first;
-    let found = plane.object(&composite).unwrap();
-    let conditions = found["status"]["conditions"].as_array().unwrap();
-    let responsive = conditions.iter().find(|condition| condition["type"] == "Responsive").map(|condition| {
-        let text = |field: &str| condition[field].as_str().unwrap_or_default().to_owned();
-        format!("Responsive={} {}", text("status"), text("reason"))
-    });
+    let responsive = plane.responsive(&composite);
     Seen {
         is_there: watches > 1,
         lines: vec![
             format!("lines `Started watching GVK … /v1, Kind=ConfigMap` of this controller in the log: {watches}"),
             format!("events that the circuit breaker counted until the composite was ready: {first}"),
             format!("events that it counted for one annotation on one ConfigMap: {second}"),
-            format!("the composite says: {}", responsive.as_deref().unwrap_or("nothing of a circuit")),
+            format!("the composite says: {responsive}"),
         ],
     }
 }

@@ -17,7 +17,7 @@ pub const FAULT: Fault =
 const WHILE: Duration = Duration::from_secs(15);
 
 fn reproduce() -> Seen {
-    let mut provider = Provider::start();
+    let mut provider = Provider::start("provider-kubernetes");
     let of_jobs = "job-controller,garbage-collector-controller";
     let _controllers = controllers(&provider.server, provider.scratch.path(), of_jobs);
     provider.keep(&provider.server.portable_kubeconfig(None), "default");

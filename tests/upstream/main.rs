@@ -20,6 +20,7 @@ mod offline_dry_run;
 mod plane;
 mod provider;
 mod render;
+mod wait_timeout;
 
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
@@ -66,13 +67,14 @@ pub struct Seen {
 }
 
 /// All faults, in the order of the document.
-const FAULTS: [Fault; 9] = [
+const FAULTS: [Fault; 10] = [
     duplicate_watches::FAULT,
     cluster_scoped::FAULT,
     render::FAULT,
     namespaced_provider_config::FAULT,
     core_init::FAULT,
     job_pods::FAULT,
+    wait_timeout::FAULT,
     bounded_default::FAULT,
     offline_dry_run::FAULT,
     null_conditions::FAULT,

@@ -18,7 +18,7 @@ pub const FAULT: Fault = Fault {
 };
 
 fn reproduce() -> Seen {
-    let mut provider = Provider::start();
+    let mut provider = Provider::start("provider-kubernetes");
     provider.apply("namespaced-provider-config/team-b.yaml", None);
     provider.apply("namespaced-provider-config/team-a.yaml", None);
     let mut create = provider.server.kubectl();

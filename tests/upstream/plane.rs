@@ -119,6 +119,17 @@ impl Plane {
         panic!("{object:?} never has {condition}={status} {words}: {last}\n{}", self.control.crossplane.last_words());
     }
 
+    /// Status and reason of the condition by which a composite tells of its circuit.
+    pub fn responsive(&self, composite: &[&str]) -> String {
+        let found = self.object(composite).unwrap_or_default();
+        let conditions = found["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let condition = conditions.iter().find(|condition| condition["type"] == "Responsive");
+        condition.map_or("nothing of a circuit".to_owned(), |condition| {
+            let text = |field: &str| condition[field].as_str().unwrap_or_default().to_owned();
+            format!("Responsive={} {}", text("status"), text("reason"))
+        })
+    }
+
     /// Lines of Crossplane's log that contain all of these words.
     pub fn logged(&self, words: &[&str]) -> usize {
         let log = fs::read_to_string(self.control.crossplane.log()).unwrap_or_default();

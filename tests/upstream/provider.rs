@@ -1,4 +1,4 @@
-//! provider-kubernetes at an API server on loopback, without Crossplane.
+//! A provider at an API server on loopback, without Crossplane.
 
 use std::fs;
 use std::path::Path;
@@ -21,16 +21,23 @@ pub struct Provider {
 }
 
 impl Provider {
-    pub fn start() -> Self {
+    /// Starts `provider-kubernetes` or `provider-helm`.
+    pub fn start(name: &str) -> Self {
         let server = ApiServer::start();
         let scratch = Scratch::new("upstream-provider");
-        define(&server);
+        define(&server, name);
         Authority::generate().equip(scratch.path());
-        let mut program = command("provider-kubernetes");
-        program.arg("--health-probe-bind-addr=127.0.0.1:0");
+        let mut program = command(name);
+        if name == "provider-kubernetes" {
+            program.arg("--health-probe-bind-addr=127.0.0.1:0");
+        }
         program.env("KUBECONFIG", server.kubeconfig()).env("TLS_SERVER_CERTS_DIR", scratch.path());
-        // Releases before 1.4 do not read this variable, and are built with the address.
+        // Releases of provider-kubernetes before 1.4 do not read this variable, and are built with the address.
         program.env("METRICS_BIND_ADDRESS", "127.0.0.1:0");
+        for variable in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
+            program.env(variable, scratch.path());
+        }
+        program.current_dir(scratch.path());
         let program = Daemon::start(&program, scratch.path().join("provider.log"));
         Self { program, server, scratch }
     }
@@ -53,12 +60,21 @@ impl Provider {
 
     /// Condition Synced of an object, once it is true, or its last one.
     pub fn synced(&mut self, object: &[&str]) -> String {
+        // The first reconcile may fail for a conflict, so that only True is an answer before the time is over.
+        self.until(object, |told| told.starts_with("Synced=True"))
+    }
+
+    /// Condition Synced of an object, once it has one.
+    pub fn answered(&mut self, object: &[&str]) -> String {
+        self.until(object, |told| !told.is_empty())
+    }
+
+    fn until(&mut self, object: &[&str], is_answer: impl Fn(&str) -> bool) -> String {
         let path =
             "--output=jsonpath={range .status.conditions[?(@.type==\"Synced\")]}Synced={.status} {.message}{end}";
         let started = Instant::now();
         let mut told = String::new();
-        // The first reconcile may fail for a conflict, so that only True is an answer before the time is over.
-        while started.elapsed() < LIMIT && !told.starts_with("Synced=True") {
+        while started.elapsed() < LIMIT && !is_answer(&told) {
             assert!(self.program.is_running(), "{}", self.program.last_words());
             thread::sleep(Duration::from_millis(200));
             let output = run(self.server.kubectl().arg("get").args(object).arg(path));
@@ -74,8 +90,8 @@ fn from(file: &Path) -> String {
     format!("--from-file=config={}", file.display())
 }
 
-fn define(server: &ApiServer) {
-    let files = fs::read_dir(tool("crds").join("provider-kubernetes")).unwrap().map(|entry| entry.unwrap().path());
+fn define(server: &ApiServer, provider: &str) {
+    let files = fs::read_dir(tool("crds").join(provider)).unwrap().map(|entry| entry.unwrap().path());
     let mut definitions: Vec<_> = files.flat_map(|file| documents(&fs::read_to_string(file).unwrap())).collect();
     for definition in &mut definitions {
         // The conversion webhook has an address of the cluster.

@@ -93,7 +93,7 @@ fn what_would_not_fit_together_is_refused() {
 fn everything_named_exists_whatever_is_combined() {
     let settings = wiring::full::settings();
     let legal = Cell::new(0);
-    random::combinations(170, |changes| {
+    random::combinations(180, |changes| {
         // Combinations that the checks refuse are skipped: other tests cover them.
         let Ok(platform) = Platform::try_of("random", variations::changed(&changes), &settings) else { return Ok(()) };
         legal.set(legal.get() + 1);

@@ -69,18 +69,22 @@ pub const HOSTILE: [&str; 33] = [
 
 /// Fields that accept at least one of the hostile texts. An author who adds such a field confirms with an entry here
 /// that its use was reviewed.
-const ANYTHING: [&str; 11] = [
+const ANYTHING: [&str; 15] = [
     "input.images.pullSecrets[0].remoteKey",
     "spec.connectorConfig.mappings[0].mqttTopic",
     "spec.connectorConfig.simulator.topic",
+    "spec.dashboard.administrator.credentialsReaderGroups[0]",
     "spec.gateway.annotations[\"example.com/scheme\"]",
     "spec.kafkaConfig.connectors.mqtt.url",
     "spec.kafkaConfig.connectors.snowflake.url",
+    "spec.lensesConfig.administrator.credentialsReaderGroups[0]",
+    "spec.mqttConfig.users[0].credentialsReaderGroups[0]",
     "spec.mqttConfig.users[0].publish[0]",
     "spec.mqttConfig.users[0].read[0]",
     "spec.snowflakeConfig.privateKey.property",
     "spec.snowflakeConfig.privateKey.remoteKey",
     "spec.sqlProcessors[0].sql",
+    "spec.viewerGroups[0]",
 ];
 
 /// Languages that composed resources contain and that this suite parses.

@@ -20,6 +20,8 @@ mod files;
 mod hostile;
 /// Packages, their registry and signatures, and what an installer applies.
 mod package;
+/// Rights of people inside the virtual cluster.
+mod people;
 /// Security rules, and kube-score.
 mod policy;
 /// Files are read as kubectl reads them.

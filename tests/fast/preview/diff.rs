@@ -386,6 +386,18 @@ fn an_edit_that_loses_data_or_access_says_so() {
             "access is lost: MQTT user sensor may not publish to b/# any more: leave it in spec.mqttConfig.users until no client needs it",
         ),
         (
+            "  viewerGroups: [team, support]\n",
+            "  viewerGroups: [team]\n",
+            0,
+            "access is lost: group support does not see the namespace inside the virtual cluster any more: leave it in spec.viewerGroups while its people need that",
+        ),
+        (
+            "  mqttConfig: {users: [{name: sensor, publish: [a/#], credentialsReaderGroups: [lab]}]}\n",
+            "  mqttConfig: {users: [{name: sensor, publish: [a/#]}]}\n",
+            0,
+            "access is lost: group lab may not read these credentials any more, and knows those that it has read: leave it in credentialsReaderGroups of MQTT user sensor while its people need that, else change the password too",
+        ),
+        (
             "",
             "  expose: false\n",
             0,

@@ -40,13 +40,26 @@ pub fn claims() -> Vec<Written> {
     specs[1].1["lensesConfig"] = json!({
         "acceptEULA": true,
         "licenseSecretRef": {"name": "license", "key": "license"},
-        "administrator": {"username": "admin", "credentialsSecretRef": {"name": "own"}},
+        "administrator": {
+            "username": "admin",
+            "credentialsSecretRef": {"name": "own"},
+            "credentialsReaderGroups": ["operators"],
+        },
     });
-    specs[1].1["dashboard"] =
-        json!({"administrator": {"email": "admin@example.com", "credentialsSecretRef": {"name": "own"}}});
+    specs[1].1["dashboard"] = json!({"administrator": {
+        "email": "admin@example.com",
+        "credentialsSecretRef": {"name": "own"},
+        "credentialsReaderGroups": ["analysts"],
+    }});
     specs[2].1["mqttConfig"] = json!({
         "tls": {"secretName": "broker-certificate"},
-        "users": [{"name": "sensors", "publish": ["lab/+"], "read": ["lab/#"], "credentialsSecretRef": {"name": "own"}}],
+        "users": [{
+            "name": "sensors",
+            "publish": ["lab/+"],
+            "read": ["lab/#"],
+            "credentialsSecretRef": {"name": "own"},
+            "credentialsReaderGroups": ["devices"],
+        }],
     });
     specs[2].1["connectorConfig"]["credentialsSecretRef"] = json!({"name": "own"});
     specs[2].1["connectorConfig"]["simulator"] = json!({"image": "example.com/simulator:1.0"});

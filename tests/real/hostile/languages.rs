@@ -22,9 +22,11 @@ const PLACEHOLDERS: [&str; 8] = [
     "${dir:/mnt/secrets/snowflake:private_key_passphrase}",
 ];
 /// Fields that carry any text as it is, and whose reader does not interpret it.
-const PLAIN: [&str; 3] = [
+const PLAIN: [&str; 4] = [
     "/manifest/spec/data/0/remoteRef/key",
     "/manifest/spec/data/0/remoteRef/property",
+    // An API server compares the name of a group as a whole.
+    "/manifest/subjects/",
     "/forProvider/values/service/annotations/",
 ];
 

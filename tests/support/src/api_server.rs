@@ -15,10 +15,15 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize as _;
 
+use super::authority::Authority;
 use super::tools::{BEAT, Daemon, LIMIT, Scratch, command, kubeconfig_of, run, said};
 
 /// Path of the server's self-signed certificate in its folder.
 const CERTIFICATE: &str = "certificates/apiserver.crt";
+
+/// Paths, in the server's folder, of the certificate and key of the authority whose client certificates the server
+/// accepts, as a virtual cluster's API server does.
+const CLIENT_AUTHORITY: [&str; 2] = ["client-authority.crt", "client-authority.key"];
 
 /// Kubernetes API server with its etcd, on loopback. No controller and no kubelet runs.
 pub struct ApiServer {
@@ -82,6 +87,12 @@ impl ApiServer {
 
     pub fn kubeconfig(&self) -> PathBuf {
         self.scratch.path().join("kubeconfig")
+    }
+
+    /// Paths of the server's own certificate, and of the certificate and key of the authority for client certificates.
+    pub fn certificates(&self) -> [PathBuf; 3] {
+        let [certificate, key] = CLIENT_AUTHORITY;
+        [CERTIFICATE, certificate, key].map(|file| self.scratch.path().join(file))
     }
 
     /// Kubeconfig without references to files: the administrator's, or one with the given token.
@@ -206,7 +217,11 @@ fn kube_apiserver(folder: &Path, etcd: u16, port: u16) -> Command {
     let token = random_token();
     let key = rcgen::KeyPair::generate().expect("cannot make a key");
     let kubeconfig = kubeconfig_of(&format!("https://127.0.0.1:{port}"), &at(CERTIFICATE), &token);
+    let authority = Authority::generate();
+    let [client_authority, client_authority_key] = CLIENT_AUTHORITY;
     let files = [
+        (client_authority, authority.pem().to_owned()),
+        (client_authority_key, authority.key()),
         ("service-accounts.key", key.serialize_pem()),
         ("service-accounts.pub", key.public_key_pem()),
         ("tokens.csv", format!("{token},administrator,administrator,system:masters\n")),
@@ -225,6 +240,7 @@ fn kube_apiserver(folder: &Path, etcd: u16, port: u16) -> Command {
         .arg(format!("--service-account-key-file={}", at("service-accounts.pub")))
         .arg(format!("--service-account-signing-key-file={}", at("service-accounts.key")))
         .arg(format!("--token-auth-file={}", at("tokens.csv")))
+        .arg(format!("--client-ca-file={}", at(client_authority)))
         .args(["--authorization-mode=RBAC", "--service-cluster-ip-range=10.96.0.0/16"])
         // The plugin rejects pods without a service account, and no controller creates the default ones here.
         .arg("--disable-admission-plugins=ServiceAccount");

@@ -1,4 +1,4 @@
-//! Certificate authority for tests, in the place of the one that Crossplane keeps for its functions.
+//! Certificate authority for tests, in the place of the one that Crossplane keeps for its functions, or of a cluster's.
 
 use std::fs;
 use std::path::Path;
@@ -29,6 +29,11 @@ impl Authority {
     /// Certificate of the authority, in PEM.
     pub fn pem(&self) -> &str {
         &self.pem
+    }
+
+    /// Key of the authority, in PEM, for a program that signs with it.
+    pub fn key(&self) -> String {
+        self.issuer.key().serialize_pem()
     }
 
     /// Writes the files that the server reads: its certificate, its key and the authority's certificate.

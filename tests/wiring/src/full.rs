@@ -48,6 +48,7 @@ pub fn claims() -> Vec<Written> {
     });
     let mut lenses = accepted();
     lenses["secureSessionCookies"] = true.into();
+    lenses["administrator"] = json!({"credentialsReaderGroups": ["operators"]});
     let system = json!({
         "namespace": "streaming",
         "environment": "health",
@@ -71,12 +72,19 @@ pub fn claims() -> Vec<Written> {
             "database": "HEALTH",
             "privateKey": {"passphraseProperty": "passphrase"},
         },
+        "dashboard": {"administrator": {"credentialsReaderGroups": ["analysts"]}},
+        "viewerGroups": ["developers", "oidc:operators"],
     });
     let broker = json!({
         "namespace": "streaming",
         "environment": "health",
         "domain": "streaming.health.example.com",
-        "mqttConfig": {"tls": {"secretName": "broker-certificate"}, "queuedMessages": 50_000},
+        "mqttConfig": {
+            "tls": {"secretName": "broker-certificate"},
+            "queuedMessages": 50_000,
+            "users": [{"name": "health-user", "publish": ["health/#"], "credentialsReaderGroups": ["devices"]}],
+        },
+        "viewerGroups": ["developers"],
         "connectorConfig": {"mappings": [
             {"mqttTopic": "health/device_data", "kafkaTopic": "device_data", "keyField": "deviceId"},
             {"mqttTopic": "raw/#", "kafkaTopic": "device_data", "converter": "Bytes"},

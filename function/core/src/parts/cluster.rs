@@ -61,6 +61,13 @@ impl Part<'_> {
         self.object(suffix, manifest, ready, Place::Inside, Touch::keeping(keep))
     }
 
+    /// Composed resource: an Object of provider-kubernetes with a right of people, whose manifest is applied in the
+    /// virtual cluster. It is deleted there as soon as the claim does not give the right any more, and with the claim,
+    /// also with [`Leaves::Everything`]: a right that stayed could be taken away by nobody but an administrator.
+    pub fn right_inside(&self, suffix: &str, manifest: &impl Serialize) -> Resource {
+        self.object(suffix, manifest, Ready::Exists, Place::Inside, Touch::Whole)
+    }
+
     /// Composed resource: an Object of provider-kubernetes for an object that another program creates in the virtual
     /// cluster, such as a pod. The provider observes that object and never changes it.
     pub fn seen_inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {

@@ -135,6 +135,10 @@ forms! {
     /// Pattern for a user name in a claim, without characters that a configuration file or a shell interprets.
     USER_NAME = r"^[a-z]([-._a-z0-9]*[a-z0-9])?$",
         "lower-case letters, digits, dots, hyphens and underscores, with a letter first and a letter or digit last";
+    /// Pattern for the name of a group of people in a claim, with the characters that certificates and OpenID Connect
+    /// providers usually have in such names.
+    GROUP = r"^[a-zA-Z0-9/][-._:@/+=a-zA-Z0-9]*$",
+        "the name of a group: letters, digits and -._:@/+= with a letter, a digit or / first, such as team-health";
     /// Pattern for an e-mail address in a claim, without quotes, braces, `$` and spaces, which templates and
     /// configuration files interpret.
     EMAIL = r"^[-!#%&*+/=?^_|~a-zA-Z0-9]+(\.[-!#%&*+/=?^_|~a-zA-Z0-9]+)*@[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?)+$",

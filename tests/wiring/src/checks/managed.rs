@@ -8,6 +8,7 @@ use realtime_platform_core::parts::part::LOCK;
 use realtime_platform_core::parts::plan::{Place, Ready, Resource};
 use serde_json::Value;
 
+use crate::checks::rights;
 use crate::finding::Finding;
 use crate::platform::{ComposedClaim, ENVIRONMENT};
 use crate::value::{Look, selects};
@@ -93,6 +94,8 @@ fn is_left(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
         // Deletion of the namespace deletes the volume, and deletion of a Cluster of Cluster API deletes its VCluster.
         (ENVIRONMENT, Place::Host) => kind == "VCluster" || (kind == "Namespace" && retains),
         (_, Place::Host) => false,
+        // A right of people ends with the claim that gives it.
+        _ if rights::is_of_people(resource.manifest()) => false,
         (_, Place::Inside) => {
             composed_claim.spec.text("/deletionPolicy") == "Orphan" || (kind == "PersistentVolumeClaim" && retains)
         }

@@ -16,6 +16,7 @@ mod pins;
 mod placement;
 mod policies;
 mod references;
+mod rights;
 mod routes;
 mod secrecy;
 pub mod security;
@@ -46,6 +47,7 @@ pub const CHECKS: &[Check] = &[
     ("topics", topics::check),
     ("mqtt", programs::mqtt),
     ("policies", policies::check),
+    ("rights", rights::check),
     ("routes", routes::check),
     ("status", status::check),
     ("pins", pins::check),

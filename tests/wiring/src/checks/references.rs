@@ -187,7 +187,9 @@ fn roles(world: &World) -> Vec<Finding> {
         if role.is_none() {
             found.push(Finding::on(binding, "/roleRef", "no such Role"));
         }
-        for subject in binding.manifest.items("/subjects") {
+        // Groups are not objects: the check `rights` compares them with the claim.
+        let is_object = |subject: &&Value| subject.text("/kind") != "Group";
+        for subject in binding.manifest.items("/subjects").iter().filter(is_object) {
             let (kind, name) = (subject.text("/kind"), subject.text("/name"));
             if world.find(binding.place, "", kind, subject.text("/namespace"), name).is_none() {
                 found.push(Finding::on(binding, "/subjects", "no such subject"));

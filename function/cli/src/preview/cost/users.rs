@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::claims::between::groups::Groups;
 use realtime_platform_core::claims::iot_broker::claim::{Spec as Broker, User};
 use realtime_platform_core::claims::realtime_system::claim::Spec as System;
 use realtime_platform_core::claims::vcluster_environment::claim::Spec as Environment;
@@ -56,6 +57,18 @@ fn environment(cost: &mut Cost, old: &Environment, new: &Environment) {
 }
 
 fn system(cost: &mut Cost, old: &System, new: &System) {
+    unseen(cost, &old.viewer_groups, &new.viewer_groups);
+    let readers = |spec: &System| {
+        let (lenses, metabase) = (&spec.lenses_config.administrator, &spec.dashboard.administrator);
+        [lenses.credentials_reader_groups.clone(), metabase.credentials_reader_groups.clone()]
+    };
+    let fields = [
+        "spec.lensesConfig.administrator.credentialsReaderGroups",
+        "spec.dashboard.administrator.credentialsReaderGroups",
+    ];
+    for ((field, old), new) in fields.into_iter().zip(readers(old)).zip(readers(new)) {
+        unread(cost, field, &old, &new);
+    }
     let topics = &new.kafka_config.topics;
     for topic in &old.kafka_config.topics {
         let Some(now) = topics.iter().find(|other| other.name == topic.name) else {
@@ -82,6 +95,7 @@ fn system(cost: &mut Cost, old: &System, new: &System) {
 }
 
 fn broker(cost: &mut Cost, old: &Broker, new: &Broker) {
+    unseen(cost, &old.viewer_groups, &new.viewer_groups);
     let now: BTreeMap<&str, &User> = new.mqtt_config.users.iter().map(|user| (user.name.as_str(), user)).collect();
     for was in &old.mqtt_config.users {
         let name = &was.name;
@@ -92,6 +106,8 @@ fn broker(cost: &mut Cost, old: &Broker, new: &Broker) {
             ));
             continue;
         };
+        let field = format!("credentialsReaderGroups of MQTT user {name}");
+        unread(cost, &field, &was.credentials_reader_groups, &user.credentials_reader_groups);
         let rights = [("publish to", &was.publish, &user.publish), ("read", &was.read, &user.read)];
         for (verb, before, after) in rights {
             for filter in gone(before, after) {
@@ -106,6 +122,32 @@ fn broker(cost: &mut Cost, old: &Broker, new: &Broker) {
         cost.access_lost
             .push(Loss::of("MQTT over TLS, port 8883", "keep spec.mqttConfig.tls, or tell those who use it"));
     }
+}
+
+/// Adds to the cost of a change, as `preview --diff` reports it, the groups that may not see a claim's namespace any
+/// more.
+fn unseen(cost: &mut Cost, old: &Groups, new: &Groups) {
+    for group in dropped(old, new) {
+        cost.access_lost.push(Loss::of(
+            format!("group {group} does not see the namespace inside the virtual cluster any more"),
+            "leave it in spec.viewerGroups while its people need that",
+        ));
+    }
+}
+
+/// Adds to the cost of a change, as `preview --diff` reports it, the groups that may not read credentials any more.
+/// `field` names the claim's list of these groups.
+fn unread(cost: &mut Cost, field: &str, old: &Groups, new: &Groups) {
+    for group in dropped(old, new) {
+        cost.access_lost.push(Loss::of(
+            format!("group {group} may not read these credentials any more, and knows those that it has read"),
+            format!("leave it in {field} while its people need that, else change the password too"),
+        ));
+    }
+}
+
+fn dropped<'a>(old: &'a Groups, new: &Groups) -> impl Iterator<Item = &'a str> {
+    old.0.iter().filter(|group| !new.0.contains(group)).map(|group| group.0.as_str())
 }
 
 /// Adds to the cost of a change, as `preview --diff` reports it, the loss of a generated password: a password from the

@@ -242,11 +242,15 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Records a part as the maker of each Secret that a Role of the part names, because a Job of the part then writes
-    /// the Secret.
+    /// Records a part as the maker of each Secret that a Role of the part lets change, because a Job of the part then
+    /// writes the Secret.
     fn role(&mut self, at: &At<'_, 'a>, manifest: &Value) {
         let rules: Vec<PolicyRule> = read(manifest, "/rules");
-        for rule in rules.iter().filter(|rule| rule.resources.iter().flatten().any(|resource| resource == "secrets")) {
+        let writes = |rule: &&PolicyRule| {
+            let is_about_secrets = rule.resources.iter().flatten().any(|resource| resource == "secrets");
+            is_about_secrets && rule.verbs.iter().any(|verb| verb == "patch")
+        };
+        for rule in rules.iter().filter(writes) {
             for name in rule.resource_names.iter().flatten() {
                 self.makes(at, at.cluster, at.namespace, name);
             }

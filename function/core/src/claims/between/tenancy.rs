@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::claims::between::changes;
+use crate::claims::between::groups::Groups;
 use crate::schema::form;
 
 /// Namespace inside the virtual cluster, which holds the system or broker.
@@ -53,6 +54,7 @@ pub struct TenancyRequest<'a> {
     pub deletion_policy: DeletionPolicy,
     pub credentials_generation: u32,
     pub expose: bool,
+    pub viewer_groups: &'a Groups,
 }
 
 /// Implements the method `tenancy` for the spec of a system or broker. The method returns the claim's request for a
@@ -69,6 +71,7 @@ macro_rules! tenancy_request {
                     deletion_policy: self.deletion_policy,
                     credentials_generation: self.credentials_generation.0,
                     expose: self.expose,
+                    viewer_groups: &self.viewer_groups,
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Tenants of an environment: the names and checks that real-time systems and brokers have in common.
 
 use crate::claims::between::component_namespaces;
+use crate::claims::between::groups::{self, Groups};
 use crate::claims::between::secret::SECRETS;
 use crate::parts::part::LOCK;
 use crate::settings::pins::Image;
@@ -31,6 +32,8 @@ pub struct Tenant {
     pub credentials_generation: u32,
     /// Whether the plan of the system or broker has routes through the environment's gateway.
     pub expose: bool,
+    /// Groups of people who may see the namespace of the system or broker inside the virtual cluster.
+    pub viewer_groups: Groups,
     /// Role of the tenant in its namespace: `realtime` for a real-time system, `broker` for a broker. A namespace can
     /// have one tenant of each role.
     pub role: &'static str,
@@ -51,6 +54,7 @@ impl Tenant {
         check_inner_namespace(faults, "spec.namespace", request.namespace, &settings);
         let domain = request.domain.map_or_else(|| default_domain(environment, request.namespace), str::to_owned);
         check_domain(faults, "spec.domain", &domain, hosts);
+        groups::check(faults, "spec.viewerGroups", request.viewer_groups);
         Self {
             owner: Owner {
                 system,
@@ -67,6 +71,7 @@ impl Tenant {
             domain,
             credentials_generation: request.credentials_generation,
             expose: request.expose,
+            viewer_groups: request.viewer_groups.clone(),
             role,
         }
     }

@@ -11,6 +11,7 @@ use super::filter::{overlap, strays};
 use super::phase;
 use crate::claims::between::host_secrets::HostSecret;
 use crate::claims::between::part_of::PartOf;
+use crate::claims::between::people;
 use crate::claims::between::secret::{Generator, PASSWORD, Secret, SecretName, mqtt_bridge};
 use crate::parts::plan::Resource;
 use crate::text::language::{Line, Text};
@@ -134,6 +135,13 @@ fn unique<T: Clone + Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 pub const PART: PartOf<IotBroker> = PartOf::new(phase::BROKER, resources);
+
+/// Rights of people to read the credentials of MQTT users of the claim. The accounts of the bridge and of the simulator
+/// are not for people.
+pub const READERS: PartOf<IotBroker> = PartOf::new(phase::BROKER, |broker| {
+    let users = broker.spec.mqtt_config.users.iter();
+    people::readers(&broker.tenant, users.map(|user| (credentials(user), &user.credentials_reader_groups)))
+});
 
 fn resources(broker: &IotBroker) -> Vec<Resource> {
     let pusher = broker.tenant.pusher();

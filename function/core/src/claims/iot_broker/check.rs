@@ -4,6 +4,7 @@ use super::checked::{IotBroker, Sizes};
 use super::claim::{Converter, Mapping, Simulator, Spec};
 use super::filter::{meaningless, overlap, unpublishable};
 use super::{accounts, simulator as sim};
+use crate::claims::between::groups;
 use crate::schema::fault::Fault;
 use crate::schema::reserved_topics;
 use crate::schema::size::{Bytes, Cpu};
@@ -113,6 +114,10 @@ pub fn users(faults: &mut Vec<Fault>, spec: &Spec, most: u32) {
                 faults.extend(message.map(|message| Fault::new(field(), message)));
             }
         }
+    }
+    for (index, user) in spec.mqtt_config.users.iter().enumerate() {
+        let field = format!("spec.mqttConfig.users[{index}].credentialsReaderGroups");
+        groups::check(faults, &field, &user.credentials_reader_groups);
     }
     let allowed = spec.mqtt_config.users.iter().flat_map(|user| user.publish.iter().chain(&user.read));
     let size: usize = allowed.map(String::len).sum();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::changes;
 use crate::claims::between::changes::ENVIRONMENT;
+use crate::claims::between::groups::Groups;
 use crate::claims::between::secret::SecretName;
 use crate::claims::between::tenancy::{
     CredentialsGeneration, DeletionPolicy, Domain, EnvironmentName, Namespace, tenancy_request,
@@ -40,6 +41,13 @@ pub struct Spec {
     #[serde(default = "yes")]
     pub expose: bool,
 
+    /// Groups of people who may see this broker inside the virtual cluster, at most 20: pods, logs, events and the other
+    /// objects of its namespace, without Secrets and without changing anything. A real-time system in the same
+    /// namespace is seen as well. An API server knows the groups of a person from the organisations in the person's
+    /// client certificate.
+    #[serde(default, skip_serializing_if = "Groups::is_empty")]
+    pub viewer_groups: Groups,
+
     /// Settings of the MQTT broker.
     #[serde(default)]
     pub mqtt_config: MqttConfig,
@@ -54,7 +62,8 @@ pub struct Spec {
     pub retain: bool,
 
     /// Treatment of the broker's resources inside the virtual cluster when this claim is deleted: `Delete` removes
-    /// them, `Orphan` leaves them running, unmanaged. Set `Orphan` before you delete the claim.
+    /// them, `Orphan` leaves them running, unmanaged, without the rights of people. Set `Orphan` before you delete the
+    /// claim.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
@@ -121,6 +130,7 @@ impl Default for MqttConfig {
                 publish: vec!["health/#".to_owned()],
                 read: Vec::new(),
                 credentials_secret_ref: None,
+                credentials_reader_groups: Groups::default(),
             }],
             cpu: "100m".to_owned(),
             memory: "384Mi".to_owned(),
@@ -181,6 +191,10 @@ pub struct User {
     /// change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
+    /// Groups of people who may read the user's name and password, at most 20: they may get the Secret `mqtt-user-NAME`
+    /// inside the virtual cluster.
+    #[serde(default, skip_serializing_if = "Groups::is_empty")]
+    pub credentials_reader_groups: Groups,
 }
 
 /// Settings of the bridge from MQTT to Kafka, and of the device simulator.

@@ -6,6 +6,7 @@ use crate::claims::between::host_secrets::{self, HostSecret};
 use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING};
 use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
 use crate::claims::between::part_of::{self, PartOf, TenantClaim};
+use crate::claims::between::people;
 use crate::claims::between::tenant::Tenant;
 use crate::claims::checked::Checked;
 use crate::life::immutable::Immutable;
@@ -46,6 +47,8 @@ impl TenantClaim for IotBroker {
         Routes(phase::EXPOSURE),
         Part(&network_policy::PART),
         Policies,
+        Part(&VIEWERS),
+        Part(&accounts::READERS),
     ];
 
     fn tenant(&self) -> &Tenant {
@@ -54,6 +57,9 @@ impl TenantClaim for IotBroker {
 }
 
 const LOCKED: PartOf<IotBroker> = PartOf::new(phase::ENVIRONMENT, |broker| vec![broker.tenant.lock()]);
+
+/// Rights of the people who may see the broker. They wait for the lock alone, so that these people see it start.
+const VIEWERS: PartOf<IotBroker> = PartOf::new(phase::ENVIRONMENT, |broker| people::viewers(&broker.tenant));
 
 impl Checked for IotBroker {
     type Spec = claim::Spec;

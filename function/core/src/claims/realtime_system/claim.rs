@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::changes;
 use super::script;
 use crate::claims::between::changes::{ENVIRONMENT, VOLUME};
+use crate::claims::between::groups::Groups;
 use crate::claims::between::secret::SecretName;
 use crate::claims::between::tenancy::{
     CredentialsGeneration, DeletionPolicy, Domain, EnvironmentName, Namespace, tenancy_request,
@@ -45,6 +46,12 @@ pub struct Spec {
     /// Needs the environment's component `istio`.
     #[serde(default = "yes")]
     pub expose: bool,
+
+    /// Groups of people who may see this system inside the virtual cluster, at most 20: pods, logs, events and the other
+    /// objects of its namespace, without Secrets and without changing anything. A broker in the same namespace is seen
+    /// as well. An API server knows the groups of a person from the organisations in the person's client certificate.
+    #[serde(default, skip_serializing_if = "Groups::is_empty")]
+    pub viewer_groups: Groups,
 
     /// Whether the environment monitors the system: Prometheus scrapes Lenses and the counts of records that Kafka
     /// Connect skips, alerts on these counts are defined, and Grafana shows a dashboard. Needs the environment's
@@ -88,7 +95,8 @@ pub struct Spec {
     pub retain: bool,
 
     /// Treatment of the system's resources inside the virtual cluster when this claim is deleted: `Delete` removes
-    /// them, `Orphan` leaves them running, unmanaged. Set `Orphan` before you delete the claim.
+    /// them, `Orphan` leaves them running, unmanaged, without the rights of people. Set `Orphan` before you delete the
+    /// claim.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
 
@@ -164,11 +172,16 @@ pub struct LensesAdministrator {
     /// in the same change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
+    /// Groups of people who may read the administrator's user name and password, at most 20: they may get the Secret
+    /// `lenses-hq-admin` inside the virtual cluster.
+    #[serde(skip_serializing_if = "Groups::is_empty")]
+    pub credentials_reader_groups: Groups,
 }
 
 impl Default for LensesAdministrator {
     fn default() -> Self {
-        Self { username: "admin".to_owned(), credentials_secret_ref: None }
+        let username = "admin".to_owned();
+        Self { username, credentials_secret_ref: None, credentials_reader_groups: Groups::default() }
     }
 }
 
@@ -443,6 +456,10 @@ pub struct DashboardAdministrator {
     /// in the same change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credentials_secret_ref: Option<SecretName>,
+    /// Groups of people who may read the administrator's e-mail address and password, at most 20: they may get the
+    /// Secret `metabase-admin` inside the virtual cluster.
+    #[serde(skip_serializing_if = "Groups::is_empty")]
+    pub credentials_reader_groups: Groups,
 }
 
 /// SQL processor: a statement of streaming SQL that Lenses runs.

@@ -8,6 +8,7 @@ use crate::claims::between::host_secrets::{self, HostSecret};
 use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
 use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
 use crate::claims::between::part_of::{self, PartOf, TenantClaim};
+use crate::claims::between::people;
 use crate::claims::between::tenant::Tenant;
 use crate::claims::checked::Checked;
 use crate::life::immutable::Immutable;
@@ -70,6 +71,8 @@ impl TenantClaim for RealtimeSystem {
         Policies,
         Part(&connect_metrics::PART),
         Part(&monitoring::PART),
+        Part(&VIEWERS),
+        Part(&secrets::READERS),
     ];
 
     fn tenant(&self) -> &Tenant {
@@ -78,6 +81,9 @@ impl TenantClaim for RealtimeSystem {
 }
 
 const LOCKED: PartOf<RealtimeSystem> = PartOf::new(phase::ENVIRONMENT, |system| vec![system.tenant.lock()]);
+
+/// Rights of the people who may see the system. They wait for the lock alone, so that these people see it start.
+const VIEWERS: PartOf<RealtimeSystem> = PartOf::new(phase::ENVIRONMENT, |system| people::viewers(&system.tenant));
 
 impl Checked for RealtimeSystem {
     type Spec = claim::Spec;
@@ -107,6 +113,7 @@ impl Checked for RealtimeSystem {
             ));
         }
         host_secrets::check(&mut faults, &tenant.owner.environment, &secrets::on_the_host(&spec), settings);
+        secrets::check_readers(&mut faults, &spec);
         let sizes = check::sizes(&mut faults, &spec);
         let archives = check::archives(&mut faults, &spec.kafka_config.connectors, &settings.archive_servers);
         check::topics(&mut faults, &spec.kafka_config, settings.limits.topics);

@@ -5,14 +5,17 @@ use super::changes;
 use super::checked::RealtimeSystem;
 use super::claim::Spec as Claimed;
 use super::phase;
+use crate::claims::between::groups::{self, Groups};
 use crate::claims::between::host_secrets::HostSecret;
 use crate::claims::between::part_of::PartOf;
+use crate::claims::between::people;
 use crate::claims::between::secret::{Generator, PASSWORD, Pusher, SNOWFLAKE_KEY, Secret, SecretName};
 use crate::kinds::Spec;
 use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target};
 use crate::kinds::kubernetes::MANIFEST;
 use crate::life::immutable::Immutable;
 use crate::parts::plan::{Ready, Resource};
+use crate::schema::fault::Fault;
 use crate::text::language::{self, Text};
 
 /// Secret of PostgreSQL inside the virtual cluster: the superuser's name and password, the passwords of its roles, and
@@ -116,6 +119,28 @@ pub fn on_the_host(spec: &Claimed) -> Vec<HostSecret> {
 }
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::SECRETS, resources);
+
+/// Rights of people to read the credentials with which they log in at Lenses HQ and at Metabase. No other Secret of a
+/// system is for people: the rest are credentials of its programs, its licence, and the Snowflake user's key.
+pub const READERS: PartOf<RealtimeSystem> = PartOf::new(phase::SECRETS, |system| {
+    people::readers(&system.tenant, readers(&system.spec).map(|(_, secret, groups)| (secret, groups)))
+});
+
+/// Secrets of a system that people may read where its claim names their groups, each with the field that names them.
+fn readers(spec: &Claimed) -> [(&'static str, Secret, &Groups); 2] {
+    let lenses = &spec.lenses_config.administrator.credentials_reader_groups;
+    let metabase = &spec.dashboard.administrator.credentials_reader_groups;
+    [
+        ("spec.lensesConfig.administrator.credentialsReaderGroups", administrator(), lenses),
+        ("spec.dashboard.administrator.credentialsReaderGroups", dashboard(), metabase),
+    ]
+}
+
+pub fn check_readers(faults: &mut Vec<Fault>, spec: &Claimed) {
+    for (field, _, groups) in readers(spec) {
+        groups::check(faults, field, groups);
+    }
+}
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let pusher = system.tenant.pusher();

@@ -123,7 +123,8 @@ fn accept(request: &Request, composite: &Value, all: &[Value]) -> Response {
         let conditions = vec![report::Condition { truth: Truth::False, ..accepted("Invalid", message) }];
         return refuse(request, Refused { faults, conditions });
     }
-    let mut answer = Response::to(request, Duration::from_mins(5));
+    // Crossplane before 2.4 does not watch other PlatformSettings, which can make these ambiguous.
+    let mut answer = Response::to(request, Duration::from_mins(1));
     answer.conditions.push(condition(accepted("Accepted", "the settings are valid".to_owned())));
     let state = answer.desired.get_or_insert_default();
     let name = composite.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::{Generator, Shell};
-use realtime_platform_cli::{explain, generate, observe, preview};
+use realtime_platform_cli::{explain, generate, live, observe, preview};
 use realtime_platform_grpc::function::Function;
 use realtime_platform_grpc::serve;
 
@@ -26,6 +26,8 @@ Examples:
     observe!(),
     "
     function-realtime-platform explain application.yaml --observed observed.yaml
+  Show what this version would change in that cluster:
+    function-realtime-platform preview --live observed.yaml
   Serve on this machine, for `crossplane render`:
     function-realtime-platform --insecure --debug --address 127.0.0.1:9443 --metrics-address ''
   Serve as in a cluster, with certificates in a folder:
@@ -93,6 +95,7 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
+        Some(Command::Preview(args)) if args.is_live() => return live::run(args),
         Some(Command::Preview(args)) => return preview::run(args),
         Some(Command::Explain(args)) => return explain::run(args),
         Some(Command::Generate(args)) => generate::run(args)?,

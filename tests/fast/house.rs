@@ -32,7 +32,7 @@ const ORDER: [(&str, &[&[&str]]); 3] = [
         ],
     ),
     ("grpc", &[&["protocol"], &["function"], &["serve"]]),
-    ("cli", &[&["terminal"], &["documents"], &["preview"], &["explain", "generate"]]),
+    ("cli", &[&["terminal"], &["documents"], &["preview"], &["explain", "generate"], &["live"]]),
 ];
 
 /// Marker of the picture in docs/house.md.

@@ -18,6 +18,8 @@ mod explain;
 mod files;
 /// Text with a meaning in another program's language, executed by that program.
 mod hostile;
+/// `preview --live` on output of kubectl, and on what server-side apply makes of it.
+mod live;
 /// Packages, their registry and signatures, and what an installer applies.
 mod package;
 /// Rights of people inside the virtual cluster.

@@ -4,5 +4,6 @@
 pub mod documents;
 pub mod explain;
 pub mod generate;
+pub mod live;
 pub mod preview;
 mod terminal;

@@ -2,6 +2,7 @@
 
 pub mod book;
 mod figures;
+mod live;
 mod order;
 mod settings;
 mod user;
@@ -99,12 +100,15 @@ fn quiet(user: &User, figures: &mut Figures) {
 fn changes(user: &User, application: &mut Value) {
     let job = |user: &User| user.inner_names("jobs", "health-streaming", "kafka-topics-");
     let before = job(user);
+    live::nothing_changes(user);
     application["spec"]["components"][1]["properties"]["kafkaConfig"]["topics"]
         .as_array_mut()
         .unwrap()
         .push(json!({"name": "alerts", "partitions": 1}));
+    let plan = live::plan(user, &[&user.write("with-topic.yaml", application)]);
     user.book.say("a user adds a topic");
     user.up(application, Duration::from_mins(2));
+    plan.holds(user, Duration::from_mins(1));
     let after = job(user);
     assert!(before.len() == 1 && after.len() == 1 && before != after, "{before:?}, then {after:?}");
 
@@ -139,8 +143,10 @@ fn changes(user: &User, application: &mut Value) {
     for component in [1, 2] {
         application["spec"]["components"][component]["properties"]["credentialsGeneration"] = json!(2);
     }
+    let plan = live::plan(user, &[&user.write("with-credentials.yaml", application)]);
     user.book.say("a user raises the credentials' generation");
     user.up(application, Duration::from_mins(3));
+    plan.holds(user, Duration::from_mins(1));
     let after = user.generations("health-streaming", &deployments);
     for (name, before) in before {
         assert!(after[&name] > before, "{name} did not get the new credentials");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::live;
 use super::user::User;
 use crate::stage::succeed;
 use support::tools::{run, said};
@@ -25,9 +26,11 @@ pub fn settings(user: &User, claims: &[Value]) {
 
     let pin = json!({"environments": ["stream*"], "images": {"pins": {"metabase": PIN}}});
     book.say("the platform team applies settings for the environments stream*: another image of Metabase");
+    let plan = live::plan(user, &["--settings", &user.write("stream.yaml", &object("stream", &pin))]);
     user.apply(&[object("stream", &pin)]);
     user.until("each claim names both", LIMIT, || named(user, claims, Some("base"), Some("stream")));
     assert_eq!(image(user), PIN);
+    plan.holds(user, LIMIT);
 
     is_refused(
         user,

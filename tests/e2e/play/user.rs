@@ -21,7 +21,7 @@ use support::tools::{Scratch, run, said, stdout};
 const BEFOREHAND: &str = "examples/health-realtime-pipeline/beforehand.yaml";
 
 /// Kinds that the function composes on the host.
-const COMPOSED: &str = "objects.kubernetes.crossplane.io,releases.helm.crossplane.io,\
+pub const COMPOSED: &str = "objects.kubernetes.crossplane.io,releases.helm.crossplane.io,\
     providerconfigs.kubernetes.crossplane.io,providerconfigs.helm.crossplane.io,\
     clusterusages.protection.crossplane.io";
 const COMPOSITES: &str = "xvclusterenvironments,xrealtimesystems,xiotbrokers";
@@ -63,6 +63,11 @@ impl<'a> User<'a> {
     pub fn apply(&self, objects: &[Value]) {
         let file = write(self.scratch.path(), "objects.yaml", objects);
         succeed(self.stage.host().args(["apply", "--filename"]).arg(file));
+    }
+
+    /// File with an object, for a command that reads it.
+    pub fn write(&self, name: &str, object: &Value) -> String {
+        write(self.scratch.path(), name, std::slice::from_ref(object)).display().to_string()
     }
 
     /// Applies the ClusterSecretStore, and in the background the ExternalSecrets for the environment's Namespace:
@@ -307,7 +312,7 @@ impl<'a> User<'a> {
         serde_json::from_str(&stdout(&output)).map_err(|_| said(&output))
     }
 
-    fn list(&self, kinds: &str) -> Vec<Value> {
+    pub fn list(&self, kinds: &str) -> Vec<Value> {
         let list = succeed(self.stage.host().args(["get", kinds, "--all-namespaces", "--output=json"]));
         let list: Value = serde_json::from_str(&list).unwrap();
         list["items"].as_array().cloned().unwrap_or_default()

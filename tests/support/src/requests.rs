@@ -134,6 +134,12 @@ pub fn desired(answer: &RunFunctionResponse) -> HashMap<String, Value> {
         .collect()
 }
 
+/// Status of the composite in an answer, without conditions.
+pub fn status(answer: &RunFunctionResponse) -> Value {
+    let composite = answer.desired.as_ref().and_then(|state| state.composite.as_ref()?.resource.as_ref());
+    composite.map(|composite| struct_to_json(composite)["status"].clone()).unwrap_or_default()
+}
+
 /// Keys of the desired resources of an answer.
 pub fn desired_keys(answer: &RunFunctionResponse) -> BTreeSet<String> {
     answer.desired.iter().flat_map(|state| state.resources.keys().cloned()).collect()

@@ -51,6 +51,14 @@ impl Document {
         self.place.line_of(&self.value, field).map(|line| self.above + line)
     }
 
+    /// One object of this YAML document, such as an item of a list, as a document of its own. Faults of its fields have
+    /// the first line of this document.
+    #[must_use]
+    pub fn with_only(&self, object: &Value) -> Self {
+        let (file, value) = (self.file.clone(), object.clone());
+        Self { file, value, place: Place::at(self.first_line), above: self.above, first_line: self.first_line }
+    }
+
     /// Number of the first line of this YAML document that has content. Faults of the whole document name this line.
     pub fn first_line(&self) -> usize {
         self.first_line

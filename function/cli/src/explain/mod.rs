@@ -21,11 +21,11 @@ use crate::terminal;
 use realtime_platform_core::text::readable::readable_json;
 use realtime_platform_core::text::yaml;
 
-mod claim_state;
-mod cluster;
-mod not_found;
+pub(crate) mod claim_state;
+pub(crate) mod cluster;
+pub(crate) mod not_found;
 mod step;
-mod subject;
+pub(crate) mod subject;
 mod text;
 
 const EXAMPLES: &str = concat!(

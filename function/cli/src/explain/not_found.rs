@@ -22,7 +22,7 @@ macro_rules! observe {
 /// Largest number of objects or claims that a message about missing observed objects lists by name.
 const NAMED: usize = 3;
 
-const OBSERVE: &str = observe!();
+pub(crate) const OBSERVE: &str = observe!();
 
 /// Fault of an unreadable file with observed objects. Its message has the command that writes a readable file, because
 /// the output of a failed kubectl often is no YAML.
@@ -102,7 +102,7 @@ impl Sought {
 
 /// Reason why the files with observed objects do not suffice to explain a claim at all, for a message; `None` if they
 /// suffice.
-fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String> {
+pub(crate) fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String> {
     let asked = &subject.asked;
     let (kind, composite) = (asked.kind.claim, asked.kind.composite);
     let Claim { namespace, name } = &asked.claim;
@@ -140,7 +140,7 @@ fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String>
 
 /// Warning about a claim of which the files with observed objects lack some composed resources. The command `explain`
 /// shows these as if they did not exist in the cluster.
-fn incomplete(seen: &Seen, objects: &[&Value]) -> Option<String> {
+pub(crate) fn incomplete(seen: &Seen, objects: &[&Value]) -> Option<String> {
     let absent = absent(seen, objects);
     let (count, all) = (absent.len(), seen.refs.len());
     let named: Vec<String> = absent.iter().take(NAMED).map(|(kind, name)| format!("{kind} {name}")).collect();

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use std::io;
 
 use anstyle::{AnsiColor, Style};
-use realtime_platform_core::parts::plan::Resource;
+use realtime_platform_core::parts::plan::{PAUSED, Resource};
 use realtime_platform_core::text::yaml;
 use serde::Serialize;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use super::cost::Cost;
 use super::difference::{ClaimDifference, Difference};
 use super::fields::Change;
 use super::tree::{counted, release};
-use super::versions::ResourceDifference;
+use super::versions::{Drift, ResourceDifference, Standing};
 use crate::documents::fault::Located;
 use crate::terminal::painted;
 
@@ -61,6 +61,13 @@ fn claim(difference: &ClaimDifference, text: &mut String) -> io::Result<()> {
     };
     let name = painted(CLAIM, &asked.claim.name);
     let _ = writeln!(text, "{} {name} in {}{state}", asked.kind.claim, asked.claim.namespace);
+    let standing = &difference.standing;
+    if let Some(composite) = &standing.paused_composite {
+        let notice =
+            format!("the {composite} is paused by a person: nothing changes before its annotation {PAUSED} goes");
+        heading(text, CHANGED, '!', &notice);
+    }
+    let title = |resource: &Resource| format!("{}{}", title(resource), delay(standing, &resource.key));
     for resource in &difference.resources {
         match resource {
             ResourceDifference::Added(new) => heading(text, ADDED, '+', &title(new)),
@@ -76,6 +83,11 @@ fn claim(difference: &ClaimDifference, text: &mut String) -> io::Result<()> {
         heading(text, CHANGED, '~', "status");
         fields(&difference.status, text)?;
     }
+    for drift in &standing.drift {
+        let sentence = format!("drift: {} is not as its manifest says:", drift.title);
+        heading(text, CHANGED, '!', &sentence);
+        fields(&drift.fields, text)?;
+    }
     for (is_loss, sentence) in difference.cost.sentences() {
         heading(text, if is_loss { REMOVED } else { CHANGED }, '!', &sentence);
     }
@@ -85,6 +97,15 @@ fn claim(difference: &ClaimDifference, text: &mut String) -> io::Result<()> {
 
 fn heading(text: &mut String, style: Style, mark: char, title: &str) {
     let _ = writeln!(text, "  {} {title}", painted(style, &mark.to_string()));
+}
+
+/// Part of a heading about a resource in a cluster that does not follow its change at once: it is held, or a person has
+/// paused it.
+fn delay(standing: &Standing, key: &str) -> String {
+    if standing.paused.contains(key) {
+        return ", which a person has paused".to_owned();
+    }
+    standing.held.get(key).map(|parts| format!(", held for {}", parts.join(", "))).unwrap_or_default()
 }
 
 /// Heading of a composed resource in the output of `preview --diff`: kind, name and namespace of the manifest, and the
@@ -225,8 +246,26 @@ struct ClaimEntry<'a> {
     removed: Vec<&'a str>,
     changed: Vec<ChangedEntry<'a>>,
     status: &'a [Change],
+    /// Kind and name of the claim's composite, if a person has paused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_composite: Option<&'a str>,
+    /// Keys of resources that are added or changed and that a person has paused.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    paused: Vec<&'a str>,
+    /// Resources that are added or changed and are held, with the parts that they wait for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    held: Vec<HeldEntry<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    drift: Vec<ChangedEntry<'a>>,
     #[serde(flatten)]
     cost: &'a Cost,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HeldEntry<'a> {
+    key: &'a str,
+    waits_for: &'a [&'static str],
 }
 
 #[derive(Serialize)]
@@ -268,6 +307,10 @@ fn claim_entry<'a>(difference: &'a ClaimDifference) -> Option<ClaimEntry<'a>> {
         removed: Vec::new(),
         changed: Vec::new(),
         status: &difference.status,
+        paused_composite: difference.standing.paused_composite.as_deref(),
+        paused: Vec::new(),
+        held: Vec::new(),
+        drift: difference.standing.drift.iter().map(drift_entry).collect(),
         cost: &difference.cost,
     };
     for resource in &difference.resources {
@@ -281,7 +324,15 @@ fn claim_entry<'a>(difference: &'a ClaimDifference) -> Option<ClaimEntry<'a>> {
             }),
         }
     }
-    Some(entry)
+    let standing = &difference.standing;
+    let written = || entry.added.iter().copied().chain(entry.changed.iter().map(|changed| changed.key));
+    let held = written().filter_map(|key| Some(HeldEntry { key, waits_for: standing.held.get(key)? })).collect();
+    let paused = written().filter(|key| standing.paused.contains(*key)).collect();
+    Some(ClaimEntry { paused, held, ..entry })
+}
+
+fn drift_entry(drift: &Drift) -> ChangedEntry<'_> {
+    ChangedEntry { key: &drift.key, instead: None, fields: &drift.fields }
 }
 
 fn refused_entry(fault: &Located) -> RefusedEntry<'_> {

@@ -14,7 +14,7 @@ use super::claim::Shown;
 use super::cost::{self, Cost};
 use super::fields::{self, Change};
 use super::model::Preview;
-use super::versions::{ResourceDifference, Sides};
+use super::versions::{ResourceDifference, Sides, Standing};
 use crate::documents::fault::Located;
 
 /// Difference between two versions of the previewed files, claim by claim.
@@ -34,6 +34,8 @@ pub struct ClaimDifference<'a> {
     pub status: Vec<Change>,
     pub unchanged: usize,
     pub cost: Cost,
+    /// State of the claim in its cluster; empty for two versions in files.
+    pub standing: Standing,
 }
 
 impl<'a> Difference<'a> {
@@ -164,14 +166,15 @@ impl<'a> ClaimDifference<'a> {
             _ => Vec::new(),
         };
         let cost = Cost::of(&sides, &resources);
-        Self { sides, resources, status, unchanged, cost }
+        Self { sides, resources, status, unchanged, cost, standing: Standing::default() }
     }
 
-    /// Whether the two versions of a claim have equal composed resources and equal statuses. False for an added or
-    /// removed claim.
+    /// Whether the two versions of a claim have equal composed resources and equal statuses, and nobody has changed an
+    /// object of the claim in its cluster. False for an added or removed claim.
     pub fn is_none(&self) -> bool {
         let Sides { old, new, .. } = self.sides;
-        old.is_some() && new.is_some() && self.resources.is_empty() && self.status.is_empty()
+        let is_same = self.resources.is_empty() && self.status.is_empty();
+        old.is_some() && new.is_some() && is_same && self.standing.drift.is_empty()
     }
 
     /// New version of a claim in `preview --diff`, or the old version if the change removes the claim.
@@ -208,7 +211,9 @@ fn changed(old: &Resource, new: &Resource) -> Vec<Change> {
     // The name of a Job ends with a hash of its content. A changed name only repeats other changes of the Job, so
     // `preview --diff` does not list the name among the changed fields.
     changes.retain(|change| change.field != "metadata.name" || lasting_name(new).is_none());
-    if let (Some(old), Some(new)) = (wrapping(old), wrapping(new)) {
+    // A Job that replaces another one has an Object of its own.
+    let is_same_object = old.key == new.key;
+    if let (true, Some(old), Some(new)) = (is_same_object, wrapping(old), wrapping(new)) {
         let around = fields::changes(&old, &new).into_iter();
         changes.extend(around.map(|change| Change { field: format!("(Object) {}", change.field), ..change }));
     }

@@ -57,6 +57,22 @@ impl Inputs {
         Self { otherwise: otherwise.or(alone).unwrap_or_else(empty), by_composite, objects }
     }
 
+    /// These settings above PlatformSettings that a cluster has. Those in the files of `--settings` take the place of
+    /// the cluster's with the same name.
+    #[must_use]
+    pub fn above(mut self, standing: Vec<Value>) -> Self {
+        let name = |object: &Value| object.pointer("/metadata/name").cloned();
+        let given = self.objects.take();
+        if given.is_some() || !standing.is_empty() {
+            let mut objects = standing;
+            let given = given.unwrap_or_default();
+            objects.retain(|object| !given.iter().any(|other| name(other) == name(object)));
+            objects.extend(given);
+            self.objects = Some(objects);
+        }
+        self
+    }
+
     /// Settings that apply to a claim in the user's files, or the faults for which the function would refuse the claim.
     pub fn settings(&self, asked: &Asked) -> Result<Applied, Vec<Located>> {
         let subject = Subject { environment: asked.kind.environment_of(&asked.spec), status: asked.status };

@@ -22,23 +22,23 @@ use crate::terminal;
 
 mod across_claims;
 mod application;
-mod claim;
+pub(crate) mod claim;
 pub(crate) mod collect;
 mod cost;
-mod diff_text;
-mod difference;
+pub(crate) mod diff_text;
+pub(crate) mod difference;
 pub(crate) mod faults;
-mod fields;
+pub(crate) mod fields;
 mod images;
 pub(crate) mod inputs;
 mod json;
 mod manifests;
-mod model;
+pub(crate) mod model;
 mod notice;
 mod picture;
 mod supplied;
 mod tree;
-mod versions;
+pub(crate) mod versions;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,6 +56,11 @@ Examples:
   Show what new settings of the platform team change in running claims:
     kubectl get platformsettings -o yaml >old.yaml
     function-realtime-platform preview --settings-before old.yaml --settings new.yaml claims/
+  Show what this version of the function, with new settings, would change in a cluster:
+    kubectl get crossplane -A -o yaml --show-managed-fields >observed.yaml
+    function-realtime-platform preview --live observed.yaml --input compositions/ --settings new.yaml
+  Show what an Application would change in a cluster:
+    function-realtime-platform preview --live observed.yaml application.yaml
   Find out in a pipeline whether a person must read a change first:
     function-realtime-platform preview --diff old.yaml --exit-code new.yaml
   Draw a picture to click through in any browser:
@@ -74,8 +79,8 @@ Exit codes: 0 no fault, 1 a fault in the files or a refused change, 2 a fault in
 #[command(after_long_help = EXAMPLES)]
 pub struct Args {
     /// Files to preview, with an Application, claims or composites; folders, for all YAML files in them; - for standard
-    /// input
-    #[arg(required = true, value_name = "FILE")]
+    /// input [default with --live: the claims of the cluster]
+    #[arg(required_unless_present = "live", value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
     /// Format in which the preview is printed
@@ -86,8 +91,14 @@ pub struct Args {
     #[arg(short, long, value_name = "OTHER", group = "former")]
     pub diff: Option<PathBuf>,
 
-    /// End with exit code 3 if --diff or --settings-before finds a change. A change that loses data ends with 4 even
-    /// without --exit-code
+    /// Show only what changes in a cluster at the next call of the function, and which objects somebody has changed
+    /// there: files or folders with the output of kubectl get crossplane -A -o yaml; - for standard input. Compositions
+    /// and PlatformSettings in it apply where --input and --settings give no others
+    #[arg(short, long, value_name = "OBSERVED", group = "former")]
+    pub live: Vec<PathBuf>,
+
+    /// End with exit code 3 if --diff, --live or --settings-before finds a change. A change that loses data ends with 4
+    /// even without --exit-code
     #[arg(long, requires = "former")]
     pub exit_code: bool,
 
@@ -109,7 +120,31 @@ pub struct Args {
 impl Args {
     /// Whether the command compares the previewed files with an older version, or the settings with older ones.
     fn compares(&self) -> bool {
-        self.diff.is_some() || !self.settings_before.is_empty()
+        self.diff.is_some() || !self.settings_before.is_empty() || self.is_live()
+    }
+
+    /// Whether the command compares with the state of a cluster. The crate's module `live` runs the command then.
+    pub fn is_live(&self) -> bool {
+        !self.live.is_empty()
+    }
+
+    /// Ends the program if the output is one that no comparison has, and tells a person at a terminal that standard
+    /// input is read.
+    pub(crate) fn check(&self) {
+        if self.compares() && !matches!(self.output, Output::Tree | Output::Json) {
+            let flag = match &self.diff {
+                Some(_) => "--diff",
+                None if self.is_live() => "--live",
+                None => "--settings-before",
+            };
+            let message = format!("{flag} is shown as a tree or as JSON: leave --output out\n");
+            clap::Error::raw(ErrorKind::ArgumentConflict, message).exit();
+        }
+        let before = self.diff.iter().chain(&self.settings_before).chain(&self.live);
+        let mut files = self.files.iter().chain(&self.input).chain(&self.settings).chain(before);
+        if files.any(|file| file.as_os_str() == "-") && io::stdin().is_terminal() {
+            eprintln!("reading standard input, which Ctrl-D ends");
+        }
     }
 }
 
@@ -143,16 +178,7 @@ pub fn values(bytes: &[u8]) -> Result<Vec<Value>, Vec<String>> {
 
 /// Runs the command `preview`: prints the preview of the files that the command line names, or all faults of the files.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if args.compares() && !matches!(args.output, Output::Tree | Output::Json) {
-        let flag = if args.diff.is_some() { "--diff" } else { "--settings-before" };
-        let message = format!("{flag} is shown as a tree or as JSON: leave --output out\n");
-        clap::Error::raw(ErrorKind::ArgumentConflict, message).exit();
-    }
-    let mut files =
-        args.files.iter().chain(&args.input).chain(&args.diff).chain(&args.settings).chain(&args.settings_before);
-    if files.any(|file| file.as_os_str() == "-") && io::stdin().is_terminal() {
-        eprintln!("reading standard input, which Ctrl-D ends");
-    }
+    args.check();
     // The command `preview` does not lock standard error for its whole run, because another module writes the notice
     // about a slow step to standard error as well.
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr());
@@ -163,7 +189,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Result of the command `preview`, as its exit code. Exit code 2 is no result of the command: `clap` ends the program
 /// with this code if the command line is wrong, before any file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+pub(crate) enum Outcome {
     Well = 0,
     Wrong = 1,
     Changes = 3,
@@ -171,9 +197,9 @@ enum Outcome {
 }
 
 impl Outcome {
-    /// Result of `preview --diff`. Data loss takes precedence over a refused change, because the author may remove the
+    /// Result of a comparison. Data loss takes precedence over a refused change, because the author may remove the
     /// refused field and apply the rest without another preview.
-    fn of(difference: &Difference, exit_code: bool) -> Self {
+    pub(crate) fn of(difference: &Difference, exit_code: bool) -> Self {
         if difference.losses() > 0 {
             Self::DataLost
         } else if !difference.refused.is_empty() {

@@ -1,5 +1,7 @@
 //! Old and new version of a claim, and of a composed resource, as `preview --diff` compares them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use realtime_platform_core::parts::plan::Resource;
 
 use super::claim::Shown;
@@ -26,4 +28,27 @@ pub enum ResourceDifference<'a> {
     Added(&'a Resource),
     Removed(&'a Resource),
     Changed { old: &'a Resource, new: &'a Resource, fields: Vec<Change> },
+}
+
+/// State of a claim in its cluster, which files with two versions of the claim do not have: resources that do not follow
+/// a change at once, and objects that differ from their manifests.
+#[derive(Default)]
+pub struct Standing {
+    /// Parts, and other preconditions, for which each held resource waits, by the key of the resource.
+    pub held: BTreeMap<String, Vec<&'static str>>,
+    /// Keys of resources that a person has paused. Crossplane changes them, and their provider does not act.
+    pub paused: BTreeSet<String>,
+    /// Kind and name of the claim's composite, if a person has paused it. Crossplane then changes nothing.
+    pub paused_composite: Option<String>,
+    pub drift: Vec<Drift>,
+}
+
+/// Object in a cluster that differs from the manifest that was applied, in fields that the manifest sets.
+pub struct Drift {
+    /// Key of the composed resource.
+    pub key: String,
+    /// Kind, name and namespace of the object, for messages.
+    pub title: String,
+    /// Fields with the value in the cluster as the old one, and the value in the manifest as the new one.
+    pub fields: Vec<Change>,
 }

@@ -177,7 +177,7 @@ mod tests {
 
     use super::*;
 
-    fn object(managed_fields: Value) -> Value {
+    fn object(managed_fields: &Value) -> Value {
         json!({
             "apiVersion": "kubernetes.crossplane.io/v1alpha2",
             "kind": "Object",
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_crossplane_owns_goes_and_what_others_added_stays() {
-        let after = applied(&object(json!([own()])), &desired());
+        let after = applied(&object(&json!([own()])), &desired());
         assert_eq!(
             after,
             json!({
@@ -260,14 +260,14 @@ mod tests {
     #[test]
     fn a_field_that_another_manager_owns_too_stays() {
         let other = json!({"manager": "kubectl", "operation": "Update", "fieldsV1": {"f:spec": {"f:watch": {}}}});
-        let after = applied(&object(json!([own(), other])), &desired());
+        let after = applied(&object(&json!([own(), other])), &desired());
         assert_eq!(after["spec"]["watch"], true);
         assert!(after["spec"]["forProvider"]["manifest"]["data"].get("b").is_none());
     }
 
     #[test]
     fn without_field_managers_a_manifest_is_taken_whole_and_other_fields_stay() {
-        let after = applied(&object(Value::Null), &desired());
+        let after = applied(&object(&Value::Null), &desired());
         assert_eq!(after["spec"]["forProvider"]["manifest"]["data"], json!({"a": "9"}));
         assert_eq!(after["spec"]["watch"], true);
         let annotations: Vec<&String> = after["metadata"]["annotations"].as_object().unwrap().keys().collect();
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_pause_by_a_person_stays() {
-        let mut live = object(Value::Null);
+        let mut live = object(&Value::Null);
         live["metadata"]["annotations"].as_object_mut().unwrap().shift_remove("platform.example.org/waits-for");
         assert_eq!(applied(&live, &desired())["metadata"]["annotations"]["crossplane.io/paused"], "true");
     }

@@ -337,6 +337,7 @@ mod tests {
             "PlatformSettings base: spec.images.pins.curl: must end in a tag",
             "PlatformSettings lab: spec.release: must be one of 0.1.0",
             "PlatformSettings lab: spec.limit: unknown field, did you mean \"limits\"?",
+            "PlatformSettings lab: spec.holds: only the base, without environments, may hold environments",
         ];
         assert_eq!(faults.len(), expected.len(), "{faults:#?}");
         for (fault, expected) in faults.iter().zip(expected) {

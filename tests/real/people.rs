@@ -10,12 +10,12 @@ use std::process::{Command, Output};
 use realtime_platform_core::parts::plan::Place;
 use realtime_platform_core::settings::pins::Chart;
 use serde_json::{Value, json};
-use support::api_server::{ApiServer, free_ports};
+use support::api_server::{ApiServer, controller_manager};
 use support::chart::{rendered, shipped};
 use support::composed;
 use support::crossplane::write;
 use support::examples::{documents, read};
-use support::tools::{Daemon, Scratch, command, run, said, tool};
+use support::tools::{Daemon, Scratch, run, said, tool};
 use wiring::platform::Platform;
 use wiring::value::Look as _;
 
@@ -106,15 +106,11 @@ const ADMINISTRATOR: &str =
 /// trusts.
 fn signer(server: &ApiServer, scratch: &Scratch) -> Daemon {
     let [_, certificate, key] = server.certificates();
-    let [port] = free_ports();
-    let mut manager = command("kube-controller-manager");
-    manager.args(["--bind-address=127.0.0.1", "--leader-elect=false"]);
-    manager.arg(
-        "--controllers=certificatesigningrequest-signing-controller,certificatesigningrequest-approving-controller",
-    );
+    let controllers =
+        ["certificatesigningrequest-signing-controller", "certificatesigningrequest-approving-controller"];
+    let mut manager = controller_manager(&server.kubeconfig(), &controllers);
     manager.arg(format!("--cluster-signing-cert-file={}", certificate.display()));
     manager.arg(format!("--cluster-signing-key-file={}", key.display()));
-    manager.arg(format!("--secure-port={port}")).arg(format!("--kubeconfig={}", server.kubeconfig().display()));
     Daemon::start(&manager, scratch.path().join("manager.log"))
 }
 

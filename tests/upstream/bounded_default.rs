@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::api_server::{ApiServer, free_ports};
-use support::tools::{Daemon, LIMIT, Scratch, command, run, said, stdout, tool};
+use support::tools::{Daemon, LIMIT, Scratch, command, run, said, stdout, succeed, tool};
 
-use crate::plane::succeed;
 use crate::{Fault, Seen, manifest};
 
 pub const FAULT: Fault = Fault {

@@ -2,9 +2,8 @@
 
 use support::api_server::ApiServer;
 use support::control_plane::NAMESPACE;
-use support::tools::{command, run, said, tool};
+use support::tools::{command, run, said, succeed, tool};
 
-use crate::plane::succeed;
 use crate::{Fault, Seen};
 
 pub const FAULT: Fault = Fault {

@@ -1,8 +1,9 @@
 //! Crossplane up to 2.3 starts one watch per reference of a composite whose kind it does not watch yet, so that each
 //! change of a composed resource is counted as often as the composite has such references.
 
-use crate::plane::{Plane, succeed};
+use crate::plane::Plane;
 use crate::{Fault, Seen};
+use support::tools::succeed;
 
 pub const FAULT: Fault = Fault {
     name: "duplicate-watches",

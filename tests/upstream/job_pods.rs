@@ -4,9 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::tools::{LIMIT, run, said, stdout};
+use support::tools::{LIMIT, run, said, stdout, succeed};
 
-use crate::plane::{controllers, succeed};
+use crate::plane::controllers;
 use crate::provider::Provider;
 use crate::{Fault, Seen};
 
@@ -18,8 +18,8 @@ const WHILE: Duration = Duration::from_secs(15);
 
 fn reproduce() -> Seen {
     let mut provider = Provider::start("provider-kubernetes");
-    let of_jobs = "job-controller,garbage-collector-controller";
-    let _controllers = controllers(&provider.server, provider.scratch.path(), of_jobs);
+    let of_jobs = ["job-controller", "garbage-collector-controller"];
+    let _controllers = controllers(&provider.server, provider.scratch.path(), &of_jobs);
     provider.keep(&provider.server.portable_kubeconfig(None), "default");
     provider.apply("job-pods/provider-config.yaml", None);
     provider.apply("job-pods/object.yaml", None);

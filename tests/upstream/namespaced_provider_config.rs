@@ -4,9 +4,8 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::tools::{LIMIT, run, said};
+use support::tools::{LIMIT, run, said, succeed};
 
-use crate::plane::succeed;
 use crate::provider::Provider;
 use crate::{Fault, Seen, manifest};
 

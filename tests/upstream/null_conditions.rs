@@ -3,9 +3,8 @@
 use std::fs;
 
 use support::api_server::ApiServer;
-use support::tools::{run, said};
+use support::tools::{run, said, succeed};
 
-use crate::plane::succeed;
 use crate::{Fault, Seen, manifest};
 
 pub const FAULT: Fault = Fault {

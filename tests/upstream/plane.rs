@@ -8,11 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::api_server::{ApiServer, free_ports};
+use support::api_server::{ApiServer, controller_manager, free_ports};
 use support::authority::Authority;
 use support::control_plane::{ControlPlane, NAMESPACE};
 use support::server::get;
-use support::tools::{Daemon, LIMIT, Scratch, command, run, said, stdout};
+use support::tools::{Daemon, LIMIT, Scratch, run, said, stdout, succeed};
 
 use crate::manifest;
 
@@ -48,7 +48,7 @@ impl Plane {
         succeed(secret.arg(format!("--from-file={}", client.display())));
         let [port, metrics] = free_ports();
         let (function, _) = serve(scratch.path(), port, Some(&server_files));
-        let collector = controllers(&server, scratch.path(), "garbage-collector-controller");
+        let collector = controllers(&server, scratch.path(), &["garbage-collector-controller"]);
         let flags = ["--debug", "--webhook-enabled=false", &format!("--metrics-port={metrics}")].map(str::to_owned);
         let own = Scratch::new("crossplane");
         let log = own.path().join("crossplane.log");
@@ -95,28 +95,22 @@ impl Plane {
 
     /// An object, or `None` if there is none.
     pub fn object(&self, arguments: &[&str]) -> Option<Value> {
-        let mut kubectl = self.kubectl();
-        let output = run(kubectl.arg("get").args(arguments).args(["--ignore-not-found", "--output=json"]));
-        assert!(output.status.success(), "{}", said(&output));
-        serde_json::from_str(&stdout(&output)).ok()
+        object(&self.control, arguments)
     }
 
     /// Waits until a condition of an object has this status and a message that contains `words`, and returns the message.
-    pub fn message(&mut self, object: &[&str], condition: &str, status: &str, words: &str) -> String {
-        let mut last = String::new();
-        let started = Instant::now();
-        while started.elapsed() < 2 * LIMIT {
-            let found = self.object(object).unwrap_or_default();
+    pub fn message(&mut self, arguments: &[&str], condition: &str, status: &str, words: &str) -> String {
+        self.control.until(&format!("{arguments:?} with {condition}={status} {words}"), |control| {
+            let found = object(control, arguments).unwrap_or_default();
             let conditions = found["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let told = conditions.iter().find(|found| found["type"] == condition);
+            let told = conditions.iter().find(|found| found["type"] == condition && found["status"] == status);
             let message = told.and_then(|told| told["message"].as_str()).unwrap_or_default();
-            if told.is_some_and(|told| told["status"] == status) && message.contains(words) {
-                return message.to_owned();
+            if told.is_some() && message.contains(words) {
+                return Ok(message.to_owned());
             }
-            last = Value::from(conditions).to_string();
-            thread::sleep(Duration::from_millis(200));
-        }
-        panic!("{object:?} never has {condition}={status} {words}: {last}\n{}", self.control.crossplane.last_words());
+            let conditions = Value::from(conditions).to_string();
+            Err(conditions)
+        })
     }
 
     /// Status and reason of the condition by which a composite tells of its circuit.
@@ -156,6 +150,13 @@ impl Plane {
     }
 }
 
+fn object(control: &ControlPlane, arguments: &[&str]) -> Option<Value> {
+    let mut kubectl = control.server.kubectl();
+    let output = run(kubectl.arg("get").args(arguments).args(["--ignore-not-found", "--output=json"]));
+    assert!(output.status.success(), "{}", said(&output));
+    serde_json::from_str(&stdout(&output)).ok()
+}
+
 /// Starts the function in a process of its own, and returns its address: with certificates as Crossplane calls it, or
 /// without as a render does.
 pub fn serve(folder: &Path, port: u16, certificates: Option<&Path>) -> (Daemon, String) {
@@ -176,18 +177,7 @@ pub fn serve(folder: &Path, port: u16, certificates: Option<&Path>) -> (Daemon, 
     (function, address.to_string())
 }
 
-/// kube-controller-manager with the given controllers only, separated by commas.
-pub fn controllers(server: &ApiServer, folder: &Path, names: &str) -> Daemon {
-    let [port] = free_ports();
-    let mut manager = command("kube-controller-manager");
-    manager.args(["--bind-address=127.0.0.1", "--leader-elect=false"]).arg(format!("--controllers={names}"));
-    manager.arg(format!("--secure-port={port}")).arg(format!("--kubeconfig={}", server.kubeconfig().display()));
-    Daemon::start(&manager, folder.join("controllers.log"))
-}
-
-/// Runs a program that must succeed, and returns its output.
-pub fn succeed(command: &mut Command) -> String {
-    let output = run(command);
-    assert!(output.status.success(), "{command:?}: {}", said(&output));
-    stdout(&output)
+/// Starts the given controllers of Kubernetes.
+pub fn controllers(server: &ApiServer, folder: &Path, names: &[&str]) -> Daemon {
+    Daemon::start(&controller_manager(&server.kubeconfig(), names), folder.join("controllers.log"))
 }

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use support::api_server::ApiServer;
 use support::authority::Authority;
 use support::examples::{documents, yaml};
-use support::tools::{Daemon, LIMIT, Scratch, command, run, said, tool};
+use support::tools::{Daemon, LIMIT, Scratch, command, run, said, succeed, tool};
 
 use crate::manifest;
-use crate::plane::succeed;
 
 pub struct Provider {
     // Fields are dropped from top to bottom: the client ends before the server that it calls.

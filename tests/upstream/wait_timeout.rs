@@ -2,9 +2,8 @@
 
 use std::process::Command;
 
-use support::tools::{run, said};
+use support::tools::{run, said, succeed};
 
-use crate::plane::succeed;
 use crate::provider::Provider;
 use crate::{Fault, Seen, manifest};
 

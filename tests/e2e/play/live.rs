@@ -8,10 +8,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::user::User;
-use crate::stage::succeed;
 use support::crossplane::KEY;
 use support::server::binary;
-use support::tools::{run, said, stdout};
+use support::tools::{run, said, stdout, succeed};
 
 /// Composed resources by the name of their claim and their key.
 type Composed = BTreeMap<(String, String), Value>;

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 
 use super::live;
 use super::user::User;
-use crate::stage::succeed;
-use support::tools::{run, said};
+use support::tools::{run, said, succeed};
 
 const LIMIT: Duration = Duration::from_mins(3);
 const PIN: &str = "docker.io/metabase/metabase:v0.0.1";

@@ -11,12 +11,12 @@ use realtime_platform_core::claims::KINDS;
 use serde_json::{Value, json};
 
 use super::book::Book;
-use crate::stage::{Stage, succeed};
+use crate::stage::Stage;
 use support::control_plane::holds;
 use support::crossplane::write;
 use support::examples::{components, documents, read, yaml};
 use support::server::binary;
-use support::tools::{Scratch, run, said, stdout};
+use support::tools::{Scratch, run, said, stdout, succeed};
 
 const BEFOREHAND: &str = "examples/health-realtime-pipeline/beforehand.yaml";
 

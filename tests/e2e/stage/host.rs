@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use super::dial::Dial;
 use super::settings::Settings;
-use super::{identity, kubectl, succeed};
-use support::api_server::{ApiServer, free_ports};
+use super::{identity, kubectl};
+use support::api_server::{ApiServer, controller_manager, free_ports};
 use support::authority::Authority;
 use support::control_plane::{ControlPlane, NAMESPACE};
 use support::examples::{documents, read};
-use support::tools::{Daemon, Scratch, command, tool};
+use support::tools::{Daemon, Scratch, command, succeed, tool};
 
 pub struct Host {
     // Fields are dropped from top to bottom: clients end before the servers that they call.
@@ -43,7 +43,7 @@ impl Host {
         let kubeconfig = server.kubeconfig();
         let controllers =
             ["garbage-collector-controller", "namespace-controller", "clusterrole-aggregation-controller"];
-        let manager = manager(&kubeconfig, &controllers);
+        let manager = controller_manager(&kubeconfig, &controllers);
         let manager = Daemon::start(&manager, logs.join("host-kube-controller-manager.log"));
         let mut kinds = kubectl(&kubeconfig);
         kinds.args(["apply", "--server-side", "--filename"]).arg(tool("crds").join("kubevela"));
@@ -190,14 +190,4 @@ fn usages(port: u16, authority: &Authority) -> Value {
             "sideEffects": "None",
         }],
     })
-}
-
-/// kube-controller-manager with the given controllers only.
-pub fn manager(kubeconfig: &Path, controllers: &[&str]) -> Command {
-    let [port] = free_ports();
-    let mut manager = command("kube-controller-manager");
-    manager.args(["--bind-address=127.0.0.1", "--leader-elect=false"]).arg(format!("--secure-port={port}"));
-    manager.arg(format!("--controllers={}", controllers.join(",")));
-    manager.arg(format!("--kubeconfig={}", kubeconfig.display()));
-    manager
 }

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{kubectl, succeed};
+use super::kubectl;
 use support::api_server::ApiServer;
 use support::control_plane::NAMESPACE;
 use support::crossplane::write;
+use support::tools::succeed;
 
 const ACCOUNT: &str = "crossplane";
 

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::host::manager;
-use super::{kubectl, succeed};
-use support::api_server::{ApiServer, free_ports};
+use super::kubectl;
+use support::api_server::{ApiServer, controller_manager, free_ports};
 use support::crossplane::write;
-use support::tools::{Daemon, Scratch, command};
+use support::tools::{Daemon, Scratch, command, succeed};
 
 /// KWOK's stages: the status changes that it makes to pods and nodes.
 const KUBELET: &str = include_str!("kubelet.yaml");
@@ -41,8 +40,10 @@ impl Inner {
     pub fn start(logs: &Path, folder: &Path) -> Self {
         let server = ApiServer::start_logging("inner-", Some(logs));
         let kubeconfig = server.kubeconfig();
-        let manager =
-            Daemon::start(&manager(&kubeconfig, &CONTROLLERS), logs.join("inner-kube-controller-manager.log"));
+        let manager = Daemon::start(
+            &controller_manager(&kubeconfig, &CONTROLLERS),
+            logs.join("inner-kube-controller-manager.log"),
+        );
         let [port] = free_ports();
         let mut scheduler = command("kube-scheduler");
         scheduler.args(["--bind-address=127.0.0.1", "--leader-elect=false"]).arg(format!("--secure-port={port}"));

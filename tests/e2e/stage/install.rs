@@ -3,12 +3,11 @@
 use serde_json::{Value, json};
 
 use super::host::Host;
-use super::succeed;
 use support::built::{Built, FUNCTION, ORGANISATION};
 use support::control_plane::{NAMESPACE, holds};
 use support::examples::project;
 use support::installation::{configuration, installed, mirror, stand_in, unverified};
-use support::tools::{run, said};
+use support::tools::{run, said, succeed};
 
 /// ManagedResourceActivationPolicy from the install guide. Crossplane's chart brings a policy that activates every
 /// kind; this one is for installations without it.

@@ -26,7 +26,7 @@ pub use settings::Settings;
 use support::api_server::ApiServer;
 use support::built::Built;
 use support::standins;
-use support::tools::{Scratch, command, run, said, stdout};
+use support::tools::{Scratch, command};
 
 /// All running programs, which end when this value is dropped, and the folder of their logs.
 pub struct Stage {
@@ -121,11 +121,4 @@ pub fn kubectl(kubeconfig: &Path) -> Command {
     let mut command = command("kubectl");
     command.env("KUBECONFIG", kubeconfig).env("KUBECACHEDIR", kubeconfig.with_file_name("cache"));
     command
-}
-
-/// Runs a program that must succeed, and returns its output.
-pub fn succeed(command: &mut Command) -> String {
-    let output = run(command);
-    assert!(output.status.success(), "{command:?}: {}", said(&output));
-    stdout(&output)
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::package::trust;
-use support::tools::{Scratch, command, run, said, stdout};
+use support::tools::{Scratch, command, succeed};
 
 pub struct Log {
     scratch: Scratch,
@@ -136,12 +136,6 @@ impl Log {
         fs::write(self.file("bytes"), bytes).unwrap();
         succeed(Command::new("openssl").args(["base64", "-A", "-in"]).arg(self.file("bytes")))
     }
-}
-
-fn succeed(command: &mut Command) -> String {
-    let output = run(command);
-    assert!(output.status.success(), "{command:?}: {}", said(&output));
-    stdout(&output)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,12 +8,12 @@ use std::time::Instant;
 use realtime_platform_core::settings::pins::Chart;
 use serde_json::{Value, json};
 
-use support::api_server::{ApiServer, free_ports};
+use support::api_server::{ApiServer, controller_manager};
 use support::chart::{rendered, shipped};
 use support::composed;
 use support::crossplane::write;
 use support::examples::{documents, read};
-use support::tools::{BEAT, Daemon, LIMIT, Scratch, command, run, said, stdout};
+use support::tools::{BEAT, Daemon, LIMIT, Scratch, run, said, stdout};
 
 /// Verbs that provider-kubernetes uses in the life of an Object.
 const VERBS: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
@@ -27,14 +27,7 @@ fn account(provider: &str) -> String {
 fn crossplane_may_read_namespaces_by_the_role_that_is_applied_before_the_function() {
     let server = ApiServer::start();
     let scratch = Scratch::new("aggregation");
-    let [port] = free_ports();
-    let mut manager = command("kube-controller-manager");
-    manager.args([
-        "--bind-address=127.0.0.1",
-        "--leader-elect=false",
-        "--controllers=clusterrole-aggregation-controller",
-    ]);
-    manager.arg(format!("--secure-port={port}")).arg(format!("--kubeconfig={}", server.kubeconfig().display()));
+    let manager = controller_manager(&server.kubeconfig(), &["clusterrole-aggregation-controller"]);
     let _manager = Daemon::start(&manager, scratch.path().join("manager.log"));
     // ClusterRole as Crossplane's chart creates it.
     let label = json!({"rbac.crossplane.io/aggregate-to-crossplane": "true"});

@@ -254,6 +254,16 @@ fn random_token() -> String {
     format!("{:032x}", u128::from_ne_bytes(bytes))
 }
 
+/// kube-controller-manager with the given controllers only.
+pub fn controller_manager(kubeconfig: &Path, controllers: &[&str]) -> Command {
+    let [port] = free_ports();
+    let mut manager = command("kube-controller-manager");
+    manager.args(["--bind-address=127.0.0.1", "--leader-elect=false"]).arg(format!("--secure-port={port}"));
+    manager.arg(format!("--controllers={}", controllers.join(",")));
+    manager.arg(format!("--kubeconfig={}", kubeconfig.display()));
+    manager
+}
+
 /// Free ports of loopback. All are held open until the last is chosen, so that they differ.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let listeners: [_; N] = std::array::from_fn(|_| TcpListener::bind(("127.0.0.1", 0)));

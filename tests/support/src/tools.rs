@@ -105,6 +105,13 @@ pub fn said(output: &Output) -> String {
     format!("{}{}", stdout(output), String::from_utf8_lossy(&output.stderr))
 }
 
+/// Runs a program that must succeed, and returns its output.
+pub fn succeed(command: &mut Command) -> String {
+    let output = run(command);
+    assert!(output.status.success(), "{command:?}: {}", said(&output));
+    stdout(&output)
+}
+
 /// Schemas of one upstream project: the custom resource definitions of one release.
 #[derive(Debug)]
 pub struct CrdSource {

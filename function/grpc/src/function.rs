@@ -120,12 +120,12 @@ fn accept(request: &Request, composite: &Value, all: &[Value]) -> Response {
     let faults = objects::faults(composite, all);
     if !faults.is_empty() {
         let message = report::faults(&faults);
-        let conditions = vec![report::Condition { truth: Truth::False, ..accepted("Invalid", message) }];
+        let conditions = vec![report::Condition { truth: Truth::False, ..accepted(report::INVALID, message) }];
         return refuse(request, Refused { faults, conditions });
     }
     // Crossplane before 2.4 does not watch other PlatformSettings, which can make these ambiguous.
     let mut answer = Response::to(request, Duration::from_mins(1));
-    answer.conditions.push(condition(accepted("Accepted", "the settings are valid".to_owned())));
+    answer.conditions.push(condition(accepted(report::ACCEPTED, "the settings are valid".to_owned())));
     let state = answer.desired.get_or_insert_default();
     let name = composite.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let exists = request.observed.as_ref().is_some_and(|observed| observed.resources.contains_key(GUARD));

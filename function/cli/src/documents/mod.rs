@@ -2,4 +2,5 @@
 //! these files.
 
 pub mod fault;
+pub mod object;
 pub mod read;

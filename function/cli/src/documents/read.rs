@@ -24,14 +24,6 @@ pub struct Document {
     first_line: usize,
 }
 
-/// Kubernetes objects in one YAML document of kubectl's output: the document itself, or the items of a list.
-pub fn objects(value: &Value) -> Vec<&Value> {
-    match value.get("items").and_then(Value::as_array) {
-        Some(items) => items.iter().flat_map(objects).collect(),
-        None => vec![value],
-    }
-}
-
 impl Document {
     /// Fault at a field of this YAML document, with file and line for the message. An empty `field` means that the
     /// fault concerns the whole document.
@@ -63,6 +55,11 @@ impl Document {
     pub fn first_line(&self) -> usize {
         self.first_line
     }
+}
+
+/// YAML documents of a flag that takes files; `None` if the command line lacks the flag.
+pub fn given<'a>(files: &[PathBuf], documents: &'a [Document]) -> Option<&'a [Document]> {
+    (!files.is_empty()).then_some(documents)
 }
 
 /// YAML documents of all paths on a command line, in the order of the paths, and the faults of files and documents that

@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 
 use super::claim_state::Paused;
 use super::subject::{Judged, Subject, Subjects};
-use crate::documents::read::{Document, objects};
+use crate::documents::object::{is_paused, objects, text};
+use crate::documents::read::Document;
 
 /// Observed state of the cluster, which the command `explain` reads from the output of kubectl.
 #[derive(Clone, Debug, Default)]
@@ -129,7 +130,7 @@ impl Seen {
         let is_claim = kind == asked.kind.claim
             && name == asked.claim.name
             && text(object, "/metadata/namespace") == asked.claim.namespace;
-        if (is_composite || is_claim) && text(object, "/metadata/annotations/crossplane.io~1paused") == "true" {
+        if (is_composite || is_claim) && is_paused(object) {
             self.paused.push(Paused { is_claim, name: format!("{kind} {name}") });
         }
         if is_claim {
@@ -245,8 +246,4 @@ fn refs(composite: &Value) -> Vec<(String, String)> {
 
 fn key(object: &Value) -> Option<&str> {
     object.pointer("/metadata/annotations/crossplane.io~1composition-resource-name").and_then(Value::as_str)
-}
-
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

@@ -116,8 +116,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     faults.extend(gathered.faults);
     let (settings, unreadable) = read::documents(&args.settings, stdin);
     faults.extend(unreadable);
-    let settings = (!args.settings.is_empty()).then_some(settings.as_slice());
-    let inputs = Inputs::of(&input, settings, &mut faults);
+    let inputs = Inputs::of(&input, read::given(&args.settings, &settings), &mut faults);
     let mut warnings = gathered.warnings;
     let subjects = Subjects::of(gathered.asked, &inputs, &mut faults);
     warnings.extend(subjects.warnings.iter().cloned());

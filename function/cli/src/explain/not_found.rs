@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::cluster::{Cluster, Seen};
 use super::subject::{Subject, Subjects};
 use crate::documents::fault::Located;
-use crate::documents::read::{Document, objects};
+use crate::documents::object::objects;
+use crate::documents::read::Document;
 
 /// Command that writes all objects that the command `explain` needs into one file: kubectl's category `crossplane` has
 /// claims, composites and composed resources. The command is one line, so that users can copy it from a message.

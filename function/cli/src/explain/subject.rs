@@ -3,6 +3,7 @@
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Plan;
 use realtime_platform_core::progress::{Progress, Refused};
+use realtime_platform_core::settings::Settings;
 
 use crate::documents::fault::Located;
 use crate::preview::collect::Asked;
@@ -24,6 +25,7 @@ pub struct Subjects<'a> {
 pub struct Subject<'a> {
     pub asked: Asked<'a>,
     pub inputs: &'a Inputs,
+    pub settings: Settings,
     pub environment: Option<String>,
     pub former_lock: Option<String>,
     pub plan: Plan,
@@ -36,23 +38,16 @@ impl<'a> Subjects<'a> {
         let mut all: Vec<Subject> = Vec::new();
         let mut warnings = Vec::new();
         for asked in asked {
-            let settings = match inputs.settings(&asked) {
-                Ok(applied) => applied.settings,
-                Err(wrong) => {
-                    faults.extend(wrong);
-                    continue;
-                }
-            };
-            match asked.examine(&settings) {
+            match inputs.examine(&asked) {
                 Ok(None) => warnings.extend(asked.later(false)),
                 // The user's files may contain the same claim twice: as an object, and as a component of an
                 // Application. The command `explain` ignores the second one.
                 Ok(Some(_)) if all.iter().any(|other| other.is(asked.kind.claim, &asked.claim)) => {}
-                Ok(Some(composed)) => {
+                Ok(Some((composed, settings))) => {
                     warnings.extend(asked.later(true));
                     let environment = composed.consumer.map(|consumer| consumer.environment);
                     let former_lock = composed.lock_target.former_lock;
-                    all.push(Subject { asked, inputs, environment, former_lock, plan: composed.plan });
+                    all.push(Subject { asked, inputs, settings, environment, former_lock, plan: composed.plan });
                 }
                 Err(wrong) => faults.extend(wrong),
             }

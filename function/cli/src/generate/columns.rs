@@ -25,11 +25,11 @@ const MORE: [Column; 2] = [
 /// All columns of `kubectl get` for one kind of claim: the columns that every kind has, then the kind's own, and last
 /// the further columns that only `-o wide` prints.
 pub fn columns(own: &[Column]) -> Vec<CustomResourceColumnDefinition> {
-    STATE.iter().chain(own).chain(&MORE).map(definition).collect()
+    STATE.iter().chain(own).chain(&MORE).map(column).collect()
 }
 
 /// Column as a CompositeResourceDefinition has it.
-pub fn definition(column: &Column) -> CustomResourceColumnDefinition {
+pub fn column(column: &Column) -> CustomResourceColumnDefinition {
     CustomResourceColumnDefinition {
         name: column.name.to_owned(),
         type_: "string".to_owned(),

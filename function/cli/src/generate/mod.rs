@@ -193,9 +193,7 @@ fn images() -> String {
 
 /// Text of the Composition for a kind of claim, with a comment on the two places for settings.
 fn of_claim(composition: &impl Serialize) -> anyhow::Result<String> {
-    let text = yaml(composition)?;
-    let (mark, rest) = text.split_once('\n').unwrap_or((&text, ""));
-    Ok(format!("{mark}\n{SETTINGS}\n{rest}"))
+    Ok(format!("# {MARK}\n{SETTINGS}\n{}", yaml::document(composition)?))
 }
 
 fn yaml(object: &impl Serialize) -> anyhow::Result<String> {

@@ -9,31 +9,31 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use realtime_platform_core::claims::{DeletePolicy, Kind};
-use realtime_platform_core::kinds::{Custom, Named, Spec};
+use realtime_platform_core::kinds::{Custom, Named};
 use realtime_platform_core::parts::owner::DOMAIN;
 use realtime_platform_core::settings::objects;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::generate::columns::{columns, definition};
+use crate::generate::columns::{column, columns};
 
 /// Version of the platform's API group in which all claims and composites are served.
 pub const VERSION: &str = "v1alpha1";
 
+/// Spec of a CompositeResourceDefinition of either API version: `v1` has claims, and `v2` has a scope.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CompositeResourceDefinition {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'static str>,
     group: &'static str,
     names: CustomResourceDefinitionNames,
-    claim_names: CustomResourceDefinitionNames,
-    default_composite_delete_policy: DeletePolicy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_names: Option<CustomResourceDefinitionNames>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_composite_delete_policy: Option<DeletePolicy>,
     default_composition_ref: Named,
     versions: [Version; 1],
-}
-
-impl Spec for CompositeResourceDefinition {
-    const API_VERSION: &'static str = "apiextensions.crossplane.io/v1";
-    const KIND: &'static str = "CompositeResourceDefinition";
 }
 
 #[derive(Debug, Serialize)]
@@ -54,75 +54,55 @@ pub struct Schema {
     pub root: Value,
 }
 
+/// CompositeResourceDefinition for a kind of claim and its composite.
 pub fn xrd(kind: &Kind) -> Custom<CompositeResourceDefinition> {
     let description = kind.describe();
-    let names = names(kind.composite, None);
-    let name = format!("{}.{DOMAIN}", names.plural);
-    CompositeResourceDefinition {
+    let definition = CompositeResourceDefinition {
+        scope: None,
         group: DOMAIN,
-        names,
-        claim_names: self::names(kind.claim, Some(kind.short_name)),
-        default_composite_delete_policy: kind.delete_policy,
+        names: names(kind.composite, None),
+        claim_names: Some(names(kind.claim, Some(kind.short_name))),
+        default_composite_delete_policy: Some(kind.delete_policy),
         default_composition_ref: Named::new(kind.definition),
-        versions: [Version {
-            name: VERSION,
-            served: true,
-            referenceable: true,
-            additional_printer_columns: columns(description.columns),
-            schema: Schema { root: root(description.spec, description.status) },
-        }],
-    }
-    .named(ObjectMeta { name: Some(name), ..ObjectMeta::default() })
+        versions: [version(columns(description.columns), root(description.spec, description.status))],
+    };
+    named("apiextensions.crossplane.io/v1", definition)
 }
 
 /// CompositeResourceDefinition for PlatformSettings: composites of the whole cluster, without claims.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ScopedDefinition {
-    scope: &'static str,
-    group: &'static str,
-    names: CustomResourceDefinitionNames,
-    default_composition_ref: Named,
-    versions: [Version; 1],
-}
-
-impl Spec for ScopedDefinition {
-    const API_VERSION: &'static str = "apiextensions.crossplane.io/v2";
-    const KIND: &'static str = "CompositeResourceDefinition";
-}
-
-pub fn of_settings() -> Custom<ScopedDefinition> {
-    let singular = objects::KIND.to_lowercase();
-    let names = CustomResourceDefinitionNames {
-        plural: singular.clone(),
-        singular: Some(singular.clone()),
-        ..names(objects::KIND, Some(objects::SHORT_NAME))
-    };
-    ScopedDefinition {
-        scope: "Cluster",
+pub fn of_settings() -> Custom<CompositeResourceDefinition> {
+    let columns = objects::COLUMNS.iter().map(column).collect();
+    let definition = CompositeResourceDefinition {
+        scope: Some("Cluster"),
         group: DOMAIN,
-        names,
+        names: names(objects::KIND, Some(objects::SHORT_NAME)),
+        claim_names: None,
+        default_composite_delete_policy: None,
         default_composition_ref: Named::new(objects::NAME),
-        versions: [Version {
-            name: VERSION,
-            served: true,
-            referenceable: true,
-            additional_printer_columns: objects::COLUMNS.iter().map(definition).collect(),
-            schema: Schema { root: root(objects::schema(), json!({"type": "object"})) },
-        }],
-    }
-    .named(ObjectMeta { name: Some(format!("{singular}.{DOMAIN}")), ..ObjectMeta::default() })
+        versions: [version(columns, root(objects::schema(), json!({"type": "object"})))],
+    };
+    named("apiextensions.crossplane.io/v2", definition)
+}
+
+fn version(additional_printer_columns: Vec<CustomResourceColumnDefinition>, root: Value) -> Version {
+    Version { name: VERSION, served: true, referenceable: true, additional_printer_columns, schema: Schema { root } }
+}
+
+fn named(api_version: &'static str, spec: CompositeResourceDefinition) -> Custom<CompositeResourceDefinition> {
+    let name = format!("{}.{DOMAIN}", spec.names.plural);
+    let metadata = ObjectMeta { name: Some(name), ..ObjectMeta::default() };
+    Custom { api_version, kind: "CompositeResourceDefinition", metadata, spec }
 }
 
 /// Plural, singular and short names of a kind, as the kind's CompositeResourceDefinition or CustomResourceDefinition
-/// needs them.
+/// needs them. A kind whose name is a plural, such as PlatformSettings, has one name for both.
 pub fn names(kind: &str, short_name: Option<&str>) -> CustomResourceDefinitionNames {
     let singular = kind.to_lowercase();
     CustomResourceDefinitionNames {
         categories: Some(vec!["crossplane".to_owned(), "platform".to_owned()]),
         kind: kind.to_owned(),
         list_kind: None,
-        plural: format!("{singular}s"),
+        plural: format!("{}s", singular.trim_end_matches('s')),
         short_names: short_name.map(|name| vec![name.to_owned()]),
         singular: Some(singular),
     }

@@ -4,6 +4,7 @@
 use realtime_platform_core::kinds::{Spec, helm, kubernetes};
 use realtime_platform_core::parts::owner::DOMAIN;
 use realtime_platform_core::parts::plan::{PAUSED, waits_for};
+use realtime_platform_core::text::json::merge;
 use serde_json::{Map, Value};
 
 /// Beginning of the field manager with which Crossplane applies composed resources. The rest is a hash of the composite
@@ -60,6 +61,8 @@ pub fn has_managers(live: &Value) -> bool {
 pub fn applied(live: &Value, desired: &Value) -> Value {
     let mut after = stripped(live);
     let desired = completed(desired, live);
+    // Server-side apply merges so where a schema says nothing else. No field of a composed resource that the function sets
+    // is a list with keys.
     merge(&mut after, &desired);
     if has_managers(live) {
         let (own, others): (Vec<&Value>, Vec<&Value>) = managers(live).partition(|entry| is_own(entry));
@@ -104,24 +107,6 @@ fn put(at: &mut Value, path: &[&str], value: &Value) {
                 put(fields.entry(*step).or_insert_with(|| Value::Object(Map::new())), rest, value);
             }
         }
-    }
-}
-
-/// Merges applied fields as server-side apply does where a schema says nothing else: objects field by field, and lists
-/// as a whole. No field of a composed resource that the function sets is a list with keys.
-fn merge(below: &mut Value, above: &Value) {
-    match (below, above) {
-        (Value::Object(below), Value::Object(above)) => {
-            for (name, value) in above {
-                match below.get_mut(name) {
-                    Some(field) => merge(field, value),
-                    None => {
-                        below.insert(name.clone(), value.clone());
-                    }
-                }
-            }
-        }
-        (below, above) => *below = above.clone(),
     }
 }
 

@@ -3,10 +3,10 @@
 use std::mem;
 
 use realtime_platform_core::claims::KINDS;
-use realtime_platform_core::parts::plan::PAUSED;
 use serde_json::Value;
 
-use super::surroundings::{Surroundings, is_of, text};
+use super::surroundings::{Surroundings, is_of};
+use crate::documents::object::{is_paused, text};
 use crate::preview::collect::Asked;
 
 /// Claims without a second one of the same kind, namespace and name, in the order in which a platform is built.
@@ -32,8 +32,7 @@ pub fn standing<'a>(asked: Vec<Asked<'a>>, surroundings: &Surroundings) -> Vec<A
                 && text(object, "/metadata/namespace") == asked.claim.namespace
         };
         let found = surroundings.objects.iter().map(|(_, object)| *object).find(|object| is_it(object));
-        let annotations = found.and_then(|object| object.pointer("/metadata/annotations"));
-        annotations.and_then(|annotations| annotations.get(PAUSED)).is_none_or(|paused| paused != "true")
+        !found.is_some_and(is_paused)
     };
     let (followed, paused): (Vec<_>, Vec<_>) = claims.into_iter().partition(is_followed);
     once(followed.into_iter().chain(composites).chain(paused).collect())

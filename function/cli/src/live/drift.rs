@@ -4,6 +4,7 @@
 //! The object is known as provider-kubernetes saw it last, in the status of its Object. The provider sets back what it
 //! sees, so that drift stays in the status only where the provider cannot or must not write.
 
+use realtime_platform_core::life::observed::provider_lags;
 use realtime_platform_core::schema::size::{Bytes, Cpu};
 use serde_json::{Map, Value};
 
@@ -17,23 +18,14 @@ const AMOUNTS: [&str; 5] = ["requests", "limits", "hard", "capacity", "sizeLimit
 /// the cluster as the old one, the value in the manifest as the new one. Empty for a resource of another kind, and while
 /// the provider has not seen the newest manifest.
 pub fn drift(live: &Value) -> Vec<Change> {
+    // While the provider lags, a difference is the change of the manifest itself.
     let manifests = live.pointer("/spec/forProvider/manifest").zip(live.pointer("/status/atProvider/manifest"));
-    let Some((applied, found)) = manifests.filter(|_| !lags(live)) else { return Vec::new() };
+    let Some((applied, found)) = manifests.filter(|_| !provider_lags(&live)) else { return Vec::new() };
     let (mut applied, mut found) = (applied.clone(), found.clone());
     hide(&mut applied);
     hide(&mut found);
     let seen = projected(&applied, Some(&found), Within::Other).unwrap_or_else(|| Value::Object(Map::new()));
     fields::changes(&seen, &applied)
-}
-
-/// Whether the provider has not reconciled the newest generation of a managed resource. A difference is then the change
-/// of the manifest itself.
-fn lags(live: &Value) -> bool {
-    let conditions = live.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
-    let synced = conditions.into_iter().find(|one| one.get("type").is_some_and(|kind| kind == "Synced"));
-    let observed = synced.and_then(|synced| synced.get("observedGeneration")?.as_i64());
-    let generation = live.pointer("/metadata/generation").and_then(Value::as_i64);
-    observed.zip(generation).is_some_and(|(observed, generation)| observed < generation)
 }
 
 /// Kind of field that holds a value of a manifest.

@@ -50,10 +50,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         documents
     };
     let (documents, input, settings) = (read(&args.files), read(&args.input), read(&args.settings));
-    let given = Given {
-        input: (!args.input.is_empty()).then_some(input.as_slice()),
-        settings: (!args.settings.is_empty()).then_some(settings.as_slice()),
-    };
+    let given = Given { input: read::given(&args.input, &input), settings: read::given(&args.settings, &settings) };
     let surroundings = Surroundings::of(&observed);
     let mut found = Found::default();
     let source = if args.files.is_empty() { &observed } else { &documents };
@@ -202,15 +199,8 @@ impl<'a> Found<'a> {
         }
         match subject.judged(seen, cluster) {
             Ok(progress) => {
-                let settings = subject.inputs.settings(&subject.asked).map(|applied| applied.settings);
                 let present = present.filter(|_| stands);
-                let claim = plan::Claim {
-                    asked: subject.asked,
-                    present,
-                    composite,
-                    seen,
-                    settings: settings.unwrap_or_default(),
-                };
+                let claim = plan::Claim { asked: subject.asked, present, composite, seen, settings: subject.settings };
                 self.versions.push(Versions::of(claim, progress));
             }
             Err(Refused { faults, .. }) => {

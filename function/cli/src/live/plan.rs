@@ -2,14 +2,14 @@
 //! Crossplane has applied the answer of the function.
 
 use realtime_platform_core::life::hold::ResourceState;
-use realtime_platform_core::parts::plan::{PAUSED, Place, Ready, Resource};
+use realtime_platform_core::parts::plan::{Place, Ready, Resource};
 use realtime_platform_core::progress::{Progress, Stage};
 use realtime_platform_core::settings::Settings;
 use serde_json::Value;
 
 use super::apply::{applied, stripped};
 use super::drift::drift;
-use super::surroundings::text;
+use crate::documents::object::{is_paused, text};
 use crate::explain::cluster::Seen;
 use crate::preview::claim::Shown;
 use crate::preview::collect::Asked;
@@ -118,10 +118,6 @@ fn status(composite: Option<&Value>, [before, after]: [&Value; 2]) -> Value {
     let fields = composite.get("status").and_then(Value::as_object).into_iter().flatten();
     let shown = fields.filter(|(name, _)| is_shown(name)).map(|(name, value)| (name.clone(), value.clone()));
     Value::Object(shown.collect())
-}
-
-fn is_paused(object: &Value) -> bool {
-    object.pointer("/metadata/annotations").and_then(|found| found.get(PAUSED)).is_some_and(|paused| paused == "true")
 }
 
 fn called(object: &Value) -> String {

@@ -7,7 +7,8 @@ use realtime_platform_core::settings::objects::{KIND, REQUIREMENT};
 use serde_json::Value;
 
 use crate::documents::fault::Located;
-use crate::documents::read::{Document, objects};
+use crate::documents::object::{objects, text};
+use crate::documents::read::Document;
 use crate::explain::not_found::OBSERVE;
 use crate::preview::collect::Asked;
 use crate::preview::inputs::Inputs;
@@ -115,8 +116,4 @@ fn passes_settings(composition: &Value) -> bool {
 
 pub fn is_of(object: &Value, kind: &str) -> bool {
     object.get("kind").is_some_and(|found| found == kind)
-}
-
-pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

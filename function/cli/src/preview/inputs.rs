@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use realtime_platform_core::claims::{API_VERSION, Kind};
+use realtime_platform_core::claims::{API_VERSION, Composed, Kind};
 use realtime_platform_core::schema::fault::Fault;
 use realtime_platform_core::settings::applied::{Applied, Sources, Subject};
 use realtime_platform_core::settings::objects::KIND;
@@ -12,9 +12,11 @@ use serde_json::{Map, Value};
 
 use super::collect::Asked;
 use crate::documents::fault::Located;
-use crate::documents::read::{Document, objects};
+use crate::documents::object::objects;
+use crate::documents::read::Document;
 
 /// Platform team's settings in a preview: the function's input for each kind of claim, and PlatformSettings above it.
+#[derive(Clone)]
 pub struct Inputs {
     otherwise: Value,
     by_composite: BTreeMap<String, Value>,
@@ -57,6 +59,11 @@ impl Inputs {
         Self { otherwise: otherwise.or(alone).unwrap_or_else(empty), by_composite, objects }
     }
 
+    /// The same input with the PlatformSettings in these YAML documents, whose faults are added to `faults`.
+    pub fn with(&self, settings: &[Document], faults: &mut Vec<Located>) -> Self {
+        Self { objects: Some(platform_settings(settings, faults)), ..self.clone() }
+    }
+
     /// These settings above PlatformSettings that a cluster has. Those in the files of `--settings` take the place of
     /// the cluster's with the same name.
     #[must_use]
@@ -73,11 +80,16 @@ impl Inputs {
         self
     }
 
-    /// Settings that apply to a claim in the user's files, or the faults for which the function would refuse the claim.
-    pub fn settings(&self, asked: &Asked) -> Result<Applied, Vec<Located>> {
+    /// Result of composing a claim in the user's files with the settings that apply to it, as [`Asked::examine`] returns
+    /// it, and these settings.
+    pub fn examine(&self, asked: &Asked) -> Result<Option<(Composed, Settings)>, Vec<Located>> {
         let subject = Subject { environment: asked.kind.environment_of(&asked.spec), status: asked.status };
-        self.applied(asked.kind, &subject)
-            .map_err(|faults| faults.into_iter().map(|fault| asked.document.fault("", fault.to_string())).collect())
+        let located = |fault: Fault| asked.document.fault("", fault.to_string());
+        let settings = match self.applied(asked.kind, &subject) {
+            Ok(applied) => applied.settings,
+            Err(faults) => return Err(faults.into_iter().map(located).collect()),
+        };
+        Ok(asked.examine(&settings)?.map(|composed| (composed, settings)))
     }
 
     /// Settings that apply to a claim, or the faults for which the function would refuse the claim. Without the option

@@ -17,7 +17,7 @@ use self::difference::Difference;
 use self::inputs::Inputs;
 use self::model::Preview;
 use self::notice::Notice;
-use crate::documents::read::{self, Document};
+use crate::documents::read;
 use crate::terminal;
 
 mod across_claims;
@@ -118,7 +118,8 @@ pub struct Args {
 }
 
 impl Args {
-    /// Whether the command compares the previewed files with an older version, or the settings with older ones.
+    /// Whether the command line asks for a comparison: of the previewed files with an older version or with a cluster, or
+    /// of the settings with older ones.
     fn compares(&self) -> bool {
         self.diff.is_some() || !self.settings_before.is_empty() || self.is_live()
     }
@@ -216,17 +217,17 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     let (input, mut faults) = read::documents(&args.input, stdin);
     let (documents, unreadable) = read::documents(&args.files, stdin);
     faults.extend(unreadable);
-    let mut read = |files: &[PathBuf]| {
+    let mut read_all = |files: &[PathBuf]| {
         let (documents, unreadable) = read::documents(files, stdin);
         faults.extend(unreadable);
         documents
     };
-    let replaced = read(args.diff.as_slice());
-    let (settings, settings_before) = (read(&args.settings), read(&args.settings_before));
-    let inputs = Inputs::of(&input, given(&args.settings, &settings), &mut faults);
+    let replaced = read_all(args.diff.as_slice());
+    let (settings, settings_before) = (read_all(&args.settings), read_all(&args.settings_before));
+    let inputs = Inputs::of(&input, read::given(&args.settings, &settings), &mut faults);
     let preview = Preview::of(&documents, &inputs, &mut faults);
-    let inputs_before = match given(&args.settings_before, &settings_before) {
-        Some(before) => &Inputs::of(&input, Some(before), &mut faults),
+    let inputs_before = match read::given(&args.settings_before, &settings_before) {
+        Some(before) => &inputs.with(before, &mut faults),
         None => &inputs,
     };
     let former = args.compares().then(|| {
@@ -261,11 +262,6 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(outcome),
         written => written.map(|()| outcome),
     }
-}
-
-/// YAML documents of a flag that takes files; `None` if the command line lacks the flag.
-fn given<'a>(files: &[PathBuf], documents: &'a [Document]) -> Option<&'a [Document]> {
-    (!files.is_empty()).then_some(documents)
 }
 
 fn tell(

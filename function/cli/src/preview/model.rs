@@ -38,15 +38,8 @@ impl<'a> Preview<'a> {
         let mut known = HashMap::new();
         for asked in gathered.asked {
             of_files.extend(inputs.left_aside(&asked));
-            let settings = match inputs.settings(&asked) {
-                Ok(applied) => applied.settings,
-                Err(wrong) => {
-                    faults.extend(wrong);
-                    continue;
-                }
-            };
-            match asked.examine(&settings) {
-                Ok(Some(composed)) => {
+            match inputs.examine(&asked) {
+                Ok(Some((composed, settings))) => {
                     of_files.extend(asked.later(true));
                     add(&mut claims, &mut known, Shown { asked, composed, settings }, faults);
                 }

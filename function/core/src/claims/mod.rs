@@ -13,6 +13,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::claims::between::changes;
 use crate::parts::owner::Claim;
 use crate::parts::plan::Phase;
 use crate::schema::Checker;
@@ -54,8 +55,8 @@ pub struct Kind {
     pub definition: &'static str,
     /// Short name of the claim's kind for `kubectl get`.
     pub short_name: &'static str,
-    /// Fields of the spec with the name of the claim's environment: the first that the author sets counts.
-    environment: &'static [&'static str],
+    /// Field of a spec with the name of the claim's environment.
+    environment: fn(&Value) -> Option<&Value>,
     /// Phases of one kind of claim, in the order in which users read of them.
     pub phases: &'static [Phase],
     describe: fn() -> Description,
@@ -95,7 +96,7 @@ pub static KINDS: [Kind; 3] = [
         composite: "XVClusterEnvironment",
         definition: "vcluster-environment",
         short_name: "vce",
-        environment: &["name"],
+        environment: |spec| spec.get("name"),
         phases: vcluster_environment::Environment::PHASES,
         describe: describe::<vcluster_environment::Environment>,
         checker: &ENVIRONMENT,
@@ -107,7 +108,7 @@ pub static KINDS: [Kind; 3] = [
         composite: "XRealtimeSystem",
         definition: "realtime-system",
         short_name: "rts",
-        environment: &["environment", "namespace"],
+        environment: changes::environment,
         phases: realtime_system::RealtimeSystem::PHASES,
         describe: describe::<realtime_system::RealtimeSystem>,
         checker: &REALTIME_SYSTEM,
@@ -119,7 +120,7 @@ pub static KINDS: [Kind; 3] = [
         composite: "XIotBroker",
         definition: "iot-broker",
         short_name: "iotb",
-        environment: &["environment", "namespace"],
+        environment: changes::environment,
         phases: iot_broker::IotBroker::PHASES,
         describe: describe::<iot_broker::IotBroker>,
         checker: &BROKER,
@@ -147,8 +148,7 @@ impl Kind {
 
     /// Name of a claim's environment, by the claim's spec; empty where the spec names none.
     pub fn environment_of<'a>(&self, spec: &'a Value) -> &'a str {
-        let named = self.environment.iter().find_map(|field| spec.get(field));
-        named.and_then(Value::as_str).unwrap_or_default()
+        (self.environment)(spec).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Schemas and printer columns of one kind of claim.

@@ -205,12 +205,7 @@ fn is_deleted(seen: &impl Look) -> bool {
 /// Reason why the observed status of a composed resource is from before the last change: the provider or the controller
 /// has not taken up the change.
 fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
-    let number = |path: &[&str]| seen.field(path).and_then(|number| number.as_i64());
-    let is_behind =
-        |noted: Option<i64>, now: &[&str]| noted.is_some_and(|noted| number(now).is_some_and(|now| noted < now));
-    // Providers record the observed generation of a managed resource in the condition `Synced`, and mostly not in
-    // `Ready`.
-    if is_behind(synced.and_then(|synced| synced.observed_generation), &["metadata", "generation"]) {
+    if is_before_change(synced, seen) {
         return Some("its provider has not taken up the last change yet");
     }
     let status = ["status", "atProvider", "manifest", "status"];
@@ -222,9 +217,28 @@ fn lag(synced: Option<&Condition>, seen: &impl Look) -> Option<&'static str> {
         let version = seen.field(&inside("syncedResourceVersion"))?;
         version.as_str()?.split_once('-')?.0.parse().ok()
     };
-    let inner = number(&inside("observedGeneration")).or_else(pushed);
-    is_behind(inner, &["status", "atProvider", "manifest", "metadata", "generation"])
+    let inner = number(&inside("observedGeneration"), seen).or_else(pushed);
+    is_behind(inner, &["status", "atProvider", "manifest", "metadata", "generation"], seen)
         .then_some("its controller has not taken up the last change yet")
+}
+
+/// Whether the provider of a composed resource has not reconciled the newest generation of the resource yet.
+pub fn provider_lags(seen: &impl Look) -> bool {
+    is_before_change(seen.condition(OWN, "Synced").as_ref(), seen)
+}
+
+/// As [`provider_lags`], with the condition `Synced` of the resource. Providers record the observed generation of a
+/// managed resource in this condition, and mostly not in `Ready`.
+fn is_before_change(synced: Option<&Condition>, seen: &impl Look) -> bool {
+    is_behind(synced.and_then(|synced| synced.observed_generation), &["metadata", "generation"], seen)
+}
+
+fn is_behind(noted: Option<i64>, now: &[&str], seen: &impl Look) -> bool {
+    noted.is_some_and(|noted| number(now, seen).is_some_and(|now| noted < now))
+}
+
+fn number(path: &[&str], seen: &impl Look) -> Option<i64> {
+    seen.field(path).and_then(|number| number.as_i64())
 }
 
 /// Helm's description of a release that is not deployed, as provider-helm reports it: the reason why the Release is not

@@ -4,13 +4,14 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::Settings;
 use super::objects::{Checked, Found, KIND, REQUIREMENT};
 use super::pattern;
 use crate::schema::fault::Fault;
+use crate::text::json::merge;
 
 /// Sources of the settings in one call of the function.
 #[derive(Clone, Copy, Debug)]
@@ -65,16 +66,17 @@ impl Applied {
 
     /// Settings that apply to a claim, or every fault for which the claim must not be composed.
     pub fn to(subject: &Subject, sources: &Sources) -> Result<Self, Vec<Fault>> {
-        let of_input = Settings::read(sources.input.clone());
+        let (of_input, mut faults) = match Settings::read(sources.input.clone()) {
+            Ok(settings) => (settings, Vec::new()),
+            Err(faults) => (Settings::default(), faults),
+        };
         let Some(objects) = sources.objects else {
-            let mut faults = of_input.as_ref().err().cloned().unwrap_or_default();
             faults.extend(subject.noted().next().map(not_passed));
-            return if faults.is_empty() { of_input.map(Self::of_input) } else { Err(faults) };
+            return if faults.is_empty() { Ok(Self::of_input(of_input)) } else { Err(faults) };
         };
         let all: Vec<Found> = objects.iter().map(Found::of).collect();
         let bases: Vec<&Found> = all.iter().filter(|found| found.is_base()).collect();
         let matching: Vec<&Found> = all.iter().filter(|found| found.matches(subject.environment)).collect();
-        let mut faults = of_input.as_ref().err().cloned().unwrap_or_default();
         faults.extend(subject.noted().filter(|name| all.iter().all(|found| found.name != *name)).map(gone));
         faults.extend(ambiguous(&bases, "all environments"));
         faults.extend(ambiguous(&matching, &format!("environment {}", subject.environment)));
@@ -85,12 +87,11 @@ impl Applied {
                 Err(wrong) => faults.extend(wrong),
             }
         }
-        let settings = match of_input {
-            Ok(settings) if faults.is_empty() => settings,
-            _ => return Err(faults),
-        };
+        if !faults.is_empty() {
+            return Err(faults);
+        }
         if chosen.is_empty() {
-            return Ok(Self::of_input(settings));
+            return Ok(Self::of_input(of_input));
         }
         Self::merged(subject, sources.input, &chosen)
     }
@@ -158,19 +159,6 @@ fn without_head(input: &Value) -> Value {
     let mut fields = input.as_object().cloned().unwrap_or_default();
     fields.retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind" | "metadata"));
     Value::Object(fields)
-}
-
-/// Merges the fields of one object of settings into another: nested objects field by field, and any other value, also a
-/// list, as a whole.
-fn merge(below: &mut Value, above: &Value) {
-    match (below, above) {
-        (Value::Object(below), Value::Object(above)) => {
-            for (name, value) in above {
-                merge(below.entry(name).or_insert_with(|| Value::Object(Map::new())), value);
-            }
-        }
-        (below, above) => *below = above.clone(),
-    }
 }
 
 fn digest(fields: &Value, release: Option<&str>) -> String {

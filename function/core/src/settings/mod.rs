@@ -99,10 +99,15 @@ impl Settings {
         }
         if !faults.is_empty() {
             return Err(with_further(faults, |way| {
-                let mended = serde_json::from_value(INPUT.mended(&fields, way)).ok();
-                mended.and_then(|input| Self::check_at(input, root).err()).unwrap_or_default()
+                Self::of_formed(INPUT.mended(&fields, way), root).err().unwrap_or_default()
             }));
         }
+        Self::of_formed(fields, root)
+    }
+
+    /// Settings of the platform team from fields that fit the schema, or the faults against the rules that no schema can
+    /// express.
+    pub(crate) fn of_formed(fields: Value, root: &str) -> Result<Self, Vec<Fault>> {
         let input = serde_json::from_value(fields)
             .map_err(|error| vec![Fault::new(root, format!("cannot be read: {error}"))])?;
         Self::check_at(input, root)

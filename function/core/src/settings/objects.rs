@@ -254,7 +254,7 @@ fn ruled(spec: Value, root: &str) -> Result<Checked, Vec<Fault>> {
         let message = format!("this function holds no pins of {release}: must be one of {known}");
         faults.push(Fault::new(join(root, &Step::Field("release")), message));
     }
-    faults.extend(Settings::of_fields(fields.clone(), root).err().unwrap_or_default());
+    faults.extend(Settings::of_formed(fields.clone(), root).err().unwrap_or_default());
     if faults.is_empty() { Ok(Checked { scope, fields }) } else { Err(faults) }
 }
 

@@ -22,12 +22,12 @@ pub enum Refused {
 enum Message {
     Request,
     State,
-    /// Kind of nested message in the bytes of a request: an entry of the map of observed composed resources, with the key
-    /// of a resource and the resource itself, which are counted before the request is decoded.
+    /// Entry of the map of observed or desired composed resources in the bytes of a request: the key of a resource, and
+    /// the resource itself.
     Named,
     Resource,
-    /// Kind of nested message in the bytes of a request: an entry of the map of required resources, with the name of a
-    /// requirement and the resources that Crossplane found for it.
+    /// Entry of the map of required resources in the bytes of a request: the name of a requirement, and the resources
+    /// that Crossplane found for it.
     Found,
     Resources,
 }

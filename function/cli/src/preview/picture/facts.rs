@@ -8,8 +8,9 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use realtime_platform_core::kinds::istio::VirtualService;
 use serde_json::Value;
 
-use super::parts::{self, Part, text};
+use super::parts::{self, Part};
 use super::reading::{Labels, items, read, selects};
+use crate::documents::object::text;
 use crate::preview::claim::Cluster;
 
 /// Kubernetes Service of a part in the platform picture, from a manifest or from a Helm chart whose values name it.

@@ -9,8 +9,9 @@ use realtime_platform_core::text::yaml;
 
 use super::arrows::{Arrow, End, Layer};
 use super::model::Picture;
-use super::parts::{self, Part, text};
+use super::parts::{self, Part};
 use super::svg::{self, For, LAYERS, escape, part_id};
+use crate::documents::object::text;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

@@ -9,6 +9,7 @@ use super::flow::{self, Flow};
 use super::parts::{self, Part};
 use super::scene::Scene;
 use super::{reading, wiring};
+use crate::documents::object::text;
 use crate::preview::claim::Cluster;
 use crate::preview::model::Preview;
 
@@ -73,8 +74,8 @@ fn title(preview: &Preview) -> String {
     let mut known = HashSet::new();
     for shown in &preview.claims {
         let document = &shown.asked.document.value;
-        let is_application = parts::text(document, "/kind") == "Application";
-        let name = if is_application { parts::text(document, "/metadata/name") } else { &shown.asked.claim.name };
+        let is_application = text(document, "/kind") == "Application";
+        let name = if is_application { text(document, "/metadata/name") } else { &shown.asked.claim.name };
         if known.insert(name) {
             names.push(name);
         }

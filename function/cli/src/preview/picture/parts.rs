@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
 
+use crate::documents::object::text;
 use crate::preview::claim::{Cluster, Shown};
 use crate::preview::model::Preview;
 use crate::preview::tree::release;
+use realtime_platform_core::parts::plan::{Place, Resource};
 
 /// Part of a claim's plan, such as `kafka`, in one cluster: a node of the platform picture.
 pub struct Part<'a> {
@@ -145,10 +146,6 @@ fn namespace(resource: &Resource) -> Option<&str> {
     let manifest = resource.manifest();
     let named = ["/spec/forProvider/namespace", "/metadata/namespace"].map(|pointer| text(manifest, pointer));
     named.into_iter().find(|namespace| !namespace.is_empty())
-}
-
-pub fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn counted(kind: &str, count: usize) -> String {

@@ -12,8 +12,9 @@ use serde_json::{Map, Value, json};
 
 use super::facts::{Facts, Script, group};
 use super::flow::{self, Flow};
-use super::parts::{self, Part, text};
+use super::parts::{self, Part};
 use super::reading::{Labels, addresses, connector, literal, read, selects};
+use crate::documents::object::text;
 
 /// All arrows of a platform picture with these parts, as their plans and manifests imply them.
 pub fn arrows(parts: &[Part], facts: &Facts, flow: &Flow) -> Vec<Arrow> {

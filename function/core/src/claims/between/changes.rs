@@ -46,6 +46,8 @@ pub fn rises(old: &Value, new: &Value) -> bool {
     generation(new) > generation(old)
 }
 
-fn environment(spec: &Value) -> Option<&Value> {
+/// Field with the name of the environment in the spec of a real-time system or broker: `environment`, or else
+/// `namespace`.
+pub fn environment(spec: &Value) -> Option<&Value> {
     spec.get("environment").or_else(|| spec.get("namespace"))
 }

@@ -120,8 +120,9 @@ pub fn on_the_host(spec: &Claimed) -> Vec<HostSecret> {
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::SECRETS, resources);
 
-/// Rights of people to read the credentials with which they log in at Lenses HQ and at Metabase. No other Secret of a
-/// system is for people: the rest are credentials of its programs, its licence, and the Snowflake user's key.
+/// Rights of people to read the credentials with which people log in at Lenses HQ and at Metabase. No other Secret of a
+/// system is for people: the other Secrets hold credentials of the system's programs, the licence of Lenses, and the
+/// private key of the Snowflake user.
 pub const READERS: PartOf<RealtimeSystem> = PartOf::new(phase::SECRETS, |system| {
     people::readers(&system.tenant, readers(&system.spec).map(|(_, secret, groups)| (secret, groups)))
 });

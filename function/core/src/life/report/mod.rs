@@ -20,7 +20,7 @@ pub use subject::{ACCEPTED, APPLYING, Condition, SETTLED, Subject, Truth};
 const VALID: &str = "the claim is valid";
 
 /// Reason of all conditions of an invalid claim.
-const INVALID: &str = "Invalid";
+pub const INVALID: &str = "Invalid";
 
 /// Report on the state of one claim: whether it is settled, its conditions and the fields of its status.
 #[derive(Clone, Debug, PartialEq)]

@@ -25,7 +25,7 @@ struct Cli {
 enum Command {
     /// Start everything, play the story of one Application, end everything.
     Play {
-        /// Do without watches: as Crossplane and the providers are by default.
+        /// Change no flag of Crossplane and of the providers.
         #[arg(long)]
         default_flags: bool,
     },

@@ -9,6 +9,7 @@ pub(crate) mod markdown;
 mod outages;
 mod session;
 mod sizes;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

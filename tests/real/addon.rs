@@ -10,7 +10,7 @@ use realtime_platform_core::settings::objects;
 use serde_json::{Value, json};
 use support::api_server::ApiServer;
 use support::examples::{documents, project, read, yaml};
-use support::tools::{Scratch, command, offline, run, said, stdout, tool};
+use support::tools::{Scratch, command, offline, release, run, said, stdout, tool};
 
 const ADDON: &str = "realtime-platform";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -165,7 +165,7 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 
 #[test]
 fn vela_enables_it_in_a_cluster() {
-    let server = cluster("v1.10.9");
+    let server = cluster(&release("vela"));
     let chosen = format!("package={MIRRORED}");
     let set = ["settings.storageClass=gp3", "settings.images.registry=mirror.example.org"];
     let own = json!({"storageClass": "gp3", "images": {"registry": "mirror.example.org"}});
@@ -225,6 +225,12 @@ fn rendered(name: &str) -> Value {
 
 #[test]
 fn vela_refuses_it_where_kubevela_is_too_old() {
-    let refused = enable(&cluster("v1.10.3"), &[]).unwrap_err();
-    assert!(refused.contains("v1.10.3") && refused.contains(">=v1.10.4"), "{refused}");
+    let refused = enable(&cluster("v1.10.8"), &[]).unwrap_err();
+    assert!(refused.contains("v1.10.8") && refused.contains(">=v1.10.9"), "{refused}");
+}
+
+#[test]
+fn vela_refuses_it_where_kubevela_is_newer_than_what_was_tried() {
+    let refused = enable(&cluster("v1.12.0"), &[]).unwrap_err();
+    assert!(refused.contains("v1.12.0") && refused.contains("<v1.12.0"), "{refused}");
 }

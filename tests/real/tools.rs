@@ -23,8 +23,8 @@ spec:
 fn programs_are_the_releases_pinned() {
     let asked = [
         (command("crossplane"), "version --client", "v2.5.0"),
-        (command("crossplane-core"), "--version", "v2.3.4"),
-        (offline("vela"), "version", "v1.10.9"),
+        (command("crossplane-core"), "--version", "v2.4.0"),
+        (offline("vela"), "version", "v1.11.0"),
         (command("kubectl"), "version --client", "v1.34.4"),
         (command("kube-apiserver"), "--version", "v1.34.4"),
         (command("kube-controller-manager"), "--version", "v1.34.4"),

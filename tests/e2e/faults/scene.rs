@@ -58,7 +58,7 @@ pub struct Inventory(BTreeMap<String, String>);
 impl Scene {
     /// Starts a stage. Its log folder is named after the first fault that runs on it.
     pub fn start(fault: &Fault) -> Self {
-        let stage = Stage::start(&format!("fault-{}", fault.name), &Settings { watches: true, replicas: 2 });
+        let stage = Stage::start(&format!("fault-{}", fault.name), &Settings { guided: true, replicas: 2 });
         let scene = Self {
             restarted: Vec::new(),
             stage,

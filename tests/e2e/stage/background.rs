@@ -71,7 +71,7 @@ pub fn down() {
 pub fn hold() {
     fs::write(number(), std::process::id().to_string()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let stage = Stage::start(NAME, &Settings { watches: true, replicas: 2 });
+    let stage = Stage::start(NAME, &Settings { guided: true, replicas: 2 });
     fs::write(instructions_file(), instructions(&stage)).unwrap();
     runtime.block_on(async {
         let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).unwrap();

@@ -16,7 +16,7 @@ use support::api_server::{ApiServer, controller_manager, free_ports};
 use support::authority::Authority;
 use support::control_plane::{ControlPlane, NAMESPACE};
 use support::examples::{documents, read};
-use support::tools::{Daemon, Scratch, command, succeed, tool};
+use support::tools::{Daemon, Scratch, command, is_oldest, succeed, tool};
 
 pub struct Host {
     // Fields are dropped from top to bottom: clients end before the servers that they call.
@@ -89,14 +89,18 @@ impl Host {
     fn provider_kubernetes(&self, settings: &Settings, logs: &Path) -> Daemon {
         let mut provider = command("provider-kubernetes");
         provider.arg("--health-probe-bind-addr=127.0.0.1:0");
-        if settings.watches {
-            // Flags from the DeploymentRuntimeConfig that the install guide applies.
-            let configuration = &documents(&read("package/install/providers/watches.yaml"))[0];
+        if settings.guided {
+            // Flags from the DeploymentRuntimeConfig that the install guide applies: before release 1.4 another one, for
+            // whoever wants watches.
+            let file = if is_oldest() { "watches" } else { "runtime" };
+            let configuration = &documents(&read(format!("package/install/providers/{file}.yaml")))[0];
             let containers = &configuration["spec"]["deploymentTemplate"]["spec"]["template"]["spec"]["containers"];
             provider.args(containers[0]["args"].as_array().unwrap().iter().map(|flag| flag.as_str().unwrap()));
         }
         provider.env("KUBECONFIG", self.administrator());
         provider.env("TLS_SERVER_CERTS_DIR", self.scratch.path().join("certificates"));
+        // Later releases name their ports themselves, others take those that `tools/build` has compiled in.
+        provider.env("METRICS_BIND_ADDRESS", "127.0.0.1:0").env("WEBHOOK_PORT", "0");
         Daemon::start(&provider, logs.join("provider-kubernetes.log"))
     }
 

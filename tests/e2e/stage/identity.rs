@@ -63,7 +63,7 @@ fn rule(groups: &[&str], resources: &[&str]) -> Value {
     json!({"apiGroups": groups, "resources": resources, "verbs": ["*"]})
 }
 
-/// Rules of the ClusterRole in Crossplane's chart, version 2.3.
+/// Rules of the ClusterRole in Crossplane's chart, versions 2.3 and 2.4.
 fn own() -> Value {
     let groups = ["apiextensions.crossplane.io", "ops.crossplane.io", "pkg.crossplane.io", "protection.crossplane.io"];
     json!([

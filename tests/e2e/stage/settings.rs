@@ -10,9 +10,9 @@ use support::installation::crossplane_flags;
 
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// True: provider-kubernetes watches the objects that other resources wait for, and Crossplane's circuit breaker
-    /// has the limits from the install guide. False: all programs run with their default flags.
-    pub watches: bool,
+    /// True: Crossplane and provider-kubernetes have the flags from the install guide. False: all programs run with
+    /// their default flags.
+    pub guided: bool,
     /// Number of replicas of the function.
     pub replicas: usize,
 }
@@ -26,7 +26,6 @@ impl Settings {
             // The Composition of PlatformSettings has no input.
             if let Some(input) = composition[0].pointer_mut("/spec/pipeline/0/input") {
                 input["charts"] = json!({"repository": charts});
-                input["watch"] = self.watches.into();
                 // The TTL is short, so that the quiet period of the play covers several calls.
                 input["ttl"] = json!({"settledSeconds": 60});
             }
@@ -38,6 +37,6 @@ impl Settings {
 
     /// Crossplane's flags from the install guide, or none.
     pub fn crossplane(&self) -> Vec<String> {
-        if self.watches { crossplane_flags() } else { Vec::new() }
+        if self.guided { crossplane_flags() } else { Vec::new() }
     }
 }

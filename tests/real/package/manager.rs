@@ -18,7 +18,7 @@ use support::examples::{documents, read};
 use support::installation::{PROVIDERS, configuration, crossplane_flags, installed, mirror, stand_in, unverified};
 use support::registry::crane;
 use support::server::Launch;
-use support::tools::{Scratch, command, run, said};
+use support::tools::{Scratch, command, release, run, said};
 
 fn names(objects: &[Value]) -> BTreeSet<String> {
     objects.iter().map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
@@ -117,13 +117,22 @@ fn runs_as_configured(deployments: &[Value]) {
         };
         deployments.iter().find(of).unwrap_or_else(|| panic!("{account}: {deployments:?}"))
     };
-    for (provider, _) in PROVIDERS {
+    for provider in PROVIDERS {
         let account = &pods(provider)["spec"]["template"]["spec"]["serviceAccountName"];
         assert_eq!(account, provider, "what the rights are given to");
         let args = &pods(provider)["spec"]["template"]["spec"]["containers"][0]["args"];
         let flags = configured().into_iter().rfind(|(_, configuration, _)| configuration == provider).unwrap().2;
         assert_eq!(args, &json!(flags), "{provider}");
     }
+    let monitor = documents(&read("package/install/monitoring/metrics.yaml")).pop().unwrap();
+    assert_eq!(monitor["kind"], "PodMonitor");
+    let wanted = &monitor["spec"]["selector"]["matchExpressions"][0];
+    let template = &pods("provider-kubernetes")["spec"]["template"];
+    let label = &template["metadata"]["labels"][wanted["key"].as_str().unwrap()];
+    assert!(wanted["values"].as_array().unwrap().contains(label), "{wanted} does not select {label}");
+    let port = &monitor["spec"]["podMetricsEndpoints"][0]["port"];
+    let ports = template["spec"]["containers"][0]["ports"].as_array().unwrap();
+    assert!(ports.iter().any(|found| found["name"] == *port), "{ports:?}");
     let function = &pods(&format!("acme-{FUNCTION}"))["spec"];
     assert_eq!(function["replicas"], 2);
     assert_eq!(function["template"]["metadata"]["labels"]["app.kubernetes.io/name"], FUNCTION);
@@ -193,9 +202,9 @@ fn with_verification_only_what_is_signed_is_installed() {
     for _ in PROVIDERS {
         let provider = refused(&mut plane, "providers.pkg");
         let name = provider["metadata"]["name"].as_str().unwrap();
-        let (own, version) = PROVIDERS.iter().find(|(own, _)| name.ends_with(own)).unwrap();
+        let own = PROVIDERS.iter().find(|own| name.ends_with(*own)).unwrap();
         let repository = format!("{}/crossplane-contrib/{own}", built.registry.host());
-        log.sign(&format!("{repository}@{}", crane(&["digest", &format!("{repository}:{version}")])));
+        log.sign(&format!("{repository}@{}", crane(&["digest", &format!("{repository}:{}", release(own))])));
         let object = json!({"apiVersion": provider["apiVersion"], "kind": "Provider", "metadata": {"name": name}});
         plane.apply(&[asked_again(object)]);
         plane.until("a signed provider", |plane| {

@@ -12,17 +12,17 @@ use crate::built::Built;
 use crate::crossplane::write;
 use crate::examples::{documents, read};
 use crate::registry::Registry;
-use crate::tools::{Scratch, command, run, said, tool};
+use crate::tools::{Scratch, command, release, run, said, tool};
 
-/// Releases within the version ranges of the configuration, whose CRDs are available here.
-pub const PROVIDERS: [(&str, &str); 2] = [("provider-kubernetes", "v1.2.1"), ("provider-helm", "v1.3.0")];
+/// Providers that the configuration brings along.
+pub const PROVIDERS: [&str; 2] = ["provider-kubernetes", "provider-helm"];
 
 /// Registry from which the configuration pulls the providers.
 pub const UPSTREAM: &str = "xpkg.crossplane.io";
 
-/// Packages with the names, versions and CRDs of the providers, without a program that runs.
+/// Packages with the names, versions and CRDs of the providers that are run here, without a program.
 pub fn stand_in(registry: &Registry) {
-    for (name, version) in PROVIDERS {
+    for name in PROVIDERS {
         let scratch = Scratch::new(name);
         let kinds = tool("crds").join(name);
         for file in fs::read_dir(kinds).unwrap().map(|file| file.unwrap().path()) {
@@ -38,7 +38,7 @@ pub fn stand_in(registry: &Registry) {
         let mut build = command("crossplane");
         build.args(["xpkg", "build", "--examples-root=none", "--package-root"]).arg(scratch.path());
         let mut push = command("crossplane");
-        push.args(["xpkg", "push", &format!("{}/crossplane-contrib/{name}:{version}", registry.host())]);
+        push.args(["xpkg", "push", &format!("{}/crossplane-contrib/{name}:{}", registry.host(), release(name))]);
         for command in [build.arg("--package-file").arg(&file), push.arg("--package-files").arg(&file)] {
             let output = run(command);
             assert!(output.status.success(), "{}", said(&output));

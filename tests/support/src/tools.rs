@@ -34,6 +34,18 @@ fn built(name: &str) -> PathBuf {
     PathBuf::from(stdout(&output).trim_end())
 }
 
+/// Release that a program is built from, such as `v1.4.1`.
+pub fn release(name: &str) -> String {
+    let output = run(Command::new(project().join("tools/build")).arg("--version").arg(name));
+    assert!(output.status.success(), "{}", said(&output));
+    stdout(&output).trim_end().to_owned()
+}
+
+/// Whether the oldest supported releases are driven: `tools/build` reads the same variable.
+pub fn is_oldest() -> bool {
+    std::env::var_os("VERSIONS").is_some_and(|versions| versions == "oldest")
+}
+
 /// Command for a program, without arguments.
 pub fn command(name: &str) -> Command {
     Command::new(tool(name))

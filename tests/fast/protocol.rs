@@ -237,13 +237,15 @@ fn a_running_claim_above_a_new_bound_is_refused_and_stays_as_it_is() {
 }
 
 #[test]
-fn what_others_wait_for_is_watched_where_the_platform_team_says_so() {
+fn what_others_wait_for_is_watched_unless_the_platform_team_says_otherwise() {
     let input =
         |watch: bool| json!({"apiVersion": "fn.platform.example.org/v1alpha1", "kind": "Input", "watch": watch});
     for claim in [ENVIRONMENT, SYSTEM, BROKER] {
         let request = first(&example(claim));
-        assert_eq!(run(with_input(request.clone(), &input(false))), run(request.clone()), "{claim}: not by default");
-        let answer = run(with_input(request, &input(true)));
+        let answer = run(with_input(request.clone(), &input(true)));
+        assert_eq!(answer, run(request.clone()), "{claim}: by default");
+        let without = desired(&run(with_input(request, &input(false))));
+        assert!(without.values().all(|resource| resource["spec"].get("watch").is_none()), "{claim}");
         let all = desired(&answer);
         let watched = |key: &str| all[key]["spec"]["watch"] == true;
         assert!(all.values().all(|resource| resource["kind"] == "Object" || resource["spec"].get("watch").is_none()));

@@ -367,7 +367,10 @@ impl Task<'_> {
         let name = format!("{}-{hash}", self.name);
         let job = Job {
             metadata: ObjectMeta {
-                // Without the finalizer `foregroundDeletion`, the pods of a deleted Job would outlive the Job.
+                // Without the finalizer `foregroundDeletion`, the pods of a deleted Job would outlive the Job:
+                // provider-kubernetes 1.2 deletes as the API server does by default, which leaves a Job's pods. A later
+                // release says how (`deletionPropagationPolicy`, by default in the background), which takes the
+                // finalizer's place: the pods are deleted soon after the Job.
                 finalizers: Some(vec!["foregroundDeletion".to_owned()]),
                 ..part.metadata(name)
             },

@@ -26,7 +26,7 @@ pub const STORAGE_CLASS: (&str, Rule) = (
 );
 
 /// Settings of the platform team for every claim. Every field has a default.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Input {
     /// Settings for container images: the registry mirror, credentials for pulling, and images in place of the pinned
@@ -74,11 +74,32 @@ pub struct Input {
     /// Time after which Crossplane calls the function again for a claim.
     pub ttl: Ttl,
     /// Whether provider-kubernetes watches the resources that others wait for, and those that it only observes.
-    /// Default: false, where provider-kubernetes looks every 30 seconds at the resources that are not ready yet, which
-    /// adds up along a chain of parts that wait for each other. Watching needs provider-kubernetes to be started with
-    /// `--enable-watches`, an alpha feature, and its ProviderConfigs to be allowed to list and watch the kinds of these
-    /// resources.
+    /// Default: true. Release 1.4 and later of provider-kubernetes watch; an earlier one must be started with
+    /// `--enable-watches`, an alpha feature, and otherwise ignores this field. Without watches provider-kubernetes looks
+    /// every 30 seconds at the resources that are not ready yet, which adds up along a chain of parts that wait for each
+    /// other. Watching needs its ProviderConfigs to be allowed to list and watch the kinds of these resources.
     pub watch: bool,
+}
+
+impl Default for Input {
+    fn default() -> Self {
+        Self {
+            images: Images::default(),
+            charts: Charts::default(),
+            storage_class: None,
+            secret_store: SecretStore::default(),
+            limits: Limits::default(),
+            gateways: Gateways::default(),
+            archive_servers: Vec::new(),
+            scheduling: Scheduling::default(),
+            virtual_cluster: VirtualCluster::default(),
+            host: Host::default(),
+            reserved_names: Vec::new(),
+            telemetry: Telemetry::default(),
+            ttl: Ttl::default(),
+            watch: true,
+        }
+    }
 }
 
 /// Settings for container images: the registry mirror, credentials for pulling, and images in place of the pinned ones.

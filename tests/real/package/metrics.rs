@@ -1,17 +1,21 @@
-//! Alerts and dashboard of the function: their queries are valid PromQL and refer to metrics that a running function
-//! exposes.
+//! Alerts and dashboard: their queries are valid PromQL and refer to metrics that a running function exposes, or a running
+//! provider-kubernetes.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::thread;
+use std::time::Instant;
 
 use function_sdk_rust::proto::v1::RunFunctionRequest;
 use regex_lite::Regex;
 use serde_json::Value;
 
-use support::examples::{documents, read};
-use support::server::Server;
-use support::tools::{Scratch, run, said};
+use support::api_server::{ApiServer, free_ports};
+use support::examples::{documents, read, yaml};
+use support::server::{Server, get};
+use support::tools::{BEAT, Daemon, LIMIT, Scratch, command, run, said, tool};
 
 fn rule() -> Value {
     documents(&read("package/install/monitoring/alerts.yaml")).remove(0)
@@ -52,10 +56,10 @@ fn grouped(query: &str) -> Vec<String> {
 const ADDED: [&str; 2] = ["job", "pod"];
 
 #[test]
-fn every_query_asks_for_what_the_function_shows() {
+fn every_query_asks_for_what_a_running_program_shows() {
     let server = Server::start(["--insecure"]);
     server.run(RunFunctionRequest::default());
-    let page = server.metrics();
+    let page = server.metrics() + &provider_metrics();
     let queries: Vec<String> = alerts().into_iter().chain(panels()).collect();
     assert!(queries.len() > 10);
     for query in &queries {
@@ -73,6 +77,34 @@ fn every_query_asks_for_what_the_function_shows() {
             }
         }
     }
+}
+
+/// Metrics page of a provider-kubernetes that has nothing to do.
+fn provider_metrics() -> String {
+    let server = ApiServer::start();
+    let mut kinds = Vec::new();
+    for file in fs::read_dir(tool("crds").join("provider-kubernetes")).unwrap().map(|file| file.unwrap().path()) {
+        let mut kind = documents(&fs::read_to_string(file).unwrap()).remove(0);
+        // No conversion webhook runs here.
+        kind["spec"].as_object_mut().unwrap().shift_remove("conversion");
+        kinds.push(kind);
+    }
+    server.define(&yaml(&kinds)).unwrap();
+    let [metrics] = free_ports();
+    let metrics = SocketAddr::from(([127, 0, 0, 1], metrics));
+    let scratch = Scratch::new("provider-kubernetes");
+    let mut provider = command("provider-kubernetes");
+    // Without certificates it serves no webhook, which nobody calls here.
+    provider.args(["--health-probe-bind-addr=127.0.0.1:0", "--certs-dir="]);
+    provider.env("KUBECONFIG", server.kubeconfig()).env("METRICS_BIND_ADDRESS", metrics.to_string());
+    let mut provider = Daemon::start(&provider, scratch.path().join("log"));
+    let started = Instant::now();
+    while TcpStream::connect(metrics).is_err() {
+        let waiting = provider.is_running() && started.elapsed() < LIMIT;
+        assert!(waiting, "provider-kubernetes does not start:\n{}", provider.last_words());
+        thread::sleep(BEAT);
+    }
+    get(metrics, "/metrics")
 }
 
 fn of_series(rest: &str) -> bool {

@@ -118,7 +118,7 @@ fn vela_shows_what_may_be_written() {
 
 /// Whether a row of columns describes a field, and is no heading.
 fn is_row(columns: &[&str]) -> bool {
-    columns.len() == 5 && columns[0] != "Name" && !columns[0].starts_with("--")
+    columns.len() == 6 && columns[0] != "Name" && !columns[0].starts_with("--")
 }
 
 #[test]
@@ -303,7 +303,7 @@ fn vela_says_which_property_is_misspelt() {
         let value = fields.as_object_mut().unwrap().shift_remove(name).unwrap();
         fields[format!("{name}z")] = value;
         let answer = dry_run(&application).unwrap_err();
-        let reason = format!("spec{}.{name}z: field not allowed", above.replace('/', "."));
+        let reason = format!("parameter{}.{name}z: field not allowed", above.replace('/', "."));
         assert!(answer.contains(&reason), "{reason} is not in: {answer}");
     }
 }
@@ -325,7 +325,7 @@ fn numbers_are_taken_as_kubernetes_takes_them() {
     assert_eq!(made[0]["spec"]["kafkaConfig"]["cpu"], json!(4));
     for wrong in ["{cpu: 0}", "{cpu: 0.5}", "{cpu: 10000}", "{cpu: true}", "{cpu: 4 cores}"] {
         let refused = dry_run_text(&application(wrong)).unwrap_err();
-        assert!(refused.contains("spec.kafkaConfig.cpu"), "{wrong}: {refused}");
+        assert!(refused.contains("parameter.kafkaConfig.cpu"), "{wrong}: {refused}");
     }
     let context = json!({"name": "name", "namespace": "default"});
     let at = NAMES.iter().position(|name| *name == "realtime-system").unwrap();
@@ -350,7 +350,7 @@ fn an_application_cannot_choose_a_composition() {
         let mut application = application.clone();
         application["spec"]["components"][number]["properties"][&field] = json!({"name": "older"});
         let answer = dry_run(&application).unwrap_err();
-        assert!(answer.contains(&format!("spec.{field}: field not allowed")), "{field}: {answer}");
+        assert!(answer.contains(&format!("parameter.{field}: field not allowed")), "{field}: {answer}");
     }
 }
 

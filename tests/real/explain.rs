@@ -86,6 +86,28 @@ fn a_change_that_a_provider_cannot_apply_keeps_a_claim_from_being_settled() {
 }
 
 #[test]
+fn a_claim_that_was_composed_with_settings_is_explained_with_them_or_with_a_warning() {
+    let file = at_the_end("explain-with-settings.json", |item| {
+        if item["kind"] == "XRealtimeSystem" {
+            item["status"]["settings"] = json!({"base": "base", "digest": "0"});
+        }
+    });
+    let file = file.to_str().unwrap();
+    for arguments in [vec![APPLICATION, "--observed", file], vec![APPLICATION, "--states", file, file]] {
+        let output = explain(&arguments);
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{err}");
+        let warning = "was composed with PlatformSettings base: without --settings it is shown with the defaults";
+        assert_eq!(err.matches(warning).count(), 1, "{arguments:?}: {err}");
+    }
+    let settings = Path::new(env!("CARGO_TARGET_TMPDIR")).join("explain-settings.json");
+    let base = json!({"apiVersion": "platform.example.org/v1alpha1", "kind": "PlatformSettings", "metadata": {"name": "base"}, "spec": {}});
+    fs::write(&settings, base.to_string()).unwrap();
+    let output = explain(&[APPLICATION, "--observed", file, "--settings", settings.to_str().unwrap()]);
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &[][..]));
+}
+
+#[test]
 fn a_claim_that_a_person_has_paused_says_so_before_everything_else() {
     let paused = at_the_end("explain-paused.json", |item| {
         if item["kind"] == "XIotBroker" {

@@ -120,6 +120,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     let mut warnings = gathered.warnings;
     let subjects = Subjects::of(gathered.asked, &inputs, &mut faults);
     warnings.extend(subjects.warnings.iter().cloned());
+    let mut left_out = Vec::new();
     let steps = if args.states.is_empty() {
         let (observed, unreadable) = read::documents(&args.observed, stdin);
         faults.extend(unreadable.into_iter().map(not_found::unreadable));
@@ -130,13 +131,21 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
             faults.extend(sought.faults);
             warnings.extend(sought.warnings);
         }
+        left_out.extend(subjects.left_out(&cluster));
         vec![subjects.step(&subjects.judged(&cluster), &cluster, None)]
     } else {
         let (states, unreadable) = files(&args.states, stdin);
         faults.extend(unreadable);
         faults.extend(not_found::strange(states.iter().flatten()));
+        left_out.extend(states.iter().flat_map(|state| subjects.left_out(&Cluster::of(&subjects, state))));
         subjects.steps(&states)
     };
+    // A claim's file, and several observed states, can have the same status.
+    for warning in left_out {
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
     if !faults.is_empty() {
         faults::faults(&faults, err)?;
         return Ok(false);

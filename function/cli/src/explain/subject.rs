@@ -5,6 +5,7 @@ use realtime_platform_core::parts::plan::Plan;
 use realtime_platform_core::progress::{Progress, Refused};
 use realtime_platform_core::settings::Settings;
 
+use super::cluster::{Cluster, Seen};
 use crate::documents::fault::Located;
 use crate::preview::collect::Asked;
 use crate::preview::inputs::Inputs;
@@ -38,6 +39,7 @@ impl<'a> Subjects<'a> {
         let mut all: Vec<Subject> = Vec::new();
         let mut warnings = Vec::new();
         for asked in asked {
+            warnings.extend(inputs.left_aside(&asked));
             match inputs.examine(&asked) {
                 Ok(None) => warnings.extend(asked.later(false)),
                 // The user's files may contain the same claim twice: as an object, and as a component of an
@@ -53,6 +55,13 @@ impl<'a> Subjects<'a> {
             }
         }
         Self { all, warnings }
+    }
+
+    /// Warnings about the claims that the cluster composed with PlatformSettings, if the user passes none.
+    pub fn left_out(&self, cluster: &Cluster) -> Vec<Located> {
+        let warning =
+            |(subject, seen): (&Subject, &Seen)| subject.inputs.left_out(&subject.asked, seen.settings.as_ref()?);
+        self.all.iter().zip(&cluster.claims).filter_map(warning).collect()
     }
 }
 

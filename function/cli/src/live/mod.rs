@@ -59,7 +59,6 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     let mut subjects = Subjects { all: Vec::new(), warnings: Vec::new() };
     for (asked, inputs) in asked.into_iter().zip(places).filter_map(|(asked, place)| Some((asked, inputs.get(place)?)))
     {
-        found.warnings.extend(inputs.left_aside(&asked));
         let (title, mut wrong) = (title(&asked), Vec::new());
         let of_one = Subjects::of(vec![asked], inputs, &mut wrong);
         subjects.all.extend(of_one.all);

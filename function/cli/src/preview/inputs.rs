@@ -102,7 +102,14 @@ impl Inputs {
 
     /// Warning about a claim whose status names PlatformSettings, if the user passes no PlatformSettings.
     pub fn left_aside(&self, asked: &Asked) -> Option<Located> {
-        let origin = asked.status?.get("settings").filter(|_| self.objects.is_none())?;
+        self.left_out(asked, asked.status?.get("settings")?)
+    }
+
+    /// The same warning for `status.settings` of a claim's composite in a cluster.
+    pub fn left_out(&self, asked: &Asked, origin: &Value) -> Option<Located> {
+        if self.objects.is_some() {
+            return None;
+        }
         let names: Vec<&str> = ["base", "environment"].iter().filter_map(|of| origin.get(of)?.as_str()).collect();
         (!names.is_empty()).then(|| {
             asked.document.fault(

@@ -88,4 +88,16 @@ fn two_settings_are_compared_over_all_claims() {
     assert!(total.contains(": 0 added, 0 removed, 1 changed, ") || total.contains(" 2 changed"), "{total}");
     let same = run(&["--settings-before", &before, "--settings", &before, "--exit-code", CLAIM]);
     assert_eq!(same.status.code(), Some(0));
+    // Older files with the older settings, against newer files with the newer ones: both changes are shown.
+    let mut claim: Value = serde_yaml::from_str(&fs::read_to_string(CLAIM).unwrap()).unwrap();
+    claim["spec"]["kafkaConfig"]["memory"] = "3Gi".into();
+    let older = list(&scratch, "claim.json", &[claim]);
+    let output = run(&["--diff", &older, "--settings-before", &before, "--settings", &after, CLAIM]);
+    let (difference, err) = texts(&output);
+    assert!(output.status.success(), "{err}");
+    for changed in ["metabase:v0.1.2", "3072Mi → 5120Mi"] {
+        assert!(difference.contains(changed), "{changed} is not in {difference}");
+    }
+    let both = run(&["--live", &older, "--settings-before", &before, CLAIM]);
+    assert_eq!(both.status.code(), Some(2));
 }

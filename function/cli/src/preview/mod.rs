@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::ValueEnum;
 use clap::error::ErrorKind;
+use clap::{ArgGroup, ValueEnum};
 use realtime_platform_core::text::readable::readable_json;
 use serde_json::Value;
 
@@ -76,7 +76,7 @@ Exit codes: 0 no fault, 1 a fault in the files or a refused change, 2 a fault in
 
 /// Arguments of the command `preview`: the files to read, and the form of the output.
 #[derive(clap::Args, Debug)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, group = ArgGroup::new("former").multiple(true))]
 pub struct Args {
     /// Files to preview, with an Application, claims or composites; folders, for all YAML files in them; - for standard
     /// input [default with --live: the claims of the cluster]
@@ -88,7 +88,7 @@ pub struct Args {
     pub output: Output,
 
     /// Show only what changes from this older version of the previewed files: a file, a folder, or - for standard input
-    #[arg(short, long, value_name = "OTHER", group = "former")]
+    #[arg(short, long, value_name = "OTHER", group = "former", conflicts_with = "live")]
     pub diff: Option<PathBuf>,
 
     /// Show only what changes in a cluster at the next call of the function, and which objects somebody has changed
@@ -112,8 +112,9 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     pub settings: Vec<PathBuf>,
 
-    /// Show only what changes from these older PlatformSettings, in files or folders
-    #[arg(long, value_name = "FILE", group = "former")]
+    /// Show only what changes from these older PlatformSettings, in files or folders; with --diff, from the older files with
+    /// these settings to the files with those of --settings
+    #[arg(long, value_name = "FILE", group = "former", conflicts_with = "live")]
     pub settings_before: Vec<PathBuf>,
 }
 

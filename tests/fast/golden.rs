@@ -3,6 +3,7 @@
 //! Goldens are for reading and prove no property: other tests hold those. Therefore common labels are printed once at
 //! the top of a file, long texts are cut, and an example that resembles the first one is printed as a difference.
 
+mod pinned;
 mod released;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,6 +6,8 @@ go 1.25.0
 
 require (
 	github.com/loft-sh/vcluster v0.36.1
+	// The commit of Istio 1.31.0: releases of Istio are not tagged as Go modules.
+	istio.io/istio v0.0.0-20260827124520-eed52ebb66ad
 	k8s.io/kube-state-metrics/v2 v2.15.0
 	knative.dev/operator v0.50.0
 )

@@ -67,11 +67,11 @@ type Record = BTreeMap<String, BTreeSet<String>>;
 fn composed(objects: &[Value]) -> Record {
     let mut record = Record::new();
     for ((example, environment), claims) in claims() {
-        let specs: String = claims.iter().map(|claim| format!("{} {}\n", claim.kind, claim.spec)).collect();
+        let specs: Vec<String> = claims.iter().map(|claim| format!("{} {}\n", claim.kind, claim.spec)).collect();
         for (name, input) in inputs() {
             let settings = settings(&environment, &input, objects);
             let platform = Platform::try_of(&example, claims.clone(), &settings).expect("an example is valid");
-            let lines = record.entry(format!("{example} {environment} {} {name}", hash8(&specs))).or_default();
+            let lines = record.entry(format!("{example} {environment} {} {name}", hash8(&specs.concat()))).or_default();
             for (claim, resource) in platform.resources() {
                 let head = format!("{} {}", claim.kind.claim, unhashed(&resource.key));
                 pinned(&resource.composed, "", &mut |field, text| _ = lines.insert(format!("{head} {field} {text}")));
@@ -91,10 +91,14 @@ fn unhashed(key: &str) -> &str {
 fn pinned(value: &Value, at: &str, found: &mut dyn FnMut(&str, &str)) {
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(name, field)| pinned(field, &format!("{at}/{name}"), found));
+            for (name, field) in fields {
+                pinned(field, &format!("{at}/{name}"), found);
+            }
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(place, item)| pinned(item, &format!("{at}/{place}"), found));
+            for (place, item) in items.iter().enumerate() {
+                pinned(item, &format!("{at}/{place}"), found);
+            }
         }
         // Values of a chart that Cluster API installs are a text.
         Value::String(text) if at.ends_with("/helmRelease/values") => {
@@ -147,7 +151,9 @@ fn written(version: &str, record: &Record) -> String {
     let mut text = format!("# Images and charts that version {version} composed for each example.\n");
     for (head, lines) in record {
         text.extend(["example ", head, "\n"]);
-        lines.iter().for_each(|line| text.extend([line, "\n"]));
+        for line in lines {
+            text.extend([line, "\n"]);
+        }
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use realtime_platform_core::settings::pins::{Chart, ISTIO_IMAGES};
 use serde_json::{Value, json};
 use support::tools::Scratch;
 
@@ -100,4 +101,43 @@ fn two_settings_are_compared_over_all_claims() {
     }
     let both = run(&["--live", &older, "--settings-before", &before, CLAIM]);
     assert_eq!(both.status.code(), Some(2));
+}
+
+/// An upgrade under `release` changes nothing by itself, and a narrower pattern raises one environment alone. The suite
+/// `golden` compares what is composed under the release with what that version composed.
+#[test]
+fn a_release_is_raised_for_one_environment_alone() {
+    let scratch = Scratch::new("release");
+    let kept = |name: &str, environments: &[&str]| {
+        let kept = object("kept", &json!({"environments": environments, "release": "0.1.0"}));
+        list(&scratch, name, &[object("base", &json!({})), kept])
+    };
+    let (before, after) = (kept("before.json", &["health-*", "streaming"]), kept("after.json", &["health-*"]));
+    let claims = ["examples/minimal", super::APPLICATION];
+    let compare = |after: &str| {
+        let arguments = ["--settings-before", before.as_str(), "--settings", after, "--exit-code"];
+        let output = run(&[&arguments[..], &claims[..]].concat());
+        (output.status.code(), texts(&output).0)
+    };
+    assert_eq!(compare(&before).0, Some(0));
+    let (code, difference) = compare(&after);
+    assert_eq!(code, Some(3), "{difference}");
+    for claim in ["health-streaming-env", "health-lenses", "health-mqtt"] {
+        assert!(difference.contains(&format!("{claim} in default: nothing changes")), "{claim}: {difference}");
+    }
+    // Each change is told with both values, and each pod that restarts for it.
+    for told in [
+        format!("spec.forProvider.chart.version: 1.30.4 → {}", Chart::Istiod.version()),
+        format!("spec.forProvider.values.global.hub: registry.istio.io/release → {ISTIO_IMAGES}"),
+        "! restarts: Deployment lenses-hq in namespace streaming".to_owned(),
+        "! may restart: pods of Release istiod in namespace istio-system".to_owned(),
+    ] {
+        assert!(difference.contains(&told), "{told}: {difference}");
+    }
+    // Nothing but pins changes: images, and versions and repositories of charts.
+    let changes = difference.lines().filter(|line| line.contains(" → "));
+    let is_pin = |line: &&str| {
+        ["].image:", "chart.version:", "chart.repository:", "global.hub:"].iter().any(|at| line.contains(at))
+    };
+    assert_eq!(changes.filter(|line| !is_pin(line)).collect::<Vec<_>>(), Vec::<&str>::new(), "{difference}");
 }

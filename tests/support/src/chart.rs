@@ -16,7 +16,8 @@ const KUBERNETES: &str = "1.36.0";
 /// Time limit for the download of a chart.
 const FETCHING: Duration = Duration::from_mins(5);
 
-/// Chart from the source of a Go module, edited as in its makers' release: with the version, and the tag of the images.
+/// Chart from the source of a Go module, edited as in its makers' release: with the version, and the registry and tag of
+/// the images.
 pub fn shipped(name: &str, version: &str, scratch: &Scratch) -> PathBuf {
     let chart = scratch.path().join(name);
     copy(&tool("published").join(name), &chart);
@@ -29,7 +30,11 @@ pub fn shipped(name: &str, version: &str, scratch: &Scratch) -> PathBuf {
         if line.starts_with("version:") { format!("version: {version}\n") } else { format!("{line}\n") }
     };
     edit("Chart.yaml", &|content| content.lines().map(versioned).collect());
-    edit("values.yaml", &|content| content.replace("{{ tag }}", &format!("v{version}")));
+    edit("values.yaml", &|content| {
+        let knative = content.replace("{{ tag }}", &format!("v{version}"));
+        let istio = knative.replace("hub: registry.istio.io/testing", "hub: docker.io/istio");
+        istio.replace("tag: latest", &format!("tag: {version}"))
+    });
     chart
 }
 

@@ -83,7 +83,8 @@ fn charts(page: &mut String) {
     for chart in Chart::ALL {
         let Brought { version, archive, elsewhere, .. } = brought(chart);
         let pods = if elsewhere.is_empty() { "none".to_owned() } else { elsewhere.join(", ") };
-        let _ = writeln!(page, "| `{}` | {version} | `{archive}` | {pods} |", chart.key());
+        let archive = archive.map_or_else(|| "not known".to_owned(), |digest| format!("`{digest}`"));
+        let _ = writeln!(page, "| `{}` | {version} | {archive} | {pods} |", chart.key());
     }
 }
 

@@ -72,7 +72,7 @@ impl Pulled {
             return;
         }
         let Brought { archive, images, later, .. } = brought(chart);
-        self.charts.insert((named, Some(archive)));
+        self.charts.insert((named, archive));
         // Some images of Helm charts have a pin that the platform team's settings can change. The output `images` of
         // the command `preview` takes such an image from the pods in the plan, where the pin of the settings is
         // applied, and not from the list of the chart's images.

@@ -372,7 +372,11 @@ mod tests {
         let objects =
             [object("base", &json!({"release": "0.1.0", "charts": {"pins": {"vcluster": {"version": "0.99.0"}}}}))];
         let Applied { settings, origin } = applied("lab", &json!({}), &objects, None).unwrap();
-        assert_eq!(settings.chart(Chart::Istiod).version, "1.30.4");
+        let istiod = settings.chart(Chart::Istiod);
+        assert_eq!(
+            (istiod.version.as_str(), settings.istio_images().as_str()),
+            ("1.30.4", "registry.istio.io/release")
+        );
         assert_eq!(settings.chart(Chart::VCluster).version, "0.99.0");
         assert_eq!(origin.unwrap().release.as_deref(), Some("0.1.0"));
     }

@@ -28,7 +28,7 @@ use crate::settings::input::{
     VirtualCluster,
 };
 use crate::settings::limits::Limits;
-use crate::settings::pins::{Chart, Image, KNATIVE_SERVING};
+use crate::settings::pins::{Chart, ISTIO_IMAGES, Image, KNATIVE_SERVING};
 use crate::settings::releases::Pins;
 
 /// Reserved names that no environment and no namespace inside a virtual cluster may have, because they belong to
@@ -210,6 +210,11 @@ impl Settings {
     /// Version of Knative Serving that the Knative operator installs.
     pub fn knative_serving(&self) -> &'static str {
         self.release.and_then(Pins::knative_serving).unwrap_or(KNATIVE_SERVING)
+    }
+
+    /// Registry and path from which Istio's own images are pulled.
+    pub fn istio_images(&self) -> String {
+        self.mirrored(self.release.and_then(Pins::istio_images).unwrap_or(ISTIO_IMAGES))
     }
 
     /// Whether the list of chart contents in `charts.rs` holds for a Helm chart: the settings leave the chart at its

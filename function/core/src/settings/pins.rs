@@ -23,8 +23,8 @@ pub enum Image {
 const IMAGES: [(Image, &str, &str); 9] = [
     (Image::Curl, "curl", "docker.io/curlimages/curl:8.21.0"),
     (Image::FastDataDev, "fast-data-dev", "docker.io/lensesio/fast-data-dev:3.9.0"),
-    (Image::LensesAgent, "lenses-agent", "docker.io/lensesio/lenses-agent:6.3.0"),
-    (Image::LensesHq, "lenses-hq", "docker.io/lensesio/lenses-hq:6.3.0"),
+    (Image::LensesAgent, "lenses-agent", "docker.io/lensesio/lenses-agent:6.3.3"),
+    (Image::LensesHq, "lenses-hq", "docker.io/lensesio/lenses-hq:6.3.3"),
     (Image::Metabase, "metabase", "docker.io/metabase/metabase:v0.64.6"),
     (Image::Mosquitto, "mosquitto", "docker.io/library/eclipse-mosquitto:2.0.22"),
     (Image::Nginx, "nginx", "docker.io/nginxinc/nginx-unprivileged:1.30.4-alpine"),
@@ -78,8 +78,8 @@ struct ChartPin {
     version: &'static str,
 }
 
-const ISTIO_CHARTS: &str = "https://istio-release.storage.googleapis.com/charts";
-const ISTIO: &str = "1.30.4";
+const ISTIO_CHARTS: &str = "https://blob.istio.io/istio-release/charts";
+const ISTIO: &str = "1.31.1";
 
 /// Table of the pinned Helm charts, in the order of [`Chart`].
 const CHARTS: [ChartPin; 7] = [
@@ -161,7 +161,7 @@ pub const KNATIVE_SERVING: &str = "1.23.0";
 
 /// Registry and path of Istio's own images: that of istiod, and that of the proxy, which istiod's webhook injects into
 /// the pod of the ingress gateway.
-pub const ISTIO_IMAGES: &str = "registry.istio.io/release";
+pub const ISTIO_IMAGES: &str = "docker.io/istio";
 
 /// Registry and repository of the image for a virtual cluster's control plane: the edition of vCluster without
 /// commercial parts.

@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::pins::{Chart, Image, KNATIVE_SERVING};
+use super::pins::{Chart, ISTIO_IMAGES, Image, KNATIVE_SERVING};
 
 /// Text with the pins of all released versions. A line `release VERSION` begins a version; the lines after it have the
-/// form `image NAME REFERENCE`, `chart NAME VERSION REPOSITORY` or `knative-serving VERSION`.
+/// form `image NAME REFERENCE`, `chart NAME VERSION REPOSITORY`, `knative-serving VERSION` or `istio-images REPOSITORY`.
 const TEXT: &str = include_str!("releases.txt");
 
 static RELEASES: LazyLock<BTreeMap<&'static str, Pins>> = LazyLock::new(|| read(TEXT));
@@ -21,6 +21,7 @@ pub struct Pins {
     images: BTreeMap<&'static str, &'static str>,
     charts: BTreeMap<&'static str, (&'static str, &'static str)>,
     knative_serving: Option<&'static str>,
+    istio_images: Option<&'static str>,
 }
 
 /// Version of this function whose images and charts the settings keep.
@@ -71,13 +72,19 @@ impl Pins {
     pub fn knative_serving(&self) -> Option<&'static str> {
         self.knative_serving
     }
+
+    /// Registry and path of Istio's own images in the release.
+    pub fn istio_images(&self) -> Option<&'static str> {
+        self.istio_images
+    }
 }
 
 /// Lines of `releases.txt` for the pins of this version of the function.
 pub fn lines(version: &str) -> String {
     let images = Image::ALL.map(|image| format!("image {} {}\n", image.name(), image.reference()));
     let charts = Chart::ALL.map(|chart| format!("chart {} {} {}\n", chart.key(), chart.version(), chart.repository()));
-    format!("release {version}\n{}{}knative-serving {KNATIVE_SERVING}\n", images.concat(), charts.concat())
+    let others = format!("knative-serving {KNATIVE_SERVING}\nistio-images {ISTIO_IMAGES}\n");
+    format!("release {version}\n{}{}{others}", images.concat(), charts.concat())
 }
 
 fn read(text: &'static str) -> BTreeMap<&'static str, Pins> {
@@ -93,6 +100,7 @@ fn read(text: &'static str) -> BTreeMap<&'static str, Pins> {
             ["image", name, reference] => _ = pins.images.insert(*name, *reference),
             ["chart", name, number, repository] => _ = pins.charts.insert(*name, (*number, *repository)),
             ["knative-serving", number] => pins.knative_serving = Some(*number),
+            ["istio-images", repository] => pins.istio_images = Some(*repository),
             _ => {}
         }
     }
@@ -107,7 +115,7 @@ mod tests {
     #[test]
     fn every_line_is_read() {
         let lines = TEXT.lines().filter(|line| !line.starts_with('#')).count();
-        let read: usize = RELEASES.values().map(|pins| 2 + pins.images.len() + pins.charts.len()).sum();
+        let read: usize = RELEASES.values().map(|pins| 3 + pins.images.len() + pins.charts.len()).sum();
         assert_eq!(lines, read);
         assert!(names().count() > 0);
     }
@@ -129,5 +137,6 @@ mod tests {
         assert!(Image::ALL.iter().all(|image| pins.image(*image) == Some(image.reference())));
         assert!(Chart::ALL.iter().all(|chart| pins.chart(*chart) == Some((chart.version(), chart.repository()))));
         assert_eq!(pins.knative_serving(), Some(KNATIVE_SERVING));
+        assert_eq!(pins.istio_images(), Some(ISTIO_IMAGES));
     }
 }

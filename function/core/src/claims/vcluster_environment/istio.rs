@@ -13,7 +13,7 @@ use crate::parts::cluster::Installation;
 use crate::parts::plan::Resource;
 use crate::parts::workload::requests;
 use crate::schema::size::Cpu;
-use crate::settings::pins::{Chart, ISTIO_IMAGES};
+use crate::settings::pins::Chart;
 
 /// Name of the Helm release of the Istio ingress gateway. The chart derives the label of the gateway's pods from this
 /// name: `istio: ingressgateway`.
@@ -52,7 +52,7 @@ pub fn immutable(environment: &Environment) -> Option<Immutable> {
 fn control_plane(environment: &Environment) -> Value {
     let settings = &environment.owner.settings;
     json!({
-        "global": {"hub": settings.mirrored(ISTIO_IMAGES)},
+        "global": {"hub": settings.istio_images()},
         // A virtual cluster has no metrics of pods, so a HorizontalPodAutoscaler for Istio's control plane would have
         // nothing to scale by.
         "autoscaleEnabled": false,

@@ -244,7 +244,7 @@ fn a_mirror_is_asked_for_every_image_that_no_one_names_elsewhere() {
     let cluster = &values(&plan, "vcluster-release")["controlPlane"];
     assert_eq!(cluster["advanced"]["defaultImageRegistry"], "mirror.example.com/all");
     assert_eq!(cluster["advanced"]["workloadServiceAccount"]["imagePullSecrets"], json!([{"name": "pull"}]));
-    assert_eq!(values(&plan, "istiod-release")["global"]["hub"], "mirror.example.com/all/release");
+    assert_eq!(values(&plan, "istiod-release")["global"]["hub"], "mirror.example.com/all/istio");
     assert_eq!(values(&plan, "kube-prometheus-stack-release")["global"]["imageRegistry"], "mirror.example.com/all");
     let operator = &values(&plan, "knative-operator-release")["knative_operator"];
     let image = "mirror.example.com/all/knative-releases/knative.dev/operator/cmd/operator";

@@ -2,7 +2,7 @@
 
 use function_sdk_rust::proto::v1::{Ready, Resources, RunFunctionRequest};
 use serde_json::{Value, json};
-use support::requests::{self, condition, desired, example, first, with_input};
+use support::requests::{self, condition, desired, example, first, settled, with_input};
 
 use super::{BROKER, ENVIRONMENT, fatal, run};
 
@@ -49,6 +49,41 @@ fn settings_reach_the_claims_of_their_environments() {
     assert!(!plan.contains("slow") && !plan.contains("\"input\""), "{plan}");
     let origin = &status(&answer)["settings"];
     assert_eq!((&origin["base"], &origin["environment"]), (&json!("base"), &json!("canary")));
+}
+
+/// A class that must not change is told at the field that decides it, and where that one is set back.
+#[test]
+fn a_storage_class_is_refused_at_the_settings_that_it_came_from() {
+    let claim = example(ENVIRONMENT);
+    let name = claim["spec"]["name"].as_str().unwrap();
+    let base = |spec: Value| settings("base", &spec);
+    let lab = |spec: Value| {
+        let mut spec = spec;
+        spec["environments"] = json!([name]);
+        settings("lab", &spec)
+    };
+    let (none, fast, slow) = (json!({}), json!({"storageClass": "fast"}), json!({"storageClass": "slow"}));
+    let asked = |input: &Value, all: &[Value]| with_settings(with_input(first(&claim), input), all);
+    let begun = asked(&none, &[base(fast.clone())]);
+    let observed = settled(begun.clone(), &run(begun)).observed;
+    for (input, all, field) in [
+        (&none, vec![base(slow.clone())], "PlatformSettings base: spec.storageClass"),
+        (&none, vec![base(none.clone())], "PlatformSettings base: spec.storageClass"),
+        (&slow, vec![base(none.clone())], "input.storageClass"),
+        (&fast, vec![base(none.clone()), lab(slow.clone())], "PlatformSettings lab: spec.storageClass"),
+        (&none, vec![base(fast.clone()), lab(slow.clone())], "PlatformSettings lab: spec.storageClass"),
+        (&none, vec![base(slow.clone()), lab(none.clone())], "PlatformSettings base: spec.storageClass"),
+        (&none, vec![lab(none.clone())], "PlatformSettings lab: spec.storageClass"),
+        (&slow, vec![], "input.storageClass"),
+    ] {
+        let mut request = asked(input, &all);
+        request.observed.get_or_insert_default().resources = observed.clone().unwrap_or_default().resources;
+        let answer = run(request);
+        let (fatal, remedy) =
+            (fatal(&answer), if field.starts_with("input") { "Composition" } else { "PlatformSettings" });
+        assert!(fatal.starts_with(&format!("{field}: cannot change while volumes exist")), "{all:?}: {fatal}");
+        assert!(fatal.contains(&format!(" {remedy} of their own that name")), "{fatal}");
+    }
 }
 
 #[test]

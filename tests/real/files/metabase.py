@@ -47,7 +47,10 @@ class Metabase(Case):
             if self.administrator:
                 return 403, '"The /api/setup route can only be used to create the first user, however a user currently exists."'
             if self.weak:
-                return 400, {"errors": {"user": {"password": "password is too common."}}}
+                # What was sent is in the answer, as Metabase's specific errors have it.
+                user = json.loads(body)["user"]
+                said = {"password": [f"password is too common., received: {user['password']!r}"], "received": user["password"]}
+                return 400, {"errors": {"user": {"password": "password is too common."}}, "specific-errors": {"user": said}}
             wanted = json.loads(body)
             if wanted.pop("token") != TOKEN:
                 return 400, {"errors": {"token": "Token does not match the setup token."}}
@@ -59,7 +62,7 @@ class Metabase(Case):
 
     def run_job(self, code=0):
         said = self.run_script(JOB.script(), self.env, self.path, code=code)
-        for secret in (PASSWORD, TOKEN):
+        for secret in (PASSWORD, json.dumps(PASSWORD)[1:-1], repr(PASSWORD)[1:-1], TOKEN):
             self.assertNotIn(secret, said)
         return said
 
@@ -92,7 +95,9 @@ class Metabase(Case):
 
     def test_weak_password_is_told(self):
         self.weak = True
-        self.assertIn("password is too common", self.run_job(code=1))
+        said = self.run_job(code=1)
+        self.assertIn("set up Metabase's administrator (it answers 400)", said)
+        self.assertIn("its password is too common or too short for Metabase, or its address is none", said)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ use crate::parts::plan::{Phase, Plan};
 use crate::schema::fault::Fault;
 use crate::schema::{Checker, Column, Verdict, structural, with_further};
 use crate::settings::Settings;
-use crate::settings::input::STORAGE_CLASS;
 use crate::settings::limits::Lever;
 
 /// Claim whose spec has passed all checks.
@@ -148,7 +147,7 @@ pub fn compose<C: Checked>(
     if settings.watch {
         watch(&mut plan);
     }
-    let immutable = checked.immutable().into_iter().chain(classes(&plan)).collect();
+    let immutable = checked.immutable().into_iter().chain(classes(&plan, settings)).collect();
     Ok(Composed {
         plan,
         view: StatusView::of(&checked, false),
@@ -164,11 +163,17 @@ pub fn compose<C: Checked>(
 
 /// Storage class of each volume in the plan, which must not change, with the field of the observed volume that shows
 /// the former class.
-fn classes(plan: &Plan) -> impl Iterator<Item = Immutable> {
+fn classes<'a>(plan: &'a Plan, settings: &'a Settings) -> impl Iterator<Item = Immutable> + 'a {
     const CLASS: &str = "/spec/storageClassName";
     let volumes = plan.resources.iter().filter(|resource| resource.manifest()["kind"] == "PersistentVolumeClaim");
     volumes.map(|volume| {
         let now = volume.manifest().pointer(CLASS).and_then(Value::as_str);
-        Immutable::class(&volume.key, (&format!("{MANIFEST}{CLASS}"), None), volume.title(), now, STORAGE_CLASS)
+        Immutable::class(
+            &volume.key,
+            (&format!("{MANIFEST}{CLASS}"), None),
+            volume.title(),
+            now,
+            settings.storage_class_rule(),
+        )
     })
 }

@@ -2,6 +2,8 @@
 //! former value, which a composed resource still shows. The API server is not enough: it accepts a change for which the
 //! claim's schema had no rule at that time, and it has no rules for the settings.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::kinds::kubernetes::MANIFEST;
@@ -16,7 +18,7 @@ use crate::text::yaml;
 pub struct Immutable {
     /// Key of the composed resource that shows the former value of a field whose value must not change.
     pub key: String,
-    field: &'static str,
+    field: Cow<'static, str>,
     message: &'static str,
     shown: Shown,
 }
@@ -64,26 +66,31 @@ impl Immutable {
     /// Text in a claim that must not change. The composed resource under `key` shows the former text at the JSON
     /// pointer `at`.
     pub fn same(key: &'static str, at: &str, now: &str, field: &'static str, rule: Rule) -> Self {
-        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Same(at.to_owned(), now.to_owned()) }
+        Self {
+            key: key.to_owned(),
+            field: field.into(),
+            message: rule.message,
+            shown: Shown::Same(at.to_owned(), now.to_owned()),
+        }
     }
 
     /// Size of a volume in a claim that must not shrink. The PersistentVolumeClaim in an Object of provider-kubernetes
     /// shows the former size.
     pub fn volume(key: &'static str, now: Bytes, field: &'static str, rule: Rule) -> Self {
         let at = format!("{MANIFEST}/spec/resources/requests/storage");
-        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Size(at, now) }
+        Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::Size(at, now) }
     }
 
     /// Names in a claim, of which none may be removed. The composed resource under `key` shows the former names at the
     /// JSON pointer `at`.
     pub fn names(key: &'static str, at: String, now: &[String], field: &'static str, rule: Rule) -> Self {
-        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Names(at, now.to_vec()) }
+        Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::Names(at, now.to_vec()) }
     }
 
     /// Entries `name=value` of a claim, whose values must not change. The composed resource under `key` shows the
     /// former entries at the JSON pointer `at`.
     pub fn entries(key: &'static str, at: String, now: Vec<String>, field: &'static str, rule: Rule) -> Self {
-        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Entries(at, now) }
+        Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::Entries(at, now) }
     }
 
     /// Storage class in the platform team's settings for a volume, which must not change. The composed resource under
@@ -93,22 +100,22 @@ impl Immutable {
         (at, within): (&str, Option<&'static str>),
         volume: String,
         now: Option<&str>,
-        (field, rule): (&'static str, Rule),
+        (field, rule): (String, Rule),
     ) -> Self {
         let class = Class { at: at.to_owned(), within, volume, now: now.map(str::to_owned) };
-        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Class(class) }
+        Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::Class(class) }
     }
 
     /// Composed resource that the claim does not ask for. If it is observed, the claim once asked for it, and `field`
     /// has changed although it must not.
     pub fn absent(key: &'static str, field: &'static str, rule: Rule) -> Self {
-        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::Nothing }
+        Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::Nothing }
     }
 
     /// Composed resource that its provider leaves behind when the claim is deleted. A claim may keep this behaviour,
     /// but cannot switch it on: a resource that does not exist, or that its provider may delete, is a fault.
     pub fn left_alone(key: &'static str, field: &'static str, rule: Rule) -> Self {
-        Self { key: key.to_owned(), field, message: rule.message, shown: Shown::LeftAlone }
+        Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::LeftAlone }
     }
 
     /// Fault of a field that must not change, if the former value in the observed resource proves a change that is not
@@ -133,17 +140,17 @@ impl Immutable {
             Shown::Class(class) => return self.class_fault(class, observed),
             Shown::Nothing => {
                 observed(&self.key, &["kind"])?;
-                return Some(Fault::new(self.field, self.message));
+                return Some(Fault::new(self.field.clone(), self.message));
             }
             Shown::LeftAlone => {
                 let policies = observed(&self.key, &["spec", "managementPolicies"]);
                 let is_left_alone = policies.as_ref().and_then(Value::as_array).is_some_and(|policies| {
                     !policies.is_empty() && !policies.iter().any(|policy| policy == "*" || policy == "Delete")
                 });
-                return (!is_left_alone).then(|| Fault::new(self.field, self.message));
+                return (!is_left_alone).then(|| Fault::new(self.field.clone(), self.message));
             }
         };
-        Some(Fault::new(self.field, format!("{} (the cluster has {was:?})", self.message)))
+        Some(Fault::new(self.field.clone(), format!("{} (the cluster has {was:?})", self.message)))
     }
 
     /// Text at a JSON pointer in the observed composed resource; `None` if the pointer leads to no value, or to a value
@@ -174,7 +181,10 @@ impl Immutable {
         let words =
             |class: Option<&str>| class.map_or("the default class".to_owned(), |name| format!("class {name:?}"));
         let (volume, was, now) = (&class.volume, words(was.as_deref()), words(class.now.as_deref()));
-        Some(Fault::new(self.field, format!("{}: {volume} was created with {was}, not with {now}", self.message)))
+        Some(Fault::new(
+            self.field.clone(),
+            format!("{}: {volume} was created with {was}, not with {now}", self.message),
+        ))
     }
 }
 

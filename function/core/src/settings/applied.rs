@@ -11,6 +11,7 @@ use super::Settings;
 use super::objects::{Checked, Found, KIND, REQUIREMENT};
 use super::pattern;
 use crate::schema::fault::Fault;
+use crate::schema::{Step, join};
 use crate::text::json::merge;
 
 /// Sources of the settings in one call of the function.
@@ -124,7 +125,9 @@ impl Applied {
             chosen.iter().find(|(found, _)| found.is_base() == is_base).map(|(found, _)| found.name.to_owned())
         };
         Ok(Self {
-            settings: settings.with_release(release.and_then(super::releases::Release::pins)),
+            settings: settings
+                .with_release(release.and_then(super::releases::Release::pins))
+                .with_storage_class_of(storage_class_of(&below, chosen)),
             origin: Some(Origin {
                 base: name(true),
                 environment: name(false),
@@ -152,6 +155,15 @@ impl<'a> Subject<'a> {
         let was_composed = self.status.is_some_and(|status| status.get("phases").is_some());
         noted.or_else(|| was_composed.then(|| digest(input, None)))
     }
+}
+
+/// Path of the field in PlatformSettings that decides the storage class: of the topmost object that sets it, or, where
+/// neither an object nor the function's input does, of the base, in which a class that was set before is set back.
+fn storage_class_of(input: &Value, chosen: &[(&Found, Checked)]) -> Option<String> {
+    const FIELD: &str = "storageClass";
+    let setting = chosen.iter().rev().find(|(_, checked)| checked.fields.get(FIELD).is_some());
+    let lowest = || chosen.first().filter(|_| input.get(FIELD).is_none());
+    setting.or_else(lowest).map(|(found, _)| join(&found.root(), &Step::Field(FIELD)))
 }
 
 /// Fields of the function's input, without those that every Kubernetes object has.

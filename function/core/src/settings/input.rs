@@ -16,13 +16,14 @@ pub const API_VERSION: &str = "fn.platform.example.org/v1alpha1";
 /// Kind of the function's input in a step of a Composition.
 pub const KIND: &str = "Input";
 
-/// Rule that the storage class in the settings must not change. No API server compares the function's input with its
+/// Rule that the storage class in the function's input must not change. No API server compares settings with their
 /// former value, so the rule compares the class with that of the existing volumes.
-pub const STORAGE_CLASS: (&str, Rule) = (
-    "input.storageClass",
-    Rule::same(
-        "cannot change while volumes exist, because a volume keeps its class: set it back, and give new claims a Composition of their own that names the new class",
-    ),
+pub const STORAGE_CLASS: Rule = Rule::same(
+    "cannot change while volumes exist, because a volume keeps its class: set it back, and give new claims a Composition of their own that names the new class",
+);
+/// Rule [`STORAGE_CLASS`] for a class that comes from PlatformSettings, which need no other Composition.
+pub const STORAGE_CLASS_OF_OBJECT: Rule = Rule::same(
+    "cannot change while volumes exist, because a volume keeps its class: set it back, and give new environments PlatformSettings of their own that name the new class",
 );
 
 /// Settings of the platform team for every claim. Every field has a default.

@@ -18,14 +18,15 @@ use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
 use crate::kinds::helm;
+use crate::schema::change::Rule;
 use crate::schema::fault::Fault;
 use crate::schema::form::{label_value, qualified_name};
 use crate::schema::{Checker, Step, Verdict, join, with_further};
 use crate::settings::archive::Servers;
 use crate::settings::image::ImageReference;
 use crate::settings::input::{
-    API_VERSION, Charts, Effect, Gateways, Input, KIND, Operator, PullSecret, Scheduling, Telemetry, Toleration, Ttl,
-    VirtualCluster,
+    API_VERSION, Charts, Effect, Gateways, Input, KIND, Operator, PullSecret, STORAGE_CLASS, STORAGE_CLASS_OF_OBJECT,
+    Scheduling, Telemetry, Toleration, Ttl, VirtualCluster,
 };
 use crate::settings::limits::Limits;
 use crate::settings::pins::{Chart, ISTIO_IMAGES, Image, KNATIVE_SERVING};
@@ -46,6 +47,9 @@ pub struct Settings {
     pub gateways: Gateways,
     pub archive_servers: Servers,
     pub storage_class: Option<String>,
+    /// Path of the field that decides the storage class, in messages, for claims to which PlatformSettings apply;
+    /// `None` where the function's input decides it.
+    storage_class_of_object: Option<String>,
     pub virtual_cluster: VirtualCluster,
     pub pull_secrets: Vec<PullSecret>,
     pub registry: Option<String>,
@@ -137,6 +141,20 @@ impl Settings {
         Self { release, ..self }
     }
 
+    /// The same settings, with the path of the field in PlatformSettings that decides the storage class.
+    #[must_use]
+    pub(super) fn with_storage_class_of(self, field: Option<String>) -> Self {
+        Self { storage_class_of_object: field, ..self }
+    }
+
+    /// Path of the field that decides the storage class, in messages, and the rule that the class must not change.
+    pub fn storage_class_rule(&self) -> (String, Rule) {
+        match &self.storage_class_of_object {
+            Some(field) => (field.clone(), STORAGE_CLASS_OF_OBJECT),
+            None => ("input.storageClass".to_owned(), STORAGE_CLASS),
+        }
+    }
+
     fn of(input: Input, images: BTreeMap<String, ImageReference>, archive_servers: Servers) -> Self {
         let mut reserved: Vec<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
         reserved.push(input.host.provider_config.clone());
@@ -153,6 +171,7 @@ impl Settings {
             gateways: input.gateways,
             archive_servers,
             storage_class: input.storage_class,
+            storage_class_of_object: None,
             virtual_cluster: input.virtual_cluster,
             pull_secrets: input.images.pull_secrets,
             registry: input.images.registry,

@@ -17,7 +17,6 @@ use crate::life::immutable::Immutable;
 use crate::parts::cluster::{Installation, yaml};
 use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::default_pod_security;
-use crate::settings::input::STORAGE_CLASS;
 use crate::settings::pins::{Chart, VCLUSTER_IMAGE};
 
 /// Port of the Service in front of the virtual cluster's API server.
@@ -49,16 +48,11 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let external_name = "/metadata/annotations/crossplane.io~1external-name";
     let (release, cluster) = ("vcluster-release", "vcluster-cluster");
     let class = environment.owner.settings.storage_class.as_deref();
+    let rule = environment.owner.settings.storage_class_rule();
     let volume = || format!("the volume of the virtual cluster {}", environment.spec.name);
     match environment.spec.provisioner {
         Provisioner::Helm => vec![
-            Immutable::class(
-                release,
-                (&format!("/spec/forProvider/values{CLASS}"), None),
-                volume(),
-                class,
-                STORAGE_CLASS,
-            ),
+            Immutable::class(release, (&format!("/spec/forProvider/values{CLASS}"), None), volume(), class, rule),
             Immutable::same(release, external_name, &environment.spec.name, "spec.name", changes::NAME),
             Immutable::absent(cluster, "spec.provisioner", changes::PROVISIONER),
         ],
@@ -76,7 +70,7 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
                 (&format!("{MANIFEST}/spec/helmRelease/values"), Some(CLASS)),
                 volume(),
                 class,
-                STORAGE_CLASS,
+                rule,
             ),
         ],
     }

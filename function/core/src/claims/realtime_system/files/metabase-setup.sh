@@ -40,7 +40,8 @@ while :; do
       echo "Metabase: administrator $ADMIN_EMAIL is set up"
       exit 0
       ;;
-    400) fail "set up Metabase's administrator (it answers 400): $answer" ;;
+    # Metabase's answer repeats the values that it refuses, and one of them is the password.
+    400) fail "set up Metabase's administrator (it answers 400): its password is too common or too short for Metabase, or its address is none" ;;
   esac
   waiting "Metabase to take its administrator (now: $code)"
 done

@@ -2,6 +2,7 @@
 //! for the same state.
 
 mod applied;
+mod upgraded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

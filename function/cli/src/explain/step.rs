@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::claim_state::{self, Account, Step};
 use super::cluster::{Cluster, Seen};
 use super::subject::{Judged, Subject, Subjects};
+use crate::documents::fault::Located;
 use crate::documents::read::Document;
 
 impl Subjects<'_> {
@@ -37,6 +38,13 @@ impl Subjects<'_> {
             Some(Account::of(subject, judged.as_ref()?, &seen.paused, before))
         });
         Step { file: None, claims: accounts.collect() }
+    }
+
+    /// Warnings about the claims that the cluster composed with PlatformSettings, if the user passes none.
+    pub fn left_out(&self, cluster: &Cluster) -> Vec<Located> {
+        let warning =
+            |(subject, seen): (&Subject, &Seen)| subject.inputs.left_out(&subject.asked, seen.settings.as_ref()?);
+        self.all.iter().zip(&cluster.claims).filter_map(warning).collect()
     }
 
     /// Result of the function for every claim; `None` for a claim whose objects are missing in the user's files.

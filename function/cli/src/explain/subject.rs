@@ -5,7 +5,6 @@ use realtime_platform_core::parts::plan::Plan;
 use realtime_platform_core::progress::{Progress, Refused};
 use realtime_platform_core::settings::Settings;
 
-use super::cluster::{Cluster, Seen};
 use crate::documents::fault::Located;
 use crate::preview::collect::Asked;
 use crate::preview::inputs::Inputs;
@@ -55,13 +54,6 @@ impl<'a> Subjects<'a> {
             }
         }
         Self { all, warnings }
-    }
-
-    /// Warnings about the claims that the cluster composed with PlatformSettings, if the user passes none.
-    pub fn left_out(&self, cluster: &Cluster) -> Vec<Located> {
-        let warning =
-            |(subject, seen): (&Subject, &Seen)| subject.inputs.left_out(&subject.asked, seen.settings.as_ref()?);
-        self.all.iter().zip(&cluster.claims).filter_map(warning).collect()
     }
 }
 

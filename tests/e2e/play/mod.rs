@@ -1,6 +1,7 @@
 //! The play: the life of one Application and of claims written by hand, driven through the commands that users run.
 
 pub mod book;
+mod composites;
 mod figures;
 mod order;
 mod user;
@@ -37,6 +38,8 @@ pub fn play(default_flags: bool) {
     book.say("the stage empties the inner cluster, as its end would");
     stage.inner.renew();
     by_claims(&stage, &book, &mut figures);
+    stage.inner.renew();
+    composites::play(&User::new(&stage, &book), &figures);
     figures.publish();
 }
 

@@ -300,13 +300,20 @@ impl<'a> User<'a> {
         names.filter(|name| name.starts_with(beginning)).collect()
     }
 
-    fn get(&self, kind: &str, name: &str) -> Result<Value, String> {
+    /// Objects of some kinds in a namespace inside.
+    pub fn inner_list(&self, kinds: &str, namespace: &str) -> Vec<Value> {
+        let list = succeed(self.stage.inner().args(["get", kinds, "--namespace", namespace, "--output=json"]));
+        let list: Value = serde_json::from_str(&list).unwrap();
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    pub fn get(&self, kind: &str, name: &str) -> Result<Value, String> {
         let mut kubectl: Command = self.stage.host();
         let output = run(kubectl.args(["get", kind, name, "--namespace=default", "--output=json"]));
         serde_json::from_str(&stdout(&output)).map_err(|_| said(&output))
     }
 
-    fn list(&self, kinds: &str) -> Vec<Value> {
+    pub fn list(&self, kinds: &str) -> Vec<Value> {
         let list = succeed(self.stage.host().args(["get", kinds, "--all-namespaces", "--output=json"]));
         let list: Value = serde_json::from_str(&list).unwrap();
         list["items"].as_array().cloned().unwrap_or_default()

@@ -13,6 +13,7 @@ use support::simulation::Call;
 pub fn account(call: &Call) -> Value {
     let required = |under: &str| call.required.get(under).and_then(Option::as_ref);
     let known = Known {
+        inhabitants: Vec::new(),
         composite: &call.composite,
         settings: Settings::read(Value::Object(Map::new())),
         provider_config: required("environment"),

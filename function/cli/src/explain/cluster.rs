@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use realtime_platform_core::claims::{API_VERSION, Kind};
-use realtime_platform_core::kinds::{Spec, kubernetes};
+use realtime_platform_core::kinds::{Form, Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
-use realtime_platform_core::life::ownership::{self, FORMER_LOCK, Lock};
+use realtime_platform_core::life::ownership::{self, FORMER_LOCK, LockTarget, OTHER_FORM};
 use realtime_platform_core::parts::owner::{Claim, controller};
+use realtime_platform_core::parts::plan;
 use realtime_platform_core::progress::{Known, Progress};
 use serde_json::{Map, Value, json};
 
@@ -113,7 +114,13 @@ impl Owner {
     fn of(object: &Value) -> Option<Self> {
         let kind = Kind::of_composite(text(object, "/kind"))?;
         let name = text(object, "/metadata/name").to_owned();
-        Some(Self { name, kind, claim: Claim::of_composite(object) })
+        Some(Self { name, kind, claim: Kind::owner_of(object) })
+    }
+
+    /// Whether a composed resource can be this composite's: one of a composite in a namespace is in the same.
+    fn is_beside(&self, object: &Value) -> bool {
+        let is_anywhere = self.claim.form == Form::Claim || self.claim.namespace.is_empty();
+        is_anywhere || text(object, "/metadata/namespace") == self.claim.namespace
     }
 }
 
@@ -130,8 +137,11 @@ impl Seen {
         let kind = text(object, "/kind");
         let name = text(object, "/metadata/name");
         let asked = &subject.asked;
-        let is_composite = kind == asked.kind.composite && subject.is(asked.kind.claim, &Claim::of_composite(object));
-        let is_claim = kind == asked.kind.claim
+        let form = asked.claim.form;
+        let is_composite =
+            kind == asked.kind.composite_in(form) && subject.is(asked.kind.claim, &Kind::owner_of(object));
+        let is_claim = form == Form::Claim
+            && kind == asked.kind.claim
             && name == asked.claim.name
             && text(object, "/metadata/namespace") == asked.claim.namespace;
         if (is_composite || is_claim) && text(object, "/metadata/annotations/crossplane.io~1paused") == "true" {
@@ -173,10 +183,22 @@ impl Subject<'_> {
         let label = |name: &str| said(&format!("/metadata/labels/crossplane.io~1{name}"));
         let agrees = |said: Option<&str>, own: &str| said.is_none_or(|said| said == own);
         let composite = label("composite");
-        if let Some(owner) = owners.iter().find(|owner| composite == Some(owner.name.as_str())) {
+        let kind = controller(object).and_then(|controller| controller.get("kind")?.as_str());
+        // Only names that Crossplane generates belong to one composite alone.
+        let is_of = |owner: &&Owner| {
+            composite == Some(owner.name.as_str())
+                && agrees(kind, owner.kind.composite_in(owner.claim.form))
+                && owner.is_beside(object)
+        };
+        if let Some(owner) = owners.iter().find(is_of) {
             return self.is(owner.kind.claim, &owner.claim);
         }
-        let kind = controller(object).and_then(|controller| controller.get("kind")?.as_str());
+        if self.asked.claim.form == Form::Namespaced {
+            return composite == Some(self.asked.claim.name.as_str())
+                && kind == Some(self.asked.kind_name())
+                && (self.asked.claim.namespace.is_empty()
+                    || text(object, "/metadata/namespace") == self.asked.claim.namespace);
+        }
         agrees(kind, self.asked.kind.composite)
             && agrees(label("claim-name"), &self.asked.claim.name)
             && agrees(label("claim-namespace"), &self.asked.claim.namespace)
@@ -192,10 +214,14 @@ impl Subject<'_> {
             ("crossplane.io/claim-namespace".to_owned(), asked.claim.namespace.clone().into()),
         ]);
         let name = asked.composite.as_deref().unwrap_or(&asked.claim.name);
+        let metadata = match asked.claim.form {
+            Form::Claim => json!({"name": name, "uid": seen.uid, "labels": labels}),
+            Form::Namespaced => json!({"name": name, "uid": seen.uid, "namespace": asked.claim.namespace}),
+        };
         let mut composite = json!({
             "apiVersion": API_VERSION,
-            "kind": asked.kind.composite,
-            "metadata": {"name": name, "uid": seen.uid, "labels": labels},
+            "kind": asked.kind.composite_in(asked.claim.form),
+            "metadata": metadata,
             "spec": asked.spec,
             "status": {"conditions": seen.conditions},
         });
@@ -213,18 +239,17 @@ impl Subject<'_> {
     pub fn judged(&self, seen: &Seen, cluster: &Cluster) -> Judged {
         let provider_config =
             |name| cluster.find((kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND, name));
-        let locks = ownership::locks(&self.plan).flat_map(|lock: Lock| {
-            let former = self.former_lock.as_deref();
-            let named = [(lock.name.key, Some(lock.name.name)), (FORMER_LOCK, former)];
-            named.map(|(under, name)| {
-                (under, name.and_then(|name| cluster.find((lock.name.api_version, lock.name.kind, name))))
-            })
-        });
-        let names =
-            adoption::names(&self.plan).map(|name| (name.key, cluster.find((name.api_version, name.kind, name.name))));
-        let found: BTreeMap<&str, Option<&Value>> = locks.chain(names).collect();
+        let LockTarget { former_lock, other_form, .. } = &self.lock_target;
+        let others = [(FORMER_LOCK, former_lock), (OTHER_FORM, other_form)];
+        let others = others.iter().filter_map(|(key, lock)| Some(lock.as_ref()?.name(key)));
+        let names = ownership::locks(&self.plan).map(|lock| lock.name).chain(adoption::names(&self.plan));
+        let find = |name: plan::Name| cluster.find((name.api_version, name.kind, name.name));
+        let found: BTreeMap<String, Option<&Value>> =
+            names.chain(others).map(|name| (name.key.to_owned(), find(name))).collect();
         Progress::of(Known {
             composite: &self.composite(seen),
+            // What guards an environment beside its plan is not explained.
+            inhabitants: Vec::new(),
             settings: Ok(self.settings.clone()),
             provider_config: self.environment.as_deref().and_then(provider_config),
             found: &|under| {

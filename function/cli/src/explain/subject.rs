@@ -1,5 +1,6 @@
 //! Claims in the files that a user passes to the command `explain`, with the settings and the plan of each.
 
+use realtime_platform_core::life::ownership::LockTarget;
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Plan;
 use realtime_platform_core::progress::{Progress, Refused};
@@ -26,7 +27,7 @@ pub struct Subject<'a> {
     pub asked: Asked<'a>,
     pub settings: Settings,
     pub environment: Option<String>,
-    pub former_lock: Option<String>,
+    pub lock_target: LockTarget,
     pub plan: Plan,
 }
 
@@ -37,7 +38,7 @@ impl<'a> Subjects<'a> {
         let mut all: Vec<Subject> = Vec::new();
         let mut warnings = Vec::new();
         for asked in asked {
-            let settings = inputs.settings(asked.kind).clone();
+            let settings = inputs.settings(asked.kind, asked.claim.form).clone();
             match asked.examine(&settings) {
                 Ok(None) => warnings.extend(asked.later(false)),
                 // The user's files may contain the same claim twice: as an object, and as a component of an
@@ -46,8 +47,8 @@ impl<'a> Subjects<'a> {
                 Ok(Some(composed)) => {
                     warnings.extend(asked.later(true));
                     let environment = composed.consumer.map(|consumer| consumer.environment);
-                    let former_lock = composed.lock_target.former_lock;
-                    all.push(Subject { asked, settings, environment, former_lock, plan: composed.plan });
+                    let lock_target = composed.lock_target;
+                    all.push(Subject { asked, settings, environment, lock_target, plan: composed.plan });
                 }
                 Err(wrong) => faults.extend(wrong),
             }

@@ -3,7 +3,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use realtime_platform_core::claims::{API_VERSION, Kind};
-use realtime_platform_core::kinds::{Custom, Named, Spec};
+use realtime_platform_core::kinds::{Custom, Form, Named, Spec};
 use realtime_platform_core::settings::input;
 use serde::Serialize;
 
@@ -38,9 +38,9 @@ struct Stage {
     input: TypeRef,
 }
 
-pub fn composition(kind: &Kind) -> Custom<Composition> {
+pub fn composition(kind: &Kind, form: Form) -> Custom<Composition> {
     Composition {
-        composite_type_ref: TypeRef { api_version: API_VERSION, kind: kind.composite },
+        composite_type_ref: TypeRef { api_version: API_VERSION, kind: kind.composite_in(form) },
         mode: "Pipeline",
         pipeline: [Stage {
             step: "compose",
@@ -48,5 +48,5 @@ pub fn composition(kind: &Kind) -> Custom<Composition> {
             input: TypeRef { api_version: input::API_VERSION, kind: input::KIND },
         }],
     }
-    .named(ObjectMeta { name: Some(kind.definition.to_owned()), ..ObjectMeta::default() })
+    .named(ObjectMeta { name: Some(kind.definition_in(form)), ..ObjectMeta::default() })
 }

@@ -1,14 +1,15 @@
-//! CompositeResourceDefinition that the command `generate` writes for a kind of claim and its composite.
+//! CompositeResourceDefinition that the command `generate` writes for a kind of claim and its composite, and for the
+//! composite resource that a person creates in place of a claim.
 //!
-//! The definition has no `scope`: the default in `apiextensions.crossplane.io/v1`, cluster-scoped composites with
-//! claims in namespaces, is the only scope that has claims.
+//! The definition of a claim has no `scope`: the default in `apiextensions.crossplane.io/v1`, cluster-scoped composites
+//! with claims in namespaces, is the only scope that has claims. The other one is of version 2, which has no claims.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceColumnDefinition, CustomResourceDefinitionNames,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use realtime_platform_core::claims::{DeletePolicy, Kind};
-use realtime_platform_core::kinds::{Custom, Named, Spec};
+use realtime_platform_core::kinds::{Custom, Form, Named, Spec, Twofold};
 use realtime_platform_core::parts::owner::DOMAIN;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -22,9 +23,13 @@ pub const VERSION: &str = "v1alpha1";
 #[serde(rename_all = "camelCase")]
 pub struct CompositeResourceDefinition {
     group: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'static str>,
     names: CustomResourceDefinitionNames,
-    claim_names: CustomResourceDefinitionNames,
-    default_composite_delete_policy: DeletePolicy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim_names: Option<CustomResourceDefinitionNames>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_composite_delete_policy: Option<DeletePolicy>,
     default_composition_ref: Named,
     versions: [Version; 1],
 }
@@ -32,6 +37,11 @@ pub struct CompositeResourceDefinition {
 impl Spec for CompositeResourceDefinition {
     const API_VERSION: &'static str = "apiextensions.crossplane.io/v1";
     const KIND: &'static str = "CompositeResourceDefinition";
+}
+
+impl Twofold for CompositeResourceDefinition {
+    const NAMESPACED: (&'static str, &'static str) =
+        ("apiextensions.crossplane.io/v2", "CompositeResourceDefinition");
 }
 
 #[derive(Debug, Serialize)]
@@ -52,16 +62,20 @@ pub struct Schema {
     pub root: Value,
 }
 
-pub fn xrd(kind: &Kind) -> Custom<CompositeResourceDefinition> {
+pub fn xrd(kind: &Kind, form: Form) -> Custom<CompositeResourceDefinition> {
     let description = kind.describe();
-    let names = names(kind.composite, None);
+    // Short names are the claims': an API server serves no kind whose short name another kind of the group has.
+    let names = names(kind.composite_in(form), None);
+    let scope = if kind.is_cluster_scoped(form) { "Cluster" } else { "Namespaced" };
+    let is_claim = form == Form::Claim;
     let name = format!("{}.{DOMAIN}", names.plural);
     CompositeResourceDefinition {
         group: DOMAIN,
+        scope: (!is_claim).then_some(scope),
         names,
-        claim_names: self::names(kind.claim, Some(kind.short_name)),
-        default_composite_delete_policy: kind.delete_policy,
-        default_composition_ref: Named::new(kind.definition),
+        claim_names: is_claim.then(|| self::names(kind.claim, Some(kind.short_name))),
+        default_composite_delete_policy: is_claim.then_some(kind.delete_policy),
+        default_composition_ref: Named::new(kind.definition_in(form)),
         versions: [Version {
             name: VERSION,
             served: true,
@@ -70,7 +84,7 @@ pub fn xrd(kind: &Kind) -> Custom<CompositeResourceDefinition> {
             schema: Schema { root: root(description.spec, description.status) },
         }],
     }
-    .named(ObjectMeta { name: Some(name), ..ObjectMeta::default() })
+    .named_in(form, ObjectMeta { name: Some(name), ..ObjectMeta::default() })
 }
 
 /// Plural, singular and short names of a kind, as the kind's CompositeResourceDefinition or CustomResourceDefinition

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use realtime_platform_core::claims::{self, Composed, KINDS, Kind};
+use realtime_platform_core::kinds::Form;
 use realtime_platform_core::parts::owner::{Claim, DOMAIN};
 use realtime_platform_core::schema;
 use realtime_platform_core::schema::fault::Fault;
@@ -41,9 +42,19 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Kind of the object that a person writes: of a claim, or of a composite resource in its place.
+    pub fn kind_name(&self) -> &'static str {
+        self.kind.name_in(self.claim.form)
+    }
+
+    /// Namespace of the claim for headings, such as ` in team-a`; empty for a cluster-scoped environment.
+    pub fn in_namespace(&self) -> String {
+        if self.claim.namespace.is_empty() { String::new() } else { format!(" in {}", self.claim.namespace) }
+    }
+
     /// Kind and name of the claim for messages of the preview, such as `IotBrokerClaim/health-mqtt`.
     pub fn title(&self) -> String {
-        format!("{}/{}", self.kind.claim, self.claim.name)
+        format!("{}/{}", self.kind_name(), self.claim.name)
     }
 
     /// File and line of the claim's spec for messages of the preview, such as `application.yaml:12`.
@@ -196,8 +207,8 @@ impl<'a> Gathered<'a> {
                 let above = format!("{}items[{index}].", object.above);
                 self.object(&Object { document: object.document, value, above });
             }
-        } else if let Some(kind) = Kind::of_claim(kind).filter(|_| group == DOMAIN) {
-            self.claim(object, kind);
+        } else if let Some((kind, form)) = Kind::of_name(kind).filter(|_| group == DOMAIN) {
+            self.claim(object, kind, form);
         } else if let Some(kind) = Kind::of_composite(kind).filter(|_| group == DOMAIN) {
             self.composite(object, kind);
         } else {
@@ -208,7 +219,7 @@ impl<'a> Gathered<'a> {
     /// Records an object that the preview leaves out, because its API group or kind is none of this function's. Such an
     /// object is no fault, but a similar group or kind causes a warning about a possible misspelling.
     fn foreign(&mut self, object: &Object<'a>, group: &str, kind: &str) {
-        let ours = || KINDS.iter().flat_map(|known| [known.claim, known.composite]);
+        let ours = || KINDS.iter().flat_map(|known| [known.claim, known.composite, known.namespaced]);
         let is_ours = |kind: &str| ours().any(|known| known == kind);
         let groups: &[&'static str] = &[DOMAIN, OAM_GROUP];
         let near_group = schema::nearest(group, groups).filter(|near| *near != group);
@@ -238,12 +249,16 @@ impl<'a> Gathered<'a> {
         });
     }
 
-    fn claim(&mut self, object: &Object<'a>, kind: &'static Kind) {
+    fn claim(&mut self, object: &Object<'a>, kind: &'static Kind, form: Form) {
         self.api_version(object, claims::API_VERSION);
         let root = self.shape(object);
         self.name(object, "metadata.name", object.name(), LONGEST_LABEL);
-        self.namespace(object);
-        let claim = Claim { namespace: object.namespace().to_owned(), name: object.name().to_owned() };
+        let is_cluster_scoped = kind.is_cluster_scoped(form);
+        if !is_cluster_scoped {
+            self.namespace(object);
+        }
+        let namespace = if is_cluster_scoped { "" } else { object.namespace() };
+        let claim = Claim::new(namespace, object.name()).in_form(form);
         self.asked.push(object.asked(kind, claim, None, root));
     }
 
@@ -251,7 +266,7 @@ impl<'a> Gathered<'a> {
         self.api_version(object, claims::API_VERSION);
         let root = self.shape(object);
         self.name(object, "metadata.name", object.name(), LONGEST_NAME);
-        let claim = Claim::of_composite(object.value);
+        let claim = Kind::owner_of(object.value);
         self.asked.push(object.asked(kind, claim, Some(object.name().to_owned()), root));
     }
 
@@ -299,7 +314,7 @@ impl<'a> Gathered<'a> {
         let (name, full_type) = (component.text("name"), component.text("type"));
         // The type of a KubeVela component may name a revision of its definition behind an @, as in `iot-broker@v2`.
         let plain_type = full_type.split_once('@').map_or(full_type, |(plain, _)| plain);
-        let Some(kind) = KINDS.iter().find(|kind| kind.definition == plain_type) else {
+        let Some((kind, form)) = Kind::of_definition(plain_type) else {
             self.foreign_component(component, name, full_type, plain_type);
             return;
         };
@@ -312,14 +327,15 @@ impl<'a> Gathered<'a> {
             let message = format!(
                 "trait {:?} may change the {} when it is deployed; a preview shows it without the trait",
                 text(held, "type"),
-                kind.claim
+                kind.name_in(form)
             );
             self.warnings.push(component.fault(&format!("traits[{index}]"), format!("{name}: {message}")));
         }
         self.asked.push(Asked {
             document: component.document,
             kind,
-            claim: Claim { namespace: application.namespace().to_owned(), name: name.to_owned() },
+            claim: Claim::new(if kind.is_cluster_scoped(form) { "" } else { application.namespace() }, name)
+                .in_form(form),
             composite: None,
             spec: component.value.get(root).cloned().unwrap_or_else(empty),
             stands: false,
@@ -333,6 +349,7 @@ impl<'a> Gathered<'a> {
         if full_type.is_empty() {
             return;
         }
+        // Only types of claims are suggested: their names begin those of the others.
         let nearest = schema::nearest(plain_type, &KINDS.each_ref().map(|kind| kind.definition));
         if let Some(nearest) = nearest {
             let message = format!(
@@ -408,7 +425,7 @@ fn is_meant_as_properties(field: &str, components: &[Value]) -> bool {
 
 fn is_one_of_ours(component: &Value) -> bool {
     let plain_type = text(component, "type").split('@').next().unwrap_or_default();
-    KINDS.iter().any(|kind| kind.definition == plain_type)
+    Kind::of_definition(plain_type).is_some()
 }
 
 /// Name of the field that holds the spec in the author's file. That is the right name, `spec` or `properties`; if the

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use realtime_platform_core::claims::Kind;
+use realtime_platform_core::kinds::Form;
 use realtime_platform_core::schema::fault::Fault;
 use realtime_platform_core::settings::{Settings, input};
 use serde_json::{Map, Value};
@@ -47,8 +48,8 @@ impl Inputs {
         Self { otherwise: otherwise.or(alone).unwrap_or_default(), by_composite }
     }
 
-    pub fn settings(&self, kind: &Kind) -> &Settings {
-        self.by_composite.get(kind.composite).unwrap_or(&self.otherwise)
+    pub fn settings(&self, kind: &Kind, form: Form) -> &Settings {
+        self.by_composite.get(kind.composite_in(form)).unwrap_or(&self.otherwise)
     }
 }
 

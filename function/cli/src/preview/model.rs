@@ -38,7 +38,7 @@ impl<'a> Preview<'a> {
         let mut claims: Vec<Shown> = Vec::new();
         let mut known = HashMap::new();
         for asked in gathered.asked {
-            let settings = inputs.settings(asked.kind);
+            let settings = inputs.settings(asked.kind, asked.claim.form);
             match asked.examine(settings) {
                 Ok(Some(composed)) => {
                     of_files.extend(asked.later(true));

@@ -1,17 +1,18 @@
-//! Kind of Crossplane's protection API: a ClusterUsage blocks the deletion of a cluster-scoped resource while another
-//! one uses it.
+//! Kinds of Crossplane's protection API, which block the deletion of a resource while another one uses it: a
+//! ClusterUsage protects a cluster-scoped resource, a Usage one in its own namespace.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Spec;
+use super::{Form, Named, Spec, Twofold};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterUsage {
     pub of: Resource,
-    pub by: Resource,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Resource>,
     pub reason: String,
     pub replay_deletion: bool,
 }
@@ -21,7 +22,16 @@ pub struct ClusterUsage {
 pub struct Resource {
     pub api_version: &'static str,
     pub kind: &'static str,
-    pub resource_selector: ResourceSelector,
+    #[serde(flatten)]
+    pub which: Which,
+}
+
+/// Choice of one resource of a kind: by its labels, or by its name.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Which {
+    ResourceSelector(ResourceSelector),
+    ResourceRef(Named),
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -32,18 +42,35 @@ pub struct ResourceSelector {
 }
 
 impl Resource {
-    /// Reference from a ClusterUsage to the resource of kind `S` that has the given labels, among the resources of the
-    /// composite that also composes the ClusterUsage.
-    pub fn labelled<S: Spec>(labels: BTreeMap<String, String>) -> Self {
-        Self {
-            api_version: S::API_VERSION,
-            kind: S::KIND,
-            resource_selector: ResourceSelector { match_controller_ref: true, match_labels: labels },
-        }
+    /// Reference to the managed resource of kind `S` that has the given labels, among the resources of the composite
+    /// that also composes the usage.
+    pub fn labelled<S: Twofold>(form: Form, labels: BTreeMap<String, String>) -> Self {
+        let (api_version, kind) = S::kind_in(form);
+        Self::selected(api_version, kind, labels)
+    }
+
+    /// Reference to the resource of a kind with one form that has the given labels, among the resources of the
+    /// composite that also composes the usage.
+    pub fn labelled_directly<S: Spec>(labels: BTreeMap<String, String>) -> Self {
+        Self::selected(S::API_VERSION, S::KIND, labels)
+    }
+
+    /// Reference to a resource by its name.
+    pub fn named(api_version: &'static str, kind: &'static str, name: &str) -> Self {
+        Self { api_version, kind, which: Which::ResourceRef(Named::new(name)) }
+    }
+
+    fn selected(api_version: &'static str, kind: &'static str, match_labels: BTreeMap<String, String>) -> Self {
+        let selector = ResourceSelector { match_controller_ref: true, match_labels };
+        Self { api_version, kind, which: Which::ResourceSelector(selector) }
     }
 }
 
 impl Spec for ClusterUsage {
     const API_VERSION: &'static str = "protection.crossplane.io/v1beta1";
     const KIND: &'static str = "ClusterUsage";
+}
+
+impl Twofold for ClusterUsage {
+    const NAMESPACED: (&'static str, &'static str) = ("protection.crossplane.io/v1beta1", "Usage");
 }

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::kinds::Form;
 use crate::parts::owner::label;
 use crate::parts::plan::Announcement;
 
@@ -36,6 +37,16 @@ const ENVIRONMENT_DOMAIN: &str = "domain";
 /// by commas; `*` admits all.
 const CLAIM_NAMESPACES: &str = "claim-namespaces";
 
+/// Annotation of an environment's offer with the environment's own form, which its tenants have unless the next
+/// annotation says otherwise. Absent: claims.
+const FORM: &str = "form";
+/// Annotation of an environment's offer that lists forms of namespaces inside the virtual cluster, as
+/// `namespace=Form`, separated by commas: those for which the environment's author has chosen one.
+pub const TENANT_FORMS: &str = "tenant-forms";
+/// Entry of an environment's offer that is ready once tenants of the form that is not the environment's own reach the
+/// virtual cluster. Only an environment with tenants of chosen forms has it.
+pub const OTHER_FORM: &str = "other-form";
+
 const OFF: &str = "off";
 const PENDING: &str = "pending";
 const READY: &str = "ready";
@@ -60,6 +71,10 @@ pub struct Offer {
     pub claim_namespaces: Vec<String>,
     pub tenants: Vec<Tenancy>,
     pub shared_secrets: Vec<String>,
+    /// Form of the environment itself.
+    pub form: Form,
+    /// Forms that the environment's author has chosen for namespaces inside the virtual cluster.
+    pub tenant_forms: BTreeMap<String, Form>,
 }
 
 /// Tenancy of a namespace inside an environment's virtual cluster: the namespace is for claims of one namespace in the
@@ -89,7 +104,10 @@ impl Offer {
         ];
         // An environment that shares no Secrets, as most do, has no annotation for shared Secrets.
         let shared = (!self.shared_secrets.is_empty()).then(|| (SHARED_SECRETS, self.shared_secrets.join(",")));
-        states.chain(places).chain(shared).map(|(name, value)| (annotation(name), value)).collect()
+        let form = (self.form != Form::default()).then(|| (FORM, self.form.name().to_owned()));
+        let entries = self.tenant_forms.iter().map(|(namespace, form)| format!("{namespace}={}", form.name()));
+        let forms = (!self.tenant_forms.is_empty()).then(|| (TENANT_FORMS, entries.collect::<Vec<_>>().join(",")));
+        states.chain(places).chain(shared).chain(form).chain(forms).map(|(name, value)| (annotation(name), value)).collect()
     }
 
     /// Announcements in an environment's plan that set each entry of the offer to `ready` once the parts behind it are
@@ -118,6 +136,7 @@ pub struct Consumer {
     pub environment: String,
     pub namespace: String,
     pub claim_namespace: String,
+    pub form: Form,
     /// Entries of the environment's offer that the system or broker can do without, each with the field that switches
     /// off the need for it, such as `spec.expose: false`.
     pub opt_outs: &'static [(&'static str, &'static str)],
@@ -148,6 +167,8 @@ pub enum Admission {
     /// The namespace in the virtual cluster that the system or broker names is for claims of this other namespace in
     /// the host cluster.
     OfOthers { claim_namespace: String },
+    /// The namespace in the virtual cluster that the system or broker names is for tenants of the other form.
+    OtherForm,
     /// The system or broker is admitted, and the entries of the environment's offer have these states.
     Open(BTreeMap<&'static str, State>),
 }
@@ -169,6 +190,8 @@ impl Admission {
             Self::NoNamespace
         } else if published.tenant(&consumer.namespace) != consumer.claim_namespace {
             Self::OfOthers { claim_namespace: published.tenant(&consumer.namespace).to_owned() }
+        } else if published.form(&consumer.namespace) != consumer.form {
+            Self::OtherForm
         } else {
             let state = |name: &str| match offer(name) {
                 OFF => State::Off,
@@ -177,7 +200,11 @@ impl Admission {
                 // does not know. They count as pending, too.
                 _ => State::Pending,
             };
-            Self::Open(OFFERED.map(|name| (name, state(name))).into())
+            let mut states = BTreeMap::from(OFFERED.map(|name| (name, state(name))));
+            if consumer.form != published.own_form() && state(OTHER_FORM) != State::Ready {
+                states.insert(ENVIRONMENT, State::Pending);
+            }
+            Self::Open(states)
         }
     }
 
@@ -205,7 +232,7 @@ impl Admission {
     /// Whether the environment's name is in use, but not for this system or broker. The deletion of an environment is
     /// no refusal.
     pub fn refuses(&self) -> bool {
-        matches!(self, Self::Foreign | Self::Refused | Self::NoNamespace | Self::OfOthers { .. })
+        matches!(self, Self::Foreign | Self::Refused | Self::NoNamespace | Self::OfOthers { .. } | Self::OtherForm)
     }
 
     /// Whether the environment admits the system or broker that asks to use it.
@@ -234,7 +261,8 @@ impl Admission {
                 return entries.filter_map(|(name, state)| reason_missing(consumer, name, *state)).collect();
             }
             Self::Missing => format!(
-                "there is no environment {environment}: create a VClusterEnvironmentClaim with spec.name {environment}, or name another in spec.environment"
+                "there is no environment {environment}: create a {} with spec.name {environment}, or name another in spec.environment",
+                environment_kind(consumer.form)
             ),
             Self::Foreign => format!(
                 "the ProviderConfig {environment} belongs to no environment of this platform and is not used: name another in spec.environment"
@@ -251,8 +279,38 @@ impl Admission {
             Self::OfOthers { claim_namespace: theirs } => format!(
                 "the namespace {namespace} of environment {environment} is for claims of namespace {theirs}, not of {claim_namespace}: its owner can add another one for {claim_namespace}, in spec.namespaces and spec.tenants"
             ),
+            Self::OtherForm => {
+                let (theirs, own) = (called(consumer.form.other()), called(consumer.form));
+                format!(
+                    "the namespace {namespace} of environment {environment} is for {theirs}, not for {own}: its owner can add another one for {own}, or, once nothing of the other form is in it, set spec.tenantForms.{namespace} to {}",
+                    consumer.form.name()
+                )
+            }
         }]
     }
+}
+
+/// Tenants of one form, for messages.
+fn called(form: Form) -> &'static str {
+    match form {
+        Form::Claim => "RealtimeSystemClaims and IotBrokerClaims",
+        Form::Namespaced => "RealtimeSystems and IotBrokers",
+    }
+}
+
+/// Kind of an environment of one form, for messages.
+fn environment_kind(form: Form) -> &'static str {
+    match form {
+        Form::Claim => "VClusterEnvironmentClaim",
+        Form::Namespaced => "VClusterEnvironment",
+    }
+}
+
+/// Whether an environment has tenants of both forms in the namespace of a system or broker, now or formerly: its author
+/// has chosen a form for it, and may choose the other one. Then the lock of the other form is looked up.
+pub fn has_both_forms(consumer: &Consumer, provider_config: Option<&Value>) -> bool {
+    let published = provider_config.and_then(|found| Published::of(consumer, found));
+    published.is_some_and(|published| published.chosen_form(&consumer.namespace).is_some())
 }
 
 /// ProviderConfig with the offer of an environment: its label has the name of the environment that the system or broker
@@ -279,12 +337,32 @@ impl<'a> Published<'a> {
         self.entry("labels", &label("claim-namespace"))
     }
 
+    /// Form of the environment itself.
+    fn own_form(&self) -> Form {
+        form(self.annotation(FORM)).unwrap_or_default()
+    }
+
+    /// Form that the environment's author has chosen for a namespace of the virtual cluster.
+    fn chosen_form(&self, namespace: &str) -> Option<Form> {
+        let mut entries = self.annotation(TENANT_FORMS).split(',').filter_map(|entry| entry.split_once('='));
+        entries.find(|(inside, _)| *inside == namespace).and_then(|(_, name)| form(name))
+    }
+
+    /// Form of the tenants of a namespace of the virtual cluster.
+    fn form(&self, namespace: &str) -> Form {
+        self.chosen_form(namespace).unwrap_or_else(|| self.own_form())
+    }
+
     /// Namespace in the host cluster whose claims may use the given namespace of the virtual cluster. Where the offer
     /// has no entry for it, only claims beside the environment's own claim may.
     fn tenant(&self, namespace: &str) -> &'a str {
         let mut tenants = self.annotation(TENANTS).split(',').filter_map(|tenancy| tenancy.split_once('='));
         tenants.find(|(inside, _)| *inside == namespace).map_or(self.owner(), |(_, claim_namespace)| claim_namespace)
     }
+}
+
+fn form(name: &str) -> Option<Form> {
+    [Form::Claim, Form::Namespaced].into_iter().find(|form| form.name() == name)
 }
 
 /// Namespace in the host cluster that owns an environment, and the Secrets there which the environment shares with
@@ -340,6 +418,7 @@ mod tests {
             environment: "e".to_owned(),
             namespace: "n".to_owned(),
             claim_namespace: "team".to_owned(),
+            form: Form::Claim,
             opt_outs: &[(OBSERVABILITY, "spec.monitoring: false")],
         }
     }
@@ -361,6 +440,8 @@ mod tests {
             claim_namespaces: owned(claim_namespaces),
             tenants: vec![Tenancy { namespace: "n".to_owned(), claim_namespace: "team".to_owned() }],
             shared_secrets: Vec::new(),
+            form: Form::Claim,
+            tenant_forms: BTreeMap::new(),
         };
         let mut annotations = offer.annotations();
         for announcement in offer.announcements() {

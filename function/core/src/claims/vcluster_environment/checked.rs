@@ -19,6 +19,12 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Whether the virtual cluster is reached by managed resources of both forms: the author of the environment has
+    /// chosen the form of a namespace's tenants, and may choose the other one for it later.
+    pub fn serves_both_forms(&self) -> bool {
+        !self.spec.tenant_forms.is_empty()
+    }
+
     /// Part of this environment's plan, for which the resources of the part are built. `namespace` is the namespace of
     /// the part's manifests, or empty if they have none.
     pub fn part<'a>(

@@ -90,7 +90,9 @@ fn about(resource: &Resource) -> String {
     let announces: Vec<_> = resource
         .announces
         .iter()
-        .map(|it| (&it.annotation, it.once_ready, it.parts.iter().filter(|part| **part != ADDED_PART).collect::<Vec<_>>()))
+        .map(|it| {
+            (&it.annotation, it.once_ready, it.parts.iter().filter(|part| **part != ADDED_PART).collect::<Vec<_>>())
+        })
         .collect();
     format!(
         "{} {waits_for:?} {:?} {:?} {} {} {announces:?}",
@@ -192,8 +194,10 @@ fn ways(composed: &Composed) -> Vec<String> {
 #[test]
 fn an_environment_of_either_form_is_reached_by_tenants_of_both_once_it_chooses_forms() {
     let of_claims = ["helm.crossplane.io/v1beta1 ProviderConfig", "kubernetes.crossplane.io/v1alpha1 ProviderConfig"];
-    let others =
-        ["helm.m.crossplane.io/v1beta1 ClusterProviderConfig", "kubernetes.m.crossplane.io/v1alpha1 ClusterProviderConfig"];
+    let others = [
+        "helm.m.crossplane.io/v1beta1 ClusterProviderConfig",
+        "kubernetes.m.crossplane.io/v1alpha1 ClusterProviderConfig",
+    ];
     let mut all = [of_claims, others].concat();
     all.sort_unstable();
     let none = json!({});

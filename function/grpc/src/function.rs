@@ -8,7 +8,9 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use function_sdk_rust::proto::v1::resource_selector::Match;
-use function_sdk_rust::proto::v1::{Condition, MatchLabels, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
+use function_sdk_rust::proto::v1::{
+    Condition, MatchLabels, Ready, ResourceSelector, Result as Given, Severity, Status, Target,
+};
 use realtime_platform_core::claims::API_VERSION;
 use realtime_platform_core::claims::guard::{self, Inhabitant};
 use realtime_platform_core::kinds::{Spec, kubernetes};
@@ -115,7 +117,10 @@ fn desire(request: &Request, progress: Progress) -> Response {
     answer.results.extend(transitions.into_iter().map(event));
     if let Some(consumer) = stage.composed.consumer.take() {
         let (api_version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
-        require(&mut answer, Name { key: ENVIRONMENT, api_version, kind, namespace: None, name: &consumer.environment });
+        require(
+            &mut answer,
+            Name { key: ENVIRONMENT, api_version, kind, namespace: None, name: &consumer.environment },
+        );
     }
     for lock in ownership::locks(&stage.composed.plan) {
         require(&mut answer, lock.name);

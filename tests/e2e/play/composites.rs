@@ -116,10 +116,10 @@ fn is_guarded(user: &User) {
     user.until("the environment is guarded", Duration::from_mins(1), || {
         reconcile(user);
         let guards = user.list("clusterusages.protection.crossplane.io");
-        guards.iter().find(|usage| usage["spec"]["of"]["kind"] == "VClusterEnvironment").map_or_else(
-            || Err("there is no usage of it".to_owned()),
-            |usage| holds(usage, "Ready"),
-        )
+        guards
+            .iter()
+            .find(|usage| usage["spec"]["of"]["kind"] == "VClusterEnvironment")
+            .map_or_else(|| Err("there is no usage of it".to_owned()), |usage| holds(usage, "Ready"))
     });
     for cascade in ["--cascade=background", "--cascade=foreground"] {
         let told = delete(user, "vclusterenvironment", ENVIRONMENT, cascade).unwrap_err();

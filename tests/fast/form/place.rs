@@ -49,14 +49,16 @@ fn of_a_claim_and_a_composite_in_the_same_moment_the_environment_admits_one() {
             let admits_claims = chosen.map_or(is_claim, |form| form == "Claim");
             for claim in TENANTS.map(example) {
                 let composite = without_claim(&claim);
-                let (admitted, refused) =
-                    if admits_claims { (&claim, &composite) } else { (&composite, &claim) };
+                let (admitted, refused) = if admits_claims { (&claim, &composite) } else { (&composite, &claim) };
                 let answers = [admitted, refused].map(|tenant| answer(&arrival(tenant, &environment)));
                 let name = format!("{is_claim} {chosen:?} {}", admitted["kind"]);
                 assert_eq!(released(&answers[0]), [LOCK], "{name}: the lock comes first");
                 assert_eq!(released(&answers[1]), [""; 0], "{name}: nothing of the other");
                 let (settled, told) = condition(&answers[1], "Settled");
-                assert!(!settled && told.contains("the namespace streaming of environment streaming is for "), "{told}");
+                assert!(
+                    !settled && told.contains("the namespace streaming of environment streaming is for "),
+                    "{told}"
+                );
                 assert!(told.contains("set spec.tenantForms.streaming to "), "{told}");
             }
         }
@@ -101,7 +103,10 @@ fn whoever_comes_in_another_form_waits_for_the_former_self() {
 
 #[test]
 fn the_lock_of_the_other_form_is_asked_for_where_a_form_was_chosen_and_there_alone() {
-    let names = [(true, "kubernetes.m.crossplane.io/v1alpha1", Some("default")), (false, "kubernetes.crossplane.io/v1alpha2", None)];
+    let names = [
+        (true, "kubernetes.m.crossplane.io/v1alpha1", Some("default")),
+        (false, "kubernetes.crossplane.io/v1alpha2", None),
+    ];
     for (is_claim, api_version, namespace) in names {
         for claim in TENANTS.map(example) {
             let tenant = if is_claim { claim } else { without_claim(&claim) };
@@ -132,7 +137,11 @@ fn an_environments_name_belongs_to_one_of_both_forms() {
         let mut released = released(&answered);
         released.retain(|key| !key.starts_with("protection-"));
         assert_eq!(released, ["lock-kubernetes"]);
-        let owner = if is_claim { "VClusterEnvironment realtime-platform/streaming-env owns it" } else { "claim default/streaming-env owns it" };
+        let owner = if is_claim {
+            "VClusterEnvironment realtime-platform/streaming-env owns it"
+        } else {
+            "claim default/streaming-env owns it"
+        };
         let (_, told) = condition(&answered, "Settled");
         assert!(told.starts_with("there is an environment streaming already: ") && told.contains(owner), "{told}");
     }

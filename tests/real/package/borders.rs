@@ -215,7 +215,11 @@ fn cluster_provider_configs_of_provider_kubernetes_are_its_own_and_an_environmen
     host.refuses(KUBERNETES, &["label", &host_config, &format!("{ENVIRONMENT}=host")], &[]);
     host.refuses(KUBERNETES, &["delete", "--dry-run=server", &host_config], &[]);
     host.may(Some(KUBERNETES), &["patch", &format!("{KIND}/new"), "--type=merge", "--patch", &elsewhere], &[]);
-    let message = host.refuses(KUBERNETES, &["label", "--overwrite", &format!("{KIND}/new"), &format!("{CLAIM_NAMESPACE}=other")], &[]);
+    let message = host.refuses(
+        KUBERNETES,
+        &["label", "--overwrite", &format!("{KIND}/new"), &format!("{CLAIM_NAMESPACE}=other")],
+        &[],
+    );
     assert!(message.contains(&format!("the labels that say whose {KIND} new is stay as they are")), "{message}");
     let free = json!({"metadata": {"finalizers": null}}).to_string();
     host.may(Some(KUBERNETES), &["patch", &format!("{KIND}/new"), "--type=merge", "--patch", &free], &[]);

@@ -37,7 +37,8 @@ impl Host {
         let host = Self(ApiServer::start());
         define(&host.0, &managed());
         host.does(None, &["apply", "--server-side"], &rights()).unwrap();
-        host.does(None, &["apply", "--server-side"], &documents(&read("package/install/providers/managed.yaml"))).unwrap();
+        host.does(None, &["apply", "--server-side"], &documents(&read("package/install/providers/managed.yaml")))
+            .unwrap();
         let started = Instant::now();
         while host.does(Some(DEVELOPER), &CREATE, &managed()[..1]).is_ok() {
             assert!(started.elapsed() < LIMIT, "the policy is not in force");
@@ -71,7 +72,8 @@ fn managed() -> Vec<Value> {
     let platform = wiring::full::platform();
     let systems = composed::without_claims(&[platform]);
     let of = |kind: &str| {
-        let mut found = systems.iter().filter(|object| object["kind"] == kind && object["metadata"]["namespace"] == TEAM);
+        let mut found =
+            systems.iter().filter(|object| object["kind"] == kind && object["metadata"]["namespace"] == TEAM);
         let mut object = found.next().unwrap().clone();
         object["metadata"]["name"] = json!("there");
         object
@@ -132,7 +134,8 @@ fn managed_resources_in_namespaces_are_written_by_crossplane_and_the_providers()
             }
         }
         // A patch without a change reaches no admission, so each of these changes something.
-        host.does(Some(CROSSPLANE), &["patch", name, "--namespace", TEAM, "--type=merge", "--patch", HELD], &[]).unwrap();
+        host.does(Some(CROSSPLANE), &["patch", name, "--namespace", TEAM, "--type=merge", "--patch", HELD], &[])
+            .unwrap();
         let remark = ["annotate", name, "--namespace", TEAM, "example.org/by=developer"];
         let settled = json!({"status": {"conditions": [{
             "type": "Ready", "status": "True", "reason": "Available", "lastTransitionTime": "2026-01-01T00:00:00Z",

@@ -40,8 +40,7 @@ impl Spec for CompositeResourceDefinition {
 }
 
 impl Twofold for CompositeResourceDefinition {
-    const NAMESPACED: (&'static str, &'static str) =
-        ("apiextensions.crossplane.io/v2", "CompositeResourceDefinition");
+    const NAMESPACED: (&'static str, &'static str) = ("apiextensions.crossplane.io/v2", "CompositeResourceDefinition");
 }
 
 #[derive(Debug, Serialize)]

@@ -65,7 +65,8 @@ pub fn lists(composite: &Value) -> Vec<(&'static str, &'static str)> {
     if !is_guarded(composite) {
         return Vec::new();
     }
-    let serves_both = composite.pointer("/spec/tenantForms").and_then(Value::as_object).is_some_and(|it| !it.is_empty());
+    let serves_both =
+        composite.pointer("/spec/tenantForms").and_then(Value::as_object).is_some_and(|it| !it.is_empty());
     let wanted = LISTS.into_iter().filter(|(.., form)| *form == Form::Namespaced || serves_both);
     wanted.map(|(key, kind, form)| (key, KINDS[kind].composite_in(form))).collect()
 }

@@ -168,9 +168,7 @@ impl Ownership {
         let Self::Taken { by, lock, leaving } = self else { return None };
         let LockTarget { taken, field, .. } = lock_target;
         Some(if *leaving {
-            format!(
-                "{taken}: {by} owns it ({lock}) and is being deleted; this claim continues once that one is gone"
-            )
+            format!("{taken}: {by} owns it ({lock}) and is being deleted; this claim continues once that one is gone")
         } else {
             format!("{taken}: {by} owns it ({lock}); delete that claim or choose another {field}")
         })

@@ -34,8 +34,8 @@ impl Host {
         for namespace in [FOREIGN, OURS, MISLABELLED] {
             objects.extend(contents(namespace));
         }
-        let configs =
-            [provider_config, helm_cluster_provider_config, kubernetes_cluster_provider_config].map(|made| made("host", &[]));
+        let configs = [provider_config, helm_cluster_provider_config, kubernetes_cluster_provider_config]
+            .map(|made| made("host", &[]));
         define(&host.0, objects.iter().chain(&configs));
         objects.splice(0..0, [namespace(FOREIGN, &[]), environment(OURS)]);
         objects.insert(0, namespace(MISLABELLED, &[(ENVIRONMENT, OURS), (CLAIM_NAMESPACE, "team")]));
@@ -156,8 +156,7 @@ fn given_to_every_provider() -> Vec<Value> {
     let rule = json!({
         "apiGroups": ["", "coordination.k8s.io"], "resources": ["secrets", "configmaps", "events", "leases"], "verbs": ["*"],
     });
-    let own =
-        json!({"apiGroups": ["helm.crossplane.io", "helm.m.crossplane.io"], "resources": ["*"], "verbs": ["*"]});
+    let own = json!({"apiGroups": ["helm.crossplane.io", "helm.m.crossplane.io"], "resources": ["*"], "verbs": ["*"]});
     vec![
         cluster_role("every-provider", &[rule]),
         binding("every-provider", "every-provider", &["provider-kubernetes", "provider-helm"]),

@@ -107,7 +107,13 @@ impl Offer {
         let form = (self.form != Form::default()).then(|| (FORM, self.form.name().to_owned()));
         let entries = self.tenant_forms.iter().map(|(namespace, form)| format!("{namespace}={}", form.name()));
         let forms = (!self.tenant_forms.is_empty()).then(|| (TENANT_FORMS, entries.collect::<Vec<_>>().join(",")));
-        states.chain(places).chain(shared).chain(form).chain(forms).map(|(name, value)| (annotation(name), value)).collect()
+        states
+            .chain(places)
+            .chain(shared)
+            .chain(form)
+            .chain(forms)
+            .map(|(name, value)| (annotation(name), value))
+            .collect()
     }
 
     /// Announcements in an environment's plan that set each entry of the offer to `ready` once the parts behind it are
@@ -260,9 +266,11 @@ impl Admission {
                 let entries = states.iter().filter(|(name, _)| waited_for.contains(*name));
                 return entries.filter_map(|(name, state)| reason_missing(consumer, name, *state)).collect();
             }
+            Self::Missing if consumer.form == Form::Namespaced => format!(
+                "there is no environment {environment}: create a VClusterEnvironment with spec.name {environment}, or name another in spec.environment"
+            ),
             Self::Missing => format!(
-                "there is no environment {environment}: create a {} with spec.name {environment}, or name another in spec.environment",
-                environment_kind(consumer.form)
+                "there is no environment {environment}: create a VClusterEnvironmentClaim with spec.name {environment}, or name another in spec.environment"
             ),
             Self::Foreign => format!(
                 "the ProviderConfig {environment} belongs to no environment of this platform and is not used: name another in spec.environment"
@@ -295,14 +303,6 @@ fn called(form: Form) -> &'static str {
     match form {
         Form::Claim => "RealtimeSystemClaims and IotBrokerClaims",
         Form::Namespaced => "RealtimeSystems and IotBrokers",
-    }
-}
-
-/// Kind of an environment of one form, for messages.
-fn environment_kind(form: Form) -> &'static str {
-    match form {
-        Form::Claim => "VClusterEnvironmentClaim",
-        Form::Namespaced => "VClusterEnvironment",
     }
 }
 

@@ -18,7 +18,10 @@ use support::tools::{Scratch, command, crd_sources, offline, run, said, stdout};
 /// All objects that have a schema, as they are written or composed.
 static EVERYTHING: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let mut everything = composed::objects(&composed::platforms());
-    everything.extend(composed::without_claims(&composed::platforms()));
+    // The other form has the same manifests, so that the examples and the fullest platform suffice.
+    let mut platforms = wiring::examples::platforms();
+    platforms.push(wiring::full::platform());
+    everything.extend(composed::without_claims(&platforms));
     everything.extend(objects().into_iter().map(|(_, object)| object));
     everything.extend(distinct(&claims()).map(|example| composite(&example.claim)));
     everything.extend(definitions());

@@ -11,6 +11,7 @@ use wiring::platform::{ComposedClaim, ENVIRONMENT, Platform};
 use wiring::{examples, full, longest, variations};
 
 mod place;
+mod told;
 
 /// Namespace of the managed resources of an environment that is no claim.
 fn host_namespace(settings: &Settings) -> &str {

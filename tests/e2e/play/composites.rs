@@ -1,4 +1,4 @@
-//! Third act: the form without claims. Claims live in an environment that is no claim, move to composites in a namespace
+//! Play of the form without claims. Claims live in an environment that is no claim, move to composites in a namespace
 //! without a restart, and keep their environment from being deleted.
 
 use std::thread;

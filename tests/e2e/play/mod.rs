@@ -38,9 +38,15 @@ pub fn play(default_flags: bool) {
     book.say("the stage empties the inner cluster, as its end would");
     stage.inner.renew();
     by_claims(&stage, &book, &mut figures);
-    stage.inner.renew();
-    composites::play(&User::new(&stage, &book), &figures);
     figures.publish();
+}
+
+/// Plays the form without claims: from claims to composites, and to nothing left.
+pub fn without_claims() {
+    let settings = Settings { watches: true, replicas: 2 };
+    let stage = Stage::start("without-claims", &settings);
+    let book = Book::open(&stage.host.administrator());
+    composites::play(&User::new(&stage, &book), &Figures::new(&settings, stage.took));
 }
 
 /// The Application's life, from `vela up` to `vela delete`.

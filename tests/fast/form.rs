@@ -33,8 +33,11 @@ fn both(claim: &ComposedClaim, settings: &Settings) -> (Composed, Composed) {
     (claimed, compose(claim, owner, settings))
 }
 
+/// API version and name of a kind.
+type Named = (&'static str, &'static str);
+
 /// Kinds of claims' plans, each with the kind that the other form has in its place.
-const KINDS: [((&str, &str), (&str, &str)); 4] = [
+const KINDS: [(Named, Named); 4] = [
     (("kubernetes.crossplane.io/v1alpha2", "Object"), ("kubernetes.m.crossplane.io/v1alpha1", "Object")),
     (("helm.crossplane.io/v1beta1", "Release"), ("helm.m.crossplane.io/v1beta1", "Release")),
     (("helm.crossplane.io/v1beta1", "ProviderConfig"), ("helm.m.crossplane.io/v1beta1", "ClusterProviderConfig")),

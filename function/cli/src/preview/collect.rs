@@ -1,8 +1,6 @@
 //! Claims in the YAML documents that the command `preview` reads. An Application becomes claims exactly as in KubeVela:
 //! the `properties` of a component become the `spec` of a claim.
 
-use std::fmt;
-
 use realtime_platform_core::claims::{self, Composed, KINDS, Kind};
 use realtime_platform_core::kinds::Form;
 use realtime_platform_core::parts::owner::{Claim, DOMAIN};
@@ -13,6 +11,7 @@ use realtime_platform_core::settings::Settings;
 use serde_json::{Map, Value};
 
 use super::application;
+use super::not_ours::NotOurs;
 use super::supplied::{self, Brought};
 use crate::documents::fault::Located;
 use crate::documents::read::Document;
@@ -147,18 +146,6 @@ fn called(sentence: &str, own: &str, others: &str) -> String {
     text + rest
 }
 
-/// Object or component that the preview leaves out, because this function composes nothing for its kind or type.
-#[derive(Debug)]
-pub struct NotOurs {
-    pub source: String,
-    pub kind: String,
-    pub name: String,
-    /// Type of a component that the preview leaves out; `None` for an object that is no component.
-    pub component_type: Option<String>,
-    /// Similar API group, kind or type of this function that the author of a left-out object may have meant.
-    pub nearest: Option<&'static str>,
-}
-
 /// Claims, other objects, faults and warnings that the command `preview` finds in its files.
 #[derive(Default)]
 pub struct Gathered<'a> {
@@ -166,20 +153,6 @@ pub struct Gathered<'a> {
     pub not_ours: Vec<NotOurs>,
     pub faults: Vec<Located>,
     pub warnings: Vec<Located>,
-}
-
-impl fmt::Display for NotOurs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, kind, name, component_type, nearest } = self;
-        write!(f, "{kind} {name}")?;
-        if let Some(component_type) = component_type {
-            write!(f, " of type {component_type}")?;
-        }
-        if let Some(nearest) = nearest {
-            write!(f, ", did you mean {nearest:?}?")?;
-        }
-        write!(f, " ({source})")
-    }
 }
 
 impl<'a> Gathered<'a> {

@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::claim::Shown;
-use super::collect::NotOurs;
 use super::model::Preview;
+use super::not_ours::NotOurs;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -33,6 +33,7 @@ pub(crate) mod inputs;
 mod json;
 mod manifests;
 mod model;
+mod not_ours;
 mod notice;
 mod picture;
 mod supplied;

@@ -8,12 +8,15 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use function_sdk_rust::proto::v1::resource_selector::Match;
-use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
+use function_sdk_rust::proto::v1::{
+    Condition, MatchLabels, Ready, ResourceSelector, Result as Given, Severity, Status, Target,
+};
 use realtime_platform_core::claims::API_VERSION;
+use realtime_platform_core::claims::guard::{self, Inhabitant};
 use realtime_platform_core::kinds::{Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
 use realtime_platform_core::life::observed::{self, Look};
-use realtime_platform_core::life::ownership::{self, FORMER_LOCK};
+use realtime_platform_core::life::ownership::{self, FORMER_LOCK, LockTarget, OTHER_FORM};
 use realtime_platform_core::life::report::transitions::Transition;
 use realtime_platform_core::life::report::{self, Truth};
 use realtime_platform_core::parts::cluster::to_value;
@@ -47,8 +50,10 @@ fn answer(request: &Request) -> Result<Response, Malformed> {
     }
     let sources = Sources { input: &input.to_value(Extent::Whole), objects: objects.as_deref() };
     let unreadable = RefCell::new(None);
+    let inhabitants = guard::lists(&composite).into_iter().flat_map(|(key, _)| listed(request, key));
     let progress = Progress::of(&Known {
         composite: &composite,
+        inhabitants: inhabitants.collect(),
         settings: &|subject| Applied::to(subject, &sources),
         provider_config: found(request, ENVIRONMENT).object(),
         found: &|under| found(request, under),
@@ -146,19 +151,30 @@ fn accepted(reason: &'static str, message: String) -> report::Condition {
 }
 
 fn desire(request: &Request, progress: Progress) -> Response {
-    let Progress { mut stage, report, transitions, ttl_seconds } = progress;
+    let Progress { mut stage, report, guard, lists, transitions, ttl_seconds } = progress;
     let mut answer = Response::to(request, Duration::from_secs(u64::from(ttl_seconds)));
     answer.conditions.extend(report.conditions.into_iter().map(condition));
     answer.results.extend(transitions.into_iter().map(event));
     if let Some(consumer) = stage.composed.consumer.take() {
         let (api_version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
-        require(&mut answer, Name { key: ENVIRONMENT, api_version, kind, name: &consumer.environment });
+        require(
+            &mut answer,
+            Name { key: ENVIRONMENT, api_version, kind, namespace: None, name: &consumer.environment },
+        );
     }
     for lock in ownership::locks(&stage.composed.plan) {
         require(&mut answer, lock.name);
-        if let Some(former) = &stage.composed.lock_target.former_lock {
-            require(&mut answer, Name { key: FORMER_LOCK, name: former, ..lock.name });
+    }
+    let LockTarget { former_lock, other_form, .. } = &stage.composed.lock_target;
+    for (key, lock) in [(FORMER_LOCK, former_lock), (OTHER_FORM, other_form)] {
+        if let Some(lock) = lock {
+            require(&mut answer, lock.name(key));
         }
+    }
+    for (key, kind) in lists {
+        // Without a name and without labels, a selector stands for all resources of its kind.
+        let all = Match::MatchLabels(MatchLabels::default());
+        select(&mut answer, key, API_VERSION, kind, None, all);
     }
     for name in adoption::names(&stage.composed.plan) {
         require(&mut answer, name);
@@ -169,7 +185,7 @@ fn desire(request: &Request, progress: Progress) -> Response {
     composite.ready = readiness(report.settled);
     let status = report.status.with(std::mem::take(&mut stage.composed.view.status));
     composite.merge(&Map::from_iter([("status".to_owned(), status)]));
-    for Desired { key, ready, resource } in stage.desired() {
+    for Desired { key, ready, resource } in stage.desired().chain(guard) {
         let desired = state.resources.entry(key).or_default();
         desired.ready = readiness(ready);
         if let Value::Object(fields) = resource {
@@ -193,14 +209,29 @@ fn found(request: &Request, under: &str) -> Found {
     found.items.first().map_or(Found::Nothing, |item| Found::Object(item.fields().to_value(Extent::Head)))
 }
 
+/// Systems and brokers that Crossplane has listed for a requirement of the function.
+fn listed<'a>(request: &'a Request, under: &str) -> impl Iterator<Item = Inhabitant> + use<'a> {
+    let items = request.required_resources.get(under).into_iter().flat_map(|found| &found.items);
+    items.filter_map(|item| {
+        let fields = item.fields();
+        // A spec that cannot be decoded counts as one without these fields.
+        let spec = fields.object(&["spec"]).unwrap_or_default();
+        Inhabitant::of(&fields.to_value(Extent::Head), spec.text("environment"), spec.text("namespace"))
+    })
+}
+
 /// Adds a requirement to the function's answer, so that Crossplane passes the object of this kind and name to the next
 /// call.
-fn require(answer: &mut Response, Name { key, api_version, kind, name }: Name) {
+fn require(answer: &mut Response, Name { key, api_version, kind, namespace, name }: Name) {
+    select(answer, key, api_version, kind, namespace, Match::MatchName(name.to_owned()));
+}
+
+fn select(answer: &mut Response, key: &str, api_version: &str, kind: &str, namespace: Option<&str>, which: Match) {
     let selector = ResourceSelector {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
-        namespace: None,
-        r#match: Some(Match::MatchName(name.to_owned())),
+        namespace: namespace.map(str::to_owned),
+        r#match: Some(which),
     };
     answer.requirements.get_or_insert_default().resources.insert(key.to_owned(), selector);
 }

@@ -57,12 +57,11 @@ pub struct Input {
     pub scheduling: Scheduling,
     /// Settings for the control planes of virtual clusters.
     pub virtual_cluster: VirtualCluster,
-    /// ProviderConfigs for the host cluster, in which Crossplane runs: one of provider-kubernetes and one of
-    /// provider-helm.
+    /// Names in the host cluster, in which Crossplane runs, on which the platform relies: of ProviderConfigs, and of a
+    /// namespace.
     pub host: Host,
     /// Names that no environment and no namespace inside a virtual cluster may have, at most 200, besides `default`,
-    /// `kube-*`, `crossplane-system`, `vela-system` and the name of the host cluster's ProviderConfigs. A `*` at the
-    /// end stands for any ending.
+    /// `kube-*`, `crossplane-system`, `vela-system` and the names in `host`. A `*` at the end stands for any ending.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 200),
@@ -326,18 +325,23 @@ pub struct VirtualCluster {
     pub run_as_non_root: bool,
 }
 
-/// ProviderConfigs for the host cluster, in which Crossplane runs: one of provider-kubernetes and one of provider-helm.
+/// Names in the host cluster, in which Crossplane runs, on which the platform relies.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Host {
-    /// Name of the ProviderConfig for the host cluster, in both provider-kubernetes and provider-helm. Default: `host`.
+    /// Name of the ProviderConfig for the host cluster, in both provider-kubernetes and provider-helm. A
+    /// ClusterProviderConfig of each has the same name, for resources in namespaces. Default: `host`.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub provider_config: String,
+    /// Namespace on the host cluster with the managed resources of each VClusterEnvironment, which is cluster-scoped
+    /// itself. Environments that are claims do not need it. Default: `realtime-platform`.
+    #[schemars(length(min = 1, max = 63), regex(pattern = form::DNS_LABEL))]
+    pub namespace: String,
 }
 
 impl Default for Host {
     fn default() -> Self {
-        Self { provider_config: "host".to_owned() }
+        Self { provider_config: "host".to_owned(), namespace: "realtime-platform".to_owned() }
     }
 }
 

@@ -12,9 +12,10 @@ use crate::claims::between::network::gateway;
 use crate::claims::between::offer::{Consumer, ENVIRONMENT};
 use crate::claims::between::secret::Pusher;
 use crate::claims::between::tenancy::{DeletionPolicy, TenancyRequest};
-use crate::kinds::kubernetes::MANIFEST;
+use crate::kinds::kubernetes::{MANIFEST, Object};
+use crate::kinds::{Form, Twofold as _};
 use crate::life::immutable::Immutable;
-use crate::life::ownership::LockTarget;
+use crate::life::ownership::{LockTarget, OtherLock};
 use crate::parts::owner::{Claim, Leaves, Owner};
 use crate::parts::part::Part;
 use crate::parts::plan::{Ready, Resource};
@@ -118,9 +119,21 @@ impl Tenant {
         // the claim's namespace is one of these names, a claim that the environment does not admit cannot take the lock
         // of a claim that the environment admits. An API server accepts names of 253 characters; the longest name of a
         // lock has 165.
-        let place = [self.owner.environment.as_str(), &self.namespace, self.role, &self.owner.claim.namespace];
-        lock.rename(&place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("."));
+        lock.rename(&self.lock_name());
         lock
+    }
+
+    /// Name of the lock of this system or broker, the same in both forms.
+    fn lock_name(&self) -> String {
+        let place = [self.owner.environment.as_str(), &self.namespace, self.role, &self.owner.claim.namespace];
+        place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(".")
+    }
+
+    /// Lock that this system or broker would have in the given form, under this name.
+    fn lock_in(&self, form: Form, name: String) -> OtherLock {
+        let (api_version, kind) = Object::<()>::kind_in(form);
+        let namespace = (form == Form::Namespaced).then(|| self.owner.claim.namespace.clone());
+        OtherLock { api_version, kind, namespace, name }
     }
 
     /// Fields of this system or broker that cannot change: its namespace and its environment, of which the observed
@@ -147,7 +160,9 @@ impl Tenant {
         LockTarget {
             taken: format!("the namespace {namespace} of environment {environment} already has {what}"),
             field: "spec.namespace",
-            former_lock: Some(format!("{environment}-{namespace}-{}", self.role)),
+            // Only claims ever had locks with such names.
+            former_lock: Some(self.lock_in(Form::Claim, format!("{environment}-{namespace}-{}", self.role))),
+            other_form: Some(self.lock_in(self.owner.claim.form.other(), self.lock_name())),
             name: namespace,
         }
     }
@@ -159,6 +174,7 @@ impl Tenant {
             environment: self.owner.environment.clone(),
             namespace: self.namespace.clone(),
             claim_namespace: self.owner.claim.namespace.clone(),
+            form: self.owner.claim.form,
             opt_outs,
         }
     }

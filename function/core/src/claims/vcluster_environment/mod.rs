@@ -63,6 +63,7 @@ impl Checked for Environment {
         let mut faults = Vec::new();
         let namespaces = check::namespaces(&mut faults, &spec, settings);
         let tenants = check::tenants(&mut faults, &spec, &namespaces, &claim);
+        check::tenant_forms(&mut faults, &spec, &namespaces);
         let domain = check::domain(&mut faults, &spec);
         check::names(&mut faults, &spec, &claim, settings);
         check::components(&mut faults, &spec);
@@ -108,7 +109,7 @@ impl Checked for Environment {
     fn lock_target(&self) -> LockTarget {
         let name = self.spec.name.clone();
         let taken = format!("there is an environment {name} already");
-        LockTarget { taken, field: "spec.name", name, former_lock: None }
+        LockTarget { taken, field: "spec.name", name, former_lock: None, other_form: None }
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -45,10 +45,10 @@ pub fn play(default_flags: bool) {
 
 /// Plays the form without claims: from claims to composites, and to nothing left.
 pub fn without_claims() {
-    let settings = Settings { watches: true, replicas: 2 };
+    let settings = Settings { guided: true, replicas: 2 };
     let stage = Stage::start("without-claims", &settings);
     let book = Book::open(&stage.host.administrator());
-    composites::play(&User::new(&stage, &book), &Figures::new(&settings, stage.took));
+    composites::play(&User::new(&stage, &book), &Figures::new(Run::of(&settings), stage.took));
 }
 
 /// The Application's life, from `vela up` to `vela delete`.

@@ -137,14 +137,28 @@ fn an_environments_name_belongs_to_one_of_both_forms() {
         let mut released = released(&answered);
         released.retain(|key| !key.starts_with("protection-"));
         assert_eq!(released, ["lock-kubernetes"]);
-        let owner = if is_claim {
-            "VClusterEnvironment realtime-platform/streaming-env owns it"
-        } else {
-            "claim default/streaming-env owns it"
-        };
+        let owner =
+            if is_claim { "VClusterEnvironment streaming-env owns it" } else { "claim default/streaming-env owns it" };
         let (_, told) = condition(&answered, "Settled");
         assert!(told.starts_with("there is an environment streaming already: ") && told.contains(owner), "{told}");
     }
+}
+
+/// Crossplane would compose every managed resource anew, and leave the former ones behind.
+#[test]
+fn the_namespace_of_an_environments_managed_resources_stays() {
+    let request = first(&environment(false, None));
+    let standing = settled(request.clone(), &answer(&request));
+    let moved = json!({"host": {"namespace": "elsewhere"}});
+    let refused = answer(&requests::with_input(standing, &moved));
+    let told = &refused.results[0].message;
+    assert!(told.starts_with("input.host.namespace: cannot change while an environment has"), "{told}");
+    assert!(told.contains("realtime-platform"), "{told}");
+    let made = desired(&answer(&requests::with_input(request, &moved)));
+    assert_eq!(made["helm-provider-config-object"]["metadata"]["namespace"], "elsewhere");
+    let claimed = first(&environment(true, None));
+    let standing = settled(claimed.clone(), &answer(&claimed));
+    assert!(desired(&answer(&requests::with_input(standing, &moved))).len() > 10, "a claim has nothing in it");
 }
 
 #[test]

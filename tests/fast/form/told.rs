@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 use support::crossplane::{KEY, write};
 use support::requests::{
-    answer, desired, example, first, provider_config, set, settled, with_environment, without_claim,
+    self, answer, conditions, desired, example, first, provider_config, set, settled, status, with_environment,
+    with_found, without_claim,
 };
 use support::server::binary;
 use support::tools::{Scratch, run, said, stdout};
@@ -26,10 +27,18 @@ fn platform() -> [Value; 3] {
     [environment, system, broker]
 }
 
-/// Composed resources of a composite as a cluster shows them, all ready.
+/// Composed resources of a composite as a cluster shows them, all ready. An environment has a broker in it.
 fn observed(composite: &Value, environment: &Value) -> Vec<Value> {
-    let request = with_environment(first(composite), Some(&provider_config(environment)));
-    let seen = settled(request.clone(), &answer(&request));
+    let mut request = with_environment(first(composite), Some(&provider_config(environment)));
+    if composite["kind"] == "VClusterEnvironment" {
+        let [_, system, broker] = platform();
+        request = with_found(request, "realtime-systems", Some(&requests::composite(&system)));
+        request = with_found(request, "iot-brokers", Some(&requests::composite(&broker)));
+    }
+    let mut seen = settled(request.clone(), &answer(&request));
+    // An environment offers what is ready one call later.
+    seen = settled(seen.clone(), &answer(&seen));
+    let after = answer(&seen);
     let resources = seen.observed.unwrap().resources;
     let mut objects = Vec::new();
     for (key, resource) in resources {
@@ -43,6 +52,8 @@ fn observed(composite: &Value, environment: &Value) -> Vec<Value> {
     assert_eq!(objects.len(), desired(&answer(&request)).len());
     let mut shown = composite.clone();
     shown["metadata"]["uid"] = json!("uid");
+    shown["status"] = status(&after);
+    shown["status"]["conditions"] = json!(conditions(&after));
     objects.push(shown);
     objects
 }
@@ -73,6 +84,40 @@ fn explain_tells_a_system_from_a_broker_of_its_name() {
         "{}",
         said(&output)
     );
+}
+
+#[test]
+fn a_plan_for_a_cluster_leaves_what_is_settled_and_knows_the_guard() {
+    let platform = platform();
+    let scratch = Scratch::new("told");
+    let everything: Vec<Value> = platform.iter().flat_map(|it| observed(it, &platform[0])).collect();
+    let live = |observed: &[Value]| {
+        let observed = write(scratch.path(), "observed.yaml", observed);
+        let output = run(binary().args(["preview", "--exit-code", "--live"]).arg(observed));
+        (output.status.code(), said(&output))
+    };
+    let (code, told) = live(&everything);
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(told.matches(": nothing changes\n").count(), platform.len(), "{told}");
+    assert!(told.contains("VClusterEnvironment streaming-env: nothing changes"), "{told}");
+    assert!(told.contains("RealtimeSystem same in default: nothing changes"), "{told}");
+    // The last one to go takes the guard along.
+    let is_environments = |object: &&Value| {
+        let of = &object["metadata"]["ownerReferences"][0]["kind"];
+        object["kind"] == "VClusterEnvironment" || of == "VClusterEnvironment"
+    };
+    let alone: Vec<Value> = everything.iter().filter(is_environments).cloned().collect();
+    let (code, told) = live(&alone);
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("(guard-inhabitants)") && told.contains(": 0 added, 1 removed, 0 changed, "), "{told}");
+    let unguarded: Vec<Value> = everything
+        .iter()
+        .filter(|object| object["metadata"]["annotations"][KEY] != "guard-inhabitants")
+        .cloned()
+        .collect();
+    let (code, told) = live(&unguarded);
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("(guard-inhabitants)") && told.contains(": 1 added, 0 removed, 0 changed, "), "{told}");
 }
 
 #[test]

@@ -144,7 +144,8 @@ fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
         (Some(controller), _) if controller.get("uid").is_some_and(|uid| uid == composite) => None,
         (Some(controller), Some(claim)) => {
             let leaving = metadata.get("deletionTimestamp").is_some();
-            Some(Ownership::Taken { by: owner(controller, &claim), lock, leaving })
+            let is_namespaced = metadata.get("namespace").is_some();
+            Some(Ownership::Taken { by: owner(controller, &claim, is_namespaced), lock, leaving })
         }
         // A lock without a controller was left behind by a deleted claim, so the next claim may take over the lock and
         // with it the namespace or environment.
@@ -154,11 +155,13 @@ fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
 }
 
 /// Owner of a lock for messages, from the lock's controller, which is a composite, and from the names in its labels.
-/// Composites that Crossplane makes of claims have kinds that begin with X.
-fn owner(controller: &Value, (namespace, name): &(String, String)) -> String {
+/// Composites that Crossplane makes of claims have kinds that begin with X. `is_namespaced` says whether the lock is in a
+/// namespace. The controller of a cluster-scoped lock is cluster-scoped, too.
+fn owner(controller: &Value, (namespace, name): &(String, String), is_namespaced: bool) -> String {
     match controller.get("kind").and_then(Value::as_str).unwrap_or_default() {
         kind if kind.is_empty() || kind.starts_with('X') => format!("claim {namespace}/{name}"),
-        kind => format!("{kind} {namespace}/{name}"),
+        kind if is_namespaced => format!("{kind} {namespace}/{name}"),
+        kind => format!("{kind} {name}"),
     }
 }
 
@@ -172,10 +175,11 @@ impl Ownership {
         }
         let Self::Taken { by, lock, leaving } = self else { return None };
         let LockTarget { taken, field, .. } = lock_target;
+        let noun = by.split(' ').next().unwrap_or_default();
         Some(if *leaving {
             format!("{taken}: {by} owns it ({lock}) and is being deleted; this claim continues once that one is gone")
         } else {
-            format!("{taken}: {by} owns it ({lock}); delete that claim or choose another {field}")
+            format!("{taken}: {by} owns it ({lock}); delete that {noun} or choose another {field}")
         })
     }
 

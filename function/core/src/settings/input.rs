@@ -25,6 +25,13 @@ pub const STORAGE_CLASS: (&str, Rule) = (
     ),
 );
 
+/// Rule that the namespace of an environment's managed resources must not change. Crossplane would create each managed
+/// resource a second time in another namespace, and would not delete the first one.
+pub const HOST_NAMESPACE: (&str, Rule) = (
+    "input.host.namespace",
+    Rule::same("cannot change while an environment has its managed resources in the former namespace: set it back"),
+);
+
 /// Settings of the platform team for every claim. Every field has a default.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -334,7 +341,8 @@ pub struct Host {
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub provider_config: String,
     /// Namespace on the host cluster with the managed resources of each VClusterEnvironment, which is cluster-scoped
-    /// itself. Environments that are claims do not need it. Default: `realtime-platform`.
+    /// itself. Environments that are claims do not need it. Set it before the first VClusterEnvironment: an existing
+    /// one refuses a change. Default: `realtime-platform`.
     #[schemars(length(min = 1, max = 63), regex(pattern = form::DNS_LABEL))]
     pub namespace: String,
 }

@@ -2,10 +2,10 @@
 //! Cluster-scoped managed resources use ProviderConfigs, namespaced ones use ClusterProviderConfigs.
 //!
 //! The ProviderConfig of provider-kubernetes is the environment's lock, in both forms of an environment: Crossplane
-//! gives its name to the first claim for an environment and to no other, and every other resource waits for it. Systems and brokers read this
-//! ProviderConfig, so its annotations also publish what the environment offers. Every other ProviderConfig is wrapped in
-//! an Object, which can be held. Without the Object it would be a second lock, which another claim than the holder of
-//! the first lock could take.
+//! gives its name to the first claim for an environment and to no other, and every other resource waits for it. Systems
+//! and brokers read this ProviderConfig, so its annotations also publish what the environment offers. Every other
+//! ProviderConfig is wrapped in an Object, which can be held. Without the Object it would be a second lock, which another
+//! claim than the holder of the first lock could take.
 
 use super::{parts, phase};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -26,6 +26,7 @@ use crate::life::adoption::HOST_NAMES;
 use crate::life::immutable::Immutable;
 use crate::parts::part::LOCK;
 use crate::parts::plan::{Ready, Resource};
+use crate::settings::input::HOST_NAMESPACE;
 use serde::Serialize;
 
 pub const PART: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, resources);
@@ -68,14 +69,17 @@ fn wrapped(environment: &Environment, part: &'static str, suffix: &str, config: 
     object
 }
 
-/// Rules for the fields of an environment that cannot change: its name, its namespaces and their tenants, which the
-/// name and the annotations of the environment's lock show.
+/// Rules for what of an environment cannot change: its name, its namespaces and their tenants, which the name and the
+/// annotations of the environment's lock show; and the namespace of its managed resources, if it is no claim.
 pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let shown = |name: &str| format!("/metadata/annotations/{}", annotation(name).replace('/', "~1"));
     let (namespaces, tenants, forms) = (shown(NAMESPACES), shown(TENANTS), shown(TENANT_FORMS));
     let chosen: Vec<String> = environment.spec.tenant_forms.keys().cloned().collect();
     let tenancies: Vec<String> = environment.tenants.iter().map(Tenancy::to_string).collect();
-    vec![
+    let managed = environment.owner.claim.namespace.as_str();
+    let (field, rule) = HOST_NAMESPACE;
+    let managed = Immutable::same("helm-provider-config-object", "/metadata/namespace", managed, field, rule);
+    let fields = [
         Immutable::same("lock-kubernetes", "/metadata/name", &environment.spec.name, "spec.name", changes::NAME),
         Immutable::names(
             "lock-kubernetes",
@@ -86,7 +90,8 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
         ),
         Immutable::entries("lock-kubernetes", tenants, tenancies, "spec.tenants", changes::TENANTS),
         Immutable::keys("lock-kubernetes", forms, &chosen, "spec.tenantForms", changes::TENANT_FORMS),
-    ]
+    ];
+    fields.into_iter().chain((environment.owner.claim.form == Form::Namespaced).then_some(managed)).collect()
 }
 
 /// Secret on the host cluster with the kubeconfig of the virtual cluster's administrator.

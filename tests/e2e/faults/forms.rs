@@ -166,7 +166,7 @@ fn inhabited(scene: &mut Scene) -> String {
         environment("VClusterEnvironment", &namespaces, &json!({})),
         broker("IotBroker", TEAMS[0], ENVIRONMENT),
     ]);
-    let (_, settled) = scene.until("environment and broker are settled", PATIENCE, |scene| {
+    let ((), settled) = scene.until("environment and broker are settled", PATIENCE, |scene| {
         let all = scene.list("vclusterenvironments,iotbrokers", &["--all-namespaces"]).ok()?;
         (all.len() == 2 && all.iter().all(is_claim_settled)).then_some(())
     });
@@ -196,7 +196,7 @@ fn inhabited(scene: &mut Scene) -> String {
         delete_environment(scene, "foreground").is_err_and(|told| told.contains(sentence))
     });
     scene.stage.host.controllers().kubernetes.start_again();
-    let (_, gone) = scene.until("the broker is gone, and the environment lets itself be deleted", PATIENCE, |scene| {
+    let ((), gone) = scene.until("the broker is gone, and the environment lets itself be deleted", PATIENCE, |scene| {
         delete_environment(scene, "foreground").ok()
     });
     let kinds = format!(
@@ -204,7 +204,7 @@ fn inhabited(scene: &mut Scene) -> String {
          clusterusages.protection.crossplane.io,clusterproviderconfigs.kubernetes.m.crossplane.io,\
          clusterproviderconfigs.helm.m.crossplane.io"
     );
-    let (_, left) = scene.until("nothing is left", PATIENCE, |scene| {
+    let ((), left) = scene.until("nothing is left", PATIENCE, |scene| {
         let left = scene.list(&kinds, &["--all-namespaces"]).ok()?;
         let is_hosts = |object: &Value| text(object, "/metadata/name") == "host";
         (left.iter().all(is_hosts) && !scene.host_has("namespace", ENVIRONMENT)).then_some(())

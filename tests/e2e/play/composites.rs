@@ -1,8 +1,10 @@
 //! Play of the form without claims. Claims live in an environment that is no claim, move to composites in a namespace
 //! without a restart, and keep their environment from being deleted.
 
-use std::thread;
+use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::time::Duration;
+use std::{env, fs, thread};
 
 use realtime_platform_core::claims::Kind;
 use serde_json::{Value, json};
@@ -10,13 +12,14 @@ use serde_json::{Value, json};
 use super::user::{User, claims_of};
 use super::{Figures, GONE};
 use support::control_plane::holds;
-use support::examples::{documents, read};
+use support::examples::{documents, read, yaml};
 use support::requests::without_claim;
-use support::tools::{run, said};
+use support::tools::{run, run_within, said};
 
 const ENVIRONMENT: &str = "streaming-env";
 const NAMESPACE: &str = "streaming";
 const MANAGED: &str = "objects.kubernetes.m.crossplane.io,releases.helm.m.crossplane.io";
+const CONFIGS: &str = "clusterproviderconfigs.kubernetes.m.crossplane.io,clusterproviderconfigs.helm.m.crossplane.io";
 const CLAIMED: &str = "objects.kubernetes.crossplane.io,releases.helm.crossplane.io";
 
 pub fn play(user: &User, figures: &Figures) {
@@ -53,7 +56,8 @@ pub fn play(user: &User, figures: &Figures) {
         delete(user, "vclusterenvironment", ENVIRONMENT, "--cascade=foreground").map_err(|why| first_line(&why))
     });
     user.until("nothing is left of it", GONE, || {
-        let left = user.list(&format!("vclusterenvironments,usages.protection.crossplane.io,{MANAGED}")).len();
+        let kinds = format!("vclusterenvironments,usages.protection.crossplane.io,{CONFIGS},{MANAGED}");
+        let left = user.list(&kinds).iter().filter(|object| object["metadata"]["name"] != "host").count();
         if left == 0 { user.nothing_is_left(NAMESPACE) } else { Err(format!("{left} objects are left")) }
     });
     user.book.say("nothing is left of it");
@@ -63,24 +67,14 @@ pub fn play(user: &User, figures: &Figures) {
 fn moves(user: &User, environment: &mut Value, claims: &[Value], figures: &Figures) {
     let before = running(user);
     assert!(before.len() > 5, "{before:?}");
-    user.book.say("they move: deletionPolicy Orphan, claims deleted, the environment chooses the other form");
-    let mut orphaned = claims.to_vec();
-    for claim in &mut orphaned {
-        claim["spec"]["deletionPolicy"] = json!("Orphan");
-    }
-    user.apply(&orphaned);
-    user.until("the claims leave what runs", Duration::from_mins(2), || user.settled(&orphaned));
-    for claim in claims {
-        user.delete(&claim["kind"].as_str().unwrap().to_lowercase(), claim["metadata"]["name"].as_str().unwrap());
-    }
-    user.until("the claims are gone", GONE, || {
-        let left = user.list(CLAIMED).len();
-        if left == 0 { Ok(()) } else { Err(format!("{left} managed resources are left")) }
-    });
+    user.book.say("they move, by the commands of the book");
+    fs::write(user.scratch.path().join("claims.yaml"), yaml(claims)).unwrap();
+    let output = run_within(&mut moving(user), Duration::from_mins(30));
+    user.book.say(&said(&output));
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(user.list(CLAIMED), [Value::Null; 0], "managed resources are left");
     environment["spec"]["tenantForms"] = json!({NAMESPACE: "Namespaced"});
-    user.apply(std::slice::from_ref(environment));
     let composites: Vec<Value> = claims.iter().map(without_claim).collect();
-    user.apply(&composites);
     user.until("the composites are settled", figures.limit(), || {
         settled(user, environment)?;
         composites.iter().try_for_each(|composite| settled(user, composite))
@@ -94,6 +88,23 @@ fn moves(user: &User, environment: &mut Value, claims: &[Value], figures: &Figur
         assert_eq!(namespace, expected, "{}", object["metadata"]["name"]);
     }
     user.book.say(&format!("they have moved: {} workloads run on as they were", after.len()));
+}
+
+/// Commands by which the book moves claims, for the environment of this play, which is no claim itself.
+fn moving(user: &User) -> Command {
+    let page = read("docs/without-claims.md");
+    let (_, chapter) = page.split_once("\n## Moving").unwrap();
+    let block = chapter.split("```bash\n").nth(1).unwrap().split("```").next().unwrap();
+    let script = block.replace("vclusterenvironmentclaim", "vclusterenvironment").replace("team-a", "default");
+    let programs = user.scratch.path().join("bin");
+    fs::create_dir_all(&programs).unwrap();
+    let kubectl = user.stage.host();
+    symlink(kubectl.get_program(), programs.join("kubectl")).unwrap();
+    let mut bash = Command::new("bash");
+    bash.args(["-euo", "pipefail", "-c", &script]).current_dir(user.scratch.path());
+    bash.env("PATH", format!("{}:{}", programs.display(), env::var("PATH").unwrap()));
+    bash.envs(kubectl.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    bash
 }
 
 /// Workloads inside that keep data or connections, each with its uid and the generation that its pods follow.

@@ -166,7 +166,7 @@ impl Figures {
             let page = fs::read_to_string(&file).unwrap();
             let own = format!("| {} |", self.run.row());
             let lines = page.lines().map(|line| if line.starts_with(&own) { row.as_str() } else { line });
-            fs::write(file, lines.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+            fs::write(file, lines.collect::<Vec<_>>().join("\n") + "\n").unwrap();
         }
     }
 

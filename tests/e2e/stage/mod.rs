@@ -67,7 +67,7 @@ impl Stage {
             });
             let (inner, charts) = inside.join().unwrap();
             say("the inner cluster and the charts are there");
-            let compositions = settings.compositions(&scratch.path().join("compositions"), &charts.url);
+            let compositions = settings::compositions(&scratch.path().join("compositions"), &charts.url);
             // Without packages the suite cannot run: `Built::with` has printed the reason, and only in CI this is a
             // failure.
             let packages = Built::with(&compositions).unwrap_or_else(|| exit(std::env::var_os("CI").is_some().into()));

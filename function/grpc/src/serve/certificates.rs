@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use tokio_rustls::rustls::client::verify_server_cert_signed_by_trust_anchor as verify;
-use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
@@ -98,7 +98,7 @@ impl Files {
 
     fn config(&self, dir: &Path) -> anyhow::Result<Arc<ServerConfig>> {
         let unusable = |name| format!("cannot use {}", dir.join(name).display());
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(ring::default_provider());
         let callers = verifier(&self.callers, &provider).with_context(|| unusable(CALLERS))?;
         let chain = certificates(&self.certificate).with_context(|| unusable(CERTIFICATE))?;
         let key = PrivateKeyDer::from_pem_slice(&self.key).with_context(|| unusable(KEY))?;
@@ -117,7 +117,7 @@ impl Files {
         let unusable = || format!("cannot use {}", dir.join(CERTIFICATE).display());
         let chain = certificates(&self.certificate).with_context(unusable)?;
         let own = chain.first().map(ParsedCertificate::try_from).context("it holds no PEM certificate")??;
-        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
+        let algorithms = ring::default_provider().signature_verification_algorithms.all;
         // rustls checks the validity period of a certificate before its issuer. This check passes no trusted authority
         // to rustls, so a certificate within its period always fails with an unknown issuer. That error is ignored.
         match verify(&own, &RootCertStore::empty(), &[], UnixTime::now(), algorithms) {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::claims::between::host_secrets::Nameable;
 use crate::claims::between::offer::{self, Admission};
-use crate::claims::guard::{self, Inhabitant};
+use crate::claims::guard;
 use crate::claims::{Composed, Kind, spec_of};
 use crate::kinds::Form;
 use crate::life::adoption::{Found, HOST_NAMES, Holders};
@@ -34,8 +34,6 @@ pub struct Known<'a, L> {
     /// Lookup of an object that Crossplane found because an earlier answer of the function required it, by the key of
     /// that requirement.
     pub found: &'a dyn Fn(&str) -> Found,
-    /// Systems and brokers that exist, in whichever environment, as far as Crossplane has listed them for the claim.
-    pub inhabitants: Vec<Inhabitant>,
     /// Lookup of an observed composed resource by its key.
     pub observed: L,
 }
@@ -47,8 +45,6 @@ pub struct Progress {
     pub report: Report,
     /// Composed resource beside the plan that refuses the deletion of an environment while something is in it.
     pub guard: Option<Desired>,
-    /// Lists of composites, by key and kind, that Crossplane is to pass to the next call.
-    pub lists: Vec<(&'static str, &'static str)>,
     /// Transitions of the claim's conditions since the last call of the function, which become events.
     pub transitions: Vec<Transition>,
     /// Seconds after which Crossplane calls the function again at the latest.
@@ -152,16 +148,19 @@ impl Progress {
         let is_new = generation.is_some() && generation != number("/status/compositeGeneration");
         let phases = kind.phases;
         // Whoever lost its name to another environment has nothing to guard.
-        let guard = guard::of(known.composite, &composed.plan, &known.inhabitants)
+        let inhabitants = composed.inhabitants.iter().filter_map(|lock| {
+            let found = (known.found)(&guard::key(lock));
+            found.object().and_then(guard::owner)
+        });
+        let guard = guard::of(known.composite, &inhabitants.collect())
             .filter(|_| ownership == Ownership::Open)
             .map(|resource| Desired { key: guard::KEY.to_owned(), ready: true, resource });
-        let lists = guard::lists(known.composite);
         let stage = Stage { phases, composed, states, observed, ownership, holders, admission, generation, is_new };
         let mut report = stage.tell(Report::of);
         report.status.settings = origin;
         let transitions = transitions::since(known.composite, &report.conditions);
         let ttl_seconds = if report.settled { settings.ttl.settled_seconds } else { settings.ttl.unsettled_seconds };
-        Ok(Self { stage, report, guard, lists, transitions, ttl_seconds })
+        Ok(Self { stage, report, guard, transitions, ttl_seconds })
     }
 }
 

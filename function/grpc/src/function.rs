@@ -8,11 +8,9 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use function_sdk_rust::proto::v1::resource_selector::Match;
-use function_sdk_rust::proto::v1::{
-    Condition, MatchLabels, Ready, ResourceSelector, Result as Given, Severity, Status, Target,
-};
+use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
 use realtime_platform_core::claims::API_VERSION;
-use realtime_platform_core::claims::guard::{self, Inhabitant};
+use realtime_platform_core::claims::guard;
 use realtime_platform_core::kinds::{Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
 use realtime_platform_core::life::observed::{self, Look};
@@ -50,10 +48,8 @@ fn answer(request: &Request) -> Result<Response, Malformed> {
     }
     let sources = Sources { input: &input.to_value(Extent::Whole), objects: objects.as_deref() };
     let unreadable = RefCell::new(None);
-    let inhabitants = guard::lists(&composite).into_iter().flat_map(|(key, _)| listed(request, key));
     let progress = Progress::of(&Known {
         composite: &composite,
-        inhabitants: inhabitants.collect(),
         settings: &|subject| Applied::to(subject, &sources),
         provider_config: found(request, ENVIRONMENT).object(),
         found: &|under| found(request, under),
@@ -151,7 +147,7 @@ fn accepted(reason: &'static str, message: String) -> report::Condition {
 }
 
 fn desire(request: &Request, progress: Progress) -> Response {
-    let Progress { mut stage, report, guard, lists, transitions, ttl_seconds } = progress;
+    let Progress { mut stage, report, guard, transitions, ttl_seconds } = progress;
     let mut answer = Response::to(request, Duration::from_secs(u64::from(ttl_seconds)));
     answer.conditions.extend(report.conditions.into_iter().map(condition));
     answer.results.extend(transitions.into_iter().map(event));
@@ -171,10 +167,8 @@ fn desire(request: &Request, progress: Progress) -> Response {
             require(&mut answer, lock.name(key));
         }
     }
-    for (key, kind) in lists {
-        // Without a name and without labels, a selector stands for all resources of its kind.
-        let all = Match::MatchLabels(MatchLabels::default());
-        select(&mut answer, key, API_VERSION, kind, None, all);
+    for lock in &stage.composed.inhabitants {
+        require(&mut answer, lock.name(&guard::key(lock)));
     }
     for name in adoption::names(&stage.composed.plan) {
         require(&mut answer, name);
@@ -209,29 +203,14 @@ fn found(request: &Request, under: &str) -> Found {
     found.items.first().map_or(Found::Nothing, |item| Found::Object(item.fields().to_value(Extent::Head)))
 }
 
-/// Systems and brokers that Crossplane has listed for a requirement of the function.
-fn listed<'a>(request: &'a Request, under: &str) -> impl Iterator<Item = Inhabitant> + use<'a> {
-    let items = request.required_resources.get(under).into_iter().flat_map(|found| &found.items);
-    items.filter_map(|item| {
-        let fields = item.fields();
-        // A spec that cannot be decoded counts as one without these fields.
-        let spec = fields.object(&["spec"]).unwrap_or_default();
-        Inhabitant::of(&fields.to_value(Extent::Head), spec.text("environment"), spec.text("namespace"))
-    })
-}
-
 /// Adds a requirement to the function's answer, so that Crossplane passes the object of this kind and name to the next
 /// call.
 fn require(answer: &mut Response, Name { key, api_version, kind, namespace, name }: Name) {
-    select(answer, key, api_version, kind, namespace, Match::MatchName(name.to_owned()));
-}
-
-fn select(answer: &mut Response, key: &str, api_version: &str, kind: &str, namespace: Option<&str>, which: Match) {
     let selector = ResourceSelector {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
         namespace: namespace.map(str::to_owned),
-        r#match: Some(which),
+        r#match: Some(Match::MatchName(name.to_owned())),
     };
     answer.requirements.get_or_insert_default().resources.insert(key.to_owned(), selector);
 }

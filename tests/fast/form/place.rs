@@ -165,15 +165,20 @@ fn the_namespace_of_an_environments_managed_resources_stays() {
 fn an_environment_without_claim_refuses_its_deletion_while_something_is_in_it() {
     let environment = environment(false, None);
     let asked = answer_at_once(&first(&environment)).requirements.unwrap().resources;
-    for (key, kind) in [("realtime-systems", "RealtimeSystem"), ("iot-brokers", "IotBroker")] {
-        assert_eq!(asked[key].kind, kind);
-        assert_eq!(asked[key].namespace, None);
-        assert!(matches!(&asked[key].r#match, Some(Match::MatchLabels(all)) if all.labels.is_empty()));
-    }
+    let inhabitants = asked.iter().filter(|(key, _)| key.starts_with("inhabitant-"));
+    assert!(inhabitants.clone().all(|(_, asked)| asked.namespace.as_deref() == Some("default")), "{asked:?}");
+    assert_eq!(inhabitants.count(), 2, "a system and a broker");
     let empty = desired(&answer(&first(&environment)));
     assert!(!empty.contains_key("guard-inhabitants"));
-    let broker = requests::composite(&without_claim(&example(TENANTS[1])));
-    let inhabited = desired(&answer(&with_found(first(&environment), "iot-brokers", Some(&broker))));
+    let with = |lock: &Value| {
+        let key = format!("inhabitant-namespaced-{}", lock["metadata"]["name"].as_str().unwrap());
+        assert!(asked.contains_key(&key), "{key}");
+        desired(&answer(&with_found(first(&environment), &key, Some(lock))))
+    };
+    let mut lock = lock(&without_claim(&example(TENANTS[1])), &environment);
+    assert_eq!(with(&lock).len(), empty.len(), "no provider has taken up the lock");
+    lock["metadata"]["finalizers"] = json!(["finalizer.managedresource.crossplane.io"]);
+    let inhabited = with(&lock);
     assert_eq!(inhabited.len(), empty.len() + 1);
     let guard = &inhabited["guard-inhabitants"];
     assert_eq!(guard["spec"]["of"]["kind"], "VClusterEnvironment");

@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 use support::crossplane::{KEY, write};
 use support::requests::{
-    self, answer, conditions, desired, example, first, provider_config, set, settled, status, with_environment,
-    with_found, without_claim,
+    answer, conditions, desired, example, first, provider_config, set, settled, status, with_environment, with_found,
+    without_claim,
 };
 use support::server::binary;
 use support::tools::{Scratch, run, said, stdout};
@@ -27,13 +27,16 @@ fn platform() -> [Value; 3] {
     [environment, system, broker]
 }
 
-/// Composed resources of a composite as a cluster shows them, all ready. An environment has a broker in it.
+/// Composed resources of a composite as a cluster shows them, all ready. An environment has a system and a broker in
+/// it.
 fn observed(composite: &Value, environment: &Value) -> Vec<Value> {
     let mut request = with_environment(first(composite), Some(&provider_config(environment)));
     if composite["kind"] == "VClusterEnvironment" {
-        let [_, system, broker] = platform();
-        request = with_found(request, "realtime-systems", Some(&requests::composite(&system)));
-        request = with_found(request, "iot-brokers", Some(&requests::composite(&broker)));
+        for (role, tenant) in ["realtime", "broker"].iter().zip(&platform()[1..]) {
+            let tenants = observed(tenant, environment);
+            let lock = tenants.iter().find(|object| object["metadata"]["annotations"][KEY] == "lock-object");
+            request = with_found(request, &format!("inhabitant-namespaced-streaming.streaming.{role}.default"), lock);
+        }
     }
     let mut seen = settled(request.clone(), &answer(&request));
     // An environment offers what is ready one call later.

@@ -14,7 +14,6 @@ use support::simulation::Call;
 pub fn account(call: &Call) -> Value {
     let required = |under: &str| call.required.get(under).and_then(Option::as_ref);
     let known = Known {
-        inhabitants: Vec::new(),
         composite: &call.composite,
         settings: &|_| Ok(Applied::of_input(Settings::default())),
         provider_config: required("environment"),

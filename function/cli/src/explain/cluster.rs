@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use realtime_platform_core::claims::guard::Inhabitant;
+use realtime_platform_core::claims::guard;
 use realtime_platform_core::claims::{API_VERSION, Kind};
 use realtime_platform_core::kinds::{Form, Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
@@ -82,16 +82,6 @@ impl Cluster {
     fn find(&self, plan::Name { api_version, kind, namespace, name, .. }: plan::Name) -> Option<&Value> {
         let [api_version, kind, name] = [api_version, kind, name].map(str::to_owned);
         self.found.get(&(api_version, kind, namespace.unwrap_or_default().to_owned(), name))
-    }
-
-    /// Systems and brokers among the observed objects, of whichever environment.
-    fn inhabitants(&self) -> Vec<Inhabitant> {
-        let field = |object: &'_ Value, name: &str| object.get("spec")?.get(name)?.as_str().map(str::to_owned);
-        let inhabitant = |object: &Value| {
-            let (environment, namespace) = (field(object, "environment"), field(object, "namespace"));
-            Inhabitant::of(object, environment.as_deref(), namespace.as_deref())
-        };
-        self.found.values().filter_map(inhabitant).collect()
     }
 
     /// Observed state of the given claims, read from YAML documents with the output of kubectl. All objects are kept
@@ -254,11 +244,11 @@ impl Subject<'_> {
         let others = [(FORMER_LOCK, former_lock), (OTHER_FORM, other_form)];
         let others = others.iter().filter_map(|(key, lock)| Some(lock.as_ref()?.name(key)));
         let names = ownership::locks(&self.plan).map(|lock| lock.name).chain(adoption::names(&self.plan));
-        let found: BTreeMap<String, Option<&Value>> =
-            names.chain(others).map(|name| (name.key.to_owned(), cluster.find(name))).collect();
+        let inhabitants = self.inhabitants.iter().map(|lock| (guard::key(lock), cluster.find(lock.name(""))));
+        let names = names.chain(others).map(|name| (name.key.to_owned(), cluster.find(name)));
+        let found: BTreeMap<String, Option<&Value>> = names.chain(inhabitants).collect();
         Progress::of(&Known {
             composite: &self.composite(seen),
-            inhabitants: cluster.inhabitants(),
             settings: &|subject| self.inputs.applied(&self.asked, subject),
             provider_config: self.environment.as_deref().and_then(provider_config),
             found: &|under| {

@@ -1,6 +1,7 @@
 //! Claims in the files that a user passes to the command `explain`, with the settings and the plan of each.
 
-use realtime_platform_core::life::ownership::LockTarget;
+use realtime_platform_core::claims::Composed;
+use realtime_platform_core::life::ownership::{LockTarget, OtherLock};
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Plan;
 use realtime_platform_core::progress::{Progress, Refused};
@@ -29,6 +30,7 @@ pub struct Subject<'a> {
     pub settings: Settings,
     pub environment: Option<String>,
     pub lock_target: LockTarget,
+    pub inhabitants: Vec<OtherLock>,
     pub plan: Plan,
 }
 
@@ -47,8 +49,8 @@ impl<'a> Subjects<'a> {
                 Ok(Some((composed, settings))) => {
                     warnings.extend(asked.later(true));
                     let environment = composed.consumer.map(|consumer| consumer.environment);
-                    let lock_target = composed.lock_target;
-                    all.push(Subject { asked, inputs, settings, environment, lock_target, plan: composed.plan });
+                    let Composed { lock_target, inhabitants, plan, .. } = composed;
+                    all.push(Subject { asked, inputs, settings, environment, lock_target, inhabitants, plan });
                 }
                 Err(wrong) => faults.extend(wrong),
             }

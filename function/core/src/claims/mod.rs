@@ -97,9 +97,6 @@ static REALTIME_SYSTEM: LazyLock<Checker> =
 static BROKER: LazyLock<Checker> =
     LazyLock::new(|| Checker::of::<iot_broker::claim::Spec>().with_changes(iot_broker::changes::RULES));
 
-/// Both forms of each kind, in the order in which texts list them.
-pub const FORMS: [Form; 2] = [Form::Claim, Form::Namespaced];
-
 pub static KINDS: [Kind; 3] = [
     Kind {
         claim: "VClusterEnvironmentClaim",
@@ -146,7 +143,7 @@ impl Kind {
     /// Kind of claim to which composites of the given kind belong, in either form; `None` if no claim of this platform
     /// has such composites.
     pub fn of_composite(kind: &str) -> Option<&'static Self> {
-        KINDS.iter().find(|known| FORMS.iter().any(|form| known.composite_in(*form) == kind))
+        KINDS.iter().find(|known| Form::BOTH.iter().any(|form| known.composite_in(*form) == kind))
     }
 
     /// Form that a composite of the given kind has.
@@ -192,13 +189,13 @@ impl Kind {
 
     /// Kind and form whose ComponentDefinition, or Composition, has the given name.
     pub fn of_definition(name: &str) -> Option<(&'static Self, Form)> {
-        let all = KINDS.iter().flat_map(|kind| FORMS.map(|form| (kind, form)));
+        let all = KINDS.iter().flat_map(|kind| Form::BOTH.map(|form| (kind, form)));
         all.into_iter().find(|(kind, form)| kind.definition_in(*form) == name)
     }
 
     /// Kind and form of an object that a person creates; none where this function does not compose it.
     pub fn of_name(name: &str) -> Option<(&'static Self, Form)> {
-        let all = KINDS.iter().flat_map(|kind| FORMS.map(|form| (kind, form)));
+        let all = KINDS.iter().flat_map(|kind| Form::BOTH.map(|form| (kind, form)));
         all.into_iter().find(|(kind, form)| kind.name_in(*form) == name)
     }
 
@@ -209,7 +206,7 @@ impl Kind {
 
     /// Kinds of the composites behind this platform's claims, in both forms.
     pub fn composites() -> impl Iterator<Item = &'static str> {
-        FORMS.into_iter().flat_map(|form| KINDS.iter().map(move |kind| kind.composite_in(form)))
+        Form::BOTH.into_iter().flat_map(|form| KINDS.iter().map(move |kind| kind.composite_in(form)))
     }
 
     /// Name of a claim's environment, by the claim's spec; empty where the spec names none.

@@ -37,6 +37,9 @@ pub enum Form {
 }
 
 impl Form {
+    /// Both forms, in the order in which texts list them.
+    pub const BOTH: [Self; 2] = [Self::Claim, Self::Namespaced];
+
     /// The form that is not this one.
     #[must_use]
     pub fn other(self) -> Self {

@@ -35,7 +35,7 @@ pub struct LockTarget {
     pub other_form: Option<OtherLock>,
 }
 
-/// Lock of the same namespace inside an environment as that of a plan, with another name or of another kind.
+/// Lock of a namespace inside an environment, other than the lock in a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherLock {
     pub api_version: &'static str,
@@ -137,15 +137,11 @@ fn is_same_place(lock: &Lock, found: &Value) -> bool {
 /// holds the lock, or no claim does.
 fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
     let metadata = found.get("metadata")?;
-    let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str().map(str::to_owned);
-    let claim = labelled("claim-namespace").zip(labelled("claim"));
     let lock = format!("{} {}", lock.kind, lock.name);
-    match (controller(found), claim) {
+    match (controller(found), owner(found)) {
         (Some(controller), _) if controller.get("uid").is_some_and(|uid| uid == composite) => None,
-        (Some(controller), Some(claim)) => {
-            let leaving = metadata.get("deletionTimestamp").is_some();
-            let is_namespaced = metadata.get("namespace").is_some();
-            Some(Ownership::Taken { by: owner(controller, &claim, is_namespaced), lock, leaving })
+        (Some(_), Some(by)) => {
+            Some(Ownership::Taken { by, lock, leaving: metadata.get("deletionTimestamp").is_some() })
         }
         // A lock without a controller was left behind by a deleted claim, so the next claim may take over the lock and
         // with it the namespace or environment.
@@ -154,15 +150,19 @@ fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
     }
 }
 
-/// Owner of a lock for messages, from the lock's controller, which is a composite, and from the names in its labels.
-/// Composites that Crossplane makes of claims have kinds that begin with X. `is_namespaced` says whether the lock is in a
-/// namespace. The controller of a cluster-scoped lock is cluster-scoped, too.
-fn owner(controller: &Value, (namespace, name): &(String, String), is_namespaced: bool) -> String {
-    match controller.get("kind").and_then(Value::as_str).unwrap_or_default() {
+/// Owner of a lock for messages, from the lock's controller, which is a composite, and from the names in its labels;
+/// `None` for an object without these labels. Composites that Crossplane makes of claims have kinds that begin with X.
+/// The controller of a cluster-scoped lock is cluster-scoped, too.
+pub fn owner(lock: &Value) -> Option<String> {
+    let metadata = lock.get("metadata")?;
+    let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str();
+    let (namespace, name) = (labelled("claim-namespace")?, labelled("claim")?);
+    let kind = controller(lock).and_then(|controller| controller.get("kind")?.as_str()).unwrap_or_default();
+    Some(match kind {
         kind if kind.is_empty() || kind.starts_with('X') => format!("claim {namespace}/{name}"),
-        kind if is_namespaced => format!("{kind} {namespace}/{name}"),
+        kind if metadata.get("namespace").is_some() => format!("{kind} {namespace}/{name}"),
         kind => format!("{kind} {name}"),
-    }
+    })
 }
 
 impl Ownership {

@@ -254,7 +254,7 @@ impl Resource {
 
 /// Whether a kind is that of provider-helm's Releases, in one of its two forms.
 fn is_release(api_version: &str, kind: &str) -> bool {
-    [Form::Claim, Form::Namespaced].iter().any(|form| Release::kind_in(*form) == (api_version, kind))
+    Form::BOTH.iter().any(|form| Release::kind_in(*form) == (api_version, kind))
 }
 
 /// Field of a manifest from which pods are made. Each variant stands for one way in which a change of the field

@@ -363,7 +363,7 @@ impl<'a> Published<'a> {
 }
 
 fn form(name: &str) -> Option<Form> {
-    [Form::Claim, Form::Namespaced].into_iter().find(|form| form.name() == name)
+    Form::BOTH.into_iter().find(|form| form.name() == name)
 }
 
 /// Namespace in the host cluster that owns an environment, and the Secrets there which the environment shares with

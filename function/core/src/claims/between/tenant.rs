@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::claims::between::changes;
 use crate::claims::between::network::gateway;
-use crate::claims::between::offer::{Consumer, ENVIRONMENT};
+use crate::claims::between::offer::{Consumer, ENVIRONMENT, Tenancy};
 use crate::claims::between::secret::Pusher;
 use crate::claims::between::tenancy::{DeletionPolicy, TenancyRequest};
 use crate::kinds::kubernetes::{MANIFEST, Object};
@@ -24,6 +24,28 @@ use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 
+/// Role of a real-time system in its namespace.
+pub const REALTIME: &str = "realtime";
+/// Role of a broker in its namespace.
+pub const BROKER: &str = "broker";
+
+/// Lock, in the given form, of the system or broker with this role in a namespace inside an environment.
+pub fn lock_of(form: Form, environment: &str, tenancy: &Tenancy, role: &str) -> OtherLock {
+    lock_in(form, &tenancy.claim_namespace, lock_name(environment, tenancy, role))
+}
+
+fn lock_in(form: Form, claim_namespace: &str, name: String) -> OtherLock {
+    let (api_version, kind) = Object::<()>::kind_in(form);
+    let namespace = (form == Form::Namespaced).then(|| claim_namespace.to_owned());
+    OtherLock { api_version, kind, namespace, name }
+}
+
+/// Name of a lock, the same in both forms.
+fn lock_name(environment: &str, tenancy: &Tenancy, role: &str) -> String {
+    let place = [environment, &tenancy.namespace, role, &tenancy.claim_namespace];
+    place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(".")
+}
+
 /// Tenant of an environment: a system or broker in a namespace of the virtual cluster, with the names of its objects.
 #[derive(Clone, Debug)]
 pub struct Tenant {
@@ -35,8 +57,7 @@ pub struct Tenant {
     pub expose: bool,
     /// Groups of people who may see the namespace of the system or broker inside the virtual cluster.
     pub viewer_groups: Groups,
-    /// Role of the tenant in its namespace: `realtime` for a real-time system, `broker` for a broker. A namespace can
-    /// have one tenant of each role.
+    /// Role of the tenant in its namespace: [`REALTIME`] or [`BROKER`]. A namespace can have one tenant of each role.
     pub role: &'static str,
 }
 
@@ -119,21 +140,13 @@ impl Tenant {
         // the claim's namespace is one of these names, a claim that the environment does not admit cannot take the lock
         // of a claim that the environment admits. An API server accepts names of 253 characters; the longest name of a
         // lock has 165.
-        lock.rename(&self.lock_name());
+        lock.rename(&lock_name(&self.owner.environment, &self.tenancy(), self.role));
         lock
     }
 
-    /// Name of the lock of this system or broker, the same in both forms.
-    fn lock_name(&self) -> String {
-        let place = [self.owner.environment.as_str(), &self.namespace, self.role, &self.owner.claim.namespace];
-        place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(".")
-    }
-
-    /// Lock that this system or broker would have in the given form, under this name.
-    fn lock_in(&self, form: Form, name: String) -> OtherLock {
-        let (api_version, kind) = Object::<()>::kind_in(form);
-        let namespace = (form == Form::Namespaced).then(|| self.owner.claim.namespace.clone());
-        OtherLock { api_version, kind, namespace, name }
+    /// Tenancy of the namespace that this system or broker needs.
+    fn tenancy(&self) -> Tenancy {
+        Tenancy { namespace: self.namespace.clone(), claim_namespace: self.owner.claim.namespace.clone() }
     }
 
     /// Fields of this system or broker that cannot change: its namespace and its environment, of which the observed
@@ -157,12 +170,13 @@ impl Tenant {
     /// the namespace. `what` is the kind in these messages, such as `an IotBroker`.
     pub fn lock_target(&self, what: &str) -> LockTarget {
         let (namespace, environment) = (self.namespace.clone(), &self.owner.environment);
+        let former = format!("{environment}-{namespace}-{}", self.role);
         LockTarget {
             taken: format!("the namespace {namespace} of environment {environment} already has {what}"),
             field: "spec.namespace",
             // Only claims ever had locks with such names.
-            former_lock: Some(self.lock_in(Form::Claim, format!("{environment}-{namespace}-{}", self.role))),
-            other_form: Some(self.lock_in(self.owner.claim.form.other(), self.lock_name())),
+            former_lock: Some(lock_in(Form::Claim, "", former)),
+            other_form: Some(lock_of(self.owner.claim.form.other(), environment, &self.tenancy(), self.role)),
             name: namespace,
         }
     }

@@ -9,7 +9,7 @@ use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABIL
 use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
 use crate::claims::between::part_of::{self, PartOf, TenantClaim};
 use crate::claims::between::people;
-use crate::claims::between::tenant::Tenant;
+use crate::claims::between::tenant::{self, Tenant};
 use crate::claims::checked::Checked;
 use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
@@ -103,7 +103,7 @@ impl Checked for RealtimeSystem {
             spec.tenancy(),
             &hosts,
             claim,
-            ("realtime-system", "realtime"),
+            ("realtime-system", tenant::REALTIME),
             settings.clone(),
         );
         if !spec.lenses_config.accept_eula {

@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help setup preview generate bless tools check test proof fuzz e2e e2e-oldest e2e-faults e2e-up e2e-down upstream charts lint advisories fmt bench package addon push sign reproduce release docs
+.PHONY: help setup preview generate bless tools check test proof fuzz e2e e2e-oldest e2e-without-claims e2e-faults e2e-up e2e-down upstream charts lint advisories fmt bench package addon push sign reproduce release docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -37,6 +37,9 @@ e2e: tools ## play the example Application through real control planes on loopba
 e2e-oldest: tools ## play it with the oldest releases of Crossplane, provider-kubernetes and KubeVela that are supported
 	VERSIONS=oldest tools/build crds crossplane-core provider-kubernetes provider-helm vela vela-core
 	VERSIONS=oldest cargo test --quiet --test e2e -- play
+
+e2e-without-claims: tools ## play the form without claims: claims move to composites in a namespace, and these go
+	cargo test --quiet --test e2e -- without-claims
 
 e2e-faults: tools ## let faults befall it, all that are not measured yet or FAULTS="NAME..."; docs/faults.md is their table
 	cargo test --quiet --test e2e -- faults $(FAULTS)

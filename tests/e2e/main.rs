@@ -29,6 +29,8 @@ enum Command {
         #[arg(long)]
         default_flags: bool,
     },
+    /// Start everything, move claims to composites in a namespace, delete these, end everything.
+    WithoutClaims,
     /// Start everything, and leave it standing.
     Up,
     /// End what `up` left standing.
@@ -43,6 +45,7 @@ enum Command {
 fn main() {
     match Cli::parse().command.unwrap_or(Command::Play { default_flags: false }) {
         Command::Play { default_flags } => play::play(default_flags),
+        Command::WithoutClaims => play::without_claims(),
         Command::Up => stage::up(),
         Command::Down => stage::down(),
         Command::Hold => stage::hold(),

@@ -159,6 +159,9 @@ impl<'a> Life<'a> {
             if name.ends_with("claim-namespaces") {
                 *value = json!("*");
             }
+            if name.ends_with("tenant-forms") {
+                *value = json!(value.as_str().unwrap().replace("Namespaced", "Claim"));
+            }
         }
         found
     }

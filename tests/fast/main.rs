@@ -6,6 +6,8 @@
 mod change;
 /// Documents: their commands, the files that they name, the worked example.
 mod docs;
+/// Both forms of every claim become the same plan.
+mod form;
 /// Changed and malformed requests to the server.
 mod fuzz;
 /// Generated files match the types.

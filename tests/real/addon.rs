@@ -18,7 +18,14 @@ const REGISTRY: &str = "registry.example.org:5000/team";
 const ORGANISATION: &str = "acme";
 /// Package that a team with a mirror of its own sets as the addon's parameter.
 const MIRRORED: &str = "mirror.example.org/realtime/configuration:v9";
-const TYPES: [&str; 3] = ["iot-broker", "realtime-system", "vcluster-environment"];
+const TYPES: [&str; 6] = [
+    "iot-broker-xr",
+    "iot-broker",
+    "realtime-system-xr",
+    "realtime-system",
+    "vcluster-environment-xr",
+    "vcluster-environment",
+];
 
 /// Output of `make addon`.
 static BUILT: LazyLock<Scratch> = LazyLock::new(|| {

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use function_sdk_rust::proto::v1::{RunFunctionResponse, Status};
 use function_sdk_rust::resource::struct_to_json;
+use realtime_platform_core::claims::Kind;
 use serde_json::{Value, json};
 use support::examples::{applications, components, documents, files, project, read, yaml};
 use support::requests::{self, condition as condition_of, example, first, provider_config, settled, with_environment};
@@ -15,7 +16,14 @@ use support::tools::{Scratch, command, offline, run, said, stdout};
 
 /// Versions of CUE in KubeVela 1.10 and 1.11.
 const CUES: [&str; 2] = ["cue-0.9", "cue-0.14"];
-const NAMES: [&str; 3] = ["iot-broker", "realtime-system", "vcluster-environment"];
+const NAMES: [&str; 6] = [
+    "iot-broker",
+    "iot-broker-xr",
+    "realtime-system",
+    "realtime-system-xr",
+    "vcluster-environment",
+    "vcluster-environment-xr",
+];
 
 fn definition(name: &str) -> PathBuf {
     project().join(format!("definitions/{name}.cue"))
@@ -132,13 +140,19 @@ fn no_claim_has_to_be_defined_before_its_definition() {
 /// field.
 #[test]
 fn a_template_compiles_alone_but_for_its_context() {
-    for (cue, spec) in CUES.iter().flat_map(|cue| SPECS.iter().map(move |spec| (cue, spec))) {
+    let all = NAMES.iter().zip(SPECS.iter());
+    for (cue, (name, spec)) in CUES.iter().flat_map(|cue| all.clone().map(move |it| (cue, it))) {
+        // An environment that is no claim is cluster-scoped.
+        let fields = if *name == "vcluster-environment-xr" { &["name"][..] } else { &["name", "namespace"] };
         let errors = ask(cue, &["eval"], template(spec)).unwrap_err();
         let errors: Vec<_> = errors.lines().filter(|line| !line.starts_with(' ')).collect();
         assert_eq!(
             errors,
-            ["name", "namespace"].map(|at| format!("output.metadata.{at}: reference \"context\" not found:")),
-            "{cue}"
+            fields
+                .iter()
+                .map(|at| format!("output.metadata.{at}: reference \"context\" not found:"))
+                .collect::<Vec<_>>(),
+            "{cue} {name}"
         );
     }
 }
@@ -246,6 +260,25 @@ fn both_versions_of_cue_make_the_same_claim() {
             assert_eq!(claim["spec"], component["properties"], "{cue}: {}", path.display());
             assert_eq!(claim["metadata"], context);
         }
+    }
+}
+
+/// The same properties become an object of the other form, where the type of the component says so.
+#[test]
+fn a_component_of_the_form_without_claims_becomes_a_composite_itself() {
+    for (path, mut application) in applications() {
+        for component in application["spec"]["components"].as_array_mut().unwrap() {
+            component["type"] = json!(format!("{}-xr", component["type"].as_str().unwrap()));
+        }
+        let made = dry_run(&application).unwrap();
+        assert_eq!(made.len(), components(&application).count(), "{}", path.display());
+        for (component, object) in components(&application).zip(&made) {
+            let (kind, form) = Kind::of_definition(component["type"].as_str().unwrap()).unwrap();
+            assert_eq!(object["kind"], kind.name_in(form), "{}", path.display());
+            assert_eq!(object["metadata"]["name"], component["name"]);
+            assert_eq!(object["spec"], component["properties"]);
+        }
+        assert_eq!(preview(&[application]), preview(&made), "{}", path.display());
     }
 }
 

@@ -73,7 +73,7 @@ fn only_who_needs_no_provider_config_to_go_goes_in_the_foreground() {
     let mut policies = BTreeMap::new();
     for definition in files("xrds") {
         let definition = documents(&read(&definition)).remove(0);
-        // PlatformSettings have no claims.
+        // Without claims, as PlatformSettings are, whoever deletes a composite chooses.
         let Some(claim) = definition["spec"]["claimNames"]["kind"].as_str() else { continue };
         let policy = definition["spec"]["defaultCompositeDeletePolicy"].as_str().unwrap();
         policies.insert(claim.to_owned(), policy.to_owned());

@@ -121,7 +121,7 @@ fn an_administrators_address_is_no_template() {
 }
 
 fn composed(kind: &str, spec: Value, settings: &Settings) -> Result<Composed, Vec<Fault>> {
-    let claim = Claim { namespace: "team".to_owned(), name: "claim".to_owned() };
+    let claim = Claim::new("team", "claim");
     Kind::of_claim(kind).unwrap().compose(spec, claim, settings)
 }
 

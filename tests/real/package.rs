@@ -5,6 +5,7 @@ mod compositions;
 mod guide;
 mod images;
 mod log;
+mod managed;
 mod manager;
 mod metrics;
 mod pins;

@@ -13,6 +13,7 @@ use realtime_platform_core::parts::plan::{self, PAUSED};
 use serde_json::{Map, Value, json};
 use support::crossplane::{COMPOSITE, Engine, KEY, Rendered, composite, keyed, write};
 use support::examples::{Example, claims, distinct, documents};
+use support::requests::without_claim;
 use support::server::binary;
 use support::tools::{Scratch, run, said, stdout};
 
@@ -96,6 +97,32 @@ fn crossplane_composes_what_a_preview_shows() {
     for example in distinct(&claims()) {
         let rendered = engine.render(&composite(&example.claim), &[], &[]);
         assert_composed(&example.name, &rendered, &previewed(&example.claim));
+    }
+}
+
+/// Crossplane itself chooses the names of the composed resources, and adds what says whose they are.
+#[test]
+fn crossplane_composes_what_a_preview_shows_without_claims() {
+    let engine = Engine::start();
+    for example in distinct(&claims()) {
+        let composite = without_claim(&example.claim);
+        let rendered = engine.render(&composite, &[], &[]);
+        let expected = previewed(&composite);
+        let keys = |resources: &BTreeMap<String, Value>| resources.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(keys(&rendered.resources), keys(&expected), "{}", example.name);
+        for (key, expected) in &expected {
+            let resource = &rendered.resources[key];
+            let name = format!("{}: {key}", example.name);
+            for field in ["apiVersion", "kind", "spec"] {
+                assert_eq!(resource[field], expected[field], "{name}");
+            }
+            assert_eq!(resource["metadata"]["namespace"], expected["metadata"]["namespace"], "{name}");
+            let owner = &resource["metadata"]["ownerReferences"][0];
+            assert_eq!((&owner["kind"], &owner["controller"]), (&composite["kind"], &json!(true)), "{name}");
+        }
+        let unusual: Vec<_> = rendered.results.iter().filter(|result| result["severity"] != "Normal").collect();
+        assert!(unusual.is_empty(), "{}: {unusual:?}", example.name);
+        assert!(rendered.holds("Accepted"), "{}", rendered.composite["status"]);
     }
 }
 

@@ -15,11 +15,18 @@ use serde_json::{Value, json};
 use support::api_server::ApiServer;
 use support::crossplane::custom_resource_definitions;
 use support::examples::{claims, documents, read, yaml};
+use support::requests::without_claim;
 use support::tools::{Scratch, crd_sources, run, said, stdout};
 use support::wrong;
 
-const CLAIMS: [&str; 3] = ["iot-broker", "realtime-system", "vcluster-environment"];
-const NAMES: [&str; 4] = [CLAIMS[0], CLAIMS[1], CLAIMS[2], "platform-settings"];
+const CLAIMS: [&str; 6] = [
+    "iot-broker",
+    "iot-broker-xr",
+    "realtime-system",
+    "realtime-system-xr",
+    "vcluster-environment",
+    "vcluster-environment-xr",
+];
 
 #[test]
 fn an_api_server_takes_the_definitions_and_judges_claims_as_we_do() {
@@ -28,6 +35,7 @@ fn an_api_server_takes_the_definitions_and_judges_claims_as_we_do() {
     takes_what_crossplane_reads(&server);
     define_claims(&server);
     takes_the_compositions_input(&server);
+    takes_every_claim_without_a_claim(&server);
     fills_in_the_same_defaults(&server);
     finds_the_same_faults(&server);
     takes_numbers_as_people_write_them(&server);
@@ -46,9 +54,11 @@ fn define_crossplane(server: &ApiServer) {
 }
 
 fn takes_what_crossplane_reads(server: &ApiServer) {
-    for (folder, name) in ["xrds", "compositions"].iter().flat_map(|folder| NAMES.map(|name| (folder, name))) {
-        let answer = server.server_dry_run(&read(format!("{folder}/{name}.yaml"))).unwrap();
-        assert!(answer.contains("created (server dry run)"), "{answer}");
+    for name in CLAIMS.into_iter().chain(["platform-settings"]) {
+        for folder in ["xrds", "compositions"] {
+            let answer = server.server_dry_run(&read(format!("{folder}/{name}.yaml"))).unwrap();
+            assert!(answer.contains("created (server dry run)"), "{answer}");
+        }
     }
 }
 
@@ -71,6 +81,19 @@ fn takes_the_compositions_input(server: &ApiServer) {
         let mut input = composition["spec"]["pipeline"][0]["input"].take();
         input["metadata"] = json!({"name": "input", "namespace": "default"});
         server.server_dry_run(&input.to_string()).unwrap();
+    }
+}
+
+/// Both forms have the same spec, but for the fields of Crossplane. All kinds are served at once: a kind with a name or a
+/// short name of another one would not be.
+fn takes_every_claim_without_a_claim(server: &ApiServer) {
+    for example in claims() {
+        let claimed = create(server, &claim(example.kind().claim, &example.claim["spec"])).unwrap();
+        let composite = without_claim(&claim(example.kind().claim, &example.claim["spec"]));
+        let created = create(server, &composite).unwrap();
+        assert_eq!(spec_of(&created), spec_of(&claimed), "{}", example.name);
+        let is_namespaced = created["metadata"].get("namespace").is_some();
+        assert_eq!(is_namespaced, example.kind().claim != "VClusterEnvironmentClaim", "{}", example.name);
     }
 }
 

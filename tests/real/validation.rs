@@ -2,7 +2,7 @@
 //! and none has another form. Fields that these schemas leave open are listed. The tool accepts core kinds with any
 //! content, so an API server checks those in `admission.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
 use std::sync::LazyLock;
@@ -18,6 +18,10 @@ use support::tools::{Scratch, command, crd_sources, offline, run, said, stdout};
 /// All objects that have a schema, as they are written or composed.
 static EVERYTHING: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let mut everything = composed::objects(&composed::platforms());
+    // The other form has the same manifests, so that the examples and the fullest platform suffice.
+    let mut platforms = wiring::examples::platforms();
+    platforms.push(wiring::full::platform());
+    everything.extend(composed::without_claims(&platforms));
     everything.extend(objects().into_iter().map(|(_, object)| object));
     everything.extend(distinct(&claims()).map(|example| composite(&example.claim)));
     everything.extend(definitions());
@@ -37,7 +41,7 @@ fn definitions() -> Vec<Value> {
     assert!(output.status.success(), "{}", said(&output));
     let files = fs::read_dir(scratch.path()).unwrap().map(|entry| entry.unwrap().path());
     let definitions: Vec<Value> = files.flat_map(|file| documents(&fs::read_to_string(file).unwrap())).collect();
-    assert_eq!(definitions.len(), 3, "{definitions:?}");
+    assert_eq!(definitions.len(), 6, "{definitions:?}");
     definitions
 }
 
@@ -87,13 +91,20 @@ fn nothing_has_a_field_that_its_schema_does_not_know() {
         assert!(is_valid(result), "{result:#}");
     }
     let kinds: BTreeSet<String> = objects.iter().map(kind).collect();
-    for composed in ["kubernetes.crossplane.io/v1alpha2 Object", "helm.crossplane.io/v1beta1 Release"] {
+    for composed in [
+        "kubernetes.crossplane.io/v1alpha2 Object",
+        "helm.crossplane.io/v1beta1 Release",
+        "kubernetes.m.crossplane.io/v1alpha1 Object",
+        "helm.m.crossplane.io/v1beta1 Release",
+        "helm.m.crossplane.io/v1beta1 ClusterProviderConfig",
+        "protection.crossplane.io/v1beta1 Usage",
+    ] {
         assert!(kinds.contains(composed), "{kinds:?}");
     }
 }
 
 /// Places where a schema accepts any field: labels, data, and content that another schema covers.
-const OPEN: [&str; 25] = [
+const OPEN: [&str; 29] = [
     "apiextensions.crossplane.io/v1 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
     "apiextensions.crossplane.io/v1 Composition /spec/pipeline/*/input",
     "apiextensions.crossplane.io/v2 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
@@ -102,7 +113,9 @@ const OPEN: [&str; 25] = [
     "external-secrets.io/v1alpha1 PushSecret /spec/data/*/metadata",
     "external-secrets.io/v1alpha1 PushSecret /spec/template/data",
     "helm.crossplane.io/v1beta1 Release /spec/forProvider/values",
+    "helm.m.crossplane.io/v1beta1 Release /spec/forProvider/values",
     "kubernetes.crossplane.io/v1alpha2 Object /spec/forProvider/manifest",
+    "kubernetes.m.crossplane.io/v1alpha1 Object /spec/forProvider/manifest",
     "monitoring.coreos.com/v1 PrometheusRule /spec/groups/*/rules/*/annotations",
     "monitoring.coreos.com/v1 PrometheusRule /spec/groups/*/rules/*/labels",
     "monitoring.coreos.com/v1 ServiceMonitor /spec/selector/matchLabels",
@@ -116,6 +129,8 @@ const OPEN: [&str; 25] = [
     "platform.example.org/v1alpha1 VClusterEnvironmentClaim /spec/gateway/annotations",
     "protection.crossplane.io/v1beta1 ClusterUsage /spec/by/resourceSelector/matchLabels",
     "protection.crossplane.io/v1beta1 ClusterUsage /spec/of/resourceSelector/matchLabels",
+    "protection.crossplane.io/v1beta1 Usage /spec/by/resourceSelector/matchLabels",
+    "protection.crossplane.io/v1beta1 Usage /spec/of/resourceSelector/matchLabels",
     "serving.knative.dev/v1 Service /spec/template/metadata",
     "serving.knative.dev/v1 Service /spec/template/spec/nodeSelector",
     "serving.knative.dev/v1 Service /spec/template/spec/tolerations/*",
@@ -141,6 +156,52 @@ fn a_field_that_nobody_knows_is_found_wherever_a_schema_is_closed() {
     let judged = variants.keys().zip(results);
     let open: Vec<&String> = judged.filter(|(_, result)| is_valid(result)).map(|(place, _)| place).collect();
     assert_eq!(outermost(&open), OPEN);
+}
+
+/// Scope of each kind in upstream's definitions, by API version and kind.
+fn scopes() -> BTreeMap<(String, String), String> {
+    let mut scopes = BTreeMap::new();
+    for source in crd_sources() {
+        let files = fs::read_dir(source.folder).unwrap().map(|entry| entry.unwrap().path());
+        for definition in files.flat_map(|file| documents(&fs::read_to_string(file).unwrap())) {
+            let text = |pointer: &str| definition.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            for version in definition["spec"]["versions"].as_array().into_iter().flatten() {
+                let api_version = format!("{}/{}", text("/spec/group"), version["name"].as_str().unwrap());
+                scopes.insert((api_version, text("/spec/names/kind").to_owned()), text("/spec/scope").to_owned());
+            }
+        }
+    }
+    scopes
+}
+
+/// Crossplane cannot compose a cluster-scoped resource for a composite in a namespace: nothing at all is composed then,
+/// and its rendering engine does not see it. So the definitions are asked.
+#[test]
+fn what_a_composite_in_a_namespace_composes_is_namespaced_and_in_the_same() {
+    let scopes = scopes();
+    let (mut namespaced, mut of_the_cluster) = (0, BTreeSet::new());
+    for platform in composed::platforms() {
+        for (claim, owner, resources) in composed::of_composites(&platform) {
+            for resource in resources {
+                let composed = &resource.composed;
+                let kind = (composed["apiVersion"].as_str().unwrap(), composed["kind"].as_str().unwrap());
+                let scope = &scopes[&(kind.0.to_owned(), kind.1.to_owned())];
+                let namespace = composed["metadata"]["namespace"].as_str();
+                let name = format!("{}: {} of {claim}", platform.name, resource.key);
+                if scope == "Namespaced" {
+                    assert_eq!(namespace, Some(owner.as_str()), "{name}");
+                    namespaced += 1;
+                } else {
+                    // Only an environment may, which is cluster-scoped itself.
+                    assert_eq!(namespace, None, "{name}");
+                    of_the_cluster.insert(format!("{claim} {} {}", kind.0, kind.1));
+                }
+            }
+        }
+    }
+    assert!(namespaced > 1000, "{namespaced}");
+    let expected = ["VClusterEnvironment kubernetes.crossplane.io/v1alpha1 ProviderConfig".to_owned()];
+    assert_eq!(of_the_cluster, BTreeSet::from(expected));
 }
 
 /// Value with every field that a schema names.

@@ -9,16 +9,17 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::claims::between::host_secrets::Nameable;
-use crate::claims::between::offer::Admission;
+use crate::claims::between::offer::{self, Admission};
+use crate::claims::guard;
 use crate::claims::{Composed, Kind, spec_of};
+use crate::kinds::Form;
 use crate::life::adoption::{Found, HOST_NAMES, Holders};
 use crate::life::hold::{self, ResourceState};
 use crate::life::immutable;
 use crate::life::observed::{Look, Observed};
-use crate::life::ownership::{self, Ownership};
+use crate::life::ownership::{self, OTHER_FORM, Ownership};
 use crate::life::report::transitions::{self, Transition};
 use crate::life::report::{self, Condition, Report, Subject};
-use crate::parts::owner::Claim;
 use crate::parts::plan::{Phase, Resource};
 use crate::schema::fault::Fault;
 use crate::settings::applied::{self, Applied};
@@ -42,6 +43,8 @@ pub struct Known<'a, L> {
 pub struct Progress {
     pub stage: Stage,
     pub report: Report,
+    /// Composed resource beside the plan that refuses the deletion of an environment while something is in it.
+    pub guard: Option<Desired>,
     /// Transitions of the claim's conditions since the last call of the function, which become events.
     pub transitions: Vec<Transition>,
     /// Seconds after which Crossplane calls the function again at the latest.
@@ -78,7 +81,7 @@ impl Progress {
     {
         let kind = known.composite.get("kind").and_then(Value::as_str).unwrap_or_default();
         let Some(kind) = Kind::of_composite(kind) else {
-            let composites = Kind::composites().join(", ");
+            let composites = Kind::composites().collect::<Vec<_>>().join(", ");
             let message = format!("cannot compose {kind:?}: this function composes {composites}");
             return Err(Refused::of(&[], vec![Fault::new("kind", message)]));
         };
@@ -94,11 +97,16 @@ impl Progress {
         let subject =
             applied::Subject { environment: kind.environment_of(&spec), status: known.composite.get("status") };
         let Applied { settings, origin } = (known.settings)(&subject)?;
-        let mut composed = kind.compose(spec, Claim::of_composite(known.composite), &settings)?;
+        let mut composed = kind.compose(spec, Kind::owner_of(known.composite), &settings)?;
         let look = |key: &str, path: &[&str]| (known.observed)(key)?.field(path);
         let mut faults = immutable::broken(&composed.immutable, &look);
         let uid = known.composite.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
-        let ownership = ownership::ownership(&composed.plan, uid, |key| (known.found)(key).object().cloned());
+        forget_other_form(&mut composed, known.provider_config);
+        let other_form = composed.lock_target.other_form.as_ref();
+        let ownership =
+            ownership::ownership(&composed.plan, uid, other_form, |key| (known.found)(key).object().cloned());
+        let is_unseen = other_form.is_some() && (known.found)(OTHER_FORM) == Found::Unknown;
+        let ownership = if is_unseen && ownership == Ownership::Open { Ownership::Unseen } else { ownership };
         faults.extend(ownership.fault(&composed.lock_target));
         let holders = Holders::of(&composed.plan, known.found);
         // If another claim owns the environment or namespace that this claim needs, all objects in the host cluster
@@ -139,12 +147,32 @@ impl Progress {
         let generation = number("/metadata/generation");
         let is_new = generation.is_some() && generation != number("/status/compositeGeneration");
         let phases = kind.phases;
+        // Whoever lost its name to another environment has nothing to guard.
+        let inhabitants = composed.inhabitants.iter().filter_map(|lock| {
+            let found = (known.found)(&guard::key(lock));
+            found.object().and_then(guard::owner)
+        });
+        let guard = guard::of(known.composite, &inhabitants.collect())
+            .filter(|_| ownership == Ownership::Open)
+            .map(|resource| Desired { key: guard::KEY.to_owned(), ready: true, resource });
         let stage = Stage { phases, composed, states, observed, ownership, holders, admission, generation, is_new };
         let mut report = stage.tell(Report::of);
         report.status.settings = origin;
         let transitions = transitions::since(known.composite, &report.conditions);
         let ttl_seconds = if report.settled { settings.ttl.settled_seconds } else { settings.ttl.unsettled_seconds };
-        Ok(Self { stage, report, transitions, ttl_seconds })
+        Ok(Self { stage, report, guard, transitions, ttl_seconds })
+    }
+}
+
+/// Leaves the locks of the form that the claim does not have out of what is looked up, unless the environment has had
+/// tenants of both. A cluster need not serve the kinds of both forms, and Crossplane fails where it looks for others.
+fn forget_other_form(composed: &mut Composed, provider_config: Option<&Value>) {
+    let Some(consumer) = &composed.consumer else { return };
+    if !offer::has_both_forms(consumer, provider_config) {
+        composed.lock_target.other_form = None;
+        if consumer.form == Form::Namespaced {
+            composed.lock_target.former_lock = None;
+        }
     }
 }
 

@@ -10,10 +10,11 @@ use std::time::Duration;
 use function_sdk_rust::proto::v1::resource_selector::Match;
 use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
 use realtime_platform_core::claims::API_VERSION;
+use realtime_platform_core::claims::guard;
 use realtime_platform_core::kinds::{Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
 use realtime_platform_core::life::observed::{self, Look};
-use realtime_platform_core::life::ownership::{self, FORMER_LOCK};
+use realtime_platform_core::life::ownership::{self, FORMER_LOCK, LockTarget, OTHER_FORM};
 use realtime_platform_core::life::report::transitions::Transition;
 use realtime_platform_core::life::report::{self, Truth};
 use realtime_platform_core::parts::cluster::to_value;
@@ -146,19 +147,28 @@ fn accepted(reason: &'static str, message: String) -> report::Condition {
 }
 
 fn desire(request: &Request, progress: Progress) -> Response {
-    let Progress { mut stage, report, transitions, ttl_seconds } = progress;
+    let Progress { mut stage, report, guard, transitions, ttl_seconds } = progress;
     let mut answer = Response::to(request, Duration::from_secs(u64::from(ttl_seconds)));
     answer.conditions.extend(report.conditions.into_iter().map(condition));
     answer.results.extend(transitions.into_iter().map(event));
     if let Some(consumer) = stage.composed.consumer.take() {
         let (api_version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
-        require(&mut answer, Name { key: ENVIRONMENT, api_version, kind, name: &consumer.environment });
+        require(
+            &mut answer,
+            Name { key: ENVIRONMENT, api_version, kind, namespace: None, name: &consumer.environment },
+        );
     }
     for lock in ownership::locks(&stage.composed.plan) {
         require(&mut answer, lock.name);
-        if let Some(former) = &stage.composed.lock_target.former_lock {
-            require(&mut answer, Name { key: FORMER_LOCK, name: former, ..lock.name });
+    }
+    let LockTarget { former_lock, other_form, .. } = &stage.composed.lock_target;
+    for (key, lock) in [(FORMER_LOCK, former_lock), (OTHER_FORM, other_form)] {
+        if let Some(lock) = lock {
+            require(&mut answer, lock.name(key));
         }
+    }
+    for lock in &stage.composed.inhabitants {
+        require(&mut answer, lock.name(&guard::key(lock)));
     }
     for name in adoption::names(&stage.composed.plan) {
         require(&mut answer, name);
@@ -169,7 +179,7 @@ fn desire(request: &Request, progress: Progress) -> Response {
     composite.ready = readiness(report.settled);
     let status = report.status.with(std::mem::take(&mut stage.composed.view.status));
     composite.merge(&Map::from_iter([("status".to_owned(), status)]));
-    for Desired { key, ready, resource } in stage.desired() {
+    for Desired { key, ready, resource } in stage.desired().chain(guard) {
         let desired = state.resources.entry(key).or_default();
         desired.ready = readiness(ready);
         if let Value::Object(fields) = resource {
@@ -195,11 +205,11 @@ fn found(request: &Request, under: &str) -> Found {
 
 /// Adds a requirement to the function's answer, so that Crossplane passes the object of this kind and name to the next
 /// call.
-fn require(answer: &mut Response, Name { key, api_version, kind, name }: Name) {
+fn require(answer: &mut Response, Name { key, api_version, kind, namespace, name }: Name) {
     let selector = ResourceSelector {
         api_version: api_version.to_owned(),
         kind: kind.to_owned(),
-        namespace: None,
+        namespace: namespace.map(str::to_owned),
         r#match: Some(Match::MatchName(name.to_owned())),
     };
     answer.requirements.get_or_insert_default().resources.insert(key.to_owned(), selector);

@@ -4,6 +4,7 @@
 
 mod claims;
 mod crossplane;
+mod forms;
 mod function;
 mod many;
 mod providers;
@@ -64,6 +65,7 @@ fn all() -> Vec<Fault> {
         servers::faults(),
         crossplane::faults(),
         claims::faults(),
+        forms::faults(),
         many::faults(),
         releases::faults(),
     ];

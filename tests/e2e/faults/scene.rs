@@ -362,7 +362,7 @@ impl Scene {
 
 impl Inventory {
     /// Names of the objects that `later` lacks or has with another identity.
-    fn missing_from(&self, later: &Self) -> Vec<String> {
+    pub fn missing_from(&self, later: &Self) -> Vec<String> {
         let gone = self.0.iter().filter(|(name, mark)| later.0.get(*name) != Some(mark));
         gone.map(|(name, _)| name.clone()).collect()
     }

@@ -1,6 +1,7 @@
 //! The play: the life of one Application and of claims written by hand, driven through the commands that users run.
 
 pub mod book;
+mod composites;
 mod figures;
 mod live;
 mod order;
@@ -40,6 +41,14 @@ pub fn play(default_flags: bool) {
     stage.inner.renew();
     by_claims(&stage, &book, &mut figures);
     figures.publish();
+}
+
+/// Plays the form without claims: from claims to composites, and to nothing left.
+pub fn without_claims() {
+    let settings = Settings { guided: true, replicas: 2 };
+    let stage = Stage::start("without-claims", &settings);
+    let book = Book::open(&stage.host.administrator());
+    composites::play(&User::new(&stage, &book), &Figures::new(Run::of(&settings), stage.took));
 }
 
 /// The Application's life, from `vela up` to `vela delete`.

@@ -305,6 +305,13 @@ impl<'a> User<'a> {
         names.filter(|name| name.starts_with(beginning)).collect()
     }
 
+    /// Objects of some kinds in a namespace inside.
+    pub fn inner_list(&self, kinds: &str, namespace: &str) -> Vec<Value> {
+        let list = succeed(self.stage.inner().args(["get", kinds, "--namespace", namespace, "--output=json"]));
+        let list: Value = serde_json::from_str(&list).unwrap();
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
     /// Object of the namespace `default`, or of the whole cluster.
     pub fn get(&self, kind: &str, name: &str) -> Result<Value, String> {
         let mut kubectl: Command = self.stage.host();

@@ -129,10 +129,10 @@ impl Host {
         Daemon::start(&vela, logs.join("vela-core.log"))
     }
 
-    /// ProviderConfigs named `host`, which the providers use to reach the host cluster. An installation uses the
+    /// ProviderConfigs and ClusterProviderConfigs named `host`, which the providers use to reach the host cluster. An installation uses the
     /// identity of the providers' pods. The stage uses tokens of the same service accounts, which have the same rights.
     fn provider_configs(&self) -> Vec<Value> {
-        let of = |provider: &str, group: &str| {
+        let of = |provider: &str, group: &str, version: &str| {
             let mut create = self.kubectl();
             create.args(["create", "token", provider, "--namespace", NAMESPACE, "--duration=24h"]);
             let token = succeed(&mut create);
@@ -142,15 +142,21 @@ impl Host {
             [
                 json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"config": config}}),
                 json!({
-                    "apiVersion": group,
+                    "apiVersion": format!("{group}.crossplane.io/{version}"),
                     "kind": "ProviderConfig",
+                    "metadata": {"name": "host"},
+                    "spec": {"credentials": {"source": "Secret", "secretRef": reference}},
+                }),
+                json!({
+                    "apiVersion": format!("{group}.m.crossplane.io/{version}"),
+                    "kind": "ClusterProviderConfig",
                     "metadata": {"name": "host"},
                     "spec": {"credentials": {"source": "Secret", "secretRef": reference}},
                 }),
             ]
         };
-        let kubernetes = of("provider-kubernetes", "kubernetes.crossplane.io/v1alpha1");
-        let helm = of("provider-helm", "helm.crossplane.io/v1beta1");
+        let kubernetes = of("provider-kubernetes", "kubernetes", "v1alpha1");
+        let helm = of("provider-helm", "helm", "v1beta1");
         kubernetes.into_iter().chain(helm).collect()
     }
 

@@ -79,5 +79,12 @@ fn own() -> Value {
 /// Rules that Crossplane's RBAC manager adds for each definition and each provider. The stage does not run the RBAC
 /// manager.
 fn of_kinds() -> Value {
-    json!([rule(&["platform.example.org", "kubernetes.crossplane.io", "helm.crossplane.io"], &["*"])])
+    let groups = [
+        "platform.example.org",
+        "kubernetes.crossplane.io",
+        "helm.crossplane.io",
+        "kubernetes.m.crossplane.io",
+        "helm.m.crossplane.io",
+    ];
+    json!([rule(&groups, &["*"])])
 }

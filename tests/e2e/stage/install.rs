@@ -1,7 +1,5 @@
 //! Installation of the packages on a running Crossplane, in the order of the install guide.
 
-use serde_json::{Value, json};
-
 use super::host::Host;
 use support::built::{Built, FUNCTION, ORGANISATION};
 use support::control_plane::{NAMESPACE, holds};
@@ -9,26 +7,16 @@ use support::examples::project;
 use support::installation::{configuration, installed, mirror, stand_in, unverified};
 use support::tools::{run, said, succeed};
 
-/// ManagedResourceActivationPolicy from the install guide. Crossplane's chart brings a policy that activates every
-/// kind; this one is for installations without it.
-fn activation() -> Value {
-    json!({
-        "apiVersion": "apiextensions.crossplane.io/v1alpha1",
-        "kind": "ManagedResourceActivationPolicy",
-        "metadata": {"name": "realtime-platform"},
-        "spec": {"activate": ["objects.kubernetes.crossplane.io", "releases.helm.crossplane.io"]},
-    })
-}
-
-/// Installs the Configuration, whose dependencies are the function and both providers.
+/// Installs the Configuration, whose dependencies are the function and both providers. Crossplane's chart brings a policy
+/// that activates every kind; here the Configuration's own names what is composed.
 pub fn install(host: &mut Host, packages: &Built) {
     stand_in(&packages.registry);
     let plane = &mut host.plane;
-    plane.apply(&[mirror(packages), activation()]);
+    plane.apply(&[mirror(packages)]);
     plane.apply(&unverified(installed(packages, "install/function")));
     let mut providers = installed(packages, "install/providers");
     // The stage applies its own ProviderConfigs, which hold tokens.
-    providers.retain(|object| object["kind"] != "ProviderConfig");
+    providers.retain(|object| !["ProviderConfig", "ClusterProviderConfig"].iter().any(|kind| object["kind"] == *kind));
     plane.apply(&providers);
     plane.until("the border around the providers", |plane| {
         let account = format!("system:serviceaccount:{NAMESPACE}:provider-kubernetes");
@@ -50,8 +38,14 @@ pub fn install(host: &mut Host, packages: &Built) {
         all.iter().try_for_each(|package| holds(package, "Healthy"))?;
         if all.len() == 4 { Ok(()) } else { Err(format!("there are {} packages", all.len())) }
     });
-    let kinds =
-        ["objects.kubernetes.crossplane.io", "releases.helm.crossplane.io", "vclusterenvironmentclaims.platform"];
+    let kinds = [
+        "objects.kubernetes.crossplane.io",
+        "releases.helm.crossplane.io",
+        "objects.kubernetes.m.crossplane.io",
+        "releases.helm.m.crossplane.io",
+        "vclusterenvironmentclaims.platform",
+        "vclusterenvironments.platform",
+    ];
     plane.until("kinds", |plane| {
         let served = succeed(plane.server.kubectl().args(["api-resources", "--cached=false", "--output=name"]));
         kinds.iter().try_for_each(|kind| served.contains(kind).then_some(()).ok_or(format!("there is no {kind}")))
@@ -65,5 +59,5 @@ pub fn definitions(host: &Host) {
     succeed(host.user("vela").args(["def", "apply"]).arg(project().join("definitions")));
     let kinds =
         succeed(host.kubectl().args(["get", "componentdefinitions", "--namespace=vela-system", "--output=name"]));
-    assert_eq!(kinds.lines().count(), 3, "{kinds}");
+    assert_eq!(kinds.lines().count(), 6, "{kinds}");
 }

@@ -37,7 +37,7 @@ fn declared() -> Vec<Vec<String>> {
         json!({"namespace": "streaming"}),
     ];
     let plans = KINDS.iter().zip(specs).map(|(kind, spec)| {
-        let claim = Claim { namespace: "team".to_owned(), name: "claim".to_owned() };
+        let claim = Claim::new("team", "claim");
         kind.compose(spec, claim, &Settings::default()).unwrap().plan
     });
     let outages = plans.flat_map(|plan| plan.outages);

@@ -37,6 +37,7 @@ pub struct Field {
 pub fn claims() -> Vec<Written> {
     let mut specs: Vec<(&str, Value)> = full::claims().into_iter().map(|claim| (claim.kind, claim.spec)).collect();
     specs[0].1["allowedClaimNamespaces"] = json!(["team"]);
+    specs[0].1["tenantForms"] = json!({"research": "Namespaced"});
     specs[1].1["lensesConfig"] = json!({
         "acceptEULA": true,
         "licenseSecretRef": {"name": "license", "key": "license"},
@@ -84,6 +85,7 @@ pub fn settings() -> Written {
     input["charts"]["pins"] = json!({"vcluster": {"version": "1.2.3", "repository": "https://charts.example.com"}});
     input["scheduling"]["tolerations"][0]["operator"] = json!("Equal");
     input["reservedNames"] = json!(["reserved-*"]);
+    input["host"]["namespace"] = json!("managed");
     input["limits"] = json!({"storage": "16Ti", "cpu": "64", "memory": "256Gi"});
     input["gateways"]["allowedServiceTypes"] = json!(["LoadBalancer"]);
     Written { what: "Input", root: "input", value: input, schema: structural::<Input>() }

@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use host::{
     CLAIM_NAMESPACE, ENVIRONMENT, FOREIGN, HELM, Host, KUBERNETES, MISLABELLED, OURS, POLICY, binding, cluster_role,
-    contents, environment, namespace, object, provider_config,
+    contents, environment, helm_cluster_provider_config, kubernetes_cluster_provider_config, namespace, object,
+    provider_config,
 };
 use serde_json::{Value, json};
 
@@ -23,6 +24,7 @@ fn an_api_server_keeps_the_border() {
     providers_write_where_an_environment_is_and_nowhere_else(&host);
     nothing_of_the_cluster_is_taken_over(&host);
     what_is_made_says_whose_it_is_and_goes_on_saying_so(&host);
+    cluster_provider_configs_of_provider_kubernetes_are_its_own_and_an_environments(&host);
     the_way_inside_is_written_by_the_virtual_cluster_alone(&host);
     providers_keep_what_is_their_own_and_others_are_not_asked(&host);
     reported::an_object_says_what_to_do(&host);
@@ -127,8 +129,11 @@ fn command(message: &str) -> Vec<String> {
 
 /// Cluster-scoped kinds: name of the kind for `kubectl`, and a function that creates an object from name and labels.
 type Made = fn(&str, &[(&str, &str)]) -> Value;
-const OF_THE_CLUSTER: [(&str, Made); 2] =
-    [("namespace", namespace), ("providerconfig.helm.crossplane.io", provider_config)];
+const OF_THE_CLUSTER: [(&str, Made); 3] = [
+    ("namespace", namespace),
+    ("providerconfig.helm.crossplane.io", provider_config),
+    ("clusterproviderconfig.helm.m.crossplane.io", helm_cluster_provider_config),
+];
 
 fn nothing_of_the_cluster_is_taken_over(host: &Host) {
     for (kind, made) in OF_THE_CLUSTER {
@@ -188,9 +193,43 @@ fn what_is_made_says_whose_it_is_and_goes_on_saying_so(host: &Host) {
     }
 }
 
+/// provider-kubernetes writes ClusterProviderConfigs of its own kind for environments, and notes on each of them whether it
+/// is in use.
+fn cluster_provider_configs_of_provider_kubernetes_are_its_own_and_an_environments(host: &Host) {
+    const KIND: &str = "clusterproviderconfig.kubernetes.m.crossplane.io";
+    let made = kubernetes_cluster_provider_config;
+    let labels = |name| [(ENVIRONMENT, name), (CLAIM_NAMESPACE, "team")];
+    host.refuses(KUBERNETES, &["create", "--dry-run=server"], &[made("new", &[])]);
+    host.refuses(KUBERNETES, &["create", "--dry-run=server"], &[made("new", &labels("other"))]);
+    host.may(Some(KUBERNETES), &["create"], &[made("new", &labels("new"))]);
+    // The one for the host, which no environment owns.
+    let used = json!({"metadata": {"finalizers": ["in-use.crossplane.io"]}}).to_string();
+    for name in ["host", "new"] {
+        let target = format!("{KIND}/{name}");
+        host.may(Some(KUBERNETES), &["patch", &target, "--type=merge", "--patch", &used], &[]);
+    }
+    let elsewhere = json!({"spec": {"credentials": {"source": "Secret", "secretRef": {"namespace": "x", "name": "y", "key": "z"}}}});
+    let elsewhere = elsewhere.to_string();
+    let host_config = format!("{KIND}/host");
+    host.refuses(KUBERNETES, &["patch", &host_config, "--type=merge", "--patch", &elsewhere], &[]);
+    host.refuses(KUBERNETES, &["label", &host_config, &format!("{ENVIRONMENT}=host")], &[]);
+    host.refuses(KUBERNETES, &["delete", "--dry-run=server", &host_config], &[]);
+    host.may(Some(KUBERNETES), &["patch", &format!("{KIND}/new"), "--type=merge", "--patch", &elsewhere], &[]);
+    let message = host.refuses(
+        KUBERNETES,
+        &["label", "--overwrite", &format!("{KIND}/new"), &format!("{CLAIM_NAMESPACE}=other")],
+        &[],
+    );
+    assert!(message.contains(&format!("the labels that say whose {KIND} new is stay as they are")), "{message}");
+    let free = json!({"metadata": {"finalizers": null}}).to_string();
+    host.may(Some(KUBERNETES), &["patch", &format!("{KIND}/new"), "--type=merge", "--patch", &free], &[]);
+    host.may(Some(KUBERNETES), &["delete", &format!("{KIND}/new"), "--wait=false"], &[]);
+}
+
 fn providers_keep_what_is_their_own_and_others_are_not_asked(host: &Host) {
-    let used = ["annotate", "providerconfig.helm.crossplane.io/host", "example.org/used=true"];
-    host.may(Some(HELM), &used, &[]);
+    for kind in ["providerconfig.helm.crossplane.io", "clusterproviderconfig.helm.m.crossplane.io"] {
+        host.may(Some(HELM), &["annotate", &format!("{kind}/host"), "example.org/used=true"], &[]);
+    }
     let lease = object("crossplane-system", "coordination.k8s.io/v1", "Lease", &json!({"spec": {}}));
     let told = json!({"involvedObject": {"namespace": "crossplane-system"}, "reason": "Tried", "message": "tried"});
     let event = object("crossplane-system", "v1", "Event", &told);

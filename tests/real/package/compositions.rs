@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::Instant;
 
+use realtime_platform_core::claims::Kind;
+use realtime_platform_core::kinds::Form;
 use realtime_platform_core::settings::objects;
 use serde_json::{Value, json};
 
@@ -87,14 +89,26 @@ fn of_claims() -> Vec<Value> {
     definitions
 }
 
+/// Whether a kind is of the form without claims, whose fields for Crossplane are below `spec.crossplane` alone.
+fn is_without_claims(kind: &str) -> bool {
+    Kind::form_of(kind) == Form::Namespaced
+}
+
 /// CRDs as Crossplane creates them of definitions that an API server has stored, which adds the default of the update
 /// policy. Those of composites also have the fields at the place that Crossplane 2 uses.
 fn definitions() -> Vec<Value> {
     let mut definitions = of_claims();
     for definition in &mut definitions {
         let composite = definition["spec"]["scope"] == "Cluster";
+        let is_without_claims = is_without_claims(definition["spec"]["names"]["kind"].as_str().unwrap());
         let spec =
             &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
+        if is_without_claims {
+            let below = &mut spec["crossplane"]["properties"]["compositionUpdatePolicy"];
+            assert!(below.is_object() && below["default"].is_null());
+            below["default"] = json!("Automatic");
+            continue;
+        }
         assert!(spec["compositionUpdatePolicy"]["default"].is_null());
         if composite {
             spec["compositionUpdatePolicy"]["default"] = json!("Automatic");
@@ -124,7 +138,8 @@ fn rights() -> Vec<Value> {
             "subjects": users.iter().map(subject).collect::<Vec<_>>(),
         })
     };
-    let claims = ["iotbrokerclaims", "realtimesystemclaims", "vclusterenvironmentclaims"];
+    let claims =
+        ["iotbrokerclaims", "realtimesystemclaims", "vclusterenvironmentclaims", "iotbrokers", "realtimesystems"];
     vec![
         role("claims", "platform.example.org", &claims),
         role("composites", "platform.example.org", &["xiotbrokers"]),
@@ -168,6 +183,7 @@ fn an_api_server_keeps_compositions_to_the_platform_team() {
     nobody_else_changes_what_was_chosen(&host);
     crossplane_fills_in_what_tenants_leave_alone(&host);
     nobody_else_chooses_in_a_composite(&host);
+    nobody_else_chooses_without_claims(&host);
     kubevela_chooses_for_nobody(&host);
 }
 
@@ -263,6 +279,29 @@ fn nobody_else_chooses_in_a_composite(host: &Host) {
     }
 }
 
+fn nobody_else_chooses_without_claims(host: &Host) {
+    let broker = |name: &str, spec: &Value| {
+        let mut broker = claim(name, spec);
+        broker["kind"] = json!("IotBroker");
+        broker
+    };
+    let below = |field: &str, value: &Value| json!({"crossplane": {field: value}});
+    host.does(Some(TENANT), &["create"], &[broker("own", &json!({}))]).unwrap();
+    let choosing = choices().map(|(field, value, _)| (field, broker("new", &below(field, &value))));
+    // The default of the update policy is nobody's choice.
+    host.refuses(TENANT, &CREATE, &choosing);
+    let choosing: Vec<Value> = choosing.into_iter().map(|(_, broker)| broker).collect();
+    host.does(Some(OPERATOR), &CREATE, &choosing).unwrap();
+    for (field, value, _) in choices() {
+        let change = json!({"spec": below(field, &value)});
+        let told = host.patches(TENANT, "iotbroker/own", &change).unwrap_err();
+        assert!(told.contains(&format!("spec.{field} chooses the Composition")), "{told}");
+        host.patches(CROSSPLANE, "iotbroker/own", &change).unwrap();
+        host.patches(CROSSPLANE, "iotbroker/own", &json!({"spec": below(field, &Value::Null)})).unwrap();
+    }
+    host.patches(TENANT, "iotbroker/own", &json!({"spec": {"mqttConfig": {"storage": "5Gi"}}})).unwrap();
+}
+
 /// A trait or a component of another type lets an Application set any field, so KubeVela's account may not choose
 /// either.
 fn kubevela_chooses_for_nobody(host: &Host) {
@@ -287,6 +326,8 @@ fn the_policy_names_every_kind_and_every_field() {
     let fields = policy["spec"]["variables"][0]["expression"].as_str().unwrap();
     for definition in &definitions {
         let spec = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
+        let is_below = is_without_claims(definition["spec"]["names"]["kind"].as_str().unwrap());
+        let spec = if is_below { &spec["crossplane"]["properties"] } else { spec };
         let choosing: Vec<&String> =
             spec.as_object().unwrap().keys().filter(|name| name.starts_with("composition")).collect();
         assert_eq!(choosing.len(), choices().len(), "{choosing:?}");

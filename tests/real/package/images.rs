@@ -155,6 +155,7 @@ fn the_configuration_differs_from_the_sources_by_the_name_of_the_function_only()
         *name = json!(format!("acme-{FUNCTION}"));
         sources.push(composition);
     }
+    sources.extend(documents(&read("package/configuration/activation.yaml")));
     let named = |objects: &[Value], name: &Value| {
         let found =
             objects.iter().find(|object| object["metadata"]["name"] == *name && object["kind"] != "Configuration");

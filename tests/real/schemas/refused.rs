@@ -189,7 +189,22 @@ fn of_environments() -> Vec<Case> {
             allowed: vec![namespaces(json!(["b", "a"])), namespaces(json!(["c", "b", "a"]))],
         },
         tenants(),
+        tenant_forms(),
     ]
+}
+
+/// A form may change, and its entry must stay.
+fn tenant_forms() -> Case {
+    let none = with(environment(), "namespaces", json!(["a", "b"]));
+    let of = |forms: Value| with(none.clone(), "tenantForms", forms);
+    Case {
+        kind: ENVIRONMENT,
+        field: "spec.tenantForms",
+        says: "cannot lose an entry after creation, only change it",
+        before: of(json!({"a": "Namespaced"})),
+        forbidden: vec![none.clone(), of(json!({"b": "Namespaced"}))],
+        allowed: vec![of(json!({"a": "Claim"})), of(json!({"b": "Claim", "a": "Namespaced"}))],
+    }
 }
 
 /// Existing entries must stay, and a namespace without an entry must stay without; a new namespace may have its own

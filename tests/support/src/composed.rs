@@ -4,6 +4,9 @@
 use std::collections::BTreeSet;
 
 use realtime_platform_core::claims::API_VERSION;
+use realtime_platform_core::kinds::Form;
+use realtime_platform_core::parts::owner::Claim;
+use realtime_platform_core::parts::plan::Resource;
 use serde_json::{Value, json};
 
 use wiring::platform::Platform;
@@ -26,6 +29,36 @@ pub fn objects(platforms: &[Platform]) -> Vec<Value> {
     all.filter(|object| seen.insert(object.to_string())).collect()
 }
 
+/// Composed resources of these platforms in the form without claims. Each object is listed once.
+pub fn without_claims(platforms: &[Platform]) -> Vec<Value> {
+    let mut seen = BTreeSet::new();
+    let all = platforms.iter().flat_map(of_composites).flat_map(|(_, _, resources)| resources);
+    let named = |mut resource: Resource| {
+        if resource.composed["metadata"].get("name").is_none() {
+            resource.rename(NAME);
+        }
+        resource.composed
+    };
+    all.map(named).filter(|object| seen.insert(object.to_string())).collect()
+}
+
+/// Claims of a platform in the form without claims: kind, namespace of the managed resources, and the plan.
+pub fn of_composites(platform: &Platform) -> Vec<(&'static str, String, Vec<Resource>)> {
+    let composite = |claim: &wiring::platform::ComposedClaim| {
+        let form = Form::Namespaced;
+        let is_cluster_scoped = claim.kind.is_cluster_scoped(form);
+        let given = if is_cluster_scoped { "" } else { &claim.claim.namespace };
+        let owner = Claim::new(given, &*claim.claim.name).in_form(form);
+        let composed = claim.kind.compose(claim.spec.clone(), owner, &platform.settings).expect("the claim is legal");
+        let namespace = if is_cluster_scoped { &platform.settings.host_namespace } else { &claim.claim.namespace };
+        (claim.kind.name_in(form), namespace.clone(), composed.plan.resources)
+    };
+    platform.claims.iter().map(composite).collect()
+}
+
+/// Name as long as those that Crossplane generates.
+const NAME: &str = "composite-0123456789ab";
+
 fn claims(platform: &Platform) -> Vec<Value> {
     let claim = |composed_claim: &wiring::platform::ComposedClaim| {
         json!({
@@ -46,8 +79,7 @@ fn resources(platform: &Platform) -> Vec<Value> {
         let manifest = resource.composed.pointer("/spec/forProvider/manifest").filter(|_| !resource.is_only_observed());
         resources.extend(manifest.cloned());
         if resource.composed["metadata"].get("name").is_none() {
-            // Name as long as those that Crossplane generates.
-            resource.rename(&format!("{}-0123456789ab", "composite"));
+            resource.rename(NAME);
         }
         resources.push(resource.composed);
     }

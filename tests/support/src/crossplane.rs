@@ -6,9 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use realtime_platform_core::claims::Kind;
+use realtime_platform_core::kinds::Form;
 use serde_json::{Value, json};
 
-use super::examples::{documents, files, project, yaml};
+use super::examples::{documents, files, project, read, yaml};
 use super::server::Server;
 use super::tools::{Scratch, command, run, said, stdout, tool};
 
@@ -20,7 +21,10 @@ pub const COMPOSITE: &str = "composite-x7k2p";
 
 /// Composite that Crossplane makes of a claim.
 pub fn composite(claim: &Value) -> Value {
-    let kind = claim["kind"].as_str().and_then(Kind::of_claim).expect("the kind is ours");
+    let (kind, form) = claim["kind"].as_str().and_then(Kind::of_name).expect("the kind is ours");
+    if form == Form::Namespaced {
+        return claim.clone();
+    }
     let scratch = Scratch::new("claim");
     let file = write(scratch.path(), "claim.yaml", std::slice::from_ref(claim));
     let mut generate = command("crossplane");
@@ -30,15 +34,15 @@ pub fn composite(claim: &Value) -> Value {
     documents(&stdout(&output)).remove(0)
 }
 
-/// Custom resource definitions that Crossplane derives from our XRDs: two from each for a claim, and one from that of
-/// PlatformSettings.
+/// Custom resource definitions that Crossplane derives from our XRDs: two from each with claims, one from each without.
 pub fn custom_resource_definitions() -> Vec<Value> {
     let convert = |xrd: PathBuf| {
         let output = run(command("crossplane").args(["xrd", "convert"]).arg(project().join(&xrd)));
         assert!(output.status.success(), "{}", said(&output));
         let mut derived = documents(&stdout(&output));
-        let of_claim = !xrd.ends_with("platform-settings.yaml");
-        assert_eq!(derived.len(), if of_claim { 2 } else { 1 }, "{derived:?}");
+        let own = documents(&read(&xrd)).remove(0);
+        let kinds = if own["spec"]["claimNames"].is_object() { 2 } else { 1 };
+        assert_eq!(derived.len(), kinds, "{derived:?}");
         for definition in &mut derived {
             // The owner reference to the XRD is removed: it needs the uid of an installed XRD.
             definition["metadata"].as_object_mut().expect("an object has metadata").shift_remove("ownerReferences");
@@ -99,8 +103,10 @@ impl Engine {
 
     /// Runs one reconcile with the observed composed resources and the resources that the function may require.
     pub fn render(&self, composite: &Value, observed: &[Value], required: &[Value]) -> Rendered {
-        let kind = composite["kind"].as_str().and_then(Kind::of_composite).expect("the kind is ours");
-        let definition = |folder: &str| project().join(folder).join(format!("{}.yaml", kind.definition));
+        let composed = composite["kind"].as_str().expect("a composite has a kind");
+        let kind = Kind::of_composite(composed).expect("the kind is ours");
+        let name = kind.definition_in(Kind::form_of(composed));
+        let definition = |folder: &str| project().join(folder).join(format!("{name}.yaml"));
         let file = |name: &str, objects: &[Value]| write(self.scratch.path(), name, objects);
         let mut render = command("crossplane");
         render.args(["composition", "render", "--include-full-xr", "--include-function-results"]);

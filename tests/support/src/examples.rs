@@ -27,7 +27,7 @@ impl Example {
     pub fn composed(&self) -> Composed {
         let settings = Settings::read(Value::Object(Map::new())).expect("no input is a good input");
         let text = |pointer: &str| text(&self.claim, pointer).to_owned();
-        let claim = owner::Claim { namespace: text("/metadata/namespace"), name: text("/metadata/name") };
+        let claim = owner::Claim::new(text("/metadata/namespace"), text("/metadata/name"));
         let composed = self.kind().compose(spec_of(&self.claim), claim, &settings);
         composed.unwrap_or_else(|faults| panic!("{}: {faults:?}", self.name))
     }

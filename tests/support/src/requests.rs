@@ -9,6 +9,7 @@ use function_sdk_rust::proto::v1::{
 use function_sdk_rust::resource::{json_to_struct, struct_to_json};
 use prost::Message;
 use realtime_platform_core::claims::Kind;
+use realtime_platform_core::kinds::Form;
 use realtime_platform_grpc::function::Function;
 use realtime_platform_grpc::protocol::{Request, RunFunction};
 use serde_json::{Map, Value, json};
@@ -42,6 +43,17 @@ fn bytes(request: &RunFunctionRequest) -> Vec<u8> {
     Function.run(request).expect("the request is well formed").encode_to_vec()
 }
 
+/// The same claim in the form of a composite resource that a person creates.
+pub fn without_claim(claim: &Value) -> Value {
+    let kind = Kind::of_claim(claim["kind"].as_str().expect("a claim has a kind")).expect("the kind is ours");
+    let mut composite = claim.clone();
+    composite["kind"] = json!(kind.namespaced);
+    if kind.is_cluster_scoped(Form::Namespaced) {
+        composite["metadata"].as_object_mut().expect("an object has metadata").shift_remove("namespace");
+    }
+    composite
+}
+
 /// Claim in a file below `examples/`.
 pub fn example(path: &str) -> Value {
     let path = project().join("examples").join(path);
@@ -52,9 +64,15 @@ pub fn example(path: &str) -> Value {
 /// Uid of every composite.
 pub const UID: &str = "7c2f1a52-0f5e-4a57-9b0a-6a1f4f1f2b11";
 
-/// Composite that Crossplane makes of a claim.
+/// Composite that Crossplane makes of a claim. One that a person creates is its own composite.
 pub fn composite(claim: &Value) -> Value {
-    let kind = Kind::of_claim(claim["kind"].as_str().expect("a claim has a kind")).expect("the kind is ours");
+    let (kind, form) = Kind::of_name(claim["kind"].as_str().expect("a claim has a kind")).expect("the kind is ours");
+    if form == Form::Namespaced {
+        let mut composite = claim.clone();
+        composite["metadata"]["uid"] = json!(UID);
+        composite["spec"]["crossplane"] = json!({"compositionRef": {"name": kind.definition_in(form)}});
+        return composite;
+    }
     let (name, namespace) = (&claim["metadata"]["name"], &claim["metadata"]["namespace"]);
     let mut spec = claim["spec"].clone();
     spec["claimRef"] = json!({

@@ -56,7 +56,7 @@ impl Wrong {
 
     fn faults(&self) -> Vec<Fault> {
         let kind = Kind::of_claim(&self.kind).expect("the kind is ours");
-        let claim = Claim { namespace: "team".to_owned(), name: "claim".to_owned() };
+        let claim = Claim::new("team", "claim");
         kind.compose(self.spec(), claim, &Settings::default()).err().unwrap_or_default()
     }
 

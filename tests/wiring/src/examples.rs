@@ -76,12 +76,9 @@ fn documents(file: &Path) -> Vec<Value> {
 
 /// Claims of a YAML document: the components of an Application, or the claim itself.
 fn written(document: &Value) -> Vec<Written> {
-    let claim = |name: &str| Claim {
-        namespace: match document.text("/metadata/namespace") {
-            "" => "default".to_owned(),
-            namespace => namespace.to_owned(),
-        },
-        name: name.to_owned(),
+    let claim = |name: &str| {
+        let namespace = document.text("/metadata/namespace");
+        Claim::new(if namespace.is_empty() { "default" } else { namespace }, name)
     };
     if document.text("/kind") == "Application" {
         return document

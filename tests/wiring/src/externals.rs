@@ -86,7 +86,9 @@ pub const HOST_GROUPS: &[&str] = &[
     // Crossplane and its two providers.
     "protection.crossplane.io",
     "kubernetes.crossplane.io",
+    "kubernetes.m.crossplane.io",
     "helm.crossplane.io",
+    "helm.m.crossplane.io",
     // External Secrets.
     "external-secrets.io",
     "generators.external-secrets.io",

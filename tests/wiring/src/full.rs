@@ -33,6 +33,9 @@ pub fn settings() -> Settings {
     Settings::check(serde_json::from_value::<Input>(input()).unwrap()).unwrap()
 }
 
+/// Namespace of the system and the broker inside the virtual cluster.
+pub const NAMESPACE: &str = "streaming";
+
 /// Claims in a namespace whose name differs from the environment's.
 pub fn claims() -> Vec<Written> {
     let archive = |name: &str| json!({"url": format!("https://example.com:8443/{name}.zip"), "sha256": "0".repeat(64)});

@@ -58,7 +58,7 @@ pub fn input() -> Value {
 
 pub fn claims() -> Vec<Written> {
     // Name and namespace of a claim have at most 63 characters here, because both become values of labels.
-    let claim = || Claim { namespace: "n".repeat(63), name: "c".repeat(63) };
+    let claim = || Claim::new("n".repeat(63), "c".repeat(63));
     let written = |(kind, spec)| Written { kind, claim: claim(), spec };
     [(ENVIRONMENT, environment()), (SYSTEM, system()), (BROKER, broker())].map(written).into()
 }

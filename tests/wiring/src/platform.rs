@@ -68,7 +68,7 @@ pub fn listed() -> Value {
 
 impl Written {
     pub fn new(kind: &'static str, name: &str, spec: Value) -> Self {
-        Self { kind, claim: Claim { namespace: "default".to_owned(), name: name.to_owned() }, spec }
+        Self { kind, claim: Claim::new("default", name), spec }
     }
 
     /// Name of the claim's environment.

@@ -120,6 +120,11 @@ fn values(field: &Value) -> Vec<Value> {
     if !field.items("/enum").is_empty() {
         return field.items("/enum").to_vec();
     }
+    // Each entry of such an object is for a namespace inside the virtual cluster.
+    if field.has("/additionalProperties/enum") {
+        let named = |choice: &Value| json!({full::NAMESPACE: choice});
+        return field.items("/additionalProperties/enum").iter().map(named).collect();
+    }
     match field.text("/type") {
         "boolean" => vec![json!(true), json!(false)],
         "integer" => {

@@ -122,7 +122,7 @@ impl Step {
 impl Account {
     pub(super) fn is(&self, subject: &Subject) -> bool {
         let asked = &subject.asked;
-        self.kind == asked.kind.claim && self.name == asked.claim.name && self.namespace == asked.claim.namespace
+        self.kind == asked.kind_name() && self.name == asked.claim.name && self.namespace == asked.claim.namespace
     }
 
     pub(super) fn of(
@@ -143,7 +143,7 @@ impl Account {
         let is_called = paused.iter().all(|paused| paused.is_claim);
         let mut resources = phases.iter().flat_map(|phase| &phase.resources);
         Self {
-            kind: subject.asked.kind.claim,
+            kind: subject.asked.kind_name(),
             namespace: claim.namespace,
             name: claim.name,
             phase: status.map(|status| status.phase),

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use realtime_platform_core::claims::guard;
 use realtime_platform_core::claims::{API_VERSION, Kind};
-use realtime_platform_core::kinds::{Spec, kubernetes};
+use realtime_platform_core::kinds::{Form, Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
-use realtime_platform_core::life::ownership::{self, FORMER_LOCK, Lock};
+use realtime_platform_core::life::ownership::{self, FORMER_LOCK, LockTarget, OTHER_FORM};
 use realtime_platform_core::parts::owner::{Claim, controller};
+use realtime_platform_core::parts::plan;
 use realtime_platform_core::progress::{Known, Progress};
 use serde_json::{Map, Value, json};
 
@@ -21,14 +23,14 @@ use crate::documents::read::Document;
 pub struct Cluster {
     /// Observed state of each claim, in the order in which the user's files have the claims.
     pub claims: Vec<Seen>,
-    /// All observed objects by API version, kind and name. Among these objects, the command `explain` looks up those
+    /// All observed objects by API version, kind, namespace and name. Among these objects, the command `explain` looks up those
     /// that the function requires from Crossplane, such as the ProviderConfig of an environment.
     found: BTreeMap<Name, Value>,
 }
 
-/// API version, kind and name of an observed object, by which the command `explain` looks up what the function requires
-/// from Crossplane.
-type Name = (String, String, String);
+/// API version, kind, namespace and name of an observed object, by which the command `explain` looks up what the
+/// function requires from Crossplane. The namespace of a cluster-scoped object is empty.
+type Name = (String, String, String, String);
 
 /// Observed state of one claim: fields of the claim and of its composite, and the composed resources.
 #[derive(Clone, Debug, Default)]
@@ -72,13 +74,14 @@ impl Cluster {
     pub fn publish(&mut self, objects: Vec<Value>) {
         let name = |object: &Value| {
             let text = |pointer: &str| text(object, pointer).to_owned();
-            (text("/apiVersion"), text("/kind"), text("/metadata/name"))
+            (text("/apiVersion"), text("/kind"), text("/metadata/namespace"), text("/metadata/name"))
         };
         self.found = objects.into_iter().map(|object| (name(&object), object)).collect();
     }
 
-    fn find(&self, (api_version, kind, name): (&str, &str, &str)) -> Option<&Value> {
-        self.found.get(&(api_version.to_owned(), kind.to_owned(), name.to_owned()))
+    fn find(&self, plan::Name { api_version, kind, namespace, name, .. }: plan::Name) -> Option<&Value> {
+        let [api_version, kind, name] = [api_version, kind, name].map(str::to_owned);
+        self.found.get(&(api_version, kind, namespace.unwrap_or_default().to_owned(), name))
     }
 
     /// Observed state of the given claims, read from YAML documents with the output of kubectl. All objects are kept
@@ -108,7 +111,13 @@ impl Owner {
     fn of(object: &Value) -> Option<Self> {
         let kind = Kind::of_composite(text(object, "/kind"))?;
         let name = text(object, "/metadata/name").to_owned();
-        Some(Self { name, kind, claim: Claim::of_composite(object) })
+        Some(Self { name, kind, claim: Kind::owner_of(object) })
+    }
+
+    /// Whether a composed resource can be this composite's: one of a composite in a namespace is in the same.
+    fn is_beside(&self, object: &Value) -> bool {
+        let is_anywhere = self.claim.form == Form::Claim || self.claim.namespace.is_empty();
+        is_anywhere || text(object, "/metadata/namespace") == self.claim.namespace
     }
 }
 
@@ -126,8 +135,10 @@ impl Seen {
         let kind = text(object, "/kind");
         let name = text(object, "/metadata/name");
         let asked = &subject.asked;
-        let is_composite = kind == asked.kind.composite && subject.is(asked.kind.claim, &Claim::of_composite(object));
-        let is_claim = kind == asked.kind.claim
+        let form = asked.claim.form;
+        let is_composite = kind == asked.composite_kind() && subject.is(asked.kind.claim, &Kind::owner_of(object));
+        let is_claim = form == Form::Claim
+            && kind == asked.kind.claim
             && name == asked.claim.name
             && text(object, "/metadata/namespace") == asked.claim.namespace;
         if (is_composite || is_claim) && is_paused(object) {
@@ -170,10 +181,22 @@ impl Subject<'_> {
         let label = |name: &str| said(&format!("/metadata/labels/crossplane.io~1{name}"));
         let agrees = |said: Option<&str>, own: &str| said.is_none_or(|said| said == own);
         let composite = label("composite");
-        if let Some(owner) = owners.iter().find(|owner| composite == Some(owner.name.as_str())) {
+        let kind = controller(object).and_then(|controller| controller.get("kind")?.as_str());
+        // Only names that Crossplane generates belong to one composite alone.
+        let is_of = |owner: &&Owner| {
+            composite == Some(owner.name.as_str())
+                && agrees(kind, owner.kind.composite_in(owner.claim.form))
+                && owner.is_beside(object)
+        };
+        if let Some(owner) = owners.iter().find(is_of) {
             return self.is(owner.kind.claim, &owner.claim);
         }
-        let kind = controller(object).and_then(|controller| controller.get("kind")?.as_str());
+        if self.asked.claim.form == Form::Namespaced {
+            return composite == Some(self.asked.claim.name.as_str())
+                && kind == Some(self.asked.kind_name())
+                && (self.asked.claim.namespace.is_empty()
+                    || text(object, "/metadata/namespace") == self.asked.claim.namespace);
+        }
         agrees(kind, self.asked.kind.composite)
             && agrees(label("claim-name"), &self.asked.claim.name)
             && agrees(label("claim-namespace"), &self.asked.claim.namespace)
@@ -189,10 +212,14 @@ impl Subject<'_> {
             ("crossplane.io/claim-namespace".to_owned(), asked.claim.namespace.clone().into()),
         ]);
         let name = asked.composite.as_deref().unwrap_or(&asked.claim.name);
+        let metadata = match asked.claim.form {
+            Form::Claim => json!({"name": name, "uid": seen.uid, "labels": labels}),
+            Form::Namespaced => json!({"name": name, "uid": seen.uid, "namespace": asked.claim.namespace}),
+        };
         let mut composite = json!({
             "apiVersion": API_VERSION,
-            "kind": asked.kind.composite,
-            "metadata": {"name": name, "uid": seen.uid, "labels": labels},
+            "kind": asked.composite_kind(),
+            "metadata": metadata,
             "spec": asked.spec,
             "status": {"conditions": seen.conditions},
         });
@@ -211,21 +238,18 @@ impl Subject<'_> {
     /// Result of the function for this claim, computed from the observed state of the cluster as in a call of
     /// Crossplane.
     pub fn judged(&self, seen: &Seen, cluster: &Cluster) -> Judged {
-        let provider_config =
-            |name| cluster.find((kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND, name));
-        let locks = ownership::locks(&self.plan).flat_map(|lock: Lock| {
-            let former = self.former_lock.as_deref();
-            let named = [(lock.name.key, Some(lock.name.name)), (FORMER_LOCK, former)];
-            named.map(|(under, name)| {
-                (under, name.and_then(|name| cluster.find((lock.name.api_version, lock.name.kind, name))))
-            })
-        });
-        let names =
-            adoption::names(&self.plan).map(|name| (name.key, cluster.find((name.api_version, name.kind, name.name))));
-        let found: BTreeMap<&str, Option<&Value>> = locks.chain(names).collect();
+        let (api_version, kind) = (kubernetes::ProviderConfig::API_VERSION, kubernetes::ProviderConfig::KIND);
+        let provider_config = |name| cluster.find(plan::Name { key: "", api_version, kind, namespace: None, name });
+        let LockTarget { former_lock, other_form, .. } = &self.lock_target;
+        let others = [(FORMER_LOCK, former_lock), (OTHER_FORM, other_form)];
+        let others = others.iter().filter_map(|(key, lock)| Some(lock.as_ref()?.name(key)));
+        let names = ownership::locks(&self.plan).map(|lock| lock.name).chain(adoption::names(&self.plan));
+        let inhabitants = self.inhabitants.iter().map(|lock| (guard::key(lock), cluster.find(lock.name(""))));
+        let names = names.chain(others).map(|name| (name.key.to_owned(), cluster.find(name)));
+        let found: BTreeMap<String, Option<&Value>> = names.chain(inhabitants).collect();
         Progress::of(&Known {
             composite: &self.composite(seen),
-            settings: &|subject| self.inputs.applied(self.asked.kind, subject),
+            settings: &|subject| self.inputs.applied(&self.asked, subject),
             provider_config: self.environment.as_deref().and_then(provider_config),
             found: &|under| {
                 found.get(under).copied().flatten().map_or(Found::Nothing, |object| Found::Object(object.clone()))

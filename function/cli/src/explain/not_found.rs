@@ -105,8 +105,8 @@ impl Sought {
 /// suffice.
 pub(crate) fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String> {
     let asked = &subject.asked;
-    let (kind, composite) = (asked.kind.claim, asked.kind.composite);
-    let Claim { namespace, name } = &asked.claim;
+    let (kind, composite) = (asked.kind_name(), asked.kind.composite_in(asked.claim.form));
+    let Claim { namespace, name, .. } = &asked.claim;
     if let Some(made) = &seen.made {
         let count = absent(seen, objects).len();
         let is_alone = count > 0 && count == seen.refs.len() && seen.composed.is_empty();
@@ -128,7 +128,7 @@ pub(crate) fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Opt
              write both too, with {OBSERVE}"
         ));
     }
-    let others = match others(asked.kind, objects) {
+    let others = match others(composite, objects) {
         others if others.is_empty() => String::new(),
         others => format!("; the composites in the files are of {}", others.join(", ")),
     };
@@ -169,12 +169,12 @@ fn absent<'a>(seen: &'a Seen, objects: &[&Value]) -> Vec<&'a (String, String)> {
 
 /// Names of the first few claims of one kind whose composites were observed, for the message that another claim of this
 /// kind was not found.
-fn others(kind: &Kind, objects: &[&Value]) -> Vec<String> {
-    let of_kind = |object: &&&Value| object.get("kind").is_some_and(|found| found == kind.composite);
+fn others(composite: &str, objects: &[&Value]) -> Vec<String> {
+    let of_kind = |object: &&&Value| object.get("kind").is_some_and(|found| found == composite);
     let mut others: Vec<String> = objects
         .iter()
         .filter(of_kind)
-        .map(|object| Claim::of_composite(object))
+        .map(|object| Kind::owner_of(object))
         .map(|claim| format!("{} in {}", claim.name, claim.namespace))
         .take(NAMED)
         .collect();

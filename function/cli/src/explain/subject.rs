@@ -1,5 +1,7 @@
 //! Claims in the files that a user passes to the command `explain`, with the settings and the plan of each.
 
+use realtime_platform_core::claims::Composed;
+use realtime_platform_core::life::ownership::{LockTarget, OtherLock};
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Plan;
 use realtime_platform_core::progress::{Progress, Refused};
@@ -27,7 +29,8 @@ pub struct Subject<'a> {
     pub inputs: &'a Inputs,
     pub settings: Settings,
     pub environment: Option<String>,
-    pub former_lock: Option<String>,
+    pub lock_target: LockTarget,
+    pub inhabitants: Vec<OtherLock>,
     pub plan: Plan,
 }
 
@@ -47,8 +50,8 @@ impl<'a> Subjects<'a> {
                 Ok(Some((composed, settings))) => {
                     warnings.extend(asked.later(true));
                     let environment = composed.consumer.map(|consumer| consumer.environment);
-                    let former_lock = composed.lock_target.former_lock;
-                    all.push(Subject { asked, inputs, settings, environment, former_lock, plan: composed.plan });
+                    let Composed { lock_target, inhabitants, plan, .. } = composed;
+                    all.push(Subject { asked, inputs, settings, environment, lock_target, inhabitants, plan });
                 }
                 Err(wrong) => faults.extend(wrong),
             }

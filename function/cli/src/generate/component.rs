@@ -8,6 +8,7 @@
 use std::fmt::Write;
 
 use realtime_platform_core::claims::{API_VERSION, Description, Kind};
+use realtime_platform_core::kinds::Form;
 use realtime_platform_core::schema::keywords::{INT_OR_STRING, properties, strings, text, type_of};
 use realtime_platform_core::schema::messages::{first_sentence, plain};
 use serde_json::Value;
@@ -17,14 +18,17 @@ const HEALTH: &str = include_str!("component/health.cue");
 const MESSAGE: &str = include_str!("component/message.cue");
 const DETAILS: &str = include_str!("component/details.cue");
 
-pub fn component(kind: &Kind) -> String {
+pub fn component(kind: &Kind, form: Form) -> String {
     let Description { spec, status, .. } = kind.describe();
     let description = text(&spec, "description").map(first_sentence).unwrap_or_default();
+    // KubeVela's own namespace would be written into an object that has none.
+    let namespace = if kind.is_cluster_scoped(form) { "" } else { "\n\t\t\tnamespace: context.namespace" };
     DEFINITION
-        .replace("$definition", kind.definition)
+        .replace("$definition", &kind.definition_in(form))
+        .replace("$namespace", namespace)
         .replace("$description", description)
         .replace("$apiVersion", API_VERSION)
-        .replace("$kind", kind.claim)
+        .replace("$kind", kind.name_in(form))
         .replace("$health", indented(HEALTH, 4).trim_start())
         .replace("$message", indented(MESSAGE, 4).trim_start())
         .replace("$details", indented(&details(&status), 4).trim_start())

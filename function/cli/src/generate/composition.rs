@@ -3,7 +3,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use realtime_platform_core::claims::{API_VERSION, Kind};
-use realtime_platform_core::kinds::{Custom, Named, Spec};
+use realtime_platform_core::kinds::{Custom, Form, Named, Spec};
 use realtime_platform_core::settings::{input, objects};
 use serde::Serialize;
 
@@ -55,18 +55,18 @@ struct Requirement {
     of: TypeRef,
 }
 
-/// Composition for a kind of claim.
-pub fn composition(kind: &Kind) -> Custom<Composition> {
+/// Composition for a kind of claim, in one of its two forms.
+pub fn composition(kind: &Kind, form: Form) -> Custom<Composition> {
     let input = TypeRef { api_version: input::API_VERSION, kind: input::KIND };
-    of(kind.composite, kind.definition, Some(input))
+    of(kind.composite_in(form), kind.definition_in(form), Some(input))
 }
 
 /// Composition for PlatformSettings, whose step takes no input.
 pub fn of_settings() -> Custom<Composition> {
-    of(objects::KIND, objects::NAME, None)
+    of(objects::KIND, objects::NAME.to_owned(), None)
 }
 
-fn of(composite: &'static str, name: &str, input: Option<TypeRef>) -> Custom<Composition> {
+fn of(composite: &'static str, name: String, input: Option<TypeRef>) -> Custom<Composition> {
     let settings = TypeRef { api_version: API_VERSION, kind: objects::KIND };
     Composition {
         composite_type_ref: TypeRef { api_version: API_VERSION, kind: composite },
@@ -80,5 +80,5 @@ fn of(composite: &'static str, name: &str, input: Option<TypeRef>) -> Custom<Com
             input,
         }],
     }
-    .named(ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() })
+    .named(ObjectMeta { name: Some(name), ..ObjectMeta::default() })
 }

@@ -17,6 +17,7 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
 use realtime_platform_core::claims::KINDS;
+use realtime_platform_core::kinds::Form;
 use realtime_platform_core::settings::objects;
 use realtime_platform_core::settings::pins::Image;
 use realtime_platform_core::text::yaml;
@@ -165,11 +166,11 @@ fn is_generated(content: &str) -> bool {
 /// Contents of all files that the command `generate` writes, by their paths below the project's folder.
 fn files() -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let mut files = BTreeMap::new();
-    for kind in &KINDS {
-        let name = kind.definition;
-        files.insert(format!("xrds/{name}.yaml"), yaml(&xrd(kind))?);
-        files.insert(format!("compositions/{name}.yaml"), of_claim(&composition(kind))?);
-        files.insert(format!("definitions/{name}.cue"), format!("// {MARK}\n{}", component(kind)));
+    for (kind, form) in Form::BOTH.into_iter().flat_map(|form| KINDS.iter().map(move |kind| (kind, form))) {
+        let name = kind.definition_in(form);
+        files.insert(format!("xrds/{name}.yaml"), yaml(&xrd(kind, form))?);
+        files.insert(format!("compositions/{name}.yaml"), of_claim(&composition(kind, form))?);
+        files.insert(format!("definitions/{name}.cue"), format!("// {MARK}\n{}", component(kind, form)));
     }
     let name = objects::NAME;
     files.insert(format!("xrds/{name}.yaml"), yaml(&xrd::of_settings())?);

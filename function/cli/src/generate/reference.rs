@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use realtime_platform_core::claims::{API_VERSION, KINDS, Kind};
+use realtime_platform_core::kinds::Form;
 use realtime_platform_core::schema::keywords::{self, INT_OR_STRING, below, list_map_keys, properties, strings, text};
 use realtime_platform_core::schema::messages::{limits, plain};
 use realtime_platform_core::schema::{form, structural};
@@ -45,7 +46,13 @@ pub fn reference() -> String {
 fn claim(page: &mut String, kind: &Kind) {
     let description = kind.describe();
     let about = text(&description.spec, "description").unwrap_or_default();
-    let about = format!("{about} In an Application it is a component of the type `{}`.", kind.definition);
+    let about = format!(
+        "{about} In an Application it is a component of the type `{}`. Its kind without a claim is `{}`, with the same \
+         fields, and the type of a component is then `{}`: [the form without claims](without-claims.md).",
+        kind.definition,
+        kind.namespaced,
+        kind.definition_in(Form::Namespaced)
+    );
     opening(page, kind.claim, &about, API_VERSION, kind.claim);
     fields(page, &description.spec, "spec");
     status_fields(page, &description.status);

@@ -1,15 +1,16 @@
-//! CompositeResourceDefinitions that the command `generate` writes: one for each kind of claim and its composite, and one
-//! for PlatformSettings.
+//! CompositeResourceDefinitions that the command `generate` writes: two for each kind of claim, one for the claim with
+//! its composite and one for the composite resource that a person creates in place of a claim, and one for
+//! PlatformSettings.
 //!
 //! The definition for a claim has no `scope`: the default in `apiextensions.crossplane.io/v1`, cluster-scoped composites
-//! with claims in namespaces, is the only scope that has claims.
+//! with claims in namespaces, is the only scope that has claims. Version 2 has no claims.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceColumnDefinition, CustomResourceDefinitionNames,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use realtime_platform_core::claims::{DeletePolicy, Kind};
-use realtime_platform_core::kinds::{Custom, Named};
+use realtime_platform_core::kinds::{Custom, Form, Named};
 use realtime_platform_core::parts::owner::DOMAIN;
 use realtime_platform_core::settings::objects;
 use serde::Serialize;
@@ -54,26 +55,29 @@ pub struct Schema {
     pub root: Value,
 }
 
-/// CompositeResourceDefinition for a kind of claim and its composite.
-pub fn xrd(kind: &Kind) -> Custom<CompositeResourceDefinition> {
+/// CompositeResourceDefinition for a kind of claim, in one of its two forms.
+pub fn xrd(kind: &Kind, form: Form) -> Custom<CompositeResourceDefinition> {
     let description = kind.describe();
+    let is_claim = form == Form::Claim;
+    let scope = if kind.is_cluster_scoped(form) { CLUSTER } else { "Namespaced" };
     let definition = CompositeResourceDefinition {
-        scope: None,
+        scope: (!is_claim).then_some(scope),
         group: DOMAIN,
-        names: names(kind.composite, None),
-        claim_names: Some(names(kind.claim, Some(kind.short_name))),
-        default_composite_delete_policy: Some(kind.delete_policy),
-        default_composition_ref: Named::new(kind.definition),
+        // An API server serves no kind whose short name another kind of the same group has, so only claims have one.
+        names: names(kind.composite_in(form), None),
+        claim_names: is_claim.then(|| names(kind.claim, Some(kind.short_name))),
+        default_composite_delete_policy: is_claim.then_some(kind.delete_policy),
+        default_composition_ref: Named::new(kind.definition_in(form)),
         versions: [version(columns(description.columns), root(description.spec, description.status))],
     };
-    named("apiextensions.crossplane.io/v1", definition)
+    named(if is_claim { "apiextensions.crossplane.io/v1" } else { WITHOUT_CLAIMS }, definition)
 }
 
 /// CompositeResourceDefinition for PlatformSettings: composites of the whole cluster, without claims.
 pub fn of_settings() -> Custom<CompositeResourceDefinition> {
     let columns = objects::COLUMNS.iter().map(column).collect();
     let definition = CompositeResourceDefinition {
-        scope: Some("Cluster"),
+        scope: Some(CLUSTER),
         group: DOMAIN,
         names: names(objects::KIND, Some(objects::SHORT_NAME)),
         claim_names: None,
@@ -81,8 +85,12 @@ pub fn of_settings() -> Custom<CompositeResourceDefinition> {
         default_composition_ref: Named::new(objects::NAME),
         versions: [version(columns, root(objects::schema(), json!({"type": "object"})))],
     };
-    named("apiextensions.crossplane.io/v2", definition)
+    named(WITHOUT_CLAIMS, definition)
 }
+
+/// Version of Crossplane's API whose definitions have no claims.
+const WITHOUT_CLAIMS: &str = "apiextensions.crossplane.io/v2";
+const CLUSTER: &str = "Cluster";
 
 fn version(additional_printer_columns: Vec<CustomResourceColumnDefinition>, root: Value) -> Version {
     Version { name: VERSION, served: true, referenceable: true, additional_printer_columns, schema: Schema { root } }

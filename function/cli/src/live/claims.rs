@@ -27,7 +27,7 @@ pub fn standing<'a>(asked: Vec<Asked<'a>>, surroundings: &Surroundings) -> Vec<A
     let (composites, claims): (Vec<_>, Vec<_>) = asked.into_iter().partition(|asked| asked.composite.is_some());
     let is_followed = |asked: &Asked| {
         let is_it = |object: &Value| {
-            is_of(object, asked.kind.claim)
+            is_of(object, asked.kind_name())
                 && text(object, "/metadata/name") == asked.claim.name
                 && text(object, "/metadata/namespace") == asked.claim.namespace
         };

@@ -130,7 +130,7 @@ fn name(files: &[PathBuf]) -> String {
 
 /// Kind, name and namespace of a claim, as the output begins with them.
 fn title(asked: &Asked) -> String {
-    format!("{} {} in {}", asked.kind.claim, asked.claim.name, asked.claim.namespace)
+    format!("{} {}{}", asked.kind_name(), asked.claim.name, asked.in_namespace())
 }
 
 /// Fault that files with composed resources are no output of kubectl, which always has their specs.

@@ -35,7 +35,7 @@ pub struct Claim<'a, 's> {
 impl<'a> Versions<'a> {
     pub fn of(claim: Claim<'a, '_>, progress: Progress) -> Self {
         let Claim { asked, present, composite, seen, settings } = claim;
-        let planned = progress.stage.composed.plan.resources.clone();
+        let mut planned = progress.stage.composed.plan.resources.clone();
         let mut standing = standing(&progress.stage, seen);
         standing.paused_composite = composite.filter(|composite| is_paused(composite)).map(called);
         let mut composed = progress.stage.composed.clone();
@@ -44,6 +44,14 @@ impl<'a> Versions<'a> {
                 Some(live) => applied(live, &desired.resource),
                 None => desired.resource,
             };
+        }
+        // The plan has no guard of an environment, because the guard follows from what is in the cluster.
+        if let Some(guard) = progress.guard {
+            let live = seen.composed.get(&guard.key);
+            let composed_guard = live.map_or_else(|| guard.resource.clone(), |live| applied(live, &guard.resource));
+            let guard = unplanned(&guard.key, &composed_guard, &planned);
+            composed.plan.resources.push(guard.clone());
+            planned.push(guard);
         }
         let old = present.map(|present| {
             let before = present.kind.compose(present.spec.clone(), present.claim.clone(), &settings);

@@ -34,7 +34,7 @@ impl<'a> Surroundings<'a> {
 
     /// Composite of a claim, if the files have it.
     pub fn composite(&self, kind: &Kind, claim: &Claim) -> Option<&'a Value> {
-        let is_it = |object: &Value| is_of(object, kind.composite) && Claim::of_composite(object) == *claim;
+        let is_it = |object: &Value| is_of(object, kind.composite_in(claim.form)) && Kind::owner_of(object) == *claim;
         self.objects.iter().map(|(_, object)| *object).find(|object| is_it(object))
     }
 
@@ -51,7 +51,7 @@ impl<'a> Surroundings<'a> {
         };
         let only = || {
             let is_for = |object: &Value| {
-                is_of(object, "Composition") && text(object, "/spec/compositeTypeRef/kind") == asked.kind.composite
+                is_of(object, "Composition") && text(object, "/spec/compositeTypeRef/kind") == asked.composite_kind()
             };
             let mut all = self.objects.iter().filter(|(_, object)| is_for(object));
             all.next().copied().filter(|_| all.next().is_none())

@@ -24,7 +24,7 @@ impl Shown<'_> {
     /// Identity of a claim, by which a preview recognises the same claim in two files or versions: kind, namespace,
     /// name.
     pub fn identity(&self) -> (&'static str, &str, &str) {
-        (self.asked.kind.claim, &self.asked.claim.namespace, &self.asked.claim.name)
+        (self.asked.kind_name(), &self.asked.claim.namespace, &self.asked.claim.name)
     }
 
     pub fn composed(&self) -> impl Iterator<Item = &Value> {

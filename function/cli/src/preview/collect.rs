@@ -1,9 +1,8 @@
 //! Claims in the YAML documents that the command `preview` reads. An Application becomes claims exactly as in KubeVela:
 //! the `properties` of a component become the `spec` of a claim.
 
-use std::fmt;
-
 use realtime_platform_core::claims::{self, Composed, KINDS, Kind};
+use realtime_platform_core::kinds::Form;
 use realtime_platform_core::parts::owner::{Claim, DOMAIN};
 use realtime_platform_core::schema;
 use realtime_platform_core::schema::fault::Fault;
@@ -12,6 +11,7 @@ use realtime_platform_core::settings::Settings;
 use serde_json::{Map, Value};
 
 use super::application;
+use super::not_ours::NotOurs;
 use super::supplied::{self, Brought};
 use crate::documents::fault::Located;
 use crate::documents::read::Document;
@@ -43,9 +43,24 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// Kind of the object that a person writes: of a claim, or of a composite resource in its place.
+    pub fn kind_name(&self) -> &'static str {
+        self.kind.name_in(self.claim.form)
+    }
+
+    /// Kind of the claim's composite. A composite resource that a person creates is its own composite.
+    pub fn composite_kind(&self) -> &'static str {
+        self.kind.composite_in(self.claim.form)
+    }
+
+    /// Namespace of the claim for headings, such as ` in team-a`; empty for a cluster-scoped environment.
+    pub fn in_namespace(&self) -> String {
+        if self.claim.namespace.is_empty() { String::new() } else { format!(" in {}", self.claim.namespace) }
+    }
+
     /// Kind and name of the claim for messages of the preview, such as `IotBrokerClaim/health-mqtt`.
     pub fn title(&self) -> String {
-        format!("{}/{}", self.kind.claim, self.claim.name)
+        format!("{}/{}", self.kind_name(), self.claim.name)
     }
 
     /// File and line of the claim's spec for messages of the preview, such as `application.yaml:12`.
@@ -138,18 +153,6 @@ fn called(sentence: &str, own: &str, others: &str) -> String {
     text + rest
 }
 
-/// Object or component that the preview leaves out, because this function composes nothing for its kind or type.
-#[derive(Debug)]
-pub struct NotOurs {
-    pub source: String,
-    pub kind: String,
-    pub name: String,
-    /// Type of a component that the preview leaves out; `None` for an object that is no component.
-    pub component_type: Option<String>,
-    /// Similar API group, kind or type of this function that the author of a left-out object may have meant.
-    pub nearest: Option<&'static str>,
-}
-
 /// Claims, other objects, faults and warnings that the command `preview` finds in its files.
 #[derive(Default)]
 pub struct Gathered<'a> {
@@ -157,20 +160,6 @@ pub struct Gathered<'a> {
     pub not_ours: Vec<NotOurs>,
     pub faults: Vec<Located>,
     pub warnings: Vec<Located>,
-}
-
-impl fmt::Display for NotOurs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, kind, name, component_type, nearest } = self;
-        write!(f, "{kind} {name}")?;
-        if let Some(component_type) = component_type {
-            write!(f, " of type {component_type}")?;
-        }
-        if let Some(nearest) = nearest {
-            write!(f, ", did you mean {nearest:?}?")?;
-        }
-        write!(f, " ({source})")
-    }
 }
 
 impl<'a> Gathered<'a> {
@@ -198,8 +187,8 @@ impl<'a> Gathered<'a> {
                 let above = format!("{}items[{index}].", object.above);
                 self.object(&Object { document: object.document, value, above });
             }
-        } else if let Some(kind) = Kind::of_claim(kind).filter(|_| group == DOMAIN) {
-            self.claim(object, kind);
+        } else if let Some((kind, form)) = Kind::of_name(kind).filter(|_| group == DOMAIN) {
+            self.claim(object, kind, form);
         } else if let Some(kind) = Kind::of_composite(kind).filter(|_| group == DOMAIN) {
             self.composite(object, kind);
         } else {
@@ -210,7 +199,7 @@ impl<'a> Gathered<'a> {
     /// Records an object that the preview leaves out, because its API group or kind is none of this function's. Such an
     /// object is no fault, but a similar group or kind causes a warning about a possible misspelling.
     fn foreign(&mut self, object: &Object<'a>, group: &str, kind: &str) {
-        let ours = || KINDS.iter().flat_map(|known| [known.claim, known.composite]);
+        let ours = || KINDS.iter().flat_map(|known| [known.claim, known.composite, known.namespaced]);
         let is_ours = |kind: &str| ours().any(|known| known == kind);
         let groups: &[&'static str] = &[DOMAIN, OAM_GROUP];
         let near_group = schema::nearest(group, groups).filter(|near| *near != group);
@@ -240,12 +229,16 @@ impl<'a> Gathered<'a> {
         });
     }
 
-    fn claim(&mut self, object: &Object<'a>, kind: &'static Kind) {
+    fn claim(&mut self, object: &Object<'a>, kind: &'static Kind, form: Form) {
         self.api_version(object, claims::API_VERSION);
         let root = self.shape(object);
         self.name(object, "metadata.name", object.name(), LONGEST_LABEL);
-        self.namespace(object);
-        let claim = Claim { namespace: object.namespace().to_owned(), name: object.name().to_owned() };
+        let is_cluster_scoped = kind.is_cluster_scoped(form);
+        if !is_cluster_scoped {
+            self.namespace(object);
+        }
+        let namespace = if is_cluster_scoped { "" } else { object.namespace() };
+        let claim = Claim::new(namespace, object.name()).in_form(form);
         self.asked.push(object.asked(kind, claim, None, root));
     }
 
@@ -253,7 +246,7 @@ impl<'a> Gathered<'a> {
         self.api_version(object, claims::API_VERSION);
         let root = self.shape(object);
         self.name(object, "metadata.name", object.name(), LONGEST_NAME);
-        let claim = Claim::of_composite(object.value);
+        let claim = Kind::owner_of(object.value);
         self.asked.push(object.asked(kind, claim, Some(object.name().to_owned()), root));
     }
 
@@ -302,7 +295,7 @@ impl<'a> Gathered<'a> {
         // The type of a component in KubeVela may name a revision of its definition behind an @, as in `iot-broker@v2`.
         // Every revision of a definition makes the same kind of claim.
         let plain_type = full_type.split_once('@').map_or(full_type, |(plain, _)| plain);
-        let Some(kind) = KINDS.iter().find(|kind| kind.definition == plain_type) else {
+        let Some((kind, form)) = Kind::of_definition(plain_type) else {
             self.foreign_component(component, name, full_type, plain_type);
             return;
         };
@@ -315,14 +308,15 @@ impl<'a> Gathered<'a> {
             let message = format!(
                 "trait {:?} may change the {} when it is deployed; a preview shows it without the trait",
                 text(held, "type"),
-                kind.claim
+                kind.name_in(form)
             );
             self.warnings.push(component.fault(&format!("traits[{index}]"), format!("{name}: {message}")));
         }
         self.asked.push(Asked {
             document: component.document,
             kind,
-            claim: Claim { namespace: application.namespace().to_owned(), name: name.to_owned() },
+            claim: Claim::new(if kind.is_cluster_scoped(form) { "" } else { application.namespace() }, name)
+                .in_form(form),
             composite: None,
             spec: component.value.get(root).cloned().unwrap_or_else(empty),
             status: None,
@@ -337,6 +331,7 @@ impl<'a> Gathered<'a> {
         if full_type.is_empty() {
             return;
         }
+        // Only types of claims are suggested: their names begin those of the others.
         let nearest = schema::nearest(plain_type, &KINDS.each_ref().map(|kind| kind.definition));
         if let Some(nearest) = nearest {
             let message = format!(
@@ -412,7 +407,7 @@ fn is_meant_as_properties(field: &str, components: &[Value]) -> bool {
 
 fn is_one_of_ours(component: &Value) -> bool {
     let plain_type = text(component, "type").split('@').next().unwrap_or_default();
-    KINDS.iter().any(|kind| kind.definition == plain_type)
+    Kind::of_definition(plain_type).is_some()
 }
 
 /// Name of the field that holds the spec in the author's file. `right` is the correct name: `spec` in a claim, or

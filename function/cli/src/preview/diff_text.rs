@@ -60,7 +60,7 @@ fn claim(difference: &ClaimDifference, text: &mut String) -> io::Result<()> {
         _ => String::new(),
     };
     let name = painted(CLAIM, &asked.claim.name);
-    let _ = writeln!(text, "{} {name} in {}{state}", asked.kind.claim, asked.claim.namespace);
+    let _ = writeln!(text, "{} {name}{}{state}", asked.kind_name(), asked.in_namespace());
     let standing = &difference.standing;
     if let Some(composite) = &standing.paused_composite {
         let notice =
@@ -299,7 +299,7 @@ pub fn json(difference: &Difference) -> io::Result<String> {
 fn claim_entry<'a>(difference: &'a ClaimDifference) -> Option<ClaimEntry<'a>> {
     let asked = &difference.shown()?.asked;
     let mut entry = ClaimEntry {
-        kind: asked.kind.claim,
+        kind: asked.kind_name(),
         namespace: &asked.claim.namespace,
         name: &asked.claim.name,
         successor: difference.sides.successor.map(|shown| shown.asked.claim.name.as_str()),

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::collect::NotOurs;
+use super::not_ours::NotOurs;
 use crate::terminal::{self, painted};
 
 const WARNING: Style = AnsiColor::Yellow.on_default();

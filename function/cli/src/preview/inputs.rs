@@ -85,7 +85,7 @@ impl Inputs {
     pub fn examine(&self, asked: &Asked) -> Result<Option<(Composed, Settings)>, Vec<Located>> {
         let subject = Subject { environment: asked.kind.environment_of(&asked.spec), status: asked.status };
         let located = |fault: Fault| asked.document.fault("", fault.to_string());
-        let settings = match self.applied(asked.kind, &subject) {
+        let settings = match self.applied(asked, &subject) {
             Ok(applied) => applied.settings,
             Err(faults) => return Err(faults.into_iter().map(located).collect()),
         };
@@ -94,8 +94,8 @@ impl Inputs {
 
     /// Settings that apply to a claim, or the faults for which the function would refuse the claim. Without the option
     /// `--settings`, the names of PlatformSettings in the claim's status are ignored.
-    pub fn applied(&self, kind: &Kind, subject: &Subject) -> Result<Applied, Vec<Fault>> {
-        let input = self.by_composite.get(kind.composite).unwrap_or(&self.otherwise);
+    pub fn applied(&self, asked: &Asked, subject: &Subject) -> Result<Applied, Vec<Fault>> {
+        let input = self.by_composite.get(asked.composite_kind()).unwrap_or(&self.otherwise);
         let status = subject.status.filter(|_| self.objects.is_some());
         Applied::to(&Subject { status, ..*subject }, &Sources { input, objects: self.objects.as_deref() })
     }

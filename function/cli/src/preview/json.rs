@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::claim::Shown;
-use super::collect::NotOurs;
 use super::model::Preview;
+use super::not_ours::NotOurs;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -85,11 +85,14 @@ fn claim<'a>(shown: &'a Shown) -> ClaimEntry<'a> {
     ClaimEntry {
         claim: ClaimName {
             api_version: claims::API_VERSION,
-            kind: asked.kind.claim,
+            kind: asked.kind_name(),
             namespace: &asked.claim.namespace,
             name: &asked.claim.name,
         },
-        composite: asked.composite.as_deref().map(|name| CompositeName { kind: asked.kind.composite, name }),
+        composite: asked
+            .composite
+            .as_deref()
+            .map(|name| CompositeName { kind: asked.kind.composite_in(asked.claim.form), name }),
         source: asked.source(),
         environment: shown.environment(),
         resources: shown.composed.plan.resources.iter().map(resource).collect(),

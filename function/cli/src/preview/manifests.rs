@@ -25,7 +25,7 @@ pub fn composed(preview: &Preview) -> io::Result<String> {
     for shown in &preview.claims {
         let asked = &shown.asked;
         let mut comments = vec![
-            format!("{} {} in {}", asked.kind.claim, asked.claim.name, asked.claim.namespace),
+            format!("{} {}{}", asked.kind_name(), asked.claim.name, asked.in_namespace()),
             "as Crossplane first receives it: a resource that waits for another is paused until that one is ready"
                 .to_owned(),
         ];

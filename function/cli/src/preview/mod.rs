@@ -34,6 +34,7 @@ pub(crate) mod inputs;
 mod json;
 mod manifests;
 pub(crate) mod model;
+mod not_ours;
 mod notice;
 mod picture;
 mod supplied;

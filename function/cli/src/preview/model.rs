@@ -8,8 +8,9 @@ use realtime_platform_core::settings::undigested;
 
 use super::across_claims;
 use super::claim::Shown;
-use super::collect::{Gathered, NotOurs};
+use super::collect::Gathered;
 use super::inputs::Inputs;
+use super::not_ours::NotOurs;
 use crate::documents::fault::Located;
 use crate::documents::read::Document;
 

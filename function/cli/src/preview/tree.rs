@@ -64,10 +64,10 @@ fn claim(shown: &Shown, groups: &Groups) -> Node {
         None => String::new(),
     };
     let heading = format!(
-        "{} {} in {}{from}: {}",
-        asked.kind.claim,
+        "{} {}{}{from}: {}",
+        asked.kind_name(),
         painted(CLAIM, &asked.claim.name),
-        asked.claim.namespace,
+        asked.in_namespace(),
         counted(shown.composed.plan.resources.len(), "composed resource"),
     );
     let places = [Place::Host, Place::Inside].into_iter().filter_map(|place| {

@@ -10,7 +10,7 @@ use crate::claims::between::host_secrets::HostSecret;
 use crate::claims::between::offer::Consumer;
 use crate::kinds::kubernetes::MANIFEST;
 use crate::life::immutable::Immutable;
-use crate::life::ownership::LockTarget;
+use crate::life::ownership::{LockTarget, OtherLock};
 use crate::life::report;
 use crate::parts::cluster::{to_value, watch};
 use crate::parts::owner::Claim;
@@ -56,6 +56,11 @@ pub trait Checked: Sized {
     }
     /// Place that the claim needs for itself: an environment, or a namespace inside one.
     fn lock_target(&self) -> LockTarget;
+    /// Locks of the systems and brokers that an environment admits, as long as which exist the environment cannot be
+    /// deleted; none for a claim, whose deletion Crossplane orders.
+    fn inhabitants(&self) -> Vec<OtherLock> {
+        Vec::new()
+    }
     /// Claim as a consumer of an environment; none for the claim of an environment itself.
     fn consumer(&self) -> Option<Consumer> {
         None
@@ -96,6 +101,8 @@ pub struct Composed {
     pub notice: Option<&'static str>,
     pub consumer: Option<Consumer>,
     pub lock_target: LockTarget,
+    /// Locks of the systems and brokers that the environment admits, which keep it from being deleted.
+    pub inhabitants: Vec<OtherLock>,
     pub host_secrets: Vec<HostSecret>,
     pub immutable: Vec<Immutable>,
 }
@@ -156,6 +163,7 @@ pub fn compose<C: Checked>(
         notice: checked.notice(),
         consumer: checked.consumer(),
         lock_target: checked.lock_target(),
+        inhabitants: checked.inhabitants(),
         host_secrets: checked.host_secrets(),
         immutable,
     })

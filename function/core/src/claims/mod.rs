@@ -1,9 +1,12 @@
 //! List of the kinds of claims, in the order in which a platform is built. Code that handles claims of any kind uses
-//! this list. Each kind has a folder of source files, which defines the plan of the kind's claims.
+//! this list. Each kind has a folder of source files, which defines the plan of the kind's claims. Each kind has two
+//! forms: a claim, and a composite resource that a person creates. Both have the same plan, of managed resources of their
+//! form.
 
 pub mod between;
 mod checked;
 mod defaults;
+pub mod guard;
 pub mod iot_broker;
 pub mod realtime_system;
 pub mod vcluster_environment;
@@ -14,6 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::claims::between::changes;
+use crate::kinds::Form;
 use crate::parts::owner::Claim;
 use crate::parts::plan::Phase;
 use crate::schema::Checker;
@@ -50,6 +54,9 @@ type Compose = fn(Value, &Checker, Claim, &Settings) -> Result<Composed, Vec<Fau
 pub struct Kind {
     pub claim: &'static str,
     pub composite: &'static str,
+    /// Kind of the composite resource that a person creates in place of a claim, with the same fields. The resource is in
+    /// a namespace, except for an environment, which is cluster-scoped.
+    pub namespaced: &'static str,
     /// Name of the KubeVela ComponentDefinition for one kind of claim. An Application has the name as the `type` of a
     /// component.
     pub definition: &'static str,
@@ -94,6 +101,7 @@ pub static KINDS: [Kind; 3] = [
     Kind {
         claim: "VClusterEnvironmentClaim",
         composite: "XVClusterEnvironment",
+        namespaced: "VClusterEnvironment",
         definition: "vcluster-environment",
         short_name: "vce",
         environment: |spec| spec.get("name"),
@@ -106,6 +114,7 @@ pub static KINDS: [Kind; 3] = [
     Kind {
         claim: "RealtimeSystemClaim",
         composite: "XRealtimeSystem",
+        namespaced: "RealtimeSystem",
         definition: "realtime-system",
         short_name: "rts",
         environment: changes::environment,
@@ -118,6 +127,7 @@ pub static KINDS: [Kind; 3] = [
     Kind {
         claim: "IotBrokerClaim",
         composite: "XIotBroker",
+        namespaced: "IotBroker",
         definition: "iot-broker",
         short_name: "iotb",
         environment: changes::environment,
@@ -130,10 +140,63 @@ pub static KINDS: [Kind; 3] = [
 ];
 
 impl Kind {
-    /// Kind of claim to which composites of the given kind belong; `None` if no claim of this platform has such
-    /// composites.
+    /// Kind of claim to which composites of the given kind belong, in either form; `None` if no claim of this platform
+    /// has such composites.
     pub fn of_composite(kind: &str) -> Option<&'static Self> {
-        KINDS.iter().find(|known| known.composite == kind)
+        KINDS.iter().find(|known| Form::BOTH.iter().any(|form| known.composite_in(*form) == kind))
+    }
+
+    /// Form that a composite of the given kind has.
+    pub fn form_of(composite: &str) -> Form {
+        if KINDS.iter().any(|known| known.namespaced == composite) { Form::Namespaced } else { Form::Claim }
+    }
+
+    /// Claim to which a composite belongs, by the composite's kind.
+    pub fn owner_of(composite: &Value) -> Claim {
+        let kind = composite.get("kind").and_then(Value::as_str).unwrap_or_default();
+        Claim::of_composite(Self::form_of(kind), composite)
+    }
+
+    /// Kind of the object that a person creates in the given form.
+    pub fn name_in(&self, form: Form) -> &'static str {
+        match form {
+            Form::Claim => self.claim,
+            Form::Namespaced => self.namespaced,
+        }
+    }
+
+    /// Kind of the composite in the given form.
+    pub fn composite_in(&self, form: Form) -> &'static str {
+        match form {
+            Form::Claim => self.composite,
+            Form::Namespaced => self.namespaced,
+        }
+    }
+
+    /// Name of the ComponentDefinition, and of the Composition, for the given form. A definition of one form never
+    /// takes the name of the other's: KubeVela would delete the objects of running components and create others.
+    pub fn definition_in(&self, form: Form) -> String {
+        match form {
+            Form::Claim => self.definition.to_owned(),
+            Form::Namespaced => format!("{}-xr", self.definition),
+        }
+    }
+
+    /// Whether objects of this kind are cluster-scoped in the given form, as only environments are, and only in one.
+    pub fn is_cluster_scoped(&self, form: Form) -> bool {
+        form == Form::Namespaced && self.claim == KINDS[0].claim
+    }
+
+    /// Kind and form whose ComponentDefinition, or Composition, has the given name.
+    pub fn of_definition(name: &str) -> Option<(&'static Self, Form)> {
+        let all = KINDS.iter().flat_map(|kind| Form::BOTH.map(|form| (kind, form)));
+        all.into_iter().find(|(kind, form)| kind.definition_in(*form) == name)
+    }
+
+    /// Kind and form of an object that a person creates; none where this function does not compose it.
+    pub fn of_name(name: &str) -> Option<(&'static Self, Form)> {
+        let all = KINDS.iter().flat_map(|kind| Form::BOTH.map(|form| (kind, form)));
+        all.into_iter().find(|(kind, form)| kind.name_in(*form) == name)
     }
 
     /// Kind of claim with the given name; `None` if this platform has no such kind.
@@ -141,9 +204,9 @@ impl Kind {
         KINDS.iter().find(|known| known.claim == kind)
     }
 
-    /// Kinds of the composites behind this platform's claims.
-    pub fn composites() -> [&'static str; 3] {
-        KINDS.each_ref().map(|kind| kind.composite)
+    /// Kinds of the composites behind this platform's claims, in both forms.
+    pub fn composites() -> impl Iterator<Item = &'static str> {
+        Form::BOTH.into_iter().flat_map(|form| KINDS.iter().map(move |kind| kind.composite_in(form)))
     }
 
     /// Name of a claim's environment, by the claim's spec; empty where the spec names none.
@@ -157,7 +220,12 @@ impl Kind {
     }
 
     /// Plan, status and warnings that follow from a claim's spec, or all faults of the spec.
-    pub fn compose(&self, spec: Value, claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
+    pub fn compose(&self, spec: Value, mut claim: Claim, settings: &Settings) -> Result<Composed, Vec<Fault>> {
+        // The managed resources of a cluster-scoped environment are in a namespace, too. The namespace for them in the
+        // settings counts as that of the claim, so that the platform team owns the environment.
+        if self.is_cluster_scoped(claim.form) {
+            claim.namespace.clone_from(&settings.host_namespace);
+        }
         (self.compose)(spec, self.checker, claim, settings)
     }
 
@@ -259,7 +327,7 @@ mod tests {
         } else {
             format!("{environment}/{namespace}")
         };
-        let claim = Claim { namespace: team.to_owned(), name: "claim".to_owned() };
+        let claim = Claim::new(team, "claim");
         let composed = Kind::of_claim(kind)?.compose(spec, claim, &Settings::default()).ok()?;
         Some((format!("{kind} {place}"), composed))
     }

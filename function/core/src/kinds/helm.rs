@@ -5,12 +5,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::kubernetes::{Credentials, ManagementPolicy};
-use super::{Named, Spec};
+use super::{ProviderConfigRef, Spec, Twofold};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Release {
-    pub provider_config_ref: Named,
+    pub provider_config_ref: ProviderConfigRef,
     pub management_policies: Vec<ManagementPolicy>,
     pub rollback_limit: i32,
     pub for_provider: Parameters,
@@ -39,6 +39,10 @@ impl Spec for Release {
     const KIND: &'static str = "Release";
 }
 
+impl Twofold for Release {
+    const NAMESPACED: (&'static str, &'static str) = ("helm.m.crossplane.io/v1beta1", "Release");
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct ProviderConfig {
     pub credentials: Credentials,
@@ -47,4 +51,8 @@ pub struct ProviderConfig {
 impl Spec for ProviderConfig {
     const API_VERSION: &'static str = "helm.crossplane.io/v1beta1";
     const KIND: &'static str = "ProviderConfig";
+}
+
+impl Twofold for ProviderConfig {
+    const NAMESPACED: (&'static str, &'static str) = ("helm.m.crossplane.io/v1beta1", ProviderConfigRef::CLUSTER);
 }

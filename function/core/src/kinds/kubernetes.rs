@@ -3,12 +3,12 @@
 
 use serde::Serialize;
 
-use super::{Named, Spec};
+use super::{ProviderConfigRef, Spec, Twofold};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Object<M> {
-    pub provider_config_ref: Named,
+    pub provider_config_ref: ProviderConfigRef,
     pub management_policies: Vec<ManagementPolicy>,
     pub readiness: Readiness,
     pub for_provider: Manifest<M>,
@@ -54,6 +54,10 @@ impl<M: Serialize> Spec for Object<M> {
     const KIND: &'static str = "Object";
 }
 
+impl<M: Serialize> Twofold for Object<M> {
+    const NAMESPACED: (&'static str, &'static str) = ("kubernetes.m.crossplane.io/v1alpha1", "Object");
+}
+
 #[derive(Clone, Debug, Serialize)]
 pub struct ProviderConfig {
     pub credentials: Credentials,
@@ -76,4 +80,9 @@ pub struct SecretKey {
 impl Spec for ProviderConfig {
     const API_VERSION: &'static str = "kubernetes.crossplane.io/v1alpha1";
     const KIND: &'static str = "ProviderConfig";
+}
+
+impl Twofold for ProviderConfig {
+    const NAMESPACED: (&'static str, &'static str) =
+        ("kubernetes.m.crossplane.io/v1alpha1", ProviderConfigRef::CLUSTER);
 }

@@ -1,11 +1,11 @@
-//! Kind of Crossplane's protection API: a ClusterUsage blocks the deletion of a cluster-scoped resource while another
-//! one uses it, or for as long as the ClusterUsage exists.
+//! Kinds of Crossplane's protection API: a ClusterUsage blocks the deletion of a cluster-scoped resource while another
+//! one uses it, or for as long as the ClusterUsage exists. A Usage does the same for a resource in its own namespace.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Named, Spec};
+use super::{Form, Named, Spec, Twofold};
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,7 +27,7 @@ pub struct Resource {
     pub which: Which,
 }
 
-/// Choice of a resource by a ClusterUsage.
+/// Choice of a resource by a ClusterUsage or a Usage.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Which {
@@ -43,14 +43,22 @@ pub struct ResourceSelector {
 }
 
 impl Resource {
-    /// Reference from a ClusterUsage to the resource of kind `S` that has the given labels, among the resources of the
-    /// composite that also composes the ClusterUsage.
-    pub fn labelled<S: Spec>(labels: BTreeMap<String, String>) -> Self {
-        Self {
-            api_version: S::API_VERSION,
-            kind: S::KIND,
-            which: Which::ResourceSelector(ResourceSelector { match_controller_ref: true, match_labels: labels }),
-        }
+    /// Reference from a usage to the managed resource of kind `S` that has the given labels, among the resources of the
+    /// composite that also composes the usage.
+    pub fn labelled<S: Twofold>(form: Form, labels: BTreeMap<String, String>) -> Self {
+        let (api_version, kind) = S::kind_in(form);
+        Self::selected(api_version, kind, labels)
+    }
+
+    /// Reference from a usage to the resource of kind `S`, which has one form, that has the given labels, among the
+    /// resources of the composite that also composes the usage.
+    pub fn labelled_directly<S: Spec>(labels: BTreeMap<String, String>) -> Self {
+        Self::selected(S::API_VERSION, S::KIND, labels)
+    }
+
+    fn selected(api_version: &'static str, kind: &'static str, match_labels: BTreeMap<String, String>) -> Self {
+        let selector = ResourceSelector { match_controller_ref: true, match_labels };
+        Self { api_version, kind, which: Which::ResourceSelector(selector) }
     }
 
     /// Reference from a ClusterUsage to the resource of this name.
@@ -62,4 +70,8 @@ impl Resource {
 impl Spec for ClusterUsage {
     const API_VERSION: &'static str = "protection.crossplane.io/v1beta1";
     const KIND: &'static str = "ClusterUsage";
+}
+
+impl Twofold for ClusterUsage {
+    const NAMESPACED: (&'static str, &'static str) = ("protection.crossplane.io/v1beta1", "Usage");
 }

@@ -187,7 +187,7 @@ mod tests {
     use crate::settings::Settings;
 
     fn composed() -> Composed {
-        let claim = Claim { namespace: "team".to_owned(), name: "env".to_owned() };
+        let claim = Claim::new("team", "env");
         let kind = Kind::of_claim("VClusterEnvironmentClaim").unwrap();
         kind.compose(json!({"name": "lab"}), claim, &Settings::default()).unwrap()
     }

@@ -38,6 +38,9 @@ enum Shown {
     /// Entries `name=value` in the composed resource, separated by commas, from a claim field whose values must not
     /// change: the claim must have no other value for any of these names.
     Entries(String, Vec<String>),
+    /// Entries `name=value` in the composed resource, separated by commas, from a claim field that must not lose names,
+    /// and whose values may change: the claim must still have all names.
+    Keys(String, Vec<String>),
     /// Storage class of a volume in the composed resource, or none for the cluster's default class. The class in the
     /// platform team's settings must be the same.
     Class(Class),
@@ -93,6 +96,12 @@ impl Immutable {
         Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::Entries(at, now) }
     }
 
+    /// Names of entries `name=value` of a claim, of which none may be removed. The composed resource under `key` shows
+    /// the former entries at the JSON pointer `at`.
+    pub fn keys(key: &'static str, at: String, now: &[String], field: &'static str, rule: Rule) -> Self {
+        Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::Keys(at, now.to_vec()) }
+    }
+
     /// Storage class in the platform team's settings for a volume, which must not change. The composed resource under
     /// `key` shows the former class. `None` is the cluster's default class.
     pub fn class(
@@ -136,6 +145,11 @@ impl Immutable {
                 let was = text(at)?;
                 let changed = was.split(',').find(|was| now.iter().any(|now| name(now) == name(was) && now != was))?;
                 changed.to_owned()
+            }
+            Shown::Keys(at, now) => {
+                let was = text(at)?;
+                let mut names = was.split(',').filter_map(|entry| Some(entry.split_once('=')?.0));
+                names.find(|was| !now.iter().any(|now| now == was))?.to_owned()
             }
             Shown::Class(class) => return self.class_fault(class, observed),
             Shown::Nothing => {

@@ -4,10 +4,15 @@
 //!
 //! The API server protects only the lock, so this function holds all other resources of a claim whose place belongs to
 //! another claim.
+//!
+//! An environment has the same lock in both forms. A namespace inside an environment has a lock in each form, because a
+//! composite in a namespace cannot compose a cluster-scoped resource. The environment says for which form such a
+//! namespace is. The lock of the other form is looked up as well, so that a claim that changes its form waits until the
+//! claim of the former form is gone.
 
 use serde_json::Value;
 
-use crate::parts::owner::{Claim, controller, label};
+use crate::parts::owner::{controller, label};
 use crate::parts::part::{LOCK, PART_OF};
 use crate::parts::plan::{Name, Plan, Resource};
 use crate::schema::fault::Fault;
@@ -25,8 +30,31 @@ pub struct LockTarget {
     /// Former name of the lock, the composed resource by which a claim owns a namespace in a virtual cluster. Locks of
     /// two namespaces could have the same former name. Crossplane keeps the name of a composed resource, so the lock of
     /// an old claim may still have its former name.
-    pub former_lock: Option<String>,
+    pub former_lock: Option<OtherLock>,
+    /// Lock of the same place in the other form; `None` where the place has no lock of the other form.
+    pub other_form: Option<OtherLock>,
 }
+
+/// Lock of a namespace inside an environment, other than the lock in a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherLock {
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    /// Namespace of the lock; none for the cluster-scoped one of a claim.
+    pub namespace: Option<String>,
+    pub name: String,
+}
+
+impl OtherLock {
+    /// Name of this lock for a lookup by Crossplane, under the given key.
+    pub fn name<'a>(&'a self, key: &'a str) -> Name<'a> {
+        let Self { api_version, kind, namespace, name } = self;
+        Name { key, api_version, kind, namespace: namespace.as_deref(), name }
+    }
+}
+
+/// Key under which the function's answer requires a lookup of the lock of the claim's place in the other form.
+pub const OTHER_FORM: &str = "lock-of-other-form";
 
 /// Lock of a place, that is of an environment or a namespace inside one: a composed resource with a fixed name, which
 /// only one claim can own.
@@ -46,9 +74,12 @@ pub enum Ownership {
     /// The composite may use the environment or namespace that it needs: the composite holds the lock, or no claim
     /// does.
     Open,
-    /// Another claim, `by`, owns the environment or namespace that the composite needs. `lock` has the kind and name of
-    /// the lock by which that claim owns it; `leaving` says whether the lock is being deleted.
-    Taken { by: Claim, lock: String, leaving: bool },
+    /// Another claim, `by`, owns the environment or namespace that the composite needs. `by` names that claim for
+    /// messages. `lock` has the kind and name of the lock by which that claim owns it; `leaving` says whether the lock is
+    /// being deleted.
+    Taken { by: String, lock: String, leaving: bool },
+    /// Crossplane has not reported yet whether a claim of the other form owns the namespace.
+    Unseen,
     /// An object that does not belong to this function has the name of the lock: the object lacks this function's
     /// labels. Crossplane would take over that object if the lock were composed.
     Foreign { lock: String },
@@ -65,8 +96,13 @@ fn lock(resource: &Resource) -> Option<Lock<'_>> {
 }
 
 /// Ownership of the place that a plan needs, from the objects that were found under the names of its locks. `composite`
-/// is the UID of the plan's composite.
-pub fn ownership(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Value>) -> Ownership {
+/// is the UID of the plan's composite, `other_form` the lock of the place in the other form.
+pub fn ownership(
+    plan: &Plan,
+    composite: &str,
+    other_form: Option<&OtherLock>,
+    found: impl Fn(&str) -> Option<Value>,
+) -> Ownership {
     let judge = |lock: Lock| held(lock.name, composite, &found(lock.name.key)?);
     let former = |lock: Lock| {
         let found = found(FORMER_LOCK).filter(|found| is_same_place(&lock, found))?;
@@ -77,7 +113,13 @@ pub fn ownership(plan: &Plan, composite: &str, found: impl Fn(&str) -> Option<Va
         held(Name { name, ..lock.name }, composite, &found)
             .filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
     };
-    locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former)).unwrap_or(Ownership::Open)
+    // A foreign object with the name of the other form's lock is no fault either, for the same reason.
+    let other = || {
+        let lock = other_form?.name(OTHER_FORM);
+        held(lock, composite, &found(OTHER_FORM)?).filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
+    };
+    let own = locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former));
+    own.or_else(other).unwrap_or(Ownership::Open)
 }
 
 /// Whether an observed lock with a former name is for the same place as a lock of the plan. Locks of several places can
@@ -95,14 +137,11 @@ fn is_same_place(lock: &Lock, found: &Value) -> bool {
 /// holds the lock, or no claim does.
 fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
     let metadata = found.get("metadata")?;
-    let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str().map(str::to_owned);
-    let claim = labelled("claim-namespace").zip(labelled("claim"));
     let lock = format!("{} {}", lock.kind, lock.name);
-    match (controller(found), claim) {
+    match (controller(found), owner(found)) {
         (Some(controller), _) if controller.get("uid").is_some_and(|uid| uid == composite) => None,
-        (Some(_), Some((namespace, name))) => {
-            let leaving = metadata.get("deletionTimestamp").is_some();
-            Some(Ownership::Taken { by: Claim { namespace, name }, lock, leaving })
+        (Some(_), Some(by)) => {
+            Some(Ownership::Taken { by, lock, leaving: metadata.get("deletionTimestamp").is_some() })
         }
         // A lock without a controller was left behind by a deleted claim, so the next claim may take over the lock and
         // with it the namespace or environment.
@@ -111,18 +150,36 @@ fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
     }
 }
 
+/// Owner of a lock for messages, from the lock's controller, which is a composite, and from the names in its labels;
+/// `None` for an object without these labels. Composites that Crossplane makes of claims have kinds that begin with X.
+/// The controller of a cluster-scoped lock is cluster-scoped, too.
+pub fn owner(lock: &Value) -> Option<String> {
+    let metadata = lock.get("metadata")?;
+    let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str();
+    let (namespace, name) = (labelled("claim-namespace")?, labelled("claim")?);
+    let kind = controller(lock).and_then(|controller| controller.get("kind")?.as_str()).unwrap_or_default();
+    Some(match kind {
+        kind if kind.is_empty() || kind.starts_with('X') => format!("claim {namespace}/{name}"),
+        kind if metadata.get("namespace").is_some() => format!("{kind} {namespace}/{name}"),
+        kind => format!("{kind} {name}"),
+    })
+}
+
 impl Ownership {
     /// Reason why the claim waits, with a remedy for the user: another claim owns the environment or the namespace that
     /// the claim needs.
     pub fn reason(&self, lock_target: &LockTarget) -> Option<String> {
-        let Self::Taken { by: Claim { namespace, name }, lock, leaving } = self else { return None };
+        if *self == Self::Unseen {
+            let LockTarget { field, name, .. } = lock_target;
+            return Some(format!("Crossplane has not reported yet who owns {field} {name} in the other form"));
+        }
+        let Self::Taken { by, lock, leaving } = self else { return None };
         let LockTarget { taken, field, .. } = lock_target;
+        let noun = by.split(' ').next().unwrap_or_default();
         Some(if *leaving {
-            format!(
-                "{taken}: claim {namespace}/{name} owns it ({lock}) and is being deleted; this claim continues once that one is gone"
-            )
+            format!("{taken}: {by} owns it ({lock}) and is being deleted; this claim continues once that one is gone")
         } else {
-            format!("{taken}: claim {namespace}/{name} owns it ({lock}); delete that claim or choose another {field}")
+            format!("{taken}: {by} owns it ({lock}); delete that {noun} or choose another {field}")
         })
     }
 
@@ -144,13 +201,14 @@ mod tests {
 
     use super::*;
     use crate::claims::Kind;
+    use crate::parts::owner::Claim;
     use crate::settings::Settings;
 
     const OURS: &str = "uid-of-ours";
 
     fn composed() -> crate::claims::Composed {
         let spec = json!({"namespace": "n", "environment": "e"});
-        let claim = Claim { namespace: "team".to_owned(), name: "mqtt".to_owned() };
+        let claim = Claim::new("team", "mqtt");
         Kind::of_claim("IotBrokerClaim").unwrap().compose(spec, claim, &Settings::default()).unwrap()
     }
 
@@ -163,13 +221,13 @@ mod tests {
     }
 
     fn judged(found: &Value) -> Ownership {
-        ownership(&composed().plan, OURS, |key| (key == "lock-object").then(|| found.clone()))
+        ownership(&composed().plan, OURS, None, |key| (key == "lock-object").then(|| found.clone()))
     }
 
     #[test]
     fn a_place_is_open_to_its_holder_and_to_the_first_to_come() {
         let mine = Some(("team", "mqtt"));
-        assert_eq!(ownership(&composed().plan, OURS, |_| None), Ownership::Open);
+        assert_eq!(ownership(&composed().plan, OURS, None, |_| None), Ownership::Open);
         assert_eq!(judged(&Value::Null), Ownership::Open, "nothing was found");
         assert_eq!(judged(&lock_of(Some(OURS), mine)), Ownership::Open);
         assert_eq!(judged(&lock_of(None, Some(("team", "gone")))), Ownership::Open, "what was left behind is taken up");
@@ -203,7 +261,7 @@ mod tests {
     #[test]
     fn a_lock_that_kept_its_former_name_holds_its_own_place_and_no_other() {
         let judged =
-            |found: Value| ownership(&composed().plan, OURS, |key| (key == FORMER_LOCK).then(|| found.clone()));
+            |found: Value| ownership(&composed().plan, OURS, None, |key| (key == FORMER_LOCK).then(|| found.clone()));
         let reason = judged(former_lock("e", "iot-broker")).reason(&composed().lock_target).unwrap();
         assert!(reason.contains("claim team/first owns it (Object e-n-broker)"), "{reason}");
         assert_eq!(judged(former_lock("e-n", "iot-broker")), Ownership::Open, "another environment");

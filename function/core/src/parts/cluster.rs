@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::kinds::helm::{self, Release};
 use crate::kinds::kubernetes::{ManagementPolicy, Manifest, Object, Readiness, ReadinessPolicy};
-use crate::kinds::{Named, Spec};
+use crate::kinds::{Form, ProviderConfigRef, Spec, Twofold};
 use crate::parts::owner::Leaves;
 use crate::parts::part::Part;
 use crate::parts::plan::{Place, Plan, Ready, Resource};
@@ -109,6 +109,11 @@ impl Part<'_> {
     /// Composed resource in the host cluster that Crossplane itself applies, without a provider. The resource counts as
     /// ready once it exists.
     pub fn directly<S: Spec>(&self, suffix: &str, metadata: ObjectMeta, spec: S) -> Resource {
+        Resource { composed: to_value(&spec.named(metadata)), ..self.bare(suffix) }
+    }
+
+    /// Composed resource that Crossplane itself applies, without its manifest yet.
+    fn bare(&self, suffix: &str) -> Resource {
         Resource {
             key: self.key(suffix),
             part: self.name,
@@ -118,12 +123,25 @@ impl Part<'_> {
             reports_ready: false,
             adopts: false,
             announces: Vec::new(),
-            composed: to_value(&spec.named(metadata)),
+            composed: Value::Null,
         }
     }
 
+    /// Composed resource of a kind with two forms: as [`Part::directly`], in the form of the claim.
+    pub fn directly_in_form<S: Twofold>(&self, suffix: &str, spec: S) -> Resource {
+        let composed = to_value(&spec.named_in(self.owner.claim.form, self.managed_metadata()));
+        Resource { composed, ..self.bare(suffix) }
+    }
+
     /// Metadata of a managed resource (an Object or a Release): labels, and no name, because Crossplane generates one.
+    /// Namespaced managed resources are in the namespace of the claim.
     pub fn managed_metadata(&self) -> ObjectMeta {
+        let namespace = (self.owner.claim.form == Form::Namespaced).then(|| self.owner.claim.namespace.clone());
+        ObjectMeta { namespace, ..self.cluster_metadata() }
+    }
+
+    /// Metadata of a composed resource that is cluster-scoped in every form.
+    pub fn cluster_metadata(&self) -> ObjectMeta {
         ObjectMeta { labels: Some(self.owner.labels()), ..ObjectMeta::default() }
     }
 
@@ -143,7 +161,7 @@ impl Part<'_> {
             reports_ready: true,
             adopts: false,
             announces: Vec::new(),
-            composed: to_value(&object.named(self.managed_metadata())),
+            composed: to_value(&object.named_in(self.owner.claim.form, self.managed_metadata())),
         }
     }
 
@@ -178,7 +196,7 @@ impl Part<'_> {
             reports_ready: true,
             adopts: false,
             announces: Vec::new(),
-            composed: to_value(&release.named(metadata)),
+            composed: to_value(&release.named_in(self.owner.claim.form, metadata)),
         }
     }
 
@@ -186,11 +204,12 @@ impl Part<'_> {
         format!("{}-{suffix}", self.name)
     }
 
-    fn provider_config(&self, place: Place) -> Named {
-        Named::new(match place {
+    fn provider_config(&self, place: Place) -> ProviderConfigRef {
+        let name = match place {
             Place::Host => &self.owner.settings.host_provider_config,
             Place::Inside => &self.owner.environment,
-        })
+        };
+        ProviderConfigRef::new(self.owner.claim.form, name)
     }
 }
 

@@ -92,7 +92,7 @@ mod tests {
     use crate::settings::limits::Demand;
 
     fn compose(kind: &str, spec: Value, input: Value) -> Result<Plan, Vec<Fault>> {
-        let claim = Claim { namespace: "team".to_owned(), name: "claim".to_owned() };
+        let claim = Claim::new("team", "claim");
         let settings = Settings::read(input).unwrap();
         Kind::of_claim(kind).unwrap().compose(spec, claim, &settings).map(|composed| composed.plan)
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::kinds::Form;
 use crate::settings::Settings;
 
 /// Prefix of all labels and annotations that this composition function defines, such as `platform.example.org/claim`.
@@ -31,9 +32,12 @@ pub struct Owner {
     pub settings: Settings,
 }
 
-/// Namespace and name of a claim in the host cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Claim in the host cluster, by its form, its namespace and its name. A composite resource that a person creates
+/// counts as a claim of the form [`Form::Namespaced`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claim {
+    pub form: Form,
+    /// Namespace of the claim. For a cluster-scoped environment, the namespace of its managed resources.
     pub namespace: String,
     pub name: String,
 }
@@ -47,16 +51,31 @@ pub enum Leaves {
 }
 
 impl Claim {
-    /// Claim to which a composite belongs, by the labels that Crossplane sets on the composite, or else by
-    /// `spec.claimRef`. A composite without a claim counts as its own claim.
-    pub fn of_composite(composite: &Value) -> Self {
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { form: Form::Claim, namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The same claim in the given form.
+    #[must_use]
+    pub fn in_form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    /// Claim to which a composite belongs. In the form of claims it follows from the labels that Crossplane sets on the
+    /// composite, or else from `spec.claimRef`; a composite without a claim counts as its own claim. In the other form,
+    /// nobody but the composite itself is the claim.
+    pub fn of_composite(form: Form, composite: &Value) -> Self {
         let text = |pointer: &str| composite.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty());
         let of_claim = |name: &str| {
             text(&format!("/metadata/labels/crossplane.io~1claim-{name}"))
                 .or_else(|| text(&format!("/spec/claimRef/{name}")))
         };
+        if form == Form::Namespaced {
+            let own = |pointer: &str| text(pointer).unwrap_or_default();
+            return Self::new(own("/metadata/namespace"), own("/metadata/name")).in_form(form);
+        }
         let name = of_claim("name").or_else(|| text("/metadata/name")).unwrap_or_default();
-        Self { namespace: of_claim("namespace").unwrap_or_default().to_owned(), name: name.to_owned() }
+        Self::new(of_claim("namespace").unwrap_or_default(), name)
     }
 }
 

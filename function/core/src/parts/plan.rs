@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::kinds::cluster_api::VCluster;
 use crate::kinds::helm::Release;
 use crate::kinds::kubernetes::MANIFEST;
-use crate::kinds::{Spec as _, knative};
+use crate::kinds::{Form, Spec as _, Twofold as _, knative};
 use crate::parts::owner::label;
 
 /// Crossplane's annotation for a paused managed resource, which its provider neither changes nor deletes.
@@ -142,6 +142,8 @@ pub struct Name<'a> {
     pub key: &'a str,
     pub api_version: &'a str,
     pub kind: &'a str,
+    /// Namespace of the object; none for a cluster-scoped one.
+    pub namespace: Option<&'a str>,
     pub name: &'a str,
 }
 
@@ -150,7 +152,8 @@ impl<'a> Name<'a> {
     /// the API server.
     pub fn of(key: &'a str, manifest: &'a Value) -> Option<Self> {
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str);
-        Some(Self { key, api_version: text("/apiVersion")?, kind: text("/kind")?, name: text("/metadata/name")? })
+        let (api_version, kind, name) = (text("/apiVersion")?, text("/kind")?, text("/metadata/name")?);
+        Some(Self { key, api_version, kind, namespace: text("/metadata/namespace"), name })
     }
 }
 
@@ -226,7 +229,7 @@ impl Resource {
         match (text("kind"), text("apiVersion")) {
             ("Deployment" | "StatefulSet", _) => manifest.pointer("/spec/template").map(Pods::Replaced),
             ("Service", knative::Service::API_VERSION) => manifest.pointer("/spec/template").map(Pods::TakenOver),
-            (Release::KIND, Release::API_VERSION) => manifest.pointer("/spec/forProvider").map(Pods::Others),
+            (kind, version) if is_release(version, kind) => manifest.pointer("/spec/forProvider").map(Pods::Others),
             (knative::KnativeServing::KIND | VCluster::KIND, _) => manifest.get("spec").map(Pods::Others),
             _ => None,
         }
@@ -247,6 +250,11 @@ impl Resource {
             None => &self.composed,
         }
     }
+}
+
+/// Whether a kind is that of provider-helm's Releases, in one of its two forms.
+fn is_release(api_version: &str, kind: &str) -> bool {
+    Form::BOTH.iter().any(|form| Release::kind_in(*form) == (api_version, kind))
 }
 
 /// Field of a manifest from which pods are made. Each variant stands for one way in which a change of the field

@@ -37,6 +37,9 @@ fn fullest(schema: &Value) -> Value {
         return option.clone();
     }
     match text(schema, "type") {
+        Some("object") if schema.get("additionalProperties").is_some() => {
+            json!({"x1": fullest(&schema["additionalProperties"])})
+        }
         Some("object") => {
             let mut fields = Map::new();
             for (name, property) in properties(schema).into_iter().flatten() {
@@ -92,6 +95,7 @@ const KNOWN: &[&str] = &[
     "items",
     "maxItems",
     "maxLength",
+    "maxProperties",
     "maximum",
     "minItems",
     "minLength",

@@ -200,6 +200,7 @@ const ORDER: &[&str] = &[
     "pattern",
     "minItems",
     "maxItems",
+    "maxProperties",
     "required",
 ];
 

@@ -26,6 +26,13 @@ pub const STORAGE_CLASS_OF_OBJECT: Rule = Rule::same(
     "cannot change while volumes exist, because a volume keeps its class: set it back, and give new environments PlatformSettings of their own that name the new class",
 );
 
+/// Rule that the namespace of an environment's managed resources must not change. Crossplane would create each managed
+/// resource a second time in another namespace, and would not delete the first one.
+pub const HOST_NAMESPACE: (&str, Rule) = (
+    "input.host.namespace",
+    Rule::same("cannot change while an environment has its managed resources in the former namespace: set it back"),
+);
+
 /// Settings of the platform team for every claim. Every field has a default.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -58,12 +65,11 @@ pub struct Input {
     pub scheduling: Scheduling,
     /// Settings for the control planes of virtual clusters.
     pub virtual_cluster: VirtualCluster,
-    /// ProviderConfigs for the host cluster, in which Crossplane runs: one of provider-kubernetes and one of
-    /// provider-helm.
+    /// Names in the host cluster, in which Crossplane runs, on which the platform relies: of ProviderConfigs, and of a
+    /// namespace.
     pub host: Host,
     /// Names that no environment and no namespace inside a virtual cluster may have, at most 200, besides `default`,
-    /// `kube-*`, `crossplane-system`, `vela-system` and the name of the host cluster's ProviderConfigs. A `*` at the
-    /// end stands for any ending.
+    /// `kube-*`, `crossplane-system`, `vela-system` and the names in `host`. A `*` at the end stands for any ending.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 200),
@@ -327,18 +333,24 @@ pub struct VirtualCluster {
     pub run_as_non_root: bool,
 }
 
-/// ProviderConfigs for the host cluster, in which Crossplane runs: one of provider-kubernetes and one of provider-helm.
+/// Names in the host cluster, in which Crossplane runs, on which the platform relies.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Host {
-    /// Name of the ProviderConfig for the host cluster, in both provider-kubernetes and provider-helm. Default: `host`.
+    /// Name of the ProviderConfig for the host cluster, in both provider-kubernetes and provider-helm. A
+    /// ClusterProviderConfig of each has the same name, for resources in namespaces. Default: `host`.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DNS_NAME))]
     pub provider_config: String,
+    /// Namespace on the host cluster with the managed resources of each VClusterEnvironment, which is cluster-scoped
+    /// itself. Environments that are claims do not need it. Set it before the first VClusterEnvironment: an existing
+    /// one refuses a change. Default: `realtime-platform`.
+    #[schemars(length(min = 1, max = 63), regex(pattern = form::DNS_LABEL))]
+    pub namespace: String,
 }
 
 impl Default for Host {
     fn default() -> Self {
-        Self { provider_config: "host".to_owned() }
+        Self { provider_config: "host".to_owned(), namespace: "realtime-platform".to_owned() }
     }
 }
 

@@ -40,6 +40,8 @@ const RESERVED: &[&str] = &["default", "kube-*", "crossplane-system", "vela-syst
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub host_provider_config: String,
+    /// Namespace of the managed resources of cluster-scoped environments.
+    pub host_namespace: String,
     pub secret_store: String,
     /// Patterns for the entries of the platform team's secret store that claims may name.
     pub allowed_keys: Vec<String>,
@@ -157,7 +159,7 @@ impl Settings {
 
     fn of(input: Input, images: BTreeMap<String, ImageReference>, archive_servers: Servers) -> Self {
         let mut reserved: Vec<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
-        reserved.push(input.host.provider_config.clone());
+        reserved.extend([input.host.provider_config.clone(), input.host.namespace.clone()]);
         reserved.extend(input.reserved_names);
         Self {
             images,
@@ -165,6 +167,7 @@ impl Settings {
             tolerations: input.scheduling.tolerations.into_iter().map(toleration).collect(),
             node_selector: input.scheduling.node_selector,
             host_provider_config: input.host.provider_config,
+            host_namespace: input.host.namespace,
             secret_store: input.secret_store.name,
             allowed_keys: input.secret_store.allowed_keys,
             limits: Limits::of(&input.limits),

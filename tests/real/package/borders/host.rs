@@ -34,10 +34,13 @@ impl Host {
         for namespace in [FOREIGN, OURS, MISLABELLED] {
             objects.extend(contents(namespace));
         }
-        define(&host.0, objects.iter().chain([&provider_config("host", &[])]));
+        let configs = [provider_config, helm_cluster_provider_config, kubernetes_cluster_provider_config]
+            .map(|made| made("host", &[]));
+        define(&host.0, objects.iter().chain(&configs));
         objects.splice(0..0, [namespace(FOREIGN, &[]), environment(OURS)]);
         objects.insert(0, namespace(MISLABELLED, &[(ENVIRONMENT, OURS), (CLAIM_NAMESPACE, "team")]));
-        objects.extend([provider_config("host", &[]), namespace("crossplane-system", &[])]);
+        objects.extend(configs);
+        objects.push(namespace("crossplane-system", &[]));
         objects.extend(documents(&read("package/install/providers/rights.yaml")));
         objects.extend(given_to_every_provider());
         objects.extend(documents(&read("package/install/providers/borders.yaml")));
@@ -135,12 +138,25 @@ pub fn provider_config(name: &str, labels: &[(&str, &str)]) -> Value {
     config
 }
 
+pub fn helm_cluster_provider_config(name: &str, labels: &[(&str, &str)]) -> Value {
+    let mut config = provider_config(name, labels);
+    config["apiVersion"] = json!("helm.m.crossplane.io/v1beta1");
+    config["kind"] = json!("ClusterProviderConfig");
+    config
+}
+
+pub fn kubernetes_cluster_provider_config(name: &str, labels: &[(&str, &str)]) -> Value {
+    let mut config = helm_cluster_provider_config(name, labels);
+    config["apiVersion"] = json!("kubernetes.m.crossplane.io/v1alpha1");
+    config
+}
+
 /// Rights that Crossplane's RBAC manager gives every provider, for both providers.
 fn given_to_every_provider() -> Vec<Value> {
     let rule = json!({
         "apiGroups": ["", "coordination.k8s.io"], "resources": ["secrets", "configmaps", "events", "leases"], "verbs": ["*"],
     });
-    let own = json!({"apiGroups": ["helm.crossplane.io"], "resources": ["*"], "verbs": ["*"]});
+    let own = json!({"apiGroups": ["helm.crossplane.io", "helm.m.crossplane.io"], "resources": ["*"], "verbs": ["*"]});
     vec![
         cluster_role("every-provider", &[rule]),
         binding("every-provider", "every-provider", &["provider-kubernetes", "provider-helm"]),

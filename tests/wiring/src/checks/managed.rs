@@ -268,6 +268,9 @@ fn offered(composed_claim: &ComposedClaim) -> BTreeMap<String, String> {
     if !admitted.contains(&composed_claim.claim.namespace.as_str()) {
         admitted.insert(0, &composed_claim.claim.namespace);
     }
+    let forms = composed_claim.spec.entries("/tenantForms");
+    let forms = forms.map(|(namespace, form)| format!("{namespace}={}", form.as_str().unwrap_or_default()));
+    let forms: Vec<String> = forms.collect();
     let state = |on: bool| if on { "pending" } else { "off" }.to_owned();
     [
         ("environment", state(true)),
@@ -280,9 +283,11 @@ fn offered(composed_claim: &ComposedClaim) -> BTreeMap<String, String> {
         ("claim-namespaces", admitted.join(",")),
         ("tenants", tenants(composed_claim, &namespaces)),
         ("shared-secrets", composed_claim.spec.texts("/sharedSecrets").collect::<Vec<_>>().join(",")),
+        ("tenant-forms", forms.join(",")),
+        ("other-form", if forms.is_empty() { String::new() } else { state(true) }),
     ]
     .into_iter()
-    .filter(|(name, offer)| *name != "shared-secrets" || !offer.is_empty())
+    .filter(|(name, offer)| !["shared-secrets", "tenant-forms", "other-form"].contains(name) || !offer.is_empty())
     .map(|(name, offer)| (label(&format!("offers-{name}")), offer))
     .collect()
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use realtime_platform_core::claims::between::offer::{
     Admission, Consumer, ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY, OFFERED,
 };
+use realtime_platform_core::kinds::Form;
 use realtime_platform_core::life::adoption::HOST_NAMES;
 use realtime_platform_core::parts::part::LOCK;
 use realtime_platform_core::parts::plan::{Place, Resource};
@@ -21,7 +22,13 @@ pub fn check(world: &World) -> Vec<Finding> {
 
 /// Components that the environment offers to a claim once the environment is complete.
 fn offered(world: &World, composed_claim: &ComposedClaim) -> BTreeSet<&'static str> {
+    let chosen = world.platform.claims.iter().find_map(|environment| {
+        let namespace = composed_claim.spec.text("/namespace");
+        environment.spec.at(&format!("/tenantForms/{namespace}")).as_str()
+    });
     let consumer = Consumer {
+        // What an environment chooses is what its tenants are.
+        form: if chosen == Some("Namespaced") { Form::Namespaced } else { Form::Claim },
         environment: world.platform.environment.clone(),
         namespace: composed_claim.spec.text("/namespace").to_owned(),
         claim_namespace: composed_claim.claim.namespace.clone(),

@@ -209,8 +209,13 @@ fn roles(world: &World) -> Vec<Finding> {
 /// Every ProviderConfig names an existing Secret and key.
 fn provider_configs(world: &World) -> Vec<Finding> {
     let mut found = Vec::new();
-    for group in ["kubernetes.crossplane.io", "helm.crossplane.io"] {
-        for config in world.of_kind(group, "ProviderConfig") {
+    for (group, kind) in [
+        ("kubernetes.crossplane.io", "ProviderConfig"),
+        ("helm.crossplane.io", "ProviderConfig"),
+        ("kubernetes.m.crossplane.io", "ClusterProviderConfig"),
+        ("helm.m.crossplane.io", "ClusterProviderConfig"),
+    ] {
+        for config in world.of_kind(group, kind) {
             let credentials = config.manifest.at("/spec/credentials");
             let reference = credentials.at("/secretRef");
             let keys = world.secrets.find(config.place, reference.text("/namespace"), reference.text("/name"));

@@ -108,7 +108,7 @@ mod tests {
         ];
         let mut known = 0;
         for (kind, spec) in specs {
-            let claim = Claim { namespace: "team".to_owned(), name: "claim".to_owned() };
+            let claim = Claim::new("team", "claim");
             let plan = kind.compose(spec, claim, &Settings::default()).unwrap().plan;
             let replaced = |resource: &&Resource| matches!(resource.pods(), Some(Pods::Replaced(_)));
             for resource in plan.resources.iter().filter(replaced) {

@@ -110,11 +110,11 @@ impl<'a> Facts<'a> {
                 let manifest = resource.manifest();
                 let at = At { part: index, cluster: part.cluster, namespace: text(manifest, "/metadata/namespace") };
                 match (group(manifest), text(manifest, "/kind")) {
-                    ("helm.crossplane.io", "Release") => facts.release(&at, part, manifest),
+                    ("helm.crossplane.io" | "helm.m.crossplane.io", "Release") => facts.release(&at, part, manifest),
                     ("external-secrets.io", kind) => facts.external_secret(&at, parts, kind, manifest),
                     ("rbac.authorization.k8s.io", "Role") => facts.role(&at, manifest),
                     ("infrastructure.cluster.x-k8s.io", "VCluster") => facts.kubeconfig(&at, part),
-                    (_, "ProviderConfig") => {
+                    (_, "ProviderConfig" | "ClusterProviderConfig") => {
                         let (namespace, name) = (
                             text(manifest, "/spec/credentials/secretRef/namespace"),
                             text(manifest, "/spec/credentials/secretRef/name"),

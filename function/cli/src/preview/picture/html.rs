@@ -91,7 +91,7 @@ fn section(out: &mut String, picture: &Picture, index: usize, part: &Part, arrow
         escape(&part.title())
     );
     entry(out, "Part", &format!("<code>{}</code>", escape(part.name)));
-    let of = format!("{} {}", part.shown.asked.kind.claim, claim.name);
+    let of = format!("{} {}", part.shown.asked.kind_name(), claim.name);
     entry(out, "Of", &escape(&of));
     let namespace = part.namespace.as_ref().map(|name| format!(", namespace {name}")).unwrap_or_default();
     entry(out, "In", &escape(&format!("{}{namespace}", part.cluster)));

@@ -164,6 +164,7 @@ mod tests {
             environment: "lab".to_owned(),
             namespace: "n".to_owned(),
             claim_namespace: "team".to_owned(),
+            form: crate::kinds::Form::Claim,
             opt_outs: &[],
         }
     }

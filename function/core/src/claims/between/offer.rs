@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::kinds::Form;
 use crate::parts::owner::label;
 use crate::parts::plan::Announcement;
 
@@ -38,6 +39,16 @@ const ENVIRONMENT_DOMAIN: &str = "domain";
 /// by commas; `*` admits all.
 const CLAIM_NAMESPACES: &str = "claim-namespaces";
 
+/// Annotation of an environment's offer with the environment's own form, which its tenants have unless the next
+/// annotation says otherwise. Absent: claims.
+const FORM: &str = "form";
+/// Annotation of an environment's offer that lists forms of namespaces inside the virtual cluster, as
+/// `namespace=Form`, separated by commas: those for which the environment's author has chosen one.
+pub const TENANT_FORMS: &str = "tenant-forms";
+/// Entry of an environment's offer that is ready once tenants of the form that is not the environment's own reach the
+/// virtual cluster. Only an environment with tenants of chosen forms has it.
+pub const OTHER_FORM: &str = "other-form";
+
 const OFF: &str = "off";
 const PENDING: &str = "pending";
 const READY: &str = "ready";
@@ -62,6 +73,10 @@ pub struct Offer {
     pub claim_namespaces: Vec<String>,
     pub tenants: Vec<Tenancy>,
     pub shared_secrets: Vec<String>,
+    /// Form of the environment itself.
+    pub form: Form,
+    /// Forms that the environment's author has chosen for namespaces inside the virtual cluster.
+    pub tenant_forms: BTreeMap<String, Form>,
 }
 
 /// Tenancy of a namespace inside an environment's virtual cluster: the namespace is for claims of one namespace in the
@@ -91,7 +106,16 @@ impl Offer {
         ];
         // Only an environment that shares Secrets has the annotation for shared Secrets. Most environments share none.
         let shared = (!self.shared_secrets.is_empty()).then(|| (SHARED_SECRETS, self.shared_secrets.join(",")));
-        states.chain(places).chain(shared).map(|(name, value)| (annotation(name), value)).collect()
+        let form = (self.form != Form::default()).then(|| (FORM, self.form.name().to_owned()));
+        let entries = self.tenant_forms.iter().map(|(namespace, form)| format!("{namespace}={}", form.name()));
+        let forms = (!self.tenant_forms.is_empty()).then(|| (TENANT_FORMS, entries.collect::<Vec<_>>().join(",")));
+        states
+            .chain(places)
+            .chain(shared)
+            .chain(form)
+            .chain(forms)
+            .map(|(name, value)| (annotation(name), value))
+            .collect()
     }
 
     /// Announcements in an environment's plan: each one sets the annotation for one entry of the offer to `ready` once
@@ -120,6 +144,7 @@ pub struct Consumer {
     pub environment: String,
     pub namespace: String,
     pub claim_namespace: String,
+    pub form: Form,
     /// Entries of the environment's offer that the system or broker can do without, each with the field that switches
     /// off the need for it, such as `spec.expose: false`.
     pub opt_outs: &'static [(&'static str, &'static str)],
@@ -150,6 +175,8 @@ pub enum Admission {
     /// The namespace in the virtual cluster that the system or broker names is for claims of another namespace in the
     /// host cluster, `claim_namespace`.
     OfOthers { claim_namespace: String },
+    /// The namespace in the virtual cluster that the system or broker names is for tenants of the other form.
+    OtherForm,
     /// The system or broker is admitted. The answer includes the state of each entry of the environment's offer.
     Open(BTreeMap<&'static str, State>),
 }
@@ -171,6 +198,8 @@ impl Admission {
             Self::NoNamespace
         } else if published.tenant(&consumer.namespace) != consumer.claim_namespace {
             Self::OfOthers { claim_namespace: published.tenant(&consumer.namespace).to_owned() }
+        } else if published.form(&consumer.namespace) != consumer.form {
+            Self::OtherForm
         } else {
             let state = |name: &str| match offer(name) {
                 OFF => State::Off,
@@ -179,7 +208,11 @@ impl Admission {
                 // unknown value in an annotation of the offer counts as pending.
                 _ => State::Pending,
             };
-            Self::Open(OFFERED.map(|name| (name, state(name))).into())
+            let mut states = BTreeMap::from(OFFERED.map(|name| (name, state(name))));
+            if consumer.form != published.own_form() && state(OTHER_FORM) != State::Ready {
+                states.insert(ENVIRONMENT, State::Pending);
+            }
+            Self::Open(states)
         }
     }
 
@@ -207,7 +240,7 @@ impl Admission {
     /// Whether the environment's answer to the system or broker is a refusal. An environment that does not exist, or
     /// that is being deleted, does not count as a refusal.
     pub fn refuses(&self) -> bool {
-        matches!(self, Self::Foreign | Self::Refused | Self::NoNamespace | Self::OfOthers { .. })
+        matches!(self, Self::Foreign | Self::Refused | Self::NoNamespace | Self::OfOthers { .. } | Self::OtherForm)
     }
 
     /// Whether the environment admits the system or broker that asks to use it.
@@ -235,6 +268,9 @@ impl Admission {
                 let entries = states.iter().filter(|(name, _)| waited_for.contains(*name));
                 return entries.filter_map(|(name, state)| reason_missing(consumer, name, *state)).collect();
             }
+            Self::Missing if consumer.form == Form::Namespaced => format!(
+                "there is no environment {environment}: create a VClusterEnvironment with spec.name {environment}, or name another in spec.environment"
+            ),
             Self::Missing => format!(
                 "there is no environment {environment}: create a VClusterEnvironmentClaim with spec.name {environment}, or name another in spec.environment"
             ),
@@ -253,8 +289,30 @@ impl Admission {
             Self::OfOthers { claim_namespace: theirs } => format!(
                 "the namespace {namespace} of environment {environment} is for claims of namespace {theirs}, not of {claim_namespace}: its owner can add another one for {claim_namespace}, in spec.namespaces and spec.tenants"
             ),
+            Self::OtherForm => {
+                let (theirs, own) = (called(consumer.form.other()), called(consumer.form));
+                format!(
+                    "the namespace {namespace} of environment {environment} is for {theirs}, not for {own}: its owner can add another one for {own}, or, once nothing of the other form is in it, set spec.tenantForms.{namespace} to {}",
+                    consumer.form.name()
+                )
+            }
         }]
     }
+}
+
+/// Tenants of one form, for messages.
+fn called(form: Form) -> &'static str {
+    match form {
+        Form::Claim => "RealtimeSystemClaims and IotBrokerClaims",
+        Form::Namespaced => "RealtimeSystems and IotBrokers",
+    }
+}
+
+/// Whether the owner of the environment has chosen a form for the namespace that a system or broker names, and can
+/// choose the other form later. Then the namespace may still belong to a tenant of the other form.
+pub fn has_both_forms(consumer: &Consumer, provider_config: Option<&Value>) -> bool {
+    let published = provider_config.and_then(|found| Published::of(consumer, found));
+    published.is_some_and(|published| published.chosen_form(&consumer.namespace).is_some())
 }
 
 /// ProviderConfig with the offer of an environment. One of its labels has the environment's name.
@@ -280,12 +338,32 @@ impl<'a> Published<'a> {
         self.entry("labels", &label("claim-namespace"))
     }
 
+    /// Form of the environment itself.
+    fn own_form(&self) -> Form {
+        form(self.annotation(FORM)).unwrap_or_default()
+    }
+
+    /// Form that the owner of the environment has chosen for a namespace of the virtual cluster.
+    fn chosen_form(&self, namespace: &str) -> Option<Form> {
+        let mut entries = self.annotation(TENANT_FORMS).split(',').filter_map(|entry| entry.split_once('='));
+        entries.find(|(inside, _)| *inside == namespace).and_then(|(_, name)| form(name))
+    }
+
+    /// Form of the tenants of a namespace of the virtual cluster. Default: the environment's own form.
+    fn form(&self, namespace: &str) -> Form {
+        self.chosen_form(namespace).unwrap_or_else(|| self.own_form())
+    }
+
     /// Namespace in the host cluster whose claims may use the given namespace of the virtual cluster. Default: the
     /// namespace in the host cluster that owns the environment.
     fn tenant(&self, namespace: &str) -> &'a str {
         let mut tenants = self.annotation(TENANTS).split(',').filter_map(|tenancy| tenancy.split_once('='));
         tenants.find(|(inside, _)| *inside == namespace).map_or(self.owner(), |(_, claim_namespace)| claim_namespace)
     }
+}
+
+fn form(name: &str) -> Option<Form> {
+    Form::BOTH.into_iter().find(|form| form.name() == name)
 }
 
 /// Namespace in the host cluster that owns an environment, and the Secrets there which the environment shares with
@@ -332,111 +410,4 @@ fn reason_missing(consumer: &Consumer, offered: &str, state: State) -> Option<St
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn consumer() -> Consumer {
-        Consumer {
-            environment: "e".to_owned(),
-            namespace: "n".to_owned(),
-            claim_namespace: "team".to_owned(),
-            opt_outs: &[(OBSERVABILITY, "spec.monitoring: false")],
-        }
-    }
-
-    /// ProviderConfig of an environment that offers all but observability and TLS, with these parts ready.
-    fn provider_config(claim_namespaces: &[&str], namespaces: &[&str], ready: &[&str]) -> Value {
-        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let offered = |name, parts| Offered { name, parts };
-        let offer = Offer {
-            offered: vec![
-                offered(ENVIRONMENT, &["cluster", "inside"]),
-                offered(ISTIO, &["istiod", "gateway"]),
-                offered(KNATIVE_SERVING, &["serving"]),
-                offered(OBSERVABILITY, &[]),
-                offered(TLS, &[]),
-            ],
-            namespaces: owned(namespaces),
-            domain: "e.local".to_owned(),
-            claim_namespaces: owned(claim_namespaces),
-            tenants: vec![Tenancy { namespace: "n".to_owned(), claim_namespace: "team".to_owned() }],
-            shared_secrets: Vec::new(),
-        };
-        let mut annotations = offer.annotations();
-        for announcement in offer.announcements() {
-            if announcement.parts.iter().all(|part| ready.contains(part)) {
-                annotations.insert(announcement.annotation, announcement.once_ready.to_owned());
-            }
-        }
-        json!({"metadata": {"labels": {label("environment"): "e"}, "annotations": annotations}})
-    }
-
-    const ALL: [&str; 5] = ["cluster", "inside", "istiod", "gateway", "serving"];
-
-    #[test]
-    fn a_guest_who_is_admitted_may_count_on_what_is_ready() {
-        for admitted in [["team"], ["*"]] {
-            let admission = Admission::of(&consumer(), Some(&provider_config(&admitted, &["m", "n"], &ALL)));
-            assert_eq!(admission.offered(), BTreeSet::from([ENVIRONMENT, ISTIO, KNATIVE_SERVING]));
-            assert_eq!(admission.reason(&consumer(), &BTreeSet::from([ENVIRONMENT, ISTIO])), None);
-        }
-    }
-
-    #[test]
-    fn what_is_pending_or_off_is_told_to_whom_it_concerns() {
-        let published = provider_config(&["team"], &["n"], &["cluster", "inside", "istiod"]);
-        let admission = Admission::of(&consumer(), Some(&published));
-        assert_eq!(admission.offered(), BTreeSet::from([ENVIRONMENT]));
-        let reason = |waited_for: &[&'static str]| admission.reason(&consumer(), &waited_for.iter().copied().collect());
-        assert_eq!(reason(&[]), None);
-        assert_eq!(reason(&[ENVIRONMENT, "kafka"]), None);
-        assert_eq!(reason(&[ISTIO]).as_deref(), Some("Istio of the environment e is not ready yet"));
-        assert_eq!(
-            reason(&[OBSERVABILITY, KNATIVE_SERVING]).as_deref(),
-            Some(
-                "Knative Serving of the environment e is not ready yet; the environment e has no observability: switch on \
-                 spec.components.observability of its VClusterEnvironmentClaim, or set spec.monitoring: false here"
-            )
-        );
-        let in_the_end = admission.clone().in_the_end();
-        assert_eq!(in_the_end.offered(), BTreeSet::from([ENVIRONMENT, ISTIO, KNATIVE_SERVING]));
-    }
-
-    #[test]
-    fn an_environment_without_its_namespaces_is_not_ready() {
-        let published = provider_config(&["team"], &["n"], &["cluster", "istiod", "gateway"]);
-        let admission = Admission::of(&consumer(), Some(&published));
-        assert!(!admission.offered().contains(ENVIRONMENT));
-        let reason = admission.reason(&consumer(), &BTreeSet::from([ENVIRONMENT])).unwrap();
-        assert_eq!(reason, "the environment e is not ready yet: its virtual cluster is being set up");
-    }
-
-    #[test]
-    fn whoever_is_not_received_is_told_why_and_offered_nothing() {
-        let mut leaving = provider_config(&["team"], &["n"], &ALL);
-        leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        let mut foreign = provider_config(&["team"], &["n"], &ALL);
-        foreign["metadata"]["labels"] = json!({});
-        let mut others = provider_config(&["team"], &["n"], &ALL);
-        others["metadata"]["annotations"][annotation(TENANTS)] = json!("m=team,n=other,nn=team");
-        // A namespace without an entry is for claims of the owner's namespace.
-        let mut unsaid = provider_config(&["team"], &["n"], &ALL);
-        unsaid["metadata"]["annotations"][annotation(TENANTS)] = json!("m=team");
-        unsaid["metadata"]["labels"][label("claim-namespace")] = json!("owner");
-        for (provider_config, expected) in [
-            (None, Admission::Missing),
-            (Some(foreign), Admission::Foreign),
-            (Some(leaving), Admission::Leaving),
-            (Some(provider_config(&["other"], &["n"], &ALL)), Admission::Refused),
-            (Some(provider_config(&["team"], &["m"], &ALL)), Admission::NoNamespace),
-            (Some(others), Admission::OfOthers { claim_namespace: "other".to_owned() }),
-            (Some(unsaid), Admission::OfOthers { claim_namespace: "owner".to_owned() }),
-        ] {
-            let admission = Admission::of(&consumer(), provider_config.as_ref());
-            assert_eq!(admission, expected);
-            assert!(admission.offered().is_empty());
-            assert!(admission.reason(&consumer(), &BTreeSet::new()).is_some());
-        }
-    }
-}
+mod tests;

@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 
 use crate::claims::between::changes;
 use crate::claims::between::network::gateway;
-use crate::claims::between::offer::{Consumer, ENVIRONMENT};
+use crate::claims::between::offer::{Consumer, ENVIRONMENT, Tenancy};
 use crate::claims::between::secret::Pusher;
 use crate::claims::between::tenancy::{DeletionPolicy, TenancyRequest};
-use crate::kinds::kubernetes::MANIFEST;
+use crate::kinds::kubernetes::{MANIFEST, Object};
+use crate::kinds::{Form, Twofold as _};
 use crate::life::immutable::Immutable;
-use crate::life::ownership::LockTarget;
+use crate::life::ownership::{LockTarget, OtherLock};
 use crate::parts::owner::{Claim, Leaves, Owner};
 use crate::parts::part::Part;
 use crate::parts::plan::{Ready, Resource};
@@ -22,6 +23,28 @@ use crate::parts::workload::config_map;
 use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
+
+/// Role of a real-time system in its namespace.
+pub const REALTIME: &str = "realtime";
+/// Role of a broker in its namespace.
+pub const BROKER: &str = "broker";
+
+/// Lock, in the given form, of the system or broker with this role in a namespace inside an environment.
+pub fn lock_of(form: Form, environment: &str, tenancy: &Tenancy, role: &str) -> OtherLock {
+    lock_in(form, &tenancy.claim_namespace, lock_name(environment, tenancy, role))
+}
+
+fn lock_in(form: Form, claim_namespace: &str, name: String) -> OtherLock {
+    let (api_version, kind) = Object::<()>::kind_in(form);
+    let namespace = (form == Form::Namespaced).then(|| claim_namespace.to_owned());
+    OtherLock { api_version, kind, namespace, name }
+}
+
+/// Name of a lock, the same in both forms.
+fn lock_name(environment: &str, tenancy: &Tenancy, role: &str) -> String {
+    let place = [environment, &tenancy.namespace, role, &tenancy.claim_namespace];
+    place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(".")
+}
 
 /// Tenant of an environment: a system or broker in a namespace of the virtual cluster, with the names of its objects.
 #[derive(Clone, Debug)]
@@ -34,8 +57,7 @@ pub struct Tenant {
     pub expose: bool,
     /// Groups of people who may see the namespace of the system or broker inside the virtual cluster.
     pub viewer_groups: Groups,
-    /// Role of the tenant in its namespace: `realtime` for a real-time system, `broker` for a broker. A namespace can
-    /// have one tenant of each role.
+    /// Role of the tenant in its namespace: [`REALTIME`] or [`BROKER`]. A namespace can have one tenant of each role.
     pub role: &'static str,
 }
 
@@ -118,9 +140,13 @@ impl Tenant {
         // the claim's namespace is one of these names, a claim that the environment does not admit cannot take the lock
         // of a claim that the environment admits. An API server accepts names of 253 characters; the longest name of a
         // lock has 165.
-        let place = [self.owner.environment.as_str(), &self.namespace, self.role, &self.owner.claim.namespace];
-        lock.rename(&place.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("."));
+        lock.rename(&lock_name(&self.owner.environment, &self.tenancy(), self.role));
         lock
+    }
+
+    /// Tenancy of the namespace that this system or broker needs.
+    fn tenancy(&self) -> Tenancy {
+        Tenancy { namespace: self.namespace.clone(), claim_namespace: self.owner.claim.namespace.clone() }
     }
 
     /// Fields of this system or broker that cannot change: its namespace and its environment, of which the observed
@@ -144,10 +170,13 @@ impl Tenant {
     /// the namespace. `what` is the kind in these messages, such as `an IotBroker`.
     pub fn lock_target(&self, what: &str) -> LockTarget {
         let (namespace, environment) = (self.namespace.clone(), &self.owner.environment);
+        let former = format!("{environment}-{namespace}-{}", self.role);
         LockTarget {
             taken: format!("the namespace {namespace} of environment {environment} already has {what}"),
             field: "spec.namespace",
-            former_lock: Some(format!("{environment}-{namespace}-{}", self.role)),
+            // Only claims ever had locks with such names.
+            former_lock: Some(lock_in(Form::Claim, "", former)),
+            other_form: Some(lock_of(self.owner.claim.form.other(), environment, &self.tenancy(), self.role)),
             name: namespace,
         }
     }
@@ -159,6 +188,7 @@ impl Tenant {
             environment: self.owner.environment.clone(),
             namespace: self.namespace.clone(),
             claim_namespace: self.owner.claim.namespace.clone(),
+            form: self.owner.claim.form,
             opt_outs,
         }
     }

@@ -7,7 +7,7 @@ use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING};
 use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
 use crate::claims::between::part_of::{self, PartOf, TenantClaim};
 use crate::claims::between::people;
-use crate::claims::between::tenant::Tenant;
+use crate::claims::between::tenant::{self, Tenant};
 use crate::claims::checked::Checked;
 use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
@@ -72,7 +72,7 @@ impl Checked for IotBroker {
         let mut faults = Vec::new();
         let hosts: Vec<_> = part_of::hosts::<Self>().collect();
         let tenant =
-            Tenant::check(&mut faults, spec.tenancy(), &hosts, claim, ("iot-broker", "broker"), settings.clone());
+            Tenant::check(&mut faults, spec.tenancy(), &hosts, claim, ("iot-broker", tenant::BROKER), settings.clone());
         host_secrets::check(&mut faults, &tenant.owner.environment, &accounts::on_the_host(&spec), settings);
         check::users(&mut faults, &spec, settings.limits.users);
         check::mappings(&mut faults, &spec.connector_config.mappings);

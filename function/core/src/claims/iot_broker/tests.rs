@@ -14,7 +14,7 @@ use crate::settings::Settings;
 use crate::settings::input::Input;
 
 fn check(spec: &Value) -> Result<IotBroker, Vec<String>> {
-    let claim = Claim { namespace: "default".to_owned(), name: "mqtt".to_owned() };
+    let claim = Claim::new("default", "mqtt");
     let settings = Settings::check(Input::default()).unwrap();
     IotBroker::check(serde_json::from_value(spec.clone()).unwrap(), claim, &settings)
         .map_err(|faults| faults.iter().map(ToString::to_string).collect())

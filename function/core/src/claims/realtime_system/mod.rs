@@ -9,7 +9,7 @@ use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABIL
 use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
 use crate::claims::between::part_of::{self, PartOf, TenantClaim};
 use crate::claims::between::people;
-use crate::claims::between::tenant::Tenant;
+use crate::claims::between::tenant::{self, Tenant};
 use crate::claims::checked::Checked;
 use crate::life::immutable::Immutable;
 use crate::life::ownership::LockTarget;
@@ -103,7 +103,7 @@ impl Checked for RealtimeSystem {
             spec.tenancy(),
             &hosts,
             claim,
-            ("realtime-system", "realtime"),
+            ("realtime-system", tenant::REALTIME),
             settings.clone(),
         );
         if !spec.lenses_config.accept_eula {
@@ -197,7 +197,7 @@ mod tests {
     use crate::settings::Settings;
 
     fn faults(spec: Value) -> Vec<String> {
-        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
+        let claim = Claim::new("team", "lenses");
         let kind = Kind::of_claim("RealtimeSystemClaim").unwrap();
         let composed = kind.compose(spec, claim, &Settings::default());
         composed.err().into_iter().flatten().map(|fault| fault.to_string()).collect()
@@ -253,7 +253,7 @@ mod tests {
         for (field, value) in more.as_object().unwrap() {
             spec[field] = value.clone();
         }
-        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
+        let claim = Claim::new("team", "lenses");
         let composed =
             Kind::of_claim("RealtimeSystemClaim").unwrap().compose(spec, claim, &Settings::read(input).unwrap());
         composed.map(|composed| composed.plan).map_err(|faults| faults.iter().map(ToString::to_string).collect())
@@ -385,7 +385,7 @@ mod tests {
             "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
             "kafkaConfig": {"topics": [{"name": "samples"}]},
         });
-        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
+        let claim = Claim::new("team", "lenses");
         let spec = serde_json::from_value(spec).unwrap();
         let system = RealtimeSystem::check(spec, claim, &Settings::default()).unwrap();
         assert!(system.warnings().iter().any(|warning| warning.starts_with("spec.sqlProcessors[0]: ")));

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::schema::change::Rule;
 
 /// List of all rules by which a change of a `VClusterEnvironmentClaim` is rejected.
-pub const RULES: &[Rule] = &[NAME, PROVISIONER, COMPONENT, NAMESPACES, TENANTS, RETAIN];
+pub const RULES: &[Rule] = &[NAME, PROVISIONER, COMPONENT, NAMESPACES, TENANTS, TENANT_FORMS, RETAIN];
 
 pub const NAME: Rule = Rule::same(
     "cannot be changed after creation: create another claim for an environment of that name, and delete this one once no system or broker uses it",
@@ -54,6 +54,20 @@ pub const TENANTS: Rule = Rule::new(
     "cannot give a namespace to other claims after creation, because its present claims have resources in it: leave its entry as it is, and give the other claims a new namespace",
 )
 .at(".tenants");
+
+/// Rule for changes of the forms that an environment chooses for the tenants of its namespaces: an entry may get another
+/// value, but none may be removed. While there is an entry, a tenant of one form looks whether one of the other form is
+/// still in the namespace.
+pub const TENANT_FORMS: Rule = Rule::new(
+    "!has(oldSelf.tenantForms) || oldSelf.tenantForms.all(name, has(self.tenantForms) && name in self.tenantForms)",
+    |old, new| {
+        let names = |spec: &Value| spec.get("tenantForms").and_then(Value::as_object).cloned().unwrap_or_default();
+        let now = names(new);
+        names(old).keys().all(|name| now.contains_key(name))
+    },
+    "cannot lose an entry after creation, only change it: give the namespace the form that it shall have",
+)
+.at(".tenantForms");
 
 fn namespaces(spec: &Value) -> Vec<&Value> {
     let named = spec.get("namespaces").and_then(Value::as_array).filter(|names| !names.is_empty());

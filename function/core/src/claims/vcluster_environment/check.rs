@@ -55,6 +55,19 @@ pub fn tenants(faults: &mut Vec<Fault>, spec: &Spec, namespaces: &[String], clai
     namespaces.iter().map(tenancy).collect()
 }
 
+/// Checks that each entry of `spec.tenantForms` is for a namespace inside the environment's virtual cluster.
+pub fn tenant_forms(faults: &mut Vec<Fault>, spec: &Spec, namespaces: &[String]) {
+    for name in spec.tenant_forms.keys().filter(|name| !namespaces.contains(name)) {
+        faults.push(Fault::new(
+            "spec.tenantForms",
+            format!(
+                "must not name {name:?}: it is for namespaces of the environment, which are {}; add it to spec.namespaces as well",
+                namespaces.join(", ")
+            ),
+        ));
+    }
+}
+
 /// Secrets on the host cluster that a `VClusterEnvironmentClaim` names: the certificate of the gateway, and the Secrets
 /// shared with other claims. Each has the path of the claim field that names it, for a message that the claim may not
 /// use the Secret.

@@ -19,6 +19,12 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Whether managed resources of both forms reach the virtual cluster: the owner of the environment has chosen the
+    /// form of a namespace's tenants, and can choose the other form for the namespace later.
+    pub fn serves_both_forms(&self) -> bool {
+        !self.spec.tenant_forms.is_empty()
+    }
+
     /// Part of this environment's plan, with the given name. `namespace` is the namespace of the part's manifests, or
     /// empty for manifests without a namespace.
     pub fn part<'a>(

@@ -3,6 +3,7 @@
 use crate::settings::input::ServiceType;
 use std::collections::BTreeMap;
 
+use crate::kinds::Form;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use crate::schema::form;
 /// An environment: a virtual cluster with the components that its tenants share.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(extend("x-kubernetes-validations" = [changes::NAMESPACES, changes::TENANTS]))]
+#[schemars(extend("x-kubernetes-validations" = [changes::NAMESPACES, changes::TENANTS, changes::TENANT_FORMS]))]
 pub struct Spec {
     /// Name of the environment and of its virtual cluster. It is also the namespace on the host cluster that holds the
     /// virtual cluster, and the value of `environment` in claims of systems and brokers. It cannot change later.
@@ -80,6 +81,14 @@ pub struct Spec {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["namespace"])
     )]
     pub tenants: Vec<Tenant>,
+
+    /// Form of the systems and brokers in namespaces inside the virtual cluster, by the names of these: `Claim` for
+    /// RealtimeSystemClaims and IotBrokerClaims, `Namespaced` for RealtimeSystems and IotBrokers. A namespace without an
+    /// entry is for those of the environment's own form: claims for a VClusterEnvironmentClaim, the others for a
+    /// VClusterEnvironment. An entry can be changed, but not removed. At most 10 entries.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 10))]
+    pub tenant_forms: BTreeMap<String, Form>,
 
     /// Names of Secrets in the environment's namespace on the host cluster that claims in other admitted namespaces may
     /// use, at most 50. A Secret whose name begins with the namespace of such a claim and a dot, such as

@@ -4,10 +4,13 @@
 //! an environment offers in the annotations of its ProviderConfig.
 
 use crate::claims::between::host_secrets;
+use crate::claims::between::offer::Tenancy;
 use crate::claims::between::part_of::PartOf;
+use crate::claims::between::tenant::{BROKER, REALTIME, lock_of};
 use crate::claims::checked::Checked;
+use crate::kinds::Form;
 use crate::life::immutable::Immutable;
-use crate::life::ownership::LockTarget;
+use crate::life::ownership::{LockTarget, OtherLock};
 use crate::parts::owner::{Claim, Leaves, Owner};
 use crate::parts::plan::{Phase, Plan};
 use crate::schema::Column;
@@ -63,6 +66,7 @@ impl Checked for Environment {
         let mut faults = Vec::new();
         let namespaces = check::namespaces(&mut faults, &spec, settings);
         let tenants = check::tenants(&mut faults, &spec, &namespaces, &claim);
+        check::tenant_forms(&mut faults, &spec, &namespaces);
         let domain = check::domain(&mut faults, &spec);
         check::names(&mut faults, &spec, &claim, settings);
         check::components(&mut faults, &spec);
@@ -108,7 +112,18 @@ impl Checked for Environment {
     fn lock_target(&self) -> LockTarget {
         let name = self.spec.name.clone();
         let taken = format!("there is an environment {name} already");
-        LockTarget { taken, field: "spec.name", name, former_lock: None }
+        LockTarget { taken, field: "spec.name", name, former_lock: None, other_form: None }
+    }
+
+    fn inhabitants(&self) -> Vec<OtherLock> {
+        let own = self.owner.claim.form;
+        let locks = |tenancy: &Tenancy| {
+            let is_chosen = self.spec.tenant_forms.contains_key(&tenancy.namespace);
+            let forms = Form::BOTH.into_iter().filter(move |form| is_chosen || *form == own);
+            let roles = |form| [REALTIME, BROKER].map(|role| lock_of(form, &self.spec.name, tenancy, role));
+            forms.flat_map(roles).collect::<Vec<_>>()
+        };
+        if own == Form::Claim { Vec::new() } else { self.tenants.iter().flat_map(locks).collect() }
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -3,6 +3,15 @@
 
 /// Name of the part of an environment's plan with provider-helm's ProviderConfig for the virtual cluster.
 pub const HELM: &str = "helm-provider-config";
+/// Name of the part of an environment's plan with provider-kubernetes' ClusterProviderConfig for the virtual cluster.
+/// Only an environment that is no claim has it: the ProviderConfig of a claim is the lock itself.
+pub const KUBERNETES: &str = "kubernetes-provider-config";
+/// Name of the part of an environment's plan with what tenants of the form that is not the environment's own reach the
+/// virtual cluster by.
+pub const OTHER_FORM: &str = "other-form";
+/// Endings of the keys in that part.
+pub const OF_HELM: &str = "helm";
+pub const OF_KUBERNETES: &str = "kubernetes";
 /// Name of the part of an environment's plan with the environment's namespace on the host cluster.
 pub const HOST_NAMESPACE: &str = "host-namespace";
 pub const PULL_SECRETS: &str = "pull-secrets";

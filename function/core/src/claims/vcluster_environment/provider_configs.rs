@@ -1,11 +1,11 @@
-//! Part of an environment's plan: its two ProviderConfigs, through which Crossplane's providers reach the virtual
-//! cluster.
+//! Part of an environment's plan: its ProviderConfigs, through which Crossplane's providers reach the virtual cluster.
+//! Cluster-scoped managed resources use ProviderConfigs, namespaced ones use ClusterProviderConfigs.
 //!
-//! The ProviderConfig of provider-kubernetes is the environment's lock: Crossplane gives its name to the first claim
-//! for an environment and to no other, and every other resource waits for it. Systems and brokers read this
-//! ProviderConfig, so its annotations also publish what the environment offers. The ProviderConfig of provider-helm is
-//! wrapped in an Object, which can be held. Without the Object it would be a second lock, which another claim than the
-//! holder of the first lock could take.
+//! The ProviderConfig of provider-kubernetes is the environment's lock, in both forms of an environment: Crossplane
+//! gives its name to the first claim for an environment and to no other, and every other resource waits for it. Systems
+//! and brokers read this ProviderConfig, so its annotations also publish what the environment offers. Every other
+//! ProviderConfig is wrapped in an Object, which can be held. Without the Object it would be a second lock, which another
+//! claim than the holder of the first lock could take.
 
 use super::{parts, phase};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -15,22 +15,25 @@ use super::checked::Environment;
 use super::claim::Provisioner;
 use super::protection;
 use crate::claims::between::offer::{
-    ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, Offer, Offered, TENANTS, TLS, Tenancy, annotation,
+    ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, OTHER_FORM, Offer, Offered, TENANT_FORMS, TENANTS,
+    TLS, Tenancy, annotation,
 };
 use crate::claims::between::part_of::PartOf;
 use crate::claims::between::tenant::kubeconfig;
 use crate::kinds::kubernetes::{self, Credentials, SecretKey};
-use crate::kinds::{Spec, helm};
+use crate::kinds::{Form, Twofold, helm};
 use crate::life::adoption::HOST_NAMES;
 use crate::life::immutable::Immutable;
 use crate::parts::part::LOCK;
 use crate::parts::plan::{Ready, Resource};
+use crate::settings::input::HOST_NAMESPACE;
+use serde::Serialize;
 
 pub const PART: PartOf<Environment> = PartOf::new(phase::VIRTUAL_CLUSTER, resources);
 
 fn resources(environment: &Environment) -> Vec<Resource> {
     let part = environment.part(LOCK, "", "", &[]);
-    let metadata = ObjectMeta { name: Some(environment.spec.name.clone()), ..part.managed_metadata() };
+    let metadata = ObjectMeta { name: Some(environment.spec.name.clone()), ..part.cluster_metadata() };
     let credentials = Credentials { source: "Secret", secret_ref: secret(environment) };
     let offer = offer(environment);
     let published = ObjectMeta { annotations: Some(offer.annotations()), ..metadata.clone() };
@@ -38,24 +41,45 @@ fn resources(environment: &Environment) -> Vec<Resource> {
         part.directly("kubernetes", published, kubernetes::ProviderConfig { credentials: credentials.clone() });
     kubernetes.announces = offer.announcements();
     kubernetes.mark(protection::mark(LOCK));
-    vec![kubernetes, helm(environment, metadata, credentials)]
+    let (own, other) = (environment.owner.claim.form, environment.owner.claim.form.other());
+    let of_helm = |form| helm::ProviderConfig { credentials: credentials.clone() }.named_in(form, metadata.clone());
+    let of_kubernetes = || {
+        let config = kubernetes::ProviderConfig { credentials: credentials.clone() };
+        config.named_in(Form::Namespaced, metadata.clone())
+    };
+    let mut resources = vec![kubernetes, wrapped(environment, parts::HELM, "object", &of_helm(own))];
+    if own == Form::Namespaced {
+        resources.push(wrapped(environment, parts::KUBERNETES, "object", &of_kubernetes()));
+    }
+    if environment.serves_both_forms() {
+        resources.push(wrapped(environment, parts::OTHER_FORM, parts::OF_HELM, &of_helm(other)));
+        if other == Form::Namespaced {
+            resources.push(wrapped(environment, parts::OTHER_FORM, parts::OF_KUBERNETES, &of_kubernetes()));
+        }
+    }
+    resources
 }
 
-fn helm(environment: &Environment, metadata: ObjectMeta, credentials: Credentials) -> Resource {
-    let part = environment.part(parts::HELM, "", "", &[LOCK, HOST_NAMES]);
+/// Object with a ProviderConfig, which waits for the lock and for the names on the host.
+fn wrapped(environment: &Environment, part: &'static str, suffix: &str, config: &impl Serialize) -> Resource {
     let mut object =
-        part.on_host("object", &helm::ProviderConfig { credentials }.named(metadata), Ready::Exists).adopting();
-    object.mark(protection::mark(parts::HELM));
+        environment.part(part, "", "", &[LOCK, HOST_NAMES]).on_host(suffix, config, Ready::Exists).adopting();
+    let mark = if part == parts::OTHER_FORM { protection::of_other_form(suffix) } else { part.to_owned() };
+    object.mark(protection::mark(&mark));
     object
 }
 
-/// Rules for the fields of an environment that cannot change: its name, its namespaces and their tenants, which the
-/// name and the annotations of the environment's lock show.
+/// Rules for what of an environment cannot change: its name, its namespaces and their tenants, which the name and the
+/// annotations of the environment's lock show; and the namespace of its managed resources, if it is no claim.
 pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let shown = |name: &str| format!("/metadata/annotations/{}", annotation(name).replace('/', "~1"));
-    let (namespaces, tenants) = (shown(NAMESPACES), shown(TENANTS));
+    let (namespaces, tenants, forms) = (shown(NAMESPACES), shown(TENANTS), shown(TENANT_FORMS));
+    let chosen: Vec<String> = environment.spec.tenant_forms.keys().cloned().collect();
     let tenancies: Vec<String> = environment.tenants.iter().map(Tenancy::to_string).collect();
-    vec![
+    let managed = environment.owner.claim.namespace.as_str();
+    let (field, rule) = HOST_NAMESPACE;
+    let managed = Immutable::same("helm-provider-config-object", "/metadata/namespace", managed, field, rule);
+    let fields = [
         Immutable::same("lock-kubernetes", "/metadata/name", &environment.spec.name, "spec.name", changes::NAME),
         Immutable::names(
             "lock-kubernetes",
@@ -65,7 +89,9 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
             changes::NAMESPACES,
         ),
         Immutable::entries("lock-kubernetes", tenants, tenancies, "spec.tenants", changes::TENANTS),
-    ]
+        Immutable::keys("lock-kubernetes", forms, &chosen, "spec.tenantForms", changes::TENANT_FORMS),
+    ];
+    fields.into_iter().chain((environment.owner.claim.form == Form::Namespaced).then_some(managed)).collect()
 }
 
 /// Secret on the host cluster with the kubeconfig of the virtual cluster's administrator.
@@ -87,9 +113,15 @@ fn offer(environment: &Environment) -> Offer {
     }
     let components = spec.components;
     let offered = |name, on, parts| Offered { name, parts: if on { parts } else { &[] } };
-    Offer {
+    let form = environment.owner.claim.form;
+    let reached: &[&str] = match form {
+        Form::Claim => &[parts::VIRTUAL_CLUSTER, parts::NAMESPACES, parts::HELM],
+        Form::Namespaced => &[parts::VIRTUAL_CLUSTER, parts::NAMESPACES, parts::HELM, parts::KUBERNETES],
+    };
+    let other_form = environment.serves_both_forms().then(|| offered(OTHER_FORM, true, &[parts::OTHER_FORM]));
+    let mut offer = Offer {
         offered: vec![
-            offered(ENVIRONMENT, true, &[parts::VIRTUAL_CLUSTER, parts::NAMESPACES, parts::HELM]),
+            offered(ENVIRONMENT, true, reached),
             offered(
                 ISTIO,
                 components.istio,
@@ -104,5 +136,9 @@ fn offer(environment: &Environment) -> Offer {
         claim_namespaces,
         tenants: environment.tenants.clone(),
         shared_secrets: spec.shared_secrets.clone(),
-    }
+        form,
+        tenant_forms: spec.tenant_forms.clone(),
+    };
+    offer.offered.extend(other_form);
+    offer
 }

@@ -23,7 +23,7 @@ fn settings(input: &Value) -> Settings {
 }
 
 fn check(spec: &Value, input: &Value) -> Result<Environment, Vec<String>> {
-    let claim = Claim { namespace: "default".to_owned(), name: "env".to_owned() };
+    let claim = Claim::new("default", "env");
     Environment::check(serde_json::from_value(spec.clone()).unwrap(), claim, &settings(input))
         .map_err(|faults| faults.iter().map(ToString::to_string).collect())
 }

@@ -10,9 +10,9 @@ use super::checked::Environment;
 use super::claim::Provisioner;
 use super::protection;
 use crate::claims::between::part_of::PartOf;
-use crate::kinds::Spec;
 use crate::kinds::cluster_api::{Cluster, Endpoint, HelmChart, HelmRelease, Reference, VCluster};
 use crate::kinds::kubernetes::MANIFEST;
+use crate::kinds::{Form, Spec};
 use crate::life::immutable::Immutable;
 use crate::parts::cluster::{Installation, yaml};
 use crate::parts::plan::{Outage, Ready, Resource};
@@ -81,10 +81,11 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
 const CLASS: &str = "/controlPlane/statefulSet/persistence/volumeClaim/storageClass";
 
 fn waits_for(environment: &Environment) -> &'static [&'static str] {
-    if environment.owner.settings.pull_secrets.is_empty() {
-        &[parts::HOST_NAMESPACE, parts::HELM]
-    } else {
-        &[parts::HOST_NAMESPACE, parts::HELM, parts::PULL_SECRETS]
+    match (environment.owner.claim.form, environment.owner.settings.pull_secrets.is_empty()) {
+        (Form::Claim, true) => &[parts::HOST_NAMESPACE, parts::HELM],
+        (Form::Claim, false) => &[parts::HOST_NAMESPACE, parts::HELM, parts::PULL_SECRETS],
+        (Form::Namespaced, true) => &[parts::HOST_NAMESPACE, parts::HELM, parts::KUBERNETES],
+        (Form::Namespaced, false) => &[parts::HOST_NAMESPACE, parts::HELM, parts::KUBERNETES, parts::PULL_SECRETS],
     }
 }
 

@@ -77,7 +77,9 @@ pub fn why(subject: &Subject, seen: Seen) -> String {
             let kind = seen.resource.composed.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default();
             let name = seen.observed.and_then(|observed| observed.name.as_deref()).unwrap_or_default();
             let inner = if kind == "Object" { format!(", which is the {title}") } else { String::new() };
-            format!("paused by a person: remove the annotation {PAUSED} of the {kind} {name}{inner}")
+            let namespace = seen.resource.composed.pointer("/metadata/namespace").and_then(Value::as_str);
+            let place = namespace.map(|namespace| format!(" in namespace {namespace}")).unwrap_or_default();
+            format!("paused by a person: remove the annotation {PAUSED} of the {kind} {name}{place}{inner}")
         }
         ResourceState::Waiting if seen.observed.is_none() => "it is not created yet".to_owned(),
         ResourceState::Waiting => {

@@ -40,7 +40,7 @@ fn the_package_manager_installs_everything_from_one_configuration() {
     let mut plane = ControlPlane::start(&crossplane_flags(), &[]);
     plane.apply(&[mirror(&built)]);
     plane.apply(&unverified(installed(&built, "install/function")));
-    let host = |object: &Value| object["kind"] == "ProviderConfig";
+    let host = |object: &Value| object["kind"].as_str().unwrap().ends_with("ProviderConfig");
     let (host, providers): (Vec<_>, Vec<_>) = installed(&built, "install/providers").into_iter().partition(host);
     plane.apply(&providers);
     plane.apply(&[configuration(&built)]);
@@ -49,7 +49,7 @@ fn the_package_manager_installs_everything_from_one_configuration() {
     all(&mut plane, "configurations.pkg", 1, "Healthy");
     all(&mut plane, "functionrevisions.pkg", 1, "RevisionHealthy");
     all(&mut plane, "providerrevisions.pkg", 2, "RevisionHealthy");
-    all(&mut plane, "compositeresourcedefinitions", 4, "Established");
+    all(&mut plane, "compositeresourcedefinitions", 7, "Established");
     composed_by_what_is_installed(&plane);
     let deployments = plane.until("a Deployment of each", |plane| {
         let found = plane.list("deployments");
@@ -70,7 +70,7 @@ fn the_package_manager_installs_everything_from_one_configuration() {
 fn composed_by_what_is_installed(plane: &ControlPlane) {
     let installed = names(&plane.list("functions.pkg"));
     let compositions = plane.list("compositions.apiextensions.crossplane.io");
-    assert_eq!(compositions.len(), 4, "of three claims and of PlatformSettings");
+    assert_eq!(compositions.len(), 7, "of three claims, of three composites in their place and of PlatformSettings");
     for composition in compositions {
         let name = composition["spec"]["pipeline"][0]["functionRef"]["name"].as_str().unwrap();
         assert!(installed.contains(name), "{name} is none of {installed:?}");

@@ -31,8 +31,12 @@ fn there(server: &ApiServer, objects: &[Value]) -> BTreeSet<String> {
 #[test]
 fn what_is_applied_beside_the_packages_is_removed_by_the_pages_commands() {
     let server = ApiServer::start();
-    // The ProviderConfigs for the host are deleted together with the packages that define their kinds.
-    let of_the_packages = |object: &Value| object["kind"] == "ProviderConfig" || object["kind"] == "Configuration";
+    // The file with the ProviderConfigs for the host, and with a namespace, is deleted together with the packages that
+    // define their kinds.
+    let of_the_packages = |object: &Value| {
+        let kinds = ["ProviderConfig", "ClusterProviderConfig", "Namespace", "Configuration"];
+        kinds.iter().any(|kind| object["kind"] == *kind)
+    };
     let objects: Vec<Value> = installed().into_iter().filter(|object| !of_the_packages(object)).collect();
     define(&server, &objects);
     for namespace in ["crossplane-system", "monitoring"] {

@@ -34,9 +34,7 @@ pub fn key(lock: &OtherLock) -> String {
 /// Owner of a lock in an environment, for messages; `None` while no provider has taken up the lock, because its owner
 /// then has nothing in the environment. The environment may not admit such an owner.
 pub fn owner(lock: &Value) -> Option<String> {
-    let finalizers = lock.pointer("/metadata/finalizers").and_then(Value::as_array);
-    finalizers.filter(|finalizers| !finalizers.is_empty())?;
-    ownership::owner(lock)
+    ownership::owner(lock).filter(|_| ownership::is_taken_up(lock))
 }
 
 /// Guard of an environment, as a composed resource; `None` for an environment without inhabitants.

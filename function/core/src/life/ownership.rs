@@ -113,10 +113,13 @@ pub fn ownership(
         held(Name { name, ..lock.name }, composite, &found)
             .filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
     };
-    // A foreign object with the name of the other form's lock is no fault either, for the same reason.
+    // A foreign object with the name of the other form's lock is no fault either, for the same reason. Whoever the
+    // environment does not admit has a lock, too, which is held. If that lock counted, a claim and a composite that ask
+    // for one namespace would wait for each other for ever.
     let other = || {
-        let lock = other_form?.name(OTHER_FORM);
-        held(lock, composite, &found(OTHER_FORM)?).filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
+        let found = found(OTHER_FORM).filter(is_taken_up)?;
+        held(other_form?.name(OTHER_FORM), composite, &found)
+            .filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
     };
     let own = locks(plan).find_map(judge).or_else(|| locks(plan).find_map(former));
     own.or_else(other).unwrap_or(Ownership::Open)
@@ -148,6 +151,12 @@ fn held(lock: Name, composite: &str, found: &Value) -> Option<Ownership> {
         (None, Some(_)) => None,
         (_, None) => Some(Ownership::Foreign { lock }),
     }
+}
+
+/// Whether a provider has taken up a lock. Before, its owner has nothing in the place.
+pub fn is_taken_up(lock: &Value) -> bool {
+    let finalizers = lock.pointer("/metadata/finalizers").and_then(Value::as_array);
+    finalizers.is_some_and(|finalizers| !finalizers.is_empty())
 }
 
 /// Owner of a lock for messages, from the lock's controller, which is a composite, and from the names in its labels;

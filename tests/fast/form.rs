@@ -58,8 +58,8 @@ fn rename(object: &mut Value) -> bool {
 /// Composed resource of a claim, as the other form has it.
 fn mapped(mut composed: Value, namespace: &str) -> Value {
     if !rename(&mut composed) {
-        // The lock of an environment, a cluster-scoped ProviderConfig, is the same in both forms. It says which form the
-        // environment has.
+        // The lock of an environment, a cluster-scoped ProviderConfig, is the same in both forms. It says which form
+        // the environment has.
         composed["metadata"]["annotations"]["platform.example.org/offers-form"] = json!("Namespaced");
         return composed;
     }
@@ -84,8 +84,8 @@ const ADDED: [&str; 2] = ["kubernetes-provider-config-object", "protection-vclus
 /// Part of an environment without a counterpart in a claim.
 const ADDED_PART: &str = "kubernetes-provider-config";
 
-/// Whether a resource is there for tenants of the form that is not the environment's own. Which these are, a test of their
-/// own says.
+/// Whether a resource is there for tenants of the form that is not the environment's own. Which these are, a test of
+/// their own says.
 fn is_for_the_other_form(resource: &Resource) -> bool {
     ["other-form-", "protection-vcluster-other-form-"].iter().any(|begin| resource.key.starts_with(begin))
 }
@@ -148,7 +148,7 @@ fn both_forms_of_every_claim_differ_by_the_mapping_alone() {
             assert_eq!(namespaced.view_over_tls, claimed.view_over_tls, "{name}");
             assert_eq!(namespaced.warnings, claimed.warnings, "{name}");
             assert_eq!(namespaced.host_secrets, claimed.host_secrets, "{name}");
-            let (field, rule) = HOST_NAMESPACE;
+            let (field, rule) = platform.settings.rule(&HOST_NAMESPACE);
             let managed = Immutable::same("helm-provider-config-object", "/metadata/namespace", namespace, field, rule);
             let (own, immutable): (Vec<_>, Vec<_>) =
                 namespaced.immutable.into_iter().partition(|immutable| *immutable == managed);

@@ -2,7 +2,7 @@
 
 use function_sdk_rust::proto::v1::{Ready, Resources, RunFunctionRequest};
 use serde_json::{Value, json};
-use support::requests::{self, condition, desired, example, first, settled, with_input};
+use support::requests::{self, condition, desired, example, first, settled, status, with_input, without_claim};
 
 use super::{BROKER, ENVIRONMENT, fatal, run};
 
@@ -18,11 +18,6 @@ fn with_settings(mut request: RunFunctionRequest, all: &[Value]) -> RunFunctionR
     let items = all.iter().map(requests::resource).collect();
     request.required_resources.insert("settings".to_owned(), Resources { items });
     request
-}
-
-fn status(answer: &function_sdk_rust::proto::v1::RunFunctionResponse) -> Value {
-    let composite = answer.desired.as_ref().unwrap().composite.as_ref().unwrap();
-    function_sdk_rust::resource::struct_to_json(composite.resource.as_ref().unwrap())["status"].take()
 }
 
 #[test]
@@ -49,6 +44,23 @@ fn settings_reach_the_claims_of_their_environments() {
     assert!(!plan.contains("slow") && !plan.contains("\"input\""), "{plan}");
     let origin = &status(&answer)["settings"];
     assert_eq!((&origin["base"], &origin["environment"]), (&json!("base"), &json!("canary")));
+}
+
+/// A namespace that must not change is told at the field that decides it.
+#[test]
+fn the_namespace_of_managed_resources_is_refused_at_the_settings_that_it_came_from() {
+    let first = first(&without_claim(&example(ENVIRONMENT)));
+    let standing = settled(first.clone(), &run(first));
+    let (none, moved) = (json!({}), json!({"host": {"namespace": "elsewhere"}}));
+    for (input, spec, field) in [
+        (&none, &moved, "PlatformSettings base: spec.host.namespace"),
+        (&moved, &json!({"host": {"providerConfig": "host"}}), "input.host.namespace"),
+        (&moved, &none, "input.host.namespace"),
+    ] {
+        let answer = run(with_settings(with_input(standing.clone(), input), &[settings("base", spec)]));
+        let fatal = fatal(&answer);
+        assert!(fatal.contains(&format!("{field}: cannot change while an environment has")), "{spec}: {fatal}");
+    }
 }
 
 /// A class that must not change is told at the field that decides it, and where that one is set back.

@@ -18,6 +18,7 @@ use crate::parts::plan::{Phase, Plan};
 use crate::schema::fault::Fault;
 use crate::schema::{Checker, Column, Verdict, structural, with_further};
 use crate::settings::Settings;
+use crate::settings::input::STORAGE_CLASS;
 use crate::settings::limits::Lever;
 
 /// Claim whose spec has passed all checks.
@@ -56,8 +57,8 @@ pub trait Checked: Sized {
     }
     /// Place that the claim needs for itself: an environment, or a namespace inside one.
     fn lock_target(&self) -> LockTarget;
-    /// Locks of the systems and brokers that an environment admits, as long as which exist the environment cannot be
-    /// deleted; none for a claim, whose deletion Crossplane orders.
+    /// Locks of the systems and brokers that an environment admits. The environment cannot be deleted as long as one of
+    /// these locks exists. None for a claim, whose deletion Crossplane orders.
     fn inhabitants(&self) -> Vec<OtherLock> {
         Vec::new()
     }
@@ -181,7 +182,7 @@ fn classes<'a>(plan: &'a Plan, settings: &'a Settings) -> impl Iterator<Item = I
             (&format!("{MANIFEST}{CLASS}"), None),
             volume.title(),
             now,
-            settings.storage_class_rule(),
+            settings.rule(&STORAGE_CLASS),
         )
     })
 }

@@ -68,7 +68,7 @@ struct Class {
 impl Immutable {
     /// Text in a claim that must not change. The composed resource under `key` shows the former text at the JSON
     /// pointer `at`.
-    pub fn same(key: &'static str, at: &str, now: &str, field: &'static str, rule: Rule) -> Self {
+    pub fn same(key: &'static str, at: &str, now: &str, field: impl Into<Cow<'static, str>>, rule: Rule) -> Self {
         Self {
             key: key.to_owned(),
             field: field.into(),

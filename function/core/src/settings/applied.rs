@@ -2,16 +2,18 @@
 //! the name of the claim's environment. All claims of one environment have the same settings, and no claim chooses
 //! them.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::Settings;
+use super::input::FIXED;
 use super::objects::{Checked, Found, KIND, REQUIREMENT};
 use super::pattern;
+use super::{Settings, field_of};
 use crate::schema::fault::Fault;
-use crate::schema::{Step, join};
 use crate::text::json::merge;
 
 /// Sources of the settings in one call of the function.
@@ -127,7 +129,7 @@ impl Applied {
         Ok(Self {
             settings: settings
                 .with_release(release.and_then(super::releases::Release::pins))
-                .with_storage_class_of(storage_class_of(&below, chosen)),
+                .with_decided_by(decided_by(&below, chosen)),
             origin: Some(Origin {
                 base: name(true),
                 environment: name(false),
@@ -157,13 +159,18 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Path of the field in PlatformSettings that decides the storage class: of the topmost object that sets it, or, where
-/// neither an object nor the function's input does, of the base, in which a class that was set before is set back.
-fn storage_class_of(input: &Value, chosen: &[(&Found, Checked)]) -> Option<String> {
-    const FIELD: &str = "storageClass";
-    let setting = chosen.iter().rev().find(|(_, checked)| checked.fields.get(FIELD).is_some());
-    let lowest = || chosen.first().filter(|_| input.get(FIELD).is_none());
-    setting.or_else(lowest).map(|(found, _)| join(&found.root(), &Step::Field(FIELD)))
+/// Fields of PlatformSettings that decide settings which must not change, by the paths of these settings: the field of
+/// the topmost object that has it, or, if neither an object nor the function's input has it, the field of the base, in
+/// which a setting that was there before is set back.
+fn decided_by(input: &Value, chosen: &[(&Found, Checked)]) -> BTreeMap<&'static [&'static str], String> {
+    let has = |fields: &Value, path: &[&str]| path.iter().try_fold(fields, |at, name| at.get(name)).is_some();
+    let of = |path: &'static [&'static str]| {
+        let setting = chosen.iter().rev().find(|(_, checked)| has(&checked.fields, path));
+        let lowest = || chosen.first().filter(|_| !has(input, path));
+        let (found, _) = setting.or_else(lowest)?;
+        Some((path, field_of(&found.root(), path)))
+    };
+    FIXED.iter().filter_map(|fixed| of(fixed.path)).collect()
 }
 
 /// Fields of the function's input, without those that every Kubernetes object has.

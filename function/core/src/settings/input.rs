@@ -16,22 +16,39 @@ pub const API_VERSION: &str = "fn.platform.example.org/v1alpha1";
 /// Kind of the function's input in a step of a Composition.
 pub const KIND: &str = "Input";
 
-/// Rule that the storage class in the function's input must not change. No API server compares settings with their
-/// former value, so the rule compares the class with that of the existing volumes.
-pub const STORAGE_CLASS: Rule = Rule::same(
-    "cannot change while volumes exist, because a volume keeps its class: set it back, and give new claims a Composition of their own that names the new class",
-);
-/// Rule [`STORAGE_CLASS`] for a class that comes from PlatformSettings, which need no other Composition.
-pub const STORAGE_CLASS_OF_OBJECT: Rule = Rule::same(
-    "cannot change while volumes exist, because a volume keeps its class: set it back, and give new environments PlatformSettings of their own that name the new class",
-);
+/// Setting that must not change. No API server compares settings with their former value, so the function compares the
+/// setting with what composed resources show.
+#[derive(Debug)]
+pub struct Fixed {
+    /// Path of the setting: the name of a field, and of each field below it.
+    pub path: &'static [&'static str],
+    /// Rule for a setting in the function's input.
+    pub in_input: Rule,
+    /// Rule for a setting in PlatformSettings, with their remedy.
+    pub in_object: Rule,
+}
 
-/// Rule that the namespace of an environment's managed resources must not change. Crossplane would create each managed
-/// resource a second time in another namespace, and would not delete the first one.
-pub const HOST_NAMESPACE: (&str, Rule) = (
-    "input.host.namespace",
-    Rule::same("cannot change while an environment has its managed resources in the former namespace: set it back"),
-);
+/// All settings that must not change.
+pub const FIXED: [&Fixed; 2] = [&STORAGE_CLASS, &HOST_NAMESPACE];
+
+/// Storage class, which existing volumes show. PlatformSettings for new environments need no other Composition.
+pub const STORAGE_CLASS: Fixed = Fixed {
+    path: &["storageClass"],
+    in_input: Rule::same(
+        "cannot change while volumes exist, because a volume keeps its class: set it back, and give new claims a Composition of their own that names the new class",
+    ),
+    in_object: Rule::same(
+        "cannot change while volumes exist, because a volume keeps its class: set it back, and give new environments PlatformSettings of their own that name the new class",
+    ),
+};
+
+/// Namespace of an environment's managed resources. Crossplane would create each managed resource a second time in
+/// another namespace, and would not delete the first one.
+pub const HOST_NAMESPACE: Fixed = {
+    const RULE: Rule =
+        Rule::same("cannot change while an environment has its managed resources in the former namespace: set it back");
+    Fixed { path: &["host", "namespace"], in_input: RULE, in_object: RULE }
+};
 
 /// Settings of the platform team for every claim. Every field has a default.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -82,9 +99,9 @@ pub struct Input {
     pub ttl: Ttl,
     /// Whether provider-kubernetes watches the resources that others wait for, and those that it only observes.
     /// Default: true. Release 1.4 and later of provider-kubernetes watch; an earlier one must be started with
-    /// `--enable-watches`, an alpha feature, and otherwise ignores this field. Without watches provider-kubernetes looks
-    /// every 30 seconds at the resources that are not ready yet, which adds up along a chain of parts that wait for each
-    /// other. Watching needs its ProviderConfigs to be allowed to list and watch the kinds of these resources.
+    /// `--enable-watches`, an alpha feature, and otherwise ignores this field. Without watches provider-kubernetes
+    /// looks every 30 seconds at the resources that are not ready yet, which adds up along a chain of parts that wait
+    /// for each other. Watching needs its ProviderConfigs to be allowed to list and watch the kinds of these resources.
     pub watch: bool,
 }
 

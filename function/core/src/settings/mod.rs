@@ -25,8 +25,8 @@ use crate::schema::{Checker, Step, Verdict, join, with_further};
 use crate::settings::archive::Servers;
 use crate::settings::image::ImageReference;
 use crate::settings::input::{
-    API_VERSION, Charts, Effect, Gateways, Input, KIND, Operator, PullSecret, STORAGE_CLASS, STORAGE_CLASS_OF_OBJECT,
-    Scheduling, Telemetry, Toleration, Ttl, VirtualCluster,
+    API_VERSION, Charts, Effect, Fixed, Gateways, Input, KIND, Operator, PullSecret, Scheduling, Telemetry, Toleration,
+    Ttl, VirtualCluster,
 };
 use crate::settings::limits::Limits;
 use crate::settings::pins::{Chart, ISTIO_IMAGES, Image, KNATIVE_SERVING};
@@ -49,9 +49,9 @@ pub struct Settings {
     pub gateways: Gateways,
     pub archive_servers: Servers,
     pub storage_class: Option<String>,
-    /// Path of the field that decides the storage class, in messages, for claims to which PlatformSettings apply;
-    /// `None` where the function's input decides it.
-    storage_class_of_object: Option<String>,
+    /// Fields of PlatformSettings, in messages, that decide settings which must not change, by the paths of these
+    /// settings. A setting that the function's input decides is left out.
+    decided_by: BTreeMap<&'static [&'static str], String>,
     pub virtual_cluster: VirtualCluster,
     pub pull_secrets: Vec<PullSecret>,
     pub registry: Option<String>,
@@ -74,6 +74,11 @@ impl Default for Settings {
 }
 
 static INPUT: LazyLock<Checker> = LazyLock::new(Checker::of::<Input>);
+
+/// Path of a field for messages, below the given root.
+fn field_of(root: &str, path: &[&str]) -> String {
+    path.iter().fold(root.to_owned(), |above, name| join(&above, &Step::Field(name)))
+}
 
 impl Settings {
     /// Settings of the platform team, read from the function's input in a step of a Composition, or the faults of the
@@ -111,8 +116,8 @@ impl Settings {
         Self::of_formed(fields, root)
     }
 
-    /// Settings of the platform team from fields that fit the schema, or the faults against the rules that no schema can
-    /// express.
+    /// Settings of the platform team from fields that fit the schema, or the faults against the rules that no schema
+    /// can express.
     pub(crate) fn of_formed(fields: Value, root: &str) -> Result<Self, Vec<Fault>> {
         let input = serde_json::from_value(fields)
             .map_err(|error| vec![Fault::new(root, format!("cannot be read: {error}"))])?;
@@ -143,17 +148,17 @@ impl Settings {
         Self { release, ..self }
     }
 
-    /// The same settings, with the path of the field in PlatformSettings that decides the storage class.
+    /// The same settings, with the fields of PlatformSettings that decide settings which must not change.
     #[must_use]
-    pub(super) fn with_storage_class_of(self, field: Option<String>) -> Self {
-        Self { storage_class_of_object: field, ..self }
+    pub(super) fn with_decided_by(self, decided_by: BTreeMap<&'static [&'static str], String>) -> Self {
+        Self { decided_by, ..self }
     }
 
-    /// Path of the field that decides the storage class, in messages, and the rule that the class must not change.
-    pub fn storage_class_rule(&self) -> (String, Rule) {
-        match &self.storage_class_of_object {
-            Some(field) => (field.clone(), STORAGE_CLASS_OF_OBJECT),
-            None => ("input.storageClass".to_owned(), STORAGE_CLASS),
+    /// Field that decides a setting which must not change, in messages, and the rule for the setting there.
+    pub fn rule(&self, fixed: &Fixed) -> (String, Rule) {
+        match self.decided_by.get(fixed.path) {
+            Some(field) => (field.clone(), fixed.in_object),
+            None => (field_of("input", fixed.path), fixed.in_input),
         }
     }
 
@@ -174,7 +179,7 @@ impl Settings {
             gateways: input.gateways,
             archive_servers,
             storage_class: input.storage_class,
-            storage_class_of_object: None,
+            decided_by: BTreeMap::new(),
             virtual_cluster: input.virtual_cluster,
             pull_secrets: input.images.pull_secrets,
             registry: input.images.registry,

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::pins::{Chart, ISTIO_IMAGES, Image, KNATIVE_SERVING};
 
 /// Text with the pins of all released versions. A line `release VERSION` begins a version; the lines after it have the
-/// form `image NAME REFERENCE`, `chart NAME VERSION REPOSITORY`, `knative-serving VERSION` or `istio-images REPOSITORY`.
+/// form `image NAME REFERENCE`, `chart NAME VERSION REPOSITORY`, `knative-serving VERSION` or `istio-images
+/// REPOSITORY`.
 const TEXT: &str = include_str!("releases.txt");
 
 static RELEASES: LazyLock<BTreeMap<&'static str, Pins>> = LazyLock::new(|| read(TEXT));

@@ -4,8 +4,8 @@
 //! The ProviderConfig of provider-kubernetes is the environment's lock, in both forms of an environment: Crossplane
 //! gives its name to the first claim for an environment and to no other, and every other resource waits for it. Systems
 //! and brokers read this ProviderConfig, so its annotations also publish what the environment offers. Every other
-//! ProviderConfig is wrapped in an Object, which can be held. Without the Object it would be a second lock, which another
-//! claim than the holder of the first lock could take.
+//! ProviderConfig is wrapped in an Object, which can be held. Without the Object it would be a second lock, which
+//! another claim than the holder of the first lock could take.
 
 use super::{parts, phase};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -77,7 +77,7 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let chosen: Vec<String> = environment.spec.tenant_forms.keys().cloned().collect();
     let tenancies: Vec<String> = environment.tenants.iter().map(Tenancy::to_string).collect();
     let managed = environment.owner.claim.namespace.as_str();
-    let (field, rule) = HOST_NAMESPACE;
+    let (field, rule) = environment.owner.settings.rule(&HOST_NAMESPACE);
     let managed = Immutable::same("helm-provider-config-object", "/metadata/namespace", managed, field, rule);
     let fields = [
         Immutable::same("lock-kubernetes", "/metadata/name", &environment.spec.name, "spec.name", changes::NAME),

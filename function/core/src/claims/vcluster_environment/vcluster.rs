@@ -17,6 +17,7 @@ use crate::life::immutable::Immutable;
 use crate::parts::cluster::{Installation, yaml};
 use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::default_pod_security;
+use crate::settings::input::STORAGE_CLASS;
 use crate::settings::pins::{Chart, VCLUSTER_IMAGE};
 
 /// Port of the Service in front of the virtual cluster's API server.
@@ -48,7 +49,7 @@ pub fn immutable(environment: &Environment) -> Vec<Immutable> {
     let external_name = "/metadata/annotations/crossplane.io~1external-name";
     let (release, cluster) = ("vcluster-release", "vcluster-cluster");
     let class = environment.owner.settings.storage_class.as_deref();
-    let rule = environment.owner.settings.storage_class_rule();
+    let rule = environment.owner.settings.rule(&STORAGE_CLASS);
     let volume = || format!("the volume of the virtual cluster {}", environment.spec.name);
     match environment.spec.provisioner {
         Provisioner::Helm => vec![

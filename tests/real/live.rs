@@ -1,5 +1,5 @@
-//! Tests of `preview --live` as people use it: the real binary over output of kubectl, against what the function answers
-//! for the same state.
+//! Tests of `preview --live` as people use it: the real binary over output of kubectl, against what the function
+//! answers for the same state.
 
 mod applied;
 mod upgraded;

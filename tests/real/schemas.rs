@@ -84,8 +84,8 @@ fn takes_the_compositions_input(server: &ApiServer) {
     }
 }
 
-/// Both forms have the same spec, but for the fields of Crossplane. All kinds are served at once: a kind with a name or a
-/// short name of another one would not be.
+/// Both forms have the same spec, but for the fields of Crossplane. All kinds are served at once: a kind with a name or
+/// a short name of another one would not be.
 fn takes_every_claim_without_a_claim(server: &ApiServer) {
     for example in claims() {
         let claimed = create(server, &claim(example.kind().claim, &example.claim["spec"])).unwrap();

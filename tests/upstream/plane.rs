@@ -98,7 +98,8 @@ impl Plane {
         object(&self.control, arguments)
     }
 
-    /// Waits until a condition of an object has this status and a message that contains `words`, and returns the message.
+    /// Waits until a condition of an object has this status and a message that contains `words`, and returns the
+    /// message.
     pub fn message(&mut self, arguments: &[&str], condition: &str, status: &str, words: &str) -> String {
         self.control.until(&format!("{arguments:?} with {condition}={status} {words}"), |control| {
             let found = object(control, arguments).unwrap_or_default();

@@ -36,6 +36,15 @@ pub fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Result of a command that writes its output; `otherwise` if the output is a closed pipe. That is no error: the
+/// program that reads the output, such as `head`, has read enough.
+pub fn or_if_closed<T>(written: io::Result<T>, otherwise: T) -> io::Result<T> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(otherwise),
+        written => written,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use anstyle::AnsiColor;

@@ -147,7 +147,7 @@ impl Progress {
         let generation = number("/metadata/generation");
         let is_new = generation.is_some() && generation != number("/status/compositeGeneration");
         let phases = kind.phases;
-        // Whoever lost its name to another environment has nothing to guard.
+        // An environment that lost its name to another one has nothing to guard.
         let inhabitants = composed.inhabitants.iter().filter_map(|lock| {
             let found = (known.found)(&guard::key(lock));
             found.object().and_then(guard::owner)

@@ -1,5 +1,5 @@
-//! Faults of the form without claims: claims and composites that ask for one place in the same moment, and an environment
-//! that somebody deletes while a system or broker is in it.
+//! Faults of the form without claims: claims and composites that ask for one place in the same moment, and an
+//! environment that somebody deletes while a system or broker is in it.
 
 use std::time::Duration;
 
@@ -107,8 +107,8 @@ fn at_once(scene: &mut Scene) -> String {
             if owns(broker, is_for_claims(text(broker, "/metadata/name"))) {
                 is_claim_settled(broker)
             } else {
-                // One of the other form in the same namespace on the host, before the owner has its lock and after, and one
-                // of another namespace there.
+                // One of the other form in the same namespace on the host, before the owner has its lock and after, and
+                // one of another namespace there.
                 let name = text(broker, "/metadata/name");
                 let owner = if is_for_claims(name) { "claim" } else { "IotBroker" };
                 says(broker, &format!(": {owner} team-a/{name} owns it ("))

@@ -1,5 +1,6 @@
-//! Play of the form without claims. Claims live in an environment that is no claim, move to composites in a namespace
-//! without a restart, and keep their environment from being deleted.
+//! Play of the form without claims. An environment that is a composite resource serves two claims. The claims are then
+//! replaced by composite resources in a namespace, no pod restarts, and the environment refuses its deletion as long as
+//! these composite resources exist.
 
 use std::os::unix::fs::symlink;
 use std::process::Command;

@@ -71,9 +71,9 @@ impl Run {
         self != Self::DefaultFlags
     }
 
-    /// Number of calls for one reconcile of a settled claim. Crossplane 2.3 calls the function once for its requirements,
-    /// and once with the resources that it required. Crossplane 2.4 brings those along at once, as it found them
-    /// required the last time.
+    /// Number of calls for one reconcile of a settled claim. Crossplane 2.3 calls the function once for its
+    /// requirements, and once with the resources that it required. Crossplane 2.4 brings those along at once, as it
+    /// found them required the last time.
     pub fn calls_each_time(self) -> f64 {
         if self == Self::Oldest { 2.0 } else { 1.0 }
     }

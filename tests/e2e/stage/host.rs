@@ -90,8 +90,8 @@ impl Host {
         let mut provider = command("provider-kubernetes");
         provider.arg("--health-probe-bind-addr=127.0.0.1:0");
         if settings.guided {
-            // Flags from the DeploymentRuntimeConfig that the install guide applies: before release 1.4 another one, for
-            // whoever wants watches.
+            // Flags from the DeploymentRuntimeConfig that the install guide applies: before release 1.4 another one,
+            // for whoever wants watches.
             let file = if is_oldest() { "watches" } else { "runtime" };
             let configuration = &documents(&read(format!("package/install/providers/{file}.yaml")))[0];
             let containers = &configuration["spec"]["deploymentTemplate"]["spec"]["template"]["spec"]["containers"];
@@ -129,8 +129,9 @@ impl Host {
         Daemon::start(&vela, logs.join("vela-core.log"))
     }
 
-    /// ProviderConfigs and ClusterProviderConfigs named `host`, which the providers use to reach the host cluster. An installation uses the
-    /// identity of the providers' pods. The stage uses tokens of the same service accounts, which have the same rights.
+    /// ProviderConfigs and ClusterProviderConfigs named `host`, which the providers use to reach the host cluster. An
+    /// installation uses the identity of the providers' pods. The stage uses tokens of the same service accounts, which
+    /// have the same rights.
     fn provider_configs(&self) -> Vec<Value> {
         let of = |provider: &str, group: &str, version: &str| {
             let mut create = self.kubectl();

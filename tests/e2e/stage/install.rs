@@ -7,8 +7,8 @@ use support::examples::project;
 use support::installation::{configuration, installed, mirror, stand_in, unverified};
 use support::tools::{run, said, succeed};
 
-/// Installs the Configuration, whose dependencies are the function and both providers. Crossplane's chart brings a policy
-/// that activates every kind; here the Configuration's own names what is composed.
+/// Installs the Configuration, whose dependencies are the function and both providers. Crossplane's chart brings a
+/// policy that activates every kind; here the Configuration's own names what is composed.
 pub fn install(host: &mut Host, packages: &Built) {
     stand_in(&packages.registry);
     let plane = &mut host.plane;

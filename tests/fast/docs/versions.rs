@@ -1,5 +1,5 @@
-//! Bounds of the packages against the page of versions that ran together: the lowest is the oldest release that ran, and
-//! the highest is below the next minor release after the newest.
+//! Bounds of the packages against the page of versions that ran together: the lowest is the oldest release that ran,
+//! and the highest is below the next minor release after the newest.
 
 use std::collections::BTreeMap;
 

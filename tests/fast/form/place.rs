@@ -83,7 +83,8 @@ fn whoever_comes_in_another_form_waits_for_the_former_self() {
             let (tenant, former) = if chosen == "Claim" { (&claim, &composite) } else { (&composite, &claim) };
             let mut lock = lock(former, &environment(true, Some(before)));
             let request = arrival(tenant, &now);
-            // Whoever is not admitted has a lock as well, which is held. The admitted one does not wait for it.
+            // A tenant that is not admitted has a lock as well, which is held. The admitted tenant does not wait for
+            // it.
             assert_eq!(released(&answer(&with_found(request.clone(), OTHER, Some(&lock)))), [LOCK]);
             lock["metadata"]["finalizers"] = json!(["finalizer.managedresource.crossplane.io"]);
             let answered = answer(&with_found(request.clone(), OTHER, Some(&lock)));

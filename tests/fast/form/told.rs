@@ -1,4 +1,4 @@
-//! What preview and explain tell of composites that people create.
+//! Output of preview and explain about composites that people create.
 
 use std::fs;
 

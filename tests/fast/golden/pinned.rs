@@ -37,7 +37,7 @@ fn inputs() -> [(&'static str, Value); 2] {
     [("as-pinned", listed()), ("mirrored", mirror)]
 }
 
-/// Claims of each example, by environment.
+/// Claims of every example, with those of one environment together.
 fn claims() -> BTreeMap<(String, String), Vec<Written>> {
     let mut found: BTreeMap<(String, String), Vec<Written>> = BTreeMap::new();
     for example in examples() {
@@ -59,8 +59,8 @@ fn object(name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "platform.example.org/v1alpha1", "kind": "PlatformSettings", "metadata": {"name": name}, "spec": spec})
 }
 
-/// Images and charts of one example: by example, environment, hash of the claims and settings, a line for each image and
-/// each version or repository of a chart, with the claim's kind, the resource's key, the field and the text.
+/// Images and charts of one example: by example, environment, hash of the claims and settings, a line for each image
+/// and each version or repository of a chart, with the claim's kind, the resource's key, the field and the text.
 type Record = BTreeMap<String, BTreeSet<String>>;
 
 /// Images and charts of every example under these PlatformSettings.

@@ -90,7 +90,7 @@ fn what_server_side_apply_changes_is_what_the_plan_says() {
     let plan = plan(&observed, &["--settings", &after]);
     let told = super::of_claim(&plan, "health-lenses");
 
-    // What Crossplane applies: the desired resources with its own metadata.
+    // Crossplane applies the desired resources with metadata of its own.
     let output = preview(&["-o", "json", "--settings", &after, APPLICATION]);
     let new: Value = serde_json::from_slice(&output.stdout).unwrap();
     let of_new =

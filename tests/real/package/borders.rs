@@ -193,8 +193,8 @@ fn what_is_made_says_whose_it_is_and_goes_on_saying_so(host: &Host) {
     }
 }
 
-/// provider-kubernetes writes ClusterProviderConfigs of its own kind for environments, and notes on each of them whether it
-/// is in use.
+/// provider-kubernetes writes ClusterProviderConfigs of its own kind for environments, and notes on each of them
+/// whether it is in use.
 fn cluster_provider_configs_of_provider_kubernetes_are_its_own_and_an_environments(host: &Host) {
     const KIND: &str = "clusterproviderconfig.kubernetes.m.crossplane.io";
     let made = kubernetes_cluster_provider_config;

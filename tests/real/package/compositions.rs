@@ -81,8 +81,8 @@ impl Host {
     }
 }
 
-/// Definitions of claims and their composites. PlatformSettings have no Composition that another author could choose: only
-/// the platform team has rights to them.
+/// Definitions of claims and their composites. PlatformSettings have no Composition that another author could choose:
+/// only the platform team has rights to them.
 fn of_claims() -> Vec<Value> {
     let mut definitions = custom_resource_definitions();
     definitions.retain(|definition| definition["spec"]["names"]["kind"] != objects::KIND);

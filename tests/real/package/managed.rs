@@ -1,5 +1,5 @@
-//! Admission policy for managed resources in namespaces: Crossplane and the providers write them, and whoever has rights
-//! in the namespace does not. Deletion is free.
+//! Admission policy for managed resources in namespaces: Crossplane and the providers write them, and whoever has
+//! rights in the namespace does not. Deletion is free.
 
 use std::thread;
 use std::time::Instant;
@@ -125,7 +125,7 @@ fn managed_resources_in_namespaces_are_written_by_crossplane_and_the_providers()
         let paused = ["annotate", name, "--namespace", TEAM, "--overwrite", "crossplane.io/paused=true"];
         let done = json!({"status": {"conditions": []}}).to_string();
         let ready = ["patch", name, "--namespace", TEAM, "--subresource=status", "--type=merge", "--patch", &done];
-        // What the collector of Kubernetes does after a deletion in the foreground, and a provider at its end.
+        // Requests of Kubernetes' garbage collector after a deletion in the foreground, and of a provider at its end.
         let freed = json!({"metadata": {"finalizers": null}}).to_string();
         let finalizers = ["patch", name, "--namespace", TEAM, "--type=merge", "--patch", &freed];
         for request in [&paused[..], &ready, &finalizers] {
@@ -133,7 +133,7 @@ fn managed_resources_in_namespaces_are_written_by_crossplane_and_the_providers()
                 host.does(Some(user), request, &[]).unwrap();
             }
         }
-        // A patch without a change reaches no admission, so each of these changes something.
+        // An API server calls no admission policy for a patch that changes nothing. So each patch here has a change.
         host.does(Some(CROSSPLANE), &["patch", name, "--namespace", TEAM, "--type=merge", "--patch", HELD], &[])
             .unwrap();
         let remark = ["annotate", name, "--namespace", TEAM, "example.org/by=developer"];

@@ -1,5 +1,5 @@
-//! Alerts and dashboard: their queries are valid PromQL and refer to metrics that a running function exposes, or a running
-//! provider-kubernetes.
+//! Alerts and dashboard: their queries are valid PromQL and refer to metrics that a running function exposes, or a
+//! running provider-kubernetes.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -16,8 +16,8 @@ const KUBERNETES: &str = "1.36.0";
 /// Time limit for the download of a chart.
 const FETCHING: Duration = Duration::from_mins(5);
 
-/// Chart from the source of a Go module, edited as in its makers' release: with the version, and the registry and tag of
-/// the images.
+/// Chart from the source of a Go module, edited as in its makers' release: with the version, and the registry and tag
+/// of the images.
 pub fn shipped(name: &str, version: &str, scratch: &Scratch) -> PathBuf {
     let chart = scratch.path().join(name);
     copy(&tool("published").join(name), &chart);

@@ -29,7 +29,8 @@ pub fn objects(platforms: &[Platform]) -> Vec<Value> {
     all.filter(|object| seen.insert(object.to_string())).collect()
 }
 
-/// Composed resources of these platforms in the form without claims. Each object is listed once.
+/// Composed resources of the given platforms, each platform asked for by composite resources in place of claims. A
+/// resource that several platforms have is listed once.
 pub fn without_claims(platforms: &[Platform]) -> Vec<Value> {
     let mut seen = BTreeSet::new();
     let all = platforms.iter().flat_map(of_composites).flat_map(|(_, _, resources)| resources);

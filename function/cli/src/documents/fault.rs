@@ -21,6 +21,17 @@ pub struct Located {
     pub message: String,
 }
 
+/// Faults or warnings without those that occur again, in the order of their first occurrences.
+pub fn once(all: Vec<Located>) -> Vec<Located> {
+    let mut once: Vec<Located> = Vec::new();
+    for one in all {
+        if !once.contains(&one) {
+            once.push(one);
+        }
+    }
+    once
+}
+
 impl Located {
     /// Fault of a whole YAML file, without a line number: for example, the file cannot be read.
     pub fn file(file: &str, message: impl Into<String>) -> Self {

@@ -16,6 +16,11 @@ pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
+/// Whether a Kubernetes object is of the given kind.
+pub fn is_of(object: &Value, kind: &str) -> bool {
+    text(object, "/kind") == kind
+}
+
 /// Whether a person has paused a claim or a composite, so that Crossplane changes nothing of it.
 pub fn is_paused(object: &Value) -> bool {
     object.pointer("/metadata/annotations").and_then(|found| found.get(PAUSED)).is_some_and(|paused| paused == "true")

@@ -23,8 +23,8 @@ use crate::documents::read::Document;
 pub struct Cluster {
     /// Observed state of each claim, in the order in which the user's files have the claims.
     pub claims: Vec<Seen>,
-    /// All observed objects by API version, kind, namespace and name. Among these objects, the command `explain` looks up those
-    /// that the function requires from Crossplane, such as the ProviderConfig of an environment.
+    /// All observed objects by API version, kind, namespace and name. Among these objects, the command `explain` looks
+    /// up those that the function requires from Crossplane, such as the ProviderConfig of an environment.
     found: BTreeMap<Name, Value>,
 }
 
@@ -113,12 +113,13 @@ impl Owner {
         let name = text(object, "/metadata/name").to_owned();
         Some(Self { name, kind, claim: Kind::owner_of(object) })
     }
+}
 
-    /// Whether a composed resource can be this composite's: one of a composite in a namespace is in the same.
-    fn is_beside(&self, object: &Value) -> bool {
-        let is_anywhere = self.claim.form == Form::Claim || self.claim.namespace.is_empty();
-        is_anywhere || text(object, "/metadata/namespace") == self.claim.namespace
-    }
+/// Whether a composed resource can be that of a claim, by its namespace: a composite in a namespace composes resources
+/// in the same namespace.
+fn is_beside(claim: &Claim, resource: &Value) -> bool {
+    let is_anywhere = claim.form == Form::Claim || claim.namespace.is_empty();
+    is_anywhere || text(resource, "/metadata/namespace") == claim.namespace
 }
 
 impl Seen {
@@ -186,7 +187,7 @@ impl Subject<'_> {
         let is_of = |owner: &&Owner| {
             composite == Some(owner.name.as_str())
                 && agrees(kind, owner.kind.composite_in(owner.claim.form))
-                && owner.is_beside(object)
+                && is_beside(&owner.claim, object)
         };
         if let Some(owner) = owners.iter().find(is_of) {
             return self.is(owner.kind.claim, &owner.claim);
@@ -194,8 +195,7 @@ impl Subject<'_> {
         if self.asked.claim.form == Form::Namespaced {
             return composite == Some(self.asked.claim.name.as_str())
                 && kind == Some(self.asked.kind_name())
-                && (self.asked.claim.namespace.is_empty()
-                    || text(object, "/metadata/namespace") == self.asked.claim.namespace);
+                && is_beside(&self.asked.claim, object);
         }
         agrees(kind, self.asked.kind.composite)
             && agrees(label("claim-name"), &self.asked.claim.name)

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 use self::cluster::Cluster;
 use self::not_found::Sought;
 use self::subject::Subjects;
-use crate::documents::fault::Located;
+use crate::documents::fault::{self, Located};
 use crate::documents::read::{self, Document};
 use crate::preview::collect::Gathered;
 use crate::preview::faults;
@@ -74,7 +74,8 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     pub input: Vec<PathBuf>,
 
-    /// PlatformSettings that apply above --input, in files or folders, as kubectl get -o yaml prints them [default: none]
+    /// PlatformSettings that apply above --input, in files or folders, as kubectl get -o yaml prints them [default:
+    /// none]
     #[arg(short, long, value_name = "FILE")]
     pub settings: Vec<PathBuf>,
 }
@@ -93,14 +94,9 @@ pub enum Output {
 /// Runs the command `explain`: prints the explanation of the claims, or the faults of the user's files.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (mut out, mut err) = (anstream::stdout().lock(), anstream::stderr().lock());
-    match show(args, &mut io::stdin(), &mut out, &mut err) {
-        Ok(true) => Ok(ExitCode::SUCCESS),
-        Ok(false) => Ok(ExitCode::FAILURE),
-        // A closed output pipe is no error of the command `explain`: the reader of the pipe, such as `head`, has read
-        // enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(error).context("cannot write the explanation"),
-    }
+    let is_told = terminal::or_if_closed(show(args, &mut io::stdin(), &mut out, &mut err), true);
+    let is_told = is_told.context("cannot write the explanation")?;
+    Ok(if is_told { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Prints the explanation of the claims and returns true. If the user's files have faults, prints these and returns
@@ -140,12 +136,7 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         left_out.extend(states.iter().flat_map(|state| subjects.left_out(&Cluster::of(&subjects, state))));
         subjects.steps(&states)
     };
-    // A claim's file, and several observed states, can have the same status.
-    for warning in left_out {
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
+    warnings.extend(left_out);
     if !faults.is_empty() {
         faults::faults(&faults, err)?;
         return Ok(false);
@@ -157,7 +148,8 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
         Output::Yaml => out.write_all(yaml::document(&steps).map_err(io::Error::other)?.as_bytes())?,
     }
     out.flush()?;
-    faults::warnings(&warnings, err)?;
+    // A claim's file, and several observed states, can have the same status.
+    faults::warnings(&fault::once(warnings), err)?;
     Ok(true)
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::cluster::{Cluster, Seen};
 use super::subject::{Subject, Subjects};
 use crate::documents::fault::Located;
-use crate::documents::object::objects;
+use crate::documents::object::{is_of, objects};
 use crate::documents::read::Document;
 
 /// Command that writes all objects that the command `explain` needs into one file: kubectl's category `crossplane` has
@@ -105,7 +105,7 @@ impl Sought {
 /// suffice.
 pub(crate) fn missing(subject: &Subject, seen: &Seen, objects: &[&Value]) -> Option<String> {
     let asked = &subject.asked;
-    let (kind, composite) = (asked.kind_name(), asked.kind.composite_in(asked.claim.form));
+    let (kind, composite) = (asked.kind_name(), asked.composite_kind());
     let Claim { namespace, name, .. } = &asked.claim;
     if let Some(made) = &seen.made {
         let count = absent(seen, objects).len();
@@ -170,10 +170,9 @@ fn absent<'a>(seen: &'a Seen, objects: &[&Value]) -> Vec<&'a (String, String)> {
 /// Names of the first few claims of one kind whose composites were observed, for the message that another claim of this
 /// kind was not found.
 fn others(composite: &str, objects: &[&Value]) -> Vec<String> {
-    let of_kind = |object: &&&Value| object.get("kind").is_some_and(|found| found == composite);
     let mut others: Vec<String> = objects
         .iter()
-        .filter(of_kind)
+        .filter(|object| is_of(object, composite))
         .map(|object| Kind::owner_of(object))
         .map(|claim| format!("{} in {}", claim.name, claim.namespace))
         .take(NAMED)

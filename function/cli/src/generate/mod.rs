@@ -16,8 +16,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail};
-use realtime_platform_core::claims::KINDS;
-use realtime_platform_core::kinds::Form;
+use realtime_platform_core::claims::Kind;
 use realtime_platform_core::settings::objects;
 use realtime_platform_core::settings::pins::Image;
 use realtime_platform_core::text::yaml;
@@ -166,7 +165,7 @@ fn is_generated(content: &str) -> bool {
 /// Contents of all files that the command `generate` writes, by their paths below the project's folder.
 fn files() -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let mut files = BTreeMap::new();
-    for (kind, form) in Form::BOTH.into_iter().flat_map(|form| KINDS.iter().map(move |kind| (kind, form))) {
+    for (kind, form) in Kind::in_both_forms() {
         let name = kind.definition_in(form);
         files.insert(format!("xrds/{name}.yaml"), yaml(&xrd(kind, form))?);
         files.insert(format!("compositions/{name}.yaml"), of_claim(&composition(kind, form))?);

@@ -2,8 +2,8 @@
 //! its composite and one for the composite resource that a person creates in place of a claim, and one for
 //! PlatformSettings.
 //!
-//! The definition for a claim has no `scope`: the default in `apiextensions.crossplane.io/v1`, cluster-scoped composites
-//! with claims in namespaces, is the only scope that has claims. Version 2 has no claims.
+//! The definition for a claim has no `scope`: the default in `apiextensions.crossplane.io/v1`, cluster-scoped
+//! composites with claims in namespaces, is the only scope that has claims. Version 2 has no claims.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceColumnDefinition, CustomResourceDefinitionNames,
@@ -106,11 +106,12 @@ fn named(api_version: &'static str, spec: CompositeResourceDefinition) -> Custom
 /// needs them. A kind whose name is a plural, such as PlatformSettings, has one name for both.
 pub fn names(kind: &str, short_name: Option<&str>) -> CustomResourceDefinitionNames {
     let singular = kind.to_lowercase();
+    let stem = singular.strip_suffix('s').unwrap_or(&singular);
     CustomResourceDefinitionNames {
         categories: Some(vec!["crossplane".to_owned(), "platform".to_owned()]),
         kind: kind.to_owned(),
         list_kind: None,
-        plural: format!("{}s", singular.trim_end_matches('s')),
+        plural: format!("{stem}s"),
         short_names: short_name.map(|name| vec![name.to_owned()]),
         singular: Some(singular),
     }

@@ -7,6 +7,8 @@ use realtime_platform_core::parts::plan::{PAUSED, waits_for};
 use realtime_platform_core::text::json::merge;
 use serde_json::{Map, Value};
 
+use crate::documents::object::is_of;
+
 /// Beginning of the field manager with which Crossplane applies composed resources. The rest is a hash of the composite
 /// (`FieldOwnerComposedPrefix` in Crossplane's internal/controller/apiextensions/composite).
 const MANAGER: &str = "apiextensions.crossplane.io/composed/";
@@ -43,7 +45,7 @@ pub fn stripped(live: &Value) -> Value {
 /// Replaces the values of a Secret, so that none is ever printed. This function composes no Secret; a person can have
 /// put one in place of a manifest.
 pub fn hide(manifest: &mut Value) {
-    if manifest.get("kind").is_some_and(|kind| kind == "Secret") {
+    if is_of(manifest, "Secret") {
         for field in ["data", "stringData"] {
             let values = manifest.get_mut(field).and_then(Value::as_object_mut).into_iter().flatten();
             values.for_each(|(_, value)| *value = "(hidden)".into());
@@ -61,16 +63,14 @@ pub fn has_managers(live: &Value) -> bool {
 pub fn applied(live: &Value, desired: &Value) -> Value {
     let mut after = stripped(live);
     let desired = completed(desired, live);
-    // Server-side apply merges so where a schema says nothing else. No field of a composed resource that the function sets
-    // is a list with keys.
+    // Server-side apply merges objects field by field and replaces lists, except for lists to which a schema gives
+    // keys. No field that the function sets in a composed resource is a list with keys.
     merge(&mut after, &desired);
     if has_managers(live) {
-        let (own, others): (Vec<&Value>, Vec<&Value>) = managers(live).partition(|entry| is_own(entry));
-        let fields =
-            |entries: Vec<&'_ Value>| entries.into_iter().filter_map(|entry| entry.get("fieldsV1").cloned()).collect();
-        let (own, others): (Vec<Value>, Vec<Value>) = (fields(own), fields(others));
-        let others: Vec<&Value> = others.iter().collect();
-        for own in &own {
+        let entries: (Vec<&Value>, Vec<&Value>) = managers(live).partition(|entry| is_own(entry));
+        let [own, others] = <[_; 2]>::from(entries)
+            .map(|entries| entries.into_iter().filter_map(|entry| entry.get("fieldsV1")).collect::<Vec<_>>());
+        for own in own {
             remove(&mut after, own, &others, Some(&desired));
         }
     } else {
@@ -110,8 +110,8 @@ fn put(at: &mut Value, path: &[&str], value: &Value) {
     }
 }
 
-/// Removes the fields that Crossplane owns and that are not desired any more. `owned` and `others` are sets of fields in
-/// the form of `managedFields`; a field that another manager owns too stays.
+/// Removes the fields that Crossplane owns and that are not desired any more. `owned` and `others` are sets of fields
+/// in the form of `managedFields`; a field that another manager owns too stays.
 fn remove(after: &mut Value, owned: &Value, others: &[&Value], desired: Option<&Value>) {
     let (Some(fields), Some(owned)) = (after.as_object_mut(), owned.as_object()) else { return };
     for (field, below) in owned {
@@ -135,7 +135,6 @@ fn remove(after: &mut Value, owned: &Value, others: &[&Value], desired: Option<&
 /// Removes the fields that are not desired any more from a resource whose field managers are not known: those of
 /// manifests and Helm values, which nobody but Crossplane writes, and labels and annotations of this function.
 fn remove_unseen(after: &mut Value, desired: &Value) {
-    let is_of = |object: &Value, kind: &str| object.get("kind").is_some_and(|found| found == kind);
     let whole = if is_of(after, kubernetes::Object::<()>::KIND) {
         Some("/spec/forProvider/manifest")
     } else if is_of(after, helm::Release::KIND) {

@@ -5,8 +5,8 @@ use std::mem;
 use realtime_platform_core::claims::KINDS;
 use serde_json::Value;
 
-use super::surroundings::{Surroundings, is_of};
-use crate::documents::object::{is_paused, text};
+use super::surroundings::Surroundings;
+use crate::documents::object::{is_of, is_paused, text};
 use crate::preview::collect::Asked;
 
 /// Claims without a second one of the same kind, namespace and name, in the order in which a platform is built.

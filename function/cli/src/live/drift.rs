@@ -1,5 +1,5 @@
-//! Drift: an object in a cluster that differs from the manifest that Crossplane has applied, in fields that the manifest
-//! sets. Fields that only the object has, such as defaults of the API server, are no drift.
+//! Drift: an object in a cluster that differs from the manifest that Crossplane has applied, in fields that the
+//! manifest sets. Fields that only the object has, such as defaults of the API server, are no drift.
 //!
 //! The object is known as provider-kubernetes saw it last, in the status of its Object. The provider sets back what it
 //! sees, so that drift stays in the status only where the provider cannot or must not write.
@@ -15,8 +15,8 @@ use crate::preview::fields::{self, Change};
 const AMOUNTS: [&str; 5] = ["requests", "limits", "hard", "capacity", "sizeLimit"];
 
 /// Fields in which an object in the cluster differs from the manifest in an Object of provider-kubernetes: the value in
-/// the cluster as the old one, the value in the manifest as the new one. Empty for a resource of another kind, and while
-/// the provider has not seen the newest manifest.
+/// the cluster as the old one, the value in the manifest as the new one. Empty for a resource of another kind, and
+/// while the provider has not seen the newest manifest.
 pub fn drift(live: &Value) -> Vec<Change> {
     // While the provider lags, a difference is the change of the manifest itself.
     let manifests = live.pointer("/spec/forProvider/manifest").zip(live.pointer("/status/atProvider/manifest"));

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use self::plan::Versions;
 use self::surroundings::{Given, Surroundings};
-use crate::documents::fault::Located;
+use crate::documents::fault::{self, Located};
 use crate::documents::read::{self, Document};
 use crate::explain::cluster::{Cluster, Seen};
 use crate::explain::not_found::{self, OBSERVE};
@@ -75,23 +75,17 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     faults.extend(cut(&cluster, &args.live));
     found.warnings.extend(unseen(&cluster, &args.live));
     let mut present = Gathered::of(&observed).asked;
-    let mut again = Gathered::of(source).asked;
     for (subject, seen) in subjects.all.into_iter().zip(&cluster.claims) {
-        let standing = claims::take(&mut present, &subject.asked).or_else(|| claims::take(&mut again, &subject.asked));
-        if let Some(fault) = found.judge(subject, seen, &cluster, &surroundings, standing) {
+        // A claim that the files with observed objects lack has no older spec than its own.
+        let present = claims::take(&mut present, &subject.asked).unwrap_or_else(|| subject.asked.clone());
+        if let Some(fault) = found.judge(subject, seen, &cluster, &surroundings, present) {
             faults.push(fault);
         }
     }
     if !faults.is_empty() {
-        // Claims with another Composition each read the settings on the command line again.
-        let mut once: Vec<Located> = Vec::new();
-        for fault in faults {
-            if !once.contains(&fault) {
-                once.push(fault);
-            }
-        }
         faults::warnings(&found.warnings, err)?;
-        faults::faults(&once, err)?;
+        // Claims with another Composition each read the settings on the command line again.
+        faults::faults(&fault::once(faults), err)?;
         return Ok(Outcome::Wrong);
     }
     found.tell(args, out, err)
@@ -171,15 +165,15 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Calls the function for a claim, and keeps the old and the new version. `present` is the claim with the spec that its resources
-    /// were made from. Returns a fault if the files lack too much of the claim.
+    /// Calls the function for a claim, and keeps the old and the new version. `present` is the claim with the spec that
+    /// its resources were made from. Returns a fault if the files lack too much of the claim.
     fn judge(
         &mut self,
         subject: Subject<'a>,
         seen: &Seen,
         cluster: &Cluster,
         surroundings: &Surroundings,
-        present: Option<Asked<'a>>,
+        present: Asked<'a>,
     ) -> Option<Located> {
         let objects: Vec<&Value> = surroundings.objects.iter().map(|(_, object)| *object).collect();
         let located = |message| Located { field: None, ..subject.asked.fault("spec", message) };
@@ -198,7 +192,7 @@ impl<'a> Found<'a> {
         }
         match subject.judged(seen, cluster) {
             Ok(progress) => {
-                let present = present.filter(|_| stands);
+                let present = stands.then_some(present);
                 let claim = plan::Claim { asked: subject.asked, present, composite, seen, settings: subject.settings };
                 self.versions.push(Versions::of(claim, progress));
             }
@@ -226,12 +220,8 @@ impl<'a> Found<'a> {
         let (titles, refused): (Vec<String>, Vec<Vec<Located>>) = self.refused.into_iter().unzip();
         difference.refused.extend(refused.into_iter().flatten());
         let outcome = Outcome::of(&difference, args.exit_code);
-        match write(args.output, &titles, &difference, &self.warnings, out, err) {
-            // A closed pipe is no error of the command: the program that reads the output, such as `head`, has read
-            // enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(outcome),
-            written => written.map(|()| outcome),
-        }
+        let written = write(args.output, &titles, &difference, &self.warnings, out, err);
+        terminal::or_if_closed(written, ()).map(|()| outcome)
     }
 }
 

@@ -86,7 +86,8 @@ fn standing(stage: &Stage, seen: &Seen) -> Standing {
     standing
 }
 
-/// Composed resources of a claim as they are in the cluster: those in the new plan in the plan's order, then the others.
+/// Composed resources of a claim as they are in the cluster: those in the new plan in the plan's order, then the
+/// others.
 fn live(planned: &[Resource], seen: &Seen) -> Vec<Resource> {
     let known = planned.iter().filter_map(|planned| {
         let live = seen.composed.get(&planned.key)?;

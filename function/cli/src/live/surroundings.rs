@@ -7,7 +7,7 @@ use realtime_platform_core::settings::objects::{KIND, REQUIREMENT};
 use serde_json::Value;
 
 use crate::documents::fault::Located;
-use crate::documents::object::{objects, text};
+use crate::documents::object::{is_of, objects, text};
 use crate::documents::read::Document;
 use crate::explain::not_found::OBSERVE;
 use crate::preview::collect::Asked;
@@ -61,8 +61,8 @@ impl<'a> Surroundings<'a> {
             .or_else(only)
     }
 
-    /// Settings for claims: all that apply to some of them, and for each claim the index of its own among them. Settings
-    /// on the command line take the place of the cluster's.
+    /// Settings for claims: all that apply to some of them, and for each claim the index of its own among them.
+    /// Settings on the command line take the place of the cluster's.
     pub fn settings(
         &self,
         asked: &[Asked],
@@ -112,8 +112,4 @@ fn passes_settings(composition: &Value) -> bool {
     let steps = composition.pointer("/spec/pipeline").and_then(Value::as_array).into_iter().flatten();
     let required = steps.filter_map(|step| step.pointer("/requirements/requiredResources")?.as_array()).flatten();
     required.into_iter().any(|required| text(required, "/requirementName") == REQUIREMENT)
-}
-
-pub fn is_of(object: &Value, kind: &str) -> bool {
-    object.get("kind").is_some_and(|found| found == kind)
 }

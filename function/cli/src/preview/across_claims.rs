@@ -21,6 +21,7 @@ use serde_json::Value;
 
 use super::claim::Shown;
 use crate::documents::fault::Located;
+use crate::documents::object::is_of;
 
 /// All warnings of a preview about claims that do not fit together, such as two claims for one environment.
 pub fn warnings(claims: &[Shown]) -> Vec<Located> {
@@ -139,9 +140,7 @@ fn unnameable(tenant: &Shown, consumer: &Consumer, provider_config: &Value) -> i
 fn unserved(tenant: &Shown, consumer: &Consumer, host: &Shown) -> Option<String> {
     let status = &host.composed.view.status;
     let served: BTreeSet<&str> = texts(status.get("hosts")).collect();
-    let routes = tenant
-        .manifests()
-        .filter(|manifest| manifest.get("kind").is_some_and(|kind| kind == istio::VirtualService::KIND));
+    let routes = tenant.manifests().filter(|manifest| is_of(manifest, istio::VirtualService::KIND));
     let mut hosts = routes.flat_map(|route| texts(route.pointer("/spec/hosts")));
     let missed = hosts.find(|host| !served.is_empty() && !served.contains(host))?;
     let domain = status.get("domain").and_then(Value::as_str)?;

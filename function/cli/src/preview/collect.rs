@@ -21,6 +21,7 @@ const OAM_GROUP: &str = "core.oam.dev";
 const OAM_API_VERSION: &str = "core.oam.dev/v1beta1";
 
 /// Claim in a previewed YAML document as its author wrote it: a claim, a composite, or a component of an Application.
+#[derive(Clone)]
 pub struct Asked<'a> {
     pub document: &'a Document,
     pub kind: &'static Kind,
@@ -233,12 +234,10 @@ impl<'a> Gathered<'a> {
         self.api_version(object, claims::API_VERSION);
         let root = self.shape(object);
         self.name(object, "metadata.name", object.name(), LONGEST_LABEL);
-        let is_cluster_scoped = kind.is_cluster_scoped(form);
-        if !is_cluster_scoped {
+        if !kind.is_cluster_scoped(form) {
             self.namespace(object);
         }
-        let namespace = if is_cluster_scoped { "" } else { object.namespace() };
-        let claim = Claim::new(namespace, object.name()).in_form(form);
+        let claim = kind.claim_in(form, object.namespace(), object.name());
         self.asked.push(object.asked(kind, claim, None, root));
     }
 
@@ -315,8 +314,7 @@ impl<'a> Gathered<'a> {
         self.asked.push(Asked {
             document: component.document,
             kind,
-            claim: Claim::new(if kind.is_cluster_scoped(form) { "" } else { application.namespace() }, name)
-                .in_form(form),
+            claim: kind.claim_in(form, application.namespace(), name),
             composite: None,
             spec: component.value.get(root).cloned().unwrap_or_else(empty),
             status: None,

@@ -16,6 +16,7 @@ use super::fields::{self, Change};
 use super::model::Preview;
 use super::versions::{ResourceDifference, Sides, Standing};
 use crate::documents::fault::Located;
+use crate::documents::object::is_of;
 
 /// Difference between two versions of the previewed files, claim by claim.
 pub struct Difference<'a> {
@@ -200,7 +201,7 @@ fn former<'a>(job: &Resource, others: &'a [Resource], beside: &[Resource]) -> Op
 fn lasting_name(resource: &Resource) -> Option<&str> {
     let manifest = resource.manifest();
     let name = manifest.pointer("/metadata/name").and_then(Value::as_str)?;
-    let (name, _) = name.rsplit_once('-').filter(|_| manifest.get("kind").is_some_and(|kind| kind == "Job"))?;
+    let (name, _) = name.rsplit_once('-').filter(|_| is_of(manifest, "Job"))?;
     Some(name)
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::collect::Asked;
 use crate::documents::fault::Located;
-use crate::documents::object::objects;
+use crate::documents::object::{is_of, objects};
 use crate::documents::read::Document;
 
 /// Platform team's settings in a preview: the function's input for each kind of claim, and PlatformSettings above it.
@@ -80,8 +80,8 @@ impl Inputs {
         self
     }
 
-    /// Result of composing a claim in the user's files with the settings that apply to it, as [`Asked::examine`] returns
-    /// it, and these settings.
+    /// Result of composing a claim in the user's files with the settings that apply to it, as [`Asked::examine`]
+    /// returns it, and these settings.
     pub fn examine(&self, asked: &Asked) -> Result<Option<(Composed, Settings)>, Vec<Located>> {
         let subject = Subject { environment: asked.kind.environment_of(&asked.spec), status: asked.status };
         let located = |fault: Fault| asked.document.fault("", fault.to_string());
@@ -129,7 +129,7 @@ fn platform_settings(documents: &[Document], faults: &mut Vec<Located>) -> Vec<V
     let mut found: Vec<(&Document, Value)> = Vec::new();
     for document in documents {
         for object in objects(&document.value) {
-            if object.get("kind").is_some_and(|kind| kind == KIND) {
+            if is_of(object, KIND) {
                 found.push((document, object.clone()));
             } else {
                 faults.push(document.fault("kind", format!("holds no settings: expected {KIND} of {API_VERSION}")));

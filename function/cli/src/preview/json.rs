@@ -89,10 +89,7 @@ fn claim<'a>(shown: &'a Shown) -> ClaimEntry<'a> {
             namespace: &asked.claim.namespace,
             name: &asked.claim.name,
         },
-        composite: asked
-            .composite
-            .as_deref()
-            .map(|name| CompositeName { kind: asked.kind.composite_in(asked.claim.form), name }),
+        composite: asked.composite.as_deref().map(|name| CompositeName { kind: asked.composite_kind(), name }),
         source: asked.source(),
         environment: shown.environment(),
         resources: shown.composed.plan.resources.iter().map(resource).collect(),

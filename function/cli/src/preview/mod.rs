@@ -113,15 +113,15 @@ pub struct Args {
     #[arg(short, long, value_name = "FILE")]
     pub settings: Vec<PathBuf>,
 
-    /// Show only what changes from these older PlatformSettings, in files or folders; with --diff, from the older files with
-    /// these settings to the files with those of --settings
+    /// Show only what changes from these older PlatformSettings, in files or folders; with --diff, from the older files
+    /// with these settings to the files with those of --settings
     #[arg(long, value_name = "FILE", group = "former", conflicts_with = "live")]
     pub settings_before: Vec<PathBuf>,
 }
 
 impl Args {
-    /// Whether the command line asks for a comparison: of the previewed files with an older version or with a cluster, or
-    /// of the settings with older ones.
+    /// Whether the command line asks for a comparison: of the previewed files with an older version or with a cluster,
+    /// or of the settings with older ones.
     fn compares(&self) -> bool {
         self.diff.is_some() || !self.settings_before.is_empty() || self.is_live()
     }
@@ -258,12 +258,8 @@ fn show(args: &Args, stdin: &mut impl Read, out: &mut impl Write, err: &mut impl
     }
     let difference = former.as_ref().map(|former| Difference::of(former, &preview));
     let outcome = difference.as_ref().map_or(Outcome::Well, |difference| Outcome::of(difference, args.exit_code));
-    match tell(args.output, &preview, difference.as_ref(), out, err) {
-        // A closed pipe is no error of the command `preview`: the program that reads the output, such as `head`, has
-        // read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(outcome),
-        written => written.map(|()| outcome),
-    }
+    let written = tell(args.output, &preview, difference.as_ref(), out, err);
+    terminal::or_if_closed(written, ()).map(|()| outcome)
 }
 
 fn tell(

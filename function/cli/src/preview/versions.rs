@@ -30,8 +30,8 @@ pub enum ResourceDifference<'a> {
     Changed { old: &'a Resource, new: &'a Resource, fields: Vec<Change> },
 }
 
-/// State of a claim in its cluster, which files with two versions of the claim do not have: resources that do not follow
-/// a change at once, and objects that differ from their manifests.
+/// State of a claim in its cluster, which files with two versions of the claim do not have: resources that do not
+/// follow a change at once, and objects that differ from their manifests.
 #[derive(Default)]
 pub struct Standing {
     /// Parts, and other preconditions, for which each held resource waits, by the key of the resource.

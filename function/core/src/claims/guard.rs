@@ -1,12 +1,12 @@
-//! Guard of an environment that is no claim: a ClusterUsage of the environment itself, as long as systems or brokers are
-//! in it. The environment then refuses its deletion with a sentence, and nothing begins to be deleted.
+//! Guard of an environment that is no claim: a ClusterUsage of the environment itself, as long as systems or brokers
+//! are in it. The environment then refuses its deletion with a sentence, and nothing begins to be deleted.
 //!
 //! Of a claim, Crossplane chooses the order in which objects are deleted. A composite resource that a person creates is
 //! deleted as that person says. In the foreground, Kubernetes deletes the dependents of each resource first, and with
 //! them the records by which ProviderConfigs are in use.
 //!
-//! Who is in an environment, the locks of its namespaces say: each has a fixed name, so Crossplane looks up a few objects
-//! by name, however many systems and brokers the host cluster has.
+//! The locks of an environment's namespaces say which systems and brokers are in the environment. Each lock has a fixed
+//! name, so Crossplane looks up a few objects by name, however many systems and brokers the host cluster has.
 
 use std::collections::BTreeSet;
 
@@ -34,19 +34,21 @@ pub fn key(lock: &OtherLock) -> String {
 /// Owner of a lock in an environment, for messages; `None` while no provider has taken up the lock, because its owner
 /// then has nothing in the environment. The environment may not admit such an owner.
 pub fn owner(lock: &Value) -> Option<String> {
-    ownership::owner(lock).filter(|_| ownership::is_taken_up(lock))
+    ownership::owner(lock).filter(|_| ownership::is_taken_up(lock)).map(|owner| owner.to_string())
 }
 
 /// Guard of an environment, as a composed resource; `None` for an environment without inhabitants.
 pub fn of(composite: &Value, inhabitants: &BTreeSet<String>) -> Option<Value> {
     let text = |pointer: &str| composite.pointer(pointer).and_then(Value::as_str);
-    let named: Vec<&str> = inhabitants.iter().map(String::as_str).take(NAMED).collect();
+    if inhabitants.is_empty() {
+        return None;
+    }
     let more = match inhabitants.len().saturating_sub(NAMED) {
-        _ if named.is_empty() => return None,
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let (environment, named) = (text("/spec/name")?, named.join(", "));
+    let named = inhabitants.iter().map(String::as_str).take(NAMED).collect::<Vec<_>>().join(", ");
+    let environment = text("/spec/name")?;
     let usage = ClusterUsage {
         of: Of::named(API_VERSION, KINDS[0].namespaced, text("/metadata/name")?),
         by: None,
@@ -88,7 +90,7 @@ mod tests {
             "inhabitant-namespaced-streaming.more.broker.team",
         ];
         assert_eq!(locks(Form::Namespaced, &json!({})), own);
-        // Whoever was there before the form changed is there still.
+        // A claim that was there before the form changed is there still.
         let both = locks(Form::Namespaced, &json!({"more": "Claim"}));
         assert_eq!(both.len(), 6);
         assert!(both.contains(&"inhabitant-claimed-streaming.more.broker.team".to_owned()), "{both:?}");

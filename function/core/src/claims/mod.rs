@@ -1,7 +1,7 @@
 //! List of the kinds of claims, in the order in which a platform is built. Code that handles claims of any kind uses
 //! this list. Each kind has a folder of source files, which defines the plan of the kind's claims. Each kind has two
-//! forms: a claim, and a composite resource that a person creates. Both have the same plan, of managed resources of their
-//! form.
+//! forms: a claim, and a composite resource that a person creates. Both have the same plan, of managed resources of
+//! their form.
 
 pub mod between;
 mod checked;
@@ -54,8 +54,8 @@ type Compose = fn(Value, &Checker, Claim, &Settings) -> Result<Composed, Vec<Fau
 pub struct Kind {
     pub claim: &'static str,
     pub composite: &'static str,
-    /// Kind of the composite resource that a person creates in place of a claim, with the same fields. The resource is in
-    /// a namespace, except for an environment, which is cluster-scoped.
+    /// Kind of the composite resource that a person creates in place of a claim, with the same fields. The resource is
+    /// in a namespace, except for an environment, which is cluster-scoped.
     pub namespaced: &'static str,
     /// Name of the KubeVela ComponentDefinition for one kind of claim. An Application has the name as the `type` of a
     /// component.
@@ -143,12 +143,23 @@ impl Kind {
     /// Kind of claim to which composites of the given kind belong, in either form; `None` if no claim of this platform
     /// has such composites.
     pub fn of_composite(kind: &str) -> Option<&'static Self> {
-        KINDS.iter().find(|known| Form::BOTH.iter().any(|form| known.composite_in(*form) == kind))
+        Self::in_both_forms().find(|(known, form)| known.composite_in(*form) == kind).map(|(known, _)| known)
     }
 
     /// Form that a composite of the given kind has.
     pub fn form_of(composite: &str) -> Form {
-        if KINDS.iter().any(|known| known.namespaced == composite) { Form::Namespaced } else { Form::Claim }
+        let known = Self::in_both_forms().find(|(known, form)| known.composite_in(*form) == composite);
+        known.map(|(_, form)| form).unwrap_or_default()
+    }
+
+    /// All kinds of this platform, first in the form of claims and then in the other form.
+    pub fn in_both_forms() -> impl Iterator<Item = (&'static Self, Form)> {
+        Form::BOTH.into_iter().flat_map(|form| KINDS.iter().map(move |kind| (kind, form)))
+    }
+
+    /// Claim of this kind in the given form. A cluster-scoped one is in no namespace, whatever is given.
+    pub fn claim_in(&self, form: Form, namespace: &str, name: &str) -> Claim {
+        Claim::new(if self.is_cluster_scoped(form) { "" } else { namespace }, name).in_form(form)
     }
 
     /// Claim to which a composite belongs, by the composite's kind.
@@ -189,14 +200,13 @@ impl Kind {
 
     /// Kind and form whose ComponentDefinition, or Composition, has the given name.
     pub fn of_definition(name: &str) -> Option<(&'static Self, Form)> {
-        let all = KINDS.iter().flat_map(|kind| Form::BOTH.map(|form| (kind, form)));
-        all.into_iter().find(|(kind, form)| kind.definition_in(*form) == name)
+        Self::in_both_forms().find(|(kind, form)| kind.definition_in(*form) == name)
     }
 
-    /// Kind and form of an object that a person creates; none where this function does not compose it.
+    /// Kind and form of an object that a person creates, by the name of its kind; `None` if this function does not
+    /// compose such objects.
     pub fn of_name(name: &str) -> Option<(&'static Self, Form)> {
-        let all = KINDS.iter().flat_map(|kind| Form::BOTH.map(|form| (kind, form)));
-        all.into_iter().find(|(kind, form)| kind.name_in(*form) == name)
+        Self::in_both_forms().find(|(kind, form)| kind.name_in(*form) == name)
     }
 
     /// Kind of claim with the given name; `None` if this platform has no such kind.
@@ -206,7 +216,7 @@ impl Kind {
 
     /// Kinds of the composites behind this platform's claims, in both forms.
     pub fn composites() -> impl Iterator<Item = &'static str> {
-        Form::BOTH.into_iter().flat_map(|form| KINDS.iter().map(move |kind| kind.composite_in(form)))
+        Self::in_both_forms().map(|(kind, form)| kind.composite_in(form))
     }
 
     /// Name of a claim's environment, by the claim's spec; empty where the spec names none.

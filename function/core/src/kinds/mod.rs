@@ -25,7 +25,8 @@ pub trait Spec: Serialize + Sized {
     }
 }
 
-/// Form in which an environment, a system or a broker is asked for. It decides about the kinds of the managed resources.
+/// Form in which an environment, a system or a broker is asked for. It decides about the kinds of the managed
+/// resources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 pub enum Form {
     /// A claim. Crossplane makes a cluster-scoped composite of it, and its managed resources are cluster-scoped.

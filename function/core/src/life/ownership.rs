@@ -10,6 +10,8 @@
 //! namespace is. The lock of the other form is looked up as well, so that a claim that changes its form waits until the
 //! claim of the former form is gone.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use crate::parts::owner::{controller, label};
@@ -74,15 +76,28 @@ pub enum Ownership {
     /// The composite may use the environment or namespace that it needs: the composite holds the lock, or no claim
     /// does.
     Open,
-    /// Another claim, `by`, owns the environment or namespace that the composite needs. `by` names that claim for
-    /// messages. `lock` has the kind and name of the lock by which that claim owns it; `leaving` says whether the lock is
-    /// being deleted.
-    Taken { by: String, lock: String, leaving: bool },
+    /// Another claim, `by`, owns the environment or namespace that the composite needs. `lock` has the kind and name of
+    /// the lock by which that claim owns it; `leaving` says whether the lock is being deleted.
+    Taken { by: Holder, lock: String, leaving: bool },
     /// Crossplane has not reported yet whether a claim of the other form owns the namespace.
     Unseen,
     /// An object that does not belong to this function has the name of the lock: the object lacks this function's
     /// labels. Crossplane would take over that object if the lock were composed.
     Foreign { lock: String },
+}
+
+/// Owner of a lock, as messages name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Noun for the owner: `claim`, or the kind of a composite that a person creates.
+    noun: String,
+    name: String,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.noun, self.name)
+    }
 }
 
 /// Locks in a claim's plan, in the plan's order: the resources that say which claim owns an environment or a namespace
@@ -113,9 +128,9 @@ pub fn ownership(
         held(Name { name, ..lock.name }, composite, &found)
             .filter(|ownership| matches!(ownership, Ownership::Taken { .. }))
     };
-    // A foreign object with the name of the other form's lock is no fault either, for the same reason. Whoever the
-    // environment does not admit has a lock, too, which is held. If that lock counted, a claim and a composite that ask
-    // for one namespace would wait for each other for ever.
+    // A foreign object with the name of the other form's lock is no fault either, for the same reason. A tenant that
+    // the environment does not admit has a lock, too, which is held. If such a lock counted, a claim and a composite
+    // that ask for one namespace would wait for each other for ever.
     let other = || {
         let found = found(OTHER_FORM).filter(is_taken_up)?;
         held(other_form?.name(OTHER_FORM), composite, &found)
@@ -159,18 +174,19 @@ pub fn is_taken_up(lock: &Value) -> bool {
     finalizers.is_some_and(|finalizers| !finalizers.is_empty())
 }
 
-/// Owner of a lock for messages, from the lock's controller, which is a composite, and from the names in its labels;
-/// `None` for an object without these labels. Composites that Crossplane makes of claims have kinds that begin with X.
-/// The controller of a cluster-scoped lock is cluster-scoped, too.
-pub fn owner(lock: &Value) -> Option<String> {
+/// Owner of a lock, from the lock's controller, which is a composite, and from the names in its labels; `None` for an
+/// object without these labels. Composites that Crossplane makes of claims have kinds that begin with X. The controller
+/// of a cluster-scoped lock is cluster-scoped, too.
+pub fn owner(lock: &Value) -> Option<Holder> {
     let metadata = lock.get("metadata")?;
     let labelled = |name: &str| metadata.get("labels")?.get(label(name))?.as_str();
     let (namespace, name) = (labelled("claim-namespace")?, labelled("claim")?);
     let kind = controller(lock).and_then(|controller| controller.get("kind")?.as_str()).unwrap_or_default();
-    Some(match kind {
-        kind if kind.is_empty() || kind.starts_with('X') => format!("claim {namespace}/{name}"),
-        kind if metadata.get("namespace").is_some() => format!("{kind} {namespace}/{name}"),
-        kind => format!("{kind} {name}"),
+    let is_claim = kind.is_empty() || kind.starts_with('X');
+    let is_in_namespace = is_claim || metadata.get("namespace").is_some();
+    Some(Holder {
+        noun: if is_claim { "claim" } else { kind }.to_owned(),
+        name: if is_in_namespace { format!("{namespace}/{name}") } else { name.to_owned() },
     })
 }
 
@@ -184,11 +200,10 @@ impl Ownership {
         }
         let Self::Taken { by, lock, leaving } = self else { return None };
         let LockTarget { taken, field, .. } = lock_target;
-        let noun = by.split(' ').next().unwrap_or_default();
         Some(if *leaving {
             format!("{taken}: {by} owns it ({lock}) and is being deleted; this claim continues once that one is gone")
         } else {
-            format!("{taken}: {by} owns it ({lock}); delete that {noun} or choose another {field}")
+            format!("{taken}: {by} owns it ({lock}); delete that {} or choose another {field}", by.noun)
         })
     }
 

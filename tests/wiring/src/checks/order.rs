@@ -27,7 +27,7 @@ fn offered(world: &World, composed_claim: &ComposedClaim) -> BTreeSet<&'static s
         environment.spec.at(&format!("/tenantForms/{namespace}")).as_str()
     });
     let consumer = Consumer {
-        // What an environment chooses is what its tenants are.
+        // Tenants have the form that their environment chooses.
         form: if chosen == Some("Namespaced") { Form::Namespaced } else { Form::Claim },
         environment: world.platform.environment.clone(),
         namespace: composed_claim.spec.text("/namespace").to_owned(),

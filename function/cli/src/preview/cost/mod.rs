@@ -9,6 +9,7 @@ use realtime_platform_core::claims::KINDS;
 use realtime_platform_core::parts::plan::{Place, Resource};
 use serde_json::Value;
 
+use crate::documents::object::is_of;
 use crate::preview::claim::Shown;
 use crate::preview::versions::{ResourceDifference, Sides};
 
@@ -170,7 +171,7 @@ fn volumes<'a>(shown: &'a Shown) -> impl Iterator<Item = Volume> + 'a {
 }
 
 fn hosts<'a>(shown: &'a Shown) -> impl Iterator<Item = &'a str> {
-    let routes = shown.manifests().filter(|manifest| manifest.get("kind").is_some_and(|kind| kind == "VirtualService"));
+    let routes = shown.manifests().filter(|manifest| is_of(manifest, "VirtualService"));
     let hosts = routes.filter_map(|route| route.pointer("/spec/hosts").and_then(Value::as_array)).flatten();
     hosts.filter_map(Value::as_str)
 }

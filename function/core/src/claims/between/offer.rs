@@ -73,7 +73,7 @@ pub struct Offer {
     pub claim_namespaces: Vec<String>,
     pub tenants: Vec<Tenancy>,
     pub shared_secrets: Vec<String>,
-    /// Form of the environment itself.
+    /// Form in which the environment was asked for: as a claim, or as a composite resource.
     pub form: Form,
     /// Forms that the environment's author has chosen for namespaces inside the virtual cluster.
     pub tenant_forms: BTreeMap<String, Form>,
@@ -338,7 +338,7 @@ impl<'a> Published<'a> {
         self.entry("labels", &label("claim-namespace"))
     }
 
-    /// Form of the environment itself.
+    /// Form in which the environment was asked for, by its offer.
     fn own_form(&self) -> Form {
         form(self.annotation(FORM)).unwrap_or_default()
     }

@@ -55,9 +55,9 @@ pub const TENANTS: Rule = Rule::new(
 )
 .at(".tenants");
 
-/// Rule for changes of the forms that an environment chooses for the tenants of its namespaces: an entry may get another
-/// value, but none may be removed. While there is an entry, a tenant of one form looks whether one of the other form is
-/// still in the namespace.
+/// Rule for changes of the forms that an environment chooses for the tenants of its namespaces: an entry may get
+/// another value, but none may be removed. While there is an entry, a tenant of one form looks whether one of the other
+/// form is still in the namespace.
 pub const TENANT_FORMS: Rule = Rule::new(
     "!has(oldSelf.tenantForms) || oldSelf.tenantForms.all(name, has(self.tenantForms) && name in self.tenantForms)",
     |old, new| {

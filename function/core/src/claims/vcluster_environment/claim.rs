@@ -83,8 +83,8 @@ pub struct Spec {
     pub tenants: Vec<Tenant>,
 
     /// Form of the systems and brokers in namespaces inside the virtual cluster, by the names of these: `Claim` for
-    /// RealtimeSystemClaims and IotBrokerClaims, `Namespaced` for RealtimeSystems and IotBrokers. A namespace without an
-    /// entry is for those of the environment's own form: claims for a VClusterEnvironmentClaim, the others for a
+    /// RealtimeSystemClaims and IotBrokerClaims, `Namespaced` for RealtimeSystems and IotBrokers. A namespace without
+    /// an entry is for those of the environment's own form: claims for a VClusterEnvironmentClaim, the others for a
     /// VClusterEnvironment. An entry can be changed, but not removed. At most 10 entries.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 10))]

@@ -62,8 +62,8 @@ fn resources(environment: &Environment) -> Vec<Resource> {
 }
 
 /// Labels by which a usage selects the resource that the same composite composed for a part of an environment's plan. A
-/// usage that selects by name could find another claim's resource of that name, and the deletion of this claim would then
-/// wait for the deletion of that resource.
+/// usage that selects by name could find another claim's resource of that name, and the deletion of this claim would
+/// then wait for the deletion of that resource.
 fn marked(part: &str) -> BTreeMap<String, String> {
     BTreeMap::from([mark(part)])
 }

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use realtime_platform_core::settings::pins::Chart;
 use serde_json::{Value, json};
 use support::api_server::ApiServer;
+use support::defined::definitions_in;
 use support::examples::{documents, project, read, yaml};
 use support::standins;
 use support::tools::{BEAT, LIMIT, Scratch, run, said, stdout, tool};
@@ -73,13 +74,7 @@ fn apply(server: &ApiServer, objects: &[Value]) {
 
 fn define(server: &ApiServer, sources: &[&str]) {
     for source in sources {
-        let folder = fs::read_dir(tool("crds").join(source)).unwrap();
-        let files = folder.map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
-        let mut definitions: Vec<_> = files.flat_map(|text| documents(&text)).collect();
-        for definition in &mut definitions {
-            definition["spec"].as_object_mut().unwrap().shift_remove("conversion");
-        }
-        server.define(&yaml(&definitions)).unwrap();
+        server.define(&yaml(&definitions_in(&tool("crds").join(source)))).unwrap();
     }
 }
 

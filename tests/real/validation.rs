@@ -11,6 +11,7 @@ use realtime_platform_core::settings::input::{API_VERSION, KIND};
 use serde_json::{Value, json};
 use support::composed;
 use support::crossplane::{composite, write};
+use support::defined::definitions_in;
 use support::examples::{claims, distinct, documents, files, installed, objects, project, read};
 use support::misspelt::{kind, outermost, variants};
 use support::tools::{Scratch, command, crd_sources, offline, run, said, stdout};
@@ -162,8 +163,7 @@ fn a_field_that_nobody_knows_is_found_wherever_a_schema_is_closed() {
 fn scopes() -> BTreeMap<(String, String), String> {
     let mut scopes = BTreeMap::new();
     for source in crd_sources() {
-        let files = fs::read_dir(source.folder).unwrap().map(|entry| entry.unwrap().path());
-        for definition in files.flat_map(|file| documents(&fs::read_to_string(file).unwrap())) {
+        for definition in definitions_in(&source.folder) {
             let text = |pointer: &str| definition.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
             for version in definition["spec"]["versions"].as_array().into_iter().flatten() {
                 let api_version = format!("{}/{}", text("/spec/group"), version["name"].as_str().unwrap());
@@ -174,8 +174,8 @@ fn scopes() -> BTreeMap<(String, String), String> {
     scopes
 }
 
-/// Crossplane cannot compose a cluster-scoped resource for a composite in a namespace: nothing at all is composed then,
-/// and its rendering engine does not see it. So the definitions are asked.
+/// Crossplane cannot compose a cluster-scoped resource for a composite in a namespace: nothing at all is composed then.
+/// `crossplane composition render` accepts such a resource, so the definitions are asked.
 #[test]
 fn what_a_composite_in_a_namespace_composes_is_namespaced_and_in_the_same() {
     let scopes = scopes();

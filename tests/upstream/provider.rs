@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use support::api_server::ApiServer;
 use support::authority::Authority;
+use support::defined::definitions_in;
 use support::examples::{documents, yaml};
 use support::tools::{Daemon, LIMIT, Scratch, command, run, said, succeed, tool};
 
@@ -90,11 +91,5 @@ fn from(file: &Path) -> String {
 }
 
 fn define(server: &ApiServer, provider: &str) {
-    let files = fs::read_dir(tool("crds").join(provider)).unwrap().map(|entry| entry.unwrap().path());
-    let mut definitions: Vec<_> = files.flat_map(|file| documents(&fs::read_to_string(file).unwrap())).collect();
-    for definition in &mut definitions {
-        // The conversion webhook has an address of the cluster.
-        definition["spec"].as_object_mut().unwrap().shift_remove("conversion");
-    }
-    server.define(&yaml(&definitions)).unwrap();
+    server.define(&yaml(&definitions_in(&tool("crds").join(provider)))).unwrap();
 }

@@ -89,10 +89,13 @@ fn providers_write_where_an_environment_is_and_nowhere_else(host: &Host) {
 /// kubeconfig.
 fn the_way_inside_is_written_by_the_virtual_cluster_alone(host: &Host) {
     const TENANT: &str = "system:serviceaccount:team:mallory";
+    /// Kubernetes' controllers, with a service account for each and with one name for all.
+    const CONTROLLERS: [&str; 2] =
+        ["system:serviceaccount:kube-system:generic-garbage-collector", "system:kube-controller-manager"];
     let own = format!("system:serviceaccount:{OURS}:vc-{OURS}");
     let subject = |user: &str| json!({"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": user});
     let mut writers = binding("secret-writers", "secret-writers", &[]);
-    writers["subjects"] = json!([subject(TENANT), subject(&own)]);
+    writers["subjects"] = [TENANT, &own].iter().chain(&CONTROLLERS).map(|user| subject(user)).collect();
     let rule = json!({"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]});
     host.may(None, &["apply", "--server-side"], &[cluster_role("secret-writers", &[rule]), writers]);
     let secret = |namespace: &str, name: &str| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}});
@@ -109,6 +112,10 @@ fn the_way_inside_is_written_by_the_virtual_cluster_alone(host: &Host) {
         changed["stringData"] = json!({"config": "another"});
         let answer = host.asks(Some(TENANT), &["apply", "--server-side", "--force-conflicts"], &[changed.clone()]);
         assert!(!answer.done && answer.said.contains(denied), "{name}: {}", answer.said);
+        for (by, user) in CONTROLLERS.into_iter().enumerate() {
+            let label = format!("by={by}");
+            host.may(Some(user), &["label", "--namespace", OURS, "--overwrite", "secret", &name, &label], &[]);
+        }
         host.may(Some(HELM), &["apply", "--server-side", "--force-conflicts"], &[changed.clone()]);
         host.may(None, &["apply", "--server-side", "--force-conflicts"], &[changed]);
     }

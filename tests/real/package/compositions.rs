@@ -112,8 +112,8 @@ fn definitions() -> Vec<Value> {
         assert!(spec["compositionUpdatePolicy"]["default"].is_null());
         if composite {
             spec["compositionUpdatePolicy"]["default"] = json!("Automatic");
-            let own: serde_json::Map<_, _> =
-                choices().iter().map(|(field, ..)| ((*field).to_owned(), spec[*field].clone())).collect();
+            let fields = choices().map(|(field, ..)| field).into_iter().chain(["resourceRefs"]);
+            let own: serde_json::Map<_, _> = fields.map(|field| (field.to_owned(), spec[field].clone())).collect();
             spec["crossplane"] = json!({"type": "object", "properties": own});
         }
     }
@@ -142,7 +142,7 @@ fn rights() -> Vec<Value> {
         ["iotbrokerclaims", "realtimesystemclaims", "vclusterenvironmentclaims", "iotbrokers", "realtimesystems"];
     vec![
         role("claims", "platform.example.org", &claims),
-        role("composites", "platform.example.org", &["xiotbrokers"]),
+        role("composites", "platform.example.org", &["xiotbrokers", "vclusterenvironments"]),
         role("compositions", "apiextensions.crossplane.io", &["*"]),
         role("all", "*", &["*"]),
         binding("RoleBinding", "claims", &[TENANT, OPERATOR, CROSSPLANE]),
@@ -184,6 +184,7 @@ fn an_api_server_keeps_compositions_to_the_platform_team() {
     crossplane_fills_in_what_tenants_leave_alone(&host);
     nobody_else_chooses_in_a_composite(&host);
     nobody_else_chooses_without_claims(&host);
+    nobody_else_lists_composed_resources(&host);
     kubevela_chooses_for_nobody(&host);
 }
 
@@ -279,12 +280,41 @@ fn nobody_else_chooses_in_a_composite(host: &Host) {
     }
 }
 
+/// Crossplane reads what the list names and, before release 2.4, deletes of it what is not desired.
+fn nobody_else_lists_composed_resources(host: &Host) {
+    const DENIED: &str = "spec.resourceRefs lists the composed resources, which is for Crossplane";
+    let list = |name: &str| json!([{"apiVersion": "v1", "kind": "Secret", "name": name}]);
+    let composites = [
+        ("xiotbroker/listed", composite("listed", &json!({})), false),
+        ("xiotbroker/listed-below", composite("listed-below", &json!({})), true),
+        ("iotbroker/listed", broker("listed", &json!({})), true),
+    ];
+    for (what, plain, is_below) in composites {
+        let spec = |refs: Value| {
+            let listed = json!({"resourceRefs": refs});
+            if is_below { json!({"crossplane": listed}) } else { listed }
+        };
+        let told = host.does(Some(TENANT), &CREATE, &[with(plain.clone(), &spec(list("a")))]).unwrap_err();
+        assert!(told.contains(DENIED), "{told}");
+        host.does(Some(TENANT), &["create"], &[plain]).unwrap();
+        let change = |user: &str, refs: Value| host.patches(user, what, &json!({"spec": spec(refs)}));
+        assert!(change(TENANT, list("a")).unwrap_err().contains(DENIED));
+        change(CROSSPLANE, list("a")).unwrap();
+        for refs in [list("b"), json!([]), Value::Null] {
+            let told = change(TENANT, refs).unwrap_err();
+            assert!(told.contains(DENIED), "{told}");
+        }
+        host.patches(TENANT, what, &json!({"spec": {"mqttConfig": {"storage": "5Gi"}}})).unwrap();
+    }
+}
+
+fn broker(name: &str, spec: &Value) -> Value {
+    let mut broker = claim(name, spec);
+    broker["kind"] = json!("IotBroker");
+    broker
+}
+
 fn nobody_else_chooses_without_claims(host: &Host) {
-    let broker = |name: &str, spec: &Value| {
-        let mut broker = claim(name, spec);
-        broker["kind"] = json!("IotBroker");
-        broker
-    };
     let below = |field: &str, value: &Value| json!({"crossplane": {field: value}});
     host.does(Some(TENANT), &["create"], &[broker("own", &json!({}))]).unwrap();
     let choosing = choices().map(|(field, value, _)| (field, broker("new", &below(field, &value))));
@@ -300,6 +330,18 @@ fn nobody_else_chooses_without_claims(host: &Host) {
         host.patches(CROSSPLANE, "iotbroker/own", &json!({"spec": below(field, &Value::Null)})).unwrap();
     }
     host.patches(TENANT, "iotbroker/own", &json!({"spec": {"mqttConfig": {"storage": "5Gi"}}})).unwrap();
+    let environment = json!({
+        "apiVersion": "platform.example.org/v1alpha1", "kind": "VClusterEnvironment", "metadata": {"name": "new"},
+        "spec": {"name": "streaming"},
+    });
+    let lenses = json!({"lensesConfig": {"licenseSecretRef": {"name": "license"}, "acceptEULA": true}});
+    let mut system = broker("new", &lenses);
+    system["kind"] = json!("RealtimeSystem");
+    for plain in [environment, system] {
+        host.does(Some(TENANT), &CREATE, std::slice::from_ref(&plain)).unwrap();
+        let choosing = choices().map(|(field, value, _)| (field, with(plain.clone(), &below(field, &value))));
+        host.refuses(TENANT, &CREATE, &choosing);
+    }
 }
 
 /// A trait or a component of another type lets an Application set any field, so KubeVela's account may not choose
@@ -331,6 +373,8 @@ fn the_policy_names_every_kind_and_every_field() {
         let choosing: Vec<&String> =
             spec.as_object().unwrap().keys().filter(|name| name.starts_with("composition")).collect();
         assert_eq!(choosing.len(), choices().len(), "{choosing:?}");
+        // A claim has no list of composed resources.
+        assert!(spec.get("resourceRefs").is_none() || fields.contains("'resourceRefs'"));
         assert!(choosing.iter().all(|field| fields.contains(&format!("'{field}'"))), "{choosing:?}");
     }
 }

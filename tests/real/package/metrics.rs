@@ -13,6 +13,7 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 use support::api_server::{ApiServer, free_ports};
+use support::defined::definitions_in;
 use support::examples::{documents, read, yaml};
 use support::server::{Server, get};
 use support::tools::{BEAT, Daemon, LIMIT, Scratch, command, run, said, tool};
@@ -82,14 +83,7 @@ fn every_query_asks_for_what_a_running_program_shows() {
 /// Metrics page of a provider-kubernetes that has nothing to do.
 fn provider_metrics() -> String {
     let server = ApiServer::start();
-    let mut kinds = Vec::new();
-    for file in fs::read_dir(tool("crds").join("provider-kubernetes")).unwrap().map(|file| file.unwrap().path()) {
-        let mut kind = documents(&fs::read_to_string(file).unwrap()).remove(0);
-        // No conversion webhook runs here.
-        kind["spec"].as_object_mut().unwrap().shift_remove("conversion");
-        kinds.push(kind);
-    }
-    server.define(&yaml(&kinds)).unwrap();
+    server.define(&yaml(&definitions_in(&tool("crds").join("provider-kubernetes")))).unwrap();
     let [metrics] = free_ports();
     let metrics = SocketAddr::from(([127, 0, 0, 1], metrics));
     let scratch = Scratch::new("provider-kubernetes");

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -20,18 +21,26 @@ pub fn kind(object: &Value) -> (String, String) {
     (group.to_owned(), text("/kind").to_owned())
 }
 
+/// Definitions in the files of a folder, in the order of the files.
+pub fn definitions_in(folder: &Path) -> Vec<Value> {
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut definitions: Vec<Value> =
+        files.iter().flat_map(|file| documents(&fs::read_to_string(file).unwrap())).collect();
+    for definition in &mut definitions {
+        // No conversion webhook runs in the tests.
+        definition["spec"].as_object_mut().unwrap().shift_remove("conversion");
+    }
+    definitions
+}
+
 /// Installs the definitions of all kinds of these objects that are not built in.
 pub fn define<'a>(server: &ApiServer, objects: impl IntoIterator<Item = &'a Value>) {
     let wanted: BTreeSet<_> = objects.into_iter().map(kind).collect();
     let mut definitions: BTreeMap<_, Value> = BTreeMap::new();
     for source in crd_sources() {
-        let mut files: Vec<_> = fs::read_dir(source.folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        for mut definition in files.iter().flat_map(|file| documents(&fs::read_to_string(file).unwrap())) {
-            // No conversion webhook runs in the tests.
-            definition["spec"].as_object_mut().unwrap().shift_remove("conversion");
-            definitions.insert(kind(&definition), definition);
-        }
+        definitions
+            .extend(definitions_in(&source.folder).into_iter().map(|definition| (kind(&definition), definition)));
     }
     definitions.extend(custom_resource_definitions().into_iter().map(|definition| (kind(&definition), definition)));
     definitions.retain(|kind, _| wanted.contains(kind));

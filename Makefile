@@ -3,7 +3,7 @@
 .PHONY: help setup preview generate bless tools check test proof fuzz e2e e2e-oldest e2e-without-claims e2e-faults e2e-up e2e-down upstream charts lint advisories fmt bench package addon push sign reproduce release docs
 
 help: ## list these targets
-	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## say what this machine lacks for `make test`; `tools/setup --install` brings it
 	@tools/setup

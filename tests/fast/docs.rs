@@ -161,6 +161,31 @@ fn yaml_can_be_read_and_settings_are_legal() {
     assert!(settings >= 4, "only {settings} settings");
 }
 
+/// An example has what were the defaults of claims. A file with the lines of the page has the same.
+#[test]
+fn lines_in_place_of_old_defaults_are_those_of_the_example() {
+    let page = page("docs/upgrade.md");
+    let (heading, _) = page.text.lines().enumerate().find(|(_, line)| *line == "## Defaults of no domain").unwrap();
+    let lines: Vec<Value> = page
+        .blocks()
+        .into_iter()
+        .filter(|block| block.line > heading && block.language == "yaml")
+        .take(3)
+        .map(|block| serde_yaml::from_str(&(block.lines.join("\n") + "\n")).unwrap())
+        .collect();
+    let example = fs::read_to_string(markdown::root().join("examples/variants/no-snowflake.yaml")).unwrap();
+    let example: Value = serde_yaml::from_str(&example).unwrap();
+    let [_, system, broker] = [0, 1, 2].map(|index| &example["spec"]["components"][index]["properties"]);
+    for field in ["kafkaConfig", "sqlProcessors"] {
+        assert_eq!(lines[0][field], system[field], "{field}");
+    }
+    assert_eq!(lines[2]["connectorConfig"], broker["connectorConfig"]);
+    let topics: Vec<&Value> =
+        system["kafkaConfig"]["topics"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    let delivered: Vec<&Value> = lines[1]["snowflakeConfig"]["topics"].as_array().unwrap().iter().collect();
+    assert_eq!(delivered, topics[1..], "the topics that processors write");
+}
+
 /// Settings with values in place of the placeholders in capital letters.
 fn placeholders(input: &Value) -> Value {
     let text = input.to_string().replace("REGISTRY", "registry.example.com").replace("HOST", "charts.example.com");

@@ -330,7 +330,7 @@ fn flow(connector: &str, users: &str) -> (Vec<String>, String) {
 /// Devices without the right to publish to a topic have no arrow to it: the broker's access list decides.
 #[test]
 fn devices_lead_to_topics_that_a_user_of_theirs_may_publish_to() {
-    let off = "mappings: [{mqttTopic: ward/+/vitals, kafkaTopic: vitals}], simulator: {enabled: false}";
+    let off = "mappings: [{mqttTopic: ward/+/vitals, kafkaTopic: vitals}]";
     let carried = "ward/+/vitals to vitals".to_owned();
     for (users, leads) in [
         ("", false),
@@ -347,11 +347,12 @@ fn devices_lead_to_topics_that_a_user_of_theirs_may_publish_to() {
         assert_eq!(Shown::read(&svg).arrows.iter().any(|arrow| arrow.from == "beyond Devices"), leads, "{users}");
     }
     // The simulator is not a device. Its topic reaches Kafka through a topic filter.
-    let on = "mappings: [{mqttTopic: ward/+/vitals, kafkaTopic: vitals}], simulator: {topic: ward/one/vitals}";
+    let on = "mappings: [{mqttTopic: ward/+/vitals, kafkaTopic: vitals}], simulator: {enabled: true, topic: ward/one/vitals}";
     let (mut drawn, _) = flow(on, "");
     drawn.sort();
     assert_eq!(drawn, ["Simulator to ward/one/vitals", "ward/+/vitals to vitals", "ward/one/vitals to ward/+/vitals"]);
-    let (drawn, _) = flow("mappings: [{mqttTopic: lab/a, kafkaTopic: a}], simulator: {topic: ward/one/vitals}", "");
+    let (drawn, _) =
+        flow("mappings: [{mqttTopic: lab/a, kafkaTopic: a}], simulator: {enabled: true, topic: ward/one/vitals}", "");
     assert!(!drawn.iter().any(|arrow| arrow.starts_with("ward/one/vitals")), "nobody carries it on: {drawn:?}");
 }
 
@@ -360,7 +361,7 @@ fn devices_lead_to_topics_that_a_user_of_theirs_may_publish_to() {
 fn the_topics_of_two_systems_are_told_apart() {
     let broker = |name: &str, place: &str| {
         format!(
-            "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {{name: {name}, namespace: team}}\nspec: {{{place}}}\n"
+            "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {{name: {name}, namespace: team}}\nspec: {{{place}, connectorConfig: {{mappings: [{{mqttTopic: health/device_data, kafkaTopic: device_data}}]}}}}\n"
         )
     };
     let one = broker("one", "namespace: lab");

@@ -5,6 +5,7 @@ mod files;
 mod images;
 mod settings;
 
+use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
@@ -423,9 +424,15 @@ fn topics_that_sql_reads_and_nothing_writes_are_warned_of() {
             "{{apiVersion: platform.example.org/v1alpha1, kind: IotBrokerClaim, metadata: {{name: mqtt, namespace: team}}, spec: {{namespace: streaming, connectorConfig: {{mappings: [{mapping}]}}}}}}"
         )
     };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("system.yaml");
+    let claim = fs::read_to_string("tests/fast/preview/claim.yaml").unwrap();
+    let processor = "  kafkaConfig: {topics: [{name: device_data}]}\n  sqlProcessors: [{name: beat, sql: INSERT INTO beats SELECT STREAM * FROM device_data}]\n";
+    fs::write(&file, claim + processor).unwrap();
     let to = |topic: &str| format!("{{mqttTopic: health/device_data, kafkaTopic: {topic}}}");
     let warned = |broker: &str| {
-        let (_, err) = texts(&with_stdin(&["-", "tests/fast/preview/claim.yaml"], broker));
+        let output = with_stdin(&["-", file.to_str().unwrap()], broker);
+        let (_, err) = texts(&output);
         err.lines()
             .filter(|line| line.contains(", to which no mapping of the bridge"))
             .map(str::to_owned)
@@ -433,9 +440,10 @@ fn topics_that_sql_reads_and_nothing_writes_are_warned_of() {
     };
     assert_eq!(
         warned(&broker(&to("temperature_device_topic"))),
-        [
-            "warning: tests/fast/preview/claim.yaml:7: RealtimeSystemClaim/lenses: spec.sqlProcessors[0].sql: reads device_data, to which no mapping of the bridge and no other processor writes"
-        ]
+        [format!(
+            "warning: {}:14: RealtimeSystemClaim/lenses: spec.sqlProcessors[0].sql: reads device_data, to which no mapping of the bridge and no other processor writes",
+            file.display()
+        )]
     );
     assert_eq!(warned(&broker(&to("device_data"))), [""; 0]);
     // The writer of a topic may be in none of the files.

@@ -1,5 +1,6 @@
 //! CRDs of claims at a real API server, and claims that it validates with them.
 
+mod defaults;
 mod refused;
 mod settings;
 
@@ -43,6 +44,7 @@ fn an_api_server_takes_the_definitions_and_judges_claims_as_we_do() {
     refuses_what_the_schema_can_refuse(&server);
     refused::holds_what_cannot_change(&server);
     settings::are_judged_alike(&server);
+    defaults::of_a_stored_claim_stay(&server);
 }
 
 fn define_crossplane(server: &ApiServer) {
@@ -183,7 +185,7 @@ fn faulty() -> Vec<(&'static str, Value)> {
         in_system("lensesConfig.licenseSecretRef", json!(null)),
         in_system("lensesConfig.acceptEULA", json!("yes")),
         in_system("kafkaConfig", five),
-        in_system("kafkaConfig", json!({"topics": []})),
+        in_system("snowflakeConfig", json!({"account": "a", "user": "U", "role": "R", "database": "D", "topics": []})),
         in_system("kafkaConfig", json!({"topics": [{"name": "a"}, {"name": "b"}, {"name": "a"}]})),
         in_system("kafkaConfig", json!({"storage": "10 GB", "cpu": 1, "connectors": []})),
         in_system("deletionPolicy", json!("Retain")),

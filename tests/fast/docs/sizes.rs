@@ -14,6 +14,9 @@ type Size = [u64; 4];
 /// Beginning of the line above the table.
 const MARK: &str = "<!-- sizes:";
 
+/// Example whose fields have their defaults, and that has SQL processors, a bridge and the simulator as well.
+const EXAMPLE: &str = "examples/variants/no-snowflake.yaml";
+
 /// Volume of each pod.
 const VOLUMES: [(&str, &str); 3] = [
     ("kafka-data-pvc", "kafka-platform"),
@@ -21,7 +24,7 @@ const VOLUMES: [(&str, &str); 3] = [
     ("postgres-data-pvc", "lenses-backend-postgres"),
 ];
 
-/// Compares the rows of the page with the plans of the smallest claims. With `BLESS` it writes their numbers into the
+/// Compares the rows of the page with the plans of [`EXAMPLE`]. With `BLESS` it writes their numbers into the
 /// page first.
 pub fn check(page: impl Fn() -> Document) {
     let mut sizes = of_the_examples();
@@ -72,7 +75,7 @@ fn write(page: &Document, sizes: &BTreeMap<String, Size>) {
 
 fn of_the_examples() -> BTreeMap<String, Size> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_function-realtime-platform"));
-    let output = command.args(["preview", "-o", "manifests", "examples/minimal"]).current_dir(root()).output().unwrap();
+    let output = command.args(["preview", "-o", "manifests", EXAMPLE]).current_dir(root()).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let mut sizes: BTreeMap<String, Size> = BTreeMap::new();
     for document in serde_yaml::Deserializer::from_str(&text) {

@@ -36,7 +36,7 @@ fn the_same_version_changes_nothing() {
 fn each_resource_is_told_with_the_fields_that_change() {
     let (code, difference, _) = after(
         &[],
-        "  monitoring: false\n  snowflakeConfig: {account: a-b, user: U, role: R, database: D}\n  kafkaConfig:\n    cpu: '2'\n    storage: 20Gi\n",
+        "  monitoring: false\n  snowflakeConfig: {account: a-b, user: U, role: R, database: D, topics: [t]}\n  kafkaConfig:\n    topics: [{name: t}]\n    cpu: '2'\n    storage: 20Gi\n",
     );
     assert_eq!(code, Some(0), "{difference}");
     assert!(difference.starts_with("RealtimeSystemClaim lenses in team\n"), "{difference}");
@@ -58,14 +58,17 @@ fn each_resource_is_told_with_the_fields_that_change() {
         assert!(difference.lines().any(|other| other == line), "{line} is not in\n{difference}");
     }
     let total = difference.lines().last().unwrap();
-    assert!(total.contains(": 2 added, 7 removed, 8 changed, "), "{total}");
+    assert!(total.contains(": 3 added, 7 removed, 8 changed, "), "{total}");
 }
 
 #[test]
 fn long_texts_are_compared_line_by_line_and_a_job_is_one_that_runs_again() {
-    let (_, difference, _) = after(
+    let system =
+        |topics: &str| std::fs::read_to_string(OLD).unwrap() + &format!("  kafkaConfig: {{topics: [{topics}]}}\n");
+    let (_, difference, _) = between(
         &[],
-        "  kafkaConfig: {topics: [{name: device_data, partitions: 6}, {name: blood_pressure_device_topic}]}\n",
+        &system("{name: device_data}, {name: blood_pressure}, {name: heart_rate}, {name: temperature}"),
+        &system("{name: device_data, partitions: 6}, {name: blood_pressure}"),
     );
     let heading = difference.lines().find(|line| line.starts_with("  ~ Job kafka-topics-")).unwrap();
     assert!(heading.ends_with(", runs again"), "{heading}");
@@ -76,10 +79,9 @@ fn long_texts_are_compared_line_by_line_and_a_job_is_one_that_runs_again() {
             "…",
             "-device_data 3 604800000",
             "+device_data 6 604800000",
-            "blood_pressure_device_topic 3 604800000",
-            "-heart_rate_device_topic 3 604800000",
-            "-oxygen_saturation_device_topic 3 604800000",
-            "-temperature_device_topic 3 604800000",
+            "blood_pressure 3 604800000",
+            "-heart_rate 3 604800000",
+            "-temperature 3 604800000",
         ]
     );
     let total = difference.lines().last().unwrap();
@@ -88,9 +90,13 @@ fn long_texts_are_compared_line_by_line_and_a_job_is_one_that_runs_again() {
 
 #[test]
 fn what_is_refused_is_shown_and_said_at_its_field() {
-    let (code, difference, err) = after(
+    let system = |lines: &str| std::fs::read_to_string(OLD).unwrap() + lines;
+    let (code, difference, err) = between(
         &[],
-        "  environment: other\n  kafkaConfig:\n    storage: 5Gi\n    topics: [{name: device_data, partitions: 1}]\n",
+        &system("  kafkaConfig: {topics: [{name: device_data}]}\n"),
+        &system(
+            "  environment: other\n  kafkaConfig:\n    storage: 5Gi\n    topics: [{name: device_data, partitions: 1}]\n",
+        ),
     );
     assert_eq!(code, Some(1), "{err}");
     assert!(difference.contains("storage: 10Gi → 5Gi"), "{difference}");
@@ -274,8 +280,13 @@ fn a_connector_or_a_processor_that_is_not_asked_for_any_more_stops() {
     let renamed = one.replace("name: one", "name: other");
     assert_eq!(stops(&processors(&[&one]), &processors(&[&renamed])), [stopped("SQL processor one")]);
 
-    let snowflake = system("  snowflakeConfig: {account: a-b, user: U, role: R, database: D}\n");
-    assert_eq!(stops(&snowflake, &system("")), [stopped("connector snowflake-sink-connector")]);
+    let snowflake = system(
+        "  snowflakeConfig: {account: a-b, user: U, role: R, database: D, topics: [t]}\n  kafkaConfig: {topics: [{name: t}]}\n",
+    );
+    assert_eq!(
+        stops(&snowflake, &system("  kafkaConfig: {topics: [{name: t}]}\n")),
+        [stopped("connector snowflake-sink-connector")]
+    );
     let mapping =
         |topic: &str, converter: &str| format!("{{mqttTopic: {topic}, kafkaTopic: {topic}, converter: {converter}}}");
     let (fields, bytes) = (mapping("fields", "Json"), mapping("bytes", "Bytes"));
@@ -317,18 +328,23 @@ fn a_broker_that_goes_by_itself_leaves_its_connectors() {
     let with = |broker: &str| format!("{system}---\n{broker}");
     let bytes = "  connectorConfig: {mappings: [{mqttTopic: a, kafkaTopic: a}, {mqttTopic: b, kafkaTopic: b, converter: Bytes}]}\n";
     let one = connector("mqtt-source-connector");
-    assert_eq!(left(&with(&broker("")), &system), from_ref(&one));
+    let carries = "  connectorConfig: {mappings: [{mqttTopic: a, kafkaTopic: a}]}\n";
+    assert_eq!(left(&with(&broker(carries)), &system), from_ref(&one));
     assert_eq!(left(&with(&broker(bytes)), &system), [one.clone(), connector("mqtt-source-bytes-connector")]);
     // Kafka Connect is assumed to exist if the files do not contain its claim.
     let elsewhere = system.replace("namespace: streaming", "namespace: elsewhere");
-    assert_eq!(left(&format!("{elsewhere}---\n{}", broker("")), &elsewhere), [one]);
+    assert_eq!(left(&format!("{elsewhere}---\n{}", broker(carries)), &elsewhere), [one]);
 
     let none = Vec::<String>::new();
-    assert_eq!(left(&with(&broker("")), &elsewhere), none, "Kafka Connect goes as well");
-    let renamed = broker("").replace("name: mqtt,", "name: other,");
-    assert_eq!(left(&with(&broker("")), &with(&renamed)), none, "the other claim has the same connectors");
-    assert_eq!(left(&with(&broker("  deletionPolicy: Orphan\n")), &system), none, "the broker goes on as well");
-    assert_eq!(left(&with(&broker("  connectorConfig: {mappings: []}\n")), &system), none, "there is none");
+    assert_eq!(left(&with(&broker(carries)), &elsewhere), none, "Kafka Connect goes as well");
+    let renamed = broker(carries).replace("name: mqtt,", "name: other,");
+    assert_eq!(left(&with(&broker(carries)), &with(&renamed)), none, "the other claim has the same connectors");
+    assert_eq!(
+        left(&with(&broker(&format!("{carries}  deletionPolicy: Orphan\n"))), &system),
+        none,
+        "the broker goes on as well"
+    );
+    assert_eq!(left(&with(&broker("")), &system), none, "there is none");
 }
 
 /// A deleted virtual cluster takes all content with it, including the volumes of its consumers.
@@ -407,7 +423,7 @@ fn an_edit_that_loses_data_or_access_says_so() {
             "",
             "  domain: example.org\n",
             0,
-            "access is lost: the route mqtt.streaming.local: tell those who use it; there is mqtt.example.org, generator.example.org",
+            "access is lost: the route mqtt.streaming.local: tell those who use it; there is mqtt.example.org",
         ),
     ];
     for (old, new, expected, cost) in edits {
@@ -429,10 +445,11 @@ fn an_edit_that_loses_data_or_access_says_so() {
     );
     let (code, difference, _) = between(&[], &system(&topics("86400000")), &system(&topics("-1")));
     assert_eq!((code, costs(&difference).len()), (Some(0), 0), "{difference}");
-    let fewer = "  kafkaConfig: {topics: [{name: device_data}]}\n  sqlProcessors: []\n";
-    let (code, difference, _) = between(&[], &system("  sqlProcessors: []\n"), &system(fewer));
+    let more = "  kafkaConfig: {topics: [{name: device_data}, {name: heart_rate}]}\n";
+    let (code, difference, _) =
+        between(&[], &system(more), &system("  kafkaConfig: {topics: [{name: device_data}]}\n"));
     assert_eq!(code, Some(0), "{difference}");
-    let topic = "stays behind: topic heart_rate_device_topic in Kafka, with its records; taken up by a topic of that name; to remove: `kafka-topics ";
+    let topic = "stays behind: topic heart_rate in Kafka, with its records; taken up by a topic of that name; to remove: `kafka-topics ";
     assert!(costs(&difference).iter().any(|cost| cost.starts_with(topic)), "{difference}");
 }
 
@@ -447,8 +464,10 @@ fn pods_that_restart_are_told_with_what_is_away_for_how_long() {
             "restarts: Deployment kafka-platform in namespace streaming, away for 1 to 3 minutes: Kafka, Connect and Schema Registry",
         ]
     );
-    let simulator = "  connectorConfig: {simulator: {messagesPerSecond: 2}}\n";
-    let (_, difference, _) = between(&[], &broker(""), &broker(simulator));
+    let simulator = |rate: u32| {
+        broker(&format!("  connectorConfig: {{simulator: {{enabled: true, messagesPerSecond: {rate}}}}}\n"))
+    };
+    let (_, difference, _) = between(&[], &simulator(1), &simulator(2));
     assert_eq!(costs(&difference), ["restarts: Service health-data-sim in namespace streaming, without a gap"]);
     let (_, json, _) = between(&["-o", "json"], &broker(""), &broker("  mqttConfig: {cpu: 200m}\n"));
     let json: Value = serde_json::from_str(&json).unwrap();
@@ -493,9 +512,15 @@ fn exit_codes_tell_programs_how_far_they_may_go() {
     assert_eq!(code(&["--exit-code", "-o", "json"], more), Some(3));
     let less = "  kafkaConfig: {storage: 5Gi}\n";
     assert_eq!(code(&["--exit-code"], less), Some(1));
-    let lost = "  kafkaConfig: {topics: [{name: device_data, retentionMs: 60000}]}\n  sqlProcessors: []\n";
-    assert_eq!(code(&[], lost), Some(4));
-    assert_eq!(code(&["--exit-code"], &(lost.to_owned() + "  database: {storage: 4Gi}\n")), Some(4));
+    let lost = |lines: &str, arguments: &[&str]| {
+        let system = |retention: u32, lines: &str| {
+            let claim = std::fs::read_to_string(OLD).unwrap();
+            claim + &format!("  kafkaConfig: {{topics: [{{name: device_data, retentionMs: {retention}}}]}}\n{lines}")
+        };
+        between(arguments, &system(120_000, ""), &system(60_000, lines)).0
+    };
+    assert_eq!(lost("", &[]), Some(4));
+    assert_eq!(lost("  database: {storage: 4Gi}\n", &["--exit-code"]), Some(4));
     // A comparison needs an older version.
     assert_eq!(run(&["--exit-code", OLD]).status.code(), Some(2));
     // The exit code does not depend on a reader that closes standard output early.
@@ -551,7 +576,7 @@ fn a_new_environment_cannot_ask_to_be_kept() {
     );
 }
 
-const OTHER: &str = "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {name: other, namespace: team}\nspec: {namespace: lab, connectorConfig: {mappings: []}}\n";
+const OTHER: &str = "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {name: other, namespace: team}\nspec: {namespace: lab}\n";
 
 /// A generated password exists only in its Secret.
 #[test]

@@ -40,8 +40,8 @@ fn of_passwords() -> Vec<Case> {
     let dashboard =
         |name: &str| with(system(), "dashboard", json!({"administrator": {"credentialsSecretRef": {"name": name}}}));
     let bridged = |connector: Value| with(broker(), "connectorConfig", connector);
-    let bridge = bridged(json!({"credentialsSecretRef": own()}));
     let mappings = json!([{"mqttTopic": "a", "kafkaTopic": "a"}]);
+    let bridge = bridged(json!({"mappings": mappings, "credentialsSecretRef": own()}));
     let users = |users: Value| with(broker(), "mqttConfig", json!({"users": users}));
     let user = |name: &str| json!({"name": name, "publish": ["a"]});
     let own_user = |name: &str| json!({"name": name, "publish": ["a"], "credentialsSecretRef": own()});
@@ -79,7 +79,7 @@ fn of_passwords() -> Vec<Case> {
         case(
             BROKER,
             "spec.connectorConfig.credentialsSecretRef",
-            broker(),
+            bridged(json!({"mappings": mappings})),
             vec![bridge.clone()],
             vec![raised(bridge.clone())],
         ),

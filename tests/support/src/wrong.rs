@@ -66,13 +66,14 @@ impl Wrong {
     }
 }
 
-/// Smallest valid spec of a kind.
+/// Small valid spec of a kind; a system has the topic that rows about Snowflake deliver.
 fn well(kind: &str) -> Value {
     match kind {
         "VClusterEnvironmentClaim" => json!({"name": "streaming"}),
         "RealtimeSystemClaim" => json!({
             "namespace": "streaming",
             "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+            "kafkaConfig": {"topics": [{"name": "t"}]},
         }),
         _ => json!({"namespace": "streaming"}),
     }

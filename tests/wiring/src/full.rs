@@ -1,9 +1,12 @@
 //! The fullest platform: claims and settings that ask for everything that can be asked for.
 
+use std::fs;
+
 use realtime_platform_core::settings::Settings;
 use realtime_platform_core::settings::input::Input;
 use serde_json::{Value, json};
 
+use super::examples::root;
 use super::platform::{BROKER, ENVIRONMENT, Platform, SYSTEM, Written, accepted, listed};
 
 /// Function input in which the platform team decides everything that it can.
@@ -35,6 +38,13 @@ pub fn settings() -> Settings {
 
 /// Namespace of the system and the broker inside the virtual cluster.
 pub const NAMESPACE: &str = "streaming";
+
+/// SQL processors of the example. They read every field that devices send.
+fn processors() -> Value {
+    let example = root().join("examples/health-realtime-pipeline/claims/health-lenses.yaml");
+    let claim: Value = serde_yaml::from_str(&fs::read_to_string(example).unwrap()).unwrap();
+    claim["spec"]["sqlProcessors"].clone()
+}
 
 /// Claims in a namespace whose name differs from the environment's.
 pub fn claims() -> Vec<Written> {
@@ -73,8 +83,15 @@ pub fn claims() -> Vec<Written> {
             "user": "CONNECTOR",
             "role": "CONNECTOR_ROLE",
             "database": "HEALTH",
+            "topics": [
+                "blood_pressure_device_topic",
+                "heart_rate_device_topic",
+                "oxygen_saturation_device_topic",
+                "temperature_device_topic",
+            ],
             "privateKey": {"passphraseProperty": "passphrase"},
         },
+        "sqlProcessors": processors(),
         "dashboard": {"administrator": {"credentialsReaderGroups": ["analysts"]}},
         "viewerGroups": ["developers", "oidc:operators"],
     });
@@ -91,7 +108,7 @@ pub fn claims() -> Vec<Written> {
         "connectorConfig": {"mappings": [
             {"mqttTopic": "health/device_data", "kafkaTopic": "device_data", "keyField": "deviceId"},
             {"mqttTopic": "raw/#", "kafkaTopic": "device_data", "converter": "Bytes"},
-        ]},
+        ], "simulator": {"enabled": true}},
     });
     vec![
         Written::new(ENVIRONMENT, "health-environment", environment),

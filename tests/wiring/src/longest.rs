@@ -177,7 +177,7 @@ fn broker() -> Value {
         },
         "connectorConfig": {
             "mappings": filters.iter().enumerate().map(mapping).collect::<Vec<_>>(),
-            "simulator": {"topic": limits.text("connectorConfig.simulator.topic"), "minScale": 20, "maxScale": 20},
+            "simulator": {"enabled": true, "topic": limits.text("connectorConfig.simulator.topic"), "minScale": 20, "maxScale": 20},
         },
         "credentialsGeneration": 1_000_000,
     });

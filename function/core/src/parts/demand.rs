@@ -145,17 +145,27 @@ mod tests {
             "analytics",
             "connect-metrics",
         ];
-        let mut plan = compose("RealtimeSystemClaim", system(&json!({})), json!({})).unwrap();
+        let flowing = json!({
+            "kafkaConfig": {"topics": [{"name": "a"}]},
+            "sqlProcessors": [{"name": "b", "sql": "INSERT INTO b SELECT STREAM * FROM a"}],
+        });
+        let mut plan = compose("RealtimeSystemClaim", system(&flowing), json!({})).unwrap();
         plan.resources.retain(|resource| counted.contains(&resource.part));
         assert_eq!(demand_of(&plan), expected);
         // CPU: Mosquitto 100m, the keeper of the bridge 50m; twenty simulators of 50m, each with a queue-proxy of 25m.
-        let broker = json!({"namespace": "streaming", "connectorConfig": {"simulator": {"maxScale": 20}}});
+        let broker = broker(20);
         let expected = ["5Gi", "1650m", "3008Mi"].map(str::to_owned);
         assert_eq!(demand("IotBrokerClaim", broker), expected);
         // CPU: istiod 100m; Prometheus 100m, its operator 50m and reloader 10m, kube-state-metrics 10m, Grafana 100m
         // and its sidecar 10m.
         let expected = ["0", "380m", "1344Mi"].map(str::to_owned);
         assert_eq!(demand("VClusterEnvironmentClaim", json!({"name": "streaming"})), expected);
+    }
+
+    fn broker(scale: u32) -> Value {
+        let mapping = json!({"mqttTopic": "health/device_data", "kafkaTopic": "device_data"});
+        let simulator = json!({"enabled": true, "maxScale": scale});
+        json!({"namespace": "streaming", "connectorConfig": {"mappings": [mapping], "simulator": simulator}})
     }
 
     #[test]
@@ -209,7 +219,7 @@ mod tests {
         let large = system(&json!({"kafkaConfig": {"cpu": "60"}, "database": {"cpu": "5"}}));
         let faults = said(compose("RealtimeSystemClaim", large, json!({})));
         assert_eq!(faults.len(), 1, "{faults:?}");
-        assert!(faults[0].starts_with("spec.kafkaConfig.cpu: must be less: the claim asks for 67."), "{faults:?}");
+        assert!(faults[0].starts_with("spec.kafkaConfig.cpu: must be less: the claim asks for 66."), "{faults:?}");
         assert!(
             faults[0].ends_with(
                 " CPU in all, and the platform allows 64 (limits.cpu); lower it, or any of spec.database.cpu, \
@@ -228,7 +238,6 @@ mod tests {
 
     #[test]
     fn a_bound_is_the_most_that_passes() {
-        let broker = |scale| json!({"namespace": "streaming", "connectorConfig": {"simulator": {"maxScale": scale}}});
         let limits = json!({"limits": {"cpu": "1650m", "memory": "3008Mi", "storage": "5Gi"}});
         assert_eq!(said(compose("IotBrokerClaim", broker(20), limits)), [""; 0]);
         for (limits, field) in [

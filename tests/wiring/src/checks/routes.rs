@@ -126,7 +126,8 @@ fn unrouted(world: &World, gateway: &Object) -> Vec<Finding> {
             composed_claim.kind.claim == kind
                 && composed_claim.spec.text("/namespace") == gateway.namespace
                 && composed_claim.spec.get("expose") != Some(&false.into())
-                && composed_claim.spec.at("/connectorConfig/simulator/enabled") != &serde_json::Value::Bool(false)
+                && (kind != BROKER
+                    || composed_claim.spec.at("/connectorConfig/simulator/enabled") == &serde_json::Value::Bool(true))
                 && composed_claim.spec.at("/mqttConfig/listeners/websockets") != &serde_json::Value::Bool(false)
         })
     };

@@ -198,11 +198,11 @@ pub struct User {
 }
 
 /// Settings of the bridge from MQTT to Kafka, and of the device simulator.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConnectorConfig {
-    /// Mappings of the bridge from MQTT topics to Kafka topics, at most 20. Empty: no bridge is created. A connector of
-    /// the bridge that no mapping needs any more is removed.
+    /// Mappings of the bridge from MQTT topics to Kafka topics, at most 20. Default: none, and no bridge is created. A
+    /// connector of the bridge that no mapping needs any more is removed.
     #[schemars(
         length(max = 20),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["mqttTopic", "converter"])
@@ -216,21 +216,6 @@ pub struct ConnectorConfig {
     pub credentials_secret_ref: Option<SecretName>,
     /// Simulator of devices, which publishes messages to the MQTT broker.
     pub simulator: Simulator,
-}
-
-impl Default for ConnectorConfig {
-    fn default() -> Self {
-        Self {
-            mappings: vec![Mapping {
-                mqtt_topic: "health/device_data".to_owned(),
-                kafka_topic: "device_data".to_owned(),
-                converter: Converter::default(),
-                key_field: Some("deviceId".to_owned()),
-            }],
-            credentials_secret_ref: None,
-            simulator: Simulator::default(),
-        }
-    }
 }
 
 /// Mapping of the bridge: messages of some MQTT topics become records of a Kafka topic.
@@ -301,7 +286,7 @@ pub struct Simulator {
 impl Default for Simulator {
     fn default() -> Self {
         Self {
-            enabled: true,
+            enabled: false,
             image: None,
             topic: "health/device_data".to_owned(),
             messages_per_second: 1,

@@ -48,9 +48,16 @@ fn connector(plan: &Plan, name: &str) -> Value {
     serde_json::from_str(config.as_str().unwrap()).unwrap()
 }
 
-fn variants() -> [Value; 5] {
+/// Bridge with one mapping, and the simulator.
+fn carried() -> Value {
+    let mapping = json!({"mqttTopic": "health/device_data", "kafkaTopic": "device_data", "keyField": "deviceId"});
+    json!({"mappings": [mapping], "simulator": {"enabled": true}})
+}
+
+fn variants() -> [Value; 6] {
     [
         json!({"namespace": "streaming"}),
+        json!({"namespace": "streaming", "connectorConfig": carried()}),
         json!({"namespace": "research", "environment": "streaming", "expose": false, "retain": true}),
         json!({"namespace": "streaming", "connectorConfig": {"mappings": [], "simulator": {"enabled": false}}}),
         json!({"namespace": "streaming", "mqttConfig": {"listeners": {"websockets": false}, "persistence": false}}),
@@ -60,7 +67,7 @@ fn variants() -> [Value; 5] {
         ]}, "connectorConfig": {"mappings": [
             {"mqttTopic": "lab/+/samples", "kafkaTopic": "samples", "converter": "Bytes"},
             {"mqttTopic": "lab/status/#", "kafkaTopic": "status"},
-        ], "credentialsSecretRef": {"name": "bridge"}, "simulator": {"image": "example.com/sim:1.0"}}}),
+        ], "credentialsSecretRef": {"name": "bridge"}, "simulator": {"enabled": true, "image": "example.com/sim:1.0"}}}),
     ]
 }
 
@@ -77,7 +84,6 @@ fn what_is_not_wanted_is_not_there() {
         "namespace": "streaming",
         "expose": false,
         "mqttConfig": {"persistence": false, "listeners": {"websockets": false}},
-        "connectorConfig": {"mappings": [], "simulator": {"enabled": false}},
     });
     let plan = broker(&spec).plan();
     // The key of a Job ends with a hash, which the test ignores.
@@ -102,6 +108,16 @@ fn what_is_not_wanted_is_not_there() {
     assert!(conf.contains("persistence false\n") && !conf.contains("9001"), "{conf}");
     let ports = &find(&plan, "broker-service").manifest()["spec"]["ports"];
     assert_eq!(ports.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_smallest_broker_carries_and_simulates_nothing() {
+    let plan = broker(&json!({"namespace": "streaming"})).plan();
+    let parts: Vec<&str> = plan.resources.iter().map(|resource| resource.part).collect();
+    assert!(!parts.contains(&"simulator"), "{parts:?}");
+    for resource in &plan.resources {
+        assert!(!resource.composed.to_string().contains("device_data"), "{}", resource.key);
+    }
 }
 
 #[test]
@@ -204,7 +220,7 @@ fn fields_and_bytes_get_a_connector_each() {
 
 #[test]
 fn the_connector_of_the_example_reads_a_key_and_any_schema() {
-    let plan = broker(&json!({"namespace": "streaming"})).plan();
+    let plan = broker(&json!({"namespace": "streaming", "connectorConfig": carried()})).plan();
     let config = connector(&plan, "mqtt-source-connector");
     assert!(config["connect.mqtt.kcql"].as_str().unwrap().ends_with("JsonSimpleConverter` WITHKEY(`deviceId`)"));
     assert_eq!(config["connect.mqtt.hosts"], "tcp://health-mqtt-service.streaming.svc.cluster.local:1883");
@@ -236,7 +252,7 @@ fn a_connector_that_the_claim_does_not_ask_for_is_removed_by_whatever_runs() {
 
 #[test]
 fn the_simulator_logs_in_to_this_broker() {
-    let plan = broker(&json!({"namespace": "streaming"})).plan();
+    let plan = broker(&json!({"namespace": "streaming", "connectorConfig": carried()})).plan();
     let template = &find(&plan, "simulator-service").manifest()["spec"]["template"];
     let container = &template["spec"]["containers"][0];
     assert_eq!(variable(container, "MQTT_HOST"), "health-mqtt-service.streaming.svc.cluster.local");
@@ -252,7 +268,8 @@ fn the_simulator_logs_in_to_this_broker() {
 
 #[test]
 fn routes_lead_to_what_listens() {
-    let plan = broker(&json!({"namespace": "research", "environment": "streaming"})).plan();
+    let plan =
+        broker(&json!({"namespace": "research", "environment": "streaming", "connectorConfig": carried()})).plan();
     let route = &find(&plan, "mqtt-websockets-route").manifest()["spec"];
     assert_eq!(route["hosts"], json!(["mqtt.research.streaming.local"]));
     assert_eq!(route["gateways"], json!(["research-gateway"]));
@@ -340,10 +357,12 @@ fn the_queue_lasts_for_a_restart_of_kafka_or_fills_what_there_is() {
         assert_eq!(queue(&mqtt, mappings), [messages.to_string(), (messages * 1024).to_string()], "{mqtt}");
     }
     let warnings = |rate: u32, queued: u32| {
+        let mut carried = carried();
+        carried["simulator"] = json!({"enabled": true, "messagesPerSecond": rate, "maxScale": 1});
         let spec = json!({
             "namespace": "streaming",
             "mqttConfig": {"queuedMessages": queued},
-            "connectorConfig": {"simulator": {"messagesPerSecond": rate, "maxScale": 1}},
+            "connectorConfig": carried,
         });
         broker(&spec).warnings().join("\n")
     };
@@ -356,7 +375,7 @@ fn one_topic_may_be_carried_in_two_ways() {
     let spec = json!({"namespace": "streaming", "connectorConfig": {"mappings": [
         {"mqttTopic": "health/+", "kafkaTopic": "device_data"},
         {"mqttTopic": "health/+", "kafkaTopic": "raw", "converter": "Bytes"},
-    ]}});
+    ], "simulator": {"enabled": true}}});
     let broker = broker(&spec);
     assert!(accounts::access_list(&broker).contains("user kafka-bridge\ntopic deny health/\ntopic read health/+\n\n"));
     assert_eq!(broker.warnings(), [""; 0]);
@@ -410,7 +429,8 @@ fn what_changes_nothing_is_said() {
     {
         assert!(warnings.contains(&format!("{field}: ")), "{field} in {warnings}");
     }
-    let spec = json!({"namespace": "streaming", "connectorConfig": {"simulator": {"topic": "elsewhere"}}});
+    let spec =
+        json!({"namespace": "streaming", "connectorConfig": {"simulator": {"enabled": true, "topic": "elsewhere"}}});
     let warnings = broker(&spec).warnings().join("\n");
     assert!(warnings.contains("spec.connectorConfig.simulator.topic: no mapping carries \"elsewhere\""), "{warnings}");
 }

@@ -1,12 +1,10 @@
 //! Spec of a `RealtimeSystemClaim`. The doc comments of its fields are the reference that users read.
 
-use self::snowflake::DERIVED_TOPICS;
 use crate::claims::defaults::yes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::changes;
-use super::script;
 use crate::claims::between::changes::{ENVIRONMENT, VOLUME};
 use crate::claims::between::groups::Groups;
 use crate::claims::between::secret::SecretName;
@@ -81,8 +79,8 @@ pub struct Spec {
 
     /// SQL processors, 0 to 50: streaming SQL that Lenses runs, each with a name and a statement, together at most 128
     /// KiB. A processor that is stopped is started again. A processor that leaves this list is removed; its topics and
-    /// their records stay. Default: four processors that split `device_data` into one topic for each vital sign.
-    #[serde(default = "SqlProcessor::defaults")]
+    /// their records stay. Default: none.
+    #[serde(default)]
     #[schemars(
         length(max = 50),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
@@ -231,10 +229,9 @@ impl Default for Agent {
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct KafkaConfig {
-    /// Kafka topics, 1 to 200. A topic that leaves this list keeps its data. Default: `device_data`, and one topic for
-    /// each vital sign.
+    /// Kafka topics, 0 to 200. A topic that leaves this list keeps its data. Default: none.
     #[schemars(
-        length(min = 1, max = 200),
+        length(max = 200),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
     )]
     pub topics: Vec<Topic>,
@@ -269,7 +266,7 @@ pub struct KafkaConfig {
 impl Default for KafkaConfig {
     fn default() -> Self {
         Self {
-            topics: Topic::defaults(),
+            topics: Vec::new(),
             storage: "10Gi".to_owned(),
             cpu: "1".to_owned(),
             memory: "5Gi".to_owned(),
@@ -340,16 +337,6 @@ fn three() -> u32 {
 
 fn seven_days() -> i64 {
     604_800_000
-}
-
-impl Topic {
-    fn defaults() -> Vec<Self> {
-        [SOURCE_TOPIC].iter().chain(DERIVED_TOPICS).map(|name| Self::named(name)).collect()
-    }
-
-    fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), partitions: three(), retention_ms: seven_days(), schema: None }
-    }
 }
 
 /// Archives with Kafka connectors. If an archive is absent, the connector in Kafka's image is used.
@@ -475,19 +462,6 @@ pub struct SqlProcessor {
     /// anew.
     #[schemars(length(min = 1, max = 10_000))]
     pub sql: String,
-}
-
-impl SqlProcessor {
-    fn defaults() -> Vec<Self> {
-        [
-            ("blood-pressure", script::BLOOD_PRESSURE),
-            ("heart-rate", script::HEART_RATE),
-            ("oxygen-saturation", script::OXYGEN_SATURATION),
-            ("temperature", script::TEMPERATURE),
-        ]
-        .map(|(name, sql)| Self { name: name.to_owned(), sql: sql.to_owned() })
-        .into()
-    }
 }
 
 /// Kafka topic that receives the messages of devices.

@@ -24,7 +24,8 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources
 });
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    let part = system.tenant.part(NAME, "kafka-connect", &[kafka::TOPICS]);
+    let waits_for: &[_] = if kafka::has_topics(system) { &[kafka::TOPICS] } else { &[kafka::NAME] };
+    let part = system.tenant.part(NAME, "kafka-connect", waits_for);
     let mut variables = vec![
         env("CONNECT_URL", format!("http://{KAFKA_SERVICE}:{}", CONNECT_PORT.1)),
         env("SCHEMA_REGISTRY_URL", format!("http://{KAFKA_SERVICE}:{}", SCHEMA_REGISTRY_PORT.1)),

@@ -43,7 +43,7 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, resources).aw
     meanwhile: "Kafka, Connect and Schema Registry",
 });
 
-pub const TOPICS_PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, topics);
+pub const TOPICS_PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, topics).only_if(has_topics);
 
 /// Part of a real-time system's plan that has only the network policy of Kafka's pod. The pod itself belongs to another
 /// part of the plan.
@@ -186,6 +186,12 @@ fn fetch(system: &RealtimeSystem, archive: &Fetched) -> Container {
         security_context: Some(nobody(confined())),
         ..container(&format!("fetch-{}", archive.connector), system.tenant.image(Image::Curl), &[])
     }
+}
+
+/// Whether the claim lists topics. Without topics, the plan has no Job that creates them, so that nothing may wait for
+/// that Job.
+pub fn has_topics(system: &RealtimeSystem) -> bool {
+    !system.spec.kafka_config.topics.is_empty()
 }
 
 fn topics(system: &RealtimeSystem) -> Vec<Resource> {

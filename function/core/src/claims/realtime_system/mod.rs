@@ -178,7 +178,7 @@ impl Checked for RealtimeSystem {
         warnings.extend(sql_processors::unwritten(&self.spec.sql_processors, |topic| known.contains(topic)).into_iter().map(
             |(index, topic)| {
                 format!(
-                    "spec.sqlProcessors[{index}]: reads {topic}, which is not among spec.kafkaConfig.topics: add the topic, or write processors of your own (none: [])"
+                    "spec.sqlProcessors[{index}]: reads {topic}, which is not among spec.kafkaConfig.topics: add the topic"
                 )
             },
         ));
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(
             found,
             [
-                "spec.kafkaConfig.topics: must have 1 to 200 entries, not 20000",
+                "spec.kafkaConfig.topics: must have at most 200 entries, not 20000",
                 "spec.snowflakeConfig.topics: must have 1 to 200 entries, not 20000",
             ]
         );
@@ -249,6 +249,7 @@ mod tests {
         let mut spec = json!({
             "namespace": "streaming",
             "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+            "kafkaConfig": {"topics": [{"name": "t"}]},
         });
         for (field, value) in more.as_object().unwrap() {
             spec[field] = value.clone();
@@ -259,9 +260,31 @@ mod tests {
         composed.map(|composed| composed.plan).map_err(|faults| faults.iter().map(ToString::to_string).collect())
     }
 
+    #[test]
+    fn the_smallest_system_is_of_no_domain() {
+        let spec = json!({
+            "namespace": "streaming",
+            "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+        });
+        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
+        let system = RealtimeSystem::check(serde_json::from_value(spec).unwrap(), claim, &Settings::default()).unwrap();
+        assert_eq!(system.warnings(), [""; 0]);
+        let plan = system.plan();
+        let parts: Vec<&str> = plan.resources.iter().map(|resource| resource.part).collect();
+        assert!(!parts.contains(&"topics"), "{parts:?}");
+        for resource in &plan.resources {
+            let missing = resource.waits_for.iter().find(|part| **part == "topics");
+            assert_eq!(missing, None, "{}", resource.key);
+            let text = resource.composed.to_string();
+            assert!(!text.contains("device_data"), "{}: {text}", resource.key);
+        }
+        let processors = plan.resources.iter().find(|resource| resource.part == "processors").unwrap();
+        assert_eq!(processors.manifest()["kind"], "Job", "it removes what an earlier claim asked for");
+    }
+
     fn archive(url: &str) -> Value {
         let sha256 = "0".repeat(64);
-        json!({"kafkaConfig": {"connectors": {"mqtt": {"url": url, "sha256": sha256}}}})
+        json!({"kafkaConfig": {"topics": [{"name": "t"}], "connectors": {"mqtt": {"url": url, "sha256": sha256}}}})
     }
 
     /// Egress of Kafka's pod to addresses outside its namespace: the ports of each rule, with the networks that it is
@@ -301,14 +324,14 @@ mod tests {
 
         // Rules for Snowflake stay open to all networks beside a rule that is limited to the networks of one server.
         let mut both = archive("https://example.com:8443/a.zip");
-        both["snowflakeConfig"] = json!({"account": "a", "user": "U", "role": "R", "database": "D"});
+        both["snowflakeConfig"] = json!({"account": "a", "user": "U", "role": "R", "database": "D", "topics": ["t"]});
         let plan = compose(&both, listed()).unwrap();
         assert_eq!(outside(&plan), json!([[[80, 443], []], [[8443], ["192.0.2.0/24", "2001:db8::/32"]]]));
     }
 
     #[test]
     fn a_claim_names_no_entry_of_the_secret_store_that_is_anothers() {
-        let snowflake = |private_key: Value| json!({"snowflakeConfig": {"account": "a", "user": "U", "role": "R", "database": "D", "privateKey": private_key}});
+        let snowflake = |private_key: Value| json!({"snowflakeConfig": {"account": "a", "user": "U", "role": "R", "database": "D", "topics": ["t"], "privateKey": private_key}});
         let said = |private_key: Value, input: Value| compose(&snowflake(private_key), input).err().unwrap_or_default();
         assert_eq!(said(json!({}), json!({})), [""; 0]);
         assert_eq!(said(json!({"remoteKey": "team/snowflake", "property": "key-1"}), json!({})), [""; 0]);
@@ -368,7 +391,7 @@ mod tests {
             (json!({"passphraseProperty": "phrase"}), "snowflake-credentials"),
             (json!({"passphraseProperty": "phrase", "secretRef": {"name": "own"}}), "own"),
         ] {
-            let spec = json!({"snowflakeConfig": {"account": "a", "user": "U", "role": "R", "database": "D", "privateKey": key}});
+            let spec = json!({"snowflakeConfig": {"account": "a", "user": "U", "role": "R", "database": "D", "topics": ["t"], "privateKey": key}});
             let plan = compose(&spec, json!({})).unwrap();
             let texts: Vec<String> = plan.resources.iter().map(|resource| resource.composed.to_string()).collect();
             assert!(texts.iter().any(|text| text.contains("\"phrase\"") && text.contains(from)), "{key}");
@@ -384,6 +407,7 @@ mod tests {
             "namespace": "streaming",
             "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
             "kafkaConfig": {"topics": [{"name": "samples"}]},
+            "sqlProcessors": [{"name": "beat", "sql": "INSERT INTO beats SELECT STREAM * FROM device_data"}],
         });
         let claim = Claim::new("team", "lenses");
         let spec = serde_json::from_value(spec).unwrap();

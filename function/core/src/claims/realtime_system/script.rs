@@ -26,8 +26,3 @@ pub const KEEP_PROCESSORS: &str = with_http!(
 );
 pub const REMOVE_PROCESSORS: &str =
     with_http!("../between/files/json.sh", "files/hq.sh", "files/processors.sh", "files/remove-processors.sh");
-
-pub const BLOOD_PRESSURE: &str = include_str!("files/processors/blood_pressure.sql");
-pub const HEART_RATE: &str = include_str!("files/processors/heart_rate.sql");
-pub const OXYGEN_SATURATION: &str = include_str!("files/processors/oxygen_saturation.sql");
-pub const TEMPERATURE: &str = include_str!("files/processors/temperature.sql");

@@ -106,10 +106,19 @@ fn skip_comment(rest: &mut Peekable<Chars>) {
 mod tests {
     use super::Topics;
 
+    const HEART_RATE: &str = "SET defaults.topic.autocreate=true;
+INSERT INTO heart_rate_device_topic
+STORE KEY AS STRING VALUE AS AVRO
+SELECT STREAM
+  _value.deviceId AS _key,
+  _value.heartRate AS value
+FROM device_data;
+";
+
     #[test]
     fn topics_are_read_out_of_statements_and_nothing_else_is() {
         for (sql, read, written) in [
-            (super::super::script::HEART_RATE, vec!["device_data"], vec!["heart_rate_device_topic"]),
+            (HEART_RATE, vec!["device_data"], vec!["heart_rate_device_topic"]),
             (
                 "insert into `my-topic` select stream * from `a-b` join c on c.x = `a-b`.x",
                 vec!["a-b", "c"],

@@ -45,7 +45,9 @@ struct Deployment {
 }
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    let part = system.tenant.part(NAME, APP, &[lenses_agent::NAME, kafka::TOPICS]);
+    let waits_for: &[_] =
+        if kafka::has_topics(system) { &[lenses_agent::NAME, kafka::TOPICS] } else { &[lenses_agent::NAME] };
+    let part = system.tenant.part(NAME, APP, waits_for);
     let processors = &system.spec.sql_processors;
     let image = system.tenant.image(Image::Curl);
     let credentials_generation = system.tenant.credentials_generation;

@@ -7,14 +7,6 @@ use serde::{Deserialize, Serialize};
 use crate::claims::between::secret::SecretName;
 use crate::schema::form;
 
-/// Kafka topics that the default SQL processors write, one for each vital sign.
-pub const DERIVED_TOPICS: &[&str] = &[
-    "blood_pressure_device_topic",
-    "heart_rate_device_topic",
-    "oxygen_saturation_device_topic",
-    "temperature_device_topic",
-];
-
 /// Delivery of Kafka topics to Snowflake.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -37,9 +29,7 @@ pub struct SnowflakeConfig {
     #[serde(default = "public")]
     #[schemars(length(min = 1, max = 255), regex(pattern = form::SNOWFLAKE_IDENTIFIER))]
     pub schema: String,
-    /// Kafka topics that are delivered to Snowflake, 1 to 200, each one of `kafkaConfig.topics`. Default: the topics of
-    /// the vital signs.
-    #[serde(default = "derived_topics")]
+    /// Kafka topics that are delivered to Snowflake, 1 to 200, each one of `kafkaConfig.topics`.
     #[schemars(
         length(min = 1, max = 200),
         inner(length(min = 1, max = 200)),
@@ -53,10 +43,6 @@ pub struct SnowflakeConfig {
 
 fn public() -> String {
     "PUBLIC".to_owned()
-}
-
-fn derived_topics() -> Vec<String> {
-    DERIVED_TOPICS.iter().map(|&name| name.to_owned()).collect()
 }
 
 /// Source of the Snowflake user's private key: a PKCS#8 key in PEM form, encrypted or not.

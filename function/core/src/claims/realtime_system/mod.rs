@@ -266,7 +266,7 @@ mod tests {
             "namespace": "streaming",
             "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
         });
-        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned() };
+        let claim = Claim::new("team", "lenses");
         let system = RealtimeSystem::check(serde_json::from_value(spec).unwrap(), claim, &Settings::default()).unwrap();
         assert_eq!(system.warnings(), [""; 0]);
         let plan = system.plan();

@@ -64,7 +64,8 @@ fn found(platform: &Platform, mutants: &[Mutant]) -> Vec<Option<&'static str>> {
     })
 }
 
-const OTHERS: [&str; 3] = ["variants/cluster-api", "variants/no-observability", "variants/own-secrets"];
+const OTHERS: [&str; 4] =
+    ["variants/cluster-api", "variants/no-observability", "variants/own-secrets", "variants/replicated-database"];
 
 /// Fullest platform, and examples with options that it cannot have at the same time.
 fn platforms() -> Vec<Platform> {

@@ -105,7 +105,7 @@ fn nothing_has_a_field_that_its_schema_does_not_know() {
 }
 
 /// Places where a schema accepts any field: labels, data, and content that another schema covers.
-const OPEN: [&str; 29] = [
+const OPEN: [&str; 31] = [
     "apiextensions.crossplane.io/v1 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
     "apiextensions.crossplane.io/v1 Composition /spec/pipeline/*/input",
     "apiextensions.crossplane.io/v2 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
@@ -117,6 +117,7 @@ const OPEN: [&str; 29] = [
     "helm.m.crossplane.io/v1beta1 Release /spec/forProvider/values",
     "kubernetes.crossplane.io/v1alpha2 Object /spec/forProvider/manifest",
     "kubernetes.m.crossplane.io/v1alpha1 Object /spec/forProvider/manifest",
+    "monitoring.coreos.com/v1 PodMonitor /spec/selector/matchLabels",
     "monitoring.coreos.com/v1 PrometheusRule /spec/groups/*/rules/*/annotations",
     "monitoring.coreos.com/v1 PrometheusRule /spec/groups/*/rules/*/labels",
     "monitoring.coreos.com/v1 ServiceMonitor /spec/selector/matchLabels",
@@ -128,6 +129,7 @@ const OPEN: [&str; 29] = [
     "pkg.crossplane.io/v1beta1 DeploymentRuntimeConfig /spec/deploymentTemplate/spec/template/metadata/labels",
     "pkg.crossplane.io/v1beta1 DeploymentRuntimeConfig /spec/deploymentTemplate/spec/template/spec/topologySpreadConstraints/*/labelSelector/matchLabels",
     "platform.example.org/v1alpha1 VClusterEnvironmentClaim /spec/gateway/annotations",
+    "postgresql.cnpg.io/v1 Cluster /spec/inheritedMetadata/labels",
     "protection.crossplane.io/v1beta1 ClusterUsage /spec/by/resourceSelector/matchLabels",
     "protection.crossplane.io/v1beta1 ClusterUsage /spec/of/resourceSelector/matchLabels",
     "protection.crossplane.io/v1beta1 Usage /spec/by/resourceSelector/matchLabels",

@@ -253,6 +253,28 @@ fn what_is_kept_stays_behind_and_says_how_to_remove_it() {
     assert!(!difference.contains("data is lost"), "{difference}");
 }
 
+/// The operator of a replicated database deletes its volumes with it, so its data is told of as that of a volume.
+#[test]
+fn a_replicated_database_that_goes_says_so() {
+    let system = |lines: &str| {
+        let claim = std::fs::read_to_string(OLD).unwrap();
+        claim + &format!("  database: {{engine: CloudNativePG, replicas: 5}}\n{lines}")
+    };
+    let renamed = |lines: &str| system(lines).replace("name: lenses\n", "name: other\n");
+    let (code, difference, _) = between(&[], &system(""), &renamed(""));
+    assert_eq!(code, Some(4), "{difference}");
+    let lost = "data is lost: PostgreSQL lenses-backend-postgres with its volumes (5 of 8Gi): set `retain: true` first";
+    assert!(costs(&difference).iter().any(|cost| cost.starts_with(lost)), "{difference}");
+    let (code, difference, _) = between(&[], &system("  retain: true\n"), &renamed("  retain: true\n"));
+    assert_eq!(code, Some(0), "{difference}");
+    let left =
+        "`kubectl delete clusters.postgresql.cnpg.io lenses-backend-postgres -n streaming` inside the virtual cluster";
+    assert!(costs(&difference).iter().any(|cost| cost.contains(left)), "{difference}");
+    // Another number of pods is the operator's work; another engine is refused.
+    let (_, difference, err) = between(&[], &system(""), &std::fs::read_to_string(OLD).unwrap());
+    assert!(err.contains("spec.database.engine: cannot be changed after creation"), "{difference}{err}");
+}
+
 /// A script removes connectors and processors, so they are listed although no resource of theirs is deleted.
 #[test]
 fn a_connector_or_a_processor_that_is_not_asked_for_any_more_stops() {

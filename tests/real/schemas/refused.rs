@@ -161,6 +161,14 @@ fn of_environments() -> Vec<Case> {
         switched("spec.components.istio", components(true, false, false), components(false, false, false)),
         switched("spec.components.knativeServing", components(true, true, false), components(true, false, false)),
         switched("spec.components.observability", environment(), components(true, true, false)),
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.components.postgresOperator",
+            says: "cannot be switched off after creation: ",
+            before: with(environment(), "components", json!({"postgresOperator": true})),
+            forbidden: vec![environment(), with(environment(), "components", json!({"postgresOperator": false}))],
+            allowed: vec![with(environment(), "components", json!({"postgresOperator": true, "istio": true}))],
+        },
         // An environment that names no namespace has one with the environment's name.
         Case {
             kind: ENVIRONMENT,
@@ -286,6 +294,14 @@ fn of_systems() -> Vec<Case> {
             before: system(),
             forbidden: vec![username("operator")],
             allowed: vec![username("admin"), with(system(), "credentialsGeneration", json!(2))],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.database.engine",
+            says: "cannot be changed after creation: no data moves from one engine to another by itself",
+            before: with(system(), "database", json!({"engine": "CloudNativePG"})),
+            forbidden: vec![system(), with(system(), "database", json!({"engine": "Development"}))],
+            allowed: vec![with(system(), "database", json!({"engine": "CloudNativePG", "replicas": 5}))],
         },
         Case {
             kind: SYSTEM,

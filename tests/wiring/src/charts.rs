@@ -15,6 +15,7 @@ pub fn made<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
         ("helm.crossplane.io", "Release") => release(object),
         ("operator.knative.dev", "KnativeServing") => inside(knative(&object.namespace)),
         ("serving.knative.dev", "Service") => inside(vec![knative_service(object)]),
+        ("postgresql.cnpg.io", "Cluster") => inside(postgres_cluster(object)),
         ("infrastructure.cluster.x-k8s.io", "VCluster") => {
             let kubeconfig = secret(&object.namespace, &format!("{}-kubeconfig", object.name), &["value"]);
             let values = object.manifest.text("/spec/helmRelease/values");
@@ -46,6 +47,7 @@ fn release<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
     let parameters = resource.composed.at("/spec/forProvider");
     let (target, values) = (parameters.text("/namespace"), parameters.at("/values"));
     let mut manifests = match parameters.text("/chart/name") {
+        "cloudnative-pg" => postgres_operator(target, name, values),
         "postgres" => postgres(target, name, values),
         "gateway" => istio_gateway(target, name, values),
         "istiod" => istiod(target, values),
@@ -183,6 +185,68 @@ fn postgres(target: &str, release: &str, values: &Value) -> Vec<Value> {
         workload("StatefulSet", target, &name, &labels, &pod),
         service(target, &name, &selector, &json!([{"name": "postgres", "port": 5432, "targetPort": "postgres"}])),
     ]
+}
+
+/// Chart `cloudnative-pg`, rendered.
+fn postgres_operator(target: &str, release: &str, values: &Value) -> Vec<Value> {
+    let labels = json!({"app.kubernetes.io/name": "cloudnative-pg", "app.kubernetes.io/instance": release});
+    let pod = json!({"containers": [sized("manager", 9443, values.at("/resources"), NO_SIZES)]});
+    vec![served("postgresql.cnpg.io"), workload("Deployment", target, release, &labels, &pod)]
+}
+
+/// What CloudNativePG's operator makes of a Cluster: pods with the Cluster's labels, the Service of the primary under
+/// the operator's own name, and Services of the primary under further names. Two workloads stand for the pods, which all
+/// have the same template: the primary, and a standby.
+fn postgres_cluster(object: &Object) -> Vec<Value> {
+    let (namespace, spec) = (&object.namespace, object.manifest.at("/spec"));
+    let selector = json!({"cnpg.io/cluster": object.name, "cnpg.io/instanceRole": "primary"});
+    let mut labels = selector.clone();
+    for (label, value) in spec.entries("/inheritedMetadata/labels") {
+        labels[label] = value.clone();
+    }
+    let ports = [("postgresql", 5432), ("metrics", 9187), ("status", 8000)];
+    let ports = ports.map(|(name, port)| json!({"name": name, "containerPort": port}));
+    let credential = |name: &str| {
+        let reference = json!({"name": spec.at("/superuserSecret/name"), "key": name});
+        json!({"name": format!("SUPERUSER_{}", name.to_uppercase()), "valueFrom": {"secretKeyRef": reference}})
+    };
+    let guards = json!({
+        "allowPrivilegeEscalation": false,
+        "privileged": false,
+        "readOnlyRootFilesystem": true,
+        "runAsNonRoot": true,
+        "capabilities": {"drop": ["ALL"]},
+    });
+    let pod = json!({
+        "serviceAccountName": object.name,
+        "automountServiceAccountToken": true,
+        "securityContext": {"runAsUser": 26, "runAsGroup": 26, "fsGroup": 26, "seccompProfile": {"type": "RuntimeDefault"}},
+        "nodeSelector": spec.at("/affinity/nodeSelector"),
+        "tolerations": spec.at("/affinity/tolerations"),
+        "containers": [{
+            "name": "postgres",
+            "image": spec.at("/imageName"),
+            "securityContext": guards,
+            "ports": ports,
+            "env": [credential("username"), credential("password")],
+            "resources": spec.at("/resources"),
+        }],
+    });
+    let exposed = json!([{"name": "postgres", "port": 5432}]);
+    let own = format!("{}-rw", object.name);
+    let further = spec.items("/managed/services/additional").iter();
+    let further = further.filter(|service| service.text("/selectorType") == "rw");
+    let names = std::iter::once(own.as_str()).chain(further.map(|it| it.text("/serviceTemplate/metadata/name")));
+    let services = names.map(|name| service(namespace, name, &selector, &exposed));
+    let account = json!({
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"namespace": namespace, "name": object.name},
+    });
+    let primary = workload("StatefulSet", namespace, &format!("{}-1", object.name), &labels, &pod);
+    labels["cnpg.io/instanceRole"] = json!("replica");
+    let standby = workload("StatefulSet", namespace, &format!("{}-2", object.name), &labels, &pod);
+    [account, primary, standby].into_iter().chain(services).collect()
 }
 
 /// Chart `gateway` of Istio, rendered: the label `istio` is the release's name without `istio-`. Pods of the gateway

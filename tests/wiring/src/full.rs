@@ -56,6 +56,7 @@ pub fn claims() -> Vec<Written> {
         "sharedSecrets": ["common-license"],
         "domain": "health.example.com",
         "tls": {"secretName": "certificate"},
+        "components": {"postgresOperator": true},
         "gateway": {"serviceType": "LoadBalancer", "annotations": {"example.com/scheme": "internal"}},
         "allowedClaimNamespaces": ["team"],
     });

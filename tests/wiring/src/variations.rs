@@ -229,6 +229,11 @@ pub fn make_fit(claims: &mut [Written], changed: &str) {
         "" => format!("{name}.local"),
         domain => domain.to_owned(),
     };
+    let place = environment.items("/namespaces").first().and_then(Value::as_str).unwrap_or(&name).to_owned();
+    if let Some(tenants) = claims[0].spec.get_mut("tenants").and_then(Value::as_array_mut) {
+        // The namespace of the platform's own claims is for no others.
+        tenants.retain(|tenant| tenant.text("/namespace") != place);
+    }
     for claim in claims.iter_mut().skip(1) {
         if changed == "/namespace" || changed == "/environment" {
             continue;
@@ -248,6 +253,13 @@ pub fn make_fit(claims: &mut [Written], changed: &str) {
             }
             if !has_knative {
                 spec["dashboard"]["proxy"] = json!(false);
+            }
+            if environment.at("/components/postgresOperator") != &json!(true) {
+                spec.as_object_mut().unwrap().shift_remove("spreadOver");
+                if let Some(database) = spec.get_mut("database").and_then(Value::as_object_mut) {
+                    database.shift_remove("engine");
+                    database.shift_remove("replicas");
+                }
             }
         }
         if claim.kind == BROKER && !has_knative {
@@ -289,6 +301,10 @@ fn follow(claims: &mut [Written], changed: &str) {
         if large > 0 {
             system.pointer_mut(part).unwrap()["memory"] = json!(format!("{}Gi", large * 64 + 16));
         }
+    }
+    let is_replicated = system.at("/database/replicas").is_number() || system.text("/spreadOver") == "Zones";
+    if is_replicated && system.text("/database/engine") != "CloudNativePG" && changed != "/database/engine" {
+        system["database"]["engine"] = json!("CloudNativePG");
     }
     if broker.number("/mqttConfig/queuedMessages").is_some_and(|queued| queued > 50_000) {
         broker["mqttConfig"]["memory"] = json!("64Gi");

@@ -113,6 +113,7 @@ fn resource(resource: &Resource) -> ResourceEntry<'_> {
             Ready::Available => "Available",
             Ready::Rolled => "Rolled",
             Ready::Complete => "Complete",
+            Ready::Healthy => "Healthy",
         },
         composed: &resource.composed,
     }

@@ -155,7 +155,7 @@ pub fn compose<C: Checked>(
     if settings.watch {
         watch(&mut plan);
     }
-    let immutable = checked.immutable().into_iter().chain(classes(&plan, settings)).collect();
+    let immutable = unchanging(&checked, &plan, settings);
     Ok(Composed {
         plan,
         view: StatusView::of(&checked, false),
@@ -170,19 +170,22 @@ pub fn compose<C: Checked>(
     })
 }
 
+/// All values of a checked claim and of the settings that must not change.
+pub(crate) fn unchanging<C: Checked>(checked: &C, plan: &Plan, settings: &Settings) -> Vec<Immutable> {
+    checked.immutable().into_iter().chain(classes(plan, settings)).collect()
+}
+
 /// Storage class of each volume in the plan, which must not change, with the field of the observed volume that shows
 /// the former class.
 fn classes<'a>(plan: &'a Plan, settings: &'a Settings) -> impl Iterator<Item = Immutable> + 'a {
-    const CLASS: &str = "/spec/storageClassName";
-    let volumes = plan.resources.iter().filter(|resource| resource.manifest()["kind"] == "PersistentVolumeClaim");
-    volumes.map(|volume| {
-        let now = volume.manifest().pointer(CLASS).and_then(Value::as_str);
-        Immutable::class(
-            &volume.key,
-            (&format!("{MANIFEST}{CLASS}"), None),
-            volume.title(),
-            now,
-            settings.rule(&STORAGE_CLASS),
-        )
+    plan.resources.iter().filter_map(|volume| {
+        let class = match volume.manifest()["kind"].as_str() {
+            Some("PersistentVolumeClaim") => "/spec/storageClassName",
+            _ if volume.is_postgres_cluster() => "/spec/storage/storageClass",
+            _ => return None,
+        };
+        let now = volume.manifest().pointer(class).and_then(Value::as_str);
+        let at = format!("{MANIFEST}{class}");
+        Some(Immutable::class(&volume.key, (&at, None), volume.title(), now, settings.rule(&STORAGE_CLASS)))
     })
 }

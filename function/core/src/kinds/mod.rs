@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub mod cloudnative_pg;
 pub mod cluster_api;
 pub mod external_secrets;
 pub mod helm;

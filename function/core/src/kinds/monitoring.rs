@@ -14,6 +14,18 @@ pub struct ServiceMonitor {
 }
 
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodMonitor {
+    pub selector: LabelSelector,
+    pub pod_metrics_endpoints: Vec<Endpoint>,
+}
+
+impl Spec for PodMonitor {
+    const API_VERSION: &'static str = "monitoring.coreos.com/v1";
+    const KIND: &'static str = "PodMonitor";
+}
+
+#[derive(Clone, Debug, Serialize)]
 pub struct Endpoint {
     pub port: &'static str,
     pub path: &'static str,

@@ -80,7 +80,13 @@ impl Immutable {
     /// Size of a volume in a claim that must not shrink. The PersistentVolumeClaim in an Object of provider-kubernetes
     /// shows the former size.
     pub fn volume(key: &'static str, now: Bytes, field: &'static str, rule: Rule) -> Self {
-        let at = format!("{MANIFEST}/spec/resources/requests/storage");
+        Self::size(key, "/spec/resources/requests/storage", now, field, rule)
+    }
+
+    /// Size in a claim that must not shrink. The manifest in an Object of provider-kubernetes shows the former size at
+    /// the JSON pointer `at`.
+    pub fn size(key: &'static str, at: &str, now: Bytes, field: &'static str, rule: Rule) -> Self {
+        let at = format!("{MANIFEST}{at}");
         Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::Size(at, now) }
     }
 

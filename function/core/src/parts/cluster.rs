@@ -77,8 +77,15 @@ impl Part<'_> {
     /// Composed resource: an Object of provider-kubernetes with a PersistentVolumeClaim for the virtual cluster. With
     /// [`Leaves::Volumes`] or [`Leaves::Everything`], the volume stays when the user's claim is deleted.
     pub fn volume_inside(&self, suffix: &str, manifest: &impl Serialize) -> Resource {
+        self.kept_inside(suffix, manifest, Ready::Exists)
+    }
+
+    /// Composed resource: an Object of provider-kubernetes, whose manifest is applied in the virtual cluster. With
+    /// [`Leaves::Volumes`] or [`Leaves::Everything`], the applied manifest stays when the user's claim is deleted: it
+    /// holds data, or protects what holds data.
+    pub fn kept_inside(&self, suffix: &str, manifest: &impl Serialize, ready: Ready) -> Resource {
         let keep = self.owner.leaves != Leaves::Nothing;
-        self.object(suffix, manifest, Ready::Exists, Place::Inside, Touch::keeping(keep))
+        self.object(suffix, manifest, ready, Place::Inside, Touch::keeping(keep))
     }
 
     /// Composed resource: an Object of provider-kubernetes, whose manifest is applied in the host cluster and deleted
@@ -237,7 +244,7 @@ fn readiness(ready: Ready) -> Readiness {
         policy: match ready {
             Ready::Exists => ReadinessPolicy::SuccessfulCreate,
             Ready::Condition => ReadinessPolicy::DeriveFromObject,
-            Ready::Available | Ready::Rolled | Ready::Complete => ReadinessPolicy::DeriveFromCelQuery,
+            Ready::Available | Ready::Rolled | Ready::Complete | Ready::Healthy => ReadinessPolicy::DeriveFromCelQuery,
         },
         cel_query: ready.query().map(str::to_owned),
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::kinds::Spec;
 use crate::kinds::knative::{self, QUEUE_PROXY};
-use crate::parts::plan::Plan;
+use crate::parts::plan::{Plan, is_postgres_cluster};
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::limits::Demand;
 
@@ -19,6 +19,13 @@ pub fn of(plan: &Plan) -> Demand {
 }
 
 fn of_manifest(manifest: &Value) -> Demand {
+    if is_postgres_cluster(manifest) {
+        let of_instance = Demand {
+            storage: bytes(manifest.pointer("/spec/storage/size")),
+            ..manifest.pointer("/spec/resources/requests").map(of_requests).unwrap_or_default()
+        };
+        return of_instance.times(manifest.pointer("/spec/instances").and_then(Value::as_u64).unwrap_or(u64::MAX));
+    }
     let volume = manifest.get("kind").is_some_and(|kind| kind == "PersistentVolumeClaim");
     let storage = manifest.pointer("/spec/resources/requests/storage").filter(|_| volume);
     let pods = manifest.pointer("/spec/template/spec").map(|pod| of_pods(manifest, pod));

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use crate::kinds::cloudnative_pg::Cluster;
 use crate::kinds::cluster_api::VCluster;
 use crate::kinds::helm::Release;
 use crate::kinds::kubernetes::MANIFEST;
@@ -81,7 +82,9 @@ impl Plan {
         let pods = self.resources.iter().filter_map(|resource| resource.manifest().pointer("/spec/template/spec"));
         let containers = pods.flat_map(|pod| ["initContainers", "containers"].map(|list| pod.get(list)));
         let containers = containers.flatten().filter_map(Value::as_array).flatten();
-        containers.filter_map(|container| container.get("image")?.as_str()).collect()
+        let images = containers.filter_map(|container| container.get("image")?.as_str());
+        let clusters = self.resources.iter().filter(|resource| resource.is_postgres_cluster());
+        images.chain(clusters.filter_map(|cluster| cluster.manifest().pointer("/spec/imageName")?.as_str())).collect()
     }
 
     /// Names of the parts for which resources of this plan wait, or whose readiness the plan announces to other claims.
@@ -230,9 +233,16 @@ impl Resource {
             ("Deployment" | "StatefulSet", _) => manifest.pointer("/spec/template").map(Pods::Replaced),
             ("Service", knative::Service::API_VERSION) => manifest.pointer("/spec/template").map(Pods::TakenOver),
             (kind, version) if is_release(version, kind) => manifest.pointer("/spec/forProvider").map(Pods::Others),
-            (knative::KnativeServing::KIND | VCluster::KIND, _) => manifest.get("spec").map(Pods::Others),
+            (Cluster::KIND, Cluster::API_VERSION) | (knative::KnativeServing::KIND | VCluster::KIND, _) => {
+                manifest.get("spec").map(Pods::Others)
+            }
             _ => None,
         }
+    }
+
+    /// Whether the composed resource is a Cluster of CloudNativePG, whose pods and volumes the operator makes.
+    pub fn is_postgres_cluster(&self) -> bool {
+        is_postgres_cluster(self.manifest())
     }
 
     /// Whether the composed resource only observes an object that another program creates in the cluster, such as the
@@ -255,6 +265,12 @@ impl Resource {
 /// Whether a kind is that of provider-helm's Releases, in one of its two forms.
 fn is_release(api_version: &str, kind: &str) -> bool {
     Form::BOTH.iter().any(|form| Release::kind_in(*form) == (api_version, kind))
+}
+
+/// Whether a manifest is a Cluster of CloudNativePG. Cluster API has a kind of the same name in another group.
+pub fn is_postgres_cluster(manifest: &Value) -> bool {
+    manifest.get("kind").is_some_and(|kind| kind == Cluster::KIND)
+        && manifest.get("apiVersion").is_some_and(|version| version == Cluster::API_VERSION)
 }
 
 /// Field of a manifest from which pods are made. Each variant stands for one way in which a change of the field
@@ -296,6 +312,9 @@ pub enum Ready {
     Rolled,
     /// Criterion for Jobs: the Job is complete. A failed Job is never ready.
     Complete,
+    /// Criterion for Clusters of CloudNativePG, which report no observed generation: all instances are ready, and the
+    /// operator has nothing left to do.
+    Healthy,
 }
 
 impl Ready {
@@ -320,6 +339,13 @@ impl Ready {
             Self::Complete => Some(
                 "has(object.status) && has(object.status.conditions) \
                  && object.status.conditions.exists(c, c.type == \"Complete\" && c.status == \"True\")",
+            ),
+            Self::Healthy => Some(
+                "has(object.status) && has(object.status.readyInstances) \
+                 && object.status.readyInstances == object.spec.instances \
+                 && has(object.status.phase) && object.status.phase == \"Cluster in healthy state\" \
+                 && has(object.status.conditions) \
+                 && object.status.conditions.exists(c, c.type == \"Ready\" && c.status == \"True\")",
             ),
         }
     }

@@ -30,6 +30,13 @@ pub struct Brought {
 /// node selector and tolerations of the settings (`scheduling`) do not apply.
 pub fn brought(chart: Chart) -> Brought {
     match chart {
+        Chart::CloudNativePg => Brought {
+            version: "0.29.0",
+            archive: Some("668e065ff53508d58238788fd35b355a925060843629a951df0e6a9362e6d32f"),
+            images: &["ghcr.io/cloudnative-pg/cloudnative-pg:1.30.0"],
+            later: &[],
+            elsewhere: &[],
+        },
         Chart::IstioBase => Brought { version: "1.31.1", archive: None, images: &[], later: &[], elsewhere: &[] },
         Chart::Istiod => Brought {
             version: "1.31.1",

@@ -283,6 +283,8 @@ pub fn undigested<'a>(images: impl IntoIterator<Item = &'a str>) -> Option<Strin
 
 const PINNED: &str = "must end in a tag other than latest, or in a digest (@sha256:…)";
 const POSTGRES_TAG: &str = "must name a tag, before its digest if it has one: the chart asks for it";
+const CLUSTER_TAG: &str =
+    "must name a tag, before its digest if it has one: the operator reads PostgreSQL's version from it";
 const NO_VALUE: &str = "must have no value with the operator Exists";
 const NEEDS_KEY: &str = "must have a key, or the operator Exists";
 
@@ -292,8 +294,10 @@ fn images(faults: &mut Vec<Fault>, field: &str, pins: &BTreeMap<String, String>)
     for (name, _) in images.iter().filter(|(_, image)| !image.is_pinned()) {
         faults.push(Fault::new(join(field, &Step::Field(name)), PINNED));
     }
-    if images.get(Image::Postgres.name()).is_some_and(|image| !image.has_version()) {
-        faults.push(Fault::new(join(field, &Step::Field(Image::Postgres.name())), POSTGRES_TAG));
+    for (image, message) in [(Image::Postgres, POSTGRES_TAG), (Image::PostgresCluster, CLUSTER_TAG)] {
+        if images.get(image.name()).is_some_and(|image| !image.has_version()) {
+            faults.push(Fault::new(join(field, &Step::Field(image.name())), message));
+        }
     }
     images
 }

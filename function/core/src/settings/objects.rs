@@ -121,6 +121,10 @@ fn rules() -> [(&'static str, Option<usize>, Vec<Value>); 4] {
             vec![
                 known(Image::ALL.map(Image::name).to_vec()),
                 rule(
+                    "!('postgres-cluster' in self) || self['postgres-cluster'].matches('^[^@]*:[^@:/]+(@.*)?$') && !self['postgres-cluster'].matches('^[^@]*:latest(@.*)?$')",
+                    super::CLUSTER_TAG,
+                ),
+                rule(
                     "!('postgres' in self) || self['postgres'].matches('^[^@]*:[^@:/]+(@.*)?$') && !self['postgres'].matches('^[^@]*:latest(@.*)?$')",
                     super::POSTGRES_TAG,
                 ),

@@ -15,12 +15,13 @@ pub enum Image {
     Mosquitto,
     Nginx,
     Postgres,
+    PostgresCluster,
     Python,
 }
 
 /// Table of the pinned container images: each image, its name under `images.pins` in the function's input, and its
 /// default reference, in the order of [`Image`].
-const IMAGES: [(Image, &str, &str); 9] = [
+const IMAGES: [(Image, &str, &str); 10] = [
     (Image::Curl, "curl", "docker.io/curlimages/curl:8.21.0"),
     (Image::FastDataDev, "fast-data-dev", "docker.io/lensesio/fast-data-dev:3.9.0"),
     (Image::LensesAgent, "lenses-agent", "docker.io/lensesio/lenses-agent:6.3.3"),
@@ -29,6 +30,7 @@ const IMAGES: [(Image, &str, &str); 9] = [
     (Image::Mosquitto, "mosquitto", "docker.io/library/eclipse-mosquitto:2.0.22"),
     (Image::Nginx, "nginx", "docker.io/nginxinc/nginx-unprivileged:1.30.4-alpine"),
     (Image::Postgres, "postgres", "docker.io/library/postgres:17.11"),
+    (Image::PostgresCluster, "postgres-cluster", "ghcr.io/cloudnative-pg/postgresql:17.11-202608170816-minimal-trixie"),
     (Image::Python, "python", "docker.io/library/python:3.13.15-alpine3.24"),
 ];
 
@@ -57,6 +59,7 @@ impl Image {
 /// Helm chart that a part of the platform installs, at a pinned version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chart {
+    CloudNativePg,
     IstioBase,
     Istiod,
     IstioGateway,
@@ -82,7 +85,14 @@ const ISTIO_CHARTS: &str = "https://blob.istio.io/istio-release/charts";
 const ISTIO: &str = "1.31.1";
 
 /// Table of the pinned Helm charts, in the order of [`Chart`].
-const CHARTS: [ChartPin; 7] = [
+const CHARTS: [ChartPin; 8] = [
+    ChartPin {
+        chart: Chart::CloudNativePg,
+        key: "cloudnative-pg",
+        name: "cloudnative-pg",
+        repository: "https://cloudnative-pg.github.io/charts",
+        version: "0.29.0",
+    },
     ChartPin { chart: Chart::IstioBase, key: "istio-base", name: "base", repository: ISTIO_CHARTS, version: ISTIO },
     ChartPin { chart: Chart::Istiod, key: "istiod", name: "istiod", repository: ISTIO_CHARTS, version: ISTIO },
     ChartPin {
@@ -166,6 +176,10 @@ pub const ISTIO_IMAGES: &str = "docker.io/istio";
 /// Registry and repository of the image for a virtual cluster's control plane: the edition of vCluster without
 /// commercial parts.
 pub const VCLUSTER_IMAGE: (&str, &str) = ("ghcr.io", "loft-sh/vcluster-oss");
+
+/// Image of CloudNativePG's operator, without a tag, which the operator's Helm chart adds. The operator copies its
+/// program from the same image into the pods of PostgreSQL.
+pub const CLOUD_NATIVE_PG_IMAGE: &str = "ghcr.io/cloudnative-pg/cloudnative-pg";
 
 /// Images of the Knative operator and of the operator's webhook, without tags, which the operator's Helm chart adds.
 pub const KNATIVE_OPERATOR_IMAGES: [&str; 2] = [

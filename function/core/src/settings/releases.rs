@@ -125,8 +125,11 @@ mod tests {
     fn a_release_has_every_pin_of_its_time() {
         let first = Release("0.1.0".to_owned());
         let pins = first.pins().unwrap();
-        assert!(Image::ALL.iter().all(|image| pins.image(*image).is_some()), "{pins:?}");
-        assert!(Chart::ALL.iter().all(|chart| pins.chart(*chart).is_some()), "{pins:?}");
+        // What came with a later version has no pin in an earlier release, and is composed as it is pinned now.
+        let later = ["postgres-cluster", "cloudnative-pg"];
+        let missing = Image::ALL.iter().filter(|image| pins.image(**image).is_none()).map(|image| image.name());
+        let charts = Chart::ALL.iter().filter(|chart| pins.chart(**chart).is_none()).map(|chart| chart.key());
+        assert_eq!(missing.chain(charts).collect::<Vec<_>>(), later, "{pins:?}");
         assert_eq!(Release("0.0.0".to_owned()).pins(), None);
     }
 

@@ -74,7 +74,7 @@ fn kinds(chart: Chart) -> &'static [&'static str] {
         Chart::IstioBase => &["istio"],
         Chart::KnativeOperator => &["knative-operator"],
         Chart::KubePrometheusStack => &["prometheus-operator", "prometheus-rules"],
-        Chart::Istiod | Chart::IstioGateway | Chart::Postgres | Chart::VCluster => &[],
+        Chart::CloudNativePg | Chart::Istiod | Chart::IstioGateway | Chart::Postgres | Chart::VCluster => &[],
     }
 }
 

@@ -5,8 +5,8 @@ use realtime_platform_core::parts::plan::Place;
 use realtime_platform_core::settings::Settings;
 use realtime_platform_core::settings::image::ImageReference;
 use realtime_platform_core::settings::pins::{
-    Chart, ISTIO_IMAGES, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES,
-    KNATIVE_SERVING_WORKLOADS, VCLUSTER_IMAGE,
+    CLOUD_NATIVE_PG_IMAGE, Chart, ISTIO_IMAGES, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING,
+    KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS, VCLUSTER_IMAGE,
 };
 use serde_json::{Value, json};
 
@@ -212,6 +212,7 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
                 ("/securityContext/sysctls/0/value", json!("0")),
             ]
         }
+        "cloudnative-pg" => vec![("/image/repository", json!(settings.mirrored(CLOUD_NATIVE_PG_IMAGE)))],
         // 999 is the user of the image. The ServiceAccount exists already.
         "postgres" => vec![
             ("/podSecurityContext/fsGroup", json!(999)),

@@ -118,7 +118,7 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
     let policy = match resource.ready {
         Ready::Exists => "SuccessfulCreate",
         Ready::Condition => "DeriveFromObject",
-        Ready::Available | Ready::Rolled | Ready::Complete => "DeriveFromCelQuery",
+        Ready::Available | Ready::Rolled | Ready::Complete | Ready::Healthy => "DeriveFromCelQuery",
     };
     if readiness.text("/policy") != policy || readiness.at("/celQuery").as_str() != resource.ready.query() {
         finds("/spec/readiness", "not how the plan says that it is ready");
@@ -128,6 +128,7 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
         "Deployment" => Ready::Available,
         "StatefulSet" => Ready::Rolled,
         "Job" => Ready::Complete,
+        "Cluster" if resource.is_postgres_cluster() => Ready::Healthy,
         "Pod" | "PushSecret" | "ExternalSecret" | "SecretStore" | "KnativeServing" | "Cluster" | "VCluster" => {
             Ready::Condition
         }
@@ -239,7 +240,7 @@ fn annotations(composed: &Value) -> BTreeMap<String, String> {
 
 /// Whether a namespace is one that an environment makes for its components.
 fn is_a_components(namespace: &str) -> bool {
-    ["istio-system", "knative-operator", "monitoring"].contains(&namespace)
+    ["cnpg-system", "istio-system", "knative-operator", "monitoring"].contains(&namespace)
 }
 
 /// Offer of an environment, derived from its composed resources. Nothing is observed yet, so no component is ready.
@@ -272,6 +273,7 @@ fn offered(composed_claim: &ComposedClaim) -> BTreeMap<String, String> {
     let forms = forms.map(|(namespace, form)| format!("{namespace}={}", form.as_str().unwrap_or_default()));
     let forms: Vec<String> = forms.collect();
     let state = |on: bool| if on { "pending" } else { "off" }.to_owned();
+    let operator = has("", "cloudnative-pg").then(|| ("postgres-operator", state(true)));
     [
         ("environment", state(true)),
         ("istio", state(has("", "gateway"))),
@@ -287,6 +289,7 @@ fn offered(composed_claim: &ComposedClaim) -> BTreeMap<String, String> {
         ("other-form", if forms.is_empty() { String::new() } else { state(true) }),
     ]
     .into_iter()
+    .chain(operator)
     .filter(|(name, offer)| !["shared-secrets", "tenant-forms", "other-form"].contains(name) || !offer.is_empty())
     .map(|(name, offer)| (label(&format!("offers-{name}")), offer))
     .collect()

@@ -15,6 +15,7 @@ mod order;
 mod pins;
 mod placement;
 mod policies;
+mod postgres;
 mod references;
 mod rights;
 mod routes;
@@ -46,6 +47,7 @@ pub const CHECKS: &[Check] = &[
     ("databases", programs::databases),
     ("topics", topics::check),
     ("mqtt", programs::mqtt),
+    ("postgres", postgres::check),
     ("policies", policies::check),
     ("rights", rights::check),
     ("routes", routes::check),

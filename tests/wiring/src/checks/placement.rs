@@ -40,11 +40,13 @@ const KINDS: &[(&str, &str, Scope)] = &[
     ("kubernetes.crossplane.io/v1alpha1", "ProviderConfig", Scope::Cluster),
     ("kubernetes.m.crossplane.io/v1alpha1", "ClusterProviderConfig", Scope::Cluster),
     ("protection.crossplane.io/v1beta1", "ClusterUsage", Scope::Cluster),
+    ("monitoring.coreos.com/v1", "PodMonitor", Scope::Namespace),
     ("monitoring.coreos.com/v1", "PrometheusRule", Scope::Namespace),
     ("monitoring.coreos.com/v1", "ServiceMonitor", Scope::Namespace),
     ("networking.istio.io/v1", "Gateway", Scope::Namespace),
     ("networking.istio.io/v1", "VirtualService", Scope::Namespace),
     ("operator.knative.dev/v1beta1", "KnativeServing", Scope::Namespace),
+    ("postgresql.cnpg.io/v1", "Cluster", Scope::Namespace),
     ("serving.knative.dev/v1", "Service", Scope::Namespace),
 ];
 

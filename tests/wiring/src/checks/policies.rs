@@ -138,6 +138,8 @@ fn connections(world: &World) -> Vec<Connection> {
         }
     }
     connections.extend(scrapes(world));
+    connections.extend(standbys(world, &connections));
+    connections.extend(instances(world));
     connections
 }
 
@@ -169,6 +171,51 @@ fn scrapes(world: &World) -> Vec<Connection> {
                 for from in labelled(world, "app.kubernetes.io/name", "prometheus") {
                     into(world, from, service, port, "a ServiceMonitor", &mut connections);
                 }
+            }
+        }
+    }
+    connections
+}
+
+/// Whoever calls the primary of a Cluster calls each standby once it has taken over.
+fn standbys(world: &World, connections: &[Connection]) -> Vec<Connection> {
+    let label = |index: usize, name: &str| world.pods[index].labels.get(name).copied();
+    let is_to_primary = |call: &&Connection| label(call.to, "cnpg.io/instanceRole") == Some("primary");
+    let of_others = |call: &Connection| -> Vec<Connection> {
+        let cluster = label(call.to, "cnpg.io/cluster");
+        let others = (0..world.pods.len()).filter(|&other| label(other, "cnpg.io/cluster") == cluster);
+        let others = others.filter(|&other| other != call.to && other != call.from);
+        others.map(|to| Connection { from: call.from, to, port: call.port, field: call.field.clone() }).collect()
+    };
+    connections.iter().filter(is_to_primary).flat_map(of_others).collect()
+}
+
+/// CloudNativePG's operator asks the manager in each pod of PostgreSQL how its instance stands, and PostgreSQL itself.
+/// Prometheus calls the pods that a PodMonitor selects.
+fn instances(world: &World) -> Vec<Connection> {
+    let mut connections = Vec::new();
+    let pods = || (0..world.pods.len()).filter(|&index| world.pods[index].labels.contains_key("cnpg.io/cluster"));
+    for (to, port) in pods().flat_map(|to| [(to, 5432), (to, 8000)]) {
+        let field = || "CloudNativePG".to_owned();
+        let operators = labelled(world, "app.kubernetes.io/name", "cloudnative-pg");
+        let others = pods().filter(|&other| other != to);
+        connections.extend(operators.into_iter().chain(others).map(|from| Connection {
+            from,
+            to,
+            port,
+            field: field(),
+        }));
+    }
+    for monitor in world.of_kind("monitoring.coreos.com", "PodMonitor") {
+        let selector = monitor.manifest.labels("/spec/selector/matchLabels");
+        let selected =
+            (0..world.pods.len()).filter(|&index| world.pods[index].is_selected(&monitor.namespace, &selector));
+        for to in selected {
+            for endpoint in monitor.manifest.items("/spec/podMetricsEndpoints") {
+                let Some(port) = world.pods[to].port(endpoint.at("/port")) else { continue };
+                let field = || "a PodMonitor".to_owned();
+                let prometheus = labelled(world, "app.kubernetes.io/name", "prometheus");
+                connections.extend(prometheus.into_iter().map(|from| Connection { from, to, port, field: field() }));
             }
         }
     }

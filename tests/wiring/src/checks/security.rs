@@ -197,7 +197,7 @@ fn is_amount(text: &str) -> bool {
 }
 
 /// Namespaces in which only charts of the environment run. With our values, the charts meet the standard `restricted`.
-const RESTRICTED: [&str; 4] = ["istio-system", "knative-operator", "knative-serving", "monitoring"];
+const RESTRICTED: [&str; 5] = ["cnpg-system", "istio-system", "knative-operator", "knative-serving", "monitoring"];
 
 fn of_namespace(namespace: &Object, found: &mut Vec<Violation>) {
     let enforced = if RESTRICTED.contains(&namespace.name.as_str()) { "restricted" } else { "baseline" };

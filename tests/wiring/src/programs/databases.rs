@@ -1,7 +1,7 @@
 //! PostgreSQL: the server, the Job that creates databases, and the logins of other programs.
 
 use super::reading::{may, must};
-use super::{Login, Reading, Takes, Variable};
+use super::{Call, Login, Reading, Takes, Variable};
 use crate::finding::Finding;
 use crate::world::World;
 
@@ -18,6 +18,15 @@ pub fn run(reading: &mut Reading) {
     if mounted.is_none_or(|mounted| mounted.volume.get("persistentVolumeClaim").is_none()) {
         reading.finds("/volumeMounts", "its data is on no volume claim");
     }
+}
+
+/// Instance of a Cluster: it has the superuser's name and password from a Secret, and streams from the primary.
+pub fn instance(reading: &mut Reading) {
+    reading.variables(&[must("SUPERUSER_USERNAME", Takes::Credential), must("SUPERUSER_PASSWORD", Takes::Credential)]);
+    reading.listens(&[5432, 8000, 9187]);
+    reading.behaviour.pages.push("/metrics".to_owned());
+    let host = format!("{}-rw", reading.pod.labels.get("cnpg.io/cluster").copied().unwrap_or_default());
+    reading.behaviour.calls.push(Call { from: reading.index, host, port: 5432, field: "/spec".to_owned() });
 }
 
 /// Job that creates databases. `DATABASES` lists them; `NAME_USERNAME` and `NAME_PASSWORD` hold the owner of each.

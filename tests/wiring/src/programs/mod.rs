@@ -112,6 +112,7 @@ fn run(reading: &mut Reading) {
         Some(Image::Mosquitto) => mosquitto::run(reading),
         Some(Image::Nginx) => nginx::run(reading),
         Some(Image::Postgres) => databases::run(reading),
+        Some(Image::PostgresCluster) => databases::instance(reading),
         Some(Image::Curl | Image::Python) => {
             reading.finds("/command", "a program without a script");
         }

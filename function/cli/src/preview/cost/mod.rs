@@ -70,7 +70,8 @@ impl Cost {
                 };
                 self.data_lost.push(Loss { volume: Some(volume.clone()), ..Loss::of(volume.title(), instead) });
             } else {
-                let remove = format!("kubectl delete persistentvolumeclaim {} -n {}", volume.name, volume.namespace);
+                let Volume { name, namespace, resource, .. } = &volume;
+                let remove = format!("kubectl delete {resource} {name} -n {namespace}");
                 let what = format!("{} in {}", volume.title(), volume.namespace);
                 self.stays_behind.push(Left { what, until: taken_up(sides), remove: inside(&remove) });
             }

@@ -29,12 +29,18 @@ pub struct Loss {
     pub volume: Option<Volume>,
 }
 
-/// PersistentVolumeClaim in a virtual cluster whose data a change of a claim deletes or leaves behind.
+/// PersistentVolumeClaim in a virtual cluster whose data a change of a claim deletes or leaves behind, or Cluster of
+/// CloudNativePG, with whose deletion its volumes go.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Volume {
     pub name: String,
     pub namespace: String,
     pub size: String,
+    #[serde(skip)]
+    title: String,
+    /// Resource by which `kubectl` deletes the volume.
+    #[serde(skip)]
+    pub resource: &'static str,
 }
 
 /// Connector in Kafka Connect, or SQL processor in Lenses, that a change of a claim removes.
@@ -86,15 +92,21 @@ impl Volume {
     pub fn of(resource: &Resource) -> Option<Self> {
         let manifest = resource.manifest();
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-        (text("/kind") == "PersistentVolumeClaim").then(|| Self {
-            name: text("/metadata/name"),
-            namespace: text("/metadata/namespace"),
-            size: text("/spec/resources/requests/storage"),
-        })
+        let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
+        if resource.is_postgres_cluster() {
+            let size = text("/spec/storage/size");
+            let count = manifest.pointer("/spec/instances").and_then(Value::as_u64).unwrap_or(1);
+            let title = format!("PostgreSQL {name} with its volumes ({count} of {size})");
+            return Some(Self { name, namespace, size, title, resource: "clusters.postgresql.cnpg.io" });
+        }
+        let size = text("/spec/resources/requests/storage");
+        let title = format!("volume {name} ({size})");
+        let volume = Self { name, namespace, size, title, resource: "persistentvolumeclaim" };
+        (text("/kind") == "PersistentVolumeClaim").then_some(volume)
     }
 
     pub fn title(&self) -> String {
-        format!("volume {} ({})", self.name, self.size)
+        self.title.clone()
     }
 }
 

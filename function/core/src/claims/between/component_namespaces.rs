@@ -5,12 +5,14 @@
 pub const ISTIO: &str = "istio-system";
 pub const KNATIVE_OPERATOR: &str = "knative-operator";
 pub const KNATIVE_SERVING: &str = "knative-serving";
+/// Namespace of CloudNativePG's operator in the virtual cluster.
+pub const POSTGRES_OPERATOR: &str = "cnpg-system";
 /// Namespace of Prometheus and Grafana in the virtual cluster.
 pub const MONITORING: &str = "monitoring";
 
 /// Namespaces inside the virtual cluster that belong to an environment's components. No claim may name one of them as
 /// its own namespace.
-pub const ALL: [&str; 4] = [ISTIO, KNATIVE_OPERATOR, KNATIVE_SERVING, MONITORING];
+pub const ALL: [&str; 5] = [ISTIO, KNATIVE_OPERATOR, KNATIVE_SERVING, MONITORING, POSTGRES_OPERATOR];
 
 /// Label of the pods of Istio's ingress gateway, by which the Istio Gateways and network policies select these pods.
 pub const GATEWAY_LABEL: (&str, &str) = ("istio", "ingressgateway");

@@ -49,6 +49,8 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 pub struct Traffic {
     ingress: Vec<NetworkPolicyIngressRule>,
     egress: Vec<NetworkPolicyEgressRule>,
+    /// Whether the network policy stays with data that a claim retains, because the pods that serve the data stay.
+    stays: bool,
 }
 
 impl Traffic {
@@ -60,6 +62,11 @@ impl Traffic {
             self.ingress.push(NetworkPolicyIngressRule { from: Some(peers), ports: Some(ports) });
         }
         self
+    }
+
+    /// Keeps the network policy where the claim retains its data, for pods that go on running then.
+    pub fn staying(self, stays: bool) -> Self {
+        Self { stays, ..self }
     }
 
     /// Admits connections of Knative to the pods of a Knative service: from the gateway and the activator to the port
@@ -106,7 +113,7 @@ impl Traffic {
 
 /// Network policy that admits the given connections to and from the pods of a part of the plan.
 pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
-    let Traffic { ingress, egress } = admissions;
+    let Traffic { ingress, egress, stays } = admissions;
     let spec = NetworkPolicySpec {
         pod_selector: Some(part.label_selector()),
         policy_types: Some(
@@ -119,7 +126,16 @@ pub fn policy(part: &Part, name: &str, admissions: Traffic) -> Resource {
         ingress: (!ingress.is_empty()).then_some(ingress),
         egress: (!egress.is_empty()).then_some(egress),
     };
-    part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
+    around(part, name, spec, stays)
+}
+
+fn around(part: &Part, name: &str, spec: NetworkPolicySpec, stays: bool) -> Resource {
+    let policy = NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) };
+    if stays {
+        part.kept_inside("policy", &policy, Ready::Exists)
+    } else {
+        part.inside("policy", &policy, Ready::Exists)
+    }
 }
 
 /// Fence: the network policy around all pods of a system or broker. The fence admits no connections to the pods, and
@@ -131,7 +147,7 @@ pub fn fence(part: &Part, name: &str, admissions: Traffic) -> Resource {
         egress: Some([to_name_server()].into_iter().chain(admissions.egress).collect()),
         ..NetworkPolicySpec::default()
     };
-    part.inside("policy", &NetworkPolicy { metadata: part.metadata(name), spec: Some(spec) }, Ready::Exists)
+    around(part, name, spec, admissions.stays)
 }
 
 /// Label by which network policies select all pods of a system or broker, and no other pods.
@@ -163,6 +179,11 @@ pub fn siblings(part: &Part) -> NetworkPolicyPeer {
 pub fn gateway() -> NetworkPolicyPeer {
     let (name, value) = component_namespaces::GATEWAY_LABEL;
     within(component_namespaces::ISTIO, labels(name, value))
+}
+
+/// Peer of a network policy: the pods of CloudNativePG's operator, by the label that the operator's chart sets.
+pub fn postgres_operator() -> NetworkPolicyPeer {
+    within(component_namespaces::POSTGRES_OPERATOR, labels("app.kubernetes.io/name", "cloudnative-pg"))
 }
 
 /// Peer of a network policy: the pods of the environment's Prometheus, by the label that the Prometheus operator sets.

@@ -22,6 +22,9 @@ pub const ISTIO: &str = "istio";
 pub const KNATIVE_SERVING: &str = "knative-serving";
 /// Entry of an environment's offer that is ready once Prometheus and Grafana are ready.
 pub const OBSERVABILITY: &str = "observability";
+/// Entry of an environment's offer that is ready once the operator of PostgreSQL, CloudNativePG, is ready. An
+/// environment without the operator does not publish the entry.
+pub const POSTGRES_OPERATOR: &str = "postgres-operator";
 /// Entry of an environment's offer that is ready once the ingress gateway has its TLS certificate.
 pub const TLS: &str = "tls";
 /// Annotation of an environment's offer that lists the namespaces inside its virtual cluster, separated by commas.
@@ -54,7 +57,7 @@ const PENDING: &str = "pending";
 const READY: &str = "ready";
 
 /// Entries of an environment's offer for which the parts of a system or broker may wait.
-pub const OFFERED: [&str; 5] = [ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY, TLS];
+pub const OFFERED: [&str; 6] = [ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY, POSTGRES_OPERATOR, TLS];
 
 /// Entry of an environment's offer, and the parts of the environment's plan that must be ready for it; no parts where
 /// the entry is off.
@@ -203,6 +206,9 @@ impl Admission {
         } else {
             let state = |name: &str| match offer(name) {
                 OFF => State::Off,
+                // An environment publishes this entry only if it has the component, and older environments know no
+                // such entry.
+                "" if name == POSTGRES_OPERATOR => State::Off,
                 READY => State::Ready,
                 // Another release of this function may have published a value that this release does not define, so an
                 // unknown value in an annotation of the offer counts as pending.
@@ -391,6 +397,7 @@ fn reason_missing(consumer: &Consumer, offered: &str, state: State) -> Option<St
         ISTIO => ("Istio", "istio"),
         KNATIVE_SERVING => ("Knative Serving", "knativeServing"),
         OBSERVABILITY => ("observability", "observability"),
+        POSTGRES_OPERATOR => ("operator of PostgreSQL", "postgresOperator"),
         _ => ("", ""),
     };
     match state {

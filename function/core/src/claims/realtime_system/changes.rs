@@ -6,10 +6,14 @@ use crate::schema::change::Rule;
 
 /// List of all rules by which a change of a `RealtimeSystemClaim` is rejected.
 pub const RULES: &[Rule] =
-    &[NAMESPACE, ENVIRONMENT, PARTITIONS, VOLUME, ADMINISTRATOR, EMAIL, LENSES_PASSWORD, DASHBOARD_PASSWORD];
+    &[NAMESPACE, ENVIRONMENT, PARTITIONS, VOLUME, ENGINE, ADMINISTRATOR, EMAIL, LENSES_PASSWORD, DASHBOARD_PASSWORD];
 
 pub const PARTITIONS: Rule = Rule::not_less(
     "cannot be lowered after creation: Kafka cannot remove partitions; create another topic that has fewer, and move to it",
+);
+
+pub const ENGINE: Rule = Rule::same(
+    "cannot be changed after creation: no data moves from one engine to another by itself; create another claim with the other engine, and move the data",
 );
 
 pub const ADMINISTRATOR: Rule = Rule::same(

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::claim::{Agent, Archive, Connectors, Dashboard, KafkaConfig, PrivateKey, SnowflakeConfig, Spec};
+use super::claim::{
+    Agent, Archive, Connectors, Dashboard, Engine, KafkaConfig, PrivateKey, SnowflakeConfig, Spec, SpreadOver,
+};
 use crate::claims::between::tenant::{Tenant, default_domain};
 use crate::parts::owner::Claim;
 use crate::schema::fault::Fault;
@@ -89,6 +91,22 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
         database,
         database_storage: storage(&spec.database.storage),
         dashboard,
+    }
+}
+
+/// Check of the fields that only some engines have: such a field is a fault beside another engine.
+pub fn engines(faults: &mut Vec<Fault>, spec: &Spec) {
+    if spec.database.engine == Engine::CloudNativePG {
+        return;
+    }
+    let only = "has no effect with the engine Development, which has one pod";
+    if spec.database.replicas.is_some() {
+        let message = format!("{only}: leave it out, or set spec.database.engine to CloudNativePG");
+        faults.push(Fault::new("spec.database.replicas", message));
+    }
+    if spec.spread_over == SpreadOver::Zones {
+        let message = format!("{only}: leave it out, or set spec.database.engine to CloudNativePG");
+        faults.push(Fault::new("spec.spreadOver", message));
     }
 }
 

@@ -14,8 +14,10 @@ use crate::claims::between::tenancy::{
 use crate::schema::size::{cpu_as_written, cpu_schema};
 use crate::schema::{form, reserved_topics};
 
+mod database;
 mod snowflake;
 
+pub use database::{Database, Engine, SpreadOver};
 pub use snowflake::{PrivateKey, SnowflakeConfig};
 
 /// A real-time system inside an environment: Kafka with Connect and Schema Registry, Lenses, PostgreSQL, and Metabase.
@@ -69,6 +71,11 @@ pub struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snowflake_config: Option<SnowflakeConfig>,
 
+    /// Kind of place over which the pods of replicated parts are spread, as far as there is room: `Nodes`, or `Zones`,
+    /// for which every node must carry the label `topology.kubernetes.io/zone`. Only with a replicated engine.
+    #[serde(default)]
+    pub spread_over: SpreadOver,
+
     /// Settings of the PostgreSQL database under Lenses and Metabase.
     #[serde(default)]
     pub database: Database,
@@ -88,7 +95,8 @@ pub struct Spec {
     pub sql_processors: Vec<SqlProcessor>,
 
     /// Whether the system's volumes, with the data of Kafka and PostgreSQL, are kept when this claim is deleted and the
-    /// environment stays.
+    /// environment stays. PostgreSQL with the engine `CloudNativePG` goes on running then, behind its network policies,
+    /// because its operator deletes its volumes with it.
     #[serde(default)]
     pub retain: bool,
 
@@ -363,33 +371,6 @@ pub struct Archive {
     /// SHA-256 checksum of the connector's archive, 64 hexadecimal digits, as `sha256sum` prints it.
     #[schemars(length(min = 64, max = 64), regex(pattern = form::SHA256))]
     pub sha256: String,
-}
-
-/// Settings of the PostgreSQL database under Lenses and Metabase.
-#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Database {
-    /// Size of the volume with PostgreSQL's data, in Mi, Gi or Ti. The storage class decides whether it can grow later;
-    /// it can never shrink.
-    #[schemars(
-        length(max = 10),
-        regex(pattern = form::BYTES),
-        extend("x-kubernetes-validations" = [VOLUME])
-    )]
-    pub storage: String,
-    /// CPU request of PostgreSQL, in cores or thousandths of a core, such as `250m`.
-    #[serde(deserialize_with = "cpu_as_written")]
-    #[schemars(schema_with = "cpu_schema")]
-    pub cpu: String,
-    /// Memory request of PostgreSQL, in Mi or Gi, at least 256Mi; the limit is twice as much.
-    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
-    pub memory: String,
-}
-
-impl Default for Database {
-    fn default() -> Self {
-        Self { storage: "8Gi".to_owned(), cpu: "250m".to_owned(), memory: "512Mi".to_owned() }
-    }
 }
 
 /// Settings of Metabase, the application with the dashboard.

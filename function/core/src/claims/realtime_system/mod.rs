@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::claims::between::host_secrets::{self, HostSecret};
-use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
+use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY, POSTGRES_OPERATOR};
 use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
 use crate::claims::between::part_of::{self, PartOf, TenantClaim};
 use crate::claims::between::people;
@@ -36,6 +36,8 @@ mod monitoring;
 mod network_policy;
 mod phase;
 mod postgres;
+mod postgres_cluster;
+mod postgres_names;
 mod schemas;
 pub mod script;
 mod secrets;
@@ -115,6 +117,7 @@ impl Checked for RealtimeSystem {
         host_secrets::check(&mut faults, &tenant.owner.environment, &secrets::on_the_host(&spec), settings);
         secrets::check_readers(&mut faults, &spec);
         let sizes = check::sizes(&mut faults, &spec);
+        check::engines(&mut faults, &spec);
         let archives = check::archives(&mut faults, &spec.kafka_config.connectors, &settings.archive_servers);
         check::topics(&mut faults, &spec.kafka_config, settings.limits.topics);
         let schemas = schemas::check(&mut faults, &spec.kafka_config.topics);
@@ -141,7 +144,7 @@ impl Checked for RealtimeSystem {
     }
 
     fn immutable(&self) -> Vec<Immutable> {
-        let parts = [kafka::immutable(self), postgres::immutable(self)];
+        let parts = [kafka::immutable(self)].into_iter().chain(postgres::immutable(self));
         self.tenant.immutable().into_iter().chain(parts).chain(secrets::immutable(self)).collect()
     }
 
@@ -158,6 +161,7 @@ impl Checked for RealtimeSystem {
             (ISTIO, "spec.expose: false"),
             (KNATIVE_SERVING, "spec.dashboard.proxy: false"),
             (OBSERVABILITY, "spec.monitoring: false"),
+            (POSTGRES_OPERATOR, "spec.database.engine: Development in a new claim"),
         ]))
     }
 

@@ -2,6 +2,7 @@
 //! policies of the single parts admit further connections.
 
 use super::checked::RealtimeSystem;
+use super::claim::Engine;
 use super::{lenses_hq, metabase, phase, postgres};
 use crate::claims::between::kafka::{CONNECT_JMX_PORT, CONNECT_PORT, JMX_PORT, KAFKA_PORT, SCHEMA_REGISTRY_PORT};
 use crate::claims::between::network::{Traffic, fence, siblings};
@@ -30,5 +31,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         metabase::HTTP,
     ];
     servers.extend(system.spec.monitoring.then_some(CONNECT_JMX_PORT));
-    vec![fence(&part, "realtime-system-policy", Traffic::default().to(siblings(&part), &servers))]
+    // PostgreSQL of the engine CloudNativePG goes on running where the claim retains its data, and so does its fence.
+    let stays = system.spec.database.engine == Engine::CloudNativePG;
+    vec![fence(&part, "realtime-system-policy", Traffic::default().to(siblings(&part), &servers).staying(stays))]
 }

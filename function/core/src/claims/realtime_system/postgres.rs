@@ -1,15 +1,19 @@
-//! Parts of a real-time system's plan: PostgreSQL, the database of Lenses and Metabase, from a Helm chart with the
-//! official image, and a Job that creates the databases in it.
+//! Parts of a real-time system's plan: PostgreSQL, the database of Lenses and Metabase, and a Job that creates the
+//! databases in it. The engine `Development` is one pod from a Helm chart with the official image, the engine
+//! `CloudNativePG` is in a file of its own. Both have the same Service and the same credentials.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ServiceAccount;
 use serde_json::json;
 
+use super::changes::ENGINE;
 use super::check::Share;
 use super::checked::RealtimeSystem;
+use super::claim::Engine;
+use super::postgres_names::{APP, FIRST_DATABASE, NAME, RELEASE};
 use super::secrets::{self, postgres_key};
-use super::{apps, phase, script};
+use super::{apps, phase, postgres_cluster, script};
 use crate::claims::between::changes::VOLUME;
 use crate::claims::between::network::{Traffic, app};
 use crate::claims::between::part_of::{PartOf, Policy};
@@ -22,19 +26,13 @@ use crate::parts::workload::{Task, env, requests, volume_claim};
 use crate::schema::size::Cpu;
 use crate::settings::pins::{Chart, Image};
 
-const NAME: &str = "postgres";
+pub use super::postgres_names::{PORT, SERVICE};
+
 pub const DATABASES: &str = "databases";
-/// Value of the label `app` on PostgreSQL's pod, by which its network policy selects the pod.
-const APP: &str = "postgresql";
 /// Value of the label `app` on the pod of the Job that creates databases in PostgreSQL, whose network policy admits the
 /// pod by this label.
 const DATABASES_APP: &str = "lenses-config-generator";
-pub const SERVICE: &str = "lenses-backend-postgres-service";
-/// Name and number of the port of PostgreSQL's Service. The PostgreSQL chart gives the port this name.
-pub const PORT: (&str, i32) = ("postgres", 5432);
 
-/// Name of PostgreSQL's Helm release, and of the ServiceAccount of PostgreSQL's pod.
-const RELEASE: &str = "lenses-backend-postgres";
 /// User ID for which PostgreSQL's image is built. PostgreSQL's volume gets the group with the same ID.
 const USER: i64 = 999;
 const CLAIM: &str = "postgres-data-pvc";
@@ -54,12 +52,19 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATABASE, resources)
 
 pub const DATABASES_PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATABASE, databases);
 
-fn admits(_: &RealtimeSystem) -> Traffic {
+fn admits(system: &RealtimeSystem) -> Traffic {
     let callers = [apps::LENSES_HQ, apps::LENSES_AGENT, apps::METABASE, DATABASES_APP];
-    Traffic::default().from(callers.map(app), &[PORT])
+    let traffic = Traffic::default().from(callers.map(app), &[PORT]);
+    match system.spec.database.engine {
+        Engine::Development => traffic,
+        Engine::CloudNativePG => postgres_cluster::admits(system, traffic),
+    }
 }
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    if system.spec.database.engine == Engine::CloudNativePG {
+        return postgres_cluster::resources(system);
+    }
     let part = system.tenant.part(NAME, APP, &[SECRETS]);
     let claim = volume_claim(&part, CLAIM, system.sizes.database_storage);
     // The PostgreSQL chart has no value that withholds the service account token from PostgreSQL's pod, so the pod uses
@@ -72,8 +77,17 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     vec![part.volume_inside("data", &claim), part.inside("account", &account, Ready::Exists), release(system, &part)]
 }
 
-pub fn immutable(system: &RealtimeSystem) -> Immutable {
-    Immutable::volume("postgres-data", system.sizes.database_storage, "spec.database.storage", VOLUME)
+/// Rules for the fields of PostgreSQL that cannot change: the engine, which a resource of the other engine shows, and
+/// the size of the volumes, which cannot shrink.
+pub fn immutable(system: &RealtimeSystem) -> [Immutable; 2] {
+    let (size, field) = (system.sizes.database_storage, "spec.database.storage");
+    let other = |key| Immutable::absent(key, "spec.database.engine", ENGINE);
+    match system.spec.database.engine {
+        Engine::Development => [Immutable::volume("postgres-data", size, field, VOLUME), other("postgres-cluster")],
+        Engine::CloudNativePG => {
+            [Immutable::size("postgres-cluster", "/spec/storage/size", size, field, VOLUME), other("postgres-release")]
+        }
+    }
 }
 
 fn release(system: &RealtimeSystem, part: &Part) -> Resource {
@@ -99,7 +113,7 @@ fn release(system: &RealtimeSystem, part: &Part) -> Resource {
             "supplementalGroups": [USER],
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "env": [{"name": "POSTGRES_DB", "value": "lenses_system"}],
+        "env": [{"name": "POSTGRES_DB", "value": FIRST_DATABASE}],
         "storage": {"persistentVolumeClaimName": CLAIM},
         "resources": {
             "requests": {"cpu": cpu.to_string(), "memory": memory.quantity()},

@@ -116,6 +116,7 @@ pub struct Spec {
 #[schemars(extend("x-kubernetes-validations" = [
     {"rule": "!self.knativeServing || self.istio", "message": "knativeServing needs istio: set istio to true as well", "fieldPath": ".knativeServing"}
 ]))]
+#[allow(clippy::struct_excessive_bools, reason = "each component is a switch of its own in the claim")]
 pub struct Components {
     /// Whether Istio is installed, with its ingress gateway. Claims that `expose` anything need it.
     #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
@@ -126,11 +127,15 @@ pub struct Components {
     /// Whether Prometheus and Grafana are installed. Claims with `monitoring` need them.
     #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
     pub observability: bool,
+    /// Whether CloudNativePG is installed, the operator of replicated PostgreSQL. Claims with the database engine
+    /// `CloudNativePG` need it.
+    #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
+    pub postgres_operator: bool,
 }
 
 impl Default for Components {
     fn default() -> Self {
-        Self { istio: true, knative_serving: true, observability: true }
+        Self { istio: true, knative_serving: true, observability: true, postgres_operator: false }
     }
 }
 

@@ -29,6 +29,7 @@ pub mod monitoring;
 mod namespaces;
 mod parts;
 mod phase;
+mod postgres_operator;
 mod protection;
 mod provider_configs;
 mod pull_secrets;
@@ -41,7 +42,7 @@ mod tests;
 pub use checked::Environment;
 
 /// List of the parts of an environment's plan, in reading order.
-const PARTS: [&PartOf<Environment>; 11] = [
+const PARTS: [&PartOf<Environment>; 12] = [
     &provider_configs::PART,
     &namespaces::HOST,
     &pull_secrets::PART,
@@ -52,6 +53,7 @@ const PARTS: [&PartOf<Environment>; 11] = [
     &gateways::CERTIFICATE,
     &gateways::PART,
     &knative::PART,
+    &postgres_operator::PART,
     &monitoring::PART,
 ];
 
@@ -101,7 +103,12 @@ impl Checked for Environment {
 
     fn immutable(&self) -> Vec<Immutable> {
         let places = [provider_configs::immutable(self), vcluster::immutable(self)].into_iter().flatten();
-        let components = [istio::immutable(self), knative::immutable(self), monitoring::immutable(self)];
+        let components = [
+            istio::immutable(self),
+            knative::immutable(self),
+            postgres_operator::immutable(self),
+            monitoring::immutable(self),
+        ];
         places.chain(components.into_iter().flatten()).chain(namespaces::immutable(self)).collect()
     }
 

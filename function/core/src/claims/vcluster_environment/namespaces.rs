@@ -71,6 +71,7 @@ fn inside(environment: &Environment) -> Vec<Resource> {
         (component_namespaces::ISTIO, components.istio),
         (parts::KNATIVE_OPERATOR, components.knative_serving),
         (component_namespaces::MONITORING, components.observability),
+        (component_namespaces::POSTGRES_OPERATOR, components.postgres_operator),
     ];
     let of_tenants = environment.namespaces.iter().map(|name| (name.as_str(), Standard::Baseline));
     let of_components =

@@ -15,8 +15,8 @@ use super::checked::Environment;
 use super::claim::Provisioner;
 use super::protection;
 use crate::claims::between::offer::{
-    ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, OTHER_FORM, Offer, Offered, TENANT_FORMS, TENANTS,
-    TLS, Tenancy, annotation,
+    ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, OTHER_FORM, Offer, Offered, POSTGRES_OPERATOR,
+    TENANT_FORMS, TENANTS, TLS, Tenancy, annotation,
 };
 use crate::claims::between::part_of::PartOf;
 use crate::claims::between::tenant::kubeconfig;
@@ -119,8 +119,12 @@ fn offer(environment: &Environment) -> Offer {
         Form::Namespaced => &[parts::VIRTUAL_CLUSTER, parts::NAMESPACES, parts::HELM, parts::KUBERNETES],
     };
     let other_form = environment.serves_both_forms().then(|| offered(OTHER_FORM, true, &[parts::OTHER_FORM]));
-    let mut offer = Offer {
-        offered: vec![
+    // An environment without the operator publishes nothing about it, so that its ProviderConfig stays as it was before
+    // there was such a component.
+    let operator = Offered { name: POSTGRES_OPERATOR, parts: &[parts::POSTGRES_OPERATOR] };
+    let operator = components.postgres_operator.then_some(operator);
+    Offer {
+        offered: [
             offered(ENVIRONMENT, true, reached),
             offered(
                 ISTIO,
@@ -130,7 +134,11 @@ fn offer(environment: &Environment) -> Offer {
             offered(KNATIVE_SERVING, components.knative_serving, &[parts::KNATIVE_OPERATOR, parts::KNATIVE_SERVING]),
             offered(OBSERVABILITY, components.observability, &[parts::OBSERVABILITY]),
             offered(TLS, spec.tls.is_some(), &[parts::CERTIFICATE]),
-        ],
+        ]
+        .into_iter()
+        .chain(operator)
+        .chain(other_form)
+        .collect(),
         namespaces: environment.namespaces.clone(),
         domain: environment.domain.clone(),
         claim_namespaces,
@@ -138,7 +146,5 @@ fn offer(environment: &Environment) -> Offer {
         shared_secrets: spec.shared_secrets.clone(),
         form,
         tenant_forms: spec.tenant_forms.clone(),
-    };
-    offer.offered.extend(other_form);
-    offer
+    }
 }

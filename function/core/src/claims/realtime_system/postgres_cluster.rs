@@ -1,0 +1,239 @@
+//! Engine `CloudNativePG` of PostgreSQL: a Cluster, of which the operator makes a primary and standbys, each in a pod with
+//! a volume of its own. The operator makes the Service of the primary, under the name that other parts know.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+
+use super::check::Share;
+use super::checked::RealtimeSystem;
+use super::postgres_names::{APP, FIRST_DATABASE, NAME, PORT, RELEASE, SERVICE};
+use super::secrets;
+use crate::claims::between::network::{Traffic, app, postgres_operator, prometheus};
+use crate::claims::between::offer::{OBSERVABILITY, POSTGRES_OPERATOR};
+use crate::claims::between::secret::SECRETS;
+use crate::kinds::cloudnative_pg::{
+    Additional, Affinity, Bootstrap, Cluster, InheritedMetadata, Initdb, Managed, Postgresql, ServiceTemplate,
+    Services, Storage, Synchronous,
+};
+use crate::kinds::monitoring::{Endpoint, PodMonitor};
+use crate::kinds::{Named, Spec};
+use crate::parts::part::{LOCK, PART_OF, Part};
+use crate::parts::plan::{Ready, Resource};
+use crate::parts::workload::Port;
+use crate::settings::pins::Image;
+
+/// Number of PostgreSQL's pods if a claim names none.
+const REPLICAS: u32 = 3;
+/// Port on which the manager in each pod of PostgreSQL tells the operator and the other pods how its instance stands.
+const STATUS: Port = ("status", 8000);
+/// Port of the metrics of each pod of PostgreSQL. The operator gives the port this name.
+const METRICS: Port = ("metrics", 9187);
+
+pub fn replicas(system: &RealtimeSystem) -> u32 {
+    system.spec.database.replicas.unwrap_or(REPLICAS)
+}
+
+/// Admits the connections without which no standby is made and none takes over: between the pods, from the operator, and
+/// to the API server, where each pod reads its Cluster and its Secrets. The policy stays with retained data, because
+/// the pods stay.
+pub fn admits(system: &RealtimeSystem, traffic: Traffic) -> Traffic {
+    traffic
+        .from([app(APP), postgres_operator()], &[PORT, STATUS])
+        .from(system.spec.monitoring.then(prometheus), &[METRICS])
+        .to(app(APP), &[STATUS])
+        .to_api_server()
+        .staying(true)
+}
+
+pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    let part = system.tenant.part(NAME, APP, &[SECRETS, POSTGRES_OPERATOR]);
+    let cluster = cluster(system, &part).named(part.metadata(RELEASE));
+    let cluster = part.kept_inside("cluster", &cluster, Ready::Healthy);
+    [cluster].into_iter().chain(system.spec.monitoring.then(|| monitor(system))).collect()
+}
+
+/// Labels by which the network policies select PostgreSQL's pods.
+fn pod_labels(part: &Part) -> BTreeMap<String, String> {
+    let system = (PART_OF.to_owned(), part.owner.system.to_owned());
+    part.selector().into_iter().chain([system]).collect()
+}
+
+fn monitor(system: &RealtimeSystem) -> Resource {
+    let part = system.tenant.part("postgres-metrics", APP, &[LOCK, OBSERVABILITY]);
+    let selected = BTreeMap::from([("cnpg.io/cluster".to_owned(), RELEASE.to_owned())]);
+    let monitor = PodMonitor {
+        selector: LabelSelector { match_labels: Some(selected), ..LabelSelector::default() },
+        pod_metrics_endpoints: vec![Endpoint { port: METRICS.0, path: "/metrics", interval: "30s" }],
+    };
+    part.inside("monitor", &monitor.named(part.metadata(RELEASE)), Ready::Exists)
+}
+
+fn cluster(system: &RealtimeSystem, part: &Part) -> Cluster {
+    let settings = &system.tenant.owner.settings;
+    let Share { cpu, memory } = system.sizes.database;
+    let amounts = |cpu: String, memory: String| {
+        Some(BTreeMap::from([("cpu".to_owned(), Quantity(cpu)), ("memory".to_owned(), Quantity(memory))]))
+    };
+    Cluster {
+        instances: replicas(system),
+        image_name: settings.image(Image::PostgresCluster),
+        // The Job that creates the databases logs in as the superuser, with the same Secret for both engines.
+        enable_superuser_access: true,
+        superuser_secret: Named::new(secrets::postgres().name),
+        bootstrap: Bootstrap { initdb: Initdb { database: FIRST_DATABASE, owner: FIRST_DATABASE } },
+        postgresql: Postgresql { synchronous: Synchronous { method: "any", number: 1, data_durability: "preferred" } },
+        storage: Storage {
+            size: system.sizes.database_storage.to_string(),
+            storage_class: settings.storage_class.clone(),
+        },
+        resources: ResourceRequirements {
+            requests: amounts(cpu.to_string(), memory.quantity()),
+            limits: amounts(cpu.limit().to_string(), memory.doubled().quantity()),
+            ..ResourceRequirements::default()
+        },
+        affinity: Affinity {
+            enable_pod_anti_affinity: true,
+            pod_anti_affinity_type: "preferred",
+            topology_key: system.spec.spread_over.topology_key(),
+            node_selector: settings.node_selector(),
+            tolerations: settings.tolerations(),
+        },
+        inherited_metadata: InheritedMetadata { labels: pod_labels(part) },
+        managed: Managed {
+            services: Services {
+                disabled_default_services: vec!["ro", "r"],
+                additional: vec![Additional {
+                    selector_type: "rw",
+                    service_template: ServiceTemplate {
+                        metadata: ObjectMeta { name: Some(SERVICE.to_owned()), ..ObjectMeta::default() },
+                    },
+                }],
+            },
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::RealtimeSystem;
+    use crate::claims::between::offer::POSTGRES_OPERATOR;
+    use crate::claims::checked::Checked;
+    use crate::kinds::Form;
+    use crate::life::immutable::broken;
+    use crate::parts::demand;
+    use crate::parts::owner::Claim;
+    use crate::parts::plan::{Plan, Resource};
+    use crate::settings::Settings;
+
+    fn system(more: &Value) -> RealtimeSystem {
+        let mut spec = json!({
+            "namespace": "streaming",
+            "lensesConfig": {"acceptEULA": true, "licenseSecretRef": {"name": "license"}},
+            "database": {"engine": "CloudNativePG"},
+        });
+        for (field, value) in more.as_object().into_iter().flatten() {
+            spec[field] = value.clone();
+        }
+        let claim = Claim { namespace: "team".to_owned(), name: "lenses".to_owned(), form: Form::Claim };
+        let settings = Settings::read(json!({"storageClass": "fast"})).unwrap();
+        RealtimeSystem::check(serde_json::from_value(spec).unwrap(), claim, &settings).unwrap()
+    }
+
+    fn find<'a>(plan: &'a Plan, key: &str) -> &'a Resource {
+        plan.resources.iter().find(|resource| resource.key == key).unwrap_or_else(|| panic!("no {key}"))
+    }
+
+    #[test]
+    fn a_cluster_takes_the_place_of_the_chart_and_nothing_else_changes() {
+        let plan = system(&json!({})).plan();
+        let development = system(&json!({"database": {}})).plan();
+        let keys = |plan: &Plan| -> Vec<String> { plan.resources.iter().map(|it| it.key.clone()).collect() };
+        let (with, without) = (keys(&plan), keys(&development));
+        let gone: Vec<&String> = without.iter().filter(|key| !with.contains(key)).collect();
+        let new: Vec<&String> = with.iter().filter(|key| !without.contains(key)).collect();
+        assert_eq!(gone, ["postgres-data", "postgres-account", "postgres-release"]);
+        assert_eq!(new, ["postgres-cluster", "postgres-metrics-monitor"]);
+        for key in keys(&plan).iter().filter(|key| without.contains(key) && *key != "postgres-policy-policy") {
+            assert_eq!(find(&plan, key), find(&development, key), "{key}");
+        }
+        assert!(find(&plan, "postgres-cluster").waits_for.contains(&POSTGRES_OPERATOR));
+    }
+
+    #[test]
+    fn the_operator_and_the_other_instances_reach_each_instance() {
+        let plan = system(&json!({})).plan();
+        let spec = &find(&plan, "postgres-policy-policy").manifest()["spec"];
+        let text = spec["ingress"].to_string();
+        assert!(text.contains("cnpg-system") && text.contains("8000") && text.contains("9187"), "{text}");
+        let text = spec["egress"].to_string();
+        assert!(text.contains("8443") && text.contains("8000"), "{text}");
+        let quiet = system(&json!({"monitoring": false})).plan();
+        let text = find(&quiet, "postgres-policy-policy").manifest().to_string();
+        assert!(!text.contains("9187"), "{text}");
+        assert!(quiet.resources.iter().all(|resource| resource.part != "postgres-metrics"));
+    }
+
+    /// The operator deletes volumes with their Cluster. Retained data stays with what serves and guards it.
+    #[test]
+    fn retained_data_keeps_its_cluster_and_the_policies_around_it() {
+        let kept = ["postgres-cluster", "postgres-policy-policy", "system-policy-policy"];
+        for (retain, policies) in
+            [(true, json!(["Observe", "Create", "Update", "LateInitialize"])), (false, json!(["*"]))]
+        {
+            let plan = system(&json!({"retain": retain})).plan();
+            for key in kept {
+                assert_eq!(find(&plan, key).composed["spec"]["managementPolicies"], policies, "{key}");
+            }
+        }
+        let development = system(&json!({"retain": true, "database": {}})).plan();
+        assert_eq!(find(&development, "system-policy-policy").composed["spec"]["managementPolicies"], json!(["*"]));
+    }
+
+    #[test]
+    fn neither_the_engine_nor_the_class_changes_and_no_volume_shrinks() {
+        let faults = |claim: &RealtimeSystem, key: &str, shown: &Value| -> Vec<String> {
+            let plan = claim.plan();
+            let composed = crate::claims::checked::unchanging(claim, &plan, &Settings::default());
+            let look = |asked: &str, path: &[&str]| {
+                let pointer = format!("/{}", path.join("/"));
+                (asked == key).then(|| shown.pointer(&pointer).cloned()).flatten()
+            };
+            broken(&composed, &look).iter().map(|fault| fault.field.clone()).collect()
+        };
+        let replicated = system(&json!({"database": {"engine": "CloudNativePG", "storage": "8Gi"}}));
+        let object = |storage: Value| {
+            json!({
+                "kind": "Object",
+                "metadata": {"finalizers": ["f"]},
+                "spec": {"forProvider": {"manifest": {"spec": {"storage": storage}}}},
+            })
+        };
+        let same = object(json!({"size": "8Gi", "storageClass": "fast"}));
+        assert_eq!(faults(&replicated, "postgres-cluster", &same), [""; 0]);
+        let larger = object(json!({"size": "9Gi", "storageClass": "fast"}));
+        assert_eq!(faults(&replicated, "postgres-cluster", &larger), ["spec.database.storage"]);
+        let other = object(json!({"size": "8Gi", "storageClass": "slow"}));
+        assert_eq!(faults(&replicated, "postgres-cluster", &other).len(), 1);
+        assert_eq!(faults(&replicated, "postgres-release", &json!({"kind": "Release"})), ["spec.database.engine"]);
+        let development = system(&json!({"database": {}}));
+        assert_eq!(faults(&development, "postgres-cluster", &same), ["spec.database.engine"]);
+    }
+
+    #[test]
+    fn each_replica_counts_towards_the_bounds() {
+        let with = |replicas: u32| {
+            let database = json!({"engine": "CloudNativePG", "replicas": replicas, "storage": "10Gi", "cpu": "1", "memory": "1Gi"});
+            let mut plan = system(&json!({ "database": database })).plan();
+            plan.resources.retain(|resource| resource.part == "postgres");
+            let demand = demand::of(&plan);
+            [demand.storage.to_string(), demand.cpu.to_string(), demand.memory.to_string()]
+        };
+        assert_eq!(with(2), ["20Gi", "2", "2Gi"]);
+        assert_eq!(with(5), ["50Gi", "5", "5Gi"]);
+    }
+}

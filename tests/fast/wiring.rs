@@ -108,7 +108,8 @@ fn everything_named_exists_whatever_is_combined() {
 #[test]
 fn every_key_that_was_ever_released_is_still_composed() {
     let mut used = BTreeSet::new();
-    let varied = variations::of_claims().into_iter().filter_map(|variation| variation.platform.ok());
+    let varied = variations::of_claims().into_iter().chain(variations::of_settings());
+    let varied = varied.filter_map(|variation| variation.platform.ok());
     for platform in wiring::examples::platforms().into_iter().chain(varied).chain([wiring::full::platform()]) {
         used.extend(keys::used(&platform));
     }
@@ -118,7 +119,8 @@ fn every_key_that_was_ever_released_is_still_composed() {
 
 #[test]
 fn every_secret_that_users_are_told_of_is_made() {
-    let varied = variations::of_claims().into_iter().filter_map(|variation| variation.platform.ok());
+    let varied = variations::of_claims().into_iter().chain(variations::of_settings());
+    let varied = varied.filter_map(|variation| variation.platform.ok());
     let platforms: Vec<Platform> = wiring::examples::platforms().into_iter().chain(varied).collect();
     let made: BTreeSet<&str> = platforms.iter().flat_map(wiring::secrets_inside).collect();
     let documented: BTreeSet<&str> = documented::names().collect();
@@ -127,7 +129,8 @@ fn every_secret_that_users_are_told_of_is_made() {
 
 #[test]
 fn every_phase_has_a_part_that_some_claim_composes() {
-    let varied = variations::of_claims().into_iter().filter_map(|variation| variation.platform.ok());
+    let varied = variations::of_claims().into_iter().chain(variations::of_settings());
+    let varied = varied.filter_map(|variation| variation.platform.ok());
     let platforms: Vec<Platform> =
         wiring::examples::platforms().into_iter().chain(varied).chain([wiring::full::platform()]).collect();
     let used: BTreeSet<(&str, &str)> = platforms

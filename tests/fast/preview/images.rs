@@ -99,8 +99,8 @@ fn a_list_has_every_image_and_chart_once() {
     let unseen = ["base 1.31.1", "gateway 1.31.1", "istiod 1.31.1"];
     assert_eq!(unsummed, unseen.map(|chart| format!("https://blob.istio.io/istio-release/charts {chart}")), "{list}");
     assert!(charts.iter().any(|chart| chart.starts_with("https://charts.loft.sh vcluster 0.36.1 ")), "{list}");
-    // The example has one pod of PostgreSQL, without an operator.
-    assert_eq!(charts.len(), realtime_platform_core::settings::pins::Chart::ALL.len() - 1, "{list}");
+    // The example has one pod of each engine, without an operator.
+    assert_eq!(charts.len(), realtime_platform_core::settings::pins::Chart::ALL.len() - 3, "{list}");
     let replicated = shown(&["-o", "images", "examples/variants/replicated-database.yaml"]).0;
     for image in [
         "ghcr.io/cloudnative-pg/cloudnative-pg:1.30.0",

@@ -56,7 +56,7 @@ pub fn claims() -> Vec<Written> {
         "sharedSecrets": ["common-license"],
         "domain": "health.example.com",
         "tls": {"secretName": "certificate"},
-        "components": {"postgresOperator": true},
+        "components": {"kafkaOperator": true, "postgresOperator": true, "mqttOperator": true},
         "gateway": {"serviceType": "LoadBalancer", "annotations": {"example.com/scheme": "internal"}},
         "allowedClaimNamespaces": ["team"],
     });

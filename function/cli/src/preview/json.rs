@@ -113,7 +113,7 @@ fn resource(resource: &Resource) -> ResourceEntry<'_> {
             Ready::Available => "Available",
             Ready::Rolled => "Rolled",
             Ready::Complete => "Complete",
-            Ready::Healthy => "Healthy",
+            Ready::Asked(_) => "Asked",
         },
         composed: &resource.composed,
     }

@@ -181,8 +181,7 @@ fn classes<'a>(plan: &'a Plan, settings: &'a Settings) -> impl Iterator<Item = I
     plan.resources.iter().filter_map(|volume| {
         let class = match volume.manifest()["kind"].as_str() {
             Some("PersistentVolumeClaim") => "/spec/storageClassName",
-            _ if volume.is_postgres_cluster() => "/spec/storage/storageClass",
-            _ => return None,
+            _ => volume.operated()?.volume.as_ref()?.class,
         };
         let now = volume.manifest().pointer(class).and_then(Value::as_str);
         let at = format!("{MANIFEST}{class}");

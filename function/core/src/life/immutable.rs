@@ -123,7 +123,7 @@ impl Immutable {
 
     /// Composed resource that the claim does not ask for. If it is observed, the claim once asked for it, and `field`
     /// has changed although it must not.
-    pub fn absent(key: &'static str, field: &'static str, rule: Rule) -> Self {
+    pub fn absent(key: &'static str, field: impl Into<Cow<'static, str>>, rule: Rule) -> Self {
         Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::Nothing }
     }
 

@@ -173,7 +173,7 @@ impl Obstacle {
         let is_pod = planned.manifest().get("kind").is_some_and(|kind| kind == "Pod");
         let pod = || is_pod.then(|| seen.field(CONTAINERS)).flatten();
         let words = words.or_else(|| release_description(seen)).or_else(|| container(&pod()?));
-        let words = words.or_else(|| cluster_phase(planned.ready, seen));
+        let words = words.or_else(|| operated_phase(planned.ready, seen));
         if let Some(words) = words {
             return Some(Self::saying(words));
         }
@@ -250,12 +250,12 @@ fn release_description(seen: &impl Look) -> Option<String> {
     text("releaseDescription").filter(|words| !is_deployed && !words.trim().is_empty())
 }
 
-/// Phase of a Cluster of CloudNativePG that is not healthy, as its operator writes it, with the operator's reason if it
-/// gives one.
-fn cluster_phase(ready: Ready, seen: &impl Look) -> Option<String> {
+/// Phase of a resource from which an operator makes pods, as the operator writes it while the resource is not ready,
+/// with the operator's reason if it gives one. CloudNativePG writes both.
+fn operated_phase(ready: Ready, seen: &impl Look) -> Option<String> {
     let text = |field: &str| {
         let text = seen.field(&["status", "atProvider", "manifest", "status", field])?.as_str().map(str::to_owned)?;
-        (ready == Ready::Healthy && !text.trim().is_empty()).then_some(text)
+        (matches!(ready, Ready::Asked(_)) && !text.trim().is_empty()).then_some(text)
     };
     let phase = text("phase")?;
     Some(text("phaseReason").map_or(phase.clone(), |reason| format!("{phase}: {reason}")))
@@ -273,7 +273,7 @@ fn failing_pods(ready: Ready, seen: &impl Look) -> Option<String> {
             let failed = seen.field(&["status", "atProvider", "manifest", "status", "failed"])?.as_i64()?;
             (failed > 0).then(|| format!("failed pods: {failed}; the Job is retried"))
         }
-        Ready::Exists | Ready::Condition | Ready::Rolled | Ready::Healthy => None,
+        Ready::Exists | Ready::Condition | Ready::Rolled | Ready::Asked(_) => None,
     }
 }
 
@@ -334,9 +334,9 @@ mod tests {
         let seen = |status: Value| json!({"status": {"atProvider": {"manifest": {"status": status}}}});
         let failing = seen(json!({"phase": "Failing over", "phaseReason": "Failing over from a-1 to a-2"}));
         let words = "Failing over: Failing over from a-1 to a-2";
-        assert_eq!(look(Ready::Healthy, &failing).words.as_deref(), Some(words));
+        assert_eq!(look(Ready::Asked("object.ready"), &failing).words.as_deref(), Some(words));
         let starting = seen(json!({"phase": "Setting up primary", "phaseReason": ""}));
-        assert_eq!(look(Ready::Healthy, &starting).words.as_deref(), Some("Setting up primary"));
+        assert_eq!(look(Ready::Asked("object.ready"), &starting).words.as_deref(), Some("Setting up primary"));
         assert_eq!(look(Ready::Condition, &starting).words, None);
     }
 

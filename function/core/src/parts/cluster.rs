@@ -244,7 +244,7 @@ fn readiness(ready: Ready) -> Readiness {
         policy: match ready {
             Ready::Exists => ReadinessPolicy::SuccessfulCreate,
             Ready::Condition => ReadinessPolicy::DeriveFromObject,
-            Ready::Available | Ready::Rolled | Ready::Complete | Ready::Healthy => ReadinessPolicy::DeriveFromCelQuery,
+            Ready::Available | Ready::Rolled | Ready::Complete | Ready::Asked(_) => ReadinessPolicy::DeriveFromCelQuery,
         },
         cel_query: ready.query().map(str::to_owned),
     }

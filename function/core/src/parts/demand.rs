@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::kinds::Spec;
 use crate::kinds::knative::{self, QUEUE_PROXY};
-use crate::parts::plan::{Plan, is_postgres_cluster};
+use crate::parts::operated::{self, Operated};
+use crate::parts::plan::Plan;
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::limits::Demand;
 
@@ -19,12 +20,8 @@ pub fn of(plan: &Plan) -> Demand {
 }
 
 fn of_manifest(manifest: &Value) -> Demand {
-    if is_postgres_cluster(manifest) {
-        let of_instance = Demand {
-            storage: bytes(manifest.pointer("/spec/storage/size")),
-            ..manifest.pointer("/spec/resources/requests").map(of_requests).unwrap_or_default()
-        };
-        return of_instance.times(manifest.pointer("/spec/instances").and_then(Value::as_u64).unwrap_or(u64::MAX));
+    if let Some(operated) = operated::of(manifest) {
+        return of_operated(operated, manifest);
     }
     let volume = manifest.get("kind").is_some_and(|kind| kind == "PersistentVolumeClaim");
     let storage = manifest.pointer("/spec/resources/requests/storage").filter(|_| volume);
@@ -32,6 +29,15 @@ fn of_manifest(manifest: &Value) -> Demand {
     let chart = manifest.pointer("/spec/forProvider/values").map(of_values);
     let storage = Demand { storage: bytes(storage), ..Demand::default() };
     storage.plus(pods.unwrap_or_default()).plus(chart.unwrap_or_default())
+}
+
+/// Demand of all pods and volumes that an operator makes from a manifest.
+fn of_operated(operated: &Operated, manifest: &Value) -> Demand {
+    let requested = |pointer: &str| manifest.pointer(pointer).map(of_requests).unwrap_or_default();
+    let size = operated.volume.as_ref().and_then(|volume| manifest.pointer(volume.size));
+    let each = Demand { storage: bytes(size), ..requested(operated.requests) };
+    let others = operated.once.iter().map(|pointer| requested(pointer)).fold(Demand::default(), Demand::plus);
+    each.times(operated.count(manifest).unwrap_or(u64::MAX)).plus(others)
 }
 
 fn of_pods(manifest: &Value, pod: &Value) -> Demand {

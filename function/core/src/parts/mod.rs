@@ -5,6 +5,7 @@
 pub mod cluster;
 pub mod demand;
 pub mod keeper;
+pub mod operated;
 pub mod owner;
 pub mod part;
 pub mod plan;

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::kinds::cloudnative_pg::Cluster;
 use crate::kinds::cluster_api::VCluster;
 use crate::kinds::helm::Release;
 use crate::kinds::kubernetes::MANIFEST;
 use crate::kinds::{Form, Spec as _, Twofold as _, knative};
+use crate::parts::operated::{self, Operated};
 use crate::parts::owner::label;
 
 /// Crossplane's annotation for a paused managed resource, which its provider neither changes nor deletes.
@@ -83,8 +83,11 @@ impl Plan {
         let containers = pods.flat_map(|pod| ["initContainers", "containers"].map(|list| pod.get(list)));
         let containers = containers.flatten().filter_map(Value::as_array).flatten();
         let images = containers.filter_map(|container| container.get("image")?.as_str());
-        let clusters = self.resources.iter().filter(|resource| resource.is_postgres_cluster());
-        images.chain(clusters.filter_map(|cluster| cluster.manifest().pointer("/spec/imageName")?.as_str())).collect()
+        let operated = self.resources.iter().filter_map(|resource| Some((resource, resource.operated()?)));
+        let chosen = operated.flat_map(|(resource, operated)| {
+            operated.images.iter().filter_map(|image| resource.manifest().pointer(image)?.as_str())
+        });
+        images.chain(chosen).collect()
     }
 
     /// Names of the parts for which resources of this plan wait, or whose readiness the plan announces to other claims.
@@ -233,16 +236,14 @@ impl Resource {
             ("Deployment" | "StatefulSet", _) => manifest.pointer("/spec/template").map(Pods::Replaced),
             ("Service", knative::Service::API_VERSION) => manifest.pointer("/spec/template").map(Pods::TakenOver),
             (kind, version) if is_release(version, kind) => manifest.pointer("/spec/forProvider").map(Pods::Others),
-            (Cluster::KIND, Cluster::API_VERSION) | (knative::KnativeServing::KIND | VCluster::KIND, _) => {
-                manifest.get("spec").map(Pods::Others)
-            }
-            _ => None,
+            (knative::KnativeServing::KIND | VCluster::KIND, _) => manifest.get("spec").map(Pods::Others),
+            _ => self.operated().and_then(|_| manifest.get("spec")).map(Pods::Others),
         }
     }
 
-    /// Whether the composed resource is a Cluster of CloudNativePG, whose pods and volumes the operator makes.
-    pub fn is_postgres_cluster(&self) -> bool {
-        is_postgres_cluster(self.manifest())
+    /// Kind of the composed resource, if an operator makes pods from it.
+    pub fn operated(&self) -> Option<&'static Operated> {
+        operated::of(self.manifest())
     }
 
     /// Whether the composed resource only observes an object that another program creates in the cluster, such as the
@@ -265,12 +266,6 @@ impl Resource {
 /// Whether a kind is that of provider-helm's Releases, in one of its two forms.
 fn is_release(api_version: &str, kind: &str) -> bool {
     Form::BOTH.iter().any(|form| Release::kind_in(*form) == (api_version, kind))
-}
-
-/// Whether a manifest is a Cluster of CloudNativePG. Cluster API has a kind of the same name in another group.
-pub fn is_postgres_cluster(manifest: &Value) -> bool {
-    manifest.get("kind").is_some_and(|kind| kind == Cluster::KIND)
-        && manifest.get("apiVersion").is_some_and(|version| version == Cluster::API_VERSION)
 }
 
 /// Field of a manifest from which pods are made. Each variant stands for one way in which a change of the field
@@ -312,9 +307,9 @@ pub enum Ready {
     Rolled,
     /// Criterion for Jobs: the Job is complete. A failed Job is never ready.
     Complete,
-    /// Criterion for Clusters of CloudNativePG, which report no observed generation: all instances are ready, and the
-    /// operator has nothing left to do.
-    Healthy,
+    /// Criterion for a kind with a status of its own, such as one from which an operator makes pods: a CEL query, in
+    /// which `object` is the observed manifest.
+    Asked(&'static str),
 }
 
 impl Ready {
@@ -340,13 +335,7 @@ impl Ready {
                 "has(object.status) && has(object.status.conditions) \
                  && object.status.conditions.exists(c, c.type == \"Complete\" && c.status == \"True\")",
             ),
-            Self::Healthy => Some(
-                "has(object.status) && has(object.status.readyInstances) \
-                 && object.status.readyInstances == object.spec.instances \
-                 && has(object.status.phase) && object.status.phase == \"Cluster in healthy state\" \
-                 && has(object.status.conditions) \
-                 && object.status.conditions.exists(c, c.type == \"Ready\" && c.status == \"True\")",
-            ),
+            Self::Asked(query) => Some(query),
         }
     }
 }

@@ -86,6 +86,22 @@ pub fn brought(chart: Chart) -> Brought {
             later: &[],
             elsewhere: &[],
         },
+        Chart::RabbitMqClusterOperator => Brought {
+            version: "0.4.0",
+            archive: None,
+            images: &["ghcr.io/rabbitmq/cluster-operator:2.22.1"],
+            later: &[],
+            elsewhere: &[],
+        },
+        Chart::StrimziKafkaOperator => Brought {
+            version: "1.2.0",
+            archive: None,
+            images: &["quay.io/strimzi/operator:1.2.0"],
+            // The operator starts Kafka and Connect with an image that its own configuration names by the version of
+            // Kafka.
+            later: &["quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"],
+            elsewhere: &[],
+        },
         Chart::VCluster => Brought {
             version: "0.36.1",
             archive: Some("84a6aa28ffd2504069ed987202238de85509c50050748fb2da4fd262a6861b35"),

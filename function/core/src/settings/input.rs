@@ -29,7 +29,7 @@ pub struct Fixed {
 }
 
 /// All settings that must not change.
-pub const FIXED: [&Fixed; 2] = [&STORAGE_CLASS, &HOST_NAMESPACE];
+pub const FIXED: [&Fixed; 5] = [&STORAGE_CLASS, &HOST_NAMESPACE, &KAFKA_OPERATOR, &POSTGRES_OPERATOR, &MQTT_OPERATOR];
 
 /// Storage class, which existing volumes show. PlatformSettings for new environments need no other Composition.
 pub const STORAGE_CLASS: Fixed = Fixed {
@@ -49,6 +49,19 @@ pub const HOST_NAMESPACE: Fixed = {
         Rule::same("cannot change while an environment has its managed resources in the former namespace: set it back");
     Fixed { path: &["host", "namespace"], in_input: RULE, in_object: RULE }
 };
+
+/// Installation of an operator. The removal of its chart can remove the operator's kinds, and with them all engines of
+/// the kinds; an installation beside another one fails, or leaves two operators with the same engines.
+const fn operator(path: &'static [&'static str]) -> Fixed {
+    const RULE: Rule = Rule::same(
+        "cannot change while an environment has the operator, because its engines could go with it: set it back, and choose the other way for new environments",
+    );
+    Fixed { path, in_input: RULE, in_object: RULE }
+}
+
+pub const KAFKA_OPERATOR: Fixed = operator(&["operators", "kafka"]);
+pub const POSTGRES_OPERATOR: Fixed = operator(&["operators", "postgres"]);
+pub const MQTT_OPERATOR: Fixed = operator(&["operators", "mqtt"]);
 
 /// Settings of the platform team for every claim. Every field has a default.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -80,6 +93,8 @@ pub struct Input {
     /// Nodes on which the platform's pods may run, including pods of charts, of operators and of Knative services.
     /// Users choose the nodes of the pods that they start themselves inside a virtual cluster.
     pub scheduling: Scheduling,
+    /// Whether the platform installs the operators of distributed engines in the environments that ask for them.
+    pub operators: Operators,
     /// Settings for the control planes of virtual clusters.
     pub virtual_cluster: VirtualCluster,
     /// Names in the host cluster, in which Crossplane runs, on which the platform relies: of ProviderConfigs, and of a
@@ -116,6 +131,7 @@ impl Default for Input {
             gateways: Gateways::default(),
             archive_servers: Vec::new(),
             scheduling: Scheduling::default(),
+            operators: Operators::default(),
             virtual_cluster: VirtualCluster::default(),
             host: Host::default(),
             reserved_names: Vec::new(),
@@ -302,6 +318,33 @@ pub struct Scheduling {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub tolerations: Vec<Toleration>,
+}
+
+/// Whether the platform installs the operators of distributed engines in the environments that ask for them. An
+/// environment that has an operator refuses a change.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Operators {
+    /// Strimzi, the operator of Kafka, in the namespace `strimzi-system` with the label
+    /// `strimzi.io/kind: cluster-operator`, kind `kafka.strimzi.io/v1` `Kafka`. Default: `Install`.
+    pub kafka: Provision,
+    /// CloudNativePG, the operator of PostgreSQL, in the namespace `cnpg-system` with the label
+    /// `app.kubernetes.io/name: cloudnative-pg`, kind `postgresql.cnpg.io/v1` `Cluster`. Default: `Install`.
+    pub postgres: Provision,
+    /// RabbitMQ's operator for clusters, in the namespace `rabbitmq-system` with the label
+    /// `app.kubernetes.io/name: rabbitmq-cluster-operator`, kind `rabbitmq.com/v1beta1` `RabbitmqCluster`. Default:
+    /// `Install`.
+    pub mqtt: Provision,
+}
+
+/// Installer of an operator: with `Install`, the platform installs the operator's chart. With `Present`, somebody else
+/// installs the operator inside the virtual cluster, in the namespace and with the label that the field names, and the
+/// environment offers it once the virtual cluster serves the operator's kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Provision {
+    #[default]
+    Install,
+    Present,
 }
 
 /// Taint of nodes that the platform's pods tolerate.

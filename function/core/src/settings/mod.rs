@@ -25,8 +25,8 @@ use crate::schema::{Checker, Step, Verdict, join, with_further};
 use crate::settings::archive::Servers;
 use crate::settings::image::ImageReference;
 use crate::settings::input::{
-    API_VERSION, Charts, Effect, Fixed, Gateways, Input, KIND, Operator, PullSecret, Scheduling, Telemetry, Toleration,
-    Ttl, VirtualCluster,
+    API_VERSION, Charts, Effect, Fixed, Gateways, Input, KIND, Operator, Operators, PullSecret, Scheduling, Telemetry,
+    Toleration, Ttl, VirtualCluster,
 };
 use crate::settings::limits::Limits;
 use crate::settings::pins::{Chart, ISTIO_IMAGES, Image, KNATIVE_SERVING};
@@ -52,6 +52,7 @@ pub struct Settings {
     /// Fields of PlatformSettings, in messages, that decide settings which must not change, by the paths of these
     /// settings. A setting that the function's input decides is left out.
     decided_by: BTreeMap<&'static [&'static str], String>,
+    pub operators: Operators,
     pub virtual_cluster: VirtualCluster,
     pub pull_secrets: Vec<PullSecret>,
     pub registry: Option<String>,
@@ -180,6 +181,7 @@ impl Settings {
             archive_servers,
             storage_class: input.storage_class,
             decided_by: BTreeMap::new(),
+            operators: input.operators,
             virtual_cluster: input.virtual_cluster,
             pull_secrets: input.images.pull_secrets,
             registry: input.images.registry,

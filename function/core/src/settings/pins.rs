@@ -66,6 +66,8 @@ pub enum Chart {
     KnativeOperator,
     KubePrometheusStack,
     Postgres,
+    RabbitMqClusterOperator,
+    StrimziKafkaOperator,
     VCluster,
 }
 
@@ -85,7 +87,7 @@ const ISTIO_CHARTS: &str = "https://blob.istio.io/istio-release/charts";
 const ISTIO: &str = "1.31.1";
 
 /// Table of the pinned Helm charts, in the order of [`Chart`].
-const CHARTS: [ChartPin; 8] = [
+const CHARTS: [ChartPin; 10] = [
     ChartPin {
         chart: Chart::CloudNativePg,
         key: "cloudnative-pg",
@@ -122,6 +124,20 @@ const CHARTS: [ChartPin; 8] = [
         name: "postgres",
         repository: "https://groundhog2k.github.io/helm-charts",
         version: "1.6.7",
+    },
+    ChartPin {
+        chart: Chart::RabbitMqClusterOperator,
+        key: "rabbitmq-cluster-operator",
+        name: "rabbitmq-cluster-operator",
+        repository: "oci://registry-1.docker.io/cloudpirates",
+        version: "0.4.0",
+    },
+    ChartPin {
+        chart: Chart::StrimziKafkaOperator,
+        key: "strimzi-kafka-operator",
+        name: "strimzi-kafka-operator",
+        repository: "https://strimzi.io/charts",
+        version: "1.2.0",
     },
     ChartPin {
         chart: Chart::VCluster,

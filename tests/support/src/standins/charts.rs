@@ -74,7 +74,13 @@ fn kinds(chart: Chart) -> &'static [&'static str] {
         Chart::IstioBase => &["istio"],
         Chart::KnativeOperator => &["knative-operator"],
         Chart::KubePrometheusStack => &["prometheus-operator", "prometheus-rules"],
-        Chart::CloudNativePg | Chart::Istiod | Chart::IstioGateway | Chart::Postgres | Chart::VCluster => &[],
+        Chart::CloudNativePg => &["cloudnative-pg"],
+        Chart::Istiod
+        | Chart::IstioGateway
+        | Chart::Postgres
+        | Chart::RabbitMqClusterOperator
+        | Chart::StrimziKafkaOperator
+        | Chart::VCluster => &[],
     }
 }
 

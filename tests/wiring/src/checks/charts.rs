@@ -130,7 +130,8 @@ fn seccomp() -> Value {
 /// Values on which images, other charts and the namespaces' Pod Security Standards depend.
 fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<Finding> {
     let settings = &world.platform.settings;
-    let registry = json!(settings.registry.clone().unwrap_or_default());
+    let mirror = settings.registry.as_deref();
+    let registry = json!(mirror.unwrap_or_default());
     let class = json!(settings.storage_class.clone().unwrap_or_default());
     let [operator, webhook] = KNATIVE_OPERATOR_IMAGES.map(|image| json!(settings.mirrored(image)));
     let environment = match object.origin {
@@ -213,6 +214,16 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
             ]
         }
         "cloudnative-pg" => vec![("/image/repository", json!(settings.mirrored(CLOUD_NATIVE_PG_IMAGE)))],
+        "rabbitmq-cluster-operator" => {
+            vec![("/global/imageRegistry", json!(mirror.unwrap_or_default())), ("/msgTopologyOperator/enabled", off())]
+        }
+        // The operator's own policies would let every pod reach the metrics of the brokers.
+        "strimzi-kafka-operator" => vec![
+            ("/defaultImageRegistry", json!(mirror.unwrap_or("quay.io"))),
+            ("/generateNetworkPolicy", off()),
+            ("/watchAnyNamespace", json!(true)),
+            ("/extraEnvs", json!([{"name": "STRIMZI_POD_SECURITY_PROVIDER_CLASS", "value": "restricted"}])),
+        ],
         // 999 is the user of the image. The ServiceAccount exists already.
         "postgres" => vec![
             ("/podSecurityContext/fsGroup", json!(999)),

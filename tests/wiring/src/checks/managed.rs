@@ -54,7 +54,7 @@ pub fn check(world: &World) -> Vec<Finding> {
         }
         let policies: Vec<&str> = composed.texts("/spec/managementPolicies").collect();
         let expected = match (composed.text("/kind"), resource.manifest().text("/kind")) {
-            ("Object", "Pod") => SEE,
+            ("Object", "Pod" | "CustomResourceDefinition") => SEE,
             _ if is_left(composed_claim, resource) => LEAVE,
             _ => MANAGE,
         };
@@ -118,7 +118,7 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
     let policy = match resource.ready {
         Ready::Exists => "SuccessfulCreate",
         Ready::Condition => "DeriveFromObject",
-        Ready::Available | Ready::Rolled | Ready::Complete | Ready::Healthy => "DeriveFromCelQuery",
+        Ready::Available | Ready::Rolled | Ready::Complete | Ready::Asked(_) => "DeriveFromCelQuery",
     };
     if readiness.text("/policy") != policy || readiness.at("/celQuery").as_str() != resource.ready.query() {
         finds("/spec/readiness", "not how the plan says that it is ready");
@@ -128,7 +128,16 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
         "Deployment" => Ready::Available,
         "StatefulSet" => Ready::Rolled,
         "Job" => Ready::Complete,
-        "Cluster" if resource.is_postgres_cluster() => Ready::Healthy,
+        // An operator's kind, which somebody else installs, serves the version that claims write.
+        "CustomResourceDefinition" => match resource.ready {
+            Ready::Asked(query) if query.contains("v.served") && query.contains("Established") => resource.ready,
+            _ => Ready::Asked("object.spec.versions"),
+        },
+        // Which query fits a kind is seen where its operator runs.
+        _ if resource.operated().is_some() => match resource.ready {
+            Ready::Asked(query) if query.contains("object.status") => resource.ready,
+            _ => Ready::Asked("object.status"),
+        },
         "Pod" | "PushSecret" | "ExternalSecret" | "SecretStore" | "KnativeServing" | "Cluster" | "VCluster" => {
             Ready::Condition
         }
@@ -240,7 +249,8 @@ fn annotations(composed: &Value) -> BTreeMap<String, String> {
 
 /// Whether a namespace is one that an environment makes for its components.
 fn is_a_components(namespace: &str) -> bool {
-    ["cnpg-system", "istio-system", "knative-operator", "monitoring"].contains(&namespace)
+    ["cnpg-system", "istio-system", "knative-operator", "monitoring", "rabbitmq-system", "strimzi-system"]
+        .contains(&namespace)
 }
 
 /// Offer of an environment, derived from its composed resources. Nothing is observed yet, so no component is ready.
@@ -273,7 +283,13 @@ fn offered(composed_claim: &ComposedClaim) -> BTreeMap<String, String> {
     let forms = forms.map(|(namespace, form)| format!("{namespace}={}", form.as_str().unwrap_or_default()));
     let forms: Vec<String> = forms.collect();
     let state = |on: bool| if on { "pending" } else { "off" }.to_owned();
-    let operator = has("", "cloudnative-pg").then(|| ("postgres-operator", state(true)));
+    let operators =
+        [("strimzi-kafka-operator", "kafka"), ("cloudnative-pg", "postgres"), ("rabbitmq-cluster-operator", "mqtt")];
+    let is_looked_for =
+        |engine: &str| composed_claim.resources.iter().any(|it| it.key == format!("{engine}-operator-kind"));
+    let is_there = |chart: &str, engine: &str| has("", chart) != is_looked_for(engine);
+    let operators = operators.into_iter().filter(|(chart, engine)| is_there(chart, engine)).map(|(_, engine)| engine);
+    let operators = operators.map(|engine| (label(&format!("offers-{engine}-operator")), state(true)));
     [
         ("environment", state(true)),
         ("istio", state(has("", "gateway"))),
@@ -289,9 +305,9 @@ fn offered(composed_claim: &ComposedClaim) -> BTreeMap<String, String> {
         ("other-form", if forms.is_empty() { String::new() } else { state(true) }),
     ]
     .into_iter()
-    .chain(operator)
     .filter(|(name, offer)| !["shared-secrets", "tenant-forms", "other-form"].contains(name) || !offer.is_empty())
     .map(|(name, offer)| (label(&format!("offers-{name}")), offer))
+    .chain(operators)
     .collect()
 }
 

@@ -32,6 +32,7 @@ const KINDS: &[(&str, &str, Scope)] = &[
     ("infrastructure.cluster.x-k8s.io/v1alpha1", "VCluster", Scope::Namespace),
     ("external-secrets.io/v1", "ExternalSecret", Scope::Namespace),
     ("external-secrets.io/v1", "SecretStore", Scope::Namespace),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", Scope::Cluster),
     ("external-secrets.io/v1alpha1", "PushSecret", Scope::Namespace),
     ("generators.external-secrets.io/v1alpha1", "Password", Scope::Namespace),
     ("helm.crossplane.io/v1beta1", "ProviderConfig", Scope::Cluster),

@@ -197,7 +197,15 @@ fn is_amount(text: &str) -> bool {
 }
 
 /// Namespaces in which only charts of the environment run. With our values, the charts meet the standard `restricted`.
-const RESTRICTED: [&str; 5] = ["cnpg-system", "istio-system", "knative-operator", "knative-serving", "monitoring"];
+const RESTRICTED: [&str; 7] = [
+    "cnpg-system",
+    "istio-system",
+    "knative-operator",
+    "knative-serving",
+    "monitoring",
+    "rabbitmq-system",
+    "strimzi-system",
+];
 
 fn of_namespace(namespace: &Object, found: &mut Vec<Violation>) {
     let enforced = if RESTRICTED.contains(&namespace.name.as_str()) { "restricted" } else { "baseline" };

@@ -29,8 +29,8 @@ pub struct Loss {
     pub volume: Option<Volume>,
 }
 
-/// PersistentVolumeClaim in a virtual cluster whose data a change of a claim deletes or leaves behind, or Cluster of
-/// CloudNativePG, with whose deletion its volumes go.
+/// PersistentVolumeClaim in a virtual cluster whose data a change of a claim deletes or leaves behind, or resource
+/// from which an operator makes volumes, with whose deletion they go.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Volume {
     pub name: String,
@@ -93,11 +93,12 @@ impl Volume {
         let manifest = resource.manifest();
         let text = |pointer: &str| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (name, namespace) = (text("/metadata/name"), text("/metadata/namespace"));
-        if resource.is_postgres_cluster() {
-            let size = text("/spec/storage/size");
-            let count = manifest.pointer("/spec/instances").and_then(Value::as_u64).unwrap_or(1);
-            let title = format!("PostgreSQL {name} with its volumes ({count} of {size})");
-            return Some(Self { name, namespace, size, title, resource: "clusters.postgresql.cnpg.io" });
+        if let Some(operated) = resource.operated() {
+            let of_each = operated.volume.as_ref()?;
+            let size = text(of_each.size);
+            let count = operated.count(manifest).unwrap_or(1);
+            let title = format!("{} {name} with its volumes ({count} of {size})", of_each.of);
+            return Some(Self { name, namespace, size, title, resource: operated.resource });
         }
         let size = text("/spec/resources/requests/storage");
         let title = format!("volume {name} ({size})");

@@ -11,6 +11,7 @@ pub mod kafka;
 pub mod mqtt;
 pub mod network;
 pub mod offer;
+pub mod operators;
 pub mod part_of;
 pub mod people;
 pub mod route;

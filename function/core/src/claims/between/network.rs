@@ -15,6 +15,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::claims::between::component_namespaces;
+use crate::claims::between::operators::Operator;
 use crate::parts::part::{PART_OF, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::Port;
@@ -181,9 +182,10 @@ pub fn gateway() -> NetworkPolicyPeer {
     within(component_namespaces::ISTIO, labels(name, value))
 }
 
-/// Peer of a network policy: the pods of CloudNativePG's operator, by the label that the operator's chart sets.
-pub fn postgres_operator() -> NetworkPolicyPeer {
-    within(component_namespaces::POSTGRES_OPERATOR, labels("app.kubernetes.io/name", "cloudnative-pg"))
+/// Peer of a network policy: the pods of an operator.
+pub fn operator(operator: &Operator) -> NetworkPolicyPeer {
+    let (name, value) = operator.label;
+    within(operator.namespace, labels(name, value))
 }
 
 /// Peer of a network policy: the pods of the environment's Prometheus, by the label that the Prometheus operator sets.

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::claims::between::operators::{self, Operator};
 use crate::kinds::Form;
 use crate::parts::owner::label;
 use crate::parts::plan::Announcement;
@@ -22,9 +23,6 @@ pub const ISTIO: &str = "istio";
 pub const KNATIVE_SERVING: &str = "knative-serving";
 /// Entry of an environment's offer that is ready once Prometheus and Grafana are ready.
 pub const OBSERVABILITY: &str = "observability";
-/// Entry of an environment's offer that is ready once the operator of PostgreSQL, CloudNativePG, is ready. An
-/// environment without the operator does not publish the entry.
-pub const POSTGRES_OPERATOR: &str = "postgres-operator";
 /// Entry of an environment's offer that is ready once the ingress gateway has its TLS certificate.
 pub const TLS: &str = "tls";
 /// Annotation of an environment's offer that lists the namespaces inside its virtual cluster, separated by commas.
@@ -56,8 +54,18 @@ const OFF: &str = "off";
 const PENDING: &str = "pending";
 const READY: &str = "ready";
 
-/// Entries of an environment's offer for which the parts of a system or broker may wait.
-pub const OFFERED: [&str; 6] = [ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY, POSTGRES_OPERATOR, TLS];
+/// Entries of an environment's offer for which the parts of a system or broker may wait. That of an operator is ready
+/// once the operator is; an environment without the operator does not publish it.
+pub const OFFERED: [&str; 8] = [
+    ENVIRONMENT,
+    ISTIO,
+    KNATIVE_SERVING,
+    OBSERVABILITY,
+    operators::KAFKA.name,
+    operators::POSTGRES.name,
+    operators::MQTT.name,
+    TLS,
+];
 
 /// Entry of an environment's offer, and the parts of the environment's plan that must be ready for it; no parts where
 /// the entry is off.
@@ -208,7 +216,7 @@ impl Admission {
                 OFF => State::Off,
                 // An environment publishes this entry only if it has the component, and older environments know no
                 // such entry.
-                "" if name == POSTGRES_OPERATOR => State::Off,
+                "" if operator(name).is_some() => State::Off,
                 READY => State::Ready,
                 // Another release of this function may have published a value that this release does not define, so an
                 // unknown value in an annotation of the offer counts as pending.
@@ -390,15 +398,19 @@ impl Sharing {
     }
 }
 
+/// Operator that an entry of an environment's offer is about.
+fn operator(entry: &str) -> Option<&'static Operator> {
+    operators::ALL.into_iter().find(|operator| operator.name == entry)
+}
+
 /// Reason why an entry of an environment's offer is not ready, with a remedy for the user.
 fn reason_missing(consumer: &Consumer, offered: &str, state: State) -> Option<String> {
     let environment = &consumer.environment;
     let (name, field) = match offered {
-        ISTIO => ("Istio", "istio"),
-        KNATIVE_SERVING => ("Knative Serving", "knativeServing"),
-        OBSERVABILITY => ("observability", "observability"),
-        POSTGRES_OPERATOR => ("operator of PostgreSQL", "postgresOperator"),
-        _ => ("", ""),
+        ISTIO => ("Istio".to_owned(), "istio"),
+        KNATIVE_SERVING => ("Knative Serving".to_owned(), "knativeServing"),
+        OBSERVABILITY => ("observability".to_owned(), "observability"),
+        _ => operator(offered).map(|it| (format!("operator of {}", it.program), it.component)).unwrap_or_default(),
     };
     match state {
         State::Ready => None,

@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use crate::claims::between::host_secrets::{self, HostSecret};
-use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY, POSTGRES_OPERATOR};
+use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
+use crate::claims::between::operators;
 use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
 use crate::claims::between::part_of::{self, PartOf, TenantClaim};
 use crate::claims::between::people;
@@ -161,7 +162,7 @@ impl Checked for RealtimeSystem {
             (ISTIO, "spec.expose: false"),
             (KNATIVE_SERVING, "spec.dashboard.proxy: false"),
             (OBSERVABILITY, "spec.monitoring: false"),
-            (POSTGRES_OPERATOR, "spec.database.engine: Development in a new claim"),
+            (operators::POSTGRES.name, "spec.database.engine: Development in a new claim"),
         ]))
     }
 

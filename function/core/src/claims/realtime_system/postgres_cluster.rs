@@ -11,8 +11,9 @@ use super::check::Share;
 use super::checked::RealtimeSystem;
 use super::postgres_names::{APP, FIRST_DATABASE, NAME, PORT, RELEASE, SERVICE};
 use super::secrets;
-use crate::claims::between::network::{Traffic, app, postgres_operator, prometheus};
-use crate::claims::between::offer::{OBSERVABILITY, POSTGRES_OPERATOR};
+use crate::claims::between::network::{Traffic, app, operator, prometheus};
+use crate::claims::between::offer::OBSERVABILITY;
+use crate::claims::between::operators;
 use crate::claims::between::secret::SECRETS;
 use crate::kinds::cloudnative_pg::{
     Additional, Affinity, Bootstrap, Cluster, InheritedMetadata, Initdb, Managed, Postgresql, ServiceTemplate,
@@ -32,6 +33,14 @@ const STATUS: Port = ("status", 8000);
 /// Port of the metrics of each pod of PostgreSQL. The operator gives the port this name.
 const METRICS: Port = ("metrics", 9187);
 
+/// Criterion for a Cluster, which reports no observed generation: all instances are ready, and the operator has nothing
+/// left to do.
+const HEALTHY: &str = "has(object.status) && has(object.status.readyInstances) \
+    && object.status.readyInstances == object.spec.instances \
+    && has(object.status.phase) && object.status.phase == \"Cluster in healthy state\" \
+    && has(object.status.conditions) \
+    && object.status.conditions.exists(c, c.type == \"Ready\" && c.status == \"True\")";
+
 pub fn replicas(system: &RealtimeSystem) -> u32 {
     system.spec.database.replicas.unwrap_or(REPLICAS)
 }
@@ -41,7 +50,7 @@ pub fn replicas(system: &RealtimeSystem) -> u32 {
 /// the pods stay.
 pub fn admits(system: &RealtimeSystem, traffic: Traffic) -> Traffic {
     traffic
-        .from([app(APP), postgres_operator()], &[PORT, STATUS])
+        .from([app(APP), operator(&operators::POSTGRES)], &[PORT, STATUS])
         .from(system.spec.monitoring.then(prometheus), &[METRICS])
         .to(app(APP), &[STATUS])
         .to_api_server()
@@ -49,9 +58,9 @@ pub fn admits(system: &RealtimeSystem, traffic: Traffic) -> Traffic {
 }
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    let part = system.tenant.part(NAME, APP, &[SECRETS, POSTGRES_OPERATOR]);
+    let part = system.tenant.part(NAME, APP, &[SECRETS, operators::POSTGRES.name]);
     let cluster = cluster(system, &part).named(part.metadata(RELEASE));
-    let cluster = part.kept_inside("cluster", &cluster, Ready::Healthy);
+    let cluster = part.kept_inside("cluster", &cluster, Ready::Asked(HEALTHY));
     [cluster].into_iter().chain(system.spec.monitoring.then(|| monitor(system))).collect()
 }
 
@@ -121,7 +130,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::RealtimeSystem;
-    use crate::claims::between::offer::POSTGRES_OPERATOR;
+    use crate::claims::between::operators;
     use crate::claims::checked::Checked;
     use crate::kinds::Form;
     use crate::life::immutable::broken;
@@ -161,7 +170,7 @@ mod tests {
         for key in keys(&plan).iter().filter(|key| without.contains(key) && *key != "postgres-policy-policy") {
             assert_eq!(find(&plan, key), find(&development, key), "{key}");
         }
-        assert!(find(&plan, "postgres-cluster").waits_for.contains(&POSTGRES_OPERATOR));
+        assert!(find(&plan, "postgres-cluster").waits_for.contains(&operators::POSTGRES.name));
     }
 
     #[test]

@@ -127,15 +127,29 @@ pub struct Components {
     /// Whether Prometheus and Grafana are installed. Claims with `monitoring` need them.
     #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
     pub observability: bool,
-    /// Whether CloudNativePG is installed, the operator of replicated PostgreSQL. Claims with the database engine
+    /// Whether Strimzi is there, the operator of replicated Kafka. Claims with the Kafka engine `Strimzi` need it.
+    #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
+    pub kafka_operator: bool,
+    /// Whether CloudNativePG is there, the operator of replicated PostgreSQL. Claims with the database engine
     /// `CloudNativePG` need it.
     #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
     pub postgres_operator: bool,
+    /// Whether RabbitMQ's operator is there, which runs a replicated MQTT broker. Claims with the MQTT engine `RabbitMQ`
+    /// need it.
+    #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
+    pub mqtt_operator: bool,
 }
 
 impl Default for Components {
     fn default() -> Self {
-        Self { istio: true, knative_serving: true, observability: true, postgres_operator: false }
+        Self {
+            istio: true,
+            knative_serving: true,
+            observability: true,
+            kafka_operator: false,
+            postgres_operator: false,
+            mqtt_operator: false,
+        }
     }
 }
 

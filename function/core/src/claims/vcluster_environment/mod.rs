@@ -27,9 +27,9 @@ pub mod istio;
 pub mod knative;
 pub mod monitoring;
 mod namespaces;
+mod operators;
 mod parts;
 mod phase;
-mod postgres_operator;
 mod protection;
 mod provider_configs;
 mod pull_secrets;
@@ -42,7 +42,7 @@ mod tests;
 pub use checked::Environment;
 
 /// List of the parts of an environment's plan, in reading order.
-const PARTS: [&PartOf<Environment>; 12] = [
+const PARTS: [&PartOf<Environment>; 14] = [
     &provider_configs::PART,
     &namespaces::HOST,
     &pull_secrets::PART,
@@ -53,7 +53,9 @@ const PARTS: [&PartOf<Environment>; 12] = [
     &gateways::CERTIFICATE,
     &gateways::PART,
     &knative::PART,
-    &postgres_operator::PART,
+    &operators::KAFKA_PART,
+    &operators::POSTGRES_PART,
+    &operators::MQTT_PART,
     &monitoring::PART,
 ];
 
@@ -103,13 +105,12 @@ impl Checked for Environment {
 
     fn immutable(&self) -> Vec<Immutable> {
         let places = [provider_configs::immutable(self), vcluster::immutable(self)].into_iter().flatten();
-        let components = [
-            istio::immutable(self),
-            knative::immutable(self),
-            postgres_operator::immutable(self),
-            monitoring::immutable(self),
-        ];
-        places.chain(components.into_iter().flatten()).chain(namespaces::immutable(self)).collect()
+        let components = [istio::immutable(self), knative::immutable(self), monitoring::immutable(self)];
+        places
+            .chain(components.into_iter().flatten())
+            .chain(operators::immutable(self))
+            .chain(namespaces::immutable(self))
+            .collect()
     }
 
     fn endpoint(status: &Self::Status) -> Option<String> {

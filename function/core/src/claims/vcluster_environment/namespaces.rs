@@ -1,7 +1,7 @@
 //! Parts of an environment's plan: the namespace on the host cluster that holds the virtual cluster, and the namespaces
 //! inside the virtual cluster. Each namespace enforces the strictest Pod Security Standard that its pods comply with.
 
-use super::{parts, phase};
+use super::{operators, parts, phase};
 use crate::claims::between::component_namespaces;
 use std::collections::BTreeMap;
 
@@ -71,11 +71,11 @@ fn inside(environment: &Environment) -> Vec<Resource> {
         (component_namespaces::ISTIO, components.istio),
         (parts::KNATIVE_OPERATOR, components.knative_serving),
         (component_namespaces::MONITORING, components.observability),
-        (component_namespaces::POSTGRES_OPERATOR, components.postgres_operator),
     ];
     let of_tenants = environment.namespaces.iter().map(|name| (name.as_str(), Standard::Baseline));
-    let of_components =
-        of_components.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| (name, Standard::Restricted));
+    let of_components = of_components.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name);
+    let of_operators = operators::wanted(environment).map(|operator| operator.namespace);
+    let of_components = of_components.chain(of_operators).map(|name| (name, Standard::Restricted));
     of_tenants
         .chain(of_components)
         .map(|(name, standard)| part.inside(name, &namespace(&part, name, standard), Ready::Exists))

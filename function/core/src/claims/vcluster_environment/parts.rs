@@ -28,7 +28,5 @@ pub const CERTIFICATE: &str = "certificate";
 pub const GATEWAYS: &str = "gateways";
 pub const KNATIVE_OPERATOR: &str = "knative-operator";
 pub const KNATIVE_SERVING: &str = "knative-serving";
-/// Name of the part of an environment's plan with CloudNativePG, the operator of PostgreSQL.
-pub const POSTGRES_OPERATOR: &str = "postgres-operator";
 /// Name of the part of an environment's plan with Prometheus and Grafana.
 pub const OBSERVABILITY: &str = "kube-prometheus-stack";

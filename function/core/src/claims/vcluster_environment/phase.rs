@@ -7,8 +7,8 @@ pub const NAMESPACES: Phase = Phase { name: "Namespaces" };
 pub const ISTIO: Phase = Phase { name: "Istio" };
 pub const GATEWAYS: Phase = Phase { name: "Gateways" };
 pub const KNATIVE: Phase = Phase { name: "Knative" };
-pub const DATABASES: Phase = Phase { name: "Databases" };
+pub const OPERATORS: Phase = Phase { name: "Operators" };
 pub const OBSERVABILITY: Phase = Phase { name: "Observability" };
 
 /// List of all phases of an environment's plan, in reading order.
-pub const ALL: &[Phase] = &[VIRTUAL_CLUSTER, NAMESPACES, ISTIO, GATEWAYS, KNATIVE, DATABASES, OBSERVABILITY];
+pub const ALL: &[Phase] = &[VIRTUAL_CLUSTER, NAMESPACES, ISTIO, GATEWAYS, KNATIVE, OPERATORS, OBSERVABILITY];

@@ -13,10 +13,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::changes;
 use super::checked::Environment;
 use super::claim::Provisioner;
+use super::operators;
 use super::protection;
 use crate::claims::between::offer::{
-    ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, OTHER_FORM, Offer, Offered, POSTGRES_OPERATOR,
-    TENANT_FORMS, TENANTS, TLS, Tenancy, annotation,
+    ENVIRONMENT, ISTIO, KNATIVE_SERVING, NAMESPACES, OBSERVABILITY, OTHER_FORM, Offer, Offered, TENANT_FORMS, TENANTS,
+    TLS, Tenancy, annotation,
 };
 use crate::claims::between::part_of::PartOf;
 use crate::claims::between::tenant::kubeconfig;
@@ -119,10 +120,10 @@ fn offer(environment: &Environment) -> Offer {
         Form::Namespaced => &[parts::VIRTUAL_CLUSTER, parts::NAMESPACES, parts::HELM, parts::KUBERNETES],
     };
     let other_form = environment.serves_both_forms().then(|| offered(OTHER_FORM, true, &[parts::OTHER_FORM]));
-    // An environment without the operator publishes nothing about it, so that its ProviderConfig stays as it was before
+    // An environment without an operator publishes nothing about it, so that its ProviderConfig stays as it was before
     // there was such a component.
-    let operator = Offered { name: POSTGRES_OPERATOR, parts: &[parts::POSTGRES_OPERATOR] };
-    let operator = components.postgres_operator.then_some(operator);
+    let operators = operators::wanted(environment)
+        .map(|operator| Offered { name: operator.name, parts: std::slice::from_ref(&operator.name) });
     Offer {
         offered: [
             offered(ENVIRONMENT, true, reached),
@@ -136,7 +137,7 @@ fn offer(environment: &Environment) -> Offer {
             offered(TLS, spec.tls.is_some(), &[parts::CERTIFICATE]),
         ]
         .into_iter()
-        .chain(operator)
+        .chain(operators)
         .chain(other_form)
         .collect(),
         namespaces: environment.namespaces.clone(),

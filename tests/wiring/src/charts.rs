@@ -48,14 +48,14 @@ fn release<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
     let (target, values) = (parameters.text("/namespace"), parameters.at("/values"));
     let mut manifests = match parameters.text("/chart/name") {
         "cloudnative-pg" => {
-            operator(target, name, "postgresql.cnpg.io", json!({"app.kubernetes.io/name": "cloudnative-pg"}), values)
+            operator(target, name, "postgresql.cnpg.io", &json!({"app.kubernetes.io/name": "cloudnative-pg"}), values)
         }
         "strimzi-kafka-operator" => {
-            operator(target, name, "kafka.strimzi.io", json!({"strimzi.io/kind": "cluster-operator"}), values)
+            operator(target, name, "kafka.strimzi.io", &json!({"strimzi.io/kind": "cluster-operator"}), values)
         }
         "rabbitmq-cluster-operator" => {
             let labels = json!({"app.kubernetes.io/name": "rabbitmq-cluster-operator"});
-            operator(target, name, "rabbitmq.com", labels, values.at("/clusterOperator"))
+            operator(target, name, "rabbitmq.com", &labels, values.at("/clusterOperator"))
         }
         "postgres" => postgres(target, name, values),
         "gateway" => istio_gateway(target, name, values),
@@ -197,9 +197,9 @@ fn postgres(target: &str, release: &str, values: &Value) -> Vec<Value> {
 }
 
 /// Chart of an operator, rendered: its kinds, and a Deployment of the operator.
-fn operator(target: &str, release: &str, group: &str, labels: Value, values: &Value) -> Vec<Value> {
+fn operator(target: &str, release: &str, group: &str, labels: &Value, values: &Value) -> Vec<Value> {
     let pod = json!({"containers": [sized("operator", 9443, values.at("/resources"), NO_SIZES)]});
-    vec![served(group), workload("Deployment", target, release, &labels, &pod)]
+    vec![served(group), workload("Deployment", target, release, labels, &pod)]
 }
 
 /// What CloudNativePG's operator makes of a Cluster: pods with the Cluster's labels, the Service of the primary under

@@ -9,8 +9,9 @@ use realtime_platform_core::parts::plan::Resource;
 use realtime_platform_core::settings::Settings;
 use realtime_platform_core::settings::input::HOST_NAMESPACE;
 use serde_json::{Value, json};
+use support::composed;
 use wiring::platform::{ComposedClaim, ENVIRONMENT, Platform};
-use wiring::{examples, full, longest, variations};
+use wiring::{examples, full, longest};
 
 mod place;
 mod told;
@@ -113,17 +114,10 @@ fn whole_platforms() -> Vec<Platform> {
     platforms
 }
 
-fn platforms() -> Vec<Platform> {
-    let mut platforms = whole_platforms();
-    let variations = variations::of_claims().into_iter().chain(variations::of_settings());
-    platforms.extend(variations.filter_map(|variation| variation.platform.ok()));
-    platforms
-}
-
 #[test]
 fn both_forms_of_every_claim_differ_by_the_mapping_alone() {
     let mut compared = 0;
-    for platform in platforms() {
+    for platform in composed::platforms() {
         for claim in &platform.claims {
             let settings = &platform.settings;
             let name = format!("{}: {} {}", platform.name, claim.kind.claim, claim.claim.name);

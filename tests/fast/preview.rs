@@ -375,9 +375,9 @@ fn claims_that_do_not_go_together_are_warned_of() {
     let (_, err) = shown(&["tests/fast/preview/apart.yaml"]);
     // The environment and the first system are components of an Application, the others are claims.
     for expected in [
-        "20: RealtimeSystemClaim/lenses: the environment streaming has no Istio: switch on properties.components.istio of its VClusterEnvironmentClaim, or set properties.expose: false here",
-        "20: RealtimeSystemClaim/lenses: the environment streaming has no Knative Serving: switch on properties.components.knativeServing of its VClusterEnvironmentClaim, or set properties.dashboard.proxy: false here",
-        "20: RealtimeSystemClaim/lenses: the environment streaming has no observability: switch on properties.components.observability of its VClusterEnvironmentClaim, or set properties.monitoring: false here",
+        "20: RealtimeSystemClaim/lenses: the environment streaming has no Istio: switch on its properties.components.istio, or set properties.expose: false here",
+        "20: RealtimeSystemClaim/lenses: the environment streaming has no Knative Serving: switch on its properties.components.knativeServing, or set properties.dashboard.proxy: false here",
+        "20: RealtimeSystemClaim/lenses: the environment streaming has no observability: switch on its properties.components.observability, or set properties.monitoring: false here",
         "36: spec.components[4].type: \"realtime-sytem\" does not belong to this platform, did you mean \"realtime-system\"? typo is not shown",
         "43: RealtimeSystemClaim/lenses-again: the environment streaming does not admit claims of namespace elsewhere: its owner can add it to properties.allowedClaimNamespaces",
         "52: RealtimeSystemClaim/lenses-again: spec.lensesConfig.licenseSecretRef.name: must begin with \"elsewhere.\", or be listed in properties.sharedSecrets of the environment streaming, not \"lenses-license\": the environment belongs to a claim of another namespace",

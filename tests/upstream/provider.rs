@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use support::api_server::ApiServer;
 use support::authority::Authority;
 use support::defined::definitions_in;
-use support::examples::{documents, yaml};
+use support::examples::yaml;
 use support::tools::{Daemon, LIMIT, Scratch, command, run, said, succeed, tool};
 
 use crate::manifest;

@@ -27,7 +27,10 @@ pub const MANAGED: &str = "objects.kubernetes.crossplane.io,releases.helm.crossp
 
 /// Kinds of objects that belong to a platform, on the host and inside.
 const ON_HOST: &str = "objects.kubernetes.crossplane.io,releases.helm.crossplane.io,\
-    providerconfigs.kubernetes.crossplane.io,providerconfigs.helm.crossplane.io,clusterusages.protection.crossplane.io,\
+    objects.kubernetes.m.crossplane.io,releases.helm.m.crossplane.io,\
+    providerconfigs.kubernetes.crossplane.io,providerconfigs.helm.crossplane.io,\
+    clusterproviderconfigs.kubernetes.m.crossplane.io,clusterproviderconfigs.helm.m.crossplane.io,\
+    clusterusages.protection.crossplane.io,usages.protection.crossplane.io,\
     secretstores.external-secrets.io,pushsecrets.external-secrets.io,externalsecrets.external-secrets.io,namespaces";
 const INSIDE: &str = "namespaces,deployments.apps,statefulsets.apps,jobs.batch,services,configmaps,secrets,\
     persistentvolumeclaims,networkpolicies.networking.k8s.io,customresourcedefinitions";
@@ -398,7 +401,7 @@ fn inventory_of(cluster: &str, objects: &[Value]) -> BTreeMap<String, String> {
         // change.
         let key = object["metadata"]["annotations"][KEY].as_str();
         let claim = object["metadata"]["labels"]["platform.example.org/claim"].as_str().unwrap_or_default();
-        let composed = key.map(|key| format!("{claim}/{key}"));
+        let composed = key.map(|key| format!("{}/{claim}/{key}", text("/metadata/namespace")));
         let named = composed.unwrap_or_else(|| format!("{}/{}", text("/metadata/namespace"), text("/metadata/name")));
         let name = format!("{cluster} {kind} {named}");
         let data = if kind == "Secret" { object["data"].to_string() } else { String::new() };

@@ -10,7 +10,7 @@ use std::{env, fs, thread};
 use realtime_platform_core::claims::Kind;
 use serde_json::{Value, json};
 
-use super::user::{User, claims_of};
+use super::user::{User, claims_of, is_settled};
 use super::{Figures, GONE};
 use support::control_plane::holds;
 use support::examples::{documents, read, yaml};
@@ -160,16 +160,5 @@ fn first_line(text: &str) -> String {
 fn settled(user: &User, composite: &Value) -> Result<(), String> {
     let kind = composite["kind"].as_str().unwrap();
     assert!(Kind::of_composite(kind).is_some(), "{kind}");
-    let name = composite["metadata"]["name"].as_str().unwrap();
-    let found = user.get(&kind.to_lowercase(), name)?;
-    for condition in ["Ready", "Synced", "Accepted", "Settled"] {
-        let seen = holds(&found, condition);
-        seen.map_err(|_| format!("{name} {condition}: {} {}", found["status"]["phase"], found["status"]["resources"]))?;
-        let conditions = found["status"]["conditions"].as_array().unwrap();
-        let seen = conditions.iter().find(|seen| seen["type"] == condition).unwrap()["observedGeneration"].as_u64();
-        if seen.is_some_and(|seen| Some(seen) < found["metadata"]["generation"].as_u64()) {
-            return Err(format!("{name} {condition}: of an older generation"));
-        }
-    }
-    Ok(())
+    is_settled(&user.get(&kind.to_lowercase(), composite["metadata"]["name"].as_str().unwrap())?)
 }

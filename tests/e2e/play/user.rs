@@ -131,21 +131,7 @@ impl<'a> User<'a> {
             if !contains(&found["spec"], &claim["spec"]) {
                 return Err(format!("{kind} {} is not asked for as it is to be", name(claim)));
             }
-            for condition in ["Ready", "Synced", "Accepted", "Settled"] {
-                holds(&found, condition).map_err(|_| {
-                    format!(
-                        "{} {}: {} {}",
-                        name(claim),
-                        condition,
-                        found["status"]["phase"],
-                        found["status"]["resources"]
-                    )
-                })?;
-                let seen = condition_of(&found, condition)["observedGeneration"].as_u64();
-                if seen.is_some_and(|seen| Some(seen) < found["metadata"]["generation"].as_u64()) {
-                    return Err(format!("{} {condition}: of an older generation", name(claim)));
-                }
-            }
+            is_settled(&found)?;
             if !found["spec"]["resourceRef"].is_object() {
                 return Err(format!("{} is not bound", name(claim)));
             }
@@ -394,4 +380,19 @@ fn contains(whole: &Value, part: &Value) -> bool {
         }
         _ => whole == part,
     }
+}
+
+/// Whether the conditions Ready, Synced, Accepted and Settled of a claim, or of a composite that a person created, are
+/// true for its current generation.
+pub fn is_settled(found: &Value) -> Result<(), String> {
+    for condition in ["Ready", "Synced", "Accepted", "Settled"] {
+        let status = &found["status"];
+        let seen = holds(found, condition);
+        seen.map_err(|_| format!("{} {condition}: {} {}", name(found), status["phase"], status["resources"]))?;
+        let seen = condition_of(found, condition)["observedGeneration"].as_u64();
+        if seen.is_some_and(|seen| Some(seen) < found["metadata"]["generation"].as_u64()) {
+            return Err(format!("{} {condition}: of an older generation", name(found)));
+        }
+    }
+    Ok(())
 }

@@ -107,6 +107,20 @@ fn of_passwords() -> Vec<Case> {
     ]
 }
 
+/// Operator that is off by default, and cannot be switched off once it is on.
+fn operator(field: &'static str) -> Case {
+    let name = field.rsplit('.').next().unwrap_or_default();
+    let components = |components: Value| with(environment(), "components", components);
+    Case {
+        kind: ENVIRONMENT,
+        field,
+        says: "cannot be switched off after creation: ",
+        before: components(json!({name: true})),
+        forbidden: vec![environment(), components(json!({name: false}))],
+        allowed: vec![components(json!({name: true, "istio": true}))],
+    }
+}
+
 fn of_environments() -> Vec<Case> {
     let components = |istio, knative, observability| {
         let components = json!({"istio": istio, "knativeServing": knative, "observability": observability});
@@ -161,14 +175,9 @@ fn of_environments() -> Vec<Case> {
         switched("spec.components.istio", components(true, false, false), components(false, false, false)),
         switched("spec.components.knativeServing", components(true, true, false), components(true, false, false)),
         switched("spec.components.observability", environment(), components(true, true, false)),
-        Case {
-            kind: ENVIRONMENT,
-            field: "spec.components.postgresOperator",
-            says: "cannot be switched off after creation: ",
-            before: with(environment(), "components", json!({"postgresOperator": true})),
-            forbidden: vec![environment(), with(environment(), "components", json!({"postgresOperator": false}))],
-            allowed: vec![with(environment(), "components", json!({"postgresOperator": true, "istio": true}))],
-        },
+        operator("spec.components.kafkaOperator"),
+        operator("spec.components.postgresOperator"),
+        operator("spec.components.mqttOperator"),
         // An environment that names no namespace has one with the environment's name.
         Case {
             kind: ENVIRONMENT,

@@ -162,7 +162,7 @@ fn cookies(tenant: &Shown, consumer: &Consumer, admission: &Admission) -> Option
             consumer.environment
         )),
         (true, true, false) => Some(format!(
-            "{field}: the environment {0} has no certificate, so nobody can log in to Lenses: name one in spec.tls.secretName of its VClusterEnvironmentClaim, or set it to false here",
+            "{field}: the environment {0} has no certificate, so nobody can log in to Lenses: name one in its spec.tls.secretName, or set it to false here",
             consumer.environment
         )),
         _ => None,

@@ -421,9 +421,7 @@ fn reason_missing(consumer: &Consumer, offered: &str, state: State) -> Option<St
         State::Off => {
             let opt_outs = consumer.opt_outs.iter().find(|(asked, _)| *asked == offered);
             let without = opt_outs.map_or_else(String::new, |(_, how)| format!(", or set {how} here"));
-            Some(format!(
-                "the environment {environment} has no {name}: switch on spec.components.{field} of its VClusterEnvironmentClaim{without}"
-            ))
+            Some(format!("the environment {environment} has no {name}: switch on its spec.components.{field}{without}"))
         }
     }
 }

@@ -65,8 +65,8 @@ fn what_is_pending_or_off_is_told_to_whom_it_concerns() {
     assert_eq!(
         reason(&[OBSERVABILITY, KNATIVE_SERVING]).as_deref(),
         Some(
-            "Knative Serving of the environment e is not ready yet; the environment e has no observability: switch on \
-             spec.components.observability of its VClusterEnvironmentClaim, or set spec.monitoring: false here"
+            "Knative Serving of the environment e is not ready yet; the environment e has no observability: switch on its \
+             spec.components.observability, or set spec.monitoring: false here"
         )
     );
     let in_the_end = admission.clone().in_the_end();

@@ -239,5 +239,5 @@ fn vela_refuses_it_where_kubevela_is_too_old() {
 #[test]
 fn vela_refuses_it_where_kubevela_is_newer_than_what_was_tried() {
     let refused = enable(&cluster("v1.12.0"), &[]).unwrap_err();
-    assert!(refused.contains("v1.12.0") && refused.contains("<v1.12.0"), "{refused}");
+    assert!(refused.contains("<v1.12.0") && refused.matches("v1.12.0").count() > 1, "{refused}");
 }

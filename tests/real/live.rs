@@ -138,7 +138,7 @@ fn contains(whole: &Value, part: &Value) -> bool {
 
 #[test]
 fn at_each_moment_of_a_story_the_plan_is_what_the_function_answers() {
-    let mut changes = 0;
+    let (mut changes, mut holds) = (0, 0);
     for (step, moment) in EXAMPLE.iter() {
         let plan = plan(&cluster(moment), &[APPLICATION]);
         for call in &moment.calls {
@@ -159,8 +159,10 @@ fn at_each_moment_of_a_story_the_plan_is_what_the_function_answers() {
                 .map(|held| held["key"].as_str().unwrap().to_owned())
                 .collect();
             assert!(held.is_subset(&told[0].union(&told[2]).cloned().collect()), "{step}: {held:?}");
+            holds += held.len();
         }
     }
+    assert!(holds > 0, "the story holds nothing");
     assert!(changes > 50, "the story changes {changes} resources");
 }
 

@@ -177,7 +177,8 @@ fn inhabited(scene: &mut Scene) -> String {
     });
     scene.until("the guard is in force", PATIENCE, |scene| {
         let guards = scene.list("clusterusages.protection.crossplane.io", &[]).ok()?;
-        guards.iter().any(|guard| says(guard, "Available")).then_some(())
+        let is_ours = |guard: &&Value| guard["spec"]["of"]["kind"] == "VClusterEnvironment";
+        guards.iter().filter(is_ours).any(|guard| says(guard, "Available")).then_some(())
     });
     let before = scene.inventory();
     let sentence = "the environment streaming has IotBroker team-a/streaming: delete what is in it first";

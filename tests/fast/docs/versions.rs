@@ -58,8 +58,14 @@ fn packages_are_bounded_to_what_ran() {
 #[test]
 fn the_newest_that_ran_is_what_the_suites_drive() {
     let columns = columns();
-    let driven =
-        [("Crossplane", "crossplane-core"), ("provider-kubernetes", "provider-kubernetes"), ("KubeVela", "vela-core")];
+    let driven = [
+        ("Crossplane", "crossplane-core"),
+        ("provider-kubernetes", "provider-kubernetes"),
+        ("provider-helm", "provider-helm"),
+        ("KubeVela", "vela-core"),
+        ("Kubernetes", "kube-apiserver"),
+        ("Crossplane's command line", "crossplane"),
+    ];
     for (column, program) in driven {
         assert_eq!(columns[column].iter().max().copied(), numbers(&release(program)), "{column}: `BLESS=1 make e2e`");
     }

@@ -12,8 +12,9 @@ fn composed_by_the_former() -> Value {
     let release: Release = serde_json::from_value(json!("0.1.0")).unwrap();
     let pins = release.pins().unwrap();
     let mut text = cluster(moment(SETTLED)).to_string();
-    for image in Image::ALL {
-        text = text.replace(image.reference(), pins.image(image).unwrap());
+    // An image that 0.1.0 does not know is of a part that it did not compose.
+    for (image, former) in Image::ALL.into_iter().filter_map(|image| Some((image, pins.image(image)?))) {
+        text = text.replace(image.reference(), former);
     }
     let hub = |hub: &str| json!({"hub": hub}).to_string();
     text = text.replace(&hub(ISTIO_IMAGES), &hub(pins.istio_images().unwrap()));

@@ -87,6 +87,7 @@ pub fn settings() -> Written {
     input["reservedNames"] = json!(["reserved-*"]);
     input["host"]["namespace"] = json!("managed");
     input["limits"] = json!({"storage": "16Ti", "cpu": "64", "memory": "256Gi"});
+    input["operators"] = json!({"kafka": "Install", "postgres": "Install", "mqtt": "Install"});
     input["gateways"]["allowedServiceTypes"] = json!(["LoadBalancer"]);
     Written { what: "Input", root: "input", value: input, schema: structural::<Input>() }
 }

@@ -8,6 +8,8 @@ mod addon;
 mod admission;
 /// What pinned charts bring.
 mod charts;
+/// CloudNativePG's operator and webhooks, at an API server.
+mod cloudnative_pg;
 /// KubeVela's definitions, read by KubeVela and by CUE.
 mod definitions;
 /// Second claims for one place, and stuck deletions, at an API server.

@@ -34,6 +34,7 @@ fn programs_are_the_releases_pinned() {
         (command("cue-0.9"), "version", "v0.9.2"),
         (command("cue-0.14"), "version", "v0.14.1"),
         (command("helm"), "version", "v3.21.1"),
+        (command("cloudnative-pg"), "version", "1.30.0"),
         (command("crane"), "version", "v0.21.9"),
         (command("cosign"), "version", "v3.0.6"),
         (command("kube-score"), "version", "v1.20.0"),

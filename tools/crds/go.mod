@@ -6,6 +6,7 @@ go 1.27.1
 
 require (
 	github.com/cloudnative-pg/cloudnative-pg v1.30.0
+	github.com/cloudnative-pg/plugin-barman-cloud v0.13.0
 	github.com/crossplane-contrib/provider-helm v1.3.0
 	github.com/crossplane-contrib/provider-kubernetes v1.4.1
 	github.com/crossplane/crossplane/v2 v2.4.0

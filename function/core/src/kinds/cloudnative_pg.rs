@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use super::{Named, Spec};
 
+/// Label of a Secret that CloudNativePG's operator watches for changes, and its value.
+pub const RELOADED: (&str, &str) = ("cnpg.io/reload", "true");
+
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cluster {

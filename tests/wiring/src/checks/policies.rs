@@ -190,21 +190,17 @@ fn standbys(world: &World, connections: &[Connection]) -> Vec<Connection> {
     connections.iter().filter(is_to_primary).flat_map(of_others).collect()
 }
 
-/// CloudNativePG's operator asks the manager in each pod of PostgreSQL how its instance stands, and PostgreSQL itself.
-/// Prometheus calls the pods that a PodMonitor selects.
+/// CloudNativePG's operator asks the manager in each pod of PostgreSQL how its instance stands, and so do the other
+/// pods, which also stream from each other. Prometheus calls the pods that a PodMonitor selects.
 fn instances(world: &World) -> Vec<Connection> {
     let mut connections = Vec::new();
     let pods = || (0..world.pods.len()).filter(|&index| world.pods[index].labels.contains_key("cnpg.io/cluster"));
-    for (to, port) in pods().flat_map(|to| [(to, 5432), (to, 8000)]) {
-        let field = || "CloudNativePG".to_owned();
+    for to in pods() {
+        let call = |from, port| Connection { from, to, port, field: "CloudNativePG".to_owned() };
         let operators = labelled(world, "app.kubernetes.io/name", "cloudnative-pg");
-        let others = pods().filter(|&other| other != to);
-        connections.extend(operators.into_iter().chain(others).map(|from| Connection {
-            from,
-            to,
-            port,
-            field: field(),
-        }));
+        connections.extend(operators.into_iter().map(|from| call(from, 8000)));
+        connections
+            .extend(pods().filter(|&other| other != to).flat_map(|from| [5432, 8000].map(|port| call(from, port))));
     }
     for monitor in world.of_kind("monitoring.coreos.com", "PodMonitor") {
         let selector = monitor.manifest.labels("/spec/selector/matchLabels");

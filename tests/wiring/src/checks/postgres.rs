@@ -62,6 +62,16 @@ fn check_cluster(world: &World, cluster: &Object) -> Vec<Finding> {
     let mut found: Vec<Finding> = wrong
         .map(|(pointer, value)| Finding::on(cluster, format!("/spec{pointer}"), format!("is not {value}")))
         .collect();
+    // The operator sets a changed password of the superuser only if the Secret has this label.
+    let superuser = spec.text("/superuserSecret/name");
+    let pushes = world.of_kind("external-secrets.io", "PushSecret");
+    let mut written = pushes.flat_map(|push| push.manifest.items("/spec/data")).filter(|data| {
+        data.text("/match/remoteRef/remoteKey") == superuser
+            && data.at("/metadata/spec/labels").get("cnpg.io/reload") == Some(&json!("true"))
+    });
+    if written.next().is_none() {
+        found.push(Finding::on(cluster, "/spec/superuserSecret", "a changed password is not taken over"));
+    }
     let host = "lenses-backend-postgres-service";
     if world.find(Place::Inside, "", "Service", &cluster.namespace, host).is_none() {
         found.push(Finding::on(cluster, "/spec/managed/services", "no Service of the name that other parts call"));

@@ -54,7 +54,7 @@ const READERS: &str = "credentials-readers";
 /// The verb is `get` and never `list` or `watch`: these return the values of Secrets as well.
 pub fn readers<'a>(tenant: &Tenant, readers: impl IntoIterator<Item = (Secret, &'a Groups)>) -> Vec<Resource> {
     let part = tenant.part(READERS, tenant.owner.system, &[LOCK]);
-    let resources = readers.into_iter().flat_map(|(Secret { name }, groups)| {
+    let resources = readers.into_iter().flat_map(|(Secret { name, .. }, groups)| {
         let keys = ["role", "binding"].map(|kind| format!("{kind}-{name}"));
         let rules = vec![rule("", &["secrets"], &["get"], Some(&name))];
         granted(&part, keys.each_ref().map(String::as_str), &format!("{name}-reader"), rules, groups)

@@ -38,11 +38,19 @@ pub const SECRETS: &str = "secrets";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
     pub name: String,
+    /// Label of the Secret, and its value, by which an operator inside the virtual cluster takes notice of changes.
+    label: Option<(&'static str, &'static str)>,
 }
 
 impl Secret {
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into() }
+        Self { name: name.into(), label: None }
+    }
+
+    /// The Secret with a label, by which an operator inside the virtual cluster takes notice of changes.
+    #[must_use]
+    pub fn labelled(self, label: (&'static str, &'static str)) -> Self {
+        Self { label: Some(label), ..self }
     }
 
     /// Key of the composed PushSecret of this Secret, in the part that pushes the Secrets of a system or broker.
@@ -230,13 +238,14 @@ impl Pusher<'_> {
             secret_store_refs: vec![StoreRef { kind: SecretStore::KIND, name: self.name() }],
             selector,
             template,
-            data: matches.into_iter().map(|matching| Push { matching, metadata: self.push_metadata() }).collect(),
+            data: matches.into_iter().map(|matching| Push { matching, metadata: self.push_metadata(secret) }).collect(),
         };
         let name = self.called(&secret.name);
         self.part.on_host(&push_key(secret), &push.named(self.metadata(name)), Ready::Condition)
     }
 
-    fn push_metadata(&self) -> PushMetadata {
+    fn push_metadata(&self, secret: &Secret) -> PushMetadata {
+        let label = secret.label.map(|(label, value)| (label.to_owned(), value.to_owned()));
         PushMetadata {
             api_version: "kubernetes.external-secrets.io/v1alpha1",
             kind: "PushSecretMetadata",
@@ -245,7 +254,7 @@ impl Pusher<'_> {
                 // a push to the pushed Secret. Labels of the source serve its owner only, and kubectl may have stored
                 // all values of the source in an annotation.
                 source_merge_policy: "Replace",
-                labels: self.part.pod_labels(),
+                labels: self.part.pod_labels().into_iter().chain(label).collect(),
             },
         }
     }

@@ -45,12 +45,13 @@ pub fn replicas(system: &RealtimeSystem) -> u32 {
     system.spec.database.replicas.unwrap_or(REPLICAS)
 }
 
-/// Admits the connections without which no standby is made and none takes over: between the pods, from the operator, and
-/// to the API server, where each pod reads its Cluster and its Secrets. The policy stays with retained data, because
+/// Admits the connections without which no standby is made and none takes over: between the pods, from the operator to
+/// their managers, and to the API server, where each pod reads its Cluster and its Secrets. The policy stays with retained data, because
 /// the pods stay.
 pub fn admits(system: &RealtimeSystem, traffic: Traffic) -> Traffic {
     traffic
-        .from([app(APP), operator(&operators::POSTGRES)], &[PORT, STATUS])
+        .from([app(APP)], &[PORT])
+        .from([app(APP), operator(&operators::POSTGRES)], &[STATUS])
         .from(system.spec.monitoring.then(prometheus), &[METRICS])
         .to(app(APP), &[STATUS])
         .to_api_server()

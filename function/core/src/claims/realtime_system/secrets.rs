@@ -3,7 +3,7 @@
 
 use super::changes;
 use super::checked::RealtimeSystem;
-use super::claim::Spec as Claimed;
+use super::claim::{Engine, Spec as Claimed};
 use super::phase;
 use crate::claims::between::groups::{self, Groups};
 use crate::claims::between::host_secrets::HostSecret;
@@ -11,6 +11,7 @@ use crate::claims::between::part_of::PartOf;
 use crate::claims::between::people;
 use crate::claims::between::secret::{Generator, PASSWORD, Pusher, SNOWFLAKE_KEY, Secret, SecretName};
 use crate::kinds::Spec;
+use crate::kinds::cloudnative_pg::RELOADED;
 use crate::kinds::external_secrets::{Data, ExternalSecret, RemoteRef, StoreRef, Target};
 use crate::kinds::kubernetes::MANIFEST;
 use crate::life::immutable::Immutable;
@@ -148,7 +149,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let mut resources = vec![
         pusher.store(),
         pusher.generator(&POSTGRES),
-        pusher.generated(&postgres(), &POSTGRES, &[(postgres_key::USERNAME, Text::code("postgres"))]),
+        pusher.generated(&pushed_postgres(system), &POSTGRES, &[(postgres_key::USERNAME, Text::code("postgres"))]),
     ];
     let administrators = [
         &system.spec.lenses_config.administrator.credentials_secret_ref,
@@ -164,6 +165,15 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     ]);
     resources.extend(push_snowflake(system, &pusher));
     resources
+}
+
+/// Secret of PostgreSQL, as it is pushed: CloudNativePG sets a changed password of the superuser only if the Secret has
+/// its label.
+fn pushed_postgres(system: &RealtimeSystem) -> Secret {
+    match system.spec.database.engine {
+        Engine::Development => postgres(),
+        Engine::CloudNativePG => postgres().labelled(RELOADED),
+    }
 }
 
 fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {

@@ -64,8 +64,13 @@ fn found(platform: &Platform, mutants: &[Mutant]) -> Vec<Option<&'static str>> {
     })
 }
 
-const OTHERS: [&str; 4] =
-    ["variants/cluster-api", "variants/no-observability", "variants/own-secrets", "variants/replicated-database"];
+const OTHERS: [&str; 5] = [
+    "variants/cluster-api",
+    "variants/no-observability",
+    "variants/own-secrets",
+    "variants/replicated-database",
+    "variants/restored-database",
+];
 
 /// Fullest platform, and examples with options that it cannot have at the same time.
 fn platforms() -> Vec<Platform> {

@@ -59,6 +59,7 @@ fn everything_named_exists_in_every_variation_of_the_settings() {
     let expected = [
         "input.archiveServers[0].cidrs",
         "input.archiveServers[0].cidrs[0]",
+        "input.backupServers[0].cidrs[0]",
         "input.scheduling.tolerations[0]",
         "spec.gateway.annotations",
         "spec.gateway.serviceType",

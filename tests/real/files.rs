@@ -25,6 +25,7 @@ fn check(program: &str) {
         .env("FUNCTION", env!("CARGO_BIN_EXE_function-realtime-platform"))
         .env("DASHBOARD", tool("dashboard"))
         .env("PUBLISHED", tool("published"))
+        .env("BARMAN", tool("barman"))
         .output();
     match run {
         Ok(output) if output.status.success() => {
@@ -75,6 +76,11 @@ fn scripts_are_clean_shell() {
 #[test]
 fn databases_on_postgresql() {
     check("databases.py");
+}
+
+#[test]
+fn backups_of_postgresql_in_an_object_store() {
+    check("backups.py");
 }
 
 #[test]

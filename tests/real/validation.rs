@@ -105,7 +105,7 @@ fn nothing_has_a_field_that_its_schema_does_not_know() {
 }
 
 /// Places where a schema accepts any field: labels, data, and content that another schema covers.
-const OPEN: [&str; 31] = [
+const OPEN: [&str; 33] = [
     "apiextensions.crossplane.io/v1 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
     "apiextensions.crossplane.io/v1 Composition /spec/pipeline/*/input",
     "apiextensions.crossplane.io/v2 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
@@ -129,7 +129,9 @@ const OPEN: [&str; 31] = [
     "pkg.crossplane.io/v1beta1 DeploymentRuntimeConfig /spec/deploymentTemplate/spec/template/metadata/labels",
     "pkg.crossplane.io/v1beta1 DeploymentRuntimeConfig /spec/deploymentTemplate/spec/template/spec/topologySpreadConstraints/*/labelSelector/matchLabels",
     "platform.example.org/v1alpha1 VClusterEnvironmentClaim /spec/gateway/annotations",
+    "postgresql.cnpg.io/v1 Cluster /spec/externalClusters/*/plugin/parameters",
     "postgresql.cnpg.io/v1 Cluster /spec/inheritedMetadata/labels",
+    "postgresql.cnpg.io/v1 Cluster /spec/plugins/*/parameters",
     "protection.crossplane.io/v1beta1 ClusterUsage /spec/by/resourceSelector/matchLabels",
     "protection.crossplane.io/v1beta1 ClusterUsage /spec/of/resourceSelector/matchLabels",
     "protection.crossplane.io/v1beta1 Usage /spec/by/resourceSelector/matchLabels",

@@ -100,7 +100,7 @@ fn a_list_has_every_image_and_chart_once() {
     assert_eq!(unsummed, unseen.map(|chart| format!("https://blob.istio.io/istio-release/charts {chart}")), "{list}");
     assert!(charts.iter().any(|chart| chart.starts_with("https://charts.loft.sh vcluster 0.36.1 ")), "{list}");
     // The example has one pod of each engine, without an operator.
-    assert_eq!(charts.len(), realtime_platform_core::settings::pins::Chart::ALL.len() - 3, "{list}");
+    assert_eq!(charts.len(), realtime_platform_core::settings::pins::Chart::ALL.len() - 5, "{list}");
     let replicated = shown(&["-o", "images", "examples/variants/replicated-database.yaml"]).0;
     for image in [
         "ghcr.io/cloudnative-pg/cloudnative-pg:1.30.0",

@@ -3,6 +3,7 @@
 Everything listens on loopback, in a directory that goes away, and is ended with the test that started it.
 """
 
+import fcntl
 import http.server
 import json
 import os
@@ -158,6 +159,22 @@ def read_only_root(writable):
     mounts += [f"mount -o remount,bind,ro {directory}" for directory in ("/", "/tmp")]
     mounts += [f"mount -o remount,bind,rw {directory}" for directory in writable]
     return [find("unshare"), "--mount", "/bin/sh", "-euc", "\n".join([*mounts, 'exec "$@"']), "read-only-root"]
+
+
+def heavy(add_cleanup):
+    """Waits until no other heavy program of the tests runs on this machine, and keeps the others waiting meanwhile: several
+    nodes of a distributed engine take gigabytes."""
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "function-realtime-platform"
+    cache.mkdir(parents=True, exist_ok=True)
+    lock = open(cache / "heavy.lock", "w")
+    add_cleanup(lock.close)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def peak(processes):
+    """Memory that these programs have had at most, together, in MiB."""
+    sizes = (re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{process.pid}/status").read_text()) for process in processes)
+    return sum(int(size[1]) for size in sizes if size) >> 10
 
 
 def stand_in(add_cleanup, answer, tls=None):

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use wiring::full;
 use wiring::platform::{BROKER, ENVIRONMENT, SYSTEM};
+use wiring::variations::BUCKET;
 
 /// Claim or settings in which every text has a legal value.
 #[derive(Clone, Debug)]
@@ -52,6 +53,17 @@ pub fn claims() -> Vec<Written> {
         "credentialsSecretRef": {"name": "own"},
         "credentialsReaderGroups": ["analysts"],
     }});
+    let place = |folder: &str| {
+        json!({
+            "destination": format!("{BUCKET}/{folder}"),
+            "region": "eu-central-1",
+            "credentialsSecretRef": {"name": "own"},
+        })
+    };
+    let (mut backup, mut restored) = (place("new"), place("old"));
+    backup["schedule"] = json!("0 3 * * *");
+    restored["targetTime"] = json!("2026-11-30T06:00:00Z");
+    specs[1].1["database"] = json!({"engine": "CloudNativePG", "backup": backup, "restoreFrom": restored});
     specs[2].1["mqttConfig"] = json!({
         "tls": {"secretName": "broker-certificate"},
         "users": [{
@@ -87,7 +99,8 @@ pub fn settings() -> Written {
     input["reservedNames"] = json!(["reserved-*"]);
     input["host"]["namespace"] = json!("managed");
     input["limits"] = json!({"storage": "16Ti", "cpu": "64", "memory": "256Gi"});
-    input["operators"] = json!({"kafka": "Install", "postgres": "Install", "mqtt": "Install"});
+    input["operators"] =
+        json!({"kafka": "Install", "postgres": "Install", "postgresBackup": "Install", "mqtt": "Install"});
     input["gateways"]["allowedServiceTypes"] = json!(["LoadBalancer"]);
     Written { what: "Input", root: "input", value: input, schema: structural::<Input>() }
 }

@@ -178,6 +178,18 @@ fn of_environments() -> Vec<Case> {
         operator("spec.components.kafkaOperator"),
         operator("spec.components.postgresOperator"),
         operator("spec.components.mqttOperator"),
+        Case {
+            kind: ENVIRONMENT,
+            field: "spec.components.postgresBackup",
+            says: "cannot be switched off after creation: ",
+            before: with(environment(), "components", json!({"postgresOperator": true, "postgresBackup": true})),
+            forbidden: vec![with(environment(), "components", json!({"postgresOperator": true}))],
+            allowed: vec![with(
+                environment(),
+                "components",
+                json!({"postgresOperator": true, "postgresBackup": true, "istio": true}),
+            )],
+        },
         // An environment that names no namespace has one with the environment's name.
         Case {
             kind: ENVIRONMENT,
@@ -289,6 +301,23 @@ fn of_tenants() -> Vec<Case> {
     [(SYSTEM, system()), (BROKER, broker())].into_iter().flat_map(|(kind, spec)| of(kind, spec)).collect()
 }
 
+/// System whose databases start from backups in a folder of a bucket.
+fn restored(folder: &str) -> Value {
+    restored_with(folder, &json!({}))
+}
+
+fn restored_with(folder: &str, more: &Value) -> Value {
+    let mut database = json!({
+        "engine": "CloudNativePG",
+        "restoreFrom": {
+            "destination": format!("https://s3.example.com/backups/{folder}"),
+            "credentialsSecretRef": {"name": "backup-reader"},
+        },
+    });
+    database.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    with(system(), "database", database)
+}
+
 fn of_systems() -> Vec<Case> {
     let kafka = |kafka: Value| with(system(), "kafkaConfig", kafka);
     let topics = |topics: Value| kafka(json!({"topics": topics}));
@@ -310,6 +339,22 @@ fn of_systems() -> Vec<Case> {
             says: "cannot be changed after creation: no data moves from one engine to another by itself",
             before: with(system(), "database", json!({"engine": "CloudNativePG"})),
             forbidden: vec![system(), with(system(), "database", json!({"engine": "Development"}))],
+            allowed: vec![with(system(), "database", json!({"engine": "CloudNativePG", "replicas": 5}))],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.database.restoreFrom",
+            says: "cannot be added, changed or removed after creation: only new databases start from backups",
+            before: restored("lenses"),
+            forbidden: vec![restored("other"), with(system(), "database", json!({"engine": "CloudNativePG"}))],
+            allowed: vec![restored_with("lenses", &json!({"replicas": 5}))],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.database.restoreFrom",
+            says: "cannot be added, changed or removed after creation: only new databases start from backups",
+            before: with(system(), "database", json!({"engine": "CloudNativePG"})),
+            forbidden: vec![restored("lenses")],
             allowed: vec![with(system(), "database", json!({"engine": "CloudNativePG", "replicas": 5}))],
         },
         Case {

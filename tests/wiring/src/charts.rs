@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use realtime_platform_core::kinds::cloudnative_pg::SIDECAR;
 use realtime_platform_core::parts::plan::Place;
 use serde_json::{Value, json};
 
@@ -50,6 +51,11 @@ fn release<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
         "cloudnative-pg" => {
             operator(target, name, "postgresql.cnpg.io", &json!({"app.kubernetes.io/name": "cloudnative-pg"}), values)
         }
+        "plugin-barman-cloud" => {
+            let labels = json!({"app.kubernetes.io/name": "plugin-barman-cloud"});
+            operator(target, name, "barmancloud.cnpg.io", &labels, values)
+        }
+        "cert-manager" => cert_manager(target, name, values),
         "strimzi-kafka-operator" => {
             operator(target, name, "kafka.strimzi.io", &json!({"strimzi.io/kind": "cluster-operator"}), values)
         }
@@ -202,6 +208,17 @@ fn operator(target: &str, release: &str, group: &str, labels: &Value, values: &V
     vec![served(group), workload("Deployment", target, release, labels, &pod)]
 }
 
+/// Chart `cert-manager`, read: its kinds, and a Deployment of each of its programs.
+fn cert_manager(target: &str, release: &str, values: &Value) -> Vec<Value> {
+    let programs = [("", "controller"), ("/webhook", "webhook"), ("/cainjector", "cainjector")];
+    let made = programs.into_iter().flat_map(|(at, component)| {
+        let labels = json!({"app.kubernetes.io/name": component});
+        let name = if at.is_empty() { release.to_owned() } else { format!("{release}-{component}") };
+        operator(target, &name, "cert-manager.io", &labels, if at.is_empty() { values } else { values.at(at) })
+    });
+    made.collect()
+}
+
 /// What CloudNativePG's operator makes of a Cluster: pods with the Cluster's labels, the Service of the primary under
 /// the operator's own name, and Services of the primary under further names. Two workloads stand for the pods, which all
 /// have the same template: the primary, and a standby.
@@ -225,7 +242,7 @@ fn postgres_cluster(object: &Object) -> Vec<Value> {
         "runAsNonRoot": true,
         "capabilities": {"drop": ["ALL"]},
     });
-    let pod = json!({
+    let mut pod = json!({
         "serviceAccountName": object.name,
         "automountServiceAccountToken": true,
         "securityContext": {"runAsUser": 26, "runAsGroup": 26, "fsGroup": 26, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -241,6 +258,20 @@ fn postgres_cluster(object: &Object) -> Vec<Value> {
         }],
     });
     let exposed = json!([{"name": "postgres", "port": 5432}]);
+    if spec.has("/plugins") {
+        let (cpu, memory, limit) = SIDECAR;
+        pod["initContainers"] = json!([{
+            "name": "plugin-barman-cloud",
+            // Pinned with the plugin's chart.
+            "image": "auto",
+            "restartPolicy": "Always",
+            "securityContext": guards,
+            "resources": {
+                "requests": {"cpu": cpu.to_string(), "memory": memory},
+                "limits": {"cpu": cpu.limit().to_string(), "memory": limit},
+            },
+        }]);
+    }
     let own = format!("{}-rw", object.name);
     let further = spec.items("/managed/services/additional").iter();
     let further = further.filter(|service| service.text("/selectorType") == "rw");

@@ -21,6 +21,10 @@ fn collect(spec: &Value, promised: &mut BTreeMap<String, Vec<String>>) {
         let (name, keys): (&str, Vec<&str>) = match field {
             "licenseSecretRef" if value.has("/key") => (value.text("/name"), vec![value.text("/key")]),
             "licenseSecretRef" => (value.text("/name"), vec!["license"]),
+            // That of an object store, beside its address.
+            "credentialsSecretRef" if spec.has("/destination") => {
+                (value.text("/name"), vec!["access-key-id", "secret-access-key"])
+            }
             "credentialsSecretRef" => (value.text("/name"), vec!["password"]),
             // The field `passphraseProperty` next to `secretRef` names the key with the passphrase, if the private key
             // has one.

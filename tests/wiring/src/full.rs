@@ -21,6 +21,7 @@ pub fn input() -> Value {
         "storageClass": "fast",
         "secretStore": {"name": "platform-secrets", "allowedKeys": listed()["secretStore"]["allowedKeys"]},
         "archiveServers": listed()["archiveServers"],
+        "backupServers": listed()["backupServers"],
         "scheduling": {
             "nodeSelector": {"example.com/pool": "streaming"},
             "tolerations": [{"key": "example.com/dedicated", "value": "streaming", "effect": "NoSchedule"}],
@@ -56,7 +57,7 @@ pub fn claims() -> Vec<Written> {
         "sharedSecrets": ["common-license"],
         "domain": "health.example.com",
         "tls": {"secretName": "certificate"},
-        "components": {"kafkaOperator": true, "postgresOperator": true, "mqttOperator": true},
+        "components": {"kafkaOperator": true, "postgresOperator": true, "postgresBackup": true, "mqttOperator": true},
         "gateway": {"serviceType": "LoadBalancer", "annotations": {"example.com/scheme": "internal"}},
         "allowedClaimNamespaces": ["team"],
     });

@@ -53,7 +53,7 @@ pub fn platform() -> Platform {
 pub fn input() -> Value {
     let annotations = environment();
     let keys: Vec<&str> = annotations.entries("/gateway/annotations").map(|(key, _)| key).collect();
-    json!({"gateways": {"allowedAnnotations": keys}, "archiveServers": listed()["archiveServers"]})
+    json!({"gateways": {"allowedAnnotations": keys}, "archiveServers": listed()["archiveServers"], "backupServers": listed()["backupServers"]})
 }
 
 pub fn claims() -> Vec<Written> {

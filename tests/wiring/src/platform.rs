@@ -62,6 +62,7 @@ pub fn listed() -> Value {
     json!({
         "gateways": {"allowedAnnotations": ["example.com/scheme"]},
         "archiveServers": [{"host": "example.com", "port": 8443, "cidrs": ["192.0.2.0/24"]}],
+        "backupServers": [{"host": "s3.eu-central-1.amazonaws.com", "cidrs": ["198.51.100.0/24"]}],
         "secretStore": {"allowedKeys": ["*"]},
     })
 }

@@ -142,11 +142,19 @@ fn values(field: &Value) -> Vec<Value> {
     }
 }
 
+/// Place of backups at a server that the settings of the platforms list.
+pub const BUCKET: &str = "https://s3.eu-central-1.amazonaws.com/backups";
+
+/// Texts of forms that no run of letters has.
+const OF_FORMS: [(form::Form, &str); 2] =
+    [(form::SCHEDULE, "*/15 0-23 1,15 * 1"), (form::MOMENT, "2026-11-30T06:00:00.5+01:00")];
+
 /// Longest text that a schema admits; for quantities, a large one.
 pub fn longest(schema: &Value) -> String {
-    let amounts = [(form::BYTES, "64Gi"), (form::CPU, "8")];
-    if let Some((_, amount)) = amounts.iter().find(|(form, _)| form.pattern == schema.text("/pattern")) {
-        return (*amount).to_owned();
+    let texts = [(form::BYTES, "64Gi"), (form::CPU, "8")];
+    let texts = texts.into_iter().chain(OF_FORMS).find(|(form, _)| form.pattern == schema.text("/pattern"));
+    if let Some((_, text)) = texts {
+        return text.to_owned();
     }
     let most = usize::try_from(schema.number("/maxLength").unwrap_or(40)).unwrap();
     let pattern = Regex::new(schema.text("/pattern")).unwrap();
@@ -158,6 +166,7 @@ pub fn longest(schema: &Value) -> String {
         "a".repeat(most),
         framed("example.com/", "")[..most.min(75)].to_owned(),
         framed("https://example.com:8443/", ".zip"),
+        framed(&format!("{BUCKET}/"), ""),
         framed("", "@example.com"),
         framed("example.com/", ":1.0.0"),
         "0".repeat(64),
@@ -212,12 +221,19 @@ fn least(schema: &Value) -> Value {
         "array" => json!([]),
         "integer" => json!(1),
         "boolean" => json!(true),
-        _ => json!("a"),
+        _ if schema.text("/pattern") == form::BUCKET_URL.pattern => json!(BUCKET),
+        _ => {
+            let text = OF_FORMS.into_iter().find(|(form, _)| form.pattern == schema.text("/pattern"));
+            json!(text.map_or("a", |(_, text)| text))
+        }
     }
 }
 
 /// Adjusts the other fields of the claims to a change of one field, as the claims' author would.
 pub fn make_fit(claims: &mut [Written], changed: &str) {
+    if claims[0].spec.at("/components/postgresOperator") != &json!(true) && claims[0].spec.has("/components") {
+        claims[0].spec["components"]["postgresBackup"] = json!(false);
+    }
     let environment = claims[0].spec.clone();
     let switched = |component: &str| environment.at(&format!("/components/{component}")) != &json!(false);
     if !switched("istio") {
@@ -261,6 +277,12 @@ pub fn make_fit(claims: &mut [Written], changed: &str) {
                     database.shift_remove("replicas");
                 }
             }
+            if environment.at("/components/postgresBackup") != &json!(true)
+                && let Some(database) = spec.get_mut("database").and_then(Value::as_object_mut)
+            {
+                database.shift_remove("backup");
+                database.shift_remove("restoreFrom");
+            }
         }
         if claim.kind == BROKER && !has_knative {
             spec["connectorConfig"]["simulator"]["enabled"] = json!(false);
@@ -302,7 +324,9 @@ fn follow(claims: &mut [Written], changed: &str) {
             system.pointer_mut(part).unwrap()["memory"] = json!(format!("{}Gi", large * 64 + 16));
         }
     }
-    let is_replicated = system.at("/database/replicas").is_number() || system.text("/spreadOver") == "Zones";
+    let has_backups = ["backup", "restoreFrom"].iter().any(|field| system.has(&format!("/database/{field}")));
+    let is_replicated =
+        system.at("/database/replicas").is_number() || system.text("/spreadOver") == "Zones" || has_backups;
     if is_replicated && system.text("/database/engine") != "CloudNativePG" && changed != "/database/engine" {
         system["database"]["engine"] = json!("CloudNativePG");
     }

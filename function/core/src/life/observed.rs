@@ -173,7 +173,7 @@ impl Obstacle {
         let is_pod = planned.manifest().get("kind").is_some_and(|kind| kind == "Pod");
         let pod = || is_pod.then(|| seen.field(CONTAINERS)).flatten();
         let words = words.or_else(|| release_description(seen)).or_else(|| container(&pod()?));
-        let words = words.or_else(|| operated_phase(planned.ready, seen));
+        let words = words.or_else(|| operated_phase(planned.ready, seen)).or_else(|| last_backup(seen));
         if let Some(words) = words {
             return Some(Self::saying(words));
         }
@@ -257,8 +257,25 @@ fn operated_phase(ready: Ready, seen: &impl Look) -> Option<String> {
         let text = seen.field(&["status", "atProvider", "manifest", "status", field])?.as_str().map(str::to_owned)?;
         (matches!(ready, Ready::Asked(_)) && !text.trim().is_empty()).then_some(text)
     };
+    let archiving = seen.condition(INNER, "ContinuousArchiving").filter(|archiving| archiving.says("False"));
+    if let Some(archiving) = archiving.filter(|_| matches!(ready, Ready::Asked(_))) {
+        return Some(format!("changes are not archived: {}", archiving.message.unwrap_or_default()));
+    }
     let phase = text("phase")?;
     Some(text("phaseReason").map_or(phase.clone(), |reason| format!("{phase}: {reason}")))
+}
+
+/// Message about the base backups of a place of PostgreSQL's backups whose last one has not succeeded, as the Barman
+/// Cloud plugin reports them.
+fn last_backup(seen: &impl Look) -> Option<String> {
+    let windows = seen.field(&["status", "atProvider", "manifest", "status", "serverRecoveryWindow"])?;
+    let windows = windows.as_object()?.values();
+    let last = |field: &str| windows.clone().find_map(|window| window.get(field)?.as_str().map(str::to_owned));
+    let failed = last("lastFailedBackupTime")?;
+    Some(match last("lastSuccessfulBackupTime") {
+        None => format!("the base backup of {failed} failed, and there is none yet"),
+        Some(made) => format!("the base backup of {failed} failed; the last one is of {made}"),
+    })
 }
 
 /// Message about pods of a Deployment or Job that are refused, do not start in time, or fail.
@@ -337,6 +354,27 @@ mod tests {
         assert_eq!(look(Ready::Asked("object.ready"), &failing).words.as_deref(), Some(words));
         let starting = seen(json!({"phase": "Setting up primary", "phaseReason": ""}));
         assert_eq!(look(Ready::Asked("object.ready"), &starting).words.as_deref(), Some("Setting up primary"));
+        let failing = "2026-12-01T03:00:04Z";
+        let not_archived = seen(json!({
+            "phase": "Cluster in healthy state",
+            "conditions": [{"type": "ContinuousArchiving", "status": "False", "message": "exit status 4"}],
+        }));
+        let words = look(Ready::Asked("object.ready"), &not_archived).words;
+        assert_eq!(words.as_deref(), Some("changes are not archived: exit status 4"));
+        let window = |window: Value| seen(json!({"serverRecoveryWindow": {"lenses": window}}));
+        for (window, words) in [
+            (window(json!({})), None),
+            (
+                window(json!({"lastFailedBackupTime": failing})),
+                Some("the base backup of 2026-12-01T03:00:04Z failed, and there is none yet"),
+            ),
+            (
+                window(json!({"lastFailedBackupTime": failing, "lastSuccessfulBackupTime": "2026-11-30T03:00:21Z"})),
+                Some("the base backup of 2026-12-01T03:00:04Z failed; the last one is of 2026-11-30T03:00:21Z"),
+            ),
+        ] {
+            assert_eq!(look(Ready::Asked("object.ready"), &window).words.as_deref(), words);
+        }
         assert_eq!(look(Ready::Condition, &starting).words, None);
     }
 

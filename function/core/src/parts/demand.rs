@@ -35,7 +35,12 @@ fn of_manifest(manifest: &Value) -> Demand {
 fn of_operated(operated: &Operated, manifest: &Value) -> Demand {
     let requested = |pointer: &str| manifest.pointer(pointer).map(of_requests).unwrap_or_default();
     let size = operated.volume.as_ref().and_then(|volume| manifest.pointer(volume.size));
-    let each = Demand { storage: bytes(size), ..requested(operated.requests) };
+    let beside = operated.beside.filter(|(field, _)| manifest.pointer(field).is_some());
+    let beside = beside.map(|(_, (cpu, memory))| {
+        let memory = Bytes::read(memory).unwrap_or(Bytes::MOST);
+        Demand { cpu, memory, storage: Bytes::default() }
+    });
+    let each = Demand { storage: bytes(size), ..requested(operated.requests) }.plus(beside.unwrap_or_default());
     let others = operated.once.iter().map(|pointer| requested(pointer)).fold(Demand::default(), Demand::plus);
     each.times(operated.count(manifest).unwrap_or(u64::MAX)).plus(others)
 }

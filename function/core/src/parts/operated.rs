@@ -5,7 +5,8 @@
 use serde_json::Value;
 
 use crate::kinds::Spec;
-use crate::kinds::cloudnative_pg::Cluster;
+use crate::kinds::cloudnative_pg::{Cluster, SIDECAR};
+use crate::schema::size::Cpu;
 
 /// Kind from which an operator makes pods. Fields are JSON pointers in a resource of the kind.
 #[derive(Debug)]
@@ -22,6 +23,9 @@ pub struct Operated {
     pub requests: &'static str,
     /// CPU and memory that a single pod beside them requests, whatever their number.
     pub once: &'static [&'static str],
+    /// Container that a plugin adds to each pod where the manifest has a field: the field, and CPU and memory that the
+    /// container requests.
+    pub beside: Option<(&'static str, (Cpu, &'static str))>,
     /// Volume of each pod.
     pub volume: Option<Volume>,
 }
@@ -44,6 +48,7 @@ pub const OPERATED: &[Operated] = &[Operated {
     images: &["/spec/imageName"],
     requests: "/spec/resources/requests",
     once: &[],
+    beside: Some(("/spec/plugins", (SIDECAR.0, SIDECAR.1))),
     volume: Some(Volume { size: "/spec/storage/size", class: "/spec/storage/storageClass", of: "PostgreSQL" }),
 }];
 

@@ -120,6 +120,22 @@ forms! {
     r")?/[-._~!$&'()*+,;=:@%/?a-zA-Z0-9]*\.(jar|zip)$"
 ),
         "an address that starts with https:// and a server's name, with a port from 1 to 65535 if need be, and ends in .jar or .zip; without user, IP address and white space";
+    /// Pattern for the address of a bucket in an object store, by HTTPS, with a path inside the bucket.
+    BUCKET_URL = concat!(
+    r"^https://([a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?\.)*[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?(:",
+    port!(),
+    r")?/[a-z0-9][-.a-z0-9]{1,61}[a-z0-9](/", segment!(), r")*$"
+),
+        "an address that starts with https:// and a server's name, with a port from 1 to 65535 if need be, then a bucket, and a path if need be, such as https://s3.example.com/backups/lenses; without user, IP address, white space and a slash at the end";
+    /// Pattern for a schedule: the five fields of cron. [`crate::schema::schedule`] checks their numbers.
+    SCHEDULE = r"^[0-9*/,-]+( [0-9*/,-]+){4}$",
+        "the five fields of cron with one space between them, minute, hour, day of the month, month and day of the week, in numbers, such as 0 3 * * *";
+    /// Pattern for the name of a region of an object store.
+    REGION = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "lower-case letters, digits and hyphens, such as eu-central-1";
+    /// Pattern for a moment, as RFC 3339 writes it.
+    MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[-+][0-9]{2}:[0-9]{2})$",
+        "a date and a time with its zone, such as 2026-11-30T06:00:00Z";
     /// Pattern for the name of a secret store entry in a claim: a path with `/` between its parts. No part is empty or
     /// consists of dots alone, because a secret store could resolve a path with such parts to another entry.
     REMOTE_KEY = concat!("^/?", segment!(), "(/", segment!(), ")*$"),

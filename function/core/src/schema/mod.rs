@@ -12,6 +12,7 @@ pub mod messages;
 pub mod remote_key;
 mod repair;
 pub mod reserved_topics;
+pub mod schedule;
 pub mod size;
 mod structural;
 mod unknown_fields;

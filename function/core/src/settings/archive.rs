@@ -1,14 +1,14 @@
-//! Archives with Kafka connectors: their addresses, and the servers from which the platform team allows Kafka's pod to
-//! fetch them.
+//! Servers outside the virtual cluster that claims name, and which of them the platform team allows: those from which
+//! Kafka's pod fetches archives with Kafka connectors, and those at which PostgreSQL keeps backups.
 //!
 //! Code in a connector archive runs in Kafka's pod, and reaches everything that this pod reaches.
 
 use std::net::IpAddr;
 
 use crate::schema::fault::Fault;
-use crate::settings::input::ArchiveServer;
+use crate::settings::input::Server;
 
-/// Port of the server from which a connector archive is fetched, if the archive's address names none.
+/// Port of a server whose address names none.
 const HTTPS: u16 = 443;
 
 /// Checked HTTPS address from which Kafka's pod fetches an archive with a Kafka connector.
@@ -25,15 +25,8 @@ impl ArchiveUrl {
     /// Address of a connector archive from a text of the form [`ARCHIVE_URL`](crate::schema::form::ARCHIVE_URL). `None`
     /// where the scheme, the server's name or the port has another form; the path is not checked.
     pub fn read(text: &str) -> Option<Self> {
-        let (server, _) = text.strip_prefix("https://")?.split_once('/')?;
-        let (host, port) = match server.split_once(':') {
-            Some((host, port)) => (host, port.parse().ok().filter(|port| *port > 0)?),
-            None => (server, HTTPS),
-        };
-        let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-        let is_name =
-            host.chars().all(named) && host.rsplit('.').next()?.starts_with(|c: char| c.is_ascii_alphabetic());
-        is_name.then(|| Self { text: text.to_owned(), host: host.to_ascii_lowercase(), port })
+        let (host, port, _) = parts(text)?;
+        Some(Self { text: text.to_owned(), host, port })
     }
 
     pub fn as_str(&self) -> &str {
@@ -41,24 +34,66 @@ impl ArchiveUrl {
     }
 }
 
-/// Egress that the network policy of Kafka's pod must allow for a connector archive: a port, in some networks or in all
-/// networks.
+/// Checked HTTPS address of a bucket in an object store that speaks S3, with a path inside the bucket: the place of
+/// PostgreSQL's backups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketUrl {
+    host: String,
+    port: u16,
+    path: String,
+}
+
+impl BucketUrl {
+    /// Place of backups from a text of the form [`BUCKET_URL`](crate::schema::form::BUCKET_URL). `None` where the
+    /// scheme, the server's name or the port has another form; bucket and path are not checked.
+    pub fn read(text: &str) -> Option<Self> {
+        let (host, port, path) = parts(text)?;
+        Some(Self { host, port, path: path.to_owned() })
+    }
+
+    /// Address of the server, without the bucket.
+    pub fn endpoint(&self) -> String {
+        format!("https://{}", shown(&self.host, self.port))
+    }
+
+    /// Bucket and path, as programs write a place in an object store.
+    pub fn place(&self) -> String {
+        format!("s3://{}", self.path)
+    }
+}
+
+/// Server's name in lower case, port and path of an HTTPS address. `None` where the server's name is none, so that a
+/// program could read it as an IP address, or where the port is none.
+fn parts(text: &str) -> Option<(String, u16, &str)> {
+    let (server, path) = text.strip_prefix("https://")?.split_once('/')?;
+    let (host, port) = match server.split_once(':') {
+        Some((host, port)) => (host, port.parse().ok().filter(|port| *port > 0)?),
+        None => (server, HTTPS),
+    };
+    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let is_name = host.chars().all(named) && host.rsplit('.').next()?.starts_with(|c: char| c.is_ascii_alphabetic());
+    is_name.then(|| (host.to_ascii_lowercase(), port, path))
+}
+
+/// Egress that a network policy must allow for a server: a port, in some networks or in all networks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Way {
     pub port: u16,
-    /// Networks of a connector archive's server, in CIDR notation, to which Kafka's pod gets egress. Empty: all
-    /// networks.
+    /// Networks of the server, in CIDR notation, to which pods get egress. Empty: all networks.
     pub networks: Vec<String>,
 }
 
-/// Checked list of the servers from which the settings allow connector archives. Empty: any server, at port 443.
-#[derive(Clone, Debug, Default)]
+/// Checked list of the servers that the settings allow. Empty: any server, at port 443.
+#[derive(Clone, Debug)]
 pub struct Servers {
-    listed: Vec<ArchiveServer>,
+    /// Name of the setting with the list, for messages.
+    setting: &'static str,
+    listed: Vec<Server>,
 }
 
 impl Servers {
-    pub fn check(faults: &mut Vec<Fault>, field: &str, listed: Vec<ArchiveServer>) -> Self {
+    pub fn check(faults: &mut Vec<Fault>, root: &str, setting: &'static str, listed: Vec<Server>) -> Self {
+        let field = format!("{root}.{setting}");
         for (index, server) in listed.iter().enumerate() {
             let at = format!("{field}[{index}]");
             if server.port != HTTPS && server.cidrs.is_empty() {
@@ -87,32 +122,46 @@ impl Servers {
                 ));
             }
         }
-        Self { listed }
+        Self { setting, listed }
     }
 
-    pub fn listed(&self) -> &[ArchiveServer] {
+    /// No list: any server, at port 443.
+    pub const fn any(setting: &'static str) -> Self {
+        Self { setting, listed: Vec::new() }
+    }
+
+    pub fn listed(&self) -> &[Server] {
         &self.listed
     }
 
     /// Egress of Kafka's pod to the server of a connector archive, or the reason why the settings refuse the server.
     pub fn way(&self, url: &ArchiveUrl) -> Result<Way, String> {
-        let ArchiveUrl { host, port, .. } = url;
+        self.way_to(&url.host, url.port)
+    }
+
+    /// Egress of PostgreSQL's pods to the server of backups, or the reason why the settings refuse the server.
+    pub fn way_to_bucket(&self, url: &BucketUrl) -> Result<Way, String> {
+        self.way_to(&url.host, url.port)
+    }
+
+    fn way_to(&self, host: &str, port: u16) -> Result<Way, String> {
+        let setting = self.setting;
         if self.listed.is_empty() {
-            return if *port == HTTPS {
+            return if port == HTTPS {
                 Ok(Way { port: HTTPS, networks: Vec::new() })
             } else {
                 Err(format!(
-                    "must be fetched at port {HTTPS}, not {port}: the platform opens another port only for servers that it lists (archiveServers)"
+                    "must be at port {HTTPS}, not {port}: the platform opens another port only for servers that it lists ({setting})"
                 ))
             };
         }
-        let known = self.listed.iter().find(|server| server.host == *host && server.port == *port);
-        known.map(|server| Way { port: *port, networks: server.cidrs.clone() }).ok_or_else(|| {
+        let known = self.listed.iter().find(|server| server.host == host && server.port == port);
+        known.map(|server| Way { port, networks: server.cidrs.clone() }).ok_or_else(|| {
             let known: Vec<String> = self.listed.iter().map(|server| shown(&server.host, server.port)).collect();
             format!(
-                "must be at a server that the platform lists (archiveServers), {}, not {}",
+                "must be at a server that the platform lists ({setting}), {}, not {}",
                 known.join(", "),
-                shown(host, *port)
+                shown(host, port)
             )
         })
     }
@@ -145,7 +194,7 @@ mod tests {
 
     fn servers(listed: Value) -> Result<Servers, Vec<String>> {
         let mut faults = Vec::new();
-        let servers = Servers::check(&mut faults, "input.archiveServers", serde_json::from_value(listed).unwrap());
+        let servers = Servers::check(&mut faults, "input", "archiveServers", serde_json::from_value(listed).unwrap());
         if faults.is_empty() { Ok(servers) } else { Err(faults.iter().map(ToString::to_string).collect()) }
     }
 
@@ -220,10 +269,10 @@ mod tests {
 
     #[test]
     fn while_no_server_is_listed_any_is_good_at_the_usual_port() {
-        let servers = Servers::default();
+        let servers = Servers::any("archiveServers");
         assert_eq!(way(&servers, "https://example.com/a.zip"), Ok((443, vec![])));
         let refused = way(&servers, "https://example.com:8443/a.zip").unwrap_err();
-        assert!(refused.starts_with("must be fetched at port 443, not 8443"), "{refused}");
+        assert!(refused.starts_with("must be at port 443, not 8443"), "{refused}");
     }
 
     #[test]

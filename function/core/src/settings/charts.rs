@@ -30,6 +30,26 @@ pub struct Brought {
 /// node selector and tolerations of the settings (`scheduling`) do not apply.
 pub fn brought(chart: Chart) -> Brought {
     match chart {
+        Chart::BarmanCloud => Brought {
+            version: "0.7.0",
+            archive: Some("683494c04cc94f7d33c4ac5f3d8d64c209634b48bd0e84da31d7d1fad22cdcdb"),
+            images: &["ghcr.io/cloudnative-pg/plugin-barman-cloud:v0.13.0"],
+            // The plugin puts it into each pod of PostgreSQL that archives its log or is restored.
+            later: &["ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar:v0.13.0"],
+            elsewhere: &[],
+        },
+        Chart::CertManager => Brought {
+            version: "v1.21.1",
+            archive: None,
+            images: &[
+                "quay.io/jetstack/cert-manager-cainjector:v1.21.1",
+                "quay.io/jetstack/cert-manager-controller:v1.21.1",
+                "quay.io/jetstack/cert-manager-webhook:v1.21.1",
+            ],
+            // Only certificates of public authorities need it, and nothing of ours asks for one.
+            later: &["quay.io/jetstack/cert-manager-acmesolver:v1.21.1"],
+            elsewhere: &[],
+        },
         Chart::CloudNativePg => Brought {
             version: "0.29.0",
             archive: Some("668e065ff53508d58238788fd35b355a925060843629a951df0e6a9362e6d32f"),

@@ -29,7 +29,8 @@ pub struct Fixed {
 }
 
 /// All settings that must not change.
-pub const FIXED: [&Fixed; 5] = [&STORAGE_CLASS, &HOST_NAMESPACE, &KAFKA_OPERATOR, &POSTGRES_OPERATOR, &MQTT_OPERATOR];
+pub const FIXED: [&Fixed; 6] =
+    [&STORAGE_CLASS, &HOST_NAMESPACE, &KAFKA_OPERATOR, &POSTGRES_OPERATOR, &POSTGRES_BACKUP, &MQTT_OPERATOR];
 
 /// Storage class, which existing volumes show. PlatformSettings for new environments need no other Composition.
 pub const STORAGE_CLASS: Fixed = Fixed {
@@ -61,6 +62,7 @@ const fn operator(path: &'static [&'static str]) -> Fixed {
 
 pub const KAFKA_OPERATOR: Fixed = operator(&["operators", "kafka"]);
 pub const POSTGRES_OPERATOR: Fixed = operator(&["operators", "postgres"]);
+pub const POSTGRES_BACKUP: Fixed = operator(&["operators", "postgresBackup"]);
 pub const MQTT_OPERATOR: Fixed = operator(&["operators", "mqtt"]);
 
 /// Settings of the platform team for every claim. Every field has a default.
@@ -89,7 +91,15 @@ pub struct Input {
         length(max = 50),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["host", "port"])
     )]
-    pub archive_servers: Vec<ArchiveServer>,
+    pub archive_servers: Vec<Server>,
+    /// Servers at which PostgreSQL may keep backups, at most 50: object stores that speak S3. Empty: any server, at
+    /// port 443.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 50),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["host", "port"])
+    )]
+    pub backup_servers: Vec<Server>,
     /// Nodes on which the platform's pods may run, including pods of charts, of operators and of Knative services.
     /// Users choose the nodes of the pods that they start themselves inside a virtual cluster.
     pub scheduling: Scheduling,
@@ -130,6 +140,7 @@ impl Default for Input {
             limits: Limits::default(),
             gateways: Gateways::default(),
             archive_servers: Vec::new(),
+            backup_servers: Vec::new(),
             scheduling: Scheduling::default(),
             operators: Operators::default(),
             virtual_cluster: VirtualCluster::default(),
@@ -284,20 +295,19 @@ impl Default for Gateways {
     }
 }
 
-/// Server from which archives with Kafka connectors may be fetched.
+/// Server outside the virtual cluster that pods may reach where a claim names it.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ArchiveServer {
-    /// DNS name of a server of connector archives, as in the addresses of the archives.
+pub struct Server {
+    /// DNS name of the server, as in the addresses that claims name.
     #[schemars(length(min = 1, max = 253), regex(pattern = form::DOMAIN))]
     pub host: String,
-    /// Port of the server of connector archives, 1 to 65535. Default: 443.
+    /// Port of the server, 1 to 65535. Default: 443.
     #[serde(default = "https")]
     #[schemars(range(min = 1, max = 65_535))]
     pub port: u16,
-    /// Networks of the server of connector archives, such as `192.0.2.0/24`, at most 20: Kafka's pod reaches the
-    /// server's port in these networks alone. Required for a port other than 443. Absent: the port is open to all
-    /// networks.
+    /// Networks of the server, such as `192.0.2.0/24`, at most 20: pods reach the server's port in these networks
+    /// alone. Required for a port other than 443. Absent: the port is open to all networks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(min = 1, max = 43)), extend("x-kubernetes-list-type" = "set"))]
     pub cidrs: Vec<String>,
@@ -331,6 +341,10 @@ pub struct Operators {
     /// CloudNativePG, the operator of PostgreSQL, in the namespace `cnpg-system` with the label
     /// `app.kubernetes.io/name: cloudnative-pg`, kind `postgresql.cnpg.io/v1` `Cluster`. Default: `Install`.
     pub postgres: Provision,
+    /// Barman Cloud, CloudNativePG's plugin for backups, in the namespace `cnpg-system`, kind `barmancloud.cnpg.io/v1`
+    /// `ObjectStore`. With `Install` cert-manager is installed as well, in the namespace `cert-manager`: set `Present`
+    /// where somebody else installs it there. Default: `Install`.
+    pub postgres_backup: Provision,
     /// RabbitMQ's operator for clusters, in the namespace `rabbitmq-system` with the label
     /// `app.kubernetes.io/name: rabbitmq-cluster-operator`, kind `rabbitmq.com/v1beta1` `RabbitmqCluster`. Default:
     /// `Install`.

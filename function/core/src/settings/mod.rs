@@ -48,6 +48,7 @@ pub struct Settings {
     pub limits: Limits,
     pub gateways: Gateways,
     pub archive_servers: Servers,
+    pub backup_servers: Servers,
     pub storage_class: Option<String>,
     /// Fields of PlatformSettings, in messages, that decide settings which must not change, by the paths of these
     /// settings. A setting that the function's input decides is left out.
@@ -70,7 +71,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self::of(Input::default(), BTreeMap::new(), Servers::default())
+        Self::of(Input::default(), BTreeMap::new())
     }
 }
 
@@ -139,8 +140,11 @@ impl Settings {
         let images = images(&mut faults, &at("images.pins"), &input.images.pins);
         scheduling(&mut faults, &at("scheduling"), &input.scheduling);
         let listed = std::mem::take(&mut input.archive_servers);
-        let archive_servers = Servers::check(&mut faults, &at("archiveServers"), listed);
-        if faults.is_empty() { Ok(Self::of(input, images, archive_servers)) } else { Err(faults) }
+        let archive_servers = Servers::check(&mut faults, root, "archiveServers", listed);
+        let listed = std::mem::take(&mut input.backup_servers);
+        let backup_servers = Servers::check(&mut faults, root, "backupServers", listed);
+        let settings = Self { archive_servers, backup_servers, ..Self::of(input, images) };
+        if faults.is_empty() { Ok(settings) } else { Err(faults) }
     }
 
     /// The same settings with the images and charts of an earlier release in place of the present defaults.
@@ -163,7 +167,7 @@ impl Settings {
         }
     }
 
-    fn of(input: Input, images: BTreeMap<String, ImageReference>, archive_servers: Servers) -> Self {
+    fn of(input: Input, images: BTreeMap<String, ImageReference>) -> Self {
         let mut reserved: Vec<String> = RESERVED.iter().map(|&name| name.to_owned()).collect();
         reserved.extend([input.host.provider_config.clone(), input.host.namespace.clone()]);
         reserved.extend(input.reserved_names);
@@ -178,7 +182,8 @@ impl Settings {
             allowed_keys: input.secret_store.allowed_keys,
             limits: Limits::of(&input.limits),
             gateways: input.gateways,
-            archive_servers,
+            archive_servers: Servers::any("archiveServers"),
+            backup_servers: Servers::any("backupServers"),
             storage_class: input.storage_class,
             decided_by: BTreeMap::new(),
             operators: input.operators,

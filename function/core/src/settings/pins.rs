@@ -59,6 +59,8 @@ impl Image {
 /// Helm chart that a part of the platform installs, at a pinned version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chart {
+    BarmanCloud,
+    CertManager,
     CloudNativePg,
     IstioBase,
     Istiod,
@@ -87,7 +89,21 @@ const ISTIO_CHARTS: &str = "https://blob.istio.io/istio-release/charts";
 const ISTIO: &str = "1.31.1";
 
 /// Table of the pinned Helm charts, in the order of [`Chart`].
-const CHARTS: [ChartPin; 10] = [
+const CHARTS: [ChartPin; 12] = [
+    ChartPin {
+        chart: Chart::BarmanCloud,
+        key: "barman-cloud",
+        name: "plugin-barman-cloud",
+        repository: "https://cloudnative-pg.github.io/charts",
+        version: "0.7.0",
+    },
+    ChartPin {
+        chart: Chart::CertManager,
+        key: "cert-manager",
+        name: "cert-manager",
+        repository: "https://charts.jetstack.io",
+        version: "v1.21.1",
+    },
     ChartPin {
         chart: Chart::CloudNativePg,
         key: "cloudnative-pg",
@@ -196,6 +212,20 @@ pub const VCLUSTER_IMAGE: (&str, &str) = ("ghcr.io", "loft-sh/vcluster-oss");
 /// Image of CloudNativePG's operator, without a tag, which the operator's Helm chart adds. The operator copies its
 /// program from the same image into the pods of PostgreSQL.
 pub const CLOUD_NATIVE_PG_IMAGE: &str = "ghcr.io/cloudnative-pg/cloudnative-pg";
+
+/// Images of the Barman Cloud plugin, and of its sidecar in the pods of PostgreSQL, without tags, which the plugin's Helm
+/// chart adds.
+pub const BARMAN_CLOUD_IMAGES: [&str; 2] =
+    ["ghcr.io/cloudnative-pg/plugin-barman-cloud", "ghcr.io/cloudnative-pg/plugin-barman-cloud-sidecar"];
+
+/// Images of cert-manager's controller, webhook and injector, and of a helper that only certificates of public
+/// authorities need, without tags, which the Helm chart of cert-manager adds.
+pub const CERT_MANAGER_IMAGES: [&str; 4] = [
+    "quay.io/jetstack/cert-manager-controller",
+    "quay.io/jetstack/cert-manager-webhook",
+    "quay.io/jetstack/cert-manager-cainjector",
+    "quay.io/jetstack/cert-manager-acmesolver",
+];
 
 /// Images of the Knative operator and of the operator's webhook, without tags, which the operator's Helm chart adds.
 pub const KNATIVE_OPERATOR_IMAGES: [&str; 2] = [

@@ -74,8 +74,10 @@ fn kinds(chart: Chart) -> &'static [&'static str] {
         Chart::IstioBase => &["istio"],
         Chart::KnativeOperator => &["knative-operator"],
         Chart::KubePrometheusStack => &["prometheus-operator", "prometheus-rules"],
-        Chart::CloudNativePg => &["cloudnative-pg"],
-        Chart::Istiod
+        Chart::BarmanCloud => &["barman-cloud"],
+        Chart::CloudNativePg => &["cloudnative-pg", "scheduled-backups"],
+        Chart::CertManager
+        | Chart::Istiod
         | Chart::IstioGateway
         | Chart::Postgres
         | Chart::RabbitMqClusterOperator

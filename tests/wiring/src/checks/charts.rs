@@ -5,8 +5,8 @@ use realtime_platform_core::parts::plan::Place;
 use realtime_platform_core::settings::Settings;
 use realtime_platform_core::settings::image::ImageReference;
 use realtime_platform_core::settings::pins::{
-    CLOUD_NATIVE_PG_IMAGE, Chart, ISTIO_IMAGES, Image, KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING,
-    KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS, VCLUSTER_IMAGE,
+    BARMAN_CLOUD_IMAGES, CERT_MANAGER_IMAGES, CLOUD_NATIVE_PG_IMAGE, Chart, ISTIO_IMAGES, Image,
+    KNATIVE_OPERATOR_IMAGES, KNATIVE_SERVING, KNATIVE_SERVING_IMAGES, KNATIVE_SERVING_WORKLOADS, VCLUSTER_IMAGE,
 };
 use serde_json::{Value, json};
 
@@ -213,7 +213,6 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
                 ("/securityContext/sysctls/0/value", json!("0")),
             ]
         }
-        "cloudnative-pg" => vec![("/image/repository", json!(settings.mirrored(CLOUD_NATIVE_PG_IMAGE)))],
         "rabbitmq-cluster-operator" => {
             vec![("/global/imageRegistry", json!(mirror.unwrap_or_default())), ("/msgTopologyOperator/enabled", off())]
         }
@@ -230,7 +229,7 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
             ("/podSecurityContext/supplementalGroups", json!([999])),
             ("/serviceAccount/create", off()),
         ],
-        _ => Vec::new(),
+        _ => of_databases(settings, chart),
     };
     let wrong = expected.iter().filter(|(pointer, value)| values.at(pointer) != value);
     wrong
@@ -238,6 +237,36 @@ fn expected(world: &World, object: &Object, chart: &str, values: &Value) -> Vec<
             Finding::on(object, format!("/spec/forProvider/values{pointer}"), format!("must be {value}"))
         })
         .collect()
+}
+
+/// Values of the charts that databases need.
+fn of_databases(settings: &Settings, chart: &str) -> Vec<(&'static str, Value)> {
+    match chart {
+        "cloudnative-pg" => vec![("/image/repository", json!(settings.mirrored(CLOUD_NATIVE_PG_IMAGE)))],
+        "plugin-barman-cloud" => {
+            let [plugin, sidecar] = BARMAN_CLOUD_IMAGES.map(|image| settings.mirrored(image));
+            let image = |image: &str| {
+                let (registry, repository) = image.split_once('/').unwrap_or_default();
+                json!({"registry": registry, "repository": repository})
+            };
+            vec![("/image", image(&plugin)), ("/sidecarImage", image(&sidecar))]
+        }
+        "cert-manager" => {
+            let [controller, webhook, injector, solver] =
+                CERT_MANAGER_IMAGES.map(|image| json!(settings.mirrored(image)));
+            vec![
+                ("/image/repository", controller),
+                ("/webhook/image/repository", webhook),
+                ("/cainjector/image/repository", injector),
+                ("/acmesolver/image/repository", solver),
+                ("/crds/enabled", json!(true)),
+                // Its own namespace has the Lease, because that of the cluster is not the platform's.
+                ("/global/leaderElection/namespace", json!("cert-manager")),
+                ("/startupapicheck/enabled", json!(false)),
+            ]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Every node selector and every list of tolerations in a chart's values is that of the settings.

@@ -133,6 +133,12 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
             Ready::Asked(query) if query.contains("v.served") && query.contains("Established") => resource.ready,
             _ => Ready::Asked("object.spec.versions"),
         },
+        "ObjectStore" => match resource.ready {
+            // Nothing is written to the place of former backups, so it reports nothing.
+            Ready::Exists if resource.part == "postgres-restore" => Ready::Exists,
+            Ready::Asked(query) if query.contains("lastSuccessfulBackupTime") => resource.ready,
+            _ => Ready::Asked("lastSuccessfulBackupTime"),
+        },
         // Which query fits a kind is seen where its operator runs.
         _ if resource.operated().is_some() => match resource.ready {
             Ready::Asked(query) if query.contains("object.status") => resource.ready,
@@ -249,8 +255,16 @@ fn annotations(composed: &Value) -> BTreeMap<String, String> {
 
 /// Whether a namespace is one that an environment makes for its components.
 fn is_a_components(namespace: &str) -> bool {
-    ["cnpg-system", "istio-system", "knative-operator", "monitoring", "rabbitmq-system", "strimzi-system"]
-        .contains(&namespace)
+    [
+        "cert-manager",
+        "cnpg-system",
+        "istio-system",
+        "knative-operator",
+        "monitoring",
+        "rabbitmq-system",
+        "strimzi-system",
+    ]
+    .contains(&namespace)
 }
 
 /// Offer of an environment, derived from its composed resources. Nothing is observed yet, so no component is ready.
@@ -283,13 +297,16 @@ fn offered(composed_claim: &ComposedClaim) -> BTreeMap<String, String> {
     let forms = forms.map(|(namespace, form)| format!("{namespace}={}", form.as_str().unwrap_or_default()));
     let forms: Vec<String> = forms.collect();
     let state = |on: bool| if on { "pending" } else { "off" }.to_owned();
-    let operators =
-        [("strimzi-kafka-operator", "kafka"), ("cloudnative-pg", "postgres"), ("rabbitmq-cluster-operator", "mqtt")];
-    let is_looked_for =
-        |engine: &str| composed_claim.resources.iter().any(|it| it.key == format!("{engine}-operator-kind"));
-    let is_there = |chart: &str, engine: &str| has("", chart) != is_looked_for(engine);
-    let operators = operators.into_iter().filter(|(chart, engine)| is_there(chart, engine)).map(|(_, engine)| engine);
-    let operators = operators.map(|engine| (label(&format!("offers-{engine}-operator")), state(true)));
+    let operators = [
+        ("strimzi-kafka-operator", "kafka-operator"),
+        ("cloudnative-pg", "postgres-operator"),
+        ("plugin-barman-cloud", "postgres-backup"),
+        ("rabbitmq-cluster-operator", "mqtt-operator"),
+    ];
+    let is_looked_for = |name: &str| composed_claim.resources.iter().any(|it| it.key == format!("{name}-kind"));
+    let is_there = |chart: &str, name: &str| has("", chart) != is_looked_for(name);
+    let operators = operators.into_iter().filter(|(chart, name)| is_there(chart, name)).map(|(_, name)| name);
+    let operators = operators.map(|name| (label(&format!("offers-{name}")), state(true)));
     [
         ("environment", state(true)),
         ("istio", state(has("", "gateway"))),

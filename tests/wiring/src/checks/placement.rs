@@ -48,6 +48,8 @@ const KINDS: &[(&str, &str, Scope)] = &[
     ("networking.istio.io/v1", "VirtualService", Scope::Namespace),
     ("operator.knative.dev/v1beta1", "KnativeServing", Scope::Namespace),
     ("postgresql.cnpg.io/v1", "Cluster", Scope::Namespace),
+    ("postgresql.cnpg.io/v1", "ScheduledBackup", Scope::Namespace),
+    ("barmancloud.cnpg.io/v1", "ObjectStore", Scope::Namespace),
     ("serving.knative.dev/v1", "Service", Scope::Namespace),
 ];
 

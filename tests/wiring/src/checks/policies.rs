@@ -61,13 +61,14 @@ fn peers(world: &World, rule: &Rule) -> Vec<Finding> {
     }
     for peer in rule.peers.iter().filter(|peer| is_network(peer)) {
         let is_listed = |(_, port): &Door| {
-            let servers = world.platform.settings.archive_servers.listed().iter();
+            let settings = &world.platform.settings;
+            let servers = settings.archive_servers.listed().iter().chain(settings.backup_servers.listed());
             let mut networks =
                 servers.filter(|server| i64::from(server.port) == *port).flat_map(|server| &server.cidrs);
             networks.any(|cidr| cidr == peer.text("/ipBlock/cidr"))
         };
         if !rule.doors.iter().all(is_listed) {
-            found.push(Finding::on(rule.policy, &rule.field, format!("no server of archives is in {peer}")));
+            found.push(Finding::on(rule.policy, &rule.field, format!("no server that the settings list is in {peer}")));
         }
     }
     if rule.doors.is_empty() {

@@ -32,6 +32,111 @@ pub fn check(world: &World) -> Vec<Finding> {
     found
 }
 
+const BACKUPS: &str = "lenses-backend-postgres-backups";
+const RESTORED: &str = "lenses-backend-postgres-restored";
+
+fn bootstrap(spec: &Value) -> Value {
+    let mut recovery = json!({"source": RESTORED});
+    if let Some(target) = spec.at("/database/restoreFrom/targetTime").as_str() {
+        recovery["recoveryTarget"] = json!({"targetTime": target});
+    }
+    if spec.has("/database/restoreFrom") {
+        json!({ "recovery": recovery })
+    } else {
+        json!({"initdb": {"database": "lenses_system", "owner": "lenses_system"}})
+    }
+}
+
+/// Parameters of the plugin for a place of backups. Every system writes below the same folder of its place.
+fn parameters(place: &str) -> Value {
+    json!({"barmanObjectName": place, "serverName": "lenses-backend-postgres"})
+}
+
+fn plugins(spec: &Value) -> Value {
+    let plugin =
+        json!([{"name": "barman-cloud.cloudnative-pg.io", "isWALArchiver": true, "parameters": parameters(BACKUPS)}]);
+    if spec.has("/database/backup") { plugin } else { Value::Null }
+}
+
+fn sources(spec: &Value) -> Value {
+    let plugin = json!({"name": "barman-cloud.cloudnative-pg.io", "parameters": parameters(RESTORED)});
+    if spec.has("/database/restoreFrom") { json!([{"name": RESTORED, "plugin": plugin}]) } else { Value::Null }
+}
+
+/// Places of backups and their schedule are as the claim asks for them, and what they name is there.
+fn check_backups(world: &World, cluster: &Object, spec: &Value) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let group = "barmancloud.cnpg.io";
+    for (field, name, secret) in
+        [("backup", BACKUPS, "postgres-backup-credentials"), ("restoreFrom", RESTORED, "postgres-restore-credentials")]
+    {
+        let asked = spec.at(&format!("/database/{field}"));
+        let store = world.find(Place::Inside, group, "ObjectStore", &cluster.namespace, name);
+        let Some(store) = store else {
+            if !asked.is_null() {
+                found.push(Finding::on(cluster, "/spec/plugins", format!("no place of backups {name}")));
+            }
+            continue;
+        };
+        let destination = asked.text("/destination").strip_prefix("https://").unwrap_or_default();
+        let (server, place) = destination.split_once('/').unwrap_or_default();
+        let server = server.to_ascii_lowercase();
+        let key = |key: &str| json!({"name": secret, "key": key});
+        let days = if field == "backup" {
+            let days = asked.number("/retentionDays").unwrap_or(30);
+            json!(format!("{days}d"))
+        } else {
+            Value::Null
+        };
+        let expected = [
+            ("/configuration/endpointURL", json!(format!("https://{}", server.trim_end_matches(":443")))),
+            ("/configuration/destinationPath", json!(format!("s3://{place}"))),
+            ("/configuration/s3Credentials/accessKeyId", key("access-key-id")),
+            ("/configuration/s3Credentials/secretAccessKey", key("secret-access-key")),
+            ("/configuration/s3Credentials/region", key("region")),
+            ("/configuration/wal/compression", json!("gzip")),
+            ("/configuration/data/compression", json!("gzip")),
+            ("/retentionPolicy", days),
+        ];
+        let wrong = expected.iter().filter(|(pointer, value)| store.manifest.at(&format!("/spec{pointer}")) != value);
+        found.extend(
+            wrong.map(|(pointer, value)| Finding::on(store, format!("/spec{pointer}"), format!("is not {value}"))),
+        );
+        let push =
+            world.of_kind("external-secrets.io", "PushSecret").find(|push| push.name.ends_with(&format!(".{secret}")));
+        let keys: Vec<&str> = push
+            .iter()
+            .flat_map(|push| push.manifest.items("/spec/data"))
+            .map(|it| it.text("/match/remoteRef/property"))
+            .collect();
+        let region = push.map(|push| push.manifest.text("/spec/template/data/region")).unwrap_or_default();
+        let asked_region = asked.at("/region").as_str().unwrap_or("us-east-1");
+        if keys != ["access-key-id", "secret-access-key", "region"] || region != asked_region {
+            found.push(Finding::on(store, "/spec/configuration/s3Credentials", "no such Secret is written"));
+        }
+    }
+    let scheduled = world.find(Place::Inside, "postgresql.cnpg.io", "ScheduledBackup", &cluster.namespace, BACKUPS);
+    let asked = spec.at("/database/backup/schedule").as_str();
+    match (scheduled, asked) {
+        (None, None) => {}
+        (Some(scheduled), Some(asked)) => {
+            let expected = json!({
+                "schedule": format!("0 {asked}"),
+                "immediate": true,
+                "backupOwnerReference": "self",
+                "cluster": {"name": cluster.name},
+                "method": "plugin",
+                "pluginConfiguration": {"name": "barman-cloud.cloudnative-pg.io"},
+            });
+            if scheduled.manifest.at("/spec") != &expected {
+                found.push(Finding::on(scheduled, "/spec", format!("is not {expected}")));
+            }
+        }
+        _ => found.push(Finding::on(cluster, "/spec/plugins", "base backups and the archive do not come together")),
+    }
+    found
+}
+
 fn check_cluster(world: &World, cluster: &Object) -> Vec<Finding> {
     let Origin::Composed(claim, _) = cluster.origin else { return Vec::new() };
     let settings = &world.platform.settings;
@@ -45,7 +150,9 @@ fn check_cluster(world: &World, cluster: &Object) -> Vec<Finding> {
         ("/instances", said("/database/replicas", json!(3))),
         ("/imageName", json!(settings.image(Image::PostgresCluster))),
         ("/enableSuperuserAccess", json!(true)),
-        ("/bootstrap", json!({"initdb": {"database": "lenses_system", "owner": "lenses_system"}})),
+        ("/bootstrap", bootstrap(&claim.spec)),
+        ("/plugins", plugins(&claim.spec)),
+        ("/externalClusters", sources(&claim.spec)),
         ("/postgresql/synchronous", json!({"method": "any", "number": 1, "dataDurability": "preferred"})),
         ("/storage/size", said("/database/storage", json!("8Gi"))),
         ("/storage/storageClass", json!(settings.storage_class)),
@@ -62,6 +169,7 @@ fn check_cluster(world: &World, cluster: &Object) -> Vec<Finding> {
     let mut found: Vec<Finding> = wrong
         .map(|(pointer, value)| Finding::on(cluster, format!("/spec{pointer}"), format!("is not {value}")))
         .collect();
+    found.extend(check_backups(world, cluster, &claim.spec));
     // The operator sets a changed password of the superuser only if the Secret has this label.
     let superuser = spec.text("/superuserSecret/name");
     let pushes = world.of_kind("external-secrets.io", "PushSecret");

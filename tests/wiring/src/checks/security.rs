@@ -197,7 +197,8 @@ fn is_amount(text: &str) -> bool {
 }
 
 /// Namespaces in which only charts of the environment run. With our values, the charts meet the standard `restricted`.
-const RESTRICTED: [&str; 7] = [
+const RESTRICTED: [&str; 8] = [
+    "cert-manager",
     "cnpg-system",
     "istio-system",
     "knative-operator",

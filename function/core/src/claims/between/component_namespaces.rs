@@ -7,12 +7,15 @@ use super::operators;
 pub const ISTIO: &str = "istio-system";
 pub const KNATIVE_OPERATOR: &str = "knative-operator";
 pub const KNATIVE_SERVING: &str = "knative-serving";
+/// Namespace of cert-manager in the virtual cluster.
+pub const CERT_MANAGER: &str = "cert-manager";
 /// Namespace of Prometheus and Grafana in the virtual cluster.
 pub const MONITORING: &str = "monitoring";
 
 /// Namespaces inside the virtual cluster that belong to an environment's components. No claim may name one of them as
 /// its own namespace.
-pub const ALL: [&str; 7] = [
+pub const ALL: [&str; 8] = [
+    CERT_MANAGER,
     ISTIO,
     KNATIVE_OPERATOR,
     KNATIVE_SERVING,

@@ -56,13 +56,14 @@ const READY: &str = "ready";
 
 /// Entries of an environment's offer for which the parts of a system or broker may wait. That of an operator is ready
 /// once the operator is; an environment without the operator does not publish it.
-pub const OFFERED: [&str; 8] = [
+pub const OFFERED: [&str; 9] = [
     ENVIRONMENT,
     ISTIO,
     KNATIVE_SERVING,
     OBSERVABILITY,
     operators::KAFKA.name,
     operators::POSTGRES.name,
+    operators::BACKUP.name,
     operators::MQTT.name,
     TLS,
 ];

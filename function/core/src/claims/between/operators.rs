@@ -42,4 +42,13 @@ pub const MQTT: Operator = Operator {
     label: ("app.kubernetes.io/name", "rabbitmq-cluster-operator"),
 };
 
-pub const ALL: [&Operator; 3] = [&KAFKA, &POSTGRES, &MQTT];
+/// Barman Cloud, CloudNativePG's plugin for backups, which runs beside that operator. Its chart sets this label.
+pub const BACKUP: Operator = Operator {
+    name: "postgres-backup",
+    component: "postgresBackup",
+    program: "PostgreSQL's backups",
+    namespace: POSTGRES.namespace,
+    label: ("app.kubernetes.io/name", "plugin-barman-cloud"),
+};
+
+pub const ALL: [&Operator; 4] = [&KAFKA, &POSTGRES, &BACKUP, &MQTT];

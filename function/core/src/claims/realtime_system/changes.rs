@@ -5,8 +5,18 @@ use crate::claims::between::changes::{ENVIRONMENT, NAMESPACE, VOLUME, read_out};
 use crate::schema::change::Rule;
 
 /// List of all rules by which a change of a `RealtimeSystemClaim` is rejected.
-pub const RULES: &[Rule] =
-    &[NAMESPACE, ENVIRONMENT, PARTITIONS, VOLUME, ENGINE, ADMINISTRATOR, EMAIL, LENSES_PASSWORD, DASHBOARD_PASSWORD];
+pub const RULES: &[Rule] = &[
+    NAMESPACE,
+    ENVIRONMENT,
+    PARTITIONS,
+    VOLUME,
+    ENGINE,
+    RESTORE,
+    ADMINISTRATOR,
+    EMAIL,
+    LENSES_PASSWORD,
+    DASHBOARD_PASSWORD,
+];
 
 pub const PARTITIONS: Rule = Rule::not_less(
     "cannot be lowered after creation: Kafka cannot remove partitions; create another topic that has fewer, and move to it",
@@ -15,6 +25,13 @@ pub const PARTITIONS: Rule = Rule::not_less(
 pub const ENGINE: Rule = Rule::same(
     "cannot be changed after creation: no data moves from one engine to another by itself; create another claim with the other engine, and move the data",
 );
+
+pub const RESTORE: Rule = Rule::new(
+    "has(self.restoreFrom) ? has(oldSelf.restoreFrom) && self.restoreFrom == oldSelf.restoreFrom : !has(oldSelf.restoreFrom)",
+    |old, new| old.get("restoreFrom") == new.get("restoreFrom"),
+    "cannot be added, changed or removed after creation: only new databases start from backups; create another claim that has it",
+)
+.at(".restoreFrom");
 
 pub const ADMINISTRATOR: Rule = Rule::same(
     "cannot be changed after creation: the password was made for this user; leave it, and add other users in Lenses HQ",

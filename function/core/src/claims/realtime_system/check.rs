@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use k8s_openapi::jiff::Timestamp;
+
 use super::claim::{
-    Agent, Archive, Connectors, Dashboard, Engine, KafkaConfig, PrivateKey, SnowflakeConfig, Spec, SpreadOver,
+    Agent, Archive, Connectors, Dashboard, Database, Engine, KafkaConfig, PrivateKey, SnowflakeConfig, Spec, SpreadOver,
 };
 use crate::claims::between::tenant::{Tenant, default_domain};
 use crate::parts::owner::Claim;
 use crate::schema::fault::Fault;
 use crate::schema::size::{Bytes, Cpu};
-use crate::schema::{remote_key, reserved_topics};
+use crate::schema::{remote_key, reserved_topics, schedule};
 use crate::settings::Settings;
-use crate::settings::archive::{ArchiveUrl, Servers, Way};
+use crate::settings::archive::{ArchiveUrl, BucketUrl, Servers, Way};
 use crate::settings::limits::{Lever, too_many};
 
 /// CPU and memory that a container of a real-time system requests.
@@ -94,6 +96,54 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     }
 }
 
+/// Places of PostgreSQL's backups, where a claim names them: of those that it makes, and of those that it starts from.
+#[derive(Clone, Debug, Default)]
+pub struct Backups {
+    pub made: Option<Place>,
+    pub restored: Option<Place>,
+}
+
+/// Place of backups, with the port and networks of its server for the egress rule of PostgreSQL's network policy.
+#[derive(Clone, Debug)]
+pub struct Place {
+    pub url: BucketUrl,
+    pub way: Way,
+}
+
+/// Check of backups and of a recovery: their servers, the schedule, and the moment of the recovery.
+pub fn backups(faults: &mut Vec<Fault>, database: &Database, servers: &Servers) -> Backups {
+    let mut place = |field: &str, destination: &str| {
+        let read = BucketUrl::read(destination).ok_or_else(|| "must be the address of a bucket".to_owned());
+        match read.and_then(|url| Ok(Place { way: servers.way_to_bucket(&url)?, url })) {
+            Ok(place) => Some(place),
+            Err(message) => {
+                faults.push(Fault::new(format!("spec.database.{field}.destination"), message));
+                None
+            }
+        }
+    };
+    let made = database.backup.as_ref().and_then(|backup| place("backup", &backup.destination));
+    let restored = database.restore_from.as_ref().and_then(|restored| place("restoreFrom", &restored.destination));
+    let same = made.as_ref().zip(restored.as_ref()).is_some_and(|(made, restored)| made.url == restored.url);
+    if same {
+        faults.push(Fault::new(
+            "spec.database.backup.destination",
+            "must differ from spec.database.restoreFrom.destination: nothing is archived to a place that has backups of another database; name another path",
+        ));
+    }
+    if let Some(message) = database.backup.as_ref().and_then(|backup| schedule::wrong(&backup.schedule)) {
+        faults.push(Fault::new("spec.database.backup.schedule", message));
+    }
+    let moment = database.restore_from.as_ref().and_then(|restored| restored.target_time.as_ref());
+    if let Some(moment) = moment.filter(|moment| moment.parse::<Timestamp>().is_err()) {
+        faults.push(Fault::new(
+            "spec.database.restoreFrom.targetTime",
+            format!("must be a moment that there is, such as 2026-11-30T06:00:00Z, not {moment:?}"),
+        ));
+    }
+    Backups { made, restored }
+}
+
 /// Check of the fields that only some engines have: such a field is a fault beside another engine.
 pub fn engines(faults: &mut Vec<Fault>, spec: &Spec) {
     if spec.database.engine == Engine::CloudNativePG {
@@ -103,6 +153,13 @@ pub fn engines(faults: &mut Vec<Fault>, spec: &Spec) {
     if spec.database.replicas.is_some() {
         let message = format!("{only}: leave it out, or set spec.database.engine to CloudNativePG");
         faults.push(Fault::new("spec.database.replicas", message));
+    }
+    let others = [("backup", spec.database.backup.is_some()), ("restoreFrom", spec.database.restore_from.is_some())];
+    for (field, _) in others.into_iter().filter(|(_, is_asked_for)| *is_asked_for) {
+        faults.push(Fault::new(
+            format!("spec.database.{field}"),
+            "has no effect with the engine Development, which keeps no backups: leave it out, or set spec.database.engine to CloudNativePG",
+        ));
     }
     if spec.spread_over == SpreadOver::Zones {
         let message = format!("{only}: leave it out, or set spec.database.engine to CloudNativePG");

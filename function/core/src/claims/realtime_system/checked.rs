@@ -1,7 +1,7 @@
 //! Checked form of a `RealtimeSystemClaim`: the real-time system of a claim that passed all checks. All parts of the
 //! system's plan are built from this form.
 
-use super::check::{Delivery, Fetched, Sizes};
+use super::check::{Backups, Delivery, Fetched, Sizes};
 use super::claim::Spec;
 use super::schemas::Registered;
 use crate::claims::between::tenant::Tenant;
@@ -12,6 +12,7 @@ pub struct RealtimeSystem {
     pub spec: Spec,
     pub sizes: Sizes,
     pub archives: Vec<Fetched>,
+    pub backups: Backups,
     pub schemas: Vec<Registered>,
     /// Delivery of Kafka topics to Snowflake, if the claim has `snowflakeConfig`.
     pub delivery: Option<Delivery>,

@@ -17,7 +17,7 @@ use crate::schema::{form, reserved_topics};
 mod database;
 mod snowflake;
 
-pub use database::{Database, Engine, SpreadOver};
+pub use database::{Backup, Database, Engine, RestoreFrom, SpreadOver};
 pub use snowflake::{PrivateKey, SnowflakeConfig};
 
 /// A real-time system inside an environment: Kafka with Connect and Schema Registry, Lenses, PostgreSQL, and Metabase.

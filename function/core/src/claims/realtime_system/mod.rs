@@ -37,6 +37,7 @@ mod monitoring;
 mod network_policy;
 mod phase;
 mod postgres;
+mod postgres_backup;
 mod postgres_cluster;
 mod postgres_names;
 mod schemas;
@@ -58,6 +59,7 @@ impl TenantClaim for RealtimeSystem {
         Part(&kafka::FENCED),
         Part(&secrets::PART),
         Part(&postgres::PART),
+        Part(&postgres_backup::PART),
         Part(&postgres::DATABASES_PART),
         Part(&lenses_hq::PART),
         Part(&lenses_agent::KEY_PART),
@@ -120,6 +122,7 @@ impl Checked for RealtimeSystem {
         let sizes = check::sizes(&mut faults, &spec);
         check::engines(&mut faults, &spec);
         let archives = check::archives(&mut faults, &spec.kafka_config.connectors, &settings.archive_servers);
+        let backups = check::backups(&mut faults, &spec.database, &settings.backup_servers);
         check::topics(&mut faults, &spec.kafka_config, settings.limits.topics);
         let schemas = schemas::check(&mut faults, &spec.kafka_config.topics);
         sql_processors::check(&mut faults, &spec.sql_processors);
@@ -129,7 +132,7 @@ impl Checked for RealtimeSystem {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Self { tenant, spec, sizes, archives, schemas, delivery, dashboard_email })
+        Ok(Self { tenant, spec, sizes, archives, backups, schemas, delivery, dashboard_email })
     }
 
     fn plan(&self) -> Plan {
@@ -163,6 +166,7 @@ impl Checked for RealtimeSystem {
             (KNATIVE_SERVING, "spec.dashboard.proxy: false"),
             (OBSERVABILITY, "spec.monitoring: false"),
             (operators::POSTGRES.name, "spec.database.engine: Development in a new claim"),
+            (operators::BACKUP.name, "no spec.database.backup"),
         ]))
     }
 
@@ -312,7 +316,7 @@ mod tests {
         assert_eq!(outside(&plan), json!([[[443], []]]));
         let faults = compose(&archive("https://example.com:8443/a.zip"), json!({})).unwrap_err();
         assert!(
-            matches!(&faults[..], [fault] if fault.starts_with("spec.kafkaConfig.connectors.mqtt.url: must be fetched at port 443, not 8443")),
+            matches!(&faults[..], [fault] if fault.starts_with("spec.kafkaConfig.connectors.mqtt.url: must be at port 443, not 8443")),
             "{faults:?}"
         );
 

@@ -77,15 +77,16 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     vec![part.volume_inside("data", &claim), part.inside("account", &account, Ready::Exists), release(system, &part)]
 }
 
-/// Rules for the fields of PostgreSQL that cannot change: the engine, which a resource of the other engine shows, and
-/// the size of the volumes, which cannot shrink.
-pub fn immutable(system: &RealtimeSystem) -> [Immutable; 2] {
+/// Rules for the fields of PostgreSQL that cannot change: the engine, which a resource of the other engine shows, the
+/// size of the volumes, which cannot shrink, and the backups from which PostgreSQL started.
+pub fn immutable(system: &RealtimeSystem) -> Vec<Immutable> {
     let (size, field) = (system.sizes.database_storage, "spec.database.storage");
     let other = |key| Immutable::absent(key, "spec.database.engine", ENGINE);
     match system.spec.database.engine {
-        Engine::Development => [Immutable::volume("postgres-data", size, field, VOLUME), other("postgres-cluster")],
+        Engine::Development => vec![Immutable::volume("postgres-data", size, field, VOLUME), other("postgres-cluster")],
         Engine::CloudNativePG => {
-            [Immutable::size("postgres-cluster", "/spec/storage/size", size, field, VOLUME), other("postgres-release")]
+            let size = Immutable::size("postgres-cluster", "/spec/storage/size", size, field, VOLUME);
+            [size, other("postgres-release")].into_iter().chain(postgres_cluster::restored(system)).collect()
         }
     }
 }

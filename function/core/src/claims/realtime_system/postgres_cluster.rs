@@ -7,10 +7,11 @@ use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 
+use super::changes::RESTORE;
 use super::check::Share;
 use super::checked::RealtimeSystem;
 use super::postgres_names::{APP, FIRST_DATABASE, NAME, PORT, RELEASE, SERVICE};
-use super::secrets;
+use super::{postgres_backup, secrets};
 use crate::claims::between::network::{Traffic, app, operator, prometheus};
 use crate::claims::between::offer::OBSERVABILITY;
 use crate::claims::between::operators;
@@ -19,8 +20,10 @@ use crate::kinds::cloudnative_pg::{
     Additional, Affinity, Bootstrap, Cluster, InheritedMetadata, Initdb, Managed, Postgresql, ServiceTemplate,
     Services, Storage, Synchronous,
 };
+use crate::kinds::kubernetes::MANIFEST;
 use crate::kinds::monitoring::{Endpoint, PodMonitor};
 use crate::kinds::{Named, Spec};
+use crate::life::immutable::Immutable;
 use crate::parts::part::{LOCK, PART_OF, Part};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::Port;
@@ -34,35 +37,61 @@ const STATUS: Port = ("status", 8000);
 const METRICS: Port = ("metrics", 9187);
 
 /// Criterion for a Cluster, which reports no observed generation: all instances are ready, and the operator has nothing
-/// left to do.
+/// left to do. Where PostgreSQL archives its log, archiving does not fail.
 const HEALTHY: &str = "has(object.status) && has(object.status.readyInstances) \
     && object.status.readyInstances == object.spec.instances \
     && has(object.status.phase) && object.status.phase == \"Cluster in healthy state\" \
     && has(object.status.conditions) \
-    && object.status.conditions.exists(c, c.type == \"Ready\" && c.status == \"True\")";
+    && object.status.conditions.exists(c, c.type == \"Ready\" && c.status == \"True\") \
+    && !object.status.conditions.exists(c, c.type == \"ContinuousArchiving\" && c.status == \"False\")";
 
 pub fn replicas(system: &RealtimeSystem) -> u32 {
     system.spec.database.replicas.unwrap_or(REPLICAS)
 }
 
 /// Admits the connections without which no standby is made and none takes over: between the pods, from the operator to
-/// their managers, and to the API server, where each pod reads its Cluster and its Secrets. The policy stays with retained data, because
-/// the pods stay.
+/// their managers, and to the API server, where each pod reads its Cluster and its Secrets. The policy stays with
+/// retained data, because the pods stay.
 pub fn admits(system: &RealtimeSystem, traffic: Traffic) -> Traffic {
-    traffic
+    let traffic = traffic
         .from([app(APP)], &[PORT])
         .from([app(APP), operator(&operators::POSTGRES)], &[STATUS])
         .from(system.spec.monitoring.then(prometheus), &[METRICS])
         .to(app(APP), &[STATUS])
-        .to_api_server()
-        .staying(true)
+        .to_api_server();
+    postgres_backup::admits(system, traffic).staying(true)
 }
 
 pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    let part = system.tenant.part(NAME, APP, &[SECRETS, operators::POSTGRES.name]);
+    let waits_for: &[&str] = if postgres_backup::is_used(system) {
+        &[SECRETS, operators::POSTGRES.name, operators::BACKUP.name]
+    } else {
+        &[SECRETS, operators::POSTGRES.name]
+    };
+    let part = system.tenant.part(NAME, APP, waits_for);
     let cluster = cluster(system, &part).named(part.metadata(RELEASE));
     let cluster = part.kept_inside("cluster", &cluster, Ready::Asked(HEALTHY));
     [cluster].into_iter().chain(system.spec.monitoring.then(|| monitor(system))).collect()
+}
+
+/// Rule for the backups from which PostgreSQL started, which the Cluster shows.
+pub fn restored(system: &RealtimeSystem) -> Vec<Immutable> {
+    let field = "spec.database.restoreFrom";
+    let shown =
+        |at: &str, now: &str| Immutable::same("postgres-cluster", &format!("{MANIFEST}{at}"), now, field, RESTORE);
+    let Some((recovery, _)) = postgres_backup::recovery(system) else {
+        return vec![Immutable::absent("postgres-restore-store", field, RESTORE)];
+    };
+    let target = recovery.recovery_target.map(|target| target.target_time).unwrap_or_default();
+    let place = system.backups.restored.as_ref().map(|place| {
+        let shown = |at: &str, now: &str| {
+            let at = format!("{MANIFEST}/spec/configuration/{at}");
+            Immutable::same("postgres-restore-store", &at, now, field, RESTORE)
+        };
+        [shown("destinationPath", &place.url.place()), shown("endpointURL", &place.url.endpoint())]
+    });
+    let target = shown("/spec/bootstrap/recovery/recoveryTarget/targetTime", &target);
+    [shown("/spec/bootstrap/initdb/database", ""), target].into_iter().chain(place.into_iter().flatten()).collect()
 }
 
 /// Labels by which the network policies select PostgreSQL's pods.
@@ -87,13 +116,17 @@ fn cluster(system: &RealtimeSystem, part: &Part) -> Cluster {
     let amounts = |cpu: String, memory: String| {
         Some(BTreeMap::from([("cpu".to_owned(), Quantity(cpu)), ("memory".to_owned(), Quantity(memory))]))
     };
+    let (bootstrap, source) = match postgres_backup::recovery(system) {
+        None => (Bootstrap::Initdb(Initdb { database: FIRST_DATABASE, owner: FIRST_DATABASE }), None),
+        Some((recovery, source)) => (Bootstrap::Recovery(recovery), Some(source)),
+    };
     Cluster {
         instances: replicas(system),
         image_name: settings.image(Image::PostgresCluster),
         // The Job that creates the databases logs in as the superuser, with the same Secret for both engines.
         enable_superuser_access: true,
         superuser_secret: Named::new(secrets::postgres().name),
-        bootstrap: Bootstrap { initdb: Initdb { database: FIRST_DATABASE, owner: FIRST_DATABASE } },
+        bootstrap,
         postgresql: Postgresql { synchronous: Synchronous { method: "any", number: 1, data_durability: "preferred" } },
         storage: Storage {
             size: system.sizes.database_storage.to_string(),
@@ -123,6 +156,8 @@ fn cluster(system: &RealtimeSystem, part: &Part) -> Cluster {
                 }],
             },
         },
+        plugins: postgres_backup::archiver(system),
+        external_clusters: source.into_iter().collect(),
     }
 }
 
@@ -168,7 +203,9 @@ mod tests {
         let new: Vec<&String> = with.iter().filter(|key| !without.contains(key)).collect();
         assert_eq!(gone, ["postgres-data", "postgres-account", "postgres-release"]);
         assert_eq!(new, ["postgres-cluster", "postgres-metrics-monitor"]);
-        for key in keys(&plan).iter().filter(|key| without.contains(key) && *key != "postgres-policy-policy") {
+        // The Secret has the label by which the operator takes over a changed password.
+        let others = ["postgres-policy-policy", "secrets-push-lenses-backend-postgres-credentials"];
+        for key in keys(&plan).iter().filter(|key| without.contains(key) && !others.contains(&key.as_str())) {
             assert_eq!(find(&plan, key), find(&development, key), "{key}");
         }
         assert!(find(&plan, "postgres-cluster").waits_for.contains(&operators::POSTGRES.name));

@@ -10,5 +10,8 @@ pub const PORT: (&str, i32) = ("postgres", 5432);
 /// Name of what runs PostgreSQL: the Helm release, or the Cluster. It is also the name of the ServiceAccount of
 /// PostgreSQL's pods.
 pub const RELEASE: &str = "lenses-backend-postgres";
+/// Name of the place of the backups that PostgreSQL makes, and of the place of those that it starts from.
+pub const BACKUPS: &str = "lenses-backend-postgres-backups";
+pub const RESTORED: &str = "lenses-backend-postgres-restored";
 /// Database that exists from PostgreSQL's first start.
 pub const FIRST_DATABASE: &str = "lenses_system";

@@ -37,6 +37,23 @@ pub mod postgres_key {
     pub const METABASE_ENCRYPTION: &str = "metabase-encryption-key";
 }
 
+/// Secret inside the virtual cluster with the credentials of the object store to which PostgreSQL makes backups.
+pub fn backup() -> Secret {
+    Secret::new("postgres-backup-credentials")
+}
+
+/// Secret inside the virtual cluster with the credentials of the object store from whose backups PostgreSQL starts.
+pub fn restore() -> Secret {
+    Secret::new("postgres-restore-credentials")
+}
+
+/// Keys of the Secrets with the credentials of an object store.
+pub mod bucket_key {
+    pub const ACCESS_KEY_ID: &str = "access-key-id";
+    pub const SECRET_ACCESS_KEY: &str = "secret-access-key";
+    pub const REGION: &str = "region";
+}
+
 /// Secret inside the virtual cluster with the credentials of the administrator of Lenses HQ: keys `username`,
 /// `password` and, with the password's hash, `password-bcrypt`.
 pub fn administrator() -> Secret {
@@ -113,6 +130,16 @@ pub fn on_the_host(spec: &Claimed) -> Vec<HostSecret> {
             &dashboard(),
         ),
         named("spec.snowflakeConfig.privateKey.secretRef.name", key, &snowflake()),
+        named(
+            "spec.database.backup.credentialsSecretRef.name",
+            spec.database.backup.as_ref().map(|backup| &backup.credentials_secret_ref),
+            &backup(),
+        ),
+        named(
+            "spec.database.restoreFrom.credentialsSecretRef.name",
+            spec.database.restore_from.as_ref().map(|restored| &restored.credentials_secret_ref),
+            &restore(),
+        ),
     ]
     .into_iter()
     .flatten()
@@ -164,6 +191,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         push_dashboard(system, &pusher),
     ]);
     resources.extend(push_snowflake(system, &pusher));
+    resources.extend(push_buckets(system, &pusher));
     resources
 }
 
@@ -174,6 +202,19 @@ fn pushed_postgres(system: &RealtimeSystem) -> Secret {
         Engine::Development => postgres(),
         Engine::CloudNativePG => postgres().labelled(RELOADED),
     }
+}
+
+/// PushSecrets of the credentials of object stores. Each Secret has the region as well, because a program for backups
+/// takes it from there for each place of its own.
+fn push_buckets(system: &RealtimeSystem, pusher: &Pusher) -> Vec<Resource> {
+    let database = &system.spec.database;
+    let push = |secret: Secret, from: &SecretName, region: &str| {
+        let keys = [bucket_key::ACCESS_KEY_ID, bucket_key::SECRET_ACCESS_KEY].map(|key| (key, key));
+        pusher.copied(&secret, from, &keys, &[(bucket_key::REGION, Text::literal(region))])
+    };
+    let made = database.backup.as_ref().map(|it| push(backup(), &it.credentials_secret_ref, &it.region));
+    let restored = database.restore_from.as_ref().map(|it| push(restore(), &it.credentials_secret_ref, &it.region));
+    made.into_iter().chain(restored).collect()
 }
 
 fn push_administrator(system: &RealtimeSystem, pusher: &Pusher) -> Resource {

@@ -88,6 +88,12 @@ pub fn domain(faults: &mut Vec<Fault>, spec: &Spec) -> String {
 }
 
 pub fn components(faults: &mut Vec<Fault>, spec: &Spec) {
+    if spec.components.postgres_backup && !spec.components.postgres_operator {
+        faults.push(Fault::new(
+            "spec.components.postgresBackup",
+            "needs postgresOperator, whose plugin it is: set spec.components.postgresOperator to true as well, or postgresBackup to false",
+        ));
+    }
     if spec.components.istio {
         return;
     }

@@ -114,7 +114,8 @@ pub struct Spec {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(extend("x-kubernetes-validations" = [
-    {"rule": "!self.knativeServing || self.istio", "message": "knativeServing needs istio: set istio to true as well", "fieldPath": ".knativeServing"}
+    {"rule": "!self.knativeServing || self.istio", "message": "knativeServing needs istio: set istio to true as well", "fieldPath": ".knativeServing"},
+    {"rule": "!self.postgresBackup || self.postgresOperator", "message": "postgresBackup needs postgresOperator: set postgresOperator to true as well", "fieldPath": ".postgresBackup"}
 ]))]
 #[allow(clippy::struct_excessive_bools, reason = "each component is a switch of its own in the claim")]
 pub struct Components {
@@ -134,6 +135,11 @@ pub struct Components {
     /// `CloudNativePG` need it.
     #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
     pub postgres_operator: bool,
+    /// Whether Barman Cloud is there, CloudNativePG's plugin for backups, and with it cert-manager, which makes the
+    /// certificates by which plugin and operator know each other. Claims with `database.backup` or
+    /// `database.restoreFrom` need it. Needs `postgresOperator`.
+    #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
+    pub postgres_backup: bool,
     /// Whether RabbitMQ's operator is there, which runs a replicated MQTT broker. Claims with the MQTT engine `RabbitMQ`
     /// need it.
     #[schemars(extend("x-kubernetes-validations" = [changes::COMPONENT]))]
@@ -148,6 +154,7 @@ impl Default for Components {
             observability: true,
             kafka_operator: false,
             postgres_operator: false,
+            postgres_backup: false,
             mqtt_operator: false,
         }
     }

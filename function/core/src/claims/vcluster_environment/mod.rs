@@ -18,6 +18,7 @@ use crate::schema::fault::Fault;
 use crate::settings::Settings;
 use crate::settings::limits::Lever;
 
+mod cert_manager;
 pub mod changes;
 mod check;
 mod checked;
@@ -42,7 +43,7 @@ mod tests;
 pub use checked::Environment;
 
 /// List of the parts of an environment's plan, in reading order.
-const PARTS: [&PartOf<Environment>; 14] = [
+const PARTS: [&PartOf<Environment>; 16] = [
     &provider_configs::PART,
     &namespaces::HOST,
     &pull_secrets::PART,
@@ -55,6 +56,8 @@ const PARTS: [&PartOf<Environment>; 14] = [
     &knative::PART,
     &operators::KAFKA_PART,
     &operators::POSTGRES_PART,
+    &cert_manager::PART,
+    &operators::BACKUP_PART,
     &operators::MQTT_PART,
     &monitoring::PART,
 ];

@@ -1,9 +1,9 @@
 //! Parts of an environment's plan: the namespace on the host cluster that holds the virtual cluster, and the namespaces
 //! inside the virtual cluster. Each namespace enforces the strictest Pod Security Standard that its pods comply with.
 
-use super::{operators, parts, phase};
-use crate::claims::between::component_namespaces;
-use std::collections::BTreeMap;
+use super::{cert_manager, operators, parts, phase};
+use crate::claims::between::component_namespaces::{self, CERT_MANAGER};
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::Namespace;
 
@@ -74,7 +74,9 @@ fn inside(environment: &Environment) -> Vec<Resource> {
     ];
     let of_tenants = environment.namespaces.iter().map(|name| (name.as_str(), Standard::Baseline));
     let of_components = of_components.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name);
-    let of_operators = operators::wanted(environment).map(|operator| operator.namespace);
+    // An operator and its plugin share a namespace.
+    let of_operators: BTreeSet<&str> = operators::wanted(environment).map(|operator| operator.namespace).collect();
+    let of_operators = of_operators.into_iter().chain(cert_manager::is_wanted(environment).then_some(CERT_MANAGER));
     let of_components = of_components.chain(of_operators).map(|name| (name, Standard::Restricted));
     of_tenants
         .chain(of_components)

@@ -15,8 +15,11 @@ use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::requests;
 use crate::schema::size::Cpu;
 use crate::settings::Settings;
-use crate::settings::input::{Fixed, KAFKA_OPERATOR, MQTT_OPERATOR, Operators, POSTGRES_OPERATOR, Provision};
-use crate::settings::pins::{CLOUD_NATIVE_PG_IMAGE, Chart};
+use crate::settings::image::ImageReference;
+use crate::settings::input::{
+    Fixed, KAFKA_OPERATOR, MQTT_OPERATOR, Operators, POSTGRES_BACKUP, POSTGRES_OPERATOR, Provision,
+};
+use crate::settings::pins::{BARMAN_CLOUD_IMAGES, CLOUD_NATIVE_PG_IMAGE, Chart};
 
 /// Operator as an environment brings it.
 struct Brought {
@@ -31,6 +34,8 @@ struct Brought {
     /// Name of the Helm release.
     release: &'static str,
     values: fn(&Settings) -> Value,
+    /// Parts that the Release waits for.
+    after: &'static [&'static str],
     /// Keys of the Release and of the observed kind.
     keys: [&'static str; 2],
     /// CustomResourceDefinition of the kind that claims need, and a CEL query whether it serves the version that they
@@ -47,6 +52,7 @@ const KAFKA: Brought = Brought {
     chart: Chart::StrimziKafkaOperator,
     release: "strimzi-cluster-operator",
     values: strimzi,
+    after: &[parts::NAMESPACES],
     keys: ["kafka-operator-release", "kafka-operator-kind"],
     kind: ("kafkas.kafka.strimzi.io", SERVES_V1),
 };
@@ -61,8 +67,24 @@ const POSTGRES: Brought = Brought {
     // The chart gives this name to the operator's Deployment.
     release: "cloudnative-pg",
     values: cloudnative_pg,
+    after: &[parts::NAMESPACES],
     keys: ["postgres-operator-release", "postgres-operator-kind"],
     kind: ("clusters.postgresql.cnpg.io", SERVES_V1),
+};
+
+const BACKUP: Brought = Brought {
+    operator: &operators::BACKUP,
+    is_wanted: |components| components.postgres_backup,
+    chosen: |operators| operators.postgres_backup,
+    provision: &POSTGRES_BACKUP,
+    field: "spec.components.postgresBackup",
+    chart: Chart::BarmanCloud,
+    release: "barman-cloud",
+    values: barman_cloud,
+    // The operator finds the plugin by its Service, and its chart asks cert-manager for certificates.
+    after: &[operators::POSTGRES.name, parts::CERT_MANAGER],
+    keys: ["postgres-backup-release", "postgres-backup-kind"],
+    kind: ("objectstores.barmancloud.cnpg.io", SERVES_V1),
 };
 
 const MQTT: Brought = Brought {
@@ -74,11 +96,12 @@ const MQTT: Brought = Brought {
     chart: Chart::RabbitMqClusterOperator,
     release: "rabbitmq-cluster-operator",
     values: rabbitmq,
+    after: &[parts::NAMESPACES],
     keys: ["mqtt-operator-release", "mqtt-operator-kind"],
     kind: ("rabbitmqclusters.rabbitmq.com", SERVES_V1BETA1),
 };
 
-const ALL: [&Brought; 3] = [&KAFKA, &POSTGRES, &MQTT];
+const ALL: [&Brought; 4] = [&KAFKA, &POSTGRES, &BACKUP, &MQTT];
 
 const SERVES_V1: &str = "object.spec.versions.exists(v, v.name == \"v1\" && v.served) && has(object.status) \
     && has(object.status.conditions) \
@@ -91,6 +114,8 @@ pub const KAFKA_PART: PartOf<Environment> =
     PartOf::new(phase::OPERATORS, |environment| KAFKA.resources(environment)).only_if(|it| KAFKA.is_wanted(it));
 pub const POSTGRES_PART: PartOf<Environment> =
     PartOf::new(phase::OPERATORS, |environment| POSTGRES.resources(environment)).only_if(|it| POSTGRES.is_wanted(it));
+pub const BACKUP_PART: PartOf<Environment> =
+    PartOf::new(phase::OPERATORS, |environment| BACKUP.resources(environment)).only_if(|it| BACKUP.is_wanted(it));
 pub const MQTT_PART: PartOf<Environment> =
     PartOf::new(phase::OPERATORS, |environment| MQTT.resources(environment)).only_if(|it| MQTT.is_wanted(it));
 
@@ -118,8 +143,10 @@ impl Brought {
     fn resources(&self, environment: &Environment) -> Vec<Resource> {
         let Operator { name, namespace, .. } = self.operator;
         let settings = &environment.owner.settings;
-        let part = environment.part(name, self.release, namespace, &[parts::NAMESPACES]);
-        vec![match self.provision(settings) {
+        let provision = self.provision(settings);
+        let waits_for = if provision == Provision::Install { self.after } else { &[parts::NAMESPACES] };
+        let part = environment.part(name, self.release, namespace, waits_for);
+        vec![match provision {
             Provision::Install => part.release_inside(
                 "release",
                 Installation {
@@ -175,6 +202,22 @@ fn cloudnative_pg(settings: &Settings) -> Value {
     json!({
         "image": {"repository": settings.mirrored(CLOUD_NATIVE_PG_IMAGE)},
         "resources": requests(Cpu::thousandths(100), "128Mi", "512Mi"),
+        "nodeSelector": settings.node_selector().unwrap_or_default(),
+        "tolerations": settings.tolerations().unwrap_or_default(),
+    })
+}
+
+fn barman_cloud(settings: &Settings) -> Value {
+    let image = |image: &str| {
+        let image = ImageReference::read(&settings.mirrored(image));
+        let (registry, repository) = image.name_in_two();
+        json!({"registry": registry, "repository": repository})
+    };
+    let [plugin, sidecar] = BARMAN_CLOUD_IMAGES;
+    json!({
+        "image": image(plugin),
+        "sidecarImage": image(sidecar),
+        "resources": requests(Cpu::thousandths(10), "64Mi", "256Mi"),
         "nodeSelector": settings.node_selector().unwrap_or_default(),
         "tolerations": settings.tolerations().unwrap_or_default(),
     })
@@ -262,5 +305,29 @@ mod tests {
             assert_eq!(found(&installed, &release), [""; 0]);
             assert_eq!(found(&present, &kind), [""; 0]);
         }
+    }
+
+    /// The plugin's chart asks cert-manager for certificates; who brings the plugin otherwise brings these as well.
+    #[test]
+    fn backups_bring_cert_manager_unless_somebody_else_brings_them() {
+        let components = json!({"postgresOperator": true, "postgresBackup": true});
+        let without = keys(&environment(&json!({"postgresOperator": true}), &json!({})));
+        let installed = environment(&components, &json!({}));
+        let new: Vec<_> = keys(&installed).difference(&without).cloned().collect();
+        assert_eq!(new, ["cert-manager-release", "namespaces-cert-manager", "postgres-backup-release"]);
+        let plan = installed.plan();
+        let plugin = plan.resources.iter().find(|resource| resource.key == "postgres-backup-release").unwrap();
+        assert_eq!(plugin.waits_for, ["postgres-operator", "cert-manager"]);
+        let present = environment(&components, &json!({"postgresBackup": "Present"}));
+        assert_sound(&present.plan(), &[HOST_NAMES]);
+        let new: Vec<_> = keys(&present).difference(&without).cloned().collect();
+        assert_eq!(new, ["postgres-backup-kind"]);
+        let found = |environment: &Environment, observed: &str| -> Vec<String> {
+            let look = |key: &str, _: &[&str]| (key == observed).then(|| json!("seen"));
+            broken(&environment.immutable(), &look).iter().map(|fault| fault.field.clone()).collect()
+        };
+        assert_eq!(found(&present, "postgres-backup-release"), ["input.operators.postgresBackup"]);
+        let none = environment(&json!({"postgresOperator": true}), &json!({}));
+        assert_eq!(found(&none, "postgres-backup-release"), ["spec.components.postgresBackup"]);
     }
 }

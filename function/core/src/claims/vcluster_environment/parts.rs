@@ -28,5 +28,7 @@ pub const CERTIFICATE: &str = "certificate";
 pub const GATEWAYS: &str = "gateways";
 pub const KNATIVE_OPERATOR: &str = "knative-operator";
 pub const KNATIVE_SERVING: &str = "knative-serving";
+/// Name of the part of an environment's plan with cert-manager, which makes certificates for other components.
+pub const CERT_MANAGER: &str = "cert-manager";
 /// Name of the part of an environment's plan with Prometheus and Grafana.
 pub const OBSERVABILITY: &str = "kube-prometheus-stack";

@@ -31,6 +31,11 @@ def moved(text, places):
     return text
 
 
+def field(name, application=APPLICATION):
+    """The lines of a field in an Application, with all that is below it."""
+    return re.search(rf"^( *){name}:.*\n(?:\1 .*\n|\n)*", (CHECKOUT / application).read_text(), re.MULTILINE)[0]
+
+
 class Container:
     """One container: what is run, with which environment, from which image."""
 

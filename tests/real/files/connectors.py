@@ -7,7 +7,7 @@ is one attempt, as in its pod: `run_pod` starts it again as the kubelet does, wi
 import json
 import time
 
-from composed import Composed, seed
+from composed import Composed, field, seed
 from support import Case, need, prove, said, until
 
 need("busybox", "curl")
@@ -15,8 +15,8 @@ need("busybox", "curl")
 MQTT = seed().container("StatefulSet", "mqtt-source-connector")
 SYSTEM = seed().container("StatefulSet", "kafka-connect")
 # Neither Snowflake nor mappings.
-MAPPINGS = {"    - name: streaming-mqtt\n      type: iot-broker\n      properties:\n": "    - name: streaming-mqtt\n      type: iot-broker\n      properties:\n        connectorConfig: {mappings: []}\n"}
-NONE = Composed(MAPPINGS, "examples/variants/no-snowflake.yaml")
+APPLICATION = "examples/variants/no-snowflake.yaml"
+NONE = Composed({field("connectorConfig", APPLICATION): "        connectorConfig: {mappings: []}\n"}, APPLICATION)
 SECRETS = {"mqtt-credentials": {"username": "-", "password": "-"}, "snowflake-kafka-credentials": {"private_key": "-"}}
 TRACE = (
     "org.apache.kafka.connect.errors.ConnectException: Exiting WorkerSinkTask due to unrecoverable exception.\n\tat a.b.C(D.java:1)\n"

@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 
-from composed import Composed, seed
+from composed import Composed, field, seed
 from support import Case, find, need, prove, said, until
 
 need("busybox", "curl", "openssl")
@@ -21,12 +21,12 @@ PASSWORD = 'pass"word \\ $HOME `x`'
 KEY = "agent_key_abc_DEF123"
 SECRETS = {"lenses-hq-admin": {"username": "admin", "password": PASSWORD}}
 # Of the seed's system: one processor with other SQL and no others, and none at all.
-BEFORE = "        snowflakeConfig:\n"
-EDITED = f"""        sqlProcessors:
+BEFORE = field("sqlProcessors")
+EDITED = """        sqlProcessors:
           - name: heart-rate
             sql: 'INSERT INTO heart_rate_device_topic SELECT STREAM "a\\b" FROM device_data'
-{BEFORE}"""
-NONE = f"        sqlProcessors: []\n{BEFORE}"
+"""
+NONE = "        sqlProcessors: []\n"
 FIELDS = {"metadata.labels['batch.kubernetes.io/job-name']": "agent-key-job-1"}
 
 

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 from archive import CONNECTORS
-from composed import Composed, Container
+from composed import Composed, Container, field
 from support import ROOT, Case, find, need, prove, said
 
 need("shellcheck", "busybox", "dash")
@@ -21,7 +21,7 @@ SHELLS = {
 
 # A claim that asks neither for processors nor for mappings has what was there before removed.
 NONE = {
-    "        snowflakeConfig:\n": "        sqlProcessors: []\n        snowflakeConfig:\n",
+    field("sqlProcessors"): "        sqlProcessors: []\n",
     """          mappings:
             - mqttTopic: health/device_data
               kafkaTopic: device_data

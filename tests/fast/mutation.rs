@@ -64,12 +64,13 @@ fn found(platform: &Platform, mutants: &[Mutant]) -> Vec<Option<&'static str>> {
     })
 }
 
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 6] = [
     "variants/cluster-api",
     "variants/no-observability",
     "variants/own-secrets",
     "variants/replicated-database",
     "variants/restored-database",
+    "variants/replicated-kafka",
 ];
 
 /// Fullest platform, and examples with options that it cannot have at the same time.

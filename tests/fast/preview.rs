@@ -451,6 +451,43 @@ fn topics_that_sql_reads_and_nothing_writes_are_warned_of() {
 }
 
 #[test]
+fn a_broker_that_says_another_engine_of_kafka_than_the_system_beside_it_is_warned_of() {
+    let claim = fs::read_to_string("tests/fast/preview/claim.yaml").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("broker.yaml");
+    let warned = |engine: &str, beside: &str| {
+        let broker = format!(
+            "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {{name: mqtt, namespace: team}}\nspec:\n  namespace: streaming\n  connectorConfig:\n    kafkaEngine: {beside}\n"
+        );
+        fs::write(&file, broker).unwrap();
+        let system = format!("{claim}  kafkaConfig: {{engine: {engine}}}\n");
+        let (_, err) = texts(&with_stdin(&["-", file.to_str().unwrap()], &system));
+        err.lines().filter(|line| line.contains("kafkaEngine")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for (engine, beside) in [("Strimzi", "Development"), ("Development", "Strimzi")] {
+        let expected = format!(
+            "warning: {}:7: IotBrokerClaim/mqtt: spec.connectorConfig.kafkaEngine: lenses runs Kafka by {engine}, as spec.kafkaConfig.engine says, not by {beside}: set it to {engine}",
+            file.display()
+        );
+        assert_eq!(warned(engine, beside), [expected]);
+        assert_eq!(warned(engine, engine), [""; 0]);
+    }
+}
+
+/// Two pods of Schema Registry are no use while their one database is away.
+#[test]
+fn schemas_in_a_single_pod_of_postgresql_are_warned_of() {
+    let claim = fs::read_to_string("tests/fast/preview/claim.yaml").unwrap();
+    let warned = |lines: &str| {
+        let (_, err) = texts(&with_stdin(&["-"], &format!("{claim}{lines}")));
+        err.lines().filter(|line| line.contains("the schemas of Schema Registry are in PostgreSQL")).count()
+    };
+    assert_eq!(warned("  kafkaConfig: {engine: Strimzi}\n"), 1);
+    assert_eq!(warned("  kafkaConfig: {engine: Strimzi}\n  database: {engine: CloudNativePG}\n"), 0);
+    assert_eq!(warned(""), 0);
+}
+
+#[test]
 fn examples_go_together() {
     for example in examples() {
         let (_, err) = shown(&[&example]);

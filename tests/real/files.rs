@@ -26,6 +26,7 @@ fn check(program: &str) {
         .env("DASHBOARD", tool("dashboard"))
         .env("PUBLISHED", tool("published"))
         .env("BARMAN", tool("barman"))
+        .env("JAVA_RUNTIME", tool("java"))
         .output();
     match run {
         Ok(output) if output.status.success() => {
@@ -111,6 +112,16 @@ fn alerts_for_prometheus() {
 #[test]
 fn topics_and_connectors_on_kafka() {
     check("kafka.py");
+}
+
+#[test]
+fn users_and_topics_on_three_nodes_of_kafka() {
+    check("strimzi.py");
+}
+
+#[test]
+fn schemas_on_two_replicas_of_apicurio() {
+    check("apicurio.py");
 }
 
 #[test]

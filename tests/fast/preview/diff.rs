@@ -275,6 +275,29 @@ fn a_replicated_database_that_goes_says_so() {
     assert!(err.contains("spec.database.engine: cannot be changed after creation"), "{difference}{err}");
 }
 
+/// The volumes of a replicated Kafka go with its pool, so its data is told of as that of a volume.
+#[test]
+fn a_replicated_kafka_that_goes_says_so() {
+    let system = |lines: &str| {
+        let claim = std::fs::read_to_string(OLD).unwrap();
+        claim + &format!("  kafkaConfig: {{engine: Strimzi, replicas: 5}}\n{lines}")
+    };
+    let renamed = |lines: &str| system(lines).replace("name: lenses\n", "name: other\n");
+    let (code, difference, _) = between(&[], &system(""), &renamed(""));
+    assert_eq!(code, Some(4), "{difference}");
+    let lost = "data is lost: Kafka kafka with its volumes (5 of 10Gi): set `retain: true` first";
+    assert!(costs(&difference).iter().any(|cost| cost.starts_with(lost)), "{difference}");
+    let (code, difference, _) = between(&[], &system("  retain: true\n"), &renamed("  retain: true\n"));
+    assert_eq!(code, Some(0), "{difference}");
+    let left = "`kubectl delete kafkanodepools.kafka.strimzi.io kafka -n streaming` inside the virtual cluster";
+    assert!(costs(&difference).iter().any(|cost| cost.contains(left)), "{difference}");
+    let (_, difference, err) = between(&[], &system(""), &std::fs::read_to_string(OLD).unwrap());
+    assert!(err.contains("spec.kafkaConfig.engine: cannot be changed after creation"), "{difference}{err}");
+    let more = system("").replace("replicas: 5", "replicas: 7");
+    let (_, difference, err) = between(&[], &system(""), &more);
+    assert!(err.contains("spec.kafkaConfig.replicas: cannot be changed after creation"), "{difference}{err}");
+}
+
 /// A script removes connectors and processors, so they are listed although no resource of theirs is deleted.
 #[test]
 fn a_connector_or_a_processor_that_is_not_asked_for_any_more_stops() {

@@ -16,6 +16,7 @@ SHELLS = {
     "library/eclipse-mosquitto": [BUSYBOX],
     "library/postgres": [DASH],
     "lensesio/fast-data-dev": [DASH, BUSYBOX],
+    "strimzi/kafka": [DASH, BUSYBOX],
 }
 
 
@@ -29,11 +30,13 @@ NONE = {
 """: "          mappings: []\n",
 }
 
+REPLICATED = Composed(application="examples/variants/replicated-kafka.yaml")
+
 
 def scripts():
     """(what runs it, container, text, the Job's own bounds) of every container that gives a shell its text."""
     found = []
-    for manifest in [*Composed({"        kafkaConfig:\n": CONNECTORS}).manifests, *Composed(NONE).manifests]:
+    for manifest in [*Composed({"        kafkaConfig:\n": CONNECTORS}).manifests, *Composed(NONE).manifests, *REPLICATED.manifests]:
         pod = manifest.get("spec", {}).get("template", {}).get("spec", {})
         for spec in [*pod.get("containers", []), *pod.get("initContainers", [])]:
             if spec.get("command", [""])[0] == "sh":

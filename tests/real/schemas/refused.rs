@@ -28,7 +28,10 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    [of_environments(), of_tenants(), of_systems(), of_brokers(), of_passwords()].into_iter().flatten().collect()
+    [of_environments(), of_tenants(), of_systems(), of_engines(), of_brokers(), of_passwords()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A generated password is overwritten only if the author of the claim states that it was read out.
@@ -318,21 +321,9 @@ fn restored_with(folder: &str, more: &Value) -> Value {
     with(system(), "database", database)
 }
 
-fn of_systems() -> Vec<Case> {
-    let kafka = |kafka: Value| with(system(), "kafkaConfig", kafka);
-    let topics = |topics: Value| kafka(json!({"topics": topics}));
-    let database = |storage: &str| with(system(), "database", json!({"storage": storage}));
-    let administrator = |administrator: Value| with(system(), "dashboard", json!({"administrator": administrator}));
-    let username = |name: &str| with(system(), "lensesConfig.administrator", json!({"username": name}));
+/// Engines, and what only a new engine can have.
+fn of_engines() -> Vec<Case> {
     vec![
-        Case {
-            kind: SYSTEM,
-            field: "spec.lensesConfig.administrator.username",
-            says: "cannot be changed after creation: the password was made for this user; ",
-            before: system(),
-            forbidden: vec![username("operator")],
-            allowed: vec![username("admin"), with(system(), "credentialsGeneration", json!(2))],
-        },
         Case {
             kind: SYSTEM,
             field: "spec.database.engine",
@@ -356,6 +347,40 @@ fn of_systems() -> Vec<Case> {
             before: with(system(), "database", json!({"engine": "CloudNativePG"})),
             forbidden: vec![restored("lenses")],
             allowed: vec![with(system(), "database", json!({"engine": "CloudNativePG", "replicas": 5}))],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.kafkaConfig.engine",
+            says: "cannot be changed after creation: no data moves from one engine to another by itself",
+            before: with(system(), "kafkaConfig", json!({"engine": "Strimzi"})),
+            forbidden: vec![system(), with(system(), "kafkaConfig", json!({"engine": "Development"}))],
+            allowed: vec![with(system(), "kafkaConfig", json!({"engine": "Strimzi", "memory": "8Gi"}))],
+        },
+        Case {
+            kind: SYSTEM,
+            field: "spec.kafkaConfig.replicas",
+            says: "cannot be changed after creation: each of Kafka's pods votes on its metadata",
+            before: with(system(), "kafkaConfig", json!({"engine": "Strimzi"})),
+            forbidden: vec![with(system(), "kafkaConfig", json!({"engine": "Strimzi", "replicas": 5}))],
+            allowed: vec![with(system(), "kafkaConfig", json!({"engine": "Strimzi", "replicas": 3}))],
+        },
+    ]
+}
+
+fn of_systems() -> Vec<Case> {
+    let kafka = |kafka: Value| with(system(), "kafkaConfig", kafka);
+    let topics = |topics: Value| kafka(json!({"topics": topics}));
+    let database = |storage: &str| with(system(), "database", json!({"storage": storage}));
+    let administrator = |administrator: Value| with(system(), "dashboard", json!({"administrator": administrator}));
+    let username = |name: &str| with(system(), "lensesConfig.administrator", json!({"username": name}));
+    vec![
+        Case {
+            kind: SYSTEM,
+            field: "spec.lensesConfig.administrator.username",
+            says: "cannot be changed after creation: the password was made for this user; ",
+            before: system(),
+            forbidden: vec![username("operator")],
+            allowed: vec![username("admin"), with(system(), "credentialsGeneration", json!(2))],
         },
         Case {
             kind: SYSTEM,
@@ -415,6 +440,18 @@ fn of_brokers() -> Vec<Case> {
     let says = "cannot shrink after creation, because a volume only grows: ";
     let field = "spec.mqttConfig.storage";
     vec![
+        Case {
+            kind: BROKER,
+            field: "spec.connectorConfig.kafkaEngine",
+            says: "cannot be changed after creation: it is the engine of the real-time system in the same namespace",
+            before: with(broker(), "connectorConfig", json!({"kafkaEngine": "Strimzi"})),
+            forbidden: vec![broker(), with(broker(), "connectorConfig", json!({"kafkaEngine": "Development"}))],
+            allowed: vec![with(
+                broker(),
+                "connectorConfig",
+                json!({"kafkaEngine": "Strimzi", "simulator": {"enabled": false}}),
+            )],
+        },
         Case {
             kind: BROKER,
             field,

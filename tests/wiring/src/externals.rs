@@ -103,4 +103,4 @@ pub const HOST_GROUPS: &[&str] = &[
 
 /// API groups that a virtual cluster serves by itself.
 pub const INNER_GROUPS: &[&str] =
-    &["apiextensions.k8s.io", "", "apps", "batch", "rbac.authorization.k8s.io", "networking.k8s.io"];
+    &["apiextensions.k8s.io", "", "apps", "batch", "rbac.authorization.k8s.io", "networking.k8s.io", "policy"];

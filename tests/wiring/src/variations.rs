@@ -284,6 +284,13 @@ pub fn make_fit(claims: &mut [Written], changed: &str) {
                 database.shift_remove("restoreFrom");
             }
         }
+        if claim.kind == SYSTEM
+            && environment.at("/components/kafkaOperator") != &json!(true)
+            && let Some(kafka) = spec.get_mut("kafkaConfig").and_then(Value::as_object_mut)
+        {
+            kafka.shift_remove("engine");
+            kafka.shift_remove("replicas");
+        }
         if claim.kind == BROKER && !has_knative {
             spec["connectorConfig"]["simulator"]["enabled"] = json!(false);
         }
@@ -329,6 +336,19 @@ fn follow(claims: &mut [Written], changed: &str) {
         system.at("/database/replicas").is_number() || system.text("/spreadOver") == "Zones" || has_backups;
     if is_replicated && system.text("/database/engine") != "CloudNativePG" && changed != "/database/engine" {
         system["database"]["engine"] = json!("CloudNativePG");
+    }
+    if system.at("/kafkaConfig/replicas").is_number() && changed != "/kafkaConfig/engine" {
+        system["kafkaConfig"]["engine"] = json!("Strimzi");
+    }
+    if broker.text("/connectorConfig/kafkaEngine") == "Strimzi" || system.text("/kafkaConfig/engine") == "Strimzi" {
+        // No Connect runs beside it.
+        system["kafkaConfig"]["engine"] = json!("Strimzi");
+        broker["connectorConfig"]["kafkaEngine"] = json!("Strimzi");
+        broker["connectorConfig"]["mappings"] = json!([]);
+        system.as_object_mut().unwrap().shift_remove("snowflakeConfig");
+        for field in ["heap", "connectors"] {
+            system["kafkaConfig"].as_object_mut().unwrap().shift_remove(field);
+        }
     }
     if broker.number("/mqttConfig/queuedMessages").is_some_and(|queued| queued > 50_000) {
         broker["mqttConfig"]["memory"] = json!("64Gi");

@@ -42,6 +42,7 @@ pub fn warnings(claims: &[Shown]) -> Vec<Located> {
     let astray = |tenant| astray(&environments, tenant);
     warnings.extend(claims.iter().filter(|tenant| !is_received(tenant, &hosts)).filter_map(astray));
     warnings.extend(contested(claims));
+    warnings.extend(engines(claims));
     warnings.extend(unfed(claims));
     warnings.extend(unwritten(claims));
     warnings
@@ -201,6 +202,26 @@ fn contested(claims: &[Shown]) -> Vec<Located> {
 fn named(composed: &Value) -> Option<(&str, &str)> {
     let text = |pointer: &str| composed.pointer(pointer).and_then(Value::as_str);
     Some((text("/kind")?, text("/metadata/name")?))
+}
+
+/// Warnings about brokers that say another engine of Kafka than the real-time system in the same environment and
+/// namespace has.
+fn engines(claims: &[Shown]) -> Vec<Located> {
+    let [_, system, broker] = &KINDS;
+    let systems: Vec<_> = all::<System>(claims, system).collect();
+    let mut warnings = Vec::new();
+    for (bridge, spec) in all::<Broker>(claims, broker) {
+        let said = spec.connector_config.kafka_engine;
+        let beside = systems.iter().filter(|(owner, _)| owner.place() == bridge.place());
+        for (owner, system) in beside.filter(|(_, system)| system.kafka_config.engine != said) {
+            let message = format!(
+                "{} runs Kafka by {1:?}, as {2}.kafkaConfig.engine says, not by {said:?}: set it to {1:?}",
+                owner.asked.claim.name, system.kafka_config.engine, owner.asked.root
+            );
+            warnings.push(Located { message, ..bridge.asked.fault("spec.connectorConfig.kafkaEngine", "") });
+        }
+    }
+    warnings
 }
 
 /// Warnings about MQTT bridges that carry messages to a Kafka topic which the real-time system in the same environment

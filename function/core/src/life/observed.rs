@@ -180,7 +180,9 @@ impl Obstacle {
         if let Some(words) = failing_pods(planned.ready, seen) {
             return Some(Self { failure: Failure::Pods, words: Some(words) });
         }
-        let itself = ["Available", "Ready"].into_iter().filter_map(inner).filter(unmet);
+        // Strimzi has a condition of its own for what is not ready.
+        let not_ready = inner("NotReady").filter(|condition| condition.says("True"));
+        let itself = ["Available", "Ready"].into_iter().filter_map(inner).filter(unmet).chain(not_ready);
         let words = itself.filter_map(|condition| condition.message).find(|message| !message.trim().is_empty());
         Some(Self { failure: Failure::None, words })
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::kinds::Spec;
 use crate::kinds::cloudnative_pg::{Cluster, SIDECAR};
+use crate::kinds::strimzi::{Kafka, KafkaNodePool};
 use crate::schema::size::Cpu;
 
 /// Kind from which an operator makes pods. Fields are JSON pointers in a resource of the kind.
@@ -40,17 +41,42 @@ pub struct Volume {
 }
 
 /// All kinds from which operators make pods of a plan.
-pub const OPERATED: &[Operated] = &[Operated {
-    api_version: Cluster::API_VERSION,
-    kind: Cluster::KIND,
-    resource: "clusters.postgresql.cnpg.io",
-    replicas: "/spec/instances",
-    images: &["/spec/imageName"],
-    requests: "/spec/resources/requests",
-    once: &[],
-    beside: Some(("/spec/plugins", (SIDECAR.0, SIDECAR.1))),
-    volume: Some(Volume { size: "/spec/storage/size", class: "/spec/storage/storageClass", of: "PostgreSQL" }),
-}];
+pub const OPERATED: &[Operated] = &[
+    Operated {
+        api_version: Cluster::API_VERSION,
+        kind: Cluster::KIND,
+        resource: "clusters.postgresql.cnpg.io",
+        replicas: "/spec/instances",
+        images: &["/spec/imageName"],
+        requests: "/spec/resources/requests",
+        once: &[],
+        beside: Some(("/spec/plugins", (SIDECAR.0, SIDECAR.1))),
+        volume: Some(Volume { size: "/spec/storage/size", class: "/spec/storage/storageClass", of: "PostgreSQL" }),
+    },
+    // A Kafka has the image of the pods whose number and sizes its pools have.
+    Operated {
+        api_version: Kafka::API_VERSION,
+        kind: Kafka::KIND,
+        resource: "kafkas.kafka.strimzi.io",
+        replicas: "/spec/replicas",
+        images: &["/spec/kafka/image"],
+        requests: "/spec/resources/requests",
+        once: &["/spec/entityOperator/userOperator/resources/requests"],
+        beside: None,
+        volume: None,
+    },
+    Operated {
+        api_version: KafkaNodePool::API_VERSION,
+        kind: KafkaNodePool::KIND,
+        resource: "kafkanodepools.kafka.strimzi.io",
+        replicas: "/spec/replicas",
+        images: &[],
+        requests: "/spec/resources/requests",
+        once: &[],
+        beside: None,
+        volume: Some(Volume { size: "/spec/storage/size", class: "/spec/storage/class", of: "Kafka" }),
+    },
+];
 
 /// Kind of a manifest, if an operator makes pods from it. Kinds of other groups can have the same name.
 pub fn of(manifest: &Value) -> Option<&'static Operated> {

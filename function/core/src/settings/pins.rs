@@ -7,6 +7,7 @@
 /// Container image that a part of the platform runs, at a pinned version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Image {
+    ApicurioRegistry,
     Curl,
     FastDataDev,
     LensesAgent,
@@ -17,11 +18,13 @@ pub enum Image {
     Postgres,
     PostgresCluster,
     Python,
+    StrimziKafka,
 }
 
 /// Table of the pinned container images: each image, its name under `images.pins` in the function's input, and its
 /// default reference, in the order of [`Image`].
-const IMAGES: [(Image, &str, &str); 10] = [
+const IMAGES: [(Image, &str, &str); 12] = [
+    (Image::ApicurioRegistry, "apicurio-registry", "quay.io/apicurio/apicurio-registry:3.3.3"),
     (Image::Curl, "curl", "docker.io/curlimages/curl:8.21.0"),
     (Image::FastDataDev, "fast-data-dev", "docker.io/lensesio/fast-data-dev:3.9.0"),
     (Image::LensesAgent, "lenses-agent", "docker.io/lensesio/lenses-agent:6.3.3"),
@@ -32,6 +35,7 @@ const IMAGES: [(Image, &str, &str); 10] = [
     (Image::Postgres, "postgres", "docker.io/library/postgres:17.11"),
     (Image::PostgresCluster, "postgres-cluster", "ghcr.io/cloudnative-pg/postgresql:17.11-202608170816-minimal-trixie"),
     (Image::Python, "python", "docker.io/library/python:3.13.15-alpine3.24"),
+    (Image::StrimziKafka, "strimzi-kafka", "quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"),
 ];
 
 impl Image {
@@ -198,6 +202,10 @@ impl Chart {
     }
 }
 
+/// Version of Kafka in Strimzi's image, and the version of the metadata that its brokers write. The second is raised a
+/// release after the first, because brokers cannot go back to an older one.
+pub const STRIMZI_KAFKA: (&str, &str) = ("4.3.1", "4.3-IV0");
+
 /// Version of Knative Serving that the Knative operator installs; the pinned version of the operator supports it.
 pub const KNATIVE_SERVING: &str = "1.23.0";
 
@@ -275,6 +283,7 @@ mod tests {
         for (row, image) in Image::ALL.into_iter().enumerate() {
             assert_eq!(image as usize, row, "{}", image.name());
         }
+        assert!(Image::StrimziKafka.reference().ends_with(&format!("-kafka-{}", STRIMZI_KAFKA.0)));
         for (row, chart) in Chart::ALL.into_iter().enumerate() {
             assert_eq!(chart as usize, row, "{}", chart.key());
         }

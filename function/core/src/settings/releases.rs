@@ -127,7 +127,9 @@ mod tests {
         let pins = first.pins().unwrap();
         // What came with a later version has no pin in an earlier release, and is composed as it is pinned now.
         let later = [
+            "apicurio-registry",
             "postgres-cluster",
+            "strimzi-kafka",
             "barman-cloud",
             "cert-manager",
             "cloudnative-pg",

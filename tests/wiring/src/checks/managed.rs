@@ -144,9 +144,8 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
             Ready::Asked(query) if query.contains("object.status") => resource.ready,
             _ => Ready::Asked("object.status"),
         },
-        "Pod" | "PushSecret" | "ExternalSecret" | "SecretStore" | "KnativeServing" | "Cluster" | "VCluster" => {
-            Ready::Condition
-        }
+        "Pod" | "PushSecret" | "ExternalSecret" | "SecretStore" | "KnativeServing" | "Cluster" | "VCluster"
+        | "KafkaUser" => Ready::Condition,
         "Service" if resource.manifest().text("/apiVersion") != "v1" => Ready::Condition,
         _ => Ready::Exists,
     };

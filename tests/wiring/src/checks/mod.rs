@@ -7,6 +7,7 @@ use super::{programs, secrets};
 mod charts;
 mod connections;
 mod forms;
+mod kafka;
 mod labels;
 mod managed;
 mod monitoring;
@@ -47,6 +48,7 @@ pub const CHECKS: &[Check] = &[
     ("databases", programs::databases),
     ("topics", topics::check),
     ("mqtt", programs::mqtt),
+    ("kafka", kafka::check),
     ("postgres", postgres::check),
     ("policies", policies::check),
     ("rights", rights::check),

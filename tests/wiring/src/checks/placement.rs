@@ -47,9 +47,13 @@ const KINDS: &[(&str, &str, Scope)] = &[
     ("networking.istio.io/v1", "Gateway", Scope::Namespace),
     ("networking.istio.io/v1", "VirtualService", Scope::Namespace),
     ("operator.knative.dev/v1beta1", "KnativeServing", Scope::Namespace),
+    ("policy/v1", "PodDisruptionBudget", Scope::Namespace),
     ("postgresql.cnpg.io/v1", "Cluster", Scope::Namespace),
     ("postgresql.cnpg.io/v1", "ScheduledBackup", Scope::Namespace),
     ("barmancloud.cnpg.io/v1", "ObjectStore", Scope::Namespace),
+    ("kafka.strimzi.io/v1", "Kafka", Scope::Namespace),
+    ("kafka.strimzi.io/v1", "KafkaNodePool", Scope::Namespace),
+    ("kafka.strimzi.io/v1", "KafkaUser", Scope::Namespace),
     ("serving.knative.dev/v1", "Service", Scope::Namespace),
 ];
 

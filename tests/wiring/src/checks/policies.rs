@@ -203,6 +203,13 @@ fn instances(world: &World) -> Vec<Connection> {
         connections
             .extend(pods().filter(|&other| other != to).flat_map(|from| [5432, 8000].map(|port| call(from, port))));
     }
+    // Strimzi's operator rolls the brokers, and asks the agent in each of them.
+    let brokers = labelled(world, "strimzi.io/broker-role", "true");
+    for (to, port) in brokers.iter().flat_map(|&to| [(to, 8443), (to, 9090), (to, 9091)]) {
+        let operators = labelled(world, "strimzi.io/kind", "cluster-operator");
+        let field = || "Strimzi".to_owned();
+        connections.extend(operators.into_iter().map(|from| Connection { from, to, port, field: field() }));
+    }
     for monitor in world.of_kind("monitoring.coreos.com", "PodMonitor") {
         let selector = monitor.manifest.labels("/spec/selector/matchLabels");
         let selected =

@@ -62,7 +62,8 @@ fn endpoint(world: &World, namespace: &str, url: &str) -> Option<String> {
     if host.ends_with(".svc.cluster.local") {
         let plain = if matches!(scheme, "mqtt" | "mqtts" | "ws") { rest } else { url };
         let path = rest.split_once('/').map_or("", |(_, path)| path);
-        if !matches!(path, "" | "api/") {
+        let is_registry = path == "apis/ccompat/v7" && host.starts_with("schema-registry.");
+        if !matches!(path, "" | "api/") && !is_registry {
             return Some(format!("no page: {url}"));
         }
         let Some((host, port)) = address(plain) else { return Some(format!("no address: {url}")) };

@@ -62,7 +62,14 @@ fn runs(pod: &Pod, finds: &mut impl FnMut(&str, &str)) {
     let kind = pod.object.kind.as_str();
     // The new pod cannot take over a volume while the old pod still holds it.
     let is_single = spec.number("/replicas") == Some(1) && spec.text("/strategy/type") == "Recreate";
-    if kind == "Deployment" && !is_single {
+    // Pods without a volume claim that others wait for may overlap.
+    let has_claim = pod.spec.items("/volumes").iter().any(|volume| volume.has("/persistentVolumeClaim"));
+    let strategy = spec.at("/strategy");
+    let is_rolled = spec.number("/replicas") == Some(2)
+        && strategy.text("/type") == "RollingUpdate"
+        && strategy.number("/rollingUpdate/maxUnavailable") == Some(0)
+        && strategy.number("/rollingUpdate/maxSurge") == Some(1);
+    if kind == "Deployment" && !is_single && (has_claim || !is_rolled) {
         finds("/spec/replicas", "not one pod at a time");
     }
     // With `OrderedReady`, a StatefulSet does not replace a pod that never was ready by one of a newer template.

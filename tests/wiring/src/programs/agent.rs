@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::reading::{may, must};
-use super::{Login, Reading, Takes, Variable};
+use super::{Login, Reading, Takes, Variable, strimzi};
 use crate::services::address;
 use crate::value::Look;
 
@@ -18,6 +18,9 @@ const VARIABLES: &[Variable] = &[
     must("LENSES_STORAGE_POSTGRES_PASSWORD", Takes::Credential),
     // The provisioning file refers to this variable.
     must("LENSESHQ_AGENT_KEY", Takes::Credential),
+    // With Kafka by Strimzi, it refers to these two as well.
+    may("KAFKA_PASSWORD", Takes::Credential),
+    may("KAFKA_AUTHORITY_PASSWORD", Takes::Credential),
 ];
 
 pub fn run(reading: &mut Reading) {
@@ -51,7 +54,12 @@ const CONNECTIONS: &[(&str, &str)] = &[
 ];
 
 fn connections(reading: &mut Reading, file: &Value) {
-    for &(kind, name) in CONNECTIONS {
+    let kafka = file.at("/kafka/0/configuration");
+    let bootstrap = kafka.text("/kafkaBootstrapServers/value/0");
+    let protocol = kafka.text("/protocol/value");
+    let is_replicated = protocol == "SASL_SSL";
+    let has = |kind: &str| kind != "connect" || !is_replicated;
+    for &(kind, name) in CONNECTIONS.iter().filter(|(kind, _)| has(kind)) {
         let connection = file.at(&format!("/{kind}/0"));
         if connection.text("/name") != name || connection.number("/version") != Some(1) {
             reading.wrong(&format!("/{kind}"), "not the connection that Lenses looks for");
@@ -65,23 +73,53 @@ fn connections(reading: &mut Reading, file: &Value) {
     if hq.text("/agentKey/value") != "${LENSESHQ_AGENT_KEY}" {
         reading.wrong("/lensesHq/agentKey", "not the variable with the key");
     }
-    let kafka = file.at("/kafka/0/configuration");
-    reading.take("/kafka/protocol", kafka.text("/protocol/value"), Takes::OneOf(&["PLAINTEXT"]));
-    reading.take("/kafka/metricsType", kafka.text("/metricsType/value"), Takes::OneOf(&["JMX"]));
-    let bootstrap = kafka.text("/kafkaBootstrapServers/value/0");
-    let broker = bootstrap.strip_prefix("PLAINTEXT://").unwrap_or_default();
+    let broker = bootstrap.strip_prefix(protocol).and_then(|rest| rest.strip_prefix("://")).unwrap_or_default();
     reading.take("/kafka/bootstrap", broker, Takes::Address);
-    match (address(broker), kafka.number("/metricsPort/value")) {
-        (Some((host, _)), Some(port)) => reading.call(host, port, "/kafka/metricsPort"),
-        _ => reading.wrong("/kafka/metricsPort", "not a port"),
+    if is_replicated {
+        secured(reading, kafka);
+    } else {
+        reading.take("/kafka/protocol", protocol, Takes::OneOf(&["PLAINTEXT"]));
+        reading.take("/kafka/metricsType", kafka.text("/metricsType/value"), Takes::OneOf(&["JMX"]));
+        match (address(broker), kafka.number("/metricsPort/value")) {
+            (Some((host, _)), Some(port)) => reading.call(host, port, "/kafka/metricsPort"),
+            _ => reading.wrong("/kafka/metricsPort", "not a port"),
+        }
     }
-    for (kind, list) in [("confluentSchemaRegistry", "schemaRegistryUrls"), ("connect", "workers")] {
+    let lists = [("confluentSchemaRegistry", "schemaRegistryUrls"), ("connect", "workers")];
+    for (kind, list) in lists.into_iter().filter(|(kind, _)| has(kind)) {
         let urls = file.items(&format!("/{kind}/0/configuration/{list}/value"));
         if urls.is_empty() {
             reading.wrong(&format!("/{kind}"), "no address");
         }
         for url in urls {
-            reading.take(&format!("/{kind}/{list}"), url.as_str().unwrap_or_default(), Takes::Address);
+            let url = url.as_str().unwrap_or_default();
+            reading.take(&format!("/{kind}/{list}"), url, Takes::Address);
+            if kind != "connect" && url.ends_with("/apis/ccompat/v7") != is_replicated {
+                reading.wrong(&format!("/{kind}/{list}"), "not the path of the registry that there is");
+            }
         }
+    }
+}
+
+/// Kafka by Strimzi: the agent logs in as a user of its own, and trusts the authority of the brokers by a store in the
+/// directory of the provisioning file.
+fn secured(reading: &mut Reading, kafka: &Value) {
+    reading.take("/kafka/saslMechanism", kafka.text("/saslMechanism/value"), Takes::OneOf(&["SCRAM-SHA-512"]));
+    strimzi::login(reading, "/kafka/saslJaasConfig", kafka.text("/saslJaasConfig/value"), "${KAFKA_PASSWORD}");
+    if kafka.text("/sslTruststorePassword/value") != "${KAFKA_AUTHORITY_PASSWORD}" {
+        reading.wrong("/kafka/sslTruststorePassword", "not the variable with the password");
+    }
+    strimzi::authority(reading, "KAFKA_AUTHORITY_PASSWORD", "ca.password");
+    let path = kafka.text("/sslTruststore/file");
+    let mounted = reading.container.mounted(reading.pod, path);
+    let is_store = |source: &Value| {
+        let items = source.items("/secret/items").iter();
+        let mut items = items.filter(|item| item.text("/key") == "ca.p12");
+        source.text("/secret/name") == "kafka-platform-cluster-ca-cert"
+            && items.any(|item| mounted.as_ref().is_some_and(|mounted| item.text("/path") == mounted.inside))
+    };
+    let sources = mounted.as_ref().map(|mounted| mounted.volume.items("/projected/sources")).unwrap_or_default();
+    if !path.starts_with(reading.literal("LENSES_PROVISIONING_PATH")) || !sources.iter().any(is_store) {
+        reading.wrong("/kafka/sslTruststore", "no store with the certificates of the brokers' authority");
     }
 }

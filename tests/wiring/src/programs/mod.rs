@@ -24,6 +24,7 @@ mod nginx;
 mod reading;
 mod script;
 mod simulator;
+mod strimzi;
 
 pub use databases::check as databases;
 pub use mqtt::check as mqtt;
@@ -105,7 +106,9 @@ fn run(reading: &mut Reading) {
         return simulator::image(reading);
     }
     match image(reading.world, reading.container) {
+        Some(Image::ApicurioRegistry) => strimzi::registry(reading),
         Some(Image::FastDataDev) => kafka::run(reading),
+        Some(Image::StrimziKafka) => strimzi::broker(reading),
         Some(Image::LensesAgent) => agent::run(reading),
         Some(Image::LensesHq) => hq::run(reading),
         Some(Image::Metabase) => metabase::run(reading),
@@ -116,6 +119,7 @@ fn run(reading: &mut Reading) {
         Some(Image::Curl | Image::Python) => {
             reading.finds("/command", "a program without a script");
         }
+        None if reading.container.value.text("/name") == "user-operator" => strimzi::user_operator(reading),
         // Programs of a chart listen at the ports that the chart declares.
         None if matches!(reading.pod.object.origin, Origin::Made) => {
             let ports = reading.container.value.items("/ports").iter();

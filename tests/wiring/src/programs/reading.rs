@@ -193,8 +193,9 @@ impl<'w> Reading<'_, 'w> {
     pub fn file_of(&self, container: &Container<'w>, path: &str) -> Option<&'w str> {
         let mounted = container.mounted(self.pod, path)?;
         let object = self.pod.object;
-        let name = mounted.volume.text("/configMap/name");
-        self.world.config(object.place, &object.namespace, name, &mounted.inside)
+        let projected = mounted.volume.items("/projected/sources").iter();
+        let mut names = std::iter::once(mounted.volume).chain(projected).map(|source| source.text("/configMap/name"));
+        names.find_map(|name| self.world.config(object.place, &object.namespace, name, &mounted.inside))
     }
 
     /// Indices in `World::pods` of the pods to which a host resolves.

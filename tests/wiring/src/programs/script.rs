@@ -8,7 +8,7 @@ use realtime_platform_core::claims::realtime_system::script;
 use serde_json::Value;
 
 use super::reading::{may, must};
-use super::{Reading, Takes, Variable, connector, counts, databases, kafka, mosquitto};
+use super::{Reading, Takes, Variable, connector, counts, databases, kafka, mosquitto, strimzi};
 use crate::value::Look;
 
 /// Script with the variables that it reads, and a function for all further checks.
@@ -70,6 +70,20 @@ const SCRIPTS: &[Script] = &[
             may("KAFKA_HEAP_OPTS", Takes::Java),
         ],
         run: topics,
+    },
+    Script {
+        text: script::CREATE_REPLICATED_TOPICS,
+        variables: &[
+            must("BOOTSTRAP", Takes::Address),
+            must("TOPICS", Takes::Own),
+            may("KAFKA_HEAP_OPTS", Takes::Java),
+            // Kafka's tools make this directory, which is in the image by default.
+            must("LOG_DIR", Takes::OneOf(&["/tmp"])),
+            must("CLIENT_CONFIG", Takes::Own),
+            must("KAFKA_PASSWORD", Takes::Credential),
+            must("KAFKA_AUTHORITY", Takes::Credential),
+        ],
+        run: replicated_topics,
     },
     Script {
         text: script::FETCH_CONNECTOR,
@@ -203,6 +217,33 @@ fn topics(reading: &mut Reading) {
             }
             _ => reading.wrong("TOPICS", &format!("not a topic, its partitions and its retention: {line:?}")),
         }
+    }
+}
+
+/// The same as a user of Kafka, who may create each of these topics, and trusts the certificates of the brokers.
+fn replicated_topics(reading: &mut Reading) {
+    topics(reading);
+    let settings = reading.literal("CLIENT_CONFIG");
+    let of =
+        |key: &str| settings.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('=')).unwrap_or_default();
+    let expected = [
+        ("security.protocol", "SASL_SSL"),
+        ("sasl.mechanism", "SCRAM-SHA-512"),
+        ("ssl.truststore.type", "PEM"),
+        ("ssl.truststore.certificates", "${env:KAFKA_AUTHORITY}"),
+        ("config.providers", "env"),
+        ("config.providers.env.class", "org.apache.kafka.common.config.provider.EnvVarConfigProvider"),
+    ];
+    for (key, value) in expected {
+        if of(key) != value {
+            reading.wrong("CLIENT_CONFIG", &format!("{key} is not {value}"));
+        }
+    }
+    strimzi::login(reading, "CLIENT_CONFIG", of("sasl.jaas.config"), "${env:KAFKA_PASSWORD}");
+    strimzi::authority(reading, "KAFKA_AUTHORITY", "ca.crt");
+    let made = reading.behaviour.makes_topics.clone();
+    for topic in made.iter().filter(|topic| !strimzi::may(reading.world, reading.pod, "kafka-topics", topic)) {
+        reading.wrong("TOPICS", &format!("its user may not create {topic}"));
     }
 }
 

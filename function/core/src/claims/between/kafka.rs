@@ -1,10 +1,44 @@
 //! Names of a real-time system's Services, pods and ports. The broker in the same namespace reaches Kafka by these
 //! names.
 
-/// Name of the Service in front of Kafka, Schema Registry and Kafka Connect, which run in one pod.
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Program that runs Kafka.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum KafkaEngine {
+    #[default]
+    Development,
+    Strimzi,
+}
+
+impl KafkaEngine {
+    /// Name of the Service in front of Schema Registry.
+    pub fn registry_service(self) -> &'static str {
+        match self {
+            Self::Development => KAFKA_SERVICE,
+            Self::Strimzi => REGISTRY_APP,
+        }
+    }
+
+    /// URL of Schema Registry's REST interface, from the name or full host of its Service. Apicurio Registry has the
+    /// interface of Confluent's, which all clients know, below a path.
+    pub fn registry_url(self, host: &str) -> String {
+        let path = match self {
+            Self::Development => "",
+            Self::Strimzi => "/apis/ccompat/v7",
+        };
+        format!("http://{host}:{}{path}", SCHEMA_REGISTRY_PORT.1)
+    }
+}
+
+/// Name of the Service in front of Kafka, and with the engine `Development` also of Schema Registry and Kafka Connect,
+/// which run in Kafka's pod.
 pub const KAFKA_SERVICE: &str = "kafka-service";
-/// Value of the label `app` on Kafka's pod, by which Services and network policies select the pod.
+/// Value of the label `app` on Kafka's pods, by which Services and network policies select the pods.
 pub const KAFKA_APP: &str = "kafka-platform";
+/// Name of the Service in front of Schema Registry with the engine `Strimzi`, and value of the label `app` on its pods.
+pub const REGISTRY_APP: &str = "schema-registry";
 /// Name and number of the port on which the Kafka broker accepts clients.
 pub const KAFKA_PORT: (&str, i32) = ("kafka", 9092);
 /// Name and number of the port on which Schema Registry serves its REST interface.

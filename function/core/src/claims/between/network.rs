@@ -142,8 +142,14 @@ fn around(part: &Part, name: &str, spec: NetworkPolicySpec, stays: bool) -> Reso
 /// Fence: the network policy around all pods of a system or broker. The fence admits no connections to the pods, and
 /// from the pods only DNS queries and the egress that the caller lists.
 pub fn fence(part: &Part, name: &str, admissions: Traffic) -> Resource {
+    fence_of(part, name, system(part), admissions)
+}
+
+/// Fence around the pods with the given labels: those of an operator that keeps the label by which the fence of a system
+/// or broker selects pods for itself.
+pub fn fence_of(part: &Part, name: &str, labels: BTreeMap<String, String>, admissions: Traffic) -> Resource {
     let spec = NetworkPolicySpec {
-        pod_selector: Some(selector(system(part))),
+        pod_selector: Some(selector(labels)),
         policy_types: Some(["Ingress", "Egress"].map(str::to_owned).to_vec()),
         egress: Some([to_name_server()].into_iter().chain(admissions.egress).collect()),
         ..NetworkPolicySpec::default()

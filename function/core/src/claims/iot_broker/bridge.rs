@@ -14,8 +14,8 @@ use super::claim::{Converter, Mapping};
 use super::{accounts, broker, phase};
 use crate::claims::between::connectors::{KEEP_CONNECTOR, REMOVE_CONNECTORS};
 use crate::claims::between::kafka::{
-    CONNECT_PORT, CONNECT_SECRETS, DEVICE_RECORD, KAFKA_SERVICE, MQTT_SECRET, SCHEMA_REGISTRY_PORT, kafka_client,
-    registry_of_connect,
+    CONNECT_PORT, CONNECT_SECRETS, DEVICE_RECORD, KAFKA_SERVICE, KafkaEngine, MQTT_SECRET, SCHEMA_REGISTRY_PORT,
+    kafka_client, registry_of_connect,
 };
 use crate::claims::between::part_of::PartOf;
 use crate::claims::between::secret::{PASSWORD, mqtt_bridge};
@@ -46,6 +46,9 @@ pub const PART: PartOf<IotBroker> = PartOf::new(phase::CONNECTOR, resources).awa
 });
 
 fn resources(broker: &IotBroker) -> Vec<Resource> {
+    if broker.spec.connector_config.kafka_engine == KafkaEngine::Strimzi {
+        return Vec::new();
+    }
     if broker.spec.connector_config.mappings.is_empty() {
         return vec![removal(broker)];
     }

@@ -7,7 +7,11 @@ use crate::claims::between::changes::{ENVIRONMENT, NAMESPACE, REFERENCE, SHRINKS
 use crate::schema::change::{Rule, size};
 
 /// List of all rules by which a change of an `IotBrokerClaim` is rejected.
-pub const RULES: &[Rule] = &[NAMESPACE, ENVIRONMENT, VOLUME, USER_PASSWORDS, BRIDGE_PASSWORD];
+pub const RULES: &[Rule] = &[NAMESPACE, ENVIRONMENT, VOLUME, KAFKA_ENGINE, USER_PASSWORDS, BRIDGE_PASSWORD];
+
+pub const KAFKA_ENGINE: Rule = Rule::same(
+    "cannot be changed after creation: it is the engine of the real-time system in the same namespace, which cannot change either; create another claim beside another system",
+);
 
 /// Rule for changes of the size of Mosquitto's volume: it must not shrink. The rule applies only if persistence is on
 /// before and after the change, because Mosquitto has no volume without persistence.

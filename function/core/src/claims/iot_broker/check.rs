@@ -1,10 +1,11 @@
 //! Checks of an `IotBrokerClaim` that a schema cannot express: reserved names, and rules across fields.
 
 use super::checked::{IotBroker, Sizes};
-use super::claim::{Converter, Mapping, Simulator, Spec};
+use super::claim::{ConnectorConfig, Converter, Mapping, Simulator, Spec};
 use super::filter::{meaningless, overlap, unpublishable};
 use super::{accounts, simulator as sim};
 use crate::claims::between::groups;
+use crate::claims::between::kafka::KafkaEngine;
 use crate::schema::fault::Fault;
 use crate::schema::reserved_topics;
 use crate::schema::size::{Bytes, Cpu};
@@ -133,6 +134,14 @@ pub fn users(faults: &mut Vec<Fault>, spec: &Spec, most: u32) {
             "spec.mqttConfig.users",
             "must name a user: without users, mappings and simulator no client can connect to the broker",
         ));
+    }
+}
+
+/// Check that nothing is carried into a Kafka beside which no Connect runs.
+pub fn kafka_engine(faults: &mut Vec<Fault>, connector: &ConnectorConfig) {
+    if connector.kafka_engine == KafkaEngine::Strimzi && !connector.mappings.is_empty() {
+        let message = "must be empty with the engine Strimzi, beside which this version runs no Connect: leave them out, or set spec.connectorConfig.kafkaEngine to Development if the system of this namespace has it";
+        faults.push(Fault::new("spec.connectorConfig.mappings", message));
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::changes;
 use crate::claims::between::changes::ENVIRONMENT;
 use crate::claims::between::groups::Groups;
+use crate::claims::between::kafka::KafkaEngine;
 use crate::claims::between::secret::SecretName;
 use crate::claims::between::tenancy::{
     CredentialsGeneration, DeletionPolicy, Domain, EnvironmentName, Namespace, tenancy_request,
@@ -201,6 +202,10 @@ pub struct User {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConnectorConfig {
+    /// Program that runs Kafka in the real-time system of the same namespace, its `kafkaConfig.engine`. The bridge is only
+    /// with `Development`: with `Strimzi` there must be no mappings. It cannot change later.
+    #[schemars(extend("x-kubernetes-validations" = [changes::KAFKA_ENGINE]))]
+    pub kafka_engine: KafkaEngine,
     /// Mappings of the bridge from MQTT topics to Kafka topics, at most 20. Default: none, and no bridge is created. A
     /// connector of the bridge that no mapping needs any more is removed.
     #[schemars(

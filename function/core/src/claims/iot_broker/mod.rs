@@ -76,6 +76,7 @@ impl Checked for IotBroker {
         host_secrets::check(&mut faults, &tenant.owner.environment, &accounts::on_the_host(&spec), settings);
         check::users(&mut faults, &spec, settings.limits.users);
         check::mappings(&mut faults, &spec.connector_config.mappings);
+        check::kafka_engine(&mut faults, &spec.connector_config);
         let simulator_image = check::simulator(&mut faults, &spec.connector_config.simulator);
         let sizes = check::sizes(&mut faults, &spec);
         if faults.is_empty() { Ok(Self { tenant, spec, sizes, simulator_image }) } else { Err(faults) }

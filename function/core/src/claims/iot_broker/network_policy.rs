@@ -3,7 +3,7 @@
 
 use super::checked::IotBroker;
 use super::phase;
-use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_APP, SCHEMA_REGISTRY_PORT};
+use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_APP, KafkaEngine, SCHEMA_REGISTRY_PORT};
 use crate::claims::between::mqtt;
 use crate::claims::between::network::{Traffic, app, fence, siblings};
 use crate::claims::between::part_of::PartOf;
@@ -25,6 +25,9 @@ fn resources(broker: &IotBroker) -> Vec<Resource> {
     // The connectors of the MQTT bridge run in Kafka's pod. The broker's own pods connect to Kafka Connect only to keep
     // or remove these connectors. A claim without mappings needs the connection, too, for the Job that removes
     // connectors.
+    if connector.kafka_engine == KafkaEngine::Strimzi {
+        return vec![fence(&part, "iot-broker-policy", outward)];
+    }
     if connector.mappings.is_empty() {
         outward = outward.to(app(KAFKA_APP), &[CONNECT_PORT]);
     } else {

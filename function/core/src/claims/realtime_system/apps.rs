@@ -5,6 +5,8 @@
 
 pub const ANALYTICS: &str = "health-analytics";
 pub const CONNECT_METRICS: &str = "kafka-connect-metrics";
+pub const KAFKA_TOPICS: &str = "kafka-topics";
+pub const KAFKA_USERS: &str = "kafka-user-operator";
 pub const LENSES_AGENT: &str = "lenses-agent";
 pub const LENSES_AGENT_KEY: &str = "lenses-agent-key";
 pub const LENSES_HQ: &str = "lenses-hq";

@@ -1,6 +1,8 @@
 //! Rules by which a change of a `RealtimeSystemClaim` is rejected. Each rule is attached to the claim's schema, at a
 //! field or at the whole spec.
 
+use serde_json::Value;
+
 use crate::claims::between::changes::{ENVIRONMENT, NAMESPACE, VOLUME, read_out};
 use crate::schema::change::Rule;
 
@@ -12,6 +14,7 @@ pub const RULES: &[Rule] = &[
     VOLUME,
     ENGINE,
     RESTORE,
+    REPLICAS,
     ADMINISTRATOR,
     EMAIL,
     LENSES_PASSWORD,
@@ -32,6 +35,18 @@ pub const RESTORE: Rule = Rule::new(
     "cannot be added, changed or removed after creation: only new databases start from backups; create another claim that has it",
 )
 .at(".restoreFrom");
+
+/// Rule for the number of Kafka's pods, each of which votes on Kafka's metadata: Strimzi 1.2 writes the voters into the
+/// configuration of each pod, where they do not change while Kafka runs.
+pub const REPLICAS: Rule = Rule::new(
+    "(has(self.replicas) ? self.replicas : 3) == (has(oldSelf.replicas) ? oldSelf.replicas : 3)",
+    |old, new| {
+        let replicas = |config: &Value| config.get("replicas").map_or(Some(3), Value::as_u64);
+        replicas(old) == replicas(new)
+    },
+    "cannot be changed after creation: each of Kafka's pods votes on its metadata, the operator cannot change the voters of a running Kafka, and no partition moves by itself; create another claim with more pods, and move the data",
+)
+.at(".replicas");
 
 pub const ADMINISTRATOR: Rule = Rule::same(
     "cannot be changed after creation: the password was made for this user; leave it, and add other users in Lenses HQ",

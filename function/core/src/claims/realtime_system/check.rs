@@ -7,6 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::claim::{
     Agent, Archive, Connectors, Dashboard, Database, Engine, KafkaConfig, PrivateKey, SnowflakeConfig, Spec, SpreadOver,
 };
+use crate::claims::between::kafka::KafkaEngine;
 use crate::claims::between::tenant::{Tenant, default_domain};
 use crate::parts::owner::Claim;
 use crate::schema::fault::Fault;
@@ -73,15 +74,21 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     let (lenses, dashboard) = (&spec.lenses_config, &spec.dashboard);
     let hq = share(&lenses.hq.cpu, "spec.lensesConfig.hq.memory", &lenses.hq.memory, 512);
     let agent = share(&lenses.agent.cpu, "spec.lensesConfig.agent.memory", agent, 1024);
-    let kafka = share(&spec.kafka_config.cpu, "spec.kafkaConfig.memory", kafka, 2560);
+    let strimzi = spec.kafka_config.engine == KafkaEngine::Strimzi;
+    let least = if strimzi { 1024 } else { 2560 };
+    let kafka = share(&spec.kafka_config.cpu, "spec.kafkaConfig.memory", kafka, least);
     let database = share(&spec.database.cpu, "spec.database.memory", &spec.database.memory, 256);
     let least = Dashboard::LEAST_MEBIBYTES;
     let dashboard = share(&dashboard.cpu, "spec.dashboard.memory", &dashboard.memory, least);
     let agent_heap = memory(faults, "spec.lensesConfig.agent.heap", agent_heap, 512);
     let connect_heap = memory(faults, "spec.kafkaConfig.heap", connect_heap, 256);
     leaves(faults, "spec.lensesConfig.agent.memory", agent.memory, agent_heap, 512);
-    leaves(faults, "spec.kafkaConfig.memory", kafka.memory, connect_heap, 2048);
-    let broker_heap = broker_heap(faults, &spec.kafka_config, kafka.memory, connect_heap);
+    let broker_heap = if strimzi {
+        lone_broker_heap(faults, &spec.kafka_config, kafka.memory)
+    } else {
+        leaves(faults, "spec.kafkaConfig.memory", kafka.memory, connect_heap, 2048);
+        broker_heap(faults, &spec.kafka_config, kafka.memory, connect_heap)
+    };
     Sizes {
         hq,
         agent,
@@ -146,25 +153,55 @@ pub fn backups(faults: &mut Vec<Fault>, database: &Database, servers: &Servers) 
 
 /// Check of the fields that only some engines have: such a field is a fault beside another engine.
 pub fn engines(faults: &mut Vec<Fault>, spec: &Spec) {
-    if spec.database.engine == Engine::CloudNativePG {
-        return;
-    }
-    let only = "has no effect with the engine Development, which has one pod";
-    if spec.database.replicas.is_some() {
-        let message = format!("{only}: leave it out, or set spec.database.engine to CloudNativePG");
+    let only = "has no effect with the engine Development, which has one pod: leave it out, or set";
+    let (database, kafka) = (&spec.database, &spec.kafka_config);
+    if database.replicas.is_some() && database.engine == Engine::Development {
+        let message = format!("{only} spec.database.engine to CloudNativePG");
         faults.push(Fault::new("spec.database.replicas", message));
     }
-    let others = [("backup", spec.database.backup.is_some()), ("restoreFrom", spec.database.restore_from.is_some())];
-    for (field, _) in others.into_iter().filter(|(_, is_asked_for)| *is_asked_for) {
+    let others = [("backup", database.backup.is_some()), ("restoreFrom", database.restore_from.is_some())];
+    let has_none = database.engine == Engine::Development;
+    for (field, _) in others.into_iter().filter(|(_, is_asked_for)| has_none && *is_asked_for) {
         faults.push(Fault::new(
             format!("spec.database.{field}"),
             "has no effect with the engine Development, which keeps no backups: leave it out, or set spec.database.engine to CloudNativePG",
         ));
     }
-    if spec.spread_over == SpreadOver::Zones {
-        let message = format!("{only}: leave it out, or set spec.database.engine to CloudNativePG");
+    let replicated = database.engine == Engine::CloudNativePG || kafka.engine == KafkaEngine::Strimzi;
+    if spec.spread_over == SpreadOver::Zones && !replicated {
+        let message = format!("{only} spec.database.engine to CloudNativePG or spec.kafkaConfig.engine to Strimzi");
         faults.push(Fault::new("spec.spreadOver", message));
     }
+    if kafka.engine == KafkaEngine::Development {
+        if kafka.replicas.is_some() {
+            let message = format!("{only} spec.kafkaConfig.engine to Strimzi");
+            faults.push(Fault::new("spec.kafkaConfig.replicas", message));
+        }
+        return;
+    }
+    if spec.snowflake_config.is_some() {
+        let message = "cannot be delivered to with the engine Strimzi, beside which this version runs no Connect: leave it out, or run Connect of your own";
+        faults.push(Fault::new("spec.snowflakeConfig", message));
+    }
+    if kafka.heap != KafkaConfig::HEAP {
+        let message = "has no effect with the engine Strimzi, beside which this version runs no Connect: leave it out";
+        faults.push(Fault::new("spec.kafkaConfig.heap", message));
+    }
+    for (connector, archive) in [("mqtt", &kafka.connectors.mqtt), ("snowflake", &kafka.connectors.snowflake)] {
+        if archive.is_some() {
+            let message =
+                "has no effect with the engine Strimzi, beside which this version runs no Connect: leave it out";
+            faults.push(Fault::new(format!("spec.kafkaConfig.connectors.{connector}"), message));
+        }
+    }
+}
+
+/// Heap of a broker that has its pod to itself, where the rest of the memory is for files that it reads and writes.
+fn lone_broker_heap(faults: &mut Vec<Fault>, kafka: &KafkaConfig, memory: Bytes) -> Bytes {
+    let Some(heap) = &kafka.broker_heap else { return memory.halved().min(Bytes::mebi(5 * 1024)) };
+    let heap = self::memory(faults, "spec.kafkaConfig.brokerHeap", heap, 256);
+    leaves(faults, "spec.kafkaConfig.memory", memory, heap, 512);
+    heap
 }
 
 /// Memory of Kafka's pod beside the Java heaps of the Kafka broker and of Connect, in mebibytes: for Schema Registry,

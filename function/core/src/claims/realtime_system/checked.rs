@@ -4,6 +4,7 @@
 use super::check::{Backups, Delivery, Fetched, Sizes};
 use super::claim::Spec;
 use super::schemas::Registered;
+use crate::claims::between::kafka::KafkaEngine;
 use crate::claims::between::tenant::Tenant;
 
 #[derive(Clone, Debug)]
@@ -21,6 +22,11 @@ pub struct RealtimeSystem {
 }
 
 impl RealtimeSystem {
+    /// Whether an operator keeps several pods of Kafka, in place of one pod with all of its programs.
+    pub fn is_replicated(&self) -> bool {
+        self.spec.kafka_config.engine == KafkaEngine::Strimzi
+    }
+
     /// Name of a real-time system's object on the host cluster, where the systems of all namespaces inside an
     /// environment share one namespace. The name begins with the system's namespace inside the virtual cluster, unless
     /// that namespace has the environment's name.

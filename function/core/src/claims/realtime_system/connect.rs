@@ -16,12 +16,14 @@ use crate::settings::pins::Image;
 
 const NAME: &str = "connect";
 
-pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources).away_for(Outage {
-    part: NAME,
-    from: 5,
-    to: 60,
-    meanwhile: "the keeper of Connect and its Snowflake connector, which keep running",
-});
+pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources)
+    .away_for(Outage {
+        part: NAME,
+        from: 5,
+        to: 60,
+        meanwhile: "the keeper of Connect and its Snowflake connector, which keep running",
+    })
+    .only_if(|system| !system.is_replicated());
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let waits_for: &[_] = if kafka::has_topics(system) { &[kafka::TOPICS] } else { &[kafka::NAME] };

@@ -50,7 +50,7 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::MONITORING, resource
         to: 60,
         meanwhile: "the metrics of records that Connect skips; Connect keeps counting",
     })
-    .only_if(|system| system.spec.monitoring)
+    .only_if(|system| system.spec.monitoring && !system.is_replicated())
     .fenced_by(Policy {
         part: "connect-metrics-policy",
         name: "kafka-connect-metrics-policy",

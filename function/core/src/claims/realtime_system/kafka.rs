@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Container, EnvVar, HostAlias, Service, ServicePort, VolumeMount};
 
+use super::changes::ENGINE;
 use super::check::{Fetched, Share};
 use super::checked::RealtimeSystem;
-use super::{apps, phase, script, secrets, snowflake};
+use super::kafka_names::USERS;
+use super::secrets::{self, kafka_key};
+use super::{apps, kafka_users, phase, script, snowflake, strimzi};
 use crate::claims::between::changes::VOLUME;
 use crate::claims::between::kafka::{
     CONNECT_JMX_PORT, CONNECT_PORT, CONNECT_SECRETS, JMX_PORT, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE, MQTT_SECRET,
@@ -29,8 +32,7 @@ use crate::settings::archive::Way;
 use crate::settings::pins::Image;
 use crate::text::language::{Text, Word};
 
-pub const NAME: &str = "kafka";
-pub const TOPICS: &str = "topics";
+pub use super::kafka_names::{NAME, TOPICS};
 
 const CLAIM: &str = "kafka-data-pvc";
 const CONNECTORS: &str = "/connectors";
@@ -55,6 +57,9 @@ pub const FENCED: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, |_| Vec::ne
 });
 
 fn admits(system: &RealtimeSystem) -> Traffic {
+    if system.is_replicated() {
+        return strimzi::admits(system);
+    }
     let (open, fenced): (Vec<Way>, Vec<Way>) =
         archive_ways(system).into_iter().partition(|way| way.networks.is_empty());
     let mut outside = snowflake::ports(system);
@@ -69,6 +74,9 @@ fn admits(system: &RealtimeSystem) -> Traffic {
 }
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
+    if system.is_replicated() {
+        return strimzi::resources(system);
+    }
     let part = system.tenant.part(NAME, KAFKA_APP, &[LOCK]);
     let volumes = vec![
         claimed_volume("data", CLAIM),
@@ -105,8 +113,16 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     ]
 }
 
-pub fn immutable(system: &RealtimeSystem) -> Immutable {
-    Immutable::volume("kafka-data", system.sizes.kafka_storage, "spec.kafkaConfig.storage", VOLUME)
+/// Rules for the fields of Kafka that cannot change: the engine, which a resource of the other engine shows, and the
+/// size of the volumes, which cannot shrink.
+pub fn immutable(system: &RealtimeSystem) -> [Immutable; 2] {
+    let (size, field) = (system.sizes.kafka_storage, "spec.kafkaConfig.storage");
+    let other = |key| Immutable::absent(key, "spec.kafkaConfig.engine", ENGINE);
+    if system.is_replicated() {
+        [Immutable::size("kafka-pool", "/spec/storage/size", size, field, VOLUME), other("kafka-deployment")]
+    } else {
+        [Immutable::volume("kafka-data", size, field, VOLUME), other("kafka-pool")]
+    }
 }
 
 fn kafka_service(system: &RealtimeSystem, part: &Part) -> Service {
@@ -195,7 +211,7 @@ pub fn has_topics(system: &RealtimeSystem) -> bool {
 }
 
 fn topics(system: &RealtimeSystem) -> Vec<Resource> {
-    let part = system.tenant.part(TOPICS, "kafka-topics", &[NAME]);
+    let part = system.tenant.part(TOPICS, apps::KAFKA_TOPICS, if system.is_replicated() { &[USERS] } else { &[NAME] });
     let topics: Vec<String> = system
         .spec
         .kafka_config
@@ -203,22 +219,28 @@ fn topics(system: &RealtimeSystem) -> Vec<Resource> {
         .iter()
         .map(|topic| format!("{} {} {}", Text::<Word>::literal(&topic.name), topic.partitions, topic.retention_ms))
         .collect();
+    let mut variables = vec![
+        env("BOOTSTRAP", format!("{KAFKA_SERVICE}:{}", KAFKA_PORT.1)),
+        env("TOPICS", topics.join("\n")),
+        env("KAFKA_HEAP_OPTS", "-Xmx256M"),
+    ];
+    if system.is_replicated() {
+        // Kafka's tools make the directory of their logs, which is in the image by default.
+        variables.push(env("LOG_DIR", "/tmp"));
+        variables.extend(kafka_users::environment(kafka_users::TOPICS, kafka_key::TOPICS));
+    }
     let task = Task {
         part: &part,
-        name: "kafka-topics",
-        image: system.tenant.image(Image::FastDataDev),
-        script: script::CREATE_TOPICS,
-        env: vec![
-            env("BOOTSTRAP", format!("{KAFKA_SERVICE}:{}", KAFKA_PORT.1)),
-            env("TOPICS", topics.join("\n")),
-            env("KAFKA_HEAP_OPTS", "-Xmx256M"),
-        ],
-        pod_labels: BTreeMap::from([kafka_client()]),
+        name: apps::KAFKA_TOPICS,
+        image: system.tenant.image(if system.is_replicated() { Image::StrimziKafka } else { Image::FastDataDev }),
+        script: if system.is_replicated() { script::CREATE_REPLICATED_TOPICS } else { script::CREATE_TOPICS },
+        env: variables,
+        pod_labels: (!system.is_replicated()).then(kafka_client).into_iter().collect(),
         service_account: None,
         needs_tmp: true,
         memory: "512Mi",
         deadline_seconds: 1800,
-        credentials_generation: 1,
+        credentials_generation: if system.is_replicated() { system.tenant.credentials_generation } else { 1 },
     };
     vec![task.resource()]
 }

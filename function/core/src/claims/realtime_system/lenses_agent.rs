@@ -3,16 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource, ObjectFieldSelector, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMapProjection, Container, EnvVar, EnvVarSource, KeyToPath, ObjectFieldSelector, ProjectedVolumeSource,
+    SecretProjection, ServiceAccount, Volume, VolumeProjection,
+};
 use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 use serde::Serialize;
 
 use super::checked::RealtimeSystem;
-use super::secrets::{self, postgres_key};
-use super::{apps, kafka, lenses_hq, phase, postgres, script};
-use crate::claims::between::kafka::{CONNECT_PORT, JMX_PORT, KAFKA_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT};
+use super::kafka_names::{REGISTRY, USERS};
+use super::kafka_users::{AUTHORITY, AUTHORITY_STORE, AUTHORITY_STORE_PASSWORD};
+use super::secrets::{self, kafka_key, postgres_key};
+use super::{apps, kafka, kafka_users, lenses_hq, phase, postgres, script};
+use crate::claims::between::kafka::{CONNECT_PORT, JMX_PORT, KAFKA_PORT, KAFKA_SERVICE};
 use crate::claims::between::network::Traffic;
 use crate::claims::between::part_of::{PartOf, Policy};
+use crate::claims::between::secret::Secret;
 use crate::parts::cluster::yaml;
 use crate::parts::part::Part;
 use crate::parts::plan::{Outage, Ready, Resource};
@@ -59,7 +65,8 @@ struct Provisioning {
     lenses_hq: [Connection<Hq>; 1],
     kafka: [Connection<Broker>; 1],
     confluent_schema_registry: [Connection<SchemaRegistry>; 1],
-    connect: [Connection<Connect>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect: Option<[Connection<Connect>; 1]>,
 }
 
 #[derive(Serialize)]
@@ -88,8 +95,32 @@ struct Hq {
 struct Broker {
     kafka_bootstrap_servers: Setting<[Text<Placeholders>; 1]>,
     protocol: Setting<Text<Placeholders>>,
+    #[serde(flatten)]
+    metrics: Option<Metrics>,
+    #[serde(flatten)]
+    security: Option<Security>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Metrics {
     metrics_type: Setting<Text<Placeholders>>,
     metrics_port: Setting<i32>,
+}
+
+/// Settings by which the agent trusts Kafka's certificates, and logs in.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Security {
+    sasl_mechanism: Setting<Text<Placeholders>>,
+    sasl_jaas_config: Setting<Text<Placeholders>>,
+    ssl_truststore: FileOf,
+    ssl_truststore_password: Setting<Text<Placeholders>>,
+}
+
+#[derive(Serialize)]
+struct FileOf {
+    file: Text<Placeholders>,
 }
 
 #[derive(Serialize)]
@@ -205,7 +236,8 @@ fn binding(part: &Part) -> RoleBinding {
 }
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
-    let part = system.tenant.part(NAME, APP, &[KEY, kafka::NAME]);
+    let waits_for: &[_] = if system.is_replicated() { &[KEY, USERS, REGISTRY] } else { &[KEY, kafka::NAME] };
+    let part = system.tenant.part(NAME, APP, waits_for);
     let config = BTreeMap::from([("provisioning.yaml".to_owned(), yaml(&provisioning(system)))]);
     let mut restart_on = configuration(&config);
     restart_on.extend(credentials(system.tenant.credentials_generation));
@@ -213,7 +245,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         part: &part,
         container: agent(system, &part),
         init_containers: Vec::new(),
-        volumes: vec![config_volume("provisioning", CONFIG), scratch_volume("data", "5Gi"), scratch_volume(TMP, "2Gi")],
+        volumes: vec![provisioned(system), scratch_volume("data", "5Gi"), scratch_volume(TMP, "2Gi")],
         security: pod_user(USER),
         restart_on,
     };
@@ -223,8 +255,30 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     ]
 }
 
+/// Volume with the provisioning file. The agent looks for the files that the provisioning file names beside it, so that
+/// the store with the certificates that it trusts is in the same directory.
+fn provisioned(system: &RealtimeSystem) -> Volume {
+    let files = config_volume("provisioning", CONFIG);
+    if !system.is_replicated() {
+        return files;
+    }
+    let config = ConfigMapProjection { name: CONFIG.to_owned(), ..ConfigMapProjection::default() };
+    let store = KeyToPath { key: AUTHORITY_STORE.to_owned(), path: AUTHORITY_STORE.to_owned(), mode: None };
+    let authority = SecretProjection { name: AUTHORITY.to_owned(), items: Some(vec![store]), optional: None };
+    let sources = vec![
+        VolumeProjection { config_map: Some(config), ..VolumeProjection::default() },
+        VolumeProjection { secret: Some(authority), ..VolumeProjection::default() },
+    ];
+    let projected = ProjectedVolumeSource { sources: Some(sources), default_mode: None };
+    Volume { projected: Some(projected), config_map: None, ..files }
+}
+
 fn provisioning(system: &RealtimeSystem) -> Provisioning {
     let kafka = system.tenant.service_host(KAFKA_SERVICE);
+    let engine = system.spec.kafka_config.engine;
+    let replicated = system.is_replicated();
+    let protocol = if replicated { "SASL_SSL" } else { "PLAINTEXT" };
+    let registry = engine.registry_url(&system.tenant.service_host(engine.registry_service()));
     Provisioning {
         lenses_hq: [Connection {
             name: "lenses-hq",
@@ -242,48 +296,66 @@ fn provisioning(system: &RealtimeSystem) -> Provisioning {
             tags: ["kafka"],
             configuration: Broker {
                 kafka_bootstrap_servers: Setting {
-                    value: [Text::literal(&format!("PLAINTEXT://{kafka}:{}", KAFKA_PORT.1))],
+                    value: [Text::literal(&format!("{protocol}://{kafka}:{}", KAFKA_PORT.1))],
                 },
-                protocol: Setting { value: Text::code("PLAINTEXT") },
-                metrics_type: Setting { value: Text::code("JMX") },
-                metrics_port: Setting { value: JMX_PORT.1 },
+                protocol: Setting { value: Text::code(protocol) },
+                // Strimzi's brokers have no open JMX port: with one, they would admit everybody to it.
+                metrics: (!replicated).then(|| Metrics {
+                    metrics_type: Setting { value: Text::code("JMX") },
+                    metrics_port: Setting { value: JMX_PORT.1 },
+                }),
+                security: replicated.then(security),
             },
         }],
         confluent_schema_registry: [Connection {
             name: "schema-registry",
             version: 1,
             tags: ["sr"],
-            configuration: SchemaRegistry {
-                schema_registry_urls: Setting {
-                    value: [Text::literal(&format!("http://{kafka}:{}", SCHEMA_REGISTRY_PORT.1))],
+            configuration: SchemaRegistry { schema_registry_urls: Setting { value: [Text::literal(&registry)] } },
+        }],
+        connect: (!replicated).then(|| {
+            [Connection {
+                name: "connect",
+                version: 1,
+                tags: ["connect"],
+                configuration: Connect {
+                    workers: Setting { value: [Text::literal(&format!("http://{kafka}:{}", CONNECT_PORT.1))] },
                 },
-            },
-        }],
-        connect: [Connection {
-            name: "connect",
-            version: 1,
-            tags: ["connect"],
-            configuration: Connect {
-                workers: Setting { value: [Text::literal(&format!("http://{kafka}:{}", CONNECT_PORT.1))] },
-            },
-        }],
+            }]
+        }),
+    }
+}
+
+fn security() -> Security {
+    let store = [PROVISIONING, "/", AUTHORITY_STORE];
+    Security {
+        sasl_mechanism: Setting { value: Text::code("SCRAM-SHA-512") },
+        sasl_jaas_config: Setting { value: kafka_users::agents_login() },
+        ssl_truststore: FileOf { file: Text::joined(store) },
+        ssl_truststore_password: Setting { value: Text::code("${KAFKA_AUTHORITY_PASSWORD}") },
     }
 }
 
 fn agent(system: &RealtimeSystem, part: &Part) -> Container {
     let (memory, heap) = (system.sizes.agent.memory.quantity(), system.sizes.agent_heap.java());
+    let kafka = [
+        secrets::kafka().env("KAFKA_PASSWORD", kafka_key::AGENT),
+        Secret::new(AUTHORITY).env("KAFKA_AUTHORITY_PASSWORD", AUTHORITY_STORE_PASSWORD),
+    ];
+    let kafka = kafka.into_iter().filter(|_| system.is_replicated());
+    let variables = [
+        env("LENSES_PROVISIONING_PATH", PROVISIONING),
+        env("LENSES_EULA_ACCEPT", system.spec.lenses_config.accept_eula.to_string()),
+        env("LENSES_HEAP_OPTS", format!("-Xmx{heap} -Xms512m")),
+        env("LENSES_STORAGE_POSTGRES_HOST", postgres::SERVICE),
+        env("LENSES_STORAGE_POSTGRES_PORT", postgres::PORT.1.to_string()),
+        env("LENSES_STORAGE_POSTGRES_DATABASE", "agent1"),
+        env("LENSES_STORAGE_POSTGRES_USERNAME", "agent1"),
+        secrets::postgres().env("LENSES_STORAGE_POSTGRES_PASSWORD", postgres_key::AGENT1),
+        secrets::agent_key().env("LENSESHQ_AGENT_KEY", SECRET_KEY),
+    ];
     Container {
-        env: Some(vec![
-            env("LENSES_PROVISIONING_PATH", PROVISIONING),
-            env("LENSES_EULA_ACCEPT", system.spec.lenses_config.accept_eula.to_string()),
-            env("LENSES_HEAP_OPTS", format!("-Xmx{heap} -Xms512m")),
-            env("LENSES_STORAGE_POSTGRES_HOST", postgres::SERVICE),
-            env("LENSES_STORAGE_POSTGRES_PORT", postgres::PORT.1.to_string()),
-            env("LENSES_STORAGE_POSTGRES_DATABASE", "agent1"),
-            env("LENSES_STORAGE_POSTGRES_USERNAME", "agent1"),
-            secrets::postgres().env("LENSES_STORAGE_POSTGRES_PASSWORD", postgres_key::AGENT1),
-            secrets::agent_key().env("LENSESHQ_AGENT_KEY", SECRET_KEY),
-        ]),
+        env: Some(variables.into_iter().chain(kafka).collect()),
         volume_mounts: Some(vec![read_only("provisioning", PROVISIONING), mount("data", "/data"), mount(TMP, "/tmp")]),
         security_context: Some(confined()),
         resources: Some(requests(system.sizes.agent.cpu, &memory, &memory)),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use self::claim::Engine;
 use crate::claims::between::host_secrets::{self, HostSecret};
 use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
 use crate::claims::between::operators;
@@ -30,6 +31,8 @@ pub mod claim;
 mod connect;
 pub mod connect_metrics;
 mod kafka;
+mod kafka_names;
+mod kafka_users;
 mod lenses_agent;
 mod lenses_hq;
 mod metabase;
@@ -40,6 +43,7 @@ mod postgres;
 mod postgres_backup;
 mod postgres_cluster;
 mod postgres_names;
+mod registry;
 mod schemas;
 pub mod script;
 mod secrets;
@@ -47,6 +51,7 @@ mod snowflake;
 mod sql;
 pub mod sql_processors;
 pub mod status;
+mod strimzi;
 
 pub use checked::RealtimeSystem;
 
@@ -64,6 +69,9 @@ impl TenantClaim for RealtimeSystem {
         Part(&lenses_hq::PART),
         Part(&lenses_agent::KEY_PART),
         Part(&kafka::PART),
+        Part(&strimzi::USER_OPERATOR),
+        Part(&kafka_users::PART),
+        Part(&registry::PART),
         Part(&kafka::TOPICS_PART),
         Part(&lenses_agent::PART),
         Part(&sql_processors::PART),
@@ -73,8 +81,10 @@ impl TenantClaim for RealtimeSystem {
         Part(&analytics::PART),
         Routes(phase::EXPOSURE),
         Part(&network_policy::PART),
+        Part(&strimzi::FENCE),
         Policies,
         Part(&connect_metrics::PART),
+        Part(&strimzi::METRICS_PART),
         Part(&monitoring::PART),
         Part(&VIEWERS),
         Part(&secrets::READERS),
@@ -148,7 +158,7 @@ impl Checked for RealtimeSystem {
     }
 
     fn immutable(&self) -> Vec<Immutable> {
-        let parts = [kafka::immutable(self)].into_iter().chain(postgres::immutable(self));
+        let parts = kafka::immutable(self).into_iter().chain(postgres::immutable(self));
         self.tenant.immutable().into_iter().chain(parts).chain(secrets::immutable(self)).collect()
     }
 
@@ -165,6 +175,7 @@ impl Checked for RealtimeSystem {
             (ISTIO, "spec.expose: false"),
             (KNATIVE_SERVING, "spec.dashboard.proxy: false"),
             (OBSERVABILITY, "spec.monitoring: false"),
+            (operators::KAFKA.name, "spec.kafkaConfig.engine: Development in a new claim"),
             (operators::POSTGRES.name, "spec.database.engine: Development in a new claim"),
             (operators::BACKUP.name, "no spec.database.backup"),
         ]))
@@ -180,6 +191,12 @@ impl Checked for RealtimeSystem {
         if self.spec.snowflake_config.is_some() && self.spec.kafka_config.connectors.snowflake.is_none() {
             warnings.push(
                 "spec.kafkaConfig.connectors.snowflake: the default image may lack the Snowflake connector; name the connector's archive, with the checksum that `curl -fsSL URL | sha256sum` prints"
+                    .to_owned(),
+            );
+        }
+        if self.is_replicated() && self.spec.database.engine == Engine::Development {
+            warnings.push(
+                "spec.database.engine: the schemas of Schema Registry are in PostgreSQL, which is one pod: set it to CloudNativePG for several"
                     .to_owned(),
             );
         }

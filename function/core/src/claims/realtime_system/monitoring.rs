@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::checked::RealtimeSystem;
 use super::{lenses_hq, phase, script};
 use crate::claims::between::offer::OBSERVABILITY;
@@ -27,7 +29,8 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let namespace = &system.tenant.namespace;
     // Grafana's sidecar stores the dashboards of all namespaces in one directory, so the file name of a dashboard
     // contains the namespace of its real-time system.
-    let shown = script::DASHBOARD.replace("\"@@namespace@@\"", &to_text(namespace));
+    let text = if system.is_replicated() { without_connect() } else { script::DASHBOARD.to_owned() };
+    let shown = text.replace("\"@@namespace@@\"", &to_text(namespace));
     let data = BTreeMap::from([(format!("{namespace}-dashboard.json"), shown)]);
     let mut panels = config_map(&dashboard, dashboard.app, data);
     panels.metadata.labels.get_or_insert_default().insert("grafana_dashboard".to_owned(), "1".to_owned());
@@ -35,4 +38,17 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         hq.inside("monitor", &monitor.named(hq.metadata("lenses-metrics")), Ready::Exists),
         dashboard.inside("config", &panels, Ready::Exists),
     ]
+}
+
+/// Dashboard without the panels about Kafka Connect and its alerts, which a system with the engine `Strimzi` lacks.
+fn without_connect() -> String {
+    const OF_CONNECT: [&str; 3] = ["kafka-connect-metrics", "kafka_connect_", "ALERTS"];
+    let Ok(mut dashboard) = serde_json::from_str::<Value>(script::DASHBOARD) else { return String::new() };
+    if let Some(panels) = dashboard.get_mut("panels").and_then(Value::as_array_mut) {
+        panels.retain(|panel| {
+            let targets = to_text(&panel["targets"]);
+            !OF_CONNECT.iter().any(|name| targets.contains(name))
+        });
+    }
+    serde_json::to_string_pretty(&dashboard).unwrap_or_default()
 }

@@ -11,10 +11,11 @@ use super::changes::ENGINE;
 use super::check::Share;
 use super::checked::RealtimeSystem;
 use super::claim::Engine;
-use super::postgres_names::{APP, FIRST_DATABASE, NAME, RELEASE};
-use super::secrets::{self, postgres_key};
+use super::postgres_names::{APP, FIRST_DATABASE, NAME, REGISTRY_DATABASE, RELEASE};
+use super::secrets::{self, kafka_key, postgres_key};
 use super::{apps, phase, postgres_cluster, script};
 use crate::claims::between::changes::VOLUME;
+use crate::claims::between::kafka::REGISTRY_APP;
 use crate::claims::between::network::{Traffic, app};
 use crate::claims::between::part_of::{PartOf, Policy};
 use crate::claims::between::secret::SECRETS;
@@ -54,7 +55,8 @@ pub const DATABASES_PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATABASE, 
 
 fn admits(system: &RealtimeSystem) -> Traffic {
     let callers = [apps::LENSES_HQ, apps::LENSES_AGENT, apps::METABASE, DATABASES_APP];
-    let traffic = Traffic::default().from(callers.map(app), &[PORT]);
+    let registry = system.is_replicated().then(|| app(REGISTRY_APP));
+    let traffic = Traffic::default().from(callers.map(app).into_iter().chain(registry), &[PORT]);
     match system.spec.database.engine {
         Engine::Development => traffic,
         Engine::CloudNativePG => postgres_cluster::admits(system, traffic),
@@ -155,12 +157,17 @@ fn databases(system: &RealtimeSystem) -> Vec<Resource> {
         credentials.env("PGUSER", postgres_key::USERNAME),
         credentials.env("PGPASSWORD", postgres_key::PASSWORD),
         env("PGDATABASE", "postgres"),
-        env("DATABASES", OWNED.map(|(database, _)| database).join(" ")),
     ];
-    for (database, key) in OWNED {
+    let mut owned: Vec<_> = OWNED.map(|(database, key)| (database, secrets::postgres(), key)).into();
+    if system.is_replicated() {
+        owned.push((REGISTRY_DATABASE, secrets::kafka(), kafka_key::REGISTRY));
+    }
+    let names: Vec<&str> = owned.iter().map(|(database, ..)| *database).collect();
+    variables.push(env("DATABASES", names.join(" ")));
+    for (database, secret, key) in owned {
         let prefix = database.to_uppercase();
         variables.push(env(&format!("{prefix}_USERNAME"), database));
-        variables.push(credentials.env(&format!("{prefix}_PASSWORD"), key));
+        variables.push(secret.env(&format!("{prefix}_PASSWORD"), key));
     }
     let task = Task {
         part: &part,

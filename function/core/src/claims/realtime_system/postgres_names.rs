@@ -15,3 +15,5 @@ pub const BACKUPS: &str = "lenses-backend-postgres-backups";
 pub const RESTORED: &str = "lenses-backend-postgres-restored";
 /// Database that exists from PostgreSQL's first start.
 pub const FIRST_DATABASE: &str = "lenses_system";
+/// Database of Schema Registry, and the role that owns it.
+pub const REGISTRY_DATABASE: &str = "registry";

@@ -12,7 +12,18 @@ pub const ANALYTICS_PROXY: &str = include_str!("files/analytics-proxy.conf");
 pub const ASK_CONNECT: &str = include_str!("files/ask-connect.sh");
 pub const CONNECT_METRICS: &str = include_str!("files/connect-metrics.py");
 pub const CREATE_DATABASES: &str = include_str!("files/create-databases.sh");
-pub const CREATE_TOPICS: &str = include_str!("files/create-topics.sh");
+pub const CREATE_TOPICS: &str = concat!(
+    include_str!("files/topics-ask.sh"),
+    include_str!("files/topics-create-single.sh"),
+    include_str!("files/topics-keep.sh")
+);
+/// The same for a Kafka of several brokers, with the number of copies that the brokers have as their default.
+pub const CREATE_REPLICATED_TOPICS: &str = concat!(
+    include_str!("files/strimzi-tools.sh"),
+    include_str!("files/topics-ask.sh"),
+    include_str!("files/topics-create-replicated.sh"),
+    include_str!("files/topics-keep.sh")
+);
 pub const DASHBOARD: &str = include_str!("files/dashboard.json");
 pub const DEVICE_DATA: &str = include_str!("files/device-data.avsc");
 pub const FETCH_CONNECTOR: &str = include_str!("files/fetch-connector.sh");

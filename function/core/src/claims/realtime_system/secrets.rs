@@ -54,6 +54,21 @@ pub mod bucket_key {
     pub const REGION: &str = "region";
 }
 
+/// Secret of Kafka with the engine `Strimzi` inside the virtual cluster: the passwords of Kafka's users, and of the role
+/// in PostgreSQL that owns Schema Registry's database. It is apart from PostgreSQL's Secret, which an earlier claim for
+/// a system without this engine may have left behind, and which is never written again.
+pub fn kafka() -> Secret {
+    Secret::new("kafka-platform-credentials")
+}
+
+/// Keys of the Secret with Kafka's credentials.
+pub mod kafka_key {
+    pub const AGENT: &str = "lenses-agent-password";
+    pub const CONNECT: &str = "kafka-connect-password";
+    pub const REGISTRY: &str = "registry-password";
+    pub const TOPICS: &str = "kafka-topics-password";
+}
+
 /// Secret inside the virtual cluster with the credentials of the administrator of Lenses HQ: keys `username`,
 /// `password` and, with the password's hash, `password-bcrypt`.
 pub fn administrator() -> Secret {
@@ -100,6 +115,12 @@ const POSTGRES: Generator = Generator {
         postgres_key::METABASE,
         postgres_key::METABASE_ENCRYPTION,
     ],
+};
+
+/// External Secrets generator of a password for every value in the Secret of Kafka with the engine `Strimzi`.
+const KAFKA: Generator = Generator {
+    purpose: Some("kafka"),
+    keys: &[kafka_key::AGENT, kafka_key::CONNECT, kafka_key::REGISTRY, kafka_key::TOPICS],
 };
 
 /// External Secrets generator for the passwords of two administrators, of Lenses HQ and of Metabase: one
@@ -192,6 +213,9 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     ]);
     resources.extend(push_snowflake(system, &pusher));
     resources.extend(push_buckets(system, &pusher));
+    if system.is_replicated() {
+        resources.extend([pusher.generator(&KAFKA), pusher.generated(&kafka(), &KAFKA, &[])]);
+    }
     resources
 }
 

@@ -10,7 +10,7 @@ use super::claim::SqlProcessor;
 use super::lenses_agent::{self, hq_access};
 use super::sql::Topics;
 use super::{apps, kafka, phase, schemas, script};
-use crate::claims::between::kafka::{KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
+use crate::claims::between::kafka::kafka_client;
 use crate::claims::between::part_of::PartOf;
 use crate::parts::cluster::to_text;
 use crate::parts::keeper::Keeper;
@@ -44,6 +44,11 @@ struct Deployment {
     mode: &'static str,
 }
 
+/// Whether the script that keeps SQL processors registers schemas in Schema Registry.
+pub fn registers(system: &RealtimeSystem) -> bool {
+    !system.spec.sql_processors.is_empty() && !system.schemas.is_empty()
+}
+
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let waits_for: &[_] =
         if kafka::has_topics(system) { &[lenses_agent::NAME, kafka::TOPICS] } else { &[lenses_agent::NAME] };
@@ -72,8 +77,9 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let mut variables = hq_access(system);
     variables.push(env("PROCESSORS", lines(processors)));
     if files.is_some() {
+        let engine = system.spec.kafka_config.engine;
         variables.extend([
-            env("SCHEMA_REGISTRY_URL", format!("http://{KAFKA_SERVICE}:{}", SCHEMA_REGISTRY_PORT.1)),
+            env("SCHEMA_REGISTRY_URL", engine.registry_url(engine.registry_service())),
             env("SCHEMAS", schemas::lines(&system.schemas)),
             env("SCHEMA_DIRECTORY", schemas::DIRECTORY),
         ]);
@@ -83,7 +89,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         image,
         script: script::KEEP_PROCESSORS,
         env: variables,
-        pod_labels: BTreeMap::from([kafka_client()]),
+        pod_labels: (!system.is_replicated()).then(kafka_client).into_iter().collect(),
         files: files.as_ref().map(|files| (files, schemas::DIRECTORY)),
         credentials_generation,
     };

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::checked::RealtimeSystem;
 use super::{lenses_hq, metabase, postgres, secrets};
 use crate::claims::between::addresses::Addresses;
-use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT};
+use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_PORT, KAFKA_SERVICE};
 use crate::schema::Column;
 
 /// Addresses of the real-time system's services, and Secrets with their credentials.
@@ -33,7 +33,8 @@ pub struct Endpoints {
     /// Address of Schema Registry, inside the virtual cluster.
     pub schema_registry: String,
     /// Address of Kafka Connect's REST interface, inside the virtual cluster.
-    pub connect: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect: Option<String>,
     /// Address of Lenses HQ, inside the virtual cluster.
     pub lenses_hq: String,
     /// Address of PostgreSQL, inside the virtual cluster.
@@ -63,12 +64,13 @@ pub const COLUMNS: &[Column] = &[
 
 pub fn of(system: &RealtimeSystem, tls: bool) -> Status {
     let inside = |service: &str, port: i32| format!("{}:{port}", system.tenant.service_host(service));
+    let engine = system.spec.kafka_config.engine;
     Status {
         endpoints: Some(Endpoints {
             of_routes: Addresses::of(system, tls),
             kafka: inside(KAFKA_SERVICE, KAFKA_PORT.1),
-            schema_registry: format!("http://{}", inside(KAFKA_SERVICE, SCHEMA_REGISTRY_PORT.1)),
-            connect: format!("http://{}", inside(KAFKA_SERVICE, CONNECT_PORT.1)),
+            schema_registry: engine.registry_url(&system.tenant.service_host(engine.registry_service())),
+            connect: (!system.is_replicated()).then(|| format!("http://{}", inside(KAFKA_SERVICE, CONNECT_PORT.1))),
             lenses_hq: format!("http://{}", inside(lenses_hq::SERVICE, lenses_hq::HTTP.1)),
             postgres: inside(postgres::SERVICE, postgres::PORT.1),
             metabase: format!("http://{}", inside(metabase::SERVICE, metabase::HTTP.1)),

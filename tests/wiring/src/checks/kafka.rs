@@ -1,0 +1,159 @@
+//! Kafka by Strimzi: its pool, its listener, its settings and its users are as the claim and the settings of the platform
+//! team ask for, and Schema Registry beside it is spread and kept.
+
+use realtime_platform_core::schema::size::Cpu;
+use realtime_platform_core::settings::pins::{Image, STRIMZI_KAFKA};
+use serde_json::{Value, json};
+
+use crate::finding::Finding;
+use crate::value::Look;
+use crate::world::{Object, Origin, World};
+
+pub fn check(world: &World) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for pool in world.of_kind("kafka.strimzi.io", "KafkaNodePool") {
+        found.extend(differences(pool, "/metadata/labels", &[(CLUSTER, json!("kafka-platform"))]));
+        found.extend(differences(pool, "/spec", &of_pool(world, pool)));
+    }
+    for kafka in world.of_kind("kafka.strimzi.io", "Kafka") {
+        found.extend(differences(kafka, "/spec", &of_kafka(world, kafka)));
+        found.extend(differences(kafka, "/metadata", &[("/name", json!("kafka-platform"))]));
+    }
+    for user in world.of_kind("kafka.strimzi.io", "KafkaUser") {
+        found.extend(differences(user, "/metadata/labels", &[(CLUSTER, json!("kafka-platform"))]));
+        found.extend(differences(user, "/spec", &of_user(user)));
+    }
+    for budget in world.of_kind("policy", "PodDisruptionBudget") {
+        let expected = [("/maxUnavailable", json!(1)), ("/selector/matchLabels", json!({"app": "schema-registry"}))];
+        found.extend(differences(budget, "/spec", &expected));
+    }
+    for registry in world.of_kind("apps", "Deployment").filter(|it| it.name == "schema-registry") {
+        let spread = spread(registry, "schema-registry");
+        found.extend(differences(registry, "/spec/template/spec", &[("/topologySpreadConstraints", spread)]));
+    }
+    found
+}
+
+const CLUSTER: &str = "/strimzi.io~1cluster";
+
+type Expected = (&'static str, Value);
+
+fn differences(object: &Object, at: &str, expected: &[Expected]) -> Vec<Finding> {
+    let value = object.manifest.at(at);
+    let wrong = expected.iter().filter(|(pointer, expected)| value.at(pointer) != expected);
+    wrong
+        .map(|(pointer, expected)| Finding::on(object, format!("{at}{pointer}"), format!("is not {expected}")))
+        .collect()
+}
+
+fn claimed(object: &Object, pointer: &str, default: Value) -> Value {
+    let Origin::Composed(claim, _) = object.origin else { return Value::Null };
+    match claim.spec.at(pointer) {
+        Value::Null => default,
+        claimed => claimed.clone(),
+    }
+}
+
+fn is_retained(object: &Object) -> bool {
+    claimed(object, "/retain", json!(false)) == json!(true)
+        || claimed(object, "/deletionPolicy", json!("Delete")) == json!("Orphan")
+}
+
+fn of_pool(world: &World, pool: &Object) -> Vec<Expected> {
+    let memory = claimed(pool, "/kafkaConfig/memory", json!("5Gi"));
+    let amount = |text: &str| -> u64 {
+        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let number: u64 = number.parse().unwrap_or_default();
+        match unit {
+            "Gi" => number << 10,
+            "Ti" => number << 20,
+            "Ki" => number >> 10,
+            _ => number,
+        }
+    };
+    let cpu = claimed(pool, "/kafkaConfig/cpu", json!("1"));
+    let limit = cpu.as_str().and_then(Cpu::read).unwrap_or_default().limit().to_string();
+    let own = claimed(pool, "/kafkaConfig/brokerHeap", Value::Null);
+    let half = amount(memory.as_str().unwrap_or_default()) / 2;
+    let heap = own.as_str().map_or(half.min(5 << 10), amount);
+    vec![
+        ("/replicas", claimed(pool, "/kafkaConfig/replicas", json!(3))),
+        ("/roles", json!(["controller", "broker"])),
+        ("/storage/type", json!("persistent-claim")),
+        ("/storage/size", claimed(pool, "/kafkaConfig/storage", json!("10Gi"))),
+        ("/storage/class", json!(world.platform.settings.storage_class)),
+        ("/storage/deleteClaim", json!(!is_retained(pool))),
+        ("/resources/requests/cpu", cpu),
+        ("/resources/limits/cpu", json!(limit)),
+        ("/resources/requests/memory", json!(format!("{}Mi", 2 * half))),
+        ("/resources/limits/memory", json!(format!("{}Mi", 2 * half))),
+        ("/jvmOptions", json!({"-Xms": format!("{heap}m"), "-Xmx": format!("{heap}m")})),
+    ]
+}
+
+fn of_kafka(world: &World, kafka: &Object) -> Vec<Expected> {
+    let settings = &world.platform.settings;
+    let host = format!("kafka-service.{}.svc.cluster.local", kafka.namespace);
+    let peer = |app: &str| json!({"podSelector": {"matchLabels": {"app": app}}});
+    let monitoring = claimed(kafka, "/monitoring", json!(true)) == json!(true);
+    let config = json!({
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": "3",
+        "min.insync.replicas": "2",
+        "offsets.topic.replication.factor": "3",
+        "share.coordinator.state.topic.min.isr": "2",
+        "share.coordinator.state.topic.replication.factor": "3",
+        "transaction.state.log.min.isr": "2",
+        "transaction.state.log.replication.factor": "3",
+    });
+    let listener = json!([{
+        "name": "clients",
+        "port": 9092,
+        "type": "internal",
+        "tls": true,
+        "authentication": {"type": "scram-sha-512"},
+        "configuration": {"bootstrap": {"alternativeNames": ["kafka-service", host]}},
+        "networkPolicyPeers": [peer("lenses-agent"), peer("kafka-topics")],
+    }]);
+    let metrics = if monitoring { json!({"type": "strimziMetricsReporter"}) } else { Value::Null };
+    vec![
+        ("/kafka/version", json!(STRIMZI_KAFKA.0)),
+        ("/kafka/metadataVersion", json!(STRIMZI_KAFKA.1)),
+        ("/kafka/image", json!(settings.image(Image::StrimziKafka))),
+        ("/kafka/listeners", listener),
+        ("/kafka/authorization", json!({"type": "simple"})),
+        ("/kafka/config", config),
+        ("/kafka/metricsConfig", metrics),
+        ("/kafka/template/pod/enableServiceLinks", json!(false)),
+        ("/kafka/template/pod/tolerations", json!(settings.tolerations())),
+        ("/kafka/template/pod/topologySpreadConstraints", spread(kafka, "kafka-platform")),
+        ("/entityOperator/userOperator/secretPrefix", json!("kafka-user-")),
+        ("/entityOperator/template/pod/enableServiceLinks", json!(false)),
+        ("/entityOperator/template/pod/tolerations", json!(settings.tolerations())),
+    ]
+}
+
+fn spread(object: &Object, app: &str) -> Value {
+    let zones = claimed(object, "/spreadOver", json!("Nodes")) == json!("Zones");
+    json!([{
+        "labelSelector": {"matchLabels": {"app": app}},
+        "maxSkew": 1,
+        "topologyKey": if zones { "topology.kubernetes.io/zone" } else { "kubernetes.io/hostname" },
+        "whenUnsatisfiable": "ScheduleAnyway",
+    }])
+}
+
+fn of_user(user: &Object) -> Vec<Expected> {
+    let acl = |kind: &str, name: &str, operations: &[&str]| json!({"resource": {"type": kind, "name": name, "patternType": "literal"}, "operations": operations});
+    let acls = if user.name == "kafka-topics" {
+        let topics = claimed(user, "/kafkaConfig/topics", json!([]));
+        let operations = ["Alter", "AlterConfigs", "Create", "Describe", "DescribeConfigs"];
+        let topics = topics.as_array().cloned().unwrap_or_default();
+        topics.iter().map(|topic| acl("topic", topic.text("/name"), &operations)).collect()
+    } else {
+        let cluster = json!({"resource": {"type": "cluster"}, "operations": ["Describe", "DescribeConfigs"]});
+        let all = ["topic", "group", "transactionalId"].map(|kind| acl(kind, "*", &["All"]));
+        all.into_iter().chain([cluster]).collect::<Vec<_>>()
+    };
+    vec![("/authentication/type", json!("scram-sha-512")), ("/authorization", json!({"type": "simple", "acls": acls}))]
+}

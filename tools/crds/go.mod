@@ -14,6 +14,7 @@ require (
 	github.com/loft-sh/cluster-api-provider-vcluster v0.2.2
 	github.com/oam-dev/kubevela v1.11.0
 	github.com/prometheus-operator/prometheus-operator v0.93.1
+	github.com/rabbitmq/cluster-operator/v2 v2.22.1
 	istio.io/api v1.31.1
 	knative.dev/operator v0.50.0
 	sigs.k8s.io/cluster-api v1.13.6

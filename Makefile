@@ -55,7 +55,7 @@ upstream: ## reproduce the faults of other projects that this one works around, 
 	cargo test --quiet --test upstream -- run $(FAULTS)
 
 proof: ## run what we generate on the real programs, one line for each proof (`make test` does this too)
-	@tools/build barman dashboard published
+	@tools/build barman dashboard java published rabbitmq
 	cargo test --test real -- files::
 
 charts: ## render every pinned chart, and compare it with function/core/src/settings/charts.rs; CHARTS=FOLDER has archives, else they are fetched

@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use support::tools::tool;
+use support::tools::{folder, tool};
 
 /// Exit code of a program of `tests/real/files/` that lacks a dependency.
 const SKIPPED: i32 = 77;
@@ -24,6 +24,7 @@ fn check(program: &str) {
         .env("PYTHONIOENCODING", "utf-8")
         .env("FUNCTION", env!("CARGO_BIN_EXE_function-realtime-platform"))
         .env("DASHBOARD", tool("dashboard"))
+        .env("RABBITMQ", folder("rabbitmq"))
         .env("PUBLISHED", tool("published"))
         .env("BARMAN", tool("barman"))
         .env("JAVA_RUNTIME", tool("java"))
@@ -87,6 +88,11 @@ fn backups_of_postgresql_in_an_object_store() {
 #[test]
 fn broker_on_mosquitto() {
     check("broker.py");
+}
+
+#[test]
+fn replicated_broker_on_rabbitmq() {
+    check("replicated_broker.py");
 }
 
 #[test]

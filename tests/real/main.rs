@@ -28,6 +28,8 @@ mod package;
 mod people;
 /// Security rules, and kube-score.
 mod policy;
+/// RabbitMQ's operator at an API server.
+mod rabbitmq;
 /// Files are read as kubectl reads them.
 mod reading;
 /// Every claim, rendered by Crossplane's engine.

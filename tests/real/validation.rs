@@ -105,7 +105,7 @@ fn nothing_has_a_field_that_its_schema_does_not_know() {
 }
 
 /// Places where a schema accepts any field: labels, data, and content that another schema covers.
-const OPEN: [&str; 38] = [
+const OPEN: [&str; 41] = [
     "apiextensions.crossplane.io/v1 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
     "apiextensions.crossplane.io/v1 Composition /spec/pipeline/*/input",
     "apiextensions.crossplane.io/v2 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
@@ -141,6 +141,9 @@ const OPEN: [&str; 38] = [
     "protection.crossplane.io/v1beta1 ClusterUsage /spec/of/resourceSelector/matchLabels",
     "protection.crossplane.io/v1beta1 Usage /spec/by/resourceSelector/matchLabels",
     "protection.crossplane.io/v1beta1 Usage /spec/of/resourceSelector/matchLabels",
+    "rabbitmq.com/v1beta1 RabbitmqCluster /spec/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/*/podAffinityTerm/labelSelector/matchLabels",
+    "rabbitmq.com/v1beta1 RabbitmqCluster /spec/override/statefulSet/spec/template/metadata/annotations",
+    "rabbitmq.com/v1beta1 RabbitmqCluster /spec/override/statefulSet/spec/template/metadata/labels",
     "serving.knative.dev/v1 Service /spec/template/metadata",
     "serving.knative.dev/v1 Service /spec/template/spec/nodeSelector",
     "serving.knative.dev/v1 Service /spec/template/spec/tolerations/*",

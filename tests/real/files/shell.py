@@ -30,13 +30,14 @@ NONE = {
 """: "          mappings: []\n",
 }
 
-REPLICATED = Composed(application="examples/variants/replicated-kafka.yaml")
+REPLICATED = [Composed(application=f"examples/variants/replicated-{engine}.yaml") for engine in ("broker", "kafka")]
 
 
 def scripts():
     """(what runs it, container, text, the Job's own bounds) of every container that gives a shell its text."""
     found = []
-    for manifest in [*Composed({"        kafkaConfig:\n": CONNECTORS}).manifests, *Composed(NONE).manifests, *REPLICATED.manifests]:
+    composed = [Composed({"        kafkaConfig:\n": CONNECTORS}), Composed(NONE), *REPLICATED]
+    for manifest in [manifest for of_one in composed for manifest in of_one.manifests]:
         pod = manifest.get("spec", {}).get("template", {}).get("spec", {})
         for spec in [*pod.get("containers", []), *pod.get("initContainers", [])]:
             if spec.get("command", [""])[0] == "sh":

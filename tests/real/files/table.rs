@@ -35,7 +35,20 @@ fn generated() -> BTreeSet<String> {
             _ => {}
         }
     }
+    found.extend(replicated());
     found
+}
+
+/// What the broker in several pods has in place of Mosquitto's files.
+fn replicated() -> impl Iterator<Item = String> {
+    composed(&["examples/variants/replicated-broker.yaml"]).into_iter().filter_map(|resource| {
+        let manifest = &resource["spec"]["forProvider"]["manifest"];
+        match (manifest["kind"].as_str()?, manifest["metadata"]["labels"]["app"].as_str()?) {
+            ("RabbitmqCluster", name) => Some(format!("RabbitmqCluster {name}")),
+            ("Job", "mqtt-accounts") => Some("mqtt-accounts/script".to_owned()),
+            _ => None,
+        }
+    })
 }
 
 fn read_by_programs(manifest: &Value) -> Vec<String> {

@@ -439,6 +439,13 @@ fn of_brokers() -> Vec<Case> {
     };
     let says = "cannot shrink after creation, because a volume only grows: ";
     let field = "spec.mqttConfig.storage";
+    let nodes = |replicas: Option<u32>| {
+        let mut config = json!({"engine": "RabbitMQ", "memory": "1Gi"});
+        if let Some(replicas) = replicas {
+            config["replicas"] = json!(replicas);
+        }
+        with(broker(), "mqttConfig", config)
+    };
     vec![
         Case {
             kind: BROKER,
@@ -451,6 +458,23 @@ fn of_brokers() -> Vec<Case> {
                 "connectorConfig",
                 json!({"kafkaEngine": "Strimzi", "simulator": {"enabled": false}}),
             )],
+        },
+        Case {
+            kind: BROKER,
+            field: "spec.mqttConfig.engine",
+            says: "cannot be changed after creation: no subscription and no queue moves from one engine to another",
+            before: nodes(None),
+            forbidden: vec![broker()],
+            allowed: vec![nodes(Some(3)), nodes(None)],
+        },
+        Case {
+            kind: BROKER,
+            field: "spec.mqttConfig.replicas",
+            says: "cannot be lowered after creation: RabbitMQ's operator takes no pod of a cluster away",
+            before: nodes(Some(5)),
+            // A claim that names no number has three.
+            forbidden: vec![nodes(Some(3)), nodes(None)],
+            allowed: vec![nodes(Some(5))],
         },
         Case {
             kind: BROKER,

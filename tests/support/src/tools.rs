@@ -34,6 +34,11 @@ fn built(name: &str) -> PathBuf {
     PathBuf::from(stdout(&output).trim_end())
 }
 
+/// Path of a folder that `tools/build` makes on some machines only: it may not be there.
+pub fn folder(name: &str) -> PathBuf {
+    built(name)
+}
+
 /// Release that a program is built from, such as `v1.4.1`.
 pub fn release(name: &str) -> String {
     let output = run(Command::new(project().join("tools/build")).arg("--version").arg(name));

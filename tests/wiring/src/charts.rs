@@ -7,6 +7,7 @@ use realtime_platform_core::kinds::cloudnative_pg::SIDECAR;
 use realtime_platform_core::parts::plan::Place;
 use serde_json::{Value, json};
 
+use super::charts_rabbitmq;
 use super::value::Look;
 use super::world::{Object, Origin};
 
@@ -16,6 +17,7 @@ pub fn made<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
         ("helm.crossplane.io", "Release") => release(object),
         ("operator.knative.dev", "KnativeServing") => inside(knative(&object.namespace)),
         ("serving.knative.dev", "Service") => inside(vec![knative_service(object)]),
+        ("rabbitmq.com", "RabbitmqCluster") => inside(charts_rabbitmq::cluster(object)),
         ("postgresql.cnpg.io", "Cluster") => inside(postgres_cluster(object)),
         ("kafka.strimzi.io", "Kafka") => inside(kafka(object)),
         ("infrastructure.cluster.x-k8s.io", "VCluster") => {
@@ -93,12 +95,12 @@ fn served(group: &str) -> Value {
     })
 }
 
-fn secret(namespace: &str, name: &str, keys: &[&str]) -> Value {
+pub fn secret(namespace: &str, name: &str, keys: &[&str]) -> Value {
     let data: serde_json::Map<String, Value> = keys.iter().map(|&key| (key.to_owned(), Value::Null)).collect();
     json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"namespace": namespace, "name": name}, "data": data})
 }
 
-fn service(namespace: &str, name: &str, selector: &Value, ports: &Value) -> Value {
+pub fn service(namespace: &str, name: &str, selector: &Value, ports: &Value) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Service",
@@ -107,7 +109,7 @@ fn service(namespace: &str, name: &str, selector: &Value, ports: &Value) -> Valu
     })
 }
 
-fn workload(kind: &str, namespace: &str, name: &str, labels: &Value, pod: &Value) -> Value {
+pub fn workload(kind: &str, namespace: &str, name: &str, labels: &Value, pod: &Value) -> Value {
     json!({
         "apiVersion": "apps/v1",
         "kind": kind,

@@ -8,6 +8,7 @@
 
 pub mod admissions;
 pub mod charts;
+mod charts_rabbitmq;
 pub mod checks;
 pub mod documented;
 pub mod examples;

@@ -291,6 +291,20 @@ pub fn make_fit(claims: &mut [Written], changed: &str) {
             kafka.shift_remove("engine");
             kafka.shift_remove("replicas");
         }
+        if claim.kind == BROKER {
+            if !switched("observability") {
+                spec["monitoring"] = json!(false);
+            }
+            if environment.at("/components/mqttOperator") != &json!(true) {
+                spec.as_object_mut().unwrap().shift_remove("spreadOver");
+                spec.as_object_mut().unwrap().shift_remove("monitoring");
+                if let Some(mqtt) = spec.get_mut("mqttConfig").and_then(Value::as_object_mut) {
+                    for field in ["engine", "replicas", "queueBytes"] {
+                        mqtt.shift_remove(field);
+                    }
+                }
+            }
+        }
         if claim.kind == BROKER && !has_knative {
             spec["connectorConfig"]["simulator"]["enabled"] = json!(false);
         }
@@ -349,6 +363,25 @@ fn follow(claims: &mut [Written], changed: &str) {
         for field in ["heap", "connectors"] {
             system["kafkaConfig"].as_object_mut().unwrap().shift_remove(field);
         }
+    }
+    let is_rabbitmq = ["/mqttConfig/replicas", "/mqttConfig/queueBytes"].iter().any(|at| broker.at(at).is_number())
+        || broker.text("/spreadOver") == "Zones"
+        || broker.is_true("/monitoring");
+    if is_rabbitmq && changed != "/mqttConfig/engine" {
+        broker["mqttConfig"]["engine"] = json!("RabbitMQ");
+    }
+    if broker.text("/mqttConfig/engine") == "RabbitMQ" {
+        let mqtt = broker["mqttConfig"].as_object_mut().unwrap();
+        mqtt.shift_remove("queuedMessages");
+        mqtt.shift_remove("persistence");
+        mqtt.insert("memory".to_owned(), json!("1Gi"));
+        mqtt.insert("storage".to_owned(), json!("64Gi"));
+        if mqtt.get("queueBytes").and_then(Value::as_u64).is_some_and(|bytes| bytes > 1 << 30) {
+            mqtt.insert("queueBytes".to_owned(), json!(1 << 30));
+        }
+    }
+    if broker.number("/mqttConfig/maxMessageBytes").is_some_and(|bytes| bytes > 1_000_000) {
+        broker["mqttConfig"]["maxMessageBytes"] = json!(1_000_000);
     }
     if broker.number("/mqttConfig/queuedMessages").is_some_and(|queued| queued > 50_000) {
         broker["mqttConfig"]["memory"] = json!("64Gi");

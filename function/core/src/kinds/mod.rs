@@ -15,6 +15,7 @@ pub mod knative;
 pub mod kubernetes;
 pub mod monitoring;
 pub mod protection;
+pub mod rabbitmq;
 pub mod strimzi;
 
 /// Trait for the spec of a Kubernetes kind, with the kind's name and API version, from which a complete object is made.

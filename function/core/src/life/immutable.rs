@@ -32,6 +32,9 @@ enum Shown {
     /// Size of a volume in the composed resource, from a claim field that must not shrink: the claim must have this
     /// size or a larger one.
     Size(String, Bytes),
+    /// Number in the composed resource, from a claim field that must not fall: the claim must have this number or a
+    /// larger one.
+    Count(String, u64),
     /// Names in the composed resource, separated by commas, from a claim field that must not lose names: the claim must
     /// still have all of them.
     Names(String, Vec<String>),
@@ -90,6 +93,13 @@ impl Immutable {
         Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::Size(at, now) }
     }
 
+    /// Number in a claim that must not fall. The manifest in an Object of provider-kubernetes shows the former number at
+    /// the JSON pointer `at`.
+    pub fn count(key: &'static str, at: &str, now: u64, field: &'static str, rule: Rule) -> Self {
+        let at = format!("{MANIFEST}{at}");
+        Self { key: key.to_owned(), field: field.into(), message: rule.message, shown: Shown::Count(at, now) }
+    }
+
     /// Names in a claim, of which none may be removed. The composed resource under `key` shows the former names at the
     /// JSON pointer `at`.
     pub fn names(key: &'static str, at: String, now: &[String], field: &'static str, rule: Rule) -> Self {
@@ -141,6 +151,7 @@ impl Immutable {
         let was = match &self.shown {
             Shown::Same(at, now) => text(at).filter(|was| was != now)?,
             Shown::Size(at, now) => text(at).filter(|was| Bytes::read(was) > Some(*now))?,
+            Shown::Count(at, now) => self.value(at, observed)?.as_u64().filter(|was| was > now)?.to_string(),
             Shown::Names(at, now) => {
                 let names = text(at)?;
                 let gone = names.split(',').find(|was| !was.is_empty() && !now.iter().any(|now| now == was));
@@ -176,10 +187,14 @@ impl Immutable {
     /// Text at a JSON pointer in the observed composed resource; `None` if the pointer leads to no value, or to a value
     /// that is no text.
     fn text(&self, at: &str, observed: Look) -> Option<String> {
-        match observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())? {
+        match self.value(at, observed)? {
             Value::String(text) => Some(text),
             _ => None,
         }
+    }
+
+    fn value(&self, at: &str, observed: Look) -> Option<Value> {
+        observed(&self.key, &steps(at).iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// Fault of a changed storage class, if a volume was created with another one. A managed resource without

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::kinds::Spec;
 use crate::kinds::cloudnative_pg::{Cluster, SIDECAR};
+use crate::kinds::rabbitmq::RabbitmqCluster;
 use crate::kinds::strimzi::{Kafka, KafkaNodePool};
 use crate::schema::size::Cpu;
 
@@ -75,6 +76,21 @@ pub const OPERATED: &[Operated] = &[
         once: &[],
         beside: None,
         volume: Some(Volume { size: "/spec/storage/size", class: "/spec/storage/class", of: "Kafka" }),
+    },
+    Operated {
+        api_version: RabbitmqCluster::API_VERSION,
+        kind: RabbitmqCluster::KIND,
+        resource: "rabbitmqclusters.rabbitmq.com",
+        replicas: "/spec/replicas",
+        images: &["/spec/image"],
+        requests: "/spec/resources/requests",
+        once: &[],
+        beside: None,
+        volume: Some(Volume {
+            size: "/spec/persistence/storage",
+            class: "/spec/persistence/storageClassName",
+            of: "RabbitMQ",
+        }),
     },
 ];
 

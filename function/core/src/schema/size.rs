@@ -128,6 +128,10 @@ impl Bytes {
         Some(Self { bytes })
     }
 
+    pub fn bytes(self) -> u64 {
+        self.bytes
+    }
+
     /// Amount of memory or storage in whole mebibytes, rounded down.
     pub fn mebibytes(self) -> u64 {
         self.bytes / MEBI

@@ -18,12 +18,13 @@ pub enum Image {
     Postgres,
     PostgresCluster,
     Python,
+    RabbitMq,
     StrimziKafka,
 }
 
 /// Table of the pinned container images: each image, its name under `images.pins` in the function's input, and its
 /// default reference, in the order of [`Image`].
-const IMAGES: [(Image, &str, &str); 12] = [
+const IMAGES: [(Image, &str, &str); 13] = [
     (Image::ApicurioRegistry, "apicurio-registry", "quay.io/apicurio/apicurio-registry:3.3.3"),
     (Image::Curl, "curl", "docker.io/curlimages/curl:8.21.0"),
     (Image::FastDataDev, "fast-data-dev", "docker.io/lensesio/fast-data-dev:3.9.0"),
@@ -35,6 +36,7 @@ const IMAGES: [(Image, &str, &str); 12] = [
     (Image::Postgres, "postgres", "docker.io/library/postgres:17.11"),
     (Image::PostgresCluster, "postgres-cluster", "ghcr.io/cloudnative-pg/postgresql:17.11-202608170816-minimal-trixie"),
     (Image::Python, "python", "docker.io/library/python:3.13.15-alpine3.24"),
+    (Image::RabbitMq, "rabbitmq", "docker.io/library/rabbitmq:4.3.4-management"),
     (Image::StrimziKafka, "strimzi-kafka", "quay.io/strimzi/kafka:1.2.0-kafka-4.3.1"),
 ];
 

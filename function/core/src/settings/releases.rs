@@ -129,6 +129,7 @@ mod tests {
         let later = [
             "apicurio-registry",
             "postgres-cluster",
+            "rabbitmq",
             "strimzi-kafka",
             "barman-cloud",
             "cert-manager",

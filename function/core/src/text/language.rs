@@ -153,6 +153,24 @@ impl Language for Line {
     }
 }
 
+/// Language of regular expressions, as Erlang reads them: a text of a claim is the characters that it has. Braces are
+/// escaped too, because RabbitMQ replaces `{username}` and its like in the expressions of its users' rights.
+#[derive(Clone, Debug)]
+pub enum Pattern {}
+
+impl Language for Pattern {
+    fn quoted(text: &str) -> String {
+        let mut quoted = String::with_capacity(text.len());
+        for character in text.chars() {
+            if r"\^$.[]|()?*+{}#".contains(character) {
+                quoted.push('\\');
+            }
+            quoted.push(character);
+        }
+        quoted
+    }
+}
+
 fn without(text: &str, is_meant: impl Fn(char) -> bool) -> String {
     text.chars().map(|character| if is_meant(character) { UNSAID } else { character }).collect()
 }
@@ -221,6 +239,12 @@ mod tests {
             ("\u{b}", "\u{fffd}"),
             ("\0#", "\u{fffd}#"),
             ("", "\u{fffd}"),
+        ]);
+        are::<Pattern>(&[
+            ("device_data-1", "device_data-1"),
+            ("{username}", r"\{username\}"),
+            (r".*|\Q(a)[b]?+^$#", r"\.\*\|\\Q\(a\)\[b\]\?\+\^\$\#"),
+            ("ü", "ü"),
         ]);
     }
 }

@@ -97,9 +97,22 @@ fn is_left(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
         // A right of people ends with the claim that gives it.
         _ if rights::is_of_people(resource.manifest()) => false,
         (_, Place::Inside) => {
-            composed_claim.spec.text("/deletionPolicy") == "Orphan" || (kind == "PersistentVolumeClaim" && retains)
+            let is_kept = kind == "PersistentVolumeClaim" || serves(composed_claim, resource);
+            composed_claim.spec.text("/deletionPolicy") == "Orphan" || (is_kept && retains)
         }
     }
+}
+
+/// Whether a resource goes on serving retained data: one from which an operator makes pods, whose volumes would go with
+/// it, or a network policy around these pods.
+fn serves(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
+    let selected = resource.manifest().at("/spec/podSelector/matchLabels");
+    let mut operated = composed_claim.resources.iter().filter(|other| other.operated().is_some());
+    let is_around = |other: &Resource| {
+        let labels = other.manifest().at("/metadata/labels");
+        selected.entries("").all(|(name, value)| labels.get(name) == Some(value))
+    };
+    resource.operated().is_some() || resource.manifest().text("/kind") == "NetworkPolicy" && operated.any(is_around)
 }
 
 /// Name of a claim's lock: the environment's own, or else one of environment, namespace, role and claim's namespace.

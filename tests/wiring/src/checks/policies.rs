@@ -192,7 +192,8 @@ fn standbys(world: &World, connections: &[Connection]) -> Vec<Connection> {
 }
 
 /// CloudNativePG's operator asks the manager in each pod of PostgreSQL how its instance stands, and so do the other
-/// pods, which also stream from each other. Prometheus calls the pods that a PodMonitor selects.
+/// pods, which also stream from each other. Strimzi's and RabbitMQ's operators and nodes do likewise. Prometheus calls the
+/// pods that a PodMonitor selects.
 fn instances(world: &World) -> Vec<Connection> {
     let mut connections = Vec::new();
     let pods = || (0..world.pods.len()).filter(|&index| world.pods[index].labels.contains_key("cnpg.io/cluster"));
@@ -209,6 +210,16 @@ fn instances(world: &World) -> Vec<Connection> {
         let operators = labelled(world, "strimzi.io/kind", "cluster-operator");
         let field = || "Strimzi".to_owned();
         connections.extend(operators.into_iter().map(|from| Connection { from, to, port, field: field() }));
+    }
+    // RabbitMQ's nodes reach each other, and its operator asks each whether it can be spared.
+    let nodes = || labelled(world, "app.kubernetes.io/component", "rabbitmq");
+    for to in nodes() {
+        let field = || "RabbitMQ".to_owned();
+        let peers = nodes().into_iter().flat_map(|from| [4369, 25_672].map(|port| (from, port)));
+        let operators = labelled(world, "app.kubernetes.io/name", "rabbitmq-cluster-operator");
+        let asked = operators.into_iter().map(|from| (from, 15_672));
+        let connections_to = peers.chain(asked).map(|(from, port)| Connection { from, to, port, field: field() });
+        connections.extend(connections_to);
     }
     for monitor in world.of_kind("monitoring.coreos.com", "PodMonitor") {
         let selector = monitor.manifest.labels("/spec/selector/matchLabels");

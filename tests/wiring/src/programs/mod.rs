@@ -21,6 +21,7 @@ mod metabase;
 mod mosquitto;
 mod mqtt;
 mod nginx;
+mod rabbitmq;
 mod reading;
 mod script;
 mod simulator;
@@ -116,6 +117,7 @@ fn run(reading: &mut Reading) {
         Some(Image::Nginx) => nginx::run(reading),
         Some(Image::Postgres) => databases::run(reading),
         Some(Image::PostgresCluster) => databases::instance(reading),
+        Some(Image::RabbitMq) => rabbitmq::run(reading),
         Some(Image::Curl | Image::Python) => {
             reading.finds("/command", "a program without a script");
         }

@@ -8,7 +8,7 @@ use realtime_platform_core::claims::realtime_system::script;
 use serde_json::Value;
 
 use super::reading::{may, must};
-use super::{Reading, Takes, Variable, connector, counts, databases, kafka, mosquitto, strimzi};
+use super::{Reading, Takes, Variable, connector, counts, databases, kafka, mosquitto, rabbitmq, strimzi};
 use crate::value::Look;
 
 /// Script with the variables that it reads, and a function for all further checks.
@@ -96,6 +96,18 @@ const SCRIPTS: &[Script] = &[
         run: mosquitto::hash,
     },
     Script {
+        text: rabbitmq::SET_ACCOUNTS,
+        variables: &[
+            must("MANAGEMENT_URL", Takes::Address),
+            must("ADMIN_USERNAME", Takes::Credential),
+            must("ADMIN_PASSWORD", Takes::Credential),
+            must("QUEUES", Takes::Own),
+            must("TAG", Takes::OneOf(&["platform"])),
+            must("USERS", Takes::Own),
+        ],
+        run: rabbitmq::set,
+    },
+    Script {
         text: script::METABASE_SETUP,
         variables: &[
             must("METABASE_URL", Takes::Address),
@@ -153,8 +165,11 @@ pub fn run(reading: &mut Reading) {
         return reading.finds("/command", "not a script that is known");
     };
     let is_database = script.text == script::CREATE_DATABASES;
+    let is_accounts = script.text == rabbitmq::SET_ACCOUNTS;
     reading.variables_and(script.variables, &|name| {
+        let is_of = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
         is_database && (name.ends_with("_USERNAME") || name.ends_with("_PASSWORD"))
+            || is_accounts && is_of(&["PASSWORD_", "NAMES_", "TOPICS_"])
     });
     for demanded in DEMANDED.iter().filter(|(text, _)| *text == script.text).flat_map(|(_, names)| names) {
         if reading.container.variable(demanded).is_none() {

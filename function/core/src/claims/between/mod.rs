@@ -16,5 +16,6 @@ pub mod part_of;
 pub mod people;
 pub mod route;
 pub mod secret;
+pub mod spread;
 pub mod tenancy;
 pub mod tenant;

@@ -53,11 +53,15 @@ pub fn certificate() -> Secret {
     Secret::new("mqtt-tls")
 }
 
+pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
+    listed(&broker.spec)
+}
+
 /// All accounts that may connect to the MQTT broker: the claim's users, the bridge to Kafka if the claim has mappings,
 /// and the device simulator if it is enabled.
-pub fn all(broker: &IotBroker) -> Vec<Account<'_>> {
-    let connector = &broker.spec.connector_config;
-    let mut accounts: Vec<Account> = broker.spec.mqtt_config.users.iter().map(user).collect();
+pub fn listed(spec: &Spec) -> Vec<Account<'_>> {
+    let connector = &spec.connector_config;
+    let mut accounts: Vec<Account> = spec.mqtt_config.users.iter().map(user).collect();
     if !connector.mappings.is_empty() {
         accounts.push(Account {
             user: BRIDGE,

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::EnvVar;
 
 use super::checked::IotBroker;
 use super::claim::{Converter, Mapping};
-use super::{accounts, broker, phase};
+use super::{accounts, names, phase};
 use crate::claims::between::connectors::{KEEP_CONNECTOR, REMOVE_CONNECTORS};
 use crate::claims::between::kafka::{
     CONNECT_PORT, CONNECT_SECRETS, DEVICE_RECORD, KAFKA_SERVICE, KafkaEngine, MQTT_SECRET, SCHEMA_REGISTRY_PORT,
@@ -62,7 +62,7 @@ fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
     if mappings.is_empty() {
         return Vec::new();
     }
-    let part = broker.tenant.part(NAME, name(converter), &[broker::NAME]);
+    let part = broker.tenant.part(NAME, names::connector(converter), names::admitted(broker));
     let keeper = Keeper {
         part: &part,
         image: image(broker),
@@ -83,7 +83,7 @@ fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
 /// version of the claim may have had some. If the name of Kafka's Service does not resolve, there is no Kafka Connect
 /// with such connectors, so the Job succeeds at once.
 fn removal(broker: &IotBroker) -> Resource {
-    let part = broker.tenant.part(NAME, name(Converter::Json), &[broker::NAME]);
+    let part = broker.tenant.part(NAME, names::connector(Converter::Json), names::admitted(broker));
     let task = Task {
         part: &part,
         name: "mqtt-source-removal",
@@ -112,17 +112,8 @@ fn connect_url(broker: &IotBroker) -> EnvVar {
 /// that reads the variable removes these connectors from Kafka Connect.
 fn unwanted(broker: &IotBroker) -> EnvVar {
     let is_unwanted = |converter: &Converter| mappings(broker, *converter).is_empty();
-    let names: Vec<&str> = CONVERTERS.into_iter().filter(is_unwanted).map(name).collect();
+    let names: Vec<&str> = CONVERTERS.into_iter().filter(is_unwanted).map(names::connector).collect();
     env("UNWANTED", names.join(" "))
-}
-
-/// Name of the MQTT bridge's connector in Kafka Connect for one converter, and of the StatefulSet whose script keeps
-/// that connector.
-fn name(converter: Converter) -> &'static str {
-    match converter {
-        Converter::Json => "mqtt-source-connector",
-        Converter::Bytes => "mqtt-source-bytes-connector",
-    }
 }
 
 fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) -> Vec<EnvVar> {
@@ -131,7 +122,7 @@ fn environment(broker: &IotBroker, converter: Converter, mappings: &[&Mapping]) 
     let mut variables = vec![
         connect_url(broker),
         unwanted(broker),
-        env("CONNECTOR_NAME", name(converter)),
+        env("CONNECTOR_NAME", names::connector(converter)),
         env("CONNECTOR_CLASS", CLASS),
         env("CONNECTOR_CONFIG", config),
         // The script that keeps a connector of the MQTT bridge does not read `CREDENTIAL_PRESENT`. The variable's
@@ -168,7 +159,7 @@ fn config(
         ("connect.mqtt.kcql", Text::literal(&statements.join("; "))),
         ("connect.mqtt.username", credential(accounts::USERNAME)),
         ("connect.mqtt.password", credential(PASSWORD)),
-        ("connect.mqtt.client.id", Text::code(name(converter))),
+        ("connect.mqtt.client.id", Text::code(names::connector(converter))),
         // With `connect.mqtt.clean` set to `false`, the MQTT session of the bridge's connector is persistent: the
         // broker queues messages while the connector is disconnected.
         ("connect.mqtt.clean", Text::code("false")),

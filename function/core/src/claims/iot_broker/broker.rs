@@ -1,4 +1,6 @@
-//! Part of a broker's plan: Mosquitto, the MQTT broker, with its configuration, its volume, its pod and its Service.
+//! Parts of a broker's plan: the MQTT broker, and the Job that gives RabbitMQ its users. The engine `Development` is
+//! Mosquitto, with its configuration, its volume, its pod and its Service; the engine `RabbitMQ` is in a file of its own.
+//! Both have the same Service and the same accounts.
 
 use crate::claims::between::mqtt;
 use std::collections::BTreeMap;
@@ -6,7 +8,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, Volume};
 
 use super::checked::IotBroker;
-use super::{accounts, changes, phase};
+use super::claim::Engine;
+use super::names::{NAME, SIMULATOR_APP, TLS, WEBSOCKETS};
+use super::{accounts, changes, phase, rabbitmq};
 use crate::claims::between::kafka::KAFKA_APP;
 use crate::claims::between::network::{Traffic, app, pods};
 use crate::claims::between::offer::ISTIO;
@@ -23,12 +27,7 @@ use crate::parts::workload::{
 use crate::schema::size::Cpu;
 use crate::settings::pins::Image;
 
-pub const NAME: &str = "broker";
-/// Value of the label `app` on the device simulator's pods, by which the MQTT broker's network policy admits them.
-pub const SIMULATOR_APP: &str = "health-data-sim";
-pub const TLS: Port = ("mqtts", 8883);
-const WEBSOCKETS: Port = ("websockets", 9001);
-
+const REPLICAS: &str = "spec.mqttConfig.replicas";
 const CONFIG: &str = "mosquitto-config";
 const CLAIM: &str = "mosquitto-data-pvc";
 /// User ID for which Mosquitto's image is built. Mosquitto's pod runs as this user.
@@ -45,7 +44,7 @@ const CERTIFICATE: &str = "/mosquitto/certificate";
 const CERTIFICATE_FILES: [(&str, &str); 2] = [("certfile", "tls.crt"), ("keyfile", "tls.key")];
 
 /// Directives of `mosquitto.conf` that are the same for every `IotBrokerClaim`.
-const GENERAL: [&str; 10] = [
+const GENERAL: [&str; 9] = [
     "per_listener_settings false",
     "allow_anonymous false",
     "password_file /mosquitto/auth/passwd",
@@ -55,10 +54,11 @@ const GENERAL: [&str; 10] = [
     "log_type warning",
     "log_type notice",
     "log_type information",
-    // Largest MQTT packet in bytes that Mosquitto accepts: Kafka would reject a larger message from the bridge. A
-    // rejection by Mosquitto reaches the client that publishes the message.
-    "max_packet_size 1000000",
 ];
+
+fn is_rabbitmq(broker: &IotBroker) -> bool {
+    broker.spec.mqtt_config.engine == Engine::RabbitMQ
+}
 
 /// Directives of `mosquitto.conf` that limit the queue of a disconnected MQTT client, in messages and in bytes.
 /// Mosquitto applies the limit that is reached first.
@@ -71,7 +71,10 @@ pub const PART: PartOf<IotBroker> = PartOf::new(phase::BROKER, resources)
     .away_for(Outage { part: NAME, from: 5, to: 60, meanwhile: "MQTT; devices connect again" })
     .fenced_by(Policy { part: "broker-policy", name: "mosquitto-policy", app: mqtt::MQTT_APP, admits });
 
-/// Part of a broker's plan with the route to Mosquitto's listener for MQTT over WebSockets. Mosquitto's pod and Service
+/// Part of a broker's plan with the Job that gives RabbitMQ its users.
+pub const ACCOUNTS_PART: PartOf<IotBroker> = PartOf::new(phase::BROKER, rabbitmq::accounts).only_if(is_rabbitmq);
+
+/// Part of a broker's plan with the route to the broker's listener for MQTT over WebSockets. The broker's pods and Service
 /// belong to another part of the plan.
 pub const WEBSOCKETS_PART: PartOf<IotBroker> = PartOf::<IotBroker>::new(phase::BROKER, |_| Vec::new())
     .only_if(|broker| broker.spec.mqtt_config.listeners.websockets)
@@ -112,10 +115,10 @@ fn admits(broker: &IotBroker) -> Traffic {
         None => Traffic::default().from(own.chain([labelled()]), &[mqtt::MQTT_PORT]),
         Some(_) => Traffic::default().from(own, &[mqtt::MQTT_PORT]).from([labelled()], &[TLS]),
     };
-    if !spec.mqtt_config.listeners.websockets {
-        return traffic;
-    }
-    traffic.from(broker.tenant.outside().into_iter().chain([labelled()]), &[WEBSOCKETS])
+    let websockets = if is_rabbitmq(broker) { rabbitmq::WEB_MQTT } else { WEBSOCKETS };
+    let outside = || broker.tenant.outside().into_iter().chain([labelled()]);
+    let traffic = if spec.mqtt_config.listeners.websockets { traffic.from(outside(), &[websockets]) } else { traffic };
+    if is_rabbitmq(broker) { rabbitmq::admits(broker, traffic) } else { traffic }
 }
 
 /// Label, as name and value, of the pods in Mosquitto's namespace that its network policy admits as MQTT clients.
@@ -128,6 +131,9 @@ pub fn image(broker: &IotBroker) -> String {
 }
 
 fn resources(broker: &IotBroker) -> Vec<Resource> {
+    if is_rabbitmq(broker) {
+        return rabbitmq::resources(broker);
+    }
     let mqtt = &broker.spec.mqtt_config;
     let part = broker.tenant.part(NAME, mqtt::MQTT_APP, &[SECRETS]);
     let config = config(broker);
@@ -151,10 +157,20 @@ fn resources(broker: &IotBroker) -> Vec<Resource> {
     resources
 }
 
-pub fn immutable(broker: &IotBroker) -> Option<Immutable> {
-    let mqtt = &broker.spec.mqtt_config;
-    mqtt.persistence
-        .then(|| Immutable::volume("broker-data", broker.sizes.storage, "spec.mqttConfig.storage", changes::VOLUME))
+/// Rules for the broker's fields that cannot change: the engine, which a resource of the other engine shows, the number
+/// of pods and the size of volumes, which cannot shrink.
+pub fn immutable(broker: &IotBroker) -> Vec<Immutable> {
+    let (size, field) = (broker.sizes.storage, "spec.mqttConfig.storage");
+    let other = |key| Immutable::absent(key, "spec.mqttConfig.engine", changes::ENGINE);
+    if is_rabbitmq(broker) {
+        return vec![
+            Immutable::size("broker-cluster", "/spec/persistence/storage", size, field, changes::VOLUME),
+            Immutable::count("broker-cluster", "/spec/replicas", broker.sizes.replicas, REPLICAS, changes::REPLICAS),
+            other("broker-deployment"),
+        ];
+    }
+    let volume = Immutable::volume("broker-data", size, field, changes::VOLUME);
+    broker.spec.mqtt_config.persistence.then_some(volume).into_iter().chain([other("broker-cluster")]).collect()
 }
 
 fn ports(broker: &IotBroker) -> Vec<Port> {
@@ -180,11 +196,15 @@ fn mosquitto_conf(broker: &IotBroker) -> String {
         &["persistence false"]
     };
     let listeners = ports(broker).into_iter().map(listener);
+    // A rejection of a packet that is too large reaches the client that publishes the message.
+    let largest = format!("max_packet_size {}", broker.spec.mqtt_config.max_message_bytes);
     let queue = queue(broker);
+    let persistence = persistence.iter().map(|&line| line.to_owned());
     GENERAL
         .iter()
-        .chain(persistence)
         .map(|&line| line.to_owned())
+        .chain([largest])
+        .chain(persistence)
         .chain(queue)
         .chain(listeners)
         .map(|line| line + "\n")

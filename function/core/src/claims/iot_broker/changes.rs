@@ -7,11 +7,31 @@ use crate::claims::between::changes::{ENVIRONMENT, NAMESPACE, REFERENCE, SHRINKS
 use crate::schema::change::{Rule, size};
 
 /// List of all rules by which a change of an `IotBrokerClaim` is rejected.
-pub const RULES: &[Rule] = &[NAMESPACE, ENVIRONMENT, VOLUME, KAFKA_ENGINE, USER_PASSWORDS, BRIDGE_PASSWORD];
+pub const RULES: &[Rule] =
+    &[NAMESPACE, ENVIRONMENT, KAFKA_ENGINE, ENGINE, REPLICAS, VOLUME, USER_PASSWORDS, BRIDGE_PASSWORD];
 
 pub const KAFKA_ENGINE: Rule = Rule::same(
     "cannot be changed after creation: it is the engine of the real-time system in the same namespace, which cannot change either; create another claim beside another system",
 );
+
+pub const ENGINE: Rule = Rule::same(
+    "cannot be changed after creation: no subscription and no queue moves from one engine to another by itself; create another claim with the other engine in another namespace, and move the clients",
+);
+
+/// Rule for changes of the number of RabbitMQ's pods, which must not fall. A claim without the number has as many as
+/// [`REPLICAS_BY_DEFAULT`] says.
+pub const REPLICAS: Rule = Rule::new(
+    "(has(self.replicas) ? self.replicas : 3) >= (has(oldSelf.replicas) ? oldSelf.replicas : 3)",
+    |old, new| {
+        let count = |config: &Value| config.get("replicas").and_then(Value::as_u64).unwrap_or(REPLICAS_BY_DEFAULT);
+        count(new) >= count(old)
+    },
+    "cannot be lowered after creation: RabbitMQ's operator takes no pod of a cluster away, because its queues have members there; create another claim with fewer in another namespace, and move the clients",
+)
+.at(".replicas");
+
+/// Number of RabbitMQ's pods if a claim names none.
+pub const REPLICAS_BY_DEFAULT: u64 = 3;
 
 /// Rule for changes of the size of Mosquitto's volume: it must not shrink. The rule applies only if persistence is on
 /// before and after the change, because Mosquitto has no volume without persistence.

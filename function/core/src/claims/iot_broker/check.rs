@@ -1,9 +1,10 @@
 //! Checks of an `IotBrokerClaim` that a schema cannot express: reserved names, and rules across fields.
 
+use super::changes::REPLICAS_BY_DEFAULT;
 use super::checked::{IotBroker, Sizes};
-use super::claim::{ConnectorConfig, Converter, Mapping, Simulator, Spec};
+use super::claim::{ConnectorConfig, Converter, Engine, Mapping, Simulator, Spec};
 use super::filter::{meaningless, overlap, unpublishable};
-use super::{accounts, simulator as sim};
+use super::{accounts, engines, simulator as sim};
 use crate::claims::between::groups;
 use crate::claims::between::kafka::KafkaEngine;
 use crate::schema::fault::Fault;
@@ -36,11 +37,20 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
     // replaces the amount without a second fault.
     let storage = Bytes::read(&mqtt.storage).unwrap_or_default();
     let cpu = Cpu::read(&mqtt.cpu).unwrap_or_default();
-    let least = Bytes::mebi(LEAST_MEMORY_MEBIBYTES);
+    let (mebibytes, with) = match mqtt.engine {
+        Engine::Development => (LEAST_MEMORY_MEBIBYTES, ""),
+        Engine::RabbitMQ => (engines::LEAST_MEMORY_MEBIBYTES, " with the engine RabbitMQ"),
+    };
+    let least = Bytes::mebi(mebibytes);
     let memory = Bytes::read(&mqtt.memory).unwrap_or(least);
     if memory < least {
-        let message = format!("must be at least {LEAST_MEMORY_MEBIBYTES}Mi, not {}", mqtt.memory);
+        let message = format!("must be at least {mebibytes}Mi{with}, not {}", mqtt.memory);
         faults.push(Fault::new("spec.mqttConfig.memory", message));
+    }
+    if mqtt.engine == Engine::RabbitMQ {
+        let replicas = mqtt.replicas.map_or(REPLICAS_BY_DEFAULT, u64::from);
+        let queue_bytes = engines::queue_bytes(faults, spec, storage, bridges(spec));
+        return Sizes { cpu, memory, storage, replicas, queue: 0, queue_bytes };
     }
     let room = room(spec, memory.max(least), storage);
     if let Some(queued) = mqtt.queued_messages.filter(|queued| *queued > room) {
@@ -56,7 +66,8 @@ pub fn sizes(faults: &mut Vec<Fault>, spec: &Spec) -> Sizes {
             ),
         ));
     }
-    Sizes { cpu, memory, storage, queue: mqtt.queued_messages.unwrap_or_else(|| room.min(QUEUE)) }
+    let queue = mqtt.queued_messages.unwrap_or_else(|| room.min(QUEUE));
+    Sizes { cpu, memory, storage, replicas: 1, queue, queue_bytes: 0 }
 }
 
 /// Number of messages that Mosquitto's queue for each connector of the bridge can hold, in Mosquitto's memory and on
@@ -82,12 +93,12 @@ fn bridges(spec: &Spec) -> u64 {
 /// Fields of an `IotBrokerClaim` whose sizes count towards the limits of the platform team, each with its amount. A
 /// fault about an exceeded limit names these fields.
 pub fn levers(broker: &IotBroker) -> Vec<Lever> {
-    let Sizes { cpu, memory, storage, .. } = broker.sizes;
+    let Sizes { cpu, memory, storage, replicas, .. } = broker.sizes;
     let simulator = &broker.spec.connector_config.simulator;
     let mut levers = vec![
-        Lever::storage("spec.mqttConfig.storage", storage),
-        Lever::cpu("spec.mqttConfig.cpu", cpu),
-        Lever::memory("spec.mqttConfig.memory", memory),
+        Lever::storage("spec.mqttConfig.storage", storage.times(replicas)),
+        Lever::cpu("spec.mqttConfig.cpu", cpu.times(replicas)),
+        Lever::memory("spec.mqttConfig.memory", memory.times(replicas)),
     ];
     if simulator.enabled {
         let brings = sim::DEMAND.times(u64::from(simulator.max_scale));
@@ -226,16 +237,26 @@ pub fn warnings(broker: &IotBroker) -> Vec<String> {
     warnings
 }
 
-/// Warning about a device simulator that sends more messages during a restart of Kafka than Mosquitto's queue for the
-/// bridge holds.
+/// Warning about a device simulator that sends more messages during a restart of Kafka than the queue for the bridge
+/// holds.
 fn overrun(broker: &IotBroker) -> Option<String> {
     let connector = &broker.spec.connector_config;
     let simulator = &connector.simulator;
-    let (queue, rate) = (broker.sizes.queue, simulator.messages_per_second.saturating_mul(simulator.max_scale));
+    let sizes = &broker.sizes;
+    let (queue, rest) = match broker.spec.mqtt_config.engine {
+        Engine::Development => {
+            (u64::from(sizes.queue), "the rest is lost; send fewer, or set spec.mqttConfig.queuedMessages")
+        }
+        Engine::RabbitMQ => (
+            Bytes::of(sizes.queue_bytes).holds(QUEUED_MESSAGE),
+            "the rest is refused; send fewer, or set spec.mqttConfig.queueBytes",
+        ),
+    };
+    let rate = simulator.messages_per_second.saturating_mul(simulator.max_scale);
     let sent = rate.saturating_mul(RESTART_SECONDS);
-    (simulator.enabled && !connector.mappings.is_empty() && sent > queue).then(|| {
+    (simulator.enabled && !connector.mappings.is_empty() && u64::from(sent) > queue).then(|| {
         format!(
-            "spec.connectorConfig.simulator.messagesPerSecond: {} instances send {sent} messages while Kafka restarts for up to {RESTART_SECONDS} s, and the bridge's queue takes {queue}: the rest is lost; send fewer, or set spec.mqttConfig.queuedMessages",
+            "spec.connectorConfig.simulator.messagesPerSecond: {} instances send {sent} messages while Kafka restarts for up to {RESTART_SECONDS} s, and the bridge's queue takes {queue}: {rest}",
             simulator.max_scale
         )
     })

@@ -15,12 +15,14 @@ pub struct IotBroker {
     pub simulator_image: Option<ImageReference>,
 }
 
-/// CPU, memory and volume size of Mosquitto, and the number of messages that Mosquitto queues for a disconnected
-/// client.
+/// CPU, memory and volume size of each of the MQTT broker's pods, their number, and what the broker queues for a
+/// disconnected client: a number of messages with Mosquitto, a number of bytes with RabbitMQ.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
     pub cpu: Cpu,
     pub memory: Bytes,
     pub storage: Bytes,
+    pub replicas: u64,
     pub queue: u32,
+    pub queue_bytes: u64,
 }

@@ -8,6 +8,7 @@ use crate::claims::between::changes::ENVIRONMENT;
 use crate::claims::between::groups::Groups;
 use crate::claims::between::kafka::KafkaEngine;
 use crate::claims::between::secret::SecretName;
+use crate::claims::between::spread::SpreadOver;
 use crate::claims::between::tenancy::{
     CredentialsGeneration, DeletionPolicy, Domain, EnvironmentName, Namespace, tenancy_request,
 };
@@ -49,6 +50,16 @@ pub struct Spec {
     #[serde(default, skip_serializing_if = "Groups::is_empty")]
     pub viewer_groups: Groups,
 
+    /// Kind of place over which the broker's pods are spread, as far as there is room: `Nodes`, or `Zones`, for which
+    /// every node must carry the label `topology.kubernetes.io/zone`. Only with the engine `RabbitMQ`.
+    #[serde(default)]
+    pub spread_over: SpreadOver,
+
+    /// Whether Prometheus collects the broker's metrics. Needs the environment's component `observability`. Only with
+    /// the engine `RabbitMQ`.
+    #[serde(default)]
+    pub monitoring: bool,
+
     /// Settings of the MQTT broker.
     #[serde(default)]
     pub mqtt_config: MqttConfig,
@@ -58,7 +69,8 @@ pub struct Spec {
     pub connector_config: ConnectorConfig,
 
     /// Whether the broker's volume, with retained messages and queues, is kept when this claim is deleted and the
-    /// environment stays.
+    /// environment stays. With the engine `RabbitMQ` the broker goes on running then, behind its network policies,
+    /// because its operator deletes its volumes with it.
     #[serde(default)]
     pub retain: bool,
 
@@ -79,7 +91,32 @@ tenancy_request!(Spec);
 /// Settings of the MQTT broker.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[schemars(extend("x-kubernetes-validations" = [changes::REPLICAS]))]
 pub struct MqttConfig {
+    /// Program that runs the MQTT broker: `Development` is Mosquitto in one pod; `RabbitMQ` is an operator that keeps
+    /// several pods of RabbitMQ, which stay one broker when a pod or node is lost, and needs the environment's
+    /// component `mqttOperator`. RabbitMQ keeps no retained messages, has no shared subscriptions, and delivers
+    /// messages of QoS 2 as of QoS 1. The field cannot change later.
+    #[schemars(extend("x-kubernetes-validations" = [changes::ENGINE]))]
+    pub engine: Engine,
+    /// Number of the broker's pods with the engine `RabbitMQ`, 3 or 5: as long as more than half of them run, the broker
+    /// takes and delivers messages. It can grow later, never shrink. Default: 3. The fields `cpu`, `memory` and
+    /// `storage` are for each pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = [3, 5]))]
+    pub replicas: Option<u32>,
+    /// Largest MQTT packet in bytes that the broker takes: a message with its topic; 1024 to 16000000. A client that
+    /// sends a larger one is disconnected. With `mappings` at most 1000000, because Kafka would refuse a larger message
+    /// from the bridge.
+    #[schemars(range(min = 1024, max = 16_000_000))]
+    pub max_message_bytes: u32,
+    /// Number of bytes of messages that the engine `RabbitMQ` keeps for each disconnected client with a persistent
+    /// session, such as the bridge; 1048576 to 1099511627776. A message that would not fit is refused, and none that
+    /// was acknowledged is dropped: a publisher of MQTT 5 is answered with an error, one of MQTT 3.1.1 is not answered
+    /// until it connects and publishes again. Default: as many as `storage` has room for, at most 1 GiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1_048_576, max = 1_099_511_627_776_u64))]
+    pub queue_bytes: Option<u64>,
     /// Listeners of the MQTT broker besides MQTT over TCP. MQTT over TCP on port 1883 always exists, for pods of the
     /// namespace that carry the label `platform.example.org/mqtt-client: "true"`; with `tls` these pods use port 8883
     /// instead.
@@ -89,7 +126,7 @@ pub struct MqttConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<BrokerTls>,
     /// Whether the broker keeps retained messages, subscriptions and queues on a volume, so that they outlive a
-    /// restart.
+    /// restart. The engine `RabbitMQ` always keeps subscriptions and queues.
     pub persistence: bool,
     /// Size of the volume that the broker has with `persistence`, in Mi, Gi or Ti. The storage class decides whether it
     /// can grow later; it can never shrink.
@@ -106,10 +143,11 @@ pub struct MqttConfig {
     #[serde(deserialize_with = "cpu_as_written")]
     #[schemars(schema_with = "cpu_schema")]
     pub cpu: String,
-    /// Memory request and limit of the broker, in Mi or Gi. At least 64Mi, and enough for `queuedMessages`.
+    /// Memory request and limit of the broker, in Mi or Gi. At least 64Mi, and enough for `queuedMessages`; with the
+    /// engine `RabbitMQ` at least 512Mi.
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub memory: String,
-    /// Number of messages of 1 KiB that the broker keeps for a disconnected client with a persistent session, such as
+    /// Number of messages of 1 KiB that Mosquitto keeps for a disconnected client with a persistent session, such as
     /// the bridge; 1000 to 10000000. A number of 180000 lasts for three minutes at 1000 messages a second, as long as a
     /// restart of Kafka may take. Of larger messages fewer are kept. A message that arrives at a full queue is lost to
     /// that client, and is counted in `$SYS/broker/publish/messages/dropped`. Default: as many as `memory` and
@@ -122,6 +160,10 @@ pub struct MqttConfig {
 impl Default for MqttConfig {
     fn default() -> Self {
         Self {
+            engine: Engine::default(),
+            replicas: None,
+            max_message_bytes: 1_000_000,
+            queue_bytes: None,
             listeners: Listeners::default(),
             tls: None,
             persistence: true,
@@ -138,6 +180,14 @@ impl Default for MqttConfig {
             queued_messages: None,
         }
     }
+}
+
+/// Program that runs the MQTT broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Engine {
+    #[default]
+    Development,
+    RabbitMQ,
 }
 
 /// Certificate of the MQTT broker for MQTT over TLS.

@@ -3,7 +3,8 @@
 //! `PARTS` lists the parts of the plan in reading order; each part has a file of its own.
 
 use crate::claims::between::host_secrets::{self, HostSecret};
-use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING};
+use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
+use crate::claims::between::operators;
 use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
 use crate::claims::between::part_of::{self, PartOf, TenantClaim};
 use crate::claims::between::people;
@@ -25,9 +26,13 @@ pub mod changes;
 mod check;
 mod checked;
 pub mod claim;
+mod engines;
 pub mod filter;
+mod names;
 mod network_policy;
 mod phase;
+mod rabbitmq;
+mod rights;
 mod simulator;
 pub mod status;
 
@@ -41,6 +46,7 @@ impl TenantClaim for IotBroker {
         Part(&LOCKED),
         Part(&accounts::PART),
         Part(&broker::PART),
+        Part(&broker::ACCOUNTS_PART),
         Part(&broker::WEBSOCKETS_PART),
         Part(&bridge::PART),
         Part(&simulator::PART),
@@ -74,6 +80,7 @@ impl Checked for IotBroker {
         let tenant =
             Tenant::check(&mut faults, spec.tenancy(), &hosts, claim, ("iot-broker", tenant::BROKER), settings.clone());
         host_secrets::check(&mut faults, &tenant.owner.environment, &accounts::on_the_host(&spec), settings);
+        engines::check(&mut faults, &spec);
         check::users(&mut faults, &spec, settings.limits.users);
         check::mappings(&mut faults, &spec.connector_config.mappings);
         check::kafka_engine(&mut faults, &spec.connector_config);
@@ -105,6 +112,8 @@ impl Checked for IotBroker {
     fn consumer(&self) -> Option<Consumer> {
         Some(self.tenant.consumer(&[
             (ISTIO, "spec.expose: false"),
+            (operators::MQTT.name, "spec.mqttConfig.engine: Development in a new claim"),
+            (OBSERVABILITY, "spec.monitoring: false"),
             (KNATIVE_SERVING, "spec.connectorConfig.simulator.enabled: false"),
         ]))
     }

@@ -2,7 +2,8 @@
 //! Kafka and of the device simulator. The network policies of the single parts admit further connections.
 
 use super::checked::IotBroker;
-use super::phase;
+use super::claim::Engine;
+use super::{names, phase};
 use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_APP, KafkaEngine, SCHEMA_REGISTRY_PORT};
 use crate::claims::between::mqtt;
 use crate::claims::between::network::{Traffic, app, fence, siblings};
@@ -21,6 +22,11 @@ fn resources(broker: &IotBroker) -> Vec<Resource> {
     let mut outward = Traffic::default();
     if connector.simulator.enabled {
         outward = outward.to(siblings(&part), &[mqtt::MQTT_PORT]);
+    }
+    if broker.spec.mqtt_config.engine == Engine::RabbitMQ {
+        // The Job that gives RabbitMQ its users asks the management API. Where data is retained, RabbitMQ goes on running
+        // behind the fence.
+        outward = outward.to(siblings(&part), &[names::MANAGEMENT]).staying(true);
     }
     // The connectors of the MQTT bridge run in Kafka's pod. The broker's own pods connect to Kafka Connect only to keep
     // or remove these connectors. A claim without mappings needs the connection, too, for the Job that removes

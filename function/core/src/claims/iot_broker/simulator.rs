@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::{Container, ContainerPort, EnvVar, SecurityContext};
 
 use super::checked::IotBroker;
-use super::claim::Simulator;
-use super::{accounts, broker, phase};
+use super::claim::{Engine, Simulator};
+use super::{accounts, names, phase};
 use crate::claims::between::network::Traffic;
 use crate::claims::between::offer::{ISTIO, KNATIVE_SERVING};
 use crate::claims::between::part_of::{PartOf, Policy};
@@ -25,7 +25,7 @@ use crate::settings::limits::Demand;
 use crate::settings::pins::Image;
 
 const NAME: &str = "simulator";
-const APP: &str = broker::SIMULATOR_APP;
+const APP: &str = names::SIMULATOR_APP;
 
 /// CPU and memory that each instance of the device simulator requests. They count towards the platform team's limits.
 pub const DEMAND: Demand = Demand { cpu: Cpu::thousandths(50), memory: Bytes::mebi(64), storage: Bytes::mebi(0) };
@@ -75,7 +75,7 @@ pub fn image(broker: &IotBroker) -> String {
 
 fn resources(broker: &IotBroker) -> Vec<Resource> {
     let simulator = &broker.spec.connector_config.simulator;
-    let part = broker.tenant.part(NAME, APP, &[broker::NAME, KNATIVE_SERVING]);
+    let part = broker.tenant.part(NAME, APP, waits_for(broker));
     let program = simulator.image.is_none().then(|| BTreeMap::from([("simulator.py".to_owned(), PROGRAM.to_owned())]));
     let mut annotations = scale(simulator);
     annotations.extend(credentials(broker.tenant.credentials_generation));
@@ -87,6 +87,13 @@ fn resources(broker: &IotBroker) -> Vec<Resource> {
     let service = scaled_service(&part, annotations, container, volumes);
     let config = program.map(|program| part.inside("config", &config_map(&part, CONFIG, program), Ready::Exists));
     config.into_iter().chain([service]).collect()
+}
+
+fn waits_for(broker: &IotBroker) -> &'static [&'static str] {
+    match broker.spec.mqtt_config.engine {
+        Engine::Development => &[names::NAME, KNATIVE_SERVING],
+        Engine::RabbitMQ => &[names::NAME, names::ACCOUNTS, KNATIVE_SERVING],
+    }
 }
 
 fn scale(simulator: &Simulator) -> BTreeMap<String, String> {

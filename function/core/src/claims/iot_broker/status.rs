@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::checked::IotBroker;
-use super::{accounts, broker};
+use super::{accounts, names};
 use crate::schema::Column;
 
 /// Addresses of the MQTT broker and of its simulator, and Secrets with the credentials of the broker's users.
@@ -61,7 +61,7 @@ pub fn of(broker: &IotBroker, tls: bool) -> Status {
     Status {
         endpoints: Some(Endpoints {
             mqtt: match broker.spec.mqtt_config.tls {
-                Some(_) => format!("mqtts://{service}:{}", broker::TLS.1),
+                Some(_) => format!("mqtts://{service}:{}", names::TLS.1),
                 None => format!("mqtt://{service}:{}", mqtt::MQTT_PORT.1),
             },
             of_routes: Addresses::of(broker, tls),

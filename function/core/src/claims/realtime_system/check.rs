@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use k8s_openapi::jiff::Timestamp;
 
 use super::claim::{
-    Agent, Archive, Connectors, Dashboard, Database, Engine, KafkaConfig, PrivateKey, SnowflakeConfig, Spec, SpreadOver,
+    Agent, Archive, Connectors, Dashboard, Database, Engine, KafkaConfig, PrivateKey, SnowflakeConfig, Spec,
 };
 use crate::claims::between::kafka::KafkaEngine;
+use crate::claims::between::spread::SpreadOver;
 use crate::claims::between::tenant::{Tenant, default_domain};
 use crate::parts::owner::Claim;
 use crate::schema::fault::Fault;

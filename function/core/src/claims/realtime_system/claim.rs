@@ -8,6 +8,7 @@ use super::changes;
 use crate::claims::between::changes::ENVIRONMENT;
 use crate::claims::between::groups::Groups;
 use crate::claims::between::secret::SecretName;
+use crate::claims::between::spread::SpreadOver;
 use crate::claims::between::tenancy::{
     CredentialsGeneration, DeletionPolicy, Domain, EnvironmentName, Namespace, tenancy_request,
 };
@@ -18,7 +19,7 @@ mod database;
 mod kafka;
 mod snowflake;
 
-pub use database::{Backup, Database, Engine, RestoreFrom, SpreadOver};
+pub use database::{Backup, Database, Engine, RestoreFrom};
 pub use kafka::{Archive, Connectors, KafkaConfig, SOURCE_TOPIC, SchemaType, Topic, TopicSchema};
 pub use snowflake::{PrivateKey, SnowflakeConfig};
 

@@ -1,6 +1,7 @@
 //! Clusters of CloudNativePG: they are as their claim and the settings ask for, other parts find them, and the operator
 //! and Prometheus reach their pods.
 
+use realtime_platform_core::kinds::cloudnative_pg::SIDECAR;
 use realtime_platform_core::parts::plan::Place;
 use realtime_platform_core::settings::pins::Image;
 use serde_json::{Value, json};
@@ -63,6 +64,31 @@ fn sources(spec: &Value) -> Value {
     if spec.has("/database/restoreFrom") { json!([{"name": RESTORED, "plugin": plugin}]) } else { Value::Null }
 }
 
+fn sidecar() -> Value {
+    let (cpu, memory, limit) = SIDECAR;
+    json!({
+        "requests": {"cpu": cpu.to_string(), "memory": memory},
+        "limits": {"cpu": cpu.limit().to_string(), "memory": limit},
+    })
+}
+
+/// PostgreSQL's own policy has a rule for the server of a place of backups, with the networks of the settings.
+fn check_way(world: &World, store: &Object, server: &str) -> Option<Finding> {
+    let (host, port) = server.split_once(':').unwrap_or((server, "443"));
+    let listed = world.platform.settings.backup_servers.listed().iter();
+    let networks = listed.filter(|listed| listed.host == host && listed.port.to_string() == port);
+    let networks: Vec<Value> =
+        networks.flat_map(|listed| &listed.cidrs).map(|cidr| json!({"ipBlock": {"cidr": cidr}})).collect();
+    let mut rule = json!({"ports": [{"port": port.parse::<u16>().unwrap_or_default(), "protocol": "TCP"}]});
+    if !networks.is_empty() {
+        rule["to"] = networks.into();
+    }
+    let (group, kind, name) = ("networking.k8s.io", "NetworkPolicy", "lenses-postgres-policy");
+    let policy = world.find(Place::Inside, group, kind, &store.namespace, name);
+    let has_rule = policy.is_some_and(|policy| policy.manifest.items("/spec/egress").contains(&rule));
+    (!has_rule).then(|| Finding::on(store, "/spec/configuration/endpointURL", "no policy has a rule for the server"))
+}
+
 /// Places of backups and their schedule are as the claim asks for them, and what they name is there.
 fn check_backups(world: &World, cluster: &Object, spec: &Value) -> Vec<Finding> {
     let mut found = Vec::new();
@@ -97,11 +123,13 @@ fn check_backups(world: &World, cluster: &Object, spec: &Value) -> Vec<Finding> 
             ("/configuration/wal/compression", json!("gzip")),
             ("/configuration/data/compression", json!("gzip")),
             ("/retentionPolicy", days),
+            ("/instanceSidecarConfiguration/resources", sidecar()),
         ];
         let wrong = expected.iter().filter(|(pointer, value)| store.manifest.at(&format!("/spec{pointer}")) != value);
         found.extend(
             wrong.map(|(pointer, value)| Finding::on(store, format!("/spec{pointer}"), format!("is not {value}"))),
         );
+        found.extend(check_way(world, store, &server));
         let push =
             world.of_kind("external-secrets.io", "PushSecret").find(|push| push.name.ends_with(&format!(".{secret}")));
         let keys: Vec<&str> = push

@@ -94,7 +94,7 @@ fn what_an_environment_lacks_holds_what_needs_it_and_the_claim_is_told() {
         ("observability", "monitoring.coreos.com/", "observability", "spec.monitoring: false"),
     ] {
         for (state, words) in [
-            ("off", vec![format!("spec.components.{field} "), format!("set {here} here")]),
+            ("off", vec![format!("spec.components.{field}, or"), format!("set {here} here")]),
             ("pending", vec!["of the environment health-streaming is not ready yet".to_owned()]),
         ] {
             let mut environment = ready.clone();

@@ -1,6 +1,8 @@
 //! Kafka by Strimzi: its pool, its listener, its settings and its users are as the claim and the settings of the platform
 //! team ask for, and Schema Registry beside it is spread and kept.
 
+use std::collections::BTreeSet;
+
 use realtime_platform_core::schema::size::Cpu;
 use realtime_platform_core::settings::pins::{Image, STRIMZI_KAFKA};
 use serde_json::{Value, json};
@@ -24,8 +26,14 @@ pub fn check(world: &World) -> Vec<Finding> {
         found.extend(differences(user, "/spec", &of_user(user)));
     }
     for budget in world.of_kind("policy", "PodDisruptionBudget") {
-        let expected = [("/maxUnavailable", json!(1)), ("/selector/matchLabels", json!({"app": "schema-registry"}))];
-        found.extend(differences(budget, "/spec", &expected));
+        found.extend(differences(budget, "/spec", &[("/maxUnavailable", json!(1))]));
+        // One budget alone covers all pods of its name's program, and no others.
+        let selector = budget.manifest.labels("/spec/selector/matchLabels");
+        let selected = world.pods.iter().filter(|pod| pod.is_selected(&budget.namespace, &selector));
+        let apps: BTreeSet<_> = selected.map(|pod| pod.labels.get("app").copied()).collect();
+        if selector.is_empty() || apps.len() != 1 {
+            found.push(Finding::on(budget, "/spec/selector", "covers no pods, or those of several programs"));
+        }
     }
     for registry in world.of_kind("apps", "Deployment").filter(|it| it.name == "schema-registry") {
         let spread = spread(registry, "schema-registry");

@@ -104,7 +104,7 @@ fn is_left(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
 }
 
 /// Whether a resource goes on serving retained data: one from which an operator makes pods, whose volumes would go with
-/// it, or a network policy around these pods.
+/// it, a network policy around these pods, or what keeps their backups.
 fn serves(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
     let selected = resource.manifest().at("/spec/podSelector/matchLabels");
     let mut operated = composed_claim.resources.iter().filter(|other| other.operated().is_some());
@@ -112,7 +112,12 @@ fn serves(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
         let labels = other.manifest().at("/metadata/labels");
         selected.entries("").all(|(name, value)| labels.get(name) == Some(value))
     };
-    resource.operated().is_some() || resource.manifest().text("/kind") == "NetworkPolicy" && operated.any(is_around)
+    match resource.manifest().text("/kind") {
+        "NetworkPolicy" => operated.any(is_around),
+        // PostgreSQL goes on making backups, and reads its place of those that it started from.
+        "ObjectStore" | "ScheduledBackup" => true,
+        _ => resource.operated().is_some(),
+    }
 }
 
 /// Name of a claim's lock: the environment's own, or else one of environment, namespace, role and claim's namespace.

@@ -42,7 +42,6 @@ const KINDS: &[(&str, &str, Scope)] = &[
     ("kubernetes.m.crossplane.io/v1alpha1", "ClusterProviderConfig", Scope::Cluster),
     ("protection.crossplane.io/v1beta1", "ClusterUsage", Scope::Cluster),
     ("monitoring.coreos.com/v1", "PodMonitor", Scope::Namespace),
-    ("policy/v1", "PodDisruptionBudget", Scope::Namespace),
     ("rabbitmq.com/v1beta1", "RabbitmqCluster", Scope::Namespace),
     ("monitoring.coreos.com/v1", "PrometheusRule", Scope::Namespace),
     ("monitoring.coreos.com/v1", "ServiceMonitor", Scope::Namespace),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import unittest
 import urllib.request
 
 import rabbitmq
@@ -371,7 +372,7 @@ def setUpModule():
     import pathlib
     import tempfile
 
-    heavy()
+    heavy(unittest.addModuleCleanup)
     place = pathlib.Path(tempfile.mkdtemp())
     files = certificate(place)
     AUTHORITY = str(place / "tls.crt")

@@ -117,15 +117,6 @@ def until(condition, seconds=60):
     return value
 
 
-def heavy():
-    """Waits until no other program of this machine holds what takes gigabytes or both cores for a minute, and keeps others
-    waiting until this program ends."""
-    lock = open(pathlib.Path(tempfile.gettempdir()) / "function-realtime-platform-heavy.lock", "w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    # The lock goes with the file, which nothing else keeps open.
-    heavy.lock = lock
-
-
 def answers(port, host="127.0.0.1"):
     def probe():
         try:

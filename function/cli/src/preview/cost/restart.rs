@@ -102,9 +102,11 @@ mod tests {
     fn every_outage_has_its_figures() {
         let [_, system, broker] = &KINDS;
         let lenses = json!({"acceptEULA": true, "licenseSecretRef": {"name": "license"}});
+        let processors = json!([{"name": "copy", "sql": "INSERT INTO b SELECT STREAM * FROM a"}]);
+        let mappings = json!([{"mqttTopic": "a", "kafkaTopic": "a"}]);
         let specs = [
-            (system, json!({"namespace": "streaming", "lensesConfig": lenses})),
-            (broker, json!({"namespace": "streaming"})),
+            (system, json!({"namespace": "streaming", "lensesConfig": lenses, "sqlProcessors": processors})),
+            (broker, json!({"namespace": "streaming", "connectorConfig": {"mappings": mappings}})),
         ];
         let mut known = 0;
         for (kind, spec) in specs {

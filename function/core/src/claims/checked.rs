@@ -188,3 +188,22 @@ fn classes<'a>(plan: &'a Plan, settings: &'a Settings) -> impl Iterator<Item = I
         Some(Immutable::class(&volume.key, (&at, None), volume.title(), now, settings.rule(&STORAGE_CLASS)))
     })
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::Value;
+
+    use super::{Checked, unchanging};
+    use crate::life::immutable::broken;
+    use crate::settings::Settings;
+
+    /// Fields whose values must not change and have changed, as the observed composed resource under `key` shows.
+    pub fn changed<C: Checked>(claim: &C, key: &str, observed: &Value) -> Vec<String> {
+        let composed = unchanging(claim, &claim.plan(), &Settings::default());
+        let look = |asked: &str, path: &[&str]| {
+            let pointer = format!("/{}", path.join("/"));
+            (asked == key).then(|| observed.pointer(&pointer).cloned()).flatten()
+        };
+        broken(&composed, &look).iter().map(|fault| fault.field.clone()).collect()
+    }
+}

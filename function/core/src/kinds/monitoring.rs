@@ -20,6 +20,13 @@ pub struct PodMonitor {
     pub pod_metrics_endpoints: Vec<Endpoint>,
 }
 
+impl PodMonitor {
+    /// Pods whose port of this name Prometheus asks for metrics.
+    pub fn of(selector: LabelSelector, port: &'static str) -> Self {
+        Self { selector, pod_metrics_endpoints: vec![Endpoint { port, path: "/metrics", interval: "30s" }] }
+    }
+}
+
 impl Spec for PodMonitor {
     const API_VERSION: &'static str = "monitoring.coreos.com/v1";
     const KIND: &'static str = "PodMonitor";

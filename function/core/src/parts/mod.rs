@@ -8,5 +8,6 @@ pub mod keeper;
 pub mod operated;
 pub mod owner;
 pub mod part;
+pub mod placement;
 pub mod plan;
 pub mod workload;

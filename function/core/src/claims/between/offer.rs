@@ -54,8 +54,8 @@ const OFF: &str = "off";
 const PENDING: &str = "pending";
 const READY: &str = "ready";
 
-/// Entries of an environment's offer for which the parts of a system or broker may wait. That of an operator is ready
-/// once the operator is; an environment without the operator does not publish it.
+/// Entries of an environment's offer for which the parts of a system or broker may wait. The entry of an
+/// operator is ready once the operator is, and an environment without the operator does not publish the entry.
 pub const OFFERED: [&str; 9] = [
     ENVIRONMENT,
     ISTIO,

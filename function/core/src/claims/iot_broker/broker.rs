@@ -1,6 +1,6 @@
 //! Parts of a broker's plan: the MQTT broker, and the Job that gives RabbitMQ its users. The engine `Development` is
 //! Mosquitto, with its configuration, its volume, its pod and its Service; the engine `RabbitMQ` is in a file of its own.
-//! Both have the same Service and the same accounts.
+//! Both engines have the same Service and the same accounts.
 
 use crate::claims::between::mqtt;
 use std::collections::BTreeMap;

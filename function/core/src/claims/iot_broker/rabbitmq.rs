@@ -7,8 +7,7 @@ use std::fmt::Write as _;
 use k8s_openapi::api::core::v1::{
     Affinity, EnvVar, PodAffinityTerm, PodAntiAffinity, Service, ServicePort, ServiceSpec, WeightedPodAffinityTerm,
 };
-use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::json;
 
@@ -22,12 +21,13 @@ use crate::claims::between::offer::OBSERVABILITY;
 use crate::claims::between::operators;
 use crate::claims::between::secret::{PASSWORD, SECRETS, Secret};
 use crate::kinds::Spec as _;
-use crate::kinds::monitoring::{Endpoint, PodMonitor};
+use crate::kinds::monitoring::PodMonitor;
 use crate::kinds::rabbitmq::{
     Override, Persistence, Pod, PodTemplate, Rabbitmq, RabbitmqCluster, StatefulSet, StatefulSetSpec, Tls,
 };
 use crate::parts::cluster::to_text;
 use crate::parts::part::{LOCK, PART_OF, Part};
+use crate::parts::placement::budget;
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{Port, Task, credentials, env, requests};
 use crate::settings::pins::Image;
@@ -105,7 +105,7 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
     let cluster = cluster(broker, &part).named(part.metadata(CLUSTER));
     vec![
         part.kept_inside("cluster", &cluster, Ready::Asked(TOGETHER)),
-        part.inside("budget", &budget(&part), Ready::Exists),
+        part.inside("budget", &budget(&part, CLUSTER), Ready::Exists),
         part.inside("service", &service(broker, &part), Ready::Exists),
     ]
     .into_iter()
@@ -246,18 +246,6 @@ fn apart(broker: &IotBroker, part: &Part) -> Affinity {
     Affinity { pod_anti_affinity: Some(pods), ..Affinity::default() }
 }
 
-fn budget(part: &Part) -> PodDisruptionBudget {
-    PodDisruptionBudget {
-        metadata: part.metadata(CLUSTER),
-        spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(1)),
-            selector: Some(part.label_selector()),
-            ..PodDisruptionBudgetSpec::default()
-        }),
-        ..PodDisruptionBudget::default()
-    }
-}
-
 /// Service with the name and ports that clients know, each of which leads to a port of RabbitMQ's pods by the name that
 /// the operator gives it.
 fn service(broker: &IotBroker, part: &Part) -> Service {
@@ -284,10 +272,7 @@ fn service(broker: &IotBroker, part: &Part) -> Service {
 
 fn monitor(broker: &IotBroker) -> Resource {
     let part = broker.tenant.part("broker-metrics", mqtt::MQTT_APP, &[LOCK, OBSERVABILITY]);
-    let monitor = PodMonitor {
-        selector: LabelSelector { match_labels: Some(part.selector()), ..LabelSelector::default() },
-        pod_metrics_endpoints: vec![Endpoint { port: METRICS.0, path: "/metrics", interval: "30s" }],
-    };
+    let monitor = PodMonitor::of(part.label_selector(), METRICS.0);
     part.inside("monitor", &monitor.named(part.metadata(CLUSTER)), Ready::Exists)
 }
 
@@ -297,8 +282,8 @@ mod tests {
 
     use super::super::IotBroker;
     use crate::claims::between::operators;
-    use crate::claims::checked::{Checked, unchanging};
-    use crate::life::immutable::broken;
+    use crate::claims::checked::Checked;
+    use crate::claims::checked::tests::changed as faults;
     use crate::parts::demand;
     use crate::parts::owner::Claim;
     use crate::parts::plan::{Plan, Resource};
@@ -359,13 +344,6 @@ mod tests {
 
     #[test]
     fn neither_engine_nor_class_changes_and_neither_nodes_nor_volumes_shrink() {
-        let faults = |claim: &IotBroker, key: &str, shown: &Value| -> Vec<String> {
-            let composed = unchanging(claim, &claim.plan(), &Settings::default());
-            let look = |asked: &str, path: &[&str]| {
-                (asked == key).then(|| shown.pointer(&format!("/{}", path.join("/"))).cloned()).flatten()
-            };
-            broken(&composed, &look).iter().map(|fault| fault.field.clone()).collect()
-        };
         let object = |replicas: u64, storage: &str, class: &str| {
             let persistence = json!({"storage": storage, "storageClassName": class});
             let spec = json!({"replicas": replicas, "persistence": persistence});

@@ -1,6 +1,6 @@
 //! Parts of a real-time system's plan: PostgreSQL, the database of Lenses and Metabase, and a Job that creates the
 //! databases in it. The engine `Development` is one pod from a Helm chart with the official image, the engine
-//! `CloudNativePG` is in a file of its own. Both have the same Service and the same credentials.
+//! `CloudNativePG` is in a file of its own. Both engines have the same Service and the same credentials.
 
 use std::collections::BTreeMap;
 

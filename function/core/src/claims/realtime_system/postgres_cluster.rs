@@ -21,7 +21,7 @@ use crate::kinds::cloudnative_pg::{
     Services, Storage, Synchronous,
 };
 use crate::kinds::kubernetes::MANIFEST;
-use crate::kinds::monitoring::{Endpoint, PodMonitor};
+use crate::kinds::monitoring::PodMonitor;
 use crate::kinds::{Named, Spec};
 use crate::life::immutable::Immutable;
 use crate::parts::part::{LOCK, PART_OF, Part};
@@ -103,10 +103,8 @@ fn pod_labels(part: &Part) -> BTreeMap<String, String> {
 fn monitor(system: &RealtimeSystem) -> Resource {
     let part = system.tenant.part("postgres-metrics", APP, &[LOCK, OBSERVABILITY]);
     let selected = BTreeMap::from([("cnpg.io/cluster".to_owned(), RELEASE.to_owned())]);
-    let monitor = PodMonitor {
-        selector: LabelSelector { match_labels: Some(selected), ..LabelSelector::default() },
-        pod_metrics_endpoints: vec![Endpoint { port: METRICS.0, path: "/metrics", interval: "30s" }],
-    };
+    let selector = LabelSelector { match_labels: Some(selected), ..LabelSelector::default() };
+    let monitor = PodMonitor::of(selector, METRICS.0);
     part.inside("monitor", &monitor.named(part.metadata(RELEASE)), Ready::Exists)
 }
 
@@ -168,8 +166,8 @@ mod tests {
     use super::super::RealtimeSystem;
     use crate::claims::between::operators;
     use crate::claims::checked::Checked;
+    use crate::claims::checked::tests::changed as faults;
     use crate::kinds::Form;
-    use crate::life::immutable::broken;
     use crate::parts::demand;
     use crate::parts::owner::Claim;
     use crate::parts::plan::{Plan, Resource};
@@ -243,15 +241,6 @@ mod tests {
 
     #[test]
     fn neither_the_engine_nor_the_class_changes_and_no_volume_shrinks() {
-        let faults = |claim: &RealtimeSystem, key: &str, shown: &Value| -> Vec<String> {
-            let plan = claim.plan();
-            let composed = crate::claims::checked::unchanging(claim, &plan, &Settings::default());
-            let look = |asked: &str, path: &[&str]| {
-                let pointer = format!("/{}", path.join("/"));
-                (asked == key).then(|| shown.pointer(&pointer).cloned()).flatten()
-            };
-            broken(&composed, &look).iter().map(|fault| fault.field.clone()).collect()
-        };
         let replicated = system(&json!({"database": {"engine": "CloudNativePG", "storage": "8Gi"}}));
         let object = |storage: Value| {
             json!({

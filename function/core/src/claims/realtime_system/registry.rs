@@ -2,8 +2,7 @@
 //! two pods, which keep nothing themselves: the schemas are in a database of the system's PostgreSQL.
 
 use k8s_openapi::api::apps::v1::{DeploymentStrategy, RollingUpdateDeployment};
-use k8s_openapi::api::core::v1::{Container, Service, TopologySpreadConstraint};
-use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+use k8s_openapi::api::core::v1::{Container, Service};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::checked::RealtimeSystem;
@@ -15,6 +14,7 @@ use crate::claims::between::kafka::{REGISTRY_APP, SCHEMA_REGISTRY_PORT};
 use crate::claims::between::network::{Traffic, app};
 use crate::claims::between::part_of::{PartOf, Policy};
 use crate::parts::part::Part;
+use crate::parts::placement::{budget, spread};
 use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{
     NOBODY, Port, TMP, Workload, confined, container, credentials, env, http_probe, mount, pod_user, requests,
@@ -65,28 +65,14 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
             }),
         });
         if let Some(pod) = &mut spec.template.spec {
-            pod.topology_spread_constraints = Some(vec![TopologySpreadConstraint {
-                max_skew: 1,
-                topology_key: system.spec.spread_over.topology_key().to_owned(),
-                when_unsatisfiable: "ScheduleAnyway".to_owned(),
-                label_selector: Some(part.label_selector()),
-                ..TopologySpreadConstraint::default()
-            }]);
+            pod.topology_spread_constraints =
+                Some(vec![spread(part.label_selector(), system.spec.spread_over.topology_key())]);
         }
     }
-    let budget = PodDisruptionBudget {
-        metadata: part.metadata(REGISTRY_APP),
-        spec: Some(PodDisruptionBudgetSpec {
-            max_unavailable: Some(IntOrString::Int(1)),
-            selector: Some(part.label_selector()),
-            ..PodDisruptionBudgetSpec::default()
-        }),
-        ..PodDisruptionBudget::default()
-    };
     vec![
         part.inside("deployment", &deployment, Ready::Available),
         part.inside("service", &service(&part), Ready::Exists),
-        part.inside("budget", &budget, Ready::Exists),
+        part.inside("budget", &budget(&part, REGISTRY_APP), Ready::Exists),
     ]
 }
 

@@ -6,10 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{
-    Affinity, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Service, ServicePort, ServiceSpec,
-    TopologySpreadConstraint,
-};
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -24,13 +21,14 @@ use crate::claims::between::offer::OBSERVABILITY;
 use crate::claims::between::operators;
 use crate::claims::between::part_of::{PartOf, Policy};
 use crate::kinds::Spec;
-use crate::kinds::monitoring::{Endpoint, PodMonitor};
+use crate::kinds::monitoring::PodMonitor;
 use crate::kinds::strimzi::{
     self, Bootstrap, Brokers, EntityOperator, JvmOptions, Kafka, KafkaNodePool, Listener, ListenerConfiguration, Pod,
     PodMetadata, Storage, Template, Typed, UserOperator,
 };
 use crate::parts::owner::Leaves;
 use crate::parts::part::{LOCK, Part};
+use crate::parts::placement::{on_nodes, spread};
 use crate::parts::plan::{Ready, Resource};
 use crate::parts::workload::{Port, requests};
 use crate::schema::size::Cpu;
@@ -137,38 +135,13 @@ fn pool(system: &RealtimeSystem) -> KafkaNodePool {
     }
 }
 
-fn spread(system: &RealtimeSystem) -> TopologySpreadConstraint {
-    let app = BTreeMap::from([("app".to_owned(), KAFKA_APP.to_owned())]);
-    TopologySpreadConstraint {
-        max_skew: 1,
-        topology_key: system.spec.spread_over.topology_key().to_owned(),
-        when_unsatisfiable: "ScheduleAnyway".to_owned(),
-        label_selector: Some(LabelSelector { match_labels: Some(app), ..LabelSelector::default() }),
-        ..TopologySpreadConstraint::default()
-    }
-}
-
 /// Settings of pods that Strimzi makes. They have no field for a node selector, so it is an affinity.
 fn pod(system: &RealtimeSystem, app: &str) -> Pod {
     let settings = &system.tenant.owner.settings;
-    let requirement =
-        |(key, value)| NodeSelectorRequirement { key, operator: "In".to_owned(), values: Some(vec![value]) };
-    let nodes = |selector: BTreeMap<String, String>| Affinity {
-        node_affinity: Some(NodeAffinity {
-            required_during_scheduling_ignored_during_execution: Some(NodeSelector {
-                node_selector_terms: vec![NodeSelectorTerm {
-                    match_expressions: Some(selector.into_iter().map(requirement).collect()),
-                    match_fields: None,
-                }],
-            }),
-            ..NodeAffinity::default()
-        }),
-        ..Affinity::default()
-    };
     Pod {
         metadata: PodMetadata { labels: BTreeMap::from([("app".to_owned(), app.to_owned())]) },
         enable_service_links: false,
-        affinity: settings.node_selector().map(nodes),
+        affinity: settings.node_selector().map(|labels| on_nodes(&labels)),
         tolerations: settings.tolerations(),
         topology_spread_constraints: Vec::new(),
     }
@@ -176,7 +149,11 @@ fn pod(system: &RealtimeSystem, app: &str) -> Pod {
 
 fn kafka(system: &RealtimeSystem) -> Kafka {
     let (version, metadata_version) = STRIMZI_KAFKA;
-    let spread = spread(system);
+    let pods = LabelSelector {
+        match_labels: Some(BTreeMap::from([("app".to_owned(), KAFKA_APP.to_owned())])),
+        ..LabelSelector::default()
+    };
+    let spread = spread(pods, system.spec.spread_over.topology_key());
     let names = vec![KAFKA_SERVICE.to_owned(), system.tenant.service_host(KAFKA_SERVICE)];
     Kafka {
         kafka: Brokers {
@@ -246,10 +223,7 @@ fn service(part: &Part) -> Service {
 
 fn monitor(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part("kafka-metrics", KAFKA_APP, &[LOCK, OBSERVABILITY]);
-    let monitor = PodMonitor {
-        selector: part.label_selector(),
-        pod_metrics_endpoints: vec![Endpoint { port: METRICS.0, path: "/metrics", interval: "30s" }],
-    };
+    let monitor = PodMonitor::of(part.label_selector(), METRICS.0);
     let metadata: ObjectMeta = part.metadata(CLUSTER);
     vec![part.inside("monitor", &monitor.named(metadata), Ready::Exists)]
 }
@@ -260,7 +234,7 @@ mod tests {
 
     use super::super::RealtimeSystem;
     use crate::claims::checked::Checked;
-    use crate::life::immutable::broken;
+    use crate::claims::checked::tests::changed as faults;
     use crate::parts::demand;
     use crate::parts::owner::Claim;
     use crate::parts::plan::{Plan, Resource};
@@ -328,15 +302,6 @@ mod tests {
 
     #[test]
     fn neither_the_engine_nor_the_class_changes_and_no_volume_shrinks() {
-        let faults = |claim: &RealtimeSystem, key: &str, shown: &Value| -> Vec<String> {
-            let plan = claim.plan();
-            let composed = crate::claims::checked::unchanging(claim, &plan, &Settings::default());
-            let look = |asked: &str, path: &[&str]| {
-                let pointer = format!("/{}", path.join("/"));
-                (asked == key).then(|| shown.pointer(&pointer).cloned()).flatten()
-            };
-            broken(&composed, &look).iter().map(|fault| fault.field.clone()).collect()
-        };
         let strimzi = system(&json!({}), json!({"storageClass": "fast"}));
         let object = |storage: Value| {
             json!({

@@ -15,6 +15,7 @@ use crate::kinds::Spec;
 use crate::kinds::knative::{Enabled, Ingress, KnativeServing, Registry, Workload};
 use crate::life::immutable::Immutable;
 use crate::parts::cluster::Installation;
+use crate::parts::placement::on_nodes;
 use crate::parts::plan::{Ready, Resource};
 use crate::schema::size::{Bytes, Cpu};
 use crate::settings::Settings;
@@ -71,7 +72,7 @@ fn operator(settings: &Settings) -> Value {
     let deployment = |image| {
         let mut values = json!({"image": image, "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}}});
         if let Some(labels) = settings.node_selector() {
-            values["affinity"] = on_nodes(&labels);
+            values["affinity"] = json!(on_nodes(&labels));
         }
         if let Some(tolerations) = settings.tolerations() {
             values["tolerations"] = json!(tolerations);
@@ -81,16 +82,6 @@ fn operator(settings: &Settings) -> Value {
     json!({"knative_operator": {
         "knative_operator": deployment(operator),
         "operator_webhook": deployment(webhook),
-    }})
-}
-
-/// Node affinity with the effect of a node selector. The Helm chart of the Knative operator has a value for an
-/// affinity, but none for a node selector.
-fn on_nodes(labels: &BTreeMap<String, String>) -> Value {
-    let expression = |(key, value): (&String, &String)| json!({"key": key, "operator": "In", "values": [value]});
-    let expressions: Vec<Value> = labels.iter().map(expression).collect();
-    json!({"nodeAffinity": {
-        "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": expressions}]},
     }})
 }
 

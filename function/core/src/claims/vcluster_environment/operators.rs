@@ -21,6 +21,18 @@ use crate::settings::input::{
 };
 use crate::settings::pins::{BARMAN_CLOUD_IMAGES, CLOUD_NATIVE_PG_IMAGE, Chart};
 
+/// CEL query whether a CustomResourceDefinition serves a version.
+macro_rules! serves {
+    ($version:literal) => {
+        concat!(
+            "object.spec.versions.exists(v, v.name == \"",
+            $version,
+            "\" && v.served) && has(object.status) && has(object.status.conditions) \
+             && object.status.conditions.exists(c, c.type == \"Established\" && c.status == \"True\")"
+        )
+    };
+}
+
 /// Operator as an environment brings it.
 struct Brought {
     operator: &'static Operator,
@@ -54,7 +66,7 @@ const KAFKA: Brought = Brought {
     values: strimzi,
     after: &[parts::NAMESPACES],
     keys: ["kafka-operator-release", "kafka-operator-kind"],
-    kind: ("kafkas.kafka.strimzi.io", SERVES_V1),
+    kind: ("kafkas.kafka.strimzi.io", serves!("v1")),
 };
 
 const POSTGRES: Brought = Brought {
@@ -69,7 +81,7 @@ const POSTGRES: Brought = Brought {
     values: cloudnative_pg,
     after: &[parts::NAMESPACES],
     keys: ["postgres-operator-release", "postgres-operator-kind"],
-    kind: ("clusters.postgresql.cnpg.io", SERVES_V1),
+    kind: ("clusters.postgresql.cnpg.io", serves!("v1")),
 };
 
 const BACKUP: Brought = Brought {
@@ -84,7 +96,7 @@ const BACKUP: Brought = Brought {
     // The operator finds the plugin by its Service, and its chart asks cert-manager for certificates.
     after: &[operators::POSTGRES.name, parts::CERT_MANAGER],
     keys: ["postgres-backup-release", "postgres-backup-kind"],
-    kind: ("objectstores.barmancloud.cnpg.io", SERVES_V1),
+    kind: ("objectstores.barmancloud.cnpg.io", serves!("v1")),
 };
 
 const MQTT: Brought = Brought {
@@ -98,17 +110,10 @@ const MQTT: Brought = Brought {
     values: rabbitmq,
     after: &[parts::NAMESPACES],
     keys: ["mqtt-operator-release", "mqtt-operator-kind"],
-    kind: ("rabbitmqclusters.rabbitmq.com", SERVES_V1BETA1),
+    kind: ("rabbitmqclusters.rabbitmq.com", serves!("v1beta1")),
 };
 
 const ALL: [&Brought; 4] = [&KAFKA, &POSTGRES, &BACKUP, &MQTT];
-
-const SERVES_V1: &str = "object.spec.versions.exists(v, v.name == \"v1\" && v.served) && has(object.status) \
-    && has(object.status.conditions) \
-    && object.status.conditions.exists(c, c.type == \"Established\" && c.status == \"True\")";
-const SERVES_V1BETA1: &str = "object.spec.versions.exists(v, v.name == \"v1beta1\" && v.served) && has(object.status) \
-    && has(object.status.conditions) \
-    && object.status.conditions.exists(c, c.type == \"Established\" && c.status == \"True\")";
 
 pub const KAFKA_PART: PartOf<Environment> =
     PartOf::new(phase::OPERATORS, |environment| KAFKA.resources(environment)).only_if(|it| KAFKA.is_wanted(it));

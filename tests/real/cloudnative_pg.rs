@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Instant;
 
@@ -18,6 +18,7 @@ use support::authority::Authority;
 use support::defined::definitions_in;
 use support::examples::{documents, yaml};
 use support::tools::{BEAT, Daemon, LIMIT, Scratch, command, run, said, stdout, tool};
+use tempfile::TempDir;
 use wiring::platform::Platform;
 use wiring::value::Look as _;
 use wiring::world::{Inventory, Object, World};
@@ -34,6 +35,7 @@ struct Stage {
     _plugin: Daemon,
     server: ApiServer,
     _scratch: Scratch,
+    _sockets: TempDir,
 }
 
 impl Stage {
@@ -52,14 +54,16 @@ impl Stage {
         let [port] = free_ports();
         let authority = Authority::generate();
         // The operator looks for plugins beside it once, when it starts.
-        let (plugin, socket) = plugin(&server, &scratch);
+        // A socket's path has at most 107 bytes, which the path of a scratch folder may have alone.
+        let sockets = tempfile::tempdir().unwrap();
+        let (plugin, socket) = plugin(&server, &scratch, sockets.path());
         let started = Instant::now();
         while !socket.exists() {
             assert!(started.elapsed() < LIMIT, "the plugin does not start: {}", plugin.last_words());
             thread::sleep(BEAT);
         }
-        let operator = operator(&server, &scratch, &authority, port);
-        let mut this = Self { operator, _plugin: plugin, server, _scratch: scratch };
+        let operator = operator(&server, &scratch, &authority, port, sockets.path());
+        let mut this = Self { operator, _plugin: plugin, server, _scratch: scratch, _sockets: sockets };
         this.until("the operator", |stage| stage.says("Starting workers").then_some(()));
         let webhooks = documents(&fs::read_to_string(published.join("manifests.yaml")).unwrap());
         apply(&this.server, &webhooks.into_iter().map(|it| at_loopback(it, &authority, port)).collect::<Vec<_>>());
@@ -128,7 +132,7 @@ fn try_apply(server: &ApiServer, objects: &[Value]) -> Result<(), String> {
 }
 
 /// The operator as its chart starts it, with its webhooks on loopback and their certificate from the given authority.
-fn operator(server: &ApiServer, scratch: &Scratch, authority: &Authority, port: u16) -> Daemon {
+fn operator(server: &ApiServer, scratch: &Scratch, authority: &Authority, port: u16, sockets: &Path) -> Daemon {
     let certificates = scratch.path().join("certificates");
     fs::create_dir(&certificates).unwrap();
     authority.equip(&certificates);
@@ -144,15 +148,13 @@ fn operator(server: &ApiServer, scratch: &Scratch, authority: &Authority, port: 
     operator.current_dir(scratch.path()).arg("controller").arg(format!("--webhook-port={port}"));
     operator.arg("--metrics-bind-address=127.0.0.1:0");
     operator.env("KUBECONFIG", server.kubeconfig()).env("WEBHOOK_CERT_DIR", certificates);
-    operator.env("OPERATOR_NAMESPACE", "cnpg-system").env("PLUGIN_SOCKET_DIR", scratch.path().join("plugins"));
+    operator.env("OPERATOR_NAMESPACE", "cnpg-system").env("PLUGIN_SOCKET_DIR", sockets);
     operator.env("OPERATOR_IMAGE_NAME", "ghcr.io/cloudnative-pg/cloudnative-pg:1.30.0");
     Daemon::start(&operator, scratch.path().join("operator.log"))
 }
 
 /// The plugin for backups, at a socket of its own in the place of its Service, and the path of the socket.
-fn plugin(server: &ApiServer, scratch: &Scratch) -> (Daemon, PathBuf) {
-    let sockets = scratch.path().join("plugins");
-    fs::create_dir(&sockets).unwrap();
+fn plugin(server: &ApiServer, scratch: &Scratch, sockets: &Path) -> (Daemon, PathBuf) {
     let mut plugin = command("barman-cloud");
     plugin.args(["operator", "--health-probe-bind-address=0"]).arg(format!("--plugin-path={}", sockets.display()));
     plugin.env("KUBECONFIG", server.kubeconfig());

@@ -41,11 +41,16 @@ pub fn nothing_changes(user: &User) {
 
 /// Plan of a change, from the cluster as it is and further arguments of `preview`.
 pub fn plan(user: &User, arguments: &[&str]) -> Plan {
+    // What is still being deleted after an earlier change would be in one of both views alone.
+    user.until("nothing is written", Duration::from_mins(2), || user.rest());
+    let before = composed(user);
     let mut preview = binary();
     preview.args(["preview", "--output", "json", "--live"]).arg(observed(user)).args(arguments);
     let output = run(&mut preview);
     let told = serde_json::from_str(&stdout(&output)).unwrap_or_else(|_| panic!("{}", said(&output)));
-    Plan { told, before: composed(user) }
+    let keys = |composed: &Composed| composed.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&before), keys(&composed(user)), "nothing comes and goes while a plan is made");
+    Plan { told, before }
 }
 
 impl Plan {
@@ -59,7 +64,8 @@ impl Plan {
         let come: BTreeSet<_> = after.keys().filter(|key| !self.before.contains_key(*key)).cloned().collect();
         let gone: BTreeSet<_> = self.before.keys().filter(|key| !after.contains_key(*key)).cloned().collect();
         for (what, told, seen) in [("come", &told.added, &come), ("gone", &told.removed, &gone)] {
-            wrong.extend(told.symmetric_difference(seen).map(|key| format!("{key:?} is not both told and {what}")));
+            wrong.extend(told.difference(seen).map(|key| format!("{key:?} was told to be {what}, and is not")));
+            wrong.extend(seen.difference(told).map(|key| format!("{key:?} is {what}, and was not told to be")));
         }
         for (key, before) in &self.before {
             let Some(after) = after.get(key) else { continue };

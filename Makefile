@@ -1,6 +1,6 @@
 # What is done here, as commands; `make` alone lists them.
 
-.PHONY: help setup preview generate bless tools check test proof fuzz e2e e2e-oldest e2e-without-claims e2e-faults e2e-up e2e-down upstream charts lint advisories fmt bench package addon push sign reproduce release docs
+.PHONY: help setup preview generate bless tools check test proof fuzz moving numbers e2e e2e-oldest e2e-without-claims e2e-faults e2e-up e2e-down upstream charts lint advisories fmt bench package addon push sign reproduce release docs
 
 help: ## list these targets
 	@sed -n 's/^\([a-z0-9-]*\):.* ## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -61,6 +61,14 @@ proof: ## run what we generate on the real programs, one line for each proof (`m
 charts: ## render every pinned chart, and compare it with function/core/src/settings/charts.rs; CHARTS=FOLDER has archives, else they are fetched
 	@tools/build helm published
 	cargo test --quiet --test real -- charts:: --include-ignored
+
+moving: ## mirror Kafka of one pod into three nodes, by the page's own settings; docs/moving-to-an-engine.md is its table
+	@tools/build barman dashboard java published rabbitmq
+	cargo test --quiet --test real -- --ignored files::topics_mirrored_into_an_engine
+
+numbers: ## measure three nodes of each engine on this machine, for some ten minutes; docs/growing.md is its table
+	@tools/build barman dashboard java published rabbitmq
+	cargo test --quiet --test real -- --ignored files::numbers
 
 fuzz: ## send the optimized server REQUESTS requests that nobody meant, a million if not said otherwise; docs/fuzz.md is their table
 	REQUESTS=$${REQUESTS:-1000000} cargo test --profile bench --test fast the_server_stands -- --nocapture

@@ -5,6 +5,7 @@
 //! digits of a hash. Blocks of `bash` do not run, and begin with the dependency that is missing here. The links inside
 //! the book are checked by `make docs`.
 
+mod costs;
 pub(crate) mod markdown;
 mod outages;
 mod session;
@@ -196,7 +197,8 @@ fn placeholders(input: &Value) -> Value {
 #[test]
 fn what_a_claim_is_quoted_with_is_what_the_function_says() {
     let sources = markdown::sources();
-    let rows = page("docs/trouble.md").table_after("<!-- words:");
+    let pages = ["docs/trouble.md", "docs/moving-to-an-engine.md"];
+    let rows: Vec<Vec<String>> = pages.iter().flat_map(|name| page(name).table_after("<!-- words:")).collect();
     let quoted = rows.iter().filter_map(|row| row[0].split('`').nth(1));
     let mut findings = Vec::new();
     for sentence in quoted.clone() {
@@ -252,6 +254,16 @@ fn forms_for_issues_are_whole() {
 #[test]
 fn sizes_are_those_of_the_examples() {
     sizes::check(|| page("docs/sizing.md"));
+}
+
+#[test]
+fn costs_are_those_of_the_examples() {
+    costs::check(|| page("docs/growing.md"));
+}
+
+#[test]
+fn what_is_retained_is_what_no_object_deletes() {
+    costs::check_retained(&page("docs/moving-to-an-engine.md"));
 }
 
 #[test]

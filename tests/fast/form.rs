@@ -13,6 +13,7 @@ use support::composed;
 use wiring::platform::{ComposedClaim, ENVIRONMENT, Platform};
 use wiring::{examples, full, longest};
 
+mod beside;
 mod place;
 mod told;
 

@@ -451,27 +451,37 @@ fn topics_that_sql_reads_and_nothing_writes_are_warned_of() {
 }
 
 #[test]
-fn a_broker_that_says_another_engine_of_kafka_than_the_system_beside_it_is_warned_of() {
+fn a_bridge_that_is_made_for_another_kafka_than_the_one_beside_it_is_refused() {
     let claim = fs::read_to_string("tests/fast/preview/claim.yaml").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("broker.yaml");
-    let warned = |engine: &str, beside: &str| {
+    let told = |engine: &str, beside: &str, mappings: &str| {
         let broker = format!(
-            "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {{name: mqtt, namespace: team}}\nspec:\n  namespace: streaming\n  connectorConfig:\n    kafkaEngine: {beside}\n"
+            "apiVersion: platform.example.org/v1alpha1\nkind: IotBrokerClaim\nmetadata: {{name: mqtt, namespace: team}}\nspec:\n  namespace: streaming\n  connectorConfig:\n    kafkaEngine: {beside}\n{mappings}"
         );
         fs::write(&file, broker).unwrap();
         let system = format!("{claim}  kafkaConfig: {{engine: {engine}}}\n");
-        let (_, err) = texts(&with_stdin(&["-", file.to_str().unwrap()], &system));
-        err.lines().filter(|line| line.contains("kafkaEngine")).map(str::to_owned).collect::<Vec<_>>()
+        let output = with_stdin(&["-", file.to_str().unwrap()], &system);
+        let (_, err) = texts(&output);
+        let lines = err.lines().filter(|line| line.contains("spec.connectorConfig")).map(str::to_owned);
+        (output.status.code(), lines.collect::<Vec<_>>())
     };
     for (engine, beside) in [("Strimzi", "Development"), ("Development", "Strimzi")] {
         let expected = format!(
-            "warning: {}:7: IotBrokerClaim/mqtt: spec.connectorConfig.kafkaEngine: lenses runs Kafka by {engine}, as spec.kafkaConfig.engine says, not by {beside}: set it to {engine}",
+            "{}:7: IotBrokerClaim/mqtt: spec.connectorConfig.kafkaEngine: lenses runs Kafka by {engine}, as spec.kafkaConfig.engine says, not by {beside}: set it to {engine}",
             file.display()
         );
-        assert_eq!(warned(engine, beside), [expected]);
-        assert_eq!(warned(engine, engine), [""; 0]);
+        assert_eq!(told(engine, beside, ""), (Some(1), vec![expected]));
+        assert_eq!(told(engine, engine, ""), (Some(0), Vec::new()));
     }
+    let mappings = "    mappings: [{mqttTopic: health/a, kafkaTopic: t}]\n";
+    let expected = format!(
+        "{}:8: IotBrokerClaim/mqtt: spec.connectorConfig.mappings: lenses runs no Kafka Connect, which the bridge needs: add spec.kafkaConfig.connect to it",
+        file.display()
+    );
+    assert_eq!(told("Strimzi", "Strimzi", mappings), (Some(1), vec![expected]));
+    let with_connect = "Strimzi, topics: [{name: t}], connect: {image: 'example.com/connect:1'}";
+    assert_eq!(told(with_connect, "Strimzi", mappings), (Some(0), Vec::new()));
 }
 
 /// Two pods of Schema Registry are no use while their one database is away.

@@ -17,16 +17,22 @@ use support::tools::{folder, tool};
 const SKIPPED: i32 = 77;
 
 fn check(program: &str) {
+    check_with(program, &[]);
+}
+
+fn check_with(program: &str, arguments: &[&str]) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/files").join(program);
     let run = Command::new("python3")
         .args(["-B", "-W", "error"])
         .arg(path)
+        .args(arguments)
         .env("PYTHONIOENCODING", "utf-8")
         .env("FUNCTION", env!("CARGO_BIN_EXE_function-realtime-platform"))
         .env("DASHBOARD", tool("dashboard"))
         .env("RABBITMQ", folder("rabbitmq"))
         .env("PUBLISHED", tool("published"))
         .env("BARMAN", tool("barman"))
+        .env("POSTGRES_METRICS", tool("cloudnative-pg-metrics"))
         .env("JAVA_RUNTIME", tool("java"))
         .output();
     match run {
@@ -81,6 +87,11 @@ fn databases_on_postgresql() {
 }
 
 #[test]
+fn metrics_of_postgresql() {
+    check("postgres_metrics.py");
+}
+
+#[test]
 fn backups_of_postgresql_in_an_object_store() {
     check("backups.py");
 }
@@ -116,6 +127,11 @@ fn alerts_for_prometheus() {
 }
 
 #[test]
+fn alerts_of_engines_for_prometheus() {
+    check("engine_alerts.py");
+}
+
+#[test]
 fn topics_and_connectors_on_kafka() {
     check("kafka.py");
 }
@@ -123,6 +139,11 @@ fn topics_and_connectors_on_kafka() {
 #[test]
 fn users_and_topics_on_three_nodes_of_kafka() {
     check("strimzi.py");
+}
+
+#[test]
+fn two_workers_of_connect_at_three_nodes_of_kafka() {
+    check("strimzi_connect.py");
 }
 
 #[test]
@@ -153,4 +174,23 @@ fn agent_key_and_processors_against_a_stand_in_for_lenses_hq() {
 #[test]
 fn administrator_against_a_stand_in_for_metabase() {
     check("metabase.py");
+}
+
+#[test]
+fn databases_and_schemas_moved_to_an_engine() {
+    check("moving.py");
+}
+
+#[test]
+#[ignore = "three nodes, another one and Connect, for minutes: make moving"]
+fn topics_mirrored_into_an_engine() {
+    check("mirror.py");
+}
+
+#[test]
+#[ignore = "load of minutes: make numbers"]
+fn numbers() {
+    for part in ["kafka", "mqtt", "postgres"] {
+        check_with("measure.py", &[part]);
+    }
 }

@@ -22,6 +22,8 @@ mod files;
 mod hostile;
 /// `preview --live` on output of kubectl, and on what server-side apply makes of it.
 mod live;
+/// The move to another engine, at an API server.
+mod moving;
 /// Packages, their registry and signatures, and what an installer applies.
 mod package;
 /// Rights of people inside the virtual cluster.

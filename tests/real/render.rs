@@ -5,6 +5,7 @@ use realtime_platform_core::parts::plan::waits_for;
 use std::collections::{BTreeMap, BTreeSet};
 
 use realtime_platform_core::claims::Composed;
+use realtime_platform_core::claims::between::neighbour::KAFKA_BESIDE;
 use realtime_platform_core::claims::between::offer::Admission;
 use realtime_platform_core::life::adoption::HOST_NAMES;
 use realtime_platform_core::life::hold;
@@ -133,6 +134,8 @@ fn desired(composed: &Composed, observed: &[Value], environment: Option<&Value>)
     let mut offered = admission.as_ref().map(Admission::offered).unwrap_or_default();
     // No object on the host has a name that a claim needs.
     offered.insert(HOST_NAMES);
+    // The system beside a broker is settled.
+    offered.insert(KAFKA_BESIDE);
     let has_place = admission.as_ref().is_none_or(Admission::is_open);
     let seen: BTreeMap<String, &Value> = observed
         .iter()
@@ -203,13 +206,29 @@ fn released(mut rendered: Rendered) -> Rendered {
     rendered
 }
 
+/// Lock of the settled system beside a broker whose bridge asks for it.
+fn beside(all: &[Example], example: &Example, composed: &Composed) -> Option<Value> {
+    composed.neighbour.as_ref()?;
+    let namespace = |example: &Example| example.claim["spec"]["namespace"].clone();
+    let system = all.iter().find(|other| {
+        let is_system = other.kind().definition == "realtime-system";
+        is_system && other.together == example.together && namespace(other) == namespace(example)
+    })?;
+    let mut plan = system.composed().plan;
+    let parts = plan.resources.iter().map(|resource| resource.part).collect();
+    hold::announce(&mut plan, &parts);
+    let mut lock = plan.resources.into_iter().find(|resource| resource.key == "lock-object")?.composed;
+    lock["metadata"]["finalizers"] = json!(["finalizer.managedresource.crossplane.io"]);
+    Some(lock)
+}
+
 /// Renders from nothing to a settled claim, with one render for each of Crossplane's calls. Returns the number of
 /// renders.
 fn rise(engine: &Engine, all: &[Example], example: &Example, pace: Pace) -> usize {
     let (name, composed) = (&example.name, example.composed());
     let composite = composite(&example.claim);
     let environment = environment(engine, all, example, &composed);
-    let required: Vec<Value> = environment.iter().cloned().collect();
+    let required: Vec<Value> = environment.iter().cloned().chain(beside(all, example, &composed)).collect();
     let mut observed = Vec::new();
     let mut before: Option<Rendered> = None;
     for round in 0..30 {

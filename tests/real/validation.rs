@@ -105,7 +105,7 @@ fn nothing_has_a_field_that_its_schema_does_not_know() {
 }
 
 /// Places where a schema accepts any field: labels, data, and content that another schema covers.
-const OPEN: [&str; 41] = [
+const OPEN: [&str; 46] = [
     "apiextensions.crossplane.io/v1 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
     "apiextensions.crossplane.io/v1 Composition /spec/pipeline/*/input",
     "apiextensions.crossplane.io/v2 CompositeResourceDefinition /spec/versions/*/schema/openAPIV3Schema",
@@ -120,6 +120,11 @@ const OPEN: [&str; 41] = [
     "kafka.strimzi.io/v1 Kafka /spec/kafka/listeners/*/networkPolicyPeers/*/podSelector/matchLabels",
     "kafka.strimzi.io/v1 Kafka /spec/kafka/template/pod/metadata/labels",
     "kafka.strimzi.io/v1 Kafka /spec/kafka/template/pod/topologySpreadConstraints/*/labelSelector/matchLabels",
+    "kafka.strimzi.io/v1 KafkaConnect /spec/config",
+    "kafka.strimzi.io/v1 KafkaConnect /spec/template/pod/metadata/annotations",
+    "kafka.strimzi.io/v1 KafkaConnect /spec/template/pod/metadata/labels",
+    "kafka.strimzi.io/v1 KafkaConnect /spec/template/pod/topologySpreadConstraints/*/labelSelector/matchLabels",
+    "kafka.strimzi.io/v1 KafkaConnector /spec/config",
     "kubernetes.crossplane.io/v1alpha2 Object /spec/forProvider/manifest",
     "kubernetes.m.crossplane.io/v1alpha1 Object /spec/forProvider/manifest",
     "monitoring.coreos.com/v1 PodMonitor /spec/selector/matchLabels",

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::claims::between::host_secrets::Nameable;
+use crate::claims::between::neighbour::{KAFKA_BESIDE, SYSTEM_BESIDE};
 use crate::claims::between::offer::{self, Admission};
 use crate::claims::guard;
 use crate::claims::{Composed, Kind, spec_of};
@@ -62,6 +63,8 @@ pub struct Stage {
     ownership: Ownership,
     holders: Holders,
     admission: Option<Admission>,
+    /// Sentence about what keeps the claim's bridge from the Kafka beside it.
+    beside: Option<String>,
     generation: Option<i64>,
     is_new: bool,
 }
@@ -130,11 +133,21 @@ impl Progress {
         if holders.are_clear() {
             offered.insert(HOST_NAMES);
         }
+        let beside = composed.neighbour.as_ref().and_then(|it| it.keeps_back(&(known.found)(SYSTEM_BESIDE)));
+        if beside.is_none() {
+            offered.insert(KAFKA_BESIDE);
+        } else if let Some(neighbour) = &composed.neighbour {
+            neighbour.hold(&mut composed.plan);
+        }
         let has_place = ownership == Ownership::Open && admission.as_ref().is_none_or(Admission::is_open);
         let observe = |planned: &Resource| {
             let mut observed = Observed::of(planned, &(known.observed)(&planned.key)?);
             if let Some(leaving) = holders.leaving(&planned.key) {
                 observed = Observed { ready: false, words: Some(leaving), ..observed };
+            }
+            // What a provider has taken up is never held again, so it says itself that it belongs to another Kafka.
+            if let Some(sentence) = beside.as_ref().filter(|_| planned.waits_for.contains(&KAFKA_BESIDE)) {
+                observed = Observed { ready: false, words: Some(sentence.clone()), ..observed };
             }
             Some(observed)
         };
@@ -155,7 +168,8 @@ impl Progress {
         let guard = guard::of(known.composite, &inhabitants.collect())
             .filter(|_| ownership == Ownership::Open)
             .map(|resource| Desired { key: guard::KEY.to_owned(), ready: true, resource });
-        let stage = Stage { phases, composed, states, observed, ownership, holders, admission, generation, is_new };
+        let stage =
+            Stage { phases, composed, states, observed, ownership, holders, admission, beside, generation, is_new };
         let mut report = stage.tell(Report::of);
         report.status.settings = origin;
         let transitions = transitions::since(known.composite, &report.conditions);
@@ -202,7 +216,8 @@ impl Stage {
             let is_taken = || self.ownership.reason(&self.composed.lock_target);
             let names = || self.holders.reason().filter(|_| waited_for.contains(HOST_NAMES));
             let admission = || self.admission.as_ref()?.reason(self.composed.consumer.as_ref()?, waited_for);
-            is_taken().or_else(names).or_else(admission)
+            let beside = || self.beside.clone().filter(|_| waited_for.contains(KAFKA_BESIDE));
+            is_taken().or_else(names).or_else(admission).or_else(beside)
         };
         of(&Subject {
             phases: self.phases,

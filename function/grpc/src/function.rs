@@ -10,6 +10,7 @@ use std::time::Duration;
 use function_sdk_rust::proto::v1::resource_selector::Match;
 use function_sdk_rust::proto::v1::{Condition, Ready, ResourceSelector, Result as Given, Severity, Status, Target};
 use realtime_platform_core::claims::API_VERSION;
+use realtime_platform_core::claims::between::neighbour::SYSTEM_BESIDE;
 use realtime_platform_core::claims::guard;
 use realtime_platform_core::kinds::{Spec, kubernetes};
 use realtime_platform_core::life::adoption::{self, Found};
@@ -166,6 +167,9 @@ fn desire(request: &Request, progress: Progress) -> Response {
         if let Some(lock) = lock {
             require(&mut answer, lock.name(key));
         }
+    }
+    if let Some(neighbour) = &stage.composed.neighbour {
+        require(&mut answer, neighbour.lock.name(SYSTEM_BESIDE));
     }
     for lock in &stage.composed.inhabitants {
         require(&mut answer, lock.name(&guard::key(lock)));

@@ -115,11 +115,11 @@ fn of_the_examples() -> BTreeMap<String, Size> {
     sizes
 }
 
-fn millicores(cpu: &str) -> u64 {
+pub fn millicores(cpu: &str) -> u64 {
     cpu.strip_suffix('m').map_or_else(|| cpu.parse::<u64>().unwrap() * 1000, |milli| milli.parse().unwrap())
 }
 
-fn mebibytes(quantity: &str) -> u64 {
+pub fn mebibytes(quantity: &str) -> u64 {
     match quantity.strip_suffix("Gi") {
         Some(gibibytes) => gibibytes.parse::<u64>().unwrap() * 1024,
         None => quantity.strip_suffix("Mi").unwrap().parse().unwrap(),

@@ -6,10 +6,12 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 import unittest
 import urllib.error
 import urllib.request
@@ -46,27 +48,38 @@ def java():
     return program
 
 
-def setUpModule():
-    global REGISTRIES, PORTS, DATABASE, PLACE
+def unpacked(add_cleanup):
+    """A folder with the registry's program, which goes away; it waits for other heavy programs."""
     archives = from_maven("apicurio/pom.xml")
     if not archives:
         sys.exit(SKIPPED)
-    heavy(unittest.addModuleCleanup)
+    heavy(add_cleanup)
+    place = pathlib.Path(tempfile.mkdtemp())
+    add_cleanup(shutil.rmtree, place, ignore_errors=True)
+    with tarfile.open(archives[0]) as archive:
+        archive.extractall(place)
+    return place
+
+
+def setUpModule():
+    begin()
+    for replica in REPLICAS:
+        wait_for(replica)
+
+
+def begin(replicas=REPLICAS):
+    """The database, and replicas that start, until the module's tests are over."""
+    global REGISTRIES, PORTS, DATABASE, PLACE
+    PLACE = unpacked(unittest.addModuleCleanup)
     DATABASE = databases.Databases()
     unittest.addModuleCleanup(DATABASE.doCleanups)
     DATABASE.setUp()
     DATABASE.serve()
     job = COMPOSED.container("Job", "lenses-config-generator")
     DATABASE.run_script(job.script(), job.env(SECRETS) | {"PGHOST": "127.0.0.1", "PGPORT": str(DATABASE.port)})
-    place = DATABASE.directory()
-    with tarfile.open(archives[0]) as archive:
-        archive.extractall(place)
     PORTS, REGISTRIES = [(free_port(), free_port()) for _ in REPLICAS], {}
-    PLACE = place
-    for replica in REPLICAS:
+    for replica in replicas:
         start(replica)
-    for replica in REPLICAS:
-        wait_for(replica)
 
 
 def wait_for(replica):

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 from composed import Composed
 from support import SKIPPED, answers, find, free_port, from_maven, heavy, need, peak, until
@@ -33,6 +34,7 @@ TOOLS = {
     "kafka-acls": "org.apache.kafka.tools.AclCommand",
     "kafka-configs": "kafka.admin.ConfigCommand",
     "kafka-console-consumer": "org.apache.kafka.tools.consumer.ConsoleConsumer",
+    "kafka-console-producer": "org.apache.kafka.tools.ConsoleProducer",
     "kafka-topics": "org.apache.kafka.tools.TopicCommand",
     "kafka-verifiable-producer": "org.apache.kafka.tools.VerifiableProducer",
 }
@@ -65,6 +67,15 @@ listener.name.{listener}.ssl.keystore.location={place}/node-{node}.pem
 listener.name.{listener}.ssl.truststore.type=PEM
 listener.name.{listener}.ssl.truststore.location={place}/bundle.crt
 listener.name.{listener}.ssl.client.auth=required
+"""
+# Of Strimzi's reporter, with what the composed alerts need of the metrics that the operator allows where a resource names
+# none. In the image both are called otherwise, and listen on every address at 9404.
+METRICS = """\
+metric.reporters=io.strimzi.kafka.metrics.KafkaPrometheusMetricsReporter
+kafka.metrics.reporters=io.strimzi.kafka.metrics.YammerPrometheusMetricsReporter
+prometheus.metrics.reporter.listener.enable=true
+prometheus.metrics.reporter.listener=http://127.0.0.1:{metrics}
+prometheus.metrics.reporter.allowlist=kafka_controller_kafkacontroller.*,kafka_server_kafkaserver_brokerstate,kafka_server_replicamanager.*
 """
 LOGGING = """\
 log4j.rootLogger=WARN, stderr
@@ -135,7 +146,7 @@ class Brokers:
             program = self.place / "bin" / f"{name}.sh"
             program.write_text(f"#!/bin/sh\nexec {' '.join(self.java)} {main} \"$@\"\n")
             program.chmod(0o755)
-        self.ports = [{kind: free_port() for kind in ("control", "replication", "clients")} for _ in NODES]
+        self.ports = [{kind: free_port() for kind in ("control", "replication", "clients", "metrics")} for _ in NODES]
         self.authority, self.nodes, self.add_cleanup = Authority(self.place), {}, add_cleanup
         self.authority.sign("operator", "/O=io.strimzi/CN=cluster-operator")
         self.most = 0
@@ -152,7 +163,9 @@ class Brokers:
         self.certify(node)
         voters = ",".join(f"{other}@{self.hosts[other]}:{self.ports[other]['control']}" for other in NODES)
         given = {"node": node, "host": self.hosts[node], "voters": voters, "place": self.place, "operator": OPERATOR, **self.ports[node]}
-        text = NODE.format(**given) + "".join(INNER.format(listener=listener, **given) for listener in ("controlplane-9090", "replication-9091"))
+        if KAFKA["spec"]["kafka"]["metricsConfig"] != {"type": "strimziMetricsReporter"}:
+            raise AssertionError("the metrics of Kafka are another reporter's")
+        text = NODE.format(**given) + METRICS.format(**given) + "".join(INNER.format(listener=listener, **given) for listener in ("controlplane-9090", "replication-9091"))
         composed = KAFKA["spec"]["kafka"]["config"]
         (self.place / f"node-{node}.properties").write_text(text + "".join(f"{name}={value}\n" for name, value in composed.items()))
 
@@ -224,6 +237,11 @@ class Brokers:
         given = {"check": True, "capture_output": True, "text": True, "timeout": 120} | options
         done = subprocess.run([self.place / "bin" / f"{name}.sh", *map(str, words)], **given)
         return done.stdout
+
+    def metrics(self, node):
+        """The page of metrics of a node, as Prometheus gets it."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[node]['metrics']}/metrics", timeout=30) as page:
+            return page.read().decode()
 
     def isr(self, topic):
         """The replicas in sync of each partition of a topic."""

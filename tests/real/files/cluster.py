@@ -107,6 +107,24 @@ def worker_settings():
     return {name.removeprefix("CONNECT_").lower().replace("_", "."): value for name, value in variables.items()}
 
 
+def stand_ins(place, jars):
+    """The stand-ins for the connectors, each in a folder of its own, compiled against what Connect itself has."""
+    for name, kinds in PLUGINS.items():
+        folder = place / name
+        sources = sorted((HERE / "standins" / name).rglob("*.java"))
+        command = [find("javac"), "-Werror", "-Xlint:all,-processing,-path", "-cp", os.pathsep.join(jars)]
+        compiled = subprocess.run([*command, "-d", folder / "classes", *sources], capture_output=True, text=True, timeout=300)
+        if compiled.returncode != 0:
+            raise AssertionError(compiled.stdout + compiled.stderr)
+        services = folder / "classes/META-INF/services"
+        services.mkdir(parents=True)
+        for kind, plugin in kinds.items():
+            (services / f"org.apache.kafka.connect.{kind}").write_text(plugin)
+        shutil.make_archive(str(folder / "stand-in"), "zip", folder / "classes")
+        shutil.rmtree(folder / "classes")
+        (folder / "stand-in.zip").rename(folder / "stand-in.jar")
+
+
 class Cluster:
     """Broker and Connect, until the module's tests are over; `secrets` is what the pod has below /mnt/secrets."""
 
@@ -133,7 +151,7 @@ class Cluster:
         self.java_with_avro = [*java, "-cp", os.pathsep.join([*self.jars, *self.avro])]
         (self.place / "log4j.properties").write_text(LOGGING)
         self.tools()
-        self.plugins()
+        stand_ins(self.place / "connectors", self.jars)
         self.start()
 
     def hosts(self):
@@ -150,23 +168,6 @@ class Cluster:
             options = "${KAFKA_HEAP_OPTS-} ${KAFKA_JVM_PERFORMANCE_OPTS-}"
             program.write_text(f"#!/bin/sh\nexec {' '.join(self.java_with_avro)} {options} {main} \"$@\"\n")
             program.chmod(0o755)
-
-    def plugins(self):
-        """The stand-ins for the connectors, each in a folder of its own below /connectors."""
-        for name, kinds in PLUGINS.items():
-            folder = self.place / "connectors" / name
-            sources = sorted((HERE / "standins" / name).rglob("*.java"))
-            command = [find("javac"), "-Werror", "-Xlint:all,-processing,-path", "-cp", os.pathsep.join(self.jars)]
-            compiled = subprocess.run([*command, "-d", folder / "classes", *sources], capture_output=True, text=True, timeout=300)
-            if compiled.returncode != 0:
-                raise AssertionError(compiled.stdout + compiled.stderr)
-            services = folder / "classes/META-INF/services"
-            services.mkdir(parents=True)
-            for kind, plugin in kinds.items():
-                (services / f"org.apache.kafka.connect.{kind}").write_text(plugin)
-            shutil.make_archive(str(folder / "stand-in"), "zip", folder / "classes")
-            shutil.rmtree(folder / "classes")
-            (folder / "stand-in.zip").rename(folder / "stand-in.jar")
 
     def configuration(self, name, text):
         path = self.place / name

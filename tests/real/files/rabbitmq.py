@@ -81,7 +81,8 @@ def generated(manifest):
     """The files of conf.d that the operator makes of a RabbitmqCluster, and its list of plug-ins: the suite `operators`
     compares both with what the operator makes."""
     spec = manifest["spec"]
-    size = int(re.fullmatch(r"(\d+)Mi", spec["resources"]["limits"]["memory"])[1]) << 20
+    number, unit = re.fullmatch(r"(\d+)(Mi|Gi)", spec["resources"]["limits"]["memory"]).groups()
+    size = int(number) << {"Mi": 20, "Gi": 30}[unit]
     plugins = ["rabbitmq_peer_discovery_k8s", "rabbitmq_prometheus", "rabbitmq_management", *spec["rabbitmq"]["additionalPlugins"]]
     certificate = (HERE / "certificate.conf").read_text() if "tls" in spec else ""
     # A fifth of the memory is left to Erlang.
@@ -113,6 +114,8 @@ class Cluster:
         self.processes = {}
         self.addresses = {name: f"{NETWORK}.{10 + number}" for number, name in enumerate(self.names)}
         (self.place / "netns").mkdir()
+        # A machine has it once `ip netns` has run there.
+        pathlib.Path("/run/netns").mkdir(exist_ok=True)
         subprocess.run(["mount", "--bind", self.place / "netns", "/run/netns"], check=True)
         ip("link", "set", "lo", "up")
         ip("link", "add", "nodes", "type", "bridge")

@@ -6,6 +6,7 @@ is NONE, and nothing that the platform does not ask is answered.
 
 import json
 import re
+import urllib.parse
 
 
 class Registry:
@@ -21,13 +22,23 @@ class Registry:
             if method == "PUT":
                 self.compatibility[found[1]] = json.loads(body)["compatibility"]
                 return 200, body
-        elif found := re.fullmatch(r"/subjects/([^/]+)/versions", path):
-            if method == "POST":
-                return self.register(found[1], json.loads(body)["schema"])
+        elif found := re.fullmatch(r"/subjects/([^/]+)/versions(?:/(\d+))?", path):
+            subject = urllib.parse.unquote(found[1])
+            if method == "POST" and not found[2]:
+                return self.register(subject, json.loads(body)["schema"])
+            if method == "GET" and subject in self.subjects:
+                return self.versions(subject, found[2] and int(found[2]))
         elif found := re.fullmatch(r"/schemas/ids/(\d+)", path):
             if method == "GET" and int(found[1]) <= len(self.schemas):
                 return 200, {"schema": self.schemas[int(found[1]) - 1]}
         return 404, {"error_code": 40401, "message": f"{method} {path} is nothing that this stand-in knows"}
+
+    def versions(self, subject, version):
+        known = self.subjects[subject]
+        if version is None:
+            return 200, list(range(1, len(known) + 1))
+        schema = known[version - 1]
+        return 200, {"subject": subject, "version": version, "id": self.schemas.index(schema) + 1, "schema": schema}
 
     def register(self, subject, schema):
         # What is no JSON is no schema.

@@ -10,6 +10,7 @@ import unittest
 import urllib.request
 
 import rabbitmq
+import rules
 from rabbitmq import ADMINISTRATOR, FOLDER, Cluster
 from support import Case, find, heavy, prove, until
 
@@ -250,11 +251,22 @@ class Doors(Nodes):
         until(lambda: reader.received)
         self.assertEqual(reader.received, [(TOPIC, "dotted")])
 
-    def test_prometheus_reads_its_metrics(self):
-        address = cluster.addresses[cluster.names[0]]
-        with urllib.request.urlopen(f"http://{address}:{PORTS['prometheus']}/metrics", timeout=20) as page:
-            text = page.read().decode()
-        self.assertIn("rabbitmq_queue_messages_ready", text)
+    def test_each_node_shows_what_the_alerts_ask_for(self):
+        self.client("device").publish(TOPIC)
+        for name in cluster.names:
+            self.assertEqual(rules.unshown(ALERTS, metrics(name)), [])
+            self.assertEqual(rules.shown(metrics(name))["rabbitmq_identity_info"][0][1], 1)
+
+
+def metrics(name):
+    """A node's page of metrics, as Prometheus gets it."""
+    with urllib.request.urlopen(f"http://{cluster.addresses[name]}:{PORTS['prometheus']}/metrics", timeout=20) as page:
+        return page.read().decode()
+
+
+def summed(metric):
+    """The sum of a metric over all nodes and what each shows."""
+    return sum(value for name in cluster.names for _, value in rules.shown(metrics(name)).get(metric, []))
 
 
 class Loss(Nodes):
@@ -266,6 +278,7 @@ class Loss(Nodes):
             absent.subscribe(TOPIC)
             absent.end()
             publisher = self.client("device", version, node=1)
+            before = [summed(metric) for metric in COUNTED]
             sent = {publisher.paho.publish(TOPIC, f"{number:04} {'x' * 1019}", 1).mid: number for number in range(2000)}
             until(lambda: len(publisher.acknowledged) == 2000 or version == V3 and self.still(publisher))
             answers = collections.Counter(publisher.acknowledged.values())
@@ -273,6 +286,10 @@ class Loss(Nodes):
             # A queue may take somewhat more than its bound, because it is told of its size late.
             self.assertTrue(950 <= len(taken) <= 1400, answers)
             self.assertFalse(publisher.lost.is_set(), "the connection stays")
+            # What the alerts see of it, once the node has counted: it shows what it counted some seconds ago.
+            wanted = [2000, len(taken)]
+            until(lambda: [summed(metric) - count for metric, count in zip(COUNTED, before)] == wanted, 60)
+            until(lambda: summed("rabbitmq_queue_messages_bytes") > QUEUE_BYTES / 2, 60)
             if version == V5:
                 self.assertEqual(answers["Success"] + answers[REFUSED], 2000, answers)
             else:
@@ -356,6 +373,9 @@ def certificate(directory):
     return {name: (directory / name).read_text() for name in ("tls.crt", "tls.key")}
 
 
+ALERTS = rules.composed("replicated-broker", "health-mqtt-broker")
+COUNTED = ("rabbitmq_global_messages_received_confirm_total", "rabbitmq_global_messages_confirmed_total")
+QUEUE_BYTES = 1_048_576
 # What Debian's release answers to MQTT 5. From 4.3 on it is "Quota exceeded".
 REFUSED = "Implementation specific error"
 COMPOSED = Composed(EDITS, APPLICATION)

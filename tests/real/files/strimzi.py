@@ -6,11 +6,16 @@ import os
 import signal
 import subprocess
 import unittest
+import urllib.error
+import urllib.request
 
 import brokers
+import rules
 from brokers import COMPOSED, KAFKA, NODES, PASSWORDS, SECRETS, VERSION, Brokers
 from composed import Composed, moved
-from support import Case, end, prove, until
+from support import Case, end, find, free_port, need, prove, until
+
+need("javac")
 
 CLUSTER = CREATED = None
 EXAMPLE = "examples/variants/replicated-kafka.yaml"
@@ -207,6 +212,166 @@ class Going(Case):
         other = brokers.Authority(stranger)
         said = Users().produce(Users().settings("lenses-agent", authority=other.place / "ca.crt"))
         self.assertIn("SslAuthenticationException", said)
+
+
+class Metrics(Case):
+    """What the composed alerts ask for, as Strimzi's reporter shows it."""
+
+    def sums(self, *nodes):
+        """Metric → the sum of what these nodes show."""
+        found = {}
+        for node in nodes:
+            for metric, series in rules.shown(CLUSTER.metrics(node)).items():
+                found[metric] = found.get(metric, 0) + sum(value for _, value in series)
+        return found
+
+    def back(self, *nodes):
+        for node in nodes:
+            CLUSTER.start(node)
+        until(lambda: CLUSTER.isr("device_data") == [sorted(NODES)] * 3, 120)
+
+    def test_each_node_shows_what_the_alerts_ask_for(self):
+        for node in NODES:
+            self.assertEqual(rules.unshown(ALERTS, CLUSTER.metrics(node)), [])
+            self.assertEqual(self.sums(node)["kafka_server_kafkaserver_brokerstate"], 3)
+        self.assertEqual(self.sums(*NODES)["kafka_controller_kafkacontroller_activecontrollercount"], 1)
+
+    def test_a_node_that_is_away_is_seen_by_the_others(self):
+        """partitions out of sync, under their least number of copies and without a leader are counted, and so is no controller"""
+        copies, least, offline, active = (
+            "kafka_server_replicamanager_underreplicatedpartitions", "kafka_server_replicamanager_underminisrpartitioncount",
+            "kafka_controller_kafkacontroller_offlinepartitionscount", "kafka_controller_kafkacontroller_activecontrollercount",
+        )
+        for name, nodes in (("on-one", "1"), ("on-two", "1:0")):
+            CLUSTER.tool("kafka-topics", *CLUSTER.operator, "--create", "--topic", name, "--replica-assignment", nodes)
+            self.addCleanup(CLUSTER.tool, "kafka-topics", *CLUSTER.operator, "--delete", "--topic", name)
+        until(lambda: [self.sums(*NODES)[name] for name in (copies, offline, active)] == [0, 0, 1], 60)
+        self.assertEqual(self.sums(*NODES)[least], 0)
+        CLUSTER.stop(1, signal.SIGKILL)
+        self.addCleanup(self.back, 1, 2)
+        until(lambda: self.sums(0, 2)[offline] >= 1 and self.sums(0, 2)[copies] >= 1, 60)
+        until(lambda: self.sums(0, 2)[least] == 1, 60)
+        until(lambda: self.sums(0, 2)[active] == 1, 60)
+        CLUSTER.stop(2, signal.SIGKILL)
+        until(lambda: self.sums(0)[active] == 0, 60)
+
+
+WORKER = """\
+group.id={group}
+listeners=http://127.0.0.1:{rest}
+key.converter=org.apache.kafka.connect.storage.StringConverter
+value.converter=org.apache.kafka.connect.json.JsonConverter
+value.converter.schemas.enable=false
+offset.storage.partitions=1
+status.storage.partitions=1
+plugin.discovery=hybrid_warn
+"""
+# As the operator writes it for Connect, and again for each kind of client.
+REPORTER = {
+    "metric.reporters": "io.strimzi.kafka.metrics.prometheus.ClientMetricsReporter",
+    "prometheus.metrics.reporter.listener.enable": "true",
+    "prometheus.metrics.reporter.allowlist": "kafka_connect_connector_metrics.*,kafka_connect_connect_worker_metrics_.*,kafka_connect_task_error_metrics.*",
+}
+
+
+class Connect(Case):
+    """Connect with the composed group, topics and user, and what its reporter shows to Prometheus."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.rest, cls.port = free_port(), free_port()
+        spec = COMPOSED.one("KafkaConnect", "kafka-platform")["spec"]
+        user = spec["authentication"]["username"]
+        lines = WORKER.format(group=spec["groupId"], rest=cls.rest).splitlines()
+        lines += [f"{name}.storage.topic={spec[f'{name}StorageTopic']}" for name in ("config", "offset", "status")]
+        client = CLUSTER.client(user).read_text().splitlines() + [f"bootstrap.servers={CLUSTER.bootstrap()}"]
+        reporter = REPORTER | {"prometheus.metrics.reporter.listener": f"http://127.0.0.1:{cls.port}"}
+        if spec["metricsConfig"] != {"type": "strimziMetricsReporter"}:
+            raise AssertionError("the metrics of Connect are another reporter's")
+        for line in client + [f"{name}={value}" for name, value in reporter.items()]:
+            lines += [prefix + line for prefix in ("", "admin.", "producer.", "consumer.")]
+        settings = CLUSTER.place / "connect.properties"
+        settings.write_text("\n".join(lines))
+        classes = CLUSTER.place / "classes"
+        compiled = [find("javac"), "-cp", os.pathsep.join(CLUSTER.jars), "-d", classes, brokers.HERE / "strimzi/failing/Failing.java"]
+        subprocess.run(compiled, check=True, timeout=120)
+        listed = classes / "META-INF/services/org.apache.kafka.connect.sink.SinkConnector"
+        listed.parent.mkdir(parents=True)
+        listed.write_text("failing.Failing\n")
+        *java, jars = CLUSTER.java
+        command = [*java, f"{classes}{os.pathsep}{jars}", "org.apache.kafka.connect.cli.ConnectDistributed", settings]
+        cls.worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=CLUSTER.log, stderr=CLUSTER.log)
+        cls.addClassCleanup(end, cls.worker)
+        until(lambda: cls.worker.poll() is not None or cls.ask("GET", "/connectors")[0] == 200, 120)
+
+    @classmethod
+    def ask(cls, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{cls.rest}{path}", data, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError as error:
+            return 0, str(error)
+
+    def put(self, name, config):
+        code, said = self.ask("PUT", f"/connectors/{name}/config", {"tasks.max": "1"} | config)
+        self.assertIn(code, (200, 201), said)
+        self.addCleanup(self.ask, "DELETE", f"/connectors/{name}")
+
+    def sink(self, name, **more):
+        """A connector that writes to a file what it reads of a topic."""
+        file = {"connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector", "file": str(self.directory() / "out"), "topics": "alarms"}
+        self.put(name, file | {name.replace("_", "."): value for name, value in more.items()})
+
+    def page(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as page:
+                return page.read().decode()
+        except urllib.error.HTTPError as error:
+            print("DEBUG", error.code, error.read()[:3000], file=__import__("sys").stderr, flush=True)
+            return ""
+
+    def value(self, metric, **labels):
+        """The metric's value in the series with these labels; none when there is none."""
+        found = [value for has, value in rules.shown(self.page()).get(metric, []) if labels.items() <= has.items()]
+        return found[0] if found else None
+
+    def write(self, text):
+        CLUSTER.tool(
+            "kafka-console-producer", "--bootstrap-server", CLUSTER.bootstrap(), "--topic", "alarms",
+            "--command-config", CLUSTER.client("lenses-agent"), input=text,
+        )
+
+    def test_everything_that_the_alerts_ask_for_is_counted(self):
+        """a record left out, a dead letter, a failed task and a failed connector are each counted under their connector"""
+        of = "kafka_connect_task_error_metrics_"
+        letters = {"errors_deadletterqueue_topic_name": "connect-snowflake-dead-letters", "errors_deadletterqueue_topic_replication_factor": "3"}
+        self.sink("skips", errors_tolerance="all")
+        self.sink("keeps", errors_tolerance="all", **letters)
+        self.sink("fails")
+        self.put("stops", {"connector.class": "failing.Failing", "topics": "alarms"})
+        until(lambda: self.value(f"{of}total_records_skipped", connector="keeps") == 0, 60)
+        self.assertEqual(self.value("kafka_connect_connect_worker_metrics_connector_count"), 4)
+        self.write('{"text": "one"}\nno json\n')
+        until(lambda: self.value(f"{of}total_records_skipped", connector="skips") == 1, 60)
+        until(lambda: self.value(f"{of}deadletterqueue_produce_requests", connector="keeps") == 1, 60)
+        self.assertEqual(self.value(f"{of}total_records_skipped", connector="keeps"), 1)
+        self.assertEqual(self.value(f"{of}deadletterqueue_produce_requests", connector="skips"), 0)
+        self.assertEqual(self.value(f"{of}deadletterqueue_produce_failures", connector="keeps"), 0)
+        failed = "kafka_connect_connect_worker_metrics_connector_failed_task_count"
+        until(lambda: self.value(failed, connector="fails") == 1, 60)
+        self.assertEqual(self.value(failed, connector="keeps"), 0)
+        state = "kafka_connect_connector_metrics_status_info"
+        until(lambda: self.value(state, connector="stops", status="failed") == 1, 60)
+        self.assertIsNone(self.value(state, connector="fails", status="failed"))
+        self.assertEqual(rules.unshown(OF_CONNECT, self.page()), [])
+
+
+ALERTS = COMPOSED.one("PrometheusRule", "kafka-platform")
+OF_CONNECT = COMPOSED.one("PrometheusRule", "kafka-connect")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[3] / "function"
 HTTP = "core/src/claims/between/files/http.sh"
 HQ = "core/src/claims/realtime_system/files/hq.sh"
 SKIPPED = 77
+# What `heavy` has locked in this process.
+HEAVY = []
 
 
 def need(*programs):
@@ -163,12 +165,15 @@ def read_only_root(writable):
 
 def heavy(add_cleanup):
     """Waits until no other heavy program of the tests runs on this machine, and keeps the others waiting meanwhile: several
-    nodes of a distributed engine take gigabytes."""
+    nodes of a distributed engine take gigabytes. Several of them in one program wait once."""
+    if HEAVY:
+        return
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "function-realtime-platform"
     cache.mkdir(parents=True, exist_ok=True)
     lock = open(cache / "heavy.lock", "w")
     add_cleanup(lock.close)
     fcntl.flock(lock, fcntl.LOCK_EX)
+    HEAVY.append(lock)
 
 
 def peak(processes):

@@ -35,16 +35,25 @@ fn generated() -> BTreeSet<String> {
             _ => {}
         }
     }
-    found.extend(replicated());
+    for engine in ["replicated-broker", "replicated-kafka", "restored-database"] {
+        found.extend(replicated(engine));
+    }
     found
 }
 
-/// What the broker in several pods has in place of Mosquitto's files.
-fn replicated() -> impl Iterator<Item = String> {
-    composed(&["examples/variants/replicated-broker.yaml"]).into_iter().filter_map(|resource| {
+/// What the broker in several pods has in place of Mosquitto's files, Kafka Connect in place of scripts that keep its
+/// connectors, and the alerts of every engine.
+fn replicated(engine: &str) -> impl Iterator<Item = String> {
+    composed(&[&format!("examples/variants/{engine}.yaml")]).into_iter().filter_map(|resource| {
         let manifest = &resource["spec"]["forProvider"]["manifest"];
+        if let (Some(kind @ ("KafkaConnect" | "KafkaConnector")), Some(name)) =
+            (manifest["kind"].as_str(), manifest["metadata"]["name"].as_str())
+        {
+            return Some(format!("{kind} {name}"));
+        }
         match (manifest["kind"].as_str()?, manifest["metadata"]["labels"]["app"].as_str()?) {
             ("RabbitmqCluster", name) => Some(format!("RabbitmqCluster {name}")),
+            ("PrometheusRule", _) => Some(format!("PrometheusRule {}", text(manifest, "/metadata/name"))),
             ("Job", "mqtt-accounts") => Some("mqtt-accounts/script".to_owned()),
             _ => None,
         }
@@ -102,7 +111,9 @@ fn quoted(cell: &str) -> Vec<&str> {
 fn source(proof: &str) -> String {
     let folder = project().join("tests/real/files");
     let text = fs::read_to_string(folder.join(proof)).unwrap_or_else(|error| panic!("docs/proof.md: {proof}: {error}"));
-    let shared = ["mosquitto", "cluster"].into_iter().filter(|room| text.contains(&format!("import {room}\n")));
+    let is_shared =
+        |room: &&str| text.contains(&format!("import {room}\n")) || text.contains(&format!("from {room} import"));
+    let shared = ["mosquitto", "cluster", "workers"].into_iter().filter(is_shared);
     let shared: String = shared.map(|room| read(folder.join(format!("{room}.py")))).collect();
     text + &shared
 }

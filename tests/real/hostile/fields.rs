@@ -34,7 +34,8 @@ pub struct Field {
     pub legal: String,
 }
 
-/// Every claim. The system comes in two versions, because its key has two alternative sources.
+/// Every claim. The system comes in three versions, because its key has two alternative sources, and with the broker once
+/// more with the engine `Strimzi`.
 pub fn claims() -> Vec<Written> {
     let mut specs: Vec<(&str, Value)> = full::claims().into_iter().map(|claim| (claim.kind, claim.spec)).collect();
     specs[0].1["allowedClaimNamespaces"] = json!(["team"]);
@@ -81,6 +82,15 @@ pub fn claims() -> Vec<Written> {
     // The first entry represents a list.
     with_key["kafkaConfig"]["topics"][0]["schema"] = json!({"type": "Avro", "definition": "{\"type\": \"string\"}"});
     specs.push((SYSTEM, with_key));
+    // Connect has an image of its own, and connectors are resources, where Kafka has the engine Strimzi.
+    let mut of_strimzi = specs[1].1.clone();
+    let connect = json!({"image": "example.com/connect:1", "cpu": "500m", "memory": "2Gi"});
+    of_strimzi["kafkaConfig"] =
+        json!({"engine": "Strimzi", "connect": connect, "topics": specs[1].1["kafkaConfig"]["topics"]});
+    specs.push((SYSTEM, of_strimzi));
+    let mut bridged = specs[2].1.clone();
+    bridged["connectorConfig"]["kafkaEngine"] = json!("Strimzi");
+    specs.push((BROKER, bridged));
     specs.into_iter().map(|(kind, spec)| claim(kind, &spec)).collect()
 }
 
@@ -101,6 +111,7 @@ pub fn settings() -> Written {
     input["limits"] = json!({"storage": "16Ti", "cpu": "64", "memory": "256Gi"});
     input["operators"] =
         json!({"kafka": "Install", "postgres": "Install", "postgresBackup": "Install", "mqtt": "Install"});
+    input["connect"] = json!({"image": "example.com/connect:1", "allowedImages": ["example.com/*"]});
     input["gateways"]["allowedServiceTypes"] = json!(["LoadBalancer"]);
     Written { what: "Input", root: "input", value: input, schema: structural::<Input>() }
 }

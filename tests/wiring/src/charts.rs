@@ -7,9 +7,9 @@ use realtime_platform_core::kinds::cloudnative_pg::SIDECAR;
 use realtime_platform_core::parts::plan::Place;
 use serde_json::{Value, json};
 
-use super::charts_rabbitmq;
 use super::value::Look;
 use super::world::{Object, Origin};
+use super::{charts_rabbitmq, charts_strimzi};
 
 /// Objects that a chart, an operator or a controller makes of an object.
 pub fn made<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
@@ -19,7 +19,8 @@ pub fn made<'a>(object: &Object<'a>) -> Vec<Object<'a>> {
         ("serving.knative.dev", "Service") => inside(vec![knative_service(object)]),
         ("rabbitmq.com", "RabbitmqCluster") => inside(charts_rabbitmq::cluster(object)),
         ("postgresql.cnpg.io", "Cluster") => inside(postgres_cluster(object)),
-        ("kafka.strimzi.io", "Kafka") => inside(kafka(object)),
+        ("kafka.strimzi.io", "Kafka") => inside(charts_strimzi::kafka(object)),
+        ("kafka.strimzi.io", "KafkaConnect") => inside(charts_strimzi::connect(object)),
         ("infrastructure.cluster.x-k8s.io", "VCluster") => {
             let kubeconfig = secret(&object.namespace, &format!("{}-kubeconfig", object.name), &["value"]);
             let values = object.manifest.text("/spec/helmRelease/values");
@@ -220,81 +221,6 @@ fn cert_manager(target: &str, release: &str, values: &Value) -> Vec<Value> {
         operator(target, &name, "cert-manager.io", &labels, if at.is_empty() { values } else { values.at(at) })
     });
     made.collect()
-}
-
-/// What Strimzi's operator makes of a Kafka, as it was seen to: two workloads stand for the pods of its nodes, which all
-/// have the same template; the operator for users; Services, and the Secret with its certificate authority. The pods of
-/// the nodes have the sizes of the pool, which is not read here.
-fn kafka(object: &Object) -> Vec<Value> {
-    let (namespace, cluster, spec) = (&object.namespace, &object.name, object.manifest.at("/spec"));
-    let guards = json!({
-        "allowPrivilegeEscalation": false,
-        "privileged": false,
-        "runAsNonRoot": true,
-        "capabilities": {"drop": ["ALL"]},
-    });
-    let labels = |kind: &str, name: &str, template: &Value| {
-        let mut labels = json!({
-            "strimzi.io/cluster": cluster,
-            "strimzi.io/kind": kind,
-            "strimzi.io/name": format!("{cluster}-{name}"),
-        });
-        for (label, value) in template.entries("/pod/metadata/labels") {
-            labels[label] = value.clone();
-        }
-        // Strimzi keeps these two for itself.
-        labels["app.kubernetes.io/part-of"] = json!(format!("strimzi-{cluster}"));
-        labels["app.kubernetes.io/managed-by"] = json!("strimzi-cluster-operator");
-        labels
-    };
-    let pod = |template: &Value, container: Value| {
-        json!({
-            "automountServiceAccountToken": true,
-            "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-            "enableServiceLinks": template.at("/pod/enableServiceLinks"),
-            "affinity": template.at("/pod/affinity"),
-            "tolerations": template.at("/pod/tolerations"),
-            "containers": [container],
-        })
-    };
-    let named = |(name, port): (&str, i64)| json!({"name": name, "containerPort": port});
-    let ports = [("tcp-ctrlplane", 9090), ("tcp-replication", 9091), ("tcp-clients", 9092), ("tcp-kafkaagent", 8443)];
-    let metrics = spec.has("/kafka/metricsConfig").then_some(("tcp-prometheus", 9404));
-    let ports: Vec<Value> = ports.into_iter().chain(metrics).map(named).collect();
-    let broker = json!({
-        "name": "kafka",
-        "image": spec.at("/kafka/image"),
-        "securityContext": guards,
-        "ports": ports,
-        "resources": {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "1Gi"}},
-    });
-    let user_operator = json!({
-        "name": "user-operator",
-        "image": "auto",
-        "securityContext": guards,
-        "ports": [named(("healthcheck", 8081))],
-        "resources": spec.at("/entityOperator/userOperator/resources"),
-    });
-    let (template, of_users) = (spec.at("/kafka/template"), spec.at("/entityOperator/template"));
-    let mut brokers = labels("Kafka", "kafka", template);
-    brokers["strimzi.io/broker-role"] = json!("true");
-    let users = labels("Kafka", "entity-operator", of_users);
-    let selector = json!({
-        "strimzi.io/broker-role": "true",
-        "strimzi.io/cluster": cluster,
-        "strimzi.io/kind": "Kafka",
-        "strimzi.io/name": format!("{cluster}-kafka"),
-    });
-    let exposed = |ports: &[i64]| ports.iter().map(|port| json!({"name": port.to_string(), "port": port})).collect();
-    let authority = ["ca.crt", "ca.p12", "ca.password"];
-    vec![
-        workload("StatefulSet", namespace, &format!("{cluster}-kafka-0"), &brokers, &pod(template, broker.clone())),
-        workload("StatefulSet", namespace, &format!("{cluster}-kafka-1"), &brokers, &pod(template, broker)),
-        workload("Deployment", namespace, &format!("{cluster}-entity-operator"), &users, &pod(of_users, user_operator)),
-        service(namespace, &format!("{cluster}-kafka-bootstrap"), &selector, &exposed(&[9091, 9092])),
-        service(namespace, &format!("{cluster}-kafka-brokers"), &selector, &exposed(&[9090, 9091, 8443, 9092])),
-        secret(namespace, &format!("{cluster}-cluster-ca-cert"), &authority),
-    ]
 }
 
 /// What CloudNativePG's operator makes of a Cluster: pods with the Cluster's labels, the Service of the primary under

@@ -68,15 +68,18 @@ pub struct Outside {
     pub ports: &'static [i64],
     /// Whether the program calls outside only in systems that deliver to Snowflake.
     pub for_snowflake: bool,
+    /// Whether an operator makes the program's pods.
+    pub is_operated: bool,
 }
 
 pub const OUTSIDE: &[Outside] = &[
     // Documentation of Lenses HQ does not say whether HQ calls its vendor about the licence.
-    Outside { app: "lenses-hq", ports: &[443], for_snowflake: false },
+    Outside { app: "lenses-hq", ports: &[443], for_snowflake: false, is_operated: false },
     // Snowflake's clients check at port 80 whether a certificate of Snowflake was revoked.
-    Outside { app: "kafka-platform", ports: &[80, 443], for_snowflake: true },
+    Outside { app: "kafka-platform", ports: &[80, 443], for_snowflake: true, is_operated: false },
+    Outside { app: "kafka-connect", ports: &[80, 443], for_snowflake: true, is_operated: true },
     // Users may add Snowflake to Metabase as a database.
-    Outside { app: "metabase-dashboard", ports: &[80, 443], for_snowflake: true },
+    Outside { app: "metabase-dashboard", ports: &[80, 443], for_snowflake: true, is_operated: false },
 ];
 
 /// API groups that the host serves before any claim: those of Kubernetes, and those that the platform team has

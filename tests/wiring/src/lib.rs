@@ -9,6 +9,7 @@
 pub mod admissions;
 pub mod charts;
 mod charts_rabbitmq;
+mod charts_strimzi;
 pub mod checks;
 pub mod documented;
 pub mod examples;

@@ -288,8 +288,9 @@ pub fn make_fit(claims: &mut [Written], changed: &str) {
             && environment.at("/components/kafkaOperator") != &json!(true)
             && let Some(kafka) = spec.get_mut("kafkaConfig").and_then(Value::as_object_mut)
         {
-            kafka.shift_remove("engine");
-            kafka.shift_remove("replicas");
+            for field in ["engine", "replicas", "connect"] {
+                kafka.shift_remove(field);
+            }
         }
         if claim.kind == BROKER {
             if !switched("observability") {
@@ -351,15 +352,19 @@ fn follow(claims: &mut [Written], changed: &str) {
     if is_replicated && system.text("/database/engine") != "CloudNativePG" && changed != "/database/engine" {
         system["database"]["engine"] = json!("CloudNativePG");
     }
-    if system.at("/kafkaConfig/replicas").is_number() && changed != "/kafkaConfig/engine" {
+    let is_strimzi = system.at("/kafkaConfig/replicas").is_number() || system.has("/kafkaConfig/connect");
+    if is_strimzi && changed != "/kafkaConfig/engine" {
         system["kafkaConfig"]["engine"] = json!("Strimzi");
     }
     if broker.text("/connectorConfig/kafkaEngine") == "Strimzi" || system.text("/kafkaConfig/engine") == "Strimzi" {
-        // No Connect runs beside it.
         system["kafkaConfig"]["engine"] = json!("Strimzi");
         broker["connectorConfig"]["kafkaEngine"] = json!("Strimzi");
-        broker["connectorConfig"]["mappings"] = json!([]);
-        system.as_object_mut().unwrap().shift_remove("snowflakeConfig");
+        // The bridge and Snowflake need a Connect, whose image no default names.
+        let kafka = system["kafkaConfig"].as_object_mut().unwrap();
+        let connect = kafka.entry("connect").or_insert_with(|| json!({}));
+        if !connect.has("/image") {
+            connect["image"] = json!("example.com/connect:1");
+        }
         for field in ["heap", "connectors"] {
             system["kafkaConfig"].as_object_mut().unwrap().shift_remove(field);
         }

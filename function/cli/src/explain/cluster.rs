@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use realtime_platform_core::claims::between::neighbour::SYSTEM_BESIDE;
 use realtime_platform_core::claims::guard;
 use realtime_platform_core::claims::{API_VERSION, Kind};
 use realtime_platform_core::kinds::{Form, Spec, kubernetes};
@@ -245,7 +246,8 @@ impl Subject<'_> {
         let others = others.iter().filter_map(|(key, lock)| Some(lock.as_ref()?.name(key)));
         let names = ownership::locks(&self.plan).map(|lock| lock.name).chain(adoption::names(&self.plan));
         let inhabitants = self.inhabitants.iter().map(|lock| (guard::key(lock), cluster.find(lock.name(""))));
-        let names = names.chain(others).map(|name| (name.key.to_owned(), cluster.find(name)));
+        let neighbour = self.neighbour.iter().map(|neighbour| neighbour.lock.name(SYSTEM_BESIDE));
+        let names = names.chain(others).chain(neighbour).map(|name| (name.key.to_owned(), cluster.find(name)));
         let found: BTreeMap<String, Option<&Value>> = names.chain(inhabitants).collect();
         Progress::of(&Known {
             composite: &self.composite(seen),

@@ -1,6 +1,7 @@
 //! Claims in the files that a user passes to the command `explain`, with the settings and the plan of each.
 
 use realtime_platform_core::claims::Composed;
+use realtime_platform_core::claims::between::neighbour::Neighbour;
 use realtime_platform_core::life::ownership::{LockTarget, OtherLock};
 use realtime_platform_core::parts::owner::Claim;
 use realtime_platform_core::parts::plan::Plan;
@@ -31,6 +32,7 @@ pub struct Subject<'a> {
     pub environment: Option<String>,
     pub lock_target: LockTarget,
     pub inhabitants: Vec<OtherLock>,
+    pub neighbour: Option<Neighbour>,
     pub plan: Plan,
 }
 
@@ -50,8 +52,17 @@ impl<'a> Subjects<'a> {
                 Ok(Some((composed, settings))) => {
                     warnings.extend(asked.later(true));
                     let environment = composed.consumer.map(|consumer| consumer.environment);
-                    let Composed { lock_target, inhabitants, plan, .. } = composed;
-                    all.push(Subject { asked, inputs, settings, environment, lock_target, inhabitants, plan });
+                    let Composed { lock_target, inhabitants, neighbour, plan, .. } = composed;
+                    all.push(Subject {
+                        asked,
+                        inputs,
+                        settings,
+                        environment,
+                        lock_target,
+                        inhabitants,
+                        neighbour,
+                        plan,
+                    });
                 }
                 Err(wrong) => faults.extend(wrong),
             }

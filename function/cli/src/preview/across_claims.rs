@@ -1,12 +1,14 @@
 //! Warnings of the command `preview` about claims that do not fit together: an environment that does not admit a system
 //! or broker, two claims for the same environment or namespace, an MQTT bridge to a Kafka topic that does not exist.
 //! Each of these claims is valid by itself, and a cluster may have the claims that the previewed files lack, so none of
-//! the warnings is a fault.
+//! the warnings is a fault. A fault is what cannot come right in any cluster: a bridge that is made for another Kafka than
+//! the one in the same namespace.
 
 use std::collections::{BTreeSet, HashMap};
 use std::{ptr, slice};
 
 use realtime_platform_core::claims::between::host_secrets::Nameable;
+use realtime_platform_core::claims::between::kafka::KafkaEngine;
 use realtime_platform_core::claims::between::offer::{Admission, Consumer};
 use realtime_platform_core::claims::between::tenant::namespace_domain;
 use realtime_platform_core::claims::iot_broker::claim::Spec as Broker;
@@ -42,7 +44,6 @@ pub fn warnings(claims: &[Shown]) -> Vec<Located> {
     let astray = |tenant| astray(&environments, tenant);
     warnings.extend(claims.iter().filter(|tenant| !is_received(tenant, &hosts)).filter_map(astray));
     warnings.extend(contested(claims));
-    warnings.extend(engines(claims));
     warnings.extend(unfed(claims));
     warnings.extend(unwritten(claims));
     warnings
@@ -204,24 +205,34 @@ fn named(composed: &Value) -> Option<(&str, &str)> {
     Some((text("/kind")?, text("/metadata/name")?))
 }
 
-/// Warnings about brokers that say another engine of Kafka than the real-time system in the same environment and
-/// namespace has.
-fn engines(claims: &[Shown]) -> Vec<Located> {
+/// Faults of brokers that say another engine of Kafka than the real-time system in the same environment and namespace
+/// has, and of brokers with mappings beside a system that runs no Kafka Connect.
+pub fn disagreements(claims: &[Shown]) -> Vec<Located> {
     let [_, system, broker] = &KINDS;
     let systems: Vec<_> = all::<System>(claims, system).collect();
-    let mut warnings = Vec::new();
+    let mut faults = Vec::new();
     for (bridge, spec) in all::<Broker>(claims, broker) {
         let said = spec.connector_config.kafka_engine;
-        let beside = systems.iter().filter(|(owner, _)| owner.place() == bridge.place());
-        for (owner, system) in beside.filter(|(_, system)| system.kafka_config.engine != said) {
-            let message = format!(
-                "{} runs Kafka by {1:?}, as {2}.kafkaConfig.engine says, not by {said:?}: set it to {1:?}",
-                owner.asked.claim.name, system.kafka_config.engine, owner.asked.root
-            );
-            warnings.push(Located { message, ..bridge.asked.fault("spec.connectorConfig.kafkaEngine", "") });
+        for (owner, system) in systems.iter().filter(|(owner, _)| owner.place() == bridge.place()) {
+            let (name, root, kafka) = (&owner.asked.claim.name, owner.asked.root, &system.kafka_config);
+            if kafka.engine != said {
+                let message = format!(
+                    "{name} runs Kafka by {0:?}, as {root}.kafkaConfig.engine says, not by {said:?}: set it to {0:?}",
+                    kafka.engine
+                );
+                faults.push(bridge.asked.fault("spec.connectorConfig.kafkaEngine", message));
+            } else if kafka.engine == KafkaEngine::Strimzi
+                && kafka.connect.is_none()
+                && !spec.connector_config.mappings.is_empty()
+            {
+                let message = format!(
+                    "{name} runs no Kafka Connect, which the bridge needs: add {root}.kafkaConfig.connect to it"
+                );
+                faults.push(bridge.asked.fault("spec.connectorConfig.mappings", message));
+            }
         }
     }
-    warnings
+    faults
 }
 
 /// Warnings about MQTT bridges that carry messages to a Kafka topic which the real-time system in the same environment

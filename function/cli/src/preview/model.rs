@@ -48,6 +48,7 @@ impl<'a> Preview<'a> {
                 Err(wrong) => faults.extend(wrong),
             }
         }
+        faults.extend(across_claims::disagreements(&claims));
         across_claims::settle(&mut claims);
         let mut warnings = Vec::new();
         for Shown { asked, composed, .. } in &claims {

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::claims::between::host_secrets::HostSecret;
+use crate::claims::between::neighbour::Neighbour;
 use crate::claims::between::offer::Consumer;
 use crate::kinds::kubernetes::MANIFEST;
 use crate::life::immutable::Immutable;
@@ -62,6 +63,10 @@ pub trait Checked: Sized {
     fn inhabitants(&self) -> Vec<OtherLock> {
         Vec::new()
     }
+    /// System beside the claim's, on which a part of the claim depends.
+    fn neighbour(&self) -> Option<Neighbour> {
+        None
+    }
     /// Claim as a consumer of an environment; none for the claim of an environment itself.
     fn consumer(&self) -> Option<Consumer> {
         None
@@ -101,6 +106,7 @@ pub struct Composed {
     pub warnings: Vec<String>,
     pub notice: Option<&'static str>,
     pub consumer: Option<Consumer>,
+    pub neighbour: Option<Neighbour>,
     pub lock_target: LockTarget,
     /// Locks of the systems and brokers that the environment admits, which keep it from being deleted.
     pub inhabitants: Vec<OtherLock>,
@@ -163,6 +169,7 @@ pub fn compose<C: Checked>(
         warnings: checked.warnings(),
         notice: checked.notice(),
         consumer: checked.consumer(),
+        neighbour: checked.neighbour(),
         lock_target: checked.lock_target(),
         inhabitants: checked.inhabitants(),
         host_secrets: checked.host_secrets(),

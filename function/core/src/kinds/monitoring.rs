@@ -52,11 +52,11 @@ pub struct PrometheusRule {
 #[derive(Clone, Debug, Serialize)]
 pub struct AlertGroup {
     pub name: &'static str,
-    pub rules: Vec<Alert>,
+    pub rules: Vec<AlertRule>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub struct Alert {
+pub struct AlertRule {
     pub alert: &'static str,
     /// PromQL expression of a Prometheus alert: each time series in the expression's result is one alert.
     pub expr: String,
@@ -65,7 +65,7 @@ pub struct Alert {
     pub lasts: Option<&'static str>,
     pub labels: BTreeMap<&'static str, &'static str>,
     /// Annotations that describe a Prometheus alert for people; Prometheus expands templates in them.
-    pub annotations: BTreeMap<&'static str, &'static str>,
+    pub annotations: BTreeMap<&'static str, String>,
 }
 
 impl Spec for PrometheusRule {

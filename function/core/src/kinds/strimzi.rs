@@ -1,19 +1,32 @@
-//! Kinds of Strimzi: a Kafka with the pools of its nodes, and the users that may connect to it.
+//! Kinds of Strimzi: a Kafka with the pools of its nodes, the users that may connect to it, and Kafka Connect with its
+//! connectors.
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
-    Affinity, ResourceRequirements, SecretKeySelector, Toleration, TopologySpreadConstraint,
+    Affinity, ResourceRequirements, SecretKeySelector, Toleration, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use k8s_openapi::api::networking::v1::NetworkPolicyPeer;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Spec;
 
+/// Query whether the operator has made what a resource asks for now, and found it ready. A connector is ready while it and
+/// all its tasks run.
+pub const RECONCILED: &str = "has(object.status) && has(object.status.observedGeneration) \
+    && object.status.observedGeneration == object.metadata.generation && has(object.status.conditions) \
+    && object.status.conditions.exists(c, c.type == \"Ready\" && c.status == \"True\")";
+
 const VERSION: &str = "kafka.strimzi.io/v1";
 
-/// Label by which a node pool or a user belongs to a Kafka, and which each pod has that Strimzi makes for the Kafka.
+/// Label by which a node pool or a user belongs to a Kafka, or a connector to a Kafka Connect, and which each pod has that
+/// Strimzi makes for them.
 pub const CLUSTER: &str = "strimzi.io/cluster";
+
+/// Annotation, as name and value, of a Kafka Connect whose connectors are the KafkaConnectors with its label, and no
+/// others.
+pub const CONNECTOR_RESOURCES: (&str, &str) = ("strimzi.io/use-connector-resources", "true");
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -62,12 +75,16 @@ pub struct Pod {
     pub tolerations: Option<Vec<Toleration>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
 }
 
-/// Labels that pods have besides Strimzi's own.
+/// Labels and annotations that pods have besides Strimzi's own.
 #[derive(Clone, Debug, Serialize)]
 pub struct PodMetadata {
     pub labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 impl Spec for KafkaNodePool {
@@ -202,4 +219,97 @@ pub struct AclResource {
 impl Spec for KafkaUser {
     const API_VERSION: &'static str = VERSION;
     const KIND: &'static str = "KafkaUser";
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KafkaConnect {
+    pub replicas: u32,
+    pub version: &'static str,
+    pub image: String,
+    pub bootstrap_servers: String,
+    pub group_id: &'static str,
+    pub config_storage_topic: &'static str,
+    pub offset_storage_topic: &'static str,
+    pub status_storage_topic: &'static str,
+    pub tls: Trust,
+    pub authentication: Login,
+    pub config: BTreeMap<&'static str, String>,
+    pub resources: ResourceRequirements,
+    pub jvm_options: JvmOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_config: Option<Typed>,
+    pub template: ConnectTemplate,
+}
+
+/// Certificates of the authorities that a client trusts.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trust {
+    pub trusted_certificates: Vec<Certificates>,
+}
+
+/// Certificates in a Secret, under the keys that match a pattern.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Certificates {
+    pub secret_name: String,
+    pub pattern: &'static str,
+}
+
+/// Login of a client at Kafka, with the key of a Secret that holds the password.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Login {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub username: &'static str,
+    pub password_secret: PasswordSecret,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PasswordSecret {
+    pub secret_name: String,
+    /// Key of the password in the Secret.
+    pub password: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectTemplate {
+    pub pod: Pod,
+    pub connect_container: ConnectContainer,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectContainer {
+    pub volume_mounts: Vec<VolumeMount>,
+}
+
+impl Spec for KafkaConnect {
+    const API_VERSION: &'static str = VERSION;
+    const KIND: &'static str = "KafkaConnect";
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KafkaConnector {
+    pub class: &'static str,
+    pub tasks_max: u32,
+    pub auto_restart: AutoRestart,
+    /// Settings of the connector, all of them texts, without its class and the number of its tasks.
+    pub config: Value,
+}
+
+/// Whether Strimzi starts a connector and its tasks again after they have failed, in growing intervals.
+#[derive(Clone, Debug, Serialize)]
+pub struct AutoRestart {
+    pub enabled: bool,
+}
+
+impl Spec for KafkaConnector {
+    const API_VERSION: &'static str = VERSION;
+    const KIND: &'static str = "KafkaConnector";
 }

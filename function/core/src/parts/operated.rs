@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::kinds::Spec;
 use crate::kinds::cloudnative_pg::{Cluster, SIDECAR};
 use crate::kinds::rabbitmq::RabbitmqCluster;
-use crate::kinds::strimzi::{Kafka, KafkaNodePool};
+use crate::kinds::strimzi::{Kafka, KafkaConnect, KafkaNodePool};
 use crate::schema::size::Cpu;
 
 /// Kind from which an operator makes pods. Fields are JSON pointers in a resource of the kind.
@@ -76,6 +76,17 @@ pub const OPERATED: &[Operated] = &[
         once: &[],
         beside: None,
         volume: Some(Volume { size: "/spec/storage/size", class: "/spec/storage/class", of: "Kafka" }),
+    },
+    Operated {
+        api_version: KafkaConnect::API_VERSION,
+        kind: KafkaConnect::KIND,
+        resource: "kafkaconnects.kafka.strimzi.io",
+        replicas: "/spec/replicas",
+        images: &["/spec/image"],
+        requests: "/spec/resources/requests",
+        once: &[],
+        beside: None,
+        volume: None,
     },
     Operated {
         api_version: RabbitmqCluster::API_VERSION,

@@ -112,6 +112,10 @@ forms! {
     /// Pattern for an image reference in a claim or the settings, with a tag, a digest or both.
     IMAGE = r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}(@sha256:[a-f0-9]{64})?|@sha256:[a-f0-9]{64})$",
         "an image with a tag or a digest, such as example.com/simulator:1.2.3";
+    /// Pattern for an entry in the settings' list of images: an image reference, or the beginning of references with `*`
+    /// behind it.
+    IMAGE_OR_BEGINNING = r"^[a-zA-Z0-9][-._/:a-zA-Z0-9]*(\*|:[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}|@sha256:[a-f0-9]{64})$",
+        "an image with a tag or a digest, such as example.com/connect:1.2.3, or the beginning of one with * behind it";
     /// Pattern for the HTTPS address of a connector archive in a claim: a `.jar` or `.zip` file on a server with a DNS
     /// name instead of an IP address.
     ARCHIVE_URL = concat!(

@@ -100,6 +100,8 @@ pub struct Input {
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["host", "port"])
     )]
     pub backup_servers: Vec<Server>,
+    /// Images of Kafka Connect with the engine `Strimzi`, in pods of its own.
+    pub connect: Connect,
     /// Nodes on which the platform's pods may run, including pods of charts, of operators and of Knative services.
     /// Users choose the nodes of the pods that they start themselves inside a virtual cluster.
     pub scheduling: Scheduling,
@@ -141,6 +143,7 @@ impl Default for Input {
             gateways: Gateways::default(),
             archive_servers: Vec::new(),
             backup_servers: Vec::new(),
+            connect: Connect::default(),
             scheduling: Scheduling::default(),
             operators: Operators::default(),
             virtual_cluster: VirtualCluster::default(),
@@ -315,6 +318,25 @@ pub struct Server {
 
 fn https() -> u16 {
     443
+}
+
+/// Images of Kafka Connect with the engine `Strimzi`: the one of claims that name none, and those that claims may name.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Connect {
+    /// Image of Kafka Connect for claims that name none, with a tag other than `latest` or a digest. Absent: each claim
+    /// names its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500), regex(pattern = form::IMAGE))]
+    pub image: Option<String>,
+    /// Images that claims may name, at most 50. A `*` at the end stands for any ending. Empty: any image.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 50),
+        inner(length(min = 1, max = 500), regex(pattern = form::IMAGE_OR_BEGINNING)),
+        extend("x-kubernetes-list-type" = "set")
+    )]
+    pub allowed_images: Vec<String>,
 }
 
 /// Nodes on which the platform's pods may run: labels of the nodes, and taints that the pods tolerate.

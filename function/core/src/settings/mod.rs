@@ -25,8 +25,8 @@ use crate::schema::{Checker, Step, Verdict, join, with_further};
 use crate::settings::archive::Servers;
 use crate::settings::image::ImageReference;
 use crate::settings::input::{
-    API_VERSION, Charts, Effect, Fixed, Gateways, Input, KIND, Operator, Operators, PullSecret, Scheduling, Telemetry,
-    Toleration, Ttl, VirtualCluster,
+    API_VERSION, Charts, Connect, Effect, Fixed, Gateways, Input, KIND, Operator, Operators, PullSecret, Scheduling,
+    Telemetry, Toleration, Ttl, VirtualCluster,
 };
 use crate::settings::limits::Limits;
 use crate::settings::pins::{Chart, ISTIO_IMAGES, Image, KNATIVE_SERVING};
@@ -49,6 +49,7 @@ pub struct Settings {
     pub gateways: Gateways,
     pub archive_servers: Servers,
     pub backup_servers: Servers,
+    pub connect: Connect,
     pub storage_class: Option<String>,
     /// Fields of PlatformSettings, in messages, that decide settings which must not change, by the paths of these
     /// settings. A setting that the function's input decides is left out.
@@ -138,6 +139,9 @@ impl Settings {
         unknown_pins(&mut faults, &at("images.pins"), input.images.pins.keys(), &Image::ALL.map(Image::name));
         unknown_pins(&mut faults, &at("charts.pins"), input.charts.pins.keys(), &Chart::ALL.map(Chart::key));
         let images = images(&mut faults, &at("images.pins"), &input.images.pins);
+        if input.connect.image.as_deref().is_some_and(|image| !ImageReference::read(image).is_pinned()) {
+            faults.push(Fault::new(at("connect.image"), PINNED));
+        }
         scheduling(&mut faults, &at("scheduling"), &input.scheduling);
         let listed = std::mem::take(&mut input.archive_servers);
         let archive_servers = Servers::check(&mut faults, root, "archiveServers", listed);
@@ -184,6 +188,7 @@ impl Settings {
             gateways: input.gateways,
             archive_servers: Servers::any("archiveServers"),
             backup_servers: Servers::any("backupServers"),
+            connect: input.connect,
             storage_class: input.storage_class,
             decided_by: BTreeMap::new(),
             operators: input.operators,
@@ -257,6 +262,12 @@ impl Settings {
         let pin = self.charts.pins.get(chart.key());
         let version = pin.map_or_else(|| self.default_chart(chart).0, |pin| &pin.version);
         version == chart.version() && pin.is_none_or(|pin| pin.repository.is_none())
+    }
+
+    /// Whether a claim may name an image for Kafka Connect.
+    pub fn allows_connect(&self, image: &str) -> bool {
+        let allowed = &self.connect.allowed_images;
+        allowed.is_empty() || allowed.iter().any(|pattern| pattern::matches(pattern, image))
     }
 
     pub fn node_selector(&self) -> Option<BTreeMap<String, String>> {

@@ -25,6 +25,14 @@ pub fn check(world: &World) -> Vec<Finding> {
         found.extend(differences(user, "/metadata/labels", &[(CLUSTER, json!("kafka-platform"))]));
         found.extend(differences(user, "/spec", &of_user(user)));
     }
+    for connect in world.of_kind("kafka.strimzi.io", "KafkaConnect") {
+        let metadata = [("/name", json!("kafka-platform")), (CONNECTORS, json!("true"))];
+        found.extend(differences(connect, "/metadata", &metadata));
+        found.extend(differences(connect, "/spec", &of_connect(world, connect)));
+    }
+    for connector in world.of_kind("kafka.strimzi.io", "KafkaConnector") {
+        found.extend(differences(connector, "/metadata/labels", &[(CLUSTER, json!("kafka-platform"))]));
+    }
     for budget in world.of_kind("policy", "PodDisruptionBudget") {
         found.extend(differences(budget, "/spec", &[("/maxUnavailable", json!(1))]));
         // One budget alone covers all pods of its name's program, and no others.
@@ -43,6 +51,7 @@ pub fn check(world: &World) -> Vec<Finding> {
 }
 
 const CLUSTER: &str = "/strimzi.io~1cluster";
+const CONNECTORS: &str = "/annotations/strimzi.io~1use-connector-resources";
 
 type Expected = (&'static str, Value);
 
@@ -67,18 +76,20 @@ fn is_retained(object: &Object) -> bool {
         || claimed(object, "/deletionPolicy", json!("Delete")) == json!("Orphan")
 }
 
+/// Number of mebibytes.
+fn amount(text: &str) -> u64 {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let number: u64 = number.parse().unwrap_or_default();
+    match unit {
+        "Gi" => number << 10,
+        "Ti" => number << 20,
+        "Ki" => number >> 10,
+        _ => number,
+    }
+}
+
 fn of_pool(world: &World, pool: &Object) -> Vec<Expected> {
     let memory = claimed(pool, "/kafkaConfig/memory", json!("5Gi"));
-    let amount = |text: &str| -> u64 {
-        let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-        let number: u64 = number.parse().unwrap_or_default();
-        match unit {
-            "Gi" => number << 10,
-            "Ti" => number << 20,
-            "Ki" => number >> 10,
-            _ => number,
-        }
-    };
     let cpu = claimed(pool, "/kafkaConfig/cpu", json!("1"));
     let limit = cpu.as_str().and_then(Cpu::read).unwrap_or_default().limit().to_string();
     let own = claimed(pool, "/kafkaConfig/brokerHeap", Value::Null);
@@ -114,6 +125,9 @@ fn of_kafka(world: &World, kafka: &Object) -> Vec<Expected> {
         "transaction.state.log.min.isr": "2",
         "transaction.state.log.replication.factor": "3",
     });
+    let connect = !claimed(kafka, "/kafkaConfig/connect", Value::Null).is_null();
+    let peers: Vec<Value> =
+        ["lenses-agent", "kafka-topics"].into_iter().chain(connect.then_some("kafka-connect")).map(peer).collect();
     let listener = json!([{
         "name": "clients",
         "port": 9092,
@@ -121,7 +135,7 @@ fn of_kafka(world: &World, kafka: &Object) -> Vec<Expected> {
         "tls": true,
         "authentication": {"type": "scram-sha-512"},
         "configuration": {"bootstrap": {"alternativeNames": ["kafka-service", host]}},
-        "networkPolicyPeers": [peer("lenses-agent"), peer("kafka-topics")],
+        "networkPolicyPeers": peers,
     }]);
     let metrics = if monitoring { json!({"type": "strimziMetricsReporter"}) } else { Value::Null };
     vec![
@@ -141,6 +155,32 @@ fn of_kafka(world: &World, kafka: &Object) -> Vec<Expected> {
     ]
 }
 
+fn of_connect(world: &World, connect: &Object) -> Vec<Expected> {
+    let settings = &world.platform.settings;
+    let of = |field: &str, default: Value| claimed(connect, &format!("/kafkaConfig/connect/{field}"), default);
+    let (cpu, memory) = (of("cpu", json!("500m")), of("memory", json!("2Gi")));
+    let limit = cpu.as_str().and_then(Cpu::read).unwrap_or_default().limit().to_string();
+    let memory = amount(memory.as_str().unwrap_or_default());
+    let monitoring = claimed(connect, "/monitoring", json!(true)) == json!(true);
+    let generation = claimed(connect, "/credentialsGeneration", json!(1)).to_string();
+    let annotations = json!({"platform.example.org/credentials-generation": generation});
+    vec![
+        ("/version", json!(STRIMZI_KAFKA.0)),
+        ("/image", of("image", json!(settings.connect.image))),
+        ("/replicas", of("replicas", json!(2))),
+        ("/groupId", json!("kafka-connect")),
+        ("/resources/requests", json!({"cpu": cpu, "memory": format!("{memory}Mi")})),
+        ("/resources/limits", json!({"cpu": limit, "memory": format!("{memory}Mi")})),
+        ("/jvmOptions", json!({"-Xms": format!("{}m", memory / 2), "-Xmx": format!("{}m", memory / 2)})),
+        ("/metricsConfig", if monitoring { json!({"type": "strimziMetricsReporter"}) } else { Value::Null }),
+        ("/template/pod/metadata/annotations", annotations),
+        ("/template/pod/metadata/labels", json!({"app": "kafka-connect"})),
+        ("/template/pod/enableServiceLinks", json!(false)),
+        ("/template/pod/tolerations", json!(settings.tolerations())),
+        ("/template/pod/topologySpreadConstraints", spread(connect, "kafka-connect")),
+    ]
+}
+
 fn spread(object: &Object, app: &str) -> Value {
     let zones = claimed(object, "/spreadOver", json!("Nodes")) == json!("Zones");
     json!([{
@@ -153,11 +193,19 @@ fn spread(object: &Object, app: &str) -> Value {
 
 fn of_user(user: &Object) -> Vec<Expected> {
     let acl = |kind: &str, name: &str, operations: &[&str]| json!({"resource": {"type": kind, "name": name, "patternType": "literal"}, "operations": operations});
-    let acls = if user.name == "kafka-topics" {
+    let on_topics = |operations: &[&str]| -> Vec<Value> {
         let topics = claimed(user, "/kafkaConfig/topics", json!([]));
-        let operations = ["Alter", "AlterConfigs", "Create", "Describe", "DescribeConfigs"];
         let topics = topics.as_array().cloned().unwrap_or_default();
-        topics.iter().map(|topic| acl("topic", topic.text("/name"), &operations)).collect()
+        topics.iter().map(|topic| acl("topic", topic.text("/name"), operations)).collect()
+    };
+    let acls = if user.name == "kafka-topics" {
+        on_topics(&["Alter", "AlterConfigs", "Create", "Describe", "DescribeConfigs"])
+    } else if user.name == "kafka-connect" {
+        let own = |kind: &str, operations: &[&str]| json!({"resource": {"type": kind, "name": "connect-", "patternType": "prefix"}, "operations": operations});
+        let group = acl("group", "kafka-connect", &["Describe", "Read"]);
+        let topics = own("topic", &["Create", "Describe", "DescribeConfigs", "Read", "Write"]);
+        let of_claim = on_topics(&["Describe", "DescribeConfigs", "Read", "Write"]);
+        [group, own("group", &["Describe", "Read"]), topics].into_iter().chain(of_claim).collect()
     } else {
         let cluster = json!({"resource": {"type": "cluster"}, "operations": ["Describe", "DescribeConfigs"]});
         let all = ["topic", "group", "transactionalId"].map(|kind| acl(kind, "*", &["All"]));

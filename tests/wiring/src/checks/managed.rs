@@ -107,16 +107,21 @@ fn is_left(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
 /// it, a network policy around these pods, or what keeps their backups.
 fn serves(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
     let selected = resource.manifest().at("/spec/podSelector/matchLabels");
-    let mut operated = composed_claim.resources.iter().filter(|other| other.operated().is_some());
+    // Connect keeps nothing itself: what it knows is in topics.
+    let keeps = |other: &&Resource| other.operated().is_some() && other.manifest().text("/kind") != "KafkaConnect";
+    let mut operated = composed_claim.resources.iter().filter(keeps);
     let is_around = |other: &Resource| {
         let labels = other.manifest().at("/metadata/labels");
-        selected.entries("").all(|(name, value)| labels.get(name) == Some(value))
+        let has = |name: &str, value: &Value| labels.get(name) == Some(value);
+        // The operator of Kafka's users is a pod of the same Kafka, with a label of its own.
+        let is_beside = other.manifest().text("/kind") == "Kafka" && selected.text("/app") == "kafka-user-operator";
+        is_beside || selected.entries("").all(|(name, value)| has(name, value))
     };
     match resource.manifest().text("/kind") {
         "NetworkPolicy" => operated.any(is_around),
         // PostgreSQL goes on making backups, and reads its place of those that it started from.
         "ObjectStore" | "ScheduledBackup" => true,
-        _ => resource.operated().is_some(),
+        _ => keeps(&resource),
     }
 }
 
@@ -158,7 +163,7 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
             _ => Ready::Asked("lastSuccessfulBackupTime"),
         },
         // Which query fits a kind is seen where its operator runs.
-        _ if resource.operated().is_some() => match resource.ready {
+        kind if resource.operated().is_some() || kind == "KafkaConnector" => match resource.ready {
             Ready::Asked(query) if query.contains("object.status") => resource.ready,
             _ => Ready::Asked("object.status"),
         },
@@ -175,7 +180,11 @@ fn object(resource: &Resource, finds: &mut impl FnMut(&str, &str)) {
 /// Whether other resources wait for a resource that is not ready as soon as it exists. Consumers wait for every
 /// resource of an environment; in other claims, parts of the same plan wait.
 fn takes_long(composed_claim: &ComposedClaim, resource: &Resource) -> bool {
-    let is_waited_for = || composed_claim.resources.iter().any(|other| other.waits_for.contains(&resource.part));
+    let waits = |other: &Resource| {
+        let mut announced = other.announces.iter().flat_map(|announcement| announcement.parts);
+        other.waits_for.contains(&resource.part) || announced.any(|part| *part == resource.part)
+    };
+    let is_waited_for = || composed_claim.resources.iter().any(waits);
     let is_only_seen = resource.composed.texts("/spec/managementPolicies").eq(SEE.iter().copied());
     is_only_seen || resource.ready != Ready::Exists && (composed_claim.kind.claim == ENVIRONMENT || is_waited_for())
 }

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::finding::Finding;
+use crate::pods::{Container, Pod};
 use crate::value::{Look, each_leaf, selects};
 use crate::world::{Object, World};
 
@@ -131,6 +132,28 @@ fn check_dashboard(world: &World, dashboard: &Object, model: &Value) -> Vec<Find
     found
 }
 
+/// Beginnings of the names of metrics that the exporter in an engine's pods shows, by the container that it is in. The proofs
+/// `strimzi.py`, `replicated_broker.py` and `databases.py` show each metric at the exporter itself.
+const EXPORTED: [(&str, &[&str]); 5] = [
+    ("kafka", &["kafka_server_", "kafka_controller_"]),
+    ("kafka-platform-connect", &["kafka_connect_connect", "kafka_connect_task_error_metrics_"]),
+    ("postgres", &["cnpg_"]),
+    ("plugin-barman-cloud", &["barman_cloud_cloudnative_pg_io_"]),
+    ("rabbitmq", &["rabbitmq_"]),
+];
+
+/// Whether a pod of an engine shows a metric, and a PodMonitor has Prometheus ask the pod.
+fn exports(world: &World, pod: &Pod, metric: &str) -> bool {
+    let mut monitors = world.of_kind("monitoring.coreos.com", "PodMonitor");
+    let shows = |container: &Container| {
+        let name = container.value.text("/name");
+        EXPORTED.iter().any(|(of, names)| *of == name && names.iter().any(|begin| metric.starts_with(begin)))
+    };
+    pod.containers.iter().any(shows)
+        && monitors
+            .any(|monitor| pod.is_selected(&monitor.namespace, &monitor.manifest.labels("/spec/selector/matchLabels")))
+}
+
 /// Metrics of a query that nothing measures. The first word of a metric decides its source: a part of the stack that
 /// can be off, or a pod in the namespace of the query.
 fn unmeasured<'a>(world: &'a World, asks: &'a Object, values: &'a Value, query: &'a str) -> Vec<&'a str> {
@@ -147,7 +170,7 @@ fn unmeasured<'a>(world: &'a World, asks: &'a Object, values: &'a Value, query: 
         _ => world.pods.iter().filter(|pod| pod.object.namespace == asks.namespace).any(|pod| {
             // The text of a known script contains the name of each metric that it serves, in quotes.
             let mut commands = pod.containers.iter().flat_map(|container| container.value.texts("/command"));
-            commands.any(|text| text.contains(&format!("\"{metric}\"")))
+            commands.any(|text| text.contains(&format!("\"{metric}\""))) || exports(world, pod, metric)
         }),
     };
     // The name of a metric is the word before the opening brace of its selector.
@@ -173,6 +196,8 @@ fn check_rules(world: &World, rules: &Object, values: &Value) -> Vec<Finding> {
             let is_own = match label {
                 "namespace" => value == rules.namespace,
                 "service" => world.find(rules.place, "", "Service", &rules.namespace, value).is_some(),
+                // State of a connector, as Connect names it.
+                "status" => value == "failed",
                 _ => false,
             };
             if !is_own {

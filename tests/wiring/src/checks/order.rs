@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use realtime_platform_core::claims::between::neighbour::KAFKA_BESIDE;
 use realtime_platform_core::claims::between::offer::{
     Admission, Consumer, ENVIRONMENT, ISTIO, KNATIVE_SERVING, OBSERVABILITY, OFFERED,
 };
@@ -63,6 +64,7 @@ fn check_plan(world: &World, composed_claim: &ComposedClaim) -> Vec<Finding> {
             let is_there = match *part {
                 part if is_tenant && OFFERED.contains(&part) => offered.contains(part),
                 HOST_NAMES => !is_tenant && resource.adopts,
+                KAFKA_BESIDE => composed_claim.kind.claim == platform::BROKER && resource.part == "bridge",
                 part => waits.contains_key(part),
             };
             if !is_there {

@@ -13,6 +13,11 @@ pub fn check(world: &World) -> Vec<Finding> {
     let named =
         world.platform.claims.iter().map(|composed_claim| composed_claim.spec.text("/connectorConfig/simulator/image"));
     known.extend(named.filter(|image| !image.is_empty()).map(|image| settings.mirrored(image)));
+    // An image of Connect is pulled as it is written.
+    let connect =
+        world.platform.claims.iter().map(|composed_claim| composed_claim.spec.text("/kafkaConfig/connect/image"));
+    known.extend(connect.filter(|image| !image.is_empty()).map(str::to_owned));
+    known.extend(settings.connect.image.clone());
     let mut found = Vec::new();
     for pod in &world.pods {
         for container in &pod.containers {

@@ -53,6 +53,8 @@ const KINDS: &[(&str, &str, Scope)] = &[
     ("postgresql.cnpg.io/v1", "ScheduledBackup", Scope::Namespace),
     ("barmancloud.cnpg.io/v1", "ObjectStore", Scope::Namespace),
     ("kafka.strimzi.io/v1", "Kafka", Scope::Namespace),
+    ("kafka.strimzi.io/v1", "KafkaConnect", Scope::Namespace),
+    ("kafka.strimzi.io/v1", "KafkaConnector", Scope::Namespace),
     ("kafka.strimzi.io/v1", "KafkaNodePool", Scope::Namespace),
     ("kafka.strimzi.io/v1", "KafkaUser", Scope::Namespace),
     ("serving.knative.dev/v1", "Service", Scope::Namespace),

@@ -144,6 +144,12 @@ fn connections(world: &World) -> Vec<Connection> {
     connections
 }
 
+/// Whether two pods are in the same namespace of the same cluster.
+fn are_beside(world: &World, one: usize, other: usize) -> bool {
+    let of = |index: usize| (world.pods[index].object.place, &world.pods[index].object.namespace);
+    of(one) == of(other)
+}
+
 fn labelled(world: &World, name: &str, value: &str) -> Vec<usize> {
     (0..world.pods.len()).filter(|&index| world.pods[index].labels.get(name) == Some(&value)).collect()
 }
@@ -184,7 +190,8 @@ fn standbys(world: &World, connections: &[Connection]) -> Vec<Connection> {
     let is_to_primary = |call: &&Connection| label(call.to, "cnpg.io/instanceRole") == Some("primary");
     let of_others = |call: &Connection| -> Vec<Connection> {
         let cluster = label(call.to, "cnpg.io/cluster");
-        let others = (0..world.pods.len()).filter(|&other| label(other, "cnpg.io/cluster") == cluster);
+        let others = (0..world.pods.len()).filter(|&other| are_beside(world, call.to, other));
+        let others = others.filter(|&other| label(other, "cnpg.io/cluster") == cluster);
         let others = others.filter(|&other| other != call.to && other != call.from);
         others.map(|to| Connection { from: call.from, to, port: call.port, field: call.field.clone() }).collect()
     };
@@ -201,8 +208,11 @@ fn instances(world: &World) -> Vec<Connection> {
         let call = |from, port| Connection { from, to, port, field: "CloudNativePG".to_owned() };
         let operators = labelled(world, "app.kubernetes.io/name", "cloudnative-pg");
         connections.extend(operators.into_iter().map(|from| call(from, 8000)));
-        connections
-            .extend(pods().filter(|&other| other != to).flat_map(|from| [5432, 8000].map(|port| call(from, port))));
+        connections.extend(
+            pods()
+                .filter(|&other| other != to && are_beside(world, to, other))
+                .flat_map(|from| [5432, 8000].map(|port| call(from, port))),
+        );
     }
     // Strimzi's operator rolls the brokers, and asks the agent in each of them.
     let brokers = labelled(world, "strimzi.io/broker-role", "true");
@@ -211,11 +221,20 @@ fn instances(world: &World) -> Vec<Connection> {
         let field = || "Strimzi".to_owned();
         connections.extend(operators.into_iter().map(|from| Connection { from, to, port, field: field() }));
     }
+    // It keeps the connectors by the REST interface of each pod of Kafka Connect.
+    for to in labelled(world, "strimzi.io/kind", "KafkaConnect") {
+        let operators = labelled(world, "strimzi.io/kind", "cluster-operator");
+        let field = || "Strimzi".to_owned();
+        connections.extend(operators.into_iter().map(|from| Connection { from, to, port: 8083, field: field() }));
+    }
     // RabbitMQ's nodes reach each other, and its operator asks each whether it can be spared.
     let nodes = || labelled(world, "app.kubernetes.io/component", "rabbitmq");
     for to in nodes() {
         let field = || "RabbitMQ".to_owned();
-        let peers = nodes().into_iter().flat_map(|from| [4369, 25_672].map(|port| (from, port)));
+        let peers = nodes()
+            .into_iter()
+            .filter(|&other| are_beside(world, to, other))
+            .flat_map(|from| [4369, 25_672].map(|port| (from, port)));
         let operators = labelled(world, "app.kubernetes.io/name", "rabbitmq-cluster-operator");
         let asked = operators.into_iter().map(|from| (from, 15_672));
         let connections_to = peers.chain(asked).map(|(from, port)| Connection { from, to, port, field: field() });
@@ -300,7 +319,9 @@ fn outside(world: &World, admissions: &Traffic) -> Vec<Finding> {
             world.platform.claims.iter().any(|claim| {
                 claim.spec.text("/namespace") == pod.object.namespace && claim.spec.has("/snowflakeConfig")
             });
-        let said = OUTSIDE.iter().filter(|said| said.app == app && (has_snowflake || !said.for_snowflake));
+        let is_operated = matches!(pod.object.origin, Origin::Made);
+        let said = OUTSIDE.iter().filter(|said| said.app == app && said.is_operated == is_operated);
+        let said = said.filter(|said| has_snowflake || !said.for_snowflake);
         needed.extend(said.flat_map(|said| said.ports));
         let is_outside = |rule: &&Rule| rule.peers.is_empty() || rule.peers.iter().any(is_network);
         let admitted: BTreeSet<i64> = admissions

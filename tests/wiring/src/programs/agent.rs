@@ -58,7 +58,8 @@ fn connections(reading: &mut Reading, file: &Value) {
     let bootstrap = kafka.text("/kafkaBootstrapServers/value/0");
     let protocol = kafka.text("/protocol/value");
     let is_replicated = protocol == "SASL_SSL";
-    let has = |kind: &str| kind != "connect" || !is_replicated;
+    // With Kafka by Strimzi there need not be a Connect.
+    let has = |kind: &str| kind != "connect" || !is_replicated || file.has("/connect");
     for &(kind, name) in CONNECTIONS.iter().filter(|(kind, _)| has(kind)) {
         let connection = file.at(&format!("/{kind}/0"));
         if connection.text("/name") != name || connection.number("/version") != Some(1) {

@@ -1,13 +1,15 @@
-//! Connectors: a keeper hands the configuration to Kafka Connect, and the connector runs in Kafka's pod.
+//! Connectors: a keeper hands the configuration to Kafka Connect, and the connector runs in Kafka's pod. With Kafka by
+//! Strimzi, a resource has the configuration, and the connector runs in a pod of Connect's own.
 
 use serde_json::Value;
 
 use super::mqtt::Client;
 use super::reading::{may, must};
-use super::{Call, Reading, Takes, Variable, kafka};
+use super::{Call, Reading, Takes, Variable, kafka, strimzi};
+use crate::charts_strimzi::ALLOWED_PATHS;
 use crate::services::address;
 use crate::value::Look;
-use crate::world::Origin;
+use crate::world::{Object, Origin};
 
 const STRINGS: Takes = Takes::OneOf(&["org.apache.kafka.connect.storage.StringConverter"]);
 
@@ -33,9 +35,8 @@ const SNOWFLAKE: &[Variable] = &[
     must("value.converter.schema.registry.url", Takes::Address),
     may("errors.tolerance", Takes::OneOf(&["all", "none"])),
     may("errors.log.enable", FLAG),
-    // Connect itself creates this topic. With one broker, the topic can have one replica only.
     must("errors.deadletterqueue.topic.name", Takes::OneOf(&["connect-snowflake-dead-letters"])),
-    must("errors.deadletterqueue.topic.replication.factor", Takes::OneOf(&["1"])),
+    must(COPIES, Takes::Own),
     may("errors.deadletterqueue.context.headers.enable", FLAG),
 ];
 
@@ -65,6 +66,9 @@ const MQTT: &[Variable] = &[
     may("errors.tolerance", Takes::OneOf(&["all", "none"])),
     may("errors.log.enable", FLAG),
 ];
+
+/// Number of copies of the topic for undelivered records, which Connect itself creates. One broker keeps no more than one.
+const COPIES: &str = "errors.deadletterqueue.topic.replication.factor";
 
 /// Settings of each known connector. The first setting of each is the connector's class.
 const KNOWN: &[&[Variable]] = &[SNOWFLAKE, MQTT];
@@ -110,22 +114,84 @@ pub fn kept(reading: &mut Reading) {
     if class != reading.literal("CONNECTOR_CLASS") {
         reading.wrong("CONNECTOR_CLASS", "not the class of the configuration");
     }
-    let is_class = |known: &&&[Variable]| matches!(known[0].takes, Takes::OneOf([only]) if *only == class);
-    let Some(known) = KNOWN.iter().find(is_class) else {
+    let Some(known) = known(class) else {
         return reading.wrong("CONNECTOR_CONFIG", "a connector of an unknown class");
     };
     let host = address(reading.literal("CONNECT_URL")).map_or("", |(host, _)| host);
     let Some(&worker) = reading.pods_at(host).first() else { return };
+    if config.get(COPIES).is_some_and(|copies| copies != "1") {
+        reading.wrong(COPIES, "more copies than brokers");
+    }
     settings(reading, &config, known, worker);
-    promised(reading, &config);
+    promised(reading, &config, reading.pod.object);
     topics(reading, &config);
     if config.get("connect.mqtt.kcql").is_some() {
-        bridge(reading, &config, worker);
+        let subjects = bridge(reading, &config, worker, name);
+        // Devices change the shape of their messages, so Schema Registry must accept any schema for these subjects.
+        let told: Vec<&str> = reading.literal("SUBJECTS").split_whitespace().collect();
+        if told != subjects {
+            reading.wrong("SUBJECTS", "not the subjects of the topics");
+        }
+        if !told.is_empty() && reading.container.literal("SCHEMA_REGISTRY_URL").is_none() {
+            reading.wrong("SCHEMA_REGISTRY_URL", "missing");
+        }
     }
 }
 
-/// Reads the statements of an MQTT source, each of which maps an MQTT filter to a Kafka topic.
-fn bridge(reading: &mut Reading, config: &Value, worker: usize) {
+fn known(class: &str) -> Option<&'static [Variable]> {
+    let is_class = |known: &&&[Variable]| matches!(known[0].takes, Takes::OneOf([only]) if *only == class);
+    KNOWN.iter().find(is_class).copied()
+}
+
+/// Reads a connector that Strimzi keeps in the pod that is read, where it has the rights of Connect's user of Kafka.
+pub fn of_strimzi(reading: &mut Reading, connector: &Object) {
+    let spec = connector.manifest.at("/spec");
+    let mut config = spec.at("/config").clone();
+    let class = spec.text("/class");
+    let Some(known) = known(class) else { return reading.wrong("class", "a connector of an unknown class") };
+    if !OURS.iter().any(|ours| ours.contains(&connector.name.as_str())) {
+        reading.wrong("name", "a connector that is called otherwise");
+    }
+    if spec.number("/tasksMax") != Some(1) || spec.at("/autoRestart") != &serde_json::json!({"enabled": true}) {
+        reading.wrong("autoRestart", "several tasks, or a failed one that stays so");
+    }
+    let Some(settings_of_it) = config.as_object_mut() else { return reading.wrong("config", "no settings") };
+    for (name, value) in [("connector.class", class), ("tasks.max", "1")] {
+        if settings_of_it.insert(name.to_owned(), value.into()).is_some() {
+            reading.wrong(name, "a setting that Strimzi refuses");
+        }
+    }
+    // No connector knows this setting. Another value starts the connector again.
+    let generation = match connector.origin {
+        Origin::Composed(claim, _) => claim.spec.number("/credentialsGeneration").unwrap_or(1).to_string(),
+        Origin::Made | Origin::External => String::new(),
+    };
+    if settings_of_it.shift_remove("platform.credentials.generation") != Some(Value::String(generation)) {
+        reading.wrong("platform.credentials.generation", "not the generation of the claim");
+    }
+    if config.get(COPIES).is_some_and(|copies| copies != "3") {
+        reading.wrong(COPIES, "fewer copies than of other topics");
+    }
+    let before = reading.behaviour.names_topics.len();
+    settings(reading, &config, known, reading.index);
+    promised(reading, &config, connector);
+    topics(reading, &config);
+    let mut does = "Read";
+    if config.get("connect.mqtt.kcql").is_some() {
+        bridge(reading, &config, reading.index, &connector.name);
+        does = "Write";
+    }
+    let named: Vec<String> = reading.behaviour.names_topics[before..].iter().map(|(topic, _)| topic.clone()).collect();
+    for topic in named {
+        if !strimzi::may(reading, "kafka-connect", &topic, &["Describe", does]) {
+            reading.wrong(&topic, "a topic to which Connect has no right");
+        }
+    }
+}
+
+/// Reads the statements of an MQTT source with this name, each of which maps an MQTT filter to a Kafka topic. Returns the
+/// subjects of Schema Registry to which the source writes.
+fn bridge(reading: &mut Reading, config: &Value, worker: usize, name: &str) -> Vec<String> {
     let setting = |name: &str| config.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let is_bytes = setting("value.converter") == BYTES;
     // Avro readers may reject a record without the registered name, or with field names that Avro does not allow.
@@ -144,22 +210,12 @@ fn bridge(reading: &mut Reading, config: &Value, worker: usize) {
             _ => reading.wrong("connect.mqtt.kcql", &format!("not a statement for this connector: {text}")),
         }
     }
-    if setting("connect.mqtt.client.id") != setting("name")
-        && setting("connect.mqtt.client.id") != reading.literal("CONNECTOR_NAME")
-    {
+    if setting("connect.mqtt.client.id") != name {
         reading.wrong("connect.mqtt.client.id", "another client's");
     }
-    // Devices change the shape of their messages, so Schema Registry must accept any schema for these subjects.
     let mut subjects: Vec<String> = topics.iter().map(|topic| format!("{topic}-value")).collect();
     subjects.sort();
     subjects.dedup();
-    let told: Vec<&str> = reading.literal("SUBJECTS").split_whitespace().collect();
-    if told != if is_bytes { Vec::new() } else { subjects.iter().map(String::as_str).collect() } {
-        reading.wrong("SUBJECTS", "not the subjects of the topics");
-    }
-    if !told.is_empty() && reading.container.literal("SCHEMA_REGISTRY_URL").is_none() {
-        reading.wrong("SCHEMA_REGISTRY_URL", "missing");
-    }
     reading.behaviour.names_topics.extend(topics.into_iter().map(|topic| (topic, "connect.mqtt.kcql".to_owned())));
     let hosts = setting("connect.mqtt.hosts");
     let secret = [("connect.mqtt.username", ":username}"), ("connect.mqtt.password", ":password}")]
@@ -175,9 +231,10 @@ fn bridge(reading: &mut Reading, config: &Value, worker: usize) {
         }),
         _ => reading.wrong("connect.mqtt.username", "a user and a password of two Secrets"),
     }
+    if is_bytes { Vec::new() } else { subjects }
 }
 
-/// Secret that is mounted in Kafka's pod at the path of a placeholder `${dir:PATH`, given without its key.
+/// Secret that is mounted in Connect's pod at the path of a placeholder `${dir:PATH`, given without its key.
 fn mounted_secret(reading: &Reading, text: &str, worker: usize) -> Option<String> {
     let pod = &reading.world.pods[worker];
     let path = text.strip_prefix("${dir:")?;
@@ -205,7 +262,7 @@ fn statement(text: &str) -> Option<Statement<'_>> {
     (is_key && is_known).then_some(Statement { topic, filter, converter })
 }
 
-/// Reads every setting of a connector. Calls that follow from a setting start in Kafka's pod, where the connector runs.
+/// Reads every setting of a connector. Calls that follow from a setting start in the pod where the connector runs.
 fn settings(reading: &mut Reading, config: &Value, known: &[Variable], worker: usize) {
     let before = reading.behaviour.calls.len();
     for (name, value) in config.entries("") {
@@ -236,7 +293,7 @@ fn placeholder(reading: &Reading, text: &str, worker: usize) -> bool {
     let Some((path, key)) = inside.and_then(|inside| inside.split_once(':')) else { return false };
     let pod = &reading.world.pods[worker];
     let mounted = pod.containers.iter().filter(|container| !container.is_init).find_map(|container| {
-        let allowed = container.literal("CONNECT_CONFIG_PROVIDERS_DIR_PARAM_ALLOWED_PATHS")?;
+        let allowed = container.literal(ALLOWED_PATHS)?;
         path.strip_prefix(allowed)?.strip_prefix('/')?;
         container.mounted(pod, path)
     });
@@ -248,8 +305,8 @@ fn placeholder(reading: &Reading, text: &str, worker: usize) -> bool {
 }
 
 /// The connector's settings for Snowflake equal those of the claim.
-fn promised(reading: &mut Reading, config: &Value) {
-    let Origin::Composed(composed_claim, _) = reading.pod.object.origin else { return };
+fn promised(reading: &mut Reading, config: &Value, object: &Object) {
+    let Origin::Composed(composed_claim, _) = object.origin else { return };
     let claim = composed_claim.spec.at("/snowflakeConfig");
     for (name, default) in [("user", ""), ("role", ""), ("database", ""), ("schema", "PUBLIC")] {
         let said = claim.get(name).and_then(Value::as_str).unwrap_or(default);

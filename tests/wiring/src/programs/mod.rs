@@ -122,6 +122,7 @@ fn run(reading: &mut Reading) {
             reading.finds("/command", "a program without a script");
         }
         None if reading.container.value.text("/name") == "user-operator" => strimzi::user_operator(reading),
+        None if reading.container.value.text("/name") == "kafka-platform-connect" => strimzi::connect(reading),
         // Programs of a chart listen at the ports that the chart declares.
         None if matches!(reading.pod.object.origin, Origin::Made) => {
             let ports = reading.container.value.items("/ports").iter();

@@ -1,7 +1,9 @@
-//! Kafka's pods as Strimzi makes them, Strimzi's operator for users, and Apicurio Registry.
+//! Pods of Kafka and of Kafka Connect as Strimzi makes them, Strimzi's operator for users, and Apicurio Registry.
 
 use super::reading::must;
-use super::{Call, Login, Reading, Takes, Variable};
+use super::{Call, Login, Reading, Takes, Variable, connector};
+use serde_json::json;
+
 use crate::pods::Pod;
 use crate::value::Look;
 use crate::world::{Object, World};
@@ -25,6 +27,42 @@ pub fn user_operator(reading: &mut Reading) {
 fn calls_brokers(reading: &mut Reading, port: i64) {
     let host = format!("{}-kafka-brokers", reading.pod.labels.get("strimzi.io/cluster").copied().unwrap_or_default());
     reading.behaviour.calls.push(Call { from: reading.index, host, port, field: "/spec".to_owned() });
+}
+
+/// A pod of Kafka Connect: it connects to Kafka as a user that there is, to the other pods of its kind, and to whatever its
+/// connectors need, each of which may run in any of these pods.
+pub fn connect(reading: &mut Reading) {
+    reading.listens(&[8083, 9404]);
+    reading.behaviour.pages.push("/metrics".to_owned());
+    let (place, namespace) = (reading.pod.object.place, reading.pod.object.namespace.clone());
+    let cluster = reading.pod.labels.get("strimzi.io/cluster").copied().unwrap_or_default();
+    let world = reading.world;
+    let Some(object) = world.find(place, "kafka.strimzi.io", "KafkaConnect", &namespace, cluster) else { return };
+    let spec = object.manifest.at("/spec");
+    reading.take("bootstrapServers", spec.text("/bootstrapServers"), Takes::Address);
+    let host = format!("{cluster}-connect");
+    reading.behaviour.calls.push(Call { from: reading.index, host, port: 8083, field: "/spec".to_owned() });
+    let login = spec.at("/authentication");
+    let known = user(world, reading.pod, login.text("/username"));
+    let of_user = known.map(|user| user.manifest.at("/spec/authentication/password/valueFrom/secretKeyRef"));
+    let own = [login.text("/passwordSecret/secretName"), login.text("/passwordSecret/password")];
+    if login.text("/type") != "scram-sha-512" || of_user.map(|it| [it.text("/name"), it.text("/key")]) != Some(own) {
+        reading.wrong("authentication", "not the login of a user of Kafka");
+    }
+    let trusted = spec.at("/tls/trustedCertificates");
+    if trusted != &json!([{"secretName": "kafka-platform-cluster-ca-cert", "pattern": "*.crt"}]) {
+        reading.wrong("tls", "not the authority that signs the certificates of the brokers");
+    }
+    for name in ["/configStorageTopic", "/offsetStorageTopic", "/statusStorageTopic"] {
+        let needed = ["Create", "Describe", "DescribeConfigs", "Read", "Write"];
+        if !may(reading, login.text("/username"), spec.text(name), &needed) {
+            reading.wrong(name, "a topic of its own to which Connect has no right");
+        }
+    }
+    let connectors = world.of_kind("kafka.strimzi.io", "KafkaConnector").filter(|it| it.namespace == namespace);
+    for it in connectors.filter(|it| it.labels().get("strimzi.io/cluster").copied() == Some(cluster)) {
+        connector::of_strimzi(reading, it);
+    }
 }
 
 const REGISTRY: &[Variable] = &[
@@ -82,14 +120,17 @@ fn user<'w>(world: &'w World<'w>, pod: &Pod, name: &str) -> Option<&'w Object<'w
     world.find(pod.object.place, "kafka.strimzi.io", "KafkaUser", &pod.object.namespace, name)
 }
 
-/// Whether a user of Kafka may create a topic and change it.
-pub fn may(world: &World, pod: &Pod, name: &str, topic: &str) -> bool {
-    let Some(user) = user(world, pod, name) else { return false };
-    let needed = ["Create", "Describe", "DescribeConfigs", "Alter", "AlterConfigs"];
+/// Whether a user of Kafka has the rights on a topic.
+pub fn may(reading: &Reading, name: &str, topic: &str, needed: &[&str]) -> bool {
+    let Some(user) = user(reading.world, reading.pod, name) else { return false };
     user.manifest.items("/spec/authorization/acls").iter().any(|acl| {
         let resource = acl.at("/resource");
-        let is_topic = resource.text("/type") == "topic" && resource.text("/patternType") == "literal";
+        let is_named = match resource.text("/patternType") {
+            "literal" => resource.text("/name") == topic,
+            "prefix" => topic.starts_with(resource.text("/name")),
+            _ => false,
+        };
         let operations: Vec<&str> = acl.texts("/operations").collect();
-        is_topic && resource.text("/name") == topic && needed.iter().all(|needed| operations.contains(needed))
+        resource.text("/type") == "topic" && is_named && needed.iter().all(|needed| operations.contains(needed))
     })
 }

@@ -2,6 +2,7 @@
 //! each other, the Secrets, routes and network policies between them, and the form in which a claim declares its parts.
 
 pub mod addresses;
+pub mod alerts;
 pub mod changes;
 pub mod component_namespaces;
 pub mod connectors;
@@ -9,6 +10,7 @@ pub mod groups;
 pub mod host_secrets;
 pub mod kafka;
 pub mod mqtt;
+pub mod neighbour;
 pub mod network;
 pub mod offer;
 pub mod operators;

@@ -144,6 +144,12 @@ impl Tenant {
         lock
     }
 
+    /// Lock of the tenant that has another role in the same namespace: it is of the same form, and of the same namespace
+    /// in the host cluster, because the environment gives the namespace to one of each.
+    pub fn lock_beside(&self, role: &str) -> OtherLock {
+        lock_of(self.owner.claim.form, &self.owner.environment, &self.tenancy(), role)
+    }
+
     /// Tenancy of the namespace that this system or broker needs.
     fn tenancy(&self) -> Tenancy {
         Tenancy { namespace: self.namespace.clone(), claim_namespace: self.owner.claim.namespace.clone() }

@@ -10,15 +10,16 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::EnvVar;
 
 use super::checked::IotBroker;
-use super::claim::{Converter, Mapping};
+use super::claim::{Converter, Engine, Mapping};
 use super::{accounts, names, phase};
-use crate::claims::between::connectors::{KEEP_CONNECTOR, REMOVE_CONNECTORS};
+use crate::claims::between::connectors::{Connector, KEEP_CONNECTOR, REMOVE_CONNECTORS};
 use crate::claims::between::kafka::{
-    CONNECT_PORT, CONNECT_SECRETS, DEVICE_RECORD, KAFKA_SERVICE, KafkaEngine, MQTT_SECRET, SCHEMA_REGISTRY_PORT,
-    kafka_client, registry_of_connect,
+    CONNECT_APP, CONNECT_PORT, CONNECT_SECRETS, DEVICE_RECORD, KAFKA_SERVICE, KafkaEngine, MQTT_SECRET,
+    SCHEMA_REGISTRY_PORT, kafka_client,
 };
+use crate::claims::between::neighbour::KAFKA_BESIDE;
 use crate::claims::between::part_of::PartOf;
-use crate::claims::between::secret::{PASSWORD, mqtt_bridge};
+use crate::claims::between::secret::{PASSWORD, SECRETS, mqtt_bridge};
 use crate::parts::cluster::to_text;
 use crate::parts::keeper::Keeper;
 use crate::parts::plan::{Outage, Resource};
@@ -26,7 +27,7 @@ use crate::parts::workload::{Task, env};
 use crate::settings::pins::Image;
 use crate::text::language::{Kcql, Placeholders, Text, Word};
 
-const NAME: &str = "bridge";
+pub const NAME: &str = "bridge";
 const CLASS: &str = "io.lenses.streamreactor.connect.mqtt.source.MqttSourceConnector";
 /// Deadline, in seconds, of the Job that removes the MQTT bridge's connectors from Kafka Connect. Connect belongs to
 /// another claim, the one of the real-time system, and may be down for a long time, so the deadline is a day.
@@ -46,10 +47,12 @@ pub const PART: PartOf<IotBroker> = PartOf::new(phase::CONNECTOR, resources).awa
 });
 
 fn resources(broker: &IotBroker) -> Vec<Resource> {
-    if broker.spec.connector_config.kafka_engine == KafkaEngine::Strimzi {
-        return Vec::new();
+    let connector_config = &broker.spec.connector_config;
+    if connector_config.kafka_engine == KafkaEngine::Strimzi {
+        // Strimzi removes a connector whose resource is gone.
+        return CONVERTERS.into_iter().filter_map(|converter| of_strimzi(broker, converter)).collect();
     }
-    if broker.spec.connector_config.mappings.is_empty() {
+    if connector_config.mappings.is_empty() {
         return vec![removal(broker)];
     }
     CONVERTERS.into_iter().flat_map(|converter| connector(broker, converter)).collect()
@@ -72,11 +75,32 @@ fn connector(broker: &IotBroker, converter: Converter) -> Vec<Resource> {
         files: None,
         credentials_generation: broker.tenant.credentials_generation,
     };
-    let key = match converter {
+    keeper.resources(key(converter)).into()
+}
+
+/// Beginning of the keys of one connector's resources.
+fn key(converter: Converter) -> &'static str {
+    match converter {
         Converter::Json => "",
         Converter::Bytes => "bytes-",
+    }
+}
+
+/// Resource by which Strimzi keeps one connector of the MQTT bridge, for all mappings with one converter; none if no
+/// mapping has the converter.
+fn of_strimzi(broker: &IotBroker, converter: Converter) -> Option<Resource> {
+    let mappings = mappings(broker, converter);
+    if mappings.is_empty() {
+        return None;
+    }
+    let waits_for: &[_] = match broker.spec.mqtt_config.engine {
+        Engine::Development => &[SECRETS, names::NAME, KAFKA_BESIDE],
+        Engine::RabbitMQ => &[SECRETS, names::NAME, names::ACCOUNTS, KAFKA_BESIDE],
     };
-    keeper.resources(key).into()
+    let part = broker.tenant.part(NAME, CONNECT_APP, waits_for);
+    let name = names::connector(converter);
+    let connector = Connector { name, class: CLASS, config: config(broker, converter, &mappings) };
+    Some(connector.resource(&part, &format!("{}connector", key(converter)), broker.tenant.credentials_generation))
 }
 
 /// Job that removes the MQTT bridge's connectors from Kafka Connect if the claim has no mappings, because an earlier
@@ -178,7 +202,7 @@ fn config(
         ("errors.log.enable", Text::code("true")),
     ]);
     config.extend(match converter {
-        Converter::Json => as_avro(),
+        Converter::Json => as_avro(broker),
         Converter::Bytes => {
             vec![("value.converter", Text::code("org.apache.kafka.connect.converters.ByteArrayConverter"))]
         }
@@ -190,13 +214,15 @@ fn config(
 /// fixed name, because the connector would name it after the MQTT topic, which may have characters that Avro does not
 /// permit. Such characters in the names of a device's fields are replaced. Settings of the Kafka Connect worker's
 /// converter do not apply to the converter of a connector, so all needed ones are repeated in the connector's settings.
-fn as_avro() -> Vec<(&'static str, Text<Placeholders>)> {
+fn as_avro(broker: &IotBroker) -> Vec<(&'static str, Text<Placeholders>)> {
+    let engine = broker.spec.connector_config.kafka_engine;
+    let registry = engine.registry_of_connect(&broker.tenant.service_host(engine.registry_service()));
     vec![
         ("transforms", Text::code("record")),
         ("transforms.record.type", Text::code("org.apache.kafka.connect.transforms.SetSchemaMetadata$Value")),
         ("transforms.record.schema.name", Text::code(DEVICE_RECORD)),
         ("value.converter", Text::code("io.confluent.connect.avro.AvroConverter")),
-        ("value.converter.schema.registry.url", Text::literal(&registry_of_connect())),
+        ("value.converter.schema.registry.url", Text::literal(&registry)),
         ("value.converter.scrub.invalid.names", Text::code("true")),
     ]
 }

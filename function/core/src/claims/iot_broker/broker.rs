@@ -11,7 +11,6 @@ use super::checked::IotBroker;
 use super::claim::Engine;
 use super::names::{NAME, SIMULATOR_APP, TLS, WEBSOCKETS};
 use super::{accounts, changes, phase, rabbitmq};
-use crate::claims::between::kafka::KAFKA_APP;
 use crate::claims::between::network::{Traffic, app, pods};
 use crate::claims::between::offer::ISTIO;
 use crate::claims::between::part_of::{PartOf, Policy};
@@ -106,7 +105,8 @@ pub const WEBSOCKETS_PART: PartOf<IotBroker> = PartOf::<IotBroker>::new(phase::B
 fn admits(broker: &IotBroker) -> Traffic {
     let spec = &broker.spec;
     let labelled = || pods(BTreeMap::from([mqtt_client()]));
-    let bridge = (!spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
+    let bridge =
+        (!spec.connector_config.mappings.is_empty()).then(|| app(spec.connector_config.kafka_engine.connect_app()));
     let simulator = spec.connector_config.simulator.enabled.then(|| app(SIMULATOR_APP));
     let own = bridge.into_iter().chain(simulator);
     // With a TLS certificate, Mosquitto's port without TLS stays open to the bridge into Kafka and to the device

@@ -2,11 +2,10 @@
 
 use super::changes::REPLICAS_BY_DEFAULT;
 use super::checked::{IotBroker, Sizes};
-use super::claim::{ConnectorConfig, Converter, Engine, Mapping, Simulator, Spec};
+use super::claim::{Converter, Engine, Mapping, Simulator, Spec};
 use super::filter::{meaningless, overlap, unpublishable};
 use super::{accounts, engines, simulator as sim};
 use crate::claims::between::groups;
-use crate::claims::between::kafka::KafkaEngine;
 use crate::schema::fault::Fault;
 use crate::schema::reserved_topics;
 use crate::schema::size::{Bytes, Cpu};
@@ -145,14 +144,6 @@ pub fn users(faults: &mut Vec<Fault>, spec: &Spec, most: u32) {
             "spec.mqttConfig.users",
             "must name a user: without users, mappings and simulator no client can connect to the broker",
         ));
-    }
-}
-
-/// Check that nothing is carried into a Kafka beside which no Connect runs.
-pub fn kafka_engine(faults: &mut Vec<Fault>, connector: &ConnectorConfig) {
-    if connector.kafka_engine == KafkaEngine::Strimzi && !connector.mappings.is_empty() {
-        let message = "must be empty with the engine Strimzi, beside which this version runs no Connect: leave them out, or set spec.connectorConfig.kafkaEngine to Development if the system of this namespace has it";
-        faults.push(Fault::new("spec.connectorConfig.mappings", message));
     }
 }
 

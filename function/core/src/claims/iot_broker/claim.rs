@@ -252,8 +252,9 @@ pub struct User {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ConnectorConfig {
-    /// Program that runs Kafka in the real-time system of the same namespace, its `kafkaConfig.engine`. The bridge is only
-    /// with `Development`: with `Strimzi` there must be no mappings. It cannot change later.
+    /// Program that runs Kafka in the real-time system of the same namespace, its `kafkaConfig.engine`. With `Strimzi` the
+    /// bridge needs the system's `kafkaConfig.connect`. A bridge that is told wrong is held, and says so. It cannot change
+    /// later.
     #[schemars(extend("x-kubernetes-validations" = [changes::KAFKA_ENGINE]))]
     pub kafka_engine: KafkaEngine,
     /// Mappings of the bridge from MQTT topics to Kafka topics, at most 20. Default: none, and no bridge is created. A

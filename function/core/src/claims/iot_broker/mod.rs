@@ -3,6 +3,7 @@
 //! `PARTS` lists the parts of the plan in reading order; each part has a file of its own.
 
 use crate::claims::between::host_secrets::{self, HostSecret};
+use crate::claims::between::neighbour::Neighbour;
 use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
 use crate::claims::between::operators;
 use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
@@ -20,6 +21,7 @@ use crate::settings::Settings;
 use crate::settings::limits::Lever;
 
 pub mod accounts;
+mod alerts;
 mod bridge;
 pub mod broker;
 pub mod changes;
@@ -83,7 +85,6 @@ impl Checked for IotBroker {
         engines::check(&mut faults, &spec);
         check::users(&mut faults, &spec, settings.limits.users);
         check::mappings(&mut faults, &spec.connector_config.mappings);
-        check::kafka_engine(&mut faults, &spec.connector_config);
         let simulator_image = check::simulator(&mut faults, &spec.connector_config.simulator);
         let sizes = check::sizes(&mut faults, &spec);
         if faults.is_empty() { Ok(Self { tenant, spec, sizes, simulator_image }) } else { Err(faults) }
@@ -116,6 +117,15 @@ impl Checked for IotBroker {
             (OBSERVABILITY, "spec.monitoring: false"),
             (KNATIVE_SERVING, "spec.connectorConfig.simulator.enabled: false"),
         ]))
+    }
+
+    fn neighbour(&self) -> Option<Neighbour> {
+        let connector = &self.spec.connector_config;
+        (!connector.mappings.is_empty()).then(|| Neighbour {
+            lock: self.tenant.lock_beside(tenant::REALTIME),
+            engine: connector.kafka_engine,
+            part: bridge::NAME,
+        })
     }
 
     fn immutable(&self) -> Vec<Immutable> {

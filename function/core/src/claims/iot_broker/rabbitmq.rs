@@ -13,8 +13,7 @@ use serde_json::json;
 
 use super::checked::IotBroker;
 use super::names::{ACCOUNTS, ACCOUNTS_APP, AMQP, AMQP_TLS, CLUSTER, MANAGEMENT, NAME, TLS, WEBSOCKETS};
-use super::{accounts, rights};
-use crate::claims::between::kafka::KAFKA_APP;
+use super::{accounts, alerts, rights};
 use crate::claims::between::mqtt;
 use crate::claims::between::network::{Traffic, app, operator, prometheus};
 use crate::claims::between::offer::OBSERVABILITY;
@@ -87,7 +86,8 @@ pub fn replicas(broker: &IotBroker) -> u64 {
 /// that sets its users, from the operator, which asks whether a node can be spared, from the bridge by AMQP, from
 /// Prometheus, and to the API server, which each pod asks for the others. The policy stays with retained data, because the pods stay.
 pub fn admits(broker: &IotBroker, traffic: Traffic) -> Traffic {
-    let bridge = (!broker.spec.connector_config.mappings.is_empty()).then(|| app(KAFKA_APP));
+    let connector = &broker.spec.connector_config;
+    let bridge = (!connector.mappings.is_empty()).then(|| app(connector.kafka_engine.connect_app()));
     let tls = broker.spec.mqtt_config.tls.as_ref().map(|_| AMQP_TLS);
     let amqp: Vec<Port> = [AMQP].into_iter().chain(tls).collect();
     traffic
@@ -109,7 +109,7 @@ pub fn resources(broker: &IotBroker) -> Vec<Resource> {
         part.inside("service", &service(broker, &part), Ready::Exists),
     ]
     .into_iter()
-    .chain(broker.spec.monitoring.then(|| monitor(broker)))
+    .chain(broker.spec.monitoring.then(|| monitored(broker)).into_iter().flatten())
     .collect()
 }
 
@@ -270,10 +270,14 @@ fn service(broker: &IotBroker, part: &Part) -> Service {
     }
 }
 
-fn monitor(broker: &IotBroker) -> Resource {
+fn monitored(broker: &IotBroker) -> [Resource; 2] {
     let part = broker.tenant.part("broker-metrics", mqtt::MQTT_APP, &[LOCK, OBSERVABILITY]);
     let monitor = PodMonitor::of(part.label_selector(), METRICS.0);
-    part.inside("monitor", &monitor.named(part.metadata(CLUSTER)), Ready::Exists)
+    let alerts = alerts::alerts(part.namespace, replicas(broker), broker.sizes.queue_bytes);
+    [
+        part.inside("monitor", &monitor.named(part.metadata(CLUSTER)), Ready::Exists),
+        part.inside("alerts", &alerts.named(part.metadata(CLUSTER)), Ready::Exists),
+    ]
 }
 
 #[cfg(test)]
@@ -321,8 +325,14 @@ mod tests {
         assert_eq!(gone, ["broker-config", "broker-data", "broker-deployment"]);
         assert_eq!(
             new,
-            ["broker-cluster", "broker-budget", "broker-metrics-monitor", "broker-accounts-job-"]
-                .map(|key| key.trim_end_matches(|it: char| it.is_ascii_hexdigit()))
+            [
+                "broker-cluster",
+                "broker-budget",
+                "broker-metrics-monitor",
+                "broker-metrics-alerts",
+                "broker-accounts-job-"
+            ]
+            .map(|key| key.trim_end_matches(|it: char| it.is_ascii_hexdigit()))
         );
         assert!(find(&plan, "broker-cluster").waits_for.contains(&operators::MQTT.name));
         assert!(find(&plan, "bridge-job").waits_for.contains(&"broker-accounts"));
@@ -371,6 +381,18 @@ mod tests {
             [demand.storage.to_string(), demand.cpu.to_string(), demand.memory.to_string()],
             ["50Gi", "5", "5Gi"]
         );
+    }
+
+    #[test]
+    fn alerts_know_how_many_nodes_are_a_majority() {
+        for (nodes, majority) in [(3, 2), (5, 3)] {
+            let config = json!({"engine": "RabbitMQ", "replicas": nodes, "memory": "1Gi", "queueBytes": 1 << 20});
+            let plan = broker(&config, &json!({"monitoring": true})).plan();
+            let rules = find(&plan, "broker-metrics-alerts").manifest()["spec"]["groups"][0]["rules"].to_string();
+            assert!(rules.contains(&format!(") < {nodes} or absent(")), "{rules}");
+            assert!(rules.contains(&format!(") < {majority}\"")), "{rules}");
+            assert!(rules.contains("> 524288\""), "{rules}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::schema::size::{Bytes, Cpu};
 use crate::schema::{remote_key, reserved_topics, schedule};
 use crate::settings::Settings;
 use crate::settings::archive::{ArchiveUrl, BucketUrl, Servers, Way};
+use crate::settings::image::ImageReference;
 use crate::settings::limits::{Lever, too_many};
 
 /// CPU and memory that a container of a real-time system requests.
@@ -178,23 +179,69 @@ pub fn engines(faults: &mut Vec<Fault>, spec: &Spec) {
             let message = format!("{only} spec.kafkaConfig.engine to Strimzi");
             faults.push(Fault::new("spec.kafkaConfig.replicas", message));
         }
+        if kafka.connect.is_some() {
+            let message = "has no effect with the engine Development, in whose pod Connect runs: leave it out, or set spec.kafkaConfig.engine to Strimzi";
+            faults.push(Fault::new("spec.kafkaConfig.connect", message));
+        }
         return;
     }
-    if spec.snowflake_config.is_some() {
-        let message = "cannot be delivered to with the engine Strimzi, beside which this version runs no Connect: leave it out, or run Connect of your own";
+    if spec.snowflake_config.is_some() && kafka.connect.is_none() {
+        let message = "needs Kafka Connect with the engine Strimzi: add spec.kafkaConfig.connect, or leave it out";
         faults.push(Fault::new("spec.snowflakeConfig", message));
     }
     if kafka.heap != KafkaConfig::HEAP {
-        let message = "has no effect with the engine Strimzi, beside which this version runs no Connect: leave it out";
+        let message = "has no effect with the engine Strimzi: leave it out, and set spec.kafkaConfig.connect.memory";
         faults.push(Fault::new("spec.kafkaConfig.heap", message));
     }
     for (connector, archive) in [("mqtt", &kafka.connectors.mqtt), ("snowflake", &kafka.connectors.snowflake)] {
         if archive.is_some() {
-            let message =
-                "has no effect with the engine Strimzi, beside which this version runs no Connect: leave it out";
+            let message = "has no effect with the engine Strimzi, which fetches no archives: leave it out, and name an image with the connector in spec.kafkaConfig.connect.image";
             faults.push(Fault::new(format!("spec.kafkaConfig.connectors.{connector}"), message));
         }
     }
+}
+
+/// Kafka Connect in pods of its own, as a claim and the settings ask for it.
+#[derive(Clone, Debug)]
+pub struct Connect {
+    pub image: ImageReference,
+    pub replicas: u32,
+    /// CPU and memory of each pod.
+    pub share: Share,
+}
+
+impl Connect {
+    pub fn levers(&self) -> [Lever; 2] {
+        let count = u64::from(self.replicas);
+        [
+            Lever::cpu("spec.kafkaConfig.connect.cpu", self.share.cpu.times(count)),
+            Lever::memory("spec.kafkaConfig.connect.memory", self.share.memory.times(count)),
+        ]
+    }
+}
+
+/// Check of Kafka Connect in pods of its own: its image, which the claim or the settings name and the settings allow, and
+/// its memory.
+pub fn connect(faults: &mut Vec<Fault>, kafka: &KafkaConfig, settings: &Settings) -> Option<Connect> {
+    let asked = kafka.connect.as_ref()?;
+    let field = "spec.kafkaConfig.connect.image";
+    let Some(name) = asked.image.as_deref().or(settings.connect.image.as_deref()) else {
+        let message = "is required, because the platform team's settings name none: an image made from Strimzi's image of Kafka, with the connectors in it";
+        faults.push(Fault::new(field, message));
+        return None;
+    };
+    let image = ImageReference::read(name);
+    if !image.is_pinned() {
+        let message = "must end in a tag other than latest, or in a digest (@sha256:…): otherwise the image can change while its name stays the same";
+        faults.push(Fault::new(field, message));
+    }
+    if asked.image.is_some() && !settings.allows_connect(name) {
+        let allowed = settings.connect.allowed_images.join(", ");
+        faults.push(Fault::new(field, format!("must be one that the platform team allows, {allowed}, not {name}")));
+    }
+    let memory = memory(faults, "spec.kafkaConfig.connect.memory", &asked.memory, 1024);
+    let share = Share { cpu: Cpu::read(&asked.cpu).unwrap_or_default(), memory };
+    Some(Connect { image, replicas: asked.replicas, share })
 }
 
 /// Heap of a broker that has its pod to itself, where the rest of the memory is for files that it reads and writes.

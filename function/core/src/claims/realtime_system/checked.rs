@@ -1,7 +1,7 @@
 //! Checked form of a `RealtimeSystemClaim`: the real-time system of a claim that passed all checks. All parts of the
 //! system's plan are built from this form.
 
-use super::check::{Backups, Delivery, Fetched, Sizes};
+use super::check::{Backups, Connect, Delivery, Fetched, Sizes};
 use super::claim::Spec;
 use super::schemas::Registered;
 use crate::claims::between::kafka::KafkaEngine;
@@ -13,6 +13,8 @@ pub struct RealtimeSystem {
     pub spec: Spec,
     pub sizes: Sizes,
     pub archives: Vec<Fetched>,
+    /// Kafka Connect in pods of its own, with the engine `Strimzi`, if the claim asks for it.
+    pub connect: Option<Connect>,
     pub backups: Backups,
     pub schemas: Vec<Registered>,
     /// Delivery of Kafka topics to Snowflake, if the claim has `snowflakeConfig`.
@@ -25,6 +27,11 @@ impl RealtimeSystem {
     /// Whether an operator keeps several pods of Kafka, in place of one pod with all of its programs.
     pub fn is_replicated(&self) -> bool {
         self.spec.kafka_config.engine == KafkaEngine::Strimzi
+    }
+
+    /// Whether Kafka Connect runs in pods of its own.
+    pub fn runs_connect(&self) -> bool {
+        self.connect.is_some()
     }
 
     /// Name of a real-time system's object on the host cluster, where the systems of all namespaces inside an

@@ -1,11 +1,12 @@
 //! Part of a real-time system's plan: a pod that checks whether Kafka Connect and Schema Registry are ready, and that
-//! keeps the connector to Snowflake if the claim has one. Connect and Schema Registry run in Kafka's pod. Kafka's pod
+//! keeps the connector to Snowflake if the claim has one. With the engine `Development`, Connect and Schema Registry run in Kafka's pod. Kafka's pod
 //! stays ready when one of them fails, because the Kafka broker does not need them, so another pod checks them.
 
 use crate::claims::between::connectors::KEEP_CONNECTOR;
 use std::collections::BTreeMap;
 
 use super::checked::RealtimeSystem;
+use super::kafka_names::CONNECT;
 use super::{kafka, phase, snowflake};
 use crate::claims::between::kafka::{CONNECT_PORT, KAFKA_SERVICE, SCHEMA_REGISTRY_PORT, kafka_client};
 use crate::claims::between::part_of::PartOf;
@@ -14,11 +15,9 @@ use crate::parts::plan::{Outage, Resource};
 use crate::parts::workload::env;
 use crate::settings::pins::Image;
 
-const NAME: &str = "connect";
-
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources)
     .away_for(Outage {
-        part: NAME,
+        part: CONNECT,
         from: 5,
         to: 60,
         meanwhile: "the keeper of Connect and its Snowflake connector, which keep running",
@@ -27,7 +26,7 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::DATA_FLOW, resources
 
 fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let waits_for: &[_] = if kafka::has_topics(system) { &[kafka::TOPICS] } else { &[kafka::NAME] };
-    let part = system.tenant.part(NAME, "kafka-connect", waits_for);
+    let part = system.tenant.part(CONNECT, "kafka-connect", waits_for);
     let mut variables = vec![
         env("CONNECT_URL", format!("http://{KAFKA_SERVICE}:{}", CONNECT_PORT.1)),
         env("SCHEMA_REGISTRY_URL", format!("http://{KAFKA_SERVICE}:{}", SCHEMA_REGISTRY_PORT.1)),

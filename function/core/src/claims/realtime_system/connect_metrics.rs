@@ -12,15 +12,17 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::core::v1::Container;
 
 use super::checked::RealtimeSystem;
+use super::connect_alerts::{self, DEVELOPMENT};
 use super::{apps, phase, script};
+use crate::claims::between::alerts::{self, Alert, Severity};
 use crate::claims::between::kafka::{CONNECT_JMX_PORT, KAFKA_SERVICE};
 use crate::claims::between::network::{Traffic, prometheus};
 use crate::claims::between::offer::OBSERVABILITY;
 use crate::claims::between::part_of::{PartOf, Policy};
 use crate::kinds::Spec;
-use crate::kinds::monitoring::{Alert, AlertGroup, Endpoint, PrometheusRule, ServiceMonitor};
+use crate::kinds::monitoring::{Endpoint, PrometheusRule, ServiceMonitor};
 use crate::parts::cluster::to_text;
-use crate::parts::part::{LOCK, Part};
+use crate::parts::part::LOCK;
 use crate::parts::plan::{Outage, Ready, Resource};
 use crate::parts::workload::{
     NOBODY, Port, TMP, Workload, confined, container, env, memory_volume, mount, pod_user, read_only, requests,
@@ -42,6 +44,9 @@ const ANSWERS: &str = "/answers";
 /// Java options of the program that reads Kafka Connect's counts of skipped records over JMX. The options for garbage
 /// collection and compilation suit a program that runs for about a second. UTF-8 preserves the names of connectors.
 const JAVA: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8";
+
+/// Description of the alert on skipped records.
+const SKIPPED: &str = "The records are not delivered, although the connector's state is RUNNING. The log of Connect, in Kafka's pod, has the reason.";
 
 pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::MONITORING, resources)
     .away_for(Outage {
@@ -80,7 +85,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         part.inside("deployment", &deployment, Ready::Available),
         part.inside("service", &service(&part, APP, &[METRICS]), Ready::Exists),
         part.inside("monitor", &monitor.named(part.metadata(APP)), Ready::Exists),
-        part.inside("alerts", &alerts(&part).named(part.metadata(APP)), Ready::Exists),
+        part.inside("alerts", &alerts(part.namespace).named(part.metadata(APP)), Ready::Exists),
     ]
 }
 
@@ -115,59 +120,18 @@ fn serves(system: &RealtimeSystem) -> Container {
     }
 }
 
-fn alerts(part: &Part) -> PrometheusRule {
-    let here = format!("namespace={}", to_text(&part.namespace));
-    let of = |metric: &str| format!("kafka_connect_task_{metric}_total{{{here}}}");
-    let skipped = format!(
-        "({}) unless on (namespace, connector) sum by (namespace, connector) (max_over_time({}[10m])) > 0 or {}",
-        grew(&of("skipped_records")),
-        of("dead_letters"),
-        grew(&of("dead_letter_failures")),
-    );
+fn alerts(namespace: &str) -> PrometheusRule {
+    let here = format!("namespace={}", to_text(&namespace));
     let asked = format!("up{{{here}, service={}}}", to_text(&APP));
-    let alert = |alert, expr, lasts, summary, description| Alert {
-        alert,
-        expr,
-        lasts,
-        labels: BTreeMap::from([("severity", "warning")]),
-        annotations: BTreeMap::from([("summary", summary), ("description", description)]),
+    let not_measured = Alert {
+        name: "KafkaConnectNotMeasured",
+        expression: format!("max by (namespace, service) ({asked}) == 0 or absent({asked})"),
+        lasts: Some("15m"),
+        severity: Severity::Warning,
+        summary: "Kafka Connect in {{ $labels.namespace }} has no metrics of skipped records.",
+        description: "Connect does not answer the pod that reads these metrics, or that pod does not run.",
+        page: None,
     };
-    PrometheusRule {
-        groups: vec![AlertGroup {
-            name: APP,
-            rules: vec![
-                alert(
-                    "KafkaConnectRecordsSkipped",
-                    skipped,
-                    None,
-                    "Connector {{ $labels.connector }} in {{ $labels.namespace }} has skipped records.",
-                    "The records are not delivered, although the connector's state is RUNNING. The log of Connect, in Kafka's pod, has the reason.",
-                ),
-                alert(
-                    "KafkaConnectDeadLetters",
-                    grew(&of("dead_letters")),
-                    None,
-                    "Connector {{ $labels.connector }} in {{ $labels.namespace }} has sent records to its dead letter topic.",
-                    "The records were not delivered. That topic holds each of them, with the reason in its headers.",
-                ),
-                alert(
-                    "KafkaConnectNotMeasured",
-                    format!("max by (namespace, service) ({asked}) == 0 or absent({asked})"),
-                    Some("15m"),
-                    "Kafka Connect in {{ $labels.namespace }} has no metrics of skipped records.",
-                    "Connect does not answer the pod that reads these metrics, or that pod does not run.",
-                ),
-            ],
-        }],
-    }
-}
-
-/// PromQL expression that selects the connectors of Kafka Connect whose count in a metric grew in the last ten minutes.
-/// `increase` covers a count that restarted from zero with Connect, but ignores the first value of a series. Therefore
-/// the expression also compares the count with its value ten minutes ago, or with zero if there was none.
-fn grew(metric: &str) -> String {
-    let sum = |of: &str| format!("sum by (namespace, connector) ({of})");
-    let (grown, now, before) =
-        (sum(&format!("increase({metric}[10m])")), sum(metric), sum(&format!("{metric} offset 10m")));
-    format!("{grown} > 0 or {now} > ({before} or {now} * 0)")
+    let [skipped, letters] = connect_alerts::undelivered(namespace, &DEVELOPMENT, SKIPPED, None);
+    alerts::rules(APP, [skipped, letters, not_measured])
 }

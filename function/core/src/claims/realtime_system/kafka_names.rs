@@ -6,5 +6,5 @@ pub const TOPICS: &str = "topics";
 pub const USERS: &str = "kafka-users";
 /// Name of the part with Schema Registry, which has pods of its own with the engine `Strimzi`.
 pub const REGISTRY: &str = "schema-registry";
-/// Name of the Kafka that Strimzi runs, from which Strimzi makes the names of pods, Services and Secrets.
-pub const CLUSTER: &str = "kafka-platform";
+/// Name of the part with Kafka Connect, and, with the engine `Development`, with its connector to Snowflake.
+pub const CONNECT: &str = "connect";

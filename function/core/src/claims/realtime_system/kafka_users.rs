@@ -5,9 +5,10 @@ use k8s_openapi::api::core::v1::{EnvVar, SecretKeySelector};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::checked::RealtimeSystem;
-use super::kafka_names::{CLUSTER, NAME, USERS};
+use super::kafka_names::{NAME, USERS};
 use super::secrets::{self, kafka_key};
 use super::{apps, phase};
+use crate::claims::between::kafka::CLUSTER;
 use crate::claims::between::part_of::PartOf;
 use crate::claims::between::secret::{SECRETS, Secret};
 use crate::kinds::Spec;
@@ -20,6 +21,8 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, resources).on
 
 /// User of Kafka by which the Lenses agent connects.
 pub const AGENT: &str = "lenses-agent";
+/// User of Kafka by which Kafka Connect connects, and name of the group of its pods.
+pub const CONNECT: &str = "kafka-connect";
 /// User of Kafka by which the Job connects that creates topics.
 pub const TOPICS: &str = "kafka-topics";
 
@@ -47,7 +50,9 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
         metadata.labels.get_or_insert_default().insert(strimzi::CLUSTER.to_owned(), CLUSTER.to_owned());
         part.inside(name, &user.named(metadata), Ready::Condition)
     };
-    vec![user(AGENT, kafka_key::AGENT, of_agent()), user(TOPICS, kafka_key::TOPICS, of_topics(system))]
+    let connect = system.runs_connect().then(|| user(CONNECT, kafka_key::CONNECT, of_connect(system)));
+    let others = [user(AGENT, kafka_key::AGENT, of_agent()), user(TOPICS, kafka_key::TOPICS, of_topics(system))];
+    others.into_iter().chain(connect).collect()
 }
 
 /// Rights of the Lenses agent, which shows and changes all topics and groups for its users and runs SQL processors. It
@@ -68,6 +73,25 @@ fn of_topics(system: &RealtimeSystem) -> Vec<Acl> {
     let operations = ["Alter", "AlterConfigs", "Create", "Describe", "DescribeConfigs"];
     let topics = system.spec.kafka_config.topics.iter();
     topics.map(|topic| Acl { resource: named("topic", &topic.name), operations: operations.to_vec() }).collect()
+}
+
+/// Rights of Kafka Connect with its connectors: to read and write the topics of the claim, and to make its own topics and
+/// those for undelivered records, whose names no claim can take.
+fn of_connect(system: &RealtimeSystem) -> Vec<Acl> {
+    let own = |kind| AclResource { pattern_type: Some("prefix"), ..named(kind, "connect-") };
+    let of_claim = system.spec.kafka_config.topics.iter().map(|topic| Acl {
+        resource: named("topic", &topic.name),
+        operations: vec!["Describe", "DescribeConfigs", "Read", "Write"],
+    });
+    [
+        Acl { resource: named("group", CONNECT), operations: vec!["Describe", "Read"] },
+        // A connector that reads topics has a group of its own, with its name behind this beginning.
+        Acl { resource: own("group"), operations: vec!["Describe", "Read"] },
+        Acl { resource: own("topic"), operations: vec!["Create", "Describe", "DescribeConfigs", "Read", "Write"] },
+    ]
+    .into_iter()
+    .chain(of_claim)
+    .collect()
 }
 
 fn named(kind: &'static str, name: &str) -> AclResource {

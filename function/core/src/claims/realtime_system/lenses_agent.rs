@@ -15,7 +15,7 @@ use super::kafka_names::{REGISTRY, USERS};
 use super::kafka_users::{AUTHORITY, AUTHORITY_STORE, AUTHORITY_STORE_PASSWORD};
 use super::secrets::{self, kafka_key, postgres_key};
 use super::{apps, kafka, kafka_users, lenses_hq, phase, postgres, script};
-use crate::claims::between::kafka::{CONNECT_PORT, JMX_PORT, KAFKA_PORT, KAFKA_SERVICE};
+use crate::claims::between::kafka::{CONNECT_PORT, CONNECT_SERVICE, JMX_PORT, KAFKA_PORT, KAFKA_SERVICE};
 use crate::claims::between::network::Traffic;
 use crate::claims::between::part_of::{PartOf, Policy};
 use crate::claims::between::secret::Secret;
@@ -313,13 +313,14 @@ fn provisioning(system: &RealtimeSystem) -> Provisioning {
             tags: ["sr"],
             configuration: SchemaRegistry { schema_registry_urls: Setting { value: [Text::literal(&registry)] } },
         }],
-        connect: (!replicated).then(|| {
+        connect: (!replicated || system.runs_connect()).then(|| {
+            let host = if replicated { system.tenant.service_host(CONNECT_SERVICE) } else { kafka };
             [Connection {
                 name: "connect",
                 version: 1,
                 tags: ["connect"],
                 configuration: Connect {
-                    workers: Setting { value: [Text::literal(&format!("http://{kafka}:{}", CONNECT_PORT.1))] },
+                    workers: Setting { value: [Text::literal(&format!("http://{host}:{}", CONNECT_PORT.1))] },
                 },
             }]
         }),

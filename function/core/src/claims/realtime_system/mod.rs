@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use self::claim::Engine;
 use crate::claims::between::host_secrets::{self, HostSecret};
+use crate::claims::between::neighbour;
 use crate::claims::between::offer::{Consumer, ISTIO, KNATIVE_SERVING, OBSERVABILITY};
 use crate::claims::between::operators;
 use crate::claims::between::part_of::Line::{self, Part, Policies, Routes};
@@ -29,8 +30,11 @@ mod check;
 mod checked;
 pub mod claim;
 mod connect;
+mod connect_alerts;
+mod connect_cluster;
 pub mod connect_metrics;
 mod kafka;
+mod kafka_alerts;
 mod kafka_names;
 mod kafka_users;
 mod lenses_agent;
@@ -40,6 +44,7 @@ mod monitoring;
 mod network_policy;
 mod phase;
 mod postgres;
+mod postgres_alerts;
 mod postgres_backup;
 mod postgres_cluster;
 mod postgres_names;
@@ -76,6 +81,8 @@ impl TenantClaim for RealtimeSystem {
         Part(&lenses_agent::PART),
         Part(&sql_processors::PART),
         Part(&connect::PART),
+        Part(&connect_cluster::PART),
+        Part(&connect_cluster::SNOWFLAKE_PART),
         Part(&metabase::PART),
         Part(&metabase::SETUP_PART),
         Part(&analytics::PART),
@@ -85,6 +92,7 @@ impl TenantClaim for RealtimeSystem {
         Policies,
         Part(&connect_metrics::PART),
         Part(&strimzi::METRICS_PART),
+        Part(&connect_cluster::METRICS_PART),
         Part(&monitoring::PART),
         Part(&VIEWERS),
         Part(&secrets::READERS),
@@ -95,7 +103,13 @@ impl TenantClaim for RealtimeSystem {
     }
 }
 
-const LOCKED: PartOf<RealtimeSystem> = PartOf::new(phase::ENVIRONMENT, |system| vec![system.tenant.lock()]);
+const LOCKED: PartOf<RealtimeSystem> = PartOf::new(phase::ENVIRONMENT, |system| {
+    let mut lock = system.tenant.lock();
+    if system.is_replicated() {
+        neighbour::tell(&mut lock, system.runs_connect().then_some(&[kafka_names::CONNECT]));
+    }
+    vec![lock]
+});
 
 /// Rights of the people who may see the system. They wait for the lock alone, so that these people see it start.
 const VIEWERS: PartOf<RealtimeSystem> = PartOf::new(phase::ENVIRONMENT, |system| people::viewers(&system.tenant));
@@ -132,6 +146,7 @@ impl Checked for RealtimeSystem {
         let sizes = check::sizes(&mut faults, &spec);
         check::engines(&mut faults, &spec);
         let archives = check::archives(&mut faults, &spec.kafka_config.connectors, &settings.archive_servers);
+        let connect = check::connect(&mut faults, &spec.kafka_config, settings);
         let backups = check::backups(&mut faults, &spec.database, &settings.backup_servers);
         check::topics(&mut faults, &spec.kafka_config, settings.limits.topics);
         let schemas = schemas::check(&mut faults, &spec.kafka_config.topics);
@@ -142,7 +157,7 @@ impl Checked for RealtimeSystem {
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(Self { tenant, spec, sizes, archives, backups, schemas, delivery, dashboard_email })
+        Ok(Self { tenant, spec, sizes, archives, connect, backups, schemas, delivery, dashboard_email })
     }
 
     fn plan(&self) -> Plan {
@@ -150,7 +165,7 @@ impl Checked for RealtimeSystem {
     }
 
     fn levers(&self) -> Vec<Lever> {
-        self.sizes.levers()
+        self.sizes.levers().into_iter().chain(self.connect.iter().flat_map(check::Connect::levers)).collect()
     }
 
     fn status(&self, tls: bool) -> Self::Status {
@@ -188,7 +203,10 @@ impl Checked for RealtimeSystem {
 
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if self.spec.snowflake_config.is_some() && self.spec.kafka_config.connectors.snowflake.is_none() {
+        if self.spec.snowflake_config.is_some()
+            && !self.is_replicated()
+            && self.spec.kafka_config.connectors.snowflake.is_none()
+        {
             warnings.push(
                 "spec.kafkaConfig.connectors.snowflake: the default image may lack the Snowflake connector; name the connector's archive, with the checksum that `curl -fsSL URL | sha256sum` prints"
                     .to_owned(),

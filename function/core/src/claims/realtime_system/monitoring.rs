@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::checked::RealtimeSystem;
-use super::{lenses_hq, phase, script};
+use super::connect_alerts::{DEVELOPMENT, STRIMZI};
+use super::{apps, lenses_hq, phase, script};
 use crate::claims::between::offer::OBSERVABILITY;
 use crate::claims::between::part_of::PartOf;
 use crate::kinds::Spec;
@@ -29,7 +30,7 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let namespace = &system.tenant.namespace;
     // Grafana's sidecar stores the dashboards of all namespaces in one directory, so the file name of a dashboard
     // contains the namespace of its real-time system.
-    let text = if system.is_replicated() { without_connect() } else { script::DASHBOARD.to_owned() };
+    let text = if system.is_replicated() { of_strimzi(system.runs_connect()) } else { script::DASHBOARD.to_owned() };
     let shown = text.replace("\"@@namespace@@\"", &to_text(namespace));
     let data = BTreeMap::from([(format!("{namespace}-dashboard.json"), shown)]);
     let mut panels = config_map(&dashboard, dashboard.app, data);
@@ -40,14 +41,16 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     ]
 }
 
-/// Dashboard without the panels about Kafka Connect and its alerts, which a system with the engine `Strimzi` lacks.
-fn without_connect() -> String {
-    const OF_CONNECT: [&str; 3] = ["kafka-connect-metrics", "kafka_connect_", "ALERTS"];
-    let Ok(mut dashboard) = serde_json::from_str::<Value>(script::DASHBOARD) else { return String::new() };
+/// Dashboard of a system with the engine `Strimzi`, whose reporter counts what Kafka Connect skips, in place of a pod of
+/// the platform's. A system without Connect has no panels about it.
+fn of_strimzi(runs_connect: bool) -> String {
+    let names = DEVELOPMENT.names().into_iter().zip(STRIMZI.names());
+    let text = names.fold(script::DASHBOARD.to_owned(), |text, (name, other)| text.replace(name, other));
+    let Ok(mut dashboard) = serde_json::from_str::<Value>(&text) else { return String::new() };
     if let Some(panels) = dashboard.get_mut("panels").and_then(Value::as_array_mut) {
         panels.retain(|panel| {
             let targets = to_text(&panel["targets"]);
-            !OF_CONNECT.iter().any(|name| targets.contains(name))
+            !targets.contains(apps::CONNECT_METRICS) && (runs_connect || !targets.contains("kafka_connect_"))
         });
     }
     serde_json::to_string_pretty(&dashboard).unwrap_or_default()

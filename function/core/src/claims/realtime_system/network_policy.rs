@@ -5,7 +5,7 @@ use super::checked::RealtimeSystem;
 use super::claim::Engine;
 use super::{lenses_hq, metabase, phase, postgres, registry};
 use crate::claims::between::kafka::{
-    CONNECT_JMX_PORT, CONNECT_PORT, JMX_PORT, KAFKA_APP, KAFKA_PORT, SCHEMA_REGISTRY_PORT,
+    CONNECT_APP, CONNECT_JMX_PORT, CONNECT_PORT, JMX_PORT, KAFKA_APP, KAFKA_PORT, SCHEMA_REGISTRY_PORT,
 };
 use crate::claims::between::network::{Traffic, app, fence, siblings};
 use crate::claims::between::part_of::PartOf;
@@ -35,6 +35,8 @@ fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     if system.is_replicated() {
         // Strimzi's pods are no siblings, because Strimzi keeps the label of siblings for itself.
         traffic = traffic.to(app(KAFKA_APP), &[KAFKA_PORT]);
+        let connect = system.runs_connect().then_some(CONNECT_APP);
+        traffic = connect.into_iter().fold(traffic, |traffic, connect| traffic.to(app(connect), &[CONNECT_PORT]));
     }
     vec![fence(&part, "realtime-system-policy", traffic.staying(stays))]
 }

@@ -11,7 +11,7 @@ use super::changes::RESTORE;
 use super::check::Share;
 use super::checked::RealtimeSystem;
 use super::postgres_names::{APP, FIRST_DATABASE, NAME, PORT, RELEASE, SERVICE};
-use super::{postgres_backup, secrets};
+use super::{postgres_alerts, postgres_backup, secrets};
 use crate::claims::between::network::{Traffic, app, operator, prometheus};
 use crate::claims::between::offer::OBSERVABILITY;
 use crate::claims::between::operators;
@@ -71,7 +71,7 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part(NAME, APP, waits_for);
     let cluster = cluster(system, &part).named(part.metadata(RELEASE));
     let cluster = part.kept_inside("cluster", &cluster, Ready::Asked(HEALTHY));
-    [cluster].into_iter().chain(system.spec.monitoring.then(|| monitor(system))).collect()
+    [cluster].into_iter().chain(system.spec.monitoring.then(|| monitored(system)).into_iter().flatten()).collect()
 }
 
 /// Rule for the backups from which PostgreSQL started, which the Cluster shows.
@@ -100,12 +100,16 @@ fn pod_labels(part: &Part) -> BTreeMap<String, String> {
     part.selector().into_iter().chain([system]).collect()
 }
 
-fn monitor(system: &RealtimeSystem) -> Resource {
+fn monitored(system: &RealtimeSystem) -> [Resource; 2] {
     let part = system.tenant.part("postgres-metrics", APP, &[LOCK, OBSERVABILITY]);
     let selected = BTreeMap::from([("cnpg.io/cluster".to_owned(), RELEASE.to_owned())]);
     let selector = LabelSelector { match_labels: Some(selected), ..LabelSelector::default() };
     let monitor = PodMonitor::of(selector, METRICS.0);
-    part.inside("monitor", &monitor.named(part.metadata(RELEASE)), Ready::Exists)
+    let alerts = postgres_alerts::alerts(part.namespace, replicas(system), system.backups.made.is_some());
+    [
+        part.inside("monitor", &monitor.named(part.metadata(RELEASE)), Ready::Exists),
+        part.inside("alerts", &alerts.named(part.metadata(RELEASE)), Ready::Exists),
+    ]
 }
 
 fn cluster(system: &RealtimeSystem, part: &Part) -> Cluster {
@@ -200,7 +204,7 @@ mod tests {
         let gone: Vec<&String> = without.iter().filter(|key| !with.contains(key)).collect();
         let new: Vec<&String> = with.iter().filter(|key| !without.contains(key)).collect();
         assert_eq!(gone, ["postgres-data", "postgres-account", "postgres-release"]);
-        assert_eq!(new, ["postgres-cluster", "postgres-metrics-monitor"]);
+        assert_eq!(new, ["postgres-cluster", "postgres-metrics-monitor", "postgres-metrics-alerts"]);
         // The Secret has the label by which the operator takes over a changed password.
         let others = ["postgres-policy-policy", "secrets-push-lenses-backend-postgres-credentials"];
         for key in keys(&plan).iter().filter(|key| without.contains(key) && !others.contains(&key.as_str())) {

@@ -10,7 +10,7 @@ use super::kafka_names::REGISTRY;
 use super::postgres_names::{self, REGISTRY_DATABASE};
 use super::secrets::{self, kafka_key};
 use super::{apps, phase, postgres, sql_processors};
-use crate::claims::between::kafka::{REGISTRY_APP, SCHEMA_REGISTRY_PORT};
+use crate::claims::between::kafka::{CONNECT_APP, REGISTRY_APP, SCHEMA_REGISTRY_PORT};
 use crate::claims::between::network::{Traffic, app};
 use crate::claims::between::part_of::{PartOf, Policy};
 use crate::parts::part::Part;
@@ -38,7 +38,8 @@ pub const PART: PartOf<RealtimeSystem> = PartOf::new(phase::KAFKA, resources)
         app: REGISTRY_APP,
         admits: |system| {
             let registers = sql_processors::registers(system).then_some(apps::SQL_PROCESSORS);
-            let clients = [apps::LENSES_AGENT].into_iter().chain(registers).map(app);
+            let connect = system.runs_connect().then_some(CONNECT_APP);
+            let clients = [apps::LENSES_AGENT].into_iter().chain(registers).chain(connect).map(app);
             Traffic::default().from(clients, &[HTTP])
         },
     });

@@ -10,7 +10,8 @@ use super::check::Delivery;
 use super::checked::RealtimeSystem;
 use super::claim::SnowflakeConfig;
 use super::secrets;
-use crate::claims::between::kafka::{CONNECT_SECRETS, SNOWFLAKE_SECRET, registry_of_connect};
+use crate::claims::between::connectors::Connector;
+use crate::claims::between::kafka::{CONNECT_SECRETS, REGISTRY_APP, SNOWFLAKE_SECRET};
 use crate::claims::between::network::HTTPS;
 use crate::parts::cluster::to_text;
 use crate::parts::workload::env;
@@ -28,7 +29,7 @@ const CLASS: &str = "com.snowflake.kafka.connector.SnowflakeSinkConnector";
 const DEAD_LETTERS: &str = "connect-snowflake-dead-letters";
 
 #[derive(Serialize)]
-struct Config {
+pub struct Config {
     #[serde(rename = "connector.class")]
     class: Text<Placeholders>,
     #[serde(rename = "tasks.max")]
@@ -72,13 +73,11 @@ struct Config {
 /// and configuration. For a claim without `snowflakeConfig`, the only variable names the connector as one that the
 /// script removes.
 pub fn environment(system: &RealtimeSystem) -> Vec<EnvVar> {
-    let Some((snowflake, delivery)) = system.spec.snowflake_config.as_ref().zip(system.delivery.as_ref()) else {
-        return vec![env("UNWANTED", APP)];
-    };
+    let Some(connector) = connector(system) else { return vec![env("UNWANTED", APP)] };
     vec![
-        env("CONNECTOR_NAME", APP),
-        env("CONNECTOR_CLASS", CLASS),
-        env("CONNECTOR_CONFIG", to_text(&config(snowflake, delivery))),
+        env("CONNECTOR_NAME", connector.name),
+        env("CONNECTOR_CLASS", connector.class),
+        env("CONNECTOR_CONFIG", to_text(&connector.config)),
         // The variable `CREDENTIAL_PRESENT` takes its value from the Secret with the Snowflake private key, so that
         // the pod whose script keeps the Snowflake connector does not start before the key exists.
         secrets::snowflake().env("CREDENTIAL_PRESENT", secrets::snowflake_key::PRIVATE_KEY),
@@ -91,7 +90,15 @@ pub fn ports(system: &RealtimeSystem) -> BTreeSet<i32> {
     system.spec.snowflake_config.iter().flat_map(|_| [HTTP, HTTPS]).collect()
 }
 
-fn config(snowflake: &SnowflakeConfig, delivery: &Delivery) -> Config {
+/// Connector to Snowflake; none for a claim without `snowflakeConfig`.
+pub fn connector(system: &RealtimeSystem) -> Option<Connector<Config>> {
+    let (snowflake, delivery) = system.spec.snowflake_config.as_ref().zip(system.delivery.as_ref())?;
+    Some(Connector { name: APP, class: CLASS, config: config(system, snowflake, delivery) })
+}
+
+fn config(system: &RealtimeSystem, snowflake: &SnowflakeConfig, delivery: &Delivery) -> Config {
+    let engine = system.spec.kafka_config.engine;
+    let registry = engine.registry_of_connect(&system.tenant.service_host(REGISTRY_APP));
     let topic = Text::<Word>::literal;
     let secret = |key| Text::joined(["${dir:", CONNECT_SECRETS, "/", SNOWFLAKE_SECRET, ":", key, "}"]);
     let topics: Vec<String> = delivery.tables.iter().map(|(name, _)| topic(name).to_string()).collect();
@@ -116,13 +123,12 @@ fn config(snowflake: &SnowflakeConfig, delivery: &Delivery) -> Config {
             .map(|_| secret(secrets::snowflake_key::PASSPHRASE)),
         key_converter: Text::code("org.apache.kafka.connect.storage.StringConverter"),
         value_converter: Text::code("com.snowflake.kafka.connector.records.SnowflakeAvroConverter"),
-        schema_registry: Text::literal(&registry_of_connect()),
+        schema_registry: Text::literal(&registry),
         tolerance: Text::code("all"),
         log: Text::code("true"),
         dead_letters: Text::code(DEAD_LETTERS),
-        // A real-time system has one Kafka broker, so the topic for undelivered records has one replica. Connect's
-        // default is three.
-        dead_letters_replicas: Text::code("1"),
+        // With the engine `Development` Kafka has one broker, so the topic for undelivered records has one replica.
+        dead_letters_replicas: Text::code(if system.is_replicated() { "3" } else { "1" }),
         dead_letters_reasons: Text::code("true"),
     }
 }

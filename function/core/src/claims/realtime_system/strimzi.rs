@@ -13,9 +13,9 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::check::Share;
 use super::checked::RealtimeSystem;
-use super::kafka_names::{CLUSTER, NAME};
-use super::{apps, phase};
-use crate::claims::between::kafka::{KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE};
+use super::kafka_names::NAME;
+use super::{apps, kafka_alerts, phase};
+use crate::claims::between::kafka::{CLUSTER, CONNECT_APP, KAFKA_APP, KAFKA_PORT, KAFKA_SERVICE};
 use crate::claims::between::network::{Traffic, app, fence_of, operator, prometheus};
 use crate::claims::between::offer::OBSERVABILITY;
 use crate::claims::between::operators;
@@ -46,17 +46,12 @@ const REPLICATION: Port = ("replication", 9091);
 /// Port of Strimzi's agent in each of Kafka's pods, by which the operator learns how the pod stands.
 const AGENT: Port = ("agent", 8443);
 /// Port of the metrics of each of Kafka's pods. Strimzi gives the port this name.
-const METRICS: Port = ("tcp-prometheus", 9404);
+pub const METRICS: Port = ("tcp-prometheus", 9404);
 
 /// Query whether the operator has given a pool its nodes. A pool has no condition of its own.
 const HAS_NODES: &str = "has(object.status) && has(object.status.observedGeneration) \
     && object.status.observedGeneration == object.metadata.generation \
     && has(object.status.nodeIds) && size(object.status.nodeIds) == object.spec.replicas";
-/// Query whether the operator has made what a resource asks for now, and found it ready.
-pub const RECONCILED: &str = "has(object.status) && has(object.status.observedGeneration) \
-    && object.status.observedGeneration == object.metadata.generation && has(object.status.conditions) \
-    && object.status.conditions.exists(c, c.type == \"Ready\" && c.status == \"True\")";
-
 pub const FENCE: PartOf<RealtimeSystem> = PartOf::new(phase::ENVIRONMENT, fence).only_if(RealtimeSystem::is_replicated);
 
 /// Pod of Strimzi's operator for users, which keeps Kafka's users as the KafkaUsers say.
@@ -88,14 +83,15 @@ pub fn of_cluster() -> BTreeMap<String, String> {
 }
 
 /// Peers of the port for clients.
-fn clients() -> Vec<NetworkPolicyPeer> {
-    vec![app(apps::LENSES_AGENT), app(apps::KAFKA_TOPICS)]
+fn clients(system: &RealtimeSystem) -> Vec<NetworkPolicyPeer> {
+    let connect = system.runs_connect().then_some(CONNECT_APP);
+    [apps::LENSES_AGENT, apps::KAFKA_TOPICS].into_iter().chain(connect).map(app).collect()
 }
 
 pub fn admits(system: &RealtimeSystem) -> Traffic {
     let brokers = || app(KAFKA_APP);
     Traffic::default()
-        .from(clients(), &[KAFKA_PORT])
+        .from(clients(system), &[KAFKA_PORT])
         .from([brokers(), operator(&operators::KAFKA)], &[CONTROL, REPLICATION])
         .from([app(apps::KAFKA_USERS)], &[REPLICATION])
         .from([operator(&operators::KAFKA)], &[AGENT])
@@ -112,8 +108,8 @@ pub fn resources(system: &RealtimeSystem) -> Vec<Resource> {
     metadata.labels.get_or_insert_default().extend(of_cluster());
     vec![
         part.kept_inside("pool", &pool(system).named(metadata), Ready::Asked(HAS_NODES)),
-        part.kept_inside("cluster", &kafka(system).named(part.metadata(CLUSTER)), Ready::Asked(RECONCILED)),
-        part.kept_inside("service", &service(&part), Ready::Exists),
+        part.kept_inside("cluster", &kafka(system).named(part.metadata(CLUSTER)), Ready::Asked(strimzi::RECONCILED)),
+        part.inside("service", &service(&part), Ready::Exists),
     ]
 }
 
@@ -136,14 +132,18 @@ fn pool(system: &RealtimeSystem) -> KafkaNodePool {
 }
 
 /// Settings of pods that Strimzi makes. They have no field for a node selector, so it is an affinity.
-fn pod(system: &RealtimeSystem, app: &str) -> Pod {
+pub fn pod(system: &RealtimeSystem, app: &str) -> Pod {
     let settings = &system.tenant.owner.settings;
     Pod {
-        metadata: PodMetadata { labels: BTreeMap::from([("app".to_owned(), app.to_owned())]) },
+        metadata: PodMetadata {
+            labels: BTreeMap::from([("app".to_owned(), app.to_owned())]),
+            annotations: BTreeMap::new(),
+        },
         enable_service_links: false,
         affinity: settings.node_selector().map(|labels| on_nodes(&labels)),
         tolerations: settings.tolerations(),
         topology_spread_constraints: Vec::new(),
+        volumes: Vec::new(),
     }
 }
 
@@ -167,7 +167,7 @@ fn kafka(system: &RealtimeSystem) -> Kafka {
                 tls: true,
                 authentication: Typed { kind: "scram-sha-512" },
                 configuration: ListenerConfiguration { bootstrap: Bootstrap { alternative_names: names } },
-                network_policy_peers: clients(),
+                network_policy_peers: clients(system),
             }],
             authorization: Typed { kind: "simple" },
             config: config(),
@@ -225,7 +225,11 @@ fn monitor(system: &RealtimeSystem) -> Vec<Resource> {
     let part = system.tenant.part("kafka-metrics", KAFKA_APP, &[LOCK, OBSERVABILITY]);
     let monitor = PodMonitor::of(part.label_selector(), METRICS.0);
     let metadata: ObjectMeta = part.metadata(CLUSTER);
-    vec![part.inside("monitor", &monitor.named(metadata), Ready::Exists)]
+    let alerts = kafka_alerts::alerts(part.namespace, replicas(system));
+    vec![
+        part.inside("monitor", &monitor.named(metadata.clone()), Ready::Exists),
+        part.inside("alerts", &alerts.named(metadata), Ready::Exists),
+    ]
 }
 
 #[cfg(test)]
@@ -334,6 +338,20 @@ mod tests {
         // The operator of users has 100m and 256Mi beside them.
         assert_eq!(with(3), ["30Gi", "3100m", "6400Mi"]);
         assert_eq!(with(9), ["90Gi", "9100m", "18688Mi"]);
+    }
+
+    #[test]
+    fn alerts_know_how_many_pods_the_claim_asks_for() {
+        let connect = json!({"image": "registry.example.org/connect:1", "replicas": 4});
+        let config = json!({"engine": "Strimzi", "replicas": 5, "connect": connect});
+        let plan = plan(&json!({"kafkaConfig": config, "database": {"engine": "CloudNativePG", "replicas": 2}}));
+        for (key, pods) in [("kafka-metrics", 5), ("connect-metrics-pods", 4), ("postgres-metrics", 2)] {
+            let rules = &find(&plan, &format!("{key}-alerts")).manifest()["spec"]["groups"][0]["rules"];
+            let away = rules[0]["expr"].as_str().unwrap();
+            assert!(away.contains(&format!(") < {pods} or absent(")), "{away}");
+        }
+        let quiet = super::tests::plan(&json!({"kafkaConfig": config, "monitoring": false}));
+        assert!(quiet.resources.iter().all(|resource| !resource.part.ends_with("-metrics")));
     }
 
     #[test]

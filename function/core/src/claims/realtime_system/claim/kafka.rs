@@ -17,8 +17,8 @@ use crate::schema::{form, reserved_topics};
 pub struct KafkaConfig {
     /// Program that runs Kafka: `Development` is one pod with Schema Registry and Connect in it, for development and
     /// small loads; `Strimzi` is an operator that keeps several, and needs the environment's component `kafkaOperator`.
-    /// Schema Registry is two pods then, over a database of the system's PostgreSQL; Connect, and with it Snowflake and
-    /// the bridge from MQTT, is only with `Development`. It cannot change later.
+    /// Schema Registry is two pods then, over a database of the system's PostgreSQL, and Connect is as `connect` says. It
+    /// cannot change later.
     #[schemars(extend("x-kubernetes-validations" = [changes::ENGINE]))]
     pub engine: KafkaEngine,
     /// Number of Kafka's pods with the engine `Strimzi`, 3 to 9. Each record is kept on three of them and acknowledged
@@ -27,6 +27,10 @@ pub struct KafkaConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 3, max = 9))]
     pub replicas: Option<u32>,
+    /// Kafka Connect with the engine `Strimzi`, in pods of its own, which Snowflake and the bridge from MQTT need. Absent:
+    /// no Connect. With the engine `Development` Connect is in Kafka's pod.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connect: Option<Connect>,
     /// Kafka topics, 0 to 200. A topic that leaves this list keeps its data. Default: none.
     #[schemars(
         length(max = 200),
@@ -59,7 +63,7 @@ pub struct KafkaConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 10), regex(pattern = form::BYTES))]
     pub broker_heap: Option<String>,
-    /// Archives with Kafka connectors, for the engine `Development`. If an archive is absent, the connector in Kafka's
+    /// Archives with Kafka connectors, for the engine `Development`; with `Strimzi` they are in Connect's image. If an archive is absent, the connector in Kafka's
     /// image is used.
     pub connectors: Connectors,
 }
@@ -74,6 +78,7 @@ impl Default for KafkaConfig {
         Self {
             engine: KafkaEngine::default(),
             replicas: None,
+            connect: None,
             topics: Vec::new(),
             storage: "10Gi".to_owned(),
             cpu: "1".to_owned(),
@@ -82,6 +87,34 @@ impl Default for KafkaConfig {
             broker_heap: None,
             connectors: Connectors::default(),
         }
+    }
+}
+
+/// Kafka Connect in pods of its own.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Connect {
+    /// Image of Kafka Connect with its connectors, made from Strimzi's image of Kafka, with a tag other than `latest` or
+    /// a digest. Default: the image in the platform team's settings. If the platform team lists images, it must be one
+    /// of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500), regex(pattern = form::IMAGE))]
+    pub image: Option<String>,
+    /// Number of Connect's pods, 1 to 9. The connectors of one that is lost go on in another.
+    #[schemars(range(min = 1, max = 9))]
+    pub replicas: u32,
+    /// CPU request of each of Connect's pods, in cores or thousandths of a core, such as `500m`.
+    #[serde(deserialize_with = "cpu_as_written")]
+    #[schemars(schema_with = "cpu_schema")]
+    pub cpu: String,
+    /// Memory request and limit of each of Connect's pods, in Mi or Gi, at least 1Gi. Half of it is Java's heap.
+    #[schemars(length(max = 10), regex(pattern = form::BYTES))]
+    pub memory: String,
+}
+
+impl Default for Connect {
+    fn default() -> Self {
+        Self { image: None, replicas: 2, cpu: "500m".to_owned(), memory: "2Gi".to_owned() }
     }
 }
 

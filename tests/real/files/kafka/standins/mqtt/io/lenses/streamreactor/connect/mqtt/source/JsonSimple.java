@@ -75,7 +75,7 @@ final class JsonSimple {
     private static SchemaAndValue struct(String name, JsonNode json) {
         SchemaBuilder builder = SchemaBuilder.struct().name(name.replace('/', '_'));
         Map<String, Object> content = new LinkedHashMap<>();
-        json.fields().forEachRemaining(field -> {
+        json.properties().forEach(field -> {
             SchemaAndValue typed = typed(field.getKey(), field.getValue());
             builder.field(field.getKey(), typed.schema());
             content.put(field.getKey(), typed.value());

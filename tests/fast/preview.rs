@@ -482,6 +482,12 @@ fn a_bridge_that_is_made_for_another_kafka_than_the_one_beside_it_is_refused() {
     assert_eq!(told("Strimzi", "Strimzi", mappings), (Some(1), vec![expected]));
     let with_connect = "Strimzi, topics: [{name: t}], connect: {image: 'example.com/connect:1'}";
     assert_eq!(told(with_connect, "Strimzi", mappings), (Some(0), Vec::new()));
+    let expected = format!(
+        "{}:8: IotBrokerClaim/mqtt: spec.connectorConfig.mappings[0].kafkaTopic: lenses has no topic u in spec.kafkaConfig.topics, and its Kafka makes none by itself: add it there",
+        file.display()
+    );
+    let to_another = mappings.replace("kafkaTopic: t", "kafkaTopic: u");
+    assert_eq!(told(with_connect, "Strimzi", &to_another), (Some(1), vec![expected]));
 }
 
 /// Two pods of Schema Registry are no use while their one database is away.

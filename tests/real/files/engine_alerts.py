@@ -148,8 +148,10 @@ CASES = {
         ("health-mqtt-broker", {"rabbitmq_queue_messages_bytes": ("0x10 536870913x80", "0x90", "0x90")}, 13, 20, {}, "Messages for clients that are away take 512MiB at RabbitMQ in streaming."),
     ],
     "MqttMessagesRefused": [
-        # A tenth of 1800 a minute.
-        ("health-mqtt-broker", {CONFIRMED: ("0+600x90", "0+600x90", "0+600x10 6000+420x80")}, 10, 35, {}, "RabbitMQ in streaming does not acknowledge 10% of the messages."),
+        # A tenth of 1800 a minute gets no answer.
+        ("health-mqtt-broker", {CONFIRMED: ("0+600x90", "0+600x90", "0+600x10 6000+420x80")}, 9, 35, {}, "RabbitMQ in streaming refuses messages."),
+        # As with MQTT 5, each refusal is an answer.
+        ("health-mqtt-broker", {"rabbitmq_queue_messages_bytes": ("0x10 1073741824x80", "0x90", "0x90")}, 11, 15, {}, "RabbitMQ in streaming refuses messages."),
     ],
 }
 # What may come with an alert: it is raised for the same reason.
@@ -157,6 +159,7 @@ BESIDES = {
     "KafkaWithoutController": {"KafkaBrokerAway"},
     "PostgresWithoutPrimary": {"PostgresInstanceAway"},
     "MqttWithoutMajority": {"MqttNodeAway"},
+    "MqttMessagesRefused": {"MqttQueuesFill"},
 }
 
 

@@ -286,14 +286,9 @@ class Loss(Nodes):
             # A queue may take somewhat more than its bound, because it is told of its size late.
             self.assertTrue(950 <= len(taken) <= 1400, answers)
             self.assertFalse(publisher.lost.is_set(), "the connection stays")
-            # What the alerts see of it, once the node has counted: it shows what it counted some seconds ago.
-            wanted = [2000, len(taken)]
-            until(lambda: [summed(metric) - count for metric, count in zip(COUNTED, before)] == wanted, 60)
-            until(lambda: summed("rabbitmq_queue_messages_bytes") > QUEUE_BYTES / 2, 60)
-            if version == V5:
-                self.assertEqual(answers["Success"] + answers[REFUSED], 2000, answers)
-            else:
-                self.assertEqual(set(answers), {"Success"})
+            # What the alerts see of it, after the seconds for which a node shows what it counted before.
+            until(lambda: self.seen(version, before, len(taken)), 60)
+            until(lambda: summed("rabbitmq_queue_messages_bytes") >= QUEUE_BYTES, 60)
             back = self.client("reader", version, node=2, identifier=name, clean=False)
             self.assertTrue(back.present)
             until(lambda: len(back.received) >= len(taken))
@@ -305,6 +300,11 @@ class Loss(Nodes):
             back.end()
             self.client("reader", version, identifier=name).end()
             print(f"full queue, MQTT {'5' if version == V5 else '3.1.1'}: of 2000 sent {dict(answers)}, {len(got)} delivered, 0 lost", file=sys.stderr)
+
+    def seen(self, version, before, taken):
+        """Whether the nodes have counted: an error that MQTT 5 gets is a confirmation for them, no answer is none."""
+        received, confirmed = (summed(metric) - count for metric, count in zip(COUNTED, before))
+        return received == confirmed == 2000 if version == V5 else received > confirmed == taken
 
     def still(self, publisher):
         """Whether no acknowledgement has come for two seconds."""

@@ -62,8 +62,8 @@ PROVIDERS = {
 }
 # What the Avro converter needs of the archive in which it comes. Snowflake's own plug-ins are not among it.
 OF_AVRO = (
-    "io/confluent/", "io/swagger/", "org/apache/avro/", "org/apache/commons/", "com/fasterxml/", "com/github/", "com/google/", "com/hubspot/", "google/",
-    "org/yaml/", "META-INF/services/io.confluent.kafka.schemaregistry.client.", "META-INF/services/com.fasterxml",
+    "com/fasterxml/", "com/github/", "com/google/", "com/hubspot/", "google/", "io/confluent/", "io/swagger/", "org/apache/avro/",
+    "org/apache/commons/", "org/yaml/", "META-INF/services/io.confluent.kafka.schemaregistry.client.", "META-INF/services/com.fasterxml",
 )
 
 
@@ -306,7 +306,7 @@ class Operator:
         return [status["connector"]["state"], *(task["state"] for task in status["tasks"])] == ["RUNNING", "RUNNING"]
 
     def hosts(self, name):
-        """The workers that have the connector and its task, by their numbers."""
+        """The workers that have the connector and its task, by their numbers; none while no worker says so."""
         status = self.status(name)
-        ports = [int(each["worker_id"].rpartition(":")[2]) for each in (status["connector"], *status["tasks"])]
-        return [self.workers.ports.index(port) for port in ports]
+        ids = [each["worker_id"] for each in (status["connector"], *status["tasks"]) if "worker_id" in each]
+        return [self.workers.ports.index(int(worker.rpartition(":")[2])) for worker in ids]

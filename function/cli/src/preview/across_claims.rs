@@ -11,7 +11,7 @@ use realtime_platform_core::claims::between::host_secrets::Nameable;
 use realtime_platform_core::claims::between::kafka::KafkaEngine;
 use realtime_platform_core::claims::between::offer::{Admission, Consumer};
 use realtime_platform_core::claims::between::tenant::namespace_domain;
-use realtime_platform_core::claims::iot_broker::claim::Spec as Broker;
+use realtime_platform_core::claims::iot_broker::claim::{Mapping, Spec as Broker};
 use realtime_platform_core::claims::realtime_system::claim::Spec as System;
 use realtime_platform_core::claims::realtime_system::sql_processors;
 use realtime_platform_core::claims::vcluster_environment::claim::Spec as Environment;
@@ -206,7 +206,8 @@ fn named(composed: &Value) -> Option<(&str, &str)> {
 }
 
 /// Faults of brokers that say another engine of Kafka than the real-time system in the same environment and namespace
-/// has, and of brokers with mappings beside a system that runs no Kafka Connect.
+/// has, of brokers with mappings beside a system that runs no Kafka Connect, and of mappings to topics that Kafka by
+/// Strimzi does not have: it makes none by itself, so that every message of such a mapping would be lost.
 pub fn disagreements(claims: &[Shown]) -> Vec<Located> {
     let [_, system, broker] = &KINDS;
     let systems: Vec<_> = all::<System>(claims, system).collect();
@@ -229,6 +230,15 @@ pub fn disagreements(claims: &[Shown]) -> Vec<Located> {
                     "{name} runs no Kafka Connect, which the bridge needs: add {root}.kafkaConfig.connect to it"
                 );
                 faults.push(bridge.asked.fault("spec.connectorConfig.mappings", message));
+            } else if kafka.engine == KafkaEngine::Strimzi {
+                for (index, mapping) in missed(&spec, system) {
+                    let message = format!(
+                        "{name} has no topic {} in {root}.kafkaConfig.topics, and its Kafka makes none by itself: add it there",
+                        mapping.kafka_topic
+                    );
+                    let field = format!("spec.connectorConfig.mappings[{index}].kafkaTopic");
+                    faults.push(bridge.asked.fault(&field, message));
+                }
             }
         }
     }
@@ -246,9 +256,7 @@ fn unfed(claims: &[Shown]) -> Vec<Located> {
     }
     for (bridge, spec) in all::<Broker>(claims, broker) {
         for (owner, system) in systems.get(&bridge.place()).into_iter().flatten() {
-            let has = |topic: &str| system.kafka_config.topics.iter().any(|known| known.name == topic);
-            let mappings = spec.connector_config.mappings.iter().enumerate();
-            for (index, mapping) in mappings.filter(|(_, mapping)| !has(&mapping.kafka_topic)) {
+            for (index, mapping) in missed(&spec, system) {
                 let message = format!(
                     "the bridge carries {} to the Kafka topic {}, which {} does not have in {}.kafkaConfig.topics",
                     mapping.mqtt_topic, mapping.kafka_topic, owner.asked.claim.name, owner.asked.root
@@ -259,6 +267,12 @@ fn unfed(claims: &[Shown]) -> Vec<Located> {
         }
     }
     warnings
+}
+
+/// Mappings of a broker, each with its place in the list, whose Kafka topic a real-time system does not have.
+fn missed<'a>(broker: &'a Broker, system: &'a System) -> impl Iterator<Item = (usize, &'a Mapping)> {
+    let has = |topic: &str| system.kafka_config.topics.iter().any(|known| known.name == topic);
+    broker.connector_config.mappings.iter().enumerate().filter(move |(_, mapping)| !has(&mapping.kafka_topic))
 }
 
 /// Warnings about Kafka topics that a SQL processor of Lenses reads, but to which no SQL processor and no MQTT bridge

@@ -3,9 +3,8 @@
 use crate::claims::between::alerts::{self, Alert, PAGE, Severity, fewer, within};
 use crate::kinds::monitoring::PrometheusRule;
 
-/// Part of the acknowledged-to-be messages of ten minutes that may go without an acknowledgement. Some do whenever a
-/// client loses its connection.
-const REFUSED: f64 = 0.01;
+/// Part of the messages of ten minutes that may go without an answer. Some do whenever a client loses its connection.
+const UNANSWERED: f64 = 0.01;
 
 pub fn alerts(namespace: &str, replicas: u64, queue_bytes: u64) -> PrometheusRule {
     let of = |metric: &str| within(namespace, metric);
@@ -21,8 +20,11 @@ pub fn alerts(namespace: &str, replicas: u64, queue_bytes: u64) -> PrometheusRul
     // Each node shows this series, with the value 1.
     let nodes = of("rabbitmq_identity_info");
     let rate = |metric: &str| format!("sum by (namespace) (rate({}[10m]))", of(metric));
+    let held = format!("sum by (namespace) ({})", of("rabbitmq_queue_messages_bytes"));
+    // RabbitMQ counts an error that it answers to MQTT 5 as a confirmation. So the queues tell of a refusal too: no metric
+    // is of one queue alone, but the volume has not room for much more than one that is full.
     let refused = format!(
-        "1 - {} / {} > {REFUSED}",
+        "{held} >= {queue_bytes} or 1 - {} / {} > {UNANSWERED}",
         rate("rabbitmq_global_messages_confirmed_total"),
         rate("rabbitmq_global_messages_received_confirm_total"),
     );
@@ -62,7 +64,7 @@ pub fn alerts(namespace: &str, replicas: u64, queue_bytes: u64) -> PrometheusRul
         ),
         alert(
             "MqttQueuesFill",
-            format!("sum by (namespace) ({}) > {}", of("rabbitmq_queue_messages_bytes"), queue_bytes / 2),
+            format!("{held} > {}", queue_bytes / 2),
             "5m",
             Severity::Warning,
             "Messages for clients that are away take {{ $value | humanize1024 }}B at RabbitMQ in {{ $labels.namespace }}.",
@@ -71,10 +73,10 @@ pub fn alerts(namespace: &str, replicas: u64, queue_bytes: u64) -> PrometheusRul
         alert(
             "MqttMessagesRefused",
             refused,
-            "5m",
+            "2m",
             Severity::Critical,
-            "RabbitMQ in {{ $labels.namespace }} does not acknowledge {{ $value | humanizePercentage }} of the messages.",
-            "Nothing that was acknowledged is lost. Publishers are refused, mostly because the queue of a client that is away is full.",
+            "RabbitMQ in {{ $labels.namespace }} refuses messages.",
+            "Nothing that was acknowledged is lost. The queue of a client that is away is full: publishers of MQTT 5 get an error, those of MQTT 3.1.1 no answer.",
         ),
     ];
     alerts::rules("mqtt", all)

@@ -391,7 +391,7 @@ mod tests {
             let rules = find(&plan, "broker-metrics-alerts").manifest()["spec"]["groups"][0]["rules"].to_string();
             assert!(rules.contains(&format!(") < {nodes} or absent(")), "{rules}");
             assert!(rules.contains(&format!(") < {majority}\"")), "{rules}");
-            assert!(rules.contains("> 524288\""), "{rules}");
+            assert!(rules.contains("> 524288\"") && rules.contains(">= 1048576 or"), "{rules}");
         }
     }
 

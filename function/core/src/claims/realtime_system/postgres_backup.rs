@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn backups_bring_their_place_and_change_the_cluster_and_its_policy_alone() {
+    fn backups_bring_their_place_and_change_the_cluster_its_policy_and_its_alerts_alone() {
         let with = backed_up(json!({}));
         let without = system(&json!({"engine": "CloudNativePG"}), json!({}), false).plan();
         let keys = |plan: &Plan| -> Vec<String> { plan.resources.iter().map(|it| it.key.clone()).collect() };
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(new, KEEPS);
         let same = |key: &&String| find(&with, key) == find(&without, key);
         let changed: Vec<String> = keys(&without).iter().filter(|key| !same(key)).cloned().collect();
-        assert_eq!(changed, ["postgres-cluster", "postgres-policy-policy"]);
+        assert_eq!(changed, ["postgres-cluster", "postgres-metrics-alerts", "postgres-policy-policy"]);
         // Nothing waits for a backup.
         assert!(with.resources.iter().all(|resource| !resource.waits_for.contains(&"postgres-backups")));
     }

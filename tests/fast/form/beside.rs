@@ -48,7 +48,7 @@ fn arrival(tenant: &Value) -> RunFunctionRequest {
 fn lock(system: &Value, is_settled: bool) -> Value {
     let mut request = arrival(system);
     if is_settled {
-        for _ in 0..20 {
+        for _ in 0..2 {
             request = settled(request.clone(), &answer(&request));
         }
     }
@@ -104,7 +104,7 @@ fn a_bridge_waits_for_the_kafka_that_it_is_made_for() {
 fn a_bridge_that_runs_says_that_the_kafka_beside_it_is_another() {
     let broker = broker(true, "Development");
     let mut running = arrival(&broker);
-    for _ in 0..10 {
+    for _ in 0..2 {
         running = settled(running.clone(), &answer(&running));
     }
     assert!(condition(&answer(&running), "Settled").0);
